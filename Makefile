@@ -1,0 +1,57 @@
+# Two commands: `make demo` and `make test`, each on a fresh machine with Python 3.11+ and make. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test check format docs bench clean environment distribution-packages
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+environment: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; try: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python has no venv. Install it first: apt-get install python3-venv"; exit 1; }
+	@echo "Building the environment in $(VENV) ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+## make demo      a household day on a virtual serial port: warning, trip, button, top-up, books
+demo: environment
+	@$(BIN)/meterctl demo
+
+## make test      all checks and tests; installs what they need
+test: environment distribution-packages
+	@tools/run_tests.sh $(BIN)
+
+## make check     format, lint, types, layers, generated docs
+check: environment
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/generate_docs.py --check
+
+## make format    let ruff format and mend what it can
+format: environment
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+## make docs      generate the pages of docs/ that are drawn from the code
+docs: environment
+	@$(BIN)/python tools/generate_docs.py
+
+## make bench     our figures beside the peers', in one run
+bench: environment
+	@$(BIN)/python -m benchmarks
+
+distribution-packages:
+	@tools/install_packages.sh mbpoll
+
+## make clean     remove the environment and caches
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

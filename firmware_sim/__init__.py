@@ -1,0 +1,1 @@
+"""The simulated prepaid meter: metering, money and switch in whole numbers; time is an argument."""

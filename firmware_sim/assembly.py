@@ -1,0 +1,138 @@
+"""The composition root: meters are built here and nowhere else, for run, simulate, fixtures and scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from firmware_sim import calendar_work
+from firmware_sim.account.account import NO_CUSTOMER, Account
+from firmware_sim.clock import Clock
+from firmware_sim.hal.nvram import Nvram
+from firmware_sim.hal.switch import SimulatedSwitch
+from firmware_sim.meter import Meter
+from firmware_sim.metrology.load import Load
+from firmware_sim.security.door import Door
+from firmware_sim.settings import Settings
+from firmware_sim.state import Identity, State
+from firmware_sim.storage.store import Store, VolatileStore, load, make_rings
+from firmware_sim.supply.control import Supply
+from firmware_sim.tariff.calendar import CalendarState
+from protocols.data_model.tariff import Tariff
+from protocols.data_model.words import AccountState, Cause, MeterType, UnopenedSupply
+from protocols.keys import MeterKeys, development_keys
+from protocols.quantities import DAY, LEDGER
+
+DEFAULT_SERIAL_NUMBER = "000000000001"
+DEFAULT_START = 1_767_225_600_000
+"""2026-01-01T00:00:00Z: where simulate, fixtures and scenarios begin."""
+PROFILE_DAYS = 10
+PERIODS_A_DAY = DAY // calendar_work.PROFILE_PERIOD_MS
+
+
+@dataclass(frozen=True, slots=True)
+class MeterDescription:
+    """What a meter is and how it begins; money in ledger units, `start` in ms since 1970 UTC.
+
+    `epoch` names the storage's life: the edge draws it from the operating system unless the configuration fixes it.
+    """
+
+    serial_number: str = DEFAULT_SERIAL_NUMBER
+    unit: int = 1
+    meter_type: int = MeterType.SINGLE_PHASE
+    account_unit: int = 156
+    opened: bool = True
+    customer_number: str = NO_CUSTOMER
+    credit: int = 20 * LEDGER
+    debt: int = 0
+    settings: Settings = field(default_factory=Settings)
+    tariff: Tariff = field(default_factory=Tariff)
+    load: Load | None = None
+    start: int = DEFAULT_START
+    epoch: int = 1
+    keys: Mapping[int, MeterKeys] | None = None
+    transitions: tuple[tuple[int, int], ...] = ()
+    phase_summation: int = 0
+    reverse_charged: bool = False
+    nominal_voltage_mv: int = 230_000
+    frequency_mhz: int = 50_000
+    profile_days: int = PROFILE_DAYS
+    guarantee: bool = False
+    drift: tuple[int, int] = (0, 1)
+
+    @property
+    def phases(self) -> int:
+        """How many phases the meter has."""
+        return 3 if self.meter_type == MeterType.THREE_PHASE else 1
+
+
+def new_state(description: MeterDescription) -> State:
+    """Return the state of a meter that never ran."""
+    d = description
+    identity = Identity(
+        d.serial_number, d.epoch, int(d.meter_type), int(d.phase_summation), d.reverse_charged, d.nominal_voltage_mv,
+        d.frequency_mhz, d.transitions,
+    )  # fmt: skip
+    account = Account(
+        state=int(AccountState.OPEN if d.opened else AccountState.UNOPENED), customer_number=d.customer_number,
+        unit=d.account_unit, credit=d.credit if d.opened else 0, opening=d.credit if d.opened else 0,
+        debt=d.debt, debt_entered=d.debt,
+    )  # fmt: skip
+    clock = Clock(d.start, *d.drift)
+    state = State(
+        identity, clock, CalendarState(0, 0, 0), settings=d.settings, tariff=d.tariff, account=account,
+        supply=Supply(guarantee=d.guarantee),
+    )  # fmt: skip
+    state.calendar = calendar_work.begin(state)
+    state.period.began = d.start // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
+    if not d.opened and d.settings.unopened_supply == UnopenedSupply.DISCONNECTED:
+        state.supply.closed, state.supply.causes = False, int(Cause.ACCOUNT)
+    return state
+
+
+def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
+    """Return the meter that `nvram` holds, or a new one in it; without a device nothing lasts.
+
+    Raises:
+        ForeignStorageError: the device holds something else; nothing was written.
+        StorageLostError: the device held a meter, and no record of it is valid; nothing was written.
+    """
+    found = load(nvram) if nvram is not None else None
+    if found is not None:
+        door = _door(description, found.state.identity.serial_number)
+        drawn = description.load or Load.constant((0,) * _phases(found.state.identity.meter_type))
+        return Meter(found.state, found.rings, found.store, door, drawn, SimulatedSwitch(), restarted=True)
+    state = new_state(description)
+    door = _door(description, description.serial_number)
+    state.security.key_version = door.first_version
+    rows = description.profile_days * PERIODS_A_DAY
+    store: Store | VolatileStore = VolatileStore()
+    if nvram is not None:
+        store = Store(nvram, rows)
+        store.format(state)
+    drawn = description.load or Load.constant((0,) * description.phases)
+    meter = Meter(state, make_rings(rows), store, door, drawn, SimulatedSwitch())
+    if nvram is not None:
+        meter.save()
+    return meter
+
+
+def build_lost(description: MeterDescription) -> Meter:
+    """Return a meter whose storage was found bad: it meters, and refuses every sealed message (METER.md 7)."""
+    state = new_state(description)
+    door = _door(description, description.serial_number)
+    state.security.key_version = door.first_version
+    drawn = description.load or Load.constant((0,) * description.phases)
+    rings = make_rings(description.profile_days * PERIODS_A_DAY)
+    return Meter(state, rings, VolatileStore(), door, drawn, SimulatedSwitch(), storage_lost=True)
+
+
+def _phases(meter_type: int) -> int:
+    return 3 if meter_type == MeterType.THREE_PHASE else 1
+
+
+def _door(description: MeterDescription, serial_number: str) -> Door:
+    if description.keys is not None:
+        return Door(description.keys)
+    keys = development_keys(serial_number)
+    return Door({keys.version: keys})

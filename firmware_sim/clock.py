@@ -1,0 +1,79 @@
+"""The meter's clock and local time, computed from the elapsed time; nothing here reads a clock (METER.md 1)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import NamedTuple
+
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+
+
+@dataclass(slots=True)
+class Clock:
+    """clock = elapsed + offset + (elapsed - drift_from) x drift_numerator // drift_denominator, all in ms.
+
+    `valid` is False when the clock is known lost: first rate, no expiry check, until it is set.
+    """
+
+    offset: int
+    drift_numerator: int = 0
+    drift_denominator: int = 1
+    drift_from: int = 0
+    valid: bool = True
+
+    def read(self, elapsed: int) -> int:
+        """Return the clock at an elapsed time, ms since 1970 UTC."""
+        drift = (elapsed - self.drift_from) * self.drift_numerator // self.drift_denominator
+        return elapsed + self.offset + drift
+
+    def when(self, clock: int) -> int:
+        """Return the first elapsed time at which the clock shows `clock` or later."""
+        n, d = self.drift_numerator, self.drift_denominator
+        return -(-((clock - self.offset) * d + self.drift_from * n) // (d + n))
+
+    def set(self, elapsed: int, clock: int) -> None:
+        """Make the clock show `clock` at `elapsed`; the drift goes on from here."""
+        self.drift_from = elapsed
+        self.offset = clock - elapsed
+        self.valid = True
+
+
+class Local(NamedTuple):
+    """A local instant: the date as days since 1970, the ms of the day, and the offset that was used."""
+
+    date: int
+    ms_of_day: int
+    offset_ms: int
+
+
+def local_time(clock: int, utc_offset_minutes: int, transitions: tuple[tuple[int, int], ...]) -> Local:
+    """Return local time; `transitions` are (UTC ms, offset minutes); before the first the fixed offset holds."""
+    offset = utc_offset_minutes
+    if transitions:
+        index = bisect_right(transitions, clock, key=lambda row: row[0])
+        offset = transitions[index - 1][1] if index else utc_offset_minutes
+    date, ms_of_day = divmod(clock + offset * MINUTE_MS, DAY_MS)
+    return Local(date, ms_of_day, offset * MINUTE_MS)
+
+
+def next_transition(clock: int, transitions: tuple[tuple[int, int], ...]) -> int | None:
+    """Return the next change of the offset after `clock`."""
+    index = bisect_right(transitions, clock, key=lambda row: row[0])
+    return transitions[index][0] if index < len(transitions) else None
+
+
+def civil(date: int) -> tuple[int, int, int]:
+    """Return (year, month, day) of days since 1970-01-01, proleptic Gregorian, for any whole number."""
+    era, day_of_era = divmod(date + 719_468, 146_097)
+    year = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
+    shifted = (5 * day_of_year + 2) // 153
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    return year + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) // 5 + 1
+
+
+def weekday(date: int) -> int:
+    """Return 0 for Monday to 6 for Sunday."""
+    return (date + 3) % 7

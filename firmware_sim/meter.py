@@ -1,0 +1,511 @@
+"""One prepaid meter: it meters, charges, warns, trips and takes credit, exactly; time is an argument.
+
+    meter.advance(to)        bring it to an instant, in one step or in a thousand: the same bits
+    meter.next_deadline()    the next instant at which anything would change by itself
+    meter.handle(request)    whatever changes its state; durable when it returns
+    meter.revision           rises with every change that a reader could see
+
+Between two edges (a load row, a profile period, a calendar edge, a delay) power and price are constant, so a stretch is
+integrated at once; only where the nearest credit level or step limit was reached is the millisecond solved for. At an
+edge the steps of METER.md 2 are done in their order. Energy is in mWh, money in ledger units, time in ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_sim import calendar_work, messages
+from firmware_sim.account.account import charge_consumption
+from firmware_sim.hal.nvram import NvramError, NvramFlushError
+from firmware_sim.hal.switch import SimulatedSwitch
+from firmware_sim.metrology.load import Demand, Load
+from firmware_sim.metrology.registers import directions, time_for
+from firmware_sim.records.ring import COMMAND_RECEIPTS, CREDIT_RECEIPTS, EVENT_RING, RECEIPT_CODE_SIZE, Ring
+from firmware_sim.requests import (
+    AskReceipt,
+    BreakSwitch,
+    CutPower,
+    LoseClock,
+    PressButton,
+    Reply,
+    Request,
+    ReturnPower,
+    Sealed,
+    Sense,
+    SetLoad,
+)
+from firmware_sim.security.door import Door, Refused, Vouched
+from firmware_sim.state import State
+from firmware_sim.storage.store import Store, VolatileStore
+from firmware_sim.supply.control import clear, end_switch_fault, follow_load, run_delays, trip
+from firmware_sim.supply.switch import Clearing
+from firmware_sim.supply.thresholds import evaluate
+from firmware_sim.tariff.pricing import cost, step_at, to_step_end
+from protocols.data_model.events import EVENTS
+from protocols.data_model.tables import Event
+from protocols.data_model.words import Cause, PhaseSummation, Tamper
+from protocols.errors import MalformedMessageError
+from protocols.keys import MessageClass
+from protocols.quantities import MWH_IN_MW_MS
+from protocols.sealed_message import Answer, Outcome, Receipt, SealedMessage, code_of
+
+NEVER = 1 << 62
+"""Later than any instant: a stretch without an edge, a count without a level."""
+
+_SENSOR_EVENTS = {
+    Tamper.COVER: ("cover_closed", "cover_opened"),
+    Tamper.TERMINAL_COVER: ("terminal_cover_closed", "terminal_cover_opened"),
+    Tamper.MAGNET: ("magnet_removed", "magnet_detected"),
+}
+
+
+class MeterStoppedError(Exception):
+    """The storage failed to flush: nobody knows what is in it, so the meter does nothing more."""
+
+
+class Meter:
+    """One meter. It is given its state, rings, storage, keys, load and switch; it reads no clock and no socket."""
+
+    __slots__ = (
+        "_calendar_due", "_demand", "_door", "_edge", "_export_mw", "_import_mw", "_load", "_load_due", "_profile_due",
+        "_state", "_store", "_unit_price", "_watch", "revision", "rings", "stopped", "storage_lost", "switch",
+    )  # fmt: skip
+
+    def __init__(
+        self, state: State, rings: tuple[Ring, ...], store: Store | VolatileStore, door: Door, load: Load,
+        switch: SimulatedSwitch, *, restarted: bool = False, storage_lost: bool = False,
+    ) -> None:  # fmt: skip
+        self._state, self.rings, self._store, self._door = state, rings, store, door
+        self._load, self.switch = load, switch
+        self.revision = 1
+        self.stopped = False
+        self.storage_lost = storage_lost
+        self._demand = Demand((0,))
+        self._import_mw = self._export_mw = self._unit_price = 0
+        self._watch = self._edge = self._load_due = self._profile_due = self._calendar_due = NEVER
+        switch.drive(state.supply.closed)
+        if restarted:
+            self._emit("restart")
+        self._take_load()
+        self._plan_calendar()
+        self._judge()
+        self._plan()
+        self._publish()
+
+    @property
+    def state(self) -> State:
+        """The state, to be read and not to be changed."""
+        return self._state
+
+    @property
+    def door(self) -> Door:
+        """The secure element."""
+        return self._door
+
+    @property
+    def demand(self) -> Demand:
+        """What flows now: zero through an open switch or without power."""
+        return self._demand
+
+    @property
+    def clock(self) -> int:
+        """The meter's clock, ms since 1970 UTC."""
+        return self._state.clock.read(self._state.elapsed)
+
+    @property
+    def current_price(self) -> int:
+        """The price of the next mWh, 1e-4 account unit per kWh."""
+        return self._unit_price
+
+    # ---- time
+
+    def advance(self, to: int) -> None:
+        """Bring the meter to the elapsed time `to`, ms, and do all that happens until and at it.
+
+        Raises:
+            ValueError: `to` lies in the past.
+            MeterStoppedError: its storage failed.
+        """
+        state = self._state
+        if to < state.elapsed:
+            raise ValueError(f"elapsed time is {state.elapsed} ms and does not go back to {to}")
+        self._require_running()
+        if to == state.elapsed:
+            return
+        self.revision += 1
+        if not state.powered:
+            state.elapsed = to
+            return
+        while state.elapsed < to:
+            edge = self._edge
+            reached_level = self._meter_until(min(edge, to))
+            if state.elapsed == edge:
+                self._pass_edge()
+            elif reached_level:
+                self._judge()
+                self._plan()
+                self._publish()
+
+    def next_deadline(self) -> int | None:
+        """Return the next elapsed time at which anything changes by itself, None where nothing ever will."""
+        state = self._state
+        if not state.powered or self.stopped:
+            return None
+        deadline = self._edge
+        if self._watch < NEVER:
+            wait = time_for(self._watch, *self._charged_streams())
+            if wait is not None:
+                deadline = min(deadline, state.elapsed + wait)
+        return deadline if deadline < NEVER else None
+
+    def _charged_streams(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return (power, remainder) of the streams that are charged."""
+        registers = self._state.registers
+        exported = (self._export_mw, registers.export_remainder) if self._state.identity.reverse_charged else (0, 0)
+        return (self._import_mw, registers.import_remainder), exported
+
+    def _meter_until(self, until: int) -> bool:
+        """Integrate and charge to `until`, or to the first millisecond at which the watched count of mWh completes.
+
+        A mWh that completes at an instant belongs to the interval before it. Returns whether the count was reached.
+        """
+        state = self._state
+        registers = state.registers
+        span = until - state.elapsed
+        imported, import_remainder = divmod(registers.import_remainder + self._import_mw * span, MWH_IN_MW_MS)
+        exported, export_remainder = divmod(registers.export_remainder + self._export_mw * span, MWH_IN_MW_MS)
+        charged = imported + exported if state.identity.reverse_charged else imported
+        reached = charged >= self._watch
+        if reached:
+            wait = time_for(self._watch, *self._charged_streams())
+            assert wait is not None
+            if wait < span:
+                until = state.elapsed + wait
+                imported, import_remainder = divmod(registers.import_remainder + self._import_mw * wait, MWH_IN_MW_MS)
+                exported, export_remainder = divmod(registers.export_remainder + self._export_mw * wait, MWH_IN_MW_MS)
+                charged = imported + exported if state.identity.reverse_charged else imported
+        state.elapsed = until
+        registers.import_remainder, registers.export_remainder = import_remainder, export_remainder
+        if imported or exported:
+            registers.import_mwh += imported
+            registers.export_mwh += exported
+            registers.rate_mwh[state.calendar.rate - 1] += imported
+            self._charge(charged, reached)
+        return reached
+
+    def _charge(self, count: int, reached: bool) -> None:
+        """Charge `count` mWh, one by one where a step limit falls among them, and feed the step counters."""
+        state = self._state
+        registers = state.registers
+        if state.account.is_open:
+            if reached:
+                rate_price = state.tariff.prices.prices[state.calendar.rate - 1]
+                amount = cost(count, self._counter(), rate_price, state.tariff.steps)
+            else:
+                amount = count * self._unit_price
+            charge_consumption(state.account, amount)
+        registers.month_mwh += count
+        registers.year_mwh += count
+        self._watch -= count
+
+    def _counter(self) -> int:
+        """The consumption over which the steps count."""
+        registers = self._state.registers
+        return registers.year_mwh if self._state.tariff.steps.yearly else registers.month_mwh
+
+    # ---- one instant (METER.md 2)
+
+    def _pass_edge(self) -> None:
+        """Do steps 2 to 8 of an instant at which something was planned."""
+        state = self._state
+        now = state.elapsed
+        if now >= self._profile_due:
+            calendar_work.close_period(state, state.clock.read(now))
+        if now >= self._calendar_due:
+            calendar_work.pass_instant(state, state.clock.read(now), self._emit)
+        period_closed = now >= self._profile_due
+        if period_closed or now >= self._calendar_due:
+            self._plan_calendar()
+        run_delays(state.supply, state.settings, now, self._emit)
+        if now >= self._load_due:
+            self._take_load()
+        self._judge()
+        self._plan()
+        self._publish()
+        if period_closed:
+            self._commit_or_stop(self._store.save)
+
+    def _judge(self) -> None:
+        """Step 8: thresholds once, then the switch, then what flows through it and what to watch next."""
+        state = self._state
+        supply, settings, now = state.supply, state.settings, state.elapsed
+        if state.account.is_open:
+            evaluate(supply, settings, state.account.credit, messages.held_back(state), now, self._emit, self.clock)
+        self._flow()
+        if supply.overload_due is not None and supply.overload_due <= now:  # a limit without delay
+            run_delays(supply, settings, now, self._emit)
+            self._flow()
+        self._watch_levels()
+
+    def _flow(self) -> None:
+        """Let the load flow through the real switch, and start or stop what depends on it."""
+        state = self._state
+        supply = state.supply
+        real = self.switch.position_if(supply.closed)
+        drawn, due = self._load.at(state.elapsed)
+        self._load_due = NEVER if due is None else due
+        flows = real and state.powered
+        self._demand = drawn if flows else Demand((0,) * len(drawn.phases))
+        per_phase = state.identity.phase_summation == PhaseSummation.PER_PHASE
+        self._import_mw, self._export_mw = directions(self._demand.phases, per_phase)
+        follow_load(supply, state.settings, self._import_mw, real, flows and any(drawn.phases), state.elapsed)
+        if real == supply.closed:
+            end_switch_fault(supply, self._emit)
+        self.switch.drive(supply.closed)
+
+    def _take_load(self) -> None:
+        """Step 7: note when the load changes next; what flows follows with the switch."""
+        due = self._load.at(self._state.elapsed)[1]
+        self._load_due = NEVER if due is None else due
+
+    def _watch_levels(self) -> None:
+        """Count the mWh until the nearest credit level or step limit below is reached, at the price of the next mWh."""
+        state = self._state
+        steps, counter = state.tariff.steps, self._counter()
+        self._unit_price = (
+            state.tariff.prices.prices[state.calendar.rate - 1] + steps.additions[step_at(counter, steps)]
+        )
+        left = to_step_end(counter, steps)
+        self._watch = NEVER if left is None else left
+        if state.account.is_open and self._unit_price:
+            credit = state.account.credit
+            for level in state.settings.levels():
+                if level < credit:
+                    self._watch = min(self._watch, -(-(credit - level) // self._unit_price))
+                    break
+
+    def _plan_calendar(self) -> None:
+        clock = self._state.clock
+        now = clock.read(self._state.elapsed)
+        self._profile_due = clock.when(calendar_work.next_profile_clock(now))
+        due = calendar_work.next_calendar_clock(self._state, now)
+        self._calendar_due = NEVER if due is None else clock.when(due)
+
+    def _plan(self) -> None:
+        """Find the next edge; it lies after now."""
+        state = self._state
+        delay = state.supply.deadline()
+        edge = min(self._profile_due, self._calendar_due, self._load_due, NEVER if delay is None else delay)
+        self._edge = max(edge, state.elapsed + 1)
+
+    # ---- requests
+
+    def handle(self, request: Request) -> Reply | None:
+        """Execute one request at the present instant; durable when it returns, None without power.
+
+        The new state is computed on a copy, committed, applied, and only then answered. A refused write is
+        STORAGE_FAULT with nothing changed.
+
+        Raises:
+            MeterStoppedError: a flush failed; nobody knows what is in the storage.
+        """
+        self._require_running()
+        if isinstance(request, AskReceipt):
+            return self._find_receipt_reply(request) if self._state.powered else None
+        if not self._state.powered and not isinstance(request, ReturnPower):
+            return None
+        before, load, defect = self._state, self._load, self.switch.defect
+        self._state = before.clone()
+        try:
+            reply, changed = self._execute(request)
+            if changed:
+                self._store.commit(self._state)
+        except NvramFlushError as error:
+            self.stopped = True
+            raise MeterStoppedError(f"meter {before.identity.serial_number}: {error}") from error
+        except NvramError:
+            self._state, self._load, self.switch.defect = before, load, defect
+            self._plan_calendar()
+            self._flow()
+            self._watch_levels()
+            self._plan()
+            return Reply(self._answer(Outcome.STORAGE_FAULT, request))
+        self.revision += 1
+        self._publish()
+        return reply
+
+    def _execute(self, request: Request) -> tuple[Reply, bool]:
+        """Do a request on the copied state; return the reply and whether anything must be committed."""
+        state, supply = self._state, self._state.supply
+        reply, changed = Reply(), True
+        match request:
+            case Sealed():
+                reply, changed = self._take_sealed(request)
+                if changed:
+                    return reply, True
+            case PressButton():
+                changed = clear(supply, Clearing.BUTTON, state.settings, self._emit)
+            case SetLoad(load):
+                self._load = load
+            case Sense(sensor, present):
+                changed = self._sense(sensor, present)
+            case CutPower():
+                self._emit("power_lost")
+                state.powered = False
+                state.period.power_down = True
+            case ReturnPower():
+                changed = not state.powered
+                if changed:
+                    self._return_power()
+            case BreakSwitch(defect):
+                self.switch.defect = defect
+            case LoseClock():
+                state.clock.valid = False
+                self._emit("clock_invalid")
+                calendar_work.settle(state, self.clock, self._emit)
+        if changed:
+            self._settle()
+        return reply, changed
+
+    def _settle(self) -> None:
+        """Judge and plan after a request: step 8 follows each."""
+        self._plan_calendar()
+        self._judge()
+        self._plan()
+
+    def _take_sealed(self, request: Sealed) -> tuple[Reply, bool]:
+        state = self._state
+        if self.storage_lost:
+            return Reply(self._answer(Outcome.STORAGE_FAULT, request)), False
+        clock = self.clock if state.clock.valid else None
+        verdict = self._door.judge(
+            request.data, request.carrier, state.identity, state.security, state.account.state, state.elapsed,
+            clock, bool(state.settings.strict_suspension), self._find_receipt,
+        )  # fmt: skip
+        if isinstance(verdict, Refused):
+            if verdict.attack:
+                self._emit("authentication_attack", request.carrier)
+            return Reply(self._answer(verdict.outcome, request), verdict.receipt), False
+        message = verdict.message
+        try:
+            parameters = messages.decode_parameters(message)
+        except MalformedMessageError:
+            return Reply(self._answer(Outcome.MALFORMED, request)), False
+        outcome = messages.refusal(state, message, parameters)
+        if outcome is not None:
+            return Reply(self._answer(outcome, request)), False
+        return self._accept(verdict, parameters, request), True
+
+    def _accept(self, vouched: Vouched, parameters: object, request: Sealed) -> Reply:
+        state, message = self._state, vouched.message
+        before, clock = state.account.credit, self.clock
+        state.security.take(message.kind.message_class, message.sequence)
+        if message.key_version != state.security.key_version:
+            state.security.key_version = message.key_version
+            self._emit("key_changed", message.key_version)
+        applied = messages.apply(state, vouched, parameters, clock, self._emit)
+        calendar_work.settle(state, self.clock, self._emit)
+        self._settle()
+        keys = self._door.keys(message.key_version)
+        assert keys is not None
+        receipt = Receipt(
+            message.kind, message.serial_number, state.identity.epoch, message.sequence, message.amount,
+            vouched.code[:4], max(clock, 0), before, state.account.credit, applied.split.to_overdraft,
+            applied.split.to_debt, state.account.cumulative, applied.settlement, message.key_version,
+        ).seal(keys.key(message.kind.message_class))  # fmt: skip
+        ring = CREDIT_RECEIPTS if message.kind.message_class is MessageClass.CREDIT else COMMAND_RECEIPTS
+        state.append(ring, vouched.code + message.sequence.to_bytes(4, "big") + receipt)
+        split = applied.split
+        answer = self._answer(Outcome.ACCEPTED, request, before, split.to_overdraft, split.to_debt)
+        return Reply(answer, receipt)
+
+    def _answer(
+        self, outcome: Outcome, request: Request, before: int | None = None, to_overdraft: int = 0, to_debt: int = 0
+    ) -> Answer:
+        """Return the answer to a message: it names the sequence and the code that it answers."""
+        state = self._state
+        data = request.data if isinstance(request, Sealed) else b""
+        try:
+            sequence = SealedMessage.decode(data).sequence
+        except MalformedMessageError:
+            sequence = 0
+        credit = state.account.credit
+        return Answer(
+            outcome, sequence, code_of(data).ljust(4, b"\0"), credit if before is None else before, credit,
+            to_overdraft, to_debt, state.supply.state, Cause(state.supply.causes), self.amount_to_reconnect(),
+        )  # fmt: skip
+
+    def amount_to_reconnect(self) -> int:
+        """Return the smallest top-up that would end a standing exhaustion, 0 where none stands."""
+        return messages.amount_to_reconnect(self._state)
+
+    def _find_receipt(self, message_class: MessageClass, sequence: int) -> tuple[bytes, bytes] | None:
+        ring = self.rings[CREDIT_RECEIPTS if message_class is MessageClass.CREDIT else COMMAND_RECEIPTS]
+        wanted = sequence.to_bytes(4, "big")
+        for row in ring.newest(ring.depth):
+            if row[RECEIPT_CODE_SIZE : RECEIPT_CODE_SIZE + 4] == wanted:
+                return row[:RECEIPT_CODE_SIZE], row[RECEIPT_CODE_SIZE + 4 :]
+        return None
+
+    def _find_receipt_reply(self, request: AskReceipt) -> Reply:
+        found = self._find_receipt(request.message_class, request.sequence)
+        return Reply(receipt=found[1] if found else b"")
+
+    def _sense(self, sensor: Tamper, present: bool) -> bool:
+        state, supply = self._state, self._state.supply
+        if bool(supply.sensors & sensor) == present:
+            return False
+        supply.sensors ^= sensor
+        self._emit(_SENSOR_EVENTS[sensor][present])
+        if present:
+            supply.tampered |= sensor
+            if state.settings.tamper_trip & sensor:
+                trip(supply, Cause.TAMPER, self._emit)
+        return True
+
+    def _return_power(self) -> None:
+        """Come up: the clock ran on; missed midnights first, then delays that are due, then thresholds."""
+        state = self._state
+        state.powered = True
+        self._emit("power_restored")
+        clock = self.clock
+        if state.clock.valid:
+            if calendar_work.next_profile_clock(state.period.began) <= clock:
+                calendar_work.close_period(state, calendar_work.next_profile_clock(state.period.began))
+                state.period.began = clock // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
+            calendar_work.pass_instant(state, clock, self._emit)
+        run_delays(state.supply, state.settings, state.elapsed, self._emit)
+
+    # ---- records and storage
+
+    def save(self) -> None:
+        """Commit the state as it stands, as at an orderly stop."""
+        self._require_running()
+        self._commit_or_stop(self._store.commit)
+
+    def _commit_or_stop(self, write: Callable[[State], None]) -> None:
+        self._publish()
+        try:
+            write(self._state)
+        except NvramFlushError as error:
+            self.stopped = True
+            raise MeterStoppedError(f"meter {self._state.identity.serial_number}: {error}") from error
+        except NvramError:
+            return  # the state before lasts; metering goes on, and the next save tries again
+
+    def _require_running(self) -> None:
+        if self.stopped:
+            raise MeterStoppedError("the storage failed to flush; give the meter a new state file")
+
+    def _emit(self, name: str, a: int = 0, b: int = 0) -> None:
+        """Record an event at the present instant."""
+        state = self._state
+        row = Event(state.numbers[EVENT_RING] + 1, max(self.clock, 0), state.elapsed, EVENTS[name].code, int(a), int(b))
+        state.append(EVENT_RING, row.pack())
+
+    def _publish(self) -> None:
+        """Let readers see the rows that the state has gained."""
+        for ring, number, row in self._state.tail:
+            self.rings[ring].append(number, row)
+        events = self.rings[EVENT_RING]
+        events.first = max(events.first, self._state.events_cleared_to + 1)

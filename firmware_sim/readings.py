@@ -1,0 +1,181 @@
+"""Item -> how its value is got from a meter. Reading changes nothing; a test says that the table is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from firmware_sim.meter import Meter
+from firmware_sim.metrology.electrical import apparent_mva, current_ma, reactive_mvar, total_power_factor
+from firmware_sim.tariff.pricing import step_at
+from protocols.data_model import items
+from protocols.data_model.items import Item
+from protocols.data_model.words import Cause, MeterType, Status, SwitchPosition, Tamper
+from protocols.quantities import MONEY_LIMIT
+
+FIRMWARE_VERSION = 1
+Getter = Callable[[Meter], Any]
+
+
+def read(meter: Meter, item: Item) -> Any:
+    """Return the value of an item, as its kind holds it."""
+    return GETTERS[item](meter)
+
+
+def status(meter: Meter) -> int:
+    """Return the status word."""
+    state = meter.state
+    supply = state.supply
+    facts = {
+        Status.LOW_CREDIT_WARNING: supply.warning,
+        Status.TRIP_PENDING: bool(supply.pending),
+        Status.GUARANTEE: supply.guarantee,
+        Status.MORATORIUM: supply.moratorium,
+        Status.FRIENDLY_WINDOW: state.calendar.friendly,
+        Status.OVERDRAFT: state.account.credit < 0,
+        Status.OVERLOAD: bool(supply.causes & Cause.OVERLOAD),
+        Status.SWITCH_FAULT: supply.switch_fault,
+        Status.COVER_OPEN: bool(supply.sensors & Tamper.COVER),
+        Status.TERMINAL_COVER_OPEN: bool(supply.sensors & Tamper.TERMINAL_COVER),
+        Status.MAGNET_PRESENT: bool(supply.sensors & Tamper.MAGNET),
+        Status.CLOCK_INVALID: not state.clock.valid,
+        Status.STORAGE_LOST: meter.storage_lost,
+        Status.AUTHENTICATION_ATTACK: state.security.attacked(state.elapsed),
+        Status.MONEY_SATURATED: abs(state.account.credit) > MONEY_LIMIT or state.account.cumulative > MONEY_LIMIT,
+        Status.TARIFF_PENDING: bool(state.pending),
+        Status.REVERSE_POWER: sum(meter.demand.phases) < 0,
+    }
+    return int(sum(bit for bit, true in facts.items() if true))
+
+
+def _voltage(meter: Meter, phase: int) -> int:
+    identity = meter.state.identity
+    wired = phase == 0 or identity.meter_type == MeterType.THREE_PHASE
+    return identity.nominal_voltage_mv if wired and meter.state.powered else 0
+
+
+def _power(meter: Meter, phase: int) -> int:
+    phases = meter.demand.phases
+    return phases[phase] if phase < len(phases) else 0
+
+
+def _current(meter: Meter, phase: int) -> int:
+    return current_ma(_power(meter, phase), meter.demand.power_factor, _voltage(meter, phase))
+
+
+def _trip_due(meter: Meter) -> int:
+    supply = meter.state.supply
+    dues = [due for due in (supply.credit_due, supply.remote_due) if due is not None]
+    return meter.state.clock.read(min(dues)) if dues else 0
+
+
+def _step_limit(meter: Meter, step: int) -> int | None:
+    limits = meter.state.tariff.steps.limits
+    return limits[step] if step < len(limits) else None
+
+
+def _step_addition(meter: Meter, step: int) -> int:
+    additions = meter.state.tariff.steps.additions
+    return additions[step] if step < len(additions) else 0
+
+
+def _price(meter: Meter, rate: int) -> int:
+    prices = meter.state.tariff.prices.prices
+    return prices[rate] if rate < len(prices) else 0
+
+
+def _current_step(meter: Meter) -> int:
+    registers, steps = meter.state.registers, meter.state.tariff.steps
+    return step_at(registers.year_mwh if steps.yearly else registers.month_mwh, steps) + 1
+
+
+def _check_value(meter: Meter) -> int:
+    keys = meter.door.keys(meter.state.security.key_version)
+    return keys.check_value if keys else 0
+
+
+GETTERS: dict[Item, Getter] = {
+    items.SERIAL_NUMBER: lambda m: m.state.identity.serial_number,
+    items.EPOCH: lambda m: m.state.identity.epoch,
+    items.METER_TYPE: lambda m: m.state.identity.meter_type,
+    items.ACCOUNT_UNIT: lambda m: m.state.account.unit,
+    items.FIRMWARE_VERSION: lambda _: FIRMWARE_VERSION,
+    items.CLOCK: lambda m: m.clock,
+    items.ELAPSED: lambda m: m.state.elapsed,
+    items.ENERGY_IMPORT: lambda m: m.state.registers.import_mwh,
+    items.ENERGY_EXPORT: lambda m: m.state.registers.export_mwh,
+    items.ENERGY_MONTH: lambda m: m.state.registers.month_mwh,
+    items.ENERGY_YEAR: lambda m: m.state.registers.year_mwh,
+    items.ACTIVE_POWER: lambda m: sum(m.demand.phases),
+    items.REACTIVE_POWER: lambda m: sum(reactive_mvar(p, m.demand.power_factor) for p in m.demand.phases),
+    items.APPARENT_POWER: lambda m: sum(apparent_mva(p, m.demand.power_factor) for p in m.demand.phases),
+    items.POWER_FACTOR: lambda m: total_power_factor(m.demand.phases, m.demand.power_factor),
+    items.FREQUENCY: lambda m: m.state.identity.frequency_mhz if m.state.powered else 0,
+    items.MAXIMUM_DEMAND: lambda m: m.state.period.maximum_demand_mw,
+    items.MAXIMUM_DEMAND_AT: lambda m: m.state.period.maximum_demand_at,
+    items.ACCOUNT_STATE: lambda m: m.state.account.state,
+    items.CUSTOMER_NUMBER: lambda m: m.state.account.customer_number,
+    items.AVAILABLE_CREDIT: lambda m: m.state.account.credit,
+    items.AVAILABLE_CREDIT_EXACT: lambda m: m.state.account.credit,
+    items.REMAINING_CREDIT: lambda m: max(0, m.state.account.credit),
+    items.OVERDRAFT: lambda m: max(0, -m.state.account.credit),
+    items.DEBT: lambda m: m.state.account.debt,
+    items.PURCHASE_COUNT: lambda m: m.state.account.purchases,
+    items.CREDIT_SEQUENCE: lambda m: m.state.security.credit_sequence,
+    items.COMMAND_SEQUENCE: lambda m: m.state.security.command_sequence,
+    items.KEY_VERSION: lambda m: m.state.security.key_version,
+    items.KEY_CHECK_VALUE: _check_value,
+    items.OPENING_BALANCE: lambda m: m.state.account.opening,
+    items.CREDITED: lambda m: m.state.account.credited,
+    items.REFUNDED: lambda m: m.state.account.refunded,
+    items.SETTLED: lambda m: m.state.account.settled,
+    items.CONSUMPTION_CHARGED: lambda m: m.state.account.consumption,
+    items.STANDING_CHARGED: lambda m: m.state.account.standing,
+    items.INSTALMENTS_TAKEN: lambda m: m.state.account.instalments,
+    items.DEBT_ENTERED: lambda m: m.state.account.debt_entered,
+    items.DEBT_FROM_TOP_UPS: lambda m: m.state.account.debt_from_top_ups,
+    items.CUMULATIVE_PURCHASED: lambda m: m.state.account.cumulative,
+    items.PHASE_SUMMATION: lambda m: m.state.identity.phase_summation,
+    items.REVERSE_CHARGED: lambda m: int(m.state.identity.reverse_charged),
+    items.CURRENT_RATE: lambda m: m.state.calendar.rate,
+    items.CURRENT_STEP: _current_step,
+    items.CURRENT_PRICE: lambda m: m.current_price,
+    items.STEP_PERIOD: lambda m: int(m.state.tariff.steps.yearly),
+    items.BILLING_DAY: lambda m: f"{m.state.tariff.steps.billing_day:02d}{m.state.tariff.steps.billing_hour:02d}",
+    items.BILLING_YEAR: lambda m: f"{m.state.tariff.steps.year_month:02d}{m.state.tariff.steps.year_day:02d}",
+    items.TARIFF_ACTIVATION: lambda m: min((p.activation for p in m.state.pending), default=0),
+    items.SUPPLY_STATE: lambda m: m.state.supply.state,
+    items.SUPPLY_CAUSES: lambda m: m.state.supply.causes,
+    items.SUPPLY_COMMANDED: lambda m: SwitchPosition(m.state.supply.closed),
+    items.SUPPLY_SWITCH: lambda m: SwitchPosition(m.switch.closed),
+    items.AMOUNT_TO_RECONNECT: lambda m: m.amount_to_reconnect(),
+    items.LOW_CREDIT_WARNING: lambda m: int(m.state.supply.warning),
+    items.TRIP_PENDING: lambda m: m.state.supply.pending,
+    items.TRIP_DUE: _trip_due,
+    items.GUARANTEE: lambda m: int(m.state.supply.guarantee),
+    items.MORATORIUM: lambda m: m.state.supply.moratorium_until,
+    items.OVERLOAD_COUNT: lambda m: m.state.supply.overload_count,
+    items.STATUS: status,
+    items.EVENT_NUMBER: lambda m: m.state.numbers[1],
+}
+
+
+def _setting(name: str) -> Getter:
+    return lambda m: getattr(m.state.settings, name)
+
+
+def _of_number(get: Callable[[Meter, int], Any], number: int) -> Getter:
+    return lambda m: get(m, number)
+
+
+GETTERS.update((item, _setting(item.name)) for item in items.SETTINGS.values())
+for _items, _get in (
+    (items.ENERGY_RATES, lambda m, n: m.state.registers.rate_mwh[n]),
+    (items.VOLTAGES, _voltage),
+    (items.CURRENTS, _current),
+    (items.ACTIVE_POWERS, _power),
+    (items.PRICES, _price),
+    (items.STEP_LIMITS, _step_limit),
+    (items.STEP_ADDITIONS, _step_addition),
+):
+    GETTERS.update((item, _of_number(_get, number)) for number, item in enumerate(_items))

@@ -1,0 +1,80 @@
+"""What can be asked of a meter: every change of its state goes through `Meter.handle` as one of these values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from firmware_sim.hal.switch import SwitchDefect
+from firmware_sim.metrology.load import Load
+from protocols.data_model.words import Carrier, Tamper
+from protocols.keys import MessageClass
+from protocols.sealed_message import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed message and what carried it."""
+
+    data: bytes
+    carrier: Carrier = Carrier.WIRE
+
+
+@dataclass(frozen=True, slots=True)
+class AskReceipt:
+    """Ask for the sealed receipt of an accepted sequence, one of the last 16 of its class."""
+
+    message_class: MessageClass
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class PressButton:
+    """The customer presses the button, long enough to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetLoad:
+    """The customer draws something else from now on."""
+
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """A tamper sensor sees something, or no longer."""
+
+    sensor: Tamper
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CutPower:
+    """The supply of the meter itself goes; hold-up energy lets it save exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPower:
+    """The supply of the meter comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakSwitch:
+    """The supply control switch welds, sticks open or heals."""
+
+    defect: SwitchDefect
+
+
+@dataclass(frozen=True, slots=True)
+class LoseClock:
+    """The clock is known lost, as after a dead battery."""
+
+
+Request = Sealed | AskReceipt | PressButton | SetLoad | Sense | CutPower | ReturnPower | BreakSwitch | LoseClock
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the meter says: an answer to a sealed message, and a sealed receipt where there is one."""
+
+    answer: Answer | None = None
+    receipt: bytes = b""

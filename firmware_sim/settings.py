@@ -1,0 +1,60 @@
+"""What a purchase agreement and a sealed `limits` command can set; attributes are item names (METER.md 4 and 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from protocols.data_model.items import SETTINGS, settable
+from protocols.data_model.words import ReconnectMode, TripMode, UnopenedSupply
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Money in ledger units, power in mW, everything else in the unit of its name; None is off."""
+
+    low_credit_threshold_1: int | None = None
+    low_credit_threshold_2: int | None = None
+    overdraft_limit: int = 0
+    max_credit: int | None = None
+    reconnect_threshold: int = 0
+    trip_mode: int = TripMode.TWO_STAGE
+    reconnect_mode: int = ReconnectMode.AUTOMATIC
+    trip_delay_minutes: int = 0
+    remote_trip_delay: int = 0
+    power_limit_kw: int | None = None
+    power_limit_delay_s: int = 10
+    overload_reconnect_s: int = 60
+    overload_attempts: int = 3
+    overload_reset_s: int = 3600
+    unopened_supply: int = UnopenedSupply.CONNECTED
+    tamper_trip: int = 0
+    standing_charge: int = 0
+    debt_instalment: int = 0
+    debt_share_percent: int = 0
+    friendly_hours: int = 0
+    friendly_weekends: int = 0
+    friendly_holidays: int = 0
+    utc_offset_minutes: int = 0
+    strict_suspension: int = 0
+
+    def problem(self) -> str | None:
+        """Say which value cannot be, alone or beside another, or None (METER.md 4: OUT_OF_RANGE)."""
+        for item in SETTINGS.values():
+            kind = settable(item)
+            if not kind.holds(getattr(self, item.name)):
+                return f"{item.name}: allowed is {kind.allowed()}"
+        one, two = self.low_credit_threshold_1, self.low_credit_threshold_2
+        if one is not None and two is not None and one < two:
+            return "low_credit_threshold_1 is below low_credit_threshold_2"
+        if self.max_credit is not None and self.reconnect_threshold > self.max_credit:
+            return "reconnect_threshold is above max_credit: no top-up could ever reconnect"
+        return None
+
+    def with_values(self, values: dict[int, int | None]) -> Settings:
+        """Return the settings with values by setting number."""
+        return replace(self, **{SETTINGS[number].name: value for number, value in values.items()})  # type: ignore[arg-type]
+
+    def levels(self) -> tuple[int, ...]:
+        """Return every credit at which something may happen, highest first."""
+        some = {0, -self.overdraft_limit, self.low_credit_threshold_1, self.low_credit_threshold_2}
+        return tuple(sorted((level for level in some if level is not None), reverse=True))

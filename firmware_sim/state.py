@@ -1,0 +1,108 @@
+"""Everything about a meter that a power cut must not lose: ONE record (METER.md 9).
+
+Only whole numbers, truths, strings and bytes, in small mutable pieces; a copy of it is what a request computes on. Rows
+of the rings are not here, but the numbers of the newest are, and the rows that the storage has not yet put into its
+rings: the tail.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from firmware_sim.account.account import Account
+from firmware_sim.clock import Clock
+from firmware_sim.metrology.registers import Registers
+from firmware_sim.records.ring import RINGS
+from firmware_sim.security.replay import Security
+from firmware_sim.settings import Settings
+from firmware_sim.supply.control import Supply
+from firmware_sim.tariff.calendar import CalendarState, Spans
+from protocols.data_model.tariff import Part, Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a meter is: constant for the life of its state."""
+
+    serial_number: str
+    epoch: int
+    meter_type: int
+    phase_summation: int = 0
+    reverse_charged: bool = False
+    nominal_voltage_mv: int = 230_000
+    frequency_mhz: int = 50_000
+    transitions: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPart:
+    """A part of the pending tariff set and the clock (ms UTC) from which it holds."""
+
+    activation: int
+    part: Part
+
+
+@dataclass(slots=True)
+class Period:
+    """The open profile period, and the maximum demand of those that were closed."""
+
+    import_at_start: int = 0
+    export_at_start: int = 0
+    began: int = 0
+    power_down: bool = False
+    maximum_demand_mw: int = 0
+    maximum_demand_at: int = 0
+
+
+class TailRow(NamedTuple):
+    """A row that the state's record carries until the rings hold it."""
+
+    ring: int
+    number: int
+    row: bytes
+
+
+@dataclass(slots=True)
+class State:
+    """One meter's state. `elapsed` is its instant, ms; `numbers` are those of the newest row of each ring."""
+
+    identity: Identity
+    clock: Clock
+    calendar: CalendarState
+    elapsed: int = 0
+    powered: bool = True
+    settings: Settings = field(default_factory=Settings)
+    tariff: Tariff = field(default_factory=Tariff)
+    pending: tuple[PendingPart, ...] = ()
+    registers: Registers = field(default_factory=Registers)
+    account: Account = field(default_factory=Account)
+    supply: Supply = field(default_factory=Supply)
+    security: Security = field(default_factory=Security)
+    period: Period = field(default_factory=Period)
+    numbers: list[int] = field(default_factory=lambda: [0] * RINGS)
+    events_cleared_to: int = 0
+    tail: list[TailRow] = field(default_factory=list)
+
+    def clone(self) -> State:
+        """Return a copy on which a request may compute; frozen pieces are shared."""
+        other = copy(self)
+        other.clock = copy(self.clock)
+        other.registers = copy(self.registers)
+        other.registers.rate_mwh = list(self.registers.rate_mwh)
+        other.account = copy(self.account)
+        other.supply = copy(self.supply)
+        other.security = self.security.clone()
+        other.period = copy(self.period)
+        other.calendar = copy(self.calendar)
+        for name in ("dates_done", "billings_done", "years_done"):
+            setattr(other.calendar, name, Spans(list(getattr(self.calendar, name).spans)))
+        other.numbers = list(self.numbers)
+        other.tail = list(self.tail)
+        return other
+
+    def append(self, ring: int, row: bytes, number: int | None = None) -> None:
+        """Add a row to a ring, by way of the tail."""
+        self.numbers[ring] += 1
+        self.tail.append(TailRow(ring, self.numbers[ring] if number is None else number, row))

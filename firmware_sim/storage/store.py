@@ -1,0 +1,212 @@
+"""How a state lasts: one record in alternating slots, with a CRC and a generation, and rings beside it (METER.md 9).
+
+    header   magic, layout fingerprint, profile rows, CRC                        written once, when formatted
+    slots    length, generation, CRC, record          a commit is one write of one slot and one flush
+    rings    rows by running number                   written from the record's tail after it was committed
+
+There are three slots, so that an unflushed save never overwrites the slot that was flushed last, nor the one before it
+that is being torn (docs/adr/0003). A row is in the record's tail until the rings that hold it were flushed; so whatever
+slot is found at start, its rows are all there, and no row is newer than it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from struct import Struct
+
+from firmware_sim.hal.nvram import Nvram, NvramError, NvramFlushError
+from firmware_sim.records.ring import Ring, RingKind, ring_kinds
+from firmware_sim.state import State
+from firmware_sim.storage import record
+from protocols.sealed_message import Receipt
+
+MAGIC = b"PPMETER1"
+_HEADER = Struct(">8sIII")
+_SLOT = Struct(">IQI")
+_ROW = Struct(">II")
+SLOTS = 3
+SLOT_SIZE = 1 << 17
+FIRST_SLOT = 4096
+FIRST_RING = FIRST_SLOT + SLOTS * SLOT_SIZE
+DRAIN_AT = 16
+"""Rows in the tail at which a commit also puts them into the rings, so that the record stays short."""
+SAVE_FLUSHES_AT = 200
+"""Rows in the tail at which even a mere save becomes a commit."""
+
+
+class StorageLostError(Exception):
+    """A storage that was ours and holds no valid record."""
+
+
+class ForeignStorageError(Exception):
+    """Bytes that are not a meter's storage, or one of another version."""
+
+
+def make_rings(profile_rows: int) -> tuple[Ring, ...]:
+    """Return the empty rings of a meter."""
+    return tuple(Ring(kind.row_size, kind.depth) for kind in ring_kinds(profile_rows, Receipt.SIZE))
+
+
+class VolatileStore:
+    """A meter without storage: nothing lasts, and every start is a new epoch."""
+
+    def commit(self, state: State) -> None:
+        """Accept the state."""
+        state.tail.clear()
+
+    def save(self, state: State) -> None:
+        """Accept the state."""
+        state.tail.clear()
+
+
+@dataclass(slots=True)
+class _Written:
+    generation: int = 0
+    newest: int = -1
+    flushed: int = -1
+
+
+class Store:
+    """The storage of one meter on one byte device."""
+
+    def __init__(self, nvram: Nvram, profile_rows: int) -> None:
+        self._nvram = nvram
+        self._kinds = ring_kinds(profile_rows, Receipt.SIZE)
+        self._profile_rows = profile_rows
+        self._written = _Written()
+
+    def format(self, state: State) -> None:
+        """Begin a new storage with a state."""
+        header = _HEADER.pack(MAGIC, record.fingerprint(), self._profile_rows, 0)
+        self._nvram.write(0, header + zlib.crc32(header).to_bytes(4, "big"))
+        self.commit(state)
+
+    def commit(self, state: State) -> None:
+        """Make a state last: durable when this returns.
+
+        Raises:
+            NvramError: the write was refused; the state before stands.
+            NvramFlushError: nobody knows; the meter must stop.
+        """
+        self._write(state)
+        self._nvram.flush()
+        self._written.flushed = self._written.newest
+        if len(state.tail) >= DRAIN_AT:
+            self._drain(state)
+
+    def save(self, state: State) -> None:
+        """Write a state without waiting for it to last; a refused write leaves the one before."""
+        if len(state.tail) >= SAVE_FLUSHES_AT:
+            self.commit(state)
+        else:
+            self._write(state)
+
+    def _write(self, state: State) -> None:
+        data = record.encode(state)
+        slot = next(i for i in range(SLOTS) if i not in (self._written.newest, self._written.flushed))
+        generation = self._written.generation + 1
+        body = _SLOT.pack(len(data), generation, 0) + data
+        if len(body) > SLOT_SIZE:
+            raise NvramError(f"a record of {len(data)} bytes does not fit its slot")
+        whole = _SLOT.pack(len(data), generation, zlib.crc32(body)) + data
+        self._nvram.write(FIRST_SLOT + slot * SLOT_SIZE, whole)
+        self._written.newest, self._written.generation = slot, generation
+
+    def _drain(self, state: State) -> None:
+        """Put the committed tail into the rings; a refused write keeps it in the tail."""
+        try:
+            for ring, number, row in state.tail:
+                kind = self._kinds[ring]
+                framed = _ROW.pack(number, zlib.crc32(row)) + row
+                self._nvram.write(self._row_offset(kind, number), framed)
+            self._nvram.flush()
+            state.tail.clear()
+        except NvramFlushError:
+            raise
+        except NvramError:
+            return
+
+    def _row_offset(self, kind: RingKind, number: int) -> int:
+        before = sum(other.depth * (other.row_size + _ROW.size) for other in self._kinds[: kind.place])
+        return FIRST_RING + before + (number - 1) % kind.depth * (kind.row_size + _ROW.size)
+
+    def _load(self) -> tuple[State, tuple[Ring, ...]]:
+        slots = {}
+        for slot in range(SLOTS):
+            found = self._read_slot(slot)
+            if found:
+                slots[found[0]] = (slot, found[1])
+        for generation in sorted(slots, reverse=True):
+            slot, data = slots[generation]
+            try:
+                state = record.decode(data)
+            except record.RecordError:
+                continue
+            self._written = _Written(generation, slot, slot)
+            self._nvram.flush()  # what was found is what counts: make it last before it is built upon
+            return state, self._load_rings(state)
+        raise StorageLostError("no valid record in any slot")
+
+    def _read_slot(self, slot: int) -> tuple[int, bytes] | None:
+        head = self._nvram.read(FIRST_SLOT + slot * SLOT_SIZE, _SLOT.size)
+        if len(head) < _SLOT.size:
+            return None
+        size, generation, crc = _SLOT.unpack(head)
+        if not 0 < size <= SLOT_SIZE - _SLOT.size:
+            return None
+        data = self._nvram.read(FIRST_SLOT + slot * SLOT_SIZE + _SLOT.size, size)
+        whole = _SLOT.pack(size, generation, 0) + data
+        return (generation, data) if len(data) == size and zlib.crc32(whole) == crc else None
+
+    def _load_rings(self, state: State) -> tuple[Ring, ...]:
+        rings = make_rings(self._profile_rows)
+        for kind, ring in zip(self._kinds, rings, strict=True):
+            tail = {row.number: row.row for row in state.tail if row.ring == kind.place}
+            last = state.numbers[kind.place]
+            for number in range(max(1, last - kind.depth + 1), last + 1):
+                row = tail.get(number) or self._read_row(kind, number)
+                if row is not None:
+                    ring.append(number, row)
+            if ring.last != last:
+                ring.clear(last)
+        return rings
+
+    def _read_row(self, kind: RingKind, number: int) -> bytes | None:
+        data = self._nvram.read(self._row_offset(kind, number), _ROW.size + kind.row_size)
+        if len(data) < _ROW.size + kind.row_size:
+            return None
+        stored, crc = _ROW.unpack_from(data)
+        row = data[_ROW.size :]
+        return row if stored == number and zlib.crc32(row) == crc else None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a storage held."""
+
+    store: Store
+    state: State
+    rings: tuple[Ring, ...]
+
+
+def load(nvram: Nvram) -> Loaded | None:
+    """Return what a device holds, None of an empty one.
+
+    Raises:
+        ForeignStorageError: the bytes are no meter's, or another version's; nothing was written.
+        StorageLostError: a meter's, without any valid record; nothing was written.
+    """
+    header = nvram.read(0, _HEADER.size + 4)
+    if not header:
+        return None
+    if len(header) < _HEADER.size + 4 or header[:8] != MAGIC:
+        raise ForeignStorageError("it is not a meter's storage")
+    _, layout, profile_rows, _ = _HEADER.unpack_from(header)
+    if zlib.crc32(header[:-4]) != int.from_bytes(header[-4:], "big"):
+        raise StorageLostError("its header is damaged")
+    if layout != record.fingerprint():
+        raise ForeignStorageError("it was written by another version of the meter")
+    store = Store(nvram, profile_rows)
+    state, rings = store._load()
+    return Loaded(store, state, rings)

@@ -1,0 +1,208 @@
+"""The supply control of one meter: causes come and go, delays run, every change leaves its event (METER.md 4, 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firmware_sim.settings import Settings
+from firmware_sim.supply.switch import SWITCHED_BY, Clearing, causes_cleared, closes, supply_state
+from protocols.data_model.words import CREDIT_CAUSES, Cause, ReconnectMode, SupplyState, SwitchedBy
+
+Emit = Callable[[str, int, int], None]
+"""Records an event: its word and two details."""
+
+SWITCH_FAULT_AFTER_MS = 5_000
+MINUTE_MS = 60_000
+NO_CAUSE = int(Cause.NONE)
+
+
+@dataclass(slots=True)
+class Supply:
+    """Commanded position, causes, spent levels and deadlines. Instants are elapsed ms; None is no deadline.
+
+    below        levels at or below which the credit was seen last: bit 0 threshold 1, bit 1 threshold 2, bit 2 zero
+    spent        reminder levels that have tripped and are not armed: bit 1 threshold 2, bit 2 zero
+    """
+
+    closed: bool = True
+    causes: int = NO_CAUSE
+    below: int = 0
+    spent: int = 0
+    credit_due: int | None = None
+    remote_due: int | None = None
+    guarantee: bool = False
+    moratorium_until: int = 0
+    moratorium: bool = False
+    overload_due: int | None = None
+    overload_since: int | None = None
+    overload_ended: int | None = None
+    overload_count: int = 0
+    reclose_due: int | None = None
+    fault_due: int | None = None
+    switch_fault: bool = False
+    sensors: int = 0
+    tampered: int = 0
+
+    @property
+    def warning(self) -> bool:
+        """The warning lamp: lit exactly while credit is at or below threshold 1."""
+        return bool(self.below & 1)
+
+    @property
+    def overload_locked(self) -> bool:
+        """Whether an overload waits for the button: its own reclosings are used up."""
+        return bool(self.causes & Cause.OVERLOAD) and self.reclose_due is None
+
+    @property
+    def state(self) -> SupplyState:
+        """The supply state, derived."""
+        return supply_state(self.closed, Cause(self.causes), self.overload_locked)
+
+    @property
+    def pending(self) -> int:
+        """Causes whose delay is running."""
+        credit = Cause.CREDIT_EXHAUSTED if self.credit_due is not None else Cause.NONE
+        remote = Cause.REMOTE if self.remote_due is not None else Cause.NONE
+        return int(credit | remote)
+
+    def deadline(self) -> int | None:
+        """The next elapsed time at which a delay is due."""
+        dues = (self.credit_due, self.remote_due, self.overload_due, self.reclose_due, self.fault_due)
+        return min((due for due in dues if due is not None), default=None)
+
+
+def trip(supply: Supply, cause: Cause, emit: Emit) -> None:
+    """Let a cause stand; a closed switch opens."""
+    if supply.causes & cause:
+        return
+    supply.causes |= cause
+    if supply.closed:
+        supply.closed = False
+        emit("supply_disconnected", int(cause), 0)
+    else:
+        emit("supply_cause_added", int(cause), 0)
+
+
+def clear(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> bool:
+    """Clear what `by` may clear and close the switch where that follows; say whether anything changed."""
+    before, was = supply.state, Cause(supply.causes)
+    cleared = causes_cleared(was, by, supply.overload_locked)
+    left = was & ~cleared
+    if cleared & Cause.OVERLOAD:
+        supply.reclose_due = None
+        if by is not Clearing.RECLOSING:
+            supply.overload_count = 0
+    supply.causes = int(left)
+    switched_by = SWITCHED_BY.get(by, SwitchedBy.AUTOMATIC)
+    if not supply.closed and closes(left, cleared, by, ReconnectMode(settings.reconnect_mode)):
+        supply.closed = True
+        emit("supply_connected", switched_by, 0)
+        return True
+    if supply.state != before:
+        emit("ready_for_reconnection", switched_by, 0)
+    elif cleared:
+        emit("supply_cause_cleared", int(cleared), 0)
+    return bool(cleared)
+
+
+def set_pending(supply: Supply, cause: Cause, due: int | None, emit: Emit, due_clock: int = 0) -> None:
+    """Start (or with None cancel) the delay of a cause."""
+    was = supply.credit_due if cause is Cause.CREDIT_EXHAUSTED else supply.remote_due
+    if was is None and due is None:
+        return
+    if cause is Cause.CREDIT_EXHAUSTED:
+        supply.credit_due = due
+    else:
+        supply.remote_due = due
+    if due is None:
+        emit("trip_cancelled", int(cause), 0)
+    else:
+        emit("trip_pending", int(cause), due_clock)
+
+
+def interrupt(supply: Supply, settings: Settings, now: int, due_clock: int, emit: Emit) -> None:
+    """Act on a sealed interrupt: at once, or after the trip delay where the profile gives it one."""
+    if supply.causes & Cause.REMOTE or supply.remote_due is not None:
+        return
+    if settings.remote_trip_delay and settings.trip_delay_minutes:
+        set_pending(supply, Cause.REMOTE, now + settings.trip_delay_minutes * MINUTE_MS, emit, due_clock)
+    else:
+        trip(supply, Cause.REMOTE, emit)
+
+
+def permit(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> None:
+    """Act on a sealed permit or direct close; a running remote delay ends."""
+    set_pending(supply, Cause.REMOTE, None, emit)
+    clear(supply, by, settings, emit)
+
+
+def hold_back(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> None:
+    """Begin a guarantee or a moratorium: credit causes clear and pending delays end."""
+    set_pending(supply, Cause.CREDIT_EXHAUSTED, None, emit)
+    if by is Clearing.GUARANTEE:
+        set_pending(supply, Cause.REMOTE, None, emit)
+    clear(supply, by, settings, emit)
+
+
+def release(supply: Supply) -> None:
+    """End a guarantee or a moratorium: all levels are armed anew."""
+    supply.spent = 0
+
+
+def follow_load(supply: Supply, settings: Settings, import_mw: int, real_closed: bool, flows: bool, now: int) -> None:
+    """Start or stop the clocks of overload and of load against the command, after power or a limit changed."""
+    limit = settings.power_limit_kw
+    if limit is not None and import_mw > limit:
+        if supply.overload_since is None:
+            supply.overload_since = now
+        tripped = bool(supply.causes & Cause.OVERLOAD)
+        supply.overload_due = None if tripped else supply.overload_since + settings.power_limit_delay_s * 1000
+    elif supply.overload_since is not None:
+        supply.overload_ended, supply.overload_since, supply.overload_due = now, None, None
+    if real_closed and not supply.closed and flows:
+        if supply.fault_due is None and not supply.switch_fault:
+            supply.fault_due = now + SWITCH_FAULT_AFTER_MS
+    else:
+        supply.fault_due = None
+
+
+def end_switch_fault(supply: Supply, emit: Emit) -> None:
+    """Forget a switch fault once position and command agree."""
+    if supply.switch_fault:
+        supply.switch_fault = False
+        emit("switch_fault_ended", 0, 0)
+
+
+def run_delays(supply: Supply, settings: Settings, now: int, emit: Emit) -> None:
+    """Act on every delay that is due (METER.md 2, step 6); a credit delay is judged with the thresholds."""
+    if supply.remote_due is not None and supply.remote_due <= now:
+        supply.remote_due = None
+        trip(supply, Cause.REMOTE, emit)
+    if supply.reclose_due is not None and supply.reclose_due <= now:
+        clear(supply, Clearing.RECLOSING, settings, emit)
+    if supply.overload_due is not None and supply.overload_due <= now:
+        _trip_overload(supply, settings, now, emit)
+    if supply.fault_due is not None and supply.fault_due <= now:
+        supply.fault_due = None
+        supply.switch_fault = True
+        emit("switch_fault", 0, 0)
+
+
+def _trip_overload(supply: Supply, settings: Settings, now: int, emit: Emit) -> None:
+    since, ended = supply.overload_since, supply.overload_ended
+    if since is not None and ended is not None and since - ended >= settings.overload_reset_s * 1000:
+        supply.overload_count = 0
+    supply.overload_count += 1
+    supply.overload_due = None
+    if supply.overload_count <= settings.overload_attempts:
+        supply.reclose_due = now + settings.overload_reconnect_s * 1000
+    trip(supply, Cause.OVERLOAD, emit)
+
+
+def drop_credit_causes(supply: Supply, settings: Settings, emit: Emit) -> None:
+    """Forget credit causes, levels and delays when the account closes."""
+    set_pending(supply, Cause.CREDIT_EXHAUSTED, None, emit)
+    supply.below = supply.spent = 0
+    if supply.causes & CREDIT_CAUSES:
+        clear(supply, Clearing.CLOSING, settings, emit)

@@ -1,0 +1,111 @@
+"""What the local calendar says: the rate in force, friendly windows, billing periods, and when that next changes.
+
+All of it is a pure function of the local date and the millisecond of the day (METER.md 1, 5 and 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from firmware_sim.clock import DAY_MS, MINUTE_MS, Local, civil, weekday
+from firmware_sim.settings import Settings
+from protocols.data_model.items import Windows
+from protocols.data_model.tariff import Seasons, Steps, Tariff
+
+HOUR_MS = 3_600_000
+_WINDOWS = Windows()
+SPANS_KEPT = 16
+"""Gaps come from clock commands only; more than this many disjoint spans are a clock that is set every day."""
+
+
+@dataclass(slots=True)
+class Spans:
+    """Whole numbers that were done once and must not be done again, as disjoint rising spans."""
+
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+    def __contains__(self, number: int) -> bool:
+        return any(first <= number <= last for first, last in self.spans)
+
+    def add(self, number: int) -> None:
+        """Remember a number."""
+        if number in self:
+            return
+        merged = sorted([*self.spans, (number, number)])
+        out = [merged[0]]
+        for first, last in merged[1:]:
+            if first <= out[-1][1] + 1:
+                out[-1] = (out[-1][0], max(last, out[-1][1]))
+            else:
+                out.append((first, last))
+        self.spans = out[-SPANS_KEPT:]
+
+
+@dataclass(slots=True)
+class CalendarState:
+    """Where the calendar stands: current date, billing period and year, and what was already done of them."""
+
+    date: int
+    billing: int
+    year: int
+    rate: int = 1
+    friendly: bool = False
+    dates_done: Spans = field(default_factory=Spans)
+    billings_done: Spans = field(default_factory=Spans)
+    years_done: Spans = field(default_factory=Spans)
+
+
+def day_table(date: int, seasons: Seasons) -> int:
+    """Return the day table (from 1) of a local date: holiday before weekday before season."""
+    for holiday, table in seasons.holidays:
+        if holiday == date and table:
+            return table
+    if by_weekday := seasons.weekdays[weekday(date)]:
+        return by_weekday
+    _, month, day = civil(date)
+    held = [table for m, d, table in seasons.starts if (m, d) <= (month, day)]
+    return held[-1] if held else seasons.starts[-1][2]
+
+
+def rate_at(local: Local, tariff: Tariff) -> int:
+    """Return the rate (from 1) in force; before a table's first entry its last applies."""
+    table = tariff.day_tables.tables[day_table(local.date, tariff.seasons) - 1]
+    minute = local.ms_of_day // MINUTE_MS
+    held = [rate for start, rate in table if start <= minute]
+    return held[-1] if held else table[-1][1]
+
+
+def friendly_at(local: Local, settings: Settings, tariff: Tariff) -> bool:
+    """Say whether a friendly window holds credit back from opening the switch."""
+    if settings.friendly_weekends and weekday(local.date) >= 5:
+        return True
+    if settings.friendly_holidays and any(date == local.date for date, _ in tariff.seasons.holidays):
+        return True
+    minute = local.ms_of_day // MINUTE_MS
+    return any(
+        start <= minute < end if start < end else (minute >= start or minute < end)
+        for start, end in _WINDOWS.pairs(settings.friendly_hours)
+    )
+
+
+def billing_period(local: Local, steps: Steps) -> int:
+    """Return the number of the billing period: months counted, from the billing day and hour on."""
+    year, month, day = civil(local.date)
+    begun = (day, local.ms_of_day // HOUR_MS) >= (steps.billing_day, steps.billing_hour)
+    return year * 12 + month - (not begun)
+
+
+def billing_year(local: Local, steps: Steps) -> int:
+    """Return the number of the billing year."""
+    year, month, day = civil(local.date)
+    return year - ((month, day) < (steps.year_month, steps.year_day))
+
+
+def next_local_edge(local: Local, settings: Settings, tariff: Tariff) -> int:
+    """Return the local ms (since 1970) of the next instant of this date, or its end, at which anything may change."""
+    table = tariff.day_tables.tables[day_table(local.date, tariff.seasons) - 1]
+    edges = [start * MINUTE_MS for start, _ in table]
+    edges += [minute * MINUTE_MS for pair in _WINDOWS.pairs(settings.friendly_hours) for minute in pair]
+    if civil(local.date)[2] == tariff.steps.billing_day:
+        edges.append(tariff.steps.billing_hour * HOUR_MS)
+    return local.date * DAY_MS + min((edge for edge in edges if edge > local.ms_of_day), default=DAY_MS)

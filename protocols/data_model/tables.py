@@ -1,0 +1,172 @@
+"""Rows of records that a meter keeps, declared once: purchases, events, freezes and the load profile.
+
+A row is a frozen dataclass whose fields carry their kind; a wire places the table, then the columns within a row. Each
+row packs itself into a fixed number of bytes, which is also what the meter stores (METER.md 9).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from struct import Struct
+from typing import Annotated, Any, ClassVar, Self, get_type_hints
+
+from protocols.data_model.events import EVENT_BY_CODE
+from protocols.data_model.kinds import COUNT, ENERGY, MONEY, Choice, Flags, Kind, Moment, Truth
+from protocols.data_model.words import Carrier, choice
+
+_PURCHASE_KIND = Choice(("open", "credit"))
+
+
+class Row:
+    """What all rows share: fixed packing in field order, and the kinds of the columns."""
+
+    PACKING: ClassVar[Struct]
+
+    def pack(self) -> bytes:
+        """Return the row as `PACKING.size` bytes."""
+        return self.PACKING.pack(*(getattr(self, field.name) for field in fields(self)))  # type: ignore[arg-type]
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        """Return the row of `PACKING.size` bytes."""
+        return cls(*cls.PACKING.unpack(data))
+
+    @classmethod
+    def columns(cls) -> dict[str, Kind]:
+        """Return the kind of each column, in order."""
+        hints = get_type_hints(cls, include_extras=True)
+        return {f.name: hints[f.name].__metadata__[0] for f in fields(cls)}  # type: ignore[arg-type]
+
+    def fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
+        """Return the columns as JSON values; moments carry the offset."""
+        return {name: _json(kind, getattr(self, name), utc_offset_minutes) for name, kind in self.columns().items()}
+
+
+def _json(kind: Kind, value: Any, utc_offset_minutes: int) -> str:
+    return kind.json(value, utc_offset_minutes) if isinstance(kind, Moment) else kind.json(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase(Row):
+    """One accepted top-up (电表购电记录). `number` counts purchases, `sequence` is that of the sealed message."""
+
+    PACKING: ClassVar[Struct] = Struct(">IQBqqqqqqIB")
+
+    number: Annotated[int, COUNT]
+    at: Annotated[int, Moment()]
+    kind: Annotated[int, _PURCHASE_KIND]
+    amount: Annotated[int, MONEY]
+    to_overdraft: Annotated[int, MONEY]
+    to_debt: Annotated[int, MONEY]
+    credit_before: Annotated[int, MONEY]
+    credit_after: Annotated[int, MONEY]
+    cumulative: Annotated[int, MONEY]
+    sequence: Annotated[int, COUNT]
+    carrier: Annotated[int, choice(Carrier)]
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Row):
+    """One event; `code` and the details `a` and `b` are explained by `protocols.data_model.events`."""
+
+    PACKING: ClassVar[Struct] = Struct(">IQQBqq")
+
+    number: Annotated[int, COUNT]
+    at: Annotated[int, Moment()]
+    elapsed_ms: Annotated[int, COUNT]
+    code: Annotated[int, COUNT]
+    a: Annotated[int, COUNT]
+    b: Annotated[int, COUNT]
+
+    @property
+    def name(self) -> str:
+        """The event's word; an unknown code keeps its number."""
+        kind = EVENT_BY_CODE.get(self.code)
+        return kind.name if kind else f"event_{self.code}"
+
+    def details(self) -> dict[str, tuple[Kind, int]]:
+        """Return the named details with their kinds."""
+        kind = EVENT_BY_CODE.get(self.code)
+        named = kind.details if kind else (("a", COUNT), ("b", COUNT))
+        return {name: (kind, value) for (name, kind), value in zip(named, (self.a, self.b), strict=False)}
+
+    def detail_fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
+        """Return the named details as JSON values; a set of one cause is that word."""
+        out = {}
+        for name, (kind, value) in self.details().items():
+            names = kind.names(value) if isinstance(kind, Flags) else []
+            out[name] = json.dumps(names[0]) if len(names) == 1 else _json(kind, value, utc_offset_minutes)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze(Row):
+    """Registers as they stood at a midnight or at the end of a billing period (冻结)."""
+
+    PACKING: ClassVar[Struct] = Struct(">IQQQQQQQq")
+
+    number: Annotated[int, COUNT]
+    at: Annotated[int, Moment()]
+    energy_import_kwh: Annotated[int, ENERGY]
+    energy_export_kwh: Annotated[int, ENERGY]
+    energy_rate_1_kwh: Annotated[int, ENERGY]
+    energy_rate_2_kwh: Annotated[int, ENERGY]
+    energy_rate_3_kwh: Annotated[int, ENERGY]
+    energy_rate_4_kwh: Annotated[int, ENERGY]
+    available_credit: Annotated[int, MONEY]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRecord:
+    """Energy of one profile period, stamped with the interval's end; 12 bytes.
+
+     0        4         8        12
+    +--------+---------+---------+
+    | end, s | F import| F export|   F: two flag bits above 30 bits of mWh, each
+    +--------+---------+---------+
+
+    Energy saturates at 2**30 - 1 mWh (1073 kWh) a period.
+    """
+
+    PACKING: ClassVar[Struct] = Struct(">III")
+    SATURATED: ClassVar[int] = (1 << 30) - 1
+
+    end: Annotated[int, Moment()]
+    import_mwh: Annotated[int, ENERGY]
+    export_mwh: Annotated[int, ENERGY]
+    power_down: Annotated[bool, Truth()] = False
+    clock_set: Annotated[bool, Truth()] = False
+    supply_open: Annotated[bool, Truth()] = False
+
+    def pack(self) -> bytes:
+        """Return the 12 bytes of the record."""
+        low = min(self.import_mwh, self.SATURATED) | self.power_down << 30 | self.clock_set << 31
+        high = min(self.export_mwh, self.SATURATED) | self.supply_open << 30
+        return self.PACKING.pack(self.end // 1000, low, high)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        """Return the record of 12 bytes."""
+        end, low, high = cls.PACKING.unpack(data)
+        mask = cls.SATURATED
+        return cls(end * 1000, low & mask, high & mask, bool(low >> 30 & 1), bool(low >> 31), bool(high >> 30 & 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of rows by running number, newest last in the meter; `depth` rows are kept."""
+
+    name: str
+    row_size: int
+    depth: int
+    meaning: str
+
+
+PURCHASES = Table("purchases", Purchase.PACKING.size, 10, "Accepted top-ups.")
+EVENTS = Table("events", Event.PACKING.size, 256, "The event log.")
+DAILY_FREEZES = Table("daily_freezes", Freeze.PACKING.size, 62, "Registers at local midnights.")
+BILLING_FREEZES = Table("billing_freezes", Freeze.PACKING.size, 12, "Registers at ends of billing periods.")
+PROFILE = Table("profile", ProfileRecord.PACKING.size, 960, "Energy of each 15 minutes of UTC; `profile_days` of them.")
+TABLES: Mapping[str, Table] = {t.name: t for t in (PURCHASES, EVENTS, DAILY_FREEZES, BILLING_FREEZES, PROFILE)}

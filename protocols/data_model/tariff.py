@@ -1,0 +1,244 @@
+"""The tariff as both sides know it: four parts, each of which can be replaced at its own instant (METER.md 6).
+
+    Seasons     which day table holds on which local date: holiday before weekday before season
+    DayTables   which rate holds from which local minute
+    Prices      price of each rate, 1e-4 account unit per kWh
+    Steps       limits in whole mWh, additions to the price, the period over which they count, billing day and year
+
+Numbers of rates and day tables count from 1, as people and DL/T 645 count them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from struct import Struct, error, unpack_from
+
+from protocols.errors import MalformedMessageError
+
+MAX_RATES = 4
+MAX_DAY_TABLES = 8
+MAX_DAY_TABLE_ENTRIES = 14
+MAX_SEASONS = 14
+MAX_HOLIDAYS = 64
+MAX_STEPS = 6
+MAX_PRICE = 99_999_999
+"""Prices are written with eight digits, 9999.9999 (DL/T 645)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seasons:
+    """Which day table holds: (month, day, table) in order; a table a weekday (Monday first, 0 by season); holidays."""
+
+    starts: tuple[tuple[int, int, int], ...] = ((1, 1, 1),)
+    weekdays: tuple[int, ...] = (0,) * 7
+    holidays: tuple[tuple[int, int], ...] = ()
+
+    def problem(self) -> str | None:
+        """Say what cannot be, or None."""
+        if not 1 <= len(self.starts) <= MAX_SEASONS or list(self.starts) != sorted(set(self.starts)):
+            return f"seasons: 1 to {MAX_SEASONS}, in order of their dates"
+        if any(not (1 <= m <= 12 and 1 <= d <= 31) for m, d, _ in self.starts):
+            return "seasons: a start is no date"
+        if len(self.weekdays) != 7 or len(self.holidays) > MAX_HOLIDAYS:
+            return f"weekdays are seven; holidays at most {MAX_HOLIDAYS}"
+        return None
+
+    def tables(self) -> set[int]:
+        """The day tables that are named."""
+        return {t for *_, t in self.starts} | {t for t in self.weekdays if t} | {t for _, t in self.holidays if t}
+
+
+@dataclass(frozen=True, slots=True)
+class DayTables:
+    """Day tables: (local minute, rate) in order; before a table's first entry its last applies."""
+
+    tables: tuple[tuple[tuple[int, int], ...], ...] = (((0, 1),),)
+
+    def problem(self) -> str | None:
+        """Say what cannot be, or None."""
+        if not 1 <= len(self.tables) <= MAX_DAY_TABLES:
+            return f"day tables: 1 to {MAX_DAY_TABLES}"
+        for table in self.tables:
+            minutes = [minute for minute, _ in table]
+            if not 1 <= len(table) <= MAX_DAY_TABLE_ENTRIES or minutes != sorted(set(minutes)):
+                return f"a day table has 1 to {MAX_DAY_TABLE_ENTRIES} entries in order of time"
+            if minutes[-1] >= 1440:
+                return "a day table entry is past 23:59"
+        return None
+
+    def rates(self) -> set[int]:
+        """The rates that are named."""
+        return {rate for table in self.tables for _, rate in table}
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Price of each rate, 1e-4 account unit per kWh."""
+
+    prices: tuple[int, ...] = (5283,)
+
+    def problem(self) -> str | None:
+        """Say what cannot be, or None."""
+        if not 1 <= len(self.prices) <= MAX_RATES or any(not 0 <= p <= MAX_PRICE for p in self.prices):
+            return f"prices: 1 to {MAX_RATES}, each 0 to 9999.9999"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Step limits in mWh, one addition more than limits, and the billing dates (DDhh, MMDD)."""
+
+    limits: tuple[int, ...] = ()
+    additions: tuple[int, ...] = (0,)
+    yearly: bool = False
+    billing_day: int = 1
+    billing_hour: int = 0
+    year_month: int = 1
+    year_day: int = 1
+
+    def problem(self) -> str | None:
+        """Say what cannot be, or None."""
+        if len(self.limits) > MAX_STEPS or len(self.additions) != len(self.limits) + 1:
+            return f"steps: at most {MAX_STEPS} limits and one addition more than limits"
+        if list(self.limits) != sorted(set(self.limits)) or any(limit <= 0 for limit in self.limits):
+            return "step limits rise"
+        if any(not 0 <= a <= MAX_PRICE for a in self.additions):
+            return "step additions are 0 to 9999.9999"
+        if not (1 <= self.billing_day <= 28 and 0 <= self.billing_hour <= 23):
+            return "billing_day is DDhh, day 01 to 28, hour 00 to 23"
+        if not (1 <= self.year_month <= 12 and 1 <= self.year_day <= 28):
+            return "billing_year is MMDD, day 01 to 28"
+        return None
+
+
+Part = Seasons | DayTables | Prices | Steps
+PART_NAMES: dict[type, str] = {Seasons: "seasons", DayTables: "day_tables", Prices: "prices", Steps: "steps"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """One whole set: all four parts."""
+
+    seasons: Seasons = field(default_factory=Seasons)
+    day_tables: DayTables = field(default_factory=DayTables)
+    prices: Prices = field(default_factory=Prices)
+    steps: Steps = field(default_factory=Steps)
+
+    def problem(self) -> str | None:
+        """Say what cannot be in a part or between the parts, or None."""
+        for part in (self.seasons, self.day_tables, self.prices, self.steps):
+            if found := part.problem():
+                return found
+        if any(not 1 <= t <= len(self.day_tables.tables) for t in self.seasons.tables()):
+            return f"a season, weekday or holiday names a day table beyond {len(self.day_tables.tables)}"
+        if any(not 1 <= r <= len(self.prices.prices) for r in self.day_tables.rates()):
+            return f"a day table names a rate beyond {len(self.prices.prices)}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class TariffChange:
+    """Parts of the pending set, each with the instant (ms, UTC) from which it holds; 0 is at once."""
+
+    parts: tuple[tuple[int, Part], ...]
+
+    def encode(self) -> bytes:
+        """Return the parameters of a sealed `tariff` message (docs/sealed-messages.md)."""
+        out = bytearray([len(self.parts)])
+        for activation, part in self.parts:
+            body = _encode_part(part)
+            out += _PART.pack(_PART_TYPES.index(type(part)), activation // 1000, len(body)) + body
+        return bytes(out)
+
+    @classmethod
+    def decode(cls, data: bytes) -> TariffChange:
+        """Return the change; raises MalformedMessageError for anything that is none."""
+        try:
+            parts, at = [], 1
+            for _ in range(data[0]):
+                which, activation, size = _PART.unpack_from(data, at)
+                at += _PART.size
+                if at + size > len(data) or which >= len(_PART_TYPES):
+                    raise MalformedMessageError("a tariff part is cut short or unknown")
+                parts.append((activation * 1000, _DECODERS[which](data[at : at + size])))
+                at += size
+        except (error, IndexError) as fault:
+            raise MalformedMessageError("a tariff part is cut short") from fault
+        if at != len(data) or not parts or len({type(part) for _, part in parts}) != len(parts):
+            raise MalformedMessageError("a tariff change has each part at most once and nothing behind")
+        return cls(tuple(parts))
+
+
+_PART = Struct(">BIH")
+_PART_TYPES: tuple[type, ...] = (Seasons, DayTables, Prices, Steps)
+
+
+def _encode_seasons(part: Seasons) -> bytes:
+    out = bytes([len(part.starts)]) + b"".join(bytes(start) for start in part.starts) + bytes(part.weekdays)
+    return out + bytes([len(part.holidays)]) + b"".join(Struct(">IB").pack(*holiday) for holiday in part.holidays)
+
+
+def _decode_seasons(data: bytes) -> Seasons:
+    count = data[0]
+    starts = tuple((data[i], data[i + 1], data[i + 2]) for i in range(1, 1 + 3 * count, 3))
+    at = 1 + 3 * count
+    weekdays = tuple(data[at : at + 7])
+    holidays = tuple(unpack_from(">IB", data, at + 8 + 5 * i) for i in range(data[at + 7]))
+    return Seasons(starts, weekdays, holidays)
+
+
+def _encode_day_tables(part: DayTables) -> bytes:
+    out = bytearray([len(part.tables)])
+    for table in part.tables:
+        out.append(len(table))
+        for minute, rate in table:
+            out += Struct(">HB").pack(minute, rate)
+    return bytes(out)
+
+
+def _decode_day_tables(data: bytes) -> DayTables:
+    tables, at = [], 1
+    for _ in range(data[0]):
+        count = data[at]
+        tables.append(tuple(unpack_from(">HB", data, at + 1 + 3 * i) for i in range(count)))
+        at += 1 + 3 * count
+    return DayTables(tuple(tables))
+
+
+def _encode_prices(part: Prices) -> bytes:
+    return Struct(f">B{len(part.prices)}I").pack(len(part.prices), *part.prices)
+
+
+def _decode_prices(data: bytes) -> Prices:
+    return Prices(unpack_from(f">{data[0]}I", data, 1))
+
+
+_STEPS = Struct(">BBBBBB")
+
+
+def _encode_steps(part: Steps) -> bytes:
+    head = _STEPS.pack(
+        len(part.limits), part.yearly, part.billing_day, part.billing_hour, part.year_month, part.year_day
+    )
+    return head + Struct(f">{len(part.limits)}Q{len(part.additions)}I").pack(*part.limits, *part.additions)
+
+
+def _decode_steps(data: bytes) -> Steps:
+    count, yearly, day, hour, month, year_day = _STEPS.unpack_from(data)
+    values = unpack_from(f">{count}Q{count + 1}I", data, _STEPS.size)
+    return Steps(values[:count], values[count:], bool(yearly), day, hour, month, year_day)
+
+
+def _encode_part(part: Part) -> bytes:
+    match part:
+        case Seasons():
+            return _encode_seasons(part)
+        case DayTables():
+            return _encode_day_tables(part)
+        case Prices():
+            return _encode_prices(part)
+        case Steps():
+            return _encode_steps(part)
+
+
+_DECODERS = (_decode_seasons, _decode_day_tables, _decode_prices, _decode_steps)

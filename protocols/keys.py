@@ -1,0 +1,89 @@
+"""Keys: how a meter's own keys come from a master that the meter never holds, and their check values (METER.md 7).
+
+Derivation is NIST SP 800-108 in counter mode with AES-CMAC: label `credit` or `command`, context serial number (12 BCD
+digits) and key version. Codes are AES-CMAC (NIST SP 800-38B, RFC 4493), 16 bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from enum import Enum
+
+from protocols.errors import AuthenticationError
+
+KEY_SIZE = 16
+CODE_SIZE = 16
+DEVELOPMENT_MASTER = hashlib.sha256(b"prepaid-meter published development master").digest()[:KEY_SIZE]
+"""Published, worth nothing: both sides use it, and say so, where no key ring is given."""
+DEVELOPMENT_KEY_VERSION = 0
+
+
+class MessageClass(Enum):
+    """Two classes of sealed messages with two keys and two sequences; the value is the label of the derivation."""
+
+    CREDIT = "credit"
+    COMMAND = "command"
+
+
+def authentication_code(key: bytes, data: bytes) -> bytes:
+    """Return the 16-byte AES-CMAC of `data`."""
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415 - slow to import
+    from cryptography.hazmat.primitives.cmac import CMAC  # noqa: PLC0415
+
+    code = CMAC(AES(key))
+    code.update(data)
+    return code.finalize()
+
+
+def verify_code(key: bytes, data: bytes, code: bytes) -> None:
+    """Raise AuthenticationError unless `code` is the code of `data`; takes the same time either way."""
+    if not hmac.compare_digest(authentication_code(key, data), code):
+        raise AuthenticationError("the authentication code is not right under this key")
+
+
+def bcd(digits: str) -> bytes:
+    """Return decimal digits as packed BCD, high digit first."""
+    return bytes.fromhex(digits)
+
+
+def derive_key(master: bytes, label: MessageClass, serial_number: str, key_version: int) -> bytes:
+    """Return the 16-byte key of one class for one meter (SP 800-108, counter mode, CMAC)."""
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415
+    from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode  # noqa: PLC0415
+
+    return KBKDFCMAC(
+        AES, Mode.CounterMode, KEY_SIZE, 4, 4, CounterLocation.BeforeFixed,
+        label.value.encode(), bcd(serial_number) + bytes([key_version]), None,
+    ).derive(master)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MeterKeys:
+    """One meter's own keys of one version."""
+
+    version: int
+    credit: bytes = field(repr=False)
+    command: bytes = field(repr=False)
+
+    def key(self, message_class: MessageClass) -> bytes:
+        """Return the key of a class."""
+        return self.credit if message_class is MessageClass.CREDIT else self.command
+
+    @property
+    def check_value(self) -> int:
+        """Three bytes that show which keys these are without telling them."""
+        both = authentication_code(self.credit, b"check") + authentication_code(self.command, b"check")
+        return int.from_bytes(hashlib.sha256(both).digest()[:3], "big")
+
+
+def derive_meter_keys(master: bytes, serial_number: str, key_version: int) -> MeterKeys:
+    """Return both keys of one meter."""
+    credit, command = (derive_key(master, label, serial_number, key_version) for label in MessageClass)
+    return MeterKeys(key_version, credit, command)
+
+
+def development_keys(serial_number: str) -> MeterKeys:
+    """Return the published development keys of a meter."""
+    return derive_meter_keys(DEVELOPMENT_MASTER, serial_number, DEVELOPMENT_KEY_VERSION)

@@ -1,0 +1,175 @@
+"""Integers with units, and the one grammar in which people write them: 2kW, 17h, 50.00.
+
+Command lines, TOML, the control socket and the fixtures all parse here. Every value is a whole number:
+
+    power    milliwatt         energy   milliwatt-hour       time    millisecond
+    money    ledger unit, 1e-10 of the account unit (DESIGN.md 3.3)       price   1e-4 account unit per kWh
+
+so that energy times price is a whole number of ledger units, without rounding.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+from protocols.errors import QuantityError
+
+LEDGER_DECIMALS = 10
+LEDGER: int = 10**LEDGER_DECIMALS
+"""Ledger units in one account unit."""
+CENT = LEDGER // 100
+"""Ledger units in 0.01 account unit, the grain of amounts on every wire."""
+MONEY_LIMIT = 99_999_999 * CENT
+"""999,999.99: no balance, limit or amount may exceed it (METER.md 4)."""
+KWH = 1_000_000
+"""Milliwatt-hours in one kilowatt-hour."""
+MWH_IN_MW_MS = 3_600_000
+"""Milliwatt-milliseconds in one milliwatt-hour."""
+ENERGY_WRAP = 1_000_000 * KWH
+"""On the wire energy wraps at 1,000,000.00 kWh (METER.md 3)."""
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?")
+_DURATION = re.compile(r"(\d+)(?:\.(\d+))?(ms|s|m|min|h|d)")
+_DURATION_UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
+_POWER = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(mW|W|kW)", re.IGNORECASE)
+_POWER_DECIMALS = {"mw": 0, "w": 3, "kw": 6}
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.(\d{1,3}))?)?)(Z|[+-]\d\d:?\d\d)?)?",
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
+    """Return the whole number of 10**-decimals units that `text` writes.
+
+    Raises:
+        QuantityError: exponents, surplus decimals, group separators or anything else.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if not match:
+        raise QuantityError(f"{text!r} is not {what}: digits with at most {decimals} decimals are allowed")
+    sign, whole, part = match[1], match[2], match[3] or ""
+    if len(part) > decimals:
+        raise QuantityError(f"{text!r} has more than {decimals} decimals")
+    value: int = int(whole + part.ljust(decimals, "0"))
+    return -value if sign == "-" else value
+
+
+def format_fixed(value: int, decimals: int, shown: int) -> str:
+    """Write `value` (in 10**-decimals units) with `shown` decimals, cut towards zero; never "-0"."""
+    scale: int = 10 ** (decimals - shown)
+    whole, part = divmod(abs(value) // scale, 10**shown)
+    sign = "-" if value < 0 and (whole or part) else ""
+    return f"{sign}{whole}.{part:0{shown}d}" if shown else f"{sign}{whole}"
+
+
+def parse_money(text: str) -> int:
+    """Return ledger units from an amount with at most two decimals, such as "50.00"."""
+    return parse_fixed(text, 2, "an amount of money") * CENT
+
+
+def format_money(ledger: int, shown: int = 2) -> str:
+    """Write ledger units as an amount, cut towards zero."""
+    return format_fixed(ledger, LEDGER_DECIMALS, shown)
+
+
+def parse_price(text: str) -> int:
+    """Return a price in 1e-4 account unit per kWh; prices are not negative."""
+    value = parse_fixed(text, 4, "a price per kWh")
+    if value < 0:
+        raise QuantityError(f"{text!r} is negative: a price is 0 or more")
+    return value
+
+
+def parse_power(text: str) -> int:
+    """Return milliwatts from "2kW", "350W" or "-1.5kW"; the unit is required."""
+    match = _POWER.fullmatch(text.strip())
+    if not match:
+        raise QuantityError(f"{text!r} is not a power: write it as 2kW, 350W or -1.5kW")
+    return parse_fixed(match[1], _POWER_DECIMALS[match[2].lower()], "a power")
+
+
+def parse_duration(text: str) -> int:
+    """Return milliseconds from "17h", "1h30m", "2.5s" or "10ms"; the unit is required.
+
+    Raises:
+        QuantityError: no unit, a negative duration, or more than whole milliseconds.
+    """
+    position, total, source = 0, 0, text.strip()
+    while position < len(source):
+        match = _DURATION.match(source, position)
+        if not match:
+            break
+        unit, part = _DURATION_UNITS[match[3]], match[2] or ""
+        fraction, rest = divmod(int(part or "0") * unit, 10 ** len(part))
+        if rest:
+            raise QuantityError(f"{text!r} is finer than a millisecond")
+        total += int(match[1]) * unit + fraction
+        position = match.end()
+    if position == 0 or position < len(source):
+        raise QuantityError(f"{text!r} is not a duration: write it as 17h, 30m, 90s, 500ms, 5d or 1h30m")
+    return total
+
+
+def format_duration(milliseconds: int) -> str:
+    """Write a duration the way `parse_duration` reads it, largest units first."""
+    parts, rest = [], milliseconds
+    for name, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{name}")
+    return "".join(parts) or "0s"
+
+
+def parse_moment(text: str, utc_offset_minutes: int = 0) -> int:
+    """Return milliseconds since 1970 UTC from ISO 8601; without an offset it is local time of `utc_offset_minutes`."""
+    match = _MOMENT.fullmatch(text.strip())
+    if not match:
+        raise QuantityError(
+            f"{text!r} is not a date and time: write 2026-01-31T08:00:00Z, 2026-01-31T08:00 or 2026-01-31"
+        )
+    zone = match[4]
+    spelled = f"{match[1]}T{match[2] or '00:00'}"
+    try:
+        moment = datetime.fromisoformat(spelled)
+        if zone is None:
+            moment = moment.replace(tzinfo=timezone(timedelta(minutes=utc_offset_minutes)))
+        elif zone == "Z":
+            moment = moment.replace(tzinfo=UTC)
+        else:
+            moment = datetime.fromisoformat(f"{spelled}{zone}")
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError) as error:
+        raise QuantityError(f"{text!r} is not a date and time: {error}") from error
+
+
+def format_moment(milliseconds: int, utc_offset_minutes: int = 0) -> str:
+    """Write milliseconds since 1970 UTC as ISO 8601 with milliseconds and the offset ("Z" for none)."""
+    try:
+        moment = (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(
+            timezone(timedelta(minutes=utc_offset_minutes))
+        )
+    except (OverflowError, ValueError):
+        return f"@{milliseconds}"
+    text = moment.isoformat(timespec="milliseconds")
+    return text[:-6] + "Z" if utc_offset_minutes == 0 else text
+
+
+def parse_date(text: str) -> int:
+    """Return a civil date as days since 1970-01-01."""
+    try:
+        moment = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise QuantityError(f"{text!r} is not a date: write it as 2026-01-31") from error
+    return (moment - _EPOCH).days
+
+
+def format_date(days: int) -> str:
+    """Write days since 1970-01-01 as an ISO date."""
+    return (_EPOCH + timedelta(days=days)).strftime("%Y-%m-%d")

@@ -1,0 +1,312 @@
+"""Sealed messages: the one door through which credit and commands reach a meter (METER.md 7).
+
+    message    what a host seals and any carrier transports         docs/sealed-messages.md has the byte diagrams
+    answer     what the meter says to a message at once: a named outcome, unsealed, so it proves nothing
+    receipt    what the meter keeps of an accepted message, sealed with the same key: it proves
+
+All numbers are big-endian. Nothing here decides anything: deciding is the meter's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+from struct import error as StructError
+from typing import ClassVar, Self
+
+from protocols.data_model.items import SETTINGS
+from protocols.data_model.kinds import Optional
+from protocols.data_model.words import Cause, SupplyState
+from protocols.errors import MalformedMessageError
+from protocols.keys import CODE_SIZE, MessageClass, authentication_code, bcd, verify_code
+
+FORMAT_VERSION = 1
+MAX_PARAMETERS = 1024
+"""No parameters are longer: a whole tariff set with all holidays is about 700 bytes."""
+MAX_MESSAGE = 39 + MAX_PARAMETERS + CODE_SIZE
+ANY_CUSTOMER = "0" * 12
+LAST_SEQUENCE = 0xFFFF_FFFF
+
+
+class MessageKind(IntEnum):
+    """What a message asks; below 16 credit, above commands."""
+
+    OPEN = 1
+    CREDIT = 2
+    REFUND = 3
+    DEBT = 4
+    CLOSE = 5
+    VOID = 6
+    LIMITS = 16
+    TARIFF = 17
+    CLOCK = 18
+    SWITCH = 19
+    GUARANTEE = 20
+    MORATORIUM = 21
+    CLEAR_TAMPER = 22
+    CLEAR_EVENTS = 23
+    CLEAR_DEMAND = 24
+
+    @property
+    def message_class(self) -> MessageClass:
+        """The class whose key and sequence the kind uses."""
+        return MessageClass.CREDIT if self < MessageKind.LIMITS else MessageClass.COMMAND
+
+    @property
+    def word(self) -> str:
+        """The kind's name in journals and output."""
+        return self.name.lower()
+
+
+class SwitchAction(IntEnum):
+    """Parameter of a `switch` message."""
+
+    INTERRUPT = 1
+    PERMIT = 2
+    DIRECT = 3
+
+
+class Outcome(IntEnum):
+    """Named outcomes in their fixed precedence: the first that applies is the answer. Only ACCEPTED moves anything."""
+
+    MALFORMED = 1
+    UNSUPPORTED_VERSION = 2
+    NOT_FOR_THIS_METER = 3
+    UNKNOWN_KEY_VERSION = 4
+    BAD_AUTHENTICATION = 5
+    SUSPENDED = 6
+    ALREADY_ACCEPTED = 7
+    SEQUENCE_CONFLICT = 8
+    SEQUENCE_OLD = 9
+    SEQUENCE_GAP = 10
+    EXPIRED = 11
+    NOT_OPENED = 12
+    ALREADY_OPENED = 13
+    NOT_FOR_THIS_CUSTOMER = 14
+    WRONG_UNIT = 15
+    OUT_OF_RANGE = 16
+    EXCEEDS_MAX_CREDIT = 17
+    REFUSED_BY_GUARANTEE = 18
+    STORAGE_FAULT = 19
+    ACCEPTED = 20
+
+    @property
+    def applied(self) -> bool:
+        """Whether the message stands in the meter's books, now or from before."""
+        return self in (Outcome.ACCEPTED, Outcome.ALREADY_ACCEPTED)
+
+
+_HEADER = Struct(">BB6sIBH6sIIIIH")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedMessage:
+    """One message. Amount in 0.01 account unit; instants in seconds since 1970 UTC, expiry 0 is never."""
+
+    kind: MessageKind
+    serial_number: str
+    epoch: int
+    sequence: int
+    amount: int = 0
+    account_unit: int = 156
+    customer_number: str = ANY_CUSTOMER
+    issued_at: int = 0
+    expires_at: int = 0
+    parameters: bytes = b""
+    key_version: int = 0
+    version: int = FORMAT_VERSION
+
+    def encode(self) -> bytes:
+        """Return the bytes that are sealed, without the code."""
+        return (
+            _HEADER.pack(
+                self.version, self.key_version, bcd(self.serial_number), self.epoch, self.kind, self.account_unit,
+                bcd(self.customer_number), self.sequence, self.amount, self.issued_at, self.expires_at,
+                len(self.parameters),
+            )
+            + self.parameters
+        )  # fmt: skip
+
+    def seal(self, key: bytes) -> bytes:
+        """Return the whole message, sealed under the key of its class."""
+        body = self.encode()
+        return body + authentication_code(key, body)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the fields of a whole message; the code is not looked at.
+
+        Raises:
+            MalformedMessageError: lengths, digits or the kind cannot be.
+        """
+        if not _HEADER.size + CODE_SIZE <= len(data) <= MAX_MESSAGE:
+            raise MalformedMessageError(f"{len(data)} bytes are no sealed message")
+        (version, key_version, serial, epoch, kind, unit, customer, sequence, amount, issued, expires, size) = (
+            _HEADER.unpack_from(data)
+        )
+        if len(data) != _HEADER.size + size + CODE_SIZE:
+            raise MalformedMessageError(f"{size} bytes of parameters do not fit a message of {len(data)}")
+        try:
+            word = MessageKind(kind)
+        except ValueError as error:
+            raise MalformedMessageError(f"{kind} is no kind of message") from error
+        return cls(
+            word, _digits(serial), epoch, sequence, amount, unit, _digits(customer), issued, expires,
+            data[_HEADER.size : -CODE_SIZE], key_version, version,
+        )  # fmt: skip
+
+
+def code_of(data: bytes) -> bytes:
+    """Return the first four bytes of a message's code: the name by which an answer knows it."""
+    return data[-CODE_SIZE:][:4]
+
+
+def verify(data: bytes, key: bytes) -> None:
+    """Raise AuthenticationError unless a message or receipt is sealed under `key`."""
+    verify_code(key, data[:-CODE_SIZE], data[-CODE_SIZE:])
+
+
+def _digits(data: bytes) -> str:
+    text = data.hex()
+    if not text.isdigit():
+        raise MalformedMessageError(f"{text} is no packed BCD")
+    return text
+
+
+_ANSWER = Struct(">BI4sqqqqBHq")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the meter says to a message. Money in ledger units; `causes` and `amount_to_reconnect` as they stand now."""
+
+    outcome: Outcome
+    sequence: int = 0
+    code: bytes = bytes(4)
+    credit_before: int = 0
+    credit_after: int = 0
+    to_overdraft: int = 0
+    to_debt: int = 0
+    supply_state: SupplyState = SupplyState.CONNECTED
+    causes: Cause = Cause.NONE
+    amount_to_reconnect: int = 0
+
+    SIZE: ClassVar[int] = _ANSWER.size
+
+    def encode(self) -> bytes:
+        """Return the answer's bytes."""
+        return _ANSWER.pack(
+            self.outcome, self.sequence, self.code, self.credit_before, self.credit_after, self.to_overdraft,
+            self.to_debt, self.supply_state, self.causes, self.amount_to_reconnect,
+        )  # fmt: skip
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the answer; raises MalformedMessageError."""
+        try:
+            outcome, sequence, code, before, after, overdraft, debt, state, causes, reconnect = _ANSWER.unpack(data)
+            return cls(
+                Outcome(outcome), sequence, code, before, after, overdraft, debt,
+                SupplyState(state), Cause(causes), reconnect,
+            )  # fmt: skip
+        except (ValueError, StructError) as error:
+            raise MalformedMessageError(f"{data.hex()} is no answer") from error
+
+
+_RECEIPT = Struct(">BB6sIBII4sQqqqqqq")
+_RECEIPT_MARK = 0x80
+"""Set in the first byte, so that no receipt is ever taken for a message under the same key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an accepted message did. Money in ledger units, amount in 0.01, `at` in ms by the meter's clock."""
+
+    kind: MessageKind
+    serial_number: str
+    epoch: int
+    sequence: int
+    amount: int
+    code: bytes
+    at: int
+    credit_before: int
+    credit_after: int
+    to_overdraft: int
+    to_debt: int
+    cumulative: int
+    settlement: int
+    key_version: int
+    version: int = FORMAT_VERSION
+
+    SIZE: ClassVar[int] = _RECEIPT.size + CODE_SIZE
+
+    def seal(self, key: bytes) -> bytes:
+        """Return the receipt, sealed under the key of the message's class."""
+        body = _RECEIPT.pack(
+            self.version | _RECEIPT_MARK, self.key_version, bcd(self.serial_number), self.epoch, self.kind,
+            self.sequence, self.amount, self.code, self.at, self.credit_before, self.credit_after,
+            self.to_overdraft, self.to_debt, self.cumulative, self.settlement,
+        )  # fmt: skip
+        return body + authentication_code(key, body)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the fields; the code is not looked at. Raises MalformedMessageError."""
+        if len(data) != cls.SIZE or not data[0] & _RECEIPT_MARK:
+            raise MalformedMessageError(f"{len(data)} bytes are no receipt")
+        (version, key_version, serial, epoch, kind, sequence, amount, code, at, before, after, overdraft, debt,
+         cumulative, settlement) = _RECEIPT.unpack_from(data)  # fmt: skip
+        try:
+            word = MessageKind(kind)
+        except ValueError as error:
+            raise MalformedMessageError(f"{kind} is no kind of message") from error
+        return cls(
+            word, _digits(serial), epoch, sequence, amount, code, at, before, after, overdraft, debt, cumulative,
+            settlement, key_version, version & ~_RECEIPT_MARK,
+        )  # fmt: skip
+
+
+_SETTING = Struct(">BBq")
+
+
+def encode_limits(values: dict[int, int | None]) -> bytes:
+    """Return the parameters of a `limits` message from setting numbers and values; None is off."""
+    return b"".join(_SETTING.pack(number, value is None, value or 0) for number, value in values.items())
+
+
+def decode_limits(data: bytes) -> dict[int, int | None]:
+    """Return setting numbers and values; raises MalformedMessageError for an unknown number or a value off limits.
+
+    Range is not judged here: a setting outside its range is OUT_OF_RANGE, not MALFORMED.
+    """
+    if not data or len(data) % _SETTING.size:
+        raise MalformedMessageError(f"{len(data)} bytes are no settings")
+    values: dict[int, int | None] = {}
+    for number, off, value in _SETTING.iter_unpack(data):
+        item = SETTINGS.get(number)
+        if item is None or off > 1 or (off and not isinstance(item.kind, Optional)) or number in values:
+            raise MalformedMessageError(f"setting {number} is unknown, stands twice or cannot be off")
+        values[number] = None if off else value
+    return values
+
+
+_WIDTHS = {
+    MessageKind.CLOCK: 8,
+    MessageKind.SWITCH: 1,
+    MessageKind.GUARANTEE: 1,
+    MessageKind.MORATORIUM: 4,
+}
+"""Kinds whose parameters are one unsigned number: its bytes. Clock in ms, moratorium in days since 1970, 0 is off."""
+
+
+def encode_number(kind: MessageKind, value: int) -> bytes:
+    """Return the parameters of a message whose only parameter is a number."""
+    return value.to_bytes(_WIDTHS[kind], "big")
+
+
+def decode_number(kind: MessageKind, data: bytes) -> int:
+    """Return the only parameter of a message; raises MalformedMessageError for a wrong width."""
+    if len(data) != _WIDTHS[kind]:
+        raise MalformedMessageError(f"{len(data)} bytes of parameters are not the {_WIDTHS[kind]} of {kind.word}")
+    return int.from_bytes(data, "big")
