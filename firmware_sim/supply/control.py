@@ -21,7 +21,7 @@ NO_CAUSE = int(Cause.NONE)
 class Supply:
     """Commanded position, causes, spent levels and deadlines. Instants are elapsed ms; None is no deadline.
 
-    below        levels at or below which the credit was seen last: bit 0 threshold 1, bit 1 threshold 2, bit 2 zero
+    below        levels that warn: bit 0 threshold 1; where they do not trip, bit 1 threshold 2 and bit 2 zero
     spent        reminder levels that have tripped and are not armed: bit 1 threshold 2, bit 2 zero
     """
 
@@ -46,8 +46,8 @@ class Supply:
 
     @property
     def warning(self) -> bool:
-        """The warning lamp: lit exactly while credit is at or below threshold 1."""
-        return bool(self.below & 1)
+        """The warning lamp: lit exactly while credit is at or below a level that warns."""
+        return self.below != 0
 
     @property
     def overload_locked(self) -> bool:
@@ -156,6 +156,8 @@ def follow_load(supply: Supply, settings: Settings, import_mw: int, real_closed:
     if limit is not None and import_mw > limit:
         if supply.overload_since is None:
             supply.overload_since = now
+            if supply.overload_ended is not None and now - supply.overload_ended >= settings.overload_reset_s * 1000:
+                supply.overload_count = 0
         tripped = bool(supply.causes & Cause.OVERLOAD)
         supply.overload_due = None if tripped else supply.overload_since + settings.power_limit_delay_s * 1000
     elif supply.overload_since is not None:
@@ -190,9 +192,6 @@ def run_delays(supply: Supply, settings: Settings, now: int, emit: Emit) -> None
 
 
 def _trip_overload(supply: Supply, settings: Settings, now: int, emit: Emit) -> None:
-    since, ended = supply.overload_since, supply.overload_ended
-    if since is not None and ended is not None and since - ended >= settings.overload_reset_s * 1000:
-        supply.overload_count = 0
     supply.overload_count += 1
     supply.overload_due = None
     if supply.overload_count <= settings.overload_attempts:

@@ -25,21 +25,25 @@ def evaluate(
         now: elapsed ms; `clock` is the meter's clock at it.
     """
     _warn(supply, settings, credit, emit)
-    supply.spent &= _at_or_below(settings, credit)
+    _arm(supply, settings, credit)
+    exhausted = credit <= -settings.overdraft_limit
     if supply.causes & Cause.CREDIT_EXHAUSTED:
         if credit > 0 and credit >= settings.reconnect_threshold:
             clear(supply, Clearing.RETURN_CONDITION, settings, emit)
-        return
-    if held_back or credit > -settings.overdraft_limit:
+        elif exhausted and not held_back:
+            supply.spent = REMINDER | ZERO
+    if held_back or not exhausted:
         set_pending(supply, Cause.CREDIT_EXHAUSTED, None, emit)
         if not held_back:
             _remind(supply, settings, credit, emit)
         return
-    if settings.trip_mode == TripMode.DELAYED and settings.trip_delay_minutes:
+    if supply.causes & Cause.CREDIT_EXHAUSTED:
+        return
+    if settings.trip_mode == TripMode.DELAYED:
         delay = settings.trip_delay_minutes * MINUTE_MS
-        if supply.credit_due is None:
+        if supply.credit_due is None and delay:
             set_pending(supply, Cause.CREDIT_EXHAUSTED, now + delay, emit, clock + delay)
-        if supply.credit_due is None or supply.credit_due > now:
+        if supply.credit_due is not None and supply.credit_due > now:
             return
     supply.credit_due = None
     supply.spent = REMINDER | ZERO
@@ -50,22 +54,33 @@ def spend_after_top_up(supply: Supply, settings: Settings, credit: int, held_bac
     """Acknowledge a standing reminder; what an accepted top-up leaves below is spent: the next trip is a level down."""
     clear(supply, Clearing.TOP_UP, settings, emit)
     if not held_back:
-        supply.spent |= _at_or_below(settings, credit)
+        supply.spent |= _reminders(settings, credit)
 
 
-def _at_or_below(settings: Settings, credit: int) -> int:
-    """Return the reminder levels at or above the credit, whether or not the mode trips at them."""
+def _arm(supply: Supply, settings: Settings, credit: int) -> None:
+    """Arm the reminder levels above which the credit stands; a level that is off keeps what it was."""
     two = settings.low_credit_threshold_2
-    return (REMINDER if two is not None and credit <= two else 0) | (ZERO if credit <= 0 else 0)
+    if two is not None and credit > two:
+        supply.spent &= ~REMINDER
+    if credit > 0:
+        supply.spent &= ~ZERO
+
+
+def _second_levels(settings: Settings, credit: int) -> int:
+    """Return which of threshold 2 and zero (where overdraft is allowed) the credit is at or below."""
+    two = settings.low_credit_threshold_2
+    zero = credit <= 0 and settings.overdraft_limit > 0
+    return (REMINDER if two is not None and credit <= two else 0) | (ZERO if zero else 0)
+
+
+def _reminders(settings: Settings, credit: int) -> int:
+    """Return the levels reached at which the mode trips; only two_stage has any."""
+    return _second_levels(settings, credit) if settings.trip_mode == TripMode.TWO_STAGE else 0
 
 
 def _remind(supply: Supply, settings: Settings, credit: int, emit: Emit) -> None:
     """Trip once for the deepest level reached; it and all above are spent."""
-    if settings.trip_mode != TripMode.TWO_STAGE:
-        return
-    reached = _at_or_below(settings, credit)
-    if settings.overdraft_limit == 0:
-        reached &= ~ZERO
+    reached = _reminders(settings, credit)
     if reached & ~supply.spent:
         supply.spent |= reached
         trip(supply, Cause.CREDIT_REMINDER, emit)
@@ -73,14 +88,12 @@ def _remind(supply: Supply, settings: Settings, credit: int, emit: Emit) -> None
 
 def _warn(supply: Supply, settings: Settings, credit: int, emit: Emit) -> None:
     """Light or put out the lamp, and record each crossing once; where levels 2 and 0 do not trip, they warn."""
-    one, two = settings.low_credit_threshold_1, settings.low_credit_threshold_2
-    below = (WARNING if one is not None and credit <= one else 0) | _at_or_below(settings, credit)
-    crossed = below & ~supply.below
-    supply.below = below
-    if crossed & WARNING and one is not None:
-        emit("low_credit_warning", one, 0)
+    levels = {WARNING: settings.low_credit_threshold_1, REMINDER: settings.low_credit_threshold_2, ZERO: 0}
+    one = settings.low_credit_threshold_1
+    below = WARNING if one is not None and credit <= one else 0
     if settings.trip_mode != TripMode.TWO_STAGE:
-        if crossed & REMINDER and two is not None:
-            emit("low_credit_warning", two, 0)
-        if crossed & ZERO and settings.overdraft_limit > 0:
-            emit("low_credit_warning", 0, 0)
+        below |= _second_levels(settings, credit)
+    for level, value in levels.items():
+        if below & level and not supply.below & level:
+            emit("low_credit_warning", value or 0, 0)
+    supply.below = below
