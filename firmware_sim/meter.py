@@ -4,6 +4,7 @@
     meter.next_deadline()    the next instant at which anything would change by itself
     meter.handle(request)    whatever changes its state; durable when it returns
     meter.revision           rises with every change that a reader could see
+    meter.listener           called after every request that may have moved the next deadline
 
 Between two edges (a load row, a profile period, a calendar edge, a delay) power and price are constant, so a stretch is
 integrated at once; only where the nearest credit level or step limit was reached is the millisecond solved for. At an
@@ -68,7 +69,8 @@ class Meter:
 
     __slots__ = (
         "_calendar_due", "_demand", "_door", "_edge", "_export_mw", "_import_mw", "_load", "_load_due", "_profile_due",
-        "_state", "_store", "_unit_price", "_watch", "revision", "rings", "stopped", "storage_lost", "switch",
+        "_state", "_store", "_unit_price", "_watch", "listener", "revision", "rings", "stopped",
+        "storage_lost", "switch",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +80,7 @@ class Meter:
         self._state, self.rings, self._store, self._door = state, rings, store, door
         self._load, self.switch = load, switch
         self.revision = 1
+        self.listener: Callable[[], None] | None = None
         self.stopped = False
         self.storage_lost = storage_lost
         self._demand = Demand((0,))
@@ -332,6 +335,8 @@ class Meter:
             return Reply(self._answer(Outcome.STORAGE_FAULT, request))
         self.revision += 1
         self._publish()
+        if self.listener is not None:
+            self.listener()
         return reply
 
     def _execute(self, request: Request) -> tuple[Reply, bool]:

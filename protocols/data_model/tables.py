@@ -52,7 +52,7 @@ def _json(kind: Kind, value: Any, utc_offset_minutes: int) -> str:
 class Purchase(Row):
     """One accepted top-up (电表购电记录). `number` counts purchases, `sequence` is that of the sealed message."""
 
-    PACKING: ClassVar[Struct] = Struct(">IQBqqqqqqIB")
+    PACKING: ClassVar[Struct] = Struct(">IQHqqqqqqIH")
 
     number: Annotated[int, COUNT]
     at: Annotated[int, Moment()]
@@ -71,7 +71,7 @@ class Purchase(Row):
 class Event(Row):
     """One event; `code` and the details `a` and `b` are explained by `protocols.data_model.events`."""
 
-    PACKING: ClassVar[Struct] = Struct(">IQQBqq")
+    PACKING: ClassVar[Struct] = Struct(">IQQHqq")
 
     number: Annotated[int, COUNT]
     at: Annotated[int, Moment()]

@@ -1,0 +1,201 @@
+"""meter-sim: run simulated meters on wires, simulate them without, and do to them what no wire can (DESIGN.md 5.1)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from firmware_sim.hosting.errors import HostingError
+from protocols.errors import QuantityError
+
+if TYPE_CHECKING:
+    from firmware_sim.hosting.descriptions import Flags
+    from firmware_sim.simulation import Happening
+
+EXIT_INTERNAL, EXIT_USAGE = 1, 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A simulated prepaid electricity meter, exact to the milliwatt-hour and to the cent.",
+)  # fmt: skip
+
+Config = Annotated[list[str] | None, typer.Option("--config", help="Meter in TOML; repeat for several meters.")]
+Unit = Annotated[int | None, typer.Option("--unit", help="Unit number on the wires, 1 to 247.")]
+Serial = Annotated[str | None, typer.Option("--serial-number", help="12 digits.")]
+Credit = Annotated[str | None, typer.Option("--credit", help="Opening balance of a new meter, such as 20.00.")]
+Price = Annotated[str | None, typer.Option("--price", help="Price per kWh of a one-rate tariff, such as 0.5283.")]
+TripMode = Annotated[str | None, typer.Option("--trip-mode", help="two_stage, direct or delayed.")]
+LoadOption = Annotated[str | None, typer.Option("--load", help="2kW, -1.5kW, FILE.csv or household.")]
+Unopened = Annotated[bool, typer.Option("--unopened", help="The account is not open yet.")]
+Keys = Annotated[str | None, typer.Option("--keys", help="The meter's own keys, from `meterctl keys export`.")]
+Start = Annotated[str | None, typer.Option("--start", help="Where the clock begins, ISO 8601.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of whatever is random.")]
+ModbusRtu = Annotated[list[str] | None, typer.Option("--modbus-rtu", help="Serial port, or a path for a virtual one.")]
+ModbusTcp = Annotated[list[str] | None, typer.Option("--modbus-tcp", help="HOST:PORT; port 0 takes a free one.")]
+Control = Annotated[str | None, typer.Option("--control", help="Path of the control socket.")]
+StateFile = Annotated[str | None, typer.Option("--state", help="State file; for several meters a directory.")]
+SpeedOption = Annotated[str, typer.Option("--speed", help="Meter time per wall time, 0 to 100000.")]
+SilentUnits = Annotated[bool, typer.Option("--silent-unknown-units", help="TCP: silence, not exception 0B.")]
+TopUps = Annotated[list[str] | None, typer.Option("--topup", help="WHEN:AMOUNT, such as 5d:20.00; repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")]
+
+
+@app.command()
+def run(
+    config: Config = None, unit: Unit = None, serial_number: Serial = None, credit: Credit = None, price: Price = None,
+    trip_mode: TripMode = None, load: LoadOption = None, unopened: Unopened = False, keys: Keys = None,
+    start: Start = None, seed: Seed = None,
+    modbus_rtu: ModbusRtu = None,
+    modbus_tcp: ModbusTcp = None,
+    control: Control = None,
+    state: StateFile = None,
+    speed: SpeedOption = "1",
+    silent_unknown_units: SilentUnits = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Run one or more meters on wires, until SIGINT or SIGTERM."""
+    from firmware_sim.hosting.run import RunOptions
+    from firmware_sim.hosting.run import run as serve
+    from protocols.control import parse_speed
+
+    options = RunOptions(
+        tuple(modbus_rtu or ()), tuple(modbus_tcp or ()), control, state, parse_speed(speed), as_json,
+        silent_unknown_units,
+    )  # fmt: skip
+    serve(_flags(config, unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed), options)
+
+
+@app.command()
+def simulate(
+    duration: Annotated[str, typer.Option("--for", help="How long, such as 30d.")],
+    config: Config = None, unit: Unit = None, serial_number: Serial = None, credit: Credit = None, price: Price = None,
+    trip_mode: TripMode = None, load: LoadOption = None, unopened: Unopened = False, keys: Keys = None,
+    start: Start = None, seed: Seed = None,
+    topup: TopUps = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw credit and power into an SVG file.")] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Run a meter through virtual time as fast as it can, without a wire; events as they fall."""
+    from firmware_sim.assembly import build
+    from firmware_sim.hosting.descriptions import describe
+    from firmware_sim.simulation import simulate as play
+    from protocols.quantities import parse_duration
+
+    flags = _flags(config, unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed)
+    length = parse_duration(duration)
+    top_ups = [_top_up(text) for text in topup or ()]
+    described = describe(flags)
+    if len(described) != 1:
+        raise HostingError("simulate takes one meter: give one --config")
+    meter = build(described[0].description)
+    curve: list[Happening] = []
+    for happening in play(meter, length, top_ups):
+        curve.append(happening)
+        _show(happening, as_json)
+    if plot is not None:
+        from firmware_sim.plot import draw
+
+        draw(described[0].description, length, top_ups, curve, plot)
+        print(f"drawn: {plot}", file=sys.stderr)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def control(
+    path: Annotated[Path, typer.Argument(help="The control socket of a running meter-sim.")],
+    words: Annotated[list[str], typer.Argument(help="advance 17h, load 3kW, power cut, button, state, ...")],
+    meter: Annotated[str | None, typer.Option("--meter", help="Serial number, where there are several.")] = None,
+) -> None:
+    """Do to a running meter what no wire can; returns after the effect stands and is persisted."""
+    from firmware_sim.hosting.control_socket import ask
+    from protocols.control import parse_command
+
+    parse_command(words)
+    if words[0] == "load" and words[1].lower().endswith(".csv"):
+        words = ["load", os.path.abspath(words[1])]
+    answer = ask(path, words, meter)
+    if not answer["ok"]:
+        print(f"meter-sim control: {answer['error']}", file=sys.stderr)
+        raise typer.Exit(int(str(answer["exit"])))
+    raw = str(answer["raw"])
+    result = raw[raw.index('"result": ') + len('"result": ') : raw.rindex("}")]
+    if result != "{}":
+        print(result)
+
+
+@app.command()
+def new(file: Annotated[Path, typer.Argument(help="Where to write; an existing file is never overwritten.")]) -> None:
+    """Write a commented example of a meter in TOML."""
+    from importlib.resources import files
+
+    try:
+        with file.open("x") as out:
+            out.write(files("firmware_sim.data").joinpath("meter.toml").read_text())
+    except OSError as error:
+        raise HostingError(f"{file}: {error.strerror}; nothing was changed") from error
+
+
+def _flags(
+    config: list[str] | None, unit: int | None, serial_number: str | None, credit: str | None, price: str | None,
+    trip_mode: str | None, load: str | None, unopened: bool, keys: str | None, start: str | None, seed: int | None,
+) -> Flags:  # fmt: skip
+    from firmware_sim.hosting.descriptions import Flags
+
+    return Flags(tuple(config or ()), unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed)
+
+
+def _top_up(text: str) -> tuple[int, int]:
+    from protocols.quantities import CENT, parse_duration, parse_money
+
+    when, colon, amount = text.partition(":")
+    if not colon:
+        raise QuantityError(f"--topup {text!r}: write WHEN:AMOUNT, such as 5d:20.00")
+    cents = parse_money(amount) // CENT
+    if cents <= 0:
+        raise QuantityError(f"--topup {text!r}: the amount is above 0")
+    return parse_duration(when), cents
+
+
+def _show(happening: Happening, as_json: bool) -> None:
+    from protocols.data_model.json_lines import line
+
+    fragments = happening.fragments()
+    if as_json:
+        print(line(fragments))
+        return
+    details = " ".join(f"{name}={value}".replace('"', "") for name, value in happening.details.items())
+    shown = {name: value.strip('"') for name, value in happening.standing.items()}
+    print(
+        f"{json.loads(fragments['at'])}  {happening.name:<24} credit {shown['available_credit']:>10}  "
+        f"import {shown['energy_import_kwh']:>14} kWh  {shown['supply_state']:<23} {details}".rstrip()
+    )
+
+
+def main() -> None:
+    """The program: usage and local faults are exit 2, an internal fault is 1; no traceback reaches a user."""
+    from firmware_sim.meter import MeterStoppedError
+    from firmware_sim.rack import UnknownMeterError
+
+    try:
+        app()
+    except (HostingError, QuantityError, UnknownMeterError) as error:
+        print(f"meter-sim: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    except MeterStoppedError as error:
+        print(f"meter-sim: {error}", file=sys.stderr)
+        sys.exit(EXIT_INTERNAL)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("METER_SIM_TRACEBACK"):
+            raise
+        print(f"meter-sim: internal fault: {type(error).__name__}: {error} "
+              "(set METER_SIM_TRACEBACK=1 to see where)", file=sys.stderr)  # fmt: skip
+        sys.exit(EXIT_INTERNAL)

@@ -1,0 +1,128 @@
+"""The control socket: JSON Lines on a Unix socket, one command a line, one answer a line.
+
+{"words": ["advance", "5h"], "meter": "000000000001"}
+{"ok": true, "result": {...}}        {"ok": false, "error": "...", "exit": 2}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.meter import MeterStoppedError
+from firmware_sim.rack import UnknownMeterError
+from protocols.control import parse_command
+from protocols.data_model.json_lines import line
+from protocols.errors import QuantityError
+
+if TYPE_CHECKING:
+    from firmware_sim.hosting.host import Host
+
+MAX_LINE = 65_536
+"""A command is a few words; a longer line is no command."""
+
+
+class ControlSocket:
+    """Serves commands to the host's rack."""
+
+    def __init__(self, path: Path, host: Host) -> None:
+        self._path, self._host = path, host
+        self._server: asyncio.Server | None = None
+        _claim(path)
+
+    async def start(self) -> None:
+        """Listen; only the owner of the process may connect."""
+        old = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=MAX_LINE)
+        except OSError as error:
+            raise HostingError(f"control socket {self._path}: {error}") from error
+        finally:
+            os.umask(old)
+
+    def end(self) -> None:
+        """Close and take the path away."""
+        if self._server is not None:
+            self._server.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                try:
+                    request = await reader.readline()
+                except ValueError:
+                    writer.write(_refused("the line is too long").encode() + b"\n")
+                    break
+                if not request:
+                    break
+                writer.write(self._answer(request).encode() + b"\n")
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    def _answer(self, request: bytes) -> str:
+        from firmware_sim.hosting.host import line_time
+
+        try:
+            asked = json.loads(request)
+            words, meter = asked["words"], asked.get("meter")
+            if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+                raise QuantityError("words is a list of strings")
+            result = self._host.rack.execute(parse_command(words), line_time(), meter)
+        except (QuantityError, UnknownMeterError, HostingError) as error:
+            return _refused(str(error))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return _refused('a command is {"words": ["advance", "5h"]}, with "meter" where there are several')
+        except MeterStoppedError as error:
+            self._host.fail(error)
+            return _refused(str(error), 1)
+        self._host.replan()
+        return line({"ok": "true", "result": line(result)})
+
+
+def _refused(text: str, code: int = 2) -> str:
+    return line({"ok": "false", "error": json.dumps(text), "exit": str(code)})
+
+
+def _claim(path: Path) -> None:
+    """A dead socket is removed; a live one, a file or a directory is left alone."""
+    if not path.exists() and not path.is_symlink():
+        return
+    if not stat.S_ISSOCK(path.lstat().st_mode):
+        raise HostingError(f"control socket {path}: something else is there already; nothing was touched")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink()
+            return
+    raise HostingError(f"control socket {path}: another meter-sim listens on it; nothing was touched")
+
+
+def ask(path: Path, words: list[str], meter: str | None) -> dict[str, object]:
+    """Send one command and return the answer; raises HostingError where nobody answers."""
+    request = json.dumps({"words": words} | ({"meter": meter} if meter else {}))
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.connect(str(path))
+            client.sendall(request.encode() + b"\n")
+            with client.makefile() as stream:
+                answer = stream.readline()
+    except OSError as error:
+        raise HostingError(f"control socket {path}: {error.strerror or error}") from error
+    if not answer:
+        raise HostingError(f"control socket {path}: the meter went away")
+    decoded: dict[str, object] = json.loads(answer)
+    return decoded | {"raw": answer}

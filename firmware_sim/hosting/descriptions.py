@@ -1,0 +1,191 @@
+"""From what a person typed (flags, TOML files, key files) to meter descriptions; files are read here."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from firmware_sim.assembly import DEFAULT_START, MeterDescription
+from firmware_sim.configuration import ConfigurationError, parse_meter, tariff_of
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.loads import read_load
+from firmware_sim.metrology.load import OnEnd
+from protocols.data_model.words import MeterType
+from protocols.errors import QuantityError
+from protocols.keys import MeterKeys
+from protocols.quantities import DAY, LEDGER, parse_price
+
+_YEARS_OF_TRANSITIONS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What describes a meter on a command line; None where it was not given."""
+
+    config: tuple[str, ...] = ()
+    unit: int | None = None
+    serial_number: str | None = None
+    credit: str | None = None
+    price: str | None = None
+    trip_mode: str | None = None
+    load: str | None = None
+    unopened: bool = False
+    keys: str | None = None
+    start: str | None = None
+    seed: int | None = None
+
+    def given(self) -> list[str]:
+        """Return the flags that a state file overrides, as they were typed."""
+        named = {"--serial-number": self.serial_number, "--credit": self.credit, "--price": self.price,
+                 "--trip-mode": self.trip_mode, "--start": self.start, "--unopened": self.unopened or None}  # fmt: skip
+        return [name for name, value in named.items() if value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A description, where it came from, and the text of its load (read anew for a meter that goes on)."""
+
+    description: MeterDescription
+    source: str
+    load_text: str
+    on_end: OnEnd
+
+
+def describe(flags: Flags, default_start: int = DEFAULT_START) -> list[Described]:
+    """Return the meters that flags and files describe; raises HostingError."""
+    if flags.unopened and flags.credit is not None:
+        raise HostingError("--credit and --unopened: an unopened account has no credit")
+    sources = flags.config or ("",)
+    if len(sources) > 1 and (flags.unit is not None or flags.serial_number is not None):
+        raise HostingError("--unit and --serial-number name one meter; with several --config put them into the files")
+    described = [_describe(source, flags, default_start) for source in sources]
+    for name, values in (
+        ("serial number", [d.description.serial_number for d in described]),
+        ("unit", [d.description.unit for d in described]),
+    ):
+        if len(set(values)) != len(values):
+            raise HostingError(f"two meters have the same {name}: {', '.join(map(str, values))}")
+    return described
+
+
+def _describe(source: str, flags: Flags, default_start: int) -> Described:
+    where = f"{source}: " if source else ""
+    try:
+        text = Path(source).read_text() if source else ""
+        overrides: dict[str, Any] = {
+            name: value
+            for name, value in (
+                ("unit", flags.unit), ("serial_number", flags.serial_number), ("credit", flags.credit),
+                ("trip_mode", flags.trip_mode), ("load", flags.load), ("start", flags.start),
+                ("account", "unopened" if flags.unopened else None),
+            )
+            if value is not None
+        }  # fmt: skip
+        c = parse_meter(text, overrides)
+        price = parse_price(flags.price) if flags.price is not None else None
+        tariff = tariff_of(c, price, lambda name: (Path(source).parent / name).read_text())
+        settings = c.settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostingError(f"{where}{error}") from error
+    except (ConfigurationError, QuantityError) as error:
+        raise HostingError("\n".join(where + one for one in str(error).splitlines())) from error
+    if c.account == "unopened" and c.credit is not None:
+        raise HostingError(f"{where}credit: an unopened account has no credit")
+    start = c.start if c.start is not None else default_start
+    phases = 3 if c.meter_type == MeterType.THREE_PHASE else 1
+    on_end = OnEnd(c.load_on_end)
+    load_text = c.load
+    if source and load_text.lower().endswith(".csv") and flags.load is None:
+        load_text = str(Path(source).parent / load_text)
+    description = MeterDescription(
+        serial_number=c.serial_number,
+        unit=c.unit,
+        meter_type=c.meter_type,
+        account_unit=c.account_unit,
+        opened=c.account == "open",
+        customer_number=c.customer_number,
+        credit=20 * LEDGER if c.credit is None else c.credit,
+        debt=c.debt,
+        settings=settings,
+        tariff=tariff,
+        load=read_load(load_text, phases, start, 0, on_end),
+        start=start,
+        epoch=c.epoch if c.epoch is not None else 1 + int.from_bytes(os.urandom(4), "big") % 0xFFFF_FFFF,
+        keys=read_keys(Path(flags.keys), c.serial_number) if flags.keys else None,
+        transitions=_transitions(c.time_zone, start, where),
+        phase_summation=c.phase_summation,
+        reverse_charged=bool(c.reverse_charged),
+        nominal_voltage_mv=c.nominal_voltage_v,
+        frequency_mhz=c.frequency_hz,
+        profile_days=c.profile_days,
+        guarantee=bool(c.guarantee),
+        drift=(c.drift_ppm, 1_000_000),
+    )
+    return Described(description, source, load_text, on_end)
+
+
+def with_start(described: Described, start: int) -> Described:
+    """Return the same meter with another start."""
+    return replace(described, description=replace(described.description, start=start))
+
+
+def read_keys(path: Path, serial_number: str) -> dict[int, MeterKeys]:
+    """Return a meter's own keys by version from a file of `meterctl keys export`.
+
+    Raises:
+        HostingError: no such file, another meter's keys, or a key ring with masters: a meter never holds those.
+    """
+    try:
+        table = json.loads(path.read_text())
+        if "masters" in table:
+            raise HostingError(
+                f"keys {path}: these are masters of a host; export this meter's with `meterctl keys export`"
+            )
+        if table["serial_number"] != serial_number:
+            raise HostingError(f"keys {path}: they are for meter {table['serial_number']}, not {serial_number}")
+        keys = {
+            int(row["version"]): MeterKeys(
+                int(row["version"]), bytes.fromhex(row["credit"]), bytes.fromhex(row["command"])
+            )
+            for row in table["keys"]
+        }
+    except OSError as error:
+        raise HostingError(f"keys {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise HostingError(f"keys {path}: it is no file of `meterctl keys export`") from error
+    if not keys or any(len(k.credit) != 16 or len(k.command) != 16 or not 0 <= k.version <= 255 for k in keys.values()):
+        raise HostingError(f"keys {path}: a meter has at least one version, with two keys of 16 bytes")
+    return keys
+
+
+def _transitions(zone_name: str | None, start: int, where: str) -> tuple[tuple[int, int], ...]:
+    """Return the changes of offset of a zone, found to the minute by halving; the core never sees a zone."""
+    if zone_name is None:
+        return ()
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        zone = ZoneInfo(zone_name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise HostingError(f"{where}time_zone = {zone_name!r}: no such time zone is known here") from error
+
+    def offset(ms: int) -> int:
+        delta = datetime.fromtimestamp(ms // 1000, UTC).astimezone(zone).utcoffset()
+        assert delta is not None
+        return int(delta.total_seconds()) // 60
+
+    found = [(start - DAY, offset(start))]
+    day = start
+    for _ in range(_YEARS_OF_TRANSITIONS * 366):
+        if offset(day + DAY) != offset(day):
+            low, high = day, day + DAY
+            while high - low > 60_000:
+                middle = (low + high) // 120_000 * 60_000
+                low, high = (low, middle) if offset(middle) != offset(low) else (middle, high)
+            found.append((high, offset(high)))
+        day += DAY
+    return tuple(found)

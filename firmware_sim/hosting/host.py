@@ -1,0 +1,257 @@
+"""The asyncio host: sockets, ptys, serial ports and timers around the pure rack and its servers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware_sim.hosting.control_socket import ControlSocket
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.ports import PortSpec, VirtualPort, is_real_port
+from firmware_sim.line import Line
+from firmware_sim.meter import MeterStoppedError
+from firmware_sim.rack import Rack
+from firmware_sim.servers.modbus.server import PTY_SILENCE_US, ModbusRtuServer, ModbusTcpServer, t35_us
+from firmware_sim.servers.seam import Server
+
+DEADLINES_A_TURN = 64
+"""Deadlines served before wires get their turn."""
+MAX_CONNECTIONS = 1024
+"""Beyond it a connection is closed at once: each holds a buffer and a session."""
+READ_SIZE = 65_536
+MAX_UNSENT = 1 << 20
+"""Bytes of replies that a host does not take; then its connection ends."""
+
+
+def line_time() -> int:
+    """Return the line time, us: the only clock that the host reads."""
+    return time.monotonic_ns() // 1000
+
+
+class _TcpConnection(asyncio.Protocol):
+    """One Modbus TCP connection."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._server: Server = ModbusTcpServer(host.rack, host.unknown_unit_silent)
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._host.connections.add(self)
+        if len(self._host.connections) > MAX_CONNECTIONS:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        transport = self._transport
+        assert transport is not None
+        out = self._host.guarded(lambda: self._server.receive(data, line_time()))
+        if out:
+            transport.write(out)
+            if transport.get_write_buffer_size() > MAX_UNSENT:
+                transport.abort()
+        if self._server.closed:
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._host.connections.discard(self)
+
+    def end(self) -> None:
+        """Close the connection with the process."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class _SerialLine:
+    """One serial line: a virtual port or a real one, and the server that sits on it."""
+
+    def __init__(self, host: Host, spec: PortSpec) -> None:
+        self._host = host
+        self.path = str(spec.path)
+        self._timer: asyncio.TimerHandle | None = None
+        self._virtual: VirtualPort | None = None
+        silence = PTY_SILENCE_US
+        if is_real_port(spec.path):
+            self._file, self._close = _open_real(spec)
+            silence = t35_us(spec.baud)
+        else:
+            self._virtual = VirtualPort(spec.path)
+            self._file, self._close = self._virtual.master, self._virtual.close
+        if spec.silence_ms is not None:
+            silence = spec.silence_ms * 1000
+        self._line = Line(ModbusRtuServer(host.rack, silence), spec.delay_ms * 1000)
+        host.loop.add_reader(self._file, self._readable)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._file, READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._host.fail(HostingError(f"port {self.path}: {error.strerror}"))
+            return
+        if self._virtual is not None:
+            self._virtual.settle()
+        self._give(self._host.guarded(lambda: self._line.receive(data, line_time())))
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._give(self._host.guarded(lambda: self._line.wake(line_time())))
+
+    def _give(self, out: bytes) -> None:
+        if out:
+            # A host that does not read fills the port: what it will not take is lost, as on a wire.
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._file, out)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._line.next_wake()
+        if due is not None:
+            self._timer = self._host.loop.call_later(max(0, due - line_time()) / 1e6, self._wake)
+
+    def end(self) -> None:
+        """Give the port back."""
+        self._host.loop.remove_reader(self._file)
+        self._close()
+
+
+def _open_real(spec: PortSpec) -> tuple[int, Callable[[], None]]:
+    import serial
+
+    try:
+        port = serial.Serial(str(spec.path), spec.baud, parity=spec.parity, timeout=0, exclusive=True)
+    except (OSError, ValueError) as error:
+        raise HostingError(f"port {spec.path}: {error}") from error
+    return port.fileno(), port.close
+
+
+class Host:
+    """Everything of one `meter-sim run`: made, served until told to stop, and put away."""
+
+    def __init__(self, rack: Rack, loop: asyncio.AbstractEventLoop, unknown_unit_silent: bool = False) -> None:
+        self.rack, self.loop = rack, loop
+        self.unknown_unit_silent = unknown_unit_silent
+        self.connections: set[_TcpConnection] = set()
+        self.addresses: list[str] = []
+        self._lines: list[_SerialLine] = []
+        self._servers: list[asyncio.Server] = []
+        self._control: ControlSocket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = loop.create_future()
+        rack.timeline.line_origin = line_time()
+        for station in rack.stations:
+            station.meter.listener = self._replan_soon
+        self._replanning = False
+
+    @property
+    def lines(self) -> list[str]:
+        """The paths of the serial lines."""
+        return [line.path for line in self._lines]
+
+    def add_serial(self, spec: PortSpec) -> None:
+        """Serve a serial line."""
+        self._lines.append(_SerialLine(self, spec))
+
+    def add_tcp(self, address: str) -> None:
+        """Serve Modbus TCP on HOST:PORT; port 0 takes a free one."""
+        name, _, port = address.rpartition(":")
+        if not name or not port.isdigit() or int(port) > 65_535:
+            raise HostingError(f"address {address!r}: write HOST:PORT, such as 127.0.0.1:5020")
+        try:
+            server = self.loop.run_until_complete(
+                self.loop.create_server(lambda: _TcpConnection(self), name.strip("[]"), int(port), backlog=512)
+            )
+        except OSError as error:
+            raise HostingError(f"address {address}: {error.strerror or error}") from error
+        self._servers.append(server)
+        self.addresses.append(f"{name}:{server.sockets[0].getsockname()[1]}")
+
+    def add_control(self, path: Path) -> None:
+        """Take commands on a control socket."""
+        self._control = ControlSocket(path, self)
+        self.loop.run_until_complete(self._control.start())
+
+    def serve(self, ready: Callable[[], None]) -> None:
+        """Serve until a signal or the command `stop`; `ready` is called once everything is up.
+
+        Raises:
+            HostingError: a port went away.
+            MeterStoppedError: a storage failed to flush.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.loop.add_signal_handler(number, self.stop)
+        self._serve_deadlines()
+        ready()
+        self.loop.run_until_complete(self._ended)
+
+    def stop(self) -> None:
+        """End in good order."""
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """End because something broke."""
+        if not self._ended.done():
+            self._ended.set_exception(error)
+
+    def guarded(self, work: Callable[[], bytes]) -> bytes:
+        """Run a server; a storage that failed ends the process, and nothing is answered."""
+        try:
+            out = work()
+        except MeterStoppedError as error:
+            self.fail(error)
+            return b""
+        if any(station.meter.stopped for station in self.rack.stations):
+            self.fail(MeterStoppedError("a meter's storage failed to flush; what it holds is not known"))
+        return out
+
+    def close(self) -> None:
+        """Save every meter exactly, give ports, links and sockets back."""
+        try:
+            for station in self.rack.everyone(line_time()):
+                if not station.meter.stopped:
+                    station.meter.save()
+        finally:
+            for line in self._lines:
+                line.end()
+            for server in self._servers:
+                server.close()
+            for connection in list(self.connections):
+                connection.end()
+            if self._control is not None:
+                self._control.end()
+
+    def _replan_soon(self) -> None:
+        if not self._replanning:
+            self._replanning = True
+            self.loop.call_soon(self._replan)
+
+    def _replan(self) -> None:
+        self._replanning = False
+        self._serve_deadlines()
+        if self.rack.stopping:
+            self.stop()
+
+    def replan(self) -> None:
+        """Look at the deadlines anew, after a command."""
+        self._replan_soon()
+
+    def _serve_deadlines(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            due = self.rack.run(line_time(), DEADLINES_A_TURN)
+        except MeterStoppedError as error:
+            self.fail(error)
+            return
+        if due is not None:
+            wait = min(max(0, due - line_time()) / 1e6, 86_400.0)
+            self._timer = self.loop.call_later(wait, self._serve_deadlines)

@@ -1,0 +1,179 @@
+"""`meter-sim run`: meters on wires until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_sim.assembly import MeterDescription, build, build_lost
+from firmware_sim.hosting.descriptions import Described, Flags, describe
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.host import Host
+from firmware_sim.hosting.loads import read_load
+from firmware_sim.hosting.ports import parse_port
+from firmware_sim.hosting.state_file import FileNvram, open_meter
+from firmware_sim.meter import Meter
+from firmware_sim.metrology.load import Load
+from firmware_sim.rack import Rack, show
+from firmware_sim.requests import SetLoad
+from firmware_sim.storage.store import ForeignStorageError, StorageLostError
+from protocols.data_model.items import SETTINGS
+from protocols.data_model.json_lines import array, line
+from protocols.data_model.words import MeterType
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `run` takes beside the description of meters."""
+
+    modbus_rtu: tuple[str, ...] = ()
+    modbus_tcp: tuple[str, ...] = ()
+    control: str | None = None
+    state: str | None = None
+    speed: int = 1000
+    as_json: bool = False
+    silent_unknown_units: bool = False
+
+
+def say(text: str) -> None:
+    """Tell a person something, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(flags: Flags, options: RunOptions) -> None:
+    """Serve until SIGINT or SIGTERM; raises HostingError and MeterStoppedError."""
+    described = describe(flags, default_start=int(time.time()) * 1000)
+    if flags.keys is None:
+        say("no --keys: the published development key is in force; anyone can seal for this meter")
+    loop = _event_loop()
+    devices: list[FileNvram] = []
+    host: Host | None = None
+    try:
+        meters = [(one.description.unit, _build(one, flags, options, devices, len(described))) for one in described]
+        rack = Rack(meters, options.speed, _load_for)
+        host = Host(rack, loop, options.silent_unknown_units)
+        for path in options.modbus_rtu:
+            host.add_serial(parse_port(path))
+        for address in options.modbus_tcp:
+            host.add_tcp(address)
+        if options.control is not None:
+            host.add_control(Path(options.control))
+        for _, meter in meters:
+            say(_in_force(meter))
+        host.serve(lambda: _print_ready(host, options))
+    finally:
+        try:
+            if host is not None:
+                host.close()
+        finally:
+            for device in devices:
+                device.close()
+            _finish(loop)
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """Return uvloop's loop where it is installed."""
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
+
+
+def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    pending = asyncio.all_tasks(loop)
+    for task in pending:
+        task.cancel()
+    if pending:
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+def _build(one: Described, flags: Flags, options: RunOptions, devices: list[FileNvram], count: int) -> Meter:
+    """Return a meter, new or from its state file; what the state holds wins over flags."""
+    description = one.description
+    if options.state is None:
+        return build(description)
+    path = _state_path(Path(options.state), description, count)
+    existed = path.exists()
+    try:
+        meter, nvram = open_meter(path, lambda device: build(description, device))
+    except ForeignStorageError as error:
+        raise HostingError(f"state file {path}: {error}; nothing was changed") from error
+    except StorageLostError as error:
+        say(f"state file {path}: {error}; it is left as it is. The meter comes up storage_lost and refuses messages; "
+            "give it a new state file to end that")  # fmt: skip
+        return build_lost(description)
+    devices.append(nvram)
+    if existed:
+        identity = meter.state.identity
+        if flags.serial_number not in (None, identity.serial_number):
+            say(f"{path} holds meter {identity.serial_number}")
+        if given := flags.given():
+            say(f"{path} holds a meter that goes on: {', '.join(given)} ignored")
+        phases = 3 if identity.meter_type == MeterType.THREE_PHASE else 1
+        begun = meter.clock - meter.state.elapsed
+        meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
+    return meter
+
+
+def _state_path(path: Path, description: MeterDescription, count: int) -> Path:
+    if count == 1 and not path.is_dir():
+        return path
+    if path.exists() and not path.is_dir():
+        raise HostingError(f"state {path}: several meters need a directory; nothing was changed")
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise HostingError(f"state {path}: {error.strerror}") from error
+    return path / f"{description.serial_number}.nv"
+
+
+def _load_for(text: str, meter: Meter) -> Load:
+    phases = 3 if meter.state.identity.meter_type == MeterType.THREE_PHASE else 1
+    return read_load(text, phases, meter.clock, meter.state.elapsed)
+
+
+def _in_force(meter: Meter) -> str:
+    shown = show(meter)
+    names = ["account_unit", "account_state", "available_credit", "price_1", *(i.name for i in SETTINGS.values())]
+    values = " ".join(f"{name}={_plain(shown[name])}" for name in names)
+    return f"meter {meter.state.identity.serial_number}: {values}"
+
+
+def _plain(fragment: str) -> str:
+    value = json.loads(fragment)
+    if isinstance(value, list):
+        return ",".join(value) or "none"
+    if value is None or isinstance(value, bool):
+        return {None: "off", True: "on", False: "off"}[value]
+    return value if isinstance(value, str) else fragment
+
+
+def _print_ready(host: Host, options: RunOptions) -> None:
+    meters = [(s.meter.state.identity.serial_number, s.unit) for s in host.rack.stations]
+    if options.as_json:
+        ready = line(
+            {
+                "event": '"ready"',
+                "modbus_rtu": json.dumps(host.lines),
+                "modbus_tcp": json.dumps(host.addresses),
+                "dlt645": "[]",
+                "control": json.dumps(options.control),
+                "meters": array(line({"serial_number": json.dumps(s), "unit": str(u)}) for s, u in meters),
+                "pid": str(os.getpid()),
+            }
+        )
+    else:
+        wires = [f"Modbus RTU {path}" for path in host.lines] + [f"Modbus TCP {a}" for a in host.addresses]
+        wires += [f"control {options.control}"] if options.control else []
+        names = ", ".join(f"{s} (unit {u})" for s, u in meters)
+        ready = f"ready: meter {names} on {', '.join(wires) or 'no wire'}"
+    print(ready, flush=True)

@@ -1,0 +1,209 @@
+"""The meters of one process and their time: pure, no clock. A host brings line time; the rack brings the meters to it.
+
+Line time is microseconds and always runs; meter time is milliseconds and runs at a speed, or stands. Each meter keeps
+its own elapsed time (one that went on from a state file is further than one that is new), so the rack counts its own.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from firmware_sim.meter import Meter
+from firmware_sim.metrology.load import Load
+from firmware_sim.readings import GETTERS
+from firmware_sim.requests import CutPower, PressButton, ReturnPower, Sense, SetLoad
+from protocols.control import (
+    SPEED_SCALE,
+    Advance,
+    Button,
+    ChangeLoad,
+    Command,
+    Power,
+    Sensor,
+    Show,
+    Speed,
+    Stop,
+)
+from protocols.data_model.items import BY_NAME, ITEMS
+from protocols.data_model.kinds import Moment
+
+ReadLoad = Callable[[str, Meter], Load]
+"""Reads what `--load` takes, for a meter: files are the edge's business."""
+
+
+class UnknownMeterError(Exception):
+    """A command named a serial number that is not here."""
+
+
+@dataclass(slots=True)
+class RackStation:
+    """A meter on the rack: its unit number, what wires keep of it, and its elapsed time at the rack's time 0."""
+
+    meter: Meter
+    unit: int
+    offset: int
+    images: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Rack time in ms as a function of line time in us: it runs at a speed from where it was last set."""
+
+    speed: int = SPEED_SCALE
+    line_origin: int = 0
+    rack_origin: int = 0
+
+    def instant(self, at: int) -> int:
+        """Return the rack time at a line time."""
+        return self.rack_origin + max(0, at - self.line_origin) * self.speed // (1000 * SPEED_SCALE)
+
+    def line_time(self, instant: int) -> int | None:
+        """Return the first line time at which a rack time is reached, None where it stands still."""
+        if self.speed == 0:
+            return None
+        return self.line_origin - (-(instant - self.rack_origin) * 1000 * SPEED_SCALE // self.speed)
+
+    def set(self, at: int, instant: int, speed: int) -> None:
+        """Go on from here."""
+        self.line_origin, self.rack_origin, self.speed = at, instant, speed
+
+
+class Rack:
+    """Meters by unit number, their deadlines, and the commands that no wire can give."""
+
+    def __init__(self, meters: Iterable[tuple[int, Meter]], speed: int, read_load: ReadLoad) -> None:
+        self.timeline = Timeline(speed)
+        self.stations = [RackStation(meter, unit, meter.state.elapsed) for unit, meter in meters]
+        self.stopping = False
+        self._by_unit = {station.unit: station for station in self.stations}
+        self._read_load = read_load
+        self._due: list[tuple[int, int, int]] = []
+        for index in range(len(self.stations)):
+            self._schedule(index)
+
+    # ---- what wires ask
+
+    def find(self, unit: int, at: int) -> RackStation | None:
+        """Return the station of a unit with its meter brought to the present."""
+        station = self._by_unit.get(unit)
+        if station is not None:
+            self._bring(station, self.timeline.instant(at))
+        return station
+
+    def everyone(self, at: int) -> list[RackStation]:
+        """Return every station, brought to the present."""
+        for station in self.stations:
+            self._bring(station, self.timeline.instant(at))
+        return self.stations
+
+    def alone(self, at: int) -> RackStation | None:
+        """Return the only station, brought to the present."""
+        return self.find(self.stations[0].unit, at) if len(self.stations) == 1 else None
+
+    # ---- time
+
+    def run(self, at: int, limit: int) -> int | None:
+        """Serve at most `limit` deadlines that are due by line time `at`; return when to call again, None for never.
+
+        A return of `at` or earlier says that more is due already; between two calls a wire gets its turn.
+        """
+        now = self.timeline.instant(at)
+        while self._due and self._due[0][0] <= now and limit:
+            instant, index, revision = heapq.heappop(self._due)
+            station = self.stations[index]
+            if revision == station.meter.revision:
+                self._bring(station, instant)
+                limit -= 1
+            self._schedule(index)
+        while self._due and self._stale(self._due[0]):
+            self._schedule(heapq.heappop(self._due)[1])
+        return self.timeline.line_time(self._due[0][0]) if self._due else None
+
+    def _stale(self, entry: tuple[int, int, int]) -> bool:
+        return entry[2] != self.stations[entry[1]].meter.revision
+
+    def _schedule(self, index: int) -> None:
+        station = self.stations[index]
+        deadline = station.meter.next_deadline()
+        if deadline is not None:
+            heapq.heappush(self._due, (deadline - station.offset, index, station.meter.revision))
+
+    def _bring(self, station: RackStation, instant: int) -> None:
+        elapsed = instant + station.offset
+        if elapsed > station.meter.state.elapsed and not station.meter.stopped:
+            station.meter.advance(elapsed)
+
+    # ---- commands
+
+    def execute(self, command: Command, at: int, serial_number: str | None = None) -> Mapping[str, str]:
+        """Do a command at line time `at`; return what it has to say, as JSON values by name.
+
+        Without a serial number it is for every meter. The effect stands and is persisted when this returns.
+
+        Raises:
+            UnknownMeterError: no meter has that serial number.
+            QuantityError: a load that cannot be read; nothing changed.
+        """
+        chosen = self._chosen(serial_number)
+        now = self.timeline.instant(at)
+        for station in self.stations:
+            self._bring(station, now)
+        result: Mapping[str, str] = {}
+        match command:
+            case Advance(duration):
+                self.timeline.set(at, now + duration, self.timeline.speed)
+                for station in self.stations:
+                    self._bring(station, now + duration)
+                    station.meter.save()
+                result = self._time(chosen[0])
+            case Speed(thousandths):
+                self.timeline.set(at, now, thousandths)
+            case Show():
+                result = show(chosen[0].meter)
+            case Stop():
+                self.stopping = True
+            case _:
+                loads = [
+                    self._read_load(command.text, s.meter) if isinstance(command, ChangeLoad) else None for s in chosen
+                ]
+                for station, load in zip(chosen, loads, strict=True):
+                    self._ask(station.meter, command, load)
+        for index in range(len(self.stations)):
+            self._schedule(index)
+        return result
+
+    def _ask(self, meter: Meter, command: Command, load: Load | None) -> None:
+        match command:
+            case ChangeLoad() if load is not None:
+                meter.handle(SetLoad(load))
+            case Power(present):
+                meter.handle(ReturnPower() if present else CutPower())
+            case Button():
+                meter.handle(PressButton())
+            case Sensor(sensor, present):
+                meter.handle(Sense(sensor, present))
+
+    def _chosen(self, serial_number: str | None) -> list[RackStation]:
+        if serial_number is None:
+            return self.stations
+        chosen = [s for s in self.stations if s.meter.state.identity.serial_number == serial_number]
+        if not chosen:
+            raise UnknownMeterError(f"no meter {serial_number} here")
+        return chosen
+
+    def _time(self, station: RackStation) -> Mapping[str, str]:
+        names = ("serial_number", "clock", "elapsed_ms", "available_credit", "supply_state")
+        return {name: value for name, value in show(station.meter).items() if name in names}
+
+
+def show(meter: Meter) -> dict[str, str]:
+    """Return every item of a meter as JSON values by name."""
+    offset = meter.state.settings.utc_offset_minutes
+    shown = {}
+    for item in ITEMS:
+        value = GETTERS[item](meter)
+        kind = BY_NAME[item.name].kind
+        shown[item.name] = kind.json(value, offset) if isinstance(kind, Moment) else kind.json(value)
+    return shown

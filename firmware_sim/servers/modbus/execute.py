@@ -1,0 +1,174 @@
+"""Modbus requests on one meter: each function with its checks in the order 01, 03, 02, 04 (V1.1b3, section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct, error
+
+from firmware_sim.meter import Meter
+from firmware_sim.servers.modbus.bank import Bank
+from firmware_sim.servers.modbus.windows import SessionWindows
+from protocols.errors import IllegalAddressError, IllegalFunctionError, IllegalValueError, ModbusError
+from protocols.modbus.native_map import IDENTIFICATION, MAP_END
+from protocols.modbus.pdu import (
+    MAX_PDU,
+    MAX_READ_BITS,
+    MAX_READ_REGISTERS,
+    MAX_READ_WRITE_REGISTERS,
+    MAX_WRITE_BITS,
+    MAX_WRITE_REGISTERS,
+    READ_DEVICE_IDENTIFICATION,
+    exception_reply,
+)
+
+_TWO_WORDS = Struct(">HH")
+_MULTIPLE = Struct(">HHB")
+_READ_WRITE = Struct(">HHHHB")
+_ON, _OFF = 0xFF00, 0x0000
+
+
+def execute(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+    """Return the reply to a request, an exception reply where it is refused; each request has its own state."""
+    function = _FUNCTIONS.get(pdu[0])
+    try:
+        if function is None:
+            raise IllegalFunctionError
+        return function(meter, bank, windows, pdu)
+    except ModbusError as refusal:
+        return exception_reply(pdu[0], refusal.code)
+    except error:
+        return exception_reply(pdu[0], IllegalValueError.code)
+
+
+def _two_words(pdu: bytes) -> tuple[int, int]:
+    if len(pdu) != 5:
+        raise IllegalValueError
+    first, second = _TWO_WORDS.unpack_from(pdu, 1)
+    return first, second
+
+
+def _read_registers(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+    address, count = _two_words(pdu)
+    if not 1 <= count <= MAX_READ_REGISTERS:
+        raise IllegalValueError
+    return bytes((pdu[0], 2 * count)) + _registers(meter, bank, windows, address, count)
+
+
+def _registers(meter: Meter, bank: Bank, windows: SessionWindows, address: int, count: int) -> bytes:
+    if address + count <= MAP_END:
+        return bank.read(address, count)
+    try:
+        return windows.read(meter, address, count)
+    except IllegalAddressError:
+        return bank.read(address, count)
+
+
+def _read_bits(pdu: bytes, read: Callable[[int, int], int]) -> bytes:
+    address, count = _two_words(pdu)
+    if not 1 <= count <= MAX_READ_BITS:
+        raise IllegalValueError
+    size = (count + 7) // 8
+    return bytes((pdu[0], size)) + read(address, count).to_bytes(size, "little")
+
+
+def _read_coils(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+    return _read_bits(pdu, bank.read_coils)
+
+
+def _read_inputs(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+    return _read_bits(pdu, bank.read_inputs)
+
+
+def _write_coil(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+    address, value = _two_words(pdu)
+    if value not in (_ON, _OFF):
+        raise IllegalValueError
+    bank.write_coils(address, 1, value == _ON)
+    return pdu
+
+
+def _write_register(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+    address, _value = _two_words(pdu)
+    bank.write(address, pdu[3:5])
+    return pdu
+
+
+def _diagnostics(_: Meter, __: Bank, ___: SessionWindows, pdu: bytes) -> bytes:
+    sub_function, _data = _two_words(pdu)
+    if sub_function != 0:
+        raise IllegalFunctionError
+    return pdu
+
+
+def _write_coils(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+    address, count, size = _MULTIPLE.unpack_from(pdu, 1)
+    if not 1 <= count <= MAX_WRITE_BITS or size != (count + 7) // 8 or len(pdu) != 6 + size:
+        raise IllegalValueError
+    bank.write_coils(address, count, int.from_bytes(pdu[6:], "little"))
+    return pdu[:5]
+
+
+def _write_registers(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+    address, count, size = _MULTIPLE.unpack_from(pdu, 1)
+    if not 1 <= count <= MAX_WRITE_REGISTERS or size != 2 * count or len(pdu) != 6 + size:
+        raise IllegalValueError
+    _write(meter, bank, windows, address, pdu[6:])
+    return pdu[:5]
+
+
+def _read_write(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+    """Write first, then read (section 6.17); nothing is written unless both ranges are good."""
+    read_address, read_count, address, count, size = _READ_WRITE.unpack_from(pdu, 1)
+    if not (1 <= read_count <= MAX_READ_REGISTERS and 1 <= count <= MAX_READ_WRITE_REGISTERS):
+        raise IllegalValueError
+    if size != 2 * count or len(pdu) != 10 + size:
+        raise IllegalValueError
+    _registers(meter, bank, windows, read_address, read_count)
+    _write(meter, bank, windows, address, pdu[10:])
+    return bytes((pdu[0], 2 * read_count)) + _registers(meter, bank, windows, read_address, read_count)
+
+
+def _write(meter: Meter, bank: Bank, windows: SessionWindows, address: int, data: bytes) -> None:
+    try:
+        windows.check_write(address, data)
+    except IllegalAddressError:
+        bank.write(address, data)
+    else:
+        windows.write(meter, address, data)
+
+
+def _identification(_: Meter, __: Bank, ___: SessionWindows, pdu: bytes) -> bytes:
+    """Function 43/14: basic and regular objects, as a stream or one by one (section 6.21)."""
+    if len(pdu) < 2 or pdu[1] != READ_DEVICE_IDENTIFICATION:
+        raise IllegalFunctionError
+    if len(pdu) != 4 or pdu[2] not in (1, 2, 3, 4):
+        raise IllegalValueError
+    code, wanted = pdu[2], pdu[3]
+    if code == 4:
+        if wanted not in IDENTIFICATION:
+            raise IllegalAddressError
+        numbers = [wanted]
+    else:
+        last = 2 if code == 1 else 6
+        numbers = [n for n in IDENTIFICATION if n <= last]
+        if wanted in numbers:
+            numbers = numbers[numbers.index(wanted) :]
+    head = bytes((pdu[0], pdu[1], code, 0x82, 0, 0, len(numbers)))
+    body = b"".join(bytes((n, len(IDENTIFICATION[n]))) + IDENTIFICATION[n] for n in numbers)
+    assert len(head) + len(body) <= MAX_PDU
+    return head + body
+
+
+_FUNCTIONS: dict[int, Callable[[Meter, Bank, SessionWindows, bytes], bytes]] = {
+    1: _read_coils,
+    2: _read_inputs,
+    3: _read_registers,
+    4: _read_registers,
+    5: _write_coil,
+    6: _write_register,
+    8: _diagnostics,
+    15: _write_coils,
+    16: _write_registers,
+    23: _read_write,
+    43: _identification,
+}

@@ -1,0 +1,145 @@
+"""The meter's end of Modbus, on a serial line (RTU) and on a TCP connection: bytes in, bytes out, no socket.
+
+What comes off a wire is one of four things: incomplete (wait), corrupt (count, resynchronise, stay silent), not for us
+(ignore), refused (answer with an exception).
+"""
+
+from __future__ import annotations
+
+from firmware_sim.meter import MeterStoppedError
+from firmware_sim.servers.modbus.bank import Bank
+from firmware_sim.servers.modbus.execute import execute
+from firmware_sim.servers.modbus.windows import SessionWindows
+from firmware_sim.servers.seam import Station, Stations
+from protocols.modbus import rtu, tcp
+from protocols.modbus.pdu import exception_reply
+
+GATEWAY_TARGET_FAILED = 0x0B
+PTY_SILENCE_US = 20_000
+"""A pty has no wire timing: a host that writes a frame in two goes must not be cut."""
+
+
+def t35_us(baud: int) -> int:
+    """Return the inter-frame silence of a real line, us (Serial Line V1.02, section 2.5.1.1)."""
+    return 1_750 if baud > 19_200 else 3_500_000 * 11 // baud
+
+
+class _Session:
+    """The banks and windows of one connection or line, by unit."""
+
+    def __init__(self, stations: Stations) -> None:
+        self.stations = stations
+        self._windows: dict[int, SessionWindows] = {}
+
+    def answer(self, station: Station, pdu: bytes) -> bytes | None:
+        """Return the reply of a station, None where it is without power or stopped."""
+        meter = station.meter
+        if meter.stopped or not meter.state.powered:
+            return None
+        windows = self._windows.get(station.unit)
+        if windows is None:
+            windows = self._windows[station.unit] = SessionWindows()
+        try:
+            return execute(meter, bank_of(station), windows, pdu)
+        except MeterStoppedError:
+            return None
+
+
+def bank_of(station: Station) -> Bank:
+    """Return the bank of a station, which all its wires share."""
+    bank = station.images.get("modbus")
+    if bank is None:
+        bank = station.images["modbus"] = Bank(station.meter)
+    assert isinstance(bank, Bank)
+    return bank
+
+
+class ModbusRtuServer:
+    """All meters of one serial line. A broadcast is executed by every one and never answered."""
+
+    closed = False
+
+    def __init__(self, stations: Stations, silence_us: int = PTY_SILENCE_US) -> None:
+        self._session = _Session(stations)
+        self._silence_us = silence_us
+        self._quiet_at: int | None = None
+        self._at = 0
+        self.receiver = rtu.RtuReceiver(self._ours)
+
+    def _ours(self, unit: int) -> bool:
+        return self._session.stations.find(unit, self._at) is not None
+
+    def receive(self, data: bytes, at: int) -> bytes:
+        """Take bytes; a gap in line time before them ends whatever was not whole."""
+        self._at = at
+        out = self.wake(at)
+        out += self._answers(self.receiver.receive(data))
+        self._quiet_at = at + self._silence_us if self.receiver.pending else None
+        return out
+
+    def wake(self, at: int) -> bytes:
+        """End what is not whole when the line has been silent long enough."""
+        self._at = at
+        if self._quiet_at is None or at < self._quiet_at:
+            return b""
+        self._quiet_at = None
+        return self._answers(self.receiver.silence())
+
+    def next_wake(self) -> int | None:
+        """Return when the silence is long enough."""
+        return self._quiet_at
+
+    def _answers(self, frames: list[rtu.RtuFrame]) -> bytes:
+        return b"".join(self._answer(frame) for frame in frames)
+
+    def _answer(self, frame: rtu.RtuFrame) -> bytes:
+        if frame.role is rtu.FrameRole.REPLY:
+            return b""
+        if frame.unit == rtu.BROADCAST:
+            for every in self._session.stations.everyone(self._at):
+                self._session.answer(every, frame.pdu)
+            return b""
+        station = self._session.stations.find(frame.unit, self._at)
+        reply = self._session.answer(station, frame.pdu) if station else None
+        return rtu.encode(frame.unit, reply) if reply else b""
+
+
+class ModbusTcpServer:
+    """One TCP connection. Pipelined requests are answered in order; units 0 and 255 address a meter that is alone."""
+
+    def __init__(self, stations: Stations, unknown_unit_silent: bool = False) -> None:
+        self._session = _Session(stations)
+        self._unknown_unit_silent = unknown_unit_silent
+        self._buffer = bytearray()
+        self.closed = False
+
+    def receive(self, data: bytes, at: int) -> bytes:
+        """Take bytes and return all replies that they complete; a stream that lost its step is closed."""
+        if self.closed:
+            return b""
+        self._buffer += data
+        frames, self.closed = tcp.take(self._buffer)
+        if len(frames) == 1:
+            return self._answer(frames[0], at)
+        return b"".join([self._answer(frame, at) for frame in frames])
+
+    def wake(self, at: int) -> bytes:
+        """Nothing is ever due later on TCP."""
+        return b""
+
+    def next_wake(self) -> int | None:
+        """Nothing is ever due later on TCP."""
+        return None
+
+    def _answer(self, frame: tcp.TcpFrame, at: int) -> bytes:
+        stations = self._session.stations
+        station = stations.find(frame.unit, at)
+        if station is None and frame.unit in (0, 255):
+            station = stations.alone(at)
+        if station is None:
+            if self._unknown_unit_silent:
+                return b""
+            reply: bytes | None = exception_reply(frame.pdu[0], GATEWAY_TARGET_FAILED)
+        else:
+            reply = self._session.answer(station, frame.pdu)
+        return tcp.encode(frame.transaction, frame.unit, reply) if reply else b""

@@ -1,0 +1,109 @@
+"""A meter run through virtual time as fast as it can, with what happens as it falls: no wire, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from firmware_sim.meter import Meter
+from firmware_sim.readings import GETTERS
+from firmware_sim.records.ring import EVENT_RING
+from firmware_sim.requests import Sealed
+from protocols.data_model import items
+from protocols.data_model.tables import Event
+from protocols.keys import MessageClass
+from protocols.quantities import format_moment
+from protocols.sealed_message import MessageKind, Outcome, SealedMessage
+
+_SHOWN = (items.AVAILABLE_CREDIT, items.ENERGY_IMPORT, items.SUPPLY_STATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happened: its word, when, its details as JSON values, and how the meter then stood."""
+
+    name: str
+    at: int
+    elapsed: int
+    details: dict[str, str]
+    standing: dict[str, str]
+    utc_offset_minutes: int
+
+    def fragments(self) -> dict[str, str]:
+        """Return the JSON object of `simulate --json`."""
+        return {
+            "event": f'"{self.name}"',
+            "at": f'"{format_moment(self.at, self.utc_offset_minutes)}"',
+            "elapsed_ms": str(self.elapsed),
+            **self.standing,
+            **self.details,
+        }
+
+
+def simulate(meter: Meter, duration: int, top_ups: Sequence[tuple[int, int]] = ()) -> Iterator[Happening]:
+    """Yield what happens in `duration` ms, then one happening named `end`.
+
+    Args:
+        top_ups: (elapsed ms from now, amount in 0.01), in order.
+    """
+    begin = meter.state.elapsed
+    seen = 0
+    for at, amount in [*sorted(top_ups), (duration, 0)]:
+        until = begin + min(at, duration)
+        while meter.state.elapsed < until:
+            due = meter.next_deadline()
+            meter.advance(until if due is None else min(due, until))
+            yield from _new_events(meter, seen)
+            seen = meter.rings[EVENT_RING].last
+        if at < duration or (amount and at == duration):
+            refused = _top_up(meter, amount)
+            yield from _new_events(meter, seen)
+            seen = meter.rings[EVENT_RING].last
+            if refused is not None:
+                yield _happening(meter, "credit_refused", {"outcome": f'"{refused.name.lower()}"'})
+    yield _happening(meter, "end", {})
+
+
+def _new_events(meter: Meter, seen: int) -> Iterator[Happening]:
+    ring = meter.rings[EVENT_RING]
+    for number in range(max(seen + 1, ring.first), ring.last + 1):
+        row = ring.get(number)
+        if row is not None:
+            event = Event.unpack(row)
+            offset = meter.state.settings.utc_offset_minutes
+            yield _happening(meter, event.name, event.detail_fragments(offset), event.at, event.elapsed_ms)
+
+
+def _happening(
+    meter: Meter, name: str, details: dict[str, str], at: int | None = None, elapsed: int | None = None
+) -> Happening:
+    standing = {item.name: item.kind.json(GETTERS[item](meter)) for item in _SHOWN}
+    return Happening(
+        name,
+        meter.clock if at is None else at,
+        meter.state.elapsed if elapsed is None else elapsed,
+        details,
+        standing,
+        meter.state.settings.utc_offset_minutes,
+    )
+
+
+def _top_up(meter: Meter, amount: int) -> Outcome | None:
+    """Top up through the one door, with the meter's own key; return the outcome of a refusal."""
+    state = meter.state
+    keys = meter.door.keys(state.security.key_version)
+    assert keys is not None
+    message = SealedMessage(
+        MessageKind.CREDIT,
+        state.identity.serial_number,
+        state.identity.epoch,
+        state.security.credit_sequence + 1,
+        amount,
+        state.account.unit,
+        state.account.customer_number,
+        key_version=keys.version,
+    )
+    reply = meter.handle(Sealed(message.seal(keys.key(MessageClass.CREDIT))))
+    if reply is None or reply.answer is None or reply.answer.outcome is Outcome.ACCEPTED:
+        return None
+    return reply.answer.outcome

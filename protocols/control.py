@@ -1,0 +1,119 @@
+"""What no wire can do, as values: time, load, power, button, covers. One definition for socket, fixtures and panel.
+
+The words of a command are its grammar everywhere: `meter-sim control PATH advance 17h` sends ["advance", "17h"].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from protocols.data_model.words import Tamper
+from protocols.errors import QuantityError
+from protocols.quantities import parse_duration, parse_fixed
+
+MAX_SPEED = 100_000
+SPEED_SCALE = 1000
+"""Speeds are held in thousandths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Move meter time forward, ms."""
+
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLoad:
+    """Draw another load from now on: a power, a file or `household`, as `--load` takes it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Cut or return the meter's own supply."""
+
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Press the button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """Open or close a cover, bring or remove a magnet."""
+
+    sensor: Tamper
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Meter time runs so many thousandths of wall time."""
+
+    thousandths: int
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Give every item of a meter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the process in good order."""
+
+
+Command = Advance | ChangeLoad | Power | Button | Sensor | Speed | Show | Stop
+
+
+def parse_speed(text: str) -> int:
+    """Return thousandths from "1", "0.5" or "100000"."""
+    value = parse_fixed(text, 3, "a speed")
+    if not 0 <= value <= MAX_SPEED * SPEED_SCALE:
+        raise QuantityError(f"{text!r} is no speed: allowed is 0 to {MAX_SPEED}")
+    return value
+
+
+def _either(words: tuple[str, str]) -> Callable[[str], bool]:
+    def read(text: str) -> bool:
+        if text not in words:
+            raise QuantityError(f"{text!r}: allowed are {words[0]} and {words[1]}")
+        return text == words[0]
+
+    return read
+
+
+def _sensor(sensor: Tamper, words: tuple[str, str]) -> Callable[[str], Command]:
+    read = _either(words)
+    return lambda text: Sensor(sensor, read(text))
+
+
+_WITH_ARGUMENT: dict[str, Callable[[str], Command]] = {
+    "advance": lambda text: Advance(parse_duration(text)),
+    "load": ChangeLoad,
+    "power": lambda text: Power(_either(("return", "cut"))(text)),
+    "cover": _sensor(Tamper.COVER, ("open", "close")),
+    "terminal-cover": _sensor(Tamper.TERMINAL_COVER, ("open", "close")),
+    "magnet": _sensor(Tamper.MAGNET, ("on", "off")),
+    "speed": lambda text: Speed(parse_speed(text)),
+}
+_ALONE: dict[str, Callable[[], Command]] = {"button": Button, "state": Show, "stop": Stop}
+GRAMMAR = "advance 17h · load 3kW|FILE.csv|household · power cut|return · button · cover open|close · " \
+    "terminal-cover open|close · magnet on|off · speed N · state · stop"  # fmt: skip
+
+
+def parse_command(words: Sequence[str]) -> Command:
+    """Return the command that these words are; raises QuantityError, which says what is allowed."""
+    if not words:
+        raise QuantityError(f"no command: allowed are {GRAMMAR}")
+    name, arguments = words[0], words[1:]
+    if name in _ALONE and not arguments:
+        return _ALONE[name]()
+    if name in _WITH_ARGUMENT and len(arguments) == 1:
+        return _WITH_ARGUMENT[name](arguments[0])
+    raise QuantityError(f"{' '.join(words)!r} is no command: allowed are {GRAMMAR}")

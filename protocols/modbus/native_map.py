@@ -1,0 +1,292 @@
+"""The native Modbus map: where each item, table and window lies (DESIGN.md 5.4). docs/register-map.md is made from it.
+
+Holding and input registers carry the same map. From address 0 there are no gaps up to `MAP_END`; registers that no
+item uses read 0. Numbers are big-endian, the high register first. Energy wraps at 1,000,000.00 kWh, money saturates at
+999,999.99 with a status bit; the `_exact` registers are 64-bit. "Off" is all ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any
+
+from protocols.data_model import items
+from protocols.data_model.items import Item
+from protocols.data_model.kinds import ENERGY, MONEY, Digits, Fixed, Optional
+from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, EVENTS, PROFILE, PURCHASES
+from protocols.quantities import ENERGY_WRAP
+from protocols.sealed_message import Answer, Receipt
+
+MAGIC = b"PPM1"
+"""Registers 0 and 1: a prepaid meter with version 1 of this map."""
+BLOCK = 32
+IDENTITY_END = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an item lies: first register, struct code (big-endian), and the decimals of a fixed-point value."""
+
+    address: int
+    item: Item
+    code: str
+    decimals: int = 0
+
+    @property
+    def registers(self) -> int:
+        """How many registers the value takes."""
+        return Struct(">" + self.code).size // 2
+
+    def packer(self) -> Callable[[Any], bytes]:
+        """Return the function that makes the registers of a value."""
+        return _packer(self)
+
+    def unpack(self, data: bytes) -> Any:
+        """Return the value of the registers, as the item's kind holds it."""
+        (raw,) = Struct(">" + self.code).unpack(data)
+        if isinstance(self.item.kind, Digits):
+            return raw.hex()[-self.item.kind.count :]
+        kind = self.item.kind
+        if isinstance(kind, Optional):
+            if raw == _off(self.code):
+                return None
+            kind = kind.inner
+        return raw * 10 ** (kind.decimals - self.decimals) if isinstance(kind, Fixed) else raw
+
+
+def _off(code: str) -> int:
+    return int((1 << 8 * Struct(">" + code).size) - 1)
+
+
+def _bounds(code: str) -> tuple[int, int]:
+    bits = 8 * Struct(">" + code).size
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
+
+
+MONEY_CENTS = 99_999_999
+
+
+def _packer(place: Place) -> Callable[[Any], bytes]:
+    pack = Struct(">" + place.code).pack
+    kind = place.item.kind
+    if isinstance(kind, Digits):
+        width = Struct(">" + place.code).size * 2
+        return lambda value: pack(bytes.fromhex(value.rjust(width, "0")))
+    if isinstance(kind, Optional):
+        scale, off = 10 ** (kind.inner.decimals - place.decimals), _off(place.code)
+        return lambda value: pack(off if value is None else value // scale)
+    if not isinstance(kind, Fixed):
+        return lambda value: pack(int(value))
+    scale = 10 ** (kind.decimals - place.decimals)
+    low, high = _bounds(place.code)
+    if kind == ENERGY:
+        return lambda value: pack(value % ENERGY_WRAP // scale)
+    if kind.decimals == MONEY.decimals and place.decimals == 2:
+        low, high = max(low, -MONEY_CENTS), min(high, MONEY_CENTS)
+
+    def number(value: int) -> bytes:
+        cut = value // scale if value >= 0 else -(-value // scale)
+        return pack(min(max(cut, low), high))
+
+    return number
+
+
+def _section(address: int, *entries: tuple[Item, str, int]) -> list[Place]:
+    places = []
+    for item, code, decimals in entries:
+        place = Place(address, item, code, decimals)
+        places.append(place)
+        address += place.registers
+    return places
+
+
+def _each(several: tuple[Item, ...], code: str, decimals: int) -> list[tuple[Item, str, int]]:
+    return [(item, code, decimals) for item in several]
+
+
+_ENERGIES = (items.ENERGY_IMPORT, items.ENERGY_EXPORT, *items.ENERGY_RATES, items.ENERGY_MONTH, items.ENERGY_YEAR)
+_BOOKS = (
+    items.OPENING_BALANCE, items.CREDITED, items.REFUNDED, items.SETTLED, items.CONSUMPTION_CHARGED,
+    items.STANDING_CHARGED, items.INSTALMENTS_TAKEN, items.DEBT_ENTERED, items.DEBT_FROM_TOP_UPS,
+)  # fmt: skip
+
+SECTIONS: dict[str, list[Place]] = {
+    "Identity": _section(
+        2,
+        (items.SERIAL_NUMBER, "6s", 0),
+        (items.EPOCH, "I", 0),
+        (items.METER_TYPE, "H", 0),
+        (items.ACCOUNT_UNIT, "H", 0),
+        (items.FIRMWARE_VERSION, "H", 0),
+    ),
+    "Clock and status": _section(
+        10,
+        (items.CLOCK, "Q", 0),
+        (items.UTC_OFFSET, "h", 0),
+        (items.ELAPSED, "Q", 0),
+        (items.STATUS, "I", 0),
+        (items.EVENT_NUMBER, "I", 0),
+    ),
+    "Supply": _section(
+        32,
+        (items.SUPPLY_STATE, "H", 0),
+        (items.SUPPLY_CAUSES, "H", 0),
+        (items.SUPPLY_COMMANDED, "H", 0),
+        (items.SUPPLY_SWITCH, "H", 0),
+        (items.LOW_CREDIT_WARNING, "H", 0),
+        (items.TRIP_PENDING, "H", 0),
+        (items.TRIP_DUE, "Q", 0),
+        (items.AMOUNT_TO_RECONNECT, "I", 2),
+        (items.GUARANTEE, "H", 0),
+        (items.MORATORIUM, "I", 0),
+        (items.OVERLOAD_COUNT, "H", 0),
+    ),
+    "Account": _section(
+        64,
+        (items.AVAILABLE_CREDIT, "i", 2),
+        (items.REMAINING_CREDIT, "I", 2),
+        (items.OVERDRAFT, "I", 2),
+        (items.DEBT, "I", 2),
+        (items.AVAILABLE_CREDIT_EXACT, "q", 10),
+        (items.ACCOUNT_STATE, "H", 0),
+        (items.CUSTOMER_NUMBER, "6s", 0),
+        (items.PURCHASE_COUNT, "I", 0),
+        (items.CUMULATIVE_PURCHASED, "I", 2),
+        (items.CREDIT_SEQUENCE, "I", 0),
+        (items.COMMAND_SEQUENCE, "I", 0),
+        (items.KEY_VERSION, "H", 0),
+        (items.KEY_CHECK_VALUE, "I", 0),
+    ),
+    "Energies in 0.01 kWh": _section(96, *_each(_ENERGIES, "I", 2)),
+    "Energies in 0.000001 kWh": _section(112, *_each(_ENERGIES, "Q", 6)),
+    "Instantaneous values": _section(
+        144,
+        *_each(items.VOLTAGES, "I", 3),
+        *_each(items.CURRENTS, "i", 3),
+        (items.ACTIVE_POWER, "q", 6),
+        *_each(items.ACTIVE_POWERS, "q", 6),
+        (items.REACTIVE_POWER, "q", 6),
+        (items.APPARENT_POWER, "q", 6),
+        (items.POWER_FACTOR, "H", 4),
+        (items.FREQUENCY, "H", 2),
+        (items.MAXIMUM_DEMAND, "q", 6),
+        (items.MAXIMUM_DEMAND_AT, "Q", 0),
+    ),
+    "Books, 1e-10 account unit": _section(192, *_each(_BOOKS, "q", 10)),
+    "Thresholds and settings": _section(
+        232,
+        (items.LOW_CREDIT_1, "I", 2),
+        (items.LOW_CREDIT_2, "I", 2),
+        (items.OVERDRAFT_LIMIT, "I", 2),
+        (items.MAX_CREDIT, "I", 2),
+        (items.RECONNECT_THRESHOLD, "I", 2),
+        (items.TRIP_MODE, "H", 0),
+        (items.RECONNECT_MODE, "H", 0),
+        (items.TRIP_DELAY, "H", 0),
+        (items.REMOTE_TRIP_DELAY, "H", 0),
+        (items.POWER_LIMIT, "Q", 6),
+        (items.POWER_LIMIT_DELAY, "I", 0),
+        (items.OVERLOAD_RECONNECT, "I", 0),
+        (items.OVERLOAD_ATTEMPTS, "H", 0),
+        (items.OVERLOAD_RESET, "I", 0),
+        (items.UNOPENED_SUPPLY, "H", 0),
+        (items.TAMPER_TRIP, "H", 0),
+        (items.STANDING_CHARGE, "I", 2),
+        (items.DEBT_INSTALMENT, "I", 2),
+        (items.DEBT_SHARE, "H", 0),
+        (items.FRIENDLY_HOURS, "Q", 0),
+        (items.FRIENDLY_WEEKENDS, "H", 0),
+        (items.FRIENDLY_HOLIDAYS, "H", 0),
+        (items.STRICT_SUSPENSION, "H", 0),
+        (items.PHASE_SUMMATION, "H", 0),
+        (items.REVERSE_CHARGED, "H", 0),
+    ),
+    "Tariff": _section(
+        288,
+        (items.CURRENT_RATE, "H", 0),
+        (items.CURRENT_STEP, "H", 0),
+        (items.CURRENT_PRICE, "I", 4),
+        *_each(items.PRICES, "I", 4),
+        *_each(items.STEP_LIMITS, "Q", 6),
+        *_each(items.STEP_ADDITIONS, "I", 4),
+        (items.STEP_PERIOD, "H", 0),
+        (items.BILLING_DAY, "2s", 0),
+        (items.BILLING_YEAR, "2s", 0),
+        (items.TARIFF_ACTIVATION, "Q", 0),
+    ),
+}
+PLACES: tuple[Place, ...] = tuple(place for section in SECTIONS.values() for place in section)
+MAP_END = 352
+
+BEST_PLACE: dict[Item, Place] = {}
+"""Where a driver reads an item: the place with the most decimals."""
+for _place in PLACES:
+    if _place.item not in BEST_PLACE or _place.decimals > BEST_PLACE[_place.item].decimals:
+        BEST_PLACE[_place.item] = _place
+
+
+@dataclass(frozen=True, slots=True)
+class RowWindow:
+    """A cursor window: write the number of the first row wanted (u32, 0 = the newest), read first, count and rows.
+
+        address      cursor, u32
+        address + 2  number of the first row, u32 · rows that follow, u16 · the rows, oldest first
+
+    Made for function 23, which writes the cursor and reads the rows in one exchange. The cursor is the session's.
+    """
+
+    address: int
+    name: str
+    row_size: int
+    rows: int
+
+    @property
+    def read_address(self) -> int:
+        """Where the read part begins."""
+        return self.address + 2
+
+    @property
+    def read_registers(self) -> int:
+        """How many registers the read part has."""
+        return 3 + self.rows * self.row_size // 2
+
+
+PURCHASE_ADDRESS = 512
+PURCHASE_REGISTERS = PURCHASES.row_size // 2
+"""The last ten purchases, newest first, one row after another; a row that is not there reads 0."""
+EVENT_WINDOW = RowWindow(0x1000, "events", EVENTS.row_size, 6)
+PROFILE_WINDOW = RowWindow(0x1100, "profile", PROFILE.row_size, 20)
+DAILY_WINDOW = RowWindow(0x1200, "daily_freezes", DAILY_FREEZES.row_size, 3)
+BILLING_WINDOW = RowWindow(0x1300, "billing_freezes", BILLING_FREEZES.row_size, 3)
+ROW_WINDOWS = (EVENT_WINDOW, PROFILE_WINDOW, DAILY_WINDOW, BILLING_WINDOW)
+
+RECEIPT_ADDRESS = 0x1400
+"""Write class (0 credit, 1 command) and sequence (u16, u32); read at + 3: size in bytes, the sealed receipt."""
+RECEIPT_READ = RECEIPT_ADDRESS + 3
+RECEIPT_REGISTERS = 1 + (Receipt.SIZE + 1) // 2
+MESSAGE_ADDRESS = 0x1500
+"""Write total, offset and size in bytes, commit (1 hands the message over), then the part, padded to registers."""
+MESSAGE_HEAD = Struct(">HHHH")
+MESSAGE_PART = 200
+"""Bytes in one part: fits function 16 and function 23."""
+ANSWER_ADDRESS = 0x1600
+"""Read state (0 none, 1 answered), the answer, the size of the receipt, the receipt: of this session's last message."""
+ANSWER_HEAD_REGISTERS = 1 + Answer.SIZE // 2
+ANSWER_REGISTERS = ANSWER_HEAD_REGISTERS + RECEIPT_REGISTERS
+
+SCRATCH_ADDRESS = 0x2000
+SCRATCH_REGISTERS = 16
+SCRATCH_COILS = 16
+"""Registers and coils (from coil 0) without effect, to test writes on, broadcast included."""
+STATUS_INPUTS = 32
+"""Discrete inputs 0 to 31: the bits of the status word."""
+IDENTIFICATION = {
+    0: b"prepaid-meter",
+    1: b"PPM1",
+    2: b"1",
+    4: b"Simulated prepaid electricity meter",
+    5: b"PPM1 native map",
+}
+"""Objects of function 43/14: vendor, product code, revision, product name, model."""

@@ -1,0 +1,123 @@
+"""Modbus RTU framing, both ways and without a clock: unit, PDU, CRC; frames end by length, by CRC, or by silence.
+
+     0      1                 n      n+2
+    +------+-----------------+------+
+    | unit | PDU             | CRC  |     at most 256 bytes (Serial Line V1.02, section 2.5.1)
+    +------+-----------------+------+
+
+A frame whose length is known is whole as soon as its CRC is right; silence ends only what is not whole. On a shared
+line other units' requests and replies pass by: both are recognised, so that they are skipped as wholes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+from protocols.modbus.crc import crc16, with_crc
+from protocols.modbus.pdu import INCOMPLETE, MAX_PDU, UNKNOWN, reply_length, request_length
+
+MAX_FRAME = MAX_PDU + 3
+BROADCAST = 0
+
+
+class FrameRole(Enum):
+    """What a whole frame on the line can be read as."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+    UNKNOWN_FUNCTION = "unknown function"
+
+
+class RtuFrame(NamedTuple):
+    """A whole frame with a right CRC."""
+
+    unit: int
+    pdu: bytes
+    role: FrameRole
+
+
+def encode(unit: int, pdu: bytes) -> bytes:
+    """Return the frame of a PDU."""
+    return with_crc(bytes((unit,)) + pdu)
+
+
+class RtuReceiver:
+    """Takes bytes as they come and gives whole frames in order; `silence` says that the line was quiet.
+
+    `ours` tells whether a unit is ours: a request is looked for only there, everything else is skipped.
+    Counts what was corrupt in `corrupt`.
+    """
+
+    def __init__(self, ours: Callable[[int], bool]) -> None:
+        self._ours = ours
+        self._buffer = bytearray()
+        self.corrupt = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether bytes wait for more, or for silence."""
+        return bool(self._buffer)
+
+    def receive(self, data: bytes) -> list[RtuFrame]:
+        """Return the frames that are whole now."""
+        self._buffer += data
+        frames = []
+        while self._buffer:
+            found = self._first()
+            if found is None:
+                break
+            size, frame = found
+            del self._buffer[:size]
+            if frame is not None:
+                frames.append(frame)
+            else:
+                self.corrupt += 1
+        return frames
+
+    def silence(self) -> list[RtuFrame]:
+        """End what is not whole: a frame that ends exactly here is taken, the rest is dropped."""
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        for start in range(len(data) - 3):
+            frame = data[start:]
+            if len(frame) > MAX_FRAME or crc16(frame) != 0:
+                continue
+            pdu = frame[1:-2]
+            if request_length(pdu) in (len(pdu), UNKNOWN):
+                self.corrupt += bool(start)
+                role = FrameRole.REQUEST if request_length(pdu) == len(pdu) else FrameRole.UNKNOWN_FUNCTION
+                return [RtuFrame(frame[0], pdu, role)]
+        self.corrupt += bool(data)
+        return []
+
+    def _first(self) -> tuple[int, RtuFrame | None] | None:
+        """Return (bytes to take, frame or None for one corrupt byte); None to wait for more bytes or for silence."""
+        buffer = self._buffer
+        pdu = memoryview(buffer)[1:]
+        try:
+            lengths = (request_length(pdu), reply_length(pdu))
+            waiting = False
+            for length, role in zip(lengths, (FrameRole.REQUEST, FrameRole.REPLY), strict=True):
+                if length == UNKNOWN or length > MAX_PDU:
+                    continue
+                if length == INCOMPLETE or len(buffer) < length + 3:
+                    waiting = True
+                elif crc16(buffer[: length + 3]) == 0:
+                    return length + 3, RtuFrame(buffer[0], bytes(pdu[:length]), role)
+            if lengths[0] == UNKNOWN and self._ours(buffer[0]):
+                return self._strange()
+        finally:
+            pdu.release()
+        return None if waiting else (1, None)
+
+    def _strange(self) -> tuple[int, RtuFrame | None] | None:
+        """A function without a known length ends where the CRC first comes out right."""
+        value = 0xFFFF
+        for index, byte in enumerate(self._buffer[:MAX_FRAME]):
+            value = crc16(bytes((byte,)), value)
+            if value == 0 and index >= 3:
+                pdu = bytes(self._buffer[1 : index - 1])
+                return index + 1, RtuFrame(self._buffer[0], pdu, FrameRole.UNKNOWN_FUNCTION)
+        return None if len(self._buffer) < MAX_FRAME else (1, None)
