@@ -117,11 +117,11 @@ def close_period(state: State, end: int, clock_set: bool = False) -> None:
     """Close the open profile record at a clock; a whole period feeds the maximum demand."""
     period, registers = state.period, state.registers
     imported = registers.import_mwh - period.import_at_start
-    row = ProfileRecord(
+    row = ProfileRecord.packed(
         end, imported, registers.export_mwh - period.export_at_start, period.power_down, clock_set,
         not state.supply.closed,
     )  # fmt: skip
-    state.append(PROFILE_RING, row.pack())
+    state.append(PROFILE_RING, row)
     whole = end - period.began == PROFILE_PERIOD_MS and not period.power_down
     if whole and imported * PERIODS_AN_HOUR > period.maximum_demand_mw:
         period.maximum_demand_mw, period.maximum_demand_at = imported * PERIODS_AN_HOUR, end

@@ -68,8 +68,8 @@ class Meter:
     """One meter. It is given its state, rings, storage, keys, load and switch; it reads no clock and no socket."""
 
     __slots__ = (
-        "_calendar_due", "_demand", "_door", "_edge", "_export_mw", "_import_mw", "_load", "_load_due", "_profile_due",
-        "_state", "_store", "_unit_price", "_watch", "listener", "revision", "rings", "stopped",
+        "_calendar_due", "_delay_due", "_demand", "_door", "_edge", "_export_mw", "_import_mw", "_load", "_load_due",
+        "_profile_due", "_state", "_store", "_unit_price", "_watch", "listener", "revision", "rings", "stopped",
         "storage_lost", "switch",
     )  # fmt: skip
 
@@ -85,11 +85,11 @@ class Meter:
         self.storage_lost = storage_lost
         self._demand = Demand((0,))
         self._import_mw = self._export_mw = self._unit_price = 0
-        self._watch = self._edge = self._load_due = self._profile_due = self._calendar_due = NEVER
+        self._watch = self._edge = NEVER
+        self._load_due = self._profile_due = self._calendar_due = self._delay_due = NEVER
         switch.drive(state.supply.closed)
         if restarted:
             self._emit("restart")
-        self._take_load()
         self._plan_calendar()
         self._judge()
         self._plan()
@@ -222,21 +222,28 @@ class Meter:
         """Do steps 2 to 8 of an instant at which something was planned."""
         state = self._state
         now = state.elapsed
-        if now >= self._profile_due:
+        period_closed = now >= self._profile_due
+        if period_closed:
             calendar_work.close_period(state, state.clock.read(now))
         if now >= self._calendar_due:
             calendar_work.pass_instant(state, state.clock.read(now), self._emit)
-        period_closed = now >= self._profile_due
-        if period_closed or now >= self._calendar_due:
+        calendar_passed = now >= self._calendar_due
+        if calendar_passed:
             self._plan_calendar()
-        run_delays(state.supply, state.settings, now, self._emit)
-        if now >= self._load_due:
-            self._take_load()
-        self._judge()
+        elif period_closed:
+            self._profile_due = state.clock.when(calendar_work.next_profile_clock(state.clock.read(now)))
+        delay_passed = now >= self._delay_due
+        if delay_passed:
+            run_delays(state.supply, state.settings, now, self._emit)
+        if calendar_passed or delay_passed:
+            self._judge()
+        else:  # only the load changed: no level, mode, inhibitor or price did
+            self._flow()
         self._plan()
-        self._publish()
         if period_closed:
             self._commit_or_stop(self._store.save)
+        else:
+            self._publish()
 
     def _judge(self) -> None:
         """Step 8: thresholds once, then the switch, then what flows through it and what to watch next."""
@@ -245,13 +252,19 @@ class Meter:
         if state.account.is_open:
             evaluate(supply, settings, state.account.credit, messages.held_back(state), now, self._emit, self.clock)
         self._flow()
-        if supply.overload_due is not None and supply.overload_due <= now:  # a limit without delay
-            run_delays(supply, settings, now, self._emit)
-            self._flow()
         self._watch_levels()
 
     def _flow(self) -> None:
-        """Let the load flow through the real switch, and start or stop what depends on it."""
+        """Step 7: let the load flow through the real switch, and start or stop what depends on it."""
+        self._let_flow()
+        state, supply = self._state, self._state.supply
+        if supply.overload_due is not None and supply.overload_due <= state.elapsed:  # a limit without delay
+            run_delays(supply, state.settings, state.elapsed, self._emit)
+            self._let_flow()
+        delay = supply.deadline()
+        self._delay_due = NEVER if delay is None else delay
+
+    def _let_flow(self) -> None:
         state = self._state
         supply = state.supply
         real = self.switch.position_if(supply.closed)
@@ -265,11 +278,6 @@ class Meter:
         if real == supply.closed:
             end_switch_fault(supply, self._emit)
         self.switch.drive(supply.closed)
-
-    def _take_load(self) -> None:
-        """Step 7: note when the load changes next; what flows follows with the switch."""
-        due = self._load.at(self._state.elapsed)[1]
-        self._load_due = NEVER if due is None else due
 
     def _watch_levels(self) -> None:
         """Count the mWh until the nearest credit level or step limit below is reached, at the price of the next mWh."""
@@ -296,10 +304,8 @@ class Meter:
 
     def _plan(self) -> None:
         """Find the next edge; it lies after now."""
-        state = self._state
-        delay = state.supply.deadline()
-        edge = min(self._profile_due, self._calendar_due, self._load_due, NEVER if delay is None else delay)
-        self._edge = max(edge, state.elapsed + 1)
+        edge = min(self._profile_due, self._calendar_due, self._load_due, self._delay_due)
+        self._edge = max(edge, self._state.elapsed + 1)
 
     # ---- requests
 
@@ -319,10 +325,11 @@ class Meter:
             return None
         before, load, defect = self._state, self._load, self.switch.defect
         self._state = before.clone()
+        stored = 0
         try:
             reply, changed = self._execute(request)
             if changed:
-                self._store.commit(self._state)
+                stored = self._store.commit(self._state)
         except NvramFlushError as error:
             self.stopped = True
             raise MeterStoppedError(f"meter {before.identity.serial_number}: {error}") from error
@@ -334,7 +341,7 @@ class Meter:
             self._plan()
             return Reply(self._answer(Outcome.STORAGE_FAULT, request))
         self.revision += 1
-        self._publish()
+        self._publish(stored)
         if self.listener is not None:
             self.listener()
         return reply
@@ -488,15 +495,14 @@ class Meter:
         self._require_running()
         self._commit_or_stop(self._store.commit)
 
-    def _commit_or_stop(self, write: Callable[[State], None]) -> None:
-        self._publish()
+    def _commit_or_stop(self, write: Callable[[State], int]) -> None:
         try:
-            write(self._state)
+            self._publish(write(self._state))
         except NvramFlushError as error:
             self.stopped = True
             raise MeterStoppedError(f"meter {self._state.identity.serial_number}: {error}") from error
         except NvramError:
-            return  # the state before lasts; metering goes on, and the next save tries again
+            self._publish()  # the state before lasts; metering goes on, and the next save tries again
 
     def _require_running(self) -> None:
         if self.stopped:
@@ -508,9 +514,15 @@ class Meter:
         row = Event(state.numbers[EVENT_RING] + 1, max(self.clock, 0), state.elapsed, EVENTS[name].code, int(a), int(b))
         state.append(EVENT_RING, row.pack())
 
-    def _publish(self) -> None:
-        """Let readers see the rows that the state has gained."""
-        for ring, number, row in self._state.tail:
-            self.rings[ring].append(number, row)
-        events = self.rings[EVENT_RING]
-        events.first = max(events.first, self._state.events_cleared_to + 1)
+    def _publish(self, stored: int = 0) -> None:
+        """Let readers see the rows that the state has gained; of its tail, `stored` rows need not be kept longer."""
+        rings, tail = self.rings, self._state.tail
+        new = len(tail)
+        while new and tail[new - 1].number > rings[tail[new - 1].ring].last:
+            new -= 1
+        for ring, number, row in tail[new:]:
+            rings[ring].append(number, row)
+        events = rings[EVENT_RING]
+        if events.first <= self._state.events_cleared_to:
+            events.first = self._state.events_cleared_to + 1
+        del tail[:stored]

@@ -51,6 +51,9 @@ def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
     Raises:
         QuantityError: exponents, surplus decimals, group separators or anything else.
     """
+    whole, _, part = text.partition(".")
+    if whole.isdigit() and whole.isascii() and len(part) <= decimals and (part.isdigit() or text == whole):
+        return int(whole + part.ljust(decimals, "0"))  # what nearly all texts are
     match = _NUMBER.fullmatch(text.strip())
     if not match:
         raise QuantityError(f"{text!r} is not {what}: digits with at most {decimals} decimals are allowed")

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.errors import HostingError
@@ -42,11 +43,10 @@ class _TcpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not asyncio's classes
         self._host.connections.add(self)
         if len(self._host.connections) > MAX_CONNECTIONS:
-            transport.abort()
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         transport = self._transport
@@ -73,7 +73,7 @@ class _SerialLine:
 
     def __init__(self, host: Host, spec: PortSpec) -> None:
         self._host = host
-        self.path = str(spec.path)
+        self.path = spec.given
         self._timer: asyncio.TimerHandle | None = None
         self._virtual: VirtualPort | None = None
         silence = PTY_SILENCE_US

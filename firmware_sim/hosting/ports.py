@@ -20,6 +20,7 @@ from firmware_sim.hosting.errors import HostingError
 class PortSpec:
     """A PATH of the command line, with its settings: `/dev/ttyUSB0?baud=9600&parity=E`."""
 
+    given: str
     path: Path
     baud: int
     parity: str
@@ -36,6 +37,7 @@ def parse_port(text: str, baud: int = 9600, parity: str = "N") -> PortSpec:
     given = {key: values[-1] for key, values in parse_qs(query).items()}
     try:
         spec = PortSpec(
+            path,
             Path(path),
             int(given.pop("baud", baud)),
             given.pop("parity", parity).upper(),

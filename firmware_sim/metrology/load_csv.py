@@ -19,6 +19,7 @@ from protocols.quantities import parse_duration, parse_fixed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_DAY_MS = 86_400_000
 _POWERS = {"power_w": 3, "power_kw": 6}
 
 
@@ -39,20 +40,22 @@ def parse_load(text: str, phases: int, start_clock: int, on_end: OnEnd = OnEnd.R
         raise QuantityError("the file is empty: the first line names the columns, such as time,power_w")
     read_time = _time_column(header[0], start_clock)
     read_demand = _power_columns(header[1:], phases)
+    columns, last = len(header), -(1 << 63)
     starts: list[int] = []
     demands: list[Demand] = []
     for number, row in enumerate(rows, 2):
         if not row:
             continue
         try:
-            if len(row) != len(header):
-                raise QuantityError(f"{len(row)} values for {len(header)} columns")
+            if len(row) != columns:
+                raise QuantityError(f"{len(row)} values for {columns} columns")
             at = origin + read_time(row[0])
-            if starts and at <= starts[-1]:
+            if at <= last:
                 raise QuantityError(f"{row[0]} does not come after the row before it")
             demand = read_demand(row)
         except (QuantityError, ValueError) as error:
             raise QuantityError(f"line {number}: {error}") from error
+        last = at
         starts.append(at)
         demands.append(demand)
     if not starts:
@@ -62,7 +65,20 @@ def parse_load(text: str, phases: int, start_clock: int, on_end: OnEnd = OnEnd.R
 
 def _time_column(name: str, start_clock: int) -> Callable[[str], int]:
     if name == "time":
-        return lambda text: _stamp(text) - start_clock
+        midnights: dict[str, int] = {}
+
+        def read(text: str) -> int:
+            # Most stamps are "2026-01-01T00:15:00Z": the date is looked up, and the time is two digits each.
+            if len(text) == 20 and text[10] == "T" and text[19] == "Z" and text[13] == text[16] == ":":
+                midnight = midnights.get(text[:10])
+                if midnight is None:
+                    midnight = midnights[text[:10]] = _stamp(text[:10] + "T00:00:00Z")
+                time = ((int(text[11:13]) * 60 + int(text[14:16])) * 60 + int(text[17:19])) * 1000
+                if time < _DAY_MS:
+                    return midnight + time - start_clock
+            return _stamp(text) - start_clock
+
+        return read
     if name == "offset":
         return parse_duration
     if name == "offset_s":

@@ -51,13 +51,13 @@ def make_rings(profile_rows: int) -> tuple[Ring, ...]:
 class VolatileStore:
     """A meter without storage: nothing lasts, and every start is a new epoch."""
 
-    def commit(self, state: State) -> None:
-        """Accept the state."""
-        state.tail.clear()
+    def commit(self, state: State) -> int:
+        """Accept the state; no row of its tail needs to be kept."""
+        return len(state.tail)
 
-    def save(self, state: State) -> None:
-        """Accept the state."""
-        state.tail.clear()
+    def save(self, state: State) -> int:
+        """Accept the state; no row of its tail needs to be kept."""
+        return len(state.tail)
 
 
 @dataclass(slots=True)
@@ -82,8 +82,8 @@ class Store:
         self._nvram.write(0, header + zlib.crc32(header).to_bytes(4, "big"))
         self.commit(state)
 
-    def commit(self, state: State) -> None:
-        """Make a state last: durable when this returns.
+    def commit(self, state: State) -> int:
+        """Make a state last: durable when this returns. Returns how many rows of its tail the rings hold now.
 
         Raises:
             NvramError: the write was refused; the state before stands.
@@ -92,15 +92,14 @@ class Store:
         self._write(state)
         self._nvram.flush()
         self._written.flushed = self._written.newest
-        if len(state.tail) >= DRAIN_AT:
-            self._drain(state)
+        return self._drain(state) if len(state.tail) >= DRAIN_AT else 0
 
-    def save(self, state: State) -> None:
-        """Write a state without waiting for it to last; a refused write leaves the one before."""
+    def save(self, state: State) -> int:
+        """Write a state without waiting for it to last; a refused write leaves the one before. Returns as `commit`."""
         if len(state.tail) >= SAVE_FLUSHES_AT:
-            self.commit(state)
-        else:
-            self._write(state)
+            return self.commit(state)
+        self._write(state)
+        return 0
 
     def _write(self, state: State) -> None:
         data = record.encode(state)
@@ -113,19 +112,19 @@ class Store:
         self._nvram.write(FIRST_SLOT + slot * SLOT_SIZE, whole)
         self._written.newest, self._written.generation = slot, generation
 
-    def _drain(self, state: State) -> None:
-        """Put the committed tail into the rings; a refused write keeps it in the tail."""
+    def _drain(self, state: State) -> int:
+        """Put the committed tail into the rings; a refused write keeps it in the tail, for a later commit."""
         try:
             for ring, number, row in state.tail:
                 kind = self._kinds[ring]
                 framed = _ROW.pack(number, zlib.crc32(row)) + row
                 self._nvram.write(self._row_offset(kind, number), framed)
             self._nvram.flush()
-            state.tail.clear()
         except NvramFlushError:
             raise
         except NvramError:
-            return
+            return 0
+        return len(state.tail)
 
     def _row_offset(self, kind: RingKind, number: int) -> int:
         before = sum(other.depth * (other.row_size + _ROW.size) for other in self._kinds[: kind.place])

@@ -15,6 +15,7 @@ Emit = Callable[[str, int, int], None]
 SWITCH_FAULT_AFTER_MS = 5_000
 MINUTE_MS = 60_000
 NO_CAUSE = int(Cause.NONE)
+_NO_DUES = (None,) * 5
 
 
 @dataclass(slots=True)
@@ -69,7 +70,9 @@ class Supply:
     def deadline(self) -> int | None:
         """The next elapsed time at which a delay is due."""
         dues = (self.credit_due, self.remote_due, self.overload_due, self.reclose_due, self.fault_due)
-        return min((due for due in dues if due is not None), default=None)
+        if dues == _NO_DUES:
+            return None
+        return min(due for due in dues if due is not None)
 
 
 def trip(supply: Supply, cause: Cause, emit: Emit) -> None:
@@ -153,6 +156,8 @@ def release(supply: Supply) -> None:
 def follow_load(supply: Supply, settings: Settings, import_mw: int, real_closed: bool, flows: bool, now: int) -> None:
     """Start or stop the clocks of overload and of load against the command, after power or a limit changed."""
     limit = settings.power_limit_kw
+    if limit is None and supply.closed and supply.overload_since is None and supply.fault_due is None:
+        return  # nothing of it can begin or end
     if limit is not None and import_mw > limit:
         if supply.overload_since is None:
             supply.overload_since = now

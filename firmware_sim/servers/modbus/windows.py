@@ -107,7 +107,7 @@ class SessionWindows:
             raise IllegalValueError
         total, offset, size, commit = MESSAGE_HEAD.unpack_from(data)
         fits = size <= MESSAGE_PART and len(data) == MESSAGE_HEAD.size + size + size % 2
-        follows = offset == 0 or offset == len(self._message)
+        follows = offset <= len(self._message)  # the same part again replaces itself
         whole = not commit or offset + size == total
         if not (fits and follows and whole and commit <= 1 and offset + size <= total <= MAX_MESSAGE):
             raise IllegalValueError

@@ -1,0 +1,65 @@
+"""clock show|set."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from meterctl.cli.options import options
+from meterctl.cli.output import print_json, print_table
+from meterctl.operations.command import execute_command, plan_command
+from protocols.data_model import items
+from protocols.quantities import format_moment, parse_moment
+from protocols.sealed_message import MessageKind, encode_number
+
+_clock = typer.Typer(no_args_is_help=True, help="The meter's clock.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(_clock, name="clock")
+
+
+@_clock.command("show")
+def show(context: typer.Context) -> None:
+    """Show the meter's clock beside the host's."""
+    given = options(context)
+    with given.session() as session:
+        values = session.driver.read([items.CLOCK, items.UTC_OFFSET, items.ELAPSED])
+        host = session.now() * 1000
+    offset = values[items.UTC_OFFSET]
+    fragments = {
+        "clock": f'"{format_moment(values[items.CLOCK], offset)}"',
+        "utc_offset_minutes": str(offset),
+        "elapsed_ms": str(values[items.ELAPSED]),
+        "host_clock": f'"{format_moment(host, offset)}"',
+        "difference_s": str((values[items.CLOCK] - host) // 1000),
+    }  # fmt: skip
+    if given.json:
+        print_json(fragments)
+    else:
+        print_table("", ("item", "value"), [(n, v.strip('"')) for n, v in fragments.items()], ("value",))
+
+
+@_clock.command("set")
+def set_(
+    context: typer.Context,
+    moment: Annotated[str, typer.Argument(help="ISO 8601, or `now` for the host's clock.")] = "now",
+) -> None:
+    """Set the meter's clock. No credit moves; charges of jumped days are not made."""
+    given = options(context)
+    with given.session(seals=True) as session:
+        offset = session.driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]
+        wanted = session.now() * 1000 if moment == "now" else parse_moment(moment, offset)
+        meter, message = plan_command(session, MessageKind.CLOCK, encode_number(MessageKind.CLOCK, max(wanted, 0)))
+        question = f"meter {meter.serial_number}: set the clock from {format_moment(meter.clock, offset)} to "
+        if not given.confirm(question + format_moment(wanted, offset)):
+            return
+        execute_command(session, meter, message)
+        now = session.driver.read([items.CLOCK])[items.CLOCK]
+    fragments = {"old": f'"{format_moment(meter.clock, offset)}"', "clock": f'"{format_moment(now, offset)}"'}
+    if given.json:
+        print_json(fragments)
+    else:
+        print_table("", ("item", "value"), [(n, v.strip('"')) for n, v in fragments.items()])

@@ -1,0 +1,112 @@
+"""What all commands share: the common options, and the session and journal that they make."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from meterctl.errors import NotPermittedError, UsageError
+from meterctl.journal import Journal, default_path
+from meterctl.key_ring import KeyRing, development_ring, load_ring
+from meterctl.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The common options, as given."""
+
+    port: str | None
+    protocol: str
+    unit: int
+    keys: Path | None
+    journal: Path | None
+    timeout_ms: int
+    json: bool
+    trace: bool
+    yes: bool
+    dry_run: bool
+    development_key: bool
+
+    @contextlib.contextmanager
+    def session(self, *, seals: bool = False) -> Iterator[Session]:
+        """Open the port; with `seals`, for a command that seals messages, the key ring is looked at first.
+
+        Raises:
+            UsageError: no port, or one that cannot be used.
+            NotPermittedError: the published key on a port that is not of this desk.
+        """
+        from meterctl.drivers.modbus import ModbusDriver
+        from meterctl.transports.wires import monotonic_ms, open_transport, wall_seconds
+
+        if self.port is None:
+            raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
+        ring = self.ring(seals=seals)
+        transport = open_transport(self.port)
+        try:
+            trace = _print_frame if self.trace else None
+            driver = ModbusDriver(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
+            yield Session(driver, ring, wall_seconds)
+        finally:
+            transport.close()
+
+    def ring(self, *, seals: bool) -> KeyRing:
+        """Return the key ring; without one the published key, which is refused where it could do harm."""
+        from meterctl.transports.wires import is_desk
+
+        if self.keys is not None:
+            return load_ring(self.keys)
+        if seals:
+            if not self.development_key and not is_desk(self.port or ""):
+                raise NotPermittedError(
+                    f"port {self.port}: the published development key is for this desk only (ptys, loopback). "
+                    f"Give --keys FILE, or --development-key to use it all the same. Nothing was sent"
+                )
+            say("no --keys: the published development key is in force")
+        return development_ring()
+
+    @contextlib.contextmanager
+    def open_journal(self) -> Iterator[Journal]:
+        """Open the journal."""
+        journal = Journal(self.journal or default_path())
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+    def confirm(self, question: str) -> bool:
+        """Return True to go on: with --yes, or when a person says so; False for --dry-run, after showing it.
+
+        Raises:
+            UsageError: nobody can be asked.
+        """
+        if self.dry_run:
+            say(f"dry run, nothing is sent: {question}")
+            return False
+        if self.yes:
+            return True
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(f"{question}: give --yes, there is no terminal to ask on. Nothing was sent")
+        if not typer.confirm(f"{question}?", err=True):
+            raise UsageError("not confirmed; nothing was sent")
+        return True
+
+
+def options(context: typer.Context) -> Options:
+    """Return the common options of a command."""
+    found = context.find_object(Options)
+    assert found is not None
+    return found
+
+
+def say(text: str) -> None:
+    """Tell a person something, on stderr."""
+    print(text, file=sys.stderr)
+
+
+def _print_frame(direction: str, data: bytes) -> None:
+    say(f"{direction} {data.hex(' ')}")

@@ -1,0 +1,99 @@
+"""The program: options that may stand before or after the command, one table of exit codes, no traceback."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meterctl.cli import account, clock, demo, journal, keys, limits, reading, records, supply
+from meterctl.cli.options import Options
+from meterctl.errors import MeterctlError, UsageError
+from protocols.errors import ProtocolError
+from protocols.quantities import SECOND, parse_duration
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    help="Read prepaid meters, top them up exactly once, and command their supply. "
+    "The options below are accepted before and after COMMAND.",
+)  # fmt: skip
+_WITH_VALUE = ("--port", "--protocol", "--unit", "--keys", "--journal", "--timeout")
+_FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    port: Annotated[str | None, typer.Option(envvar="METERCTL_PORT", help="Device, tcp://host:port, URL.")] = None,
+    protocol: Annotated[str, typer.Option(help="modbus.")] = "modbus",
+    unit: Annotated[int, typer.Option(help="Unit number, 1 to 247.")] = 1,
+    keys: Annotated[Path | None, typer.Option(help="Key ring of `keys init`.")] = None,
+    journal: Annotated[Path | None, typer.Option(envvar="METERCTL_JOURNAL", help="Journal file.")] = None,
+    timeout: Annotated[str, typer.Option(help="Of one try, such as 500ms.")] = "1s",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,
+    trace: Annotated[bool, typer.Option(help="Show frames on stderr.")] = False,
+    yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")] = False,
+    development_key: Annotated[bool, typer.Option("--development-key", help="Use the published key anywhere.")] = False,
+) -> None:  # fmt: skip
+    if protocol != "modbus":
+        raise UsageError(f"--protocol {protocol}: allowed is modbus")
+    if not 1 <= unit <= 247:
+        raise UsageError(f"--unit {unit}: allowed is 1 to 247")
+    milliseconds = parse_duration(timeout if not timeout.isdigit() else f"{int(timeout) * SECOND}ms")
+    if not 0 < milliseconds <= 15 * SECOND:
+        raise UsageError(f"--timeout {timeout}: allowed is above 0 and at most 15s")
+    context.obj = Options(
+        port, protocol, unit, keys, journal, milliseconds, as_json, trace, yes, dry_run, development_key
+    )
+
+
+for _group in (reading, records, account, supply, limits, clock, keys, journal, demo):
+    _group.add_to(app)
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the common options before the command, wherever they were typed."""
+    common, rest = [], []
+    words = iter(arguments)
+    for word in words:
+        name = word.partition("=")[0]
+        if word == "--":
+            rest += [word, *words]
+        elif name in _WITH_VALUE:
+            common += [word] if "=" in word else [word, *([value] if (value := next(words, None)) is not None else [])]
+        elif word in _FLAGS:
+            common.append(word)
+        else:
+            rest.append(word)
+    return common + rest
+
+
+def main() -> None:
+    """Run the program; what went wrong is said on stderr and is the exit code."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
+    try:
+        app(hoist(sys.argv[1:]))
+    except MeterctlError as error:
+        _fail(f"meterctl: {error}", error.exit_code)
+    except ProtocolError as error:
+        _fail(f"meterctl: {error}", UsageError.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        _fail("meterctl: interrupted; a message that was prepared is in the journal: meterctl journal list", 7)
+    except Exception as error:
+        if os.environ.get("METERCTL_TRACEBACK"):
+            raise
+        _fail(f"meterctl: internal fault: {type(error).__name__}: {error} (METERCTL_TRACEBACK=1 shows where)", 1)
+
+
+def _fail(text: str, code: int) -> None:
+    print(text, file=sys.stderr)
+    sys.exit(code)

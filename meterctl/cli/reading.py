@@ -1,0 +1,88 @@
+"""read, status, items."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from meterctl.cli.options import options
+from meterctl.cli.output import item_json, item_text, print_json, print_table
+from meterctl.errors import UsageError
+from protocols.data_model import items
+from protocols.data_model.items import BY_NAME, ITEMS, Item
+
+STATUS = (
+    items.SERIAL_NUMBER, items.CLOCK, items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.AVAILABLE_CREDIT,
+    items.LOW_CREDIT_WARNING, items.AMOUNT_TO_RECONNECT, items.ACTIVE_POWER, items.ENERGY_IMPORT,
+    items.CURRENT_RATE, items.CURRENT_PRICE, items.ACCOUNT_STATE, items.DEBT, items.TRIP_PENDING, items.GUARANTEE,
+    items.MORATORIUM, items.STATUS, items.SUPPLY_COMMANDED, items.SUPPLY_SWITCH,
+)  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("read")(read)
+    app.command("status")(status)
+    app.command("items")(list_items)
+
+
+def read(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ITEM...]", help="Item names; none is all.")] = None,
+) -> None:
+    """Read items, all of one answer: `meterctl items` lists their names."""
+    wanted = [_item(name) for name in names or ()] or list(ITEMS)
+    _read_and_print(context, wanted)
+
+
+def status(context: typer.Context) -> None:
+    """Show how the meter stands: supply, credit, power, clock."""
+    _read_and_print(context, list(STATUS))
+
+
+def list_items(context: typer.Context) -> None:
+    """List every item that a meter shows, with its unit, meaning and DL/T 645 term."""
+    if options(context).json:
+        for item in ITEMS:
+            unit = getattr(item.kind, "unit", "")
+            print_json(
+                {
+                    "name": _quoted(item.name),
+                    "unit": _quoted(unit),
+                    "settable": "true" if item.setting else "false",
+                    "meaning": _quoted(item.meaning),
+                    "term": _quoted(item.term),
+                }
+            )
+        return
+    rows = [(i.name, "set" if i.setting else "", i.meaning, i.term) for i in ITEMS]
+    print_table("", ("item", "limits", "meaning", "term"), rows)
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _item(name: str) -> Item:
+    item = BY_NAME.get(name)
+    if item is None:
+        import difflib
+
+        near = difflib.get_close_matches(name, BY_NAME, 3)
+        hint = f"; did you mean {', '.join(near)}" if near else "; `meterctl items` lists them"
+        raise UsageError(f"there is no item {name!r}{hint}")
+    return item
+
+
+def _read_and_print(context: typer.Context, wanted: list[Item]) -> None:
+    given = options(context)
+    with given.session() as session:
+        values = session.driver.read({*wanted, items.UTC_OFFSET})
+    offset = values[items.UTC_OFFSET]
+    if given.json:
+        print_json({item.name: item_json(item, values[item], offset) for item in wanted})
+    else:
+        print_table("", ("item", "value"), [(i.name, item_text(i, values[i], offset)) for i in wanted], ("value",))

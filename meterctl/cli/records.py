@@ -1,0 +1,75 @@
+"""purchases, events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from meterctl.cli.options import options
+from meterctl.cli.output import print_json, print_table
+from protocols.data_model import items
+from protocols.data_model.kinds import COUNT
+from protocols.data_model.tables import EVENTS, Event
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("purchases")(purchases)
+    app.command("events")(events)
+
+
+def purchases(context: typer.Context) -> None:
+    """Show the last ten accepted top-ups, newest first."""
+    given = options(context)
+    with given.session() as session:
+        offset = session.driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]
+        rows = session.driver.purchases()
+    shown = [row.fragments(offset) for row in rows]
+    if given.json:
+        for fragments in shown:
+            print_json(fragments)
+        return
+    names = ("number", "at", "kind", "amount", "to_overdraft", "to_debt", "credit_before", "credit_after",
+             "cumulative", "sequence", "carrier")  # fmt: skip
+    plain = [[fragments[name].strip('"') for name in names] for fragments in shown]
+    print_table("", names, plain, ("number", "sequence", *names[3:9]))
+
+
+def events(
+    context: typer.Context,
+    first: Annotated[int, typer.Option("--from", help="Number of the first event; 0 is all that are kept.")] = 0,
+) -> None:
+    """Show the event log, oldest first."""
+    given = options(context)
+    with given.session() as session:
+        values = session.driver.read([items.UTC_OFFSET, items.EVENT_NUMBER])
+        offset, newest = values[items.UTC_OFFSET], values[items.EVENT_NUMBER]
+        found: list[Event] = []
+        next_number, more = max(first, newest - EVENTS.depth + 1, 1), newest > 0
+        while more and next_number <= newest:
+            rows, more = session.driver.events(next_number)
+            found += rows
+            next_number = rows[-1].number + 1 if rows else newest + 1
+    if given.json:
+        for event in found:
+            print_json(event_fragments(event, offset))
+        return
+    rows_shown = []
+    for event in found:
+        details = event.detail_fragments(offset)
+        text = " ".join(f"{name}={value}" for name, value in details.items()).replace('"', "")
+        rows_shown.append((str(event.number), event.fragments(offset)["at"].strip('"'), event.name, text))
+    print_table("", ("number", "at", "event", "details"), rows_shown, ("number",))
+
+
+def event_fragments(event: Event, utc_offset_minutes: int) -> dict[str, str]:
+    """Return an event as JSON values: number, at, event, and its own details."""
+    shown = event.fragments(utc_offset_minutes)
+    return {
+        "number": COUNT.json(event.number),
+        "at": shown["at"],
+        "event": f'"{event.name}"',
+        "elapsed_ms": COUNT.json(event.elapsed_ms),
+        **event.detail_fragments(utc_offset_minutes),
+    }

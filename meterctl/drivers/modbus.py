@@ -1,0 +1,191 @@
+"""The Modbus driver: items, tables and the message window of the native map (docs/register-map.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from meterctl.drivers import Delivery
+from meterctl.drivers.pymodbus_client import Trace, TransportClient
+from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, RefusedError
+from meterctl.transports import Clock, Transport
+from protocols.data_model.items import Item
+from protocols.data_model.tables import PURCHASES, Event, Purchase
+from protocols.errors import MODBUS_EXCEPTIONS, MalformedMessageError
+from protocols.keys import MessageClass
+from protocols.modbus.native_map import (
+    ANSWER_ADDRESS,
+    ANSWER_HEAD_REGISTERS,
+    ANSWER_REGISTERS,
+    BEST_PLACE,
+    EVENT_WINDOW,
+    MAGIC,
+    MESSAGE_ADDRESS,
+    MESSAGE_HEAD,
+    MESSAGE_PART,
+    PURCHASE_ADDRESS,
+    PURCHASE_REGISTERS,
+    RECEIPT_ADDRESS,
+    RECEIPT_READ,
+    RECEIPT_REGISTERS,
+    Place,
+)
+from protocols.modbus.pdu import MAX_READ_REGISTERS
+from protocols.sealed_message import Answer
+
+TRIES = 3
+TOTAL_MS = 15_000
+GAP = 16
+"""Registers between two items that are read along rather than asked for anew."""
+
+
+class ModbusDriver:
+    """A meter with the native map at one unit number."""
+
+    name = "modbus"
+
+    def __init__(
+        self, transport: Transport, unit: int, timeout_ms: int, clock: Clock, trace: Trace | None = None
+    ) -> None:
+        self._client = TransportClient(transport, timeout_ms, clock, trace)
+        self._unit, self._now = unit, clock
+        self._where = f"{transport.name} unit {unit}"
+        self._known = False
+
+    def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
+        """Return items; neighbours are read together, each block in one request."""
+        self._know()
+        places = sorted({BEST_PLACE[item] for item in items}, key=lambda place: place.address)
+        values: dict[Item, Any] = {}
+        for block in _blocks(places):
+            first = block[0].address
+            data = self._read(first, block[-1].address + block[-1].registers - first)
+            for place in block:
+                at = 2 * (place.address - first)
+                values[place.item] = place.unpack(data[at : at + 2 * place.registers])
+        return values
+
+    def purchases(self) -> list[Purchase]:
+        """Return the purchase records, newest first."""
+        self._know()
+        rows = []
+        each = MAX_READ_REGISTERS // PURCHASE_REGISTERS
+        for first in range(0, PURCHASES.depth, each):
+            count = min(each, PURCHASES.depth - first)
+            data = self._read(PURCHASE_ADDRESS + first * PURCHASE_REGISTERS, count * PURCHASE_REGISTERS)
+            some = [data[i : i + PURCHASES.row_size] for i in range(0, len(data), PURCHASES.row_size)]
+            rows += [Purchase.unpack(row) for row in some if any(row)]
+            if not any(some[-1]):
+                break
+        return rows
+
+    def events(self, first: int) -> tuple[list[Event], bool]:
+        """Return events from number `first` on and whether there may be more; 0 is the newest few."""
+        self._know()
+        window = EVENT_WINDOW
+        data = self._repeat(
+            lambda: self._exchange(window.read_address, window.read_registers, window.address, first.to_bytes(4, "big"))
+        )
+        count = int.from_bytes(data[4:6], "big")
+        rows = [data[6 + i * window.row_size : 6 + (i + 1) * window.row_size] for i in range(count)]
+        return [Event.unpack(row) for row in rows], count == window.rows
+
+    def deliver(self, message: bytes) -> Delivery:
+        """Hand over a sealed message; all parts but the last may be repeated, the last is sent once."""
+        parts = [message[i : i + MESSAGE_PART] for i in range(0, len(message), MESSAGE_PART)]
+        for index, part in enumerate(parts[:-1]):
+            head = MESSAGE_HEAD.pack(len(message), index * MESSAGE_PART, len(part), 0)
+            self._repeat(lambda head=head, part=part: self._write(MESSAGE_ADDRESS, head + part))  # type: ignore[misc]
+        last = parts[-1]
+        head = MESSAGE_HEAD.pack(len(message), len(message) - len(last), len(last), 1)
+        padded = head + last + bytes(len(last) % 2)
+        data = self._exchange(ANSWER_ADDRESS, ANSWER_REGISTERS, MESSAGE_ADDRESS, padded)
+        if data[:2] != b"\0\1":
+            raise CorruptAnswerError(f"{self._where}: the message was handed over and no answer stands")
+        try:
+            answer = Answer.decode(data[2 : 2 * ANSWER_HEAD_REGISTERS])
+        except MalformedMessageError as error:
+            raise CorruptAnswerError(f"{self._where}: {error}") from error
+        return Delivery(answer, _sized(data[2 * ANSWER_HEAD_REGISTERS :]))
+
+    def receipt(self, message_class: MessageClass, sequence: int) -> bytes:
+        """Return the sealed receipt of an accepted sequence, b"" where the meter has none."""
+        which = 0 if message_class is MessageClass.CREDIT else 1
+        question = which.to_bytes(2, "big") + sequence.to_bytes(4, "big")
+        data = self._repeat(lambda: self._exchange(RECEIPT_READ, RECEIPT_REGISTERS, RECEIPT_ADDRESS, question))
+        return _sized(data)
+
+    # ---- requests
+
+    def _know(self) -> None:
+        """Make sure once that a meter of our map answers."""
+        if not self._known:
+            if self._read(0, 2) != MAGIC:
+                raise CorruptAnswerError(f"{self._where}: something answers that is no meter of this map")
+            self._known = True
+
+    def _read(self, address: int, count: int) -> bytes:
+        call = self._client.read_holding_registers
+        return self._repeat(lambda: self._ask(call, address=address, count=count, device_id=self._unit))
+
+    def _write(self, address: int, data: bytes) -> bytes:
+        return self._ask(self._client.write_registers, address=address, values=_words(data), device_id=self._unit)
+
+    def _exchange(self, read_address: int, count: int, address: int, data: bytes) -> bytes:
+        """Write and read in one request (function 23)."""
+        return self._ask(
+            self._client.readwrite_registers, read_address=read_address, read_count=count, write_address=address,
+            values=_words(data), device_id=self._unit,
+        )  # fmt: skip
+
+    def _ask(self, call: Callable[..., Any], **arguments: Any) -> bytes:
+        from pymodbus.exceptions import ModbusException
+
+        try:
+            reply = self._client.ask(call, **arguments)
+        except ModbusException as error:
+            raise CorruptAnswerError(f"{self._where}: {error}") from error
+        except MeterctlError as error:
+            raise type(error)(f"{self._where}: {error}") from error
+        if reply.isError():
+            code = getattr(reply, "exception_code", 0)
+            name = MODBUS_EXCEPTIONS.get(code, "unknown")
+            if code == 0x0B:
+                raise NoAnswerError(f"{self._where}: exception 0B, no such unit behind this address")
+            raise RefusedError(f"{self._where}: Modbus exception {code:02d} ({name}); nothing was changed")
+        return b"".join(int(word).to_bytes(2, "big") for word in reply.registers)
+
+    def _repeat(self, work: Callable[[], bytes]) -> bytes:
+        """Do what may be done twice again where its answer was lost: at most 3 tries and 15 s."""
+        began = self._now()
+        for attempt in range(TRIES):
+            try:
+                return work()
+            except (NoAnswerError, CorruptAnswerError):
+                if attempt == TRIES - 1 or self._now() - began > TOTAL_MS:
+                    raise
+        raise AssertionError("unreachable")
+
+
+def _blocks(places: Sequence[Place]) -> list[list[Place]]:
+    """Group places whose registers fit one request."""
+    blocks: list[list[Place]] = []
+    for place in places:
+        end = place.address + place.registers
+        if blocks:
+            last = blocks[-1][-1]
+            near = place.address - (last.address + last.registers) <= GAP
+            if near and end - blocks[-1][0].address <= MAX_READ_REGISTERS:
+                blocks[-1].append(place)
+                continue
+        blocks.append([place])
+    return blocks
+
+
+def _words(data: bytes) -> list[int]:
+    return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
+
+
+def _sized(data: bytes) -> bytes:
+    size = int.from_bytes(data[:2], "big")
+    return data[2 : 2 + size]

@@ -1,0 +1,118 @@
+"""pymodbus's client over our Transport (ADR 0004).
+
+pymodbus makes the requests and reads the replies' values. What came off the wire is judged here first, by
+`protocols.modbus`: silence, corrupt, refused and not-for-us stay four answers, and pymodbus sees right frames only.
+It never repeats anything: retries are the driver's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pymodbus.client.base import ModbusBaseSyncClient
+from pymodbus.framer import FramerType
+from pymodbus.pdu import ModbusPDU
+from pymodbus.transport import CommParams, CommType
+
+from meterctl.errors import CorruptAnswerError, NoAnswerError
+from meterctl.transports import Clock, Transport
+from protocols.errors import FrameError
+from protocols.modbus import tcp
+from protocols.modbus.crc import crc16
+from protocols.modbus.pdu import INCOMPLETE, UNKNOWN, check_reply, reply_length
+
+Trace = Callable[[str, bytes], None]
+GRACE_MS = 1_000
+"""Beyond our own time-out, so that pymodbus's never comes first."""
+
+
+class TransportClient(ModbusBaseSyncClient):
+    """A pymodbus client whose bytes go through a Transport; one request at a time, sent once."""
+
+    def __init__(self, transport: Transport, timeout_ms: int, clock: Clock, trace: Trace | None = None) -> None:
+        framer = FramerType.SOCKET if transport.framed else FramerType.RTU
+        kind = CommType.TCP if transport.framed else CommType.SERIAL
+        parameters = CommParams(comm_type=kind, comm_name="meterctl", timeout_connect=(timeout_ms + GRACE_MS) / 1000)
+        super().__init__(framer, 0, parameters, None, None, None)
+        self._wire, self._timeout_ms, self._now, self._trace_frame = transport, timeout_ms, clock, trace
+        self._sent = b""
+        self.kept = b""
+
+    def connect(self) -> bool:
+        """The transport is open already."""
+        return True
+
+    def close(self) -> None:
+        """Closing is the session's."""
+
+    def send(self, request: bytes, addr: Any = None) -> int:
+        """Send a request; whatever came unasked before is forgotten."""
+        self._wire.discard_input()
+        self._sent, self.kept = bytes(request), b""
+        if self._trace_frame:
+            self._trace_frame("->", self._sent)
+        self._wire.send(self._sent)
+        return len(request)
+
+    def recv(self, size: int | None) -> bytes:
+        """Return the whole, right reply to the request that was sent.
+
+        Raises:
+            NoAnswerError: silence, or only frames that are not for us.
+            CorruptAnswerError: bytes that cannot be the reply.
+        """
+        deadline = self._now() + self._timeout_ms
+        buffer = b""
+        corrupt: FrameError | None = None
+        while (left := deadline - self._now()) > 0:
+            data = self._wire.receive(left)
+            self.kept += data
+            buffer += data
+            try:
+                frame, buffer = self._tcp(buffer) if self._wire.framed else self._rtu(buffer)
+            except FrameError as error:
+                corrupt, buffer = error, b""
+                continue
+            if frame:
+                if self._trace_frame:
+                    self._trace_frame("<-", frame)
+                return frame
+        if self._trace_frame and self.kept:
+            self._trace_frame("<?", self.kept)
+        if corrupt or self.kept:
+            raise CorruptAnswerError(f"{corrupt or 'the answer is cut short'}; what came: {self.kept[:40].hex(' ')}")
+        raise NoAnswerError(f"no answer within {self._timeout_ms} ms")
+
+    def _tcp(self, buffer: bytes) -> tuple[bytes, bytes]:
+        pending = bytearray(buffer)
+        sent_transaction, _, _, sent_unit = tcp.HEADER.unpack_from(self._sent)
+        frames, lost = tcp.take(pending)
+        for frame in frames:
+            if (frame.transaction, frame.unit) != (sent_transaction, sent_unit):
+                continue  # late, or somebody else's: not for us
+            check_reply(self._sent[tcp.HEADER_SIZE :], frame.pdu)
+            return tcp.encode(*frame), bytes(pending)
+        if lost:
+            raise FrameError("the stream is no Modbus TCP")
+        return b"", bytes(pending)
+
+    def _rtu(self, buffer: bytes) -> tuple[bytes, bytes]:
+        """Find the reply; an adapter's echo of the request and other units' frames are passed over."""
+        if buffer.startswith(self._sent) and self._sent[1] not in (5, 6, 8):
+            buffer = buffer[len(self._sent) :]
+        while len(buffer) >= 4:
+            length = reply_length(buffer[1:])
+            if length == INCOMPLETE or (length != UNKNOWN and len(buffer) < length + 3):
+                return b"", buffer
+            if length == UNKNOWN or crc16(buffer[: length + 3]) != 0:
+                raise FrameError("the CRC is wrong")
+            frame, buffer = buffer[: length + 3], buffer[length + 3 :]
+            if frame[0] == self._sent[0]:
+                check_reply(self._sent[1:-2], frame[1:-2])
+                return frame, buffer
+        return b"", buffer
+
+    def ask(self, call: Callable[..., ModbusPDU], **arguments: Any) -> ModbusPDU:
+        """Make a request by one of pymodbus's own methods and return its reply PDU."""
+        return call(**arguments)

@@ -1,0 +1,54 @@
+"""The error tree of the host's side; every error carries its exit code (DESIGN.md 5.3).
+
+MeterctlError            1  internal fault
+├── UsageError           2  usage, or a local file or port that cannot be used
+├── RefusedError         3  the meter refused, or an expectation failed
+├── NoAnswerError        4  nobody answered
+├── CorruptAnswerError   5  something answered that cannot be the answer
+├── NotPermittedError    6  this must not be done: keys, rules of the journal
+└── UnknownOutcomeError  7  it may have happened; the journal keeps it open
+"""
+
+from __future__ import annotations
+
+
+class MeterctlError(Exception):
+    """Root: the text says what failed, on which meter, what is unchanged, and what to try."""
+
+    exit_code = 1
+
+
+class UsageError(MeterctlError):
+    """Usage, or a local file or port that cannot be used."""
+
+    exit_code = 2
+
+
+class RefusedError(MeterctlError):
+    """The meter refused, or an expectation failed."""
+
+    exit_code = 3
+
+
+class NoAnswerError(MeterctlError):
+    """Nobody answered in time."""
+
+    exit_code = 4
+
+
+class CorruptAnswerError(MeterctlError):
+    """What came cannot be the answer."""
+
+    exit_code = 5
+
+
+class NotPermittedError(MeterctlError):
+    """This must not be done: a wrong key ring, an open journal entry, a meter that went back."""
+
+    exit_code = 6
+
+
+class UnknownOutcomeError(MeterctlError):
+    """It may have happened; `meterctl journal resolve` finds out."""
+
+    exit_code = 7

@@ -1,0 +1,85 @@
+"""The host's key ring: masters by version in a file of mode 600; meters' keys are derived from them (METER.md 7)."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meterctl.errors import NotPermittedError, UsageError
+from protocols.keys import DEVELOPMENT_KEY_VERSION, DEVELOPMENT_MASTER, KEY_SIZE, MeterKeys, derive_meter_keys
+
+FIRST_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Masters by key version; `path` is None for the published development key."""
+
+    masters: dict[int, bytes] = field(repr=False)
+    path: Path | None = None
+
+    @property
+    def is_development(self) -> bool:
+        """Whether this is the published key."""
+        return self.path is None
+
+    def meter_keys(self, serial_number: str, version: int) -> MeterKeys:
+        """Return a meter's keys of one version; raises NotPermittedError where the ring has no such master."""
+        master = self.masters.get(version)
+        if master is None:
+            held = ", ".join(map(str, sorted(self.masters))) or "none"
+            where = self.path or "the development key"
+            raise NotPermittedError(
+                f"meter {serial_number} uses key version {version}; {where} has {held}. Nothing was sent"
+            )
+        return derive_meter_keys(master, serial_number, version)
+
+
+def development_ring() -> KeyRing:
+    """Return the ring of the published development key."""
+    return KeyRing({DEVELOPMENT_KEY_VERSION: DEVELOPMENT_MASTER})
+
+
+def load_ring(path: Path) -> KeyRing:
+    """Return the ring of a file; raises UsageError."""
+    try:
+        table = json.loads(path.read_text())
+        masters = {int(version): bytes.fromhex(text) for version, text in table["masters"].items()}
+    except OSError as error:
+        raise UsageError(f"keys {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"keys {path}: it is no key ring; `meterctl keys init --out FILE` makes one") from error
+    if not masters or any(len(m) != KEY_SIZE or not 0 <= v <= 255 for v, m in masters.items()):
+        raise UsageError(f"keys {path}: a ring has masters of {KEY_SIZE} bytes, versions 0 to 255")
+    return KeyRing(masters, path)
+
+
+def create_ring(path: Path) -> KeyRing:
+    """Draw a master from the operating system and write a new ring; an existing file is never overwritten."""
+    master = os.urandom(KEY_SIZE)
+    _write_secret(path, {"masters": {str(FIRST_VERSION): master.hex()}})
+    return KeyRing({FIRST_VERSION: master}, path)
+
+
+def export_keys(ring: KeyRing, serial_number: str, path: Path) -> list[MeterKeys]:
+    """Write the keys of one meter, derived, for `meter-sim run --keys`; masters stay here."""
+    keys = [ring.meter_keys(serial_number, version) for version in sorted(ring.masters)]
+    rows = [{"version": k.version, "credit": k.credit.hex(), "command": k.command.hex()} for k in keys]
+    _write_secret(path, {"serial_number": serial_number, "keys": rows})
+    return keys
+
+
+def _write_secret(path: Path, table: dict[str, object]) -> None:
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        raise UsageError(f"{path}: it exists and is never overwritten; nothing was changed") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; nothing was changed") from error
+    with os.fdopen(file, "w") as out:
+        json.dump(table, out, indent=1)
+        out.write("\n")
+        out.flush()
+        os.fsync(out.fileno())

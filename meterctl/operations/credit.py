@@ -1,0 +1,76 @@
+"""The use cases of the account: top up, open, refund, debt, close; and settling what was left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meterctl.errors import MeterctlError, NotPermittedError, UsageError
+from meterctl.journal import Entry, EntryState, Journal
+from meterctl.operations.exactly_once import Settled, bring, next_message, settle
+from meterctl.session import MeterIdentity, Session
+from protocols.sealed_message import MessageKind, SealedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be sealed and sent: for --dry-run, and for a person to say yes to."""
+
+    meter: MeterIdentity
+    message: SealedMessage
+
+
+def plan(
+    session: Session, journal: Journal, kind: MessageKind, amount: int, customer_number: str | None = None
+) -> Plan:
+    """Read the meter, check keys and journal, and return what would be sent. Nothing is written or sent.
+
+    Args:
+        amount: 0.01 account unit.
+    """
+    meter = session.identify()
+    session.keys(meter)
+    customer = meter.customer_number if customer_number is None else customer_number
+    return Plan(meter, next_message(session, journal, meter, kind, amount, customer))
+
+
+def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
+    """Bring a planned message to the meter exactly once."""
+    return bring(session, journal, session.keys(planned.meter), planned.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What became of one open entry; `error` says why where it was refused or stays open."""
+
+    entry: Entry
+    error: MeterctlError | None
+
+
+def resolve(session: Session, journal: Journal, number: int | None = None) -> list[Resolved]:
+    """Settle open entries of the meter on the port: one by its number, or every one."""
+    meter = session.identify()
+    if number is None:
+        entries = journal.open_entries(meter.serial_number)
+    else:
+        entry = journal.entry(number)
+        if entry.meter != meter.serial_number:
+            raise UsageError(f"journal entry {number} is of meter {entry.meter}; {meter.serial_number} is on this port")
+        entries = [entry] if entry.is_open else []
+    return [_resolve(session, journal, meter, entry) for entry in entries]
+
+
+def _resolve(session: Session, journal: Journal, meter: MeterIdentity, entry: Entry) -> Resolved:
+    if entry.state is EntryState.ON_CARD:
+        return Resolved(entry, NotPermittedError(f"journal entry {entry.id} is on a card; its write-back settles it"))
+    if entry.epoch != meter.epoch:
+        dead = NotPermittedError(
+            f"journal entry {entry.id} is of epoch {entry.epoch:08x}; the meter's storage is now {meter.epoch:08x}, "
+            f"so these bytes can never be applied there, and whether they were is not known"
+        )
+        return Resolved(entry, dead)
+    keys = session.ring.meter_keys(entry.meter, SealedMessage.decode(entry.message).key_version)
+    try:
+        settled = settle(session, journal, keys, entry)
+    except MeterctlError as error:
+        return Resolved(journal.entry(entry.id), error)
+    return Resolved(settled.entry, None)

@@ -1,0 +1,222 @@
+"""A credit message brought to a meter exactly once, whatever the line does (METER.md 8).
+
+    prepared before sending -> delivered -> confirmed by the sealed receipt
+                                         -> refused, only after a void at the same sequence was accepted
+                                         -> unknown, where nobody answers: `journal resolve` goes on later
+
+The answer on the wire is not sealed, so it proves nothing: only receipts under the meter's key settle an entry. The
+same bytes may be delivered any number of times, because the meter takes a sequence once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meterctl.errors import CorruptAnswerError, NoAnswerError, NotPermittedError, RefusedError, UnknownOutcomeError
+from meterctl.journal import Entry, EntryState, Journal
+from meterctl.session import MeterIdentity, Session
+from protocols.errors import AuthenticationError, MalformedMessageError
+from protocols.keys import MessageClass, MeterKeys
+from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, SealedMessage, code_of, verify
+
+DELIVERIES = 3
+MAX_VOIDS_BELOW = 16
+"""A gap wider than this is no accident of this journal; a person must look."""
+
+_LINE_FAULTS = (NoAnswerError, CorruptAnswerError, RefusedError)
+"""What a line can do to an exchange; none of it says what became of the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a message: its journal entry, the proven receipt, and the meter's last answer for display."""
+
+    entry: Entry
+    receipt: Receipt | None
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one round of deliveries told: a proof, or the outcome of a refusal, or neither."""
+
+    receipt: Receipt | None = None
+    sealed_receipt: bytes = b""
+    answer: Answer | None = None
+
+
+def next_message(
+    session: Session, journal: Journal, meter: MeterIdentity, kind: MessageKind, amount: int, customer: str
+) -> SealedMessage:
+    """Return the next message of the credit class; refuses while an entry is open or where the meter went back."""
+    standing = journal.open_entries(meter.serial_number)
+    for entry in standing:
+        if entry.epoch == meter.epoch:
+            raise UnknownOutcomeError(
+                f"meter {meter.serial_number}: journal entry {entry.id} ({entry.kind}, sequence {entry.sequence}) is "
+                f"still {entry.state.value}; nothing was sent. Settle it first: meterctl journal resolve"
+            )
+    proved = journal.last_sequence(meter.serial_number, meter.epoch)
+    if meter.credit_sequence < proved:
+        raise NotPermittedError(
+            f"meter {meter.serial_number}: it stands at sequence {meter.credit_sequence}, the journal has proof of "
+            f"{proved}: its storage was set back. Nothing was sent"
+        )
+    return SealedMessage(
+        kind,
+        meter.serial_number,
+        meter.epoch,
+        meter.credit_sequence + 1,
+        amount,
+        meter.account_unit,
+        customer,
+        max(session.now(), 0),
+        key_version=meter.key_version,
+    )
+
+
+def bring(session: Session, journal: Journal, keys: MeterKeys, message: SealedMessage) -> Settled:
+    """Journal, send and settle a new credit message.
+
+    Raises:
+        RefusedError: the meter refused it, and a void has proved the bytes dead.
+        UnknownOutcomeError: nobody answered; the entry stays open.
+    """
+    sealed = message.seal(keys.credit)
+    entry = journal.prepare(
+        message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, sealed, session.now()
+    )
+    return settle(session, journal, keys, entry)
+
+
+def settle(session: Session, journal: Journal, keys: MeterKeys, entry: Entry) -> Settled:
+    """Find out what became of an open entry, sending its very bytes again where they were not applied."""
+    told = _deliver(session, keys, entry.message)
+    if told.receipt is not None:
+        return _conclude(session, journal, entry, told)
+    if told.answer is None:
+        journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())
+        raise UnknownOutcomeError(
+            f"meter {entry.meter}: no answer that proves anything about sequence {entry.sequence} "
+            f"({entry.kind}). It may have been applied; journal entry {entry.id} stays open: meterctl journal resolve"
+        )
+    return _bury(session, journal, keys, entry, told.answer)
+
+
+def _conclude(session: Session, journal: Journal, entry: Entry, told: Delivered) -> Settled:
+    """A receipt of this sequence proves either our bytes, or that ours are dead because others took the sequence."""
+    receipt = told.receipt
+    assert receipt is not None
+    if receipt.code == code_of(entry.message):
+        confirmed = journal.settle(entry, EntryState.CONFIRMED, "accepted", session.now(), told.sealed_receipt)
+        return Settled(confirmed, receipt, told.answer)
+    journal.settle(entry, EntryState.REFUSED, "sequence_conflict", session.now(), told.sealed_receipt)
+    raise RefusedError(
+        f"meter {entry.meter}: sequence {entry.sequence} was taken by another message ({receipt.kind.word}); "
+        f"this one can never be applied"
+    )
+
+
+def _bury(session: Session, journal: Journal, keys: MeterKeys, entry: Entry, answer: Answer) -> Settled:
+    """A refusal is not final while the sealed bytes live: void their sequence, then say that it was refused."""
+    outcome = answer.outcome
+    if outcome is Outcome.SEQUENCE_GAP:
+        _void_below(session, journal, keys, entry)
+    proof = _void(session, journal, keys, entry, entry.sequence)
+    if proof is None:
+        journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
+        raise UnknownOutcomeError(
+            f"meter {entry.meter}: it answered {outcome.name} to sequence {entry.sequence}, and the void that would "
+            f"make that final was not answered; journal entry {entry.id} stays open: meterctl journal resolve"
+        )
+    assert proof.receipt is not None
+    if proof.receipt.kind is not MessageKind.VOID:  # SEQUENCE_CONFLICT at the void: ours, or another's, was applied
+        return _conclude(session, journal, entry, proof)
+    journal.settle(entry, EntryState.REFUSED, outcome.name.lower(), session.now())
+    raise RefusedError(
+        f"meter {entry.meter}: refused, {outcome.name}; nothing was credited, and sequence {entry.sequence} is void"
+    )
+
+
+def _void_below(session: Session, journal: Journal, keys: MeterKeys, entry: Entry) -> None:
+    """After a gap the numbers below are voided first, so that the void of our own can be taken."""
+    last = session.identify().credit_sequence
+    if entry.sequence - last > MAX_VOIDS_BELOW:
+        return
+    for sequence in range(last + 1, entry.sequence):
+        if _void(session, journal, keys, entry, sequence) is None:
+            return
+
+
+def _void(session: Session, journal: Journal, keys: MeterKeys, entry: Entry, sequence: int) -> Delivered | None:
+    """Void a sequence; return the proof of what took it (the void, or a message before it), None without proof."""
+    void = journal.find_void(entry.meter, entry.epoch, sequence)
+    if void is None:
+        message = SealedMessage(
+            MessageKind.VOID, entry.meter, entry.epoch, sequence,
+            account_unit=SealedMessage.decode(entry.message).account_unit,
+            customer_number=SealedMessage.decode(entry.message).customer_number,
+            issued_at=max(session.now(), 0), key_version=keys.version,
+        )  # fmt: skip
+        sealed = message.seal(keys.credit)
+        void = journal.prepare(entry.meter, entry.epoch, sequence, MessageKind.VOID.word, 0, sealed, session.now())
+    told = _deliver(session, keys, void.message)
+    if told.receipt is None:
+        journal.settle(void, EntryState.UNKNOWN, void.outcome, session.now())
+        return None
+    applied = told.receipt.code == code_of(void.message)
+    state, word = (EntryState.CONFIRMED, "accepted") if applied else (EntryState.REFUSED, "sequence_conflict")
+    journal.settle(void, state, word, session.now(), told.sealed_receipt)
+    return told
+
+
+def _deliver(session: Session, keys: MeterKeys, sealed: bytes) -> Delivered:
+    """Deliver the same bytes until something is proved, a refusal is heard, or the tries are used up."""
+    message = SealedMessage.decode(sealed)
+    heard: Answer | None = None
+    for _ in range(DELIVERIES):
+        try:
+            delivery = session.driver.deliver(sealed)
+            proof = prove(delivery.receipt, keys, message)
+            answer = delivery.answer
+            ours = answer.sequence == message.sequence and answer.code == code_of(sealed)
+            heard = answer if ours else heard
+            if proof is None:
+                sealed_receipt = session.driver.receipt(MessageClass.CREDIT, message.sequence)
+                proof = prove(sealed_receipt, keys, message)
+            else:
+                sealed_receipt = delivery.receipt
+            if proof is not None:
+                return Delivered(proof, sealed_receipt, answer if ours else None)
+            if ours and not answer.outcome.applied:
+                return Delivered(answer=answer)
+        except _LINE_FAULTS:
+            proof_later = _ask_receipt(session, keys, message)
+            if proof_later is not None:
+                return proof_later
+    return Delivered(answer=heard if heard and not heard.outcome.applied else None)
+
+
+def _ask_receipt(session: Session, keys: MeterKeys, message: SealedMessage) -> Delivered | None:
+    """On silence or noise ask what stands at the sequence; None when nothing is proved."""
+    try:
+        sealed = session.driver.receipt(message.kind.message_class, message.sequence)
+    except _LINE_FAULTS:
+        return None
+    proof = prove(sealed, keys, message)
+    return Delivered(proof, sealed) if proof is not None else None
+
+
+def prove(sealed_receipt: bytes, keys: MeterKeys, message: SealedMessage) -> Receipt | None:
+    """Return a receipt whose code is right and that is of this meter, epoch and sequence; None of anything else."""
+    if not sealed_receipt:
+        return None
+    try:
+        receipt = Receipt.decode(sealed_receipt)
+        verify(sealed_receipt, keys.key(message.kind.message_class))
+    except (MalformedMessageError, AuthenticationError):
+        return None
+    same = (receipt.serial_number, receipt.epoch, receipt.sequence) == (
+        message.serial_number, message.epoch, message.sequence,
+    )  # fmt: skip
+    return receipt if same else None

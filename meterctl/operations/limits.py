@@ -1,0 +1,73 @@
+"""Limits: set by one sealed command, read back always, after a refusal too (METER.md 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meterctl.errors import RefusedError, UsageError
+from meterctl.operations.command import Refusal, execute_command
+from meterctl.session import MeterIdentity, Session
+from protocols.data_model.items import BY_NAME, SETTINGS, Item
+from protocols.errors import QuantityError
+from protocols.sealed_message import SealedMessage, encode_limits
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting: what was asked, and what the meter had and has."""
+
+    item: Item
+    asked: Any
+    before: Any
+    after: Any
+
+
+def parse_settings(words: Sequence[str]) -> dict[Item, Any]:
+    """Return settings from "name=value" words; raises UsageError, which says what is allowed."""
+    wanted: dict[Item, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        item = BY_NAME.get(name)
+        if not equals or item is None or not item.setting:
+            names = ", ".join(i.name for i in SETTINGS.values())
+            raise UsageError(f"{word!r} is no setting: write NAME=VALUE, with NAME one of {names}; nothing was sent")
+        if item in wanted:
+            raise UsageError(f"{name} stands twice; nothing was sent")
+        try:
+            wanted[item] = item.kind.parse(text)
+        except QuantityError as error:
+            raise UsageError(f"{name}: {error}; nothing was sent") from error
+    return wanted
+
+
+def encode_settings(wanted: Mapping[Item, Any]) -> bytes:
+    """Return the parameters of the `limits` command."""
+    return encode_limits({item.setting: value for item, value in wanted.items()})
+
+
+def set_limits(
+    session: Session, meter: MeterIdentity, message: SealedMessage, wanted: Mapping[Item, Any]
+) -> list[Change]:
+    """Set limits and return each setting as read back.
+
+    Raises:
+        RefusedError: the meter refused, with what reading back showed; or it accepted and does not have them.
+    """
+    before = session.driver.read(wanted)
+    refusal: Refusal | None = None
+    try:
+        execute_command(session, meter, message)
+    except Refusal as error:
+        refusal = error
+    after = session.driver.read(wanted)
+    changes = [Change(item, wanted[item], before[item], after[item]) for item in wanted]
+    if refusal is not None:
+        moved = [c.item.name for c in changes if c.after != c.before]
+        told = f"read back, {', '.join(moved)} CHANGED all the same" if moved else "read back, nothing has changed"
+        raise RefusedError(f"{str(refusal).removesuffix('; nothing was changed')}; {told}")
+    wrong = [c.item.name for c in changes if c.after != c.asked]
+    if wrong:
+        raise RefusedError(f"meter {meter.serial_number}: accepted, but read back {', '.join(wrong)} is not as asked")
+    return changes

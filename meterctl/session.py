@@ -1,0 +1,63 @@
+"""A session: an open port, the driver on it, and who the meter is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from meterctl.drivers import Driver
+from meterctl.errors import NotPermittedError
+from meterctl.key_ring import KeyRing
+from protocols.data_model import items
+from protocols.data_model.words import AccountState
+from protocols.keys import MeterKeys
+
+_IDENTITY = (
+    items.SERIAL_NUMBER, items.EPOCH, items.ACCOUNT_UNIT, items.CUSTOMER_NUMBER, items.ACCOUNT_STATE,
+    items.CREDIT_SEQUENCE, items.COMMAND_SEQUENCE, items.KEY_VERSION, items.KEY_CHECK_VALUE, items.CLOCK,
+    items.UTC_OFFSET, items.AVAILABLE_CREDIT,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MeterIdentity:
+    """Who the meter says it is and where its sequences stand; a wire is never trusted, so all of it is only a hint."""
+
+    serial_number: str
+    epoch: int
+    account_unit: int
+    customer_number: str
+    account_state: AccountState
+    credit_sequence: int
+    command_sequence: int
+    key_version: int
+    key_check_value: int
+    clock: int
+    utc_offset_minutes: int
+    available_credit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What operations work on. `now` is the host's clock in s since 1970 UTC, for dates only."""
+
+    driver: Driver
+    ring: KeyRing
+    now: Callable[[], int]
+
+    def identify(self) -> MeterIdentity:
+        """Read who the meter is, as it stands now."""
+        values = self.driver.read(_IDENTITY)
+        plain = [values[item] for item in _IDENTITY]
+        plain[4] = AccountState(plain[4])
+        return MeterIdentity(*plain)
+
+    def keys(self, meter: MeterIdentity) -> MeterKeys:
+        """Return the keys for a meter; raises NotPermittedError where the ring cannot be the right one."""
+        keys = self.ring.meter_keys(meter.serial_number, meter.key_version)
+        if keys.check_value != meter.key_check_value:
+            raise NotPermittedError(
+                f"meter {meter.serial_number}: its keys have check value {meter.key_check_value:06x}, "
+                f"those of this key ring {keys.check_value:06x}. Nothing was sent; give the right --keys"
+            )
+        return keys

@@ -1,0 +1,145 @@
+"""Opening a port: a device path, tcp://host:port, or any URL of pyserial (rfc2217://, socket://, ...)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from meterctl.errors import NoAnswerError, UsageError
+from meterctl.transports import Transport
+
+CONNECT_TIMEOUT_S = 3.0
+
+
+def monotonic_ms() -> int:
+    """The clock of time-outs."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def wall_seconds() -> int:
+    """The host's clock, s since 1970 UTC: dates messages and journal entries, decides nothing."""
+    return int(time.time())
+
+
+def open_transport(port: str) -> Transport:
+    """Return the open wire of a --port; raises UsageError or NoAnswerError."""
+    return TcpTransport(port) if port.startswith("tcp://") else SerialTransport(port)
+
+
+def is_desk(port: str) -> bool:
+    """Say whether a port ends on this machine: a pty or a loopback address; there development keys do no harm."""
+    parts = urlsplit(port)
+    if parts.scheme in ("tcp", "socket", "rfc2217"):
+        return parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
+    return os.path.realpath(port).startswith("/dev/pts/")
+
+
+class TcpTransport:
+    """A TCP connection."""
+
+    framed = True
+
+    def __init__(self, port: str) -> None:
+        self.name = port
+        parts = urlsplit(port)
+        try:
+            address = (parts.hostname or "", parts.port or 502)
+        except ValueError as error:
+            raise UsageError(f"port {port}: {error}") from error
+        if not parts.hostname:
+            raise UsageError(f"port {port}: write tcp://HOST:PORT")
+        try:
+            self._socket = socket.create_connection(address, CONNECT_TIMEOUT_S)
+        except TimeoutError as error:
+            raise NoAnswerError(f"{port}: no connection; nothing was sent") from error
+        except OSError as error:
+            raise UsageError(f"{port}: {error.strerror or error}; nothing was sent") from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data: bytes) -> None:
+        """Send all of it; a connection that broke is as good as silence, which `receive` will report."""
+        try:
+            self._socket.settimeout(CONNECT_TIMEOUT_S)
+            self._socket.sendall(data)
+        except OSError as error:
+            raise NoAnswerError(f"{self.name}: {error}") from error
+
+    def receive(self, timeout_ms: int) -> bytes:
+        """Return what came, b"" after `timeout_ms` of silence."""
+        self._socket.settimeout(max(timeout_ms, 1) / 1000)
+        try:
+            data = self._socket.recv(65_536)
+        except TimeoutError:
+            return b""
+        except OSError as error:
+            raise NoAnswerError(f"{self.name}: {error}") from error
+        if not data:
+            raise NoAnswerError(f"{self.name}: the other side closed the connection")
+        return data
+
+    def discard_input(self) -> None:
+        """Forget what came unasked."""
+        self._socket.setblocking(False)
+        try:
+            while self._socket.recv(65_536):
+                pass
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+class SerialTransport:
+    """A serial port, real or virtual, by pyserial; settings in the query: PATH?baud=9600&parity=E."""
+
+    framed = False
+
+    def __init__(self, port: str) -> None:
+        import serial
+
+        self.name = port
+        path, query = port, {}
+        if "://" not in port and "?" in port:
+            path, _, text = port.partition("?")
+            query = {key: values[-1] for key, values in parse_qs(text).items()}
+        try:
+            exclusive: dict[str, Any] = {} if "://" in path else {"exclusive": True}
+            self._port = serial.serial_for_url(
+                path, baudrate=int(query.get("baud", 9600)), parity=query.get("parity", "N"), timeout=0.0, **exclusive
+            )
+        except (OSError, ValueError) as error:  # serial.SerialException is an OSError
+            raise UsageError(f"port {port}: {error}; nothing was sent") from error
+
+    def send(self, data: bytes) -> None:
+        """Send all of it."""
+        try:
+            self._port.write(data)
+            self._port.flush()
+        except OSError as error:
+            raise NoAnswerError(f"{self.name}: {error}") from error
+
+    def receive(self, timeout_ms: int) -> bytes:
+        """Return what came, b"" after `timeout_ms` of silence."""
+        try:
+            self._port.timeout = max(timeout_ms, 1) / 1000
+            first: bytes = self._port.read(1)
+            waiting = self._port.in_waiting if first else 0
+            return first + (self._port.read(waiting) if waiting else b"")
+        except OSError as error:
+            raise NoAnswerError(f"{self.name}: {error}") from error
+
+    def discard_input(self) -> None:
+        """Forget what came unasked."""
+        try:
+            self._port.reset_input_buffer()
+        except OSError as error:
+            raise NoAnswerError(f"{self.name}: {error}") from error
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._port.close()
