@@ -45,9 +45,9 @@ class Options:
 
         if self.port is None:
             raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
-        ring = self.ring(seals=seals)
         transport = open_transport(self.port)
         try:
+            ring = self.ring(seals=seals)
             trace = _print_frame if self.trace else None
             driver = ModbusDriver(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
             yield Session(driver, ring, wall_seconds)

@@ -1,0 +1,75 @@
+"""A wire in this process: the host's driver on one end, the meter's server on the other, in virtual time.
+
+`fault(n, direction, data)` may change, drop or multiply the bytes of the n-th exchange: it returns what arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_sim.line import Line
+from firmware_sim.meter import Meter
+from firmware_sim.rack import Rack
+from firmware_sim.servers.modbus.server import ModbusRtuServer
+from meterctl.drivers.modbus import ModbusDriver
+from meterctl.key_ring import KeyRing, development_ring
+from meterctl.session import Session
+
+Fault = Callable[[int, str, bytes], bytes]
+LINE_MS = 1_000
+
+
+class PipeTransport:
+    """A transport whose other end is a server; its clock moves only by waiting."""
+
+    name = "pipe"
+    framed = False
+
+    def __init__(self, server: Line, fault: Fault | None = None) -> None:
+        self.server, self.fault = server, fault
+        self.now_us = 0
+        self.exchanges = 0
+        self._arrived = b""
+
+    def clock(self) -> int:
+        """Virtual milliseconds."""
+        return self.now_us // 1000
+
+    def send(self, data: bytes) -> None:
+        """Let the request reach the server and the reply come back, through the fault."""
+        self.exchanges += 1
+        self.now_us += LINE_MS
+        data = self.fault(self.exchanges, "request", data) if self.fault else data
+        reply = self.server.receive(data, self.now_us) if data else b""
+        if reply and self.fault:
+            reply = self.fault(self.exchanges, "reply", reply)
+        self._arrived += reply
+
+    def receive(self, timeout_ms: int) -> bytes:
+        """Return what arrived; silence costs the whole time-out."""
+        data, self._arrived = self._arrived, b""
+        if not data:
+            self.now_us += timeout_ms * 1000
+        return data
+
+    def discard_input(self) -> None:
+        """Forget what arrived."""
+        self._arrived = b""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def no_loads(text: str, _: Meter) -> object:
+    """Racks of tests change loads by requests."""
+    raise AssertionError(text)
+
+
+def connect(
+    meter: Meter, fault: Fault | None = None, unit: int = 1, ring: KeyRing | None = None
+) -> tuple[Session, PipeTransport]:
+    """Return a session with a meter over a pipe; meter time stands still."""
+    rack = Rack([(unit, meter)], 0, no_loads)  # type: ignore[arg-type]
+    transport = PipeTransport(Line(ModbusRtuServer(rack)), fault)
+    driver = ModbusDriver(transport, unit, 1000, transport.clock)
+    return Session(driver, ring or development_ring(), lambda: 1_767_225_600 + transport.clock() // 1000), transport

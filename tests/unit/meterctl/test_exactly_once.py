@@ -1,0 +1,275 @@
+"""A top-up over a line that loses, repeats and garbles: neither lost, nor doubled, nor said to be what it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from firmware_sim.meter import Meter
+from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError
+from meterctl.journal import EntryState, Journal
+from meterctl.key_ring import KeyRing
+from meterctl.operations.command import execute_command, plan_command
+from meterctl.operations.credit import execute, plan, resolve
+from meterctl.operations.exactly_once import Settled
+from meterctl.session import Session
+from protocols.quantities import LEDGER
+from protocols.sealed_message import MessageKind, SwitchAction, encode_limits, encode_number
+from tests.support.meters import Host, make
+from tests.support.wire import Fault, connect
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "journal.sqlite")
+    yield opened
+    opened.close()
+
+
+def top_up(session: Session, journal: Journal, cents: int = 5000) -> Settled:
+    return execute(session, journal, plan(session, journal, MessageKind.CREDIT, cents))
+
+
+def audit(meter: Meter, journal: Journal) -> None:
+    """Every confirmed entry is in the meter, every transfer in the meter is confirmed or still open."""
+    confirmed = {e.sequence: e for e in journal.entries() if e.state is EntryState.CONFIRMED and e.kind == "credit"}
+    open_ones = {e.sequence: e for e in journal.entries() if e.is_open and e.kind == "credit"}
+    credited = meter.state.account.credited
+    sure = sum(e.amount for e in confirmed.values()) * LEDGER // 100
+    maybe = sum(e.amount for e in open_ones.values()) * LEDGER // 100
+    assert sure <= credited <= sure + maybe
+    assert meter.state.account.imbalance() == (0, 0)
+    assert len(open_ones) <= 1
+
+
+def lose(*numbers: int, direction: str) -> Fault:
+    return lambda n, way, data: b"" if n in numbers and way == direction else data
+
+
+def test_a_clean_line_confirms_with_a_proven_receipt(journal: Journal) -> None:
+    meter = make()
+    session, _ = connect(meter)
+    settled = top_up(session, journal)
+    assert settled.entry.state is EntryState.CONFIRMED
+    assert settled.receipt is not None
+    assert (settled.receipt.credit_before, settled.receipt.credit_after) == (20 * LEDGER, 70 * LEDGER)
+    assert meter.state.account.credit == 70 * LEDGER
+    assert meter.state.account.purchases == 1
+    audit(meter, journal)
+
+
+@pytest.mark.parametrize("direction", ["request", "reply"])
+@pytest.mark.parametrize("first", range(1, 9))
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_lost_exchanges_never_lose_or_double_credit(journal: Journal, direction: str, first: int, count: int) -> None:
+    meter = make()
+    session, transport = connect(meter, lose(*range(first, first + count), direction=direction))
+    try:
+        top_up(session, journal)
+    except MeterctlError:
+        pass
+    audit(meter, journal)
+    transport.fault = None
+    resolve(session, journal)
+    audit(meter, journal)
+    assert not journal.open_entries(meter.state.identity.serial_number)
+    confirmed = [e for e in journal.entries() if e.state is EntryState.CONFIRMED]
+    assert meter.state.account.credit == 20 * LEDGER + len(confirmed) * 50 * LEDGER
+
+
+def test_a_dead_line_after_sending_is_unknown_and_resolved_later(journal: Journal) -> None:
+    meter = make()
+    session, transport = connect(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, 5000)
+    sent = transport.exchanges
+    transport.fault = lambda n, way, data: data if n == sent + 1 and way == "request" else b""
+    with pytest.raises(UnknownOutcomeError) as error:
+        execute(session, journal, planned)
+    assert error.value.exit_code == 7
+    assert meter.state.account.credit == 70 * LEDGER, "it was applied; only nobody heard of it"
+    assert journal.entries()[-1].state is EntryState.UNKNOWN
+    transport.fault = None
+    with pytest.raises(UnknownOutcomeError, match="still unknown"):
+        top_up(session, journal)
+    (resolved,) = resolve(session, journal)
+    assert resolved.entry.state is EntryState.CONFIRMED
+    assert meter.state.account.credit == 70 * LEDGER
+    assert top_up(session, journal).receipt is not None
+    assert meter.state.account.credit == 120 * LEDGER
+
+
+def test_prepared_after_a_crash_is_sent_by_resolve(journal: Journal) -> None:
+    meter = make()
+    session, _ = connect(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, 5000)
+    keys = session.keys(planned.meter)
+    message = planned.message
+    journal.prepare(
+        message.serial_number, message.epoch, message.sequence, "credit", 5000, message.seal(keys.credit), 0
+    )
+    (resolved,) = resolve(session, journal)
+    assert resolved.entry.state is EntryState.CONFIRMED
+    assert meter.state.account.credit == 70 * LEDGER
+    assert resolve(session, journal) == []
+
+
+def test_a_refusal_is_final_only_after_a_void(journal: Journal) -> None:
+    meter = make()
+    session, _ = connect(meter)
+    Host(meter).send(MessageKind.LIMITS, parameters=encode_limits({4: 30 * LEDGER}))
+    with pytest.raises(RefusedError, match="EXCEEDS_MAX_CREDIT"):
+        top_up(session, journal)
+    credit, void = journal.entries()
+    assert (credit.state, credit.outcome) == (EntryState.REFUSED, "exceeds_max_credit")
+    assert (void.kind, void.amount, void.state) == ("void", 0, EntryState.CONFIRMED)
+    Host(meter).send(MessageKind.LIMITS, parameters=encode_limits({4: None}))
+    assert not Host(meter).deliver(credit.message).outcome.applied, "the old bytes are dead"
+    assert meter.state.account.credit == 20 * LEDGER
+    assert meter.state.account.purchases == 0
+    assert top_up(session, journal).entry.sequence == 2
+
+
+def test_a_void_that_is_not_answered_leaves_the_entry_unknown(journal: Journal) -> None:
+    meter = make()
+    Host(meter).send(MessageKind.LIMITS, parameters=encode_limits({4: 30 * LEDGER}))
+    session, transport = connect(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, 5000)
+    sent = transport.exchanges
+    transport.fault = lambda n, way, data: data if n <= sent + 2 else b""
+    with pytest.raises(UnknownOutcomeError):
+        execute(session, journal, planned)
+    assert journal.entries()[0].state is EntryState.UNKNOWN
+    transport.fault = None
+    (resolved,) = resolve(session, journal)
+    assert resolved.entry.state is EntryState.REFUSED
+    assert resolved.error is not None
+    assert resolved.error.exit_code == 3
+
+
+def test_another_host_that_took_the_sequence_is_seen(journal: Journal) -> None:
+    meter = make()
+    session, _ = connect(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, 5000)
+    Host(meter).send(MessageKind.CREDIT, amount=777)
+    with pytest.raises(RefusedError, match="taken by another message"):
+        execute(session, journal, planned)
+    assert journal.entries()[0].state is EntryState.REFUSED
+    assert meter.state.account.credit == 20 * LEDGER + 777 * LEDGER // 100
+
+
+def test_after_a_gap_the_numbers_below_are_voided(journal: Journal) -> None:
+    """A wire that lies about the sequence makes a gap; the bytes are dead before the refusal is written."""
+    meter = make()
+    session, _ = connect(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, 5000)
+    ahead = type(planned)(planned.meter, Host(meter).message(MessageKind.CREDIT, sequence=4, amount=5000))
+    with pytest.raises(RefusedError, match="SEQUENCE_GAP"):
+        execute(session, journal, ahead)
+    assert meter.state.security.credit_sequence == 4
+    assert meter.state.account.credit == 20 * LEDGER
+    assert [e.kind for e in journal.entries()] == ["credit", "void", "void", "void", "void"]
+
+
+def test_a_meter_that_was_set_back_is_refused(journal: Journal) -> None:
+    meter = make()
+    session, _ = connect(meter)
+    top_up(session, journal)
+    twin = make()
+    assert twin.state.identity == meter.state.identity
+    back, _ = connect(twin)
+    with pytest.raises(NotPermittedError, match="set back"):
+        top_up(back, journal)
+    assert twin.state.account.credit == 20 * LEDGER
+
+
+def test_a_wrong_key_ring_is_seen_before_anything_is_sent(journal: Journal) -> None:
+    meter = make()
+    session, _ = connect(meter, ring=KeyRing({0: bytes(16)}))
+    with pytest.raises(NotPermittedError, match="check value"):
+        top_up(session, journal)
+    assert journal.entries() == []
+
+
+def test_a_forged_acceptance_confirms_nothing(journal: Journal) -> None:
+    """Whoever sits on the wire can answer what he likes; without the sealed receipt nothing is confirmed."""
+    meter = make()
+    session, transport = connect(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, 5000)
+    sent = transport.exchanges
+
+    def forge(n: int, way: str, data: bytes) -> bytes:
+        if n <= sent or way == "request":
+            return data
+        from protocols.modbus import rtu
+
+        pdu = bytearray(data[1:-2])
+        for at in range(len(pdu) - 16, len(pdu)):
+            pdu[at] ^= 0x5A
+        return rtu.encode(data[0], bytes(pdu))
+
+    transport.fault = forge
+    with pytest.raises(UnknownOutcomeError):
+        execute(session, journal, planned)
+    assert journal.entries()[0].state is EntryState.UNKNOWN
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_a_random_line_settles_and_the_books_agree(journal: Journal, seed: int) -> None:
+    rng = Random(seed)
+    meter = make()
+
+    def fault(_: int, __: str, data: bytes) -> bytes:
+        roll = rng.random()
+        if roll < 0.15:
+            return b""
+        if roll < 0.25:
+            at = rng.randrange(len(data))
+            return data[:at] + bytes((data[at] ^ 1 << rng.randrange(8),)) + data[at + 1 :]
+        if roll < 0.3:
+            return data[: rng.randrange(len(data))]
+        if roll < 0.35:
+            return data + data
+        if roll < 0.4:
+            return bytes(rng.randrange(256) for _ in range(rng.randrange(1, 9))) + data
+        return data
+
+    session, transport = connect(meter, fault)
+    for _ in range(6):
+        try:
+            top_up(session, journal, rng.randrange(1, 9000))
+        except MeterctlError:
+            pass
+        audit(meter, journal)
+        try:
+            resolve(session, journal)
+        except MeterctlError:
+            pass
+        audit(meter, journal)
+    transport.fault = None
+    resolve(session, journal)
+    audit(meter, journal)
+    assert not [e for e in journal.entries() if e.is_open and e.kind != "void"]
+
+
+def test_commands_are_proved_too_and_a_lost_answer_is_asked_for() -> None:
+    meter = make()
+    session, transport = connect(meter)
+    parameters = encode_number(MessageKind.SWITCH, SwitchAction.INTERRUPT)
+    identity, message = plan_command(session, MessageKind.SWITCH, parameters)
+    sent = transport.exchanges
+    transport.fault = lose(sent + 1, direction="reply")
+    done = execute_command(session, identity, message)
+    assert done.answer is None
+    assert done.receipt.kind is MessageKind.SWITCH
+    assert not meter.state.supply.closed
+    assert meter.state.security.command_sequence == 1
+
+
+def test_one_open_entry_for_a_meter_is_enforced_by_the_journal_itself(journal: Journal) -> None:
+    journal.prepare("000000000001", 1, 1, "credit", 1, b"x", 0)
+    with pytest.raises(NotPermittedError):
+        journal.prepare("000000000001", 1, 2, "credit", 1, b"y", 0)
+    journal.prepare("000000000002", 1, 1, "credit", 1, b"z", 0)
