@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from firmware_sim import calendar_work
 from firmware_sim.account.account import NO_CUSTOMER, Account
@@ -30,10 +30,15 @@ PROFILE_DAYS = 10
 PERIODS_A_DAY = DAY // calendar_work.PROFILE_PERIOD_MS
 
 
+class WrongKeysError(Exception):
+    """Keys that were derived for another meter."""
+
+
 @dataclass(frozen=True, slots=True)
 class MeterDescription:
     """What a meter is and how it begins; money in ledger units, `start` in ms since 1970 UTC.
 
+    `keys_of` is the serial number for which `keys` were derived; empty where nobody said.
     `epoch` names the storage's life: the edge draws it from the operating system unless the configuration fixes it.
     """
 
@@ -51,6 +56,7 @@ class MeterDescription:
     start: int = DEFAULT_START
     epoch: int = 1
     keys: Mapping[int, MeterKeys] | None = None
+    keys_of: str = ""
     transitions: tuple[tuple[int, int], ...] = ()
     phase_summation: int = 0
     reverse_charged: bool = False
@@ -119,7 +125,7 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
 
 def build_lost(description: MeterDescription) -> Meter:
     """Return a meter whose storage was found bad: it meters, and refuses every sealed message (METER.md 7)."""
-    state = new_state(description)
+    state = new_state(replace(description, opened=False, settings=Settings(), debt=0))
     door = _door(description, description.serial_number)
     state.security.key_version = door.first_version
     drawn = description.load or Load.constant((0,) * description.phases)
@@ -133,6 +139,8 @@ def _phases(meter_type: int) -> int:
 
 def _door(description: MeterDescription, serial_number: str) -> Door:
     if description.keys is not None:
+        if description.keys_of not in ("", serial_number):
+            raise WrongKeysError(f"the keys are for meter {description.keys_of}, not {serial_number}")
         return Door(description.keys)
     keys = development_keys(serial_number)
     return Door({keys.version: keys})

@@ -13,6 +13,7 @@ from firmware_sim.state import PendingPart, State
 from firmware_sim.supply.control import Emit, release
 from firmware_sim.tariff.calendar import (
     CalendarState,
+    Spans,
     billing_period,
     billing_year,
     friendly_at,
@@ -82,6 +83,7 @@ def settle(state: State, clock: int, emit: Emit) -> None:
     """Bring tariff, rate and inhibitors to what holds at `clock` (METER.md 2, step 4)."""
     calendar, supply = state.calendar, state.supply
     if not state.clock.valid:
+        _activate(state, 0, emit)
         _set_rate(state, 1, emit)
         calendar.friendly = False
         return
@@ -176,12 +178,16 @@ def _activate(state: State, clock: int, emit: Emit) -> None:
         return
     state.pending = tuple(p for p in state.pending if p.activation > clock)
     for pending in due:
+        old = state.tariff.steps
         state.tariff = replace_part(state.tariff, pending.part)
         emit("tariff_activated", TARIFF_PARTS.words.index(PART_NAMES[type(pending.part)]), 0)
-        if isinstance(pending.part, Steps):
-            local = local_of(state, clock)
-            state.calendar.billing = billing_period(local, state.tariff.steps)
-            state.calendar.year = billing_year(local, state.tariff.steps)
+        new = state.tariff.steps
+        if (old.billing_day, old.billing_hour) != (new.billing_day, new.billing_hour):
+            number = billing_period(local_of(state, state.clock.read(state.elapsed)), new)
+            state.calendar.billing, state.calendar.billings_done = number, Spans([(number, number)])
+        if (old.year_month, old.year_day) != (new.year_month, new.year_day):
+            number = billing_year(local_of(state, state.clock.read(state.elapsed)), new)
+            state.calendar.year, state.calendar.years_done = number, Spans([(number, number)])
 
 
 def with_pending(state: State, parts: tuple[tuple[int, Part], ...]) -> tuple[PendingPart, ...]:

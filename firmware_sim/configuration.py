@@ -63,6 +63,13 @@ def _parse_month_day(text: str) -> tuple[int, int]:
     return int(month), int(day)
 
 
+def _parse_epoch(text: str) -> int:
+    epoch = int(items.EPOCH.kind.parse(text))
+    if not 1 <= epoch <= 0xFFFF_FFFF:
+        raise QuantityError(f"{text!r} is no epoch: allowed is 00000001 to ffffffff")
+    return epoch
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -140,7 +147,7 @@ class _MeterBase(_Strict):
     load_on_end: Literal["hold", "repeat", "zero"] = "repeat"
     start: Annotated[int | None, _parsed(parse_moment)] = None
     time_zone: str | None = None
-    epoch: Annotated[int | None, _parsed(items.EPOCH.kind.parse)] = None
+    epoch: Annotated[int | None, _parsed(_parse_epoch)] = None
     phase_summation: _of_kind(choice(PhaseSummation)) = PhaseSummation.ARITHMETIC  # type: ignore[valid-type]
     reverse_charged: _of_kind(items.REVERSE_CHARGED.kind) = 0  # type: ignore[valid-type]
     nominal_voltage_v: Annotated[int, _parsed(items.Fixed("V", 3, 3, low=1000, high=1_000_000).parse)] = 230_000

@@ -125,13 +125,16 @@ def _in_range(state: State, message: SealedMessage, parameters: object) -> bool:
 
 
 def _tariffs_hold(state: State, change: TariffChange) -> bool:
-    """Say whether every tariff that would come into force, part by part, is whole."""
-    tariff = state.tariff
-    for pending in sorted(with_pending(state, change.parts), key=lambda p: p.activation):
-        tariff = replace_part(tariff, pending.part)
-        if pending.part.problem() or (state.account.unit == ENERGY_ACCOUNT and not _energy_tariff(tariff)):
+    """Say whether every tariff that would ever be in force is whole: after each instant at which parts activate."""
+    tariff, now = state.tariff, state.clock.read(state.elapsed)
+    parts = [(max(p.activation, now), p.part) for p in with_pending(state, change.parts)]
+    for instant in sorted({activation for activation, _ in parts}):
+        for activation, part in parts:
+            if activation == instant:
+                tariff = replace_part(tariff, part)
+        if tariff.problem() or (state.account.unit == ENERGY_ACCOUNT and not _energy_tariff(tariff)):
             return False
-    return tariff.problem() is None
+    return True
 
 
 def _energy_tariff(tariff: Tariff) -> bool:

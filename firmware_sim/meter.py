@@ -18,7 +18,7 @@ from collections.abc import Callable
 from firmware_sim import calendar_work, messages
 from firmware_sim.account.account import charge_consumption
 from firmware_sim.hal.nvram import NvramError, NvramFlushError
-from firmware_sim.hal.switch import SimulatedSwitch
+from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
 from firmware_sim.metrology.load import Demand, Load
 from firmware_sim.metrology.registers import directions, time_for
 from firmware_sim.records.ring import COMMAND_RECEIPTS, CREDIT_RECEIPTS, EVENT_RING, RECEIPT_CODE_SIZE, Ring
@@ -143,7 +143,7 @@ class Meter:
             edge = self._edge
             reached_level = self._meter_until(min(edge, to))
             if state.elapsed == edge:
-                self._pass_edge()
+                self._pass_edge(reached_level)
             elif reached_level:
                 self._judge()
                 self._plan()
@@ -218,8 +218,8 @@ class Meter:
 
     # ---- one instant (METER.md 2)
 
-    def _pass_edge(self) -> None:
-        """Do steps 2 to 8 of an instant at which something was planned."""
+    def _pass_edge(self, reached_level: bool) -> None:
+        """Do steps 2 to 8 of an instant at which something was planned, and perhaps a level was reached too."""
         state = self._state
         now = state.elapsed
         period_closed = now >= self._profile_due
@@ -235,7 +235,7 @@ class Meter:
         delay_passed = now >= self._delay_due
         if delay_passed:
             run_delays(state.supply, state.settings, now, self._emit)
-        if calendar_passed or delay_passed:
+        if calendar_passed or delay_passed or reached_level:
             self._judge()
         else:  # only the load changed: no level, mode, inhibitor or price did
             self._flow()
@@ -249,7 +249,7 @@ class Meter:
         """Step 8: thresholds once, then the switch, then what flows through it and what to watch next."""
         state = self._state
         supply, settings, now = state.supply, state.settings, state.elapsed
-        if state.account.is_open:
+        if state.account.is_open and state.powered:
             evaluate(supply, settings, state.account.credit, messages.held_back(state), now, self._emit, self.clock)
         self._flow()
         self._watch_levels()
@@ -258,7 +258,7 @@ class Meter:
         """Step 7: let the load flow through the real switch, and start or stop what depends on it."""
         self._let_flow()
         state, supply = self._state, self._state.supply
-        if supply.overload_due is not None and supply.overload_due <= state.elapsed:  # a limit without delay
+        if state.powered and supply.overload_due is not None and supply.overload_due <= state.elapsed:  # no delay
             run_delays(supply, state.settings, state.elapsed, self._emit)
             self._let_flow()
         delay = supply.deadline()
@@ -321,7 +321,7 @@ class Meter:
         self._require_running()
         if isinstance(request, AskReceipt):
             return self._find_receipt_reply(request) if self._state.powered else None
-        if not self._state.powered and not isinstance(request, ReturnPower):
+        if not self._state.powered and isinstance(request, Sealed | PressButton):
             return None
         before, load, defect = self._state, self._load, self.switch.defect
         self._state = before.clone()
@@ -334,17 +334,24 @@ class Meter:
             self.stopped = True
             raise MeterStoppedError(f"meter {before.identity.serial_number}: {error}") from error
         except NvramError:
-            self._state, self._load, self.switch.defect = before, load, defect
-            self._plan_calendar()
-            self._flow()
-            self._watch_levels()
-            self._plan()
+            self._put_back(before, load, defect)
             return Reply(self._answer(Outcome.STORAGE_FAULT, request))
+        except BaseException:
+            self._put_back(before, load, defect)  # a fault of ours: what was not committed does not stand
+            raise
         self.revision += 1
         self._publish(stored)
         if self.listener is not None:
             self.listener()
         return reply
+
+    def _put_back(self, state: State, load: Load, defect: SwitchDefect) -> None:
+        """Let the state before a request stand again."""
+        self._state, self._load, self.switch.defect = state, load, defect
+        self._plan_calendar()
+        self._flow()
+        self._watch_levels()
+        self._plan()
 
     def _execute(self, request: Request) -> tuple[Reply, bool]:
         """Do a request on the copied state; return the reply and whether anything must be committed."""
@@ -362,9 +369,11 @@ class Meter:
             case Sense(sensor, present):
                 changed = self._sense(sensor, present)
             case CutPower():
-                self._emit("power_lost")
-                state.powered = False
-                state.period.power_down = True
+                changed = state.powered
+                if changed:
+                    self._emit("power_lost")
+                    state.powered = False
+                    state.period.power_down = True
             case ReturnPower():
                 changed = not state.powered
                 if changed:
@@ -490,19 +499,21 @@ class Meter:
 
     # ---- records and storage
 
-    def save(self) -> None:
-        """Commit the state as it stands, as at an orderly stop."""
+    def save(self) -> bool:
+        """Commit the state as it stands, as at an orderly stop; say whether the storage took it."""
         self._require_running()
-        self._commit_or_stop(self._store.commit)
+        return self._commit_or_stop(self._store.commit)
 
-    def _commit_or_stop(self, write: Callable[[State], int]) -> None:
+    def _commit_or_stop(self, write: Callable[[State], int]) -> bool:
         try:
             self._publish(write(self._state))
+            return True
         except NvramFlushError as error:
             self.stopped = True
             raise MeterStoppedError(f"meter {self._state.identity.serial_number}: {error}") from error
         except NvramError:
             self._publish()  # the state before lasts; metering goes on, and the next save tries again
+            return False
 
     def _require_running(self) -> None:
         if self.stopped:

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.readings import GETTERS
-from firmware_sim.requests import CutPower, PressButton, ReturnPower, Sense, SetLoad
+from firmware_sim.requests import CutPower, PressButton, Request, ReturnPower, Sense, SetLoad
 from protocols.control import (
     SPEED_SCALE,
     Advance,
-    Button,
     ChangeLoad,
     Command,
     Power,
@@ -28,9 +27,14 @@ from protocols.control import (
 )
 from protocols.data_model.items import BY_NAME, ITEMS
 from protocols.data_model.kinds import Moment
+from protocols.sealed_message import Outcome
 
 ReadLoad = Callable[[str, Meter], Load]
 """Reads what `--load` takes, for a meter: files are the edge's business."""
+
+
+class CommandFailedError(Exception):
+    """A command whose effect does not stand."""
 
 
 class UnknownMeterError(Exception):
@@ -144,6 +148,7 @@ class Rack:
 
         Raises:
             UnknownMeterError: no meter has that serial number.
+        CommandFailedError: the storage refused to keep it.
             QuantityError: a load that cannot be read; nothing changed.
         """
         chosen = self._chosen(serial_number)
@@ -156,7 +161,8 @@ class Rack:
                 self.timeline.set(at, now + duration, self.timeline.speed)
                 for station in self.stations:
                     self._bring(station, now + duration)
-                    station.meter.save()
+                    if not station.meter.save():
+                        raise CommandFailedError("time moved on, but the storage refused to keep it: is the disk full?")
                 result = self._time(chosen[0])
             case Speed(thousandths):
                 self.timeline.set(at, now, thousandths)
@@ -175,15 +181,19 @@ class Rack:
         return result
 
     def _ask(self, meter: Meter, command: Command, load: Load | None) -> None:
+        request: Request
         match command:
             case ChangeLoad() if load is not None:
-                meter.handle(SetLoad(load))
+                request = SetLoad(load)
             case Power(present):
-                meter.handle(ReturnPower() if present else CutPower())
-            case Button():
-                meter.handle(PressButton())
+                request = ReturnPower() if present else CutPower()
             case Sensor(sensor, present):
-                meter.handle(Sense(sensor, present))
+                request = Sense(sensor, present)
+            case _:
+                request = PressButton()
+        reply = meter.handle(request)
+        if reply is not None and reply.answer is not None and reply.answer.outcome is Outcome.STORAGE_FAULT:
+            raise CommandFailedError("the storage refused it: is the disk full? Nothing was changed")
 
     def _chosen(self, serial_number: str | None) -> list[RackStation]:
         if serial_number is None:

@@ -91,6 +91,8 @@ class Journal:
             if version not in (0, LAYOUT):
                 raise UsageError(f"journal {path}: it was written by another version; nothing was changed")
             if version == 0:
+                if self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                    raise UsageError(f"journal {path}: it is another program's database; nothing was changed")
                 self._db.executescript(_SCHEMA)
                 self._db.execute(f"PRAGMA user_version = {LAYOUT}")
             os.chmod(path, 0o600)
@@ -118,10 +120,11 @@ class Journal:
         return self.entry(cursor.lastrowid)
 
     def settle(self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"") -> Entry:
-        """Write what became of an entry."""
+        """Write what became of an open entry and return how it stands; what was settled before stays settled."""
         with self._guard():
             self._db.execute(
-                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ? WHERE id = ?",
+                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?"
+                " WHERE id = ? AND state IN ('prepared', 'on_card', 'unknown')",
                 (state.value, outcome, now, receipt or entry.receipt, entry.id),
             )
         return self.entry(entry.id)
@@ -151,9 +154,11 @@ class Journal:
 
     def last_sequence(self, meter: str, epoch: int) -> int:
         """Return the highest sequence that was proved spent in a meter's epoch, 0 where none was."""
-        row = self._db.execute(
-            "SELECT MAX(sequence) FROM entries WHERE meter = ? AND epoch = ? AND state = 'confirmed'", (meter, epoch)
-        ).fetchone()
+        with self._guard():
+            row = self._db.execute(
+                "SELECT MAX(sequence) FROM entries WHERE meter = ? AND epoch = ? AND state = 'confirmed'",
+                (meter, epoch),
+            ).fetchone()
         return int(row[0] or 0)
 
     def _rows(self, where: str, *values: object) -> Iterator[Entry]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meterctl.drivers import Driver
-from meterctl.errors import NotPermittedError
+from meterctl.errors import CorruptAnswerError, NotPermittedError
 from meterctl.key_ring import KeyRing
 from protocols.data_model import items
 from protocols.data_model.words import AccountState
@@ -39,17 +39,21 @@ class MeterIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What operations work on. `now` is the host's clock in s since 1970 UTC, for dates only."""
+    """What operations work on. `now` is the host's clock in s since 1970 UTC, for dates; `ticks` are monotonic ms."""
 
     driver: Driver
     ring: KeyRing
     now: Callable[[], int]
+    ticks: Callable[[], int]
 
     def identify(self) -> MeterIdentity:
         """Read who the meter is, as it stands now."""
         values = self.driver.read(_IDENTITY)
         plain = [values[item] for item in _IDENTITY]
-        plain[4] = AccountState(plain[4])
+        try:
+            plain[4] = AccountState(plain[4])
+        except ValueError as error:
+            raise CorruptAnswerError(f"meter {plain[0]}: account state {plain[4]} cannot be") from error
         return MeterIdentity(*plain)
 
     def keys(self, meter: MeterIdentity) -> MeterKeys:

@@ -34,10 +34,10 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-_NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?")
-_DURATION = re.compile(r"(\d+)(?:\.(\d+))?(ms|s|m|min|h|d)")
+_NUMBER = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{1,30}))?")
+_DURATION = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))?(ms|min|s|m|h|d)")
 _DURATION_UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
-_POWER = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(mW|W|kW)", re.IGNORECASE)
+_POWER = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)\s*(mW|[Ww]|[kK][Ww])")  # MW is a megawatt, not allowed
 _POWER_DECIMALS = {"mw": 0, "w": 3, "kw": 6}
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.(\d{1,3}))?)?)(Z|[+-]\d\d:?\d\d)?)?",
@@ -52,7 +52,13 @@ def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
         QuantityError: exponents, surplus decimals, group separators or anything else.
     """
     whole, _, part = text.partition(".")
-    if whole.isdigit() and whole.isascii() and len(part) <= decimals and (part.isdigit() or text == whole):
+    if (
+        len(text) <= 30
+        and text.isascii()
+        and whole.isdigit()
+        and len(part) <= decimals
+        and (part.isdigit() or text == whole)
+    ):
         return int(whole + part.ljust(decimals, "0"))  # what nearly all texts are
     match = _NUMBER.fullmatch(text.strip())
     if not match:
@@ -175,4 +181,7 @@ def parse_date(text: str) -> int:
 
 def format_date(days: int) -> str:
     """Write days since 1970-01-01 as an ISO date."""
-    return (_EPOCH + timedelta(days=days)).strftime("%Y-%m-%d")
+    try:
+        return (_EPOCH + timedelta(days=days)).strftime("%Y-%m-%d")
+    except OverflowError:
+        return f"@{days}d"

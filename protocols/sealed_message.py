@@ -19,6 +19,7 @@ from protocols.data_model.items import SETTINGS
 from protocols.data_model.kinds import Optional
 from protocols.data_model.words import Cause, SupplyState
 from protocols.errors import MalformedMessageError
+from protocols.fixed_width import SaturatingStruct
 from protocols.keys import CODE_SIZE, MessageClass, authentication_code, bcd, verify_code
 
 FORMAT_VERSION = 1
@@ -174,7 +175,7 @@ def _digits(data: bytes) -> str:
     return text
 
 
-_ANSWER = Struct(">BI4sqqqqBHq")
+_ANSWER = SaturatingStruct("BI4sqqqqBHq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class Answer:
 
     def encode(self) -> bytes:
         """Return the answer's bytes."""
-        return _ANSWER.pack(
+        return _ANSWER.saturate(
             self.outcome, self.sequence, self.code, self.credit_before, self.credit_after, self.to_overdraft,
             self.to_debt, self.supply_state, self.causes, self.amount_to_reconnect,
         )  # fmt: skip
@@ -214,7 +215,7 @@ class Answer:
             raise MalformedMessageError(f"{data.hex()} is no answer") from error
 
 
-_RECEIPT = Struct(">BB6sIBII4sQqqqqqq")
+_RECEIPT = SaturatingStruct("BB6sIBII4sQqqqqqq")
 _RECEIPT_MARK = 0x80
 """Set in the first byte, so that no receipt is ever taken for a message under the same key."""
 
@@ -243,7 +244,7 @@ class Receipt:
 
     def seal(self, key: bytes) -> bytes:
         """Return the receipt, sealed under the key of the message's class."""
-        body = _RECEIPT.pack(
+        body = _RECEIPT.saturate(
             self.version | _RECEIPT_MARK, self.key_version, bcd(self.serial_number), self.epoch, self.kind,
             self.sequence, self.amount, self.code, self.at, self.credit_before, self.credit_after,
             self.to_overdraft, self.to_debt, self.cumulative, self.settlement,

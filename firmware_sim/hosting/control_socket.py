@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter import MeterStoppedError
-from firmware_sim.rack import UnknownMeterError
+from firmware_sim.rack import CommandFailedError, UnknownMeterError
 from protocols.control import parse_command
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
@@ -82,8 +82,10 @@ class ControlSocket:
             result = self._host.rack.execute(parse_command(words), line_time(), meter)
         except (QuantityError, UnknownMeterError, HostingError) as error:
             return _refused(str(error))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _refused('a command is {"words": ["advance", "5h"]}, with "meter" where there are several')
+        except CommandFailedError as error:
+            return _refused(str(error), 3)
         except MeterStoppedError as error:
             self._host.fail(error)
             return _refused(str(error), 1)

@@ -12,6 +12,7 @@ from firmware_sim.assembly import DEFAULT_START, MeterDescription
 from firmware_sim.configuration import ConfigurationError, parse_meter, tariff_of
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.loads import read_load
+from firmware_sim.messages import LAST_CLOCK
 from firmware_sim.metrology.load import OnEnd
 from protocols.data_model.words import MeterType
 from protocols.errors import QuantityError
@@ -95,6 +96,9 @@ def _describe(source: str, flags: Flags, default_start: int) -> Described:
     if c.account == "unopened" and c.credit is not None:
         raise HostingError(f"{where}credit: an unopened account has no credit")
     start = c.start if c.start is not None else default_start
+    if not 0 <= start < LAST_CLOCK:
+        raise HostingError(f"{where}start: allowed is 1970 to 2099")
+    keys, keys_of = read_keys(Path(flags.keys)) if flags.keys else (None, "")
     phases = 3 if c.meter_type == MeterType.THREE_PHASE else 1
     on_end = OnEnd(c.load_on_end)
     load_text = c.load
@@ -114,7 +118,8 @@ def _describe(source: str, flags: Flags, default_start: int) -> Described:
         load=read_load(load_text, phases, start, 0, on_end),
         start=start,
         epoch=c.epoch if c.epoch is not None else 1 + int.from_bytes(os.urandom(4), "big") % 0xFFFF_FFFF,
-        keys=read_keys(Path(flags.keys), c.serial_number) if flags.keys else None,
+        keys=keys,
+        keys_of=keys_of,
         transitions=_transitions(c.time_zone, start, where),
         phase_summation=c.phase_summation,
         reverse_charged=bool(c.reverse_charged),
@@ -132,11 +137,11 @@ def with_start(described: Described, start: int) -> Described:
     return replace(described, description=replace(described.description, start=start))
 
 
-def read_keys(path: Path, serial_number: str) -> dict[int, MeterKeys]:
-    """Return a meter's own keys by version from a file of `meterctl keys export`.
+def read_keys(path: Path) -> tuple[dict[int, MeterKeys], str]:
+    """Return a meter's own keys by version, and its serial number, from a file of `meterctl keys export`.
 
     Raises:
-        HostingError: no such file, another meter's keys, or a key ring with masters: a meter never holds those.
+        HostingError: no such file, or a key ring with masters: a meter never holds those.
     """
     try:
         table = json.loads(path.read_text())
@@ -144,8 +149,7 @@ def read_keys(path: Path, serial_number: str) -> dict[int, MeterKeys]:
             raise HostingError(
                 f"keys {path}: these are masters of a host; export this meter's with `meterctl keys export`"
             )
-        if table["serial_number"] != serial_number:
-            raise HostingError(f"keys {path}: they are for meter {table['serial_number']}, not {serial_number}")
+        serial_number = str(table["serial_number"])
         keys = {
             int(row["version"]): MeterKeys(
                 int(row["version"]), bytes.fromhex(row["credit"]), bytes.fromhex(row["command"])
@@ -158,7 +162,7 @@ def read_keys(path: Path, serial_number: str) -> dict[int, MeterKeys]:
         raise HostingError(f"keys {path}: it is no file of `meterctl keys export`") from error
     if not keys or any(len(k.credit) != 16 or len(k.command) != 16 or not 0 <= k.version <= 255 for k in keys.values()):
         raise HostingError(f"keys {path}: a meter has at least one version, with two keys of 16 bytes")
-    return keys
+    return keys, serial_number
 
 
 def _transitions(zone_name: str | None, start: int, where: str) -> tuple[tuple[int, int], ...]:

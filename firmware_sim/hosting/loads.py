@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def read_load(text: str, phases: int, clock: int, origin: int = 0, on_end: OnEnd
             return parse_load(Path(text).read_text(), phases, clock, on_end, origin)
         except (OSError, UnicodeDecodeError) as error:
             raise HostingError(f"load {text}: {error}") from error
-        except QuantityError as error:
+        except (QuantityError, csv.Error, OverflowError) as error:
             raise HostingError(f"load {text}: {error}") from error
     try:
         return Load.constant(split(parse_power(text), phases))

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_sim.assembly import MeterDescription, build, build_lost
+from firmware_sim.assembly import MeterDescription, WrongKeysError, build, build_lost
 from firmware_sim.hosting.descriptions import Described, Flags, describe
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.host import Host
@@ -100,13 +100,18 @@ def _build(one: Described, flags: Flags, options: RunOptions, devices: list[File
     """Return a meter, new or from its state file; what the state holds wins over flags."""
     description = one.description
     if options.state is None:
-        return build(description)
+        try:
+            return build(description)
+        except WrongKeysError as error:
+            raise HostingError(f"keys {flags.keys}: {error}") from error
     path = _state_path(Path(options.state), description, count)
     existed = path.exists()
     try:
         meter, nvram = open_meter(path, lambda device: build(description, device))
     except ForeignStorageError as error:
         raise HostingError(f"state file {path}: {error}; nothing was changed") from error
+    except WrongKeysError as error:
+        raise HostingError(f"keys {flags.keys}: {error}; nothing was changed") from error
     except StorageLostError as error:
         say(f"state file {path}: {error}; it is left as it is. The meter comes up storage_lost and refuses messages; "
             "give it a new state file to end that")  # fmt: skip

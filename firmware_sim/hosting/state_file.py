@@ -70,14 +70,20 @@ def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, 
         if not path.is_file():
             raise HostingError(f"state file {path}: it is not a file; nothing was changed")
         nvram = FileNvram(path)
-        return build(nvram), nvram
+        try:
+            if path.stat().st_size == 0:
+                raise HostingError(f"state file {path}: it is empty and holds no meter; nothing was changed")
+            return build(nvram), nvram
+        except NvramError as error:
+            raise HostingError(f"state file {path}: {error}; nothing was changed") from error
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
     nvram = FileNvram(draft, create=True)
     try:
         meter = build(nvram)
-        os.replace(draft, path)
+        os.link(draft, path)  # fails where another process was faster; its meter is never overwritten
+        draft.unlink()
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

@@ -100,8 +100,10 @@ class Door:
             return Refused(Outcome.BAD_AUTHENTICATION, message, attack=security.fail(carrier, elapsed))
         if suspended and strict:
             return Refused(Outcome.SUSPENDED, message)
-        security.failures[carrier].clear()
-        return self._judge_sequence(message, code, carrier, security, clock, find_receipt)
+        verdict = self._judge_sequence(message, code, carrier, security, clock, find_receipt)
+        if isinstance(verdict, Vouched):
+            security.failures[carrier].clear()
+        return verdict
 
     def _judge_sequence(
         self, message: SealedMessage, code: bytes, carrier: Carrier, security: Security,

@@ -38,7 +38,9 @@ class Spans:
                 out[-1] = (out[-1][0], max(last, out[-1][1]))
             else:
                 out.append((first, last))
-        self.spans = out[-SPANS_KEPT:]
+        while len(out) > SPANS_KEPT:
+            out[:2] = [(out[0][0], out[1][1])]  # the oldest gap is closed: what lay in it is never made any more
+        self.spans = out
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import typer
 
 from meterctl.cli.options import options, say
 from meterctl.cli.output import item_json, item_text, print_json, print_table, receipt_fragments
-from meterctl.errors import UsageError
+from meterctl.errors import UnknownOutcomeError, UsageError
 from meterctl.operations.credit import Plan, execute, plan
 from meterctl.operations.exactly_once import Settled
 from protocols.data_model import items
@@ -97,7 +97,12 @@ def _bring(context: typer.Context, kind: MessageKind, cents: int, verb: str, cus
         planned = plan(session, journal, kind, cents, customer)
         if not given.confirm(_question(planned, verb, cents, kind)):
             return
-        settled = execute(session, journal, planned)
+        try:
+            settled = execute(session, journal, planned)
+        except KeyboardInterrupt as error:
+            raise UnknownOutcomeError(
+                f"meter {planned.meter.serial_number}: interrupted; it may have been applied: meterctl journal resolve"
+            ) from error
     _print_settled(settled, planned.meter.utc_offset_minutes, given.json)
 
 

@@ -50,7 +50,7 @@ class Options:
             ring = self.ring(seals=seals)
             trace = _print_frame if self.trace else None
             driver = ModbusDriver(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
-            yield Session(driver, ring, wall_seconds)
+            yield Session(driver, ring, wall_seconds, monotonic_ms)
         finally:
             transport.close()
 

@@ -86,8 +86,6 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except KeyboardInterrupt:
-        _fail("meterctl: interrupted; a message that was prepared is in the journal: meterctl journal list", 7)
     except Exception as error:
         if os.environ.get("METERCTL_TRACEBACK"):
             raise

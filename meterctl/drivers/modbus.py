@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from meterctl.drivers import Delivery
@@ -11,7 +12,7 @@ from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, Re
 from meterctl.transports import Clock, Transport
 from protocols.data_model.items import Item
 from protocols.data_model.tables import PURCHASES, Event, Purchase
-from protocols.errors import MODBUS_EXCEPTIONS, MalformedMessageError
+from protocols.errors import MODBUS_EXCEPTIONS, MalformedMessageError, ProtocolError
 from protocols.keys import MessageClass
 from protocols.modbus.native_map import (
     ANSWER_ADDRESS,
@@ -62,7 +63,10 @@ class ModbusDriver:
             data = self._read(first, block[-1].address + block[-1].registers - first)
             for place in block:
                 at = 2 * (place.address - first)
-                values[place.item] = place.unpack(data[at : at + 2 * place.registers])
+                try:
+                    values[place.item] = place.unpack(data[at : at + 2 * place.registers])
+                except ProtocolError as error:
+                    raise CorruptAnswerError(f"{self._where}: {error}") from error
         return values
 
     def purchases(self) -> list[Purchase]:
@@ -87,8 +91,14 @@ class ModbusDriver:
             lambda: self._exchange(window.read_address, window.read_registers, window.address, first.to_bytes(4, "big"))
         )
         count = int.from_bytes(data[4:6], "big")
-        rows = [data[6 + i * window.row_size : 6 + (i + 1) * window.row_size] for i in range(count)]
-        return [Event.unpack(row) for row in rows], count == window.rows
+        if count > window.rows:
+            raise CorruptAnswerError(f"{self._where}: {count} rows in a window of {window.rows}")
+        rows = [Event.unpack(data[6 + i * window.row_size :][: window.row_size]) for i in range(count)]
+        if any(later.number <= earlier.number for earlier, later in pairwise(rows)) or any(
+            row.number < first for row in rows
+        ):
+            raise CorruptAnswerError(f"{self._where}: event numbers do not rise")
+        return rows, count == window.rows
 
     def deliver(self, message: bytes) -> Delivery:
         """Hand over a sealed message; all parts but the last may be repeated, the last is sent once."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from meterctl.errors import CorruptAnswerError, NoAnswerError, RefusedError, UnknownOutcomeError
 from meterctl.operations.exactly_once import prove
 from meterctl.session import MeterIdentity, Session
-from protocols.keys import MeterKeys
 from protocols.sealed_message import Answer, MessageKind, Receipt, SealedMessage, code_of
 
 DELIVERIES = 3
+LAST_SECOND = 0xFFFF_FFFF
 EXPIRES_AFTER_S = 300
 """A switch command that is five minutes late is not wanted any more."""
 
@@ -32,7 +32,7 @@ def plan_command(session: Session, kind: MessageKind, parameters: bytes = b"") -
     """Read the meter, check the keys, and return what would be sent."""
     meter = session.identify()
     session.keys(meter)
-    expires = meter.clock // 1000 + EXPIRES_AFTER_S if kind is MessageKind.SWITCH else 0
+    expires = min(meter.clock // 1000 + EXPIRES_AFTER_S, LAST_SECOND) if kind is MessageKind.SWITCH else 0
     message = SealedMessage(
         kind, meter.serial_number, meter.epoch, meter.command_sequence + 1, 0, meter.account_unit,
         meter.customer_number, max(session.now(), 0), expires, parameters, meter.key_version,
@@ -50,7 +50,7 @@ def execute_command(session: Session, meter: MeterIdentity, message: SealedMessa
     keys = session.keys(meter)
     sealed = message.seal(keys.command)
     for _ in range(DELIVERIES):
-        done = _try(session, meter, keys, message, sealed)
+        done = _try(session, meter, message, sealed)
         if done is not None:
             return done
     raise UnknownOutcomeError(
@@ -58,28 +58,24 @@ def execute_command(session: Session, meter: MeterIdentity, message: SealedMessa
     )
 
 
-def _try(
-    session: Session, meter: MeterIdentity, keys: MeterKeys, message: SealedMessage, sealed: bytes
-) -> CommandDone | None:
+def _try(session: Session, meter: MeterIdentity, message: SealedMessage, sealed: bytes) -> CommandDone | None:
     answer: Answer | None = None
     sealed_receipt = b""
     try:
         delivery = session.driver.deliver(sealed)
         if delivery.answer.sequence == message.sequence and delivery.answer.code == code_of(sealed):
             answer, sealed_receipt = delivery.answer, delivery.receipt
-        if answer is not None and not answer.outcome.applied:
-            raise Refusal(meter, message, answer)
-        if not sealed_receipt:
+        if not sealed_receipt:  # a refusal is not sealed: what the meter has is asked for before it is believed
             sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
-    except Refusal:
-        raise
     except (NoAnswerError, CorruptAnswerError, RefusedError):
         try:
             sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
         except (NoAnswerError, CorruptAnswerError, RefusedError):
             return None
-    receipt = prove(sealed_receipt, keys, message)
+    receipt = prove(sealed_receipt, session, message)
     if receipt is None or receipt.code != code_of(sealed):
+        if answer is not None and not answer.outcome.applied:
+            raise Refusal(meter, message, answer)
         return None
     return CommandDone(meter, receipt, answer)
 

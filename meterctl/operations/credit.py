@@ -35,7 +35,7 @@ def plan(
 
 def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
     """Bring a planned message to the meter exactly once."""
-    return bring(session, journal, session.keys(planned.meter), planned.message)
+    return bring(session, journal, planned.meter, planned.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,8 @@ def _resolve(session: Session, journal: Journal, meter: MeterIdentity, entry: En
             f"so these bytes can never be applied there, and whether they were is not known"
         )
         return Resolved(entry, dead)
-    keys = session.ring.meter_keys(entry.meter, SealedMessage.decode(entry.message).key_version)
     try:
-        settled = settle(session, journal, keys, entry)
+        settled = settle(session, journal, entry)
     except MeterctlError as error:
         return Resolved(journal.entry(entry.id), error)
     return Resolved(settled.entry, None)

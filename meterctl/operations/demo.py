@@ -169,7 +169,7 @@ def run_demo(price: str, load: str, credit: str, speed: int | None, out: Callabl
         journal = Journal(Path(folder) / "journal.sqlite")
         try:
             driver = ModbusDriver(transport, 1, 1000, monotonic_ms)
-            stage = Stage(Session(driver, development_ring(), wall_seconds), control, Show(out))
+            stage = Stage(Session(driver, development_ring(), wall_seconds, monotonic_ms), control, Show(out))
             return _play(stage, agreement, journal, speed)
         finally:
             journal.close()

@@ -12,16 +12,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meterctl.errors import CorruptAnswerError, NoAnswerError, NotPermittedError, RefusedError, UnknownOutcomeError
+from meterctl.errors import (
+    CorruptAnswerError,
+    NoAnswerError,
+    NotPermittedError,
+    RefusedError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.session import MeterIdentity, Session
 from protocols.errors import AuthenticationError, MalformedMessageError
-from protocols.keys import MessageClass, MeterKeys
-from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, SealedMessage, code_of, verify
+from protocols.keys import MessageClass
+from protocols.sealed_message import (
+    LAST_SEQUENCE,
+    Answer,
+    MessageKind,
+    Outcome,
+    Receipt,
+    SealedMessage,
+    code_of,
+    verify,
+)
 
 DELIVERIES = 3
+TOTAL_MS = 15_000
+"""No delivery begins later than this after the first (DESIGN.md 5.2)."""
 MAX_VOIDS_BELOW = 16
-"""A gap wider than this is no accident of this journal; a person must look."""
+"""Voids of one go: a wider gap goes on at the next `journal resolve`."""
 
 _LINE_FAULTS = (NoAnswerError, CorruptAnswerError, RefusedError)
 """What a line can do to an exchange; none of it says what became of the message."""
@@ -62,6 +80,8 @@ def next_message(
             f"meter {meter.serial_number}: it stands at sequence {meter.credit_sequence}, the journal has proof of "
             f"{proved}: its storage was set back. Nothing was sent"
         )
+    if meter.credit_sequence >= LAST_SEQUENCE:
+        raise NotPermittedError(f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch")
     return SealedMessage(
         kind,
         meter.serial_number,
@@ -75,23 +95,38 @@ def next_message(
     )
 
 
-def bring(session: Session, journal: Journal, keys: MeterKeys, message: SealedMessage) -> Settled:
+def bring(session: Session, journal: Journal, meter: MeterIdentity, message: SealedMessage) -> Settled:
     """Journal, send and settle a new credit message.
 
     Raises:
         RefusedError: the meter refused it, and a void has proved the bytes dead.
         UnknownOutcomeError: nobody answered; the entry stays open.
     """
-    sealed = message.seal(keys.credit)
+    sealed = message.seal(session.keys(meter).credit)
     entry = journal.prepare(
         message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, sealed, session.now()
     )
-    return settle(session, journal, keys, entry)
+    return settle(session, journal, entry)
 
 
-def settle(session: Session, journal: Journal, keys: MeterKeys, entry: Entry) -> Settled:
-    """Find out what became of an open entry, sending its very bytes again where they were not applied."""
-    told = _deliver(session, keys, entry.message)
+def settle(session: Session, journal: Journal, entry: Entry) -> Settled:
+    """Find out what became of an open entry, sending its very bytes again where they were not applied.
+
+    Raises:
+        RefusedError: refused, and a void has proved the bytes dead.
+        UnknownOutcomeError: nothing is proved, or it could not be written down; the entry stays open.
+    """
+    try:
+        return _settle(session, journal, entry)
+    except UsageError as error:
+        raise UnknownOutcomeError(
+            f"meter {entry.meter}: sequence {entry.sequence} ({entry.kind}) was sent and may have been applied, but "
+            f"the journal could not be written: {error}. Entry {entry.id} stays open: meterctl journal resolve"
+        ) from error
+
+
+def _settle(session: Session, journal: Journal, entry: Entry) -> Settled:
+    told = _deliver(session, entry.message)
     if told.receipt is not None:
         return _conclude(session, journal, entry, told)
     if told.answer is None:
@@ -100,7 +135,7 @@ def settle(session: Session, journal: Journal, keys: MeterKeys, entry: Entry) ->
             f"meter {entry.meter}: no answer that proves anything about sequence {entry.sequence} "
             f"({entry.kind}). It may have been applied; journal entry {entry.id} stays open: meterctl journal resolve"
         )
-    return _bury(session, journal, keys, entry, told.answer)
+    return _bury(session, journal, entry, told.answer)
 
 
 def _conclude(session: Session, journal: Journal, entry: Entry, told: Delivered) -> Settled:
@@ -117,12 +152,12 @@ def _conclude(session: Session, journal: Journal, entry: Entry, told: Delivered)
     )
 
 
-def _bury(session: Session, journal: Journal, keys: MeterKeys, entry: Entry, answer: Answer) -> Settled:
+def _bury(session: Session, journal: Journal, entry: Entry, answer: Answer) -> Settled:
     """A refusal is not final while the sealed bytes live: void their sequence, then say that it was refused."""
     outcome = answer.outcome
     if outcome is Outcome.SEQUENCE_GAP:
-        _void_below(session, journal, keys, entry)
-    proof = _void(session, journal, keys, entry, entry.sequence)
+        _void_below(session, journal, entry)
+    proof = _void(session, journal, entry, entry.sequence)
     if proof is None:
         journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
         raise UnknownOutcomeError(
@@ -138,29 +173,33 @@ def _bury(session: Session, journal: Journal, keys: MeterKeys, entry: Entry, ans
     )
 
 
-def _void_below(session: Session, journal: Journal, keys: MeterKeys, entry: Entry) -> None:
+def _void_below(session: Session, journal: Journal, entry: Entry) -> None:
     """After a gap the numbers below are voided first, so that the void of our own can be taken."""
-    last = session.identify().credit_sequence
-    if entry.sequence - last > MAX_VOIDS_BELOW:
+    try:
+        last = session.identify().credit_sequence
+    except _LINE_FAULTS:
         return
-    for sequence in range(last + 1, entry.sequence):
-        if _void(session, journal, keys, entry, sequence) is None:
+    for sequence in range(last + 1, min(entry.sequence, last + 1 + MAX_VOIDS_BELOW)):
+        if _void(session, journal, entry, sequence) is None:
             return
 
 
-def _void(session: Session, journal: Journal, keys: MeterKeys, entry: Entry, sequence: int) -> Delivered | None:
+def _void(session: Session, journal: Journal, entry: Entry, sequence: int) -> Delivered | None:
     """Void a sequence; return the proof of what took it (the void, or a message before it), None without proof."""
+    try:
+        meter = session.identify()
+        keys = session.keys(meter)
+    except _LINE_FAULTS:
+        return None
     void = journal.find_void(entry.meter, entry.epoch, sequence)
-    if void is None:
+    if void is None or SealedMessage.decode(void.message).key_version != keys.version:
         message = SealedMessage(
-            MessageKind.VOID, entry.meter, entry.epoch, sequence,
-            account_unit=SealedMessage.decode(entry.message).account_unit,
-            customer_number=SealedMessage.decode(entry.message).customer_number,
-            issued_at=max(session.now(), 0), key_version=keys.version,
+            MessageKind.VOID, entry.meter, entry.epoch, sequence, 0, meter.account_unit, meter.customer_number,
+            max(session.now(), 0), key_version=keys.version,
         )  # fmt: skip
         sealed = message.seal(keys.credit)
         void = journal.prepare(entry.meter, entry.epoch, sequence, MessageKind.VOID.word, 0, sealed, session.now())
-    told = _deliver(session, keys, void.message)
+    told = _deliver(session, void.message)
     if told.receipt is None:
         journal.settle(void, EntryState.UNKNOWN, void.outcome, session.now())
         return None
@@ -170,20 +209,23 @@ def _void(session: Session, journal: Journal, keys: MeterKeys, entry: Entry, seq
     return told
 
 
-def _deliver(session: Session, keys: MeterKeys, sealed: bytes) -> Delivered:
+def _deliver(session: Session, sealed: bytes) -> Delivered:
     """Deliver the same bytes until something is proved, a refusal is heard, or the tries are used up."""
     message = SealedMessage.decode(sealed)
     heard: Answer | None = None
-    for _ in range(DELIVERIES):
+    began = session.ticks()
+    for attempt in range(DELIVERIES):
+        if attempt and session.ticks() - began > TOTAL_MS:
+            break
         try:
             delivery = session.driver.deliver(sealed)
-            proof = prove(delivery.receipt, keys, message)
+            proof = prove(delivery.receipt, session, message)
             answer = delivery.answer
             ours = answer.sequence == message.sequence and answer.code == code_of(sealed)
             heard = answer if ours else heard
             if proof is None:
                 sealed_receipt = session.driver.receipt(MessageClass.CREDIT, message.sequence)
-                proof = prove(sealed_receipt, keys, message)
+                proof = prove(sealed_receipt, session, message)
             else:
                 sealed_receipt = delivery.receipt
             if proof is not None:
@@ -191,30 +233,34 @@ def _deliver(session: Session, keys: MeterKeys, sealed: bytes) -> Delivered:
             if ours and not answer.outcome.applied:
                 return Delivered(answer=answer)
         except _LINE_FAULTS:
-            proof_later = _ask_receipt(session, keys, message)
+            proof_later = _ask_receipt(session, message)
             if proof_later is not None:
                 return proof_later
     return Delivered(answer=heard if heard and not heard.outcome.applied else None)
 
 
-def _ask_receipt(session: Session, keys: MeterKeys, message: SealedMessage) -> Delivered | None:
+def _ask_receipt(session: Session, message: SealedMessage) -> Delivered | None:
     """On silence or noise ask what stands at the sequence; None when nothing is proved."""
     try:
         sealed = session.driver.receipt(message.kind.message_class, message.sequence)
     except _LINE_FAULTS:
         return None
-    proof = prove(sealed, keys, message)
+    proof = prove(sealed, session, message)
     return Delivered(proof, sealed) if proof is not None else None
 
 
-def prove(sealed_receipt: bytes, keys: MeterKeys, message: SealedMessage) -> Receipt | None:
-    """Return a receipt whose code is right and that is of this meter, epoch and sequence; None of anything else."""
+def prove(sealed_receipt: bytes, session: Session, message: SealedMessage) -> Receipt | None:
+    """Return a receipt whose code is right and that is of this meter, epoch and sequence; None of anything else.
+
+    It is verified under the key version that it names: the sequence may have been taken after a key change.
+    """
     if not sealed_receipt:
         return None
     try:
         receipt = Receipt.decode(sealed_receipt)
+        keys = session.ring.meter_keys(message.serial_number, receipt.key_version)
         verify(sealed_receipt, keys.key(message.kind.message_class))
-    except (MalformedMessageError, AuthenticationError):
+    except (MalformedMessageError, AuthenticationError, NotPermittedError):
         return None
     same = (receipt.serial_number, receipt.epoch, receipt.sequence) == (
         message.serial_number, message.epoch, message.sequence,

@@ -34,7 +34,7 @@ def is_desk(port: str) -> bool:
     parts = urlsplit(port)
     if parts.scheme in ("tcp", "socket", "rfc2217"):
         return parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
-    return os.path.realpath(port).startswith("/dev/pts/")
+    return os.path.realpath(port.partition("?")[0]).startswith("/dev/pts/")
 
 
 class TcpTransport:
@@ -94,6 +94,19 @@ class TcpTransport:
         self._socket.close()
 
 
+def _port_faults() -> tuple[type[Exception], ...]:
+    """What a port that vanishes raises: a terminal's own error is no OSError."""
+    try:
+        import termios
+    except ImportError:
+        return (OSError,)
+    return (OSError, termios.error)
+
+
+_PORT_FAULTS = _port_faults()
+_OPEN_FAULTS: tuple[type[Exception], ...] = (*_PORT_FAULTS, ValueError)
+
+
 class SerialTransport:
     """A serial port, real or virtual, by pyserial; settings in the query: PATH?baud=9600&parity=E."""
 
@@ -112,7 +125,7 @@ class SerialTransport:
             self._port = serial.serial_for_url(
                 path, baudrate=int(query.get("baud", 9600)), parity=query.get("parity", "N"), timeout=0.0, **exclusive
             )
-        except (OSError, ValueError) as error:  # serial.SerialException is an OSError
+        except _OPEN_FAULTS as error:  # serial.SerialException is an OSError
             raise UsageError(f"port {port}: {error}; nothing was sent") from error
 
     def send(self, data: bytes) -> None:
@@ -120,7 +133,7 @@ class SerialTransport:
         try:
             self._port.write(data)
             self._port.flush()
-        except OSError as error:
+        except _PORT_FAULTS as error:
             raise NoAnswerError(f"{self.name}: {error}") from error
 
     def receive(self, timeout_ms: int) -> bytes:
@@ -130,14 +143,14 @@ class SerialTransport:
             first: bytes = self._port.read(1)
             waiting = self._port.in_waiting if first else 0
             return first + (self._port.read(waiting) if waiting else b"")
-        except OSError as error:
+        except _PORT_FAULTS as error:
             raise NoAnswerError(f"{self.name}: {error}") from error
 
     def discard_input(self) -> None:
         """Forget what came unasked."""
         try:
             self._port.reset_input_buffer()
-        except OSError as error:
+        except _PORT_FAULTS as error:
             raise NoAnswerError(f"{self.name}: {error}") from error
 
     def close(self) -> None:

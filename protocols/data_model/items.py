@@ -128,7 +128,8 @@ def _hhmm(minutes: int) -> str:
 
 def _minutes(text: str) -> int:
     hour, colon, minute = text.strip().partition(":")
-    if not (colon and hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
+    digits = (hour + minute).isascii() and hour.isdigit() and minute.isdigit() and len(hour + minute) <= 4
+    if not (colon and digits and int(hour) < 24 and int(minute) < 60):
         raise QuantityError(f"{text!r} is not a time of day: write 22:00")
     return int(hour) * 60 + int(minute)
 

@@ -188,10 +188,10 @@ class Hex:
         return json.dumps(self.text(value))
 
     def parse(self, text: str) -> int:
-        try:
-            return int(text, 16)
-        except ValueError as error:
-            raise QuantityError(f"{text!r} is not a hexadecimal number") from error
+        word = text.strip().lower()
+        if not 1 <= len(word) <= self.digits or any(letter not in "0123456789abcdef" for letter in word):
+            raise QuantityError(f"{text!r} is not a hexadecimal number of at most {self.digits} digits")
+        return int(word, 16)
 
 
 @dataclass(frozen=True, slots=True)

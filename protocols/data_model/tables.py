@@ -10,11 +10,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from struct import Struct
+from struct import error as StructError
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from protocols.data_model.events import EVENT_BY_CODE
 from protocols.data_model.kinds import COUNT, ENERGY, MONEY, Choice, Flags, Kind, Moment, Truth
 from protocols.data_model.words import Carrier, choice
+from protocols.errors import MalformedMessageError
+from protocols.fixed_width import SaturatingStruct
 
 _PURCHASE_KIND = Choice(("open", "credit"))
 
@@ -22,16 +25,19 @@ _PURCHASE_KIND = Choice(("open", "credit"))
 class Row:
     """What all rows share: fixed packing in field order, and the kinds of the columns."""
 
-    PACKING: ClassVar[Struct]
+    PACKING: ClassVar[SaturatingStruct]
 
     def pack(self) -> bytes:
         """Return the row as `PACKING.size` bytes."""
-        return self.PACKING.pack(*(getattr(self, field.name) for field in fields(self)))  # type: ignore[arg-type]
+        return self.PACKING.saturate(*(getattr(self, field.name) for field in fields(self)))  # type: ignore[arg-type]
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
         """Return the row of `PACKING.size` bytes."""
-        return cls(*cls.PACKING.unpack(data))
+        try:
+            return cls(*cls.PACKING.unpack(data))
+        except StructError as error:
+            raise MalformedMessageError(f"{len(data)} bytes are no {cls.__name__.lower()}") from error
 
     @classmethod
     def columns(cls) -> dict[str, Kind]:
@@ -52,7 +58,7 @@ def _json(kind: Kind, value: Any, utc_offset_minutes: int) -> str:
 class Purchase(Row):
     """One accepted top-up (电表购电记录). `number` counts purchases, `sequence` is that of the sealed message."""
 
-    PACKING: ClassVar[Struct] = Struct(">IQHqqqqqqIH")
+    PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQHqqqqqqIH")
 
     number: Annotated[int, COUNT]
     at: Annotated[int, Moment()]
@@ -71,7 +77,7 @@ class Purchase(Row):
 class Event(Row):
     """One event; `code` and the details `a` and `b` are explained by `protocols.data_model.events`."""
 
-    PACKING: ClassVar[Struct] = Struct(">IQQHqq")
+    PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQQHqq")
 
     number: Annotated[int, COUNT]
     at: Annotated[int, Moment()]
@@ -105,7 +111,7 @@ class Event(Row):
 class Freeze(Row):
     """Registers as they stood at a midnight or at the end of a billing period (冻结)."""
 
-    PACKING: ClassVar[Struct] = Struct(">IQQQQQQQq")
+    PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQQQQQQQq")
 
     number: Annotated[int, COUNT]
     at: Annotated[int, Moment()]
@@ -152,12 +158,16 @@ class ProfileRecord:
     ) -> bytes:
         """Return the 12 bytes of a record without making it: a meter does so 35,000 times a year."""
         low = min(import_mwh, cls.SATURATED) | power_down << 30 | clock_set << 31
-        return cls.PACKING.pack(end // 1000, low, min(export_mwh, cls.SATURATED) | supply_open << 30)
+        seconds = min(max(end // 1000, 0), 0xFFFF_FFFF)
+        return cls.PACKING.pack(seconds, low, min(export_mwh, cls.SATURATED) | supply_open << 30)
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
         """Return the record of 12 bytes."""
-        end, low, high = cls.PACKING.unpack(data)
+        try:
+            end, low, high = cls.PACKING.unpack(data)
+        except StructError as error:
+            raise MalformedMessageError(f"{len(data)} bytes are no profile record") from error
         mask = cls.SATURATED
         return cls(end * 1000, low & mask, high & mask, bool(low >> 30 & 1), bool(low >> 31), bool(high >> 30 & 1))
 

@@ -35,9 +35,10 @@ class Seasons:
 
     def problem(self) -> str | None:
         """Say what cannot be, or None."""
-        if not 1 <= len(self.starts) <= MAX_SEASONS or list(self.starts) != sorted(set(self.starts)):
+        dates = [(month, day) for month, day, _ in self.starts]
+        if not 1 <= len(dates) <= MAX_SEASONS or dates != sorted(set(dates)):
             return f"seasons: 1 to {MAX_SEASONS}, in order of their dates"
-        if any(not (1 <= m <= 12 and 1 <= d <= 31) for m, d, _ in self.starts):
+        if any(not (1 <= month <= 12 and 1 <= day <= 31) for month, day in dates):
             return "seasons: a start is no date"
         if len(self.weekdays) != 7 or len(self.holidays) > MAX_HOLIDAYS:
             return f"weekdays are seven; holidays at most {MAX_HOLIDAYS}"
@@ -160,7 +161,10 @@ class TariffChange:
                 at += _PART.size
                 if at + size > len(data) or which >= len(_PART_TYPES):
                     raise MalformedMessageError("a tariff part is cut short or unknown")
-                parts.append((activation * 1000, _DECODERS[which](data[at : at + size])))
+                part = _DECODERS[which](data[at : at + size])
+                if _encode_part(part) != data[at : at + size]:
+                    raise MalformedMessageError("a tariff part has more than one spelling")
+                parts.append((activation * 1000, part))
                 at += size
         except (error, IndexError) as fault:
             raise MalformedMessageError("a tariff part is cut short") from fault

@@ -168,4 +168,4 @@ def parse_account_unit(text: str) -> int | None:
     for number, name in ACCOUNT_UNITS.items():
         if name.lower() == word.lower():
             return number
-    return int(word) if word.isascii() and word.isdigit() and int(word) <= 999 else None
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= 3 else None

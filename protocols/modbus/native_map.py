@@ -16,6 +16,7 @@ from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.kinds import ENERGY, MONEY, Digits, Fixed, Optional
 from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, EVENTS, PROFILE, PURCHASES
+from protocols.errors import MalformedMessageError
 from protocols.quantities import ENERGY_WRAP
 from protocols.sealed_message import Answer, Receipt
 
@@ -44,10 +45,15 @@ class Place:
         return _packer(self)
 
     def unpack(self, data: bytes) -> Any:
-        """Return the value of the registers, as the item's kind holds it."""
+        """Return the value of the registers, as the item's kind holds it; raises MalformedMessageError."""
+        if len(data) != 2 * self.registers:
+            raise MalformedMessageError(f"{self.item.name} has {self.registers} registers, not {len(data)} bytes")
         (raw,) = Struct(">" + self.code).unpack(data)
         if isinstance(self.item.kind, Digits):
-            return raw.hex()[-self.item.kind.count :]
+            digits: str = raw.hex()[-self.item.kind.count :]
+            if not digits.isdigit():
+                raise MalformedMessageError(f"{self.item.name}: {digits} is no packed BCD")
+            return digits
         kind = self.item.kind
         if isinstance(kind, Optional):
             if raw == _off(self.code):

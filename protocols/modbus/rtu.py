@@ -97,20 +97,25 @@ class RtuReceiver:
         buffer = self._buffer
         pdu = memoryview(buffer)[1:]
         try:
-            lengths = (request_length(pdu), reply_length(pdu))
+            # Nobody but us replies under our units, so there only a request is looked for. Elsewhere the shorter
+            # reading comes first: a right CRC stays right when a zero byte follows.
+            ours = buffer[0] == BROADCAST or self._ours(buffer[0])
+            readings = [(request_length(pdu), FrameRole.REQUEST)]
+            if not ours:
+                readings = sorted([*readings, (reply_length(pdu), FrameRole.REPLY)], key=lambda reading: reading[0])
             waiting = False
-            for length, role in zip(lengths, (FrameRole.REQUEST, FrameRole.REPLY), strict=True):
+            for length, role in readings:
                 if length == UNKNOWN or length > MAX_PDU:
                     continue
                 if length == INCOMPLETE or len(buffer) < length + 3:
                     waiting = True
                 elif crc16(buffer[: length + 3]) == 0:
                     return length + 3, RtuFrame(buffer[0], bytes(pdu[:length]), role)
-            if lengths[0] == UNKNOWN and self._ours(buffer[0]):
+            if ours and readings[0][0] == UNKNOWN:
                 return self._strange()
         finally:
             pdu.release()
-        return None if waiting else (1, None)
+        return None if waiting and len(buffer) < MAX_FRAME else (1, None)
 
     def _strange(self) -> tuple[int, RtuFrame | None] | None:
         """A function without a known length ends where the CRC first comes out right."""
