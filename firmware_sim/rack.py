@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.readings import GETTERS
+from firmware_sim.readings import GETTERS, utc_offset_minutes
 from firmware_sim.requests import CutPower, PressButton, Request, ReturnPower, Sense, SetLoad
 from protocols.control import (
     SPEED_SCALE,
@@ -210,7 +210,7 @@ class Rack:
 
 def show(meter: Meter) -> dict[str, str]:
     """Return every item of a meter as JSON values by name."""
-    offset = meter.state.settings.utc_offset_minutes
+    offset = utc_offset_minutes(meter, meter.clock)
     shown = {}
     for item in ITEMS:
         value = GETTERS[item](meter)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from firmware_sim.calendar_work import local_of
+from firmware_sim.clock import MINUTE_MS
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.electrical import apparent_mva, current_ma, reactive_mvar, total_power_factor
 from firmware_sim.tariff.pricing import step_at
@@ -20,6 +22,11 @@ Getter = Callable[[Meter], Any]
 def read(meter: Meter, item: Item) -> Any:
     """Return the value of an item, as its kind holds it."""
     return GETTERS[item](meter)
+
+
+def utc_offset_minutes(meter: Meter, clock: int) -> int:
+    """Return the offset of local time at a clock, minutes: daylight saving included where the meter knows of it."""
+    return local_of(meter.state, clock).offset_ms // MINUTE_MS
 
 
 def status(meter: Meter) -> int:
@@ -169,6 +176,7 @@ def _of_number(get: Callable[[Meter, int], Any], number: int) -> Getter:
 
 
 GETTERS.update((item, _setting(item.name)) for item in items.SETTINGS.values())
+GETTERS[items.UTC_OFFSET] = lambda m: utc_offset_minutes(m, m.clock)
 for _items, _get in (
     (items.ENERGY_RATES, lambda m, n: m.state.registers.rate_mwh[n]),
     (items.VOLTAGES, _voltage),

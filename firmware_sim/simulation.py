@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from firmware_sim.meter import Meter
-from firmware_sim.readings import GETTERS
+from firmware_sim.readings import GETTERS, utc_offset_minutes
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.requests import Sealed
 from protocols.data_model import items
@@ -70,7 +70,7 @@ def _new_events(meter: Meter, seen: int) -> Iterator[Happening]:
         row = ring.get(number)
         if row is not None:
             event = Event.unpack(row)
-            offset = meter.state.settings.utc_offset_minutes
+            offset = utc_offset_minutes(meter, event.at)
             yield _happening(meter, event.name, event.detail_fragments(offset), event.at, event.elapsed_ms)
 
 
@@ -78,14 +78,9 @@ def _happening(
     meter: Meter, name: str, details: dict[str, str], at: int | None = None, elapsed: int | None = None
 ) -> Happening:
     standing = {item.name: item.kind.json(GETTERS[item](meter)) for item in _SHOWN}
-    return Happening(
-        name,
-        meter.clock if at is None else at,
-        meter.state.elapsed if elapsed is None else elapsed,
-        details,
-        standing,
-        meter.state.settings.utc_offset_minutes,
-    )
+    moment = meter.clock if at is None else at
+    since = meter.state.elapsed if elapsed is None else elapsed
+    return Happening(name, moment, since, details, standing, utc_offset_minutes(meter, moment))
 
 
 def _top_up(meter: Meter, amount: int) -> Outcome | None:

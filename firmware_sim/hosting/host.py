@@ -188,7 +188,7 @@ class Host:
         for number in (signal.SIGINT, signal.SIGTERM):
             self.loop.add_signal_handler(number, self.stop)
         self._serve_deadlines()
-        ready()
+        self.loop.call_soon(ready)  # within the loop: a signal that came before it would be lost
         self.loop.run_until_complete(self._ended)
 
     def stop(self) -> None:

@@ -72,4 +72,4 @@ def connect(
     rack = Rack([(unit, meter)], 0, no_loads)  # type: ignore[arg-type]
     transport = PipeTransport(Line(ModbusRtuServer(rack)), fault)
     driver = ModbusDriver(transport, unit, 1000, transport.clock)
-    return Session(driver, ring or development_ring(), lambda: 1_767_225_600 + transport.clock() // 1000), transport
+    return Session(driver, ring or development_ring(), lambda: 1_767_225_600, transport.clock), transport

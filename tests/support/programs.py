@@ -1,0 +1,65 @@
+"""The two programs, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+BIN = Path(sys.executable).parent
+TIMEOUT_S = 60
+
+
+def meterctl(*words: str, cwd: Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
+    """Run meterctl in a folder with a journal of its own; `check` is the exit code wanted."""
+    environment = os.environ | {"XDG_STATE_HOME": str(cwd / "xdg")}
+    environment.pop("METERCTL_PORT", None)
+    done = subprocess.run(
+        [BIN / "meterctl", *words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S,
+        check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert check is None or done.returncode == check, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def meterctl_json(*words: str, cwd: Path) -> list[dict[str, Any]]:
+    """Run meterctl with --json; return its objects."""
+    return [json.loads(line) for line in meterctl(*words, "--json", cwd=cwd).stdout.splitlines()]
+
+
+def meter_sim(*words: str, cwd: Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
+    """Run a meter-sim command that ends by itself."""
+    done = subprocess.run(
+        [BIN / "meter-sim", *words], cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert check is None or done.returncode == check, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@contextmanager
+def running(*words: str, cwd: Path, kill: bool = False) -> Iterator[dict[str, Any]]:
+    """Run `meter-sim run … --json` until the block ends; give its ready line. With `kill` it ends by SIGKILL."""
+    process = subprocess.Popen(
+        [BIN / "meter-sim", "run", *words, "--json"], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate(timeout=TIMEOUT_S)[1]
+        yield json.loads(line)
+    finally:
+        if kill:
+            process.kill()
+        else:
+            process.terminate()
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+        assert "Traceback" not in errors, errors
+        assert kill or process.returncode == 0, errors
