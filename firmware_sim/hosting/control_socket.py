@@ -66,8 +66,8 @@ class ControlSocket:
                     break
                 writer.write(self._answer(request).encode() + b"\n")
                 await writer.drain()
-        except ConnectionError:
-            pass
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the other side went away, or the process ends
         finally:
             writer.close()
 
