@@ -13,7 +13,7 @@ from typing import cast
 
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.ports import PortSpec, VirtualPort, is_real_port
+from firmware_sim.hosting.ports import SETTLE_AFTER_S, PortSpec, VirtualPort, is_real_port
 from firmware_sim.line import Line
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.rack import Rack
@@ -75,6 +75,7 @@ class _SerialLine:
         self._host = host
         self.path = spec.given
         self._timer: asyncio.TimerHandle | None = None
+        self._settling: asyncio.TimerHandle | None = None
         self._virtual: VirtualPort | None = None
         silence = PTY_SILENCE_US
         if is_real_port(spec.path):
@@ -89,16 +90,32 @@ class _SerialLine:
         host.loop.add_reader(self._file, self._readable)
 
     def _readable(self) -> None:
+        changed = False
         try:
-            data = os.read(self._file, READ_SIZE)
+            if self._virtual is None:
+                data = os.read(self._file, READ_SIZE)
+            else:
+                data, changed = self._virtual.read(READ_SIZE)
         except BlockingIOError:
             return
         except OSError as error:
             self._host.fail(HostingError(f"port {self.path}: {error.strerror}"))
             return
+        if self._virtual is not None and changed:
+            self._settle_soon(self._virtual)
+        if not data:
+            return
         if self._virtual is not None:
-            self._virtual.settle()
+            self._virtual.settle()  # who sends has read his settings back
         self._give(self._host.guarded(lambda: self._line.receive(data, line_time())))
+
+    def _settle_soon(self, port: VirtualPort) -> None:
+        if self._settling is None:
+            self._settling = self._host.loop.call_later(SETTLE_AFTER_S, self._settle, port)
+
+    def _settle(self, port: VirtualPort) -> None:
+        self._settling = None
+        port.settle()
 
     def _wake(self) -> None:
         self._timer = None
@@ -118,6 +135,8 @@ class _SerialLine:
 
     def end(self) -> None:
         """Give the port back."""
+        if self._settling is not None:
+            self._settling.cancel()
         self._host.loop.remove_reader(self._file)
         self._close()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 import stat
+import struct
 import sys
 import termios
 import tty
@@ -59,6 +61,14 @@ def is_real_port(path: Path) -> bool:
         return False
 
 
+_PACKET_DATA = b"\0"
+_PACKET_SETTINGS = 64
+_EXTPROC = 0o200000
+"""Linux tells the master of a pty in packet mode when settings change, while the slave has EXTPROC."""
+SETTLE_AFTER_S = 0.005
+"""A host reads its settings back after it set them; before that they must stay."""
+
+
 class VirtualPort:
     """A pty whose slave end is linked at a path. Takes any speed and parity and emulates neither.
 
@@ -72,6 +82,9 @@ class VirtualPort:
         self.link = link
         self.master, self._slave = os.openpty()
         tty.setraw(self._slave, termios.TCSANOW)
+        self._packets = sys.platform == "linux"
+        if self._packets:
+            fcntl.ioctl(self.master, termios.TIOCPKT, struct.pack("i", 1))
         self._settle()
         os.set_blocking(self.master, False)
         name = os.ttyname(self._slave)
@@ -85,14 +98,24 @@ class VirtualPort:
             self.close(unlink=False)
             raise HostingError(f"port {link}: {error.strerror}; nothing was changed") from error
 
+    def read(self, size: int) -> tuple[bytes, bool]:
+        """Return what a host sent, and whether it changed the port's settings (then `settle` is wanted soon)."""
+        data = os.read(self.master, size)
+        if not self._packets:
+            return data, False
+        return (data[1:], False) if data[:1] == _PACKET_DATA else (b"", bool(data and data[0] & _PACKET_SETTINGS))
+
     def settle(self) -> None:
         """Undo the speed that a host has set."""
-        if termios.tcgetattr(self._slave)[4] != termios.B50:
+        attributes = termios.tcgetattr(self._slave)
+        if attributes[4] != termios.B50 or (self._packets and not attributes[3] & _EXTPROC):
             self._settle()
 
     def _settle(self) -> None:
         attributes = termios.tcgetattr(self._slave)
         attributes[4] = attributes[5] = termios.B50
+        if self._packets:
+            attributes[3] |= _EXTPROC
         termios.tcsetattr(self._slave, termios.TCSANOW, attributes)
 
     def close(self, unlink: bool = True) -> None:

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from protocols.modbus.crc import crc16, with_crc
-from protocols.modbus.pdu import INCOMPLETE, MAX_PDU, UNKNOWN, reply_length, request_length
+from protocols.modbus.pdu import EXCEPTION_FLAG, INCOMPLETE, MAX_PDU, UNKNOWN, reply_length, request_length
 
 MAX_FRAME = MAX_PDU + 3
 BROADCAST = 0
@@ -85,6 +85,8 @@ class RtuReceiver:
             if len(frame) > MAX_FRAME or crc16(frame) != 0:
                 continue
             pdu = frame[1:-2]
+            if pdu[0] & EXCEPTION_FLAG:
+                break  # a refusal, ours echoed or another's: no request
             if request_length(pdu) in (len(pdu), UNKNOWN):
                 self.corrupt += bool(start)
                 role = FrameRole.REQUEST if request_length(pdu) == len(pdu) else FrameRole.UNKNOWN_FUNCTION
@@ -101,7 +103,9 @@ class RtuReceiver:
             # reading comes first: a right CRC stays right when a zero byte follows.
             ours = buffer[0] == BROADCAST or self._ours(buffer[0])
             readings = [(request_length(pdu), FrameRole.REQUEST)]
-            if not ours:
+            if ours and pdu and pdu[0] & EXCEPTION_FLAG:
+                readings = [(reply_length(pdu), FrameRole.REPLY)]  # an adapter's echo of our own refusal
+            elif not ours:
                 readings = sorted([*readings, (reply_length(pdu), FrameRole.REPLY)], key=lambda reading: reading[0])
             waiting = False
             for length, role in readings:
@@ -111,8 +115,9 @@ class RtuReceiver:
                     waiting = True
                 elif crc16(buffer[: length + 3]) == 0:
                     return length + 3, RtuFrame(buffer[0], bytes(pdu[:length]), role)
-            if ours and readings[0][0] == UNKNOWN:
-                return self._strange()
+            if all(length == UNKNOWN for length, _ in readings):
+                # Ours: answered as soon as its CRC is right. Another's: skipped as a whole, at the next silence.
+                return self._strange() if ours else None if len(buffer) < MAX_FRAME else (1, None)
         finally:
             pdu.release()
         return None if waiting and len(buffer) < MAX_FRAME else (1, None)
