@@ -1,0 +1,214 @@
+"""The tariff's four parts: what can be, the bytes of a change, and what is no change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from protocols.data_model import tariff as t
+from protocols.data_model.tariff import DayTables, Part, Prices, Seasons, Steps, Tariff, TariffChange
+from protocols.errors import MalformedMessageError
+from protocols.sealed_message import MAX_PARAMETERS
+
+SECOND = 1000
+SEASONS = Seasons(((3, 1, 1), (11, 1, 2)), (0, 0, 0, 0, 0, 3, 3), ((20_454, 4), (20_500, 0)))
+DAY_TABLES = DayTables((((0, 1),), ((0, 1), (480, 2), (1320, 1)), ((60, 3),), ((1439, 4),)))
+PRICES = Prices((5283, 0, 99_999_999, 1))
+STEPS = Steps((180_000_000, 400_000_000), (0, 500, 3000), True, 28, 23, 12, 28)
+PARTS: tuple[Part, ...] = (SEASONS, DAY_TABLES, PRICES, STEPS)
+LARGEST = TariffChange(
+    (
+        (0, Seasons(tuple((1, day, 8) for day in range(1, 15)), (8,) * 7, tuple((d, 8) for d in range(64)))),
+        (0, DayTables((tuple((m, 4) for m in range(14)),) * 8)),
+        (0, Prices((t.MAX_PRICE,) * 4)),
+        (0, Steps(tuple(range(1, 7)), (t.MAX_PRICE,) * 7)),
+    )
+)
+
+
+# ---- what can be
+
+
+def test_the_default_is_one_price_all_day() -> None:
+    assert Tariff().problem() is None
+    assert Tariff().prices.prices == (5283,)
+    assert Tariff().steps.additions == (0,)
+
+
+def test_a_full_tariff_can_be() -> None:
+    assert Tariff(SEASONS, DAY_TABLES, PRICES, STEPS).problem() is None
+    assert Tariff(*(part for _, part in LARGEST.parts)).problem() is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (Seasons(()), "seasons: 1 to 14"),
+        (Seasons(tuple((1, day, 1) for day in range(1, 16))), "seasons: 1 to 14"),
+        (Seasons(((2, 1, 1), (1, 1, 2))), "in order of their dates"),
+        (Seasons(((1, 1, 1), (1, 1, 1))), "in order of their dates"),
+        (Seasons(((1, 1, 1), (1, 1, 2))), "in order of their dates"),
+        (Seasons(((0, 1, 1),)), "a start is no date"),
+        (Seasons(((13, 1, 1),)), "a start is no date"),
+        (Seasons(((1, 0, 1),)), "a start is no date"),
+        (Seasons(((1, 32, 1),)), "a start is no date"),
+        (Seasons(weekdays=(0,) * 6), "weekdays are seven"),
+        (Seasons(weekdays=(0,) * 8), "weekdays are seven"),
+        (Seasons(holidays=tuple((day, 1) for day in range(65))), "holidays at most 64"),
+        (DayTables(()), "day tables: 1 to 8"),
+        (DayTables((((0, 1),),) * 9), "day tables: 1 to 8"),
+        (DayTables(((),)), "1 to 14 entries in order of time"),
+        (DayTables((tuple((m, 1) for m in range(15)),)), "1 to 14 entries in order of time"),
+        (DayTables((((60, 1), (0, 1)),)), "1 to 14 entries in order of time"),
+        (DayTables((((60, 1), (60, 2)),)), "1 to 14 entries in order of time"),
+        (DayTables((((0, 1),), ((1440, 1),))), "past 23:59"),
+        (Prices(()), "prices: 1 to 4"),
+        (Prices((1,) * 5), "prices: 1 to 4"),
+        (Prices((-1,)), "each 0 to 9999.9999"),
+        (Prices((100_000_000,)), "each 0 to 9999.9999"),
+        (Steps(tuple(range(1, 8)), (0,) * 8), "at most 6 limits"),
+        (Steps((1,), (0,)), "one addition more than limits"),
+        (Steps((), ()), "one addition more than limits"),
+        (Steps((2, 1), (0, 0, 0)), "step limits rise"),
+        (Steps((1, 1), (0, 0, 0)), "step limits rise"),
+        (Steps((0,), (0, 0)), "step limits rise"),
+        (Steps((), (-1,)), "additions are 0 to 9999.9999"),
+        (Steps((), (100_000_000,)), "additions are 0 to 9999.9999"),
+        (Steps(billing_day=0), "billing_day is DDhh"),
+        (Steps(billing_day=29), "billing_day is DDhh"),
+        (Steps(billing_hour=24), "billing_day is DDhh"),
+        (Steps(year_month=0), "billing_year is MMDD"),
+        (Steps(year_month=13), "billing_year is MMDD"),
+        (Steps(year_day=0), "billing_year is MMDD"),
+        (Steps(year_day=29), "billing_year is MMDD"),
+    ],
+)
+def test_what_cannot_be_is_named_by_the_part_and_by_the_whole(part: Part, words: str) -> None:
+    problem = part.problem()
+    assert problem is not None
+    assert words in problem
+    assert replace(Tariff(), **{t.PART_NAMES[type(part)]: part}).problem() == problem
+
+
+@pytest.mark.parametrize(
+    ("tariff", "words"),
+    [
+        (Tariff(seasons=Seasons(((1, 1, 2),))), "names a day table beyond 1"),
+        (Tariff(seasons=Seasons(((1, 1, 0),))), "names a day table beyond 1"),
+        (Tariff(seasons=Seasons(weekdays=(0,) * 6 + (2,))), "names a day table beyond 1"),
+        (Tariff(seasons=Seasons(holidays=((1, 2),))), "names a day table beyond 1"),
+        (Tariff(day_tables=DayTables((((0, 2),),))), "names a rate beyond 1"),
+        (Tariff(day_tables=DayTables((((0, 0),),))), "names a rate beyond 1"),
+    ],
+)
+def test_what_cannot_be_between_the_parts_is_named(tariff: Tariff, words: str) -> None:
+    problem = tariff.problem()
+    assert problem is not None
+    assert words in problem
+
+
+def test_the_named_tables_and_rates_leave_out_by_season() -> None:
+    assert SEASONS.tables() == {1, 2, 3, 4}
+    assert DAY_TABLES.rates() == {1, 2, 3, 4}
+
+
+def test_parts_are_named() -> None:
+    assert list(t.PART_NAMES.values()) == ["seasons", "day_tables", "prices", "steps"]
+
+
+# ---- bytes
+
+
+@pytest.mark.parametrize(
+    ("part", "which", "body"),
+    [
+        (Seasons(((3, 1, 1),), (0, 0, 0, 0, 0, 2, 2), ((20_454, 2),)), 0, "01 030101 00000000000202 01 00004fe6 02"),
+        (DayTables((((0, 1), (480, 2)), ((1320, 1),))), 1, "02 02 0000 01 01e0 02 01 0528 01"),
+        (Prices((5283, 99_999_999)), 2, "02 000014a3 05f5e0ff"),
+        (Steps((180_000_000,), (0, 500), True, 28, 23, 12, 31), 3,
+         "01 01 1c 17 0c 1f 000000000aba9500 00000000 000001f4"),
+    ],
+)  # fmt: skip
+def test_a_part_has_the_bytes_of_its_diagram(part: Part, which: int, body: str) -> None:
+    data = bytes.fromhex(body)
+    change = TariffChange(((1_767_225_600 * SECOND, part),))
+    assert change.encode() == bytes((1, which)) + bytes.fromhex("6955b900") + len(data).to_bytes(2, "big") + data
+    assert TariffChange.decode(change.encode()) == change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        TariffChange(tuple((0, part) for part in PARTS)),
+        TariffChange(tuple((i * SECOND, part) for i, part in enumerate(reversed(PARTS)))),
+        TariffChange(((0xFFFF_FFFF * SECOND, Prices(())),)),
+        TariffChange(((0, Seasons((), (0,) * 7)), (0, DayTables(())))),
+        LARGEST,
+    ],
+)
+def test_a_change_comes_back(change: TariffChange) -> None:
+    assert TariffChange.decode(change.encode()) == change
+
+
+def test_the_largest_change_fits_a_message() -> None:
+    assert len(LARGEST.encode()) <= MAX_PARAMETERS
+
+
+# ---- what is no change
+
+
+def test_a_change_cut_anywhere_is_malformed() -> None:
+    data = TariffChange(tuple((0, part) for part in PARTS)).encode()
+    for size in range(len(data)):
+        with pytest.raises(MalformedMessageError):
+            TariffChange.decode(data[:size])
+
+
+def test_a_part_cut_anywhere_with_its_size_told_is_malformed() -> None:
+    for part in PARTS:
+        data = TariffChange(((0, part),)).encode()
+        body = data[8:]
+        for size in range(len(body)):
+            with pytest.raises(MalformedMessageError):
+                TariffChange.decode(data[:6] + size.to_bytes(2, "big") + body[:size])
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: t.PART_NAMES[type(part)])
+def test_surplus_bytes_within_a_part_are_malformed(part: Part) -> None:
+    data = TariffChange(((0, part),)).encode()
+    body = data[8:] + b"\0"
+    with pytest.raises(MalformedMessageError):
+        TariffChange.decode(data[:6] + len(body).to_bytes(2, "big") + body)
+
+
+def test_surplus_bytes_behind_the_parts_are_malformed() -> None:
+    with pytest.raises(MalformedMessageError, match="nothing behind"):
+        TariffChange.decode(TariffChange(((0, PRICES),)).encode() + b"\0")
+
+
+def test_no_parts_are_no_change() -> None:
+    with pytest.raises(MalformedMessageError, match="each part at most once"):
+        TariffChange.decode(b"\0")
+    with pytest.raises(MalformedMessageError, match="cut short"):
+        TariffChange.decode(b"")
+
+
+def test_a_part_that_stands_twice_is_malformed() -> None:
+    with pytest.raises(MalformedMessageError, match="each part at most once"):
+        TariffChange.decode(TariffChange(((0, PRICES), (0, Prices()))).encode())
+
+
+@pytest.mark.parametrize("which", [4, 5, 255])
+def test_an_unknown_part_is_malformed(which: int) -> None:
+    data = bytearray(TariffChange(((0, PRICES),)).encode())
+    data[1] = which
+    with pytest.raises(MalformedMessageError, match="unknown"):
+        TariffChange.decode(bytes(data))
+
+
+def test_a_year_flag_that_is_neither_no_nor_yes_is_malformed() -> None:
+    data = bytearray(TariffChange(((0, STEPS),)).encode())
+    data[9] = 2
+    with pytest.raises(MalformedMessageError):
+        TariffChange.decode(bytes(data))

@@ -1,0 +1,297 @@
+"""The native map: every item has a place of its own, and its registers hold what its kind holds."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from struct import Struct
+from typing import Any
+
+import pytest
+
+from protocols.data_model import items
+from protocols.data_model.items import ITEMS, AccountUnit, Windows
+from protocols.data_model.kinds import Choice, Date, Digits, Fixed, Flags, Hex, Kind, Moment, Optional, Truth
+from protocols.data_model.tables import TABLES
+from protocols.errors import ProtocolError
+from protocols.modbus import native_map as m
+from protocols.modbus.native_map import BEST_PLACE, MAP_END, PLACES, Place
+from protocols.modbus.pdu import MAX_PDU, MAX_READ_REGISTERS, MAX_READ_WRITE_REGISTERS, MAX_WRITE_REGISTERS
+from protocols.quantities import CENT, ENERGY_WRAP, KWH, LEDGER, MONEY_LIMIT
+from protocols.sealed_message import MAX_MESSAGE, Answer, Receipt
+
+
+def place(name: str, decimals: int | None = None) -> Place:
+    """Return the place of an item, that with `decimals` where it has two."""
+    found = [p for p in PLACES if p.item.name == name and decimals in (None, p.decimals)]
+    assert len(found) == 1
+    return found[0]
+
+
+def named(one: Place) -> str:
+    return f"{one.item.name} at {one.address}"
+
+
+# ---- where things lie
+
+
+def test_no_two_places_overlap_and_all_lie_within_the_map() -> None:
+    spans = sorted((p.address, p.address + p.registers) for p in PLACES)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert spans[0][0] >= len(m.MAGIC) // 2
+    assert spans[-1][1] <= MAP_END
+
+
+def test_sections_stand_in_order_and_hold_every_place() -> None:
+    assert [p for section in m.SECTIONS.values() for p in section] == list(PLACES)
+    assert [p.address for p in PLACES] == sorted(p.address for p in PLACES)
+
+
+def test_the_windows_overlap_neither_the_map_nor_each_other() -> None:
+    spans = [
+        (0, MAP_END),
+        (m.PURCHASE_ADDRESS, m.PURCHASE_ADDRESS + m.PURCHASE_REGISTERS * TABLES["purchases"].depth),
+        *((w.address, w.read_address + w.read_registers) for w in m.ROW_WINDOWS),
+        (m.RECEIPT_ADDRESS, m.RECEIPT_READ + m.RECEIPT_REGISTERS),
+        (m.MESSAGE_ADDRESS, m.MESSAGE_ADDRESS + (m.MESSAGE_HEAD.size + m.MESSAGE_PART) // 2),
+        (m.ANSWER_ADDRESS, m.ANSWER_ADDRESS + m.ANSWER_REGISTERS),
+        (m.SCRATCH_ADDRESS, m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS),
+    ]
+    assert spans == sorted(spans)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert spans[-1][1] <= 0x10000
+
+
+def test_no_item_is_missing_and_a_driver_reads_the_place_with_the_most_decimals() -> None:
+    assert set(BEST_PLACE) == set(ITEMS)
+    for item, best in BEST_PLACE.items():
+        every = [p for p in PLACES if p.item == item]
+        assert best in every
+        assert best.decimals == max(p.decimals for p in every)
+    assert BEST_PLACE[items.ENERGY_IMPORT].decimals == 6
+    assert {p.item for p in PLACES if p not in BEST_PLACE.values()} == {
+        items.ENERGY_IMPORT, items.ENERGY_EXPORT, *items.ENERGY_RATES, items.ENERGY_MONTH, items.ENERGY_YEAR,
+    }  # fmt: skip
+
+
+def test_addresses_that_integrators_write_down_are_stable() -> None:
+    assert {
+        name: place(name).address
+        for name in ("serial_number", "epoch", "clock", "status", "supply_state", "available_credit",
+                     "available_credit_exact", "purchase_count", "active_power_kw", "low_credit_threshold_1",
+                     "trip_mode", "friendly_hours", "current_price", "tariff_activation")
+    } == {
+        "serial_number": 2, "epoch": 5, "clock": 10, "status": 19, "supply_state": 32, "available_credit": 64,
+        "available_credit_exact": 72, "purchase_count": 80, "active_power_kw": 156, "low_credit_threshold_1": 232,
+        "trip_mode": 242, "friendly_hours": 264, "current_price": 290, "tariff_activation": 341,
+    }  # fmt: skip
+    assert place("energy_import_kwh", 2).address == 96
+    assert place("energy_import_kwh", 6).address == 112
+    assert (m.PURCHASE_ADDRESS, m.RECEIPT_ADDRESS, m.MESSAGE_ADDRESS, m.ANSWER_ADDRESS) == (512, 0x1400, 0x1500, 0x1600)
+    assert [w.address for w in m.ROW_WINDOWS] == [0x1000, 0x1100, 0x1200, 0x1300]
+    assert (m.SCRATCH_ADDRESS, m.SCRATCH_REGISTERS, m.SCRATCH_COILS) == (0x2000, 16, 16)
+    assert m.MAGIC == b"PPM1"
+
+
+def test_the_first_ten_registers_are_identity() -> None:
+    assert m.IDENTITY_END == 10
+    assert {p.item for p in PLACES if p.address < 10} == {
+        items.SERIAL_NUMBER, items.EPOCH, items.METER_TYPE, items.ACCOUNT_UNIT, items.FIRMWARE_VERSION,
+    }  # fmt: skip
+    assert all(p.address + p.registers <= 10 or p.address >= 10 for p in PLACES)
+
+
+def test_every_exchange_fits_one_request() -> None:
+    for window in m.ROW_WINDOWS:
+        table = TABLES[window.name]
+        assert window.row_size == table.row_size
+        assert window.read_address == window.address + 2
+        assert window.read_registers == 3 + window.rows * table.row_size // 2 <= MAX_READ_REGISTERS
+    assert TABLES["purchases"].row_size == 2 * m.PURCHASE_REGISTERS
+    assert 2 * m.RECEIPT_REGISTERS >= 2 + Receipt.SIZE
+    assert 2 * m.ANSWER_HEAD_REGISTERS == 2 + Answer.SIZE
+    assert m.ANSWER_REGISTERS == m.ANSWER_HEAD_REGISTERS + m.RECEIPT_REGISTERS <= MAX_READ_REGISTERS
+    part = (m.MESSAGE_HEAD.size + m.MESSAGE_PART) // 2
+    assert part <= min(MAX_WRITE_REGISTERS, MAX_READ_WRITE_REGISTERS)
+    assert MAX_MESSAGE <= 0xFFFF
+    assert 7 + sum(2 + len(value) for value in m.IDENTIFICATION.values()) <= MAX_PDU
+    assert m.STATUS_INPUTS == 32
+
+
+@pytest.mark.parametrize("one", PLACES, ids=named)
+def test_a_place_has_a_code_that_can_hold_its_kind(one: Place) -> None:
+    size = Struct(">" + one.code).size
+    assert size == 2 * one.registers > 0
+    kind: Kind = one.item.kind
+    if isinstance(kind, Digits):
+        assert one.code.endswith("s")
+        assert 2 * size >= kind.count
+    elif isinstance(kind, Choice):
+        assert len(kind.words) <= 256**size
+    elif isinstance(kind, Flags):
+        assert len(kind.words) <= 8 * size
+    elif isinstance(kind, Hex):
+        assert kind.digits <= 2 * size
+    elif isinstance(kind, Windows | Moment):
+        assert size == 8
+    elif isinstance(kind, Fixed | Optional):
+        inner = kind.inner if isinstance(kind, Optional) else kind
+        assert 0 <= one.decimals <= inner.decimals
+        if inner.high is not None:  # what may be set can be read back, and is not taken for "off"
+            assert inner.low is not None
+            scale = 10 ** (inner.decimals - one.decimals)
+            low, high = bounds(one.code)
+            assert low <= inner.low // scale
+            assert inner.high // scale < high
+
+
+# ---- what the registers hold
+
+
+def bounds(code: str) -> tuple[int, int]:
+    bits = 8 * Struct(">" + code).size
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if code.islower() else (0, 2**bits - 1)
+
+
+def samples(one: Place) -> list[Any]:
+    """Values of an item, in range and as fine as its place."""
+    kind, (low, high) = one.item.kind, bounds(one.code) if "s" not in one.code else (0, 0)
+    if isinstance(kind, Digits):
+        return ["0" * kind.count, "9" * kind.count, "0123456789012"[: kind.count]]
+    if isinstance(kind, Optional):
+        scale = 10 ** (kind.inner.decimals - one.decimals)
+        return [None, 0, scale, 12_345 * scale, high * scale - scale]
+    if isinstance(kind, Fixed):
+        scale = 10 ** (kind.decimals - one.decimals)
+        if kind.unit == "kWh":
+            return [0, scale, ENERGY_WRAP - scale]
+        if one.decimals == 2 and kind.decimals == 10:
+            return [max(low * scale, -MONEY_LIMIT), 0, CENT, MONEY_LIMIT]
+        return [low * scale, 0, scale, high * scale]
+    if isinstance(kind, Choice):
+        return list(range(len(kind.words)))
+    if isinstance(kind, Flags):
+        return [0, *(1 << bit for bit in range(len(kind.words))), (1 << len(kind.words)) - 1]
+    if isinstance(kind, Hex):
+        return [0, 1, 16**kind.digits - 1]
+    if isinstance(kind, Windows):
+        return [0, kind.pack([(1320, 360)]), kind.pack([(1320, 360), (1439, 1)])]
+    assert isinstance(kind, Moment | Date | Truth | AccountUnit)
+    return [0, 1] if isinstance(kind, Truth) else [0, 1, 156]
+
+
+@pytest.mark.parametrize("one", PLACES, ids=named)
+def test_a_value_in_range_comes_back(one: Place) -> None:
+    pack = one.packer()
+    for value in samples(one):
+        data = pack(value)
+        assert len(data) == 2 * one.registers
+        assert one.unpack(data) == value
+
+
+def test_numbers_are_big_endian_with_the_high_register_first() -> None:
+    assert place("available_credit").packer()(-CENT) == b"\xff\xff\xff\xff"
+    assert place("available_credit").packer()(123_456_78 * CENT) == bytes.fromhex("00bc614e")
+    assert place("clock").packer()(1_767_225_600_000) == bytes.fromhex("0000019b76daa800")
+    assert place("serial_number").packer()("123456789012") == bytes.fromhex("123456789012")
+    assert place("billing_day").packer()("2823") == bytes.fromhex("2823")
+    assert place("supply_state").packer()(2) == b"\0\2"
+    assert place("utc_offset_minutes").packer()(-60) == b"\xff\xc4"
+
+
+@pytest.mark.parametrize("name", ["available_credit", "remaining_credit", "overdraft", "debt", "cumulative_purchased"])
+def test_money_is_cut_towards_zero(name: str) -> None:
+    one = place(name)
+    assert one.unpack(one.packer()(CENT - 1)) == 0
+    assert one.unpack(one.packer()(1 - CENT)) == 0
+    assert one.unpack(one.packer()(2 * CENT - 1)) == CENT
+
+
+def test_money_saturates_at_the_largest_amount() -> None:
+    credit = place("available_credit")
+    for value in (MONEY_LIMIT + CENT, 10**30):
+        assert credit.unpack(credit.packer()(value)) == MONEY_LIMIT
+        assert credit.unpack(credit.packer()(-value)) == -MONEY_LIMIT
+    for name in ("remaining_credit", "overdraft", "debt", "cumulative_purchased", "amount_to_reconnect"):
+        one = place(name)
+        assert one.unpack(one.packer()(10**30)) == MONEY_LIMIT
+        assert one.unpack(one.packer()(-LEDGER)) == 0
+
+
+def test_exact_money_saturates_at_64_bits() -> None:
+    one = place("available_credit_exact")
+    assert one.unpack(one.packer()(10**30)) == 2**63 - 1
+    assert one.unpack(one.packer()(-(10**30))) == -(2**63)
+    assert one.unpack(one.packer()(-1)) == -1
+
+
+@pytest.mark.parametrize("decimals", [2, 6])
+def test_energy_wraps_at_a_million_kilowatt_hours(decimals: int) -> None:
+    one = place("energy_import_kwh", decimals)
+    pack = one.packer()
+    scale = 10 ** (6 - decimals)
+    assert one.unpack(pack(ENERGY_WRAP - 1)) == ENERGY_WRAP - scale
+    assert one.unpack(pack(ENERGY_WRAP)) == 0
+    assert one.unpack(pack(7 * ENERGY_WRAP + 3 * KWH)) == 3 * KWH
+    assert one.unpack(pack(scale - 1)) == 0
+
+
+def test_counters_and_measurements_saturate_at_their_registers() -> None:
+    for name, most in (("purchase_count", 2**32 - 1), ("overload_count", 2**16 - 1), ("elapsed_ms", 2**64 - 1)):
+        one = place(name)
+        assert one.unpack(one.packer()(most + 1)) == most
+        assert one.unpack(one.packer()(-1)) == 0
+    power = place("active_power_kw")
+    assert power.unpack(power.packer()(-1_500_000)) == -1_500_000
+    current = place("current_l1_a")
+    assert current.unpack(current.packer()(2**40)) == 2**31 - 1
+    assert current.unpack(current.packer()(-(2**40))) == -(2**31)
+    frequency = place("frequency_hz")
+    assert frequency.unpack(frequency.packer()(49_987)) == 49_980
+    assert frequency.unpack(frequency.packer()(2**20)) == 655_350
+
+
+@pytest.mark.parametrize("one", [p for p in PLACES if isinstance(p.item.kind, Optional)], ids=named)
+def test_off_is_all_ones_and_nothing_else_is_off(one: Place) -> None:
+    data = one.packer()(None)
+    assert data == b"\xff" * (2 * one.registers)
+    assert one.unpack(data) is None
+    assert one.unpack(data[:-1] + b"\xfe") is not None
+    assert one.unpack(bytes(2 * one.registers)) == 0
+
+
+def test_what_can_be_off_is_known() -> None:
+    assert {p.item.name for p in PLACES if isinstance(p.item.kind, Optional)} == {
+        "low_credit_threshold_1", "low_credit_threshold_2", "max_credit", "power_limit_kw",
+        *(f"step_limit_{n}_kwh" for n in range(1, 7)),
+    }  # fmt: skip
+
+
+def test_a_truth_of_the_meter_is_a_whole_register() -> None:
+    one = place("guarantee")
+    assert one.packer()(True) == b"\0\1"
+    assert one.packer()(False) == b"\0\0"
+
+
+# ---- what a wire may bring
+
+
+@pytest.mark.parametrize("one", [p for p in PLACES if isinstance(p.item.kind, Digits)], ids=named)
+@pytest.mark.parametrize("fill", [0xAA, 0xFF, 0x0A])
+def test_registers_that_are_no_digits_are_no_digits(one: Place, fill: int) -> None:
+    with pytest.raises(ProtocolError):
+        one.unpack(bytes([fill]) * (2 * one.registers))
+
+
+def test_too_few_or_too_many_registers_are_a_protocol_error() -> None:
+    for one in PLACES:
+        for size in (0, 2 * one.registers - 1, 2 * one.registers + 2):
+            with pytest.raises(ProtocolError):
+                one.unpack(bytes(size))
+
+
+@pytest.mark.parametrize("one", [p for p in PLACES if not isinstance(p.item.kind, Digits)], ids=named)
+@pytest.mark.parametrize("fill", [0x00, 0x7F, 0x80, 0xFF])
+def test_whatever_registers_hold_can_be_shown(one: Place, fill: int) -> None:
+    value = one.unpack(bytes([fill]) * (2 * one.registers))
+    assert one.item.kind.text(value)
+    assert one.item.kind.json(value)

@@ -1,0 +1,96 @@
+"""The control grammar: every command, every word of it, and refusals that say what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols import control as c
+from protocols.data_model.words import Tamper
+from protocols.errors import QuantityError
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("advance 17h", c.Advance(61_200_000)),
+        ("advance 0s", c.Advance(0)),
+        ("load 3kW", c.ChangeLoad("3kW")),
+        ("load household", c.ChangeLoad("household")),
+        ("power cut", c.Power(False)),
+        ("power return", c.Power(True)),
+        ("button", c.Button()),
+        ("cover open", c.Sensor(Tamper.COVER, True)),
+        ("cover close", c.Sensor(Tamper.COVER, False)),
+        ("terminal-cover open", c.Sensor(Tamper.TERMINAL_COVER, True)),
+        ("terminal-cover close", c.Sensor(Tamper.TERMINAL_COVER, False)),
+        ("magnet on", c.Sensor(Tamper.MAGNET, True)),
+        ("magnet off", c.Sensor(Tamper.MAGNET, False)),
+        ("speed 60", c.Speed(60_000)),
+        ("state", c.Show()),
+        ("stop", c.Stop()),
+    ],
+)
+def test_every_command_is_read(line: str, command: c.Command) -> None:
+    assert c.parse_command(line.split()) == command
+
+
+def test_the_grammar_names_every_command() -> None:
+    named = [entry.split()[0] for entry in c.GRAMMAR.split(" · ")]
+    assert named == [
+        "advance", "load", "power", "button", "cover", "terminal-cover", "magnet", "speed", "state", "stop"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["fly"], ["button", "twice"], ["advance"], ["advance", "1h", "2h"], ["load"], ["state", ""], [""], ["Button"]],
+)
+def test_what_is_no_command_is_refused_with_the_whole_grammar(words: list[str]) -> None:
+    with pytest.raises(QuantityError) as caught:
+        c.parse_command(words)
+    assert str(caught.value) == f"{' '.join(words)!r} is no command: allowed are {c.GRAMMAR}"
+
+
+def test_no_words_are_no_command() -> None:
+    with pytest.raises(QuantityError, match="no command: allowed are advance 17h"):
+        c.parse_command([])
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (["power", "on"], "return and cut"),
+        (["cover", "on"], "open and close"),
+        (["terminal-cover", "opened"], "open and close"),
+        (["magnet", "true"], "on and off"),
+    ],
+)
+def test_a_wrong_word_is_refused_with_the_two_that_are_allowed(words: list[str], allowed: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        c.parse_command(words)
+    assert str(caught.value) == f"{words[1]!r}: allowed are {allowed}"
+
+
+def test_a_wrong_duration_is_refused_as_such() -> None:
+    with pytest.raises(QuantityError, match="'17' is not a duration"):
+        c.parse_command(["advance", "17"])
+
+
+@pytest.mark.parametrize(
+    ("text", "thousandths"), [("0", 0), ("1", 1000), ("0.5", 500), ("0.001", 1), ("100000", 100_000_000)]
+)
+def test_speeds_are_held_in_thousandths(text: str, thousandths: int) -> None:
+    assert c.parse_speed(text) == thousandths
+
+
+@pytest.mark.parametrize("text", ["-1", "-0.001", "100000.001", "1000000"])
+def test_a_speed_out_of_range_is_refused_with_the_range(text: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        c.parse_speed(text)
+    assert str(caught.value) == f"{text!r} is no speed: allowed is 0 to 100000"
+
+
+@pytest.mark.parametrize("text", ["fast", "0.0001", "1e3", ""])
+def test_what_is_no_speed_is_refused(text: str) -> None:
+    with pytest.raises(QuantityError, match="decimals"):
+        c.parse_speed(text)
