@@ -21,7 +21,7 @@ from firmware_sim.hal.nvram import NvramError, NvramFlushError
 from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
 from firmware_sim.metrology.load import Demand, Load
 from firmware_sim.metrology.registers import directions, time_for
-from firmware_sim.records.ring import COMMAND_RECEIPTS, CREDIT_RECEIPTS, EVENT_RING, RECEIPT_CODE_SIZE, Ring
+from firmware_sim.records.ring import EVENT_RING, Ring
 from firmware_sim.requests import (
     AskReceipt,
     BreakSwitch,
@@ -35,7 +35,8 @@ from firmware_sim.requests import (
     Sense,
     SetLoad,
 )
-from firmware_sim.security.door import Door, Refused, Vouched
+from firmware_sim.sealed_desk import Desk, answer
+from firmware_sim.security.door import Door
 from firmware_sim.state import State
 from firmware_sim.storage.store import Store, VolatileStore
 from firmware_sim.supply.control import clear, end_switch_fault, follow_load, run_delays, trip
@@ -45,10 +46,8 @@ from firmware_sim.tariff.pricing import cost, step_at, to_step_end
 from protocols.data_model.events import EVENTS
 from protocols.data_model.tables import Event
 from protocols.data_model.words import Cause, PhaseSummation, Tamper
-from protocols.errors import MalformedMessageError
-from protocols.keys import MessageClass
 from protocols.quantities import MWH_IN_MW_MS
-from protocols.sealed_message import Answer, Outcome, Receipt, SealedMessage, code_of
+from protocols.sealed_message import Outcome
 
 NEVER = 1 << 62
 """Later than any instant: a stretch without an edge, a count without a level."""
@@ -68,7 +67,7 @@ class Meter:
     """One meter. It is given its state, rings, storage, keys, load and switch; it reads no clock and no socket."""
 
     __slots__ = (
-        "_calendar_due", "_delay_due", "_demand", "_door", "_edge", "_export_mw", "_import_mw", "_load", "_load_due",
+        "_calendar_due", "_delay_due", "_demand", "_desk", "_edge", "_export_mw", "_import_mw", "_load", "_load_due",
         "_profile_due", "_state", "_store", "_unit_price", "_watch", "listener", "revision", "rings", "stopped",
         "storage_lost", "switch",
     )  # fmt: skip
@@ -77,7 +76,8 @@ class Meter:
         self, state: State, rings: tuple[Ring, ...], store: Store | VolatileStore, door: Door, load: Load,
         switch: SimulatedSwitch, *, restarted: bool = False, storage_lost: bool = False,
     ) -> None:  # fmt: skip
-        self._state, self.rings, self._store, self._door = state, rings, store, door
+        self._state, self.rings, self._store = state, rings, store
+        self._desk = Desk(door, rings)
         self._load, self.switch = load, switch
         self.revision = 1
         self.listener: Callable[[], None] | None = None
@@ -103,7 +103,7 @@ class Meter:
     @property
     def door(self) -> Door:
         """The secure element."""
-        return self._door
+        return self._desk.door
 
     @property
     def demand(self) -> Demand:
@@ -320,7 +320,7 @@ class Meter:
         """
         self._require_running()
         if isinstance(request, AskReceipt):
-            return self._find_receipt_reply(request) if self._state.powered else None
+            return self._desk.receipt(request) if self._state.powered else None
         if not self._state.powered and isinstance(request, Sealed | PressButton):
             return None
         before, load, defect = self._state, self._load, self.switch.defect
@@ -335,7 +335,7 @@ class Meter:
             raise MeterStoppedError(f"meter {before.identity.serial_number}: {error}") from error
         except NvramError:
             self._put_back(before, load, defect)
-            return Reply(self._answer(Outcome.STORAGE_FAULT, request))
+            return Reply(answer(before, request, Outcome.STORAGE_FAULT))
         except BaseException:
             self._put_back(before, load, defect)  # a fault of ours: what was not committed does not stand
             raise
@@ -359,9 +359,9 @@ class Meter:
         reply, changed = Reply(), True
         match request:
             case Sealed():
-                reply, changed = self._take_sealed(request)
-                if changed:
-                    return reply, True
+                if self.storage_lost:
+                    return Reply(answer(state, request, Outcome.STORAGE_FAULT)), False
+                return self._desk.take(state, request, self._emit, self._settle)
             case PressButton():
                 changed = clear(supply, Clearing.BUTTON, state.settings, self._emit)
             case SetLoad(load):
@@ -394,83 +394,9 @@ class Meter:
         self._judge()
         self._plan()
 
-    def _take_sealed(self, request: Sealed) -> tuple[Reply, bool]:
-        state = self._state
-        if self.storage_lost:
-            return Reply(self._answer(Outcome.STORAGE_FAULT, request)), False
-        clock = self.clock if state.clock.valid else None
-        verdict = self._door.judge(
-            request.data, request.carrier, state.identity, state.security, state.account.state, state.elapsed,
-            clock, bool(state.settings.strict_suspension), self._find_receipt,
-        )  # fmt: skip
-        if isinstance(verdict, Refused):
-            if verdict.attack:
-                self._emit("authentication_attack", request.carrier)
-            return Reply(self._answer(verdict.outcome, request), verdict.receipt), False
-        message = verdict.message
-        try:
-            parameters = messages.decode_parameters(message)
-        except MalformedMessageError:
-            return Reply(self._answer(Outcome.MALFORMED, request)), False
-        outcome = messages.refusal(state, message, parameters)
-        if outcome is not None:
-            return Reply(self._answer(outcome, request)), False
-        return self._accept(verdict, parameters, request), True
-
-    def _accept(self, vouched: Vouched, parameters: object, request: Sealed) -> Reply:
-        state, message = self._state, vouched.message
-        before, clock = state.account.credit, self.clock
-        state.security.take(message.kind.message_class, message.sequence)
-        if message.key_version != state.security.key_version:
-            state.security.key_version = message.key_version
-            self._emit("key_changed", message.key_version)
-        applied = messages.apply(state, vouched, parameters, clock, self._emit)
-        calendar_work.settle(state, self.clock, self._emit)
-        self._settle()
-        keys = self._door.keys(message.key_version)
-        assert keys is not None
-        receipt = Receipt(
-            message.kind, message.serial_number, state.identity.epoch, message.sequence, message.amount,
-            vouched.code[:4], max(clock, 0), before, state.account.credit, applied.split.to_overdraft,
-            applied.split.to_debt, state.account.cumulative, applied.settlement, message.key_version,
-        ).seal(keys.key(message.kind.message_class))  # fmt: skip
-        ring = CREDIT_RECEIPTS if message.kind.message_class is MessageClass.CREDIT else COMMAND_RECEIPTS
-        state.append(ring, vouched.code + message.sequence.to_bytes(4, "big") + receipt)
-        split = applied.split
-        answer = self._answer(Outcome.ACCEPTED, request, before, split.to_overdraft, split.to_debt)
-        return Reply(answer, receipt)
-
-    def _answer(
-        self, outcome: Outcome, request: Request, before: int | None = None, to_overdraft: int = 0, to_debt: int = 0
-    ) -> Answer:
-        """Return the answer to a message: it names the sequence and the code that it answers."""
-        state = self._state
-        data = request.data if isinstance(request, Sealed) else b""
-        try:
-            sequence = SealedMessage.decode(data).sequence
-        except MalformedMessageError:
-            sequence = 0
-        credit = state.account.credit
-        return Answer(
-            outcome, sequence, code_of(data).ljust(4, b"\0"), credit if before is None else before, credit,
-            to_overdraft, to_debt, state.supply.state, Cause(state.supply.causes), self.amount_to_reconnect(),
-        )  # fmt: skip
-
     def amount_to_reconnect(self) -> int:
         """Return the smallest top-up that would end a standing exhaustion, 0 where none stands."""
         return messages.amount_to_reconnect(self._state)
-
-    def _find_receipt(self, message_class: MessageClass, sequence: int) -> tuple[bytes, bytes] | None:
-        ring = self.rings[CREDIT_RECEIPTS if message_class is MessageClass.CREDIT else COMMAND_RECEIPTS]
-        wanted = sequence.to_bytes(4, "big")
-        for row in ring.newest(ring.depth):
-            if row[RECEIPT_CODE_SIZE : RECEIPT_CODE_SIZE + 4] == wanted:
-                return row[:RECEIPT_CODE_SIZE], row[RECEIPT_CODE_SIZE + 4 :]
-        return None
-
-    def _find_receipt_reply(self, request: AskReceipt) -> Reply:
-        found = self._find_receipt(request.message_class, request.sequence)
-        return Reply(receipt=found[1] if found else b"")
 
     def _sense(self, sensor: Tamper, present: bool) -> bool:
         state, supply = self._state, self._state.supply

@@ -24,7 +24,7 @@ from protocols.keys import CODE_SIZE, MessageClass, authentication_code, bcd, ve
 
 FORMAT_VERSION = 1
 MAX_PARAMETERS = 1024
-"""No parameters are longer: a whole tariff set with all holidays is about 700 bytes."""
+"""No parameters are longer: the largest tariff set is 844 bytes."""
 MAX_MESSAGE = 39 + MAX_PARAMETERS + CODE_SIZE
 ANY_CUSTOMER = "0" * 12
 LAST_SEQUENCE = 0xFFFF_FFFF
@@ -286,7 +286,8 @@ def decode_limits(data: bytes) -> dict[int, int | None]:
     values: dict[int, int | None] = {}
     for number, off, value in _SETTING.iter_unpack(data):
         item = SETTINGS.get(number)
-        if item is None or off > 1 or (off and not isinstance(item.kind, Optional)) or number in values:
+        cannot_be_off = off and (value or item is None or not isinstance(item.kind, Optional))
+        if item is None or off > 1 or cannot_be_off or number in values:
             raise MalformedMessageError(f"setting {number} is unknown, stands twice or cannot be off")
         values[number] = None if off else value
     return values

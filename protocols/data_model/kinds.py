@@ -78,7 +78,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Optional:
-    """A kind or None, which is written "off" (JSON null) and takes `wire_off` on a wire without None."""
+    """A kind or None, which is written "off" and is null in JSON."""
 
     inner: Fixed
     off: str = "off"

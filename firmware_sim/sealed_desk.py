@@ -1,0 +1,111 @@
+"""The desk behind the door: a sealed message is vouched for, judged, done, receipted and answered (METER.md 7).
+
+It works on the state that it is given, which nobody has seen yet; committing it is the meter's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_sim import calendar_work, messages
+from firmware_sim.records.ring import COMMAND_RECEIPTS, CREDIT_RECEIPTS, RECEIPT_CODE_SIZE, Ring
+from firmware_sim.requests import AskReceipt, Reply, Request, Sealed
+from firmware_sim.security.door import Door, Refused, Vouched
+from firmware_sim.state import State
+from firmware_sim.supply.control import Emit
+from protocols.data_model.words import Cause
+from protocols.errors import MalformedMessageError
+from protocols.keys import MessageClass
+from protocols.sealed_message import Answer, Outcome, Receipt, SealedMessage, code_of
+
+_RINGS = {MessageClass.CREDIT: CREDIT_RECEIPTS, MessageClass.COMMAND: COMMAND_RECEIPTS}
+
+
+def answer(
+    state: State, request: Request, outcome: Outcome, before: int | None = None, to_overdraft: int = 0, to_debt: int = 0
+) -> Answer:
+    """Return the answer to a message: it names the sequence and the code that it answers, and how things stand."""
+    data = request.data if isinstance(request, Sealed) else b""
+    try:
+        sequence = SealedMessage.decode(data).sequence
+    except MalformedMessageError:
+        sequence = 0
+    credit = state.account.credit
+    return Answer(
+        outcome, sequence, code_of(data).ljust(4, b"\0"), credit if before is None else before, credit,
+        to_overdraft, to_debt, state.supply.state, Cause(state.supply.causes), messages.amount_to_reconnect(state),
+    )  # fmt: skip
+
+
+class Desk:
+    """Takes sealed messages for one meter and keeps their receipts."""
+
+    __slots__ = ("_rings", "door")
+
+    def __init__(self, door: Door, rings: tuple[Ring, ...]) -> None:
+        self.door, self._rings = door, rings
+
+    def take(self, state: State, request: Sealed, emit: Emit, settle: Callable[[], None]) -> tuple[Reply, bool]:
+        """Judge and do a message; return the reply, and whether the state must be committed before it is given.
+
+        Args:
+            settle: judges thresholds and switch after the message was done (METER.md 2, step 8).
+        """
+        verdict = self.door.judge(
+            request.data, request.carrier, state.identity, state.security, state.account.state, state.elapsed,
+            state.clock.read(state.elapsed) if state.clock.valid else None, bool(state.settings.strict_suspension),
+            self._find,
+        )  # fmt: skip
+        if isinstance(verdict, Refused):
+            if verdict.attack:
+                emit("authentication_attack", request.carrier, 0)
+            return Reply(answer(state, request, verdict.outcome), verdict.receipt), False
+        try:
+            parameters = messages.decode_parameters(verdict.message)
+        except MalformedMessageError:
+            return Reply(answer(state, request, Outcome.MALFORMED)), False
+        outcome = messages.refusal(state, verdict.message, parameters)
+        if outcome is not None:
+            return Reply(answer(state, request, outcome)), False
+        return self._accept(state, verdict, parameters, request, emit, settle), True
+
+    def receipt(self, request: AskReceipt) -> Reply:
+        """Return the sealed receipt of an accepted sequence, empty where it is not kept."""
+        found = self._find(request.message_class, request.sequence)
+        return Reply(receipt=found[1] if found else b"")
+
+    def _accept(
+        self,
+        state: State,
+        vouched: Vouched,
+        parameters: object,
+        request: Sealed,
+        emit: Emit,
+        settle: Callable[[], None],
+    ) -> Reply:
+        message, message_class = vouched.message, vouched.message.kind.message_class
+        before, clock = state.account.credit, state.clock.read(state.elapsed)
+        state.security.take(message_class, message.sequence)
+        if message.key_version != state.security.key_version:
+            state.security.key_version = message.key_version
+            emit("key_changed", message.key_version, 0)
+        applied = messages.apply(state, vouched, parameters, clock, emit)
+        calendar_work.settle(state, state.clock.read(state.elapsed), emit)
+        settle()
+        keys, split = self.door.keys(message.key_version), applied.split
+        assert keys is not None
+        receipt = Receipt(
+            message.kind, message.serial_number, state.identity.epoch, message.sequence, message.amount,
+            vouched.code[:4], max(clock, 0), before, state.account.credit, split.to_overdraft, split.to_debt,
+            state.account.cumulative, applied.settlement, message.key_version,
+        ).seal(keys.key(message_class))  # fmt: skip
+        state.append(_RINGS[message_class], vouched.code + message.sequence.to_bytes(4, "big") + receipt)
+        return Reply(answer(state, request, Outcome.ACCEPTED, before, split.to_overdraft, split.to_debt), receipt)
+
+    def _find(self, message_class: MessageClass, sequence: int) -> tuple[bytes, bytes] | None:
+        ring = self._rings[_RINGS[message_class]]
+        wanted = sequence.to_bytes(4, "big")
+        for row in ring.newest(ring.depth):
+            if row[RECEIPT_CODE_SIZE : RECEIPT_CODE_SIZE + 4] == wanted:
+                return row[:RECEIPT_CODE_SIZE], row[RECEIPT_CODE_SIZE + 4 :]
+        return None
