@@ -7,13 +7,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from meterctl.errors import NotPermittedError, UsageError
-from meterctl.journal import Journal, default_path
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
+
+if TYPE_CHECKING:
+    from meterctl.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Options:
     @contextlib.contextmanager
     def open_journal(self) -> Iterator[Journal]:
         """Open the journal."""
+        from meterctl.journal import Journal, default_path
+
         journal = Journal(self.journal or default_path())
         try:
             yield journal
