@@ -25,11 +25,15 @@ class Clock:
 
     def read(self, elapsed: int) -> int:
         """Return the clock at an elapsed time, ms since 1970 UTC."""
+        if not self.drift_numerator:
+            return elapsed + self.offset
         drift = (elapsed - self.drift_from) * self.drift_numerator // self.drift_denominator
         return elapsed + self.offset + drift
 
     def when(self, clock: int) -> int:
         """Return the first elapsed time at which the clock shows `clock` or later."""
+        if not self.drift_numerator:
+            return clock - self.offset
         n, d = self.drift_numerator, self.drift_denominator
         return -(-((clock - self.offset) * d + self.drift_from * n) // (d + n))
 

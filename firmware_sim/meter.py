@@ -231,7 +231,7 @@ class Meter:
         if calendar_passed:
             self._plan_calendar()
         elif period_closed:
-            self._profile_due = state.clock.when(calendar_work.next_profile_clock(state.clock.read(now)))
+            self._plan_profile()
         delay_passed = now >= self._delay_due
         if delay_passed:
             run_delays(state.supply, state.settings, now, self._emit)
@@ -275,9 +275,10 @@ class Meter:
         per_phase = state.identity.phase_summation == PhaseSummation.PER_PHASE
         self._import_mw, self._export_mw = directions(self._demand.phases, per_phase)
         follow_load(supply, state.settings, self._import_mw, real, flows and any(drawn.phases), state.elapsed)
-        if real == supply.closed:
+        if supply.switch_fault and real == supply.closed:
             end_switch_fault(supply, self._emit)
-        self.switch.drive(supply.closed)
+        if self.switch.closed != real:
+            self.switch.drive(supply.closed)
 
     def _watch_levels(self) -> None:
         """Count the mWh until the nearest credit level or step limit below is reached, at the price of the next mWh."""
@@ -295,10 +296,14 @@ class Meter:
                     self._watch = min(self._watch, -(-(credit - level) // self._unit_price))
                     break
 
+    def _plan_profile(self) -> None:
+        clock = self._state.clock
+        self._profile_due = clock.when(calendar_work.next_profile_clock(clock.read(self._state.elapsed)))
+
     def _plan_calendar(self) -> None:
+        self._plan_profile()
         clock = self._state.clock
         now = clock.read(self._state.elapsed)
-        self._profile_due = clock.when(calendar_work.next_profile_clock(now))
         due = calendar_work.next_calendar_clock(self._state, now)
         self._calendar_due = NEVER if due is None else clock.when(due)
 

@@ -16,6 +16,9 @@ from firmware_sim.state import State, TailRow
 from protocols.data_model.tariff import DayTables, Part, Prices, Seasons, Steps
 
 _PARTS: tuple[type, ...] = (Seasons, DayTables, Prices, Steps)
+_SCALARS = frozenset({int, str, bool, type(None)})
+_NAMES: dict[type, tuple[str, ...]] = {}
+"""Fields of each dataclass, found once: a record is written at every profile period."""
 
 
 class RecordError(Exception):
@@ -45,12 +48,16 @@ def fingerprint() -> int:
 def _plain(value: Any) -> Any:
     if isinstance(value, TailRow):
         return [value.ring, value.number, value.row.hex()]
-    if is_dataclass(value):
-        plain = [_plain(getattr(value, field.name)) for field in fields(value)]
-        return [_PARTS.index(type(value)), *plain] if isinstance(value, _PARTS) else plain
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
     if isinstance(value, list | tuple):
         return [_plain(element) for element in value]
-    return value
+    if not is_dataclass(kind):
+        return value
+    names = _NAMES.get(kind) or _NAMES.setdefault(kind, tuple(field.name for field in fields(kind)))
+    plain = [_plain(getattr(value, name)) for name in names]
+    return [_PARTS.index(kind), *plain] if kind in _PARTS else plain
 
 
 def _build(kind: Any, plain: Any) -> Any:

@@ -31,7 +31,7 @@ FIRST_SLOT = 4096
 FIRST_RING = FIRST_SLOT + SLOTS * SLOT_SIZE
 DRAIN_AT = 16
 """Rows in the tail at which a commit also puts them into the rings, so that the record stays short."""
-SAVE_FLUSHES_AT = 200
+SAVE_FLUSHES_AT = 64
 """Rows in the tail at which even a mere save becomes a commit."""
 
 
