@@ -38,7 +38,7 @@ from firmware_sim.requests import (
 from firmware_sim.sealed_desk import Desk, answer
 from firmware_sim.security.door import Door
 from firmware_sim.state import State
-from firmware_sim.storage.store import Store, VolatileStore
+from firmware_sim.storage.store import SAVE_FLUSHES_AT, Store, VolatileStore
 from firmware_sim.supply.control import clear, end_switch_fault, follow_load, run_delays, trip
 from firmware_sim.supply.switch import Clearing
 from firmware_sim.supply.thresholds import evaluate
@@ -68,8 +68,8 @@ class Meter:
 
     __slots__ = (
         "_calendar_due", "_delay_due", "_demand", "_desk", "_edge", "_export_mw", "_import_mw", "_load", "_load_due",
-        "_profile_due", "_state", "_store", "_unit_price", "_watch", "listener", "revision", "rings", "stopped",
-        "storage_lost", "switch",
+        "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch", "listener", "revision", "rings",
+        "stopped", "storage_lost", "switch",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +82,7 @@ class Meter:
         self.revision = 1
         self.listener: Callable[[], None] | None = None
         self.stopped = False
+        self._unsaved = False
         self.storage_lost = storage_lost
         self._demand = Demand((0,))
         self._import_mw = self._export_mw = self._unit_price = 0
@@ -148,6 +149,8 @@ class Meter:
                 self._judge()
                 self._plan()
                 self._publish()
+        if self._unsaved:
+            self._save_periods()
 
     def next_deadline(self) -> int | None:
         """Return the next elapsed time at which anything changes by itself, None where nothing ever will."""
@@ -240,10 +243,10 @@ class Meter:
         else:  # only the load changed: no level, mode, inhibitor or price did
             self._flow()
         self._plan()
-        if period_closed:
-            self._commit_or_stop(self._store.save)
-        else:
-            self._publish()
+        self._publish()
+        self._unsaved = self._unsaved or period_closed
+        if len(state.tail) >= SAVE_FLUSHES_AT:
+            self._save_periods()
 
     def _judge(self) -> None:
         """Step 8: thresholds once, then the switch, then what flows through it and what to watch next."""
@@ -434,6 +437,11 @@ class Meter:
         """Commit the state as it stands, as at an orderly stop; say whether the storage took it."""
         self._require_running()
         return self._commit_or_stop(self._store.commit)
+
+    def _save_periods(self) -> None:
+        """Save what was metered once a profile period was closed; a long jump through time saves at its end."""
+        self._unsaved = False
+        self._commit_or_stop(self._store.save)
 
     def _commit_or_stop(self, write: Callable[[State], int]) -> bool:
         try:
