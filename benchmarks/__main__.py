@@ -1,0 +1,67 @@
+"""`python -m benchmarks`: measure the subjects one after another and print one table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from benchmarks.figures import BenchmarkError, Figure, table
+from benchmarks.meter_year import SPINS, spin_s
+
+SUBJECTS = ("modbus_tcp", "modbus_rtu", "meter_year", "memory", "top_ups", "start")
+NOISE = (BenchmarkError, OSError, subprocess.SubprocessError)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what is asked for; the exit code says whether everything could be measured, not whether it is fast."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
+    parser.add_argument("--only", action="append", choices=SUBJECTS, metavar="NAME", help=", ".join(SUBJECTS))
+    parser.add_argument("--json", action="store_true", help="one JSON object a row on stdout")
+    given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that was started is ended
+    say(_machine())
+    figures: list[Figure] = []
+    failed = False
+    for name in given.only or SUBJECTS:
+        began = time.monotonic()
+        try:
+            for figure in importlib.import_module(f"benchmarks.{name}").measure(given.quick):
+                figures.append(figure)
+                if given.json:
+                    print(figure.json(), flush=True)
+        except NOISE as error:
+            failed = True
+            say(f"{name}: {type(error).__name__}: {error}")
+        except KeyboardInterrupt:
+            failed = True
+            say(f"{name}: interrupted")
+            break
+        say(f"{name}: {time.monotonic() - began:.0f} s")
+    if not given.json:
+        print(table(figures))
+    return int(failed)
+
+
+def say(text: str) -> None:
+    """Tell a person something, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _machine() -> str:
+    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+    return (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, load average {load}, "
+        f"Python {platform.python_version()}, {SPINS:,} additions in {min(spin_s() for _ in range(3)):.2f} s"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
