@@ -106,7 +106,7 @@ def simulate(
         print(f"drawn: {plot}", file=sys.stderr)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 def control(
     path: Annotated[Path, typer.Argument(help="The control socket of a running meter-sim.")],
     words: Annotated[list[str], typer.Argument(help="advance 17h, load 3kW, power cut, button, state, ...")],

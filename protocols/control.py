@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from protocols.data_model.words import Tamper
 from protocols.errors import QuantityError
-from protocols.quantities import parse_duration, parse_fixed
+from protocols.quantities import DAY, parse_duration, parse_fixed
 
 MAX_SPEED = 100_000
+MAX_ADVANCE = 3660 * DAY
 SPEED_SCALE = 1000
 """Speeds are held in thousandths."""
 
@@ -79,6 +80,12 @@ def parse_speed(text: str) -> int:
     return value
 
 
+def _bounded(duration: int) -> int:
+    if duration > MAX_ADVANCE:
+        raise QuantityError("an advance is at most 3660d: while it runs no wire is served")
+    return duration
+
+
 def _either(words: tuple[str, str]) -> Callable[[str], bool]:
     def read(text: str) -> bool:
         if text not in words:
@@ -94,7 +101,7 @@ def _sensor(sensor: Tamper, words: tuple[str, str]) -> Callable[[str], Command]:
 
 
 _WITH_ARGUMENT: dict[str, Callable[[str], Command]] = {
-    "advance": lambda text: Advance(parse_duration(text)),
+    "advance": lambda text: Advance(_bounded(parse_duration(text))),
     "load": ChangeLoad,
     "power": lambda text: Power(_either(("return", "cut"))(text)),
     "cover": _sensor(Tamper.COVER, ("open", "close")),

@@ -120,6 +120,11 @@ def _build(one: Described, flags: Flags, options: RunOptions, devices: list[File
             "give it a new state file to end that")  # fmt: skip
         return build_lost(description)
     devices.append(nvram)
+    version = meter.state.security.key_version
+    if meter.door.keys(version) is None:
+        raise HostingError(
+            f"state file {path}: its meter uses key version {version}; give its --keys. Nothing was changed"
+        )
     if existed:
         identity = meter.state.identity
         if flags.serial_number not in (None, identity.serial_number):
