@@ -475,4 +475,4 @@ class Meter:
         events = rings[EVENT_RING]
         if events.first <= self._state.events_cleared_to:
             events.first = self._state.events_cleared_to + 1
-        del tail[:stored]
+        del tail[: stored if self._store.keeps_tail else len(tail)]

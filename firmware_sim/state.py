@@ -66,7 +66,10 @@ class TailRow(NamedTuple):
 
 @dataclass(slots=True)
 class State:
-    """One meter's state. `elapsed` is its instant, ms; `numbers` are those of the newest row of each ring."""
+    """One meter's state. `elapsed` is its instant, ms; `numbers` are those of the newest row of each ring.
+
+    All of it is the same bits however time was moved, but the tail, which is the storage's book-keeping.
+    """
 
     identity: Identity
     clock: Clock

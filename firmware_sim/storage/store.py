@@ -51,6 +51,8 @@ def make_rings(profile_rows: int) -> tuple[Ring, ...]:
 class VolatileStore:
     """A meter without storage: nothing lasts, and every start is a new epoch."""
 
+    keeps_tail = False
+
     def commit(self, state: State) -> int:
         """Accept the state; no row of its tail needs to be kept."""
         return len(state.tail)
@@ -69,6 +71,8 @@ class _Written:
 
 class Store:
     """The storage of one meter on one byte device."""
+
+    keeps_tail = True
 
     def __init__(self, nvram: Nvram, profile_rows: int) -> None:
         self._nvram = nvram
