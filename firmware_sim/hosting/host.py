@@ -106,16 +106,21 @@ class _SerialLine:
         if not data:
             return
         if self._virtual is not None:
-            self._virtual.settle()  # who sends has read his settings back
+            self._settle(self._virtual)  # who sends has read his settings back
         self._give(self._host.guarded(lambda: self._line.receive(data, line_time())))
 
     def _settle_soon(self, port: VirtualPort) -> None:
-        if self._settling is None:
-            self._settling = self._host.loop.call_later(SETTLE_AFTER_S, self._settle, port)
+        self._cancel_settling()
+        self._settling = self._host.loop.call_later(SETTLE_AFTER_S, self._settle, port)
 
     def _settle(self, port: VirtualPort) -> None:
-        self._settling = None
+        self._cancel_settling()  # a timer of the last opening would fire into the next
         port.settle()
+
+    def _cancel_settling(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
 
     def _wake(self) -> None:
         self._timer = None
@@ -135,8 +140,7 @@ class _SerialLine:
 
     def end(self) -> None:
         """Give the port back."""
-        if self._settling is not None:
-            self._settling.cancel()
+        self._cancel_settling()
         self._host.loop.remove_reader(self._file)
         self._close()
 

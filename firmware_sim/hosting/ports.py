@@ -65,7 +65,7 @@ _PACKET_DATA = b"\0"
 _PACKET_SETTINGS = 64
 _EXTPROC = 0o200000
 """Linux tells the master of a pty in packet mode when settings change, while the slave has EXTPROC."""
-SETTLE_AFTER_S = 0.005
+SETTLE_AFTER_S = 0.01
 """A host reads its settings back after it set them; before that they must stay."""
 
 
@@ -103,13 +103,18 @@ class VirtualPort:
         data = os.read(self.master, size)
         if not self._packets:
             return data, False
-        return (data[1:], False) if data[:1] == _PACKET_DATA else (b"", bool(data and data[0] & _PACKET_SETTINGS))
+        if data[:1] == _PACKET_DATA:
+            return data[1:], False
+        return b"", bool(data and data[0] & _PACKET_SETTINGS) and self._unsettled()  # our own settling is told as well
 
     def settle(self) -> None:
         """Undo the speed that a host has set."""
-        attributes = termios.tcgetattr(self._slave)
-        if attributes[4] != termios.B50 or (self._packets and not attributes[3] & _EXTPROC):
+        if self._unsettled():
             self._settle()
+
+    def _unsettled(self) -> bool:
+        attributes = termios.tcgetattr(self._slave)
+        return attributes[4] != termios.B50 or bool(self._packets and not attributes[3] & _EXTPROC)
 
     def _settle(self) -> None:
         attributes = termios.tcgetattr(self._slave)
