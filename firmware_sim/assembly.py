@@ -64,7 +64,7 @@ class MeterDescription:
     frequency_mhz: int = 50_000
     profile_days: int = PROFILE_DAYS
     guarantee: bool = False
-    drift: tuple[int, int] = (0, 1)
+    drift: tuple[int, int] = (0, 1_000_000)
 
     @property
     def phases(self) -> int:

@@ -41,9 +41,9 @@ def begin(state: State) -> CalendarState:
     calendar = CalendarState(
         local.date, billing_period(local, state.tariff.steps), billing_year(local, state.tariff.steps)
     )
-    calendar.dates_done.add(local.date)
-    calendar.billings_done.add(calendar.billing)
-    calendar.years_done.add(calendar.year)
+    calendar.dates_done = calendar.dates_done.adding(local.date)
+    calendar.billings_done = calendar.billings_done.adding(calendar.billing)
+    calendar.years_done = calendar.years_done.adding(calendar.year)
     calendar.rate = rate_at(local, state.tariff)
     calendar.friendly = friendly_at(local, state.settings, state.tariff)
     return calendar
@@ -70,11 +70,11 @@ def jump(state: State, clock: int, emit: Emit) -> None:
     period, year = billing_period(local, state.tariff.steps), billing_year(local, state.tariff.steps)
     if period > calendar.billing and period not in calendar.billings_done:
         state.registers.month_mwh = 0
-        calendar.billings_done.add(period)
+        calendar.billings_done = calendar.billings_done.adding(period)
         emit("billing_period_ended", 0, 0)
     if year > calendar.year and year not in calendar.years_done:
         state.registers.year_mwh = 0
-        calendar.years_done.add(year)
+        calendar.years_done = calendar.years_done.adding(year)
     calendar.date, calendar.billing, calendar.year = local.date, period, year
     settle(state, clock, emit)
 
@@ -150,7 +150,7 @@ def _pass(state: State, local: Local, clock: int, emit: Emit) -> None:
     midnight = local.date > calendar.date and local.date not in calendar.dates_done
     calendar.date = local.date
     if midnight:
-        calendar.dates_done.add(local.date)
+        calendar.dates_done = calendar.dates_done.adding(local.date)
         _freeze(state, DAILY_RING, clock)
     _end_billing(state, local, clock, emit)
     _activate(state, clock, emit)
@@ -162,12 +162,12 @@ def _end_billing(state: State, local: Local, clock: int, emit: Emit) -> None:
     calendar, steps = state.calendar, state.tariff.steps
     period, year = billing_period(local, steps), billing_year(local, steps)
     if period > calendar.billing and period not in calendar.billings_done:
-        calendar.billings_done.add(period)
+        calendar.billings_done = calendar.billings_done.adding(period)
         _freeze(state, BILLING_RING, clock)
         state.registers.month_mwh = 0
         emit("billing_period_ended", 0, 0)
     if year > calendar.year and year not in calendar.years_done:
-        calendar.years_done.add(year)
+        calendar.years_done = calendar.years_done.adding(year)
         state.registers.year_mwh = 0
     calendar.billing, calendar.year = period, year
 
@@ -184,10 +184,10 @@ def _activate(state: State, clock: int, emit: Emit) -> None:
         new = state.tariff.steps
         if (old.billing_day, old.billing_hour) != (new.billing_day, new.billing_hour):
             number = billing_period(local_of(state, state.clock.read(state.elapsed)), new)
-            state.calendar.billing, state.calendar.billings_done = number, Spans([(number, number)])
+            state.calendar.billing, state.calendar.billings_done = number, Spans(((number, number),))
         if (old.year_month, old.year_day) != (new.year_month, new.year_day):
             number = billing_year(local_of(state, state.clock.read(state.elapsed)), new)
-            state.calendar.year, state.calendar.years_done = number, Spans([(number, number)])
+            state.calendar.year, state.calendar.years_done = number, Spans(((number, number),))
 
 
 def with_pending(state: State, parts: tuple[tuple[int, Part], ...]) -> tuple[PendingPart, ...]:

@@ -30,8 +30,10 @@ class Line:
 
     def next_wake(self) -> int | None:
         """Return when anything is due next."""
-        dues = [due for due in (self._inner.next_wake(), self._held[0][0] if self._held else None) if due is not None]
-        return min(dues, default=None)
+        inner = self._inner.next_wake()
+        if not self._held:
+            return inner
+        return self._held[0][0] if inner is None else min(inner, self._held[0][0])
 
     def _release(self, made: bytes, at: int) -> bytes:
         if not self._delay:

@@ -14,6 +14,7 @@ edge the steps of METER.md 2 are done in their order. Energy is in mWh, money in
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from firmware_sim import calendar_work, messages
 from firmware_sim.account.account import charge_consumption
@@ -339,8 +340,7 @@ class Meter:
             if changed:
                 stored = self._store.commit(self._state)
         except NvramFlushError as error:
-            self.stopped = True
-            raise MeterStoppedError(f"meter {before.identity.serial_number}: {error}") from error
+            self._stop(error)
         except NvramError:
             self._put_back(before, load, defect)
             return Reply(answer(before, request, Outcome.STORAGE_FAULT))
@@ -448,11 +448,17 @@ class Meter:
             self._publish(write(self._state))
             return True
         except NvramFlushError as error:
-            self.stopped = True
-            raise MeterStoppedError(f"meter {self._state.identity.serial_number}: {error}") from error
+            self._stop(error)
         except NvramError:
             self._publish()  # the state before lasts; metering goes on, and the next save tries again
             return False
+
+    def _stop(self, error: NvramFlushError) -> NoReturn:
+        self.stopped = True
+        self.revision += 1
+        if self.listener is not None:
+            self.listener()
+        raise MeterStoppedError(f"meter {self._state.identity.serial_number}: {error}") from error
 
     def _require_running(self) -> None:
         if self.stopped:

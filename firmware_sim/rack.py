@@ -92,7 +92,7 @@ class Rack:
     def find(self, unit: int, at: int) -> RackStation | None:
         """Return the station of a unit with its meter brought to the present."""
         station = self._by_unit.get(unit)
-        if station is not None:
+        if station is not None and self.timeline.speed:  # where time stands, every meter is at the present
             self._bring(station, self.timeline.instant(at))
         return station
 

@@ -29,30 +29,33 @@ def utc_offset_minutes(meter: Meter, clock: int) -> int:
     return local_of(meter.state, clock).offset_ms // MINUTE_MS
 
 
+_CAUSE_OVERLOAD = int(Cause.OVERLOAD)
+_COVER, _TERMINAL_COVER, _MAGNET = int(Tamper.COVER), int(Tamper.TERMINAL_COVER), int(Tamper.MAGNET)
+_STATUS: tuple[tuple[Status, Callable[[Meter], object]], ...] = (
+    (Status.LOW_CREDIT_WARNING, lambda m: m.state.supply.warning),
+    (Status.TRIP_PENDING, lambda m: m.state.supply.pending),
+    (Status.GUARANTEE, lambda m: m.state.supply.guarantee),
+    (Status.MORATORIUM, lambda m: m.state.supply.moratorium),
+    (Status.FRIENDLY_WINDOW, lambda m: m.state.calendar.friendly),
+    (Status.OVERDRAFT, lambda m: m.state.account.credit < 0),
+    (Status.OVERLOAD, lambda m: m.state.supply.causes & _CAUSE_OVERLOAD),
+    (Status.SWITCH_FAULT, lambda m: m.state.supply.switch_fault),
+    (Status.COVER_OPEN, lambda m: m.state.supply.sensors & _COVER),
+    (Status.TERMINAL_COVER_OPEN, lambda m: m.state.supply.sensors & _TERMINAL_COVER),
+    (Status.MAGNET_PRESENT, lambda m: m.state.supply.sensors & _MAGNET),
+    (Status.CLOCK_INVALID, lambda m: not m.state.clock.valid),
+    (Status.STORAGE_LOST, lambda m: m.storage_lost),
+    (Status.AUTHENTICATION_ATTACK, lambda m: m.state.security.attacked(m.state.elapsed)),
+    (Status.MONEY_SATURATED, lambda m: max(abs(m.state.account.credit), m.state.account.cumulative) > MONEY_LIMIT),
+    (Status.TARIFF_PENDING, lambda m: m.state.pending),
+    (Status.REVERSE_POWER, lambda m: sum(m.demand.phases) < 0),
+)
+_STATUS_BITS = tuple((int(bit), holds) for bit, holds in _STATUS)
+
+
 def status(meter: Meter) -> int:
     """Return the status word."""
-    state = meter.state
-    supply = state.supply
-    facts = {
-        Status.LOW_CREDIT_WARNING: supply.warning,
-        Status.TRIP_PENDING: bool(supply.pending),
-        Status.GUARANTEE: supply.guarantee,
-        Status.MORATORIUM: supply.moratorium,
-        Status.FRIENDLY_WINDOW: state.calendar.friendly,
-        Status.OVERDRAFT: state.account.credit < 0,
-        Status.OVERLOAD: bool(supply.causes & Cause.OVERLOAD),
-        Status.SWITCH_FAULT: supply.switch_fault,
-        Status.COVER_OPEN: bool(supply.sensors & Tamper.COVER),
-        Status.TERMINAL_COVER_OPEN: bool(supply.sensors & Tamper.TERMINAL_COVER),
-        Status.MAGNET_PRESENT: bool(supply.sensors & Tamper.MAGNET),
-        Status.CLOCK_INVALID: not state.clock.valid,
-        Status.STORAGE_LOST: meter.storage_lost,
-        Status.AUTHENTICATION_ATTACK: state.security.attacked(state.elapsed),
-        Status.MONEY_SATURATED: abs(state.account.credit) > MONEY_LIMIT or state.account.cumulative > MONEY_LIMIT,
-        Status.TARIFF_PENDING: bool(state.pending),
-        Status.REVERSE_POWER: sum(meter.demand.phases) < 0,
-    }
-    return int(sum(bit for bit, true in facts.items() if true))
+    return sum([bit for bit, holds in _STATUS_BITS if holds(meter)])
 
 
 def _voltage(meter: Meter, phase: int) -> int:

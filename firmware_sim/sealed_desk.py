@@ -22,8 +22,9 @@ _RINGS = {MessageClass.CREDIT: CREDIT_RECEIPTS, MessageClass.COMMAND: COMMAND_RE
 
 
 def answer(
-    state: State, request: Request, outcome: Outcome, before: int | None = None, to_overdraft: int = 0, to_debt: int = 0
-) -> Answer:
+    state: State, request: Request, outcome: Outcome, before: int | None = None, to_overdraft: int = 0,
+    to_debt: int = 0,
+) -> Answer:  # fmt: skip
     """Return the answer to a message: it names the sequence and the code that it answers, and how things stand."""
     data = request.data if isinstance(request, Sealed) else b""
     try:

@@ -7,9 +7,10 @@ rings: the tail.
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, fields
+from functools import cache
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
 
 from firmware_sim.account.account import Account
 from firmware_sim.clock import Clock
@@ -18,8 +19,22 @@ from firmware_sim.records.ring import RINGS
 from firmware_sim.security.replay import Security
 from firmware_sim.settings import Settings
 from firmware_sim.supply.control import Supply
-from firmware_sim.tariff.calendar import CalendarState, Spans
+from firmware_sim.tariff.calendar import CalendarState
 from protocols.data_model.tariff import Part, Tariff
+
+Piece = TypeVar("Piece")
+
+
+@cache
+def _values(kind: type) -> Any:
+    return attrgetter(*(field.name for field in fields(kind)))
+
+
+def _copy(piece: Piece) -> Piece:
+    """Return a shallow copy; `copy.copy` takes three times as long."""
+    kind: Any = type(piece)
+    copied: Piece = kind(*_values(kind)(piece))
+    return copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +105,20 @@ class State:
 
     def clone(self) -> State:
         """Return a copy on which a request may compute; frozen pieces are shared."""
-        other = copy(self)
-        other.clock = copy(self.clock)
-        other.registers = copy(self.registers)
+        other = _copy(self)
+        other.clock = _copy(self.clock)
+        other.registers = _copy(self.registers)
         other.registers.rate_mwh = list(self.registers.rate_mwh)
-        other.account = copy(self.account)
-        other.supply = copy(self.supply)
-        other.security = self.security.clone()
-        other.period = copy(self.period)
-        other.calendar = copy(self.calendar)
-        for name in ("dates_done", "billings_done", "years_done"):
-            setattr(other.calendar, name, Spans(list(getattr(self.calendar, name).spans)))
+        other.account = _copy(self.account)
+        other.supply = _copy(self.supply)
+        other.security = _copy(self.security)
+        other.period = _copy(self.period)
+        other.calendar = _copy(self.calendar)
         other.numbers = list(self.numbers)
         other.tail = list(self.tail)
         return other
 
-    def append(self, ring: int, row: bytes, number: int | None = None) -> None:
+    def append(self, ring: int, row: bytes) -> None:
         """Add a row to a ring, by way of the tail."""
         self.numbers[ring] += 1
-        self.tail.append(TailRow(ring, self.numbers[ring] if number is None else number, row))
+        self.tail.append(TailRow(ring, self.numbers[ring], row))

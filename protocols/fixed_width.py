@@ -6,7 +6,7 @@ Totals are kept unwrapped in the meter; what leaves it in a record, an answer or
 from __future__ import annotations
 
 import re
-from struct import Struct, calcsize
+from struct import Struct, calcsize, error
 
 _CODE = re.compile(r"(\d*)([a-zA-Z])")
 
@@ -27,6 +27,10 @@ class SaturatingStruct(Struct):
 
     def saturate(self, *values: object) -> bytes:
         """Return the packed values; numbers beyond their field are cut to its range."""
+        try:
+            return self.pack(*values)
+        except error:
+            pass
         cut = [
             value if bounds is None or not isinstance(value, int) else min(max(value, bounds[0]), bounds[1])
             for value, bounds in zip(values, self._bounds, strict=True)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from protocols.errors import AuthenticationError
 
@@ -59,7 +60,7 @@ def derive_key(master: bytes, label: MessageClass, serial_number: str, key_versi
     ).derive(master)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MeterKeys:
     """One meter's own keys of one version."""
 
@@ -71,7 +72,7 @@ class MeterKeys:
         """Return the key of a class."""
         return self.credit if message_class is MessageClass.CREDIT else self.command
 
-    @property
+    @cached_property
     def check_value(self) -> int:
         """Three bytes that show which keys these are without telling them."""
         both = authentication_code(self.credit, b"check") + authentication_code(self.command, b"check")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
@@ -44,6 +43,7 @@ class _TcpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not asyncio's classes
+        self._transport.set_write_buffer_limits(high=MAX_UNSENT)
         self._host.connections.add(self)
         if len(self._host.connections) > MAX_CONNECTIONS:
             self._transport.abort()
@@ -51,13 +51,18 @@ class _TcpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         transport = self._transport
         assert transport is not None
-        out = self._host.guarded(lambda: self._server.receive(data, line_time()))
+        try:
+            out = self._server.receive(data, line_time())
+        except MeterStoppedError as error:
+            self._host.fail(error)
+            return
         if out:
             transport.write(out)
-            if transport.get_write_buffer_size() > MAX_UNSENT:
-                transport.abort()
         if self._server.closed:
             transport.close()
+
+    def pause_writing(self) -> None:
+        self.end()  # it does not take its replies
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._host.connections.discard(self)
@@ -107,7 +112,12 @@ class _SerialLine:
             return
         if self._virtual is not None:
             self._settle(self._virtual)  # who sends has read his settings back
-        self._give(self._host.guarded(lambda: self._line.receive(data, line_time())))
+        try:
+            out = self._line.receive(data, line_time())
+        except MeterStoppedError as error:
+            self._host.fail(error)
+        else:
+            self._give(out)
 
     def _settle_soon(self, port: VirtualPort) -> None:
         self._cancel_settling()
@@ -124,13 +134,20 @@ class _SerialLine:
 
     def _wake(self) -> None:
         self._timer = None
-        self._give(self._host.guarded(lambda: self._line.wake(line_time())))
+        try:
+            out = self._line.wake(line_time())
+        except MeterStoppedError as error:
+            self._host.fail(error)
+        else:
+            self._give(out)
 
     def _give(self, out: bytes) -> None:
         if out:
             # A host that does not read fills the port: what it will not take is lost, as on a wire.
-            with contextlib.suppress(BlockingIOError):
+            try:  # noqa: SIM105 - suppress costs as much as an exchange's parsing
                 os.write(self._file, out)
+            except BlockingIOError:
+                pass
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -224,17 +241,6 @@ class Host:
         if not self._ended.done():
             self._ended.set_exception(error)
 
-    def guarded(self, work: Callable[[], bytes]) -> bytes:
-        """Run a server; a storage that failed ends the process, and nothing is answered."""
-        try:
-            out = work()
-        except MeterStoppedError as error:
-            self.fail(error)
-            return b""
-        if any(station.meter.stopped for station in self.rack.stations):
-            self.fail(MeterStoppedError("a meter's storage failed to flush; what it holds is not known"))
-        return out
-
     def close(self) -> None:
         """Save every meter exactly, give ports, links and sockets back."""
         try:
@@ -258,6 +264,9 @@ class Host:
 
     def _replan(self) -> None:
         self._replanning = False
+        if any(station.meter.stopped for station in self.rack.stations):
+            self.fail(MeterStoppedError("a meter's storage failed to flush; what it holds is not known"))
+            return
         self._serve_deadlines()
         if self.rack.stopping:
             self.stop()

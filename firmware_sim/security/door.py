@@ -102,7 +102,7 @@ class Door:
             return Refused(Outcome.SUSPENDED, message)
         verdict = self._judge_sequence(message, code, carrier, security, clock, find_receipt)
         if isinstance(verdict, Vouched):
-            security.failures[carrier].clear()
+            security.forgive(carrier)
         return verdict
 
     def _judge_sequence(

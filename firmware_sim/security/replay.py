@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from protocols.data_model.words import Carrier
 from protocols.keys import MessageClass
@@ -20,13 +19,8 @@ class Security:
     command_sequence: int = 0
     key_version: int = 0
     opening_code: str = ""
-    failures: list[list[int]] = field(default_factory=lambda: [[] for _ in Carrier])
-
-    def clone(self) -> Security:
-        """Return a copy that shares nothing that changes."""
-        other = copy(self)
-        other.failures = [list(times) for times in self.failures]
-        return other
+    failures: tuple[tuple[int, ...], ...] = ((),) * len(Carrier)
+    """Elapsed times of the last wrong codes."""
 
     def last(self, message_class: MessageClass) -> int:
         """Return the last accepted sequence of a class."""
@@ -44,12 +38,20 @@ class Security:
         times = self.failures[carrier]
         return len(times) >= ATTACK_FAILURES and elapsed - times[0] < ATTACK_WINDOW_MS
 
+    def forgive(self, carrier: Carrier) -> None:
+        """Forget the failures of a carrier: something genuine came by it."""
+        if self.failures[carrier]:
+            self._replace(carrier, ())
+
     def fail(self, carrier: Carrier, elapsed: int) -> bool:
         """Count a wrong code; say whether this one makes an attack."""
-        kept = [at for at in self.failures[carrier] if elapsed - at < ATTACK_WINDOW_MS]
-        self.failures[carrier] = [*kept, elapsed][-ATTACK_FAILURES:]
+        recent = (at for at in self.failures[carrier] if elapsed - at < ATTACK_WINDOW_MS)
+        self._replace(carrier, (*recent, elapsed)[-ATTACK_FAILURES:])
         return self.suspended(carrier, elapsed)
 
     def attacked(self, elapsed: int) -> bool:
         """Say whether any carrier is suspended."""
-        return any(self.suspended(carrier, elapsed) for carrier in Carrier)
+        return any(self.failures) and any(self.suspended(carrier, elapsed) for carrier in Carrier)
+
+    def _replace(self, carrier: Carrier, times: tuple[int, ...]) -> None:
+        self.failures = tuple(times if other == carrier else kept for other, kept in enumerate(self.failures))

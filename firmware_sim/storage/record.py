@@ -1,4 +1,4 @@
-"""The bytes of a state: a JSON array in field order, so that whole numbers of any size are exact.
+"""The bytes of a state: a JSON array of its fields, so that whole numbers of any size are exact.
 
 The layout is derived from the dataclasses; its fingerprint stands in the storage's header, so that a state of another
 version is recognised and never misread.
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from functools import cache
+from operator import attrgetter
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -16,28 +19,54 @@ from firmware_sim.state import State, TailRow
 from protocols.data_model.tariff import DayTables, Part, Prices, Seasons, Steps
 
 _PARTS: tuple[type, ...] = (Seasons, DayTables, Prices, Steps)
-_SCALARS = frozenset({int, str, bool, type(None)})
-_NAMES: dict[type, tuple[str, ...]] = {}
-"""Fields of each dataclass, found once: a record is written at every profile period."""
+_FROZEN = ("identity", "settings", "tariff", "pending")
+"""Fields of a state that are replaced and never changed; they come first in a record."""
+_CHANGING = tuple(field.name for field in fields(State) if field.name not in _FROZEN)
+_HINTS = get_type_hints(State)
+_values = attrgetter(*_CHANGING)
+_JSON = json.JSONEncoder(separators=(",", ":"))
+_Writer = Callable[[Any], Any]
+"""Turns a value into what JSON can hold; None in its place says that JSON holds it as it is."""
 
 
 class RecordError(Exception):
     """Bytes that are no state of this layout."""
 
 
+class Encoder:
+    """Makes the records of one meter; of frozen pieces that are still the same objects the text is kept."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[object, str]] = {}
+
+    def encode(self, state: State) -> bytes:
+        """Return the record of a state."""
+        texts = [self._text(name, getattr(state, name)) for name in _FROZEN]
+        changing = [write(value) if write else value for write, value in zip(_WRITERS, _values(state), strict=True)]
+        return f"[{','.join(texts)},{_JSON.encode(changing)[1:]}".encode()
+
+    def _text(self, name: str, value: object) -> str:
+        kept = self._kept.get(name)
+        if kept is None or kept[0] is not value:
+            write = _FROZEN_WRITERS[name]
+            kept = self._kept[name] = (value, _JSON.encode(write(value) if write else value))
+        return kept[1]
+
+
 def encode(state: State) -> bytes:
     """Return the record of a state."""
-    return json.dumps(_plain(state), separators=(",", ":")).encode()
+    return Encoder().encode(state)
 
 
 def decode(data: bytes) -> State:
     """Return the state of a record; raises RecordError."""
     try:
-        state = _build(State, json.loads(data))
+        named = zip(_FROZEN + _CHANGING, json.loads(data), strict=True)
+        return State(**{name: _build(_HINTS[name], value) for name, value in named})
     except (ValueError, TypeError, IndexError, KeyError) as error:
         raise RecordError(f"the record is no state: {error}") from error
-    assert isinstance(state, State)
-    return state
 
 
 def fingerprint() -> int:
@@ -45,19 +74,43 @@ def fingerprint() -> int:
     return zlib.crc32(_describe(State).encode())
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, TailRow):
-        return [value.ring, value.number, value.row.hex()]
-    kind = type(value)
-    if kind in _SCALARS:
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(element) for element in value]
-    if not is_dataclass(kind):
-        return value
-    names = _NAMES.get(kind) or _NAMES.setdefault(kind, tuple(field.name for field in fields(kind)))
-    plain = [_plain(getattr(value, name)) for name in names]
-    return [_PARTS.index(kind), *plain] if kind in _PARTS else plain
+def _writer(kind: Any) -> _Writer | None:
+    """Compile the writer of a kind, as its type hints describe it."""
+    if kind is TailRow:
+        return lambda row: [row.ring, row.number, row.row.hex()]
+    if kind == Part:
+        return lambda part: _part_writers()[type(part)](part)
+    if is_dataclass(kind):
+        return _dataclass_writer(kind)
+    inner = [_writer(argument) for argument in get_args(kind) if argument not in (Ellipsis, type(None))]
+    each = next((writer for writer in inner if writer is not None), None)
+    if each is None:
+        return None
+    if get_origin(kind) in (Union, UnionType):
+        return lambda value: None if value is None else each(value)
+    if len(inner) > 1:
+        raise TypeError(f"{kind} has no place in a record")
+    return lambda values: [each(value) for value in values]
+
+
+def _dataclass_writer(kind: Any) -> _Writer:
+    hints, names = get_type_hints(kind), [field.name for field in fields(kind)]
+    values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    inner = [(index, writer) for index, name in enumerate(names) if (writer := _writer(hints[name])) is not None]
+    head = [_PARTS.index(kind)] if kind in _PARTS else []
+
+    def write(value: Any) -> list[Any]:
+        plain = list(values(value))
+        for index, writer in inner:
+            plain[index] = writer(plain[index])
+        return head + plain
+
+    return write
+
+
+@cache
+def _part_writers() -> dict[type, _Writer]:
+    return {kind: _dataclass_writer(kind) for kind in _PARTS}
 
 
 def _build(kind: Any, plain: Any) -> Any:
@@ -91,3 +144,7 @@ def _describe(kind: Any) -> str:
         inner = ",".join(f"{field.name}:{_describe(hints[field.name])}" for field in fields(kind))
         return f"{getattr(kind, '__name__', kind)}({inner})"
     return str(kind) if not get_args(kind) else f"{get_origin(kind)}[{','.join(map(_describe, get_args(kind)))}]"
+
+
+_WRITERS = tuple(_writer(_HINTS[name]) for name in _CHANGING)
+_FROZEN_WRITERS = {name: _writer(_HINTS[name]) for name in _FROZEN}

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from itertools import groupby
 from struct import Struct
 
 from firmware_sim.hal.nvram import Nvram, NvramError, NvramFlushError
 from firmware_sim.records.ring import Ring, RingKind, ring_kinds
-from firmware_sim.state import State
+from firmware_sim.state import State, TailRow
 from firmware_sim.storage import record
 from protocols.sealed_message import Receipt
 
@@ -79,6 +80,8 @@ class Store:
         self._kinds = ring_kinds(profile_rows, Receipt.SIZE)
         self._profile_rows = profile_rows
         self._written = _Written()
+        self._encoder = record.Encoder()
+        self._lasting = 0
 
     def format(self, state: State) -> None:
         """Begin a new storage with a state."""
@@ -94,9 +97,11 @@ class Store:
             NvramFlushError: nobody knows; the meter must stop.
         """
         self._write(state)
+        drained = self._drain(state) if len(state.tail) >= DRAIN_AT else 0
         self._nvram.flush()
         self._written.flushed = self._written.newest
-        return self._drain(state) if len(state.tail) >= DRAIN_AT else 0
+        self._lasting = len(state.tail) - drained
+        return drained
 
     def save(self, state: State) -> int:
         """Write a state without waiting for it to last; a refused write leaves the one before. Returns as `commit`."""
@@ -106,7 +111,7 @@ class Store:
         return 0
 
     def _write(self, state: State) -> None:
-        data = record.encode(state)
+        data = self._encoder.encode(state)
         slot = next(i for i in range(SLOTS) if i not in (self._written.newest, self._written.flushed))
         generation = self._written.generation + 1
         body = _SLOT.pack(len(data), generation, 0) + data
@@ -117,18 +122,27 @@ class Store:
         self._written.newest, self._written.generation = slot, generation
 
     def _drain(self, state: State) -> int:
-        """Put the committed tail into the rings; a refused write keeps it in the tail, for a later commit."""
+        """Put those rows of the tail into the rings that a flushed record holds; the flush to come makes them last.
+
+        A row takes the place of the oldest of its ring, which must not go before it is certain that it is followed. A
+        refused write keeps the rows in the tail, for a later commit.
+        """
+        lasting = sorted(state.tail[: self._lasting])
         try:
-            for ring, number, row in state.tail:
-                kind = self._kinds[ring]
-                framed = _ROW.pack(number, zlib.crc32(row)) + row
-                self._nvram.write(self._row_offset(kind, number), framed)
-            self._nvram.flush()
+            for (ring, _, _), run in groupby(enumerate(lasting), key=self._run):
+                rows = [row for _, row in run]
+                framed = [_ROW.pack(row.number, zlib.crc32(row.row)) + row.row for row in rows]
+                self._nvram.write(self._row_offset(self._kinds[ring], rows[0].number), b"".join(framed))
         except NvramFlushError:
             raise
         except NvramError:
             return 0
-        return len(state.tail)
+        return len(lasting)
+
+    def _run(self, placed: tuple[int, TailRow]) -> tuple[int, int, int]:
+        """Rows of one run lie side by side in their ring: the same ring, in turn, and not around its end."""
+        index, row = placed
+        return row.ring, row.number - index, (row.number - 1) // self._kinds[row.ring].depth
 
     def _row_offset(self, kind: RingKind, number: int) -> int:
         before = sum(other.depth * (other.row_size + _ROW.size) for other in self._kinds[: kind.place])

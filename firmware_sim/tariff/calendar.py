@@ -5,7 +5,7 @@ All of it is a pure function of the local date and the millisecond of the day (M
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from firmware_sim.clock import DAY_MS, MINUTE_MS, Local, civil, weekday
 from firmware_sim.settings import Settings
@@ -18,19 +18,19 @@ SPANS_KEPT = 16
 """Gaps come from clock commands only; more than this many disjoint spans are a clock that is set every day."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Spans:
     """Whole numbers that were done once and must not be done again, as disjoint rising spans."""
 
-    spans: list[tuple[int, int]] = field(default_factory=list)
+    spans: tuple[tuple[int, int], ...] = ()
 
     def __contains__(self, number: int) -> bool:
         return any(first <= number <= last for first, last in self.spans)
 
-    def add(self, number: int) -> None:
-        """Remember a number."""
+    def adding(self, number: int) -> Spans:
+        """Return these with a number remembered."""
         if number in self:
-            return
+            return self
         merged = sorted([*self.spans, (number, number)])
         out = [merged[0]]
         for first, last in merged[1:]:
@@ -40,7 +40,7 @@ class Spans:
                 out.append((first, last))
         while len(out) > SPANS_KEPT:
             out[:2] = [(out[0][0], out[1][1])]  # the oldest gap is closed: what lay in it is never made any more
-        self.spans = out
+        return Spans(tuple(out))
 
 
 @dataclass(slots=True)
@@ -52,9 +52,9 @@ class CalendarState:
     year: int
     rate: int = 1
     friendly: bool = False
-    dates_done: Spans = field(default_factory=Spans)
-    billings_done: Spans = field(default_factory=Spans)
-    years_done: Spans = field(default_factory=Spans)
+    dates_done: Spans = Spans()
+    billings_done: Spans = Spans()
+    years_done: Spans = Spans()
 
 
 def day_table(date: int, seasons: Seasons) -> int:

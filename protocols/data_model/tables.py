@@ -7,8 +7,10 @@ row packs itself into a fixed number of bytes, which is also what the meter stor
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
+from operator import attrgetter
 from struct import Struct
 from struct import error as StructError
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
@@ -29,7 +31,8 @@ class Row:
 
     def pack(self) -> bytes:
         """Return the row as `PACKING.size` bytes."""
-        return self.PACKING.saturate(*(getattr(self, field.name) for field in fields(self)))  # type: ignore[arg-type]
+        kind: Any = type(self)
+        return self.PACKING.saturate(*_values(kind)(self))
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
@@ -48,6 +51,11 @@ class Row:
     def fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
         """Return the columns as JSON values; moments carry the offset."""
         return {name: _json(kind, getattr(self, name), utc_offset_minutes) for name, kind in self.columns().items()}
+
+
+@cache
+def _values(row: type) -> Callable[[Row], tuple[object, ...]]:
+    return attrgetter(*(field.name for field in fields(row)))
 
 
 def _json(kind: Kind, value: Any, utc_offset_minutes: int) -> str:

@@ -44,12 +44,13 @@ def _compile(places: tuple[Place, ...]) -> tuple[tuple[Step, ...], ...]:
 _PLAN = _compile(PLACES)
 _PURCHASE_END = PURCHASE_ADDRESS + PURCHASE_REGISTERS * PURCHASES.depth
 _SCRATCH_END = SCRATCH_ADDRESS + SCRATCH_REGISTERS
+_REPLIES_KEPT = 64
 
 
 class Bank:
     """The registers, coils and inputs of one meter."""
 
-    __slots__ = ("_image", "_meter", "_revisions", "coils", "scratch")
+    __slots__ = ("_image", "_meter", "_replies", "_replies_at", "_revisions", "coils", "scratch")
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -58,6 +59,19 @@ class Bank:
         self._revisions = [0] * len(_PLAN)
         self.scratch = bytearray(2 * SCRATCH_REGISTERS)
         self.coils = 0
+        self._replies: dict[bytes, bytes] = {}
+        self._replies_at = 0
+
+    def known(self, request: bytes) -> bytes | None:
+        """Return what was replied to the very same bytes, None where the meter has changed since."""
+        return self._replies.get(request) if self._replies_at == self._meter.revision else None
+
+    def keep(self, request: bytes, reply: bytes) -> None:
+        """Keep the reply to a read of the map: it stands for as long as the meter's revision does."""
+        if self._replies_at != self._meter.revision or len(self._replies) >= _REPLIES_KEPT:
+            self._replies.clear()
+            self._replies_at = self._meter.revision
+        self._replies[request] = reply
 
     def read(self, address: int, count: int) -> bytes:
         """Return `count` registers; raises IllegalAddressError where one of them does not exist."""

@@ -12,9 +12,16 @@ from firmware_sim.servers.modbus.execute import execute
 from firmware_sim.servers.modbus.windows import SessionWindows
 from firmware_sim.servers.seam import Station, Stations
 from protocols.modbus import rtu, tcp
+from protocols.modbus.native_map import MAP_END
 from protocols.modbus.pdu import exception_reply
 
 GATEWAY_TARGET_FAILED = 0x0B
+_READS = (3, 4)
+_RTU_READ = 8
+_TCP_READ = tcp.HEADER_SIZE + 5
+"""Bytes of a request to read registers, whole."""
+_AFTER_TRANSACTION, _UNIT = 2, 6
+"""Where a TCP frame goes on after its transaction identifier, and where its unit is."""
 PTY_SILENCE_US = 20_000
 """A pty has no wire timing: a host that writes a frame in two goes must not be cut."""
 
@@ -54,6 +61,11 @@ def bank_of(station: Station) -> Bank:
     return bank
 
 
+def _only_the_meter_decides(pdu: bytes, reply: bytes) -> bool:
+    """Say whether a reply holds for every connection until the meter changes: a read of the map that was done."""
+    return reply[0] in _READS and int.from_bytes(pdu[1:3], "big") + int.from_bytes(pdu[3:5], "big") <= MAP_END
+
+
 class ModbusRtuServer:
     """All meters of one serial line. A broadcast is executed by every one and never answered."""
 
@@ -72,6 +84,11 @@ class ModbusRtuServer:
     def receive(self, data: bytes, at: int) -> bytes:
         """Take bytes; a gap in line time before them ends whatever was not whole."""
         self._at = at
+        if len(data) == _RTU_READ and not self.receiver.pending:
+            station = self._session.stations.find(data[0], at)
+            known = bank_of(station).known(data) if station is not None else None
+            if known is not None:
+                return known
         out = self.wake(at)
         out += self._answers(self.receiver.receive(data))
         self._quiet_at = at + self._silence_us if self.receiver.pending else None
@@ -101,7 +118,12 @@ class ModbusRtuServer:
             return b""
         station = self._session.stations.find(frame.unit, self._at)
         reply = self._session.answer(station, frame.pdu) if station else None
-        return rtu.encode(frame.unit, reply) if reply else b""
+        if station is None or reply is None:
+            return b""
+        out = rtu.encode(frame.unit, reply)
+        if _only_the_meter_decides(frame.pdu, reply):
+            bank_of(station).keep(rtu.encode(frame.unit, frame.pdu), out)
+        return out
 
 
 class ModbusTcpServer:
@@ -117,6 +139,10 @@ class ModbusTcpServer:
         """Take bytes and return all replies that they complete; a stream that lost its step is closed."""
         if self.closed:
             return b""
+        if not self._buffer:
+            known = self._known(data, at)
+            if known is not None:
+                return known
         self._buffer += data
         frames, self.closed = tcp.take(self._buffer)
         if len(frames) == 1:
@@ -142,4 +168,25 @@ class ModbusTcpServer:
             reply: bytes | None = exception_reply(frame.pdu[0], GATEWAY_TARGET_FAILED)
         else:
             reply = self._session.answer(station, frame.pdu)
-        return tcp.encode(frame.transaction, frame.unit, reply) if reply else b""
+        if not reply:
+            return b""
+        out = tcp.encode(frame.transaction, frame.unit, reply)
+        if station is not None and _only_the_meter_decides(frame.pdu, reply):
+            bank_of(station).keep(tcp.encode(0, frame.unit, frame.pdu)[_AFTER_TRANSACTION:], out[_AFTER_TRANSACTION:])
+        return out
+
+    def _known(self, data: bytes, at: int) -> bytes | None:
+        """Return the replies to reads that were replied to before, None where one of them must be looked at."""
+        if len(data) == _TCP_READ:
+            station = self._session.stations.find(data[_UNIT], at)
+            known = bank_of(station).known(data[_AFTER_TRANSACTION:]) if station is not None else None
+            return data[:_AFTER_TRANSACTION] + known if known is not None else None
+        if len(data) % _TCP_READ:
+            return None
+        replies = []
+        for start in range(0, len(data), _TCP_READ):  # a known read says its own length, so the next begins behind it
+            reply = self._known(data[start : start + _TCP_READ], at)
+            if reply is None:
+                return None
+            replies.append(reply)
+        return b"".join(replies)
