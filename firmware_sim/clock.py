@@ -37,6 +37,11 @@ class Clock:
         n, d = self.drift_numerator, self.drift_denominator
         return -(-((clock - self.offset) * d + self.drift_from * n) // (d + n))
 
+    def next_multiple(self, elapsed: int, period: int) -> int:
+        """Return the first elapsed time after `elapsed` at which the clock shows a multiple of `period` or later."""
+        clock = self.read(elapsed)
+        return self.when(clock - clock % period + period)
+
     def set(self, elapsed: int, clock: int) -> None:
         """Make the clock show `clock` at `elapsed`; the drift goes on from here."""
         self.drift_from = elapsed

@@ -69,8 +69,8 @@ class Meter:
 
     __slots__ = (
         "_calendar_due", "_delay_due", "_demand", "_desk", "_edge", "_export_mw", "_import_mw", "_load", "_load_due",
-        "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch", "listener", "revision", "rings",
-        "stopped", "storage_lost", "switch",
+        "_per_phase", "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch", "listener", "revision",
+        "rings", "stopped", "storage_lost", "switch",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class Meter:
         self.stopped = False
         self._unsaved = False
         self.storage_lost = storage_lost
+        self._per_phase = state.identity.phase_summation == PhaseSummation.PER_PHASE
         self._demand = Demand((0,))
         self._import_mw = self._export_mw = self._unit_price = 0
         self._watch = self._edge = NEVER
@@ -149,9 +150,10 @@ class Meter:
             elif reached_level:
                 self._judge()
                 self._plan()
-                self._publish()
         if self._unsaved:
             self._save_periods()
+        else:
+            self._publish()
 
     def next_deadline(self) -> int | None:
         """Return the next elapsed time at which anything changes by itself, None where nothing ever will."""
@@ -229,10 +231,9 @@ class Meter:
         period_closed = now >= self._profile_due
         if period_closed:
             calendar_work.close_period(state, state.clock.read(now))
-        if now >= self._calendar_due:
-            calendar_work.pass_instant(state, state.clock.read(now), self._emit)
         calendar_passed = now >= self._calendar_due
         if calendar_passed:
+            calendar_work.pass_instant(state, state.clock.read(now), self._emit)
             self._plan_calendar()
         elif period_closed:
             self._plan_profile()
@@ -241,10 +242,9 @@ class Meter:
             run_delays(state.supply, state.settings, now, self._emit)
         if calendar_passed or delay_passed or reached_level:
             self._judge()
-        else:  # only the load changed: no level, mode, inhibitor or price did
+        elif now >= self._load_due:  # no level, mode, inhibitor or price changed
             self._flow()
         self._plan()
-        self._publish()
         self._unsaved = self._unsaved or period_closed
         if len(state.tail) >= SAVE_FLUSHES_AT:
             self._save_periods()
@@ -276,8 +276,7 @@ class Meter:
         self._load_due = NEVER if due is None else due
         flows = real and state.powered
         self._demand = drawn if flows else Demand((0,) * len(drawn.phases))
-        per_phase = state.identity.phase_summation == PhaseSummation.PER_PHASE
-        self._import_mw, self._export_mw = directions(self._demand.phases, per_phase)
+        self._import_mw, self._export_mw = directions(self._demand.phases, self._per_phase)
         follow_load(supply, state.settings, self._import_mw, real, flows and any(drawn.phases), state.elapsed)
         if supply.switch_fault and real == supply.closed:
             end_switch_fault(supply, self._emit)
@@ -301,8 +300,8 @@ class Meter:
                     break
 
     def _plan_profile(self) -> None:
-        clock = self._state.clock
-        self._profile_due = clock.when(calendar_work.next_profile_clock(clock.read(self._state.elapsed)))
+        state = self._state
+        self._profile_due = state.clock.next_multiple(state.elapsed, calendar_work.PROFILE_PERIOD_MS)
 
     def _plan_calendar(self) -> None:
         self._plan_profile()

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
 
 from protocols.errors import AuthenticationError
 
@@ -60,23 +59,28 @@ def derive_key(master: bytes, label: MessageClass, serial_number: str, key_versi
     ).derive(master)  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MeterKeys:
     """One meter's own keys of one version."""
 
     version: int
     credit: bytes = field(repr=False)
     command: bytes = field(repr=False)
+    _check_value: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def key(self, message_class: MessageClass) -> bytes:
         """Return the key of a class."""
         return self.credit if message_class is MessageClass.CREDIT else self.command
 
-    @cached_property
+    @property
     def check_value(self) -> int:
         """Three bytes that show which keys these are without telling them."""
-        both = authentication_code(self.credit, b"check") + authentication_code(self.command, b"check")
-        return int.from_bytes(hashlib.sha256(both).digest()[:3], "big")
+        if self._check_value is None:
+            both = authentication_code(self.credit, b"check") + authentication_code(self.command, b"check")
+            value = int.from_bytes(hashlib.sha256(both).digest()[:3], "big")
+            object.__setattr__(self, "_check_value", value)  # found once: every reading of the map asks for it
+            return value
+        return self._check_value
 
 
 def derive_meter_keys(master: bytes, serial_number: str, key_version: int) -> MeterKeys:

@@ -43,12 +43,13 @@ class Load:
     rows recur every `period` ms, which by default is the span of the rows and one more step.
     """
 
-    __slots__ = ("_demands", "_on_end", "_period", "_starts", "_zero")
+    __slots__ = ("_demands", "_on_end", "_period", "_repeats", "_starts", "_zero")
 
     def __init__(self, starts: Sequence[int], demands: Sequence[Demand], on_end: OnEnd, period: int = 0) -> None:
         self._starts = array("q", starts)
         self._demands = demands
         self._on_end = on_end if len(demands) > 1 else OnEnd.HOLD
+        self._repeats = self._on_end is OnEnd.REPEAT
         step = starts[-1] - starts[-2] if len(starts) > 1 else DAY
         self._period = period or starts[-1] - starts[0] + step
         self._zero = Demand((0,) * len(demands[0].phases))
@@ -62,13 +63,13 @@ class Load:
         """Return the demand at an elapsed time and the next elapsed time at which another row begins."""
         starts = self._starts
         turn = 0
-        if self._on_end is OnEnd.REPEAT:
+        if self._repeats:
             turn = (elapsed - starts[0]) // self._period * self._period
         inside = elapsed - turn
-        index = bisect_right(starts, inside) - 1
-        if index + 1 < len(starts):
-            return self._demands[max(index, 0)], starts[index + 1] + turn
-        if self._on_end is OnEnd.REPEAT:
+        after = bisect_right(starts, inside)
+        if after < len(starts):
+            return self._demands[after - 1 if after else 0], starts[after] + turn
+        if self._repeats:
             return self._demands[-1], starts[0] + self._period + turn
         if self._on_end is OnEnd.ZERO:
             end = starts[0] + self._period

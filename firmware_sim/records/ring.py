@@ -57,14 +57,16 @@ class Ring:
         if number != self.last + 1:
             self.clear(number - 1)
         slot = (number - 1) % self.depth * self.row_size
-        if slot == len(self._data):
+        missing = slot - len(self._data)
+        if missing == 0:
             self._data += row
         else:
-            if slot > len(self._data):  # a ring that begins in the middle, after a clear
-                self._data += bytes(slot - len(self._data))
+            if missing > 0:  # a ring that begins in the middle, after a clear
+                self._data += bytes(missing)
             self._data[slot : slot + self.row_size] = row
         self.last = number
-        self.first = max(self.first, number - self.depth + 1)
+        if number - self.first >= self.depth:
+            self.first = number - self.depth + 1
 
     def clear(self, last: int) -> None:
         """Forget all rows; numbering goes on after `last`."""

@@ -16,6 +16,7 @@ SWITCH_FAULT_AFTER_MS = 5_000
 MINUTE_MS = 60_000
 NO_CAUSE = int(Cause.NONE)
 _NO_DUES = (None,) * 5
+_OVERLOAD = int(Cause.OVERLOAD)
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class Supply:
     @property
     def overload_locked(self) -> bool:
         """Whether an overload waits for the button: its own reclosings are used up."""
-        return bool(self.causes & Cause.OVERLOAD) and self.reclose_due is None
+        return bool(self.causes & _OVERLOAD) and self.reclose_due is None
 
     @property
     def state(self) -> SupplyState:
@@ -72,7 +73,7 @@ class Supply:
         dues = (self.credit_due, self.remote_due, self.overload_due, self.reclose_due, self.fault_due)
         if dues == _NO_DUES:
             return None
-        return min(due for due in dues if due is not None)
+        return min([due for due in dues if due is not None])
 
 
 def trip(supply: Supply, cause: Cause, emit: Emit) -> None:
@@ -163,7 +164,7 @@ def follow_load(supply: Supply, settings: Settings, import_mw: int, real_closed:
             supply.overload_since = now
             if supply.overload_ended is not None and now - supply.overload_ended >= settings.overload_reset_s * 1000:
                 supply.overload_count = 0
-        tripped = bool(supply.causes & Cause.OVERLOAD)
+        tripped = bool(supply.causes & _OVERLOAD)
         supply.overload_due = None if tripped else supply.overload_since + settings.power_limit_delay_s * 1000
     elif supply.overload_since is not None:
         supply.overload_ended, supply.overload_since, supply.overload_due = now, None, None

@@ -165,9 +165,10 @@ class ProfileRecord:
         cls, end: int, import_mwh: int, export_mwh: int, power_down: bool, clock_set: bool, supply_open: bool
     ) -> bytes:
         """Return the 12 bytes of a record without making it: a meter does so 35,000 times a year."""
-        low = min(import_mwh, cls.SATURATED) | power_down << 30 | clock_set << 31
-        seconds = min(max(end // 1000, 0), 0xFFFF_FFFF)
-        return cls.PACKING.pack(seconds, low, min(export_mwh, cls.SATURATED) | supply_open << 30)
+        top = cls.SATURATED
+        low = (import_mwh if import_mwh < top else top) | power_down << 30 | clock_set << 31
+        high = (export_mwh if export_mwh < top else top) | supply_open << 30
+        return cls.PACKING.pack(min(max(end // 1000, 0), 0xFFFF_FFFF), low, high)
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
