@@ -42,6 +42,7 @@ ModbusTcp = Annotated[list[str] | None, typer.Option("--modbus-tcp", help="HOST:
 Control = Annotated[str | None, typer.Option("--control", help="Path of the control socket.")]
 StateFile = Annotated[str | None, typer.Option("--state", help="State file; for several meters a directory.")]
 SpeedOption = Annotated[str, typer.Option("--speed", help="Meter time per wall time, 0 to 100000.")]
+FaultsFile = Annotated[str | None, typer.Option("--faults", help="Plan of faults in TOML (docs/faults.md).")]
 SilentUnits = Annotated[bool, typer.Option("--silent-unknown-units", help="TCP: silence, not exception 0B.")]
 TopUps = Annotated[list[str] | None, typer.Option("--topup", help="WHEN:AMOUNT, such as 5d:20.00; repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")]
@@ -58,6 +59,7 @@ def run(
     state: StateFile = None,
     speed: SpeedOption = "1",
     silent_unknown_units: SilentUnits = False,
+    faults: FaultsFile = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Run one or more meters on wires, until SIGINT or SIGTERM."""
@@ -67,7 +69,7 @@ def run(
 
     options = RunOptions(
         tuple(modbus_rtu or ()), tuple(modbus_tcp or ()), control, state, parse_speed(speed), as_json,
-        silent_unknown_units,
+        silent_unknown_units, faults,
     )  # fmt: skip
     serve(_flags(config, unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed), options)
 

@@ -42,6 +42,12 @@ class Clock:
         clock = self.read(elapsed)
         return self.when(clock - clock % period + period)
 
+    def drift(self, elapsed: int, ppm: int) -> None:
+        """Run fast or slow from `elapsed` on, without a jump."""
+        clock = self.read(elapsed)
+        self.drift_from, self.offset = elapsed, clock - elapsed
+        self.drift_numerator, self.drift_denominator = ppm, 1_000_000
+
     def set(self, elapsed: int, clock: int) -> None:
         """Make the clock show `clock` at `elapsed`; the drift goes on from here."""
         self.drift_from = elapsed

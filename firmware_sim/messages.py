@@ -241,6 +241,13 @@ def set_clock(state: State, old: int, new: int, emit: Emit) -> None:
     jump(state, new, emit)
 
 
+def step_clock(state: State, old: int, by: int, emit: Emit) -> None:
+    """Let the clock jump by itself: a fault. What was not known to be right does not become so."""
+    valid = state.clock.valid
+    set_clock(state, old, min(max(old + by, 0), LAST_CLOCK - 1), emit)
+    state.clock.valid = valid
+
+
 def _switch(state: State, _: Vouched, parameters: object, clock: int, emit: Emit) -> None:
     if parameters is SwitchAction.INTERRUPT:
         due = clock + state.settings.trip_delay_minutes * 60_000

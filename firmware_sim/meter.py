@@ -27,6 +27,7 @@ from firmware_sim.requests import (
     AskReceipt,
     BreakSwitch,
     CutPower,
+    DriftClock,
     LoseClock,
     PressButton,
     Reply,
@@ -35,6 +36,7 @@ from firmware_sim.requests import (
     Sealed,
     Sense,
     SetLoad,
+    StepClock,
 )
 from firmware_sim.sealed_desk import Desk, answer
 from firmware_sim.security.door import Door
@@ -112,6 +114,11 @@ class Meter:
     def demand(self) -> Demand:
         """What flows now: zero through an open switch or without power."""
         return self._demand
+
+    @property
+    def load(self) -> Load:
+        """What the customer draws."""
+        return self._load
 
     @property
     def clock(self) -> int:
@@ -391,6 +398,10 @@ class Meter:
                 state.clock.valid = False
                 self._emit("clock_invalid")
                 calendar_work.settle(state, self.clock, self._emit)
+            case StepClock(by):
+                messages.step_clock(state, self.clock, by, self._emit)
+            case DriftClock(ppm):
+                state.clock.drift(state.elapsed, ppm)
         if changed:
             self._settle()
         return reply, changed

@@ -7,26 +7,38 @@ its own elapsed time (one that went on from a state file is further than one tha
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from firmware_sim.conditions import BROWN_OUT, EDGES, ONCE, REVERSE_FLOW
+from firmware_sim.faults import ActiveFault, Faults
+from firmware_sim.hal.nvram import PowerCutError
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.readings import GETTERS, utc_offset_minutes
 from firmware_sim.requests import CutPower, PressButton, Request, ReturnPower, Sense, SetLoad
+from firmware_sim.servers.seam import Station
 from protocols.control import (
     SPEED_SCALE,
     Advance,
+    BeginFault,
     ChangeLoad,
     Command,
+    EndFaults,
     Power,
     Sensor,
     Show,
+    ShowFaults,
     Speed,
     Stop,
 )
 from protocols.data_model.items import BY_NAME, ITEMS
+from protocols.data_model.json_lines import array, line
 from protocols.data_model.kinds import Moment
+from protocols.errors import QuantityError
+from protocols.faults import Place
 from protocols.sealed_message import Outcome
 
 ReadLoad = Callable[[str, Meter], Load]
@@ -43,12 +55,16 @@ class UnknownMeterError(Exception):
 
 @dataclass(slots=True)
 class RackStation:
-    """A meter on the rack: its unit number, what wires keep of it, and its elapsed time at the rack's time 0."""
+    """A meter on the rack: its unit number, what wires keep of it, and its elapsed time at the rack's time 0.
+
+    `rebuild` makes the meter anew from its storage, for a power cut in the middle of a write; None without a storage.
+    """
 
     meter: Meter
     unit: int
     offset: int
     images: dict[str, object] = field(default_factory=dict)
+    rebuild: Callable[[], Meter] | None = None
 
 
 @dataclass(slots=True)
@@ -77,15 +93,27 @@ class Timeline:
 class Rack:
     """Meters by unit number, their deadlines, and the commands that no wire can give."""
 
-    def __init__(self, meters: Iterable[tuple[int, Meter]], speed: int, read_load: ReadLoad) -> None:
+    def __init__(
+        self, meters: Iterable[tuple[int, Meter]], speed: int, read_load: ReadLoad, faults: Faults | None = None
+    ) -> None:
+        self.faults = faults or Faults()
         self.timeline = Timeline(speed)
         self.stations = [RackStation(meter, unit, meter.state.elapsed) for unit, meter in meters]
         self.stopping = False
         self._by_unit = {station.unit: station for station in self.stations}
         self._read_load = read_load
         self._due: list[tuple[int, int, int]] = []
+        self._edges: list[tuple[int, int, ActiveFault, bool]] = []
+        self._edges_made = 0
+        self._now = 0
         for index in range(len(self.stations)):
             self._schedule(index)
+
+    def begin_faults(self) -> None:
+        """Let the plan's faults of storages and meters begin, each at its time from now on."""
+        self.faults.storage_rests = False
+        for fault in self.faults.meter:
+            self._plan_fault(fault, self._now)
 
     # ---- what wires ask
 
@@ -114,6 +142,7 @@ class Rack:
         A return of `at` or earlier says that more is due already; between two calls a wire gets its turn.
         """
         now = self.timeline.instant(at)
+        self._pass_edges(now)
         while self._due and self._due[0][0] <= now and limit:
             instant, index, revision = heapq.heappop(self._due)
             station = self.stations[index]
@@ -123,7 +152,8 @@ class Rack:
             self._schedule(index)
         while self._due and self._stale(self._due[0]):
             self._schedule(heapq.heappop(self._due)[1])
-        return self.timeline.line_time(self._due[0][0]) if self._due else None
+        next_due = min([queue[0][0] for queue in (self._due, self._edges) if queue], default=None)
+        return None if next_due is None else self.timeline.line_time(next_due)
 
     def _stale(self, entry: tuple[int, int, int]) -> bool:
         return entry[2] != self.stations[entry[1]].meter.revision
@@ -135,9 +165,100 @@ class Rack:
             heapq.heappush(self._due, (deadline - station.offset, index, station.meter.revision))
 
     def _bring(self, station: RackStation, instant: int) -> None:
+        if self._edges and self._edges[0][0] <= instant:
+            self._pass_edges(instant)
         elapsed = instant + station.offset
         if elapsed > station.meter.state.elapsed and not station.meter.stopped:
-            station.meter.advance(elapsed)
+            try:
+                station.meter.advance(elapsed)
+            except PowerCutError:
+                self._start_anew(station, instant)
+
+    # ---- faults of the meters
+
+    def power_lost(self, station: Station, at: int) -> None:
+        """Let a meter start anew from its storage: its power went in the middle of a write."""
+        assert isinstance(station, RackStation)
+        self._start_anew(station, self.timeline.instant(at))
+
+    def _start_anew(self, station: RackStation, instant: int) -> None:
+        assert station.rebuild is not None, "only a storage can tear"
+        listener = station.meter.listener
+        self.faults.storage_rests = True
+        station.meter = station.rebuild()
+        self.faults.storage_rests = False
+        station.meter.listener = listener
+        station.images.clear()
+        station.offset = station.meter.state.elapsed - instant
+        self._schedule(self.stations.index(station))
+        if listener is not None:
+            listener()
+
+    def _pass_edges(self, instant: int) -> None:
+        """Begin and end faults of the meters up to an instant, each at its own."""
+        while self._edges and self._edges[0][0] <= instant:
+            due, _, fault, begins = heapq.heappop(self._edges)
+            self._now = max(self._now, due)
+            for station in self.stations:
+                self._bring(station, due)
+            self._turn(fault, begins)
+            if begins and fault.rule.name not in ONCE:
+                lasts = fault.rule.lasts
+                if lasts is None and fault.rule.name == BROWN_OUT:
+                    lasts = fault.rule.amount
+                if lasts is not None:
+                    self._push_edge(due + lasts, fault, begins=False)
+            else:
+                self.faults.discard(fault)
+
+    def _plan_fault(self, fault: ActiveFault, now: int) -> None:
+        self._push_edge(now + fault.rule.begins, fault, begins=True)
+        self._pass_edges(now)
+
+    def _push_edge(self, due: int, fault: ActiveFault, begins: bool) -> None:
+        self._edges_made += 1
+        heapq.heappush(self._edges, (due, self._edges_made, fault, begins))
+
+    def _turn(self, fault: ActiveFault, begins: bool) -> None:
+        """Let a fault begin or end at every meter that it is for."""
+        fault.struck += begins
+        for index, station in enumerate(self.stations):
+            if fault.rule.unit in (None, station.unit) and not station.meter.stopped:
+                request = EDGES[fault.rule.name][not begins](station.meter, fault.rule.amount)
+                if request is not None:
+                    with suppress(CommandFailedError):  # a refusal of the storage is itself a fault that stands
+                        self._request(station, request)
+                self._schedule(index)
+
+    def _end_faults(self, name: str | None, now: int) -> None:
+        waiting = {id(fault) for _, _, fault, begins in self._edges if begins}
+        ended = self.faults.remove(name)
+        gone = {id(fault) for fault in ended}
+        self._edges = [edge for edge in self._edges if id(edge[2]) not in gone]
+        heapq.heapify(self._edges)
+        for fault in ended:
+            if fault.rule.name in EDGES and id(fault) not in waiting:
+                self._turn(fault, begins=False)
+
+    def _begin_fault(self, command: BeginFault, at: int, now: int) -> None:
+        rule = command.rule
+        if rule.unit is not None and rule.unit not in self._by_unit:
+            raise QuantityError(f"{rule.name}: no meter here has unit {rule.unit}")
+        if rule.kind.place is Place.STORAGE and not any(station.rebuild for station in self.stations):
+            raise QuantityError(f"{rule.name}: no meter here has a storage; give `run` a --state")
+        fault = self.faults.add(rule, at)
+        if rule.kind.place is Place.METER:
+            self._plan_fault(fault, now)
+
+    def _fault_list(self) -> Mapping[str, str]:
+        rows = [
+            line({
+                "name": json.dumps(fault.rule.name), "options": json.dumps(fault.rule.words()),
+                "left": json.dumps(fault.left), "struck": str(fault.struck),
+            })
+            for fault in self.faults
+        ]  # fmt: skip
+        return {"faults": array(rows)}
 
     # ---- commands
 
@@ -152,7 +273,7 @@ class Rack:
             QuantityError: a load that cannot be read; nothing changed.
         """
         chosen = self._chosen(serial_number)
-        now = self.timeline.instant(at)
+        now = self._now = self.timeline.instant(at)
         for station in self.stations:
             self._bring(station, now)
         result: Mapping[str, str] = {}
@@ -170,28 +291,42 @@ class Rack:
                 result = show(chosen[0].meter)
             case Stop():
                 self.stopping = True
+            case BeginFault():
+                self._begin_fault(command, at, now)
+            case EndFaults(name):
+                self._end_faults(name, now)
+            case ShowFaults():
+                result = self._fault_list()
             case _:
                 loads = [
                     self._read_load(command.text, s.meter) if isinstance(command, ChangeLoad) else None for s in chosen
                 ]
                 for station, load in zip(chosen, loads, strict=True):
-                    self._ask(station.meter, command, load)
+                    self._ask(station, command, load)
         for index in range(len(self.stations)):
             self._schedule(index)
         return result
 
-    def _ask(self, meter: Meter, command: Command, load: Load | None) -> None:
+    def _ask(self, station: RackStation, command: Command, load: Load | None) -> None:
         request: Request
         match command:
             case ChangeLoad() if load is not None:
-                request = SetLoad(load)
+                turned = any(f.rule.name == REVERSE_FLOW and f.struck for f in self.faults.meter)
+                request = SetLoad(load.reversed() if turned else load)
             case Power(present):
                 request = ReturnPower() if present else CutPower()
             case Sensor(sensor, present):
                 request = Sense(sensor, present)
             case _:
                 request = PressButton()
-        reply = meter.handle(request)
+        self._request(station, request)
+
+    def _request(self, station: RackStation, request: Request) -> None:
+        try:
+            reply = station.meter.handle(request)
+        except PowerCutError:
+            self._start_anew(station, self._now)
+            raise CommandFailedError("the power went in the middle of a write; the meter started anew") from None
         if reply is not None and reply.answer is not None and reply.answer.outcome is Outcome.STORAGE_FAULT:
             raise CommandFailedError("the storage refused it: is the disk full? Nothing was changed")
 

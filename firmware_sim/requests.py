@@ -69,7 +69,24 @@ class LoseClock:
     """The clock is known lost, as after a dead battery."""
 
 
-Request = Sealed | AskReceipt | PressButton | SetLoad | Sense | CutPower | ReturnPower | BreakSwitch | LoseClock
+@dataclass(frozen=True, slots=True)
+class StepClock:
+    """The clock jumps by itself, ms."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriftClock:
+    """The clock runs fast or slow from now on, in ppm."""
+
+    ppm: int
+
+
+Request = (
+    Sealed | AskReceipt | PressButton | SetLoad | Sense | CutPower | ReturnPower | BreakSwitch | LoseClock | StepClock
+    | DriftClock
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from protocols.data_model.words import Tamper
 from protocols.errors import QuantityError
+from protocols.faults import FAULTS, FaultRule, parse_words
 from protocols.quantities import DAY, parse_duration, parse_fixed
 
 MAX_SPEED = 100_000
@@ -69,7 +70,26 @@ class Stop:
     """End the process in good order."""
 
 
-Command = Advance | ChangeLoad | Power | Button | Sensor | Speed | Show | Stop
+@dataclass(frozen=True, slots=True)
+class BeginFault:
+    """Put a fault in force, on every wire or on the meters."""
+
+    rule: FaultRule
+
+
+@dataclass(frozen=True, slots=True)
+class EndFaults:
+    """End every fault of a name; None ends all."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFaults:
+    """List the faults in force, and how often each has struck."""
+
+
+Command = Advance | ChangeLoad | Power | Button | Sensor | Speed | Show | Stop | BeginFault | EndFaults | ShowFaults
 
 
 def parse_speed(text: str) -> int:
@@ -110,8 +130,29 @@ _WITH_ARGUMENT: dict[str, Callable[[str], Command]] = {
     "speed": lambda text: Speed(parse_speed(text)),
 }
 _ALONE: dict[str, Callable[[], Command]] = {"button": Button, "state": Show, "stop": Stop}
-GRAMMAR = "advance 17h · load 3kW|FILE.csv|household · power cut|return · button · cover open|close · " \
-    "terminal-cover open|close · magnet on|off · speed N · state · stop"  # fmt: skip
+GRAMMAR = (
+    "advance 17h · load 3kW|FILE.csv|household · power cut|return · button · cover open|close · "
+    "terminal-cover open|close · magnet on|off · speed N · state · stop · "
+    "fault NAME on [--count N] [--for 10s] [--unit N] [--value V] [--probability P]|off · fault off · fault list"
+)
+
+
+def _fault(words: Sequence[str]) -> Command:
+    if list(words) == ["list"]:
+        return ShowFaults()
+    if list(words) == ["off"]:
+        return EndFaults(None)
+    if len(words) < 2 or words[0] not in FAULTS or words[1] not in ("on", "off"):
+        raise QuantityError(
+            f"'fault {' '.join(words)}': write fault NAME on [--count N] [--for 10s] [--unit N], fault NAME off, "
+            f"fault off or fault list; NAME is one of {', '.join(FAULTS)}"
+        )
+    name, turn, options = words[0], words[1], words[2:]
+    if turn == "on":
+        return BeginFault(parse_words(name, options))
+    if options:
+        raise QuantityError(f"'fault {name} off' takes nothing more")
+    return EndFaults(name)
 
 
 def parse_command(words: Sequence[str]) -> Command:
@@ -123,4 +164,8 @@ def parse_command(words: Sequence[str]) -> Command:
         return _ALONE[name]()
     if name in _WITH_ARGUMENT and len(arguments) == 1:
         return _WITH_ARGUMENT[name](arguments[0])
+    if name == "fault":
+        return _fault(arguments)
+    if name in _WITH_ARGUMENT and not arguments:
+        raise QuantityError(f"{name!r} wants one word more: {GRAMMAR}")
     raise QuantityError(f"{' '.join(words)!r} is no command: allowed are {GRAMMAR}")

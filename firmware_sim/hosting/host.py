@@ -17,7 +17,6 @@ from firmware_sim.line import Line
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.rack import Rack
 from firmware_sim.servers.modbus.server import PTY_SILENCE_US, ModbusRtuServer, ModbusTcpServer, t35_us
-from firmware_sim.servers.seam import Server
 
 DEADLINES_A_TURN = 64
 """Deadlines served before wires get their turn."""
@@ -33,12 +32,60 @@ def line_time() -> int:
     return time.monotonic_ns() // 1000
 
 
-class _TcpConnection(asyncio.Protocol):
+class _Wire:
+    """What connections and serial lines share: a line in front of a server, and the timer of what is due later."""
+
+    def __init__(self, host: Host, line: Line) -> None:
+        self._host, self._line = host, line
+        self._timer: asyncio.TimerHandle | None = None
+
+    def _take(self, data: bytes) -> None:
+        """Hand bytes in, and send what is due."""
+        try:
+            out = self._line.receive(data, line_time())
+        except MeterStoppedError as error:
+            self._host.fail(error)
+            return
+        self._go_on(out)
+
+    def _wake(self) -> None:
+        self._timer = None
+        try:
+            out = self._line.wake(line_time())
+        except MeterStoppedError as error:
+            self._host.fail(error)
+            return
+        self._go_on(out)
+
+    def _go_on(self, out: bytes) -> None:
+        if out:
+            self._send(out)
+        due = self._line.next_wake()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer = self._host.loop.call_later(max(0, due - line_time()) / 1e6, self._wake)
+        if self._line.closed:
+            self._hang_up()
+
+    def _send(self, out: bytes) -> None:
+        raise NotImplementedError
+
+    def _hang_up(self) -> None:
+        raise NotImplementedError
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class _TcpConnection(_Wire, asyncio.Protocol):
     """One Modbus TCP connection."""
 
     def __init__(self, host: Host) -> None:
-        self._host = host
-        self._server: Server = ModbusTcpServer(host.rack, host.unknown_unit_silent)
+        super().__init__(host, Line(ModbusTcpServer(host.rack, host.unknown_unit_silent), faults=host.rack.faults))
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -49,22 +96,21 @@ class _TcpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        transport = self._transport
-        assert transport is not None
-        try:
-            out = self._server.receive(data, line_time())
-        except MeterStoppedError as error:
-            self._host.fail(error)
-            return
-        if out:
-            transport.write(out)
-        if self._server.closed:
-            transport.close()
+        self._take(data)
+
+    def _send(self, out: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(out)
+
+    def _hang_up(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
 
     def pause_writing(self) -> None:
         self.end()  # it does not take its replies
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
         self._host.connections.discard(self)
 
     def end(self) -> None:
@@ -73,26 +119,33 @@ class _TcpConnection(asyncio.Protocol):
             self._transport.abort()
 
 
-class _SerialLine:
-    """One serial line: a virtual port or a real one, and the server that sits on it."""
+class _SerialLine(_Wire):
+    """One serial line: a virtual port or a real one, and the server that sits on it. A port that hung up returns."""
 
     def __init__(self, host: Host, spec: PortSpec) -> None:
-        self._host = host
         self.path = spec.given
-        self._timer: asyncio.TimerHandle | None = None
+        self._spec = spec
         self._settling: asyncio.TimerHandle | None = None
+        self._returning: asyncio.TimerHandle | None = None
         self._virtual: VirtualPort | None = None
-        silence = PTY_SILENCE_US
-        if is_real_port(spec.path):
-            self._file, self._close = _open_real(spec)
-            silence = t35_us(spec.baud)
-        else:
-            self._virtual = VirtualPort(spec.path)
-            self._file, self._close = self._virtual.master, self._virtual.close
+        self._silence = PTY_SILENCE_US
         if spec.silence_ms is not None:
-            silence = spec.silence_ms * 1000
-        self._line = Line(ModbusRtuServer(host.rack, silence), spec.delay_ms * 1000)
-        host.loop.add_reader(self._file, self._readable)
+            self._silence = spec.silence_ms * 1000
+        elif is_real_port(spec.path):
+            self._silence = t35_us(spec.baud)
+        super().__init__(host, self._new_line(host))
+        self._open()
+
+    def _new_line(self, host: Host) -> Line:
+        return Line(ModbusRtuServer(host.rack, self._silence), self._spec.delay_ms * 1000, host.rack.faults)
+
+    def _open(self) -> None:
+        if is_real_port(self._spec.path):
+            self._file, self._close = _open_real(self._spec)
+        else:
+            self._virtual = VirtualPort(self._spec.path)
+            self._file, self._close = self._virtual.master, self._virtual.close
+        self._host.loop.add_reader(self._file, self._readable)
 
     def _readable(self) -> None:
         changed = False
@@ -112,12 +165,7 @@ class _SerialLine:
             return
         if self._virtual is not None:
             self._settle(self._virtual)  # who sends has read his settings back
-        try:
-            out = self._line.receive(data, line_time())
-        except MeterStoppedError as error:
-            self._host.fail(error)
-        else:
-            self._give(out)
+        self._take(data)
 
     def _settle_soon(self, port: VirtualPort) -> None:
         self._cancel_settling()
@@ -132,34 +180,40 @@ class _SerialLine:
             self._settling.cancel()
             self._settling = None
 
-    def _wake(self) -> None:
-        self._timer = None
+    def _send(self, out: bytes) -> None:
+        # A host that does not read fills the port: what it will not take is lost, as on a wire.
+        try:  # noqa: SIM105 - suppress costs as much as an exchange's parsing
+            os.write(self._file, out)
+        except BlockingIOError:
+            pass
+
+    def _hang_up(self) -> None:
+        """Take the port away, as a pulled adapter does, until it returns."""
+        due = self._line.returns_at
+        assert due is not None
+        self._give_back()
+        self._returning = self._host.loop.call_later(max(0, due - line_time()) / 1e6, self._return)
+
+    def _return(self) -> None:
+        self._returning = None
+        self._line = self._new_line(self._host)
         try:
-            out = self._line.wake(line_time())
-        except MeterStoppedError as error:
+            self._open()
+        except HostingError as error:
             self._host.fail(error)
-        else:
-            self._give(out)
 
-    def _give(self, out: bytes) -> None:
-        if out:
-            # A host that does not read fills the port: what it will not take is lost, as on a wire.
-            try:  # noqa: SIM105 - suppress costs as much as an exchange's parsing
-                os.write(self._file, out)
-            except BlockingIOError:
-                pass
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self._line.next_wake()
-        if due is not None:
-            self._timer = self._host.loop.call_later(max(0, due - line_time()) / 1e6, self._wake)
-
-    def end(self) -> None:
-        """Give the port back."""
+    def _give_back(self) -> None:
+        self._stop_timer()
         self._cancel_settling()
         self._host.loop.remove_reader(self._file)
         self._close()
+
+    def end(self) -> None:
+        """Give the port back."""
+        if self._returning is not None:
+            self._returning.cancel()
+        else:
+            self._give_back()
 
 
 def _open_real(spec: PortSpec) -> tuple[int, Callable[[], None]]:

@@ -9,13 +9,16 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_sim.assembly import MeterDescription, WrongKeysError, build, build_lost
+from firmware_sim.faults import ActiveFault, Faults
+from firmware_sim.hal.faulty import FaultyNvram
 from firmware_sim.hosting.descriptions import Described, Flags, describe
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.host import Host
+from firmware_sim.hosting.host import Host, line_time
 from firmware_sim.hosting.loads import read_load
 from firmware_sim.hosting.ports import parse_port
 from firmware_sim.hosting.state_file import FileNvram, open_meter
@@ -27,6 +30,8 @@ from firmware_sim.storage.store import ForeignStorageError, StorageLostError
 from protocols.data_model.items import SETTINGS
 from protocols.data_model.json_lines import array, line
 from protocols.data_model.words import MeterType
+from protocols.errors import QuantityError
+from protocols.faults import FaultPlan, parse_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class RunOptions:
     speed: int = 1000
     as_json: bool = False
     silent_unknown_units: bool = False
+    faults: str | None = None
 
 
 def say(text: str) -> None:
@@ -52,13 +58,18 @@ def run(flags: Flags, options: RunOptions) -> None:
     described = describe(flags, default_start=int(time.time()) * 1000)
     if flags.keys is None:
         say("no --keys: the published development key is in force; anyone can seal for this meter")
+    faults = Faults(_plan(options.faults, flags.seed), line_time())
     loop = _event_loop()
     devices: list[FileNvram] = []
     host: Host | None = None
     try:
-        meters = [(one.description.unit, _build(one, flags, options, devices, len(described))) for one in described]
-        rack = Rack(meters, options.speed, _load_for)
+        built = [_build(one, flags, options, devices, len(described), faults) for one in described]
+        meters = [(one.description.unit, meter) for one, (meter, _) in zip(described, built, strict=True)]
+        rack = Rack(meters, options.speed, _load_for, faults)
+        for station, (_, rebuild) in zip(rack.stations, built, strict=True):
+            station.rebuild = rebuild
         host = Host(rack, loop, options.silent_unknown_units)
+        rack.begin_faults()
         for path in options.modbus_rtu:
             host.add_serial(parse_port(path))
         for address in options.modbus_tcp:
@@ -99,18 +110,40 @@ def _finish(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-def _build(one: Described, flags: Flags, options: RunOptions, devices: list[FileNvram], count: int) -> Meter:
-    """Return a meter, new or from its state file; what the state holds wins over flags."""
+def _plan(path: str | None, seed: int | None) -> FaultPlan:
+    """Return the plan of `--faults`; `--seed` wins over the plan's own."""
+    if path is None:
+        return FaultPlan(seed=seed or 0)
+    try:
+        plan = parse_plan(Path(path).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostingError(f"faults {path}: {error}") from error
+    except QuantityError as error:
+        raise HostingError(f"faults {path}: {error}") from error
+    return plan if seed is None else FaultPlan(plan.rules, seed)
+
+
+Rebuild = Callable[[], Meter]
+
+
+def _build(
+    one: Described, flags: Flags, options: RunOptions, devices: list[FileNvram], count: int, faults: Faults
+) -> tuple[Meter, Rebuild | None]:
+    """Return a meter, new or from its state file, and how it is made anew; what the state holds wins over flags."""
     description = one.description
     if options.state is None:
         try:
-            return build(description)
+            return build(description), None
         except WrongKeysError as error:
             raise HostingError(f"keys {flags.keys}: {error}") from error
     path = _state_path(Path(options.state), description, count)
     existed = path.exists()
+
+    def strike(name: str) -> ActiveFault | None:
+        return faults.on_storage(name, description.unit)
+
     try:
-        meter, nvram = open_meter(path, lambda device: build(description, device))
+        meter, nvram = open_meter(path, lambda device: build(description, FaultyNvram(device, strike)))
     except ForeignStorageError as error:
         raise HostingError(f"state file {path}: {error}; nothing was changed") from error
     except WrongKeysError as error:
@@ -118,7 +151,7 @@ def _build(one: Described, flags: Flags, options: RunOptions, devices: list[File
     except StorageLostError as error:
         say(f"state file {path}: {error}; it is left as it is. The meter comes up storage_lost and refuses messages; "
             "give it a new state file to end that")  # fmt: skip
-        return build_lost(description)
+        return build_lost(description), None
     devices.append(nvram)
     version = meter.state.security.key_version
     if meter.door.keys(version) is None:
@@ -131,10 +164,20 @@ def _build(one: Described, flags: Flags, options: RunOptions, devices: list[File
             say(f"{path} holds meter {identity.serial_number}")
         if given := flags.given():
             say(f"{path} holds a meter that goes on: {', '.join(given)} ignored")
-        phases = 3 if identity.meter_type == MeterType.THREE_PHASE else 1
-        begun = meter.clock - meter.state.elapsed
-        meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
-    return meter
+        _give_load(meter, one)
+
+    def rebuild() -> Meter:
+        again = build(description, FaultyNvram(nvram, strike))
+        _give_load(again, one)
+        return again
+
+    return meter, rebuild
+
+
+def _give_load(meter: Meter, one: Described) -> None:
+    phases = 3 if meter.state.identity.meter_type == MeterType.THREE_PHASE else 1
+    begun = meter.clock - meter.state.elapsed
+    meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
 
 
 def _state_path(path: Path, description: MeterDescription, count: int) -> Path:

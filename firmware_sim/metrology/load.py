@@ -59,6 +59,11 @@ class Load:
         """Return a load that never changes."""
         return cls((0,), (Demand(phases, power_factor),), OnEnd.HOLD)
 
+    def reversed(self) -> Load:
+        """Return the same load with every power the other way: import is export."""
+        demands = [Demand(tuple(-power for power in d.phases), d.power_factor) for d in self._demands]
+        return Load(self._starts, demands, self._on_end, self._period)
+
     def at(self, elapsed: int) -> tuple[Demand, int | None]:
         """Return the demand at an elapsed time and the next elapsed time at which another row begins."""
         starts = self._starts

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from firmware_sim.faults import Faults
 from firmware_sim.meter import Meter
 
 
@@ -27,6 +28,10 @@ class Server(Protocol):
         """Return when to call `wake`, None where nothing is due."""
         ...
 
+    def unit_of(self, data: bytes) -> int | None:
+        """Return the unit that a transmission names first, None where it is too short."""
+        ...
+
     @property
     def closed(self) -> bool:
         """Whether the stream can no longer be followed and the connection must end."""
@@ -42,7 +47,13 @@ class Station(Protocol):
 
 
 class Stations(Protocol):
-    """The meters that a wire reaches."""
+    """The meters that a wire reaches, and the faults that are to happen."""
+
+    faults: Faults
+
+    def power_lost(self, station: Station, at: int) -> None:
+        """Let a meter start anew whose power went in the middle of a write."""
+        ...
 
     def find(self, unit: int, at: int) -> Station | None:
         """Return the station of a unit, its meter at the instant of line time `at`; None where there is none."""

@@ -6,10 +6,13 @@ What comes off a wire is one of four things: incomplete (wait), corrupt (count, 
 
 from __future__ import annotations
 
+from firmware_sim.hal.nvram import PowerCutError
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.servers.modbus.bank import Bank
 from firmware_sim.servers.modbus.execute import execute
+from firmware_sim.servers.modbus.spoil import Spoilt, spoil
 from firmware_sim.servers.modbus.windows import SessionWindows
+from firmware_sim.servers.outbox import Outbox
 from firmware_sim.servers.seam import Station, Stations
 from protocols.modbus import rtu, tcp
 from protocols.modbus.native_map import MAP_END
@@ -38,8 +41,8 @@ class _Session:
         self.stations = stations
         self._windows: dict[int, SessionWindows] = {}
 
-    def answer(self, station: Station, pdu: bytes) -> bytes | None:
-        """Return the reply of a station, None where it is without power or stopped."""
+    def answer(self, station: Station, pdu: bytes, at: int) -> bytes | None:
+        """Return the reply of a station at line time `at`, None where it is without power or stopped."""
         meter = station.meter
         if meter.stopped or not meter.state.powered:
             return None
@@ -50,6 +53,17 @@ class _Session:
             return execute(meter, bank_of(station), windows, pdu)
         except MeterStoppedError:
             return None
+        except PowerCutError:
+            self.stations.power_lost(station, at)
+            return None
+
+    def replies(self, station: Station, pdu: bytes, at: int) -> tuple[Spoilt, ...]:
+        """Return what is sent in reply: nothing, one reply, or what faults make of it."""
+        faults = self.stations.faults
+        if faults.reply:
+            return spoil(faults, station.unit, pdu, at, lambda: self.answer(station, pdu, at))
+        reply = self.answer(station, pdu, at)
+        return (Spoilt(reply),) if reply else ()
 
 
 def bank_of(station: Station) -> Bank:
@@ -66,6 +80,30 @@ def _only_the_meter_decides(pdu: bytes, reply: bytes) -> bool:
     return reply[0] in _READS and int.from_bytes(pdu[1:3], "big") + int.from_bytes(pdu[3:5], "big") <= MAP_END
 
 
+class _Sender:
+    """Frames on their way out: at once where nothing holds them, else in order when they are due."""
+
+    def __init__(self) -> None:
+        self._outbox = Outbox()
+
+    def send(self, frame: bytes, spoilt: Spoilt, at: int) -> bytes:
+        """Return a frame that is due now; hold one that is not, byte by byte where a pause is wanted."""
+        if not (spoilt.delay_us or spoilt.gap_us or self._outbox):
+            return frame
+        pieces = [frame[i : i + 1] for i in range(len(frame))] if spoilt.gap_us else [frame]
+        for index, piece in enumerate(pieces):
+            self._outbox.put(at + spoilt.delay_us + index * spoilt.gap_us, piece)
+        return b""
+
+    def due(self, at: int) -> bytes:
+        """Return what is due by now."""
+        return b"".join([data for _, data in self._outbox.take(at)])
+
+    def next(self) -> int | None:
+        """Return when anything is due next."""
+        return self._outbox.next()
+
+
 class ModbusRtuServer:
     """All meters of one serial line. A broadcast is executed by every one and never answered."""
 
@@ -73,6 +111,7 @@ class ModbusRtuServer:
 
     def __init__(self, stations: Stations, silence_us: int = PTY_SILENCE_US) -> None:
         self._session = _Session(stations)
+        self._sender = _Sender()
         self._silence_us = silence_us
         self._quiet_at: int | None = None
         self._at = 0
@@ -81,10 +120,14 @@ class ModbusRtuServer:
     def _ours(self, unit: int) -> bool:
         return self._session.stations.find(unit, self._at) is not None
 
+    def unit_of(self, data: bytes) -> int | None:
+        """Return the unit of the frame that begins here."""
+        return data[0] if data else None
+
     def receive(self, data: bytes, at: int) -> bytes:
         """Take bytes; a gap in line time before them ends whatever was not whole."""
         self._at = at
-        if len(data) == _RTU_READ and not self.receiver.pending:
+        if len(data) == _RTU_READ and not self.receiver.pending and not self._session.stations.faults.reply:
             station = self._session.stations.find(data[0], at)
             known = bank_of(station).known(data) if station is not None else None
             if known is not None:
@@ -95,34 +138,40 @@ class ModbusRtuServer:
         return out
 
     def wake(self, at: int) -> bytes:
-        """End what is not whole when the line has been silent long enough."""
+        """Give what is due, and end what is not whole when the line has been silent long enough."""
         self._at = at
+        out = self._sender.due(at)
         if self._quiet_at is None or at < self._quiet_at:
-            return b""
+            return out
         self._quiet_at = None
-        return self._answers(self.receiver.silence())
+        return out + self._answers(self.receiver.silence())
 
     def next_wake(self) -> int | None:
-        """Return when the silence is long enough."""
-        return self._quiet_at
+        """Return when the silence is long enough, or a late reply due."""
+        late = self._sender.next()
+        if late is None or self._quiet_at is None:
+            return self._quiet_at if late is None else late
+        return min(late, self._quiet_at)
 
     def _answers(self, frames: list[rtu.RtuFrame]) -> bytes:
-        return b"".join(self._answer(frame) for frame in frames)
+        return b"".join([self._answer(frame) for frame in frames])
 
     def _answer(self, frame: rtu.RtuFrame) -> bytes:
         if frame.role is rtu.FrameRole.REPLY:
             return b""
         if frame.unit == rtu.BROADCAST:
             for every in self._session.stations.everyone(self._at):
-                self._session.answer(every, frame.pdu)
+                self._session.answer(every, frame.pdu, self._at)
             return b""
         station = self._session.stations.find(frame.unit, self._at)
-        reply = self._session.answer(station, frame.pdu) if station else None
-        if station is None or reply is None:
+        if station is None:
             return b""
-        out = rtu.encode(frame.unit, reply)
-        if _only_the_meter_decides(frame.pdu, reply):
-            bank_of(station).keep(rtu.encode(frame.unit, frame.pdu), out)
+        out = b""
+        for spoilt in self._session.replies(station, frame.pdu, self._at):
+            whole = rtu.encode((frame.unit + spoilt.unit_shift) % 256, spoilt.pdu)
+            if not self._session.stations.faults.reply and _only_the_meter_decides(frame.pdu, spoilt.pdu):
+                bank_of(station).keep(rtu.encode(frame.unit, frame.pdu), whole)
+            out += self._sender.send(whole, spoilt, self._at)
         return out
 
 
@@ -131,15 +180,20 @@ class ModbusTcpServer:
 
     def __init__(self, stations: Stations, unknown_unit_silent: bool = False) -> None:
         self._session = _Session(stations)
+        self._sender = _Sender()
         self._unknown_unit_silent = unknown_unit_silent
         self._buffer = bytearray()
         self.closed = False
+
+    def unit_of(self, data: bytes) -> int | None:
+        """Return the unit of the frame that begins here."""
+        return data[_UNIT] if len(data) > _UNIT else None
 
     def receive(self, data: bytes, at: int) -> bytes:
         """Take bytes and return all replies that they complete; a stream that lost its step is closed."""
         if self.closed:
             return b""
-        if not self._buffer:
+        if not self._buffer and not self._session.stations.faults.reply:
             known = self._known(data, at)
             if known is not None:
                 return known
@@ -150,12 +204,12 @@ class ModbusTcpServer:
         return b"".join([self._answer(frame, at) for frame in frames])
 
     def wake(self, at: int) -> bytes:
-        """Nothing is ever due later on TCP."""
-        return b""
+        """Give replies that faults made late."""
+        return self._sender.due(at)
 
     def next_wake(self) -> int | None:
-        """Nothing is ever due later on TCP."""
-        return None
+        """Return when a late reply is due."""
+        return self._sender.next()
 
     def _answer(self, frame: tcp.TcpFrame, at: int) -> bytes:
         stations = self._session.stations
@@ -165,14 +219,15 @@ class ModbusTcpServer:
         if station is None:
             if self._unknown_unit_silent:
                 return b""
-            reply: bytes | None = exception_reply(frame.pdu[0], GATEWAY_TARGET_FAILED)
-        else:
-            reply = self._session.answer(station, frame.pdu)
-        if not reply:
-            return b""
-        out = tcp.encode(frame.transaction, frame.unit, reply)
-        if station is not None and _only_the_meter_decides(frame.pdu, reply):
-            bank_of(station).keep(tcp.encode(0, frame.unit, frame.pdu)[_AFTER_TRANSACTION:], out[_AFTER_TRANSACTION:])
+            return tcp.encode(frame.transaction, frame.unit, exception_reply(frame.pdu[0], GATEWAY_TARGET_FAILED))
+        out = b""
+        for spoilt in self._session.replies(station, frame.pdu, at):
+            transaction = (frame.transaction + spoilt.transaction_shift) % 65_536
+            whole = tcp.encode(transaction, (frame.unit + spoilt.unit_shift) % 256, spoilt.pdu)
+            if not stations.faults.reply and _only_the_meter_decides(frame.pdu, spoilt.pdu):
+                asked = tcp.encode(0, frame.unit, frame.pdu)
+                bank_of(station).keep(asked[_AFTER_TRANSACTION:], whole[_AFTER_TRANSACTION:])
+            out += self._sender.send(whole, spoilt, at)
         return out
 
     def _known(self, data: bytes, at: int) -> bytes | None:

@@ -1,0 +1,112 @@
+"""Faults in force: the rules of a plan and of commands, with what is left of them. Pure; lots come from the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protocols.faults import ALWAYS, FaultPlan, FaultRule, Lots, Place, Way
+
+
+@dataclass(slots=True)
+class ActiveFault:
+    """A rule in force. `origin` is the line time, us, from which its instants count."""
+
+    rule: FaultRule
+    lots: Lots
+    origin: int
+    left: int | None
+    struck: int = 0
+
+    @property
+    def amount(self) -> int:
+        """What the fault takes."""
+        return self.rule.amount
+
+    def below(self, bound: int) -> int:
+        """Draw a number from 0 to `bound` - 1."""
+        return self.lots.below(bound)
+
+    def strikes(self) -> bool:
+        """Draw whether it strikes now, and count it."""
+        if self.left == 0:
+            return False
+        if self.rule.probability < ALWAYS and self.lots.below(ALWAYS) >= self.rule.probability:
+            return False
+        if self.left is not None:
+            self.left -= 1
+        self.struck += 1
+        return True
+
+    def stands(self, at: int) -> bool:
+        """Say whether the line time `at` lies within its span."""
+        since = at - self.origin - self.rule.begins * 1000
+        return since >= 0 and (self.rule.lasts is None or since < self.rule.lasts * 1000)
+
+
+class Faults:
+    """All faults of one process. Without any, asking costs a look at an empty tuple."""
+
+    def __init__(self, plan: FaultPlan | None = None, at: int = 0) -> None:
+        self._seed = plan.seed if plan is not None else 0
+        self._made = 0
+        self.storage_rests = True
+        """Whether storage faults rest: while a meter is made from its storage they would strike nobody's request."""
+        self.line: tuple[ActiveFault, ...] = ()
+        self.reply: tuple[ActiveFault, ...] = ()
+        self.storage: tuple[ActiveFault, ...] = ()
+        self.meter: tuple[ActiveFault, ...] = ()
+        for rule in plan.rules if plan is not None else ():
+            self.add(rule, at)
+
+    def add(self, rule: FaultRule, at: int) -> ActiveFault:
+        """Put a rule in force from line time `at` on."""
+        self._made += 1
+        active = ActiveFault(rule, Lots(self._seed, f"{self._made}/{rule.name}"), at, rule.count)
+        setattr(self, _ROOM[rule.kind.place], (*getattr(self, _ROOM[rule.kind.place]), active))
+        return active
+
+    def remove(self, name: str | None = None) -> list[ActiveFault]:
+        """End every fault of a name, or all, and return them."""
+        ended = []
+        for room in _ROOM.values():
+            faults = getattr(self, room)
+            gone = [fault for fault in faults if name in (None, fault.rule.name)]
+            ended += gone
+            setattr(self, room, tuple(fault for fault in faults if fault not in gone))
+        return ended
+
+    def discard(self, fault: ActiveFault) -> None:
+        """Take one fault away."""
+        room = _ROOM[fault.rule.kind.place]
+        setattr(self, room, tuple(other for other in getattr(self, room) if other is not fault))
+
+    def __iter__(self) -> Iterator[ActiveFault]:
+        for room in _ROOM.values():
+            yield from getattr(self, room)
+
+    def on_line(self, way: Way, unit: int | None, at: int) -> list[ActiveFault]:
+        """Return the line faults that strike a transmission, in the order in which they work."""
+        return [
+            fault for fault in self.line
+            if fault.rule.way in (None, way) and fault.rule.unit in (None, unit)
+            and fault.stands(at) and fault.strikes()
+        ]  # fmt: skip
+
+    def on_reply(self, unit: int, address: int | None, quantity: int | None, at: int) -> dict[str, ActiveFault]:
+        """Return by name the reply faults that strike a request."""
+        return {
+            fault.rule.name: fault for fault in self.reply
+            if fault.rule.unit in (None, unit) and fault.rule.address in (None, address)
+            and fault.rule.quantity in (None, quantity) and fault.stands(at) and fault.strikes()
+        }  # fmt: skip
+
+    def on_storage(self, name: str, unit: int) -> ActiveFault | None:
+        """Return the storage fault of a name that strikes a write or a flush."""
+        for fault in () if self.storage_rests else self.storage:
+            if fault.rule.name == name and fault.rule.unit in (None, unit) and fault.strikes():
+                return fault
+        return None
+
+
+_ROOM = {Place.LINE: "line", Place.REPLY: "reply", Place.STORAGE: "storage", Place.METER: "meter"}

@@ -1,0 +1,63 @@
+"""A storage whose writes tear, are lost, refused or never flushed: any byte device, made to suffer by faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from firmware_sim.hal.nvram import Nvram, NvramError, NvramFlushError, PowerCutError
+
+
+class Lot(Protocol):
+    """A fault that struck: what it takes, and lots to draw."""
+
+    @property
+    def amount(self) -> int: ...
+    def below(self, bound: int) -> int: ...
+
+
+Strike = Callable[[str], Lot | None]
+"""Says whether a fault of that name strikes now."""
+
+
+class FaultyNvram:
+    """Passes everything on to a device, and keeps what unflushed writes replaced, so that a power cut can lose them."""
+
+    def __init__(self, inner: Nvram, strike: Strike) -> None:
+        self._inner, self._strike = inner, strike
+        self._replaced: list[tuple[int, bytes]] = []
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return what stands at `offset`."""
+        return self._inner.read(offset, size)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write; raises NvramError where it is refused and PowerCutError where the power goes in the middle."""
+        if self._strike("storage_full"):
+            raise NvramError("the device is full")
+        before = self._inner.read(offset, len(data)).ljust(len(data), b"\0")
+        torn = self._strike("torn_write")
+        if torn is None:
+            self._replaced.append((offset, before))
+            self._inner.write(offset, data)
+            return
+        kept = torn.below(len(data) + 1) if torn.amount < 0 else min(torn.amount, len(data))
+        self._replaced.append((offset, before[:kept]))
+        self._inner.write(offset, data[:kept])
+        self._lose()
+        raise PowerCutError
+
+    def flush(self) -> None:
+        """Make everything last; raises NvramFlushError where that fails."""
+        if self._strike("flush_fails"):
+            raise NvramFlushError("the device failed to flush")
+        self._inner.flush()
+        self._replaced.clear()
+
+    def _lose(self) -> None:
+        """Take back each unflushed write for which the lot falls so, the newest first."""
+        for offset, before in reversed(self._replaced):
+            lost = self._strike("lost_writes")
+            if lost is not None and lost.below(2):
+                self._inner.write(offset, before)
+        self._replaced.clear()

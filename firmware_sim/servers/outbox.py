@@ -1,0 +1,39 @@
+"""Bytes that are due later, in order: what a late reply, a slow line and a pause between bytes need."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Outbox:
+    """A queue of (line time, bytes). What was put in first goes out first, however late that makes the rest."""
+
+    __slots__ = ("_held", "_last")
+
+    def __init__(self) -> None:
+        self._held: deque[tuple[int, bytes]] = deque()
+        self._last = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def put(self, due: int, data: bytes) -> None:
+        """Hold bytes until `due`, us, and until everything before them is out."""
+        if data:
+            self._last = max(due, self._last)
+            self._held.append((self._last, data))
+
+    def take(self, at: int) -> list[tuple[int, bytes]]:
+        """Return what is due by `at`, each with the instant at which it was due."""
+        out = []
+        while self._held and self._held[0][0] <= at:
+            out.append(self._held.popleft())
+        return out
+
+    def next(self) -> int | None:
+        """Return when anything is due next."""
+        return self._held[0][0] if self._held else None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._held.clear()

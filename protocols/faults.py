@@ -1,0 +1,320 @@
+"""Faults as data: what can go wrong on a line, in a reply, in a storage and in a meter, and a frozen plan of it.
+
+One plan works in the deterministic simulation, on a live line (`meter-sim run --faults`, `meter-sim control PATH
+fault`) and in fixtures. `FAULTS` is the registry; docs/faults.md is drawn from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from protocols.errors import QuantityError
+from protocols.quantities import format_duration, format_fixed, parse_duration, parse_fixed
+
+ALWAYS = 1_000_000
+"""Probabilities are held in parts per million."""
+
+
+class Place(Enum):
+    """Where a fault works; the value says so to a reader."""
+
+    LINE = "the line: bytes of a transmission, either way"
+    REPLY = "the reply: frames, before they become bytes"
+    STORAGE = "the storage: its writes and flushes"
+    METER = "the meter itself, for as long as the fault stands"
+
+
+class Way(Enum):
+    """Which way a transmission goes."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """One fault of the registry. `takes` names what `value` is; without it the fault takes none."""
+
+    name: str
+    place: Place
+    meaning: str
+    takes: str = ""
+    default: int = 0
+    parse: Callable[[str], int] | None = None
+    show: Callable[[int], str] = str
+
+
+def _duration(text: str) -> int:
+    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text)
+
+
+def _forward(text: str) -> int:
+    return parse_duration(text)
+
+
+def _show_duration(ms: int) -> str:
+    return ("-" if ms < 0 else "") + format_duration(abs(ms))
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = parse_fixed(text, 0)
+        if not low <= value <= high:
+            raise QuantityError(f"{text!r}: allowed is {low} to {high}")
+        return value
+
+    return read
+
+
+def _timed(name: str, place: Place, meaning: str, takes: str, ms: int) -> FaultKind:
+    return FaultKind(name, place, meaning, takes, ms, _forward, _show_duration)
+
+
+_KINDS = (
+    FaultKind("flip", Place.LINE, "One bit is turned over."),
+    FaultKind("drop", Place.LINE, "One byte is lost."),
+    FaultKind("duplicate", Place.LINE, "One byte arrives twice."),
+    FaultKind("insert", Place.LINE, "A byte that nobody sent is among the others."),
+    FaultKind("truncate", Place.LINE, "The transmission breaks off."),
+    FaultKind("noise", Place.LINE, "Bytes that belong to no frame come before it.", "bytes", 3, _number(1, 64)),
+    _timed("delay", Place.LINE, "From one byte on, the rest comes later.", "how much later", 50),
+    FaultKind("echo", Place.LINE, "The host hears its own request, as some RS-485 adapters let it."),
+    FaultKind("pacing", Place.LINE, "Bytes take the time that the line's speed needs.", "baud", 9600,
+              _number(50, 4_000_000)),
+    _timed("hang_up", Place.LINE, "The port goes away and returns; a connection is closed.", "how long it is away",
+           1000),
+    FaultKind("request_lost", Place.REPLY, "The request is never heard: nothing is done, nothing answered."),
+    FaultKind("reply_lost", Place.REPLY, "The request is done; its reply is lost."),
+    _timed("reply_late", Place.REPLY, "The reply comes later.", "how much later", 500),
+    FaultKind("reply_twice", Place.REPLY, "The reply comes twice."),
+    FaultKind("wrong_unit", Place.REPLY, "The reply names another unit."),
+    FaultKind("wrong_transaction", Place.REPLY, "The reply names another transaction (TCP)."),
+    FaultKind("wrong_length", Place.REPLY, "The reply has fewer registers than were asked for, and is otherwise right.",
+              "registers missing", 1, _number(1, 125)),
+    _timed("byte_by_byte", Place.REPLY, "The reply comes byte by byte.", "pause between two bytes", 5),
+    FaultKind("busy", Place.REPLY, "Exception 06, server device busy: nothing is done."),
+    FaultKind("exception", Place.REPLY, "An exception: nothing is done.", "exception code", 4, _number(1, 11)),
+    FaultKind("torn_write", Place.STORAGE, "The power goes in the middle of a write; the meter starts anew from what "
+              "is in its storage.", "bytes of the write that are kept; drawn where not said", -1, _number(0, 1 << 20),
+              lambda value: "drawn" if value < 0 else str(value)),
+    FaultKind("lost_writes", Place.STORAGE, "With a torn write, some writes that were not flushed are lost, each by "
+              "lot."),
+    FaultKind("storage_full", Place.STORAGE, "A write is refused, as on a full disk."),
+    FaultKind("flush_fails", Place.STORAGE, "A flush fails: the meter stops, because nobody knows what is stored."),
+    FaultKind("clock_step", Place.METER, "The clock jumps, once.", "how far; may be negative", 3_600_000, _duration,
+              _show_duration),
+    FaultKind("clock_drift", Place.METER, "The clock runs fast or slow.", "ppm; may be negative", 200,
+              _number(-100_000, 100_000)),
+    FaultKind("clock_lost", Place.METER, "The clock is known lost until it is set."),
+    FaultKind("switch_welded", Place.METER, "The supply control switch is welded: it does not open."),
+    FaultKind("switch_stuck_open", Place.METER, "The supply control switch does not close."),
+    FaultKind("cover_open", Place.METER, "The meter cover is open."),
+    FaultKind("terminal_cover_open", Place.METER, "The terminal cover is open."),
+    FaultKind("magnet", Place.METER, "A magnet is held to the meter."),
+    FaultKind("reverse_flow", Place.METER, "Current flows the other way: import is export."),
+    _timed("brown_out", Place.METER, "The supply is too low for the meter: it saves, goes out, and returns.",
+           "how long it is out", 1000),
+)  # fmt: skip
+FAULTS: Mapping[str, FaultKind] = {kind.name: kind for kind in _KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """One fault of a plan: what, how often, when and to whom.
+
+    Args:
+        value: what the fault takes, in its own unit; None is its default.
+        probability: parts per million, of each transmission, reply, write or flush that it could strike.
+        count: how often it strikes at most; None is without end.
+        begins: ms after the plan, or the command, began (line time; for faults of the meter, meter time).
+        lasts: ms from then on; None is without end.
+        unit: only this unit; None is every one.
+        way: line faults: only this way; None is both.
+        address: reply faults: only requests that name this register or coil first.
+        quantity: reply faults: only requests for so many.
+    """
+
+    name: str
+    value: int | None = None
+    probability: int = ALWAYS
+    count: int | None = None
+    begins: int = 0
+    lasts: int | None = None
+    unit: int | None = None
+    way: Way | None = None
+    address: int | None = None
+    quantity: int | None = None
+
+    def __post_init__(self) -> None:
+        kind = FAULTS.get(self.name)
+        if kind is None:
+            raise QuantityError(f"{self.name!r} is no fault: allowed are {', '.join(FAULTS)}")
+        if self.value is not None and kind.parse is None:
+            raise QuantityError(f"{self.name} takes no value")
+        allowed = _ALLOWED[kind.place]
+        for name in (f.name for f in fields(self)):
+            if name in _DEFAULTS and getattr(self, name) != _DEFAULTS[name] and name not in allowed:
+                raise QuantityError(f"{self.name} works on {kind.place.value}, where {_WORD[name]!r} means nothing")
+
+    @property
+    def kind(self) -> FaultKind:
+        """What the registry says of this fault."""
+        return FAULTS[self.name]
+
+    @property
+    def amount(self) -> int:
+        """The value, or the default where none was said."""
+        return self.kind.default if self.value is None else self.value
+
+    def words(self) -> list[str]:
+        """Return the words that `parse_rule` reads back, without the name."""
+        return [
+            f"{option}={write(value, self.kind)}"
+            for option, (name, _, write) in _OPTIONS.items()
+            if (value := getattr(self, name)) != _DEFAULTS.get(name)
+        ]
+
+
+def _probability(text: str) -> int:
+    value = parse_fixed(text, 6, "a probability")
+    if not 0 < value <= ALWAYS:
+        raise QuantityError(f"{text!r} is no probability: above 0 and at most 1")
+    return value
+
+
+def _way(text: str) -> Way:
+    try:
+        return Way(text)
+    except ValueError:
+        raise QuantityError(f"{text!r}: allowed are request and reply") from None
+
+
+_Parse = Callable[[str, FaultKind], Any]
+_Write = Callable[[Any, FaultKind], str]
+
+
+def _value(text: str, kind: FaultKind) -> int:
+    if kind.parse is None:
+        raise QuantityError(f"{kind.name} takes no value")
+    return kind.parse(text)
+
+
+def _plain(value: Any, _: FaultKind) -> str:
+    return str(value)
+
+
+def _span(value: int, _: FaultKind) -> str:
+    return format_duration(value)
+
+
+_OPTIONS: dict[str, tuple[str, _Parse, _Write]] = {
+    "value": ("value", _value, lambda value, kind: kind.show(value)),
+    "probability": ("probability", lambda t, _: _probability(t), lambda v, _: format_fixed(v, 6, 6).rstrip("0")),
+    "count": ("count", lambda t, _: _number(1, 1 << 31)(t), _plain),
+    "from": ("begins", lambda t, _: parse_duration(t), _span),
+    "for": ("lasts", lambda t, _: parse_duration(t), _span),
+    "unit": ("unit", lambda t, _: _number(1, 247)(t), _plain),
+    "way": ("way", lambda t, _: _way(t), lambda v, _: str(v.value)),
+    "address": ("address", lambda t, _: _number(0, 65_535)(t), _plain),
+    "quantity": ("quantity", lambda t, _: _number(1, 2_000)(t), _plain),
+}
+"""Key of the plan and option of the command line -> field, how it is read, how it is written."""
+_WORD = {name: option for option, (name, _, _) in _OPTIONS.items()}
+_DEFAULTS = {f.name: f.default for f in fields(FaultRule) if f.name != "name"}
+_ALLOWED = {
+    Place.LINE: {"value", "probability", "count", "begins", "lasts", "unit", "way"},
+    Place.REPLY: {"value", "probability", "count", "begins", "lasts", "unit", "address", "quantity"},
+    Place.STORAGE: {"value", "probability", "count", "unit"},
+    Place.METER: {"value", "begins", "lasts", "unit"},
+}
+OPTIONS = tuple(_OPTIONS)
+
+
+def parse_rule(name: str, options: Mapping[str, str]) -> FaultRule:
+    """Return the rule of a fault and its options as text; raises QuantityError, which says what is allowed."""
+    kind = FAULTS.get(name)
+    if kind is None:
+        raise QuantityError(f"{name!r} is no fault: allowed are {', '.join(FAULTS)}")
+    values = {}
+    for option, text in options.items():
+        if option not in _OPTIONS:
+            raise QuantityError(f"{name}: {option!r} is no option: allowed are {', '.join(_OPTIONS)}")
+        field_name, parse, _ = _OPTIONS[option]
+        try:
+            values[field_name] = parse(text, kind)
+        except QuantityError as error:
+            raise QuantityError(f"{name}: {option} = {text}: {error}") from error
+    return FaultRule(name, **values)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """Faults and the seed of their lots. The same plan on the same traffic strikes the same bytes."""
+
+    rules: tuple[FaultRule, ...] = ()
+    seed: int = 0
+
+
+def parse_plan(text: str) -> FaultPlan:
+    """Return the plan of a TOML text: `seed`, and a table [[fault]] for each rule with its `name` and options.
+
+    Raises:
+        QuantityError: it is no TOML, or a key or value that is not allowed; the text says which.
+    """
+    try:
+        table = tomllib.loads(text, parse_float=str)
+    except tomllib.TOMLDecodeError as error:
+        raise QuantityError(f"it is not TOML: {error}") from error
+    seed, rules = table.pop("seed", 0), table.pop("fault", [])
+    if table:
+        raise QuantityError(f"{', '.join(table)}: there is no such key; allowed are seed and [[fault]]")
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise QuantityError(f"seed = {seed!r}: a whole number is wanted")
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise QuantityError("fault: write each as a table of its own, [[fault]]")
+    return FaultPlan(tuple(_rule_of(rule) for rule in rules), seed)
+
+
+def _rule_of(table: dict[str, Any]) -> FaultRule:
+    options = dict(table)
+    name = options.pop("name", None)
+    if not isinstance(name, str):
+        raise QuantityError(f"a fault without a name; allowed are {', '.join(FAULTS)}")
+    for option, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise QuantityError(f"{name}: {option} = {value!r}: write a text or a number")
+    return parse_rule(name, {option: str(value) for option, value in options.items()})
+
+
+def parse_words(name: str, words: Sequence[str]) -> FaultRule:
+    """Return the rule of `--count 3 --for 10s`, also written `--count=3`."""
+    options: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        option, equals, value = rest.pop(0).removeprefix("--").partition("=")
+        if not equals:
+            if not rest:
+                raise QuantityError(f"{name}: --{option} wants a value")
+            value = rest.pop(0)
+        options[option] = value
+    return parse_rule(name, options)
+
+
+@dataclass(slots=True)
+class Lots:
+    """Lots drawn from a seed: a hash of (seed, point, number), so that they are the same on every machine."""
+
+    seed: int
+    point: str
+    drawn: int = field(default=0)
+
+    def below(self, bound: int) -> int:
+        """Return a number from 0 to `bound` - 1."""
+        self.drawn += 1
+        text = f"{self.seed}/{self.point}/{self.drawn}".encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") % bound
