@@ -235,6 +235,11 @@ _ALLOWED = {
 OPTIONS = tuple(_OPTIONS)
 
 
+def takes(place: Place, option: str) -> bool:
+    """Say whether faults of a place take an option."""
+    return _OPTIONS[option][0] in _ALLOWED[place]
+
+
 def parse_rule(name: str, options: Mapping[str, str]) -> FaultRule:
     """Return the rule of a fault and its options as text; raises QuantityError, which says what is allowed."""
     kind = FAULTS.get(name)

@@ -13,6 +13,7 @@ from protocols.data_model.items import ITEMS, SETTINGS, settable
 from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.tables import TABLES, Event, Freeze, ProfileRecord, Purchase
 from protocols.data_model.words import Cause, Status
+from protocols.faults import FAULTS, OPTIONS, Place, takes
 from protocols.modbus import native_map as m
 from protocols.sealed_message import MessageKind, Outcome
 
@@ -171,11 +172,48 @@ def glossary() -> str:
     return NOTE + text.replace("{items}", table)
 
 
+def faults() -> str:
+    """Return docs/faults.md."""
+    out = [
+        "# Faults\n\n", NOTE, "\n",
+        "A plan of faults is a TOML file for `meter-sim run --faults`, and the same words are commands to a running meter: "
+        "`meter-sim control PATH fault NAME on --count 3`, `fault NAME off`, `fault off`, `fault list`. With the same seed "
+        "the same traffic suffers the same way.\n\n```toml\nseed = 7\n\n[[fault]]\nname = \"reply_late\"\nvalue = "
+        "\"300ms\"\nprobability = 0.1   # of the replies\ncount = 3           # the next three and no more\nunit = 1"
+        "            # of this meter only\n```\n\n`examples/faults/` holds plans, among them the special behaviours of "
+        "libmodbus's own unit-test server.\n\n## Options\n\n",
+        head("option", "meaning", "for faults of"),
+    ]  # fmt: skip
+    meanings = {
+        "value": "what the fault takes: see below",
+        "probability": "above 0 and at most 1, of each transmission, reply, write or flush that it could strike; 1",
+        "count": "how often it strikes at most; without end",
+        "from": "when it begins, counted from the start or the command; at once",
+        "for": "how long it stands from then on; without end",
+        "unit": "only the meter with this unit; every one",
+        "way": "`request` or `reply`; both",
+        "address": "only requests that name this register or coil first; every one",
+        "quantity": "only requests for so many registers or coils; every one",
+    }
+    for option in OPTIONS:
+        places = [place.name.lower() for place in Place if takes(place, option)]
+        out.append(row(f"`{option}`", meanings[option], ", ".join(places)))
+    out.append("\nTimes of line and reply faults are wall time; those of the meter are meter time.\n")
+    for place in Place:
+        out += [f"\n## On {place.value}\n\n", head("fault", "what happens", "value", "default")]
+        for kind in FAULTS.values():
+            if kind.place is place:
+                default = f"`{kind.show(kind.default)}`" if kind.takes else ""
+                out.append(row(f"`{kind.name}`", kind.meaning, kind.takes, default))
+    return "".join(out)
+
+
 PAGES = {
     "register-map.md": register_map,
     "supply-switch.md": supply_switch,
     "sealed-messages.md": sealed_messages,
     "events.md": events,
+    "faults.md": faults,
     "glossary.md": glossary,
 }
 

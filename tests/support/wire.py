@@ -20,13 +20,12 @@ LINE_MS = 1_000
 
 
 class PipeTransport:
-    """A transport whose other end is a server; its clock moves only by waiting."""
+    """A transport whose other end is a server's line; its clock moves only by sending and waiting."""
 
     name = "pipe"
-    framed = False
 
-    def __init__(self, server: Line, fault: Fault | None = None) -> None:
-        self.server, self.fault = server, fault
+    def __init__(self, line: Line, fault: Fault | None = None, framed: bool = False) -> None:
+        self.line, self.fault, self.framed = line, fault, framed
         self.now_us = 0
         self.exchanges = 0
         self._arrived = b""
@@ -40,20 +39,27 @@ class PipeTransport:
         self.exchanges += 1
         self.now_us += LINE_MS
         data = self.fault(self.exchanges, "request", data) if self.fault else data
-        reply = self.server.receive(data, self.now_us) if data else b""
+        reply = self.line.receive(data, self.now_us) if data else b""
         if reply and self.fault:
             reply = self.fault(self.exchanges, "reply", reply)
         self._arrived += reply
 
     def receive(self, timeout_ms: int) -> bytes:
-        """Return what arrived; silence costs the whole time-out."""
+        """Return what has arrived or arrives first; silence costs the whole time-out."""
+        deadline = self.now_us + timeout_ms * 1000
+        while not self._arrived:
+            due = self.line.next_wake()
+            if due is None or due > deadline:
+                self.now_us = deadline
+                break
+            self.now_us = max(self.now_us, due)
+            self._arrived = self.line.wake(self.now_us)
         data, self._arrived = self._arrived, b""
-        if not data:
-            self.now_us += timeout_ms * 1000
         return data
 
     def discard_input(self) -> None:
         """Forget what arrived."""
+        self.line.wake(self.now_us)
         self._arrived = b""
 
     def close(self) -> None:
