@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format docs bench clean environment distribution-packages
+.PHONY: help demo test check format docs bench simulate clean environment distribution-packages
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -48,6 +48,11 @@ docs: environment
 ## make bench     our figures beside the peers', in one run
 bench: environment
 	@$(BIN)/python -m benchmarks
+
+## make simulate  SEEDS=n worlds in virtual time under faults and crashes, audited; FROM=k repeats
+SEEDS ?= 1000
+simulate: environment
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FROM),--from $(FROM))
 
 distribution-packages:
 	@tools/install_packages.sh mbpoll

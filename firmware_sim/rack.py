@@ -45,6 +45,9 @@ ReadLoad = Callable[[str, Meter], Load]
 """Reads what `--load` takes, for a meter: files are the edge's business."""
 
 
+_POWER_WENT = "the power went in the middle of a write; the meter started anew"
+
+
 class CommandFailedError(Exception):
     """A command whose effect does not stand."""
 
@@ -279,11 +282,11 @@ class Rack:
         result: Mapping[str, str] = {}
         match command:
             case Advance(duration):
-                self.timeline.set(at, now + duration, self.timeline.speed)
+                self._now = now + duration
+                self.timeline.set(at, self._now, self.timeline.speed)
                 for station in self.stations:
                     self._bring(station, now + duration)
-                    if not station.meter.save():
-                        raise CommandFailedError("time moved on, but the storage refused to keep it: is the disk full?")
+                    self._save(station)
                 result = self._time(chosen[0])
             case Speed(thousandths):
                 self.timeline.set(at, now, thousandths)
@@ -307,6 +310,15 @@ class Rack:
             self._schedule(index)
         return result
 
+    def _save(self, station: RackStation) -> None:
+        try:
+            kept = station.meter.save()
+        except PowerCutError:
+            self._start_anew(station, self._now)
+            raise CommandFailedError(_POWER_WENT) from None
+        if not kept:
+            raise CommandFailedError("time moved on, but the storage refused to keep it: is the disk full?")
+
     def _ask(self, station: RackStation, command: Command, load: Load | None) -> None:
         request: Request
         match command:
@@ -326,7 +338,7 @@ class Rack:
             reply = station.meter.handle(request)
         except PowerCutError:
             self._start_anew(station, self._now)
-            raise CommandFailedError("the power went in the middle of a write; the meter started anew") from None
+            raise CommandFailedError(_POWER_WENT) from None
         if reply is not None and reply.answer is not None and reply.answer.outcome is Outcome.STORAGE_FAULT:
             raise CommandFailedError("the storage refused it: is the disk full? Nothing was changed")
 

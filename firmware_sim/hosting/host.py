@@ -298,6 +298,7 @@ class Host:
     def close(self) -> None:
         """Save every meter exactly, give ports, links and sockets back."""
         try:
+            self.rack.faults.storage_rests = True  # an orderly stop saves
             for station in self.rack.everyone(line_time()):
                 if not station.meter.stopped:
                     station.meter.save()

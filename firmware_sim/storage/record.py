@@ -69,6 +69,7 @@ def decode(data: bytes) -> State:
         raise RecordError(f"the record is no state: {error}") from error
 
 
+@cache
 def fingerprint() -> int:
     """Return a number that changes whenever the layout of a state does."""
     return zlib.crc32(_describe(State).encode())
@@ -113,13 +114,19 @@ def _part_writers() -> dict[type, _Writer]:
     return {kind: _dataclass_writer(kind) for kind in _PARTS}
 
 
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _build(kind: Any, plain: Any) -> Any:
     if kind is TailRow:
         return TailRow(plain[0], plain[1], bytes.fromhex(plain[2]))
     if kind == Part:
         return _build(_PARTS[plain[0]], plain)
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
+        described: Any = kind
+        hints = _hints(described)
         values = plain[1:] if kind in _PARTS else plain
         named = fields(kind)
         if len(values) != len(named):

@@ -45,8 +45,8 @@ class Row:
     @classmethod
     def columns(cls) -> dict[str, Kind]:
         """Return the kind of each column, in order."""
-        hints = get_type_hints(cls, include_extras=True)
-        return {f.name: hints[f.name].__metadata__[0] for f in fields(cls)}  # type: ignore[arg-type]
+        kind: Any = cls
+        return dict(_columns(kind))
 
     def fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
         """Return the columns as JSON values; moments carry the offset."""
@@ -56,6 +56,12 @@ class Row:
 @cache
 def _values(row: type) -> Callable[[Row], tuple[object, ...]]:
     return attrgetter(*(field.name for field in fields(row)))
+
+
+@cache
+def _columns(row: type) -> dict[str, Kind]:
+    hints = get_type_hints(row, include_extras=True)
+    return {f.name: hints[f.name].__metadata__[0] for f in fields(row)}
 
 
 def _json(kind: Kind, value: Any, utc_offset_minutes: int) -> str:

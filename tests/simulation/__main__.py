@@ -1,0 +1,40 @@
+"""`make simulate SEEDS=n [FROM=k]`: play n seeds, and keep in regressions.txt whichever fails."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import time
+
+from rich.progress import track
+
+from tests.simulation.runs import REGRESSIONS, play_all, regressions
+
+
+def main() -> int:
+    """Play, print `n seeds, m failures` and the rate; exit 1 if any failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--from", dest="first", type=int, help="the first seed; drawn where it is not given")
+    given = parser.parse_args()
+    first = secrets.randbelow(10**9) if given.first is None else given.first
+    print(f"from {first}")
+    began, failed, top_ups, crashes, delivered = time.monotonic(), 0, 0, 0, 0
+    played = play_all(range(first, first + given.seeds))
+    for one in track(played, "simulating", given.seeds, disable=not sys.stdout.isatty()):
+        top_ups, crashes, delivered = top_ups + one.top_ups, crashes + one.crashes, delivered + one.delivered
+        if one.failure:
+            failed += 1
+            print(one.failure)
+            if one.seed not in regressions():
+                with REGRESSIONS.open("a") as file:
+                    file.write(f"{one.seed}\n")
+    took = time.monotonic() - began
+    print(f"{given.seeds} seeds, {failed} failures; {given.seeds / took:.1f} seeds/s")
+    print(f"{top_ups} top-ups begun, {delivered} sealed messages reached a meter, {crashes} meters started anew")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

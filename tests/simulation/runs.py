@@ -1,0 +1,58 @@
+"""Seeds played one after another, or on both processors; a failure says how to play it again."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.simulation.world import World
+
+REGRESSIONS = Path(__file__).with_name("regressions.txt")
+MEMORY = Path("/dev/shm")
+"""Where journals are flushed at no cost; the disk elsewhere."""
+LAST_LINES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of a seed; `failure` is empty where the auditor found nothing."""
+
+    seed: int
+    top_ups: int
+    crashes: int
+    delivered: int
+    failure: str = ""
+
+
+def play(seed: int) -> Played:
+    """Play one seed."""
+    world = None
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        try:
+            world = World(seed, Path(folder))
+            world.run()
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            story = "\n  ".join(world.log[-LAST_LINES:]) if world else ""
+            raised = "".join(traceback.format_exception(error)[-3:])
+            told = f"seed {seed}: {type(error).__name__}: {error}\n  {story}\n{raised}"
+            return Played(seed, 0, 0, 0, f"{told}\nagain: make simulate SEEDS=1 FROM={seed}")
+        return Played(seed, world.top_ups, world.crashes, world.delivered)
+
+
+def play_all(seeds: Iterable[int]) -> Iterator[Played]:
+    """Play seeds on every processor, in their order."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(play, seeds, chunksize=5)
+
+
+def regressions() -> list[int]:
+    """Return every seed that ever failed."""
+    lines = (line.partition("#")[0].strip() for line in REGRESSIONS.read_text().splitlines())
+    return [int(line) for line in lines if line]

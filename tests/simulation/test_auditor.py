@@ -1,0 +1,807 @@
+"""Each rule of the auditor bites, and a right meter passes: hand-made snapshots of a little meter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from protocols.data_model.items import BY_NAME
+from protocols.keys import MessageClass, development_keys
+from protocols.quantities import CENT, DAY, HOUR, format_money
+from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
+from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFacts, Snapshot
+
+SERIAL, EPOCH, PRICE = "000000000007", 0xA1B2C3D4, 5283
+KEYS = development_keys(SERIAL)
+START = 1_767_225_600_000 + 12 * HOUR  # 2026-01-01T12:00Z
+UNIT = 10**10
+
+_FIXED: dict[str, str] = {
+    "serial_number": f'"{SERIAL}"', "epoch": f'"{EPOCH:08x}"', "account_unit": '"CNY"',
+    "customer_number": f'"{"0" * 12}"',
+    "utc_offset_minutes": "0", "reverse_charged": "false", "voltage_l1_v": "230.000",
+    "opening_balance_exact": "20.0000000000",
+    "max_credit": "null", "reconnect_threshold": "0.00", "reconnect_mode": '"automatic"', "trip_delay_minutes": "0",
+    "remote_trip_delay": "false", "power_limit_kw": "null", "power_limit_delay_s": "60", "overload_reconnect_s": "60",
+    "overload_attempts": "3", "overload_reset_s": "3600", "unopened_supply": '"connected"', "tamper_trip": "[]",
+    "friendly_hours": '"off"', "friendly_weekends": "false", "friendly_holidays": "false", "strict_suspension": "false",
+    "moratorium_until": "null", "trip_pending": "[]", "trip_due": "null", "status": "[]", "active_power_kw": "0.000000",
+    "key_version": "0", "event_number": "1",
+}  # fmt: skip
+
+
+@dataclass
+class Fake:
+    """A meter that does what METER says, as far as these tests need it; `over` forces any item."""
+
+    elapsed: int = 0
+    clock: int = START
+    energy: int = 0
+    account: str = "open"
+    credited: int = 0
+    refunded: int = 0
+    settled: int = 0
+    consumption: int = 0
+    standing: int = 0
+    instalments: int = 0
+    debt_entered: int = 0
+    debt_top_ups: int = 0
+    cumulative: int = 0
+    count: int = 0
+    credit_sequence: int = 0
+    command_sequence: int = 0
+    causes: tuple[str, ...] = ()
+    mode: str = "two_stage"
+    guarantee: bool = False
+    settings: dict[str, int | None] = field(default_factory=dict)
+    purchases: tuple[dict[str, str], ...] = ()
+    over: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def credit(self) -> int:
+        return (
+            20 * UNIT
+            + self.credited
+            - (self.refunded + self.settled + self.consumption + self.standing + self.instalments)
+        )
+
+    @property
+    def debt(self) -> int:
+        return self.debt_entered - self.debt_top_ups - self.instalments
+
+    def snapshot(self, **over: Any) -> Snapshot:
+        credit, first = self.credit, self.settings.get("low_credit_threshold_1")
+        soft = set(self.causes) <= {"credit_reminder"}
+        values: dict[str, int] = {
+            "clock": self.clock, "elapsed_ms": self.elapsed, "energy_import_kwh": self.energy, "energy_export_kwh": 0,
+            "available_credit": credit, "available_credit_exact": credit, "remaining_credit": max(0, credit),
+            "overdraft": max(0, -credit), "debt": self.debt, "purchase_count": self.count,
+            "credit_sequence": self.credit_sequence, "command_sequence": self.command_sequence,
+            "credited_exact": self.credited, "refunded_exact": self.refunded, "settled_exact": self.settled,
+            "consumption_charged_exact": self.consumption, "standing_charged_exact": self.standing,
+            "instalments_taken_exact": self.instalments, "debt_entered_exact": self.debt_entered,
+            "debt_from_top_ups_exact": self.debt_top_ups, "cumulative_purchased": self.cumulative,
+        }  # fmt: skip
+        settings: dict[str, int | None] = dict.fromkeys(
+            ("overdraft_limit", "standing_charge", "debt_instalment", "debt_share_percent"), 0
+        )
+        settings |= {"low_credit_threshold_1": None, "low_credit_threshold_2": None} | self.settings
+        items: dict[str, Any] = {name: BY_NAME[name].kind.json(value) for name, value in {**values, **settings}.items()}
+        items |= {
+            "account_state": f'"{self.account}"',
+            "trip_mode": f'"{self.mode}"',
+            "supply_causes": "[" + ", ".join(f'"{cause}"' for cause in self.causes) + "]",
+            "supply_state": '"connected"'
+            if not self.causes
+            else '"ready_for_reconnection"'
+            if soft
+            else '"disconnected"',
+            "supply_commanded": '"open"' if self.causes else '"closed"',
+            "supply_switch": '"open"' if self.causes else '"closed"',
+            "low_credit_warning": "true" if first is not None and credit <= first else "false",
+            "guarantee": "true" if self.guarantee else "false",
+            "purchases": list(self.purchases),
+        }
+        return {**_FIXED, **items, **self.over, **over}
+
+    def run(self, hours: int, mwh: int, standing: int = 0, taken: int = 0) -> Snapshot:
+        self.elapsed += hours * HOUR
+        self.clock += hours * HOUR
+        self.energy += mwh
+        self.consumption += mwh * PRICE if self.account == "open" else 0
+        self.standing += standing * (self.settings.get("standing_charge") or 0)
+        self.instalments += taken
+        return self.snapshot()
+
+    def top_up(self, message: SealedMessage, to_overdraft: int = 0, to_debt: int = 0) -> Snapshot:
+        before = self.credit
+        amount = message.amount * CENT
+        self.credited += amount - to_debt
+        self.debt_top_ups += to_debt
+        self.cumulative += amount
+        self.count += 1
+        self.credit_sequence = message.sequence
+        money = {
+            "amount": amount, "to_overdraft": to_overdraft, "to_debt": to_debt, "credit_before": before,
+            "credit_after": self.credit, "cumulative": self.cumulative,
+        }  # fmt: skip
+        row = {name: format_money(value) for name, value in money.items()}
+        row |= {"number": str(self.count), "kind": f'"{message.kind.word}"', "sequence": str(message.sequence)}
+        self.purchases = ({**row, "at": "null", "carrier": '"wire"'}, *self.purchases)[:10]
+        return self.snapshot()
+
+
+def note(kind: str, sequence: int, amount: int = 0, **more: Any) -> SealedMessage:
+    return SealedMessage(MessageKind[kind.upper()], SERIAL, more.pop("epoch", EPOCH), sequence, amount, **more)
+
+
+def sealed(message: SealedMessage) -> bytes:
+    return message.seal(KEYS.key(message.kind.message_class))
+
+
+def line(message: SealedMessage, state: str, **more: Any) -> JournalLine:
+    told = JournalLine(SERIAL, EPOCH, message.sequence, message.kind.word, message.amount, state, sealed(message))
+    return replace(told, **more)
+
+
+def change(fake: Fake, **fields: Any) -> Callable[[], None]:
+    """Return what sets fields of a fake when it is called."""
+    return lambda: vars(fake).update(fields)
+
+
+class Bench:
+    """A fake meter under audit."""
+
+    def __init__(self, fake: Fake | None = None, **options: Any) -> None:
+        self.fake = fake or Fake()
+        self.auditor = Auditor([MeterFacts(SERIAL, PRICE, KEYS)], **options)
+        self.auditor.started(SERIAL, self.fake.snapshot())
+
+    def run(self, *how: int, **over: Any) -> None:
+        before = self.fake.snapshot()
+        self.auditor.stepped(SERIAL, before, {**self.fake.run(*how), **over})
+
+    def deliver(
+        self,
+        message: SealedMessage,
+        act: Callable[[], Any] = lambda: None,
+        outcome: str | None = "ACCEPTED",
+        **over: Any,
+    ) -> None:
+        before = self.fake.snapshot()
+        act()
+        self.auditor.delivered(SERIAL, sealed(message), outcome, before, self.fake.snapshot(**over))
+
+    def credit(self, sequence: int, amount: int = 1000, **parts: int) -> SealedMessage:
+        message = note("credit", sequence, amount)
+        self.deliver(message, lambda: self.fake.top_up(message, **parts))
+        return message
+
+    def void(self, sequence: int) -> SealedMessage:
+        message = note("void", sequence)
+        self.deliver(message, change(self.fake, credit_sequence=sequence))
+        return message
+
+    def command(self, kind: str, sequence: int, parameters: bytes, act: Callable[[], Any]) -> None:
+        def both() -> None:
+            self.fake.command_sequence = sequence
+            act()
+
+        self.deliver(note(kind, sequence, parameters=parameters), both)
+
+
+def bites(text: str) -> Any:
+    return pytest.raises(AuditError, match=f"{SERIAL}.*{text}")
+
+
+def switch(action: SwitchAction) -> bytes:
+    return encode_number(MessageKind.SWITCH, action)
+
+
+# --- a right meter passes
+
+
+def test_a_life_without_fault_passes() -> None:
+    bench = Bench(Fake(settings={"standing_charge": UNIT, "debt_instalment": 2 * UNIT, "debt_share_percent": 25}))
+    fake = bench.fake
+    bench.run(11, 1_234_567)
+    first = bench.credit(1)
+    debt = note("debt", 2, 500)
+    bench.deliver(debt, change(fake, debt_entered=5 * UNIT, credit_sequence=2))
+    bench.run(1, 3_000_001, 1, 2 * UNIT)  # midnight exactly
+    second = bench.credit(3, to_debt=25 * UNIT // 10)
+    bench.run(48, 10_000_000, 2, UNIT // 2)
+    void = bench.void(4)
+    refund = note("refund", 5, 100)
+    bench.deliver(refund, change(fake, refunded=UNIT, credit_sequence=5))
+    lines = [line(message, "confirmed") for message in (first, debt, second, void, refund)]
+    bench.auditor.journal(lines)
+    close = note("close", 6)
+    lines.append(line(close, "prepared"))
+
+    def settle() -> None:
+        fake.settled += fake.credit
+        fake.account, fake.credit_sequence = "closed", 6
+
+    bench.deliver(close, settle)
+    bench.auditor.journal(lines)
+    bench.run(30, 5_000_000)
+    bench.auditor.finish({SERIAL: fake.snapshot()}, [*lines[:-1], line(close, "confirmed")])
+
+
+def test_opening_takes_epoch_zero_once() -> None:
+    bench = Bench(Fake(account="unopened", over={"opening_balance_exact": "20.0000000000"}))
+    message = note("open", 1, 5000, epoch=0)
+
+    def open_it() -> None:
+        bench.fake.account = "open"
+        bench.fake.top_up(message)
+
+    bench.run(5, 1_000_000)
+    bench.deliver(message, open_it)
+    bench.deliver(message, outcome="ALREADY_ACCEPTED")
+    bench.run(5, 1_000_000)
+    bench.auditor.journal([line(message, "confirmed")])
+    again = note("credit", 2, 10, epoch=0)
+    with bites("accepted a message for meter"):
+        bench.deliver(again, lambda: bench.fake.top_up(again))
+
+
+def test_bare_values_are_read_and_ambiguous_ones_refused() -> None:
+    fake = Fake(
+        over={"epoch": EPOCH, "supply_causes": [], "credit_sequence": 0, "guarantee": False, "max_credit": None}
+    )
+    Bench(fake)
+    with bites("its unit is not told"):
+        Bench(Fake(over={"overdraft_limit": 20}))
+    with bites("not exact"):
+        Bench(Fake(over={"overdraft_limit": 20.5}))
+    with bites("lacks"):
+        lacking = dict(Fake().snapshot())
+        del lacking["debt"]
+        Auditor([MeterFacts(SERIAL, PRICE)]).started(SERIAL, lacking)
+
+
+# --- the books
+
+
+@pytest.mark.parametrize(
+    ("item", "value", "text"),
+    [
+        ("available_credit_exact", "14.7170000001", "by the books"),
+        ("available_credit", "14.72", "available_credit shows"),
+        ("consumption_charged_exact", "5.2830000001", "consumption charged"),
+        ("standing_charged_exact", "0.5000000000", "standing charges rose"),
+        ("instalments_taken_exact", "0.0000000001", "instalments rose"),
+        ("credited_exact", "0.0000000001", "credited_exact"),
+        ("refunded_exact", "0.0000000001", "refunded_exact"),
+        ("opening_balance_exact", "20.0000000001", "opening_balance_exact"),
+        ("debt_entered_exact", "1.0000000000", "debt_entered_exact"),
+        ("debt", "1.00", "debt is"),
+        ("cumulative_purchased", "1.00", "cumulative_purchased"),
+        ("credit_sequence", "1", "credit_sequence is 1"),
+        ("command_sequence", "1", "command_sequence is 1"),
+        ("overdraft_limit", "5.00", "overdraft_limit is"),
+        ("guarantee", "true", "guarantee is"),
+        ("account_state", '"closed"', "the account is closed"),
+        ("epoch", '"00000001"', "the epoch became"),
+        ("elapsed_ms", "-1", "elapsed went back"),
+        ("energy_import_kwh", "-0.000001", "energy register went back"),
+        ("purchases", [{"number": 1}], "cannot be read"),
+    ],
+)
+def test_time_moves_only_what_it_may(item: str, value: Any, text: str) -> None:
+    with bites(text):
+        Bench().run(1, 10_000_000, **{item: value})
+
+
+def test_rates_sum_to_the_total() -> None:
+    rates = {f"energy_rate_{n}_kwh": "0.000001" for n in range(1, 5)}
+    Bench().run(1, 4, **rates)
+    with bites("rate registers"):
+        Bench().run(1, 5, **rates)
+
+
+def test_an_account_that_is_not_open_is_not_charged() -> None:
+    bench = Bench(Fake(account="unopened"))
+    with bites("an account that is unopened"):
+        bench.run(1, 10, consumption_charged_exact="0.0000052830", available_credit_exact="19.9999947170")
+
+
+def test_standing_once_a_date_and_at_midnight() -> None:
+    settings: dict[str, int | None] = {"standing_charge": UNIT}
+    with bites("1 standing charges were made over 0 to 0"):
+        Bench(Fake(settings=settings)).run(11, 0, 1)
+    with bites("0 standing charges were made over 1 to 1"):
+        Bench(Fake(settings=settings)).run(12, 0, 0)
+    with bites("3 standing charges were made over 2 to 2"):
+        Bench(Fake(settings=settings)).run(36, 0, 3)
+    with bites("no multiple"):
+        Bench(Fake(settings=settings)).run(12, 0, 0, standing_charged_exact="0.9900000000")
+
+
+def test_standing_waits_in_the_dark() -> None:
+    bench = Bench(Fake(settings={"standing_charge": UNIT}))
+    bench.fake.over["voltage_l1_v"] = "0.000"
+    bench.run(40, 0, 0)
+    before = bench.fake.snapshot()
+    del bench.fake.over["voltage_l1_v"]
+    bench.auditor.stepped(SERIAL, before, bench.fake.run(1, 0, 2))
+    with bites("1 standing charges"):
+        bench.run(1, 0, 1)
+
+
+def test_clock_jumps_charge_no_day_and_a_date_only_once() -> None:
+    bench = Bench(Fake(settings={"standing_charge": UNIT}))
+    fake = bench.fake
+
+    def to(sequence: int, clock: int) -> None:
+        bench.command("clock", sequence, encode_number(MessageKind.CLOCK, clock), change(fake, clock=clock))
+
+    bench.run(12, 0, 1)
+    to(1, fake.clock - 6 * HOUR)
+    bench.run(7, 0, 0)  # the same midnight again
+    to(5, fake.clock + 5 * DAY)
+    bench.run(1, 0, 0)
+    with bites("1 standing charges"):
+        bench.run(1, 0, 1)
+
+
+def test_instalments_stop_at_debt_and_at_credit() -> None:
+    def bench(instalment: int, debt: int, credit: int) -> Bench:
+        fake = Fake(settings={"debt_instalment": instalment, "standing_charge": 4 * UNIT}, debt_entered=debt)
+        fake.refunded = fake.credit - credit
+        return Bench(fake)
+
+    bench(3 * UNIT, 2 * UNIT, 9 * UNIT).run(12, 0, 1, 2 * UNIT)
+    with bites("credit was left"):
+        bench(3 * UNIT, 9 * UNIT, 9 * UNIT).run(12, 0, 1, 2 * UNIT)
+    with bites("credit was left"):
+        bench(3 * UNIT, 9 * UNIT, 9 * UNIT).run(12, 0, 1, 0)
+    with bites("into overdraft"):
+        bench(3 * UNIT, 9 * UNIT, 6 * UNIT).run(12, 0, 1, 3 * UNIT)
+    with bites("instalments rose"):
+        bench(3 * UNIT, 9 * UNIT, 19 * UNIT).run(12, 0, 1, 6 * UNIT)
+    short = bench(3 * UNIT, 9 * UNIT, 6 * UNIT)
+    short.fake.causes = ("credit_exhausted",)  # takes what is there, to zero exactly
+    before = short.auditor._audits[SERIAL].view.snapshot
+    short.auditor.stepped(SERIAL, before, short.fake.run(12, 0, 1, 2 * UNIT))
+
+
+# --- messages
+
+
+@pytest.mark.parametrize(
+    ("item", "value"),
+    [
+        ("available_credit_exact", "30.0000000001"), ("credited_exact", "9.9900000000"),
+        ("debt_from_top_ups_exact", "0.0100000000"), ("purchase_count", "2"), ("cumulative_purchased", "10.01"),
+        ("purchases", []), ("credit_sequence", "2"), ("command_sequence", "1"), ("standing_charge", "1.00"),
+        ("energy_import_kwh", "0.000001"),
+    ],
+)  # fmt: skip
+def test_a_top_up_moves_exactly_its_parts(item: str, value: Any) -> None:
+    bench, message = Bench(), note("credit", 1, 1000)
+    with bites(""):
+        bench.deliver(message, lambda: bench.fake.top_up(message), **{item: value})
+
+
+def test_overdraft_then_debt_then_credit() -> None:
+    def bench() -> Bench:
+        fake = Fake(settings={"debt_share_percent": 50, "overdraft_limit": 20 * UNIT}, debt_entered=100 * UNIT)
+        fake.refunded = 24 * UNIT  # credit -4
+        return Bench(fake)
+
+    bench().credit(1, to_overdraft=4 * UNIT, to_debt=5 * UNIT)
+    bench().credit(1, 600, to_overdraft=4 * UNIT, to_debt=2 * UNIT)
+    with bites("debt_from_top_ups_exact|credited_exact"):
+        bench().credit(1, to_overdraft=4 * UNIT, to_debt=6 * UNIT)
+    with bites("purchase records"):
+        bench().credit(1, to_overdraft=3 * UNIT, to_debt=5 * UNIT)
+
+
+def test_sequences_by_one_once_and_apart() -> None:
+    with bites("sequence 2: accepted a credit out of sequence"):
+        Bench().credit(2)
+    bench = Bench()
+    first = bench.credit(1)
+    with bites("had its effect already"):
+        bench.deliver(first, lambda: bench.fake.top_up(first))
+    commands = Bench()
+    commands.command("guarantee", 7, b"\x01", change(commands.fake, guarantee=True))
+    with bites("the last was 7"):
+        commands.command("guarantee", 6, b"\x00", change(commands.fake, guarantee=False))
+    crossed = Bench()
+    with bites("credit_sequence is 7"):
+        crossed.command("guarantee", 7, b"\x01", lambda: vars(crossed.fake).update(guarantee=True, credit_sequence=7))
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (note("credit", 1, 10, account_unit=978), "in unit 978"),
+        (note("credit", 1, 10, expires_at=START // 1000 - 1), "expired"),
+        (note("credit", 1, 10, epoch=5), "accepted a message for meter"),
+        (replace(note("credit", 1, 10), serial_number="000000000008"), "accepted a message for meter"),
+        (note("credit", 1, 99_999_999), "exceeds max_credit"),
+        (note("open", 1, 10), "an open account"),
+        (note("refund", 1, 2001), "refunded"),
+        (note("limits", 1, parameters=b"xyz"), "cannot be"),
+        (note("limits", 1, parameters=encode_limits({3: -1})), "out of range"),
+        (note("limits", 1, parameters=encode_limits({1: UNIT, 2: 2 * UNIT})), "below"),
+        (note("limits", 1, parameters=encode_limits({4: UNIT, 5: 2 * UNIT})), "above max_credit"),
+    ],
+)
+def test_what_may_never_be_accepted(message: SealedMessage, text: str) -> None:
+    with bites(text):
+        Bench().deliver(message)
+
+
+def test_other_customers_and_corrupt_codes() -> None:
+    bench = Bench(Fake(over={"customer_number": '"000000000042"'}))
+    bench.deliver(note("credit", 1, 10, customer_number="000000000041"), outcome="NOT_FOR_THIS_CUSTOMER")
+    with bites("for customer"):
+        bench.deliver(note("credit", 1, 10, customer_number="000000000041"))
+    data = sealed(note("credit", 1, 10))
+    with bites("authentication code"):
+        bench.auditor.delivered(SERIAL, data[:-1] + b"?", "ACCEPTED", bench.fake.snapshot(), bench.fake.snapshot())
+
+
+def test_a_void_kills_its_sequence_and_nothing_else() -> None:
+    bench = Bench()
+    bench.void(1)
+    with bites("sequence 1"):
+        bench.credit(1)
+    paid, message = Bench(), note("void", 1)
+    with bites("purchase"):
+        paid.deliver(message, lambda: paid.fake.top_up(message))
+
+
+@pytest.mark.parametrize(
+    ("item", "value"),
+    [
+        ("credit_sequence", "1"), ("available_credit_exact", "21.0000000000"), ("command_sequence", "1"),
+        ("trip_mode", '"direct"'), ("supply_causes", '["remote"]'), ("purchases", [{}]),
+        ("moratorium_until", '"2027-01-01"'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("outcome", ["SEQUENCE_OLD", "BAD_AUTHENTICATION", "STORAGE_FAULT", "EXCEEDS_MAX_CREDIT"])
+def test_only_accepted_moves_anything(item: str, value: Any, outcome: str) -> None:
+    Bench().deliver(note("credit", 1, 100), outcome=outcome, event_number="9", status='["authentication_attack"]')
+    with bites("moved|cannot be read"):
+        Bench().deliver(note("credit", 1, 100), outcome=outcome, **{item: value})
+
+
+def test_already_accepted_and_conflict_are_true() -> None:
+    bench = Bench()
+    first = bench.credit(1)
+    bench.deliver(first, outcome="ALREADY_ACCEPTED")
+    bench.deliver(note("credit", 1, 77), outcome="SEQUENCE_CONFLICT")
+    with bites("never had effect"):
+        bench.deliver(note("credit", 1, 77), outcome="ALREADY_ACCEPTED")
+    with bites("the very bytes"):
+        bench.deliver(first, outcome="SEQUENCE_CONFLICT")
+    with bites("no outcome"):
+        bench.deliver(first, outcome="FINE")
+    with bites("not of one instant"):
+        bench.deliver(first, outcome="SEQUENCE_OLD", elapsed_ms="5")
+
+
+def test_limits_set_exactly_what_they_say() -> None:
+    parameters = encode_limits({1: 30 * UNIT, 4: 500 * UNIT, 9: 1})
+    told = {"max_credit": "500.00", "remote_trip_delay": "true"}
+
+    def bench(**over: str) -> None:
+        one = Bench()
+
+        def act() -> None:
+            one.fake.settings["low_credit_threshold_1"] = 30 * UNIT
+            one.fake.over |= {**told, **over}
+
+        one.command("limits", 3, parameters, act)
+
+    bench()
+    with bites("max_credit is"):
+        bench(max_credit="500.01")
+    with bites("overload_attempts is"):
+        bench(overload_attempts="9")
+
+
+# --- crashes
+
+
+def test_an_unanswered_message_is_there_whole_or_not_at_all() -> None:
+    for applied in (False, True):
+        bench, message = Bench(), note("credit", 1, 1000)
+        bench.run(3, 500)
+        bench.deliver(message, outcome=None)
+        last = bench.fake.snapshot()
+        if applied:
+            bench.fake.top_up(message)
+        bench.auditor.restarted(SERIAL, last, bench.fake.snapshot())
+        if applied:
+            bench.auditor.journal([line(message, "confirmed")])
+            bench.auditor.finish({SERIAL: bench.fake.snapshot()}, [line(message, "confirmed")])
+        else:
+            with bites("the meter never had it"):
+                bench.auditor.journal([line(message, "confirmed")])
+
+
+@pytest.mark.parametrize("item", ["credit_sequence", "credited_exact", "purchases", "purchase_count"])
+def test_half_a_message_after_a_crash(item: str) -> None:
+    bench, message = Bench(), note("credit", 1, 1000)
+    bench.deliver(message, outcome=None)
+    last = bench.fake.snapshot()
+    now = {**bench.fake.top_up(message), item: last[item]}
+    with bites("whole or not at all"):
+        bench.auditor.restarted(SERIAL, last, now)
+
+
+def test_consumption_rolls_back_with_its_charge_and_no_further_than_an_acknowledgement() -> None:
+    def bench() -> Bench:
+        one = Bench()
+        one.run(1, 1000)
+        one.credit(1)
+        one.run(5, 5000)
+        return one
+
+    def back(hours: int, mwh: int) -> Bench:
+        one = bench()
+        last = one.fake.snapshot()
+        one.fake.run(-hours, -mwh)
+        one.auditor.restarted(SERIAL, last, one.fake.snapshot())
+        return one
+
+    back(5, 5000).run(5, 4000)
+    back(2, 2000)
+    with bites("went back"):
+        back(6, 5500)
+    with bites("went back"):
+        back(5, 5001)
+    one = bench()
+    with bites("consumption charged"):
+        one.auditor.restarted(SERIAL, one.fake.snapshot(), one.fake.snapshot(energy_import_kwh="0.002000"))
+    lost = bench()
+    with bites("by the accepted messages"):
+        lost.auditor.restarted(SERIAL, lost.fake.snapshot(), lost.fake.snapshot(credit_sequence="0"))
+    with bites("higher than before the crash"):
+        gained = bench()
+        last = gained.fake.snapshot()
+        gained.fake.energy += 1
+        gained.fake.consumption += PRICE
+        gained.auditor.restarted(SERIAL, last, gained.fake.snapshot())
+
+
+def test_an_acknowledged_interrupt_survives() -> None:
+    bench = Bench()
+    bench.command("switch", 1, switch(SwitchAction.INTERRUPT), change(bench.fake, causes=("remote",)))
+    last = bench.fake.snapshot()
+    bench.fake.causes = ()
+    with bites("interrupt is gone"):
+        bench.auditor.restarted(SERIAL, last, bench.fake.snapshot())
+
+
+def test_a_midnight_may_roll_back_and_come_again() -> None:
+    bench = Bench(Fake(settings={"standing_charge": UNIT}))
+    bench.run(13, 0, 1)
+    last = bench.fake.snapshot()
+    bench.fake.run(-2, 0, -1)
+    bench.auditor.restarted(SERIAL, last, bench.fake.snapshot())
+    bench.run(2, 0, 1)
+
+
+# --- the journal
+
+
+def test_what_is_in_the_meter_is_in_the_journal() -> None:
+    bench = Bench()
+    message = bench.credit(1)
+    with bites("in no journal"):
+        bench.auditor.journal([])
+    with bites("in no journal"):
+        bench.auditor.journal([line(note("credit", 1, 999), "prepared")])
+    bench.auditor.journal([line(message, "unknown")])
+    with bites("still unknown"):
+        bench.auditor.finish({}, [line(message, "unknown")])
+    with bites("the journal says 1001, its bytes 1000"):
+        bench.auditor.journal([line(message, "unknown", amount=1001)])
+    with bites("no state"):
+        bench.auditor.journal([line(message, "lost")])
+    with bites("the journal's bytes are"):
+        bench.auditor.journal([line(message, "unknown", sequence=2)])
+    with bites("no message"):
+        bench.auditor.journal([replace(line(message, "unknown"), message=b"")])
+
+
+def test_what_is_confirmed_is_in_the_meter() -> None:
+    with bites("sequence 1.*never had it"):
+        Bench().auditor.journal([line(note("credit", 1, 5), "confirmed")])
+    bench = Bench()
+    bench.credit(1, 500)
+    with bites("never had it"):
+        bench.auditor.journal([line(note("credit", 1, 5), "confirmed")])
+    Bench(Fake(credit_sequence=4)).auditor.journal([line(note("credit", 4, 5), "confirmed")])  # before we came
+
+
+def test_refused_is_dead_before_and_after() -> None:
+    message = note("credit", 1, 500)
+    with bites("the sequence is not spent"):
+        Bench().auditor.journal([line(message, "refused")])
+    applied = Bench()
+    applied.credit(1, 500)
+    with bites("refused, and the meter has it"):
+        applied.auditor.journal([line(message, "refused")])
+    bench = Bench()
+    void = bench.void(1)
+    lines = [line(message, "refused"), line(void, "confirmed")]
+    bench.auditor.journal(lines)
+    bench.deliver(message, outcome="SEQUENCE_CONFLICT")
+    with bites("moved"):
+        bench.deliver(message, outcome="SEQUENCE_CONFLICT", credited_exact="5.0000000000")
+    with bites("refused|already"):
+        bench.deliver(message, lambda: bench.fake.top_up(message))
+    with bites("which is final"):
+        bench.auditor.journal([line(message, "unknown")])
+
+
+def test_refused_bytes_after_new_storage() -> None:
+    """The same bytes must not work in a life in which nothing else was there."""
+    bench, message = Bench(), note("open", 1, 500, epoch=0)
+    bench.void(1)
+    bench.auditor.journal([line(message, "refused")])
+    bench.fake = Fake(account="unopened", over={"epoch": '"00000002"'})
+    bench.auditor.started(SERIAL, bench.fake.snapshot())
+
+    def open_it() -> None:
+        bench.fake.account = "open"
+        bench.fake.top_up(message)
+
+    with bites("written `refused`"):
+        bench.deliver(message, open_it)
+    with bites("that is a restart"):
+        bench.auditor.started(SERIAL, bench.fake.snapshot())
+
+
+def test_one_open_entry_where_the_journal_is_shared() -> None:
+    lines = [line(note("credit", 1, 5), "unknown"), line(note("credit", 2, 5), "prepared")]
+    Bench().auditor.journal(lines)
+    with bites("second entry is open"):
+        Bench(shared_journal=True).auditor.journal(lines)
+
+
+def test_finish_lets_only_voids_stay_open() -> None:
+    bench = Bench()
+    bench.auditor.finish({SERIAL: bench.fake.snapshot()}, [line(note("void", 1), "unknown")])
+
+
+# --- the switch
+
+
+def poor(credit: int, **more: Any) -> Fake:
+    return Fake(**more, refunded=20 * UNIT - credit)
+
+
+@pytest.mark.parametrize(
+    ("fake", "text"),
+    [
+        (Fake(over={"supply_causes": '["remote"]'}), "connected, but remote stands"),
+        (Fake(over={"supply_commanded": '"open"'}), "the supply is connected"),
+        (Fake(causes=("remote",), over={"supply_state": '"ready_for_reconnection"'}), "may not clear"),
+        (Fake(causes=("credit_reminder",), over={"supply_state": '"disconnected"'}), "may clear"),
+        (Fake(causes=("remote",), over={"active_power_kw": "1.000000"}), "power flows"),
+        (poor(0), "not exhausted"),
+        (poor(-5 * UNIT, mode="direct", settings={"overdraft_limit": 5 * UNIT}), "not exhausted"),
+        (poor(0, mode="delayed"), "no trip stands or is pending"),
+        (poor(UNIT, causes=("credit_exhausted",)), "is above zero"),
+        (poor(0, causes=("credit_exhausted",), guarantee=True), "under a guarantee"),
+        (Fake(causes=("remote",), guarantee=True), "remote under a guarantee"),
+        (Fake(causes=("account",)), "open account"),
+        (Fake(over={"trip_pending": '["credit_exhausted"]'}), "a credit trip is pending"),
+        (Fake(over={"trip_pending": '["remote"]', "trip_due": '"2025-01-01T00:00:00.000Z"'}), "overdue"),
+        (Fake(settings={"low_credit_threshold_1": 20 * UNIT}, over={"low_credit_warning": "false"}), "warning is"),
+        (Fake(settings={"low_credit_threshold_1": 19 * UNIT}, over={"low_credit_warning": "true"}), "warning is"),
+        (Fake(over={"low_credit_warning": "true"}), "without a threshold"),
+        (Fake(account="closed", over={"low_credit_warning": "true"}), "not open"),
+    ],
+)  # fmt: skip
+def test_a_snapshot_that_cannot_be(fake: Fake, text: str) -> None:
+    with bites(text):
+        Bench(fake)
+
+
+@pytest.mark.parametrize(
+    "fake",
+    [
+        poor(0, guarantee=True),
+        poor(0, over={"moratorium_until": '"2026-02-01"', "status": '["moratorium"]'}),
+        poor(0, over={"status": '["friendly_window"]'}),
+        poor(0, over={"voltage_l1_v": "0.000"}),
+        poor(0, account="closed"),
+        poor(UNIT * 3, causes=("credit_exhausted",), over={"reconnect_threshold": "8.00"}),
+        poor(0, mode="delayed", over={"trip_pending": '["credit_exhausted"]', "trip_due": '"2026-01-01T13:00:00Z"'}),
+        poor(0, mode="direct", settings={"overdraft_limit": 5 * UNIT}),
+        Fake(over={"supply_commanded": '"open"', "supply_state": '"ready_for_reconnection"'}),
+        Fake(causes=("overload",), over={"supply_state": '"ready_for_reconnection"'}),
+        Fake(causes=("overload",)),
+        Fake(over={"status": '["storage_lost"]', "supply_commanded": '"open"'}),
+    ],
+)  # fmt: skip
+def test_a_snapshot_that_may_be(fake: Fake) -> None:
+    Bench(fake)
+
+
+def test_reminders_trip() -> None:
+    for level, limit, mwh in ((5 * UNIT, 0, 30_000_000), (None, 50 * UNIT, 40_000_000)):
+        told: dict[str, int | None] = {"low_credit_threshold_2": level, "overdraft_limit": limit}
+        with bites("no reminder stands"):
+            Bench(Fake(settings=told)).run(1, mwh)
+        Bench(Fake(settings=told), buttons_apart=False).run(1, mwh)
+        right = Bench(Fake(settings=told))
+        before = right.fake.snapshot()
+        right.fake.causes = ("credit_reminder",)
+        right.auditor.stepped(SERIAL, before, right.fake.run(1, mwh))
+
+
+def test_switch_commands() -> None:
+    interrupt, permit, direct = (switch(action) for action in SwitchAction)
+
+    def bench(causes: tuple[str, ...], **more: Any) -> Bench:
+        return Bench(Fake(causes=causes, **more))
+
+    def to(one: Bench, parameters: bytes, causes: tuple[str, ...], **over: str) -> None:
+        one.command("switch", 1, parameters, change(one.fake, causes=causes, over=over))
+
+    ready = {"supply_state": '"ready_for_reconnection"', "supply_commanded": '"open"', "supply_switch": '"open"'}
+    to(bench(()), interrupt, ("remote",))
+    to(bench(("remote",)), permit, (), **ready)
+    to(bench(("remote",)), direct, ())
+    with bites("neither stands nor is pending"):
+        to(bench(()), interrupt, ())
+    with bites("under the power guarantee"):
+        to(bench((), guarantee=True), interrupt, ())
+    with bites("a permit closed"):
+        to(bench(("remote",)), permit, ())
+    with bites("remote stands after"):
+        to(bench(("remote",)), direct, ("remote",))
+    with bites("left a reminder"):
+        to(bench(("remote", "credit_reminder")), direct, ("credit_reminder",))
+    with bites("stayed open"):
+        to(bench(("remote",)), direct, (), **ready)
+
+
+def test_causes_come_and_go_only_as_the_table_says() -> None:
+    def step(before: Fake, **change: Any) -> None:
+        bench, first = Bench(before), before.snapshot()
+        vars(before).update(change)
+        bench.auditor.stepped(SERIAL, first, before.snapshot())
+
+    with bites("without a permit"):
+        step(Fake(causes=("remote",)), causes=())
+    with bites("without an interrupt"):
+        step(Fake(), causes=("remote",))
+    held = poor(3 * UNIT, causes=("credit_exhausted",), over={"reconnect_threshold": "8.00"})
+    with bites("exhaustion ended"):
+        step(held, causes=())
+    step(Fake(causes=("credit_reminder",)), causes=())
+    bench = Bench(Fake(causes=("credit_reminder",)))
+    with bites("did not acknowledge"):
+        bench.credit(1)
+
+
+def test_manual_mode_waits_for_the_button() -> None:
+    bench = Bench(poor(0, causes=("credit_exhausted",), over={"reconnect_mode": '"manual"'}))
+    message = note("credit", 1, 500)
+
+    def act() -> None:
+        bench.fake.causes = ()
+        bench.fake.top_up(message)
+
+    with bites("in manual mode"):
+        bench.deliver(message, act)
+
+
+def test_messages_are_of_two_classes() -> None:
+    assert {kind.message_class for kind in MessageKind} == set(MessageClass)
