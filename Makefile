@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format docs bench simulate clean environment distribution-packages
+.PHONY: help demo test check format docs bench simulate mutants clean environment distribution-packages
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ bench: environment
 SEEDS ?= 1000
 simulate: environment
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FROM),--from $(FROM))
+
+## make mutants   faults put into the product on purpose; fails if a test misses one
+mutants: environment
+	@$(BIN)/python -m tests.mutants
 
 distribution-packages:
 	@tools/install_packages.sh mbpoll

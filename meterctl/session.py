@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meterctl.drivers import Driver
 from meterctl.errors import CorruptAnswerError, NotPermittedError
@@ -17,6 +17,8 @@ _IDENTITY = (
     items.CREDIT_SEQUENCE, items.COMMAND_SEQUENCE, items.KEY_VERSION, items.KEY_CHECK_VALUE, items.CLOCK,
     items.UTC_OFFSET, items.AVAILABLE_CREDIT,
 )  # fmt: skip
+READINGS = 4
+"""Readings beyond the first, of which two in a row must be alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,20 @@ class Session:
         except ValueError as error:
             raise CorruptAnswerError(f"meter {plain[0]}: account state {plain[4]} cannot be") from error
         return MeterIdentity(*plain)
+
+    def identify_surely(self) -> MeterIdentity:
+        """Read who the meter is until two readings are alike; its clock and its credit may move between.
+
+        Raises:
+            CorruptAnswerError: no two readings in a row were alike.
+        """
+        before = self.identify()
+        for _ in range(READINGS):
+            meter = self.identify()
+            if replace(before, clock=meter.clock, available_credit=meter.available_credit) == meter:
+                return meter
+            before = meter
+        raise CorruptAnswerError(f"meter {before.serial_number}: no two readings of who it is were alike")
 
     def keys(self, meter: MeterIdentity) -> MeterKeys:
         """Return the keys for a meter; raises NotPermittedError where the ring cannot be the right one."""

@@ -24,10 +24,16 @@ def plan(
 ) -> Plan:
     """Read the meter, check keys and journal, and return what would be sent. Nothing is written or sent.
 
+    What is sealed must be right: a flipped epoch or sequence would make bytes of which nobody can ever prove what
+    became of them, and a TCP frame carries no checksum. So the meter is read until two readings are alike.
+
     Args:
         amount: 0.01 account unit.
+
+    Raises:
+        CorruptAnswerError: no two readings in a row were alike.
     """
-    meter = session.identify()
+    meter = session.identify_surely()
     session.keys(meter)
     customer = meter.customer_number if customer_number is None else customer_number
     return Plan(meter, next_message(session, journal, meter, kind, amount, customer))

@@ -176,7 +176,7 @@ def _bury(session: Session, journal: Journal, entry: Entry, answer: Answer) -> S
 def _void_below(session: Session, journal: Journal, entry: Entry) -> None:
     """After a gap the numbers below are voided first, so that the void of our own can be taken."""
     try:
-        last = session.identify().credit_sequence
+        last = session.identify_surely().credit_sequence
     except _LINE_FAULTS:
         return
     for sequence in range(last + 1, min(entry.sequence, last + 1 + MAX_VOIDS_BELOW)):
@@ -187,7 +187,7 @@ def _void_below(session: Session, journal: Journal, entry: Entry) -> None:
 def _void(session: Session, journal: Journal, entry: Entry, sequence: int) -> Delivered | None:
     """Void a sequence; return the proof of what took it (the void, or a message before it), None without proof."""
     try:
-        meter = session.identify()
+        meter = session.identify_surely()
         keys = session.keys(meter)
     except _LINE_FAULTS:
         return None

@@ -9,25 +9,30 @@ import time
 
 from rich.progress import track
 
-from tests.simulation.runs import REGRESSIONS, play_all, regressions
+from tests.simulation.runs import REGRESSIONS, play, play_all, regressions
 
 
 def main() -> int:
     """Play, print `n seeds, m failures` and the rate; exit 1 if any failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000)
-    parser.add_argument("--from", dest="first", type=int, help="the first seed; drawn where it is not given")
+    parser.add_argument("--from", dest="start", type=int, help="the first seed; drawn where it is not given")
+    parser.add_argument("--first", dest="stop", action="store_true", help="stop at the first failure")
+    parser.add_argument("--one", action="store_true", help="on one processor, and without keeping what fails")
     given = parser.parse_args()
-    first = secrets.randbelow(10**9) if given.first is None else given.first
+    first = secrets.randbelow(10**9) if given.start is None else given.start
     print(f"from {first}")
     began, failed, top_ups, crashes, delivered = time.monotonic(), 0, 0, 0, 0
-    played = play_all(range(first, first + given.seeds))
+    seeds = range(first, first + given.seeds)
+    played = map(play, seeds) if given.one else play_all(seeds)
     for one in track(played, "simulating", given.seeds, disable=not sys.stdout.isatty()):
         top_ups, crashes, delivered = top_ups + one.top_ups, crashes + one.crashes, delivered + one.delivered
         if one.failure:
             failed += 1
             print(one.failure)
-            if one.seed not in regressions():
+            if given.stop:
+                break
+            if not given.one and one.seed not in regressions():
                 with REGRESSIONS.open("a") as file:
                     file.write(f"{one.seed}\n")
     took = time.monotonic() - began

@@ -375,7 +375,7 @@ class Books:
         self.instalments += taken
         if not view.powered and (standing or taken):  # made before it went dark; the rest waits
             made = days if daily else -(-taken // self.settings["debt_instalment"])
-            charged = sorted([*must, *may])[:made]
+            charged = [*must, *may][:made]
             self.charged_days |= frozenset(charged)
             self.day = max([self.day, *charged])
             self.top_day = max(self.top_day, self.day)

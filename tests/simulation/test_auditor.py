@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -805,3 +806,54 @@ def test_manual_mode_waits_for_the_button() -> None:
 
 def test_messages_are_of_two_classes() -> None:
     assert {kind.message_class for kind in MessageKind} == set(MessageClass)
+
+
+def test_a_message_seen_in_a_dying_meter_may_still_be_lost_but_never_half() -> None:
+    for survives in (False, True):
+        bench, message = Bench(), note("credit", 1, 1000)
+        before = bench.fake.snapshot()
+        bench.deliver(message, partial(bench.fake.top_up, message), outcome=None)
+        last = bench.fake.snapshot()
+        bench.auditor.restarted(SERIAL, last, last if survives else before)
+    with bites("by the accepted messages it must be"):
+        half = Bench()
+        half.deliver(note("credit", 1, 5), outcome=None, credited_exact="0.0500000000")
+    garbage = Bench()
+    with bites("credited_exact"):
+        snapshot = garbage.fake.snapshot()
+        garbage.auditor.delivered(SERIAL, b"?", None, snapshot, garbage.fake.snapshot(credited_exact="1.0000000000"))
+
+
+def test_no_charge_hides_in_a_message_and_no_daily_charge_in_a_closed_account() -> None:
+    bench, message = Bench(), note("credit", 1, 1000)
+    with bites("only time charges"):
+        bench.deliver(message, lambda: (bench.fake.top_up(message), bench.fake.run(0, 1)))
+    closed = Bench(Fake(account="closed", settings={"standing_charge": UNIT}))
+    with bites("while the account was closed"):
+        closed.run(13, 0, 1)
+    unopened = Bench(Fake(account="unopened"))
+    with bites("the account is unopened"):
+        unopened.credit(1)
+
+
+def test_clock_and_moratorium_are_what_was_set() -> None:
+    clock = note("clock", 1, parameters=encode_number(MessageKind.CLOCK, START + HOUR))
+    bench = Bench()
+    with bites("not what was set"):
+        bench.deliver(clock, change(bench.fake, command_sequence=1, clock=START + 2 * HOUR))
+    until = note("moratorium", 1, parameters=encode_number(MessageKind.MORATORIUM, 20_500))
+    bench = Bench()
+    with bites("not what was set"):
+        bench.deliver(until, change(bench.fake, command_sequence=1))
+    bench = Bench()
+    with bites("moratorium_until changed"):
+        void = note("void", 1)
+        bench.deliver(void, change(bench.fake, credit_sequence=1, over={"moratorium_until": '"2026-02-01"'}))
+
+
+def test_unknown_meters_are_named() -> None:
+    auditor = Auditor([MeterFacts(SERIAL, PRICE)])
+    with bites("never started"):
+        auditor.stepped(SERIAL, {}, {})
+    with pytest.raises(AuditError, match="000000000009 is not known"):
+        auditor.started("000000000009", {})

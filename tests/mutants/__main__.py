@@ -1,0 +1,113 @@
+"""`make mutants`: apply each mutant to a copy of the product, and fail if one survives.
+
+The simulation looks first; what no seed finds, the named tests must. A mutant is found only by a test that passes on
+the product as it is, so the product goes first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.mutants.catalogue import MUTANTS, Mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("protocols", "firmware_sim", "meterctl", "tests", "examples", "pyproject.toml")
+SEEDS = 60
+WITHIN_S = 240
+
+
+def copy(folder: Path) -> None:
+    """Copy what the tests need."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+
+
+def run(folder: Path, *arguments: str) -> tuple[bool, str]:
+    """Run Python on a copy; return whether it failed, and what it printed."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, *arguments]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=WITHIN_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return True, f"no end within {WITHIN_S} s"
+    return done.returncode != 0, done.stdout + done.stderr
+
+
+def seeds(folder: Path) -> tuple[bool, str]:
+    """Let the simulation look."""
+    return run(folder, "-m", "tests.simulation", "--seeds", str(SEEDS), "--from", "0", "--first", "--one")
+
+
+def tests(folder: Path, paths: tuple[str, ...]) -> tuple[bool, str]:
+    """Let tests look."""
+    return run(folder, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *paths)
+
+
+def found_by(mutant: Mutant) -> str:
+    """Return what found a mutant, empty where it survived."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy(folder)
+        target = folder / mutant.file
+        text = target.read_text()
+        if text.count(mutant.old) != 1:
+            return ""  # it cannot be put in: the catalogue is out of date, which is as bad as a survivor
+        target.write_text(text.replace(mutant.old, mutant.new))
+        failed, said = run(folder, "-c", "import firmware_sim.cli, meterctl.cli.program")
+        if failed:
+            return ""  # it does not even run: that proves nothing
+        failed, said = seeds(folder)
+        if failed:
+            return next((line.strip() for line in said.splitlines() if line.startswith("seed ")), "the simulation")
+        failed, said = tests(folder, mutant.tests)
+        if failed:
+            return next((line.strip() for line in said.splitlines() if line.startswith("FAILED")), mutant.tests[0])
+    return ""
+
+
+def sound() -> str:
+    """Say what fails on the product as it is; empty where all is well."""
+    with tempfile.TemporaryDirectory() as name:
+        copy(Path(name))
+        failed, said = seeds(Path(name))
+        if not failed:
+            failed, said = tests(Path(name), tuple(dict.fromkeys(path for m in MUTANTS for path in m.tests)))
+        return said if failed else ""
+
+
+def main() -> int:
+    """Put in each mutant, print what found it; exit 1 if one survived."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        whole = pool.submit(sound)
+        finders = list(pool.map(found_by, MUTANTS))
+    if said := whole.result():
+        print(f"the product itself does not pass:\n{said}")
+        return 1
+    table = Table("mutant", "found by")
+    for mutant, finder in zip(MUTANTS, finders, strict=True):
+        table.add_row(mutant.name, finder or "[bold red]NOBODY: it survived[/]")
+    Console(width=160).print(table)
+    survivors = finders.count("")
+    print(f"{len(MUTANTS)} mutants, {survivors} survived; {time.monotonic() - began:.0f} s")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

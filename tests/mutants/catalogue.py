@@ -1,0 +1,215 @@
+"""The mutants: each replaces one piece of the product's text, and names the tests that are to find it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DOOR = "tests/unit/firmware_sim/test_door.py"
+STORAGE = "tests/unit/firmware_sim/test_storage.py"
+ONCE = "tests/unit/meterctl"
+REFERENCE = "tests/property/test_against_reference.py"
+MACHINES = "tests/property/test_machines.py"
+WIRE = "tests/unit/meterctl/test_replies.py"
+LIMITS = "tests/unit/meterctl/test_limits.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault: in `file`, `old` (which stands there once) becomes `new`; where no seed finds it, `tests` must."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "balance and sequence in two records",
+        "firmware_sim/meter.py",
+        "                stored = self._store.commit(self._state)\n",
+        "                half = self._state.clone()\n"
+        "                half.security = before.security\n"
+        "                self._store.commit(half)\n"
+        "                stored = self._store.commit(self._state)\n",
+        (STORAGE,),
+    ),
+    Mutant(
+        "answer before commit",
+        "firmware_sim/meter.py",
+        "                stored = self._store.commit(self._state)\n",
+        "                self._unsaved = True\n",
+        (STORAGE,),
+    ),
+    Mutant(
+        "commit without flush",
+        "firmware_sim/storage/store.py",
+        "        self._nvram.flush()\n        self._written.flushed = self._written.newest\n        self._lasting",
+        "        self._written.flushed = self._written.newest\n        self._lasting",
+        (STORAGE,),
+    ),
+    Mutant(
+        "blind resend with a new sequence",
+        "meterctl/operations/exactly_once.py",
+        "    if told.answer is None:\n"
+        "        journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())\n",
+        "    if told.answer is None:\n        journal.settle(entry, EntryState.REFUSED, entry.outcome, session.now())\n"
+        "        meter, old = session.identify(), SealedMessage.decode(entry.message)\n"
+        "        again = next_message(session, journal, meter, old.kind, old.amount, old.customer_number)\n"
+        "        return bring(session, journal, meter, again)\n",
+        (ONCE,),
+    ),
+    Mutant(
+        "journal `confirmed` before the answer",
+        "meterctl/operations/exactly_once.py",
+        "    return settle(session, journal, entry)\n\n\ndef settle",
+        '    journal.settle(entry, EntryState.CONFIRMED, "accepted", session.now())\n'
+        "    return settle(session, journal, entry)\n\n\ndef settle",
+        (ONCE,),
+    ),
+    Mutant(
+        "refusal without void",
+        "meterctl/operations/exactly_once.py",
+        "    outcome = answer.outcome\n    if outcome is Outcome.SEQUENCE_GAP:",
+        "    outcome = answer.outcome\n"
+        "    journal.settle(entry, EntryState.REFUSED, outcome.name.lower(), session.now())\n"
+        '    raise RefusedError("refused")\n'
+        "    if outcome is Outcome.SEQUENCE_GAP:",
+        (ONCE,),
+    ),
+    Mutant(
+        "EXPIRED before ALREADY_ACCEPTED",
+        "firmware_sim/security/door.py",
+        "        if message.sequence <= last:\n            known",
+        "        early = 0 if kind in _NEVER_EXPIRES else message.expires_at\n"
+        "        if early and clock is not None and clock >= early * 1000:\n"
+        "            return Refused(Outcome.EXPIRED, message)\n"
+        "        if message.sequence <= last:\n            known",
+        (DOOR,),
+    ),
+    Mutant(
+        "credit and commands in one sequence",
+        "firmware_sim/security/replay.py",
+        "        if message_class is MessageClass.CREDIT:\n            self.credit_sequence = sequence\n",
+        "        if message_class is not None:\n            self.command_sequence = self.credit_sequence = sequence\n",
+        (DOOR,),
+    ),
+    Mutant(
+        "remainder dropped at a load change",
+        "firmware_sim/meter.py",
+        "            case SetLoad(load):\n                self._load = load\n",
+        "            case SetLoad(load):\n                self._load = load\n"
+        "                state.registers.import_remainder = 0\n",
+        (REFERENCE,),
+    ),
+    Mutant(
+        "the trip compared with < instead of <=",
+        "firmware_sim/supply/thresholds.py",
+        "    exhausted = credit <= -settings.overdraft_limit\n",
+        "    exhausted = credit < -settings.overdraft_limit\n",
+        (REFERENCE,),
+    ),
+    Mutant(
+        "an inhibitor's end not evaluated",
+        "firmware_sim/meter.py",
+        "        if calendar_passed or delay_passed or reached_level:\n",
+        "        if delay_passed or reached_level:\n",
+        (REFERENCE,),
+    ),
+    Mutant(
+        "read-back skipped",
+        "meterctl/operations/limits.py",
+        "    after = session.driver.read(wanted)\n",
+        "    after = dict(wanted) if refusal is None else before\n",
+        (LIMITS,),
+    ),
+    Mutant(
+        "generations compared wrongly",
+        "firmware_sim/storage/store.py",
+        "        for generation in sorted(slots, reverse=True):\n",
+        "        for generation in sorted(slots):\n",
+        (STORAGE,),
+    ),
+    Mutant(
+        "a daily charge made twice after the clock was set back",
+        "firmware_sim/calendar_work.py",
+        "    midnight = local.date > calendar.date and local.date not in calendar.dates_done\n",
+        "    midnight = local.date > calendar.date\n",
+        (DOOR,),
+    ),
+    Mutant(
+        "unit check on a shared line left out",
+        "meterctl/drivers/pymodbus_client.py",
+        "            if frame[0] == self._sent[0]:\n",
+        "            if frame:\n                frame = self._sent[:1] + frame[1:-2]\n"
+        "                frame += crc16(frame).to_bytes(2, 'little')\n",
+        (WIRE,),
+    ),
+    Mutant(
+        "a late reply of another transaction taken",
+        "meterctl/drivers/pymodbus_client.py",
+        "            if (frame.transaction, frame.unit) != (sent_transaction, sent_unit):\n"
+        "                continue  # late, or somebody else's: not for us\n",
+        "            frame = frame._replace(transaction=sent_transaction, unit=sent_unit)\n",
+        (WIRE,),
+    ),
+    Mutant(
+        "any receipt of the sequence confirms",
+        "meterctl/operations/exactly_once.py",
+        "    if receipt.code == code_of(entry.message):\n        confirmed",
+        "    if receipt is not None:\n        confirmed",
+        (ONCE,),
+    ),
+    Mutant(
+        "the receipt's code not verified",
+        "meterctl/operations/exactly_once.py",
+        "        verify(sealed_receipt, keys.key(message.kind.message_class))\n",
+        "        keys.key(message.kind.message_class)\n",
+        (ONCE,),
+    ),
+    Mutant(
+        "a void that leaves its sequence free",
+        "firmware_sim/sealed_desk.py",
+        "        state.security.take(message_class, message.sequence)\n",
+        "        if message.kind.name != 'VOID':\n            state.security.take(message_class, message.sequence)\n",
+        (DOOR, ONCE),
+    ),
+    Mutant(
+        "a refused write that stands",
+        "firmware_sim/meter.py",
+        "        except NvramError:\n            self._put_back(before, load, defect)\n",
+        "        except NvramError:\n",
+        (STORAGE,),
+    ),
+    Mutant(
+        "a known reply outlives a change",
+        "firmware_sim/servers/modbus/bank.py",
+        "        return self._replies.get(request) if self._replies_at == self._meter.revision else None\n",
+        "        return self._replies.get(request)\n",
+        ("tests/conformance/test_modbus_functions.py", ONCE),
+    ),
+    Mutant(
+        "the debt's share before the overdraft",
+        "firmware_sim/account/account.py",
+        "    to_overdraft = min(amount, max(0, -account.credit))\n"
+        "    to_debt = min(account.debt, amount - to_overdraft, amount * debt_share_percent // 100)\n",
+        "    to_debt = min(account.debt, amount * debt_share_percent // 100)\n"
+        "    to_overdraft = min(amount - to_debt, max(0, -account.credit))\n",
+        (MACHINES, DOOR),
+    ),
+    Mutant(
+        "a sequence that may be jumped",
+        "firmware_sim/security/door.py",
+        "        if kind.message_class is MessageClass.CREDIT and message.sequence != last + 1:\n",
+        "        if kind.message_class is MessageClass.CREDIT and message.sequence < last + 1:\n",
+        (DOOR,),
+    ),
+    Mutant(
+        "instalments taken into overdraft",
+        "firmware_sim/account/account.py",
+        "    instalment = min(settings.debt_instalment, account.debt, max(0, account.credit))\n",
+        "    instalment = min(settings.debt_instalment, account.debt)\n",
+        (REFERENCE,),
+    ),
+)

@@ -1,0 +1,42 @@
+"""Limits are read back, always: what the meter says it did is not what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from meterctl.errors import RefusedError
+from meterctl.operations.command import plan_command
+from meterctl.operations.limits import encode_settings, parse_settings, set_limits
+from protocols.quantities import LEDGER
+from protocols.sealed_message import MessageKind
+from tests.support.meters import Host, make
+from tests.support.wire import connect
+
+
+def change(word: str, spoil: Callable[[], None] = lambda: None) -> list[tuple[object, object]]:
+    """Set one limit on a new meter; `spoil` runs once it was accepted. Return (before, after) of each setting."""
+    meter = make()
+    session, _ = connect(meter)
+    wanted = parse_settings([word])
+    identity, message = plan_command(session, MessageKind.LIMITS, encode_settings(wanted))
+    inner = session.driver.deliver
+
+    def deliver(sealed: bytes) -> object:
+        delivery = inner(sealed)
+        if word == "max_credit=30.00":
+            Host(meter).send(MessageKind.LIMITS, parameters=encode_settings(parse_settings(["max_credit=99.00"])))
+        return delivery
+
+    session.driver.deliver = deliver  # type: ignore[method-assign, assignment]
+    return [(c.before, c.after) for c in set_limits(session, identity, message, wanted)]
+
+
+def test_what_was_set_is_read_back() -> None:
+    assert change("overdraft_limit=3.00") == [(0, 3 * LEDGER)]
+
+
+def test_a_meter_that_has_something_else_is_found_out() -> None:
+    with pytest.raises(RefusedError, match="read back max_credit is not as asked"):
+        change("max_credit=30.00")

@@ -1,0 +1,64 @@
+"""Replies that are not for us: another unit's on a shared line, another request's on a connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from meterctl.drivers.modbus import ModbusDriver
+from meterctl.errors import CorruptAnswerError, NoAnswerError
+from protocols.data_model import items
+from protocols.modbus import rtu, tcp
+from protocols.modbus.native_map import MAGIC
+from tests.support.wire import PipeTransport
+
+
+class Scripted:
+    """A line that answers every request in one way."""
+
+    closed = False
+    returns_at = None
+
+    def __init__(self, framed: bool, unit_shift: int, transaction_shift: int) -> None:
+        self.framed, self.unit_shift, self.transaction_shift = framed, unit_shift, transaction_shift
+
+    def receive(self, data: bytes, at: int) -> bytes:
+        """Answer a read with the identity mark and zeros."""
+        pdu = data[7:] if self.framed else data[1:-2]
+        count = int.from_bytes(pdu[3:5], "big")
+        reply = bytes((pdu[0], 2 * count)) + MAGIC[: 2 * count].ljust(2 * count, b"\0")
+        if self.framed:
+            return tcp.encode(
+                int.from_bytes(data[:2], "big") + self.transaction_shift, data[6] + self.unit_shift, reply
+            )
+        return rtu.encode(data[0] + self.unit_shift, reply)
+
+    def wake(self, at: int) -> bytes:
+        """Nothing comes later."""
+        return b""
+
+    def next_wake(self) -> int | None:
+        """Nothing comes later."""
+        return None
+
+
+def read(framed: bool, unit_shift: int = 0, transaction_shift: int = 0) -> object:
+    """Read one item over a scripted line."""
+    line = Scripted(framed, unit_shift, transaction_shift)
+    transport = PipeTransport(line, framed=framed)  # type: ignore[arg-type]
+    return ModbusDriver(transport, 1, 1000, transport.clock).read([items.EPOCH])[items.EPOCH]
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_reply_that_is_for_us_is_taken(framed: bool) -> None:
+    assert read(framed) is not None
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_reply_of_another_unit_is_not(framed: bool) -> None:
+    with pytest.raises((NoAnswerError, CorruptAnswerError)):
+        read(framed, unit_shift=1)
+
+
+def test_a_reply_to_another_request_is_not() -> None:
+    with pytest.raises((NoAnswerError, CorruptAnswerError)):
+        read(True, transaction_shift=1)
