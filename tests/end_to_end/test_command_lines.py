@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -285,3 +286,39 @@ def test_the_demo_plays_and_its_books_balance(
         assert name in names
     assert "balanced to the last unit" in out
     assert names[-1] == "books:"
+
+
+def test_faults_by_plan_and_by_command(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text('seed = 3\n[[fault]]\nname = "busy"\ncount = 1\n')
+    words = ["--modbus-rtu", "m.tty", "--control", "c", "--faults", "plan.toml", "--state", "m.nv", "--speed", "0"]
+    with running(*words, cwd=tmp_path):
+        asked = ["--port", "m.tty", "read", "available_credit", "--json"]
+        assert "06" in meterctl(*asked, cwd=tmp_path, check=3).stderr
+        assert json.loads(meterctl(*asked, cwd=tmp_path).stdout) == {"available_credit": 20.0}
+        meter_sim("control", "c", "fault", "reply_lost", "on", "--count", "2", cwd=tmp_path)
+        meterctl(*asked, cwd=tmp_path)
+        listed = json.loads(meter_sim("control", "c", "fault", "list", cwd=tmp_path).stdout)["faults"]
+        assert [(f["name"], f["left"], f["struck"]) for f in listed] == [("busy", 0, 1), ("reply_lost", 0, 2)]
+        meter_sim("control", "c", "fault", "hang_up", "on", "--count", "1", "--value", "300ms", cwd=tmp_path)
+        assert meterctl(*asked, cwd=tmp_path, check=None).returncode in (2, 4, 5)
+        deadline = time.monotonic() + 10
+        while meterctl(*asked, cwd=tmp_path, check=None).returncode and time.monotonic() < deadline:
+            pass
+        meterctl(*asked, cwd=tmp_path)
+        meter_sim("control", "c", "fault", "torn_write", "on", "--count", "1", cwd=tmp_path)
+        done = meterctl("--port", "m.tty", "topup", "5.00", "--yes", "--json", cwd=tmp_path)
+        assert json.loads(done.stdout)["outcome"] == "accepted"
+        assert json.loads(meterctl(*asked, cwd=tmp_path).stdout) == {"available_credit": 25.0}
+        meter_sim("control", "c", "fault", "off", cwd=tmp_path)
+        assert json.loads(meter_sim("control", "c", "fault", "list", cwd=tmp_path).stdout) == {"faults": []}
+        for words in (["no_such", "on"], ["flip", "on", "--value", "3"], ["busy", "on", "--unit", "9"], ["flip"]):
+            assert meter_sim("control", "c", "fault", *words, cwd=tmp_path, check=2).stderr
+
+
+def test_a_plan_of_faults_that_cannot_be_is_exit_2(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text('[[fault]]\nname = "flop"\n')
+    done = meter_sim("run", "--modbus-rtu", "m.tty", "--faults", "plan.toml", cwd=tmp_path, check=2)
+    assert "flop" in done.stderr
+    assert "flip" in done.stderr
+    assert not (tmp_path / "m.tty").is_symlink()
+    meter_sim("run", "--modbus-rtu", "m.tty", "--faults", "absent.toml", cwd=tmp_path, check=2)
