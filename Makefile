@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format docs bench simulate mutants clean environment distribution-packages
+.PHONY: help demo test check format docs bench simulate mutants fuzz clean environment distribution-packages
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ simulate: environment
 ## make mutants   faults put into the product on purpose; fails if a test misses one
 mutants: environment
 	@$(BIN)/python -m tests.mutants
+
+## make fuzz      any bytes into everything that takes bytes, guided by coverage; SECONDS=60
+SECONDS ?= 60
+fuzz: environment
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+		$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]' 2>/dev/null || true
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 distribution-packages:
 	@tools/install_packages.sh mbpoll

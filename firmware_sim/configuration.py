@@ -20,6 +20,8 @@ from protocols.data_model.words import MeterType, PhaseSummation, choice
 from protocols.errors import ProtocolError, QuantityError
 from protocols.quantities import parse_date, parse_fixed, parse_moment, parse_money, parse_price
 
+MAX_SHOWN = 200
+
 
 class ConfigurationError(Exception):
     """A description that cannot be; the text names every key, its value and what is allowed."""
@@ -208,7 +210,7 @@ def tariff_of(configuration: _MeterBase, price: int | None, read: Callable[[str]
 def _toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=str)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError; so is a number without end
         raise ConfigurationError(f"it is not TOML: {error}") from error
 
 
@@ -227,4 +229,13 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     item = items.BY_NAME.get(key)
     allowed = getattr(item.kind, "allowed", None) if item else None
     tail = f" (allowed: {allowed()})" if allowed and "allowed" not in message else ""
-    return f"{key} = {error['input']!r}: {message}{tail}"
+    return f"{key} = {_shown(error['input'])}: {message}{tail}"
+
+
+def _shown(value: object) -> str:
+    """Write what was given, cut where it is long; a whole number may be too long to be written at all."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."

@@ -49,7 +49,7 @@ def load_ring(path: Path) -> KeyRing:
         masters = {int(version): bytes.fromhex(text) for version, text in table["masters"].items()}
     except OSError as error:
         raise UsageError(f"keys {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UsageError(f"keys {path}: it is no key ring; `meterctl keys init --out FILE` makes one") from error
     if not masters or any(len(m) != KEY_SIZE or not 0 <= v <= 255 for v, m in masters.items()):
         raise UsageError(f"keys {path}: a ring has masters of {KEY_SIZE} bytes, versions 0 to 255")

@@ -96,12 +96,19 @@ def parse_price(text: str) -> int:
     return value
 
 
+MAX_POWER = 10**12
+"""Of one load, mW: 1 GW."""
+
+
 def parse_power(text: str) -> int:
     """Return milliwatts from "2kW", "350W" or "-1.5kW"; the unit is required."""
     match = _POWER.fullmatch(text.strip())
     if not match:
         raise QuantityError(f"{text!r} is not a power: write it as 2kW, 350W or -1.5kW")
-    return parse_fixed(match[1], _POWER_DECIMALS[match[2].lower()], "a power")
+    value = parse_fixed(match[1], _POWER_DECIMALS[match[2].lower()], "a power")
+    if abs(value) > MAX_POWER:
+        raise QuantityError(f"{text!r} is more than any line carries: at most 1000000kW")
+    return value
 
 
 def parse_duration(text: str) -> int:

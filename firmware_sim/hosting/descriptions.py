@@ -130,7 +130,7 @@ def _of_configuration(source: str, flags: Flags, default_start: int) -> Describe
         price = parse_price(flags.price) if flags.price is not None else None
         tariff = tariff_of(c, price, lambda name: (Path(source).parent / name).read_text())
         settings = c.settings()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no text, or a name that no file can have
         raise HostingError(f"{where}{error}") from error
     except (ConfigurationError, QuantityError) as error:
         raise HostingError("\n".join(where + one for one in str(error).splitlines())) from error
@@ -199,7 +199,7 @@ def read_keys(path: Path) -> tuple[dict[int, MeterKeys], str]:
         }
     except OSError as error:
         raise HostingError(f"keys {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise HostingError(f"keys {path}: it is no file of `meterctl keys export`") from error
     if not keys or any(len(k.credit) != 16 or len(k.command) != 16 or not 0 <= k.version <= 255 for k in keys.values()):
         raise HostingError(f"keys {path}: a meter has at least one version, with two keys of 16 bytes")

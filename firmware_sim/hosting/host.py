@@ -22,7 +22,8 @@ DEADLINES_A_TURN = 64
 """Deadlines served before wires get their turn."""
 MAX_CONNECTIONS = 1024
 """Beyond it a connection is closed at once: each holds a buffer and a session."""
-READ_SIZE = 65_536
+READ_SIZE = 1_024
+"""Bytes of a serial line at once: four frames, so that noise without end leaves other wires their turn."""
 MAX_UNSENT = 1 << 20
 """Bytes of replies that a host does not take; then its connection ends."""
 

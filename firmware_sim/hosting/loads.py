@@ -28,9 +28,7 @@ def read_load(text: str, phases: int, clock: int, origin: int = 0, on_end: OnEnd
     if text.lower().endswith(".csv"):
         try:
             return parse_load(Path(text).read_text(), phases, clock, on_end, origin)
-        except (OSError, UnicodeDecodeError) as error:
-            raise HostingError(f"load {text}: {error}") from error
-        except (QuantityError, csv.Error, OverflowError) as error:
+        except (OSError, ValueError, QuantityError, csv.Error, OverflowError) as error:  # ValueError: no text, no path
             raise HostingError(f"load {text}: {error}") from error
     try:
         return Load.constant(split(parse_power(text), phases))

@@ -15,11 +15,10 @@ from datetime import UTC, datetime, timedelta
 
 from firmware_sim.metrology.load import UNITY, Demand, Load, OnEnd, split
 from protocols.errors import QuantityError
-from protocols.quantities import parse_duration, parse_fixed
+from protocols.quantities import MAX_POWER, parse_duration, parse_fixed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_DAY_MS = 86_400_000
 _POWERS = {"power_w": 3, "power_kw": 6}
 
 
@@ -73,8 +72,9 @@ def _time_column(name: str, start_clock: int) -> Callable[[str], int]:
                 midnight = midnights.get(text[:10])
                 if midnight is None:
                     midnight = midnights[text[:10]] = _stamp(text[:10] + "T00:00:00Z")
-                time = ((int(text[11:13]) * 60 + int(text[14:16])) * 60 + int(text[17:19])) * 1000
-                if time < _DAY_MS:
+                hours, minutes, seconds = text[11:13], text[14:16], text[17:19]
+                if (hours + minutes + seconds).isdecimal() and hours < "24" and minutes < "60" and seconds < "60":
+                    time = ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * 1000
                     return midnight + time - start_clock
             return _stamp(text) - start_clock
 
@@ -102,7 +102,7 @@ def _power_columns(names: Sequence[str], phases: int) -> Callable[[Sequence[str]
         single = phases == 1
 
         def total(row: Sequence[str]) -> Demand:
-            power = parse_fixed(row[column], decimals, "a power")
+            power = _power(row[column], decimals)
             return Demand((power,) if single else split(power, phases), _factor(row, factor))
 
         return total
@@ -111,7 +111,14 @@ def _power_columns(names: Sequence[str], phases: int) -> Callable[[Sequence[str]
     if powers != wanted:
         raise QuantityError(f"power columns {', '.join(powers) or 'none'}: allowed are power_w or {', '.join(wanted)}")
     decimals, columns = _POWERS[f"power_{unit}"], [names.index(name) + 1 for name in wanted]
-    return lambda row: Demand(tuple(parse_fixed(row[c], decimals, "a power") for c in columns), _factor(row, factor))
+    return lambda row: Demand(tuple(_power(row[c], decimals) for c in columns), _factor(row, factor))
+
+
+def _power(text: str, decimals: int) -> int:
+    power = parse_fixed(text, decimals, "a power")
+    if not -MAX_POWER <= power <= MAX_POWER:
+        raise QuantityError(f"{text} is more than any line carries: at most 1 GW")
+    return power
 
 
 def _factor(row: Sequence[str], column: int) -> int:

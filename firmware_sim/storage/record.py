@@ -65,7 +65,7 @@ def decode(data: bytes) -> State:
     try:
         named = zip(_FROZEN + _CHANGING, json.loads(data), strict=True)
         return State(**{name: _build(_HINTS[name], value) for name, value in named})
-    except (ValueError, TypeError, IndexError, KeyError) as error:
+    except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
         raise RecordError(f"the record is no state: {error}") from error
 
 

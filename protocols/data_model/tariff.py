@@ -20,6 +20,8 @@ MAX_DAY_TABLES = 8
 MAX_DAY_TABLE_ENTRIES = 14
 MAX_SEASONS = 14
 MAX_HOLIDAYS = 64
+MAX_STEP_LIMIT = 10**15
+"""mWh: far beyond any meter, and well within a register."""
 MAX_STEPS = 6
 MAX_PRICE = 99_999_999
 """Prices are written with eight digits, 9999.9999 (DL/T 645)."""
@@ -103,6 +105,8 @@ class Steps:
             return f"steps: at most {MAX_STEPS} limits and one addition more than limits"
         if list(self.limits) != sorted(set(self.limits)) or any(limit <= 0 for limit in self.limits):
             return "step limits rise"
+        if self.limits and self.limits[-1] > MAX_STEP_LIMIT:
+            return "a step limit is at most 1,000,000,000 kWh"
         if any(not 0 <= a <= MAX_PRICE for a in self.additions):
             return "step additions are 0 to 9999.9999"
         if not (1 <= self.billing_day <= 28 and 0 <= self.billing_hour <= 23):

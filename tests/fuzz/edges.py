@@ -1,0 +1,274 @@
+"""Targets of the edges: the control socket, the storage, and what people write (TOML, keys, loads)."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+from unittest.mock import patch
+
+from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.hosting import host as hosting
+from firmware_sim.hosting.control_socket import ControlSocket
+from firmware_sim.hosting.descriptions import Flags, describe, read_keys
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.loads import HOUSEHOLD, read_load
+from firmware_sim.meter import Meter
+from firmware_sim.metrology.load import Load
+from firmware_sim.rack import Rack, show
+from firmware_sim.servers.modbus.bank import Bank
+from firmware_sim.storage import record
+from firmware_sim.storage.store import FIRST_RING, FIRST_SLOT, SLOT_SIZE, ForeignStorageError, StorageLostError, load
+from meterctl.errors import UsageError
+from meterctl.key_ring import load_ring
+from protocols.control import Advance, Command
+from protocols.modbus.native_map import MAP_END
+from protocols.quantities import DAY, HOUR
+from protocols.sealed_message import MessageKind
+from tests.fuzz.benches import keys_of, make_meter
+from tests.fuzz.source import Source, expanded, has_words, text_of
+from tests.support.meters import Host
+
+MOST_LINES = 6
+"""Of one input: commands move time, and time costs time."""
+MOST_ADVANCE = DAY
+
+
+class _ShortRack(Rack):
+    """A rack that moves time by a day at most for one command: years are not what is looked for here."""
+
+    def execute(self, command: Command, at: int, serial_number: str | None = None) -> dict[str, str]:
+        """Do a command, an advance cut to a day."""
+        if isinstance(command, Advance):
+            command = Advance(min(command.duration, MOST_ADVANCE))
+        return dict(super().execute(command, at, serial_number))
+
+
+class _FakeHost:
+    """What a control socket needs of a host; time moves 1 ms from one command to the next."""
+
+    def __init__(self) -> None:
+        self.meters = [make_meter(), make_meter("000000000002")]
+        self.rack = _ShortRack(enumerate(self.meters, 1), 0, _read_load)
+        self.replans = 0
+
+    def replan(self) -> None:
+        """Count."""
+        self.replans += 1
+
+    def fail(self, error: Exception) -> None:
+        """A meter that stops is a fault here."""
+        raise AssertionError("a command stopped a meter") from error
+
+
+def _read_load(text: str, meter: Meter) -> Load:
+    """The household is a constant here: its year of rows never changes, and reading it takes most of a second."""
+    phases = len(meter.demand.phases)
+    if text == HOUSEHOLD:
+        return Load.constant((350_000,) * phases)
+    return read_load(text, phases, meter.clock, meter.state.elapsed)
+
+
+def control_lines(data: bytes) -> None:
+    """Any lines on the control socket."""
+    _converse(expanded(data).splitlines(keepends=True))
+
+
+_COMMANDS = (
+    "advance", "load", "power", "cover", "terminal-cover", "magnet", "speed", "button", "state", "stop",
+)  # fmt: skip
+_ARGUMENTS = (
+    "1h",
+    "25h",
+    "3kW",
+    "-2kW",
+    HOUSEHOLD,
+    "cut",
+    "return",
+    "open",
+    "close",
+    "on",
+    "off",
+    "100000",
+    "0",
+    "0.5",
+)
+
+
+def control_commands(data: bytes) -> None:
+    """Right lines on the control socket, with words that are commands or nearly so."""
+    source = Source(data)
+    lines: list[bytes] = []
+    while source and len(lines) < MOST_LINES:
+        words = [source.choice(_COMMANDS)]
+        if source.number() % 8:
+            what = source.number()
+            words.append(text_of(source.sized()) if what > 127 else _ARGUMENTS[what % len(_ARGUMENTS)])
+        meter = source.choice((None, "000000000001", "000000000002", "1", 7))
+        lines.append(json.dumps({"words": words, "meter": meter}).encode() + b"\n")
+    _converse(lines)
+
+
+def _converse(lines: list[bytes]) -> None:
+    host = _FakeHost()
+    socket = ControlSocket(Path("no.sock"), cast(hosting.Host, host))
+    credit = [meter.state.account.credit for meter in host.meters]
+    for index, request in enumerate(lines[:MOST_LINES]):
+        with patch.object(hosting, "line_time", lambda index=index: 1000 * index):
+            written = socket._answer(request)
+        assert "\n" not in written
+        said = json.loads(written.encode())
+        assert isinstance(said, dict)
+        assert said["ok"] is True or (said["ok"] is False and said["error"] and said["exit"] in (2, 3)), written
+        for meter, before in zip(host.meters, credit, strict=True):
+            account, security = meter.state.account, meter.state.security
+            assert account.imbalance() == (0, 0)
+            assert account.credit <= before, "a command gave credit"
+            assert (security.credit_sequence, security.command_sequence) == (0, 0)
+
+
+# ---- storage
+
+
+@cache
+def device() -> tuple[bytes, frozenset[bytes]]:
+    """Return the image of a device after some messages and days, and the record of every state that it was given."""
+    nvram = SimulatedNvram()
+    keys = keys_of("000000000001")
+    meter = build(MeterDescription(keys={keys.version: keys}, load=Load.constant((1_500_000,)), profile_days=1), nvram)
+    states = [_without_tail(meter)]
+    for amount in range(1, 8):
+        assert Host(meter, keys).send(MessageKind.CREDIT, amount=100 * amount).outcome.applied
+        states.append(_without_tail(meter))
+        meter.advance(meter.state.elapsed + 3 * HOUR)
+        meter.save()
+        states.append(_without_tail(meter))
+    return bytes(nvram.data), frozenset(states)
+
+
+def _without_tail(meter: Meter) -> bytes:
+    state = meter.state.clone()
+    state.tail.clear()
+    return record.encode(state)
+
+
+_PLACES = (0, 24, *(FIRST_SLOT + slot * SLOT_SIZE for slot in range(3)), FIRST_RING)
+
+
+def storage_image(data: bytes) -> None:
+    """A damaged device: a declared error, or a meter in a state that was committed."""
+    image, states = device()
+    source = Source(data)
+    damaged = bytearray(image)
+    for _ in range(1 + source.number() % 4):
+        at = (source.choice(_PLACES) + source.number(2)) % (len(damaged) + 1)
+        what = source.number() % 6
+        if what == 0 and at < len(damaged):
+            damaged[at] ^= 1 << source.number() % 8
+        elif what == 1:
+            del damaged[at:]
+        elif what == 2:
+            size = source.number(2)
+            damaged[at : at + size] = bytes(len(damaged[at : at + size]))
+        elif what == 3:
+            piece = source.sized()
+            damaged[at : at + len(piece)] = piece
+        elif what == 4:  # a slot, a row or a part of it found at another place
+            start, size = source.choice(_PLACES) + source.number(), source.number(2)
+            piece = bytes(damaged[start : start + size])
+            damaged[at : at + len(piece)] = piece
+        else:
+            start = source.choice(_PLACES)
+            damaged[start : start + 2048] = image[start : start + 2048]
+    try:
+        found = load(SimulatedNvram(bytes(damaged)))
+    except (ForeignStorageError, StorageLostError):
+        return
+    assert found is not None or not damaged, "a device that holds something was taken for an empty one"
+    if found is None:
+        return
+    found.state.tail.clear()
+    assert record.encode(found.state) in states, "a state was found that was never committed"
+    if source.number() % 4 == 0:  # loading is slow, and it is done a second time here
+        _lives(build(MeterDescription(), SimulatedNvram(bytes(damaged))))
+
+
+def _lives(meter: Meter) -> None:
+    """Fail unless a meter can be shown, read on the wire and brought forward."""
+    show(meter)
+    Bank(meter).read(0, MAP_END)
+    meter.advance(meter.state.elapsed + HOUR)
+    assert meter.state.account.imbalance() == (0, 0)
+    show(meter)
+
+
+# ---- what people write
+
+
+def configuration(data: bytes) -> None:
+    """Any TOML file as a meter's configuration: a HostingError with words, or a meter that lives."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "meter.toml")
+        path.write_bytes(_file(data))
+        Path(folder, "tariff.toml").write_bytes(b'prices = ["0.5", "0.7"]\n')
+        try:
+            (described,) = describe(Flags((str(path),)))
+        except HostingError as error:
+            has_words(error)
+            return
+    _lives(build(described.description))
+
+
+def load_csv(data: bytes) -> None:
+    """Any CSV file as a load: a HostingError with words, or a load that says what it draws."""
+    source = Source(data)
+    phases = source.choice((1, 3))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "load.csv")
+        path.write_bytes(_file(source.rest()))
+        try:
+            drawn = read_load(str(path), phases, MeterDescription().start)
+        except HostingError as error:
+            has_words(error)
+            return
+    for elapsed in (0, 1, HOUR, 40 * DAY, 400_000 * DAY):
+        demand, until = drawn.at(elapsed)
+        assert len(demand.phases) == phases
+        assert until is None or until > elapsed, "the next row begins in the past"
+
+
+class _Written:
+    """What stands where a path is read."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read_text(self) -> str:
+        """Return the text, as a path does."""
+        return self._data.decode()
+
+
+def key_files(data: bytes) -> None:
+    """Any file as a meter's keys and as a host's key ring: refused with words, or keys that can be used."""
+    path = cast(Path, _Written(_file(data)))
+    try:
+        keys, serial_number = read_keys(path)
+        assert keys
+        assert isinstance(serial_number, str)
+        build(MeterDescription(keys=keys))
+    except HostingError as error:
+        has_words(error)
+    try:
+        ring = load_ring(path)
+        for version in ring.masters:
+            ring.meter_keys("000000000001", version)
+    except UsageError as error:
+        has_words(error)
+
+
+def _file(data: bytes) -> bytes:
+    """Return the bytes of a text file; runs are written out, other bytes stand as they are."""
+    return expanded(data)

@@ -1,0 +1,125 @@
+"""Targets of the host's end: any bytes as a reply, and right frames with any contents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import pack
+
+from meterctl.drivers.modbus import ModbusDriver
+from meterctl.drivers.pymodbus_client import TransportClient
+from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError
+from protocols.data_model.items import ITEMS
+from protocols.keys import MessageClass
+from protocols.modbus import rtu, tcp
+from protocols.modbus.native_map import ANSWER_ADDRESS, ANSWER_REGISTERS, MAGIC, MESSAGE_ADDRESS, SCRATCH_ADDRESS
+from protocols.modbus.pdu import MAX_PDU, check_reply, read_request, write_request
+from tests.fuzz.source import Source, cut, has_words
+
+TIMEOUT_MS = 1_000
+REQUESTS = (
+    read_request(3, 0, 2),
+    read_request(4, 0, 60),
+    read_request(1, 0, 9),
+    write_request(SCRATCH_ADDRESS, b"1234"),
+    pack(">BHH", 6, SCRATCH_ADDRESS, 5),
+    pack(">BHHHHB", 23, ANSWER_ADDRESS, ANSWER_REGISTERS, MESSAGE_ADDRESS, 4, 8) + bytes(8),
+    bytes((43, 14, 1, 0)),
+)
+
+
+class FakeWire:
+    """A transport that gives the pieces it was told to give, then silence; its clock moves by waiting and sending."""
+
+    name = "fuzz"
+
+    def __init__(self, framed: bool, pieces: list[bytes], reply: Callable[[bytes], bytes] | None = None) -> None:
+        self.framed = framed
+        self.now = 0
+        self._pieces, self._reply = list(pieces), reply
+
+    def clock(self) -> int:
+        """Virtual milliseconds."""
+        return self.now
+
+    def send(self, data: bytes) -> None:
+        """Take a request; where there is one who replies, this is when."""
+        self.now += 1
+        if self._reply is not None:
+            self._pieces = [self._reply(data)]
+
+    def receive(self, timeout_ms: int) -> bytes:
+        """Return the next piece; without one the whole time-out passes."""
+        while self._pieces:
+            piece = self._pieces.pop(0)
+            if piece:
+                return piece
+        self.now += timeout_ms
+        return b""
+
+    def discard_input(self) -> None:
+        """What the fuzzer sends comes after the request."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def any_reply(framed: bool, data: bytes) -> None:
+    """Receive bytes whole, byte by byte and in pieces: what is taken for the reply can be the reply."""
+    source = Source(data)
+    asked = source.choice(REQUESTS)
+    request = tcp.encode(1, 1, asked) if framed else rtu.encode(1, asked)
+    points = source.take(source.number() % 8)
+    stream = (request if source.number() % 4 == 0 else b"") + source.rest()  # an adapter's echo
+    for way in ([stream], [bytes((byte,)) for byte in stream], cut(stream, points)):
+        wire = FakeWire(framed, way)
+        client = TransportClient(wire, TIMEOUT_MS, wire.clock)
+        client.send(request)
+        try:
+            frame = client.recv(None)
+        except NoAnswerError:
+            assert not stream
+            continue
+        except CorruptAnswerError:
+            continue
+        assert frame in stream
+        check_reply(asked, frame[tcp.HEADER_SIZE :] if framed else frame[1:-2])
+
+
+def any_contents(framed: bool, data: bytes) -> None:
+    """Ask everything that a driver can ask; the replies are right frames of the right length with any contents."""
+    source = Source(data)
+    what = source.number() % 5
+    wire = FakeWire(framed, [], lambda request: _reply(framed, request, source))
+    driver = ModbusDriver(wire, 1, TIMEOUT_MS, wire.clock)
+    try:
+        if what == 0:
+            driver.read(ITEMS)
+        elif what == 1:
+            driver.purchases()
+        elif what == 2:
+            driver.events(source.number())
+        elif what == 3:
+            delivery = driver.deliver(bytes(source.number() + 1))
+            assert isinstance(delivery.receipt, bytes)
+        else:
+            driver.receipt(MessageClass.CREDIT, source.number())
+    except MeterctlError as error:
+        has_words(error)
+
+
+def _reply(framed: bool, request: bytes, source: Source) -> bytes:
+    """Return a reply to a request: the right one, but for what it says; now and then a refusal or nonsense."""
+    asked = request[tcp.HEADER_SIZE :] if framed else request[1:-2]
+    transaction = int.from_bytes(request[:2], "big") if framed else 0
+    way = source.number() % 16
+    if way == 0:
+        reply = bytes((asked[0] | 0x80, source.number()))
+    elif way == 1:
+        reply = source.sized()[:MAX_PDU] or b"\0"
+    elif asked[0] == 16:
+        reply = asked[:5]
+    else:
+        size = min(2 * int.from_bytes(asked[3:5], "big"), MAX_PDU - 2)
+        magic = MAGIC if asked[1:5] == bytes((0, 0, 0, 2)) else b""
+        reply = bytes((asked[0], size)) + (magic or source.take(size)).ljust(size, b"\0")
+    return tcp.encode(transaction, 1, reply) if framed else rtu.encode(1, reply)
