@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format docs bench simulate mutants fuzz clean environment distribution-packages
+.PHONY: help demo test check format docs bench simulate kill mutants fuzz clean environment distribution-packages
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ bench: environment
 SEEDS ?= 1000
 simulate: environment
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FROM),--from $(FROM))
+
+## make kill      kill meter-sim or meterctl within a top-up, ROUNDS=200 times, with an audit of both sides each time
+ROUNDS ?= 200
+kill: environment
+	@$(BIN)/python -m tests.kill --rounds $(ROUNDS)
 
 ## make mutants   faults put into the product on purpose; fails if a test misses one
 mutants: environment

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -116,17 +116,23 @@ class Journal:
             raise NotPermittedError(
                 f"meter {meter}: sequence {sequence} is taken or another entry is open in {self.path}; nothing was sent"
             ) from error
+        except UsageError as error:
+            raise UsageError(f"{error}; nothing was sent") from error
         assert cursor.lastrowid is not None
-        return self.entry(cursor.lastrowid)
+        return Entry(
+            cursor.lastrowid, meter, epoch, sequence, kind, amount, EntryState.PREPARED, "", now, now, message, b""
+        )  # not read back: it is written, and whoever holds the lock now must not make it look as if it were not
 
     def settle(self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"") -> Entry:
         """Write what became of an open entry and return how it stands; what was settled before stays settled."""
         with self._guard():
-            self._db.execute(
+            cursor = self._db.execute(
                 "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?"
                 " WHERE id = ? AND state IN ('prepared', 'on_card', 'unknown')",
                 (state.value, outcome, now, receipt or entry.receipt, entry.id),
             )
+        if cursor.rowcount == 1:
+            return replace(entry, state=state, outcome=outcome, changed=now, receipt=receipt or entry.receipt)
         return self.entry(entry.id)
 
     def entry(self, number: int) -> Entry:

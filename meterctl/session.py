@@ -15,7 +15,7 @@ from protocols.keys import MeterKeys
 _IDENTITY = (
     items.SERIAL_NUMBER, items.EPOCH, items.ACCOUNT_UNIT, items.CUSTOMER_NUMBER, items.ACCOUNT_STATE,
     items.CREDIT_SEQUENCE, items.COMMAND_SEQUENCE, items.KEY_VERSION, items.KEY_CHECK_VALUE, items.CLOCK,
-    items.UTC_OFFSET, items.AVAILABLE_CREDIT,
+    items.UTC_OFFSET, items.AVAILABLE_CREDIT, items.STATUS,
 )  # fmt: skip
 READINGS = 4
 """Readings beyond the first, of which two in a row must be alike."""
@@ -37,6 +37,7 @@ class MeterIdentity:
     clock: int
     utc_offset_minutes: int
     available_credit: int
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Session:
         return MeterIdentity(*plain)
 
     def identify_surely(self) -> MeterIdentity:
-        """Read who the meter is until two readings are alike; its clock and its credit may move between.
+        """Read who the meter is until two readings are alike; its clock, credit and status may move between.
 
         Raises:
             CorruptAnswerError: no two readings in a row were alike.
@@ -67,7 +68,10 @@ class Session:
         before = self.identify()
         for _ in range(READINGS):
             meter = self.identify()
-            if replace(before, clock=meter.clock, available_credit=meter.available_credit) == meter:
+            if (
+                replace(before, clock=meter.clock, available_credit=meter.available_credit, status=meter.status)
+                == meter
+            ):
                 return meter
             before = meter
         raise CorruptAnswerError(f"meter {before.serial_number}: no two readings of who it is were alike")

@@ -298,11 +298,12 @@ class Host:
 
     def close(self) -> None:
         """Save every meter exactly, give ports, links and sockets back."""
+        unsaved: list[str] = []
         try:
             self.rack.faults.storage_rests = True  # an orderly stop saves
             for station in self.rack.everyone(line_time()):
-                if not station.meter.stopped:
-                    station.meter.save()
+                if not station.meter.stopped and not station.meter.save():
+                    unsaved.append(station.meter.state.identity.serial_number)
         finally:
             for line in self._lines:
                 line.end()
@@ -312,6 +313,11 @@ class Host:
                 connection.end()
             if self._control is not None:
                 self._control.end()
+        if unsaved:
+            raise HostingError(
+                f"meter {', '.join(unsaved)}: the storage refused the last save: is the disk full? What was metered "
+                f"since the one before is not kept"
+            )
 
     def _replan_soon(self) -> None:
         if not self._replanning:

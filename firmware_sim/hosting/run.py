@@ -177,7 +177,12 @@ def _build(
 def _give_load(meter: Meter, one: Described) -> None:
     phases = 3 if meter.state.identity.meter_type == MeterType.THREE_PHASE else 1
     begun = meter.clock - meter.state.elapsed
-    meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
+    reply = meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
+    if reply is not None and reply.answer is not None:
+        raise HostingError(
+            f"the storage of meter {meter.state.identity.serial_number} takes no writes: is the disk full? "
+            f"Nothing was changed"
+        )
 
 
 def _state_path(path: Path, description: MeterDescription, count: int) -> Path:

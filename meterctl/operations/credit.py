@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meterctl.errors import MeterctlError, NotPermittedError, UsageError
+from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.exactly_once import Settled, bring, next_message, settle
 from meterctl.session import MeterIdentity, Session
+from protocols.data_model.words import Status
 from protocols.sealed_message import MessageKind, SealedMessage
 
 
@@ -32,9 +33,15 @@ def plan(
 
     Raises:
         CorruptAnswerError: no two readings in a row were alike.
+        RefusedError: the meter has lost its storage.
     """
     meter = session.identify_surely()
     session.keys(meter)
+    if meter.status & Status.STORAGE_LOST:
+        raise RefusedError(
+            f"meter {meter.serial_number}: it has lost its storage and takes no credit until it gets a new one; "
+            f"nothing was sent"
+        )
     customer = meter.customer_number if customer_number is None else customer_number
     return Plan(meter, next_message(session, journal, meter, kind, amount, customer))
 

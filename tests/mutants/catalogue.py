@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ACCOUNT = "tests/unit/firmware_sim/test_account.py"
 DOOR = "tests/unit/firmware_sim/test_door.py"
 STORAGE = "tests/unit/firmware_sim/test_storage.py"
 ONCE = "tests/unit/meterctl"
@@ -196,7 +197,7 @@ MUTANTS = (
         "    to_debt = min(account.debt, amount - to_overdraft, amount * debt_share_percent // 100)\n",
         "    to_debt = min(account.debt, amount * debt_share_percent // 100)\n"
         "    to_overdraft = min(amount - to_debt, max(0, -account.credit))\n",
-        (MACHINES, DOOR),
+        (ACCOUNT, MACHINES),
     ),
     Mutant(
         "a sequence that may be jumped",
