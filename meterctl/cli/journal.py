@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import options, say
+from meterctl.cli.options import Options, options, say
 from meterctl.cli.output import print_json, print_table
-from meterctl.journal import Entry
+from meterctl.errors import UsageError
+from meterctl.journal import Entry, EntryState
+from meterctl.operations.credit import close_by_hand
 from meterctl.operations.credit import resolve as settle_open
 from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money
@@ -39,9 +42,15 @@ def list_(
 def resolve(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(metavar="[ID]", help="One entry; none is every open one.")] = None,
+    by_hand: Annotated[
+        str | None, typer.Option("--as", metavar="confirmed|refused", help="Close one entry that nothing can prove.")
+    ] = None,
 ) -> None:
     """Settle open entries of the meter on the port: ask for the receipt, send the very bytes again, or void them."""
     given = options(context)
+    if by_hand is not None:
+        _close_by_hand(given, number, by_hand)
+        return
     with given.open_journal() as journal, given.session(seals=True) as session:
         results = settle_open(session, journal, number)
     _print([result.entry for result in results], given.json)
@@ -52,6 +61,18 @@ def resolve(
         if result.error is not None:
             say(f"meterctl: {result.error}")
     raise typer.Exit(worst)
+
+
+def _close_by_hand(given: Options, number: int | None, word: str) -> None:
+    states = {state.value: state for state in (EntryState.CONFIRMED, EntryState.REFUSED)}
+    if number is None or word not in states:
+        raise UsageError("--as closes one entry: write journal resolve ID --as confirmed, or --as refused")
+    with given.open_journal() as journal:
+        entry = journal.entry(number)
+        question = f"close entry {number} ({entry.kind}, meter {entry.meter}) as {word} without proof"
+        if not given.confirm(question):
+            return
+        _print([close_by_hand(journal, entry, states[word], int(time.time()))], given.json)
 
 
 def entry_fragments(entry: Entry) -> dict[str, str]:

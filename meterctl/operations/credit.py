@@ -12,6 +12,10 @@ from protocols.data_model.words import Status
 from protocols.sealed_message import MessageKind, SealedMessage
 
 
+BY_HAND = "by_hand"
+"""Outcome of an entry that a person closed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What would be sealed and sent: for --dry-run, and for a person to say yes to."""
@@ -70,6 +74,20 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
             raise UsageError(f"journal entry {number} is of meter {entry.meter}; {meter.serial_number} is on this port")
         entries = [entry] if entry.is_open else []
     return [_resolve(session, journal, meter, entry) for entry in entries]
+
+
+def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -> Entry:
+    """Close an entry on a person's word: of an epoch that is gone, or whose receipt the meter no longer keeps.
+
+    Raises:
+        UsageError: it is settled already.
+    """
+    if not entry.is_open:
+        raise UsageError(f"journal entry {entry.id} is {entry.state.value} already; nothing was changed")
+    void = journal.find_void(entry.meter, entry.epoch, entry.sequence)
+    if void is not None and void.is_open:
+        journal.settle(void, EntryState.REFUSED, BY_HAND, now)
+    return journal.settle(entry, state, BY_HAND, now)
 
 
 def _resolve(session: Session, journal: Journal, meter: MeterIdentity, entry: Entry) -> Resolved:

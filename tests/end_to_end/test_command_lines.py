@@ -322,3 +322,21 @@ def test_a_plan_of_faults_that_cannot_be_is_exit_2(tmp_path: Path) -> None:
     assert "flip" in done.stderr
     assert not (tmp_path / "m.tty").is_symlink()
     meter_sim("run", "--modbus-rtu", "m.tty", "--faults", "absent.toml", cwd=tmp_path, check=2)
+
+
+def test_an_entry_that_nothing_can_prove_is_closed_by_hand(tmp_path: Path) -> None:
+    """The meter dies for good with an entry open; its successor has another epoch, and a person decides."""
+    with running("--modbus-rtu", "m.tty", "--control", "c", "--state", "m.nv", cwd=tmp_path):
+        meter_sim("control", "c", "fault", "storage_full", "on", cwd=tmp_path)
+        meterctl("--port", "m.tty", "topup", "5.00", "--yes", cwd=tmp_path, check=7)
+    (tmp_path / "m.nv").unlink()
+    with running("--modbus-rtu", "m.tty", "--state", "m.nv", cwd=tmp_path):
+        meterctl("--port", "m.tty", "journal", "resolve", cwd=tmp_path, check=6)
+        assert "confirmed" in meterctl("journal", "resolve", "1", "--as", "sold", cwd=tmp_path, check=2).stderr
+        meterctl("journal", "resolve", "--as", "refused", cwd=tmp_path, check=2)
+        meterctl("journal", "resolve", "1", "--as", "refused", cwd=tmp_path, check=2)
+        closed = meterctl_json("journal", "resolve", "1", "--as", "refused", "--yes", cwd=tmp_path)
+        assert [(entry["state"], entry["outcome"]) for entry in closed] == [("refused", "by_hand")]
+        meterctl("journal", "resolve", "1", "--as", "confirmed", "--yes", cwd=tmp_path, check=2)
+        assert meterctl_json("journal", "list", "--open", cwd=tmp_path) == []
+        meterctl("--port", "m.tty", "topup", "5.00", "--yes", cwd=tmp_path)
