@@ -11,7 +11,6 @@ from meterctl.session import MeterIdentity, Session
 from protocols.data_model.words import Status
 from protocols.sealed_message import MessageKind, SealedMessage
 
-
 BY_HAND = "by_hand"
 """Outcome of an entry that a person closed."""
 
