@@ -5,6 +5,8 @@ A transmission is what one call hands over. Faults that change bytes work before
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from firmware_sim.faults import ActiveFault, Faults
 from firmware_sim.servers.outbox import Outbox
 from firmware_sim.servers.seam import Server
@@ -83,21 +85,26 @@ class Line:
             return []
         if "echo" in struck and way is Way.REQUEST:
             self._going.put(at, data)
-        for name in _BY_CHANGE:
-            if name in struck and data:
-                data = _change(struck[name], data)
-        pieces: Timed = [(0, data)]
-        if "delay" in struck and len(data) > 1:
-            cut = 1 + struck["delay"].below(len(data) - 1)
-            pieces = [(0, data[:cut]), (struck["delay"].amount * 1000, data[cut:])]
-        if "pacing" in struck:
-            byte_us = BITS_A_BYTE * 1_000_000 // struck["pacing"].amount
-            pieces = [
-                (start + (index + 1) * byte_us, piece[index : index + 1])
-                for start, piece in pieces
-                for index in range(len(piece))
-            ]
-        return pieces
+        return suffer(data, struck)
+
+
+def suffer(data: bytes, struck: Mapping[str, ActiveFault]) -> Timed:
+    """Return what faults leave of a transmission, in pieces with their delay."""
+    for name in _BY_CHANGE:
+        if name in struck and data:
+            data = _change(struck[name], data)
+    pieces: Timed = [(0, data)]
+    if "delay" in struck and len(data) > 1:
+        cut = 1 + struck["delay"].below(len(data) - 1)
+        pieces = [(0, data[:cut]), (struck["delay"].amount * 1000, data[cut:])]
+    if "pacing" in struck:
+        byte_us = BITS_A_BYTE * 1_000_000 // struck["pacing"].amount
+        pieces = [
+            (start + (index + 1) * byte_us, piece[index : index + 1])
+            for start, piece in pieces
+            for index in range(len(piece))
+        ]
+    return pieces
 
 
 def _change(fault: ActiveFault, data: bytes) -> bytes:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS, utc_offset_minutes
 from firmware_sim.records.ring import EVENT_RING
-from firmware_sim.requests import Sealed
+from firmware_sim.vending import Order, send
 from protocols.data_model import items
 from protocols.data_model.tables import Event
-from protocols.keys import MessageClass
 from protocols.quantities import format_moment
-from protocols.sealed_message import MessageKind, Outcome, SealedMessage
+from protocols.sealed_message import MessageKind, Outcome
 
 _SHOWN = (items.AVAILABLE_CREDIT, items.ENERGY_IMPORT, items.SUPPLY_STATE)
 
@@ -85,20 +84,7 @@ def _happening(
 
 def _top_up(meter: Meter, amount: int) -> Outcome | None:
     """Top up through the one door, with the meter's own key; return the outcome of a refusal."""
-    state = meter.state
-    keys = meter.door.keys(state.security.key_version)
-    assert keys is not None
-    message = SealedMessage(
-        MessageKind.CREDIT,
-        state.identity.serial_number,
-        state.identity.epoch,
-        state.security.credit_sequence + 1,
-        amount,
-        state.account.unit,
-        state.account.customer_number,
-        key_version=keys.version,
-    )
-    reply = meter.handle(Sealed(message.seal(keys.key(MessageClass.CREDIT))))
+    reply = send(meter, Order(MessageKind.CREDIT, amount))
     if reply is None or reply.answer is None or reply.answer.outcome is Outcome.ACCEPTED:
         return None
     return reply.answer.outcome

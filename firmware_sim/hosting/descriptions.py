@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from firmware_sim.assembly import DEFAULT_START, MeterDescription
 from firmware_sim.hosting.errors import HostingError
@@ -77,7 +77,39 @@ def describe(flags: Flags, default_start: int = DEFAULT_START) -> list[Described
 
 def _describe(source: str, flags: Flags, default_start: int) -> Described:
     """Describe one meter; whatever is not plain and right is for the configuration to judge and to explain."""
-    return (None if source else _of_flags(flags, default_start)) or _of_configuration(source, flags, default_start)
+    plain = None if source else _of_flags(flags, default_start)
+    if plain is not None:
+        return plain
+    overrides: dict[str, object] = {
+        name: value
+        for name, value in (
+            ("unit", flags.unit), ("serial_number", flags.serial_number), ("credit", flags.credit),
+            ("trip_mode", flags.trip_mode), ("load", flags.load), ("start", flags.start),
+            ("account", "unopened" if flags.unopened else None),
+        )
+        if value is not None
+    }  # fmt: skip
+    return _of_configuration(source, overrides, flags.price, flags.keys, default_start)
+
+
+def describe_keys(config: str | None, keys: Mapping[str, object], default_start: int) -> MeterDescription:
+    """Return the meter of a TOML file, or of none, with keys of such a file over it; `price` is the price of one rate.
+
+    Raises:
+        HostingError: a file that cannot be read, or a key or value that is not allowed.
+    """
+    overrides = dict(keys)
+    price = overrides.pop("price", None)
+    if config is None and overrides.keys() <= _PLAIN_KEYS:
+        texts = {name: str(value) for name, value in overrides.items() if name != "unit"}
+        unit = overrides.get("unit")
+        if unit is None or isinstance(unit, int):
+            flags = Flags(unit=unit, price=None if price is None else str(price), **texts)  # type: ignore[arg-type]
+            plain = _of_flags(flags, default_start)
+            if plain is not None:
+                return plain.description
+    described = _of_configuration(config or "", overrides, None if price is None else str(price), None, default_start)
+    return described.description
 
 
 def _of_flags(flags: Flags, default_start: int) -> Described | None:
@@ -111,23 +143,19 @@ def _drawn_epoch() -> int:
     return 1 + int.from_bytes(os.urandom(4), "big") % 0xFFFF_FFFF
 
 
-def _of_configuration(source: str, flags: Flags, default_start: int) -> Described:
+_PLAIN_KEYS = {"unit", "serial_number", "credit", "trip_mode", "load", "start"}
+
+
+def _of_configuration(
+    source: str, overrides: dict[str, object], price_text: str | None, keys_file: str | None, default_start: int
+) -> Described:
     from firmware_sim.configuration import ConfigurationError, parse_meter, tariff_of
 
     where = f"{source}: " if source else ""
     try:
         text = Path(source).read_text() if source else ""
-        overrides: dict[str, Any] = {
-            name: value
-            for name, value in (
-                ("unit", flags.unit), ("serial_number", flags.serial_number), ("credit", flags.credit),
-                ("trip_mode", flags.trip_mode), ("load", flags.load), ("start", flags.start),
-                ("account", "unopened" if flags.unopened else None),
-            )
-            if value is not None
-        }  # fmt: skip
         c = parse_meter(text, overrides)
-        price = parse_price(flags.price) if flags.price is not None else None
+        price = parse_price(price_text) if price_text is not None else None
         tariff = tariff_of(c, price, lambda name: (Path(source).parent / name).read_text())
         settings = c.settings()
     except (OSError, ValueError) as error:  # ValueError: no text, or a name that no file can have
@@ -139,11 +167,11 @@ def _of_configuration(source: str, flags: Flags, default_start: int) -> Describe
     start = c.start if c.start is not None else default_start
     if not 0 <= start < LAST_CLOCK:
         raise HostingError(f"{where}start: allowed is 1970 to 2099")
-    keys, keys_of = read_keys(Path(flags.keys)) if flags.keys else (None, "")
+    keys, keys_of = read_keys(Path(keys_file)) if keys_file else (None, "")
     phases = 3 if c.meter_type == MeterType.THREE_PHASE else 1
     on_end = OnEnd(c.load_on_end)
     load_text = c.load
-    if source and load_text.lower().endswith(".csv") and flags.load is None:
+    if source and load_text.lower().endswith(".csv") and "load" not in overrides:
         load_text = str(Path(source).parent / load_text)
     description = MeterDescription(
         serial_number=c.serial_number,

@@ -33,6 +33,10 @@ def line_time() -> int:
     return time.monotonic_ns() // 1000
 
 
+Tap = Callable[[str, bytes], None]
+"""Sees what goes over a wire: "->" to the meter, "<-" from it."""
+
+
 class _Wire:
     """What connections and serial lines share: a line in front of a server, and the timer of what is due later."""
 
@@ -42,6 +46,8 @@ class _Wire:
 
     def _take(self, data: bytes) -> None:
         """Hand bytes in, and send what is due."""
+        if self._host.tap is not None:
+            self._host.tap("->", data)
         try:
             out = self._line.receive(data, line_time())
         except MeterStoppedError as error:
@@ -60,6 +66,8 @@ class _Wire:
 
     def _go_on(self, out: bytes) -> None:
         if out:
+            if self._host.tap is not None:
+                self._host.tap("<-", out)
             self._send(out)
         due = self._line.next_wake()
         if self._timer is not None:
@@ -235,6 +243,7 @@ class Host:
         self.unknown_unit_silent = unknown_unit_silent
         self.connections: set[_TcpConnection] = set()
         self.addresses: list[str] = []
+        self.tap: Tap | None = None
         self._lines: list[_SerialLine] = []
         self._servers: list[asyncio.Server] = []
         self._control: ControlSocket | None = None
@@ -255,13 +264,17 @@ class Host:
         self._lines.append(_SerialLine(self, spec))
 
     def add_tcp(self, address: str) -> None:
-        """Serve Modbus TCP on HOST:PORT; port 0 takes a free one."""
+        """Serve Modbus TCP on HOST:PORT before the loop runs; port 0 takes a free one."""
+        self.loop.run_until_complete(self.open_tcp(address))
+
+    async def open_tcp(self, address: str) -> None:
+        """Serve Modbus TCP on HOST:PORT from within the loop; port 0 takes a free one."""
         name, _, port = address.rpartition(":")
         if not name or not port.isdigit() or int(port) > 65_535:
             raise HostingError(f"address {address!r}: write HOST:PORT, such as 127.0.0.1:5020")
         try:
-            server = self.loop.run_until_complete(
-                self.loop.create_server(lambda: _TcpConnection(self), name.strip("[]"), int(port), backlog=512)
+            server = await self.loop.create_server(
+                lambda: _TcpConnection(self), name.strip("[]"), int(port), backlog=512
             )
         except OSError as error:
             raise HostingError(f"address {address}: {error.strerror or error}") from error
@@ -282,9 +295,18 @@ class Host:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             self.loop.add_signal_handler(number, self.stop)
-        self._serve_deadlines()
+        self.begin()
         self.loop.call_soon(ready)  # within the loop: a signal that came before it would be lost
         self.loop.run_until_complete(self._ended)
+
+    def begin(self) -> None:
+        """Let the meters' time run."""
+        self._serve_deadlines()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What broke it, None while it is well."""
+        return self._ended.exception() if self._ended.done() else None
 
     def stop(self) -> None:
         """End in good order."""

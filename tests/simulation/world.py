@@ -239,8 +239,7 @@ class World:
 
     def look(self) -> None:
         """Bring everybody to the present, and let the auditor look at all meters and journals."""
-        self.rack.everyone(self.pipe.now_us)
-        self._revive()
+        self._everyone()
         for station in self.rack.stations:
             self.step(station.meter)
         self.auditor.journal(self.entries())
@@ -335,6 +334,17 @@ class World:
         for index, journal in enumerate(self.journals):
             journal.close()
             self.journals[index] = Journal(journal.path)
+
+    def _everyone(self) -> None:
+        """Bring all meters to the present; one whose flush fails on the way is started anew."""
+        while True:
+            try:
+                self.rack.everyone(self.pipe.now_us)
+            except MeterStoppedError:
+                self._revive()
+            else:
+                self._revive()
+                return
 
     def _revive(self) -> None:
         """A meter whose flush failed is a process that ended; whoever watches it starts it anew."""

@@ -7,6 +7,7 @@ import pytest
 from protocols import control as c
 from protocols.data_model.words import Tamper
 from protocols.errors import QuantityError
+from protocols.faults import FaultRule
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,11 @@ from protocols.errors import QuantityError
         ("speed 60", c.Speed(60_000)),
         ("state", c.Show()),
         ("stop", c.Stop()),
+        ("fault list", c.ShowFaults()),
+        ("fault off", c.EndFaults(None)),
+        ("fault flip off", c.EndFaults("flip")),
+        ("fault flip on", c.BeginFault(FaultRule("flip"))),
+        ("fault busy on --count 3 --for=10s", c.BeginFault(FaultRule("busy", count=3, lasts=10_000))),
     ],
 )
 def test_every_command_is_read(line: str, command: c.Command) -> None:
@@ -37,18 +43,33 @@ def test_every_command_is_read(line: str, command: c.Command) -> None:
 def test_the_grammar_names_every_command() -> None:
     named = [entry.split()[0] for entry in c.GRAMMAR.split(" · ")]
     assert named == [
-        "advance", "load", "power", "button", "cover", "terminal-cover", "magnet", "speed", "state", "stop"
+        "advance", "load", "power", "button", "cover", "terminal-cover", "magnet", "speed", "state", "stop",
+        "fault", "fault", "fault",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "words",
-    [["fly"], ["button", "twice"], ["advance"], ["advance", "1h", "2h"], ["load"], ["state", ""], [""], ["Button"]],
+    [["fly"], ["button", "twice"], ["advance", "1h", "2h"], ["state", ""], [""], ["Button"]],
 )
 def test_what_is_no_command_is_refused_with_the_whole_grammar(words: list[str]) -> None:
     with pytest.raises(QuantityError) as caught:
         c.parse_command(words)
     assert str(caught.value) == f"{' '.join(words)!r} is no command: allowed are {c.GRAMMAR}"
+
+
+@pytest.mark.parametrize("word", ["advance", "load", "power", "cover", "speed"])
+def test_a_command_without_its_argument_says_so(word: str) -> None:
+    with pytest.raises(QuantityError, match=f"'{word}' wants one word more"):
+        c.parse_command([word])
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["flip"], ["flop", "on"], ["flip", "off", "--count", "3"], ["flip", "on", "--count"], ["list", "x"]]
+)
+def test_a_fault_that_cannot_be_is_refused(words: list[str]) -> None:
+    with pytest.raises(QuantityError):
+        c.parse_command(["fault", *words])
 
 
 def test_no_words_are_no_command() -> None:

@@ -1,0 +1,215 @@
+"""Meters that live in this process on real ports, for tests: a thread serves the wires, the test moves the time.
+
+    with LiveMeter(thread, description, folder) as meter:
+        meter.load("3kW")
+        meter.advance("2h")
+        assert meter.value("supply_state") == "connected"
+
+Every call returns when its effect stands, so nothing ever has to wait.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.faults import Faults
+from firmware_sim.hal.faulty import FaultyNvram
+from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.hosting.host import Host, line_time
+from firmware_sim.hosting.loads import read_load
+from firmware_sim.hosting.ports import parse_port
+from firmware_sim.hosting.thread import LoopThread
+from firmware_sim.meter import Meter
+from firmware_sim.metrology.load import Load
+from firmware_sim.rack import Rack, show
+from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
+from firmware_sim.vending import parse_order, send
+from protocols.control import BeginFault, parse_command
+from protocols.data_model.tables import PURCHASES, Event, Purchase
+from protocols.faults import FaultPlan, parse_rule
+from protocols.sealed_message import Outcome
+
+FRAMES_KEPT = 40
+EVENTS_SHOWN = 20
+
+Value = Decimal | str | bool | None | tuple[str, ...]
+Result = TypeVar("Result")
+
+
+class RefusedError(Exception):
+    """The meter refused an order, by name."""
+
+    def __init__(self, words: str, outcome: Outcome | None) -> None:
+        super().__init__(f"{words}: {outcome.name if outcome is not None else 'the meter is without power'}")
+        self.outcome = outcome
+
+
+class LiveMeter:
+    """One meter on a virtual serial port and a TCP port of its own, with time that stands until it is moved."""
+
+    def __init__(self, thread: LoopThread, description: MeterDescription, folder: Path, seed: int = 0) -> None:
+        self._thread = thread
+        self.frames: deque[tuple[str, bytes]] = deque(maxlen=FRAMES_KEPT)
+        self.unit = description.unit
+        self.serial_number = description.serial_number
+        link = folder / f"meter-{description.serial_number}-{description.unit}.tty"
+        self.port = str(link)
+        self._host = thread.call(lambda: self._open(description, link, seed))
+        thread.run(self._host.open_tcp("127.0.0.1:0"))
+        host, _, port = self._host.addresses[0].rpartition(":")
+        self.tcp = (host, int(port))
+
+    def _open(self, description: MeterDescription, link: Path, seed: int) -> Host:
+        faults, device = Faults(FaultPlan(seed=seed)), SimulatedNvram()
+
+        def make() -> Meter:
+            return build(description, FaultyNvram(device, lambda name: faults.on_storage(name, description.unit)))
+
+        rack = Rack([(description.unit, make())], 0, _load_for, faults)
+        rack.stations[0].rebuild = make
+        host = Host(rack, self._thread.loop)
+        host.tap = lambda direction, data: self.frames.append((direction, data))
+        host.add_serial(parse_port(str(link)))
+        rack.begin_faults()
+        host.begin()
+        return host
+
+    @property
+    def _meter(self) -> Meter:
+        return self._host.rack.stations[0].meter
+
+    def _do(self, work: Callable[[], Result]) -> Result:
+        """Do something on the thread of the wires; a failed storage is raised here as well."""
+        result = self._thread.call(work)
+        if self._host.failure is not None:
+            raise self._host.failure
+        return result
+
+    # ---- what moves it
+
+    def command(self, *words: str) -> dict[str, Any]:
+        """Do what no wire can, in the words of `meter-sim control`; return the result as JSON would show it."""
+        command = parse_command(words)
+
+        def execute() -> dict[str, str]:
+            result = dict(self._host.rack.execute(command, line_time()))
+            self._host.replan()
+            return result
+
+        return {name: json.loads(text) for name, text in self._do(execute).items()}
+
+    def advance(self, duration: str) -> None:
+        """Move meter time forward, such as "2h" or "15m"; all that happens on the way happens at its instant."""
+        self.command("advance", duration)
+
+    def load(self, text: str) -> None:
+        """Draw another load from now on: "3kW", "-1.5kW", a CSV file or "household"."""
+        self.command("load", text)
+
+    def button(self) -> None:
+        """Press the button."""
+        self.command("button")
+
+    def power(self, turn: str) -> None:
+        """Cut or return the meter's own supply: "cut" or "return"."""
+        self.command("power", turn)
+
+    def cover(self, turn: str) -> None:
+        """Open or close the meter cover: "open" or "close"."""
+        self.command("cover", turn)
+
+    def inject(self, fault: str, **options: object) -> None:
+        """Put a fault in force (docs/faults.md): inject("reply_lost", count=1), inject("reply_late", value="300ms").
+
+        `from` and `for` are written from_ and for_.
+        """
+        texts = {name.rstrip("_"): str(value) for name, value in options.items()}
+        rule = parse_rule(fault, texts)
+        self._do(lambda: self._host.rack.execute(BeginFault(rule), line_time()))
+
+    def heal(self, fault: str | None = None) -> None:
+        """End every fault of a name, or all of them."""
+        self.command("fault", *((fault, "off") if fault else ("off",)))
+
+    def order(self, *words: str) -> None:
+        """Seal an order with the meter's own keys and hand it over: order("limits", "overdraft_limit=5.00").
+
+        Raises:
+            RefusedError: the meter refused it; `outcome` says why.
+        """
+        wanted = parse_order(words)
+        reply = self._do(lambda: send(self._meter, wanted))
+        outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
+        if outcome is not Outcome.ACCEPTED:
+            raise RefusedError(" ".join(words), outcome)
+
+    def topup(self, amount: str) -> None:
+        """Top up, such as "50.00", as a vending point would; raises RefusedError."""
+        self.order("topup", amount)
+
+    # ---- what it shows
+
+    def value(self, item: str) -> Value:
+        """Return an item as `meterctl read --json` shows it: Decimal for numbers, str for states."""
+        return self.values()[item]
+
+    def values(self) -> dict[str, Value]:
+        """Return every item by name."""
+        shown = self._do(lambda: show(self._meter))
+        return {name: _python(text) for name, text in shown.items()}
+
+    def events(self) -> list[Event]:
+        """Return the event log, oldest first; `event.name` is the word of docs/events.md."""
+        rows = self._do(lambda: list(self._meter.rings[EVENT_RING].newest(1000)))
+        return [Event.unpack(row) for row in reversed(rows)]
+
+    def event_names(self) -> list[str]:
+        """Return the words of the event log, oldest first."""
+        return [event.name for event in self.events()]
+
+    def purchases(self) -> list[Purchase]:
+        """Return the purchase records, newest first."""
+        rows = self._do(lambda: list(self._meter.rings[PURCHASE_RING].newest(PURCHASES.depth)))
+        return [Purchase.unpack(row) for row in rows]
+
+    def report(self) -> str:
+        """Tell how it stands: its last events and the last frames on its lines, for a test that failed."""
+        values = self.values()
+        names = ("clock", "available_credit", "supply_state", "supply_causes", "energy_import_kwh")
+        lines = [f"meter {self.serial_number} unit {self.unit} on {self.port} and {self.tcp[0]}:{self.tcp[1]}"]
+        lines += [f"  {name} = {values[name]}" for name in names]
+        lines.append("last events:")
+        for event in self.events()[-EVENTS_SHOWN:]:
+            details = " ".join(f"{name}={text}" for name, text in event.detail_fragments(0).items())
+            lines.append(f"  {event.number:>4}  {event.elapsed_ms:>12} ms  {event.name}  {details}".rstrip())
+        lines.append("last frames (-> to the meter, <- from it):")
+        lines += [f"  {direction} {data.hex(' ')}" for direction, data in self.frames]
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """Give its ports back."""
+        self._thread.call(self._host.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _load_for(text: str, meter: Meter) -> Load:
+    return read_load(text, len(meter.demand.phases), meter.clock, meter.state.elapsed)
+
+
+def _python(text: str) -> Value:
+    value = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    return tuple(value) if isinstance(value, list) else value

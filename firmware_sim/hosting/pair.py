@@ -1,0 +1,81 @@
+"""Two joined virtual serial ports: what one end sends, the other hears, through a line that may lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from firmware_sim.faults import Faults
+from firmware_sim.hosting.host import READ_SIZE, line_time
+from firmware_sim.hosting.ports import SETTLE_AFTER_S, VirtualPort
+from firmware_sim.hosting.thread import LoopThread
+from firmware_sim.line import suffer
+from protocols.faults import Place, Way, parse_rule
+
+
+class SerialPair:
+    """Two ports, `a` and `b`. What a sends is the request of the faults, what b sends their reply."""
+
+    def __init__(self, thread: LoopThread, folder: Path, name: str = "pair", seed: int = 0) -> None:
+        self._thread = thread
+        self._faults = Faults()
+        self._seed = seed
+        paths = folder / f"{name}-a.tty", folder / f"{name}-b.tty"
+        self.a, self.b = str(paths[0]), str(paths[1])
+        self._ports = thread.call(lambda: [VirtualPort(path) for path in paths])
+        thread.call(self._join)
+
+    def _join(self) -> None:
+        (a, b), loop = self._ports, self._thread.loop
+        loop.add_reader(a.master, self._pass, a, b, Way.REQUEST)
+        loop.add_reader(b.master, self._pass, b, a, Way.REPLY)
+
+    def _pass(self, source: VirtualPort, target: VirtualPort, way: Way) -> None:
+        loop = self._thread.loop
+        try:
+            data, changed = source.read(READ_SIZE)
+        except BlockingIOError:
+            return
+        if changed:
+            loop.call_later(SETTLE_AFTER_S, source.settle)
+        if not data:
+            return
+        at = line_time()
+        struck = {fault.rule.name: fault for fault in self._faults.on_line(way, None, at)}
+        if "hang_up" in struck:
+            return  # the line is cut for a moment: what was said is lost
+        if "echo" in struck:
+            _write(source, data)
+        for delay, piece in suffer(data, struck):
+            if delay:
+                loop.call_later(delay / 1e6, _write, target, piece)
+            else:
+                _write(target, piece)
+
+    def inject(self, fault: str, **options: object) -> None:
+        """Put a fault of the line in force: inject("flip", probability=0.1), inject("drop", way="reply", count=1)."""
+        rule = parse_rule(fault, {name.rstrip("_"): str(value) for name, value in options.items()})
+        if rule.kind.place is not Place.LINE:
+            raise ValueError(f"{fault} works on {rule.kind.place.value}; this is a line between two devices of yours")
+        self._thread.call(lambda: self._faults.add(rule, line_time()))
+
+    def heal(self, fault: str | None = None) -> None:
+        """End every fault of a name, or all of them."""
+        self._thread.call(lambda: self._faults.remove(fault))
+
+    def close(self) -> None:
+        """Give both ports back."""
+
+        def end() -> None:
+            for port in self._ports:
+                self._thread.loop.remove_reader(port.master)
+                port.close()
+
+        self._thread.call(end)
+
+
+def _write(port: VirtualPort, data: bytes) -> None:
+    try:  # noqa: SIM105 - as on a wire: what nobody takes is lost
+        os.write(port.master, data)
+    except OSError:
+        pass

@@ -1,0 +1,117 @@
+"""Fixtures for other people's tests: a behaving prepaid meter on real ports, in virtual time, with faults.
+
+Everything is imported where it is first wanted: pytest loads this file in every run of everybody. See docs/testing.md.
+
+def test_my_head_end(meter):
+    meter.load("3kW")
+    meter.advance("2h")
+    assert MyHeadEnd(meter.port).read_credit() == meter.value("available_credit")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from firmware_sim.assembly import MeterDescription
+    from firmware_sim.hosting.live import LiveMeter
+    from firmware_sim.hosting.pair import SerialPair
+    from firmware_sim.hosting.thread import LoopThread
+
+MeterFactory = Callable[..., "LiveMeter"]
+CREDIT = "100.00"
+_LIVE = pytest.StashKey[list["LiveMeter"]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --meter-config."""
+    parser.getgroup("prepaid meter").addoption(
+        "--meter-config", metavar="FILE", help="describe the `meter` fixture's meter in TOML (meter-sim new FILE)"
+    )
+
+
+@pytest.fixture(scope="session")
+def meter_thread() -> Iterator[LoopThread]:
+    """The thread that serves the wires of all meters of a test run."""
+    from firmware_sim.hosting.thread import LoopThread
+
+    thread = LoopThread()
+    yield thread
+    thread.end()
+
+
+@pytest.fixture
+def meter_factory(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, meter_thread: LoopThread
+) -> Iterator[MeterFactory]:
+    """Return a function that makes meters, each on ports of its own.
+
+    Its keywords are the keys of a meter's TOML: meter_factory(unit=2, credit="5.00", overdraft_limit="3.00"), or
+    `config` with the path of such a file, over which keywords win.
+    """
+    from firmware_sim.hosting.live import LiveMeter
+
+    made: list[LiveMeter] = []
+    request.node.stash[_LIVE] = made
+    folder = tmp_path_factory.mktemp("meter")
+
+    def make(config: str | None = None, **keys: object) -> LiveMeter:
+        meter = LiveMeter(meter_thread, _describe(config, keys), folder)
+        made.append(meter)
+        return meter
+
+    yield make
+    for meter in made:
+        meter.close()
+
+
+@pytest.fixture
+def meter(request: pytest.FixtureRequest, meter_factory: MeterFactory) -> LiveMeter:
+    """One meter on a fresh virtual serial port and TCP port: DESIGN's defaults with credit 100.00; time stands."""
+    return meter_factory(request.config.getoption("--meter-config"))
+
+
+@pytest.fixture
+def serial_pair(tmp_path_factory: pytest.TempPathFactory, meter_thread: LoopThread) -> Iterator[SerialPair]:
+    """Two joined virtual serial ports, `serial_pair.a` and `serial_pair.b`, for two devices of your own."""
+    from firmware_sim.hosting.pair import SerialPair
+
+    pair = SerialPair(meter_thread, tmp_path_factory.mktemp("pair"))
+    yield pair
+    pair.close()
+
+
+@pytest.fixture
+def faulty_line(serial_pair: SerialPair) -> SerialPair:
+    """The same with a line that flips, drops and cuts bytes now and then; `inject` and `heal` change what it does."""
+    for fault in ("flip", "drop", "truncate"):
+        serial_pair.inject(fault, probability="0.1")
+    return serial_pair
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallInfo[None], None]:
+    """Show the last events and frames of the meters of a test that failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.when == "call" and report.failed:
+        live: list[LiveMeter] = item.stash[_LIVE] if _LIVE in item.stash else []
+        for number, meter in enumerate(live, 1):
+            try:
+                report.sections.append((f"meter {number}", meter.report()))
+            except Exception as error:  # a report about a failure must not hide it
+                report.sections.append((f"meter {number}", f"it cannot tell how it stands: {error}"))
+
+
+def _describe(config: str | None, keys: dict[str, object]) -> MeterDescription:
+    """Return a description; without a file and with flags' keys only, the configuration need not be imported."""
+    from firmware_sim.assembly import DEFAULT_START
+    from firmware_sim.hosting.descriptions import describe_keys
+
+    given = {"credit": CREDIT, **{name: value for name, value in keys.items() if value is not None}}
+    if config is not None and "credit" not in keys:
+        given.pop("credit")
+    return describe_keys(config, given, DEFAULT_START)

@@ -1,0 +1,139 @@
+"""A vending point inside the meter's own process: orders in words, sealed with the meter's own keys.
+
+It is for those who hold the meter in their hand anyway: `simulate`, fixtures, scenarios. The message goes through the
+one door like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from firmware_sim.meter import Meter
+from firmware_sim.requests import Reply, Sealed
+from protocols.data_model.items import BY_NAME, SETTINGS
+from protocols.errors import QuantityError
+from protocols.quantities import CENT, parse_date, parse_moment, parse_money
+from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted of a meter: the kind of message, its amount in 0.01, its parameters."""
+
+    kind: MessageKind
+    amount: int = 0
+    parameters: bytes = b""
+    customer_number: str | None = None
+
+
+_SWITCH = {"interrupt": SwitchAction.INTERRUPT, "permit": SwitchAction.PERMIT, "restore": SwitchAction.DIRECT}
+
+
+def _amount(kind: MessageKind) -> Callable[[Sequence[str]], Order]:
+    def read(words: Sequence[str]) -> Order:
+        (text,) = words
+        cents = parse_money(text) // CENT
+        if cents <= 0:
+            raise QuantityError(f"{text!r}: an amount is above 0")
+        return Order(kind, cents)
+
+    return read
+
+
+def _open(words: Sequence[str]) -> Order:
+    amount, customer = words
+    return Order(MessageKind.OPEN, parse_money(amount) // CENT, customer_number=customer)
+
+
+def _limits(words: Sequence[str]) -> Order:
+    wanted: dict[int, int | None] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        item = BY_NAME.get(name)
+        if not equals or item is None or not item.setting:
+            names = ", ".join(i.name for i in SETTINGS.values())
+            raise QuantityError(f"{word!r} is no setting: write NAME=VALUE, with NAME one of {names}")
+        wanted[item.setting] = item.kind.parse(text)
+    if not wanted:
+        raise QuantityError("limits: write NAME=VALUE")
+    return Order(MessageKind.LIMITS, parameters=encode_limits(wanted))
+
+
+def _number(kind: MessageKind, read: Callable[[str], int]) -> Callable[[Sequence[str]], Order]:
+    def order(words: Sequence[str]) -> Order:
+        (text,) = words
+        return Order(kind, parameters=encode_number(kind, read(text)))
+
+    return order
+
+
+def _switch(text: str) -> int:
+    if text not in _SWITCH:
+        raise QuantityError(f"{text!r}: allowed are {', '.join(_SWITCH)}")
+    return _SWITCH[text]
+
+
+def _on(text: str) -> int:
+    if text not in ("on", "off"):
+        raise QuantityError(f"{text!r}: allowed are on and off")
+    return int(text == "on")
+
+
+def _alone(kind: MessageKind) -> Callable[[Sequence[str]], Order]:
+    def order(words: Sequence[str]) -> Order:
+        () = words
+        return Order(kind)
+
+    return order
+
+
+_ORDERS: dict[str, Callable[[Sequence[str]], Order]] = {
+    "topup": _amount(MessageKind.CREDIT),
+    "refund": _amount(MessageKind.REFUND),
+    "debt": _amount(MessageKind.DEBT),
+    "open": _open,
+    "close": _alone(MessageKind.CLOSE),
+    "limits": _limits,
+    "switch": _number(MessageKind.SWITCH, _switch),
+    "guarantee": _number(MessageKind.GUARANTEE, _on),
+    "moratorium": _number(MessageKind.MORATORIUM, lambda text: 0 if text == "off" else parse_date(text)),
+    "clock": _number(MessageKind.CLOCK, parse_moment),
+    "clear-tamper": _alone(MessageKind.CLEAR_TAMPER),
+}
+ORDERS = tuple(_ORDERS)
+GRAMMAR = (
+    "topup 50.00 · refund 5.00 · debt 30.00 · open 50.00 CUSTOMER · close · limits NAME=VALUE... · "
+    "switch interrupt|permit|restore · guarantee on|off · moratorium 2026-02-01|off · clock 2026-01-01T00:00:00Z · "
+    "clear-tamper"
+)
+
+
+def parse_order(words: Sequence[str]) -> Order:
+    """Return the order that these words are; raises QuantityError, which says what is allowed."""
+    read = _ORDERS.get(words[0]) if words else None
+    if read is None:
+        raise QuantityError(f"{' '.join(words)!r} is no order: allowed are {GRAMMAR}")
+    try:
+        return read(words[1:])
+    except ValueError as error:  # too many words, or too few
+        raise QuantityError(f"{' '.join(words)!r} is no order: allowed are {GRAMMAR}") from error
+
+
+def send(meter: Meter, order: Order) -> Reply | None:
+    """Seal an order with the next sequence of its class and hand it over; None where the meter is without power."""
+    state = meter.state
+    keys = meter.door.keys(state.security.key_version)
+    assert keys is not None
+    message_class = order.kind.message_class
+    customer = state.account.customer_number if order.customer_number is None else order.customer_number
+    expires = meter.clock // 1000 + _EXPIRES_AFTER_S if order.kind is MessageKind.SWITCH else 0
+    message = SealedMessage(
+        order.kind, state.identity.serial_number, state.identity.epoch, state.security.last(message_class) + 1,
+        order.amount, state.account.unit, customer, max(meter.clock // 1000, 0), expires, order.parameters,
+        keys.version,
+    )  # fmt: skip
+    return meter.handle(Sealed(message.seal(keys.key(message_class))))
+
+
+_EXPIRES_AFTER_S = 300
