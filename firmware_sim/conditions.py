@@ -11,6 +11,7 @@ from firmware_sim.requests import (
     CutPower,
     DriftClock,
     LoseClock,
+    LosePhase,
     Request,
     ReturnPower,
     Sense,
@@ -44,6 +45,10 @@ EDGES: dict[str, tuple[Edge, Edge]] = {
     "clock_lost": ((lambda _, __: LoseClock()), _nothing),
     "switch_welded": _switch(SwitchDefect.WELDED),
     "switch_stuck_open": _switch(SwitchDefect.STUCK_OPEN),
+    "lost_phase": (
+        (lambda _, phase: LosePhase(phase - 1, True)),
+        (lambda _, phase: LosePhase(phase - 1, False)),
+    ),
     "cover_open": _sensor(Tamper.COVER),
     "terminal_cover_open": _sensor(Tamper.TERMINAL_COVER),
     "magnet": _sensor(Tamper.MAGNET),
@@ -54,3 +59,9 @@ EDGES: dict[str, tuple[Edge, Edge]] = {
 ONCE = frozenset({"clock_step", "clock_lost"})
 """Faults that happen and are over."""
 REVERSE_FLOW, BROWN_OUT = "reverse_flow", "brown_out"
+
+
+def hardware(meter: Meter) -> list[Request]:
+    """Return what makes a meter's hardware as this one's is: no storage keeps it, and no power cut mends it."""
+    lost = [LosePhase(phase, True) for phase in sorted(meter.lost_phases)]
+    return [SetLoad(meter.load), BreakSwitch(meter.switch.defect), *lost]

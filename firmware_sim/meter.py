@@ -29,6 +29,7 @@ from firmware_sim.requests import (
     CutPower,
     DriftClock,
     LoseClock,
+    LosePhase,
     PressButton,
     Reply,
     Request,
@@ -71,8 +72,8 @@ class Meter:
 
     __slots__ = (
         "_calendar_due", "_delay_due", "_demand", "_desk", "_edge", "_export_mw", "_import_mw", "_load", "_load_due",
-        "_per_phase", "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch", "listener", "revision",
-        "rings", "stopped", "storage_lost", "switch",
+        "_per_phase", "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch", "listener",
+        "lost_phases", "revision", "rings", "stopped", "storage_lost", "switch",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +88,7 @@ class Meter:
         self.stopped = False
         self._unsaved = False
         self.storage_lost = storage_lost
+        self.lost_phases: frozenset[int] = frozenset()
         self._per_phase = state.identity.phase_summation == PhaseSummation.PER_PHASE
         self._demand = Demand((0,))
         self._import_mw = self._export_mw = self._unit_price = 0
@@ -282,6 +284,8 @@ class Meter:
         drawn, due = self._load.at(state.elapsed)
         self._load_due = NEVER if due is None else due
         flows = real and state.powered
+        if self.lost_phases:
+            drawn = drawn.without(self.lost_phases)
         self._demand = drawn if flows else Demand((0,) * len(drawn.phases))
         self._import_mw, self._export_mw = directions(self._demand.phases, self._per_phase)
         follow_load(supply, state.settings, self._import_mw, real, flows and any(drawn.phases), state.elapsed)
@@ -338,7 +342,7 @@ class Meter:
             return self._desk.receipt(request) if self._state.powered else None
         if not self._state.powered and isinstance(request, Sealed | PressButton):
             return None
-        before, load, defect = self._state, self._load, self.switch.defect
+        before, load, defect, lost_phases = self._state, self._load, self.switch.defect, self.lost_phases
         self._state = before.clone()
         stored = 0
         try:
@@ -348,10 +352,10 @@ class Meter:
         except NvramFlushError as error:
             self._stop(error)
         except NvramError:
-            self._put_back(before, load, defect)
+            self._put_back(before, load, defect, lost_phases)
             return Reply(answer(before, request, Outcome.STORAGE_FAULT))
         except BaseException:
-            self._put_back(before, load, defect)  # a fault of ours: what was not committed does not stand
+            self._put_back(before, load, defect, lost_phases)  # a fault of ours: what was not committed does not stand
             raise
         self.revision += 1
         self._publish(stored)
@@ -359,9 +363,9 @@ class Meter:
             self.listener()
         return reply
 
-    def _put_back(self, state: State, load: Load, defect: SwitchDefect) -> None:
+    def _put_back(self, state: State, load: Load, defect: SwitchDefect, lost_phases: frozenset[int]) -> None:
         """Let the state before a request stand again."""
-        self._state, self._load, self.switch.defect = state, load, defect
+        self._state, self._load, self.switch.defect, self.lost_phases = state, load, defect, lost_phases
         self._plan_calendar()
         self._flow()
         self._watch_levels()
@@ -394,6 +398,8 @@ class Meter:
                     self._return_power()
             case BreakSwitch(defect):
                 self.switch.defect = defect
+            case LosePhase(phase, lost):
+                self.lost_phases = self.lost_phases | {phase} if lost else self.lost_phases - {phase}
             case LoseClock():
                 state.clock.valid = False
                 self._emit("clock_invalid")

@@ -98,7 +98,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallI
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.when == "call" and report.failed:
-        live: list[LiveMeter] = item.stash[_LIVE] if _LIVE in item.stash else []
+        live: list[LiveMeter] = item.stash.get(_LIVE, [])
         for number, meter in enumerate(live, 1):
             try:
                 report.sections.append((f"meter {number}", meter.report()))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from firmware_sim.conditions import BROWN_OUT, EDGES, ONCE, REVERSE_FLOW
+from firmware_sim.conditions import BROWN_OUT, EDGES, ONCE, REVERSE_FLOW, hardware
 from firmware_sim.faults import ActiveFault, Faults
 from firmware_sim.hal.nvram import PowerCutError
 from firmware_sim.meter import Meter
@@ -186,9 +186,11 @@ class Rack:
 
     def _start_anew(self, station: RackStation, instant: int) -> None:
         assert station.rebuild is not None, "only a storage can tear"
-        listener = station.meter.listener
+        before, listener = station.meter, station.meter.listener
         self.faults.storage_rests = True
         station.meter = station.rebuild()
+        for request in hardware(before):
+            station.meter.handle(request)
         self.faults.storage_rests = False
         station.meter.listener = listener
         station.images.clear()
@@ -229,9 +231,15 @@ class Rack:
             if fault.rule.unit in (None, station.unit) and not station.meter.stopped:
                 request = EDGES[fault.rule.name][not begins](station.meter, fault.rule.amount)
                 if request is not None:
-                    with suppress(CommandFailedError):  # a refusal of the storage is itself a fault that stands
-                        self._request(station, request)
+                    self._insist(station, request)
                 self._schedule(index)
+
+    def _insist(self, station: RackStation, request: Request) -> None:
+        """Let something happen to a meter; once more where the power went just then. A full storage refuses it."""
+        for _ in range(2):
+            with suppress(CommandFailedError):
+                self._request(station, request)
+                return
 
     def _end_faults(self, name: str | None, now: int) -> None:
         waiting = {id(fault) for _, _, fault, begins in self._edges if begins}

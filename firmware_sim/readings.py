@@ -60,7 +60,7 @@ def status(meter: Meter) -> int:
 
 def _voltage(meter: Meter, phase: int) -> int:
     identity = meter.state.identity
-    wired = phase == 0 or identity.meter_type == MeterType.THREE_PHASE
+    wired = (phase == 0 or identity.meter_type == MeterType.THREE_PHASE) and phase not in meter.lost_phases
     return identity.nominal_voltage_mv if wired and meter.state.powered else 0
 
 

@@ -65,6 +65,14 @@ class BreakSwitch:
 
 
 @dataclass(frozen=True, slots=True)
+class LosePhase:
+    """A phase of the supply, 0 to 2, goes or returns."""
+
+    phase: int
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LoseClock:
     """The clock is known lost, as after a dead battery."""
 
@@ -85,7 +93,7 @@ class DriftClock:
 
 Request = (
     Sealed | AskReceipt | PressButton | SetLoad | Sense | CutPower | ReturnPower | BreakSwitch | LoseClock | StepClock
-    | DriftClock
+    | DriftClock | LosePhase
 )  # fmt: skip
 
 

@@ -113,6 +113,8 @@ _KINDS = (
     FaultKind("clock_lost", Place.METER, "The clock is known lost until it is set."),
     FaultKind("switch_welded", Place.METER, "The supply control switch is welded: it does not open."),
     FaultKind("switch_stuck_open", Place.METER, "The supply control switch does not close."),
+    FaultKind("lost_phase", Place.METER, "A phase of the supply is gone: no voltage on it, and nothing flows.", "phase",
+              1, _number(1, 3)),
     FaultKind("cover_open", Place.METER, "The meter cover is open."),
     FaultKind("terminal_cover_open", Place.METER, "The terminal cover is open."),
     FaultKind("magnet", Place.METER, "A magnet is held to the meter."),

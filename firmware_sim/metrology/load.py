@@ -20,6 +20,10 @@ class Demand(NamedTuple):
     phases: tuple[int, ...]
     power_factor: int = UNITY
 
+    def without(self, lost: frozenset[int]) -> Demand:
+        """Return the demand with nothing on some phases, numbered from 0."""
+        return Demand(tuple(0 if n in lost else power for n, power in enumerate(self.phases)), self.power_factor)
+
 
 class OnEnd(Enum):
     """What holds after the last row of a file."""

@@ -56,7 +56,9 @@ def seeds(folder: Path) -> tuple[bool, str]:
 
 def tests(folder: Path, paths: tuple[str, ...]) -> tuple[bool, str]:
     """Let tests look."""
-    return run(folder, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *paths)
+    return run(
+        folder, "-m", "pytest", "-x", "-q", "-p", "no:prepaid_meter", "-p", "no:cacheprovider", "-p", "no:xdist", *paths
+    )
 
 
 def found_by(mutant: Mutant) -> str:

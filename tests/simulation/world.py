@@ -364,8 +364,10 @@ class World:
 
     def _session(self, station: RackStation) -> tuple[Session, Journal]:
         driver = ModbusDriver(self.pipe, station.unit, TIMEOUT_MS, self.pipe.clock)
-        now = lambda: HOST_EPOCH_S + self.pipe.now_us // 1_000_000  # noqa: E731
-        return Session(driver, development_ring(), now, self.pipe.clock), self.rng.choice(self.journals)
+        host = self.rng.randrange(self.hosts)
+        # Two hosts with one clock would seal the same bytes for the same amount in the same second.
+        now = lambda: HOST_EPOCH_S + host * 3 * 10**7 + self.pipe.now_us // 1_000_000  # noqa: E731
+        return Session(driver, development_ring(), now, self.pipe.clock), self.journals[host]
 
     def _command(self, *words: str) -> None:
         self.look()

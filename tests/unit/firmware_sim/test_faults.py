@@ -11,13 +11,16 @@ from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.faults import Faults
 from firmware_sim.hal.faulty import FaultyNvram
 from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.line import Line
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack import CommandFailedError, Rack
+from firmware_sim.readings import read
 from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
 from protocols.control import Advance, BeginFault, parse_command
-from protocols.data_model.words import SupplyState
+from protocols.data_model.items import ACTIVE_POWERS, VOLTAGES
+from protocols.data_model.words import MeterType, SupplyState
 from protocols.errors import QuantityError
 from protocols.faults import FAULTS, FaultPlan, FaultRule, Place, parse_plan, parse_rule
 from protocols.keys import MessageClass, development_keys
@@ -274,6 +277,25 @@ def sensed(event: str) -> Callable[[FaultRule], None]:
     return check
 
 
+def phase_is_gone(rule: FaultRule) -> None:
+    meter = build(MeterDescription(meter_type=MeterType.THREE_PHASE, load=Load.constant((1_000_000,) * 3)))
+    rack = rack_of(rule, meter=meter)
+    shown = {item.name: value for item, value in ((i, read(meter, i)) for i in (*VOLTAGES, *ACTIVE_POWERS))}
+    assert [shown[f"voltage_l{n}_v"] for n in (1, 2, 3)] == [0, 230_000, 230_000]
+    assert [shown[f"active_power_l{n}_kw"] for n in (1, 2, 3)] == [0, 1_000_000, 1_000_000]
+    rack.execute(parse_command(["fault", "off"]), 0)
+    assert sum(meter.demand.phases) == 3_000_000
+
+
+def test_hardware_outlives_a_cut() -> None:
+    """A welded switch is welded still after the meter started anew."""
+    rack, _ = stored(FaultRule("switch_welded"))
+    rack.execute(parse_command(["fault", "torn_write", "on", "--count", "1"]), 0)
+    with pytest.raises(CommandFailedError):
+        rack.execute(parse_command(["load", "1kW"]), 0)
+    assert rack.stations[0].meter.switch.defect is SwitchDefect.WELDED
+
+
 def flows_back(rule: FaultRule) -> None:
     meter = meter_of(rule, 60)
     assert (meter.state.registers.import_mwh, meter.state.registers.export_mwh) == (0, 2_000_000)
@@ -317,6 +339,7 @@ CHECKS: dict[str, Callable[[FaultRule], None]] = {
     "clock_lost": clock_is_lost,
     "switch_welded": does_not_open,
     "switch_stuck_open": does_not_close,
+    "lost_phase": phase_is_gone,
     "cover_open": sensed("cover_opened"),
     "terminal_cover_open": sensed("terminal_cover_opened"),
     "magnet": sensed("magnet_detected"),
@@ -429,7 +452,8 @@ def test_a_rule_is_read_back_from_its_words(kind: object) -> None:
     if FAULTS[name].place is not Place.STORAGE:
         options["for"] = "1h30m"
     if FAULTS[name].takes:
-        options["value"] = {"noise": "7", "exception": "7"}.get(name, "7ms" if "ms" in FAULTS[name].show(7) else "75")
+        own = {"noise": "7", "exception": "7", "lost_phase": "2"}
+        options["value"] = own.get(name, "7ms" if "ms" in FAULTS[name].show(7) else "75")
     rule = parse_rule(name, options)
     assert parse_rule(name, dict(word.split("=", 1) for word in rule.words())) == rule
 
