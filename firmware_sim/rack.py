@@ -106,8 +106,8 @@ class Rack:
         self._by_unit = {station.unit: station for station in self.stations}
         self._read_load = read_load
         self._due: list[tuple[int, int, int]] = []
-        self._edges: list[tuple[int, int, ActiveFault, bool]] = []
-        self._edges_made = 0
+        self._agenda: list[tuple[int, int, Callable[[], None], ActiveFault | None]] = []
+        self._planned = 0
         self._now = 0
         for index in range(len(self.stations)):
             self._schedule(index)
@@ -145,7 +145,7 @@ class Rack:
         A return of `at` or earlier says that more is due already; between two calls a wire gets its turn.
         """
         now = self.timeline.instant(at)
-        self._pass_edges(now)
+        self._work_off(now)
         while self._due and self._due[0][0] <= now and limit:
             instant, index, revision = heapq.heappop(self._due)
             station = self.stations[index]
@@ -155,7 +155,7 @@ class Rack:
             self._schedule(index)
         while self._due and self._stale(self._due[0]):
             self._schedule(heapq.heappop(self._due)[1])
-        next_due = min([queue[0][0] for queue in (self._due, self._edges) if queue], default=None)
+        next_due = min([queue[0][0] for queue in (self._due, self._agenda) if queue], default=None)
         return None if next_due is None else self.timeline.line_time(next_due)
 
     def _stale(self, entry: tuple[int, int, int]) -> bool:
@@ -168,8 +168,8 @@ class Rack:
             heapq.heappush(self._due, (deadline - station.offset, index, station.meter.revision))
 
     def _bring(self, station: RackStation, instant: int) -> None:
-        if self._edges and self._edges[0][0] <= instant:
-            self._pass_edges(instant)
+        if self._agenda and self._agenda[0][0] <= instant:
+            self._work_off(instant)
         elapsed = instant + station.offset
         if elapsed > station.meter.state.elapsed and not station.meter.stopped:
             try:
@@ -199,40 +199,57 @@ class Rack:
         if listener is not None:
             listener()
 
-    def _pass_edges(self, instant: int) -> None:
-        """Begin and end faults of the meters up to an instant, each at its own."""
-        while self._edges and self._edges[0][0] <= instant:
-            due, _, fault, begins = heapq.heappop(self._edges)
-            self._now = max(self._now, due)
+    def plan(self, instant: int, work: Callable[[], None], fault: ActiveFault | None = None) -> None:
+        """Do something at a rack time, all meters brought to it; of one instant, what was planned first comes first.
+
+        `work` finds the instant in `now`, and may plan more.
+        """
+        self._planned += 1
+        heapq.heappush(self._agenda, (instant, self._planned, work, fault))
+
+    @property
+    def now(self) -> int:
+        """The rack time of what is being done."""
+        return self._now
+
+    def _work_off(self, instant: int) -> None:
+        """Do what is planned up to an instant, each at its own."""
+        while self._agenda and self._agenda[0][0] <= instant:
+            due, _, work, _ = heapq.heappop(self._agenda)
+            self._now = due
             for station in self.stations:
                 self._bring(station, due)
-            self._turn(fault, begins)
-            if begins and fault.rule.name not in ONCE:
-                lasts = fault.rule.lasts
-                if lasts is None and fault.rule.name == BROWN_OUT:
-                    lasts = fault.rule.amount
-                if lasts is not None:
-                    self._push_edge(due + lasts, fault, begins=False)
-            else:
-                self.faults.discard(fault)
+            work()
+            for index in range(len(self.stations)):
+                self._schedule(index)
 
     def _plan_fault(self, fault: ActiveFault, now: int) -> None:
-        self._push_edge(now + fault.rule.begins, fault, begins=True)
-        self._pass_edges(now)
+        self.plan(now + fault.rule.begins, lambda: self._begin(fault), fault)
+        self._work_off(now)
 
-    def _push_edge(self, due: int, fault: ActiveFault, begins: bool) -> None:
-        self._edges_made += 1
-        heapq.heappush(self._edges, (due, self._edges_made, fault, begins))
+    def _begin(self, fault: ActiveFault) -> None:
+        self._turn(fault, begins=True)
+        if fault.rule.name in ONCE:
+            self.faults.discard(fault)
+            return
+        lasts = fault.rule.lasts
+        if lasts is None and fault.rule.name == BROWN_OUT:
+            lasts = fault.rule.amount
+        if lasts is not None:
+            self.plan(self._now + lasts, lambda: self._end(fault), fault)
+
+    def _end(self, fault: ActiveFault) -> None:
+        self._turn(fault, begins=False)
+        self.faults.discard(fault)
 
     def _turn(self, fault: ActiveFault, begins: bool) -> None:
         """Let a fault begin or end at every meter that it is for."""
         fault.struck += begins
-        for index, station in enumerate(self.stations):
+        for station in self.stations:
             if fault.rule.unit in (None, station.unit) and not station.meter.stopped:
                 request = EDGES[fault.rule.name][not begins](station.meter, fault.rule.amount)
                 if request is not None:
                     self._insist(station, request)
-                self._schedule(index)
 
     def _insist(self, station: RackStation, request: Request) -> None:
         """Let something happen to a meter; once more where the power went just then. A full storage refuses it."""
@@ -242,13 +259,12 @@ class Rack:
                 return
 
     def _end_faults(self, name: str | None, now: int) -> None:
-        waiting = {id(fault) for _, _, fault, begins in self._edges if begins}
         ended = self.faults.remove(name)
         gone = {id(fault) for fault in ended}
-        self._edges = [edge for edge in self._edges if id(edge[2]) not in gone]
-        heapq.heapify(self._edges)
+        self._agenda = [entry for entry in self._agenda if id(entry[3]) not in gone]
+        heapq.heapify(self._agenda)
         for fault in ended:
-            if fault.rule.name in EDGES and id(fault) not in waiting:
+            if fault.rule.name in EDGES and fault.struck:
                 self._turn(fault, begins=False)
 
     def _begin_fault(self, command: BeginFault, at: int, now: int) -> None:
@@ -290,10 +306,11 @@ class Rack:
         result: Mapping[str, str] = {}
         match command:
             case Advance(duration):
-                self._now = now + duration
-                self.timeline.set(at, self._now, self.timeline.speed)
+                self.timeline.set(at, now + duration, self.timeline.speed)
                 for station in self.stations:
                     self._bring(station, now + duration)
+                self._now = now + duration
+                for station in self.stations:
                     self._save(station)
                 result = self._time(chosen[0])
             case Speed(thousandths):
