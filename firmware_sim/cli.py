@@ -131,6 +131,48 @@ def control(
         print(result)
 
 
+_scenario = typer.Typer(no_args_is_help=True, help="Play a meter's story and check that it went as it should.")
+app.add_typer(_scenario, name="scenario")
+
+
+@_scenario.command("check")
+def scenario_check(
+    files: Annotated[list[str], typer.Argument(help="Scenarios in TOML (docs/scenarios.md).")],
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write the verdicts as JUnit XML.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Play files in virtual time; exit 3 if an expectation did not hold, 2 for a bad file."""
+    from firmware_sim.hosting.scenarios import check_file, report
+    from firmware_sim.hosting.scenarios import junit as xml
+
+    checked = [check_file(path) for path in files]
+    report(checked, as_json)
+    if junit is not None:
+        try:
+            junit.write_text(xml(checked))
+        except OSError as error:
+            raise HostingError(f"{junit}: {error.strerror}; the verdicts were not written") from error
+    raise typer.Exit(0 if all(one.held for one in checked) else 3)
+
+
+@_scenario.command("run")
+def scenario_run(
+    file: Annotated[str, typer.Argument(help="A scenario in TOML.")],
+    modbus_rtu: ModbusRtu = None,
+    modbus_tcp: ModbusTcp = None,
+    control: Control = None,
+    speed: SpeedOption = "1",
+    as_json: Json = False,
+) -> None:
+    """Play a file live on wires, at a speed, until its end; exit 3 if an expectation did not hold."""
+    from firmware_sim.hosting.scenarios import play_live, report
+    from protocols.control import parse_speed
+
+    played = play_live(file, tuple(modbus_rtu or ()), tuple(modbus_tcp or ()), control, parse_speed(speed), as_json)
+    report([played], as_json)
+    raise typer.Exit(0 if played.held else 3)
+
+
 @app.command()
 def new(file: Annotated[Path, typer.Argument(help="Where to write; an existing file is never overwritten.")]) -> None:
     """Write a commented example of a meter in TOML."""

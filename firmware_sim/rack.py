@@ -170,6 +170,9 @@ class Rack:
     def _bring(self, station: RackStation, instant: int) -> None:
         if self._agenda and self._agenda[0][0] <= instant:
             self._work_off(instant)
+        self._move(station, instant)
+
+    def _move(self, station: RackStation, instant: int) -> None:
         elapsed = instant + station.offset
         if elapsed > station.meter.state.elapsed and not station.meter.stopped:
             try:
@@ -218,7 +221,7 @@ class Rack:
             due, _, work, _ = heapq.heappop(self._agenda)
             self._now = due
             for station in self.stations:
-                self._bring(station, due)
+                self._move(station, due)
             work()
             for index in range(len(self.stations)):
                 self._schedule(index)
@@ -326,14 +329,33 @@ class Rack:
             case ShowFaults():
                 result = self._fault_list()
             case _:
-                loads = [
-                    self._read_load(command.text, s.meter) if isinstance(command, ChangeLoad) else None for s in chosen
-                ]
-                for station, load in zip(chosen, loads, strict=True):
-                    self._ask(station, command, load)
+                self._act(command, chosen)
         for index in range(len(self.stations)):
             self._schedule(index)
         return result
+
+    def act(self, command: Command) -> None:
+        """Do something to every meter at the present instant: for scripts on the agenda.
+
+        Raises:
+            CommandFailedError: the storage refused to keep it.
+        """
+        match command:
+            case BeginFault(rule):
+                self._plan_fault(self.faults.add(rule, self._line_now()), self._now)
+            case EndFaults(name):
+                self._end_faults(name, self._now)
+            case _:
+                self._act(command, self.stations)
+
+    def _line_now(self) -> int:
+        line_time = self.timeline.line_time(self._now)
+        return self.timeline.line_origin if line_time is None else line_time
+
+    def _act(self, command: Command, chosen: list[RackStation]) -> None:
+        loads = [self._read_load(command.text, s.meter) if isinstance(command, ChangeLoad) else None for s in chosen]
+        for station, load in zip(chosen, loads, strict=True):
+            self._ask(station, command, load)
 
     def _save(self, station: RackStation) -> None:
         try:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -28,8 +27,9 @@ from firmware_sim.hosting.ports import parse_port
 from firmware_sim.hosting.thread import LoopThread
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack import Rack, show
+from firmware_sim.rack import Rack
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
+from firmware_sim.scenarios.values import Value, values
 from firmware_sim.vending import parse_order, send
 from protocols.control import BeginFault, parse_command
 from protocols.data_model.tables import PURCHASES, Event, Purchase
@@ -39,7 +39,6 @@ from protocols.sealed_message import Outcome
 FRAMES_KEPT = 40
 EVENTS_SHOWN = 20
 
-Value = Decimal | str | bool | None | tuple[str, ...]
 Result = TypeVar("Result")
 
 
@@ -162,8 +161,7 @@ class LiveMeter:
 
     def values(self) -> dict[str, Value]:
         """Return every item by name."""
-        shown = self._do(lambda: show(self._meter))
-        return {name: _python(text) for name, text in shown.items()}
+        return self._do(lambda: values(self._meter))
 
     def events(self) -> list[Event]:
         """Return the event log, oldest first; `event.name` is the word of docs/events.md."""
@@ -208,8 +206,3 @@ class LiveMeter:
 
 def _load_for(text: str, meter: Meter) -> Load:
     return read_load(text, len(meter.demand.phases), meter.clock, meter.state.elapsed)
-
-
-def _python(text: str) -> Value:
-    value = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-    return tuple(value) if isinstance(value, list) else value

@@ -59,7 +59,7 @@ def run(flags: Flags, options: RunOptions) -> None:
     if flags.keys is None:
         say("no --keys: the published development key is in force; anyone can seal for this meter")
     faults = Faults(_plan(options.faults, flags.seed), line_time())
-    loop = _event_loop()
+    loop = event_loop()
     devices: list[FileNvram] = []
     host: Host | None = None
     try:
@@ -78,7 +78,7 @@ def run(flags: Flags, options: RunOptions) -> None:
             host.add_control(Path(options.control))
         for _, meter in meters:
             say(_in_force(meter))
-        host.serve(lambda: _print_ready(host, options))
+        host.serve(lambda: print_ready(host, options))
     finally:
         try:
             if host is not None:
@@ -86,10 +86,10 @@ def run(flags: Flags, options: RunOptions) -> None:
         finally:
             for device in devices:
                 device.close()
-            _finish(loop)
+            finish(loop)
 
 
-def _event_loop() -> asyncio.AbstractEventLoop:
+def event_loop() -> asyncio.AbstractEventLoop:
     """Return uvloop's loop where it is installed."""
     with contextlib.suppress(ImportError):
         import uvloop
@@ -98,7 +98,8 @@ def _event_loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-def _finish(loop: asyncio.AbstractEventLoop) -> None:
+def finish(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop in good order."""
     pending = asyncio.all_tasks(loop)
     for task in pending:
         task.cancel()
@@ -218,7 +219,8 @@ def _plain(fragment: str) -> str:
     return value if isinstance(value, str) else fragment
 
 
-def _print_ready(host: Host, options: RunOptions) -> None:
+def print_ready(host: Host, options: RunOptions) -> None:
+    """Print the ready line (DESIGN.md 5.1)."""
     meters = [(s.meter.state.identity.serial_number, s.unit) for s in host.rack.stations]
     if options.as_json:
         ready = line(

@@ -1,0 +1,161 @@
+"""Scenario files on the command line: checked in virtual time, or played live on wires."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from firmware_sim.assembly import DEFAULT_START, build
+from firmware_sim.faults import Faults
+from firmware_sim.hal.faulty import FaultyNvram
+from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.hosting.descriptions import describe_keys
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.host import Host, line_time
+from firmware_sim.hosting.loads import read_load
+from firmware_sim.hosting.ports import parse_port
+from firmware_sim.meter import Meter
+from firmware_sim.metrology.load import Load
+from firmware_sim.rack import Rack
+from firmware_sim.scenarios.play import Play, Verdict, check
+from firmware_sim.scenarios.script import Scenario, ScenarioError, parse_scenario
+from protocols.data_model.json_lines import line
+from protocols.faults import FaultPlan
+from protocols.quantities import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A scenario file and its verdicts."""
+
+    path: str
+    scenario: Scenario
+    verdicts: list[Verdict]
+
+    @property
+    def held(self) -> bool:
+        """Whether every expectation held."""
+        return all(verdict.held for verdict in self.verdicts)
+
+
+def read_scenario(path: str) -> Scenario:
+    """Return the scenario of a file; raises HostingError."""
+    try:
+        return parse_scenario(Path(path).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostingError(f"{path}: {error}") from error
+    except ScenarioError as error:
+        raise HostingError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+
+
+def make_rack(path: str, scenario: Scenario, speed: int) -> Rack:
+    """Return a rack with the scenario's meter, on a storage of its own; files are looked for beside the scenario."""
+    folder = Path(path).parent
+    keys = dict(scenario.meter)
+    for name in ("load", "tariff"):
+        if isinstance(keys.get(name), str) and str(keys[name]).lower().endswith((".csv", ".toml")):
+            keys[name] = str(folder / str(keys[name]))
+    try:
+        description = describe_keys(None, keys, DEFAULT_START)
+    except HostingError as error:
+        raise HostingError("\n".join(f"{path}: meter: {line}" for line in str(error).splitlines())) from error
+    faults, device = Faults(FaultPlan(seed=scenario.seed)), SimulatedNvram()
+
+    def make() -> Meter:
+        return build(description, FaultyNvram(device, lambda name: faults.on_storage(name, description.unit)))
+
+    def load_for(text: str, meter: Meter) -> Load:
+        named = str(folder / text) if text.lower().endswith(".csv") else text
+        return read_load(named, len(meter.demand.phases), meter.clock, meter.state.elapsed)
+
+    rack = Rack([(description.unit, make())], speed, load_for, faults)
+    rack.stations[0].rebuild = make
+    rack.begin_faults()
+    return rack
+
+
+def check_file(path: str) -> Checked:
+    """Play a file in virtual time; raises HostingError for a bad one."""
+    scenario = read_scenario(path)
+    return Checked(path, scenario, check(scenario, make_rack(path, scenario, 0)))
+
+
+def junit(checked: list[Checked]) -> str:
+    """Return the verdicts as JUnit XML: a suite a file, a case an expectation."""
+    root = ElementTree.Element("testsuites")
+    for one in checked:
+        failures = sum(not verdict.held for verdict in one.verdicts)
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=one.scenario.name, tests=str(len(one.verdicts)), failures=str(failures), errors="0"
+        )
+        for verdict in one.verdicts:
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=one.path, name=f"step {verdict.step} at +{format_duration(verdict.at)}: "
+                f"{verdict.wanted}",
+            )  # fmt: skip
+            if not verdict.held:
+                ElementTree.SubElement(case, "failure", message=f"found {verdict.found}")
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
+
+
+def play_live(
+    path: str, modbus_rtu: tuple[str, ...], modbus_tcp: tuple[str, ...], control: str | None, speed: int, as_json: bool
+) -> Checked:
+    """Play a scenario on wires until its end, or until a signal; raises HostingError."""
+    from firmware_sim.hosting.run import RunOptions, event_loop, finish, print_ready
+
+    scenario = read_scenario(path)
+    if speed == 0:
+        raise HostingError("at speed 0 a scenario never ends: give a --speed, or use `scenario check`")
+    loop = event_loop()
+    host: Host | None = None
+    try:
+        rack = make_rack(path, scenario, speed)
+        host = Host(rack, loop)
+        for port in modbus_rtu:
+            host.add_serial(parse_port(port))
+        for address in modbus_tcp:
+            host.add_tcp(address)
+        if control is not None:
+            host.add_control(Path(control))
+        play = Play(scenario, rack)
+        play.begin(line_time())
+        rack.plan(rack.timeline.instant(line_time()) + scenario.end, host.stop)
+        options = RunOptions(modbus_rtu, modbus_tcp, control, None, speed, as_json)
+        host.serve(lambda: print_ready(host, options))
+        return Checked(path, scenario, play.verdicts)
+    finally:
+        if host is not None:
+            host.close()
+        finish(loop)
+
+
+def report(checked: list[Checked], as_json: bool) -> None:
+    """Print what held and what did not, with the meter's time."""
+    if as_json:
+        for one in checked:
+            for verdict in one.verdicts:
+                print(line({
+                    "file": json.dumps(one.path), "step": str(verdict.step), "elapsed_ms": str(verdict.at),
+                    "held": json.dumps(verdict.held), "wanted": json.dumps(verdict.wanted),
+                    "found": json.dumps(verdict.found or None),
+                }))  # fmt: skip
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for one in checked:
+        table = Table(title=f"{one.scenario.name}  ({one.path})", title_justify="left")
+        for column in ("step", "at", "expected", "verdict"):
+            table.add_column(column, justify="right" if column == "step" else "left")
+        for verdict in one.verdicts:
+            told = "held" if verdict.held else f"FAILED: found {verdict.found}"
+            table.add_row(str(verdict.step), f"+{format_duration(verdict.at)}", verdict.wanted, told)
+        console.print(table)
+    failed = sum(not verdict.held for one in checked for verdict in one.verdicts)
+    total = sum(len(one.verdicts) for one in checked)
+    console.print(f"{len(checked)} scenarios, {total} expectations, {failed} failed")

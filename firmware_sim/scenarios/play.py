@@ -1,0 +1,184 @@
+"""A scenario played on a rack: every step at its exact instant, with the verdict of each expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from firmware_sim.meter import Meter
+from firmware_sim.rack import CommandFailedError, Rack
+from firmware_sim.records.ring import EVENT_RING
+from firmware_sim.scenarios.script import Scenario, Step
+from firmware_sim.scenarios.values import values, word
+from firmware_sim.vending import Order, send
+from protocols.control import Advance, BeginFault, Command
+from protocols.data_model.tables import Event
+from protocols.quantities import format_duration
+from protocols.sealed_message import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a step: when, what was wanted, and what was found where it did not hold."""
+
+    step: int
+    at: int
+    wanted: str
+    found: str = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether it was so."""
+        return not self.found
+
+
+@dataclass(slots=True)
+class _Window:
+    number: int
+    step: Step
+    open: bool = True
+    last: str = ""
+
+
+@dataclass(slots=True)
+class Play:
+    """One play. `verdicts` is complete when the meter's time has passed the scenario's end."""
+
+    scenario: Scenario
+    rack: Rack
+    verdicts: list[Verdict] = field(default_factory=list)
+    _windows: list[_Window] = field(default_factory=list)
+    _seen: list[str] = field(default_factory=list)
+    _last_event: int = 0
+
+    def begin(self, at: int = 0) -> None:
+        """Put every step on the rack's agenda, from line time `at` on."""
+        self._last_event = self._meter.rings[EVENT_RING].last
+        for rule in self.scenario.rules:
+            self.rack.execute(BeginFault(rule), at)
+        start = self.rack.timeline.instant(at)
+        for number, step in enumerate(self.scenario.step, 1):
+            if step.within is not None:
+                self.rack.plan(start + step.within[0], self._open(number, step, start + step.within[1]))
+            elif step.at is not None:
+                self.rack.plan(start + step.at, self._step(number, step))
+        self.rack.plan(start + self.scenario.end, self._finish)
+        self._start = start
+
+    _start: int = 0
+
+    @property
+    def _meter(self) -> Meter:
+        return self.rack.stations[0].meter
+
+    @property
+    def _at(self) -> int:
+        return self.rack.now - self._start
+
+    def _step(self, number: int, step: Step) -> Callable[[], None]:
+        def work() -> None:
+            if step.do:
+                for doing in step.do:
+                    self._do(number, step, doing)
+                self._look()
+            else:
+                self._judge(number, step)
+
+        return work
+
+    def _do(self, number: int, step: Step, doing: Command | Order) -> None:
+        if isinstance(doing, Order):
+            reply = send(self._meter, doing)
+            outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
+            wanted = step.refused or Outcome.ACCEPTED
+            if outcome is not wanted or step.refused is not None:
+                word = outcome.name.lower() if outcome is not None else "silence: the meter has no power"
+                text = f"{doing.kind.word} {wanted.name.lower()}"
+                self._add(number, text, "" if outcome is wanted else word)
+            return
+        try:
+            self.rack.act(doing)
+        except CommandFailedError as error:
+            self._add(number, type(doing).__name__, str(error))
+
+    def _judge(self, number: int, step: Step) -> None:
+        shown = values(self._meter)
+        for condition in step.conditions:
+            value = shown[condition.item]
+            found = "" if condition.holds(value) else word(value)
+            self._add(number, f"{condition.item} {condition.text}", found)
+
+    def _open(self, number: int, step: Step, until: int) -> Callable[[], None]:
+        window = _Window(number, step)
+
+        def watch() -> None:
+            self._try(window)
+            if window.open and self.rack.now < until:
+                self.rack.plan(min(self._next(), until), watch)
+            elif window.open:
+                window.open = False
+                self._add(number, _wanted(step), window.last)
+
+        def begin() -> None:
+            self._windows.append(window)
+            watch()
+
+        return begin
+
+    def _next(self) -> int:
+        """Return the next rack time at which the meter changes by itself."""
+        deadline = self._meter.next_deadline()
+        later = self.rack.now + 86_400_000
+        return later if deadline is None else max(deadline - self.rack.stations[0].offset, self.rack.now + 1)
+
+    def _look(self) -> None:
+        for window in self._windows:
+            self._try(window)
+
+    def _try(self, window: _Window) -> None:
+        if not window.open:
+            return
+        shown = values(self._meter)
+        wrong = [f"{c.item} {word(shown[c.item])}" for c in window.step.conditions if not c.holds(shown[c.item])]
+        window.last = ", ".join(wrong)
+        if not wrong:
+            window.open = False
+            self._add(window.number, _wanted(window.step), "")
+
+    def _finish(self) -> None:
+        names = [event.name for event in self.new_events()]
+        for number, step in enumerate(self.scenario.step, 1):
+            if step.events:
+                missing = _first_missing(step.events, names)
+                found = f"no {missing} in its place; there were: {', '.join(names) or 'none'}" if missing else ""
+                self._add(number, " then ".join(step.events), found)
+
+    def _add(self, number: int, wanted: str, found: str) -> None:
+        self.verdicts.append(Verdict(number, self._at, wanted, found))
+
+    def new_events(self) -> Iterator[Event]:
+        """Yield the events since the play began, oldest first."""
+        ring = self._meter.rings[EVENT_RING]
+        for number in range(max(self._last_event + 1, ring.first), ring.last + 1):
+            row = ring.get(number)
+            if row is not None:
+                yield Event.unpack(row)
+
+
+def check(scenario: Scenario, rack: Rack) -> list[Verdict]:
+    """Play a scenario in virtual time on a rack whose time stands; return the verdicts as they fell."""
+    play = Play(scenario, rack)
+    play.begin()
+    rack.execute(Advance(scenario.end), 0)
+    return play.verdicts
+
+
+def _first_missing(wanted: list[str], names: list[str]) -> str:
+    rest = iter(names)
+    return next((word for word in wanted if word not in rest), "")
+
+
+def _wanted(step: Step) -> str:
+    assert step.within is not None
+    begin, end = (format_duration(instant) for instant in step.within)
+    return f"{', '.join(f'{c.item} {c.text}' for c in step.conditions)} within +{begin} to +{end}"

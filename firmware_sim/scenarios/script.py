@@ -1,0 +1,221 @@
+"""A scenario as data: read from TOML, checked by pydantic, every text parsed before anything is played.
+
+name = "warning and trip"
+[meter]                                  # keys of a meter's TOML, and `price`
+credit = "20.00"
+load = "2.345kW"
+[[step]]
+at = "+2h"
+do = "topup 50.00"                       # a command of `meter-sim control`, or an order of a vending point
+[[step]]
+within = ["+10h", "+11h"]
+expect = { supply_state = "disconnected", available_credit = "<= 0" }
+[[step]]
+events = ["low_credit_warning", "supply_disconnected"]    # in this order, with others between
+"""
+
+from __future__ import annotations
+
+import operator
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from firmware_sim.scenarios.values import Value, word
+from firmware_sim.vending import ORDERS, Order, parse_order
+from protocols.control import Advance, Command, Show, ShowFaults, Speed, Stop, parse_command
+from protocols.data_model.events import EVENTS
+from protocols.data_model.items import BY_NAME
+from protocols.errors import ProtocolError
+from protocols.faults import FaultRule, parse_rule
+from protocols.quantities import parse_duration
+from protocols.sealed_message import Outcome
+
+
+class ScenarioError(Exception):
+    """A scenario that cannot be; the text names the key, its value and what is allowed."""
+
+
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "==": operator.eq, "<": operator.lt, ">": operator.gt,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one item must be: "<= 0", "!= connected", "has moratorium", "disconnected", 5."""
+
+    item: str
+    text: str
+    sign: str
+    wanted: Decimal | str
+
+    def holds(self, value: Value) -> bool:
+        """Say whether a value is as wanted."""
+        if self.sign == "has":
+            return isinstance(value, tuple) and self.wanted in value
+        shown = value if isinstance(value, Decimal) else word(value)
+        if isinstance(shown, Decimal) != isinstance(self.wanted, Decimal):
+            return self.sign == "!="
+        return _SIGNS[self.sign](shown, self.wanted)
+
+
+def _condition(item: str, given: object) -> Condition:
+    if item not in BY_NAME:
+        raise ValueError(f"{item!r} is no item; `meterctl items` lists them")
+    text = str(given).strip()
+    for sign in ("has", *_SIGNS):
+        if text.startswith(sign) and (sign != "has" or text[3:4] == " "):
+            return Condition(item, text, sign, _wanted(text[len(sign) :].strip()))
+    return Condition(item, text, "==", _wanted(text))
+
+
+def _wanted(text: str) -> Decimal | str:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return {"true": "on", "false": "off"}.get(text.lower(), text)
+
+
+def _instant(text: object) -> int:
+    if not isinstance(text, str) or not text.startswith("+"):
+        raise ValueError("write an instant as +2h30m, counted from the start")
+    duration: int = parse_duration(text[1:])
+    return duration
+
+
+def _own_errors(read: Callable[[Any], Any]) -> BeforeValidator:
+    def validate(value: object) -> Any:
+        try:
+            return read(value)
+        except ProtocolError as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(validate)
+
+
+def _doing(value: object) -> list[Command | Order]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError("write a command, or a list of commands")
+    return [_one(text.split()) for text in texts]
+
+
+def _one(words: list[str]) -> Command | Order:
+    doing = parse_order(words) if words and words[0] in ORDERS else parse_command(words)
+    if isinstance(doing, Advance | Speed | Show | ShowFaults | Stop):
+        raise ValueError(f"{words[0]!r} moves no meter; time passes by itself, from step to step")
+    return doing
+
+
+def _outcome(value: object) -> Outcome:
+    word = str(value).upper()
+    if word not in Outcome.__members__:
+        raise ValueError(f"allowed are {', '.join(name.lower() for name in Outcome.__members__)}")
+    return Outcome[word]
+
+
+def _event(value: object) -> str:
+    if value not in EVENTS:
+        raise ValueError(f"{value!r} is no event; docs/events.md lists them")
+    return str(value)
+
+
+Instant = Annotated[int, _own_errors(_instant)]
+
+
+class Step(BaseModel):
+    """One step of the timeline: something is done, or something must be true."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    at: Instant | None = None
+    within: tuple[Instant, Instant] | None = None
+    do: Annotated[list[Any], _own_errors(_doing)] = []
+    refused: Annotated[Outcome | None, _own_errors(_outcome)] = None
+    expect: dict[str, Any] = {}
+    events: list[Annotated[str, _own_errors(_event)]] = []
+    text: str = Field(default="", alias="note")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Step:
+        if bool(self.do) + bool(self.expect) + bool(self.events) != 1:
+            raise ValueError("a step has one of do, expect and events")
+        if self.do and (self.at is None or self.within is not None):
+            raise ValueError("what is done has an instant: at = '+2h'")
+        if self.expect and (self.at is None) == (self.within is None):
+            raise ValueError("an expectation has either at = '+2h' or within = ['+2h', '+3h']")
+        if self.within is not None and self.within[0] > self.within[1]:
+            raise ValueError("within ends before it begins")
+        if self.refused is not None and not (len(self.do) == 1 and isinstance(self.do[0], Order)):
+            raise ValueError("refused belongs to one order, such as do = 'topup 50.00'")
+        return self
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """What the items must be."""
+        return [_condition(item, given) for item, given in self.expect.items()]
+
+
+class Scenario(BaseModel):
+    """A whole scenario."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    name: str
+    about: str = ""
+    meter: dict[str, Any] = {}
+    seed: int = 0
+    lasts: Instant | None = None
+    fault: list[dict[str, str | int]] = []
+    step: list[Step] = []
+
+    @model_validator(mode="after")
+    def _whole(self) -> Scenario:
+        for number, step in enumerate(self.step, 1):
+            try:
+                _ = step.conditions
+            except ValueError as error:
+                raise ValueError(f"step {number}: {error}") from error
+        _ = self.rules
+        if not any(step.expect or step.events for step in self.step):
+            raise ValueError("a scenario without an expectation proves nothing")
+        return self
+
+    @property
+    def rules(self) -> list[FaultRule]:
+        """The faults, each from its own instant."""
+        try:
+            return [
+                parse_rule(str(table.get("name")), {k: str(v) for k, v in table.items() if k != "name"})
+                for table in self.fault
+            ]
+        except ProtocolError as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def end(self) -> int:
+        """When it ends, ms after its start: where it says, or with its last step."""
+        instants = [i for step in self.step for i in (step.at, *(step.within or ())) if i is not None]
+        end: int = max([self.lasts or 0, *instants])
+        return end
+
+
+def parse_scenario(text: str) -> Scenario:
+    """Return the scenario of a TOML text; raises ScenarioError."""
+    try:
+        return Scenario.model_validate(tomllib.loads(text, parse_float=str))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ScenarioError(f"it is not TOML: {error}") from error
+    except ValidationError as error:
+        lines = []
+        for one in error.errors():
+            where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in one["loc"])
+            lines.append(f"{where or 'scenario'}: {one['msg'].removeprefix('Value error, ')}")
+        raise ScenarioError("\n".join(lines)) from error
+    except ValueError as error:
+        raise ScenarioError(f"it is not TOML: {error}") from error

@@ -1,0 +1,91 @@
+"""The plugin as a user's test run sees it: fixtures, the option, and what a failing test shows."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+def test_a_failing_test_shows_events_and_frames(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import socket
+
+        def test_it(meter):
+            meter.load("5kW")
+            meter.advance("40h")
+            with socket.create_connection(meter.tcp) as wire:
+                wire.sendall(bytes.fromhex("000100000006010300000002"))
+                assert len(wire.recv(100)) == 13
+            assert meter.value("supply_state") == "connected"
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([
+        "*meter 1*", "*supply_state = *", "*last events:*", "*supply_disconnected*", "*last frames*",
+        "*-> 00 01 00 00 00 06 01 03 00 00 00 02*", "*<- 00 01 00 00 00 07 01 03 04 50 50 4d 31*",
+    ])  # fmt: skip
+
+
+def test_the_meter_is_described_by_an_option(pytester: pytest.Pytester) -> None:
+    pytester.makefile(".toml", m='credit = "7.00"\nunit = 9\noverdraft_limit = "3.00"\n')
+    pytester.makepyfile(
+        """
+        from decimal import Decimal
+
+        def test_it(meter):
+            assert meter.unit == 9
+            assert meter.value("available_credit") == Decimal("7.00")
+            assert meter.value("overdraft_limit") == 3
+        """
+    )
+    pytester.runpytest_subprocess("--meter-config", "m.toml").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("--meter-config", "absent.toml").assert_outcomes(errors=1)
+
+
+def test_it_runs_in_parallel(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("hours", range(8))
+        def test_it(meter, hours):
+            meter.load("1kW")
+            meter.advance(f"{hours}h")
+            assert meter.value("energy_import_kwh") == hours
+        """
+    )
+    pytester.runpytest_subprocess("-n", "2").assert_outcomes(passed=8)
+
+
+def test_a_refused_order_and_a_wrong_word_say_what_is_wrong(meter_factory) -> None:  # type: ignore[no-untyped-def]
+    from firmware_sim.hosting.live import RefusedError
+    from protocols.errors import QuantityError
+
+    meter = meter_factory(max_credit="120.00", credit="100.00")
+    with pytest.raises(RefusedError, match="EXCEEDS_MAX_CREDIT"):
+        meter.topup("50.00")
+    with pytest.raises(QuantityError, match="advance"):
+        meter.command("fly")
+    with pytest.raises(QuantityError, match="no fault"):
+        meter.inject("flop")
+    meter.order("limits", "max_credit=off")
+    meter.topup("50.00")
+    assert meter.value("available_credit") == 150
+
+
+def test_a_storage_that_fails_is_raised_in_the_test(meter_factory) -> None:  # type: ignore[no-untyped-def]
+    from firmware_sim.meter import MeterStoppedError
+
+    meter = meter_factory()
+    meter.inject("flush_fails", count=1)
+    with pytest.raises(MeterStoppedError):
+        meter.topup("1.00")
+
+
+def test_a_meter_is_there_in_no_time(meter_factory) -> None:  # type: ignore[no-untyped-def]
+    """Not a timing: the ports of twenty meters are all there, and all different."""
+    meters = [meter_factory(serial_number=f"{n:012d}", unit=n) for n in range(1, 21)]
+    assert len({meter.port for meter in meters} | {meter.tcp for meter in meters}) == 40

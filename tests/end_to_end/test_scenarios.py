@@ -1,0 +1,93 @@
+"""Scenarios on the command line: what holds, what does not, what cannot be, and a live play."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from firmware_sim.hosting.scenarios import check_file
+from tests.support.programs import meter_sim
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "scenarios").glob("*.toml"))
+GOOD = 'name = "n"\n[meter]\ncredit = "1.00"\nload = "2kW"\ntrip_mode = "direct"\n'
+
+
+def test_there_are_at_least_ten_stories() -> None:
+    assert len(EXAMPLES) >= 10
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_story_goes_as_told(path: Path) -> None:
+    checked = check_file(str(path))
+    assert [verdict for verdict in checked.verdicts if not verdict.held] == []
+    assert checked.verdicts
+
+
+def test_what_does_not_hold_is_exit_3_and_in_the_xml(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        GOOD + '[[step]]\nat = "+1h"\nexpect = { supply_state = "connected", available_credit = "> 0" }\n'
+        '[[step]]\nevents = ["supply_disconnected", "supply_connected"]\n'
+        '[[step]]\nat = "+1h"\ndo = "topup 5.00"\nrefused = "exceeds_max_credit"\n'
+    )
+    done = meter_sim("scenario", "check", "s.toml", "--junit", "out.xml", "--json", cwd=tmp_path, check=3)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["step"], row["held"], row["found"]) for row in rows] == [
+        (1, False, "disconnected"),
+        (1, False, "0.00"),
+        (3, False, "accepted"),
+        (2, True, None),
+    ]
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("4", "3")
+    assert "FAILED" in meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=3).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name = 3 3", "TOML"),
+        (GOOD, "proves nothing"),
+        (GOOD + '[[step]]\nat = "+1h"\nexpect = { no_such = 1 }\n', "no_such"),
+        (GOOD + '[[step]]\nat = "1h"\nexpect = { supply_state = "x" }\n', "\\+2h30m"),
+        (GOOD + '[[step]]\nat = "+1h"\ndo = "fly"\n', "fly"),
+        (GOOD + '[[step]]\nat = "+1h"\ndo = "advance 3h"\n', "time passes by itself"),
+        (GOOD + '[[step]]\nevents = ["no_such"]\n', "no_such"),
+        (GOOD + '[[step]]\nexpect = { supply_state = "x" }\n', "either at"),
+        (GOOD + '[[fault]]\nname = "flop"\n[[step]]\nevents = ["restart"]\n', "flop"),
+        ('name = "n"\n[meter]\ncredit = "abc"\n[[step]]\nevents = ["restart"]\n', "credit"),
+    ],
+)
+def test_a_scenario_that_cannot_be_is_exit_2(tmp_path: Path, text: str, said: str) -> None:
+    import re
+
+    (tmp_path / "s.toml").write_text(text)
+    done = meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=2)
+    assert re.search(said, done.stderr)
+
+
+def test_a_window_that_is_missed_says_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        GOOD + '[[step]]\nwithin = ["+10m", "+30m"]\nexpect = { supply_state = "disconnected" }\n'
+    )
+    done = meter_sim("scenario", "check", "s.toml", "--json", cwd=tmp_path, check=3)
+    assert json.loads(done.stdout)["found"] == "supply_state connected"
+
+
+def test_a_scenario_is_played_live_on_wires(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        GOOD
+        + '[[step]]\nat = "+2h"\ndo = "topup 9.00"\n[[step]]\nat = "+2h1ms"\nexpect = { supply_state = "connected" }\n'
+    )
+    began = time.monotonic()
+    words = ["scenario", "run", "s.toml", "--modbus-rtu", "m.tty", "--modbus-tcp", "127.0.0.1:0", "--speed", "10000"]
+    done = meter_sim(*words, "--json", cwd=tmp_path)
+    assert json.loads(done.stdout.splitlines()[0])["event"] == "ready"
+    assert json.loads(done.stdout.splitlines()[1])["held"]
+    assert time.monotonic() - began >= 0.7
+    assert not os.path.lexists(tmp_path / "m.tty")
+    meter_sim("scenario", "run", "s.toml", "--speed", "0", cwd=tmp_path, check=2)
