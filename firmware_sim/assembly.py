@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from firmware_sim import calendar_work
 from firmware_sim.account.account import NO_CUSTOMER, Account
 from firmware_sim.clock import Clock
-from firmware_sim.hal.nvram import Nvram
+from firmware_sim.faults import Faults
+from firmware_sim.hal.nvram import Nvram, SimulatedNvram
 from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
+from firmware_sim.rack import Rack, ReadLoad
 from firmware_sim.security.door import Door
 from firmware_sim.settings import Settings
 from firmware_sim.state import Identity, State
@@ -20,6 +22,7 @@ from firmware_sim.supply.control import Supply
 from firmware_sim.tariff.calendar import CalendarState
 from protocols.data_model.tariff import Tariff
 from protocols.data_model.words import AccountState, Cause, MeterType, UnopenedSupply
+from protocols.faults import FaultPlan
 from protocols.keys import MeterKeys, development_keys
 from protocols.quantities import DAY, LEDGER
 
@@ -121,6 +124,19 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
     if nvram is not None:
         meter.save()
     return meter
+
+
+def rack_of(description: MeterDescription, speed: int, read_load: ReadLoad, seed: int = 0) -> Rack:
+    """Return a rack with one new meter on a storage in memory, which faults may strike: for fixtures and scenarios."""
+    faults, device = Faults(FaultPlan(seed=seed)), SimulatedNvram()
+
+    def make() -> Meter:
+        return build(description, faults.nvram(device, description.unit))
+
+    rack = Rack([(description.unit, make())], speed, read_load, faults)
+    rack.stations[0].rebuild = make
+    rack.begin_faults()
+    return rack
 
 
 def build_lost(description: MeterDescription) -> Meter:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from firmware_sim.hal.faulty import FaultyNvram
+from firmware_sim.hal.nvram import Nvram
 from protocols.faults import ALWAYS, FaultPlan, FaultRule, Lots, Place, Way
 
 
@@ -107,6 +109,10 @@ class Faults:
             if fault.rule.name == name and fault.rule.unit in (None, unit) and fault.strikes():
                 return fault
         return None
+
+    def nvram(self, inner: Nvram, unit: int) -> FaultyNvram:
+        """Return a storage of the meter with this unit that suffers these faults."""
+        return FaultyNvram(inner, lambda name: self.on_storage(name, unit), lambda: bool(self.storage))
 
 
 _ROOM = {Place.LINE: "line", Place.REPLY: "reply", Place.STORAGE: "storage", Place.METER: "meter"}

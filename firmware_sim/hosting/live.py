@@ -17,23 +17,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from firmware_sim.assembly import MeterDescription, build
-from firmware_sim.faults import Faults
-from firmware_sim.hal.faulty import FaultyNvram
-from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.assembly import MeterDescription, rack_of
 from firmware_sim.hosting.host import Host, line_time
 from firmware_sim.hosting.loads import read_load
 from firmware_sim.hosting.ports import parse_port
 from firmware_sim.hosting.thread import LoopThread
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack import Rack
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
 from firmware_sim.scenarios.values import Value, values
 from firmware_sim.vending import parse_order, send
 from protocols.control import BeginFault, parse_command
 from protocols.data_model.tables import PURCHASES, Event, Purchase
-from protocols.faults import FaultPlan, parse_rule
+from protocols.faults import parse_rule
 from protocols.sealed_message import Outcome
 
 FRAMES_KEPT = 40
@@ -66,17 +62,10 @@ class LiveMeter:
         self.tcp = (host, int(port))
 
     def _open(self, description: MeterDescription, link: Path, seed: int) -> Host:
-        faults, device = Faults(FaultPlan(seed=seed)), SimulatedNvram()
-
-        def make() -> Meter:
-            return build(description, FaultyNvram(device, lambda name: faults.on_storage(name, description.unit)))
-
-        rack = Rack([(description.unit, make())], 0, _load_for, faults)
-        rack.stations[0].rebuild = make
+        rack = rack_of(description, 0, _load_for, seed)
         host = Host(rack, self._thread.loop)
         host.tap = lambda direction, data: self.frames.append((direction, data))
         host.add_serial(parse_port(str(link)))
-        rack.begin_faults()
         host.begin()
         return host
 

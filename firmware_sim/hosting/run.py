@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_sim.assembly import MeterDescription, WrongKeysError, build, build_lost
-from firmware_sim.faults import ActiveFault, Faults
-from firmware_sim.hal.faulty import FaultyNvram
+from firmware_sim.faults import Faults
 from firmware_sim.hosting.descriptions import Described, Flags, describe
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.host import Host, line_time
@@ -139,12 +138,8 @@ def _build(
             raise HostingError(f"keys {flags.keys}: {error}") from error
     path = _state_path(Path(options.state), description, count)
     existed = path.exists()
-
-    def strike(name: str) -> ActiveFault | None:
-        return faults.on_storage(name, description.unit)
-
     try:
-        meter, nvram = open_meter(path, lambda device: build(description, FaultyNvram(device, strike)))
+        meter, nvram = open_meter(path, lambda device: build(description, faults.nvram(device, description.unit)))
     except ForeignStorageError as error:
         raise HostingError(f"state file {path}: {error}; nothing was changed") from error
     except WrongKeysError as error:
@@ -168,7 +163,7 @@ def _build(
         _give_load(meter, one)
 
     def rebuild() -> Meter:
-        again = build(description, FaultyNvram(nvram, strike))
+        again = build(description, faults.nvram(nvram, description.unit))
         _give_load(again, one)
         return again
 

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from firmware_sim.assembly import DEFAULT_START, build
-from firmware_sim.faults import Faults
-from firmware_sim.hal.faulty import FaultyNvram
-from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.assembly import DEFAULT_START, rack_of
 from firmware_sim.hosting.descriptions import describe_keys
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.host import Host, line_time
@@ -22,7 +19,6 @@ from firmware_sim.rack import Rack
 from firmware_sim.scenarios.play import Play, Verdict, check
 from firmware_sim.scenarios.script import Scenario, ScenarioError, parse_scenario
 from protocols.data_model.json_lines import line
-from protocols.faults import FaultPlan
 from protocols.quantities import format_duration
 
 
@@ -61,19 +57,12 @@ def make_rack(path: str, scenario: Scenario, speed: int) -> Rack:
         description = describe_keys(None, keys, DEFAULT_START)
     except HostingError as error:
         raise HostingError("\n".join(f"{path}: meter: {line}" for line in str(error).splitlines())) from error
-    faults, device = Faults(FaultPlan(seed=scenario.seed)), SimulatedNvram()
-
-    def make() -> Meter:
-        return build(description, FaultyNvram(device, lambda name: faults.on_storage(name, description.unit)))
 
     def load_for(text: str, meter: Meter) -> Load:
         named = str(folder / text) if text.lower().endswith(".csv") else text
         return read_load(named, len(meter.demand.phases), meter.clock, meter.state.elapsed)
 
-    rack = Rack([(description.unit, make())], speed, load_for, faults)
-    rack.stations[0].rebuild = make
-    rack.begin_faults()
-    return rack
+    return rack_of(description, speed, load_for, scenario.seed)
 
 
 def check_file(path: str) -> Checked:

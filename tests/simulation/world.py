@@ -14,7 +14,6 @@ from typing import Any
 
 from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.faults import Faults
-from firmware_sim.hal.faulty import FaultyNvram
 from firmware_sim.hal.nvram import PowerCutError, SimulatedNvram
 from firmware_sim.line import Line
 from firmware_sim.meter import Meter, MeterStoppedError
@@ -166,7 +165,7 @@ class World:
 
     def _make(self, placed: Placed) -> Meter:
         unit = placed.description.unit
-        faulty = FaultyNvram(placed.device, lambda name: self.faults.on_storage(name, unit))
+        faulty = self.faults.nvram(placed.device, unit)
         meter = build(placed.description, faulty)
         meter.__class__ = self._watched
         return meter

@@ -9,7 +9,6 @@ import pytest
 
 from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.faults import Faults
-from firmware_sim.hal.faulty import FaultyNvram
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.line import Line
@@ -177,7 +176,7 @@ def stored(*rules: FaultRule, seed: int = 1) -> tuple[Rack, SimulatedNvram]:
     faults = Faults(FaultPlan(rules, seed))
 
     def make() -> Meter:
-        return build(MeterDescription(), FaultyNvram(device, lambda name: faults.on_storage(name, 1)))
+        return build(MeterDescription(), faults.nvram(device, 1))
 
     rack = Rack([(1, make())], 0, lambda *_: Load.constant((1_000_000,)), faults)
     rack.stations[0].rebuild = make
