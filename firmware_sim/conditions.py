@@ -1,11 +1,15 @@
-"""Faults of the meter itself: what begins and what ends with each, as requests to the meter."""
+"""Faults of the meter itself: what begins and ends with each, and when, on the rack's agenda."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
+from firmware_sim.agenda import Agenda
+from firmware_sim.faults import ActiveFault, Faults
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
+from firmware_sim.metrology.load import Load
 from firmware_sim.requests import (
     BreakSwitch,
     CutPower,
@@ -59,6 +63,63 @@ EDGES: dict[str, tuple[Edge, Edge]] = {
 ONCE = frozenset({"clock_step", "clock_lost"})
 """Faults that happen and are over."""
 REVERSE_FLOW, BROWN_OUT = "reverse_flow", "brown_out"
+
+
+class Placed(Protocol):
+    """A meter on the rack under its unit number."""
+
+    meter: Meter
+    unit: int
+
+
+class Conditions:
+    """The faults of the meters on a rack. `ask` lets a request happen to a meter, whatever its storage does then."""
+
+    def __init__(
+        self, faults: Faults, agenda: Agenda, stations: Sequence[Placed], ask: Callable[[Placed, Request], None]
+    ) -> None:
+        self._faults, self._agenda, self._stations, self._ask = faults, agenda, stations, ask
+
+    def plan(self, fault: ActiveFault) -> None:
+        """Let a fault begin at its time from now on."""
+        self._agenda.plan(self._agenda.now + fault.rule.begins, lambda: self._begin(fault), fault)
+
+    def end(self, faults: Iterable[ActiveFault]) -> None:
+        """End faults that were taken out of force, and forget what was planned of them."""
+        ended = list(faults)
+        self._agenda.forget(ended)
+        for fault in ended:
+            if fault.rule.name in EDGES and fault.struck:
+                self._turn(fault, begins=False)
+
+    def turned_load(self, load: Load) -> Load:
+        """Return a load as it flows: the other way while a fault turns it."""
+        turned = any(fault.rule.name == REVERSE_FLOW and fault.struck for fault in self._faults.meter)
+        return load.reversed() if turned else load
+
+    def _begin(self, fault: ActiveFault) -> None:
+        self._turn(fault, begins=True)
+        if fault.rule.name in ONCE:
+            self._faults.discard(fault)
+            return
+        lasts = fault.rule.lasts
+        if lasts is None and fault.rule.name == BROWN_OUT:
+            lasts = fault.rule.amount
+        if lasts is not None:
+            self._agenda.plan(self._agenda.now + lasts, lambda: self._end(fault), fault)
+
+    def _end(self, fault: ActiveFault) -> None:
+        self._turn(fault, begins=False)
+        self._faults.discard(fault)
+
+    def _turn(self, fault: ActiveFault, begins: bool) -> None:
+        """Let a fault begin or end at every meter that it is for."""
+        fault.struck += begins
+        for station in self._stations:
+            if fault.rule.unit in (None, station.unit) and not station.meter.stopped:
+                request = EDGES[fault.rule.name][not begins](station.meter, fault.rule.amount)
+                if request is not None:
+                    self._ask(station, request)
 
 
 def hardware(meter: Meter) -> list[Request]:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from firmware_sim.conditions import BROWN_OUT, EDGES, ONCE, REVERSE_FLOW, hardware
-from firmware_sim.faults import ActiveFault, Faults
+from firmware_sim.agenda import Agenda
+from firmware_sim.conditions import Conditions, Placed, hardware
+from firmware_sim.faults import Faults
 from firmware_sim.hal.nvram import PowerCutError
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.readings import GETTERS, utc_offset_minutes
-from firmware_sim.requests import CutPower, PressButton, Request, ReturnPower, Sense, SetLoad
+from firmware_sim.requests import CutPower, PressButton, Reply, Request, ReturnPower, Sense, SetLoad
 from firmware_sim.servers.seam import Station
 from protocols.control import (
     SPEED_SCALE,
@@ -38,7 +39,7 @@ from protocols.data_model.items import BY_NAME, ITEMS
 from protocols.data_model.json_lines import array, line
 from protocols.data_model.kinds import Moment
 from protocols.errors import QuantityError
-from protocols.faults import Place
+from protocols.faults import FaultRule, Place
 from protocols.sealed_message import Outcome
 
 ReadLoad = Callable[[str, Meter], Load]
@@ -106,9 +107,8 @@ class Rack:
         self._by_unit = {station.unit: station for station in self.stations}
         self._read_load = read_load
         self._due: list[tuple[int, int, int]] = []
-        self._agenda: list[tuple[int, int, Callable[[], None], ActiveFault | None]] = []
-        self._planned = 0
-        self._now = 0
+        self.agenda = Agenda()
+        self._conditions = Conditions(self.faults, self.agenda, self.stations, self._insist)
         for index in range(len(self.stations)):
             self._schedule(index)
 
@@ -116,7 +116,8 @@ class Rack:
         """Let the plan's faults of storages and meters begin, each at its time from now on."""
         self.faults.storage_rests = False
         for fault in self.faults.meter:
-            self._plan_fault(fault, self._now)
+            self._conditions.plan(fault)
+        self._work_off(self.agenda.now)
 
     # ---- what wires ask
 
@@ -155,8 +156,8 @@ class Rack:
             self._schedule(index)
         while self._due and self._stale(self._due[0]):
             self._schedule(heapq.heappop(self._due)[1])
-        next_due = min([queue[0][0] for queue in (self._due, self._agenda) if queue], default=None)
-        return None if next_due is None else self.timeline.line_time(next_due)
+        dues = [due for due in (self._due[0][0] if self._due else None, self.agenda.next()) if due is not None]
+        return self.timeline.line_time(min(dues)) if dues else None
 
     def _stale(self, entry: tuple[int, int, int]) -> bool:
         return entry[2] != self.stations[entry[1]].meter.revision
@@ -168,7 +169,7 @@ class Rack:
             heapq.heappush(self._due, (deadline - station.offset, index, station.meter.revision))
 
     def _bring(self, station: RackStation, instant: int) -> None:
-        if self._agenda and self._agenda[0][0] <= instant:
+        if self.agenda.holds_by(instant):
             self._work_off(instant)
         self._move(station, instant)
 
@@ -202,83 +203,33 @@ class Rack:
         if listener is not None:
             listener()
 
-    def plan(self, instant: int, work: Callable[[], None], fault: ActiveFault | None = None) -> None:
-        """Do something at a rack time, all meters brought to it; of one instant, what was planned first comes first.
-
-        `work` finds the instant in `now`, and may plan more.
-        """
-        self._planned += 1
-        heapq.heappush(self._agenda, (instant, self._planned, work, fault))
-
-    @property
-    def now(self) -> int:
-        """The rack time of what is being done."""
-        return self._now
-
     def _work_off(self, instant: int) -> None:
-        """Do what is planned up to an instant, each at its own."""
-        while self._agenda and self._agenda[0][0] <= instant:
-            due, _, work, _ = heapq.heappop(self._agenda)
-            self._now = due
+        """Do what is planned up to an instant, each at its own, with all meters brought to it."""
+        while self.agenda.holds_by(instant):
+            work = self.agenda.take()
             for station in self.stations:
-                self._move(station, due)
+                self._move(station, self.agenda.now)
             work()
             for index in range(len(self.stations)):
                 self._schedule(index)
 
-    def _plan_fault(self, fault: ActiveFault, now: int) -> None:
-        self.plan(now + fault.rule.begins, lambda: self._begin(fault), fault)
-        self._work_off(now)
-
-    def _begin(self, fault: ActiveFault) -> None:
-        self._turn(fault, begins=True)
-        if fault.rule.name in ONCE:
-            self.faults.discard(fault)
-            return
-        lasts = fault.rule.lasts
-        if lasts is None and fault.rule.name == BROWN_OUT:
-            lasts = fault.rule.amount
-        if lasts is not None:
-            self.plan(self._now + lasts, lambda: self._end(fault), fault)
-
-    def _end(self, fault: ActiveFault) -> None:
-        self._turn(fault, begins=False)
-        self.faults.discard(fault)
-
-    def _turn(self, fault: ActiveFault, begins: bool) -> None:
-        """Let a fault begin or end at every meter that it is for."""
-        fault.struck += begins
-        for station in self.stations:
-            if fault.rule.unit in (None, station.unit) and not station.meter.stopped:
-                request = EDGES[fault.rule.name][not begins](station.meter, fault.rule.amount)
-                if request is not None:
-                    self._insist(station, request)
-
-    def _insist(self, station: RackStation, request: Request) -> None:
+    def _insist(self, station: Placed, request: Request) -> None:
         """Let something happen to a meter; once more where the power went just then. A full storage refuses it."""
+        assert isinstance(station, RackStation)
         for _ in range(2):
             with suppress(CommandFailedError):
                 self._request(station, request)
                 return
 
-    def _end_faults(self, name: str | None, now: int) -> None:
-        ended = self.faults.remove(name)
-        gone = {id(fault) for fault in ended}
-        self._agenda = [entry for entry in self._agenda if id(entry[3]) not in gone]
-        heapq.heapify(self._agenda)
-        for fault in ended:
-            if fault.rule.name in EDGES and fault.struck:
-                self._turn(fault, begins=False)
-
-    def _begin_fault(self, command: BeginFault, at: int, now: int) -> None:
-        rule = command.rule
+    def _begin_fault(self, rule: FaultRule, at: int) -> None:
         if rule.unit is not None and rule.unit not in self._by_unit:
             raise QuantityError(f"{rule.name}: no meter here has unit {rule.unit}")
         if rule.kind.place is Place.STORAGE and not any(station.rebuild for station in self.stations):
             raise QuantityError(f"{rule.name}: no meter here has a storage; give `run` a --state")
         fault = self.faults.add(rule, at)
         if rule.kind.place is Place.METER:
-            self._plan_fault(fault, now)
+            self._conditions.plan(fault)
+            self._work_off(self.agenda.now)
 
     def _fault_list(self) -> Mapping[str, str]:
         rows = [
@@ -303,7 +254,7 @@ class Rack:
             QuantityError: a load that cannot be read; nothing changed.
         """
         chosen = self._chosen(serial_number)
-        now = self._now = self.timeline.instant(at)
+        now = self.agenda.now = self.timeline.instant(at)
         for station in self.stations:
             self._bring(station, now)
         result: Mapping[str, str] = {}
@@ -312,7 +263,7 @@ class Rack:
                 self.timeline.set(at, now + duration, self.timeline.speed)
                 for station in self.stations:
                     self._bring(station, now + duration)
-                self._now = now + duration
+                self.agenda.now = now + duration
                 for station in self.stations:
                     self._save(station)
                 result = self._time(chosen[0])
@@ -322,10 +273,10 @@ class Rack:
                 result = show(chosen[0].meter)
             case Stop():
                 self.stopping = True
-            case BeginFault():
-                self._begin_fault(command, at, now)
+            case BeginFault(rule):
+                self._begin_fault(rule, at)
             case EndFaults(name):
-                self._end_faults(name, now)
+                self._conditions.end(self.faults.remove(name))
             case ShowFaults():
                 result = self._fault_list()
             case _:
@@ -342,15 +293,23 @@ class Rack:
         """
         match command:
             case BeginFault(rule):
-                self._plan_fault(self.faults.add(rule, self._line_now()), self._now)
+                self._begin_fault(rule, self._line_now())
             case EndFaults(name):
-                self._end_faults(name, self._now)
+                self._conditions.end(self.faults.remove(name))
             case _:
                 self._act(command, self.stations)
 
     def _line_now(self) -> int:
-        line_time = self.timeline.line_time(self._now)
+        line_time = self.timeline.line_time(self.agenda.now)
         return self.timeline.line_origin if line_time is None else line_time
+
+    def hand_over(self, station: RackStation, request: Request) -> Reply | None:
+        """Let a meter execute a request at the present instant; None without power, or where it goes just then."""
+        try:
+            return station.meter.handle(request)
+        except PowerCutError:
+            self._start_anew(station, self.agenda.now)
+            return None
 
     def _act(self, command: Command, chosen: list[RackStation]) -> None:
         loads = [self._read_load(command.text, s.meter) if isinstance(command, ChangeLoad) else None for s in chosen]
@@ -361,7 +320,7 @@ class Rack:
         try:
             kept = station.meter.save()
         except PowerCutError:
-            self._start_anew(station, self._now)
+            self._start_anew(station, self.agenda.now)
             raise CommandFailedError(_POWER_WENT) from None
         if not kept:
             raise CommandFailedError("time moved on, but the storage refused to keep it: is the disk full?")
@@ -370,8 +329,7 @@ class Rack:
         request: Request
         match command:
             case ChangeLoad() if load is not None:
-                turned = any(f.rule.name == REVERSE_FLOW and f.struck for f in self.faults.meter)
-                request = SetLoad(load.reversed() if turned else load)
+                request = SetLoad(self._conditions.turned_load(load))
             case Power(present):
                 request = ReturnPower() if present else CutPower()
             case Sensor(sensor, present):
@@ -384,7 +342,7 @@ class Rack:
         try:
             reply = station.meter.handle(request)
         except PowerCutError:
-            self._start_anew(station, self._now)
+            self._start_anew(station, self.agenda.now)
             raise CommandFailedError(_POWER_WENT) from None
         if reply is not None and reply.answer is not None and reply.answer.outcome is Outcome.STORAGE_FAULT:
             raise CommandFailedError("the storage refused it: is the disk full? Nothing was changed")

@@ -16,6 +16,9 @@ from protocols.errors import QuantityError
 from protocols.quantities import CENT, parse_date, parse_moment, parse_money
 from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
 
+SILENCE = "silence: the meter is without power, or lost it just then"
+"""What is told of an order that was not answered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -121,7 +124,12 @@ def parse_order(words: Sequence[str]) -> Order:
 
 
 def send(meter: Meter, order: Order) -> Reply | None:
-    """Seal an order with the next sequence of its class and hand it over; None where the meter is without power."""
+    """Seal an order and hand it over; None where the meter is without power."""
+    return meter.handle(seal(meter, order))
+
+
+def seal(meter: Meter, order: Order) -> Sealed:
+    """Seal an order with the next sequence of its class, under the meter's own key."""
     state = meter.state
     keys = meter.door.keys(state.security.key_version)
     assert keys is not None
@@ -133,7 +141,7 @@ def send(meter: Meter, order: Order) -> Reply | None:
         order.amount, state.account.unit, customer, max(meter.clock // 1000, 0), expires, order.parameters,
         keys.version,
     )  # fmt: skip
-    return meter.handle(Sealed(message.seal(keys.key(message_class))))
+    return Sealed(message.seal(keys.key(message_class)))
 
 
 _EXPIRES_AFTER_S = 300

@@ -26,7 +26,7 @@ from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
 from firmware_sim.scenarios.values import Value, values
-from firmware_sim.vending import parse_order, send
+from firmware_sim.vending import SILENCE, parse_order, seal
 from protocols.control import BeginFault, parse_command
 from protocols.data_model.tables import PURCHASES, Event, Purchase
 from protocols.faults import parse_rule
@@ -42,7 +42,7 @@ class RefusedError(Exception):
     """The meter refused an order, by name."""
 
     def __init__(self, words: str, outcome: Outcome | None) -> None:
-        super().__init__(f"{words}: {outcome.name if outcome is not None else 'the meter is without power'}")
+        super().__init__(f"{words}: {outcome.name if outcome is not None else SILENCE}")
         self.outcome = outcome
 
 
@@ -133,7 +133,8 @@ class LiveMeter:
             RefusedError: the meter refused it; `outcome` says why.
         """
         wanted = parse_order(words)
-        reply = self._do(lambda: send(self._meter, wanted))
+        rack = self._host.rack
+        reply = self._do(lambda: rack.hand_over(rack.stations[0], seal(self._meter, wanted)))
         outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
         if outcome is not Outcome.ACCEPTED:
             raise RefusedError(" ".join(words), outcome)

@@ -112,7 +112,7 @@ def play_live(
             host.add_control(Path(control))
         play = Play(scenario, rack)
         play.begin(line_time())
-        rack.plan(rack.timeline.instant(line_time()) + scenario.end, host.stop)
+        rack.agenda.plan(rack.timeline.instant(line_time()) + scenario.end, host.stop)
         options = RunOptions(modbus_rtu, modbus_tcp, control, None, speed, as_json)
         host.serve(lambda: print_ready(host, options))
         return Checked(path, scenario, play.verdicts)

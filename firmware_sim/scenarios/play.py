@@ -10,7 +10,7 @@ from firmware_sim.rack import CommandFailedError, Rack
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Scenario, Step
 from firmware_sim.scenarios.values import values, word
-from firmware_sim.vending import Order, send
+from firmware_sim.vending import Order, seal
 from protocols.control import Advance, BeginFault, Command
 from protocols.data_model.tables import Event
 from protocols.quantities import format_duration
@@ -59,10 +59,10 @@ class Play:
         start = self.rack.timeline.instant(at)
         for number, step in enumerate(self.scenario.step, 1):
             if step.within is not None:
-                self.rack.plan(start + step.within[0], self._open(number, step, start + step.within[1]))
+                self.rack.agenda.plan(start + step.within[0], self._open(number, step, start + step.within[1]))
             elif step.at is not None:
-                self.rack.plan(start + step.at, self._step(number, step))
-        self.rack.plan(start + self.scenario.end, self._finish)
+                self.rack.agenda.plan(start + step.at, self._step(number, step))
+        self.rack.agenda.plan(start + self.scenario.end, self._finish)
         self._start = start
 
     _start: int = 0
@@ -73,7 +73,7 @@ class Play:
 
     @property
     def _at(self) -> int:
-        return self.rack.now - self._start
+        return self.rack.agenda.now - self._start
 
     def _step(self, number: int, step: Step) -> Callable[[], None]:
         def work() -> None:
@@ -88,11 +88,15 @@ class Play:
 
     def _do(self, number: int, step: Step, doing: Command | Order) -> None:
         if isinstance(doing, Order):
-            reply = send(self._meter, doing)
+            reply = self.rack.hand_over(self.rack.stations[0], seal(self._meter, doing))
             outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
             wanted = step.refused or Outcome.ACCEPTED
             if outcome is not wanted or step.refused is not None:
-                word = outcome.name.lower() if outcome is not None else "silence: the meter has no power"
+                word = (
+                    outcome.name.lower()
+                    if outcome is not None
+                    else "silence: the meter is without power, or lost it just then"
+                )
                 text = f"{doing.kind.word} {wanted.name.lower()}"
                 self._add(number, text, "" if outcome is wanted else word)
             return
@@ -113,8 +117,8 @@ class Play:
 
         def watch() -> None:
             self._try(window)
-            if window.open and self.rack.now < until:
-                self.rack.plan(min(self._next(), until), watch)
+            if window.open and self.rack.agenda.now < until:
+                self.rack.agenda.plan(min(self._next(), until), watch)
             elif window.open:
                 window.open = False
                 self._add(number, _wanted(step), window.last)
@@ -128,8 +132,8 @@ class Play:
     def _next(self) -> int:
         """Return the next rack time at which the meter changes by itself."""
         deadline = self._meter.next_deadline()
-        later = self.rack.now + 86_400_000
-        return later if deadline is None else max(deadline - self.rack.stations[0].offset, self.rack.now + 1)
+        later = self.rack.agenda.now + 86_400_000
+        return later if deadline is None else max(deadline - self.rack.stations[0].offset, self.rack.agenda.now + 1)
 
     def _look(self) -> None:
         for window in self._windows:

@@ -50,3 +50,10 @@ def test_the_core_has_no_float() -> None:
 def test_requests_are_values() -> None:
     for kind in Request.__args__:  # type: ignore[attr-defined]
         assert kind.__dataclass_params__.frozen
+
+
+def test_every_mutant_can_be_put_in() -> None:
+    from tests.mutants.catalogue import MUTANTS
+
+    for mutant in MUTANTS:
+        assert (ROOT / mutant.file).read_text().count(mutant.old) == 1, mutant.name

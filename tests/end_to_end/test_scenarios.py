@@ -91,3 +91,19 @@ def test_a_scenario_is_played_live_on_wires(tmp_path: Path) -> None:
     assert time.monotonic() - began >= 0.7
     assert not os.path.lexists(tmp_path / "m.tty")
     meter_sim("scenario", "run", "s.toml", "--speed", "0", cwd=tmp_path, check=2)
+
+
+def test_a_storage_fault_in_a_step_makes_the_meter_start_anew(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'name = "n"\n[meter]\ncredit = "1.00"\n'
+        '[[step]]\nat = "+1h"\ndo = ["fault torn_write on --count 1", "cover open", "fault magnet on --for 1h"]\n'
+        '[[step]]\nat = "+2h"\nexpect = { available_credit = "1.00", status = "has cover_open" }\n'
+        '[[step]]\nat = "+2h"\ndo = ["fault torn_write on --count 1", "topup 5.00"]\n'
+        '[[step]]\nat = "+3h"\nexpect = { available_credit = "1.00" }\n'
+        '[[step]]\nat = "+3h"\ndo = "topup 5.00"\n'
+        '[[step]]\nat = "+3h"\nexpect = { available_credit = "6.00" }\n'
+        '[[step]]\nevents = ["restart", "magnet_detected", "restart", "magnet_removed", "credit_accepted"]\n'
+    )
+    wrong = [(v.step, v.wanted, v.found) for v in check_file(str(path)).verdicts if not v.held]
+    assert [step for step, _, _ in wrong] == [1, 2, 3]

@@ -69,11 +69,13 @@ def found_by(mutant: Mutant) -> str:
         target = folder / mutant.file
         text = target.read_text()
         if text.count(mutant.old) != 1:
-            return ""  # it cannot be put in: the catalogue is out of date, which is as bad as a survivor
+            raise SystemExit(
+                f"{mutant.name}: {mutant.file} has its text {text.count(mutant.old)} times; mend the catalogue"
+            )
         target.write_text(text.replace(mutant.old, mutant.new))
         failed, said = run(folder, "-c", "import firmware_sim.cli, meterctl.cli.program")
         if failed:
-            return ""  # it does not even run: that proves nothing
+            raise SystemExit(f"{mutant.name}: the product does not even start with it, which proves nothing: {said}")
         failed, said = seeds(folder)
         if failed:
             return next((line.strip() for line in said.splitlines() if line.startswith("seed ")), "the simulation")
