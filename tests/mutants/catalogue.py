@@ -213,4 +213,18 @@ MUTANTS = (
         "    instalment = min(settings.debt_instalment, account.debt)\n",
         (REFERENCE,),
     ),
+    Mutant(
+        "a single reading sealed upon",
+        "meterctl/session.py",
+        "        before = self.identify()\n        for _ in range(READINGS):\n",
+        "        return self.identify()\n        for _ in range(READINGS):\n",
+        (ONCE,),
+    ),
+    Mutant(
+        "a reply kept while the meter's time runs",
+        "firmware_sim/meter.py",
+        "        if to == state.elapsed:\n            return\n        self.revision += 1\n",
+        "        if to == state.elapsed:\n            return\n",
+        ("tests/conformance/test_modbus_functions.py", ONCE, "tests/end_to_end/test_command_lines.py"),
+    ),
 )

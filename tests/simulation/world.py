@@ -295,6 +295,9 @@ class World:
             FaultRule("switch_stuck_open", begins=HOUR, lasts=rng.randrange(1, 20) * HOUR),
             FaultRule("brown_out", begins=rng.randrange(5 * HOUR), lasts=rng.choice((SECOND, 2 * HOUR))),
             FaultRule("magnet", begins=HOUR, lasts=HOUR),
+            FaultRule("clock_step", value=rng.choice((-DAY, -HOUR, HOUR, 2 * DAY)), begins=rng.randrange(9 * HOUR)),
+            FaultRule("reverse_flow", begins=HOUR, lasts=5 * HOUR),
+            FaultRule("lost_phase", lasts=3 * HOUR),
             FaultRule("clock_drift", value=rng.choice((-500, 500)), lasts=30 * HOUR),
         ]
         return rng.sample(possible, rng.randint(0, 6))

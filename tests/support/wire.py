@@ -10,7 +10,7 @@ from collections.abc import Callable
 from firmware_sim.line import Line
 from firmware_sim.meter import Meter
 from firmware_sim.rack import Rack
-from firmware_sim.servers.modbus.server import ModbusRtuServer
+from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
 from meterctl.drivers.modbus import ModbusDriver
 from meterctl.key_ring import KeyRing, development_ring
 from meterctl.session import Session
@@ -72,10 +72,10 @@ def no_loads(text: str, _: Meter) -> object:
 
 
 def connect(
-    meter: Meter, fault: Fault | None = None, unit: int = 1, ring: KeyRing | None = None
+    meter: Meter, fault: Fault | None = None, unit: int = 1, ring: KeyRing | None = None, framed: bool = False
 ) -> tuple[Session, PipeTransport]:
     """Return a session with a meter over a pipe; meter time stands still."""
     rack = Rack([(unit, meter)], 0, no_loads)  # type: ignore[arg-type]
-    transport = PipeTransport(Line(ModbusRtuServer(rack)), fault)
+    transport = PipeTransport(Line((ModbusTcpServer if framed else ModbusRtuServer)(rack)), fault, framed)
     driver = ModbusDriver(transport, unit, 1000, transport.clock)
     return Session(driver, ring or development_ring(), lambda: 1_767_225_600, transport.clock), transport

@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from firmware_sim.meter import Meter
-from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError
+from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError, UsageError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.command import execute_command, plan_command
-from meterctl.operations.credit import execute, plan, resolve
+from meterctl.operations.credit import close_by_hand, execute, plan, resolve
 from meterctl.operations.exactly_once import Settled
 from meterctl.session import Session
 from protocols.quantities import LEDGER
@@ -273,3 +273,39 @@ def test_one_open_entry_for_a_meter_is_enforced_by_the_journal_itself(journal: J
     with pytest.raises(NotPermittedError):
         journal.prepare("000000000001", 1, 2, "credit", 1, b"y", 0)
     journal.prepare("000000000002", 1, 1, "credit", 1, b"z", 0)
+
+
+def test_a_reading_that_was_spoilt_is_not_sealed_upon(journal: Journal) -> None:
+    """A TCP frame has no checksum: a flipped bit in the epoch would make bytes whose end nobody can ever prove."""
+    meter = make()
+    session, transport = connect(meter, framed=True)
+    true = session.identify()
+
+    def flip(n: int, way: str, data: bytes) -> bytes:
+        at = data.find(true.epoch.to_bytes(4, "big"), 9)
+        if n == first and way == "reply" and at > 0:
+            return data[:at] + bytes((data[at] ^ 0x40,)) + data[at + 1 :]
+        return data
+
+    for offset in range(1, 8):
+        first = transport.exchanges + offset
+        transport.fault = flip
+        assert session.identify_surely().epoch == true.epoch
+    assert top_up(session, journal).receipt is not None
+
+
+def test_a_meter_without_a_storage_is_sold_nothing(journal: Journal) -> None:
+    from firmware_sim.assembly import MeterDescription, build_lost
+
+    session, _ = connect(build_lost(MeterDescription()))
+    with pytest.raises(RefusedError, match="lost its storage"):
+        top_up(session, journal)
+    assert journal.entries() == []
+
+
+def test_a_person_closes_what_nothing_can_prove(journal: Journal) -> None:
+    entry = journal.prepare("000000000001", 1, 1, "credit", 100, b"x", 0)
+    closed = close_by_hand(journal, entry, EntryState.REFUSED, 5)
+    assert (closed.state, closed.outcome, closed.changed) == (EntryState.REFUSED, "by_hand", 5)
+    with pytest.raises(UsageError):
+        close_by_hand(journal, closed, EntryState.CONFIRMED, 6)
