@@ -145,14 +145,21 @@ def scenario_check(
     from firmware_sim.hosting.scenarios import check_file, report
     from firmware_sim.hosting.scenarios import junit as xml
 
-    checked = [check_file(path) for path in files]
+    checked, errors = [], {}
+    for path in files:
+        try:
+            checked.append(check_file(path))
+        except (HostingError, QuantityError) as error:
+            errors[path] = str(error)
     report(checked, as_json)
+    for message in errors.values():
+        print(f"meter-sim: {message}", file=sys.stderr)
     if junit is not None:
         try:
-            junit.write_text(xml(checked))
+            junit.write_text(xml(checked, errors))
         except OSError as error:
             raise HostingError(f"{junit}: {error.strerror}; the verdicts were not written") from error
-    raise typer.Exit(0 if all(one.held for one in checked) else 3)
+    raise typer.Exit(EXIT_USAGE if errors else 0 if all(one.held for one in checked) else 3)
 
 
 @_scenario.command("run")

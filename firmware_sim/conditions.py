@@ -62,6 +62,7 @@ EDGES: dict[str, tuple[Edge, Edge]] = {
 """Fault -> what begins it and what ends it, of a meter and the fault's value."""
 ONCE = frozenset({"clock_step", "clock_lost"})
 """Faults that happen and are over."""
+LOST_PHASE = "lost_phase"
 REVERSE_FLOW, BROWN_OUT = "reverse_flow", "brown_out"
 
 

@@ -59,6 +59,8 @@ def meter_factory(
     folder = tmp_path_factory.mktemp("meter")
 
     def make(config: str | None = None, **keys: object) -> LiveMeter:
+        if config is None and made:
+            keys.setdefault("serial_number", f"{len(made) + 1:012d}")
         meter = LiveMeter(meter_thread, _describe(config, keys), folder)
         made.append(meter)
         return meter
@@ -70,7 +72,7 @@ def meter_factory(
 
 @pytest.fixture
 def meter(request: pytest.FixtureRequest, meter_factory: MeterFactory) -> LiveMeter:
-    """One meter on a fresh virtual serial port and TCP port: DESIGN's defaults with credit 100.00; time stands."""
+    """One meter on a fresh virtual serial port and TCP port, with credit 100.00; its time stands until it is moved."""
     return meter_factory(request.config.getoption("--meter-config"))
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from firmware_sim.agenda import Agenda
-from firmware_sim.conditions import Conditions, Placed, hardware
+from firmware_sim.conditions import LOST_PHASE, Conditions, Placed, hardware
 from firmware_sim.faults import Faults
 from firmware_sim.hal.nvram import PowerCutError
 from firmware_sim.meter import Meter
@@ -107,14 +107,21 @@ class Rack:
         self._by_unit = {station.unit: station for station in self.stations}
         self._read_load = read_load
         self._due: list[tuple[int, int, int]] = []
+        self._starts_anew = 0
         self.agenda = Agenda()
         self._conditions = Conditions(self.faults, self.agenda, self.stations, self._insist)
         for index in range(len(self.stations)):
             self._schedule(index)
 
     def begin_faults(self) -> None:
-        """Let the plan's faults of storages and meters begin, each at its time from now on."""
+        """Let the plan's faults of storages and meters begin, each at its time from now on.
+
+        Raises:
+            QuantityError: a fault that no meter here can have.
+        """
         self.faults.storage_rests = False
+        for fault in self.faults:
+            self.check_rule(fault.rule)
         for fault in self.faults.meter:
             self._conditions.plan(fault)
         self._work_off(self.agenda.now)
@@ -191,6 +198,7 @@ class Rack:
     def _start_anew(self, station: RackStation, instant: int) -> None:
         assert station.rebuild is not None, "only a storage can tear"
         before, listener = station.meter, station.meter.listener
+        self._starts_anew += 1
         self.faults.storage_rests = True
         station.meter = station.rebuild()
         for request in hardware(before):
@@ -221,11 +229,18 @@ class Rack:
                 self._request(station, request)
                 return
 
-    def _begin_fault(self, rule: FaultRule, at: int) -> None:
+    def check_rule(self, rule: FaultRule) -> None:
+        """Raise QuantityError for a fault that could never strike here."""
         if rule.unit is not None and rule.unit not in self._by_unit:
             raise QuantityError(f"{rule.name}: no meter here has unit {rule.unit}")
         if rule.kind.place is Place.STORAGE and not any(station.rebuild for station in self.stations):
             raise QuantityError(f"{rule.name}: no meter here has a storage; give `run` a --state")
+        meters = [station.meter for station in self.stations if rule.unit in (None, station.unit)]
+        if rule.name == LOST_PHASE and all(rule.amount > len(meter.demand.phases) for meter in meters):
+            raise QuantityError(f"{rule.name}: no meter here has a phase {rule.amount}")
+
+    def _begin_fault(self, rule: FaultRule, at: int) -> None:
+        self.check_rule(rule)
         fault = self.faults.add(rule, at)
         if rule.kind.place is Place.METER:
             self._conditions.plan(fault)
@@ -261,11 +276,14 @@ class Rack:
         match command:
             case Advance(duration):
                 self.timeline.set(at, now + duration, self.timeline.speed)
+                starts = self._starts_anew
                 for station in self.stations:
                     self._bring(station, now + duration)
                 self.agenda.now = now + duration
                 for station in self.stations:
                     self._save(station)
+                if self._starts_anew != starts:
+                    raise CommandFailedError(f"{_POWER_WENT}, where its storage had last saved it")
                 result = self._time(chosen[0])
             case Speed(thousandths):
                 self.timeline.set(at, now, thousandths)

@@ -16,6 +16,7 @@ from protocols.errors import QuantityError
 from protocols.quantities import CENT, parse_date, parse_moment, parse_money
 from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
 
+MAX_CENTS = 99_999_999
 SILENCE = "silence: the meter is without power, or lost it just then"
 """What is told of an order that was not answered."""
 
@@ -37,8 +38,8 @@ def _amount(kind: MessageKind) -> Callable[[Sequence[str]], Order]:
     def read(words: Sequence[str]) -> Order:
         (text,) = words
         cents = parse_money(text) // CENT
-        if cents <= 0:
-            raise QuantityError(f"{text!r}: an amount is above 0")
+        if not 0 < cents <= MAX_CENTS:
+            raise QuantityError(f"{text!r}: an amount is 0.01 to 999999.99")
         return Order(kind, cents)
 
     return read
@@ -46,7 +47,12 @@ def _amount(kind: MessageKind) -> Callable[[Sequence[str]], Order]:
 
 def _open(words: Sequence[str]) -> Order:
     amount, customer = words
-    return Order(MessageKind.OPEN, parse_money(amount) // CENT, customer_number=customer)
+    cents = parse_money(amount) // CENT
+    if not 0 <= cents <= MAX_CENTS or not (len(customer) == 12 and customer.isdecimal()):
+        raise QuantityError(
+            f"'{amount} {customer}': an amount of 0.00 to 999999.99, and a customer number of 12 digits"
+        )
+    return Order(MessageKind.OPEN, cents, customer_number=customer)
 
 
 def _limits(words: Sequence[str]) -> Order:

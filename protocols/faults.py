@@ -86,8 +86,8 @@ _KINDS = (
     FaultKind("echo", Place.LINE, "The host hears its own request, as some RS-485 adapters let it."),
     FaultKind("pacing", Place.LINE, "Bytes take the time that the line's speed needs.", "baud", 9600,
               _number(50, 4_000_000)),
-    _timed("hang_up", Place.LINE, "The port goes away and returns; a connection is closed.", "how long it is away",
-           1000),
+    _timed("hang_up", Place.LINE, "The port goes away for its time and returns; a connection is closed.",
+           "how long it is away", 1000),
     FaultKind("request_lost", Place.REPLY, "The request is never heard: nothing is done, nothing answered."),
     FaultKind("reply_lost", Place.REPLY, "The request is done; its reply is lost."),
     _timed("reply_late", Place.REPLY, "The reply comes later.", "how much later", 500),
@@ -112,9 +112,9 @@ _KINDS = (
               _number(-100_000, 100_000)),
     FaultKind("clock_lost", Place.METER, "The clock is known lost until it is set."),
     FaultKind("switch_welded", Place.METER, "The supply control switch is welded: it does not open."),
-    FaultKind("switch_stuck_open", Place.METER, "The supply control switch does not close."),
-    FaultKind("lost_phase", Place.METER, "A phase of the supply is gone: no voltage on it, and nothing flows.", "phase",
-              1, _number(1, 3)),
+    FaultKind("switch_stuck_open", Place.METER, "The supply control switch falls open and does not close."),
+    FaultKind("lost_phase", Place.METER, "A phase of the supply is gone: no voltage, nothing flows; no event tells.",
+              "phase", 1, _number(1, 3)),
     FaultKind("cover_open", Place.METER, "The meter cover is open."),
     FaultKind("terminal_cover_open", Place.METER, "The terminal cover is open."),
     FaultKind("magnet", Place.METER, "A magnet is held to the meter."),
@@ -303,7 +303,10 @@ def parse_words(name: str, words: Sequence[str]) -> FaultRule:
     options: dict[str, str] = {}
     rest = list(words)
     while rest:
-        option, equals, value = rest.pop(0).removeprefix("--").partition("=")
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise QuantityError(f"{name}: {word!r} is no option: write --count 3, with one of {', '.join(_OPTIONS)}")
+        option, equals, value = word.removeprefix("--").partition("=")
         if not equals:
             if not rest:
                 raise QuantityError(f"{name}: --{option} wants a value")

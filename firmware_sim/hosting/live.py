@@ -10,6 +10,7 @@ Every call returns when its effect stands, so nothing ever has to wait.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections import deque
 from collections.abc import Callable
@@ -84,7 +85,7 @@ class LiveMeter:
 
     def command(self, *words: str) -> dict[str, Any]:
         """Do what no wire can, in the words of `meter-sim control`; return the result as JSON would show it."""
-        command = parse_command(words)
+        command = parse_command([str(word) for word in words])
 
         def execute() -> dict[str, str]:
             result = dict(self._host.rack.execute(command, line_time()))
@@ -132,22 +133,26 @@ class LiveMeter:
         Raises:
             RefusedError: the meter refused it; `outcome` says why.
         """
-        wanted = parse_order(words)
+        wanted = parse_order(words[0].split() if len(words) == 1 else words)
         rack = self._host.rack
         reply = self._do(lambda: rack.hand_over(rack.stations[0], seal(self._meter, wanted)))
         outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
         if outcome is not Outcome.ACCEPTED:
             raise RefusedError(" ".join(words), outcome)
 
-    def topup(self, amount: str) -> None:
+    def topup(self, amount: object) -> None:
         """Top up, such as "50.00", as a vending point would; raises RefusedError."""
-        self.order("topup", amount)
+        self.order("topup", str(amount))
 
     # ---- what it shows
 
     def value(self, item: str) -> Value:
         """Return an item as `meterctl read --json` shows it: Decimal for numbers, str for states."""
-        return self.values()[item]
+        values = self.values()
+        if item not in values:
+            near = ", ".join(difflib.get_close_matches(item, values)) or "see `meterctl items`"
+            raise KeyError(f"{item!r} is no item; near it: {near}")
+        return values[item]
 
     def values(self) -> dict[str, Value]:
         """Return every item by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import socket
 import stat
@@ -152,7 +153,7 @@ def _claim(link: Path) -> socket.socket | None:
             raise taken
         return None
     guard = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    name = f"\0meter-sim:{os.path.abspath(link)}"[:107]
+    name = f"\0meter-sim:{hashlib.sha256(os.path.abspath(link).encode()).hexdigest()}"
     try:
         guard.bind(name)
     except OSError as error:

@@ -68,7 +68,10 @@ def run(flags: Flags, options: RunOptions) -> None:
         for station, (_, rebuild) in zip(rack.stations, built, strict=True):
             station.rebuild = rebuild
         host = Host(rack, loop, options.silent_unknown_units)
-        rack.begin_faults()
+        try:
+            rack.begin_faults()
+        except QuantityError as error:
+            raise HostingError(f"faults {options.faults}: {error}") from error
         for path in options.modbus_rtu:
             host.add_serial(parse_port(path))
         for address in options.modbus_tcp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.host import Host, line_time
 from firmware_sim.hosting.loads import read_load
 from firmware_sim.hosting.ports import parse_port
-from firmware_sim.meter import Meter
+from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack import Rack
 from firmware_sim.scenarios.play import Play, Verdict, check
 from firmware_sim.scenarios.script import Scenario, ScenarioError, parse_scenario
+from protocols.control import Speed
 from protocols.data_model.json_lines import line
 from protocols.quantities import format_duration
 
@@ -71,9 +73,13 @@ def check_file(path: str) -> Checked:
     return Checked(path, scenario, check(scenario, make_rack(path, scenario, 0)))
 
 
-def junit(checked: list[Checked]) -> str:
-    """Return the verdicts as JUnit XML: a suite a file, a case an expectation."""
+def junit(checked: list[Checked], errors: dict[str, str]) -> str:
+    """Return the verdicts as JUnit XML: a suite a file, a case an expectation; a file that cannot be is an error."""
     root = ElementTree.Element("testsuites")
+    for path, error in errors.items():
+        suite = ElementTree.SubElement(root, "testsuite", name=path, tests="1", failures="0", errors="1")
+        case = ElementTree.SubElement(suite, "testcase", classname=path, name="the file")
+        ElementTree.SubElement(case, "error", message=error)
     for one in checked:
         failures = sum(not verdict.held for verdict in one.verdicts)
         suite = ElementTree.SubElement(
@@ -102,7 +108,7 @@ def play_live(
     loop = event_loop()
     host: Host | None = None
     try:
-        rack = make_rack(path, scenario, speed)
+        rack = make_rack(path, scenario, 0)  # time stands until everything is open
         host = Host(rack, loop)
         for port in modbus_rtu:
             host.add_serial(parse_port(port))
@@ -112,9 +118,12 @@ def play_live(
             host.add_control(Path(control))
         play = Play(scenario, rack)
         play.begin(line_time())
-        rack.agenda.plan(rack.timeline.instant(line_time()) + scenario.end, host.stop)
+        rack.agenda.plan(scenario.end, host.stop)
+        rack.execute(Speed(speed), line_time())
         options = RunOptions(modbus_rtu, modbus_tcp, control, None, speed, as_json)
-        host.serve(lambda: print_ready(host, options))
+        with contextlib.suppress(MeterStoppedError):  # what the scenario wanted to see; its expectations tell
+            host.serve(lambda: print_ready(host, options))
+        play.conclude()
         return Checked(path, scenario, play.verdicts)
     finally:
         if host is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from firmware_sim.meter import Meter
+from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack import CommandFailedError, Rack
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Scenario, Step
@@ -52,7 +53,15 @@ class Play:
     _last_event: int = 0
 
     def begin(self, at: int = 0) -> None:
-        """Put every step on the rack's agenda, from line time `at` on."""
+        """Put every step on the rack's agenda, from line time `at` on.
+
+        Raises:
+            QuantityError: a fault that no meter here can have.
+        """
+        for step in self.scenario.step:
+            for doing in step.do:
+                if isinstance(doing, BeginFault):
+                    self.rack.check_rule(doing.rule)
         self._last_event = self._meter.rings[EVENT_RING].last
         for rule in self.scenario.rules:
             self.rack.execute(BeginFault(rule), at)
@@ -149,6 +158,14 @@ class Play:
             window.open = False
             self._add(window.number, _wanted(window.step), "")
 
+    def conclude(self) -> None:
+        """End the play wherever it is: an expectation that was not reached did not hold."""
+        told = {verdict.step for verdict in self.verdicts}
+        for number, step in enumerate(self.scenario.step, 1):
+            if number not in told and (step.expect or step.events):
+                wanted = " then ".join(step.events) or ", ".join(f"{c.item} {c.text}" for c in step.conditions)
+                self._add(number, wanted, "not reached")
+
     def _finish(self) -> None:
         names = [event.name for event in self.new_events()]
         for number, step in enumerate(self.scenario.step, 1):
@@ -173,7 +190,10 @@ def check(scenario: Scenario, rack: Rack) -> list[Verdict]:
     """Play a scenario in virtual time on a rack whose time stands; return the verdicts as they fell."""
     play = Play(scenario, rack)
     play.begin()
-    rack.execute(Advance(scenario.end), 0)
+    # A storage that refuses or fails is what the scenario wanted to see; its expectations tell.
+    with suppress(CommandFailedError, MeterStoppedError):
+        rack.execute(Advance(scenario.end), 0)
+    play.conclude()
     return play.verdicts
 
 

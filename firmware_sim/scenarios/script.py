@@ -30,6 +30,7 @@ from firmware_sim.vending import ORDERS, Order, parse_order
 from protocols.control import Advance, Command, Show, ShowFaults, Speed, Stop, parse_command
 from protocols.data_model.events import EVENTS
 from protocols.data_model.items import BY_NAME
+from protocols.data_model.kinds import Choice, Fixed, Flags, Optional, Truth
 from protocols.errors import ProtocolError
 from protocols.faults import FaultRule, parse_rule
 from protocols.quantities import parse_duration
@@ -68,10 +69,31 @@ def _condition(item: str, given: object) -> Condition:
     if item not in BY_NAME:
         raise ValueError(f"{item!r} is no item; `meterctl items` lists them")
     text = str(given).strip()
-    for sign in ("has", *_SIGNS):
-        if text.startswith(sign) and (sign != "has" or text[3:4] == " "):
-            return Condition(item, text, sign, _wanted(text[len(sign) :].strip()))
-    return Condition(item, text, "==", _wanted(text))
+    sign = next((s for s in ("has", *_SIGNS) if text.startswith(s) and (s != "has" or text[3:4] == " ")), "")
+    condition = Condition(item, text, sign or "==", _wanted(text[len(sign) :].strip()))
+    if problem := _problem(condition):
+        raise ValueError(f"{item} = {text!r}: {problem}")
+    return condition
+
+
+def _problem(condition: Condition) -> str:
+    """Say why a condition could never hold, or always would; empty where it can be."""
+    kind, wanted = BY_NAME[condition.item].kind, condition.wanted
+    if isinstance(kind, Choice):
+        allowed = condition.sign in ("==", "!=") and wanted in kind.words
+        return "" if allowed else f"allowed are {', '.join(kind.words)}, or != before one"
+    if isinstance(kind, Flags):
+        words = kind.words if condition.sign == "has" else (*kind.words, "none")
+        known = isinstance(wanted, str) and all(word in words for word in wanted.split(","))
+        allowed = known and condition.sign in ("has", "==", "!=")
+        return "" if allowed else f"allowed is has before one of {', '.join(kind.words)}; or a list of them, or none"
+    if isinstance(kind, Fixed | Optional):
+        may_be_off = isinstance(kind, Optional) and wanted == "off" and condition.sign in ("==", "!=")
+        allowed = may_be_off or (isinstance(wanted, Decimal) and condition.sign != "has")
+        return "" if allowed else "a number, with <, <=, >, >= or != before it where wanted"
+    if isinstance(kind, Truth):
+        return "" if wanted in ("on", "off") and condition.sign in ("==", "!=") else "allowed are true and false"
+    return "" if condition.sign in ("==", "!=") else "allowed is a value, or != before one"
 
 
 def _wanted(text: str) -> Decimal | str:

@@ -38,6 +38,7 @@ class TransportClient(ModbusBaseSyncClient):
         self._wire, self._timeout_ms, self._now, self._trace_frame = transport, timeout_ms, clock, trace
         self._sent = b""
         self.kept = b""
+        self._passed_over = False
 
     def connect(self) -> bool:
         """The transport is open already."""
@@ -49,7 +50,7 @@ class TransportClient(ModbusBaseSyncClient):
     def send(self, request: bytes, addr: Any = None) -> int:
         """Send a request; whatever came unasked before is forgotten."""
         self._wire.discard_input()
-        self._sent, self.kept = bytes(request), b""
+        self._sent, self.kept, self._passed_over = bytes(request), b"", False
         if self._trace_frame:
             self._trace_frame("->", self._sent)
         self._wire.send(self._sent)
@@ -59,7 +60,7 @@ class TransportClient(ModbusBaseSyncClient):
         """Return the whole, right reply to the request that was sent.
 
         Raises:
-            NoAnswerError: silence, or only frames that are not for us.
+            NoAnswerError: silence, or only whole frames that are not for us.
             CorruptAnswerError: bytes that cannot be the reply.
         """
         deadline = self._now() + self._timeout_ms
@@ -80,6 +81,8 @@ class TransportClient(ModbusBaseSyncClient):
                 return frame
         if self._trace_frame and self.kept:
             self._trace_frame("<?", self.kept)
+        if self._passed_over and not corrupt and not buffer:
+            raise NoAnswerError(f"only answers to somebody else came: {self.kept[:40].hex(' ')}")
         if corrupt or self.kept:
             raise CorruptAnswerError(f"{corrupt or 'the answer is cut short'}; what came: {self.kept[:40].hex(' ')}")
         raise NoAnswerError(f"no answer within {self._timeout_ms} ms")
@@ -90,6 +93,7 @@ class TransportClient(ModbusBaseSyncClient):
         frames, lost = tcp.take(pending)
         for frame in frames:
             if (frame.transaction, frame.unit) != (sent_transaction, sent_unit):
+                self._passed_over = True
                 continue  # late, or somebody else's: not for us
             check_reply(self._sent[tcp.HEADER_SIZE :], frame.pdu)
             return tcp.encode(*frame), bytes(pending)
@@ -111,6 +115,7 @@ class TransportClient(ModbusBaseSyncClient):
             if frame[0] == self._sent[0]:
                 check_reply(self._sent[1:-2], frame[1:-2])
                 return frame, buffer
+            self._passed_over = True
         return b"", buffer
 
     def ask(self, call: Callable[..., ModbusPDU], **arguments: Any) -> ModbusPDU:

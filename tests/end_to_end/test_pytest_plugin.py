@@ -89,3 +89,31 @@ def test_a_meter_is_there_in_no_time(meter_factory) -> None:  # type: ignore[no-
     """Not a timing: the ports of twenty meters are all there, and all different."""
     meters = [meter_factory(serial_number=f"{n:012d}", unit=n) for n in range(1, 21)]
     assert len({meter.port for meter in meters} | {meter.tcp for meter in meters}) == 40
+
+
+def test_meters_by_default_are_told_apart(meter, meter_factory) -> None:  # type: ignore[no-untyped-def]
+    others = [meter_factory(), meter_factory(credit=5)]
+    assert len({m.serial_number for m in (meter, *others)}) == 3
+
+
+def test_words_and_numbers_are_taken_as_they_come(meter) -> None:  # type: ignore[no-untyped-def]
+    from protocols.errors import QuantityError
+
+    meter.topup(5)
+    meter.order("limits overdraft_limit=3.00")
+    assert (meter.value("available_credit"), meter.value("overdraft_limit")) == (105, 3)
+    with pytest.raises(QuantityError):
+        meter.advance(5)
+    with pytest.raises(QuantityError, match="an amount is"):
+        meter.topup("99999999.00")
+    with pytest.raises(KeyError, match="available_credit"):
+        meter.value("available_credits")
+
+
+def test_a_power_cut_in_the_middle_of_time_says_so(meter) -> None:  # type: ignore[no-untyped-def]
+    from firmware_sim.rack import CommandFailedError
+
+    meter.inject("torn_write", count=1)
+    with pytest.raises(CommandFailedError, match="started anew"):
+        meter.advance("20m")
+    assert meter.event_names()[-1] == "restart"

@@ -107,3 +107,71 @@ def test_a_storage_fault_in_a_step_makes_the_meter_start_anew(tmp_path: Path) ->
     )
     wrong = [(v.step, v.wanted, v.found) for v in check_file(str(path)).verdicts if not v.held]
     assert [step for step, _, _ in wrong] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'supply_state = "!= conected"',
+        'supply_state = "<= connected"',
+        'status = "has magnet"',
+        'available_credit = "off"',
+        'available_credit = "<< 0"',
+        'low_credit_warning = "maybe"',
+        'supply_causes = "<= none"',
+    ],
+)
+def test_a_condition_that_could_never_fail_or_never_hold_is_refused(tmp_path: Path, condition: str) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(GOOD + f'[[step]]\nat = "+1h"\nexpect = {{ {condition} }}\n')
+    done = meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=2)
+    assert "allowed" in done.stderr or "number" in done.stderr
+
+
+def test_live_steps_fall_on_their_millisecond_too(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(GOOD + '[[step]]\nat = "+5m"\nexpect = { elapsed_ms = 300000 }\n')
+    meter_sim("scenario", "run", "s.toml", "--modbus-rtu", "m.tty", "--speed", "1000", cwd=tmp_path)
+
+
+def test_a_live_play_that_is_interrupted_did_not_hold(tmp_path: Path) -> None:
+    import signal
+    import subprocess
+
+    from tests.support.programs import BIN
+
+    (tmp_path / "s.toml").write_text(GOOD + '[[step]]\nat = "+5d"\nexpect = { supply_state = "disconnected" }\n')
+    words = [BIN / "meter-sim", "scenario", "run", "s.toml", "--modbus-rtu", "m.tty", "--json"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert json.loads(out)["found"] == "not reached"
+
+
+def test_what_a_failing_storage_leaves_undone_did_not_hold(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(
+        GOOD + '[[fault]]\nname = "flush_fails"\n[[step]]\nat = "+1h"\ndo = "topup 5.00"\n'
+        '[[step]]\nat = "+2h"\nexpect = { available_credit = "> 0" }\n'
+    )
+    assert [verdict.held for verdict in check_file(str(path)).verdicts if verdict.step == 2] == [False]
+
+
+def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "good.toml").write_text(GOOD + '[[step]]\nat = "+1m"\nexpect = { supply_state = "connected" }\n')
+    (tmp_path / "bad.toml").write_text("=")
+    done = meter_sim("scenario", "check", "bad.toml", "good.toml", "--junit", "x.xml", cwd=tmp_path, check=2)
+    assert "held" in done.stdout
+    suites = ElementTree.parse(tmp_path / "x.xml").getroot()
+    assert [(suite.get("errors"), suite.get("failures")) for suite in suites] == [("1", "0"), ("0", "0")]
+
+
+def test_a_fault_that_no_meter_can_have_is_exit_2(tmp_path: Path) -> None:
+    for rule in ('name = "busy"\nunit = 9', 'name = "flush_fails"', 'name = "lost_phase"\nvalue = 2'):
+        (tmp_path / "plan.toml").write_text(f"[[fault]]\n{rule}\n")
+        assert meter_sim("run", "--modbus-rtu", "m.tty", "--faults", "plan.toml", cwd=tmp_path, check=2).stderr
+    (tmp_path / "s.toml").write_text(GOOD + '[[step]]\nat = "+1h"\ndo = "fault magnet on --unit 9"\n'
+                                     '[[step]]\nevents = ["restart"]\n')  # fmt: skip
+    meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=2)
