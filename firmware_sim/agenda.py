@@ -26,6 +26,10 @@ class Agenda:
         self._entries = [entry for entry in self._entries if not any(entry[3] is owner for owner in owners)]
         heapq.heapify(self._entries)
 
+    def clear(self) -> None:
+        """Take everything off."""
+        self._entries.clear()
+
     def next(self) -> int | None:
         """Return the next instant with work, None where there is none."""
         return self._entries[0][0] if self._entries else None

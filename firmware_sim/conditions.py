@@ -9,7 +9,6 @@ from firmware_sim.agenda import Agenda
 from firmware_sim.faults import ActiveFault, Faults
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
-from firmware_sim.metrology.load import Load
 from firmware_sim.requests import (
     BreakSwitch,
     CutPower,
@@ -18,6 +17,7 @@ from firmware_sim.requests import (
     LosePhase,
     Request,
     ReturnPower,
+    ReverseFlow,
     Sense,
     SetLoad,
     StepClock,
@@ -39,10 +39,6 @@ def _switch(defect: SwitchDefect) -> tuple[Edge, Edge]:
     return (lambda _, __: BreakSwitch(defect)), (lambda _, __: BreakSwitch(SwitchDefect.NONE))
 
 
-def _turned(meter: Meter, _: int) -> Request:
-    return SetLoad(meter.load.reversed())
-
-
 EDGES: dict[str, tuple[Edge, Edge]] = {
     "clock_step": ((lambda _, by: StepClock(by)), _nothing),
     "clock_drift": ((lambda _, ppm: DriftClock(ppm)), (lambda _, __: DriftClock(0))),
@@ -56,14 +52,14 @@ EDGES: dict[str, tuple[Edge, Edge]] = {
     "cover_open": _sensor(Tamper.COVER),
     "terminal_cover_open": _sensor(Tamper.TERMINAL_COVER),
     "magnet": _sensor(Tamper.MAGNET),
-    "reverse_flow": (_turned, _turned),
+    "reverse_flow": ((lambda _, __: ReverseFlow(True)), (lambda _, __: ReverseFlow(False))),
     "brown_out": ((lambda _, __: CutPower()), (lambda _, __: ReturnPower())),
 }
 """Fault -> what begins it and what ends it, of a meter and the fault's value."""
 ONCE = frozenset({"clock_step", "clock_lost"})
 """Faults that happen and are over."""
 LOST_PHASE = "lost_phase"
-REVERSE_FLOW, BROWN_OUT = "reverse_flow", "brown_out"
+BROWN_OUT = "brown_out"
 
 
 class Placed(Protocol):
@@ -93,11 +89,6 @@ class Conditions:
             if fault.rule.name in EDGES and fault.struck:
                 self._turn(fault, begins=False)
 
-    def turned_load(self, load: Load) -> Load:
-        """Return a load as it flows: the other way while a fault turns it."""
-        turned = any(fault.rule.name == REVERSE_FLOW and fault.struck for fault in self._faults.meter)
-        return load.reversed() if turned else load
-
     def _begin(self, fault: ActiveFault) -> None:
         self._turn(fault, begins=True)
         if fault.rule.name in ONCE:
@@ -114,16 +105,23 @@ class Conditions:
         self._faults.discard(fault)
 
     def _turn(self, fault: ActiveFault, begins: bool) -> None:
-        """Let a fault begin or end at every meter that it is for."""
+        """Let a fault begin or end at every meter that it is for; it ends where no other of its name stands."""
         fault.struck += begins
+        others = [f for f in self._faults.meter if f is not fault and f.rule.name == fault.rule.name and f.struck]
         for station in self._stations:
-            if fault.rule.unit in (None, station.unit) and not station.meter.stopped:
+            held = not begins and any(_same(other, fault, station.unit) for other in others)
+            if fault.rule.unit in (None, station.unit) and not station.meter.stopped and not held:
                 request = EDGES[fault.rule.name][not begins](station.meter, fault.rule.amount)
                 if request is not None:
                     self._ask(station, request)
 
 
+def _same(other: ActiveFault, fault: ActiveFault, unit: int) -> bool:
+    """Say whether another fault does the same to a unit."""
+    return other.rule.unit in (None, unit) and other.rule.amount == fault.rule.amount
+
+
 def hardware(meter: Meter) -> list[Request]:
     """Return what makes a meter's hardware as this one's is: no storage keeps it, and no power cut mends it."""
     lost = [LosePhase(phase, True) for phase in sorted(meter.lost_phases)]
-    return [SetLoad(meter.load), BreakSwitch(meter.switch.defect), *lost]
+    return [SetLoad(meter.load), BreakSwitch(meter.switch.defect), ReverseFlow(meter.flows_back), *lost]

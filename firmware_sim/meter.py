@@ -34,6 +34,7 @@ from firmware_sim.requests import (
     Reply,
     Request,
     ReturnPower,
+    ReverseFlow,
     Sealed,
     Sense,
     SetLoad,
@@ -72,8 +73,8 @@ class Meter:
 
     __slots__ = (
         "_calendar_due", "_delay_due", "_demand", "_desk", "_edge", "_export_mw", "_import_mw", "_load", "_load_due",
-        "_per_phase", "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch", "listener",
-        "lost_phases", "revision", "rings", "stopped", "storage_lost", "switch",
+        "_per_phase", "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch", "flows_back",
+        "listener", "lost_phases", "revision", "rings", "stopped", "storage_lost", "switch",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +90,7 @@ class Meter:
         self._unsaved = False
         self.storage_lost = storage_lost
         self.lost_phases: frozenset[int] = frozenset()
+        self.flows_back = False
         self._per_phase = state.identity.phase_summation == PhaseSummation.PER_PHASE
         self._demand = Demand((0,))
         self._import_mw = self._export_mw = self._unit_price = 0
@@ -284,8 +286,8 @@ class Meter:
         drawn, due = self._load.at(state.elapsed)
         self._load_due = NEVER if due is None else due
         flows = real and state.powered
-        if self.lost_phases:
-            drawn = drawn.without(self.lost_phases)
+        if self.lost_phases or self.flows_back:
+            drawn = drawn.through(self.lost_phases, self.flows_back)
         self._demand = drawn if flows else Demand((0,) * len(drawn.phases))
         self._import_mw, self._export_mw = directions(self._demand.phases, self._per_phase)
         follow_load(supply, state.settings, self._import_mw, real, flows and any(drawn.phases), state.elapsed)
@@ -342,7 +344,7 @@ class Meter:
             return self._desk.receipt(request) if self._state.powered else None
         if not self._state.powered and isinstance(request, Sealed | PressButton):
             return None
-        before, load, defect, lost_phases = self._state, self._load, self.switch.defect, self.lost_phases
+        before, hardware = self._state, (self._load, self.switch.defect, self.lost_phases, self.flows_back)
         self._state = before.clone()
         stored = 0
         try:
@@ -352,10 +354,10 @@ class Meter:
         except NvramFlushError as error:
             self._stop(error)
         except NvramError:
-            self._put_back(before, load, defect, lost_phases)
+            self._put_back(before, hardware)
             return Reply(answer(before, request, Outcome.STORAGE_FAULT))
         except BaseException:
-            self._put_back(before, load, defect, lost_phases)  # a fault of ours: what was not committed does not stand
+            self._put_back(before, hardware)  # a fault of ours: what was not committed does not stand
             raise
         self.revision += 1
         self._publish(stored)
@@ -363,9 +365,10 @@ class Meter:
             self.listener()
         return reply
 
-    def _put_back(self, state: State, load: Load, defect: SwitchDefect, lost_phases: frozenset[int]) -> None:
-        """Let the state before a request stand again."""
-        self._state, self._load, self.switch.defect, self.lost_phases = state, load, defect, lost_phases
+    def _put_back(self, state: State, hardware: tuple[Load, SwitchDefect, frozenset[int], bool]) -> None:
+        """Let the state before a request stand again, and what hangs on the meter."""
+        self._state = state
+        self._load, self.switch.defect, self.lost_phases, self.flows_back = hardware
         self._plan_calendar()
         self._flow()
         self._watch_levels()
@@ -398,6 +401,8 @@ class Meter:
                     self._return_power()
             case BreakSwitch(defect):
                 self.switch.defect = defect
+            case ReverseFlow(turned):
+                self.flows_back = turned
             case LosePhase(phase, lost):
                 self.lost_phases = self.lost_phases | {phase} if lost else self.lost_phases - {phase}
             case LoseClock():

@@ -11,6 +11,7 @@ def test_my_head_end(meter):
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,9 +66,9 @@ def meter_factory(
         made.append(meter)
         return meter
 
-    yield make
-    for meter in made:
-        meter.close()
+    with ExitStack() as closing:
+        closing.callback(lambda: [closing.callback(meter.close) for meter in made])
+        yield make
 
 
 @pytest.fixture

@@ -229,6 +229,10 @@ class Rack:
                 self._request(station, request)
                 return
 
+    def check_load(self, text: str) -> None:
+        """Read a load and leave it; raises what reading it raises."""
+        self._read_load(text, self.stations[0].meter)
+
     def check_rule(self, rule: FaultRule) -> None:
         """Raise QuantityError for a fault that could never strike here."""
         if rule.unit is not None and rule.unit not in self._by_unit:
@@ -269,9 +273,7 @@ class Rack:
             QuantityError: a load that cannot be read; nothing changed.
         """
         chosen = self._chosen(serial_number)
-        now = self.agenda.now = self.timeline.instant(at)
-        for station in self.stations:
-            self._bring(station, now)
+        now = self.present(at)
         result: Mapping[str, str] = {}
         match command:
             case Advance(duration):
@@ -321,6 +323,14 @@ class Rack:
         line_time = self.timeline.line_time(self.agenda.now)
         return self.timeline.line_origin if line_time is None else line_time
 
+    def present(self, at: int) -> int:
+        """Bring every meter to line time `at` and return its rack time."""
+        now = self.timeline.instant(at)
+        for station in self.stations:
+            self._bring(station, now)
+        self.agenda.now = now
+        return now
+
     def hand_over(self, station: RackStation, request: Request) -> Reply | None:
         """Let a meter execute a request at the present instant; None without power, or where it goes just then."""
         try:
@@ -347,7 +357,7 @@ class Rack:
         request: Request
         match command:
             case ChangeLoad() if load is not None:
-                request = SetLoad(self._conditions.turned_load(load))
+                request = SetLoad(load)
             case Power(present):
                 request = ReturnPower() if present else CutPower()
             case Sensor(sensor, present):

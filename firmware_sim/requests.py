@@ -73,6 +73,13 @@ class LosePhase:
 
 
 @dataclass(frozen=True, slots=True)
+class ReverseFlow:
+    """Current flows the other way from now on, or as it should."""
+
+    turned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LoseClock:
     """The clock is known lost, as after a dead battery."""
 
@@ -93,7 +100,7 @@ class DriftClock:
 
 Request = (
     Sealed | AskReceipt | PressButton | SetLoad | Sense | CutPower | ReturnPower | BreakSwitch | LoseClock | StepClock
-    | DriftClock | LosePhase
+    | DriftClock | LosePhase | ReverseFlow
 )  # fmt: skip
 
 

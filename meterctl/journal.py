@@ -17,6 +17,8 @@ from pathlib import Path
 from meterctl.errors import NotPermittedError, UsageError
 
 LAYOUT = 1
+BY_HAND = "by_hand"
+"""Outcome of an entry that a person closed: no proof."""
 
 
 class EntryState(Enum):
@@ -124,12 +126,15 @@ class Journal:
         )  # not read back: it is written, and whoever holds the lock now must not make it look as if it were not
 
     def settle(self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"") -> Entry:
-        """Write what became of an open entry and return how it stands; what was settled before stays settled."""
+        """Write what became of an open entry and return how it stands.
+
+        What was settled before stays settled; only a receipt, which proves, goes over what a person has said.
+        """
         with self._guard():
             cursor = self._db.execute(
                 "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?"
-                " WHERE id = ? AND state IN ('prepared', 'on_card', 'unknown')",
-                (state.value, outcome, now, receipt or entry.receipt, entry.id),
+                " WHERE id = ? AND (state IN ('prepared', 'on_card', 'unknown') OR (outcome = ? AND length(?) > 0))",
+                (state.value, outcome, now, receipt or entry.receipt, entry.id, BY_HAND, receipt),
             )
         if cursor.rowcount == 1:
             return replace(entry, state=state, outcome=outcome, changed=now, receipt=receipt or entry.receipt)
@@ -162,8 +167,9 @@ class Journal:
         """Return the highest sequence that was proved spent in a meter's epoch, 0 where none was."""
         with self._guard():
             row = self._db.execute(
-                "SELECT MAX(sequence) FROM entries WHERE meter = ? AND epoch = ? AND state = 'confirmed'",
-                (meter, epoch),
+                "SELECT MAX(sequence) FROM entries"
+                " WHERE meter = ? AND epoch = ? AND state = 'confirmed' AND outcome != ?",
+                (meter, epoch, BY_HAND),
             ).fetchone()
         return int(row[0] or 0)
 

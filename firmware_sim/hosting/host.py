@@ -17,6 +17,7 @@ from firmware_sim.line import Line
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.rack import Rack
 from firmware_sim.servers.modbus.server import PTY_SILENCE_US, ModbusRtuServer, ModbusTcpServer, t35_us
+from protocols.errors import QuantityError
 
 DEADLINES_A_TURN = 64
 """Deadlines served before wires get their turn."""
@@ -26,6 +27,10 @@ READ_SIZE = 1_024
 """Bytes of a serial line at once: four frames, so that noise without end leaves other wires their turn."""
 MAX_UNSENT = 1 << 20
 """Bytes of replies that a host does not take; then its connection ends."""
+
+
+FATAL = (MeterStoppedError, QuantityError, HostingError)
+"""What ends a host: a storage that failed, or a script that cannot go on."""
 
 
 def line_time() -> int:
@@ -50,7 +55,7 @@ class _Wire:
             self._host.tap("->", data)
         try:
             out = self._line.receive(data, line_time())
-        except MeterStoppedError as error:
+        except FATAL as error:
             self._host.fail(error)
             return
         self._go_on(out)
@@ -59,7 +64,7 @@ class _Wire:
         self._timer = None
         try:
             out = self._line.wake(line_time())
-        except MeterStoppedError as error:
+        except FATAL as error:
             self._host.fail(error)
             return
         self._go_on(out)
@@ -136,6 +141,7 @@ class _SerialLine(_Wire):
         self._spec = spec
         self._settling: asyncio.TimerHandle | None = None
         self._returning: asyncio.TimerHandle | None = None
+        self._away = False
         self._virtual: VirtualPort | None = None
         self._silence = PTY_SILENCE_US
         if spec.silence_ms is not None:
@@ -201,14 +207,16 @@ class _SerialLine(_Wire):
         due = self._line.returns_at
         assert due is not None
         self._give_back()
+        self._away = True
         self._returning = self._host.loop.call_later(max(0, due - line_time()) / 1e6, self._return)
 
     def _return(self) -> None:
-        self._returning = None
+        self._returning, self._away = None, False
         self._line = self._new_line(self._host)
         try:
             self._open()
         except HostingError as error:
+            self._away = True
             self._host.fail(error)
 
     def _give_back(self) -> None:
@@ -221,7 +229,7 @@ class _SerialLine(_Wire):
         """Give the port back."""
         if self._returning is not None:
             self._returning.cancel()
-        else:
+        if not self._away:
             self._give_back()
 
 
@@ -249,6 +257,7 @@ class Host:
         self._control: ControlSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ended = loop.create_future()
+        self._closed = False
         rack.timeline.line_origin = line_time()
         for station in rack.stations:
             station.meter.listener = self._replan_soon
@@ -321,6 +330,9 @@ class Host:
     def close(self) -> None:
         """Save every meter exactly, give ports, links and sockets back."""
         unsaved: list[str] = []
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         try:
             self.rack.faults.storage_rests = True  # an orderly stop saves
             for station in self.rack.everyone(line_time()):
@@ -348,6 +360,8 @@ class Host:
 
     def _replan(self) -> None:
         self._replanning = False
+        if self._closed:
+            return
         if any(station.meter.stopped for station in self.rack.stations):
             self.fail(MeterStoppedError("a meter's storage failed to flush; what it holds is not known"))
             return
@@ -365,7 +379,7 @@ class Host:
             self._timer = None
         try:
             due = self.rack.run(line_time(), DEADLINES_A_TURN)
-        except MeterStoppedError as error:
+        except FATAL as error:
             self.fail(error)
             return
         if due is not None:

@@ -26,8 +26,9 @@ from firmware_sim.hosting.thread import LoopThread
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
+from firmware_sim.requests import Reply
 from firmware_sim.scenarios.values import Value, values
-from firmware_sim.vending import SILENCE, parse_order, seal
+from firmware_sim.vending import SILENCE, Order, parse_order, seal
 from protocols.control import BeginFault, parse_command
 from protocols.data_model.tables import PURCHASES, Event, Purchase
 from protocols.faults import parse_rule
@@ -134,11 +135,15 @@ class LiveMeter:
             RefusedError: the meter refused it; `outcome` says why.
         """
         wanted = parse_order(words[0].split() if len(words) == 1 else words)
-        rack = self._host.rack
-        reply = self._do(lambda: rack.hand_over(rack.stations[0], seal(self._meter, wanted)))
+        reply = self._do(lambda: self._hand_over(wanted))
         outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
         if outcome is not Outcome.ACCEPTED:
             raise RefusedError(" ".join(words), outcome)
+
+    def _hand_over(self, order: Order) -> Reply | None:
+        rack = self._host.rack
+        rack.present(line_time())
+        return rack.hand_over(rack.stations[0], seal(self._meter, order))
 
     def topup(self, amount: object) -> None:
         """Top up, such as "50.00", as a vending point would; raises RefusedError."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from firmware_sim.faults import Faults
 from firmware_sim.hosting.host import READ_SIZE, line_time
 from firmware_sim.hosting.ports import SETTLE_AFTER_S, VirtualPort
 from firmware_sim.hosting.thread import LoopThread
 from firmware_sim.line import suffer
-from protocols.faults import Place, Way, parse_rule
+from protocols.faults import FaultPlan, Place, Way, parse_rule
 
 
 class SerialPair:
@@ -18,8 +22,8 @@ class SerialPair:
 
     def __init__(self, thread: LoopThread, folder: Path, name: str = "pair", seed: int = 0) -> None:
         self._thread = thread
-        self._faults = Faults()
-        self._seed = seed
+        self._faults = Faults(FaultPlan(seed=seed))
+        self._timers: list[asyncio.TimerHandle] = []
         paths = folder / f"{name}-a.tty", folder / f"{name}-b.tty"
         self.a, self.b = str(paths[0]), str(paths[1])
         self._ports = thread.call(lambda: [VirtualPort(path) for path in paths])
@@ -31,13 +35,12 @@ class SerialPair:
         loop.add_reader(b.master, self._pass, b, a, Way.REPLY)
 
     def _pass(self, source: VirtualPort, target: VirtualPort, way: Way) -> None:
-        loop = self._thread.loop
         try:
             data, changed = source.read(READ_SIZE)
         except BlockingIOError:
             return
         if changed:
-            loop.call_later(SETTLE_AFTER_S, source.settle)
+            self._later(SETTLE_AFTER_S, source.settle)
         if not data:
             return
         at = line_time()
@@ -48,9 +51,16 @@ class SerialPair:
             _write(source, data)
         for delay, piece in suffer(data, struck):
             if delay:
-                loop.call_later(delay / 1e6, _write, target, piece)
+                self._later(delay / 1e6, partial(_write, target, piece))
             else:
                 _write(target, piece)
+
+    def _later(self, seconds: Any, work: Callable[[], None]) -> None:
+        """Do something later, unless the pair is closed by then: its descriptors may be somebody else's."""
+        self._timers = [
+            timer for timer in self._timers if not timer.cancelled() and timer.when() > self._thread.loop.time()
+        ]
+        self._timers.append(self._thread.loop.call_later(seconds, work))
 
     def inject(self, fault: str, **options: object) -> None:
         """Put a fault of the line in force: inject("flip", probability=0.1), inject("drop", way="reply", count=1)."""
@@ -67,6 +77,8 @@ class SerialPair:
         """Give both ports back."""
 
         def end() -> None:
+            for timer in self._timers:
+                timer.cancel()
             for port in self._ports:
                 self._thread.loop.remove_reader(port.master)
                 port.close()

@@ -20,9 +20,10 @@ class Demand(NamedTuple):
     phases: tuple[int, ...]
     power_factor: int = UNITY
 
-    def without(self, lost: frozenset[int]) -> Demand:
-        """Return the demand with nothing on some phases, numbered from 0."""
-        return Demand(tuple(0 if n in lost else power for n, power in enumerate(self.phases)), self.power_factor)
+    def through(self, lost: frozenset[int], turned: bool) -> Demand:
+        """Return the demand with nothing on some phases, numbered from 0, and the other way where it is turned."""
+        sign = -1 if turned else 1
+        return Demand(tuple(0 if n in lost else sign * p for n, p in enumerate(self.phases)), self.power_factor)
 
 
 class OnEnd(Enum):
@@ -62,11 +63,6 @@ class Load:
     def constant(cls, phases: tuple[int, ...], power_factor: int = UNITY) -> Load:
         """Return a load that never changes."""
         return cls((0,), (Demand(phases, power_factor),), OnEnd.HOLD)
-
-    def reversed(self) -> Load:
-        """Return the same load with every power the other way: import is export."""
-        demands = [Demand(tuple(-power for power in d.phases), d.power_factor) for d in self._demands]
-        return Load(self._starts, demands, self._on_end, self._period)
 
     def at(self, elapsed: int) -> tuple[Demand, int | None]:
         """Return the demand at an elapsed time and the next elapsed time at which another row begins."""

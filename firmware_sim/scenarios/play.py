@@ -12,7 +12,7 @@ from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Scenario, Step
 from firmware_sim.scenarios.values import values, word
 from firmware_sim.vending import Order, seal
-from protocols.control import Advance, BeginFault, Command
+from protocols.control import Advance, BeginFault, ChangeLoad, Command
 from protocols.data_model.tables import Event
 from protocols.quantities import format_duration
 from protocols.sealed_message import Outcome
@@ -57,11 +57,14 @@ class Play:
 
         Raises:
             QuantityError: a fault that no meter here can have.
+            HostingError: a load that cannot be read.
         """
         for step in self.scenario.step:
             for doing in step.do:
                 if isinstance(doing, BeginFault):
                     self.rack.check_rule(doing.rule)
+                elif isinstance(doing, ChangeLoad):
+                    self.rack.check_load(doing.text)
         self._last_event = self._meter.rings[EVENT_RING].last
         for rule in self.scenario.rules:
             self.rack.execute(BeginFault(rule), at)
@@ -160,6 +163,7 @@ class Play:
 
     def conclude(self) -> None:
         """End the play wherever it is: an expectation that was not reached did not hold."""
+        self.rack.agenda.clear()
         told = {verdict.step for verdict in self.verdicts}
         for number, step in enumerate(self.scenario.step, 1):
             if number not in told and (step.expect or step.events):

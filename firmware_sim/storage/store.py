@@ -17,7 +17,7 @@ from itertools import groupby
 from struct import Struct
 
 from firmware_sim.hal.nvram import Nvram, NvramError, NvramFlushError
-from firmware_sim.records.ring import Ring, RingKind, ring_kinds
+from firmware_sim.records.ring import PROFILE_RING, Ring, RingKind, ring_kinds
 from firmware_sim.state import State, TailRow
 from firmware_sim.storage import record
 from protocols.sealed_message import Receipt
@@ -34,6 +34,9 @@ DRAIN_AT = 16
 """Rows in the tail at which a commit also puts them into the rings, so that the record stays short."""
 SAVE_FLUSHES_AT = 64
 """Rows in the tail at which even a mere save becomes a commit."""
+
+MAX_TAIL = 1024
+"""Rows that a record carries at most; more gather only while the storage refuses every write."""
 
 
 class StorageLostError(Exception):
@@ -111,6 +114,8 @@ class Store:
         return 0
 
     def _write(self, state: State) -> None:
+        if len(state.tail) > MAX_TAIL:
+            self._shorten(state)
         data = self._encoder.encode(state)
         slot = next(i for i in range(SLOTS) if i not in (self._written.newest, self._written.flushed))
         generation = self._written.generation + 1
@@ -120,6 +125,20 @@ class Store:
         whole = _SLOT.pack(len(data), generation, zlib.crc32(body)) + data
         self._nvram.write(FIRST_SLOT + slot * SLOT_SIZE, whole)
         self._written.newest, self._written.generation = slot, generation
+
+    def _shorten(self, state: State) -> None:
+        """Let go of the oldest profile rows: a storage that was full for weeks must take a record once it has room.
+
+        Receipts and purchases are never among what gathers then: a message is not accepted that cannot be stored.
+        """
+        excess, kept, lasting = len(state.tail) - MAX_TAIL, [], 0
+        for index, row in enumerate(state.tail):
+            if excess > 0 and row.ring == PROFILE_RING:
+                excess -= 1
+                continue
+            kept.append(row)
+            lasting += index < self._lasting
+        state.tail[:], self._lasting = kept, lasting
 
     def _drain(self, state: State) -> int:
         """Put those rows of the tail into the rings that a flushed record holds; the flush to come makes them last.

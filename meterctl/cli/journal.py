@@ -69,6 +69,13 @@ def _close_by_hand(given: Options, number: int | None, word: str) -> None:
         raise UsageError("--as closes one entry: write journal resolve ID --as confirmed, or --as refused")
     with given.open_journal() as journal:
         entry = journal.entry(number)
+        if given.port is not None:
+            with given.session() as session:
+                meter = session.identify()
+            if (meter.serial_number, meter.epoch) == (entry.meter, entry.epoch):
+                raise UsageError(
+                    f"meter {entry.meter} is on this port and can prove it: write journal resolve {number} without --as"
+                )
         question = f"close entry {number} ({entry.kind}, meter {entry.meter}) as {word} without proof"
         if not given.confirm(question):
             return

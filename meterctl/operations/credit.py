@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UsageError
-from meterctl.journal import Entry, EntryState, Journal
+from meterctl.journal import BY_HAND, Entry, EntryState, Journal
 from meterctl.operations.exactly_once import Settled, bring, next_message, settle
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model.words import Status
 from protocols.sealed_message import MessageKind, SealedMessage
-
-BY_HAND = "by_hand"
-"""Outcome of an entry that a person closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +76,12 @@ def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -
     """Close an entry on a person's word: of an epoch that is gone, or whose receipt the meter no longer keeps.
 
     Raises:
-        UsageError: it is settled already.
+        UsageError: it is settled already, or on a card.
     """
     if not entry.is_open:
         raise UsageError(f"journal entry {entry.id} is {entry.state.value} already; nothing was changed")
+    if entry.state is EntryState.ON_CARD:
+        raise UsageError(f"journal entry {entry.id} is on a card; its write-back settles it; nothing was changed")
     void = journal.find_void(entry.meter, entry.epoch, entry.sequence)
     if void is not None and void.is_open:
         journal.settle(void, EntryState.REFUSED, BY_HAND, now)

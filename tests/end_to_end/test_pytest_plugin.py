@@ -117,3 +117,54 @@ def test_a_power_cut_in_the_middle_of_time_says_so(meter) -> None:  # type: igno
     with pytest.raises(CommandFailedError, match="started anew"):
         meter.advance("20m")
     assert meter.event_names()[-1] == "restart"
+
+
+def test_a_meter_that_was_put_away_does_nothing_more(meter_thread, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    import time
+
+    from firmware_sim.assembly import MeterDescription
+    from firmware_sim.hosting.live import LiveMeter
+
+    meter = LiveMeter(meter_thread, MeterDescription(), tmp_path)
+    meter.command("speed", "100000")
+    meter.close()
+    state = meter._meter.state
+    before = state.elapsed
+    time.sleep(0.1)
+    assert state.elapsed == before
+
+
+def test_an_order_comes_at_the_present(meter) -> None:  # type: ignore[no-untyped-def]
+    import time
+
+    meter.load("1kW")
+    began = time.monotonic()
+    meter.command("speed", "100000")
+    time.sleep(0.05)
+    meter.command("fault", "torn_write", "on", "--count", "1")
+    from firmware_sim.hosting.live import RefusedError
+
+    with pytest.raises(RefusedError):
+        meter.topup("1.00")
+    meter.command("speed", "0")
+    assert meter.value("elapsed_ms") <= (time.monotonic() - began) * 1e8, "time was invented"
+
+
+def test_a_pair_that_was_closed_writes_nowhere(meter_thread, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    import os
+    import time
+
+    from firmware_sim.hosting.pair import SerialPair
+
+    pair = SerialPair(meter_thread, tmp_path)
+    pair.inject("delay", value="100ms")
+    line = os.open(pair.a, os.O_RDWR | os.O_NOCTTY)
+    os.write(line, b"ABCDWXYZ")
+    time.sleep(0.03)
+    pair.close()
+    os.close(line)
+    files = [(tmp_path / f"f{n}").open("w+b") for n in range(8)]
+    time.sleep(0.15)
+    assert [file.read() for file in files] == [b""] * 8
+    for file in files:
+        file.close()

@@ -180,7 +180,7 @@ MUTANTS = (
     Mutant(
         "a refused write that stands",
         "firmware_sim/meter.py",
-        "        except NvramError:\n            self._put_back(before, load, defect, lost_phases)\n",
+        "        except NvramError:\n            self._put_back(before, hardware)\n",
         "        except NvramError:\n",
         (STORAGE,),
     ),

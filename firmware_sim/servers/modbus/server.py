@@ -95,6 +95,11 @@ class _Sender:
             self._outbox.put(at + spoilt.delay_us + index * spoilt.gap_us, piece)
         return b""
 
+    @property
+    def holds(self) -> bool:
+        """Whether anything waits to be sent."""
+        return bool(self._outbox)
+
     def due(self, at: int) -> bytes:
         """Return what is due by now."""
         return b"".join([data for _, data in self._outbox.take(at)])
@@ -127,7 +132,9 @@ class ModbusRtuServer:
     def receive(self, data: bytes, at: int) -> bytes:
         """Take bytes; a gap in line time before them ends whatever was not whole."""
         self._at = at
-        if len(data) == _RTU_READ and not self.receiver.pending and not self._session.stations.faults.reply:
+        if len(data) == _RTU_READ and not (
+            self.receiver.pending or self._sender.holds or self._session.stations.faults.reply
+        ):
             station = self._session.stations.find(data[0], at)
             known = bank_of(station).known(data) if station is not None else None
             if known is not None:
@@ -193,7 +200,7 @@ class ModbusTcpServer:
         """Take bytes and return all replies that they complete; a stream that lost its step is closed."""
         if self.closed:
             return b""
-        if not self._buffer and not self._session.stations.faults.reply:
+        if not (self._buffer or self._sender.holds or self._session.stations.faults.reply):
             known = self._known(data, at)
             if known is not None:
                 return known

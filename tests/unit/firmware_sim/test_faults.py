@@ -504,3 +504,40 @@ def test_the_special_behaviours_of_libmodbus_are_a_plan() -> None:
     assert ask(0x102, 1, 499_999) == b""
     assert len(ask(0x102, 1, 500_000)) == 11
     assert [len(ask(0x103, 1, 5_000 * n)) for n in range(12)] == [*range(1, 12), 11]
+
+
+def test_two_faults_of_one_kind_are_one_condition() -> None:
+    rack = rack_of(FaultRule("reverse_flow", lasts=2 * HOUR), FaultRule("reverse_flow", unit=1, lasts=HOUR))
+    meter = rack.stations[0].meter
+    rack.execute(Advance(HOUR), 0)
+    assert meter.flows_back, "one of the two still stands"
+    rack.execute(Advance(HOUR), 0)
+    assert not meter.flows_back
+    assert (meter.state.registers.import_mwh, meter.state.registers.export_mwh) == (0, 4_000_000)
+
+
+def test_a_fault_that_could_not_begin_ends_without_a_trace() -> None:
+    rack, _ = stored(FaultRule("storage_full", count=2), FaultRule("reverse_flow", lasts=HOUR))
+    rack.execute(Advance(2 * HOUR), 0)
+    assert not rack.stations[0].meter.flows_back
+
+
+def test_a_command_that_comes_late_does_not_turn_the_rack_back() -> None:
+    """Work that is overdue is done at its own instant; what comes after it happens now."""
+    rack = rack_of()
+    rack.timeline.set(0, 0, 1_000_000)
+    rack.agenda.plan(10_000, lambda: None)
+    rack.execute(parse_command(["button"]), 3_590_000)
+    assert rack.agenda.now == 3_590_000
+
+
+def test_a_storage_that_was_full_for_weeks_recovers() -> None:
+    rack, _ = stored()
+    rack.execute(parse_command(["fault", "storage_full", "on"]), 0)
+    with pytest.raises(CommandFailedError):
+        rack.execute(Advance(60 * 24 * HOUR), 0)
+    rack.execute(parse_command(["fault", "off"]), 0)
+    rack.execute(Advance(HOUR), 0)
+    elapsed = rack.stations[0].meter.state.elapsed
+    rack.power_lost(rack.stations[0], 0)
+    assert rack.stations[0].meter.state.elapsed == elapsed

@@ -309,3 +309,18 @@ def test_a_person_closes_what_nothing_can_prove(journal: Journal) -> None:
     assert (closed.state, closed.outcome, closed.changed) == (EntryState.REFUSED, "by_hand", 5)
     with pytest.raises(UsageError):
         close_by_hand(journal, closed, EntryState.CONFIRMED, 6)
+
+
+def test_a_receipt_goes_over_what_a_person_said(journal: Journal) -> None:
+    entry = journal.prepare("000000000001", 1, 5, "credit", 100, b"x", 0)
+    close_by_hand(journal, entry, EntryState.REFUSED, 1)
+    journal.settle(entry, EntryState.UNKNOWN, "", 2)
+    assert journal.entry(entry.id).outcome == "by_hand"
+    journal.settle(entry, EntryState.CONFIRMED, "accepted", 3, b"receipt")
+    assert (journal.entry(entry.id).state, journal.entry(entry.id).receipt) == (EntryState.CONFIRMED, b"receipt")
+
+
+def test_what_a_person_said_is_no_proof_that_a_sequence_is_spent(journal: Journal) -> None:
+    entry = journal.prepare("000000000001", 1, 5, "credit", 100, b"x", 0)
+    close_by_hand(journal, entry, EntryState.CONFIRMED, 1)
+    assert journal.last_sequence("000000000001", 1) == 0
