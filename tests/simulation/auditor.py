@@ -256,6 +256,8 @@ class Books:
     top_day: int
     """The highest local date ever seen."""
     charged_days: frozenset[int] = frozenset()
+    jumped: bool = False
+    """Whether the clock jumped since daily charges were last dealt with."""
 
     @classmethod
     def seen(cls, view: View, price: int) -> Books:
@@ -354,7 +356,9 @@ class Books:
         spare = 0
         moved = elapsed - self.elapsed
         if abs(view.local - self.local - moved) > 2 * HOUR + moved // 20:
-            spare, certain = moved // DAY + 1, False  # the clock was set, and by no message
+            spare, self.jumped = moved // DAY + 1, True  # the clock was set, and by no message
+        if self.jumped:  # which of the dates that wait in the dark were jumped over is not known until they are made
+            certain = False
         if "clock_invalid" in view.status:
             certain = False
         if not certain:
@@ -380,6 +384,7 @@ class Books:
             self.day = max([self.day, *charged])
             self.top_day = max(self.top_day, self.day)
         elif view.powered:
+            self.jumped = False
             charged = [*must, *may] if lowest >= len(must) + len(may) else must
             self.charged_days = frozenset(date for date in {*self.charged_days, *charged} if date > self.top_day - 64)
             self.day, self.top_day = day, max(self.top_day, day)
