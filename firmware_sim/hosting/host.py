@@ -99,7 +99,9 @@ class _TcpConnection(_Wire, asyncio.Protocol):
     """One Modbus TCP connection."""
 
     def __init__(self, host: Host) -> None:
-        super().__init__(host, Line(ModbusTcpServer(host.rack, host.unknown_unit_silent), faults=host.rack.faults))
+        self._server = ModbusTcpServer(host.rack, host.unknown_unit_silent)
+        self._faults = host.rack.faults
+        super().__init__(host, Line(self._server, faults=self._faults))
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -110,7 +112,20 @@ class _TcpConnection(_Wire, asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._take(data)
+        transport, faults = self._transport, self._faults
+        assert transport is not None
+        if self._timer is not None or faults.line or faults.reply or self._host.tap is not None:
+            self._take(data)
+            return
+        try:  # nothing waits and nothing can make it wait: the line between would only cost
+            out = self._server.receive(data, line_time())
+        except FATAL as error:
+            self._host.fail(error)
+            return
+        if out:
+            transport.write(out)
+        if self._server.closed:
+            transport.close()
 
     def _send(self, out: bytes) -> None:
         assert self._transport is not None
