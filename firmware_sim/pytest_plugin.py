@@ -34,6 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Import what meters need before the first test that wants one: that takes half a second, once a run."""
+    if any("meter_factory" in getattr(item, "fixturenames", ()) for item in session.items):
+        import firmware_sim.hosting.live  # noqa: F401
+        from firmware_sim.assembly import MeterDescription, build
+
+        build(MeterDescription())  # ciphers are imported by the first meter
+
+
 @pytest.fixture(scope="session")
 def meter_thread() -> Iterator[LoopThread]:
     """The thread that serves the wires of all meters of a test run."""
