@@ -269,8 +269,8 @@ class Rack:
 
         Raises:
             UnknownMeterError: no meter has that serial number.
-        CommandFailedError: the storage refused to keep it.
-            QuantityError: a load that cannot be read; nothing changed.
+            CommandFailedError: the storage refused to keep it, or the power went in the middle of a write.
+            QuantityError: a load that cannot be read, or a fault that nobody here can have; nothing changed.
         """
         chosen = self._chosen(serial_number)
         now = self.present(at)
@@ -293,14 +293,10 @@ class Rack:
                 result = show(chosen[0].meter)
             case Stop():
                 self.stopping = True
-            case BeginFault(rule):
-                self._begin_fault(rule, at)
-            case EndFaults(name):
-                self._conditions.end(self.faults.remove(name))
             case ShowFaults():
                 result = self._fault_list()
             case _:
-                self._act(command, chosen)
+                self._act(command, chosen, at)
         for index in range(len(self.stations)):
             self._schedule(index)
         return result
@@ -311,17 +307,8 @@ class Rack:
         Raises:
             CommandFailedError: the storage refused to keep it.
         """
-        match command:
-            case BeginFault(rule):
-                self._begin_fault(rule, self._line_now())
-            case EndFaults(name):
-                self._conditions.end(self.faults.remove(name))
-            case _:
-                self._act(command, self.stations)
-
-    def _line_now(self) -> int:
-        line_time = self.timeline.line_time(self.agenda.now)
-        return self.timeline.line_origin if line_time is None else line_time
+        at = self.timeline.line_time(self.agenda.now)
+        self._act(command, self.stations, self.timeline.line_origin if at is None else at)
 
     def present(self, at: int) -> int:
         """Bring every meter to line time `at` and return its rack time."""
@@ -339,7 +326,14 @@ class Rack:
             self._start_anew(station, self.agenda.now)
             return None
 
-    def _act(self, command: Command, chosen: list[RackStation]) -> None:
+    def _act(self, command: Command, chosen: list[RackStation], at: int) -> None:
+        match command:
+            case BeginFault(rule):
+                self._begin_fault(rule, at)
+                return
+            case EndFaults(name):
+                self._conditions.end(self.faults.remove(name))
+                return
         loads = [self._read_load(command.text, s.meter) if isinstance(command, ChangeLoad) else None for s in chosen]
         for station, load in zip(chosen, loads, strict=True):
             self._ask(station, command, load)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -42,7 +43,7 @@ Tap = Callable[[str, bytes], None]
 """Sees what goes over a wire: "->" to the meter, "<-" from it."""
 
 
-class _Wire:
+class _Wire(ABC):
     """What connections and serial lines share: a line in front of a server, and the timer of what is due later."""
 
     def __init__(self, host: Host, line: Line) -> None:
@@ -83,11 +84,13 @@ class _Wire:
         if self._line.closed:
             self._hang_up()
 
+    @abstractmethod
     def _send(self, out: bytes) -> None:
-        raise NotImplementedError
+        """Send bytes to the host."""
 
+    @abstractmethod
     def _hang_up(self) -> None:
-        raise NotImplementedError
+        """End the connection, or take the port away."""
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -112,6 +115,7 @@ class _TcpConnection(_Wire, asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        """Answer requests: the hot path of the whole host."""
         transport, faults = self._transport, self._faults
         assert transport is not None
         if self._timer is not None or faults.line or faults.reply or self._host.tap is not None:

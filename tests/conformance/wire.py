@@ -8,6 +8,7 @@ import socket
 import termios
 import time
 import tty
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -71,7 +72,7 @@ class Reply:
     pdu: bytes
 
 
-class Wire:
+class Wire(ABC):
     """An open file of raw bytes, with a time-out around everything."""
 
     def __init__(self, file: int) -> None:
@@ -127,9 +128,9 @@ class Wire:
             time.sleep(pause)
         return longest < LONG_PAUSE_S
 
+    @abstractmethod
     def ask(self, unit: int, pdu: bytes) -> bytes:
         """Send one request and return the PDU of its answer."""
-        raise NotImplementedError
 
 
 class TcpWire(Wire):

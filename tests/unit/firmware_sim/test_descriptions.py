@@ -1,0 +1,50 @@
+"""Meters without a file are described without the configuration, for a quick start: both describe the same meter."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from firmware_sim.assembly import DEFAULT_START, MeterDescription
+from firmware_sim.hosting.descriptions import Flags, _of_configuration, _of_flags, describe_keys
+
+DRAWN = {"load", "epoch"}
+"""A load is compared by what it draws; an epoch is drawn anew each time."""
+KEYS = ("unit", "serial_number", "credit", "trip_mode", "load", "start")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        Flags(),
+        Flags(unit=247, serial_number="123456789012", credit="5.50", price="0.7000"),
+        Flags(trip_mode="delayed", load="household", start="2026-02-01T00:00:00Z"),
+        Flags(load="-1.5kW", credit="-2.00"),
+    ],
+    ids=lambda flags: ",".join(flags.given()) or "nothing",
+)
+def test_flags_and_configuration_describe_the_same_meter(flags: Flags) -> None:
+    plain = _of_flags(flags, DEFAULT_START)
+    assert plain is not None
+    overrides: dict[str, object] = {name: v for name in KEYS if (v := getattr(flags, name)) is not None}
+    whole = _of_configuration("", overrides, flags.price, flags.keys, DEFAULT_START)
+    assert (plain.source, plain.load_text, plain.on_end) == (whole.source, whole.load_text, whole.on_end)
+    for field in fields(MeterDescription):
+        if field.name not in DRAWN:
+            assert getattr(plain.description, field.name) == getattr(whole.description, field.name), field.name
+    for elapsed in (0, 1, 3_600_000, 10**10):
+        assert plain.description.load is not None
+        assert whole.description.load is not None
+        assert plain.description.load.at(elapsed) == whole.description.load.at(elapsed)
+
+
+@pytest.mark.parametrize("flags", [Flags(unit=300), Flags(credit="x"), Flags(trip_mode="never")])
+def test_what_is_not_right_is_left_to_the_configuration_to_explain(flags: Flags) -> None:
+    assert _of_flags(flags, DEFAULT_START) is None
+
+
+def test_keys_of_a_fixture_are_those_of_a_file() -> None:
+    by_flags = describe_keys(None, {"unit": 5, "credit": "7.00"}, DEFAULT_START)
+    by_file = describe_keys(None, {"unit": 5, "credit": "7.00", "overdraft_limit": "0.00"}, DEFAULT_START)
+    assert (by_flags.unit, by_flags.credit, by_flags.settings) == (by_file.unit, by_file.credit, by_file.settings)
