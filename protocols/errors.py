@@ -5,6 +5,14 @@ ProtocolError                what came is not what the protocol allows
 ├── FrameError               bytes that are no frame (corrupt: count, resynchronise, stay silent on a bus)
 ├── MalformedMessageError    a sealed message or reply whose fields cannot be
 ├── AuthenticationError      a code that is not right under the key
+├── ApduError                bytes that are no APDU or no answer to reset
+├── CardError                what a card said or did that ends a session with it
+│   ├── CardRefusedError         a status word that is no success
+│   ├── CardForgedError          a card that does not know its key, or a response whose code is wrong
+│   ├── CardFormatError          a file whose content cannot be
+│   └── CardGoneError            no response: pulled, or silent
+├── CardMemoryError          a card's memory that refuses a write
+├── CardImageError           bytes that hold no card
 └── ModbusError              a refusal with its Modbus exception code
     ├── IllegalFunctionError      01
     ├── IllegalAddressError       02
@@ -33,6 +41,42 @@ class MalformedMessageError(ProtocolError):
 
 class AuthenticationError(ProtocolError):
     """An authentication code that does not hold under the key."""
+
+
+class ApduError(ProtocolError):
+    """Bytes that are no APDU, or no answer to reset."""
+
+
+class CardError(ProtocolError):
+    """What a card said or did that ends a session with it."""
+
+
+class CardRefusedError(CardError):
+    """A status word that is no success; `status` is the word."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class CardForgedError(CardError):
+    """A card that does not know its key, or a response whose code does not hold."""
+
+
+class CardFormatError(CardError):
+    """A file of a card whose content cannot be."""
+
+
+class CardGoneError(CardError):
+    """No response: the card was pulled, or is silent. What the last command did is not known."""
+
+
+class CardMemoryError(ProtocolError):
+    """A card's memory that refuses a write: nothing of it counts."""
+
+
+class CardImageError(ProtocolError):
+    """Bytes that hold no card."""
 
 
 class ModbusError(ProtocolError):

@@ -1,7 +1,8 @@
 """Keys: how a meter's own keys come from a master that the meter never holds, and their check values (METER.md 7).
 
-Derivation is NIST SP 800-108 in counter mode with AES-CMAC: label `credit` or `command`, context serial number (12 BCD
-digits) and key version. Codes are AES-CMAC (NIST SP 800-38B, RFC 4493), 16 bytes.
+Derivation is NIST SP 800-108 in counter mode with AES-CMAC: label `credit`, `command` or `card`, context serial number
+(12 BCD digits) and key version. How the keys of a card follow is in `protocols/card/keys.py`. Codes are AES-CMAC (NIST
+SP 800-38B, RFC 4493), 16 bytes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ CODE_SIZE = 16
 DEVELOPMENT_MASTER = hashlib.sha256(b"prepaid-meter published development master").digest()[:KEY_SIZE]
 """Published, worth nothing: both sides use it, and say so, where no key ring is given."""
 DEVELOPMENT_KEY_VERSION = 0
+CARD_LABEL = "card"
+"""Of the key from which a meter derives how it and one card know each other."""
 
 
 class MessageClass(Enum):
@@ -48,24 +51,30 @@ def bcd(digits: str) -> bytes:
     return bytes.fromhex(digits)
 
 
-def derive_key(master: bytes, label: MessageClass, serial_number: str, key_version: int) -> bytes:
-    """Return the 16-byte key of one class for one meter (SP 800-108, counter mode, CMAC)."""
+def derive(key: bytes, label: str, context: bytes) -> bytes:
+    """Return 16 bytes derived from a key (SP 800-108, counter mode, CMAC)."""
     from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415
     from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode  # noqa: PLC0415
 
     return KBKDFCMAC(
         AES, Mode.CounterMode, KEY_SIZE, 4, 4, CounterLocation.BeforeFixed,
-        label.value.encode(), bcd(serial_number) + bytes([key_version]), None,
-    ).derive(master)  # fmt: skip
+        label.encode(), context, None,
+    ).derive(key)  # fmt: skip
+
+
+def derive_key(master: bytes, label: str, serial_number: str, key_version: int) -> bytes:
+    """Return the 16-byte key of one label for one meter."""
+    return derive(master, label, bcd(serial_number) + bytes([key_version]))
 
 
 @dataclass(frozen=True, slots=True)
 class MeterKeys:
-    """One meter's own keys of one version."""
+    """One meter's own keys of one version; `card` is empty where it was given none: then its slot refuses cards."""
 
     version: int
     credit: bytes = field(repr=False)
     command: bytes = field(repr=False)
+    card: bytes = field(default=b"", repr=False)
     _check_value: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def key(self, message_class: MessageClass) -> bytes:
@@ -84,9 +93,9 @@ class MeterKeys:
 
 
 def derive_meter_keys(master: bytes, serial_number: str, key_version: int) -> MeterKeys:
-    """Return both keys of one meter."""
-    credit, command = (derive_key(master, label, serial_number, key_version) for label in MessageClass)
-    return MeterKeys(key_version, credit, command)
+    """Return the keys of one meter."""
+    labels = (MessageClass.CREDIT.value, MessageClass.COMMAND.value, CARD_LABEL)
+    return MeterKeys(key_version, *(derive_key(master, label, serial_number, key_version) for label in labels))
 
 
 def development_keys(serial_number: str) -> MeterKeys:

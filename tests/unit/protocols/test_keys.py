@@ -81,7 +81,7 @@ def sp_800_108(master: bytes, label: bytes, context: bytes, size: int) -> bytes:
 def test_keys_are_derived_as_sp_800_108_says(master: bytes, serial: str, version: int) -> None:
     context = bytes(int(serial[i : i + 2], 16) for i in range(0, 12, 2)) + bytes((version,))
     for label in MessageClass:
-        key = derive_key(master, label, serial, version)
+        key = derive_key(master, label.value, serial, version)
         assert key == sp_800_108(master, label.value.encode("ascii"), context, 16)
         assert len(key) == KEY_SIZE
 
@@ -92,7 +92,7 @@ def test_labels_are_stable() -> None:
 
 def test_every_input_of_the_derivation_makes_another_key() -> None:
     keys = [
-        derive_key(master, label, serial, version)
+        derive_key(master, label.value, serial, version)
         for master in (MASTER, RFC_4493_KEY)
         for label in MessageClass
         for serial in (SERIAL, "000000000018")
@@ -104,8 +104,8 @@ def test_every_input_of_the_derivation_makes_another_key() -> None:
 def test_a_meter_has_one_key_a_class() -> None:
     keys = derive_meter_keys(MASTER, SERIAL, 3)
     assert keys.version == 3
-    assert keys.key(MessageClass.CREDIT) == keys.credit == derive_key(MASTER, MessageClass.CREDIT, SERIAL, 3)
-    assert keys.key(MessageClass.COMMAND) == keys.command == derive_key(MASTER, MessageClass.COMMAND, SERIAL, 3)
+    assert keys.key(MessageClass.CREDIT) == keys.credit == derive_key(MASTER, MessageClass.CREDIT.value, SERIAL, 3)
+    assert keys.key(MessageClass.COMMAND) == keys.command == derive_key(MASTER, MessageClass.COMMAND.value, SERIAL, 3)
 
 
 def test_the_check_value_is_three_bytes_that_depend_on_both_keys() -> None:

@@ -1,0 +1,50 @@
+"""APDUs by name, for people who watch them go by."""
+
+from __future__ import annotations
+
+from protocols.card.apdu import CommandApdu, Instruction, ResponseApdu, status_text
+from protocols.card.files import SIZES, CardFile
+from protocols.card.keys import KeyReference
+from protocols.card.secure_messaging import SECURED
+from protocols.errors import ApduError
+
+
+def command_text(command: CommandApdu) -> str:
+    """Return the name of a command and of what it is about."""
+    try:
+        name = Instruction(command.ins).name.replace("_", " ")
+    except ValueError:
+        return f"INS {command.ins:02X}"
+    return f"{name}{_object(command)}{', secured' if command.cla == SECURED else ''}"
+
+
+def _object(command: CommandApdu) -> str:
+    match command.ins:
+        case Instruction.READ_BINARY | Instruction.UPDATE_BINARY if command.p1 & 0x80 and command.p1 & 0x1F in SIZES:
+            return f" {CardFile(command.p1 & 0x1F).name.lower()}"
+        case Instruction.READ_RECORD | Instruction.APPEND_RECORD:
+            return " log"
+        case Instruction.MUTUAL_AUTHENTICATE | Instruction.PUT_KEY if command.p2 in tuple(KeyReference):
+            return f" {KeyReference(command.p2).name.lower()}"
+    return ""
+
+
+def command_line(data: bytes) -> str:
+    """Return a command's name and bytes; a key that is given in clear is not shown."""
+    try:
+        command = CommandApdu.decode(data)
+    except ApduError:
+        return f"-> {data.hex(' ')}  no command"
+    shown = data.hex(" ")
+    if command.ins == Instruction.PUT_KEY and command.cla != SECURED:
+        shown = f"{data[:5].hex(' ')} (the key is not shown)"
+    return f"-> {shown}  {command_text(command)}"
+
+
+def response_line(data: bytes) -> str:
+    """Return a response's bytes and the name of its status word."""
+    try:
+        response = ResponseApdu.decode(data)
+    except ApduError:
+        return f"<- {data.hex(' ')}  no response"
+    return f"<- {data.hex(' ')}  {response.status:04X} {status_text(response.status)}"
