@@ -111,16 +111,18 @@ def simulate(
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 def control(
     path: Annotated[Path, typer.Argument(help="The control socket of a running meter-sim.")],
-    words: Annotated[list[str], typer.Argument(help="advance 17h, load 3kW, power cut, button, state, ...")],
+    words: Annotated[list[str], typer.Argument(help="advance 17h, load 3kW, button, card insert FILE, state, ...")],
     meter: Annotated[str | None, typer.Option("--meter", help="Serial number, where there are several.")] = None,
 ) -> None:
     """Do to a running meter what no wire can; returns after the effect stands and is persisted."""
     from firmware_sim.hosting.control_socket import ask
-    from protocols.control import parse_command
+    from protocols.control import InsertCard, parse_command
 
-    parse_command(words)
+    command = parse_command(words)
     if words[0] == "load" and words[1].lower().endswith(".csv"):
         words = ["load", os.path.abspath(words[1])]
+    if words[:2] == ["card", "insert"] and isinstance(command, InsertCard) and command.file is not None:
+        words = [os.path.abspath(word) if word == command.file else word for word in words]
     answer = ask(path, words, meter)
     if not answer["ok"]:
         print(f"meter-sim control: {answer['error']}", file=sys.stderr)
@@ -129,6 +131,50 @@ def control(
     result = raw[raw.index('"result": ') + len('"result": ') : raw.rindex("}")]
     if result != "{}":
         print(result)
+
+
+_card = typer.Typer(no_args_is_help=True, help="Simulated cards in files; sold with `meterctl card`.")
+app.add_typer(_card, name="card")
+_TRANSMISSIONS = {"T=0": 0, "T=1": 1}
+
+
+@_card.command("new")
+def card_new(
+    file: Annotated[Path, typer.Argument(help="Where to write; an existing file is never overwritten.")],
+    card_serial: Annotated[str, typer.Option("--card-serial", help="16 hexadecimal digits.")],
+    transmission: Annotated[str, typer.Option("--transmission", help="T=0 or T=1.")] = "T=1",
+) -> None:
+    """Make a blank card, as it leaves its factory: `meterctl card format` gives it its keys."""
+    from firmware_sim.hosting.card_file import create_blank
+    from protocols.card.answer_to_reset import Transmission
+    from protocols.card.keys import parse_card_serial
+
+    if transmission not in _TRANSMISSIONS:
+        raise QuantityError(f"--transmission {transmission}: allowed are T=0 and T=1")
+    create_blank(file, parse_card_serial(card_serial), Transmission(_TRANSMISSIONS[transmission]))
+
+
+@_card.command("serve")
+def card_serve(
+    file: Annotated[Path, typer.Argument(help="The card.")],
+    reader: Annotated[int, typer.Option("--slot", help="Slot of the virtual reader: 0 or 1.", min=0, max=1)] = 0,
+    host: Annotated[str, typer.Option("--host", help="Where pcscd runs.")] = "127.0.0.1",
+    as_json: Json = False,
+) -> None:
+    """Put a card into the virtual PC/SC reader (vpcd), until interrupted: any PC/SC program sees it."""
+    from firmware_sim.hosting.card_file import open_card
+    from firmware_sim.hosting.vpcd import FIRST_PORT, connect, serve
+
+    where = (host, FIRST_PORT + reader)
+    with open_card(file) as card, connect(where) as wire:
+        serial = card.state.serial.hex()
+        told = json.dumps({"event": "ready", "card": serial, "reader": f"Virtual PCD 00 {reader:02d}"})
+        plain = f"ready: card {serial} in Virtual PCD 00 {reader:02d}"
+        try:
+            serve(card, wire, lambda: print(told if as_json else plain, flush=True))
+        except KeyboardInterrupt:
+            return
+    raise HostingError("the virtual reader went away; is pcscd still running?")
 
 
 _scenario = typer.Typer(no_args_is_help=True, help="Play a meter's story and check that it went as it should.")

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from firmware_sim import calendar_work, messages
 from firmware_sim.account.account import charge_consumption
+from firmware_sim.card_desk import CardDesk
 from firmware_sim.hal.nvram import NvramError, NvramFlushError
 from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
 from firmware_sim.metrology.load import Demand, Load
@@ -26,10 +27,12 @@ from firmware_sim.records.ring import EVENT_RING, Ring
 from firmware_sim.requests import (
     AskReceipt,
     BreakSwitch,
+    CardFailed,
     CutPower,
     DriftClock,
     LoseClock,
     LosePhase,
+    PresentCard,
     PressButton,
     Reply,
     Request,
@@ -72,9 +75,9 @@ class Meter:
     """One meter. It is given its state, rings, storage, keys, load and switch; it reads no clock and no socket."""
 
     __slots__ = (
-        "_calendar_due", "_delay_due", "_demand", "_desk", "_edge", "_export_mw", "_import_mw", "_load", "_load_due",
-        "_per_phase", "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch", "flows_back",
-        "listener", "lost_phases", "revision", "rings", "stopped", "storage_lost", "switch",
+        "_calendar_due", "_card_desk", "_delay_due", "_demand", "_desk", "_edge", "_export_mw", "_import_mw",
+        "_load", "_load_due", "_per_phase", "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch",
+        "flows_back", "listener", "lost_phases", "revision", "rings", "stopped", "storage_lost", "switch",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +86,7 @@ class Meter:
     ) -> None:  # fmt: skip
         self._state, self.rings, self._store = state, rings, store
         self._desk = Desk(door, rings)
+        self._card_desk = CardDesk(self._desk)
         self._load, self.switch = load, switch
         self.revision = 1
         self.listener: Callable[[], None] | None = None
@@ -342,7 +346,7 @@ class Meter:
         self._require_running()
         if isinstance(request, AskReceipt):
             return self._desk.receipt(request) if self._state.powered else None
-        if not self._state.powered and isinstance(request, Sealed | PressButton):
+        if not self._state.powered and isinstance(request, Sealed | PressButton | PresentCard | CardFailed):
             return None
         before, hardware = self._state, (self._load, self.switch.defect, self.lost_phases, self.flows_back)
         self._state = before.clone()
@@ -383,6 +387,10 @@ class Meter:
                 if self.storage_lost:
                     return Reply(answer(state, request, Outcome.STORAGE_FAULT)), False
                 return self._desk.take(state, request, self._emit, self._settle)
+            case PresentCard():
+                reply = self._card_desk.take(state, request, self._emit, self._settle)
+            case CardFailed():
+                reply = self._card_desk.fail(state, request, self._emit)
             case PressButton():
                 changed = clear(supply, Clearing.BUTTON, state.settings, self._emit)
             case SetLoad(load):

@@ -25,10 +25,11 @@ from protocols.control import (
     SPEED_SCALE,
     Advance,
     BeginFault,
+    Button,
     ChangeLoad,
-    Command,
     EndFaults,
     Power,
+    RackCommand,
     Sensor,
     Show,
     ShowFaults,
@@ -262,7 +263,7 @@ class Rack:
 
     # ---- commands
 
-    def execute(self, command: Command, at: int, serial_number: str | None = None) -> Mapping[str, str]:
+    def execute(self, command: RackCommand, at: int, serial_number: str | None = None) -> Mapping[str, str]:
         """Do a command at line time `at`; return what it has to say, as JSON values by name.
 
         Without a serial number it is for every meter. The effect stands and is persisted when this returns.
@@ -272,7 +273,7 @@ class Rack:
             CommandFailedError: the storage refused to keep it, or the power went in the middle of a write.
             QuantityError: a load that cannot be read, or a fault that nobody here can have; nothing changed.
         """
-        chosen = self._chosen(serial_number)
+        chosen = self.chosen(serial_number)
         now = self.present(at)
         result: Mapping[str, str] = {}
         match command:
@@ -301,7 +302,7 @@ class Rack:
             self._schedule(index)
         return result
 
-    def act(self, command: Command) -> None:
+    def act(self, command: RackCommand) -> None:
         """Do something to every meter at the present instant: for scripts on the agenda.
 
         Raises:
@@ -326,7 +327,7 @@ class Rack:
             self._start_anew(station, self.agenda.now)
             return None
 
-    def _act(self, command: Command, chosen: list[RackStation], at: int) -> None:
+    def _act(self, command: RackCommand, chosen: list[RackStation], at: int) -> None:
         match command:
             case BeginFault(rule):
                 self._begin_fault(rule, at)
@@ -347,7 +348,7 @@ class Rack:
         if not kept:
             raise CommandFailedError("time moved on, but the storage refused to keep it: is the disk full?")
 
-    def _ask(self, station: RackStation, command: Command, load: Load | None) -> None:
+    def _ask(self, station: RackStation, command: RackCommand, load: Load | None) -> None:
         request: Request
         match command:
             case ChangeLoad() if load is not None:
@@ -356,8 +357,10 @@ class Rack:
                 request = ReturnPower() if present else CutPower()
             case Sensor(sensor, present):
                 request = Sense(sensor, present)
-            case _:
+            case Button():
                 request = PressButton()
+            case _:
+                raise AssertionError(f"{command} is no request to a meter")
         self._request(station, request)
 
     def _request(self, station: RackStation, request: Request) -> None:
@@ -369,7 +372,8 @@ class Rack:
         if reply is not None and reply.answer is not None and reply.answer.outcome is Outcome.STORAGE_FAULT:
             raise CommandFailedError("the storage refused it: is the disk full? Nothing was changed")
 
-    def _chosen(self, serial_number: str | None) -> list[RackStation]:
+    def chosen(self, serial_number: str | None) -> list[RackStation]:
+        """Return the station of a serial number, all of them without one; raises UnknownMeterError."""
         if serial_number is None:
             return self.stations
         chosen = [s for s in self.stations if s.meter.state.identity.serial_number == serial_number]

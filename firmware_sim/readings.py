@@ -135,6 +135,8 @@ GETTERS: dict[Item, Getter] = {
     items.COMMAND_SEQUENCE: lambda m: m.state.security.command_sequence,
     items.KEY_VERSION: lambda m: m.state.security.key_version,
     items.KEY_CHECK_VALUE: _check_value,
+    items.CARD_SERIAL: lambda m: m.state.slot.bound_card,
+    items.ILLEGAL_INSERTIONS: lambda m: m.state.slot.illegal_insertions,
     items.OPENING_BALANCE: lambda m: m.state.account.opening,
     items.CREDITED: lambda m: m.state.account.credited,
     items.REFUNDED: lambda m: m.state.account.refunded,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.metrology.load import Load
+from protocols.card.files import CreditRecord, Identity
+from protocols.card.insertion import InsertionError
 from protocols.data_model.words import Carrier, Tamper
 from protocols.keys import MessageClass
-from protocols.sealed_message import Answer
+from protocols.sealed_message import Answer, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,55 @@ class DriftClock:
     ppm: int
 
 
+@dataclass(frozen=True, slots=True)
+class PresentCard:
+    """A card that proved to be the meter's own, and what stood on it; its messages are still to be vouched for."""
+
+    serial: bytes
+    identity: Identity
+    credit: CreditRecord
+    write_back_empty: bool
+    commands: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CardFailed:
+    """A card that could not be read (serial of zeros: not even that), or was pulled before its write-back was done."""
+
+    error: InsertionError
+    serial: bytes = bytes(8)
+    after_commit: bool = False
+
+
 Request = (
-    Sealed | AskReceipt | PressButton | SetLoad | Sense | CutPower | ReturnPower | BreakSwitch | LoseClock | StepClock
-    | DriftClock | LosePhase | ReverseFlow
+    Sealed | PresentCard | CardFailed | AskReceipt | PressButton | SetLoad | Sense | CutPower | ReturnPower
+    | BreakSwitch | LoseClock | StepClock | DriftClock | LosePhase | ReverseFlow
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
+class Insertion:
+    """What became of a card. `outcome` is that of its credit transfer, None where it carried none or was not asked.
+
+    `write_back` says whether the slot is to tell the card; credit in ledger units.
+    """
+
+    error: InsertionError | None = None
+    outcome: Outcome | None = None
+    write_back: bool = False
+    receipt: bytes = b""
+    command_outcome: Outcome | None = None
+    credit_before: int | None = None
+
+    def with_commands(self, error: InsertionError | None, outcome: Outcome) -> Insertion:
+        """Return the same with what became of the card's sealed commands."""
+        return replace(self, error=error, command_outcome=outcome)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """What the meter says: an answer to a sealed message, and a sealed receipt where there is one."""
+    """What the meter says: an answer to a sealed message with its sealed receipt, or what became of a card."""
 
     answer: Answer | None = None
     receipt: bytes = b""
+    insertion: Insertion | None = None

@@ -71,6 +71,14 @@ class Period:
     maximum_demand_at: int = 0
 
 
+@dataclass(slots=True)
+class CardSlot:
+    """What the card slot remembers: the serial of the account's card (0 is none), and how often it was abused."""
+
+    bound_card: int = 0
+    illegal_insertions: int = 0
+
+
 class TailRow(NamedTuple):
     """A row that the state's record carries until the rings hold it."""
 
@@ -99,6 +107,7 @@ class State:
     supply: Supply = field(default_factory=Supply)
     security: Security = field(default_factory=Security)
     period: Period = field(default_factory=Period)
+    slot: CardSlot = field(default_factory=CardSlot)
     numbers: list[int] = field(default_factory=lambda: [0] * RINGS)
     events_cleared_to: int = 0
     tail: list[TailRow] = field(default_factory=list)
@@ -113,6 +122,7 @@ class State:
         other.supply = _copy(self.supply)
         other.security = _copy(self.security)
         other.period = _copy(self.period)
+        other.slot = _copy(self.slot)
         other.calendar = _copy(self.calendar)
         other.numbers = list(self.numbers)
         other.tail = list(self.tail)

@@ -10,9 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from firmware_sim.meter import Meter
+from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.requests import Reply, Sealed
+from protocols.card.applet import Card
+from protocols.card.files import CardType, CreditRecord, Identity
+from protocols.card.issuing import bind, give_keys, read_as_vendor, write_sale
+from protocols.card.keys import derive_card_keys, derive_meter_access
+from protocols.card.memory import BytesMemory, make_blank
+from protocols.card.terminal import Terminal, drive
 from protocols.data_model.items import BY_NAME, SETTINGS
+from protocols.data_model.words import AccountState
 from protocols.errors import QuantityError
+from protocols.keys import bcd
 from protocols.quantities import CENT, parse_date, parse_moment, parse_money
 from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
 
@@ -148,6 +157,45 @@ def seal(meter: Meter, order: Order) -> Sealed:
         keys.version,
     )  # fmt: skip
     return Sealed(message.seal(keys.key(message_class)))
+
+
+def buy_card(meter: Meter, cents: int, card: Card | None, random: Callable[[int], bytes]) -> Card:
+    """Sell credit on a card for a meter, with its next sequence; a new card is issued and bound to it first.
+
+    Raises:
+        QuantityError: an amount that cannot be sold.
+        CardError: the card is not of this meter.
+    """
+    if not 0 < cents <= MAX_CENTS:
+        raise QuantityError("an amount is 0.01 to 999999.99")
+    state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
+    assert keys is not None
+    opens = state.account.state == AccountState.UNOPENED
+    customer = state.account.customer_number
+    order = Order(MessageKind.OPEN if opens else MessageKind.CREDIT, cents, customer_number=customer)
+    record_type = CardType.OPEN if opens else CardType.PURCHASE
+    terminal = Terminal(random)
+    if card is None:
+        memory = BytesMemory()
+        make_blank(memory, _card_serial(meter))
+        card = Card(memory, random)
+    card.power_on()
+    selected = drive(terminal.select(), card.apdu)
+    access = derive_card_keys(keys.card, selected.serial, keys.version)  # a vendor of this meter alone has no master
+    if not selected.issued:
+        drive(give_keys(terminal, access, keys.version), card.apdu)
+        identity = Identity(state.identity.serial_number, customer, keys.version, account_unit=state.account.unit)
+        drive(bind(terminal, access, identity, derive_meter_access(keys.card, selected.serial)), card.apdu)
+    contents = drive(read_as_vendor(terminal, access), card.apdu)
+    sold = CreditRecord(record_type, contents.credit_slots.next_number, seal(meter, order).data)
+    drive(write_sale(terminal, contents, sold), card.apdu)
+    card.power_off()
+    return card
+
+
+def _card_serial(meter: Meter) -> bytes:
+    """Return a serial for a new card: the meter's number, and how many rows its event log has seen."""
+    return bcd(meter.state.identity.serial_number) + (meter.state.numbers[EVENT_RING] % 0xFFFF + 1).to_bytes(2, "big")
 
 
 _EXPIRES_AFTER_S = 300

@@ -66,7 +66,9 @@ def create_ring(path: Path) -> KeyRing:
 def export_keys(ring: KeyRing, serial_number: str, path: Path) -> list[MeterKeys]:
     """Write the keys of one meter, derived, for `meter-sim run --keys`; masters stay here."""
     keys = [ring.meter_keys(serial_number, version) for version in sorted(ring.masters)]
-    rows = [{"version": k.version, "credit": k.credit.hex(), "command": k.command.hex()} for k in keys]
+    rows = [
+        {"version": k.version, "credit": k.credit.hex(), "command": k.command.hex(), "card": k.card.hex()} for k in keys
+    ]
     _write_secret(path, {"serial_number": serial_number, "keys": rows})
     return keys
 

@@ -54,6 +54,23 @@ class Sensor:
 
 
 @dataclass(frozen=True, slots=True)
+class InsertCard:
+    """Put a card into the slot: from an image file, or whatever lies in a PC/SC reader.
+
+    `pull_after` takes it out again after so many exchanges; None leaves it in.
+    """
+
+    file: str | None = None
+    reader: str | None = None
+    pull_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveCard:
+    """Take the card out of the slot."""
+
+
+@dataclass(frozen=True, slots=True)
 class Speed:
     """Meter time runs so many thousandths of wall time."""
 
@@ -89,7 +106,10 @@ class ShowFaults:
     """List the faults in force, and how often each has struck."""
 
 
-Command = Advance | ChangeLoad | Power | Button | Sensor | Speed | Show | Stop | BeginFault | EndFaults | ShowFaults
+CardCommand = InsertCard | RemoveCard
+RackCommand = Advance | ChangeLoad | Power | Button | Sensor | Speed | Show | Stop | BeginFault | EndFaults | ShowFaults
+Command = RackCommand | CardCommand
+"""A card is a file or lies in a reader, so its commands are the host's; all others are the rack's."""
 
 
 def parse_speed(text: str) -> int:
@@ -133,6 +153,7 @@ _ALONE: dict[str, Callable[[], Command]] = {"button": Button, "state": Show, "st
 GRAMMAR = (
     "advance 17h · load 3kW|FILE.csv|household · power cut|return · button · cover open|close · "
     "terminal-cover open|close · magnet on|off · speed N · state · stop · "
+    "card insert FILE [--pull-after N] · card insert --reader NAME · card remove · "
     "fault NAME on [--count N] [--for 10s] [--unit N] [--value V] [--probability P]|off · fault off · fault list"
 )
 
@@ -155,6 +176,31 @@ def _fault(words: Sequence[str]) -> Command:
     return EndFaults(name)
 
 
+_INSERT = "write card insert FILE, card insert --reader NAME (both take --pull-after N) or card remove"
+
+
+def _card(words: Sequence[str]) -> Command:
+    if list(words) == ["remove"]:
+        return RemoveCard()
+    if not words or words[0] != "insert":
+        raise QuantityError(f"'card {' '.join(words)}': {_INSERT}")
+    files: list[str] = []
+    given: dict[str, str] = {}
+    rest = iter(words[1:])
+    for word in rest:
+        if word in ("--reader", "--pull-after") and word not in given:
+            given[word] = next(rest, "")
+        else:
+            files.append(word)
+    reader, pulled = given.get("--reader"), given.get("--pull-after")
+    if len(files) != (reader is None) or "" in (*files, reader) or any(file.startswith("--") for file in files):
+        raise QuantityError(f"'card {' '.join(words)}': {_INSERT}")
+    count = None if pulled is None else parse_fixed(pulled, 0, "a number of exchanges")
+    if count is not None and count < 0:
+        raise QuantityError(f"--pull-after {pulled}: allowed is 0 and more")
+    return InsertCard(files[0] if files else None, reader, count)
+
+
 def parse_command(words: Sequence[str]) -> Command:
     """Return the command that these words are; raises QuantityError, which says what is allowed."""
     if not words:
@@ -166,6 +212,8 @@ def parse_command(words: Sequence[str]) -> Command:
         return _WITH_ARGUMENT[name](arguments[0])
     if name == "fault":
         return _fault(arguments)
+    if name == "card":
+        return _card(arguments)
     if name in _WITH_ARGUMENT and not arguments:
         raise QuantityError(f"{name!r} wants one word more: {GRAMMAR}")
     raise QuantityError(f"{' '.join(words)!r} is no command: allowed are {GRAMMAR}")

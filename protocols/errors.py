@@ -10,6 +10,7 @@ ProtocolError                what came is not what the protocol allows
 │   ├── CardRefusedError         a status word that is no success
 │   ├── CardForgedError          a card that does not know its key, or a response whose code is wrong
 │   ├── CardFormatError          a file whose content cannot be
+│   │   └── CardTypeError            a type of card that nobody knows
 │   └── CardGoneError            no response: pulled, or silent
 ├── CardMemoryError          a card's memory that refuses a write
 ├── CardImageError           bytes that hold no card
@@ -65,6 +66,10 @@ class CardForgedError(CardError):
 
 class CardFormatError(CardError):
     """A file of a card whose content cannot be."""
+
+
+class CardTypeError(CardFormatError):
+    """A type of card that nobody knows."""
 
 
 class CardGoneError(CardError):

@@ -12,13 +12,14 @@ import json
 import os
 import socket
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.rack import CommandFailedError, UnknownMeterError
-from protocols.control import parse_command
+from protocols.control import CardCommand, InsertCard, RemoveCard, parse_command
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
 
@@ -64,14 +65,14 @@ class ControlSocket:
                     break
                 if not request:
                     break
-                writer.write(self._answer(request).encode() + b"\n")
+                writer.write((await self._answer(request)).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, asyncio.CancelledError):
             pass  # the other side went away, or the process ends
         finally:
             writer.close()
 
-    def _answer(self, request: bytes) -> str:
+    async def _answer(self, request: bytes) -> str:
         from firmware_sim.hosting.host import line_time
 
         try:
@@ -79,7 +80,11 @@ class ControlSocket:
             words, meter = asked["words"], asked.get("meter")
             if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
                 raise QuantityError("words is a list of strings")
-            result = self._host.rack.execute(parse_command(words), line_time(), meter)
+            command = parse_command(words)
+            if isinstance(command, InsertCard | RemoveCard):
+                result = await self._about_a_card(command, meter)
+            else:
+                result = self._host.rack.execute(command, line_time(), meter)
         except (QuantityError, UnknownMeterError, HostingError) as error:
             return _refused(str(error))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -91,6 +96,17 @@ class ControlSocket:
             return _refused(str(error), 1)
         self._host.replan()
         return line({"ok": "true", "result": line(result)})
+
+    async def _about_a_card(self, command: CardCommand, meter: str | None) -> Mapping[str, str]:
+        from firmware_sim.hosting.cards import execute, insert_slowly, station_of
+
+        rack = self._host.rack
+        if isinstance(command, InsertCard) and command.reader is not None:
+            from firmware_sim.hosting.pcsc import connector
+
+            station = station_of(rack, meter)
+            return await insert_slowly(rack, station, connector(command.reader), command.pull_after)
+        return execute(rack, command, meter)
 
 
 def _refused(text: str, code: int = 2) -> str:

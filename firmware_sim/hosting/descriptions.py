@@ -221,7 +221,7 @@ def read_keys(path: Path) -> tuple[dict[int, MeterKeys], str]:
         serial_number = str(table["serial_number"])
         keys = {
             int(row["version"]): MeterKeys(
-                int(row["version"]), bytes.fromhex(row["credit"]), bytes.fromhex(row["command"])
+                int(row["version"]), *(bytes.fromhex(row.get(name, "")) for name in ("credit", "command", "card"))
             )
             for row in table["keys"]
         }
@@ -229,7 +229,10 @@ def read_keys(path: Path) -> tuple[dict[int, MeterKeys], str]:
         raise HostingError(f"keys {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise HostingError(f"keys {path}: it is no file of `meterctl keys export`") from error
-    if not keys or any(len(k.credit) != 16 or len(k.command) != 16 or not 0 <= k.version <= 255 for k in keys.values()):
+    if not keys or any(
+        len(k.credit) != 16 or len(k.command) != 16 or len(k.card) not in (0, 16) or not 0 <= k.version <= 255
+        for k in keys.values()
+    ):
         raise HostingError(f"keys {path}: a meter has at least one version, with two keys of 16 bytes")
     return keys, serial_number
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from firmware_sim.assembly import MeterDescription, rack_of
+from firmware_sim.hosting import cards
 from firmware_sim.hosting.host import Host, line_time
 from firmware_sim.hosting.loads import read_load
 from firmware_sim.hosting.ports import parse_port
@@ -28,10 +30,12 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
 from firmware_sim.requests import Reply
 from firmware_sim.scenarios.values import Value, values
-from firmware_sim.vending import SILENCE, Order, parse_order, seal
-from protocols.control import BeginFault, parse_command
+from firmware_sim.vending import SILENCE, Order, buy_card, parse_order, seal
+from protocols.card.applet import Card
+from protocols.control import BeginFault, InsertCard, RemoveCard, parse_command
 from protocols.data_model.tables import PURCHASES, Event, Purchase
 from protocols.faults import parse_rule
+from protocols.quantities import CENT, parse_money
 from protocols.sealed_message import Outcome
 
 FRAMES_KEPT = 40
@@ -89,7 +93,10 @@ class LiveMeter:
         command = parse_command([str(word) for word in words])
 
         def execute() -> dict[str, str]:
-            result = dict(self._host.rack.execute(command, line_time()))
+            if isinstance(command, InsertCard | RemoveCard):
+                result = dict(cards.execute(self._host.rack, command, None))
+            else:
+                result = dict(self._host.rack.execute(command, line_time()))
             self._host.replan()
             return result
 
@@ -106,6 +113,22 @@ class LiveMeter:
     def button(self) -> None:
         """Press the button."""
         self.command("button")
+
+    def buy_card(self, amount: object, card: Card | None = None) -> Card:
+        """Buy credit at a vending point, such as "30.00", on a new card or on one that was bought before.
+
+        The first card of an unopened meter opens its account. Like a top-up it carries the meter's next sequence; put
+        it in with `insert`.
+        """
+        cents = parse_money(str(amount)) // CENT
+        return self._do(lambda: buy_card(self._meter, cents, card, os.urandom))
+
+    def insert(self, card: Card, pull_after: int | None = None) -> dict[str, Any]:
+        """Put a card into the slot, perhaps pull it after so many exchanges; return what `control` would print."""
+        rack = self._host.rack
+        told = self._do(lambda: cards.insert(rack, rack.stations[0], card, pull_after))
+        self._do(self._host.replan)
+        return {name: json.loads(text) for name, text in told.items()}
 
     def power(self, turn: str) -> None:
         """Cut or return the meter's own supply: "cut" or "return"."""

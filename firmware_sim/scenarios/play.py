@@ -12,7 +12,7 @@ from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Scenario, Step
 from firmware_sim.scenarios.values import values, word
 from firmware_sim.vending import Order, seal
-from protocols.control import Advance, BeginFault, ChangeLoad, Command
+from protocols.control import Advance, BeginFault, ChangeLoad, RackCommand
 from protocols.data_model.tables import Event
 from protocols.quantities import format_duration
 from protocols.sealed_message import Outcome
@@ -98,7 +98,7 @@ class Play:
 
         return work
 
-    def _do(self, number: int, step: Step, doing: Command | Order) -> None:
+    def _do(self, number: int, step: Step, doing: RackCommand | Order) -> None:
         if isinstance(doing, Order):
             reply = self.rack.hand_over(self.rack.stations[0], seal(self._meter, doing))
             outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None

@@ -27,7 +27,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from firmware_sim.scenarios.values import Value, word
 from firmware_sim.vending import ORDERS, Order, parse_order
-from protocols.control import Advance, Command, Show, ShowFaults, Speed, Stop, parse_command
+from protocols.control import (
+    Advance,
+    InsertCard,
+    RackCommand,
+    RemoveCard,
+    Show,
+    ShowFaults,
+    Speed,
+    Stop,
+    parse_command,
+)
 from protocols.data_model.events import EVENTS
 from protocols.data_model.items import BY_NAME
 from protocols.data_model.kinds import Choice, Fixed, Flags, Optional, Truth
@@ -120,15 +130,17 @@ def _own_errors(read: Callable[[Any], Any]) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-def _doing(value: object) -> list[Command | Order]:
+def _doing(value: object) -> list[RackCommand | Order]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError("write a command, or a list of commands")
     return [_one(text.split()) for text in texts]
 
 
-def _one(words: list[str]) -> Command | Order:
+def _one(words: list[str]) -> RackCommand | Order:
     doing = parse_order(words) if words and words[0] in ORDERS else parse_command(words)
+    if isinstance(doing, InsertCard | RemoveCard):
+        raise ValueError("a scenario has no cards; the same credit goes in with topup")
     if isinstance(doing, Advance | Speed | Show | ShowFaults | Stop):
         raise ValueError(f"{words[0]!r} moves no meter; time passes by itself, from step to step")
     return doing

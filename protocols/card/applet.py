@@ -166,7 +166,7 @@ class Card:
             case Instruction.PUT_KEY:
                 if len(command.data) != KEY_SIZE:
                     raise _RefusalError(StatusWord.WRONG_LENGTH)
-                self._commit(self.state.with_key(_reference(command), StoredKey(command.data, True)))
+                self._commit(self.state.with_key(_reference(command), StoredKey(command.data, command.p1, True)))
             case Instruction.ACTIVATE:
                 if not (self.state.key(KeyReference.ISSUING).present and self.state.key(KeyReference.VENDING).present):
                     raise _RefusalError(StatusWord.CONDITIONS_NOT_SATISFIED)
@@ -224,12 +224,13 @@ class Card:
         self._file = CardFile(number - 0xEF00)
 
     def _information(self) -> bytes:
-        """Return the control information: of a file its size; of the application its name, serial and life."""
+        """Return the control information: of a file its size; of the application its name, serial, life, key versions."""
         if self._file is not None:
             inner = b"\x80\x02" + SIZES[self._file].to_bytes(2, "big") + b"\x83\x02\xef" + bytes((self._file,))
         elif self._selected:
             inner = b"\x84" + bytes((len(APPLICATION),)) + APPLICATION + b"\x85\x08" + self.state.serial
             inner += b"\x8a\x01" + (b"\x05" if self.state.life is Life.ISSUED else b"\x01")
+            inner += b"\x90\x03" + bytes(key.version if key.present else 0xFF for key in self.state.keys)
         else:
             inner = b"\x83\x02" + MASTER_FILE.to_bytes(2, "big")
         return b"\x6f" + bytes((len(inner),)) + inner
@@ -275,7 +276,7 @@ class Card:
             key = session.unwrap(data)
         except AuthenticationError:
             raise _RefusalError(StatusWord.WRONG_DATA) from None
-        self._commit(self.state.with_key(reference, StoredKey(key, True)))
+        self._commit(self.state.with_key(reference, StoredKey(key, command.p1, True)))
         return b""
 
     # ---- files
@@ -376,7 +377,7 @@ def _reference(command: CommandApdu) -> KeyReference:
         reference = KeyReference(command.p2)
     except ValueError:
         raise _RefusalError(StatusWord.KEY_NOT_FOUND) from None
-    if command.p1:
+    if command.p1 and command.ins != Instruction.PUT_KEY:  # there P1 is the version of the key
         raise _RefusalError(StatusWord.WRONG_PARAMETERS)
     return reference
 

@@ -22,7 +22,7 @@ from struct import Struct
 from typing import ClassVar, Self
 
 from protocols.card.keys import KeyReference
-from protocols.errors import CardFormatError
+from protocols.errors import CardFormatError, CardTypeError
 from protocols.keys import bcd
 from protocols.sealed_message import MAX_MESSAGE
 
@@ -163,7 +163,7 @@ class CreditRecord:
         try:
             card_type = CardType(kind)
         except ValueError as error:
-            raise CardFormatError(f"{kind} is no type of card") from error
+            raise CardTypeError(f"{kind} is no type of card") from error
         return cls(card_type, number, slot[_CREDIT.size + 1 : _CREDIT.size + 1 + size], sold_at)
 
 

@@ -1,6 +1,6 @@
 """What a card keeps, in two pages of a byte device: a write goes whole to the page that does not count, then it does.
 
-    page   magic 8 | layout 1 | transmission 1 | life 1 | 0 | generation 4 | serial 8 | 3 x (key 16, set 1, tries 1)
+    page   magic 8 | layout 1 | transmission 1 | life 1 | 0 | generation 4 | serial 8 | 3 x (key 16, version 1, set 1, tries 1)
            | the files of `files.SIZES`, one after the other | log count 4 | CRC-32 4
 
 A power cut at any byte of a page leaves the other page, which is the state before.
@@ -27,7 +27,7 @@ TRIES = 8
 _MAGIC = b"PPC1CARD"
 _LAYOUT = 1
 _HEAD = Struct(">8sBBBxI8s")
-_KEY = Struct(f">{KEY_SIZE}sBB")
+_KEY = Struct(f">{KEY_SIZE}sBBB")
 _COUNT = Struct(">I")
 _SIZE = _HEAD.size + len(KeyReference) * _KEY.size + sum(SIZES.values()) + _COUNT.size
 
@@ -55,6 +55,7 @@ class StoredKey:
     """A key of the card and how often it may still be failed."""
 
     key: bytes = field(default=bytes(KEY_SIZE), repr=False)
+    version: int = 0
     present: bool = False
     tries: int = TRIES
 
@@ -93,7 +94,7 @@ class CardState:
 
 def _encode(state: CardState, generation: int) -> bytes:
     body = _HEAD.pack(_MAGIC, _LAYOUT, state.transmission, state.life, generation, state.serial)
-    body += b"".join(_KEY.pack(key.key, key.present, key.tries) for key in state.keys)
+    body += b"".join(_KEY.pack(key.key, key.version, key.present, key.tries) for key in state.keys)
     body += b"".join(state.files) + _COUNT.pack(state.logged)
     return body + zlib.crc32(body).to_bytes(4, "big")
 
@@ -108,8 +109,8 @@ def _decode(page: bytes) -> tuple[int, CardState] | None:
         return None
     at, keys, files = _HEAD.size, [], []
     for _ in KeyReference:
-        key, present, tries = _KEY.unpack_from(body, at)
-        keys.append(StoredKey(key, bool(present), tries))
+        key, version, present, tries = _KEY.unpack_from(body, at)
+        keys.append(StoredKey(key, version, bool(present), tries))
         at += _KEY.size
     for size in SIZES.values():
         files.append(body[at : at + size])

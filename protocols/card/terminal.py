@@ -76,6 +76,13 @@ class Selected:
 
     serial: bytes
     issued: bool
+    key_versions: bytes
+    """Version of each key in the order of its reference; FF where the card has none."""
+
+    @property
+    def vendor_version(self) -> int:
+        """Version of the masters that gave the card its issuing and vending keys."""
+        return self.key_versions[KeyReference.VENDING - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +119,11 @@ class Terminal:
         command = CommandApdu(0, Instruction.SELECT, 0x04, 0x00, APPLICATION, 0)
         information = (yield from self._demand(command)).data
         fields = _fields(information)
-        serial, life = fields.get(0x85, b""), fields.get(0x8A, b"")
-        if len(serial) != SERIAL_SIZE or len(life) != 1:
+        serial, life, versions = fields.get(0x85, b""), fields.get(0x8A, b""), fields.get(0x90, b"")
+        if len(serial) != SERIAL_SIZE or len(life) != 1 or len(versions) != len(KeyReference):
             raise CardFormatError("the application does not say which card it is on")
         self._serial = serial
-        return Selected(serial, life == b"\x05")
+        return Selected(serial, life == b"\x05", versions)
 
     def authenticate(self, reference: KeyReference, key: bytes) -> Exchange[None]:
         """Prove a key to the card and let it prove that it knows it too; from then on everything is secured."""
@@ -165,14 +172,14 @@ class Terminal:
             rows.append(LogRow.decode(_succeeded(command, response).data))
         return rows
 
-    def put_key(self, reference: KeyReference, key: bytes) -> Exchange[None]:
+    def put_key(self, reference: KeyReference, key: bytes, version: int) -> Exchange[None]:
         """Give the card a key; needs its issuing key."""
         assert self._session is not None, "authenticate first"
-        yield from self._secured(Instruction.PUT_KEY, 0, reference, self._session.wrap(key))
+        yield from self._secured(Instruction.PUT_KEY, version, reference, self._session.wrap(key))
 
-    def put_first_key(self, reference: KeyReference, key: bytes) -> Exchange[None]:
+    def put_first_key(self, reference: KeyReference, key: bytes, version: int) -> Exchange[None]:
         """Give a blank card a key, in clear: where cards are issued nobody listens."""
-        yield from self._demand(CommandApdu(0x80, Instruction.PUT_KEY, 0, reference, key))
+        yield from self._demand(CommandApdu(0x80, Instruction.PUT_KEY, version, reference, key))
 
     def activate(self) -> Exchange[None]:
         """End a blank card's openness."""

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocols.data_model.kinds import COUNT, MONEY, Choice, Date, Kind, Moment, Truth
+from protocols.card.files import CardType
+from protocols.card.insertion import InsertionError
+from protocols.data_model.kinds import COUNT, MONEY, Choice, Date, Hex, Kind, Moment, Truth
 from protocols.data_model.words import Carrier, Cause, SwitchedBy, choice, flags
 
 TARIFF_PARTS = Choice(("seasons", "day_tables", "prices", "steps"))
 _CAUSE = flags(Cause)
+CARD_SERIAL = Hex(16)
+_CARD_TYPE = Choice(("none", *(kind.word for kind in CardType)))
+_CARD_ERROR = Choice(("none", *(error.word for error in InsertionError)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,10 @@ _KINDS = (
     EventKind(39, "key_changed", (("key_version", COUNT),)),
     EventKind(40, "step_reached", (("step", COUNT),)),
     EventKind(41, "supply_cause_cleared", (("cause", _CAUSE),)),
+    EventKind(42, "card_accepted", (("card", CARD_SERIAL), ("type", _CARD_TYPE))),
+    EventKind(43, "card_refused", (("card", CARD_SERIAL), ("error", _CARD_ERROR))),
+    EventKind(44, "card_bound", (("card", CARD_SERIAL), ("previous", CARD_SERIAL))),
+    EventKind(45, "card_pulled_early", (("card", CARD_SERIAL),)),
 )
 EVENTS: dict[str, EventKind] = {kind.name: kind for kind in _KINDS}
 EVENT_BY_CODE: dict[int, EventKind] = {kind.code: kind for kind in _KINDS}

@@ -193,6 +193,11 @@ COMMAND_SEQUENCE = Item("command_sequence", COUNT, "Last sequence of the command
 KEY_VERSION = Item("key_version", COUNT, "Version of the current keys.")
 KEY_CHECK_VALUE = Item("key_check_value", Hex(6), "Check value of the current keys, 3 bytes.")
 
+CARD_SERIAL = Item("card_serial", Hex(16), "Serial of the card that is bound to the account; 0 is none.", "卡序列号")
+ILLEGAL_INSERTIONS = Item(
+    "illegal_insertions", COUNT, "Cards that were foreign, forged or of another meter.", "非法卡插入次数"
+)
+
 OPENING_BALANCE = Item("opening_balance_exact", MONEY_EXACT, "Books: credit that stood at the start.")
 CREDITED = Item("credited_exact", MONEY_EXACT, "Books: accepted top-ups less what went to debt.")
 REFUNDED = Item("refunded_exact", MONEY_EXACT, "Books: refunds.", "退费金额")

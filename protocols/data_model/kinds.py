@@ -177,12 +177,12 @@ class Digits:
 
 @dataclass(frozen=True, slots=True)
 class Hex:
-    """A number that is an identity, shown as `digits` hexadecimal digits."""
+    """A number that is an identity, shown as `digits` hexadecimal digits; a signed field may hold it."""
 
     digits: int
 
     def text(self, value: int) -> str:
-        return f"{value:0{self.digits}x}"
+        return f"{value % 16**self.digits:0{self.digits}x}"
 
     def json(self, value: int) -> str:
         return json.dumps(self.text(value))

@@ -164,6 +164,8 @@ SECTIONS: dict[str, list[Place]] = {
         (items.COMMAND_SEQUENCE, "I", 0),
         (items.KEY_VERSION, "H", 0),
         (items.KEY_CHECK_VALUE, "I", 0),
+        (items.CARD_SERIAL, "Q", 0),
+        (items.ILLEGAL_INSERTIONS, "H", 0),
     ),
     "Energies in 0.01 kWh": _section(96, *_each(_ENERGIES, "I", 2)),
     "Energies in 0.000001 kWh": _section(112, *_each(_ENERGIES, "Q", 6)),

@@ -1,0 +1,178 @@
+"""The desk for cards: what a meter makes of a card that it has read, in the order of DL/T 645 meters (docs/card.md).
+
+It works on the state that it is given, which nobody has seen yet. Credit, binding, events and whatever the insertion
+closes are one commit; only afterwards does the slot write back, so a card that is pulled at any moment is neither lost
+nor doubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_sim.requests import CardFailed, Insertion, PresentCard, Reply, Sealed
+from firmware_sim.sealed_desk import Desk
+from firmware_sim.state import State
+from firmware_sim.supply.control import Emit, clear
+from firmware_sim.supply.switch import Clearing
+from protocols.card.files import CardType
+from protocols.card.insertion import InsertionError
+from protocols.data_model.words import AccountState, Carrier
+from protocols.errors import MalformedMessageError
+from protocols.keys import MessageClass
+from protocols.sealed_message import Outcome, SealedMessage
+
+_ERRORS: dict[Outcome, InsertionError | None] = {
+    Outcome.MALFORMED: InsertionError.FILE_FORMAT,
+    Outcome.UNSUPPORTED_VERSION: InsertionError.FILE_FORMAT,
+    Outcome.NOT_FOR_THIS_METER: InsertionError.METER_NUMBER,
+    Outcome.UNKNOWN_KEY_VERSION: InsertionError.NOT_AUTHORISED,
+    Outcome.BAD_AUTHENTICATION: InsertionError.CODE_WRONG,
+    Outcome.SUSPENDED: InsertionError.CODE_WRONG,
+    Outcome.ALREADY_ACCEPTED: None,
+    Outcome.SEQUENCE_CONFLICT: InsertionError.COUNT,
+    Outcome.SEQUENCE_OLD: None,
+    Outcome.SEQUENCE_GAP: InsertionError.COUNT,
+    Outcome.EXPIRED: InsertionError.NOT_AUTHORISED,
+    Outcome.NOT_OPENED: InsertionError.PURCHASE_CARD_UNOPENED,
+    Outcome.ALREADY_OPENED: InsertionError.COUNT,
+    Outcome.NOT_FOR_THIS_CUSTOMER: InsertionError.CUSTOMER_NUMBER,
+    Outcome.WRONG_UNIT: InsertionError.FILE_FORMAT,
+    Outcome.OUT_OF_RANGE: InsertionError.FILE_FORMAT,
+    Outcome.EXCEEDS_MAX_CREDIT: InsertionError.EXCEEDS_MAX_CREDIT,
+    Outcome.REFUSED_BY_GUARANTEE: InsertionError.NOT_AUTHORISED,
+    Outcome.STORAGE_FAULT: InsertionError.SECURITY_MODULE_ACCESS,
+    Outcome.ACCEPTED: None,
+}
+"""What each outcome of the card's message is to the one who stands before the meter."""
+
+_LEAVES_UNUSED = frozenset(
+    {Outcome.MALFORMED, Outcome.UNSUPPORTED_VERSION, Outcome.BAD_AUTHENTICATION, Outcome.SUSPENDED,
+     Outcome.EXCEEDS_MAX_CREDIT, Outcome.STORAGE_FAULT}
+)  # fmt: skip
+"""Outcomes after which nothing is written back: the card stays as it was sold."""
+
+_USER_CARDS = frozenset({CardType.OPEN, CardType.PURCHASE, CardType.REPLACEMENT})
+_UNOPENED = {
+    CardType.PURCHASE: InsertionError.PURCHASE_CARD_UNOPENED,
+    CardType.REPLACEMENT: InsertionError.REPLACEMENT_CARD_UNOPENED,
+}
+
+
+class CardDesk:
+    """Takes cards for one meter; their messages go through the same door as any other."""
+
+    __slots__ = ("_desk",)
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def take(self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]) -> Reply:
+        """Judge a card and do what it brings; always to be committed, for the insertion is an event."""
+        refused = _refusal(state, card)
+        if refused is not None:
+            return _conclude(state, card, Insertion(refused[0], write_back=refused[1]), emit)
+        insertion = Insertion(write_back=True)
+        if card.credit.message:
+            insertion = self._take_credit(state, card, emit, settle)
+        if insertion.error is None:
+            insertion = self._take_commands(state, card, insertion, emit, settle)
+        return _conclude(state, card, insertion, emit)
+
+    def fail(self, state: State, failed: CardFailed, emit: Emit) -> Reply:
+        """Record that a card could not be read, or was pulled before its write-back was done."""
+        if failed.after_commit:
+            emit("card_pulled_early", _signed(failed.serial), 0)
+        else:
+            _refuse(state, failed.serial, failed.error, emit)
+        return Reply(insertion=Insertion(failed.error))
+
+    def _take_credit(self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]) -> Insertion:
+        before = state.account.credit
+        request = Sealed(card.credit.message, Carrier.CARD)
+        try:
+            message = SealedMessage.decode(request.data)
+        except MalformedMessageError:
+            return Insertion(InsertionError.FILE_FORMAT, Outcome.MALFORMED, credit_before=before)
+        if message.kind.message_class is not MessageClass.CREDIT:
+            return Insertion(InsertionError.FILE_FORMAT, Outcome.MALFORMED, credit_before=before)
+        if not card.write_back_empty and message.sequence == state.security.credit_sequence + 1:
+            return Insertion(InsertionError.WRITE_BACK_NOT_EMPTY, write_back=True, credit_before=before)
+        reply, _ = self._desk.take(state, request, emit, settle)
+        assert reply.answer is not None
+        outcome = reply.answer.outcome
+        error = _ERRORS[outcome]
+        if outcome is Outcome.NOT_FOR_THIS_METER and message.serial_number == state.identity.serial_number:
+            opened = card.credit.card_type is CardType.OPEN and state.account.state != AccountState.UNOPENED
+            error = InsertionError.COUNT if opened else error
+        return Insertion(
+            error, outcome, write_back=outcome not in _LEAVES_UNUSED, receipt=reply.receipt, credit_before=before
+        )
+
+    def _take_commands(
+        self, state: State, card: PresentCard, so_far: Insertion, emit: Emit, settle: Callable[[], None]
+    ) -> Insertion:
+        """Do the sealed commands in their order; the first that does not stand ends it."""
+        outcome: Outcome | None = None
+        for data in card.commands:
+            outcome = self._take_command(state, data, emit, settle)
+            if not outcome.applied:
+                break
+        if outcome is None:
+            return so_far
+        error = so_far.error
+        if card.credit.card_type is CardType.PRESET:
+            error = InsertionError.COUNT if outcome is Outcome.SEQUENCE_OLD else _ERRORS[outcome]
+        return so_far.with_commands(error, outcome)
+
+    def _take_command(self, state: State, data: bytes, emit: Emit, settle: Callable[[], None]) -> Outcome:
+        try:
+            if SealedMessage.decode(data).kind.message_class is not MessageClass.COMMAND:
+                return Outcome.MALFORMED
+        except MalformedMessageError:
+            return Outcome.MALFORMED
+        reply, _ = self._desk.take(state, Sealed(data, Carrier.CARD), emit, settle)
+        assert reply.answer is not None
+        return reply.answer.outcome
+
+
+def _refusal(state: State, card: PresentCard) -> tuple[InsertionError, bool] | None:
+    """Return why a card is refused before its messages are looked at, and whether it is written back all the same."""
+    kind, account = card.credit.card_type, state.account
+    if card.identity.meter != state.identity.serial_number:
+        return InsertionError.METER_NUMBER, False
+    if account.state == AccountState.UNOPENED and kind in _UNOPENED:
+        return _UNOPENED[kind], False
+    if kind not in _USER_CARDS or account.state == AccountState.UNOPENED:
+        return None
+    if card.identity.customer != account.customer_number:
+        return InsertionError.CUSTOMER_NUMBER, False
+    bound = state.slot.bound_card
+    if kind is CardType.PURCHASE and bound and bound != int.from_bytes(card.serial, "big"):
+        return InsertionError.CARD_SERIAL, False
+    return None
+
+
+def _conclude(state: State, card: PresentCard, insertion: Insertion, emit: Emit) -> Reply:
+    """Bind and record a card that was taken, and let its insertion close what a customer may close (METER.md 5)."""
+    if insertion.error is not None:
+        _refuse(state, card.serial, insertion.error, emit)
+        return Reply(insertion=insertion)
+    serial, slot = int.from_bytes(card.serial, "big"), state.slot
+    own = card.credit.card_type in _USER_CARDS
+    if own and slot.bound_card != serial:
+        emit("card_bound", _signed(card.serial), _signed(slot.bound_card.to_bytes(8, "big")))
+        slot.bound_card = serial
+    emit("card_accepted", _signed(card.serial), card.credit.card_type)
+    if own:
+        clear(state.supply, Clearing.CARD, state.settings, emit)
+    return Reply(insertion=insertion)
+
+
+def _refuse(state: State, serial: bytes, error: InsertionError, emit: Emit) -> None:
+    state.slot.illegal_insertions += error.illegal
+    emit("card_refused", _signed(serial), error)
+
+
+def _signed(serial: bytes) -> int:
+    """Return a serial as the signed number that a detail of an event holds."""
+    return int.from_bytes(serial, "big", signed=True)

@@ -1,0 +1,84 @@
+"""A simulated card in a file: positional writes, a flush that reaches the disk, one program at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from firmware_sim.hosting.errors import HostingError
+from protocols.card.answer_to_reset import Transmission
+from protocols.card.applet import Card
+from protocols.card.memory import make_blank
+from protocols.errors import CardImageError, CardMemoryError
+
+
+class CardFileMemory:
+    """The memory of a card in an open file."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return what stands at `offset`; fewer bytes at the end."""
+        try:
+            return os.pread(self._file, size, offset)
+        except OSError as error:
+            raise CardMemoryError(str(error)) from error
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write all of `data`; raises CardMemoryError where the file refuses."""
+        view = memoryview(data)
+        try:
+            while view:
+                done = os.pwrite(self._file, view, offset)
+                view, offset = view[done:], offset + done
+        except OSError as error:
+            raise CardMemoryError(str(error)) from error
+
+    def flush(self) -> None:
+        """Return when everything is on the disk."""
+        try:
+            os.fdatasync(self._file)
+        except OSError as error:
+            raise CardMemoryError(str(error)) from error
+
+
+@contextlib.contextmanager
+def open_card(path: Path) -> Iterator[Card]:
+    """Give the card of a file, held under an exclusive lock; raises HostingError where there is none to be had."""
+    with _opened(path, os.O_RDWR) as file:
+        try:
+            yield Card(CardFileMemory(file), os.urandom)
+        except CardImageError as error:
+            raise HostingError(f"card {path}: {error}; nothing was changed") from error
+
+
+def create_blank(path: Path, serial: bytes, transmission: Transmission) -> None:
+    """Make a blank card in a new file; an existing one is never overwritten."""
+    with _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL) as file:
+        try:
+            make_blank(CardFileMemory(file), serial, transmission)
+        except CardMemoryError as error:
+            path.unlink()
+            raise HostingError(f"card {path}: {error}; nothing was kept") from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    try:
+        file = os.open(path, flags | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
+    except FileExistsError as error:
+        raise HostingError(f"card {path}: it exists and is never overwritten; nothing was changed") from error
+    except (OSError, ValueError) as error:
+        raise HostingError(f"card {path}: {getattr(error, 'strerror', None) or error}; nothing was changed") from error
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise HostingError(f"card {path}: another program holds this card; nothing was changed") from error
+        yield file
+    finally:
+        os.close(file)

@@ -1,0 +1,52 @@
+"""A PC/SC reader as the slot of a simulated meter (extra `card`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from firmware_sim.hosting.cards import Contacts
+from firmware_sim.hosting.errors import HostingError
+from protocols.errors import CardGoneError
+
+
+def connector(reader_name: str) -> Callable[[], Contacts]:
+    """Return what powers the card in the reader whose name begins so; raises HostingError without pyscard or reader."""
+    try:
+        from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
+        from smartcard.scard import SCARD_UNPOWER_CARD
+        from smartcard.System import readers
+    except ImportError as error:
+        raise HostingError("PC/SC needs pyscard: pip install 'prepaid-meter[card]'") from error
+    try:
+        found: list[Any] = [reader for reader in readers() if str(reader).startswith(reader_name)]
+    except SmartcardException as error:
+        raise HostingError(f"PC/SC: {error}; is pcscd running?") from error
+    if len(found) != 1:
+        names = ", ".join(map(str, found)) or "none"
+        raise HostingError(f"reader {reader_name!r}: {names} found; `meterctl card readers` lists them")
+
+    def connect() -> Contacts:
+        connection = found[0].createConnection()
+        try:
+            connection.connect(disposition=SCARD_UNPOWER_CARD)
+        except (NoCardException, CardConnectionException):
+            return b"", _gone, _nothing
+        return bytes(connection.getATR()), lambda command: transmit(connection, command), connection.disconnect
+
+    def transmit(connection: Any, command: bytes) -> bytes:
+        try:
+            data, sw1, sw2 = connection.transmit(list(command))
+        except (CardConnectionException, NoCardException) as error:
+            raise CardGoneError(str(error)) from error
+        return bytes((*data, sw1, sw2))
+
+    return connect
+
+
+def _gone(_: bytes) -> bytes:
+    raise CardGoneError("no card is in the reader")
+
+
+def _nothing() -> None:
+    pass

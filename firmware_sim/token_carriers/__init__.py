@@ -1,0 +1,1 @@
+"""What carries credit to the meter by hand: the card slot."""
