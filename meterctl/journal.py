@@ -15,8 +15,9 @@ from enum import Enum
 from pathlib import Path
 
 from meterctl.errors import NotPermittedError, UsageError
+from meterctl.key_ring import DailyLimit
 
-LAYOUT = 1
+LAYOUT = 2
 BY_HAND = "by_hand"
 """Outcome of an entry that a person closed: no proof."""
 
@@ -50,11 +51,46 @@ class Entry:
     changed: int
     message: bytes
     receipt: bytes
+    card: str = ""
+    """Serial of the card that carries it, empty for the wire."""
+    reference: str = ""
+    """The key under which its requester asked for it; a second request under it is the same one."""
 
     @property
     def is_open(self) -> bool:
         """Whether its outcome is not settled."""
         return self.state in OPEN_STATES
+
+
+DAY_S = 86_400
+_SALES = ("open", "credit")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One line of the audit."""
+
+    id: int
+    at: int
+    what: str
+    meter: str
+    card: str
+    amount: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWriteBack:
+    """What never goes back in a sound meter: sequence, cumulative purchases in 0.01, energy in mWh, elapsed in ms."""
+
+    credit_sequence: int
+    cumulative: int
+    energy: int
+    elapsed: int
+
+
+def _cents(amount: int) -> str:
+    return f"{amount // 100}.{amount % 100:02d}"
 
 
 _SCHEMA = """
@@ -64,14 +100,33 @@ CREATE TABLE IF NOT EXISTS entries (
     kind TEXT NOT NULL, amount INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('prepared', 'on_card', 'unknown', 'confirmed', 'refused')),
     outcome TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL, changed INTEGER NOT NULL,
-    message BLOB NOT NULL, receipt BLOB NOT NULL DEFAULT x''
+    message BLOB NOT NULL, receipt BLOB NOT NULL DEFAULT x'',
+    card TEXT NOT NULL DEFAULT '', reference TEXT NOT NULL DEFAULT '', ring TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_open ON entries (meter, epoch)
     WHERE kind != 'void' AND state IN ('prepared', 'on_card', 'unknown');
 CREATE UNIQUE INDEX IF NOT EXISTS one_live ON entries (meter, epoch, sequence)
     WHERE kind != 'void' AND state != 'refused';
 """
-_COLUMNS = "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt"
+_SCHEMA_2 = """
+CREATE UNIQUE INDEX IF NOT EXISTS one_request ON entries (reference) WHERE reference != '' AND state != 'refused';
+CREATE TABLE IF NOT EXISTS audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL, what TEXT NOT NULL, meter TEXT NOT NULL, card TEXT NOT NULL, amount INTEGER NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS write_backs (
+    meter TEXT NOT NULL, epoch INTEGER NOT NULL, card TEXT NOT NULL, at INTEGER NOT NULL,
+    credit_sequence INTEGER NOT NULL, cumulative INTEGER NOT NULL, energy INTEGER NOT NULL, elapsed INTEGER NOT NULL,
+    PRIMARY KEY (meter, epoch, card)
+);
+"""
+_FROM_1 = "".join(
+    f"ALTER TABLE entries ADD COLUMN {name} TEXT NOT NULL DEFAULT '';" for name in ("card", "reference", "ring")
+)
+_COLUMNS = (
+    "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card, reference"
+)
 
 
 def default_path() -> Path:
@@ -90,13 +145,12 @@ class Journal:
             self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None)
             self._db.execute("PRAGMA synchronous = FULL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, LAYOUT):
+            if version not in (0, 1, LAYOUT):
                 raise UsageError(f"journal {path}: it was written by another version; nothing was changed")
-            if version == 0:
-                if self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-                    raise UsageError(f"journal {path}: it is another program's database; nothing was changed")
-                self._db.executescript(_SCHEMA)
-                self._db.execute(f"PRAGMA user_version = {LAYOUT}")
+            if version == 0 and self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                raise UsageError(f"journal {path}: it is another program's database; nothing was changed")
+            if version != LAYOUT:
+                self._lay_out(version)
             os.chmod(path, 0o600)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"journal {path}: {error}; nothing was sent") from error
@@ -105,14 +159,30 @@ class Journal:
         """Give the file back."""
         self._db.close()
 
-    def prepare(self, meter: str, epoch: int, sequence: int, kind: str, amount: int, message: bytes, now: int) -> Entry:
-        """Write an entry before its message is sent; raises NotPermittedError while another is open."""
+    def _lay_out(self, version: int) -> None:
+        """Make the tables, or bring those of an older version up, whole or not at all."""
+        steps = _SCHEMA + _SCHEMA_2 if version == 0 else _FROM_1 + _SCHEMA_2
+        self._db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {LAYOUT}; COMMIT;")
+
+    def prepare(
+        self, meter: str, epoch: int, sequence: int, kind: str, amount: int, message: bytes, now: int, *,
+        card: str = "", reference: str = "", limit: DailyLimit | None = None,
+    ) -> Entry:  # fmt: skip
+        """Write an entry before its message is sent, or before it is written on a card.
+
+        Raises:
+            NotPermittedError: another entry is open, or the day's limit would be passed (which is audited).
+        """
+        state = EntryState.ON_CARD if card else EntryState.PREPARED
+        ring = limit.ring if limit else ""
         try:
-            with self._guard():
+            with self._guard(), self._alone():
+                if limit is not None and kind in _SALES:
+                    self._hold_limit(limit, meter, card, amount, now)
                 cursor = self._db.execute(
-                    "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, message)"
-                    " VALUES (?, ?, ?, ?, ?, 'prepared', ?, ?, ?)",
-                    (meter, epoch, sequence, kind, amount, now, now, message),
+                    "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, message,"
+                    " card, reference, ring) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (meter, epoch, sequence, kind, amount, state.value, now, now, message, card, reference, ring),
                 )
         except sqlite3.IntegrityError as error:
             raise NotPermittedError(
@@ -122,23 +192,35 @@ class Journal:
             raise UsageError(f"{error}; nothing was sent") from error
         assert cursor.lastrowid is not None
         return Entry(
-            cursor.lastrowid, meter, epoch, sequence, kind, amount, EntryState.PREPARED, "", now, now, message, b""
+            cursor.lastrowid, meter, epoch, sequence, kind, amount, state, "", now, now, message, b"", card, reference
         )  # not read back: it is written, and whoever holds the lock now must not make it look as if it were not
 
-    def settle(self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"") -> Entry:
+    def settle(
+        self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"", epoch: int | None = None
+    ) -> Entry:
         """Write what became of an open entry and return how it stands.
 
-        What was settled before stays settled; only a receipt, which proves, goes over what a person has said.
+        What was settled before stays settled; only a receipt, which proves, goes over what a person has said. An
+        opening sold for epoch 0 takes the `epoch` in which its meter took it.
         """
+        lived = entry.epoch if epoch is None else epoch
         with self._guard():
             cursor = self._db.execute(
-                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?"
+                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ?"
                 " WHERE id = ? AND (state IN ('prepared', 'on_card', 'unknown') OR (outcome = ? AND length(?) > 0))",
-                (state.value, outcome, now, receipt or entry.receipt, entry.id, BY_HAND, receipt),
+                (state.value, outcome, now, receipt or entry.receipt, lived, entry.id, BY_HAND, receipt),
             )
         if cursor.rowcount == 1:
-            return replace(entry, state=state, outcome=outcome, changed=now, receipt=receipt or entry.receipt)
+            return replace(
+                entry, state=state, outcome=outcome, changed=now, receipt=receipt or entry.receipt, epoch=lived
+            )
         return self.entry(entry.id)
+
+    def move_to_card(self, entry: Entry, card: str, now: int) -> Entry:
+        """Write that another card carries an open entry now."""
+        with self._guard():
+            self._db.execute("UPDATE entries SET card = ?, changed = ? WHERE id = ?", (card, now, entry.id))
+        return replace(entry, card=card, changed=now)
 
     def entry(self, number: int) -> Entry:
         """Return an entry; raises UsageError where there is none."""
@@ -173,14 +255,99 @@ class Journal:
             ).fetchone()
         return int(row[0] or 0)
 
+    def confirmed(self, meter: str, epoch: int) -> list[Entry]:
+        """Return what is proved to stand in the books of a meter's epoch, in the order of its sequences."""
+        return list(self._rows("WHERE meter = ? AND epoch = ? AND state = 'confirmed' ORDER BY sequence", meter, epoch))
+
+    def newest_confirmed(self, meter: str) -> Entry | None:
+        """Return the entry of a meter, of any epoch, that was proved last; None where none was."""
+        rows = list(
+            self._rows("WHERE meter = ? AND state = 'confirmed' AND outcome != ? AND kind != 'void'"
+                       " ORDER BY changed DESC, id DESC LIMIT 1", meter, BY_HAND)
+        )  # fmt: skip
+        return rows[0] if rows else None
+
+    def find_reference(self, reference: str) -> Entry | None:
+        """Return what was sold under a requester's key, None where nothing was or it was refused."""
+        rows = list(self._rows("WHERE reference = ? AND state != 'refused'", reference))
+        return rows[0] if rows else None
+
+    # ---- what is kept beside the entries
+
+    def audit(self, what: str, now: int, *, meter: str = "", card: str = "", amount: int = 0, detail: str = "") -> None:
+        """Write a line that nothing ever changes: what was done, or was not allowed."""
+        with self._guard():
+            self._db.execute(
+                "INSERT INTO audit (at, what, meter, card, amount, detail) VALUES (?, ?, ?, ?, ?, ?)",
+                (now, what, meter, card, amount, detail),
+            )
+
+    def audit_lines(self) -> list[AuditLine]:
+        """Return the audit, oldest first."""
+        with self._guard():
+            rows = self._db.execute(
+                "SELECT id, at, what, meter, card, amount, detail FROM audit ORDER BY id"
+            ).fetchall()
+        return [AuditLine(*row) for row in rows]
+
+    def last_write_back(self, meter: str, epoch: int, card: str) -> SeenWriteBack | None:
+        """Return what a card last brought back from a meter, None where it never did."""
+        with self._guard():
+            row = self._db.execute(
+                "SELECT credit_sequence, cumulative, energy, elapsed FROM write_backs"
+                " WHERE meter = ? AND epoch = ? AND card = ?",
+                (meter, epoch, card),
+            ).fetchone()
+        return SeenWriteBack(*row) if row else None
+
+    def keep_write_back(self, meter: str, epoch: int, card: str, seen: SeenWriteBack, now: int) -> None:
+        """Remember what a card brought back."""
+        with self._guard():
+            self._db.execute(
+                "INSERT OR REPLACE INTO write_backs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (meter, epoch, card, now, seen.credit_sequence, seen.cumulative, seen.energy, seen.elapsed),
+            )
+
+    def _hold_limit(self, limit: DailyLimit, meter: str, card: str, amount: int, now: int) -> None:
+        """Refuse a sale that would pass the day's limit of a key ring; the refusal is audited."""
+        if limit.amount is None:
+            return
+        day = now // DAY_S * DAY_S
+        (sold,) = self._db.execute(
+            "SELECT COALESCE(SUM(amount), 0) FROM entries"
+            " WHERE ring = ? AND created >= ? AND created < ? AND state != 'refused' AND kind IN ('open', 'credit')",
+            (limit.ring, day, day + DAY_S),
+        ).fetchone()
+        if sold + amount <= limit.amount:
+            return
+        text = f"{_cents(sold)} sold today with this key ring, its daily limit is {_cents(limit.amount)}"
+        self._after_rollback.append(("over_daily_limit", now, meter, card, amount, text))
+        raise NotPermittedError(f"meter {meter}: {_cents(amount)} would pass the daily limit: {text}. Nothing was sold")
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Do several things as one: nobody writes between them, and all of it stands or nothing."""
+        self._after_rollback: list[tuple[str, int, str, str, int, str]] = []
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            for what, now, meter, card, amount, detail in self._after_rollback:
+                self.audit(what, now, meter=meter, card=card, amount=amount, detail=detail)
+            raise
+
     def _rows(self, where: str, *values: object) -> Iterator[Entry]:
         with self._guard():
             found = self._db.execute(f"SELECT {_COLUMNS} FROM entries {where}", values).fetchall()
         for row in found:
-            number, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt = row
+            (number, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card,
+             reference) = row  # fmt: skip
             yield Entry(
                 number, meter, epoch, sequence, kind, amount, EntryState(state), outcome, created, changed, message,
-                receipt,
+                receipt, card, reference,
             )  # fmt: skip
 
     @contextlib.contextmanager

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from meterctl.errors import NotPermittedError, UsageError
-from protocols.keys import DEVELOPMENT_KEY_VERSION, DEVELOPMENT_MASTER, KEY_SIZE, MeterKeys, derive_meter_keys
+from protocols.errors import QuantityError
+from protocols.keys import DEVELOPMENT_KEY_VERSION, DEVELOPMENT_MASTER, KEY_SIZE, MeterKeys, derive, derive_meter_keys
+from protocols.quantities import CENT, format_money, parse_money
 
 FIRST_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DailyLimit:
+    """Of a key ring: its name, and what may be sold with it in a day of UTC, 0.01; None is without limit."""
+
+    ring: str
+    amount: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +30,42 @@ class KeyRing:
 
     masters: dict[int, bytes] = field(repr=False)
     path: Path | None = None
+    daily_limit: int | None = None
+    """What may be sold with it in a day, 0.01; None is without limit."""
 
     @property
     def is_development(self) -> bool:
         """Whether this is the published key."""
         return self.path is None
 
-    def meter_keys(self, serial_number: str, version: int) -> MeterKeys:
-        """Return a meter's keys of one version; raises NotPermittedError where the ring has no such master."""
+    @property
+    def name(self) -> str:
+        """Eight digits that name the ring without telling its masters."""
+        told = b"".join(derive(master, "ring", bytes([version])) for version, master in sorted(self.masters.items()))
+        return hashlib.sha256(told).hexdigest()[:8]
+
+    def limit(self) -> DailyLimit:
+        """Return the ring's limit, as the journal holds it."""
+        return DailyLimit(self.name, self.daily_limit)
+
+    def master(self, version: int) -> bytes:
+        """Return a master; raises NotPermittedError where the ring has none of that version."""
         master = self.masters.get(version)
         if master is None:
             held = ", ".join(map(str, sorted(self.masters))) or "none"
-            where = self.path or "the development key"
             raise NotPermittedError(
-                f"meter {serial_number} uses key version {version}; {where} has {held}. Nothing was sent"
+                f"key version {version} is needed; {self.path or 'the development key'} has {held}. Nothing was sent"
             )
-        return derive_meter_keys(master, serial_number, version)
+        return master
+
+    @property
+    def newest(self) -> int:
+        """The newest version that the ring has."""
+        return max(self.masters)
+
+    def meter_keys(self, serial_number: str, version: int) -> MeterKeys:
+        """Return a meter's keys of one version; raises NotPermittedError where the ring has no such master."""
+        return derive_meter_keys(self.master(version), serial_number, version)
 
 
 def development_ring() -> KeyRing:
@@ -47,20 +78,27 @@ def load_ring(path: Path) -> KeyRing:
     try:
         table = json.loads(path.read_text())
         masters = {int(version): bytes.fromhex(text) for version, text in table["masters"].items()}
+        limit = table.get("daily_limit")
+        daily_limit = None if limit is None else parse_money(limit) // CENT
     except OSError as error:
         raise UsageError(f"keys {path}: {error.strerror}") from error
+    except QuantityError as error:
+        raise UsageError(f"keys {path}: daily_limit: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UsageError(f"keys {path}: it is no key ring; `meterctl keys init --out FILE` makes one") from error
     if not masters or any(len(m) != KEY_SIZE or not 0 <= v <= 255 for v, m in masters.items()):
         raise UsageError(f"keys {path}: a ring has masters of {KEY_SIZE} bytes, versions 0 to 255")
-    return KeyRing(masters, path)
+    return KeyRing(masters, path, daily_limit)
 
 
-def create_ring(path: Path) -> KeyRing:
+def create_ring(path: Path, daily_limit: int | None = None) -> KeyRing:
     """Draw a master from the operating system and write a new ring; an existing file is never overwritten."""
     master = os.urandom(KEY_SIZE)
-    _write_secret(path, {"masters": {str(FIRST_VERSION): master.hex()}})
-    return KeyRing({FIRST_VERSION: master}, path)
+    table: dict[str, object] = {"masters": {str(FIRST_VERSION): master.hex()}}
+    if daily_limit is not None:
+        table["daily_limit"] = format_money(daily_limit * CENT)
+    _write_secret(path, table)
+    return KeyRing({FIRST_VERSION: master}, path, daily_limit)
 
 
 def export_keys(ring: KeyRing, serial_number: str, path: Path) -> list[MeterKeys]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from protocols.card.terminal import Transmit
+if TYPE_CHECKING:
+    from protocols.card.terminal import Transmit
 
 
 @dataclass(frozen=True, slots=True)

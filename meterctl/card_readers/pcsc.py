@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from meterctl.card_readers import CardPort
@@ -58,10 +58,8 @@ def open_reader(wanted: str | None) -> Iterator[CardPort]:
     try:
         yield CardPort(str(found[0]), transmit, str(found[0]).startswith(VIRTUAL))
     finally:
-        try:
+        with suppress(SmartcardException):  # it may be gone already
             connection.disconnect()
-        except SmartcardException:
-            pass  # it is gone already
 
 
 def _readers() -> list[Any]:

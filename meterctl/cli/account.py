@@ -9,8 +9,10 @@ import typer
 from meterctl.cli.options import options, say
 from meterctl.cli.output import item_json, item_text, print_json, print_table, receipt_fragments
 from meterctl.errors import UnknownOutcomeError, UsageError
-from meterctl.operations.credit import Plan, execute, plan
+from meterctl.journal import EntryState, Journal
+from meterctl.operations.credit import Plan, execute, plan, withdraw_cards
 from meterctl.operations.exactly_once import Settled
+from meterctl.session import Session
 from protocols.data_model import items
 from protocols.data_model.words import account_unit_text, cause_words
 from protocols.errors import QuantityError
@@ -34,9 +36,15 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(_account, name="account")
 
 
-def topup(context: typer.Context, amount: Amount) -> None:
+def topup(
+    context: typer.Context,
+    amount: Amount,
+    void_card: Annotated[
+        bool, typer.Option("--void-card", help="Void what a card carries for this meter, and say what is owed.")
+    ] = False,
+) -> None:
     """Top up the meter, exactly once: whatever the line does, the credit is neither lost nor doubled."""
-    _bring(context, MessageKind.CREDIT, _cents(amount), "top up")
+    _bring(context, MessageKind.CREDIT, _cents(amount), "top up", void_card=void_card)
 
 
 @_account.command("show")
@@ -91,9 +99,19 @@ def _cents(text: str, zero: bool = False) -> int:
     return cents
 
 
-def _bring(context: typer.Context, kind: MessageKind, cents: int, verb: str, customer: str | None = None) -> None:
+def _bring(
+    context: typer.Context,
+    kind: MessageKind,
+    cents: int,
+    verb: str,
+    customer: str | None = None,
+    *,
+    void_card: bool = False,
+) -> None:
     given = options(context)
     with given.open_journal() as journal, given.session(seals=True) as session:
+        if not given.dry_run:
+            _withdraw(session, journal, erased_only=not void_card)
         planned = plan(session, journal, kind, cents, customer)
         if not given.confirm(_question(planned, verb, cents, kind)):
             return
@@ -104,6 +122,16 @@ def _bring(context: typer.Context, kind: MessageKind, cents: int, verb: str, cus
                 f"meter {planned.meter.serial_number}: interrupted; it may have been applied: meterctl journal resolve"
             ) from error
     _print_settled(settled, planned.meter.utc_offset_minutes, given.json)
+
+
+def _withdraw(session: Session, journal: Journal, *, erased_only: bool) -> None:
+    """End what cards carry for the meter, and say what became of it."""
+    withdrawn = withdraw_cards(session, journal, erased_only=erased_only)
+    for entry in withdrawn.entries:
+        amount = format_money(entry.amount * CENT)
+        taken = entry.state is EntryState.CONFIRMED
+        became = "the meter has taken it" if taken else f"it is void, {amount} is owed to the customer"
+        say(f"card {entry.card} carried {amount} (journal entry {entry.id}): {became}")
 
 
 def _question(planned: Plan, verb: str, cents: int, kind: MessageKind) -> str:

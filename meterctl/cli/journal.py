@@ -18,7 +18,7 @@ from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money
 
 _journal = typer.Typer(no_args_is_help=True, help="What was sealed and what became of it.")
-_COLUMNS = ("id", "meter", "epoch", "sequence", "kind", "amount", "state", "outcome", "created", "changed")
+_COLUMNS = ("id", "meter", "epoch", "sequence", "kind", "amount", "state", "outcome", "created", "changed", "card")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,6 +82,30 @@ def _close_by_hand(given: Options, number: int | None, word: str) -> None:
         _print([close_by_hand(journal, entry, states[word], int(time.time()))], given.json)
 
 
+@_journal.command("audit")
+def audit(context: typer.Context) -> None:
+    """Show the audit: what was done with cards, and what was not allowed."""
+    given = options(context)
+    with given.open_journal() as journal:
+        lines = journal.audit_lines()
+    rows = [
+        {
+            "id": str(line.id), "at": f'"{format_moment(line.at * 1000)}"', "what": f'"{line.what}"',
+            "meter": json.dumps(line.meter or None), "card": json.dumps(line.card or None),
+            "amount": format_money(line.amount * CENT), "detail": json.dumps(line.detail),
+        }
+        for line in lines
+    ]  # fmt: skip
+    if given.json:
+        for row in rows:
+            print_json(row)
+    elif rows:
+        table = [[v.strip('"').replace("null", "") for v in row.values()] for row in rows]
+        print_table("", list(rows[0]), table, ("id", "amount"))
+    else:
+        say("nothing was audited")
+
+
 def entry_fragments(entry: Entry) -> dict[str, str]:
     """Return an entry as JSON values."""
     return {
@@ -95,6 +119,7 @@ def entry_fragments(entry: Entry) -> dict[str, str]:
         "outcome": json.dumps(entry.outcome or None),
         "created": f'"{format_moment(entry.created * 1000)}"',
         "changed": f'"{format_moment(entry.changed * 1000)}"',
+        "card": json.dumps(entry.card or None),
     }
 
 

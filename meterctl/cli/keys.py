@@ -12,6 +12,7 @@ from meterctl.cli.output import print_json, print_table
 from meterctl.errors import UsageError
 from meterctl.key_ring import create_ring, export_keys
 from protocols.data_model import items
+from protocols.quantities import CENT, parse_money
 
 _keys = typer.Typer(no_args_is_help=True, help="Masters of this host, and the keys of one meter.")
 Out = Annotated[Path, typer.Option("--out", help="New file, mode 600; an existing one is never overwritten.")]
@@ -24,9 +25,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 @_keys.command("init")
-def init(out: Out) -> None:
+def init(
+    out: Out,
+    daily_limit: Annotated[
+        str | None, typer.Option("--daily-limit", help="What may be sold with it in a day of UTC, such as 5000.00.")
+    ] = None,
+) -> None:
     """Draw a new master into a key ring."""
-    create_ring(out)
+    limit = None if daily_limit is None else parse_money(daily_limit) // CENT
+    if limit is not None and limit < 0:
+        raise UsageError(f"--daily-limit {daily_limit}: allowed is 0.00 and more")
+    create_ring(out, limit)
     say(f"key ring {out}: one master, version 1. Keep it: without it no meter of yours can be topped up")
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from meterctl.card_readers import CardPort
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
 
 if TYPE_CHECKING:
     from meterctl.journal import Journal
+    from protocols.card.terminal import Transmit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,48 @@ class Options:
             yield Session(driver, ring, wall_seconds, monotonic_ms)
         finally:
             transport.close()
+
+    @contextlib.contextmanager
+    def session_if(self) -> Iterator[Session | None]:
+        """Open the port where one is given; None where none is."""
+        if self.port is None:
+            yield None
+            return
+        with self.session(seals=True) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def card_port(self, file: Path | None, reader: str | None) -> Iterator[CardPort]:
+        """Give power to the card of a file, or of a PC/SC reader; with --trace its APDUs are shown by name.
+
+        Raises:
+            UsageError: neither or both are given, or it cannot be used.
+            NoAnswerError: no card is in the reader.
+        """
+        if file is not None and reader is not None:
+            raise UsageError("give --file or --reader, not both; nothing was changed")
+        if file is not None:
+            from meterctl.card_readers.image import open_image
+
+            opened = open_image(file)
+        else:
+            from meterctl.card_readers.pcsc import open_reader
+
+            opened = open_reader(reader)
+        with opened as port:
+            yield CardPort(port.name, _traced(port.transmit), port.is_desk) if self.trace else port
+
+    def card_ring(self, port: CardPort) -> KeyRing:
+        """Return the key ring for a card; the published key is for simulated cards only."""
+        if self.keys is not None:
+            return load_ring(self.keys)
+        if not port.is_desk and not self.development_key:
+            raise NotPermittedError(
+                f"reader {port.name}: the published development key is for simulated cards only. Give --keys FILE, or "
+                f"--development-key to use it all the same. Nothing was changed"
+            )
+        say("no --keys: the published development key is in force")
+        return development_ring()
 
     def ring(self, *, seals: bool) -> KeyRing:
         """Return the key ring; without one the published key, which is refused where it could do harm."""
@@ -111,6 +155,18 @@ def options(context: typer.Context) -> Options:
 def say(text: str) -> None:
     """Tell a person something, on stderr."""
     print(text, file=sys.stderr)
+
+
+def _traced(transmit: Transmit) -> Transmit:
+    from protocols.card.trace import command_line, response_line
+
+    def touch(command: bytes) -> bytes:
+        say(command_line(command))
+        response = transmit(command)
+        say(response_line(response))
+        return response
+
+    return touch
 
 
 def _print_frame(direction: str, data: bytes) -> None:

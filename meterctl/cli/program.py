@@ -62,6 +62,7 @@ _FILES = {
     "clock": ("clock",),
     "keys": ("keys",),
     "journal": ("journal",),
+    "card": ("card",),
     "demo": ("demo",),
 }
 """File of this folder -> its commands. Only the file that is needed is imported: a read takes a third less time."""

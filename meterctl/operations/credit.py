@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UsageError
 from meterctl.journal import BY_HAND, Entry, EntryState, Journal
-from meterctl.operations.exactly_once import Settled, bring, next_message, settle
+from meterctl.operations.exactly_once import Settled, ask, bring, next_message, on_card_text, settle, withdraw
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model.words import Status
 from protocols.sealed_message import MessageKind, SealedMessage
@@ -89,8 +89,8 @@ def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -
 
 
 def _resolve(session: Session, journal: Journal, meter: MeterIdentity, entry: Entry) -> Resolved:
-    if entry.state is EntryState.ON_CARD:
-        return Resolved(entry, NotPermittedError(f"journal entry {entry.id} is on a card; its write-back settles it"))
+    if entry.card:
+        return _resolve_card(session, journal, meter, entry)
     if entry.epoch != meter.epoch:
         dead = NotPermittedError(
             f"journal entry {entry.id} is of epoch {entry.epoch:08x}; the meter's storage is now {meter.epoch:08x}, "
@@ -102,3 +102,53 @@ def _resolve(session: Session, journal: Journal, meter: MeterIdentity, entry: En
     except MeterctlError as error:
         return Resolved(journal.entry(entry.id), error)
     return Resolved(settled.entry, None)
+
+
+def _resolve_card(session: Session, journal: Journal, meter: MeterIdentity, entry: Entry) -> Resolved:
+    """Settle a sale on a card by the meter's receipt; only one that was withdrawn is voided, none is ever sent."""
+    try:
+        if entry.epoch not in (meter.epoch, 0):
+            raise NotPermittedError(
+                f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has {meter.epoch:08x}"
+            )
+        if entry.state is not EntryState.ON_CARD:
+            return Resolved(withdraw(session, journal, entry), None)
+        settled = ask(session, journal, entry)
+        if settled is None:
+            raise NotPermittedError(f"{on_card_text(entry)}; the card's write-back settles it")
+        return Resolved(settled.entry, None)
+    except MeterctlError as error:
+        return Resolved(journal.entry(entry.id), error)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What became of the sales that cards carried for a meter: `owed` to the customer, 0.01."""
+
+    entries: list[Entry]
+
+    @property
+    def owed(self) -> int:
+        """The sum of those that are dead."""
+        return sum(entry.amount for entry in self.entries if entry.state is EntryState.REFUSED)
+
+
+def withdraw_cards(session: Session, journal: Journal, *, erased_only: bool) -> Withdrawn:
+    """Void what cards carry for the meter on the port, so that it can be topped up by wire.
+
+    Args:
+        erased_only: only sales whose card was erased at the counter; others are left as they are.
+    """
+    if not any(entry.card and entry.is_open for entry in journal.entries()):
+        return Withdrawn([])
+    meter = session.identify_surely()
+    carried = [entry for entry in journal.open_entries(meter.serial_number) if entry.card]
+    if erased_only:
+        carried = [entry for entry in carried if entry.state is not EntryState.ON_CARD]
+    ended = []
+    for entry in carried:
+        ended.append(withdraw(session, journal, entry))
+        amount = ended[-1].amount
+        journal.audit("withdrawn", session.now(), meter=entry.meter, card=entry.card, amount=amount,
+                      detail=f"entry {entry.id} {ended[-1].state.value}")  # fmt: skip
+    return Withdrawn(ended)

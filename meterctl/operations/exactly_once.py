@@ -24,6 +24,7 @@ from meterctl.journal import Entry, EntryState, Journal
 from meterctl.session import MeterIdentity, Session
 from protocols.errors import AuthenticationError, MalformedMessageError
 from protocols.keys import MessageClass
+from protocols.quantities import CENT, format_money
 from protocols.sealed_message import (
     LAST_SEQUENCE,
     Answer,
@@ -38,6 +39,8 @@ from protocols.sealed_message import (
 DELIVERIES = 3
 TOTAL_MS = 15_000
 """No delivery begins later than this after the first (DESIGN.md 5.2)."""
+VOIDING = "voiding"
+"""Outcome of a card's sale whose void was not answered yet."""
 MAX_VOIDS_BELOW = 16
 """Voids of one go: a wider gap goes on at the next `journal resolve`."""
 
@@ -69,7 +72,12 @@ def next_message(
     """Return the next message of the credit class; refuses while an entry is open or where the meter went back."""
     standing = journal.open_entries(meter.serial_number)
     for entry in standing:
-        if entry.epoch == meter.epoch:
+        if entry.state is EntryState.ON_CARD and entry.epoch in (meter.epoch, 0):
+            raise NotPermittedError(
+                f"meter {meter.serial_number}: {on_card_text(entry)}; nothing was sent. Insert it, erase it "
+                f"(meterctl card erase), or give --void-card"
+            )
+        if entry.epoch in (meter.epoch, 0):
             raise UnknownOutcomeError(
                 f"meter {meter.serial_number}: journal entry {entry.id} ({entry.kind}, sequence {entry.sequence}) is "
                 f"still {entry.state.value}; nothing was sent. Settle it first: meterctl journal resolve"
@@ -95,6 +103,12 @@ def next_message(
     )
 
 
+def on_card_text(entry: Entry) -> str:
+    """Tell of a sale that a card carries."""
+    amount = format_money(entry.amount * CENT)
+    return f"card {entry.card} carries {amount} (journal entry {entry.id}, sequence {entry.sequence})"
+
+
 def bring(session: Session, journal: Journal, meter: MeterIdentity, message: SealedMessage) -> Settled:
     """Journal, send and settle a new credit message.
 
@@ -104,8 +118,9 @@ def bring(session: Session, journal: Journal, meter: MeterIdentity, message: Sea
     """
     sealed = message.seal(session.keys(meter).credit)
     entry = journal.prepare(
-        message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, sealed, session.now()
-    )
+        message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, sealed,
+        session.now(), limit=session.ring.limit(),
+    )  # fmt: skip
     return settle(session, journal, entry)
 
 
@@ -138,12 +153,53 @@ def _settle(session: Session, journal: Journal, entry: Entry) -> Settled:
     return _bury(session, journal, entry, told.answer)
 
 
+def ask(session: Session, journal: Journal, entry: Entry) -> Settled | None:
+    """Settle a sale that a card carries by the meter's receipt, where it has one; nothing of it is ever sent.
+
+    Raises:
+        RefusedError: others took its sequence; it can never be applied.
+    """
+    told = _ask_receipt(session, SealedMessage.decode(entry.message))
+    return None if told is None else _conclude(session, journal, entry, told)
+
+
+def withdraw(session: Session, journal: Journal, entry: Entry) -> Entry:
+    """Make a sale that a card carries dead by voiding its sequence, or learn that the meter has taken it.
+
+    Returns:
+        The entry, confirmed or refused; refused, its amount is owed to the customer.
+
+    Raises:
+        UnknownOutcomeError: neither was proved; the entry stays open.
+    """
+    try:
+        settled = ask(session, journal, entry)
+        if settled is not None:
+            return settled.entry
+        _void_below(session, journal, entry)
+        proof = _void(session, journal, entry, entry.sequence)
+        if proof is None:
+            journal.settle(entry, EntryState.UNKNOWN, VOIDING, session.now())
+            raise UnknownOutcomeError(
+                f"meter {entry.meter}: the void that would end {on_card_text(entry)} was not answered; "
+                f"journal entry {entry.id} stays open: meterctl journal resolve"
+            )
+        assert proof.receipt is not None
+        if proof.receipt.kind is not MessageKind.VOID:
+            return _conclude(session, journal, entry, proof).entry
+        return journal.settle(entry, EntryState.REFUSED, "voided", session.now())
+    except RefusedError:
+        return journal.entry(entry.id)
+
+
 def _conclude(session: Session, journal: Journal, entry: Entry, told: Delivered) -> Settled:
     """A receipt of this sequence proves either our bytes, or that ours are dead because others took the sequence."""
     receipt = told.receipt
     assert receipt is not None
     if receipt.code == code_of(entry.message):
-        confirmed = journal.settle(entry, EntryState.CONFIRMED, "accepted", session.now(), told.sealed_receipt)
+        confirmed = journal.settle(
+            entry, EntryState.CONFIRMED, "accepted", session.now(), told.sealed_receipt, receipt.epoch
+        )
         return Settled(confirmed, receipt, told.answer)
     journal.settle(entry, EntryState.REFUSED, "sequence_conflict", session.now(), told.sealed_receipt)
     raise RefusedError(
@@ -191,14 +247,15 @@ def _void(session: Session, journal: Journal, entry: Entry, sequence: int) -> De
         keys = session.keys(meter)
     except _LINE_FAULTS:
         return None
-    void = journal.find_void(entry.meter, entry.epoch, sequence)
+    epoch = entry.epoch or meter.epoch  # an opening card was sold before the meter's epoch was known
+    void = journal.find_void(entry.meter, epoch, sequence)
     if void is None or SealedMessage.decode(void.message).key_version != keys.version:
         message = SealedMessage(
-            MessageKind.VOID, entry.meter, entry.epoch, sequence, 0, meter.account_unit, meter.customer_number,
+            MessageKind.VOID, entry.meter, epoch, sequence, 0, meter.account_unit, meter.customer_number,
             max(session.now(), 0), key_version=keys.version,
         )  # fmt: skip
         sealed = message.seal(keys.credit)
-        void = journal.prepare(entry.meter, entry.epoch, sequence, MessageKind.VOID.word, 0, sealed, session.now())
+        void = journal.prepare(entry.meter, epoch, sequence, MessageKind.VOID.word, 0, sealed, session.now())
     told = _deliver(session, void.message)
     if told.receipt is None:
         journal.settle(void, EntryState.UNKNOWN, void.outcome, session.now())
@@ -262,7 +319,5 @@ def prove(sealed_receipt: bytes, session: Session, message: SealedMessage) -> Re
         verify(sealed_receipt, keys.key(message.kind.message_class))
     except (MalformedMessageError, AuthenticationError, NotPermittedError):
         return None
-    same = (receipt.serial_number, receipt.epoch, receipt.sequence) == (
-        message.serial_number, message.epoch, message.sequence,
-    )  # fmt: skip
-    return receipt if same else None
+    same = (receipt.serial_number, receipt.sequence) == (message.serial_number, message.sequence)
+    return receipt if same and message.epoch in (receipt.epoch, 0) else None  # 0: the meter's own, only in open

@@ -224,7 +224,7 @@ class Card:
         self._file = CardFile(number - 0xEF00)
 
     def _information(self) -> bytes:
-        """Return the control information: of a file its size; of the application its name, serial, life, key versions."""
+        """Return the control information: of a file its size; of the application its name, serial, life, versions."""
         if self._file is not None:
             inner = b"\x80\x02" + SIZES[self._file].to_bytes(2, "big") + b"\x83\x02\xef" + bytes((self._file,))
         elif self._selected:

@@ -1,0 +1,397 @@
+"""card readers|format|open|sell|replace|preset|service|read|history|erase."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meterctl.cli.options import Options, options, say
+from meterctl.cli.output import print_json, print_table
+from meterctl.errors import UsageError
+from protocols.data_model import items
+from protocols.data_model.kinds import Moment
+from protocols.quantities import CENT, format_moment, format_money, parse_money
+
+if TYPE_CHECKING:
+    from meterctl.journal import Entry, Journal
+    from meterctl.operations.bulk_sales import Done
+    from meterctl.operations.card_counter import Counter, Standing
+    from meterctl.operations.card_sales import Sold
+
+_card = typer.Typer(no_args_is_help=True, help="Prepaid cards: sell credit on them, read what they bring back.")
+File = Annotated[Path | None, typer.Option("--file", help="A simulated card in a file.")]
+Reader = Annotated[str | None, typer.Option("--reader", help="PC/SC reader whose name begins so.")]
+Meter = Annotated[str, typer.Option("--meter", help="Serial number of the meter, 12 digits.")]
+_UNIT = "CNY"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(_card, name="card")
+
+
+@_card.command("readers")
+def readers(context: typer.Context) -> None:
+    """List PC/SC readers."""
+    from meterctl.card_readers.pcsc import reader_names
+
+    names = reader_names()
+    if options(context).json:
+        for name in names:
+            print_json({"reader": json.dumps(name)})
+    elif names:
+        print_table("", ("reader",), [[name] for name in names])
+    else:
+        say("no reader is connected; a simulated card needs none: --file card.img")
+
+
+@_card.command("format")
+def format_(
+    context: typer.Context,
+    file: File = None,
+    reader: Reader = None,
+    card_serial: Annotated[str | None, typer.Option("--card-serial", help="Of a new file: 16 hex digits.")] = None,
+) -> None:
+    """Give a blank card the keys of this ring; with --file a card that is not there yet is made first."""
+    from meterctl.card_readers.image import create_image
+    from meterctl.operations.card_sales import format_card
+    from protocols.card.keys import parse_card_serial
+
+    given = options(context)
+    serial = parse_card_serial(card_serial) if card_serial is not None else None
+    _ring(given, file)
+    if file is not None and not file.exists():
+        if serial is None:
+            raise UsageError(f"card {file}: it is not there; give --card-serial to make it")
+        create_image(file, serial)
+    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+        if serial is not None and counter.selected.serial != serial:
+            raise UsageError(f"card {counter.serial}: it is not {serial.hex()}; nothing was changed")
+        format_card(counter, journal)
+        _print_fields(given, {"card": f'"{counter.serial}"', "state": '"formatted"'})
+
+
+@_card.command("open")
+def open_(
+    context: typer.Context,
+    meter: Meter,
+    customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")],
+    amount: Annotated[str, typer.Option("--amount", help="First credit, may be 0.00.")] = "0.00",
+    account_unit: Annotated[str, typer.Option("--account-unit", help="CNY, EUR, kWh, ...")] = _UNIT,
+    again: Annotated[bool, typer.Option("--again", help="The meter has got a new storage.")] = False,
+    file: File = None,
+    reader: Reader = None,
+) -> None:
+    """Sell an opening card: it opens the account of a meter that nobody has read yet, with its first credit."""
+    from meterctl.operations.card_sales import open_account
+
+    given = options(context)
+    serial, number = str(items.SERIAL_NUMBER.kind.parse(meter)), str(items.CUSTOMER_NUMBER.kind.parse(customer))
+    cents, unit = _cents(amount, zero=True), items.ACCOUNT_UNIT.kind.parse(account_unit)
+    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+        if given.confirm(f"card {counter.serial}: open the account of {number} on meter {serial} with {amount}"):
+            _print_sold(given, open_account(counter, journal, serial, number, cents, unit, again=again))
+
+
+@_card.command("sell")
+def sell(
+    context: typer.Context,
+    amount: Annotated[str | None, typer.Argument(help="In the account unit, such as 50.00.")] = None,
+    bulk: Annotated[Path | None, typer.Option("--from", help="CSV of sales: sale,file,amount.")] = None,
+    file: File = None,
+    reader: Reader = None,
+) -> None:
+    """Sell credit on a card, or on many: --from sales.csv goes on where it was interrupted."""
+    from meterctl.operations.card_sales import sell as sell_on
+
+    given = options(context)
+    if (amount is None) == (bulk is None):
+        raise UsageError("give AMOUNT, or --from FILE; nothing was sold")
+    if bulk is not None:
+        _sell_bulk(given, bulk)
+        return
+    assert amount is not None
+    cents = _cents(amount)
+    with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
+        if given.confirm(f"card {counter.serial}: sell {amount}"):
+            _print_sold(given, sell_on(counter, journal, cents, session))
+
+
+@_card.command("replace")
+def replace(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
+    """Give a customer another card for a lost one; it carries what the lost one carried, and binds at the meter."""
+    from meterctl.operations.card_sales import replace as replace_by
+
+    given = options(context)
+    serial = str(items.SERIAL_NUMBER.kind.parse(meter))
+    with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
+        if given.confirm(f"card {counter.serial}: replacement for meter {serial}"):
+            carried = replace_by(counter, journal, serial, session)
+            _print_fields(given, {
+                "card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"replacement"',
+                "amount": format_money(carried.amount * CENT) if carried else "0.00",
+            })  # fmt: skip
+
+
+@_card.command("preset")
+def preset(
+    context: typer.Context,
+    presets: Annotated[Path, typer.Argument(metavar="FILE", help="TOML with [limits] and [tariff].")],
+    file: File = None,
+    reader: Reader = None,
+) -> None:
+    """Put sealed limits and prices on a card that is bound; its meter takes them at the next insertion."""
+    from meterctl.operations.card_sales import preset as preset_on
+    from meterctl.operations.presets import parse_presets
+
+    given = options(context)
+    try:
+        commands = parse_presets(presets.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"presets {presets}: {error}; nothing was changed") from error
+    except UsageError as error:
+        raise UsageError(f"presets {presets}: {error}; nothing was changed") from error
+    with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
+        kinds = ", ".join(kind.word for kind, _ in commands)
+        if given.confirm(f"card {counter.serial}: preset {kinds}"):
+            sealed = preset_on(counter, journal, commands, session)
+            _print_fields(given, {
+                "card": f'"{counter.serial}"', "meter": f'"{sealed[0].serial_number}"',
+                "commands": json.dumps([message.kind.word for message in sealed]),
+                "sequences": json.dumps([message.sequence for message in sealed]),
+            })  # fmt: skip
+
+
+@_card.command("service")
+def service(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
+    """Make a card that only brings back how a meter stands."""
+    from meterctl.operations.card_sales import service as make
+
+    given = options(context)
+    serial = str(items.SERIAL_NUMBER.kind.parse(meter))
+    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+        make(counter, journal, serial)
+        _print_fields(given, {"card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"service"'})
+
+
+@_card.command("read")
+def read(context: typer.Context, file: File = None, reader: Reader = None) -> None:
+    """Read a card: what it carries, what its meter wrote back; that settles the journal."""
+    given = options(context)
+    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+        standing = counter.read()
+        settled = counter.settle(journal, standing.back) if standing.back is not None else []
+        _print_fields(given, _standing_fragments(counter, journal, standing))
+        for entry in settled:
+            say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}) is {entry.state.value}")
+        if standing.back is not None:
+            counter.hold_against(journal, standing.back)
+
+
+@_card.command("history")
+def history(context: typer.Context, file: File = None, reader: Reader = None) -> None:
+    """Show the card's own log: its last 8 sales and insertions, newest first."""
+    from protocols.card.files import CardType, LogActor
+    from protocols.card.insertion import InsertionError
+    from protocols.sealed_message import Outcome
+
+    given = options(context)
+    with _counter(given, file, reader) as counter:
+        rows = counter.read_log()
+    shown = []
+    for row in rows:
+        by_meter = row.actor is LogActor.METER
+        error = InsertionError(row.detail) if by_meter and 1 <= row.detail <= 21 else None
+        kind = CardType(row.detail).word if not by_meter and 1 <= row.detail <= 5 else None
+        outcome = Outcome(row.outcome).name.lower() if 1 <= row.outcome <= 20 else None
+        shown.append({
+            "at": f'"{format_moment(row.at * 1000)}"', "actor": f'"{row.actor.name.lower()}"',
+            "card_type": json.dumps(kind), "outcome": json.dumps(outcome),
+            "error": json.dumps(error.word if error else None), "sequence": str(row.sequence),
+            "amount": format_money(row.amount * CENT),
+            "available_credit": format_money(row.credit * CENT) if by_meter else "null",
+        })  # fmt: skip
+    if given.json:
+        for fields in shown:
+            print_json(fields)
+    elif shown:
+        table = [[_plain(value) for value in fields.values()] for fields in shown]
+        print_table("", list(shown[0]), table, ("sequence", "amount", "available_credit"))
+    else:
+        say("the card's log is empty")
+
+
+@_card.command("erase")
+def erase(context: typer.Context, file: File = None, reader: Reader = None) -> None:
+    """Take a card back; a sale on it that no write-back proves stays open until its meter is asked."""
+    from meterctl.operations.card_sales import erase_card
+
+    given = options(context)
+    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+        if not given.confirm(f"card {counter.serial}: erase what it carries"):
+            return
+        touched = erase_card(counter, journal)
+        _print_fields(given, {"card": f'"{counter.serial}"', "state": '"erased"'})
+        for entry in touched:
+            say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}, meter {entry.meter}) is "
+                f"{entry.state.value} ({entry.outcome})")  # fmt: skip
+
+
+# ---- what they share
+
+
+def _ring(given: Options, file: Path | None) -> None:
+    """Look at the key ring before anything is made: a mistake there must leave nothing behind."""
+    if given.keys is not None or file is None:
+        given.ring(seals=False)
+
+
+@contextmanager
+def _counter(given: Options, file: Path | None, reader: str | None) -> Iterator[Counter]:
+    """Put the card of --file or --reader on the counter."""
+    from meterctl.operations.card_counter import Counter
+    from meterctl.transports.wires import wall_seconds
+
+    with given.card_port(file, reader) as port:
+        yield Counter(port.transmit, given.card_ring(port), os.urandom, wall_seconds)
+
+
+def _sell_bulk(given: Options, path: Path) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from meterctl.operations.bulk_sales import parse_sales, sell_all
+
+    try:
+        wanted = parse_sales(path.read_text(), path.parent)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"sales {path}: {error}; nothing was sold") from error
+    except UsageError as error:
+        raise UsageError(f"sales {path}: {error}") from error
+    total = format_money(sum(one.cents for one in wanted) * CENT)
+    if not given.confirm(f"sell {total} on {len(wanted)} cards"):
+        return
+    done: list[Done] = []
+    columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    from rich.console import Console
+
+    with given.open_journal() as journal, Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=len(wanted))
+        for one in sell_all(wanted, journal, lambda file: _counter(given, file, None)):
+            done.append(one)
+            progress.advance(task)
+    _print_bulk(given, done)
+    raise typer.Exit(max((one.error.exit_code for one in done if one.error is not None), default=0))
+
+
+def _print_bulk(given: Options, done: list[Done]) -> None:
+    rows = [
+        {
+            "sale": json.dumps(one.wanted.sale),
+            "file": json.dumps(str(one.wanted.file)),
+            "amount": format_money(one.wanted.cents * CENT),
+            "id": str(one.entry.id) if one.entry else "null",
+            "outcome": '"failed"' if one.error else '"sold before"' if one.before else '"sold"',
+        }
+        for one in done
+    ]
+    if given.json:
+        for row in rows:
+            print_json(row)
+    elif rows:
+        print_table("", list(rows[0]), [[_plain(v) for v in row.values()] for row in rows], ("amount", "id"))
+    for one in done:
+        if one.error is not None:
+            say(f"meterctl: sale {one.wanted.sale}: {one.error}")
+
+
+def _print_sold(given: Options, sold: Sold) -> None:
+    from protocols.data_model.items import EPOCH
+
+    entry = sold.entry
+    _print_fields(given, {
+        "id": str(entry.id), "outcome": '"on_card"', "card": f'"{entry.card}"', "meter": f'"{entry.meter}"',
+        "epoch": EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"', "sequence": str(entry.sequence),
+        "amount": format_money(entry.amount * CENT), "finished": json.dumps(sold.finished),
+    })  # fmt: skip
+    if sold.finished:
+        say(f"an interrupted sale was finished (journal entry {entry.id}); nothing new was sold")
+
+
+def _standing_fragments(counter: Counter, journal: Journal, standing: Standing) -> dict[str, str]:
+    from meterctl.operations.card_sales import consumption
+    from protocols.sealed_message import SealedMessage
+
+    identity, credit = standing.contents.identity, standing.contents.credit
+    message = SealedMessage.decode(credit.message) if credit is not None and credit.message else None
+    entry = _entry_of(journal, credit.message) if credit is not None and credit.message else None
+    return {
+        "card": f'"{counter.serial}"',
+        "card_type": f'"{credit.card_type.word}"' if credit is not None else "null",
+        "meter": f'"{identity.meter}"' if identity else "null",
+        "customer": f'"{identity.customer}"' if identity else "null",
+        "key_version": str(identity.key_version) if identity else "null",
+        "kind": f'"{message.kind.word}"' if message else "null",
+        "sequence": str(message.sequence) if message else "null",
+        "amount": format_money(message.amount * CENT) if message else "0.00",
+        "state": f'"{consumption(entry, standing)}"',
+        "commands": str(len(standing.contents.parameters)),
+        **_back_fragments(standing),
+    }
+
+
+def _back_fragments(standing: Standing) -> dict[str, str]:
+    """Return what the meter wrote back, under its items' names; null where it has not."""
+    from protocols.card.insertion import InsertionError
+    from protocols.sealed_message import Outcome
+
+    back = standing.back
+    if back is None:
+        return {"written_back": "false"}
+    return {
+        "written_back": "true",
+        "outcome": json.dumps(Outcome(back.outcome).name.lower() if back.outcome else None),
+        "error": json.dumps(InsertionError(back.error).word if 1 <= back.error <= 21 else None),
+        "command_outcome": json.dumps(Outcome(back.command_outcome).name.lower() if back.command_outcome else None),
+        "epoch": items.EPOCH.kind.json(back.epoch),
+        "credit_sequence": str(back.credit_sequence),
+        "command_sequence": str(back.command_sequence),
+        "account_state": items.ACCOUNT_STATE.kind.json(back.account_state),
+        "available_credit": items.AVAILABLE_CREDIT.kind.json(back.credit),
+        "debt": items.DEBT.kind.json(back.debt),
+        "cumulative_purchased": items.CUMULATIVE_PURCHASED.kind.json(back.cumulative),
+        "purchase_count": str(back.purchases),
+        "energy_import_kwh": items.ENERGY_IMPORT.kind.json(back.energy_mwh),
+        "clock": Moment().json(back.clock),
+        "supply_state": items.SUPPLY_STATE.kind.json(back.supply_state),
+        "supply_causes": items.SUPPLY_CAUSES.kind.json(back.causes),
+        "illegal_insertions": str(back.illegal_insertions),
+    }
+
+
+def _entry_of(journal: Journal, message: bytes) -> Entry | None:
+    found = [entry for entry in journal.entries() if entry.message == message]
+    return found[-1] if found else None
+
+
+def _print_fields(given: Options, fragments: dict[str, str]) -> None:
+    if given.json:
+        print_json(fragments)
+    else:
+        print_table("card", ("field", "value"), [(name, _plain(value)) for name, value in fragments.items()])
+
+
+def _plain(value: str) -> str:
+    return value.strip('"').replace("null", "-")
+
+
+def _cents(text: str, zero: bool = False) -> int:
+    cents = parse_money(text) // CENT
+    if cents < 0 or (cents == 0 and not zero) or cents > 99_999_999:
+        raise UsageError(f"amount {text}: allowed is {'0.00' if zero else '0.01'} to 999999.99; nothing was sold")
+    return cents

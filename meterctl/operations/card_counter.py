@@ -1,0 +1,209 @@
+"""The counter of a vending point: a card that was handed in, proved, read, and held against the journal (METER.md 8).
+
+What a card says is believed as far as it is sealed: the write-back by its meter's card key, the receipt within by its
+credit key. Sold is only on a card that agrees with the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from meterctl.errors import CorruptAnswerError, NotPermittedError, UnknownOutcomeError, UsageError
+from meterctl.journal import Entry, EntryState, Journal, SeenWriteBack
+from meterctl.key_ring import KeyRing
+from protocols.card.apdu import StatusWord
+from protocols.card.files import LogRow
+from protocols.card.issuing import read_as_vendor
+from protocols.card.keys import CardKeys, derive_card_keys
+from protocols.card.terminal import Contents, Exchange, Result, Selected, Terminal, Transmit, drive
+from protocols.card.write_back import WriteBack, verify_write_back
+from protocols.errors import (
+    AuthenticationError,
+    CardError,
+    CardForgedError,
+    CardFormatError,
+    CardGoneError,
+    CardRefusedError,
+    MalformedMessageError,
+)
+from protocols.keys import CARD_LABEL, derive_key
+from protocols.quantities import CENT, format_money
+from protocols.sealed_message import Outcome, Receipt, code_of, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a card stands: its proved files, and its write-back where it has one whose seal is right."""
+
+    contents: Contents
+    back: WriteBack | None
+
+
+class Counter:
+    """A card on the counter. Every step raises an error that says what is unchanged.
+
+    Args:
+        transmit: its contacts.
+        random: gives so many random bytes.
+        now: the host's clock, s since 1970 UTC.
+    """
+
+    def __init__(
+        self, transmit: Transmit, ring: KeyRing, random: Callable[[int], bytes], now: Callable[[], int]
+    ) -> None:
+        self._transmit, self.ring, self.now = transmit, ring, now
+        self.terminal = Terminal(random)
+        self.selected: Selected = self.play(self.terminal.select(), "nothing was changed")
+
+    @property
+    def serial(self) -> str:
+        """The card's serial number, 16 hexadecimal digits."""
+        return self.selected.serial.hex()
+
+    @property
+    def keys(self) -> CardKeys:
+        """The vendor's keys of this card; raises NotPermittedError where the ring lacks their version."""
+        if not self.selected.issued:
+            raise NotPermittedError(f"card {self.serial}: it is blank; meterctl card format gives it its keys")
+        version = self.selected.vendor_version
+        return derive_card_keys(self.ring.master(version), self.selected.serial, version)
+
+    def play(self, exchange: Exchange[Result], unchanged: str) -> Result:
+        """Play steps on the card; what it does wrong becomes an error that tells what is unchanged, or not known."""
+        try:
+            return drive(exchange, self._transmit)
+        except CardGoneError as error:
+            raise UnknownOutcomeError(f"card: {error}; {unchanged}") from error
+        except CardForgedError as error:
+            raise NotPermittedError(
+                f"card: {error}: it is not one of this key ring's, or was tampered with; {unchanged}"
+            ) from error
+        except CardRefusedError as error:
+            raise self._refused(error, unchanged) from error
+        except CardFormatError as error:
+            raise CorruptAnswerError(f"card: {error}; {unchanged}") from error
+
+    def _refused(self, error: CardRefusedError, unchanged: str) -> Exception:
+        if error.status == StatusWord.FILE_NOT_FOUND:
+            return UsageError(f"this is no prepaid card: {error}; {unchanged}")
+        if error.status == StatusWord.AUTHENTICATION_BLOCKED or error.status & 0xFFF0 == 0x63C0:
+            return NotPermittedError(f"card: {error}: its keys are not this ring's; {unchanged}")
+        return CorruptAnswerError(f"card: {error}; {unchanged}")
+
+    def read(self) -> Standing:
+        """Read all files under the vending key, and look at the seal of the write-back.
+
+        Raises:
+            NotPermittedError: a card of another ring, or a write-back that its meter did not write.
+        """
+        contents = self.play(read_as_vendor(self.terminal, self.keys), "nothing was changed")
+        slot = contents.return_slots.newest
+        return Standing(contents, None if slot is None else self._write_back(slot, contents))
+
+    def read_log(self) -> list[LogRow]:
+        """Read the card's log, newest first."""
+        return self.play(self.terminal.read_log(), "nothing was changed")
+
+    def _write_back(self, slot: bytes, contents: Contents) -> WriteBack:
+        try:
+            back = WriteBack.decode(slot)
+            meter = back.meter_digits
+            master = self.ring.master(back.key_version)
+            verify_write_back(slot, derive_key(master, CARD_LABEL, meter, back.key_version))
+        except (CardError, AuthenticationError) as error:
+            raise NotPermittedError(
+                f"card {self.serial}: its write-back is forged: {error}; nothing was sold"
+            ) from error
+        bound = contents.identity.meter if contents.identity else None
+        if back.card_serial != self.selected.serial or meter != bound:
+            raise NotPermittedError(
+                f"card {self.serial}: its write-back is of card {back.card_serial.hex()} and meter {meter}: a cloned "
+                f"card; nothing was sold"
+            )
+        return back
+
+    # ---- against the journal
+
+    def settle(self, journal: Journal, back: WriteBack) -> list[Entry]:
+        """Settle what the journal has open for the card's meter, as far as the write-back proves it."""
+        settled = []
+        for entry in journal.open_entries(back.meter_digits):
+            if entry.epoch in (back.epoch, 0):
+                ended = self._settle(journal, entry, back)
+                if ended is not None:
+                    settled.append(ended)
+        return settled
+
+    def _settle(self, journal: Journal, entry: Entry, back: WriteBack) -> Entry | None:
+        receipt = self._receipt(back)
+        if receipt is not None and receipt.sequence == entry.sequence:
+            ours = receipt.code == code_of(entry.message)
+            state, outcome = (EntryState.CONFIRMED, "accepted") if ours else (EntryState.REFUSED, "sequence_conflict")
+            return journal.settle(entry, state, outcome, self.now(), back.receipt, receipt.epoch)
+        answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))
+        if answered and back.outcome and Outcome(back.outcome).applied:
+            return journal.settle(entry, EntryState.CONFIRMED, "accepted", self.now(), epoch=back.epoch)
+        return None
+
+    def _receipt(self, back: WriteBack) -> Receipt | None:
+        """Return the receipt that a write-back encloses, where its own seal is right."""
+        if not back.receipt:
+            return None
+        try:
+            receipt = Receipt.decode(back.receipt)
+            keys = self.ring.meter_keys(receipt.serial_number, receipt.key_version)
+            verify(back.receipt, keys.credit)
+        except (MalformedMessageError, AuthenticationError, NotPermittedError):
+            return None
+        same = (receipt.serial_number, receipt.epoch) == (back.meter_digits, back.epoch)
+        return receipt if same else None
+
+    def hold_against(self, journal: Journal, back: WriteBack) -> None:
+        """Compare a meter's totals with the journal, and remember them.
+
+        A write-back answers the sale that the card brought, so the meter must know all sales that were proved before
+        it; and what a card brings back never goes back.
+
+        Raises:
+            NotPermittedError: a meter that was set back, or credit that this journal never sold; named and audited.
+        """
+        problem = self._mismatch(journal, back)
+        if problem is not None:
+            text = f"card {self.serial}, meter {back.meter_digits}: {problem}"
+            journal.audit("mismatch", self.now(), meter=back.meter_digits, card=self.serial, detail=problem)
+            raise NotPermittedError(f"{text}; nothing was sold")
+        journal.keep_write_back(back.meter_digits, back.epoch, self.serial, _seen(back), self.now())
+
+    def _mismatch(self, journal: Journal, back: WriteBack) -> str | None:
+        known = journal.confirmed(back.meter_digits, back.epoch)
+        before = max((e.sequence for e in known if e.sequence < back.answered_sequence), default=0)
+        if back.credit_sequence < before:
+            return (
+                f"it stands at sequence {back.credit_sequence}, sequence {before} was proved earlier: it was set back"
+            )
+        last = journal.last_write_back(back.meter_digits, back.epoch, self.serial)
+        now = _seen(back)
+        if last is not None:
+            for name, old, new in zip(
+                ("sequence", "purchases", "energy", "time"), _parts(last), _parts(now), strict=True
+            ):
+                if new < old:
+                    return f"its {name} went back from {old} to {new}: it was set back, or the card is cloned"
+        taken = [entry for entry in known if entry.sequence <= back.credit_sequence]
+        complete = [entry.sequence for entry in taken] == list(range(1, back.credit_sequence + 1))
+        total = sum(entry.amount for entry in taken if entry.kind in ("open", "credit"))
+        if complete and total != now.cumulative:
+            return (
+                f"it has taken {format_money(back.cumulative)} in all, the journal has sold it "
+                f"{format_money(total * CENT)}"
+            )
+        return None
+
+
+def _seen(back: WriteBack) -> SeenWriteBack:
+    return SeenWriteBack(back.credit_sequence, back.cumulative // CENT, back.energy_mwh, back.elapsed)
+
+
+def _parts(seen: SeenWriteBack) -> tuple[int, ...]:
+    return seen.credit_sequence, seen.cumulative, seen.energy, seen.elapsed

@@ -1,0 +1,392 @@
+"""The use cases of the card at a vending point: format, open, sell, replace, preset, service, erase.
+
+A sale is in the journal, as `on_card`, before the first byte of it is on the card. Where the card is pulled in between,
+the same command with the same amount finishes that sale: the very bytes are written again, and no second one is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from meterctl.errors import NotPermittedError, UnknownOutcomeError, UsageError
+from meterctl.journal import Entry, EntryState, Journal
+from meterctl.operations.card_counter import Counter, Standing
+from meterctl.operations.exactly_once import on_card_text
+from meterctl.session import MeterIdentity, Session
+from protocols.card.files import CardType, CreditRecord, Identity
+from protocols.card.issuing import bind, erase, give_keys, write_sale
+from protocols.card.keys import derive_card_keys, meter_access_of
+from protocols.card.terminal import Contents
+from protocols.errors import MalformedMessageError
+from protocols.keys import MessageClass
+from protocols.sealed_message import LAST_SEQUENCE, MessageKind, Outcome, Receipt, SealedMessage, code_of
+
+ERASED = "erased"
+"""Outcome of a sale whose card was erased before a write-back came: whether the meter took it is asked of the meter."""
+FIRST_SEQUENCE = 1
+NEAR_THE_END = LAST_SEQUENCE - 1000
+"""Sequences beyond it are warned of: the last ones cannot be refilled but by a new epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What was put on a card; `finished` says that an interrupted sale was completed and nothing new was made."""
+
+    entry: Entry
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a meter's account stands, as far as somebody proved it."""
+
+    meter: str
+    epoch: int
+    next_sequence: int
+    customer: str
+    account_unit: int
+    key_version: int
+
+
+def format_card(counter: Counter, journal: Journal) -> None:
+    """Give a blank card the keys of this ring; raises NotPermittedError where it has keys already."""
+    if counter.selected.issued:
+        raise NotPermittedError(f"card {counter.serial}: it is formatted already; nothing was changed")
+    version = counter.ring.newest
+    keys = derive_card_keys(counter.ring.master(version), counter.selected.serial, version)
+    counter.play(give_keys(counter.terminal, keys, version), "it may have some of its keys: format it again")
+    journal.audit("card_formatted", counter.now(), card=counter.serial)
+
+
+def open_account(
+    counter: Counter, journal: Journal, meter: str, customer: str, cents: int, unit: int, *, again: bool = False
+) -> Sold:
+    """Sell an opening card for a meter that nobody has read yet: epoch 0, sequence 1.
+
+    Args:
+        again: the meter has got a new storage; an account that the journal knows does not stand in the way.
+
+    Raises:
+        NotPermittedError: the card or the journal stands against it.
+    """
+    standing = counter.read()
+    message = SealedMessage(
+        MessageKind.OPEN, meter, 0, FIRST_SEQUENCE, cents, unit, customer, max(counter.now(), 0),
+        key_version=counter.ring.newest,
+    )  # fmt: skip
+    if standing.back is not None:
+        counter.settle(journal, standing.back)
+    mine = _carried_by(counter, journal, meter)
+    if mine is not None:
+        return _finish(counter, journal, standing, mine, CardType.OPEN, message)
+    _require_unbound(counter, standing)
+    _require_nothing_open(journal, meter)
+    if journal.newest_confirmed(meter) is not None and not again:
+        raise NotPermittedError(
+            f"meter {meter}: the journal knows its account already; `card replace` gives it a card, --again opens a "
+            f"meter with a new storage. Nothing was sold"
+        )
+    return _sell(counter, journal, standing, CardType.OPEN, message, bind_to=(meter, customer, unit))
+
+
+def sell(counter: Counter, journal: Journal, cents: int, session: Session | None = None, reference: str = "") -> Sold:
+    """Sell credit on a card that is bound to a meter, with the sequence that follows what the meter has taken.
+
+    Raises:
+        NotPermittedError: the last sale is unconsumed, or card, meter and journal do not agree.
+    """
+    standing = counter.read()
+    identity = _require_bound(counter, standing)
+    if standing.back is not None:
+        counter.settle(journal, standing.back)
+        counter.hold_against(journal, standing.back)
+    mine = _carried_by(counter, journal, identity.meter)
+    if mine is not None:
+        wanted = SealedMessage.decode(mine.message).amount
+        if wanted != cents:
+            raise NotPermittedError(f"meter {identity.meter}: {on_card_text(mine)}, unconsumed; nothing was sold")
+        return _finish(counter, journal, standing, mine, CardType.PURCHASE)
+    _require_nothing_open(journal, identity.meter)
+    place = where_it_stands(counter, journal, standing, session)
+    if place.next_sequence > LAST_SEQUENCE:
+        raise NotPermittedError(f"meter {place.meter}: its sequences are used up; it needs a new epoch")
+    message = SealedMessage(
+        MessageKind.CREDIT, place.meter, place.epoch, place.next_sequence, cents, place.account_unit, place.customer,
+        max(counter.now(), 0), key_version=place.key_version,
+    )  # fmt: skip
+    return _sell(counter, journal, standing, CardType.PURCHASE, message, reference=reference)
+
+
+def replace(counter: Counter, journal: Journal, meter: str, session: Session | None = None) -> Entry | None:
+    """Give a customer another card in place of a lost one; what the old one carried, this one carries too.
+
+    Both have the very same bytes, so the meter takes them once. Returns the sale that it carries, None where none.
+
+    Raises:
+        NotPermittedError: nobody knows the meter's account.
+    """
+    standing = counter.read()
+    identity = standing.contents.identity
+    if identity is not None and identity.meter != meter:
+        raise NotPermittedError(f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first")
+    open_entries = journal.open_entries(meter)
+    if any(not entry.card for entry in open_entries):
+        _require_nothing_open(journal, meter)
+    last = open_entries[0] if open_entries else journal.newest_confirmed(meter)
+    if last is None and session is None:
+        raise NotPermittedError(f"meter {meter}: the journal knows no account of it; give --port to ask the meter")
+    message = _last_message(last)
+    if session is not None:
+        asked = _asked(session, meter)
+        bound = (meter, asked.customer_number, asked.account_unit)
+    elif message is not None:
+        bound = (meter, message.customer_number, message.account_unit)
+    else:
+        raise NotPermittedError(f"meter {meter}: the journal does not know its customer; give --port to ask the meter")
+    sealed = last.message if last is not None and last.kind in ("open", "credit") else b""
+    entry = journal.move_to_card(open_entries[0], counter.serial, counter.now()) if open_entries else None
+    _bind(counter, bound)
+    _write(counter, CardType.REPLACEMENT, sealed)
+    journal.audit("card_replaced", counter.now(), meter=meter, card=counter.serial,
+                  amount=entry.amount if entry else 0)  # fmt: skip
+    return entry
+
+
+def service(counter: Counter, journal: Journal, meter: str) -> None:
+    """Make a card that brings back how a meter stands, and carries nothing."""
+    _require_unbound(counter, counter.read())
+    _bind(counter, (meter, "0" * 12, 0))
+    _write(counter, CardType.SERVICE, b"")
+    journal.audit("service_card", counter.now(), meter=meter, card=counter.serial)
+
+
+def preset(
+    counter: Counter, journal: Journal, commands: list[tuple[MessageKind, bytes]], session: Session | None = None
+) -> list[SealedMessage]:
+    """Put sealed commands on a card that is bound; one without credit becomes a preset card.
+
+    Raises:
+        NotPermittedError: neither write-back nor meter says where the commands' sequence stands.
+    """
+    standing = counter.read()
+    identity = _require_bound(counter, standing)
+    messages, sealed = [], []
+    if session is not None:
+        asked = _asked(session, identity.meter)
+        epoch, last, unit, customer, version = (
+            asked.epoch, asked.command_sequence, asked.account_unit, asked.customer_number, asked.key_version,
+        )  # fmt: skip
+    elif standing.back is not None:
+        back = standing.back
+        epoch, last, unit, customer, version = (
+            back.epoch, back.command_sequence, back.account_unit, back.customer_digits, back.meter_key_version,
+        )  # fmt: skip
+    else:
+        raise NotPermittedError(
+            f"card {counter.serial}: the meter has not written back, so nobody knows its commands' sequence; insert "
+            f"the card first, or give --port to ask the meter. Nothing was changed"
+        )
+    keys = counter.ring.meter_keys(identity.meter, version)
+    for number, (kind, parameters) in enumerate(commands, last + 1):
+        message = SealedMessage(
+            kind, identity.meter, epoch, number, 0, unit, customer, max(counter.now(), 0), 0, parameters, version
+        )
+        messages.append(message)
+        sealed.append(message.seal(keys.key(MessageClass.COMMAND)))
+    unchanged = "the card carries no commands now: preset it again"
+    counter.play(counter.terminal.write_parameters(tuple(sealed)), unchanged)
+    credit = standing.contents.credit
+    if credit is None or not credit.message:
+        _write(counter, CardType.PRESET, b"")
+    journal.audit("card_preset", counter.now(), meter=identity.meter, card=counter.serial,
+                  detail=" ".join(kind.word for kind, _ in commands))  # fmt: skip
+    return messages
+
+
+def erase_card(counter: Counter, journal: Journal) -> list[Entry]:
+    """Take a card back. A sale that it carries and that no write-back proves stays open until its meter is asked."""
+    standing = counter.read()
+    touched: list[Entry] = []
+    if standing.back is not None:
+        touched += counter.settle(journal, standing.back)
+    for entry in journal.entries():
+        if entry.state is EntryState.ON_CARD and entry.card == counter.serial:
+            touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now()))
+    counter.play(erase(counter.terminal, counter.keys), "it may be erased in part: erase it again")
+    journal.audit("card_erased", counter.now(), card=counter.serial)
+    return touched
+
+
+def where_it_stands(counter: Counter, journal: Journal, standing: Standing, session: Session | None) -> Place:
+    """Say with which sequence the next sale goes: by the write-back, by the meter on a port, or by the journal.
+
+    Raises:
+        NotPermittedError: nobody knows.
+    """
+    identity = _require_bound(counter, standing)
+    meter = identity.meter
+    if session is not None:
+        asked = _asked(session, meter)
+        epoch, last, version = asked.epoch, asked.credit_sequence, asked.key_version
+        customer, unit = asked.customer_number, asked.account_unit
+    elif standing.back is not None:
+        back = standing.back
+        epoch, last, version = back.epoch, back.credit_sequence, back.meter_key_version
+        customer, unit = back.customer_digits, back.account_unit
+    else:
+        newest = journal.newest_confirmed(meter)
+        if newest is None or not newest.epoch or not newest.receipt:
+            raise NotPermittedError(
+                f"card {counter.serial}: nobody knows where meter {meter} stands; insert the card into it first, or "
+                f"give --port to ask the meter. Nothing was sold"
+            )
+        epoch, last, version = newest.epoch, newest.sequence, Receipt.decode(newest.receipt).key_version
+        customer, unit = identity.customer, identity.account_unit
+    if customer != identity.customer:
+        raise NotPermittedError(
+            f"card {counter.serial}: it is customer {identity.customer}'s, the account of meter {meter} is {customer}'s"
+        )
+    return Place(meter, epoch, max(last, journal.last_sequence(meter, epoch)) + 1, customer, unit, version)
+
+
+# ---- what they share
+
+
+def _sell(
+    counter: Counter, journal: Journal, standing: Standing, card_type: CardType, message: SealedMessage,
+    bind_to: tuple[str, str, int] | None = None, reference: str = "",
+) -> Sold:  # fmt: skip
+    sealed = message.seal(counter.ring.meter_keys(message.serial_number, message.key_version).credit)
+    entry = journal.prepare(
+        message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, sealed,
+        counter.now(), card=counter.serial, reference=reference, limit=counter.ring.limit(),
+    )  # fmt: skip
+    unchanged = (
+        f"the sale stands in the journal as entry {entry.id}, and the card may carry it or not: the same command with "
+        f"the same amount finishes it, and sells nothing twice"
+    )
+    _hand_over(counter, unchanged, lambda: _bind_and_write(counter, card_type, sealed, bind_to, standing))
+    journal.audit("sold", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
+                  detail=f"entry {entry.id}")  # fmt: skip
+    return Sold(entry)
+
+
+def _finish(
+    counter: Counter, journal: Journal, standing: Standing, entry: Entry, card_type: CardType,
+    wanted: SealedMessage | None = None,
+) -> Sold:  # fmt: skip
+    """Complete the sale that this card should carry, or refuse where it carries it already, unconsumed."""
+    message = SealedMessage.decode(entry.message)
+    if wanted is not None and (wanted.amount, wanted.customer_number) != (message.amount, message.customer_number):
+        raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, for customer {message.customer_number}")
+    credit = standing.contents.credit
+    whole = standing.contents.identity is not None and credit is not None and credit.message == entry.message
+    if whole and standing.contents.return_slots.newest is None:
+        raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
+    bound = (message.serial_number, message.customer_number, message.account_unit)
+    unchanged = f"journal entry {entry.id} is still to be finished: the same command again"
+    if credit is not None and credit.message == entry.message:
+        card_type = credit.card_type
+    _hand_over(counter, unchanged, lambda: _bind_and_write(counter, card_type, entry.message, bound, standing))
+    journal.audit("finished", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
+                  detail=f"entry {entry.id}")  # fmt: skip
+    return Sold(entry, finished=True)
+
+
+def _hand_over(counter: Counter, unchanged: str, work: Callable[[], None]) -> None:
+    """Do what leaves a sale half done where it fails; whatever went wrong, its outcome is unknown."""
+    try:
+        work()
+    except UnknownOutcomeError as error:
+        raise UnknownOutcomeError(f"{error}; {unchanged}") from error
+    except (NotPermittedError, UsageError) as error:
+        raise UnknownOutcomeError(f"card {counter.serial}: {error}; {unchanged}") from error
+
+
+def _bind_and_write(
+    counter: Counter, card_type: CardType, sealed: bytes, bind_to: tuple[str, str, int] | None, standing: Standing
+) -> None:
+    identity = standing.contents.identity
+    if bind_to is not None and (identity is None or (identity.meter, identity.customer) != bind_to[:2]):
+        _bind(counter, bind_to)
+    _write(counter, card_type, sealed)
+
+
+def _bind(counter: Counter, bound: tuple[str, str, int]) -> None:
+    meter, customer, unit = bound
+    version = counter.ring.newest
+    identity = Identity(meter, customer, version, max(counter.now(), 0), unit)
+    access = meter_access_of(counter.ring.master(version), meter, counter.selected.serial, version)
+    counter.play(bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not")
+
+
+def _write(counter: Counter, card_type: CardType, sealed: bytes) -> None:
+    """Write a sale and read it back: what is reported as sold was seen on the card."""
+    contents: Contents = counter.read().contents
+    record = CreditRecord(card_type, contents.credit_slots.next_number, sealed, max(counter.now(), 0))
+    counter.play(write_sale(counter.terminal, contents, record), "the card may carry it or not")
+    written = counter.read().contents
+    if written.credit != record or written.return_slots.newest is not None:
+        raise UnknownOutcomeError(f"card {counter.serial}: it does not hold what was written")
+
+
+def _require_bound(counter: Counter, standing: Standing) -> Identity:
+    if standing.contents.identity is None:
+        raise NotPermittedError(f"card {counter.serial}: it is bound to no meter; `card open` sells an opening card")
+    return standing.contents.identity
+
+
+def _require_unbound(counter: Counter, standing: Standing) -> None:
+    identity = standing.contents.identity
+    if identity is not None:
+        raise NotPermittedError(
+            f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first. Nothing was changed"
+        )
+
+
+def _require_nothing_open(journal: Journal, meter: str) -> None:
+    for entry in journal.open_entries(meter):
+        if entry.card:
+            raise NotPermittedError(f"meter {meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
+        raise UnknownOutcomeError(
+            f"meter {meter}: journal entry {entry.id} ({entry.kind}, sequence {entry.sequence}) is still "
+            f"{entry.state.value}; nothing was sold. Settle it first: meterctl journal resolve"
+        )
+
+
+def _carried_by(counter: Counter, journal: Journal, meter: str) -> Entry | None:
+    """Return the open sale of a meter that this card carries, or should."""
+    mine = [e for e in journal.open_entries(meter) if e.card == counter.serial and e.state is EntryState.ON_CARD]
+    return mine[0] if mine else None
+
+
+def _asked(session: Session, meter: str) -> MeterIdentity:
+    asked = session.identify_surely()
+    if asked.serial_number != meter:
+        raise UsageError(f"meter {asked.serial_number} is on this port, the card is for {meter}; nothing was changed")
+    session.keys(asked)
+    return asked
+
+
+def _last_message(entry: Entry | None) -> SealedMessage | None:
+    """Return the message of an entry, decoded."""
+    if entry is None:
+        return None
+    try:
+        return SealedMessage.decode(entry.message)
+    except MalformedMessageError:
+        return None
+
+
+def consumption(entry: Entry | None, standing: Standing) -> str:
+    """Say in a word what became of the sale on a card: none, unconsumed, accepted, refused."""
+    credit, back = standing.contents.credit, standing.back
+    if credit is None or not credit.message:
+        return "none"
+    if entry is not None and entry.state is EntryState.CONFIRMED:
+        return "accepted"
+    if back is None or back.answered_code != code_of(credit.message):
+        return "unconsumed"
+    applied = back.outcome and Outcome(back.outcome).applied
+    return "accepted" if applied else "refused"
