@@ -144,6 +144,8 @@ class Counter:
         answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))
         if answered and back.outcome and Outcome(back.outcome).applied:
             return journal.settle(entry, EntryState.CONFIRMED, "accepted", self.now(), epoch=back.epoch)
+        if answered and back.outcome == Outcome.SEQUENCE_CONFLICT:  # others took its sequence: it is dead
+            return journal.settle(entry, EntryState.REFUSED, "sequence_conflict", self.now())
         return None
 
     def _receipt(self, back: WriteBack) -> Receipt | None:
@@ -191,7 +193,7 @@ class Counter:
                 if new < old:
                     return f"its {name} went back from {old} to {new}: it was set back, or the card is cloned"
         taken = [entry for entry in known if entry.sequence <= back.credit_sequence]
-        complete = [entry.sequence for entry in taken] == list(range(1, back.credit_sequence + 1))
+        complete = len(taken) == back.credit_sequence  # each proved sequence stands once
         total = sum(entry.amount for entry in taken if entry.kind in ("open", "credit"))
         if complete and total != now.cumulative:
             return (

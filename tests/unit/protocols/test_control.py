@@ -29,6 +29,10 @@ from protocols.faults import FaultRule
         ("speed 60", c.Speed(60_000)),
         ("state", c.Show()),
         ("stop", c.Stop()),
+        ("card insert c.img", c.InsertCard("c.img")),
+        ("card insert c.img --pull-after 3", c.InsertCard("c.img", pull_after=3)),
+        ("card insert --reader X", c.InsertCard(reader="X")),
+        ("card remove", c.RemoveCard()),
         ("fault list", c.ShowFaults()),
         ("fault off", c.EndFaults(None)),
         ("fault flip off", c.EndFaults("flip")),
@@ -44,7 +48,7 @@ def test_the_grammar_names_every_command() -> None:
     named = [entry.split()[0] for entry in c.GRAMMAR.split(" · ")]
     assert named == [
         "advance", "load", "power", "button", "cover", "terminal-cover", "magnet", "speed", "state", "stop",
-        "fault", "fault", "fault",
+        "card", "card", "card", "fault", "fault", "fault",
     ]  # fmt: skip
 
 
@@ -70,6 +74,18 @@ def test_a_command_without_its_argument_says_so(word: str) -> None:
 def test_a_fault_that_cannot_be_is_refused(words: list[str]) -> None:
     with pytest.raises(QuantityError):
         c.parse_command(["fault", *words])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [], ["insert"], ["eject"], ["insert", "a", "b"], ["insert", "a", "--reader", "R"], ["insert", "--reader"],
+        ["insert", "a", "--pull-after", "x"], ["insert", "a", "--pull-after", "-1"], ["insert", "--fast"], ["remove", "x"],
+    ],
+)  # fmt: skip
+def test_a_card_command_that_cannot_be_is_refused(words: list[str]) -> None:
+    with pytest.raises(QuantityError):
+        c.parse_command(["card", *words])
 
 
 def test_no_words_are_no_command() -> None:

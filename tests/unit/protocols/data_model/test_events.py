@@ -51,11 +51,15 @@ def test_codes_are_stable() -> None:
         39: "key_changed",
         40: "step_reached",
         41: "supply_cause_cleared",
+        42: "card_accepted",
+        43: "card_refused",
+        44: "card_bound",
+        45: "card_pulled_early",
     }
 
 
 def test_codes_and_names_are_unique_and_agree() -> None:
-    assert len(EVENTS) == len(EVENT_BY_CODE) == 41
+    assert len(EVENTS) == len(EVENT_BY_CODE) == 45
     assert all(EVENT_BY_CODE[kind.code] is kind for kind in EVENTS.values())
     assert all(EVENTS[kind.name] is kind for kind in EVENTS.values())
     assert all(1 <= code <= 0xFFFF for code in EVENT_BY_CODE)
@@ -76,6 +80,8 @@ def test_details_that_stand_in_the_log_keep_their_kinds() -> None:
     assert EVENTS["guarantee_set"].details == (("on", Truth()),)
     assert EVENTS["moratorium_set"].details == (("until", Date()),)
     assert EVENTS["authentication_attack"].details == (("carrier", choice(Carrier)),)
+    assert [name for name, _ in EVENTS["card_refused"].details] == ["card", "error"]
+    assert EVENTS["card_refused"].details[0][1].text(-1) == "f" * 16, "a serial fills the whole signed field"
 
 
 def test_tariff_parts_are_named_as_the_tariff_names_them() -> None:

@@ -1,0 +1,151 @@
+"""A town for tests: a vending point with its journal and key ring, cards, and a meter at the other end of the walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.hal.nvram import Nvram
+from firmware_sim.insertions import CardSession
+from firmware_sim.meter import Meter
+from firmware_sim.rack import Rack
+from firmware_sim.token_carriers.card_slot import Inserted
+from meterctl.journal import Entry, Journal
+from meterctl.key_ring import KeyRing
+from meterctl.operations import card_sales
+from meterctl.operations.card_counter import Counter
+from meterctl.session import Session
+from protocols.card.answer_to_reset import Transmission
+from protocols.card.applet import Card
+from protocols.card.memory import BytesMemory, Memory, make_blank
+from protocols.card.terminal import Transmit
+from protocols.errors import CardGoneError
+from protocols.keys import derive_meter_keys
+from protocols.quantities import CENT
+from tests.support.wire import connect, no_loads
+
+MASTER = bytes(range(16))
+METER = "000000000042"
+CUSTOMER = "000000001001"
+SERIAL = bytes.fromhex("0011223344556677")
+OTHER = bytes.fromhex("8877665544332211")
+NOW = 1_767_225_600
+
+
+class Contacts:
+    """A card's contacts that count commands, can break after some, and can be listened to."""
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+        self.count = 0
+        self.breaks_after: int | None = None
+        self.tap: Callable[[bytes], bytes] | None = None
+        self.change: Callable[[bytes], bytes] | None = None
+
+    def __call__(self, command: bytes) -> bytes:
+        """Bring a command to the card."""
+        if self.breaks_after is not None and self.count >= self.breaks_after:
+            raise CardGoneError("pulled")
+        self.count += 1
+        response = self.card.apdu(self.tap(command) if self.tap else command)
+        return self.change(response) if self.change else response
+
+
+def blank(serial: bytes = SERIAL, memory: Memory | None = None, transmission: Transmission = Transmission.T1) -> Card:
+    """Return a new card."""
+    held = BytesMemory() if memory is None else memory
+    make_blank(held, serial, transmission)
+    return Card(held, Random("card").randbytes)
+
+
+class Town:
+    """One vending point, one meter (of several), any number of cards."""
+
+    def __init__(self, folder: Path, nvram: Nvram | None = None, masters: dict[int, bytes] | None = None,
+                 **description: Any) -> None:  # fmt: skip
+        self.ring = KeyRing(masters or {1: MASTER}, folder / "keys.json")
+        self.journal = Journal(folder / "journal.sqlite")
+        self.random = Random("town").randbytes
+        self.now = NOW
+        self.description = {"serial_number": METER, "opened": False, "epoch": 0xE0, **description}
+        self.meter = self.build(nvram)
+
+    def build(self, nvram: Nvram | None = None, **changed: Any) -> Meter:
+        """Return the meter of a storage, or a new one."""
+        fields = {**self.description, **changed}
+        serial = fields["serial_number"]
+        keys = fields.pop("keys", None) or {
+            version: derive_meter_keys(master, serial, version) for version, master in self.ring.masters.items()
+        }
+        return build(MeterDescription(keys=keys, keys_of=serial, **fields), nvram)
+
+    # ---- at the vending point
+
+    @contextmanager
+    def counter(self, card: Card, transmit: Transmit | None = None) -> Iterator[Counter]:
+        """Put a card on the counter."""
+        card.power_on()
+        yield Counter(transmit or card.apdu, self.ring, self.random, lambda: self.now)
+        card.power_off()
+
+    def formatted(self, serial: bytes = SERIAL, memory: Memory | None = None,
+                  transmission: Transmission = Transmission.T1) -> Card:  # fmt: skip
+        """Return a card with this vendor's keys."""
+        card = blank(serial, memory, transmission)
+        with self.counter(card) as counter:
+            card_sales.format_card(counter, self.journal)
+        return card
+
+    def open(self, card: Card, cents: int = 3000, meter: str = METER, customer: str = CUSTOMER,
+             transmit: Transmit | None = None, again: bool = False) -> Entry:  # fmt: skip
+        """Sell an opening card."""
+        with self.counter(card, transmit) as counter:
+            return card_sales.open_account(counter, self.journal, meter, customer, cents, 156, again=again).entry
+
+    def sell(self, card: Card, cents: int, transmit: Transmit | None = None, session: Session | None = None) -> Entry:
+        """Sell credit on a card."""
+        with self.counter(card, transmit) as counter:
+            return card_sales.sell(counter, self.journal, cents, session).entry
+
+    def read(self, card: Card) -> list[Entry]:
+        """Read a card at the counter, settle, compare."""
+        with self.counter(card) as counter:
+            standing = counter.read()
+            assert standing.back is not None
+            settled = counter.settle(self.journal, standing.back)
+            counter.hold_against(self.journal, standing.back)
+            return settled
+
+    def session(self, meter: Meter | None = None) -> Session:
+        """Return a session on the meter's wire."""
+        return connect(meter or self.meter, ring=self.ring)[0]
+
+    # ---- at the meter
+
+    def insert(self, card: Card, transmit: Transmit | None = None, answer: bytes | None = None,
+               meter: Meter | None = None) -> Inserted:  # fmt: skip
+        """Put a card into the meter's slot; raises PowerCutError where the meter's power goes."""
+        return insert_into(meter or self.meter, card, self.random, transmit, answer)
+
+    @property
+    def credit(self) -> int:
+        """The meter's credit, 0.01, cut."""
+        return self.meter.state.account.credit // CENT
+
+
+def insert_into(
+    meter: Meter, card: Card, random: Callable[[int], bytes], transmit: Transmit | None = None,
+    answer: bytes | None = None,
+) -> Inserted:  # fmt: skip
+    """Put a card into a meter's slot and let the exchange go to its end."""
+    rack = Rack([(1, meter)], 0, no_loads)  # type: ignore[arg-type]
+    session = CardSession(rack, rack.stations[0], random)
+    found = card.power_on()
+    inserted = session.play(found if answer is None else answer, transmit or card.apdu, 0)
+    card.power_off()
+    assert inserted is not None, "the meter lost its power"
+    return inserted
