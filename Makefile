@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format docs bench simulate kill mutants fuzz clean environment distribution-packages
+.PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz clean environment distribution-packages
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -58,6 +58,11 @@ simulate: environment
 ROUNDS ?= 200
 kill: environment
 	@$(BIN)/python -m tests.kill --rounds $(ROUNDS)
+
+## make cuts      a card's sale and insertion cut at every byte and command, and the product; STEP=n thins it out
+STEP ?= 1
+cuts: environment
+	@$(BIN)/python -m tests.attacks --step $(STEP)
 
 ## make mutants   faults put into the product on purpose; fails if a test misses one
 mutants: environment

@@ -103,6 +103,7 @@ def open_(
 def sell(
     context: typer.Context,
     amount: Annotated[str | None, typer.Argument(help="In the account unit, such as 50.00.")] = None,
+    sale: Annotated[str, typer.Option("--sale", help="Your own key of this sale: a second one is the first.")] = "",
     bulk: Annotated[Path | None, typer.Option("--from", help="CSV of sales: sale,file,amount.")] = None,
     file: File = None,
     reader: Reader = None,
@@ -120,7 +121,7 @@ def sell(
     cents = _cents(amount)
     with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
         if given.confirm(f"card {counter.serial}: sell {amount}"):
-            _print_sold(given, sell_on(counter, journal, cents, session))
+            _print_sold(given, sell_on(counter, journal, cents, session, sale))
 
 
 @_card.command("replace")
@@ -315,10 +316,13 @@ def _print_sold(given: Options, sold: Sold) -> None:
 
     entry = sold.entry
     _print_fields(given, {
-        "id": str(entry.id), "outcome": '"on_card"', "card": f'"{entry.card}"', "meter": f'"{entry.meter}"',
-        "epoch": EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"', "sequence": str(entry.sequence),
-        "amount": format_money(entry.amount * CENT), "finished": json.dumps(sold.finished),
+        "id": str(entry.id), "outcome": f'"{entry.state.value}"', "card": f'"{entry.card}"',
+        "meter": f'"{entry.meter}"', "epoch": EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
+        "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
+        "finished": json.dumps(sold.finished),
     })  # fmt: skip
+    if sold.before:
+        say(f"sale {entry.reference} was made before (journal entry {entry.id}); nothing was sold")
     if sold.finished:
         say(f"an interrupted sale was finished (journal entry {entry.id}); nothing new was sold")
 

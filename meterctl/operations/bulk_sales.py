@@ -18,7 +18,7 @@ from pathlib import Path
 from meterctl.errors import MeterctlError, UsageError
 from meterctl.journal import Entry, Journal
 from meterctl.operations.card_counter import Counter
-from meterctl.operations.card_sales import sell
+from meterctl.operations.card_sales import sell, sold_before
 from protocols.errors import QuantityError
 from protocols.quantities import CENT, parse_money
 
@@ -37,7 +37,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a row: its entry, or why it was not sold; `before` says that an earlier run sold it."""
+    """What became of a row: its entry, or why it was not sold; `before` says that it was sold already."""
 
     wanted: Wanted
     entry: Entry | None
@@ -74,30 +74,11 @@ OpenCounter = Callable[[Path], AbstractContextManager[Counter]]
 def sell_all(wanted: list[Wanted], journal: Journal, open_counter: OpenCounter) -> Iterator[Done]:
     """Sell row by row; a row that fails is told, and the next is sold all the same."""
     for one in wanted:
-        known = journal.find_reference(one.sale)
         try:
-            if known is not None and known.amount != one.cents:
-                raise UsageError(f"sale {one.sale}: the journal has it with another amount; nothing was sold")
-            if known is not None and not known.is_open:
-                yield Done(one, known, before=True)
-                continue
-            with open_counter(one.file) as counter:
-                if known is not None and _is_whole(counter, known):
-                    yield Done(one, known, before=True)
-                    continue
-                sold = sell(counter, journal, one.cents, reference=one.sale)
-                if sold.entry.reference != one.sale:
-                    raise UsageError(
-                        f"sale {one.sale}: the card had an unfinished sale, {sold.entry.reference or sold.entry.id}, "
-                        f"which was finished; nothing was sold for this row"
-                    )
-                yield Done(one, sold.entry)
+            sold = sold_before(journal, one.sale, one.cents)
+            if sold is None:
+                with open_counter(one.file) as counter:
+                    sold = sell(counter, journal, one.cents, reference=one.sale)
+            yield Done(one, sold.entry, before=sold.before)
         except MeterctlError as error:
             yield Done(one, None, error)
-
-
-def _is_whole(counter: Counter, entry: Entry) -> bool:
-    """Say whether the card carries an open sale as it should."""
-    contents = counter.read().contents
-    carried = contents.credit is not None and contents.credit.message == entry.message
-    return carried and contents.return_slots.newest is None

@@ -2,6 +2,7 @@
 
 A sale is in the journal, as `on_card`, before the first byte of it is on the card. Where the card is pulled in between,
 the same command with the same amount finishes that sale: the very bytes are written again, and no second one is made.
+Under a requester's key (`reference`) that holds for ever; without one, only until the sale was consumed.
 """
 
 from __future__ import annotations
@@ -31,10 +32,14 @@ NEAR_THE_END = LAST_SEQUENCE - 1000
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """What was put on a card; `finished` says that an interrupted sale was completed and nothing new was made."""
+    """What was put on a card; `finished` says that an interrupted sale was completed and nothing new was made.
+
+    `before` says that the sale of this key was made earlier, and nothing was done.
+    """
 
     entry: Entry
     finished: bool = False
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +98,28 @@ def open_account(
 def sell(counter: Counter, journal: Journal, cents: int, session: Session | None = None, reference: str = "") -> Sold:
     """Sell credit on a card that is bound to a meter, with the sequence that follows what the meter has taken.
 
+    Args:
+        reference: the requester's key; a second sale under it is the first one.
+
     Raises:
         NotPermittedError: the last sale is unconsumed, or card, meter and journal do not agree.
+        UsageError: the key stands for another amount.
     """
+    if reference and (sold := sold_before(journal, reference, cents)) is not None:
+        return sold
     standing = counter.read()
     identity = _require_bound(counter, standing)
     if standing.back is not None:
         counter.settle(journal, standing.back)
         counter.hold_against(journal, standing.back)
+        if reference and (sold := sold_before(journal, reference, cents)) is not None:
+            return sold
     mine = _carried_by(counter, journal, identity.meter)
     if mine is not None:
-        wanted = SealedMessage.decode(mine.message).amount
-        if wanted != cents:
+        if (mine.amount, mine.reference) != (cents, reference):
             raise NotPermittedError(f"meter {identity.meter}: {on_card_text(mine)}, unconsumed; nothing was sold")
+        if reference and _is_whole(standing, mine):
+            return Sold(mine, before=True)
         return _finish(counter, journal, standing, mine, CardType.PURCHASE)
     _require_nothing_open(journal, identity.meter)
     place = where_it_stands(counter, journal, standing, session)
@@ -281,8 +295,7 @@ def _finish(
     if wanted is not None and (wanted.amount, wanted.customer_number) != (message.amount, message.customer_number):
         raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, for customer {message.customer_number}")
     credit = standing.contents.credit
-    whole = standing.contents.identity is not None and credit is not None and credit.message == entry.message
-    if whole and standing.contents.return_slots.newest is None:
+    if _is_whole(standing, entry):
         raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
     bound = (message.serial_number, message.customer_number, message.account_unit)
     unchanged = f"journal entry {entry.id} is still to be finished: the same command again"
@@ -292,6 +305,21 @@ def _finish(
     journal.audit("finished", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
                   detail=f"entry {entry.id}")  # fmt: skip
     return Sold(entry, finished=True)
+
+
+def _is_whole(standing: Standing, entry: Entry) -> bool:
+    """Say whether a card carries a sale as it was sold, and its meter has not answered it."""
+    contents = standing.contents
+    carried = contents.identity is not None and contents.credit is not None and contents.credit.message == entry.message
+    return carried and contents.return_slots.newest is None
+
+
+def sold_before(journal: Journal, reference: str, cents: int) -> Sold | None:
+    """Return what was sold under a key, once that is settled; raises UsageError where it is another amount."""
+    known = journal.find_reference(reference)
+    if known is not None and known.amount != cents:
+        raise UsageError(f"sale {reference}: the journal has it with another amount; nothing was sold")
+    return Sold(known, before=True) if known is not None and not known.is_open else None
 
 
 def _hand_over(counter: Counter, unchanged: str, work: Callable[[], None]) -> None:

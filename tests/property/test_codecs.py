@@ -223,7 +223,9 @@ def test_a_number_of_any_size_has_registers(one: Place, value: int) -> None:
 
 
 KEY_INPUTS = st.tuples(
-    st.binary(min_size=16, max_size=16), st.sampled_from([c.value for c in MessageClass]), digits(12),
+    st.binary(min_size=16, max_size=16),
+    st.sampled_from([c.value for c in MessageClass]),
+    digits(12),
     st.integers(0, 255),
 )
 

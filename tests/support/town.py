@@ -106,10 +106,11 @@ class Town:
         with self.counter(card, transmit) as counter:
             return card_sales.open_account(counter, self.journal, meter, customer, cents, 156, again=again).entry
 
-    def sell(self, card: Card, cents: int, transmit: Transmit | None = None, session: Session | None = None) -> Entry:
+    def sell(self, card: Card, cents: int, transmit: Transmit | None = None, session: Session | None = None,
+             reference: str = "") -> Entry:  # fmt: skip
         """Sell credit on a card."""
         with self.counter(card, transmit) as counter:
-            return card_sales.sell(counter, self.journal, cents, session).entry
+            return card_sales.sell(counter, self.journal, cents, session, reference).entry
 
     def read(self, card: Card) -> list[Entry]:
         """Read a card at the counter, settle, compare."""

@@ -80,7 +80,8 @@ def test_a_fault_that_cannot_be_is_refused(words: list[str]) -> None:
     "words",
     [
         [], ["insert"], ["eject"], ["insert", "a", "b"], ["insert", "a", "--reader", "R"], ["insert", "--reader"],
-        ["insert", "a", "--pull-after", "x"], ["insert", "a", "--pull-after", "-1"], ["insert", "--fast"], ["remove", "x"],
+        ["insert", "a", "--pull-after", "x"], ["insert", "a", "--pull-after", "-1"], ["insert", "--fast"],
+        ["remove", "x"],
     ],
 )  # fmt: skip
 def test_a_card_command_that_cannot_be_is_refused(words: list[str]) -> None:

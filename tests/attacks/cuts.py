@@ -1,0 +1,193 @@
+"""A sale and an insertion, cut anywhere: at every command, at every byte that the card writes, at every byte that the
+meter writes. Whatever was cut, the customer and the vendor then do what people do: the same command again, the card in
+again. The credit is in the meter exactly once, and the journal says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from firmware_sim.hal.nvram import PowerCutError, SimulatedNvram
+from firmware_sim.insertions import CardSession
+from firmware_sim.rack import Rack
+from meterctl.errors import MeterctlError
+from meterctl.journal import EntryState
+from protocols.card.applet import Card
+from protocols.errors import CardGoneError
+from protocols.sealed_message import MessageKind
+from tests.support.town import Town
+from tests.support.wire import no_loads
+
+CENTS = 1000
+REFERENCE = "sale-1"
+"""The requester's key: whoever gives the same command again means the same sale."""
+MEMORY = Path("/dev/shm")
+
+
+class Where(Enum):
+    """What a cut counts."""
+
+    COMMAND = "commands of the exchange"
+    CARD_BYTE = "bytes that the card writes"
+    METER_BYTE = "bytes that the meter writes"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A cut after so many of something; None cuts nothing."""
+
+    where: Where | None = None
+    after: int = 0
+
+
+NO_CUT = Cut()
+
+
+class Street:
+    """A town before a sale of 10.00: an open account of 30.00, and the customer's card, on memories that tear."""
+
+    def __init__(self, folder: Path) -> None:
+        self.device = SimulatedNvram()
+        self.town = Town(folder, self.device)
+        self.chip = SimulatedNvram()
+        self.town.open(self.card_made())
+        self.town.insert(self.card)
+        self.town.read(self.card)
+
+    def card_made(self) -> Card:
+        """Return the customer's new card."""
+        self.card = self.town.formatted(memory=self.chip)  # type: ignore[arg-type]
+        return self.card
+
+    def snapshot(self) -> tuple[bytes, bytes, bytes]:
+        """Return everything that lasts."""
+        return bytes(self.device.data), bytes(self.chip.data), self.town.journal.path.read_bytes()
+
+    def restore(self, kept: tuple[bytes, bytes, bytes]) -> None:
+        """Let everything be as it was."""
+        self.device, self.chip = SimulatedNvram(kept[0]), SimulatedNvram(kept[1])
+        self.town.journal.close()
+        self.town.journal.path.write_bytes(kept[2])
+        self.town.journal = type(self.town.journal)(self.town.journal.path)
+        self.town.meter = self.town.build(self.device)
+        self.card = Card(self.chip, self.town.random)
+
+    # ---- what is cut
+
+    def sell(self, cut: Cut) -> int:
+        """Sell, cut somewhere; return how much was counted, for those who want every place."""
+        with self._cutting(cut) as contacts, contextlib.suppress(MeterctlError):
+            self.town.sell(self.card, CENTS, contacts, reference=REFERENCE)
+        return contacts.counted
+
+    def insert(self, cut: Cut) -> int:
+        """Insert, cut somewhere; return how much was counted."""
+        written = self.device.written
+        if cut.where is Where.METER_BYTE:
+            self.device.cut_after = cut.after
+        with self._cutting(cut) as contacts:
+            rack = Rack([(1, self.town.meter)], 0, no_loads)  # type: ignore[arg-type]
+            rack.stations[0].rebuild = self._rebuild
+            CardSession(rack, rack.stations[0], self.town.random).play(self.card.power_on(), contacts, 0)
+            self.town.meter = rack.stations[0].meter
+        return self.device.written - written if cut.where is Where.METER_BYTE else contacts.counted
+
+    def _rebuild(self) -> object:
+        self.device = SimulatedNvram(bytes(self.device.data))
+        return self.town.build(self.device)
+
+    @contextlib.contextmanager
+    def _cutting(self, cut: Cut) -> Iterator[_Contacts]:
+        contacts = _Contacts(self, cut)
+        if cut.where is Where.CARD_BYTE:
+            self.chip.cut_after = cut.after
+        yield contacts
+        self.chip = SimulatedNvram(bytes(self.chip.data))
+        self.card = Card(self.chip, self.town.random)
+
+    # ---- what people do then
+
+    def recover(self) -> None:
+        """The vendor gives the same command again, the customer inserts again, and the card comes back."""
+        self.sell(NO_CUT)
+        self.insert(NO_CUT)
+        self.town.read(self.card)
+
+    def audit(self) -> None:
+        """Raise AssertionError unless the credit is in exactly once and the journal knows."""
+        account = self.town.meter.state.account
+        entries = self.town.journal.entries()
+        assert self.town.credit == 3000 + CENTS, f"credit {self.town.credit}"
+        assert account.purchases == 2
+        assert account.imbalance() == (0, 0)
+        assert [(e.kind, e.amount, e.state) for e in entries] == [
+            (MessageKind.OPEN.word, 3000, EntryState.CONFIRMED),
+            (MessageKind.CREDIT.word, CENTS, EntryState.CONFIRMED),
+        ]
+        assert self.town.meter.state.security.credit_sequence == 2
+
+
+class _Contacts:
+    """Contacts that break after so many commands, or die with the card's memory."""
+
+    def __init__(self, street: Street, cut: Cut) -> None:
+        self._street, self._cut = street, cut
+        self._commands = 0
+        self._chip, self._began = street.chip, street.chip.written
+        self._dead = False
+
+    @property
+    def counted(self) -> int:
+        """What the cut counts, so far."""
+        by_byte = self._cut.where is Where.CARD_BYTE
+        return self._chip.written - self._began if by_byte else self._commands
+
+    def __call__(self, command: bytes) -> bytes:
+        pulled = self._cut.where is Where.COMMAND and self._commands >= self._cut.after
+        if self._dead or pulled:
+            self._dead = True
+            raise CardGoneError("the card was pulled")
+        self._commands += 1
+        try:
+            return self._street.card.apdu(command)
+        except PowerCutError:
+            self._dead = True
+            raise CardGoneError("the card lost its power in a write") from None
+
+
+def stage(folder: Path | None = None) -> tuple[Street, tuple[bytes, bytes, bytes]]:
+    """Return a street and its state before the sale."""
+    street = Street(folder or Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)))
+    return street, street.snapshot()
+
+
+def places(street: Street, kept: tuple[bytes, bytes, bytes], where: Where) -> tuple[int, int]:
+    """Count what a whole sale and a whole insertion have of something."""
+    street.restore(kept)
+    never = Cut(where, 1 << 40)
+    sale = street.sell(never) if where is not Where.METER_BYTE else 0
+    if where is Where.METER_BYTE:
+        street.sell(NO_CUT)
+    return sale, street.insert(never)
+
+
+def play(street: Street, kept: tuple[bytes, bytes, bytes], sale: Cut, insertion: Cut) -> None:
+    """Play one sale and one insertion with their cuts, recover, and audit."""
+    street.restore(kept)
+    street.sell(sale)
+    street.insert(insertion)
+    street.recover()
+    try:
+        street.audit()
+    except AssertionError as error:
+        raise AssertionError(f"sale {sale}, insertion {insertion}: {error}") from error
+
+
+def cuts_of(where: Where, count: int, step: int = 1) -> Iterator[Cut]:
+    """Return the cuts at every place of something."""
+    yield from (replace(Cut(where), after=after) for after in range(0, count + 1, step))
