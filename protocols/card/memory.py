@@ -1,7 +1,8 @@
 """What a card keeps, in two pages of a byte device: a write goes whole to the page that does not count, then it does.
 
     page   magic 8 | layout 1 | transmission 1 | life 1 | 0 | generation 4 | serial 8
-           | 3 x (key 16, version 1, set 1, tries 1) | the files of `files.SIZES`, one after the other | log count 4 | CRC-32 4
+           | 3 x (key 16, version 1, set 1, tries 1) | the files of `files.SIZES`, one after the other
+           | log count 4 | CRC-32 4
 
 A power cut at any byte of a page leaves the other page, which is the state before.
 """

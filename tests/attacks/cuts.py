@@ -95,6 +95,7 @@ class Street:
             rack.stations[0].rebuild = self._rebuild
             CardSession(rack, rack.stations[0], self.town.random).play(self.card.power_on(), contacts, 0)
             self.town.meter = rack.stations[0].meter
+        self.device.cut_after = None  # where it writes less than that, it was not cut
         return self.device.written - written if cut.where is Where.METER_BYTE else contacts.counted
 
     def _rebuild(self) -> object:

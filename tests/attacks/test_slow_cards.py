@@ -1,0 +1,97 @@
+"""Row 24: a card that hangs or is foreign is given up after its time, and the meter does not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.hosting.cards import SESSION_S, Contacts, insert_slowly
+from firmware_sim.hosting.host import line_time
+from firmware_sim.metrology.load import Load
+from firmware_sim.rack import Rack
+from protocols.data_model.words import Cause
+from protocols.quantities import LEDGER
+from tests.support.meters import event_names
+from tests.support.wire import no_loads
+
+PATIENCE_S = 0.4
+SPEED = 100_000_000
+"""Meter time runs 100,000 times as fast: a day in a second."""
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """Ends what hangs when the test is over."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def play(connect: Callable[[], Contacts], seconds: float = PATIENCE_S) -> tuple[Mapping[str, Any], Rack, float, int]:
+    """Insert a card while a household burns its credit; return the result, the rack, the time, and the turns it got."""
+    meter = build(MeterDescription(credit=2 * LEDGER, load=Load.constant((2_000_000,))))
+    rack = Rack([(1, meter)], SPEED, no_loads)  # type: ignore[arg-type]
+    turns = 0
+
+    async def go_on() -> None:
+        nonlocal turns
+        while True:
+            rack.run(line_time(), 64)
+            turns += 1
+            await asyncio.sleep(0.01)
+
+    async def scene() -> tuple[Mapping[str, str], float]:
+        rack.timeline.line_origin = line_time()
+        meter_goes_on = asyncio.create_task(go_on())
+        began = time.monotonic()
+        told = await insert_slowly(rack, rack.stations[0], connect, seconds=seconds)
+        took = time.monotonic() - began
+        meter_goes_on.cancel()
+        with suppress(asyncio.CancelledError):
+            await meter_goes_on
+        return told, took
+
+    told, took = asyncio.run(scene())
+    return {name: json.loads(text) for name, text in told.items()}, rack, took, turns
+
+
+def test_row_24_a_card_that_never_answers_is_given_up_while_the_supply_trips(released: threading.Event) -> None:
+    def hang(_: bytes) -> bytes:
+        released.wait(30)
+        return b"\x90\x00"
+
+    told, rack, took, turns = play(lambda: (b"\x3b\x05PPC1\x01", hang, lambda: None))
+    meter = rack.stations[0].meter
+    assert (told["error_name"], told["display"]) == ("pulled_early", "Err-35")
+    assert PATIENCE_S * 0.9 < took < 10
+    assert turns > 5, "the meter had its turns all the while"
+    assert meter.state.supply.causes == Cause.CREDIT_EXHAUSTED
+    assert "supply_disconnected" in event_names(meter)
+
+
+def test_row_24_a_reader_that_hangs_while_it_powers_the_card_is_a_foreign_object(released: threading.Event) -> None:
+    def connect() -> Contacts:
+        released.wait(30)
+        raise AssertionError("too late")
+
+    told, rack, _, turns = play(connect)
+    assert (told["error_name"], told["display"]) == ("card_reset", "Err-32")
+    assert turns > 5
+    assert rack.stations[0].meter.state.slot.illegal_insertions == 1
+
+
+def test_row_24_a_card_left_in_and_answering_noise_ends_too() -> None:
+    told, *_ = play(lambda: (b"\x3b\x05PPC1\x01", lambda _: b"\x61\xff", lambda: None))
+    assert told["error"] in (14, 19, 20)
+
+
+def test_the_time_of_a_session_is_three_seconds() -> None:
+    assert SESSION_S == 3.0

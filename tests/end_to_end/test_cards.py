@@ -1,0 +1,216 @@
+"""The card end to end, as people type it: sold at the counter, carried, inserted, read back, sold again."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protocols.card.memory import BytesMemory, CardMemory
+from tests.support.programs import meter_sim, meterctl, meterctl_json, running
+
+RING = ("--keys", "keys.json")
+CARD = ("--file", "c.img", *RING)
+SERIAL = "0011223344556677"
+METER = "000000000042"
+RUN = ("--serial-number", METER, "--unopened", "--keys", "meter-keys.json", "--modbus-rtu", "./m.tty", "--control",
+       "./m.sock", "--speed", "0", "--state", "./m.nv")  # fmt: skip
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A folder with a key ring, one meter's own keys, and an opening card of 30.00."""
+    meterctl("keys", "init", "--out", "keys.json", cwd=tmp_path)
+    meterctl("card", "format", "--card-serial", SERIAL, *CARD, cwd=tmp_path)
+    meterctl("card", "open", "--meter", METER, "--customer", "000000001001", "--amount", "30.00", "--yes", *CARD,
+             cwd=tmp_path)  # fmt: skip
+    meterctl("keys", "export", "--meter", METER, *RING, "--out", "meter-keys.json", cwd=tmp_path)
+    return tmp_path
+
+
+def insert(folder: Path, *more: str) -> dict[str, Any]:
+    told = meter_sim("control", "./m.sock", "card", "insert", "c.img", *more, cwd=folder).stdout
+    result: dict[str, Any] = json.loads(told)
+    return result
+
+
+def files_of(image: Path) -> tuple[bytes, ...]:
+    return CardMemory(BytesMemory(image.read_bytes())).state.files
+
+
+def card_json(folder: Path, *words: str, check: int = 0) -> dict[str, Any]:
+    done = meterctl("card", *words, *CARD, "--json", cwd=folder, check=check)
+    result: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": done.stderr}
+    return result
+
+
+def test_a_card_is_sold_carried_inserted_and_read_back(shop: Path) -> None:
+    with running(*RUN, cwd=shop):
+        first = insert(shop)
+        assert (first["outcome"], first["error"], first["display"]) == ("accepted", None, "30.00")
+        (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "available_credit", cwd=shop)
+        assert read == {"available_credit": 30.00}
+        back = card_json(shop, "read")
+        assert (back["state"], back["available_credit"], back["cumulative_purchased"]) == ("accepted", 30.00, 30.00)
+        sold = card_json(shop, "sell", "12.50", "--yes")
+        assert (sold["outcome"], sold["sequence"], sold["amount"]) == ("on_card", 2, 12.50)
+        assert "unconsumed" in card_json(shop, "sell", "12.50", "--yes", check=6)["error"]
+        assert insert(shop, "--pull-after", "10")["error_name"] == "pulled_early"
+        again = insert(shop)
+        assert (again["outcome"], again["available_credit"]) == ("already_accepted", 42.50)
+        meter_sim("control", "./m.sock", "card", "remove", cwd=shop)
+        (purchase, opening) = meterctl_json("--port", "./m.tty", *RING, "purchases", cwd=shop)
+        assert (purchase["carrier"], purchase["amount"], opening["kind"]) == ("card", 12.50, "open")
+        events = [event["event"] for event in meterctl_json("--port", "./m.tty", *RING, "events", cwd=shop)]
+        assert events.count("card_accepted") == 3
+        assert "card_pulled_early" in events
+    assert card_json(shop, "read")["credit_sequence"] == 2
+    states = [entry["state"] for entry in meterctl_json("journal", "list", cwd=shop)]
+    assert states == ["confirmed", "confirmed"]
+    history = meterctl_json("card", "history", *CARD, cwd=shop)
+    assert [row["actor"] for row in history[:2]] == ["meter", "vending"]
+    audit = [line["what"] for line in meterctl_json("journal", "audit", cwd=shop)]
+    assert audit == ["card_formatted", "sold", "sold"]
+
+
+def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(shop: Path) -> None:
+    port = ("--port", "./m.tty", *RING)
+    with running(*RUN, cwd=shop):
+        insert(shop)
+        card_json(shop, "read")
+        card_json(shop, "sell", "12.50", "--yes")
+        refused = meterctl(*port, "topup", "5.00", "--yes", cwd=shop, check=6)
+        assert SERIAL in refused.stderr
+        done = meterctl(*port, "topup", "5.00", "--yes", "--void-card", cwd=shop)
+        assert "12.50 is owed to the customer" in done.stderr
+        lost = insert(shop)
+        assert (lost["outcome"], lost["error"], lost["display"]) == ("sequence_conflict", 17, "Err-34")
+        assert lost["available_credit"] == 35.00
+        card_json(shop, "sell", "7.00", "--yes")
+        meterctl("card", "erase", "--yes", *CARD, cwd=shop)
+        done = meterctl(*port, "topup", "1.00", "--yes", cwd=shop)
+        assert "7.00 is owed to the customer" in done.stderr, "an erased card's sale is voided by itself"
+
+
+def test_presets_come_with_the_card(shop: Path) -> None:
+    (shop / "p.toml").write_text('[limits]\nlow_credit_threshold_1 = "9.00"\n[tariff]\nprices = ["0.7000"]\n')
+    with running(*RUN, cwd=shop):
+        assert "has not written back" in card_json(shop, "preset", "p.toml", "--yes", check=6)["error"]
+        insert(shop)
+        preset = card_json(shop, "preset", "p.toml", "--yes")
+        assert preset["commands"] == ["limits", "tariff"]
+        assert insert(shop)["command_outcome"] == "accepted"
+        (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "low_credit_threshold_1", "current_price", cwd=shop)
+        assert read == {"low_credit_threshold_1": 9.00, "current_price": 0.7000}
+
+
+def test_sales_in_bulk_go_on_where_they_were_interrupted(shop: Path) -> None:
+    with running(*RUN, cwd=shop):
+        insert(shop)
+    meterctl("card", "read", *CARD, cwd=shop)
+    (shop / "s.csv").write_text("sale,file,amount\na1,c.img,5.00\na2,gone.img,6.00\n")
+    done = meterctl("card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=shop, check=2)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["outcome"] for row in rows] == ["sold", "failed"]
+    assert "gone.img" in done.stderr
+    done = meterctl("card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=shop, check=2)
+    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["sold before", "failed"]
+    assert card_json(shop, "sell", "5.00", "--sale", "a1", "--yes")["id"] == 2
+    assert len(meterctl_json("journal", "list", cwd=shop)) == 2
+
+
+def test_apdus_are_traced_by_name_and_no_key_is_shown(shop: Path) -> None:
+    traced = meterctl("card", "read", "--trace", *CARD, cwd=shop).stderr
+    assert re.search(r"^-> 00 84 00 00 08  GET CHALLENGE$", traced, re.MULTILINE)
+    assert "READ BINARY credit, secured" in traced
+    assert "9000 ok" in traced
+    meter_sim("card", "new", "b.img", "--card-serial", "0102030405060708", cwd=shop)
+    issued = meterctl("card", "format", "--file", "b.img", *RING, "--trace", cwd=shop).stderr
+    assert issued.count("the key is not shown") == 2
+    master = json.loads((shop / "keys.json").read_text())["masters"]["1"]
+    assert master not in issued.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("card", "read", "--file", "gone.img"), 2, "No such file"),
+        (("card", "read", "--file", "keys.json"), 2, "there is no card in it"),
+        (("card", "read", "--file", "."), 2, "directory"),
+        (("card", "sell", "-5", "--file", "c.img", "--yes"), 2, ""),
+        (("card", "sell", "0.00", "--file", "c.img", "--yes"), 2, "allowed is 0.01"),
+        (("card", "sell", "5.001", "--file", "c.img", "--yes"), 2, "more than 2 decimals"),
+        (("card", "sell", "--file", "c.img", "--yes"), 2, "give AMOUNT"),
+        (("card", "format", "--file", "c.img"), 6, "formatted already"),
+        (("card", "format", "--file", "new.img"), 2, "--card-serial"),
+        (("card", "format", "--file", "new.img", "--card-serial", "12"), 2, "16 hexadecimal digits"),
+        (
+            ("card", "open", "--file", "c.img", "--meter", "42", "--customer", "000000001001", "--yes"),
+            2,
+            "12 decimal digits",
+        ),
+        (("card", "read", "--file", "c.img", "--reader", "x"), 2, "not both"),
+        (("card", "preset", "gone.toml", "--file", "c.img", "--yes"), 2, "gone.toml"),
+        (("card", "sell", "--from", "gone.csv", "--yes"), 2, "gone.csv"),
+        (("card", "replace", "--meter", "000000000077", "--file", "c.img", "--yes"), 6, "bound to meter"),
+    ],
+)
+def test_what_cannot_be_done_says_why_and_changes_nothing(
+    shop: Path, words: tuple[str, ...], code: int, told: str
+) -> None:
+    before = files_of(shop / "c.img")
+    done = meterctl(*words, *RING, cwd=shop, check=code)
+    assert told in done.stderr
+    assert not (shop / "new.img").exists()
+    assert len(meterctl_json("journal", "list", cwd=shop)) == 1
+    assert files_of(shop / "c.img") == before
+
+
+def test_a_card_without_the_right_ring_or_held_by_another_is_refused(shop: Path) -> None:
+    meterctl("keys", "init", "--out", "other.json", cwd=shop)
+    wrong = meterctl("card", "read", "--file", "c.img", "--keys", "other.json", cwd=shop, check=6)
+    assert "not this ring's" in wrong.stderr
+    with running(*RUN, cwd=shop):
+        no_card = meter_sim("control", "./m.sock", "card", "insert", "keys.json", cwd=shop, check=2)
+        assert "there is no card in it" in no_card.stderr
+        meter_sim("control", "./m.sock", "card", "insert", "gone.img", cwd=shop, check=2)
+        (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "account_state", cwd=shop)
+        assert read == {"account_state": "unopened"}
+
+
+def test_masters_are_refused_and_none_is_in_the_meters_memory_or_state(shop: Path) -> None:
+    refused = meter_sim("run", "--keys", "keys.json", "--modbus-rtu", "./x.tty", cwd=shop, check=2)
+    assert "masters" in refused.stderr
+    master = bytes.fromhex(json.loads((shop / "keys.json").read_text())["masters"]["1"])
+    own = bytes.fromhex(json.loads((shop / "meter-keys.json").read_text())["keys"][0]["card"])
+    with running(*RUN, cwd=shop) as ready:
+        insert(shop)
+        memory = _memory_of(int(ready["pid"]))
+    state = (shop / "m.nv").read_bytes()
+    assert own in memory, "positive control: the meter's own key is found"
+    for found in (memory, state, (shop / "meter-keys.json").read_bytes()):
+        assert master not in found
+        assert master.hex().encode() not in found.lower()
+
+
+def _memory_of(pid: int) -> bytes:
+    """Return all writable memory of a process; skips where that is not allowed."""
+    pieces = []
+    try:
+        with open(f"/proc/{pid}/mem", "rb", 0) as memory, open(f"/proc/{pid}/maps") as maps:
+            for line in maps:
+                span, rights = line.split()[:2]
+                if not rights.startswith("rw"):
+                    continue
+                start, end = (int(word, 16) for word in span.split("-"))
+                memory.seek(start)
+                try:
+                    pieces.append(memory.read(end - start))
+                except OSError:
+                    continue  # a page that cannot be read, such as vvar
+    except PermissionError:
+        pytest.skip("reading another process's memory is not allowed here")
+    return b"".join(pieces)
