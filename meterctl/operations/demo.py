@@ -1,11 +1,13 @@
-"""The demo: a household burns its credit on a real virtual serial port, and every figure is read over the wire.
+"""The demo: a household buys a card, burns its credit on a real virtual serial port, and buys again.
 
-The meter is a process of its own. Only what a wire cannot do (the button, the speed) goes by its control socket.
+The meter is a process of its own, and every figure is read over the wire. Only what a wire cannot do (the card, the
+button, the speed) goes by its control socket. Credit comes on a card alone: sold at the counter, carried, inserted.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,19 +18,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from meterctl.card_readers.image import create_image, open_image
 from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import MeterctlError, RefusedError, UsageError
-from meterctl.journal import Journal
+from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import development_ring
-from meterctl.operations.credit import execute, plan
+from meterctl.operations.card_counter import Counter
+from meterctl.operations.card_sales import format_card, open_account, sell
 from meterctl.session import Session
 from meterctl.transports.wires import monotonic_ms, open_transport, wall_seconds
+from protocols.card.files import CardType
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Event
 from protocols.data_model.words import Cause, SupplyState, SwitchedBy, cause_words
 from protocols.quantities import CENT, MWH_IN_MW_MS, format_moment, format_money, parse_money, parse_price
-from protocols.sealed_message import MessageKind
 
 RUNS_FOR_MS = 18_000
 """Wall time that the burning should take; the speed follows from credit, price and load."""
@@ -38,13 +42,19 @@ POLL_S = 0.1
 START = "2026-01-05T05:00:00Z"
 """A Monday morning in winter, an hour before the household wakes."""
 
+SERIAL_NUMBER, CUSTOMER = "000000000001", "000000001001"
+CARD_SERIAL = bytes.fromhex("0011223344556677")
+
 EXPECTED: tuple[tuple[str, dict[str, int]], ...] = (
+    ("account_opened", {}),
+    ("card_accepted", {"type": CardType.OPEN}),
     ("low_credit_warning", {}),
     ("supply_disconnected", {"cause": Cause.CREDIT_REMINDER}),
     ("supply_connected", {"by": SwitchedBy.BUTTON}),
     ("supply_disconnected", {"cause": Cause.CREDIT_EXHAUSTED}),
     ("credit_accepted", {}),
     ("supply_connected", {"by": SwitchedBy.AUTOMATIC}),
+    ("card_accepted", {"type": CardType.PURCHASE}),
 )
 _STANDING = (items.CLOCK, items.AVAILABLE_CREDIT_EXACT, items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.EVENT_NUMBER)
 _CREDIT_SIDE: tuple[tuple[str, int, Item], ...] = (
@@ -73,7 +83,7 @@ class Agreement:
     def toml(self) -> str:
         """Return the meter's description."""
         lines = {
-            "credit": format_money(self.credit), "load": self.load, "start": START,
+            "account": "unopened", "load": self.load, "start": START, "serial_number": SERIAL_NUMBER,
             "low_credit_threshold_1": format_money(self.part(5)),
             "low_credit_threshold_2": format_money(self.part(3)),
             "overdraft_limit": format_money(self.part(2)),
@@ -97,10 +107,54 @@ class Show:
         )
 
 
+class Shop:
+    """The vending point: the customer's card, its key ring and its journal."""
+
+    def __init__(self, card: Path, journal: Journal, out: Callable[[str], None]) -> None:
+        self.card, self.journal, self._out = card, journal, out
+        create_image(card, CARD_SERIAL)
+        with self._counter() as counter:
+            format_card(counter, journal)
+
+    def sell(self, cents: int) -> None:
+        """Sell credit on the card: the first time it opens the account."""
+        with self._counter() as counter:
+            if self.journal.entries():
+                entry = sell(counter, self.journal, cents).entry
+            else:
+                entry = open_account(counter, self.journal, SERIAL_NUMBER, CUSTOMER, cents, 156).entry
+        self._out(
+            f"{'vending point':<13} card {entry.card} bought: {format_money(entry.amount * CENT)}, sequence "
+            f"{entry.sequence}, sealed for meter {entry.meter}"
+        )
+
+    def settle(self) -> bool:
+        """Read what the card brought back, and say whether the journal agrees with the meter to the cent."""
+        with self._counter() as counter:
+            back = counter.read().back
+            if back is None:
+                return False
+            counter.settle(self.journal, back)
+            counter.hold_against(self.journal, back)
+        confirmed = [entry for entry in self.journal.entries() if entry.state is EntryState.CONFIRMED]
+        total = sum(entry.amount for entry in confirmed)
+        agreed = len(confirmed) == len(self.journal.entries()) and total * CENT == back.cumulative
+        self._out(
+            f"{'write-back':<13} the card brought back: purchases {format_money(back.cumulative)} in all; the journal "
+            f"has sold {format_money(total * CENT)}, {'proved' if agreed else 'NOT proved'}"
+        )
+        return agreed
+
+    @contextmanager
+    def _counter(self) -> Iterator[Counter]:
+        with open_image(self.card) as port:
+            yield Counter(port.transmit, development_ring(), os.urandom, wall_seconds)
+
+
 class Stage:
     """The running meter: the session on its wire, and its control socket."""
 
-    def __init__(self, session: Session, control: Callable[..., None], show: Show) -> None:
+    def __init__(self, session: Session, control: Callable[..., str], show: Show) -> None:
         self.session, self.control, self.show = session, control, show
         self._deadline = monotonic_ms() + LIMIT_MS
 
@@ -153,6 +207,17 @@ class Stage:
         elif event.name == "supply_connected":
             self.show.line("connected", event.at, credit, state, f"by {SwitchedBy(details['by']).name.lower()}")
 
+    def insert(self, card: Path) -> None:
+        """Put the card into the slot; raises RefusedError where the meter does not take it."""
+        told = json.loads(self.control("card", "insert", str(card)))
+        if told["error"] is not None:
+            raise RefusedError(f"demo: the meter shows {told['display']} ({told['error_name']})")
+        values = self.session.driver.read([items.CLOCK, items.AVAILABLE_CREDIT, items.SUPPLY_STATE])
+        self.show.line(
+            "card", values[items.CLOCK], values[items.AVAILABLE_CREDIT], SupplyState(values[items.SUPPLY_STATE]),
+            f"inserted, {told['outcome'].replace('_', ' ')}: the display shows {told['display']}",
+        )  # fmt: skip
+
 
 def run_demo(price: str, load: str, credit: str, speed: int | None, out: Callable[[str], None] = print) -> int:
     """Play the demo; return 0 only if every expected event was seen and the books balance to the last unit.
@@ -170,13 +235,15 @@ def run_demo(price: str, load: str, credit: str, speed: int | None, out: Callabl
         try:
             driver = ModbusDriver(transport, 1, 1000, monotonic_ms)
             stage = Stage(Session(driver, development_ring(), wall_seconds, monotonic_ms), control, Show(out))
-            return _play(stage, agreement, journal, speed)
+            return _play(stage, agreement, Shop(Path(folder) / "card.img", journal, out), speed)
         finally:
             journal.close()
             transport.close()
 
 
-def _play(stage: Stage, agreement: Agreement, journal: Journal, speed: int | None) -> int:
+def _play(stage: Stage, agreement: Agreement, shop: Shop, speed: int | None) -> int:
+    shop.sell(agreement.credit // CENT)
+    stage.insert(shop.card)
     values = stage.session.driver.read([items.CLOCK, items.ACTIVE_POWER, items.AVAILABLE_CREDIT, items.SUPPLY_STATE])
     power = values[items.ACTIVE_POWER]
     if power <= 0:
@@ -191,23 +258,16 @@ def _play(stage: Stage, agreement: Agreement, journal: Journal, speed: int | Non
     stage.control("speed", str(speed))
     stage.until("supply_disconnected", cause=Cause.CREDIT_EXHAUSTED)
     exact = _exact_instant(stage, agreement)
-    settled = execute(
-        stage.session, journal, plan(stage.session, journal, MessageKind.CREDIT, agreement.credit // CENT)
-    )
-    receipt, answer = settled.receipt, settled.answer
-    if receipt is None or answer is None:
-        raise RefusedError("demo: the top-up was taken, but its answer was lost on a line without faults")
-    stage.show.line(
-        "credit", receipt.at, receipt.credit_after, answer.supply_state,
-        f"{format_money(receipt.amount * CENT)} over the wire, {format_money(receipt.to_overdraft)} of it to overdraft",
-    )  # fmt: skip
-    stage.until("supply_connected", by=SwitchedBy.AUTOMATIC)
     stage.control("speed", "0")
+    shop.sell(agreement.credit // CENT)
+    stage.insert(shop.card)
+    stage.until("card_accepted", type=CardType.PURCHASE)
+    proved = shop.settle()
     balanced = _books(stage)
     missing = _missing(stage.show.seen)
     for name in missing:
         stage.show.out(f"missing: {name}")
-    return 0 if balanced and exact and not missing else RefusedError.exit_code
+    return 0 if balanced and exact and proved and not missing else RefusedError.exit_code
 
 
 def _exact_instant(stage: Stage, agreement: Agreement) -> bool:
@@ -253,7 +313,7 @@ def _is(event: Event, name: str, details: dict[str, int]) -> bool:
 
 
 @contextmanager
-def _meter(folder: Path, agreement: Agreement) -> Iterator[Callable[..., None]]:
+def _meter(folder: Path, agreement: Agreement) -> Iterator[Callable[..., str]]:
     """Run `meter-sim` on a port in `folder`; give what sends it a control command."""
     program = shutil.which("meter-sim", path=str(Path(sys.executable).parent)) or shutil.which("meter-sim")
     if program is None:
@@ -265,10 +325,11 @@ def _meter(folder: Path, agreement: Agreement) -> Iterator[Callable[..., None]]:
     with (folder / "meter.log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
 
-    def control(*words: str) -> None:
+    def control(*words: str) -> str:
         done = subprocess.run([program, "control", socket, *words], capture_output=True, text=True, check=False)
         if done.returncode:
             raise MeterctlError(f"demo: meter-sim control {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
 
     try:
         assert process.stdout is not None
