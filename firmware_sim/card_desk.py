@@ -21,7 +21,7 @@ from protocols.errors import MalformedMessageError
 from protocols.keys import MessageClass
 from protocols.sealed_message import Outcome, SealedMessage
 
-_ERRORS: dict[Outcome, InsertionError | None] = {
+ERRORS: dict[Outcome, InsertionError | None] = {
     Outcome.MALFORMED: InsertionError.FILE_FORMAT,
     Outcome.UNSUPPORTED_VERSION: InsertionError.FILE_FORMAT,
     Outcome.NOT_FOR_THIS_METER: InsertionError.METER_NUMBER,
@@ -45,7 +45,7 @@ _ERRORS: dict[Outcome, InsertionError | None] = {
 }
 """What each outcome of the card's message is to the one who stands before the meter."""
 
-_LEAVES_UNUSED = frozenset(
+LEAVES_UNUSED = frozenset(
     {Outcome.MALFORMED, Outcome.UNSUPPORTED_VERSION, Outcome.BAD_AUTHENTICATION, Outcome.SUSPENDED,
      Outcome.EXCEEDS_MAX_CREDIT, Outcome.STORAGE_FAULT}
 )  # fmt: skip
@@ -100,12 +100,12 @@ class CardDesk:
         reply, _ = self._desk.take(state, request, emit, settle)
         assert reply.answer is not None
         outcome = reply.answer.outcome
-        error = _ERRORS[outcome]
+        error = ERRORS[outcome]
         if outcome is Outcome.NOT_FOR_THIS_METER and message.serial_number == state.identity.serial_number:
             opened = card.credit.card_type is CardType.OPEN and state.account.state != AccountState.UNOPENED
             error = InsertionError.COUNT if opened else error
         return Insertion(
-            error, outcome, write_back=outcome not in _LEAVES_UNUSED, receipt=reply.receipt, credit_before=before
+            error, outcome, write_back=outcome not in LEAVES_UNUSED, receipt=reply.receipt, credit_before=before
         )
 
     def _take_commands(
@@ -121,7 +121,7 @@ class CardDesk:
             return so_far
         error = so_far.error
         if card.credit.card_type is CardType.PRESET:
-            error = InsertionError.COUNT if outcome is Outcome.SEQUENCE_OLD else _ERRORS[outcome]
+            error = InsertionError.COUNT if outcome is Outcome.SEQUENCE_OLD else ERRORS[outcome]
         return so_far.with_commands(error, outcome)
 
     def _take_command(self, state: State, data: bytes, emit: Emit, settle: Callable[[], None]) -> Outcome:

@@ -312,7 +312,9 @@ def _print_bulk(given: Options, done: list[Done]) -> None:
 
 
 def _print_sold(given: Options, sold: Sold) -> None:
+    from meterctl.operations.card_sales import NEAR_THE_END
     from protocols.data_model.items import EPOCH
+    from protocols.sealed_message import LAST_SEQUENCE
 
     entry = sold.entry
     _print_fields(given, {
@@ -321,6 +323,8 @@ def _print_sold(given: Options, sold: Sold) -> None:
         "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
         "finished": json.dumps(sold.finished),
     })  # fmt: skip
+    if entry.sequence > NEAR_THE_END:
+        say(f"meter {entry.meter}: its sequences end at {LAST_SEQUENCE}; before that it needs a new epoch")
     if sold.before:
         say(f"sale {entry.reference} was made before (journal entry {entry.id}); nothing was sold")
     if sold.finished:
