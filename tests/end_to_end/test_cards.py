@@ -181,7 +181,7 @@ def test_a_card_without_the_right_ring_or_held_by_another_is_refused(shop: Path)
         assert read == {"account_state": "unopened"}
 
 
-def test_masters_are_refused_and_none_is_in_the_meters_memory_or_state(shop: Path) -> None:
+def test_row_19_masters_are_refused_and_none_is_in_the_meters_memory_or_state(shop: Path) -> None:
     refused = meter_sim("run", "--keys", "keys.json", "--modbus-rtu", "./x.tty", cwd=shop, check=2)
     assert "masters" in refused.stderr
     master = bytes.fromhex(json.loads((shop / "keys.json").read_text())["masters"]["1"])
