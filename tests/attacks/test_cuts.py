@@ -65,7 +65,7 @@ def test_every_command_of_a_sale_with_every_command_of_the_insertion_after_it(st
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_every_byte_that_the_meter_writes(staged: Staged, part: int) -> None:
+def test_row_10_every_byte_that_the_meter_writes(staged: Staged, part: int) -> None:
     _, written = places(*staged, Where.METER_BYTE)
     assert written > 500
     for cut in list(cuts_of(Where.METER_BYTE, written))[part::PARTS]:
@@ -88,7 +88,7 @@ def test_every_byte_that_the_card_writes_leaves_the_state_before_or_after(staged
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_a_cut_before_in_and_after_every_write_of_the_card(staged: Staged, part: int) -> None:
+def test_row_08_and_09_a_cut_before_in_and_after_every_write_of_the_card(staged: Staged, part: int) -> None:
     writes = recorded(staged)
     sale_bytes = places(*staged, Where.CARD_BYTE)[0]
     ends, total = [], 0

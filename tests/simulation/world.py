@@ -7,7 +7,7 @@ Nothing sleeps, and the same seed gives the same world.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,32 +15,38 @@ from typing import Any
 from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.faults import Faults
 from firmware_sim.hal.nvram import PowerCutError, SimulatedNvram
+from firmware_sim.insertions import CardSession
 from firmware_sim.line import Line
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load, split
 from firmware_sim.rack import CommandFailedError, Rack, RackStation, show
 from firmware_sim.records.ring import PURCHASE_RING
-from firmware_sim.requests import Reply, Request, Sealed
+from firmware_sim.requests import PresentCard, Reply, Request, Sealed
 from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
 from firmware_sim.settings import Settings
 from meterctl.drivers.modbus import ModbusDriver
-from meterctl.errors import MeterctlError
+from meterctl.errors import MeterctlError, NotPermittedError
 from meterctl.journal import Journal
 from meterctl.key_ring import development_ring
+from meterctl.operations.card_counter import Counter
+from meterctl.operations.card_sales import format_card, sell
+from meterctl.operations.card_sales import replace as replace_card
 from meterctl.operations.command import execute_command, plan_command
-from meterctl.operations.credit import execute, plan, resolve
+from meterctl.operations.credit import execute, plan, resolve, withdraw_cards
 from meterctl.operations.limits import encode_settings, parse_settings, set_limits
 from meterctl.session import Session
+from protocols.card.applet import Card
+from protocols.card.memory import make_blank
 from protocols.control import Advance, BeginFault, parse_command
 from protocols.data_model.items import ITEMS
 from protocols.data_model.tables import PURCHASES, Purchase
 from protocols.data_model.tariff import Prices, Tariff
 from protocols.data_model.words import MeterType
-from protocols.errors import MalformedMessageError
+from protocols.errors import CardGoneError, MalformedMessageError
 from protocols.faults import FaultPlan, FaultRule, Way
-from protocols.keys import MessageClass, development_keys
+from protocols.keys import MessageClass, bcd, development_keys
 from protocols.quantities import CENT, DAY, HOUR, LEDGER, MINUTE, SECOND, parse_power
-from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_number
+from protocols.sealed_message import MessageKind, Outcome, SealedMessage, SwitchAction, encode_number
 from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFacts
 from tests.support.wire import PipeTransport
 
@@ -93,11 +99,37 @@ class CrashingPipe(PipeTransport):
 
 @dataclass(slots=True)
 class Placed:
-    """A meter and its byte device."""
+    """A meter, its byte device, and its customer's card."""
 
     description: MeterDescription
     device: SimulatedNvram
     last: Mapping[str, Any]
+    chip: SimulatedNvram = field(default_factory=SimulatedNvram)
+
+
+class CardContacts:
+    """A card's contacts: it may be pulled after some commands, lose its power in a write, or its host may die."""
+
+    def __init__(self, card: Card, rng: Random, host_dies: bool) -> None:
+        self.card = card
+        self.left = rng.choice((None, None, rng.randint(0, 30)))
+        self.dies_in = rng.randint(1, 30) if host_dies else None
+
+    def __call__(self, command: bytes) -> bytes:
+        """Bring a command to the card."""
+        if self.dies_in is not None:
+            self.dies_in -= 1
+            if self.dies_in <= 0:
+                raise HostCrashError
+        if self.left is not None:
+            if self.left <= 0:
+                raise CardGoneError("the card was pulled")
+            self.left -= 1
+        try:
+            return self.card.apdu(command)
+        except PowerCutError:
+            self.left = 0
+            raise CardGoneError("the card lost its power") from None
 
 
 class World:
@@ -107,7 +139,8 @@ class World:
         self.seed, self.folder = seed, folder
         self.rng = Random(f"simulate/{seed}")
         self.log: list[str] = []
-        self.top_ups = self.crashes = self.delivered = 0
+        self.top_ups = self.crashes = self.delivered = self.carried = 0
+        self.random = Random(f"cards/{seed}").randbytes
         self._shown: dict[int, tuple[Meter, int, Mapping[str, Any]]] = {}
         self._sent: list[tuple[str, bytes]] = []
         self._watched = self._watched_class()
@@ -191,6 +224,8 @@ class World:
             __slots__ = ()
 
             def handle(self, request: Request) -> Reply | None:
+                if isinstance(request, PresentCard):
+                    return world.present_card(self, request, super().handle)
                 if not isinstance(request, Sealed):
                     return super().handle(request)
                 return world.deliver(self, request, super().handle)
@@ -214,6 +249,32 @@ class World:
         after = self.snapshot(meter)
         self.log.append(f"meter {serial}: {reply.answer.outcome.name} to sequence {reply.answer.sequence}")
         self.auditor.delivered(serial, request.data, reply.answer.outcome.name, before, after)
+        self.placed[serial].last = after
+        return reply
+
+    def present_card(
+        self, meter: Meter, request: PresentCard, handle: Callable[[Request], Reply | None]
+    ) -> Reply | None:
+        """Let a card's sale reach a meter under the auditor's eyes; what is not accepted is a touch like the button."""
+        serial, data = meter.state.identity.serial_number, request.credit.message
+        before = self.step(meter)
+        is_new = bool(data) and SealedMessage.decode(data).sequence > meter.state.security.credit_sequence
+        try:
+            reply = handle(request)
+        except (PowerCutError, MeterStoppedError):
+            if is_new:  # a card that was taken before can die again and again without being a possibility
+                self.auditor.delivered(serial, data, None, before, before)
+            raise
+        finally:
+            self._sent.append((serial, data))
+        outcome = reply.insertion.outcome if reply is not None and reply.insertion is not None else None
+        self.log.append(f"meter {serial}: card, {reply.insertion if reply else None}")
+        if outcome is not Outcome.ACCEPTED:
+            self.step(meter)
+            return reply
+        self.carried += 1
+        after = self.snapshot(meter)
+        self.auditor.delivered(serial, data, outcome.name, before, after)
         self.placed[serial].last = after
         return reply
 
@@ -255,6 +316,8 @@ class World:
 
     def run(self) -> None:
         """Play the workload under faults, end the faults, settle, and close the books."""
+        for station in self.rack.stations:
+            self._issue_card(station)
         for rule in self._rules():
             self._command_fault(rule)
         for _ in range(self.rng.randint(*STEPS)):
@@ -311,7 +374,8 @@ class World:
         actions: tuple[tuple[int, Callable[[], str]], ...] = (
             (6, self._time), (7, self._top_up), (2, self._refund), (1, self._debt), (2, self._read), (3, self._limits),
             (3, self._switch), (1, self._guarantee), (1, self._clock), (2, self._change_load), (2, self._button),
-            (1, self._cover), (1, self._power), (3, self._resolve), (2, self._crash_meter),
+            (1, self._cover), (1, self._power), (3, self._sell_card), (4, self._insert_card), (5, self._errand),
+            (3, self._resolve), (2, self._crash_meter), (1, self._withdraw),
         )  # fmt: skip
         weights, choices = zip(*actions, strict=True)
         act = self.rng.choices(choices, weights)[0]
@@ -364,9 +428,9 @@ class World:
     def _station(self) -> RackStation:
         return self.rng.choice(self.rack.stations)
 
-    def _session(self, station: RackStation) -> tuple[Session, Journal]:
+    def _session(self, station: RackStation, host: int | None = None) -> tuple[Session, Journal]:
         driver = ModbusDriver(self.pipe, station.unit, TIMEOUT_MS, self.pipe.clock)
-        host = self.rng.randrange(self.hosts)
+        host = self.rng.randrange(self.hosts) if host is None else host
         # Two hosts with one clock would seal the same bytes for the same amount in the same second.
         now = lambda: HOST_EPOCH_S + host * 3 * 10**7 + self.pipe.now_us // 1_000_000  # noqa: E731
         return Session(driver, development_ring(), now, self.pipe.clock), self.journals[host]
@@ -454,6 +518,80 @@ class World:
         session, journal = self._session(self._station())
         return f"resolve: {[(r.entry.sequence, r.entry.state.value) for r in resolve(session, journal)]}"
 
+    # ---- cards: the vending point is the first host's, its contacts are not the line's
+
+    def _counter(self, placed: Placed, contacts: CardContacts) -> Counter:
+        contacts.card.power_on()
+        return Counter(contacts, development_ring(), self.random, lambda: HOST_EPOCH_S + self.pipe.now_us // 1_000_000)
+
+    def _card(self, placed: Placed) -> Card:
+        """Return the customer's card, as its memory was left; the first time it is issued and bound."""
+        if not placed.chip.data:
+            make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")  # type: ignore[arg-type]
+            card = Card(placed.chip, self.random)  # type: ignore[arg-type]
+            format_card(self._counter(placed, CardContacts(card, Random(0), False)), self.journals[0])
+        placed.chip = SimulatedNvram(bytes(placed.chip.data))
+        return Card(placed.chip, self.random)  # type: ignore[arg-type]
+
+    def _sell_card(self) -> str:
+        station = self._station()
+        placed = self.placed[station.meter.state.identity.serial_number]
+        card = self._card(placed)
+        contacts = CardContacts(card, self.rng, self.rng.random() < 0.1)
+        placed.chip.cut_after = self.rng.choice((None, None, None, self.rng.randrange(30_000)))
+        session = self._session(station, 0)[0] if self.rng.random() < 0.3 else None
+        counter = self._counter(placed, contacts)
+        cents = self.rng.choice((1, 700, 700, self.rng.randrange(1, 5000)))
+        try:
+            sold = sell(counter, self.journals[0], cents, session)
+        except NotPermittedError as error:
+            if any(word in str(error) for word in ("set back", "has taken", "forged", "cloned", "tampered")):
+                raise AuditError(f"a sound meter and card were accused: {error}") from error
+            raise
+        self.top_ups += not sold.finished
+        return f"sold {cents} on a card: entry {sold.entry.id}, finished {sold.finished}"
+
+    def _errand(self) -> str:
+        """Buy, and go straight home with the card."""
+        return f"{self._sell_card()}; {self._insert_card()}"
+
+    def _issue_card(self, station: RackStation) -> None:
+        placed = self.placed[station.meter.state.identity.serial_number]
+        counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
+        session = self._session(station, 0)[0]
+        replace_card(counter, self.journals[0], placed.description.serial_number, session)
+
+    def _insert_card(self) -> str:
+        station = self._station()
+        astray = self.rng.random() < 0.1
+        owner = self.placed[(self._station() if astray else station).meter.state.identity.serial_number]
+        card = self._card(owner)
+        self.look()
+        contacts = CardContacts(card, self.rng, False)
+        owner.chip.cut_after = self.rng.choice((None, None, None, self.rng.randrange(30_000)))
+        told = CardSession(self.rack, station, self.random).play(card.power_on(), contacts, self.pipe.now_us)
+        return f"card inserted: {told.insertion if told else 'the power went'}"
+
+    def _withdraw(self) -> str:
+        session, _ = self._session(self._station(), 0)
+        return f"withdrawn: {withdraw_cards(session, self.journals[0], erased_only=False).entries}"
+
+    def _bring_cards_home(self) -> None:
+        """Insert every card in its meter, read it at the counter, and void what was sold and never taken."""
+        for station in self.rack.stations:
+            placed = self.placed[station.meter.state.identity.serial_number]
+            session = self._session(station, 0)[0]
+            card = self._card(placed)
+            CardSession(self.rack, station, self.random).play(card.power_on(), card.apdu, self.pipe.now_us)
+            counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
+            back = counter.read().back
+            if back is not None:
+                counter.settle(self.journals[0], back)
+                counter.hold_against(self.journals[0], back)
+            self.look()
+            withdraw_cards(session, self.journals[0], erased_only=False)
+            self.look()
+
     def _crash_meter(self) -> str:
         self.look()
         self._cycle(self._station())
@@ -473,6 +611,7 @@ class World:
         self.look()
         self.pipe.new_line()
         began = self.pipe.clock()
+        self._bring_cards_home()
         for journal in self.journals:
             for station in self.rack.stations:
                 session, _ = self._session(station)
