@@ -124,6 +124,6 @@ def _describe(config: str | None, keys: dict[str, object]) -> MeterDescription:
     from firmware_sim.hosting.descriptions import describe_keys
 
     given = {"credit": CREDIT, **{name: value for name, value in keys.items() if value is not None}}
-    if config is not None and "credit" not in keys:
+    if "credit" not in keys and (config is not None or keys.get("account") == "unopened"):
         given.pop("credit")
     return describe_keys(config, given, DEFAULT_START)

@@ -117,6 +117,16 @@ def test_a_top_up_that_survives_a_lost_reply(meter, tmp_path):
     assert [purchase.sequence for purchase in meter.purchases()] == [1]
 
 
+def test_a_card_that_is_pulled_too_early(meter_factory):
+    meter = meter_factory(account="unopened")
+    card = meter.buy_card("30.00")
+    assert meter.insert(card, pull_after=10)["display"] == "Err-35"  # the credit is in, the card does not know
+    assert meter.insert(card)["outcome"] == "already_accepted"
+    assert meter.value("available_credit") == Decimal("30.00")
+    meter.buy_card("5.00", card)
+    assert meter.insert(card)["display"] == "35.00"
+
+
 def test_two_devices_of_your_own_on_a_line(serial_pair):
     with serial.Serial(serial_pair.a, 9600, timeout=1) as a, serial.Serial(serial_pair.b, 9600, timeout=1) as b:
         a.write(b"hello")
