@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz clean environment distribution-packages
+.PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz clean environment distribution-packages card-reader-client
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ demo: environment
 	@$(BIN)/meterctl demo
 
 ## make test      all checks and tests; installs what they need
-test: environment distribution-packages
+test: environment distribution-packages card-reader-client
 	@tools/run_tests.sh $(BIN)
 
 ## make check     format, lint, types, layers, generated docs
@@ -75,8 +75,18 @@ fuzz: environment
 		$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]' 2>/dev/null || true
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
+# Of a virtual card reader: the daemon and its library, the reader, two clients that are not ours, and what builds pyscard.
+PCSC := pcscd:/usr/sbin/pcscd libpcsclite1:/usr/lib/*/libpcsclite.so.1 \
+	vsmartcard-vpcd:/usr/lib/pcsc/drivers/serial/libifdvpcd.so opensc:opensc-tool pcsc-tools:scriptor \
+	libpcsclite-dev:/usr/include/PCSC/winscard.h swig gcc python3-dev:/usr/include/python3*/Python.h
+
 distribution-packages:
-	@tools/install_packages.sh mbpoll
+	@set -f; tools/install_packages.sh mbpoll $(PCSC)
+
+card-reader-client: environment distribution-packages
+	@$(BIN)/python -W ignore -c 'import smartcard.System' 2>/dev/null || \
+		$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[card]' >/dev/null 2>&1 || \
+		echo "not installed: pyscard - the tests through a PC/SC reader will be skipped"
 
 ## make clean     remove the environment and caches
 clean:

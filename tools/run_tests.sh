@@ -4,7 +4,7 @@ set -u
 bin=$1
 began=$(date +%s)
 make --no-print-directory check || exit 1
-"$bin/python" -m pytest -n 2 --durations=20 --durations-min=0.05
+"$bin/python" -m pytest -n 2 -rs --durations=20 --durations-min=0.05
 status=$?
 echo "duration: $(($(date +%s) - began)) s"
 exit $status

@@ -36,6 +36,8 @@ class ControlSocket:
     def __init__(self, path: Path, host: Host) -> None:
         self._path, self._host = path, host
         self._server: asyncio.Server | None = None
+        self._slots: set[int] = set()
+        """Units whose card slot waits for a card in a reader."""
         _claim(path)
 
     async def start(self) -> None:
@@ -101,12 +103,19 @@ class ControlSocket:
         from firmware_sim.hosting.cards import execute, insert_slowly, station_of
 
         rack = self._host.rack
-        if isinstance(command, InsertCard) and command.reader is not None:
-            from firmware_sim.hosting.pcsc import connector
+        station = station_of(rack, meter)
+        if station.unit in self._slots:
+            raise CommandFailedError("a card is in this slot and still being read; nothing was changed")
+        if not isinstance(command, InsertCard) or command.reader is None:
+            return execute(rack, command, meter)
+        from firmware_sim.hosting.pcsc import connector
 
-            station = station_of(rack, meter)
-            return await insert_slowly(rack, station, connector(command.reader), command.pull_after)
-        return execute(rack, command, meter)
+        contacts = connector(command.reader)
+        self._slots.add(station.unit)
+        try:
+            return await insert_slowly(rack, station, contacts, command.pull_after)
+        finally:
+            self._slots.discard(station.unit)
 
 
 def _refused(text: str, code: int = 2) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,25 +15,31 @@ def connector(reader_name: str) -> Callable[[], Contacts]:
     """Return what powers the card in the reader whose name begins so; raises HostingError without pyscard or reader."""
     try:
         from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
+        from smartcard.pcsc.PCSCExceptions import BaseSCardException
         from smartcard.scard import SCARD_UNPOWER_CARD
         from smartcard.System import readers
     except ImportError as error:
         raise HostingError("PC/SC needs pyscard: pip install 'prepaid-meter[card]'") from error
     try:
         found: list[Any] = [reader for reader in readers() if str(reader).startswith(reader_name)]
-    except SmartcardException as error:
+    except (SmartcardException, BaseSCardException) as error:
         raise HostingError(f"PC/SC: {error}; is pcscd running?") from error
     if len(found) != 1:
         names = ", ".join(map(str, found)) or "none"
         raise HostingError(f"reader {reader_name!r}: {names} found; `meterctl card readers` lists them")
 
     def connect() -> Contacts:
-        connection = found[0].createConnection()
         try:
+            connection = found[0].createConnection()
             connection.connect(disposition=SCARD_UNPOWER_CARD)
-        except (NoCardException, CardConnectionException):
+            answer = bytes(connection.getATR())
+        except (SmartcardException, BaseSCardException):
             return b"", _gone, _nothing
-        return bytes(connection.getATR()), lambda command: transmit(connection, command), connection.disconnect
+        return answer, lambda command: transmit(connection, command), lambda: give_back(connection)
+
+    def give_back(connection: Any) -> None:
+        with contextlib.suppress(SmartcardException, BaseSCardException):
+            connection.release()
 
     def transmit(connection: Any, command: bytes) -> bytes:
         try:

@@ -30,18 +30,19 @@ def open_reader(wanted: str | None) -> Iterator[CardPort]:
         NoAnswerError: no card is in it.
     """
     from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
+    from smartcard.pcsc.PCSCExceptions import BaseSCardException
     from smartcard.scard import SCARD_SHARE_EXCLUSIVE, SCARD_UNPOWER_CARD
 
     found = [reader for reader in _readers() if wanted is None or str(reader).startswith(wanted)]
     if len(found) != 1:
         names = ", ".join(map(str, found)) or "none"
         raise UsageError(f"reader {wanted or '(none named)'}: found {names}; name one with --reader. Nothing was sent")
-    connection = found[0].createConnection()
     try:
+        connection = found[0].createConnection()
         connection.connect(mode=SCARD_SHARE_EXCLUSIVE, disposition=SCARD_UNPOWER_CARD)
     except NoCardException as error:
         raise NoAnswerError(f"reader {found[0]}: no card is in it") from error
-    except SmartcardException as error:
+    except (SmartcardException, BaseSCardException) as error:
         if getattr(error, "hresult", 0) & 0xFFFF_FFFF == _SHARING_VIOLATION:
             raise UsageError(f"reader {found[0]}: another program holds the card; nothing was sent") from error
         raise NoAnswerError(f"reader {found[0]}: {error}") from error
@@ -58,13 +59,14 @@ def open_reader(wanted: str | None) -> Iterator[CardPort]:
     try:
         yield CardPort(str(found[0]), transmit, str(found[0]).startswith(VIRTUAL))
     finally:
-        with suppress(SmartcardException):  # it may be gone already
-            connection.disconnect()
+        with suppress(SmartcardException, BaseSCardException):  # it may be gone already
+            connection.release()
 
 
 def _readers() -> list[Any]:
     try:
         from smartcard.Exceptions import SmartcardException
+        from smartcard.pcsc.PCSCExceptions import BaseSCardException
         from smartcard.System import readers
     except ImportError as error:
         raise UsageError(
@@ -73,5 +75,5 @@ def _readers() -> list[Any]:
         ) from error
     try:
         return list(readers())
-    except SmartcardException as error:
+    except (SmartcardException, BaseSCardException) as error:
         raise UsageError(f"PC/SC: {error}; is pcscd running?") from error
