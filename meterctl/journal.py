@@ -246,11 +246,12 @@ class Journal:
         return rows[0] if rows else None
 
     def last_sequence(self, meter: str, epoch: int) -> int:
-        """Return the highest sequence that was proved spent in a meter's epoch, 0 where none was."""
+        """Return the highest sequence that was proved spent in a meter's epoch, by us or by others, 0 where none was."""
         with self._guard():
             row = self._db.execute(
                 "SELECT MAX(sequence) FROM entries"
-                " WHERE meter = ? AND epoch = ? AND state = 'confirmed' AND outcome != ?",
+                " WHERE meter = ? AND epoch = ? AND ((state = 'confirmed' AND outcome != ?)"
+                " OR (state = 'refused' AND outcome = 'sequence_conflict'))",
                 (meter, epoch, BY_HAND),
             ).fetchone()
         return int(row[0] or 0)

@@ -366,7 +366,10 @@ class World:
         return rng.sample(possible, rng.randint(0, 6))
 
     def _command_fault(self, rule: FaultRule) -> None:
-        self.rack.execute(BeginFault(rule), self.pipe.now_us)
+        try:
+            self.rack.execute(BeginFault(rule), self.pipe.now_us)
+        except MeterStoppedError:
+            self._revive()
         self.log.append(f"fault {rule.name} {' '.join(rule.words())}")
         self.look()
 
