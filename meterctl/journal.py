@@ -246,7 +246,7 @@ class Journal:
         return rows[0] if rows else None
 
     def last_sequence(self, meter: str, epoch: int) -> int:
-        """Return the highest sequence that was proved spent in a meter's epoch, by us or by others, 0 where none was."""
+        """Return the highest sequence that was proved spent in a meter's epoch, by whomever; 0 where none was."""
         with self._guard():
             row = self._db.execute(
                 "SELECT MAX(sequence) FROM entries"

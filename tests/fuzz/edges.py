@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Coroutine
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import Any, cast
 from unittest.mock import patch
 
 from firmware_sim.assembly import MeterDescription, build
@@ -78,7 +79,7 @@ def control_lines(data: bytes) -> None:
 
 
 _COMMANDS = (
-    "advance", "load", "power", "cover", "terminal-cover", "magnet", "speed", "button", "state", "stop",
+    "advance", "load", "power", "cover", "terminal-cover", "magnet", "speed", "button", "state", "stop", "card",
 )  # fmt: skip
 _ARGUMENTS = (
     "1h",
@@ -112,13 +113,22 @@ def control_commands(data: bytes) -> None:
     _converse(lines)
 
 
+def _at_once(answering: Coroutine[Any, Any, str]) -> str:
+    """Return what a line is answered; no command of these waits for anything."""
+    try:
+        answering.send(None)
+    except StopIteration as end:
+        return str(end.value)
+    raise AssertionError("a command waited")
+
+
 def _converse(lines: list[bytes]) -> None:
     host = _FakeHost()
     socket = ControlSocket(Path("no.sock"), cast(hosting.Host, host))
     credit = [meter.state.account.credit for meter in host.meters]
     for index, request in enumerate(lines[:MOST_LINES]):
         with patch.object(hosting, "line_time", lambda index=index: 1000 * index):
-            written = socket._answer(request)
+            written = _at_once(socket._answer(request))
         assert "\n" not in written
         said = json.loads(written.encode())
         assert isinstance(said, dict)

@@ -90,6 +90,13 @@ _LINES = (
 )
 
 
+_APDUS = (
+    bytes.fromhex("00a4040006f0505043310100"), bytes.fromhex("0084000008"), bytes.fromhex("00b0810020"),
+    bytes.fromhex("008200021000112233445566778899aabbccddeeff00"), bytes.fromhex("0cd6820009000001020304050607"),
+    bytes.fromhex("80d8000110") + bytes(16), bytes.fromhex("80440000"), bytes.fromhex("00b2012c18"), b"\0", b"",
+)  # fmt: skip
+
+
 @cache
 def seeds() -> dict[str, tuple[bytes, ...]]:
     """Return the first inputs of every target."""
@@ -133,6 +140,14 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
         "configuration": (*_TOML, *(path.read_bytes() for path in sorted(_EXAMPLES.glob("meters/*.toml")))),
         "load_csv": tuple(bytes((phases,)) + text for phases in (0, 1) for text in _CSV),
         "key_files": _KEYS,
+        "card_commands": tuple(
+            bytes((card, session)) + b"".join(bytes((len(apdu),)) + apdu for apdu in _APDUS)
+            for card in range(4)
+            for session in range(2)
+        ),
+        "card_image": tuple(bytes((card, 0, place, 3, 1, 2, 3)) for card in range(3) for place in range(0, 60, 7)),
+        "card_responses": tuple(bytes((1,)) + bytes(n) + bytes((kind, 5, 9)) for n in range(13) for kind in (1, 2, 3)),
+        "card_files": (bytes((1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 3, 9, 9, 9)), bytes(range(60))),
     }  # fmt: skip
     return by_name
 

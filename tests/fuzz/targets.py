@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tests.fuzz import codecs, edges, host, servers
+from tests.fuzz import cards, codecs, edges, host, servers
 
 Target = Callable[[bytes], None]
 
@@ -43,6 +43,10 @@ TARGETS: dict[str, Target] = {
     "configuration": edges.configuration,
     "load_csv": edges.load_csv,
     "key_files": edges.key_files,
+    "card_commands": cards.card_commands,
+    "card_image": cards.card_image,
+    "card_responses": cards.card_responses,
+    "card_files": cards.card_files,
 }
 
 _LIGHT = frozenset(
@@ -60,6 +64,7 @@ _LIGHT = frozenset(
         "control_words",
         "json_line",
         "key_files",
+        "card_files",
     ]
 )
 _HEAVY_SHARES = 4

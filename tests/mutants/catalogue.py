@@ -12,6 +12,9 @@ REFERENCE = "tests/property/test_against_reference.py"
 MACHINES = "tests/property/test_machines.py"
 WIRE = "tests/unit/meterctl/test_replies.py"
 LIMITS = "tests/unit/meterctl/test_limits.py"
+CARDS = "tests/attacks"
+SLOT = "tests/unit/firmware_sim/test_card_slot.py"
+APPLET = "tests/unit/protocols/card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,5 +230,131 @@ MUTANTS = (
         "        if to == state.elapsed:\n            return\n        self.revision += 1\n",
         "        if to == state.elapsed:\n            return\n",
         ("tests/conformance/test_modbus_functions.py", ONCE, "tests/end_to_end/test_command_lines.py"),
+    ),
+    Mutant(
+        "the card told before the meter has committed",
+        "firmware_sim/token_carriers/card_slot.py",
+        "        reply = self._meter.handle(card)\n        if reply is None:\n",
+        "        early = Insertion(None, Outcome.ACCEPTED, write_back=True)\n"
+        "        if contents.return_slots.newest is None and card.credit.message:\n"
+        "            yield from self._write_back(card, contents, early)\n"
+        "        reply = self._meter.handle(card)\n        if reply is None:\n",
+        (CARDS,),
+    ),
+    Mutant(
+        "a try counted after the proof was looked at",
+        "protocols/card/applet.py",
+        "        self._commit(self.state.with_key(reference, replace(stored, tries=stored.tries - 1)))\n",
+        "",
+        (APPLET,),
+    ),
+    Mutant(
+        "retry counters that the power takes back",
+        "protocols/card/memory.py",
+        "        self._memory.write(page * PAGE, _encode(state, self._generation + 1))\n",
+        "        if state.files == self.state.files:\n            self.state = state\n            return\n"
+        "        self._memory.write(page * PAGE, _encode(state, self._generation + 1))\n",
+        (APPLET, CARDS),
+    ),
+    Mutant(
+        "a card's state written over the page that counts",
+        "protocols/card/memory.py",
+        "        page = 1 - self._page\n",
+        "        page = self._page\n",
+        (CARDS,),
+    ),
+    Mutant(
+        "a new sale taken over a standing write-back",
+        "firmware_sim/card_desk.py",
+        "        if not card.write_back_empty and message.sequence",
+        "        if card.credit.number < 0 and message.sequence",
+        (SLOT,),
+    ),
+    Mutant(
+        "a hoarded card written back",
+        "firmware_sim/card_desk.py",
+        "     Outcome.EXCEEDS_MAX_CREDIT, Outcome.STORAGE_FAULT}\n",
+        "     Outcome.STORAGE_FAULT}\n",
+        (SLOT,),
+    ),
+    Mutant(
+        "any card of the meter taken for the bound one",
+        "firmware_sim/card_desk.py",
+        "    if kind is CardType.PURCHASE and bound and bound",
+        "    if kind is CardType.PRESET and bound and bound",
+        (SLOT,),
+    ),
+    Mutant(
+        "a response's code not looked at",
+        "protocols/card/secure_messaging.py",
+        "        if not same(code, self._code(1, data + response.status",
+        "        if code is None and not same(code, self._code(1, data + response.status",
+        (APPLET, CARDS),
+    ),
+    Mutant(
+        "no send sequence counter",
+        "protocols/card/secure_messaging.py",
+        "        return authentication_code(self._key, (2 * self._count + answers)",
+        "        return authentication_code(self._key, (0 * self._count + answers)",
+        (APPLET,),
+    ),
+    Mutant(
+        "sold before it stands in the journal",
+        "meterctl/operations/card_sales.py",
+        "    _hand_over(counter, unchanged, lambda: _bind_and_write(counter, card_type, sealed, bind_to, standing))\n"
+        '    journal.audit("sold"',
+        '    journal.settle(entry, EntryState.REFUSED, "unsold", counter.now())\n'
+        "    _hand_over(counter, unchanged, lambda: _bind_and_write(counter, card_type, sealed, bind_to, standing))\n"
+        '    journal.audit("sold"',
+        (CARDS,),
+    ),
+    Mutant(
+        "an interrupted sale sold anew",
+        "meterctl/operations/card_sales.py",
+        "        return _finish(counter, journal, standing, mine, CardType.PURCHASE)\n",
+        '        journal.settle(mine, EntryState.REFUSED, "again", counter.now())\n',
+        (CARDS,),
+    ),
+    Mutant(
+        "a write-back believed without its seal",
+        "meterctl/operations/card_counter.py",
+        "            verify_write_back(slot, derive_key(master, CARD_LABEL, meter, back.key_version))\n",
+        "            derive_key(master, CARD_LABEL, meter, back.key_version)\n",
+        (CARDS,),
+    ),
+    Mutant(
+        "the write-back left standing at a sale",
+        "protocols/card/issuing.py",
+        "    yield from terminal.clear_write_back(contents.return_slots)\n    yield from terminal.write_credit",
+        "    yield from terminal.write_credit",
+        (CARDS,),
+    ),
+    Mutant(
+        "an erased card's sale given up without asking its meter",
+        "meterctl/operations/card_sales.py",
+        "journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now())",
+        "journal.settle(entry, EntryState.REFUSED, ERASED, counter.now())",
+        (CARDS,),
+    ),
+    Mutant(
+        "a sale on a card sent by resolve",
+        "meterctl/operations/credit.py",
+        "    if entry.card:\n        return _resolve_card(",
+        "    if entry.card and not entry.card:\n        return _resolve_card(",
+        (CARDS,),
+    ),
+    Mutant(
+        "a meter that went back not noticed",
+        "meterctl/operations/card_counter.py",
+        "        if back.credit_sequence < before:\n",
+        "        if back.credit_sequence < 0:\n",
+        (CARDS,),
+    ),
+    Mutant(
+        "a daily limit that nobody holds",
+        "meterctl/journal.py",
+        "        if sold + amount <= limit.amount:\n            return\n",
+        "        if sold + amount <= limit.amount or sold:\n            return\n",
+        (CARDS,),
     ),
 )

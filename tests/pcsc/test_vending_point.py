@@ -1,4 +1,4 @@
-"""The vending point at a real reader: `meterctl card` through pcscd, a meter's slot beside it, one card between them."""
+"""The vending point at a real reader: `meterctl card` through pcscd, a meter's slot beside it, one card in between."""
 
 from __future__ import annotations
 
