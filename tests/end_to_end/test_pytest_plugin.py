@@ -171,3 +171,29 @@ def test_a_pair_that_was_closed_writes_nowhere(meter_thread, tmp_path) -> None: 
     assert [(tmp_path / f"f{n}").read_bytes() for n in range(8)] == [b""] * 8
     for file in files:
         file.close()
+
+
+def test_a_card_is_bought_inserted_and_bought_again(meter_factory) -> None:  # type: ignore[no-untyped-def]
+    from protocols.errors import QuantityError
+
+    meter = meter_factory(account="unopened")
+    card = meter.buy_card("30.00")
+    assert meter.insert(card)["display"] == "30.00"
+    assert meter.value("card_serial") == card.state.serial.hex()
+    meter.buy_card("0.01", card)
+    assert [meter.insert(card)["outcome"] for _ in range(2)] == ["accepted", "already_accepted"]
+    assert [purchase.carrier for purchase in meter.purchases()] == [1, 1]
+    other = meter_factory(serial_number="000000000099", credit="5.00")
+    assert other.insert(card)["error_name"] == "meter_number"
+    own = other.buy_card("1.00")
+    assert other.insert(own)["display"] == "6.00"
+    with pytest.raises(QuantityError):
+        meter.buy_card("0.00")
+
+
+def test_a_card_in_a_file_goes_in_by_its_command(meter, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from firmware_sim.hosting.errors import HostingError
+
+    with pytest.raises(HostingError, match="No such file"):
+        meter.command("card", "insert", str(tmp_path / "gone.img"))
+    assert meter.command("card", "remove") == {}

@@ -1,0 +1,50 @@
+"""Files of presets: what they may hold, and errors that name the key."""
+
+from __future__ import annotations
+
+import pytest
+
+from meterctl.errors import UsageError
+from meterctl.operations.presets import parse_presets
+from protocols.data_model.tariff import Prices, TariffChange
+from protocols.quantities import LEDGER
+from protocols.sealed_message import MessageKind, decode_limits
+
+
+def test_limits_and_prices_become_sealed_commands_in_their_order() -> None:
+    (limits, tariff) = parse_presets(
+        '[limits]\nlow_credit_threshold_1 = 10.00\nmax_credit = "off"\nfriendly_weekends = true\n'
+        'tamper_trip = ["cover", "magnet"]\n[tariff]\nprices = ["0.5283", 0.9]\nactivation = "2027-01-01T00:00:00Z"\n'
+    )
+    assert limits[0] is MessageKind.LIMITS
+    assert decode_limits(limits[1]) == {1: 10 * LEDGER, 4: None, 21: 1, 16: 5}
+    assert tariff == (MessageKind.TARIFF, TariffChange(((1_798_761_600_000, Prices((5283, 9000))),)).encode())
+
+
+def test_prices_without_an_instant_hold_at_once() -> None:
+    ((_, parameters),) = parse_presets('[tariff]\nprices = ["1.0000"]\n')
+    assert TariffChange.decode(parameters).parts[0][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "it is empty"),
+        ("limits = 5\n", r"write \[limits\]"),
+        ("[limits]\n", r"write \[limits\]"),
+        ("[limit]\nx = 1\n", "limit"),
+        ("[limits]\nprice = 1\n", "is no setting"),
+        ('[limits]\noverdraft_limit = "-1.00"\n', "overdraft_limit"),
+        ("[tariff]\nprices = []\n", "no prices"),
+        ('[tariff]\nprices = "0.5"\n', "no prices"),
+        ('[tariff]\nprices = ["-1"]\n', "negative"),
+        ('[tariff]\nprices = ["0.1","0.1","0.1","0.1","0.1"]\n', "tariff"),
+        ('[tariff]\nprices = ["0.1"]\nactivation = "tomorrow"\n', "tomorrow"),
+        ('[tariff]\nprices = ["0.1"]\nsteps = 1\n', "steps"),
+        ("x = [", "not TOML"),
+        ("x = " + "9" * 5000, "not TOML|x"),
+    ],
+)
+def test_what_is_no_preset_says_which_key(text: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        parse_presets(text)
