@@ -13,7 +13,7 @@ import typer
 
 from meterctl.cli.options import Options, options, say
 from meterctl.cli.output import print_json, print_table
-from meterctl.errors import UsageError
+from meterctl.errors import UnknownOutcomeError, UsageError
 from protocols.data_model import items
 from protocols.data_model.kinds import Moment
 from protocols.quantities import CENT, format_moment, format_money, parse_money
@@ -278,15 +278,23 @@ def _sell_bulk(given: Options, path: Path) -> None:
     if not given.confirm(f"sell {total} on {len(wanted)} cards"):
         return
     done: list[Done] = []
+    interrupted = False
     columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     from rich.console import Console
 
     with given.open_journal() as journal, Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=len(wanted))
-        for one in sell_all(wanted, journal, lambda file: _counter(given, file, None)):
-            done.append(one)
-            progress.advance(task)
+        try:
+            for one in sell_all(wanted, journal, lambda file: _counter(given, file, None)):
+                done.append(one)
+                progress.advance(task)
+        except KeyboardInterrupt:
+            interrupted = True
     _print_bulk(given, done)
+    if interrupted:
+        raise UnknownOutcomeError(
+            f"interrupted after {len(done)} of {len(wanted)} sales: the same command goes on, and sells nothing twice"
+        )
     raise typer.Exit(max((one.error.exit_code for one in done if one.error is not None), default=0))
 
 

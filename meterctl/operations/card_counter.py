@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meterctl.errors import CorruptAnswerError, NotPermittedError, UnknownOutcomeError, UsageError
+from meterctl.errors import (
+    CorruptAnswerError,
+    MeterctlError,
+    NoAnswerError,
+    NotPermittedError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from meterctl.journal import Entry, EntryState, Journal, SeenWriteBack
 from meterctl.key_ring import KeyRing
 from protocols.card.apdu import StatusWord
@@ -54,7 +61,7 @@ class Counter:
     ) -> None:
         self._transmit, self.ring, self.now = transmit, ring, now
         self.terminal = Terminal(random)
-        self.selected: Selected = self.play(self.terminal.select(), "nothing was changed")
+        self.selected: Selected = self.play(self.terminal.select())
 
     @property
     def serial(self) -> str:
@@ -69,12 +76,12 @@ class Counter:
         version = self.selected.vendor_version
         return derive_card_keys(self.ring.master(version), self.selected.serial, version)
 
-    def play(self, exchange: Exchange[Result], unchanged: str) -> Result:
-        """Play steps on the card; what it does wrong becomes an error that tells what is unchanged, or not known."""
+    def play(self, exchange: Exchange[Result], unchanged: str = "nothing was changed") -> Result:
+        """Play steps that only read; what the card does wrong becomes an error that tells what is unchanged."""
         try:
             return drive(exchange, self._transmit)
         except CardGoneError as error:
-            raise UnknownOutcomeError(f"card: {error}; {unchanged}") from error
+            raise NoAnswerError(f"card: {error}; {unchanged}") from error
         except CardForgedError as error:
             raise NotPermittedError(
                 f"card: {error}: it is not one of this key ring's, or was tampered with; {unchanged}"
@@ -84,7 +91,14 @@ class Counter:
         except CardFormatError as error:
             raise CorruptAnswerError(f"card: {error}; {unchanged}") from error
 
-    def _refused(self, error: CardRefusedError, unchanged: str) -> Exception:
+    def write(self, exchange: Exchange[Result], left: str) -> Result:
+        """Play steps that write; where they break off nobody knows what stands, and `left` says what to do."""
+        try:
+            return self.play(exchange, left)
+        except NoAnswerError as error:
+            raise UnknownOutcomeError(str(error)) from error
+
+    def _refused(self, error: CardRefusedError, unchanged: str) -> MeterctlError:
         if error.status == StatusWord.FILE_NOT_FOUND:
             return UsageError(f"this is no prepaid card: {error}; {unchanged}")
         if error.status == StatusWord.AUTHENTICATION_BLOCKED or error.status & 0xFFF0 == 0x63C0:
@@ -97,13 +111,13 @@ class Counter:
         Raises:
             NotPermittedError: a card of another ring, or a write-back that its meter did not write.
         """
-        contents = self.play(read_as_vendor(self.terminal, self.keys), "nothing was changed")
+        contents = self.play(read_as_vendor(self.terminal, self.keys))
         slot = contents.return_slots.newest
         return Standing(contents, None if slot is None else self._write_back(slot, contents))
 
     def read_log(self) -> list[LogRow]:
         """Read the card's log, newest first."""
-        return self.play(self.terminal.read_log(), "nothing was changed")
+        return self.play(self.terminal.read_log())
 
     def _write_back(self, slot: bytes, contents: Contents) -> WriteBack:
         try:

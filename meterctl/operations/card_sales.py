@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meterctl.errors import NotPermittedError, UnknownOutcomeError, UsageError
+from meterctl.errors import MeterctlError, NotPermittedError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.exactly_once import on_card_text
@@ -60,7 +60,7 @@ def format_card(counter: Counter, journal: Journal) -> None:
         raise NotPermittedError(f"card {counter.serial}: it is formatted already; nothing was changed")
     version = counter.ring.newest
     keys = derive_card_keys(counter.ring.master(version), counter.selected.serial, version)
-    counter.play(give_keys(counter.terminal, keys, version), "it may have some of its keys: format it again")
+    counter.write(give_keys(counter.terminal, keys, version), "it may have some of its keys: format it again")
     journal.audit("card_formatted", counter.now(), card=counter.serial)
 
 
@@ -121,8 +121,8 @@ def sell(counter: Counter, journal: Journal, cents: int, session: Session | None
         if reference and _is_whole(standing, mine):
             return Sold(mine, before=True)
         return _finish(counter, journal, standing, mine, CardType.PURCHASE)
-    _require_nothing_open(journal, identity.meter)
     place = where_it_stands(counter, journal, standing, session)
+    _require_nothing_open(journal, identity.meter, place.epoch)
     if place.next_sequence > LAST_SEQUENCE:
         raise NotPermittedError(f"meter {place.meter}: its sequences are used up; it needs a new epoch")
     message = SealedMessage(
@@ -209,7 +209,7 @@ def preset(
         messages.append(message)
         sealed.append(message.seal(keys.key(MessageClass.COMMAND)))
     unchanged = "the card carries no commands now: preset it again"
-    counter.play(counter.terminal.write_parameters(tuple(sealed)), unchanged)
+    counter.write(counter.terminal.write_parameters(tuple(sealed)), unchanged)
     credit = standing.contents.credit
     if credit is None or not credit.message:
         _write(counter, CardType.PRESET, b"")
@@ -227,7 +227,7 @@ def erase_card(counter: Counter, journal: Journal) -> list[Entry]:
     for entry in journal.entries():
         if entry.state is EntryState.ON_CARD and entry.card == counter.serial:
             touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now()))
-    counter.play(erase(counter.terminal, counter.keys), "it may be erased in part: erase it again")
+    counter.write(erase(counter.terminal, counter.keys), "it may be erased in part: erase it again")
     journal.audit("card_erased", counter.now(), card=counter.serial)
     return touched
 
@@ -326,10 +326,10 @@ def _hand_over(counter: Counter, unchanged: str, work: Callable[[], None]) -> No
     """Do what leaves a sale half done where it fails; whatever went wrong, its outcome is unknown."""
     try:
         work()
-    except UnknownOutcomeError as error:
-        raise UnknownOutcomeError(f"{error}; {unchanged}") from error
-    except (NotPermittedError, UsageError) as error:
+    except MeterctlError as error:
         raise UnknownOutcomeError(f"card {counter.serial}: {error}; {unchanged}") from error
+    except KeyboardInterrupt as error:
+        raise UnknownOutcomeError(f"card {counter.serial}: interrupted; {unchanged}") from error
 
 
 def _bind_and_write(
@@ -346,14 +346,14 @@ def _bind(counter: Counter, bound: tuple[str, str, int]) -> None:
     version = counter.ring.newest
     identity = Identity(meter, customer, version, max(counter.now(), 0), unit)
     access = meter_access_of(counter.ring.master(version), meter, counter.selected.serial, version)
-    counter.play(bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not")
+    counter.write(bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not")
 
 
 def _write(counter: Counter, card_type: CardType, sealed: bytes) -> None:
     """Write a sale and read it back: what is reported as sold was seen on the card."""
     contents: Contents = counter.read().contents
     record = CreditRecord(card_type, contents.credit_slots.next_number, sealed, max(counter.now(), 0))
-    counter.play(write_sale(counter.terminal, contents, record), "the card may carry it or not")
+    counter.write(write_sale(counter.terminal, contents, record), "the card may carry it or not")
     written = counter.read().contents
     if written.credit != record or written.return_slots.newest is not None:
         raise UnknownOutcomeError(f"card {counter.serial}: it does not hold what was written")
@@ -373,8 +373,11 @@ def _require_unbound(counter: Counter, standing: Standing) -> None:
         )
 
 
-def _require_nothing_open(journal: Journal, meter: str) -> None:
+def _require_nothing_open(journal: Journal, meter: str, epoch: int | None = None) -> None:
+    """Refuse while an entry is open that could still be taken: of one epoch of the meter, or of any."""
     for entry in journal.open_entries(meter):
+        if epoch is not None and entry.epoch not in (epoch, 0):
+            continue
         if entry.card:
             raise NotPermittedError(f"meter {meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
         raise UnknownOutcomeError(
