@@ -43,12 +43,14 @@ class Contacts:
         self.card = card
         self.count = 0
         self.breaks_after: int | None = None
+        self.broke = False
         self.tap: Callable[[bytes], bytes] | None = None
         self.change: Callable[[bytes], bytes] | None = None
 
     def __call__(self, command: bytes) -> bytes:
         """Bring a command to the card."""
         if self.breaks_after is not None and self.count >= self.breaks_after:
+            self.broke = True
             raise CardGoneError("pulled")
         self.count += 1
         response = self.card.apdu(self.tap(command) if self.tap else command)
