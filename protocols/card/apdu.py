@@ -99,6 +99,8 @@ class CommandApdu:
         """Return the bytes; raises ApduError for data that does not fit a short command."""
         if len(self.data) > MAX_DATA:
             raise ApduError(f"{len(self.data)} bytes do not fit a short command")
+        if self.le is not None and not 0 <= self.le <= 255:
+            raise ApduError(f"Le is 0 (for 256) to 255, not {self.le}")
         body = bytes((len(self.data),)) + self.data if self.data else b""
         return self.header + body + (b"" if self.le is None else bytes((self.le,)))
 

@@ -36,6 +36,8 @@ FACTORY = 0x80
 BY_IDENTIFIER, BY_NAME = 0x02, 0x04
 WITH_INFORMATION, WITHOUT_INFORMATION = 0x00, 0x0C
 WRAPPED_KEY = KEY_SIZE + 8
+MAX_LOGGED = LOG_ROWS << 24
+"""Where the count of log rows begins anew, with the same place in the cycle."""
 OFFSET_SIZE = 2
 """Secured reads and writes begin with an offset of two bytes."""
 
@@ -102,7 +104,7 @@ class Card:
     # ---- dispatch
 
     def _execute(self, command: CommandApdu) -> ResponseApdu:
-        if command.cla == PLAIN and command.ins == Instruction.GET_RESPONSE:
+        if command.cla == PLAIN and command.ins == Instruction.GET_RESPONSE and self._waiting:
             return self._get_response(command)
         self._waiting = b""
         challenge, self._challenge = self._challenge, None  # single use: it dies with any other command
@@ -127,6 +129,8 @@ class Card:
                 return self._read_plain(command)
             case Instruction.READ_RECORD:
                 return self._read_record(command)
+            case Instruction.GET_RESPONSE:
+                raise _RefusalError(StatusWord.CONDITIONS_NOT_SATISFIED)
             case Instruction.UPDATE_BINARY | Instruction.APPEND_RECORD | Instruction.PUT_KEY | Instruction.ACTIVATE:
                 raise _RefusalError(StatusWord.SECURITY_STATUS_NOT_SATISFIED)
         raise _RefusalError(StatusWord.INSTRUCTION_NOT_SUPPORTED)
@@ -187,8 +191,6 @@ class Card:
 
     def _get_response(self, command: CommandApdu) -> ResponseApdu:
         wanted, waiting = command.le or 256, self._waiting
-        if not waiting:
-            raise _RefusalError(StatusWord.CONDITIONS_NOT_SATISFIED)
         if wanted > len(waiting) and command.le:
             raise _RefusalError(StatusWord.LENGTH_IS + len(waiting) % 256)
         self._waiting = waiting[wanted:]
@@ -317,6 +319,8 @@ class Card:
         if len(data) != OFFSET_SIZE + 1:
             raise _RefusalError(StatusWord.WRONG_LENGTH)
         offset, size, content = int.from_bytes(data[:2], "big"), data[2], self._content(file)
+        if size > 256 - SHORT_CODE:
+            raise _RefusalError(StatusWord.WRONG_LENGTH)
         if offset + size > len(content):
             raise _RefusalError(StatusWord.WRONG_OFFSET)
         return content[offset : offset + size]
@@ -342,7 +346,9 @@ class Card:
             raise _RefusalError(StatusWord.WRONG_LENGTH)
         rows, at = self.state.file(CardFile.LOG), self.state.logged % LOG_ROWS * LOG_ROW
         content = rows[:at] + data + rows[at + LOG_ROW :]
-        self._commit(replace(self.state.with_file(CardFile.LOG, content), logged=self.state.logged + 1))
+        logged = self.state.logged + 1
+        logged = logged if logged < MAX_LOGGED else logged - MAX_LOGGED + LOG_ROWS
+        self._commit(replace(self.state.with_file(CardFile.LOG, content), logged=logged))
         return b""
 
     def _content(self, file: CardFile) -> bytes:

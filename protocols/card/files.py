@@ -57,6 +57,7 @@ class CardType(IntEnum):
         return self.name.lower()
 
 
+LAST_NUMBER = 0xFFFF_FFFF
 CREDIT_SLOT = 80
 RETURN_SLOT = 240
 LOG_ROW = 24
@@ -150,6 +151,8 @@ class CreditRecord:
         """Return one slot."""
         if len(self.message) > _MAX_CREDIT_MESSAGE:
             raise CardFormatError(f"{len(self.message)} bytes are no credit transfer that fits a card")
+        if self.number > LAST_NUMBER:
+            raise CardFormatError("the card's sales are used up: replace it")
         head = _CREDIT.pack(LAYOUT, self.card_type, self.number, self.sold_at) + bytes((len(self.message),))
         return checked(head + self.message.ljust(_MAX_CREDIT_MESSAGE, b"\0"))
 
@@ -211,6 +214,8 @@ def encode_parameters(messages: Sequence[bytes]) -> tuple[bytes, bytes]:
     Raises:
         CardFormatError: they do not fit.
     """
+    if len(messages) > 255 or any(len(message) > MAX_MESSAGE for message in messages):
+        raise CardFormatError(f"{len(messages)} sealed commands do not fit a card")
     body = b"".join(len(message).to_bytes(2, "big") + message for message in messages)
     if len(body) > SIZES[CardFile.PARAMETERS] - PARAMETER_HEAD:
         raise CardFormatError(f"{len(body)} bytes of sealed commands do not fit a card")
@@ -229,7 +234,11 @@ def parameter_size(head: bytes) -> int:
 
 def decode_parameters(head: bytes, body: bytes) -> tuple[bytes, ...]:
     """Return the sealed commands of the parameter file; raises CardFormatError."""
-    if parameter_size(head) != len(body) or zlib.crc32(body) != int.from_bytes(head[4:8], "big"):
+    if (
+        len(head) != PARAMETER_HEAD
+        or parameter_size(head) != len(body)
+        or zlib.crc32(body) != int.from_bytes(head[4:8], "big")
+    ):
         raise CardFormatError("the parameter file is damaged")
     messages, rest = [], body
     while rest:

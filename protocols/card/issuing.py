@@ -45,7 +45,7 @@ def erase(terminal: Terminal, keys: CardKeys) -> Exchange[None]:
     yield from terminal.authenticate(KeyReference.VENDING, keys.vending)
     contents = yield from terminal.read_all()
     yield from terminal.write_parameters(())
-    for _, index, slot in contents.credit_slots.valid:
+    for _, index, slot in reversed(contents.credit_slots.valid):  # no tear lets an older sale count again
         yield from terminal.update(CardFile.CREDIT, index * len(slot), bytes(len(slot)))
     yield from terminal.clear_write_back(contents.return_slots)
     yield from terminal.authenticate(KeyReference.ISSUING, keys.issuing)

@@ -10,6 +10,7 @@ A power cut at any byte of a page leaves the other page, which is the state befo
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from struct import Struct
@@ -27,6 +28,7 @@ TRIES = 8
 """Wrong authentications in a row after which a key is blocked."""
 _MAGIC = b"PPC1CARD"
 _LAYOUT = 1
+LAST_GENERATION = 0xFFFF_FFFE
 _HEAD = Struct(">8sBBBxI8s")
 _KEY = Struct(f">{KEY_SIZE}sBBB")
 _COUNT = Struct(">I")
@@ -111,6 +113,8 @@ def _decode(page: bytes) -> tuple[int, CardState] | None:
     at, keys, files = _HEAD.size, [], []
     for _ in KeyReference:
         key, version, present, tries = _KEY.unpack_from(body, at)
+        if tries > TRIES or present > 1:
+            return None
         keys.append(StoredKey(key, version, bool(present), tries))
         at += _KEY.size
     for size in SIZES.values():
@@ -139,12 +143,22 @@ class CardMemory:
         self._generation, self.state, self._page = max(found, key=lambda one: one[0])
 
     def commit(self, state: CardState) -> None:
-        """Make a state last, or raise CardMemoryError with the one before in force."""
+        """Make a state last, or raise CardMemoryError with the one before in force.
+
+        A flush that fails leaves a page that may be whole: it is spoilt again, as far as the device still takes writes.
+        """
         if state is self.state:
             return
+        if self._generation >= LAST_GENERATION:
+            raise CardMemoryError("the card is worn out: its writes are used up")
         page = 1 - self._page
         self._memory.write(page * PAGE, _encode(state, self._generation + 1))
-        self._memory.flush()
+        try:
+            self._memory.flush()
+        except CardMemoryError:
+            with suppress(CardMemoryError):
+                self._memory.write(page * PAGE, bytes(len(_MAGIC)))
+            raise
         self._generation, self.state, self._page = self._generation + 1, state, page
 
 

@@ -152,7 +152,7 @@ class Terminal:
 
     def update(self, file: CardFile, offset: int, data: bytes) -> Exchange[None]:
         """Write into a file; up to 240 bytes go in one command, longer ones in pieces."""
-        step = len(data) if len(data) <= 240 else CHUNK
+        step = len(data) or 1 if len(data) <= 240 else CHUNK
         for begin in range(0, len(data), step):
             piece = (offset + begin).to_bytes(2, "big") + data[begin : begin + step]
             yield from self._secured(Instruction.UPDATE_BINARY, 0x80 | file, 0, piece)
@@ -197,10 +197,9 @@ class Terminal:
         slots = split_credit((yield from self.read(CardFile.CREDIT, 0, SIZES[CardFile.CREDIT])))
         credit = CreditRecord.decode(slots.newest) if slots.newest else None
         head = yield from self.read(CardFile.PARAMETERS, 0, PARAMETER_HEAD)
-        size = parameter_size(head)
         parameters: tuple[bytes, ...] = ()
-        if size:
-            body = yield from self.read(CardFile.PARAMETERS, PARAMETER_HEAD, size)
+        if any(head):
+            body = yield from self.read(CardFile.PARAMETERS, PARAMETER_HEAD, parameter_size(head))
             parameters = decode_parameters(head, body)
         returned = split_write_back((yield from self.read(CardFile.RETURN, 0, SIZES[CardFile.RETURN])))
         return Contents(identity, credit, slots, parameters, returned)
@@ -215,10 +214,10 @@ class Terminal:
             yield from self.update(CardFile.RETURN, index * slots.size, bytes(len(slot)))
 
     def write_parameters(self, messages: tuple[bytes, ...]) -> Exchange[None]:
-        """Write sealed commands; a tear leaves the file empty."""
+        """Write sealed commands; a tear leaves the file empty. Raises CardFormatError for too many, nothing done."""
+        head, body = encode_parameters(messages)
         yield from self.update(CardFile.PARAMETERS, 0, bytes(PARAMETER_HEAD))
         if messages:
-            head, body = encode_parameters(messages)
             yield from self.update(CardFile.PARAMETERS, PARAMETER_HEAD, body)
             yield from self.update(CardFile.PARAMETERS, 0, head)
 
@@ -230,7 +229,9 @@ class Terminal:
             return (yield from self._secured(Instruction.READ_BINARY, 0x80 | file, 0, data))
         if offset <= 0xFF:
             command = CommandApdu(0, Instruction.READ_BINARY, 0x80 | file, offset, b"", size)
-        else:  # the file is current since its first piece was read
+        else:  # beyond what fits beside a short identifier, the file is selected first
+            identifier = bytes((0xEF, file))
+            yield from self._demand(CommandApdu(0, Instruction.SELECT, 0x02, 0x0C, identifier))
             command = CommandApdu(0, Instruction.READ_BINARY, offset >> 8, offset & 0xFF, b"", size)
         return (yield from self._demand(command)).data
 

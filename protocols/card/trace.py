@@ -30,15 +30,14 @@ def _object(command: CommandApdu) -> str:
 
 
 def command_line(data: bytes) -> str:
-    """Return a command's name and bytes; a key that is given in clear is not shown."""
-    try:
-        command = CommandApdu.decode(data)
-    except ApduError:
-        return f"-> {data.hex(' ')}  no command"
+    """Return a command's name and bytes; what may be a key is not shown."""
     shown = data.hex(" ")
-    if command.ins == Instruction.PUT_KEY and command.cla != SECURED:
+    if data[1:2] == bytes((Instruction.PUT_KEY,)) and data[5:]:
         shown = f"{data[:5].hex(' ')} (the key is not shown)"
-    return f"-> {shown}  {command_text(command)}"
+    try:
+        return f"-> {shown}  {command_text(CommandApdu.decode(data))}"
+    except ApduError:
+        return f"-> {shown}  no command"
 
 
 def response_line(data: bytes) -> str:
