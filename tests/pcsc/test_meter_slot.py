@@ -36,7 +36,8 @@ from tests.support.programs import BIN, meter_sim
 
 SLOT, VENDING = READERS
 SPEED = 1000
-END_S, AT_ONCE_S = 10, 1
+END_S, AT_ONCE_S = 10, 2.5
+"""An answer within the second time, well below that of a session, was not held up by the card."""
 
 
 class Meter:
@@ -195,6 +196,20 @@ def test_a_card_that_falls_silent_stops_neither_metering_nor_the_next_card(
     assert fast_meter.ask("state")["credited_exact"] == 50
 
 
+def test_a_slot_that_waits_for_a_card_takes_no_other(tmp_path: Path, fast_meter: Meter) -> None:
+    file = cards.make(tmp_path / "card.ppc", sold=True)
+    with open_card(file) as card, ThreadPoolExecutor(1) as threads:
+        puppet = cards.Puppet(card, answer=lambda command: None if _is_challenge(command) else card.apdu(command))
+        with puppet:
+            waiting = threads.submit(fast_meter.insert)
+            refused = {"ok": True}
+            while refused["ok"] and not waiting.done():
+                refused = ask(tmp_path / "control", ["card", "remove"], None)
+            assert (refused["ok"], refused["exit"]) == (False, 3)
+            assert "still being read" in str(refused["error"])
+            assert waiting.result()["error_name"] == "pulled_early"
+
+
 def test_a_card_that_not_even_the_reader_hears_from_is_refused_and_the_next_one_taken(
     tmp_path: Path, fast_meter: Meter
 ) -> None:
@@ -216,7 +231,7 @@ def _insert_and_watch(meter: Meter, puppet: cards.Puppet, *, mute: bool = False)
         inserted = threads.submit(meter.insert)
         readings = _read_while(inserted, lambda: threads.submit(meter.ask, "state").result(AT_ONCE_S))
         took = time.monotonic() - began
-    assert SESSION_S - 0.5 < took < SESSION_S + 1.5
+    assert SESSION_S - 0.5 < took < SESSION_S + 10
     _assert_metered(readings)
     return inserted.result()
 

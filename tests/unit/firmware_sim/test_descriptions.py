@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from firmware_sim.assembly import DEFAULT_START, MeterDescription
-from firmware_sim.hosting.descriptions import Flags, _of_configuration, _of_flags, describe_keys
+from firmware_sim.hosting.descriptions import Flags, _of_configuration, _of_flags, describe_keys, read_keys
+from firmware_sim.hosting.errors import HostingError
 
 DRAWN = {"load", "epoch"}
 """A load is compared by what it draws; an epoch is drawn anew each time."""
@@ -48,3 +51,17 @@ def test_keys_of_a_fixture_are_those_of_a_file() -> None:
     by_flags = describe_keys(None, {"unit": 5, "credit": "7.00"}, DEFAULT_START)
     by_file = describe_keys(None, {"unit": 5, "credit": "7.00", "overdraft_limit": "0.00"}, DEFAULT_START)
     assert (by_flags.unit, by_flags.credit, by_flags.settings) == (by_file.unit, by_file.credit, by_file.settings)
+
+
+def test_keys_of_an_older_export_have_no_card_key_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
+    row = {"version": 1, "credit": "00" * 16, "command": "11" * 16}
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"serial_number": "000000000001", "keys": [row]}))
+    keys, serial_number = read_keys(path)
+    assert (keys[1].card, serial_number) == (b"", "000000000001")
+    path.write_text(json.dumps({"serial_number": "000000000001", "keys": [{**row, "card": "22" * 16}]}))
+    assert read_keys(path)[0][1].card == b"\x22" * 16
+    for wrong in ({**row, "card": "22"}, {**row, "credit": ""}, {"version": 1, "card": "22" * 16}):
+        path.write_text(json.dumps({"serial_number": "000000000001", "keys": [wrong]}))
+        with pytest.raises(HostingError):
+            read_keys(path)
