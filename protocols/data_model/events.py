@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocols.card.files import CardType
 from protocols.card.insertion import InsertionError
 from protocols.data_model.kinds import COUNT, MONEY, Choice, Date, Hex, Kind, Moment, Truth
 from protocols.data_model.words import Carrier, Cause, SwitchedBy, choice, flags
@@ -16,7 +15,8 @@ from protocols.data_model.words import Carrier, Cause, SwitchedBy, choice, flags
 TARIFF_PARTS = Choice(("seasons", "day_tables", "prices", "steps"))
 _CAUSE = flags(Cause)
 CARD_SERIAL = Hex(16)
-_CARD_TYPE = Choice(("none", *(kind.word for kind in CardType)))
+_CARD_TYPE = Choice(("none", "open", "purchase", "replacement", "preset", "service"))
+"""By the number of `protocols.card.files.CardType`, which every reading of a meter would have to import."""
 _CARD_ERROR = Choice(("none", *(error.word for error in InsertionError)))
 
 
