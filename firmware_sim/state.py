@@ -73,9 +73,13 @@ class Period:
 
 @dataclass(slots=True)
 class CardSlot:
-    """What the card slot remembers: the serial of the account's card (0 is none), and how often it was abused."""
+    """What the card slot remembers: the account's card (0 is none) and when it was issued, and how often it was abused.
+
+    `bound_at` is the vendor's clock in s since 1970 UTC: a card that was issued earlier never replaces a later one.
+    """
 
     bound_card: int = 0
+    bound_at: int = 0
     illegal_insertions: int = 0
 
 

@@ -177,6 +177,7 @@ class Journal:
         ring = limit.ring if limit else ""
         try:
             with self._guard(), self._alone():
+                self._require_room(meter, epoch, kind)
                 if limit is not None and kind in _SALES:
                     self._hold_limit(limit, meter, card, amount, now)
                 cursor = self._db.execute(
@@ -204,23 +205,35 @@ class Journal:
         opening sold for epoch 0 takes the `epoch` in which its meter took it.
         """
         lived = entry.epoch if epoch is None else epoch
-        with self._guard():
-            cursor = self._db.execute(
-                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ?"
-                " WHERE id = ? AND (state IN ('prepared', 'on_card', 'unknown') OR (outcome = ? AND length(?) > 0))",
-                (state.value, outcome, now, receipt or entry.receipt, lived, entry.id, BY_HAND, receipt),
-            )
+        try:
+            cursor = self._update(entry, state, outcome, now, receipt, lived)
+        except sqlite3.IntegrityError:  # the place in that epoch is taken: it keeps the one that it was sold for
+            lived = entry.epoch
+            cursor = self._update(entry, state, outcome, now, receipt, lived)
         if cursor.rowcount == 1:
             return replace(
                 entry, state=state, outcome=outcome, changed=now, receipt=receipt or entry.receipt, epoch=lived
             )
         return self.entry(entry.id)
 
+    def _update(
+        self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes, epoch: int
+    ) -> sqlite3.Cursor:
+        with self._guard():
+            return self._db.execute(
+                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ?"
+                " WHERE id = ? AND (state IN ('prepared', 'on_card', 'unknown') OR (outcome = ? AND length(?) > 0))",
+                (state.value, outcome, now, receipt or entry.receipt, epoch, entry.id, BY_HAND, receipt),
+            )
+
     def move_to_card(self, entry: Entry, card: str, now: int) -> Entry:
         """Write that another card carries an open entry now."""
         with self._guard():
-            self._db.execute("UPDATE entries SET card = ?, changed = ? WHERE id = ?", (card, now, entry.id))
-        return replace(entry, card=card, changed=now)
+            self._db.execute(
+                "UPDATE entries SET card = ?, state = 'on_card', outcome = '', changed = ? WHERE id = ?",
+                (card, now, entry.id),
+            )
+        return replace(entry, card=card, state=EntryState.ON_CARD, outcome="", changed=now)
 
     def entry(self, number: int) -> Entry:
         """Return an entry; raises UsageError where there is none."""
@@ -269,9 +282,32 @@ class Journal:
         return rows[0] if rows else None
 
     def find_reference(self, reference: str) -> Entry | None:
-        """Return what was sold under a requester's key, None where nothing was or it was refused."""
-        rows = list(self._rows("WHERE reference = ? AND state != 'refused'", reference))
+        """Return what was sold under a requester's key, whatever became of it; None where nothing was."""
+        rows = list(self._rows("WHERE reference = ? ORDER BY id DESC", reference))
         return rows[0] if rows else None
+
+    def find_confirmed(self, meter: str, epoch: int, sequence: int) -> Entry | None:
+        """Return what was proved to have taken a sequence, voids aside; None where nothing was."""
+        found = [e for e in self.confirmed(meter, epoch) if e.sequence == sequence and e.kind != "void"]
+        return found[0] if found else None
+
+    def find_sale(self, meter: str, sequence: int, code: bytes) -> Entry | None:
+        """Return the newest entry of a meter, of any epoch and state, with this sequence and code; None where none."""
+        rows = self._rows("WHERE meter = ? AND sequence = ? AND kind != 'void' ORDER BY id DESC", meter, sequence)
+        return next((entry for entry in rows if entry.message[-16:-12] == code), None)
+
+    def provable_entries(self, meter: str) -> list[Entry]:
+        """Return the entries of a meter that a proof would still change: open ones, and those closed by hand."""
+        rows = self._rows("WHERE meter = ? AND kind != 'void' ORDER BY id", meter)
+        return [entry for entry in rows if entry.is_open or entry.outcome == BY_HAND]
+
+    def card_in_use(self, meter: str) -> str:
+        """Return the serial of the card that last replaced another for a meter, empty where none did."""
+        with self._guard():
+            row = self._db.execute(
+                "SELECT card FROM audit WHERE meter = ? AND what = 'card_replaced' ORDER BY id DESC LIMIT 1", (meter,)
+            ).fetchone()
+        return str(row[0]) if row else ""
 
     # ---- what is kept beside the entries
 
@@ -309,6 +345,18 @@ class Journal:
                 (meter, epoch, card, now, seen.credit_sequence, seen.cumulative, seen.energy, seen.elapsed),
             )
 
+    def _require_room(self, meter: str, epoch: int, kind: str) -> None:
+        """Raise IntegrityError where an opening (epoch 0) and a message of a known epoch would be open at once."""
+        if kind == "void":
+            return
+        (rivals,) = self._db.execute(
+            "SELECT COUNT(*) FROM entries WHERE meter = ? AND kind != 'void' AND (epoch = 0 OR ? = 0)"
+            " AND state IN ('prepared', 'on_card', 'unknown')",
+            (meter, epoch),
+        ).fetchone()
+        if rivals:
+            raise sqlite3.IntegrityError("another entry is open")
+
     def _hold_limit(self, limit: DailyLimit, meter: str, card: str, amount: int, now: int) -> None:
         """Refuse a sale that would pass the day's limit of a key ring; the refusal is audited."""
         if limit.amount is None:
@@ -316,8 +364,9 @@ class Journal:
         day = now // DAY_S * DAY_S
         (sold,) = self._db.execute(
             "SELECT COALESCE(SUM(amount), 0) FROM entries"
-            " WHERE ring = ? AND created >= ? AND created < ? AND state != 'refused' AND kind IN ('open', 'credit')",
-            (limit.ring, day, day + DAY_S),
+            " WHERE ring = ? AND created >= ? AND created < ? AND (state != 'refused' OR outcome = ?)"
+            " AND kind IN ('open', 'credit')",
+            (limit.ring, day, day + DAY_S, BY_HAND),
         ).fetchone()
         if sold + amount <= limit.amount:
             return

@@ -41,8 +41,8 @@ class KeyRing:
     @property
     def name(self) -> str:
         """Eight digits that name the ring without telling its masters."""
-        told = b"".join(derive(master, "ring", bytes([version])) for version, master in sorted(self.masters.items()))
-        return hashlib.sha256(told).hexdigest()[:8]
+        oldest = min(self.masters)  # a ring keeps its name when it gets another master
+        return hashlib.sha256(derive(self.masters[oldest], "ring", bytes([oldest]))).hexdigest()[:8]
 
     def limit(self) -> DailyLimit:
         """Return the ring's limit, as the journal holds it."""

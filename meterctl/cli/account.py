@@ -10,8 +10,8 @@ from meterctl.cli.options import options, say
 from meterctl.cli.output import item_json, item_text, print_json, print_table, receipt_fragments
 from meterctl.errors import UnknownOutcomeError, UsageError
 from meterctl.journal import EntryState, Journal
-from meterctl.operations.credit import Plan, execute, plan, withdraw_cards
-from meterctl.operations.exactly_once import Settled
+from meterctl.operations.credit import Plan, carried_by_cards, execute, plan, withdraw_cards
+from meterctl.operations.exactly_once import Settled, on_card_text
 from meterctl.session import Session
 from protocols.data_model import items
 from protocols.data_model.words import account_unit_text, cause_words
@@ -110,10 +110,14 @@ def _bring(
 ) -> None:
     given = options(context)
     with given.open_journal() as journal, given.session(seals=True) as session:
-        if not given.dry_run:
+        carried = carried_by_cards(session, journal, erased_only=not void_card)
+        if carried:
+            void = ", ".join(on_card_text(entry) for entry in carried)
+            if not given.confirm(f"void what was sold on cards: {void}; then {verb} {format_money(cents * CENT)}"):
+                return
             _withdraw(session, journal, erased_only=not void_card)
         planned = plan(session, journal, kind, cents, customer)
-        if not given.confirm(_question(planned, verb, cents, kind)):
+        if not carried and not given.confirm(_question(planned, verb, cents, kind)):
             return
         try:
             settled = execute(session, journal, planned)

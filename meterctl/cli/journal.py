@@ -69,6 +69,7 @@ def _close_by_hand(given: Options, number: int | None, word: str) -> None:
         raise UsageError("--as closes one entry: write journal resolve ID --as confirmed, or --as refused")
     with given.open_journal() as journal:
         entry = journal.entry(number)
+        dead = False
         if given.port is not None:
             with given.session() as session:
                 meter = session.identify()
@@ -76,10 +77,11 @@ def _close_by_hand(given: Options, number: int | None, word: str) -> None:
                 raise UsageError(
                     f"meter {entry.meter} is on this port and can prove it: write journal resolve {number} without --as"
                 )
+            dead = meter.serial_number == entry.meter and entry.epoch != 0
         question = f"close entry {number} ({entry.kind}, meter {entry.meter}) as {word} without proof"
         if not given.confirm(question):
             return
-        _print([close_by_hand(journal, entry, states[word], int(time.time()))], given.json)
+        _print([close_by_hand(journal, entry, states[word], int(time.time()), dead=dead)], given.json)
 
 
 @_journal.command("audit")

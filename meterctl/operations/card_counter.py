@@ -60,6 +60,8 @@ class Counter:
         self, transmit: Transmit, ring: KeyRing, random: Callable[[int], bytes], now: Callable[[], int]
     ) -> None:
         self._transmit, self.ring, self.now = transmit, ring, now
+        self.unchanged = "nothing was changed"
+        """What errors say stands, as long as no step says otherwise."""
         self.terminal = Terminal(random)
         self.selected: Selected = self.play(self.terminal.select())
 
@@ -76,8 +78,9 @@ class Counter:
         version = self.selected.vendor_version
         return derive_card_keys(self.ring.master(version), self.selected.serial, version)
 
-    def play(self, exchange: Exchange[Result], unchanged: str = "nothing was changed") -> Result:
+    def play(self, exchange: Exchange[Result], unchanged: str = "") -> Result:
         """Play steps that only read; what the card does wrong becomes an error that tells what is unchanged."""
+        unchanged = unchanged or self.unchanged
         try:
             return drive(exchange, self._transmit)
         except CardGoneError as error:
@@ -111,9 +114,13 @@ class Counter:
         Raises:
             NotPermittedError: a card of another ring, or a write-back that its meter did not write.
         """
-        contents = self.play(read_as_vendor(self.terminal, self.keys))
+        contents = self.read_contents()
         slot = contents.return_slots.newest
         return Standing(contents, None if slot is None else self._write_back(slot, contents))
+
+    def read_contents(self) -> Contents:
+        """Read all files under the vending key, and believe nothing of the write-back."""
+        return self.play(read_as_vendor(self.terminal, self.keys))
 
     def read_log(self) -> list[LogRow]:
         """Read the card's log, newest first."""
@@ -127,13 +134,13 @@ class Counter:
             verify_write_back(slot, derive_key(master, CARD_LABEL, meter, back.key_version))
         except (CardError, AuthenticationError) as error:
             raise NotPermittedError(
-                f"card {self.serial}: its write-back is forged: {error}; nothing was sold"
+                f"card {self.serial}: its write-back is forged: {error}; {self.unchanged}"
             ) from error
         bound = contents.identity.meter if contents.identity else None
         if back.card_serial != self.selected.serial or meter != bound:
             raise NotPermittedError(
                 f"card {self.serial}: its write-back is of card {back.card_serial.hex()} and meter {meter}: a cloned "
-                f"card; nothing was sold"
+                f"card; {self.unchanged}"
             )
         return back
 
@@ -142,7 +149,7 @@ class Counter:
     def settle(self, journal: Journal, back: WriteBack) -> list[Entry]:
         """Settle what the journal has open for the card's meter, as far as the write-back proves it."""
         settled = []
-        for entry in journal.open_entries(back.meter_digits):
+        for entry in journal.provable_entries(back.meter_digits):
             if entry.epoch in (back.epoch, 0):
                 ended = self._settle(journal, entry, back)
                 if ended is not None:
@@ -153,8 +160,12 @@ class Counter:
         receipt = self._receipt(back)
         if receipt is not None and receipt.sequence == entry.sequence:
             ours = receipt.code == code_of(entry.message)
+            if not entry.is_open and not ours:
+                return None
             state, outcome = (EntryState.CONFIRMED, "accepted") if ours else (EntryState.REFUSED, "sequence_conflict")
             return journal.settle(entry, state, outcome, self.now(), back.receipt, receipt.epoch)
+        if not entry.is_open:
+            return None
         answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))
         if answered and back.outcome and Outcome(back.outcome).applied:
             return journal.settle(entry, EntryState.CONFIRMED, "accepted", self.now(), epoch=back.epoch)
@@ -192,6 +203,9 @@ class Counter:
         journal.keep_write_back(back.meter_digits, back.epoch, self.serial, _seen(back), self.now())
 
     def _mismatch(self, journal: Journal, back: WriteBack) -> str | None:
+        revived = self._revived(journal, back)
+        if revived is not None:
+            return revived
         known = journal.confirmed(back.meter_digits, back.epoch)
         before = max((e.sequence for e in known if e.sequence < back.answered_sequence), default=0)
         if back.credit_sequence < before:
@@ -214,6 +228,20 @@ class Counter:
                 f"it has taken {format_money(back.cumulative)} in all, the journal has sold it "
                 f"{format_money(total * CENT)}"
             )
+        return None
+
+    def _revived(self, journal: Journal, back: WriteBack) -> str | None:
+        """Say whether the meter took a sale that was settled otherwise: void, or taken in an earlier life of it."""
+        if not back.outcome or not Outcome(back.outcome).applied:
+            return None
+        entry = journal.find_sale(back.meter_digits, back.answered_sequence, back.answered_code)
+        if entry is None:
+            return None
+        text = f"it has taken {format_money(entry.amount * CENT)} (journal entry {entry.id})"
+        if entry.state is EntryState.REFUSED:
+            return f"{text}, which was {entry.outcome}: its storage was set back or replaced"
+        if entry.state is EntryState.CONFIRMED and entry.epoch not in (back.epoch, 0):
+            return f"{text} once more: it had taken it in epoch {entry.epoch:08x}, before its storage was replaced"
         return None
 
 

@@ -8,7 +8,9 @@ Under a requester's key (`reference`) that holds for ever; without one, only unt
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from meterctl.errors import MeterctlError, NotPermittedError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
@@ -19,9 +21,10 @@ from protocols.card.files import CardType, CreditRecord, Identity
 from protocols.card.issuing import bind, erase, give_keys, write_sale
 from protocols.card.keys import derive_card_keys, meter_access_of
 from protocols.card.terminal import Contents
+from protocols.data_model.words import AccountState
 from protocols.errors import MalformedMessageError
 from protocols.keys import MessageClass
-from protocols.sealed_message import LAST_SEQUENCE, MessageKind, Outcome, Receipt, SealedMessage, code_of
+from protocols.sealed_message import ANY_CUSTOMER, LAST_SEQUENCE, MessageKind, Outcome, Receipt, SealedMessage, code_of
 
 ERASED = "erased"
 """Outcome of a sale whose card was erased before a write-back came: whether the meter took it is asked of the meter."""
@@ -82,6 +85,7 @@ def open_account(
     )  # fmt: skip
     if standing.back is not None:
         counter.settle(journal, standing.back)
+        counter.hold_against(journal, standing.back)
     mine = _carried_by(counter, journal, meter)
     if mine is not None:
         return _finish(counter, journal, standing, mine, CardType.OPEN, message)
@@ -92,7 +96,7 @@ def open_account(
             f"meter {meter}: the journal knows its account already; `card replace` gives it a card, --again opens a "
             f"meter with a new storage. Nothing was sold"
         )
-    return _sell(counter, journal, standing, CardType.OPEN, message, bind_to=(meter, customer, unit))
+    return _sell(counter, journal, standing, CardType.OPEN, message, Bound(meter, customer, unit, message.key_version))
 
 
 def sell(counter: Counter, journal: Journal, cents: int, session: Session | None = None, reference: str = "") -> Sold:
@@ -105,15 +109,16 @@ def sell(counter: Counter, journal: Journal, cents: int, session: Session | None
         NotPermittedError: the last sale is unconsumed, or card, meter and journal do not agree.
         UsageError: the key stands for another amount.
     """
-    if reference and (sold := sold_before(journal, reference, cents)) is not None:
-        return sold
     standing = counter.read()
     identity = _require_bound(counter, standing)
+    if reference and (sold := sold_before(journal, reference, cents, identity.meter)) is not None:
+        return sold
     if standing.back is not None:
         counter.settle(journal, standing.back)
         counter.hold_against(journal, standing.back)
-        if reference and (sold := sold_before(journal, reference, cents)) is not None:
+        if reference and (sold := sold_before(journal, reference, cents, identity.meter)) is not None:
             return sold
+    _require_in_use(counter, journal, identity.meter)
     mine = _carried_by(counter, journal, identity.meter)
     if mine is not None:
         if (mine.amount, mine.reference) != (cents, reference):
@@ -129,7 +134,7 @@ def sell(counter: Counter, journal: Journal, cents: int, session: Session | None
         MessageKind.CREDIT, place.meter, place.epoch, place.next_sequence, cents, place.account_unit, place.customer,
         max(counter.now(), 0), key_version=place.key_version,
     )  # fmt: skip
-    return _sell(counter, journal, standing, CardType.PURCHASE, message, reference=reference)
+    return _sell(counter, journal, standing, _type_of_sale(standing), message, reference=reference)
 
 
 def replace(counter: Counter, journal: Journal, meter: str, session: Session | None = None) -> Entry | None:
@@ -144,6 +149,9 @@ def replace(counter: Counter, journal: Journal, meter: str, session: Session | N
     identity = standing.contents.identity
     if identity is not None and identity.meter != meter:
         raise NotPermittedError(f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first")
+    if standing.back is not None:
+        counter.settle(journal, standing.back)
+        counter.hold_against(journal, standing.back)
     open_entries = journal.open_entries(meter)
     if any(not entry.card for entry in open_entries):
         _require_nothing_open(journal, meter)
@@ -153,25 +161,30 @@ def replace(counter: Counter, journal: Journal, meter: str, session: Session | N
     message = _last_message(last)
     if session is not None:
         asked = _asked(session, meter)
-        bound = (meter, asked.customer_number, asked.account_unit)
+        bound = Bound(meter, asked.customer_number, asked.account_unit, asked.key_version)
     elif message is not None:
-        bound = (meter, message.customer_number, message.account_unit)
+        bound = Bound(meter, message.customer_number, message.account_unit, message.key_version)
     else:
         raise NotPermittedError(f"meter {meter}: the journal does not know its customer; give --port to ask the meter")
     sealed = last.message if last is not None and last.kind in ("open", "credit") else b""
+    opening = bool(sealed) and last is not None and last.kind == "open"
+    kind = CardType.OPEN if opening else CardType.REPLACEMENT
+    _require_nothing_owed(counter, journal, meter)
     entry = journal.move_to_card(open_entries[0], counter.serial, counter.now()) if open_entries else None
-    _bind(counter, bound)
-    _write(counter, CardType.REPLACEMENT, sealed)
+    left = "the card may be bound or not: the same command again"
+    _hand_over(counter, left, lambda: _bind_and_write(counter, kind, sealed, bound, None))
     journal.audit("card_replaced", counter.now(), meter=meter, card=counter.serial,
                   amount=entry.amount if entry else 0)  # fmt: skip
     return entry
 
 
-def service(counter: Counter, journal: Journal, meter: str) -> None:
+def service(counter: Counter, journal: Journal, meter: str, key_version: int | None = None) -> None:
     """Make a card that brings back how a meter stands, and carries nothing."""
     _require_unbound(counter, counter.read())
-    _bind(counter, (meter, "0" * 12, 0))
-    _write(counter, CardType.SERVICE, b"")
+    _require_nothing_owed(counter, journal, "")
+    bound = Bound(meter, ANY_CUSTOMER, 0, counter.ring.newest if key_version is None else key_version)
+    left = "the card may be bound or not: erase it, and give the same command again"
+    _hand_over(counter, left, lambda: _bind_and_write(counter, CardType.SERVICE, b"", bound, None))
     journal.audit("service_card", counter.now(), meter=meter, card=counter.serial)
 
 
@@ -220,10 +233,12 @@ def preset(
 
 def erase_card(counter: Counter, journal: Journal) -> list[Entry]:
     """Take a card back. A sale that it carries and that no write-back proves stays open until its meter is asked."""
-    standing = counter.read()
     touched: list[Entry] = []
-    if standing.back is not None:
-        touched += counter.settle(journal, standing.back)
+    with suppress(NotPermittedError):  # what cannot be believed settles nothing; a mismatch is in the audit
+        standing = counter.read()
+        if standing.back is not None:
+            touched += counter.settle(journal, standing.back)
+            counter.hold_against(journal, standing.back)
     for entry in journal.entries():
         if entry.state is EntryState.ON_CARD and entry.card == counter.serial:
             touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now()))
@@ -243,11 +258,16 @@ def where_it_stands(counter: Counter, journal: Journal, standing: Standing, sess
     if session is not None:
         asked = _asked(session, meter)
         epoch, last, version = asked.epoch, asked.credit_sequence, asked.key_version
-        customer, unit = asked.customer_number, asked.account_unit
+        customer, unit, state = asked.customer_number, asked.account_unit, asked.account_state
+        if last < journal.last_sequence(meter, epoch):
+            raise NotPermittedError(
+                f"meter {meter}: it stands at sequence {last}, the journal has proof of "
+                f"{journal.last_sequence(meter, epoch)}: its storage was set back. Nothing was sold"
+            )
     elif standing.back is not None:
         back = standing.back
         epoch, last, version = back.epoch, back.credit_sequence, back.meter_key_version
-        customer, unit = back.customer_digits, back.account_unit
+        customer, unit, state = back.customer_digits, back.account_unit, AccountState(back.account_state)
     else:
         newest = journal.newest_confirmed(meter)
         if newest is None or not newest.epoch or not newest.receipt:
@@ -256,7 +276,9 @@ def where_it_stands(counter: Counter, journal: Journal, standing: Standing, sess
                 f"give --port to ask the meter. Nothing was sold"
             )
         epoch, last, version = newest.epoch, newest.sequence, Receipt.decode(newest.receipt).key_version
-        customer, unit = identity.customer, identity.account_unit
+        customer, unit, state = identity.customer, identity.account_unit, AccountState.OPEN
+    if state is not AccountState.OPEN:
+        raise NotPermittedError(f"meter {meter}: its account is {state.name.lower()}; nothing was sold")
     if customer != identity.customer:
         raise NotPermittedError(
             f"card {counter.serial}: it is customer {identity.customer}'s, the account of meter {meter} is {customer}'s"
@@ -269,7 +291,7 @@ def where_it_stands(counter: Counter, journal: Journal, standing: Standing, sess
 
 def _sell(
     counter: Counter, journal: Journal, standing: Standing, card_type: CardType, message: SealedMessage,
-    bind_to: tuple[str, str, int] | None = None, reference: str = "",
+    bind_to: Bound | None = None, reference: str = "",
 ) -> Sold:  # fmt: skip
     sealed = message.seal(counter.ring.meter_keys(message.serial_number, message.key_version).credit)
     entry = journal.prepare(
@@ -278,7 +300,7 @@ def _sell(
     )  # fmt: skip
     unchanged = (
         f"the sale stands in the journal as entry {entry.id}, and the card may carry it or not: the same command with "
-        f"the same amount finishes it, and sells nothing twice"
+        f"the same amount finishes it{'' if reference else ', as long as the card has not been in its meter'}"
     )
     _hand_over(counter, unchanged, lambda: _bind_and_write(counter, card_type, sealed, bind_to, standing))
     journal.audit("sold", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
@@ -295,9 +317,10 @@ def _finish(
     if wanted is not None and (wanted.amount, wanted.customer_number) != (message.amount, message.customer_number):
         raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, for customer {message.customer_number}")
     credit = standing.contents.credit
+    _require_takeable(counter, standing, entry)
     if _is_whole(standing, entry):
         raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
-    bound = (message.serial_number, message.customer_number, message.account_unit)
+    bound = Bound(message.serial_number, message.customer_number, message.account_unit, message.key_version)
     unchanged = f"journal entry {entry.id} is still to be finished: the same command again"
     if credit is not None and credit.message == entry.message:
         card_type = credit.card_type
@@ -314,36 +337,59 @@ def _is_whole(standing: Standing, entry: Entry) -> bool:
     return carried and contents.return_slots.newest is None
 
 
-def sold_before(journal: Journal, reference: str, cents: int) -> Sold | None:
-    """Return what was sold under a key, once that is settled; raises UsageError where it is another amount."""
+def sold_before(journal: Journal, reference: str, cents: int, meter: str | None = None) -> Sold | None:
+    """Return what was sold under a key, once that is settled.
+
+    Raises:
+        UsageError: it stands for another amount or meter.
+        NotPermittedError: that sale was voided; a new one wants a new key.
+    """
     known = journal.find_reference(reference)
-    if known is not None and known.amount != cents:
-        raise UsageError(f"sale {reference}: the journal has it with another amount; nothing was sold")
+    if known is not None and (known.amount != cents or meter not in (None, known.meter)):
+        raise UsageError(f"sale {reference}: the journal has it with another amount or meter; nothing was sold")
+    if known is not None and known.state is EntryState.REFUSED:
+        raise NotPermittedError(
+            f"sale {reference}: it was {known.outcome} (journal entry {known.id}); a new sale wants a new key"
+        )
     return Sold(known, before=True) if known is not None and not known.is_open else None
 
 
 def _hand_over(counter: Counter, unchanged: str, work: Callable[[], None]) -> None:
     """Do what leaves a sale half done where it fails; whatever went wrong, its outcome is unknown."""
+    counter.unchanged = unchanged
     try:
         work()
     except MeterctlError as error:
-        raise UnknownOutcomeError(f"card {counter.serial}: {error}; {unchanged}") from error
+        text = str(error)
+        raise UnknownOutcomeError(text if unchanged in text else f"{text}; {unchanged}") from error
     except KeyboardInterrupt as error:
         raise UnknownOutcomeError(f"card {counter.serial}: interrupted; {unchanged}") from error
 
 
 def _bind_and_write(
-    counter: Counter, card_type: CardType, sealed: bytes, bind_to: tuple[str, str, int] | None, standing: Standing
+    counter: Counter, card_type: CardType, sealed: bytes, bind_to: Bound | None, standing: Standing | None
 ) -> None:
-    identity = standing.contents.identity
+    """Bind a card where it is not bound so yet (or anew, without `standing`), and write a sale."""
+    identity = standing.contents.identity if standing is not None else None
     if bind_to is not None and (identity is None or (identity.meter, identity.customer) != bind_to[:2]):
         _bind(counter, bind_to)
     _write(counter, card_type, sealed)
 
 
-def _bind(counter: Counter, bound: tuple[str, str, int]) -> None:
-    meter, customer, unit = bound
-    version = counter.ring.newest
+class Bound(NamedTuple):
+    """To whom a card is bound: meter, customer, account unit, and the version of the meter's keys."""
+
+    meter: str
+    customer: str
+    account_unit: int
+    key_version: int
+
+
+def _bind(counter: Counter, bound: Bound) -> None:
+    """Bind a card; what another meter wrote on it goes first."""
+    contents = counter.read_contents()
+    counter.write(counter.terminal.clear_write_back(contents.return_slots), counter.unchanged)
+    meter, customer, unit, version = bound
     identity = Identity(meter, customer, version, max(counter.now(), 0), unit)
     access = meter_access_of(counter.ring.master(version), meter, counter.selected.serial, version)
     counter.write(bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not")
@@ -390,6 +436,54 @@ def _carried_by(counter: Counter, journal: Journal, meter: str) -> Entry | None:
     """Return the open sale of a meter that this card carries, or should."""
     mine = [e for e in journal.open_entries(meter) if e.card == counter.serial and e.state is EntryState.ON_CARD]
     return mine[0] if mine else None
+
+
+def _require_nothing_owed(counter: Counter, journal: Journal, meter: str) -> None:
+    """Refuse a card that should carry an open sale of another meter."""
+    for entry in journal.entries():
+        if entry.state is EntryState.ON_CARD and entry.card == counter.serial and entry.meter != meter:
+            raise NotPermittedError(f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed")
+
+
+def _require_in_use(counter: Counter, journal: Journal, meter: str) -> None:
+    """Refuse a card that another one has replaced: its meter would refuse it too."""
+    current = journal.card_in_use(meter)
+    if current and current != counter.serial:
+        raise NotPermittedError(
+            f"card {counter.serial}: it was replaced by card {current}; `card replace` makes it the current one again. "
+            f"Nothing was sold"
+        )
+
+
+def _require_takeable(counter: Counter, standing: Standing, entry: Entry) -> None:
+    """Refuse to write bytes again that the meter has shown it will never take."""
+    identity, back = standing.contents.identity, standing.back
+    if identity is not None and identity.meter != entry.meter:
+        raise NotPermittedError(
+            f"{on_card_text(entry)} for meter {entry.meter}, and is bound to {identity.meter}: erase it first"
+        )
+    if back is None or not back.outcome:
+        return
+    answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))
+    outcome = Outcome(back.outcome)
+    if entry.epoch not in (back.epoch, 0):
+        raise NotPermittedError(
+            f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has got a new storage ({back.epoch:08x}), "
+            f"so it is dead: erase the card, then meterctl journal resolve {entry.id} --as refused --port ..."
+        )
+    if answered and not outcome.applied and outcome is not Outcome.SEQUENCE_GAP:
+        raise NotPermittedError(
+            f"{on_card_text(entry)}; the meter refused it for good ({outcome.name}): end it by topup --void-card, or "
+            f"erase the card"
+        )
+
+
+def _type_of_sale(standing: Standing) -> CardType:
+    """A replacement card stays one until its meter has bound it."""
+    credit, back = standing.contents.credit, standing.back
+    replaces = credit is not None and credit.card_type in (CardType.REPLACEMENT, CardType.OPEN)
+    unseen = back is None or bool(back.error)
+    return CardType.REPLACEMENT if replaces and unseen else CardType.PURCHASE
 
 
 def _asked(session: Session, meter: str) -> MeterIdentity:

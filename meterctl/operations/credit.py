@@ -72,16 +72,22 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
     return [_resolve(session, journal, meter, entry) for entry in entries]
 
 
-def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -> Entry:
+def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int, *, dead: bool = False) -> Entry:
     """Close an entry on a person's word: of an epoch that is gone, or whose receipt the meter no longer keeps.
+
+    Args:
+        dead: its meter was asked and is in another epoch, so that even a card that carries it brings nothing.
 
     Raises:
         UsageError: it is settled already, or on a card.
     """
     if not entry.is_open:
         raise UsageError(f"journal entry {entry.id} is {entry.state.value} already; nothing was changed")
-    if entry.state is EntryState.ON_CARD:
-        raise UsageError(f"journal entry {entry.id} is on a card; its write-back settles it; nothing was changed")
+    if entry.state is EntryState.ON_CARD and not dead:
+        raise UsageError(
+            f"journal entry {entry.id} is on a card: its write-back, the meter's receipt or a void settles it; nothing "
+            f"was changed. Where the meter has a new storage, give its --port: then these bytes are dead"
+        )
     void = journal.find_void(entry.meter, entry.epoch, entry.sequence)
     if void is not None and void.is_open:
         journal.settle(void, EntryState.REFUSED, BY_HAND, now)
@@ -133,20 +139,34 @@ class Withdrawn:
         return sum(entry.amount for entry in self.entries if entry.state is EntryState.REFUSED)
 
 
-def withdraw_cards(session: Session, journal: Journal, *, erased_only: bool) -> Withdrawn:
-    """Void what cards carry for the meter on the port, so that it can be topped up by wire.
+def carried_by_cards(session: Session, journal: Journal, *, erased_only: bool) -> list[Entry]:
+    """Return the sales that cards carry for the meter on the port and that could still be taken by it.
 
     Args:
-        erased_only: only sales whose card was erased at the counter; others are left as they are.
+        erased_only: only sales whose card was erased at the counter.
+
+    Raises:
+        NotPermittedError: the meter was set back; a void would spend sequences that were proved.
     """
     if not any(entry.card and entry.is_open for entry in journal.entries()):
-        return Withdrawn([])
+        return []
     meter = session.identify_surely()
-    carried = [entry for entry in journal.open_entries(meter.serial_number) if entry.card]
+    carried = [e for e in journal.open_entries(meter.serial_number) if e.card and e.epoch in (meter.epoch, 0)]
     if erased_only:
         carried = [entry for entry in carried if entry.state is not EntryState.ON_CARD]
+    proved = journal.last_sequence(meter.serial_number, meter.epoch)
+    if carried and meter.credit_sequence < proved:
+        raise NotPermittedError(
+            f"meter {meter.serial_number}: it stands at sequence {meter.credit_sequence}, the journal has proof of "
+            f"{proved}: its storage was set back. Nothing was voided"
+        )
+    return carried
+
+
+def withdraw_cards(session: Session, journal: Journal, *, erased_only: bool) -> Withdrawn:
+    """Void what cards carry for the meter on the port, so that it can be topped up by wire."""
     ended = []
-    for entry in carried:
+    for entry in carried_by_cards(session, journal, erased_only=erased_only):
         ended.append(withdraw(session, journal, entry))
         amount = ended[-1].amount
         journal.audit("withdrawn", session.now(), meter=entry.meter, card=entry.card, amount=amount,

@@ -211,9 +211,13 @@ def _conclude(session: Session, journal: Journal, entry: Entry, told: Delivered)
 def _bury(session: Session, journal: Journal, entry: Entry, answer: Answer) -> Settled:
     """A refusal is not final while the sealed bytes live: void their sequence, then say that it was refused."""
     outcome = answer.outcome
-    if outcome is Outcome.SEQUENCE_GAP:
-        _void_below(session, journal, entry)
-    proof = _void(session, journal, entry, entry.sequence)
+    try:
+        if outcome is Outcome.SEQUENCE_GAP:
+            _void_below(session, journal, entry)
+        proof = _void(session, journal, entry, entry.sequence)
+    except NotPermittedError:
+        journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
+        raise
     if proof is None:
         journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
         raise UnknownOutcomeError(
@@ -248,6 +252,12 @@ def _void(session: Session, journal: Journal, entry: Entry, sequence: int) -> De
     except _LINE_FAULTS:
         return None
     epoch = entry.epoch or meter.epoch  # an opening card was sold before the meter's epoch was known
+    proved = journal.find_confirmed(entry.meter, epoch, sequence)
+    if proved is not None:
+        raise NotPermittedError(
+            f"meter {entry.meter}: sequence {sequence} was proved to be {format_money(proved.amount * CENT)} (journal "
+            f"entry {proved.id}), and now the meter would let it be voided: its storage was set back. It was not voided"
+        )
     void = journal.find_void(entry.meter, epoch, sequence)
     if void is None or SealedMessage.decode(void.message).key_version != keys.version:
         message = SealedMessage(

@@ -282,7 +282,7 @@ def test_the_demo_plays_and_its_books_balance(
         words += [name, value] if value is not None else []
     out = meterctl(*words, cwd=tmp_path).stdout
     names = [line.split()[0] for line in out.splitlines()]
-    for name in ("warning", "disconnected", "button", "connected", "credit"):
+    for name in ("vending", "card", "warning", "disconnected", "button", "connected", "write-back"):
         assert name in names
     assert "balanced to the last unit" in out
     assert names[-1] == "books:"

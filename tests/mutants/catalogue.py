@@ -280,8 +280,8 @@ MUTANTS = (
     Mutant(
         "any card of the meter taken for the bound one",
         "firmware_sim/card_desk.py",
-        "    if kind is CardType.PURCHASE and bound and bound",
-        "    if kind is CardType.PRESET and bound and bound",
+        "(kind is CardType.PURCHASE or outdated):\n",
+        "outdated:\n",
         (SLOT,),
     ),
     Mutant(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meterctl.errors import NotPermittedError, UsageError
-from meterctl.journal import LAYOUT, EntryState, Journal, SeenWriteBack
+from meterctl.journal import BY_HAND, LAYOUT, EntryState, Journal, SeenWriteBack
 from meterctl.key_ring import DailyLimit
 
 _FIRST_LAYOUT = """
@@ -90,9 +90,11 @@ def test_a_limit_is_of_one_ring_one_day_and_what_was_sold(tmp_path: Path) -> Non
     journal.prepare("000000000002", 7, 1, "credit", 101, b"3", 86_400 * 4, limit=limit)
     journal.prepare("000000000003", 7, 1, "credit", 5000, b"4", 86_400 * 3, limit=DailyLimit("bbbb", None))
     journal.prepare("000000000004", 7, 1, "refund", 5000, b"5", 86_400 * 3, limit=limit)
-    journal.settle(entry, EntryState.REFUSED, "x", 86_400 * 3)
-    journal.prepare("000000000005", 7, 1, "open", 1000, b"6", 86_400 * 3 + 9, limit=limit)
-    assert [line.amount for line in journal.audit_lines()] == [101]
+    journal.settle(entry, EntryState.REFUSED, BY_HAND, 86_400 * 3)
+    with pytest.raises(NotPermittedError, match=r"9\.00 sold today"):  # on a person's word its bytes are not dead
+        journal.prepare("000000000005", 7, 1, "open", 1000, b"6", 86_400 * 3 + 9, limit=limit)
+    journal.prepare("000000000005", 7, 1, "open", 100, b"6", 86_400 * 3 + 9, limit=limit)
+    assert [line.amount for line in journal.audit_lines()] == [101, 1000]
     journal.close()
 
 
@@ -103,6 +105,7 @@ def test_a_key_of_a_requester_stands_once(tmp_path: Path) -> None:
         journal.prepare("000000000002", 7, 1, "credit", 900, b"2", 0, card="d", reference="r1")
     assert journal.find_reference("r1") == entry
     journal.settle(entry, EntryState.REFUSED, "x", 0)
-    assert journal.find_reference("r1") is None
-    journal.prepare("000000000002", 7, 1, "credit", 900, b"2", 0, card="d", reference="r1")
+    found = journal.find_reference("r1")
+    assert found is not None, "it stands, whatever became of it"
+    assert found.state is EntryState.REFUSED
     journal.close()

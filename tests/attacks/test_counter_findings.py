@@ -1,0 +1,307 @@
+"""What an outside auditor found at the counter: revived sales, proofs that are voided, customers who are stuck."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.token_carriers.card_slot import Inserted
+from meterctl.errors import MeterctlError, NotPermittedError, UnknownOutcomeError, UsageError
+from meterctl.journal import Entry, EntryState
+from meterctl.operations import card_sales
+from meterctl.operations.credit import close_by_hand, execute, plan, resolve, withdraw_cards
+from protocols.card.applet import Card
+from protocols.card.files import RETURN_SLOT, CardFile, checked
+from protocols.card.insertion import InsertionError
+from protocols.keys import derive_meter_keys
+from protocols.sealed_message import MessageKind, Outcome
+from tests.attacks.test_at_the_counter import states
+from tests.attacks.test_at_the_slot import back_of, card_of, image
+from tests.support.meters import Host
+from tests.support.town import CUSTOMER, METER, OTHER, Contacts, Town
+
+NEIGHBOUR = "000000000043"
+
+
+def outcome(inserted: Inserted) -> Outcome | None:
+    assert inserted.insertion is not None
+    return inserted.insertion.outcome
+
+
+def error(inserted: Inserted) -> InsertionError | None:
+    assert inserted.insertion is not None
+    return inserted.insertion.error
+
+
+def replaced(town: Town, serial: bytes = OTHER, **how: Any) -> Card:
+    card = town.formatted(serial)
+    with town.counter(card) as counter:
+        card_sales.replace(counter, town.journal, METER, **how)
+    return card
+
+
+def topped_up(town: Town, cents: int) -> Entry:
+    session = town.session()
+    return execute(session, town.journal, plan(session, town.journal, MessageKind.CREDIT, cents)).entry
+
+
+def test_an_opening_that_opens_a_second_storage_is_named(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    chip = SimulatedNvram()
+    card = town.formatted(memory=chip)  # type: ignore[arg-type]
+    town.open(card)
+    before = bytes(chip.data)
+    town.insert(card)
+    town.read(card)
+    town.meter = town.build(SimulatedNvram(), epoch=0xE1)
+    clone = Card(SimulatedNvram(before), town.random)
+    assert outcome(town.insert(clone)) is Outcome.ACCEPTED, "METER.md 7: a new storage takes its opening again"
+    with pytest.raises(NotPermittedError, match="once more"):
+        town.sell(clone, 1000)
+
+
+def test_a_voided_sale_that_a_set_back_meter_took_is_named(tmp_path: Path) -> None:
+    device = SimulatedNvram()
+    town = Town(tmp_path, device)
+    card = town.formatted()
+    town.open(card)
+    town.insert(card)
+    town.sell(card, 1000)
+    before = bytes(device.data)
+    withdraw_cards(town.session(), town.journal, erased_only=False)
+    town.meter = town.build(SimulatedNvram(before))
+    assert outcome(town.insert(card)) is Outcome.ACCEPTED
+    with pytest.raises(NotPermittedError, match="which was voided"):
+        town.sell(card, 100)
+
+
+def test_no_void_spends_a_sequence_that_was_proved(tmp_path: Path) -> None:
+    device = SimulatedNvram()
+    town = Town(tmp_path, device)
+    card = town.formatted()
+    town.open(card)
+    town.insert(card)
+    town.sell(card, 1000)
+    before = bytes(device.data)
+    town.insert(card)
+    town.read(card)
+    town.sell(card, 2000)
+    town.meter = town.build(SimulatedNvram(before))
+    with pytest.raises(NotPermittedError, match="set back"):
+        withdraw_cards(town.session(), town.journal, erased_only=False)
+    (resolved,) = resolve(town.session(), town.journal)
+    assert resolved.entry.state is EntryState.ON_CARD
+    assert town.meter.state.security.credit_sequence == 1, "nothing was voided"
+    assert states(town.journal) == ["confirmed", "confirmed", "on_card"]
+
+
+def test_a_meter_on_a_port_that_was_set_back_gets_no_card_sale(tmp_path: Path) -> None:
+    device = SimulatedNvram()
+    town = Town(tmp_path, device)
+    card = town.formatted()
+    town.open(card)
+    town.insert(card)
+    town.read(card)
+    before = bytes(device.data)
+    topped_up(town, 500)
+    town.meter = town.build(SimulatedNvram(before))
+    with pytest.raises(NotPermittedError, match="set back"):
+        town.sell(card, 100, session=town.session())
+
+
+def test_a_sale_under_a_key_is_that_sale_for_ever_and_for_one_meter(town: Town, card: Card) -> None:
+    town.sell(card, 1000, reference="k1")
+    withdraw_cards(town.session(), town.journal, erased_only=False)
+    topped_up(town, 1000)
+    with pytest.raises(NotPermittedError, match="voided"):
+        town.sell(card, 1000, reference="k1")
+    neighbour = town.formatted(OTHER)
+    town.open(neighbour, 100, meter=NEIGHBOUR)
+    town.sell(card, 700, reference="k2", session=town.session())
+    with pytest.raises(UsageError, match="another amount or meter"):
+        town.sell(neighbour, 700, reference="k2")
+
+
+def test_a_proof_goes_over_what_a_person_said(town: Town, card: Card) -> None:
+    town.sell(card, 1000)
+    kept = image(card)
+    with town.counter(card) as counter:
+        (entry,) = card_sales.erase_card(counter, town.journal)
+    close_by_hand(town.journal, entry, EntryState.REFUSED, town.now)
+    clone = card_of(kept, town)
+    assert outcome(town.insert(clone)) is Outcome.ACCEPTED
+    assert [e.state for e in town.read(clone)] == [EntryState.CONFIRMED]
+
+
+def test_a_replacement_that_is_sold_on_at_once_still_binds(town: Town, card: Card) -> None:
+    town.read(card)
+    new = replaced(town)
+    town.sell(new, 1000)
+    assert error(town.insert(new)) is None
+    assert town.credit == 4000
+    town.sell(new, 500)
+    town.insert(new)
+    assert town.credit == 4500
+
+
+def test_a_lost_opening_card_is_replaced_by_one_that_opens(town: Town) -> None:
+    lost = town.formatted()
+    town.open(lost)
+    new = replaced(town)
+    assert outcome(town.insert(new)) is Outcome.ACCEPTED
+    assert town.credit == 3000
+    assert outcome(town.insert(lost)) is not Outcome.ACCEPTED
+    assert town.credit == 3000
+
+
+def test_a_sale_for_a_storage_that_is_gone_can_be_ended(town: Town, card: Card) -> None:
+    sold = town.sell(card, 1000)
+    town.meter = town.build(epoch=0xE9, opened=True, customer_number=CUSTOMER)
+    assert error(town.insert(card)) is InsertionError.METER_NUMBER
+    with pytest.raises(NotPermittedError, match="new storage"):
+        town.sell(card, 1000)
+    assert withdraw_cards(town.session(), town.journal, erased_only=False).entries == []
+    assert topped_up(town, 500).state is EntryState.CONFIRMED, "it stands in nobody's way"
+    with pytest.raises(UsageError, match="--port"):
+        close_by_hand(town.journal, town.journal.entry(sold.id), EntryState.REFUSED, town.now)
+    ended = close_by_hand(town.journal, town.journal.entry(sold.id), EntryState.REFUSED, town.now, dead=True)
+    assert ended.state is EntryState.REFUSED
+
+
+def test_an_opening_and_a_wire_message_are_never_open_together(town: Town) -> None:
+    card = town.formatted()
+    town.open(card)
+    with pytest.raises(NotPermittedError, match="another entry is open"):
+        town.journal.prepare(METER, 0xE0, 1, "open", 1, b"x", 0)
+    town.journal.prepare(NEIGHBOUR, 0xE0, 1, "open", 1, b"x", 0)
+    with pytest.raises(NotPermittedError, match="another entry is open"):
+        town.journal.prepare(NEIGHBOUR, 0, 1, "open", 1, b"y", 0, card=OTHER.hex())
+
+
+def test_a_place_that_is_taken_in_an_epoch_never_breaks_a_settlement(town: Town) -> None:
+    card = town.formatted()
+    entry = town.open(card)
+    town.journal.settle(entry, EntryState.UNKNOWN, "", 0)
+    rival = town.journal._db
+    rival.execute(
+        "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, message)"
+        " VALUES (?, ?, 1, 'open', 1, 'confirmed', 0, 0, x'00')", (METER, 0xE0),
+    )  # fmt: skip
+    town.insert(card)
+    with town.counter(card) as counter:
+        back = counter.read().back
+        assert back is not None
+        (settled,) = counter.settle(town.journal, back)
+    assert (settled.state, settled.epoch) == (EntryState.CONFIRMED, 0)
+
+
+def test_what_another_meter_wrote_does_not_brick_a_card(town: Town) -> None:
+    card = town.formatted()
+    contacts = Contacts(card)
+    contacts.breaks_after = 9
+    with pytest.raises(UnknownOutcomeError):
+        town.open(card, transmit=contacts)
+    with town.counter(card) as counter, pytest.raises(NotPermittedError, match="carries 30"):
+        card_sales.service(counter, town.journal, NEIGHBOUR)
+    town.open(card)
+    assert town.insert(card).display == "30.00"
+
+
+def test_a_card_whose_write_back_nobody_believes_can_be_erased(town: Town, card: Card) -> None:
+    town.sell(card, 100)
+    town.insert(card)
+    content = bytearray(card.state.files[3])
+    content[60] ^= 1
+    forged = checked(bytes(content[: RETURN_SLOT - 4]))
+    card._memory.commit(card.state.with_file(CardFile.RETURN, forged + bytes(RETURN_SLOT)))
+    with town.counter(card) as counter:
+        card_sales.erase_card(counter, town.journal)
+    assert not any(card.state.file(CardFile.RETURN))
+    assert not any(card.state.file(CardFile.IDENTITY))
+
+
+def test_the_replacement_of_an_erased_sale_is_a_sale_again(town: Town, card: Card) -> None:
+    town.sell(card, 1000)
+    with town.counter(card) as counter:
+        card_sales.erase_card(counter, town.journal)
+    new = replaced(town)
+    entry = town.journal.open_entries(METER)[-1]
+    assert (entry.state, entry.outcome, entry.card) == (EntryState.ON_CARD, "", OTHER.hex())
+    assert withdraw_cards(town.session(), town.journal, erased_only=True).entries == []
+    town.insert(new)
+    assert town.credit == 4000
+
+
+def test_nothing_is_sold_to_an_account_that_is_not_open(town: Town, card: Card) -> None:
+    town.read(card)
+    Host(town.meter, town.meter.door.keys(1)).send(MessageKind.CLOSE)
+    town.insert(card)
+    with pytest.raises(NotPermittedError, match="account is closed"):
+        town.sell(card, 100)
+
+
+def test_bytes_that_the_meter_refused_for_good_are_not_written_again(tmp_path: Path) -> None:
+    town = Town(tmp_path, masters={1: bytes(16)})
+    card = town.formatted()
+    town.open(card)
+    town.insert(card)
+    town.sell(card, 100)
+    newer = derive_meter_keys(bytes(range(1, 17)), METER, 2)
+    town.meter.door._keys[2] = newer
+    Host(town.meter, newer).send(MessageKind.CLEAR_EVENTS)
+    assert error(town.insert(card)) is InsertionError.NOT_AUTHORISED
+    assert back_of(card).outcome == Outcome.UNKNOWN_KEY_VERSION
+    with pytest.raises(NotPermittedError, match="void-card"):
+        town.sell(card, 100)
+
+
+def test_a_replacement_speaks_the_meters_key_version(tmp_path: Path) -> None:
+    town = Town(tmp_path, masters={1: bytes(16)})
+    card = town.formatted()
+    town.open(card)
+    town.insert(card)
+    town.read(card)
+    ring = town.ring
+    town.ring = type(ring)({**ring.masters, 2: bytes(range(1, 17))}, ring.path)
+    assert error(town.insert(replaced(town))) is None
+
+
+def test_a_lost_card_that_is_found_neither_sells_nor_binds(town: Town, card: Card) -> None:
+    town.read(card)
+    town.now += 60
+    new = replaced(town)
+    town.insert(new)
+    with pytest.raises(NotPermittedError, match="was replaced by card"):
+        town.sell(card, 100)
+    assert error(town.insert(card)) is InsertionError.CARD_SERIAL
+    town.now += 60
+    third = replaced(town, bytes.fromhex("0303030303030303"))
+    town.insert(third)
+    assert error(town.insert(new)) is InsertionError.CARD_SERIAL, "an older replacement does not push out a newer"
+    assert town.meter.state.slot.bound_card == 0x0303030303030303
+
+
+@pytest.mark.parametrize("breaks_after", range(3, 40, 3))
+def test_a_replacement_that_breaks_off_does_not_say_that_nothing_was_changed(
+    town: Town, card: Card, breaks_after: int
+) -> None:
+    town.sell(card, 1000)
+    new = town.formatted(OTHER)
+    contacts = Contacts(new)
+    contacts.breaks_after = breaks_after
+    before = new.state.files
+    with town.counter(new, contacts) as counter:
+        told: MeterctlError | None = None
+        try:
+            card_sales.replace(counter, town.journal, METER)
+        except MeterctlError as error:
+            told = error
+    if told is not None and "nothing was changed" in str(told):
+        assert new.state.files == before
+    with town.counter(new) as counter:
+        card_sales.replace(counter, town.journal, METER)
+    town.insert(new)
+    assert town.credit == 4000
