@@ -6,6 +6,7 @@ MeterctlError            1  internal fault
 ├── NoAnswerError        4  nobody answered
 ├── CorruptAnswerError   5  something answered that cannot be the answer
 ├── NotPermittedError    6  this must not be done: keys, rules of the journal
+│   └── OverDailyLimitError   the day's limit of a key ring
 └── UnknownOutcomeError  7  it may have happened; the journal keeps it open
 """
 
@@ -46,6 +47,10 @@ class NotPermittedError(MeterctlError):
     """This must not be done: a wrong key ring, an open journal entry, a meter that went back."""
 
     exit_code = 6
+
+
+class OverDailyLimitError(NotPermittedError):
+    """A sale would pass what may be sold in a day with a key ring."""
 
 
 class UnknownOutcomeError(MeterctlError):

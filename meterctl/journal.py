@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from meterctl.errors import NotPermittedError, UsageError
+from meterctl.errors import NotPermittedError, OverDailyLimitError, UsageError
 from meterctl.key_ring import DailyLimit
 
 LAYOUT = 2
@@ -176,10 +176,10 @@ class Journal:
         state = EntryState.ON_CARD if card else EntryState.PREPARED
         ring = limit.ring if limit else ""
         try:
-            with self._guard(), self._alone():
+            with self._auditing(meter, card, amount, now), self._guard(), self._alone():
                 self._require_room(meter, epoch, kind)
                 if limit is not None and kind in _SALES:
-                    self._hold_limit(limit, meter, card, amount, now)
+                    self._require_within(limit, meter, amount, now)
                 cursor = self._db.execute(
                     "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, message,"
                     " card, reference, ring) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -195,6 +195,15 @@ class Journal:
         return Entry(
             cursor.lastrowid, meter, epoch, sequence, kind, amount, state, "", now, now, message, b"", card, reference
         )  # not read back: it is written, and whoever holds the lock now must not make it look as if it were not
+
+    def hold_limit(self, limit: DailyLimit, meter: str, card: str, amount: int, now: int) -> None:
+        """Refuse a sale before anything is done for it; the refusal is audited, and `prepare` looks once more.
+
+        Raises:
+            OverDailyLimitError: the day's limit of the key ring would be passed.
+        """
+        with self._auditing(meter, card, amount, now), self._guard():
+            self._require_within(limit, meter, amount, now)
 
     def settle(
         self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"", epoch: int | None = None
@@ -301,6 +310,10 @@ class Journal:
         rows = self._rows("WHERE meter = ? AND kind != 'void' ORDER BY id", meter)
         return [entry for entry in rows if entry.is_open or entry.outcome == BY_HAND]
 
+    def knows(self, meter: str, message: bytes) -> bool:
+        """Say whether these very bytes were sealed here."""
+        return any(True for _ in self._rows("WHERE meter = ? AND message = ?", meter, message))
+
     def card_in_use(self, meter: str) -> str:
         """Return the serial of the card that last replaced another for a meter, empty where none did."""
         with self._guard():
@@ -357,8 +370,8 @@ class Journal:
         if rivals:
             raise sqlite3.IntegrityError("another entry is open")
 
-    def _hold_limit(self, limit: DailyLimit, meter: str, card: str, amount: int, now: int) -> None:
-        """Refuse a sale that would pass the day's limit of a key ring; the refusal is audited."""
+    def _require_within(self, limit: DailyLimit, meter: str, amount: int, now: int) -> None:
+        """Raise OverDailyLimitError where a sale would pass the day's limit of a key ring."""
         if limit.amount is None:
             return
         day = now // DAY_S * DAY_S
@@ -368,16 +381,24 @@ class Journal:
             " AND kind IN ('open', 'credit')",
             (limit.ring, day, day + DAY_S, BY_HAND),
         ).fetchone()
-        if sold + amount <= limit.amount:
-            return
-        text = f"{_cents(sold)} sold today with this key ring, its daily limit is {_cents(limit.amount)}"
-        self._after_rollback.append(("over_daily_limit", now, meter, card, amount, text))
-        raise NotPermittedError(f"meter {meter}: {_cents(amount)} would pass the daily limit: {text}. Nothing was sold")
+        if sold + amount > limit.amount:
+            raise OverDailyLimitError(
+                f"meter {meter}: {_cents(amount)} would pass the daily limit: {_cents(sold)} sold today with this key "
+                f"ring, its daily limit is {_cents(limit.amount)}. Nothing was sold"
+            )
+
+    @contextlib.contextmanager
+    def _auditing(self, meter: str, card: str, amount: int, now: int) -> Iterator[None]:
+        """Write a line for a sale that passes the day's limit."""
+        try:
+            yield
+        except OverDailyLimitError as error:
+            self.audit("over_daily_limit", now, meter=meter, card=card, amount=amount, detail=str(error))
+            raise
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Do several things as one: nobody writes between them, and all of it stands or nothing."""
-        self._after_rollback: list[tuple[str, int, str, str, int, str]] = []
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -385,8 +406,6 @@ class Journal:
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            for what, now, meter, card, amount, detail in self._after_rollback:
-                self.audit(what, now, meter=meter, card=card, amount=amount, detail=detail)
             raise
 
     def _rows(self, where: str, *values: object) -> Iterator[Entry]:

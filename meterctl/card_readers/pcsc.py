@@ -1,10 +1,15 @@
-"""Cards in PC/SC readers, through pyscard (extra `card`); a card is held exclusively while it is worked on."""
+"""Cards in PC/SC readers, through pyscard (extra `card`); a card is held exclusively while it is worked on.
+
+A reader may never answer: whatever it does is done on a thread of its own, and after a while the card counts as gone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 from meterctl.card_readers import CardPort
 from meterctl.errors import NoAnswerError, UsageError
@@ -14,6 +19,7 @@ from protocols.errors import ApduError, CardGoneError
 VIRTUAL = "Virtual PCD"
 """How the readers of vsmartcard are named: what lies in them is simulated."""
 _SHARING_VIOLATION = 0x8010000B
+_Result = TypeVar("_Result")
 
 
 def reader_names() -> list[str]:
@@ -22,45 +28,103 @@ def reader_names() -> list[str]:
 
 
 @contextmanager
-def open_reader(wanted: str | None) -> Iterator[CardPort]:
-    """Give the card in a reader power: the one whose name begins so, or the only one there is.
+def open_reader(wanted: str | None, seconds: float) -> Iterator[CardPort]:
+    """Give the card in a reader power: the one whose name begins so, else the only one, or the only one with a card.
+
+    Args:
+        seconds: how long a card may take for a response.
 
     Raises:
         UsageError: no such reader, or another program holds its card.
-        NoAnswerError: no card is in it.
+        NoAnswerError: no card is in it, or it is silent.
     """
+    reader = _the_one(wanted)
     from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
     from smartcard.pcsc.PCSCExceptions import BaseSCardException
     from smartcard.scard import SCARD_SHARE_EXCLUSIVE, SCARD_UNPOWER_CARD
 
-    found = [reader for reader in _readers() if wanted is None or str(reader).startswith(wanted)]
-    if len(found) != 1:
-        names = ", ".join(map(str, found)) or "none"
-        raise UsageError(f"reader {wanted or '(none named)'}: found {names}; name one with --reader. Nothing was sent")
-    try:
-        connection = found[0].createConnection()
+    def connect() -> Any:
+        connection = reader.createConnection()
         connection.connect(mode=SCARD_SHARE_EXCLUSIVE, disposition=SCARD_UNPOWER_CARD)
+        return connection
+
+    try:
+        connection = _within(seconds, connect)
     except NoCardException as error:
-        raise NoAnswerError(f"reader {found[0]}: no card is in it") from error
+        raise NoAnswerError(f"reader {reader}: no card is in it; nothing was changed") from error
+    except TimeoutError as error:
+        raise NoAnswerError(f"reader {reader}: its card does not answer; nothing was changed") from error
     except (SmartcardException, BaseSCardException) as error:
         if getattr(error, "hresult", 0) & 0xFFFF_FFFF == _SHARING_VIOLATION:
-            raise UsageError(f"reader {found[0]}: another program holds the card; nothing was sent") from error
-        raise NoAnswerError(f"reader {found[0]}: {error}") from error
+            raise UsageError(f"reader {reader}: another program holds the card; nothing was sent") from error
+        raise NoAnswerError(f"reader {reader}: {error}; nothing was changed") from error
+    silent = False
 
     def transmit(command: bytes) -> bytes:
+        nonlocal silent
         if len(command) < SHORTEST:
             raise ApduError(f"{len(command)} bytes are no command: some reader drivers hang on them, nothing was sent")
         try:
-            data, sw1, sw2 = connection.transmit(list(command))
+            data, sw1, sw2 = _within(seconds, lambda: connection.transmit(list(command)))
         except (CardConnectionException, NoCardException) as error:
-            raise CardGoneError(f"reader {found[0]}: the card gave no response: {error}") from error
+            raise CardGoneError(f"reader {reader}: the card gave no response: {error}") from error
+        except TimeoutError as error:
+            silent = True
+            raise CardGoneError(f"reader {reader}: the card gave no response within {seconds:g} s") from error
         return bytes((*data, sw1, sw2))
 
     try:
-        yield CardPort(str(found[0]), transmit, str(found[0]).startswith(VIRTUAL))
+        yield CardPort(str(reader), transmit, str(reader).startswith(VIRTUAL))
     finally:
-        with suppress(SmartcardException, BaseSCardException):  # it may be gone already
-            connection.release()
+        if not silent:  # one that is waited for would hold us up as well
+            with suppress(SmartcardException, BaseSCardException):  # it may be gone already
+                connection.release()
+
+
+def _the_one(wanted: str | None) -> Any:
+    """Return the reader that is meant; raises UsageError where none or several are."""
+    found = [reader for reader in _readers() if wanted is None or str(reader).startswith(wanted)]
+    if wanted is None and len(found) > 1:
+        occupied = _with_a_card([str(reader) for reader in found])
+        found = [reader for reader in found if str(reader) in occupied] or found
+    if len(found) != 1:
+        names = ", ".join(map(str, found)) or "none"
+        raise UsageError(f"reader {wanted or '(none named)'}: found {names}; name one with --reader. Nothing was sent")
+    return found[0]
+
+
+def _with_a_card(names: list[str]) -> list[str]:
+    """Return the readers in which a card is, without touching any."""
+    from smartcard import scard
+
+    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    if result != scard.SCARD_S_SUCCESS:
+        return []
+    try:
+        _, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names])
+    finally:
+        scard.SCardReleaseContext(context)
+    return [name for name, state, _ in states if state & scard.SCARD_STATE_PRESENT]
+
+
+def _within(seconds: float, work: Callable[[], _Result]) -> _Result:
+    """Do some work on a thread that nobody waits for longer than that; raises TimeoutError."""
+    done: SimpleQueue[tuple[_Result | None, BaseException | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((work(), None))
+        except BaseException as error:
+            done.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, error = done.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
 
 
 def _readers() -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from meterctl.cli.options import options, say
 from meterctl.cli.output import item_json, item_text, print_json, print_table, receipt_fragments
 from meterctl.errors import UnknownOutcomeError, UsageError
 from meterctl.journal import EntryState, Journal
-from meterctl.operations.credit import Plan, carried_by_cards, execute, plan, withdraw_cards
+from meterctl.operations.credit import Plan, Withdrawn, carried_by_cards, execute, plan, withdraw_cards
 from meterctl.operations.exactly_once import Settled, on_card_text
 from meterctl.session import Session
 from protocols.data_model import items
@@ -111,24 +112,27 @@ def _bring(
     given = options(context)
     with given.open_journal() as journal, given.session(seals=True) as session:
         carried = carried_by_cards(session, journal, erased_only=not void_card)
+        planned = plan(session, journal, kind, cents, customer, carried)
+        question = _question(planned, verb, cents, kind)
         if carried:
             void = ", ".join(on_card_text(entry) for entry in carried)
-            if not given.confirm(f"void what was sold on cards: {void}; then {verb} {format_money(cents * CENT)}"):
-                return
-            _withdraw(session, journal, erased_only=not void_card)
-        planned = plan(session, journal, kind, cents, customer)
-        if not carried and not given.confirm(_question(planned, verb, cents, kind)):
+            question = f"void what was sold on cards: {void}; then {question}"
+        if not given.confirm(question):
             return
+        withdrawn = Withdrawn([])
+        if carried:
+            withdrawn = _withdraw(session, journal, erased_only=not void_card)
+            planned = plan(session, journal, kind, cents, customer)
         try:
             settled = execute(session, journal, planned)
         except KeyboardInterrupt as error:
             raise UnknownOutcomeError(
                 f"meter {planned.meter.serial_number}: interrupted; it may have been applied: meterctl journal resolve"
             ) from error
-    _print_settled(settled, planned.meter.utc_offset_minutes, given.json)
+    _print_settled(settled, planned.meter.utc_offset_minutes, given.json, withdrawn)
 
 
-def _withdraw(session: Session, journal: Journal, *, erased_only: bool) -> None:
+def _withdraw(session: Session, journal: Journal, *, erased_only: bool) -> Withdrawn:
     """End what cards carry for the meter, and say what became of it."""
     withdrawn = withdraw_cards(session, journal, erased_only=erased_only)
     for entry in withdrawn.entries:
@@ -136,6 +140,7 @@ def _withdraw(session: Session, journal: Journal, *, erased_only: bool) -> None:
         taken = entry.state is EntryState.CONFIRMED
         became = "the meter has taken it" if taken else f"it is void, {amount} is owed to the customer"
         say(f"card {entry.card} carried {amount} (journal entry {entry.id}): {became}")
+    return withdrawn
 
 
 def _question(planned: Plan, verb: str, cents: int, kind: MessageKind) -> str:
@@ -146,10 +151,13 @@ def _question(planned: Plan, verb: str, cents: int, kind: MessageKind) -> str:
     return f"meter {meter.serial_number} (credit {format_money(meter.available_credit)}): {verb}{amount}"
 
 
-def _print_settled(settled: Settled, utc_offset_minutes: int, as_json: bool) -> None:
+def _print_settled(settled: Settled, utc_offset_minutes: int, as_json: bool, withdrawn: Withdrawn) -> None:
     receipt, answer = settled.receipt, settled.answer
     assert receipt is not None
     fragments = {"id": str(settled.entry.id), "outcome": '"accepted"', **receipt_fragments(receipt, utc_offset_minutes)}
+    if withdrawn.entries:
+        ended = [{"id": entry.id, "card": entry.card, "outcome": entry.outcome} for entry in withdrawn.entries]
+        fragments |= {"withdrawn": json.dumps(ended), "owed": format_money(withdrawn.owed * CENT)}
     if answer is not None:
         fragments |= {
             "supply_state": items.SUPPLY_STATE.kind.json(answer.supply_state),

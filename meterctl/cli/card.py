@@ -57,10 +57,11 @@ def format_(
     file: File = None,
     reader: Reader = None,
     card_serial: Annotated[str | None, typer.Option("--card-serial", help="Of a new file: 16 hex digits.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="An issued card: its keys once more, unblocked.")] = False,
 ) -> None:
     """Give a blank card the keys of this ring; with --file a card that is not there yet is made first."""
     from meterctl.card_readers.image import create_image
-    from meterctl.operations.card_sales import format_card
+    from meterctl.operations.card_issuing import format_card
     from protocols.card.keys import parse_card_serial
 
     given = options(context)
@@ -69,11 +70,15 @@ def format_(
     if file is not None and not file.exists():
         if serial is None:
             raise UsageError(f"card {file}: it is not there; give --card-serial to make it")
+        if given.rehearses(f"make card {serial.hex()} in {file} and give it its keys"):
+            return
         create_image(file, serial)
     with given.open_journal() as journal, _counter(given, file, reader) as counter:
         if serial is not None and counter.selected.serial != serial:
             raise UsageError(f"card {counter.serial}: it is not {serial.hex()}; nothing was changed")
-        format_card(counter, journal)
+        if given.rehearses(f"card {counter.serial}: give it its keys"):
+            return
+        format_card(counter, journal, again=again)
         _print_fields(given, {"card": f'"{counter.serial}"', "state": '"formatted"'})
 
 
@@ -89,14 +94,15 @@ def open_(
     reader: Reader = None,
 ) -> None:
     """Sell an opening card: it opens the account of a meter that nobody has read yet, with its first credit."""
-    from meterctl.operations.card_sales import open_account
+    from meterctl.operations.card_sales import plan_opening
 
     given = options(context)
     serial, number = str(items.SERIAL_NUMBER.kind.parse(meter)), str(items.CUSTOMER_NUMBER.kind.parse(customer))
     cents, unit = _cents(amount, zero=True), items.ACCOUNT_UNIT.kind.parse(account_unit)
     with given.open_journal() as journal, _counter(given, file, reader) as counter:
-        if given.confirm(f"card {counter.serial}: open the account of {number} on meter {serial} with {amount}"):
-            _print_sold(given, open_account(counter, journal, serial, number, cents, unit, again=again))
+        planned = plan_opening(counter, journal, serial, number, cents, unit, again=again)
+        if given.confirm(f"card {counter.serial}: {planned.text}"):
+            _print_sold(given, planned.carry_out())
 
 
 @_card.command("sell")
@@ -109,7 +115,7 @@ def sell(
     reader: Reader = None,
 ) -> None:
     """Sell credit on a card, or on many: --from sales.csv goes on where it was interrupted."""
-    from meterctl.operations.card_sales import sell as sell_on
+    from meterctl.operations.card_sales import plan_sale
 
     given = options(context)
     if (amount is None) == (bulk is None):
@@ -120,14 +126,15 @@ def sell(
     assert amount is not None
     cents = _cents(amount)
     with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
-        if given.confirm(f"card {counter.serial}: sell {amount}"):
-            _print_sold(given, sell_on(counter, journal, cents, session, sale))
+        planned = plan_sale(counter, journal, cents, session, sale)
+        if given.confirm(f"card {counter.serial}: {planned.text}"):
+            _print_sold(given, planned.carry_out())
 
 
 @_card.command("replace")
 def replace(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
     """Give a customer another card for a lost one; it carries what the lost one carried, and binds at the meter."""
-    from meterctl.operations.card_sales import replace as replace_by
+    from meterctl.operations.card_issuing import replace as replace_by
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
@@ -148,7 +155,7 @@ def preset(
     reader: Reader = None,
 ) -> None:
     """Put sealed limits and prices on a card that is bound; its meter takes them at the next insertion."""
-    from meterctl.operations.card_sales import preset as preset_on
+    from meterctl.operations.card_issuing import preset as preset_on
     from meterctl.operations.presets import parse_presets
 
     given = options(context)
@@ -172,11 +179,13 @@ def preset(
 @_card.command("service")
 def service(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
     """Make a card that only brings back how a meter stands."""
-    from meterctl.operations.card_sales import service as make
+    from meterctl.operations.card_issuing import service as make
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
     with given.open_journal() as journal, _counter(given, file, reader) as counter:
+        if given.rehearses(f"card {counter.serial}: service card of meter {serial}"):
+            return
         make(counter, journal, serial)
         _print_fields(given, {"card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"service"'})
 
@@ -229,19 +238,28 @@ def history(context: typer.Context, file: File = None, reader: Reader = None) ->
 
 
 @_card.command("erase")
-def erase(context: typer.Context, file: File = None, reader: Reader = None) -> None:
+def erase(
+    context: typer.Context,
+    file: File = None,
+    reader: Reader = None,
+    unknown_sale: Annotated[
+        bool, typer.Option("--unknown-sale", help="Erase even credit that another journal sold and no meter took.")
+    ] = False,
+) -> None:
     """Take a card back; a sale on it that no write-back proves stays open until its meter is asked."""
-    from meterctl.operations.card_sales import erase_card
+    from meterctl.operations.card_issuing import erase_card
 
     given = options(context)
     with given.open_journal() as journal, _counter(given, file, reader) as counter:
         if not given.confirm(f"card {counter.serial}: erase what it carries"):
             return
-        touched = erase_card(counter, journal)
+        touched = erase_card(counter, journal, unknown_sale=unknown_sale)
         _print_fields(given, {"card": f'"{counter.serial}"', "state": '"erased"'})
         for entry in touched:
             say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}, meter {entry.meter}) is "
                 f"{entry.state.value} ({entry.outcome})")  # fmt: skip
+            if entry.is_open:
+                say(f"meterctl --port ... journal resolve {entry.id} asks its meter: taken, or void and owed")
 
 
 # ---- what they share
@@ -260,7 +278,12 @@ def _counter(given: Options, file: Path | None, reader: str | None) -> Iterator[
     from meterctl.transports.wires import wall_seconds
 
     with given.card_port(file, reader) as port:
-        yield Counter(port.transmit, given.card_ring(port), os.urandom, wall_seconds)
+        counter = Counter(port.transmit, given.card_ring(port), os.urandom, wall_seconds)
+        try:
+            yield counter
+        finally:
+            for notice in counter.notices:
+                say(notice)
 
 
 def _sell_bulk(given: Options, path: Path) -> None:

@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 @_keys.command("init")
 def init(
+    context: typer.Context,
     out: Out,
     daily_limit: Annotated[
         str | None, typer.Option("--daily-limit", help="What may be sold with it in a day of UTC, such as 5000.00.")
@@ -35,6 +36,8 @@ def init(
     limit = None if daily_limit is None else parse_money(daily_limit) // CENT
     if limit is not None and limit < 0:
         raise UsageError(f"--daily-limit {daily_limit}: allowed is 0.00 and more")
+    if options(context).rehearses(f"draw a master into {out}"):
+        return
     create_ring(out, limit)
     say(f"key ring {out}: one master, version 1. Keep it: without it no meter of yours can be topped up")
 
@@ -68,7 +71,10 @@ def export(context: typer.Context, meter: Meter, out: Out) -> None:
     given = options(context)
     if given.keys is None:
         raise UsageError("keys export: give the key ring with --keys FILE")
-    exported = export_keys(given.ring(seals=False), _serial(meter), out)
+    ring, serial = given.ring(seals=False), _serial(meter)
+    if given.rehearses(f"write the keys of meter {serial} to {out}"):
+        return
+    exported = export_keys(ring, serial, out)
     values = ", ".join(f"version {k.version} check value {k.check_value:06x}" for k in exported)
     say(f"keys of meter {meter} in {out}: {values}")
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from protocols.card.terminal import Transmit
 
 
+CARD_SECONDS = 3.0
+"""How long a card in a reader may take for one response, where --timeout does not give it longer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The common options, as given."""
@@ -85,7 +89,7 @@ class Options:
         else:
             from meterctl.card_readers.pcsc import open_reader
 
-            opened = open_reader(reader)
+            opened = open_reader(reader, max(CARD_SECONDS, self.timeout_ms / 1000))
         with opened as port:
             yield CardPort(port.name, _traced(port.transmit), port.is_desk) if self.trace else port
 
@@ -127,14 +131,19 @@ class Options:
         finally:
             journal.close()
 
+    def rehearses(self, text: str) -> bool:
+        """Return True for --dry-run, after saying what would be done."""
+        if self.dry_run:
+            say(f"dry run, nothing is sent or written: {text}")
+        return self.dry_run
+
     def confirm(self, question: str) -> bool:
         """Return True to go on: with --yes, or when a person says so; False for --dry-run, after showing it.
 
         Raises:
             UsageError: nobody can be asked.
         """
-        if self.dry_run:
-            say(f"dry run, nothing is sent: {question}")
+        if self.rehearses(question):
             return False
         if self.yes:
             return True

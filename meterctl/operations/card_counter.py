@@ -62,6 +62,8 @@ class Counter:
         self._transmit, self.ring, self.now = transmit, ring, now
         self.unchanged = "nothing was changed"
         """What errors say stands, as long as no step says otherwise."""
+        self.notices: list[str] = []
+        """What the person at the counter should hear; none of it stands in the way."""
         self.terminal = Terminal(random)
         self.selected: Selected = self.play(self.terminal.select())
 
@@ -104,7 +106,12 @@ class Counter:
     def _refused(self, error: CardRefusedError, unchanged: str) -> MeterctlError:
         if error.status == StatusWord.FILE_NOT_FOUND:
             return UsageError(f"this is no prepaid card: {error}; {unchanged}")
-        if error.status == StatusWord.AUTHENTICATION_BLOCKED or error.status & 0xFFF0 == 0x63C0:
+        if error.status == StatusWord.AUTHENTICATION_BLOCKED:
+            return NotPermittedError(
+                f"card: {error}: too many wrong proofs have blocked this key; meterctl card format --again gives the "
+                f"card its keys anew; {unchanged}"
+            )
+        if error.status & 0xFFF0 == 0x63C0:
             return NotPermittedError(f"card: {error}: its keys are not this ring's; {unchanged}")
         return CorruptAnswerError(f"card: {error}; {unchanged}")
 
@@ -145,6 +152,18 @@ class Counter:
         return back
 
     # ---- against the journal
+
+    def compare(self, journal: Journal, standing: Standing) -> list[Entry]:
+        """Settle what a card's write-back proves, and hold its meter against the journal; return what was settled.
+
+        Raises:
+            NotPermittedError: a meter and a journal that do not agree.
+        """
+        if standing.back is None:
+            return []
+        settled = self.settle(journal, standing.back)
+        self.hold_against(journal, standing.back)
+        return settled
 
     def settle(self, journal: Journal, back: WriteBack) -> list[Entry]:
         """Settle what the journal has open for the card's meter, as far as the write-back proves it."""
@@ -190,17 +209,40 @@ class Counter:
         """Compare a meter's totals with the journal, and remember them.
 
         A write-back answers the sale that the card brought, so the meter must know all sales that were proved before
-        it; and what a card brings back never goes back.
+        it; and what a card brings back never goes back. Transfers that others sold it are told and audited: they are
+        sealed with this ring's keys, so they are another journal's, and no reason to refuse a customer.
 
         Raises:
-            NotPermittedError: a meter that was set back, or credit that this journal never sold; named and audited.
+            NotPermittedError: a meter that was set back, or totals that cannot be; named and audited.
         """
         problem = self._mismatch(journal, back)
         if problem is not None:
             text = f"card {self.serial}, meter {back.meter_digits}: {problem}"
             journal.audit("mismatch", self.now(), meter=back.meter_digits, card=self.serial, detail=problem)
             raise NotPermittedError(f"{text}; nothing was sold")
+        self._tell_unknown(journal, back)
+        self._tell_commands(back)
         journal.keep_write_back(back.meter_digits, back.epoch, self.serial, _seen(back), self.now())
+
+    def _tell_unknown(self, journal: Journal, back: WriteBack) -> None:
+        """Tell of transfers that the meter took and this journal does not know; audited when they are new."""
+        taken, total = _taken(journal, back)
+        strange = back.credit_sequence - len(taken)
+        if not strange:
+            return
+        text = (
+            f"it has taken {strange} transfers that this journal does not know, "
+            f"{format_money(back.cumulative - total * CENT)} in all: another journal with these keys sold them"
+        )
+        self.notices.append(f"meter {back.meter_digits}: {text}")
+        last = journal.last_write_back(back.meter_digits, back.epoch, self.serial)
+        if last is None or last.credit_sequence < back.credit_sequence:
+            journal.audit("unknown_credit", self.now(), meter=back.meter_digits, card=self.serial, detail=text)
+
+    def _tell_commands(self, back: WriteBack) -> None:
+        if back.command_outcome and not Outcome(back.command_outcome).applied:
+            outcome = Outcome(back.command_outcome).name.lower()
+            self.notices.append(f"meter {back.meter_digits}: it did not take the commands of this card: {outcome}")
 
     def _mismatch(self, journal: Journal, back: WriteBack) -> str | None:
         revived = self._revived(journal, back)
@@ -220,10 +262,9 @@ class Counter:
             ):
                 if new < old:
                     return f"its {name} went back from {old} to {new}: it was set back, or the card is cloned"
-        taken = [entry for entry in known if entry.sequence <= back.credit_sequence]
+        taken, total = _taken(journal, back)
         complete = len(taken) == back.credit_sequence  # each proved sequence stands once
-        total = sum(entry.amount for entry in taken if entry.kind in ("open", "credit"))
-        if complete and total != now.cumulative:
+        if total > now.cumulative or (complete and total != now.cumulative):
             return (
                 f"it has taken {format_money(back.cumulative)} in all, the journal has sold it "
                 f"{format_money(total * CENT)}"
@@ -243,6 +284,12 @@ class Counter:
         if entry.state is EntryState.CONFIRMED and entry.epoch not in (back.epoch, 0):
             return f"{text} once more: it had taken it in epoch {entry.epoch:08x}, before its storage was replaced"
         return None
+
+
+def _taken(journal: Journal, back: WriteBack) -> tuple[list[Entry], int]:
+    """Return what the journal has proved of the transfers that a meter says it took, and their sum in 0.01."""
+    taken = [e for e in journal.confirmed(back.meter_digits, back.epoch) if e.sequence <= back.credit_sequence]
+    return taken, sum(entry.amount for entry in taken if entry.kind in ("open", "credit"))
 
 
 def _seen(back: WriteBack) -> SeenWriteBack:

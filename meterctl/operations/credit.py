@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UsageError
 from meterctl.journal import BY_HAND, Entry, EntryState, Journal
 from meterctl.operations.exactly_once import Settled, ask, bring, next_message, on_card_text, settle, withdraw
 from meterctl.session import MeterIdentity, Session
-from protocols.data_model.words import Status
+from protocols.data_model.words import AccountState, Status
 from protocols.sealed_message import MessageKind, SealedMessage
 
 
@@ -21,8 +22,9 @@ class Plan:
 
 
 def plan(
-    session: Session, journal: Journal, kind: MessageKind, amount: int, customer_number: str | None = None
-) -> Plan:
+    session: Session, journal: Journal, kind: MessageKind, amount: int, customer_number: str | None = None,
+    withdrawing: Collection[Entry] = (),
+) -> Plan:  # fmt: skip
     """Read the meter, check keys and journal, and return what would be sent. Nothing is written or sent.
 
     What is sealed must be right: a flipped epoch or sequence would make bytes of which nobody can ever prove what
@@ -30,10 +32,12 @@ def plan(
 
     Args:
         amount: 0.01 account unit.
+        withdrawing: what cards carry and is voided first: so nothing is voided for a top-up that cannot be.
 
     Raises:
         CorruptAnswerError: no two readings in a row were alike.
-        RefusedError: the meter has lost its storage.
+        RefusedError: the meter has lost its storage; with `withdrawing`, its account is not open.
+        OverDailyLimitError: the day's limit of the key ring would be passed; audited.
     """
     meter = session.identify_surely()
     session.keys(meter)
@@ -42,8 +46,16 @@ def plan(
             f"meter {meter.serial_number}: it has lost its storage and takes no credit until it gets a new one; "
             f"nothing was sent"
         )
+    if withdrawing and kind is MessageKind.CREDIT and meter.account_state is not AccountState.OPEN:
+        raise RefusedError(
+            f"meter {meter.serial_number}: its account is {meter.account_state.name.lower()} and takes no credit; "
+            f"nothing was voided, nothing was sent"
+        )
     customer = meter.customer_number if customer_number is None else customer_number
-    return Plan(meter, next_message(session, journal, meter, kind, amount, customer))
+    message = next_message(session, journal, meter, kind, amount, customer, withdrawing)
+    if kind in (MessageKind.OPEN, MessageKind.CREDIT):
+        journal.hold_limit(session.ring.limit(), meter.serial_number, "", amount, session.now())
+    return Plan(meter, message)
 
 
 def execute(session: Session, journal: Journal, planned: Plan) -> Settled:

@@ -24,7 +24,8 @@ from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import development_ring
 from meterctl.operations.card_counter import Counter
-from meterctl.operations.card_sales import format_card, open_account, sell
+from meterctl.operations.card_issuing import format_card
+from meterctl.operations.card_sales import open_account, sell
 from meterctl.session import Session
 from meterctl.transports.wires import monotonic_ms, open_transport, wall_seconds
 from protocols.card.files import CardType

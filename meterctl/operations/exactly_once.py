@@ -10,6 +10,7 @@ same bytes may be delivered any number of times, because the meter takes a seque
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from meterctl.errors import (
@@ -67,12 +68,23 @@ class Delivered:
 
 
 def next_message(
-    session: Session, journal: Journal, meter: MeterIdentity, kind: MessageKind, amount: int, customer: str
-) -> SealedMessage:
-    """Return the next message of the credit class; refuses while an entry is open or where the meter went back."""
-    standing = journal.open_entries(meter.serial_number)
-    for entry in standing:
+    session: Session, journal: Journal, meter: MeterIdentity, kind: MessageKind, amount: int, customer: str,
+    withdrawing: Collection[Entry] = (),
+) -> SealedMessage:  # fmt: skip
+    """Return the next message of the credit class; refuses while an entry is open or where the meter went back.
+
+    Args:
+        withdrawing: open entries that do not stand in the way, because they are ended first.
+    """
+    for entry in journal.open_entries(meter.serial_number):
+        if entry in withdrawing:
+            continue
         if entry.state is EntryState.ON_CARD and entry.epoch in (meter.epoch, 0):
+            if 0 < entry.sequence <= meter.credit_sequence:
+                raise NotPermittedError(
+                    f"meter {meter.serial_number}: {on_card_text(entry)}, and the meter has that sequence behind it; "
+                    f"nothing was sent. Settle it first: meterctl journal resolve, or meterctl card read"
+                )
             raise NotPermittedError(
                 f"meter {meter.serial_number}: {on_card_text(entry)}; nothing was sent. Insert it, erase it "
                 f"(meterctl card erase), or give --void-card"

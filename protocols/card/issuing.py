@@ -20,6 +20,20 @@ def give_keys(terminal: Terminal, keys: CardKeys, key_version: int) -> Exchange[
     yield from terminal.activate()
 
 
+def give_keys_anew(
+    terminal: Terminal, keys: CardKeys, key_version: int, meter_access: tuple[bytes, int] | None
+) -> Exchange[None]:
+    """Give an issued card its keys again, which ends what blocked them; its files stay.
+
+    Args:
+        meter_access: the key of the meter that it is bound to, and its version; None where it is bound to none.
+    """
+    yield from terminal.authenticate(KeyReference.ISSUING, keys.issuing)
+    yield from terminal.put_key(KeyReference.VENDING, keys.vending, key_version)
+    if meter_access is not None:
+        yield from terminal.put_key(KeyReference.METER, *meter_access)
+
+
 def bind(terminal: Terminal, keys: CardKeys, identity: Identity, meter_access: bytes) -> Exchange[None]:
     """Bind a card to a meter and a customer; the key by which card and meter know each other goes with it."""
     yield from terminal.authenticate(KeyReference.ISSUING, keys.issuing)

@@ -14,7 +14,7 @@ from firmware_sim.requests import Sealed
 from meterctl.errors import MeterctlError, NoAnswerError, NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing
-from meterctl.operations import card_sales
+from meterctl.operations import card_issuing
 from meterctl.operations.credit import execute, plan, resolve, withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import CREDIT_SLOT, RETURN_SLOT, CardFile, CreditRecord, checked, split_credit
@@ -169,13 +169,14 @@ def test_row_20_a_key_ring_has_a_daily_limit_and_what_passes_it_is_audited(town:
     town.read(card)
     with pytest.raises(NotPermittedError, match=r"0\.01 would pass the daily limit: 45\.00 sold today"):
         town.sell(card, 1)
-    planned = plan(town.session(), town.journal, MessageKind.CREDIT, 1)
-    session = town.session()
-    limited = replace(session, ring=town.ring, now=lambda: town.now)
     with pytest.raises(NotPermittedError, match="daily limit"):
+        plan(town.session(), town.journal, MessageKind.CREDIT, 1)
+    limited = replace(town.session(), now=lambda: town.now)
+    planned = plan(replace(limited, ring=replace(town.ring, daily_limit=None)), town.journal, MessageKind.CREDIT, 2)
+    with pytest.raises(NotPermittedError, match="daily limit"):  # another sale went between the plan and its execution
         execute(limited, town.journal, planned)
     refused = [line for line in town.journal.audit_lines() if line.what == "over_daily_limit"]
-    assert [(line.amount, line.card) for line in refused] == [(1, card.state.serial.hex()), (1, "")]
+    assert [(line.amount, line.card) for line in refused] == [(1, card.state.serial.hex()), (1, ""), (2, "")]
     assert states(town.journal) == ["confirmed", "confirmed"], "nothing was written of what was refused"
     town.now += 86_400
     town.sell(card, 4500)
@@ -242,7 +243,7 @@ def test_an_erased_card_owes_nothing_before_its_meter_was_asked(town: Town, card
     contacts.breaks_after = 10
     town.insert(card, contacts)
     with town.counter(card) as counter:
-        (entry,) = card_sales.erase_card(counter, town.journal)
+        (entry,) = card_issuing.erase_card(counter, town.journal)
     assert (entry.state, entry.outcome) == (EntryState.UNKNOWN, "erased")
     with pytest.raises(UnknownOutcomeError):
         plan(town.session(), town.journal, MessageKind.CREDIT, 700)
@@ -266,7 +267,7 @@ def test_a_replacement_carries_the_same_sale_binds_and_the_lost_card_is_refused(
     sold = town.sell(card, 1000)
     new = town.formatted(OTHER)
     with town.counter(new) as counter:
-        moved = card_sales.replace(counter, town.journal, METER)
+        moved = card_issuing.replace(counter, town.journal, METER)
     assert moved is not None
     assert (moved.id, moved.card) == (sold.id, OTHER.hex())
     assert town.insert(new).display == "40.00"
@@ -283,7 +284,7 @@ def test_a_replacement_without_an_open_sale_binds_and_brings_nothing(town: Town,
     town.read(card)
     new = town.formatted(OTHER)
     with town.counter(new) as counter:
-        assert card_sales.replace(counter, town.journal, METER) is None
+        assert card_issuing.replace(counter, town.journal, METER) is None
     inserted = town.insert(new)
     assert inserted.insertion is not None
     assert inserted.insertion.error is None

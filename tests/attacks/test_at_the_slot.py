@@ -12,7 +12,7 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
 from meterctl.errors import NotPermittedError
 from meterctl.journal import EntryState
-from meterctl.operations import card_sales
+from meterctl.operations import card_issuing, card_sales
 from protocols.card.apdu import StatusWord
 from protocols.card.applet import Card
 from protocols.card.files import CREDIT_SLOT, CardFile, CardType, CreditRecord, checked
@@ -276,7 +276,7 @@ def test_row_22_amounts_that_cannot_be_leave_sequence_and_card_as_they_were(tmp_
 def test_row_23_a_preset_card_is_taken_once_and_its_replay_changes_nothing(town: Town, card: Card) -> None:
     commands = [(MessageKind.LIMITS, encode_limits({1: 7 * LEDGER}))]
     with town.counter(card) as counter:
-        card_sales.preset(counter, town.journal, commands)
+        card_issuing.preset(counter, town.journal, commands)
     town.insert(card)
     assert town.meter.state.settings.low_credit_threshold_1 == 7 * LEDGER
     keys = town.meter.door.keys(1)
@@ -361,7 +361,7 @@ def test_metering_goes_on_and_the_supply_trips_while_a_card_is_waited_for(tmp_pa
         return card.apdu(command)
 
     with town.counter(card) as counter:
-        card_sales.replace(counter, town.journal, METER, town.session())
+        card_issuing.replace(counter, town.journal, METER, town.session())
     insert_into(meter, card, town.random, slow)
     assert "supply_disconnected" in event_names(meter)
     assert meter.state.account.imbalance() == (0, 0)

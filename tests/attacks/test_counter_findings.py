@@ -11,7 +11,7 @@ from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.token_carriers.card_slot import Inserted
 from meterctl.errors import MeterctlError, NotPermittedError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState
-from meterctl.operations import card_sales
+from meterctl.operations import card_issuing
 from meterctl.operations.credit import close_by_hand, execute, plan, resolve, withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import RETURN_SLOT, CardFile, checked
@@ -39,7 +39,7 @@ def error(inserted: Inserted) -> InsertionError | None:
 def replaced(town: Town, serial: bytes = OTHER, **how: Any) -> Card:
     card = town.formatted(serial)
     with town.counter(card) as counter:
-        card_sales.replace(counter, town.journal, METER, **how)
+        card_issuing.replace(counter, town.journal, METER, **how)
     return card
 
 
@@ -129,7 +129,7 @@ def test_a_proof_goes_over_what_a_person_said(town: Town, card: Card) -> None:
     town.sell(card, 1000)
     kept = image(card)
     with town.counter(card) as counter:
-        (entry,) = card_sales.erase_card(counter, town.journal)
+        (entry,) = card_issuing.erase_card(counter, town.journal)
     close_by_hand(town.journal, entry, EntryState.REFUSED, town.now)
     clone = card_of(kept, town)
     assert outcome(town.insert(clone)) is Outcome.ACCEPTED
@@ -205,7 +205,7 @@ def test_what_another_meter_wrote_does_not_brick_a_card(town: Town) -> None:
     with pytest.raises(UnknownOutcomeError):
         town.open(card, transmit=contacts)
     with town.counter(card) as counter, pytest.raises(NotPermittedError, match="carries 30"):
-        card_sales.service(counter, town.journal, NEIGHBOUR)
+        card_issuing.service(counter, town.journal, NEIGHBOUR)
     town.open(card)
     assert town.insert(card).display == "30.00"
 
@@ -218,7 +218,7 @@ def test_a_card_whose_write_back_nobody_believes_can_be_erased(town: Town, card:
     forged = checked(bytes(content[: RETURN_SLOT - 4]))
     card._memory.commit(card.state.with_file(CardFile.RETURN, forged + bytes(RETURN_SLOT)))
     with town.counter(card) as counter:
-        card_sales.erase_card(counter, town.journal)
+        card_issuing.erase_card(counter, town.journal)
     assert not any(card.state.file(CardFile.RETURN))
     assert not any(card.state.file(CardFile.IDENTITY))
 
@@ -226,7 +226,7 @@ def test_a_card_whose_write_back_nobody_believes_can_be_erased(town: Town, card:
 def test_the_replacement_of_an_erased_sale_is_a_sale_again(town: Town, card: Card) -> None:
     town.sell(card, 1000)
     with town.counter(card) as counter:
-        card_sales.erase_card(counter, town.journal)
+        card_issuing.erase_card(counter, town.journal)
     new = replaced(town)
     entry = town.journal.open_entries(METER)[-1]
     assert (entry.state, entry.outcome, entry.card) == (EntryState.ON_CARD, "", OTHER.hex())
@@ -296,12 +296,12 @@ def test_a_replacement_that_breaks_off_does_not_say_that_nothing_was_changed(
     with town.counter(new, contacts) as counter:
         told: MeterctlError | None = None
         try:
-            card_sales.replace(counter, town.journal, METER)
+            card_issuing.replace(counter, town.journal, METER)
         except MeterctlError as error:
             told = error
     if told is not None and "nothing was changed" in str(told):
         assert new.state.files == before
     with town.counter(new) as counter:
-        card_sales.replace(counter, town.journal, METER)
+        card_issuing.replace(counter, town.journal, METER)
     town.insert(new)
     assert town.credit == 4000

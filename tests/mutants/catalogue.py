@@ -75,11 +75,11 @@ MUTANTS = (
     Mutant(
         "refusal without void",
         "meterctl/operations/exactly_once.py",
-        "    outcome = answer.outcome\n    if outcome is Outcome.SEQUENCE_GAP:",
+        "    outcome = answer.outcome\n    try:\n        if outcome is Outcome.SEQUENCE_GAP:",
         "    outcome = answer.outcome\n"
         "    journal.settle(entry, EntryState.REFUSED, outcome.name.lower(), session.now())\n"
         '    raise RefusedError("refused")\n'
-        "    if outcome is Outcome.SEQUENCE_GAP:",
+        "    try:\n        if outcome is Outcome.SEQUENCE_GAP:",
         (ONCE,),
     ),
     Mutant(
@@ -301,17 +301,17 @@ MUTANTS = (
     Mutant(
         "sold before it stands in the journal",
         "meterctl/operations/card_sales.py",
-        "    _hand_over(counter, unchanged, lambda: _bind_and_write(counter, card_type, sealed, bind_to, standing))\n"
+        "    hand_over(counter, unchanged, lambda: bind_and_write(counter, card_type, sealed, bind_to, standing))\n"
         '    journal.audit("sold"',
         '    journal.settle(entry, EntryState.REFUSED, "unsold", counter.now())\n'
-        "    _hand_over(counter, unchanged, lambda: _bind_and_write(counter, card_type, sealed, bind_to, standing))\n"
+        "    hand_over(counter, unchanged, lambda: bind_and_write(counter, card_type, sealed, bind_to, standing))\n"
         '    journal.audit("sold"',
         (CARDS,),
     ),
     Mutant(
         "an interrupted sale sold anew",
         "meterctl/operations/card_sales.py",
-        "        return _finish(counter, journal, standing, mine, CardType.PURCHASE)\n",
+        "        return _plan_to_finish(counter, journal, standing, mine, CardType.PURCHASE)\n",
         '        journal.settle(mine, EntryState.REFUSED, "again", counter.now())\n',
         (CARDS,),
     ),
@@ -331,7 +331,7 @@ MUTANTS = (
     ),
     Mutant(
         "an erased card's sale given up without asking its meter",
-        "meterctl/operations/card_sales.py",
+        "meterctl/operations/card_issuing.py",
         "journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now())",
         "journal.settle(entry, EntryState.REFUSED, ERASED, counter.now())",
         (CARDS,),
@@ -353,8 +353,29 @@ MUTANTS = (
     Mutant(
         "a daily limit that nobody holds",
         "meterctl/journal.py",
-        "        if sold + amount <= limit.amount:\n            return\n",
-        "        if sold + amount <= limit.amount or sold:\n            return\n",
+        "        if sold + amount > limit.amount:\n",
+        "        if sold + amount > limit.amount and not sold:\n",
+        (CARDS,),
+    ),
+    Mutant(
+        "another journal's credit written over",
+        "meterctl/operations/card_sales.py",
+        "    require_known(counter, journal, standing)\n    place",
+        "    place",
+        (CARDS,),
+    ),
+    Mutant(
+        "another journal's credit erased without a word",
+        "meterctl/operations/card_issuing.py",
+        "        if not unknown_sale:\n            raise\n",
+        "",
+        (CARDS,),
+    ),
+    Mutant(
+        "a card voided for a top-up that cannot be",
+        "meterctl/operations/credit.py",
+        "    if kind in (MessageKind.OPEN, MessageKind.CREDIT):\n        journal.hold_limit(",
+        "    if kind is MessageKind.OPEN:\n        journal.hold_limit(",
         (CARDS,),
     ),
 )

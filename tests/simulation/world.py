@@ -29,8 +29,9 @@ from meterctl.errors import MeterctlError, NotPermittedError
 from meterctl.journal import Journal
 from meterctl.key_ring import development_ring
 from meterctl.operations.card_counter import Counter
-from meterctl.operations.card_sales import format_card, sell
-from meterctl.operations.card_sales import replace as replace_card
+from meterctl.operations.card_issuing import format_card
+from meterctl.operations.card_issuing import replace as replace_card
+from meterctl.operations.card_sales import sell
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import execute, plan, resolve, withdraw_cards
 from meterctl.operations.limits import encode_settings, parse_settings, set_limits

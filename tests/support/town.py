@@ -16,7 +16,7 @@ from firmware_sim.rack import Rack
 from firmware_sim.token_carriers.card_slot import Inserted
 from meterctl.journal import Entry, Journal
 from meterctl.key_ring import KeyRing
-from meterctl.operations import card_sales
+from meterctl.operations import card_issuing, card_sales
 from meterctl.operations.card_counter import Counter
 from meterctl.session import Session
 from protocols.card.answer_to_reset import Transmission
@@ -99,7 +99,7 @@ class Town:
         """Return a card with this vendor's keys."""
         card = blank(serial, memory, transmission)
         with self.counter(card) as counter:
-            card_sales.format_card(counter, self.journal)
+            card_issuing.format_card(counter, self.journal)
         return card
 
     def open(self, card: Card, cents: int = 3000, meter: str = METER, customer: str = CUSTOMER,

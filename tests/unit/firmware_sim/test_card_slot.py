@@ -14,7 +14,7 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.requests import CutPower, LosePhase
 from firmware_sim.settings import Settings
 from firmware_sim.token_carriers.card_slot import Inserted
-from meterctl.operations import card_sales
+from meterctl.operations import card_issuing
 from protocols.card.applet import Card
 from protocols.card.files import CardFile, CardType, CreditRecord, Identity
 from protocols.card.insertion import InsertionError
@@ -313,7 +313,7 @@ def test_a_card_binds_where_none_is_bound_and_never_over_another(folder: Path) -
     town = Town(folder, opened=True, customer_number=CUSTOMER)
     card = town.formatted()
     with town.counter(card) as counter:
-        card_sales.replace(counter, town.journal, METER, town.session())
+        card_issuing.replace(counter, town.journal, METER, town.session())
     town.sell(card, 100, session=town.session())
     rewrite(town, card, CardType.PURCHASE, message(town))
     assert town.insert(card).display == "21.00"
@@ -325,7 +325,7 @@ def test_a_service_card_brings_back_how_the_meter_stands_and_changes_nothing(fol
     town, _ = opened(folder)
     service = town.formatted(OTHER)
     with town.counter(service) as counter:
-        card_sales.service(counter, town.journal, METER)
+        card_issuing.service(counter, town.journal, METER)
     before = town.meter.state.account
     inserted = town.insert(service)
     assert inserted.insertion is not None

@@ -1,0 +1,125 @@
+"""What must be true before a card is written: rules of the counter, each an error that says what stands against it."""
+
+from __future__ import annotations
+
+from meterctl.errors import NotPermittedError, UnknownOutcomeError, UsageError
+from meterctl.journal import Entry, EntryState, Journal
+from meterctl.operations.card_counter import Counter, Standing
+from meterctl.operations.exactly_once import on_card_text
+from meterctl.session import MeterIdentity, Session
+from protocols.card.files import Identity
+from protocols.card.write_back import WriteBack
+from protocols.errors import MalformedMessageError
+from protocols.quantities import CENT, format_money
+from protocols.sealed_message import Outcome, SealedMessage, code_of
+
+
+def require_bound(counter: Counter, standing: Standing) -> Identity:
+    if standing.contents.identity is None:
+        raise NotPermittedError(f"card {counter.serial}: it is bound to no meter; `card open` sells an opening card")
+    return standing.contents.identity
+
+
+def require_unbound(counter: Counter, standing: Standing) -> None:
+    identity = standing.contents.identity
+    if identity is not None:
+        raise NotPermittedError(
+            f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first. Nothing was changed"
+        )
+
+
+def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None) -> None:
+    """Refuse while an entry is open that could still be taken: of one epoch of the meter, or of any."""
+    for entry in journal.open_entries(meter):
+        if epoch is not None and entry.epoch not in (epoch, 0):
+            continue
+        if entry.card:
+            raise NotPermittedError(f"meter {meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
+        raise UnknownOutcomeError(
+            f"meter {meter}: journal entry {entry.id} ({entry.kind}, sequence {entry.sequence}) is still "
+            f"{entry.state.value}; nothing was sold. Settle it first: meterctl journal resolve"
+        )
+
+
+def require_nothing_owed(counter: Counter, journal: Journal, meter: str) -> None:
+    """Refuse a card that should carry an open sale of another meter."""
+    for entry in journal.entries():
+        if entry.state is EntryState.ON_CARD and entry.card == counter.serial and entry.meter != meter:
+            raise NotPermittedError(f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed")
+
+
+def require_known(counter: Counter, journal: Journal, standing: Standing) -> None:
+    """Refuse to write over unconsumed credit that this journal did not seal: nobody here could give it back."""
+    credit = standing.contents.credit
+    message = decoded(credit.message) if credit is not None else None
+    if credit is None or message is None:
+        return
+    if journal.knows(message.serial_number, credit.message) or _is_spent(standing.back, message, credit.message):
+        return
+    raise NotPermittedError(
+        f"card {counter.serial}: it carries {format_money(message.amount * CENT)} for meter {message.serial_number} "
+        f"(sequence {message.sequence}), unconsumed, which this journal did not sell: another journal did. Insert the "
+        f"card into its meter first, or give the --journal that sold it. Nothing was changed"
+    )
+
+
+def _is_spent(back: WriteBack | None, message: SealedMessage, sealed: bytes) -> bool:
+    """Say whether a write-back proves that a message will never bring credit any more."""
+    if back is None or (back.answered_sequence, back.answered_code) != (message.sequence, code_of(sealed)):
+        return False
+    return bool(back.outcome) and (Outcome(back.outcome).applied or back.outcome == Outcome.SEQUENCE_CONFLICT)
+
+
+def require_in_use(counter: Counter, journal: Journal, meter: str) -> None:
+    """Refuse a card that another one has replaced: its meter would refuse it too."""
+    current = journal.card_in_use(meter)
+    if current and current != counter.serial:
+        raise NotPermittedError(
+            f"card {counter.serial}: it was replaced by card {current}; `card replace` makes it the current one again. "
+            f"Nothing was sold"
+        )
+
+
+def require_takeable(counter: Counter, standing: Standing, entry: Entry) -> None:
+    """Refuse to write bytes again that the meter has shown it will never take."""
+    identity, back = standing.contents.identity, standing.back
+    if identity is not None and identity.meter != entry.meter:
+        raise NotPermittedError(
+            f"{on_card_text(entry)} for meter {entry.meter}, and is bound to {identity.meter}: erase it first"
+        )
+    if back is None or not back.outcome:
+        return
+    answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))
+    outcome = Outcome(back.outcome)
+    if entry.epoch not in (back.epoch, 0):
+        raise NotPermittedError(
+            f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has got a new storage ({back.epoch:08x}), "
+            f"so it is dead: erase the card, then meterctl journal resolve {entry.id} --as refused --port ..."
+        )
+    if answered and not outcome.applied and outcome is not Outcome.SEQUENCE_GAP:
+        raise NotPermittedError(
+            f"{on_card_text(entry)}; the meter refused it for good ({outcome.name}): end it by topup --void-card, or "
+            f"erase the card"
+        )
+
+
+def carried_by(counter: Counter, journal: Journal, meter: str) -> Entry | None:
+    """Return the open sale of a meter that this card carries, or should."""
+    mine = [e for e in journal.open_entries(meter) if e.card == counter.serial and e.state is EntryState.ON_CARD]
+    return mine[0] if mine else None
+
+
+def decoded(sealed: bytes) -> SealedMessage | None:
+    """Return what a sealed message says, None where it is none."""
+    try:
+        return SealedMessage.decode(sealed)
+    except MalformedMessageError:
+        return None
+
+
+def ask_meter(session: Session, meter: str) -> MeterIdentity:
+    asked = session.identify_surely()
+    if asked.serial_number != meter:
+        raise UsageError(f"meter {asked.serial_number} is on this port, the card is for {meter}; nothing was changed")
+    session.keys(asked)
+    return asked
