@@ -17,12 +17,12 @@ from protocols.card.files import CardType, CreditRecord, Identity
 from protocols.card.issuing import bind, give_keys, read_as_vendor, write_sale
 from protocols.card.keys import derive_card_keys, derive_meter_access
 from protocols.card.memory import BytesMemory, make_blank
-from protocols.card.terminal import Terminal, drive
+from protocols.card.terminal import Contents, Terminal, drive
 from protocols.data_model.items import BY_NAME, SETTINGS
 from protocols.data_model.words import AccountState
 from protocols.errors import QuantityError
 from protocols.keys import bcd
-from protocols.quantities import CENT, parse_date, parse_moment, parse_money
+from protocols.quantities import CENT, format_money, parse_date, parse_moment, parse_money
 from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
 
 MAX_CENTS = 99_999_999
@@ -162,18 +162,20 @@ def seal(meter: Meter, order: Order) -> Sealed:
 def buy_card(meter: Meter, cents: int, card: Card | None, random: Callable[[int], bytes]) -> Card:
     """Sell credit on a card for a meter, with its next sequence; a new card is issued and bound to it first.
 
+    A new card for a meter that knows another one is its replacement.
+
     Raises:
-        QuantityError: an amount that cannot be sold.
+        QuantityError: an amount that cannot be sold, or a card that carries credit which the meter has not taken.
         CardError: the card is not of this meter.
     """
     if not 0 < cents <= MAX_CENTS:
         raise QuantityError("an amount is 0.01 to 999999.99")
     state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
     assert keys is not None
+    bound = state.slot.bound_card
     opens = state.account.state == AccountState.UNOPENED
     customer = state.account.customer_number
     order = Order(MessageKind.OPEN if opens else MessageKind.CREDIT, cents, customer_number=customer)
-    record_type = CardType.OPEN if opens else CardType.PURCHASE
     terminal = Terminal(random)
     if card is None:
         memory = BytesMemory()
@@ -184,13 +186,25 @@ def buy_card(meter: Meter, cents: int, card: Card | None, random: Callable[[int]
     access = derive_card_keys(keys.card, selected.serial, keys.version)  # a vendor of this meter alone has no master
     if not selected.issued:
         drive(give_keys(terminal, access, keys.version), card.apdu)
-        identity = Identity(state.identity.serial_number, customer, keys.version, account_unit=state.account.unit)
+        issued = max(meter.clock // 1000, 0)
+        identity = Identity(state.identity.serial_number, customer, keys.version, issued, state.account.unit)
         drive(bind(terminal, access, identity, derive_meter_access(keys.card, selected.serial)), card.apdu)
     contents = drive(read_as_vendor(terminal, access), card.apdu)
+    _require_consumed(contents, state.security.credit_sequence)
+    other = bound not in (0, int.from_bytes(selected.serial, "big"))
+    record_type = CardType.OPEN if opens else CardType.REPLACEMENT if other else CardType.PURCHASE
     sold = CreditRecord(record_type, contents.credit_slots.next_number, seal(meter, order).data)
     drive(write_sale(terminal, contents, sold), card.apdu)
     card.power_off()
     return card
+
+
+def _require_consumed(contents: Contents, taken: int) -> None:
+    """Refuse to write over credit that the meter has not taken."""
+    if contents.credit is not None and contents.credit.message:
+        message = SealedMessage.decode(contents.credit.message)
+        if message.sequence > taken:
+            raise QuantityError(f"the card carries {format_money(message.amount * CENT)} already: insert it first")
 
 
 def _card_serial(meter: Meter) -> bytes:

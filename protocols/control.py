@@ -195,10 +195,9 @@ def _card(words: Sequence[str]) -> Command:
     reader, pulled = given.get("--reader"), given.get("--pull-after")
     if len(files) != (reader is None) or "" in (*files, reader) or any(file.startswith("--") for file in files):
         raise QuantityError(f"'card {' '.join(words)}': {_INSERT}")
-    count = None if pulled is None else parse_fixed(pulled, 0, "a number of exchanges")
-    if count is not None and count < 0:
-        raise QuantityError(f"--pull-after {pulled}: allowed is 0 and more")
-    return InsertCard(files[0] if files else None, reader, count)
+    if pulled is not None and not (pulled.isascii() and pulled.isdigit()):
+        raise QuantityError(f"--pull-after {pulled}: allowed is a number of exchanges, 0 and more")
+    return InsertCard(files[0] if files else None, reader, None if pulled is None else int(pulled))
 
 
 def parse_command(words: Sequence[str]) -> Command:

@@ -15,12 +15,14 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from firmware_sim.assembly import MeterDescription, rack_of
 from firmware_sim.hosting import cards
+from firmware_sim.hosting.card_file import open_card
 from firmware_sim.hosting.host import Host, line_time
 from firmware_sim.hosting.loads import read_load
 from firmware_sim.hosting.ports import parse_port
@@ -34,6 +36,7 @@ from firmware_sim.vending import SILENCE, Order, buy_card, parse_order, seal
 from protocols.card.applet import Card
 from protocols.control import BeginFault, InsertCard, RemoveCard, parse_command
 from protocols.data_model.tables import PURCHASES, Event, Purchase
+from protocols.errors import QuantityError
 from protocols.faults import parse_rule
 from protocols.quantities import CENT, parse_money
 from protocols.sealed_message import Outcome
@@ -58,6 +61,8 @@ class LiveMeter:
     def __init__(self, thread: LoopThread, description: MeterDescription, folder: Path, seed: int = 0) -> None:
         self._thread = thread
         self.frames: deque[tuple[str, bytes]] = deque(maxlen=FRAMES_KEPT)
+        self._sold = 0
+        """Sequence of the newest card that was bought."""
         self.unit = description.unit
         self.serial_number = description.serial_number
         link = folder / f"meter-{description.serial_number}-{description.unit}.tty"
@@ -100,7 +105,7 @@ class LiveMeter:
             self._host.replan()
             return result
 
-        return {name: json.loads(text) for name, text in self._do(execute).items()}
+        return {name: json.loads(text, parse_float=Decimal) for name, text in self._do(execute).items()}
 
     def advance(self, duration: str) -> None:
         """Move meter time forward, such as "2h" or "15m"; all that happens on the way happens at its instant."""
@@ -117,18 +122,32 @@ class LiveMeter:
     def buy_card(self, amount: object, card: Card | None = None) -> Card:
         """Buy credit at a vending point, such as "30.00", on a new card or on one that was bought before.
 
-        The first card of an unopened meter opens its account. Like a top-up it carries the meter's next sequence; put
-        it in with `insert`.
+        The first card of an unopened meter opens its account, and a new card for a meter that knows another one is its
+        replacement. Like a top-up it carries the meter's next sequence; put it in with `insert` before the next.
         """
         cents = parse_money(str(amount)) // CENT
-        return self._do(lambda: buy_card(self._meter, cents, card, os.urandom))
+        return self._do(lambda: self._buy(cents, card))
 
-    def insert(self, card: Card, pull_after: int | None = None) -> dict[str, Any]:
-        """Put a card into the slot, perhaps pull it after so many exchanges; return what `control` would print."""
+    def _buy(self, cents: int, card: Card | None) -> Card:
+        following = self._meter.state.security.credit_sequence + 1
+        if self._sold == following:
+            raise QuantityError("a card was bought and not inserted yet: insert it first")
+        bought = buy_card(self._meter, cents, card, os.urandom)
+        self._sold = following
+        return bought
+
+    def insert(self, card: Card | str | os.PathLike[str], pull_after: int | None = None) -> dict[str, Any]:
+        """Put a card, or one in a file, into the slot, perhaps pull it after so many exchanges.
+
+        Returns what `control` would print; amounts are exact.
+        """
+        if not isinstance(card, Card):
+            with open_card(Path(card)) as found:
+                return self.insert(found, pull_after)
         rack = self._host.rack
         told = self._do(lambda: cards.insert(rack, rack.stations[0], card, pull_after))
         self._do(self._host.replan)
-        return {name: json.loads(text) for name, text in told.items()}
+        return {name: json.loads(text, parse_float=Decimal) for name, text in told.items()}
 
     def power(self, turn: str) -> None:
         """Cut or return the meter's own supply: "cut" or "return"."""

@@ -33,6 +33,8 @@ def connector(reader_name: str) -> Callable[[], Contacts]:
             connection = found[0].createConnection()
             connection.connect(disposition=SCARD_UNPOWER_CARD)
             answer = bytes(connection.getATR())
+        except NoCardException as error:
+            raise HostingError(f"reader {found[0]}: no card is in it; nothing was inserted") from error
         except (SmartcardException, BaseSCardException):
             return b"", _gone, _nothing
         return answer, lambda command: transmit(connection, command), lambda: give_back(connection)

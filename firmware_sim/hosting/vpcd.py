@@ -15,6 +15,8 @@ from protocols.card.applet import Card
 
 FIRST_PORT = 35963
 """Of the first slot, "Virtual PCD 00 00"; the second listens on the next."""
+FIRST_WORD_S = 5.0
+"""A reader asks every 0.4 s who is there."""
 _OFF, _ON, _RESET, _ASK = b"\x00", b"\x01", b"\x02", b"\x04"
 _QUICK = getattr(socket, "TCP_QUICKACK", None)
 
@@ -31,14 +33,29 @@ def connect(address: tuple[str, int]) -> socket.socket:
 
 
 def serve(card: Card, wire: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve a card until the reader goes away; raises HostingError where it broke off."""
-    wire.settimeout(None)
-    ready()
+    """Serve a card until the reader goes away.
+
+    Args:
+        ready: called when the reader has spoken for the first time: a slot that has a card already never does.
+
+    Raises:
+        HostingError: it never spoke, or broke off.
+    """
+    wire.settimeout(FIRST_WORD_S)
+    spoken = False
     try:
         while (message := _receive(wire)) is not None:
+            if not spoken:
+                spoken = True
+                wire.settimeout(None)
+                ready()
             reply = _answer(card, message)
             if reply is not None:
                 wire.sendall(len(reply).to_bytes(2, "big") + reply)
+    except TimeoutError as error:
+        raise HostingError(
+            "virtual reader: it takes no card: another one is in this slot (--slot 1 is the other slot)"
+        ) from error
     except OSError as error:
         raise HostingError(f"virtual reader: {error.strerror or error}") from error
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -311,9 +312,18 @@ def _sell_bulk(given: Options, path: Path) -> None:
             for one in sell_all(wanted, journal, lambda file: _counter(given, file, None)):
                 done.append(one)
                 progress.advance(task)
+                if given.json:
+                    print_json(_bulk_row(one))
         except KeyboardInterrupt:
             interrupted = True
-    _print_bulk(given, done)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was sold is told, however impatient somebody is
+    if not given.json and done:
+        rows = [_bulk_row(one) for one in done]
+        table = [[_plain(value) for name, value in row.items() if name != "error"] for row in rows]
+        print_table("", [name for name in rows[0] if name != "error"], table, ("amount", "id"))
+    for one in done:
+        if one.error is not None:
+            say(f"meterctl: sale {one.wanted.sale}: {one.error}")
     if interrupted:
         raise UnknownOutcomeError(
             f"interrupted after {len(done)} of {len(wanted)} sales: the same command goes on, and sells nothing twice"
@@ -321,25 +331,19 @@ def _sell_bulk(given: Options, path: Path) -> None:
     raise typer.Exit(max((one.error.exit_code for one in done if one.error is not None), default=0))
 
 
-def _print_bulk(given: Options, done: list[Done]) -> None:
-    rows = [
-        {
-            "sale": json.dumps(one.wanted.sale),
-            "file": json.dumps(str(one.wanted.file)),
-            "amount": format_money(one.wanted.cents * CENT),
-            "id": str(one.entry.id) if one.entry else "null",
-            "outcome": '"failed"' if one.error else '"sold before"' if one.before else '"sold"',
-        }
-        for one in done
-    ]
-    if given.json:
-        for row in rows:
-            print_json(row)
-    elif rows:
-        print_table("", list(rows[0]), [[_plain(v) for v in row.values()] for row in rows], ("amount", "id"))
-    for one in done:
-        if one.error is not None:
-            say(f"meterctl: sale {one.wanted.sale}: {one.error}")
+def _bulk_row(done: Done) -> dict[str, str]:
+    """Return what became of a row, as JSON values."""
+    wanted, entry = done.wanted, done.entry
+    return {
+        "sale": json.dumps(wanted.sale),
+        "file": json.dumps(str(wanted.file)),
+        "card": f'"{entry.card}"' if entry else "null",
+        "meter": f'"{entry.meter}"' if entry else "null",
+        "amount": format_money(wanted.cents * CENT),
+        "id": str(entry.id) if entry else "null",
+        "outcome": '"failed"' if done.error else '"sold_before"' if done.before else '"sold"',
+        "error": json.dumps(str(done.error) if done.error else None),
+    }
 
 
 def _print_sold(given: Options, sold: Sold) -> None:

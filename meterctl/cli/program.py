@@ -23,6 +23,8 @@ app = typer.Typer(
     "The options below are accepted before and after COMMAND.",
 )  # fmt: skip
 _WITH_VALUE = ("--port", "--protocol", "--unit", "--keys", "--journal", "--timeout")
+INTERRUPTED = 130
+"""Exit code where somebody interrupted before anything was begun; what was begun has an outcome, known or not."""
 _FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 
 
@@ -104,6 +106,8 @@ def main() -> None:
         _fail(f"meterctl: {error}", error.exit_code)
     except ProtocolError as error:
         _fail(f"meterctl: {error}", UsageError.exit_code)
+    except KeyboardInterrupt:
+        _fail("meterctl: interrupted", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -72,7 +72,7 @@ OpenCounter = Callable[[Path], AbstractContextManager[Counter]]
 
 
 def sell_all(wanted: list[Wanted], journal: Journal, open_counter: OpenCounter) -> Iterator[Done]:
-    """Sell row by row; a row that fails is told, and the next is sold all the same."""
+    """Sell row by row; a row that fails is told, and the next is sold all the same; an interrupt ends it."""
     for one in wanted:
         try:
             sold = sold_before(journal, one.sale, one.cents)
@@ -82,3 +82,5 @@ def sell_all(wanted: list[Wanted], journal: Journal, open_counter: OpenCounter) 
             yield Done(one, sold.entry, before=sold.before)
         except MeterctlError as error:
             yield Done(one, None, error)
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                raise KeyboardInterrupt from error

@@ -117,7 +117,7 @@ def test_sales_in_bulk_go_on_where_they_were_interrupted(shop: Path) -> None:
     assert [row["outcome"] for row in rows] == ["sold", "failed"]
     assert "gone.img" in done.stderr
     done = meterctl("card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=shop, check=2)
-    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["sold before", "failed"]
+    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["sold_before", "failed"]
     assert card_json(shop, "sell", "5.00", "--sale", "a1", "--yes")["id"] == 2
     assert len(meterctl_json("journal", "list", cwd=shop)) == 2
 

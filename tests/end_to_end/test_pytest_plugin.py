@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -191,9 +193,28 @@ def test_a_card_is_bought_inserted_and_bought_again(meter_factory) -> None:  # t
         meter.buy_card("0.00")
 
 
+def test_no_second_card_is_bought_before_the_first_is_in_and_a_new_one_replaces_it(meter_factory) -> None:  # type: ignore[no-untyped-def]
+    from protocols.errors import QuantityError
+
+    meter = meter_factory(account="unopened")
+    card = meter.buy_card("30.00")
+    for again in (card, None):
+        with pytest.raises(QuantityError, match="insert"):
+            meter.buy_card("5.00", again)
+    meter.insert(card)
+    meter.advance("1h")
+    new = meter.buy_card("5.00")
+    assert new.state.serial != card.state.serial
+    told = meter.insert(new)
+    assert (told["card_type"], told["outcome"]) == ("replacement", "accepted")
+    assert told["available_credit"] == Decimal("35.00")
+    assert meter.insert(card)["error_name"] == "card_serial"
+
+
 def test_a_card_in_a_file_goes_in_by_its_command(meter, tmp_path) -> None:  # type: ignore[no-untyped-def]
     from firmware_sim.hosting.errors import HostingError
 
-    with pytest.raises(HostingError, match="No such file"):
-        meter.command("card", "insert", str(tmp_path / "gone.img"))
+    for insert in (lambda path: meter.command("card", "insert", str(path)), meter.insert):
+        with pytest.raises(HostingError, match="No such file"):
+            insert(tmp_path / "gone.img")
     assert meter.command("card", "remove") == {}

@@ -255,8 +255,8 @@ def _assert_metered(readings: list[tuple[float, float, int]]) -> None:
     assert energies[-1] - energies[0] == pytest.approx((times[-1] - times[0]) / 3_600_000 * 2, rel=0.01)
 
 
-def test_an_empty_slot_is_refused_as_no_card_and_a_reader_that_is_not_there_by_name(meter: Meter) -> None:
-    assert meter.insert()["error_name"] == InsertionError.CARD_RESET.word
+def test_an_empty_slot_and_a_reader_that_is_not_there_are_refused_by_name_and_count_as_nothing(meter: Meter) -> None:
+    assert "no card is in it" in meter.refuses(READERS[0])
     refused = meter.refuses("Virtual PCD 00 02")
     assert "'Virtual PCD 00 02': none found" in refused
     ambiguous = meter.refuses("Virtual PCD")

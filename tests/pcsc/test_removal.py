@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.hosting.card_file import open_card
+from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.pcsc import connector
 from protocols.errors import CardGoneError
 from tests.pcsc import cards
@@ -101,12 +102,9 @@ def test_our_slot_takes_a_card_that_goes_in_the_middle_of_a_command_for_gone(car
         give_back()
 
 
-def test_an_empty_reader_is_a_card_without_an_answer(card_file: Path) -> None:
-    answer_to_reset, transmit, give_back = connector(READERS[0])()
-    assert answer_to_reset == b""
-    with pytest.raises(CardGoneError):
-        transmit(bytes.fromhex(SELECT))
-    give_back()
+def test_an_empty_reader_has_no_card_to_insert(card_file: Path) -> None:
+    with pytest.raises(HostingError, match="no card is in it"):
+        connector(READERS[0])()
     with cards.serving(card_file):
         assert connector(READERS[0])()[0], "with a card it would have answered"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+from firmware_sim.hosting.card_file import open_card
 from tests.pcsc import cards
 from tests.pcsc.stack import READERS, Pcscd
 from tests.support.programs import meter_sim, meterctl, meterctl_json, running
@@ -46,6 +48,32 @@ def test_a_card_is_sold_in_one_reader_and_inserted_in_another(tmp_path: Path) ->
         assert [row["actor"] for row in history] == ["vending", "meter", "vending"]
     states = [entry["state"] for entry in meterctl_json("journal", "list", cwd=tmp_path)]
     assert states == ["confirmed", "on_card"]
+
+
+def test_a_card_that_says_nothing_is_no_wait_without_end(tmp_path: Path) -> None:
+    file = cards.make(tmp_path / "c.img")
+    with open_card(file) as inside, cards.Puppet(inside, 1, answer=lambda _: None):
+        began = time.monotonic()
+        silent = meterctl("card", "read", "--reader", COUNTER, cwd=tmp_path, check=4)
+        assert "no response within 3 s" in silent.stderr
+        assert time.monotonic() - began < 10
+
+
+def test_without_a_name_the_only_reader_with_a_card_is_meant(tmp_path: Path) -> None:
+    nowhere = meterctl("card", "read", cwd=tmp_path, check=2)
+    assert all(reader in nowhere.stderr for reader in READERS)
+    with cards.serving(cards.make(tmp_path / "c.img"), 1):
+        (told,) = meterctl_json("card", "read", cwd=tmp_path)
+    assert told["card"] == cards.SERIAL.hex()
+
+
+def test_a_slot_that_has_a_card_takes_no_other(tmp_path: Path) -> None:
+    cards.make(tmp_path / "c.img")
+    cards.make(tmp_path / "d.img")
+    with cards.serving(tmp_path / "c.img", 1):
+        second = meter_sim("card", "serve", "d.img", "--slot", "1", cwd=tmp_path, check=2)
+    assert "another one is in this slot" in second.stderr
+    assert "ready" not in second.stdout
 
 
 def test_a_reader_that_is_not_there_and_a_pcscd_that_is_gone_are_named(tmp_path: Path, pcscd: Pcscd) -> None:
