@@ -143,7 +143,7 @@ def preset(
     else:
         raise NotPermittedError(
             f"card {counter.serial}: the meter has not written back, so nobody knows its commands' sequence; insert "
-            f"the card first, or give --port to ask the meter. Nothing was changed"
+            f"the card first (presets go on it before the next sale), or give --port. Nothing was changed"
         )
     keys = counter.ring.meter_keys(identity.meter, version)
     for number, (kind, parameters) in enumerate(commands, last + 1):

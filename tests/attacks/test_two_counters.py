@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from meterctl.errors import NotPermittedError, RefusedError
+from meterctl.errors import NotPermittedError, RefusedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing, card_sales
+from meterctl.operations.bulk_sales import Done, Wanted, sell_all
 from meterctl.operations.credit import carried_by_cards, plan
 from protocols.card.applet import Card
 from protocols.card.files import CardFile
@@ -18,8 +19,9 @@ from protocols.card.terminal import Terminal, drive
 from protocols.errors import CardRefusedError
 from protocols.sealed_message import MessageKind, Outcome
 from tests.attacks.test_at_the_counter import states
+from tests.attacks.test_counter_findings import NEIGHBOUR
 from tests.support.meters import Host
-from tests.support.town import METER, OTHER, Town
+from tests.support.town import METER, OTHER, Contacts, Town
 
 
 @pytest.fixture
@@ -164,3 +166,31 @@ def test_a_service_card_is_not_made_of_a_card_with_credit(elsewhere: Town, card:
     with elsewhere.counter(other) as counter:
         card_issuing.service(counter, elsewhere.journal, METER)
     assert elsewhere.insert(other).written_back
+
+
+@pytest.mark.parametrize("interrupted_at", range(0, 30, 3))
+def test_an_interrupt_ends_a_bulk_sale_and_the_next_run_sells_each_once(
+    town: Town, card: Card, interrupted_at: int
+) -> None:
+    town.read(card)
+    neighbour = town.formatted(OTHER)
+    town.open(neighbour, 100, meter=NEIGHBOUR)
+    contacts = Contacts(card)
+
+    def tap(command: bytes) -> bytes:
+        if contacts.count > interrupted_at:
+            raise KeyboardInterrupt
+        return command
+
+    cards = {Path("a"): card, Path("b"): neighbour}
+    wanted = [Wanted("s1", Path("a"), 500), Wanted("s2", Path("b"), 600)]
+    contacts.tap = tap
+    done: list[Done] = []
+    with pytest.raises(KeyboardInterrupt):
+        done.extend(sell_all(wanted, town.journal, lambda file: town.counter(cards[file], contacts)))
+    assert [type(one.error) for one in done] in ([], [UnknownOutcomeError])
+    again = list(sell_all(wanted, town.journal, lambda file: town.counter(cards[file])))
+    assert again[0].error is None
+    assert again[1].error is not None, "its opening was not taken yet"
+    town.insert(card)
+    assert town.credit == 3500

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from protocols.card.memory import BytesMemory, CardMemory
-from tests.support.programs import meter_sim, meterctl, meterctl_json, running
+from tests.support.programs import BIN, meter_sim, meterctl, meterctl_json, running
 
 RING = ("--keys", "keys.json")
 CARD = ("--file", "c.img", *RING)
@@ -84,8 +86,13 @@ def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(sho
         card_json(shop, "sell", "12.50", "--yes")
         refused = meterctl(*port, "topup", "5.00", "--yes", cwd=shop, check=6)
         assert SERIAL in refused.stderr
-        done = meterctl(*port, "topup", "5.00", "--yes", "--void-card", cwd=shop)
+        dry = meterctl(*port, "topup", "5.00", "--dry-run", "--void-card", cwd=shop)
+        assert f"void what was sold on cards: card {SERIAL} carries 12.50" in dry.stderr
+        done = meterctl(*port, "topup", "5.00", "--yes", "--void-card", "--json", cwd=shop)
         assert "12.50 is owed to the customer" in done.stderr
+        receipt = json.loads(done.stdout)
+        assert receipt["owed"] == 12.50
+        assert receipt["withdrawn"] == [{"id": 2, "card": SERIAL, "outcome": "voided"}]
         lost = insert(shop)
         assert (lost["outcome"], lost["error"], lost["display"]) == ("sequence_conflict", 17, "Err-34")
         assert lost["available_credit"] == 35.00
@@ -120,6 +127,49 @@ def test_sales_in_bulk_go_on_where_they_were_interrupted(shop: Path) -> None:
     assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["sold_before", "failed"]
     assert card_json(shop, "sell", "5.00", "--sale", "a1", "--yes")["id"] == 2
     assert len(meterctl_json("journal", "list", cwd=shop)) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("card", "format", "--file", "new.img", "--card-serial", "0102030405060708"),
+        ("card", "format", "--file", "c.img", "--again"),
+        ("card", "service", "--file", "b.img", "--meter", METER),
+        ("card", "open", "--file", "b.img", "--meter", METER, "--customer", "000000001001", "--again"),
+        ("card", "sell", "5.00", "--file", "c.img"),
+        ("card", "erase", "--file", "c.img"),
+        ("keys", "init", "--out", "new.json"),
+        ("keys", "export", "--meter", METER, "--out", "new.json"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_dry_run_writes_nothing(shop: Path, words: tuple[str, ...]) -> None:
+    with running(*RUN, cwd=shop):
+        insert(shop)
+    meterctl("card", "read", *CARD, cwd=shop)
+    meterctl("card", "format", "--file", "b.img", "--card-serial", "0807060504030201", *RING, cwd=shop)
+    names, journal = sorted(os.listdir(shop)), meterctl_json("journal", "list", cwd=shop)
+    cards = [(shop / name).read_bytes() for name in ("b.img", "c.img")]
+    done = meterctl(*words, "--dry-run", *RING, cwd=shop)
+    assert "dry run, nothing is sent or written" in done.stderr
+    assert done.stdout == ""
+    assert sorted(os.listdir(shop)) == names
+    assert meterctl_json("journal", "list", cwd=shop) == journal
+    # a card that was read counts its authentications, so of these files the content is compared
+    for before, name in zip(cards, ("b.img", "c.img"), strict=True):
+        (shop / "before.img").write_bytes(before)
+        assert files_of(shop / name) == files_of(shop / "before.img")
+
+
+def test_without_pyscard_a_reader_is_refused_with_what_to_install(shop: Path) -> None:
+    (shop / "smartcard").mkdir()
+    (shop / "smartcard" / "__init__.py").write_text("raise ImportError('not here')")
+    for words in (("card", "readers"), ("card", "read"), ("card", "sell", "5.00", "--reader", "x", "--yes")):
+        command = [BIN / "meterctl", *words, *RING]
+        environment = {**os.environ, "PYTHONPATH": str(shop), "XDG_STATE_HOME": str(shop)}
+        done = subprocess.run(command, cwd=shop, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "pip install 'prepaid-meter[card]'" in done.stderr
 
 
 def test_apdus_are_traced_by_name_and_no_key_is_shown(shop: Path) -> None:
