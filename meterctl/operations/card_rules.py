@@ -1,4 +1,8 @@
-"""What must be true before a card is written: rules of the counter, each an error that says what stands against it."""
+"""What must be true before a card is written: rules of the counter.
+
+Each raises NotPermittedError (UnknownOutcomeError for an open entry of the wire) that says what stands against it; none
+writes anything.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,14 @@ from protocols.sealed_message import Outcome, SealedMessage, code_of
 
 
 def require_bound(counter: Counter, standing: Standing) -> Identity:
+    """Return to whom a card is bound; refuse one that is bound to no meter."""
     if standing.contents.identity is None:
         raise NotPermittedError(f"card {counter.serial}: it is bound to no meter; `card open` sells an opening card")
     return standing.contents.identity
 
 
 def require_unbound(counter: Counter, standing: Standing) -> None:
+    """Refuse a card that is bound to a meter."""
     identity = standing.contents.identity
     if identity is not None:
         raise NotPermittedError(
@@ -118,6 +124,7 @@ def decoded(sealed: bytes) -> SealedMessage | None:
 
 
 def ask_meter(session: Session, meter: str) -> MeterIdentity:
+    """Ask the meter on the port who it is and where it stands; refuse another one, and keys that are not its own."""
     asked = session.identify_surely()
     if asked.serial_number != meter:
         raise UsageError(f"meter {asked.serial_number} is on this port, the card is for {meter}; nothing was changed")
