@@ -96,7 +96,7 @@ class CardDesk:
         if message.kind.message_class is not MessageClass.CREDIT:
             return Insertion(InsertionError.FILE_FORMAT, Outcome.MALFORMED, credit_before=before)
         if not card.write_back_empty and message.sequence == state.security.credit_sequence + 1:
-            return Insertion(InsertionError.WRITE_BACK_NOT_EMPTY, write_back=True, credit_before=before)
+            return Insertion(InsertionError.WRITE_BACK_NOT_EMPTY, credit_before=before)
         reply, _ = self._desk.take(state, request, emit, settle)
         assert reply.answer is not None
         outcome = reply.answer.outcome

@@ -18,6 +18,8 @@ from meterctl.errors import NotPermittedError, OverDailyLimitError, UsageError
 from meterctl.key_ring import DailyLimit
 
 LAYOUT = 2
+NOWHERE = Path(":memory:")
+"""Of a journal that is forgotten with its process: for rehearsals where there is none yet."""
 BY_HAND = "by_hand"
 """Outcome of an entry that a person closed: no proof."""
 
@@ -105,10 +107,10 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_open ON entries (meter, epoch)
     WHERE kind != 'void' AND state IN ('prepared', 'on_card', 'unknown');
-CREATE UNIQUE INDEX IF NOT EXISTS one_live ON entries (meter, epoch, sequence)
-    WHERE kind != 'void' AND state != 'refused';
 """
 _SCHEMA_2 = """
+CREATE UNIQUE INDEX IF NOT EXISTS one_live ON entries (meter, epoch, sequence)
+    WHERE kind != 'void' AND state != 'refused' AND outcome != 'by_hand';
 CREATE UNIQUE INDEX IF NOT EXISTS one_request ON entries (reference) WHERE reference != '' AND state != 'refused';
 CREATE TABLE IF NOT EXISTS audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -121,7 +123,7 @@ CREATE TABLE IF NOT EXISTS write_backs (
     PRIMARY KEY (meter, epoch, card)
 );
 """
-_FROM_1 = "".join(
+_FROM_1 = "DROP INDEX IF EXISTS one_live;" + "".join(
     f"ALTER TABLE entries ADD COLUMN {name} TEXT NOT NULL DEFAULT '';" for name in ("card", "reference", "ring")
 )
 _COLUMNS = (
@@ -140,6 +142,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.is_new = not path.exists()
+        """Whether there was none before."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None)
@@ -151,9 +155,15 @@ class Journal:
                 raise UsageError(f"journal {path}: it is another program's database; nothing was changed")
             if version != LAYOUT:
                 self._lay_out(version)
-            os.chmod(path, 0o600)
+            if path != NOWHERE:
+                os.chmod(path, 0o600)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"journal {path}: {error}; nothing was sent") from error
+
+    def rehearse(self) -> None:
+        """Let nothing that is written from now on stand: closing takes it back."""
+        with self._guard():
+            self._db.execute("BEGIN")
 
     def close(self) -> None:
         """Give the file back."""
@@ -218,7 +228,13 @@ class Journal:
             cursor = self._update(entry, state, outcome, now, receipt, lived)
         except sqlite3.IntegrityError:  # the place in that epoch is taken: it keeps the one that it was sold for
             lived = entry.epoch
-            cursor = self._update(entry, state, outcome, now, receipt, lived)
+            try:
+                cursor = self._update(entry, state, outcome, now, receipt, lived)
+            except sqlite3.IntegrityError as error:
+                raise NotPermittedError(
+                    f"journal entry {entry.id} (meter {entry.meter}, sequence {entry.sequence}) is {outcome}, and so "
+                    f"is another one of that sequence: settle that one first"
+                ) from error
         if cursor.rowcount == 1:
             return replace(
                 entry, state=state, outcome=outcome, changed=now, receipt=receipt or entry.receipt, epoch=lived
@@ -236,11 +252,19 @@ class Journal:
             )
 
     def move_to_card(self, entry: Entry, card: str, now: int) -> Entry:
-        """Write that another card carries an open entry now."""
-        with self._guard():
-            self._db.execute(
-                "UPDATE entries SET card = ?, state = 'on_card', outcome = '', changed = ? WHERE id = ?",
-                (card, now, entry.id),
+        """Write that another card carries an entry now; raises NotPermittedError where it was settled meanwhile."""
+        try:
+            with self._guard():
+                moved = self._db.execute(
+                    "UPDATE entries SET card = ?, state = 'on_card', outcome = '', changed = ?"
+                    " WHERE id = ? AND state IN ('prepared', 'on_card', 'unknown')",
+                    (card, now, entry.id),
+                ).rowcount
+        except sqlite3.IntegrityError:
+            moved = 0
+        if not moved:
+            raise NotPermittedError(
+                f"journal entry {entry.id}: another program settled it meanwhile; nothing was changed"
             )
         return replace(entry, card=card, state=EntryState.ON_CARD, outcome="", changed=now)
 
@@ -315,12 +339,43 @@ class Journal:
         return any(True for _ in self._rows("WHERE meter = ? AND message = ?", meter, message))
 
     def card_in_use(self, meter: str) -> str:
-        """Return the serial of the card that last replaced another for a meter, empty where none did."""
+        """Return the serial of the card that last replaced another for a meter, or opened its account since.
+
+        Empty where none ever replaced another.
+        """
+        with self._guard():
+            replaced = self._db.execute(
+                "SELECT card, at FROM audit WHERE meter = ? AND what = 'card_replaced' ORDER BY id DESC LIMIT 1",
+                (meter,),
+            ).fetchone()
+            opened = self._db.execute(
+                "SELECT card, created FROM entries WHERE meter = ? AND kind = 'open' AND card != ''"
+                " AND state != 'refused' ORDER BY id DESC LIMIT 1",
+                (meter,),
+            ).fetchone()
+        if replaced is None:
+            return ""
+        return str(opened[0] if opened is not None and opened[1] > replaced[1] else replaced[0])
+
+    def last_time(self, meter: str) -> int:
+        """Return when something was last done here for a meter, s since 1970 UTC; 0 where nothing was."""
+        with self._guard():
+            (at,) = self._db.execute(
+                "SELECT MAX(at) FROM (SELECT created AS at FROM entries WHERE meter = ?"
+                " UNION ALL SELECT at FROM audit WHERE meter = ?)",
+                (meter, meter),
+            ).fetchone()
+        return int(at or 0)
+
+    def is_spent(self, meter: str) -> bool:
+        """Say whether the first sequence of the newest known epoch of a meter was proved spent, if only by a void."""
         with self._guard():
             row = self._db.execute(
-                "SELECT card FROM audit WHERE meter = ? AND what = 'card_replaced' ORDER BY id DESC LIMIT 1", (meter,)
+                "SELECT 1 FROM entries WHERE meter = ? AND state = 'confirmed' AND epoch != 0 AND sequence = 1"
+                " AND outcome != ? LIMIT 1",
+                (meter, BY_HAND),
             ).fetchone()
-        return str(row[0]) if row else ""
+        return row is not None
 
     # ---- what is kept beside the entries
 

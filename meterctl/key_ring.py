@@ -53,8 +53,12 @@ class KeyRing:
         master = self.masters.get(version)
         if master is None:
             held = ", ".join(map(str, sorted(self.masters))) or "none"
+            hint = " (no --keys was given)" if self.path is None else ""
+            if version == DEVELOPMENT_KEY_VERSION and self.path is not None:
+                hint = " (version 0 is the published development key: leave --keys out)"
             raise NotPermittedError(
-                f"key version {version} is needed; {self.path or 'the development key'} has {held}. Nothing was sent"
+                f"key version {version} is needed; {self.path or 'the development key'} has {held}{hint}. "
+                f"Nothing was sent"
             )
         return master
 

@@ -83,12 +83,13 @@ def open_reader(wanted: str | None, seconds: float) -> Iterator[CardPort]:
 
 def _the_one(wanted: str | None) -> Any:
     """Return the reader that is meant; raises UsageError where none or several are."""
-    found = [reader for reader in _readers() if wanted is None or str(reader).startswith(wanted)]
+    there = _readers()
+    found = [reader for reader in there if wanted is None or str(reader).startswith(wanted)]
     if wanted is None and len(found) > 1:
         occupied = _with_a_card([str(reader) for reader in found])
         found = [reader for reader in found if str(reader) in occupied] or found
     if len(found) != 1:
-        names = ", ".join(map(str, found)) or "none"
+        names = ", ".join(map(str, found)) or f"none (there are: {', '.join(map(str, there)) or 'no readers'})"
         raise UsageError(f"reader {wanted or '(none named)'}: found {names}; name one with --reader. Nothing was sent")
     return found[0]
 

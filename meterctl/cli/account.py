@@ -9,7 +9,7 @@ import typer
 
 from meterctl.cli.options import options, say
 from meterctl.cli.output import item_json, item_text, print_json, print_table, receipt_fragments
-from meterctl.errors import UnknownOutcomeError, UsageError
+from meterctl.errors import UsageError
 from meterctl.journal import EntryState, Journal
 from meterctl.operations.credit import Plan, Withdrawn, carried_by_cards, execute, plan, withdraw_cards
 from meterctl.operations.exactly_once import Settled, on_card_text
@@ -120,15 +120,11 @@ def _bring(
         if not given.confirm(question):
             return
         withdrawn = Withdrawn([])
-        if carried:
-            withdrawn = _withdraw(session, journal, erased_only=not void_card)
-            planned = plan(session, journal, kind, cents, customer)
-        try:
+        with given.carrying_out(f"meter {planned.meter.serial_number}"):
+            if carried:
+                withdrawn = _withdraw(session, journal, erased_only=not void_card)
+                planned = plan(session, journal, kind, cents, customer)
             settled = execute(session, journal, planned)
-        except KeyboardInterrupt as error:
-            raise UnknownOutcomeError(
-                f"meter {planned.meter.serial_number}: interrupted; it may have been applied: meterctl journal resolve"
-            ) from error
     _print_settled(settled, planned.meter.utc_offset_minutes, given.json, withdrawn)
 
 

@@ -7,8 +7,9 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from meterctl.operations.bulk_sales import Done
     from meterctl.operations.card_counter import Counter, Standing
     from meterctl.operations.card_sales import Sold
+    from meterctl.operations.card_writing import Planned
 
 _card = typer.Typer(no_args_is_help=True, help="Prepaid cards: sell credit on them, read what they bring back.")
 File = Annotated[Path | None, typer.Option("--file", help="A simulated card in a file.")]
 Reader = Annotated[str | None, typer.Option("--reader", help="PC/SC reader whose name begins so.")]
 Meter = Annotated[str, typer.Option("--meter", help="Serial number of the meter, 12 digits.")]
 _UNIT = "CNY"
+_Result = TypeVar("_Result")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -100,18 +103,23 @@ def open_(
     given = options(context)
     serial, number = str(items.SERIAL_NUMBER.kind.parse(meter)), str(items.CUSTOMER_NUMBER.kind.parse(customer))
     cents, unit = _cents(amount, zero=True), items.ACCOUNT_UNIT.kind.parse(account_unit)
-    with given.open_journal() as journal, _counter(given, file, reader) as counter:
-        planned = plan_opening(counter, journal, serial, number, cents, unit, again=again)
-        if given.confirm(f"card {counter.serial}: {planned.text}"):
-            _print_sold(given, planned.carry_out())
+    with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
+        planned = plan_opening(counter, journal, serial, number, cents, unit, again=again, session=session)
+        sold = _carry_out(given, counter, planned)
+        if sold is not None:
+            _print_sold(given, sold)
 
 
 @_card.command("sell")
 def sell(
     context: typer.Context,
     amount: Annotated[str | None, typer.Argument(help="In the account unit, such as 50.00.")] = None,
-    sale: Annotated[str, typer.Option("--sale", help="Your own key of this sale: a second one is the first.")] = "",
-    bulk: Annotated[Path | None, typer.Option("--from", help="CSV of sales: sale,file,amount.")] = None,
+    sale: Annotated[
+        str | None, typer.Option("--sale", help="Your own key of this sale: a second one of this amount is the first.")
+    ] = None,
+    bulk: Annotated[
+        Path | None, typer.Option("--from", help="CSV of sales: sale,file,amount; files are sought beside it.")
+    ] = None,
     file: File = None,
     reader: Reader = None,
 ) -> None:
@@ -121,31 +129,40 @@ def sell(
     given = options(context)
     if (amount is None) == (bulk is None):
         raise UsageError("give AMOUNT, or --from FILE; nothing was sold")
+    if sale is not None and not sale.strip():
+        raise UsageError("--sale: a key has at least one character; nothing was sold")
+    if bulk is not None and (sale, file, reader) != (None, None, None):
+        raise UsageError("--from has keys and cards in its rows: give no --sale, --file or --reader; nothing was sold")
     if bulk is not None:
         _sell_bulk(given, bulk)
         return
     assert amount is not None
     cents = _cents(amount)
     with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
-        planned = plan_sale(counter, journal, cents, session, sale)
-        if given.confirm(f"card {counter.serial}: {planned.text}"):
-            _print_sold(given, planned.carry_out())
+        sold = _carry_out(given, counter, plan_sale(counter, journal, cents, session, sale or ""))
+        if sold is not None:
+            _print_sold(given, sold)
 
 
 @_card.command("replace")
 def replace(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
     """Give a customer another card for a lost one; it carries what the lost one carried, and binds at the meter."""
-    from meterctl.operations.card_issuing import replace as replace_by
+    from meterctl.operations.card_issuing import plan_replacement
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
     with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
-        if given.confirm(f"card {counter.serial}: replacement for meter {serial}"):
-            carried = replace_by(counter, journal, serial, session)
-            _print_fields(given, {
-                "card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"replacement"',
-                "amount": format_money(carried.amount * CENT) if carried else "0.00",
-            })  # fmt: skip
+        planned = plan_replacement(counter, journal, serial, session)
+        if not given.confirm(f"card {counter.serial}: {planned.text}"):
+            return
+        with given.carrying_out(f"card {counter.serial}"):
+            carried = planned.carry_out()
+        opens = carried is not None and carried.kind == "open"
+        _print_fields(given, {
+            "card": f'"{counter.serial}"', "meter": f'"{serial}"',
+            "card_type": '"open"' if opens else '"replacement"',
+            "amount": format_money(carried.amount * CENT) if carried else "0.00",
+        })  # fmt: skip
 
 
 @_card.command("preset")
@@ -156,20 +173,21 @@ def preset(
     reader: Reader = None,
 ) -> None:
     """Put sealed limits and prices on a card that is bound; its meter takes them at the next insertion."""
-    from meterctl.operations.card_issuing import preset as preset_on
+    from meterctl.operations.card_issuing import plan_preset
     from meterctl.operations.presets import parse_presets
 
     given = options(context)
     try:
-        commands = parse_presets(presets.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"presets {presets}: {error}; nothing was changed") from error
+        text = _text_of(presets)
+        commands = parse_presets(text)
     except UsageError as error:
         raise UsageError(f"presets {presets}: {error}; nothing was changed") from error
     with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
-        kinds = ", ".join(kind.word for kind, _ in commands)
-        if given.confirm(f"card {counter.serial}: preset {kinds}"):
-            sealed = preset_on(counter, journal, commands, session)
+        planned = plan_preset(counter, journal, commands, session)
+        if not given.yes:
+            say(text.rstrip())
+        sealed = _carry_out(given, counter, planned)
+        if sealed is not None:
             _print_fields(given, {
                 "card": f'"{counter.serial}"', "meter": f'"{sealed[0].serial_number}"',
                 "commands": json.dumps([message.kind.word for message in sealed]),
@@ -180,14 +198,16 @@ def preset(
 @_card.command("service")
 def service(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
     """Make a card that only brings back how a meter stands."""
-    from meterctl.operations.card_issuing import service as make
+    from meterctl.operations.card_issuing import plan_service
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
     with given.open_journal() as journal, _counter(given, file, reader) as counter:
-        if given.rehearses(f"card {counter.serial}: service card of meter {serial}"):
+        planned = plan_service(counter, journal, serial)
+        if given.rehearses(f"card {counter.serial}: {planned.text}"):
             return
-        make(counter, journal, serial)
+        with given.carrying_out(f"card {counter.serial}"):
+            planned.carry_out()
         _print_fields(given, {"card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"service"'})
 
 
@@ -224,7 +244,8 @@ def history(context: typer.Context, file: File = None, reader: Reader = None) ->
         shown.append({
             "at": f'"{format_moment(row.at * 1000)}"', "actor": f'"{row.actor.name.lower()}"',
             "card_type": json.dumps(kind), "outcome": json.dumps(outcome),
-            "error": json.dumps(error.word if error else None), "sequence": str(row.sequence),
+            "error": str(int(error)) if error else "null", "error_name": json.dumps(error.word if error else None),
+            "sequence": str(row.sequence),
             "amount": format_money(row.amount * CENT),
             "available_credit": format_money(row.credit * CENT) if by_meter else "null",
         })  # fmt: skip
@@ -248,13 +269,13 @@ def erase(
     ] = False,
 ) -> None:
     """Take a card back; a sale on it that no write-back proves stays open until its meter is asked."""
-    from meterctl.operations.card_issuing import erase_card
+    from meterctl.operations.card_issuing import plan_erasure
 
     given = options(context)
     with given.open_journal() as journal, _counter(given, file, reader) as counter:
-        if not given.confirm(f"card {counter.serial}: erase what it carries"):
+        touched = _carry_out(given, counter, plan_erasure(counter, journal, unknown_sale=unknown_sale))
+        if touched is None:
             return
-        touched = erase_card(counter, journal, unknown_sale=unknown_sale)
         _print_fields(given, {"card": f'"{counter.serial}"', "state": '"erased"'})
         for entry in touched:
             say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}, meter {entry.meter}) is "
@@ -287,29 +308,47 @@ def _counter(given: Options, file: Path | None, reader: str | None) -> Iterator[
                 say(notice)
 
 
+def _carry_out(given: Options, counter: Counter, planned: Planned[_Result]) -> _Result | None:
+    """Ask, then do what is planned; None where it is not to be done."""
+    if not given.confirm(f"card {counter.serial}: {planned.text}"):
+        return None
+    with given.carrying_out(f"card {counter.serial}"):
+        return planned.carry_out()
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a file; raises UsageError, which does not name it."""
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise UsageError(str(error.strerror or error)) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("it is no text") from error
+
+
 def _sell_bulk(given: Options, path: Path) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from meterctl.operations.bulk_sales import parse_sales, sell_all
 
     try:
-        wanted = parse_sales(path.read_text(), path.parent)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"sales {path}: {error}; nothing was sold") from error
+        wanted = parse_sales(_text_of(path), path.parent)
     except UsageError as error:
-        raise UsageError(f"sales {path}: {error}") from error
+        raise UsageError(f"sales {path}: {error}; nothing was sold") from error
     total = format_money(sum(one.cents for one in wanted) * CENT)
-    if not given.confirm(f"sell {total} on {len(wanted)} cards"):
-        return
+    given.confirm(f"sell {total} on {len(wanted)} cards (what was sold before is left out)")
     done: list[Done] = []
     interrupted = False
     columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     from rich.console import Console
 
-    with given.open_journal() as journal, Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, disable=given.json or not console.is_terminal)
+    with given.open_journal() as journal, bar as progress:
         task = progress.add_task("", total=len(wanted))
+        opened = partial(_counter, given, reader=None)
         try:
-            for one in sell_all(wanted, journal, lambda file: _counter(given, file, None)):
+            for one in sell_all(wanted, journal, opened, rehearsal=given.dry_run):
                 done.append(one)
                 progress.advance(task)
                 if given.json:
@@ -319,11 +358,13 @@ def _sell_bulk(given: Options, path: Path) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was sold is told, however impatient somebody is
     if not given.json and done:
         rows = [_bulk_row(one) for one in done]
-        table = [[_plain(value) for name, value in row.items() if name != "error"] for row in rows]
-        print_table("", [name for name in rows[0] if name != "error"], table, ("amount", "id"))
+        table = [[_plain(value) for name, value in row.items() if name != "reason"] for row in rows]
+        print_table("", [name for name in rows[0] if name != "reason"], table, ("amount", "id"))
     for one in done:
         if one.error is not None:
             say(f"meterctl: sale {one.wanted.sale}: {one.error}")
+    if interrupted and not done:
+        raise KeyboardInterrupt
     if interrupted:
         raise UnknownOutcomeError(
             f"interrupted after {len(done)} of {len(wanted)} sales: the same command goes on, and sells nothing twice"
@@ -341,9 +382,17 @@ def _bulk_row(done: Done) -> dict[str, str]:
         "meter": f'"{entry.meter}"' if entry else "null",
         "amount": format_money(wanted.cents * CENT),
         "id": str(entry.id) if entry else "null",
-        "outcome": '"failed"' if done.error else '"sold_before"' if done.before else '"sold"',
-        "error": json.dumps(str(done.error) if done.error else None),
+        "outcome": f'"{_bulk_outcome(done)}"',
+        "reason": json.dumps(str(done.error) if done.error else None),
     }
+
+
+def _bulk_outcome(done: Done) -> str:
+    if done.error is not None:
+        return "unknown" if done.error.exit_code == UnknownOutcomeError.exit_code else "failed"
+    if done.entry is None:
+        return "would_be_sold"
+    return "sold_before" if done.before else "sold"
 
 
 def _print_sold(given: Options, sold: Sold) -> None:
@@ -399,7 +448,8 @@ def _back_fragments(standing: Standing) -> dict[str, str]:
     return {
         "written_back": "true",
         "outcome": json.dumps(Outcome(back.outcome).name.lower() if back.outcome else None),
-        "error": json.dumps(InsertionError(back.error).word if 1 <= back.error <= 21 else None),
+        "error": str(back.error) if back.error else "null",
+        "error_name": json.dumps(InsertionError(back.error).word if 1 <= back.error <= 21 else None),
         "command_outcome": json.dumps(Outcome(back.command_outcome).name.lower() if back.command_outcome else None),
         "epoch": items.EPOCH.kind.json(back.epoch),
         "credit_sequence": str(back.credit_sequence),

@@ -12,7 +12,7 @@ from meterctl.cli.options import Options, options, say
 from meterctl.cli.output import print_json, print_table
 from meterctl.errors import UsageError
 from meterctl.journal import Entry, EntryState
-from meterctl.operations.credit import close_by_hand
+from meterctl.operations.credit import close_by_hand, is_dead
 from meterctl.operations.credit import resolve as settle_open
 from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money
@@ -71,13 +71,10 @@ def _close_by_hand(given: Options, number: int | None, word: str) -> None:
         entry = journal.entry(number)
         dead = False
         if given.port is not None:
-            with given.session() as session:
-                meter = session.identify()
-            if (meter.serial_number, meter.epoch) == (entry.meter, entry.epoch):
-                raise UsageError(
-                    f"meter {entry.meter} is on this port and can prove it: write journal resolve {number} without --as"
-                )
-            dead = meter.serial_number == entry.meter and entry.epoch != 0
+            with given.session(seals=True) as session:
+                dead = is_dead(session, journal, entry)
+        if not entry.is_open:
+            raise UsageError(f"journal entry {number} is {entry.state.value} already; nothing was changed")
         question = f"close entry {number} ({entry.kind}, meter {entry.meter}) as {word} without proof"
         if not given.confirm(question):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,8 +88,10 @@ class Options:
 
             opened = open_image(file)
         else:
-            from meterctl.card_readers.pcsc import open_reader
+            from meterctl.card_readers.pcsc import open_reader, reader_names
 
+            if reader is None and not reader_names():
+                raise UsageError("no PC/SC reader is connected: give a simulated card with --file; nothing was changed")
             opened = open_reader(reader, max(CARD_SECONDS, self.timeout_ms / 1000))
         with opened as port:
             yield CardPort(port.name, _traced(port.transmit), port.is_desk) if self.trace else port
@@ -122,14 +125,36 @@ class Options:
 
     @contextlib.contextmanager
     def open_journal(self) -> Iterator[Journal]:
-        """Open the journal."""
-        from meterctl.journal import Journal, default_path
+        """Open the journal; a new one is told, and in a dry run nothing that is written into it stands."""
+        from meterctl.journal import NOWHERE, Journal, default_path
 
-        journal = Journal(self.journal or default_path())
+        path = self.journal or default_path()
+        journal = Journal(NOWHERE if self.dry_run and not path.exists() else path)
+        if self.dry_run:
+            journal.rehearse()
+        elif journal.is_new:
+            say(f"journal {path}: new")
         try:
             yield journal
         finally:
             journal.close()
+
+    @contextlib.contextmanager
+    def carrying_out(self, what: str) -> Iterator[None]:
+        """Around what must not be left without a word: an interrupt in it is an unknown outcome, one after it waits.
+
+        Raises:
+            UnknownOutcomeError: somebody interrupted it.
+        """
+        from meterctl.errors import UnknownOutcomeError
+
+        try:
+            yield
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was done is told, however impatient somebody is
+        except KeyboardInterrupt as error:
+            raise UnknownOutcomeError(
+                f"{what}: interrupted; it may have been done or not: meterctl journal list --open says what is open"
+            ) from error
 
     def rehearses(self, text: str) -> bool:
         """Return True for --dry-run, after saying what would be done."""

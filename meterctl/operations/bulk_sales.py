@@ -15,10 +15,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from meterctl.errors import MeterctlError, UsageError
+from meterctl.errors import MeterctlError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, Journal
 from meterctl.operations.card_counter import Counter
-from meterctl.operations.card_sales import sell, sold_before
+from meterctl.operations.card_sales import plan_sale
 from protocols.errors import QuantityError
 from protocols.quantities import CENT, parse_money
 
@@ -37,7 +37,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a row: its entry, or why it was not sold; `before` says that it was sold already."""
+    """What became of a row: its entry, and why it was not sold, or nobody knows; `before`: it was sold already.
+
+    In a rehearsal neither entry nor error is there where it would be sold.
+    """
 
     wanted: Wanted
     entry: Entry | None
@@ -47,9 +50,16 @@ class Done:
 
 def parse_sales(text: str, folder: Path) -> list[Wanted]:
     """Return the rows of a CSV; files are sought from its folder. Raises UsageError, which names the line."""
-    rows = csv.DictReader(io.StringIO(text))
-    if tuple(rows.fieldnames or ()) != COLUMNS:
-        raise UsageError(f"line 1: the columns are {','.join(COLUMNS)}; nothing was sold")
+    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
+    try:
+        if tuple(rows.fieldnames or ()) != COLUMNS:
+            raise UsageError(f"line 1: it is {text.partition(chr(10))[0]!r}; wanted is {','.join(COLUMNS)!r}")
+        return _wanted(rows, folder)
+    except csv.Error as error:
+        raise UsageError(f"line {rows.line_num}: {error}") from error
+
+
+def _wanted(rows: csv.DictReader[str], folder: Path) -> list[Wanted]:
     wanted: list[Wanted] = []
     for number, row in enumerate(rows, 2):
         try:
@@ -58,29 +68,42 @@ def parse_sales(text: str, folder: Path) -> list[Wanted]:
             cents = parse_money(row["amount"]) // CENT
             if not 0 < cents <= MAX_CENTS:
                 raise UsageError(f"amount {row['amount']}: allowed is 0.01 to 999999.99")
-            if not row["sale"] or any(one.sale == row["sale"] for one in wanted):
+            if not row["sale"].strip() or any(one.sale == row["sale"] for one in wanted):
                 raise UsageError(f"sale {row['sale']!r}: every row has a key of its own")
             if not row["file"]:
                 raise UsageError("file: the card's file is wanted")
         except (UsageError, QuantityError) as error:
-            raise UsageError(f"line {number}: {error}; nothing was sold") from error
+            raise UsageError(f"line {number}: {error}") from error
         wanted.append(Wanted(row["sale"], folder / row["file"], cents))
+    if not wanted:
+        raise UsageError("there is no sale in it")
     return wanted
 
 
 OpenCounter = Callable[[Path], AbstractContextManager[Counter]]
 
 
-def sell_all(wanted: list[Wanted], journal: Journal, open_counter: OpenCounter) -> Iterator[Done]:
-    """Sell row by row; a row that fails is told, and the next is sold all the same; an interrupt ends it."""
+def sell_all(
+    wanted: list[Wanted], journal: Journal, open_counter: OpenCounter, *, rehearsal: bool = False
+) -> Iterator[Done]:
+    """Sell row by row; a row that fails is told, and the next is sold all the same; an interrupt ends it.
+
+    Args:
+        rehearsal: check every row, and sell none.
+    """
     for one in wanted:
+        card_is_there = False
         try:
-            sold = sold_before(journal, one.sale, one.cents)
-            if sold is None:
-                with open_counter(one.file) as counter:
-                    sold = sell(counter, journal, one.cents, reference=one.sale)
-            yield Done(one, sold.entry, before=sold.before)
+            with open_counter(one.file) as counter:
+                card_is_there = True
+                planned = plan_sale(counter, journal, one.cents, reference=one.sale)
+                sold = None if rehearsal else planned.carry_out()
+            yield Done(one, sold.entry if sold else None, before=sold is not None and sold.before)
         except MeterctlError as error:
-            yield Done(one, None, error)
+            known = journal.find_reference(one.sale)
+            if known is not None and known.amount == one.cents and not known.is_open and not card_is_there:
+                yield Done(one, known, before=True)  # its card is with the customer
+                continue
+            yield Done(one, known if isinstance(error, UnknownOutcomeError) else None, error)
             if isinstance(error.__cause__, KeyboardInterrupt):
                 raise KeyboardInterrupt from error

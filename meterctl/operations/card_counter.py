@@ -19,6 +19,7 @@ from meterctl.errors import (
 )
 from meterctl.journal import Entry, EntryState, Journal, SeenWriteBack
 from meterctl.key_ring import KeyRing
+from meterctl.operations.exactly_once import is_of_an_earlier_life
 from protocols.card.apdu import StatusWord
 from protocols.card.files import LogRow
 from protocols.card.issuing import read_as_vendor
@@ -65,7 +66,9 @@ class Counter:
         self.notices: list[str] = []
         """What the person at the counter should hear; none of it stands in the way."""
         self.terminal = Terminal(random)
+        self._name = "card"
         self.selected: Selected = self.play(self.terminal.select())
+        self._name = f"card {self.serial}"
 
     @property
     def serial(self) -> str:
@@ -86,15 +89,15 @@ class Counter:
         try:
             return drive(exchange, self._transmit)
         except CardGoneError as error:
-            raise NoAnswerError(f"card: {error}; {unchanged}") from error
+            raise NoAnswerError(f"{self._name}: {error}; {unchanged}") from error
         except CardForgedError as error:
             raise NotPermittedError(
-                f"card: {error}: it is not one of this key ring's, or was tampered with; {unchanged}"
+                f"{self._name}: {error}: it is not one of this key ring's, or was tampered with; {unchanged}"
             ) from error
         except CardRefusedError as error:
             raise self._refused(error, unchanged) from error
         except CardFormatError as error:
-            raise CorruptAnswerError(f"card: {error}; {unchanged}") from error
+            raise CorruptAnswerError(f"{self._name}: {error}; {unchanged}") from error
 
     def write(self, exchange: Exchange[Result], left: str) -> Result:
         """Play steps that write; where they break off nobody knows what stands, and `left` says what to do."""
@@ -108,12 +111,15 @@ class Counter:
             return UsageError(f"this is no prepaid card: {error}; {unchanged}")
         if error.status == StatusWord.AUTHENTICATION_BLOCKED:
             return NotPermittedError(
-                f"card: {error}: too many wrong proofs have blocked this key; meterctl card format --again gives the "
-                f"card its keys anew; {unchanged}"
+                f"{self._name}: {error}: too many wrong proofs have blocked this key; meterctl card format --again "
+                f"gives the card its keys anew; {unchanged}"
             )
         if error.status & 0xFFF0 == 0x63C0:
-            return NotPermittedError(f"card: {error}: its keys are not this ring's; {unchanged}")
-        return CorruptAnswerError(f"card: {error}; {unchanged}")
+            return NotPermittedError(
+                f"{self._name}: {error}: its keys are not this ring's, and every attempt costs one of its tries: give "
+                f"the --keys of its vendor; {unchanged}"
+            )
+        return CorruptAnswerError(f"{self._name}: {error}; {unchanged}")
 
     def read(self) -> Standing:
         """Read all files under the vending key, and look at the seal of the write-back.
@@ -167,22 +173,35 @@ class Counter:
 
     def settle(self, journal: Journal, back: WriteBack) -> list[Entry]:
         """Settle what the journal has open for the card's meter, as far as the write-back proves it."""
-        settled = []
-        for entry in journal.provable_entries(back.meter_digits):
-            if entry.epoch in (back.epoch, 0):
-                ended = self._settle(journal, entry, back)
-                if ended is not None:
-                    settled.append(ended)
-        return settled
-
-    def _settle(self, journal: Journal, entry: Entry, back: WriteBack) -> Entry | None:
         receipt = self._receipt(back)
+        entries = [e for e in journal.provable_entries(back.meter_digits) if e.epoch in (back.epoch, 0)]
+        if receipt is not None:  # what is refuted first: it may hold the place of what is proved
+            entries.sort(key=lambda entry: code_of(entry.message) == receipt.code)
+        settled = [self._settle(journal, entry, back, receipt) for entry in entries]
+        ended = [entry for entry in settled if entry is not None]
+        for entry in ended:
+            if entry.state is EntryState.REFUSED and entry.amount:
+                self._tell_owed(journal, entry)
+        return ended
+
+    def _tell_owed(self, journal: Journal, entry: Entry) -> None:
+        amount = format_money(entry.amount * CENT)
+        self.notices.append(
+            f"journal entry {entry.id}: the meter never took its {amount} and never will ({entry.outcome}): {amount} "
+            f"is owed to the customer"
+        )
+        journal.audit("owed", self.now(), meter=entry.meter, card=entry.card, amount=entry.amount,
+                      detail=f"entry {entry.id} {entry.outcome}")  # fmt: skip
+
+    def _settle(self, journal: Journal, entry: Entry, back: WriteBack, receipt: Receipt | None) -> Entry | None:
         if receipt is not None and receipt.sequence == entry.sequence:
-            ours = receipt.code == code_of(entry.message)
-            if not entry.is_open and not ours:
+            if is_of_an_earlier_life(journal, entry, receipt):
                 return None
-            state, outcome = (EntryState.CONFIRMED, "accepted") if ours else (EntryState.REFUSED, "sequence_conflict")
-            return journal.settle(entry, state, outcome, self.now(), back.receipt, receipt.epoch)
+            if receipt.code == code_of(entry.message):
+                return journal.settle(entry, EntryState.CONFIRMED, "accepted", self.now(), back.receipt, receipt.epoch)
+            if not entry.is_open:
+                return None
+            return journal.settle(entry, EntryState.REFUSED, "sequence_conflict", self.now(), back.receipt)
         if not entry.is_open:
             return None
         answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))

@@ -16,12 +16,16 @@ from meterctl.operations.card_rules import (
     require_nothing_owed,
     require_unbound,
 )
-from meterctl.operations.card_writing import Bound, bind_and_write, hand_over, write
+from meterctl.operations.card_writing import Bound, Planned, bind_and_write, bound_to, handing_over, write
+from meterctl.operations.exactly_once import on_card_text
 from meterctl.session import Session
+from protocols.card.apdu import StatusWord
 from protocols.card.files import CardType
 from protocols.card.issuing import erase, give_keys, give_keys_anew
-from protocols.card.keys import derive_card_keys, meter_access_of
+from protocols.card.keys import KeyReference, derive_card_keys, meter_access_of
+from protocols.errors import CardRefusedError
 from protocols.keys import MessageClass
+from protocols.quantities import CENT, format_money
 from protocols.sealed_message import ANY_CUSTOMER, MessageKind, SealedMessage
 
 ERASED = "erased"
@@ -60,14 +64,27 @@ def _give_keys_anew(counter: Counter) -> None:
         key = meter_access_of(master, identity.meter, counter.selected.serial, identity.key_version)
         access = key, identity.key_version
     version = counter.selected.vendor_version
-    anew = give_keys_anew(counter.terminal, counter.keys, version, access)
+    keys = counter.keys
+    try:
+        counter.play(counter.terminal.authenticate(KeyReference.ISSUING, keys.issuing))
+    except NotPermittedError as error:
+        refused = error.__cause__
+        if isinstance(refused, CardRefusedError) and refused.status == StatusWord.AUTHENTICATION_BLOCKED:
+            raise NotPermittedError(
+                f"card {counter.serial}: its issuing key is blocked, so nobody can give it keys any more; card replace "
+                f"gives its customer another card. Nothing was changed"
+            ) from error
+        raise
+    anew = give_keys_anew(counter.terminal, keys, version, access)
     counter.write(anew, "it may have some of its keys: the same command again")
 
 
-def replace(counter: Counter, journal: Journal, meter: str, session: Session | None = None) -> Entry | None:
-    """Give a customer another card in place of a lost one; what the old one carried, this one carries too.
+def plan_replacement(
+    counter: Counter, journal: Journal, meter: str, session: Session | None = None
+) -> Planned[Entry | None]:
+    """Plan another card for a customer in place of a lost one; what the old one carries, this one carries too.
 
-    Both have the very same bytes, so the meter takes them once. Returns the sale that it carries, None where none.
+    Both have the very same bytes, so the meter takes them once. What was taken already goes on no card again.
 
     Raises:
         NotPermittedError: nobody knows the meter's account.
@@ -78,48 +95,60 @@ def replace(counter: Counter, journal: Journal, meter: str, session: Session | N
         raise NotPermittedError(f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first")
     counter.compare(journal, standing)
     require_known(counter, journal, standing)
-    open_entries = journal.open_entries(meter)
-    if any(not entry.card for entry in open_entries):
-        require_nothing_open(journal, meter)
-    last = open_entries[0] if open_entries else journal.newest_confirmed(meter)
-    if last is None and session is None:
-        raise NotPermittedError(f"meter {meter}: the journal knows no account of it; give --port to ask the meter")
-    message = decoded(last.message) if last is not None else None
-    if session is not None:
-        asked = ask_meter(session, meter)
-        bound = Bound(meter, asked.customer_number, asked.account_unit, asked.key_version)
-    elif message is not None:
-        bound = Bound(meter, message.customer_number, message.account_unit, message.key_version)
-    else:
-        raise NotPermittedError(f"meter {meter}: the journal does not know its customer; give --port to ask the meter")
-    sealed = last.message if last is not None and last.kind in ("open", "credit") else b""
-    opening = bool(sealed) and last is not None and last.kind == "open"
-    kind = CardType.OPEN if opening else CardType.REPLACEMENT
     require_nothing_owed(counter, journal, meter)
-    entry = journal.move_to_card(open_entries[0], counter.serial, counter.now()) if open_entries else None
-    left = "the card may be bound or not: the same command again"
-    hand_over(counter, left, lambda: bind_and_write(counter, kind, sealed, bound, None))
-    journal.audit("card_replaced", counter.now(), meter=meter, card=counter.serial,
-                  amount=entry.amount if entry else 0)  # fmt: skip
-    return entry
+    asked = ask_meter(session, meter) if session is not None else None
+    living = [e for e in journal.open_entries(meter) if asked is None or e.epoch in (asked.epoch, 0)]
+    if any(not entry.card for entry in living):
+        require_nothing_open(journal, meter)
+    carried = living[-1] if living else None
+    last = carried or journal.newest_confirmed(meter)
+    message = decoded(last.message) if last is not None else None
+    issued_at = max(counter.now(), journal.last_time(meter) + 1)
+    if asked is not None:
+        bound = Bound(meter, asked.customer_number, asked.account_unit, asked.key_version, issued_at)
+    elif message is not None:
+        bound = bound_to(message, issued_at)
+    else:
+        raise NotPermittedError(f"meter {meter}: the journal knows no account of it; give --port to ask the meter")
+    opens = carried is not None and carried.kind == MessageKind.OPEN.word
+    sealed = carried.message if carried is not None else b""
+    if carried is None and last is not None and last.kind == MessageKind.CREDIT.word:
+        sealed = last.message  # the meter answers what it has taken, with its receipt
+    kind = CardType.OPEN if opens else CardType.REPLACEMENT
+    with_it = f" with {format_money(carried.amount * CENT)} (journal entry {carried.id})" if carried else ""
+
+    def carry_out() -> Entry | None:
+        entry = journal.move_to_card(carried, counter.serial, counter.now()) if carried is not None else None
+        with handing_over(counter, "the card may be bound or not: the same command again"):
+            bind_and_write(counter, kind, sealed, bound, None)
+            journal.audit("card_replaced", counter.now(), meter=meter, card=counter.serial,
+                          amount=entry.amount if entry else 0)  # fmt: skip
+        return entry
+
+    return Planned(f"customer {bound.customer}, meter {meter}: {kind.word} card{with_it}", carry_out)
 
 
-def service(counter: Counter, journal: Journal, meter: str, key_version: int | None = None) -> None:
-    """Make a card that brings back how a meter stands, and carries nothing."""
+def plan_service(counter: Counter, journal: Journal, meter: str, key_version: int | None = None) -> Planned[None]:
+    """Plan a card that brings back how a meter stands, and carries nothing."""
     standing = counter.read()
     require_unbound(counter, standing)
     require_known(counter, journal, standing)
     require_nothing_owed(counter, journal, "")
-    bound = Bound(meter, ANY_CUSTOMER, 0, counter.ring.newest if key_version is None else key_version)
-    left = "the card may be bound or not: erase it, and give the same command again"
-    hand_over(counter, left, lambda: bind_and_write(counter, CardType.SERVICE, b"", bound, None))
-    journal.audit("service_card", counter.now(), meter=meter, card=counter.serial)
+    version = counter.ring.newest if key_version is None else key_version
+    bound = Bound(meter, ANY_CUSTOMER, 0, version, max(counter.now(), 0))
+
+    def carry_out() -> None:
+        with handing_over(counter, "the card may be bound or not: erase it, and give the same command again"):
+            bind_and_write(counter, CardType.SERVICE, b"", bound, None)
+            journal.audit("service_card", counter.now(), meter=meter, card=counter.serial)
+
+    return Planned(f"service card of meter {meter}", carry_out)
 
 
-def preset(
+def plan_preset(
     counter: Counter, journal: Journal, commands: list[tuple[MessageKind, bytes]], session: Session | None = None
-) -> list[SealedMessage]:
-    """Put sealed commands on a card that is bound; one without credit becomes a preset card.
+) -> Planned[list[SealedMessage]]:
+    """Plan sealed commands for a card that is bound; a purchase card without credit becomes a preset card.
 
     Raises:
         NotPermittedError: neither write-back nor meter says where the commands' sequence stands.
@@ -129,7 +158,6 @@ def preset(
     untaken = _untaken_commands(standing)
     if untaken:
         counter.notices.append(f"card {counter.serial}: {untaken} commands that its meter has not taken are replaced")
-    messages, sealed = [], []
     if session is not None:
         asked = ask_meter(session, identity.meter)
         epoch, last, unit, customer, version = (
@@ -145,25 +173,29 @@ def preset(
             f"card {counter.serial}: the meter has not written back, so nobody knows its commands' sequence; insert "
             f"the card first (presets go on it before the next sale), or give --port. Nothing was changed"
         )
-    keys = counter.ring.meter_keys(identity.meter, version)
-    for number, (kind, parameters) in enumerate(commands, last + 1):
-        message = SealedMessage(
-            kind, identity.meter, epoch, number, 0, unit, customer, max(counter.now(), 0), 0, parameters, version
-        )
-        messages.append(message)
-        sealed.append(message.seal(keys.key(MessageClass.COMMAND)))
-    unchanged = "the card carries no commands now: preset it again"
-    counter.write(counter.terminal.write_parameters(tuple(sealed)), unchanged)
-    credit = standing.contents.credit
-    if credit is None or not credit.message:
-        write(counter, CardType.PRESET, b"")
-    journal.audit("card_preset", counter.now(), meter=identity.meter, card=counter.serial,
-                  detail=" ".join(kind.word for kind, _ in commands))  # fmt: skip
-    return messages
+    key = counter.ring.meter_keys(identity.meter, version).key(MessageClass.COMMAND)
+    messages = [
+        SealedMessage(kind, identity.meter, epoch, number, 0, unit, customer, max(counter.now(), 0), 0, parameters,
+                      version)
+        for number, (kind, parameters) in enumerate(commands, last + 1)
+    ]  # fmt: skip
+    words = " ".join(kind.word for kind, _ in commands)
+
+    def carry_out() -> list[SealedMessage]:
+        sealed = tuple(message.seal(key) for message in messages)
+        counter.write(counter.terminal.write_parameters(sealed), "the card carries no commands now: preset it again")
+        credit = standing.contents.credit
+        still_binds = credit is not None and credit.card_type in (CardType.OPEN, CardType.REPLACEMENT)
+        if credit is None or not (credit.message or still_binds):
+            write(counter, CardType.PRESET, b"")
+        journal.audit("card_preset", counter.now(), meter=identity.meter, card=counter.serial, detail=words)
+        return messages
+
+    return Planned(f"customer {identity.customer}, meter {identity.meter}: preset {words}", carry_out)
 
 
-def erase_card(counter: Counter, journal: Journal, *, unknown_sale: bool = False) -> list[Entry]:
-    """Take a card back. A sale that it carries and that no write-back proves stays open until its meter is asked.
+def plan_erasure(counter: Counter, journal: Journal, *, unknown_sale: bool = False) -> Planned[list[Entry]]:
+    """Plan to take a card back. A sale on it that no write-back proves stays open until its meter is asked.
 
     Args:
         unknown_sale: erase even unconsumed credit that this journal does not know; what it was is audited.
@@ -176,18 +208,29 @@ def erase_card(counter: Counter, journal: Journal, *, unknown_sale: bool = False
     with suppress(NotPermittedError):  # what cannot be believed settles nothing; a mismatch is in the audit
         standing = counter.read()
         touched += counter.compare(journal, standing)
+    strange = ""
     try:
         require_known(counter, journal, standing)
     except NotPermittedError as error:
         if not unknown_sale:
             raise
-        journal.audit("unknown_sale_erased", counter.now(), card=counter.serial, detail=str(error))
-    for entry in journal.entries():
-        if entry.state is EntryState.ON_CARD and entry.card == counter.serial:
-            touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now()))
-    counter.write(erase(counter.terminal, counter.keys), "it may be erased in part: erase it again")
-    journal.audit("card_erased", counter.now(), card=counter.serial)
-    return touched
+        strange = str(error)
+    mine = [e for e in journal.entries() if e.state is EntryState.ON_CARD and e.card == counter.serial]
+
+    def carry_out() -> list[Entry]:
+        with handing_over(counter, "it may be erased in part: erase it again"):
+            if strange:
+                journal.audit("unknown_sale_erased", counter.now(), card=counter.serial, detail=strange)
+            for entry in mine:
+                touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now()))
+            counter.write(erase(counter.terminal, counter.keys), counter.unchanged)
+            amount = sum(entry.amount for entry in mine)
+            meter = mine[0].meter if mine else ""
+            journal.audit("card_erased", counter.now(), meter=meter, card=counter.serial, amount=amount)
+        return touched
+
+    carries = ", ".join(on_card_text(entry) for entry in mine) or strange or "nothing unconsumed is on it"
+    return Planned(f"erase it ({carries})", carry_out)
 
 
 def _untaken_commands(standing: Standing) -> int:

@@ -11,7 +11,7 @@ from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.exactly_once import on_card_text
 from meterctl.session import MeterIdentity, Session
-from protocols.card.files import Identity
+from protocols.card.files import CardType, Identity
 from protocols.card.write_back import WriteBack
 from protocols.errors import MalformedMessageError
 from protocols.quantities import CENT, format_money
@@ -39,8 +39,13 @@ def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None)
     for entry in journal.open_entries(meter):
         if epoch is not None and entry.epoch not in (epoch, 0):
             continue
-        if entry.card:
+        if entry.state is EntryState.ON_CARD:
             raise NotPermittedError(f"meter {meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
+        if entry.card:
+            raise NotPermittedError(
+                f"meter {meter}: {on_card_text(entry)}; nothing was sold. meterctl --port ... journal resolve "
+                f"{entry.id} asks the meter; where nobody can, --as confirmed|refused closes it on your word"
+            )
         raise UnknownOutcomeError(
             f"meter {meter}: journal entry {entry.id} ({entry.kind}, sequence {entry.sequence}) is still "
             f"{entry.state.value}; nothing was sold. Settle it first: meterctl journal resolve"
@@ -76,8 +81,11 @@ def _is_spent(back: WriteBack | None, message: SealedMessage, sealed: bytes) -> 
     return bool(back.outcome) and (Outcome(back.outcome).applied or back.outcome == Outcome.SEQUENCE_CONFLICT)
 
 
-def require_in_use(counter: Counter, journal: Journal, meter: str) -> None:
-    """Refuse a card that another one has replaced: its meter would refuse it too."""
+def require_in_use(counter: Counter, journal: Journal, standing: Standing, meter: str) -> None:
+    """Refuse a service card, and a card that another one has replaced: its meter would refuse it too."""
+    credit = standing.contents.credit
+    if credit is not None and credit.card_type is CardType.SERVICE:
+        raise NotPermittedError(f"card {counter.serial}: it is a service card and carries no credit; nothing was sold")
     current = journal.card_in_use(meter)
     if current and current != counter.serial:
         raise NotPermittedError(
@@ -93,19 +101,25 @@ def require_takeable(counter: Counter, standing: Standing, entry: Entry) -> None
         raise NotPermittedError(
             f"{on_card_text(entry)} for meter {entry.meter}, and is bound to {identity.meter}: erase it first"
         )
-    if back is None or not back.outcome:
+    if back is None:
         return
     answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))
-    outcome = Outcome(back.outcome)
+    if entry.epoch == back.epoch and 0 < entry.sequence <= back.credit_sequence:
+        raise NotPermittedError(
+            f"{on_card_text(entry)}; the meter has that sequence behind it, and this write-back does not say what "
+            f"became of it: meterctl --port ... journal resolve {entry.id} asks the meter. Nothing was sold"
+        )
     if entry.epoch not in (back.epoch, 0):
         raise NotPermittedError(
             f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has got a new storage ({back.epoch:08x}), "
             f"so it is dead: erase the card, then meterctl journal resolve {entry.id} --as refused --port ..."
         )
-    if answered and not outcome.applied and outcome is not Outcome.SEQUENCE_GAP:
+    outcome = Outcome(back.outcome) if back.outcome else None
+    if answered and outcome is not None and not outcome.applied and outcome is not Outcome.SEQUENCE_GAP:
         raise NotPermittedError(
-            f"{on_card_text(entry)}; the meter refused it for good ({outcome.name}): end it by topup --void-card, or "
-            f"erase the card"
+            f"{on_card_text(entry)}; the meter refused it for good ({outcome.name}). Nothing was sold. End it by "
+            f"meterctl topup AMOUNT --void-card; or erase the card, and close it on your word: meterctl journal "
+            f"resolve {entry.id} --as refused"
         )
 
 

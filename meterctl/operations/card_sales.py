@@ -7,7 +7,6 @@ Under a requester's key (`reference`) that holds for ever; without one, only unt
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from meterctl.errors import NotPermittedError, UsageError
@@ -23,10 +22,11 @@ from meterctl.operations.card_rules import (
     require_takeable,
     require_unbound,
 )
-from meterctl.operations.card_writing import Bound, bind_and_write, hand_over
+from meterctl.operations.card_writing import Bound, Planned, bind_and_write, bound_to, handing_over
 from meterctl.operations.exactly_once import on_card_text
 from meterctl.session import Session
 from protocols.card.files import CardType
+from protocols.card.write_back import WriteBack
 from protocols.data_model.words import AccountState, account_unit_text
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import LAST_SEQUENCE, MessageKind, Outcome, Receipt, SealedMessage, code_of
@@ -60,30 +60,32 @@ class Place:
     key_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A sale that has passed every check; nothing of it is written yet. `text` is for a person to say yes to."""
-
-    text: str
-    carry_out: Callable[[], Sold]
-
-
 def plan_opening(
-    counter: Counter, journal: Journal, meter: str, customer: str, cents: int, unit: int, *, again: bool = False
-) -> Planned:
+    counter: Counter, journal: Journal, meter: str, customer: str, cents: int, unit: int, *, again: bool = False,
+    session: Session | None = None,
+) -> Planned[Sold]:  # fmt: skip
     """Plan an opening card for a meter that nobody has read yet: epoch 0, sequence 1.
 
     Args:
+        session: a meter that can be asked all the same: then the card is for its epoch and its next sequence.
         again: the meter has got a new storage; an account that the journal knows does not stand in the way.
 
     Raises:
         NotPermittedError: the card or the journal stands against it.
     """
     standing = counter.read()
+    epoch, sequence, version = 0, FIRST_SEQUENCE, counter.ring.newest
+    if session is not None:
+        asked = ask_meter(session, meter)
+        if asked.account_state is not AccountState.UNOPENED or asked.account_unit != unit:
+            raise NotPermittedError(
+                f"meter {meter}: its account is {asked.account_state.name.lower()}, its unit "
+                f"{account_unit_text(asked.account_unit)}; no opening card in {account_unit_text(unit)} was sold"
+            )
+        epoch, sequence, version = asked.epoch, asked.credit_sequence + 1, asked.key_version
     message = SealedMessage(
-        MessageKind.OPEN, meter, 0, FIRST_SEQUENCE, cents, unit, customer, max(counter.now(), 0),
-        key_version=counter.ring.newest,
-    )  # fmt: skip
+        MessageKind.OPEN, meter, epoch, sequence, cents, unit, customer, max(counter.now(), 0), key_version=version
+    )
     counter.compare(journal, standing)
     mine = carried_by(counter, journal, meter)
     if mine is not None:
@@ -96,13 +98,18 @@ def plan_opening(
             f"meter {meter}: the journal knows its account already; `card replace` gives it a card, --again opens a "
             f"meter with a new storage. Nothing was sold"
         )
-    bound = Bound(meter, customer, unit, message.key_version)
+    if session is None and not again and journal.is_spent(meter):
+        raise NotPermittedError(
+            f"meter {meter}: its first sequence is spent (an opening was voided), so an opening card for a meter that "
+            f"nobody has read would be dead; give --port to ask the meter. Nothing was sold"
+        )
+    bound = bound_to(message, counter.now())
     return _plan_to_sell(counter, journal, standing, CardType.OPEN, message, bound)
 
 
 def plan_sale(
     counter: Counter, journal: Journal, cents: int, session: Session | None = None, reference: str = ""
-) -> Planned:
+) -> Planned[Sold]:
     """Plan credit on a card that is bound to a meter, with the sequence that follows what the meter has taken.
 
     Args:
@@ -120,14 +127,15 @@ def plan_sale(
         sold = sold_before(journal, reference, cents, identity.meter)
         if sold is not None:
             return _nothing_to_do(sold)
-    require_in_use(counter, journal, identity.meter)
+    require_in_use(counter, journal, standing, identity.meter)
     mine = carried_by(counter, journal, identity.meter)
     if mine is not None:
+        require_takeable(counter, standing, mine)
         if (mine.amount, mine.reference) != (cents, reference):
             raise NotPermittedError(f"meter {identity.meter}: {on_card_text(mine)}, unconsumed; nothing was sold")
         if reference and _is_whole(standing, mine):
             return _nothing_to_do(Sold(mine, before=True))
-        return _plan_to_finish(counter, journal, standing, mine, CardType.PURCHASE)
+        return _plan_to_finish(counter, journal, standing, mine, _type_of_sale(standing))
     require_known(counter, journal, standing)
     place = where_it_stands(counter, journal, standing, session)
     require_nothing_open(journal, identity.meter, place.epoch)
@@ -171,6 +179,7 @@ def where_it_stands(counter: Counter, journal: Journal, standing: Standing, sess
             )
     elif standing.back is not None:
         back = standing.back
+        _require_current(counter, journal, back)
         epoch, last, version = back.epoch, back.credit_sequence, back.meter_key_version
         customer, unit, state = back.customer_digits, back.account_unit, AccountState(back.account_state)
     else:
@@ -191,14 +200,25 @@ def where_it_stands(counter: Counter, journal: Journal, standing: Standing, sess
     return Place(meter, epoch, max(last, journal.last_sequence(meter, epoch)) + 1, customer, unit, version)
 
 
-def _nothing_to_do(sold: Sold) -> Planned:
+def _require_current(counter: Counter, journal: Journal, back: WriteBack) -> None:
+    """Refuse a write-back of a storage that the meter no longer has, as far as the journal has proof of a later one."""
+    newest = journal.newest_confirmed(back.meter_digits)
+    if newest is None or newest.epoch in (back.epoch, 0) or not journal.last_sequence(back.meter_digits, back.epoch):
+        return
+    raise NotPermittedError(
+        f"card {counter.serial}: its write-back is of epoch {back.epoch:08x}, and meter {back.meter_digits} has got a "
+        f"new storage since ({newest.epoch:08x}): insert the card first. Nothing was sold"
+    )
+
+
+def _nothing_to_do(sold: Sold) -> Planned[Sold]:
     return Planned(f"sale {sold.entry.reference} was made before, nothing is to be done", lambda: sold)
 
 
 def _plan_to_sell(
     counter: Counter, journal: Journal, standing: Standing, card_type: CardType, message: SealedMessage,
     bind_to: Bound | None = None, reference: str = "",
-) -> Planned:  # fmt: skip
+) -> Planned[Sold]:  # fmt: skip
     journal.hold_limit(counter.ring.limit(), message.serial_number, counter.serial, message.amount, counter.now())
     back = standing.back
     credit = "" if back is None else f" (credit {format_money(back.credit)} when its card was last in)"
@@ -225,16 +245,17 @@ def _sell(
         f"the sale stands in the journal as entry {entry.id}, and the card may carry it or not: the same command with "
         f"the same amount finishes it{'' if reference else ', as long as the card has not been in its meter'}"
     )
-    hand_over(counter, unchanged, lambda: bind_and_write(counter, card_type, sealed, bind_to, standing))
-    journal.audit("sold", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
-                  detail=f"entry {entry.id}")  # fmt: skip
+    with handing_over(counter, unchanged):
+        bind_and_write(counter, card_type, sealed, bind_to, standing)
+        journal.audit("sold", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
+                      detail=f"entry {entry.id}")  # fmt: skip
     return Sold(entry)
 
 
 def _plan_to_finish(
     counter: Counter, journal: Journal, standing: Standing, entry: Entry, card_type: CardType,
     wanted: SealedMessage | None = None,
-) -> Planned:  # fmt: skip
+) -> Planned[Sold]:  # fmt: skip
     """Plan to complete the sale that this card should carry; refuse where it carries it already, unconsumed."""
     message = SealedMessage.decode(entry.message)
     if wanted is not None and (wanted.amount, wanted.customer_number) != (message.amount, message.customer_number):
@@ -243,21 +264,25 @@ def _plan_to_finish(
     require_takeable(counter, standing, entry)
     if _is_whole(standing, entry):
         raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
-    if credit is not None and credit.message == entry.message:
+    if entry.kind == MessageKind.OPEN.word:
+        card_type = CardType.OPEN
+    elif credit is not None and credit.message == entry.message:
         card_type = credit.card_type
-    else:
-        require_known(counter, journal, standing)
+    require_known(counter, journal, standing)
     text = f"finish the interrupted sale of {format_money(entry.amount * CENT)} for meter {entry.meter}"
     return Planned(text, lambda: _finish(counter, journal, standing, entry, card_type))
 
 
 def _finish(counter: Counter, journal: Journal, standing: Standing, entry: Entry, card_type: CardType) -> Sold:
+    now = journal.entry(entry.id)
+    if (now.state, now.card) != (EntryState.ON_CARD, counter.serial):
+        raise NotPermittedError(f"journal entry {entry.id} was settled or moved meanwhile; nothing was written")
     message = SealedMessage.decode(entry.message)
-    bound = Bound(message.serial_number, message.customer_number, message.account_unit, message.key_version)
-    unchanged = f"journal entry {entry.id} is still to be finished: the same command again"
-    hand_over(counter, unchanged, lambda: bind_and_write(counter, card_type, entry.message, bound, standing))
-    journal.audit("finished", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
-                  detail=f"entry {entry.id}")  # fmt: skip
+    bound = bound_to(message, counter.now())
+    with handing_over(counter, f"journal entry {entry.id} is still to be finished: the same command again"):
+        bind_and_write(counter, card_type, entry.message, bound, standing)
+        journal.audit("finished", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
+                      detail=f"entry {entry.id}")  # fmt: skip
     return Sold(entry, finished=True)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 from meterctl.errors import MeterctlError, UnknownOutcomeError
 from meterctl.operations.card_counter import Counter, Standing
@@ -11,22 +13,45 @@ from protocols.card.files import CardType, CreditRecord, Identity
 from protocols.card.issuing import bind, write_sale
 from protocols.card.keys import meter_access_of
 from protocols.card.terminal import Contents
+from protocols.sealed_message import SealedMessage
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Generic[Result]):
+    """What has passed every check; nothing of it is written yet. `text` is for a person to say yes to."""
+
+    text: str
+    carry_out: Callable[[], Result]
 
 
 class Bound(NamedTuple):
-    """To whom a card is bound: meter, customer, account unit, and the version of the meter's keys."""
+    """To whom a card is bound: meter, customer, account unit, the version of the meter's keys; and since when.
+
+    `issued_at` is in s since 1970 UTC: a meter lets a card replace another one only where it was not issued earlier.
+    """
 
     meter: str
     customer: str
     account_unit: int
     key_version: int
+    issued_at: int
 
 
-def hand_over(counter: Counter, unchanged: str, work: Callable[[], None]) -> None:
-    """Do what leaves a sale half done where it fails; whatever went wrong, its outcome is unknown."""
+def bound_to(message: SealedMessage, issued_at: int) -> Bound:
+    """Return whose card it is that carries a message."""
+    return Bound(
+        message.serial_number, message.customer_number, message.account_unit, message.key_version, max(issued_at, 0)
+    )
+
+
+@contextmanager
+def handing_over(counter: Counter, unchanged: str) -> Iterator[None]:
+    """Around what leaves a sale half done where it fails: whatever goes wrong, its outcome is unknown."""
     counter.unchanged = unchanged
     try:
-        work()
+        yield
     except MeterctlError as error:
         text = str(error)
         raise UnknownOutcomeError(text if unchanged in text else f"{text}; {unchanged}") from error
@@ -48,8 +73,8 @@ def _bind(counter: Counter, bound: Bound) -> None:
     """Bind a card; what another meter wrote on it goes first."""
     contents = counter.read_contents()
     counter.write(counter.terminal.clear_write_back(contents.return_slots), counter.unchanged)
-    meter, customer, unit, version = bound
-    identity = Identity(meter, customer, version, max(counter.now(), 0), unit)
+    meter, customer, unit, version, issued_at = bound
+    identity = Identity(meter, customer, version, issued_at, unit)
     access = meter_access_of(counter.ring.master(version), meter, counter.selected.serial, version)
     counter.write(bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not")
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UsageError
 from meterctl.journal import BY_HAND, Entry, EntryState, Journal
-from meterctl.operations.exactly_once import Settled, ask, bring, next_message, on_card_text, settle, withdraw
+from meterctl.operations.exactly_once import (
+    Settled,
+    ask,
+    bring,
+    is_behind,
+    next_message,
+    on_card_text,
+    settle,
+    withdraw,
+)
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model.words import AccountState, Status
 from protocols.sealed_message import MessageKind, SealedMessage
@@ -82,6 +92,30 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
             raise UsageError(f"journal entry {number} is of meter {entry.meter}; {meter.serial_number} is on this port")
         entries = [entry] if entry.is_open else []
     return [_resolve(session, journal, meter, entry) for entry in entries]
+
+
+def is_dead(session: Session, journal: Journal, entry: Entry) -> bool:
+    """Ask the meter on the port whether it can ever take an entry; a proof that it has is written down.
+
+    Raises:
+        UsageError: it can prove by itself what becomes of the entry, or it cannot be asked.
+        NotPermittedError: the keys are not those of the meter.
+    """
+    meter = session.identify_surely()
+    session.keys(meter)
+    if meter.serial_number != entry.meter:
+        return False
+    if meter.status & Status.STORAGE_LOST:
+        raise UsageError(
+            f"meter {entry.meter}: it has lost its storage and may get it back, so nothing can be said of its entries"
+        )
+    if entry.epoch not in (meter.epoch, 0):
+        return True
+    if entry.card and is_behind(session, entry) and ask(session, journal, entry) is None:
+        return True
+    raise UsageError(
+        f"meter {entry.meter} is on this port and can prove it: write journal resolve {entry.id} without --as"
+    )
 
 
 def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int, *, dead: bool = False) -> Entry:
@@ -181,6 +215,7 @@ def withdraw_cards(session: Session, journal: Journal, *, erased_only: bool) -> 
     for entry in carried_by_cards(session, journal, erased_only=erased_only):
         ended.append(withdraw(session, journal, entry))
         amount = ended[-1].amount
-        journal.audit("withdrawn", session.now(), meter=entry.meter, card=entry.card, amount=amount,
-                      detail=f"entry {entry.id} {ended[-1].state.value}")  # fmt: skip
+        with suppress(UsageError):  # the entry is settled: what is owed must be told, whatever holds the journal
+            journal.audit("withdrawn", session.now(), meter=entry.meter, card=entry.card, amount=amount,
+                          detail=f"entry {entry.id} {ended[-1].state.value}")  # fmt: skip
     return Withdrawn(ended)

@@ -87,7 +87,7 @@ def next_message(
                 )
             raise NotPermittedError(
                 f"meter {meter.serial_number}: {on_card_text(entry)}; nothing was sent. Insert it, erase it "
-                f"(meterctl card erase), or give --void-card"
+                f"(meterctl card erase), or void it (meterctl topup AMOUNT --void-card)"
             )
         if entry.epoch in (meter.epoch, 0):
             raise UnknownOutcomeError(
@@ -116,9 +116,32 @@ def next_message(
 
 
 def on_card_text(entry: Entry) -> str:
-    """Tell of a sale that a card carries."""
+    """Tell of a sale that a card carries, or carried when it was erased."""
     amount = format_money(entry.amount * CENT)
-    return f"card {entry.card} carries {amount} (journal entry {entry.id}, sequence {entry.sequence})"
+    which = f"{amount} (journal entry {entry.id}, sequence {entry.sequence})"
+    if entry.state is EntryState.ON_CARD:
+        return f"card {entry.card} carries {which}"
+    return f"card {entry.card} carried {which}, and what became of it is not known"
+
+
+def is_behind(session: Session, entry: Entry) -> bool:
+    """Say whether the meter on the port has an entry's sequence behind it: its bytes are dead, or were taken."""
+    try:
+        meter = session.identify_surely()
+    except _LINE_FAULTS:
+        return False
+    return meter.epoch == entry.epoch and 0 < entry.sequence <= meter.credit_sequence
+
+
+def is_of_an_earlier_life(journal: Journal, entry: Entry, receipt: Receipt) -> bool:
+    """Say whether a receipt says nothing about an opening, because it is of a storage that another entry opened.
+
+    An opening is for epoch 0, whatever the storage, and two of one second may even be alike byte for byte.
+    """
+    if entry.epoch != 0:
+        return False
+    opener = journal.find_confirmed(entry.meter, receipt.epoch, receipt.sequence)
+    return opener is not None and opener.id != entry.id and code_of(opener.message) == receipt.code
 
 
 def bring(session: Session, journal: Journal, meter: MeterIdentity, message: SealedMessage) -> Settled:
@@ -190,6 +213,12 @@ def withdraw(session: Session, journal: Journal, entry: Entry) -> Entry:
             return settled.entry
         _void_below(session, journal, entry)
         proof = _void(session, journal, entry, entry.sequence)
+        if proof is None and is_behind(session, entry):
+            raise UnknownOutcomeError(
+                f"meter {entry.meter}: {on_card_text(entry)}; the meter has that sequence behind it and keeps no "
+                f"receipt of it, so nobody can prove what became of it. Look into its purchases, then: meterctl "
+                f"--port ... journal resolve {entry.id} --as confirmed|refused"
+            )
         if proof is None:
             journal.settle(entry, EntryState.UNKNOWN, VOIDING, session.now())
             raise UnknownOutcomeError(
@@ -208,6 +237,11 @@ def _conclude(session: Session, journal: Journal, entry: Entry, told: Delivered)
     """A receipt of this sequence proves either our bytes, or that ours are dead because others took the sequence."""
     receipt = told.receipt
     assert receipt is not None
+    if is_of_an_earlier_life(journal, entry, receipt):
+        raise NotPermittedError(
+            f"{on_card_text(entry)}; this meter's epoch {receipt.epoch:08x} was opened by another entry, so it is for "
+            f"another storage of this meter"
+        )
     if receipt.code == code_of(entry.message):
         confirmed = journal.settle(
             entry, EntryState.CONFIRMED, "accepted", session.now(), told.sealed_receipt, receipt.epoch

@@ -4,7 +4,7 @@
 low_credit_threshold_1 = "10.00"
 
 [tariff]                              # optional
-prices = ["0.5283", "0.9000"]
+prices = ["0.5283", "0.9000", "0.3000", "0.5283"]  # one for every rate, or one for each of the four
 activation = "2027-01-01T00:00:00Z"   # at once where it is absent
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from meterctl.errors import UsageError
 from meterctl.operations.limits import encode_settings, parse_settings
-from protocols.data_model.tariff import Prices, TariffChange
+from protocols.data_model.tariff import MAX_RATES, Prices, TariffChange
 from protocols.errors import QuantityError
 from protocols.quantities import parse_moment, parse_price
 from protocols.sealed_message import MessageKind
@@ -59,7 +59,10 @@ def _tariff(table: dict[str, Any]) -> Command:
     prices = table.get("prices")
     if unknown or not isinstance(prices, list) or not prices:
         raise UsageError(f"tariff: {', '.join(unknown) or 'no prices'}: allowed are prices (a list) and activation")
+    if len(prices) not in (1, MAX_RATES):
+        raise UsageError(f"tariff: prices: write one for every rate, or one for each of the {MAX_RATES}")
     try:
+        prices = prices * (MAX_RATES // len(prices))
         part = Prices(tuple(parse_price(str(price)) for price in prices))
         activation = parse_moment(str(table["activation"])) if "activation" in table else 0
     except QuantityError as error:

@@ -23,12 +23,11 @@ def give_keys(terminal: Terminal, keys: CardKeys, key_version: int) -> Exchange[
 def give_keys_anew(
     terminal: Terminal, keys: CardKeys, key_version: int, meter_access: tuple[bytes, int] | None
 ) -> Exchange[None]:
-    """Give an issued card its keys again, which ends what blocked them; its files stay.
+    """Give an issued card its keys again, which ends what blocked them; its files stay. After `authenticate`, issuing.
 
     Args:
         meter_access: the key of the meter that it is bound to, and its version; None where it is bound to none.
     """
-    yield from terminal.authenticate(KeyReference.ISSUING, keys.issuing)
     yield from terminal.put_key(KeyReference.VENDING, keys.vending, key_version)
     if meter_access is not None:
         yield from terminal.put_key(KeyReference.METER, *meter_access)

@@ -243,7 +243,7 @@ def test_an_erased_card_owes_nothing_before_its_meter_was_asked(town: Town, card
     contacts.breaks_after = 10
     town.insert(card, contacts)
     with town.counter(card) as counter:
-        (entry,) = card_issuing.erase_card(counter, town.journal)
+        (entry,) = card_issuing.plan_erasure(counter, town.journal).carry_out()
     assert (entry.state, entry.outcome) == (EntryState.UNKNOWN, "erased")
     with pytest.raises(UnknownOutcomeError):
         plan(town.session(), town.journal, MessageKind.CREDIT, 700)
@@ -267,7 +267,7 @@ def test_a_replacement_carries_the_same_sale_binds_and_the_lost_card_is_refused(
     sold = town.sell(card, 1000)
     new = town.formatted(OTHER)
     with town.counter(new) as counter:
-        moved = card_issuing.replace(counter, town.journal, METER)
+        moved = card_issuing.plan_replacement(counter, town.journal, METER).carry_out()
     assert moved is not None
     assert (moved.id, moved.card) == (sold.id, OTHER.hex())
     assert town.insert(new).display == "40.00"
@@ -284,7 +284,7 @@ def test_a_replacement_without_an_open_sale_binds_and_brings_nothing(town: Town,
     town.read(card)
     new = town.formatted(OTHER)
     with town.counter(new) as counter:
-        assert card_issuing.replace(counter, town.journal, METER) is None
+        assert card_issuing.plan_replacement(counter, town.journal, METER).carry_out() is None
     inserted = town.insert(new)
     assert inserted.insertion is not None
     assert inserted.insertion.error is None

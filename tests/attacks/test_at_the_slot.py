@@ -276,7 +276,7 @@ def test_row_22_amounts_that_cannot_be_leave_sequence_and_card_as_they_were(tmp_
 def test_row_23_a_preset_card_is_taken_once_and_its_replay_changes_nothing(town: Town, card: Card) -> None:
     commands = [(MessageKind.LIMITS, encode_limits({1: 7 * LEDGER}))]
     with town.counter(card) as counter:
-        card_issuing.preset(counter, town.journal, commands)
+        card_issuing.plan_preset(counter, town.journal, commands).carry_out()
     town.insert(card)
     assert town.meter.state.settings.low_credit_threshold_1 == 7 * LEDGER
     keys = town.meter.door.keys(1)
@@ -361,7 +361,7 @@ def test_metering_goes_on_and_the_supply_trips_while_a_card_is_waited_for(tmp_pa
         return card.apdu(command)
 
     with town.counter(card) as counter:
-        card_issuing.replace(counter, town.journal, METER, town.session())
+        card_issuing.plan_replacement(counter, town.journal, METER, town.session()).carry_out()
     insert_into(meter, card, town.random, slow)
     assert "supply_disconnected" in event_names(meter)
     assert meter.state.account.imbalance() == (0, 0)

@@ -39,7 +39,7 @@ def error(inserted: Inserted) -> InsertionError | None:
 def replaced(town: Town, serial: bytes = OTHER, **how: Any) -> Card:
     card = town.formatted(serial)
     with town.counter(card) as counter:
-        card_issuing.replace(counter, town.journal, METER, **how)
+        card_issuing.plan_replacement(counter, town.journal, METER, **how).carry_out()
     return card
 
 
@@ -129,7 +129,7 @@ def test_a_proof_goes_over_what_a_person_said(town: Town, card: Card) -> None:
     town.sell(card, 1000)
     kept = image(card)
     with town.counter(card) as counter:
-        (entry,) = card_issuing.erase_card(counter, town.journal)
+        (entry,) = card_issuing.plan_erasure(counter, town.journal).carry_out()
     close_by_hand(town.journal, entry, EntryState.REFUSED, town.now)
     clone = card_of(kept, town)
     assert outcome(town.insert(clone)) is Outcome.ACCEPTED
@@ -205,7 +205,7 @@ def test_what_another_meter_wrote_does_not_brick_a_card(town: Town) -> None:
     with pytest.raises(UnknownOutcomeError):
         town.open(card, transmit=contacts)
     with town.counter(card) as counter, pytest.raises(NotPermittedError, match="carries 30"):
-        card_issuing.service(counter, town.journal, NEIGHBOUR)
+        card_issuing.plan_service(counter, town.journal, NEIGHBOUR).carry_out()
     town.open(card)
     assert town.insert(card).display == "30.00"
 
@@ -218,7 +218,7 @@ def test_a_card_whose_write_back_nobody_believes_can_be_erased(town: Town, card:
     forged = checked(bytes(content[: RETURN_SLOT - 4]))
     card._memory.commit(card.state.with_file(CardFile.RETURN, forged + bytes(RETURN_SLOT)))
     with town.counter(card) as counter:
-        card_issuing.erase_card(counter, town.journal)
+        card_issuing.plan_erasure(counter, town.journal).carry_out()
     assert not any(card.state.file(CardFile.RETURN))
     assert not any(card.state.file(CardFile.IDENTITY))
 
@@ -226,7 +226,7 @@ def test_a_card_whose_write_back_nobody_believes_can_be_erased(town: Town, card:
 def test_the_replacement_of_an_erased_sale_is_a_sale_again(town: Town, card: Card) -> None:
     town.sell(card, 1000)
     with town.counter(card) as counter:
-        card_issuing.erase_card(counter, town.journal)
+        card_issuing.plan_erasure(counter, town.journal).carry_out()
     new = replaced(town)
     entry = town.journal.open_entries(METER)[-1]
     assert (entry.state, entry.outcome, entry.card) == (EntryState.ON_CARD, "", OTHER.hex())
@@ -296,12 +296,12 @@ def test_a_replacement_that_breaks_off_does_not_say_that_nothing_was_changed(
     with town.counter(new, contacts) as counter:
         told: MeterctlError | None = None
         try:
-            card_issuing.replace(counter, town.journal, METER)
+            card_issuing.plan_replacement(counter, town.journal, METER).carry_out()
         except MeterctlError as error:
             told = error
     if told is not None and "nothing was changed" in str(told):
         assert new.state.files == before
     with town.counter(new) as counter:
-        card_issuing.replace(counter, town.journal, METER)
+        card_issuing.plan_replacement(counter, town.journal, METER).carry_out()
     town.insert(new)
     assert town.credit == 4000

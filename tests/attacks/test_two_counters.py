@@ -43,9 +43,9 @@ def test_credit_of_another_journal_is_neither_written_over_nor_erased(elsewhere:
         elsewhere.sell(card, 500)
     with elsewhere.counter(card) as counter:
         with pytest.raises(NotPermittedError, match="another journal"):
-            card_issuing.erase_card(counter, elsewhere.journal)
+            card_issuing.plan_erasure(counter, elsewhere.journal).carry_out()
         with pytest.raises(NotPermittedError, match="another journal"):
-            card_issuing.replace(counter, elsewhere.journal, METER, elsewhere.session())
+            card_issuing.plan_replacement(counter, elsewhere.journal, METER, elsewhere.session()).carry_out()
     assert card.state.files == before
     assert elsewhere.journal.entries() == []
     elsewhere.insert(card)
@@ -54,7 +54,7 @@ def test_credit_of_another_journal_is_neither_written_over_nor_erased(elsewhere:
 
 def test_credit_of_another_journal_is_erased_by_name_only_and_audited(elsewhere: Town, card: Card) -> None:
     with elsewhere.counter(card) as counter:
-        card_issuing.erase_card(counter, elsewhere.journal, unknown_sale=True)
+        card_issuing.plan_erasure(counter, elsewhere.journal, unknown_sale=True).carry_out()
     line = elsewhere.journal.audit_lines()[0]
     assert line.what == "unknown_sale_erased"
     assert "10.00" in line.detail
@@ -144,7 +144,7 @@ def test_commands_that_are_replaced_or_refused_are_told(town: Town, card: Card) 
     presets = [(MessageKind.CLEAR_EVENTS, b"")]
     for _ in range(2):
         with town.counter(card) as counter:
-            card_issuing.preset(counter, town.journal, presets, town.session())
+            card_issuing.plan_preset(counter, town.journal, presets, town.session()).carry_out()
             told = counter.notices
     assert told == [f"card {card.state.serial.hex()}: 1 commands that its meter has not taken are replaced"]
     Host(town.meter, town.meter.door.keys(1)).send(MessageKind.CLEAR_EVENTS)  # its sequence is spent by the wire
@@ -161,10 +161,10 @@ def test_commands_that_are_replaced_or_refused_are_told(town: Town, card: Card) 
 
 def test_a_service_card_is_not_made_of_a_card_with_credit(elsewhere: Town, card: Card) -> None:
     with elsewhere.counter(card) as counter, pytest.raises(NotPermittedError):
-        card_issuing.service(counter, elsewhere.journal, METER)
+        card_issuing.plan_service(counter, elsewhere.journal, METER).carry_out()
     other = elsewhere.formatted(OTHER)
     with elsewhere.counter(other) as counter:
-        card_issuing.service(counter, elsewhere.journal, METER)
+        card_issuing.plan_service(counter, elsewhere.journal, METER).carry_out()
     assert elsewhere.insert(other).written_back
 
 

@@ -301,17 +301,15 @@ MUTANTS = (
     Mutant(
         "sold before it stands in the journal",
         "meterctl/operations/card_sales.py",
-        "    hand_over(counter, unchanged, lambda: bind_and_write(counter, card_type, sealed, bind_to, standing))\n"
-        '    journal.audit("sold"',
+        "    with handing_over(counter, unchanged):\n        bind_and_write(counter, card_type, sealed,",
         '    journal.settle(entry, EntryState.REFUSED, "unsold", counter.now())\n'
-        "    hand_over(counter, unchanged, lambda: bind_and_write(counter, card_type, sealed, bind_to, standing))\n"
-        '    journal.audit("sold"',
+        "    with handing_over(counter, unchanged):\n        bind_and_write(counter, card_type, sealed,",
         (CARDS,),
     ),
     Mutant(
         "an interrupted sale sold anew",
         "meterctl/operations/card_sales.py",
-        "        return _plan_to_finish(counter, journal, standing, mine, CardType.PURCHASE)\n",
+        "        return _plan_to_finish(counter, journal, standing, mine, _type_of_sale(standing))\n",
         '        journal.settle(mine, EntryState.REFUSED, "again", counter.now())\n',
         (CARDS,),
     ),

@@ -29,8 +29,7 @@ from meterctl.errors import MeterctlError, NotPermittedError
 from meterctl.journal import Journal
 from meterctl.key_ring import development_ring
 from meterctl.operations.card_counter import Counter
-from meterctl.operations.card_issuing import format_card
-from meterctl.operations.card_issuing import replace as replace_card
+from meterctl.operations.card_issuing import format_card, plan_replacement
 from meterctl.operations.card_sales import sell
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import execute, plan, resolve, withdraw_cards
@@ -563,7 +562,7 @@ class World:
         placed = self.placed[station.meter.state.identity.serial_number]
         counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
         session = self._session(station, 0)[0]
-        replace_card(counter, self.journals[0], placed.description.serial_number, session)
+        plan_replacement(counter, self.journals[0], placed.description.serial_number, session).carry_out()
 
     def _insert_card(self) -> str:
         station = self._station()

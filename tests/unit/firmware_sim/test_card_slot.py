@@ -246,7 +246,8 @@ def test_18_a_new_sale_with_the_write_back_still_standing(folder: Path) -> None:
     card._memory.commit(card.state.with_file(CardFile.RETURN, kept))
     inserted = town.insert(card)
     refused(inserted, InsertionError.WRITE_BACK_NOT_EMPTY, "Err-34")
-    assert inserted.written_back
+    assert not inserted.written_back, "what it brings back is still to be read"
+    assert card.state.file(CardFile.RETURN) == kept
     assert town.credit == 3000
     refused(town.insert(card), InsertionError.WRITE_BACK_NOT_EMPTY, "Err-34")
 
@@ -313,7 +314,7 @@ def test_a_card_binds_where_none_is_bound_and_never_over_another(folder: Path) -
     town = Town(folder, opened=True, customer_number=CUSTOMER)
     card = town.formatted()
     with town.counter(card) as counter:
-        card_issuing.replace(counter, town.journal, METER, town.session())
+        card_issuing.plan_replacement(counter, town.journal, METER, town.session()).carry_out()
     town.sell(card, 100, session=town.session())
     rewrite(town, card, CardType.PURCHASE, message(town))
     assert town.insert(card).display == "21.00"
@@ -325,7 +326,7 @@ def test_a_service_card_brings_back_how_the_meter_stands_and_changes_nothing(fol
     town, _ = opened(folder)
     service = town.formatted(OTHER)
     with town.counter(service) as counter:
-        card_issuing.service(counter, town.journal, METER)
+        card_issuing.plan_service(counter, town.journal, METER).carry_out()
     before = town.meter.state.account
     inserted = town.insert(service)
     assert inserted.insertion is not None

@@ -14,16 +14,20 @@ from protocols.sealed_message import MessageKind, decode_limits
 def test_limits_and_prices_become_sealed_commands_in_their_order() -> None:
     (limits, tariff) = parse_presets(
         '[limits]\nlow_credit_threshold_1 = 10.00\nmax_credit = "off"\nfriendly_weekends = true\n'
-        'tamper_trip = ["cover", "magnet"]\n[tariff]\nprices = ["0.5283", 0.9]\nactivation = "2027-01-01T00:00:00Z"\n'
+        'tamper_trip = ["cover", "magnet"]\n[tariff]\nprices = ["0.5283", 0.9, "1", 2]\n'
+        'activation = "2027-01-01T00:00:00Z"\n'
     )
     assert limits[0] is MessageKind.LIMITS
     assert decode_limits(limits[1]) == {1: 10 * LEDGER, 4: None, 21: 1, 16: 5}
-    assert tariff == (MessageKind.TARIFF, TariffChange(((1_798_761_600_000, Prices((5283, 9000))),)).encode())
+    assert tariff == (
+        MessageKind.TARIFF,
+        TariffChange(((1_798_761_600_000, Prices((5283, 9000, 10000, 20000))),)).encode(),
+    )
 
 
 def test_prices_without_an_instant_hold_at_once() -> None:
     ((_, parameters),) = parse_presets('[tariff]\nprices = ["1.0000"]\n')
-    assert TariffChange.decode(parameters).parts[0][0] == 0
+    assert TariffChange.decode(parameters).parts == ((0, Prices((10000,) * 4)),), "one price is that of every rate"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,7 @@ def test_prices_without_an_instant_hold_at_once() -> None:
         ("[limits]\nprice = 1\n", "is no setting"),
         ('[limits]\noverdraft_limit = "-1.00"\n', "overdraft_limit"),
         ("[tariff]\nprices = []\n", "no prices"),
+        ('[tariff]\nprices = ["0.5", "0.6"]\n', "each of the 4"),
         ('[tariff]\nprices = "0.5"\n', "no prices"),
         ('[tariff]\nprices = ["-1"]\n', "negative"),
         ('[tariff]\nprices = ["0.1","0.1","0.1","0.1","0.1"]\n', "tariff"),
