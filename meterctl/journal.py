@@ -395,6 +395,12 @@ class Journal:
             ).fetchall()
         return [AuditLine(*row) for row in rows]
 
+    def has_audited(self, what: str, card: str) -> bool:
+        """Say whether something was done with a card."""
+        with self._guard():
+            row = self._db.execute("SELECT 1 FROM audit WHERE what = ? AND card = ? LIMIT 1", (what, card)).fetchone()
+        return row is not None
+
     def last_write_back(self, meter: str, epoch: int, card: str) -> SeenWriteBack | None:
         """Return what a card last brought back from a meter, None where it never did."""
         with self._guard():

@@ -12,7 +12,7 @@ from meterctl.cli.output import print_json, print_table
 from meterctl.errors import UsageError
 from meterctl.key_ring import create_ring, export_keys
 from protocols.data_model import items
-from protocols.quantities import CENT, parse_money
+from protocols.quantities import CENT, format_money, parse_money
 
 _keys = typer.Typer(no_args_is_help=True, help="Masters of this host, and the keys of one meter.")
 Out = Annotated[Path, typer.Option("--out", help="New file, mode 600; an existing one is never overwritten.")]
@@ -29,7 +29,11 @@ def init(
     context: typer.Context,
     out: Out,
     daily_limit: Annotated[
-        str | None, typer.Option("--daily-limit", help="What may be sold with it in a day of UTC, such as 5000.00.")
+        str | None,
+        typer.Option(
+            "--daily-limit",
+            help="What may be sold with it in a day of UTC and one journal, such as 5000.00; 0.00 is nothing.",
+        ),
     ] = None,
 ) -> None:
     """Draw a new master into a key ring."""
@@ -53,7 +57,9 @@ def show(
     serial = _serial(meter) if meter else None
     rows = []
     for version in sorted(ring.masters):
-        row = {"version": str(version), "source": f'"{ring.path or "published development key"}"'}
+        limit = "null" if ring.daily_limit is None else format_money(ring.daily_limit * CENT)
+        source = f'"{ring.path or "published development key"}"'
+        row = {"version": str(version), "source": source, "daily_limit": limit}
         if serial:
             value = items.KEY_CHECK_VALUE.kind.json(ring.meter_keys(serial, version).check_value)
             row |= {"meter": f'"{serial}"', "key_check_value": value}
@@ -62,7 +68,9 @@ def show(
         for row in rows:
             print_json(row)
     else:
-        print_table("", list(rows[0]), [[value.strip('"') for value in row.values()] for row in rows])
+        print_table(
+            "", list(rows[0]), [[value.strip('"').replace("null", "-") for value in row.values()] for row in rows]
+        )
 
 
 @_keys.command("export")

@@ -50,6 +50,11 @@ def format_card(counter: Counter, journal: Journal, *, again: bool = False) -> N
             f"card {counter.serial}: it is formatted already; --again gives it its keys once more, and leaves what it "
             f"carries. Nothing was changed"
         )
+    if journal.has_audited("card_formatted", counter.serial):
+        counter.notices.append(
+            f"card {counter.serial}: this journal has formatted a card of this serial before; two cards of one serial "
+            f"are one card to it"
+        )
     version = counter.ring.newest
     keys = derive_card_keys(counter.ring.master(version), counter.selected.serial, version)
     counter.write(give_keys(counter.terminal, keys, version), "it may have some of its keys: format it again")
