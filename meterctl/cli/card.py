@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from meterctl.cli.options import Options, options, say
+from meterctl.cli.card_bulk import sell_bulk
+from meterctl.cli.card_output import plain, print_fields, print_sold, standing_fragments
+from meterctl.cli.options import Options, options, say, text_of
 from meterctl.cli.output import print_json, print_table
-from meterctl.errors import UnknownOutcomeError, UsageError
+from meterctl.errors import UsageError
 from protocols.data_model import items
-from protocols.data_model.kinds import Moment
 from protocols.quantities import CENT, format_moment, format_money, parse_money
 
 if TYPE_CHECKING:
-    from meterctl.journal import Entry, Journal
-    from meterctl.operations.bulk_sales import Done
-    from meterctl.operations.card_counter import Counter, Standing
-    from meterctl.operations.card_sales import Sold
+    from meterctl.operations.card_counter import Counter
     from meterctl.operations.card_writing import Planned
 
 _card = typer.Typer(no_args_is_help=True, help="Prepaid cards: sell credit on them, read what they bring back.")
@@ -77,13 +70,13 @@ def format_(
         if given.rehearses(f"make card {serial.hex()} in {file} and give it its keys"):
             return
         create_image(file, serial)
-    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+    with given.open_journal() as journal, given.counter(file, reader) as counter:
         if serial is not None and counter.selected.serial != serial:
             raise UsageError(f"card {counter.serial}: it is not {serial.hex()}; nothing was changed")
         if given.rehearses(f"card {counter.serial}: give it its keys"):
             return
         format_card(counter, journal, again=again)
-        _print_fields(given, {"card": f'"{counter.serial}"', "state": '"formatted"'})
+        print_fields(given, {"card": f'"{counter.serial}"', "state": '"formatted"'})
 
 
 @_card.command("open")
@@ -103,11 +96,11 @@ def open_(
     given = options(context)
     serial, number = str(items.SERIAL_NUMBER.kind.parse(meter)), str(items.CUSTOMER_NUMBER.kind.parse(customer))
     cents, unit = _cents(amount, zero=True), items.ACCOUNT_UNIT.kind.parse(account_unit)
-    with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
+    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
         planned = plan_opening(counter, journal, serial, number, cents, unit, again=again, session=session)
         sold = _carry_out(given, counter, planned)
         if sold is not None:
-            _print_sold(given, sold)
+            print_sold(given, sold)
 
 
 @_card.command("sell")
@@ -134,14 +127,14 @@ def sell(
     if bulk is not None and (sale, file, reader) != (None, None, None):
         raise UsageError("--from has keys and cards in its rows: give no --sale, --file or --reader; nothing was sold")
     if bulk is not None:
-        _sell_bulk(given, bulk)
+        sell_bulk(given, bulk)
         return
     assert amount is not None
     cents = _cents(amount)
-    with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
+    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
         sold = _carry_out(given, counter, plan_sale(counter, journal, cents, session, sale or ""))
         if sold is not None:
-            _print_sold(given, sold)
+            print_sold(given, sold)
 
 
 @_card.command("replace")
@@ -151,14 +144,14 @@ def replace(context: typer.Context, meter: Meter, file: File = None, reader: Rea
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
-    with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
+    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
         planned = plan_replacement(counter, journal, serial, session)
         if not given.confirm(f"card {counter.serial}: {planned.text}"):
             return
         with given.carrying_out(f"card {counter.serial}"):
             carried = planned.carry_out()
         opens = carried is not None and carried.kind == "open"
-        _print_fields(given, {
+        print_fields(given, {
             "card": f'"{counter.serial}"', "meter": f'"{serial}"',
             "card_type": '"open"' if opens else '"replacement"',
             "amount": format_money(carried.amount * CENT) if carried else "0.00",
@@ -178,17 +171,17 @@ def preset(
 
     given = options(context)
     try:
-        text = _text_of(presets)
+        text = text_of(presets)
         commands = parse_presets(text)
     except UsageError as error:
         raise UsageError(f"presets {presets}: {error}; nothing was changed") from error
-    with given.open_journal() as journal, _counter(given, file, reader) as counter, given.session_if() as session:
+    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
         planned = plan_preset(counter, journal, commands, session)
         if not given.yes:
             say(text.rstrip())
         sealed = _carry_out(given, counter, planned)
         if sealed is not None:
-            _print_fields(given, {
+            print_fields(given, {
                 "card": f'"{counter.serial}"', "meter": f'"{sealed[0].serial_number}"',
                 "commands": json.dumps([message.kind.word for message in sealed]),
                 "sequences": json.dumps([message.sequence for message in sealed]),
@@ -202,23 +195,23 @@ def service(context: typer.Context, meter: Meter, file: File = None, reader: Rea
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
-    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+    with given.open_journal() as journal, given.counter(file, reader) as counter:
         planned = plan_service(counter, journal, serial)
         if given.rehearses(f"card {counter.serial}: {planned.text}"):
             return
         with given.carrying_out(f"card {counter.serial}"):
             planned.carry_out()
-        _print_fields(given, {"card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"service"'})
+        print_fields(given, {"card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"service"'})
 
 
 @_card.command("read")
 def read(context: typer.Context, file: File = None, reader: Reader = None) -> None:
     """Read a card: what it carries, what its meter wrote back; that settles the journal."""
     given = options(context)
-    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+    with given.open_journal() as journal, given.counter(file, reader) as counter:
         standing = counter.read()
         settled = counter.settle(journal, standing.back) if standing.back is not None else []
-        _print_fields(given, _standing_fragments(counter, journal, standing))
+        print_fields(given, standing_fragments(counter, journal, standing))
         for entry in settled:
             say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}) is {entry.state.value}")
         if standing.back is not None:
@@ -233,7 +226,7 @@ def history(context: typer.Context, file: File = None, reader: Reader = None) ->
     from protocols.sealed_message import Outcome
 
     given = options(context)
-    with _counter(given, file, reader) as counter:
+    with given.counter(file, reader) as counter:
         rows = counter.read_log()
     shown = []
     for row in rows:
@@ -253,7 +246,7 @@ def history(context: typer.Context, file: File = None, reader: Reader = None) ->
         for fields in shown:
             print_json(fields)
     elif shown:
-        table = [[_plain(value) for value in fields.values()] for fields in shown]
+        table = [[plain(value) for value in fields.values()] for fields in shown]
         print_table("", list(shown[0]), table, ("sequence", "amount", "available_credit"))
     else:
         say("the card's log is empty")
@@ -272,11 +265,11 @@ def erase(
     from meterctl.operations.card_issuing import plan_erasure
 
     given = options(context)
-    with given.open_journal() as journal, _counter(given, file, reader) as counter:
+    with given.open_journal() as journal, given.counter(file, reader) as counter:
         touched = _carry_out(given, counter, plan_erasure(counter, journal, unknown_sale=unknown_sale))
         if touched is None:
             return
-        _print_fields(given, {"card": f'"{counter.serial}"', "state": '"erased"'})
+        print_fields(given, {"card": f'"{counter.serial}"', "state": '"erased"'})
         for entry in touched:
             say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}, meter {entry.meter}) is "
                 f"{entry.state.value} ({entry.outcome})")  # fmt: skip
@@ -293,194 +286,12 @@ def _ring(given: Options, file: Path | None) -> None:
         given.ring(seals=False)
 
 
-@contextmanager
-def _counter(given: Options, file: Path | None, reader: str | None) -> Iterator[Counter]:
-    """Put the card of --file or --reader on the counter."""
-    from meterctl.operations.card_counter import Counter
-    from meterctl.transports.wires import wall_seconds
-
-    with given.card_port(file, reader) as port:
-        counter = Counter(port.transmit, given.card_ring(port), os.urandom, wall_seconds)
-        try:
-            yield counter
-        finally:
-            for notice in counter.notices:
-                say(notice)
-
-
 def _carry_out(given: Options, counter: Counter, planned: Planned[_Result]) -> _Result | None:
     """Ask, then do what is planned; None where it is not to be done."""
     if not given.confirm(f"card {counter.serial}: {planned.text}"):
         return None
     with given.carrying_out(f"card {counter.serial}"):
         return planned.carry_out()
-
-
-def _text_of(path: Path) -> str:
-    """Return the text of a file; raises UsageError, which does not name it."""
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise UsageError(str(error.strerror or error)) from error
-    except UnicodeDecodeError as error:
-        raise UsageError("it is no text") from error
-
-
-def _sell_bulk(given: Options, path: Path) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from meterctl.operations.bulk_sales import parse_sales, sell_all
-
-    try:
-        wanted = parse_sales(_text_of(path), path.parent)
-    except UsageError as error:
-        raise UsageError(f"sales {path}: {error}; nothing was sold") from error
-    total = format_money(sum(one.cents for one in wanted) * CENT)
-    given.confirm(f"sell {total} on {len(wanted)} cards (what was sold before is left out)")
-    done: list[Done] = []
-    interrupted = False
-    columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    bar = Progress(*columns, console=console, disable=given.json or not console.is_terminal)
-    with given.open_journal() as journal, bar as progress:
-        task = progress.add_task("", total=len(wanted))
-        opened = partial(_counter, given, reader=None)
-        try:
-            for one in sell_all(wanted, journal, opened, rehearsal=given.dry_run):
-                done.append(one)
-                progress.advance(task)
-                if given.json:
-                    print_json(_bulk_row(one))
-        except KeyboardInterrupt:
-            interrupted = True
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was sold is told, however impatient somebody is
-    if not given.json and done:
-        rows = [_bulk_row(one) for one in done]
-        table = [[_plain(value) for name, value in row.items() if name != "reason"] for row in rows]
-        print_table("", [name for name in rows[0] if name != "reason"], table, ("amount", "id"))
-    for one in done:
-        if one.error is not None:
-            say(f"meterctl: sale {one.wanted.sale}: {one.error}")
-    if interrupted and not done:
-        raise KeyboardInterrupt
-    if interrupted:
-        raise UnknownOutcomeError(
-            f"interrupted after {len(done)} of {len(wanted)} sales: the same command goes on, and sells nothing twice"
-        )
-    raise typer.Exit(max((one.error.exit_code for one in done if one.error is not None), default=0))
-
-
-def _bulk_row(done: Done) -> dict[str, str]:
-    """Return what became of a row, as JSON values."""
-    wanted, entry = done.wanted, done.entry
-    return {
-        "sale": json.dumps(wanted.sale),
-        "file": json.dumps(str(wanted.file)),
-        "card": f'"{entry.card}"' if entry else "null",
-        "meter": f'"{entry.meter}"' if entry else "null",
-        "amount": format_money(wanted.cents * CENT),
-        "id": str(entry.id) if entry else "null",
-        "outcome": f'"{_bulk_outcome(done)}"',
-        "reason": json.dumps(str(done.error) if done.error else None),
-    }
-
-
-def _bulk_outcome(done: Done) -> str:
-    if done.error is not None:
-        return "unknown" if done.error.exit_code == UnknownOutcomeError.exit_code else "failed"
-    if done.entry is None:
-        return "would_be_sold"
-    return "sold_before" if done.before else "sold"
-
-
-def _print_sold(given: Options, sold: Sold) -> None:
-    from meterctl.operations.card_sales import NEAR_THE_END
-    from protocols.data_model.items import EPOCH
-    from protocols.sealed_message import LAST_SEQUENCE
-
-    entry = sold.entry
-    _print_fields(given, {
-        "id": str(entry.id), "outcome": f'"{entry.state.value}"', "card": f'"{entry.card}"',
-        "meter": f'"{entry.meter}"', "epoch": EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
-        "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
-        "finished": json.dumps(sold.finished),
-    })  # fmt: skip
-    if entry.sequence > NEAR_THE_END:
-        say(f"meter {entry.meter}: its sequences end at {LAST_SEQUENCE}; before that it needs a new epoch")
-    if sold.before:
-        say(f"sale {entry.reference} was made before (journal entry {entry.id}); nothing was sold")
-    if sold.finished:
-        say(f"an interrupted sale was finished (journal entry {entry.id}); nothing new was sold")
-
-
-def _standing_fragments(counter: Counter, journal: Journal, standing: Standing) -> dict[str, str]:
-    from meterctl.operations.card_sales import consumption
-    from protocols.sealed_message import SealedMessage
-
-    identity, credit = standing.contents.identity, standing.contents.credit
-    message = SealedMessage.decode(credit.message) if credit is not None and credit.message else None
-    entry = _entry_of(journal, credit.message) if credit is not None and credit.message else None
-    return {
-        "card": f'"{counter.serial}"',
-        "card_type": f'"{credit.card_type.word}"' if credit is not None else "null",
-        "meter": f'"{identity.meter}"' if identity else "null",
-        "customer": f'"{identity.customer}"' if identity else "null",
-        "key_version": str(identity.key_version) if identity else "null",
-        "kind": f'"{message.kind.word}"' if message else "null",
-        "sequence": str(message.sequence) if message else "null",
-        "amount": format_money(message.amount * CENT) if message else "0.00",
-        "state": f'"{consumption(entry, standing)}"',
-        "commands": str(len(standing.contents.parameters)),
-        **_back_fragments(standing),
-    }
-
-
-def _back_fragments(standing: Standing) -> dict[str, str]:
-    """Return what the meter wrote back, under its items' names; null where it has not."""
-    from protocols.card.insertion import InsertionError
-    from protocols.sealed_message import Outcome
-
-    back = standing.back
-    if back is None:
-        return {"written_back": "false"}
-    return {
-        "written_back": "true",
-        "outcome": json.dumps(Outcome(back.outcome).name.lower() if back.outcome else None),
-        "error": str(back.error) if back.error else "null",
-        "error_name": json.dumps(InsertionError(back.error).word if 1 <= back.error <= 21 else None),
-        "command_outcome": json.dumps(Outcome(back.command_outcome).name.lower() if back.command_outcome else None),
-        "epoch": items.EPOCH.kind.json(back.epoch),
-        "credit_sequence": str(back.credit_sequence),
-        "command_sequence": str(back.command_sequence),
-        "account_state": items.ACCOUNT_STATE.kind.json(back.account_state),
-        "available_credit": items.AVAILABLE_CREDIT.kind.json(back.credit),
-        "debt": items.DEBT.kind.json(back.debt),
-        "cumulative_purchased": items.CUMULATIVE_PURCHASED.kind.json(back.cumulative),
-        "purchase_count": str(back.purchases),
-        "energy_import_kwh": items.ENERGY_IMPORT.kind.json(back.energy_mwh),
-        "clock": Moment().json(back.clock),
-        "supply_state": items.SUPPLY_STATE.kind.json(back.supply_state),
-        "supply_causes": items.SUPPLY_CAUSES.kind.json(back.causes),
-        "illegal_insertions": str(back.illegal_insertions),
-    }
-
-
-def _entry_of(journal: Journal, message: bytes) -> Entry | None:
-    found = [entry for entry in journal.entries() if entry.message == message]
-    return found[-1] if found else None
-
-
-def _print_fields(given: Options, fragments: dict[str, str]) -> None:
-    if given.json:
-        print_json(fragments)
-    else:
-        print_table("card", ("field", "value"), [(name, _plain(value)) for name, value in fragments.items()])
-
-
-def _plain(value: str) -> str:
-    return value.strip('"').replace("null", "-")
 
 
 def _cents(text: str, zero: bool = False) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from meterctl.session import Session
 
 if TYPE_CHECKING:
     from meterctl.journal import Journal
+    from meterctl.operations.card_counter import Counter
     from protocols.card.terminal import Transmit
 
 
@@ -108,6 +110,20 @@ class Options:
         say("no --keys: the published development key is in force")
         return development_ring()
 
+    @contextlib.contextmanager
+    def counter(self, file: Path | None, reader: str | None) -> Iterator[Counter]:
+        """Put the card of --file or --reader on the counter; what it has to tell is said at the end."""
+        from meterctl.operations.card_counter import Counter
+        from meterctl.transports.wires import wall_seconds
+
+        with self.card_port(file, reader) as port:
+            counter = Counter(port.transmit, self.card_ring(port), os.urandom, wall_seconds)
+            try:
+                yield counter
+            finally:
+                for notice in counter.notices:
+                    say(notice)
+
     def ring(self, *, seals: bool) -> KeyRing:
         """Return the key ring; without one the published key, which is refused where it could do harm."""
         from meterctl.transports.wires import is_desk
@@ -189,6 +205,16 @@ def options(context: typer.Context) -> Options:
 def say(text: str) -> None:
     """Tell a person something, on stderr."""
     print(text, file=sys.stderr)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file; raises UsageError, which does not name it."""
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise UsageError(str(error.strerror or error)) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("it is no text") from error
 
 
 def _traced(transmit: Transmit) -> Transmit:

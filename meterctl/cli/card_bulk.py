@@ -1,0 +1,89 @@
+"""Selling in bulk: a progress bar, a line for every row, and an interrupt that says how far it came."""
+
+from __future__ import annotations
+
+import json
+import signal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from meterctl.cli.card_output import plain
+from meterctl.cli.options import Options, say, text_of
+from meterctl.cli.output import print_json, print_table
+from meterctl.errors import UnknownOutcomeError, UsageError
+from protocols.quantities import CENT, format_money
+
+if TYPE_CHECKING:
+    from meterctl.operations.bulk_sales import Done
+
+
+def sell_bulk(given: Options, path: Path) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from meterctl.operations.bulk_sales import parse_sales, sell_all
+
+    try:
+        wanted = parse_sales(text_of(path), path.parent)
+    except UsageError as error:
+        raise UsageError(f"sales {path}: {error}; nothing was sold") from error
+    total = format_money(sum(one.cents for one in wanted) * CENT)
+    given.confirm(f"sell {total} on {len(wanted)} cards (what was sold before is left out)")
+    done: list[Done] = []
+    interrupted = False
+    columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, disable=given.json or not console.is_terminal)
+    with given.open_journal() as journal, bar as progress:
+        task = progress.add_task("", total=len(wanted))
+        opened = partial(given.counter, reader=None)
+        try:
+            for one in sell_all(wanted, journal, opened, rehearsal=given.dry_run):
+                done.append(one)
+                progress.advance(task)
+                if given.json:
+                    print_json(_bulk_row(one))
+        except KeyboardInterrupt:
+            interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was sold is told, however impatient somebody is
+    if not given.json and done:
+        rows = [_bulk_row(one) for one in done]
+        table = [[plain(value) for name, value in row.items() if name != "reason"] for row in rows]
+        print_table("", [name for name in rows[0] if name != "reason"], table, ("amount", "id"))
+    for one in done:
+        if one.error is not None:
+            say(f"meterctl: sale {one.wanted.sale}: {one.error}")
+    if interrupted and not done:
+        raise KeyboardInterrupt
+    if interrupted:
+        raise UnknownOutcomeError(
+            f"interrupted after {len(done)} of {len(wanted)} sales: the same command goes on, and sells nothing twice"
+        )
+    raise typer.Exit(max((one.error.exit_code for one in done if one.error is not None), default=0))
+
+
+def _bulk_row(done: Done) -> dict[str, str]:
+    """Return what became of a row, as JSON values."""
+    wanted, entry = done.wanted, done.entry
+    return {
+        "sale": json.dumps(wanted.sale),
+        "file": json.dumps(str(wanted.file)),
+        "card": f'"{entry.card}"' if entry else "null",
+        "meter": f'"{entry.meter}"' if entry else "null",
+        "amount": format_money(wanted.cents * CENT),
+        "id": str(entry.id) if entry else "null",
+        "outcome": f'"{_bulk_outcome(done)}"',
+        "reason": json.dumps(str(done.error) if done.error else None),
+    }
+
+
+def _bulk_outcome(done: Done) -> str:
+    if done.error is not None:
+        return "unknown" if done.error.exit_code == UnknownOutcomeError.exit_code else "failed"
+    if done.entry is None:
+        return "would_be_sold"
+    return "sold_before" if done.before else "sold"

@@ -1,0 +1,105 @@
+"""How a card, a sale and a write-back are shown: tables for people, item names and JSON values for scripts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from meterctl.cli.options import Options, say
+from meterctl.cli.output import print_json, print_table
+from protocols.data_model import items
+from protocols.data_model.kinds import Moment
+from protocols.quantities import CENT, format_money
+
+if TYPE_CHECKING:
+    from meterctl.journal import Entry, Journal
+    from meterctl.operations.card_counter import Counter, Standing
+    from meterctl.operations.card_sales import Sold
+
+
+def print_sold(given: Options, sold: Sold) -> None:
+    from meterctl.operations.card_sales import NEAR_THE_END
+    from protocols.data_model.items import EPOCH
+    from protocols.sealed_message import LAST_SEQUENCE
+
+    entry = sold.entry
+    print_fields(given, {
+        "id": str(entry.id), "outcome": f'"{entry.state.value}"', "card": f'"{entry.card}"',
+        "meter": f'"{entry.meter}"', "epoch": EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
+        "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
+        "finished": json.dumps(sold.finished),
+    })  # fmt: skip
+    if entry.sequence > NEAR_THE_END:
+        say(f"meter {entry.meter}: its sequences end at {LAST_SEQUENCE}; before that it needs a new epoch")
+    if sold.before:
+        say(f"sale {entry.reference} was made before (journal entry {entry.id}); nothing was sold")
+    if sold.finished:
+        say(f"an interrupted sale was finished (journal entry {entry.id}); nothing new was sold")
+
+
+def standing_fragments(counter: Counter, journal: Journal, standing: Standing) -> dict[str, str]:
+    from meterctl.operations.card_sales import consumption
+    from protocols.sealed_message import SealedMessage
+
+    identity, credit = standing.contents.identity, standing.contents.credit
+    message = SealedMessage.decode(credit.message) if credit is not None and credit.message else None
+    entry = _entry_of(journal, credit.message) if credit is not None and credit.message else None
+    return {
+        "card": f'"{counter.serial}"',
+        "card_type": f'"{credit.card_type.word}"' if credit is not None else "null",
+        "meter": f'"{identity.meter}"' if identity else "null",
+        "customer": f'"{identity.customer}"' if identity else "null",
+        "key_version": str(identity.key_version) if identity else "null",
+        "kind": f'"{message.kind.word}"' if message else "null",
+        "sequence": str(message.sequence) if message else "null",
+        "amount": format_money(message.amount * CENT) if message else "0.00",
+        "state": f'"{consumption(entry, standing)}"',
+        "commands": str(len(standing.contents.parameters)),
+        **_back_fragments(standing),
+    }
+
+
+def _back_fragments(standing: Standing) -> dict[str, str]:
+    """Return what the meter wrote back, under its items' names; null where it has not."""
+    from protocols.card.insertion import InsertionError
+    from protocols.sealed_message import Outcome
+
+    back = standing.back
+    if back is None:
+        return {"written_back": "false"}
+    return {
+        "written_back": "true",
+        "outcome": json.dumps(Outcome(back.outcome).name.lower() if back.outcome else None),
+        "error": str(back.error) if back.error else "null",
+        "error_name": json.dumps(InsertionError(back.error).word if 1 <= back.error <= 21 else None),
+        "command_outcome": json.dumps(Outcome(back.command_outcome).name.lower() if back.command_outcome else None),
+        "epoch": items.EPOCH.kind.json(back.epoch),
+        "credit_sequence": str(back.credit_sequence),
+        "command_sequence": str(back.command_sequence),
+        "account_state": items.ACCOUNT_STATE.kind.json(back.account_state),
+        "available_credit": items.AVAILABLE_CREDIT.kind.json(back.credit),
+        "debt": items.DEBT.kind.json(back.debt),
+        "cumulative_purchased": items.CUMULATIVE_PURCHASED.kind.json(back.cumulative),
+        "purchase_count": str(back.purchases),
+        "energy_import_kwh": items.ENERGY_IMPORT.kind.json(back.energy_mwh),
+        "clock": Moment().json(back.clock),
+        "supply_state": items.SUPPLY_STATE.kind.json(back.supply_state),
+        "supply_causes": items.SUPPLY_CAUSES.kind.json(back.causes),
+        "illegal_insertions": str(back.illegal_insertions),
+    }
+
+
+def _entry_of(journal: Journal, message: bytes) -> Entry | None:
+    found = [entry for entry in journal.entries() if entry.message == message]
+    return found[-1] if found else None
+
+
+def print_fields(given: Options, fragments: dict[str, str]) -> None:
+    if given.json:
+        print_json(fragments)
+    else:
+        print_table("card", ("field", "value"), [(name, plain(value)) for name, value in fragments.items()])
+
+
+def plain(value: str) -> str:
+    return value.strip('"').replace("null", "-")
