@@ -21,7 +21,7 @@ from rich.table import Table
 from tests.mutants.catalogue import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("protocols", "firmware_sim", "meterctl", "tests", "examples", "pyproject.toml")
+COPIED = ("protocols", "firmware_sim", "meterctl", "tests", "examples", "docs", "README.md", "pyproject.toml")
 SEEDS = 60
 WITHIN_S = 600
 
