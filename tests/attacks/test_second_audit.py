@@ -363,3 +363,19 @@ def test_a_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=told):
             parse_sales(text, tmp_path)
+
+
+def test_a_meter_that_was_set_back_to_what_its_card_last_saw_is_named(tmp_path: Path) -> None:
+    device = SimulatedNvram()
+    town = Town(tmp_path, device)
+    card = town.formatted()
+    town.open(card)
+    town.insert(card)
+    town.read(card)
+    before = bytes(device.data)
+    topped_up(town, 500)
+    town.sell(card, 100, session=town.session())
+    town.meter = town.build(SimulatedNvram(before))
+    assert outcome(town.insert(card)) is Outcome.SEQUENCE_GAP
+    with pytest.raises(NotPermittedError, match="it stands at sequence 1, sequence 2 was proved earlier"):
+        town.sell(card, 100)
