@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,12 +139,36 @@ def _claim(path: Path) -> None:
     raise HostingError(f"control socket {path}: another meter-sim listens on it; nothing was touched")
 
 
+STARTING_S = 2.0
+"""How long a control socket may be in coming: a meter starts in a quarter of that."""
+
+
+def _connected(path: Path) -> socket.socket:
+    """Connect; where nobody listens yet, again for `STARTING_S`."""
+    deadline = time.monotonic() + STARTING_S
+    while True:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            client.connect(str(path))
+            return client
+        except (FileNotFoundError, ConnectionRefusedError):
+            client.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        except OSError:
+            client.close()
+            raise
+
+
 def ask(path: Path, words: list[str], meter: str | None) -> dict[str, object]:
-    """Send one command and return the answer; raises HostingError where nobody answers."""
+    """Send one command and return the answer; raises HostingError where nobody answers.
+
+    A meter that was started just before, in the line above of a script, is waited for.
+    """
     request = json.dumps({"words": words} | ({"meter": meter} if meter else {}))
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.connect(str(path))
+        with _connected(path) as client:
             client.sendall(request.encode() + b"\n")
             with client.makefile() as stream:
                 answer = stream.readline()
