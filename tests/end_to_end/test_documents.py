@@ -31,7 +31,8 @@ def test_every_command_of_a_page_works_in_the_order_of_the_page(tmp_path: Path, 
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    (tmp_path / "script").write_text("set -ex\n" + "".join(found).replace("5020", port))
+    text = "".join(found).replace("5020", port).replace("sleep 1", "sleep 4")  # every other test runs at the same time
+    (tmp_path / "script").write_text("set -ex\n" + text)
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "XDG_STATE_HOME": str(tmp_path)}
     with (tmp_path / "told").open("w") as told:
         bash = subprocess.Popen(
