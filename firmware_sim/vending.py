@@ -22,10 +22,10 @@ from protocols.data_model.items import BY_NAME, SETTINGS
 from protocols.data_model.words import AccountState
 from protocols.errors import QuantityError
 from protocols.keys import bcd
-from protocols.quantities import CENT, format_money, parse_date, parse_moment, parse_money
+from protocols.quantities import CENT, MONEY_LIMIT, format_money, parse_date, parse_moment, parse_money
 from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
 
-MAX_CENTS = 99_999_999
+MAX_CENTS = MONEY_LIMIT // CENT
 SILENCE = "silence: the meter is without power, or lost it just then"
 """What is told of an order that was not answered."""
 

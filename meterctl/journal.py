@@ -334,9 +334,14 @@ class Journal:
         rows = self._rows("WHERE meter = ? AND kind != 'void' ORDER BY id", meter)
         return [entry for entry in rows if entry.is_open or entry.outcome == BY_HAND]
 
-    def knows(self, meter: str, message: bytes) -> bool:
-        """Say whether these very bytes were sealed here."""
-        return any(True for _ in self._rows("WHERE meter = ? AND message = ?", meter, message))
+    def find_message(self, meter: str, message: bytes) -> Entry | None:
+        """Return the newest entry of these very bytes, None where they were not sealed here."""
+        return next(self._rows("WHERE meter = ? AND message = ? ORDER BY id DESC", meter, message), None)
+
+    def carried(self, card: str | None = None) -> list[Entry]:
+        """Return the open sales that a card carries or carried, or all cards, oldest first."""
+        rows = self._rows("WHERE card != '' AND state IN ('on_card', 'unknown') ORDER BY id")
+        return [entry for entry in rows if card in (None, entry.card)]
 
     def card_in_use(self, meter: str) -> str:
         """Return the serial of the card that last replaced another for a meter, or opened its account since.

@@ -83,6 +83,14 @@ def parse_money(text: str) -> int:
     return parse_fixed(text, 2, "an amount of money") * CENT
 
 
+def parse_amount(text: str, *, zero: bool = False) -> int:
+    """Return 0.01 from an amount that is sold, such as "50.00"; `zero` says that nothing may be sold too."""
+    amount = parse_money(text)
+    if not (0 if zero else CENT) <= amount <= MONEY_LIMIT:
+        raise QuantityError(f"amount {text}: allowed is {'0.00' if zero else '0.01'} to {format_money(MONEY_LIMIT)}")
+    return amount // CENT
+
+
 def format_money(ledger: int, shown: int = 2) -> str:
     """Write ledger units as an amount, cut towards zero."""
     return format_fixed(ledger, LEDGER_DECIMALS, shown)

@@ -17,7 +17,7 @@ from meterctl.session import Session
 from protocols.data_model import items
 from protocols.data_model.words import account_unit_text, cause_words
 from protocols.errors import QuantityError
-from protocols.quantities import CENT, format_money, parse_money
+from protocols.quantities import CENT, format_money, parse_amount
 from protocols.sealed_message import MessageKind
 
 _account = typer.Typer(no_args_is_help=True, help="The account: show, open, refund, debt, close.")
@@ -92,12 +92,9 @@ def close(context: typer.Context) -> None:
 
 def _cents(text: str, zero: bool = False) -> int:
     try:
-        cents = parse_money(text) // CENT
+        return parse_amount(text, zero=zero)
     except QuantityError as error:
         raise UsageError(f"{error}; nothing was sent") from error
-    if cents < 0 or (cents == 0 and not zero) or cents > 99_999_999:
-        raise UsageError(f"amount {text}: allowed is {'0.00' if zero else '0.01'} to 999999.99; nothing was sent")
-    return cents
 
 
 def _bring(

@@ -14,7 +14,8 @@ from meterctl.cli.options import Options, options, say, text_of
 from meterctl.cli.output import print_json, print_table
 from meterctl.errors import UsageError
 from protocols.data_model import items
-from protocols.quantities import CENT, format_moment, format_money, parse_money
+from protocols.errors import QuantityError
+from protocols.quantities import CENT, format_moment, format_money, parse_amount
 
 if TYPE_CHECKING:
     from meterctl.operations.card_counter import Counter
@@ -58,7 +59,7 @@ def format_(
 ) -> None:
     """Give a blank card the keys of this ring; with --file a card that is not there yet is made first."""
     from meterctl.card_readers.image import create_image
-    from meterctl.operations.card_issuing import format_card
+    from meterctl.operations.card_issuing import plan_format
     from protocols.card.keys import parse_card_serial
 
     given = options(context)
@@ -73,9 +74,10 @@ def format_(
     with given.open_journal() as journal, given.counter(file, reader) as counter:
         if serial is not None and counter.selected.serial != serial:
             raise UsageError(f"card {counter.serial}: it is not {serial.hex()}; nothing was changed")
-        if given.rehearses(f"card {counter.serial}: give it its keys"):
+        planned = plan_format(counter, journal, again=again)
+        if given.rehearses(f"card {counter.serial}: {planned.text}"):
             return
-        format_card(counter, journal, again=again)
+        planned.carry_out()
         print_fields(given, {"card": f'"{counter.serial}"', "state": '"formatted"'})
 
 
@@ -295,7 +297,7 @@ def _carry_out(given: Options, counter: Counter, planned: Planned[_Result]) -> _
 
 
 def _cents(text: str, zero: bool = False) -> int:
-    cents = parse_money(text) // CENT
-    if cents < 0 or (cents == 0 and not zero) or cents > 99_999_999:
-        raise UsageError(f"amount {text}: allowed is {'0.00' if zero else '0.01'} to 999999.99; nothing was sold")
-    return cents
+    try:
+        return parse_amount(text, zero=zero)
+    except QuantityError as error:
+        raise UsageError(f"{error}; nothing was sold") from error

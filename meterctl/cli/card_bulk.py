@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def sell_bulk(given: Options, path: Path) -> None:
+    """Sell what a CSV says; exits with the worst code of its rows, and 7 where it was interrupted."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from meterctl.operations.bulk_sales import parse_sales, sell_all

@@ -12,20 +12,20 @@ from protocols.data_model.kinds import Moment
 from protocols.quantities import CENT, format_money
 
 if TYPE_CHECKING:
-    from meterctl.journal import Entry, Journal
+    from meterctl.journal import Journal
     from meterctl.operations.card_counter import Counter, Standing
     from meterctl.operations.card_sales import Sold
 
 
 def print_sold(given: Options, sold: Sold) -> None:
+    """Show what was put on a card, and say where nothing new was."""
     from meterctl.operations.card_sales import NEAR_THE_END
-    from protocols.data_model.items import EPOCH
     from protocols.sealed_message import LAST_SEQUENCE
 
     entry = sold.entry
     print_fields(given, {
         "id": str(entry.id), "outcome": f'"{entry.state.value}"', "card": f'"{entry.card}"',
-        "meter": f'"{entry.meter}"', "epoch": EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
+        "meter": f'"{entry.meter}"', "epoch": items.EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
         "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
         "finished": json.dumps(sold.finished),
     })  # fmt: skip
@@ -38,12 +38,13 @@ def print_sold(given: Options, sold: Sold) -> None:
 
 
 def standing_fragments(counter: Counter, journal: Journal, standing: Standing) -> dict[str, str]:
+    """Return what a card is, carries and brought back, as JSON values by name."""
     from meterctl.operations.card_sales import consumption
     from protocols.sealed_message import SealedMessage
 
     identity, credit = standing.contents.identity, standing.contents.credit
     message = SealedMessage.decode(credit.message) if credit is not None and credit.message else None
-    entry = _entry_of(journal, credit.message) if credit is not None and credit.message else None
+    entry = journal.find_message(message.serial_number, credit.message) if credit and message else None
     return {
         "card": f'"{counter.serial}"',
         "card_type": f'"{credit.card_type.word}"' if credit is not None else "null",
@@ -89,12 +90,8 @@ def _back_fragments(standing: Standing) -> dict[str, str]:
     }
 
 
-def _entry_of(journal: Journal, message: bytes) -> Entry | None:
-    found = [entry for entry in journal.entries() if entry.message == message]
-    return found[-1] if found else None
-
-
 def print_fields(given: Options, fragments: dict[str, str]) -> None:
+    """Show JSON values by name: as one object, or as a table of fields."""
     if given.json:
         print_json(fragments)
     else:
@@ -102,4 +99,5 @@ def print_fields(given: Options, fragments: dict[str, str]) -> None:
 
 
 def plain(value: str) -> str:
+    """Return a JSON value as people read it."""
     return value.strip('"').replace("null", "-")

@@ -20,10 +20,9 @@ from meterctl.journal import Entry, Journal
 from meterctl.operations.card_counter import Counter
 from meterctl.operations.card_sales import plan_sale
 from protocols.errors import QuantityError
-from protocols.quantities import CENT, parse_money
+from protocols.quantities import parse_amount
 
 COLUMNS = ("sale", "file", "amount")
-MAX_CENTS = 99_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +60,19 @@ def parse_sales(text: str, folder: Path) -> list[Wanted]:
 
 def _wanted(rows: csv.DictReader[str], folder: Path) -> list[Wanted]:
     wanted: list[Wanted] = []
+    keys: set[str] = set()
     for number, row in enumerate(rows, 2):
         try:
             if None in row or None in row.values():
                 raise UsageError(f"{len(COLUMNS)} columns are wanted")
-            cents = parse_money(row["amount"]) // CENT
-            if not 0 < cents <= MAX_CENTS:
-                raise UsageError(f"amount {row['amount']}: allowed is 0.01 to 999999.99")
-            if not row["sale"].strip() or any(one.sale == row["sale"] for one in wanted):
+            cents = parse_amount(row["amount"])
+            if not row["sale"].strip() or row["sale"] in keys:
                 raise UsageError(f"sale {row['sale']!r}: every row has a key of its own")
             if not row["file"]:
                 raise UsageError("file: the card's file is wanted")
         except (UsageError, QuantityError) as error:
             raise UsageError(f"line {number}: {error}") from error
+        keys.add(row["sale"])
         wanted.append(Wanted(row["sale"], folder / row["file"], cents))
     if not wanted:
         raise UsageError("there is no sale in it")

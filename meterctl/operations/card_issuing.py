@@ -32,8 +32,8 @@ ERASED = "erased"
 """Outcome of a sale whose card was erased before a write-back came: whether the meter took it is asked of the meter."""
 
 
-def format_card(counter: Counter, journal: Journal, *, again: bool = False) -> None:
-    """Give a blank card the keys of this ring.
+def plan_format(counter: Counter, journal: Journal, *, again: bool = False) -> Planned[None]:
+    """Plan to give a blank card the keys of this ring.
 
     Args:
         again: an issued card gets the keys that it should have once more, what ends their being blocked.
@@ -42,9 +42,7 @@ def format_card(counter: Counter, journal: Journal, *, again: bool = False) -> N
         NotPermittedError: it has keys already, or is not one of this ring's.
     """
     if counter.selected.issued and again:
-        _give_keys_anew(counter)
-        journal.audit("card_keys_renewed", counter.now(), card=counter.serial)
-        return
+        return Planned("give it its keys once more", lambda: _give_keys_anew(counter, journal))
     if counter.selected.issued:
         raise NotPermittedError(
             f"card {counter.serial}: it is formatted already; --again gives it its keys once more, and leaves what it "
@@ -57,11 +55,15 @@ def format_card(counter: Counter, journal: Journal, *, again: bool = False) -> N
         )
     version = counter.ring.newest
     keys = derive_card_keys(counter.ring.master(version), counter.selected.serial, version)
-    counter.write(give_keys(counter.terminal, keys, version), "it may have some of its keys: format it again")
-    journal.audit("card_formatted", counter.now(), card=counter.serial)
+
+    def carry_out() -> None:
+        counter.write(give_keys(counter.terminal, keys, version), "it may have some of its keys: format it again")
+        journal.audit("card_formatted", counter.now(), card=counter.serial)
+
+    return Planned("give it its keys", carry_out)
 
 
-def _give_keys_anew(counter: Counter) -> None:
+def _give_keys_anew(counter: Counter, journal: Journal) -> None:
     identity = counter.play(counter.terminal.read_identity())
     access = None
     if identity is not None:
@@ -82,6 +84,7 @@ def _give_keys_anew(counter: Counter) -> None:
         raise
     anew = give_keys_anew(counter.terminal, keys, version, access)
     counter.write(anew, "it may have some of its keys: the same command again")
+    journal.audit("card_keys_renewed", counter.now(), card=counter.serial)
 
 
 def plan_replacement(
@@ -220,7 +223,7 @@ def plan_erasure(counter: Counter, journal: Journal, *, unknown_sale: bool = Fal
         if not unknown_sale:
             raise
         strange = str(error)
-    mine = [e for e in journal.entries() if e.state is EntryState.ON_CARD and e.card == counter.serial]
+    mine = [entry for entry in journal.carried(counter.serial) if entry.state is EntryState.ON_CARD]
 
     def carry_out() -> list[Entry]:
         with handing_over(counter, "it may be erased in part: erase it again"):

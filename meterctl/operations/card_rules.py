@@ -54,8 +54,8 @@ def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None)
 
 def require_nothing_owed(counter: Counter, journal: Journal, meter: str) -> None:
     """Refuse a card that should carry an open sale of another meter."""
-    for entry in journal.entries():
-        if entry.state is EntryState.ON_CARD and entry.card == counter.serial and entry.meter != meter:
+    for entry in journal.carried(counter.serial):
+        if entry.state is EntryState.ON_CARD and entry.meter != meter:
             raise NotPermittedError(f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed")
 
 
@@ -65,7 +65,9 @@ def require_known(counter: Counter, journal: Journal, standing: Standing) -> Non
     message = decoded(credit.message) if credit is not None else None
     if credit is None or message is None:
         return
-    if journal.knows(message.serial_number, credit.message) or _is_spent(standing.back, message, credit.message):
+    if journal.find_message(message.serial_number, credit.message) is not None:
+        return
+    if _is_spent(standing.back, message, credit.message):
         return
     raise NotPermittedError(
         f"card {counter.serial}: it carries {format_money(message.amount * CENT)} for meter {message.serial_number} "

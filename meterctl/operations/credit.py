@@ -194,7 +194,7 @@ def carried_by_cards(session: Session, journal: Journal, *, erased_only: bool) -
     Raises:
         NotPermittedError: the meter was set back; a void would spend sequences that were proved.
     """
-    if not any(entry.card and entry.is_open for entry in journal.entries()):
+    if not journal.carried():
         return []
     meter = session.identify_surely()
     carried = [e for e in journal.open_entries(meter.serial_number) if e.card and e.epoch in (meter.epoch, 0)]

@@ -24,7 +24,7 @@ from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import development_ring
 from meterctl.operations.card_counter import Counter
-from meterctl.operations.card_issuing import format_card
+from meterctl.operations.card_issuing import plan_format
 from meterctl.operations.card_sales import open_account, sell
 from meterctl.session import Session
 from meterctl.transports.wires import monotonic_ms, open_transport, wall_seconds
@@ -115,7 +115,7 @@ class Shop:
         self.card, self.journal, self._out = card, journal, out
         create_image(card, CARD_SERIAL)
         with self._counter() as counter:
-            format_card(counter, journal)
+            plan_format(counter, journal).carry_out()
 
     def sell(self, cents: int) -> None:
         """Sell credit on the card: the first time it opens the account."""

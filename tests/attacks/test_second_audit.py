@@ -13,14 +13,14 @@ from meterctl.errors import NotPermittedError, UnknownOutcomeError, UsageError
 from meterctl.journal import EntryState, Journal
 from meterctl.operations import card_issuing, card_sales
 from meterctl.operations.bulk_sales import Wanted, parse_sales, sell_all
-from meterctl.operations.credit import close_by_hand, execute, is_dead, plan, resolve, withdraw_cards
+from meterctl.operations.credit import close_by_hand, is_dead, resolve, withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import CardType
 from protocols.card.insertion import InsertionError
 from protocols.data_model.words import AccountState
 from protocols.sealed_message import MessageKind, Outcome
 from tests.attacks.test_at_the_counter import states
-from tests.attacks.test_counter_findings import NEIGHBOUR, error, outcome, replaced
+from tests.attacks.test_counter_findings import NEIGHBOUR, error, outcome, replaced, topped_up
 from tests.support.town import CUSTOMER, METER, OTHER, Contacts, Town
 
 THIRD = bytes.fromhex("0303030303030303")
@@ -30,11 +30,6 @@ THIRD = bytes.fromhex("0303030303030303")
 def elsewhere(tmp_path: Path) -> Journal:
     """Another vending point's journal."""
     return Journal(tmp_path / "elsewhere.sqlite")
-
-
-def topped_up(town: Town, cents: int) -> None:
-    session = town.session()
-    execute(session, town.journal, plan(session, town.journal, MessageKind.CREDIT, cents))
 
 
 def erased(town: Town, card: Card) -> list[str]:

@@ -103,8 +103,8 @@ def test_a_card_whose_keys_are_blocked_gets_them_again_and_keeps_what_it_carries
         counter.read()
     with town.counter(card) as counter:
         with pytest.raises(NotPermittedError, match="formatted already"):
-            card_issuing.format_card(counter, town.journal)
-        card_issuing.format_card(counter, town.journal, again=True)
+            card_issuing.plan_format(counter, town.journal)
+        card_issuing.plan_format(counter, town.journal, again=True).carry_out()
     assert card.state.files == before
     town.insert(card)
     assert town.credit == 4000

@@ -29,7 +29,7 @@ from meterctl.errors import MeterctlError, NotPermittedError
 from meterctl.journal import Journal
 from meterctl.key_ring import development_ring
 from meterctl.operations.card_counter import Counter
-from meterctl.operations.card_issuing import format_card, plan_replacement
+from meterctl.operations.card_issuing import plan_format, plan_replacement
 from meterctl.operations.card_sales import sell
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import execute, plan, resolve, withdraw_cards
@@ -532,7 +532,7 @@ class World:
         if not placed.chip.data:
             make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")  # type: ignore[arg-type]
             card = Card(placed.chip, self.random)  # type: ignore[arg-type]
-            format_card(self._counter(placed, CardContacts(card, Random(0), False)), self.journals[0])
+            plan_format(self._counter(placed, CardContacts(card, Random(0), False)), self.journals[0]).carry_out()
         placed.chip = SimulatedNvram(bytes(placed.chip.data))
         return Card(placed.chip, self.random)  # type: ignore[arg-type]
 

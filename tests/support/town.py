@@ -99,7 +99,7 @@ class Town:
         """Return a card with this vendor's keys."""
         card = blank(serial, memory, transmission)
         with self.counter(card) as counter:
-            card_issuing.format_card(counter, self.journal)
+            card_issuing.plan_format(counter, self.journal).carry_out()
         return card
 
     def open(self, card: Card, cents: int = 3000, meter: str = METER, customer: str = CUSTOMER,
