@@ -1,0 +1,86 @@
+"""Opens the files that a person names, on the meter's side: no blocking, no endless reading."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from firmware_sim.hosting.errors import HostingError
+from protocols import named_files
+
+_ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+"""A FIFO opens at once, a terminal does not become this process's own, no child inherits a file."""
+_CHUNK = 1 << 20
+
+
+class NamedText(NamedTuple):
+    """The text of a file, and its st_mode when it was read."""
+
+    text: str
+    mode: int
+
+
+def open_named(
+    path: Path | str,
+    flags: int,
+    kind: str,
+    max_size: int | None = named_files.MAX_SIZE,
+) -> int:
+    """Return a descriptor of a regular file, which the caller closes; a new file gets mode 600.
+
+    Args:
+        path: its path.
+        flags: of os.open, such as os.O_RDWR.
+        kind: what the file is for a person, such as "card"; it begins the text of an error.
+        max_size: bytes at most; None is without limit.
+
+    Raises:
+        HostingError: it cannot be opened, is not a regular file, or is too large.
+    """
+    try:
+        file = os.open(path, flags | _ALWAYS, 0o600)
+    except FileExistsError as error:
+        raise _error(kind, path, "it exists and is never overwritten") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise _error(kind, path, getattr(error, "strerror", None) or error) from error
+    try:
+        status = os.fstat(file)
+        refusal = named_files.refusal(status.st_mode, status.st_size, max_size)
+        if refusal is not None:
+            raise _error(kind, path, refusal)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def read_named(path: Path | str, kind: str) -> NamedText:
+    """Return the UTF-8 text of a regular file of at most `MAX_SIZE` bytes, and its mode.
+
+    Raises:
+        HostingError: it cannot be read, is not a regular file, is too large, or is not UTF-8.
+    """
+    file = open_named(path, os.O_RDONLY, kind)
+    try:
+        data = bytearray()
+        while piece := os.read(file, _CHUNK):
+            data += piece
+            if len(data) > named_files.MAX_SIZE:  # it grew, or its size was not told
+                raise _error(kind, path, named_files.TOO_LARGE)
+        return NamedText(named_files.decode_text(bytes(data)), os.fstat(file).st_mode)
+    except OSError as error:
+        raise _error(kind, path, error.strerror) from error
+    except UnicodeDecodeError as error:
+        raise _error(kind, path, f"it is not UTF-8 text: {error}") from error
+    finally:
+        os.close(file)
+
+
+def read_text(path: Path | str, kind: str) -> str:
+    """Return the text of `read_named` alone; raises HostingError."""
+    return read_named(path, kind).text
+
+
+def _error(kind: str, path: Path | str, reason: object) -> HostingError:
+    return HostingError(f"{kind} {path}: {reason}; nothing was changed")

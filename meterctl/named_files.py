@@ -1,0 +1,71 @@
+"""Opens the files that a person names, on the host's side: no blocking, no endless reading.
+
+The errors give the reason only; the caller says which file it is, and what is unchanged.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from meterctl.errors import UsageError
+from protocols import named_files
+
+_ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+"""A FIFO opens at once, a terminal does not become this process's own, no child inherits a file."""
+_CHUNK = 1 << 20
+
+
+class NamedText(NamedTuple):
+    """The text of a file, and its st_mode when it was read."""
+
+    text: str
+    mode: int
+
+
+def open_named(path: Path, flags: int) -> int:
+    """Return a descriptor of a regular file of at most `MAX_SIZE` bytes, which the caller closes.
+
+    Args:
+        path: its path.
+        flags: of os.open, such as os.O_RDWR; a new file gets mode 600.
+
+    Raises:
+        UsageError: it cannot be opened, is not a regular file, or is too large.
+    """
+    try:
+        file = os.open(path, flags | _ALWAYS, 0o600)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise UsageError(str(getattr(error, "strerror", None) or error)) from error
+    try:
+        status = os.fstat(file)
+        refusal = named_files.refusal(status.st_mode, status.st_size)
+        if refusal is not None:
+            raise UsageError(refusal)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def read_named(path: Path) -> NamedText:
+    """Return the UTF-8 text of a regular file of at most `MAX_SIZE` bytes, and its mode.
+
+    Raises:
+        UsageError: it cannot be read, is not a regular file, is too large, or is not UTF-8.
+    """
+    file = open_named(path, os.O_RDONLY)
+    try:
+        data = bytearray()
+        while piece := os.read(file, _CHUNK):
+            data += piece
+            if len(data) > named_files.MAX_SIZE:  # it grew, or its size was not told
+                raise UsageError(named_files.TOO_LARGE)
+        return NamedText(named_files.decode_text(bytes(data)), os.fstat(file).st_mode)
+    except OSError as error:
+        raise UsageError(str(error.strerror or error)) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("it is no text") from error
+    finally:
+        os.close(file)
