@@ -281,7 +281,10 @@ def main() -> None:
 
     try:
         app()
-    except (HostingError, QuantityError, UnknownMeterError) as error:
+    except HostingError as error:
+        print(f"meter-sim: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (QuantityError, UnknownMeterError) as error:
         print(f"meter-sim: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
     except MeterStoppedError as error:

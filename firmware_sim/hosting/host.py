@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import cast
 
 from firmware_sim.hosting.control_socket import ControlSocket
-from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.errors import HostingError, NotStoredError
 from firmware_sim.hosting.ports import SETTLE_AFTER_S, PortSpec, VirtualPort, is_real_port
 from firmware_sim.line import Line
-from firmware_sim.meter import MeterStoppedError
+from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack import Rack
 from firmware_sim.servers.modbus.server import PTY_SILENCE_US, ModbusRtuServer, ModbusTcpServer, t35_us
+from protocols.data_model.words import account_unit_text
 from protocols.errors import QuantityError
+from protocols.quantities import format_money
 
 DEADLINES_A_TURN = 64
 """Deadlines served before wires get their turn."""
@@ -262,6 +264,15 @@ def _open_real(spec: PortSpec) -> tuple[int, Callable[[], None]]:
     return port.fileno(), port.close
 
 
+def _not_stored(meter: Meter) -> str:
+    serial_number, account = meter.state.identity.serial_number, meter.state.account
+    credit = f"{format_money(account.credit)} {account_unit_text(account.unit)}"
+    return (
+        f"meter {serial_number}: the storage refused the last save. Its credit of {credit} is "
+        f"not stored, nor what it metered since the save before"
+    )
+
+
 class Host:
     """Everything of one `meter-sim run`: made, served until told to stop, and put away."""
 
@@ -347,7 +358,11 @@ class Host:
             self._ended.set_exception(error)
 
     def close(self) -> None:
-        """Save every meter exactly, give ports, links and sockets back."""
+        """Save every meter exactly, give ports, links and sockets back.
+
+        Raises:
+            NotStoredError: a storage refused the last save; everything was given back all the same.
+        """
         unsaved: list[str] = []
         self._closed = True
         if self._timer is not None:
@@ -356,7 +371,7 @@ class Host:
             self.rack.faults.storage_rests = True  # an orderly stop saves
             for station in self.rack.everyone(line_time()):
                 if not station.meter.stopped and not station.meter.save():
-                    unsaved.append(station.meter.state.identity.serial_number)
+                    unsaved.append(_not_stored(station.meter))
         finally:
             for line in self._lines:
                 line.end()
@@ -367,10 +382,7 @@ class Host:
             if self._control is not None:
                 self._control.end()
         if unsaved:
-            raise HostingError(
-                f"meter {', '.join(unsaved)}: the storage refused the last save: is the disk full? What was metered "
-                f"since the one before is not kept"
-            )
+            raise NotStoredError("\n".join(unsaved))
 
     def _replan_soon(self) -> None:
         if not self._replanning:

@@ -16,9 +16,10 @@ from pathlib import Path
 from firmware_sim.assembly import MeterDescription, WrongKeysError, build, build_lost
 from firmware_sim.faults import Faults
 from firmware_sim.hosting.descriptions import Described, Flags, describe
-from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.errors import HostingError, NotStoredError
 from firmware_sim.hosting.host import Host, line_time
 from firmware_sim.hosting.loads import read_load
+from firmware_sim.hosting.named_files import read_text
 from firmware_sim.hosting.ports import parse_port
 from firmware_sim.hosting.state_file import FileNvram, open_meter
 from firmware_sim.meter import Meter
@@ -85,6 +86,9 @@ def run(flags: Flags, options: RunOptions) -> None:
         try:
             if host is not None:
                 host.close()
+        except NotStoredError as error:
+            reasons = [device.refusal for device in devices if device.refusal is not None]
+            raise NotStoredError("\n".join([str(error), *reasons])) from error
         finally:
             for device in devices:
                 device.close()
@@ -117,10 +121,9 @@ def _plan(path: str | None, seed: int | None) -> FaultPlan:
     """Return the plan of `--faults`; `--seed` wins over the plan's own."""
     if path is None:
         return FaultPlan(seed=seed or 0)
+    text = read_text(path, "faults")
     try:
-        plan = parse_plan(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise HostingError(f"faults {path}: {error}") from error
+        plan = parse_plan(text)
     except QuantityError as error:
         raise HostingError(f"faults {path}: {error}") from error
     return plan if seed is None else FaultPlan(plan.rules, seed)

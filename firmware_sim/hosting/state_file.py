@@ -10,18 +10,24 @@ from pathlib import Path
 
 from firmware_sim.hal.nvram import NvramError, NvramFlushError
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.named_files import open_named
 from firmware_sim.meter import Meter
 
 
 class FileNvram:
-    """A byte device in a file, held under an exclusive lock; never truncated, never grown by reading."""
+    """A byte device in a file under an exclusive lock; never truncated, never grown by reading.
+
+    A write is refused while the path does not lead to the open file: a meter that is started again
+    would not find what was written.
+    """
+
+    refusal: str | None = None
+    """Why the last write was refused; None where it was not."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
-        try:
-            self._file = os.open(path, flags, 0o600)
-        except OSError as error:
-            raise HostingError(f"state file {path}: {error.strerror}; nothing was changed") from error
+        flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
+        self._path = path
+        self._file = open_named(path, flags, "state file", max_size=None)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -36,14 +42,35 @@ class FileNvram:
             raise NvramError(str(error)) from error
 
     def write(self, offset: int, data: bytes) -> None:
-        """Write all of `data`; raises NvramError where the device refuses (a full disk)."""
-        view = memoryview(data)
+        """Write all of `data`.
+
+        Raises:
+            NvramError: the device refuses (a full disk), or the path does not lead to this file.
+        """
         try:
+            self._require_path()
+            view = memoryview(data)
             while view:
                 done = os.pwrite(self._file, view, offset)
                 view, offset = view[done:], offset + done
+        except (NvramError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self.refusal = f"state file {self._path}: {reason}"
+            raise NvramError(str(reason)) from error
+        self.refusal = None
+
+    def _require_path(self) -> None:
+        """Raise NvramError where the path does not lead to the open file."""
+        try:
+            found = os.stat(self._path)
         except OSError as error:
-            raise NvramError(str(error)) from error
+            raise NvramError(f"it was removed or moved ({error.strerror}); put it back") from error
+        if not os.path.samestat(found, os.fstat(self._file)):
+            raise NvramError("it was replaced by another file; put it back")
+
+    def is_at(self, path: Path) -> None:
+        """Take note of the path that leads to the file from now on."""
+        self._path = path
 
     def flush(self) -> None:
         """Return when everything is on the disk."""
@@ -67,8 +94,6 @@ def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, 
         HostingError: the file cannot be used.
     """
     if path.exists() or path.is_symlink():
-        if not path.is_file():
-            raise HostingError(f"state file {path}: it is not a file; nothing was changed")
         nvram = FileNvram(path)
         try:
             if path.stat().st_size == 0:
@@ -83,6 +108,7 @@ def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, 
     try:
         meter = build(nvram)
         os.link(draft, path)  # fails where another process was faster; its meter is never overwritten
+        nvram.is_at(path)
         draft.unlink()
         directory = os.open(path.parent, os.O_RDONLY)
         try:
