@@ -96,6 +96,8 @@ def simulate(
     described = describe(flags)
     if len(described) != 1:
         raise HostingError("simulate takes one meter: give one --config")
+    if described[0].warning is not None:
+        print(described[0].warning, file=sys.stderr)
     meter = build(described[0].description)
     curve: list[Happening] = []
     for happening in play(meter, length, top_ups):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from meterctl.errors import NotPermittedError, UsageError
+from meterctl.named_files import read_named
+from protocols import named_files
 from protocols.errors import QuantityError
 from protocols.keys import DEVELOPMENT_KEY_VERSION, DEVELOPMENT_MASTER, KEY_SIZE, MeterKeys, derive, derive_meter_keys
 from protocols.quantities import CENT, format_money, parse_money
@@ -32,6 +34,8 @@ class KeyRing:
     path: Path | None = None
     daily_limit: int | None = None
     """What may be sold with it in a day, 0.01; None is without limit."""
+    warning: str | None = None
+    """What a person is told about the ring's file."""
 
     @property
     def is_development(self) -> bool:
@@ -78,14 +82,33 @@ def development_ring() -> KeyRing:
 
 
 def load_ring(path: Path) -> KeyRing:
-    """Return the ring of a file; raises UsageError."""
+    """Return the ring of a file; its `warning` is set where others may read the file.
+
+    Raises:
+        UsageError: it cannot be read, or is no key ring.
+        NotPermittedError: others may write it, and so choose the keys that credit is sealed with.
+    """
     try:
-        table = json.loads(path.read_text())
+        text, mode = read_named(path)
+    except UsageError as error:
+        raise UsageError(f"keys {path}: {error}; nothing was sent") from error
+    if named_files.others_may_write(mode):
+        found = f"other users may write this file (chmod 600 {path})"
+        raise NotPermittedError(f"keys {path}: {found}. Nothing was sent")
+    ring = parse_ring(text, path)
+    if named_files.others_may_read(mode):
+        warning = f"keys {path}: other users may read this file: chmod 600 {path}"
+        return replace(ring, warning=warning)
+    return ring
+
+
+def parse_ring(text: str, path: Path) -> KeyRing:
+    """Return the ring of the text of a file, which `path` names; raises UsageError."""
+    try:
+        table = json.loads(text)
         masters = {int(version): bytes.fromhex(text) for version, text in table["masters"].items()}
         limit = table.get("daily_limit")
         daily_limit = None if limit is None else parse_money(limit) // CENT
-    except OSError as error:
-        raise UsageError(f"keys {path}: {error.strerror}") from error
     except QuantityError as error:
         raise UsageError(f"keys {path}: daily_limit: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.named_files import open_named
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.applet import Card
 from protocols.card.memory import make_blank
@@ -22,11 +23,11 @@ class CardFileMemory:
         self._file = file
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return what stands at `offset`; fewer bytes at the end."""
+        """Return what stands at `offset`; fewer bytes at the end. Raises CardMemoryError."""
         try:
             return os.pread(self._file, size, offset)
         except OSError as error:
-            raise CardMemoryError(str(error)) from error
+            raise CardMemoryError(f"it cannot be read: {error.strerror}") from error
 
     def write(self, offset: int, data: bytes) -> None:
         """Write all of `data`; raises CardMemoryError where the file refuses."""
@@ -51,9 +52,10 @@ def open_card(path: Path) -> Iterator[Card]:
     """Give the card of a file, held under an exclusive lock; raises HostingError where there is none to be had."""
     with _opened(path, os.O_RDWR) as file:
         try:
-            yield Card(CardFileMemory(file), os.urandom)
-        except CardImageError as error:
+            card = Card(CardFileMemory(file), os.urandom)
+        except (CardImageError, CardMemoryError) as error:
             raise HostingError(f"card {path}: {error}; nothing was changed") from error
+        yield card
 
 
 def create_blank(path: Path, serial: bytes, transmission: Transmission) -> None:
@@ -68,12 +70,7 @@ def create_blank(path: Path, serial: bytes, transmission: Transmission) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    try:
-        file = os.open(path, flags | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
-    except FileExistsError as error:
-        raise HostingError(f"card {path}: it exists and is never overwritten; nothing was changed") from error
-    except (OSError, ValueError) as error:
-        raise HostingError(f"card {path}: {getattr(error, 'strerror', None) or error}; nothing was changed") from error
+    file = open_named(path, flags, "card")
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

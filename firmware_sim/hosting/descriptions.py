@@ -7,13 +7,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from firmware_sim.assembly import DEFAULT_START, MeterDescription
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.loads import read_load
+from firmware_sim.hosting.named_files import read_named, read_text
 from firmware_sim.messages import LAST_CLOCK
 from firmware_sim.metrology.load import OnEnd
 from firmware_sim.settings import Settings
+from protocols import named_files
 from protocols.data_model import items
 from protocols.data_model.kinds import Fixed
 from protocols.data_model.tariff import Prices, Tariff
@@ -56,6 +59,20 @@ class Described:
     source: str
     load_text: str
     on_end: OnEnd
+    warning: str | None = None
+    """What a person is told about its key file."""
+
+
+class KeyFile(NamedTuple):
+    """A file of `meterctl keys export`: keys by version, and the serial number of their meter."""
+
+    keys: dict[int, MeterKeys] | None
+    serial_number: str
+    warning: str | None = None
+    """Set where others may read the file."""
+
+
+NO_KEY_FILE = KeyFile(None, "")
 
 
 def describe(flags: Flags, default_start: int = DEFAULT_START) -> list[Described]:
@@ -122,7 +139,7 @@ def _of_flags(flags: Flags, default_start: int) -> Described | None:
         start = parse_moment(flags.start) if flags.start is not None else default_start
         if not 0 <= start < LAST_CLOCK:
             return None
-        keys, keys_of = read_keys(Path(flags.keys)) if flags.keys else (None, "")
+        key_file = read_keys(Path(flags.keys)) if flags.keys else NO_KEY_FILE
         load_text = flags.load if flags.load is not None else "0kW"
         serial_number = d.serial_number
         if flags.serial_number is not None:
@@ -132,11 +149,11 @@ def _of_flags(flags: Flags, default_start: int) -> Described | None:
             credit=parse_money(flags.credit) if flags.credit is not None else d.credit,
             tariff=Tariff(prices=Prices((parse_price(flags.price),))) if flags.price is not None else d.tariff,
             load=read_load(load_text, d.phases, start, 0, OnEnd.REPEAT), epoch=_drawn_epoch(),
-            keys=keys, keys_of=keys_of,
+            keys=key_file.keys, keys_of=key_file.serial_number,
         )  # fmt: skip
     except ProtocolError:
         return None
-    return Described(description, "", load_text, OnEnd.REPEAT)
+    return Described(description, "", load_text, OnEnd.REPEAT, key_file.warning)
 
 
 def _drawn_epoch() -> int:
@@ -152,13 +169,13 @@ def _of_configuration(
     from firmware_sim.configuration import ConfigurationError, parse_meter, tariff_of
 
     where = f"{source}: " if source else ""
+    text = read_text(source, "configuration") if source else ""
     try:
-        text = Path(source).read_text() if source else ""
         c = parse_meter(text, overrides)
         price = parse_price(price_text) if price_text is not None else None
-        tariff = tariff_of(c, price, lambda name: (Path(source).parent / name).read_text())
+        tariff = tariff_of(c, price, lambda name: read_text(Path(source).parent / name, "tariff"))
         settings = c.settings()
-    except (OSError, ValueError) as error:  # ValueError: no text, or a name that no file can have
+    except ValueError as error:
         raise HostingError(f"{where}{error}") from error
     except (ConfigurationError, QuantityError) as error:
         raise HostingError("\n".join(where + one for one in str(error).splitlines())) from error
@@ -167,7 +184,7 @@ def _of_configuration(
     start = c.start if c.start is not None else default_start
     if not 0 <= start < LAST_CLOCK:
         raise HostingError(f"{where}start: allowed is 1970 to 2099")
-    keys, keys_of = read_keys(Path(keys_file)) if keys_file else (None, "")
+    key_file = read_keys(Path(keys_file)) if keys_file else NO_KEY_FILE
     phases = 3 if c.meter_type == MeterType.THREE_PHASE else 1
     on_end = OnEnd(c.load_on_end)
     load_text = c.load
@@ -187,8 +204,8 @@ def _of_configuration(
         load=read_load(load_text, phases, start, 0, on_end),
         start=start,
         epoch=c.epoch if c.epoch is not None else _drawn_epoch(),
-        keys=keys,
-        keys_of=keys_of,
+        keys=key_file.keys,
+        keys_of=key_file.serial_number,
         transitions=_transitions(c.time_zone, start, where),
         phase_summation=c.phase_summation,
         reverse_charged=bool(c.reverse_charged),
@@ -198,7 +215,7 @@ def _of_configuration(
         guarantee=bool(c.guarantee),
         drift=(c.drift_ppm, 1_000_000),
     )
-    return Described(description, source, load_text, on_end)
+    return Described(description, source, load_text, on_end, key_file.warning)
 
 
 def with_start(described: Described, start: int) -> Described:
@@ -206,14 +223,33 @@ def with_start(described: Described, start: int) -> Described:
     return replace(described, description=replace(described.description, start=start))
 
 
-def read_keys(path: Path) -> tuple[dict[int, MeterKeys], str]:
-    """Return a meter's own keys by version, and its serial number, from a file of `meterctl keys export`.
+def read_keys(path: Path) -> KeyFile:
+    """Return a file of `meterctl keys export`; `warning` is set where others may read it.
 
     Raises:
-        HostingError: no such file, or a key ring with masters: a meter never holds those.
+        HostingError: it cannot be read, others may write it, or it is no such file.
+    """
+    text, mode = read_named(path, "keys")
+    if named_files.others_may_write(mode):
+        found = f"other users may write this file (chmod 600 {path})"
+        raise HostingError(f"keys {path}: {found}; nothing was changed")
+    keys, serial_number = parse_keys(text, path)
+    warning = None
+    if named_files.others_may_read(mode):
+        warning = f"keys {path}: other users may read this file: chmod 600 {path}"
+    return KeyFile(keys, serial_number, warning)
+
+
+def parse_keys(text: str, path: Path) -> tuple[dict[int, MeterKeys], str]:
+    """Return the keys by version and the serial number of the text of a key file.
+
+    `path` names the file in errors.
+
+    Raises:
+        HostingError: it is no key file, or a key ring with masters: a meter never holds those.
     """
     try:
-        table = json.loads(path.read_text())
+        table = json.loads(text)
         if "masters" in table:
             raise HostingError(
                 f"keys {path}: these are masters of a host; export this meter's with `meterctl keys export`"
@@ -225,8 +261,6 @@ def read_keys(path: Path) -> tuple[dict[int, MeterKeys], str]:
             )
             for row in table["keys"]
         }
-    except OSError as error:
-        raise HostingError(f"keys {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise HostingError(f"keys {path}: it is no file of `meterctl keys export`") from error
     if not keys or any(

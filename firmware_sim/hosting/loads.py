@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from importlib.resources import files
-from pathlib import Path
 
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.named_files import read_text
 from firmware_sim.metrology.load import Load, OnEnd, split
 from firmware_sim.metrology.load_csv import parse_load
 from protocols.errors import QuantityError
@@ -26,9 +26,10 @@ def read_load(text: str, phases: int, clock: int, origin: int = 0, on_end: OnEnd
             files("firmware_sim.data").joinpath("household.csv").read_text(), phases, clock, on_end, origin
         )
     if text.lower().endswith(".csv"):
+        rows = read_text(text, "load")
         try:
-            return parse_load(Path(text).read_text(), phases, clock, on_end, origin)
-        except (OSError, ValueError, QuantityError, csv.Error, OverflowError) as error:  # ValueError: no text, no path
+            return parse_load(rows, phases, clock, on_end, origin)
+        except (ValueError, QuantityError, csv.Error, OverflowError) as error:
             raise HostingError(f"load {text}: {error}") from error
     try:
         return Load.constant(split(parse_power(text), phases))

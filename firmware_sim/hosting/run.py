@@ -56,6 +56,8 @@ def say(text: str) -> None:
 def run(flags: Flags, options: RunOptions) -> None:
     """Serve until SIGINT or SIGTERM; raises HostingError and MeterStoppedError."""
     described = describe(flags, default_start=int(time.time()) * 1000)
+    for warning in sorted({one.warning for one in described if one.warning is not None}):
+        say(warning)
     if flags.keys is None:
         say("no --keys: the published development key is in force; anyone can seal for this meter")
     faults = Faults(_plan(options.faults, flags.seed), line_time())

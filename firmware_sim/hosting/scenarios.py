@@ -13,6 +13,7 @@ from firmware_sim.hosting.descriptions import describe_keys
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.host import Host, line_time
 from firmware_sim.hosting.loads import read_load
+from firmware_sim.hosting.named_files import read_text
 from firmware_sim.hosting.ports import parse_port
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load
@@ -40,10 +41,9 @@ class Checked:
 
 def read_scenario(path: str) -> Scenario:
     """Return the scenario of a file; raises HostingError."""
+    text = read_text(path, "scenario")
     try:
-        return parse_scenario(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise HostingError(f"{path}: {error}") from error
+        return parse_scenario(text)
     except ScenarioError as error:
         raise HostingError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from meterctl.card_readers import CardPort
 from meterctl.errors import UsageError
+from meterctl.named_files import open_named
 from protocols.card.applet import Card
 from protocols.card.memory import make_blank
 from protocols.errors import CardImageError, CardMemoryError
@@ -49,10 +50,9 @@ class ImageMemory:
 def open_image(path: Path) -> Iterator[CardPort]:
     """Give the card of a file power; raises UsageError where there is none, or another program holds it."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"card {path}: {reason}; nothing was changed") from error
+        file = open_named(path, os.O_RDWR)
+    except UsageError as error:
+        raise UsageError(f"card {path}: {error}; nothing was changed") from error
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

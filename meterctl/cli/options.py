@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,8 @@ class Options:
     yes: bool
     dry_run: bool
     development_key: bool
+    said: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Warnings that were printed: each is printed once."""
 
     @contextlib.contextmanager
     def session(self, *, seals: bool = False) -> Iterator[Session]:
@@ -101,7 +103,7 @@ class Options:
     def card_ring(self, port: CardPort) -> KeyRing:
         """Return the key ring for a card; the published key is for simulated cards only."""
         if self.keys is not None:
-            return load_ring(self.keys)
+            return self._loaded_ring(self.keys)
         if not port.is_desk and not self.development_key:
             raise NotPermittedError(
                 f"reader {port.name}: the published development key is for simulated cards only. Give --keys FILE, or "
@@ -129,7 +131,7 @@ class Options:
         from meterctl.transports.wires import is_desk
 
         if self.keys is not None:
-            return load_ring(self.keys)
+            return self._loaded_ring(self.keys)
         if seals:
             if not self.development_key and not is_desk(self.port or ""):
                 raise NotPermittedError(
@@ -138,6 +140,13 @@ class Options:
                 )
             say("no --keys: the published development key is in force")
         return development_ring()
+
+    def _loaded_ring(self, path: Path) -> KeyRing:
+        ring = load_ring(path)
+        if ring.warning is not None and ring.warning not in self.said:
+            self.said.add(ring.warning)
+            say(ring.warning)
+        return ring
 
     @contextlib.contextmanager
     def open_journal(self) -> Iterator[Journal]:
@@ -209,12 +218,9 @@ def say(text: str) -> None:
 
 def text_of(path: Path) -> str:
     """Return the text of a file; raises UsageError, which does not name it."""
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise UsageError(str(error.strerror or error)) from error
-    except UnicodeDecodeError as error:
-        raise UsageError("it is no text") from error
+    from meterctl.named_files import read_named
+
+    return read_named(path).text
 
 
 def _traced(transmit: Transmit) -> Transmit:

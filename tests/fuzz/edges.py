@@ -14,7 +14,7 @@ from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hosting import host as hosting
 from firmware_sim.hosting.control_socket import ControlSocket
-from firmware_sim.hosting.descriptions import Flags, describe, read_keys
+from firmware_sim.hosting.descriptions import Flags, describe, parse_keys
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.loads import HOUSEHOLD, read_load
 from firmware_sim.meter import Meter
@@ -24,9 +24,10 @@ from firmware_sim.servers.modbus.bank import Bank
 from firmware_sim.storage import record
 from firmware_sim.storage.store import FIRST_RING, FIRST_SLOT, SLOT_SIZE, ForeignStorageError, StorageLostError, load
 from meterctl.errors import UsageError
-from meterctl.key_ring import load_ring
+from meterctl.key_ring import parse_ring
 from protocols.control import Advance, Command
 from protocols.modbus.native_map import MAP_END
+from protocols.named_files import decode_text
 from protocols.quantities import DAY, HOUR
 from protocols.sealed_message import MessageKind
 from tests.fuzz.benches import keys_of, make_meter
@@ -250,29 +251,22 @@ def load_csv(data: bytes) -> None:
         assert until is None or until > elapsed, "the next row begins in the past"
 
 
-class _Written:
-    """What stands where a path is read."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def read_text(self) -> str:
-        """Return the text, as a path does."""
-        return self._data.decode()
-
-
 def key_files(data: bytes) -> None:
     """Any file as a meter's keys and as a host's key ring: refused with words, or keys that can be used."""
-    path = cast(Path, _Written(_file(data)))
+    path = Path("keys.json")
     try:
-        keys, serial_number = read_keys(path)
+        text = decode_text(_file(data))
+    except UnicodeDecodeError:
+        return
+    try:
+        keys, serial_number = parse_keys(text, path)
         assert keys
         assert isinstance(serial_number, str)
         build(MeterDescription(keys=keys))
     except HostingError as error:
         has_words(error)
     try:
-        ring = load_ring(path)
+        ring = parse_ring(text, path)
         for version in ring.masters:
             ring.meter_keys("000000000001", version)
     except UsageError as error:
