@@ -186,7 +186,7 @@ def test_meterctl_refuses_a_key_ring_that_others_may_write_and_warns_once_of_one
     assert "may read" not in meterctl(*keys, cwd=tmp_path).stderr
     (tmp_path / "k.json").chmod(0o644)
     assert meterctl(*keys, cwd=tmp_path).stderr.count("other users may read this file") == 1
-    card = ("--keys", "k.json", "card", "format", "--file", "c.img", "--card-serial", "0" * 16)
+    card = ("--keys", "k.json", "card", "format", "--file", "c.img", "--card-serial", "1" * 16)
     assert meterctl(*card, cwd=tmp_path).stderr.count("other users may read this file") == 1
     (tmp_path / "k.json").chmod(0o666)
     assert "chmod 600 k.json" in meterctl(*keys, cwd=tmp_path, check=6).stderr
