@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import time
@@ -30,11 +31,29 @@ def open_transport(port: str) -> Transport:
 
 
 def is_desk(port: str) -> bool:
-    """Say whether a port ends on this machine: a pty or a loopback address; there development keys do no harm."""
-    parts = urlsplit(port)
+    """Return whether a port ends on this machine: a pty, or a host of loopback addresses only.
+
+    There the published development key does no harm. A name that does not resolve is not.
+    """
+    try:
+        parts = urlsplit(port)
+    except ValueError:
+        return False
     if parts.scheme in ("tcp", "socket", "rfc2217"):
-        return parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
+        return _is_loopback(parts.hostname or "")
     return os.path.realpath(port.partition("?")[0]).startswith("/dev/pts/")
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether every address that a host name resolves to is a loopback address."""
+    if not host:
+        return False
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = [ipaddress.ip_address(str(address[0])) for *_, address in found]
+    except (OSError, ValueError):  # ValueError: a name that cannot be encoded
+        return False
+    return bool(addresses) and all(address.is_loopback for address in addresses)
 
 
 class TcpTransport:
