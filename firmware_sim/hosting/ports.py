@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
-import socket
 import stat
 import struct
 import sys
@@ -17,6 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.port_lock import lock_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +78,33 @@ class VirtualPort:
     """
 
     def __init__(self, link: Path) -> None:
-        self._guard = _claim(link)
-        self.link = link
-        self.master, self._slave = os.openpty()
+        _require_free(link)
+        self.link, self._lock = link, lock_port(link)
+        try:
+            self.master, self._slave = os.openpty()
+        except OSError as error:
+            self._lock.release()
+            raise HostingError(f"port {link}: {error.strerror}; nothing was changed") from error
         tty.setraw(self._slave, termios.TCSANOW)
         self._packets = sys.platform == "linux"
         if self._packets:
             fcntl.ioctl(self.master, termios.TIOCPKT, struct.pack("i", 1))
         self._settle()
         os.set_blocking(self.master, False)
-        name = os.ttyname(self._slave)
-        draft = link.with_name(f".{link.name}.{os.getpid()}")
         try:
-            with contextlib.suppress(FileNotFoundError):
-                draft.unlink()
-            draft.symlink_to(name)
-            os.replace(draft, link)
-        except OSError as error:
+            self._make_link(os.ttyname(self._slave))
+        except HostingError:
             self.close(unlink=False)
-            raise HostingError(f"port {link}: {error.strerror}; nothing was changed") from error
+            raise
+
+    def _make_link(self, target: str) -> None:
+        """Link the path to the slave: the lock is held, so what is there is dead or not ours."""
+        _require_free(self.link)
+        try:
+            self.link.unlink(missing_ok=True)
+            self.link.symlink_to(target)
+        except OSError as error:
+            raise HostingError(f"port {self.link}: {error.strerror}; nothing was changed") from error
 
     def read(self, size: int) -> tuple[bytes, bool]:
         """Return what a host sent, and whether it changed the port's settings (then `settle` is wanted soon)."""
@@ -132,31 +139,28 @@ class VirtualPort:
                     self.link.unlink()
         os.close(self.master)
         os.close(self._slave)
-        if self._guard is not None:
-            self._guard.close()
+        self._lock.release()
 
 
-def _claim(link: Path) -> socket.socket | None:
-    """Make sure that nobody else serves this path; a link whose maker is gone may be replaced.
+def _require_free(link: Path) -> None:
+    """Raise HostingError where something else than a link that may be replaced is at a path.
 
-    On Linux the maker holds an abstract socket named after the path: it vanishes with the process, however it ends.
+    A link of this user to a terminal may be replaced: who holds the path's lock knows that its maker
+    is gone. A link of another user may be, once its terminal is gone or is somebody else's.
     """
-    taken = HostingError(f"port {link}: another meter-sim serves it; nothing was touched")
-    if link.is_symlink():
-        target = os.readlink(link)
-        if not target.startswith(("/dev/pts/", "/dev/tty")) and link.exists():
-            raise HostingError(f"port {link}: it is a link to {target}; nothing was touched")
-    elif link.exists():
-        raise HostingError(f"port {link}: a file or directory is there already; nothing was touched")
-    if sys.platform != "linux":
-        if link.is_symlink() and link.exists():
-            raise taken
-        return None
-    guard = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    name = f"\0meter-sim:{hashlib.sha256(os.path.abspath(link).encode()).hexdigest()}"
     try:
-        guard.bind(name)
+        status = os.lstat(link)
+    except FileNotFoundError:
+        return
     except OSError as error:
-        guard.close()
-        raise taken from error
-    return guard
+        raise HostingError(f"port {link}: {error.strerror}; nothing was touched") from error
+    if not stat.S_ISLNK(status.st_mode):
+        raise HostingError(f"port {link}: a file or directory is there already; nothing was touched")
+    try:
+        target, terminal = os.readlink(link), os.stat(link)
+    except OSError:
+        return  # it leads nowhere
+    if not target.startswith(("/dev/pts/", "/dev/tty")):
+        raise HostingError(f"port {link}: it is a link to {target}; nothing was touched")
+    if status.st_uid != os.geteuid() and terminal.st_uid == status.st_uid:
+        raise HostingError(f"port {link}: another user's meter-sim serves it; nothing was touched")
