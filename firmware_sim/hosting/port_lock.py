@@ -60,7 +60,8 @@ def lock_port(link: Path) -> PortLock:
                     return PortLock(path, file)
         except BlockingIOError as error:
             os.close(file)
-            raise HostingError(f"port {link}: another meter-sim serves it; nothing was touched") from error
+            served = "another meter-sim serves it"
+            raise HostingError(f"port {link}: {served}; nothing was touched") from error
         except OSError as error:
             os.close(file)
             raise HostingError(f"port {link}: {path}: {error.strerror}") from error

@@ -104,7 +104,8 @@ class VirtualPort:
             self.link.unlink(missing_ok=True)
             self.link.symlink_to(target)
         except OSError as error:
-            raise HostingError(f"port {self.link}: {error.strerror}; nothing was changed") from error
+            reason = error.strerror
+            raise HostingError(f"port {self.link}: {reason}; nothing was changed") from error
 
     def read(self, size: int) -> tuple[bytes, bool]:
         """Return what a host sent, and whether it changed the port's settings (then `settle` is wanted soon)."""
@@ -145,8 +146,8 @@ class VirtualPort:
 def _require_free(link: Path) -> None:
     """Raise HostingError where something else than a link that may be replaced is at a path.
 
-    A link of this user to a terminal may be replaced: who holds the path's lock knows that its maker
-    is gone. A link of another user may be, once its terminal is gone or is somebody else's.
+    A link of this user to a terminal may be replaced: the holder of the path's lock knows that its
+    maker is gone. A link of another user may be, once its terminal is gone or is somebody else's.
     """
     try:
         status = os.lstat(link)
@@ -155,7 +156,7 @@ def _require_free(link: Path) -> None:
     except OSError as error:
         raise HostingError(f"port {link}: {error.strerror}; nothing was touched") from error
     if not stat.S_ISLNK(status.st_mode):
-        raise HostingError(f"port {link}: a file or directory is there already; nothing was touched")
+        raise HostingError(f"port {link}: a file or directory is there; nothing was touched")
     try:
         target, terminal = os.readlink(link), os.stat(link)
     except OSError:

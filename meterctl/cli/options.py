@@ -16,6 +16,7 @@ import typer
 from meterctl.card_readers import CardPort
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
+from meterctl.named_files import read_named
 from meterctl.session import Session
 
 if TYPE_CHECKING:
@@ -218,8 +219,6 @@ def say(text: str) -> None:
 
 def text_of(path: Path) -> str:
     """Return the text of a file; raises UsageError, which does not name it."""
-    from meterctl.named_files import read_named
-
     return read_named(path).text
 
 

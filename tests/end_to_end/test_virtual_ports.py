@@ -1,4 +1,4 @@
-"""The path of a virtual port is served by one process, and by nobody else's leave (money.md A19)."""
+"""The path of a virtual port is served by one process; no other user can hold it (money.md A19)."""
 
 from __future__ import annotations
 
@@ -106,6 +106,17 @@ def test_a_lock_file_that_was_removed_between_opening_and_locking_is_not_taken(
     with pytest.raises(HostingError, match="another meter-sim"):
         lock_port(link)
     lock.release()
+
+
+def test_a_lock_file_that_is_another_one_by_now_is_left(tmp_path: Path) -> None:
+    link = tmp_path / "m.tty"
+    first = lock_port(link)
+    lock_of(link).unlink()
+    second = lock_port(link)
+    first.release()
+    with pytest.raises(HostingError, match="another meter-sim"):
+        lock_port(link)
+    second.release()
 
 
 def a_link(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which ports end on this machine (money.md A18); names are resolved by a table, not by a network."""
+"""Which ports end on this machine (money.md A18); names are resolved from a table, not a network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,11 @@ def _table(monkeypatch: pytest.MonkeyPatch) -> None:
         ("both.example", False), ("nowhere.example", False), ("127.nowhere.example", False),
     ],
 )  # fmt: skip
-def test_a_host_is_of_this_desk_where_all_its_addresses_are_loopback(scheme: str, host: str, wanted: bool) -> None:
+def test_a_host_is_of_this_desk_where_all_its_addresses_are_loopback(
+    scheme: str,
+    host: str,
+    wanted: bool,
+) -> None:
     assert is_desk(f"{scheme}://{host}:502") is wanted
 
 
