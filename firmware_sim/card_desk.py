@@ -19,7 +19,7 @@ from protocols.card.insertion import InsertionError
 from protocols.data_model.words import AccountState, Carrier
 from protocols.errors import MalformedMessageError
 from protocols.keys import MessageClass
-from protocols.sealed_message import Outcome, SealedMessage
+from protocols.sealed_message import FORMAT_VERSION, Outcome, SealedMessage
 
 ERRORS: dict[Outcome, InsertionError | None] = {
     Outcome.MALFORMED: InsertionError.FILE_FORMAT,
@@ -89,19 +89,18 @@ class CardDesk:
     def _take_credit(self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]) -> Insertion:
         before = state.account.credit
         request = Sealed(card.credit.message, Carrier.CARD)
-        try:
-            message = SealedMessage.decode(request.data)
-        except MalformedMessageError:
+        message = _decoded(request.data)
+        if message is not None and message.kind.message_class is not MessageClass.CREDIT:
             return Insertion(InsertionError.FILE_FORMAT, Outcome.MALFORMED, credit_before=before)
-        if message.kind.message_class is not MessageClass.CREDIT:
-            return Insertion(InsertionError.FILE_FORMAT, Outcome.MALFORMED, credit_before=before)
-        if not card.write_back_empty and message.sequence == state.security.credit_sequence + 1:
+        new = message is not None and message.sequence == state.security.credit_sequence + 1
+        if new and not card.write_back_empty:
             return Insertion(InsertionError.WRITE_BACK_NOT_EMPTY, credit_before=before)
         reply, _ = self._desk.take(state, request, emit, settle)
         assert reply.answer is not None
         outcome = reply.answer.outcome
         error = ERRORS[outcome]
-        if outcome is Outcome.NOT_FOR_THIS_METER and message.serial_number == state.identity.serial_number:
+        mine = message is not None and message.serial_number == state.identity.serial_number
+        if outcome is Outcome.NOT_FOR_THIS_METER and mine:
             opened = card.credit.card_type is CardType.OPEN and state.account.state != AccountState.UNOPENED
             error = InsertionError.COUNT if opened else error
         return Insertion(
@@ -125,14 +124,21 @@ class CardDesk:
         return so_far.with_commands(error, outcome)
 
     def _take_command(self, state: State, data: bytes, emit: Emit, settle: Callable[[], None]) -> Outcome:
-        try:
-            if SealedMessage.decode(data).kind.message_class is not MessageClass.COMMAND:
-                return Outcome.MALFORMED
-        except MalformedMessageError:
+        message = _decoded(data)
+        if message is not None and message.kind.message_class is not MessageClass.COMMAND:
             return Outcome.MALFORMED
         reply, _ = self._desk.take(state, Sealed(data, Carrier.CARD), emit, settle)
         assert reply.answer is not None
         return reply.answer.outcome
+
+
+def _decoded(data: bytes) -> SealedMessage | None:
+    """Return the fields of a sealed message; None of bytes that the door will refuse by name, whatever follows."""
+    try:
+        message = SealedMessage.decode(data)
+    except MalformedMessageError:
+        return None
+    return message if message.version == FORMAT_VERSION else None
 
 
 def _refusal(state: State, card: PresentCard) -> tuple[InsertionError, bool] | None:

@@ -115,8 +115,6 @@ def _in_range(state: State, message: SealedMessage, parameters: object) -> bool:
             return _tariffs_hold(state, parameters)
         case MessageKind.CLOCK:
             return isinstance(parameters, int) and 0 < parameters < LAST_CLOCK
-        case MessageKind.SWITCH:
-            return message.expires_at != 0
         case MessageKind.GUARANTEE:
             return parameters in (0, 1)
         case MessageKind.MORATORIUM:

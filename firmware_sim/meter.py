@@ -26,6 +26,7 @@ from firmware_sim.metrology.registers import directions, time_for
 from firmware_sim.records.ring import EVENT_RING, Ring
 from firmware_sim.requests import (
     AskReceipt,
+    AskStatus,
     BreakSwitch,
     CardFailed,
     CutPower,
@@ -46,6 +47,7 @@ from firmware_sim.requests import (
 from firmware_sim.sealed_desk import Desk, answer
 from firmware_sim.security.door import Door
 from firmware_sim.state import State
+from firmware_sim.storage.lasting import Lasting
 from firmware_sim.storage.store import SAVE_FLUSHES_AT, Store, VolatileStore
 from firmware_sim.supply.control import clear, end_switch_fault, follow_load, run_delays, trip
 from firmware_sim.supply.switch import Clearing
@@ -117,6 +119,11 @@ class Meter:
     def door(self) -> Door:
         """The secure element."""
         return self._desk.door
+
+    @property
+    def lasting(self) -> Lasting:
+        """What the last flushed commit holds of what never goes back."""
+        return self._store.lasting
 
     @property
     def demand(self) -> Demand:
@@ -345,7 +352,9 @@ class Meter:
         """
         self._require_running()
         if isinstance(request, AskReceipt):
-            return self._desk.receipt(request) if self._state.powered else None
+            return self._desk.receipt(self._state, request) if self._state.powered else None
+        if isinstance(request, AskStatus):
+            return self._status(request) if self._state.powered else None
         if not self._state.powered and isinstance(request, Sealed | PressButton | PresentCard | CardFailed):
             return None
         before, hardware = self._state, (self._load, self.switch.defect, self.lost_phases, self.flows_back)
@@ -369,6 +378,10 @@ class Meter:
             self.listener()
         return reply
 
+    def _status(self, request: AskStatus) -> Reply:
+        """Return the sealed status: empty where the storage is lost, and for keys that are not the meter's now."""
+        return Reply() if self.storage_lost else self._desk.status(self._state, request, self._store.lasting)
+
     def _put_back(self, state: State, hardware: tuple[Load, SwitchDefect, frozenset[int], bool]) -> None:
         """Let the state before a request stand again, and what hangs on the meter."""
         self._state = state
@@ -386,7 +399,7 @@ class Meter:
             case Sealed():
                 if self.storage_lost:
                     return Reply(answer(state, request, Outcome.STORAGE_FAULT)), False
-                return self._desk.take(state, request, self._emit, self._settle)
+                return self._desk.take(state, request, self._emit, self._settle, self._store.lasting)
             case PresentCard():
                 reply = self._card_desk.take(state, request, self._emit, self._settle)
             case CardFailed():

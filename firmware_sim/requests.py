@@ -11,6 +11,7 @@ from protocols.card.insertion import InsertionError
 from protocols.data_model.words import Carrier, Tamper
 from protocols.keys import MessageClass
 from protocols.sealed_message import Answer, Outcome
+from protocols.sealed_status import StatusQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,13 @@ class AskReceipt:
 
     message_class: MessageClass
     sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskStatus:
+    """Ask for the sealed status: without effect, and without a commit."""
+
+    question: StatusQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,7 @@ class CardFailed:
 
 
 Request = (
-    Sealed | PresentCard | CardFailed | AskReceipt | PressButton | SetLoad | Sense | CutPower | ReturnPower
+    Sealed | PresentCard | CardFailed | AskReceipt | AskStatus | PressButton | SetLoad | Sense | CutPower | ReturnPower
     | BreakSwitch | LoseClock | StepClock | DriftClock | LosePhase | ReverseFlow
 )  # fmt: skip
 
@@ -147,8 +155,9 @@ class Insertion:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the meter says: an answer to a sealed message with its sealed receipt, or what became of a card."""
+    """What the meter says: an answer with its sealed receipt, a sealed status, or what became of a card."""
 
     answer: Answer | None = None
     receipt: bytes = b""
     insertion: Insertion | None = None
+    status: bytes = b""

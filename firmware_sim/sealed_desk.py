@@ -6,17 +6,20 @@ It works on the state that it is given, which nobody has seen yet; committing it
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from firmware_sim import calendar_work, messages
 from firmware_sim.records.ring import COMMAND_RECEIPTS, CREDIT_RECEIPTS, RECEIPT_CODE_SIZE, Ring
-from firmware_sim.requests import AskReceipt, Reply, Request, Sealed
+from firmware_sim.requests import AskReceipt, AskStatus, Reply, Request, Sealed
 from firmware_sim.security.door import Door, Refused, Vouched
 from firmware_sim.state import State
+from firmware_sim.storage.lasting import Lasting
 from firmware_sim.supply.control import Emit
-from protocols.data_model.words import Cause
+from protocols.data_model.words import AccountState, Cause
 from protocols.errors import MalformedMessageError
 from protocols.keys import MessageClass
 from protocols.sealed_message import Answer, Outcome, Receipt, SealedMessage, code_of
+from protocols.sealed_status import LastOfJournal, SealedStatus
 
 _RINGS = {MessageClass.CREDIT: CREDIT_RECEIPTS, MessageClass.COMMAND: COMMAND_RECEIPTS}
 
@@ -46,21 +49,31 @@ class Desk:
     def __init__(self, door: Door, rings: tuple[Ring, ...]) -> None:
         self.door, self._rings = door, rings
 
-    def take(self, state: State, request: Sealed, emit: Emit, settle: Callable[[], None]) -> tuple[Reply, bool]:
+    def take(
+        self, state: State, request: Sealed, emit: Emit, settle: Callable[[], None], lasting: Lasting | None = None
+    ) -> tuple[Reply, bool]:
         """Judge and do a message; return the reply, and whether the state must be committed before it is given.
 
+        A message that is answered EXPIRED must be so after a kill too: elapsed time is committed where the last commit
+        lies before the expiry, which is once a message.
+
         Args:
+            lasting: what the last flushed commit holds.
             settle: judges thresholds and switch after the message was done (METER.md 2, step 8).
         """
         verdict = self.door.judge(
             request.data, request.carrier, state.identity, state.security, state.account.state, state.elapsed,
-            state.clock.read(state.elapsed) if state.clock.valid else None, bool(state.settings.strict_suspension),
-            self._find,
+            bool(state.settings.strict_suspension), self._find,
         )  # fmt: skip
         if isinstance(verdict, Refused):
             if verdict.attack:
                 emit("authentication_attack", request.carrier, 0)
-            return Reply(answer(state, request, verdict.outcome), verdict.receipt), False
+            sealed = self._seal(state, verdict.kept) if verdict.kept else b""
+            unsure = (
+                verdict.outcome is Outcome.EXPIRED and verdict.message is not None and lasting is not None
+                and lasting.elapsed < verdict.message.expires_at * 1000
+            )  # fmt: skip
+            return Reply(answer(state, request, verdict.outcome), sealed), unsure
         try:
             parameters = messages.decode_parameters(verdict.message)
         except MalformedMessageError:
@@ -70,10 +83,31 @@ class Desk:
             return Reply(answer(state, request, outcome)), False
         return self._accept(state, verdict, parameters, request, emit, settle), True
 
-    def receipt(self, request: AskReceipt) -> Reply:
-        """Return the sealed receipt of an accepted sequence, empty where it is not kept."""
+    def receipt(self, state: State, request: AskReceipt) -> Reply:
+        """Return the receipt of an accepted sequence, sealed now; empty where it is not kept."""
         found = self._find(request.message_class, request.sequence)
-        return Reply(receipt=found[1] if found else b"")
+        return Reply(receipt=self._seal(state, found[1]) if found else b"")
+
+    def status(self, state: State, request: AskStatus, lasting: Lasting) -> Reply:
+        """Return the sealed status for a question; empty for a version that is neither current nor next.
+
+        Args:
+            lasting: what the last flushed commit holds.
+        """
+        question, security, account = request.question, state.security, state.account
+        keys = self.door.keys(question.key_version)
+        if keys is None or not self.door.accepts(question.key_version, security.key_version):
+            return Reply()
+        row = security.last_of(question.journal)
+        of_journal = LastOfJournal(row.mark, row.sequence, bytes.fromhex(row.code)) if row else LastOfJournal()
+        status = SealedStatus(
+            question.key_version, state.identity.serial_number, state.identity.epoch, question.nonce,
+            question.journal, security.key_version, AccountState(account.state), account.unit,
+            account.customer_number, security.credit_sequence, security.command_sequence,
+            state.clock.read(state.elapsed), state.elapsed, account.credit, lasting.elapsed, lasting.import_mwh,
+            lasting.cumulative, bytes.fromhex(security.last_code), security.last_at, of_journal, security.forgotten,
+        )  # fmt: skip
+        return Reply(status=status.seal(keys.credit))
 
     def _accept(
         self,
@@ -93,17 +127,28 @@ class Desk:
         applied = messages.apply(state, vouched, parameters, clock, emit)
         calendar_work.settle(state, state.clock.read(state.elapsed), emit)
         settle()
-        keys, split = self.door.keys(message.key_version), applied.split
-        assert keys is not None
+        split, at = applied.split, max(clock, 0)
+        if message_class is MessageClass.CREDIT:
+            state.security.remember(message.origin, message.sequence, vouched.code, at)
         receipt = Receipt(
             message.kind, message.serial_number, state.identity.epoch, message.sequence, message.amount,
-            vouched.code[:4], max(clock, 0), before, state.account.credit, split.to_overdraft, split.to_debt,
+            vouched.code[:4], at, before, state.account.credit, split.to_overdraft, split.to_debt,
             state.account.cumulative, applied.settlement, message.key_version,
-        ).seal(keys.key(message_class))  # fmt: skip
-        state.append(_RINGS[message_class], vouched.code + message.sequence.to_bytes(4, "big") + receipt)
-        return Reply(answer(state, request, Outcome.ACCEPTED, before, split.to_overdraft, split.to_debt), receipt)
+        )  # fmt: skip
+        kept = receipt.encode()
+        state.append(_RINGS[message_class], vouched.code + message.sequence.to_bytes(4, "big") + kept)
+        sealed = self._seal(state, kept)
+        return Reply(answer(state, request, Outcome.ACCEPTED, before, split.to_overdraft, split.to_debt), sealed)
+
+    def _seal(self, state: State, kept: bytes) -> bytes:
+        """Seal what a kept receipt said when it was made under the key of its class that is current now."""
+        keys = self.door.keys(state.security.key_version)
+        assert keys is not None, "the current version is held"
+        receipt = replace(Receipt.decode(kept), key_version=keys.version)
+        return receipt.seal(keys.key(receipt.kind.message_class))
 
     def _find(self, message_class: MessageClass, sequence: int) -> tuple[bytes, bytes] | None:
+        """Return the code of an accepted message of the last 16 of its class, and what is kept of its receipt."""
         ring = self._rings[_RINGS[message_class]]
         wanted = sequence.to_bytes(4, "big")
         for row in ring.newest(ring.depth):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS, utc_offset_minutes
 from firmware_sim.records.ring import EVENT_RING
-from firmware_sim.vending import Order, send
+from firmware_sim.vending import Order, Vending
 from protocols.data_model import items
 from protocols.data_model.tables import Event
 from protocols.quantities import format_moment
@@ -46,7 +46,7 @@ def simulate(meter: Meter, duration: int, top_ups: Sequence[tuple[int, int]] = (
         top_ups: (elapsed ms from now, amount in 0.01), in order.
     """
     begin = meter.state.elapsed
-    seen = 0
+    seen, vending = 0, Vending()
     for at, amount in [*sorted(top_ups), (duration, 0)]:
         until = begin + min(at, duration)
         while meter.state.elapsed < until:
@@ -55,7 +55,7 @@ def simulate(meter: Meter, duration: int, top_ups: Sequence[tuple[int, int]] = (
             yield from _new_events(meter, seen)
             seen = meter.rings[EVENT_RING].last
         if at < duration or (amount and at == duration):
-            refused = _top_up(meter, amount)
+            refused = _top_up(meter, vending, amount)
             yield from _new_events(meter, seen)
             seen = meter.rings[EVENT_RING].last
             if refused is not None:
@@ -82,9 +82,9 @@ def _happening(
     return Happening(name, moment, since, details, standing, utc_offset_minutes(meter, moment))
 
 
-def _top_up(meter: Meter, amount: int) -> Outcome | None:
+def _top_up(meter: Meter, vending: Vending, amount: int) -> Outcome | None:
     """Top up through the one door, with the meter's own key; return the outcome of a refusal."""
-    reply = send(meter, Order(MessageKind.CREDIT, amount))
+    reply = vending.send(meter, Order(MessageKind.CREDIT, amount))
     if reply is None or reply.answer is None or reply.answer.outcome is Outcome.ACCEPTED:
         return None
     return reply.answer.outcome

@@ -23,7 +23,15 @@ from protocols.data_model.words import AccountState
 from protocols.errors import QuantityError
 from protocols.keys import bcd
 from protocols.quantities import CENT, MONEY_LIMIT, format_money, parse_date, parse_moment, parse_money
-from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
+from protocols.sealed_message import (
+    LAST_SECOND,
+    MessageKind,
+    Origin,
+    SealedMessage,
+    SwitchAction,
+    encode_limits,
+    encode_number,
+)
 
 MAX_CENTS = MONEY_LIMIT // CENT
 SILENCE = "silence: the meter is without power, or lost it just then"
@@ -138,65 +146,71 @@ def parse_order(words: Sequence[str]) -> Order:
         raise QuantityError(f"{' '.join(words)!r} is no order: allowed are {GRAMMAR}") from error
 
 
-def send(meter: Meter, order: Order) -> Reply | None:
-    """Seal an order and hand it over; None where the meter is without power."""
-    return meter.handle(seal(meter, order))
+class Vending:
+    """Seals orders with the meter's own keys. Its journal has number 0, and its messages count their marks."""
 
+    def __init__(self) -> None:
+        self._marks = 0
 
-def seal(meter: Meter, order: Order) -> Sealed:
-    """Seal an order with the next sequence of its class, under the meter's own key."""
-    state = meter.state
-    keys = meter.door.keys(state.security.key_version)
-    assert keys is not None
-    message_class = order.kind.message_class
-    customer = state.account.customer_number if order.customer_number is None else order.customer_number
-    expires = meter.clock // 1000 + _EXPIRES_AFTER_S if order.kind is MessageKind.SWITCH else 0
-    message = SealedMessage(
-        order.kind, state.identity.serial_number, state.identity.epoch, state.security.last(message_class) + 1,
-        order.amount, state.account.unit, customer, max(meter.clock // 1000, 0), expires, order.parameters,
-        keys.version,
-    )  # fmt: skip
-    return Sealed(message.seal(keys.key(message_class)))
+    def send(self, meter: Meter, order: Order) -> Reply | None:
+        """Seal an order and hand it over; None where the meter is without power."""
+        return meter.handle(self.seal(meter, order))
 
+    def seal(self, meter: Meter, order: Order) -> Sealed:
+        """Seal an order with the next sequence of its class, under the meter's current keys."""
+        state = meter.state
+        keys = meter.door.keys(state.security.key_version)
+        assert keys is not None
+        message_class = order.kind.message_class
+        customer = order.customer_number
+        expires = state.elapsed // 1000 + _EXPIRES_AFTER_S if order.kind is MessageKind.SWITCH else 0
+        self._marks += 1
+        message = SealedMessage(
+            order.kind, state.identity.serial_number, state.identity.epoch, state.security.last(message_class) + 1,
+            order.amount, state.account.unit, state.account.customer_number if customer is None else customer,
+            min(max(meter.clock // 1000, 0), LAST_SECOND), min(expires, LAST_SECOND), order.parameters, keys.version,
+            Origin(0, self._marks),
+        )  # fmt: skip
+        return Sealed(message.seal(keys.key(message_class)))
 
-def buy_card(meter: Meter, cents: int, card: Card | None, random: Callable[[int], bytes]) -> Card:
-    """Sell credit on a card for a meter, with its next sequence; a new card is issued and bound to it first.
+    def buy_card(self, meter: Meter, cents: int, card: Card | None, random: Callable[[int], bytes]) -> Card:
+        """Sell credit on a card for a meter, with its next sequence; a new card is issued and bound to it first.
 
-    A new card for a meter that knows another one is its replacement.
+        A new card for a meter that knows another one is its replacement.
 
-    Raises:
-        QuantityError: an amount that cannot be sold, or a card that carries credit which the meter has not taken.
-        CardError: the card is not of this meter.
-    """
-    if not 0 < cents <= MAX_CENTS:
-        raise QuantityError("an amount is 0.01 to 999999.99")
-    state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
-    assert keys is not None
-    bound = state.slot.bound_card
-    opens = state.account.state == AccountState.UNOPENED
-    customer = state.account.customer_number
-    order = Order(MessageKind.OPEN if opens else MessageKind.CREDIT, cents, customer_number=customer)
-    terminal = Terminal(random)
-    if card is None:
-        memory = BytesMemory()
-        make_blank(memory, _card_serial(meter))
-        card = Card(memory, random)
-    card.power_on()
-    selected = drive(terminal.select(), card.apdu)
-    access = derive_card_keys(keys.card, selected.serial, keys.version)  # a vendor of this meter alone has no master
-    if not selected.issued:
-        drive(give_keys(terminal, access, keys.version), card.apdu)
-        issued = max(meter.clock // 1000, 0)
-        identity = Identity(state.identity.serial_number, customer, keys.version, issued, state.account.unit)
-        drive(bind(terminal, access, identity, derive_meter_access(keys.card, selected.serial)), card.apdu)
-    contents = drive(read_as_vendor(terminal, access), card.apdu)
-    _require_consumed(contents, state.security.credit_sequence)
-    other = bound not in (0, int.from_bytes(selected.serial, "big"))
-    record_type = CardType.OPEN if opens else CardType.REPLACEMENT if other else CardType.PURCHASE
-    sold = CreditRecord(record_type, contents.credit_slots.next_number, seal(meter, order).data)
-    drive(write_sale(terminal, contents, sold), card.apdu)
-    card.power_off()
-    return card
+        Raises:
+            QuantityError: an amount that cannot be sold, or a card that carries credit which the meter has not taken.
+            CardError: the card is not of this meter.
+        """
+        if not 0 < cents <= MAX_CENTS:
+            raise QuantityError("an amount is 0.01 to 999999.99")
+        state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
+        assert keys is not None
+        bound = state.slot.bound_card
+        opens = state.account.state == AccountState.UNOPENED
+        customer = state.account.customer_number
+        order = Order(MessageKind.OPEN if opens else MessageKind.CREDIT, cents, customer_number=customer)
+        terminal = Terminal(random)
+        if card is None:
+            memory = BytesMemory()
+            make_blank(memory, _card_serial(meter))
+            card = Card(memory, random)
+        card.power_on()
+        selected = drive(terminal.select(), card.apdu)
+        access = derive_card_keys(keys.card, selected.serial, keys.version)  # a vendor of this meter has no master
+        if not selected.issued:
+            drive(give_keys(terminal, access, keys.version), card.apdu)
+            issued = min(max(meter.clock // 1000, 0), LAST_SECOND)
+            identity = Identity(state.identity.serial_number, customer, keys.version, issued, state.account.unit)
+            drive(bind(terminal, access, identity, derive_meter_access(keys.card, selected.serial)), card.apdu)
+        contents = drive(read_as_vendor(terminal, access), card.apdu)
+        _require_consumed(contents, state.security.credit_sequence)
+        other = bound not in (0, int.from_bytes(selected.serial, "big"))
+        record_type = CardType.OPEN if opens else CardType.REPLACEMENT if other else CardType.PURCHASE
+        sold = CreditRecord(record_type, contents.credit_slots.next_number, self.seal(meter, order).data)
+        drive(write_sale(terminal, contents, sold), card.apdu)
+        card.power_off()
+        return card
 
 
 def _require_consumed(contents: Contents, taken: int) -> None:

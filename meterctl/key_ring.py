@@ -34,6 +34,8 @@ class KeyRing:
     path: Path | None = None
     daily_limit: int | None = None
     """What may be sold with it in a day, 0.01; None is without limit."""
+    retired: frozenset[int] = frozenset()
+    """Key versions under which nothing is sealed and nothing proves any more."""
     warning: str | None = None
     """What a person is told about the ring's file."""
 
@@ -68,8 +70,19 @@ class KeyRing:
 
     @property
     def newest(self) -> int:
-        """The newest version that the ring has."""
-        return max(self.masters)
+        """The newest version that the ring has and that is not retired."""
+        return max(version for version in self.masters if version not in self.retired)
+
+    def may_use(self, version: int, floor: int) -> bool:
+        """Return whether a version may seal and may prove: it is held, not retired and not below the floor.
+
+        The published development key is not judged by the floor.
+        """
+        return version in self.masters and version not in self.retired and (self.is_development or version >= floor)
+
+    def usable(self, floor: int) -> list[int]:
+        """Return the versions that may be used, newest first."""
+        return [version for version in sorted(self.masters, reverse=True) if self.may_use(version, floor)]
 
     def meter_keys(self, serial_number: str, version: int) -> MeterKeys:
         """Return a meter's keys of one version; raises NotPermittedError where the ring has no such master."""
@@ -107,6 +120,7 @@ def parse_ring(text: str, path: Path) -> KeyRing:
     try:
         table = json.loads(text)
         masters = {int(version): bytes.fromhex(text) for version, text in table["masters"].items()}
+        retired = frozenset(int(version) for version in table.get("retired", ()))
         limit = table.get("daily_limit")
         daily_limit = None if limit is None else parse_money(limit) // CENT
     except QuantityError as error:
@@ -115,7 +129,39 @@ def parse_ring(text: str, path: Path) -> KeyRing:
         raise UsageError(f"keys {path}: it is no key ring; `meterctl keys init --out FILE` makes one") from error
     if not masters or any(len(m) != KEY_SIZE or not 0 <= v <= 255 for v, m in masters.items()):
         raise UsageError(f"keys {path}: a ring has masters of {KEY_SIZE} bytes, versions 0 to 255")
-    return KeyRing(masters, path, daily_limit)
+    return KeyRing(masters, path, daily_limit, retired)
+
+
+def with_retired(ring: KeyRing, version: int) -> KeyRing:
+    """Return a ring with one more version retired.
+
+    Raises:
+        UsageError: the ring has no such version, or no other one that may be used.
+    """
+    if version not in ring.masters:
+        held = ", ".join(map(str, sorted(ring.masters)))
+        raise UsageError(f"keys {ring.path}: it has no version {version}, but {held}; nothing was changed")
+    retired = ring.retired | {version}
+    if retired >= set(ring.masters):
+        raise UsageError(f"keys {ring.path}: version {version} is the last one that may be used; nothing was changed")
+    return replace(ring, retired=retired)
+
+
+def write_ring(ring: KeyRing) -> None:
+    """Write a ring over its file, whole or not at all; raises UsageError."""
+    assert ring.path is not None
+    draft = ring.path.with_name(f".{ring.path.name}.{os.getpid()}")
+    table: dict[str, object] = {"masters": {str(v): m.hex() for v, m in sorted(ring.masters.items())}}
+    if ring.daily_limit is not None:
+        table["daily_limit"] = format_money(ring.daily_limit * CENT)
+    if ring.retired:
+        table["retired"] = sorted(ring.retired)
+    _write_secret(draft, table)
+    try:
+        os.replace(draft, ring.path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UsageError(f"keys {ring.path}: {error.strerror}; nothing was changed") from error
 
 
 def create_ring(path: Path, daily_limit: int | None = None) -> KeyRing:

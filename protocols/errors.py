@@ -4,6 +4,7 @@ ProtocolError                what came is not what the protocol allows
 ├── QuantityError            a text that is no quantity: names the text and what is allowed
 ├── FrameError               bytes that are no frame (corrupt: count, resynchronise, stay silent on a bus)
 ├── MalformedMessageError    a sealed message or reply whose fields cannot be
+│   └── UnsupportedVersionError  a sealed message of a format that is not known
 ├── AuthenticationError      a code that is not right under the key
 ├── ApduError                bytes that are no APDU or no answer to reset
 ├── CardError                what a card said or did that ends a session with it
@@ -38,6 +39,10 @@ class FrameError(ProtocolError):
 
 class MalformedMessageError(ProtocolError):
     """A sealed message, outcome or receipt whose layout or fields cannot be."""
+
+
+class UnsupportedVersionError(MalformedMessageError):
+    """A sealed message whose first byte names a format that is not known."""
 
 
 class AuthenticationError(ProtocolError):

@@ -2,9 +2,11 @@
 
     message    what a host seals and any carrier transports         docs/sealed-messages.md has the byte diagrams
     answer     what the meter says to a message at once: a named outcome, unsealed, so it proves nothing
-    receipt    what the meter keeps of an accepted message, sealed with the same key: it proves
+    receipt    what the meter keeps of an accepted message, sealed when it is asked for: it proves
 
-All numbers are big-endian. Nothing here decides anything: deciding is the meter's.
+A sealed status (`protocols/sealed_status.py`) proves how the meter stands now. The first byte tells them apart: a
+message begins with its format version, a receipt with 80H more, a status with 40H more. All numbers are big-endian.
+Nothing here decides anything: deciding is the meter's.
 """
 
 from __future__ import annotations
@@ -18,16 +20,22 @@ from typing import ClassVar, Self
 from protocols.data_model.items import SETTINGS
 from protocols.data_model.kinds import Optional
 from protocols.data_model.words import Cause, SupplyState
-from protocols.errors import MalformedMessageError
+from protocols.errors import MalformedMessageError, UnsupportedVersionError
 from protocols.fixed_width import SaturatingStruct
 from protocols.keys import CODE_SIZE, MessageClass, authentication_code, bcd, verify_code
 
-FORMAT_VERSION = 1
-MAX_PARAMETERS = 1024
+FORMAT_VERSION = 2
+FORMER_VERSION = 1
+"""Messages of this format have no origin. No meter accepts one; journals and cards may still hold some."""
+MAX_PARAMETERS = 1016
 """No parameters are longer: the largest tariff set is 844 bytes."""
-MAX_MESSAGE = 39 + MAX_PARAMETERS + CODE_SIZE
+MAX_MESSAGE = 47 + MAX_PARAMETERS + CODE_SIZE
 ANY_CUSTOMER = "0" * 12
 LAST_SEQUENCE = 0xFFFF_FFFF
+LAST_SECOND = 0xFFFF_FFFF
+"""The issue instant is an unsigned number of 4 bytes: a later clock of the host is held to it."""
+COMMAND_REACH = 65_536
+"""How far above the last sequence of the command class a command may lie (METER.md 7)."""
 
 
 class MessageKind(IntEnum):
@@ -98,12 +106,28 @@ class Outcome(IntEnum):
         return self in (Outcome.ACCEPTED, Outcome.ALREADY_ACCEPTED)
 
 
-_HEADER = Struct(">BB6sIBH6sIIIIH")
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who sealed a message: the number of a journal, and a mark that is drawn anew for every message (METER.md 7).
+
+    Journal number 0 is vending inside the meter's own process.
+    """
+
+    journal: int = 0
+    mark: int = 0
+
+
+NO_ORIGIN = Origin()
+
+_HEADER = Struct(">BB6sIBH6sIIIIIIH")
+_FORMER_HEADER = Struct(">BB6sIBH6sIIIIH")
 
 
 @dataclass(frozen=True, slots=True)
 class SealedMessage:
-    """One message. Amount in 0.01 account unit; instants in seconds since 1970 UTC, expiry 0 is never."""
+    """One message. Amount in 0.01 account unit; issue instant in s since 1970 UTC by the host's clock, for people only;
+    expiry in s of the meter's elapsed time, 0 is never and the only one that the credit class may have.
+    """
 
     kind: MessageKind
     serial_number: str
@@ -116,14 +140,18 @@ class SealedMessage:
     expires_at: int = 0
     parameters: bytes = b""
     key_version: int = 0
+    origin: Origin = NO_ORIGIN
     version: int = FORMAT_VERSION
 
     def encode(self) -> bytes:
-        """Return the bytes that are sealed, without the code."""
+        """Return the bytes that are sealed, without the code; in the former format where `version` says so."""
+        former = self.version == FORMER_VERSION
+        header = _FORMER_HEADER if former else _HEADER
+        origin = () if former else (self.origin.journal, self.origin.mark)
         return (
-            _HEADER.pack(
+            header.pack(
                 self.version, self.key_version, bcd(self.serial_number), self.epoch, self.kind, self.account_unit,
-                bcd(self.customer_number), self.sequence, self.amount, self.issued_at, self.expires_at,
+                bcd(self.customer_number), self.sequence, self.amount, self.issued_at, self.expires_at, *origin,
                 len(self.parameters),
             )
             + self.parameters
@@ -136,25 +164,33 @@ class SealedMessage:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the fields of a whole message; the code is not looked at.
+        """Return the fields of a whole message, of the former format too; the code is not looked at.
 
         Raises:
-            MalformedMessageError: lengths, digits or the kind cannot be.
+            UnsupportedVersionError: the first byte names a format that is neither.
+            MalformedMessageError: lengths, digits or the kind cannot be, or a message of the credit class expires.
         """
-        if not _HEADER.size + CODE_SIZE <= len(data) <= MAX_MESSAGE:
+        if data and data[0] not in (FORMAT_VERSION, FORMER_VERSION):
+            raise UnsupportedVersionError(f"format version {data[0]} is not known")
+        former = data[:1] == bytes((FORMER_VERSION,))
+        header = _FORMER_HEADER if former else _HEADER
+        if not header.size + CODE_SIZE <= len(data) <= MAX_MESSAGE:
             raise MalformedMessageError(f"{len(data)} bytes are no sealed message")
-        (version, key_version, serial, epoch, kind, unit, customer, sequence, amount, issued, expires, size) = (
-            _HEADER.unpack_from(data)
-        )
-        if len(data) != _HEADER.size + size + CODE_SIZE:
+        fields = header.unpack_from(data)
+        (version, key_version, serial, epoch, kind, unit, customer, sequence, amount, issued, expires) = fields[:11]
+        origin = NO_ORIGIN if former else Origin(*fields[11:13])
+        size = fields[-1]
+        if len(data) != header.size + size + CODE_SIZE:
             raise MalformedMessageError(f"{size} bytes of parameters do not fit a message of {len(data)}")
         try:
             word = MessageKind(kind)
         except ValueError as error:
             raise MalformedMessageError(f"{kind} is no kind of message") from error
+        if expires and not former and word.message_class is MessageClass.CREDIT:
+            raise MalformedMessageError(f"a {word.word} has no expiry")
         return cls(
             word, _digits(serial), epoch, sequence, amount, unit, _digits(customer), issued, expires,
-            data[_HEADER.size : -CODE_SIZE], key_version, version,
+            data[header.size : -CODE_SIZE], key_version, origin, version,
         )  # fmt: skip
 
 
@@ -243,18 +279,22 @@ class Receipt:
     SIZE: ClassVar[int] = _RECEIPT.size + CODE_SIZE
 
     def seal(self, key: bytes) -> bytes:
-        """Return the receipt, sealed under the key of the message's class."""
-        body = _RECEIPT.saturate(
+        """Return the receipt, sealed under the key of the message's class that is current now."""
+        body = self.encode()[:-CODE_SIZE]
+        return body + authentication_code(key, body)
+
+    def encode(self) -> bytes:
+        """Return the receipt with zeros for its code, as the meter keeps it."""
+        return _RECEIPT.saturate(
             self.version | _RECEIPT_MARK, self.key_version, bcd(self.serial_number), self.epoch, self.kind,
             self.sequence, self.amount, self.code, self.at, self.credit_before, self.credit_after,
             self.to_overdraft, self.to_debt, self.cumulative, self.settlement,
-        )  # fmt: skip
-        return body + authentication_code(key, body)
+        ) + bytes(CODE_SIZE)  # fmt: skip
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the fields; the code is not looked at. Raises MalformedMessageError."""
-        if len(data) != cls.SIZE or not data[0] & _RECEIPT_MARK:
+        """Return the fields, of the former format too; the code is not looked at. Raises MalformedMessageError."""
+        if len(data) != cls.SIZE or data[0] ^ _RECEIPT_MARK not in (FORMAT_VERSION, FORMER_VERSION):
             raise MalformedMessageError(f"{len(data)} bytes are no receipt")
         (version, key_version, serial, epoch, kind, sequence, amount, code, at, before, after, overdraft, debt,
          cumulative, settlement) = _RECEIPT.unpack_from(data)  # fmt: skip

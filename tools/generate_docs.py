@@ -91,6 +91,9 @@ def register_map() -> str:
             "the size of the receipt (u16), the sealed receipt. Of this session's last message"),
         row(f"{m.RECEIPT_ADDRESS:#06x}", "write", "class (0 credit, 1 command; u16) and sequence (u32) of a receipt"),
         row(f"{m.RECEIPT_READ:#06x}", "read", f"{m.RECEIPT_REGISTERS} registers: its size (0: none), the sealed receipt"),
+        row(f"{m.STATUS_ADDRESS:#06x}", "write", "nonce (8 bytes), number of a journal (u32), key version (u16) of a question"),
+        row(f"{m.STATUS_READ:#06x}", "read", f"{m.STATUS_REGISTERS} registers: its size (0: none under that version), the "
+            "sealed status. Function 23 does both"),
         "\n## Scratch, inputs, identification\n\n",
         f"Registers {m.SCRATCH_ADDRESS:#06x} to {m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS - 1:#06x} and coils 0 to "
         f"{m.SCRATCH_COILS - 1} have no effect: test writes on them, broadcast included. Discrete inputs 0 to "

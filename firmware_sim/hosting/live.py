@@ -32,7 +32,7 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
 from firmware_sim.requests import Reply
 from firmware_sim.scenarios.values import Value, values
-from firmware_sim.vending import SILENCE, Order, buy_card, parse_order, seal
+from firmware_sim.vending import SILENCE, Order, Vending, parse_order
 from protocols.card.applet import Card
 from protocols.control import BeginFault, InsertCard, RemoveCard, parse_command
 from protocols.data_model.tables import PURCHASES, Event, Purchase
@@ -61,6 +61,7 @@ class LiveMeter:
     def __init__(self, thread: LoopThread, description: MeterDescription, folder: Path, seed: int = 0) -> None:
         self._thread = thread
         self.frames: deque[tuple[str, bytes]] = deque(maxlen=FRAMES_KEPT)
+        self._vending = Vending()
         self._sold = 0
         """Sequence of the newest card that was bought."""
         self.unit = description.unit
@@ -132,7 +133,7 @@ class LiveMeter:
         following = self._meter.state.security.credit_sequence + 1
         if self._sold == following:
             raise QuantityError("a card was bought and not inserted yet: insert it first")
-        bought = buy_card(self._meter, cents, card, os.urandom)
+        bought = self._vending.buy_card(self._meter, cents, card, os.urandom)
         self._sold = following
         return bought
 
@@ -185,7 +186,7 @@ class LiveMeter:
     def _hand_over(self, order: Order) -> Reply | None:
         rack = self._host.rack
         rack.present(line_time())
-        return rack.hand_over(rack.stations[0], seal(self._meter, order))
+        return rack.hand_over(rack.stations[0], self._vending.seal(self._meter, order))
 
     def topup(self, amount: object) -> None:
         """Top up, such as "50.00", as a vending point would; raises RefusedError."""

@@ -11,7 +11,7 @@ from firmware_sim.rack import CommandFailedError, Rack
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Scenario, Step
 from firmware_sim.scenarios.values import values, word
-from firmware_sim.vending import Order, seal
+from firmware_sim.vending import Order, Vending
 from protocols.control import Advance, BeginFault, ChangeLoad, RackCommand
 from protocols.data_model.tables import Event
 from protocols.quantities import format_duration
@@ -51,6 +51,7 @@ class Play:
     _windows: list[_Window] = field(default_factory=list)
     _seen: list[str] = field(default_factory=list)
     _last_event: int = 0
+    _vending: Vending = field(default_factory=Vending)
 
     def begin(self, at: int = 0) -> None:
         """Put every step on the rack's agenda, from line time `at` on.
@@ -100,7 +101,7 @@ class Play:
 
     def _do(self, number: int, step: Step, doing: RackCommand | Order) -> None:
         if isinstance(doing, Order):
-            reply = self.rack.hand_over(self.rack.stations[0], seal(self._meter, doing))
+            reply = self.rack.hand_over(self.rack.stations[0], self._vending.seal(self._meter, doing))
             outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
             wanted = step.refused or Outcome.ACCEPTED
             if outcome is not wanted or step.refused is not None:

@@ -14,6 +14,7 @@ from protocols.data_model.words import AccountState, Carrier
 from protocols.errors import AuthenticationError, MalformedMessageError
 from protocols.keys import CODE_SIZE, MessageClass, MeterKeys
 from protocols.sealed_message import (
+    COMMAND_REACH,
     FORMAT_VERSION,
     MessageKind,
     Outcome,
@@ -22,9 +23,8 @@ from protocols.sealed_message import (
 )
 
 FindReceipt = Callable[[MessageClass, int], tuple[bytes, bytes] | None]
-"""Finds (code of the message, sealed receipt) of an accepted sequence among the last 16 of its class."""
+"""Finds (code of the message, receipt as it is kept) of an accepted sequence among the last 16 of its class."""
 
-_NEVER_EXPIRES = frozenset({MessageKind.CLOCK, MessageKind.VOID})
 _VOUCHER = object()
 
 
@@ -48,7 +48,8 @@ class Refused:
 
     outcome: Outcome
     message: SealedMessage | None = None
-    receipt: bytes = b""
+    kept: bytes = b""
+    """The receipt as it is kept, of a message that was accepted before."""
     attack: bool = False
 
 
@@ -67,30 +68,37 @@ class Door:
         """The oldest version that the meter holds: where a new state begins."""
         return min(self._keys)
 
+    def accepts(self, version: int, current: int) -> bool:
+        """Whether a version is the current one or the next: the lowest above it that the meter holds."""
+        if version == current:
+            return version in self._keys
+        return version == min((held for held in self._keys if held > current), default=None)
+
     def judge(
         self, data: bytes, carrier: Carrier, identity: Identity, security: Security, account_state: int,
-        elapsed: int, clock: int | None, strict: bool, find_receipt: FindReceipt,
+        elapsed: int, strict: bool, find_receipt: FindReceipt,
     ) -> Vouched | Refused:  # fmt: skip
         """Judge a message up to its expiry; a wrong code is counted in `security`, nothing else is changed.
 
         Args:
-            clock: the meter's clock in ms, None while it is invalid (then nothing expires).
+            elapsed: the meter's elapsed time, ms: it decides expiry, and no clock does.
             strict: refuse genuine messages too while a suspension stands.
         """
+        if data and data[0] != FORMAT_VERSION:
+            return Refused(Outcome.UNSUPPORTED_VERSION)
         try:
             message = SealedMessage.decode(data)
         except MalformedMessageError:
             return Refused(Outcome.MALFORMED)
-        if message.version != FORMAT_VERSION:
-            return Refused(Outcome.UNSUPPORTED_VERSION, message)
         code = data[-CODE_SIZE:]
         if message.serial_number != identity.serial_number or not _epoch_fits(
             message, code, identity, security, account_state
         ):
             return Refused(Outcome.NOT_FOR_THIS_METER, message)
-        keys = self._keys.get(message.key_version) if message.key_version >= security.key_version else None
-        if keys is None:
-            return Refused(Outcome.UNKNOWN_KEY_VERSION, message)
+        keys = self._keys.get(message.key_version)
+        if keys is None or not self.accepts(message.key_version, security.key_version):
+            known = _accepted_before(message, code, security, find_receipt)
+            return known or Refused(Outcome.UNKNOWN_KEY_VERSION, message)
         suspended = security.suspended(carrier, elapsed)
         try:
             verify(data, keys.key(message.kind.message_class))
@@ -100,30 +108,41 @@ class Door:
             return Refused(Outcome.BAD_AUTHENTICATION, message, attack=security.fail(carrier, elapsed))
         if suspended and strict:
             return Refused(Outcome.SUSPENDED, message)
-        verdict = self._judge_sequence(message, code, carrier, security, clock, find_receipt)
+        verdict = _judge_sequence(message, code, carrier, security, elapsed, find_receipt)
         if isinstance(verdict, Vouched):
             security.forgive(carrier)
         return verdict
 
-    def _judge_sequence(
-        self, message: SealedMessage, code: bytes, carrier: Carrier, security: Security,
-        clock: int | None, find_receipt: FindReceipt,
-    ) -> Vouched | Refused:  # fmt: skip
-        kind = message.kind
-        last = security.last(kind.message_class)
-        if message.sequence <= last:
-            known = find_receipt(kind.message_class, message.sequence)
-            if known and known[0] == code:
-                return Refused(Outcome.ALREADY_ACCEPTED, message, known[1])
-            if known is None and kind is MessageKind.OPEN and code.hex() == security.opening_code:
-                return Refused(Outcome.ALREADY_ACCEPTED, message)
-            return Refused(Outcome.SEQUENCE_CONFLICT if known else Outcome.SEQUENCE_OLD, message)
-        if kind.message_class is MessageClass.CREDIT and message.sequence != last + 1:
-            return Refused(Outcome.SEQUENCE_GAP, message)
-        expires = 0 if kind in _NEVER_EXPIRES else message.expires_at
-        if expires and clock is not None and clock >= expires * 1000:
-            return Refused(Outcome.EXPIRED, message)
-        return Vouched(message, code, carrier, _VOUCHER)
+
+def _judge_sequence(
+    message: SealedMessage, code: bytes, carrier: Carrier, security: Security, elapsed: int, find_receipt: FindReceipt
+) -> Vouched | Refused:
+    message_class = message.kind.message_class
+    last = security.last(message_class)
+    if message.sequence <= last:
+        before = _accepted_before(message, code, security, find_receipt)
+        if before is not None:
+            return before
+        known = find_receipt(message_class, message.sequence)
+        return Refused(Outcome.SEQUENCE_CONFLICT if known else Outcome.SEQUENCE_OLD, message)
+    reach = 1 if message_class is MessageClass.CREDIT else COMMAND_REACH
+    if message.sequence > last + reach:
+        return Refused(Outcome.SEQUENCE_GAP, message)
+    if message.expires_at and elapsed >= message.expires_at * 1000:
+        return Refused(Outcome.EXPIRED, message)
+    return Vouched(message, code, carrier, _VOUCHER)
+
+
+def _accepted_before(
+    message: SealedMessage, code: bytes, security: Security, find_receipt: FindReceipt
+) -> Refused | None:
+    """Return ALREADY_ACCEPTED for the very code of a kept receipt, or of the opening; None for any other."""
+    known = find_receipt(message.kind.message_class, message.sequence)
+    if known and known[0] == code:
+        return Refused(Outcome.ALREADY_ACCEPTED, message, known[1])
+    if known is None and message.kind is MessageKind.OPEN and code.hex() == security.opening_code:
+        return Refused(Outcome.ALREADY_ACCEPTED, message)
+    return None
 
 
 def _epoch_fits(

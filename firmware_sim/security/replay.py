@@ -1,4 +1,4 @@
-"""What the meter's secure element remembers: sequences, key version, failures (METER.md 7)."""
+"""What the meter's secure element remembers: sequences, key version, journals, failures (METER.md 7)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,32 @@ from dataclasses import dataclass
 
 from protocols.data_model.words import Carrier
 from protocols.keys import MessageClass
+from protocols.sealed_message import Origin
 
 ATTACK_FAILURES = 5
 ATTACK_WINDOW_MS = 3_600_000
+JOURNALS_KEPT = 16
+"""A row of a seventeenth journal takes the place of the one whose message was accepted longest ago (METER.md 7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """The last accepted message of the credit class from one journal; `code` is 8 hexadecimal digits."""
+
+    journal: int
+    mark: int
+    sequence: int
+    code: str
 
 
 @dataclass(slots=True)
 class Security:
-    """Sequences of both classes, the current key version, the bytes that opened the account, failures by carrier."""
+    """Sequences of both classes, the current key version, the bytes that opened the account, failures by carrier.
+
+    `last_code` (8 hexadecimal digits) and `last_at` (ms by the meter's clock) are of the last accepted message of the
+    credit class, as its receipt has them. `journals` are rows in the order of their sequences; `forgotten` is the
+    highest sequence of a row that gave way.
+    """
 
     credit_sequence: int = 0
     command_sequence: int = 0
@@ -21,6 +39,10 @@ class Security:
     opening_code: str = ""
     failures: tuple[tuple[int, ...], ...] = ((),) * len(Carrier)
     """Elapsed times of the last wrong codes."""
+    last_code: str = "00000000"
+    last_at: int = 0
+    journals: tuple[JournalRow, ...] = ()
+    forgotten: int = 0
 
     def last(self, message_class: MessageClass) -> int:
         """Return the last accepted sequence of a class."""
@@ -32,6 +54,21 @@ class Security:
             self.credit_sequence = sequence
         else:
             self.command_sequence = sequence
+
+    def remember(self, origin: Origin, sequence: int, code: bytes, at: int) -> None:
+        """Keep of which journal the last accepted message of the credit class was; journal 0 has no row."""
+        self.last_code, self.last_at = code[:4].hex(), at
+        if origin.journal == 0:
+            return
+        kept = [row for row in self.journals if row.journal != origin.journal]
+        kept.append(JournalRow(origin.journal, origin.mark, sequence, self.last_code))
+        if len(kept) > JOURNALS_KEPT:
+            self.forgotten = max(self.forgotten, kept.pop(0).sequence)
+        self.journals = tuple(kept)
+
+    def last_of(self, journal: int) -> JournalRow | None:
+        """Return the row of a journal, None where there is none."""
+        return next((row for row in self.journals if row.journal == journal), None)
 
     def suspended(self, carrier: Carrier, elapsed: int) -> bool:
         """Say whether five failures lie within the last 3,600 s of a carrier."""

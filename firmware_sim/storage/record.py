@@ -1,13 +1,12 @@
 """The bytes of a state: a JSON array of its fields, so that whole numbers of any size are exact.
 
-The layout is derived from the dataclasses; its fingerprint stands in the storage's header, so that a state of another
-version is recognised and never misread.
+The array begins with the layout's version; only layout 1 has none. The layout is derived from the dataclasses: field
+by field in their order, whatever their classes are called. `storage/layouts.py` brings a record of an older layout up.
 """
 
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from firmware_sim.state import State, TailRow
+from firmware_sim.storage.layouts import LAYOUT, brought_up
 from protocols.data_model.tariff import DayTables, Part, Prices, Seasons, Steps
 
 _PARTS: tuple[type, ...] = (Seasons, DayTables, Prices, Steps)
@@ -23,6 +23,8 @@ _FROZEN = ("identity", "settings", "tariff", "pending")
 """Fields of a state that are replaced and never changed; they come first in a record."""
 _CHANGING = tuple(field.name for field in fields(State) if field.name not in _FROZEN)
 _HINTS = get_type_hints(State)
+FIELDS = (*_FROZEN, *_CHANGING)
+"""Fields of a state in the order of a record."""
 _values = attrgetter(*_CHANGING)
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _Writer = Callable[[Any], Any]
@@ -45,7 +47,7 @@ class Encoder:
         """Return the record of a state."""
         texts = [self._text(name, getattr(state, name)) for name in _FROZEN]
         changing = [write(value) if write else value for write, value in zip(_WRITERS, _values(state), strict=True)]
-        return f"[{','.join(texts)},{_JSON.encode(changing)[1:]}".encode()
+        return f"[{LAYOUT},{','.join(texts)},{_JSON.encode(changing)[1:]}".encode()
 
     def _text(self, name: str, value: object) -> str:
         kept = self._kept.get(name)
@@ -60,19 +62,20 @@ def encode(state: State) -> bytes:
     return Encoder().encode(state)
 
 
-def decode(data: bytes) -> State:
-    """Return the state of a record; raises RecordError."""
+def decode(data: bytes) -> tuple[State, int]:
+    """Return the state of a record and the layout in which it was written; raises RecordError."""
     try:
-        named = zip(_FROZEN + _CHANGING, json.loads(data), strict=True)
-        return State(**{name: _build(_HINTS[name], value) for name, value in named})
-    except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+        plain = json.loads(data)
+        layout = plain.pop(0) if isinstance(plain[0], int) else 1
+        named = dict(zip(FIELDS, brought_up(plain, layout), strict=True))
+        return State(**{name: _build(_HINTS[name], value) for name, value in named.items()}), layout
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError) as error:
         raise RecordError(f"the record is no state: {error}") from error
 
 
-@cache
-def fingerprint() -> int:
-    """Return a number that changes whenever the layout of a state does."""
-    return zlib.crc32(_describe(State).encode())
+def shape() -> str:
+    """Return the layout of a state as text: the names of its fields in their order, without the names of classes."""
+    return _describe(State, (*_FROZEN, *_CHANGING))
 
 
 def _writer(kind: Any) -> _Writer | None:
@@ -145,12 +148,19 @@ def _build(kind: Any, plain: Any) -> Any:
     return plain
 
 
-def _describe(kind: Any) -> str:
-    if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        inner = ",".join(f"{field.name}:{_describe(hints[field.name])}" for field in fields(kind))
-        return f"{getattr(kind, '__name__', kind)}({inner})"
-    return str(kind) if not get_args(kind) else f"{get_origin(kind)}[{','.join(map(_describe, get_args(kind)))}]"
+def _describe(kind: Any, names: tuple[str, ...] = ()) -> str:
+    if kind == Part:
+        return "|".join(_describe(part) for part in _PARTS)
+    if is_dataclass(kind) or kind is TailRow:
+        described: Any = kind
+        hints = _hints(described)
+        inner = (f"{name}:{_describe(hints[name])}" for name in names or hints)
+        return f"({','.join(inner)})"
+    arguments = ["..." if argument is Ellipsis else _describe(argument) for argument in get_args(kind)]
+    if get_origin(kind) in (Union, UnionType):
+        return "|".join(arguments)
+    name = getattr(get_origin(kind) or kind, "__name__", str(kind))
+    return f"{name}[{','.join(arguments)}]" if arguments else name
 
 
 _WRITERS = tuple(_writer(_HINTS[name]) for name in _CHANGING)

@@ -1,12 +1,16 @@
 """How a state lasts: one record in alternating slots, with a CRC and a generation, and rings beside it (METER.md 9).
 
-    header   magic, layout fingerprint, profile rows, CRC                        written once, when formatted
+    header   magic, layout version, profile rows, CRC                written when formatted, and at a new layout
     slots    length, generation, CRC, record          a commit is one write of one slot and one flush
     rings    rows by running number                   written from the record's tail after it was committed
 
 There are three slots, so that an unflushed save never overwrites the slot that was flushed last, nor the one before it
 that is being torn (docs/adr/0003). A row is in the record's tail until the rings that hold it were flushed; so whatever
 slot is found at start, its rows are all there, and no row is newer than it.
+
+Every record names its own layout, so that a storage may hold two. A build that knows only the older layout must not
+open a storage with records of a newer one: so before the first such record the header is written anew, to its second
+place, and then to the first; whichever is whole counts. Reading alone changes nothing.
 """
 
 from __future__ import annotations
@@ -20,15 +24,19 @@ from firmware_sim.hal.nvram import Nvram, NvramError, NvramFlushError
 from firmware_sim.records.ring import PROFILE_RING, Ring, RingKind, ring_kinds
 from firmware_sim.state import State, TailRow
 from firmware_sim.storage import record
+from firmware_sim.storage.lasting import Lasting, lasting_of
+from firmware_sim.storage.layouts import LAYOUT, complete, layout_of_header
 from protocols.sealed_message import Receipt
 
 MAGIC = b"PPMETER1"
 _HEADER = Struct(">8sIII")
+_HEADER_SIZE = _HEADER.size + 4
 _SLOT = Struct(">IQI")
 _ROW = Struct(">II")
 SLOTS = 3
 SLOT_SIZE = 1 << 17
 FIRST_SLOT = 4096
+HEADER_PLACES = (0, 2048)
 FIRST_RING = FIRST_SLOT + SLOTS * SLOT_SIZE
 DRAIN_AT = 16
 """Rows in the tail at which a commit also puts them into the rings, so that the record stays short."""
@@ -57,13 +65,17 @@ class VolatileStore:
 
     keeps_tail = False
 
+    def __init__(self) -> None:
+        self.lasting = Lasting()
+
     def commit(self, state: State) -> int:
         """Accept the state; no row of its tail needs to be kept."""
+        self.lasting = lasting_of(state)
         return len(state.tail)
 
     def save(self, state: State) -> int:
         """Accept the state; no row of its tail needs to be kept."""
-        return len(state.tail)
+        return self.commit(state)
 
 
 @dataclass(slots=True)
@@ -84,13 +96,29 @@ class Store:
         self._profile_rows = profile_rows
         self._written = _Written()
         self._encoder = record.Encoder()
-        self._lasting = 0
+        self._rows_lasting = 0
+        self._names_older_layout = False
+        """Whether the header must be written anew before the first record of this layout."""
+        self.lasting = Lasting()
+        """What the last flushed commit holds of what never goes back."""
 
     def format(self, state: State) -> None:
         """Begin a new storage with a state."""
-        header = _HEADER.pack(MAGIC, record.fingerprint(), self._profile_rows, 0)
-        self._nvram.write(0, header + zlib.crc32(header).to_bytes(4, "big"))
+        self._nvram.write(HEADER_PLACES[0], self._header())
         self.commit(state)
+
+    def _header(self) -> bytes:
+        header = _HEADER.pack(MAGIC, LAYOUT, self._profile_rows, 0)
+        return header + zlib.crc32(header).to_bytes(4, "big")
+
+    def _name_layout(self) -> None:
+        """Write the present layout into the header of a storage of an older one; one of its two places stays whole."""
+        first, second = HEADER_PLACES
+        first_is_whole = _is_whole(self._nvram.read(first, _HEADER_SIZE))
+        for place in (second, first) if first_is_whole else (first, second):
+            self._nvram.write(place, self._header())
+            self._nvram.flush()
+        self._names_older_layout = False
 
     def commit(self, state: State) -> int:
         """Make a state last: durable when this returns. Returns how many rows of its tail the rings hold now.
@@ -103,7 +131,8 @@ class Store:
         drained = self._drain(state) if len(state.tail) >= DRAIN_AT else 0
         self._nvram.flush()
         self._written.flushed = self._written.newest
-        self._lasting = len(state.tail) - drained
+        self._rows_lasting = len(state.tail) - drained
+        self.lasting = lasting_of(state)
         return drained
 
     def save(self, state: State) -> int:
@@ -117,6 +146,8 @@ class Store:
         if len(state.tail) > MAX_TAIL:
             self._shorten(state)
         data = self._encoder.encode(state)
+        if self._names_older_layout:
+            self._name_layout()
         slot = next(i for i in range(SLOTS) if i not in (self._written.newest, self._written.flushed))
         generation = self._written.generation + 1
         body = _SLOT.pack(len(data), generation, 0) + data
@@ -137,8 +168,8 @@ class Store:
                 excess -= 1
                 continue
             kept.append(row)
-            lasting += index < self._lasting
-        state.tail[:], self._lasting = kept, lasting
+            lasting += index < self._rows_lasting
+        state.tail[:], self._rows_lasting = kept, lasting
 
     def _drain(self, state: State) -> int:
         """Put those rows of the tail into the rings that a flushed record holds; the flush to come makes them last.
@@ -146,7 +177,7 @@ class Store:
         A row takes the place of the oldest of its ring, which must not go before it is certain that it is followed. A
         refused write keeps the rows in the tail, for a later commit.
         """
-        lasting = sorted(state.tail[: self._lasting])
+        lasting = sorted(state.tail[: self._rows_lasting])
         try:
             for (ring, _, _), run in groupby(enumerate(lasting), key=self._run):
                 rows = [row for _, row in run]
@@ -167,7 +198,7 @@ class Store:
         before = sum(other.depth * (other.row_size + _ROW.size) for other in self._kinds[: kind.place])
         return FIRST_RING + before + (number - 1) % kind.depth * (kind.row_size + _ROW.size)
 
-    def _load(self) -> tuple[State, tuple[Ring, ...]]:
+    def _load(self, layout: int) -> tuple[State, tuple[Ring, ...]]:
         slots = {}
         for slot in range(SLOTS):
             found = self._read_slot(slot)
@@ -176,12 +207,16 @@ class Store:
         for generation in sorted(slots, reverse=True):
             slot, data = slots[generation]
             try:
-                state = record.decode(data)
+                state, written_in = record.decode(data)
             except record.RecordError:
                 continue
             self._written = _Written(generation, slot, slot)
             self._nvram.flush()  # what was found is what counts: make it last before it is built upon
-            return state, self._load_rings(state)
+            self._names_older_layout = layout != LAYOUT
+            rings = self._load_rings(state)
+            complete(state, written_in, rings)
+            self.lasting = lasting_of(state)
+            return state, rings
         raise StorageLostError("no valid record in any slot")
 
     def _read_slot(self, slot: int) -> tuple[int, bytes] | None:
@@ -233,16 +268,23 @@ def load(nvram: Nvram) -> Loaded | None:
         ForeignStorageError: the bytes are no meter's, or another version's; nothing was written.
         StorageLostError: a meter's, without any valid record; nothing was written.
     """
-    header = nvram.read(0, _HEADER.size + 4)
-    if not header:
+    if not nvram.read(0, 1):
         return None
-    if len(header) < _HEADER.size + 4 or header[:8] != MAGIC:
+    headers = [nvram.read(place, _HEADER_SIZE) for place in HEADER_PLACES]
+    if len(headers[0]) < _HEADER_SIZE or (headers[0][:8] != MAGIC and not _is_whole(headers[1])):
         raise ForeignStorageError("it is not a meter's storage")
-    _, layout, profile_rows, _ = _HEADER.unpack_from(header)
-    if zlib.crc32(header[:-4]) != int.from_bytes(header[-4:], "big"):
+    header = next(filter(_is_whole, headers), None)
+    if header is None:
         raise StorageLostError("its header is damaged")
-    if layout != record.fingerprint():
-        raise ForeignStorageError("it was written by another version of the meter")
+    _, named, profile_rows, _ = _HEADER.unpack_from(header)
+    layout = layout_of_header(named)
+    if layout is None:
+        raise ForeignStorageError("it was written by a later version of the meter")
     store = Store(nvram, profile_rows)
-    state, rings = store._load()
+    state, rings = store._load(layout)
     return Loaded(store, state, rings)
+
+
+def _is_whole(header: bytes) -> bool:
+    """Return whether a header was written whole."""
+    return header[:8] == MAGIC and zlib.crc32(header[:-4]) == int.from_bytes(header[-4:], "big")

@@ -178,18 +178,18 @@ class CardSlot:
 
     def _write_back(self, card: PresentCard, contents: Contents, insertion: Insertion) -> Exchange[None]:
         slots = contents.return_slots
-        keys = self._meter.door.keys(card.identity.key_version)
-        assert keys is not None, "it was used to authenticate"
+        keys = self._meter.door.keys(self._meter.state.security.key_version)
+        assert keys is not None, "the current version is held"
         sealed = self._record(card, slots.next_number, insertion).seal(keys.card)
         yield from self._terminal.update(CardFile.RETURN, slots.next_offset, sealed)
         yield from self._terminal.append_log(self._log_row(card, insertion))
 
     def _record(self, card: PresentCard, number: int, insertion: Insertion) -> WriteBack:
         meter = self._meter
-        state = meter.state
+        state, lasting = meter.state, meter.lasting
         message = card.credit.message
         return WriteBack.of(
-            number, card.identity.key_version, state.identity.serial_number, state.account.customer_number,
+            number, state.security.key_version, state.identity.serial_number, state.account.customer_number,
             meter_key_version=state.security.key_version, epoch=state.identity.epoch, card_serial=card.serial,
             answered_sequence=_sequence(message), answered_code=code_of(message) if message else bytes(4),
             outcome=insertion.outcome or 0, error=insertion.error or 0,
@@ -197,7 +197,7 @@ class CardSlot:
             credit_sequence=state.security.credit_sequence, command_sequence=state.security.command_sequence,
             account_state=state.account.state, account_unit=state.account.unit, credit=state.account.credit,
             debt=state.account.debt, cumulative=state.account.cumulative, purchases=state.account.purchases,
-            energy_mwh=state.registers.import_mwh, clock=max(meter.clock, 0), elapsed=state.elapsed,
+            energy_mwh=lasting.import_mwh, clock=max(meter.clock, 0), elapsed=lasting.elapsed,
             supply_state=state.supply.state, causes=state.supply.causes, status=status(meter),
             illegal_insertions=state.slot.illegal_insertions, receipt=insertion.receipt,
         )  # fmt: skip

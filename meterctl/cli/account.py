@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import options, say
-from meterctl.cli.output import item_json, item_text, print_json, print_table, receipt_fragments
+from meterctl.cli.options import Options, PayeeOption, SaleOption, SetBackOption, options, sale_key
+from meterctl.cli.output import (
+    item_json,
+    item_text,
+    print_json,
+    print_result,
+    print_table,
+    receipt_fragments,
+    say,
+)
 from meterctl.errors import UsageError
-from meterctl.journal import EntryState, Journal
-from meterctl.operations.credit import Plan, Withdrawn, carried_by_cards, execute, plan, withdraw_cards
-from meterctl.operations.exactly_once import Settled, on_card_text
-from meterctl.session import Session
+from meterctl.journal import Entry, EntryState, Journal
+from meterctl.operations.credit import (
+    Plan,
+    Withdrawn,
+    carried_by_cards,
+    execute,
+    go_on,
+    plan,
+    rehearse,
+    sale_begun_before,
+    withdraw_cards,
+)
+from meterctl.operations.exactly_once import Sale, Settled
+from meterctl.operations.sealing import on_card_text
+from meterctl.operations.status import require_payee
+from meterctl.session import MeterIdentity, Session
 from protocols.data_model import items
 from protocols.data_model.words import account_unit_text, cause_words
 from protocols.errors import QuantityError
@@ -43,9 +64,13 @@ def topup(
     void_card: Annotated[
         bool, typer.Option("--void-card", help="Void what a card carries for this meter, and say what is owed.")
     ] = False,
+    sale: SaleOption = None,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
 ) -> None:
     """Top up the meter, exactly once: whatever the line does, the credit is neither lost nor doubled."""
-    _bring(context, MessageKind.CREDIT, _cents(amount), "top up", void_card=void_card)
+    wanted = Wanted(MessageKind.CREDIT, _cents(amount), "top up", sale_key(sale), meter, set_back)
+    _bring(context, wanted, void_card=void_card)
 
 
 @_account.command("show")
@@ -66,28 +91,41 @@ def open_account(
     context: typer.Context,
     amount: Annotated[str, typer.Argument(help="First credit, may be 0.00.")] = "0.00",
     customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")] = "0" * 12,
+    sale: SaleOption = None,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
 ) -> None:
     """Open the account of a meter that never had one."""
     items.CUSTOMER_NUMBER.kind.parse(customer)
-    _bring(context, MessageKind.OPEN, _cents(amount, zero=True), f"open the account of {customer} with", customer)
+    verb = f"open the account of {customer} with"
+    cents = _cents(amount, zero=True)
+    _bring(context, Wanted(MessageKind.OPEN, cents, verb, sale_key(sale), meter, set_back, customer))
 
 
 @_account.command("refund")
-def refund(context: typer.Context, amount: Amount) -> None:
+def refund(
+    context: typer.Context, amount: Amount, sale: SaleOption = None, meter: PayeeOption = None,
+    set_back: SetBackOption = False,
+) -> None:  # fmt: skip
     """Take credit back, at most what is left."""
-    _bring(context, MessageKind.REFUND, _cents(amount), "refund")
+    _bring(context, Wanted(MessageKind.REFUND, _cents(amount), "refund", sale_key(sale), meter, set_back))
 
 
 @_account.command("debt")
-def debt(context: typer.Context, amount: Amount) -> None:
+def debt(
+    context: typer.Context, amount: Amount, sale: SaleOption = None, meter: PayeeOption = None,
+    set_back: SetBackOption = False,
+) -> None:  # fmt: skip
     """Enter a debt, to be recovered from top-ups and instalments."""
-    _bring(context, MessageKind.DEBT, _cents(amount), "enter a debt of")
+    _bring(context, Wanted(MessageKind.DEBT, _cents(amount), "enter a debt of", sale_key(sale), meter, set_back))
 
 
 @_account.command("close")
-def close(context: typer.Context) -> None:
+def close(
+    context: typer.Context, sale: SaleOption = None, meter: PayeeOption = None, set_back: SetBackOption = False
+) -> None:
     """Close the account: the balance goes to the settlement on the receipt; charging stops."""
-    _bring(context, MessageKind.CLOSE, 0, "close the account")
+    _bring(context, Wanted(MessageKind.CLOSE, 0, "close the account", sale_key(sale), meter, set_back))
 
 
 def _cents(text: str, zero: bool = False) -> int:
@@ -97,32 +135,61 @@ def _cents(text: str, zero: bool = False) -> int:
         raise UsageError(f"{error}; nothing was sent") from error
 
 
-def _bring(
-    context: typer.Context,
-    kind: MessageKind,
-    cents: int,
-    verb: str,
-    customer: str | None = None,
-    *,
-    void_card: bool = False,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person asked for: amount in 0.01, the sale key, and the payee as it was typed."""
+
+    kind: MessageKind
+    cents: int
+    verb: str
+    sale: str
+    payee: str | None
+    set_back: bool
+    customer: str | None = None
+
+
+def _bring(context: typer.Context, wanted: Wanted, *, void_card: bool = False) -> None:
     given = options(context)
-    with given.open_journal() as journal, given.session(seals=True) as session:
+    with (
+        given.open_journal() as journal,
+        given.session(seals=True, payee=wanted.payee, set_back=wanted.set_back) as session,
+    ):
+        if wanted.sale:
+            hint = session.identify()
+            sale = Sale(wanted.kind, wanted.cents, wanted.customer, wanted.sale)
+            known = sale_begun_before(session, journal, hint, sale)
+            if known is not None:
+                require_payee(session, journal, hint.serial_number)
+                _go_on(given, session, journal, hint, known)
+                return
         carried = carried_by_cards(session, journal, erased_only=not void_card)
-        planned = plan(session, journal, kind, cents, customer, carried)
-        question = _question(planned, verb, cents, kind)
+        planned = plan(session, journal, wanted.kind, wanted.cents, wanted.customer, carried, wanted.sale)
+        hint = planned.meter
+        question = _question(planned, wanted)
         if carried:
             void = ", ".join(on_card_text(entry) for entry in carried)
             question = f"void what was sold on cards: {void}; then {question}"
-        if not given.confirm(question):
+        elif given.dry_run:
+            rehearse(session, journal, planned)
+        if not given.confirm(question, hint.serial_number):
             return
         withdrawn = Withdrawn([])
-        with given.carrying_out(f"meter {planned.meter.serial_number}"):
+        with given.carrying_out(f"meter {hint.serial_number}"):
             if carried:
                 withdrawn = _withdraw(session, journal, erased_only=not void_card)
-                planned = plan(session, journal, kind, cents, customer)
+                planned = plan(session, journal, wanted.kind, wanted.cents, wanted.customer, reference=wanted.sale)
             settled = execute(session, journal, planned)
-    _print_settled(settled, planned.meter.utc_offset_minutes, given.json, withdrawn)
+        _print_settled(given, settled, hint.utc_offset_minutes, withdrawn)
+
+
+def _go_on(given: Options, session: Session, journal: Journal, hint: MeterIdentity, known: Entry) -> None:
+    """Go on with the sale of a key that is known, or show what became of it."""
+    say(f"sale {known.reference}: it was begun before, as journal entry {known.id}")
+    if given.rehearses(f"go on with journal entry {known.id}, which is {known.state.value}", known.meter):
+        return
+    with given.carrying_out(f"journal entry {known.id}"):
+        settled = go_on(session, journal, hint, known)
+    _print_settled(given, settled, hint.utc_offset_minutes, Withdrawn([]))
 
 
 def _withdraw(session: Session, journal: Journal, *, erased_only: bool) -> Withdrawn:
@@ -136,18 +203,26 @@ def _withdraw(session: Session, journal: Journal, *, erased_only: bool) -> Withd
     return withdrawn
 
 
-def _question(planned: Plan, verb: str, cents: int, kind: MessageKind) -> str:
+def _question(planned: Plan, wanted: Wanted) -> str:
     meter = planned.meter
-    amount = (
-        "" if kind is MessageKind.CLOSE else f" {format_money(cents * CENT)} {account_unit_text(meter.account_unit)}"
-    )
-    return f"meter {meter.serial_number} (credit {format_money(meter.available_credit)}): {verb}{amount}"
+    unit = account_unit_text(meter.account_unit)
+    amount = "" if wanted.kind is MessageKind.CLOSE else f" {format_money(wanted.cents * CENT)} {unit}"
+    return f"meter {meter.serial_number} (credit {format_money(meter.available_credit)}): {wanted.verb}{amount}"
 
 
-def _print_settled(settled: Settled, utc_offset_minutes: int, as_json: bool, withdrawn: Withdrawn) -> None:
-    receipt, answer = settled.receipt, settled.answer
-    assert receipt is not None
-    fragments = {"id": str(settled.entry.id), "outcome": '"accepted"', **receipt_fragments(receipt, utc_offset_minutes)}
+def _print_settled(given: Options, settled: Settled, utc_offset_minutes: int, withdrawn: Withdrawn) -> None:
+    entry, receipt, answer = settled.entry, settled.receipt, settled.answer
+    fragments = {"id": str(entry.id), "outcome": json.dumps(entry.outcome)}
+    if receipt is not None:
+        fragments |= receipt_fragments(receipt, utc_offset_minutes)
+    else:
+        say(
+            f"journal entry {entry.id}: it is proved without a receipt, which the meter no longer keeps or did not give"
+        )
+        fragments |= {
+            "meter": f'"{entry.meter}"', "epoch": items.EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
+            "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
+        }  # fmt: skip
     if withdrawn.entries:
         ended = [{"id": entry.id, "card": entry.card, "outcome": entry.outcome} for entry in withdrawn.entries]
         fragments |= {"withdrawn": json.dumps(ended), "owed": format_money(withdrawn.owed * CENT)}
@@ -157,10 +232,7 @@ def _print_settled(settled: Settled, utc_offset_minutes: int, as_json: bool, wit
             "supply_causes": items.SUPPLY_CAUSES.kind.json(answer.causes),
             "amount_to_reconnect": items.AMOUNT_TO_RECONNECT.kind.json(answer.amount_to_reconnect),
         }
-    if as_json:
-        print_json(fragments)
-    else:
-        print_table("receipt", ("field", "value"), [(n, v.strip('"')) for n, v in fragments.items()], ("value",))
+    print_result(fragments, given.json, "receipt", outcome=entry.outcome, serial_number=entry.meter, entry=entry.id)
     if answer is not None and answer.causes:
         words = ", ".join(cause_words(answer.causes))
         say(f"supply stays {answer.supply_state.name.lower()}: {words}; "

@@ -10,8 +10,17 @@ import typer
 
 from meterctl.cli.card_bulk import sell_bulk
 from meterctl.cli.card_output import plain, print_fields, print_sold, standing_fragments
-from meterctl.cli.options import Options, options, say, text_of
-from meterctl.cli.output import print_json, print_table
+from meterctl.cli.options import (
+    Options,
+    PayeeOption,
+    SaleOption,
+    SetBackOption,
+    options,
+    sale_key,
+    serial_number,
+    text_of,
+)
+from meterctl.cli.output import print_json, print_table, say
 from meterctl.errors import UsageError
 from protocols.data_model import items
 from protocols.errors import QuantityError
@@ -78,7 +87,7 @@ def format_(
         if given.rehearses(f"card {counter.serial}: {planned.text}"):
             return
         planned.carry_out()
-        print_fields(given, {"card": f'"{counter.serial}"', "state": '"formatted"'})
+        print_fields(given, {"card": f'"{counter.serial}"', "state": '"formatted"'}, changed=True)
 
 
 @_card.command("open")
@@ -89,6 +98,8 @@ def open_(
     amount: Annotated[str, typer.Option("--amount", help="First credit, may be 0.00.")] = "0.00",
     account_unit: Annotated[str, typer.Option("--account-unit", help="CNY, EUR, kWh, ...")] = _UNIT,
     again: Annotated[bool, typer.Option("--again", help="The meter has got a new storage.")] = False,
+    sale: SaleOption = None,
+    set_back: SetBackOption = False,
     file: File = None,
     reader: Reader = None,
 ) -> None:
@@ -97,9 +108,15 @@ def open_(
 
     given = options(context)
     serial, number = str(items.SERIAL_NUMBER.kind.parse(meter)), str(items.CUSTOMER_NUMBER.kind.parse(customer))
-    cents, unit = _cents(amount, zero=True), items.ACCOUNT_UNIT.kind.parse(account_unit)
-    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
-        planned = plan_opening(counter, journal, serial, number, cents, unit, again=again, session=session)
+    cents, unit, key = _cents(amount, zero=True), items.ACCOUNT_UNIT.kind.parse(account_unit), sale_key(sale)
+    with (
+        given.open_journal() as journal,
+        given.counter(file, reader, set_back=set_back) as counter,
+        given.session_if(meter, set_back) as session,
+    ):
+        planned = plan_opening(
+            counter, journal, serial, number, cents, unit, again=again, session=session, reference=key
+        )
         sold = _carry_out(given, counter, planned)
         if sold is not None:
             print_sold(given, sold)
@@ -109,9 +126,9 @@ def open_(
 def sell(
     context: typer.Context,
     amount: Annotated[str | None, typer.Argument(help="In the account unit, such as 50.00.")] = None,
-    sale: Annotated[
-        str | None, typer.Option("--sale", help="Your own key of this sale: a second one of this amount is the first.")
-    ] = None,
+    sale: SaleOption = None,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
     bulk: Annotated[
         Path | None, typer.Option("--from", help="CSV of sales: sale,file,amount; files are sought beside it.")
     ] = None,
@@ -124,17 +141,22 @@ def sell(
     given = options(context)
     if (amount is None) == (bulk is None):
         raise UsageError("give AMOUNT, or --from FILE; nothing was sold")
-    if sale is not None and not sale.strip():
-        raise UsageError("--sale: a key has at least one character; nothing was sold")
-    if bulk is not None and (sale, file, reader) != (None, None, None):
-        raise UsageError("--from has keys and cards in its rows: give no --sale, --file or --reader; nothing was sold")
+    key, payee = sale_key(sale), serial_number(meter)
+    if bulk is not None and (sale, file, reader, meter) != (None, None, None, None):
+        raise UsageError(
+            "--from has keys and cards in its rows: give no --sale, --file, --reader or --meter; nothing was sold"
+        )
     if bulk is not None:
         sell_bulk(given, bulk)
         return
     assert amount is not None
     cents = _cents(amount)
-    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
-        sold = _carry_out(given, counter, plan_sale(counter, journal, cents, session, sale or ""))
+    with (
+        given.open_journal() as journal,
+        given.counter(file, reader, set_back=set_back) as counter,
+        given.session_if(meter, set_back) as session,
+    ):
+        sold = _carry_out(given, counter, plan_sale(counter, journal, cents, session, key, payee))
         if sold is not None:
             print_sold(given, sold)
 
@@ -148,7 +170,9 @@ def replace(context: typer.Context, meter: Meter, file: File = None, reader: Rea
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
     with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
         planned = plan_replacement(counter, journal, serial, session)
-        if not given.confirm(f"card {counter.serial}: {planned.text}"):
+        if given.dry_run:
+            planned.rehearse()
+        if not given.confirm(f"card {counter.serial}: {planned.text}", serial):
             return
         with given.carrying_out(f"card {counter.serial}"):
             carried = planned.carry_out()
@@ -157,13 +181,15 @@ def replace(context: typer.Context, meter: Meter, file: File = None, reader: Rea
             "card": f'"{counter.serial}"', "meter": f'"{serial}"',
             "card_type": '"open"' if opens else '"replacement"',
             "amount": format_money(carried.amount * CENT) if carried else "0.00",
-        })  # fmt: skip
+        }, changed=True, serial=serial, entry=carried.id if carried else None)  # fmt: skip
 
 
 @_card.command("preset")
 def preset(
     context: typer.Context,
     presets: Annotated[Path, typer.Argument(metavar="FILE", help="TOML with [limits] and [tariff].")],
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
     file: File = None,
     reader: Reader = None,
 ) -> None:
@@ -177,8 +203,13 @@ def preset(
         commands = parse_presets(text)
     except UsageError as error:
         raise UsageError(f"presets {presets}: {error}; nothing was changed") from error
-    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
-        planned = plan_preset(counter, journal, commands, session)
+    payee = serial_number(meter)
+    with (
+        given.open_journal() as journal,
+        given.counter(file, reader, set_back=set_back) as counter,
+        given.session_if(meter, set_back) as session,
+    ):
+        planned = plan_preset(counter, journal, commands, session, payee)
         if not given.yes:
             say(text.rstrip())
         sealed = _carry_out(given, counter, planned)
@@ -187,7 +218,7 @@ def preset(
                 "card": f'"{counter.serial}"', "meter": f'"{sealed[0].serial_number}"',
                 "commands": json.dumps([message.kind.word for message in sealed]),
                 "sequences": json.dumps([message.sequence for message in sealed]),
-            })  # fmt: skip
+            }, changed=True, serial=sealed[0].serial_number)  # fmt: skip
 
 
 @_card.command("service")
@@ -203,7 +234,8 @@ def service(context: typer.Context, meter: Meter, file: File = None, reader: Rea
             return
         with given.carrying_out(f"card {counter.serial}"):
             planned.carry_out()
-        print_fields(given, {"card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"service"'})
+        fragments = {"card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"service"'}
+        print_fields(given, fragments, changed=True, serial=serial)
 
 
 @_card.command("read")
@@ -213,11 +245,14 @@ def read(context: typer.Context, file: File = None, reader: Reader = None) -> No
     with given.open_journal() as journal, given.counter(file, reader) as counter:
         standing = counter.read()
         settled = counter.settle(journal, standing.back) if standing.back is not None else []
-        print_fields(given, standing_fragments(counter, journal, standing))
+        last = settled[-1] if settled else None
+        print_fields(
+            given, standing_fragments(counter, journal, standing), changed=True,
+            serial=standing.back.meter_digits if standing.back else None, entry=last.id if last else None,
+        )  # fmt: skip
         for entry in settled:
             say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}) is {entry.state.value}")
-        if standing.back is not None:
-            counter.hold_against(journal, standing.back)
+        counter.hold_against(journal, standing)
 
 
 @_card.command("history")
@@ -271,7 +306,11 @@ def erase(
         touched = _carry_out(given, counter, plan_erasure(counter, journal, unknown_sale=unknown_sale))
         if touched is None:
             return
-        print_fields(given, {"card": f'"{counter.serial}"', "state": '"erased"'})
+        last = touched[-1] if touched else None
+        print_fields(
+            given, {"card": f'"{counter.serial}"', "state": '"erased"'}, changed=True,
+            serial=last.meter if last else None, entry=last.id if last else None,
+        )  # fmt: skip
         for entry in touched:
             say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}, meter {entry.meter}) is "
                 f"{entry.state.value} ({entry.outcome})")  # fmt: skip
@@ -290,6 +329,8 @@ def _ring(given: Options, file: Path | None) -> None:
 
 def _carry_out(given: Options, counter: Counter, planned: Planned[_Result]) -> _Result | None:
     """Ask, then do what is planned; None where it is not to be done."""
+    if given.dry_run:
+        planned.rehearse()
     if not given.confirm(f"card {counter.serial}: {planned.text}"):
         return None
     with given.carrying_out(f"card {counter.serial}"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 from functools import partial
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from meterctl.cli.card_output import plain
-from meterctl.cli.options import Options, say, text_of
-from meterctl.cli.output import print_json, print_table
+from meterctl.cli.options import Options, text_of
+from meterctl.cli.output import OutputError, print_json, print_table, result_fragments, say
 from meterctl.errors import UnknownOutcomeError, UsageError
 from protocols.quantities import CENT, format_money
 
@@ -31,7 +32,7 @@ def sell_bulk(given: Options, path: Path) -> None:
     except UsageError as error:
         raise UsageError(f"sales {path}: {error}; nothing was sold") from error
     total = format_money(sum(one.cents for one in wanted) * CENT)
-    given.confirm(f"sell {total} on {len(wanted)} cards (what was sold before is left out)")
+    given.confirm(f"sell {total} on {len(wanted)} cards (what was sold before is left out)", last=False)
     done: list[Done] = []
     interrupted = False
     columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -47,14 +48,17 @@ def sell_bulk(given: Options, path: Path) -> None:
                 done.append(one)
                 progress.advance(task)
                 if given.json:
-                    print_json(_bulk_row(one))
+                    _print_row(one)
         except KeyboardInterrupt:
             interrupted = True
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was sold is told, however impatient somebody is
     if not given.json and done:
         rows = [_bulk_row(one) for one in done]
         table = [[plain(value) for name, value in row.items() if name != "reason"] for row in rows]
-        print_table("", [name for name in rows[0] if name != "reason"], table, ("amount", "id"))
+        try:
+            print_table("", [name for name in rows[0] if name != "reason"], table, ("amount", "id"))
+        except OutputError as error:
+            say(f"meterctl: what was sold cannot be printed: {error}; meterctl journal list shows it")
     for one in done:
         if one.error is not None:
             say(f"meterctl: sale {one.wanted.sale}: {one.error}")
@@ -64,7 +68,22 @@ def sell_bulk(given: Options, path: Path) -> None:
         raise UnknownOutcomeError(
             f"interrupted after {len(done)} of {len(wanted)} sales: the same command goes on, and sells nothing twice"
         )
-    raise typer.Exit(max((one.error.exit_code for one in done if one.error is not None), default=0))
+    worst = max((one.error.exit_code for one in done if one.error is not None), default=0)
+    if given.json:
+        failed = sum(one.error is not None for one in done)
+        text = f"{len(done)} of {len(wanted)} rows, {failed} failed"
+        with contextlib.suppress(OutputError):
+            print_json(result_fragments(worst, message=text, planned=given.dry_run and not worst))
+    raise typer.Exit(worst)
+
+
+def _print_row(done: Done) -> None:
+    """Print a row that was sold; where that cannot be, the journal's entry is named on stderr."""
+    try:
+        print_json(_bulk_row(done))
+    except OutputError as error:
+        entry = f"journal entry {done.entry.id}" if done.entry else f"sale {done.wanted.sale}"
+        say(f"meterctl: {entry} cannot be printed: {error}")
 
 
 def _bulk_row(done: Done) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from meterctl.cli.options import Options, say
-from meterctl.cli.output import print_json, print_table
+from meterctl.cli.options import Options
+from meterctl.cli.output import print_json, print_result, print_table, say
 from protocols.data_model import items
 from protocols.data_model.kinds import Moment
 from protocols.quantities import CENT, format_money
@@ -28,7 +28,7 @@ def print_sold(given: Options, sold: Sold) -> None:
         "meter": f'"{entry.meter}"', "epoch": items.EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
         "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
         "finished": json.dumps(sold.finished),
-    })  # fmt: skip
+    }, changed=True, serial=entry.meter, entry=entry.id, outcome=entry.state.value)  # fmt: skip
     if entry.sequence > NEAR_THE_END:
         say(f"meter {entry.meter}: its sequences end at {LAST_SEQUENCE}; before that it needs a new epoch")
     if sold.before:
@@ -90,9 +90,18 @@ def _back_fragments(standing: Standing) -> dict[str, str]:
     }
 
 
-def print_fields(given: Options, fragments: dict[str, str]) -> None:
-    """Show JSON values by name: as one object, or as a table of fields."""
-    if given.json:
+def print_fields(
+    given: Options, fragments: dict[str, str], *, changed: bool = False, serial: str | None = None,
+    entry: int | None = None, outcome: str | None = None,
+) -> None:  # fmt: skip
+    """Show JSON values by name: as one object, or as a table of fields.
+
+    Args:
+        changed: something was done and stays done, printed or not; with --json the object says how it ended.
+    """
+    if changed:
+        print_result(fragments, given.json, "card", outcome=outcome, serial_number=serial, entry=entry)
+    elif given.json:
         print_json(fragments)
     else:
         print_table("card", ("field", "value"), [(name, plain(value)) for name, value in fragments.items()])

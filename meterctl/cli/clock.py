@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import options
-from meterctl.cli.output import print_json, print_table
-from meterctl.operations.command import execute_command, plan_command
+from meterctl.cli.options import PayeeOption, SetBackOption, ValidForOption, options, valid_for_s
+from meterctl.cli.output import print_json, print_result, print_table
+from meterctl.errors import MeterctlError
+from meterctl.operations.command import execute_command, plan_command, rehearse_command
 from protocols.data_model import items
 from protocols.quantities import format_moment, parse_moment
 from protocols.sealed_message import MessageKind, encode_number
@@ -46,20 +48,28 @@ def show(context: typer.Context) -> None:
 def set_(
     context: typer.Context,
     moment: Annotated[str, typer.Argument(help="ISO 8601, or `now` for the host's clock.")] = "now",
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
+    valid_for: ValidForOption = None,
 ) -> None:
     """Set the meter's clock. No credit moves; charges of jumped days are not made."""
     given = options(context)
-    with given.session(seals=True) as session:
+    lives = valid_for_s(valid_for)
+    with given.open_journal() as journal, given.session(seals=True, payee=meter, set_back=set_back) as session:
         offset = session.driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]
         wanted = session.now() * 1000 if moment == "now" else parse_moment(moment, offset)
-        meter, message = plan_command(session, MessageKind.CLOCK, encode_number(MessageKind.CLOCK, max(wanted, 0)))
-        question = f"meter {meter.serial_number}: set the clock from {format_moment(meter.clock, offset)} to "
-        if not given.confirm(question + format_moment(wanted, offset)):
+        parameters = encode_number(MessageKind.CLOCK, max(wanted, 0))
+        planned = plan_command(session, journal, MessageKind.CLOCK, parameters, lives)
+        hint = planned.meter
+        question = f"meter {hint.serial_number}: set the clock from {format_moment(hint.clock, offset)} to "
+        if given.dry_run:
+            rehearse_command(session, journal, planned)
+        if not given.confirm(question + format_moment(wanted, offset), hint.serial_number):
             return
-        execute_command(session, meter, message)
-        now = session.driver.read([items.CLOCK])[items.CLOCK]
-    fragments = {"old": f'"{format_moment(meter.clock, offset)}"', "clock": f'"{format_moment(now, offset)}"'}
-    if given.json:
-        print_json(fragments)
-    else:
-        print_table("", ("item", "value"), [(n, v.strip('"')) for n, v in fragments.items()])
+        with given.carrying_out(f"meter {hint.serial_number}"):
+            execute_command(session, journal, planned)
+        now = wanted
+        with contextlib.suppress(MeterctlError):
+            now = session.driver.read([items.CLOCK])[items.CLOCK]
+    fragments = {"old": f'"{format_moment(hint.clock, offset)}"', "clock": f'"{format_moment(now, offset)}"'}
+    print_result(fragments, given.json, serial_number=hint.serial_number)

@@ -1,21 +1,33 @@
-"""journal list|resolve."""
+"""journal list|show|resolve|renew|audit."""
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import Options, options, say
-from meterctl.cli.output import print_json, print_table
-from meterctl.errors import UsageError
-from meterctl.journal import Entry, EntryState
-from meterctl.operations.credit import close_by_hand, is_dead
+from meterctl.cli.options import Options, PayeeOption, SetBackOption, options
+from meterctl.cli.output import (
+    OutputError,
+    emit,
+    print_json,
+    print_result,
+    print_table,
+    receipt_fragments,
+    result_fragments,
+    say,
+)
+from meterctl.errors import MeterctlError, UsageError
+from meterctl.journal import Entry, EntryState, Journal
+from meterctl.operations.credit import close_by_hand, living_text
 from meterctl.operations.credit import resolve as settle_open
+from meterctl.session import Session
 from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money
+from protocols.sealed_message import Receipt
 
 _journal = typer.Typer(no_args_is_help=True, help="What was sealed and what became of it.")
 _COLUMNS = ("id", "meter", "epoch", "sequence", "kind", "amount", "state", "outcome", "created", "changed", "card")
@@ -38,6 +50,35 @@ def list_(
     _print(entries, given.json)
 
 
+@_journal.command("show")
+def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+    """Show everything that is known of one entry: its message, its receipt, its voids, its audit lines."""
+    given = options(context)
+    with given.open_journal() as journal:
+        entry = journal.entry(number)
+        fragments = _whole(journal, entry)
+    if given.json:
+        print_json(fragments)
+    else:
+        width = max(map(len, fragments))
+        for name, value in fragments.items():
+            emit(f"{name:<{width}}  {value.strip(chr(34)).replace('null', '-')}")
+
+
+@_journal.command("renew")
+def renew(context: typer.Context) -> None:
+    """Draw a new number for a journal that is a copy or was restored; entries keep the number of their sealing."""
+    given = options(context)
+    with given.open_journal() as journal:
+        old = journal.number
+        if not given.confirm(f"journal {journal.path}: draw a new number in place of {old:08x}"):
+            return
+        number = journal.renew(int(time.time()))
+        journal.audit("renewed", int(time.time()), detail=f"number {old:08x} became {number:08x}")
+    fragments = {"old": f'"{old:08x}"', "number": f'"{number:08x}"'}
+    print_result(fragments, given.json, "journal", outcome=None)
+
+
 @_journal.command("resolve")
 def resolve(
     context: typer.Context,
@@ -45,40 +86,86 @@ def resolve(
     by_hand: Annotated[
         str | None, typer.Option("--as", metavar="confirmed|refused", help="Close one entry that nothing can prove.")
     ] = None,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
 ) -> None:
-    """Settle open entries of the meter on the port: ask for the receipt, send the very bytes again, or void them."""
+    """Settle open entries of the meter on the port: ask what it has, send the very bytes again, or void them."""
     given = options(context)
     if by_hand is not None:
-        _close_by_hand(given, number, by_hand)
+        _close_by_hand(given, number, by_hand, meter, set_back)
         return
-    with given.open_journal() as journal, given.session(seals=True) as session:
-        results = settle_open(session, journal, number)
-    _print([result.entry for result in results], given.json)
+    with given.open_journal() as journal, given.session(seals=True, payee=meter, set_back=set_back) as session:
+        if given.rehearses("settle the open entries of the meter on the port"):
+            return
+        with given.carrying_out("journal resolve"):
+            results = settle_open(session, journal, number)
     if not results:
         say("nothing is open")
     worst = max((r.error.exit_code for r in results if r.error is not None), default=0)
     for result in results:
         if result.error is not None:
             say(f"meterctl: {result.error}")
+    _end(given, [result.entry for result in results], worst, "; ".join(str(r.error) for r in results if r.error))
     raise typer.Exit(worst)
 
 
-def _close_by_hand(given: Options, number: int | None, word: str) -> None:
+def _close_by_hand(given: Options, number: int | None, word: str, meter: str | None, set_back: bool) -> None:
     states = {state.value: state for state in (EntryState.CONFIRMED, EntryState.REFUSED)}
     if number is None or word not in states:
         raise UsageError("--as closes one entry: write journal resolve ID --as confirmed, or --as refused")
     with given.open_journal() as journal:
         entry = journal.entry(number)
-        dead = False
-        if given.port is not None:
-            with given.session(seals=True) as session:
-                dead = is_dead(session, journal, entry)
         if not entry.is_open:
-            raise UsageError(f"journal entry {number} is {entry.state.value} already; nothing was changed")
+            raise UsageError(
+                f"journal entry {number} is {entry.state.value} already; nothing was changed", entry=number
+            )
+        if given.port is not None and not given.dry_run:
+            with given.session(seals=True, payee=meter, set_back=set_back) as session:
+                proved = _proved(session, journal, entry)
+            if proved is not None:
+                same = proved.state is states[word]
+                text = f"journal entry {number} is proved {proved.state.value} ({proved.outcome}): no word was needed"
+                say(f"meterctl: {text}")
+                _end(given, [proved], 0 if same else 3, text)
+                raise typer.Exit(0 if same else 3)
         question = f"close entry {number} ({entry.kind}, meter {entry.meter}) as {word} without proof"
-        if not given.confirm(question):
+        if not given.confirm(f"{question}; {living_text(entry)}", entry.meter):
             return
-        _print([close_by_hand(journal, entry, states[word], int(time.time()), dead=dead)], given.json)
+        closed = close_by_hand(journal, entry, states[word], int(time.time()))
+        say(f"journal entry {number}: {living_text(entry)}")
+        _end(given, [closed], 0, f"closed on a person's word; {living_text(entry)}")
+
+
+def _proved(session: Session, journal: Journal, entry: Entry) -> Entry | None:
+    """Try to settle an entry by proof first; return it where one was found."""
+    try:
+        results = settle_open(session, journal, entry.id)
+    except MeterctlError as error:
+        say(f"meterctl: {error}")
+        return None
+    for result in results:
+        if result.error is not None and result.entry.is_open:
+            say(f"meterctl: {result.error}")
+    after = journal.entry(entry.id)
+    return None if after.is_open else after
+
+
+def _end(given: Options, entries: list[Entry], exit_code: int, message: str) -> None:
+    """Show entries; with --json the last object says how the command ended. What was settled stays settled."""
+    last = entries[-1] if entries else None
+    result = result_fragments(
+        exit_code, outcome=last.outcome or None if last else None, serial_number=last.meter if last else None,
+        entry=last.id if last else None, message=message,
+    )  # fmt: skip
+    try:
+        if given.json:
+            _print(entries[:-1], as_json=True)
+            print_json({**(entry_fragments(last) if last else {}), **result})
+        else:
+            _print(entries, as_json=False)
+    except OutputError as error:
+        numbers = ", ".join(str(entry.id) for entry in entries)
+        say(f"meterctl: it was done, and cannot be printed: {error}; journal entries {numbers}")
 
 
 @_journal.command("audit")
@@ -120,6 +207,37 @@ def entry_fragments(entry: Entry) -> dict[str, str]:
         "changed": f'"{format_moment(entry.changed * 1000)}"',
         "card": json.dumps(entry.card or None),
     }
+
+
+def _whole(journal: Journal, entry: Entry) -> dict[str, str]:
+    """Return everything that is known of an entry, as JSON values."""
+    message = entry.sealed
+    fragments = {
+        **entry_fragments(entry),
+        "sale": json.dumps(entry.reference or None),
+        "journal_number": f'"{entry.origin.journal:08x}"', "mark": f'"{entry.origin.mark:08x}"',
+        "void_of": json.dumps(entry.void_of or None),
+        "voids": json.dumps([sealed.id for sealed in journal.voids_of(entry)]),
+        "code": f'"{entry.code.hex()}"',
+        "message": f'"{entry.message.hex()}"',
+    }  # fmt: skip
+    if message is not None:
+        fragments |= {
+            "format_version": str(message.version), "key_version": str(message.key_version),
+            "account_unit": items.ACCOUNT_UNIT.kind.json(message.account_unit),
+            "customer_number": f'"{message.customer_number}"',
+            "issued_at": f'"{format_moment(message.issued_at * 1000)}"',
+        }  # fmt: skip
+    if entry.receipt:
+        receipt = receipt_fragments(Receipt.decode(entry.receipt), 0)
+        fragments |= {f"receipt_{name}": value for name, value in receipt.items()}
+        fragments["receipt"] = f'"{entry.receipt.hex()}"'
+    named = re.compile(rf"\bentry {entry.id}\b")
+    lines = [line for line in journal.audit_lines() if named.search(line.detail)]
+    fragments["audit"] = json.dumps([f"{line.what}: {line.detail}" for line in lines], ensure_ascii=False)
+    if entry.is_open:
+        fragments["living"] = json.dumps(living_text(entry))
+    return fragments
 
 
 def _print(entries: list[Entry], as_json: bool) -> None:

@@ -1,16 +1,17 @@
-"""keys init|show|export."""
+"""keys init|show|export|retire|advance."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import options, say
-from meterctl.cli.output import print_json, print_table
+from meterctl.cli.options import Options, PayeeOption, SetBackOption, options
+from meterctl.cli.output import print_json, print_result, print_table, say
 from meterctl.errors import UsageError
-from meterctl.key_ring import create_ring, export_keys
+from meterctl.key_ring import create_ring, export_keys, with_retired, write_ring
 from protocols.data_model import items
 from protocols.quantities import CENT, format_money, parse_money
 
@@ -43,7 +44,9 @@ def init(
     if options(context).rehearses(f"draw a master into {out}"):
         return
     create_ring(out, limit)
-    say(f"key ring {out}: one master, version 1. Keep it: without it no meter of yours can be topped up")
+    text = f"key ring {out}: one master, version 1. Keep it: without it no meter of yours can be topped up"
+    say(text)
+    _end(options(context), text)
 
 
 @_keys.command("show")
@@ -59,7 +62,8 @@ def show(
     for version in sorted(ring.masters):
         limit = "null" if ring.daily_limit is None else format_money(ring.daily_limit * CENT)
         source = f'"{ring.path or "published development key"}"'
-        row = {"version": str(version), "source": source, "daily_limit": limit}
+        retired = "true" if version in ring.retired else "false"
+        row = {"version": str(version), "source": source, "retired": retired, "daily_limit": limit}
         if serial:
             value = items.KEY_CHECK_VALUE.kind.json(ring.meter_keys(serial, version).check_value)
             row |= {"meter": f'"{serial}"', "key_check_value": value}
@@ -84,7 +88,55 @@ def export(context: typer.Context, meter: Meter, out: Out) -> None:
         return
     exported = export_keys(ring, serial, out)
     values = ", ".join(f"version {k.version} check value {k.check_value:06x}" for k in exported)
-    say(f"keys of meter {meter} in {out}: {values}")
+    text = f"keys of meter {meter} in {out}: {values}"
+    say(text)
+    _end(given, text, serial)
+
+
+@_keys.command("retire")
+def retire(context: typer.Context, version: Annotated[int, typer.Argument(help="Key version, such as 1.")]) -> None:
+    """Retire a key version: nothing is sealed under it any more, and nothing that is sealed under it proves."""
+    given = options(context)
+    if given.keys is None:
+        raise UsageError("keys retire: give the key ring with --keys FILE")
+    ring = given.ring(seals=False)
+    checked = with_retired(ring, version)
+    if not given.confirm(f"key ring {given.keys}: retire version {version}"):
+        return
+    write_ring(checked)
+    text = f"key ring {given.keys}: version {version} is retired"
+    say(text)
+    _end(given, text)
+
+
+@_keys.command("advance")
+def advance(context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False) -> None:
+    """Make the next key version of the meter on the port its current one, by a void that moves nothing else."""
+    from meterctl.operations.credit import advance_key_version, rehearse_advance
+    from meterctl.operations.status import require_payee
+
+    given = options(context)
+    with given.open_journal() as journal, given.session(seals=True, payee=meter, set_back=set_back) as session:
+        hint = session.identify()
+        require_payee(session, journal, hint.serial_number)
+        if given.dry_run:
+            rehearse_advance(session, journal, hint)
+        question = f"meter {hint.serial_number}: advance its key version from {hint.key_version}"
+        if not given.confirm(question, hint.serial_number):
+            return
+        with given.carrying_out(f"meter {hint.serial_number}"):
+            settled = advance_key_version(session, journal, hint)
+    entry = settled.entry
+    fragments = {
+        "id": str(entry.id), "outcome": json.dumps(entry.outcome), "meter": f'"{entry.meter}"',
+        "sequence": str(entry.sequence), "key_version": str(entry.key_version),
+    }  # fmt: skip
+    print_result(fragments, given.json, "receipt", outcome=entry.outcome, serial_number=entry.meter, entry=entry.id)
+
+
+def _end(given: Options, message: str, serial: str | None = None) -> None:
+    """End with the object of --json; a table would say no more than the message."""
+    print_result({}, given.json, outcome=None, serial_number=serial, message=message)
 
 
 def _serial(text: str) -> str:

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from meterctl.card_readers import CardPort
+from meterctl.cli.output import print_json, result_fragments, say
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.named_files import read_named
@@ -25,6 +27,20 @@ if TYPE_CHECKING:
     from protocols.card.terminal import Transmit
 
 
+PayeeOption = Annotated[
+    str | None, typer.Option("--meter", help="Serial number of the payee, 12 digits: another meter is refused.")
+]
+SetBackOption = Annotated[
+    bool, typer.Option("--set-back", help="Serve a meter that was set back, knowingly: what was proved begins anew.")
+]
+SaleOption = Annotated[
+    str | None, typer.Option("--sale", help="Your own key of this sale: the same key again is the same sale.")
+]
+ValidForOption = Annotated[
+    str | None,
+    typer.Option("--valid-for", help="How long the meter may take the command, in its elapsed time, such as 5m."),
+]
+MAX_SALE_KEY = 64
 CARD_SECONDS = 3.0
 """How long a card in a reader may take for one response, where --timeout does not give it longer."""
 
@@ -48,35 +64,59 @@ class Options:
     """Warnings that were printed: each is printed once."""
 
     @contextlib.contextmanager
-    def session(self, *, seals: bool = False) -> Iterator[Session]:
+    def session(self, *, seals: bool = False, payee: str | None = None, set_back: bool = False) -> Iterator[Session]:
         """Open the port; with `seals`, for a command that seals messages, the key ring is looked at first.
+
+        Args:
+            payee: the text of --meter.
+            set_back: whether a meter that was set back is served knowingly.
 
         Raises:
             UsageError: no port, or one that cannot be used.
             NotPermittedError: the published key on a port that is not of this desk.
         """
         from meterctl.drivers.modbus import ModbusDriver
-        from meterctl.transports.wires import monotonic_ms, open_transport, wall_seconds
+        from meterctl.transports.wires import monotonic_ms, open_transport, pause_ms, wall_seconds
 
         if self.port is None:
             raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
+        named = serial_number(payee)
         transport = open_transport(self.port)
         try:
             ring = self.ring(seals=seals)
             trace = _print_frame if self.trace else None
             driver = ModbusDriver(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
-            yield Session(driver, ring, wall_seconds, monotonic_ms)
+            yield Session(
+                driver, ring, wall_seconds, monotonic_ms, pause_ms, os.urandom, self._ask, self._port_name(), named,
+                set_back,
+            )  # fmt: skip
         finally:
             transport.close()
 
     @contextlib.contextmanager
-    def session_if(self) -> Iterator[Session | None]:
+    def session_if(self, payee: str | None = None, set_back: bool = False) -> Iterator[Session | None]:
         """Open the port where one is given; None where none is."""
         if self.port is None:
             yield None
             return
-        with self.session(seals=True) as session:
+        with self.session(seals=True, payee=payee, set_back=set_back) as session:
             yield session
+
+    def _port_name(self) -> str:
+        """Return the name under which the journal remembers which meter a port leads to."""
+        assert self.port is not None
+        parts = urlsplit(self.port)
+        if parts.scheme:
+            where = f"{parts.scheme}://{(parts.hostname or '').lower()}:{parts.port or ''}{parts.path}"
+        else:
+            where = os.path.abspath(self.port.partition("?")[0])
+        return f"{where} {self.protocol} unit {self.unit}"
+
+    def _ask(self, question: str) -> bool:
+        """Put a question to a person at a terminal; no where there is none, or where --yes says not to ask."""
+        if self.yes or self.dry_run or not _has_terminal():
+            return False
+        return _confirm(question)
 
     @contextlib.contextmanager
     def card_port(self, file: Path | None, reader: str | None) -> Iterator[CardPort]:
@@ -114,13 +154,14 @@ class Options:
         return development_ring()
 
     @contextlib.contextmanager
-    def counter(self, file: Path | None, reader: str | None) -> Iterator[Counter]:
+    def counter(self, file: Path | None, reader: str | None, *, set_back: bool = False) -> Iterator[Counter]:
         """Put the card of --file or --reader on the counter; what it has to tell is said at the end."""
         from meterctl.operations.card_counter import Counter
         from meterctl.transports.wires import wall_seconds
 
         with self.card_port(file, reader) as port:
             counter = Counter(port.transmit, self.card_ring(port), os.urandom, wall_seconds)
+            counter.set_back = set_back
             try:
                 yield counter
             finally:
@@ -152,17 +193,18 @@ class Options:
     @contextlib.contextmanager
     def open_journal(self) -> Iterator[Journal]:
         """Open the journal; a new one is told, and in a dry run nothing that is written into it stands."""
-        from meterctl.journal import NOWHERE, Journal, default_path
+        from meterctl.journal import Journal, default_path
+        from meterctl.transports.wires import wall_seconds
 
         path = self.journal or default_path()
-        journal = Journal(NOWHERE if self.dry_run and not path.exists() else path)
-        if self.dry_run:
-            journal.rehearse()
-        elif journal.is_new:
+        journal = Journal(path, now=wall_seconds(), rehearsal=self.dry_run)
+        if journal.is_new and not self.dry_run:
             say(f"journal {path}: new")
         try:
             yield journal
         finally:
+            for notice in journal.notices:
+                say(f"meterctl: {notice}")
             journal.close()
 
     @contextlib.contextmanager
@@ -182,26 +224,36 @@ class Options:
                 f"{what}: interrupted; it may have been done or not: meterctl journal list --open says what is open"
             ) from error
 
-    def rehearses(self, text: str) -> bool:
-        """Return True for --dry-run, after saying what would be done."""
+    def rehearses(self, text: str, meter: str | None = None, *, last: bool = True) -> bool:
+        """Return True for --dry-run, after saying what would be done.
+
+        Args:
+            meter: the serial number, for the object that ends a command with --json.
+            last: whether the command ends with it.
+        """
         if self.dry_run:
             say(f"dry run, nothing is sent or written: {text}")
+            if self.json and last:
+                print_json(result_fragments(serial_number=meter, message=text, planned=True))
         return self.dry_run
 
-    def confirm(self, question: str) -> bool:
+    def confirm(self, question: str, meter: str | None = None, *, last: bool = True) -> bool:
         """Return True to go on: with --yes, or when a person says so; False for --dry-run, after showing it.
 
         Raises:
             UsageError: nobody can be asked.
+            KeyboardInterrupt: the person ended the prompt instead of answering.
         """
-        if self.rehearses(question):
+        if self.rehearses(question, meter, last=last):
             return False
         if self.yes:
             return True
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise UsageError(f"{question}: give --yes, there is no terminal to ask on. Nothing was sent")
-        if not typer.confirm(f"{question}?", err=True):
-            raise UsageError("not confirmed; nothing was sent")
+        if not _has_terminal():
+            raise UsageError(
+                f"{question}: give --yes, there is no terminal to ask on. Nothing was sent", serial_number=meter
+            )
+        if not _confirm(question):
+            raise UsageError("not confirmed; nothing was sent", serial_number=meter)
         return True
 
 
@@ -212,9 +264,44 @@ def options(context: typer.Context) -> Options:
     return found
 
 
-def say(text: str) -> None:
-    """Tell a person something, on stderr."""
-    print(text, file=sys.stderr)
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _confirm(question: str) -> bool:
+    """Ask a person; a prompt that is ended instead of answered (Ctrl-C, Ctrl-D) is an interrupt."""
+    try:
+        return typer.confirm(f"{question}?", err=True)
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+
+
+def serial_number(text: str | None) -> str | None:
+    """Return the serial number that --meter names, None without one; raises QuantityError."""
+    from protocols.data_model import items
+
+    return None if text is None else str(items.SERIAL_NUMBER.kind.parse(text))
+
+
+def sale_key(text: str | None) -> str:
+    """Return a sale key, empty without one; raises UsageError for one that is not 1 to 64 printable characters."""
+    if text is None:
+        return ""
+    if not (text.strip() and text.isprintable() and len(text) <= MAX_SALE_KEY):
+        raise UsageError(f"--sale: a key has 1 to {MAX_SALE_KEY} printable characters; nothing was sealed")
+    return text
+
+
+def valid_for_s(text: str | None) -> int | None:
+    """Return the seconds of --valid-for, None without it; raises UsageError."""
+    from protocols.quantities import SECOND, parse_duration
+
+    if text is None:
+        return None
+    seconds = parse_duration(text) // SECOND
+    if seconds < 1:
+        raise UsageError(f"--valid-for {text}: at least 1s is allowed; nothing was sealed")
+    return seconds
 
 
 def text_of(path: Path) -> str:

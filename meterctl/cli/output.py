@@ -1,8 +1,16 @@
-"""Output: JSON Lines for scripts, tables for people; results on stdout, all else on stderr."""
+"""Output: JSON Lines for scripts, tables for people; results on stdout, all else on stderr.
+
+What happened to money is never hidden by a stdout that cannot be written: `print_result` says on stderr what stands,
+and the exit code stays that of the outcome (METER.md 8).
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
 from typing import Any
 
 from protocols.data_model import items
@@ -12,10 +20,82 @@ from protocols.data_model.kinds import Fixed, Moment, Optional
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import Receipt
 
+RESULTS = {
+    0: "done", 2: "usage", 3: "refused", 4: "no_answer", 5: "corrupt", 6: "not_permitted", 7: "unknown", 130: "usage",
+}  # fmt: skip
+"""Exit code -> the word of `result` (DESIGN.md 5.3); an internal fault is `unknown`."""
+PLANNED = "planned"
+
+
+class OutputError(Exception):
+    """Stdout takes nothing more: a closed pipe, or a full disk."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror or str(error))
+        self.is_pipe = isinstance(error, BrokenPipeError)
+
+
+def emit(text: str) -> None:
+    """Write a line on stdout, now; raises OutputError where it cannot be written."""
+    if sys.stdout is None:  # it was closed before the program began
+        raise OutputError(OSError(0, "stdout is closed"))
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered can go nowhere else
+        raise OutputError(error) from error
+
+
+def say(text: str) -> None:
+    """Tell a person something, on stderr, as far as it can be written."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        return
+
 
 def print_json(fragments: Mapping[str, str]) -> None:
-    """Print one object, one line."""
-    print(line(fragments))
+    """Print one object, one line; raises OutputError."""
+    emit(line(fragments))
+
+
+def result_fragments(
+    exit_code: int = 0, *, outcome: str | None = None, serial_number: str | None = None, entry: int | None = None,
+    message: str = "", planned: bool = False,
+) -> dict[str, str]:  # fmt: skip
+    """Return the keys with which every command that changes something ends (DESIGN.md 5.3)."""
+    return {
+        "result": json.dumps(PLANNED if planned else RESULTS.get(exit_code, "unknown")),
+        "outcome": json.dumps(outcome),
+        "serial_number": json.dumps(serial_number),
+        "entry": json.dumps(entry),
+        "exit_code": str(exit_code),
+        "message": json.dumps(message, ensure_ascii=False),
+    }
+
+
+def print_result(
+    fragments: Mapping[str, str], as_json: bool, title: str = "", *, exit_code: int = 0,
+    outcome: str | None = "accepted", serial_number: str | None = None, entry: int | None = None, message: str = "",
+) -> None:  # fmt: skip
+    """Print what a command did: one object with --json, else a table. Never fails: it was done, and stays done."""
+    result = result_fragments(
+        exit_code, outcome=outcome, serial_number=serial_number, entry=entry, message=message
+    )  # fmt: skip
+    try:
+        if as_json:
+            print_json({**fragments, **result})
+        elif fragments:
+            rows = [(name, value.strip('"').replace("null", "-")) for name, value in fragments.items()]
+            print_table(title, ("field", "value"), rows, ("value",))
+    except OutputError as error:
+        where = f", journal entry {entry}" if entry is not None else ""
+        whom = f" on meter {serial_number}" if serial_number else ""
+        say(f"meterctl: it was done{whom}{where}, and what was done cannot be printed: {error}")
 
 
 def item_json(item: Item, value: Any, utc_offset_minutes: int) -> str:
@@ -44,10 +124,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=200)
-    console.print(table)
+    screen = Console()
+    width = screen.width if screen.is_terminal else 200
+    drawn = StringIO()
+    Console(file=drawn, highlight=False, force_terminal=screen.is_terminal, width=width).print(table)
+    emit(drawn.getvalue().rstrip("\n"))
 
 
 def receipt_fragments(receipt: Receipt, utc_offset_minutes: int) -> dict[str, str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import click
 import typer
 
 from meterctl.cli.options import Options
+from meterctl.cli.output import OutputError, print_json, result_fragments, say
 from meterctl.errors import MeterctlError, UsageError
 from protocols.errors import ProtocolError
 from protocols.quantities import SECOND, parse_duration
@@ -98,25 +102,48 @@ def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
 def main() -> None:
     """Run the program; what went wrong is said on stderr and is the exit code."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
+    arguments, command = hoist(sys.argv[1:])
+    as_json = "--json" in arguments
     try:
-        arguments, command = hoist(sys.argv[1:])
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         add_commands(command)
-        app(arguments)
+        ended = app(arguments, standalone_mode=False)
+        if ended == INTERRUPTED:  # what typer makes of an interrupt
+            raise KeyboardInterrupt
+        sys.exit(ended if isinstance(ended, int) else 0)
     except MeterctlError as error:
-        _fail(f"meterctl: {error}", error.exit_code)
+        _fail(f"meterctl: {error}", error.exit_code, as_json, error)
     except ProtocolError as error:
-        _fail(f"meterctl: {error}", UsageError.exit_code)
-    except KeyboardInterrupt:
-        _fail("meterctl: interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _fail(f"meterctl: {error}", UsageError.exit_code, as_json)
+    except click.exceptions.Exit as stopped:
+        sys.exit(stopped.exit_code)
+    except click.ClickException as error:
+        error.show()
+        _end(error.exit_code, as_json, error.format_message())
+    except (KeyboardInterrupt, click.Abort):
+        _fail("meterctl: interrupted", INTERRUPTED, as_json)
+    except OutputError as error:
+        if error.is_pipe:
+            sys.exit(0)
+        _fail(f"meterctl: stdout cannot be written: {error}", UsageError.exit_code, as_json=False)
     except Exception as error:
         if os.environ.get("METERCTL_TRACEBACK"):
             raise
-        _fail(f"meterctl: internal fault: {type(error).__name__}: {error} (METERCTL_TRACEBACK=1 shows where)", 1)
+        text = f"meterctl: internal fault: {type(error).__name__}: {error} (METERCTL_TRACEBACK=1 shows where)"
+        _fail(text, 1, as_json)
 
 
-def _fail(text: str, code: int) -> None:
-    print(text, file=sys.stderr)
+def _fail(text: str, code: int, as_json: bool, error: MeterctlError | None = None) -> NoReturn:
+    say(text)
+    _end(code, as_json, text.removeprefix("meterctl: "), error)
+
+
+def _end(code: int, as_json: bool, message: str, error: MeterctlError | None = None) -> NoReturn:
+    """End with a code; with --json after the object that says so, as far as stdout takes it."""
+    if as_json:
+        named = (error.outcome, error.serial_number, error.entry) if error is not None else (None, None, None)
+        outcome, serial_number, entry = named
+        fragments = result_fragments(code, outcome=outcome, serial_number=serial_number, entry=entry, message=message)
+        with contextlib.suppress(OutputError):
+            print_json(fragments)
     sys.exit(code)

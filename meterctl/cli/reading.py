@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from meterctl.cli.options import options
-from meterctl.cli.output import item_json, item_text, print_json, print_table
+from meterctl.cli.output import item_json, item_text, print_json, print_table, say
 from meterctl.errors import UsageError
 from protocols.data_model import items
 from protocols.data_model.items import BY_NAME, ITEMS, Item
@@ -31,7 +31,7 @@ def read(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[ITEM...]", help="Item names; none is all.")] = None,
 ) -> None:
-    """Read items, all of one answer: `meterctl items` lists their names."""
+    """Read items; those of several answers of the meter are told. `meterctl items` lists their names."""
     wanted = [_item(name) for name in names or ()] or list(ITEMS)
     _read_and_print(context, wanted)
 
@@ -81,6 +81,9 @@ def _read_and_print(context: typer.Context, wanted: list[Item]) -> None:
     given = options(context)
     with given.session() as session:
         values = session.driver.read({*wanted, items.UTC_OFFSET})
+        answers = session.driver.answers(wanted)
+    if answers > 1:
+        say(f"these values came in {answers} answers of the meter: they may be of different instants")
     offset = values[items.UTC_OFFSET]
     if given.json:
         print_json({item.name: item_json(item, values[item], offset) for item in wanted})

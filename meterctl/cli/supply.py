@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
-from meterctl.cli.options import options
-from meterctl.cli.output import print_json, print_table
-from meterctl.errors import RefusedError, UsageError
-from meterctl.operations.command import CommandDone, execute_command, plan_command
+from meterctl.cli.options import PayeeOption, SetBackOption, ValidForOption, options, valid_for_s
+from meterctl.cli.output import print_result, say
+from meterctl.errors import MeterctlError, RefusedError, UsageError
+from meterctl.operations.command import CommandDone, execute_command, plan_command, rehearse_command
+from meterctl.session import Session
 from protocols.data_model import items
+from protocols.data_model.items import Item
 from protocols.data_model.words import Cause, SupplyState, cause_words
 from protocols.quantities import format_date, format_money, parse_date
 from protocols.sealed_message import MessageKind, SwitchAction, encode_number
@@ -28,84 +32,141 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(_tamper, name="tamper")
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """For whom a command is, and how long it may be taken, as they were typed."""
+
+    payee: str | None
+    set_back: bool
+    valid_for: str | None
+
+
 @_switch.command("interrupt")
-def interrupt(context: typer.Context) -> None:
+def interrupt(
+    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    valid_for: ValidForOption = None,
+) -> None:  # fmt: skip
     """Open the supply until it is permitted or restored."""
-    _command(context, MessageKind.SWITCH, SwitchAction.INTERRUPT, "interrupt the supply")
+    terms = Terms(meter, set_back, valid_for)
+    _command(context, terms, MessageKind.SWITCH, SwitchAction.INTERRUPT, "interrupt the supply")
 
 
 @_switch.command("permit")
-def permit(context: typer.Context) -> None:
+def permit(
+    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    valid_for: ValidForOption = None,
+) -> None:  # fmt: skip
     """Let the customer close the supply with the button."""
-    _command(context, MessageKind.SWITCH, SwitchAction.PERMIT, "permit reconnection")
+    terms = Terms(meter, set_back, valid_for)
+    _command(context, terms, MessageKind.SWITCH, SwitchAction.PERMIT, "permit reconnection")
 
 
 @_switch.command("restore")
-def restore(context: typer.Context) -> None:
+def restore(
+    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    valid_for: ValidForOption = None,
+) -> None:  # fmt: skip
     """Close the supply now; exit 3 names the causes that keep it open all the same."""
-    done = _command(context, MessageKind.SWITCH, SwitchAction.DIRECT, "restore the supply")
-    if done is None:
-        return
-    left, state, amount = _standing(context, done)
-    if left or state is not SupplyState.CONNECTED:
-        raise RefusedError(
-            f"meter {done.meter.serial_number}: the supply stays {state.name.lower()}: "
-            f"{', '.join(cause_words(left)) or 'no cause'}; amount_to_reconnect {format_money(amount)}"
-        )
+    terms = Terms(meter, set_back, valid_for)
+    _command(context, terms, MessageKind.SWITCH, SwitchAction.DIRECT, "restore the supply", closes=True)
 
 
-def guarantee(context: typer.Context, state: Annotated[str, typer.Argument(help="on or off")]) -> None:
+def guarantee(
+    context: typer.Context, state: Annotated[str, typer.Argument(help="on or off")], meter: PayeeOption = None,
+    set_back: SetBackOption = False, valid_for: ValidForOption = None,
+) -> None:  # fmt: skip
     """Power guarantee (保电): nothing but overload and tamper opens the supply while it is on."""
     on = items.GUARANTEE.kind.parse(state)
-    _command(context, MessageKind.GUARANTEE, on, f"power guarantee {'on' if on else 'off'}")
+    terms = Terms(meter, set_back, valid_for)
+    _command(context, terms, MessageKind.GUARANTEE, on, f"power guarantee {'on' if on else 'off'}")
 
 
 @_moratorium.command("until")
-def until(context: typer.Context, date: Annotated[str, typer.Argument(help="Local date, such as 2026-12-31.")]) -> None:
+def until(
+    context: typer.Context, date: Annotated[str, typer.Argument(help="Local date, such as 2026-12-31.")],
+    meter: PayeeOption = None, set_back: SetBackOption = False, valid_for: ValidForOption = None,
+) -> None:  # fmt: skip
     """No disconnection for credit before this date, 00:00 local."""
     days = parse_date(date)
     if days <= 0:
         raise UsageError(f"{date}: a date after 1970-01-01 is allowed")
-    _command(context, MessageKind.MORATORIUM, days, f"moratorium until {format_date(days)}")
+    terms = Terms(meter, set_back, valid_for)
+    _command(context, terms, MessageKind.MORATORIUM, days, f"moratorium until {format_date(days)}")
 
 
 @_moratorium.command("off")
-def off(context: typer.Context) -> None:
+def off(
+    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    valid_for: ValidForOption = None,
+) -> None:  # fmt: skip
     """End the moratorium now."""
-    _command(context, MessageKind.MORATORIUM, 0, "end the moratorium")
+    _command(context, Terms(meter, set_back, valid_for), MessageKind.MORATORIUM, 0, "end the moratorium")
 
 
 @_tamper.command("clear")
-def clear(context: typer.Context) -> None:
+def clear(
+    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    valid_for: ValidForOption = None,
+) -> None:  # fmt: skip
     """Clear a tamper cause."""
-    _command(context, MessageKind.CLEAR_TAMPER, None, "clear tamper")
+    _command(context, Terms(meter, set_back, valid_for), MessageKind.CLEAR_TAMPER, None, "clear tamper")
 
 
-def _command(context: typer.Context, kind: MessageKind, number: int | None, question: str) -> CommandDone | None:
+def _command(
+    context: typer.Context, terms: Terms, kind: MessageKind, number: int | None, question: str, *,
+    closes: bool = False,
+) -> None:  # fmt: skip
+    """Bring a command to the meter and print what then stands; `closes`: exit 3 where the supply stays open."""
     given = options(context)
     parameters = b"" if number is None else encode_number(kind, number)
-    with given.session(seals=True) as session:
-        meter, message = plan_command(session, kind, parameters)
-        if not given.confirm(f"meter {meter.serial_number}: {question}"):
-            return None
-        done = execute_command(session, meter, message)
-        values = session.driver.read([items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.AMOUNT_TO_RECONNECT])
+    lives = valid_for_s(terms.valid_for)
+    with (
+        given.open_journal() as journal,
+        given.session(seals=True, payee=terms.payee, set_back=terms.set_back) as session,
+    ):
+        planned = plan_command(session, journal, kind, parameters, lives)
+        serial = planned.meter.serial_number
+        if given.dry_run:
+            rehearse_command(session, journal, planned)
+        if not given.confirm(f"meter {serial}: {question}", serial):
+            return
+        with given.carrying_out(f"meter {serial}"):
+            done = execute_command(session, journal, planned)
+        standing = _standing(session, done)
     fragments = {
-        "meter": f'"{meter.serial_number}"', "kind": f'"{kind.word}"', "outcome": '"accepted"',
-        "sequence": str(done.receipt.sequence), **{item.name: item.kind.json(v) for item, v in values.items()},
+        "meter": f'"{serial}"', "kind": f'"{kind.word}"', "outcome": '"accepted"',
+        "sequence": str(done.receipt.sequence), **{item.name: item.kind.json(v) for item, v in standing.items()},
     }  # fmt: skip
-    if given.json:
-        print_json(fragments)
-    else:
-        print_table("", ("field", "value"), [(n, v.strip('"')) for n, v in fragments.items()], ("value",))
-    return done
+    stays = _stays_open(serial, standing) if closes and standing else ""
+    code = RefusedError.exit_code if stays else 0
+    print_result(fragments, given.json, serial_number=serial, message=stays, exit_code=code)
+    if stays:
+        say(f"meterctl: {stays}")
+        raise typer.Exit(code)
 
 
-def _standing(context: typer.Context, done: CommandDone) -> tuple[Cause, SupplyState, int]:
-    """Return what stands after a command: from its answer, or read where the answer was lost."""
-    if done.answer is not None:
-        return done.answer.causes, done.answer.supply_state, done.answer.amount_to_reconnect
-    with options(context).session() as session:
-        values = session.driver.read([items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.AMOUNT_TO_RECONNECT])
-    causes, state = Cause(values[items.SUPPLY_CAUSES]), SupplyState(values[items.SUPPLY_STATE])
-    return causes, state, values[items.AMOUNT_TO_RECONNECT]
+_STANDING = (items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.AMOUNT_TO_RECONNECT)
+
+
+def _standing(session: Session, done: CommandDone) -> Mapping[Item, Any]:
+    """Return what stands after a command, for display: read, or from its answer; empty where neither was heard."""
+    try:
+        return session.driver.read(_STANDING)
+    except MeterctlError as error:
+        answer = done.answer
+        if answer is not None:
+            values = (answer.supply_state, answer.causes, answer.amount_to_reconnect)
+            return dict(zip(_STANDING, values, strict=True))
+        say(f"the command was accepted; how the supply stands was not heard: {error}")
+        return {}
+
+
+def _stays_open(serial: str, standing: Mapping[Item, Any]) -> str:
+    """Return why the supply stays open, empty where it is connected."""
+    left, state = Cause(standing[items.SUPPLY_CAUSES]), SupplyState(standing[items.SUPPLY_STATE])
+    if not left and state is SupplyState.CONNECTED:
+        return ""
+    return (
+        f"meter {serial}: the supply stays {state.name.lower()}: {', '.join(cause_words(left)) or 'no cause'}; "
+        f"amount_to_reconnect {format_money(standing[items.AMOUNT_TO_RECONNECT])}"
+    )

@@ -10,6 +10,7 @@ from protocols.data_model.items import Item
 from protocols.data_model.tables import Event, Purchase
 from protocols.keys import MessageClass
 from protocols.sealed_message import Answer
+from protocols.sealed_status import StatusQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Driver(Protocol):
         """Return items, all of one meter; reading is repeated where an answer was lost."""
         ...
 
+    def answers(self, items: Iterable[Item]) -> int:
+        """Return how many answers of the meter the values of these items come in; those of one are of one instant."""
+        ...
+
     def purchases(self) -> list[Purchase]:
         """Return the purchase records, newest first."""
         ...
@@ -38,9 +43,13 @@ class Driver(Protocol):
         ...
 
     def deliver(self, message: bytes) -> Delivery:
-        """Hand over a sealed message, once: the last step is never repeated here."""
+        """Deliver a sealed message. The final write is sent exactly once."""
         ...
 
     def receipt(self, message_class: MessageClass, sequence: int) -> bytes:
         """Return the sealed receipt of an accepted sequence, b"" where the meter has none."""
+        ...
+
+    def status(self, question: StatusQuestion) -> bytes:
+        """Return the sealed status for a question, b"" where the meter has none under that key version."""
         ...

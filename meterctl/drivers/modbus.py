@@ -18,7 +18,7 @@ from protocols.modbus.native_map import (
     ANSWER_ADDRESS,
     ANSWER_HEAD_REGISTERS,
     ANSWER_REGISTERS,
-    BEST_PLACE,
+    BEST_PLACES,
     EVENT_WINDOW,
     MAGIC,
     MESSAGE_ADDRESS,
@@ -29,10 +29,15 @@ from protocols.modbus.native_map import (
     RECEIPT_ADDRESS,
     RECEIPT_READ,
     RECEIPT_REGISTERS,
+    STATUS_ADDRESS,
+    STATUS_QUESTION,
+    STATUS_READ,
+    STATUS_REGISTERS,
     Place,
 )
 from protocols.modbus.pdu import MAX_READ_REGISTERS
 from protocols.sealed_message import Answer
+from protocols.sealed_status import StatusQuestion
 
 TRIES = 3
 TOTAL_MS = 15_000
@@ -56,9 +61,8 @@ class ModbusDriver:
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
         """Return items; neighbours are read together, each block in one request."""
         self._know()
-        places = sorted({BEST_PLACE[item] for item in items}, key=lambda place: place.address)
         values: dict[Item, Any] = {}
-        for block in _blocks(places):
+        for block in _blocks_of(items):
             first = block[0].address
             data = self._read(first, block[-1].address + block[-1].registers - first)
             for place in block:
@@ -68,6 +72,10 @@ class ModbusDriver:
                 except ProtocolError as error:
                     raise CorruptAnswerError(f"{self._where}: {error}") from error
         return values
+
+    def answers(self, items: Iterable[Item]) -> int:
+        """Return how many answers of the meter the values of these items come in; those of one are of one instant."""
+        return len(_blocks_of(items))
 
     def purchases(self) -> list[Purchase]:
         """Return the purchase records, newest first."""
@@ -125,6 +133,11 @@ class ModbusDriver:
         data = self._repeat(lambda: self._exchange(RECEIPT_READ, RECEIPT_REGISTERS, RECEIPT_ADDRESS, question))
         return _sized(data)
 
+    def status(self, question: StatusQuestion) -> bytes:
+        """Return the sealed status for a question, b"" where the meter has none under that key version."""
+        asked = STATUS_QUESTION.pack(question.nonce, question.journal, question.key_version)
+        return _sized(self._repeat(lambda: self._exchange(STATUS_READ, STATUS_REGISTERS, STATUS_ADDRESS, asked)))
+
     # ---- requests
 
     def _know(self) -> None:
@@ -177,10 +190,23 @@ class ModbusDriver:
         raise AssertionError("unreachable")
 
 
+def _blocks_of(items: Iterable[Item]) -> list[list[Place]]:
+    """Choose where items are read, and group the places whose registers fit one request.
+
+    An item that stands in several places is read where it needs no request of its own.
+    """
+    choices = [BEST_PLACES[item] for item in set(items)]
+    chosen = [places[0] for places in choices if len(places) == 1]
+    for places in choices:
+        if len(places) > 1:
+            chosen.append(min(places, key=lambda place: (len(_blocks([*chosen, place])), place.address)))
+    return _blocks(chosen)
+
+
 def _blocks(places: Sequence[Place]) -> list[list[Place]]:
     """Group places whose registers fit one request."""
     blocks: list[list[Place]] = []
-    for place in places:
+    for place in sorted(places, key=lambda place: place.address):
         end = place.address + place.registers
         if blocks:
             last = blocks[-1][-1]

@@ -19,7 +19,7 @@ from meterctl.errors import (
 )
 from meterctl.journal import Entry, EntryState, Journal, SeenWriteBack
 from meterctl.key_ring import KeyRing
-from meterctl.operations.exactly_once import is_of_an_earlier_life
+from meterctl.operations.verdicts import Evidence, judge
 from protocols.card.apdu import StatusWord
 from protocols.card.files import LogRow
 from protocols.card.issuing import read_as_vendor
@@ -37,7 +37,7 @@ from protocols.errors import (
 )
 from protocols.keys import CARD_LABEL, derive_key
 from protocols.quantities import CENT, format_money
-from protocols.sealed_message import Outcome, Receipt, code_of, verify
+from protocols.sealed_message import Outcome, Receipt, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class Standing:
 
     contents: Contents
     back: WriteBack | None
+
+    @property
+    def slot(self) -> bytes:
+        """The bytes of the write-back, empty where there is none."""
+        return self.contents.return_slots.newest or b""
 
 
 class Counter:
@@ -65,6 +70,8 @@ class Counter:
         """What errors say stands, as long as no step says otherwise."""
         self.notices: list[str] = []
         """What the person at the counter should hear; none of it stands in the way."""
+        self.set_back = False
+        """Whether a meter that was set back is served knowingly (--set-back)."""
         self.terminal = Terminal(random)
         self._name = "card"
         self.selected: Selected = self.play(self.terminal.select())
@@ -82,6 +89,11 @@ class Counter:
             raise NotPermittedError(f"card {self.serial}: it is blank; meterctl card format gives it its keys")
         version = self.selected.vendor_version
         return derive_card_keys(self.ring.master(version), self.selected.serial, version)
+
+    def tell(self, notice: str) -> None:
+        """Let the person at the counter hear something, once."""
+        if notice not in self.notices:
+            self.notices.append(notice)
 
     def play(self, exchange: Exchange[Result], unchanged: str = "") -> Result:
         """Play steps that only read; what the card does wrong becomes an error that tells what is unchanged."""
@@ -144,6 +156,11 @@ class Counter:
             back = WriteBack.decode(slot)
             meter = back.meter_digits
             master = self.ring.master(back.key_version)
+            if back.key_version in self.ring.retired:
+                raise NotPermittedError(
+                    f"card {self.serial}: its write-back is sealed under key version {back.key_version}, which "
+                    f"this key ring has retired: it proves nothing; {self.unchanged}"
+                )
             verify_write_back(slot, derive_key(master, CARD_LABEL, meter, back.key_version))
         except (CardError, AuthenticationError) as error:
             raise NotPermittedError(
@@ -168,15 +185,23 @@ class Counter:
         if standing.back is None:
             return []
         settled = self.settle(journal, standing.back)
-        self.hold_against(journal, standing.back)
+        self.hold_against(journal, standing)
         return settled
 
     def settle(self, journal: Journal, back: WriteBack) -> list[Entry]:
-        """Settle what the journal has open for the card's meter, as far as the write-back proves it."""
-        receipt = self._receipt(back)
-        entries = [e for e in journal.provable_entries(back.meter_digits) if e.epoch in (back.epoch, 0)]
-        if receipt is not None:  # what is refuted first: it may hold the place of what is proved
-            entries.sort(key=lambda entry: code_of(entry.message) == receipt.code)
+        """Settle what the journal has open for the card's meter, as far as the write-back proves it.
+
+        Raises:
+            NotPermittedError: it is sealed under a key version below the floor, so it proves nothing.
+        """
+        floor = journal.proofs.floor(back.meter_digits)
+        if not self.ring.may_use(back.key_version, floor):
+            raise NotPermittedError(
+                f"card {self.serial}: its write-back is sealed under key version {back.key_version}, meter "
+                f"{back.meter_digits} has passed it ({floor}): it proves nothing; {self.unchanged}"
+            )
+        receipt = self._receipt(journal, back)
+        entries = [e for e in journal.provable_entries(back.meter_digits) if e.lives_in(back.epoch)]
         settled = [self._settle(journal, entry, back, receipt) for entry in entries]
         ended = [entry for entry in settled if entry is not None]
         for entry in ended:
@@ -186,7 +211,7 @@ class Counter:
 
     def _tell_owed(self, journal: Journal, entry: Entry) -> None:
         amount = format_money(entry.amount * CENT)
-        self.notices.append(
+        self.tell(
             f"journal entry {entry.id}: the meter never took its {amount} and never will ({entry.outcome}): {amount} "
             f"is owed to the customer"
         )
@@ -194,37 +219,35 @@ class Counter:
                       detail=f"entry {entry.id} {entry.outcome}")  # fmt: skip
 
     def _settle(self, journal: Journal, entry: Entry, back: WriteBack, receipt: Receipt | None) -> Entry | None:
-        if receipt is not None and receipt.sequence == entry.sequence:
-            if is_of_an_earlier_life(journal, entry, receipt):
-                return None
-            if receipt.code == code_of(entry.message):
-                return journal.settle(entry, EntryState.CONFIRMED, "accepted", self.now(), back.receipt, receipt.epoch)
-            if not entry.is_open:
-                return None
-            return journal.settle(entry, EntryState.REFUSED, "sequence_conflict", self.now(), back.receipt)
-        if not entry.is_open:
+        """Write what the write-back proves of an entry; None where it proves nothing that was not written before."""
+        voids = [sealed.code for sealed in journal.voids_of(entry)]
+        verdict = judge(entry, Evidence(receipt, back=back, voids=voids))
+        if verdict is None:
             return None
-        answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))
-        if answered and back.outcome and Outcome(back.outcome).applied:
-            return journal.settle(entry, EntryState.CONFIRMED, "accepted", self.now(), epoch=back.epoch)
-        if answered and back.outcome == Outcome.SEQUENCE_CONFLICT:  # others took its sequence: it is dead
-            return journal.settle(entry, EntryState.REFUSED, "sequence_conflict", self.now())
-        return None
+        mine = receipt is not None and receipt.code == entry.code
+        after = journal.settle(
+            entry, verdict.state, verdict.outcome, self.now(), back.receipt if mine else b"", verdict.epoch,
+            proved=True,
+        )  # fmt: skip
+        return after if (after.state, after.outcome) != (entry.state, entry.outcome) else None
 
-    def _receipt(self, back: WriteBack) -> Receipt | None:
-        """Return the receipt that a write-back encloses, where its own seal is right."""
+    def _receipt(self, journal: Journal, back: WriteBack) -> Receipt | None:
+        """Return the receipt that a write-back encloses, where its own seal is right; keep what it proves."""
         if not back.receipt:
             return None
         try:
             receipt = Receipt.decode(back.receipt)
-            keys = self.ring.meter_keys(receipt.serial_number, receipt.key_version)
-            verify(back.receipt, keys.credit)
-        except (MalformedMessageError, AuthenticationError, NotPermittedError):
+            if not self.ring.may_use(receipt.key_version, journal.proofs.floor(back.meter_digits)):
+                return None
+            verify(back.receipt, self.ring.meter_keys(receipt.serial_number, receipt.key_version).credit)
+        except (MalformedMessageError, AuthenticationError):
             return None
-        same = (receipt.serial_number, receipt.epoch) == (back.meter_digits, back.epoch)
-        return receipt if same else None
+        if (receipt.serial_number, receipt.epoch) != (back.meter_digits, back.epoch):
+            return None
+        journal.proofs.note_receipt(receipt, back.receipt)
+        return receipt
 
-    def hold_against(self, journal: Journal, back: WriteBack) -> None:
+    def hold_against(self, journal: Journal, standing: Standing) -> None:
         """Compare a meter's totals with the journal, and remember them.
 
         A write-back answers the sale that the card brought, so the meter must know all sales that were proved before
@@ -234,14 +257,26 @@ class Counter:
         Raises:
             NotPermittedError: a meter that was set back, or totals that cannot be; named and audited.
         """
+        back = standing.back
+        if back is None:
+            return
         problem = self._mismatch(journal, back)
         if problem is not None:
-            text = f"card {self.serial}, meter {back.meter_digits}: {problem}"
-            journal.audit("mismatch", self.now(), meter=back.meter_digits, card=self.serial, detail=problem)
-            raise NotPermittedError(f"{text}; nothing was sold")
+            self._served_knowingly(journal, back, problem)
         self._tell_unknown(journal, back)
         self._tell_commands(back)
         journal.keep_write_back(back.meter_digits, back.epoch, self.serial, _seen(back), self.now())
+        journal.proofs.note_write_back(back, standing.slot, self.ring.newest)
+
+    def _served_knowingly(self, journal: Journal, back: WriteBack, problem: str) -> None:
+        """Refuse a meter that was set back, or begin anew what was proved of it, with --set-back."""
+        text = f"card {self.serial}, meter {back.meter_digits}: {problem}"
+        what = "set_back_served" if self.set_back else "mismatch"
+        journal.audit(what, self.now(), meter=back.meter_digits, card=self.serial, detail=problem)
+        if not self.set_back:
+            raise NotPermittedError(f"{text}; nothing was sold. --set-back serves it knowingly")
+        self.tell(f"{text}; served knowingly")
+        journal.proofs.begin_anew(back.meter_digits, back.epoch, journal.last_id())
 
     def _tell_unknown(self, journal: Journal, back: WriteBack) -> None:
         """Tell of transfers that the meter took and this journal does not know; audited when they are new."""
@@ -253,7 +288,7 @@ class Counter:
             f"it has taken {strange} transfers that this journal does not know, "
             f"{format_money(back.cumulative - total * CENT)} in all: another journal with these keys sold them"
         )
-        self.notices.append(f"meter {back.meter_digits}: {text}")
+        self.tell(f"meter {back.meter_digits}: {text}")
         last = journal.last_write_back(back.meter_digits, back.epoch, self.serial)
         if last is None or last.credit_sequence < back.credit_sequence:
             journal.audit("unknown_credit", self.now(), meter=back.meter_digits, card=self.serial, detail=text)
@@ -261,7 +296,7 @@ class Counter:
     def _tell_commands(self, back: WriteBack) -> None:
         if back.command_outcome and not Outcome(back.command_outcome).applied:
             outcome = Outcome(back.command_outcome).name.lower()
-            self.notices.append(f"meter {back.meter_digits}: it did not take the commands of this card: {outcome}")
+            self.tell(f"meter {back.meter_digits}: it did not take the commands of this card: {outcome}")
 
     def _mismatch(self, journal: Journal, back: WriteBack) -> str | None:
         revived = self._revived(journal, back)

@@ -8,16 +8,20 @@ from meterctl.errors import NotPermittedError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.card_rules import (
-    ask_meter,
+    AskMeter,
     decoded,
     require_bound,
     require_known,
+    require_named,
     require_nothing_open,
     require_nothing_owed,
     require_unbound,
+    with_port,
 )
+from meterctl.operations.card_sales import where_it_stands
 from meterctl.operations.card_writing import Bound, Planned, bind_and_write, bound_to, handing_over, write
-from meterctl.operations.exactly_once import on_card_text
+from meterctl.operations.sealing import command_message, host_second, on_card_text, require_key_version
+from meterctl.operations.status import ProvedMeter
 from meterctl.session import Session
 from protocols.card.apdu import StatusWord
 from protocols.card.files import CardType
@@ -49,7 +53,7 @@ def plan_format(counter: Counter, journal: Journal, *, again: bool = False) -> P
             f"carries. Nothing was changed"
         )
     if journal.has_audited("card_formatted", counter.serial):
-        counter.notices.append(
+        counter.tell(
             f"card {counter.serial}: this journal has formatted a card of this serial before; two cards of one serial "
             f"are one card to it"
         )
@@ -97,6 +101,16 @@ def plan_replacement(
     Raises:
         NotPermittedError: nobody knows the meter's account.
     """
+
+    def plan(ask: AskMeter | None) -> Planned[Entry | None]:
+        return _plan_replacement(counter, journal, meter, ask(meter) if ask is not None else None)
+
+    return plan(None) if session is None else with_port(session, journal, plan)
+
+
+def _plan_replacement(
+    counter: Counter, journal: Journal, meter: str, asked: ProvedMeter | None
+) -> Planned[Entry | None]:
     standing = counter.read()
     identity = standing.contents.identity
     if identity is not None and identity.meter != meter:
@@ -104,23 +118,22 @@ def plan_replacement(
     counter.compare(journal, standing)
     require_known(counter, journal, standing)
     require_nothing_owed(counter, journal, meter)
-    asked = ask_meter(session, meter) if session is not None else None
-    living = [e for e in journal.open_entries(meter) if asked is None or e.epoch in (asked.epoch, 0)]
+    living = [e for e in journal.open_entries(meter) if asked is None or e.lives_in(asked.epoch)]
     if any(not entry.card for entry in living):
         require_nothing_open(journal, meter)
     carried = living[-1] if living else None
     last = carried or journal.newest_confirmed(meter)
-    message = decoded(last.message) if last is not None else None
+    message = last.sealed if last is not None else None
     issued_at = max(counter.now(), journal.last_time(meter) + 1)
     if asked is not None:
-        bound = Bound(meter, asked.customer_number, asked.account_unit, asked.key_version, issued_at)
+        bound = Bound(meter, asked.customer_number, asked.account_unit, asked.sealing_version, host_second(issued_at))
     elif message is not None:
         bound = bound_to(message, issued_at)
     else:
         raise NotPermittedError(f"meter {meter}: the journal knows no account of it; give --port to ask the meter")
     opens = carried is not None and carried.kind == MessageKind.OPEN.word
     sealed = carried.message if carried is not None else b""
-    if carried is None and last is not None and last.kind == MessageKind.CREDIT.word:
+    if carried is None and last is not None and last.kind == MessageKind.CREDIT.word and not last.is_former:
         sealed = last.message  # the meter answers what it has taken, with its receipt
     kind = CardType.OPEN if opens else CardType.REPLACEMENT
     with_it = f" with {format_money(carried.amount * CENT)} (journal entry {carried.id})" if carried else ""
@@ -143,7 +156,7 @@ def plan_service(counter: Counter, journal: Journal, meter: str, key_version: in
     require_known(counter, journal, standing)
     require_nothing_owed(counter, journal, "")
     version = counter.ring.newest if key_version is None else key_version
-    bound = Bound(meter, ANY_CUSTOMER, 0, version, max(counter.now(), 0))
+    bound = Bound(meter, ANY_CUSTOMER, 0, version, host_second(counter.now()))
 
     def carry_out() -> None:
         with handing_over(counter, "the card may be bound or not: erase it, and give the same command again"):
@@ -154,42 +167,57 @@ def plan_service(counter: Counter, journal: Journal, meter: str, key_version: in
 
 
 def plan_preset(
-    counter: Counter, journal: Journal, commands: list[tuple[MessageKind, bytes]], session: Session | None = None
-) -> Planned[list[SealedMessage]]:
+    counter: Counter, journal: Journal, commands: list[tuple[MessageKind, bytes]], session: Session | None = None,
+    payee: str | None = None,
+) -> Planned[list[SealedMessage]]:  # fmt: skip
     """Plan sealed commands for a card that is bound; a purchase card without credit becomes a preset card.
 
+    They have no expiry, for a card may lie for weeks; so none of them moves the switch (METER.md 8).
+
     Raises:
-        NotPermittedError: neither write-back nor meter says where the commands' sequence stands.
+        NotPermittedError: neither write-back, journal nor meter proves where the commands' sequence stands.
     """
-    standing = counter.read()
-    identity = require_bound(counter, standing)
-    untaken = _untaken_commands(standing)
-    if untaken:
-        counter.notices.append(f"card {counter.serial}: {untaken} commands that its meter has not taken are replaced")
-    if session is not None:
-        asked = ask_meter(session, identity.meter)
-        epoch, last, unit, customer, version = (
-            asked.epoch, asked.command_sequence, asked.account_unit, asked.customer_number, asked.key_version,
-        )  # fmt: skip
-    elif standing.back is not None:
-        back = standing.back
-        epoch, last, unit, customer, version = (
-            back.epoch, back.command_sequence, back.account_unit, back.customer_digits, back.meter_key_version,
-        )  # fmt: skip
-    else:
+    if any(kind is MessageKind.SWITCH for kind, _ in commands):
+        raise NotPermittedError("a card carries no switch command: it would never expire; nothing was changed")
+
+    def plan(ask: AskMeter | None) -> Planned[list[SealedMessage]]:
+        return _plan_preset(counter, journal, commands, payee, ask)
+
+    return plan(None) if session is None else with_port(session, journal, plan)
+
+
+def _where(counter: Counter, journal: Journal, standing: Standing) -> ProvedMeter:
+    """Return where the meter stands by a proof that names its command sequence too."""
+    newest = journal.proofs.newest(require_bound(counter, standing).meter)
+    if standing.back is None and (newest is None or not newest.proof):
         raise NotPermittedError(
             f"card {counter.serial}: the meter has not written back, so nobody knows its commands' sequence; insert "
             f"the card first (presets go on it before the next sale), or give --port. Nothing was changed"
         )
-    key = counter.ring.meter_keys(identity.meter, version).key(MessageClass.COMMAND)
-    messages = [
-        SealedMessage(kind, identity.meter, epoch, number, 0, unit, customer, max(counter.now(), 0), 0, parameters,
-                      version)
-        for number, (kind, parameters) in enumerate(commands, last + 1)
-    ]  # fmt: skip
+    return where_it_stands(counter, journal, standing)
+
+
+def _plan_preset(
+    counter: Counter, journal: Journal, commands: list[tuple[MessageKind, bytes]], payee: str | None,
+    ask: AskMeter | None,
+) -> Planned[list[SealedMessage]]:  # fmt: skip
+    standing = counter.read()
+    identity = require_bound(counter, standing)
+    require_named(counter, identity.meter, payee)
+    counter.compare(journal, standing)
+    untaken = _untaken_commands(standing)
+    if untaken:
+        counter.tell(f"card {counter.serial}: {untaken} commands that its meter has not taken are replaced")
+    meter = ask(identity.meter) if ask is not None else _where(counter, journal, standing)
+    require_key_version(journal, meter)
     words = " ".join(kind.word for kind, _ in commands)
 
     def carry_out() -> list[SealedMessage]:
+        messages = [
+            command_message(journal.draw_origin(), meter, kind, parameters, counter.now(), ahead=ahead)
+            for ahead, (kind, parameters) in enumerate(commands, 1)
+        ]
+        key = counter.ring.meter_keys(identity.meter, meter.sealing_version).key(MessageClass.COMMAND)
         sealed = tuple(message.seal(key) for message in messages)
         counter.write(counter.terminal.write_parameters(sealed), "the card carries no commands now: preset it again")
         credit = standing.contents.credit

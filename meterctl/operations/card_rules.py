@@ -1,21 +1,27 @@
 """What must be true before a card is written: rules of the counter.
 
-Each raises NotPermittedError (UnknownOutcomeError for an open entry of the wire) that says what stands against it; none
-writes anything.
+Each raises NotPermittedError that says what stands against it; none writes anything.
 """
 
 from __future__ import annotations
 
-from meterctl.errors import NotPermittedError, UnknownOutcomeError, UsageError
+from collections.abc import Callable
+from typing import TypeVar
+
+from meterctl.errors import NotPermittedError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.card_counter import Counter, Standing
-from meterctl.operations.exactly_once import on_card_text
-from meterctl.session import MeterIdentity, Session
+from meterctl.operations.card_writing import Planned
+from meterctl.operations.sealing import on_card_text, refuse_for_open
+from meterctl.operations.status import ProvedMeter, ask_status, require_payee
+from meterctl.session import Session
 from protocols.card.files import CardType, Identity
 from protocols.card.write_back import WriteBack
 from protocols.errors import MalformedMessageError
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import Outcome, SealedMessage, code_of
+
+Result = TypeVar("Result")
 
 
 def require_bound(counter: Counter, standing: Standing) -> Identity:
@@ -37,19 +43,8 @@ def require_unbound(counter: Counter, standing: Standing) -> None:
 def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None) -> None:
     """Refuse while an entry is open that could still be taken: of one epoch of the meter, or of any."""
     for entry in journal.open_entries(meter):
-        if epoch is not None and entry.epoch not in (epoch, 0):
-            continue
-        if entry.state is EntryState.ON_CARD:
-            raise NotPermittedError(f"meter {meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
-        if entry.card:
-            raise NotPermittedError(
-                f"meter {meter}: {on_card_text(entry)}; nothing was sold. meterctl --port ... journal resolve "
-                f"{entry.id} asks the meter; where nobody can, --as confirmed|refused closes it on your word"
-            )
-        raise UnknownOutcomeError(
-            f"meter {meter}: journal entry {entry.id} ({entry.kind}, sequence {entry.sequence}) is still "
-            f"{entry.state.value}; nothing was sold. Settle it first: meterctl journal resolve"
-        )
+        if epoch is None or entry.lives_in(epoch):
+            refuse_for_open(entry)
 
 
 def require_nothing_owed(counter: Counter, journal: Journal, meter: str) -> None:
@@ -139,10 +134,57 @@ def decoded(sealed: bytes) -> SealedMessage | None:
         return None
 
 
-def ask_meter(session: Session, meter: str) -> MeterIdentity:
-    """Ask the meter on the port who it is and where it stands; refuse another one, and keys that are not its own."""
-    asked = session.identify_surely()
-    if asked.serial_number != meter:
-        raise UsageError(f"meter {asked.serial_number} is on this port, the card is for {meter}; nothing was changed")
-    session.keys(asked)
-    return asked
+def require_named(counter: Counter, meter: str, payee: str | None) -> None:
+    """Refuse a card of another meter than the one that --meter names."""
+    if payee not in (None, meter):
+        raise NotPermittedError(
+            f"card {counter.serial}: it is for meter {meter}, --meter names {payee}; nothing was sealed"
+        )
+
+
+def hinted_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
+    """Return where the meter on the port says it stands: to plan and to show, never to seal from.
+
+    Raises:
+        UsageError: another meter is on the port.
+    """
+    hint = session.identify()
+    if hint.serial_number != meter:
+        raise UsageError(f"meter {hint.serial_number} is on this port, the card is for {meter}; nothing was changed")
+    require_payee(session, journal, meter)
+    return ProvedMeter(
+        meter, hint.epoch, hint.credit_sequence, hint.command_sequence, hint.account_state, hint.account_unit,
+        hint.customer_number, hint.key_version,
+    )  # fmt: skip
+
+
+def proved_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
+    """Return where the meter on the port stands by its sealed status; keep it as the port's.
+
+    Raises:
+        NotPermittedError: another meter, a wrong key ring, a meter that was set back, or a copied journal.
+    """
+    hint = session.identify()
+    if hint.serial_number != meter:
+        raise UsageError(f"meter {hint.serial_number} is on this port, the card is for {meter}; nothing was changed")
+    proved = ask_status(session, journal, hint).require_ours()
+    if session.port:
+        journal.keep_port(session.port, meter, session.now())
+    return proved
+
+
+AskMeter = Callable[[str], ProvedMeter]
+"""Gives where the meter of a serial number stands."""
+
+
+def with_port(session: Session, journal: Journal, plan: Callable[[AskMeter], Planned[Result]]) -> Planned[Result]:
+    """Plan by what the meter on the port shows; what is carried out is planned anew by what it then proves.
+
+    So the status is asked for after a person's yes (METER.md 8), and every check is made again.
+    """
+    hinted = plan(lambda meter: hinted_meter(session, journal, meter))
+
+    def proved() -> Planned[Result]:
+        return plan(lambda meter: proved_meter(session, journal, meter))
+
+    return Planned(hinted.text, lambda: proved().carry_out(), proved)

@@ -7,31 +7,44 @@ Under a requester's key (`reference`) that holds for ever; without one, only unt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from meterctl.errors import NotPermittedError, UsageError
+from meterctl.errors import NotPermittedError, RefusedError
 from meterctl.journal import Entry, EntryState, Journal
+from meterctl.key_ring import KeyRing
 from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.card_rules import (
-    ask_meter,
+    AskMeter,
     carried_by,
     require_bound,
     require_in_use,
     require_known,
+    require_named,
     require_nothing_open,
     require_takeable,
     require_unbound,
+    with_port,
 )
-from meterctl.operations.card_writing import Bound, Planned, bind_and_write, bound_to, handing_over
-from meterctl.operations.exactly_once import on_card_text
+from meterctl.operations.card_writing import Planned, bind_and_write, bound_to, handing_over
+from meterctl.operations.credit import known_sale
+from meterctl.operations.sealing import (
+    credit_message,
+    enter,
+    on_card_text,
+    opening_for_any_epoch,
+    require_account,
+    require_key_version,
+)
+from meterctl.operations.status import ProvedMeter
 from meterctl.session import Session
 from protocols.card.files import CardType
 from protocols.card.write_back import WriteBack
 from protocols.data_model.words import AccountState, account_unit_text
+from protocols.errors import MalformedMessageError
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import LAST_SEQUENCE, MessageKind, Outcome, Receipt, SealedMessage, code_of
+from protocols.sealed_status import SealedStatus
 
-FIRST_SEQUENCE = 1
 NEAR_THE_END = LAST_SEQUENCE - 1000
 """Sequences beyond it are warned of: the last ones cannot be refilled but by a new epoch."""
 
@@ -49,84 +62,128 @@ class Sold:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a meter's account stands, as far as somebody proved it."""
+class Opening:
+    """An opening as it is wanted: amount in 0.01."""
 
     meter: str
-    epoch: int
-    next_sequence: int
     customer: str
-    account_unit: int
-    key_version: int
+    cents: int
+    unit: int
 
 
 def plan_opening(
     counter: Counter, journal: Journal, meter: str, customer: str, cents: int, unit: int, *, again: bool = False,
-    session: Session | None = None,
+    session: Session | None = None, reference: str = "",
 ) -> Planned[Sold]:  # fmt: skip
     """Plan an opening card for a meter that nobody has read yet: epoch 0, sequence 1.
 
     Args:
         session: a meter that can be asked all the same: then the card is for its epoch and its next sequence.
         again: the meter has got a new storage; an account that the journal knows does not stand in the way.
+        reference: the sale key; a second opening under it is the first one.
 
     Raises:
         NotPermittedError: the card or the journal stands against it.
     """
+    wanted = Opening(meter, customer, cents, unit)
+
+    def plan(ask: AskMeter | None) -> Planned[Sold]:
+        return _plan_opening(counter, journal, wanted, ask, again=again, reference=reference)
+
+    return plan(None) if session is None else with_port(session, journal, plan)
+
+
+def _plan_opening(
+    counter: Counter, journal: Journal, wanted: Opening, ask: AskMeter | None, *, again: bool, reference: str
+) -> Planned[Sold]:
     standing = counter.read()
-    epoch, sequence, version = 0, FIRST_SEQUENCE, counter.ring.newest
-    if session is not None:
-        asked = ask_meter(session, meter)
-        if asked.account_state is not AccountState.UNOPENED or asked.account_unit != unit:
-            raise NotPermittedError(
-                f"meter {meter}: its account is {asked.account_state.name.lower()}, its unit "
-                f"{account_unit_text(asked.account_unit)}; no opening card in {account_unit_text(unit)} was sold"
-            )
-        epoch, sequence, version = asked.epoch, asked.credit_sequence + 1, asked.key_version
-    message = SealedMessage(
-        MessageKind.OPEN, meter, epoch, sequence, cents, unit, customer, max(counter.now(), 0), key_version=version
-    )
+    if reference and (sold := sold_before(journal, reference, MessageKind.OPEN, wanted.cents, wanted.meter)):
+        return _nothing_to_do(sold)
     counter.compare(journal, standing)
-    mine = carried_by(counter, journal, meter)
+    mine = carried_by(counter, journal, wanted.meter)
     if mine is not None:
-        return _plan_to_finish(counter, journal, standing, mine, CardType.OPEN, message)
+        return _plan_to_finish(counter, journal, standing, mine, CardType.OPEN, wanted)
     require_unbound(counter, standing)
     require_known(counter, journal, standing)
-    require_nothing_open(journal, meter)
-    if journal.newest_confirmed(meter) is not None and not again:
+    asked = ask(wanted.meter) if ask is not None else None
+    require_nothing_open(journal, wanted.meter)
+    if journal.newest_confirmed(wanted.meter) is not None and not again:
         raise NotPermittedError(
-            f"meter {meter}: the journal knows its account already; `card replace` gives it a card, --again opens a "
-            f"meter with a new storage. Nothing was sold"
+            f"meter {wanted.meter}: the journal knows its account already; `card replace` gives it a card, --again "
+            f"opens a meter with a new storage. Nothing was sold"
         )
-    if session is None and not again and journal.is_spent(meter):
+    if asked is None and not again and journal.is_spent(wanted.meter):
         raise NotPermittedError(
-            f"meter {meter}: its first sequence is spent (an opening was voided), so an opening card for a meter that "
-            f"nobody has read would be dead; give --port to ask the meter. Nothing was sold"
+            f"meter {wanted.meter}: its first sequence is spent (an opening was voided), so an opening card for a "
+            f"meter that nobody has read would be dead; give --port to ask the meter. Nothing was sold"
         )
-    bound = bound_to(message, counter.now())
-    return _plan_to_sell(counter, journal, standing, CardType.OPEN, message, bound)
+    if asked is not None:
+        require_account(asked, MessageKind.OPEN)
+        if asked.account_unit != wanted.unit:
+            raise NotPermittedError(
+                f"meter {wanted.meter}: its unit is {account_unit_text(asked.account_unit)}; no opening card in "
+                f"{account_unit_text(wanted.unit)} was sold"
+            )
+
+    def make() -> SealedMessage:
+        if asked is not None:
+            kind, customer = MessageKind.OPEN, wanted.customer
+            return credit_message(journal, asked, kind, wanted.cents, counter.now(), customer)
+        return opening_for_any_epoch(
+            journal, wanted.meter, wanted.cents, wanted.unit, wanted.customer, _newest(counter, journal, wanted.meter),
+            counter.now(),
+        )  # fmt: skip
+
+    journal.hold_limit(counter.ring.limit(), wanted.meter, counter.serial, wanted.cents, counter.now())
+    text = (
+        f"customer {wanted.customer}, meter {wanted.meter}: open the account with {format_money(wanted.cents * CENT)} "
+        f"{account_unit_text(wanted.unit)}"
+    )
+    return Planned(
+        text, lambda: _sell(counter, journal, standing, CardType.OPEN, make(), binds=True, reference=reference)
+    )
+
+
+def _newest(counter: Counter, journal: Journal, meter: str) -> int:
+    """Return the newest key version of the ring that may be used; raises NotPermittedError where none may."""
+    usable = counter.ring.usable(journal.proofs.floor(meter))
+    if not usable:
+        raise NotPermittedError(f"meter {meter}: no key version of this ring may be used for it; nothing was sealed")
+    return usable[0]
 
 
 def plan_sale(
-    counter: Counter, journal: Journal, cents: int, session: Session | None = None, reference: str = ""
-) -> Planned[Sold]:
+    counter: Counter, journal: Journal, cents: int, session: Session | None = None, reference: str = "",
+    payee: str | None = None,
+) -> Planned[Sold]:  # fmt: skip
     """Plan credit on a card that is bound to a meter, with the sequence that follows what the meter has taken.
 
     Args:
-        reference: the requester's key; a second sale under it is the first one.
+        reference: the sale key; a second sale under it is the first one.
+        payee: the meter that --meter names; a card of another one is refused.
 
     Raises:
         NotPermittedError: the last sale is unconsumed, or card, meter and journal do not agree.
-        UsageError: the key stands for another amount.
+        UsageError: the key stands for another amount, kind or meter.
     """
+
+    def plan(ask: AskMeter | None) -> Planned[Sold]:
+        return _plan_sale(counter, journal, cents, ask, reference, payee)
+
+    return plan(None) if session is None else with_port(session, journal, plan)
+
+
+def _plan_sale(
+    counter: Counter, journal: Journal, cents: int, ask: AskMeter | None, reference: str, payee: str | None
+) -> Planned[Sold]:
     standing = counter.read()
     identity = require_bound(counter, standing)
-    if reference and (sold := sold_before(journal, reference, cents, identity.meter)) is not None:
+    require_named(counter, identity.meter, payee)
+    sold = sold_before(journal, reference, MessageKind.CREDIT, cents, identity.meter)
+    if sold is None and counter.compare(journal, standing):
+        sold = sold_before(journal, reference, MessageKind.CREDIT, cents, identity.meter)
+    if sold is not None:
         return _nothing_to_do(sold)
-    if counter.compare(journal, standing) and reference:
-        sold = sold_before(journal, reference, cents, identity.meter)
-        if sold is not None:
-            return _nothing_to_do(sold)
     require_in_use(counter, journal, standing, identity.meter)
     mine = carried_by(counter, journal, identity.meter)
     if mine is not None:
@@ -137,15 +194,30 @@ def plan_sale(
             return _nothing_to_do(Sold(mine, before=True))
         return _plan_to_finish(counter, journal, standing, mine, _type_of_sale(standing))
     require_known(counter, journal, standing)
-    place = where_it_stands(counter, journal, standing, session)
-    require_nothing_open(journal, identity.meter, place.epoch)
-    if place.next_sequence > LAST_SEQUENCE:
-        raise NotPermittedError(f"meter {place.meter}: its sequences are used up; it needs a new epoch")
-    message = SealedMessage(
-        MessageKind.CREDIT, place.meter, place.epoch, place.next_sequence, cents, place.account_unit, place.customer,
-        max(counter.now(), 0), key_version=place.key_version,
-    )  # fmt: skip
-    return _plan_to_sell(counter, journal, standing, _type_of_sale(standing), message, reference=reference)
+    meter = ask(identity.meter) if ask is not None else where_it_stands(counter, journal, standing)
+    require_account(meter, MessageKind.CREDIT)
+    if meter.customer_number != identity.customer:
+        raise NotPermittedError(
+            f"card {counter.serial}: it is customer {identity.customer}'s, the account of meter {meter.serial_number} "
+            f"is {meter.customer_number}'s"
+        )
+    require_nothing_open(journal, meter.serial_number, meter.epoch)
+    require_key_version(journal, meter)
+    if meter.credit_sequence >= LAST_SEQUENCE:
+        raise NotPermittedError(f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch")
+    journal.hold_limit(counter.ring.limit(), meter.serial_number, counter.serial, cents, counter.now())
+    back, kind = standing.back, _type_of_sale(standing)
+    credit = "" if back is None else f" (credit {format_money(back.credit)} when its card was last in)"
+    text = (
+        f"customer {meter.customer_number}, meter {meter.serial_number}{credit}: sell {format_money(cents * CENT)} "
+        f"{account_unit_text(meter.account_unit)}"
+    )
+
+    def carry_out() -> Sold:
+        message = credit_message(journal, meter, MessageKind.CREDIT, cents, counter.now())
+        return _sell(counter, journal, standing, kind, message, binds=False, reference=reference)
+
+    return Planned(text, carry_out)
 
 
 def open_account(
@@ -160,93 +232,122 @@ def sell(counter: Counter, journal: Journal, cents: int, session: Session | None
     return plan_sale(counter, journal, cents, session, reference).carry_out()
 
 
-def where_it_stands(counter: Counter, journal: Journal, standing: Standing, session: Session | None) -> Place:
-    """Say with which sequence the next sale goes: by the write-back, by the meter on a port, or by the journal.
+# ---- where a meter stands, without a port
+
+
+def where_it_stands(counter: Counter, journal: Journal, standing: Standing) -> ProvedMeter:
+    """Return where a card's meter stands: by its write-back or the journal's last proof, whichever is further.
 
     Raises:
-        NotPermittedError: nobody knows.
+        NotPermittedError: neither is there, or the write-back is of a storage that the meter no longer has.
     """
-    identity = require_bound(counter, standing)
-    meter = identity.meter
-    if session is not None:
-        asked = ask_meter(session, meter)
-        epoch, last, version = asked.epoch, asked.credit_sequence, asked.key_version
-        customer, unit, state = asked.customer_number, asked.account_unit, asked.account_state
-        if last < journal.last_sequence(meter, epoch):
-            raise NotPermittedError(
-                f"meter {meter}: it stands at sequence {last}, the journal has proof of "
-                f"{journal.last_sequence(meter, epoch)}: its storage was set back. Nothing was sold"
-            )
-    elif standing.back is not None:
-        back = standing.back
-        _require_current(counter, journal, back)
-        epoch, last, version = back.epoch, back.credit_sequence, back.meter_key_version
-        customer, unit, state = back.customer_digits, back.account_unit, AccountState(back.account_state)
-    else:
-        newest = journal.newest_confirmed(meter)
-        if newest is None or not newest.epoch or not newest.receipt:
-            raise NotPermittedError(
-                f"card {counter.serial}: nobody knows where meter {meter} stands; insert the card into it first, or "
-                f"give --port to ask the meter. Nothing was sold"
-            )
-        epoch, last, version = newest.epoch, newest.sequence, Receipt.decode(newest.receipt).key_version
-        customer, unit, state = identity.customer, identity.account_unit, AccountState.OPEN
-    if state is not AccountState.OPEN:
-        raise NotPermittedError(f"meter {meter}: its account is {state.name.lower()}; nothing was sold")
-    if customer != identity.customer:
+    meter, back = require_bound(counter, standing).meter, standing.back
+    of_journal = meter_of_journal(counter.ring, journal, meter)
+    if back is None and of_journal is None:
         raise NotPermittedError(
-            f"card {counter.serial}: it is customer {identity.customer}'s, the account of meter {meter} is {customer}'s"
+            f"card {counter.serial}: nobody knows where meter {meter} stands; insert the card into it first, or give "
+            f"--port to ask the meter. Nothing was sold"
         )
-    return Place(meter, epoch, max(last, journal.last_sequence(meter, epoch)) + 1, customer, unit, version)
+    if back is None:
+        assert of_journal is not None
+        return of_journal
+    written = _meter_of_write_back(counter.ring, journal, back)
+    if of_journal is None:
+        return written
+    if of_journal.epoch != back.epoch:
+        _require_current(counter, journal, back, of_journal.epoch)
+        return written
+    further = max(written, of_journal, key=lambda proved: proved.credit_sequence)
+    command_sequence = max(written.command_sequence, of_journal.command_sequence)
+    return replace(further, command_sequence=command_sequence)
 
 
-def _require_current(counter: Counter, journal: Journal, back: WriteBack) -> None:
+def meter_of_journal(ring: KeyRing, journal: Journal, meter: str) -> ProvedMeter | None:
+    """Return where a meter stands by the last proof of this journal and the sales that it has confirmed since."""
+    proved = journal.proofs.newest(meter)
+    if proved is None or not proved.epoch:
+        return None
+    based = _meter_of_proof(ring, journal, proved.proof)
+    for entry in journal.confirmed(meter, proved.epoch):
+        message = entry.sealed
+        if message is None or not entry.receipt or (based and entry.sequence <= based.credit_sequence):
+            continue
+        version = Receipt.decode(entry.receipt).key_version
+        state = AccountState.CLOSED if message.kind is MessageKind.CLOSE else AccountState.OPEN
+        command_sequence = based.command_sequence if based else 0
+        based = ProvedMeter(
+            meter, proved.epoch, entry.sequence, command_sequence, state, message.account_unit,
+            message.customer_number, _sealing_version(ring, journal, meter, version),
+        )  # fmt: skip
+    return replace(based, credit_sequence=max(proved.sequence, based.credit_sequence)) if based else None
+
+
+def _meter_of_proof(ring: KeyRing, journal: Journal, proof: bytes) -> ProvedMeter | None:
+    """Return where a meter stood by a status or a write-back that was verified when it was kept."""
+    if len(proof) != SealedStatus.SIZE:
+        return _meter_of_write_back(ring, journal, WriteBack.decode(proof)) if proof else None
+    try:
+        status = SealedStatus.decode(proof)
+    except MalformedMessageError:
+        return None
+    return ProvedMeter(
+        status.serial_number, status.epoch, status.credit_sequence, status.command_sequence, status.account_state,
+        status.account_unit, status.customer_number,
+        _sealing_version(ring, journal, status.serial_number, status.current_version),
+    )  # fmt: skip
+
+
+def _meter_of_write_back(ring: KeyRing, journal: Journal, back: WriteBack) -> ProvedMeter:
+    return ProvedMeter(
+        back.meter_digits, back.epoch, back.credit_sequence, back.command_sequence, AccountState(back.account_state),
+        back.account_unit, back.customer_digits,
+        _sealing_version(ring, journal, back.meter_digits, back.meter_key_version),
+    )  # fmt: skip
+
+
+def _sealing_version(ring: KeyRing, journal: Journal, meter: str, current: int) -> int:
+    """Return the current version where it may be used, else the lowest usable one above it."""
+    usable = [version for version in ring.usable(journal.proofs.floor(meter)) if version >= current]
+    if not usable:
+        raise NotPermittedError(
+            f"meter {meter}: its key version {current} may not be used by this key ring, nor one above it; nothing was "
+            f"sealed"
+        )
+    return min(usable)
+
+
+def _require_current(counter: Counter, journal: Journal, back: WriteBack, epoch: int) -> None:
     """Refuse a write-back of a storage that the meter no longer has, as far as the journal has proof of a later one."""
-    newest = journal.newest_confirmed(back.meter_digits)
-    if newest is None or newest.epoch in (back.epoch, 0) or not journal.last_sequence(back.meter_digits, back.epoch):
+    if not journal.last_sequence(back.meter_digits, back.epoch):
         return
     raise NotPermittedError(
         f"card {counter.serial}: its write-back is of epoch {back.epoch:08x}, and meter {back.meter_digits} has got a "
-        f"new storage since ({newest.epoch:08x}): insert the card first. Nothing was sold"
+        f"new storage since ({epoch:08x}): insert the card first. Nothing was sold"
     )
+
+
+# ---- carrying out
 
 
 def _nothing_to_do(sold: Sold) -> Planned[Sold]:
     return Planned(f"sale {sold.entry.reference} was made before, nothing is to be done", lambda: sold)
 
 
-def _plan_to_sell(
-    counter: Counter, journal: Journal, standing: Standing, card_type: CardType, message: SealedMessage,
-    bind_to: Bound | None = None, reference: str = "",
-) -> Planned[Sold]:  # fmt: skip
-    journal.hold_limit(counter.ring.limit(), message.serial_number, counter.serial, message.amount, counter.now())
-    back = standing.back
-    credit = "" if back is None else f" (credit {format_money(back.credit)} when its card was last in)"
-    verb = "open the account with" if message.kind is MessageKind.OPEN else "sell"
-    text = (
-        f"customer {message.customer_number}, meter {message.serial_number}{credit}: {verb} "
-        f"{format_money(message.amount * CENT)} {account_unit_text(message.account_unit)}"
-    )
-    return Planned(
-        text, lambda: _sell(counter, journal, standing, card_type, message, bind_to=bind_to, reference=reference)
-    )
-
-
 def _sell(
     counter: Counter, journal: Journal, standing: Standing, card_type: CardType, message: SealedMessage, *,
-    bind_to: Bound | None, reference: str,
+    binds: bool, reference: str,
 ) -> Sold:  # fmt: skip
-    sealed = message.seal(counter.ring.meter_keys(message.serial_number, message.key_version).credit)
-    entry = journal.prepare(
-        message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, sealed,
-        counter.now(), card=counter.serial, reference=reference, limit=counter.ring.limit(),
+    entry = enter(
+        journal, counter.ring, message, counter.now(), card=counter.serial, reference=reference,
+        limit=counter.ring.limit(),
     )  # fmt: skip
     unchanged = (
         f"the sale stands in the journal as entry {entry.id}, and the card may carry it or not: the same command with "
         f"the same amount finishes it{'' if reference else ', as long as the card has not been in its meter'}"
     )
     with handing_over(counter, unchanged):
-        bind_and_write(counter, card_type, sealed, bind_to, standing)
+        bind_to = bound_to(message, counter.now()) if binds else None
+        bind_and_write(counter, card_type, entry.message, bind_to, standing)
         journal.audit("sold", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
                       detail=f"entry {entry.id}")  # fmt: skip
     return Sold(entry)
@@ -254,11 +355,16 @@ def _sell(
 
 def _plan_to_finish(
     counter: Counter, journal: Journal, standing: Standing, entry: Entry, card_type: CardType,
-    wanted: SealedMessage | None = None,
+    wanted: Opening | None = None,
 ) -> Planned[Sold]:  # fmt: skip
     """Plan to complete the sale that this card should carry; refuse where it carries it already, unconsumed."""
-    message = SealedMessage.decode(entry.message)
-    if wanted is not None and (wanted.amount, wanted.customer_number) != (message.amount, message.customer_number):
+    message = entry.sealed
+    if message is None or entry.is_former:
+        raise NotPermittedError(
+            f"{on_card_text(entry)}: it is of the former message format, which no meter takes any more. Nothing was "
+            f"sold; end it: meterctl topup AMOUNT --void-card, or meterctl journal resolve {entry.id} --as refused"
+        )
+    if wanted is not None and (wanted.cents, wanted.customer) != (message.amount, message.customer_number):
         raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, for customer {message.customer_number}")
     credit = standing.contents.credit
     require_takeable(counter, standing, entry)
@@ -270,14 +376,15 @@ def _plan_to_finish(
         card_type = credit.card_type
     require_known(counter, journal, standing)
     text = f"finish the interrupted sale of {format_money(entry.amount * CENT)} for meter {entry.meter}"
-    return Planned(text, lambda: _finish(counter, journal, standing, entry, card_type))
+    return Planned(text, lambda: _finish(counter, journal, standing, entry, message, card_type))
 
 
-def _finish(counter: Counter, journal: Journal, standing: Standing, entry: Entry, card_type: CardType) -> Sold:
+def _finish(
+    counter: Counter, journal: Journal, standing: Standing, entry: Entry, message: SealedMessage, card_type: CardType
+) -> Sold:
     now = journal.entry(entry.id)
     if (now.state, now.card) != (EntryState.ON_CARD, counter.serial):
         raise NotPermittedError(f"journal entry {entry.id} was settled or moved meanwhile; nothing was written")
-    message = SealedMessage.decode(entry.message)
     bound = bound_to(message, counter.now())
     with handing_over(counter, f"journal entry {entry.id} is still to be finished: the same command again"):
         bind_and_write(counter, card_type, entry.message, bound, standing)
@@ -293,20 +400,19 @@ def _is_whole(standing: Standing, entry: Entry) -> bool:
     return carried and contents.return_slots.newest is None
 
 
-def sold_before(journal: Journal, reference: str, cents: int, meter: str | None = None) -> Sold | None:
-    """Return what was sold under a key, once that is settled.
+def sold_before(journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str) -> Sold | None:
+    """Return what was sold on a card under a key, once that is settled.
 
     Raises:
-        UsageError: it stands for another amount or meter.
-        NotPermittedError: that sale was voided; a new one wants a new key.
+        UsageError: it stands for another amount, kind or meter.
+        RefusedError: that sale was refused: a new one wants a new key.
     """
-    known = journal.find_reference(reference)
-    if known is not None and (known.amount != cents or meter not in (None, known.meter)):
-        raise UsageError(f"sale {reference}: the journal has it with another amount or meter; nothing was sold")
+    known = known_sale(journal, reference, kind, cents, meter)
     if known is not None and known.state is EntryState.REFUSED:
-        raise NotPermittedError(
-            f"sale {reference}: it was {known.outcome} (journal entry {known.id}); a new sale wants a new key"
-        )
+        raise RefusedError(
+            f"sale {reference}: it was {known.outcome} (journal entry {known.id}); a new sale wants a new key",
+            outcome=known.outcome, serial_number=known.meter, entry=known.id,
+        )  # fmt: skip
     return Sold(known, before=True) if known is not None and not known.is_open else None
 
 

@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from meterctl.errors import MeterctlError, UnknownOutcomeError
 from meterctl.operations.card_counter import Counter, Standing
+from meterctl.operations.sealing import host_second
 from protocols.card.files import CardType, CreditRecord, Identity
 from protocols.card.issuing import bind, write_sale
 from protocols.card.keys import meter_access_of
@@ -24,6 +25,8 @@ class Planned(Generic[Result]):
 
     text: str
     carry_out: Callable[[], Result]
+    rehearse: Callable[[], object] = lambda: None
+    """What carrying out checks before it seals, where that needs the meter: for a dry run."""
 
 
 class Bound(NamedTuple):
@@ -42,8 +45,9 @@ class Bound(NamedTuple):
 def bound_to(message: SealedMessage, issued_at: int) -> Bound:
     """Return whose card it is that carries a message."""
     return Bound(
-        message.serial_number, message.customer_number, message.account_unit, message.key_version, max(issued_at, 0)
-    )
+        message.serial_number, message.customer_number, message.account_unit, message.key_version,
+        host_second(issued_at),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -82,7 +86,7 @@ def _bind(counter: Counter, bound: Bound) -> None:
 def write(counter: Counter, card_type: CardType, sealed: bytes) -> None:
     """Write a sale and read it back: what is reported as sold was seen on the card."""
     contents: Contents = counter.read().contents
-    record = CreditRecord(card_type, contents.credit_slots.next_number, sealed, max(counter.now(), 0))
+    record = CreditRecord(card_type, contents.credit_slots.next_number, sealed, host_second(counter.now()))
     counter.write(write_sale(counter.terminal, contents, record), "the card may carry it or not")
     written = counter.read().contents
     if written.credit != record or written.return_slots.newest is not None:

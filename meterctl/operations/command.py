@@ -1,7 +1,7 @@
 """Sealed commands: limits, clock, switch, guarantee, moratorium, tamper. A lost one blocks nothing.
 
-A command takes any number above the last. Its proof is the same as a top-up's: the sealed receipt. After silence the
-receipt is asked for, and the identical bytes are sent again where it is not there.
+A command takes the number after the one that a sealed status proves. It is done by its sealed receipt alone. After
+silence the receipt is asked for, and the identical bytes are sent again where it is not there.
 """
 
 from __future__ import annotations
@@ -9,14 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meterctl.errors import CorruptAnswerError, NoAnswerError, RefusedError, UnknownOutcomeError
-from meterctl.operations.exactly_once import prove
+from meterctl.journal import Journal
+from meterctl.operations.exactly_once import verified_receipt
+from meterctl.operations.sealing import command_message, require_key_version
+from meterctl.operations.status import ProvedMeter, ask_status, require_payee
 from meterctl.session import MeterIdentity, Session
 from protocols.sealed_message import Answer, MessageKind, Receipt, SealedMessage, code_of
 
 DELIVERIES = 3
-LAST_SECOND = 0xFFFF_FFFF
-EXPIRES_AFTER_S = 300
-"""A switch command that is five minutes late is not wanted any more."""
+LIVES_S = 300
+"""A command that is five minutes late, in the meter's elapsed time, is not wanted any more (METER.md 8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is wanted of the meter on the port; `meter` is a hint, for display only.
+
+    `lives_s` is how long the command may be taken, in s of the meter's elapsed time; None is for ever.
+    """
+
+    meter: MeterIdentity
+    kind: MessageKind
+    parameters: bytes = b""
+    lives_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +43,58 @@ class CommandDone:
     answer: Answer | None
 
 
-def plan_command(session: Session, kind: MessageKind, parameters: bytes = b"") -> tuple[MeterIdentity, SealedMessage]:
-    """Read the meter, check the keys, and return what would be sent."""
-    meter = session.identify()
-    session.keys(meter)
-    expires = min(meter.clock // 1000 + EXPIRES_AFTER_S, LAST_SECOND) if kind is MessageKind.SWITCH else 0
-    message = SealedMessage(
-        kind, meter.serial_number, meter.epoch, meter.command_sequence + 1, 0, meter.account_unit,
-        meter.customer_number, max(session.now(), 0), expires, parameters, meter.key_version,
-    )  # fmt: skip
-    return meter, message
+def plan_command(
+    session: Session, journal: Journal, kind: MessageKind, parameters: bytes = b"", valid_for_s: int | None = None
+) -> Command:
+    """Read who the meter says it is, and refuse another payee. Nothing is sealed.
+
+    Args:
+        valid_for_s: how long it may be taken; 300 s where it is not told, for ever under the development key.
+    """
+    hint = session.identify()
+    require_payee(session, journal, hint.serial_number)
+    default = None if session.ring.is_development else LIVES_S
+    return Command(hint, kind, parameters, default if valid_for_s is None else valid_for_s)
 
 
-def execute_command(session: Session, meter: MeterIdentity, message: SealedMessage) -> CommandDone:
-    """Bring a command to the meter.
+def rehearse_command(session: Session, journal: Journal, command: Command) -> ProvedMeter:
+    """Check all that `execute_command` checks before it seals, and seal nothing: for a dry run."""
+    meter = ask_status(session, journal, command.meter).require_ours()
+    require_key_version(journal, meter)
+    return meter
+
+
+def execute_command(session: Session, journal: Journal, command: Command) -> CommandDone:
+    """Seal a command from the meter's status, and bring it to the meter.
 
     Raises:
-        RefusedError: the meter refused it; nothing was changed.
-        UnknownOutcomeError: nobody answered.
+        RefusedError: the meter refused it; it says until when its bytes could still be taken.
+        UnknownOutcomeError: nobody answered, and nothing proves.
     """
-    keys = session.keys(meter)
-    sealed = message.seal(keys.command)
-    for _ in range(DELIVERIES):
-        done = _try(session, meter, message, sealed)
-        if done is not None:
-            return done
+    serial = command.meter.serial_number
+    with journal.alone_with(serial, session.ticks, session.pause):
+        meter = rehearse_command(session, journal, command)
+        if session.port:
+            journal.keep_port(session.port, serial, session.now())
+        origin = journal.draw_origin()
+        message = command_message(
+            origin, meter, command.kind, command.parameters, session.now(), lives_s=command.lives_s
+        )
+        sealed = message.seal(session.ring.meter_keys(serial, message.key_version).command)
+        for _ in range(DELIVERIES):
+            done = _try(session, journal, command.meter, message, sealed)
+            if done is not None:
+                return done
     raise UnknownOutcomeError(
-        f"meter {meter.serial_number}: no answer to {message.kind.word}; it may have been done. Read the meter"
+        f"meter {serial}: no answer to {message.kind.word}; it may have been done, or be done later "
+        f"({_taken_until(message)}). Read the meter",
+        serial_number=serial,
     )
 
 
-def _try(session: Session, meter: MeterIdentity, message: SealedMessage, sealed: bytes) -> CommandDone | None:
+def _try(
+    session: Session, journal: Journal, meter: MeterIdentity, message: SealedMessage, sealed: bytes
+) -> CommandDone | None:
     answer: Answer | None = None
     sealed_receipt = b""
     try:
@@ -72,19 +108,30 @@ def _try(session: Session, meter: MeterIdentity, message: SealedMessage, sealed:
             sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
         except (NoAnswerError, CorruptAnswerError, RefusedError):
             return None
-    receipt = prove(sealed_receipt, session, message)
-    if receipt is None or receipt.code != code_of(sealed):
+    receipt = verified_receipt(session, journal, sealed_receipt, message.serial_number, message.kind.message_class)
+    mine = receipt is not None and (receipt.epoch, receipt.sequence, receipt.kind, receipt.code) == (
+        message.epoch, message.sequence, message.kind, code_of(sealed)
+    )  # fmt: skip
+    if receipt is None or not mine or receipt.key_version < message.key_version:
         if answer is not None and not answer.outcome.applied:
-            raise Refusal(meter, message, answer)
+            raise Refusal(message, answer)
         return None
     return CommandDone(meter, receipt, answer)
 
 
-class Refusal(RefusedError):
-    """The meter refused a command, by name."""
+def _taken_until(message: SealedMessage) -> str:
+    if message.expires_at:
+        return f"its bytes could be taken until the meter's elapsed time is {message.expires_at} s"
+    return f"its bytes could be taken until the meter has accepted a command above {message.sequence}"
 
-    def __init__(self, meter: MeterIdentity, message: SealedMessage, answer: Answer) -> None:
+
+class Refusal(RefusedError):
+    """The meter refused a command by name, unsealed: a wire can say so too."""
+
+    def __init__(self, message: SealedMessage, answer: Answer) -> None:
         super().__init__(
-            f"meter {meter.serial_number}: {message.kind.word} refused, {answer.outcome.name}; nothing was changed"
-        )
+            f"meter {message.serial_number}: {message.kind.word} refused, {answer.outcome.name}; nothing was changed. "
+            f"A refusal is not sealed: {_taken_until(message)}",
+            outcome=answer.outcome.name.lower(), serial_number=message.serial_number,
+        )  # fmt: skip
         self.answer = answer

@@ -2,75 +2,198 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
-from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UsageError
+from meterctl.errors import (
+    CorruptAnswerError,
+    MeterctlError,
+    NoAnswerError,
+    NotPermittedError,
+    RefusedError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from meterctl.journal import BY_HAND, Entry, EntryState, Journal
 from meterctl.operations.exactly_once import (
+    BegunBeforeError,
+    Delivered,
+    Sale,
     Settled,
-    ask,
-    bring,
-    is_behind,
-    next_message,
-    on_card_text,
+    ask_about,
+    ask_receipt,
+    conclude,
+    require_voidable,
+    sell_exactly_once,
     settle,
-    withdraw,
+    void,
 )
+from meterctl.operations.sealing import (
+    enter,
+    on_card_text,
+    refuse_for_open,
+    require_account,
+    require_key_version,
+    require_nothing_open,
+    void_message,
+)
+from meterctl.operations.status import ProvedMeter, ask_status, require_payee
+from meterctl.operations.verdicts import Evidence, Verdict, judge
 from meterctl.session import MeterIdentity, Session
-from protocols.data_model.words import AccountState, Status
-from protocols.sealed_message import MessageKind, SealedMessage
+from protocols.data_model.words import AccountState
+from protocols.quantities import CENT, format_money
+from protocols.sealed_message import MessageKind, Receipt
+
+VOIDING = "voiding"
+"""Outcome of a card's sale whose void was not answered yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be sealed and sent: for --dry-run, and for a person to say yes to."""
+    """What is wanted of the meter on the port: for a person to say yes to. `meter` is a hint, for display only."""
 
     meter: MeterIdentity
-    message: SealedMessage
+    sale: Sale
 
 
 def plan(
     session: Session, journal: Journal, kind: MessageKind, amount: int, customer_number: str | None = None,
-    withdrawing: Collection[Entry] = (),
+    withdrawing: Collection[Entry] = (), reference: str = "",
 ) -> Plan:  # fmt: skip
-    """Read the meter, check keys and journal, and return what would be sent. Nothing is written or sent.
-
-    What is sealed must be right: a flipped epoch or sequence would make bytes of which nobody can ever prove what
-    became of them, and a TCP frame carries no checksum. So the meter is read until two readings are alike.
+    """Read who the meter says it is, and refuse what needs no proof to be refused. Nothing is written or sent.
 
     Args:
         amount: 0.01 account unit.
-        withdrawing: what cards carry and is voided first: so nothing is voided for a top-up that cannot be.
+        withdrawing: open sales on cards that do not stand in the way, because they are voided first.
+        reference: the sale key.
 
     Raises:
-        CorruptAnswerError: no two readings in a row were alike.
-        RefusedError: the meter has lost its storage; with `withdrawing`, its account is not open.
+        NotPermittedError: another payee, or an entry is open.
         OverDailyLimitError: the day's limit of the key ring would be passed; audited.
     """
-    meter = session.identify_surely()
-    session.keys(meter)
-    if meter.status & Status.STORAGE_LOST:
+    hint = session.identify()
+    require_payee(session, journal, hint.serial_number)
+    for entry in journal.open_entries(hint.serial_number):
+        # one that is prepared may be another process's, which is waited for
+        in_the_way = entry not in withdrawing and entry.state is not EntryState.PREPARED
+        if in_the_way and entry.lives_in(hint.epoch):
+            refuse_for_open(entry)
+    if withdrawing and hint.account_state is not AccountState.OPEN and kind is MessageKind.CREDIT:
         raise RefusedError(
-            f"meter {meter.serial_number}: it has lost its storage and takes no credit until it gets a new one; "
-            f"nothing was sent"
+            f"meter {hint.serial_number}: its account is {hint.account_state.name.lower()} and takes no credit; "
+            f"nothing was voided, nothing was sent",
+            serial_number=hint.serial_number,
         )
-    if withdrawing and kind is MessageKind.CREDIT and meter.account_state is not AccountState.OPEN:
-        raise RefusedError(
-            f"meter {meter.serial_number}: its account is {meter.account_state.name.lower()} and takes no credit; "
-            f"nothing was voided, nothing was sent"
-        )
-    customer = meter.customer_number if customer_number is None else customer_number
-    message = next_message(session, journal, meter, kind, amount, customer, withdrawing)
     if kind in (MessageKind.OPEN, MessageKind.CREDIT):
-        journal.hold_limit(session.ring.limit(), meter.serial_number, "", amount, session.now())
-    return Plan(meter, message)
+        journal.hold_limit(session.ring.limit(), hint.serial_number, "", amount, session.now())
+    return Plan(hint, Sale(kind, amount, customer_number, reference))
+
+
+def rehearse(session: Session, journal: Journal, planned: Plan) -> ProvedMeter:
+    """Check all that `execute` checks before it seals, and seal nothing: for a dry run."""
+    meter = ask_status(session, journal, planned.meter).require_ours()
+    require_nothing_open(journal, meter)
+    require_key_version(journal, meter)
+    require_account(meter, planned.sale.kind)
+    return meter
 
 
 def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
-    """Bring a planned message to the meter exactly once."""
-    return bring(session, journal, planned.meter, planned.message)
+    """Bring what was planned to the meter exactly once."""
+    try:
+        return sell_exactly_once(session, journal, planned.meter, planned.sale)
+    except BegunBeforeError as begun:
+        sale = planned.sale
+        known = known_sale(journal, sale.reference, sale.kind, sale.amount, planned.meter.serial_number)
+        return go_on(session, journal, planned.meter, known or begun.entry)
+
+
+def sale_begun_before(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) -> Entry | None:
+    """Return the entry with which a sale key goes on, None of a new key; waits for a process that is at work on it.
+
+    Raises:
+        UsageError: the key stands for another amount, kind or meter.
+        UnknownOutcomeError: the other process does not end, and its entry is open.
+    """
+    if not sale.reference:
+        return None
+    try:
+        with journal.alone_with(hint.serial_number, session.ticks, session.pause):
+            return known_sale(journal, sale.reference, sale.kind, sale.amount, hint.serial_number)
+    except NotPermittedError as error:
+        known = journal.find_reference(sale.reference)
+        if known is None or not known.is_open:
+            raise
+        raise UnknownOutcomeError(
+            f"{error} by this one: sale {sale.reference} is journal entry {known.id}, {known.state.value}, and may "
+            f"have been applied",
+            serial_number=known.meter, entry=known.id,
+        ) from error  # fmt: skip
+
+
+def go_on(session: Session, journal: Journal, hint: MeterIdentity, known: Entry) -> Settled:
+    """Go on with the sale of a key that is known, or return what became of it.
+
+    Raises:
+        RefusedError: it was refused; a new sale wants a new key.
+    """
+    if known.is_open:
+        resolved = _resolve(session, journal, hint, known)
+        if resolved.error is not None:
+            raise resolved.error
+        known = resolved.entry
+    if known.state is EntryState.REFUSED:
+        raise RefusedError(
+            f"sale {known.reference}: it was refused, {known.outcome} (journal entry {known.id}); a new sale wants a "
+            f"new key",
+            outcome=known.outcome, serial_number=known.meter, entry=known.id,
+        )  # fmt: skip
+    return Settled(known, Receipt.decode(known.receipt) if known.receipt else None)
+
+
+def rehearse_advance(session: Session, journal: Journal, hint: MeterIdentity) -> ProvedMeter:
+    """Return the meter whose key version may be advanced, sealed for under its next version.
+
+    Raises:
+        NotPermittedError: an entry is open, or the ring has no next version of the meter.
+    """
+    meter = ask_status(session, journal, hint, advance=True).require_ours()
+    require_nothing_open(journal, meter)
+    return meter
+
+
+def advance_key_version(session: Session, journal: Journal, hint: MeterIdentity) -> Settled:
+    """Make the meter's next key version its current one, by a void under it; raises as `rehearse_advance`."""
+    with journal.alone_with(hint.serial_number, session.ticks, session.pause):
+        meter = rehearse_advance(session, journal, hint)
+        if session.port:
+            journal.keep_port(session.port, meter.serial_number, session.now())
+        message = void_message(journal, meter, meter.credit_sequence + 1, session.now())
+        entry = enter(journal, session.ring, message, session.now())
+        return settle(session, journal, hint, entry)
+
+
+def known_sale(journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str | None) -> Entry | None:
+    """Return the last entry of a sale key, None of a new key.
+
+    Raises:
+        UsageError: the key stands for another amount, kind or meter.
+    """
+    known = journal.find_reference(reference) if reference else None
+    if known is None:
+        return None
+    wanted = (kind.word, cents, known.meter if meter is None else meter)
+    if (known.kind, known.amount, known.meter) != wanted:
+        raise UsageError(
+            f"sale {reference}: the journal has it as {known.kind} of {format_money(known.amount * CENT)} for meter "
+            f"{known.meter} (entry {known.id}); nothing was sold",
+            serial_number=known.meter, entry=known.id,
+        )  # fmt: skip
+    return known
+
+
+# ---- settling what is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,94 +206,102 @@ class Resolved:
 
 def resolve(session: Session, journal: Journal, number: int | None = None) -> list[Resolved]:
     """Settle open entries of the meter on the port: one by its number, or every one."""
-    meter = session.identify()
+    hint = session.identify()
+    require_payee(session, journal, hint.serial_number)
     if number is None:
-        entries = journal.open_entries(meter.serial_number)
+        entries = journal.open_entries(hint.serial_number)
     else:
         entry = journal.entry(number)
-        if entry.meter != meter.serial_number:
-            raise UsageError(f"journal entry {number} is of meter {entry.meter}; {meter.serial_number} is on this port")
-        entries = [entry] if entry.is_open else []
-    return [_resolve(session, journal, meter, entry) for entry in entries]
+        if entry.meter != hint.serial_number:
+            raise UsageError(f"journal entry {number} is of meter {entry.meter}; {hint.serial_number} is on this port")
+        entries = [entry] if entry.is_open or entry.outcome == BY_HAND else []
+    return [_resolve(session, journal, hint, entry) for entry in entries]
 
 
-def is_dead(session: Session, journal: Journal, entry: Entry) -> bool:
-    """Ask the meter on the port whether it can ever take an entry; a proof that it has is written down.
-
-    Raises:
-        UsageError: it can prove by itself what becomes of the entry, or it cannot be asked.
-        NotPermittedError: the keys are not those of the meter.
-    """
-    meter = session.identify_surely()
-    session.keys(meter)
-    if meter.serial_number != entry.meter:
-        return False
-    if meter.status & Status.STORAGE_LOST:
-        raise UsageError(
-            f"meter {entry.meter}: it has lost its storage and may get it back, so nothing can be said of its entries"
-        )
-    if entry.epoch not in (meter.epoch, 0):
-        return True
-    if entry.card and is_behind(session, entry) and ask(session, journal, entry) is None:
-        return True
-    raise UsageError(
-        f"meter {entry.meter} is on this port and can prove it: write journal resolve {entry.id} without --as"
-    )
-
-
-def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int, *, dead: bool = False) -> Entry:
-    """Close an entry on a person's word: of an epoch that is gone, or whose receipt the meter no longer keeps.
-
-    Args:
-        dead: its meter was asked and is in another epoch, so that even a card that carries it brings nothing.
+def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -> Entry:
+    """Close an open entry on a person's word: no proof, and a later proof overrules it. Audited.
 
     Raises:
-        UsageError: it is settled already, or on a card.
+        UsageError: it is settled already.
     """
     if not entry.is_open:
         raise UsageError(f"journal entry {entry.id} is {entry.state.value} already; nothing was changed")
-    if entry.state is EntryState.ON_CARD and not dead:
-        raise UsageError(
-            f"journal entry {entry.id} is on a card: its write-back, the meter's receipt or a void settles it; nothing "
-            f"was changed. Where the meter has a new storage, give its --port: then these bytes are dead"
-        )
-    void = journal.find_void(entry.meter, entry.epoch, entry.sequence)
-    if void is not None and void.is_open:
-        journal.settle(void, EntryState.REFUSED, BY_HAND, now)
+    for sealed in journal.voids_of(entry):
+        if sealed.is_open:
+            journal.settle(sealed, EntryState.REFUSED, BY_HAND, now)
+    journal.audit("closed_by_hand", now, meter=entry.meter, card=entry.card, amount=entry.amount,
+                  detail=f"entry {entry.id} {state.value}; {living_text(entry)}")  # fmt: skip
     return journal.settle(entry, state, BY_HAND, now)
 
 
-def _resolve(session: Session, journal: Journal, meter: MeterIdentity, entry: Entry) -> Resolved:
-    if entry.card:
-        return _resolve_card(session, journal, meter, entry)
-    if entry.epoch != meter.epoch:
-        dead = NotPermittedError(
-            f"journal entry {entry.id} is of epoch {entry.epoch:08x}; the meter's storage is now {meter.epoch:08x}, "
-            f"so these bytes can never be applied there, and whether they were is not known"
+def living_text(entry: Entry) -> str:
+    """Say how long the bytes of an entry that nothing proved could still be taken."""
+    if entry.opens_any_epoch:
+        return "its bytes could still be taken by any storage of the meter that was never opened"
+    return (
+        f"its bytes could still be taken until the meter has reached sequence {entry.sequence}: the next credit "
+        f"message of anybody ends them"
+    )
+
+
+def _resolve(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Resolved:
+    try:
+        with journal.alone_with(entry.meter, session.ticks, session.pause):
+            fresh = journal.entry(entry.id)
+            if fresh.is_open:
+                _settle_open(session, journal, hint, fresh)
+            elif fresh.outcome == BY_HAND:
+                _prove_closed(session, journal, hint, fresh)
+    except MeterctlError as error:
+        return Resolved(journal.entry(entry.id), error)
+    return Resolved(journal.entry(entry.id), None)
+
+
+def _prove_closed(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> None:
+    """Let what the meter proves overrule a person's word; nothing is sent."""
+    asked = ask_about(session, journal, hint, entry)
+    told = ask_receipt(session, journal, entry) or Delivered()
+    voids = [sealed.code for sealed in journal.voids_of(entry)]
+    verdict = judge(entry, Evidence(told.receipt, asked.status, voids=voids))
+    if verdict is not None:
+        with suppress(RefusedError):
+            conclude(session, journal, entry, verdict, told)
+
+
+def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Settled:
+    """Settle an entry by what the meter proves; else send its bytes again, or void them where they were withdrawn."""
+    asked = ask_about(session, journal, hint, entry)
+    told = ask_receipt(session, journal, entry) or Delivered()
+    voids = [sealed.code for sealed in journal.voids_of(entry)]
+    verdict = judge(entry, Evidence(told.receipt, asked.status, voids=voids))
+    if verdict is not None:
+        return conclude(session, journal, entry, verdict, told)
+    if not entry.lives_in(asked.meter.epoch):
+        raise NotPermittedError(
+            f"journal entry {entry.id} is of epoch {entry.epoch:08x}; the meter's storage is now "
+            f"{asked.meter.epoch:08x}, so nothing here proves what became of it. Where nobody can: --as "
+            f"confirmed|refused",
+            serial_number=entry.meter, entry=entry.id,
+        )  # fmt: skip
+    if entry.state is EntryState.ON_CARD:
+        raise NotPermittedError(
+            f"{on_card_text(entry)}; the card's write-back settles it, or meterctl topup AMOUNT --void-card ends it",
+            serial_number=entry.meter,
+            entry=entry.id,
         )
-        return Resolved(entry, dead)
-    try:
-        settled = settle(session, journal, entry)
-    except MeterctlError as error:
-        return Resolved(journal.entry(entry.id), error)
-    return Resolved(settled.entry, None)
+    if asked.meter.credit_sequence < entry.sequence - 1:
+        raise NotPermittedError(
+            f"meter {entry.meter}: it stands at sequence {asked.meter.credit_sequence}, entry {entry.id} was sealed "
+            f"for {entry.sequence}: its storage was set back. Nothing was sent",
+            serial_number=entry.meter, entry=entry.id,
+        )  # fmt: skip
+    if entry.card or entry.is_former or asked.meter.credit_sequence >= entry.sequence:
+        verdict, proof = void(session, journal, hint, entry, asked)
+        return conclude(session, journal, entry, verdict, proof)
+    return settle(session, journal, hint, entry)
 
 
-def _resolve_card(session: Session, journal: Journal, meter: MeterIdentity, entry: Entry) -> Resolved:
-    """Settle a sale on a card by the meter's receipt; only one that was withdrawn is voided, none is ever sent."""
-    try:
-        if entry.epoch not in (meter.epoch, 0):
-            raise NotPermittedError(
-                f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has {meter.epoch:08x}"
-            )
-        if entry.state is not EntryState.ON_CARD:
-            return Resolved(withdraw(session, journal, entry), None)
-        settled = ask(session, journal, entry)
-        if settled is None:
-            raise NotPermittedError(f"{on_card_text(entry)}; the card's write-back settles it")
-        return Resolved(settled.entry, None)
-    except MeterctlError as error:
-        return Resolved(journal.entry(entry.id), error)
+# ---- sales on cards, ended by wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,36 +317,76 @@ class Withdrawn:
 
 
 def carried_by_cards(session: Session, journal: Journal, *, erased_only: bool) -> list[Entry]:
-    """Return the sales that cards carry for the meter on the port and that could still be taken by it.
+    """Return the sales that cards carry for the meter on the port, by its hints, and that it could still take.
 
     Args:
         erased_only: only sales whose card was erased at the counter.
-
-    Raises:
-        NotPermittedError: the meter was set back; a void would spend sequences that were proved.
     """
     if not journal.carried():
         return []
-    meter = session.identify_surely()
-    carried = [e for e in journal.open_entries(meter.serial_number) if e.card and e.epoch in (meter.epoch, 0)]
+    hint = session.identify()
+    carried = [e for e in journal.open_entries(hint.serial_number) if e.card and e.lives_in(hint.epoch)]
     if erased_only:
         carried = [entry for entry in carried if entry.state is not EntryState.ON_CARD]
-    proved = journal.last_sequence(meter.serial_number, meter.epoch)
-    if carried and meter.credit_sequence < proved:
-        raise NotPermittedError(
-            f"meter {meter.serial_number}: it stands at sequence {meter.credit_sequence}, the journal has proof of "
-            f"{proved}: its storage was set back. Nothing was voided"
-        )
     return carried
 
 
 def withdraw_cards(session: Session, journal: Journal, *, erased_only: bool) -> Withdrawn:
     """Void what cards carry for the meter on the port, so that it can be topped up by wire."""
+    carried = carried_by_cards(session, journal, erased_only=erased_only)
+    if not carried:
+        return Withdrawn([])
+    hint = session.identify()
+    require_payee(session, journal, hint.serial_number)
     ended = []
-    for entry in carried_by_cards(session, journal, erased_only=erased_only):
-        ended.append(withdraw(session, journal, entry))
+    for entry in carried:
+        ended.append(withdraw(session, journal, hint, entry))
         amount = ended[-1].amount
         with suppress(UsageError):  # the entry is settled: what is owed must be told, whatever holds the journal
             journal.audit("withdrawn", session.now(), meter=entry.meter, card=entry.card, amount=amount,
                           detail=f"entry {entry.id} {ended[-1].state.value}")  # fmt: skip
     return Withdrawn(ended)
+
+
+def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Entry:
+    """Make a sale that a card carries dead by voiding its sequence, or learn that the meter has taken it.
+
+    Returns:
+        The entry, confirmed or refused; refused, its amount is owed to the customer.
+
+    Raises:
+        NotPermittedError: the meter was set back, or the journal is a copy; nothing was voided.
+        UnknownOutcomeError: neither was proved; the entry stays open.
+    """
+    with journal.alone_with(entry.meter, session.ticks, session.pause), _stays_open(entry):
+        asked = ask_about(session, journal, hint, entry)
+        told = ask_receipt(session, journal, entry) or Delivered()
+        voids = [sealed.code for sealed in journal.voids_of(entry)]
+        verdict: Verdict | None = judge(entry, Evidence(told.receipt, asked.status, voids=voids))
+        if verdict is None:
+            if not entry.lives_in(asked.meter.epoch):
+                raise NotPermittedError(f"{on_card_text(entry)}, for another storage of this meter; nothing was voided")
+            require_voidable(session, journal, entry, asked)
+            journal.settle(entry, EntryState.UNKNOWN, VOIDING, session.now())
+            entry = replace(entry, state=EntryState.UNKNOWN, outcome=VOIDING)
+            verdict, told = void(session, journal, hint, entry, asked)
+        try:
+            return conclude(session, journal, entry, verdict, told).entry
+        except RefusedError:
+            if entry.opens_any_epoch:
+                journal.notices.append(
+                    f"{on_card_text(entry)}: it is void in this storage; another storage of meter {entry.meter} that "
+                    f"was never opened would still take it, so take the card back"
+                )
+            return journal.entry(entry.id)
+
+
+@contextmanager
+def _stays_open(entry: Entry) -> Iterator[None]:
+    """Around the end of a card's sale: where the meter does not answer, its outcome is unknown."""
+    try:
+        yield
+    except (NoAnswerError, CorruptAnswerError) as error:
+        raise UnknownOutcomeError(
+            f"{error}; {on_card_text(entry)}", serial_number=entry.meter, entry=entry.id
+        ) from error

@@ -132,11 +132,11 @@ class Shop:
     def settle(self) -> bool:
         """Read what the card brought back, and say whether the journal agrees with the meter to the cent."""
         with self._counter() as counter:
-            back = counter.read().back
+            standing = counter.read()
+            back = standing.back
             if back is None:
                 return False
-            counter.settle(self.journal, back)
-            counter.hold_against(self.journal, back)
+            counter.compare(self.journal, standing)
         confirmed = [entry for entry in self.journal.entries() if entry.state is EntryState.CONFIRMED]
         total = sum(entry.amount for entry in confirmed)
         agreed = len(confirmed) == len(self.journal.entries()) and total * CENT == back.cumulative

@@ -1,16 +1,15 @@
 """A credit message brought to a meter exactly once, whatever the line does (METER.md 8).
 
-    prepared before sending -> delivered -> confirmed by the sealed receipt
-                                         -> refused, only after a void at the same sequence was accepted
-                                         -> unknown, where nobody answers: `journal resolve` goes on later
+    prepared before sending -> delivered -> confirmed or refused by one of the proofs (a) to (d) of `verdicts.py`
+                                         -> after a refusal that proves nothing: voided, and the void's receipt is (b)
+                                         -> unknown, where nothing proves: `journal resolve` goes on later
 
-The answer on the wire is not sealed, so it proves nothing: only receipts under the meter's key settle an entry. The
-same bytes may be delivered any number of times, because the meter takes a sequence once.
+The answer on the wire is not sealed, so it proves nothing: it only chooses what is asked next. The same bytes may be
+delivered any number of times, because the meter takes a sequence once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from meterctl.errors import (
@@ -22,358 +21,352 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.journal import Entry, EntryState, Journal
+from meterctl.operations.sealing import (
+    credit_message,
+    enter,
+    require_account,
+    require_key_version,
+    require_nothing_open,
+    void_message,
+)
+from meterctl.operations.status import Asked, ProvedMeter, ask_status
+from meterctl.operations.verdicts import CONFLICT, VOIDED, Evidence, Verdict, judge
 from meterctl.session import MeterIdentity, Session
 from protocols.errors import AuthenticationError, MalformedMessageError
 from protocols.keys import MessageClass
-from protocols.quantities import CENT, format_money
-from protocols.sealed_message import (
-    LAST_SEQUENCE,
-    Answer,
-    MessageKind,
-    Outcome,
-    Receipt,
-    SealedMessage,
-    code_of,
-    verify,
-)
+from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, code_of, verify
 
 DELIVERIES = 3
 TOTAL_MS = 15_000
 """No delivery begins later than this after the first (DESIGN.md 5.2)."""
-VOIDING = "voiding"
-"""Outcome of a card's sale whose void was not answered yet."""
-MAX_VOIDS_BELOW = 16
-"""Voids of one go: a wider gap goes on at the next `journal resolve`."""
-
-_LINE_FAULTS = (NoAnswerError, CorruptAnswerError, RefusedError)
+MAX_RESEALED = 4
+"""How often a sale is sealed anew after another seller took its sequence (METER.md 8)."""
+LONGEST_PAUSE_MS = 200
+"""Before a sale is sealed anew: two sellers that collided do not collide again."""
+LINE_FAULTS = (NoAnswerError, CorruptAnswerError, RefusedError)
 """What a line can do to an exchange; none of it says what became of the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a message: its journal entry, the proven receipt, and the meter's last answer for display."""
+    """What became of a message: its entry, the proven receipt where there is one, the meter's answer for display."""
 
     entry: Entry
-    receipt: Receipt | None
-    answer: Answer | None
+    receipt: Receipt | None = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What one round of deliveries told: a proof, or the outcome of a refusal, or neither."""
+    """What one round of deliveries brought: a proven receipt of the sequence, and the meter's answer to these bytes."""
 
     receipt: Receipt | None = None
     sealed_receipt: bytes = b""
     answer: Answer | None = None
 
-
-def next_message(
-    session: Session, journal: Journal, meter: MeterIdentity, kind: MessageKind, amount: int, customer: str,
-    withdrawing: Collection[Entry] = (),
-) -> SealedMessage:  # fmt: skip
-    """Return the next message of the credit class; refuses while an entry is open or where the meter went back.
-
-    Args:
-        withdrawing: open entries that do not stand in the way, because they are ended first.
-    """
-    for entry in journal.open_entries(meter.serial_number):
-        if entry in withdrawing:
-            continue
-        if entry.state is EntryState.ON_CARD and entry.epoch in (meter.epoch, 0):
-            if 0 < entry.sequence <= meter.credit_sequence:
-                raise NotPermittedError(
-                    f"meter {meter.serial_number}: {on_card_text(entry)}, and the meter has that sequence behind it; "
-                    f"nothing was sent. Settle it first: meterctl journal resolve, or meterctl card read"
-                )
-            raise NotPermittedError(
-                f"meter {meter.serial_number}: {on_card_text(entry)}; nothing was sent. Insert it, erase it "
-                f"(meterctl card erase), or void it (meterctl topup AMOUNT --void-card)"
-            )
-        if entry.epoch in (meter.epoch, 0):
-            raise UnknownOutcomeError(
-                f"meter {meter.serial_number}: journal entry {entry.id} ({entry.kind}, sequence {entry.sequence}) is "
-                f"still {entry.state.value}; nothing was sent. Settle it first: meterctl journal resolve"
-            )
-    proved = journal.last_sequence(meter.serial_number, meter.epoch)
-    if meter.credit_sequence < proved:
-        raise NotPermittedError(
-            f"meter {meter.serial_number}: it stands at sequence {meter.credit_sequence}, the journal has proof of "
-            f"{proved}: its storage was set back. Nothing was sent"
-        )
-    if meter.credit_sequence >= LAST_SEQUENCE:
-        raise NotPermittedError(f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch")
-    return SealedMessage(
-        kind,
-        meter.serial_number,
-        meter.epoch,
-        meter.credit_sequence + 1,
-        amount,
-        meter.account_unit,
-        customer,
-        max(session.now(), 0),
-        key_version=meter.key_version,
-    )
+    @property
+    def refused(self) -> Outcome | None:
+        """The outcome of a refusal, which is not sealed."""
+        outcome = self.answer.outcome if self.answer is not None else None
+        return None if outcome is None or outcome.applied else outcome
 
 
-def on_card_text(entry: Entry) -> str:
-    """Tell of a sale that a card carries, or carried when it was erased."""
-    amount = format_money(entry.amount * CENT)
-    which = f"{amount} (journal entry {entry.id}, sequence {entry.sequence})"
-    if entry.state is EntryState.ON_CARD:
-        return f"card {entry.card} carries {which}"
-    return f"card {entry.card} carried {which}, and what became of it is not known"
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What is wanted of a meter's account: kind, amount in 0.01, customer number, sale key."""
+
+    kind: MessageKind
+    amount: int
+    customer: str | None = None
+    reference: str = ""
 
 
-def is_behind(session: Session, entry: Entry) -> bool:
-    """Say whether the meter on the port has an entry's sequence behind it: its bytes are dead, or were taken."""
-    try:
-        meter = session.identify_surely()
-    except _LINE_FAULTS:
-        return False
-    return meter.epoch == entry.epoch and 0 < entry.sequence <= meter.credit_sequence
+class BegunBeforeError(Exception):
+    """A sale key that another process has used meanwhile; `entry` is the one to go on with."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.reference)
+        self.entry = entry
 
 
-def is_of_an_earlier_life(journal: Journal, entry: Entry, receipt: Receipt) -> bool:
-    """Say whether a receipt says nothing about an opening, because it is of a storage that another entry opened.
-
-    An opening is for epoch 0, whatever the storage, and two of one second may even be alike byte for byte.
-    """
-    if entry.epoch != 0:
-        return False
-    opener = journal.find_confirmed(entry.meter, receipt.epoch, receipt.sequence)
-    return opener is not None and opener.id != entry.id and code_of(opener.message) == receipt.code
-
-
-def bring(session: Session, journal: Journal, meter: MeterIdentity, message: SealedMessage) -> Settled:
-    """Journal, send and settle a new credit message.
+def sell_exactly_once(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) -> Settled:
+    """Seal, journal, send and settle a sale by wire; seal it anew where another seller was first, at most four times.
 
     Raises:
-        RefusedError: the meter refused it, and a void has proved the bytes dead.
-        UnknownOutcomeError: nobody answered; the entry stays open.
+        RefusedError: the meter refused it, or others were first each time: nothing of it can be applied any more.
+        UnknownOutcomeError: nothing is proved; the entry stays open.
+        BegunBeforeError: its key is known by now.
     """
-    sealed = message.seal(session.keys(meter).credit)
-    entry = journal.prepare(
-        message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, sealed,
-        session.now(), limit=session.ring.limit(),
-    )  # fmt: skip
-    return settle(session, journal, entry)
+    with journal.alone_with(hint.serial_number, session.ticks, session.pause):
+        begun = journal.find_reference(sale.reference) if sale.reference else None
+        if begun is not None:
+            raise BegunBeforeError(begun)
+        for resealed in range(MAX_RESEALED + 1):
+            entry = _begin(session, journal, hint, sale)
+            try:
+                return settle(session, journal, hint, entry)
+            except RefusedError as error:
+                if error.outcome != CONFLICT:
+                    raise
+                if resealed == MAX_RESEALED:
+                    raise RefusedError(
+                        f"{error}. Other sellers were first {resealed + 1} times: nothing was sold; try again later",
+                        outcome=CONFLICT, serial_number=entry.meter, entry=entry.id,
+                    ) from error  # fmt: skip
+            session.pause(int.from_bytes(session.random(2), "big") % LONGEST_PAUSE_MS)
+    raise AssertionError("unreachable")
 
 
-def settle(session: Session, journal: Journal, entry: Entry) -> Settled:
-    """Find out what became of an open entry, sending its very bytes again where they were not applied.
+def _begin(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) -> Entry:
+    """Ask for the status, and write the entry of a message that is sealed from it."""
+    meter = ask_status(session, journal, hint).require_ours()
+    require_nothing_open(journal, meter)
+    require_key_version(journal, meter)
+    require_account(meter, sale.kind)
+    if session.port:
+        journal.keep_port(session.port, meter.serial_number, session.now())
+    message = credit_message(journal, meter, sale.kind, sale.amount, session.now(), sale.customer)
+    return enter(journal, session.ring, message, session.now(), reference=sale.reference, limit=session.ring.limit())
+
+
+def settle(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Settled:
+    """Find out what became of an open entry of the wire, sending its very bytes where they may still be applied.
 
     Raises:
-        RefusedError: refused, and a void has proved the bytes dead.
+        RefusedError: refused, and proved dead; `outcome` says how.
         UnknownOutcomeError: nothing is proved, or it could not be written down; the entry stays open.
     """
     try:
-        return _settle(session, journal, entry)
+        told = _deliver(session, journal, entry)
+        verdict = judge(entry, Evidence(told.receipt, voids=_codes(journal, entry)))
+        if verdict is None:
+            asked = _ask_after_delivery(session, journal, hint, entry)
+            verdict = judge(entry, Evidence(told.receipt, asked.status, voids=_codes(journal, entry)))
+            if verdict is None and told.refused is not None:
+                return _end(session, journal, hint, entry, asked, told)
+        return conclude(session, journal, entry, verdict, told)
     except UsageError as error:
         raise UnknownOutcomeError(
             f"meter {entry.meter}: sequence {entry.sequence} ({entry.kind}) was sent and may have been applied, but "
-            f"the journal could not be written: {error}. Entry {entry.id} stays open: meterctl journal resolve"
-        ) from error
+            f"the journal could not be written: {error}. Entry {entry.id} stays open: meterctl journal resolve",
+            serial_number=entry.meter, entry=entry.id,
+        ) from error  # fmt: skip
+    except NotPermittedError as error:
+        raise _unknown(session, journal, entry, str(error)) from error
 
 
-def _settle(session: Session, journal: Journal, entry: Entry) -> Settled:
-    told = _deliver(session, entry.message)
-    if told.receipt is not None:
-        return _conclude(session, journal, entry, told)
-    if told.answer is None:
+def _ask_after_delivery(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Asked:
+    """Ask for the status once the bytes are out: whatever keeps it from us, they may have been applied.
+
+    Raises:
+        UnknownOutcomeError: no status was had, or it is of a meter that was set back; the entry stays open.
+    """
+    try:
+        return ask_about(session, journal, hint, entry)
+    except NotPermittedError as error:
+        raise _unknown(session, journal, entry, str(error)) from error
+
+
+def ask_about(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Asked:
+    """Ask for the status under the entry's own journal number.
+
+    Raises:
+        UnknownOutcomeError: silence or noise; the entry stays open.
+    """
+    try:
+        return ask_status(session, journal, hint, entry.origin.journal or None)
+    except LINE_FAULTS as error:
+        raise _unknown(session, journal, entry, f"the sealed status was not had ({error})") from error
+
+
+def conclude(session: Session, journal: Journal, entry: Entry, verdict: Verdict | None, told: Delivered) -> Settled:
+    """Write a verdict down and return it; raises RefusedError for a refusal, UnknownOutcomeError without a verdict."""
+    if verdict is None:
+        raise _unknown(session, journal, entry, "no answer proves anything")
+    word = verdict.outcome
+    if word == VOIDED and told.refused is not None:
+        word = told.refused.name.lower()
+    mine = told.receipt is not None and told.receipt.code == entry.code
+    settled = journal.settle(
+        entry, verdict.state, word, session.now(), told.sealed_receipt if mine else b"", verdict.epoch, proved=True
+    )
+    if verdict.state is EntryState.CONFIRMED:
+        return Settled(settled, told.receipt if mine else None, told.answer)
+    raise RefusedError(_refusal(settled), outcome=word, serial_number=entry.meter, entry=entry.id)
+
+
+def _refusal(entry: Entry) -> str:
+    if entry.outcome == CONFLICT:
+        return (
+            f"meter {entry.meter}: sequence {entry.sequence} was taken by another message; that of entry {entry.id} "
+            f"can never be applied"
+        )
+    if entry.outcome == "unknown_key_version":
+        return (
+            f"meter {entry.meter}: its key version has passed that of entry {entry.id}; sequence {entry.sequence} can "
+            f"never be applied"
+        )
+    return (
+        f"meter {entry.meter}: refused, {entry.outcome.upper()}; nothing was credited, and sequence {entry.sequence} "
+        f"is void"
+    )
+
+
+def _unknown(session: Session, journal: Journal, entry: Entry, what: str) -> UnknownOutcomeError:
+    """Write an entry of the wire down as unknown, and return what to raise."""
+    if entry.state is EntryState.PREPARED:
         journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())
-        raise UnknownOutcomeError(
-            f"meter {entry.meter}: no answer that proves anything about sequence {entry.sequence} "
-            f"({entry.kind}). It may have been applied; journal entry {entry.id} stays open: meterctl journal resolve"
-        )
-    return _bury(session, journal, entry, told.answer)
+    named = "" if f"meter {entry.meter}" in what else f"meter {entry.meter}: "
+    return UnknownOutcomeError(
+        f"{named}{what}. Sequence {entry.sequence} ({entry.kind}) may have been applied; journal entry {entry.id} stays "
+        f"open: meterctl journal resolve {entry.id}",
+        serial_number=entry.meter, entry=entry.id,
+    )  # fmt: skip
 
 
-def ask(session: Session, journal: Journal, entry: Entry) -> Settled | None:
-    """Settle a sale that a card carries by the meter's receipt, where it has one; nothing of it is ever sent.
-
-    Raises:
-        RefusedError: others took its sequence; it can never be applied.
-    """
-    told = _ask_receipt(session, SealedMessage.decode(entry.message))
-    return None if told is None else _conclude(session, journal, entry, told)
+# ---- voids
 
 
-def withdraw(session: Session, journal: Journal, entry: Entry) -> Entry:
-    """Make a sale that a card carries dead by voiding its sequence, or learn that the meter has taken it.
-
-    Returns:
-        The entry, confirmed or refused; refused, its amount is owed to the customer.
-
-    Raises:
-        UnknownOutcomeError: neither was proved; the entry stays open.
-    """
+def _end(
+    session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, asked: Asked, told: Delivered
+) -> Settled:
+    """A refusal is not final while the bytes live: void their sequence, so that the void's receipt proves them dead."""
+    outcome = told.refused
+    assert outcome is not None
     try:
-        settled = ask(session, journal, entry)
-        if settled is not None:
-            return settled.entry
-        _void_below(session, journal, entry)
-        proof = _void(session, journal, entry, entry.sequence)
-        if proof is None and is_behind(session, entry):
-            raise UnknownOutcomeError(
-                f"meter {entry.meter}: {on_card_text(entry)}; the meter has that sequence behind it and keeps no "
-                f"receipt of it, so nobody can prove what became of it. Look into its purchases, then: meterctl "
-                f"--port ... journal resolve {entry.id} --as confirmed|refused"
-            )
-        if proof is None:
-            journal.settle(entry, EntryState.UNKNOWN, VOIDING, session.now())
-            raise UnknownOutcomeError(
-                f"meter {entry.meter}: the void that would end {on_card_text(entry)} was not answered; "
-                f"journal entry {entry.id} stays open: meterctl journal resolve"
-            )
-        assert proof.receipt is not None
-        if proof.receipt.kind is not MessageKind.VOID:
-            return _conclude(session, journal, entry, proof).entry
-        return journal.settle(entry, EntryState.REFUSED, "voided", session.now())
-    except RefusedError:
-        return journal.entry(entry.id)
-
-
-def _conclude(session: Session, journal: Journal, entry: Entry, told: Delivered) -> Settled:
-    """A receipt of this sequence proves either our bytes, or that ours are dead because others took the sequence."""
-    receipt = told.receipt
-    assert receipt is not None
-    if is_of_an_earlier_life(journal, entry, receipt):
-        raise NotPermittedError(
-            f"{on_card_text(entry)}; this meter's epoch {receipt.epoch:08x} was opened by another entry, so it is for "
-            f"another storage of this meter"
-        )
-    if receipt.code == code_of(entry.message):
-        confirmed = journal.settle(
-            entry, EntryState.CONFIRMED, "accepted", session.now(), told.sealed_receipt, receipt.epoch
-        )
-        return Settled(confirmed, receipt, told.answer)
-    journal.settle(entry, EntryState.REFUSED, "sequence_conflict", session.now(), told.sealed_receipt)
-    raise RefusedError(
-        f"meter {entry.meter}: sequence {entry.sequence} was taken by another message ({receipt.kind.word}); "
-        f"this one can never be applied"
-    )
-
-
-def _bury(session: Session, journal: Journal, entry: Entry, answer: Answer) -> Settled:
-    """A refusal is not final while the sealed bytes live: void their sequence, then say that it was refused."""
-    outcome = answer.outcome
-    try:
-        if outcome is Outcome.SEQUENCE_GAP:
-            _void_below(session, journal, entry)
-        proof = _void(session, journal, entry, entry.sequence)
-    except NotPermittedError:
-        journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
-        raise
-    if proof is None:
+        verdict, proof = void(session, journal, hint, entry, asked)
+    except UnknownOutcomeError as error:
         journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
         raise UnknownOutcomeError(
-            f"meter {entry.meter}: it answered {outcome.name} to sequence {entry.sequence}, and the void that would "
-            f"make that final was not answered; journal entry {entry.id} stays open: meterctl journal resolve"
-        )
-    assert proof.receipt is not None
-    if proof.receipt.kind is not MessageKind.VOID:  # SEQUENCE_CONFLICT at the void: ours, or another's, was applied
-        return _conclude(session, journal, entry, proof)
-    journal.settle(entry, EntryState.REFUSED, outcome.name.lower(), session.now())
-    raise RefusedError(
-        f"meter {entry.meter}: refused, {outcome.name}; nothing was credited, and sequence {entry.sequence} is void"
-    )
+            f"{error}. It had answered {outcome.name}, which is not sealed and so proves nothing",
+            outcome=outcome.name.lower(), serial_number=entry.meter, entry=entry.id,
+        ) from error  # fmt: skip
+    return conclude(session, journal, entry, verdict, Delivered(proof.receipt, proof.sealed_receipt, told.answer))
 
 
-def _void_below(session: Session, journal: Journal, entry: Entry) -> None:
-    """After a gap the numbers below are voided first, so that the void of our own can be taken."""
-    try:
-        last = session.identify_surely().credit_sequence
-    except _LINE_FAULTS:
-        return
-    for sequence in range(last + 1, min(entry.sequence, last + 1 + MAX_VOIDS_BELOW)):
-        if _void(session, journal, entry, sequence) is None:
-            return
+def void(
+    session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, asked: Asked
+) -> tuple[Verdict, Delivered]:
+    """Void an entry's sequence, unless the meter has reached it; return what then proves the entry, and the receipt.
+
+    Nothing below the sequence is voided: it was one above what the meter had proved.
+
+    Raises:
+        NotPermittedError: the meter is below that, so it was set back; or the journal is a copy. Nothing was sealed.
+        UnknownOutcomeError: nothing proves; the entry stays open.
+    """
+    meter = require_voidable(session, journal, entry, asked)
+    require_key_version(journal, meter, spared=entry)
+    sealed = _void_entry(session, journal, entry, asked)
+    told = _deliver(session, journal, sealed)
+    verdict = judge(entry, Evidence(told.receipt, voids=_codes(journal, entry)))
+    if verdict is None:
+        again = ask_about(session, journal, hint, entry)
+        verdict = judge(entry, Evidence(told.receipt, again.status, voids=_codes(journal, entry)))
+    if verdict is None:
+        journal.settle(sealed, EntryState.UNKNOWN, sealed.outcome, session.now())
+        what = f"was refused, {told.refused.name}" if told.refused is not None else "was not answered"
+        raise _unknown(session, journal, entry, f"the void that would end it {what}")
+    if told.receipt is not None:
+        ours = told.receipt.code == sealed.code
+        state, word = (EntryState.CONFIRMED, "accepted") if ours else (EntryState.REFUSED, CONFLICT)
+        journal.settle(sealed, state, word, session.now(), told.sealed_receipt, proved=True)
+    return verdict, told
 
 
-def _void(session: Session, journal: Journal, entry: Entry, sequence: int) -> Delivered | None:
-    """Void a sequence; return the proof of what took it (the void, or a message before it), None without proof."""
-    try:
-        meter = session.identify_surely()
-        keys = session.keys(meter)
-    except _LINE_FAULTS:
-        return None
-    epoch = entry.epoch or meter.epoch  # an opening card was sold before the meter's epoch was known
-    proved = journal.find_confirmed(entry.meter, epoch, sequence)
-    if proved is not None:
-        raise NotPermittedError(
-            f"meter {entry.meter}: sequence {sequence} was proved to be {format_money(proved.amount * CENT)} (journal "
-            f"entry {proved.id}), and now the meter would let it be voided: its storage was set back. It was not voided"
-        )
-    void = journal.find_void(entry.meter, epoch, sequence)
-    if void is None or SealedMessage.decode(void.message).key_version != keys.version:
-        message = SealedMessage(
-            MessageKind.VOID, entry.meter, epoch, sequence, 0, meter.account_unit, meter.customer_number,
-            max(session.now(), 0), key_version=keys.version,
+def require_voidable(session: Session, journal: Journal, entry: Entry, asked: Asked) -> ProvedMeter:
+    """Return the meter for which an entry's sequence may be voided; raises as `void`."""
+    meter = asked.require_ours()
+    if meter.credit_sequence >= entry.sequence:
+        raise _unknown(
+            session, journal, entry,
+            f"the meter has reached sequence {meter.credit_sequence}, and no proof of what it took is left",
         )  # fmt: skip
-        sealed = message.seal(keys.credit)
-        void = journal.prepare(entry.meter, epoch, sequence, MessageKind.VOID.word, 0, sealed, session.now())
-    told = _deliver(session, void.message)
-    if told.receipt is None:
-        journal.settle(void, EntryState.UNKNOWN, void.outcome, session.now())
-        return None
-    applied = told.receipt.code == code_of(void.message)
-    state, word = (EntryState.CONFIRMED, "accepted") if applied else (EntryState.REFUSED, "sequence_conflict")
-    journal.settle(void, state, word, session.now(), told.sealed_receipt)
-    return told
+    if meter.credit_sequence < entry.sequence - 1:
+        raise NotPermittedError(
+            f"meter {entry.meter}: it stands at sequence {meter.credit_sequence}, entry {entry.id} was sealed for "
+            f"{entry.sequence}: its storage was set back. Nothing was voided",
+            serial_number=entry.meter, entry=entry.id,
+        )  # fmt: skip
+    return meter
 
 
-def _deliver(session: Session, sealed: bytes) -> Delivered:
-    """Deliver the same bytes until something is proved, a refusal is heard, or the tries are used up."""
-    message = SealedMessage.decode(sealed)
+def _void_entry(session: Session, journal: Journal, entry: Entry, asked: Asked) -> Entry:
+    """Return the open void of an entry that may be sent again, or a new one."""
+    meter = asked.meter
+    for known in reversed(journal.voids_of(entry)):
+        same = (known.epoch, known.key_version) == (meter.epoch, meter.sealing_version)
+        if known.is_open and same and not known.is_former:
+            return known
+    message = void_message(journal, meter, entry.sequence, session.now())
+    return enter(journal, session.ring, message, session.now(), void_of=entry.id)
+
+
+def _codes(journal: Journal, entry: Entry) -> list[bytes]:
+    return [sealed.code for sealed in journal.voids_of(entry)]
+
+
+# ---- deliveries and receipts
+
+
+def _deliver(session: Session, journal: Journal, entry: Entry) -> Delivered:
+    """Deliver the same bytes until a receipt of their sequence is had, a refusal is heard, or the tries are used up."""
     heard: Answer | None = None
     began = session.ticks()
     for attempt in range(DELIVERIES):
         if attempt and session.ticks() - began > TOTAL_MS:
             break
         try:
-            delivery = session.driver.deliver(sealed)
-            proof = prove(delivery.receipt, session, message)
-            answer = delivery.answer
-            ours = answer.sequence == message.sequence and answer.code == code_of(sealed)
-            heard = answer if ours else heard
-            if proof is None:
-                sealed_receipt = session.driver.receipt(MessageClass.CREDIT, message.sequence)
-                proof = prove(sealed_receipt, session, message)
-            else:
-                sealed_receipt = delivery.receipt
-            if proof is not None:
-                return Delivered(proof, sealed_receipt, answer if ours else None)
-            if ours and not answer.outcome.applied:
-                return Delivered(answer=answer)
-        except _LINE_FAULTS:
-            proof_later = _ask_receipt(session, message)
-            if proof_later is not None:
-                return proof_later
+            delivery = session.driver.deliver(entry.message)
+        except LINE_FAULTS:
+            told = ask_receipt(session, journal, entry)
+            if told is not None:
+                return told
+            continue
+        answer = delivery.answer
+        ours = answer.sequence == entry.sequence and answer.code == code_of(entry.message)
+        heard = answer if ours else heard
+        proof = prove(session, journal, delivery.receipt, entry)
+        if proof is not None:
+            return Delivered(proof, delivery.receipt, answer if ours else None)
+        told = ask_receipt(session, journal, entry)
+        if told is not None:
+            return Delivered(told.receipt, told.sealed_receipt, answer if ours else None)
+        if ours and not answer.outcome.applied:
+            return Delivered(answer=answer)
     return Delivered(answer=heard if heard and not heard.outcome.applied else None)
 
 
-def _ask_receipt(session: Session, message: SealedMessage) -> Delivered | None:
-    """On silence or noise ask what stands at the sequence; None when nothing is proved."""
+def ask_receipt(session: Session, journal: Journal, entry: Entry) -> Delivered | None:
+    """Ask what stands at an entry's sequence; None where nothing is proved."""
     try:
-        sealed = session.driver.receipt(message.kind.message_class, message.sequence)
-    except _LINE_FAULTS:
+        sealed = session.driver.receipt(MessageClass.CREDIT, entry.sequence)
+    except LINE_FAULTS:
         return None
-    proof = prove(sealed, session, message)
+    proof = prove(session, journal, sealed, entry)
     return Delivered(proof, sealed) if proof is not None else None
 
 
-def prove(sealed_receipt: bytes, session: Session, message: SealedMessage) -> Receipt | None:
-    """Return a receipt whose code is right and that is of this meter, epoch and sequence; None of anything else.
+def prove(session: Session, journal: Journal, sealed: bytes, entry: Entry) -> Receipt | None:
+    """Return a receipt whose code is right and that is of the entry's meter and sequence; keep what it proves."""
+    receipt = verified_receipt(session, journal, sealed, entry.meter, MessageClass.CREDIT)
+    if receipt is None or receipt.sequence != entry.sequence or not entry.lives_in(receipt.epoch):
+        return None
+    journal.proofs.note_receipt(receipt, sealed)
+    return receipt
 
-    It is verified under the key version that it names: the sequence may have been taken after a key change.
-    """
-    if not sealed_receipt:
+
+def verified_receipt(
+    session: Session, journal: Journal, sealed: bytes, meter: str, message_class: MessageClass
+) -> Receipt | None:
+    """Return a receipt of a meter whose code is right under a key version that may prove; None of anything else."""
+    if not sealed:
         return None
     try:
-        receipt = Receipt.decode(sealed_receipt)
-        keys = session.ring.meter_keys(message.serial_number, receipt.key_version)
-        verify(sealed_receipt, keys.key(message.kind.message_class))
-    except (MalformedMessageError, AuthenticationError, NotPermittedError):
+        receipt = Receipt.decode(sealed)
+        if receipt.serial_number != meter or not session.ring.may_use(receipt.key_version, journal.proofs.floor(meter)):
+            return None
+        verify(sealed, session.ring.meter_keys(meter, receipt.key_version).key(message_class))
+    except (MalformedMessageError, AuthenticationError):
         return None
-    same = (receipt.serial_number, receipt.sequence) == (message.serial_number, message.sequence)
-    return receipt if same and message.epoch in (receipt.epoch, 0) else None  # 0: the meter's own, only in open
+    return receipt if receipt.kind.message_class is message_class else None

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from meterctl.errors import RefusedError, UsageError
-from meterctl.operations.command import Refusal, execute_command
-from meterctl.session import MeterIdentity, Session
+from meterctl.errors import MeterctlError, RefusedError, UsageError
+from meterctl.journal import Journal
+from meterctl.operations.command import Command, Refusal, execute_command
+from meterctl.session import Session
 from protocols.data_model.items import BY_NAME, SETTINGS, Item
 from protocols.errors import QuantityError
-from protocols.sealed_message import SealedMessage, encode_limits
+from protocols.sealed_message import encode_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,8 @@ def encode_settings(wanted: Mapping[Item, Any]) -> bytes:
     return encode_limits({item.setting: value for item, value in wanted.items()})
 
 
-def set_limits(
-    session: Session, meter: MeterIdentity, message: SealedMessage, wanted: Mapping[Item, Any]
-) -> list[Change]:
-    """Set limits and return each setting as read back.
+def set_limits(session: Session, journal: Journal, command: Command, wanted: Mapping[Item, Any]) -> list[Change]:
+    """Set limits and return each setting as read back; none where the meter took them and did not answer any more.
 
     Raises:
         RefusedError: the meter refused, with what reading back showed; or it accepted and does not have them.
@@ -58,16 +57,31 @@ def set_limits(
     before = session.driver.read(wanted)
     refusal: Refusal | None = None
     try:
-        execute_command(session, meter, message)
+        execute_command(session, journal, command)
     except Refusal as error:
         refusal = error
-    after = session.driver.read(wanted)
+    try:
+        after = session.driver.read(wanted)
+    except MeterctlError as error:
+        if refusal is None:
+            return []
+        raise RefusedError(
+            f"{refusal}; reading back was not answered: {error}", outcome=refusal.outcome,
+            serial_number=refusal.serial_number,
+        ) from error  # fmt: skip
     changes = [Change(item, wanted[item], before[item], after[item]) for item in wanted]
     if refusal is not None:
         moved = [c.item.name for c in changes if c.after != c.before]
         told = f"read back, {', '.join(moved)} CHANGED all the same" if moved else "read back, nothing has changed"
-        raise RefusedError(f"{str(refusal).removesuffix('; nothing was changed')}; {told}")
+        raise RefusedError(
+            str(refusal).replace("nothing was changed", told), outcome=refusal.outcome,
+            serial_number=refusal.serial_number,
+        ) from refusal  # fmt: skip
     wrong = [c.item.name for c in changes if c.after != c.asked]
     if wrong:
-        raise RefusedError(f"meter {meter.serial_number}: accepted, but read back {', '.join(wrong)} is not as asked")
+        serial = command.meter.serial_number
+        raise RefusedError(
+            f"meter {serial}: accepted, but read back {', '.join(wrong)} is not as asked", outcome="accepted",
+            serial_number=serial,
+        )  # fmt: skip
     return changes

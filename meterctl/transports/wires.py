@@ -25,6 +25,11 @@ def wall_seconds() -> int:
     return int(time.time())
 
 
+def pause_ms(milliseconds: int) -> None:
+    """Wait: for another process, or before a sale is sealed anew."""
+    time.sleep(milliseconds / 1000)
+
+
 def open_transport(port: str) -> Transport:
     """Return the open wire of a --port; raises UsageError or NoAnswerError."""
     return TcpTransport(port) if port.startswith("tcp://") else SerialTransport(port)

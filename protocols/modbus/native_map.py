@@ -19,6 +19,7 @@ from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, EVENTS, 
 from protocols.errors import MalformedMessageError
 from protocols.quantities import ENERGY_WRAP
 from protocols.sealed_message import Answer, Receipt
+from protocols.sealed_status import SealedStatus
 
 MAGIC = b"PPM1"
 """Registers 0 and 1: a prepaid meter with version 1 of this map."""
@@ -182,7 +183,7 @@ SECTIONS: dict[str, list[Place]] = {
         (items.MAXIMUM_DEMAND, "q", 6),
         (items.MAXIMUM_DEMAND_AT, "Q", 0),
     ),
-    "Books, 1e-10 account unit": _section(192, *_each(_BOOKS, "q", 10)),
+    "Books, 1e-10 account unit": _section(192, *_each((*_BOOKS, items.AVAILABLE_CREDIT_EXACT), "q", 10)),
     "Thresholds and settings": _section(
         232,
         (items.LOW_CREDIT_1, "I", 2),
@@ -228,11 +229,16 @@ SECTIONS: dict[str, list[Place]] = {
 PLACES: tuple[Place, ...] = tuple(place for section in SECTIONS.values() for place in section)
 MAP_END = 352
 
-BEST_PLACE: dict[Item, Place] = {}
-"""Where a driver reads an item: the place with the most decimals."""
+BEST_PLACES: dict[Item, tuple[Place, ...]] = {}
+"""Where a driver may read an item: the places with the most decimals."""
 for _place in PLACES:
-    if _place.item not in BEST_PLACE or _place.decimals > BEST_PLACE[_place.item].decimals:
-        BEST_PLACE[_place.item] = _place
+    _best = BEST_PLACES.get(_place.item, ())
+    if not _best or _place.decimals > _best[0].decimals:
+        BEST_PLACES[_place.item] = (_place,)
+    elif _place.decimals == _best[0].decimals:
+        BEST_PLACES[_place.item] = (*_best, _place)
+BEST_PLACE: dict[Item, Place] = {item: places[0] for item, places in BEST_PLACES.items()}
+"""The first of these places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +289,13 @@ ANSWER_ADDRESS = 0x1600
 """Read state (0 none, 1 answered), the answer, the size of the receipt, the receipt: of this session's last message."""
 ANSWER_HEAD_REGISTERS = 1 + Answer.SIZE // 2
 ANSWER_REGISTERS = ANSWER_HEAD_REGISTERS + RECEIPT_REGISTERS
+
+STATUS_ADDRESS = 0x1700
+"""Write a nonce (4 registers), the number of a journal (2) and the key version asked for (1, high byte 0)."""
+STATUS_QUESTION = Struct(">8sIH")
+STATUS_READ = STATUS_ADDRESS + STATUS_QUESTION.size // 2
+"""Read the size in bytes (0: no status under this version) and the sealed status. Function 23 does both."""
+STATUS_REGISTERS = 1 + SealedStatus.SIZE // 2
 
 SCRATCH_ADDRESS = 0x2000
 SCRATCH_REGISTERS = 16

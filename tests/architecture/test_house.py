@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -59,3 +60,73 @@ def test_every_mutant_can_be_put_in() -> None:
 
     for mutant in MUTANTS:
         assert (ROOT / mutant.file).read_text().count(mutant.old) == 1, mutant.name
+
+
+# ---- nothing is sealed from what a wire says unsealed (METER.md 8)
+
+HINTS = {
+    "meterctl/operations/status.py",  # whose keys are tried, and why a status failed
+    "meterctl/operations/sealing.py",
+}
+
+
+def host_code() -> list[tuple[str, ast.Module]]:
+    paths = sorted((ROOT / "meterctl").rglob("*.py"))
+    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in paths]
+
+
+def calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def name_of(call: ast.Call) -> str:
+    function = call.func
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def test_messages_are_made_in_one_place_and_from_a_proved_meter_alone() -> None:
+    makers = {path for path, tree in host_code() for call in calls(tree) if name_of(call) == "SealedMessage"}
+    assert makers == {"meterctl/operations/sealing.py"}
+    for path, tree in host_code():
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            if not any(name_of(call) == "SealedMessage" for call in calls(function)):
+                continue
+            kinds = {argument.arg: ast.unparse(argument.annotation or ast.Constant("")) for argument in
+                     (*function.args.args, *function.args.kwonlyargs)}  # fmt: skip
+            assert "MeterIdentity" not in kinds.values(), f"{path}:{function.name}"
+            assert "Session" not in kinds.values(), f"{path}:{function.name} could read the wire"
+            assert "ProvedMeter" in kinds.values() or function.name == "opening_for_any_epoch"
+
+
+def test_a_proved_meter_is_made_of_proofs_and_a_hinted_one_never_carried_out() -> None:
+    makers: dict[str, set[str]] = {}
+    for path, tree in host_code():
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                made = [call for call in calls(function) if name_of(call) == "ProvedMeter"]
+                if made:
+                    makers.setdefault(path, set()).add(function.name)
+    assert makers == {
+        "meterctl/operations/status.py": {"_meter_of"},
+        "meterctl/operations/card_rules.py": {"hinted_meter"},  # to plan and to show
+        "meterctl/operations/card_sales.py": {"meter_of_journal", "_meter_of_proof", "_meter_of_write_back"},
+    }
+    for path, tree in host_code():  # what is planned by a hint is never carried out: only its text is used
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "hinted":
+                assert node.attr == "text", f"{path}: hinted.{node.attr}"
+
+
+def test_identify_is_for_display_and_hints() -> None:
+    """Its sequences, key version and epoch are read by no operation that seals."""
+    told = {"credit_sequence", "command_sequence", "account_unit", "customer_number"}
+    for path, tree in host_code():
+        if not path.startswith("meterctl/operations/") or path in HINTS:
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "hint":
+                if path.endswith("card_rules.py"):
+                    continue  # `hinted_meter`, held by the test above
+                assert node.attr not in told, f"{path}:{node.lineno} hint.{node.attr}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from meterctl.errors import NotPermittedError, UnknownOutcomeError, UsageError
 from meterctl.journal import EntryState, Journal
 from meterctl.operations import card_issuing, card_sales
 from meterctl.operations.bulk_sales import Wanted, parse_sales, sell_all
-from meterctl.operations.credit import close_by_hand, is_dead, resolve, withdraw_cards
+from meterctl.operations.credit import close_by_hand, resolve, withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import CardType
 from protocols.card.insertion import InsertionError
@@ -58,13 +57,12 @@ def test_a_sale_that_was_taken_is_not_finished_again_where_another_journal_sold_
     assert town.credit == 5500
 
 
-def test_a_sequence_of_which_the_meter_keeps_no_receipt_is_closed_by_hand(town: Town, card: Card) -> None:
+def test_a_sale_whose_receipt_the_meter_no_longer_keeps_is_proved_by_its_journals_row(town: Town, card: Card) -> None:
     contacts = Contacts(card)
     town.sell(card, 1000)
     contacts.breaks_after = 10
     town.insert(card, contacts)
     assert town.credit == 4000
-    mine = town.journal.open_entries(METER)[0]
     other = Journal(town.journal.path.with_name("other.sqlite"))
     own, town.journal = town.journal, other
     for _ in range(17):
@@ -73,11 +71,28 @@ def test_a_sequence_of_which_the_meter_keeps_no_receipt_is_closed_by_hand(town: 
     town.insert(card)
     with pytest.raises(NotPermittedError, match="behind it"):
         town.sell(card, 1000)
-    with pytest.raises(UnknownOutcomeError, match="keeps no receipt"):
-        withdraw_cards(town.session(), town.journal, erased_only=False)
-    assert is_dead(town.session(), town.journal, mine)
-    close_by_hand(town.journal, mine, EntryState.CONFIRMED, town.now, dead=True)
+    (ended,) = withdraw_cards(town.session(), town.journal, erased_only=False).entries
+    assert (ended.state, ended.receipt) == (EntryState.CONFIRMED, b"")
     town.sell(card, 1000)
+
+
+def test_a_seventeenth_journal_leaves_an_old_sale_to_a_persons_word(town: Town, card: Card) -> None:
+    contacts = Contacts(card)
+    town.sell(card, 1000)
+    contacts.breaks_after = 10
+    town.insert(card, contacts)
+    own = town.journal
+    for index in range(17):
+        town.journal = Journal(own.path.with_name(f"other{index}.sqlite"))
+        topped_up(town, 100)
+    town.journal = own
+    mine = town.journal.open_entries(METER)[0]
+    (left,) = resolve(town.session(), town.journal)
+    assert (left.entry.state, isinstance(left.error, NotPermittedError)) == (EntryState.ON_CARD, True)
+    with pytest.raises(UnknownOutcomeError, match="no proof of what it took is left"):
+        withdraw_cards(town.session(), town.journal, erased_only=False)
+    close_by_hand(town.journal, town.journal.entry(mine.id), EntryState.CONFIRMED, town.now)
+    town.sell(card, 1000, session=town.session())
 
 
 def test_an_old_card_and_an_old_meter_refute_no_opening_of_a_new_storage(tmp_path: Path) -> None:
@@ -219,25 +234,6 @@ def test_a_journal_that_cannot_be_written_after_the_card_leaves_the_outcome_open
         assert [entry.outcome for entry in withdraw_cards(town.session(), town.journal, erased_only=False).entries] == [
             "voided"
         ], "and what is owed is told"
-
-
-def test_a_meter_that_lost_its_storage_proves_nothing_dead(town: Town, card: Card) -> None:
-    sold = town.sell(card, 1000)
-    session = town.session()
-    lost = replace(session.identify_surely(), epoch=0xEE, status=1 << 31)
-    from protocols.data_model.words import Status
-
-    class Lost:
-        ring, driver, now, ticks = session.ring, session.driver, session.now, session.ticks
-
-        def identify_surely(self) -> Any:
-            return replace(lost, status=int(Status.STORAGE_LOST))
-
-        def keys(self, _: object) -> Any:
-            return None
-
-    with pytest.raises(UsageError, match="lost its storage"):
-        is_dead(Lost(), town.journal, sold)  # type: ignore[arg-type]
 
 
 def test_a_sale_refused_by_hand_that_was_taken_gives_way_to_its_proof(town: Town, card: Card) -> None:

@@ -135,7 +135,7 @@ def test_nothing_is_voided_for_a_top_up_of_an_account_that_is_closed(town: Town,
 def test_a_sale_that_its_meter_has_behind_it_is_settled_first(town: Town, card: Card) -> None:
     town.sell(card, 1000)
     town.insert(card)
-    with pytest.raises(NotPermittedError, match="journal resolve, or meterctl card read"):
+    with pytest.raises(NotPermittedError, match="journal resolve 2, or meterctl card read"):
         plan(town.session(), town.journal, MessageKind.CREDIT, 100)
 
 

@@ -45,7 +45,8 @@ def files_of(image: Path) -> tuple[bytes, ...]:
 
 def card_json(folder: Path, *words: str, check: int = 0) -> dict[str, Any]:
     done = meterctl("card", *words, *CARD, "--json", cwd=folder, check=check)
-    result: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": done.stderr}
+    result: dict[str, Any] = json.loads(done.stdout)
+    assert result.get("exit_code", 0) == check, "a refusal ends with one object too"
     return result
 
 
@@ -59,7 +60,7 @@ def test_a_card_is_sold_carried_inserted_and_read_back(shop: Path) -> None:
         assert (back["state"], back["available_credit"], back["cumulative_purchased"]) == ("accepted", 30.00, 30.00)
         sold = card_json(shop, "sell", "12.50", "--yes")
         assert (sold["outcome"], sold["sequence"], sold["amount"]) == ("on_card", 2, 12.50)
-        assert "unconsumed" in card_json(shop, "sell", "12.50", "--yes", check=6)["error"]
+        assert "unconsumed" in card_json(shop, "sell", "12.50", "--yes", check=6)["message"]
         assert insert(shop, "--pull-after", "10")["error_name"] == "pulled_early"
         again = insert(shop)
         assert (again["outcome"], again["available_credit"]) == ("already_accepted", 42.50)
@@ -105,7 +106,7 @@ def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(sho
 def test_presets_come_with_the_card(shop: Path) -> None:
     (shop / "p.toml").write_text('[limits]\nlow_credit_threshold_1 = "9.00"\n[tariff]\nprices = ["0.7000"]\n')
     with running(*RUN, cwd=shop):
-        assert "has not written back" in card_json(shop, "preset", "p.toml", "--yes", check=6)["error"]
+        assert "has not written back" in card_json(shop, "preset", "p.toml", "--yes", check=6)["message"]
         insert(shop)
         preset = card_json(shop, "preset", "p.toml", "--yes")
         assert preset["commands"] == ["limits", "tariff"]
@@ -121,10 +122,11 @@ def test_sales_in_bulk_go_on_where_they_were_interrupted(shop: Path) -> None:
     (shop / "s.csv").write_text("sale,file,amount\na1,c.img,5.00\na2,gone.img,6.00\n")
     done = meterctl("card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=shop, check=2)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["outcome"] for row in rows] == ["sold", "failed"]
+    assert [row["outcome"] for row in rows] == ["sold", "failed", None]
+    assert (rows[-1]["result"], rows[-1]["exit_code"]) == ("usage", 2)
     assert "gone.img" in done.stderr
     done = meterctl("card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=shop, check=2)
-    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["sold_before", "failed"]
+    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["sold_before", "failed", None]
     assert card_json(shop, "sell", "5.00", "--sale", "a1", "--yes")["id"] == 2
     assert len(meterctl_json("journal", "list", cwd=shop)) == 2
 

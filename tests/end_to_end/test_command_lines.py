@@ -92,7 +92,7 @@ def test_keys_keep_strangers_out(tmp_path: Path) -> None:
         assert read["key_check_value"] == json.loads(shown)["key_check_value"]
         for keys in ((), ("--keys", "other.json")):
             done = meterctl(*port, *keys, "topup", "1.00", "--yes", cwd=tmp_path, check=6)
-            assert "Nothing was sent" in done.stderr
+            assert "Nothing was sealed" in done.stderr
         meterctl(*port, "--keys", "keys.json", "topup", "1.00", "--yes", cwd=tmp_path)
 
 

@@ -75,7 +75,8 @@ def standing(meter: Meter) -> dict[str, object]:
         name: getattr(state, name) for name in state.__dataclass_fields__ if name not in _MAY_CHANGE
     }
     security = state.security
-    out["sequences"] = (security.credit_sequence, security.command_sequence)
+    out["sequences"] = (security.credit_sequence, security.command_sequence, security.journals, security.forgotten)
+    out["last"] = (security.last_code, security.last_at)
     out["keys"] = (security.key_version, security.opening_code)
     out["rows"] = [number for ring, number in enumerate(state.numbers) if ring != EVENT_RING]
     out["switch"] = meter.switch.closed

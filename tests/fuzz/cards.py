@@ -6,7 +6,7 @@ from functools import cache
 from random import Random
 
 from firmware_sim.assembly import MeterDescription, build
-from firmware_sim.vending import buy_card
+from firmware_sim.vending import Vending
 from protocols.card.answer_to_reset import Transmission, parse_answer
 from protocols.card.apdu import CommandApdu, ResponseApdu
 from protocols.card.applet import Card
@@ -45,7 +45,7 @@ def _images() -> dict[str, bytes]:
         make_blank(memory, bytes(range(1, 9)), transmission)
         found[transmission.name] = bytes(memory.data)
     meter = build(MeterDescription(SERIAL_NUMBER, opened=False))
-    sold = buy_card(meter, 3000, None, Random("fuzz").randbytes)
+    sold = Vending().buy_card(meter, 3000, None, Random("fuzz").randbytes)
     found["sold"] = bytes(sold._memory._memory.data)  # type: ignore[attr-defined]
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from firmware_sim.storage import record
+from firmware_sim.storage.layouts import LAYOUT
 from protocols import control, quantities
 from protocols import sealed_message as sealed
 from protocols.data_model import json_lines
@@ -19,6 +20,7 @@ from protocols.errors import ProtocolError
 from protocols.modbus import pdu, rtu, tcp
 from protocols.modbus.native_map import PLACES
 from protocols.sealed_message import Answer, MessageKind, Receipt, SealedMessage
+from protocols.sealed_status import SealedStatus
 from tests.fuzz.source import Source, cut, expanded, has_words, text_of
 
 
@@ -47,8 +49,17 @@ def receipt(data: bytes) -> None:
     value = _value(Receipt.decode, data)
     if value is not None:
         assert value.seal(bytes(16))[:-16] == data[:-16]
-        message = _value(SealedMessage.decode, data)
-        assert message is None or message.version != sealed.FORMAT_VERSION
+        assert _value(SealedMessage.decode, data) is None
+        assert _value(SealedStatus.decode, data) is None
+
+
+def sealed_status(data: bytes) -> None:
+    """A sealed status has one spelling, and is neither a message nor a receipt."""
+    value = _value(SealedStatus.decode, data)
+    if value is not None:
+        assert value.seal(bytes(16))[:-16] == data[:-16]
+        assert _value(SealedMessage.decode, data) is None
+        assert _value(Receipt.decode, data) is None
 
 
 def parameters(data: bytes) -> None:
@@ -196,10 +207,10 @@ def json_line(data: bytes) -> None:
 def storage_record(data: bytes) -> None:
     """Any text as a state's record: a state, or a RecordError."""
     try:
-        state = record.decode(expanded(data))
+        state, _ = record.decode(expanded(data))
     except record.RecordError:
         return
-    assert record.decode(record.encode(state)) == state
+    assert record.decode(record.encode(state)) == (state, LAYOUT)
 
 
 def _value(decode: Callable[[Any], Any], what: Any) -> Any:

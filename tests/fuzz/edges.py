@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Coroutine
 from functools import cache
@@ -22,7 +23,16 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.rack import Rack, show
 from firmware_sim.servers.modbus.bank import Bank
 from firmware_sim.storage import record
-from firmware_sim.storage.store import FIRST_RING, FIRST_SLOT, SLOT_SIZE, ForeignStorageError, StorageLostError, load
+from firmware_sim.storage.store import (
+    FIRST_RING,
+    FIRST_SLOT,
+    HEADER_PLACES,
+    SLOT_SIZE,
+    SLOTS,
+    ForeignStorageError,
+    StorageLostError,
+    load,
+)
 from meterctl.errors import UsageError
 from meterctl.key_ring import parse_ring
 from protocols.control import Advance, Command
@@ -166,12 +176,47 @@ def _without_tail(meter: Meter) -> bytes:
     return record.encode(state)
 
 
-_PLACES = (0, 24, *(FIRST_SLOT + slot * SLOT_SIZE for slot in range(3)), FIRST_RING)
+@cache
+def device_of_layout_1() -> tuple[bytes, frozenset[bytes]]:
+    """Return a device of layout 1, and every state that may be found on it, brought up to this layout.
+
+    Code and instant of the last message come from a receipt: where that was damaged, they are unknown.
+    """
+    image, states = gzip.decompress(_LAYOUT_1.read_bytes()), set()
+    for slot in range(SLOTS):
+        alone = bytearray(image)
+        for other in {*range(SLOTS)} - {slot}:
+            begin = FIRST_SLOT + other * SLOT_SIZE
+            alone[begin : begin + 16] = bytes(len(alone[begin : begin + 16]))
+        try:
+            found = load(SimulatedNvram(bytes(alone)))
+        except StorageLostError:
+            continue
+        assert found is not None
+        found.state.tail.clear()
+        states.add(record.encode(found.state))
+        found.state.security.last_code, found.state.security.last_at = "00000000", 0
+        states.add(record.encode(found.state))
+    return image, frozenset(states)
+
+
+_LAYOUT_1 = Path(__file__).parents[1] / "fixtures" / "layout_1" / "000000000042.nv.gz"
+_PLACES = (
+    0, 24, *(FIRST_SLOT + slot * SLOT_SIZE for slot in range(SLOTS)), FIRST_RING, HEADER_PLACES[1],
+)  # fmt: skip
 
 
 def storage_image(data: bytes) -> None:
     """A damaged device: a declared error, or a meter in a state that was committed."""
-    image, states = device()
+    _damaged_device(*device(), data)
+
+
+def storage_image_of_layout_1(data: bytes) -> None:
+    """A damaged device of layout 1: the same."""
+    _damaged_device(*device_of_layout_1(), data)
+
+
+def _damaged_device(image: bytes, states: frozenset[bytes], data: bytes) -> None:
     source = Source(data)
     damaged = bytearray(image)
     for _ in range(1 + source.number() % 4):

@@ -11,26 +11,49 @@ from firmware_sim.storage import record
 from protocols.data_model.items import ITEMS
 from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase
 from protocols.data_model.tariff import Tariff, TariffChange
-from protocols.data_model.words import Cause, SupplyState
+from protocols.data_model.words import AccountState, Cause, SupplyState
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import ANSWER_ADDRESS, MESSAGE_ADDRESS, MESSAGE_HEAD, PURCHASE_ADDRESS, SCRATCH_ADDRESS
+from protocols.modbus.native_map import (
+    ANSWER_ADDRESS,
+    MESSAGE_ADDRESS,
+    MESSAGE_HEAD,
+    PURCHASE_ADDRESS,
+    SCRATCH_ADDRESS,
+    STATUS_ADDRESS,
+    STATUS_QUESTION,
+    STATUS_READ,
+    STATUS_REGISTERS,
+)
 from protocols.modbus.pdu import read_request, write_request
 from protocols.sealed_message import (
+    FORMER_VERSION,
     Answer,
     MessageKind,
+    Origin,
     Outcome,
     Receipt,
     SealedMessage,
     encode_limits,
 )
+from protocols.sealed_status import LastOfJournal, SealedStatus
 from tests.fuzz.benches import make_meter
 from tests.fuzz.host import REQUESTS
 from tests.fuzz.targets import TARGETS
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _NOBODY = b"nobody's own key"
-_MESSAGE = SealedMessage(MessageKind.CREDIT, "000000000001", 1, 1, 5000).seal(_NOBODY)
+_MESSAGE = SealedMessage(MessageKind.CREDIT, "000000000001", 1, 1, 5000, origin=Origin(7, 9)).seal(_NOBODY)
+_FORMER_MESSAGE = SealedMessage(
+    MessageKind.CREDIT, "000000000001", 1, 1, 5000, expires_at=9, version=FORMER_VERSION
+).seal(_NOBODY)
+_COMMAND = SealedMessage(
+    MessageKind.GUARANTEE, "000000000001", 1, 1, expires_at=9, parameters=b"\1", origin=Origin(7, 9)
+).seal(_NOBODY)
 _RECEIPT = Receipt(MessageKind.CREDIT, "000000000001", 1, 1, 5000, b"code", 10**12, 1, 2, 3, 4, 5, 6, 0).seal(_NOBODY)
+_STATUS = SealedStatus(
+    0, "000000000001", 1, bytes(range(8)), 7, 0, AccountState.OPEN, 156, "000000001001", 3, 4, 10**12, 5, -6, 7, 8, 9,
+    b"code", 10**12, LastOfJournal(9, 3, b"code"), 2,
+).seal(_NOBODY)  # fmt: skip
 _ANSWER = Answer(Outcome.ACCEPTED, 1, b"code", 10, 20, 0, 0, SupplyState.CONNECTED, Cause.REMOTE, 5).encode()
 _TARIFF = Tariff()
 _CHANGE = TariffChange(
@@ -44,6 +67,8 @@ _PDUS = (
     write_request(SCRATCH_ADDRESS, b"1234"),
     write_request(MESSAGE_ADDRESS, MESSAGE_HEAD.pack(len(_MESSAGE), 0, len(_MESSAGE), 1) + _MESSAGE + b"\0"),
     read_request(3, ANSWER_ADDRESS, 20),
+    write_request(STATUS_ADDRESS, STATUS_QUESTION.pack(bytes(range(8)), 7, 0)),
+    read_request(3, STATUS_READ, STATUS_REGISTERS),
     bytes((43, 14, 1, 0)),
     bytes((5, 0, 1, 255, 0)),
     bytes((0x41, 1, 2)),
@@ -117,9 +142,10 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
         "host_tcp_reply": tuple(bytes((i, 1, 3, 1)) + tcp.encode(1, 1, _reply(pdu)) for i, pdu in enumerate(REQUESTS)),
         "host_rtu_contents": tuple(bytes((what, 5)) + _ANSWER for what in range(5)),
         "host_tcp_contents": tuple(bytes((what, 5)) + _ANSWER for what in range(5)),
-        "sealed_message": (_MESSAGE,),
+        "sealed_message": (_MESSAGE, _FORMER_MESSAGE, _COMMAND),
         "answer": (_ANSWER,),
         "receipt": (_RECEIPT,),
+        "sealed_status": (_STATUS,),
         "parameters": _parameters(),
         "rows": tuple(
             bytes((index, 128, 60)) + bytes(size)
@@ -136,7 +162,10 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
         "control_words": (b"advance\x0017h", b"load\x003kW", b"power\0cut", b"speed\x000.5", b"magnet\0on", b"button"),
         "json_line": (b'credit\x0012.50\0"\\\0\n',),
         "storage_record": (record.encode(_small_state()), b"[\xff\x20"),
-        "storage_image": tuple(bytes((0, place, 0, 5, what, 3)) for place in range(6) for what in range(6)),
+        "storage_image_of_layout_1": tuple(
+            bytes((0, place, 0, 5, what, 3)) for place in range(7) for what in range(6)
+        ),
+        "storage_image": tuple(bytes((0, place, 0, 5, what, 3)) for place in range(7) for what in range(6)),
         "configuration": (*_TOML, *(path.read_bytes() for path in sorted(_EXAMPLES.glob("meters/*.toml")))),
         "load_csv": tuple(bytes((phases,)) + text for phases in (0, 1) for text in _CSV),
         "key_files": _KEYS,

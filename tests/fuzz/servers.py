@@ -24,18 +24,33 @@ from protocols.modbus.native_map import (
     RECEIPT_REGISTERS,
     ROW_WINDOWS,
     SCRATCH_ADDRESS,
+    STATUS_ADDRESS,
+    STATUS_READ,
+    STATUS_REGISTERS,
 )
 from protocols.modbus.pdu import MAX_PDU, write_request
-from protocols.sealed_message import MessageKind, Outcome, SealedMessage, SwitchAction, encode_limits, encode_number
+from protocols.sealed_message import (
+    MessageKind,
+    Origin,
+    Outcome,
+    SealedMessage,
+    SwitchAction,
+    encode_limits,
+    encode_number,
+)
 from tests.fuzz.benches import Bench, MakeServer, at_once, check_replies, keys_of, with_silences
 from tests.fuzz.source import Source, cut, damaged
 from tests.support.meters import Host
 
 ADDRESSES = (
     0, MAP_END - 1, PURCHASE_ADDRESS, RECEIPT_ADDRESS, RECEIPT_READ, MESSAGE_ADDRESS, ANSWER_ADDRESS, SCRATCH_ADDRESS,
-    0xFFFF, *(window.address for window in ROW_WINDOWS), *(window.read_address for window in ROW_WINDOWS),
+    STATUS_ADDRESS, STATUS_READ, 0xFFFF, *(window.address for window in ROW_WINDOWS),
+    *(window.read_address for window in ROW_WINDOWS),
 )  # fmt: skip
 UNITS = (1, 2, 0, 3, 255)
+_READINGS = (
+    (0, 0), (ANSWER_ADDRESS, ANSWER_REGISTERS), (RECEIPT_READ, RECEIPT_REGISTERS), (STATUS_READ, STATUS_REGISTERS),
+)  # fmt: skip
 MOST_REQUESTS = 12
 """Of one input: enough for a message in parts with others between them."""
 
@@ -111,7 +126,7 @@ def _requests(source: Source) -> Iterator[tuple[int, bytes]]:
             yield from ((unit, part) for part in parts(source, source.sized()))
             continue
         elif what == 6:
-            pdu = _write_or_both(source, source.choice(ADDRESSES), source.take(source.choice((4, 6))))
+            pdu = _write_or_both(source, source.choice(ADDRESSES), source.take(source.choice((4, 6, 14))))
         else:
             pdu = bytes((source.choice((1, 2, 5, 6, 7, 8, 15, 22, 24, 43)),)) + source.sized()[: MAX_PDU - 1]
         yield unit, pdu
@@ -127,9 +142,9 @@ def parts(source: Source, message: bytes) -> Iterator[bytes]:
 
 
 def _write_or_both(source: Source, address: int, data: bytes) -> bytes:
-    """Write with function 16, or with 23 and read answer or receipt in the same exchange."""
+    """Write with function 16, or with 23 and read answer, receipt or status in the same exchange."""
     data = _even(data)
-    reading = source.choice(((0, 0), (ANSWER_ADDRESS, ANSWER_REGISTERS), (RECEIPT_READ, RECEIPT_REGISTERS)))
+    reading = source.choice(_READINGS)
     return _read_write(*reading, address, data) if reading[1] else write_request(address, data)
 
 
@@ -194,6 +209,7 @@ def _touched(right: bytes, source: Source, key: bytes) -> bytes:
     fields = {name: getattr(other, name) for name in other.__dataclass_fields__}
     name = source.choice(("epoch", "sequence", "amount", "issued_at", "expires_at"))
     fields[name] = source.number(4)
+    fields["origin"] = Origin(source.number(), source.number())
     body = SealedMessage(**fields)
     if what == 2:
         return body.encode() + right[-16:]

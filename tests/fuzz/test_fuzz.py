@@ -65,7 +65,7 @@ def test_credit_that_moves_is_seen(make: benches.MakeServer) -> None:
     server = make(bench.rack)
     for pdu in servers.parts(Source(b""), message):
         assert server.receive(servers.frame(make, 0, 1, pdu), 0)
-    with pytest.raises(AssertionError, match="account, sequences, rows moved"):
+    with pytest.raises(AssertionError, match="account, sequences, last, rows moved"):
         bench.check()
 
 

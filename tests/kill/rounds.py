@@ -59,11 +59,15 @@ class Fell(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """An undisturbed top-up, s: start to `prepared`, from there to `confirmed`, from there to the end."""
+    """An undisturbed top-up, s: start to `prepared`, from there to `confirmed`, from there to the end.
+
+    `changes` of the journal's file are seen up to `prepared`.
+    """
 
     prepared: float
     window: float
     tail: float
+    changes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,10 @@ class Report:
 
 
 def play(rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lambda text: None) -> Report:
-    """Play rounds on one meter and one journal; stops at the first that fails, for the folder to be looked at."""
+    """Play rounds on one meter and two journals, which sell by turns as it is drawn.
+
+    It stops at the first round that fails, for the folder to be looked at.
+    """
     random = Random(seed)
     faulty = knows_faults()
     began = time.monotonic()
@@ -127,6 +134,7 @@ def play(rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lamb
         auditor = Auditor(site)
         for number in range(1, rounds + 1):
             victim = list(Victim)[number % 2]
+            site.journal = random.choice(site.journals)
             moment = _draw(random, report.timing)
             amount = random.randrange(1, 1000) * CENT
             try:
@@ -135,7 +143,7 @@ def play(rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lamb
                 wrong = [f"{type(error).__name__}: {error}"]
             report.rounds, report.seconds = number, time.monotonic() - began
             if wrong:
-                where = f"round {number}, {victim.value} killed {moment}"
+                where = f"round {number}, {victim.value} killed {moment}, {site.journal.name}"
                 report.failures.append(f"{where}: " + "; ".join(wrong))
                 break
             if number % 25 == 0:
@@ -146,19 +154,26 @@ def play(rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lamb
 
 
 def _measure(site: Site) -> Timing:
-    """Time undisturbed top-ups by the moments at which the journal's file changes: at `prepared` and at `confirmed`."""
+    """Time undisturbed top-ups by the moments at which the journal's file changes: at `prepared` and at `confirmed`.
+
+    The status is written down before `prepared`, the receipt before `confirmed`.
+    """
     times = []
     for _ in range(MEASURED):
-        before, began, marks = site.journal_changed_ns(), time.monotonic(), []
+        known, before, began = len(site.entries()), site.journal_changed_ns(), time.monotonic()
         process = site.start_host("topup", "1.00", "--yes", "--json")
+        changes = site.wait_for_entry(process, known, before)
+        assert changes, "the journal was not written"
+        before, prepared, last = site.journal_changed_ns(), time.monotonic() - began, 0.0
         while site.wait_for_change(process, before):
-            before = site.journal_changed_ns()
-            marks.append(time.monotonic() - began)
+            before, last = site.journal_changed_ns(), time.monotonic() - began
         ended = end(process)
         assert ended.code == 0, ended.err
-        assert len(marks) >= 2, "the journal was not written twice"
-        times.append((marks[0], marks[-1] - marks[0], time.monotonic() - began - marks[-1]))
-    return Timing(*(median(column) for column in zip(*times[1:], strict=True)))  # the first one makes the journal
+        assert last, "the journal was not written twice"
+        times.append((prepared, last - prepared, time.monotonic() - began - last, changes))
+    columns = zip(*times[1:], strict=True)  # the first one makes the journal
+    prepared, window, tail, changes = (median(column) for column in columns)
+    return Timing(prepared, window, tail, round(changes))
 
 
 def _draw(random: Random, timing: Timing) -> Moment:
@@ -180,7 +195,7 @@ def _round(
     known, written = len(site.entries()), site.journal_changed_ns()
     process = site.start_host("topup", format_money(amount), "--yes", "--json")
     if moment.after_entry:
-        site.wait_for_change(process, written)
+        site.wait_for_changes(process, written, report.timing.changes)
     time.sleep(moment.delay_s)
     wrong = []
     if victim is Victim.METER:

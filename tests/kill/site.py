@@ -1,4 +1,4 @@
-"""A meter and its host as real processes: one state file, one journal, a virtual serial port and TCP between them."""
+"""A meter and its hosts as real processes: one state file, two journals, a virtual serial port and TCP between them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ class Site:
 
     def __init__(self, folder: Path, delay_ms: int = 0, timeout_ms: int = 1000, *, faulty: bool = False) -> None:
         self.folder = folder
-        self.state, self.journal = folder / "meter.nv", folder / "journal.sqlite"
+        self.state = folder / "meter.nv"
+        self.journals = (folder / "journal.sqlite", folder / "another.sqlite")
+        self.journal = self.journals[0]
+        """The one that commands of meterctl work with from now on."""
         self.link, self.log = folder / "meter.tty", folder / "meter.log"
         self.tcp = ""
         self._delay_ms, self._timeout_ms, self._faulty = delay_ms, timeout_ms, faulty
@@ -201,6 +204,25 @@ class Site:
             time.sleep(0.0005)
         raise AssertionError(f"{process.args!r} neither writes its journal nor ends")
 
+    def wait_for_entry(self, process: subprocess.Popen[str], known: int, since_ns: int) -> int:
+        """Wait until the journal holds more than `known` entries; return how many changes that took, 0 for never.
+
+        A status that was asked for is written down before: only a look says which change is the entry.
+        """
+        changes = 0
+        while self.wait_for_change(process, since_ns):
+            since_ns, changes = self.journal_changed_ns(), changes + 1
+            if len(self.entries()) > known:
+                return changes
+        return 0
+
+    def wait_for_changes(self, process: subprocess.Popen[str], since_ns: int, count: int) -> None:
+        """Wait until the journal was written so often, or the process ended; looking disturbs nobody."""
+        for _ in range(count):
+            if not self.wait_for_change(process, since_ns):
+                return
+            since_ns = self.journal_changed_ns()
+
     def wait_until_applied(self, process: subprocess.Popen[str]) -> None:
         """Wait until the meter has stored the next top-up; its answer is still to come where answers are slow."""
         known, until = self.stored_sequence(), time.monotonic() + TIMEOUT_S
@@ -212,6 +234,10 @@ class Site:
     def journal_changed_ns(self) -> int:
         """Return when the journal was written last; looking takes no lock, so it disturbs nobody."""
         return self.journal.stat().st_mtime_ns if self.journal.exists() else 0
+
+    def all_entries(self) -> list[JournalRow]:
+        """Return the entries of all journals."""
+        return [row for path in self.journals if path.exists() for row in _read(f"{path.as_uri()}?mode=ro")]
 
     def entries(self, *, writer_is_dead: bool = False) -> list[JournalRow]:
         """Return the journal, oldest entry first.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.mutants.host import HOST_MUTANTS
+from tests.mutants.mutant import Mutant
 
 ACCOUNT = "tests/unit/firmware_sim/test_account.py"
 DOOR = "tests/unit/firmware_sim/test_door.py"
@@ -14,21 +15,13 @@ WIRE = "tests/unit/meterctl/test_replies.py"
 LIMITS = "tests/unit/meterctl/test_limits.py"
 CARDS = "tests/attacks"
 SLOT = "tests/unit/firmware_sim/test_card_slot.py"
+STATUS = "tests/unit/firmware_sim/test_meter_status.py"
+RECEIPTS = "tests/unit/firmware_sim/test_receipts.py"
+LAYOUTS = "tests/unit/firmware_sim/test_layouts.py"
 APPLET = "tests/unit/protocols/card"
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One fault: in `file`, `old` (which stands there once) becomes `new`; where no seed finds it, `tests` must."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
-
-
-MUTANTS = (
+METER_MUTANTS = (
     Mutant(
         "balance and sequence in two records",
         "firmware_sim/meter.py",
@@ -49,47 +42,17 @@ MUTANTS = (
     Mutant(
         "commit without flush",
         "firmware_sim/storage/store.py",
-        "        self._nvram.flush()\n        self._written.flushed = self._written.newest\n        self._lasting",
-        "        self._written.flushed = self._written.newest\n        self._lasting",
+        "        self._nvram.flush()\n        self._written.flushed = self._written.newest\n        self._rows",
+        "        self._written.flushed = self._written.newest\n        self._rows",
         (STORAGE,),
-    ),
-    Mutant(
-        "blind resend with a new sequence",
-        "meterctl/operations/exactly_once.py",
-        "    if told.answer is None:\n"
-        "        journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())\n",
-        "    if told.answer is None:\n        journal.settle(entry, EntryState.REFUSED, entry.outcome, session.now())\n"
-        "        meter, old = session.identify(), SealedMessage.decode(entry.message)\n"
-        "        again = next_message(session, journal, meter, old.kind, old.amount, old.customer_number)\n"
-        "        return bring(session, journal, meter, again)\n",
-        (ONCE,),
-    ),
-    Mutant(
-        "journal `confirmed` before the answer",
-        "meterctl/operations/exactly_once.py",
-        "    return settle(session, journal, entry)\n\n\ndef settle",
-        '    journal.settle(entry, EntryState.CONFIRMED, "accepted", session.now())\n'
-        "    return settle(session, journal, entry)\n\n\ndef settle",
-        (ONCE,),
-    ),
-    Mutant(
-        "refusal without void",
-        "meterctl/operations/exactly_once.py",
-        "    outcome = answer.outcome\n    try:\n        if outcome is Outcome.SEQUENCE_GAP:",
-        "    outcome = answer.outcome\n"
-        "    journal.settle(entry, EntryState.REFUSED, outcome.name.lower(), session.now())\n"
-        '    raise RefusedError("refused")\n'
-        "    try:\n        if outcome is Outcome.SEQUENCE_GAP:",
-        (ONCE,),
     ),
     Mutant(
         "EXPIRED before ALREADY_ACCEPTED",
         "firmware_sim/security/door.py",
-        "        if message.sequence <= last:\n            known",
-        "        early = 0 if kind in _NEVER_EXPIRES else message.expires_at\n"
-        "        if early and clock is not None and clock >= early * 1000:\n"
-        "            return Refused(Outcome.EXPIRED, message)\n"
-        "        if message.sequence <= last:\n            known",
+        "    if message.sequence <= last:\n        before",
+        "    if message.expires_at and elapsed >= message.expires_at * 1000:\n"
+        "        return Refused(Outcome.EXPIRED, message)\n"
+        "    if message.sequence <= last:\n        before",
         (DOOR,),
     ),
     Mutant(
@@ -160,20 +123,6 @@ MUTANTS = (
         (WIRE,),
     ),
     Mutant(
-        "any receipt of the sequence confirms",
-        "meterctl/operations/exactly_once.py",
-        "    if receipt.code == code_of(entry.message):\n        confirmed",
-        "    if receipt is not None:\n        confirmed",
-        (ONCE,),
-    ),
-    Mutant(
-        "the receipt's code not verified",
-        "meterctl/operations/exactly_once.py",
-        "        verify(sealed_receipt, keys.key(message.kind.message_class))\n",
-        "        keys.key(message.kind.message_class)\n",
-        (ONCE,),
-    ),
-    Mutant(
         "a void that leaves its sequence free",
         "firmware_sim/sealed_desk.py",
         "        state.security.take(message_class, message.sequence)\n",
@@ -206,8 +155,8 @@ MUTANTS = (
     Mutant(
         "a sequence that may be jumped",
         "firmware_sim/security/door.py",
-        "        if kind.message_class is MessageClass.CREDIT and message.sequence != last + 1:\n",
-        "        if kind.message_class is MessageClass.CREDIT and message.sequence < last + 1:\n",
+        "    reach = 1 if message_class is MessageClass.CREDIT else COMMAND_REACH\n",
+        "    reach = COMMAND_REACH\n",
         (DOOR,),
     ),
     Mutant(
@@ -216,13 +165,6 @@ MUTANTS = (
         "    instalment = min(settings.debt_instalment, account.debt, max(0, account.credit))\n",
         "    instalment = min(settings.debt_instalment, account.debt)\n",
         (REFERENCE,),
-    ),
-    Mutant(
-        "a single reading sealed upon",
-        "meterctl/session.py",
-        "        before = self.identify()\n        for _ in range(READINGS):\n",
-        "        return self.identify()\n        for _ in range(READINGS):\n",
-        (ONCE,),
     ),
     Mutant(
         "a reply kept while the meter's time runs",
@@ -266,8 +208,8 @@ MUTANTS = (
     Mutant(
         "a new sale taken over a standing write-back",
         "firmware_sim/card_desk.py",
-        "        if not card.write_back_empty and message.sequence",
-        "        if card.credit.number < 0 and message.sequence",
+        "        if new and not card.write_back_empty:\n",
+        "        if new and card.credit.number < 0:\n",
         (SLOT,),
     ),
     Mutant(
@@ -299,14 +241,6 @@ MUTANTS = (
         (APPLET,),
     ),
     Mutant(
-        "sold before it stands in the journal",
-        "meterctl/operations/card_sales.py",
-        "    with handing_over(counter, unchanged):\n        bind_and_write(counter, card_type, sealed,",
-        '    journal.settle(entry, EntryState.REFUSED, "unsold", counter.now())\n'
-        "    with handing_over(counter, unchanged):\n        bind_and_write(counter, card_type, sealed,",
-        (CARDS,),
-    ),
-    Mutant(
         "an interrupted sale sold anew",
         "meterctl/operations/card_sales.py",
         "        return _plan_to_finish(counter, journal, standing, mine, _type_of_sale(standing))\n",
@@ -335,31 +269,10 @@ MUTANTS = (
         (CARDS,),
     ),
     Mutant(
-        "a sale on a card sent by resolve",
-        "meterctl/operations/credit.py",
-        "    if entry.card:\n        return _resolve_card(",
-        "    if entry.card and not entry.card:\n        return _resolve_card(",
-        (CARDS,),
-    ),
-    Mutant(
         "a meter that went back not noticed",
         "meterctl/operations/card_counter.py",
         "        if back.credit_sequence < before:\n",
         "        if back.credit_sequence < 0:\n",
-        (CARDS,),
-    ),
-    Mutant(
-        "a daily limit that nobody holds",
-        "meterctl/journal.py",
-        "        if sold + amount > limit.amount:\n",
-        "        if sold + amount > limit.amount and not sold:\n",
-        (CARDS,),
-    ),
-    Mutant(
-        "another journal's credit written over",
-        "meterctl/operations/card_sales.py",
-        "    require_known(counter, journal, standing)\n    place",
-        "    place",
         (CARDS,),
     ),
     Mutant(
@@ -376,4 +289,78 @@ MUTANTS = (
         "    if kind is MessageKind.OPEN:\n        journal.hold_limit(",
         (CARDS,),
     ),
+    Mutant(
+        "expiry judged a second late",
+        "firmware_sim/security/door.py",
+        "elapsed >= message.expires_at * 1000",
+        "elapsed // 1000 > message.expires_at",
+        (DOOR,),
+    ),
+    Mutant(
+        "any version above the current one taken",
+        "firmware_sim/security/door.py",
+        "        return version == min((held for held in self._keys if held > current), default=None)\n",
+        "        return version > current\n",
+        (DOOR,),
+    ),
+    Mutant(
+        "the very bytes unknown after a key change",
+        "firmware_sim/security/door.py",
+        "            return known or Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
+        "            return Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
+        (DOOR,),
+    ),
+    Mutant(
+        "the journal of the lowest number gives way instead of the one of longest ago",
+        "firmware_sim/security/replay.py",
+        "            self.forgotten = max(self.forgotten, kept.pop(0).sequence)\n",
+        "            oldest = min(kept, key=lambda row: row.journal)\n"
+        "            kept.remove(oldest)\n"
+        "            self.forgotten = max(self.forgotten, oldest.sequence)\n",
+        (STATUS,),
+    ),
+    Mutant(
+        "a row that gave way and was not forgotten",
+        "firmware_sim/security/replay.py",
+        "            self.forgotten = max(self.forgotten, kept.pop(0).sequence)\n",
+        "            kept.pop(0)\n",
+        (STATUS,),
+    ),
+    Mutant(
+        "committed values of a save that was not flushed",
+        "firmware_sim/storage/store.py",
+        "        self._write(state)\n        return 0\n",
+        "        self._write(state)\n        self.lasting = lasting_of(state)\n        return 0\n",
+        (STATUS,),
+    ),
+    Mutant(
+        "a receipt sealed under the version of its day",
+        "firmware_sim/sealed_desk.py",
+        "        receipt = replace(Receipt.decode(kept), key_version=keys.version)\n",
+        "        receipt = Receipt.decode(kept)\n",
+        (RECEIPTS,),
+    ),
+    Mutant(
+        "a write-back under the version that the card was bound under",
+        "firmware_sim/token_carriers/card_slot.py",
+        "        keys = self._meter.door.keys(self._meter.state.security.key_version)\n",
+        "        keys = self._meter.door.keys(card.identity.key_version)\n",
+        (SLOT,),
+    ),
+    Mutant(
+        "an older layout that forgets nothing",
+        "firmware_sim/storage/layouts.py",
+        "        [*security, _NO_CODE, 0, [], security[0]],\n",
+        "        [*security, _NO_CODE, 0, [], 0],\n",
+        (LAYOUTS,),
+    ),
+    Mutant(
+        "records of a new layout under the header of the old one",
+        "firmware_sim/storage/store.py",
+        "        if self._names_older_layout:\n",
+        "        if not self._encoder:\n",
+        (LAYOUTS,),
+    ),
 )
+
+MUTANTS = (*METER_MUTANTS, *HOST_MUTANTS)

@@ -6,6 +6,7 @@ import argparse
 import secrets
 import sys
 import time
+from collections import Counter
 
 from rich.progress import track
 
@@ -23,10 +24,12 @@ def main() -> int:
     first = secrets.randbelow(10**9) if given.start is None else given.start
     print(f"from {first}")
     began, failed, top_ups, crashes, delivered = time.monotonic(), 0, 0, 0, 0
+    seen: Counter[str] = Counter()
     seeds = range(first, first + given.seeds)
     played = map(play, seeds) if given.one else play_all(seeds)
     for one in track(played, "simulating", given.seeds, disable=not sys.stdout.isatty()):
         top_ups, crashes, delivered = top_ups + one.top_ups, crashes + one.crashes, delivered + one.delivered
+        seen += one.seen
         if one.failure:
             failed += 1
             print(one.failure)
@@ -38,6 +41,7 @@ def main() -> int:
     took = time.monotonic() - began
     print(f"{given.seeds} seeds, {failed} failures; {given.seeds / took:.1f} seeds/s")
     print(f"{top_ups} top-ups begun, {delivered} sealed messages reached a meter, {crashes} meters started anew")
+    print(", ".join(f"{name} {count}" for name, count in sorted(seen.items())))
     return int(failed > 0)
 
 

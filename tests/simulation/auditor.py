@@ -1,8 +1,9 @@
 """An auditor for the deterministic simulation: METER.md 1, 2, 4 to 9, written without sight of the product's ledger.
 
-It sees only what anybody could see: the bytes that reached a meter, the outcome words, the items and purchase records
-before and after, and the host's journal. From these it keeps its own books of each meter and raises `AuditError` where
-meter, journal and METER.md do not agree to the last ledger unit. The clauses are named by their section, as "METER 6".
+It sees only what anybody could see: the bytes that reached a meter, the outcome words, the items and
+purchase records before and after, and the hosts' journals. From these it keeps its own books of each
+meter and raises `AuditError` where meter, journals and METER.md do not agree to the last ledger unit.
+The clauses are named by their section, as "METER 6".
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, NoReturn
 
 from protocols.data_model.items import BY_NAME, ITEMS, SETTINGS
 from protocols.data_model.kinds import Choice, Date, Digits, Fixed, Flags, Hex, Moment, Optional, Truth
-from protocols.errors import ProtocolError
+from protocols.errors import MalformedMessageError, ProtocolError
 from protocols.keys import MessageClass, MeterKeys
 from protocols.quantities import (
     CENT,
@@ -30,6 +31,8 @@ from protocols.quantities import (
     parse_moment,
 )
 from protocols.sealed_message import (
+    COMMAND_REACH,
+    FORMAT_VERSION,
     MessageKind,
     Outcome,
     SealedMessage,
@@ -38,40 +41,35 @@ from protocols.sealed_message import (
     decode_number,
     verify,
 )
+from tests.simulation.lines import (
+    BY_HAND,
+    FINAL_STATES,
+    OPEN_STATES,
+    TRANSFERS,
+    AuditError,
+    JournalLine,
+    decoded,
+    fail_line,
+)
+from tests.simulation.proofs_left import why_left_to_a_person
+from tests.simulation.sums import check_sums
 
 Snapshot = Mapping[str, Any]
 """Item name -> JSON text as in DESIGN 5.3, and "purchases": a list of records."""
 
-TRANSFERS = frozenset({"open", "credit", "refund", "debt", "close"})
-OPEN_STATES = frozenset({"prepared", "on_card", "unknown"})
-FINAL_STATES = frozenset({"confirmed", "refused"})
 _CREDIT_CAUSES = frozenset({"credit_reminder", "credit_exhausted"})
-
-
-class AuditError(AssertionError):
-    """The meter or the journal does not agree with METER.md; the text names meter, epoch and sequence."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeterFacts:
-    """What the auditor is told of a meter. `price` is constant, in 1e-4 per kWh; with `keys` codes are verified too."""
+    """What the auditor is told of a meter. `price` is constant, in 1e-4 per kWh.
+
+    With `keys`, all that the meter holds by their version, codes and versions are verified too.
+    """
 
     serial_number: str
     price: int
-    keys: MeterKeys | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class JournalLine:
-    """One entry of a host's journal; `amount` in 0.01 account unit, `message` the sealed bytes."""
-
-    serial: str
-    epoch: int
-    sequence: int
-    kind: str
-    amount: int
-    state: str
-    message: bytes
+    keys: Mapping[int, MeterKeys] | None = field(default=None, repr=False)
 
 
 # --- reading snapshots
@@ -255,6 +253,7 @@ class Books:
     """The local date up to which daily charges are dealt with."""
     top_day: int
     """The highest local date ever seen."""
+    key_version: int = 0
     charged_days: frozenset[int] = frozenset()
     jumped: bool = False
     """Whether the clock jumped since daily charges were last dealt with."""
@@ -271,7 +270,8 @@ class Books:
             unit=view["account_unit"], consumption=view["consumption_charged_exact"],
             standing=view["standing_charged_exact"], instalments=view["instalments_taken_exact"],
             settings={name: view[name] for name in _SETTINGS}, records=view.records(),
-            remote="remote" in view.words("supply_causes"), day=day, top_day=day, **fields,
+            remote="remote" in view.words("supply_causes"), day=day, top_day=day,
+            key_version=view.number("key_version"), **fields,
         )  # fmt: skip
 
     @property
@@ -329,6 +329,9 @@ class Books:
                 decimals = getattr(BY_NAME[name].kind, "decimals", 0)
                 self.fail(f"{name} is {_fixed(view[name], decimals)}: by the accepted messages it must be "
                           f"{_fixed(expected, decimals)}")  # fmt: skip
+        if view["key_version"] != self.key_version:
+            self.fail(f"key_version is {view['key_version']}: by the accepted messages it is "
+                      f"{self.key_version}")  # fmt: skip
         if view["account_state"] != self.account:
             self.fail(f"the account is {view['account_state']}: by the accepted messages it is {self.account}")
         for name, value in self.settings.items():
@@ -431,11 +434,15 @@ class Books:
         )
         if message.serial_number != self.serial or not (own or first_card):
             self.fail(f"accepted a message for meter {message.serial_number} epoch {message.epoch:08x}", number)
+        if message.version != FORMAT_VERSION:
+            self.fail(f"accepted a {message.kind.word} of format {message.version}", number)
         expiry = message.expires_at
-        if expiry and message.kind not in (MessageKind.VOID, MessageKind.CLOCK) and self.clock >= (expiry + 1) * 1000:
-            self.fail(
-                f"accepted a {message.kind.word} that expired at {expiry} s, the clock is {self.clock} ms", number
-            )
+        if expiry and self.elapsed >= expiry * 1000:
+            self.fail(f"accepted a {message.kind.word} that expired at {expiry} s of elapsed time, "
+                      f"which is {self.elapsed} ms", number)  # fmt: skip
+        if message.key_version < self.key_version:
+            self.fail(f"accepted a {message.kind.word} under key version {message.key_version}: the meter "
+                      f"has passed it ({self.key_version})", number)  # fmt: skip
         if message.kind.message_class is MessageClass.CREDIT:
             if number != self.credit_sequence + 1:
                 self.fail(
@@ -446,11 +453,14 @@ class Books:
         else:
             if number <= self.command_sequence:
                 self.fail(f"accepted a {message.kind.word} command: the last was {self.command_sequence}", number)
+            if number > self.command_sequence + COMMAND_REACH:
+                self.fail(f"accepted a {message.kind.word} command too far above {self.command_sequence}", number)
             try:
                 self._command(message)
             except ProtocolError as error:
                 self.fail(f"accepted a {message.kind.word} command that cannot be: {error}", number)
             self.command_sequence = number
+        self.key_version = message.key_version
 
     def _transfer(self, message: SealedMessage) -> None:
         number, amount, kind = message.sequence, message.amount * CENT, message.kind
@@ -674,10 +684,11 @@ def _list(words: Iterable[str]) -> str:
 
 # --- the auditor
 
-_REFUSAL_MAY_MOVE = frozenset({"event_number", "status", "key_version", "key_check_value"})
-"""A refused message may be an event, an attack, or the first genuine one under the next key; it moves nothing else."""
+_REFUSAL_MAY_MOVE = frozenset({"event_number", "status"})
+"""A refused message may be an event or an attack; it moves nothing else."""
 _NAMES = tuple(item.name for item in ITEMS if item.name not in _REFUSAL_MAY_MOVE)
 _Key = tuple[int, MessageClass, int]
+_Lines = Mapping[bytes, JournalLine]
 
 
 @dataclass(slots=True)
@@ -701,23 +712,33 @@ class _Audit:
     starts: dict[int, tuple[int, int]] = field(default_factory=dict)
     unanswered: list[_Unanswered] = field(default_factory=list)
     journaled: set[_Key] = field(default_factory=set)
+    undone: set[bytes] = field(default_factory=set)
+    """Messages whose effect went when somebody set the storage back."""
+    was_set_back: bool = False
+    dead_before: set[bytes] = field(default_factory=set)
+    """Messages whose sequence was reached before somebody set the storage back: proofs of that time remain."""
+
+    def precedes(self, line: JournalLine) -> bool:
+        """Return whether an entry is of before the auditor came."""
+        epochs = [line.epoch] if line.epoch else list(self.starts)
+        return any(epoch in self.starts and line.sequence <= self.starts[epoch][0] for epoch in epochs)
 
 
 class Auditor:
-    """Watches meters and a journal; every method raises AuditError where METER.md is broken.
+    """Watches meters and all journals; every method raises AuditError where METER.md is broken.
 
-    `shared_journal`: all hosts share one journal, so one open entry per (serial, epoch) is asserted (METER 8).
     `buttons_apart`: a press of the button never shares a step with passing time, so a missed reminder is seen.
     """
 
-    def __init__(
-        self, meters: Iterable[MeterFacts], *, shared_journal: bool = False, buttons_apart: bool = True
-    ) -> None:
+    def __init__(self, meters: Iterable[MeterFacts], *, buttons_apart: bool = True) -> None:
         self._facts = {facts.serial_number: facts for facts in meters}
         self._audits: dict[str, _Audit] = {}
-        self._shared, self._buttons_apart = shared_journal, buttons_apart
-        self._refused: set[bytes] = set()
-        self._final: dict[tuple[str, int, int, str, bytes], str] = {}
+        self._buttons_apart = buttons_apart
+        self._refused: set[tuple[bytes, int]] = set()
+        """Messages with the epoch in which they were written `refused`: an opening for epoch 0 lives in others."""
+        self._final: dict[tuple[str, bytes], str] = {}
+        self._journaled: set[bytes] = set()
+        """All messages that stood in a journal."""
 
     def started(self, serial: str, snapshot: Snapshot) -> None:
         """See a meter for the first time, or again with new storage and so a new epoch."""
@@ -791,33 +812,88 @@ class Auditor:
         audit.books, audit.floor, audit.view, audit.unanswered = books, floor, new, []
         check_switch(new, books.fail)
 
+    def set_back(self, serial: str, snapshot: Snapshot) -> None:
+        """Somebody put an older copy of the storage in its place: an attack, which no meter can see.
+
+        What the meter took since goes with it. Only what the older storage has is in its books now, and bytes
+        that were dead because their sequence was taken live again.
+        """
+        audit, view = self._audit(serial), View(serial, snapshot)
+        books = Books.seen(view, audit.facts.price)
+        if books.epoch != audit.books.epoch:
+            books.fail("a storage of another epoch is not an older copy")
+        last = {MessageClass.CREDIT: books.credit_sequence, MessageClass.COMMAND: books.command_sequence}
+        for key in [key for key in audit.applied if key[0] == books.epoch and key[2] > last[key[1]]]:
+            audit.undone.add(audit.applied.pop(key))
+            audit.journaled.discard(key)
+        self._refused = {kept for kept in self._refused if decoded(kept[0]).serial_number != serial}
+        reached = audit.books.credit_sequence
+        audit.dead_before |= {
+            data
+            for data in self._journaled
+            if decoded(data).serial_number == serial and decoded(data).sequence <= reached
+        }  # fmt: skip
+        audit.was_set_back = True
+        audit.books, audit.floor, audit.view, audit.unanswered = books, replace(books), view, []
+
     def journal(self, entries: Iterable[JournalLine]) -> None:
-        """Look at the union of all hosts' journals, after every step."""
+        """Look at the entries of all journals, after every step."""
         lines = list(entries)
         for line in lines:
             self._line(line)
-        if self._shared:
-            self._one_open(lines)
+        self._one_open(lines)
+        best = _best_lines(lines)
+        sales = _best_lines(lines, lambda line: (line.seller, line.message))
         for serial, audit in self._audits.items():
-            for key, data in self._transfers(audit):
+            for key, data in self._credit_messages(audit):
                 if key not in audit.journaled:
-                    self._find(serial, audit, key, data, lines)
+                    self._find(serial, audit, key, data, best)
                     audit.journaled.add(key)
+            taken = (data for _, data in self._credit_messages(audit))
+            mine = [line for line in sales.values() if line.serial == serial and not audit.precedes(line)]
+            check_sums(serial, mine, taken, audit.undone | audit.dead_before)
+
+    def open_for_a_person(self, entries: Iterable[JournalLine]) -> dict[JournalLine, str]:
+        """Return the open entries with the reason for which METER 8 leaves each to a person.
+
+        Raises:
+            AuditError: an entry is open that one of the proofs (a) to (d), its bytes or a void would settle.
+        """
+        lines = list(entries)
+        reasons: dict[JournalLine, str] = {}
+        for line in lines:
+            if line.state in OPEN_STATES and line.kind in TRANSFERS and not line.lost:
+                audit = self._audit(line.serial)
+                taken = {k[2]: data for k, data in audit.applied.items()
+                         if k[:2] == (audit.books.epoch, MessageClass.CREDIT)}  # fmt: skip
+                reason = why_left_to_a_person(
+                    line, lines, audit.books.epoch, audit.books.credit_sequence, taken,
+                    was_set_back=audit.was_set_back,
+                )  # fmt: skip
+                if reason is None:
+                    fail_line(line, f"still {line.state} at the end, though METER 8 settles it")
+                reasons[line] = reason
+        return reasons
 
     def finish(self, snapshots: Mapping[str, Snapshot], entries: Iterable[JournalLine]) -> None:
-        """Close the books: faults have ended and everything has settled."""
+        """Close the books: faults have ended, everything has settled, a person has closed the rest."""
         lines = list(entries)
         for serial, snapshot in snapshots.items():
             self._step(self._audit(serial), View(serial, snapshot))
         self.journal(lines)
         for line in lines:
-            if line.state in OPEN_STATES and line.kind != "void":
-                _fail(line, f"still {line.state} at the end")
+            if line.state in OPEN_STATES and line.kind in TRANSFERS and not line.lost:
+                fail_line(line, f"still {line.state} at the end")
+        best = _best_lines(lines)
         for serial, audit in self._audits.items():
-            for key, data in self._transfers(audit):
-                line = self._find(serial, audit, key, data, lines)
-                if line.state != "confirmed":
-                    _fail(line, f"is in the meter, the journal says {line.state}")
+            for key, data in self._credit_messages(audit):
+                line = self._find(serial, audit, key, data, best)
+                certain = line.kind not in TRANSFERS or line.state in ("confirmed", BY_HAND) or line.lost
+                revived = decoded(data).epoch == 0 or data in audit.dead_before
+                if line.state == "refused" and revived:
+                    continue  # void in one storage, and taken by another, or by one that was set back
+                if not certain or line.state == "refused":
+                    fail_line(line, f"is in the meter, the journal says {line.state}")
 
     # -- meters
 
@@ -837,7 +913,10 @@ class Auditor:
         try:
             message = SealedMessage.decode(data)
             if audit.facts.keys:
-                verify(data, audit.facts.keys.key(message.kind.message_class))
+                keys = audit.facts.keys.get(message.key_version)
+                if keys is None:
+                    raise MalformedMessageError(f"the meter has no key version {message.key_version}")
+                verify(data, keys.key(message.kind.message_class))
         except ProtocolError as error:
             audit.books.fail(f"accepted {data[:48].hex()}...: {error}", _sequence(data))
         return message
@@ -877,7 +956,7 @@ class Auditor:
         number = message.sequence
         if (books.epoch, message.kind.message_class, number) in audit.applied:
             books.fail(f"accepted a {message.kind.word} at a sequence that had its effect already", number)
-        if data in self._refused:
+        if (data, books.epoch) in self._refused:
             books.fail(f"a {message.kind.word} has effect that the journal had written `refused`", number)
 
     def _refusal(self, audit: _Audit, data: bytes, word: str, old: View, new: View) -> None:
@@ -953,42 +1032,44 @@ class Auditor:
     # -- the journal
 
     @staticmethod
-    def _transfers(audit: _Audit) -> Iterator[tuple[_Key, bytes]]:
-        for key, data in audit.applied.items():
-            if key[1] is MessageClass.CREDIT and SealedMessage.decode(data).kind is not MessageKind.VOID:
-                yield key, data
+    def _credit_messages(audit: _Audit) -> Iterator[tuple[_Key, bytes]]:
+        """Return what of the credit class had its effect, voids too."""
+        return ((key, data) for key, data in audit.applied.items() if key[1] is MessageClass.CREDIT)
 
-    def _find(self, serial: str, audit: _Audit, key: _Key, data: bytes, lines: Sequence[JournalLine]) -> JournalLine:
-        """Return the journal's line of a transfer that is in the meter."""
-        message = SealedMessage.decode(data)
-        for line in lines:
-            if line.serial == serial and line.message == data and line.epoch in (key[0], 0):
-                return line
+    @staticmethod
+    def _find(serial: str, audit: _Audit, key: _Key, data: bytes, best: _Lines) -> JournalLine:
+        """Return the line of a message that is in the meter: the one that knows most of it."""
+        message, line = decoded(data), best.get(data)
+        of_any = message.epoch == 0  # each storage that was never opened takes it once
+        if line is not None and line.serial == serial and (of_any or line.epoch == key[0]):
+            return line
         raise AuditError(
             f"meter {serial} epoch {key[0]:08x} sequence {key[2]}: a {message.kind.word} of "
             f"{format_money(message.amount * CENT)} is in the meter and in no journal"
         )
 
     def _line(self, line: JournalLine) -> None:
-        name = (line.serial, line.epoch, line.sequence, line.kind, line.message)
+        name = (line.journal, line.message)
         was = self._final.get(name)
         if was is not None:
-            if was != line.state:
-                _fail(line, f"was {was}, which is final, and became {line.state}")
+            revived = (was, line.state) == ("refused", "confirmed") and decoded(line.message).epoch == 0
+            if was != line.state and not revived:
+                fail_line(line, f"was {was}, which is final, and became {line.state}")
             if was == "confirmed":
                 return  # what is in the meter once stays: an acknowledged message never rolls back
         try:
-            message = SealedMessage.decode(line.message)
+            message = decoded(line.message)
         except ProtocolError as error:
-            _fail(line, f"the journal's bytes are no message: {error}")
+            fail_line(line, f"the journal's bytes are no message: {error}")
+        self._journaled.add(line.message)
         told = (line.serial, line.sequence, line.kind)
         if told != (message.serial_number, message.sequence, message.kind.word) or message.epoch not in (0, line.epoch):
-            _fail(line, f"the journal's bytes are {message.kind.word} {message.sequence} for meter "
-                        f"{message.serial_number} epoch {message.epoch:08x}")  # fmt: skip
+            fail_line(line, f"the journal's bytes are {message.kind.word} {message.sequence} for meter "
+                            f"{message.serial_number} epoch {message.epoch:08x}")  # fmt: skip
         if message.kind is not MessageKind.CLOSE and line.amount != message.amount:
-            _fail(line, f"the journal says {line.amount}, its bytes {message.amount} (0.01)")
-        if line.state not in OPEN_STATES | FINAL_STATES:
-            _fail(line, f"{line.state!r} is no state of an entry")
+            fail_line(line, f"the journal says {line.amount}, its bytes {message.amount} (0.01)")
+        if line.state not in OPEN_STATES | FINAL_STATES | {BY_HAND}:
+            fail_line(line, f"{line.state!r} is no state of an entry")
         if line.state in FINAL_STATES and message.kind.message_class is MessageClass.CREDIT:
             self._settled(line, message)
             self._final[name] = line.state
@@ -998,33 +1079,57 @@ class Auditor:
         audit = self._audits.get(line.serial)
         if audit is None:
             return
-        effect = [key for key, data in audit.applied.items() if data == line.message]
+        effect = any(data == line.message for data in audit.applied.values())
         epochs = [line.epoch] if line.epoch else list(audit.starts)
-        if line.state == "refused":
-            self._refused.add(line.message)
-            if effect:
-                _fail(line, "the journal says refused, and the meter has it")
-            if message.kind is MessageKind.VOID:
-                return
         current = audit.books.epoch in epochs
-        if current and (line.state == "refused" or message.kind is MessageKind.VOID):
-            if audit.books.credit_sequence < line.sequence:
-                _fail(line, f"the journal says {line.state}, but the sequence is not spent: "
-                            f"the meter's last is {audit.books.credit_sequence}")  # fmt: skip
+        if line.message in audit.dead_before:
+            return  # it was true when it was written, or proved
+        if message.epoch == 0 and self._final.get((line.journal, line.message)) == line.state == "refused":
+            return  # void in the storage of that time; another one may take it
+        if line.state == "refused":
+            if effect and message.epoch == 0 and (line.message, audit.books.epoch) not in self._refused:
+                return  # another storage took it: the person was told, and a proof overrules the void
+            if effect:
+                fail_line(line, "the journal says refused, and the meter has it")
+            reached = audit.books.credit_sequence >= line.sequence
+            passed = audit.books.key_version > message.key_version  # (d): versions only rise
+            if current and not (reached or passed):
+                fail_line(line, f"the journal says refused, but the sequence is not spent: the meter's "
+                                f"last is {audit.books.credit_sequence}")  # fmt: skip
+            if line.epoch or (line.journal, line.message) not in self._final:
+                self._refused.add((line.message, line.epoch or audit.books.epoch))
             return
-        if line.state == "confirmed" and line.kind in TRANSFERS and not effect:
-            if any(epoch in audit.starts and line.sequence <= audit.starts[epoch][0] for epoch in epochs):
-                return  # before the auditor came
-            _fail(line, "the journal says confirmed, and the meter never had it")
+        if line.state == "confirmed" and not effect and line.message not in audit.undone:
+            if audit.precedes(line):
+                return
+            fail_line(line, "the journal says confirmed, and the meter never had it")
 
     @staticmethod
     def _one_open(lines: Iterable[JournalLine]) -> None:
-        seen: set[tuple[str, int]] = set()
+        """One open entry of a journal for each (serial, epoch); an opening for epoch 0 counts for every one."""
+        seen: dict[tuple[str, str], set[int]] = {}
         for line in lines:
-            if line.state in OPEN_STATES and line.kind in TRANSFERS:
-                if (line.serial, line.epoch) in seen:
-                    _fail(line, "a second entry is open for this meter and epoch")
-                seen.add((line.serial, line.epoch))
+            if line.state in OPEN_STATES and line.kind in TRANSFERS and not line.lost:
+                epochs = seen.setdefault((line.journal, line.serial), set())
+                if line.epoch in epochs or 0 in epochs or (epochs and line.epoch == 0):
+                    fail_line(line, "a second entry is open for this meter and epoch")
+                epochs.add(line.epoch)
+
+
+_KNOWS_MOST = ("confirmed", BY_HAND, "unknown", "on_card", "prepared", "refused")
+
+
+def _best_lines(
+    lines: Iterable[JournalLine], name: Callable[[JournalLine], Any] = lambda line: line.message
+) -> Mapping[Any, JournalLine]:
+    """Return one line for each name: several journals may hold one sale, and one of them may know more."""
+    best: dict[Any, JournalLine] = {}
+    for line in lines:
+        key = name(line)
+        other = best.get(key)
+        if other is None or _KNOWS_MOST.index(line.state) < _KNOWS_MOST.index(other.state):
+            best[key] = line
+    return best
 
 
 def _subsets(unanswered: Sequence[_Unanswered]) -> Iterator[tuple[_Unanswered, ...]]:
@@ -1038,10 +1143,3 @@ def _sequence(data: bytes) -> int:
         return SealedMessage.decode(data).sequence
     except ProtocolError:
         return 0
-
-
-def _fail(line: JournalLine, text: str) -> NoReturn:
-    raise AuditError(
-        f"meter {line.serial} epoch {line.epoch:08x} sequence {line.sequence}: journal, {line.kind} "
-        f"of {format_money(line.amount * CENT)}: {text}"
-    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.simulation.world import World
@@ -27,6 +28,10 @@ class Played:
     crashes: int
     delivered: int
     failure: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
+    """What happened in it how often."""
+    story: tuple[str, ...] = ()
+    """All that happened, in its order."""
 
 
 def play(seed: int) -> Played:
@@ -43,7 +48,7 @@ def play(seed: int) -> Played:
             raised = "".join(traceback.format_exception(error)[-3:])
             told = f"seed {seed}: {type(error).__name__}: {error}\n  {story}\n{raised}"
             return Played(seed, 0, 0, 0, f"{told}\nagain: make simulate SEEDS=1 FROM={seed}")
-        return Played(seed, world.top_ups, world.crashes, world.delivered)
+        return Played(seed, world.top_ups, world.crashes, world.delivered, seen=world.seen, story=tuple(world.log))
 
 
 def play_all(seeds: Iterable[int]) -> Iterator[Played]:

@@ -10,13 +10,24 @@ from typing import Any
 import pytest
 
 from protocols.data_model.items import BY_NAME
-from protocols.keys import MessageClass, development_keys
+from protocols.keys import MessageClass, derive_meter_keys, development_keys
 from protocols.quantities import CENT, DAY, HOUR, format_money
-from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_limits, encode_number
+from protocols.sealed_message import (
+    COMMAND_REACH,
+    MessageKind,
+    Origin,
+    SealedMessage,
+    SwitchAction,
+    encode_limits,
+    encode_number,
+)
 from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFacts, Snapshot
+from tests.simulation.proofs_left import why_left_to_a_person
+from tests.simulation.sums import check_sums
 
 SERIAL, EPOCH, PRICE = "000000000007", 0xA1B2C3D4, 5283
 KEYS = development_keys(SERIAL)
+NEWER = derive_meter_keys(bytes(16), SERIAL, 3)
 START = 1_767_225_600_000 + 12 * HOUR  # 2026-01-01T12:00Z
 UNIT = 10**10
 
@@ -140,7 +151,8 @@ def note(kind: str, sequence: int, amount: int = 0, **more: Any) -> SealedMessag
 
 
 def sealed(message: SealedMessage) -> bytes:
-    return message.seal(KEYS.key(message.kind.message_class))
+    keys = NEWER if message.key_version == NEWER.version else KEYS
+    return message.seal(keys.key(message.kind.message_class))
 
 
 def line(message: SealedMessage, state: str, **more: Any) -> JournalLine:
@@ -158,7 +170,7 @@ class Bench:
 
     def __init__(self, fake: Fake | None = None, **options: Any) -> None:
         self.fake = fake or Fake()
-        self.auditor = Auditor([MeterFacts(SERIAL, PRICE, KEYS)], **options)
+        self.auditor = Auditor([MeterFacts(SERIAL, PRICE, {0: KEYS, 3: NEWER})], **options)
         self.auditor.started(SERIAL, self.fake.snapshot())
 
     def run(self, *how: int, **over: Any) -> None:
@@ -424,7 +436,9 @@ def test_sequences_by_one_once_and_apart() -> None:
     ("message", "text"),
     [
         (note("credit", 1, 10, account_unit=978), "in unit 978"),
-        (note("credit", 1, 10, expires_at=START // 1000 - 1), "expired"),
+        (note("guarantee", 1, parameters=b"\1", expires_at=3_600), "expired"),
+        (note("guarantee", COMMAND_REACH + 1, parameters=b"\1"), "too far above 0"),
+        (note("credit", 1, 10, version=1), "format 1"),
         (note("credit", 1, 10, epoch=5), "accepted a message for meter"),
         (replace(note("credit", 1, 10), serial_number="000000000008"), "accepted a message for meter"),
         (note("credit", 1, 99_999_999), "exceeds max_credit"),
@@ -437,8 +451,33 @@ def test_sequences_by_one_once_and_apart() -> None:
     ],
 )
 def test_what_may_never_be_accepted(message: SealedMessage, text: str) -> None:
+    bench = Bench()
+    bench.run(1, 0)
     with bites(text):
-        Bench().deliver(message)
+        bench.deliver(message)
+
+
+def test_commands_reach_to_their_end_and_live_to_their_last_second() -> None:
+    bench = Bench()
+    on = change(bench.fake, guarantee=True, command_sequence=COMMAND_REACH)
+    bench.deliver(note("guarantee", COMMAND_REACH, parameters=b"\1", expires_at=1), on)
+
+
+def test_key_versions_only_rise_and_by_accepted_messages_alone() -> None:
+    with bites("SEQUENCE_OLD moved key_version"):
+        Bench().deliver(note("credit", 1, 10), outcome="SEQUENCE_OLD", key_version="3")
+    with bites("key_version is 3: by the accepted messages it is 0"):
+        Bench().run(1, 0, key_version="3")
+    bench = Bench()
+    first, second = note("void", 1, key_version=3), note("void", 2)
+    bench.deliver(first, change(bench.fake, credit_sequence=1, over={"key_version": "3"}))
+    with bites("has passed it"):
+        bench.deliver(second, change(bench.fake, credit_sequence=2))
+    with bites("key_version is 0"):
+        bench = Bench()
+        bench.deliver(first, change(bench.fake, credit_sequence=1))
+    with bites("no key version 2"):
+        Bench().deliver(note("void", 1, key_version=2))
 
 
 def test_other_customers_and_corrupt_codes() -> None:
@@ -649,33 +688,223 @@ def test_refused_is_dead_before_and_after() -> None:
 
 
 def test_refused_bytes_after_new_storage() -> None:
-    """The same bytes must not work in a life in which nothing else was there."""
-    bench, message = Bench(), note("open", 1, 500, epoch=0)
-    bench.void(1)
-    bench.auditor.journal([line(message, "refused")])
-    bench.fake = Fake(account="unopened", over={"epoch": '"00000002"'})
-    bench.auditor.started(SERIAL, bench.fake.snapshot())
+    """An opening for epoch 0 is void in the storage that took its void, and lives in others (METER 8)."""
+    bench, message = Bench(Fake(account="unopened")), note("open", 1, 500, epoch=0)
+    bytes_of_before = note("credit", 1, 500)
+    void = bench.void(1)
+    lines = [line(void, "confirmed"), line(message, "refused", epoch=0), line(bytes_of_before, "refused")]
 
     def open_it() -> None:
         bench.fake.account = "open"
         bench.fake.top_up(message)
 
-    with bites("written `refused`"):
+    bench.auditor.journal(lines)
+    before = replace(bench.fake)
+    with bites("had its effect already"):
         bench.deliver(message, open_it)
+    bench.fake = before
+    bench.fake = Fake(account="unopened", over={"epoch": '"00000002"'})
+    bench.auditor.started(SERIAL, bench.fake.snapshot())
+    with bites("accepted a message for meter"):
+        bench.deliver(bytes_of_before, lambda: bench.fake.top_up(bytes_of_before))
+    bench.fake = Fake(account="unopened", over={"epoch": '"00000002"'})
+    bench.deliver(message, open_it)
+    bench.auditor.journal(lines)
+    bench.auditor.journal([lines[0], line(message, "confirmed", epoch=2), lines[2]])
     with bites("that is a restart"):
         bench.auditor.started(SERIAL, bench.fake.snapshot())
 
 
-def test_one_open_entry_where_the_journal_is_shared() -> None:
-    lines = [line(note("credit", 1, 5), "unknown"), line(note("credit", 2, 5), "prepared")]
-    Bench().auditor.journal(lines)
+def test_one_open_entry_of_a_journal() -> None:
+    first, second = line(note("credit", 1, 5), "unknown"), line(note("credit", 2, 5), "prepared")
     with bites("second entry is open"):
-        Bench(shared_journal=True).auditor.journal(lines)
+        Bench().auditor.journal([first, second])
+    Bench().auditor.journal([first, replace(second, journal="another")])
+    Bench().auditor.journal([first, replace(second, state="by_hand")])
+    Bench().auditor.journal([first, replace(second, lost=True)])
+    anywhere = line(note("open", 1, 5, epoch=0), "on_card", epoch=0)
+    with bites("second entry is open"):
+        Bench().auditor.journal([first, anywhere])
 
 
 def test_finish_lets_only_voids_stay_open() -> None:
     bench = Bench()
     bench.auditor.finish({SERIAL: bench.fake.snapshot()}, [line(note("void", 1), "unknown")])
+
+
+# --- several journals
+
+
+KINDS = {"credit": 500, "refund": 300, "debt": 200, "close": 0, "void": 0}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_is_confirmed_more_often_than_it_is_in_the_books(kind: str) -> None:
+    """Two journals that sealed the very same bytes: one sale in the meter, two that were told as done."""
+    bench, message = Bench(), note(kind, 1, KINDS[kind])
+    bench.deliver(message, lambda: take(bench.fake, message))
+    once = line(message, "confirmed", journal="a", seller="a")
+    bench.auditor.journal([once])
+    bench.auditor.journal([once, replace(once, journal="b")])  # a copy of the journal
+    bench.auditor.journal([once, replace(once, journal="c", seller="c", state="unknown")])
+    with bites(f"the number of {kind} in its books is 1, the journals have 2 confirmed"):
+        bench.auditor.journal([once, replace(once, journal="b", seller="b")])
+
+
+def take(fake: Fake, message: SealedMessage) -> None:
+    """Do what a message of the credit class does to a meter."""
+    if message.kind is MessageKind.CREDIT:
+        fake.top_up(message)
+        return
+    fake.credit_sequence = message.sequence
+    fake.refunded += message.amount * CENT * (message.kind is MessageKind.REFUND)
+    fake.debt_entered += message.amount * CENT * (message.kind is MessageKind.DEBT)
+    if message.kind is MessageKind.CLOSE:
+        fake.settled += fake.credit
+        fake.account = "closed"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_books_are_at_most_what_is_confirmed_or_open(kind: str) -> None:
+    first, second = note(kind, 1, KINDS[kind]), note(kind, 2, KINDS[kind])
+    taken = [sealed(first), sealed(second)]
+    confirmed = line(first, "confirmed")
+    for state in ("unknown", "by_hand", "on_card", "prepared"):
+        check_sums(SERIAL, [confirmed, line(second, state)], taken, ())
+    with bites(f"the number of {kind} in its books is 2, the journals have 1 confirmed and 0 open"):
+        check_sums(SERIAL, [confirmed, line(second, "refused")], taken, ())
+    check_sums(SERIAL, [confirmed], taken[:1], taken[1:])
+    check_sums(SERIAL, [confirmed, line(second, "confirmed")], taken[:1], taken[1:])
+
+
+def test_the_sums_are_of_amounts_too_and_of_each_kind_by_itself() -> None:
+    small, large = note("credit", 1, 100), note("credit", 1, 900)
+    with bites("the amount of credit in its books is 9.00, the journals have 1.00 confirmed"):
+        check_sums(SERIAL, [line(small, "confirmed")], [sealed(large)], ())
+    refund = note("refund", 1, 100)
+    with bites("the number of credit in its books is 0"):
+        check_sums(SERIAL, [line(small, "confirmed")], [sealed(refund)], ())
+
+
+def test_a_void_is_in_a_journal_and_never_refused_there() -> None:
+    bench = Bench()
+    void = bench.void(1)
+    with bites("a void of 0.00 is in the meter and in no journal"):
+        bench.auditor.journal([])
+    with bites("refused, and the meter has it"):
+        bench.auditor.journal([line(void, "refused")])
+    with bites("never had it"):
+        Bench().auditor.journal([line(void, "confirmed")])
+
+
+def test_what_a_person_closed_counts_as_open_and_may_still_be_proved() -> None:
+    bench, message = Bench(), note("credit", 1, 500)
+    closed = line(message, "by_hand")
+    bench.auditor.journal([closed])
+    bench.deliver(message, partial(bench.fake.top_up, message))
+    bench.auditor.finish({SERIAL: bench.fake.snapshot()}, [closed])
+    bench.auditor.finish({SERIAL: bench.fake.snapshot()}, [replace(closed, state="confirmed")])
+    with bites("which is final"):
+        bench.auditor.journal([closed])
+
+
+def test_a_refusal_needs_a_dead_message() -> None:
+    """METER 8 (d): where its key version was passed it is dead though its sequence is not reached."""
+    message = note("credit", 2, 500)
+    with bites("the sequence is not spent"):
+        Bench().auditor.journal([line(message, "refused")])
+    bench = Bench()
+    void = note("void", 1, key_version=3)
+    bench.deliver(void, change(bench.fake, credit_sequence=1, over={"key_version": "3"}))
+    bench.auditor.journal([line(void, "confirmed"), line(message, "refused")])
+
+
+def test_an_opening_for_epoch_0_may_be_confirmed_after_a_void_and_nothing_else_may() -> None:
+    bench, message = Bench(Fake(account="unopened")), note("open", 1, 500, epoch=0)
+    void = bench.void(1)
+    bench.auditor.journal([line(void, "confirmed"), line(message, "refused")])
+    with bites("never had it"):
+        bench.auditor.journal([line(void, "confirmed"), line(message, "confirmed")])
+    other = note("credit", 1, 500)
+    bench.auditor.journal([line(void, "confirmed"), line(other, "refused")])
+    with bites("which is final"):
+        bench.auditor.journal([line(void, "confirmed"), line(other, "confirmed")])
+
+
+def test_a_storage_that_was_set_back_has_only_what_it_had() -> None:
+    bench = Bench()
+    first = bench.credit(1)
+    image = replace(bench.fake)
+    second = bench.credit(2, 300)
+    dead = note("credit", 2, 444)
+    lines = [line(first, "confirmed"), line(second, "confirmed"), line(dead, "refused")]
+    bench.auditor.journal(lines)
+    bench.fake = image
+    bench.auditor.set_back(SERIAL, bench.fake.snapshot())
+    bench.auditor.journal(lines)
+    bench.deliver(dead, lambda: bench.fake.top_up(dead))  # it was true when it was written
+    with bites("which is final"):
+        bench.auditor.journal([*lines[:2], line(dead, "confirmed")])
+    with bites("not spent"):
+        bench.auditor.journal([*lines, line(note("credit", 3, 5), "refused")])
+    with bites("of another epoch"):
+        bench.auditor.set_back(SERIAL, bench.fake.snapshot(epoch='"00000001"'))
+
+
+# --- what METER 8 leaves to a person
+
+
+def sold(sequence: int, journal: int, mark: int = 1, **more: Any) -> SealedMessage:
+    return note("credit", sequence, 1, origin=Origin(journal, mark), **more)
+
+
+def reason(
+    entry: SealedMessage, taken: list[SealedMessage], held: list[SealedMessage] | None = None, **more: Any
+) -> str | None:
+    state = more.pop("state", "unknown")
+    lines = [line(entry, state, epoch=entry.epoch), *(line(m, "confirmed") for m in held or [])]
+    reached = max((m.sequence for m in taken), default=0)
+    told = {m.sequence: sealed(m) for m in taken}
+    return why_left_to_a_person(lines[0], lines, EPOCH, reached, told, **{"was_set_back": False, **more})
+
+
+def test_what_a_proof_settles_is_left_to_nobody() -> None:
+    mine = sold(1, 7)
+    others = [sold(n, 8, n) for n in range(2, 40)]
+    assert reason(mine, []) is None, "the bytes live: they are sent, or voided"
+    assert reason(mine, [mine]) is None, "(a)"
+    assert reason(mine, [sold(1, 8)]) is None, "(b)"
+    assert reason(mine, [mine, *others]) is None, "(c): the row of the journal stands"
+    assert reason(mine, [sold(1, 8), *others]) is None, "(c): no row, and nothing was forgotten"
+    before = sold(1, 7, 5)
+    assert reason(sold(2, 7), [before, *others], [before]) is None, "(c): another of the journal, below"
+
+
+def test_what_is_left_to_a_person_is_named() -> None:
+    mine = sold(1, 7)
+    crowd = [sold(n, 100 + n, n) for n in range(2, 40)]
+    assert reason(mine, [mine, *crowd]) == "more than 16 other journals"
+    assert reason(mine, [sold(1, 8), *crowd]) == "more than 16 other journals"
+    later = [sold(n, 7, n) for n in range(2, 40)]
+    assert reason(mine, [mine, *later]) == "a copy of its journal sold later"
+    assert reason(sold(1, 7, epoch=5), []) == "its epoch is gone"
+    assert reason(mine, [], was_set_back=True) == "the meter's storage was set back"
+    assert reason(sold(2, 7), [sold(1, 7, 9)]) == "its journal is a copy or was restored"
+    opening = note("open", 1, 5, epoch=0, origin=Origin(7, 1))
+    assert reason(opening, [sold(1, 8)]) == "an opening for epoch 0, whose sequence another message took"
+    assert reason(opening, [opening]) is None
+    assert reason(opening, []) is None
+
+
+def test_an_entry_that_is_open_for_no_reason_is_found() -> None:
+    bench = Bench()
+    message = note("credit", 1, 5, origin=Origin(7, 1))
+    with bites("though METER 8 settles it"):
+        bench.auditor.open_for_a_person([line(message, "unknown")])
+    assert bench.auditor.open_for_a_person([line(message, "unknown", lost=True)]) == {}
+    assert bench.auditor.open_for_a_person([line(message, "by_hand")]) == {}
+    gone = line(replace(message, epoch=5), "unknown", epoch=5)
+    assert bench.auditor.open_for_a_person([gone]) == {gone: "its epoch is gone"}
 
 
 # --- the switch

@@ -1,13 +1,15 @@
-"""One simulated world from one seed: meters, a lying line, hosts with journals, a workload, crashes, and an auditor.
+"""One simulated world from one seed: meters, lying lines, hosts with journals, a workload, crashes, an auditor.
 
-Everything is the product's own, both sides; replaced are only the byte pipe, the meters' byte device and the clocks.
-Nothing sleeps, and the same seed gives the same world.
+Everything is the product's own, both sides; replaced are only the byte pipe, the meters' byte device,
+the clocks and the random numbers. Nothing sleeps, and the same seed gives the same world.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,15 +26,24 @@ from firmware_sim.records.ring import PURCHASE_RING
 from firmware_sim.requests import PresentCard, Reply, Request, Sealed
 from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
 from firmware_sim.settings import Settings
+from firmware_sim.vending import Order, Vending
 from meterctl.drivers.modbus import ModbusDriver
-from meterctl.errors import MeterctlError, NotPermittedError
-from meterctl.journal import Journal
-from meterctl.key_ring import development_ring
-from meterctl.operations.card_counter import Counter
+from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError
+from meterctl.journal import EntryState, Journal
+from meterctl.key_ring import KeyRing, development_ring
+from meterctl.operations import card_counter
 from meterctl.operations.card_issuing import plan_format, plan_replacement
-from meterctl.operations.card_sales import sell
+from meterctl.operations.card_sales import open_account, sell
 from meterctl.operations.command import execute_command, plan_command
-from meterctl.operations.credit import execute, plan, resolve, withdraw_cards
+from meterctl.operations.credit import (
+    advance_key_version,
+    close_by_hand,
+    execute,
+    plan,
+    resolve,
+    withdraw_cards,
+)
+from meterctl.operations.exactly_once import Settled
 from meterctl.operations.limits import encode_settings, parse_settings, set_limits
 from meterctl.session import Session
 from protocols.card.applet import Card
@@ -42,13 +53,24 @@ from protocols.data_model.items import ITEMS
 from protocols.data_model.tables import PURCHASES, Purchase
 from protocols.data_model.tariff import Prices, Tariff
 from protocols.data_model.words import MeterType
-from protocols.errors import CardGoneError, MalformedMessageError
+from protocols.errors import MalformedMessageError
 from protocols.faults import FaultPlan, FaultRule, Way
-from protocols.keys import MessageClass, bcd, development_keys
+from protocols.keys import MessageClass, MeterKeys, bcd, derive_meter_keys
+from protocols.modbus import tcp
+from protocols.modbus.native_map import MESSAGE_ADDRESS
 from protocols.quantities import CENT, DAY, HOUR, LEDGER, MINUTE, SECOND, parse_power
-from protocols.sealed_message import MessageKind, Outcome, SealedMessage, SwitchAction, encode_number
+from protocols.sealed_message import (
+    MessageKind,
+    Origin,
+    Outcome,
+    SealedMessage,
+    SwitchAction,
+    encode_number,
+)
 from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFacts
-from tests.support.wire import PipeTransport
+from tests.simulation.hosts import Host
+from tests.simulation.liar import Liar, LyingServer, message_in
+from tests.simulation.pipes import CardContacts, CrashingPipe, HostCrashError, Time
 
 HOST_EPOCH_S = 1_767_225_600
 TIMEOUT_MS = 1000
@@ -56,45 +78,6 @@ SETTLES_WITHIN_MS = 10 * MINUTE
 """Line time in which everything is settled once the faults have ended."""
 STEPS = (10, 30)
 LEVELS = ("off", "2.00", "5.00")
-
-
-class HostCrashError(BaseException):
-    """The host's process died: nothing of it goes on, and no handler of its own runs."""
-
-
-class CrashingPipe(PipeTransport):
-    """A pipe whose host may die at any send or receive, and whose line may hang up and return."""
-
-    def __init__(self, make_line: Callable[[], Line], framed: bool) -> None:
-        super().__init__(make_line(), framed=framed)
-        self._make_line = make_line
-        self.dies_in: int | None = None
-
-    def send(self, data: bytes) -> None:
-        """Send, on a new line where the old one hung up and has returned."""
-        self._perhaps_die()
-        if self.line.closed and self.now_us >= (self.line.returns_at or 0):
-            self.new_line()
-        super().send(data)
-        self._perhaps_die()
-
-    def new_line(self) -> None:
-        """Plug in anew: nothing of the old line is on its way any more."""
-        self.discard_input()
-        self.line = self._make_line()
-
-    def receive(self, timeout_ms: int) -> bytes:
-        """Receive, or die before anything of it is known."""
-        data = super().receive(timeout_ms)
-        self._perhaps_die()
-        return data
-
-    def _perhaps_die(self) -> None:
-        if self.dies_in is not None:
-            self.dies_in -= 1
-            if self.dies_in <= 0:
-                self.dies_in = None
-                raise HostCrashError
 
 
 @dataclass(slots=True)
@@ -105,31 +88,17 @@ class Placed:
     device: SimulatedNvram
     last: Mapping[str, Any]
     chip: SimulatedNvram = field(default_factory=SimulatedNvram)
+    image: bytes = b""
+    """An earlier copy of its storage."""
+    goes_back: bool = False
+    is_new: bool = False
+    """Whether it has got another storage, which is a new epoch."""
+    was_set_back: bool = False
 
 
-class CardContacts:
-    """A card's contacts: it may be pulled after some commands, lose its power in a write, or its host may die."""
-
-    def __init__(self, card: Card, rng: Random, host_dies: bool) -> None:
-        self.card = card
-        self.left = rng.choice((None, None, rng.randint(0, 30)))
-        self.dies_in = rng.randint(1, 30) if host_dies else None
-
-    def __call__(self, command: bytes) -> bytes:
-        """Bring a command to the card."""
-        if self.dies_in is not None:
-            self.dies_in -= 1
-            if self.dies_in <= 0:
-                raise HostCrashError
-        if self.left is not None:
-            if self.left <= 0:
-                raise CardGoneError("the card was pulled")
-            self.left -= 1
-        try:
-            return self.card.apdu(command)
-        except PowerCutError:
-            self.left = 0
-            raise CardGoneError("the card lost its power") from None
+OLDER, NEWER = 1, 2
+"""Key versions of worlds that have a key ring."""
+_SET_BACK_WORDS = ("set back", "has taken", "forged", "cloned", "tampered", "clone")
 
 
 class World:
@@ -139,36 +108,112 @@ class World:
         self.seed, self.folder = seed, folder
         self.rng = Random(f"simulate/{seed}")
         self.log: list[str] = []
-        self.top_ups = self.crashes = self.delivered = self.carried = 0
+        self.top_ups = self.crashes = self.delivered = 0
+        self.seen: Counter[str] = Counter()
+        """What happened how often: what the tests hold that it happens at all."""
         self.random = Random(f"cards/{seed}").randbytes
         self._shown: dict[int, tuple[Meter, int, Mapping[str, Any]]] = {}
         self._sent: list[tuple[str, bytes]] = []
+        self._vends = False
+        self._vended: list[JournalLine] = []
+        self._vending = Vending()
         self._watched = self._watched_class()
         self.faults = Faults(FaultPlan((), seed))
+        self.time = Time()
+        self._choose_keys()
         count = self.rng.choice((1, 1, 1, 2, 3))
         descriptions = [self._description(unit) for unit in range(1, count + 1)]
-        keys = {d.serial_number: development_keys(d.serial_number) for d in descriptions}
-        self.hosts = self.rng.choice((1, 1, 2))
-        self.auditor = Auditor(
-            [MeterFacts(d.serial_number, d.tariff.prices.prices[0], keys[d.serial_number]) for d in descriptions],
-            shared_journal=self.hosts == 1,
-        )
+        self.auditor = Auditor([
+            MeterFacts(d.serial_number, d.tariff.prices.prices[0], self._keys(d.serial_number))
+            for d in descriptions
+        ])  # fmt: skip
         self.placed: dict[str, Placed] = {}
         stations = []
         for description in descriptions:
-            placed = self.placed[description.serial_number] = Placed(description, SimulatedNvram(), {})
+            serial = description.serial_number
+            placed = self.placed[serial] = Placed(description, SimulatedNvram(), {})
             meter = self._make(placed)
             placed.last = self.snapshot(meter)
-            self.auditor.started(description.serial_number, placed.last)
+            self.auditor.started(serial, placed.last)
             stations.append((description.unit, meter))
         self.rack = Rack(stations, self.rng.choice((0, 1000, 60_000)), self._load, self.faults)
         for station in self.rack.stations:
             station.rebuild = self._rebuilder(self.placed[station.meter.state.identity.serial_number])
         self.rack.begin_faults()
-        framed = self.rng.random() < 0.3
+        self.liar = self._make_liar() if self.rng.random() < 0.45 else None
+        self._place_hosts()
+
+    # ---- hosts
+
+    def _choose_keys(self) -> None:
+        """Choose the development key, a ring of two versions, or one whose older version is retired."""
+        kind = self.rng.choice(("development", "development", "two", "two", "retired"))
+        draw = Random(f"masters/{self.seed}")
+        self.ring = development_ring()
+        if kind != "development":
+            masters = {version: draw.randbytes(16) for version in (OLDER, NEWER)}
+            retired = frozenset({OLDER}) if kind == "retired" else frozenset()
+            self.ring = KeyRing(masters, Path("ring"), retired=retired)
+
+    def _keys(self, serial: str) -> dict[int, MeterKeys]:
+        masters = self.ring.masters.items()
+        return {version: derive_meter_keys(master, serial, version) for version, master in masters}
+
+    def _make_liar(self) -> Liar:
+        serials = {p.description.unit: serial for serial, p in self.placed.items()}
+        forges = OLDER in self.ring.retired and self.rng.random() < 0.8
+        retired = {s: self._keys(s)[OLDER] for s in serials.values()} if forges else {}
+        return Liar(Random(f"liar/{self.seed}"), list(serials), retired, serials)
+
+    def _place_hosts(self) -> None:
+        """Place one to three hosts; they have one clock, which stands still for a while in some worlds."""
+        rng = self.rng
+        self._grain = rng.choice((1, 1, 60, 86_400))
+        self._crowd = rng.choice((0.0, 0.0, 0.1, 0.3, 0.8))
+        self._sets_back = rng.random() < 0.12
+        self._loses_journals = rng.random() < 0.2
+        self._renews_storages = not self._sets_back and rng.random() < 0.12
+        framed = rng.random() < 0.3
         server = ModbusTcpServer if framed else ModbusRtuServer
-        self.pipe = CrashingPipe(lambda: Line(server(self.rack), faults=self.faults), framed)
-        self.journals = [Journal(folder / f"host{host}.sqlite") for host in range(self.hosts)]
+
+        def make_line() -> Line:
+            made = server(self.rack)
+            if self.liar is not None:
+                made = LyingServer(self.liar, made, server(self.rack), framed=framed)  # type: ignore[assignment]
+            return Line(made, faults=self.faults)
+
+        self.hosts: list[Host] = []
+        marks = Random(f"marks/{self.seed}").randbytes
+        for number in range(rng.choice((1, 2, 2, 3))):
+            journal = Journal(self.folder / f"host{number}.sqlite", marks)
+            ring = self.ring
+            if number and not ring.is_development and not ring.retired and rng.random() < 0.2:
+                ring = KeyRing({OLDER: ring.masters[OLDER]}, ring.path)
+            host = Host(number, journal, ring, CrashingPipe(self.time, make_line, framed), marks)
+            host.pipe.meanwhile = self._interleaver(host)
+            self.hosts.append(host)
+        self._acting: Host | None = None
+        self._is_interleaved = False
+        self._hosts_die = True
+
+    def _interleaver(self, host: Host) -> Callable[[bytes], None]:
+        """Let another host act between two exchanges of a host: between its status and its delivery, above all."""
+
+        def meanwhile(request: bytes) -> None:
+            others = [other for other in self.hosts if other is not host]
+            if self._is_interleaved or not others or not self._crowd:
+                return
+            if self.rng.random() >= (self._crowd if _delivers(request) else self._crowd / 10):
+                return
+            self._is_interleaved = True
+            try:
+                self.look()
+                self.log.append(f"  meanwhile {self._do(self._wire_action(), self.rng.choice(others))}")
+                self.look()
+            finally:
+                self._is_interleaved = False
+
+        return meanwhile
 
     # ---- building
 
@@ -189,8 +234,10 @@ class World:
             debt_share_percent=maybe(0, 30),
             utc_offset_minutes=maybe(0, 480),
         )
+        serial = f"{self.seed % 10**9:09d}{unit:03d}"
         return MeterDescription(
-            serial_number=f"{self.seed % 10**9:09d}{unit:03d}", unit=unit, credit=rng.randrange(0, 4000) * CENT,
+            serial_number=serial, unit=unit, credit=rng.randrange(0, 4000) * CENT, opened=rng.random() > 0.15,
+            keys=None if self.ring.is_development else self._keys(serial),
             meter_type=rng.choice((MeterType.SINGLE_PHASE, MeterType.THREE_PHASE)), debt=maybe(0, 0, 20 * LEDGER),
             settings=settings, tariff=Tariff(prices=Prices((rng.randrange(1, 20_000),))),
             epoch=rng.randrange(1, 1 << 32),
@@ -209,7 +256,14 @@ class World:
             self.crashes += 1
             now = self.snapshot(meter)
             self.log.append(f"meter {placed.description.serial_number} started anew")
-            self.auditor.restarted(placed.description.serial_number, placed.last, now)
+            if placed.is_new:
+                placed.is_new = False
+                self.auditor.started(placed.description.serial_number, now)
+            elif placed.goes_back:
+                placed.goes_back, placed.was_set_back = False, True
+                self.auditor.set_back(placed.description.serial_number, now)
+            else:
+                self.auditor.restarted(placed.description.serial_number, placed.last, now)
             placed.last = now
             return meter
 
@@ -245,7 +299,9 @@ class World:
             raise
         if reply is None or reply.answer is None:
             return reply
-        self._sent.append((serial, request.data))
+        if not self._vends or reply.answer.outcome.applied:  # vending keeps nothing of what was refused
+            self._sent.append((serial, request.data))
+        self.seen[reply.answer.outcome.name] += 1
         after = self.snapshot(meter)
         self.log.append(f"meter {serial}: {reply.answer.outcome.name} to sequence {reply.answer.sequence}")
         self.auditor.delivered(serial, request.data, reply.answer.outcome.name, before, after)
@@ -266,13 +322,14 @@ class World:
                 self.auditor.delivered(serial, data, None, before, before)
             raise
         finally:
-            self._sent.append((serial, data))
+            if data:
+                self._sent.append((serial, data))
         outcome = reply.insertion.outcome if reply is not None and reply.insertion is not None else None
         self.log.append(f"meter {serial}: card, {reply.insertion if reply else None}")
         if outcome is not Outcome.ACCEPTED:
             self.step(meter)
             return reply
-        self.carried += 1
+        self.seen["taken from a card"] += 1
         after = self.snapshot(meter)
         self.auditor.delivered(serial, data, outcome.name, before, after)
         self.placed[serial].last = after
@@ -305,19 +362,19 @@ class World:
         self.auditor.journal(self.entries())
 
     def entries(self) -> list[JournalLine]:
-        """Return the union of the hosts' journals."""
-        return [
-            JournalLine(e.meter, e.epoch, e.sequence, e.kind, e.amount, e.state.value, e.message)
-            for journal in self.journals
-            for e in journal.entries()
-        ]
+        """Return the entries of all journals, and of vending in the meters' own process."""
+        return [*self._vended, *(line for host in self.hosts for line in host.lines())]
 
     # ---- the play
 
     def run(self) -> None:
         """Play the workload under faults, end the faults, settle, and close the books."""
+        if self.liar is not None:
+            self.liar.is_honest = True
         for station in self.rack.stations:
             self._issue_card(station)
+        if self.liar is not None:
+            self.liar.is_honest = False
         for rule in self._rules():
             self._command_fault(rule)
         for _ in range(self.rng.randint(*STEPS)):
@@ -363,52 +420,93 @@ class World:
             FaultRule("lost_phase", lasts=3 * HOUR),
             FaultRule("clock_drift", value=rng.choice((-500, 500)), lasts=30 * HOUR),
         ]
-        return rng.sample(possible, rng.randint(0, 6))
+        return rng.sample(possible, rng.randint(0, 6) if self.liar is None else rng.choice((0, 0, 1, 2)))
 
     def _command_fault(self, rule: FaultRule) -> None:
         try:
-            self.rack.execute(BeginFault(rule), self.pipe.now_us)
+            self.rack.execute(BeginFault(rule), self.time.now_us)
         except MeterStoppedError:
             self._revive()
         self.log.append(f"fault {rule.name} {' '.join(rule.words())}")
         self.look()
 
     def _act(self) -> str:
-        actions: tuple[tuple[int, Callable[[], str]], ...] = (
+        actions: list[tuple[float, Callable[[], str]]] = [
             (6, self._time), (7, self._top_up), (2, self._refund), (1, self._debt), (2, self._read), (3, self._limits),
             (3, self._switch), (1, self._guarantee), (1, self._clock), (2, self._change_load), (2, self._button),
             (1, self._cover), (1, self._power), (3, self._sell_card), (4, self._insert_card), (5, self._errand),
-            (3, self._resolve), (2, self._crash_meter), (1, self._withdraw),
-        )  # fmt: skip
+            (3, self._resolve), (2, self._crash_meter), (1, self._withdraw), (1.5, self._vend), (0.3, self._close),
+            (0.7, self._strangers),
+            (1 if any(not p.description.opened for p in self.placed.values()) else 0, self._open),
+            (0 if self.ring.is_development else 1.5, self._advance_key_version),
+            *(((2, self._new_storage),) if self._renews_storages else ()),
+            *(((5, self._lose_journal),) if self._loses_journals else ()),
+            *(((14, self._go_back), (10, self._top_up), (5, self._replay_one)) if self._sets_back else ()),
+            (0.5, self._far_command), (1, self._replay_one),
+        ]  # fmt: skip
         weights, choices = zip(*actions, strict=True)
-        act = self.rng.choices(choices, weights)[0]
-        if self.rng.random() < 0.12:
-            self.pipe.dies_in = self.rng.randint(1, 30)
+        return self._do(self.rng.choices(choices, weights)[0], self.rng.choice(self.hosts))
+
+    def _wire_action(self) -> Callable[[], str]:
+        """Return what another host does meanwhile."""
+        actions = (self._top_up, self._top_up, self._refund, self._debt, self._switch, self._resolve, self._vend)
+        return self.rng.choice(actions)
+
+    def _do(self, act: Callable[[], str], host: Host) -> str:
+        """Let a host act; return what came of it."""
+        acting, self._acting = self._acting, host
+        if self._hosts_die and self.rng.random() < 0.12:
+            host.pipe.dies_in = self.rng.randint(1, 40)
         try:
-            return act()
+            return f"host {host.name}: {act()}"
         except HostCrashError:
-            self._host_starts_anew()
-            return f"{act.__name__}: the host died"
+            host.start_anew()
+            return f"{act.__name__}: host {host.name} died"
         except MeterctlError as error:
-            return f"{act.__name__}: {type(error).__name__} {error}"
+            self._judge(error, host)
+            return f"host {host.name}: {act.__name__}: {type(error).__name__} {error}"
         except CommandFailedError as error:
             return f"{act.__name__}: {error}"
         except MeterStoppedError:
             return f"{act.__name__}: the meter stopped"
         finally:
-            self.pipe.dies_in = None
+            host.pipe.dies_in = None
+            self._acting = acting
 
-    def _host_starts_anew(self) -> None:
-        self.pipe.discard_input()
-        for index, journal in enumerate(self.journals):
-            journal.close()
-            self.journals[index] = Journal(journal.path)
+    def _judge(self, error: MeterctlError, host: Host) -> None:
+        """Hold that an error is one of the named ones, and accuses no sound meter, card or journal."""
+        if not 2 <= error.exit_code <= 7:
+            raise AuditError(f"exit code {error.exit_code}: {error}") from error
+        self.seen[type(error).__name__] += 1
+        text = str(error)
+        lost = isinstance(error, UnknownOutcomeError) and self._loses_journals and self._hosts_die
+        if lost and not self._is_interleaved and self.rng.random() < 0.4:
+            for other in self.hosts:
+                if other is not host:
+                    other.copy_from(host)
+                    self.log.append(f"  host {other.name} got a copy of the journal of host {host.name}")
+                    self.seen["journal copied"] += 1
+        if "Other sellers were first" in text:
+            self.seen["gave up"] += 1
+        if "journal renew" in text:
+            if not self._loses_journals:
+                raise AuditError(f"a sound journal was accused: {error}") from error
+            self.seen["copy refused"] += 1
+            if self.rng.random() < 0.7:
+                host.journal.renew(self._now())
+                self.seen["renewed"] += 1
+        sets_back = any(placed.was_set_back for placed in self.placed.values())
+        accused = isinstance(error, NotPermittedError) and any(word in text for word in _SET_BACK_WORDS)
+        if accused and sets_back:
+            self.seen["set back refused"] += 1
+        elif accused and not self._loses_journals and not self._renews_storages:
+            raise AuditError(f"a sound meter or card was accused: {error}") from error
 
     def _everyone(self) -> None:
         """Bring all meters to the present; one whose flush fails on the way is started anew."""
         while True:
             try:
-                self.rack.everyone(self.pipe.now_us)
+                self.rack.everyone(self.time.now_us)
             except MeterStoppedError:
                 self._revive()
             else:
@@ -424,34 +522,251 @@ class World:
     def _cycle(self, station: RackStation) -> None:
         placed = self.placed[station.meter.state.identity.serial_number]
         placed.device = placed.device.power_cycle(lambda _: self.rng.random() < 0.5)
-        self.rack.power_lost(station, self.pipe.now_us)
+        self.rack.power_lost(station, self.time.now_us)
 
     # ---- actions
 
     def _station(self) -> RackStation:
         return self.rng.choice(self.rack.stations)
 
-    def _session(self, station: RackStation, host: int | None = None) -> tuple[Session, Journal]:
-        driver = ModbusDriver(self.pipe, station.unit, TIMEOUT_MS, self.pipe.clock)
-        host = self.rng.randrange(self.hosts) if host is None else host
-        # Two hosts with one clock would seal the same bytes for the same amount in the same second.
-        now = lambda: HOST_EPOCH_S + host * 3 * 10**7 + self.pipe.now_us // 1_000_000  # noqa: E731
-        return Session(driver, development_ring(), now, self.pipe.clock), self.journals[host]
+    def _now(self) -> int:
+        return HOST_EPOCH_S + self.time.now_us // 1_000_000 // self._grain * self._grain
+
+    def _session(
+        self, station: RackStation, host: Host | None = None, *, set_back: bool | None = None
+    ) -> tuple[Session, Journal]:
+        """Return a session of the acting host, or another one, with a meter; it may serve a set back one knowingly."""
+        host = host or self._acting
+        assert host is not None
+        pipe, serial = host.pipe, station.meter.state.identity.serial_number
+        driver = ModbusDriver(pipe, station.unit, TIMEOUT_MS, pipe.clock)
+        knowingly = self.rng.random() < 0.4 if set_back is None else set_back
+        knowingly = knowingly and self.placed[serial].was_set_back
+        if knowingly:
+            host.served.add(serial)
+        payee = serial if self.rng.random() < 0.7 else None
+        session = Session(
+            driver, host.ring, self._now, pipe.clock, pipe.pause, host.random, payee=payee, set_back=knowingly
+        )
+        return session, host.journal
 
     def _command(self, *words: str) -> None:
         self.look()
-        self.rack.execute(parse_command(words), self.pipe.now_us, self._station().meter.state.identity.serial_number)
+        self.rack.execute(parse_command(words), self.time.now_us, self._station().meter.state.identity.serial_number)
 
     def _time(self) -> str:
         duration = self.rng.choice((1, 777, SECOND, MINUTE, HOUR, 7 * HOUR, DAY, 3 * DAY))
         self.look()
-        self.rack.execute(Advance(duration), self.pipe.now_us)
+        self.rack.execute(Advance(duration), self.time.now_us)
         return f"advance {duration} ms"
 
     def _bring(self, kind: MessageKind, amount: int) -> str:
-        session, journal = self._session(self._station())
-        settled = execute(session, journal, plan(session, journal, kind, amount))
+        station = self._station()
+        session, journal = self._session(station)
+        assert self._acting is not None
+        behind = self._must_refuse(station, self._acting)
+        is_copy = self._is_copy(station, self._acting)
+        planned = plan(session, journal, kind, amount)
+        before = journal.last_id()
+        try:
+            settled = execute(session, journal, planned)
+        finally:
+            resealed = sum(e.id > before and e.kind == kind.word for e in journal.entries()) - 1
+            self.seen["resealed"] += max(0, resealed)
+            if resealed > 4:
+                raise AuditError(f"a sale was sealed anew {resealed} times")
+        self._hold_payee(session, settled)
+        if behind and settled.entry.meter == station.meter.state.identity.serial_number:
+            raise AuditError(f"meter {settled.entry.meter}: a meter that was set back was sold to unknowingly")
+        if is_copy and settled.entry.meter == station.meter.state.identity.serial_number:
+            raise AuditError(f"meter {settled.entry.meter}: sold with a journal that is a copy or was restored")
         return f"{kind.word} {amount}: sequence {settled.entry.sequence} {settled.entry.state.value}"
+
+    @staticmethod
+    def _hold_payee(session: Session, settled: Settled) -> None:
+        if session.payee not in (None, settled.entry.meter):
+            raise AuditError(f"--meter named {session.payee}, meter {settled.entry.meter} was sold to")
+        if settled.entry.state is not EntryState.CONFIRMED:
+            raise AuditError(f"a sale ended without an error and is {settled.entry.state.value}")
+
+    def _must_refuse(self, station: RackStation, host: Host) -> bool:
+        """Say whether a host has proof of a sequence that a meter which was set back has not reached."""
+        identity, reached = station.meter.state.identity, station.meter.state.security.credit_sequence
+        if not self.placed[identity.serial_number].was_set_back or identity.serial_number in host.served:
+            return False
+        return any(
+            line.state == "confirmed" and not line.lost and line.sequence > reached
+            for line in host.lines()
+            if (line.serial, line.epoch) == (identity.serial_number, identity.epoch)
+        )
+
+    @staticmethod
+    def _is_copy(station: RackStation, host: Host) -> bool:
+        """Say whether a meter's last message of a host's journal number is none that the journal holds."""
+        row = station.meter.state.security.last_of(host.journal.number)
+        origins = {(e.meter, e.origin.mark) for e in host.journal.entries()}
+        return row is not None and (station.meter.state.identity.serial_number, row.mark) not in origins
+
+    def _open(self) -> str:
+        return self._bring(MessageKind.OPEN, self.rng.randrange(0, 5000))
+
+    def _close(self) -> str:
+        return self._bring(MessageKind.CLOSE, 0)
+
+    def _advance_key_version(self) -> str:
+        session, journal = self._session(self._station())
+        settled = advance_key_version(session, journal, session.identify())
+        for entry in journal.open_entries(settled.entry.meter):
+            if entry.lives_in(settled.entry.epoch) and entry.key_version < settled.entry.key_version:
+                raise AuditError(f"entry {entry.id} was open when its journal advanced the key version")
+        self.seen["key advanced"] += 1
+        return f"key version advanced at sequence {settled.entry.sequence}"
+
+    def _vend(self) -> str:
+        """Sell within the meter's own process: journal number 0, which keeps nothing but what was accepted."""
+        station = self._station()
+        kind = self.rng.choice((MessageKind.CREDIT, MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT))
+        order = Order(kind, self.rng.randrange(1, 2000))
+        outcome = self._give(station, lambda: self._vending.seal(station.meter, order).data)
+        self.seen["vended"] += 1
+        return f"vended {kind.word} {order.amount}: {outcome}"
+
+    def _strangers(self) -> str:
+        """Let others sell more often than a meter keeps receipts, with as many journals as it remembers or more."""
+        station = self._station()
+        count = self.rng.choice((1, 3, 15, 18))
+        numbers = [self.rng.randrange(1, 1 << 32) for _ in range(count)]
+        outcomes = {
+            self._give(station, lambda number=number: self._of_a_stranger(station.meter, number))  # type: ignore[misc]
+            for number in (numbers * 18)[:18]
+        }
+        self.seen[f"{count} strangers"] += 1
+        return f"{count} strangers sold 18 times: {outcomes}"
+
+    def _far_command(self) -> str:
+        """Give a meter a genuine command whose sequence is far above its last one."""
+        station = self._station()
+        ahead = self.rng.choice((2, 65_536, 65_537, 1 << 31))
+        self.look()
+        meter = station.meter
+        state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
+        sequence = state.security.command_sequence + ahead
+        if meter.stopped or not state.powered or keys is None or sequence >= 1 << 32:
+            return "no far command"
+        data = SealedMessage(
+            MessageKind.GUARANTEE, state.identity.serial_number, state.identity.epoch, sequence,
+            account_unit=state.account.unit, customer_number=state.account.customer_number, parameters=b"\0",
+            key_version=keys.version,
+        ).seal(keys.command)  # fmt: skip
+        try:
+            reply = meter.handle(Sealed(data))
+        except PowerCutError:
+            self.rack.power_lost(station, self.time.now_us)
+            return "the power went at a far command"
+        return f"a command {ahead} above the last: {reply.answer.outcome.name if reply and reply.answer else None}"
+
+    def _of_a_stranger(self, meter: Meter, number: int) -> bytes:
+        state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
+        assert keys is not None
+        origin = Origin(number, self.rng.randrange(1, 1 << 32))
+        return SealedMessage(
+            MessageKind.CREDIT, state.identity.serial_number, state.identity.epoch,
+            state.security.credit_sequence + 1, 1, state.account.unit, state.account.customer_number,
+            key_version=keys.version, origin=origin,
+        ).seal(keys.credit)  # fmt: skip
+
+    def _give(self, station: RackStation, seal: Callable[[], bytes]) -> str:
+        """Give a meter a message of a vendor who keeps nothing of it but that it was accepted."""
+        self.look()
+        meter = station.meter
+        if meter.stopped or not meter.state.powered:
+            return "in the dark"
+        data = seal()
+        message = SealedMessage.decode(data)
+        line = JournalLine(
+            message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, "unknown",
+            data, "vending", lost=True,
+        )  # fmt: skip
+        self._vends, outcome = True, "the power went"
+        try:
+            reply = meter.handle(Sealed(data))
+            assert reply is not None
+            assert reply.answer is not None
+            outcome = reply.answer.outcome.name
+            if reply.answer.outcome is Outcome.ACCEPTED:
+                self._vended.append(replace(line, state="confirmed"))
+        except MeterStoppedError:
+            self._vended.append(line)
+            raise
+        except PowerCutError:
+            self._vended.append(line)
+            self.rack.power_lost(station, self.time.now_us)
+        finally:
+            self._vends = False
+        return outcome
+
+    # ---- accidents and attacks
+
+    def _replay_one(self) -> str:
+        """Give a meter a message once more that went over its wire, or was on its card."""
+        if not self._sent:
+            return "nothing to replay"
+        serial, data = self.rng.choice(self._sent[-12:])
+        station = next(s for s in self.rack.stations if s.meter.state.identity.serial_number == serial)
+        self.look()
+        meter = station.meter
+        if meter.stopped or not meter.state.powered:
+            return "no replay in the dark"
+        try:
+            reply = meter.handle(Sealed(data))
+        except PowerCutError:
+            self.rack.power_lost(station, self.time.now_us)
+            return "the power went at a replay"
+        return f"replayed: {reply.answer.outcome.name if reply and reply.answer else None}"
+
+    def _lose_journal(self) -> str:
+        """Keep a copy of a journal; or put the copy, or another host's journal, in its place."""
+        host = self._acting
+        assert host is not None
+        others = [other for other in self.hosts if other is not host]
+        if others and self.rng.random() < 0.4:
+            other = self.rng.choice(others)
+            host.copy_from(other)
+            self.seen["journal copied"] += 1
+            return f"its journal is a copy of that of host {other.name} now"
+        if host.backup.exists() and self.rng.random() < 0.6:
+            host.restore()
+            self.seen["journal restored"] += 1
+            return "its journal was restored from an earlier copy"
+        host.back_up()
+        return "its journal was copied"
+
+    def _new_storage(self) -> str:
+        """Give a meter a new storage: a new epoch, an account that was never opened or has a balance."""
+        station = self._station()
+        placed = self.placed[station.meter.state.identity.serial_number]
+        self.look()
+        opened = self.rng.random() < 0.5
+        placed.description = replace(placed.description, epoch=self.rng.randrange(1, 1 << 32), opened=opened)
+        placed.device, placed.is_new = SimulatedNvram(), True
+        self.seen["new storage"] += 1
+        self.rack.power_lost(station, self.time.now_us)
+        return f"meter {placed.description.serial_number} has got a new storage"
+
+    def _go_back(self) -> str:
+        """Keep an image of a meter's storage; or put it back, once."""
+        station = self._station()
+        placed = self.placed[station.meter.state.identity.serial_number]
+        self.look()
+        if placed.was_set_back:
+            return "it was set back already"
+        if not placed.image or self.rng.random() < 0.3:
+            placed.image = bytes(placed.device.power_cycle(lambda _: False).data)
+            return f"an image of meter {placed.description.serial_number} was kept"
+        placed.device, placed.goes_back = SimulatedNvram(placed.image), True
+        self.seen["set back"] += 1
+        self.rack.power_lost(station, self.time.now_us)
+        return f"meter {placed.description.serial_number} was set back"
 
     def _top_up(self) -> str:
         self.top_ups += 1
@@ -476,16 +791,20 @@ class World:
             f"trip_mode={self.rng.choice(('two_stage', 'direct', 'delayed'))}",
             f"debt_share_percent={self.rng.choice((0, 50))}",
         ))  # fmt: skip
-        session, _ = self._session(self._station())
+        session, journal = self._session(self._station())
         wanted = parse_settings([word])
-        meter, message = plan_command(session, MessageKind.LIMITS, encode_settings(wanted))
-        set_limits(session, meter, message, wanted)
+        planned = plan_command(session, journal, MessageKind.LIMITS, encode_settings(wanted), self._lives_s())
+        set_limits(session, journal, planned, wanted)
         return f"limits {word}"
 
+    def _lives_s(self) -> int | None:
+        """Return how long a command may be taken; None is what the product does where it is not told."""
+        return self.rng.choice((None, None, 2, 60, 4000))
+
     def _send_command(self, kind: MessageKind, value: int) -> str:
-        session, _ = self._session(self._station())
-        meter, message = plan_command(session, kind, encode_number(kind, value))
-        execute_command(session, meter, message)
+        session, journal = self._session(self._station())
+        planned = plan_command(session, journal, kind, encode_number(kind, value), self._lives_s())
+        execute_command(session, journal, planned)
         return f"{kind.word} {value}"
 
     def _switch(self) -> str:
@@ -523,16 +842,31 @@ class World:
 
     # ---- cards: the vending point is the first host's, its contacts are not the line's
 
-    def _counter(self, placed: Placed, contacts: CardContacts) -> Counter:
+    @property
+    def _vendor(self) -> Host:
+        return self.hosts[0]
+
+    @contextmanager
+    def _as_vendor(self) -> Iterator[Journal]:
+        """Let the first host act."""
+        acting, self._acting = self._acting, self._vendor
+        try:
+            yield self._vendor.journal
+        finally:
+            self._acting = acting
+
+    def _counter(self, placed: Placed, contacts: CardContacts) -> card_counter.Counter:
         contacts.card.power_on()
-        return Counter(contacts, development_ring(), self.random, lambda: HOST_EPOCH_S + self.pipe.now_us // 1_000_000)
+        counter = card_counter.Counter(contacts, self._vendor.ring, self.random, self._now)
+        counter.set_back = placed.was_set_back
+        return counter
 
     def _card(self, placed: Placed) -> Card:
         """Return the customer's card, as its memory was left; the first time it is issued and bound."""
         if not placed.chip.data:
             make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")  # type: ignore[arg-type]
             card = Card(placed.chip, self.random)  # type: ignore[arg-type]
-            plan_format(self._counter(placed, CardContacts(card, Random(0), False)), self.journals[0]).carry_out()
+            plan_format(self._counter(placed, CardContacts(card, Random(0), False)), self._vendor.journal).carry_out()
         placed.chip = SimulatedNvram(bytes(placed.chip.data))
         return Card(placed.chip, self.random)  # type: ignore[arg-type]
 
@@ -542,15 +876,15 @@ class World:
         card = self._card(placed)
         contacts = CardContacts(card, self.rng, self.rng.random() < 0.1)
         placed.chip.cut_after = self.rng.choice((None, None, None, self.rng.randrange(30_000)))
-        session = self._session(station, 0)[0] if self.rng.random() < 0.3 else None
         counter = self._counter(placed, contacts)
         cents = self.rng.choice((1, 700, 700, self.rng.randrange(1, 5000)))
         try:
-            sold = sell(counter, self.journals[0], cents, session)
-        except NotPermittedError as error:
-            if any(word in str(error) for word in ("set back", "has taken", "forged", "cloned", "tampered")):
-                raise AuditError(f"a sound meter and card were accused: {error}") from error
-            raise
+            with self._as_vendor() as journal:
+                session = self._session(station)[0] if self.rng.random() < 0.3 else None
+                sold = sell(counter, journal, cents, session)
+        except HostCrashError:
+            self._vendor.start_anew()
+            return f"host {self._vendor.name} died while it sold on a card"
         self.top_ups += not sold.finished
         return f"sold {cents} on a card: entry {sold.entry.id}, finished {sold.finished}"
 
@@ -559,10 +893,16 @@ class World:
         return f"{self._sell_card()}; {self._insert_card()}"
 
     def _issue_card(self, station: RackStation) -> None:
+        """Issue the customer's card; an account that was never opened gets an opening card, or none."""
         placed = self.placed[station.meter.state.identity.serial_number]
         counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
-        session = self._session(station, 0)[0]
-        plan_replacement(counter, self.journals[0], placed.description.serial_number, session).carry_out()
+        serial = placed.description.serial_number
+        with self._as_vendor() as journal:
+            if placed.description.opened:
+                plan_replacement(counter, journal, serial, self._session(station)[0]).carry_out()
+            elif self.rng.random() < 0.6:
+                open_account(counter, journal, serial, "0" * 12, self.rng.randrange(1, 3000), 156)
+                self.seen["opening card"] += 1
 
     def _insert_card(self) -> str:
         station = self._station()
@@ -572,28 +912,38 @@ class World:
         self.look()
         contacts = CardContacts(card, self.rng, False)
         owner.chip.cut_after = self.rng.choice((None, None, None, self.rng.randrange(30_000)))
-        told = CardSession(self.rack, station, self.random).play(card.power_on(), contacts, self.pipe.now_us)
+        told = CardSession(self.rack, station, self.random).play(card.power_on(), contacts, self.time.now_us)
         return f"card inserted: {told.insertion if told else 'the power went'}"
 
     def _withdraw(self) -> str:
-        session, _ = self._session(self._station(), 0)
-        return f"withdrawn: {withdraw_cards(session, self.journals[0], erased_only=False).entries}"
+        with self._as_vendor() as journal:
+            session, _ = self._session(self._station())
+            ended = withdraw_cards(session, journal, erased_only=False).entries
+        return f"withdrawn: {[(entry.sequence, entry.state.value) for entry in ended]}"
 
     def _bring_cards_home(self) -> None:
         """Insert every card in its meter, read it at the counter, and void what was sold and never taken."""
         for station in self.rack.stations:
             placed = self.placed[station.meter.state.identity.serial_number]
-            session = self._session(station, 0)[0]
             card = self._card(placed)
-            CardSession(self.rack, station, self.random).play(card.power_on(), card.apdu, self.pipe.now_us)
-            counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
-            back = counter.read().back
-            if back is not None:
-                counter.settle(self.journals[0], back)
-                counter.hold_against(self.journals[0], back)
+            CardSession(self.rack, station, self.random).play(card.power_on(), card.apdu, self.time.now_us)
+            self.log.append(self._do(lambda: self._read_card(placed), self._vendor))  # noqa: B023
             self.look()
-            withdraw_cards(session, self.journals[0], erased_only=False)
+            self.log.append(self._do(lambda: self._withdraw_all(station), self._vendor))  # noqa: B023
             self.look()
+
+    def _read_card(self, placed: Placed) -> str:
+        counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
+        standing = counter.read()
+        if standing.back is not None:
+            counter.settle(self._vendor.journal, standing.back)
+            counter.hold_against(self._vendor.journal, standing)
+        return "card read"
+
+    def _withdraw_all(self, station: RackStation) -> str:
+        session, journal = self._session(station, set_back=True)
+        withdraw_cards(session, journal, erased_only=False)
+        return "withdrawn"
 
     def _crash_meter(self) -> str:
         self.look()
@@ -607,40 +957,118 @@ class World:
     # ---- the end
 
     def _settle(self) -> None:
-        """End the faults; then everything is settled within the stated time, and old bytes are dead."""
-        self.rack.execute(parse_command(["fault", "off"]), self.pipe.now_us)
-        self.rack.execute(parse_command(["power", "return"]), self.pipe.now_us)
+        """End the faults and the lies; then everything is settled within the stated time, and old bytes are dead."""
+        self.rack.execute(parse_command(["fault", "off"]), self.time.now_us)
+        self.rack.execute(parse_command(["power", "return"]), self.time.now_us)
         self.faults.storage_rests = True
+        self._crowd, self._hosts_die = 0.0, False
+        if self.liar is not None:
+            self.liar.is_honest = True
+            self.seen.update({f"lie: {trick}": times for trick, times in self.liar.told.items()})
         self.look()
-        self.pipe.new_line()
-        began = self.pipe.clock()
+        for host in self.hosts:
+            host.pipe.new_line()
+            host.ring = self.ring
+        began = self.time.now_us
         self._bring_cards_home()
-        for journal in self.journals:
+        for host in self.hosts:
             for station in self.rack.stations:
-                session, _ = self._session(station)
-                for resolved in resolve(session, journal):
-                    self.log.append(f"settled: {resolved.entry.sequence} {resolved.entry.state.value} {resolved.error}")
+                if host is not self._vendor:  # a copy of the vendor's journal has his cards
+                    self.log.append(self._do(lambda: self._withdraw_all(station), host))  # noqa: B023
+                self.log.append(self._do(lambda: self._resolve_at_the_end(station), host))  # noqa: B023
                 self.look()
-        took = self.pipe.clock() - began
+        took = (self.time.now_us - began) // 1000
         if took > SETTLES_WITHIN_MS:
             raise AuditError(f"it took {took} ms to settle after the faults had ended")
-        by_serial = {s.meter.state.identity.serial_number: s.meter for s in self.rack.stations}
-        self.auditor.finish({serial: self.snapshot(meter) for serial, meter in by_serial.items()}, self.entries())
-        self._replay(by_serial)
+        self._close_by_hand()
+        meters = {s.meter.state.identity.serial_number: s.meter for s in self.rack.stations}
+        self._finish(meters)
+        self._replay(meters)
+        self._finish(meters)
+        self._sell_again()
+        self._finish(meters)
+
+    def _finish(self, meters: Mapping[str, Meter]) -> None:
+        self.auditor.finish({serial: self.snapshot(meter) for serial, meter in meters.items()}, self.entries())
+
+    def _resolve_at_the_end(self, station: RackStation) -> str:
+        session, journal = self._session(station, set_back=True)
+        resolved = resolve(session, journal)
+        for one in resolved:
+            if one.error is not None and one.entry.is_open:
+                assert self._acting is not None
+                self._judge(one.error, self._acting)
+        return f"settled: {[(r.entry.sequence, r.entry.state.value, str(r.error)) for r in resolved]}"
+
+    def _close_by_hand(self) -> None:
+        """Close by hand what METER 8 leaves to a person, and nothing else."""
+        reasons = {(line.journal, line.message): reason
+                   for line, reason in self.auditor.open_for_a_person(self.entries()).items()}  # fmt: skip
+        for host in self.hosts:
+            for entry in host.journal.entries():
+                reason = reasons.get((host.name, entry.message))
+                if reason is not None and entry.is_open:
+                    said = self.rng.choice((EntryState.CONFIRMED, EntryState.REFUSED))
+                    close_by_hand(host.journal, entry, said, self._now())
+                    self.seen[f"by hand: {reason}"] += 1
+                    self.log.append(f"closed by hand: {entry.kind} {entry.sequence}: {reason}")
 
     def _replay(self, meters: Mapping[str, Meter]) -> None:
-        """Deliver every credit message once more: nothing of it has an effect."""
-        for serial, data in list(self._sent):
-            if _moves_credit(data):
-                before = _money(meters[serial])
-                meters[serial].handle(Sealed(data))
-                if _money(meters[serial]) != before:
-                    raise AuditError(f"meter {serial}: old bytes had an effect when they came again: {data.hex()}")
+        """Deliver all bytes once more, and those that were refused or swallowed: no credit message has an effect."""
+        refused = [(line.serial, line.message) for line in self.entries() if line.state == "refused"]
+        swallowed = []
+        if self.liar is not None:
+            by_unit = {placed.description.unit: serial for serial, placed in self.placed.items()}
+            swallowed = [(by_unit[unit], message_in(pdu[10:])) for unit, pdu in self.liar.held]
+        living = {line.message for line in self.entries() if line.state in ("by_hand", *("unknown", "prepared"))}
+        for serial, data in [*self._sent, *refused, *swallowed]:
+            before = _money(meters[serial])
+            meters[serial].handle(Sealed(data))
+            may_live = data in living or self.placed[serial].was_set_back or _opens_any_epoch(data)
+            if _moves_credit(data) and not may_live and _money(meters[serial]) != before:
+                raise AuditError(f"meter {serial}: old bytes had an effect when they came again: {data.hex()}")
+
+    def _sell_again(self) -> None:
+        """Hold that denial has ended: every host can sell to every meter that takes credit."""
+        for host in self.hosts:
+            for station in self.rack.stations:
+                for attempt in range(2):
+                    if self._sold_again(station, host, attempt):
+                        break
+
+    def _sold_again(self, station: RackStation, host: Host, attempt: int) -> bool:
+        session, journal = self._session(station, host, set_back=True)
+        try:
+            execute(session, journal, plan(session, journal, MessageKind.CREDIT, 1))
+        except RefusedError as error:
+            self.log.append(f"host {host.name} at the end: {error}")
+        except NotPermittedError as error:
+            if "journal renew" not in str(error) or not self._loses_journals or attempt:
+                raise AuditError(f"host {host.name} cannot sell any more: {error}") from error
+            journal.renew(self._now())
+            return False
+        return True
+
+
+def _delivers(request: bytes) -> bool:
+    """Say whether a request hands over a message."""
+    return any(
+        pdu[:1] == b"\x17" and pdu[5:7] == MESSAGE_ADDRESS.to_bytes(2, "big")
+        for pdu in (request[1:], request[tcp.HEADER_SIZE :])
+    )
 
 
 def _money(meter: Meter) -> tuple[int, int, int]:
     state = meter.state
     return state.account.credit, state.account.debt, state.security.credit_sequence
+
+
+def _opens_any_epoch(data: bytes) -> bool:
+    """Say whether some bytes are an opening for epoch 0: void in one storage, it lives in others."""
+    try:
+        return SealedMessage.decode(data).epoch == 0
+    except MalformedMessageError:
+        return False
 
 
 def _moves_credit(data: bytes) -> bool:

@@ -14,9 +14,6 @@ from protocols.data_model.words import Carrier
 from protocols.keys import MeterKeys, development_keys
 from protocols.sealed_message import Answer, MessageKind, SealedMessage
 
-FAR = 4_000_000_000
-"""An expiry that never comes, s since 1970."""
-
 
 class Host:
     """Seals messages for one meter, with the next sequence unless told otherwise."""
@@ -35,7 +32,6 @@ class Host:
             state.security.last(kind.message_class) + 1,
             account_unit=state.account.unit,
             customer_number=state.account.customer_number,
-            expires_at=FAR if kind is MessageKind.SWITCH else 0,
             key_version=self.keys.version,
         )
         return replace(base, **fields)  # type: ignore[arg-type]

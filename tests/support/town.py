@@ -120,7 +120,7 @@ class Town:
             standing = counter.read()
             assert standing.back is not None
             settled = counter.settle(self.journal, standing.back)
-            counter.hold_against(self.journal, standing.back)
+            counter.hold_against(self.journal, standing)
             return settled
 
     def session(self, meter: Meter | None = None) -> Session:

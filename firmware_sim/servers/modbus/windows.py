@@ -9,7 +9,7 @@ from struct import Struct
 
 from firmware_sim.meter import Meter
 from firmware_sim.records.ring import BILLING_RING, DAILY_RING, EVENT_RING, PROFILE_RING
-from firmware_sim.requests import AskReceipt, Sealed
+from firmware_sim.requests import AskReceipt, AskStatus, Sealed
 from protocols.errors import IllegalAddressError, IllegalValueError
 from protocols.keys import MessageClass
 from protocols.modbus.native_map import (
@@ -22,9 +22,14 @@ from protocols.modbus.native_map import (
     RECEIPT_READ,
     RECEIPT_REGISTERS,
     ROW_WINDOWS,
+    STATUS_ADDRESS,
+    STATUS_QUESTION,
+    STATUS_READ,
+    STATUS_REGISTERS,
     RowWindow,
 )
 from protocols.sealed_message import MAX_MESSAGE, Answer, Receipt
+from protocols.sealed_status import StatusQuestion
 
 _CURSOR = Struct(">I")
 _ROWS_HEAD = Struct(">IH")
@@ -36,19 +41,21 @@ _RINGS = {
     "billing_freezes": BILLING_RING,
 }
 _CLASSES = (MessageClass.CREDIT, MessageClass.COMMAND)
+_LAST_VERSION = 255
 _NOTHING = bytes(2 * ANSWER_REGISTERS)
 
 
 class SessionWindows:
     """The windows of one session onto one meter."""
 
-    __slots__ = ("_answer", "_cursors", "_message", "_question")
+    __slots__ = ("_answer", "_cursors", "_message", "_question", "_status_question")
 
     def __init__(self) -> None:
         self._cursors: dict[str, int] = {}
         self._message = bytearray()
         self._answer = _NOTHING
         self._question: tuple[MessageClass, int] | None = None
+        self._status_question: StatusQuestion | None = None
 
     def read(self, meter: Meter, address: int, count: int) -> bytes:
         """Return registers of a window; raises IllegalAddressError where there is none."""
@@ -58,6 +65,8 @@ class SessionWindows:
                 return _cut(cursor + self._rows(meter, window), address - window.address, count)
         if RECEIPT_READ <= address < RECEIPT_READ + RECEIPT_REGISTERS:
             return _cut(self._receipt(meter), address - RECEIPT_READ, count)
+        if STATUS_READ <= address < STATUS_READ + STATUS_REGISTERS:
+            return _cut(self._status(meter), address - STATUS_READ, count)
         if ANSWER_ADDRESS <= address < ANSWER_ADDRESS + ANSWER_REGISTERS:
             return _cut(self._answer, address - ANSWER_ADDRESS, count)
         raise IllegalAddressError
@@ -68,6 +77,9 @@ class SessionWindows:
             self._check_part(data)
         elif address == RECEIPT_ADDRESS:
             if len(data) != _RECEIPT_QUESTION.size or _RECEIPT_QUESTION.unpack(data)[0] >= len(_CLASSES):
+                raise IllegalValueError
+        elif address == STATUS_ADDRESS:
+            if len(data) != STATUS_QUESTION.size or STATUS_QUESTION.unpack(data)[2] > _LAST_VERSION:
                 raise IllegalValueError
         elif address in (window.address for window in ROW_WINDOWS):
             if len(data) != _CURSOR.size:
@@ -83,6 +95,8 @@ class SessionWindows:
         elif address == RECEIPT_ADDRESS:
             which, sequence = _RECEIPT_QUESTION.unpack(data)
             self._question = (_CLASSES[which], sequence)
+        elif address == STATUS_ADDRESS:
+            self._status_question = StatusQuestion(*STATUS_QUESTION.unpack(data))
         else:
             name = next(window.name for window in ROW_WINDOWS if window.address == address)
             (self._cursors[name],) = _CURSOR.unpack(data)
@@ -101,6 +115,13 @@ class SessionWindows:
             reply = meter.handle(AskReceipt(*self._question))
             receipt = reply.receipt if reply else b""
         return (len(receipt).to_bytes(2, "big") + receipt).ljust(2 * RECEIPT_REGISTERS, b"\0")
+
+    def _status(self, meter: Meter) -> bytes:
+        status = b""
+        if self._status_question:
+            reply = meter.handle(AskStatus(self._status_question))
+            status = reply.status if reply else b""
+        return (len(status).to_bytes(2, "big") + status).ljust(2 * STATUS_REGISTERS, b"\0")
 
     def _check_part(self, data: bytes) -> None:
         if len(data) < MESSAGE_HEAD.size:

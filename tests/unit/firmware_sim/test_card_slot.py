@@ -22,9 +22,21 @@ from protocols.card.issuing import bind
 from protocols.card.keys import derive_card_keys, meter_access_of
 from protocols.card.memory import StoredKey
 from protocols.card.terminal import Terminal, drive
+from protocols.card.write_back import WriteBack, split_write_back, verify_write_back
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState
+from protocols.errors import AuthenticationError
+from protocols.keys import derive_meter_keys
 from protocols.quantities import HOUR, LEDGER
-from protocols.sealed_message import MessageKind, Outcome, SealedMessage, SwitchAction, encode_limits, encode_number
+from protocols.sealed_message import (
+    MessageKind,
+    Outcome,
+    Receipt,
+    SealedMessage,
+    SwitchAction,
+    encode_limits,
+    encode_number,
+    verify,
+)
 from tests.support.meters import Host, event_names, events
 from tests.support.town import CUSTOMER, MASTER, METER, OTHER, SERIAL, Contacts, Town, blank
 
@@ -200,6 +212,31 @@ def test_14_a_transfer_that_cannot_be_read_or_is_in_another_unit(folder: Path) -
         refused(town.insert(card), InsertionError.FILE_FORMAT, "Err-34")
 
 
+@pytest.mark.parametrize("first", [0, 1, 3, 0x42, 0x82, 0xFF])
+def test_14_a_transfer_of_another_format_is_named_whatever_follows(folder: Path, first: int) -> None:
+    town, card = opened(folder)
+    former_credit = message(town, version=1)
+    former_command = message(town, kind=MessageKind.CLEAR_EVENTS, amount=0, version=1)
+    for rest in (message(town)[1:], former_credit[1:], former_command[1:], b"", b"x" * 60):
+        rewrite(town, card, CardType.PURCHASE, bytes((first,)) + rest)
+        inserted = town.insert(card)
+        refused(inserted, InsertionError.FILE_FORMAT, "Err-34")
+        assert inserted.insertion is not None
+        assert inserted.insertion.outcome is Outcome.UNSUPPORTED_VERSION
+        assert not inserted.written_back, "the card stays as it was sold"
+    assert town.credit == 3000
+
+
+def test_14_a_credit_transfer_that_expires_and_a_command_in_its_place_are_malformed(folder: Path) -> None:
+    town, card = opened(folder)
+    command = Host(town.meter, town.meter.door.keys(1)).seal(MessageKind.CLEAR_EVENTS)
+    for data in (message(town, expires_at=10**9), command):
+        rewrite(town, card, CardType.PURCHASE, data)
+        inserted = town.insert(card)
+        assert inserted.insertion is not None
+        assert inserted.insertion.outcome is Outcome.MALFORMED
+
+
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
@@ -337,6 +374,86 @@ def test_a_service_card_brings_back_how_the_meter_stands_and_changes_nothing(fol
     assert (back.credit, back.epoch, back.credit_sequence) == (30 * LEDGER, 0xE0, 1)
     assert town.meter.state.account == before
     assert town.meter.state.slot.bound_card == int.from_bytes(SERIAL, "big")
+
+
+def write_back_of(card: Card) -> tuple[bytes, WriteBack]:
+    """Return the newest write-back of a card."""
+    slot = split_write_back(card.state.file(CardFile.RETURN)).newest
+    assert slot is not None
+    assert len(slot) == 240
+    return slot, WriteBack.decode(slot)
+
+
+def bound_under(town: Town, card: Card, version: int) -> None:
+    """Bind a card of version 1 to the meter under another version of its keys."""
+    terminal = Terminal(town.random)
+    card.power_on()
+    drive(terminal.select(), card.apdu)
+    access = meter_access_of(MASTER, METER, SERIAL, version)
+    identity = Identity(METER, CUSTOMER, version, card_issued_at(card))
+    drive(bind(terminal, derive_card_keys(MASTER, SERIAL, 1), identity, access), card.apdu)
+    card.power_off()
+
+
+def card_issued_at(card: Card) -> int:
+    """Return when a card was issued."""
+    return Identity.decode(card.state.file(CardFile.IDENTITY)).issued_at
+
+
+@pytest.mark.parametrize(("bound", "current"), [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1)])
+def test_a_write_back_is_sealed_under_the_meters_current_version_whatever_the_card_was_bound_under(
+    folder: Path, bound: int, current: int
+) -> None:
+    device = SimulatedNvram()
+    town = Town(folder, device)
+    card = town.formatted()
+    town.open(card)
+    town.insert(card)
+    keys = {version: derive_meter_keys(MASTER, METER, version) for version in (1, 2, 3)}
+    meter = town.build(device.power_cycle(), keys=keys)
+    if current == 2:
+        assert Host(meter, keys[2]).send(MessageKind.CLEAR_DEMAND).outcome is Outcome.ACCEPTED
+    if bound != 1:
+        bound_under(town, card, bound)
+    inserted = town.insert(card, meter=meter)
+    assert inserted.written_back
+    slot, back = write_back_of(card)
+    assert (back.key_version, back.meter_key_version) == (current, current)
+    assert back.outcome == Outcome.ALREADY_ACCEPTED
+    verify_write_back(slot, keys[current].card)
+    for version in {1, 2, 3} - {current}:
+        with pytest.raises(AuthenticationError):
+            verify_write_back(slot, keys[version].card)
+    assert Receipt.decode(back.receipt).key_version == current
+    verify(back.receipt, keys[current].credit)
+
+
+def test_a_write_back_of_the_message_that_changed_the_key_is_under_the_new_one(folder: Path) -> None:
+    device = SimulatedNvram()
+    town = Town(folder, device)
+    card = town.formatted()
+    town.open(card)
+    town.insert(card)
+    keys = {version: derive_meter_keys(MASTER, METER, version) for version in (1, 2)}
+    meter = town.build(device.power_cycle(), keys=keys)
+    rewrite(town, card, CardType.PURCHASE, Host(meter, keys[2]).seal(MessageKind.CREDIT, amount=100))
+    assert town.insert(card, meter=meter).written_back
+    slot, back = write_back_of(card)
+    assert (back.outcome, back.key_version) == (Outcome.ACCEPTED, 2)
+    verify_write_back(slot, keys[2].card)
+
+
+def test_a_write_back_names_energy_and_elapsed_of_a_flushed_commit(folder: Path) -> None:
+    device = SimulatedNvram()
+    town = Town(folder, device, load=Load.constant((2_000_000,)))
+    card = town.formatted()
+    town.open(card)
+    town.meter.advance(HOUR)
+    town.insert(card)
+    _, back = write_back_of(card)
+    assert (back.elapsed, back.energy_mwh) == (HOUR, 2_000_000)
+    again = town.build(device.power_cycle(lambda _: False))
+    assert (again.lasting.elapsed, again.lasting.import_mwh) == (HOUR, 2_000_000)
 
 
 @pytest.mark.parametrize("mode", list(ReconnectMode))

@@ -14,6 +14,7 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PROFILE_RING, PURCHASE_RING
 from firmware_sim.requests import CutPower, PressButton, ReturnPower
 from firmware_sim.storage import record
+from firmware_sim.storage.layouts import LAYOUT
 from firmware_sim.storage.store import (
     DRAIN_AT,
     FIRST_SLOT,
@@ -259,7 +260,9 @@ def test_rings_are_whole_after_many_commits_and_a_restart() -> None:
 def test_the_record_of_a_state_is_exact() -> None:
     meter, _ = play(SimulatedNvram())
     data = record.encode(meter.state)
-    assert record.encode(record.decode(data)) == data
+    decoded, layout = record.decode(data)
+    assert record.encode(decoded) == data
+    assert layout == LAYOUT
     for broken in (b"", b"[]", b"{}", data[:-1], b"[1" + data[2:], b"null"):
         with pytest.raises(record.RecordError):
             record.decode(broken)

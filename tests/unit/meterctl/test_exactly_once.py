@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from firmware_sim.meter import Meter
-from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError, UsageError
-from meterctl.journal import EntryState, Journal
+from meterctl.errors import (
+    MeterctlError,
+    NoAnswerError,
+    NotPermittedError,
+    RefusedError,
+    UnknownOutcomeError,
+    UsageError,
+)
+from meterctl.journal import Entry, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import close_by_hand, execute, plan, resolve
-from meterctl.operations.exactly_once import Settled
+from meterctl.operations.exactly_once import Settled, settle
+from meterctl.operations.sealing import credit_message, enter
+from meterctl.operations.status import ask_status
 from meterctl.session import Session
 from protocols.quantities import LEDGER
 from protocols.sealed_message import MessageKind, SwitchAction, encode_limits, encode_number
@@ -84,15 +94,15 @@ def test_a_dead_line_after_sending_is_unknown_and_resolved_later(journal: Journa
     meter = make()
     session, transport = connect(meter)
     planned = plan(session, journal, MessageKind.CREDIT, 5000)
-    sent = transport.exchanges
-    transport.fault = lambda n, way, data: data if n == sent + 1 and way == "request" else b""
+    sent = transport.exchanges + 1  # the status comes first
+    transport.fault = lambda n, way, data: data if n <= sent or (n == sent + 1 and way == "request") else b""
     with pytest.raises(UnknownOutcomeError) as error:
         execute(session, journal, planned)
     assert error.value.exit_code == 7
     assert meter.state.account.credit == 70 * LEDGER, "it was applied; only nobody heard of it"
     assert journal.entries()[-1].state is EntryState.UNKNOWN
     transport.fault = None
-    with pytest.raises(UnknownOutcomeError, match="still unknown"):
+    with pytest.raises(NotPermittedError, match="still unknown"):
         top_up(session, journal)
     (resolved,) = resolve(session, journal)
     assert resolved.entry.state is EntryState.CONFIRMED
@@ -104,12 +114,9 @@ def test_a_dead_line_after_sending_is_unknown_and_resolved_later(journal: Journa
 def test_prepared_after_a_crash_is_sent_by_resolve(journal: Journal) -> None:
     meter = make()
     session, _ = connect(meter)
-    planned = plan(session, journal, MessageKind.CREDIT, 5000)
-    keys = session.keys(planned.meter)
-    message = planned.message
-    journal.prepare(
-        message.serial_number, message.epoch, message.sequence, "credit", 5000, message.seal(keys.credit), 0
-    )
+    hint = session.identify()
+    proved = ask_status(session, journal, hint).require_ours()
+    enter(journal, session.ring, credit_message(journal, proved, MessageKind.CREDIT, 5000, 0), 0)
     (resolved,) = resolve(session, journal)
     assert resolved.entry.state is EntryState.CONFIRMED
     assert meter.state.account.credit == 70 * LEDGER
@@ -138,7 +145,7 @@ def test_a_void_that_is_not_answered_leaves_the_entry_unknown(journal: Journal) 
     session, transport = connect(meter)
     planned = plan(session, journal, MessageKind.CREDIT, 5000)
     sent = transport.exchanges
-    transport.fault = lambda n, way, data: data if n <= sent + 2 else b""
+    transport.fault = lambda n, way, data: data if n <= sent + 4 else b""
     with pytest.raises(UnknownOutcomeError):
         execute(session, journal, planned)
     assert journal.entries()[0].state is EntryState.UNKNOWN
@@ -149,28 +156,91 @@ def test_a_void_that_is_not_answered_leaves_the_entry_unknown(journal: Journal) 
     assert resolved.error.exit_code == 3
 
 
-def test_another_host_that_took_the_sequence_is_seen(journal: Journal) -> None:
+def test_another_host_that_took_the_sequence_is_seen_and_the_sale_is_sealed_anew(journal: Journal) -> None:
     meter = make()
     session, _ = connect(meter)
-    planned = plan(session, journal, MessageKind.CREDIT, 5000)
-    Host(meter).send(MessageKind.CREDIT, amount=777)
-    with pytest.raises(RefusedError, match="taken by another message"):
-        execute(session, journal, planned)
-    assert journal.entries()[0].state is EntryState.REFUSED
-    assert meter.state.account.credit == 20 * LEDGER + 777 * LEDGER // 100
+    inner = session.driver.deliver
+    taken = iter([777, 888])
+
+    def deliver(sealed: bytes) -> object:
+        cents = next(taken, None)
+        if cents is not None:
+            Host(meter).send(MessageKind.CREDIT, amount=cents)
+        return inner(sealed)
+
+    session.driver.deliver = deliver  # type: ignore[method-assign, assignment]
+    settled = execute(session, journal, plan(session, journal, MessageKind.CREDIT, 5000, reference="mine"))
+    assert settled.receipt is not None
+    assert settled.receipt.sequence == 3
+    assert [(e.state.value, e.outcome, e.reference) for e in journal.entries()] == [
+        ("refused", "sequence_conflict", "mine"), ("refused", "sequence_conflict", "mine"),
+        ("confirmed", "accepted", "mine"),
+    ]  # fmt: skip
+    assert meter.state.account.credit == 20 * LEDGER + (777 + 888 + 5000) * LEDGER // 100
 
 
-def test_after_a_gap_the_numbers_below_are_voided(journal: Journal) -> None:
-    """A wire that lies about the sequence makes a gap; the bytes are dead before the refusal is written."""
+def test_a_sale_is_sealed_anew_at_most_four_times(journal: Journal) -> None:
     meter = make()
     session, _ = connect(meter)
-    planned = plan(session, journal, MessageKind.CREDIT, 5000)
-    ahead = type(planned)(planned.meter, Host(meter).message(MessageKind.CREDIT, sequence=4, amount=5000))
-    with pytest.raises(RefusedError, match="SEQUENCE_GAP"):
-        execute(session, journal, ahead)
-    assert meter.state.security.credit_sequence == 4
-    assert meter.state.account.credit == 20 * LEDGER
-    assert [e.kind for e in journal.entries()] == ["credit", "void", "void", "void", "void"]
+    inner = session.driver.deliver
+
+    def deliver(sealed: bytes) -> object:
+        Host(meter).send(MessageKind.CREDIT, amount=1)
+        return inner(sealed)
+
+    session.driver.deliver = deliver  # type: ignore[method-assign, assignment]
+    with pytest.raises(RefusedError, match="first 5 times") as error:
+        top_up(session, journal)
+    assert (error.value.exit_code, error.value.outcome) == (3, "sequence_conflict")
+    assert [e.state for e in journal.entries()] == [EntryState.REFUSED] * 5
+    assert meter.state.account.credit == 20 * LEDGER + 5 * LEDGER // 100
+
+
+def ahead(session: Session, journal: Journal) -> Entry:
+    """Seal a top-up three sequences above the meter's next: as if it had been set back since."""
+    proved = replace(ask_status(session, journal, session.identify()).require_ours(), credit_sequence=3)
+    return enter(journal, session.ring, credit_message(journal, proved, MessageKind.CREDIT, 5000, 0), 0)
+
+
+def test_nothing_is_sent_to_a_meter_below_an_entry(journal: Journal) -> None:
+    meter = make()
+    session, _ = connect(meter)
+    ahead(session, journal)
+    session.driver.deliver = None  # type: ignore[method-assign, assignment]
+    (resolved,) = resolve(session, journal)
+    assert isinstance(resolved.error, NotPermittedError)
+    assert "set back" in str(resolved.error)
+    assert resolved.entry.is_open
+
+
+def test_nothing_below_an_entry_is_voided(journal: Journal) -> None:
+    """A meter below s - 1 was set back: a wire cannot make us spend its sequences."""
+    meter = make()
+    session, _ = connect(meter)
+    entry = ahead(session, journal)
+    with pytest.raises(UnknownOutcomeError, match=r"set back\. Nothing was voided\. .* may have been applied"):
+        settle(session, journal, session.identify(), entry)
+    assert meter.state.security.credit_sequence == 0
+    assert [(e.id, e.state) for e in journal.entries()] == [(entry.id, EntryState.UNKNOWN)]
+
+
+def test_a_sale_that_nothing_proves_stays_open_and_is_not_sealed_anew(journal: Journal) -> None:
+    """The request is lost, and so is every receipt; the status alone says that the meter has not taken it."""
+    meter = make()
+    session, _ = connect(meter)
+    inner = session.driver.deliver
+
+    def silent(*_: object) -> object:
+        raise NoAnswerError("silence")
+
+    session.driver.deliver = session.driver.receipt = silent  # type: ignore[method-assign, assignment]
+    with pytest.raises(UnknownOutcomeError, match="no answer proves anything"):
+        top_up(session, journal)
+    assert [e.state for e in journal.entries()] == [EntryState.UNKNOWN]
+    session.driver.deliver = inner  # type: ignore[method-assign]
+    (resolved,) = resolve(session, journal)
+    assert resolved.entry.state is EntryState.CONFIRMED
+    assert meter.state.account.credit == 70 * LEDGER
 
 
 def test_a_meter_that_was_set_back_is_refused(journal: Journal) -> None:
@@ -198,7 +268,7 @@ def test_a_forged_acceptance_confirms_nothing(journal: Journal) -> None:
     meter = make()
     session, transport = connect(meter)
     planned = plan(session, journal, MessageKind.CREDIT, 5000)
-    sent = transport.exchanges
+    sent = transport.exchanges + 1  # the status is honest
 
     def forge(n: int, way: str, data: bytes) -> bytes:
         if n <= sent or way == "request":
@@ -254,14 +324,14 @@ def test_a_random_line_settles_and_the_books_agree(journal: Journal, seed: int) 
     assert not [e for e in journal.entries() if e.is_open and e.kind != "void"]
 
 
-def test_commands_are_proved_too_and_a_lost_answer_is_asked_for() -> None:
+def test_commands_are_proved_too_and_a_lost_answer_is_asked_for(journal: Journal) -> None:
     meter = make()
     session, transport = connect(meter)
     parameters = encode_number(MessageKind.SWITCH, SwitchAction.INTERRUPT)
-    identity, message = plan_command(session, MessageKind.SWITCH, parameters)
+    command = plan_command(session, journal, MessageKind.SWITCH, parameters)
     sent = transport.exchanges
-    transport.fault = lose(sent + 1, direction="reply")
-    done = execute_command(session, identity, message)
+    transport.fault = lose(sent + 2, direction="reply")
+    done = execute_command(session, journal, command)
     assert done.answer is None
     assert done.receipt.kind is MessageKind.SWITCH
     assert not meter.state.supply.closed
@@ -275,27 +345,28 @@ def test_one_open_entry_for_a_meter_is_enforced_by_the_journal_itself(journal: J
     journal.prepare("000000000002", 1, 1, "credit", 1, b"z", 0)
 
 
-def test_a_reading_that_was_spoilt_is_not_sealed_upon(journal: Journal) -> None:
-    """A TCP frame has no checksum: a flipped bit in the epoch would make bytes whose end nobody can ever prove."""
+@pytest.mark.parametrize("value", ["epoch", "sequence"])
+def test_a_reading_that_was_spoilt_is_not_sealed_upon(journal: Journal, value: str) -> None:
+    """A TCP frame has no checksum, and a wire may lie in every register: what is sealed comes from the status alone."""
     meter = make(epoch=0x0E0C0E0C)
+    meter.state.security.credit_sequence = 0x01020304
     session, transport = connect(meter, framed=True)
-    true = session.identify()
+    spoilt = bytes.fromhex({"epoch": "0e0c0e0c", "sequence": "01020304"}[value])
     flipped = 0
 
-    def flip(n: int, way: str, data: bytes) -> bytes:
+    def flip(_: int, way: str, data: bytes) -> bytes:
         nonlocal flipped
-        at = data.find(true.epoch.to_bytes(4, "big"), 9)
-        if n == first and way == "reply" and at > 0:
+        at = data.find(spoilt, 9)
+        if way == "reply" and at > 0 and len(data) < 140:  # a status is 145 bytes and more, an answer too
             flipped += 1
             return data[:at] + bytes((data[at] ^ 0x40,)) + data[at + 1 :]
         return data
 
-    for offset in range(1, 8):
-        first = transport.exchanges + offset
-        transport.fault = flip
-        assert session.identify_surely() == true
-    assert flipped, "an epoch was spoilt"
+    transport.fault = flip
     assert top_up(session, journal).receipt is not None
+    assert flipped, "a register was spoilt"
+    (entry,) = journal.entries()
+    assert (entry.epoch, entry.sequence) == (0x0E0C0E0C, 0x01020305)
 
 
 def test_a_meter_without_a_storage_is_sold_nothing(journal: Journal) -> None:
@@ -320,8 +391,10 @@ def test_a_receipt_goes_over_what_a_person_said(journal: Journal) -> None:
     close_by_hand(journal, entry, EntryState.REFUSED, 1)
     journal.settle(entry, EntryState.UNKNOWN, "", 2)
     assert journal.entry(entry.id).outcome == "by_hand"
-    journal.settle(entry, EntryState.CONFIRMED, "accepted", 3, b"receipt")
+    journal.settle(entry, EntryState.CONFIRMED, "accepted", 3, b"receipt", proved=True)
     assert (journal.entry(entry.id).state, journal.entry(entry.id).receipt) == (EntryState.CONFIRMED, b"receipt")
+    assert [line.what for line in journal.audit_lines()] == ["closed_by_hand", "overruled"]
+    assert any("1.00 is to be claimed back from the customer" in notice for notice in journal.notices)
 
 
 def test_what_a_person_said_is_no_proof_that_a_sequence_is_spent(journal: Journal) -> None:

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import sqlite3
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.meter import Meter
+from meterctl.drivers import Delivery
 from meterctl.errors import NotPermittedError, UsageError
-from meterctl.journal import BY_HAND, LAYOUT, EntryState, Journal, SeenWriteBack
-from meterctl.key_ring import DailyLimit
+from meterctl.journal import BY_HAND, LAYOUT, Entry, EntryState, Journal, SeenWriteBack
+from meterctl.key_ring import DailyLimit, KeyRing
+from meterctl.operations.card_counter import Counter
+from meterctl.operations.card_sales import sell
+from meterctl.operations.credit import close_by_hand, execute, plan, resolve, withdraw_cards
+from meterctl.session import Session
+from protocols.card.applet import Card
+from protocols.card.memory import BytesMemory
+from protocols.keys import derive_meter_keys
+from protocols.quantities import LEDGER
+from protocols.sealed_message import NO_ORIGIN, MessageKind, Outcome
+from tests.support.meters import Host
+from tests.support.town import insert_into
+from tests.support.wire import connect
 
 _FIRST_LAYOUT = """
 CREATE TABLE entries (
@@ -77,7 +96,7 @@ def test_a_newer_layout_is_left_alone(tmp_path: Path, version: int) -> None:
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA user_version = {version}")
     db.close()
-    with pytest.raises(UsageError, match="another version"):
+    with pytest.raises(UsageError, match="later version"):
         Journal(path)
 
 
@@ -109,3 +128,149 @@ def test_a_key_of_a_requester_stands_once(tmp_path: Path) -> None:
     assert found is not None, "it stands, whatever became of it"
     assert found.state is EntryState.REFUSED
     journal.close()
+
+
+# ---- a journal and meters of 30f1bce: layout 2, message format 1
+
+FORMER = Path(__file__).parents[2] / "fixtures" / "layout_1"
+MASTER = bytes(range(16))
+RING = KeyRing({1: MASTER}, Path("keys.json"))
+
+
+def former_journal(folder: Path) -> Journal:
+    """Return the journal of layout 2 that 30f1bce wrote, with an entry in every state."""
+    path = folder / "journal.sqlite"
+    path.write_bytes(gzip.decompress((FORMER / "journal.sqlite.gz").read_bytes()))
+    return Journal(path)
+
+
+def former_meter(serial: str) -> Meter:
+    """Return the meter of a state file that 30f1bce wrote."""
+    data = gzip.decompress((FORMER / f"{serial}.nv.gz").read_bytes())
+    keys = {1: derive_meter_keys(MASTER, serial, 1)}
+    return build(MeterDescription(serial_number=serial, keys=keys), SimulatedNvram(data))
+
+
+def session_of(serial: str) -> tuple[Session, Meter]:
+    meter = former_meter(serial)
+    return connect(meter, ring=RING)[0], meter
+
+
+def of(journal: Journal, serial: str) -> Entry:
+    return [entry for entry in journal.entries() if entry.meter == serial][-1]
+
+
+def test_a_journal_of_layout_2_is_read_whole(tmp_path: Path) -> None:
+    journal = former_journal(tmp_path)
+    told = [json.loads(line) for line in (FORMER / "journal.list.json").read_text().splitlines()]
+    for entry, known in zip(journal.entries(), told, strict=True):
+        shown = (entry.id, entry.meter, f"{entry.epoch:08x}", entry.sequence, entry.kind, entry.amount / 100,
+                 entry.state.value, entry.outcome or None, entry.card or None)  # fmt: skip
+        names = ("id", "meter", "epoch", "sequence", "kind", "amount", "state", "outcome", "card")
+        assert shown == tuple(known[name] for name in names)
+        assert entry.is_former
+        assert entry.origin == NO_ORIGIN
+    assert {entry.state for entry in journal.entries()} == set(EntryState)
+    number = journal.number
+    assert number
+    assert journal.proofs.floor("000000000042") == 1
+    epoch = of(journal, "000000000042").epoch
+    assert journal.last_sequence("000000000042", epoch) == 7
+    journal.close()
+    again = Journal(tmp_path / "journal.sqlite")
+    assert again.number == number
+    assert len(again.entries()) == len(told)
+
+
+def test_two_processes_that_bring_a_journal_up_at_once_draw_one_number(tmp_path: Path) -> None:
+    former_journal(tmp_path).close()
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(gzip.decompress((FORMER / "journal.sqlite.gz").read_bytes()))
+    numbers = set()
+    for _ in range(2):
+        journal = Journal(path)
+        numbers.add(journal.number)
+        journal.close()
+    assert len(numbers) == 1
+
+
+def test_a_former_account_goes_on_with_messages_of_the_present_format(tmp_path: Path) -> None:
+    journal = former_journal(tmp_path)
+    session, meter = session_of("000000000042")
+    before = meter.state.account.credit
+    entry = execute(session, journal, plan(session, journal, MessageKind.CREDIT, 100)).entry
+    assert (entry.sequence, entry.is_former) == (8, False)
+    assert meter.state.account.credit == before + LEDGER
+
+
+def test_an_unknown_entry_of_format_1_is_settled_by_its_receipt(tmp_path: Path) -> None:
+    journal = former_journal(tmp_path)
+    session, meter = session_of("000000000045")
+    (resolved,) = resolve(session, journal)
+    assert (resolved.entry.state, resolved.error) == (EntryState.CONFIRMED, None)
+    assert meter.state.account.credit == 45 * LEDGER
+
+
+def test_bytes_of_format_1_are_not_sent_again_and_a_void_of_format_2_ends_them(tmp_path: Path) -> None:
+    journal = former_journal(tmp_path)
+    session, meter = session_of("000000000046")
+    entry = of(journal, "000000000046")
+    with pytest.raises(NotPermittedError, match=r"entry 13 .*former message format.* is still prepared"):
+        execute(session, journal, plan(session, journal, MessageKind.CREDIT, 100))
+    sent: list[bytes] = []
+    inner = session.driver.deliver
+
+    def deliver(sealed: bytes) -> Delivery:
+        sent.append(sealed)
+        return inner(sealed)
+
+    session.driver.deliver = deliver  # type: ignore[method-assign]
+    (resolved,) = resolve(session, journal)
+    assert (resolved.entry.state, resolved.entry.outcome) == (EntryState.REFUSED, "voided")
+    assert entry.message not in sent
+    assert meter.state.security.credit_sequence == 1
+    assert meter.state.account.credit == 20 * LEDGER
+    assert Host(meter).deliver(entry.message).outcome is Outcome.UNSUPPORTED_VERSION
+
+
+def test_an_entry_of_format_1_that_was_never_answered_is_closed_by_a_person(tmp_path: Path) -> None:
+    journal = former_journal(tmp_path)
+    entry = of(journal, "000000000047")
+    assert (entry.state, entry.outcome) == (EntryState.REFUSED, BY_HAND)
+    prepared = of(journal, "000000000046")
+    closed = close_by_hand(journal, prepared, EntryState.REFUSED, 1)
+    assert closed.outcome == BY_HAND
+
+
+def card(name: str) -> Card:
+    return Card(BytesMemory(gzip.decompress((FORMER / f"{name}.img.gz").read_bytes())), Random("card").randbytes)
+
+
+def counter_for(image: Card) -> Counter:
+    image.power_on()
+    return Counter(image.apdu, RING, Random("counter").randbytes, lambda: 1_800_000_000)
+
+
+def test_a_write_back_of_the_former_build_still_proves(tmp_path: Path) -> None:
+    journal = former_journal(tmp_path)
+    counter = counter_for(card("written_back"))
+    standing = counter.read()
+    (settled,) = counter.compare(journal, standing)
+    assert (settled.meter, settled.state) == ("000000000043", EntryState.CONFIRMED)
+    sold = sell(counter, journal, 500)
+    assert (sold.entry.sequence, sold.entry.is_former) == (2, False)
+
+
+def test_an_unconsumed_sale_of_format_1_is_named_refused_by_the_meter_and_ended_by_a_void(tmp_path: Path) -> None:
+    journal = former_journal(tmp_path)
+    image = card("unconsumed")
+    with pytest.raises(NotPermittedError, match=r"former message format"):
+        sell(counter_for(image), journal, 1000)
+    session, meter = session_of("000000000044")
+    inserted = insert_into(meter, image, Random("slot").randbytes)
+    assert inserted.insertion is not None
+    assert inserted.insertion.outcome is Outcome.UNSUPPORTED_VERSION
+    assert not inserted.written_back, "the card stays as it was sold"
+    (ended,) = withdraw_cards(session, journal, erased_only=False).entries
+    assert (ended.state, ended.outcome, ended.amount) == (EntryState.REFUSED, "voided", 1000)
+    assert meter.state.account.credit == 30 * LEDGER

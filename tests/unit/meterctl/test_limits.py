@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from meterctl.errors import RefusedError
+from meterctl.journal import NOWHERE, Journal
 from meterctl.operations.command import plan_command
 from meterctl.operations.limits import encode_settings, parse_settings, set_limits
 from protocols.quantities import LEDGER
@@ -15,12 +14,13 @@ from tests.support.meters import Host, make
 from tests.support.wire import connect
 
 
-def change(word: str, spoil: Callable[[], None] = lambda: None) -> list[tuple[object, object]]:
-    """Set one limit on a new meter; `spoil` runs once it was accepted. Return (before, after) of each setting."""
+def change(word: str) -> list[tuple[object, object]]:
+    """Set one limit on a new meter. Return (before, after) of each setting."""
     meter = make()
     session, _ = connect(meter)
     wanted = parse_settings([word])
-    identity, message = plan_command(session, MessageKind.LIMITS, encode_settings(wanted))
+    journal = Journal(NOWHERE)
+    command = plan_command(session, journal, MessageKind.LIMITS, encode_settings(wanted))
     inner = session.driver.deliver
 
     def deliver(sealed: bytes) -> object:
@@ -30,7 +30,7 @@ def change(word: str, spoil: Callable[[], None] = lambda: None) -> list[tuple[ob
         return delivery
 
     session.driver.deliver = deliver  # type: ignore[method-assign, assignment]
-    return [(c.before, c.after) for c in set_limits(session, identity, message, wanted)]
+    return [(c.before, c.after) for c in set_limits(session, journal, command, wanted)]
 
 
 def test_what_was_set_is_read_back() -> None:

@@ -10,17 +10,22 @@ from protocols import sealed_message as s
 from protocols.data_model.items import SETTINGS
 from protocols.data_model.kinds import Optional
 from protocols.data_model.words import Cause, SupplyState
-from protocols.errors import AuthenticationError, MalformedMessageError
+from protocols.errors import AuthenticationError, MalformedMessageError, UnsupportedVersionError
 from protocols.keys import MessageClass, authentication_code, development_keys
-from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, SealedMessage
+from protocols.sealed_message import NO_ORIGIN, Answer, MessageKind, Origin, Outcome, Receipt, SealedMessage
 
 SERIAL = "123456789012"
 KEYS = development_keys(SERIAL)
 MESSAGE = SealedMessage(
     MessageKind.CREDIT, SERIAL, 0xDEADBEEF, 7, amount=5000, account_unit=156, customer_number="000000004711",
-    issued_at=1_767_225_600, expires_at=1_767_229_200, parameters=b"\x01\x02", key_version=3,
+    issued_at=1_767_225_600, parameters=b"\x01\x02", key_version=3, origin=Origin(0x0A0B0C0D, 0xCAFED00D),
 )  # fmt: skip
 MESSAGE_BODY = bytes.fromhex(
+    "02 03 123456789012 deadbeef 02 009c 000000004711 00000007 00001388 6955b900 00000000 0a0b0c0d cafed00d 0002 0102"
+)
+COMMAND = replace(MESSAGE, kind=MessageKind.GUARANTEE, expires_at=3_661)
+FORMER = replace(MESSAGE, expires_at=1_767_229_200, origin=NO_ORIGIN, version=s.FORMER_VERSION)
+FORMER_BODY = bytes.fromhex(
     "01 03 123456789012 deadbeef 02 009c 000000004711 00000007 00001388 6955b900 6955c710 0002 0102"
 )
 ANSWER = Answer(
@@ -78,6 +83,10 @@ def test_kinds_below_16_are_credit_and_the_others_commands(kind: MessageKind) ->
 
 def test_a_message_has_the_layout_of_the_byte_diagram() -> None:
     assert MESSAGE.encode() == MESSAGE_BODY
+    assert MESSAGE_BODY[37:41] == bytes.fromhex("0a0b0c0d"), "the number of the journal"
+    assert MESSAGE_BODY[41:45] == bytes.fromhex("cafed00d"), "the mark"
+    assert MESSAGE_BODY[45:47] == b"\0\2", "the length of the parameters"
+    assert MESSAGE_BODY[47:] == b"\1\2"
     assert MESSAGE.seal(KEYS.credit) == MESSAGE_BODY + authentication_code(KEYS.credit, MESSAGE_BODY)
     assert s.code_of(MESSAGE.seal(KEYS.credit)) == authentication_code(KEYS.credit, MESSAGE_BODY)[:4]
 
@@ -86,13 +95,27 @@ def test_defaults_of_a_message_are_nothing() -> None:
     message = SealedMessage(MessageKind.VOID, SERIAL, 1, 2)
     assert (message.amount, message.account_unit, message.customer_number) == (0, 156, "000000000000")
     assert (message.issued_at, message.expires_at, message.parameters) == (0, 0, b"")
-    assert (message.key_version, message.version) == (0, 1)
+    assert (message.key_version, message.origin, message.version) == (0, Origin(0, 0), 2)
+
+
+def test_a_credit_message_has_63_bytes_and_the_longest_message_1079() -> None:
+    assert len(replace(MESSAGE, parameters=b"").seal(KEYS.credit)) == 63
+    assert s.MAX_PARAMETERS == 1016
+    longest = replace(COMMAND, parameters=bytes(s.MAX_PARAMETERS)).seal(KEYS.command)
+    assert len(longest) == s.MAX_MESSAGE == 1079
+
+
+def test_a_command_carries_its_expiry_before_its_origin() -> None:
+    body = COMMAND.encode()
+    assert body[33:37] == (3_661).to_bytes(4, "big")
+    assert SealedMessage.decode(COMMAND.seal(KEYS.command)) == COMMAND
 
 
 @pytest.mark.parametrize("kind", MessageKind)
 @pytest.mark.parametrize("size", [0, 1, 255, 256, s.MAX_PARAMETERS])
 def test_a_message_of_every_kind_comes_back(kind: MessageKind, size: int) -> None:
-    message = replace(MESSAGE, kind=kind, parameters=bytes(size))
+    expires_at = 3_661 if kind.message_class is MessageClass.COMMAND else 0
+    message = replace(MESSAGE, kind=kind, parameters=bytes(size), expires_at=expires_at)
     sealed = message.seal(KEYS.key(kind.message_class))
     s.verify(sealed, KEYS.key(kind.message_class))
     assert SealedMessage.decode(sealed) == message
@@ -100,10 +123,60 @@ def test_a_message_of_every_kind_comes_back(kind: MessageKind, size: int) -> Non
 
 def test_the_largest_numbers_come_back() -> None:
     message = SealedMessage(
-        MessageKind.OPEN, "999999999999", 0xFFFFFFFF, s.LAST_SEQUENCE, 0xFFFFFFFF, 0xFFFF, "999999999999", 0xFFFFFFFF,
-        0xFFFFFFFF, b"", 255, 127,
+        MessageKind.CLEAR_DEMAND, "999999999999", 0xFFFFFFFF, s.LAST_SEQUENCE, 0xFFFFFFFF, 0xFFFF, "999999999999",
+        s.LAST_SECOND, 0xFFFFFFFF, b"", 255, Origin(0xFFFFFFFF, 0xFFFFFFFF),
     )  # fmt: skip
-    assert SealedMessage.decode(message.seal(KEYS.credit)) == message
+    assert SealedMessage.decode(message.seal(KEYS.command)) == message
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MessageKind if kind.message_class is MessageClass.CREDIT])
+@pytest.mark.parametrize("expires_at", [1, 3_600, 0xFFFFFFFF])
+def test_a_message_of_the_credit_class_that_expires_is_malformed(kind: MessageKind, expires_at: int) -> None:
+    sealed = replace(MESSAGE, kind=kind, expires_at=expires_at).seal(KEYS.credit)
+    with pytest.raises(MalformedMessageError, match=f"^a {kind.word} has no expiry") as caught:
+        SealedMessage.decode(sealed)
+    assert not isinstance(caught.value, UnsupportedVersionError)
+
+
+def test_a_message_of_format_1_is_still_read_and_has_no_origin() -> None:
+    assert FORMER.encode() == FORMER_BODY
+    sealed = FORMER_BODY + authentication_code(KEYS.credit, FORMER_BODY)
+    assert FORMER.seal(KEYS.credit) == sealed
+    s.verify(sealed, KEYS.credit)
+    message = SealedMessage.decode(sealed)
+    assert message == FORMER
+    assert message.origin == NO_ORIGIN == Origin(0, 0)
+    assert (message.version, message.expires_at) == (1, 1_767_229_200), "it may expire, of the credit class too"
+
+
+def test_the_longest_message_of_format_1_is_still_read() -> None:
+    message = replace(FORMER, kind=MessageKind.TARIFF, parameters=bytes(1024))
+    sealed = message.seal(KEYS.command)
+    assert len(sealed) == s.MAX_MESSAGE
+    assert SealedMessage.decode(sealed) == message
+    with pytest.raises(MalformedMessageError):
+        SealedMessage.decode(replace(message, parameters=bytes(1025)).seal(KEYS.command))
+
+
+@pytest.mark.parametrize("size", range(39 + 16))
+def test_a_message_of_format_1_cut_short_is_malformed(size: int) -> None:
+    sealed = replace(FORMER, parameters=b"").seal(KEYS.credit)
+    assert len(sealed) == 55
+    with pytest.raises(MalformedMessageError):
+        SealedMessage.decode(sealed[:size])
+
+
+@pytest.mark.parametrize("first", sorted(set(range(256)) - {s.FORMAT_VERSION, s.FORMER_VERSION}))
+@pytest.mark.parametrize("rest", [b"", b"x", MESSAGE_BODY[1:] + bytes(16), bytes(2000)])
+def test_a_format_that_is_not_known_is_named_whatever_follows(first: int, rest: bytes) -> None:
+    with pytest.raises(UnsupportedVersionError, match=f"^format version {first} is not known"):
+        SealedMessage.decode(bytes((first,)) + rest)
+
+
+def test_no_bytes_are_malformed_and_of_no_format() -> None:
+    with pytest.raises(MalformedMessageError) as caught:
+        SealedMessage.decode(b"")
+    assert not isinstance(caught.value, UnsupportedVersionError)
 
 
 def test_no_flipped_bit_of_a_sealed_message_survives() -> None:
@@ -139,7 +212,7 @@ def test_a_surplus_byte_is_malformed() -> None:
 
 
 def test_a_message_beyond_the_limit_is_malformed() -> None:
-    sealed = replace(MESSAGE, parameters=bytes(s.MAX_PARAMETERS + 1)).seal(KEYS.credit)
+    sealed = replace(COMMAND, parameters=bytes(s.MAX_PARAMETERS + 1)).seal(KEYS.command)
     with pytest.raises(MalformedMessageError, match=f"{s.MAX_MESSAGE + 1} bytes are no sealed message"):
         SealedMessage.decode(sealed)
 
@@ -218,7 +291,7 @@ def test_a_receipt_has_the_layout_of_the_byte_diagram_and_comes_back() -> None:
     def q(value: int) -> bytes:
         return value.to_bytes(8, "big", signed=True)
 
-    body = bytes.fromhex("81 03 123456789012 deadbeef 02 00000007 00001388 cafebabe") + q(1_767_225_600_123)
+    body = bytes.fromhex("82 03 123456789012 deadbeef 02 00000007 00001388 cafebabe") + q(1_767_225_600_123)
     body += q(-5) + q(6) + q(7) + q(8) + q(9) + q(-10)
     sealed = RECEIPT.seal(KEYS.credit)
     assert sealed == body + authentication_code(KEYS.credit, body)
@@ -256,20 +329,38 @@ def test_a_receipt_whose_fields_cannot_be_is_malformed() -> None:
         Receipt.decode(bytes(sealed))
 
 
-def test_a_receipt_is_never_taken_for_a_message() -> None:
-    """Not even the one whose balance lies where a message has the right length of its parameters."""
-    receipt = replace(RECEIPT, credit_before=(Receipt.SIZE - 39 - s.CODE_SIZE) << 16)
-    sealed = receipt.seal(KEYS.credit)
+@pytest.mark.parametrize("version", [s.FORMER_VERSION, s.FORMAT_VERSION])
+def test_a_receipt_is_never_taken_for_a_message(version: int) -> None:
+    """Its first byte names no format of a message, whatever lies where a message has the length of its parameters."""
+    sealed = replace(RECEIPT, version=version).seal(KEYS.credit)
     s.verify(sealed, KEYS.credit)
-    assert SealedMessage.decode(sealed).version == 0x81 != s.FORMAT_VERSION  # the door answers UNSUPPORTED_VERSION
-    for version in range(128):
-        sealed = replace(receipt, version=version).seal(KEYS.credit)
-        assert SealedMessage.decode(sealed).version != s.FORMAT_VERSION
+    assert sealed[0] == 0x80 + version
+    with pytest.raises(UnsupportedVersionError):
+        SealedMessage.decode(sealed)
 
 
-@pytest.mark.parametrize("version", range(128))
-def test_a_message_is_never_taken_for_a_receipt(version: int) -> None:
-    message = replace(MESSAGE, version=version, parameters=bytes(Receipt.SIZE - 39 - s.CODE_SIZE))
+def test_a_receipt_of_format_1_is_still_read() -> None:
+    receipt = replace(RECEIPT, version=s.FORMER_VERSION)
+    sealed = receipt.seal(KEYS.credit)
+    assert sealed[0] == 0x81
+    assert Receipt.decode(sealed) == receipt
+    assert RECEIPT.version == 2
+
+
+@pytest.mark.parametrize("first", sorted(set(range(256)) - {0x81, 0x82}))
+def test_a_receipt_of_another_format_is_malformed(first: int) -> None:
+    with pytest.raises(MalformedMessageError):
+        Receipt.decode(bytes((first,)) + RECEIPT.seal(KEYS.credit)[1:])
+
+
+def test_a_receipt_is_kept_with_zeros_for_its_code() -> None:
+    assert RECEIPT.encode() == RECEIPT.seal(KEYS.credit)[:-16] + bytes(16)
+    assert Receipt.decode(RECEIPT.encode()) == RECEIPT
+
+
+@pytest.mark.parametrize(("version", "header"), [(s.FORMER_VERSION, 39), (s.FORMAT_VERSION, 47)])
+def test_a_message_is_never_taken_for_a_receipt(version: int, header: int) -> None:
+    message = replace(MESSAGE, version=version, parameters=bytes(Receipt.SIZE - header - s.CODE_SIZE))
     sealed = message.seal(KEYS.credit)
     assert len(sealed) == Receipt.SIZE
     with pytest.raises(MalformedMessageError):
@@ -282,7 +373,7 @@ def test_an_answer_is_neither_a_message_nor_a_receipt() -> None:
             decode(ANSWER.encode())
 
 
-@pytest.mark.parametrize("frame", [SealedMessage, Answer, Receipt])
+@pytest.mark.parametrize("frame", [SealedMessage, Origin, Answer, Receipt])
 def test_frames_are_values(frame: type) -> None:
     assert frame.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert set(frame.__slots__) == {field.name for field in fields(frame)}  # type: ignore[attr-defined]

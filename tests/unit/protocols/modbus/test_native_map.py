@@ -14,16 +14,17 @@ from protocols.data_model.kinds import Choice, Date, Digits, Fixed, Flags, Hex, 
 from protocols.data_model.tables import TABLES
 from protocols.errors import ProtocolError
 from protocols.modbus import native_map as m
-from protocols.modbus.native_map import BEST_PLACE, MAP_END, PLACES, Place
+from protocols.modbus.native_map import BEST_PLACE, BEST_PLACES, MAP_END, PLACES, Place
 from protocols.modbus.pdu import MAX_PDU, MAX_READ_REGISTERS, MAX_READ_WRITE_REGISTERS, MAX_WRITE_REGISTERS
 from protocols.quantities import CENT, ENERGY_WRAP, KWH, LEDGER, MONEY_LIMIT
 from protocols.sealed_message import MAX_MESSAGE, Answer, Receipt
+from protocols.sealed_status import SealedStatus
 
 
 def place(name: str, decimals: int | None = None) -> Place:
-    """Return the place of an item, that with `decimals` where it has two."""
+    """Return the place of an item, that with `decimals` where it has two; the first of those with the same."""
     found = [p for p in PLACES if p.item.name == name and decimals in (None, p.decimals)]
-    assert len(found) == 1
+    assert len({p.decimals for p in found}) == 1
     return found[0]
 
 
@@ -54,6 +55,7 @@ def test_the_windows_overlap_neither_the_map_nor_each_other() -> None:
         (m.RECEIPT_ADDRESS, m.RECEIPT_READ + m.RECEIPT_REGISTERS),
         (m.MESSAGE_ADDRESS, m.MESSAGE_ADDRESS + (m.MESSAGE_HEAD.size + m.MESSAGE_PART) // 2),
         (m.ANSWER_ADDRESS, m.ANSWER_ADDRESS + m.ANSWER_REGISTERS),
+        (m.STATUS_ADDRESS, m.STATUS_READ + m.STATUS_REGISTERS),
         (m.SCRATCH_ADDRESS, m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS),
     ]
     assert spans == sorted(spans)
@@ -70,7 +72,17 @@ def test_no_item_is_missing_and_a_driver_reads_the_place_with_the_most_decimals(
     assert BEST_PLACE[items.ENERGY_IMPORT].decimals == 6
     assert {p.item for p in PLACES if p not in BEST_PLACE.values()} == {
         items.ENERGY_IMPORT, items.ENERGY_EXPORT, *items.ENERGY_RATES, items.ENERGY_MONTH, items.ENERGY_YEAR,
+        items.AVAILABLE_CREDIT_EXACT,
     }  # fmt: skip
+
+
+def test_the_exact_credit_stands_beside_the_books_too_so_that_one_read_holds_their_sum() -> None:
+    assert [p.address for p in BEST_PLACES[items.AVAILABLE_CREDIT_EXACT]] == [72, 228]
+    assert BEST_PLACE[items.AVAILABLE_CREDIT_EXACT].address == 72
+    books = m.SECTIONS["Books, 1e-10 account unit"]
+    assert books[-1] == BEST_PLACES[items.AVAILABLE_CREDIT_EXACT][1]
+    assert books[-1].address + books[-1].registers - books[0].address <= MAX_READ_REGISTERS
+    assert all(places[0] == BEST_PLACE[item] for item, places in BEST_PLACES.items())
 
 
 def test_addresses_that_integrators_write_down_are_stable() -> None:
@@ -87,6 +99,7 @@ def test_addresses_that_integrators_write_down_are_stable() -> None:
     assert place("energy_import_kwh", 2).address == 96
     assert place("energy_import_kwh", 6).address == 112
     assert (m.PURCHASE_ADDRESS, m.RECEIPT_ADDRESS, m.MESSAGE_ADDRESS, m.ANSWER_ADDRESS) == (512, 0x1400, 0x1500, 0x1600)
+    assert (m.STATUS_ADDRESS, m.STATUS_READ) == (0x1700, 0x1707)
     assert [w.address for w in m.ROW_WINDOWS] == [0x1000, 0x1100, 0x1200, 0x1300]
     assert (m.SCRATCH_ADDRESS, m.SCRATCH_REGISTERS, m.SCRATCH_COILS) == (0x2000, 16, 16)
     assert m.MAGIC == b"PPM1"
@@ -110,6 +123,10 @@ def test_every_exchange_fits_one_request() -> None:
     assert 2 * m.RECEIPT_REGISTERS >= 2 + Receipt.SIZE
     assert 2 * m.ANSWER_HEAD_REGISTERS == 2 + Answer.SIZE
     assert m.ANSWER_REGISTERS == m.ANSWER_HEAD_REGISTERS + m.RECEIPT_REGISTERS <= MAX_READ_REGISTERS
+    assert m.STATUS_QUESTION.size == 14
+    assert 2 * m.STATUS_REGISTERS == 2 + SealedStatus.SIZE
+    assert m.STATUS_REGISTERS <= MAX_READ_REGISTERS
+    assert m.STATUS_QUESTION.size // 2 <= min(MAX_WRITE_REGISTERS, MAX_READ_WRITE_REGISTERS)
     part = (m.MESSAGE_HEAD.size + m.MESSAGE_PART) // 2
     assert part <= min(MAX_WRITE_REGISTERS, MAX_READ_WRITE_REGISTERS)
     assert MAX_MESSAGE <= 0xFFFF

@@ -1,4 +1,4 @@
-"""The journal: what was sealed and what became of it, so that no credit is ever sold twice or lost (METER.md 8).
+"""The journal in one SQLite file: no credit is ever sold twice or lost (METER.md 8).
 
 SQLite with FULL synchronisation: an entry is on the disk before its message is on the wire. One open entry for each
 (serial number, epoch); while it is open no other credit message is sealed for that meter.
@@ -7,128 +7,35 @@ SQLite with FULL synchronisation: an entry is on the disk before its message is 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from meterctl.errors import NotPermittedError, OverDailyLimitError, UsageError
+from meterctl.journal.entries import BY_HAND, OPEN, VOID, AuditLine, Entry, EntryState, SeenWriteBack
+from meterctl.journal.layout import LAYOUT, bring_up
+from meterctl.journal.proofs import Proofs
 from meterctl.key_ring import DailyLimit
+from protocols.sealed_message import NO_ORIGIN, Origin
 
-LAYOUT = 2
 NOWHERE = Path(":memory:")
 """Of a journal that is forgotten with its process: for rehearsals where there is none yet."""
-BY_HAND = "by_hand"
-"""Outcome of an entry that a person closed: no proof."""
-
-
-class EntryState(Enum):
-    """What is known of a message; the first three are open."""
-
-    PREPARED = "prepared"
-    ON_CARD = "on_card"
-    UNKNOWN = "unknown"
-    CONFIRMED = "confirmed"
-    REFUSED = "refused"
-
-
-OPEN_STATES = (EntryState.PREPARED, EntryState.ON_CARD, EntryState.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One sealed message. `amount` in 0.01; instants in s since 1970 UTC by the host's clock; `void_of` for voids."""
-
-    id: int
-    meter: str
-    epoch: int
-    sequence: int
-    kind: str
-    amount: int
-    state: EntryState
-    outcome: str
-    created: int
-    changed: int
-    message: bytes
-    receipt: bytes
-    card: str = ""
-    """Serial of the card that carries it, empty for the wire."""
-    reference: str = ""
-    """The key under which its requester asked for it; a second request under it is the same one."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether its outcome is not settled."""
-        return self.state in OPEN_STATES
-
-
 DAY_S = 86_400
 _SALES = ("open", "credit")
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """One line of the audit."""
-
-    id: int
-    at: int
-    what: str
-    meter: str
-    card: str
-    amount: int
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class SeenWriteBack:
-    """What never goes back in a sound meter: sequence, cumulative purchases in 0.01, energy in mWh, elapsed in ms."""
-
-    credit_sequence: int
-    cumulative: int
-    energy: int
-    elapsed: int
+WAIT_MS = 15_000
+"""How long one process waits for another that is at work with the same journal on the same meter."""
+WAIT_STEP_MS = 20
+_COLUMNS = (
+    "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card, reference,"
+    " journal, mark, void_of"
+)
 
 
 def _cents(amount: int) -> str:
     return f"{amount // 100}.{amount % 100:02d}"
-
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    meter TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
-    kind TEXT NOT NULL, amount INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('prepared', 'on_card', 'unknown', 'confirmed', 'refused')),
-    outcome TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL, changed INTEGER NOT NULL,
-    message BLOB NOT NULL, receipt BLOB NOT NULL DEFAULT x'',
-    card TEXT NOT NULL DEFAULT '', reference TEXT NOT NULL DEFAULT '', ring TEXT NOT NULL DEFAULT ''
-);
-CREATE UNIQUE INDEX IF NOT EXISTS one_open ON entries (meter, epoch)
-    WHERE kind != 'void' AND state IN ('prepared', 'on_card', 'unknown');
-"""
-_SCHEMA_2 = """
-CREATE UNIQUE INDEX IF NOT EXISTS one_live ON entries (meter, epoch, sequence)
-    WHERE kind != 'void' AND state != 'refused' AND outcome != 'by_hand';
-CREATE UNIQUE INDEX IF NOT EXISTS one_request ON entries (reference) WHERE reference != '' AND state != 'refused';
-CREATE TABLE IF NOT EXISTS audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    at INTEGER NOT NULL, what TEXT NOT NULL, meter TEXT NOT NULL, card TEXT NOT NULL, amount INTEGER NOT NULL,
-    detail TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS write_backs (
-    meter TEXT NOT NULL, epoch INTEGER NOT NULL, card TEXT NOT NULL, at INTEGER NOT NULL,
-    credit_sequence INTEGER NOT NULL, cumulative INTEGER NOT NULL, energy INTEGER NOT NULL, elapsed INTEGER NOT NULL,
-    PRIMARY KEY (meter, epoch, card)
-);
-"""
-_FROM_1 = "DROP INDEX IF EXISTS one_live;" + "".join(
-    f"ALTER TABLE entries ADD COLUMN {name} TEXT NOT NULL DEFAULT '';" for name in ("card", "reference", "ring")
-)
-_COLUMNS = (
-    "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card, reference"
-)
 
 
 def default_path() -> Path:
@@ -138,45 +45,136 @@ def default_path() -> Path:
 
 
 class Journal:
-    """The journal in one file."""
+    """The journal in one file.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        random: gives so many random bytes: for the journal's number, and for the marks of its messages.
+        now: s since 1970 UTC, for the date of a new number only.
+        rehearsal: work on a copy in memory, so that nothing which is written stands, not even a new layout.
+    """
+
+    def __init__(
+        self, path: Path, random: Callable[[int], bytes] = os.urandom, now: int = 0, *, rehearsal: bool = False
+    ) -> None:
         self.path = path
+        self._random = random
         self.is_new = not path.exists()
         """Whether there was none before."""
+        self.notices: list[str] = []
+        """What a person should hear of entries whose closing was overruled by a proof."""
+        self._lock: int | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+            if rehearsal:
+                self._db = _copied(path)
+                self.path = NOWHERE
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._db = sqlite3.connect(path, timeout=15.0, isolation_level=None)
             self._db.execute("PRAGMA synchronous = FULL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, 1, LAYOUT):
-                raise UsageError(f"journal {path}: it was written by another version; nothing was changed")
+            if version > LAYOUT or version < 0:
+                raise UsageError(f"journal {path}: it was written by a later version; nothing was changed")
             if version == 0 and self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
                 raise UsageError(f"journal {path}: it is another program's database; nothing was changed")
             if version != LAYOUT:
-                self._lay_out(version)
-            if path != NOWHERE:
+                bring_up(self._db, version, self._draw, now)
+            if not rehearsal and path != NOWHERE:
                 os.chmod(path, 0o600)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"journal {path}: {error}; nothing was sent") from error
-
-    def rehearse(self) -> None:
-        """Let nothing that is written from now on stand: closing takes it back."""
-        with self._guard():
-            self._db.execute("BEGIN")
+        self.proofs = Proofs(self._db, self._guard, self.together)
+        """What was proved of meters."""
 
     def close(self) -> None:
         """Give the file back."""
         self._db.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
-    def _lay_out(self, version: int) -> None:
-        """Make the tables, or bring those of an older version up, whole or not at all."""
-        steps = _SCHEMA + _SCHEMA_2 if version == 0 else _FROM_1 + _SCHEMA_2
-        self._db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {LAYOUT}; COMMIT;")
+    # ---- its number
+
+    def _draw(self) -> int:
+        """Return a random number of 4 bytes that is not 0: a journal number, or a mark."""
+        return int.from_bytes(self._random(4), "big") or self._draw()
+
+    @property
+    def number(self) -> int:
+        """The number under which messages are sealed from now on."""
+        with self._guard():
+            (number,) = self._db.execute("SELECT number FROM numbers ORDER BY id DESC LIMIT 1").fetchone()
+        return int(number)
+
+    def renew(self, now: int) -> int:
+        """Draw and return a new number; entries keep the one under which they were sealed."""
+        number = self._draw()
+        with self.together(), self._guard():
+            self._db.execute("INSERT INTO numbers (number, drawn) VALUES (?, ?)", (number, now))
+        return number
+
+    def draw_origin(self) -> Origin:
+        """Return the origin of a new message: the journal's number, and a mark that no other message has."""
+        return Origin(self.number, self._draw())
+
+    def knows_mark(self, meter: str, number: int, mark: int, sequence: int) -> bool:
+        """Return whether this journal holds the message of this origin, a void too."""
+        with self._guard():
+            row = self._db.execute(
+                "SELECT 1 FROM entries WHERE meter = ? AND journal = ? AND mark = ? AND sequence = ? LIMIT 1",
+                (meter, number, mark, sequence),
+            ).fetchone()
+        return row is not None
+
+    # ---- processes that share it
+
+    @contextlib.contextmanager
+    def alone_with(self, meter: str, ticks: Callable[[], int], pause: Callable[[int], None]) -> Iterator[None]:
+        """Keep other processes of this journal from the meter; waits for one that is at work, at most WAIT_MS.
+
+        Args:
+            ticks: monotonic ms.
+            pause: waits so many ms.
+
+        Raises:
+            NotPermittedError: the other one did not end in time; nothing was begun.
+        """
+        if self.path == NOWHERE:
+            yield
+            return
+        place = int(meter)
+        lock, began = self._lock_file(), ticks()
+        while True:
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+                break
+            except OSError as error:
+                if ticks() - began > WAIT_MS:
+                    raise NotPermittedError(
+                        f"meter {meter}: another process is at work on it with journal {self.path}, for more than "
+                        f"{WAIT_MS // 1000} s; nothing was begun"
+                    ) from error
+                pause(WAIT_STEP_MS)
+        try:
+            yield
+        finally:
+            fcntl.lockf(lock, fcntl.LOCK_UN, 1, place)
+
+    def _lock_file(self) -> int:
+        """Return the open file whose bytes are locked: a byte for each meter, at its serial number."""
+        if self._lock is None:
+            path = self.path.with_name(f"{self.path.name}.lock")
+            try:
+                self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            except OSError as error:
+                raise UsageError(f"journal {path}: {error.strerror}; nothing was begun") from error
+        return self._lock
+
+    # ---- entries
 
     def prepare(
         self, meter: str, epoch: int, sequence: int, kind: str, amount: int, message: bytes, now: int, *,
-        card: str = "", reference: str = "", limit: DailyLimit | None = None,
+        card: str = "", reference: str = "", limit: DailyLimit | None = None, origin: Origin = NO_ORIGIN,
+        void_of: int = 0,
     ) -> Entry:  # fmt: skip
         """Write an entry before its message is sent, or before it is written on a card.
 
@@ -186,15 +184,17 @@ class Journal:
         state = EntryState.ON_CARD if card else EntryState.PREPARED
         ring = limit.ring if limit else ""
         try:
-            with self._auditing(meter, card, amount, now), self._guard(), self._alone():
-                self._require_room(meter, epoch, kind)
+            with self._auditing(meter, card, amount, now), self._guard(), self.together():
+                self._require_room(meter, epoch, sequence, kind)
                 if limit is not None and kind in _SALES:
                     self._require_within(limit, meter, amount, now)
                 cursor = self._db.execute(
                     "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, message,"
-                    " card, reference, ring) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (meter, epoch, sequence, kind, amount, state.value, now, now, message, card, reference, ring),
-                )
+                    " card, reference, ring, journal, mark, void_of)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (meter, epoch, sequence, kind, amount, state.value, now, now, message, card, reference, ring,
+                     origin.journal, origin.mark, void_of),
+                )  # fmt: skip
         except sqlite3.IntegrityError as error:
             raise NotPermittedError(
                 f"meter {meter}: sequence {sequence} is taken or another entry is open in {self.path}; nothing was sent"
@@ -203,8 +203,9 @@ class Journal:
             raise UsageError(f"{error}; nothing was sent") from error
         assert cursor.lastrowid is not None
         return Entry(
-            cursor.lastrowid, meter, epoch, sequence, kind, amount, state, "", now, now, message, b"", card, reference
-        )  # not read back: it is written, and whoever holds the lock now must not make it look as if it were not
+            cursor.lastrowid, meter, epoch, sequence, kind, amount, state, "", now, now, message, b"", card, reference,
+            origin, void_of,
+        )  # fmt: skip  # not read back: it is written, whoever holds the lock now
 
     def hold_limit(self, limit: DailyLimit, meter: str, card: str, amount: int, now: int) -> None:
         """Refuse a sale before anything is done for it; the refusal is audited, and `prepare` looks once more.
@@ -216,40 +217,46 @@ class Journal:
             self._require_within(limit, meter, amount, now)
 
     def settle(
-        self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"", epoch: int | None = None
-    ) -> Entry:
+        self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"", epoch: int | None = None,
+        *, proved: bool = False,
+    ) -> Entry:  # fmt: skip
         """Write what became of an open entry and return how it stands.
 
-        What was settled before stays settled; only a receipt, which proves, goes over what a person has said. An
-        opening sold for epoch 0 takes the `epoch` in which its meter took it.
-        """
-        lived = entry.epoch if epoch is None else epoch
-        try:
-            cursor = self._update(entry, state, outcome, now, receipt, lived)
-        except sqlite3.IntegrityError:  # the place in that epoch is taken: it keeps the one that it was sold for
-            lived = entry.epoch
-            try:
-                cursor = self._update(entry, state, outcome, now, receipt, lived)
-            except sqlite3.IntegrityError as error:
-                raise NotPermittedError(
-                    f"journal entry {entry.id} (meter {entry.meter}, sequence {entry.sequence}) is {outcome}, and so "
-                    f"is another one of that sequence: settle that one first"
-                ) from error
-        if cursor.rowcount == 1:
-            return replace(
-                entry, state=state, outcome=outcome, changed=now, receipt=receipt or entry.receipt, epoch=lived
-            )
-        return self.entry(entry.id)
+        What was settled before stays settled, but a proof overrules what a person said, and an acceptance overrules the
+        void of an opening for epoch 0, which another storage of its meter may take; both are audited and told.
 
-    def _update(
-        self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes, epoch: int
-    ) -> sqlite3.Cursor:
-        with self._guard():
-            return self._db.execute(
+        Args:
+            epoch: the epoch in which the meter took an opening that was sold for epoch 0.
+            proved: one of METER.md 8 (a) to (d) holds.
+        """
+        before = self.entry(entry.id)
+        if not before.is_open and not (proved and _gives_way(before, state)):
+            return before
+        after = replace(
+            before, state=state, outcome=outcome, changed=now, receipt=receipt or before.receipt,
+            epoch=before.epoch if epoch is None else epoch,
+        )  # fmt: skip
+        with self.together(), self._guard():
+            done = self._db.execute(
                 "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ?"
-                " WHERE id = ? AND (state IN ('prepared', 'on_card', 'unknown') OR (outcome = ? AND length(?) > 0))",
-                (state.value, outcome, now, receipt or entry.receipt, epoch, entry.id, BY_HAND, receipt),
+                " WHERE id = ? AND state = ? AND outcome = ?",
+                (state.value, outcome, now, after.receipt, after.epoch, entry.id, before.state.value, before.outcome),
             )
+            if done.rowcount and not before.is_open:
+                self._overrule(before, state, outcome, now)
+        return after if done.rowcount else self.entry(entry.id)
+
+    def _overrule(self, before: Entry, state: EntryState, outcome: str, now: int) -> None:
+        """Audit and tell that a proof contradicts how an entry was closed."""
+        said = "a person" if before.outcome == BY_HAND else "a void in another epoch"
+        amount = _cents(before.amount)
+        detail = f"entry {before.id}: {said} had closed it as {before.state.value}; proved {state.value} ({outcome})"
+        if state is not before.state and before.amount:
+            back = "customer" if state is EntryState.CONFIRMED else "vendor"
+            detail += f": {amount} is to be claimed back from the {back}"
+        self.audit("overruled", now, meter=before.meter, card=before.card, amount=before.amount, detail=detail)
+        if state is not before.state:
+            self.notices.append(f"meter {before.meter}: {detail}")
 
     def move_to_card(self, entry: Entry, card: str, now: int) -> Entry:
         """Write that another card carries an entry now; raises NotPermittedError where it was settled meanwhile."""
@@ -281,30 +288,34 @@ class Journal:
 
     def open_entries(self, meter: str) -> list[Entry]:
         """Return the open entries of a meter, of every epoch, oldest first."""
-        return [e for e in self._rows("WHERE meter = ? ORDER BY id", meter) if e.is_open and e.kind != "void"]
-
-    def find_void(self, meter: str, epoch: int, sequence: int) -> Entry | None:
-        """Return the newest void of a sequence, None where there is none."""
-        rows = list(
-            self._rows("WHERE meter = ? AND epoch = ? AND sequence = ? AND kind = 'void' ORDER BY id DESC",
-                       meter, epoch, sequence)
+        return list(
+            self._rows("WHERE meter = ? AND kind != 'void' AND state IN ('prepared', 'on_card', 'unknown') ORDER BY id",
+                       meter)
         )  # fmt: skip
-        return rows[0] if rows else None
+
+    def voids_of(self, entry: Entry) -> list[Entry]:
+        """Return the voids that were sealed for an entry, oldest first.
+
+        In a journal of an older layout they are those of its sequence; for an opening of epoch 0 none is certain.
+        """
+        return list(
+            self._rows("WHERE kind = 'void' AND meter = ? AND sequence = ?"
+                       " AND (void_of = ? OR (void_of = 0 AND epoch = ? AND epoch != 0)) ORDER BY id",
+                       entry.meter, entry.sequence, entry.id, entry.epoch)
+        )  # fmt: skip
 
     def last_sequence(self, meter: str, epoch: int) -> int:
         """Return the highest sequence that was proved spent in a meter's epoch, by whomever; 0 where none was."""
-        with self._guard():
-            row = self._db.execute(
-                "SELECT MAX(sequence) FROM entries"
-                " WHERE meter = ? AND epoch = ? AND ((state = 'confirmed' AND outcome != ?)"
-                " OR (state = 'refused' AND outcome = 'sequence_conflict'))",
-                (meter, epoch, BY_HAND),
-            ).fetchone()
-        return int(row[0] or 0)
+        proved = self.proofs.of(meter).get(epoch)
+        return proved.sequence if proved else 0
 
     def confirmed(self, meter: str, epoch: int) -> list[Entry]:
         """Return what is proved to stand in the books of a meter's epoch, in the order of its sequences."""
-        return list(self._rows("WHERE meter = ? AND epoch = ? AND state = 'confirmed' ORDER BY sequence", meter, epoch))
+        proved = self.proofs.of(meter).get(epoch)
+        return list(
+            self._rows("WHERE meter = ? AND epoch = ? AND state = 'confirmed' AND id > ? ORDER BY sequence",
+                       meter, epoch, proved.begun_after if proved else 0)
+        )  # fmt: skip
 
     def newest_confirmed(self, meter: str) -> Entry | None:
         """Return the entry of a meter, of any epoch, that was proved last; None where none was."""
@@ -316,8 +327,7 @@ class Journal:
 
     def find_reference(self, reference: str) -> Entry | None:
         """Return what was sold under a requester's key, whatever became of it; None where nothing was."""
-        rows = list(self._rows("WHERE reference = ? ORDER BY id DESC", reference))
-        return rows[0] if rows else None
+        return next(self._rows("WHERE reference = ? ORDER BY id DESC LIMIT 1", reference), None)
 
     def find_confirmed(self, meter: str, epoch: int, sequence: int) -> Entry | None:
         """Return what was proved to have taken a sequence, voids aside; None where nothing was."""
@@ -327,12 +337,12 @@ class Journal:
     def find_sale(self, meter: str, sequence: int, code: bytes) -> Entry | None:
         """Return the newest entry of a meter, of any epoch and state, with this sequence and code; None where none."""
         rows = self._rows("WHERE meter = ? AND sequence = ? AND kind != 'void' ORDER BY id DESC", meter, sequence)
-        return next((entry for entry in rows if entry.message[-16:-12] == code), None)
+        return next((entry for entry in rows if entry.code == code), None)
 
     def provable_entries(self, meter: str) -> list[Entry]:
-        """Return the entries of a meter that a proof would still change: open ones, and those closed by hand."""
+        """Return the entries of a meter that a proof would still change, oldest first."""
         rows = self._rows("WHERE meter = ? AND kind != 'void' ORDER BY id", meter)
-        return [entry for entry in rows if entry.is_open or entry.outcome == BY_HAND]
+        return [entry for entry in rows if entry.is_open or _gives_way(entry, EntryState.CONFIRMED)]
 
     def find_message(self, meter: str, message: bytes) -> Entry | None:
         """Return the newest entry of these very bytes, None where they were not sealed here."""
@@ -424,17 +434,47 @@ class Journal:
                 (meter, epoch, card, now, seen.credit_sequence, seen.cumulative, seen.energy, seen.elapsed),
             )
 
-    def _require_room(self, meter: str, epoch: int, kind: str) -> None:
-        """Raise IntegrityError where an opening (epoch 0) and a message of a known epoch would be open at once."""
-        if kind == "void":
+    def _require_room(self, meter: str, epoch: int, sequence: int, kind: str) -> None:
+        """Raise IntegrityError for a second open entry, or a second living message of a sequence.
+
+        An opening for epoch 0 counts for every epoch. Entries of before a storage was set back knowingly do not count.
+        """
+        if kind == VOID:
             return
         (rivals,) = self._db.execute(
             "SELECT COUNT(*) FROM entries WHERE meter = ? AND kind != 'void' AND (epoch = 0 OR ? = 0)"
             " AND state IN ('prepared', 'on_card', 'unknown')",
             (meter, epoch),
         ).fetchone()
-        if rivals:
-            raise sqlite3.IntegrityError("another entry is open")
+        (twins,) = self._db.execute(
+            "SELECT COUNT(*) FROM entries WHERE meter = ? AND epoch = ? AND sequence = ? AND kind != 'void'"
+            " AND state != 'refused' AND outcome != ? AND id > COALESCE((SELECT begun_after FROM proved"
+            " WHERE proved.meter = entries.meter AND proved.epoch = entries.epoch), 0)",
+            (meter, epoch, sequence, BY_HAND),
+        ).fetchone()
+        if rivals or twins:
+            raise sqlite3.IntegrityError("another entry is open, or holds the sequence")
+
+    def last_id(self) -> int:
+        """Return the number of the newest entry, 0 where there is none."""
+        with self._guard():
+            (last,) = self._db.execute("SELECT COALESCE(MAX(id), 0) FROM entries").fetchone()
+        return int(last)
+
+    # ---- ports
+
+    def meter_of_port(self, port: str) -> str:
+        """Return the meter that was last proved on a port, empty where none was."""
+        with self._guard():
+            row = self._db.execute("SELECT meter FROM ports WHERE port = ?", (port,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def keep_port(self, port: str, meter: str, now: int) -> None:
+        """Remember which meter was proved on a port."""
+        if self.meter_of_port(port) == meter:
+            return
+        with self._guard():
+            self._db.execute("INSERT OR REPLACE INTO ports VALUES (?, ?, ?)", (port, meter, now))
 
     def _require_within(self, limit: DailyLimit, meter: str, amount: int, now: int) -> None:
         """Raise OverDailyLimitError where a sale would pass the day's limit of a key ring."""
@@ -463,12 +503,17 @@ class Journal:
             raise
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def together(self) -> Iterator[None]:
         """Do several things as one: nobody writes between them, and all of it stands or nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
+        if self._db.in_transaction:
+            yield
+            return
+        with self._guard():
+            self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._db.execute("COMMIT")
+            with self._guard():
+                self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
@@ -479,10 +524,10 @@ class Journal:
             found = self._db.execute(f"SELECT {_COLUMNS} FROM entries {where}", values).fetchall()
         for row in found:
             (number, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card,
-             reference) = row  # fmt: skip
+             reference, journal, mark, void_of) = row  # fmt: skip
             yield Entry(
                 number, meter, epoch, sequence, kind, amount, EntryState(state), outcome, created, changed, message,
-                receipt, card, reference,
+                receipt, card, reference, Origin(journal, mark), void_of,
             )  # fmt: skip
 
     @contextlib.contextmanager
@@ -493,3 +538,22 @@ class Journal:
             raise
         except sqlite3.Error as error:
             raise UsageError(f"journal {self.path}: {error}") from error
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """Return a copy in memory of the journal in a file, or an empty one where there is none."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    if path.exists():
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=15.0, uri=True)
+        ) as source:
+            source.backup(copy)
+    return copy
+
+
+def _gives_way(entry: Entry, state: EntryState) -> bool:
+    """Return whether a closed entry gives way to a proof of `state`."""
+    if entry.outcome == BY_HAND:
+        return True
+    elsewhere = entry.state is EntryState.REFUSED and entry.kind == OPEN and entry.opens_any_epoch
+    return elsewhere and state is EntryState.CONFIRMED

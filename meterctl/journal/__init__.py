@@ -1,0 +1,19 @@
+"""The journal: what was sealed and what became of it, and what was proved of meters (METER.md 8)."""
+
+from meterctl.journal.entries import BY_HAND, AuditLine, Entry, EntryState, SeenWriteBack
+from meterctl.journal.journal import NOWHERE, Journal, default_path
+from meterctl.journal.layout import LAYOUT
+from meterctl.journal.proofs import Proved
+
+__all__ = [
+    "BY_HAND",
+    "LAYOUT",
+    "NOWHERE",
+    "AuditLine",
+    "Entry",
+    "EntryState",
+    "Journal",
+    "Proved",
+    "SeenWriteBack",
+    "default_path",
+]

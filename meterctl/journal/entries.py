@@ -1,0 +1,114 @@
+"""What stands in a journal, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from protocols.errors import MalformedMessageError
+from protocols.sealed_message import FORMER_VERSION, NO_ORIGIN, Origin, SealedMessage, code_of
+
+BY_HAND = "by_hand"
+"""Outcome of an entry that a person closed: no proof."""
+VOID = "void"
+OPEN = "open"
+
+
+class EntryState(Enum):
+    """What is known of a message; the first three are open."""
+
+    PREPARED = "prepared"
+    ON_CARD = "on_card"
+    UNKNOWN = "unknown"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+
+
+OPEN_STATES = (EntryState.PREPARED, EntryState.ON_CARD, EntryState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One sealed message. `amount` in 0.01; instants in s since 1970 UTC by the host's clock."""
+
+    id: int
+    meter: str
+    epoch: int
+    sequence: int
+    kind: str
+    amount: int
+    state: EntryState
+    outcome: str
+    created: int
+    changed: int
+    message: bytes
+    receipt: bytes
+    card: str = ""
+    """Serial of the card that carries it, empty for the wire."""
+    reference: str = ""
+    """The sale key under which its requester asked for it; a second request under it is the same sale."""
+    origin: Origin = NO_ORIGIN
+    """The journal number and the mark under which it was sealed; both 0 in a message of the former format."""
+    void_of: int = 0
+    """Of a void: the entry for which it was sealed; 0 in entries of an older layout."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its outcome is not settled."""
+        return self.state in OPEN_STATES
+
+    @property
+    def code(self) -> bytes:
+        """The first four bytes of its message's code: the name under which meter and card answer it."""
+        return code_of(self.message)
+
+    @property
+    def is_former(self) -> bool:
+        """Whether its message is of the former format: it has no origin, and its bytes are not sent again."""
+        return self.message[:1] == bytes((FORMER_VERSION,))
+
+    @property
+    def sealed(self) -> SealedMessage | None:
+        """The fields of its message; None of bytes that are none, which no proof can settle."""
+        try:
+            return SealedMessage.decode(self.message)
+        except MalformedMessageError:
+            return None
+
+    @property
+    def key_version(self) -> int:
+        """The key version under which it was sealed."""
+        return self.message[1] if len(self.message) > 1 else 0
+
+    @property
+    def opens_any_epoch(self) -> bool:
+        """Whether it was sealed for epoch 0: any storage of its meter that was never opened takes it."""
+        message = self.sealed
+        return message is not None and message.epoch == 0
+
+    def lives_in(self, epoch: int) -> bool:
+        """Return whether a meter of this epoch could take its message."""
+        return self.epoch in (epoch, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One line of the audit."""
+
+    id: int
+    at: int
+    what: str
+    meter: str
+    card: str
+    amount: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWriteBack:
+    """What never goes back in a sound meter: sequence, cumulative purchases in 0.01, energy in mWh, elapsed in ms."""
+
+    credit_sequence: int
+    cumulative: int
+    energy: int
+    elapsed: int

@@ -1,0 +1,122 @@
+"""The tables of a journal, and the way from each older layout: a journal of any layout is read for ever.
+
+1   entries
+2   cards, sale keys and key rings in entries; the audit; what cards brought back
+3   origins of messages, voids and their entries; journal numbers; what was proved of meters; ports
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from meterctl.journal.entries import BY_HAND
+from protocols.errors import MalformedMessageError
+from protocols.keys import DEVELOPMENT_KEY_VERSION
+from protocols.sealed_message import Receipt
+
+LAYOUT = 3
+
+_ENTRIES = """
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    meter TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    kind TEXT NOT NULL, amount INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('prepared', 'on_card', 'unknown', 'confirmed', 'refused')),
+    outcome TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL, changed INTEGER NOT NULL,
+    message BLOB NOT NULL, receipt BLOB NOT NULL DEFAULT x''
+);
+CREATE UNIQUE INDEX IF NOT EXISTS one_open ON entries (meter, epoch)
+    WHERE kind != 'void' AND state IN ('prepared', 'on_card', 'unknown');
+"""
+_TO_2 = (
+    "DROP INDEX IF EXISTS one_live;"
+    + "".join(f"ALTER TABLE entries ADD COLUMN {n} TEXT NOT NULL DEFAULT '';" for n in ("card", "reference", "ring"))
+    + """
+CREATE UNIQUE INDEX IF NOT EXISTS one_request ON entries (reference) WHERE reference != '' AND state != 'refused';
+CREATE TABLE IF NOT EXISTS audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL, what TEXT NOT NULL, meter TEXT NOT NULL, card TEXT NOT NULL, amount INTEGER NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS write_backs (
+    meter TEXT NOT NULL, epoch INTEGER NOT NULL, card TEXT NOT NULL, at INTEGER NOT NULL,
+    credit_sequence INTEGER NOT NULL, cumulative INTEGER NOT NULL, energy INTEGER NOT NULL, elapsed INTEGER NOT NULL,
+    PRIMARY KEY (meter, epoch, card)
+);
+"""
+)
+_TO_3 = (
+    "DROP INDEX IF EXISTS one_live;"
+    + "".join(f"ALTER TABLE entries ADD COLUMN {n} INTEGER NOT NULL DEFAULT 0;" for n in ("journal", "mark", "void_of"))
+    + """
+CREATE TABLE numbers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL UNIQUE, drawn INTEGER NOT NULL
+);
+CREATE TABLE floors (meter TEXT PRIMARY KEY, version INTEGER NOT NULL);
+CREATE TABLE proved (
+    meter TEXT NOT NULL, epoch INTEGER NOT NULL, turn INTEGER NOT NULL,
+    sequence INTEGER NOT NULL DEFAULT 0, cumulative INTEGER NOT NULL DEFAULT 0,
+    energy INTEGER NOT NULL DEFAULT 0, elapsed INTEGER NOT NULL DEFAULT 0,
+    last_sequence INTEGER NOT NULL DEFAULT 0, last_code BLOB NOT NULL DEFAULT x'', last_at INTEGER NOT NULL DEFAULT 0,
+    receipt BLOB NOT NULL DEFAULT x'', proof BLOB NOT NULL DEFAULT x'', begun_after INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (meter, epoch)
+);
+CREATE TABLE ports (port TEXT PRIMARY KEY, meter TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX of_meter ON entries (meter, sequence);
+CREATE INDEX of_mark ON entries (mark) WHERE mark != 0;
+CREATE INDEX of_void ON entries (meter, sequence, void_of) WHERE kind = 'void';
+"""
+)
+_STEPS = {0: _ENTRIES, 1: _TO_2, 2: _TO_3}
+DrawNumber = Callable[[], int]
+
+
+def bring_up(db: sqlite3.Connection, version: int, draw: DrawNumber, now: int) -> None:
+    """Make the tables, or bring those of an older layout up, whole or not at all; draws the journal's number."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been faster
+        if version < LAYOUT:
+            for step in range(version, LAYOUT):
+                for statement in _STEPS[step].split(";"):
+                    db.execute(statement)
+            _prove_from_entries(db)
+            db.execute("INSERT INTO numbers (number, drawn) VALUES (?, ?)", (draw(), now))
+            db.execute(f"PRAGMA user_version = {LAYOUT}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _prove_from_entries(db: sqlite3.Connection) -> None:
+    """Take from the settled entries of an older layout what they prove: sequences, receipts, key versions."""
+    rows = db.execute(
+        "SELECT meter, epoch, MAX(sequence) FROM entries"
+        " WHERE (state = 'confirmed' AND outcome != ?) OR (state = 'refused' AND outcome = 'sequence_conflict')"
+        " GROUP BY meter, epoch ORDER BY MAX(changed), MAX(id)",
+        (BY_HAND,),
+    ).fetchall()
+    for turn, (meter, epoch, sequence) in enumerate(rows, 1):
+        db.execute(
+            "INSERT INTO proved (meter, epoch, turn, sequence) VALUES (?, ?, ?, ?)", (meter, epoch, turn, sequence)
+        )
+    receipts = db.execute("SELECT receipt FROM entries WHERE length(receipt) > 0 ORDER BY sequence").fetchall()
+    for (sealed,) in receipts:
+        try:
+            receipt = Receipt.decode(sealed)
+        except MalformedMessageError:
+            continue
+        db.execute(
+            "UPDATE proved SET last_sequence = ?, last_code = ?, last_at = ?, receipt = ?,"
+            " cumulative = MAX(cumulative, ?) WHERE meter = ? AND epoch = ? AND last_sequence <= ?",
+            (receipt.sequence, receipt.code, receipt.at, sealed, receipt.cumulative, receipt.serial_number,
+             receipt.epoch, receipt.sequence),
+        )  # fmt: skip
+        if receipt.key_version != DEVELOPMENT_KEY_VERSION:
+            db.execute(
+                "INSERT INTO floors VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET version = MAX(version, ?)",
+                (receipt.serial_number, receipt.key_version, receipt.key_version),
+            )

@@ -1,0 +1,137 @@
+"""What settles a journal entry: the four proofs of METER.md 8, (a) to (d). Pure: it decides, and asks nobody.
+
+    (a) a receipt of the sequence with the entry's code, or a write-back that answers its code as accepted: confirmed
+    (b) a receipt of the sequence with another code: of a void sealed for the entry, or beside a proof of that epoch
+        that has reached the sequence; or a write-back that answers its code with SEQUENCE_CONFLICT: refused
+    (c) a status asked with the entry's own journal number: its last of that journal is the entry: confirmed; it has
+        reached the sequence, and its last of that journal is another one at or below the sequence, or is none that was
+        forgotten: refused
+    (d) a proof that names a higher key version than the entry's and has not reached the sequence: refused
+
+For an opening of epoch 0 only (a), the first half of (c) and its own void hold. Where one proof says confirmed and
+another refused, the entry is confirmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from meterctl.journal import Entry, EntryState
+from protocols.card.write_back import WriteBack
+from protocols.sealed_message import MessageKind, Outcome, Receipt, SealedMessage
+from protocols.sealed_status import SealedStatus
+
+ACCEPTED = "accepted"
+CONFLICT = "sequence_conflict"
+VOIDED = "voided"
+KEY_PASSED = "unknown_key_version"
+"""Outcomes that entries get from proofs: the words of METER.md 7 where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Proofs whose codes were verified: a receipt of the entry's sequence, a status, a write-back.
+
+    `voids` are the codes of the voids that were sealed for the entry. A status counts for (c) only where it was asked
+    with the entry's own journal number, which it names.
+    """
+
+    receipt: Receipt | None = None
+    status: SealedStatus | None = None
+    back: WriteBack | None = None
+    voids: Collection[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a proof says of an entry; `epoch` is the one in which its meter took it."""
+
+    state: EntryState
+    outcome: str
+    epoch: int | None = None
+
+
+def judge(entry: Entry, evidence: Evidence) -> Verdict | None:
+    """Return what the evidence proves of an entry, None where it proves nothing: then its bytes live."""
+    message = entry.sealed
+    if message is None:
+        return None
+    verdicts = [verdict for rule in _RULES if (verdict := rule(entry, message, evidence)) is not None]
+    confirmed = [verdict for verdict in verdicts if verdict.state is EntryState.CONFIRMED]
+    return next(iter(confirmed or verdicts), None)
+
+
+def has_reached(evidence: Evidence, epoch: int, sequence: int) -> bool:
+    """Return whether a status or a write-back of an epoch stands at a sequence or beyond it."""
+    proofs = (evidence.status, evidence.back)
+    return any(p is not None and p.epoch == epoch and p.credit_sequence >= sequence for p in proofs)
+
+
+def _by_receipt(entry: Entry, message: SealedMessage, evidence: Evidence) -> Verdict | None:
+    receipt = evidence.receipt
+    if receipt is None or (receipt.serial_number, receipt.sequence) != (entry.meter, entry.sequence):
+        return None
+    if not entry.lives_in(receipt.epoch):
+        return None
+    if receipt.code == entry.code:
+        same = (receipt.kind, receipt.amount) == (message.kind, message.amount)
+        return _confirmed(receipt.epoch) if same and receipt.key_version >= message.key_version else None
+    if receipt.kind is MessageKind.VOID and receipt.code in evidence.voids:
+        return Verdict(EntryState.REFUSED, VOIDED)
+    if entry.epoch and has_reached(evidence, receipt.epoch, entry.sequence):
+        return Verdict(EntryState.REFUSED, CONFLICT)
+    return None
+
+
+def _by_write_back(entry: Entry, message: SealedMessage, evidence: Evidence) -> Verdict | None:
+    back = evidence.back
+    if back is None or back.meter_digits != entry.meter or not entry.lives_in(back.epoch) or not back.outcome:
+        return None
+    if (back.answered_sequence, back.answered_code) != (entry.sequence, entry.code):
+        return None
+    outcome = Outcome(back.outcome)
+    if outcome.applied and back.meter_key_version >= message.key_version:
+        return _confirmed(back.epoch)
+    if entry.epoch and outcome is Outcome.SEQUENCE_CONFLICT:
+        return Verdict(EntryState.REFUSED, CONFLICT)
+    return None
+
+
+def _by_journal_row(entry: Entry, message: SealedMessage, evidence: Evidence) -> Verdict | None:
+    status = evidence.status
+    if status is None or status.serial_number != entry.meter or not entry.lives_in(status.epoch):
+        return None
+    if not entry.origin.journal or status.journal != entry.origin.journal:
+        return None
+    row = status.of_journal
+    if (row.sequence, row.mark, row.code) == (entry.sequence, entry.origin.mark, entry.code):
+        return _confirmed(status.epoch) if status.current_version >= message.key_version else None
+    if not entry.epoch or status.credit_sequence < entry.sequence:
+        return None
+    another = 0 < row.sequence <= entry.sequence
+    none = not row.sequence and status.forgotten < entry.sequence
+    if not (another or none):
+        return None
+    return Verdict(EntryState.REFUSED, VOIDED if row.sequence and row.code in evidence.voids else CONFLICT)
+
+
+def _by_key_version(entry: Entry, message: SealedMessage, evidence: Evidence) -> Verdict | None:
+    if not entry.epoch:
+        return None
+    status, back = evidence.status, evidence.back
+    named = [(status.serial_number, status.epoch, status.current_version, status.credit_sequence)] if status else []
+    named += [(back.meter_digits, back.epoch, back.meter_key_version, back.credit_sequence)] if back else []
+    for meter, epoch, version, sequence in named:
+        mine = (meter, epoch) == (entry.meter, entry.epoch)
+        if mine and version > message.key_version and sequence < entry.sequence:
+            return Verdict(EntryState.REFUSED, KEY_PASSED)
+    return None
+
+
+def _confirmed(epoch: int) -> Verdict:
+    return Verdict(EntryState.CONFIRMED, ACCEPTED, epoch)
+
+
+Rule = Callable[[Entry, SealedMessage, Evidence], Verdict | None]
+_RULES: tuple[Rule, ...] = (_by_receipt, _by_write_back, _by_journal_row, _by_key_version)

@@ -1,0 +1,445 @@
+"""Mutants of the host's side: the four proofs, the status, the floor, marks, expiry, how a sale goes (METER.md 8)."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+ONCE = "tests/unit/meterctl/test_exactly_once.py"
+VERDICTS = "tests/unit/meterctl/test_verdicts.py"
+JOURNAL = "tests/unit/meterctl/test_journal_layout.py"
+SELLERS = "tests/attacks/test_sellers_and_wires.py"
+CARDS = "tests/attacks"
+_VERDICTS = "meterctl/operations/verdicts.py"
+_STATUS = "meterctl/operations/status.py"
+_SEALING = "meterctl/operations/sealing.py"
+_ONCE = "meterctl/operations/exactly_once.py"
+_PROOFS = "meterctl/journal/proofs.py"
+
+
+HOST_MUTANTS = (
+    # ---- (a)
+    Mutant(
+        "(a) any receipt of the sequence confirms",
+        _VERDICTS,
+        "    if receipt.code == entry.code:\n",
+        "    if receipt.code != b'':\n",
+        (VERDICTS, SELLERS),
+    ),
+    Mutant(
+        "(a) a receipt of another kind or amount confirms",
+        _VERDICTS,
+        "        return _confirmed(receipt.epoch) if same and receipt.key_version >= message.key_version else None\n",
+        "        return _confirmed(receipt.epoch) if receipt.key_version >= message.key_version else None\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(a) a receipt below the message's key version confirms",
+        _VERDICTS,
+        "        return _confirmed(receipt.epoch) if same and receipt.key_version >= message.key_version else None\n",
+        "        return _confirmed(receipt.epoch) if same else None\n",
+        (VERDICTS, SELLERS),
+    ),
+    Mutant(
+        "(a) a receipt of another epoch confirms",
+        _VERDICTS,
+        "    if not entry.lives_in(receipt.epoch):\n        return None\n",
+        "",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(a) a write-back confirms whatever it answers",
+        _VERDICTS,
+        "    if (back.answered_sequence, back.answered_code) != (entry.sequence, entry.code):\n        return None\n",
+        "    if back.answered_sequence != entry.sequence:\n        return None\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(a) a write-back's refusal confirms",
+        _VERDICTS,
+        "    if outcome.applied and back",
+        "    if outcome is not Outcome.SEQUENCE_CONFLICT and back",
+        (VERDICTS, CARDS),
+    ),
+    # ---- (b)
+    Mutant(
+        "(b) another code alone refuses",
+        _VERDICTS,
+        "    if entry.epoch and has_reached(evidence, receipt.epoch, entry.sequence):\n",
+        "    if entry.epoch:\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(b) another code refuses an opening of epoch 0",
+        _VERDICTS,
+        "    if entry.epoch and has_reached(evidence, receipt.epoch, entry.sequence):\n",
+        "    if has_reached(evidence, receipt.epoch, entry.sequence):\n",
+        (VERDICTS, SELLERS),
+    ),
+    Mutant(
+        "(b) any void refuses",
+        _VERDICTS,
+        "    if receipt.kind is MessageKind.VOID and receipt.code in evidence.voids:\n",
+        "    if receipt.kind is MessageKind.VOID:\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(b) a proof of another epoch has reached the sequence",
+        _VERDICTS,
+        "    return any(p is not None and p.epoch == epoch and p.credit_sequence >= sequence for p in proofs)\n",
+        "    return any(p is not None and p.credit_sequence >= sequence for p in proofs)\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(b) a write-back's conflict refuses an opening of epoch 0",
+        _VERDICTS,
+        "    if entry.epoch and outcome is Outcome.SEQUENCE_CONFLICT:\n",
+        "    if outcome is Outcome.SEQUENCE_CONFLICT:\n",
+        (VERDICTS,),
+    ),
+    # ---- (c)
+    Mutant(
+        "(c) the mark is not compared",
+        _VERDICTS,
+        "    if (row.sequence, row.mark, row.code) == (entry.sequence, entry.origin.mark, entry.code):\n",
+        "    if row.sequence == entry.sequence:\n",
+        (VERDICTS, SELLERS),
+    ),
+    Mutant(
+        "(c) a status about another journal counts",
+        _VERDICTS,
+        "    if not entry.origin.journal or status.journal != entry.origin.journal:\n        return None\n",
+        "    if not entry.origin.journal:\n        return None\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(c) a meter that has not reached the sequence refuses",
+        _VERDICTS,
+        "    if not entry.epoch or status.credit_sequence < entry.sequence:\n        return None\n",
+        "    if not entry.epoch:\n        return None\n",
+        (VERDICTS, SELLERS),
+    ),
+    Mutant(
+        "(c) a later message of the journal refuses",
+        _VERDICTS,
+        "    another = 0 < row.sequence <= entry.sequence\n",
+        "    another = 0 < row.sequence\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(c) what was forgotten is not looked at",
+        _VERDICTS,
+        "    none = not row.sequence and status.forgotten < entry.sequence\n",
+        "    none = not row.sequence\n",
+        (VERDICTS, SELLERS),
+    ),
+    Mutant(
+        "(c) what was forgotten at the very sequence refuses",
+        _VERDICTS,
+        "    none = not row.sequence and status.forgotten < entry.sequence\n",
+        "    none = not row.sequence and status.forgotten <= entry.sequence\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(c) its second half refuses an opening of epoch 0",
+        _VERDICTS,
+        "    if not entry.epoch or status.credit_sequence < entry.sequence:\n",
+        "    if status.credit_sequence < entry.sequence:\n",
+        (VERDICTS, SELLERS),
+    ),
+    # ---- (d)
+    Mutant(
+        "(d) the same key version refuses",
+        _VERDICTS,
+        "        if mine and version > message.key_version and sequence < entry.sequence:\n",
+        "        if mine and version >= message.key_version and sequence < entry.sequence:\n",
+        (VERDICTS, SELLERS),
+    ),
+    Mutant(
+        "(d) a meter that has reached the sequence refuses",
+        _VERDICTS,
+        "        if mine and version > message.key_version and sequence < entry.sequence:\n",
+        "        if mine and version > message.key_version:\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(d) another epoch's key version refuses",
+        _VERDICTS,
+        "        mine = (meter, epoch) == (entry.meter, entry.epoch)\n",
+        "        mine = meter == entry.meter\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "(d) holds for an opening of epoch 0",
+        _VERDICTS,
+        "    if not entry.epoch:\n        return None\n    status, back = evidence.status, evidence.back\n",
+        "    status, back = evidence.status, evidence.back\n"
+        "    object.__setattr__(entry, 'epoch', status.epoch if status else 0)\n",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "where proofs differ, refused wins",
+        _VERDICTS,
+        "    confirmed = [verdict for verdict in verdicts if verdict.state is EntryState.CONFIRMED]\n",
+        "    confirmed = [verdict for verdict in verdicts if verdict.state is EntryState.REFUSED]\n",
+        (VERDICTS,),
+    ),
+    # ---- the status
+    Mutant(
+        "a replayed status is taken",
+        _STATUS,
+        "    if StatusQuestion(status.nonce, status.journal, status.key_version) != question:\n",
+        "    if (status.journal, status.key_version) != (question.journal, question.key_version):\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a status about another journal is taken",
+        _STATUS,
+        "    if StatusQuestion(status.nonce, status.journal, status.key_version) != question:\n",
+        "    if (status.nonce, status.key_version) != (question.nonce, question.key_version):\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a status whose code is wrong is taken",
+        _STATUS,
+        "    verify(sealed, session.ring.meter_keys(status.serial_number, status.key_version).credit)\n",
+        "    session.ring.meter_keys(status.serial_number, status.key_version)\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a register steers what is sealed",
+        _STATUS,
+        "            meter = _meter_of(session, status, floor, advance=advance)\n",
+        "            meter = _meter_of(session, status, floor, advance=advance)\n"
+        "            object.__setattr__(meter, 'credit_sequence', hint.credit_sequence)\n"
+        "            object.__setattr__(meter, 'command_sequence', hint.command_sequence)\n",
+        (SELLERS, ONCE),
+    ),
+    Mutant(
+        "a meter that proves another serial number is served",
+        _STATUS,
+        "    if status.serial_number != serial_number:\n",
+        "    if not serial_number:\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "another payee is served",
+        _STATUS,
+        "        if session.payee != serial_number:\n",
+        "        if not serial_number:\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a port that leads to another meter is believed",
+        _STATUS,
+        "    if last and last != serial_number:\n",
+        "    if last and not serial_number:\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a meter that was set back is served",
+        _STATUS,
+        "    if problem is None:\n        return\n    text",
+        "    if problem is None or problem:\n        return\n    text",
+        (SELLERS, ONCE),
+    ),
+    Mutant(
+        "the instant of the last message is not compared",
+        _PROOFS,
+        "    known_last, last = (proved.last_code, proved.last_at), (status.last_code, status.last_at)\n",
+        "    known_last, last = proved.last_code, status.last_code\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "totals as they stand now are proved, not as committed",
+        _PROOFS,
+        "                status.committed_elapsed, proof=sealed, fresh=True,\n",
+        "                status.elapsed, proof=sealed, fresh=True,\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a copied journal seals",
+        _STATUS,
+        "            is_ours = not row.sequence or journal.knows_mark(",
+        "            is_ours = True or journal.knows_mark(",
+        (SELLERS,),
+    ),
+    # ---- the floor, retired versions, expiry
+    Mutant(
+        "a version below the floor is used",
+        "meterctl/key_ring.py",
+        "(self.is_development or version >= floor)",
+        "(self.is_development or version >= 0)",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a retired version is used",
+        "meterctl/key_ring.py",
+        "version in self.masters and version not in self.retired and",
+        "version in self.masters and",
+        (SELLERS,),
+    ),
+    Mutant(
+        "the floor does not rise",
+        _PROOFS,
+        "        if version == DEVELOPMENT_KEY_VERSION or version <= self.floor(meter):\n            return\n",
+        "        if version >= DEVELOPMENT_KEY_VERSION:\n            return\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "the next version is sealed under where the current one may be used",
+        _STATUS,
+        "    sealing = current if session.ring.may_use(current, floor) and not advance else asked\n",
+        "    sealing = asked\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a key change kills an open entry",
+        _SEALING,
+        "        if entry.lives_in(meter.epoch) and entry.key_version < meter.sealing_version:\n",
+        "        if entry.lives_in(meter.epoch) and entry.key_version < 0:\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a command never expires",
+        "meterctl/operations/command.py",
+        "    default = None if session.ring.is_development else LIVES_S\n",
+        "    default = None\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "two sellers seal the same bytes",
+        "meterctl/journal/journal.py",
+        "        return Origin(self.number, self._draw())\n",
+        "        return Origin(1, 1)\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "two copies of a journal seal the same bytes",
+        "meterctl/journal/journal.py",
+        "        return Origin(self.number, self._draw())\n",
+        "        return Origin(self.number, self.last_id() + 1)\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "a receipt under any key version proves",
+        _ONCE,
+        "        if receipt.serial_number != meter or not session.ring.may_use(receipt.key_version, "
+        "journal.proofs.floor(meter)):\n            return None\n",
+        "        if receipt.serial_number != meter:\n            return None\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "the receipt's code not verified",
+        _ONCE,
+        "        verify(sealed, session.ring.meter_keys(meter, receipt.key_version).key(message_class))\n",
+        "        session.ring.meter_keys(meter, receipt.key_version).key(message_class)\n",
+        (SELLERS, ONCE),
+    ),
+    # ---- how a sale goes
+    Mutant(
+        "blind resend with a new sequence",
+        _ONCE,
+        '    if verdict is None:\n        raise _unknown(session, journal, entry, "no answer proves anything")\n',
+        "    if verdict is None:\n"
+        "        journal.settle(entry, EntryState.REFUSED, entry.outcome, session.now())\n"
+        "        raise RefusedError('again', outcome=CONFLICT)\n",
+        (ONCE,),
+    ),
+    Mutant(
+        "journal `confirmed` before the answer",
+        _ONCE,
+        "            entry = _begin(session, journal, hint, sale)\n",
+        "            entry = _begin(session, journal, hint, sale)\n"
+        "            journal.settle(entry, EntryState.CONFIRMED, 'accepted', session.now())\n",
+        (ONCE,),
+    ),
+    Mutant(
+        "refusal without void",
+        _ONCE,
+        "    outcome = told.refused\n    assert outcome is not None\n    try:\n",
+        "    outcome = told.refused\n    assert outcome is not None\n"
+        "    journal.settle(entry, EntryState.REFUSED, outcome.name.lower(), session.now())\n"
+        "    raise RefusedError('refused')\n"
+        "    try:\n",
+        (ONCE,),
+    ),
+    Mutant(
+        "a sale that another seller beat is given up",
+        _ONCE,
+        "                if error.outcome != CONFLICT:\n                    raise\n",
+        "                if error.outcome != CONFLICT or entry:\n                    raise\n",
+        (ONCE, SELLERS),
+    ),
+    Mutant(
+        "sequences below an entry are voided",
+        _ONCE,
+        "    if meter.credit_sequence < entry.sequence - 1:\n        raise NotPermittedError(\n",
+        "    if meter.credit_sequence < 0:\n        raise NotPermittedError(\n",
+        (ONCE, CARDS),
+    ),
+    Mutant(
+        "a set-back meter is sent old bytes",
+        "meterctl/operations/credit.py",
+        "    if asked.meter.credit_sequence < entry.sequence - 1:\n",
+        "    if asked.meter.credit_sequence < 0:\n",
+        (ONCE,),
+    ),
+    Mutant(
+        "bytes of the former format are sent again",
+        "meterctl/operations/credit.py",
+        "    if entry.card or entry.is_former or asked",
+        "    if entry.card or asked",
+        (JOURNAL,),
+    ),
+    Mutant(
+        "a person's word is final",
+        "meterctl/journal/journal.py",
+        "    if entry.outcome == BY_HAND:\n        return True\n",
+        "    if entry.outcome == BY_HAND:\n        return False\n",
+        (SELLERS, ONCE),
+    ),
+    Mutant(
+        "an account that refuses is sold to",
+        _SEALING,
+        "    if wanted is not None and meter.account_state is not wanted:\n",
+        "    if wanted is not None and meter.account_state is None:\n",
+        (SELLERS, CARDS),
+    ),
+    # ---- cards
+    Mutant(
+        "sold before it stands in the journal",
+        "meterctl/operations/card_sales.py",
+        "    with handing_over(counter, unchanged):\n        bind_to",
+        '    journal.settle(entry, EntryState.REFUSED, "unsold", counter.now())\n'
+        "    with handing_over(counter, unchanged):\n        bind_to",
+        (CARDS,),
+    ),
+    Mutant(
+        "a sale on a card sent by resolve",
+        "meterctl/operations/credit.py",
+        "    if entry.state is EntryState.ON_CARD:\n        raise NotPermittedError(\n",
+        "    if entry.state is None:\n        raise NotPermittedError(\n",
+        (CARDS,),
+    ),
+    Mutant(
+        "a daily limit that nobody holds",
+        "meterctl/journal/journal.py",
+        "        if sold + amount > limit.amount:\n",
+        "        if sold + amount > limit.amount and not sold:\n",
+        (CARDS,),
+    ),
+    Mutant(
+        "another journal's credit written over",
+        "meterctl/operations/card_sales.py",
+        "    require_known(counter, journal, standing)\n    meter = ask(",
+        "    meter = ask(",
+        (CARDS,),
+    ),
+    Mutant(
+        "a write-back under a passed key version is believed",
+        "meterctl/operations/card_counter.py",
+        "        if not self.ring.may_use(back.key_version, floor):\n",
+        "        if floor < 0:\n",
+        (CARDS,),
+    ),
+)

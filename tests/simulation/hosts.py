@@ -1,0 +1,87 @@
+"""Hosts of the simulation: each has a journal, a key ring and a pipe; journals are copied, and restored."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from meterctl.journal import BY_HAND, Entry, Journal
+from meterctl.key_ring import KeyRing
+from tests.simulation import lines
+from tests.simulation.lines import JournalLine
+from tests.simulation.pipes import CrashingPipe
+
+RandomBytes = Callable[[int], bytes]
+
+
+@dataclass
+class Host:
+    """A vending point. `generation` counts the journals that it had; `lost` are entries of those that are gone.
+
+    `served` are the meters that it served knowingly after they were set back; `sellers` names the
+    journals in which entries were made that this one got by being a copy.
+    """
+
+    number: int
+    journal: Journal
+    ring: KeyRing
+    pipe: CrashingPipe
+    random: RandomBytes
+    generation: int = 0
+    lost: list[JournalLine] = field(default_factory=list)
+    served: set[str] = field(default_factory=set)
+    sellers: dict[int, str] = field(default_factory=dict)
+    _sellers_then: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of its present journal."""
+        return f"{self.number}.{self.generation}"
+
+    def lines(self) -> Iterable[JournalLine]:
+        """Return the entries of its journals, those that are gone too."""
+        yield from self.lost
+        yield from (self._line(entry) for entry in self.journal.entries())
+
+    def _line(self, e: Entry) -> JournalLine:
+        state = lines.BY_HAND if e.outcome == BY_HAND else e.state.value
+        return JournalLine(e.meter, e.epoch, e.sequence, e.kind, e.amount, state, e.message, self.name,
+                           seller=self.sellers.get(e.id, self.name))  # fmt: skip
+
+    def start_anew(self) -> None:
+        """Its process died: another one opens the journal."""
+        self.pipe.discard_input()
+        self.journal.close()
+        self.journal = Journal(self.journal.path, self.random)
+
+    @property
+    def backup(self) -> Path:
+        """Where an earlier copy of its journal lies, if there is one."""
+        return self.journal.path.with_suffix(".earlier")
+
+    def back_up(self) -> None:
+        """Copy the journal."""
+        shutil.copyfile(self.journal.path, self.backup)
+        self._sellers_then = self._sellers_now()
+
+    def _sellers_now(self) -> dict[int, str]:
+        return {e.id: self.sellers.get(e.id, self.name) for e in self.journal.entries()}
+
+    def restore(self) -> None:
+        """Put the earlier copy of the journal in its place."""
+        self._take(self.backup, self._sellers_then)
+
+    def copy_from(self, other: Host) -> None:
+        """Put a copy of another host's journal in the place of the own one."""
+        self._take(other.journal.path, other._sellers_now())
+
+    def _take(self, source: Path, sellers: dict[int, str]) -> None:
+        self.lost += [replace(self._line(entry), lost=True) for entry in self.journal.entries()]
+        path = self.journal.path
+        self.journal.close()
+        shutil.copyfile(source, path)
+        self.generation += 1
+        self.sellers = dict(sellers)
+        self.journal = Journal(path, self.random)

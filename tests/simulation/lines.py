@@ -1,0 +1,55 @@
+"""What the auditor sees of journals: their entries, in words of METER.md 8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NoReturn
+
+from protocols.quantities import CENT, format_money
+from protocols.sealed_message import SealedMessage
+
+TRANSFERS = frozenset({"open", "credit", "refund", "debt", "close"})
+OPEN_STATES = frozenset({"prepared", "on_card", "unknown"})
+FINAL_STATES = frozenset({"confirmed", "refused"})
+BY_HAND = "by_hand"
+"""State of an entry that a person closed without proof, whatever the person said: it counts as open."""
+
+
+class AuditError(AssertionError):
+    """Meter or journals do not agree with METER.md; the text names meter, epoch and sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """One entry of a journal; `amount` in 0.01 account unit, `message` the sealed bytes.
+
+    `journal` names the journal: a copy of one, or one that was restored, is another. A line is `lost`
+    where its journal is gone: nothing settles it any more. `seller` names the journal in which the entry
+    was made: it is one sale, however many copies of that journal hold it.
+    """
+
+    serial: str
+    epoch: int
+    sequence: int
+    kind: str
+    amount: int
+    state: str
+    message: bytes
+    journal: str = ""
+    lost: bool = False
+    seller: str = ""
+
+
+@lru_cache(maxsize=4096)
+def decoded(data: bytes) -> SealedMessage:
+    """Return the fields of a message; raises ProtocolError."""
+    return SealedMessage.decode(data)
+
+
+def fail_line(line: JournalLine, text: str) -> NoReturn:
+    """Raise for an entry of a journal."""
+    raise AuditError(
+        f"meter {line.serial} epoch {line.epoch:08x} sequence {line.sequence}: journal {line.journal}, "
+        f"{line.kind} of {format_money(line.amount * CENT)}: {text}"
+    )

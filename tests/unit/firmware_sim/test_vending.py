@@ -1,0 +1,82 @@
+"""Vending inside the meter's own process: journal 0, marks that are counted, instants that are held to their field."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware_sim.meter import Meter
+from firmware_sim.requests import Reply
+from firmware_sim.vending import Order, Vending, parse_order
+from protocols.data_model.words import Carrier
+from protocols.quantities import SECOND
+from protocols.sealed_message import (
+    LAST_SECOND,
+    MessageKind,
+    Origin,
+    Outcome,
+    SealedMessage,
+    SwitchAction,
+    encode_number,
+)
+from tests.support.meters import make
+
+CREDIT = Order(MessageKind.CREDIT, 100)
+INTERRUPT = Order(MessageKind.SWITCH, parameters=encode_number(MessageKind.SWITCH, SwitchAction.INTERRUPT))
+
+
+def outcome(reply: Reply | None) -> Outcome:
+    """Return the outcome of a reply."""
+    assert reply is not None
+    assert reply.answer is not None
+    return reply.answer.outcome
+
+
+def sealed(vending: Vending, meter: Meter, order: Order) -> SealedMessage:
+    """Return an order as it is sealed."""
+    return SealedMessage.decode(vending.seal(meter, order).data)
+
+
+def test_its_journal_has_number_0_and_its_messages_count_their_marks() -> None:
+    meter, vending = make(), Vending()
+    found = [sealed(vending, meter, order) for order in (CREDIT, CREDIT, INTERRUPT, CREDIT)]
+    assert [message.origin for message in found] == [Origin(0, mark) for mark in (1, 2, 3, 4)]
+    assert all(message.version == 2 for message in found)
+    first, second = vending.seal(meter, CREDIT).data, vending.seal(meter, CREDIT).data
+    assert first != second, "the same order twice is not the same bytes"
+
+
+def test_what_it_sells_is_accepted_and_keeps_no_row() -> None:
+    meter, vending = make(), Vending()
+    for _ in range(20):
+        assert outcome(vending.send(meter, CREDIT)) is Outcome.ACCEPTED
+    assert meter.state.security.credit_sequence == 20
+    assert (meter.state.security.journals, meter.state.security.forgotten) == ((), 0)
+    assert vending.seal(meter, CREDIT).carrier is Carrier.WIRE
+
+
+def test_a_switch_order_expires_by_elapsed_and_credit_never_does() -> None:
+    meter, vending = make(), Vending()
+    meter.advance(1000 * SECOND)
+    assert sealed(vending, meter, CREDIT).expires_at == 0
+    message = sealed(vending, meter, INTERRUPT)
+    assert message.expires_at == 1000 + 300, "seconds of elapsed"
+    request = vending.seal(meter, INTERRUPT)
+    meter.advance(message.expires_at * SECOND)
+    assert outcome(meter.handle(request)) is Outcome.EXPIRED
+    assert outcome(vending.send(meter, INTERRUPT)) is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("year", ["1969-01-01", "2026-01-01", "2107-01-01"])
+def test_the_issue_instant_is_held_to_its_field_whatever_the_clock_says(year: str) -> None:
+    moments = {"1969-01-01": -31_536_000, "2026-01-01": 1_767_225_600, "2107-01-01": 4_323_369_600}
+    meter = make(start=moments[year] * 1000)
+    message = sealed(Vending(), meter, CREDIT)
+    assert message.issued_at == min(max(moments[year], 0), LAST_SECOND)
+    assert outcome(Vending().send(meter, CREDIT)) is Outcome.ACCEPTED
+
+
+def test_a_card_that_it_sells_is_of_journal_0_too() -> None:
+    meter = make(opened=False)
+    assert parse_order(["topup", "1.00"]) == CREDIT
+    found = sealed(Vending(), meter, Order(MessageKind.OPEN, 100, customer_number="000000001001"))
+    assert (found.origin.journal, found.kind) == (0, MessageKind.OPEN)
