@@ -58,6 +58,10 @@ class NotPermittedError(MeterctlError):
     exit_code = 6
 
 
+class BusyError(NotPermittedError):
+    """Another process of the same journal is at work on the meter, and did not end in time."""
+
+
 class OverDailyLimitError(NotPermittedError):
     """A sale would pass what may be sold in a day with a key ring."""
 

@@ -18,7 +18,7 @@ from meterctl.cli.output import (
     receipt_fragments,
     say,
 )
-from meterctl.errors import UsageError
+from meterctl.errors import MeterctlError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.credit import (
     Plan,
@@ -26,6 +26,7 @@ from meterctl.operations.credit import (
     carried_by_cards,
     execute,
     go_on,
+    identify_for,
     plan,
     rehearse,
     sale_begun_before,
@@ -33,7 +34,7 @@ from meterctl.operations.credit import (
 )
 from meterctl.operations.exactly_once import Sale, Settled
 from meterctl.operations.sealing import on_card_text
-from meterctl.operations.status import require_payee
+from meterctl.operations.status import ask_status, require_payee
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model import items
 from protocols.data_model.words import account_unit_text, cause_words
@@ -155,7 +156,8 @@ def _bring(context: typer.Context, wanted: Wanted, *, void_card: bool = False) -
         given.session(seals=True, payee=wanted.payee, set_back=wanted.set_back) as session,
     ):
         if wanted.sale:
-            hint = session.identify()
+            begun = journal.find_reference(wanted.sale)
+            hint = identify_for(session, journal, [begun] if begun is not None else [])
             sale = Sale(wanted.kind, wanted.cents, wanted.customer, wanted.sale)
             known = sale_begun_before(session, journal, hint, sale)
             if known is not None:
@@ -169,38 +171,44 @@ def _bring(context: typer.Context, wanted: Wanted, *, void_card: bool = False) -
         if carried:
             void = ", ".join(on_card_text(entry) for entry in carried)
             question = f"void what was sold on cards: {void}; then {question}"
+            if given.dry_run:
+                ask_status(session, journal, hint).require_ours()
         elif given.dry_run:
             rehearse(session, journal, planned)
         if not given.confirm(question, hint.serial_number):
             return
-        withdrawn = Withdrawn([])
+        withdrawn = Withdrawn()
         with given.carrying_out(f"meter {hint.serial_number}"):
             if carried:
-                withdrawn = _withdraw(session, journal, erased_only=not void_card)
-                planned = plan(session, journal, wanted.kind, wanted.cents, wanted.customer, reference=wanted.sale)
-            settled = execute(session, journal, planned)
+                withdrawn = withdraw_cards(session, journal, erased_only=not void_card, tell=_tell_withdrawn)
+            try:
+                if carried:
+                    planned = plan(session, journal, wanted.kind, wanted.cents, wanted.customer, reference=wanted.sale)
+                settled = execute(session, journal, planned)
+            except MeterctlError as error:
+                if withdrawn.owed:
+                    voided = format_money(withdrawn.owed * CENT)
+                    error.args = (f"{error}. Cards were voided before: {voided} is owed to the customer",)
+                raise
         _print_settled(given, settled, hint.utc_offset_minutes, withdrawn)
 
 
 def _go_on(given: Options, session: Session, journal: Journal, hint: MeterIdentity, known: Entry) -> None:
     """Go on with the sale of a key that is known, or show what became of it."""
     say(f"sale {known.reference}: it was begun before, as journal entry {known.id}")
-    if given.rehearses(f"go on with journal entry {known.id}, which is {known.state.value}", known.meter):
+    going_on = f"go on with journal entry {known.id}, which is {known.state.value}"
+    if known.is_open and given.rehearses(going_on, known.meter):
         return
     with given.carrying_out(f"journal entry {known.id}"):
         settled = go_on(session, journal, hint, known)
-    _print_settled(given, settled, hint.utc_offset_minutes, Withdrawn([]))
+    _print_settled(given, settled, hint.utc_offset_minutes, Withdrawn())
 
 
-def _withdraw(session: Session, journal: Journal, *, erased_only: bool) -> Withdrawn:
-    """End what cards carry for the meter, and say what became of it."""
-    withdrawn = withdraw_cards(session, journal, erased_only=erased_only)
-    for entry in withdrawn.entries:
-        amount = format_money(entry.amount * CENT)
-        taken = entry.state is EntryState.CONFIRMED
-        became = "the meter has taken it" if taken else f"it is void, {amount} is owed to the customer"
-        say(f"card {entry.card} carried {amount} (journal entry {entry.id}): {became}")
-    return withdrawn
+def _tell_withdrawn(entry: Entry) -> None:
+    amount = format_money(entry.amount * CENT)
+    taken = entry.state is EntryState.CONFIRMED
+    became = "the meter has taken it" if taken else f"it is void, {amount} is owed to the customer"
+    say(f"card {entry.card} carried {amount} (journal entry {entry.id}): {became}")
 
 
 def _question(planned: Plan, wanted: Wanted) -> str:

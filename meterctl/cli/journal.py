@@ -20,7 +20,7 @@ from meterctl.cli.output import (
     result_fragments,
     say,
 )
-from meterctl.errors import MeterctlError, UsageError
+from meterctl.errors import BusyError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.credit import close_by_hand, living_text
 from meterctl.operations.credit import resolve as settle_open
@@ -95,6 +95,8 @@ def resolve(
         _close_by_hand(given, number, by_hand, meter, set_back)
         return
     with given.open_journal() as journal, given.session(seals=True, payee=meter, set_back=set_back) as session:
+        if number is not None:
+            journal.entry(number)
         if given.rehearses("settle the open entries of the meter on the port"):
             return
         with given.carrying_out("journal resolve"):
@@ -137,13 +139,19 @@ def _close_by_hand(given: Options, number: int | None, word: str, meter: str | N
 
 
 def _proved(session: Session, journal: Journal, entry: Entry) -> Entry | None:
-    """Try to settle an entry by proof first; return it where one was found."""
+    """Try to settle an entry by proof first; return it where one was found, None where nobody can prove it.
+
+    Raises:
+        MeterctlError: nothing was tried: another meter is on the port, another process is at work on the entry.
+    """
     try:
         results = settle_open(session, journal, entry.id)
-    except MeterctlError as error:
+    except UnknownOutcomeError as error:  # nobody answers on the port
         say(f"meterctl: {error}")
         return None
     for result in results:
+        if isinstance(result.error, BusyError):
+            raise result.error
         if result.error is not None and result.entry.is_open:
             say(f"meterctl: {result.error}")
     after = journal.entry(entry.id)

@@ -12,6 +12,17 @@ BY_HAND = "by_hand"
 """Outcome of an entry that a person closed: no proof."""
 VOID = "void"
 OPEN = "open"
+SALES = (OPEN, "credit")
+"""Kinds for which a customer has paid."""
+
+
+CONSEQUENCES = {
+    "open": ("is to be claimed back from the customer", "is owed to the customer"),
+    "credit": ("is to be claimed back from the customer", "is owed to the customer"),
+    "refund": ("was taken back and is to be paid out", "was not taken back and is not to be paid out"),
+    "debt": ("was entered as a debt", "was not entered as a debt"),
+}
+"""Kind -> what its amount means for the money outside the meter: confirmed, refused."""
 
 
 class EntryState(Enum):

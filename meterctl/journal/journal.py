@@ -14,20 +14,31 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from meterctl.errors import NotPermittedError, OverDailyLimitError, UsageError
-from meterctl.journal.entries import BY_HAND, OPEN, VOID, AuditLine, Entry, EntryState, SeenWriteBack
+from meterctl.errors import BusyError, NotPermittedError, OverDailyLimitError, UsageError
+from meterctl.journal.entries import (
+    BY_HAND,
+    CONSEQUENCES,
+    OPEN,
+    SALES,
+    VOID,
+    AuditLine,
+    Entry,
+    EntryState,
+    SeenWriteBack,
+)
 from meterctl.journal.layout import LAYOUT, bring_up
-from meterctl.journal.proofs import Proofs
+from meterctl.journal.proofs import ProvedStorages
 from meterctl.key_ring import DailyLimit
 from protocols.sealed_message import NO_ORIGIN, Origin
 
 NOWHERE = Path(":memory:")
 """Of a journal that is forgotten with its process: for rehearsals where there is none yet."""
 DAY_S = 86_400
-_SALES = ("open", "credit")
 WAIT_MS = 15_000
 """How long one process waits for another that is at work with the same journal on the same meter."""
 WAIT_STEP_MS = 20
+_ALONE = "(kind != 'void' OR (void_of = 0 AND journal != 0))"
+"""Entries that are settled by themselves: a void that advances the key version is one."""
 _COLUMNS = (
     "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card, reference,"
     " journal, mark, void_of"
@@ -72,17 +83,13 @@ class Journal:
                 self._db = sqlite3.connect(path, timeout=15.0, isolation_level=None)
             self._db.execute("PRAGMA synchronous = FULL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > LAYOUT or version < 0:
-                raise UsageError(f"journal {path}: it was written by a later version; nothing was changed")
-            if version == 0 and self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-                raise UsageError(f"journal {path}: it is another program's database; nothing was changed")
             if version != LAYOUT:
-                bring_up(self._db, version, self._draw, now)
+                bring_up(self._db, path, self._draw, now)
             if not rehearsal and path != NOWHERE:
                 os.chmod(path, 0o600)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"journal {path}: {error}; nothing was sent") from error
-        self.proofs = Proofs(self._db, self._guard, self.together)
+        self.proofs = ProvedStorages(self._db, self._guard, self.together)
         """What was proved of meters."""
 
     def close(self) -> None:
@@ -136,7 +143,7 @@ class Journal:
             pause: waits so many ms.
 
         Raises:
-            NotPermittedError: the other one did not end in time; nothing was begun.
+            BusyError: the other one did not end in time; nothing was begun.
         """
         if self.path == NOWHERE:
             yield
@@ -149,7 +156,7 @@ class Journal:
                 break
             except OSError as error:
                 if ticks() - began > WAIT_MS:
-                    raise NotPermittedError(
+                    raise BusyError(
                         f"meter {meter}: another process is at work on it with journal {self.path}, for more than "
                         f"{WAIT_MS // 1000} s; nothing was begun"
                     ) from error
@@ -162,7 +169,8 @@ class Journal:
     def _lock_file(self) -> int:
         """Return the open file whose bytes are locked: a byte for each meter, at its serial number."""
         if self._lock is None:
-            path = self.path.with_name(f"{self.path.name}.lock")
+            real = self.path.resolve()  # one journal, one lock, by whatever path it is named
+            path = real.with_name(f"{real.name}.lock")
             try:
                 self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             except OSError as error:
@@ -186,7 +194,7 @@ class Journal:
         try:
             with self._auditing(meter, card, amount, now), self._guard(), self.together():
                 self._require_room(meter, epoch, sequence, kind)
-                if limit is not None and kind in _SALES:
+                if limit is not None and kind in SALES:
                     self._require_within(limit, meter, amount, now)
                 cursor = self._db.execute(
                     "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, message,"
@@ -229,31 +237,30 @@ class Journal:
             epoch: the epoch in which the meter took an opening that was sold for epoch 0.
             proved: one of METER.md 8 (a) to (d) holds.
         """
-        before = self.entry(entry.id)
-        if not before.is_open and not (proved and _gives_way(before, state)):
-            return before
-        after = replace(
-            before, state=state, outcome=outcome, changed=now, receipt=receipt or before.receipt,
-            epoch=before.epoch if epoch is None else epoch,
-        )  # fmt: skip
         with self.together(), self._guard():
-            done = self._db.execute(
-                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ?"
-                " WHERE id = ? AND state = ? AND outcome = ?",
-                (state.value, outcome, now, after.receipt, after.epoch, entry.id, before.state.value, before.outcome),
+            before = self.entry(entry.id)
+            if not before.is_open and not (proved and _gives_way(before, state)):
+                return before
+            after = replace(
+                before, state=state, outcome=outcome, changed=now, receipt=receipt or before.receipt,
+                epoch=before.epoch if epoch is None else epoch,
+            )  # fmt: skip
+            self._db.execute(
+                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ? WHERE id = ?",
+                (state.value, outcome, now, after.receipt, after.epoch, entry.id),
             )
-            if done.rowcount and not before.is_open:
+            if not before.is_open:
                 self._overrule(before, state, outcome, now)
-        return after if done.rowcount else self.entry(entry.id)
+        return after
 
     def _overrule(self, before: Entry, state: EntryState, outcome: str, now: int) -> None:
         """Audit and tell that a proof contradicts how an entry was closed."""
         said = "a person" if before.outcome == BY_HAND else "a void in another epoch"
         amount = _cents(before.amount)
         detail = f"entry {before.id}: {said} had closed it as {before.state.value}; proved {state.value} ({outcome})"
-        if state is not before.state and before.amount:
-            back = "customer" if state is EntryState.CONFIRMED else "vendor"
-            detail += f": {amount} is to be claimed back from the {back}"
+        if state is not before.state and before.amount and before.kind in CONSEQUENCES:
+            paid, owed = CONSEQUENCES[before.kind]
+            detail += f": {amount} {paid if state is EntryState.CONFIRMED else owed}"
         self.audit("overruled", now, meter=before.meter, card=before.card, amount=before.amount, detail=detail)
         if state is not before.state:
             self.notices.append(f"meter {before.meter}: {detail}")
@@ -287,9 +294,9 @@ class Journal:
         return list(self._rows("ORDER BY id"))
 
     def open_entries(self, meter: str) -> list[Entry]:
-        """Return the open entries of a meter, of every epoch, oldest first."""
+        """Return the open entries of a meter, of every epoch, oldest first; the void of an entry goes with it."""
         return list(
-            self._rows("WHERE meter = ? AND kind != 'void' AND state IN ('prepared', 'on_card', 'unknown') ORDER BY id",
+            self._rows(f"WHERE meter = ? AND {_ALONE} AND state IN ('prepared', 'on_card', 'unknown') ORDER BY id",
                        meter)
         )  # fmt: skip
 
@@ -300,8 +307,9 @@ class Journal:
         """
         return list(
             self._rows("WHERE kind = 'void' AND meter = ? AND sequence = ?"
-                       " AND (void_of = ? OR (void_of = 0 AND epoch = ? AND epoch != 0)) ORDER BY id",
-                       entry.meter, entry.sequence, entry.id, entry.epoch)
+                       " AND (void_of = ? OR (void_of = 0 AND journal = 0 AND epoch = ? AND epoch != 0))"
+                       " AND id != ? ORDER BY id",
+                       entry.meter, entry.sequence, entry.id, entry.epoch, entry.id)
         )  # fmt: skip
 
     def last_sequence(self, meter: str, epoch: int) -> int:
@@ -329,11 +337,6 @@ class Journal:
         """Return what was sold under a requester's key, whatever became of it; None where nothing was."""
         return next(self._rows("WHERE reference = ? ORDER BY id DESC LIMIT 1", reference), None)
 
-    def find_confirmed(self, meter: str, epoch: int, sequence: int) -> Entry | None:
-        """Return what was proved to have taken a sequence, voids aside; None where nothing was."""
-        found = [e for e in self.confirmed(meter, epoch) if e.sequence == sequence and e.kind != "void"]
-        return found[0] if found else None
-
     def find_sale(self, meter: str, sequence: int, code: bytes) -> Entry | None:
         """Return the newest entry of a meter, of any epoch and state, with this sequence and code; None where none."""
         rows = self._rows("WHERE meter = ? AND sequence = ? AND kind != 'void' ORDER BY id DESC", meter, sequence)
@@ -341,7 +344,7 @@ class Journal:
 
     def provable_entries(self, meter: str) -> list[Entry]:
         """Return the entries of a meter that a proof would still change, oldest first."""
-        rows = self._rows("WHERE meter = ? AND kind != 'void' ORDER BY id", meter)
+        rows = self._rows(f"WHERE meter = ? AND {_ALONE} ORDER BY id", meter)
         return [entry for entry in rows if entry.is_open or _gives_way(entry, EntryState.CONFIRMED)]
 
     def find_message(self, meter: str, message: bytes) -> Entry | None:

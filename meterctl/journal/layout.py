@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
+from meterctl.errors import UsageError
 from meterctl.journal.entries import BY_HAND
 from protocols.errors import MalformedMessageError
 from protocols.keys import DEVELOPMENT_KEY_VERSION
@@ -72,11 +74,19 @@ _STEPS = {0: _ENTRIES, 1: _TO_2, 2: _TO_3}
 DrawNumber = Callable[[], int]
 
 
-def bring_up(db: sqlite3.Connection, version: int, draw: DrawNumber, now: int) -> None:
-    """Make the tables, or bring those of an older layout up, whole or not at all; draws the journal's number."""
-    db.execute("BEGIN IMMEDIATE")
+def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> None:
+    """Make the tables, or bring those of an older layout up, whole or not at all; draws the journal's number.
+
+    Raises:
+        UsageError: it is of a later version, or another program's.
+    """
+    db.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
     try:
-        (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been faster
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > LAYOUT or version < 0:
+            raise UsageError(f"journal {path}: it was written by a later version; nothing was changed")
+        if version == 0 and db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+            raise UsageError(f"journal {path}: it is another program's database; nothing was changed")
         if version < LAYOUT:
             for step in range(version, LAYOUT):
                 for statement in _STEPS[step].split(";"):
@@ -95,7 +105,8 @@ def _prove_from_entries(db: sqlite3.Connection) -> None:
     """Take from the settled entries of an older layout what they prove: sequences, receipts, key versions."""
     rows = db.execute(
         "SELECT meter, epoch, MAX(sequence) FROM entries"
-        " WHERE (state = 'confirmed' AND outcome != ?) OR (state = 'refused' AND outcome = 'sequence_conflict')"
+        " WHERE epoch != 0 AND ((state = 'confirmed' AND outcome != ?)"
+        " OR (state = 'refused' AND outcome = 'sequence_conflict'))"
         " GROUP BY meter, epoch ORDER BY MAX(changed), MAX(id)",
         (BY_HAND,),
     ).fetchall()

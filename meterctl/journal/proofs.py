@@ -68,7 +68,7 @@ def behind(proved: Proved | None, status: SealedStatus) -> str | None:
     return None
 
 
-class Proofs:
+class ProvedStorages:
     """The part of a journal that holds what was proved."""
 
     def __init__(

@@ -18,8 +18,9 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.journal import Entry, EntryState, Journal, SeenWriteBack
+from meterctl.journal.entries import CONSEQUENCES, SALES
 from meterctl.key_ring import KeyRing
-from meterctl.operations.verdicts import Evidence, judge
+from meterctl.operations.conclusions import Proofs, conclude
 from protocols.card.apdu import StatusWord
 from protocols.card.files import LogRow
 from protocols.card.issuing import read_as_vendor
@@ -206,27 +207,29 @@ class Counter:
         ended = [entry for entry in settled if entry is not None]
         for entry in ended:
             if entry.state is EntryState.REFUSED and entry.amount:
-                self._tell_owed(journal, entry)
+                self._tell_dead(journal, entry)
         return ended
 
-    def _tell_owed(self, journal: Journal, entry: Entry) -> None:
+    def _tell_dead(self, journal: Journal, entry: Entry) -> None:
+        """Tell and audit what follows from a message that its meter never took."""
         amount = format_money(entry.amount * CENT)
+        _, consequence = CONSEQUENCES.get(entry.kind, ("", "was not settled"))
         self.tell(
-            f"journal entry {entry.id}: the meter never took its {amount} and never will ({entry.outcome}): {amount} "
-            f"is owed to the customer"
+            f"journal entry {entry.id}: the meter never took its {entry.kind} of {amount} and never will "
+            f"({entry.outcome}): {amount} {consequence}"
         )
-        journal.audit("owed", self.now(), meter=entry.meter, card=entry.card, amount=entry.amount,
-                      detail=f"entry {entry.id} {entry.outcome}")  # fmt: skip
+        journal.audit("owed" if entry.kind in SALES else "not_taken", self.now(), meter=entry.meter, card=entry.card,
+                      amount=entry.amount, detail=f"entry {entry.id} {entry.outcome}")  # fmt: skip
 
     def _settle(self, journal: Journal, entry: Entry, back: WriteBack, receipt: Receipt | None) -> Entry | None:
         """Write what the write-back proves of an entry; None where it proves nothing that was not written before."""
         voids = [sealed.code for sealed in journal.voids_of(entry)]
-        verdict = judge(entry, Evidence(receipt, back=back, voids=voids))
-        if verdict is None:
+        conclusion = conclude(entry, Proofs(receipt, back=back, voids=voids))
+        if conclusion is None:
             return None
         mine = receipt is not None and receipt.code == entry.code
         after = journal.settle(
-            entry, verdict.state, verdict.outcome, self.now(), back.receipt if mine else b"", verdict.epoch,
+            entry, conclusion.state, conclusion.outcome, self.now(), back.receipt if mine else b"", conclusion.epoch,
             proved=True,
         )  # fmt: skip
         return after if (after.state, after.outcome) != (entry.state, entry.outcome) else None

@@ -159,7 +159,7 @@ def hinted_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
 
 
 def proved_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
-    """Return where the meter on the port stands by its sealed status; keep it as the port's.
+    """Return where the meter on the port stands by its sealed status.
 
     Raises:
         NotPermittedError: another meter, a wrong key ring, a meter that was set back, or a copied journal.
@@ -167,10 +167,7 @@ def proved_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
     hint = session.identify()
     if hint.serial_number != meter:
         raise UsageError(f"meter {hint.serial_number} is on this port, the card is for {meter}; nothing was changed")
-    proved = ask_status(session, journal, hint).require_ours()
-    if session.port:
-        journal.keep_port(session.port, meter, session.now())
-    return proved
+    return ask_status(session, journal, hint).require_ours()
 
 
 AskMeter = Callable[[str], ProvedMeter]

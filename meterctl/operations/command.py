@@ -74,8 +74,6 @@ def execute_command(session: Session, journal: Journal, command: Command) -> Com
     serial = command.meter.serial_number
     with journal.alone_with(serial, session.ticks, session.pause):
         meter = rehearse_command(session, journal, command)
-        if session.port:
-            journal.keep_port(session.port, serial, session.now())
         origin = journal.draw_origin()
         message = command_message(
             origin, meter, command.kind, command.parameters, session.now(), lives_s=command.lives_s

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from meterctl.errors import (
+    BusyError,
     CorruptAnswerError,
     MeterctlError,
     NoAnswerError,
@@ -16,30 +17,27 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.journal import BY_HAND, Entry, EntryState, Journal
+from meterctl.operations.conclusions import Conclusion, Proofs, conclude
 from meterctl.operations.exactly_once import (
+    NOTHING_LEARNT,
     BegunBeforeError,
     Delivered,
     Sale,
     Settled,
     ask_about,
     ask_receipt,
-    conclude,
+    bytes_are_out,
+    ready_for,
     require_voidable,
     sell_exactly_once,
     settle,
+    unknown,
     void,
+    void_codes,
+    write_down,
 )
-from meterctl.operations.sealing import (
-    enter,
-    on_card_text,
-    refuse_for_open,
-    require_account,
-    require_key_version,
-    require_nothing_open,
-    void_message,
-)
-from meterctl.operations.status import ProvedMeter, ask_status, require_payee
-from meterctl.operations.verdicts import Evidence, Verdict, judge
+from meterctl.operations.sealing import enter, on_card_text, refuse_for_open, require_nothing_open, void_message
+from meterctl.operations.status import Asked, ProvedMeter, ask_status, require_payee
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model.words import AccountState
 from protocols.quantities import CENT, format_money
@@ -92,11 +90,7 @@ def plan(
 
 def rehearse(session: Session, journal: Journal, planned: Plan) -> ProvedMeter:
     """Check all that `execute` checks before it seals, and seal nothing: for a dry run."""
-    meter = ask_status(session, journal, planned.meter).require_ours()
-    require_nothing_open(journal, meter)
-    require_key_version(journal, meter)
-    require_account(meter, planned.sale.kind)
-    return meter
+    return ready_for(session, journal, planned.meter, planned.sale.kind)
 
 
 def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
@@ -120,8 +114,9 @@ def sale_begun_before(session: Session, journal: Journal, hint: MeterIdentity, s
         return None
     try:
         with journal.alone_with(hint.serial_number, session.ticks, session.pause):
-            return known_sale(journal, sale.reference, sale.kind, sale.amount, hint.serial_number)
-    except NotPermittedError as error:
+            meter = hint.serial_number if session.payee is None else session.payee
+            return known_sale(journal, sale.reference, sale.kind, sale.amount, meter)
+    except BusyError as error:
         known = journal.find_reference(sale.reference)
         if known is None or not known.is_open:
             raise
@@ -167,8 +162,6 @@ def advance_key_version(session: Session, journal: Journal, hint: MeterIdentity)
     """Make the meter's next key version its current one, by a void under it; raises as `rehearse_advance`."""
     with journal.alone_with(hint.serial_number, session.ticks, session.pause):
         meter = rehearse_advance(session, journal, hint)
-        if session.port:
-            journal.keep_port(session.port, meter.serial_number, session.now())
         message = void_message(journal, meter, meter.credit_sequence + 1, session.now())
         entry = enter(journal, session.ring, message, session.now())
         return settle(session, journal, hint, entry)
@@ -205,17 +198,34 @@ class Resolved:
 
 
 def resolve(session: Session, journal: Journal, number: int | None = None) -> list[Resolved]:
-    """Settle open entries of the meter on the port: one by its number, or every one."""
-    hint = session.identify()
+    """Settle open entries of the meter on the port: one by its number, or every one.
+
+    Raises:
+        UsageError: there is no such entry, or it is of another meter than the one on the port.
+        UnknownOutcomeError: nobody answers on the port, and an entry of its meter is open.
+    """
+    named = [] if number is None else [journal.entry(number)]
+    expected = named if named else journal.open_entries(journal.meter_of_port(session.port))
+    hint = identify_for(session, journal, expected)
     require_payee(session, journal, hint.serial_number)
-    if number is None:
-        entries = journal.open_entries(hint.serial_number)
-    else:
-        entry = journal.entry(number)
+    for entry in named:
         if entry.meter != hint.serial_number:
             raise UsageError(f"journal entry {number} is of meter {entry.meter}; {hint.serial_number} is on this port")
-        entries = [entry] if entry.is_open or entry.outcome == BY_HAND else []
+    entries = [entry for entry in named if entry.is_open or entry.outcome == BY_HAND]
+    if number is None:
+        entries = journal.open_entries(hint.serial_number)
     return [_resolve(session, journal, hint, entry) for entry in entries]
+
+
+def identify_for(session: Session, journal: Journal, entries: Collection[Entry]) -> MeterIdentity:
+    """Read who the meter says it is; where it does not answer, open entries that were to be settled stay unknown."""
+    try:
+        return session.identify()
+    except (NoAnswerError, CorruptAnswerError) as error:
+        waiting = [entry for entry in entries if entry.is_open]
+        if not waiting:
+            raise
+        raise unknown(session, journal, waiting[0], str(error)) from error
 
 
 def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -> Entry:
@@ -224,14 +234,16 @@ def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -
     Raises:
         UsageError: it is settled already.
     """
-    if not entry.is_open:
-        raise UsageError(f"journal entry {entry.id} is {entry.state.value} already; nothing was changed")
-    for sealed in journal.voids_of(entry):
-        if sealed.is_open:
-            journal.settle(sealed, EntryState.REFUSED, BY_HAND, now)
-    journal.audit("closed_by_hand", now, meter=entry.meter, card=entry.card, amount=entry.amount,
-                  detail=f"entry {entry.id} {state.value}; {living_text(entry)}")  # fmt: skip
-    return journal.settle(entry, state, BY_HAND, now)
+    with journal.together():
+        entry = journal.entry(entry.id)
+        if not entry.is_open:
+            raise UsageError(f"journal entry {entry.id} is {entry.state.value} already; nothing was changed")
+        for sealed in journal.voids_of(entry):
+            if sealed.is_open:
+                journal.settle(sealed, EntryState.REFUSED, BY_HAND, now)
+        journal.audit("closed_by_hand", now, meter=entry.meter, card=entry.card, amount=entry.amount,
+                      detail=f"entry {entry.id} {state.value}; {living_text(entry)}")  # fmt: skip
+        return journal.settle(entry, state, BY_HAND, now)
 
 
 def living_text(entry: Entry) -> str:
@@ -247,35 +259,42 @@ def living_text(entry: Entry) -> str:
 def _resolve(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Resolved:
     try:
         with journal.alone_with(entry.meter, session.ticks, session.pause):
-            fresh = journal.entry(entry.id)
-            if fresh.is_open:
-                _settle_open(session, journal, hint, fresh)
-            elif fresh.outcome == BY_HAND:
-                _prove_closed(session, journal, hint, fresh)
+            entry = journal.entry(entry.id)
+            if entry.is_open:
+                with bytes_are_out(session, journal, entry, NOTHING_LEARNT):
+                    _settle_open(session, journal, hint, entry)
+            elif entry.outcome == BY_HAND:
+                conclusion, told, _ = _ask_for_proof(session, journal, hint, entry)
+                if conclusion is not None:
+                    with suppress(RefusedError):
+                        write_down(session, journal, entry, conclusion, told)
     except MeterctlError as error:
-        return Resolved(journal.entry(entry.id), error)
+        return Resolved(_as_it_stands(journal, entry), error)
     return Resolved(journal.entry(entry.id), None)
 
 
-def _prove_closed(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> None:
-    """Let what the meter proves overrule a person's word; nothing is sent."""
+def _as_it_stands(journal: Journal, entry: Entry) -> Entry:
+    try:
+        return journal.entry(entry.id)
+    except UsageError:  # the journal cannot be read now
+        return entry
+
+
+def _ask_for_proof(
+    session: Session, journal: Journal, hint: MeterIdentity, entry: Entry
+) -> tuple[Conclusion | None, Delivered, Asked]:
+    """Ask the meter for what proves an entry, status and receipt; nothing is sent that it could apply."""
     asked = ask_about(session, journal, hint, entry)
     told = ask_receipt(session, journal, entry) or Delivered()
-    voids = [sealed.code for sealed in journal.voids_of(entry)]
-    verdict = judge(entry, Evidence(told.receipt, asked.status, voids=voids))
-    if verdict is not None:
-        with suppress(RefusedError):
-            conclude(session, journal, entry, verdict, told)
+    proofs = Proofs(told.receipt, asked.status, voids=void_codes(journal, entry))
+    return conclude(entry, proofs), told, asked
 
 
 def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Settled:
     """Settle an entry by what the meter proves; else send its bytes again, or void them where they were withdrawn."""
-    asked = ask_about(session, journal, hint, entry)
-    told = ask_receipt(session, journal, entry) or Delivered()
-    voids = [sealed.code for sealed in journal.voids_of(entry)]
-    verdict = judge(entry, Evidence(told.receipt, asked.status, voids=voids))
-    if verdict is not None:
-        return conclude(session, journal, entry, verdict, told)
+    conclusion, told, asked = _ask_for_proof(session, journal, hint, entry)
+    if conclusion is not None:
+        return write_down(session, journal, entry, conclusion, told)
     if not entry.lives_in(asked.meter.epoch):
         raise NotPermittedError(
             f"journal entry {entry.id} is of epoch {entry.epoch:08x}; the meter's storage is now "
@@ -296,8 +315,8 @@ def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry:
             serial_number=entry.meter, entry=entry.id,
         )  # fmt: skip
     if entry.card or entry.is_former or asked.meter.credit_sequence >= entry.sequence:
-        verdict, proof = void(session, journal, hint, entry, asked)
-        return conclude(session, journal, entry, verdict, proof)
+        conclusion, proof = void(session, journal, hint, entry, asked)
+        return write_down(session, journal, entry, conclusion, proof)
     return settle(session, journal, hint, entry)
 
 
@@ -308,7 +327,7 @@ def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry:
 class Withdrawn:
     """What became of the sales that cards carried for a meter: `owed` to the customer, 0.01."""
 
-    entries: list[Entry]
+    entries: list[Entry] = field(default_factory=list)
 
     @property
     def owed(self) -> int:
@@ -331,21 +350,32 @@ def carried_by_cards(session: Session, journal: Journal, *, erased_only: bool) -
     return carried
 
 
-def withdraw_cards(session: Session, journal: Journal, *, erased_only: bool) -> Withdrawn:
-    """Void what cards carry for the meter on the port, so that it can be topped up by wire."""
+def withdraw_cards(
+    session: Session, journal: Journal, *, erased_only: bool, tell: Callable[[Entry], None] = lambda _: None
+) -> Withdrawn:
+    """Void what cards carry for the meter on the port, so that it can be topped up by wire.
+
+    Args:
+        tell: hears of each as it is settled, whatever becomes of the next.
+
+    Raises:
+        NotPermittedError: the meter was set back, or the journal is a copy; nothing more was voided.
+        UnknownOutcomeError: of one neither was proved; it stays open.
+    """
+    withdrawn = Withdrawn()
     carried = carried_by_cards(session, journal, erased_only=erased_only)
     if not carried:
-        return Withdrawn([])
+        return withdrawn
     hint = session.identify()
     require_payee(session, journal, hint.serial_number)
-    ended = []
     for entry in carried:
-        ended.append(withdraw(session, journal, hint, entry))
-        amount = ended[-1].amount
+        ended = withdraw(session, journal, hint, entry)
+        withdrawn.entries.append(ended)
+        tell(ended)
         with suppress(UsageError):  # the entry is settled: what is owed must be told, whatever holds the journal
-            journal.audit("withdrawn", session.now(), meter=entry.meter, card=entry.card, amount=amount,
-                          detail=f"entry {entry.id} {ended[-1].state.value}")  # fmt: skip
-    return Withdrawn(ended)
+            journal.audit("withdrawn", session.now(), meter=entry.meter, card=entry.card, amount=ended.amount,
+                          detail=f"entry {entry.id} {ended.state.value}")  # fmt: skip
+    return withdrawn
 
 
 def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Entry:
@@ -358,35 +388,21 @@ def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Ent
         NotPermittedError: the meter was set back, or the journal is a copy; nothing was voided.
         UnknownOutcomeError: neither was proved; the entry stays open.
     """
-    with journal.alone_with(entry.meter, session.ticks, session.pause), _stays_open(entry):
-        asked = ask_about(session, journal, hint, entry)
-        told = ask_receipt(session, journal, entry) or Delivered()
-        voids = [sealed.code for sealed in journal.voids_of(entry)]
-        verdict: Verdict | None = judge(entry, Evidence(told.receipt, asked.status, voids=voids))
-        if verdict is None:
+    with (
+        journal.alone_with(entry.meter, session.ticks, session.pause),
+        bytes_are_out(session, journal, entry, NOTHING_LEARNT),
+    ):
+        entry = journal.entry(entry.id)
+        if not entry.is_open:
+            return entry
+        conclusion, told, asked = _ask_for_proof(session, journal, hint, entry)
+        if conclusion is None:
             if not entry.lives_in(asked.meter.epoch):
                 raise NotPermittedError(f"{on_card_text(entry)}, for another storage of this meter; nothing was voided")
-            require_voidable(session, journal, entry, asked)
+            require_voidable(session, journal, hint, entry, asked)
             journal.settle(entry, EntryState.UNKNOWN, VOIDING, session.now())
             entry = replace(entry, state=EntryState.UNKNOWN, outcome=VOIDING)
-            verdict, told = void(session, journal, hint, entry, asked)
-        try:
-            return conclude(session, journal, entry, verdict, told).entry
-        except RefusedError:
-            if entry.opens_any_epoch:
-                journal.notices.append(
-                    f"{on_card_text(entry)}: it is void in this storage; another storage of meter {entry.meter} that "
-                    f"was never opened would still take it, so take the card back"
-                )
-            return journal.entry(entry.id)
-
-
-@contextmanager
-def _stays_open(entry: Entry) -> Iterator[None]:
-    """Around the end of a card's sale: where the meter does not answer, its outcome is unknown."""
-    try:
-        yield
-    except (NoAnswerError, CorruptAnswerError) as error:
-        raise UnknownOutcomeError(
-            f"{error}; {on_card_text(entry)}", serial_number=entry.meter, entry=entry.id
-        ) from error
+            conclusion, told = void(session, journal, hint, entry, asked)
+        with suppress(RefusedError):
+            write_down(session, journal, entry, conclusion, told)
+        return journal.entry(entry.id)

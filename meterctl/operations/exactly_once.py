@@ -1,6 +1,6 @@
 """A credit message brought to a meter exactly once, whatever the line does (METER.md 8).
 
-    prepared before sending -> delivered -> confirmed or refused by one of the proofs (a) to (d) of `verdicts.py`
+    prepared before sending -> delivered -> confirmed or refused by one of the proofs (a) to (d) of `conclusions.py`
                                          -> after a refusal that proves nothing: voided, and the void's receipt is (b)
                                          -> unknown, where nothing proves: `journal resolve` goes on later
 
@@ -10,10 +10,13 @@ delivered any number of times, because the meter takes a sequence once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from meterctl.errors import (
     CorruptAnswerError,
+    MeterctlError,
     NoAnswerError,
     NotPermittedError,
     RefusedError,
@@ -21,16 +24,17 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.journal import Entry, EntryState, Journal
+from meterctl.operations.conclusions import ACCEPTED, CONFLICT, KEY_PASSED, VOIDED, Conclusion, Proofs, conclude
 from meterctl.operations.sealing import (
     credit_message,
     enter,
+    on_card_text,
     require_account,
     require_key_version,
     require_nothing_open,
     void_message,
 )
 from meterctl.operations.status import Asked, ProvedMeter, ask_status
-from meterctl.operations.verdicts import CONFLICT, VOIDED, Evidence, Verdict, judge
 from meterctl.session import MeterIdentity, Session
 from protocols.errors import AuthenticationError, MalformedMessageError
 from protocols.keys import MessageClass
@@ -119,14 +123,18 @@ def sell_exactly_once(session: Session, journal: Journal, hint: MeterIdentity, s
 
 def _begin(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) -> Entry:
     """Ask for the status, and write the entry of a message that is sealed from it."""
+    meter = ready_for(session, journal, hint, sale.kind)
+    message = credit_message(journal, meter, sale.kind, sale.amount, session.now(), sale.customer)
+    return enter(journal, session.ring, message, session.now(), reference=sale.reference, limit=session.ring.limit())
+
+
+def ready_for(session: Session, journal: Journal, hint: MeterIdentity, kind: MessageKind) -> ProvedMeter:
+    """Return the proved meter for which a message of the credit class may be sealed now: nothing stands against it."""
     meter = ask_status(session, journal, hint).require_ours()
     require_nothing_open(journal, meter)
     require_key_version(journal, meter)
-    require_account(meter, sale.kind)
-    if session.port:
-        journal.keep_port(session.port, meter.serial_number, session.now())
-    message = credit_message(journal, meter, sale.kind, sale.amount, session.now(), sale.customer)
-    return enter(journal, session.ring, message, session.now(), reference=sale.reference, limit=session.ring.limit())
+    require_account(meter, kind)
+    return meter
 
 
 def settle(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Settled:
@@ -136,63 +144,88 @@ def settle(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry
         RefusedError: refused, and proved dead; `outcome` says how.
         UnknownOutcomeError: nothing is proved, or it could not be written down; the entry stays open.
     """
-    try:
+    with bytes_are_out(session, journal, entry):
         told = _deliver(session, journal, entry)
-        verdict = judge(entry, Evidence(told.receipt, voids=_codes(journal, entry)))
-        if verdict is None:
-            asked = _ask_after_delivery(session, journal, hint, entry)
-            verdict = judge(entry, Evidence(told.receipt, asked.status, voids=_codes(journal, entry)))
-            if verdict is None and told.refused is not None:
+        conclusion = conclude(entry, Proofs(told.receipt, voids=void_codes(journal, entry)))
+        if conclusion is None:
+            asked = ask_about(session, journal, hint, entry)
+            conclusion = conclude(entry, Proofs(told.receipt, asked.status, voids=void_codes(journal, entry)))
+            if conclusion is None and told.refused is not None:
                 return _end(session, journal, hint, entry, asked, told)
-        return conclude(session, journal, entry, verdict, told)
-    except UsageError as error:
-        raise UnknownOutcomeError(
-            f"meter {entry.meter}: sequence {entry.sequence} ({entry.kind}) was sent and may have been applied, but "
-            f"the journal could not be written: {error}. Entry {entry.id} stays open: meterctl journal resolve",
-            serial_number=entry.meter, entry=entry.id,
-        ) from error  # fmt: skip
-    except NotPermittedError as error:
-        raise _unknown(session, journal, entry, str(error)) from error
+        return write_down(session, journal, entry, conclusion, told)
 
 
-def _ask_after_delivery(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Asked:
-    """Ask for the status once the bytes are out: whatever keeps it from us, they may have been applied.
+NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)
+"""Silence, noise, a journal that cannot be written: where they meet an open entry, its outcome is unknown."""
+
+
+@contextmanager
+def bytes_are_out(
+    session: Session, journal: Journal, entry: Entry,
+    faults: tuple[type[MeterctlError], ...] = (*NOTHING_LEARNT, NotPermittedError),
+) -> Iterator[None]:  # fmt: skip
+    """Around what follows the sending of an entry: what fails there says nothing of what the meter did.
 
     Raises:
-        UnknownOutcomeError: no status was had, or it is of a meter that was set back; the entry stays open.
+        UnknownOutcomeError: for one of the faults, and for a refusal that names no outcome; the entry stays open. A
+            refusal that was proved goes through.
     """
     try:
-        return ask_about(session, journal, hint, entry)
-    except NotPermittedError as error:
-        raise _unknown(session, journal, entry, str(error)) from error
+        yield
+    except RefusedError as error:
+        if error.outcome is not None:
+            raise
+        raise unknown(session, journal, entry, str(error)) from error
+    except faults as error:
+        raise unknown(session, journal, entry, str(error)) from error
 
 
 def ask_about(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Asked:
-    """Ask for the status under the entry's own journal number.
+    """Ask for the status under the entry's own journal number; raises as `ask_status`."""
+    return ask_status(session, journal, hint, entry.origin.journal or None)
+
+
+def write_down(
+    session: Session, journal: Journal, entry: Entry, conclusion: Conclusion | None, told: Delivered
+) -> Settled:
+    """Write down what was proved of an entry, and return it.
 
     Raises:
-        UnknownOutcomeError: silence or noise; the entry stays open.
+        RefusedError: it is dead.
+        UnknownOutcomeError: nothing was proved; it stays open.
     """
-    try:
-        return ask_status(session, journal, hint, entry.origin.journal or None)
-    except LINE_FAULTS as error:
-        raise _unknown(session, journal, entry, f"the sealed status was not had ({error})") from error
-
-
-def conclude(session: Session, journal: Journal, entry: Entry, verdict: Verdict | None, told: Delivered) -> Settled:
-    """Write a verdict down and return it; raises RefusedError for a refusal, UnknownOutcomeError without a verdict."""
-    if verdict is None:
-        raise _unknown(session, journal, entry, "no answer proves anything")
-    word = verdict.outcome
+    if conclusion is None:
+        raise unknown(session, journal, entry, "no answer proves anything")
+    word = conclusion.outcome
     if word == VOIDED and told.refused is not None:
         word = told.refused.name.lower()
     mine = told.receipt is not None and told.receipt.code == entry.code
     settled = journal.settle(
-        entry, verdict.state, word, session.now(), told.sealed_receipt if mine else b"", verdict.epoch, proved=True
-    )
-    if verdict.state is EntryState.CONFIRMED:
+        entry, conclusion.state, word, session.now(), told.sealed_receipt if mine else b"", conclusion.epoch,
+        proved=True,
+    )  # fmt: skip
+    _settle_voids(session, journal, entry, conclusion)
+    if conclusion.state is EntryState.CONFIRMED:
         return Settled(settled, told.receipt if mine else None, told.answer)
+    if entry.opens_any_epoch:
+        journal.notices.append(
+            f"{on_card_text(entry)}: it is void in this storage; another storage of meter {entry.meter} that was never "
+            f"opened would still take it, so take the card back"
+        )
     raise RefusedError(_refusal(settled), outcome=word, serial_number=entry.meter, entry=entry.id)
+
+
+def _settle_voids(session: Session, journal: Journal, entry: Entry, conclusion: Conclusion) -> None:
+    """Settle the open voids of an entry that is settled, as far as its own proof says what became of them."""
+    voids = [sealed for sealed in journal.voids_of(entry) if sealed.is_open]
+    if conclusion.state is EntryState.CONFIRMED or conclusion.outcome == CONFLICT:
+        state, word = EntryState.REFUSED, CONFLICT
+    elif conclusion.outcome == VOIDED and len(voids) == 1:
+        state, word = EntryState.CONFIRMED, ACCEPTED
+    else:
+        return
+    for sealed in voids:
+        journal.settle(sealed, state, word, session.now(), proved=True)
 
 
 def _refusal(entry: Entry) -> str:
@@ -201,7 +234,7 @@ def _refusal(entry: Entry) -> str:
             f"meter {entry.meter}: sequence {entry.sequence} was taken by another message; that of entry {entry.id} "
             f"can never be applied"
         )
-    if entry.outcome == "unknown_key_version":
+    if entry.outcome == KEY_PASSED:
         return (
             f"meter {entry.meter}: its key version has passed that of entry {entry.id}; sequence {entry.sequence} can "
             f"never be applied"
@@ -212,14 +245,15 @@ def _refusal(entry: Entry) -> str:
     )
 
 
-def _unknown(session: Session, journal: Journal, entry: Entry, what: str) -> UnknownOutcomeError:
-    """Write an entry of the wire down as unknown, and return what to raise."""
+def unknown(session: Session, journal: Journal, entry: Entry, what: str) -> UnknownOutcomeError:
+    """Write an entry of the wire down as unknown, as far as the journal can be written; return what to raise."""
     if entry.state is EntryState.PREPARED:
-        journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())
+        with suppress(UsageError):  # as prepared it is open too
+            journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())
     named = "" if f"meter {entry.meter}" in what else f"meter {entry.meter}: "
     return UnknownOutcomeError(
-        f"{named}{what}. Sequence {entry.sequence} ({entry.kind}) may have been applied; journal entry {entry.id} stays "
-        f"open: meterctl journal resolve {entry.id}",
+        f"{named}{what}. Sequence {entry.sequence} ({entry.kind}) may have been applied; journal entry {entry.id} "
+        f"stays open: meterctl journal resolve {entry.id}",
         serial_number=entry.meter, entry=entry.id,
     )  # fmt: skip
 
@@ -234,19 +268,21 @@ def _end(
     outcome = told.refused
     assert outcome is not None
     try:
-        verdict, proof = void(session, journal, hint, entry, asked)
+        with bytes_are_out(session, journal, entry):
+            conclusion, proof = void(session, journal, hint, entry, asked)
     except UnknownOutcomeError as error:
-        journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
+        with suppress(UsageError):
+            journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
         raise UnknownOutcomeError(
             f"{error}. It had answered {outcome.name}, which is not sealed and so proves nothing",
             outcome=outcome.name.lower(), serial_number=entry.meter, entry=entry.id,
         ) from error  # fmt: skip
-    return conclude(session, journal, entry, verdict, Delivered(proof.receipt, proof.sealed_receipt, told.answer))
+    return write_down(session, journal, entry, conclusion, Delivered(proof.receipt, proof.sealed_receipt, told.answer))
 
 
 def void(
     session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, asked: Asked
-) -> tuple[Verdict, Delivered]:
+) -> tuple[Conclusion, Delivered]:
     """Void an entry's sequence, unless the meter has reached it; return what then proves the entry, and the receipt.
 
     Nothing below the sequence is voided: it was one above what the meter had proved.
@@ -255,30 +291,38 @@ def void(
         NotPermittedError: the meter is below that, so it was set back; or the journal is a copy. Nothing was sealed.
         UnknownOutcomeError: nothing proves; the entry stays open.
     """
-    meter = require_voidable(session, journal, entry, asked)
+    meter = require_voidable(session, journal, hint, entry, asked)
     require_key_version(journal, meter, spared=entry)
-    sealed = _void_entry(session, journal, entry, asked)
-    told = _deliver(session, journal, sealed)
-    verdict = judge(entry, Evidence(told.receipt, voids=_codes(journal, entry)))
-    if verdict is None:
-        again = ask_about(session, journal, hint, entry)
-        verdict = judge(entry, Evidence(told.receipt, again.status, voids=_codes(journal, entry)))
-    if verdict is None:
-        journal.settle(sealed, EntryState.UNKNOWN, sealed.outcome, session.now())
-        what = f"was refused, {told.refused.name}" if told.refused is not None else "was not answered"
-        raise _unknown(session, journal, entry, f"the void that would end it {what}")
-    if told.receipt is not None:
-        ours = told.receipt.code == sealed.code
-        state, word = (EntryState.CONFIRMED, "accepted") if ours else (EntryState.REFUSED, CONFLICT)
-        journal.settle(sealed, state, word, session.now(), told.sealed_receipt, proved=True)
-    return verdict, told
+    sealed = _void_entry(session, journal, entry, meter)
+    with bytes_are_out(session, journal, entry):
+        told = _deliver(session, journal, sealed)
+        conclusion = conclude(entry, Proofs(told.receipt, voids=void_codes(journal, entry)))
+        if conclusion is None:
+            again = ask_about(session, journal, hint, entry)
+            conclusion = conclude(entry, Proofs(told.receipt, again.status, voids=void_codes(journal, entry)))
+        if conclusion is None:
+            journal.settle(sealed, EntryState.UNKNOWN, sealed.outcome, session.now())
+            what = f"was refused, {told.refused.name}" if told.refused is not None else "was not answered"
+            raise unknown(session, journal, entry, f"the void that would end it {what}")
+        if told.receipt is not None:
+            ours = told.receipt.code == sealed.code
+            state, word = (EntryState.CONFIRMED, ACCEPTED) if ours else (EntryState.REFUSED, CONFLICT)
+            journal.settle(sealed, state, word, session.now(), told.sealed_receipt, proved=True)
+    return conclusion, told
 
 
-def require_voidable(session: Session, journal: Journal, entry: Entry, asked: Asked) -> ProvedMeter:
-    """Return the meter for which an entry's sequence may be voided; raises as `void`."""
+def require_voidable(
+    session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, asked: Asked
+) -> ProvedMeter:
+    """Return the meter for which an entry's sequence may be voided; raises as `void`.
+
+    What is sealed now bears the journal's present number: where the entry has an older one, it is asked about too.
+    """
+    if entry.origin.journal not in (0, journal.number):
+        asked = ask_status(session, journal, hint)
     meter = asked.require_ours()
     if meter.credit_sequence >= entry.sequence:
-        raise _unknown(
+        raise unknown(
             session, journal, entry,
             f"the meter has reached sequence {meter.credit_sequence}, and no proof of what it took is left",
         )  # fmt: skip
@@ -291,9 +335,8 @@ def require_voidable(session: Session, journal: Journal, entry: Entry, asked: As
     return meter
 
 
-def _void_entry(session: Session, journal: Journal, entry: Entry, asked: Asked) -> Entry:
+def _void_entry(session: Session, journal: Journal, entry: Entry, meter: ProvedMeter) -> Entry:
     """Return the open void of an entry that may be sent again, or a new one."""
-    meter = asked.meter
     for known in reversed(journal.voids_of(entry)):
         same = (known.epoch, known.key_version) == (meter.epoch, meter.sealing_version)
         if known.is_open and same and not known.is_former:
@@ -302,7 +345,8 @@ def _void_entry(session: Session, journal: Journal, entry: Entry, asked: Asked) 
     return enter(journal, session.ring, message, session.now(), void_of=entry.id)
 
 
-def _codes(journal: Journal, entry: Entry) -> list[bytes]:
+def void_codes(journal: Journal, entry: Entry) -> list[bytes]:
+    """Return the codes of the voids that were sealed for an entry."""
     return [sealed.code for sealed in journal.voids_of(entry)]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from meterctl.errors import CorruptAnswerError, NotPermittedError, RefusedError
 from meterctl.journal import Journal, Proved
 from meterctl.journal.proofs import behind
-from meterctl.operations.verdicts import Evidence, judge
+from meterctl.operations.conclusions import Proofs, conclude
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model.words import AccountState, Status
 from protocols.errors import AuthenticationError, MalformedMessageError
@@ -113,6 +113,8 @@ def ask_status(
             _hold_against(session, journal, status, known.get(status.epoch))
             journal.proofs.note_status(status, sealed)
             _overrule(journal, status, session.now())
+            if session.port:
+                journal.keep_port(session.port, serial, session.now())
             row = status.of_journal
             is_ours = not row.sequence or journal.knows_mark(serial, asked_number, row.mark, row.sequence)
             return Asked(status, meter, is_ours)
@@ -127,13 +129,16 @@ def ask_status(
 
 
 def _overrule(journal: Journal, status: SealedStatus, now: int) -> None:
-    """Let a status overrule what a person said of entries of its meter, as far as it proves the opposite."""
+    """Let a status overrule what a person said of entries of its meter, as far as it proves the opposite.
+
+    Open entries stay: `resolve` settles them, so that whoever repeats a command is told of the first one.
+    """
     for entry in journal.provable_entries(status.serial_number):
         if entry.is_open:
-            continue  # `resolve` settles it
-        verdict = judge(entry, Evidence(status=status, voids=[void.code for void in journal.voids_of(entry)]))
-        if verdict is not None:
-            journal.settle(entry, verdict.state, verdict.outcome, now, epoch=verdict.epoch, proved=True)
+            continue
+        conclusion = conclude(entry, Proofs(status=status, voids=[void.code for void in journal.voids_of(entry)]))
+        if conclusion is not None:
+            journal.settle(entry, conclusion.state, conclusion.outcome, now, epoch=conclusion.epoch, proved=True)
 
 
 def _ask_under(session: Session, hint: MeterIdentity, number: int, version: int) -> tuple[SealedStatus, bytes] | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 ONCE = "tests/unit/meterctl/test_exactly_once.py"
-VERDICTS = "tests/unit/meterctl/test_verdicts.py"
+CONCLUSIONS = "tests/unit/meterctl/test_conclusions.py"
 JOURNAL = "tests/unit/meterctl/test_journal_layout.py"
 SELLERS = "tests/attacks/test_sellers_and_wires.py"
 CARDS = "tests/attacks"
-_VERDICTS = "meterctl/operations/verdicts.py"
+_CONCLUSIONS = "meterctl/operations/conclusions.py"
 _STATUS = "meterctl/operations/status.py"
 _SEALING = "meterctl/operations/sealing.py"
 _ONCE = "meterctl/operations/exactly_once.py"
@@ -20,168 +20,168 @@ HOST_MUTANTS = (
     # ---- (a)
     Mutant(
         "(a) any receipt of the sequence confirms",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if receipt.code == entry.code:\n",
         "    if receipt.code != b'':\n",
-        (VERDICTS, SELLERS),
+        (CONCLUSIONS, SELLERS),
     ),
     Mutant(
         "(a) a receipt of another kind or amount confirms",
-        _VERDICTS,
+        _CONCLUSIONS,
         "        return _confirmed(receipt.epoch) if same and receipt.key_version >= message.key_version else None\n",
         "        return _confirmed(receipt.epoch) if receipt.key_version >= message.key_version else None\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(a) a receipt below the message's key version confirms",
-        _VERDICTS,
+        _CONCLUSIONS,
         "        return _confirmed(receipt.epoch) if same and receipt.key_version >= message.key_version else None\n",
         "        return _confirmed(receipt.epoch) if same else None\n",
-        (VERDICTS, SELLERS),
+        (CONCLUSIONS, SELLERS),
     ),
     Mutant(
         "(a) a receipt of another epoch confirms",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if not entry.lives_in(receipt.epoch):\n        return None\n",
         "",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(a) a write-back confirms whatever it answers",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if (back.answered_sequence, back.answered_code) != (entry.sequence, entry.code):\n        return None\n",
         "    if back.answered_sequence != entry.sequence:\n        return None\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(a) a write-back's refusal confirms",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if outcome.applied and back",
         "    if outcome is not Outcome.SEQUENCE_CONFLICT and back",
-        (VERDICTS, CARDS),
+        (CONCLUSIONS, CARDS),
     ),
     # ---- (b)
     Mutant(
         "(b) another code alone refuses",
-        _VERDICTS,
-        "    if entry.epoch and has_reached(evidence, receipt.epoch, entry.sequence):\n",
+        _CONCLUSIONS,
+        "    if entry.epoch and has_reached(proofs, receipt.epoch, entry.sequence):\n",
         "    if entry.epoch:\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(b) another code refuses an opening of epoch 0",
-        _VERDICTS,
-        "    if entry.epoch and has_reached(evidence, receipt.epoch, entry.sequence):\n",
-        "    if has_reached(evidence, receipt.epoch, entry.sequence):\n",
-        (VERDICTS, SELLERS),
+        _CONCLUSIONS,
+        "    if entry.epoch and has_reached(proofs, receipt.epoch, entry.sequence):\n",
+        "    if has_reached(proofs, receipt.epoch, entry.sequence):\n",
+        (CONCLUSIONS, SELLERS),
     ),
     Mutant(
         "(b) any void refuses",
-        _VERDICTS,
-        "    if receipt.kind is MessageKind.VOID and receipt.code in evidence.voids:\n",
+        _CONCLUSIONS,
+        "    if receipt.kind is MessageKind.VOID and receipt.code in proofs.voids:\n",
         "    if receipt.kind is MessageKind.VOID:\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(b) a proof of another epoch has reached the sequence",
-        _VERDICTS,
-        "    return any(p is not None and p.epoch == epoch and p.credit_sequence >= sequence for p in proofs)\n",
-        "    return any(p is not None and p.credit_sequence >= sequence for p in proofs)\n",
-        (VERDICTS,),
+        _CONCLUSIONS,
+        "    return any(p is not None and p.epoch == epoch and p.credit_sequence >= sequence for p in told)\n",
+        "    return any(p is not None and p.credit_sequence >= sequence for p in told)\n",
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(b) a write-back's conflict refuses an opening of epoch 0",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if entry.epoch and outcome is Outcome.SEQUENCE_CONFLICT:\n",
         "    if outcome is Outcome.SEQUENCE_CONFLICT:\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     # ---- (c)
     Mutant(
         "(c) the mark is not compared",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if (row.sequence, row.mark, row.code) == (entry.sequence, entry.origin.mark, entry.code):\n",
         "    if row.sequence == entry.sequence:\n",
-        (VERDICTS, SELLERS),
+        (CONCLUSIONS, SELLERS),
     ),
     Mutant(
         "(c) a status about another journal counts",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if not entry.origin.journal or status.journal != entry.origin.journal:\n        return None\n",
         "    if not entry.origin.journal:\n        return None\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(c) a meter that has not reached the sequence refuses",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if not entry.epoch or status.credit_sequence < entry.sequence:\n        return None\n",
         "    if not entry.epoch:\n        return None\n",
-        (VERDICTS, SELLERS),
+        (CONCLUSIONS, SELLERS),
     ),
     Mutant(
         "(c) a later message of the journal refuses",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    another = 0 < row.sequence <= entry.sequence\n",
         "    another = 0 < row.sequence\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(c) what was forgotten is not looked at",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    none = not row.sequence and status.forgotten < entry.sequence\n",
         "    none = not row.sequence\n",
-        (VERDICTS, SELLERS),
+        (CONCLUSIONS, SELLERS),
     ),
     Mutant(
         "(c) what was forgotten at the very sequence refuses",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    none = not row.sequence and status.forgotten < entry.sequence\n",
         "    none = not row.sequence and status.forgotten <= entry.sequence\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(c) its second half refuses an opening of epoch 0",
-        _VERDICTS,
+        _CONCLUSIONS,
         "    if not entry.epoch or status.credit_sequence < entry.sequence:\n",
         "    if status.credit_sequence < entry.sequence:\n",
-        (VERDICTS, SELLERS),
+        (CONCLUSIONS, SELLERS),
     ),
     # ---- (d)
     Mutant(
         "(d) the same key version refuses",
-        _VERDICTS,
+        _CONCLUSIONS,
         "        if mine and version > message.key_version and sequence < entry.sequence:\n",
         "        if mine and version >= message.key_version and sequence < entry.sequence:\n",
-        (VERDICTS, SELLERS),
+        (CONCLUSIONS, SELLERS),
     ),
     Mutant(
         "(d) a meter that has reached the sequence refuses",
-        _VERDICTS,
+        _CONCLUSIONS,
         "        if mine and version > message.key_version and sequence < entry.sequence:\n",
         "        if mine and version > message.key_version:\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(d) another epoch's key version refuses",
-        _VERDICTS,
+        _CONCLUSIONS,
         "        mine = (meter, epoch) == (entry.meter, entry.epoch)\n",
         "        mine = meter == entry.meter\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "(d) holds for an opening of epoch 0",
-        _VERDICTS,
-        "    if not entry.epoch:\n        return None\n    status, back = evidence.status, evidence.back\n",
-        "    status, back = evidence.status, evidence.back\n"
+        _CONCLUSIONS,
+        "    if not entry.epoch:\n        return None\n    status, back = proofs.status, proofs.back\n",
+        "    status, back = proofs.status, proofs.back\n"
         "    object.__setattr__(entry, 'epoch', status.epoch if status else 0)\n",
-        (VERDICTS,),
+        (CONCLUSIONS,),
     ),
     Mutant(
         "where proofs differ, refused wins",
-        _VERDICTS,
-        "    confirmed = [verdict for verdict in verdicts if verdict.state is EntryState.CONFIRMED]\n",
-        "    confirmed = [verdict for verdict in verdicts if verdict.state is EntryState.REFUSED]\n",
-        (VERDICTS,),
+        _CONCLUSIONS,
+        "    confirmed = [conclusion for conclusion in conclusions if conclusion.state is EntryState.CONFIRMED]\n",
+        "    confirmed = [conclusion for conclusion in conclusions if conclusion.state is EntryState.REFUSED]\n",
+        (CONCLUSIONS,),
     ),
     # ---- the status
     Mutant(
@@ -339,8 +339,8 @@ HOST_MUTANTS = (
     Mutant(
         "blind resend with a new sequence",
         _ONCE,
-        '    if verdict is None:\n        raise _unknown(session, journal, entry, "no answer proves anything")\n',
-        "    if verdict is None:\n"
+        '    if conclusion is None:\n        raise unknown(session, journal, entry, "no answer proves anything")\n',
+        "    if conclusion is None:\n"
         "        journal.settle(entry, EntryState.REFUSED, entry.outcome, session.now())\n"
         "        raise RefusedError('again', outcome=CONFLICT)\n",
         (ONCE,),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meterctl.journal import Entry, EntryState
-from meterctl.operations.verdicts import Evidence, Verdict, judge
+from meterctl.operations.conclusions import Conclusion, Proofs, conclude
 from protocols.card.write_back import WriteBack
 from protocols.data_model.words import AccountState
 from protocols.keys import development_keys
@@ -79,17 +79,17 @@ def back(entry: Entry = ENTRY, **fields: int | bytes) -> WriteBack:
     return WriteBack.of(1, 2, METER, "0" * 12, **{**known, **fields})
 
 
-def verdict(entry: Entry = ENTRY, **evidence: Any) -> tuple[EntryState, str] | None:
-    found = judge(entry, Evidence(**evidence))
+def conclusion(entry: Entry = ENTRY, **proofs: Any) -> tuple[EntryState, str] | None:
+    found = conclude(entry, Proofs(**proofs))
     return None if found is None else (found.state, found.outcome)
 
 
 def test_without_evidence_the_bytes_live() -> None:
     for entry in (ENTRY, OPENING, FORMER):
-        assert verdict(entry) is None
-    assert judge(entry_of(message=MESSAGE).__class__(*[  # bytes that are no message
+        assert conclusion(entry) is None
+    assert conclude(entry_of(message=MESSAGE).__class__(*[  # bytes that are no message
         1, METER, EPOCH, SEQUENCE, "credit", 1, EntryState.UNKNOWN, "", 0, 0, b"x", b""
-    ]), Evidence(receipt())) is None  # fmt: skip
+    ]), Proofs(receipt())) is None  # fmt: skip
 
 
 # ---- (a)
@@ -97,8 +97,8 @@ def test_without_evidence_the_bytes_live() -> None:
 
 @pytest.mark.parametrize("entry", [ENTRY, OPENING, FORMER], ids=["entry", "opening", "former"])
 def test_a_a_receipt_of_the_sequence_with_its_code_confirms(entry: Entry) -> None:
-    found = judge(entry, Evidence(receipt(entry)))
-    assert found == Verdict(CONFIRMED, "accepted", EPOCH)
+    found = conclude(entry, Proofs(receipt(entry)))
+    assert found == Conclusion(CONFIRMED, "accepted", EPOCH)
 
 
 @pytest.mark.parametrize(
@@ -110,18 +110,18 @@ def test_a_a_receipt_of_the_sequence_with_its_code_confirms(entry: Entry) -> Non
     ids=str,
 )  # fmt: skip
 def test_a_a_receipt_of_anything_else_confirms_nothing(fields: dict[str, Any]) -> None:
-    assert verdict(receipt=receipt(**fields)) is None
+    assert conclusion(receipt=receipt(**fields)) is None
 
 
 def test_a_an_opening_is_confirmed_in_whatever_epoch() -> None:
-    assert judge(OPENING, Evidence(receipt(OPENING, epoch=0x77))) == Verdict(CONFIRMED, "accepted", 0x77)
-    assert judge(OPENING, Evidence(back=back(OPENING, epoch=0x78))) == Verdict(CONFIRMED, "accepted", 0x78)
+    assert conclude(OPENING, Proofs(receipt(OPENING, epoch=0x77))) == Conclusion(CONFIRMED, "accepted", 0x77)
+    assert conclude(OPENING, Proofs(back=back(OPENING, epoch=0x78))) == Conclusion(CONFIRMED, "accepted", 0x78)
 
 
 @pytest.mark.parametrize("outcome", Outcome)
 @pytest.mark.parametrize("entry", [ENTRY, OPENING, FORMER], ids=["entry", "opening", "former"])
 def test_a_and_b_a_write_back_that_answers_its_code(entry: Entry, outcome: Outcome) -> None:
-    found = verdict(entry, back=back(entry, outcome=int(outcome), credit_sequence=entry.sequence - 1))
+    found = conclusion(entry, back=back(entry, outcome=int(outcome), credit_sequence=entry.sequence - 1))
     if outcome.applied:
         assert found == (CONFIRMED, "accepted")
     elif outcome is Outcome.SEQUENCE_CONFLICT and entry is not OPENING:
@@ -139,7 +139,7 @@ def test_a_and_b_a_write_back_that_answers_its_code(entry: Entry, outcome: Outco
     ids=str,
 )  # fmt: skip
 def test_a_a_write_back_of_anything_else_confirms_nothing(fields: dict[str, Any]) -> None:
-    assert verdict(back=replace(back(), **fields)) is None
+    assert conclusion(back=replace(back(), **fields)) is None
 
 
 # ---- (b)
@@ -147,30 +147,30 @@ def test_a_a_write_back_of_anything_else_confirms_nothing(fields: dict[str, Any]
 
 def test_b_another_code_beside_a_proof_that_has_reached_the_sequence_refuses() -> None:
     other = receipt(code=b"else")
-    assert verdict(receipt=other) is None, "alone it proves nothing"
+    assert conclusion(receipt=other) is None, "alone it proves nothing"
     unasked = {"journal": 0}
-    assert verdict(receipt=other, status=status(**unasked)) == (REFUSED, "sequence_conflict")
-    assert verdict(receipt=other, status=status(credit_sequence=6, **unasked)) is None
-    assert verdict(receipt=other, status=status(epoch=0xE1, **unasked)) is None
+    assert conclusion(receipt=other, status=status(**unasked)) == (REFUSED, "sequence_conflict")
+    assert conclusion(receipt=other, status=status(credit_sequence=6, **unasked)) is None
+    assert conclusion(receipt=other, status=status(epoch=0xE1, **unasked)) is None
     reached = back(answered_code=b"else", answered_sequence=9, credit_sequence=9)
-    assert verdict(receipt=other, back=reached) == (REFUSED, "sequence_conflict")
-    assert verdict(receipt=replace(other, epoch=0xE1), status=status(**unasked)) is None, "of its own epoch"
+    assert conclusion(receipt=other, back=reached) == (REFUSED, "sequence_conflict")
+    assert conclusion(receipt=replace(other, epoch=0xE1), status=status(**unasked)) is None, "of its own epoch"
 
 
 def test_b_the_void_that_was_sealed_for_it_refuses_alone() -> None:
     void = receipt(kind=MessageKind.VOID, amount=0, code=VOID_CODE)
-    assert verdict(receipt=void, voids=[VOID_CODE]) == (REFUSED, "voided")
-    assert verdict(receipt=void, voids=[b"else"]) is None
-    assert verdict(receipt=replace(void, kind=MessageKind.CREDIT), voids=[VOID_CODE]) is None
+    assert conclusion(receipt=void, voids=[VOID_CODE]) == (REFUSED, "voided")
+    assert conclusion(receipt=void, voids=[b"else"]) is None
+    assert conclusion(receipt=replace(void, kind=MessageKind.CREDIT), voids=[VOID_CODE]) is None
     opening = receipt(OPENING, kind=MessageKind.VOID, amount=0, code=VOID_CODE)
-    assert verdict(OPENING, receipt=opening, voids=[VOID_CODE]) == (REFUSED, "voided")
+    assert conclusion(OPENING, receipt=opening, voids=[VOID_CODE]) == (REFUSED, "voided")
 
 
 def test_b_nothing_else_refuses_an_opening_of_epoch_0() -> None:
     """Another storage of its meter would still take it."""
     other = receipt(OPENING, code=b"else")
-    assert verdict(OPENING, receipt=other, status=status(OPENING, credit_sequence=9, forgotten=0)) is None
-    assert verdict(OPENING, receipt=other, back=back(OPENING, answered_code=b"else")) is None
+    assert conclusion(OPENING, receipt=other, status=status(OPENING, credit_sequence=9, forgotten=0)) is None
+    assert conclusion(OPENING, receipt=other, back=back(OPENING, answered_code=b"else")) is None
 
 
 # ---- (c)
@@ -178,48 +178,50 @@ def test_b_nothing_else_refuses_an_opening_of_epoch_0() -> None:
 
 @pytest.mark.parametrize("entry", [ENTRY, OPENING], ids=["entry", "opening"])
 def test_c_the_last_of_its_journal_is_the_entry(entry: Entry) -> None:
-    assert judge(entry, Evidence(status=status(entry, of_journal=row(entry)))) == Verdict(CONFIRMED, "accepted", EPOCH)
+    assert conclude(entry, Proofs(status=status(entry, of_journal=row(entry)))) == Conclusion(
+        CONFIRMED, "accepted", EPOCH
+    )
 
 
 def test_c_another_mark_code_or_sequence_is_not_the_entry() -> None:
     for changed in ({"mark": 1}, {"code": b"else"}, {"mark": 1, "sequence": 3}):
-        assert verdict(status=status(of_journal=row(**changed))) == (REFUSED, "sequence_conflict")
-        assert verdict(OPENING, status=status(OPENING, of_journal=row(OPENING, **changed))) is None
+        assert conclusion(status=status(of_journal=row(**changed))) == (REFUSED, "sequence_conflict")
+        assert conclusion(OPENING, status=status(OPENING, of_journal=row(OPENING, **changed))) is None
 
 
 def test_c_a_later_one_of_its_journal_proves_nothing() -> None:
     later = status(credit_sequence=9, of_journal=row(mark=1, sequence=8))
-    assert verdict(status=later) is None
+    assert conclusion(status=later) is None
 
 
 def test_c_needs_the_meter_to_have_reached_the_sequence() -> None:
     for of_journal in (LastOfJournal(), row(mark=1, sequence=3)):
-        assert verdict(status=status(credit_sequence=6, of_journal=of_journal)) is None
-        assert verdict(status=status(credit_sequence=7, of_journal=of_journal)) == (REFUSED, "sequence_conflict")
+        assert conclusion(status=status(credit_sequence=6, of_journal=of_journal)) is None
+        assert conclusion(status=status(credit_sequence=7, of_journal=of_journal)) == (REFUSED, "sequence_conflict")
 
 
 @pytest.mark.parametrize(("forgotten", "dead"), [(0, True), (6, True), (7, False), (8, False)])
 def test_c_no_row_refuses_only_where_none_at_its_sequence_was_forgotten(forgotten: int, dead: bool) -> None:
-    found = verdict(status=status(credit_sequence=9, forgotten=forgotten))
+    found = conclusion(status=status(credit_sequence=9, forgotten=forgotten))
     assert found == ((REFUSED, "sequence_conflict") if dead else None)
 
 
 def test_c_counts_only_under_the_entrys_own_journal_number() -> None:
-    assert verdict(status=status(journal=0xAC, of_journal=row())) is None
-    assert verdict(status=status(journal=0xAC)) is None
-    assert verdict(FORMER, status=status(FORMER, journal=0)) is None, "a message of format 1 has no origin"
-    assert verdict(FORMER, status=status(FORMER, journal=0, of_journal=row(FORMER))) is None
+    assert conclusion(status=status(journal=0xAC, of_journal=row())) is None
+    assert conclusion(status=status(journal=0xAC)) is None
+    assert conclusion(FORMER, status=status(FORMER, journal=0)) is None, "a message of format 1 has no origin"
+    assert conclusion(FORMER, status=status(FORMER, journal=0, of_journal=row(FORMER))) is None
 
 
 def test_c_is_of_its_epoch_its_meter_and_its_key_version() -> None:
-    assert verdict(status=status(epoch=0xE1, of_journal=row())) is None
-    assert verdict(status=status(serial_number=OTHER, of_journal=row())) is None
-    assert verdict(status=status(current_version=1, of_journal=row())) is None
+    assert conclusion(status=status(epoch=0xE1, of_journal=row())) is None
+    assert conclusion(status=status(serial_number=OTHER, of_journal=row())) is None
+    assert conclusion(status=status(current_version=1, of_journal=row())) is None
 
 
 def test_c_its_own_void_in_the_row_is_a_void() -> None:
     voided = status(of_journal=row(mark=5, code=VOID_CODE))
-    assert verdict(status=voided, voids=[VOID_CODE]) == (REFUSED, "voided")
+    assert conclusion(status=voided, voids=[VOID_CODE]) == (REFUSED, "voided")
 
 
 # ---- (d)
@@ -227,17 +229,17 @@ def test_c_its_own_void_in_the_row_is_a_void() -> None:
 
 def test_d_a_higher_key_version_below_the_sequence_refuses() -> None:
     behind = {"credit_sequence": 6, "journal": 0}
-    assert verdict(status=status(current_version=3, **behind)) == (REFUSED, "unknown_key_version")
-    assert verdict(FORMER, status=status(FORMER, current_version=3, **behind)) == (REFUSED, "unknown_key_version")
-    assert verdict(status=status(current_version=2, **behind)) is None
-    assert verdict(status=status(current_version=3, journal=0)) is None, "it has reached the sequence"
-    assert verdict(status=status(current_version=3, epoch=0xE1, **behind)) is None
-    assert verdict(status=status(current_version=3, serial_number=OTHER, **behind)) is None
+    assert conclusion(status=status(current_version=3, **behind)) == (REFUSED, "unknown_key_version")
+    assert conclusion(FORMER, status=status(FORMER, current_version=3, **behind)) == (REFUSED, "unknown_key_version")
+    assert conclusion(status=status(current_version=2, **behind)) is None
+    assert conclusion(status=status(current_version=3, journal=0)) is None, "it has reached the sequence"
+    assert conclusion(status=status(current_version=3, epoch=0xE1, **behind)) is None
+    assert conclusion(status=status(current_version=3, serial_number=OTHER, **behind)) is None
     written = {"answered_code": b"else", "credit_sequence": 6}
-    assert verdict(back=back(meter_key_version=3, **written)) == (REFUSED, "unknown_key_version")
-    assert verdict(back=back(meter_key_version=2, **written)) is None
-    assert verdict(back=back(meter_key_version=3, answered_code=b"else")) is None
-    assert verdict(OPENING, status=status(OPENING, current_version=3, credit_sequence=0, journal=0)) is None
+    assert conclusion(back=back(meter_key_version=3, **written)) == (REFUSED, "unknown_key_version")
+    assert conclusion(back=back(meter_key_version=2, **written)) is None
+    assert conclusion(back=back(meter_key_version=3, answered_code=b"else")) is None
+    assert conclusion(OPENING, status=status(OPENING, current_version=3, credit_sequence=0, journal=0)) is None
 
 
 # ---- together
@@ -245,10 +247,10 @@ def test_d_a_higher_key_version_below_the_sequence_refuses() -> None:
 
 def test_where_one_proof_says_confirmed_and_another_refused_it_is_confirmed() -> None:
     dead = status(credit_sequence=9, of_journal=row(mark=1, sequence=3))
-    assert verdict(status=dead) == (REFUSED, "sequence_conflict")
-    assert verdict(receipt=receipt(), status=dead) == (CONFIRMED, "accepted")
+    assert conclusion(status=dead) == (REFUSED, "sequence_conflict")
+    assert conclusion(receipt=receipt(), status=dead) == (CONFIRMED, "accepted")
     passed = status(current_version=3, credit_sequence=6, journal=0)
-    assert verdict(back=back(), status=passed) == (CONFIRMED, "accepted")
+    assert conclusion(back=back(), status=passed) == (CONFIRMED, "accepted")
     living = status(of_journal=row())
     other = receipt(code=b"else")
-    assert verdict(receipt=other, status=living) == (CONFIRMED, "accepted")
+    assert conclusion(receipt=other, status=living) == (CONFIRMED, "accepted")

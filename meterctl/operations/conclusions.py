@@ -1,4 +1,4 @@
-"""What settles a journal entry: the four proofs of METER.md 8, (a) to (d). Pure: it decides, and asks nobody.
+"""What settles a journal entry: the four proofs of METER.md 8, (a) to (d). Pure: nobody is asked here.
 
     (a) a receipt of the sequence with the entry's code, or a write-back that answers its code as accepted: confirmed
     (b) a receipt of the sequence with another code: of a void sealed for the entry, or beside a proof of that epoch
@@ -30,7 +30,7 @@ KEY_PASSED = "unknown_key_version"
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Proofs:
     """Proofs whose codes were verified: a receipt of the entry's sequence, a status, a write-back.
 
     `voids` are the codes of the voids that were sealed for the entry. A status counts for (c) only where it was asked
@@ -44,7 +44,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Conclusion:
     """What a proof says of an entry; `epoch` is the one in which its meter took it."""
 
     state: EntryState
@@ -52,24 +52,24 @@ class Verdict:
     epoch: int | None = None
 
 
-def judge(entry: Entry, evidence: Evidence) -> Verdict | None:
-    """Return what the evidence proves of an entry, None where it proves nothing: then its bytes live."""
+def conclude(entry: Entry, proofs: Proofs) -> Conclusion | None:
+    """Return what proofs say of an entry, None where they say nothing: then its bytes live."""
     message = entry.sealed
     if message is None:
         return None
-    verdicts = [verdict for rule in _RULES if (verdict := rule(entry, message, evidence)) is not None]
-    confirmed = [verdict for verdict in verdicts if verdict.state is EntryState.CONFIRMED]
-    return next(iter(confirmed or verdicts), None)
+    conclusions = [conclusion for rule in _RULES if (conclusion := rule(entry, message, proofs)) is not None]
+    confirmed = [conclusion for conclusion in conclusions if conclusion.state is EntryState.CONFIRMED]
+    return next(iter(confirmed or conclusions), None)
 
 
-def has_reached(evidence: Evidence, epoch: int, sequence: int) -> bool:
+def has_reached(proofs: Proofs, epoch: int, sequence: int) -> bool:
     """Return whether a status or a write-back of an epoch stands at a sequence or beyond it."""
-    proofs = (evidence.status, evidence.back)
-    return any(p is not None and p.epoch == epoch and p.credit_sequence >= sequence for p in proofs)
+    told = (proofs.status, proofs.back)
+    return any(p is not None and p.epoch == epoch and p.credit_sequence >= sequence for p in told)
 
 
-def _by_receipt(entry: Entry, message: SealedMessage, evidence: Evidence) -> Verdict | None:
-    receipt = evidence.receipt
+def _by_receipt(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:
+    receipt = proofs.receipt
     if receipt is None or (receipt.serial_number, receipt.sequence) != (entry.meter, entry.sequence):
         return None
     if not entry.lives_in(receipt.epoch):
@@ -77,15 +77,15 @@ def _by_receipt(entry: Entry, message: SealedMessage, evidence: Evidence) -> Ver
     if receipt.code == entry.code:
         same = (receipt.kind, receipt.amount) == (message.kind, message.amount)
         return _confirmed(receipt.epoch) if same and receipt.key_version >= message.key_version else None
-    if receipt.kind is MessageKind.VOID and receipt.code in evidence.voids:
-        return Verdict(EntryState.REFUSED, VOIDED)
-    if entry.epoch and has_reached(evidence, receipt.epoch, entry.sequence):
-        return Verdict(EntryState.REFUSED, CONFLICT)
+    if receipt.kind is MessageKind.VOID and receipt.code in proofs.voids:
+        return Conclusion(EntryState.REFUSED, VOIDED)
+    if entry.epoch and has_reached(proofs, receipt.epoch, entry.sequence):
+        return Conclusion(EntryState.REFUSED, CONFLICT)
     return None
 
 
-def _by_write_back(entry: Entry, message: SealedMessage, evidence: Evidence) -> Verdict | None:
-    back = evidence.back
+def _by_write_back(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:
+    back = proofs.back
     if back is None or back.meter_digits != entry.meter or not entry.lives_in(back.epoch) or not back.outcome:
         return None
     if (back.answered_sequence, back.answered_code) != (entry.sequence, entry.code):
@@ -94,12 +94,12 @@ def _by_write_back(entry: Entry, message: SealedMessage, evidence: Evidence) -> 
     if outcome.applied and back.meter_key_version >= message.key_version:
         return _confirmed(back.epoch)
     if entry.epoch and outcome is Outcome.SEQUENCE_CONFLICT:
-        return Verdict(EntryState.REFUSED, CONFLICT)
+        return Conclusion(EntryState.REFUSED, CONFLICT)
     return None
 
 
-def _by_journal_row(entry: Entry, message: SealedMessage, evidence: Evidence) -> Verdict | None:
-    status = evidence.status
+def _by_journal_row(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:
+    status = proofs.status
     if status is None or status.serial_number != entry.meter or not entry.lives_in(status.epoch):
         return None
     if not entry.origin.journal or status.journal != entry.origin.journal:
@@ -113,25 +113,25 @@ def _by_journal_row(entry: Entry, message: SealedMessage, evidence: Evidence) ->
     none = not row.sequence and status.forgotten < entry.sequence
     if not (another or none):
         return None
-    return Verdict(EntryState.REFUSED, VOIDED if row.sequence and row.code in evidence.voids else CONFLICT)
+    return Conclusion(EntryState.REFUSED, VOIDED if row.sequence and row.code in proofs.voids else CONFLICT)
 
 
-def _by_key_version(entry: Entry, message: SealedMessage, evidence: Evidence) -> Verdict | None:
+def _by_key_version(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:
     if not entry.epoch:
         return None
-    status, back = evidence.status, evidence.back
+    status, back = proofs.status, proofs.back
     named = [(status.serial_number, status.epoch, status.current_version, status.credit_sequence)] if status else []
     named += [(back.meter_digits, back.epoch, back.meter_key_version, back.credit_sequence)] if back else []
     for meter, epoch, version, sequence in named:
         mine = (meter, epoch) == (entry.meter, entry.epoch)
         if mine and version > message.key_version and sequence < entry.sequence:
-            return Verdict(EntryState.REFUSED, KEY_PASSED)
+            return Conclusion(EntryState.REFUSED, KEY_PASSED)
     return None
 
 
-def _confirmed(epoch: int) -> Verdict:
-    return Verdict(EntryState.CONFIRMED, ACCEPTED, epoch)
+def _confirmed(epoch: int) -> Conclusion:
+    return Conclusion(EntryState.CONFIRMED, ACCEPTED, epoch)
 
 
-Rule = Callable[[Entry, SealedMessage, Evidence], Verdict | None]
+Rule = Callable[[Entry, SealedMessage, Proofs], Conclusion | None]
 _RULES: tuple[Rule, ...] = (_by_receipt, _by_write_back, _by_journal_row, _by_key_version)
