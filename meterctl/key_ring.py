@@ -175,8 +175,12 @@ def create_ring(path: Path, daily_limit: int | None = None) -> KeyRing:
 
 
 def export_keys(ring: KeyRing, serial_number: str, path: Path) -> list[MeterKeys]:
-    """Write the keys of one meter, derived, for `meter-sim run --keys`; masters stay here."""
-    keys = [ring.meter_keys(serial_number, version) for version in sorted(ring.masters)]
+    """Write the keys of one meter, derived, for `meter-sim run --keys`; masters stay here, and so do retired versions.
+
+    A new meter begins with the lowest version that it is given.
+    """
+    versions = sorted(version for version in ring.masters if version not in ring.retired)
+    keys = [ring.meter_keys(serial_number, version) for version in versions]
     rows = [
         {"version": k.version, "credit": k.credit.hex(), "command": k.command.hex(), "card": k.card.hex()} for k in keys
     ]

@@ -17,8 +17,8 @@ from firmware_sim.meter import Meter
 class FileNvram:
     """A byte device in a file under an exclusive lock; never truncated, never grown by reading.
 
-    A write is refused while the path does not lead to the open file: a meter that is started again
-    would not find what was written.
+    A write is refused while the path does not lead to the open file, or while the file is shorter
+    than it was: a meter that is started again would not find what was written.
     """
 
     refusal: str | None = None
@@ -28,6 +28,7 @@ class FileNvram:
         flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
         self._path = path
         self._file = open_named(path, flags, "state file", max_size=None)
+        self._size = os.fstat(self._file).st_size
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -53,6 +54,7 @@ class FileNvram:
             while view:
                 done = os.pwrite(self._file, view, offset)
                 view, offset = view[done:], offset + done
+                self._size = max(self._size, offset)
         except (NvramError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             self.refusal = f"state file {self._path}: {reason}"
@@ -60,13 +62,16 @@ class FileNvram:
         self.refusal = None
 
     def _require_path(self) -> None:
-        """Raise NvramError where the path does not lead to the open file."""
+        """Raise NvramError where the path does not lead to the open file, as long as it was."""
         try:
             found = os.stat(self._path)
         except OSError as error:
             raise NvramError(f"it was removed or moved ({error.strerror}); put it back") from error
         if not os.path.samestat(found, os.fstat(self._file)):
             raise NvramError("it was replaced by another file; put it back")
+        if found.st_size < self._size:
+            short = f"it was cut from {self._size} to {found.st_size} bytes"
+            raise NvramError(f"{short}; put its content back")
 
     def is_at(self, path: Path) -> None:
         """Take note of the path that leads to the file from now on."""

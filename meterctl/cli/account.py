@@ -19,7 +19,7 @@ from meterctl.cli.output import (
     say,
 )
 from meterctl.errors import MeterctlError, UsageError
-from meterctl.journal import Entry, EntryState, Journal
+from meterctl.journal import BY_HAND, Entry, EntryState, Journal
 from meterctl.operations.credit import (
     Plan,
     Withdrawn,
@@ -44,6 +44,9 @@ from protocols.sealed_message import MessageKind
 
 _account = typer.Typer(no_args_is_help=True, help="The account: show, open, refund, debt, close.")
 Amount = Annotated[str, typer.Argument(help="In the account unit, such as 50.00.")]
+VoidCardOption = Annotated[
+    bool, typer.Option("--void-card", help="Void what a card carries for this meter, and say what is owed.")
+]
 
 SHOWN = (
     items.ACCOUNT_STATE, items.CUSTOMER_NUMBER, items.ACCOUNT_UNIT, items.AVAILABLE_CREDIT_EXACT, items.OVERDRAFT,
@@ -62,9 +65,7 @@ def add_to(app: typer.Typer) -> None:
 def topup(
     context: typer.Context,
     amount: Amount,
-    void_card: Annotated[
-        bool, typer.Option("--void-card", help="Void what a card carries for this meter, and say what is owed.")
-    ] = False,
+    void_card: VoidCardOption = False,
     sale: SaleOption = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
@@ -92,6 +93,7 @@ def open_account(
     context: typer.Context,
     amount: Annotated[str, typer.Argument(help="First credit, may be 0.00.")] = "0.00",
     customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")] = "0" * 12,
+    void_card: VoidCardOption = False,
     sale: SaleOption = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
@@ -100,7 +102,8 @@ def open_account(
     items.CUSTOMER_NUMBER.kind.parse(customer)
     verb = f"open the account of {customer} with"
     cents = _cents(amount, zero=True)
-    _bring(context, Wanted(MessageKind.OPEN, cents, verb, sale_key(sale), meter, set_back, customer))
+    wanted = Wanted(MessageKind.OPEN, cents, verb, sale_key(sale), meter, set_back, customer)
+    _bring(context, wanted, void_card=void_card)
 
 
 @_account.command("refund")
@@ -197,7 +200,7 @@ def _go_on(given: Options, session: Session, journal: Journal, hint: MeterIdenti
     """Go on with the sale of a key that is known, or show what became of it."""
     say(f"sale {known.reference}: it was begun before, as journal entry {known.id}")
     going_on = f"go on with journal entry {known.id}, which is {known.state.value}"
-    if known.is_open and given.rehearses(going_on, known.meter):
+    if (known.is_open or known.outcome == BY_HAND) and given.rehearses(going_on, known.meter):
         return
     with given.carrying_out(f"journal entry {known.id}"):
         settled = go_on(session, journal, hint, known)

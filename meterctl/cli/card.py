@@ -168,7 +168,7 @@ def replace(context: typer.Context, meter: Meter, file: File = None, reader: Rea
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
-    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if() as session:
+    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if(serial) as session:
         planned = plan_replacement(counter, journal, serial, session)
         if given.dry_run:
             planned.rehearse()
@@ -239,10 +239,12 @@ def service(context: typer.Context, meter: Meter, file: File = None, reader: Rea
 
 
 @_card.command("read")
-def read(context: typer.Context, file: File = None, reader: Reader = None) -> None:
+def read(
+    context: typer.Context, file: File = None, reader: Reader = None, set_back: SetBackOption = False
+) -> None:  # fmt: skip
     """Read a card: what it carries, what its meter wrote back; that settles the journal."""
     given = options(context)
-    with given.open_journal() as journal, given.counter(file, reader) as counter:
+    with given.open_journal() as journal, given.counter(file, reader, set_back=set_back) as counter:
         standing = counter.read()
         settled = counter.settle(journal, standing.back) if standing.back is not None else []
         last = settled[-1] if settled else None

@@ -40,7 +40,6 @@ ValidForOption = Annotated[
     str | None,
     typer.Option("--valid-for", help="How long the meter may take the command, in its elapsed time, such as 5m."),
 ]
-MAX_SALE_KEY = 64
 CARD_SECONDS = 3.0
 """How long a card in a reader may take for one response, where --timeout does not give it longer."""
 
@@ -285,11 +284,9 @@ def serial_number(text: str | None) -> str | None:
 
 def sale_key(text: str | None) -> str:
     """Return a sale key, empty without one; raises UsageError for one that is not 1 to 64 printable characters."""
-    if text is None:
-        return ""
-    if not (text.strip() and text.isprintable() and len(text) <= MAX_SALE_KEY):
-        raise UsageError(f"--sale: a key has 1 to {MAX_SALE_KEY} printable characters; nothing was sealed")
-    return text
+    from meterctl.operations.credit import require_sale_key
+
+    return "" if text is None else require_sale_key(text)
 
 
 def valid_for_s(text: str | None) -> int | None:

@@ -29,12 +29,13 @@ from meterctl.journal.entries import (
 from meterctl.journal.layout import LAYOUT, bring_up
 from meterctl.journal.proofs import ProvedStorages
 from meterctl.key_ring import DailyLimit
+from protocols.keys import DEVELOPMENT_KEY_VERSION
 from protocols.sealed_message import NO_ORIGIN, Origin
 
 NOWHERE = Path(":memory:")
 """Of a journal that is forgotten with its process: for rehearsals where there is none yet."""
 DAY_S = 86_400
-WAIT_MS = 15_000
+WAIT_MS = 60_000
 """How long one process waits for another that is at work with the same journal on the same meter."""
 WAIT_STEP_MS = 20
 _ALONE = "(kind != 'void' OR (void_of = 0 AND journal != 0))"
@@ -194,6 +195,7 @@ class Journal:
         try:
             with self._auditing(meter, card, amount, now), self._guard(), self.together():
                 self._require_room(meter, epoch, sequence, kind)
+                self._require_living(meter, epoch, sequence, message)
                 if limit is not None and kind in SALES:
                     self._require_within(limit, meter, amount, now)
                 cursor = self._db.execute(
@@ -321,8 +323,8 @@ class Journal:
         """Return what is proved to stand in the books of a meter's epoch, in the order of its sequences."""
         proved = self.proofs.of(meter).get(epoch)
         return list(
-            self._rows("WHERE meter = ? AND epoch = ? AND state = 'confirmed' AND id > ? ORDER BY sequence",
-                       meter, epoch, proved.begun_after if proved else 0)
+            self._rows("WHERE meter = ? AND epoch = ? AND state = 'confirmed' AND outcome != ? AND id > ?"
+                       " ORDER BY sequence", meter, epoch, BY_HAND, proved.begun_after if proved else 0)
         )  # fmt: skip
 
     def newest_confirmed(self, meter: str) -> Entry | None:
@@ -457,6 +459,16 @@ class Journal:
         ).fetchone()
         if rivals or twins:
             raise sqlite3.IntegrityError("another entry is open, or holds the sequence")
+
+    def _require_living(self, meter: str, epoch: int, sequence: int, message: bytes) -> None:
+        """Refuse what another process has ended since it was planned: a sequence reached, a key version passed."""
+        floor, version = self.proofs.floor(meter), message[1] if len(message) > 1 else 0
+        if version != DEVELOPMENT_KEY_VERSION and version < floor:
+            raise NotPermittedError(
+                f"meter {meter}: it has passed key version {version} meanwhile ({floor}); nothing was sold"
+            )
+        if sequence <= self.last_sequence(meter, epoch):
+            raise NotPermittedError(f"meter {meter}: it has reached sequence {sequence} meanwhile; nothing was sold")
 
     def last_id(self) -> int:
         """Return the number of the newest entry, 0 where there is none."""

@@ -99,7 +99,7 @@ class ProvedStorages:
         """Keep what a verified status proves."""
         key = (status.serial_number, status.epoch)
         with self._together():
-            self._raise_floor(status.serial_number, status.current_version)
+            self.raise_floor(status.serial_number, status.current_version)
             self._note(
                 *key, status.credit_sequence, status.committed_cumulative, status.committed_energy,
                 status.committed_elapsed, proof=sealed, fresh=True,
@@ -110,19 +110,18 @@ class ProvedStorages:
         """Keep what a verified receipt of the credit class proves."""
         key = (receipt.serial_number, receipt.epoch)
         with self._together():
-            self._raise_floor(receipt.serial_number, receipt.key_version)
+            self.raise_floor(receipt.serial_number, receipt.key_version)
             self._note(*key, receipt.sequence, receipt.cumulative, 0, 0)
             self._note_last(*key, receipt.sequence, receipt.code, receipt.at, sealed)
 
-    def note_write_back(self, back: WriteBack, slot: bytes, newest: int) -> None:
+    def note_write_back(self, back: WriteBack, slot: bytes) -> None:
         """Keep what a verified write-back proves.
 
-        Args:
-            newest: the ring's newest key version: a write-back of an earlier build is sealed under the version of its
-                card and may name any, so it raises the floor no further.
+        One of an earlier build is sealed under the version of its card, so it names the meter's current version, and
+        does not prove it: the floor rises to the version of its seal.
         """
         with self._together():
-            self._raise_floor(back.meter_digits, min(back.meter_key_version, newest))
+            self.raise_floor(back.meter_digits, min(back.meter_key_version, back.key_version))
             self._note(
                 back.meter_digits, back.epoch, back.credit_sequence, back.cumulative, back.energy_mwh,
                 back.elapsed, proof=slot,
@@ -141,7 +140,8 @@ class ProvedStorages:
                 (meter, epoch, after_entry),
             )
 
-    def _raise_floor(self, meter: str, version: int) -> None:
+    def raise_floor(self, meter: str, version: int) -> None:
+        """Take note of a key version that a proof named: none below it is used for this meter any more."""
         if version == DEVELOPMENT_KEY_VERSION or version <= self.floor(meter):
             return
         with self._guard():

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meterctl.errors import MeterctlError, UnknownOutcomeError, UsageError
-from meterctl.journal import Entry, Journal
+from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.card_counter import Counter
 from meterctl.operations.card_sales import plan_sale
+from meterctl.operations.credit import require_sale_key
 from protocols.errors import QuantityError
 from protocols.quantities import parse_amount
+from protocols.sealed_message import MessageKind
 
 COLUMNS = ("sale", "file", "amount")
 
@@ -66,7 +68,8 @@ def _wanted(rows: csv.DictReader[str], folder: Path) -> list[Wanted]:
             if None in row or None in row.values():
                 raise UsageError(f"{len(COLUMNS)} columns are wanted")
             cents = parse_amount(row["amount"])
-            if not row["sale"].strip() or row["sale"] in keys:
+            require_sale_key(row["sale"])
+            if row["sale"] in keys:
                 raise UsageError(f"sale {row['sale']!r}: every row has a key of its own")
             if not row["file"]:
                 raise UsageError("file: the card's file is wanted")
@@ -100,9 +103,15 @@ def sell_all(
             yield Done(one, sold.entry if sold else None, before=sold is not None and sold.before)
         except MeterctlError as error:
             known = journal.find_reference(one.sale)
-            if known is not None and known.amount == one.cents and not known.is_open and not card_is_there:
+            if not card_is_there and known is not None and _is_made(known, one):
                 yield Done(one, known, before=True)  # its card is with the customer
                 continue
             yield Done(one, known if isinstance(error, UnknownOutcomeError) else None, error)
             if isinstance(error.__cause__, KeyboardInterrupt):
                 raise KeyboardInterrupt from error
+
+
+def _is_made(known: Entry, one: Wanted) -> bool:
+    """Return whether an entry is the sale of a row, proved: its card is with the customer."""
+    same = (known.kind, known.amount) == (MessageKind.CREDIT.word, one.cents)
+    return same and known.state is EntryState.CONFIRMED

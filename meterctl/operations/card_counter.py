@@ -134,15 +134,35 @@ class Counter:
             )
         return CorruptAnswerError(f"{self._name}: {error}; {unchanged}")
 
-    def read(self) -> Standing:
+    def read(self, journal: Journal | None = None) -> Standing:
         """Read all files under the vending key, and look at the seal of the write-back.
+
+        Args:
+            journal: knows which key versions the meter has passed: to plan by, a write-back under one is none. That
+                is told.
 
         Raises:
             NotPermittedError: a card of another ring, or a write-back that its meter did not write.
         """
         contents = self.read_contents()
         slot = contents.return_slots.newest
-        return Standing(contents, None if slot is None else self._write_back(slot, contents))
+        if slot is None or (journal is not None and self._is_passed(slot, journal)):
+            return Standing(contents, None)
+        return Standing(contents, self._write_back(slot, contents))
+
+    def _is_passed(self, slot: bytes, journal: Journal) -> bool:
+        try:
+            back = WriteBack.decode(slot)
+        except CardError:
+            return False  # it is malformed, and refused as such
+        version, floor = back.key_version, journal.proofs.floor(back.meter_digits)
+        if version not in self.ring.masters or self.ring.may_use(version, floor):
+            return False
+        self.tell(
+            f"card {self.serial}: its write-back is sealed under key version {version}, which is retired or which the "
+            f"meter has passed ({floor}): it proves nothing, and counts as none"
+        )
+        return True
 
     def read_contents(self) -> Contents:
         """Read all files under the vending key, and believe nothing of the write-back."""
@@ -269,7 +289,7 @@ class Counter:
         self._tell_unknown(journal, back)
         self._tell_commands(back)
         journal.keep_write_back(back.meter_digits, back.epoch, self.serial, _seen(back), self.now())
-        journal.proofs.note_write_back(back, standing.slot, self.ring.newest)
+        journal.proofs.note_write_back(back, standing.slot)
 
     def _served_knowingly(self, journal: Journal, back: WriteBack, problem: str) -> None:
         """Refuse a meter that was set back, or begin anew what was proved of it, with --set-back."""
@@ -285,7 +305,8 @@ class Counter:
         """Tell of transfers that the meter took and this journal does not know; audited when they are new."""
         taken, total = _taken(journal, back)
         strange = back.credit_sequence - len(taken)
-        if not strange:
+        proved = journal.proofs.of(back.meter_digits).get(back.epoch)
+        if not strange or (proved is not None and proved.begun_after):  # of before it was set back nothing counts
             return
         text = (
             f"it has taken {strange} transfers that this journal does not know, "
@@ -306,7 +327,9 @@ class Counter:
         if revived is not None:
             return revived
         known = journal.confirmed(back.meter_digits, back.epoch)
-        before = max((e.sequence for e in known if e.sequence < back.answered_sequence), default=0)
+        proved = journal.last_sequence(back.meter_digits, back.epoch)
+        sequences = [*(entry.sequence for entry in known), proved]
+        before = max((sequence for sequence in sequences if sequence < back.answered_sequence), default=0)
         if back.credit_sequence < before:
             return (
                 f"it stands at sequence {back.credit_sequence}, sequence {before} was proved earlier: it was set back"

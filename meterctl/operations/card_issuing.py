@@ -111,7 +111,7 @@ def plan_replacement(
 def _plan_replacement(
     counter: Counter, journal: Journal, meter: str, asked: ProvedMeter | None
 ) -> Planned[Entry | None]:
-    standing = counter.read()
+    standing = counter.read(journal)
     identity = standing.contents.identity
     if identity is not None and identity.meter != meter:
         raise NotPermittedError(f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first")
@@ -149,14 +149,13 @@ def _plan_replacement(
     return Planned(f"customer {bound.customer}, meter {meter}: {kind.word} card{with_it}", carry_out)
 
 
-def plan_service(counter: Counter, journal: Journal, meter: str, key_version: int | None = None) -> Planned[None]:
+def plan_service(counter: Counter, journal: Journal, meter: str) -> Planned[None]:
     """Plan a card that brings back how a meter stands, and carries nothing."""
-    standing = counter.read()
+    standing = counter.read(journal)
     require_unbound(counter, standing)
     require_known(counter, journal, standing)
     require_nothing_owed(counter, journal, "")
-    version = counter.ring.newest if key_version is None else key_version
-    bound = Bound(meter, ANY_CUSTOMER, 0, version, host_second(counter.now()))
+    bound = Bound(meter, ANY_CUSTOMER, 0, counter.ring.newest, host_second(counter.now()))
 
     def carry_out() -> None:
         with handing_over(counter, "the card may be bound or not: erase it, and give the same command again"):
@@ -201,7 +200,7 @@ def _plan_preset(
     counter: Counter, journal: Journal, commands: list[tuple[MessageKind, bytes]], payee: str | None,
     ask: AskMeter | None,
 ) -> Planned[list[SealedMessage]]:  # fmt: skip
-    standing = counter.read()
+    standing = counter.read(journal)
     identity = require_bound(counter, standing)
     require_named(counter, identity.meter, payee)
     counter.compare(journal, standing)
@@ -242,8 +241,9 @@ def plan_erasure(counter: Counter, journal: Journal, *, unknown_sale: bool = Fal
     standing = Standing(counter.read_contents(), None)
     touched: list[Entry] = []
     with suppress(NotPermittedError):  # what cannot be believed settles nothing; a mismatch is in the audit
-        standing = counter.read()
-        touched += counter.compare(journal, standing)
+        proved = counter.read(journal)
+        touched += counter.compare(journal, proved)
+        standing = proved
     strange = ""
     try:
         require_known(counter, journal, standing)

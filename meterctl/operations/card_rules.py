@@ -12,7 +12,7 @@ from meterctl.errors import NotPermittedError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.card_writing import Planned
-from meterctl.operations.sealing import on_card_text, refuse_for_open
+from meterctl.operations.sealing import on_card_text, refuse_for_open, voiding_command
 from meterctl.operations.status import ProvedMeter, ask_status, require_payee
 from meterctl.session import Session
 from protocols.card.files import CardType, Identity
@@ -113,10 +113,12 @@ def require_takeable(counter: Counter, standing: Standing, entry: Entry) -> None
         )
     outcome = Outcome(back.outcome) if back.outcome else None
     if answered and outcome is not None and not outcome.applied and outcome is not Outcome.SEQUENCE_GAP:
+        end = f"End it by {voiding_command(entry)}; or erase"
+        if entry.opens_any_epoch and outcome is Outcome.SEQUENCE_CONFLICT:
+            end = "Another message took its sequence, and a new storage could still take it: erase"
         raise NotPermittedError(
-            f"{on_card_text(entry)}; the meter refused it for good ({outcome.name}). Nothing was sold. End it by "
-            f"meterctl topup AMOUNT --void-card; or erase the card, and close it on your word: meterctl journal "
-            f"resolve {entry.id} --as refused"
+            f"{on_card_text(entry)}; the meter refused it ({outcome.name}). Nothing was sold. {end} the card, and "
+            f"close it on your word: meterctl journal resolve {entry.id} --as refused"
         )
 
 

@@ -34,6 +34,7 @@ from meterctl.operations.sealing import (
     opening_for_any_epoch,
     require_account,
     require_key_version,
+    voiding_command,
 )
 from meterctl.operations.status import ProvedMeter
 from meterctl.session import Session
@@ -96,7 +97,7 @@ def plan_opening(
 def _plan_opening(
     counter: Counter, journal: Journal, wanted: Opening, ask: AskMeter | None, *, again: bool, reference: str
 ) -> Planned[Sold]:
-    standing = counter.read()
+    standing = counter.read(journal)
     if reference and (sold := sold_before(journal, reference, MessageKind.OPEN, wanted.cents, wanted.meter)):
         return _nothing_to_do(sold)
     counter.compare(journal, standing)
@@ -106,6 +107,8 @@ def _plan_opening(
     require_unbound(counter, standing)
     require_known(counter, journal, standing)
     asked = ask(wanted.meter) if ask is not None else None
+    if ask is None and not again:
+        asked = meter_of_journal(counter.ring, journal, wanted.meter)
     require_nothing_open(journal, wanted.meter)
     if journal.newest_confirmed(wanted.meter) is not None and not again:
         raise NotPermittedError(
@@ -114,8 +117,8 @@ def _plan_opening(
         )
     if asked is None and not again and journal.is_spent(wanted.meter):
         raise NotPermittedError(
-            f"meter {wanted.meter}: its first sequence is spent (an opening was voided), so an opening card for a "
-            f"meter that nobody has read would be dead; give --port to ask the meter. Nothing was sold"
+            f"meter {wanted.meter}: its first sequence is spent, so an opening card for a meter that nobody has read "
+            f"would be dead; give --port to ask the meter. Nothing was sold"
         )
     if asked is not None:
         require_account(asked, MessageKind.OPEN)
@@ -176,7 +179,7 @@ def plan_sale(
 def _plan_sale(
     counter: Counter, journal: Journal, cents: int, ask: AskMeter | None, reference: str, payee: str | None
 ) -> Planned[Sold]:
-    standing = counter.read()
+    standing = counter.read(journal)
     identity = require_bound(counter, standing)
     require_named(counter, identity.meter, payee)
     sold = sold_before(journal, reference, MessageKind.CREDIT, cents, identity.meter)
@@ -273,6 +276,8 @@ def meter_of_journal(ring: KeyRing, journal: Journal, meter: str) -> ProvedMeter
         if message is None or not entry.receipt or (based and entry.sequence <= based.credit_sequence):
             continue
         version = Receipt.decode(entry.receipt).key_version
+        if message.kind is MessageKind.VOID or not _proves(ring, journal, meter, version):
+            continue
         state = AccountState.CLOSED if message.kind is MessageKind.CLOSE else AccountState.OPEN
         command_sequence = based.command_sequence if based else 0
         based = ProvedMeter(
@@ -284,11 +289,17 @@ def meter_of_journal(ring: KeyRing, journal: Journal, meter: str) -> ProvedMeter
 
 def _meter_of_proof(ring: KeyRing, journal: Journal, proof: bytes) -> ProvedMeter | None:
     """Return where a meter stood by a status or a write-back that was verified when it was kept."""
+    if not proof:
+        return None
     if len(proof) != SealedStatus.SIZE:
-        return _meter_of_write_back(ring, journal, WriteBack.decode(proof)) if proof else None
+        back = WriteBack.decode(proof)
+        proves = _proves(ring, journal, back.meter_digits, back.key_version)
+        return _meter_of_write_back(ring, journal, back) if proves else None
     try:
         status = SealedStatus.decode(proof)
     except MalformedMessageError:
+        return None
+    if not _proves(ring, journal, status.serial_number, status.key_version):
         return None
     return ProvedMeter(
         status.serial_number, status.epoch, status.credit_sequence, status.command_sequence, status.account_state,
@@ -303,6 +314,11 @@ def _meter_of_write_back(ring: KeyRing, journal: Journal, back: WriteBack) -> Pr
         back.account_unit, back.customer_digits,
         _sealing_version(ring, journal, back.meter_digits, back.meter_key_version),
     )  # fmt: skip
+
+
+def _proves(ring: KeyRing, journal: Journal, meter: str, version: int) -> bool:
+    """Return whether what was proved under a key version is a proof still: not retired since, and not passed."""
+    return ring.may_use(version, journal.proofs.floor(meter))
 
 
 def _sealing_version(ring: KeyRing, journal: Journal, meter: str, current: int) -> int:
@@ -362,7 +378,7 @@ def _plan_to_finish(
     if message is None or entry.is_former:
         raise NotPermittedError(
             f"{on_card_text(entry)}: it is of the former message format, which no meter takes any more. Nothing was "
-            f"sold; end it: meterctl topup AMOUNT --void-card, or meterctl journal resolve {entry.id} --as refused"
+            f"sold; end it: {voiding_command(entry)}, or meterctl journal resolve {entry.id} --as refused"
         )
     if wanted is not None and (wanted.cents, wanted.customer) != (message.amount, message.customer_number):
         raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, for customer {message.customer_number}")

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meterctl.errors import CorruptAnswerError, NoAnswerError, RefusedError, UnknownOutcomeError
+from meterctl.errors import (
+    CorruptAnswerError,
+    MeterctlError,
+    NoAnswerError,
+    RefusedError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from meterctl.journal import Journal
 from meterctl.operations.exactly_once import verified_receipt
 from meterctl.operations.sealing import command_message, require_key_version
@@ -79,10 +86,16 @@ def execute_command(session: Session, journal: Journal, command: Command) -> Com
             origin, meter, command.kind, command.parameters, session.now(), lives_s=command.lives_s
         )
         sealed = message.seal(session.ring.meter_keys(serial, message.key_version).command)
-        for _ in range(DELIVERIES):
-            done = _try(session, journal, command.meter, message, sealed)
-            if done is not None:
-                return done
+        try:
+            for _ in range(DELIVERIES):
+                done = _try(session, journal, command.meter, message, sealed)
+                if done is not None:
+                    return done
+        except UsageError as error:
+            raise UnknownOutcomeError(
+                f"meter {serial}: {message.kind.word} was sent and may have been done; {error}. Read the meter",
+                serial_number=serial,
+            ) from error
     raise UnknownOutcomeError(
         f"meter {serial}: no answer to {message.kind.word}; it may have been done, or be done later "
         f"({_taken_until(message)}). Read the meter",
@@ -112,9 +125,28 @@ def _try(
     )  # fmt: skip
     if receipt is None or not mine or receipt.key_version < message.key_version:
         if answer is not None and not answer.outcome.applied:
-            raise Refusal(message, answer)
+            raise _refused(session, journal, meter, message, answer, taken_by_another=receipt is not None)
         return None
     return CommandDone(meter, receipt, answer)
+
+
+def _refused(
+    session: Session, journal: Journal, meter: MeterIdentity, message: SealedMessage, answer: Answer, *,
+    taken_by_another: bool,
+) -> MeterctlError:  # fmt: skip
+    """Return what to raise for a refusal, which is not sealed: the sealed status may contradict it."""
+    try:
+        status = ask_status(session, journal, meter).status
+    except MeterctlError:
+        return Refusal(message, answer, "whether it was done is not proved")
+    reached = status.epoch == message.epoch and status.command_sequence >= message.sequence
+    if reached and not taken_by_another:
+        return UnknownOutcomeError(
+            f"meter {message.serial_number}: {message.kind.word} refused, {answer.outcome.name}, but its sealed status "
+            f"names command sequence {status.command_sequence}: it may have been done. Read the meter",
+            outcome=answer.outcome.name.lower(), serial_number=message.serial_number,
+        )  # fmt: skip
+    return Refusal(message, answer, "nothing was changed")
 
 
 def _taken_until(message: SealedMessage) -> str:
@@ -126,10 +158,10 @@ def _taken_until(message: SealedMessage) -> str:
 class Refusal(RefusedError):
     """The meter refused a command by name, unsealed: a wire can say so too."""
 
-    def __init__(self, message: SealedMessage, answer: Answer) -> None:
+    def __init__(self, message: SealedMessage, answer: Answer, unchanged: str) -> None:
         super().__init__(
-            f"meter {message.serial_number}: {message.kind.word} refused, {answer.outcome.name}; nothing was changed. "
+            f"meter {message.serial_number}: {message.kind.word} refused, {answer.outcome.name}; {unchanged}. "
             f"A refusal is not sealed: {_taken_until(message)}",
             outcome=answer.outcome.name.lower(), serial_number=message.serial_number,
         )  # fmt: skip
-        self.answer = answer
+        self.answer, self.unchanged = answer, unchanged

@@ -121,7 +121,9 @@ def _by_key_version(entry: Entry, message: SealedMessage, proofs: Proofs) -> Con
         return None
     status, back = proofs.status, proofs.back
     named = [(status.serial_number, status.epoch, status.current_version, status.credit_sequence)] if status else []
-    named += [(back.meter_digits, back.epoch, back.meter_key_version, back.credit_sequence)] if back else []
+    if back is not None:  # one of an earlier build names a version that its seal does not prove
+        version = min(back.key_version, back.meter_key_version)
+        named.append((back.meter_digits, back.epoch, version, back.credit_sequence))
     for meter, epoch, version, sequence in named:
         mine = (meter, epoch) == (entry.meter, entry.epoch)
         if mine and version > message.key_version and sequence < entry.sequence:

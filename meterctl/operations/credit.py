@@ -36,13 +36,21 @@ from meterctl.operations.exactly_once import (
     void_codes,
     write_down,
 )
-from meterctl.operations.sealing import enter, on_card_text, refuse_for_open, require_nothing_open, void_message
+from meterctl.operations.sealing import (
+    enter,
+    on_card_text,
+    refuse_for_open,
+    require_nothing_open,
+    void_message,
+    voiding_command,
+)
 from meterctl.operations.status import Asked, ProvedMeter, ask_status, require_payee
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model.words import AccountState
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import MessageKind, Receipt
 
+MAX_SALE_KEY = 64
 VOIDING = "voiding"
 """Outcome of a card's sale whose void was not answered yet."""
 
@@ -133,8 +141,14 @@ def go_on(session: Session, journal: Journal, hint: MeterIdentity, known: Entry)
     Raises:
         RefusedError: it was refused; a new sale wants a new key.
     """
-    if known.is_open:
+    if known.is_open or known.outcome == BY_HAND:
         resolved = _resolve(session, journal, hint, known)
+        if resolved.error is not None and resolved.entry.outcome == BY_HAND:
+            raise UnknownOutcomeError(
+                f"sale {known.reference}: a person closed it as {known.state.value} (journal entry {known.id}), and "
+                f"its meter was not asked: {resolved.error}",
+                serial_number=known.meter, entry=known.id,
+            ) from resolved.error  # fmt: skip
         if resolved.error is not None:
             raise resolved.error
         known = resolved.entry
@@ -165,6 +179,13 @@ def advance_key_version(session: Session, journal: Journal, hint: MeterIdentity)
         message = void_message(journal, meter, meter.credit_sequence + 1, session.now())
         entry = enter(journal, session.ring, message, session.now())
         return settle(session, journal, hint, entry)
+
+
+def require_sale_key(key: str) -> str:
+    """Return a sale key; raises UsageError for one that is not 1 to 64 printable characters."""
+    if not (key.strip() and key.isprintable() and len(key) <= MAX_SALE_KEY):
+        raise UsageError(f"sale {key!r}: a key has 1 to {MAX_SALE_KEY} printable characters; nothing was sealed")
+    return key
 
 
 def known_sale(journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str | None) -> Entry | None:
@@ -251,8 +272,8 @@ def living_text(entry: Entry) -> str:
     if entry.opens_any_epoch:
         return "its bytes could still be taken by any storage of the meter that was never opened"
     return (
-        f"its bytes could still be taken until the meter has reached sequence {entry.sequence}: the next credit "
-        f"message of anybody ends them"
+        f"its bytes could still be taken until the meter has reached sequence {entry.sequence}, as a rule by the next "
+        f"credit message of anybody"
     )
 
 
@@ -304,7 +325,7 @@ def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry:
         )  # fmt: skip
     if entry.state is EntryState.ON_CARD:
         raise NotPermittedError(
-            f"{on_card_text(entry)}; the card's write-back settles it, or meterctl topup AMOUNT --void-card ends it",
+            f"{on_card_text(entry)}; the card's write-back settles it, or {voiding_command(entry)} ends it",
             serial_number=entry.meter,
             entry=entry.id,
         )
@@ -314,7 +335,8 @@ def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry:
             f"for {entry.sequence}: its storage was set back. Nothing was sent",
             serial_number=entry.meter, entry=entry.id,
         )  # fmt: skip
-    if entry.card or entry.is_former or asked.meter.credit_sequence >= entry.sequence:
+    may_send = not entry.is_former and session.ring.may_use(entry.key_version, journal.proofs.floor(entry.meter))
+    if entry.card or not may_send or asked.meter.credit_sequence >= entry.sequence:
         conclusion, proof = void(session, journal, hint, entry, asked)
         return write_down(session, journal, entry, conclusion, proof)
     return settle(session, journal, hint, entry)

@@ -318,14 +318,14 @@ def require_voidable(
 
     What is sealed now bears the journal's present number: where the entry has an older one, it is asked about too.
     """
+    reached = asked.meter.credit_sequence
+    if reached >= entry.sequence:
+        raise unknown(
+            session, journal, entry, f"the meter has reached sequence {reached}, and no proof of what it took is left"
+        )
     if entry.origin.journal not in (0, journal.number):
         asked = ask_status(session, journal, hint)
     meter = asked.require_ours()
-    if meter.credit_sequence >= entry.sequence:
-        raise unknown(
-            session, journal, entry,
-            f"the meter has reached sequence {meter.credit_sequence}, and no proof of what it took is left",
-        )  # fmt: skip
     if meter.credit_sequence < entry.sequence - 1:
         raise NotPermittedError(
             f"meter {entry.meter}: it stands at sequence {meter.credit_sequence}, entry {entry.id} was sealed for "
@@ -413,4 +413,7 @@ def verified_receipt(
         verify(sealed, session.ring.meter_keys(meter, receipt.key_version).key(message_class))
     except (MalformedMessageError, AuthenticationError):
         return None
-    return receipt if receipt.kind.message_class is message_class else None
+    if receipt.kind.message_class is not message_class:
+        return None
+    journal.proofs.raise_floor(meter, receipt.key_version)
+    return receipt

@@ -74,7 +74,7 @@ def set_limits(session: Session, journal: Journal, command: Command, wanted: Map
         moved = [c.item.name for c in changes if c.after != c.before]
         told = f"read back, {', '.join(moved)} CHANGED all the same" if moved else "read back, nothing has changed"
         raise RefusedError(
-            str(refusal).replace("nothing was changed", told), outcome=refusal.outcome,
+            str(refusal).replace(refusal.unchanged, told), outcome=refusal.outcome,
             serial_number=refusal.serial_number,
         ) from refusal  # fmt: skip
     wrong = [c.item.name for c in changes if c.after != c.asked]

@@ -53,8 +53,8 @@ def refuse_for_open(entry: Entry) -> None:
     if entry.state is EntryState.ON_CARD:
         raise NotPermittedError(
             f"meter {meter}: {on_card_text(entry)}, unconsumed{former}; nothing was sealed. Insert it, erase it "
-            f"(meterctl card erase), void it (meterctl topup AMOUNT --void-card), or settle it: meterctl journal "
-            f"resolve {entry.id}, or meterctl card read",
+            f"(meterctl card erase), void it ({voiding_command(entry)}), or settle it: meterctl journal resolve "
+            f"{entry.id}, or meterctl card read",
             serial_number=meter, entry=entry.id,
         )  # fmt: skip
     raise NotPermittedError(
@@ -63,6 +63,12 @@ def refuse_for_open(entry: Entry) -> None:
         f"can prove it, --as confirmed|refused closes it on your word",
         serial_number=meter, entry=entry.id,
     )  # fmt: skip
+
+
+def voiding_command(entry: Entry) -> str:
+    """Return the command that voids a sale on a card: it is sold anew by wire."""
+    command = "account open" if entry.kind == MessageKind.OPEN.word else "topup"
+    return f"meterctl {command} AMOUNT --void-card"
 
 
 def require_key_version(journal: Journal, meter: ProvedMeter, spared: Entry | None = None) -> None:

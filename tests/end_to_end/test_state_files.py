@@ -59,6 +59,19 @@ def test_a_state_file_that_its_path_does_not_lead_to_refuses_writes_until_it_is_
     assert device.refusal is None
 
 
+def test_a_state_file_that_was_cut_short_refuses_writes_until_its_content_is_back(
+    tmp_path: Path, device: FileNvram
+) -> None:
+    path = tmp_path / "a.nv"
+    path.write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(NvramError, match=r"cut from 3 to 0 bytes; put its content back"):
+            device.write(0, b"two")
+    path.write_bytes(b"one")
+    device.write(0, b"two")
+    assert path.read_bytes() == b"two"
+
+
 @contextmanager
 def metered(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a meter with a state file; give its process and its port. The test ends it."""

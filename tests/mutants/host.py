@@ -8,6 +8,7 @@ ONCE = "tests/unit/meterctl/test_exactly_once.py"
 CONCLUSIONS = "tests/unit/meterctl/test_conclusions.py"
 JOURNAL = "tests/unit/meterctl/test_journal_layout.py"
 SELLERS = "tests/attacks/test_sellers_and_wires.py"
+AFTER = "tests/attacks/test_after_the_bytes.py"
 CARDS = "tests/attacks"
 _CONCLUSIONS = "meterctl/operations/conclusions.py"
 _STATUS = "meterctl/operations/status.py"
@@ -387,9 +388,59 @@ HOST_MUTANTS = (
     Mutant(
         "bytes of the former format are sent again",
         "meterctl/operations/credit.py",
-        "    if entry.card or entry.is_former or asked",
-        "    if entry.card or asked",
+        "    may_send = not entry.is_former and session",
+        "    may_send = session",
         (JOURNAL,),
+    ),
+    Mutant(
+        "bytes under a retired version are sent again",
+        "meterctl/operations/credit.py",
+        "    may_send = not entry.is_former and session.ring.may_use("
+        "entry.key_version, journal.proofs.floor(entry.meter))\n",
+        "    may_send = not entry.is_former\n",
+        (SELLERS,),
+    ),
+    Mutant(
+        "another meter after the bytes went out is exit code 6",
+        _ONCE,
+        "    faults: tuple[type[MeterctlError], ...] = (*NOTHING_LEARNT, NotPermittedError),\n",
+        "    faults: tuple[type[MeterctlError], ...] = NOTHING_LEARNT,\n",
+        (AFTER,),
+    ),
+    Mutant(
+        "a journal that cannot be written after the bytes went out is exit code 2",
+        _ONCE,
+        "NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)\n",
+        "NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError)\n",
+        (AFTER,),
+    ),
+    Mutant(
+        "the key of a sale that a person closed is believed",
+        "meterctl/operations/credit.py",
+        "    if known.is_open or known.outcome == BY_HAND:\n",
+        "    if known.is_open:\n",
+        (AFTER,),
+    ),
+    Mutant(
+        "a command that its meter has done is told as refused",
+        "meterctl/operations/command.py",
+        "    if reached and not taken_by_another:\n",
+        "    if reached is None:\n",
+        (AFTER,),
+    ),
+    Mutant(
+        "a card sale is written though its sequence was ended meanwhile",
+        "meterctl/journal/journal.py",
+        "        if sequence <= self.last_sequence(meter, epoch):\n",
+        "        if sequence < 0:\n",
+        (AFTER,),
+    ),
+    Mutant(
+        "a write-back under a passed key version stands in the way of a sale",
+        "meterctl/operations/card_counter.py",
+        "        if slot is None or (journal is not None and self._is_passed(slot, journal)):\n",
+        "        if slot is None:\n",
+        (AFTER,),
     ),
     Mutant(
         "a person's word is final",

@@ -76,7 +76,8 @@ def back(entry: Entry = ENTRY, **fields: int | bytes) -> WriteBack:
         "energy_mwh": 0, "clock": 0, "elapsed": 0, "supply_state": 0, "causes": 0, "status": 0,
         "illegal_insertions": 0,
     }  # fmt: skip
-    return WriteBack.of(1, 2, METER, "0" * 12, **{**known, **fields})
+    sealed_under = int(fields.pop("key_version", 2))
+    return WriteBack.of(1, sealed_under, METER, "0" * 12, **{**known, **fields})
 
 
 def conclusion(entry: Entry = ENTRY, **proofs: Any) -> tuple[EntryState, str] | None:
@@ -84,7 +85,7 @@ def conclusion(entry: Entry = ENTRY, **proofs: Any) -> tuple[EntryState, str] | 
     return None if found is None else (found.state, found.outcome)
 
 
-def test_without_evidence_the_bytes_live() -> None:
+def test_without_proofs_the_bytes_live() -> None:
     for entry in (ENTRY, OPENING, FORMER):
         assert conclusion(entry) is None
     assert conclude(entry_of(message=MESSAGE).__class__(*[  # bytes that are no message
@@ -236,9 +237,11 @@ def test_d_a_higher_key_version_below_the_sequence_refuses() -> None:
     assert conclusion(status=status(current_version=3, epoch=0xE1, **behind)) is None
     assert conclusion(status=status(current_version=3, serial_number=OTHER, **behind)) is None
     written = {"answered_code": b"else", "credit_sequence": 6}
-    assert conclusion(back=back(meter_key_version=3, **written)) == (REFUSED, "unknown_key_version")
+    sealed = {"key_version": 3, "meter_key_version": 3}
+    assert conclusion(back=back(**sealed, **written)) == (REFUSED, "unknown_key_version")
     assert conclusion(back=back(meter_key_version=2, **written)) is None
-    assert conclusion(back=back(meter_key_version=3, answered_code=b"else")) is None
+    assert conclusion(back=back(meter_key_version=3, **written)) is None, "its seal does not prove what it names"
+    assert conclusion(back=back(**sealed, answered_code=b"else")) is None
     assert conclusion(OPENING, status=status(OPENING, current_version=3, credit_sequence=0, journal=0)) is None
 
 
