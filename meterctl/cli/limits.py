@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from meterctl.cli.options import PayeeOption, SetBackOption, ValidForOption, options, valid_for_s
-from meterctl.cli.output import item_json, item_text, print_json, print_result, print_table, say
+from meterctl.cli.output import OutputError, item_json, item_text, print_json, print_result, print_table, say
 from meterctl.operations.command import plan_command, rehearse_command
 from meterctl.operations.limits import encode_settings, parse_settings, set_limits
 from protocols.data_model.items import SETTINGS
@@ -63,4 +63,7 @@ def set_(
         print_result(values, as_json=True, serial_number=serial, message=unread)
     elif changes:
         rows = [(c.item.name, item_text(c.item, c.before, 0), item_text(c.item, c.after, 0)) for c in changes]
-        print_table("", ("setting", "before", "read back"), rows, ("before", "read back"))
+        try:
+            print_table("", ("setting", "before", "read back"), rows, ("before", "read back"))
+        except OutputError as error:
+            say(f"meterctl: it was done on meter {serial}, and what was done cannot be printed: {error}")

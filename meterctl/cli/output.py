@@ -40,7 +40,11 @@ def emit(text: str) -> None:
     if sys.stdout is None:  # it was closed before the program began
         raise OutputError(OSError(0, "stdout is closed"))
     try:
-        sys.stdout.write(f"{text}\n")
+        try:
+            sys.stdout.write(f"{text}\n")
+        except UnicodeEncodeError:  # the locale cannot show a character: what was done is told all the same
+            encoding = sys.stdout.encoding or "ascii"
+            sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered can go nowhere else

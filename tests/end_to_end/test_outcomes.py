@@ -126,6 +126,7 @@ def test_after_an_effect_the_exit_code_is_the_outcomes_whatever_happens_to_stdou
             "topup": ("topup", "5.00"),
             "refund": ("account", "refund", "1.00"),
             "switch": ("switch", "interrupt"),
+            "limits": ("limits", "set", "overdraft_limit=1.00"),
             "replace": ("card", "replace", "--meter", SERIAL, *card),
             "sell": ("card", "sell", "2.00", *card),
         }
@@ -141,7 +142,7 @@ def test_after_an_effect_the_exit_code_is_the_outcomes_whatever_happens_to_stdou
                 os.close(stdout)
             assert code == 0, (name, said)
             assert "cannot be printed" in said, name
-            assert name in ("switch", "replace") or "journal entry" in said, name
+            assert name in ("switch", "limits", "replace") or "journal entry" in said, name
         entries = [(e["kind"], e["state"]) for e in meterctl_json("journal", "list", cwd=tmp_path)]
         assert entries == [
             ("open", "confirmed"), ("credit", "confirmed"), ("refund", "confirmed"), ("credit", "on_card")
@@ -153,6 +154,16 @@ def test_after_an_effect_the_exit_code_is_the_outcomes_whatever_happens_to_stdou
         full = os.open("/dev/full", os.O_WRONLY)
         assert run_with_stdout((*own, "read"), full, tmp_path)[0] == 2
         os.close(full)
+
+
+def test_a_locale_that_cannot_show_the_output_hides_no_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    with metered(tmp_path, "--credit", "20.00"):
+        own = (*PORT, "--keys", "k.json", "--yes")
+        for _ in range(2):
+            shown = meterctl(*own, "topup", "5.00", "--sale", "\N{GREEK SMALL LETTER ALPHA}", cwd=tmp_path)
+            assert "accepted" in shown.stdout
+        assert len(meterctl_json("journal", "list", cwd=tmp_path)) == 1
 
 
 def test_processes_of_one_journal_wait_and_are_not_accused(tmp_path: Path) -> None:
