@@ -250,10 +250,10 @@ def unknown(session: Session, journal: Journal, entry: Entry, what: str) -> Unkn
     if entry.state is EntryState.PREPARED:
         with suppress(UsageError):  # as prepared it is open too
             journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())
-    named = "" if f"meter {entry.meter}" in what else f"meter {entry.meter}: "
     return UnknownOutcomeError(
-        f"{named}{what}. Sequence {entry.sequence} ({entry.kind}) may have been applied; journal entry {entry.id} "
-        f"stays open: meterctl journal resolve {entry.id}",
+        f"meter {entry.meter}: sequence {entry.sequence} ({entry.kind}) may have been applied; journal entry "
+        f"{entry.id} stays open: meterctl journal resolve {entry.id} (asked afterwards: "
+        f"{what.removeprefix(f'meter {entry.meter}: ')})",
         serial_number=entry.meter, entry=entry.id,
     )  # fmt: skip
 
