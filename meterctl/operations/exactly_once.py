@@ -28,7 +28,6 @@ from meterctl.operations.conclusions import ACCEPTED, CONFLICT, KEY_PASSED, VOID
 from meterctl.operations.sealing import (
     credit_message,
     enter,
-    on_card_text,
     require_account,
     require_key_version,
     require_nothing_open,
@@ -209,8 +208,8 @@ def write_down(
         return Settled(settled, told.receipt if mine else None, told.answer)
     if entry.opens_any_epoch:
         journal.notices.append(
-            f"{on_card_text(entry)}: it is void in this storage; another storage of meter {entry.meter} that was never "
-            f"opened would still take it, so take the card back"
+            f"journal entry {entry.id}: the opening on card {entry.card} is void in this storage; another storage of "
+            f"meter {entry.meter} that was never opened would still take it, so take the card back"
         )
     raise RefusedError(_refusal(settled), outcome=word, serial_number=entry.meter, entry=entry.id)
 
@@ -329,7 +328,8 @@ def require_voidable(
     if meter.credit_sequence < entry.sequence - 1:
         raise NotPermittedError(
             f"meter {entry.meter}: it stands at sequence {meter.credit_sequence}, entry {entry.id} was sealed for "
-            f"{entry.sequence}: its storage was set back. Nothing was voided",
+            f"{entry.sequence}: its storage was set back. Nothing was voided; meterctl journal resolve {entry.id} "
+            f"--as refused closes it on your word",
             serial_number=entry.meter, entry=entry.id,
         )  # fmt: skip
     return meter

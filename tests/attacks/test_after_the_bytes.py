@@ -22,6 +22,7 @@ from meterctl.errors import (
 )
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import export_keys
+from meterctl.operations.card_issuing import plan_erasure
 from meterctl.operations.card_sales import plan_sale
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import (
@@ -317,6 +318,22 @@ def test_a_lied_serial_number_of_another_meter_after_the_bytes_is_no_permission(
 
 
 # ---- cards
+
+
+def test_an_opening_that_was_voided_says_who_could_still_take_it_whichever_command_voids_it(tmp_path: Path) -> None:
+    for void in ("withdraw", "resolve"):
+        town = Town(tmp_path / void)
+        card = town.formatted()
+        town.open(card)
+        if void == "withdraw":
+            withdraw_cards(town.session(), town.journal, erased_only=False)
+        else:
+            with town.counter(card) as counter:
+                plan_erasure(counter, town.journal).carry_out()
+            resolve(town.session(), town.journal)
+        assert [e.outcome for e in town.journal.entries()] == ["voided", "accepted"]
+        (notice,) = town.journal.notices
+        assert "another storage of meter 000000000042 that was never opened would still take it" in notice
 
 
 def test_a_card_sale_whose_sequence_was_ended_meanwhile_is_not_written(tmp_path: Path) -> None:

@@ -443,6 +443,13 @@ HOST_MUTANTS = (
         (AFTER,),
     ),
     Mutant(
+        "a voided opening is not told of",
+        _ONCE,
+        "    if entry.opens_any_epoch:\n        journal.notices",
+        "    if entry.epoch is None:\n        journal.notices",
+        (AFTER,),
+    ),
+    Mutant(
         "a person's word is final",
         "meterctl/journal/journal.py",
         "    if entry.outcome == BY_HAND:\n        return True\n",
