@@ -433,6 +433,16 @@ def test_a_forged_receipt_under_a_retired_key_proves_nothing(journal: Journal) -
     assert journal.entries()[-1].is_open
 
 
+def test_a_forged_receipt_under_a_version_that_was_retired_since_confirms_no_entry(journal: Journal) -> None:
+    meter = make()
+    entry = prepared(session_of(meter), journal)
+    forged = seals_as(keys_of()[1])(entry.message).receipt
+    held = session_of(meter, replace(RING, retired=frozenset({1})))
+    (resolved,) = resolve(lying(held, receipt=lambda *_: forged), journal)
+    assert (resolved.entry.state, resolved.entry.outcome) == (EntryState.REFUSED, "voided")
+    assert credit(meter) == 0
+
+
 def test_a_receipt_below_the_messages_own_key_version_proves_nothing(journal: Journal) -> None:
     """Before any proof has named version 2: the message itself is sealed under it, so its receipt must be too."""
     meter = make()
