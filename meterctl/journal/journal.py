@@ -40,6 +40,8 @@ WAIT_MS = 60_000
 WAIT_STEP_MS = 20
 _ALONE = "(kind != 'void' OR (void_of = 0 AND journal != 0))"
 """Entries that are settled by themselves: a void that advances the key version is one."""
+_UNPROVED = "(state != 'confirmed' OR outcome = 'by_hand')"
+"""Entries that a proof may still change, by an index of these very words."""
 _COLUMNS = (
     "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card, reference,"
     " journal, mark, void_of"
@@ -298,8 +300,8 @@ class Journal:
     def open_entries(self, meter: str) -> list[Entry]:
         """Return the open entries of a meter, of every epoch, oldest first; the void of an entry goes with it."""
         return list(
-            self._rows(f"WHERE meter = ? AND {_ALONE} AND state IN ('prepared', 'on_card', 'unknown') ORDER BY id",
-                       meter)
+            self._rows(f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} AND state IN ('prepared', 'on_card', 'unknown')"
+                       " ORDER BY id", meter)
         )  # fmt: skip
 
     def voids_of(self, entry: Entry) -> list[Entry]:
@@ -337,7 +339,7 @@ class Journal:
 
     def find_reference(self, reference: str) -> Entry | None:
         """Return what was sold under a requester's key, whatever became of it; None where nothing was."""
-        return next(self._rows("WHERE reference = ? ORDER BY id DESC LIMIT 1", reference), None)
+        return next(self._rows("WHERE reference = ? AND reference != '' ORDER BY id DESC LIMIT 1", reference), None)
 
     def find_sale(self, meter: str, sequence: int, code: bytes) -> Entry | None:
         """Return the newest entry of a meter, of any epoch and state, with this sequence and code; None where none."""
@@ -346,7 +348,7 @@ class Journal:
 
     def provable_entries(self, meter: str) -> list[Entry]:
         """Return the entries of a meter that a proof would still change, oldest first."""
-        rows = self._rows(f"WHERE meter = ? AND {_ALONE} ORDER BY id", meter)
+        rows = self._rows(f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} ORDER BY id", meter)
         return [entry for entry in rows if entry.is_open or _gives_way(entry, EntryState.CONFIRMED)]
 
     def find_message(self, meter: str, message: bytes) -> Entry | None:
@@ -355,7 +357,7 @@ class Journal:
 
     def carried(self, card: str | None = None) -> list[Entry]:
         """Return the open sales that a card carries or carried, or all cards, oldest first."""
-        rows = self._rows("WHERE card != '' AND state IN ('on_card', 'unknown') ORDER BY id")
+        rows = self._rows(f"WHERE {_UNPROVED} AND card != '' AND state IN ('on_card', 'unknown') ORDER BY id")
         return [entry for entry in rows if card in (None, entry.card)]
 
     def card_in_use(self, meter: str) -> str:
@@ -447,7 +449,7 @@ class Journal:
         if kind == VOID:
             return
         (rivals,) = self._db.execute(
-            "SELECT COUNT(*) FROM entries WHERE meter = ? AND kind != 'void' AND (epoch = 0 OR ? = 0)"
+            f"SELECT COUNT(*) FROM entries WHERE meter = ? AND {_UNPROVED} AND kind != 'void' AND (epoch = 0 OR ? = 0)"
             " AND state IN ('prepared', 'on_card', 'unknown')",
             (meter, epoch),
         ).fetchone()

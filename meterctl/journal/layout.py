@@ -66,8 +66,8 @@ CREATE TABLE proved (
 );
 CREATE TABLE ports (port TEXT PRIMARY KEY, meter TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX of_meter ON entries (meter, sequence);
-CREATE INDEX of_mark ON entries (mark) WHERE mark != 0;
-CREATE INDEX of_void ON entries (meter, sequence, void_of) WHERE kind = 'void';
+CREATE INDEX unproved ON entries (meter) WHERE (state != 'confirmed' OR outcome = 'by_hand');
+CREATE INDEX of_reference ON entries (reference) WHERE reference != '';
 """
 )
 _STEPS = {0: _ENTRIES, 1: _TO_2, 2: _TO_3}
