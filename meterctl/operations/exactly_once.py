@@ -199,11 +199,14 @@ def write_down(
     if word == VOIDED and told.refused is not None:
         word = told.refused.name.lower()
     mine = told.receipt is not None and told.receipt.code == entry.code
-    settled = journal.settle(
-        entry, conclusion.state, word, session.now(), told.sealed_receipt if mine else b"", conclusion.epoch,
-        proved=True,
-    )  # fmt: skip
-    _settle_voids(session, journal, entry, conclusion)
+    with journal.together():
+        if told.receipt is not None:
+            journal.proofs.note_receipt(told.receipt, told.sealed_receipt)
+        settled = journal.settle(
+            entry, conclusion.state, word, session.now(), told.sealed_receipt if mine else b"", conclusion.epoch,
+            proved=True,
+        )  # fmt: skip
+        _settle_voids(session, journal, entry, conclusion)
     if conclusion.state is EntryState.CONFIRMED:
         return Settled(settled, told.receipt if mine else None, told.answer)
     if entry.opens_any_epoch:
@@ -392,11 +395,10 @@ def ask_receipt(session: Session, journal: Journal, entry: Entry) -> Delivered |
 
 
 def prove(session: Session, journal: Journal, sealed: bytes, entry: Entry) -> Receipt | None:
-    """Return a receipt whose code is right and that is of the entry's meter and sequence; keep what it proves."""
+    """Return a receipt whose code is right and that is of the entry's meter and sequence."""
     receipt = verified_receipt(session, journal, sealed, entry.meter, MessageClass.CREDIT)
     if receipt is None or receipt.sequence != entry.sequence or not entry.lives_in(receipt.epoch):
         return None
-    journal.proofs.note_receipt(receipt, sealed)
     return receipt
 
 
