@@ -48,6 +48,8 @@ LONGEST_PAUSE_MS = 200
 """Before a sale is sealed anew: two sellers that collided do not collide again."""
 LINE_FAULTS = (NoAnswerError, CorruptAnswerError, RefusedError)
 """What a line can do to an exchange; none of it says what became of the message."""
+NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)
+"""Silence, noise, a journal that cannot be written: where they meet an open entry, its outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +146,23 @@ def settle(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry
         UnknownOutcomeError: nothing is proved, or it could not be written down; the entry stays open.
     """
     with bytes_are_out(session, journal, entry):
-        told = _deliver(session, journal, entry)
-        conclusion = conclude(entry, Proofs(told.receipt, voids=void_codes(journal, entry)))
-        if conclusion is None:
-            asked = ask_about(session, journal, hint, entry)
-            conclusion = conclude(entry, Proofs(told.receipt, asked.status, voids=void_codes(journal, entry)))
-            if conclusion is None and told.refused is not None:
-                return _end(session, journal, hint, entry, asked, told)
+        conclusion, told, asked = _deliver_and_conclude(session, journal, hint, entry, entry)
+        if conclusion is None and asked is not None and told.refused is not None:
+            return _end(session, journal, hint, entry, asked, told)
         return write_down(session, journal, entry, conclusion, told)
 
 
-NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)
-"""Silence, noise, a journal that cannot be written: where they meet an open entry, its outcome is unknown."""
+def _deliver_and_conclude(
+    session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, sealed: Entry
+) -> tuple[Conclusion | None, Delivered, Asked | None]:
+    """Deliver the bytes of an entry or of its void; return what then proves the entry, by the status where it must."""
+    told = _deliver(session, journal, sealed)
+    voids = void_codes(journal, entry)
+    conclusion = conclude(entry, Proofs(told.receipt, voids=voids))
+    if conclusion is not None:
+        return conclusion, told, None
+    asked = ask_about(session, journal, hint, entry)
+    return conclude(entry, Proofs(told.receipt, asked.status, voids=voids)), told, asked
 
 
 @contextmanager
@@ -297,11 +304,7 @@ def void(
     require_key_version(journal, meter, spared=entry)
     sealed = _void_entry(session, journal, entry, meter)
     with bytes_are_out(session, journal, entry):
-        told = _deliver(session, journal, sealed)
-        conclusion = conclude(entry, Proofs(told.receipt, voids=void_codes(journal, entry)))
-        if conclusion is None:
-            again = ask_about(session, journal, hint, entry)
-            conclusion = conclude(entry, Proofs(told.receipt, again.status, voids=void_codes(journal, entry)))
+        conclusion, told, _ = _deliver_and_conclude(session, journal, hint, entry, sealed)
         if conclusion is None:
             journal.settle(sealed, EntryState.UNKNOWN, sealed.outcome, session.now())
             what = f"was refused, {told.refused.name}" if told.refused is not None else "was not answered"
