@@ -181,11 +181,15 @@ def _bring(context: typer.Context, wanted: Wanted, *, void_card: bool = False) -
         if not given.confirm(question, hint.serial_number):
             return
         withdrawn = Withdrawn()
+
+        def tell(entry: Entry) -> None:
+            withdrawn.entries.append(entry)
+            _tell_withdrawn(entry)
+
         with given.carrying_out(f"meter {hint.serial_number}"):
-            if carried:
-                withdrawn = withdraw_cards(session, journal, erased_only=not void_card, tell=_tell_withdrawn)
             try:
                 if carried:
+                    withdraw_cards(session, journal, erased_only=not void_card, tell=tell)
                     planned = plan(session, journal, wanted.kind, wanted.cents, wanted.customer, reference=wanted.sale)
                 settled = execute(session, journal, planned)
             except MeterctlError as error:

@@ -97,6 +97,13 @@ def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(sho
         lost = insert(shop)
         assert (lost["outcome"], lost["error"], lost["display"]) == ("sequence_conflict", 17, "Err-34")
         assert lost["available_credit"] == 35.00
+        card_json(shop, "sell", "2.00", "--yes")
+        meterctl(*port, "limits", "set", "max_credit=40.00", "--yes", cwd=shop)
+        words = (*port, "topup", "30.00", "--yes", "--void-card", "--json")
+        failed = json.loads(meterctl(*words, cwd=shop, check=3).stdout)
+        assert failed["outcome"] == "exceeds_max_credit"
+        assert "Cards were voided before: 2.00 is owed to the customer" in failed["message"]
+        meterctl(*port, "limits", "set", "max_credit=off", "--yes", cwd=shop)
         card_json(shop, "sell", "7.00", "--yes")
         meterctl("card", "erase", "--yes", *CARD, cwd=shop)
         done = meterctl(*port, "topup", "1.00", "--yes", cwd=shop)
