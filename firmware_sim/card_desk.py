@@ -133,7 +133,7 @@ class CardDesk:
 
 
 def _decoded(data: bytes) -> SealedMessage | None:
-    """Return the fields of a sealed message; None of bytes that the door will refuse by name, whatever follows."""
+    """Return the fields of a sealed message; None where the door refuses the bytes."""
     try:
         message = SealedMessage.decode(data)
     except MalformedMessageError:

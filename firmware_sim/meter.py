@@ -122,7 +122,7 @@ class Meter:
 
     @property
     def lasting(self) -> Lasting:
-        """What the last flushed commit holds of what never goes back."""
+        """Elapsed time, import energy and cumulative purchases of the last flushed commit."""
         return self._store.lasting
 
     @property

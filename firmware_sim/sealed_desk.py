@@ -141,7 +141,7 @@ class Desk:
         return Reply(answer(state, request, Outcome.ACCEPTED, before, split.to_overdraft, split.to_debt), sealed)
 
     def _seal(self, state: State, kept: bytes) -> bytes:
-        """Seal what a kept receipt said when it was made under the key of its class that is current now."""
+        """Seal the content of a kept receipt under the current key of its class."""
         keys = self.door.keys(state.security.key_version)
         assert keys is not None, "the current version is held"
         receipt = replace(Receipt.decode(kept), key_version=keys.version)

@@ -60,7 +60,7 @@ class Described:
     load_text: str
     on_end: OnEnd
     warning: str | None = None
-    """What a person is told about its key file."""
+    """A warning about the modes of its key file."""
 
 
 class KeyFile(NamedTuple):

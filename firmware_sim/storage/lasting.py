@@ -1,4 +1,4 @@
-"""What the last flushed commit of a meter holds of what never goes back (METER.md 7 and 9)."""
+"""The values of a meter's last flushed commit that only rise (METER.md 7 and 9)."""
 
 from __future__ import annotations
 

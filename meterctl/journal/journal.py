@@ -316,6 +316,10 @@ class Journal:
                        entry.meter, entry.sequence, entry.id, entry.epoch, entry.id)
         )  # fmt: skip
 
+    def void_codes(self, entry: Entry) -> list[bytes]:
+        """Return the codes of the voids that were sealed for an entry."""
+        return [sealed.code for sealed in self.voids_of(entry)]
+
     def last_sequence(self, meter: str, epoch: int) -> int:
         """Return the highest sequence that was proved spent in a meter's epoch, by whomever; 0 where none was."""
         proved = self.proofs.of(meter).get(epoch)

@@ -21,6 +21,7 @@ from meterctl.journal import Entry, EntryState, Journal, SeenWriteBack
 from meterctl.journal.entries import CONSEQUENCES, SALES
 from meterctl.key_ring import KeyRing
 from meterctl.operations.conclusions import Proofs, conclude
+from meterctl.operations.receipts import verified_receipt
 from protocols.card.apdu import StatusWord
 from protocols.card.files import LogRow
 from protocols.card.issuing import read_as_vendor
@@ -34,11 +35,10 @@ from protocols.errors import (
     CardFormatError,
     CardGoneError,
     CardRefusedError,
-    MalformedMessageError,
 )
-from protocols.keys import CARD_LABEL, derive_key
+from protocols.keys import CARD_LABEL, MessageClass, derive_key
 from protocols.quantities import CENT, format_money
-from protocols.sealed_message import Outcome, Receipt, verify
+from protocols.sealed_message import Outcome, Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +243,7 @@ class Counter:
 
     def _settle(self, journal: Journal, entry: Entry, back: WriteBack, receipt: Receipt | None) -> Entry | None:
         """Write what the write-back proves of an entry; None where it proves nothing that was not written before."""
-        voids = [sealed.code for sealed in journal.voids_of(entry)]
-        conclusion = conclude(entry, Proofs(receipt, back=back, voids=voids))
+        conclusion = conclude(entry, Proofs(receipt, back=back, voids=journal.void_codes(entry)))
         if conclusion is None:
             return None
         mine = receipt is not None and receipt.code == entry.code
@@ -256,16 +255,8 @@ class Counter:
 
     def _receipt(self, journal: Journal, back: WriteBack) -> Receipt | None:
         """Return the receipt that a write-back encloses, where its own seal is right; keep what it proves."""
-        if not back.receipt:
-            return None
-        try:
-            receipt = Receipt.decode(back.receipt)
-            if not self.ring.may_use(receipt.key_version, journal.proofs.floor(back.meter_digits)):
-                return None
-            verify(back.receipt, self.ring.meter_keys(receipt.serial_number, receipt.key_version).credit)
-        except (MalformedMessageError, AuthenticationError):
-            return None
-        if (receipt.serial_number, receipt.epoch) != (back.meter_digits, back.epoch):
+        receipt = verified_receipt(self.ring, journal, back.receipt, back.meter_digits, MessageClass.CREDIT)
+        if receipt is None or receipt.epoch != back.epoch:
             return None
         journal.proofs.note_receipt(receipt, back.receipt)
         return receipt

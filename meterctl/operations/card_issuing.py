@@ -13,14 +13,19 @@ from meterctl.operations.card_rules import (
     require_bound,
     require_known,
     require_named,
-    require_nothing_open,
     require_nothing_owed,
     require_unbound,
     with_port,
 )
 from meterctl.operations.card_sales import where_it_stands
 from meterctl.operations.card_writing import Bound, Planned, bind_and_write, bound_to, handing_over, write
-from meterctl.operations.sealing import command_message, host_second, on_card_text, require_key_version
+from meterctl.operations.sealing import (
+    command_message,
+    host_second,
+    on_card_text,
+    require_key_version,
+    require_nothing_open,
+)
 from meterctl.operations.status import ProvedMeter
 from meterctl.session import Session
 from protocols.card.apdu import StatusWord

@@ -12,7 +12,7 @@ from meterctl.errors import NotPermittedError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.card_writing import Planned
-from meterctl.operations.sealing import on_card_text, refuse_for_open, voiding_command
+from meterctl.operations.sealing import on_card_text, voiding_command
 from meterctl.operations.status import ProvedMeter, ask_status, require_payee
 from meterctl.session import Session
 from protocols.card.files import CardType, Identity
@@ -38,13 +38,6 @@ def require_unbound(counter: Counter, standing: Standing) -> None:
         raise NotPermittedError(
             f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first. Nothing was changed"
         )
-
-
-def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None) -> None:
-    """Refuse while an entry is open that could still be taken: of one epoch of the meter, or of any."""
-    for entry in journal.open_entries(meter):
-        if epoch is None or entry.lives_in(epoch):
-            refuse_for_open(entry)
 
 
 def require_nothing_owed(counter: Counter, journal: Journal, meter: str) -> None:

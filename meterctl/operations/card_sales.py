@@ -20,7 +20,6 @@ from meterctl.operations.card_rules import (
     require_in_use,
     require_known,
     require_named,
-    require_nothing_open,
     require_takeable,
     require_unbound,
     with_port,
@@ -34,6 +33,7 @@ from meterctl.operations.sealing import (
     opening_for_any_epoch,
     require_account,
     require_key_version,
+    require_nothing_open,
     voiding_command,
 )
 from meterctl.operations.status import ProvedMeter

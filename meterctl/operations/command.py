@@ -17,7 +17,7 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.journal import Journal
-from meterctl.operations.exactly_once import verified_receipt
+from meterctl.operations.receipts import verified_receipt
 from meterctl.operations.sealing import command_message, require_key_version
 from meterctl.operations.status import ProvedMeter, ask_status, require_payee
 from meterctl.session import MeterIdentity, Session
@@ -119,7 +119,7 @@ def _try(
             sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
         except (NoAnswerError, CorruptAnswerError, RefusedError):
             return None
-    receipt = verified_receipt(session, journal, sealed_receipt, message.serial_number, message.kind.message_class)
+    receipt = verified_receipt(session.ring, journal, sealed_receipt, message.serial_number, message.kind.message_class)
     mine = receipt is not None and (receipt.epoch, receipt.sequence, receipt.kind, receipt.code) == (
         message.epoch, message.sequence, message.kind, code_of(sealed)
     )  # fmt: skip

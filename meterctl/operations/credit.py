@@ -33,7 +33,6 @@ from meterctl.operations.exactly_once import (
     settle,
     unknown,
     void,
-    void_codes,
     write_down,
 )
 from meterctl.operations.sealing import (
@@ -168,7 +167,7 @@ def rehearse_advance(session: Session, journal: Journal, hint: MeterIdentity) ->
         NotPermittedError: an entry is open, or the ring has no next version of the meter.
     """
     meter = ask_status(session, journal, hint, advance=True).require_ours()
-    require_nothing_open(journal, meter)
+    require_nothing_open(journal, meter.serial_number, meter.epoch)
     return meter
 
 
@@ -307,7 +306,7 @@ def _ask_for_proof(
     """Ask the meter for what proves an entry, status and receipt; nothing is sent that it could apply."""
     asked = ask_about(session, journal, hint, entry)
     told = ask_receipt(session, journal, entry) or Delivered()
-    proofs = Proofs(told.receipt, asked.status, voids=void_codes(journal, entry))
+    proofs = Proofs(told.receipt, asked.status, voids=journal.void_codes(entry))
     return conclude(entry, proofs), told, asked
 
 

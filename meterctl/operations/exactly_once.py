@@ -25,6 +25,7 @@ from meterctl.errors import (
 )
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.conclusions import ACCEPTED, CONFLICT, KEY_PASSED, VOIDED, Conclusion, Proofs, conclude
+from meterctl.operations.receipts import verified_receipt
 from meterctl.operations.sealing import (
     credit_message,
     enter,
@@ -35,9 +36,8 @@ from meterctl.operations.sealing import (
 )
 from meterctl.operations.status import Asked, ProvedMeter, ask_status
 from meterctl.session import MeterIdentity, Session
-from protocols.errors import AuthenticationError, MalformedMessageError
 from protocols.keys import MessageClass
-from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, code_of, verify
+from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, code_of
 
 DELIVERIES = 3
 TOTAL_MS = 15_000
@@ -132,7 +132,7 @@ def _begin(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) 
 def ready_for(session: Session, journal: Journal, hint: MeterIdentity, kind: MessageKind) -> ProvedMeter:
     """Return the proved meter for which a message of the credit class may be sealed now: nothing stands against it."""
     meter = ask_status(session, journal, hint).require_ours()
-    require_nothing_open(journal, meter)
+    require_nothing_open(journal, meter.serial_number, meter.epoch)
     require_key_version(journal, meter)
     require_account(meter, kind)
     return meter
@@ -157,7 +157,7 @@ def _deliver_and_conclude(
 ) -> tuple[Conclusion | None, Delivered, Asked | None]:
     """Deliver the bytes of an entry or of its void; return what then proves the entry, by the status where it must."""
     told = _deliver(session, journal, sealed)
-    voids = void_codes(journal, entry)
+    voids = journal.void_codes(entry)
     conclusion = conclude(entry, Proofs(told.receipt, voids=voids))
     if conclusion is not None:
         return conclusion, told, None
@@ -351,11 +351,6 @@ def _void_entry(session: Session, journal: Journal, entry: Entry, meter: ProvedM
     return enter(journal, session.ring, message, session.now(), void_of=entry.id)
 
 
-def void_codes(journal: Journal, entry: Entry) -> list[bytes]:
-    """Return the codes of the voids that were sealed for an entry."""
-    return [sealed.code for sealed in journal.voids_of(entry)]
-
-
 # ---- deliveries and receipts
 
 
@@ -399,26 +394,7 @@ def ask_receipt(session: Session, journal: Journal, entry: Entry) -> Delivered |
 
 def prove(session: Session, journal: Journal, sealed: bytes, entry: Entry) -> Receipt | None:
     """Return a receipt whose code is right and that is of the entry's meter and sequence."""
-    receipt = verified_receipt(session, journal, sealed, entry.meter, MessageClass.CREDIT)
+    receipt = verified_receipt(session.ring, journal, sealed, entry.meter, MessageClass.CREDIT)
     if receipt is None or receipt.sequence != entry.sequence or not entry.lives_in(receipt.epoch):
         return None
-    return receipt
-
-
-def verified_receipt(
-    session: Session, journal: Journal, sealed: bytes, meter: str, message_class: MessageClass
-) -> Receipt | None:
-    """Return a receipt of a meter whose code is right under a key version that may prove; None of anything else."""
-    if not sealed:
-        return None
-    try:
-        receipt = Receipt.decode(sealed)
-        if receipt.serial_number != meter or not session.ring.may_use(receipt.key_version, journal.proofs.floor(meter)):
-            return None
-        verify(sealed, session.ring.meter_keys(meter, receipt.key_version).key(message_class))
-    except (MalformedMessageError, AuthenticationError):
-        return None
-    if receipt.kind.message_class is not message_class:
-        return None
-    journal.proofs.raise_floor(meter, receipt.key_version)
     return receipt

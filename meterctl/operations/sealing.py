@@ -39,10 +39,14 @@ def require_account(meter: ProvedMeter, kind: MessageKind) -> None:
         )
 
 
-def require_nothing_open(journal: Journal, meter: ProvedMeter) -> None:
-    """Refuse while an entry of this journal is open that the meter could take; raises NotPermittedError."""
-    for entry in journal.open_entries(meter.serial_number):
-        if entry.lives_in(meter.epoch):
+def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None) -> None:
+    """Refuse while an entry is open that could still be taken: in one epoch of a meter, or in any.
+
+    Raises:
+        NotPermittedError: it says what settles it.
+    """
+    for entry in journal.open_entries(meter):
+        if epoch is None or entry.lives_in(epoch):
             refuse_for_open(entry)
 
 

@@ -136,7 +136,7 @@ def _overrule(journal: Journal, status: SealedStatus, now: int) -> None:
     for entry in journal.provable_entries(status.serial_number):
         if entry.is_open:
             continue
-        conclusion = conclude(entry, Proofs(status=status, voids=[void.code for void in journal.voids_of(entry)]))
+        conclusion = conclude(entry, Proofs(status=status, voids=journal.void_codes(entry)))
         if conclusion is not None:
             journal.settle(entry, conclusion.state, conclusion.outcome, now, epoch=conclusion.epoch, proved=True)
 

@@ -14,6 +14,7 @@ _CONCLUSIONS = "meterctl/operations/conclusions.py"
 _STATUS = "meterctl/operations/status.py"
 _SEALING = "meterctl/operations/sealing.py"
 _ONCE = "meterctl/operations/exactly_once.py"
+_RECEIPTS = "meterctl/operations/receipts.py"
 _PROOFS = "meterctl/journal/proofs.py"
 
 
@@ -323,17 +324,17 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "a receipt under any key version proves",
-        _ONCE,
-        "        if receipt.serial_number != meter or not session.ring.may_use(receipt.key_version, "
+        _RECEIPTS,
+        "        if receipt.serial_number != meter or not ring.may_use(receipt.key_version, "
         "journal.proofs.floor(meter)):\n            return None\n",
         "        if receipt.serial_number != meter:\n            return None\n",
         (SELLERS,),
     ),
     Mutant(
         "the receipt's code not verified",
-        _ONCE,
-        "        verify(sealed, session.ring.meter_keys(meter, receipt.key_version).key(message_class))\n",
-        "        session.ring.meter_keys(meter, receipt.key_version).key(message_class)\n",
+        _RECEIPTS,
+        "        verify(sealed, ring.meter_keys(meter, receipt.key_version).key(message_class))\n",
+        "        ring.meter_keys(meter, receipt.key_version).key(message_class)\n",
         (SELLERS, ONCE),
     ),
     # ---- how a sale goes
