@@ -103,6 +103,10 @@ def _plan_opening(
     counter.compare(journal, standing)
     mine = carried_by(counter, journal, wanted.meter)
     if mine is not None:
+        if mine.reference != reference:
+            raise NotPermittedError(f"meter {wanted.meter}: {on_card_text(mine)}, unconsumed; nothing was sold")
+        if reference and _is_whole(standing, mine):
+            return _nothing_to_do(Sold(mine, before=True))
         return _plan_to_finish(counter, journal, standing, mine, CardType.OPEN, wanted)
     require_unbound(counter, standing)
     require_known(counter, journal, standing)

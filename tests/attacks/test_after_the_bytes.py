@@ -23,7 +23,7 @@ from meterctl.errors import (
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import export_keys
 from meterctl.operations.card_issuing import plan_erasure
-from meterctl.operations.card_sales import plan_sale
+from meterctl.operations.card_sales import Sold, plan_opening, plan_sale
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import (
     Sale,
@@ -54,7 +54,7 @@ from tests.attacks.test_sellers_and_wires import (
     shows,
     top_up,
 )
-from tests.support.town import Town
+from tests.support.town import CUSTOMER, Town
 
 __all__ = ["journal", "journals"]
 
@@ -334,6 +334,23 @@ def test_an_opening_that_was_voided_says_who_could_still_take_it_whichever_comma
         assert [e.outcome for e in town.journal.entries()] == ["voided", "accepted"]
         (notice,) = town.journal.notices
         assert "another storage of meter 000000000042 that was never opened would still take it" in notice
+
+
+def test_the_key_of_an_opening_that_its_card_carries_shows_it_again(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    card = town.formatted()
+
+    def opened(key: str) -> Sold:
+        with town.counter(card) as counter:
+            return plan_opening(counter, town.journal, METER, CUSTOMER, 3000, 156, reference=key).carry_out()
+
+    first = opened("K")
+    again = opened("K")
+    assert (again.entry.id, again.before, first.before) == (first.entry.id, True, False)
+    with pytest.raises(NotPermittedError, match="unconsumed"):
+        opened("another")
+    town.insert(card)
+    assert town.credit == 3000
 
 
 def test_a_card_sale_whose_sequence_was_ended_meanwhile_is_not_written(tmp_path: Path) -> None:
