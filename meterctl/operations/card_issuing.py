@@ -146,7 +146,7 @@ def _plan_replacement(
     def carry_out() -> Entry | None:
         entry = journal.move_to_card(carried, counter.serial, counter.now()) if carried is not None else None
         with handing_over(counter, "the card may be bound or not: the same command again"):
-            bind_and_write(counter, kind, sealed, bound, None)
+            bind_and_write(counter, journal, kind, sealed, bound, None)
             journal.audit("card_replaced", counter.now(), meter=meter, card=counter.serial,
                           amount=entry.amount if entry else 0)  # fmt: skip
         return entry
@@ -164,7 +164,7 @@ def plan_service(counter: Counter, journal: Journal, meter: str) -> Planned[None
 
     def carry_out() -> None:
         with handing_over(counter, "the card may be bound or not: erase it, and give the same command again"):
-            bind_and_write(counter, CardType.SERVICE, b"", bound, None)
+            bind_and_write(counter, journal, CardType.SERVICE, b"", bound, None)
             journal.audit("service_card", counter.now(), meter=meter, card=counter.serial)
 
     return Planned(f"service card of meter {meter}", carry_out)
@@ -227,7 +227,7 @@ def _plan_preset(
         credit = standing.contents.credit
         still_binds = credit is not None and credit.card_type in (CardType.OPEN, CardType.REPLACEMENT)
         if credit is None or not (credit.message or still_binds):
-            write(counter, CardType.PRESET, b"")
+            write(counter, journal, CardType.PRESET, b"")
         journal.audit("card_preset", counter.now(), meter=identity.meter, card=counter.serial, detail=words)
         return messages
 

@@ -367,7 +367,7 @@ def _sell(
     )
     with handing_over(counter, unchanged):
         bind_to = bound_to(message, counter.now()) if binds else None
-        bind_and_write(counter, card_type, entry.message, bind_to, standing)
+        bind_and_write(counter, journal, card_type, entry.message, bind_to, standing)
         journal.audit("sold", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
                       detail=f"entry {entry.id}")  # fmt: skip
     return Sold(entry)
@@ -407,7 +407,7 @@ def _finish(
         raise NotPermittedError(f"journal entry {entry.id} was settled or moved meanwhile; nothing was written")
     bound = bound_to(message, counter.now())
     with handing_over(counter, f"journal entry {entry.id} is still to be finished: the same command again"):
-        bind_and_write(counter, card_type, entry.message, bound, standing)
+        bind_and_write(counter, journal, card_type, entry.message, bound, standing)
         journal.audit("finished", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
                       detail=f"entry {entry.id}")  # fmt: skip
     return Sold(entry, finished=True)

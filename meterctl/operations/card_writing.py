@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from meterctl.errors import MeterctlError, UnknownOutcomeError
+from meterctl.journal import Journal
 from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.sealing import host_second
 from protocols.card.files import CardType, CreditRecord, Identity
@@ -64,13 +65,14 @@ def handing_over(counter: Counter, unchanged: str) -> Iterator[None]:
 
 
 def bind_and_write(
-    counter: Counter, card_type: CardType, sealed: bytes, bind_to: Bound | None, standing: Standing | None
-) -> None:
+    counter: Counter, journal: Journal, card_type: CardType, sealed: bytes, bind_to: Bound | None,
+    standing: Standing | None,
+) -> None:  # fmt: skip
     """Bind a card where it is not bound so yet (or anew, without `standing`), and write a sale."""
     identity = standing.contents.identity if standing is not None else None
     if bind_to is not None and (identity is None or (identity.meter, identity.customer) != bind_to[:2]):
         _bind(counter, bind_to)
-    write(counter, card_type, sealed)
+    write(counter, journal, card_type, sealed)
 
 
 def _bind(counter: Counter, bound: Bound) -> None:
@@ -83,11 +85,11 @@ def _bind(counter: Counter, bound: Bound) -> None:
     counter.write(bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not")
 
 
-def write(counter: Counter, card_type: CardType, sealed: bytes) -> None:
+def write(counter: Counter, journal: Journal, card_type: CardType, sealed: bytes) -> None:
     """Write a sale and read it back: what is reported as sold was seen on the card."""
-    contents: Contents = counter.read().contents
+    contents: Contents = counter.read(journal).contents
     record = CreditRecord(card_type, contents.credit_slots.next_number, sealed, host_second(counter.now()))
     counter.write(write_sale(counter.terminal, contents, record), "the card may carry it or not")
-    written = counter.read().contents
+    written = counter.read(journal).contents
     if written.credit != record or written.return_slots.newest is not None:
         raise UnknownOutcomeError(f"card {counter.serial}: it does not hold what was written")

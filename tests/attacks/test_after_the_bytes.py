@@ -368,7 +368,10 @@ def test_a_card_sale_whose_sequence_was_ended_meanwhile_is_not_written(tmp_path:
     assert [entry.kind for entry in town.journal.entries()] == ["open"]
 
 
-def test_a_card_that_was_last_in_before_the_key_change_is_sold_to_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("retired", [frozenset(), frozenset({1})], ids=["passed", "retired"])
+def test_a_card_that_was_last_in_before_the_key_change_is_sold_to_all_the_same(
+    tmp_path: Path, retired: frozenset[int]
+) -> None:
     masters = {1: bytes(range(16)), 2: bytes(range(16, 32))}
     town = Town(tmp_path, masters=masters)
     town.ring, whole = replace(RING, masters={1: masters[1]}), town.ring
@@ -379,6 +382,7 @@ def test_a_card_that_was_last_in_before_the_key_change_is_sold_to_all_the_same(t
     town.read(card)
     session = town.session()
     advance_key_version(session, town.journal, session.identify())
+    town.ring = replace(whole, retired=retired)
     with town.counter(card) as counter:
         sold = plan_sale(counter, town.journal, 2000).carry_out()
         assert any("counts as none" in notice for notice in counter.notices)
