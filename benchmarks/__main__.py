@@ -18,13 +18,21 @@ SUBJECTS = ("modbus_tcp", "modbus_rtu", "meter_year", "memory", "top_ups", "star
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what is asked for; the exit code says whether everything could be measured, not whether it is fast."""
+    """Measure what is asked for; the exit code says whether everything could be measured, not
+    whether it is fast.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
-    parser.add_argument("--only", action="append", choices=SUBJECTS, metavar="NAME", help=", ".join(SUBJECTS))
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds: a look, not a measurement"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=SUBJECTS, metavar="NAME", help=", ".join(SUBJECTS)
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a row on stdout")
     given = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that was started is ended
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # so that every process that was started is ended
     say(_machine())
     figures: list[Figure] = []
     failed = False
@@ -35,7 +43,9 @@ def main(arguments: Sequence[str]) -> int:
                 figures.append(figure)
                 if given.json:
                     print(figure.json(), flush=True)
-        except Exception as error:  # one subject that cannot be measured does not take the others' figures
+        except (
+            Exception
+        ) as error:  # one subject that cannot be measured does not take the others' figures
             failed = True
             say(f"{name}: {type(error).__name__}: {error}")
         except KeyboardInterrupt:
@@ -57,7 +67,8 @@ def _machine() -> str:
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, load average {load}, "
-        f"Python {platform.python_version()}, {SPINS:,} additions in {min(spin_s() for _ in range(3)):.2f} s"
+        f"Python {platform.python_version()}, {SPINS:,} additions in "
+        f"{min(spin_s() for _ in range(3)):.2f} s"
     )
 
 

@@ -1,4 +1,6 @@
-"""C programs of the benchmarks: the load client and the libmodbus servers, compiled at run time into a folder."""
+"""C programs of the benchmarks: the load client and the libmodbus servers, compiled at run time
+into a folder.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def compile_c(source: Path, folder: Path, options: Sequence[str] = ()) -> Path:
         raise AbsentError("no C compiler: apt-get install gcc libc6-dev")
     out = folder / source.stem
     command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(out), str(source), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_WITHIN_S, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=COMPILE_WITHIN_S, check=False
+    )
     if done.returncode:
         if "modbus.h" in done.stderr or "-lmodbus" in done.stderr:
             raise AbsentError("libmodbus absent: apt-get install libmodbus-dev")
@@ -37,7 +41,9 @@ def libmodbus_server(kind: str, folder: Path) -> Path:
 
 
 def load_client(folder: Path) -> tuple[list[str], str]:
-    """Return the command of the load client, and a note where the slower one in Python has to do."""
+    """Return the command of the load client, and a note where the slower one in Python has to
+    do.
+    """
     try:
         return [str(compile_c(HERE / "load_client.c", folder))], ""
     except AbsentError as error:
@@ -48,7 +54,9 @@ def _libmodbus_options() -> list[str]:
     found = shutil.which("pkg-config")
     if found:
         command = [found, "--cflags", "--libs", "libmodbus"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_WITHIN_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=COMPILE_WITHIN_S, check=False
+        )
         if done.returncode == 0:
             return done.stdout.split()
     return ["-I/usr/include/modbus", "-lmodbus"]

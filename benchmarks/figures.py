@@ -38,7 +38,8 @@ class Reach:
 class Figure:
     """One row: our figure, the peer's from the same run, and what was to be reached.
 
-    `met` is None where nothing was to be reached, or where the peer is absent; then `note` says why.
+    `met` is None where nothing was to be reached, or where the peer is absent; then `note` says
+    why.
     """
 
     what: str
@@ -67,17 +68,27 @@ Values = Sequence[float | None]
 
 
 def beside(
-    what: str, unit: str, ours: Values, peers: Values | None, peer_name: str, reach: Reach | None = None, note: str = ""
+    what: str,
+    unit: str,
+    ours: Values,
+    peers: Values | None,
+    peer_name: str,
+    reach: Reach | None = None,
+    note: str = "",
 ) -> Figure:
     """Return the figure of what was measured in rounds; without a peer there is no ratio."""
     ratio = middle_ratio(ours, peers) if peers is not None else None
     met = reach.met(ratio if reach.unit == "x" else middle(ours)) if reach else None
     peer = middle(peers) if peers is not None else None
-    return Figure(what, unit, middle(ours), peer, peer_name, ratio, reach.text() if reach else "", met, note)
+    return Figure(
+        what, unit, middle(ours), peer, peer_name, ratio, reach.text() if reach else "", met, note
+    )
 
 
 def in_turn(several: Sequence[T], turn: int) -> Sequence[T]:
-    """Return what is measured in a round, forwards and backwards in turn: so no one always comes first."""
+    """Return what is measured in a round, forwards and backwards in turn: so no one always comes
+    first.
+    """
     return several[::-1] if turn % 2 else several
 
 
@@ -91,7 +102,10 @@ def table(figures: Sequence[Figure]) -> str:
     rows = [HEADINGS, *(figure.cells(marks.get(figure.note, "")) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     rows.insert(1, tuple("-" * width for width in widths))
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     return "\n".join(lines + [f"{mark.strip()} {note}" for note, mark in marks.items()])
 
 
@@ -102,7 +116,9 @@ def middle(values: Iterable[float | None]) -> float | None:
 
 
 def middle_ratio(ours: Iterable[float | None], peers: Iterable[float | None]) -> float | None:
-    """Return the median of the rounds' ratios: both halves of each come from the same minute of the machine."""
+    """Return the median of the rounds' ratios: both halves of each come from the same minute of the
+    machine.
+    """
     return middle(a / b for a, b in zip(ours, peers, strict=True) if a is not None and b)
 
 

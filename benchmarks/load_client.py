@@ -1,6 +1,8 @@
-"""The load client in Python, for machines without a C compiler: the same arguments and result as load_client.c.
+"""The load client in Python, for machines without a C compiler: the same arguments and result as
+load_client.c.
 
-It is slower than the servers it measures, so its requests/s say little; CPU per request of the server still does.
+It is slower than the servers it measures, so its requests/s say little; CPU per request of the
+server still does.
 """
 
 from __future__ import annotations
@@ -31,15 +33,22 @@ class Counts:
     def show(self) -> str:
         """Return the result as one JSON object."""
         return json.dumps(
-            {"replies": self.replies, "lost": self.lost, "wrong": self.wrong, "unsent": self.unsent,
-             "seconds": self.last - self.first}
-        )  # fmt: skip
+            {
+                "replies": self.replies,
+                "lost": self.lost,
+                "wrong": self.wrong,
+                "unsent": self.unsent,
+                "seconds": self.last - self.first,
+            }
+        )
 
 
 class Connection:
     """One TCP connection with its unanswered transactions, oldest first."""
 
-    def __init__(self, wire: socket.socket, to_send: int, in_flight: int, address: int, count: int) -> None:
+    def __init__(
+        self, wire: socket.socket, to_send: int, in_flight: int, address: int, count: int
+    ) -> None:
         self.wire, self.to_send, self._in_flight = wire, to_send, in_flight
         self._address, self._count = address, count
         self.unanswered: deque[int] = deque()
@@ -99,10 +108,18 @@ class Connection:
             counts.wrong += 1
 
 
-def tcp(host: str, port: int, connections: int, in_flight: int, requests: int, address: int, count: int) -> Counts:
+def tcp(
+    host: str, port: int, connections: int, in_flight: int, requests: int, address: int, count: int
+) -> Counts:
     """Load a TCP server."""
     everyone = [
-        Connection(socket.create_connection((host, port), 5), requests // connections, in_flight, address, count)
+        Connection(
+            socket.create_connection((host, port), 5),
+            requests // connections,
+            in_flight,
+            address,
+            count,
+        )
         for _ in range(connections)
     ]
     with selectors.DefaultSelector() as selector:
@@ -154,7 +171,11 @@ def rtu(path: str, requests: int, address: int, count: int) -> Counts:
                 counts.lost, counts.unsent = counts.lost + 1, requests - sent - 1
                 break
             counts.last = time.monotonic()
-            right = len(reply) == wanted and reply[:3] == bytes((UNIT, 3, 2 * count)) and crc16(reply) == 0
+            right = (
+                len(reply) == wanted
+                and reply[:3] == bytes((UNIT, 3, 2 * count))
+                and crc16(reply) == 0
+            )
             counts.replies += right
             counts.wrong += not right
     return counts

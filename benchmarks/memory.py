@@ -1,4 +1,6 @@
-"""An idle meter: the bytes that it holds, and the CPU time of a process in which nothing happens."""
+"""An idle meter: the bytes that it holds, and the CPU time of a process in which nothing
+happens.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ METER_REACH = Reach(10, "KiB")
 CPU_REACH = Reach(1, "ms/s")
 """An event loop may wake a few times a second; a meter that polled would not stay below."""
 EVENTS, FREEZES, PROFILE_DAYS = 100, 31, 1
-_SWITCHING = Tariff(day_tables=DayTables((((0, 1), (7 * 60, 2), (21 * 60, 1)),)), prices=Prices((3_100, 5_283)))
+_SWITCHING = Tariff(
+    day_tables=DayTables((((0, 1), (7 * 60, 2), (21 * 60, 1)),)), prices=Prices((3_100, 5_283))
+)
 
 
 def measure(quick: bool) -> Iterator[Figure]:
@@ -46,7 +50,9 @@ def measure(quick: bool) -> Iterator[Figure]:
     yield beside(f"Idle meter of {count}: {records}", "KiB", [each], None, "", METER_REACH)
     yield beside("The same once Modbus has read all its registers", "KiB", [imaged], None, "")
     seconds = 2 if quick else 5
-    yield beside("Idle `meter-sim run` at speed 1: CPU", "ms/s", [_idle_ms(seconds)], None, "", CPU_REACH)
+    yield beside(
+        "Idle `meter-sim run` at speed 1: CPU", "ms/s", [_idle_ms(seconds)], None, "", CPU_REACH
+    )
 
 
 def _traced() -> int:
@@ -61,7 +67,10 @@ def _lived_meter(number: int) -> Meter:
     while meter.rings[EVENT_RING].last < EVENTS:
         present = not present
         meter.handle(Sense(Tamper.COVER, present))
-    held = [ring.last - ring.first + 1 for ring in (meter.rings[i] for i in (EVENT_RING, DAILY_RING, PROFILE_RING))]
+    held = [
+        ring.last - ring.first + 1
+        for ring in (meter.rings[i] for i in (EVENT_RING, DAILY_RING, PROFILE_RING))
+    ]
     if held != [EVENTS, FREEZES, PROFILE_DAYS * 96]:
         raise BenchmarkError(f"a meter holds {held} events, freezes and profile records")
     return meter

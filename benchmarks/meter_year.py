@@ -1,4 +1,6 @@
-"""A year of virtual time: one three-phase meter with everything that a tariff and an agreement can have."""
+"""A year of virtual time: one three-phase meter with everything that a tariff and an agreement can
+have.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class MemoryNvram:
 
 
 def full_meter(load: Load) -> MeterDescription:
-    """Return a three-phase meter with time of use, steps, standing charge and thresholds; it stays connected."""
+    """Return a three-phase meter with time of use, steps, standing charge and thresholds; it stays
+    connected.
+    """
     return MeterDescription(
         meter_type=MeterType.THREE_PHASE,
         credit=2_200 * LEDGER,
@@ -75,7 +79,9 @@ def spin_s() -> float:
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Advance a new meter by 365 days, in one step, with a calibration of the machine beside each."""
+    """Advance a new meter by 365 days, in one step, with a calibration of the machine beside
+    each.
+    """
     load = read_load("household", 3, DEFAULT_START)
     spins, without, stored = [], [], []
     for _ in range(3 if quick else 7):
@@ -83,7 +89,9 @@ def measure(quick: bool) -> Iterator[Figure]:
         without.append(_year_s(load))
         stored.append(_stored_s(load))
     peer = f"spin of {SPINS:,} additions"
-    yield beside("One meter, full features, a year of 15-minute load", "s", without, spins, peer, REACH)
+    yield beside(
+        "One meter, full features, a year of 15-minute load", "s", without, spins, peer, REACH
+    )
     yield beside(
         f"The same for {STORED_DAYS} days, deadline by deadline, with a storage in memory",
         "s",
@@ -101,7 +109,9 @@ def _year_s(load: Load) -> float:
 
 
 def _stored_s(load: Load) -> float:
-    """Do as a host does that lets time run: each deadline is met by itself, and what must be saved is."""
+    """Do as a host does that lets time run: each deadline is met by itself, and what must be saved
+    is.
+    """
     meter = build(full_meter(load), MemoryNvram())
     end = STORED_DAYS * DAY
     began = time.perf_counter()

@@ -37,7 +37,9 @@ def measure(quick: bool) -> Iterator[Figure]:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         client, note = load_client(folder)
         path = folder / "meter.tty"
-        sim = meter_sim("--modbus-rtu", str(path), "--speed", "0", "--load", "2kW", "--credit", "90000.00")
+        sim = meter_sim(
+            "--modbus-rtu", str(path), "--speed", "0", "--load", "2kW", "--credit", "90000.00"
+        )
         ours, _ = running.enter_context(sim)
         lines = [Line(ours, str(path))]
         try:
@@ -54,10 +56,16 @@ def measure(quick: bool) -> Iterator[Figure]:
                 result = _run(client, line, requests)
                 after = line.child.cpu_us()
                 rates[index].append(result["replies"] / result["seconds"])
-                cpu[index].append((after - before) / requests if before is not None and after is not None else None)
+                cpu[index].append(
+                    (after - before) / requests
+                    if before is not None and after is not None
+                    else None
+                )
         several = len(lines) > 1
         what = "Modbus RTU on a virtual port"
-        yield beside(what, "requests/s", rates[0], rates[1] if several else None, "libmodbus", REACH, note)
+        yield beside(
+            what, "requests/s", rates[0], rates[1] if several else None, "libmodbus", REACH, note
+        )
         what += ": server CPU per request"
         yield beside(what, "us", cpu[0], cpu[1] if several else None, "libmodbus", None, note)
 

@@ -1,4 +1,6 @@
-"""Modbus TCP: function 3 of ten registers in a closed loop, beside pymodbus's server and a libmodbus server in C."""
+"""Modbus TCP: function 3 of ten registers in a closed loop, beside pymodbus's server and a
+libmodbus server in C.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from benchmarks.figures import BenchmarkError, Figure, Reach, beside, in_turn
 from benchmarks.processes import Child, meter_sim, run_json
 
 ADDRESS, COUNT = 64, 10
-"""Available credit and what stands beside it: registers that a host polls, and that change while a meter runs."""
+"""Available credit and what stands beside it: registers that a host polls, and that change while a
+meter runs.
+"""
 CLIENT_WITHIN_S = 120.0
 STANDING, RUNNING, PYMODBUS, LIBMODBUS = "speed 0", "speed 1", "pymodbus", "libmodbus"
 CPU_REACHES = ((LIBMODBUS, Reach(1.1)), (PYMODBUS, Reach(0.25)))
@@ -25,7 +29,9 @@ NOTHING_LOST = Reach(0, "lost")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How many connections, each with how many requests unanswered, and how many requests in all."""
+    """How many connections, each with how many requests unanswered, and how many requests in
+    all.
+    """
 
     connections: int
     in_flight: int
@@ -52,7 +58,9 @@ class Server:
 class Bench:
     """The servers side by side, and the client that loads them in turn."""
 
-    def __init__(self, client: list[str], servers: dict[str, Server], notes: dict[str, str]) -> None:
+    def __init__(
+        self, client: list[str], servers: dict[str, Server], notes: dict[str, str]
+    ) -> None:
         self._client, self._servers, self.notes = client, servers, notes
 
     def rounds(self, case: Case, rounds: int) -> dict[str, list[Measured]]:
@@ -67,12 +75,18 @@ class Bench:
         """Load a server once."""
         arguments = (server.port, case.connections, case.in_flight, case.requests, ADDRESS, COUNT)
         before = server.child.cpu_us()
-        result = run_json([*self._client, "tcp", "127.0.0.1", *map(str, arguments)], CLIENT_WITHIN_S)
+        result = run_json(
+            [*self._client, "tcp", "127.0.0.1", *map(str, arguments)], CLIENT_WITHIN_S
+        )
         after = server.child.cpu_us()
         replies = result["replies"]
         if result["wrong"]:
             raise BenchmarkError(f"{result['wrong']} wrong replies from {server.child.name}")
-        cpu = (after - before) / replies if before is not None and after is not None and replies else None
+        cpu = (
+            (after - before) / replies
+            if before is not None and after is not None and replies
+            else None
+        )
         rate = replies / result["seconds"] if result["seconds"] else None
         return Measured(rate, cpu, result["lost"] + result["unsent"])
 
@@ -89,8 +103,17 @@ def measure(quick: bool) -> Iterator[Figure]:
                 yield _cpu(bench, measured, what, ours, peer, reach)
         measured = bench.rounds(Case(64, 1, 16_000 * scale), rounds)
         for ours in (STANDING, RUNNING):
-            yield _rate(bench, measured, f"Modbus TCP at {ours}, 64 connections", ours, LIBMODBUS, RATE_REACH)
-        yield _rate(bench, measured, f"Modbus TCP at {STANDING}, 64 connections", STANDING, PYMODBUS, None)
+            yield _rate(
+                bench,
+                measured,
+                f"Modbus TCP at {ours}, 64 connections",
+                ours,
+                LIBMODBUS,
+                RATE_REACH,
+            )
+        yield _rate(
+            bench, measured, f"Modbus TCP at {STANDING}, 64 connections", STANDING, PYMODBUS, None
+        )
         measured = bench.rounds(Case(16, 8, 32_000 * scale), rounds)
         for ours in (STANDING, RUNNING):
             what = f"Modbus TCP at {ours}, 16 connections x 8 in flight"
@@ -105,7 +128,9 @@ def _set_up(running: contextlib.ExitStack) -> Bench:
     notes = dict.fromkeys((STANDING, RUNNING, PYMODBUS, LIBMODBUS), note)
     servers = {}
     for name, speed in ((STANDING, "0"), (RUNNING, "1")):
-        sim = meter_sim("--modbus-tcp", "127.0.0.1:0", "--speed", speed, "--load", "2kW", "--credit", "90000.00")
+        sim = meter_sim(
+            "--modbus-tcp", "127.0.0.1:0", "--speed", speed, "--load", "2kW", "--credit", "90000.00"
+        )
         child, ready = running.enter_context(sim)
         servers[name] = Server(child, int(ready["modbus_tcp"][0].rpartition(":")[2]))
     commands = {PYMODBUS: [sys.executable, str(HERE / "peers" / "pymodbus_tcp.py")]}
@@ -121,14 +146,21 @@ def _set_up(running: contextlib.ExitStack) -> Bench:
     return bench
 
 
-def _cpu(bench: Bench, measured: dict[str, list[Measured]], what: str, ours: str, peer: str, reach: Reach) -> Figure:
+def _cpu(
+    bench: Bench, measured: dict[str, list[Measured]], what: str, ours: str, peer: str, reach: Reach
+) -> Figure:
     mine = [one.cpu_us for one in measured[ours]]
     theirs = [one.cpu_us for one in measured[peer]] if peer in measured else None
     return beside(what, "us", mine, theirs, peer, reach, bench.notes[peer])
 
 
 def _rate(
-    bench: Bench, measured: dict[str, list[Measured]], what: str, ours: str, peer: str, reach: Reach | None
+    bench: Bench,
+    measured: dict[str, list[Measured]],
+    what: str,
+    ours: str,
+    peer: str,
+    reach: Reach | None,
 ) -> Figure:
     mine = [one.rate for one in measured[ours]]
     theirs = [one.rate for one in measured[peer]] if peer in measured else None
@@ -141,6 +173,13 @@ def _lost(bench: Bench, measured: dict[str, list[Measured]], peer: str) -> Figur
 
     theirs = lost(peer) if peer in measured else None
     return Figure(
-        "Modbus TCP, 16 connections x 8 in flight: requests lost", "in all rounds", lost(STANDING, RUNNING), theirs,
-        peer, None, NOTHING_LOST.text(), NOTHING_LOST.met(lost(STANDING, RUNNING)), bench.notes[peer],
-    )  # fmt: skip
+        "Modbus TCP, 16 connections x 8 in flight: requests lost",
+        "in all rounds",
+        lost(STANDING, RUNNING),
+        theirs,
+        peer,
+        None,
+        NOTHING_LOST.text(),
+        NOTHING_LOST.met(lost(STANDING, RUNNING)),
+        bench.notes[peer],
+    )

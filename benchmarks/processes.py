@@ -1,4 +1,6 @@
-"""Processes that are measured: started, heard until they are ready, their CPU time read, and always ended."""
+"""Processes that are measured: started, heard until they are ready, their CPU time read, and always
+ended.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,19 @@ def program(name: str) -> str:
 
 
 class Child:
-    """A server process: its first line on stdout says that it is ready; leaving the context ends it."""
+    """A server process: its first line on stdout says that it is ready; leaving the context ends
+    it.
+    """
 
     def __init__(self, command: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
         self.name = Path(command[0]).name
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process has ended
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, pass_fds=tuple(pass_fds)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            pass_fds=tuple(pass_fds),
         )
         try:
             self.ready = self._first_line()
@@ -56,7 +64,9 @@ class Child:
         return self._process.pid
 
     def cpu_us(self) -> float | None:
-        """Return the CPU time of all its threads so far, in us; None where the system does not tell."""
+        """Return the CPU time of all its threads so far, in us; None where the system does not
+        tell.
+        """
         return cpu_us(self._process.pid)
 
     def end(self) -> None:
@@ -83,13 +93,17 @@ class Child:
                 data = os.read(file, 65_536)
                 if not data:
                     self._errors.seek(0)
-                    raise BenchmarkError(f"{self.name}: {self._errors.read().decode().strip()[-300:]}")
+                    raise BenchmarkError(
+                        f"{self.name}: {self._errors.read().decode().strip()[-300:]}"
+                    )
                 line += data
         return line
 
 
 def cpu_us(pid: int) -> float | None:
-    """Return the CPU time of a process in us: from schedstat (1 ns), else from stat (10 ms), else None."""
+    """Return the CPU time of a process in us: from schedstat (1 ns), else from stat (10 ms), else
+    None.
+    """
     with contextlib.suppress(OSError, ValueError, IndexError):
         tasks = Path(f"/proc/{pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
@@ -109,10 +123,14 @@ def meter_sim(*arguments: str) -> Iterator[tuple[Child, dict[str, Any]]]:
 def run_json(command: Sequence[str], timeout_s: float) -> dict[str, Any]:
     """Run a command to its end and return the JSON object that it printed."""
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=True)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=True
+        )
     except subprocess.TimeoutExpired as error:
         raise BenchmarkError(f"{command[0]}: no end within {timeout_s:.0f} s") from error
     except subprocess.CalledProcessError as error:
-        raise BenchmarkError(f"{command[0]}: exit {error.returncode}: {error.stderr.decode()[-300:]}") from error
+        raise BenchmarkError(
+            f"{command[0]}: exit {error.returncode}: {error.stderr.decode()[-300:]}"
+        ) from error
     result: dict[str, Any] = json.loads(done.stdout)
     return result

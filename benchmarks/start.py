@@ -21,7 +21,10 @@ def measure(quick: bool) -> Iterator[Figure]:
     """Start each in turn, with a bare Python beside."""
     rounds = 3 if quick else 9
     bare, ready, read = [], [], []
-    with tempfile.TemporaryDirectory() as folder, meter_sim("--modbus-tcp", "127.0.0.1:0") as (_, line):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        meter_sim("--modbus-tcp", "127.0.0.1:0") as (_, line),
+    ):
         environment = {**os.environ, "XDG_STATE_HOME": folder}
         port = f"tcp://{line['modbus_tcp'][0]}"
         command = [program("meterctl"), "--port", port, "read", "available_credit", "--json"]
@@ -30,7 +33,9 @@ def measure(quick: bool) -> Iterator[Figure]:
             ready.append(_ready_s())
             read.append(_run_s(command, environment, b"available_credit"))
     yield beside("`meter-sim run --json`: spawn to ready line", "s", ready, bare, PEER, READY_REACH)
-    yield beside("`meterctl read available_credit --json`: whole process", "s", read, bare, PEER, READ_REACH)
+    yield beside(
+        "`meterctl read available_credit --json`: whole process", "s", read, bare, PEER, READ_REACH
+    )
 
 
 def _ready_s() -> float:
@@ -42,7 +47,12 @@ def _ready_s() -> float:
 def _run_s(command: Sequence[str], environment: Mapping[str, str], wanted: bytes = b"") -> float:
     began = time.perf_counter()
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=END_WITHIN_S, env=environment, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=END_WITHIN_S,
+        env=environment,
+        check=False,
     )
     took = time.perf_counter() - began
     if done.returncode or wanted not in done.stdout:

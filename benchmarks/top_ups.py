@@ -1,7 +1,7 @@
 """Durable top-ups over TCP on one meter, beside a bare write and fdatasync on the same disk.
 
-The messages are sealed beforehand; each goes and is answered in one exchange of function 23. An answer that is not
-`accepted` ends the benchmark: nothing but credited money counts.
+The messages are sealed beforehand; each goes and is answered in one exchange of function 23. An
+answer that is not `accepted` ends the benchmark: nothing but credited money counts.
 """
 
 from __future__ import annotations
@@ -47,8 +47,12 @@ def measure(quick: bool) -> Iterator[Figure]:
     rounds, each = (3, 50) if quick else (9, 200)
     place = DISK if DISK.is_dir() else None
     with contextlib.ExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="meter-bench-", dir=place)))
-        sim = meter_sim("--modbus-tcp", "127.0.0.1:0", "--state", str(folder / "meter.nv"), "--speed", "1")
+        folder = Path(
+            running.enter_context(tempfile.TemporaryDirectory(prefix="meter-bench-", dir=place))
+        )
+        sim = meter_sim(
+            "--modbus-tcp", "127.0.0.1:0", "--state", str(folder / "meter.nv"), "--speed", "1"
+        )
         child, ready = running.enter_context(sim)
         host, _, port = ready["modbus_tcp"][0].rpartition(":")
         wire = running.enter_context(socket.create_connection((host, int(port)), ANSWER_WITHIN_S))
@@ -62,7 +66,9 @@ def measure(quick: bool) -> Iterator[Figure]:
             rate, cost = _bare(folder / "bare", each)
             bare.append(rate)
             bare_cpu.append(cost)
-            top_ups.append(_top_up_rate(wire, messages[index * each : (index + 1) * each], child, cpu))
+            top_ups.append(
+                _top_up_rate(wire, messages[index * each : (index + 1) * each], child, cpu)
+            )
     peer = "write 4 KiB + fdatasync"
     yield beside("Durable top-ups over TCP, one meter", "a second", top_ups, bare, peer, REACH)
     yield beside("Durable top-ups over TCP: server CPU each", "us", cpu, bare_cpu, peer)
@@ -72,7 +78,9 @@ def _messages(epoch: int, count: int) -> list[bytes]:
     keys = development_keys(SERIAL_NUMBER)
     key = keys.key(MessageClass.CREDIT)
     messages = (
-        SealedMessage(MessageKind.CREDIT, SERIAL_NUMBER, epoch, sequence, 1, key_version=keys.version)
+        SealedMessage(
+            MessageKind.CREDIT, SERIAL_NUMBER, epoch, sequence, 1, key_version=keys.version
+        )
         for sequence in range(1, count + 1)
     )
     return [message.seal(key) for message in messages]
@@ -84,7 +92,9 @@ def _epoch(wire: socket.socket) -> int:
     return epoch
 
 
-def _top_up_rate(wire: socket.socket, messages: list[bytes], child: Child, cpu: list[float | None]) -> float:
+def _top_up_rate(
+    wire: socket.socket, messages: list[bytes], child: Child, cpu: list[float | None]
+) -> float:
     requests = [_request(message) for message in messages]
     before, began = child.cpu_us(), time.perf_counter()
     for request in requests:
@@ -93,14 +103,22 @@ def _top_up_rate(wire: socket.socket, messages: list[bytes], child: Child, cpu: 
         if answer.outcome is not Outcome.ACCEPTED:
             raise BenchmarkError(f"a top-up was answered {answer.outcome.name.lower()}")
     took, after = time.perf_counter() - began, child.cpu_us()
-    cpu.append((after - before) / len(messages) if before is not None and after is not None else None)
+    cpu.append(
+        (after - before) / len(messages) if before is not None and after is not None else None
+    )
     return len(messages) / took
 
 
 def _request(message: bytes) -> bytes:
     part = MESSAGE_HEAD.pack(len(message), 0, len(message), 1) + message + bytes(len(message) % 2)
     size = len(part)
-    head = (Function.READ_WRITE_MULTIPLE_REGISTERS, ANSWER_ADDRESS, ANSWER_HEAD_REGISTERS, MESSAGE_ADDRESS, size // 2)
+    head = (
+        Function.READ_WRITE_MULTIPLE_REGISTERS,
+        ANSWER_ADDRESS,
+        ANSWER_HEAD_REGISTERS,
+        MESSAGE_ADDRESS,
+        size // 2,
+    )
     return _READ_WRITE.pack(*head, size) + part
 
 

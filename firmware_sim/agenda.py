@@ -9,7 +9,9 @@ Work = Callable[[], None]
 
 
 class Agenda:
-    """Work by its instant, ms; of one instant, what was planned first comes first. `now` is the last one taken."""
+    """Work by its instant, ms; of one instant, what was planned first comes first. `now` is the
+    last one taken.
+    """
 
     def __init__(self) -> None:
         self.now = 0
@@ -23,7 +25,9 @@ class Agenda:
 
     def forget(self, owners: Collection[object]) -> None:
         """Take off what is planned for some owners."""
-        self._entries = [entry for entry in self._entries if not any(entry[3] is owner for owner in owners)]
+        self._entries = [
+            entry for entry in self._entries if not any(entry[3] is owner for owner in owners)
+        ]
         heapq.heapify(self._entries)
 
     def clear(self) -> None:

@@ -1,4 +1,6 @@
-"""The composition root: meters are built here and nowhere else, for run, simulate, fixtures and scenarios."""
+"""The composition root: meters are built here and nowhere else, for run, simulate, fixtures and
+scenarios.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ class MeterDescription:
     """What a meter is and how it begins; money in ledger units, `start` in ms since 1970 UTC.
 
     `keys_of` is the serial number for which `keys` were derived; empty where nobody said.
-    `epoch` names the storage's life: the edge draws it from the operating system unless the configuration fixes it.
+    `epoch` names the storage's life: the edge draws it from the operating system unless the
+    configuration fixes it.
     """
 
     serial_number: str = DEFAULT_SERIAL_NUMBER
@@ -79,21 +82,38 @@ def new_state(description: MeterDescription) -> State:
     """Return the state of a meter that never ran."""
     d = description
     identity = Identity(
-        d.serial_number, d.epoch, int(d.meter_type), int(d.phase_summation), d.reverse_charged, d.nominal_voltage_mv,
-        d.frequency_mhz, d.transitions,
-    )  # fmt: skip
+        d.serial_number,
+        d.epoch,
+        int(d.meter_type),
+        int(d.phase_summation),
+        d.reverse_charged,
+        d.nominal_voltage_mv,
+        d.frequency_mhz,
+        d.transitions,
+    )
     account = Account(
-        state=int(AccountState.OPEN if d.opened else AccountState.UNOPENED), customer_number=d.customer_number,
-        unit=d.account_unit, credit=d.credit if d.opened else 0, opening=d.credit if d.opened else 0,
-        debt=d.debt, debt_entered=d.debt,
-    )  # fmt: skip
+        state=int(AccountState.OPEN if d.opened else AccountState.UNOPENED),
+        customer_number=d.customer_number,
+        unit=d.account_unit,
+        credit=d.credit if d.opened else 0,
+        opening=d.credit if d.opened else 0,
+        debt=d.debt,
+        debt_entered=d.debt,
+    )
     clock = Clock(d.start, *d.drift)
     state = State(
-        identity, clock, CalendarState(0, 0, 0), settings=d.settings, tariff=d.tariff, account=account,
+        identity,
+        clock,
+        CalendarState(0, 0, 0),
+        settings=d.settings,
+        tariff=d.tariff,
+        account=account,
         supply=Supply(guarantee=d.guarantee),
-    )  # fmt: skip
+    )
     state.calendar = calendar_work.begin(state)
-    state.period.began = d.start // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
+    state.period.began = (
+        d.start // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
+    )
     if not d.opened and d.settings.unopened_supply == UnopenedSupply.DISCONNECTED:
         state.supply.closed, state.supply.causes = False, int(Cause.ACCOUNT)
     return state
@@ -104,13 +124,16 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
 
     Raises:
         ForeignStorageError: the device holds something else; nothing was written.
-        StorageLostError: the device held a meter, and no record of it is valid; nothing was written.
+        StorageLostError: the device held a meter, and no record of it is valid; nothing was
+            written.
     """
     found = load(nvram) if nvram is not None else None
     if found is not None:
         door = _door(description, found.state.identity.serial_number)
         drawn = description.load or Load.constant((0,) * _phases(found.state.identity.meter_type))
-        return Meter(found.state, found.rings, found.store, door, drawn, SimulatedSwitch(), restarted=True)
+        return Meter(
+            found.state, found.rings, found.store, door, drawn, SimulatedSwitch(), restarted=True
+        )
     state = new_state(description)
     door = _door(description, description.serial_number)
     state.security.key_version = door.first_version
@@ -127,7 +150,9 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
 
 
 def rack_of(description: MeterDescription, speed: int, read_load: ReadLoad, seed: int = 0) -> Rack:
-    """Return a rack with one new meter on a storage in memory, which faults may strike: for fixtures and scenarios."""
+    """Return a rack with one new meter on a storage in memory, which faults may strike: for
+    fixtures and scenarios.
+    """
     faults, device = Faults(FaultPlan(seed=seed)), SimulatedNvram()
 
     def make() -> Meter:
@@ -140,7 +165,9 @@ def rack_of(description: MeterDescription, speed: int, read_load: ReadLoad, seed
 
 
 def build_lost(description: MeterDescription) -> Meter:
-    """Return a meter whose storage was found bad: it meters, and refuses every sealed message (METER.md 7)."""
+    """Return a meter whose storage was found bad: it meters, and refuses every sealed message
+    (METER.md 7).
+    """
     state = new_state(replace(description, opened=False, settings=Settings(), debt=0))
     door = _door(description, description.serial_number)
     state.security.key_version = door.first_version
@@ -156,7 +183,9 @@ def _phases(meter_type: int) -> int:
 def _door(description: MeterDescription, serial_number: str) -> Door:
     if description.keys is not None:
         if description.keys_of not in ("", serial_number):
-            raise WrongKeysError(f"the keys are for meter {description.keys_of}, not {serial_number}")
+            raise WrongKeysError(
+                f"the keys are for meter {description.keys_of}, not {serial_number}"
+            )
         return Door(description.keys)
     keys = development_keys(serial_number)
     return Door({keys.version: keys})

@@ -1,7 +1,8 @@
-"""What the calendar makes a meter do at an instant: records, billing, tariff, inhibitors, charges (METER.md 1, 2).
+"""What the calendar makes a meter do at an instant: records, billing, tariff, inhibitors, charges
+(METER.md 1, 2).
 
-The steps keep the order of METER.md 2: freeze records, end of the billing period, tariff and inhibitors, then the
-standing charge and the debt instalment.
+The steps keep the order of METER.md 2: freeze records, end of the billing period, tariff and
+inhibitors, then the standing charge and the debt instalment.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def begin(state: State) -> CalendarState:
     clock = state.clock.read(state.elapsed)
     local = local_of(state, clock)
     calendar = CalendarState(
-        local.date, billing_period(local, state.tariff.steps), billing_year(local, state.tariff.steps)
+        local.date,
+        billing_period(local, state.tariff.steps),
+        billing_year(local, state.tariff.steps),
     )
     calendar.dates_done = calendar.dates_done.adding(local.date)
     calendar.billings_done = calendar.billings_done.adding(calendar.billing)
@@ -50,16 +53,28 @@ def begin(state: State) -> CalendarState:
 
 
 def pass_instant(state: State, clock: int, emit: Emit) -> None:
-    """Let the clock arrive naturally at `clock`, whatever midnights it passed since it was seen last.
+    """Let the clock arrive naturally at `clock`, whatever midnights it passed since it was seen
+    last.
 
-    A meter that was without power passes its missed midnights one by one, dated, with the registers as they stand.
+    A meter that was without power passes its missed midnights one by one, dated, with the registers
+    as they stand.
     """
     local = local_of(state, clock)
     for date in range(state.calendar.date + 1, local.date):
         _pass(state, Local(date, 0, local.offset_ms), date * DAY_MS - local.offset_ms, emit)
-        _end_billing(state, Local(date, _END_OF_DAY, local.offset_ms), (date + 1) * DAY_MS - local.offset_ms, emit)
+        _end_billing(
+            state,
+            Local(date, _END_OF_DAY, local.offset_ms),
+            (date + 1) * DAY_MS - local.offset_ms,
+            emit,
+        )
     if local.date > state.calendar.date and local.ms_of_day:
-        _pass(state, Local(local.date, 0, local.offset_ms), local.date * DAY_MS - local.offset_ms, emit)
+        _pass(
+            state,
+            Local(local.date, 0, local.offset_ms),
+            local.date * DAY_MS - local.offset_ms,
+            emit,
+        )
     _pass(state, local, clock, emit)
     settle(state, clock, emit)
 
@@ -67,7 +82,10 @@ def pass_instant(state: State, clock: int, emit: Emit) -> None:
 def jump(state: State, clock: int, emit: Emit) -> None:
     """Let the clock or the offset be set: nothing of jumped days is made, and nothing is undone."""
     calendar, local = state.calendar, local_of(state, clock)
-    period, year = billing_period(local, state.tariff.steps), billing_year(local, state.tariff.steps)
+    period, year = (
+        billing_period(local, state.tariff.steps),
+        billing_year(local, state.tariff.steps),
+    )
     if period > calendar.billing and period not in calendar.billings_done:
         state.registers.month_mwh = 0
         calendar.billings_done = calendar.billings_done.adding(period)
@@ -98,7 +116,9 @@ def settle(state: State, clock: int, emit: Emit) -> None:
 
 
 def next_calendar_clock(state: State, clock: int) -> int | None:
-    """Return the next clock after `clock` at which the calendar may change anything, None while it is invalid."""
+    """Return the next clock after `clock` at which the calendar may change anything, None while it
+    is invalid.
+    """
     if not state.clock.valid:
         return None
     local = local_of(state, clock)
@@ -120,9 +140,13 @@ def close_period(state: State, end: int, clock_set: bool = False) -> None:
     period, registers = state.period, state.registers
     imported = registers.import_mwh - period.import_at_start
     row = ProfileRecord.packed(
-        end, imported, registers.export_mwh - period.export_at_start, period.power_down, clock_set,
+        end,
+        imported,
+        registers.export_mwh - period.export_at_start,
+        period.power_down,
+        clock_set,
         not state.supply.closed,
-    )  # fmt: skip
+    )
     state.append(PROFILE_RING, row)
     whole = end - period.began == PROFILE_PERIOD_MS and not period.power_down
     if whole and imported * PERIODS_AN_HOUR > period.maximum_demand_mw:
@@ -145,7 +169,9 @@ def replace_part(tariff: Tariff, part: Part) -> Tariff:
 
 
 def _pass(state: State, local: Local, clock: int, emit: Emit) -> None:
-    """Pass one local instant: midnight freeze, billing end, tariff, then the charges of the date."""
+    """Pass one local instant: midnight freeze, billing end, tariff, then the charges of the
+    date.
+    """
     calendar = state.calendar
     midnight = local.date > calendar.date and local.date not in calendar.dates_done
     calendar.date = local.date
@@ -184,7 +210,10 @@ def _activate(state: State, clock: int, emit: Emit) -> None:
         new = state.tariff.steps
         if (old.billing_day, old.billing_hour) != (new.billing_day, new.billing_hour):
             number = billing_period(local_of(state, state.clock.read(state.elapsed)), new)
-            state.calendar.billing, state.calendar.billings_done = number, Spans(((number, number),))
+            state.calendar.billing, state.calendar.billings_done = (
+                number,
+                Spans(((number, number),)),
+            )
         if (old.year_month, old.year_day) != (new.year_month, new.year_day):
             number = billing_year(local_of(state, state.clock.read(state.elapsed)), new)
             state.calendar.year, state.calendar.years_done = number, Spans(((number, number),))
@@ -207,7 +236,14 @@ def _freeze(state: State, ring: int, clock: int) -> None:
     registers = state.registers
     one, two, three, four = registers.rate_mwh
     row = Freeze(
-        state.numbers[ring] + 1, max(clock, 0), registers.import_mwh, registers.export_mwh, one, two, three, four,
+        state.numbers[ring] + 1,
+        max(clock, 0),
+        registers.import_mwh,
+        registers.export_mwh,
+        one,
+        two,
+        three,
+        four,
         state.account.credit,
-    )  # fmt: skip
+    )
     state.append(ring, row.pack())

@@ -1,8 +1,9 @@
-"""The desk for cards: what a meter makes of a card that it has read, in the order of DL/T 645 meters (docs/card.md).
+"""The desk for cards: what a meter makes of a card that it has read, in the order of DL/T 645
+meters (docs/card.md).
 
-It works on the state that it is given, which nobody has seen yet. Credit, binding, events and whatever the insertion
-closes are one commit; only afterwards does the slot write back, so a card that is pulled at any moment is neither lost
-nor doubled.
+It works on the state that it is given, which nobody has seen yet. Credit, binding, events and
+whatever the insertion closes are one commit; only afterwards does the slot write back, so a card
+that is pulled at any moment is neither lost nor doubled.
 """
 
 from __future__ import annotations
@@ -46,9 +47,15 @@ ERRORS: dict[Outcome, InsertionError | None] = {
 """What each outcome of the card's message is to the one who stands before the meter."""
 
 LEAVES_UNUSED = frozenset(
-    {Outcome.MALFORMED, Outcome.UNSUPPORTED_VERSION, Outcome.BAD_AUTHENTICATION, Outcome.SUSPENDED,
-     Outcome.EXCEEDS_MAX_CREDIT, Outcome.STORAGE_FAULT}
-)  # fmt: skip
+    {
+        Outcome.MALFORMED,
+        Outcome.UNSUPPORTED_VERSION,
+        Outcome.BAD_AUTHENTICATION,
+        Outcome.SUSPENDED,
+        Outcome.EXCEEDS_MAX_CREDIT,
+        Outcome.STORAGE_FAULT,
+    }
+)
 """Outcomes after which nothing is written back: the card stays as it was sold."""
 
 _USER_CARDS = frozenset({CardType.OPEN, CardType.PURCHASE, CardType.REPLACEMENT})
@@ -66,8 +73,12 @@ class CardDesk:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def take(self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]) -> Reply:
-        """Judge a card and do what it brings; always to be committed, for the insertion is an event."""
+    def take(
+        self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]
+    ) -> Reply:
+        """Judge a card and do what it brings; always to be committed, for the insertion is an
+        event.
+        """
         refused = _refusal(state, card)
         if refused is not None:
             return _conclude(state, card, Insertion(refused[0], write_back=refused[1]), emit)
@@ -86,7 +97,9 @@ class CardDesk:
             _refuse(state, failed.serial, failed.error, emit)
         return Reply(insertion=Insertion(failed.error))
 
-    def _take_credit(self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]) -> Insertion:
+    def _take_credit(
+        self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]
+    ) -> Insertion:
         before = state.account.credit
         request = Sealed(card.credit.message, Carrier.CARD)
         message = _decoded(request.data)
@@ -101,14 +114,26 @@ class CardDesk:
         error = ERRORS[outcome]
         mine = message is not None and message.serial_number == state.identity.serial_number
         if outcome is Outcome.NOT_FOR_THIS_METER and mine:
-            opened = card.credit.card_type is CardType.OPEN and state.account.state != AccountState.UNOPENED
+            opened = (
+                card.credit.card_type is CardType.OPEN
+                and state.account.state != AccountState.UNOPENED
+            )
             error = InsertionError.COUNT if opened else error
         return Insertion(
-            error, outcome, write_back=outcome not in LEAVES_UNUSED, receipt=reply.receipt, credit_before=before
+            error,
+            outcome,
+            write_back=outcome not in LEAVES_UNUSED,
+            receipt=reply.receipt,
+            credit_before=before,
         )
 
     def _take_commands(
-        self, state: State, card: PresentCard, so_far: Insertion, emit: Emit, settle: Callable[[], None]
+        self,
+        state: State,
+        card: PresentCard,
+        so_far: Insertion,
+        emit: Emit,
+        settle: Callable[[], None],
     ) -> Insertion:
         """Do the sealed commands in their order; the first that does not stand ends it."""
         outcome: Outcome | None = None
@@ -123,7 +148,9 @@ class CardDesk:
             error = InsertionError.COUNT if outcome is Outcome.SEQUENCE_OLD else ERRORS[outcome]
         return so_far.with_commands(error, outcome)
 
-    def _take_command(self, state: State, data: bytes, emit: Emit, settle: Callable[[], None]) -> Outcome:
+    def _take_command(
+        self, state: State, data: bytes, emit: Emit, settle: Callable[[], None]
+    ) -> Outcome:
         message = _decoded(data)
         if message is not None and message.kind.message_class is not MessageClass.COMMAND:
             return Outcome.MALFORMED
@@ -142,7 +169,9 @@ def _decoded(data: bytes) -> SealedMessage | None:
 
 
 def _refusal(state: State, card: PresentCard) -> tuple[InsertionError, bool] | None:
-    """Return why a card is refused before its messages are looked at, and whether it is written back all the same."""
+    """Return why a card is refused before its messages are looked at, and whether it is written
+    back all the same.
+    """
     kind, account = card.credit.card_type, state.account
     if card.identity.meter != state.identity.serial_number:
         return InsertionError.METER_NUMBER, False
@@ -160,7 +189,9 @@ def _refusal(state: State, card: PresentCard) -> tuple[InsertionError, bool] | N
 
 
 def _conclude(state: State, card: PresentCard, insertion: Insertion, emit: Emit) -> Reply:
-    """Bind and record a card that was taken, and let its insertion close what a customer may close (METER.md 5)."""
+    """Bind and record a card that was taken, and let its insertion close what a customer may close
+    (METER.md 5).
+    """
     if insertion.error is not None:
         _refuse(state, card.serial, insertion.error, emit)
         return Reply(insertion=insertion)

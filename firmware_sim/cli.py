@@ -1,4 +1,6 @@
-"""meter-sim: run simulated meters on wires, simulate them without, and do to them what no wire can (DESIGN.md 5.1)."""
+"""meter-sim: run simulated meters on wires, simulate them without, and do to them what no wire can
+(DESIGN.md 5.1).
+"""
 
 from __future__ import annotations
 
@@ -24,35 +26,65 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A simulated prepaid electricity meter, exact to the milliwatt-hour and to the cent.",
-)  # fmt: skip
+)
 
-Config = Annotated[list[str] | None, typer.Option("--config", help="Meter in TOML; repeat for several meters.")]
+Config = Annotated[
+    list[str] | None, typer.Option("--config", help="Meter in TOML; repeat for several meters.")
+]
 Unit = Annotated[int | None, typer.Option("--unit", help="Unit number on the wires, 1 to 247.")]
 Serial = Annotated[str | None, typer.Option("--serial-number", help="12 digits.")]
-Credit = Annotated[str | None, typer.Option("--credit", help="Opening balance of a new meter, such as 20.00.")]
-Price = Annotated[str | None, typer.Option("--price", help="Price per kWh of a one-rate tariff, such as 0.5283.")]
+Credit = Annotated[
+    str | None, typer.Option("--credit", help="Opening balance of a new meter, such as 20.00.")
+]
+Price = Annotated[
+    str | None, typer.Option("--price", help="Price per kWh of a one-rate tariff, such as 0.5283.")
+]
 TripMode = Annotated[str | None, typer.Option("--trip-mode", help="two_stage, direct or delayed.")]
-LoadOption = Annotated[str | None, typer.Option("--load", help="2kW, -1.5kW, FILE.csv or household.")]
+LoadOption = Annotated[
+    str | None, typer.Option("--load", help="2kW, -1.5kW, FILE.csv or household.")
+]
 Unopened = Annotated[bool, typer.Option("--unopened", help="The account is not open yet.")]
-Keys = Annotated[str | None, typer.Option("--keys", help="The meter's own keys, from `meterctl keys export`.")]
+Keys = Annotated[
+    str | None, typer.Option("--keys", help="The meter's own keys, from `meterctl keys export`.")
+]
 Start = Annotated[str | None, typer.Option("--start", help="Where the clock begins, ISO 8601.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of whatever is random.")]
-ModbusRtu = Annotated[list[str] | None, typer.Option("--modbus-rtu", help="Serial port, or a path for a virtual one.")]
-ModbusTcp = Annotated[list[str] | None, typer.Option("--modbus-tcp", help="HOST:PORT; port 0 takes a free one.")]
+ModbusRtu = Annotated[
+    list[str] | None, typer.Option("--modbus-rtu", help="Serial port, or a path for a virtual one.")
+]
+ModbusTcp = Annotated[
+    list[str] | None, typer.Option("--modbus-tcp", help="HOST:PORT; port 0 takes a free one.")
+]
 Control = Annotated[str | None, typer.Option("--control", help="Path of the control socket.")]
-StateFile = Annotated[str | None, typer.Option("--state", help="State file; for several meters a directory.")]
+StateFile = Annotated[
+    str | None, typer.Option("--state", help="State file; for several meters a directory.")
+]
 SpeedOption = Annotated[str, typer.Option("--speed", help="Meter time per wall time, 0 to 100000.")]
-FaultsFile = Annotated[str | None, typer.Option("--faults", help="Plan of faults in TOML (docs/faults.md).")]
-SilentUnits = Annotated[bool, typer.Option("--silent-unknown-units", help="TCP: silence, not exception 0B.")]
-TopUps = Annotated[list[str] | None, typer.Option("--topup", help="WHEN:AMOUNT, such as 5d:20.00; repeatable.")]
+FaultsFile = Annotated[
+    str | None, typer.Option("--faults", help="Plan of faults in TOML (docs/faults.md).")
+]
+SilentUnits = Annotated[
+    bool, typer.Option("--silent-unknown-units", help="TCP: silence, not exception 0B.")
+]
+TopUps = Annotated[
+    list[str] | None, typer.Option("--topup", help="WHEN:AMOUNT, such as 5d:20.00; repeatable.")
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")]
 
 
 @app.command()
 def run(
-    config: Config = None, unit: Unit = None, serial_number: Serial = None, credit: Credit = None, price: Price = None,
-    trip_mode: TripMode = None, load: LoadOption = None, unopened: Unopened = False, keys: Keys = None,
-    start: Start = None, seed: Seed = None,
+    config: Config = None,
+    unit: Unit = None,
+    serial_number: Serial = None,
+    credit: Credit = None,
+    price: Price = None,
+    trip_mode: TripMode = None,
+    load: LoadOption = None,
+    unopened: Unopened = False,
+    keys: Keys = None,
+    start: Start = None,
+    seed: Seed = None,
     modbus_rtu: ModbusRtu = None,
     modbus_tcp: ModbusTcp = None,
     control: Control = None,
@@ -61,36 +93,59 @@ def run(
     silent_unknown_units: SilentUnits = False,
     faults: FaultsFile = None,
     as_json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Run one or more meters on wires, until SIGINT or SIGTERM."""
     from firmware_sim.hosting.run import RunOptions
     from firmware_sim.hosting.run import run as serve
     from protocols.control import parse_speed
 
     options = RunOptions(
-        tuple(modbus_rtu or ()), tuple(modbus_tcp or ()), control, state, parse_speed(speed), as_json,
-        silent_unknown_units, faults,
-    )  # fmt: skip
-    serve(_flags(config, unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed), options)
+        tuple(modbus_rtu or ()),
+        tuple(modbus_tcp or ()),
+        control,
+        state,
+        parse_speed(speed),
+        as_json,
+        silent_unknown_units,
+        faults,
+    )
+    serve(
+        _flags(
+            config, unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed
+        ),
+        options,
+    )
 
 
 @app.command()
 def simulate(
     duration: Annotated[str, typer.Option("--for", help="How long, such as 30d.")],
-    config: Config = None, unit: Unit = None, serial_number: Serial = None, credit: Credit = None, price: Price = None,
-    trip_mode: TripMode = None, load: LoadOption = None, unopened: Unopened = False, keys: Keys = None,
-    start: Start = None, seed: Seed = None,
+    config: Config = None,
+    unit: Unit = None,
+    serial_number: Serial = None,
+    credit: Credit = None,
+    price: Price = None,
+    trip_mode: TripMode = None,
+    load: LoadOption = None,
+    unopened: Unopened = False,
+    keys: Keys = None,
+    start: Start = None,
+    seed: Seed = None,
     topup: TopUps = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw credit and power into an SVG file.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw credit and power into an SVG file.")
+    ] = None,
     as_json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Run a meter through virtual time as fast as it can, without a wire; events as they fall."""
     from firmware_sim.assembly import build
     from firmware_sim.hosting.descriptions import describe
     from firmware_sim.simulation import simulate as play
     from protocols.quantities import parse_duration
 
-    flags = _flags(config, unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed)
+    flags = _flags(
+        config, unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed
+    )
     length = parse_duration(duration)
     top_ups = [_top_up(text) for text in topup or ()]
     described = describe(flags)
@@ -113,8 +168,13 @@ def simulate(
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 def control(
     path: Annotated[Path, typer.Argument(help="The control socket of a running meter-sim.")],
-    words: Annotated[list[str], typer.Argument(help="advance 17h, load 3kW, button, card insert FILE, state, ...")],
-    meter: Annotated[str | None, typer.Option("--meter", help="Serial number, where there are several.")] = None,
+    words: Annotated[
+        list[str],
+        typer.Argument(help="advance 17h, load 3kW, button, card insert FILE, state, ..."),
+    ],
+    meter: Annotated[
+        str | None, typer.Option("--meter", help="Serial number, where there are several.")
+    ] = None,
 ) -> None:
     """Do to a running meter what no wire can; returns after the effect stands and is persisted."""
     from firmware_sim.hosting.control_socket import ask
@@ -123,7 +183,11 @@ def control(
     command = parse_command(words)
     if words[0] == "load" and words[1].lower().endswith(".csv"):
         words = ["load", os.path.abspath(words[1])]
-    if words[:2] == ["card", "insert"] and isinstance(command, InsertCard) and command.file is not None:
+    if (
+        words[:2] == ["card", "insert"]
+        and isinstance(command, InsertCard)
+        and command.file is not None
+    ):
         words = [os.path.abspath(word) if word == command.file else word for word in words]
     answer = ask(path, words, meter)
     if not answer["ok"]:
@@ -135,14 +199,18 @@ def control(
         print(result)
 
 
-_card = typer.Typer(no_args_is_help=True, help="Simulated cards in files; sold with `meterctl card`.")
+_card = typer.Typer(
+    no_args_is_help=True, help="Simulated cards in files; sold with `meterctl card`."
+)
 app.add_typer(_card, name="card")
 _TRANSMISSIONS = {"T=0": 0, "T=1": 1}
 
 
 @_card.command("new")
 def card_new(
-    file: Annotated[Path, typer.Argument(help="Where to write; an existing file is never overwritten.")],
+    file: Annotated[
+        Path, typer.Argument(help="Where to write; an existing file is never overwritten.")
+    ],
     card_serial: Annotated[str, typer.Option("--card-serial", help="16 hexadecimal digits.")],
     transmission: Annotated[str, typer.Option("--transmission", help="T=0 or T=1.")] = "T=1",
 ) -> None:
@@ -159,18 +227,24 @@ def card_new(
 @_card.command("serve")
 def card_serve(
     file: Annotated[Path, typer.Argument(help="The card.")],
-    reader: Annotated[int, typer.Option("--slot", help="Slot of the virtual reader: 0 or 1.", min=0, max=1)] = 0,
+    reader: Annotated[
+        int, typer.Option("--slot", help="Slot of the virtual reader: 0 or 1.", min=0, max=1)
+    ] = 0,
     host: Annotated[str, typer.Option("--host", help="Where pcscd runs.")] = "127.0.0.1",
     as_json: Json = False,
 ) -> None:
-    """Put a card into the virtual PC/SC reader (vpcd), until interrupted: any PC/SC program sees it."""
+    """Put a card into the virtual PC/SC reader (vpcd), until interrupted: any PC/SC program sees
+    it.
+    """
     from firmware_sim.hosting.card_file import open_card
     from firmware_sim.hosting.vpcd import FIRST_PORT, connect, serve
 
     where = (host, FIRST_PORT + reader)
     with open_card(file) as card, connect(where) as wire:
         serial = card.state.serial.hex()
-        told = json.dumps({"event": "ready", "card": serial, "reader": f"Virtual PCD 00 {reader:02d}"})
+        told = json.dumps(
+            {"event": "ready", "card": serial, "reader": f"Virtual PCD 00 {reader:02d}"}
+        )
         plain = f"ready: card {serial} in Virtual PCD 00 {reader:02d}"
         try:
             serve(card, wire, lambda: print(told if as_json else plain, flush=True))
@@ -179,14 +253,18 @@ def card_serve(
     raise HostingError("the virtual reader went away; is pcscd still running?")
 
 
-_scenario = typer.Typer(no_args_is_help=True, help="Play a meter's story and check that it went as it should.")
+_scenario = typer.Typer(
+    no_args_is_help=True, help="Play a meter's story and check that it went as it should."
+)
 app.add_typer(_scenario, name="scenario")
 
 
 @_scenario.command("check")
 def scenario_check(
     files: Annotated[list[str], typer.Argument(help="Scenarios in TOML (docs/scenarios.md).")],
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write the verdicts as JUnit XML.")] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="Write the verdicts as JUnit XML.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Play files in virtual time; exit 3 if an expectation did not hold, 2 for a bad file."""
@@ -206,7 +284,9 @@ def scenario_check(
         try:
             junit.write_text(xml(checked, errors))
         except OSError as error:
-            raise HostingError(f"{junit}: {error.strerror}; the verdicts were not written") from error
+            raise HostingError(
+                f"{junit}: {error.strerror}; the verdicts were not written"
+            ) from error
     raise typer.Exit(EXIT_USAGE if errors else 0 if all(one.held for one in checked) else 3)
 
 
@@ -219,17 +299,25 @@ def scenario_run(
     speed: SpeedOption = "1",
     as_json: Json = False,
 ) -> None:
-    """Play a file live on wires, at a speed, until its end; exit 3 if an expectation did not hold."""
+    """Play a file live on wires, at a speed, until its end; exit 3 if an expectation did not
+    hold.
+    """
     from firmware_sim.hosting.scenarios import play_live, report
     from protocols.control import parse_speed
 
-    played = play_live(file, tuple(modbus_rtu or ()), tuple(modbus_tcp or ()), control, parse_speed(speed), as_json)
+    played = play_live(
+        file, tuple(modbus_rtu or ()), tuple(modbus_tcp or ()), control, parse_speed(speed), as_json
+    )
     report([played], as_json)
     raise typer.Exit(0 if played.held else 3)
 
 
 @app.command()
-def new(file: Annotated[Path, typer.Argument(help="Where to write; an existing file is never overwritten.")]) -> None:
+def new(
+    file: Annotated[
+        Path, typer.Argument(help="Where to write; an existing file is never overwritten.")
+    ],
+) -> None:
     """Write a commented example of a meter in TOML."""
     from importlib.resources import files
 
@@ -241,12 +329,33 @@ def new(file: Annotated[Path, typer.Argument(help="Where to write; an existing f
 
 
 def _flags(
-    config: list[str] | None, unit: int | None, serial_number: str | None, credit: str | None, price: str | None,
-    trip_mode: str | None, load: str | None, unopened: bool, keys: str | None, start: str | None, seed: int | None,
-) -> Flags:  # fmt: skip
+    config: list[str] | None,
+    unit: int | None,
+    serial_number: str | None,
+    credit: str | None,
+    price: str | None,
+    trip_mode: str | None,
+    load: str | None,
+    unopened: bool,
+    keys: str | None,
+    start: str | None,
+    seed: int | None,
+) -> Flags:
     from firmware_sim.hosting.descriptions import Flags
 
-    return Flags(tuple(config or ()), unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed)
+    return Flags(
+        tuple(config or ()),
+        unit,
+        serial_number,
+        credit,
+        price,
+        trip_mode,
+        load,
+        unopened,
+        keys,
+        start,
+        seed,
+    )
 
 
 def _top_up(text: str) -> tuple[int, int]:
@@ -268,16 +377,22 @@ def _show(happening: Happening, as_json: bool) -> None:
     if as_json:
         print(line(fragments))
         return
-    details = " ".join(f"{name}={value}".replace('"', "") for name, value in happening.details.items())
+    details = " ".join(
+        f"{name}={value}".replace('"', "") for name, value in happening.details.items()
+    )
     shown = {name: value.strip('"') for name, value in happening.standing.items()}
     print(
-        f"{json.loads(fragments['at'])}  {happening.name:<24} credit {shown['available_credit']:>10}  "
-        f"import {shown['energy_import_kwh']:>14} kWh  {shown['supply_state']:<23} {details}".rstrip()
+        f"{json.loads(fragments['at'])}  {happening.name:<24} credit "
+        f"{shown['available_credit']:>10}  "
+        f"import {shown['energy_import_kwh']:>14} kWh  {shown['supply_state']:<23} "
+        f"{details}".rstrip()
     )
 
 
 def main() -> None:
-    """The program: usage and local faults are exit 2, an internal fault is 1; no traceback reaches a user."""
+    """The program: usage and local faults are exit 2, an internal fault is 1; no traceback reaches
+    a user.
+    """
     from firmware_sim.meter import MeterStoppedError
     from firmware_sim.rack import UnknownMeterError
 
@@ -298,6 +413,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("METER_SIM_TRACEBACK"):
             raise
-        print(f"meter-sim: internal fault: {type(error).__name__}: {error} "
-              "(set METER_SIM_TRACEBACK=1 to see where)", file=sys.stderr)  # fmt: skip
+        print(
+            f"meter-sim: internal fault: {type(error).__name__}: {error} "
+            "(set METER_SIM_TRACEBACK=1 to see where)",
+            file=sys.stderr,
+        )
         sys.exit(EXIT_INTERNAL)

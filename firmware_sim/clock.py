@@ -1,4 +1,6 @@
-"""The meter's clock and local time, computed from the elapsed time; nothing here reads a clock (METER.md 1)."""
+"""The meter's clock and local time, computed from the elapsed time; nothing here reads a clock
+(METER.md 1).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ MINUTE_MS = 60_000
 
 @dataclass(slots=True)
 class Clock:
-    """clock = elapsed + offset + (elapsed - drift_from) x drift_numerator // drift_denominator, all in ms.
+    """clock = elapsed + offset + (elapsed - drift_from) x drift_numerator // drift_denominator, all
+    in ms.
 
     `valid` is False when the clock is known lost: first rate, no expiry check, until it is set.
     """
@@ -38,7 +41,9 @@ class Clock:
         return -(-((clock - self.offset) * d + self.drift_from * n) // (d + n))
 
     def next_multiple(self, elapsed: int, period: int) -> int:
-        """Return the first elapsed time after `elapsed` at which the clock shows a multiple of `period` or later."""
+        """Return the first elapsed time after `elapsed` at which the clock shows a multiple of
+        `period` or later.
+        """
         clock = self.read(elapsed)
         return self.when(clock - clock % period + period)
 
@@ -56,15 +61,21 @@ class Clock:
 
 
 class Local(NamedTuple):
-    """A local instant: the date as days since 1970, the ms of the day, and the offset that was used."""
+    """A local instant: the date as days since 1970, the ms of the day, and the offset that was
+    used.
+    """
 
     date: int
     ms_of_day: int
     offset_ms: int
 
 
-def local_time(clock: int, utc_offset_minutes: int, transitions: tuple[tuple[int, int], ...]) -> Local:
-    """Return local time; `transitions` are (UTC ms, offset minutes); before the first the fixed offset holds."""
+def local_time(
+    clock: int, utc_offset_minutes: int, transitions: tuple[tuple[int, int], ...]
+) -> Local:
+    """Return local time; `transitions` are (UTC ms, offset minutes); before the first the fixed
+    offset holds.
+    """
     offset = utc_offset_minutes
     if transitions:
         index = bisect_right(transitions, clock, key=lambda row: row[0])
@@ -80,7 +91,9 @@ def next_transition(clock: int, transitions: tuple[tuple[int, int], ...]) -> int
 
 
 def civil(date: int) -> tuple[int, int, int]:
-    """Return (year, month, day) of days since 1970-01-01, proleptic Gregorian, for any whole number."""
+    """Return (year, month, day) of days since 1970-01-01, proleptic Gregorian, for any whole
+    number.
+    """
     era, day_of_era = divmod(date + 719_468, 146_097)
     year = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
     day_of_year = day_of_era - (365 * year + year // 4 - year // 100)

@@ -70,10 +70,16 @@ class Placed(Protocol):
 
 
 class Conditions:
-    """The faults of the meters on a rack. `ask` lets a request happen to a meter, whatever its storage does then."""
+    """The faults of the meters on a rack. `ask` lets a request happen to a meter, whatever its
+    storage does then.
+    """
 
     def __init__(
-        self, faults: Faults, agenda: Agenda, stations: Sequence[Placed], ask: Callable[[Placed, Request], None]
+        self,
+        faults: Faults,
+        agenda: Agenda,
+        stations: Sequence[Placed],
+        ask: Callable[[Placed, Request], None],
     ) -> None:
         self._faults, self._agenda, self._stations, self._ask = faults, agenda, stations, ask
 
@@ -105,9 +111,15 @@ class Conditions:
         self._faults.discard(fault)
 
     def _turn(self, fault: ActiveFault, begins: bool) -> None:
-        """Let a fault begin or end at every meter that it is for; it ends where no other of its name stands."""
+        """Let a fault begin or end at every meter that it is for; it ends where no other of its
+        name stands.
+        """
         fault.struck += begins
-        others = [f for f in self._faults.meter if f is not fault and f.rule.name == fault.rule.name and f.struck]
+        others = [
+            f
+            for f in self._faults.meter
+            if f is not fault and f.rule.name == fault.rule.name and f.struck
+        ]
         for station in self._stations:
             held = not begins and any(_same(other, fault, station.unit) for other in others)
             if fault.rule.unit in (None, station.unit) and not station.meter.stopped and not held:
@@ -122,6 +134,13 @@ def _same(other: ActiveFault, fault: ActiveFault, unit: int) -> bool:
 
 
 def hardware(meter: Meter) -> list[Request]:
-    """Return what makes a meter's hardware as this one's is: no storage keeps it, and no power cut mends it."""
+    """Return what makes a meter's hardware as this one's is: no storage keeps it, and no power cut
+    mends it.
+    """
     lost = [LosePhase(phase, True) for phase in sorted(meter.lost_phases)]
-    return [SetLoad(meter.load), BreakSwitch(meter.switch.defect), ReverseFlow(meter.flows_back), *lost]
+    return [
+        SetLoad(meter.load),
+        BreakSwitch(meter.switch.defect),
+        ReverseFlow(meter.flows_back),
+        *lost,
+    ]

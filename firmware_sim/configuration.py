@@ -1,4 +1,5 @@
-"""A meter described in TOML; keys are item names (DESIGN.md 5.1). Text in, description out: files are read at the edge.
+"""A meter described in TOML; keys are item names (DESIGN.md 5.1). Text in, description out: files
+are read at the edge.
 
 Errors name the key, the value and what is allowed.
 """
@@ -116,7 +117,9 @@ class TariffConfiguration(_Strict):
     def tariff(self) -> Tariff:
         """Return the tariff; raises ConfigurationError for parts that do not fit each other."""
         tables = tuple(tuple(sorted(row.entries)) for row in self.day_tables) or DayTables().tables
-        seasons = tuple(sorted((*row.start, row.day_table) for row in self.seasons)) or Seasons().starts
+        seasons = (
+            tuple(sorted((*row.start, row.day_table) for row in self.seasons)) or Seasons().starts
+        )
         tariff = Tariff(
             Seasons(
                 seasons,
@@ -126,11 +129,15 @@ class TariffConfiguration(_Strict):
             DayTables(tables),
             Prices(tuple(self.prices)),
             Steps(
-                tuple(self.step_limits_kwh), tuple(self.step_additions), self.step_period == "year",
-                int(self.billing_day[:2]), int(self.billing_day[2:]),
-                int(self.billing_year[:2]), int(self.billing_year[2:]),
+                tuple(self.step_limits_kwh),
+                tuple(self.step_additions),
+                self.step_period == "year",
+                int(self.billing_day[:2]),
+                int(self.billing_day[2:]),
+                int(self.billing_year[:2]),
+                int(self.billing_year[2:]),
             ),
-        )  # fmt: skip
+        )
         if found := tariff.problem():
             raise ConfigurationError(f"tariff: {found}")
         return tariff
@@ -152,10 +159,16 @@ class _MeterBase(_Strict):
     epoch: Annotated[int | None, _parsed(_parse_epoch)] = None
     phase_summation: _of_kind(choice(PhaseSummation)) = PhaseSummation.ARITHMETIC  # type: ignore[valid-type]
     reverse_charged: _of_kind(items.REVERSE_CHARGED.kind) = 0  # type: ignore[valid-type]
-    nominal_voltage_v: Annotated[int, _parsed(items.Fixed("V", 3, 3, low=1000, high=1_000_000).parse)] = 230_000
-    frequency_hz: Annotated[int, _parsed(items.Fixed("Hz", 3, 3, low=1000, high=500_000).parse)] = 50_000
+    nominal_voltage_v: Annotated[
+        int, _parsed(items.Fixed("V", 3, 3, low=1000, high=1_000_000).parse)
+    ] = 230_000
+    frequency_hz: Annotated[int, _parsed(items.Fixed("Hz", 3, 3, low=1000, high=500_000).parse)] = (
+        50_000
+    )
     profile_days: Annotated[int, _parsed(items.Fixed("", 0, 0, low=1, high=366).parse)] = 10
-    drift_ppm: Annotated[int, _parsed(items.Fixed("ppm", 0, 0, low=-100_000, high=100_000).parse)] = 0
+    drift_ppm: Annotated[
+        int, _parsed(items.Fixed("ppm", 0, 0, low=-100_000, high=100_000).parse)
+    ] = 0
     guarantee: _of_kind(items.GUARANTEE.kind) = 0  # type: ignore[valid-type]
     tariff: TariffConfiguration | str = TariffConfiguration()
 
@@ -171,13 +184,18 @@ _DEFAULTS = Settings()
 MeterConfiguration = create_model(
     "MeterConfiguration",
     __base__=_MeterBase,
-    **{item.name: (_of_kind(item.kind), getattr(_DEFAULTS, item.name)) for item in items.SETTINGS.values()},  # type: ignore[call-overload]
+    **{
+        item.name: (_of_kind(item.kind), getattr(_DEFAULTS, item.name))
+        for item in items.SETTINGS.values()
+    },  # type: ignore[call-overload]
 )
 """The keys of a meter's TOML: what it is, and every setting by its item name."""
 
 
 def parse_meter(text: str, overrides: dict[str, Any] | None = None) -> _MeterBase:
-    """Return the configuration of a TOML text, with values of flags over it; raises ConfigurationError."""
+    """Return the configuration of a TOML text, with values of flags over it; raises
+    ConfigurationError.
+    """
     table = _toml(text)
     configuration: _MeterBase = _validate(MeterConfiguration, table | (overrides or {}))
     return configuration
@@ -190,7 +208,9 @@ def parse_tariff(text: str) -> TariffConfiguration:
 
 
 def tariff_of(configuration: _MeterBase, price: int | None, read: Callable[[str], str]) -> Tariff:
-    """Return the tariff of a configuration: its own, one from a file that `read` gives, or a price for one rate."""
+    """Return the tariff of a configuration: its own, one from a file that `read` gives, or a price
+    for one rate.
+    """
     section = configuration.tariff
     if isinstance(section, str):
         section = parse_tariff(read(section))
@@ -210,7 +230,10 @@ def tariff_of(configuration: _MeterBase, price: int | None, read: Callable[[str]
 def _toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=str)
-    except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError; so is a number without end
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # tomllib's own error is a ValueError; so is a number without end
         raise ConfigurationError(f"it is not TOML: {error}") from error
 
 
@@ -218,7 +241,9 @@ def _validate(model: type[Any], table: dict[str, Any]) -> Any:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(model, one) for one in error.errors())) from error
+        raise ConfigurationError(
+            "\n".join(_explain(model, one) for one in error.errors())
+        ) from error
 
 
 def _explain(model: type[BaseModel], error: Any) -> str:
@@ -233,7 +258,9 @@ def _explain(model: type[BaseModel], error: Any) -> str:
 
 
 def _shown(value: object) -> str:
-    """Write what was given, cut where it is long; a whole number may be too long to be written at all."""
+    """Write what was given, cut where it is long; a whole number may be too long to be written at
+    all.
+    """
     try:
         text = repr(value)
     except ValueError:

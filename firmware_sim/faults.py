@@ -1,4 +1,6 @@
-"""Faults in force: the rules of a plan and of commands, with what is left of them. Pure; lots come from the seed."""
+"""Faults in force: the rules of a plan and of commands, with what is left of them. Pure; lots come
+from the seed.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ class Faults:
         self._seed = plan.seed if plan is not None else 0
         self._made = 0
         self.storage_rests = True
-        """Whether storage faults rest: while a meter is made from its storage they would strike nobody's request."""
+        """Whether storage faults rest: while a meter is made from its storage they would strike
+        nobody's request.
+        """
         self.line: tuple[ActiveFault, ...] = ()
         self.reply: tuple[ActiveFault, ...] = ()
         self.storage: tuple[ActiveFault, ...] = ()
@@ -90,18 +94,27 @@ class Faults:
     def on_line(self, way: Way, unit: int | None, at: int) -> list[ActiveFault]:
         """Return the line faults that strike a transmission, in the order in which they work."""
         return [
-            fault for fault in self.line
-            if fault.rule.way in (None, way) and fault.rule.unit in (None, unit)
-            and fault.stands(at) and fault.strikes()
-        ]  # fmt: skip
+            fault
+            for fault in self.line
+            if fault.rule.way in (None, way)
+            and fault.rule.unit in (None, unit)
+            and fault.stands(at)
+            and fault.strikes()
+        ]
 
-    def on_reply(self, unit: int, address: int | None, quantity: int | None, at: int) -> dict[str, ActiveFault]:
+    def on_reply(
+        self, unit: int, address: int | None, quantity: int | None, at: int
+    ) -> dict[str, ActiveFault]:
         """Return by name the reply faults that strike a request."""
         return {
-            fault.rule.name: fault for fault in self.reply
-            if fault.rule.unit in (None, unit) and fault.rule.address in (None, address)
-            and fault.rule.quantity in (None, quantity) and fault.stands(at) and fault.strikes()
-        }  # fmt: skip
+            fault.rule.name: fault
+            for fault in self.reply
+            if fault.rule.unit in (None, unit)
+            and fault.rule.address in (None, address)
+            and fault.rule.quantity in (None, quantity)
+            and fault.stands(at)
+            and fault.strikes()
+        }
 
     def on_storage(self, name: str, unit: int) -> ActiveFault | None:
         """Return the storage fault of a name that strikes a write or a flush."""
@@ -112,7 +125,9 @@ class Faults:
 
     def nvram(self, inner: Nvram, unit: int) -> FaultyNvram:
         """Return a storage of the meter with this unit that suffers these faults."""
-        return FaultyNvram(inner, lambda name: self.on_storage(name, unit), lambda: bool(self.storage))
+        return FaultyNvram(
+            inner, lambda name: self.on_storage(name, unit), lambda: bool(self.storage)
+        )
 
 
 _ROOM = {Place.LINE: "line", Place.REPLY: "reply", Place.STORAGE: "storage", Place.METER: "meter"}

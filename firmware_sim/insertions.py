@@ -1,6 +1,8 @@
-"""A card at a meter of the rack: the exchange between them, step by step, with the meter brought to each present.
+"""A card at a meter of the rack: the exchange between them, step by step, with the meter brought to
+each present.
 
-Whoever has the card's contacts drives it: at once where the card is in this process, or at the pace of a reader.
+Whoever has the card's contacts drives it: at once where the card is in this process, or at the pace
+of a reader.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from protocols.quantities import format_money
 
 
 class CardSession:
-    """One insertion. `answered` is what became of it, None while it goes on or where the meter lost its power."""
+    """One insertion. `answered` is what became of it, None while it goes on or where the meter lost
+    its power.
+    """
 
     def __init__(self, rack: Rack, station: RackStation, random: Callable[[int], bytes]) -> None:
         self._rack, self._station, self._random = rack, station, random
@@ -26,19 +30,25 @@ class CardSession:
         self.power_lost = False
 
     def begin(self, answer_to_reset: bytes, at: int) -> bytes | None:
-        """Give the card's answer to reset at line time `at`; return the first command, None where there is none."""
+        """Give the card's answer to reset at line time `at`; return the first command, None where
+        there is none.
+        """
         self._rack.present(at)
         exchange = CardSlot(self._station.meter, self._random).insert(answer_to_reset)
         self._exchange = exchange
         return self._step(lambda: next(exchange), at)
 
     def answer(self, response: bytes | None, at: int) -> bytes | None:
-        """Give a response, None for a card that is gone; return the next command, None at the end."""
+        """Give a response, None for a card that is gone; return the next command, None at the
+        end.
+        """
         self._rack.present(at)
         exchange = self._exchange
         assert exchange is not None, "begin first"
         if response is None:
-            return self._step(lambda: exchange.throw(CardGoneError("the card was pulled, or is silent")), at)
+            return self._step(
+                lambda: exchange.throw(CardGoneError("the card was pulled, or is silent")), at
+            )
         return self._step(lambda: exchange.send(response), at)
 
     def _step(self, go_on: Callable[[], bytes], at: int) -> bytes | None:
@@ -51,8 +61,11 @@ class CardSession:
             self._rack.power_lost(self._station, at)
         return None
 
-    def play(self, answer_to_reset: bytes, transmit: Callable[[bytes], bytes], at: int) -> Inserted | None:
-        """Play the whole insertion at once; None where the meter lost its power in the middle of a write.
+    def play(
+        self, answer_to_reset: bytes, transmit: Callable[[bytes], bytes], at: int
+    ) -> Inserted | None:
+        """Play the whole insertion at once; None where the meter lost its power in the middle of a
+        write.
 
         Args:
             transmit: brings a command to the card; raises CardGoneError where there is none.

@@ -1,6 +1,8 @@
-"""A line is a server around a server: it delays what comes out, and makes the bytes on the wire suffer.
+"""A line is a server around a server: it delays what comes out, and makes the bytes on the wire
+suffer.
 
-A transmission is what one call hands over. Faults that change bytes work before those that change their times.
+A transmission is what one call hands over. Faults that change bytes work before those that change
+their times.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ Timed = list[tuple[int, bytes]]
 class Line:
     """Between a wire and its server. Without a delay and without faults it adds nothing.
 
-    `response_delay_us` is the pause of a meter before it answers; `returns_at` says when a port that hung up is back.
+    `response_delay_us` is the pause of a meter before it answers; `returns_at` says when a port
+    that hung up is back.
     """
 
-    def __init__(self, inner: Server, response_delay_us: int = 0, faults: Faults | None = None) -> None:
+    def __init__(
+        self, inner: Server, response_delay_us: int = 0, faults: Faults | None = None
+    ) -> None:
         self._inner = inner
         self._delay = response_delay_us
         self._faults = faults or Faults()
@@ -35,7 +40,9 @@ class Line:
 
     @property
     def closed(self) -> bool:
-        """Whether it hung up, or the server has given up and everything it said has been given out."""
+        """Whether it hung up, or the server has given up and everything it said has been given
+        out.
+        """
         return self.returns_at is not None or (self._inner.closed and not self._going)
 
     def unit_of(self, data: bytes) -> int | None:
@@ -77,7 +84,10 @@ class Line:
 
     def _suffer(self, data: bytes, way: Way, at: int) -> Timed:
         """Return what is left of a transmission, in pieces."""
-        struck = {fault.rule.name: fault for fault in self._faults.on_line(way, self._inner.unit_of(data), at)}
+        struck = {
+            fault.rule.name: fault
+            for fault in self._faults.on_line(way, self._inner.unit_of(data), at)
+        }
         if "hang_up" in struck:
             self.returns_at = at + struck["hang_up"].amount * 1000
             self._coming.clear()

@@ -1,4 +1,6 @@
-"""What an accepted message does, and why one is refused once the door has vouched for it (METER.md 5, 6, 7)."""
+"""What an accepted message does, and why one is refused once the door has vouched for it (METER.md
+5, 6, 7).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,15 @@ from firmware_sim.calendar_work import close_period, jump, local_of, replace_par
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
 from firmware_sim.security.door import Vouched
 from firmware_sim.state import State
-from firmware_sim.supply.control import Emit, drop_credit_causes, hold_back, interrupt, permit, release, trip
+from firmware_sim.supply.control import (
+    Emit,
+    drop_credit_causes,
+    hold_back,
+    interrupt,
+    permit,
+    release,
+    trip,
+)
 from firmware_sim.supply.control import clear as clear_causes
 from firmware_sim.supply.switch import Clearing
 from firmware_sim.supply.thresholds import spend_after_top_up
@@ -82,7 +92,10 @@ def refusal(state: State, message: SealedMessage, parameters: object) -> Outcome
         return Outcome.OUT_OF_RANGE if message.amount else None
     if kind is MessageKind.OPEN and account.state != AccountState.UNOPENED:
         return Outcome.ALREADY_OPENED
-    if kind in (MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT, MessageKind.CLOSE) and not account.is_open:
+    if (
+        kind in (MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT, MessageKind.CLOSE)
+        and not account.is_open
+    ):
         return Outcome.NOT_OPENED
     if kind is not MessageKind.OPEN and message.customer_number != account.customer_number:
         return Outcome.NOT_FOR_THIS_CUSTOMER
@@ -91,7 +104,9 @@ def refusal(state: State, message: SealedMessage, parameters: object) -> Outcome
     if not _in_range(state, message, parameters):
         return Outcome.OUT_OF_RANGE
     amount = message.amount * CENT
-    if kind in (MessageKind.OPEN, MessageKind.CREDIT) and exceeds_max_credit(account, amount, state.settings):
+    if kind in (MessageKind.OPEN, MessageKind.CREDIT) and exceeds_max_credit(
+        account, amount, state.settings
+    ):
         return Outcome.EXCEEDS_MAX_CREDIT
     if parameters is SwitchAction.INTERRUPT and state.supply.guarantee:
         return Outcome.REFUSED_BY_GUARANTEE
@@ -123,14 +138,18 @@ def _in_range(state: State, message: SealedMessage, parameters: object) -> bool:
 
 
 def _tariffs_hold(state: State, change: TariffChange) -> bool:
-    """Say whether every tariff that would ever be in force is whole: after each instant at which parts activate."""
+    """Say whether every tariff that would ever be in force is whole: after each instant at which
+    parts activate.
+    """
     tariff, now = state.tariff, state.clock.read(state.elapsed)
     parts = [(max(p.activation, now), p.part) for p in with_pending(state, change.parts)]
     for instant in sorted({activation for activation, _ in parts}):
         for activation, part in parts:
             if activation == instant:
                 tariff = replace_part(tariff, part)
-        if tariff.problem() or (state.account.unit == ENERGY_ACCOUNT and not _energy_tariff(tariff)):
+        if tariff.problem() or (
+            state.account.unit == ENERGY_ACCOUNT and not _energy_tariff(tariff)
+        ):
             return False
     return True
 
@@ -154,7 +173,9 @@ def held_back(state: State) -> bool:
 
 
 def amount_to_reconnect(state: State) -> int:
-    """Return the smallest top-up that would end a standing exhaustion, in ledger units; 0 where none stands."""
+    """Return the smallest top-up that would end a standing exhaustion, in ledger units; 0 where
+    none stands.
+    """
     if not state.supply.causes & Cause.CREDIT_EXHAUSTED:
         return 0
     wanted = max(state.settings.reconnect_threshold, 1)
@@ -170,9 +191,18 @@ def _credit(state: State, vouched: Vouched, _: object, clock: int, emit: Emit) -
     before, amount = account.credit, message.amount * CENT
     split = top_up(account, amount, state.settings)
     row = Purchase(
-        state.numbers[PURCHASE_RING] + 1, clock, 0 if opening else 1, amount, split.to_overdraft, split.to_debt,
-        before, account.credit, account.cumulative, message.sequence, vouched.carrier,
-    )  # fmt: skip
+        state.numbers[PURCHASE_RING] + 1,
+        clock,
+        0 if opening else 1,
+        amount,
+        split.to_overdraft,
+        split.to_debt,
+        before,
+        account.credit,
+        account.cumulative,
+        message.sequence,
+        vouched.carrier,
+    )
     state.append(PURCHASE_RING, row.pack())
     emit("account_opened" if opening else "credit_accepted", amount, message.sequence)
     if opening:
@@ -231,7 +261,9 @@ def _clock(state: State, _: Vouched, parameters: object, clock: int, emit: Emit)
 
 
 def set_clock(state: State, old: int, new: int, emit: Emit) -> None:
-    """Set the clock: no credit moves, no freeze is made; the open profile record is closed and marked."""
+    """Set the clock: no credit moves, no freeze is made; the open profile record is closed and
+    marked.
+    """
     close_period(state, old, clock_set=True)
     state.clock.set(state.elapsed, new)
     state.period.began = new

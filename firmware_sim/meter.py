@@ -1,4 +1,5 @@
-"""One prepaid meter: it meters, charges, warns, trips and takes credit, exactly; time is an argument.
+"""One prepaid meter: it meters, charges, warns, trips and takes credit, exactly; time is an
+argument.
 
     meter.advance(to)        bring it to an instant, in one step or in a thousand: the same bits
     meter.next_deadline()    the next instant at which anything would change by itself
@@ -6,9 +7,10 @@
     meter.revision           rises with every change that a reader could see
     meter.listener           called after every request that may have moved the next deadline
 
-Between two edges (a load row, a profile period, a calendar edge, a delay) power and price are constant, so a stretch is
-integrated at once; only where the nearest credit level or step limit was reached is the millisecond solved for. At an
-edge the steps of METER.md 2 are done in their order. Energy is in mWh, money in ledger units, time in ms.
+Between two edges (a load row, a profile period, a calendar edge, a delay) power and price are
+constant, so a stretch is integrated at once; only where the nearest credit level or step limit was
+reached is the millisecond solved for. At an edge the steps of METER.md 2 are done in their order.
+Energy is in mWh, money in ledger units, time in ms.
 """
 
 from __future__ import annotations
@@ -74,18 +76,31 @@ class MeterStoppedError(Exception):
 
 
 class Meter:
-    """One meter. It is given its state, rings, storage, keys, load and switch; it reads no clock and no socket."""
+    """One meter. It is given its state, rings, storage, keys, load and switch; it reads no clock
+    and no socket.
+    """
 
     __slots__ = (
-        "_calendar_due", "_card_desk", "_delay_due", "_demand", "_desk", "_edge", "_export_mw", "_import_mw",
-        "_load", "_load_due", "_per_phase", "_profile_due", "_state", "_store", "_unit_price", "_unsaved", "_watch",
-        "flows_back", "listener", "lost_phases", "revision", "rings", "stopped", "storage_lost", "switch",
+        "_calendar_due", "_card_desk", "_delay_due", "_demand", "_desk", "_edge", "_export_mw",
+        "_import_mw",
+        "_load", "_load_due", "_per_phase", "_profile_due", "_state", "_store", "_unit_price",
+        "_unsaved", "_watch",
+        "flows_back", "listener", "lost_phases", "revision", "rings", "stopped", "storage_lost",
+        "switch",
     )  # fmt: skip
 
     def __init__(
-        self, state: State, rings: tuple[Ring, ...], store: Store | VolatileStore, door: Door, load: Load,
-        switch: SimulatedSwitch, *, restarted: bool = False, storage_lost: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        state: State,
+        rings: tuple[Ring, ...],
+        store: Store | VolatileStore,
+        door: Door,
+        load: Load,
+        switch: SimulatedSwitch,
+        *,
+        restarted: bool = False,
+        storage_lost: bool = False,
+    ) -> None:
         self._state, self.rings, self._store = state, rings, store
         self._desk = Desk(door, rings)
         self._card_desk = CardDesk(self._desk)
@@ -178,7 +193,9 @@ class Meter:
             self._publish()
 
     def next_deadline(self) -> int | None:
-        """Return the next elapsed time at which anything changes by itself, None where nothing ever will."""
+        """Return the next elapsed time at which anything changes by itself, None where nothing ever
+        will.
+        """
         state = self._state
         if not state.powered or self.stopped:
             return None
@@ -192,19 +209,29 @@ class Meter:
     def _charged_streams(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return (power, remainder) of the streams that are charged."""
         registers = self._state.registers
-        exported = (self._export_mw, registers.export_remainder) if self._state.identity.reverse_charged else (0, 0)
+        exported = (
+            (self._export_mw, registers.export_remainder)
+            if self._state.identity.reverse_charged
+            else (0, 0)
+        )
         return (self._import_mw, registers.import_remainder), exported
 
     def _meter_until(self, until: int) -> bool:
-        """Integrate and charge to `until`, or to the first millisecond at which the watched count of mWh completes.
+        """Integrate and charge to `until`, or to the first millisecond at which the watched count
+        of mWh completes.
 
-        A mWh that completes at an instant belongs to the interval before it. Returns whether the count was reached.
+        A mWh that completes at an instant belongs to the interval before it. Returns whether the
+        count was reached.
         """
         state = self._state
         registers = state.registers
         span = until - state.elapsed
-        imported, import_remainder = divmod(registers.import_remainder + self._import_mw * span, MWH_IN_MW_MS)
-        exported, export_remainder = divmod(registers.export_remainder + self._export_mw * span, MWH_IN_MW_MS)
+        imported, import_remainder = divmod(
+            registers.import_remainder + self._import_mw * span, MWH_IN_MW_MS
+        )
+        exported, export_remainder = divmod(
+            registers.export_remainder + self._export_mw * span, MWH_IN_MW_MS
+        )
         charged = imported + exported if state.identity.reverse_charged else imported
         reached = charged >= self._watch
         if reached:
@@ -212,8 +239,12 @@ class Meter:
             assert wait is not None
             if wait < span:
                 until = state.elapsed + wait
-                imported, import_remainder = divmod(registers.import_remainder + self._import_mw * wait, MWH_IN_MW_MS)
-                exported, export_remainder = divmod(registers.export_remainder + self._export_mw * wait, MWH_IN_MW_MS)
+                imported, import_remainder = divmod(
+                    registers.import_remainder + self._import_mw * wait, MWH_IN_MW_MS
+                )
+                exported, export_remainder = divmod(
+                    registers.export_remainder + self._export_mw * wait, MWH_IN_MW_MS
+                )
                 charged = imported + exported if state.identity.reverse_charged else imported
         state.elapsed = until
         registers.import_remainder, registers.export_remainder = import_remainder, export_remainder
@@ -225,7 +256,9 @@ class Meter:
         return reached
 
     def _charge(self, count: int, reached: bool) -> None:
-        """Charge `count` mWh, one by one where a step limit falls among them, and feed the step counters."""
+        """Charge `count` mWh, one by one where a step limit falls among them, and feed the step
+        counters.
+        """
         state = self._state
         registers = state.registers
         if state.account.is_open:
@@ -247,7 +280,9 @@ class Meter:
     # ---- one instant (METER.md 2)
 
     def _pass_edge(self, reached_level: bool) -> None:
-        """Do steps 2 to 8 of an instant at which something was planned, and perhaps a level was reached too."""
+        """Do steps 2 to 8 of an instant at which something was planned, and perhaps a level was
+        reached too.
+        """
         state = self._state
         now = state.elapsed
         period_closed = now >= self._profile_due
@@ -272,19 +307,35 @@ class Meter:
             self._save_periods()
 
     def _judge(self) -> None:
-        """Step 8: thresholds once, then the switch, then what flows through it and what to watch next."""
+        """Step 8: thresholds once, then the switch, then what flows through it and what to watch
+        next.
+        """
         state = self._state
         supply, settings, now = state.supply, state.settings, state.elapsed
         if state.account.is_open and state.powered:
-            evaluate(supply, settings, state.account.credit, messages.held_back(state), now, self._emit, self.clock)
+            evaluate(
+                supply,
+                settings,
+                state.account.credit,
+                messages.held_back(state),
+                now,
+                self._emit,
+                self.clock,
+            )
         self._flow()
         self._watch_levels()
 
     def _flow(self) -> None:
-        """Step 7: let the load flow through the real switch, and start or stop what depends on it."""
+        """Step 7: let the load flow through the real switch, and start or stop what depends on
+        it.
+        """
         self._let_flow()
         state, supply = self._state, self._state.supply
-        if state.powered and supply.overload_due is not None and supply.overload_due <= state.elapsed:  # no delay
+        if (
+            state.powered
+            and supply.overload_due is not None
+            and supply.overload_due <= state.elapsed
+        ):  # no delay
             run_delays(supply, state.settings, state.elapsed, self._emit)
             self._let_flow()
         delay = supply.deadline()
@@ -301,18 +352,28 @@ class Meter:
             drawn = drawn.through(self.lost_phases, self.flows_back)
         self._demand = drawn if flows else Demand((0,) * len(drawn.phases))
         self._import_mw, self._export_mw = directions(self._demand.phases, self._per_phase)
-        follow_load(supply, state.settings, self._import_mw, real, flows and any(drawn.phases), state.elapsed)
+        follow_load(
+            supply,
+            state.settings,
+            self._import_mw,
+            real,
+            flows and any(drawn.phases),
+            state.elapsed,
+        )
         if supply.switch_fault and real == supply.closed:
             end_switch_fault(supply, self._emit)
         if self.switch.closed != real:
             self.switch.drive(supply.closed)
 
     def _watch_levels(self) -> None:
-        """Count the mWh until the nearest credit level or step limit below is reached, at the price of the next mWh."""
+        """Count the mWh until the nearest credit level or step limit below is reached, at the price
+        of the next mWh.
+        """
         state = self._state
         steps, counter = state.tariff.steps, self._counter()
         self._unit_price = (
-            state.tariff.prices.prices[state.calendar.rate - 1] + steps.additions[step_at(counter, steps)]
+            state.tariff.prices.prices[state.calendar.rate - 1]
+            + steps.additions[step_at(counter, steps)]
         )
         left = to_step_end(counter, steps)
         self._watch = NEVER if left is None else left
@@ -325,7 +386,9 @@ class Meter:
 
     def _plan_profile(self) -> None:
         state = self._state
-        self._profile_due = state.clock.next_multiple(state.elapsed, calendar_work.PROFILE_PERIOD_MS)
+        self._profile_due = state.clock.next_multiple(
+            state.elapsed, calendar_work.PROFILE_PERIOD_MS
+        )
 
     def _plan_calendar(self) -> None:
         self._plan_profile()
@@ -344,8 +407,8 @@ class Meter:
     def handle(self, request: Request) -> Reply | None:
         """Execute one request at the present instant; durable when it returns, None without power.
 
-        The new state is computed on a copy, committed, applied, and only then answered. A refused write is
-        STORAGE_FAULT with nothing changed.
+        The new state is computed on a copy, committed, applied, and only then answered. A refused
+        write is STORAGE_FAULT with nothing changed.
 
         Raises:
             MeterStoppedError: a flush failed; nobody knows what is in the storage.
@@ -355,9 +418,14 @@ class Meter:
             return self._desk.receipt(self._state, request) if self._state.powered else None
         if isinstance(request, AskStatus):
             return self._status(request) if self._state.powered else None
-        if not self._state.powered and isinstance(request, Sealed | PressButton | PresentCard | CardFailed):
+        if not self._state.powered and isinstance(
+            request, Sealed | PressButton | PresentCard | CardFailed
+        ):
             return None
-        before, hardware = self._state, (self._load, self.switch.defect, self.lost_phases, self.flows_back)
+        before, hardware = (
+            self._state,
+            (self._load, self.switch.defect, self.lost_phases, self.flows_back),
+        )
         self._state = before.clone()
         stored = 0
         try:
@@ -370,7 +438,9 @@ class Meter:
             self._put_back(before, hardware)
             return Reply(answer(before, request, Outcome.STORAGE_FAULT))
         except BaseException:
-            self._put_back(before, hardware)  # a fault of ours: what was not committed does not stand
+            self._put_back(
+                before, hardware
+            )  # a fault of ours: what was not committed does not stand
             raise
         self.revision += 1
         self._publish(stored)
@@ -379,10 +449,18 @@ class Meter:
         return reply
 
     def _status(self, request: AskStatus) -> Reply:
-        """Return the sealed status: empty where the storage is lost, and for keys that are not the meter's now."""
-        return Reply() if self.storage_lost else self._desk.status(self._state, request, self._store.lasting)
+        """Return the sealed status: empty where the storage is lost, and for keys that are not the
+        meter's now.
+        """
+        return (
+            Reply()
+            if self.storage_lost
+            else self._desk.status(self._state, request, self._store.lasting)
+        )
 
-    def _put_back(self, state: State, hardware: tuple[Load, SwitchDefect, frozenset[int], bool]) -> None:
+    def _put_back(
+        self, state: State, hardware: tuple[Load, SwitchDefect, frozenset[int], bool]
+    ) -> None:
         """Let the state before a request stand again, and what hangs on the meter."""
         self._state = state
         self._load, self.switch.defect, self.lost_phases, self.flows_back = hardware
@@ -392,14 +470,18 @@ class Meter:
         self._plan()
 
     def _execute(self, request: Request) -> tuple[Reply, bool]:
-        """Do a request on the copied state; return the reply and whether anything must be committed."""
+        """Do a request on the copied state; return the reply and whether anything must be
+        committed.
+        """
         state, supply = self._state, self._state.supply
         reply, changed = Reply(), True
         match request:
             case Sealed():
                 if self.storage_lost:
                     return Reply(answer(state, request, Outcome.STORAGE_FAULT)), False
-                return self._desk.take(state, request, self._emit, self._settle, self._store.lasting)
+                return self._desk.take(
+                    state, request, self._emit, self._settle, self._store.lasting
+                )
             case PresentCard():
                 reply = self._card_desk.take(state, request, self._emit, self._settle)
             case CardFailed():
@@ -425,7 +507,9 @@ class Meter:
             case ReverseFlow(turned):
                 self.flows_back = turned
             case LosePhase(phase, lost):
-                self.lost_phases = self.lost_phases | {phase} if lost else self.lost_phases - {phase}
+                self.lost_phases = (
+                    self.lost_phases | {phase} if lost else self.lost_phases - {phase}
+                )
             case LoseClock():
                 state.clock.valid = False
                 self._emit("clock_invalid")
@@ -461,15 +545,21 @@ class Meter:
         return True
 
     def _return_power(self) -> None:
-        """Come up: the clock ran on; missed midnights first, then delays that are due, then thresholds."""
+        """Come up: the clock ran on; missed midnights first, then delays that are due, then
+        thresholds.
+        """
         state = self._state
         state.powered = True
         self._emit("power_restored")
         clock = self.clock
         if state.clock.valid:
             if calendar_work.next_profile_clock(state.period.began) <= clock:
-                calendar_work.close_period(state, calendar_work.next_profile_clock(state.period.began))
-                state.period.began = clock // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
+                calendar_work.close_period(
+                    state, calendar_work.next_profile_clock(state.period.began)
+                )
+                state.period.began = (
+                    clock // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
+                )
             calendar_work.pass_instant(state, clock, self._emit)
         run_delays(state.supply, state.settings, state.elapsed, self._emit)
 
@@ -481,7 +571,9 @@ class Meter:
         return self._commit_or_stop(self._store.commit)
 
     def _save_periods(self) -> None:
-        """Save what was metered once a profile period was closed; a long jump through time saves at its end."""
+        """Save what was metered once a profile period was closed; a long jump through time saves at
+        its end.
+        """
         self._unsaved = False
         self._commit_or_stop(self._store.save)
 
@@ -492,7 +584,8 @@ class Meter:
         except NvramFlushError as error:
             self._stop(error)
         except NvramError:
-            self._publish()  # the state before lasts; metering goes on, and the next save tries again
+            # the state before lasts; metering goes on, and the next save tries again
+            self._publish()
             return False
 
     def _stop(self, error: NvramFlushError) -> NoReturn:
@@ -509,11 +602,20 @@ class Meter:
     def _emit(self, name: str, a: int = 0, b: int = 0) -> None:
         """Record an event at the present instant."""
         state = self._state
-        row = Event(state.numbers[EVENT_RING] + 1, max(self.clock, 0), state.elapsed, EVENTS[name].code, int(a), int(b))
+        row = Event(
+            state.numbers[EVENT_RING] + 1,
+            max(self.clock, 0),
+            state.elapsed,
+            EVENTS[name].code,
+            int(a),
+            int(b),
+        )
         state.append(EVENT_RING, row.pack())
 
     def _publish(self, stored: int = 0) -> None:
-        """Let readers see the rows that the state has gained; of its tail, `stored` rows need not be kept longer."""
+        """Let readers see the rows that the state has gained; of its tail, `stored` rows need not
+        be kept longer.
+        """
         rings, tail = self.rings, self._state.tail
         new = len(tail)
         while new and tail[new - 1].number > rings[tail[new - 1].ring].last:

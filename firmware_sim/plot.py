@@ -36,7 +36,9 @@ def draw(
     for at in range(0, duration + 1, step):
         due = [row for row in left if row[0] <= at]
         left = left[len(due) :]
-        for _ in simulate(meter, at - meter.state.elapsed, [(max(t - meter.state.elapsed, 0), a) for t, a in due]):
+        for _ in simulate(
+            meter, at - meter.state.elapsed, [(max(t - meter.state.elapsed, 0), a) for t, a in due]
+        ):
             pass
         hours.append(at / HOUR)
         credits_.append(meter.state.account.credit / LEDGER)
@@ -50,8 +52,16 @@ def draw(
     for event in events:
         if event.name.startswith(("supply_", "low_credit")):
             credit.axvline(event.elapsed / HOUR, color="#b3412e", linewidth=0.8, linestyle=":")
-            credit.annotate(event.name, (event.elapsed / HOUR, 0.98), xycoords=("data", "axes fraction"),
-                            rotation=90, va="top", ha="right", fontsize=7, color="#b3412e")  # fmt: skip
+            credit.annotate(
+                event.name,
+                (event.elapsed / HOUR, 0.98),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                va="top",
+                ha="right",
+                fontsize=7,
+                color="#b3412e",
+            )
     power = credit.twinx()
     power.step(hours, powers, where="post", color="#8899bb", linewidth=0.7, label="active_power_kw")
     power.set_ylabel("kW")

@@ -1,6 +1,8 @@
-"""Fixtures for other people's tests: a behaving prepaid meter on real ports, in virtual time, with faults.
+"""Fixtures for other people's tests: a behaving prepaid meter on real ports, in virtual time, with
+faults.
 
-Everything is imported where it is first wanted: pytest loads this file in every run of everybody. See docs/testing.md.
+Everything is imported where it is first wanted: pytest loads this file in every run of everybody.
+See docs/testing.md.
 
 def test_my_head_end(meter):
     meter.load("3kW")
@@ -30,12 +32,16 @@ _LIVE = pytest.StashKey[list["LiveMeter"]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --meter-config."""
     parser.getgroup("prepaid meter").addoption(
-        "--meter-config", metavar="FILE", help="describe the `meter` fixture's meter in TOML (meter-sim new FILE)"
+        "--meter-config",
+        metavar="FILE",
+        help="describe the `meter` fixture's meter in TOML (meter-sim new FILE)",
     )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Import what meters need before the first test that wants one: that takes half a second, once a run."""
+    """Import what meters need before the first test that wants one: that takes half a second, once
+    a run.
+    """
     if any("meter_factory" in getattr(item, "fixturenames", ()) for item in session.items):
         import firmware_sim.hosting.live  # noqa: F401
         from firmware_sim.assembly import MeterDescription, build
@@ -55,12 +61,14 @@ def meter_thread() -> Iterator[LoopThread]:
 
 @pytest.fixture
 def meter_factory(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, meter_thread: LoopThread
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    meter_thread: LoopThread,
 ) -> Iterator[MeterFactory]:
     """Return a function that makes meters, each on ports of its own.
 
-    Its keywords are the keys of a meter's TOML: meter_factory(unit=2, credit="5.00", overdraft_limit="3.00"), or
-    `config` with the path of such a file, over which keywords win.
+    Its keywords are the keys of a meter's TOML: meter_factory(unit=2, credit="5.00",
+    overdraft_limit="3.00"), or `config` with the path of such a file, over which keywords win.
     """
     from firmware_sim.hosting.live import LiveMeter
 
@@ -82,13 +90,19 @@ def meter_factory(
 
 @pytest.fixture
 def meter(request: pytest.FixtureRequest, meter_factory: MeterFactory) -> LiveMeter:
-    """One meter on a fresh virtual serial port and TCP port, with credit 100.00; its time stands until it is moved."""
+    """One meter on a fresh virtual serial port and TCP port, with credit 100.00; its time stands
+    until it is moved.
+    """
     return meter_factory(request.config.getoption("--meter-config"))
 
 
 @pytest.fixture
-def serial_pair(tmp_path_factory: pytest.TempPathFactory, meter_thread: LoopThread) -> Iterator[SerialPair]:
-    """Two joined virtual serial ports, `serial_pair.a` and `serial_pair.b`, for two devices of your own."""
+def serial_pair(
+    tmp_path_factory: pytest.TempPathFactory, meter_thread: LoopThread
+) -> Iterator[SerialPair]:
+    """Two joined virtual serial ports, `serial_pair.a` and `serial_pair.b`, for two devices of your
+    own.
+    """
     from firmware_sim.hosting.pair import SerialPair
 
     pair = SerialPair(meter_thread, tmp_path_factory.mktemp("pair"))
@@ -98,7 +112,9 @@ def serial_pair(tmp_path_factory: pytest.TempPathFactory, meter_thread: LoopThre
 
 @pytest.fixture
 def faulty_line(serial_pair: SerialPair) -> SerialPair:
-    """The same with a line that flips, drops and cuts bytes now and then; `inject` and `heal` change what it does."""
+    """The same with a line that flips, drops and cuts bytes now and then; `inject` and `heal`
+    change what it does.
+    """
     for fault in ("flip", "drop", "truncate"):
         serial_pair.inject(fault, probability="0.1")
     return serial_pair
@@ -115,11 +131,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallI
             try:
                 report.sections.append((f"meter {number}", meter.report()))
             except Exception as error:  # a report about a failure must not hide it
-                report.sections.append((f"meter {number}", f"it cannot tell how it stands: {error}"))
+                report.sections.append(
+                    (f"meter {number}", f"it cannot tell how it stands: {error}")
+                )
 
 
 def _describe(config: str | None, keys: dict[str, object]) -> MeterDescription:
-    """Return a description; without a file and with flags' keys only, the configuration need not be imported."""
+    """Return a description; without a file and with flags' keys only, the configuration need not be
+    imported.
+    """
     from firmware_sim.assembly import DEFAULT_START
     from firmware_sim.hosting.descriptions import describe_keys
 

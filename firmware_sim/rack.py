@@ -1,7 +1,9 @@
-"""The meters of one process and their time: pure, no clock. A host brings line time; the rack brings the meters to it.
+"""The meters of one process and their time: pure, no clock. A host brings line time; the rack
+brings the meters to it.
 
-Line time is microseconds and always runs; meter time is milliseconds and runs at a speed, or stands. Each meter keeps
-its own elapsed time (one that went on from a state file is further than one that is new), so the rack counts its own.
+Line time is microseconds and always runs; meter time is milliseconds and runs at a speed, or
+stands. Each meter keeps its own elapsed time (one that went on from a state file is further than
+one that is new), so the rack counts its own.
 """
 
 from __future__ import annotations
@@ -60,9 +62,11 @@ class UnknownMeterError(Exception):
 
 @dataclass(slots=True)
 class RackStation:
-    """A meter on the rack: its unit number, what wires keep of it, and its elapsed time at the rack's time 0.
+    """A meter on the rack: its unit number, what wires keep of it, and its elapsed time at the
+    rack's time 0.
 
-    `rebuild` makes the meter anew from its storage, for a power cut in the middle of a write; None without a storage.
+    `rebuild` makes the meter anew from its storage, for a power cut in the middle of a write; None
+    without a storage.
     """
 
     meter: Meter
@@ -74,7 +78,9 @@ class RackStation:
 
 @dataclass(slots=True)
 class Timeline:
-    """Rack time in ms as a function of line time in us: it runs at a speed from where it was last set."""
+    """Rack time in ms as a function of line time in us: it runs at a speed from where it was last
+    set.
+    """
 
     speed: int = SPEED_SCALE
     line_origin: int = 0
@@ -85,7 +91,9 @@ class Timeline:
         return self.rack_origin + max(0, at - self.line_origin) * self.speed // (1000 * SPEED_SCALE)
 
     def line_time(self, instant: int) -> int | None:
-        """Return the first line time at which a rack time is reached, None where it stands still."""
+        """Return the first line time at which a rack time is reached, None where it stands
+        still.
+        """
         if self.speed == 0:
             return None
         return self.line_origin - (-(instant - self.rack_origin) * 1000 * SPEED_SCALE // self.speed)
@@ -99,7 +107,11 @@ class Rack:
     """Meters by unit number, their deadlines, and the commands that no wire can give."""
 
     def __init__(
-        self, meters: Iterable[tuple[int, Meter]], speed: int, read_load: ReadLoad, faults: Faults | None = None
+        self,
+        meters: Iterable[tuple[int, Meter]],
+        speed: int,
+        read_load: ReadLoad,
+        faults: Faults | None = None,
     ) -> None:
         self.faults = faults or Faults()
         self.timeline = Timeline(speed)
@@ -132,7 +144,9 @@ class Rack:
     def find(self, unit: int, at: int) -> RackStation | None:
         """Return the station of a unit with its meter brought to the present."""
         station = self._by_unit.get(unit)
-        if station is not None and self.timeline.speed:  # where time stands, every meter is at the present
+        if (
+            station is not None and self.timeline.speed
+        ):  # where time stands, every meter is at the present
             self._bring(station, self.timeline.instant(at))
         return station
 
@@ -149,9 +163,11 @@ class Rack:
     # ---- time
 
     def run(self, at: int, limit: int) -> int | None:
-        """Serve at most `limit` deadlines that are due by line time `at`; return when to call again, None for never.
+        """Serve at most `limit` deadlines that are due by line time `at`; return when to call
+        again, None for never.
 
-        A return of `at` or earlier says that more is due already; between two calls a wire gets its turn.
+        A return of `at` or earlier says that more is due already; between two calls a wire gets its
+        turn.
         """
         now = self.timeline.instant(at)
         self._work_off(now)
@@ -164,7 +180,11 @@ class Rack:
             self._schedule(index)
         while self._due and self._stale(self._due[0]):
             self._schedule(heapq.heappop(self._due)[1])
-        dues = [due for due in (self._due[0][0] if self._due else None, self.agenda.next()) if due is not None]
+        dues = [
+            due
+            for due in (self._due[0][0] if self._due else None, self.agenda.next())
+            if due is not None
+        ]
         return self.timeline.line_time(min(dues)) if dues else None
 
     def _stale(self, entry: tuple[int, int, int]) -> bool:
@@ -223,7 +243,9 @@ class Rack:
                 self._schedule(index)
 
     def _insist(self, station: Placed, request: Request) -> None:
-        """Let something happen to a meter; once more where the power went just then. A full storage refuses it."""
+        """Let something happen to a meter; once more where the power went just then. A full storage
+        refuses it.
+        """
         assert isinstance(station, RackStation)
         for _ in range(2):
             with suppress(CommandFailedError):
@@ -238,10 +260,14 @@ class Rack:
         """Raise QuantityError for a fault that could never strike here."""
         if rule.unit is not None and rule.unit not in self._by_unit:
             raise QuantityError(f"{rule.name}: no meter here has unit {rule.unit}")
-        if rule.kind.place is Place.STORAGE and not any(station.rebuild for station in self.stations):
+        if rule.kind.place is Place.STORAGE and not any(
+            station.rebuild for station in self.stations
+        ):
             raise QuantityError(f"{rule.name}: no meter here has a storage; give `run` a --state")
         meters = [station.meter for station in self.stations if rule.unit in (None, station.unit)]
-        if rule.name == LOST_PHASE and all(rule.amount > len(meter.demand.phases) for meter in meters):
+        if rule.name == LOST_PHASE and all(
+            rule.amount > len(meter.demand.phases) for meter in meters
+        ):
             raise QuantityError(f"{rule.name}: no meter here has a phase {rule.amount}")
 
     def _begin_fault(self, rule: FaultRule, at: int) -> None:
@@ -253,25 +279,34 @@ class Rack:
 
     def _fault_list(self) -> Mapping[str, str]:
         rows = [
-            line({
-                "name": json.dumps(fault.rule.name), "options": json.dumps(fault.rule.words()),
-                "left": json.dumps(fault.left), "struck": str(fault.struck),
-            })
+            line(
+                {
+                    "name": json.dumps(fault.rule.name),
+                    "options": json.dumps(fault.rule.words()),
+                    "left": json.dumps(fault.left),
+                    "struck": str(fault.struck),
+                }
+            )
             for fault in self.faults
-        ]  # fmt: skip
+        ]
         return {"faults": array(rows)}
 
     # ---- commands
 
-    def execute(self, command: RackCommand, at: int, serial_number: str | None = None) -> Mapping[str, str]:
+    def execute(
+        self, command: RackCommand, at: int, serial_number: str | None = None
+    ) -> Mapping[str, str]:
         """Do a command at line time `at`; return what it has to say, as JSON values by name.
 
-        Without a serial number it is for every meter. The effect stands and is persisted when this returns.
+        Without a serial number it is for every meter. The effect stands and is persisted when this
+        returns.
 
         Raises:
             UnknownMeterError: no meter has that serial number.
-            CommandFailedError: the storage refused to keep it, or the power went in the middle of a write.
-            QuantityError: a load that cannot be read, or a fault that nobody here can have; nothing changed.
+            CommandFailedError: the storage refused to keep it, or the power went in the middle of a
+                write.
+            QuantityError: a load that cannot be read, or a fault that nobody here can have; nothing
+                changed.
         """
         chosen = self.chosen(serial_number)
         now = self.present(at)
@@ -320,7 +355,9 @@ class Rack:
         return now
 
     def hand_over(self, station: RackStation, request: Request) -> Reply | None:
-        """Let a meter execute a request at the present instant; None without power, or where it goes just then."""
+        """Let a meter execute a request at the present instant; None without power, or where it
+        goes just then.
+        """
         try:
             return station.meter.handle(request)
         except PowerCutError:
@@ -335,7 +372,10 @@ class Rack:
             case EndFaults(name):
                 self._conditions.end(self.faults.remove(name))
                 return
-        loads = [self._read_load(command.text, s.meter) if isinstance(command, ChangeLoad) else None for s in chosen]
+        loads = [
+            self._read_load(command.text, s.meter) if isinstance(command, ChangeLoad) else None
+            for s in chosen
+        ]
         for station, load in zip(chosen, loads, strict=True):
             self._ask(station, command, load)
 
@@ -346,7 +386,9 @@ class Rack:
             self._start_anew(station, self.agenda.now)
             raise CommandFailedError(_POWER_WENT) from None
         if not kept:
-            raise CommandFailedError("time moved on, but the storage refused to keep it: is the disk full?")
+            raise CommandFailedError(
+                "time moved on, but the storage refused to keep it: is the disk full?"
+            )
 
     def _ask(self, station: RackStation, command: RackCommand, load: Load | None) -> None:
         request: Request
@@ -369,11 +411,19 @@ class Rack:
         except PowerCutError:
             self._start_anew(station, self.agenda.now)
             raise CommandFailedError(_POWER_WENT) from None
-        if reply is not None and reply.answer is not None and reply.answer.outcome is Outcome.STORAGE_FAULT:
-            raise CommandFailedError("the storage refused it: is the disk full? Nothing was changed")
+        if (
+            reply is not None
+            and reply.answer is not None
+            and reply.answer.outcome is Outcome.STORAGE_FAULT
+        ):
+            raise CommandFailedError(
+                "the storage refused it: is the disk full? Nothing was changed"
+            )
 
     def chosen(self, serial_number: str | None) -> list[RackStation]:
-        """Return the station of a serial number, all of them without one; raises UnknownMeterError."""
+        """Return the station of a serial number, all of them without one; raises
+        UnknownMeterError.
+        """
         if serial_number is None:
             return self.stations
         chosen = [s for s in self.stations if s.meter.state.identity.serial_number == serial_number]
@@ -393,5 +443,7 @@ def show(meter: Meter) -> dict[str, str]:
     for item in ITEMS:
         value = GETTERS[item](meter)
         kind = BY_NAME[item.name].kind
-        shown[item.name] = kind.json(value, offset) if isinstance(kind, Moment) else kind.json(value)
+        shown[item.name] = (
+            kind.json(value, offset) if isinstance(kind, Moment) else kind.json(value)
+        )
     return shown

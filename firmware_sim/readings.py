@@ -1,4 +1,6 @@
-"""Item -> how its value is got from a meter. Reading changes nothing; a test says that the table is complete."""
+"""Item -> how its value is got from a meter. Reading changes nothing; a test says that the table is
+complete.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,12 @@ from typing import Any
 from firmware_sim.calendar_work import local_of
 from firmware_sim.clock import MINUTE_MS
 from firmware_sim.meter import Meter
-from firmware_sim.metrology.electrical import apparent_mva, current_ma, reactive_mvar, total_power_factor
+from firmware_sim.metrology.electrical import (
+    apparent_mva,
+    current_ma,
+    reactive_mvar,
+    total_power_factor,
+)
 from firmware_sim.tariff.pricing import step_at
 from protocols.data_model import items
 from protocols.data_model.items import Item
@@ -25,7 +32,9 @@ def read(meter: Meter, item: Item) -> Any:
 
 
 def utc_offset_minutes(meter: Meter, clock: int) -> int:
-    """Return the offset of local time at a clock, minutes: daylight saving included where the meter knows of it."""
+    """Return the offset of local time at a clock, minutes: daylight saving included where the meter
+    knows of it.
+    """
     return local_of(meter.state, clock).offset_ms // MINUTE_MS
 
 
@@ -46,7 +55,10 @@ _STATUS: tuple[tuple[Status, Callable[[Meter], object]], ...] = (
     (Status.CLOCK_INVALID, lambda m: not m.state.clock.valid),
     (Status.STORAGE_LOST, lambda m: m.storage_lost),
     (Status.AUTHENTICATION_ATTACK, lambda m: m.state.security.attacked(m.state.elapsed)),
-    (Status.MONEY_SATURATED, lambda m: max(abs(m.state.account.credit), m.state.account.cumulative) > MONEY_LIMIT),
+    (
+        Status.MONEY_SATURATED,
+        lambda m: max(abs(m.state.account.credit), m.state.account.cumulative) > MONEY_LIMIT,
+    ),
     (Status.TARIFF_PENDING, lambda m: m.state.pending),
     (Status.REVERSE_POWER, lambda m: sum(m.demand.phases) < 0),
 )
@@ -60,7 +72,9 @@ def status(meter: Meter) -> int:
 
 def _voltage(meter: Meter, phase: int) -> int:
     identity = meter.state.identity
-    wired = (phase == 0 or identity.meter_type == MeterType.THREE_PHASE) and phase not in meter.lost_phases
+    wired = (
+        phase == 0 or identity.meter_type == MeterType.THREE_PHASE
+    ) and phase not in meter.lost_phases
     return identity.nominal_voltage_mv if wired and meter.state.powered else 0
 
 
@@ -117,8 +131,12 @@ GETTERS: dict[Item, Getter] = {
     items.ENERGY_MONTH: lambda m: m.state.registers.month_mwh,
     items.ENERGY_YEAR: lambda m: m.state.registers.year_mwh,
     items.ACTIVE_POWER: lambda m: sum(m.demand.phases),
-    items.REACTIVE_POWER: lambda m: sum(reactive_mvar(p, m.demand.power_factor) for p in m.demand.phases),
-    items.APPARENT_POWER: lambda m: sum(apparent_mva(p, m.demand.power_factor) for p in m.demand.phases),
+    items.REACTIVE_POWER: lambda m: sum(
+        reactive_mvar(p, m.demand.power_factor) for p in m.demand.phases
+    ),
+    items.APPARENT_POWER: lambda m: sum(
+        apparent_mva(p, m.demand.power_factor) for p in m.demand.phases
+    ),
     items.POWER_FACTOR: lambda m: total_power_factor(m.demand.phases, m.demand.power_factor),
     items.FREQUENCY: lambda m: m.state.identity.frequency_mhz if m.state.powered else 0,
     items.MAXIMUM_DEMAND: lambda m: m.state.period.maximum_demand_mw,
@@ -153,8 +171,12 @@ GETTERS: dict[Item, Getter] = {
     items.CURRENT_STEP: _current_step,
     items.CURRENT_PRICE: lambda m: m.current_price,
     items.STEP_PERIOD: lambda m: int(m.state.tariff.steps.yearly),
-    items.BILLING_DAY: lambda m: f"{m.state.tariff.steps.billing_day:02d}{m.state.tariff.steps.billing_hour:02d}",
-    items.BILLING_YEAR: lambda m: f"{m.state.tariff.steps.year_month:02d}{m.state.tariff.steps.year_day:02d}",
+    items.BILLING_DAY: lambda m: (
+        f"{m.state.tariff.steps.billing_day:02d}{m.state.tariff.steps.billing_hour:02d}"
+    ),
+    items.BILLING_YEAR: lambda m: (
+        f"{m.state.tariff.steps.year_month:02d}{m.state.tariff.steps.year_day:02d}"
+    ),
     items.TARIFF_ACTIVATION: lambda m: min((p.activation for p in m.state.pending), default=0),
     items.SUPPLY_STATE: lambda m: m.state.supply.state,
     items.SUPPLY_CAUSES: lambda m: m.state.supply.causes,

@@ -1,4 +1,6 @@
-"""What can be asked of a meter: every change of its state goes through `Meter.handle` as one of these values."""
+"""What can be asked of a meter: every change of its state goes through `Meter.handle` as one of
+these values.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +112,9 @@ class DriftClock:
 
 @dataclass(frozen=True, slots=True)
 class PresentCard:
-    """A card that proved to be the meter's own, and what stood on it; its messages are still to be vouched for."""
+    """A card that proved to be the meter's own, and what stood on it; its messages are still to be
+    vouched for.
+    """
 
     serial: bytes
     identity: Identity
@@ -121,7 +125,9 @@ class PresentCard:
 
 @dataclass(frozen=True, slots=True)
 class CardFailed:
-    """A card that could not be read (serial of zeros: not even that), or was pulled before its write-back was done."""
+    """A card that could not be read (serial of zeros: not even that), or was pulled before its
+    write-back was done.
+    """
 
     error: InsertionError
     serial: bytes = bytes(8)
@@ -129,14 +135,29 @@ class CardFailed:
 
 
 Request = (
-    Sealed | PresentCard | CardFailed | AskReceipt | AskStatus | PressButton | SetLoad | Sense | CutPower | ReturnPower
-    | BreakSwitch | LoseClock | StepClock | DriftClock | LosePhase | ReverseFlow
-)  # fmt: skip
+    Sealed
+    | PresentCard
+    | CardFailed
+    | AskReceipt
+    | AskStatus
+    | PressButton
+    | SetLoad
+    | Sense
+    | CutPower
+    | ReturnPower
+    | BreakSwitch
+    | LoseClock
+    | StepClock
+    | DriftClock
+    | LosePhase
+    | ReverseFlow
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """What became of a card. `outcome` is that of its credit transfer, None where it carried none or was not asked.
+    """What became of a card. `outcome` is that of its credit transfer, None where it carried none
+    or was not asked.
 
     `write_back` says whether the slot is to tell the card; credit in ledger units.
     """
@@ -155,7 +176,9 @@ class Insertion:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the meter says: an answer with its sealed receipt, a sealed status, or what became of a card."""
+    """What the meter says: an answer with its sealed receipt, a sealed status, or what became of a
+    card.
+    """
 
     answer: Answer | None = None
     receipt: bytes = b""

@@ -1,4 +1,5 @@
-"""The desk behind the door: a sealed message is vouched for, judged, done, receipted and answered (METER.md 7).
+"""The desk behind the door: a sealed message is vouched for, judged, done, receipted and answered
+(METER.md 7).
 
 It works on the state that it is given, which nobody has seen yet; committing it is the meter's.
 """
@@ -25,10 +26,16 @@ _RINGS = {MessageClass.CREDIT: CREDIT_RECEIPTS, MessageClass.COMMAND: COMMAND_RE
 
 
 def answer(
-    state: State, request: Request, outcome: Outcome, before: int | None = None, to_overdraft: int = 0,
+    state: State,
+    request: Request,
+    outcome: Outcome,
+    before: int | None = None,
+    to_overdraft: int = 0,
     to_debt: int = 0,
-) -> Answer:  # fmt: skip
-    """Return the answer to a message: it names the sequence and the code that it answers, and how things stand."""
+) -> Answer:
+    """Return the answer to a message: it names the sequence and the code that it answers, and how
+    things stand.
+    """
     data = request.data if isinstance(request, Sealed) else b""
     try:
         sequence = SealedMessage.decode(data).sequence
@@ -36,9 +43,17 @@ def answer(
         sequence = 0
     credit = state.account.credit
     return Answer(
-        outcome, sequence, code_of(data).ljust(4, b"\0"), credit if before is None else before, credit,
-        to_overdraft, to_debt, state.supply.state, Cause(state.supply.causes), messages.amount_to_reconnect(state),
-    )  # fmt: skip
+        outcome,
+        sequence,
+        code_of(data).ljust(4, b"\0"),
+        credit if before is None else before,
+        credit,
+        to_overdraft,
+        to_debt,
+        state.supply.state,
+        Cause(state.supply.causes),
+        messages.amount_to_reconnect(state),
+    )
 
 
 class Desk:
@@ -50,29 +65,43 @@ class Desk:
         self.door, self._rings = door, rings
 
     def take(
-        self, state: State, request: Sealed, emit: Emit, settle: Callable[[], None], lasting: Lasting | None = None
+        self,
+        state: State,
+        request: Sealed,
+        emit: Emit,
+        settle: Callable[[], None],
+        lasting: Lasting | None = None,
     ) -> tuple[Reply, bool]:
-        """Judge and do a message; return the reply, and whether the state must be committed before it is given.
+        """Judge and do a message; return the reply, and whether the state must be committed before
+        it is given.
 
-        A message that is answered EXPIRED must be so after a kill too: elapsed time is committed where the last commit
-        lies before the expiry, which is once a message.
+        A message that is answered EXPIRED must be so after a kill too: elapsed time is committed
+        where the last commit lies before the expiry, which is once a message.
 
         Args:
             lasting: what the last flushed commit holds.
             settle: judges thresholds and switch after the message was done (METER.md 2, step 8).
         """
         verdict = self.door.judge(
-            request.data, request.carrier, state.identity, state.security, state.account.state, state.elapsed,
-            bool(state.settings.strict_suspension), self._find,
-        )  # fmt: skip
+            request.data,
+            request.carrier,
+            state.identity,
+            state.security,
+            state.account.state,
+            state.elapsed,
+            bool(state.settings.strict_suspension),
+            self._find,
+        )
         if isinstance(verdict, Refused):
             if verdict.attack:
                 emit("authentication_attack", request.carrier, 0)
             sealed = self._seal(state, verdict.kept) if verdict.kept else b""
             unsure = (
-                verdict.outcome is Outcome.EXPIRED and verdict.message is not None and lasting is not None
+                verdict.outcome is Outcome.EXPIRED
+                and verdict.message is not None
+                and lasting is not None
                 and lasting.elapsed < verdict.message.expires_at * 1000
-            )  # fmt: skip
+            )
             return Reply(answer(state, request, verdict.outcome), sealed), unsure
         try:
             parameters = messages.decode_parameters(verdict.message)
@@ -89,7 +118,8 @@ class Desk:
         return Reply(receipt=self._seal(state, found[1]) if found else b"")
 
     def status(self, state: State, request: AskStatus, lasting: Lasting) -> Reply:
-        """Return the sealed status for a question; empty for a version that is neither current nor next.
+        """Return the sealed status for a question; empty for a version that is neither current nor
+        next.
 
         Args:
             lasting: what the last flushed commit holds.
@@ -99,14 +129,34 @@ class Desk:
         if keys is None or not self.door.accepts(question.key_version, security.key_version):
             return Reply()
         row = security.last_of(question.journal)
-        of_journal = LastOfJournal(row.mark, row.sequence, bytes.fromhex(row.code)) if row else LastOfJournal()
+        of_journal = (
+            LastOfJournal(row.mark, row.sequence, bytes.fromhex(row.code))
+            if row
+            else LastOfJournal()
+        )
         status = SealedStatus(
-            question.key_version, state.identity.serial_number, state.identity.epoch, question.nonce,
-            question.journal, security.key_version, AccountState(account.state), account.unit,
-            account.customer_number, security.credit_sequence, security.command_sequence,
-            state.clock.read(state.elapsed), state.elapsed, account.credit, lasting.elapsed, lasting.import_mwh,
-            lasting.cumulative, bytes.fromhex(security.last_code), security.last_at, of_journal, security.forgotten,
-        )  # fmt: skip
+            question.key_version,
+            state.identity.serial_number,
+            state.identity.epoch,
+            question.nonce,
+            question.journal,
+            security.key_version,
+            AccountState(account.state),
+            account.unit,
+            account.customer_number,
+            security.credit_sequence,
+            security.command_sequence,
+            state.clock.read(state.elapsed),
+            state.elapsed,
+            account.credit,
+            lasting.elapsed,
+            lasting.import_mwh,
+            lasting.cumulative,
+            bytes.fromhex(security.last_code),
+            security.last_at,
+            of_journal,
+            security.forgotten,
+        )
         return Reply(status=status.seal(keys.credit))
 
     def _accept(
@@ -131,14 +181,30 @@ class Desk:
         if message_class is MessageClass.CREDIT:
             state.security.remember(message.origin, message.sequence, vouched.code, at)
         receipt = Receipt(
-            message.kind, message.serial_number, state.identity.epoch, message.sequence, message.amount,
-            vouched.code[:4], at, before, state.account.credit, split.to_overdraft, split.to_debt,
-            state.account.cumulative, applied.settlement, message.key_version,
-        )  # fmt: skip
+            message.kind,
+            message.serial_number,
+            state.identity.epoch,
+            message.sequence,
+            message.amount,
+            vouched.code[:4],
+            at,
+            before,
+            state.account.credit,
+            split.to_overdraft,
+            split.to_debt,
+            state.account.cumulative,
+            applied.settlement,
+            message.key_version,
+        )
         kept = receipt.encode()
-        state.append(_RINGS[message_class], vouched.code + message.sequence.to_bytes(4, "big") + kept)
+        state.append(
+            _RINGS[message_class], vouched.code + message.sequence.to_bytes(4, "big") + kept
+        )
         sealed = self._seal(state, kept)
-        return Reply(answer(state, request, Outcome.ACCEPTED, before, split.to_overdraft, split.to_debt), sealed)
+        return Reply(
+            answer(state, request, Outcome.ACCEPTED, before, split.to_overdraft, split.to_debt),
+            sealed,
+        )
 
     def _seal(self, state: State, kept: bytes) -> bytes:
         """Seal the content of a kept receipt under the current key of its class."""
@@ -148,7 +214,9 @@ class Desk:
         return receipt.seal(keys.key(receipt.kind.message_class))
 
     def _find(self, message_class: MessageClass, sequence: int) -> tuple[bytes, bytes] | None:
-        """Return the code of an accepted message of the last 16 of its class, and what is kept of its receipt."""
+        """Return the code of an accepted message of the last 16 of its class, and what is kept of
+        its receipt.
+        """
         ring = self._rings[_RINGS[message_class]]
         wanted = sequence.to_bytes(4, "big")
         for row in ring.newest(ring.depth):

@@ -1,4 +1,6 @@
-"""What a purchase agreement and a sealed `limits` command can set; attributes are item names (METER.md 4 and 5)."""
+"""What a purchase agreement and a sealed `limits` command can set; attributes are item names
+(METER.md 4 and 5).
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class Settings:
     strict_suspension: int = 0
 
     def problem(self) -> str | None:
-        """Say which value cannot be, alone or beside another, or None (METER.md 4: OUT_OF_RANGE)."""
+        """Say which value cannot be, alone or beside another, or None (METER.md 4:
+        OUT_OF_RANGE).
+        """
         for item in SETTINGS.values():
             kind = settable(item)
             if not kind.holds(getattr(self, item.name)):

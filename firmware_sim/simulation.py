@@ -1,4 +1,6 @@
-"""A meter run through virtual time as fast as it can, with what happens as it falls: no wire, no clock."""
+"""A meter run through virtual time as fast as it can, with what happens as it falls: no wire, no
+clock.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _SHOWN = (items.AVAILABLE_CREDIT, items.ENERGY_IMPORT, items.SUPPLY_STATE)
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happened: its word, when, its details as JSON values, and how the meter then stood."""
+    """Something that happened: its word, when, its details as JSON values, and how the meter then
+    stood.
+    """
 
     name: str
     at: int
@@ -39,7 +43,9 @@ class Happening:
         }
 
 
-def simulate(meter: Meter, duration: int, top_ups: Sequence[tuple[int, int]] = ()) -> Iterator[Happening]:
+def simulate(
+    meter: Meter, duration: int, top_ups: Sequence[tuple[int, int]] = ()
+) -> Iterator[Happening]:
     """Yield what happens in `duration` ms, then one happening named `end`.
 
     Args:
@@ -70,11 +76,17 @@ def _new_events(meter: Meter, seen: int) -> Iterator[Happening]:
         if row is not None:
             event = Event.unpack(row)
             offset = utc_offset_minutes(meter, event.at)
-            yield _happening(meter, event.name, event.detail_fragments(offset), event.at, event.elapsed_ms)
+            yield _happening(
+                meter, event.name, event.detail_fragments(offset), event.at, event.elapsed_ms
+            )
 
 
 def _happening(
-    meter: Meter, name: str, details: dict[str, str], at: int | None = None, elapsed: int | None = None
+    meter: Meter,
+    name: str,
+    details: dict[str, str],
+    at: int | None = None,
+    elapsed: int | None = None,
 ) -> Happening:
     standing = {item.name: item.kind.json(GETTERS[item](meter)) for item in _SHOWN}
     moment = meter.clock if at is None else at

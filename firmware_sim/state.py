@@ -1,7 +1,8 @@
 """Everything about a meter that a power cut must not lose: ONE record (METER.md 9).
 
-Only whole numbers, truths, strings and bytes, in small mutable pieces; a copy of it is what a request computes on. Rows
-of the rings are not here, but the numbers of the newest are, and the rows that the storage has not yet put into its
+Only whole numbers, truths, strings and bytes, in small mutable pieces; a copy of it is what a
+request computes on. Rows of the rings are not here, but the numbers of the newest are, and the rows
+that the storage has not yet put into its
 rings: the tail.
 """
 
@@ -73,9 +74,11 @@ class Period:
 
 @dataclass(slots=True)
 class CardSlot:
-    """What the card slot remembers: the account's card (0 is none) and when it was issued, and how often it was abused.
+    """What the card slot remembers: the account's card (0 is none) and when it was issued, and how
+    often it was abused.
 
-    `bound_at` is the vendor's clock in s since 1970 UTC: a card that was issued earlier never replaces a later one.
+    `bound_at` is the vendor's clock in s since 1970 UTC: a card that was issued earlier never
+    replaces a later one.
     """
 
     bound_card: int = 0
@@ -93,9 +96,11 @@ class TailRow(NamedTuple):
 
 @dataclass(slots=True)
 class State:
-    """One meter's state. `elapsed` is its instant, ms; `numbers` are those of the newest row of each ring.
+    """One meter's state. `elapsed` is its instant, ms; `numbers` are those of the newest row of
+    each ring.
 
-    All of it is the same bits however time was moved, but the tail, which is the storage's book-keeping.
+    All of it is the same bits however time was moved, but the tail, which is the storage's
+    book-keeping.
     """
 
     identity: Identity

@@ -1,7 +1,8 @@
-"""A vending point inside the meter's own process: orders in words, sealed with the meter's own keys.
+"""A vending point inside the meter's own process: orders in words, sealed with the meter's own
+keys.
 
-It is for those who hold the meter in their hand anyway: `simulate`, fixtures, scenarios. The message goes through the
-one door like any other.
+It is for those who hold the meter in their hand anyway: `simulate`, fixtures, scenarios. The
+message goes through the one door like any other.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from protocols.data_model.items import BY_NAME, SETTINGS
 from protocols.data_model.words import AccountState
 from protocols.errors import QuantityError
 from protocols.keys import bcd
-from protocols.quantities import CENT, MONEY_LIMIT, format_money, parse_date, parse_moment, parse_money
+from protocols.quantities import (
+    CENT,
+    MONEY_LIMIT,
+    format_money,
+    parse_date,
+    parse_moment,
+    parse_money,
+)
 from protocols.sealed_message import (
     LAST_SECOND,
     MessageKind,
@@ -48,7 +56,11 @@ class Order:
     customer_number: str | None = None
 
 
-_SWITCH = {"interrupt": SwitchAction.INTERRUPT, "permit": SwitchAction.PERMIT, "restore": SwitchAction.DIRECT}
+_SWITCH = {
+    "interrupt": SwitchAction.INTERRUPT,
+    "permit": SwitchAction.PERMIT,
+    "restore": SwitchAction.DIRECT,
+}
 
 
 def _amount(kind: MessageKind) -> Callable[[Sequence[str]], Order]:
@@ -67,7 +79,8 @@ def _open(words: Sequence[str]) -> Order:
     cents = parse_money(amount) // CENT
     if not 0 <= cents <= MAX_CENTS or not (len(customer) == 12 and customer.isdecimal()):
         raise QuantityError(
-            f"'{amount} {customer}': an amount of 0.00 to 999999.99, and a customer number of 12 digits"
+            f"'{amount} {customer}': an amount of 0.00 to 999999.99, and a customer "
+            f"number of 12 digits"
         )
     return Order(MessageKind.OPEN, cents, customer_number=customer)
 
@@ -79,7 +92,9 @@ def _limits(words: Sequence[str]) -> Order:
         item = BY_NAME.get(name)
         if not equals or item is None or not item.setting:
             names = ", ".join(i.name for i in SETTINGS.values())
-            raise QuantityError(f"{word!r} is no setting: write NAME=VALUE, with NAME one of {names}")
+            raise QuantityError(
+                f"{word!r} is no setting: write NAME=VALUE, with NAME one of {names}"
+            )
         wanted[item.setting] = item.kind.parse(text)
     if not wanted:
         raise QuantityError("limits: write NAME=VALUE")
@@ -123,14 +138,17 @@ _ORDERS: dict[str, Callable[[Sequence[str]], Order]] = {
     "limits": _limits,
     "switch": _number(MessageKind.SWITCH, _switch),
     "guarantee": _number(MessageKind.GUARANTEE, _on),
-    "moratorium": _number(MessageKind.MORATORIUM, lambda text: 0 if text == "off" else parse_date(text)),
+    "moratorium": _number(
+        MessageKind.MORATORIUM, lambda text: 0 if text == "off" else parse_date(text)
+    ),
     "clock": _number(MessageKind.CLOCK, parse_moment),
     "clear-tamper": _alone(MessageKind.CLEAR_TAMPER),
 }
 ORDERS = tuple(_ORDERS)
 GRAMMAR = (
     "topup 50.00 · refund 5.00 · debt 30.00 · open 50.00 CUSTOMER · close · limits NAME=VALUE... · "
-    "switch interrupt|permit|restore · guarantee on|off · moratorium 2026-02-01|off · clock 2026-01-01T00:00:00Z · "
+    "switch interrupt|permit|restore · guarantee on|off · moratorium 2026-02-01|off · "
+    "clock 2026-01-01T00:00:00Z · "
     "clear-tamper"
 )
 
@@ -147,7 +165,9 @@ def parse_order(words: Sequence[str]) -> Order:
 
 
 class Vending:
-    """Seals orders with the meter's own keys. Its journal has number 0, and its messages count their marks."""
+    """Seals orders with the meter's own keys. Its journal has number 0, and its messages count
+    their marks.
+    """
 
     def __init__(self) -> None:
         self._marks = 0
@@ -163,23 +183,37 @@ class Vending:
         assert keys is not None
         message_class = order.kind.message_class
         customer = order.customer_number
-        expires = state.elapsed // 1000 + _EXPIRES_AFTER_S if order.kind is MessageKind.SWITCH else 0
+        expires = (
+            state.elapsed // 1000 + _EXPIRES_AFTER_S if order.kind is MessageKind.SWITCH else 0
+        )
         self._marks += 1
         message = SealedMessage(
-            order.kind, state.identity.serial_number, state.identity.epoch, state.security.last(message_class) + 1,
-            order.amount, state.account.unit, state.account.customer_number if customer is None else customer,
-            min(max(meter.clock // 1000, 0), LAST_SECOND), min(expires, LAST_SECOND), order.parameters, keys.version,
+            order.kind,
+            state.identity.serial_number,
+            state.identity.epoch,
+            state.security.last(message_class) + 1,
+            order.amount,
+            state.account.unit,
+            state.account.customer_number if customer is None else customer,
+            min(max(meter.clock // 1000, 0), LAST_SECOND),
+            min(expires, LAST_SECOND),
+            order.parameters,
+            keys.version,
             Origin(0, self._marks),
-        )  # fmt: skip
+        )
         return Sealed(message.seal(keys.key(message_class)))
 
-    def buy_card(self, meter: Meter, cents: int, card: Card | None, random: Callable[[int], bytes]) -> Card:
-        """Sell credit on a card for a meter, with its next sequence; a new card is issued and bound to it first.
+    def buy_card(
+        self, meter: Meter, cents: int, card: Card | None, random: Callable[[int], bytes]
+    ) -> Card:
+        """Sell credit on a card for a meter, with its next sequence; a new card is issued and bound
+        to it first.
 
         A new card for a meter that knows another one is its replacement.
 
         Raises:
-            QuantityError: an amount that cannot be sold, or a card that carries credit which the meter has not taken.
+            QuantityError: an amount that cannot be sold, or a card that carries credit which the
+                meter has not taken.
             CardError: the card is not of this meter.
         """
         if not 0 < cents <= MAX_CENTS:
@@ -189,7 +223,9 @@ class Vending:
         bound = state.slot.bound_card
         opens = state.account.state == AccountState.UNOPENED
         customer = state.account.customer_number
-        order = Order(MessageKind.OPEN if opens else MessageKind.CREDIT, cents, customer_number=customer)
+        order = Order(
+            MessageKind.OPEN if opens else MessageKind.CREDIT, cents, customer_number=customer
+        )
         terminal = Terminal(random)
         if card is None:
             memory = BytesMemory()
@@ -197,17 +233,28 @@ class Vending:
             card = Card(memory, random)
         card.power_on()
         selected = drive(terminal.select(), card.apdu)
-        access = derive_card_keys(keys.card, selected.serial, keys.version)  # a vendor of this meter has no master
+        access = derive_card_keys(
+            keys.card, selected.serial, keys.version
+        )  # a vendor of this meter has no master
         if not selected.issued:
             drive(give_keys(terminal, access, keys.version), card.apdu)
             issued = min(max(meter.clock // 1000, 0), LAST_SECOND)
-            identity = Identity(state.identity.serial_number, customer, keys.version, issued, state.account.unit)
-            drive(bind(terminal, access, identity, derive_meter_access(keys.card, selected.serial)), card.apdu)
+            identity = Identity(
+                state.identity.serial_number, customer, keys.version, issued, state.account.unit
+            )
+            drive(
+                bind(terminal, access, identity, derive_meter_access(keys.card, selected.serial)),
+                card.apdu,
+            )
         contents = drive(read_as_vendor(terminal, access), card.apdu)
         _require_consumed(contents, state.security.credit_sequence)
         other = bound not in (0, int.from_bytes(selected.serial, "big"))
-        record_type = CardType.OPEN if opens else CardType.REPLACEMENT if other else CardType.PURCHASE
-        sold = CreditRecord(record_type, contents.credit_slots.next_number, self.seal(meter, order).data)
+        record_type = (
+            CardType.OPEN if opens else CardType.REPLACEMENT if other else CardType.PURCHASE
+        )
+        sold = CreditRecord(
+            record_type, contents.credit_slots.next_number, self.seal(meter, order).data
+        )
         drive(write_sale(terminal, contents, sold), card.apdu)
         card.power_off()
         return card
@@ -218,12 +265,18 @@ def _require_consumed(contents: Contents, taken: int) -> None:
     if contents.credit is not None and contents.credit.message:
         message = SealedMessage.decode(contents.credit.message)
         if message.sequence > taken:
-            raise QuantityError(f"the card carries {format_money(message.amount * CENT)} already: insert it first")
+            raise QuantityError(
+                f"the card carries {format_money(message.amount * CENT)} already: insert it first"
+            )
 
 
 def _card_serial(meter: Meter) -> bytes:
-    """Return a serial for a new card: the meter's number, and how many rows its event log has seen."""
-    return bcd(meter.state.identity.serial_number) + (meter.state.numbers[EVENT_RING] % 0xFFFF + 1).to_bytes(2, "big")
+    """Return a serial for a new card: the meter's number, and how many rows its event log has
+    seen.
+    """
+    return bcd(meter.state.identity.serial_number) + (
+        meter.state.numbers[EVENT_RING] % 0xFFFF + 1
+    ).to_bytes(2, "big")
 
 
 _EXPIRES_AFTER_S = 300

@@ -16,13 +16,19 @@ from __future__ import annotations
 class MeterctlError(Exception):
     """Root: the text says what failed, on which meter, what is unchanged, and what to try.
 
-    `outcome` is the word of METER.md 7 where the meter named one, `entry` the number of the journal's entry.
+    `outcome` is the word of METER.md 7 where the meter named one, `entry` the number of the
+    journal's entry.
     """
 
     exit_code = 1
 
     def __init__(
-        self, text: str, *, outcome: str | None = None, serial_number: str | None = None, entry: int | None = None
+        self,
+        text: str,
+        *,
+        outcome: str | None = None,
+        serial_number: str | None = None,
+        entry: int | None = None,
     ) -> None:
         super().__init__(text)
         self.outcome, self.serial_number, self.entry = outcome, serial_number, entry

@@ -1,4 +1,6 @@
-"""The host's key ring: masters by version in a file of mode 600; meters' keys are derived from them (METER.md 7)."""
+"""The host's key ring: masters by version in a file of mode 600; meters' keys are derived from them
+(METER.md 7).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ from meterctl.errors import NotPermittedError, UsageError
 from meterctl.named_files import read_named
 from protocols import named_files
 from protocols.errors import QuantityError
-from protocols.keys import DEVELOPMENT_KEY_VERSION, DEVELOPMENT_MASTER, KEY_SIZE, MeterKeys, derive, derive_meter_keys
+from protocols.keys import (
+    DEVELOPMENT_KEY_VERSION,
+    DEVELOPMENT_MASTER,
+    KEY_SIZE,
+    MeterKeys,
+    derive,
+    derive_meter_keys,
+)
 from protocols.quantities import CENT, format_money, parse_money
 
 FIRST_VERSION = 1
@@ -20,7 +29,9 @@ FIRST_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class DailyLimit:
-    """Of a key ring: its name, and what may be sold with it in a day of UTC, 0.01; None is without limit."""
+    """Of a key ring: its name, and what may be sold with it in a day of UTC, 0.01; None is without
+    limit.
+    """
 
     ring: str
     amount: int | None
@@ -63,7 +74,8 @@ class KeyRing:
             if version == DEVELOPMENT_KEY_VERSION and self.path is not None:
                 hint = " (version 0 is the published development key: leave --keys out)"
             raise NotPermittedError(
-                f"key version {version} is needed; {self.path or 'the development key'} has {held}{hint}. "
+                f"key version {version} is needed; {self.path or 'the development key'} "
+                f"has {held}{hint}. "
                 f"Nothing was sent"
             )
         return master
@@ -74,18 +86,29 @@ class KeyRing:
         return max(version for version in self.masters if version not in self.retired)
 
     def may_use(self, version: int, floor: int) -> bool:
-        """Return whether a version may seal and may prove: it is held, not retired and not below the floor.
+        """Return whether a version may seal and may prove: it is held, not retired and not below
+        the floor.
 
         The published development key is not judged by the floor.
         """
-        return version in self.masters and version not in self.retired and (self.is_development or version >= floor)
+        return (
+            version in self.masters
+            and version not in self.retired
+            and (self.is_development or version >= floor)
+        )
 
     def usable(self, floor: int) -> list[int]:
         """Return the versions that may be used, newest first."""
-        return [version for version in sorted(self.masters, reverse=True) if self.may_use(version, floor)]
+        return [
+            version
+            for version in sorted(self.masters, reverse=True)
+            if self.may_use(version, floor)
+        ]
 
     def meter_keys(self, serial_number: str, version: int) -> MeterKeys:
-        """Return a meter's keys of one version; raises NotPermittedError where the ring has no such master."""
+        """Return a meter's keys of one version; raises NotPermittedError where the ring has no such
+        master.
+        """
         return derive_meter_keys(self.master(version), serial_number, version)
 
 
@@ -125,8 +148,17 @@ def parse_ring(text: str, path: Path) -> KeyRing:
         daily_limit = None if limit is None else parse_money(limit) // CENT
     except QuantityError as error:
         raise UsageError(f"keys {path}: daily_limit: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise UsageError(f"keys {path}: it is no key ring; `meterctl keys init --out FILE` makes one") from error
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise UsageError(
+            f"keys {path}: it is no key ring; `meterctl keys init --out FILE` makes one"
+        ) from error
     if not masters or any(len(m) != KEY_SIZE or not 0 <= v <= 255 for v, m in masters.items()):
         raise UsageError(f"keys {path}: a ring has masters of {KEY_SIZE} bytes, versions 0 to 255")
     return KeyRing(masters, path, daily_limit, retired)
@@ -140,10 +172,15 @@ def with_retired(ring: KeyRing, version: int) -> KeyRing:
     """
     if version not in ring.masters:
         held = ", ".join(map(str, sorted(ring.masters)))
-        raise UsageError(f"keys {ring.path}: it has no version {version}, but {held}; nothing was changed")
+        raise UsageError(
+            f"keys {ring.path}: it has no version {version}, but {held}; nothing was changed"
+        )
     retired = ring.retired | {version}
     if retired >= set(ring.masters):
-        raise UsageError(f"keys {ring.path}: version {version} is the last one that may be used; nothing was changed")
+        raise UsageError(
+            f"keys {ring.path}: version {version} is the last one that may be used; "
+            f"nothing was changed"
+        )
     return replace(ring, retired=retired)
 
 
@@ -151,7 +188,9 @@ def write_ring(ring: KeyRing) -> None:
     """Write a ring over its file, whole or not at all; raises UsageError."""
     assert ring.path is not None
     draft = ring.path.with_name(f".{ring.path.name}.{os.getpid()}")
-    table: dict[str, object] = {"masters": {str(v): m.hex() for v, m in sorted(ring.masters.items())}}
+    table: dict[str, object] = {
+        "masters": {str(v): m.hex() for v, m in sorted(ring.masters.items())}
+    }
     if ring.daily_limit is not None:
         table["daily_limit"] = format_money(ring.daily_limit * CENT)
     if ring.retired:
@@ -165,7 +204,9 @@ def write_ring(ring: KeyRing) -> None:
 
 
 def create_ring(path: Path, daily_limit: int | None = None) -> KeyRing:
-    """Draw a master from the operating system and write a new ring; an existing file is never overwritten."""
+    """Draw a master from the operating system and write a new ring; an existing file is never
+    overwritten.
+    """
     master = os.urandom(KEY_SIZE)
     table: dict[str, object] = {"masters": {str(FIRST_VERSION): master.hex()}}
     if daily_limit is not None:
@@ -175,14 +216,21 @@ def create_ring(path: Path, daily_limit: int | None = None) -> KeyRing:
 
 
 def export_keys(ring: KeyRing, serial_number: str, path: Path) -> list[MeterKeys]:
-    """Write the keys of one meter, derived, for `meter-sim run --keys`; masters stay here, and so do retired versions.
+    """Write the keys of one meter, derived, for `meter-sim run --keys`; masters stay here, and so
+    do retired versions.
 
     A new meter begins with the lowest version that it is given.
     """
     versions = sorted(version for version in ring.masters if version not in ring.retired)
     keys = [ring.meter_keys(serial_number, version) for version in versions]
     rows = [
-        {"version": k.version, "credit": k.credit.hex(), "command": k.command.hex(), "card": k.card.hex()} for k in keys
+        {
+            "version": k.version,
+            "credit": k.credit.hex(),
+            "command": k.command.hex(),
+            "card": k.card.hex(),
+        }
+        for k in keys
     ]
     _write_secret(path, {"serial_number": serial_number, "keys": rows})
     return keys
@@ -192,7 +240,9 @@ def _write_secret(path: Path, table: dict[str, object]) -> None:
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError as error:
-        raise UsageError(f"{path}: it exists and is never overwritten; nothing was changed") from error
+        raise UsageError(
+            f"{path}: it exists and is never overwritten; nothing was changed"
+        ) from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; nothing was changed") from error
     with os.fdopen(file, "w") as out:

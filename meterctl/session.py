@@ -13,15 +13,27 @@ from protocols.data_model import items
 from protocols.data_model.words import AccountState
 
 _IDENTITY = (
-    items.SERIAL_NUMBER, items.EPOCH, items.ACCOUNT_UNIT, items.CUSTOMER_NUMBER, items.ACCOUNT_STATE,
-    items.CREDIT_SEQUENCE, items.COMMAND_SEQUENCE, items.KEY_VERSION, items.KEY_CHECK_VALUE, items.CLOCK,
-    items.UTC_OFFSET, items.AVAILABLE_CREDIT, items.STATUS,
-)  # fmt: skip
+    items.SERIAL_NUMBER,
+    items.EPOCH,
+    items.ACCOUNT_UNIT,
+    items.CUSTOMER_NUMBER,
+    items.ACCOUNT_STATE,
+    items.CREDIT_SEQUENCE,
+    items.COMMAND_SEQUENCE,
+    items.KEY_VERSION,
+    items.KEY_CHECK_VALUE,
+    items.CLOCK,
+    items.UTC_OFFSET,
+    items.AVAILABLE_CREDIT,
+    items.STATUS,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class MeterIdentity:
-    """Who the meter says it is and where its sequences stand: for display and as a hint; nothing is sealed from it."""
+    """Who the meter says it is and where its sequences stand: for display and as a hint; nothing is
+    sealed from it.
+    """
 
     serial_number: str
     epoch: int
@@ -49,11 +61,13 @@ def no_pause(_: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What operations work on. `now` is the host's clock in s since 1970 UTC, for dates; `ticks` are monotonic ms.
+    """What operations work on. `now` is the host's clock in s since 1970 UTC, for dates; `ticks`
+    are monotonic ms.
 
-    `pause` waits so many ms; `random` gives so many random bytes; `ask` puts a question to a person at a terminal.
-    `port` names the port with its protocol and unit, empty where none is to be remembered; `payee` is the serial number
-    of --meter; `set_back` serves a meter knowingly that was set back.
+    `pause` waits so many ms; `random` gives so many random bytes; `ask` puts a question to a person
+    at a terminal. `port` names the port with its protocol and unit, empty where none is to be
+    remembered; `payee` is the serial number of --meter; `set_back` serves a meter knowingly that
+    was set back.
     """
 
     driver: Driver
@@ -74,5 +88,7 @@ class Session:
         try:
             plain[4] = AccountState(plain[4])
         except ValueError as error:
-            raise CorruptAnswerError(f"meter {plain[0]}: account state {plain[4]} cannot be") from error
+            raise CorruptAnswerError(
+                f"meter {plain[0]}: account state {plain[4]} cannot be"
+            ) from error
         return MeterIdentity(*plain)

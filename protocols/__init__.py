@@ -1,1 +1,3 @@
-"""What the meter and its host must agree on: values, names, messages and frames; no I/O, no clock, no randomness."""
+"""What the meter and its host must agree on: values, names, messages and frames; no I/O, no clock,
+no randomness.
+"""

@@ -1,6 +1,8 @@
-"""What no wire can do, as values: time, load, power, button, covers. One definition for socket, fixtures and panel.
+"""What no wire can do, as values: time, load, power, button, covers. One definition for socket,
+fixtures and panel.
 
-The words of a command are its grammar everywhere: `meter-sim control PATH advance 17h` sends ["advance", "17h"].
+The words of a command are its grammar everywhere: `meter-sim control PATH advance 17h` sends
+["advance", "17h"].
 """
 
 from __future__ import annotations
@@ -107,9 +109,22 @@ class ShowFaults:
 
 
 CardCommand = InsertCard | RemoveCard
-RackCommand = Advance | ChangeLoad | Power | Button | Sensor | Speed | Show | Stop | BeginFault | EndFaults | ShowFaults
+RackCommand = (
+    Advance
+    | ChangeLoad
+    | Power
+    | Button
+    | Sensor
+    | Speed
+    | Show
+    | Stop
+    | BeginFault
+    | EndFaults
+    | ShowFaults
+)
 Command = RackCommand | CardCommand
-"""A card is a file or lies in a reader, so its commands are the host's; all others are the rack's."""
+"""A card is a file or lies in a reader, so its commands are the host's; all others are the rack's.
+"""
 
 
 def parse_speed(text: str) -> int:
@@ -154,7 +169,8 @@ GRAMMAR = (
     "advance 17h · load 3kW|FILE.csv|household · power cut|return · button · cover open|close · "
     "terminal-cover open|close · magnet on|off · speed N · state · stop · "
     "card insert FILE [--pull-after N] · card insert --reader NAME · card remove · "
-    "fault NAME on [--count N] [--for 10s] [--unit N] [--value V] [--probability P]|off · fault off · fault list"
+    "fault NAME on [--count N] [--for 10s] [--unit N] [--value V] [--probability P]|off "
+    "· fault off · fault list"
 )
 
 
@@ -165,7 +181,8 @@ def _fault(words: Sequence[str]) -> Command:
         return EndFaults(None)
     if len(words) < 2 or words[0] not in FAULTS or words[1] not in ("on", "off"):
         raise QuantityError(
-            f"'fault {' '.join(words)}': write fault NAME on [--count N] [--for 10s] [--unit N], fault NAME off, "
+            f"'fault {' '.join(words)}': write fault NAME on [--count N] [--for 10s] "
+            f"[--unit N], fault NAME off, "
             f"fault off or fault list; NAME is one of {', '.join(FAULTS)}"
         )
     name, turn, options = words[0], words[1], words[2:]
@@ -176,7 +193,9 @@ def _fault(words: Sequence[str]) -> Command:
     return EndFaults(name)
 
 
-_INSERT = "write card insert FILE, card insert --reader NAME (both take --pull-after N) or card remove"
+_INSERT = (
+    "write card insert FILE, card insert --reader NAME (both take --pull-after N) or card remove"
+)
 
 
 def _card(words: Sequence[str]) -> Command:
@@ -193,7 +212,11 @@ def _card(words: Sequence[str]) -> Command:
         else:
             files.append(word)
     reader, pulled = given.get("--reader"), given.get("--pull-after")
-    if len(files) != (reader is None) or "" in (*files, reader) or any(file.startswith("--") for file in files):
+    if (
+        len(files) != (reader is None)
+        or "" in (*files, reader)
+        or any(file.startswith("--") for file in files)
+    ):
         raise QuantityError(f"'card {' '.join(words)}': {_INSERT}")
     if pulled is not None and not (pulled.isascii() and pulled.isdigit()):
         raise QuantityError(f"--pull-after {pulled}: allowed is a number of exchanges, 0 and more")

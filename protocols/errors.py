@@ -2,14 +2,16 @@
 
 ProtocolError                what came is not what the protocol allows
 ├── QuantityError            a text that is no quantity: names the text and what is allowed
-├── FrameError               bytes that are no frame (corrupt: count, resynchronise, stay silent on a bus)
+├── FrameError               bytes that are no frame (corrupt: count, resynchronise, stay silent on
+a bus)
 ├── MalformedMessageError    a sealed message or reply whose fields cannot be
 │   └── UnsupportedVersionError  a sealed message of a format that is not known
 ├── AuthenticationError      a code that is not right under the key
 ├── ApduError                bytes that are no APDU or no answer to reset
 ├── CardError                what a card said or did that ends a session with it
 │   ├── CardRefusedError         a status word that is no success
-│   ├── CardForgedError          a card that does not know its key, or a response whose code is wrong
+│   ├── CardForgedError          a card that does not know its key, or a response whose code is
+wrong
 │   ├── CardFormatError          a file whose content cannot be
 │   │   └── CardTypeError            a type of card that nobody knows
 │   └── CardGoneError            no response: pulled, or silent

@@ -1,7 +1,8 @@
-"""Faults as data: what can go wrong on a line, in a reply, in a storage and in a meter, and a frozen plan of it.
+"""Faults as data: what can go wrong on a line, in a reply, in a storage and in a meter, and a
+frozen plan of it.
 
-One plan works in the deterministic simulation, on a live line (`meter-sim run --faults`, `meter-sim control PATH
-fault`) and in fixtures. `FAULTS` is the registry; docs/faults.md is drawn from it.
+One plan works in the deterministic simulation, on a live line (`meter-sim run --faults`, `meter-sim
+control PATH fault`) and in fixtures. `FAULTS` is the registry; docs/faults.md is drawn from it.
 """
 
 from __future__ import annotations
@@ -81,47 +82,128 @@ _KINDS = (
     FaultKind("duplicate", Place.LINE, "One byte arrives twice."),
     FaultKind("insert", Place.LINE, "A byte that nobody sent is among the others."),
     FaultKind("truncate", Place.LINE, "The transmission breaks off."),
-    FaultKind("noise", Place.LINE, "Bytes that belong to no frame come before it.", "bytes", 3, _number(1, 64)),
+    FaultKind(
+        "noise",
+        Place.LINE,
+        "Bytes that belong to no frame come before it.",
+        "bytes",
+        3,
+        _number(1, 64),
+    ),
     _timed("delay", Place.LINE, "From one byte on, the rest comes later.", "how much later", 50),
-    FaultKind("echo", Place.LINE, "The host hears its own request, as some RS-485 adapters let it."),
-    FaultKind("pacing", Place.LINE, "Bytes take the time that the line's speed needs.", "baud", 9600,
-              _number(50, 4_000_000)),
-    _timed("hang_up", Place.LINE, "The port goes away for its time and returns; a connection is closed.",
-           "how long it is away", 1000),
-    FaultKind("request_lost", Place.REPLY, "The request is never heard: nothing is done, nothing answered."),
+    FaultKind(
+        "echo", Place.LINE, "The host hears its own request, as some RS-485 adapters let it."
+    ),
+    FaultKind(
+        "pacing",
+        Place.LINE,
+        "Bytes take the time that the line's speed needs.",
+        "baud",
+        9600,
+        _number(50, 4_000_000),
+    ),
+    _timed(
+        "hang_up",
+        Place.LINE,
+        "The port goes away for its time and returns; a connection is closed.",
+        "how long it is away",
+        1000,
+    ),
+    FaultKind(
+        "request_lost",
+        Place.REPLY,
+        "The request is never heard: nothing is done, nothing answered.",
+    ),
     FaultKind("reply_lost", Place.REPLY, "The request is done; its reply is lost."),
     _timed("reply_late", Place.REPLY, "The reply comes later.", "how much later", 500),
     FaultKind("reply_twice", Place.REPLY, "The reply comes twice."),
     FaultKind("wrong_unit", Place.REPLY, "The reply names another unit."),
     FaultKind("wrong_transaction", Place.REPLY, "The reply names another transaction (TCP)."),
-    FaultKind("wrong_length", Place.REPLY, "The reply has fewer registers than were asked for, and is otherwise right.",
-              "registers missing", 1, _number(1, 125)),
-    _timed("byte_by_byte", Place.REPLY, "The reply comes byte by byte.", "pause between two bytes", 5),
+    FaultKind(
+        "wrong_length",
+        Place.REPLY,
+        "The reply has fewer registers than were asked for, and is otherwise right.",
+        "registers missing",
+        1,
+        _number(1, 125),
+    ),
+    _timed(
+        "byte_by_byte", Place.REPLY, "The reply comes byte by byte.", "pause between two bytes", 5
+    ),
     FaultKind("busy", Place.REPLY, "Exception 06, server device busy: nothing is done."),
-    FaultKind("exception", Place.REPLY, "An exception: nothing is done.", "exception code", 4, _number(1, 11)),
-    FaultKind("torn_write", Place.STORAGE, "The power goes in the middle of a write; the meter starts anew from what "
-              "is in its storage.", "bytes of the write that are kept; drawn where not said", -1, _number(0, 1 << 20),
-              lambda value: "drawn" if value < 0 else str(value)),
-    FaultKind("lost_writes", Place.STORAGE, "With a torn write, some writes that were not flushed are lost, each by "
-              "lot."),
+    FaultKind(
+        "exception",
+        Place.REPLY,
+        "An exception: nothing is done.",
+        "exception code",
+        4,
+        _number(1, 11),
+    ),
+    FaultKind(
+        "torn_write",
+        Place.STORAGE,
+        "The power goes in the middle of a write; the meter starts anew from what "
+        "is in its storage.",
+        "bytes of the write that are kept; drawn where not said",
+        -1,
+        _number(0, 1 << 20),
+        lambda value: "drawn" if value < 0 else str(value),
+    ),
+    FaultKind(
+        "lost_writes",
+        Place.STORAGE,
+        "With a torn write, some writes that were not flushed are lost, each by lot.",
+    ),
     FaultKind("storage_full", Place.STORAGE, "A write is refused, as on a full disk."),
-    FaultKind("flush_fails", Place.STORAGE, "A flush fails: the meter stops, because nobody knows what is stored."),
-    FaultKind("clock_step", Place.METER, "The clock jumps, once.", "how far; may be negative", 3_600_000, _duration,
-              _show_duration),
-    FaultKind("clock_drift", Place.METER, "The clock runs fast or slow.", "ppm; may be negative", 200,
-              _number(-100_000, 100_000)),
+    FaultKind(
+        "flush_fails",
+        Place.STORAGE,
+        "A flush fails: the meter stops, because nobody knows what is stored.",
+    ),
+    FaultKind(
+        "clock_step",
+        Place.METER,
+        "The clock jumps, once.",
+        "how far; may be negative",
+        3_600_000,
+        _duration,
+        _show_duration,
+    ),
+    FaultKind(
+        "clock_drift",
+        Place.METER,
+        "The clock runs fast or slow.",
+        "ppm; may be negative",
+        200,
+        _number(-100_000, 100_000),
+    ),
     FaultKind("clock_lost", Place.METER, "The clock is known lost until it is set."),
-    FaultKind("switch_welded", Place.METER, "The supply control switch is welded: it does not open."),
-    FaultKind("switch_stuck_open", Place.METER, "The supply control switch falls open and does not close."),
-    FaultKind("lost_phase", Place.METER, "A phase of the supply is gone: no voltage, nothing flows; no event tells.",
-              "phase", 1, _number(1, 3)),
+    FaultKind(
+        "switch_welded", Place.METER, "The supply control switch is welded: it does not open."
+    ),
+    FaultKind(
+        "switch_stuck_open", Place.METER, "The supply control switch falls open and does not close."
+    ),
+    FaultKind(
+        "lost_phase",
+        Place.METER,
+        "A phase of the supply is gone: no voltage, nothing flows; no event tells.",
+        "phase",
+        1,
+        _number(1, 3),
+    ),
     FaultKind("cover_open", Place.METER, "The meter cover is open."),
     FaultKind("terminal_cover_open", Place.METER, "The terminal cover is open."),
     FaultKind("magnet", Place.METER, "A magnet is held to the meter."),
     FaultKind("reverse_flow", Place.METER, "Current flows the other way: import is export."),
-    _timed("brown_out", Place.METER, "The supply is too low for the meter: it saves, goes out, and returns.",
-           "how long it is out", 1000),
-)  # fmt: skip
+    _timed(
+        "brown_out",
+        Place.METER,
+        "The supply is too low for the meter: it saves, goes out, and returns.",
+        "how long it is out",
+        1000,
+    ),
+)
 FAULTS: Mapping[str, FaultKind] = {kind.name: kind for kind in _KINDS}
 
 
@@ -131,9 +213,11 @@ class FaultRule:
 
     Args:
         value: what the fault takes, in its own unit; None is its default.
-        probability: parts per million, of each transmission, reply, write or flush that it could strike.
+        probability: parts per million, of each transmission, reply, write or flush that it could
+            strike.
         count: how often it strikes at most; None is without end.
-        begins: ms after the plan, or the command, began (line time; for faults of the meter, meter time).
+        begins: ms after the plan, or the command, began (line time; for faults of the meter, meter
+            time).
         lasts: ms from then on; None is without end.
         unit: only this unit; None is every one.
         way: line faults: only this way; None is both.
@@ -161,7 +245,9 @@ class FaultRule:
         allowed = _ALLOWED[kind.place]
         for name in (f.name for f in fields(self)):
             if name in _DEFAULTS and getattr(self, name) != _DEFAULTS[name] and name not in allowed:
-                raise QuantityError(f"{self.name} works on {kind.place.value}, where {_WORD[name]!r} means nothing")
+                raise QuantityError(
+                    f"{self.name} works on {kind.place.value}, where {_WORD[name]!r} means nothing"
+                )
 
     @property
     def kind(self) -> FaultKind:
@@ -216,7 +302,11 @@ def _span(value: int, _: FaultKind) -> str:
 
 _OPTIONS: dict[str, tuple[str, _Parse, _Write]] = {
     "value": ("value", _value, lambda value, kind: kind.show(value)),
-    "probability": ("probability", lambda t, _: _probability(t), lambda v, _: format_fixed(v, 6, 6).rstrip("0")),
+    "probability": (
+        "probability",
+        lambda t, _: _probability(t),
+        lambda v, _: format_fixed(v, 6, 6).rstrip("0"),
+    ),
     "count": ("count", lambda t, _: _number(1, 1 << 31)(t), _plain),
     "from": ("begins", lambda t, _: parse_duration(t), _span),
     "for": ("lasts", lambda t, _: parse_duration(t), _span),
@@ -230,7 +320,16 @@ _WORD = {name: option for option, (name, _, _) in _OPTIONS.items()}
 _DEFAULTS = {f.name: f.default for f in fields(FaultRule) if f.name != "name"}
 _ALLOWED = {
     Place.LINE: {"value", "probability", "count", "begins", "lasts", "unit", "way"},
-    Place.REPLY: {"value", "probability", "count", "begins", "lasts", "unit", "address", "quantity"},
+    Place.REPLY: {
+        "value",
+        "probability",
+        "count",
+        "begins",
+        "lasts",
+        "unit",
+        "address",
+        "quantity",
+    },
     Place.STORAGE: {"value", "probability", "count", "unit"},
     Place.METER: {"value", "begins", "lasts", "unit"},
 }
@@ -243,14 +342,18 @@ def takes(place: Place, option: str) -> bool:
 
 
 def parse_rule(name: str, options: Mapping[str, str]) -> FaultRule:
-    """Return the rule of a fault and its options as text; raises QuantityError, which says what is allowed."""
+    """Return the rule of a fault and its options as text; raises QuantityError, which says what is
+    allowed.
+    """
     kind = FAULTS.get(name)
     if kind is None:
         raise QuantityError(f"{name!r} is no fault: allowed are {', '.join(FAULTS)}")
     values = {}
     for option, text in options.items():
         if option not in _OPTIONS:
-            raise QuantityError(f"{name}: {option!r} is no option: allowed are {', '.join(_OPTIONS)}")
+            raise QuantityError(
+                f"{name}: {option!r} is no option: allowed are {', '.join(_OPTIONS)}"
+            )
         field_name, parse, _ = _OPTIONS[option]
         try:
             values[field_name] = parse(text, kind)
@@ -261,14 +364,17 @@ def parse_rule(name: str, options: Mapping[str, str]) -> FaultRule:
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """Faults and the seed of their lots. The same plan on the same traffic strikes the same bytes."""
+    """Faults and the seed of their lots. The same plan on the same traffic strikes the same
+    bytes.
+    """
 
     rules: tuple[FaultRule, ...] = ()
     seed: int = 0
 
 
 def parse_plan(text: str) -> FaultPlan:
-    """Return the plan of a TOML text: `seed`, and a table [[fault]] for each rule with its `name` and options.
+    """Return the plan of a TOML text: `seed`, and a table [[fault]] for each rule with its `name`
+    and options.
 
     Raises:
         QuantityError: it is no TOML, or a key or value that is not allowed; the text says which.
@@ -279,7 +385,9 @@ def parse_plan(text: str) -> FaultPlan:
         raise QuantityError(f"it is not TOML: {error}") from error
     seed, rules = table.pop("seed", 0), table.pop("fault", [])
     if table:
-        raise QuantityError(f"{', '.join(table)}: there is no such key; allowed are seed and [[fault]]")
+        raise QuantityError(
+            f"{', '.join(table)}: there is no such key; allowed are seed and [[fault]]"
+        )
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise QuantityError(f"seed = {seed!r}: a whole number is wanted")
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
@@ -305,7 +413,9 @@ def parse_words(name: str, words: Sequence[str]) -> FaultRule:
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
-            raise QuantityError(f"{name}: {word!r} is no option: write --count 3, with one of {', '.join(_OPTIONS)}")
+            raise QuantityError(
+                f"{name}: {word!r} is no option: write --count 3, with one of {', '.join(_OPTIONS)}"
+            )
         option, equals, value = word.removeprefix("--").partition("=")
         if not equals:
             if not rest:
@@ -317,7 +427,9 @@ def parse_words(name: str, words: Sequence[str]) -> FaultRule:
 
 @dataclass(slots=True)
 class Lots:
-    """Lots drawn from a seed: a hash of (seed, point, number), so that they are the same on every machine."""
+    """Lots drawn from a seed: a hash of (seed, point, number), so that they are the same on every
+    machine.
+    """
 
     seed: int
     point: str

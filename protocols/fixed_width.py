@@ -1,6 +1,8 @@
-"""Packing into fixed widths, where whole numbers saturate instead of failing: a wire is narrower than the books.
+"""Packing into fixed widths, where whole numbers saturate instead of failing: a wire is narrower
+than the books.
 
-Totals are kept unwrapped in the meter; what leaves it in a record, an answer or a receipt is cut to its field.
+Totals are kept unwrapped in the meter; what leaves it in a record, an answer or a receipt is cut to
+its field.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ class SaturatingStruct(Struct):
                 self._bounds.append(None)
                 continue
             bits = 8 * calcsize(">" + code)
-            bounds = (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
+            bounds = (
+                (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
+            )
             self._bounds += [bounds] * int(count or 1)
 
     def saturate(self, *values: object) -> bytes:
@@ -32,7 +36,9 @@ class SaturatingStruct(Struct):
         except error:
             pass
         cut = [
-            value if bounds is None or not isinstance(value, int) else min(max(value, bounds[0]), bounds[1])
+            value
+            if bounds is None or not isinstance(value, int)
+            else min(max(value, bounds[0]), bounds[1])
             for value, bounds in zip(values, self._bounds, strict=True)
         ]
         return self.pack(*cut)

@@ -1,8 +1,9 @@
-"""Keys: how a meter's own keys come from a master that the meter never holds, and their check values (METER.md 7).
+"""Keys: how a meter's own keys come from a master that the meter never holds, and their check
+values (METER.md 7).
 
-Derivation is NIST SP 800-108 in counter mode with AES-CMAC: label `credit`, `command` or `card`, context serial number
-(12 BCD digits) and key version. How the keys of a card follow is in `protocols/card/keys.py`. Codes are AES-CMAC (NIST
-SP 800-38B, RFC 4493), 16 bytes.
+Derivation is NIST SP 800-108 in counter mode with AES-CMAC: label `credit`, `command` or `card`,
+context serial number (12 BCD digits) and key version. How the keys of a card follow is in
+`protocols/card/keys.py`. Codes are AES-CMAC (NIST SP 800-38B, RFC 4493), 16 bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from protocols.errors import AuthenticationError
 
 KEY_SIZE = 16
 CODE_SIZE = 16
-DEVELOPMENT_MASTER = hashlib.sha256(b"prepaid-meter published development master").digest()[:KEY_SIZE]
+DEVELOPMENT_MASTER = hashlib.sha256(b"prepaid-meter published development master").digest()[
+    :KEY_SIZE
+]
 """Published, worth nothing: both sides use it, and say so, where no key ring is given."""
 DEVELOPMENT_KEY_VERSION = 0
 CARD_LABEL = "card"
@@ -24,7 +27,9 @@ CARD_LABEL = "card"
 
 
 class MessageClass(Enum):
-    """Two classes of sealed messages with two keys and two sequences; the value is the label of the derivation."""
+    """Two classes of sealed messages with two keys and two sequences; the value is the label of the
+    derivation.
+    """
 
     CREDIT = "credit"
     COMMAND = "command"
@@ -41,7 +46,9 @@ def authentication_code(key: bytes, data: bytes) -> bytes:
 
 
 def verify_code(key: bytes, data: bytes, code: bytes) -> None:
-    """Raise AuthenticationError unless `code` is the code of `data`; takes the same time either way."""
+    """Raise AuthenticationError unless `code` is the code of `data`; takes the same time either
+    way.
+    """
     if not hmac.compare_digest(authentication_code(key, data), code):
         raise AuthenticationError("the authentication code is not right under this key")
 
@@ -57,9 +64,16 @@ def derive(key: bytes, label: str, context: bytes) -> bytes:
     from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode  # noqa: PLC0415
 
     return KBKDFCMAC(
-        AES, Mode.CounterMode, KEY_SIZE, 4, 4, CounterLocation.BeforeFixed,
-        label.encode(), context, None,
-    ).derive(key)  # fmt: skip
+        AES,
+        Mode.CounterMode,
+        KEY_SIZE,
+        4,
+        4,
+        CounterLocation.BeforeFixed,
+        label.encode(),
+        context,
+        None,
+    ).derive(key)
 
 
 def derive_key(master: bytes, label: str, serial_number: str, key_version: int) -> bytes:
@@ -69,7 +83,9 @@ def derive_key(master: bytes, label: str, serial_number: str, key_version: int) 
 
 @dataclass(frozen=True, slots=True)
 class MeterKeys:
-    """One meter's own keys of one version; `card` is empty where it was given none: then its slot refuses cards."""
+    """One meter's own keys of one version; `card` is empty where it was given none: then its slot
+    refuses cards.
+    """
 
     version: int
     credit: bytes = field(repr=False)
@@ -85,9 +101,13 @@ class MeterKeys:
     def check_value(self) -> int:
         """Three bytes that show which keys these are without telling them."""
         if self._check_value is None:
-            both = authentication_code(self.credit, b"check") + authentication_code(self.command, b"check")
+            both = authentication_code(self.credit, b"check") + authentication_code(
+                self.command, b"check"
+            )
             value = int.from_bytes(hashlib.sha256(both).digest()[:3], "big")
-            object.__setattr__(self, "_check_value", value)  # found once: every reading of the map asks for it
+            object.__setattr__(
+                self, "_check_value", value
+            )  # found once: every reading of the map asks for it
             return value
         return self._check_value
 
@@ -95,7 +115,9 @@ class MeterKeys:
 def derive_meter_keys(master: bytes, serial_number: str, key_version: int) -> MeterKeys:
     """Return the keys of one meter."""
     labels = (MessageClass.CREDIT.value, MessageClass.COMMAND.value, CARD_LABEL)
-    return MeterKeys(key_version, *(derive_key(master, label, serial_number, key_version) for label in labels))
+    return MeterKeys(
+        key_version, *(derive_key(master, label, serial_number, key_version) for label in labels)
+    )
 
 
 def development_keys(serial_number: str) -> MeterKeys:

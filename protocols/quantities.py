@@ -1,9 +1,11 @@
 """Integers with units, and the one grammar in which people write them: 2kW, 17h, 50.00.
 
-Command lines, TOML, the control socket and the fixtures all parse here. Every value is a whole number:
+Command lines, TOML, the control socket and the fixtures all parse here. Every value is a whole
+number:
 
     power    milliwatt         energy   milliwatt-hour       time    millisecond
-    money    ledger unit, 1e-10 of the account unit (DESIGN.md 3.3)       price   1e-4 account unit per kWh
+    money    ledger unit, 1e-10 of the account unit (DESIGN.md 3.3)       price   1e-4 account unit
+    per kWh
 
 so that energy times price is a whole number of ledger units, without rounding.
 """
@@ -37,7 +39,9 @@ DAY = 24 * HOUR
 _NUMBER = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{1,30}))?")
 _DURATION = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))?(ms|min|s|m|h|d)")
 _DURATION_UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
-_POWER = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)\s*(mW|[Ww]|[kK][Ww])")  # MW is a megawatt, not allowed
+_POWER = re.compile(
+    r"([+-]?[0-9]+(?:\.[0-9]+)?)\s*(mW|[Ww]|[kK][Ww])"
+)  # MW is a megawatt, not allowed
 _POWER_DECIMALS = {"mw": 0, "w": 3, "kw": 6}
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.(\d{1,3}))?)?)(Z|[+-]\d\d:?\d\d)?)?",
@@ -62,7 +66,9 @@ def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
         return int(whole + part.ljust(decimals, "0"))  # what nearly all texts are
     match = _NUMBER.fullmatch(text.strip())
     if not match:
-        raise QuantityError(f"{text!r} is not {what}: digits with at most {decimals} decimals are allowed")
+        raise QuantityError(
+            f"{text!r} is not {what}: digits with at most {decimals} decimals are allowed"
+        )
     sign, whole, part = match[1], match[2], match[3] or ""
     if len(part) > decimals:
         raise QuantityError(f"{text!r} has more than {decimals} decimals")
@@ -71,7 +77,9 @@ def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
 
 
 def format_fixed(value: int, decimals: int, shown: int) -> str:
-    """Write `value` (in 10**-decimals units) with `shown` decimals, cut towards zero; never "-0"."""
+    """Write `value` (in 10**-decimals units) with `shown` decimals, cut towards zero; never
+    "-0".
+    """
     scale: int = 10 ** (decimals - shown)
     whole, part = divmod(abs(value) // scale, 10**shown)
     sign = "-" if value < 0 and (whole or part) else ""
@@ -84,10 +92,14 @@ def parse_money(text: str) -> int:
 
 
 def parse_amount(text: str, *, zero: bool = False) -> int:
-    """Return 0.01 from an amount that is sold, such as "50.00"; `zero` says that nothing may be sold too."""
+    """Return 0.01 from an amount that is sold, such as "50.00"; `zero` says that nothing may be
+    sold too.
+    """
     amount = parse_money(text)
     if not (0 if zero else CENT) <= amount <= MONEY_LIMIT:
-        raise QuantityError(f"amount {text}: allowed is {'0.00' if zero else '0.01'} to {format_money(MONEY_LIMIT)}")
+        raise QuantityError(
+            f"amount {text}: allowed is {'0.00' if zero else '0.01'} to {format_money(MONEY_LIMIT)}"
+        )
     return amount // CENT
 
 
@@ -137,7 +149,9 @@ def parse_duration(text: str) -> int:
         total += int(match[1]) * unit + fraction
         position = match.end()
     if position == 0 or position < len(source):
-        raise QuantityError(f"{text!r} is not a duration: write it as 17h, 30m, 90s, 500ms, 5d or 1h30m")
+        raise QuantityError(
+            f"{text!r} is not a duration: write it as 17h, 30m, 90s, 500ms, 5d or 1h30m"
+        )
     return total
 
 
@@ -152,11 +166,14 @@ def format_duration(milliseconds: int) -> str:
 
 
 def parse_moment(text: str, utc_offset_minutes: int = 0) -> int:
-    """Return milliseconds since 1970 UTC from ISO 8601; without an offset it is local time of `utc_offset_minutes`."""
+    """Return milliseconds since 1970 UTC from ISO 8601; without an offset it is local time of
+    `utc_offset_minutes`.
+    """
     match = _MOMENT.fullmatch(text.strip())
     if not match:
         raise QuantityError(
-            f"{text!r} is not a date and time: write 2026-01-31T08:00:00Z, 2026-01-31T08:00 or 2026-01-31"
+            f"{text!r} is not a date and time: write 2026-01-31T08:00:00Z, "
+            f"2026-01-31T08:00 or 2026-01-31"
         )
     zone = match[4]
     spelled = f"{match[1]}T{match[2] or '00:00'}"
@@ -174,7 +191,9 @@ def parse_moment(text: str, utc_offset_minutes: int = 0) -> int:
 
 
 def format_moment(milliseconds: int, utc_offset_minutes: int = 0) -> str:
-    """Write milliseconds since 1970 UTC as ISO 8601 with milliseconds and the offset ("Z" for none)."""
+    """Write milliseconds since 1970 UTC as ISO 8601 with milliseconds and the offset ("Z" for
+    none).
+    """
     try:
         moment = (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(
             timezone(timedelta(minutes=utc_offset_minutes))

@@ -1,11 +1,14 @@
 """Sealed messages: the one door through which credit and commands reach a meter (METER.md 7).
 
-    message    what a host seals and any carrier transports         docs/sealed-messages.md has the byte diagrams
-    answer     what the meter says to a message at once: a named outcome, unsealed, so it proves nothing
+    message    what a host seals and any carrier transports         docs/sealed-messages.md has the
+    byte diagrams
+    answer     what the meter says to a message at once: a named outcome, unsealed, so it proves
+    nothing
     receipt    what the meter keeps of an accepted message, sealed when it is asked for: it proves
 
-A sealed status (`protocols/sealed_status.py`) proves how the meter stands now. The first byte tells them apart: a
-message begins with its format version, a receipt with 80H more, a status with 40H more. All numbers are big-endian.
+A sealed status (`protocols/sealed_status.py`) proves how the meter stands now. The first byte tells
+them apart: a message begins with its format version, a receipt with 80H more, a status with 40H
+more. All numbers are big-endian.
 Nothing here decides anything: deciding is the meter's.
 """
 
@@ -26,7 +29,9 @@ from protocols.keys import CODE_SIZE, MessageClass, authentication_code, bcd, ve
 
 FORMAT_VERSION = 2
 FORMER_VERSION = 1
-"""Messages of this format have no origin. No meter accepts one; journals and cards may still hold some."""
+"""Messages of this format have no origin. No meter accepts one; journals and cards may still hold
+some.
+"""
 MAX_PARAMETERS = 1016
 """No parameters are longer: the largest tariff set is 844 bytes."""
 MAX_MESSAGE = 47 + MAX_PARAMETERS + CODE_SIZE
@@ -77,7 +82,9 @@ class SwitchAction(IntEnum):
 
 
 class Outcome(IntEnum):
-    """Named outcomes in their fixed precedence: the first that applies is the answer. Only ACCEPTED moves anything."""
+    """Named outcomes in their fixed precedence: the first that applies is the answer. Only ACCEPTED
+    moves anything.
+    """
 
     MALFORMED = 1
     UNSUPPORTED_VERSION = 2
@@ -108,7 +115,8 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who sealed a message: the number of a journal, and a mark that is drawn anew for every message (METER.md 7).
+    """Who sealed a message: the number of a journal, and a mark that is drawn anew for every
+    message (METER.md 7).
 
     Journal number 0 is vending inside the meter's own process.
     """
@@ -125,8 +133,9 @@ _FORMER_HEADER = Struct(">BB6sIBH6sIIIIH")
 
 @dataclass(frozen=True, slots=True)
 class SealedMessage:
-    """One message. Amount in 0.01 account unit; issue instant in s since 1970 UTC by the host's clock, for people only;
-    expiry in s of the meter's elapsed time, 0 is never and the only one that the credit class may have.
+    """One message. Amount in 0.01 account unit; issue instant in s since 1970 UTC by the host's
+    clock, for people only; expiry in s of the meter's elapsed time, 0 is never and the only one
+    that the credit class may have.
     """
 
     kind: MessageKind
@@ -144,18 +153,30 @@ class SealedMessage:
     version: int = FORMAT_VERSION
 
     def encode(self) -> bytes:
-        """Return the bytes that are sealed, without the code; in the former format where `version` says so."""
+        """Return the bytes that are sealed, without the code; in the former format where `version`
+        says so.
+        """
         former = self.version == FORMER_VERSION
         header = _FORMER_HEADER if former else _HEADER
         origin = () if former else (self.origin.journal, self.origin.mark)
         return (
             header.pack(
-                self.version, self.key_version, bcd(self.serial_number), self.epoch, self.kind, self.account_unit,
-                bcd(self.customer_number), self.sequence, self.amount, self.issued_at, self.expires_at, *origin,
+                self.version,
+                self.key_version,
+                bcd(self.serial_number),
+                self.epoch,
+                self.kind,
+                self.account_unit,
+                bcd(self.customer_number),
+                self.sequence,
+                self.amount,
+                self.issued_at,
+                self.expires_at,
+                *origin,
                 len(self.parameters),
             )
             + self.parameters
-        )  # fmt: skip
+        )
 
     def seal(self, key: bytes) -> bytes:
         """Return the whole message, sealed under the key of its class."""
@@ -164,11 +185,13 @@ class SealedMessage:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the fields of a whole message, of the former format too; the code is not looked at.
+        """Return the fields of a whole message, of the former format too; the code is not looked
+        at.
 
         Raises:
             UnsupportedVersionError: the first byte names a format that is neither.
-            MalformedMessageError: lengths, digits or the kind cannot be, or a message of the credit class expires.
+            MalformedMessageError: lengths, digits or the kind cannot be, or a message of the credit
+                class expires.
         """
         if data and data[0] not in (FORMAT_VERSION, FORMER_VERSION):
             raise UnsupportedVersionError(f"format version {data[0]} is not known")
@@ -177,11 +200,25 @@ class SealedMessage:
         if not header.size + CODE_SIZE <= len(data) <= MAX_MESSAGE:
             raise MalformedMessageError(f"{len(data)} bytes are no sealed message")
         fields = header.unpack_from(data)
-        (version, key_version, serial, epoch, kind, unit, customer, sequence, amount, issued, expires) = fields[:11]
+        (
+            version,
+            key_version,
+            serial,
+            epoch,
+            kind,
+            unit,
+            customer,
+            sequence,
+            amount,
+            issued,
+            expires,
+        ) = fields[:11]
         origin = NO_ORIGIN if former else Origin(*fields[11:13])
         size = fields[-1]
         if len(data) != header.size + size + CODE_SIZE:
-            raise MalformedMessageError(f"{size} bytes of parameters do not fit a message of {len(data)}")
+            raise MalformedMessageError(
+                f"{size} bytes of parameters do not fit a message of {len(data)}"
+            )
         try:
             word = MessageKind(kind)
         except ValueError as error:
@@ -189,9 +226,20 @@ class SealedMessage:
         if expires and not former and word.message_class is MessageClass.CREDIT:
             raise MalformedMessageError(f"a {word.word} has no expiry")
         return cls(
-            word, _digits(serial), epoch, sequence, amount, unit, _digits(customer), issued, expires,
-            data[header.size : -CODE_SIZE], key_version, origin, version,
-        )  # fmt: skip
+            word,
+            _digits(serial),
+            epoch,
+            sequence,
+            amount,
+            unit,
+            _digits(customer),
+            issued,
+            expires,
+            data[header.size : -CODE_SIZE],
+            key_version,
+            origin,
+            version,
+        )
 
 
 def code_of(data: bytes) -> bytes:
@@ -216,7 +264,9 @@ _ANSWER = SaturatingStruct("BI4sqqqqBHq")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the meter says to a message. Money in ledger units; `causes` and `amount_to_reconnect` as they stand now."""
+    """What the meter says to a message. Money in ledger units; `causes` and `amount_to_reconnect`
+    as they stand now.
+    """
 
     outcome: Outcome
     sequence: int = 0
@@ -234,19 +284,37 @@ class Answer:
     def encode(self) -> bytes:
         """Return the answer's bytes."""
         return _ANSWER.saturate(
-            self.outcome, self.sequence, self.code, self.credit_before, self.credit_after, self.to_overdraft,
-            self.to_debt, self.supply_state, self.causes, self.amount_to_reconnect,
-        )  # fmt: skip
+            self.outcome,
+            self.sequence,
+            self.code,
+            self.credit_before,
+            self.credit_after,
+            self.to_overdraft,
+            self.to_debt,
+            self.supply_state,
+            self.causes,
+            self.amount_to_reconnect,
+        )
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return the answer; raises MalformedMessageError."""
         try:
-            outcome, sequence, code, before, after, overdraft, debt, state, causes, reconnect = _ANSWER.unpack(data)
+            outcome, sequence, code, before, after, overdraft, debt, state, causes, reconnect = (
+                _ANSWER.unpack(data)
+            )
             return cls(
-                Outcome(outcome), sequence, code, before, after, overdraft, debt,
-                SupplyState(state), Cause(causes), reconnect,
-            )  # fmt: skip
+                Outcome(outcome),
+                sequence,
+                code,
+                before,
+                after,
+                overdraft,
+                debt,
+                SupplyState(state),
+                Cause(causes),
+                reconnect,
+            )
         except (ValueError, StructError) as error:
             raise MalformedMessageError(f"{data.hex()} is no answer") from error
 
@@ -258,7 +326,9 @@ _RECEIPT_MARK = 0x80
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an accepted message did. Money in ledger units, amount in 0.01, `at` in ms by the meter's clock."""
+    """What an accepted message did. Money in ledger units, amount in 0.01, `at` in ms by the
+    meter's clock.
+    """
 
     kind: MessageKind
     serial_number: str
@@ -286,26 +356,68 @@ class Receipt:
     def encode(self) -> bytes:
         """Return the receipt with zeros for its code, as the meter keeps it."""
         return _RECEIPT.saturate(
-            self.version | _RECEIPT_MARK, self.key_version, bcd(self.serial_number), self.epoch, self.kind,
-            self.sequence, self.amount, self.code, self.at, self.credit_before, self.credit_after,
-            self.to_overdraft, self.to_debt, self.cumulative, self.settlement,
-        ) + bytes(CODE_SIZE)  # fmt: skip
+            self.version | _RECEIPT_MARK,
+            self.key_version,
+            bcd(self.serial_number),
+            self.epoch,
+            self.kind,
+            self.sequence,
+            self.amount,
+            self.code,
+            self.at,
+            self.credit_before,
+            self.credit_after,
+            self.to_overdraft,
+            self.to_debt,
+            self.cumulative,
+            self.settlement,
+        ) + bytes(CODE_SIZE)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the fields, of the former format too; the code is not looked at. Raises MalformedMessageError."""
+        """Return the fields, of the former format too; the code is not looked at. Raises
+        MalformedMessageError.
+        """
         if len(data) != cls.SIZE or data[0] ^ _RECEIPT_MARK not in (FORMAT_VERSION, FORMER_VERSION):
             raise MalformedMessageError(f"{len(data)} bytes are no receipt")
-        (version, key_version, serial, epoch, kind, sequence, amount, code, at, before, after, overdraft, debt,
-         cumulative, settlement) = _RECEIPT.unpack_from(data)  # fmt: skip
+        (
+            version,
+            key_version,
+            serial,
+            epoch,
+            kind,
+            sequence,
+            amount,
+            code,
+            at,
+            before,
+            after,
+            overdraft,
+            debt,
+            cumulative,
+            settlement,
+        ) = _RECEIPT.unpack_from(data)
         try:
             word = MessageKind(kind)
         except ValueError as error:
             raise MalformedMessageError(f"{kind} is no kind of message") from error
         return cls(
-            word, _digits(serial), epoch, sequence, amount, code, at, before, after, overdraft, debt, cumulative,
-            settlement, key_version, version & ~_RECEIPT_MARK,
-        )  # fmt: skip
+            word,
+            _digits(serial),
+            epoch,
+            sequence,
+            amount,
+            code,
+            at,
+            before,
+            after,
+            overdraft,
+            debt,
+            cumulative,
+            settlement,
+            key_version,
+            version & ~_RECEIPT_MARK,
+        )
 
 
 _SETTING = Struct(">BBq")
@@ -313,11 +425,14 @@ _SETTING = Struct(">BBq")
 
 def encode_limits(values: dict[int, int | None]) -> bytes:
     """Return the parameters of a `limits` message from setting numbers and values; None is off."""
-    return b"".join(_SETTING.pack(number, value is None, value or 0) for number, value in values.items())
+    return b"".join(
+        _SETTING.pack(number, value is None, value or 0) for number, value in values.items()
+    )
 
 
 def decode_limits(data: bytes) -> dict[int, int | None]:
-    """Return setting numbers and values; raises MalformedMessageError for an unknown number or a value off limits.
+    """Return setting numbers and values; raises MalformedMessageError for an unknown number or a
+    value off limits.
 
     Range is not judged here: a setting outside its range is OUT_OF_RANGE, not MALFORMED.
     """
@@ -328,7 +443,9 @@ def decode_limits(data: bytes) -> dict[int, int | None]:
         item = SETTINGS.get(number)
         cannot_be_off = off and (value or item is None or not isinstance(item.kind, Optional))
         if item is None or off > 1 or cannot_be_off or number in values:
-            raise MalformedMessageError(f"setting {number} is unknown, stands twice or cannot be off")
+            raise MalformedMessageError(
+                f"setting {number} is unknown, stands twice or cannot be off"
+            )
         values[number] = None if off else value
     return values
 
@@ -339,7 +456,9 @@ _WIDTHS = {
     MessageKind.GUARANTEE: 1,
     MessageKind.MORATORIUM: 4,
 }
-"""Kinds whose parameters are one unsigned number: its bytes. Clock in ms, moratorium in days since 1970, 0 is off."""
+"""Kinds whose parameters are one unsigned number: its bytes. Clock in ms, moratorium in days since
+1970, 0 is off.
+"""
 
 
 def encode_number(kind: MessageKind, value: int) -> bytes:
@@ -350,5 +469,7 @@ def encode_number(kind: MessageKind, value: int) -> bytes:
 def decode_number(kind: MessageKind, data: bytes) -> int:
     """Return the only parameter of a message; raises MalformedMessageError for a wrong width."""
     if len(data) != _WIDTHS[kind]:
-        raise MalformedMessageError(f"{len(data)} bytes of parameters are not the {_WIDTHS[kind]} of {kind.word}")
+        raise MalformedMessageError(
+            f"{len(data)} bytes of parameters are not the {_WIDTHS[kind]} of {kind.word}"
+        )
     return int.from_bytes(data, "big")

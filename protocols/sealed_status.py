@@ -1,7 +1,8 @@
 """The sealed status: how a meter stands, sealed for one question (METER.md 7).
 
     question   nonce, 8 bytes, drawn anew for every question; the number of a journal; a key version
-    status     134 bytes, sealed by the credit key of the version asked for: it proves, and is fresh by its nonce
+    status     134 bytes, sealed by the credit key of the version asked for: it proves, and is fresh
+    by its nonce
 
 Anybody may ask, at any time. Asking has no effect on the meter.
 """
@@ -42,11 +43,13 @@ class LastOfJournal:
 
 @dataclass(frozen=True, slots=True)
 class SealedStatus:
-    """How a meter stands. Money in ledger units, `clock`, `elapsed` and `last_at` in ms, energy in mWh.
+    """How a meter stands. Money in ledger units, `clock`, `elapsed` and `last_at` in ms, energy in
+    mWh.
 
-    `key_version` is the one that was asked for, `current_version` the meter's. The values named `committed_` are those
-    of the last flushed commit, which no kill takes back. `last_code` and `last_at` are of the last accepted message of
-    the credit class, as its receipt has them. `forgotten` is the highest sequence of a journal's row that gave way.
+    `key_version` is the one that was asked for, `current_version` the meter's. The values named
+    `committed_` are those of the last flushed commit, which no kill takes back. `last_code` and
+    `last_at` are of the last accepted message of the credit class, as its receipt has them.
+    `forgotten` is the highest sequence of a journal's row that gave way.
     """
 
     key_version: int
@@ -77,12 +80,31 @@ class SealedStatus:
         """Return the status, sealed under the credit key of the version that was asked for."""
         row = self.of_journal
         body = _STATUS.saturate(
-            FORMAT_VERSION | _STATUS_MARK, self.key_version, bcd(self.serial_number), self.epoch, self.nonce,
-            self.journal, self.current_version, self.account_state, self.account_unit, bcd(self.customer_number),
-            self.credit_sequence, self.command_sequence, self.clock, self.elapsed, self.credit, self.committed_elapsed,
-            self.committed_energy, self.committed_cumulative, self.last_code, self.last_at, row.mark, row.sequence,
-            row.code, self.forgotten,
-        )  # fmt: skip
+            FORMAT_VERSION | _STATUS_MARK,
+            self.key_version,
+            bcd(self.serial_number),
+            self.epoch,
+            self.nonce,
+            self.journal,
+            self.current_version,
+            self.account_state,
+            self.account_unit,
+            bcd(self.customer_number),
+            self.credit_sequence,
+            self.command_sequence,
+            self.clock,
+            self.elapsed,
+            self.credit,
+            self.committed_elapsed,
+            self.committed_energy,
+            self.committed_cumulative,
+            self.last_code,
+            self.last_at,
+            row.mark,
+            row.sequence,
+            row.code,
+            self.forgotten,
+        )
         return body + authentication_code(key, body)
 
     @classmethod
@@ -90,9 +112,32 @@ class SealedStatus:
         """Return the fields; the code is not looked at. Raises MalformedMessageError."""
         if len(data) != cls.SIZE or data[0] != FORMAT_VERSION | _STATUS_MARK:
             raise MalformedMessageError(f"{len(data)} bytes are no sealed status")
-        (_, key_version, serial, epoch, nonce, journal, current, state, unit, customer, credit_sequence,
-         command_sequence, clock, elapsed, credit, committed_elapsed, energy, cumulative, last_code, last_at, mark,
-         sequence, code, forgotten) = _STATUS.unpack_from(data)  # fmt: skip
+        (
+            _,
+            key_version,
+            serial,
+            epoch,
+            nonce,
+            journal,
+            current,
+            state,
+            unit,
+            customer,
+            credit_sequence,
+            command_sequence,
+            clock,
+            elapsed,
+            credit,
+            committed_elapsed,
+            energy,
+            cumulative,
+            last_code,
+            last_at,
+            mark,
+            sequence,
+            code,
+            forgotten,
+        ) = _STATUS.unpack_from(data)
         if not (serial.hex() + customer.hex()).isdigit():
             raise MalformedMessageError("the digits of a status are no packed BCD")
         try:
@@ -100,7 +145,25 @@ class SealedStatus:
         except ValueError as error:
             raise MalformedMessageError(f"{state} is no state of an account") from error
         return cls(
-            key_version, serial.hex(), epoch, nonce, journal, current, account_state, unit, customer.hex(),
-            credit_sequence, command_sequence, clock, elapsed, credit, committed_elapsed, energy, cumulative,
-            last_code, last_at, LastOfJournal(mark, sequence, code), forgotten,
-        )  # fmt: skip
+            key_version,
+            serial.hex(),
+            epoch,
+            nonce,
+            journal,
+            current,
+            account_state,
+            unit,
+            customer.hex(),
+            credit_sequence,
+            command_sequence,
+            clock,
+            elapsed,
+            credit,
+            committed_elapsed,
+            energy,
+            cumulative,
+            last_code,
+            last_at,
+            LastOfJournal(mark, sequence, code),
+            forgotten,
+        )

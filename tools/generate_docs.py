@@ -11,7 +11,15 @@ from pathlib import Path
 from firmware_sim.card_desk import ERRORS, LEAVES_UNUSED
 from firmware_sim.supply.switch import CLEARED_BY, CLOSES_ALWAYS, CLOSES_NEVER, CUSTOMER, Clearing
 from protocols.card.apdu import Instruction
-from protocols.card.files import APPLICATION, CREDIT_SLOT, MAY_WRITE, RETURN_SLOT, SIZES, CardFile, CardType
+from protocols.card.files import (
+    APPLICATION,
+    CREDIT_SLOT,
+    MAY_WRITE,
+    RETURN_SLOT,
+    SIZES,
+    CardFile,
+    CardType,
+)
 from protocols.card.insertion import InsertionError
 from protocols.card.keys import KeyReference
 from protocols.card.write_back import WriteBack
@@ -51,19 +59,30 @@ def unit_of(place: m.Place) -> str:
 def register_map() -> str:
     """Return docs/register-map.md."""
     out = [
-        "# The native Modbus map\n\n", NOTE, "\n",
+        "# The native Modbus map\n\n",
+        NOTE,
+        "\n",
         "Holding and input registers carry the same map. Addresses are wire addresses, from 0; numbers are big-endian, "
         f"the high register first. Registers 0 to {m.MAP_END - 1} have no gaps: what no item uses reads 0, and a read "
         "may begin and end anywhere. Energy wraps at 1,000,000.00 kWh, money saturates at 999,999.99 with a status bit. "
-        "\"Off\" is all ones.\n\nNothing that moves credit or the switch is a register: that is what the message window is "
+        '"Off" is all ones.\n\nNothing that moves credit or the switch is a register: that is what the message window is '
         "for (docs/sealed-messages.md).\n\n## Identity mark\n\n",
         f"Registers 0 and 1 hold `{m.MAGIC.decode()}`; registers 0 to 9 never change.\n",
-    ]  # fmt: skip
+    ]
     for title, places in m.SECTIONS.items():
-        out += [f"\n## {title}\n\n", head("address", "registers", "type", "item", "unit", "meaning")]
+        out += [
+            f"\n## {title}\n\n",
+            head("address", "registers", "type", "item", "unit", "meaning"),
+        ]
         for p in places:
-            kind = "BCD" if p.code.endswith("s") else ("i" if p.code.islower() else "u") + str(16 * p.registers)
-            out.append(row(p.address, p.registers, kind, f"`{p.item.name}`", unit_of(p), p.item.meaning))
+            kind = (
+                "BCD"
+                if p.code.endswith("s")
+                else ("i" if p.code.islower() else "u") + str(16 * p.registers)
+            )
+            out.append(
+                row(p.address, p.registers, kind, f"`{p.item.name}`", unit_of(p), p.item.meaning)
+            )
     out += [
         "\n## Purchase records\n\n",
         f"From {m.PURCHASE_ADDRESS}: ten rows of {m.PURCHASE_REGISTERS} registers, newest first; a row that is not "
@@ -73,35 +92,80 @@ def register_map() -> str:
         "of the first row (u32), how many rows follow (u16), the rows. Function 23 does both at once. The cursor belongs "
         "to the session (TCP connection or serial line).\n\n",
         head("cursor at", "read at", "registers", "table", "rows at once", "row"),
-    ]  # fmt: skip
-    rows = {"events": Event, "profile": ProfileRecord, "daily_freezes": Freeze, "billing_freezes": Freeze}
+    ]
+    rows = {
+        "events": Event,
+        "profile": ProfileRecord,
+        "daily_freezes": Freeze,
+        "billing_freezes": Freeze,
+    }
     for w in m.ROW_WINDOWS:
         out.append(
-            row(f"{w.address:#06x}", f"{w.read_address:#06x}", w.read_registers, w.name, w.rows, columns(rows[w.name]))
+            row(
+                f"{w.address:#06x}",
+                f"{w.read_address:#06x}",
+                w.read_registers,
+                w.name,
+                w.rows,
+                columns(rows[w.name]),
+            )
         )
     out += [
         "\nEvents are explained in docs/events.md. Kept: "
-        + ", ".join(f"{t.depth} {name}" for name, t in TABLES.items()) + " (profile: `profile_days` x 96).\n",
+        + ", ".join(f"{t.depth} {name}" for name, t in TABLES.items())
+        + " (profile: `profile_days` x 96).\n",
         "\n## The message window\n\n",
         head("address", "access", "what"),
-        row(f"{m.MESSAGE_ADDRESS:#06x}", "write", f"total, offset and size in bytes, commit (each u16), then at most "
+        row(
+            f"{m.MESSAGE_ADDRESS:#06x}",
+            "write",
+            f"total, offset and size in bytes, commit (each u16), then at most "
             f"{m.MESSAGE_PART} bytes, padded to whole registers. Parts follow each other; the one with commit 1 ends the "
-            "message and hands it over. Function 16 or 23"),
-        row(f"{m.ANSWER_ADDRESS:#06x}", "read", f"{m.ANSWER_REGISTERS} registers: state (0 none, 1 answered), the answer, "
-            "the size of the receipt (u16), the sealed receipt. Of this session's last message"),
-        row(f"{m.RECEIPT_ADDRESS:#06x}", "write", "class (0 credit, 1 command; u16) and sequence (u32) of a receipt"),
-        row(f"{m.RECEIPT_READ:#06x}", "read", f"{m.RECEIPT_REGISTERS} registers: its size (0: none), the sealed receipt"),
-        row(f"{m.STATUS_ADDRESS:#06x}", "write", "nonce (8 bytes), number of a journal (u32), key version (u16) of a question"),
-        row(f"{m.STATUS_READ:#06x}", "read", f"{m.STATUS_REGISTERS} registers: its size (0: none under that version), the "
-            "sealed status. Function 23 does both"),
+            "message and hands it over. Function 16 or 23",
+        ),
+        row(
+            f"{m.ANSWER_ADDRESS:#06x}",
+            "read",
+            f"{m.ANSWER_REGISTERS} registers: state (0 none, 1 answered), the answer, "
+            "the size of the receipt (u16), the sealed receipt. Of this session's last message",
+        ),
+        row(
+            f"{m.RECEIPT_ADDRESS:#06x}",
+            "write",
+            "class (0 credit, 1 command; u16) and sequence (u32) of a receipt",
+        ),
+        row(
+            f"{m.RECEIPT_READ:#06x}",
+            "read",
+            f"{m.RECEIPT_REGISTERS} registers: its size (0: none), the sealed receipt",
+        ),
+        row(
+            f"{m.STATUS_ADDRESS:#06x}",
+            "write",
+            "nonce (8 bytes), number of a journal (u32), key version (u16) of a question",
+        ),
+        row(
+            f"{m.STATUS_READ:#06x}",
+            "read",
+            f"{m.STATUS_REGISTERS} registers: its size (0: none under that version), the "
+            "sealed status. Function 23 does both",
+        ),
         "\n## Scratch, inputs, identification\n\n",
         f"Registers {m.SCRATCH_ADDRESS:#06x} to {m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS - 1:#06x} and coils 0 to "
         f"{m.SCRATCH_COILS - 1} have no effect: test writes on them, broadcast included. Discrete inputs 0 to "
         f"{m.STATUS_INPUTS - 1} are the bits of `status`:\n\n",
         head("bit", "status"),
-    ]  # fmt: skip
-    out += [row(flag.value.bit_length() - 1, name.lower()) for name, flag in Status.__members__.items() if flag.value]
-    out.append("\nFunction 43/14 gives: " + ", ".join(v.decode() for v in m.IDENTIFICATION.values()) + ".\n")
+    ]
+    out += [
+        row(flag.value.bit_length() - 1, name.lower())
+        for name, flag in Status.__members__.items()
+        if flag.value
+    ]
+    out.append(
+        "\nFunction 43/14 gives: "
+        + ", ".join(v.decode() for v in m.IDENTIFICATION.values())
+        + ".\n"
+    )
     return "".join(out)
 
 
@@ -111,7 +175,9 @@ def columns(kind: type[Purchase | Event | Freeze | ProfileRecord]) -> str:
         return "end in s (u32), flags and import in mWh, flags and export in mWh (u32 each)"
     codes = kind.PACKING.format.removeprefix(">")
     names = [field.name for field in fields(kind)]
-    return "Columns: " + ", ".join(f"`{name}` {_code(code)}" for name, code in zip(names, codes, strict=True))
+    return "Columns: " + ", ".join(
+        f"`{name}` {_code(code)}" for name, code in zip(names, codes, strict=True)
+    )
 
 
 def _code(code: str) -> str:
@@ -121,11 +187,13 @@ def _code(code: str) -> str:
 def supply_switch() -> str:
     """Return docs/supply-switch.md: the tables of the switch and the diagram drawn from them."""
     out = [
-        "# The supply control switch\n\n", NOTE, "\n",
+        "# The supply control switch\n\n",
+        NOTE,
+        "\n",
         "The state follows from the commanded position and the set of standing causes; it is never stored.\n\n",
         "```mermaid\nstateDiagram-v2\n",
         "    connected --> ready_for_reconnection: credit_reminder\n",
-    ]  # fmt: skip
+    ]
     hard = [c.name.lower() for c in Cause if c.name and c is not Cause.CREDIT_REMINDER]
     out += [f"    connected --> disconnected: {name}\n" for name in hard]
     out += [f"    ready_for_reconnection --> disconnected: {name}\n" for name in hard]
@@ -136,7 +204,9 @@ def supply_switch() -> str:
     ]
     out.append("    ready_for_reconnection --> connected: last cause cleared, automatic\n")
     out.append("    disconnected --> connected: last cause cleared, automatic\n")
-    out.append("    disconnected --> ready_for_reconnection: last cause cleared, manual or by permit\n```\n\n")
+    out.append(
+        "    disconnected --> ready_for_reconnection: last cause cleared, manual or by permit\n```\n\n"
+    )
     out += ["## Causes\n\n", head("cause", "cleared by")]
     for cause, clearings in CLEARED_BY.items():
         names = ", ".join(by.value for by in Clearing if by in clearings)
@@ -145,10 +215,18 @@ def supply_switch() -> str:
         "\nButton and card clear all standing causes or none: only where the customer may clear every one "
         "(`credit_reminder`; `overload` once its own reclosings are used up).\n\n## Closing\n\n",
         head("what cleared the last cause", "closes"),
-    ]  # fmt: skip
+    ]
     for by in Clearing:
-        how = "never" if by in CLOSES_NEVER else "always" if by in CLOSES_ALWAYS else "in automatic mode"
-        extra = ", even with no cause standing" if by in CUSTOMER or by is Clearing.DIRECT_CLOSE else ""
+        how = (
+            "never"
+            if by in CLOSES_NEVER
+            else "always"
+            if by in CLOSES_ALWAYS
+            else "in automatic mode"
+        )
+        extra = (
+            ", even with no cause standing" if by in CUSTOMER or by is Clearing.DIRECT_CLOSE else ""
+        )
         out.append(row(by.value, how + extra))
     return "".join(out)
 
@@ -161,15 +239,21 @@ def sealed_messages() -> str:
     )
     outcomes = head("number", "outcome") + "".join(row(o.value, o.name) for o in Outcome)
     settings = head("number", "setting", "allowed") + "".join(
-        row(number, f"`{item.name}`", settable(item).allowed()) for number, item in sorted(SETTINGS.items())
+        row(number, f"`{item.name}`", settable(item).allowed())
+        for number, item in sorted(SETTINGS.items())
     )
-    return NOTE + text.replace("{kinds}", kinds).replace("{outcomes}", outcomes).replace("{settings}", settings)
+    return NOTE + text.replace("{kinds}", kinds).replace("{outcomes}", outcomes).replace(
+        "{settings}", settings
+    )
 
 
 def events() -> str:
     """Return docs/events.md."""
     out = ["# Events\n\n", NOTE, "\n", head("code", "event", "details")]
-    out += [row(k.code, f"`{k.name}`", ", ".join(f"`{name}`" for name, _ in k.details)) for k in EVENTS.values()]
+    out += [
+        row(k.code, f"`{k.name}`", ", ".join(f"`{name}`" for name, _ in k.details))
+        for k in EVENTS.values()
+    ]
     return "".join(out)
 
 
@@ -185,15 +269,17 @@ def glossary() -> str:
 def faults() -> str:
     """Return docs/faults.md."""
     out = [
-        "# Faults\n\n", NOTE, "\n",
+        "# Faults\n\n",
+        NOTE,
+        "\n",
         "A plan of faults is a TOML file for `meter-sim run --faults`, and the same words are commands to a running meter: "
         "`meter-sim control PATH fault NAME on --count 3`, `fault NAME off`, `fault off`, `fault list`. With the same seed "
-        "the same traffic suffers the same way.\n\n```toml\nseed = 7\n\n[[fault]]\nname = \"reply_late\"\nvalue = "
-        "\"300ms\"\nprobability = 0.1   # of the replies\ncount = 3           # the next three and no more\nunit = 1"
+        'the same traffic suffers the same way.\n\n```toml\nseed = 7\n\n[[fault]]\nname = "reply_late"\nvalue = '
+        '"300ms"\nprobability = 0.1   # of the replies\ncount = 3           # the next three and no more\nunit = 1'
         "            # of this meter only\n```\n\n`examples/faults/` holds plans, among them the special behaviours of "
         "libmodbus's own unit-test server.\n\n## Options\n\n",
         head("option", "meaning", "for faults of"),
-    ]  # fmt: skip
+    ]
     meanings = {
         "value": "what the fault takes: see below",
         "probability": "above 0 and at most 1, of each transmission, reply, write or flush that it could strike; 1",
@@ -208,7 +294,9 @@ def faults() -> str:
     for option in OPTIONS:
         places = [place.name.lower() for place in Place if takes(place, option)]
         out.append(row(f"`{option}`", meanings[option], ", ".join(places)))
-    out.append("\nTimes of line and reply faults are wall time; those of the meter are meter time.\n")
+    out.append(
+        "\nTimes of line and reply faults are wall time; those of the meter are meter time.\n"
+    )
     for place in Place:
         out += [f"\n## On {place.value}\n\n", head("fault", "what happens", "value", "default")]
         for kind in FAULTS.values():
@@ -219,17 +307,29 @@ def faults() -> str:
 
 
 _COMMANDS = (
-    ("00 A4 04 00", Instruction.SELECT, "the application; control information: name, serial, life, key versions"),
+    (
+        "00 A4 04 00",
+        Instruction.SELECT,
+        "the application; control information: name, serial, life, key versions",
+    ),
     ("00 A4 02 00", Instruction.SELECT, "a file, EF01 to EF05"),
     ("00 84 00 00", Instruction.GET_CHALLENGE, "8 bytes"),
     ("00 82 00 kk", Instruction.MUTUAL_AUTHENTICATE, "with key kk: RT and proof in, proof out"),
-    ("00 B0", Instruction.READ_BINARY, "P1 = 80 + file, P2 = offset; or offset of the current file"),
+    (
+        "00 B0",
+        Instruction.READ_BINARY,
+        "P1 = 80 + file, P2 = offset; or offset of the current file",
+    ),
     ("00 B2 rr 2C", Instruction.READ_RECORD, "row rr of the log, 1 is the newest"),
     ("00 C0 00 00", Instruction.GET_RESPONSE, "what 61xx announced (T=0)"),
     ("0C B0", Instruction.READ_BINARY, "secured; P1 = 80 + file"),
     ("0C D6", Instruction.UPDATE_BINARY, "secured; P1 = 80 + file"),
     ("0C E2 00 28", Instruction.APPEND_RECORD, "secured; a row of the log"),
-    ("0C D8 vv kk", Instruction.PUT_KEY, "secured, issuing key: key kk of version vv, wrapped (RFC 3394)"),
+    (
+        "0C D8 vv kk",
+        Instruction.PUT_KEY,
+        "secured, issuing key: key kk of version vv, wrapped (RFC 3394)",
+    ),
     ("80 D8 vv kk", Instruction.PUT_KEY, "blank card: key kk of version vv"),
     ("80 44 00 00", Instruction.ACTIVATE, "blank card: it is issued now"),
 )
@@ -278,22 +378,37 @@ def card() -> str:
         "aid": APPLICATION.hex(" ").upper(),
         "credit_slot": str(CREDIT_SLOT),
         "return_slot": str(RETURN_SLOT),
-        "commands": head("command", "name", "what") + "".join(row(f"`{c}`", i.name, what) for c, i, what in _COMMANDS),
-        "files": head("file", "what", "bytes", "written with key") + "".join(
-            row(f"EF{f:02d}", f.name.lower(), SIZES[f], ", ".join(writers[k] for k in sorted(MAY_WRITE[f])))
+        "commands": head("command", "name", "what")
+        + "".join(row(f"`{c}`", i.name, what) for c, i, what in _COMMANDS),
+        "files": head("file", "what", "bytes", "written with key")
+        + "".join(
+            row(
+                f"EF{f:02d}",
+                f.name.lower(),
+                SIZES[f],
+                ", ".join(writers[k] for k in sorted(MAY_WRITE[f])),
+            )
             for f in CardFile
         ),
-        "types": head("type", "number", "what") + "".join(row(f"`{t.word}`", int(t), what) for t, what in _TYPES.items()),
+        "types": head("type", "number", "what")
+        + "".join(row(f"`{t.word}`", int(t), what) for t, what in _TYPES.items()),
         "write_back": write_back(),
-        "errors": head("error", "name", "display", "counted as illegal") + "".join(
-            row(int(e), f"`{e.word}`", e.display, "yes" if e.illegal else "") for e in InsertionError
+        "errors": head("error", "name", "display", "counted as illegal")
+        + "".join(
+            row(int(e), f"`{e.word}`", e.display, "yes" if e.illegal else "")
+            for e in InsertionError
         ),
-        "outcomes": head("outcome of the transfer", "insertion error", "written back") + "".join(
-            row(o.name, f"{int(e)} `{e.word}`" if (e := ERRORS[o]) else "", "" if o in LEAVES_UNUSED else "yes")
+        "outcomes": head("outcome of the transfer", "insertion error", "written back")
+        + "".join(
+            row(
+                o.name,
+                f"{int(e)} `{e.word}`" if (e := ERRORS[o]) else "",
+                "" if o in LEAVES_UNUSED else "yes",
+            )
             for o in Outcome
         ),
         "attacks": attacks(),
-    }  # fmt: skip
+    }
     for name, part in parts.items():
         text = text.replace(f"{{{name}}}", part)
     return NOTE + text

@@ -149,7 +149,9 @@ def kwh_argument(text: str) -> int:
         raise argparse.ArgumentTypeError(f"must be greater than 0 and at most {MAX_KWH}: {text!r}")
     tenths = kwh * TENTHS_PER_KWH
     if tenths != int(tenths):
-        raise argparse.ArgumentTypeError(f"must be a multiple of 0.000025 (0.1 W for 15 minutes): {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be a multiple of 0.000025 (0.1 W for 15 minutes): {text!r}"
+        )
     return int(tenths)
 
 
@@ -158,14 +160,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description="Write a household's load profile (BDEW H25) as CSV, one row per 15 minutes of a year, in UTC."
     )
-    parser.add_argument("--year", type=year_argument, default=2026, help="the year (default: %(default)s)")
+    parser.add_argument(
+        "--year", type=year_argument, default=2026, help="the year (default: %(default)s)"
+    )
     parser.add_argument(
         "--kwh",
         type=kwh_argument,
         default="3500",  # a string, so that argparse converts it like a value from the command line
         help="the energy of the whole year in kWh (default: %(default)s)",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the CSV file to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the CSV file to write"
+    )
     arguments = parser.parse_args(argv)
 
     year: int = arguments.year

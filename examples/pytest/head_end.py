@@ -91,7 +91,9 @@ class TcpHeadEnd:
 
     def credit(self) -> float:
         """Return the available credit."""
-        registers = self.client.read_holding_registers(CREDIT, count=2, device_id=self.unit).registers
+        registers = self.client.read_holding_registers(
+            CREDIT, count=2, device_id=self.unit
+        ).registers
         return int.from_bytes(struct.pack(">HH", *registers), "big", signed=True) / 100
 
     def customers_to_call(self, below: float) -> bool:

@@ -1,4 +1,6 @@
-"""Tests of the head-end against a meter that behaves: no sleeps, no hardware, the same every time."""
+"""Tests of the head-end against a meter that behaves: no sleeps, no hardware, the same every
+time.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,10 @@ def test_a_year_in_a_second(meter):
 
 
 def test_two_meters_on_two_ports(meter_factory):
-    one, two = meter_factory(credit="1.00"), meter_factory(serial_number="000000000002", unit=2, credit="2.00")
+    one, two = (
+        meter_factory(credit="1.00"),
+        meter_factory(serial_number="000000000002", unit=2, credit="2.00"),
+    )
     for meter, credit in ((one, 1.00), (two, 2.00)):
         head_end = SerialHeadEnd(meter.port, meter.unit)
         assert head_end.credit() == credit

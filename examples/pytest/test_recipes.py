@@ -111,7 +111,13 @@ def test_a_top_up_that_survives_a_lost_reply(meter, tmp_path):
     from pathlib import Path
 
     meter.inject("reply_lost", count=1, address=528)
-    command = [Path(sys.executable).parent / "meterctl", "--port", meter.port, "--journal", tmp_path / "journal.sqlite"]
+    command = [
+        Path(sys.executable).parent / "meterctl",
+        "--port",
+        meter.port,
+        "--journal",
+        tmp_path / "journal.sqlite",
+    ]
     subprocess.run([*command, "topup", "50.00", "--yes"], check=True, capture_output=True)
     assert meter.value("available_credit") == 150
     assert [purchase.sequence for purchase in meter.purchases()] == [1]
@@ -120,7 +126,9 @@ def test_a_top_up_that_survives_a_lost_reply(meter, tmp_path):
 def test_a_card_that_is_pulled_too_early(meter_factory):
     meter = meter_factory(account="unopened")
     card = meter.buy_card("30.00")
-    assert meter.insert(card, pull_after=10)["display"] == "Err-35"  # the credit is in, the card does not know
+    assert (
+        meter.insert(card, pull_after=10)["display"] == "Err-35"
+    )  # the credit is in, the card does not know
     assert meter.insert(card)["outcome"] == "already_accepted"
     assert meter.value("available_credit") == Decimal("30.00")
     meter.buy_card("5.00", card)
@@ -128,7 +136,10 @@ def test_a_card_that_is_pulled_too_early(meter_factory):
 
 
 def test_two_devices_of_your_own_on_a_line(serial_pair):
-    with serial.Serial(serial_pair.a, 9600, timeout=1) as a, serial.Serial(serial_pair.b, 9600, timeout=1) as b:
+    with (
+        serial.Serial(serial_pair.a, 9600, timeout=1) as a,
+        serial.Serial(serial_pair.b, 9600, timeout=1) as b,
+    ):
         a.write(b"hello")
         assert b.read(5) == b"hello"
         b.write(b"world")
@@ -139,7 +150,10 @@ def test_two_devices_of_your_own_on_a_line(serial_pair):
 
 
 def test_a_line_that_lies(faulty_line):
-    with serial.Serial(faulty_line.a, 9600, timeout=0.2) as a, serial.Serial(faulty_line.b, 9600, timeout=0.2) as b:
+    with (
+        serial.Serial(faulty_line.a, 9600, timeout=0.2) as a,
+        serial.Serial(faulty_line.b, 9600, timeout=0.2) as b,
+    ):
         spoilt = 0
         for _ in range(60):
             a.write(b"0123456789")

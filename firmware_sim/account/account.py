@@ -1,4 +1,5 @@
-"""The account: one signed credit, debt, and the books that must balance to the last unit (METER.md 6).
+"""The account: one signed credit, debt, and the books that must balance to the last unit (METER.md
+6).
 
     credit = opening + credited - refunded - settled - consumption - standing - instalments
     debt   = debt_entered - debt_from_top_ups - instalments
@@ -48,7 +49,9 @@ class Account:
         """Return what is missing in the books of credit and of debt; both are 0, always."""
         credit = self.opening + self.credited - self.refunded - self.settled
         credit -= self.consumption + self.standing + self.instalments
-        return self.credit - credit, self.debt - (self.debt_entered - self.debt_from_top_ups - self.instalments)
+        return self.credit - credit, self.debt - (
+            self.debt_entered - self.debt_from_top_ups - self.instalments
+        )
 
 
 class Split(NamedTuple):
@@ -60,7 +63,9 @@ class Split(NamedTuple):
 
 
 def split_top_up(account: Account, amount: int, debt_share_percent: int) -> Split:
-    """Return where `amount` would go: overdraft first, then the debt's share, the rest is credit."""
+    """Return where `amount` would go: overdraft first, then the debt's share, the rest is
+    credit.
+    """
     to_overdraft = min(amount, max(0, -account.credit))
     to_debt = min(account.debt, amount - to_overdraft, amount * debt_share_percent // 100)
     return Split(to_overdraft, to_debt, amount - to_overdraft - to_debt)
@@ -68,7 +73,9 @@ def split_top_up(account: Account, amount: int, debt_share_percent: int) -> Spli
 
 def exceeds_max_credit(account: Account, amount: int, settings: Settings) -> bool:
     """Say whether the credit after a top-up would be above max_credit; equal is accepted."""
-    after = account.credit + amount - split_top_up(account, amount, settings.debt_share_percent).to_debt
+    after = (
+        account.credit + amount - split_top_up(account, amount, settings.debt_share_percent).to_debt
+    )
     return after > (MONEY_LIMIT if settings.max_credit is None else settings.max_credit)
 
 
@@ -91,7 +98,9 @@ def charge_consumption(account: Account, amount: int) -> None:
 
 
 def post_midnight(account: Account, settings: Settings) -> None:
-    """Post the standing charge of a local date and then the debt instalment, as far as credit goes."""
+    """Post the standing charge of a local date and then the debt instalment, as far as credit
+    goes.
+    """
     if not account.is_open:
         return
     account.credit -= settings.standing_charge
@@ -130,10 +139,16 @@ def close_account(account: Account) -> int:
 
 
 def amount_to_reach(account: Account, credit: int, debt_share_percent: int) -> int:
-    """Return the smallest top-up, in ledger units and whole cents, after which the credit is at least `credit`."""
+    """Return the smallest top-up, in ledger units and whole cents, after which the credit is at
+    least `credit`.
+    """
     low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2
     while low < high:
         middle = (low + high) // 2
         to_debt = split_top_up(account, middle * CENT, debt_share_percent).to_debt
-        low, high = (low, middle) if account.credit + middle * CENT - to_debt >= credit else (middle + 1, high)
+        low, high = (
+            (low, middle)
+            if account.credit + middle * CENT - to_debt >= credit
+            else (middle + 1, high)
+        )
     return low * CENT

@@ -1,4 +1,6 @@
-"""A storage whose writes tear, are lost, refused or never flushed: any byte device, made to suffer by faults."""
+"""A storage whose writes tear, are lost, refused or never flushed: any byte device, made to suffer
+by faults.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ Strike = Callable[[str], Lot | None]
 
 
 class FaultyNvram:
-    """Passes everything on to a device, and keeps what unflushed writes replaced, so that a power cut can lose them."""
+    """Passes everything on to a device, and keeps what unflushed writes replaced, so that a power
+    cut can lose them.
+    """
 
     def __init__(self, inner: Nvram, strike: Strike, any_faults: Callable[[], bool]) -> None:
         self._inner, self._strike, self._any_faults = inner, strike, any_faults
@@ -32,7 +36,9 @@ class FaultyNvram:
         return self._inner.read(offset, size)
 
     def write(self, offset: int, data: bytes) -> None:
-        """Write; raises NvramError where it is refused and PowerCutError where the power goes in the middle."""
+        """Write; raises NvramError where it is refused and PowerCutError where the power goes in
+        the middle.
+        """
         if not self._any_faults():
             self._inner.write(offset, data)
             return

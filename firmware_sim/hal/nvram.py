@@ -1,4 +1,6 @@
-"""The meter's non-volatile memory: a byte device whose writes may tear until a flush returns (METER.md 9)."""
+"""The meter's non-volatile memory: a byte device whose writes may tear until a flush returns
+(METER.md 9).
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,9 @@ class Nvram(Protocol):
 class SimulatedNvram:
     """A device in memory, with the faults that real ones have.
 
-    `cut_after` bytes more, the power goes: the write in progress is torn there. `forget` decides, for each write since
-    the last flush, whether it survives `power_cycle` (a cache that loses or reorders unflushed writes).
+    `cut_after` bytes more, the power goes: the write in progress is torn there. `forget` decides,
+    for each write since the last flush, whether it survives `power_cycle` (a cache that loses or
+    reorders unflushed writes).
     """
 
     def __init__(self, data: bytes = b"") -> None:
@@ -71,7 +74,9 @@ class SimulatedNvram:
         self._since_flush.clear()
 
     def power_cycle(self, survives: Callable[[int], bool] = lambda _: True) -> SimulatedNvram:
-        """Return the device as it is found after a power cut: unflushed write number i is there if `survives(i)`."""
+        """Return the device as it is found after a power cut: unflushed write number i is there if
+        `survives(i)`.
+        """
         data = bytearray(self._flushed)
         for index, (offset, written) in enumerate(self._since_flush):
             if survives(index):

@@ -1,4 +1,6 @@
-"""A simulated card in a file: positional writes, a flush that reaches the disk, one program at a time."""
+"""A simulated card in a file: positional writes, a flush that reaches the disk, one program at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ class CardFileMemory:
 
 @contextlib.contextmanager
 def open_card(path: Path) -> Iterator[Card]:
-    """Give the card of a file, held under an exclusive lock; raises HostingError where there is none to be had."""
+    """Give the card of a file, held under an exclusive lock; raises HostingError where there is
+    none to be had.
+    """
     with _opened(path, os.O_RDWR) as file:
         try:
             card = Card(CardFileMemory(file), os.urandom)
@@ -75,7 +79,9 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise HostingError(f"card {path}: another program holds this card; nothing was changed") from error
+            raise HostingError(
+                f"card {path}: another program holds this card; nothing was changed"
+            ) from error
         yield file
     finally:
         os.close(file)

@@ -1,4 +1,6 @@
-"""Cards and the slots of running meters: a file in this process, or whatever lies in a PC/SC reader."""
+"""Cards and the slots of running meters: a file in this process, or whatever lies in a PC/SC
+reader.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from protocols.errors import CardGoneError, QuantityError
 
 SESSION_S = 3.0
 """Wall time that a card has from its insertion to the end; then it counts as pulled."""
-POWER_WENT = "the power went in the middle of a write; the meter started anew, and the card was not written"
+POWER_WENT = (
+    "the power went in the middle of a write; the meter started anew, and the card was not written"
+)
 
 
 def execute(rack: Rack, command: CardCommand, serial_number: str | None) -> Mapping[str, str]:
@@ -41,8 +45,12 @@ def execute(rack: Rack, command: CardCommand, serial_number: str | None) -> Mapp
         return insert(rack, station, card, command.pull_after)
 
 
-def insert(rack: Rack, station: RackStation, card: Card, pull_after: int | None = None) -> Mapping[str, str]:
-    """Put a card of this process into a meter's slot, and perhaps pull it after so many exchanges."""
+def insert(
+    rack: Rack, station: RackStation, card: Card, pull_after: int | None = None
+) -> Mapping[str, str]:
+    """Put a card of this process into a meter's slot, and perhaps pull it after so many
+    exchanges.
+    """
     session = CardSession(rack, station, os.urandom)
     transmit = card.apdu if pull_after is None else pulled(card.apdu, pull_after)
     session.play(card.power_on(), transmit, line_time())
@@ -65,7 +73,9 @@ def pulled(transmit: Transmit, exchanges: int) -> Transmit:
 
 
 def station_of(rack: Rack, serial_number: str | None) -> RackStation:
-    """Return the meter whose slot is meant; raises QuantityError where there are several and none is named."""
+    """Return the meter whose slot is meant; raises QuantityError where there are several and none
+    is named.
+    """
     stations = rack.chosen(serial_number)
     if len(stations) != 1:
         raise QuantityError("a card goes into one slot: say which meter with --meter SERIAL")
@@ -77,10 +87,14 @@ Contacts = tuple[bytes, Transmit, Callable[[], None]]
 
 
 async def insert_slowly(
-    rack: Rack, station: RackStation, connect: Callable[[], Contacts], pull_after: int | None = None,
+    rack: Rack,
+    station: RackStation,
+    connect: Callable[[], Contacts],
+    pull_after: int | None = None,
     seconds: float = SESSION_S,
-) -> Mapping[str, str]:  # fmt: skip
-    """Put a card into a slot that may take its time: the meter goes on, and after `seconds` it counts as pulled.
+) -> Mapping[str, str]:
+    """Put a card into a slot that may take its time: the meter goes on, and after `seconds` it
+    counts as pulled.
 
     Args:
         connect: powers the card; called, like its contacts, on a thread of its own.
@@ -92,7 +106,9 @@ async def insert_slowly(
     give_back: Callable[[], None] = _nothing
     try:
         try:
-            answer_to_reset, transmit, give_back = await asyncio.wait_for(worker.call(connect), seconds)
+            answer_to_reset, transmit, give_back = await asyncio.wait_for(
+                worker.call(connect), seconds
+            )
         except TimeoutError:
             answer_to_reset, transmit = b"", _silent
         transmit = transmit if pull_after is None else pulled(transmit, pull_after)
@@ -105,7 +121,9 @@ async def insert_slowly(
     return _result(session, station)
 
 
-async def _response(worker: _Worker, transmit: Transmit, command: bytes, left: float) -> bytes | None:
+async def _response(
+    worker: _Worker, transmit: Transmit, command: bytes, left: float
+) -> bytes | None:
     if left <= 0:
         return None
     try:
@@ -134,7 +152,9 @@ class _Worker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = SimpleQueue()
+        self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = (
+            SimpleQueue()
+        )
         threading.Thread(target=self._run, daemon=True).start()
 
     def call(self, work: Callable[[], Any]) -> asyncio.Future[Any]:

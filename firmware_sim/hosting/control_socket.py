@@ -45,7 +45,9 @@ class ControlSocket:
         """Listen; only the owner of the process may connect."""
         old = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=MAX_LINE)
+            self._server = await asyncio.start_unix_server(
+                self._serve, str(self._path), limit=MAX_LINE
+            )
         except OSError as error:
             raise HostingError(f"control socket {self._path}: {error}") from error
         finally:
@@ -91,7 +93,9 @@ class ControlSocket:
         except (QuantityError, UnknownMeterError, HostingError) as error:
             return _refused(str(error))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return _refused('a command is {"words": ["advance", "5h"]}, with "meter" where there are several')
+            return _refused(
+                'a command is {"words": ["advance", "5h"]}, with "meter" where there are several'
+            )
         except CommandFailedError as error:
             return _refused(str(error), 3)
         except MeterStoppedError as error:
@@ -106,7 +110,9 @@ class ControlSocket:
         rack = self._host.rack
         station = station_of(rack, meter)
         if station.unit in self._slots:
-            raise CommandFailedError("a card is in this slot and still being read; nothing was changed")
+            raise CommandFailedError(
+                "a card is in this slot and still being read; nothing was changed"
+            )
         if not isinstance(command, InsertCard) or command.reader is None:
             return execute(rack, command, meter)
         from firmware_sim.hosting.pcsc import connector
@@ -128,7 +134,9 @@ def _claim(path: Path) -> None:
     if not path.exists() and not path.is_symlink():
         return
     if not stat.S_ISSOCK(path.lstat().st_mode):
-        raise HostingError(f"control socket {path}: something else is there already; nothing was touched")
+        raise HostingError(
+            f"control socket {path}: something else is there already; nothing was touched"
+        )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:
@@ -136,7 +144,9 @@ def _claim(path: Path) -> None:
         except OSError:
             path.unlink()
             return
-    raise HostingError(f"control socket {path}: another meter-sim listens on it; nothing was touched")
+    raise HostingError(
+        f"control socket {path}: another meter-sim listens on it; nothing was touched"
+    )
 
 
 STARTING_S = 2.0

@@ -1,4 +1,6 @@
-"""From what a person typed (flags, TOML files, key files) to meter descriptions; files are read here."""
+"""From what a person typed (flags, TOML files, key files) to meter descriptions; files are read
+here.
+"""
 
 from __future__ import annotations
 
@@ -46,14 +48,22 @@ class Flags:
 
     def given(self) -> list[str]:
         """Return the flags that a state file overrides, as they were typed."""
-        named = {"--serial-number": self.serial_number, "--credit": self.credit, "--price": self.price,
-                 "--trip-mode": self.trip_mode, "--start": self.start, "--unopened": self.unopened or None}  # fmt: skip
+        named = {
+            "--serial-number": self.serial_number,
+            "--credit": self.credit,
+            "--price": self.price,
+            "--trip-mode": self.trip_mode,
+            "--start": self.start,
+            "--unopened": self.unopened or None,
+        }
         return [name for name, value in named.items() if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A description, where it came from, and the text of its load (read anew for a meter that goes on)."""
+    """A description, where it came from, and the text of its load (read anew for a meter that goes
+    on).
+    """
 
     description: MeterDescription
     source: str
@@ -81,7 +91,10 @@ def describe(flags: Flags, default_start: int = DEFAULT_START) -> list[Described
         raise HostingError("--credit and --unopened: an unopened account has no credit")
     sources = flags.config or ("",)
     if len(sources) > 1 and (flags.unit is not None or flags.serial_number is not None):
-        raise HostingError("--unit and --serial-number name one meter; with several --config put them into the files")
+        raise HostingError(
+            "--unit and --serial-number name one meter; with several --config put them "
+            "into the files"
+        )
     described = [_describe(source, flags, default_start) for source in sources]
     for name, values in (
         ("serial number", [d.description.serial_number for d in described]),
@@ -93,7 +106,9 @@ def describe(flags: Flags, default_start: int = DEFAULT_START) -> list[Described
 
 
 def _describe(source: str, flags: Flags, default_start: int) -> Described:
-    """Describe one meter; whatever is not plain and right is for the configuration to judge and to explain."""
+    """Describe one meter; whatever is not plain and right is for the configuration to judge and to
+    explain.
+    """
     plain = None if source else _of_flags(flags, default_start)
     if plain is not None:
         return plain
@@ -109,8 +124,11 @@ def _describe(source: str, flags: Flags, default_start: int) -> Described:
     return _of_configuration(source, overrides, flags.price, flags.keys, default_start)
 
 
-def describe_keys(config: str | None, keys: Mapping[str, object], default_start: int) -> MeterDescription:
-    """Return the meter of a TOML file, or of none, with keys of such a file over it; `price` is the price of one rate.
+def describe_keys(
+    config: str | None, keys: Mapping[str, object], default_start: int
+) -> MeterDescription:
+    """Return the meter of a TOML file, or of none, with keys of such a file over it; `price` is the
+    price of one rate.
 
     Raises:
         HostingError: a file that cannot be read, or a key or value that is not allowed.
@@ -125,17 +143,25 @@ def describe_keys(config: str | None, keys: Mapping[str, object], default_start:
             plain = _of_flags(flags, default_start)
             if plain is not None:
                 return plain.description
-    described = _of_configuration(config or "", overrides, None if price is None else str(price), None, default_start)
+    described = _of_configuration(
+        config or "", overrides, None if price is None else str(price), None, default_start
+    )
     return described.description
 
 
 def _of_flags(flags: Flags, default_start: int) -> Described | None:
-    """Describe a meter that has no file, without the configuration: that takes half the time of a start to import."""
+    """Describe a meter that has no file, without the configuration: that takes half the time of a
+    start to import.
+    """
     try:
-        unit = Fixed("", 0, 0, low=1, high=247).parse(str(flags.unit)) if flags.unit is not None else 1
+        unit = (
+            Fixed("", 0, 0, low=1, high=247).parse(str(flags.unit)) if flags.unit is not None else 1
+        )
         settings, d = Settings(), MeterDescription()
         if flags.trip_mode is not None:
-            settings = replace(settings, trip_mode=items.BY_NAME["trip_mode"].kind.parse(flags.trip_mode))
+            settings = replace(
+                settings, trip_mode=items.BY_NAME["trip_mode"].kind.parse(flags.trip_mode)
+            )
         start = parse_moment(flags.start) if flags.start is not None else default_start
         if not 0 <= start < LAST_CLOCK:
             return None
@@ -145,12 +171,20 @@ def _of_flags(flags: Flags, default_start: int) -> Described | None:
         if flags.serial_number is not None:
             serial_number = items.SERIAL_NUMBER.kind.parse(flags.serial_number)
         description = MeterDescription(
-            serial_number=serial_number, unit=unit, opened=not flags.unopened, settings=settings, start=start,
+            serial_number=serial_number,
+            unit=unit,
+            opened=not flags.unopened,
+            settings=settings,
+            start=start,
             credit=parse_money(flags.credit) if flags.credit is not None else d.credit,
-            tariff=Tariff(prices=Prices((parse_price(flags.price),))) if flags.price is not None else d.tariff,
-            load=read_load(load_text, d.phases, start, 0, OnEnd.REPEAT), epoch=_drawn_epoch(),
-            keys=key_file.keys, keys_of=key_file.serial_number,
-        )  # fmt: skip
+            tariff=Tariff(prices=Prices((parse_price(flags.price),)))
+            if flags.price is not None
+            else d.tariff,
+            load=read_load(load_text, d.phases, start, 0, OnEnd.REPEAT),
+            epoch=_drawn_epoch(),
+            keys=key_file.keys,
+            keys_of=key_file.serial_number,
+        )
     except ProtocolError:
         return None
     return Described(description, "", load_text, OnEnd.REPEAT, key_file.warning)
@@ -164,7 +198,11 @@ _PLAIN_KEYS = {"unit", "serial_number", "credit", "trip_mode", "load", "start"}
 
 
 def _of_configuration(
-    source: str, overrides: dict[str, object], price_text: str | None, keys_file: str | None, default_start: int
+    source: str,
+    overrides: dict[str, object],
+    price_text: str | None,
+    keys_file: str | None,
+    default_start: int,
 ) -> Described:
     from firmware_sim.configuration import ConfigurationError, parse_meter, tariff_of
 
@@ -252,27 +290,36 @@ def parse_keys(text: str, path: Path) -> tuple[dict[int, MeterKeys], str]:
         table = json.loads(text)
         if "masters" in table:
             raise HostingError(
-                f"keys {path}: these are masters of a host; export this meter's with `meterctl keys export`"
+                f"keys {path}: these are masters of a host; export this meter's with "
+                f"`meterctl keys export`"
             )
         serial_number = str(table["serial_number"])
         keys = {
             int(row["version"]): MeterKeys(
-                int(row["version"]), *(bytes.fromhex(row.get(name, "")) for name in ("credit", "command", "card"))
+                int(row["version"]),
+                *(bytes.fromhex(row.get(name, "")) for name in ("credit", "command", "card")),
             )
             for row in table["keys"]
         }
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise HostingError(f"keys {path}: it is no file of `meterctl keys export`") from error
     if not keys or any(
-        len(k.credit) != 16 or len(k.command) != 16 or len(k.card) not in (0, 16) or not 0 <= k.version <= 255
+        len(k.credit) != 16
+        or len(k.command) != 16
+        or len(k.card) not in (0, 16)
+        or not 0 <= k.version <= 255
         for k in keys.values()
     ):
-        raise HostingError(f"keys {path}: a meter has at least one version, with two keys of 16 bytes")
+        raise HostingError(
+            f"keys {path}: a meter has at least one version, with two keys of 16 bytes"
+        )
     return keys, serial_number
 
 
 def _transitions(zone_name: str | None, start: int, where: str) -> tuple[tuple[int, int], ...]:
-    """Return the changes of offset of a zone, found to the minute by halving; the core never sees a zone."""
+    """Return the changes of offset of a zone, found to the minute by halving; the core never sees a
+    zone.
+    """
     if zone_name is None:
         return ()
     from datetime import UTC, datetime
@@ -281,7 +328,9 @@ def _transitions(zone_name: str | None, start: int, where: str) -> tuple[tuple[i
     try:
         zone = ZoneInfo(zone_name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise HostingError(f"{where}time_zone = {zone_name!r}: no such time zone is known here") from error
+        raise HostingError(
+            f"{where}time_zone = {zone_name!r}: no such time zone is known here"
+        ) from error
 
     def offset(ms: int) -> int:
         delta = datetime.fromtimestamp(ms // 1000, UTC).astimezone(zone).utcoffset()

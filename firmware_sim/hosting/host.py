@@ -17,7 +17,12 @@ from firmware_sim.hosting.ports import SETTLE_AFTER_S, PortSpec, VirtualPort, is
 from firmware_sim.line import Line
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack import Rack
-from firmware_sim.servers.modbus.server import PTY_SILENCE_US, ModbusRtuServer, ModbusTcpServer, t35_us
+from firmware_sim.servers.modbus.server import (
+    PTY_SILENCE_US,
+    ModbusRtuServer,
+    ModbusTcpServer,
+    t35_us,
+)
 from protocols.data_model.words import account_unit_text
 from protocols.errors import QuantityError
 from protocols.quantities import format_money
@@ -27,7 +32,9 @@ DEADLINES_A_TURN = 64
 MAX_CONNECTIONS = 1024
 """Beyond it a connection is closed at once: each holds a buffer and a session."""
 READ_SIZE = 1_024
-"""Bytes of a serial line at once: four frames, so that noise without end leaves other wires their turn."""
+"""Bytes of a serial line at once: four frames, so that noise without end leaves other wires their
+turn.
+"""
 MAX_UNSENT = 1 << 20
 """Bytes of replies that a host does not take; then its connection ends."""
 
@@ -46,7 +53,9 @@ Tap = Callable[[str, bytes], None]
 
 
 class _Wire(ABC):
-    """What connections and serial lines share: a line in front of a server, and the timer of what is due later."""
+    """What connections and serial lines share: a line in front of a server, and the timer of what
+    is due later.
+    """
 
     def __init__(self, host: Host, line: Line) -> None:
         self._host, self._line = host, line
@@ -110,7 +119,9 @@ class _TcpConnection(_Wire, asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not asyncio's classes
+        self._transport = cast(
+            asyncio.Transport, transport
+        )  # uvloop's transports are not asyncio's classes
         self._transport.set_write_buffer_limits(high=MAX_UNSENT)
         self._host.connections.add(self)
         if len(self._host.connections) > MAX_CONNECTIONS:
@@ -155,7 +166,9 @@ class _TcpConnection(_Wire, asyncio.Protocol):
 
 
 class _SerialLine(_Wire):
-    """One serial line: a virtual port or a real one, and the server that sits on it. A port that hung up returns."""
+    """One serial line: a virtual port or a real one, and the server that sits on it. A port that
+    hung up returns.
+    """
 
     def __init__(self, host: Host, spec: PortSpec) -> None:
         self.path = spec.given
@@ -173,7 +186,9 @@ class _SerialLine(_Wire):
         self._open()
 
     def _new_line(self, host: Host) -> Line:
-        return Line(ModbusRtuServer(host.rack, self._silence), self._spec.delay_ms * 1000, host.rack.faults)
+        return Line(
+            ModbusRtuServer(host.rack, self._silence), self._spec.delay_ms * 1000, host.rack.faults
+        )
 
     def _open(self) -> None:
         if is_real_port(self._spec.path):
@@ -258,7 +273,9 @@ def _open_real(spec: PortSpec) -> tuple[int, Callable[[], None]]:
     import serial
 
     try:
-        port = serial.Serial(str(spec.path), spec.baud, parity=spec.parity, timeout=0, exclusive=True)
+        port = serial.Serial(
+            str(spec.path), spec.baud, parity=spec.parity, timeout=0, exclusive=True
+        )
     except (OSError, ValueError) as error:
         raise HostingError(f"port {spec.path}: {error}") from error
     return port.fileno(), port.close
@@ -276,7 +293,9 @@ def _not_stored(meter: Meter) -> str:
 class Host:
     """Everything of one `meter-sim run`: made, served until told to stop, and put away."""
 
-    def __init__(self, rack: Rack, loop: asyncio.AbstractEventLoop, unknown_unit_silent: bool = False) -> None:
+    def __init__(
+        self, rack: Rack, loop: asyncio.AbstractEventLoop, unknown_unit_silent: bool = False
+    ) -> None:
         self.rack, self.loop = rack, loop
         self.unknown_unit_silent = unknown_unit_silent
         self.connections: set[_TcpConnection] = set()
@@ -394,7 +413,9 @@ class Host:
         if self._closed:
             return
         if any(station.meter.stopped for station in self.rack.stations):
-            self.fail(MeterStoppedError("a meter's storage failed to flush; what it holds is not known"))
+            self.fail(
+                MeterStoppedError("a meter's storage failed to flush; what it holds is not known")
+            )
             return
         self._serve_deadlines()
         if self.rack.stopping:

@@ -1,4 +1,5 @@
-"""Meters that live in this process on real ports, for tests: a thread serves the wires, the test moves the time.
+"""Meters that live in this process on real ports, for tests: a thread serves the wires, the test
+moves the time.
 
     with LiveMeter(thread, description, folder) as meter:
         meter.load("3kW")
@@ -56,9 +57,13 @@ class RefusedError(Exception):
 
 
 class LiveMeter:
-    """One meter on a virtual serial port and a TCP port of its own, with time that stands until it is moved."""
+    """One meter on a virtual serial port and a TCP port of its own, with time that stands until it
+    is moved.
+    """
 
-    def __init__(self, thread: LoopThread, description: MeterDescription, folder: Path, seed: int = 0) -> None:
+    def __init__(
+        self, thread: LoopThread, description: MeterDescription, folder: Path, seed: int = 0
+    ) -> None:
         self._thread = thread
         self.frames: deque[tuple[str, bytes]] = deque(maxlen=FRAMES_KEPT)
         self._vending = Vending()
@@ -95,7 +100,9 @@ class LiveMeter:
     # ---- what moves it
 
     def command(self, *words: str) -> dict[str, Any]:
-        """Do what no wire can, in the words of `meter-sim control`; return the result as JSON would show it."""
+        """Do what no wire can, in the words of `meter-sim control`; return the result as JSON would
+        show it.
+        """
         command = parse_command([str(word) for word in words])
 
         def execute() -> dict[str, str]:
@@ -106,10 +113,14 @@ class LiveMeter:
             self._host.replan()
             return result
 
-        return {name: json.loads(text, parse_float=Decimal) for name, text in self._do(execute).items()}
+        return {
+            name: json.loads(text, parse_float=Decimal) for name, text in self._do(execute).items()
+        }
 
     def advance(self, duration: str) -> None:
-        """Move meter time forward, such as "2h" or "15m"; all that happens on the way happens at its instant."""
+        """Move meter time forward, such as "2h" or "15m"; all that happens on the way happens at
+        its instant.
+        """
         self.command("advance", duration)
 
     def load(self, text: str) -> None:
@@ -121,10 +132,12 @@ class LiveMeter:
         self.command("button")
 
     def buy_card(self, amount: object, card: Card | None = None) -> Card:
-        """Buy credit at a vending point, such as "30.00", on a new card or on one that was bought before.
+        """Buy credit at a vending point, such as "30.00", on a new card or on one that was bought
+        before.
 
-        The first card of an unopened meter opens its account, and a new card for a meter that knows another one is its
-        replacement. Like a top-up it carries the meter's next sequence; put it in with `insert` before the next.
+        The first card of an unopened meter opens its account, and a new card for a meter that knows
+        another one is its replacement. Like a top-up it carries the meter's next sequence; put it
+        in with `insert` before the next.
         """
         cents = parse_money(str(amount)) // CENT
         return self._do(lambda: self._buy(cents, card))
@@ -137,7 +150,9 @@ class LiveMeter:
         self._sold = following
         return bought
 
-    def insert(self, card: Card | str | os.PathLike[str], pull_after: int | None = None) -> dict[str, Any]:
+    def insert(
+        self, card: Card | str | os.PathLike[str], pull_after: int | None = None
+    ) -> dict[str, Any]:
         """Put a card, or one in a file, into the slot, perhaps pull it after so many exchanges.
 
         Returns what `control` would print; amounts are exact.
@@ -159,7 +174,8 @@ class LiveMeter:
         self.command("cover", turn)
 
     def inject(self, fault: str, **options: object) -> None:
-        """Put a fault in force (docs/faults.md): inject("reply_lost", count=1), inject("reply_late", value="300ms").
+        """Put a fault in force (docs/faults.md): inject("reply_lost", count=1),
+        inject("reply_late", value="300ms").
 
         `from` and `for` are written from_ and for_.
         """
@@ -172,7 +188,8 @@ class LiveMeter:
         self.command("fault", *((fault, "off") if fault else ("off",)))
 
     def order(self, *words: str) -> None:
-        """Seal an order with the meter's own keys and hand it over: order("limits", "overdraft_limit=5.00").
+        """Seal an order with the meter's own keys and hand it over: order("limits",
+        "overdraft_limit=5.00").
 
         Raises:
             RefusedError: the meter refused it; `outcome` says why.
@@ -195,7 +212,9 @@ class LiveMeter:
     # ---- what it shows
 
     def value(self, item: str) -> Value:
-        """Return an item as `meterctl read --json` shows it: Decimal for numbers, str for states."""
+        """Return an item as `meterctl read --json` shows it: Decimal for numbers, str for
+        states.
+        """
         values = self.values()
         if item not in values:
             near = ", ".join(difflib.get_close_matches(item, values)) or "see `meterctl items`"
@@ -221,15 +240,22 @@ class LiveMeter:
         return [Purchase.unpack(row) for row in rows]
 
     def report(self) -> str:
-        """Tell how it stands: its last events and the last frames on its lines, for a test that failed."""
+        """Tell how it stands: its last events and the last frames on its lines, for a test that
+        failed.
+        """
         values = self.values()
         names = ("clock", "available_credit", "supply_state", "supply_causes", "energy_import_kwh")
-        lines = [f"meter {self.serial_number} unit {self.unit} on {self.port} and {self.tcp[0]}:{self.tcp[1]}"]
+        lines = [
+            f"meter {self.serial_number} unit {self.unit} on {self.port} and "
+            f"{self.tcp[0]}:{self.tcp[1]}"
+        ]
         lines += [f"  {name} = {values[name]}" for name in names]
         lines.append("last events:")
         for event in self.events()[-EVENTS_SHOWN:]:
             details = " ".join(f"{name}={text}" for name, text in event.detail_fragments(0).items())
-            lines.append(f"  {event.number:>4}  {event.elapsed_ms:>12} ms  {event.name}  {details}".rstrip())
+            lines.append(
+                f"  {event.number:>4}  {event.elapsed_ms:>12} ms  {event.name}  {details}".rstrip()
+            )
         lines.append("last frames (-> to the meter, <- from it):")
         lines += [f"  {direction} {data.hex(' ')}" for direction, data in self.frames]
         return "\n".join(lines)
@@ -242,7 +268,10 @@ class LiveMeter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 

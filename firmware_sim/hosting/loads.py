@@ -15,15 +15,22 @@ from protocols.quantities import parse_power
 HOUSEHOLD = "household"
 
 
-def read_load(text: str, phases: int, clock: int, origin: int = 0, on_end: OnEnd = OnEnd.REPEAT) -> Load:
-    """Return the load that `text` names, from the elapsed time `origin` on, where the meter's clock shows `clock`.
+def read_load(
+    text: str, phases: int, clock: int, origin: int = 0, on_end: OnEnd = OnEnd.REPEAT
+) -> Load:
+    """Return the load that `text` names, from the elapsed time `origin` on, where the meter's clock
+    shows `clock`.
 
     Raises:
         HostingError: a file that is not there or is no load; a text that is neither.
     """
     if text == HOUSEHOLD:
         return parse_load(
-            files("firmware_sim.data").joinpath("household.csv").read_text(), phases, clock, on_end, origin
+            files("firmware_sim.data").joinpath("household.csv").read_text(),
+            phases,
+            clock,
+            on_end,
+            origin,
         )
     if text.lower().endswith(".csv"):
         rows = read_text(text, "load")
@@ -34,4 +41,6 @@ def read_load(text: str, phases: int, clock: int, origin: int = 0, on_end: OnEnd
     try:
         return Load.constant(split(parse_power(text), phases))
     except QuantityError as error:
-        raise HostingError(f"load {text!r}: allowed is a power (2kW, 350W, -1.5kW), FILE.csv or household") from error
+        raise HostingError(
+            f"load {text!r}: allowed is a power (2kW, 350W, -1.5kW), FILE.csv or household"
+        ) from error

@@ -1,4 +1,6 @@
-"""Two joined virtual serial ports: what one end sends, the other hears, through a line that may lie."""
+"""Two joined virtual serial ports: what one end sends, the other hears, through a line that may
+lie.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from protocols.faults import FaultPlan, Place, Way, parse_rule
 
 
 class SerialPair:
-    """Two ports, `a` and `b`. What a sends is the request of the faults, what b sends their reply."""
+    """Two ports, `a` and `b`. What a sends is the request of the faults, what b sends their
+    reply.
+    """
 
     def __init__(self, thread: LoopThread, folder: Path, name: str = "pair", seed: int = 0) -> None:
         self._thread = thread
@@ -56,17 +60,26 @@ class SerialPair:
                 _write(target, piece)
 
     def _later(self, seconds: Any, work: Callable[[], None]) -> None:
-        """Do something later, unless the pair is closed by then: its descriptors may be somebody else's."""
+        """Do something later, unless the pair is closed by then: its descriptors may be somebody
+        else's.
+        """
         self._timers = [
-            timer for timer in self._timers if not timer.cancelled() and timer.when() > self._thread.loop.time()
+            timer
+            for timer in self._timers
+            if not timer.cancelled() and timer.when() > self._thread.loop.time()
         ]
         self._timers.append(self._thread.loop.call_later(seconds, work))
 
     def inject(self, fault: str, **options: object) -> None:
-        """Put a fault of the line in force: inject("flip", probability=0.1), inject("drop", way="reply", count=1)."""
+        """Put a fault of the line in force: inject("flip", probability=0.1), inject("drop",
+        way="reply", count=1).
+        """
         rule = parse_rule(fault, {name.rstrip("_"): str(value) for name, value in options.items()})
         if rule.kind.place is not Place.LINE:
-            raise ValueError(f"{fault} works on {rule.kind.place.value}; this is a line between two devices of yours")
+            raise ValueError(
+                f"{fault} works on {rule.kind.place.value}; this is a line between two "
+                f"devices of yours"
+            )
         self._thread.call(lambda: self._faults.add(rule, line_time()))
 
     def heal(self, fault: str | None = None) -> None:

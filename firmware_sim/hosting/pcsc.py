@@ -12,9 +12,15 @@ from protocols.errors import CardGoneError
 
 
 def connector(reader_name: str) -> Callable[[], Contacts]:
-    """Return what powers the card in the reader whose name begins so; raises HostingError without pyscard or reader."""
+    """Return what powers the card in the reader whose name begins so; raises HostingError without
+    pyscard or reader.
+    """
     try:
-        from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
+        from smartcard.Exceptions import (
+            CardConnectionException,
+            NoCardException,
+            SmartcardException,
+        )
         from smartcard.pcsc.PCSCExceptions import BaseSCardException
         from smartcard.scard import SCARD_UNPOWER_CARD
         from smartcard.System import readers
@@ -26,7 +32,9 @@ def connector(reader_name: str) -> Callable[[], Contacts]:
         raise HostingError(f"PC/SC: {error}; is pcscd running?") from error
     if len(found) != 1:
         names = ", ".join(map(str, found)) or "none"
-        raise HostingError(f"reader {reader_name!r}: {names} found; `meterctl card readers` lists them")
+        raise HostingError(
+            f"reader {reader_name!r}: {names} found; `meterctl card readers` lists them"
+        )
 
     def connect() -> Contacts:
         try:
@@ -34,7 +42,9 @@ def connector(reader_name: str) -> Callable[[], Contacts]:
             connection.connect(disposition=SCARD_UNPOWER_CARD)
             answer = bytes(connection.getATR())
         except NoCardException as error:
-            raise HostingError(f"reader {found[0]}: no card is in it; nothing was inserted") from error
+            raise HostingError(
+                f"reader {found[0]}: no card is in it; nothing was inserted"
+            ) from error
         except (SmartcardException, BaseSCardException):
             return b"", _gone, _nothing
         return answer, lambda command: transmit(connection, command), lambda: give_back(connection)

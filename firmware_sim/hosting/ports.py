@@ -49,12 +49,17 @@ def parse_port(text: str, baud: int = 9600, parity: str = "N") -> PortSpec:
     except ValueError as error:
         raise HostingError(f"port {text}: {error}") from error
     if given or spec.parity not in _PARITIES or spec.baud <= 0 or spec.delay_ms < 0:
-        raise HostingError(f"port {text}: allowed settings are baud=9600, parity=N|E|O, delay_ms=0 and silence_ms=20")
+        raise HostingError(
+            f"port {text}: allowed settings are baud=9600, parity=N|E|O, delay_ms=0 and "
+            f"silence_ms=20"
+        )
     return spec
 
 
 def is_real_port(path: Path) -> bool:
-    """Say whether a PATH is a character device of its own; a link into /dev/pts is a virtual port of somebody."""
+    """Say whether a PATH is a character device of its own; a link into /dev/pts is a virtual port
+    of somebody.
+    """
     try:
         return not path.is_symlink() and stat.S_ISCHR(path.stat().st_mode)
     except OSError:
@@ -64,7 +69,8 @@ def is_real_port(path: Path) -> bool:
 _PACKET_DATA = b"\0"
 _PACKET_SETTINGS = 64
 _EXTPROC = 0o200000
-"""Linux tells the master of a pty in packet mode when settings change, while the slave has EXTPROC."""
+"""Linux tells the master of a pty in packet mode when settings change, while the slave has EXTPROC.
+"""
 SETTLE_AFTER_S = 0.01
 """A host reads its settings back after it set them; before that they must stay."""
 
@@ -72,9 +78,10 @@ SETTLE_AFTER_S = 0.01
 class VirtualPort:
     """A pty whose slave end is linked at a path. Takes any speed and parity and emulates neither.
 
-    The slave is held open: without it the loop would spin on hang-ups between two hosts. Its speed is set back to 50
-    baud whenever a host changed it, so that every host's opening changes something; the C library refuses an opening
-    whose wish for parity changes nothing (facts/modbus.md 7).
+    The slave is held open: without it the loop would spin on hang-ups between two hosts. Its speed
+    is set back to 50 baud whenever a host changed it, so that every host's opening changes
+    something; the C library refuses an opening whose wish for parity changes nothing
+    (facts/modbus.md 7).
     """
 
     def __init__(self, link: Path) -> None:
@@ -108,13 +115,17 @@ class VirtualPort:
             raise HostingError(f"port {self.link}: {reason}; nothing was changed") from error
 
     def read(self, size: int) -> tuple[bytes, bool]:
-        """Return what a host sent, and whether it changed the port's settings (then `settle` is wanted soon)."""
+        """Return what a host sent, and whether it changed the port's settings (then `settle` is
+        wanted soon).
+        """
         data = os.read(self.master, size)
         if not self._packets:
             return data, False
         if data[:1] == _PACKET_DATA:
             return data[1:], False
-        return b"", bool(data and data[0] & _PACKET_SETTINGS) and self._unsettled()  # our own settling is told as well
+        return b"", bool(
+            data and data[0] & _PACKET_SETTINGS
+        ) and self._unsettled()  # our own settling is told as well
 
     def settle(self) -> None:
         """Undo the speed that a host has set."""

@@ -66,7 +66,9 @@ def run(flags: Flags, options: RunOptions) -> None:
     host: Host | None = None
     try:
         built = [_build(one, flags, options, devices, len(described), faults) for one in described]
-        meters = [(one.description.unit, meter) for one, (meter, _) in zip(described, built, strict=True)]
+        meters = [
+            (one.description.unit, meter) for one, (meter, _) in zip(described, built, strict=True)
+        ]
         rack = Rack(meters, options.speed, _load_for, faults)
         for station, (_, rebuild) in zip(rack.stations, built, strict=True):
             station.rebuild = rebuild
@@ -115,7 +117,9 @@ def finish(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_asyncgens())
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # everything is put away: a second signal must not undo the exit code
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # everything is put away: a second signal must not undo the exit code
     loop.close()
 
 
@@ -135,9 +139,16 @@ Rebuild = Callable[[], Meter]
 
 
 def _build(
-    one: Described, flags: Flags, options: RunOptions, devices: list[FileNvram], count: int, faults: Faults
+    one: Described,
+    flags: Flags,
+    options: RunOptions,
+    devices: list[FileNvram],
+    count: int,
+    faults: Faults,
 ) -> tuple[Meter, Rebuild | None]:
-    """Return a meter, new or from its state file, and how it is made anew; what the state holds wins over flags."""
+    """Return a meter, new or from its state file, and how it is made anew; what the state holds
+    wins over flags.
+    """
     description = one.description
     if options.state is None:
         try:
@@ -147,20 +158,26 @@ def _build(
     path = _state_path(Path(options.state), description, count)
     existed = path.exists()
     try:
-        meter, nvram = open_meter(path, lambda device: build(description, faults.nvram(device, description.unit)))
+        meter, nvram = open_meter(
+            path, lambda device: build(description, faults.nvram(device, description.unit))
+        )
     except ForeignStorageError as error:
         raise HostingError(f"state file {path}: {error}; nothing was changed") from error
     except WrongKeysError as error:
         raise HostingError(f"keys {flags.keys}: {error}; nothing was changed") from error
     except StorageLostError as error:
-        say(f"state file {path}: {error}; it is left as it is. The meter comes up storage_lost and refuses messages; "
-            "give it a new state file to end that")  # fmt: skip
+        say(
+            f"state file {path}: {error}; it is left as it is. The meter comes up "
+            f"storage_lost and refuses messages; "
+            "give it a new state file to end that"
+        )
         return build_lost(description), None
     devices.append(nvram)
     version = meter.state.security.key_version
     if meter.door.keys(version) is None:
         raise HostingError(
-            f"state file {path}: its meter uses key version {version}; give its --keys. Nothing was changed"
+            f"state file {path}: its meter uses key version {version}; give its --keys. "
+            f"Nothing was changed"
         )
     if existed:
         identity = meter.state.identity
@@ -184,7 +201,8 @@ def _give_load(meter: Meter, one: Described) -> None:
     reply = meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
     if reply is not None and reply.answer is not None:
         raise HostingError(
-            f"the storage of meter {meter.state.identity.serial_number} takes no writes: is the disk full? "
+            f"the storage of meter {meter.state.identity.serial_number} takes no writes: "
+            f"is the disk full? "
             f"Nothing was changed"
         )
 
@@ -208,7 +226,13 @@ def _load_for(text: str, meter: Meter) -> Load:
 
 def _in_force(meter: Meter) -> str:
     shown = show(meter)
-    names = ["account_unit", "account_state", "available_credit", "price_1", *(i.name for i in SETTINGS.values())]
+    names = [
+        "account_unit",
+        "account_state",
+        "available_credit",
+        "price_1",
+        *(i.name for i in SETTINGS.values()),
+    ]
     values = " ".join(f"{name}={_plain(shown[name])}" for name in names)
     return f"meter {meter.state.identity.serial_number}: {values}"
 
@@ -233,12 +257,16 @@ def print_ready(host: Host, options: RunOptions) -> None:
                 "modbus_tcp": json.dumps(host.addresses),
                 "dlt645": "[]",
                 "control": json.dumps(options.control),
-                "meters": array(line({"serial_number": json.dumps(s), "unit": str(u)}) for s, u in meters),
+                "meters": array(
+                    line({"serial_number": json.dumps(s), "unit": str(u)}) for s, u in meters
+                ),
                 "pid": str(os.getpid()),
             }
         )
     else:
-        wires = [f"Modbus RTU {path}" for path in host.lines] + [f"Modbus TCP {a}" for a in host.addresses]
+        wires = [f"Modbus RTU {path}" for path in host.lines] + [
+            f"Modbus TCP {a}" for a in host.addresses
+        ]
         wires += [f"control {options.control}"] if options.control else []
         names = ", ".join(f"{s} (unit {u})" for s, u in meters)
         ready = f"ready: meter {names} on {', '.join(wires) or 'no wire'}"

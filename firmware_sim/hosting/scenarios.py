@@ -45,11 +45,15 @@ def read_scenario(path: str) -> Scenario:
     try:
         return parse_scenario(text)
     except ScenarioError as error:
-        raise HostingError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+        raise HostingError(
+            "\n".join(f"{path}: {line}" for line in str(error).splitlines())
+        ) from error
 
 
 def make_rack(path: str, scenario: Scenario, speed: int) -> Rack:
-    """Return a rack with the scenario's meter, on a storage of its own; files are looked for beside the scenario."""
+    """Return a rack with the scenario's meter, on a storage of its own; files are looked for beside
+    the scenario.
+    """
     folder = Path(path).parent
     keys = dict(scenario.meter)
     for name in ("load", "tariff"):
@@ -58,7 +62,9 @@ def make_rack(path: str, scenario: Scenario, speed: int) -> Rack:
     try:
         description = describe_keys(None, keys, DEFAULT_START)
     except HostingError as error:
-        raise HostingError("\n".join(f"{path}: meter: {line}" for line in str(error).splitlines())) from error
+        raise HostingError(
+            "\n".join(f"{path}: meter: {line}" for line in str(error).splitlines())
+        ) from error
 
     def load_for(text: str, meter: Meter) -> Load:
         named = str(folder / text) if text.lower().endswith(".csv") else text
@@ -74,22 +80,33 @@ def check_file(path: str) -> Checked:
 
 
 def junit(checked: list[Checked], errors: dict[str, str]) -> str:
-    """Return the verdicts as JUnit XML: a suite a file, a case an expectation; a file that cannot be is an error."""
+    """Return the verdicts as JUnit XML: a suite a file, a case an expectation; a file that cannot
+    be is an error.
+    """
     root = ElementTree.Element("testsuites")
     for path, error in errors.items():
-        suite = ElementTree.SubElement(root, "testsuite", name=path, tests="1", failures="0", errors="1")
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=path, tests="1", failures="0", errors="1"
+        )
         case = ElementTree.SubElement(suite, "testcase", classname=path, name="the file")
         ElementTree.SubElement(case, "error", message=error)
     for one in checked:
         failures = sum(not verdict.held for verdict in one.verdicts)
         suite = ElementTree.SubElement(
-            root, "testsuite", name=one.scenario.name, tests=str(len(one.verdicts)), failures=str(failures), errors="0"
+            root,
+            "testsuite",
+            name=one.scenario.name,
+            tests=str(len(one.verdicts)),
+            failures=str(failures),
+            errors="0",
         )
         for verdict in one.verdicts:
             case = ElementTree.SubElement(
-                suite, "testcase", classname=one.path, name=f"step {verdict.step} at +{format_duration(verdict.at)}: "
-                f"{verdict.wanted}",
-            )  # fmt: skip
+                suite,
+                "testcase",
+                classname=one.path,
+                name=f"step {verdict.step} at +{format_duration(verdict.at)}: {verdict.wanted}",
+            )
             if not verdict.held:
                 ElementTree.SubElement(case, "failure", message=f"found {verdict.found}")
     ElementTree.indent(root)
@@ -97,14 +114,21 @@ def junit(checked: list[Checked], errors: dict[str, str]) -> str:
 
 
 def play_live(
-    path: str, modbus_rtu: tuple[str, ...], modbus_tcp: tuple[str, ...], control: str | None, speed: int, as_json: bool
+    path: str,
+    modbus_rtu: tuple[str, ...],
+    modbus_tcp: tuple[str, ...],
+    control: str | None,
+    speed: int,
+    as_json: bool,
 ) -> Checked:
     """Play a scenario on wires until its end, or until a signal; raises HostingError."""
     from firmware_sim.hosting.run import RunOptions, event_loop, finish, print_ready
 
     scenario = read_scenario(path)
     if speed == 0:
-        raise HostingError("at speed 0 a scenario never ends: give a --speed, or use `scenario check`")
+        raise HostingError(
+            "at speed 0 a scenario never ends: give a --speed, or use `scenario check`"
+        )
     loop = event_loop()
     host: Host | None = None
     try:
@@ -121,7 +145,9 @@ def play_live(
         rack.agenda.plan(scenario.end, host.stop)
         rack.execute(Speed(speed), line_time())
         options = RunOptions(modbus_rtu, modbus_tcp, control, None, speed, as_json)
-        with contextlib.suppress(MeterStoppedError):  # what the scenario wanted to see; its expectations tell
+        with contextlib.suppress(
+            MeterStoppedError
+        ):  # what the scenario wanted to see; its expectations tell
             host.serve(lambda: print_ready(host, options))
         play.conclude()
         return Checked(path, scenario, play.verdicts)
@@ -136,11 +162,18 @@ def report(checked: list[Checked], as_json: bool) -> None:
     if as_json:
         for one in checked:
             for verdict in one.verdicts:
-                print(line({
-                    "file": json.dumps(one.path), "step": str(verdict.step), "elapsed_ms": str(verdict.at),
-                    "held": json.dumps(verdict.held), "wanted": json.dumps(verdict.wanted),
-                    "found": json.dumps(verdict.found or None),
-                }))  # fmt: skip
+                print(
+                    line(
+                        {
+                            "file": json.dumps(one.path),
+                            "step": str(verdict.step),
+                            "elapsed_ms": str(verdict.at),
+                            "held": json.dumps(verdict.held),
+                            "wanted": json.dumps(verdict.wanted),
+                            "found": json.dumps(verdict.found or None),
+                        }
+                    )
+                )
         return
     from rich.console import Console
     from rich.table import Table
@@ -152,7 +185,9 @@ def report(checked: list[Checked], as_json: bool) -> None:
             table.add_column(column, justify="right" if column == "step" else "left")
         for verdict in one.verdicts:
             told = "held" if verdict.held else f"FAILED: found {verdict.found}"
-            table.add_row(str(verdict.step), f"+{format_duration(verdict.at)}", verdict.wanted, told)
+            table.add_row(
+                str(verdict.step), f"+{format_duration(verdict.at)}", verdict.wanted, told
+            )
         console.print(table)
     failed = sum(not verdict.held for one in checked for verdict in one.verdicts)
     total = sum(len(one.verdicts) for one in checked)

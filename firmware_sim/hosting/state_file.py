@@ -33,7 +33,9 @@ class FileNvram:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._file)
-            raise HostingError(f"state file {path}: another process runs this meter; nothing was changed") from error
+            raise HostingError(
+                f"state file {path}: another process runs this meter; nothing was changed"
+            ) from error
 
     def read(self, offset: int, size: int) -> bytes:
         """Return what stands at `offset`; fewer bytes at the end."""
@@ -93,7 +95,8 @@ class FileNvram:
 
 
 def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, FileNvram]:
-    """Return the meter of a state file; a file that is absent is made whole under another name and then moved here.
+    """Return the meter of a state file; a file that is absent is made whole under another name and
+    then moved here.
 
     Raises:
         HostingError: the file cannot be used.
@@ -102,7 +105,9 @@ def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, 
         nvram = FileNvram(path)
         try:
             if path.stat().st_size == 0:
-                raise HostingError(f"state file {path}: it is empty and holds no meter; nothing was changed")
+                raise HostingError(
+                    f"state file {path}: it is empty and holds no meter; nothing was changed"
+                )
             return build(nvram), nvram
         except NvramError as error:
             raise HostingError(f"state file {path}: {error}; nothing was changed") from error
@@ -112,7 +117,9 @@ def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, 
     nvram = FileNvram(draft, create=True)
     try:
         meter = build(nvram)
-        os.link(draft, path)  # fails where another process was faster; its meter is never overwritten
+        os.link(
+            draft, path
+        )  # fails where another process was faster; its meter is never overwritten
         nvram.is_at(path)
         draft.unlink()
         directory = os.open(path.parent, os.O_RDONLY)

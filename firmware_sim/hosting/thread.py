@@ -1,4 +1,6 @@
-"""An event loop in a thread of its own: meters that live beside a test, on real ports, until they are put away."""
+"""An event loop in a thread of its own: meters that live beside a test, on real ports, until they
+are put away.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ WITHIN_S = 60.0
 
 
 class LoopThread:
-    """A daemon thread with an event loop. Everything that touches meters or ports is called on it."""
+    """A daemon thread with an event loop. Everything that touches meters or ports is called on
+    it.
+    """
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -22,7 +26,9 @@ class LoopThread:
         self._thread.start()
 
     def call(self, work: Callable[[], Result]) -> Result:
-        """Do something on the loop's thread and return what it returns; what it raises is raised here."""
+        """Do something on the loop's thread and return what it returns; what it raises is raised
+        here.
+        """
         done: concurrent.futures.Future[Result] = concurrent.futures.Future()
 
         def run() -> None:

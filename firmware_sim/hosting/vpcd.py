@@ -1,7 +1,9 @@
-"""A simulated card in the virtual reader of vsmartcard (vpcd): any PC/SC program sees it like one in a real reader.
+"""A simulated card in the virtual reader of vsmartcard (vpcd): any PC/SC program sees it like one
+in a real reader.
 
-vpcd's wire, as its driver was seen to speak it: every message is a big-endian u16 length and a body. One byte 00 is
-power off, 01 power on, 02 reset (no reply to these), 04 asks for the answer to reset; everything else is a command.
+vpcd's wire, as its driver was seen to speak it: every message is a big-endian u16 length and a
+body. One byte 00 is power off, 01 power on, 02 reset (no reply to these), 04 asks for the answer to
+reset; everything else is a command.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ def connect(address: tuple[str, int]) -> socket.socket:
         return socket.create_connection(address, 3)
     except OSError as error:
         raise HostingError(
-            f"virtual reader {address[0]}:{address[1]}: {error.strerror or error}; is pcscd running with vpcd "
+            f"virtual reader {address[0]}:{address[1]}: {error.strerror or error}; is "
+            f"pcscd running with vpcd "
             f"(packages pcscd, vsmartcard-vpcd)?"
         ) from error
 
@@ -36,7 +39,8 @@ def serve(card: Card, wire: socket.socket, ready: Callable[[], None] = lambda: N
     """Serve a card until the reader goes away.
 
     Args:
-        ready: called when the reader has spoken for the first time: a slot that has a card already never does.
+        ready: called when the reader has spoken for the first time: a slot that has a card already
+            never does.
 
     Raises:
         HostingError: it never spoke, or broke off.
@@ -54,7 +58,8 @@ def serve(card: Card, wire: socket.socket, ready: Callable[[], None] = lambda: N
                 wire.sendall(len(reply).to_bytes(2, "big") + reply)
     except TimeoutError as error:
         raise HostingError(
-            "virtual reader: it takes no card: another one is in this slot (--slot 1 is the other slot)"
+            "virtual reader: it takes no card: another one is in this slot (--slot 1 is "
+            "the other slot)"
         ) from error
     except OSError as error:
         raise HostingError(f"virtual reader: {error.strerror or error}") from error
@@ -72,7 +77,9 @@ def _answer(card: Card, message: bytes) -> bytes | None:
     else:
         try:
             return card.apdu(message)
-        except Exception:  # an answer that does not come ejects the card: a fault of ours is a status word
+        except (
+            Exception
+        ):  # an answer that does not come ejects the card: a fault of ours is a status word
             return ResponseApdu(status=StatusWord.FAULT).encode()
     return None
 
@@ -83,7 +90,9 @@ def _receive(wire: socket.socket) -> bytes | None:
 
 
 def _exactly(wire: socket.socket, size: int) -> bytes | None:
-    """Return so many bytes, None where the other side ended. Quick acknowledgements: its driver sends in two pieces."""
+    """Return so many bytes, None where the other side ended. Quick acknowledgements: its driver
+    sends in two pieces.
+    """
     data = b""
     while len(data) < size:
         _hurry(wire)

@@ -1,4 +1,6 @@
-"""Voltage, current, apparent and reactive power: they follow from the powers, which are the inputs (METER.md 3)."""
+"""Voltage, current, apparent and reactive power: they follow from the powers, which are the inputs
+(METER.md 3).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the customer draws: step functions of elapsed time, in signed milliwatts per phase (METER.md 3)."""
+"""What the customer draws: step functions of elapsed time, in signed milliwatts per phase (METER.md
+3).
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,14 @@ class Demand(NamedTuple):
     power_factor: int = UNITY
 
     def through(self, lost: frozenset[int], turned: bool) -> Demand:
-        """Return the demand with nothing on some phases, numbered from 0, and the other way where it is turned."""
+        """Return the demand with nothing on some phases, numbered from 0, and the other way where
+        it is turned.
+        """
         sign = -1 if turned else 1
-        return Demand(tuple(0 if n in lost else sign * p for n, p in enumerate(self.phases)), self.power_factor)
+        return Demand(
+            tuple(0 if n in lost else sign * p for n, p in enumerate(self.phases)),
+            self.power_factor,
+        )
 
 
 class OnEnd(Enum):
@@ -44,13 +51,16 @@ def split(power: int, phases: int) -> tuple[int, ...]:
 class Load:
     """A step function: each row holds until the next one. A constant load is one row.
 
-    Rows begin at elapsed times (ms) in rising order; the first holds from whenever the meter starts. With REPEAT the
-    rows recur every `period` ms, which by default is the span of the rows and one more step.
+    Rows begin at elapsed times (ms) in rising order; the first holds from whenever the meter
+    starts. With REPEAT the rows recur every `period` ms, which by default is the span of the rows
+    and one more step.
     """
 
     __slots__ = ("_demands", "_on_end", "_period", "_repeats", "_starts", "_zero")
 
-    def __init__(self, starts: Sequence[int], demands: Sequence[Demand], on_end: OnEnd, period: int = 0) -> None:
+    def __init__(
+        self, starts: Sequence[int], demands: Sequence[Demand], on_end: OnEnd, period: int = 0
+    ) -> None:
         self._starts = array("q", starts)
         self._demands = demands
         self._on_end = on_end if len(demands) > 1 else OnEnd.HOLD
@@ -65,7 +75,9 @@ class Load:
         return cls((0,), (Demand(phases, power_factor),), OnEnd.HOLD)
 
     def at(self, elapsed: int) -> tuple[Demand, int | None]:
-        """Return the demand at an elapsed time and the next elapsed time at which another row begins."""
+        """Return the demand at an elapsed time and the next elapsed time at which another row
+        begins.
+        """
         starts = self._starts
         turn = 0
         if self._repeats:

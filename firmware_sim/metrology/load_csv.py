@@ -1,8 +1,10 @@
-"""Loads from CSV text: a time stamp or an offset, power of each phase or in all, optionally a power factor.
+"""Loads from CSV text: a time stamp or an offset, power of each phase or in all, optionally a power
+factor.
 
-    time,power_w              2026-01-01T00:00:00Z,123.4      rows with time stamps are mapped to elapsed once
-    offset,power_kw           15m,2.345                       offsets as durations, or offset_s as whole seconds
-    offset_s,power_l1_w,power_l2_w,power_l3_w,power_factor
+    time,power_w              2026-01-01T00:00:00Z,123.4      rows with time stamps are mapped to
+    elapsed once
+    offset,power_kw           15m,2.345                       offsets as durations, or offset_s as
+    whole seconds offset_s,power_l1_w,power_l2_w,power_l3_w,power_factor
 
 A row holds until the next one. Rows rise in time.
 """
@@ -22,12 +24,15 @@ _MILLISECOND = timedelta(milliseconds=1)
 _POWERS = {"power_w": 3, "power_kw": 6}
 
 
-def parse_load(text: str, phases: int, start_clock: int, on_end: OnEnd = OnEnd.REPEAT, origin: int = 0) -> Load:
+def parse_load(
+    text: str, phases: int, start_clock: int, on_end: OnEnd = OnEnd.REPEAT, origin: int = 0
+) -> Load:
     """Return the load of a CSV file.
 
     Args:
         phases: how many the meter has; a total is split equally, odd milliwatts on L1.
-        start_clock: the meter's clock (ms UTC) at the elapsed time `origin`, to which time stamps are mapped.
+        start_clock: the meter's clock (ms UTC) at the elapsed time `origin`, to which time stamps
+            are mapped.
         origin: the elapsed time (ms) at which offsets begin.
 
     Raises:
@@ -36,7 +41,9 @@ def parse_load(text: str, phases: int, start_clock: int, on_end: OnEnd = OnEnd.R
     rows = csv.reader(text.splitlines())
     header = [name.strip().lower() for name in next(rows, [])]
     if not header:
-        raise QuantityError("the file is empty: the first line names the columns, such as time,power_w")
+        raise QuantityError(
+            "the file is empty: the first line names the columns, such as time,power_w"
+        )
     read_time = _time_column(header[0], start_clock)
     read_demand = _power_columns(header[1:], phases)
     columns, last = len(header), -(1 << 63)
@@ -67,13 +74,24 @@ def _time_column(name: str, start_clock: int) -> Callable[[str], int]:
         midnights: dict[str, int] = {}
 
         def read(text: str) -> int:
-            # Most stamps are "2026-01-01T00:15:00Z": the date is looked up, and the time is two digits each.
-            if len(text) == 20 and text[10] == "T" and text[19] == "Z" and text[13] == text[16] == ":":
+            # Most stamps are "2026-01-01T00:15:00Z": the date is looked up, and the time is two
+            # digits each.
+            if (
+                len(text) == 20
+                and text[10] == "T"
+                and text[19] == "Z"
+                and text[13] == text[16] == ":"
+            ):
                 midnight = midnights.get(text[:10])
                 if midnight is None:
                     midnight = midnights[text[:10]] = _stamp(text[:10] + "T00:00:00Z")
                 hours, minutes, seconds = text[11:13], text[14:16], text[17:19]
-                if (hours + minutes + seconds).isdecimal() and hours < "24" and minutes < "60" and seconds < "60":
+                if (
+                    (hours + minutes + seconds).isdecimal()
+                    and hours < "24"
+                    and minutes < "60"
+                    and seconds < "60"
+                ):
                     time = ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * 1000
                     return midnight + time - start_clock
             return _stamp(text) - start_clock
@@ -109,9 +127,14 @@ def _power_columns(names: Sequence[str], phases: int) -> Callable[[Sequence[str]
     unit = "kw" if powers and powers[0].endswith("_kw") else "w"
     wanted = [f"power_l{phase}_{unit}" for phase in range(1, phases + 1)]
     if powers != wanted:
-        raise QuantityError(f"power columns {', '.join(powers) or 'none'}: allowed are power_w or {', '.join(wanted)}")
+        raise QuantityError(
+            f"power columns {', '.join(powers) or 'none'}: allowed are power_w or "
+            f"{', '.join(wanted)}"
+        )
     decimals, columns = _POWERS[f"power_{unit}"], [names.index(name) + 1 for name in wanted]
-    return lambda row: Demand(tuple(_power(row[c], decimals) for c in columns), _factor(row, factor))
+    return lambda row: Demand(
+        tuple(_power(row[c], decimals) for c in columns), _factor(row, factor)
+    )
 
 
 def _power(text: str, decimals: int) -> int:

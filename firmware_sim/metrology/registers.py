@@ -33,7 +33,8 @@ def directions(phases: Sequence[int], per_phase: bool) -> tuple[int, int]:
 
 
 def time_for(count: int, first: tuple[int, int], second: tuple[int, int] = (0, 0)) -> int | None:
-    """Return the milliseconds after which `count` mWh more have completed in two streams of (power, remainder).
+    """Return the milliseconds after which `count` mWh more have completed in two streams of (power,
+    remainder).
 
     The answer is the first whole millisecond; None when they never complete.
     """
@@ -44,6 +45,8 @@ def time_for(count: int, first: tuple[int, int], second: tuple[int, int] = (0, 0
     low, high = 0, -(-(count * MWH_IN_MW_MS - first[1]) // first[0])
     while low < high:
         middle = (low + high) // 2
-        done = sum((remainder + power * middle) // MWH_IN_MW_MS for power, remainder in (first, second))
+        done = sum(
+            (remainder + power * middle) // MWH_IN_MW_MS for power, remainder in (first, second)
+        )
         low, high = (low, middle) if done >= count else (middle + 1, high)
     return low

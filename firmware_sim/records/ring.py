@@ -1,4 +1,6 @@
-"""The meter's records: rings of packed rows by running number, bounded, in few bytes (METER.md 9)."""
+"""The meter's records: rings of packed rows by running number, bounded, in few bytes (METER.md
+9).
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,22 @@ def ring_kinds(profile_rows: int, receipt_size: int) -> tuple[RingKind, ...]:
     return tuple(RingKind(index, *row) for index, row in enumerate(rows))
 
 
-PURCHASE_RING, EVENT_RING, DAILY_RING, BILLING_RING, PROFILE_RING, CREDIT_RECEIPTS, COMMAND_RECEIPTS = range(7)
+(
+    PURCHASE_RING,
+    EVENT_RING,
+    DAILY_RING,
+    BILLING_RING,
+    PROFILE_RING,
+    CREDIT_RECEIPTS,
+    COMMAND_RECEIPTS,
+) = range(7)
 RINGS = 7
 
 
 class Ring:
-    """Rows by running number from 1; the newest `depth` are kept. Memory grows with the rows that there are."""
+    """Rows by running number from 1; the newest `depth` are kept. Memory grows with the rows that
+    there are.
+    """
 
     __slots__ = ("_data", "depth", "first", "last", "row_size")
 

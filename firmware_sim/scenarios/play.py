@@ -1,4 +1,6 @@
-"""A scenario played on a rack: every step at its exact instant, with the verdict of each expectation."""
+"""A scenario played on a rack: every step at its exact instant, with the verdict of each
+expectation.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ class Play:
         start = self.rack.timeline.instant(at)
         for number, step in enumerate(self.scenario.step, 1):
             if step.within is not None:
-                self.rack.agenda.plan(start + step.within[0], self._open(number, step, start + step.within[1]))
+                self.rack.agenda.plan(
+                    start + step.within[0], self._open(number, step, start + step.within[1])
+                )
             elif step.at is not None:
                 self.rack.agenda.plan(start + step.at, self._step(number, step))
         self.rack.agenda.plan(start + self.scenario.end, self._finish)
@@ -101,8 +105,12 @@ class Play:
 
     def _do(self, number: int, step: Step, doing: RackCommand | Order) -> None:
         if isinstance(doing, Order):
-            reply = self.rack.hand_over(self.rack.stations[0], self._vending.seal(self._meter, doing))
-            outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
+            reply = self.rack.hand_over(
+                self.rack.stations[0], self._vending.seal(self._meter, doing)
+            )
+            outcome = (
+                reply.answer.outcome if reply is not None and reply.answer is not None else None
+            )
             wanted = step.refused or Outcome.ACCEPTED
             if outcome is not wanted or step.refused is not None:
                 word = (
@@ -146,7 +154,11 @@ class Play:
         """Return the next rack time at which the meter changes by itself."""
         deadline = self._meter.next_deadline()
         later = self.rack.agenda.now + 86_400_000
-        return later if deadline is None else max(deadline - self.rack.stations[0].offset, self.rack.agenda.now + 1)
+        return (
+            later
+            if deadline is None
+            else max(deadline - self.rack.stations[0].offset, self.rack.agenda.now + 1)
+        )
 
     def _look(self) -> None:
         for window in self._windows:
@@ -156,7 +168,11 @@ class Play:
         if not window.open:
             return
         shown = values(self._meter)
-        wrong = [f"{c.item} {word(shown[c.item])}" for c in window.step.conditions if not c.holds(shown[c.item])]
+        wrong = [
+            f"{c.item} {word(shown[c.item])}"
+            for c in window.step.conditions
+            if not c.holds(shown[c.item])
+        ]
         window.last = ", ".join(wrong)
         if not wrong:
             window.open = False
@@ -168,7 +184,9 @@ class Play:
         told = {verdict.step for verdict in self.verdicts}
         for number, step in enumerate(self.scenario.step, 1):
             if number not in told and (step.expect or step.events):
-                wanted = " then ".join(step.events) or ", ".join(f"{c.item} {c.text}" for c in step.conditions)
+                wanted = " then ".join(step.events) or ", ".join(
+                    f"{c.item} {c.text}" for c in step.conditions
+                )
                 self._add(number, wanted, "not reached")
 
     def _finish(self) -> None:
@@ -176,7 +194,11 @@ class Play:
         for number, step in enumerate(self.scenario.step, 1):
             if step.events:
                 missing = _first_missing(step.events, names)
-                found = f"no {missing} in its place; there were: {', '.join(names) or 'none'}" if missing else ""
+                found = (
+                    f"no {missing} in its place; there were: {', '.join(names) or 'none'}"
+                    if missing
+                    else ""
+                )
                 self._add(number, " then ".join(step.events), found)
 
     def _add(self, number: int, wanted: str, found: str) -> None:
@@ -192,7 +214,9 @@ class Play:
 
 
 def check(scenario: Scenario, rack: Rack) -> list[Verdict]:
-    """Play a scenario in virtual time on a rack whose time stands; return the verdicts as they fell."""
+    """Play a scenario in virtual time on a rack whose time stands; return the verdicts as they
+    fell.
+    """
     play = Play(scenario, rack)
     play.begin()
     # A storage that refuses or fails is what the scenario wanted to see; its expectations tell.

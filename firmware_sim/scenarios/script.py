@@ -1,4 +1,5 @@
-"""A scenario as data: read from TOML, checked by pydantic, every text parsed before anything is played.
+"""A scenario as data: read from TOML, checked by pydantic, every text parsed before anything is
+played.
 
 name = "warning and trip"
 [meter]                                  # keys of a meter's TOML, and `price`
@@ -6,11 +7,9 @@ credit = "20.00"
 load = "2.345kW"
 [[step]]
 at = "+2h"
-do = "topup 50.00"                       # a command of `meter-sim control`, or an order of a vending point
-[[step]]
-within = ["+10h", "+11h"]
-expect = { supply_state = "disconnected", available_credit = "<= 0" }
-[[step]]
+do = "topup 50.00"                       # a command of `meter-sim control`, or an order of a
+vending point [[step]] within = ["+10h", "+11h"] expect = { supply_state = "disconnected",
+available_credit = "<= 0" } [[step]]
 events = ["low_credit_warning", "supply_disconnected"]    # in this order, with others between
 """
 
@@ -52,7 +51,8 @@ class ScenarioError(Exception):
 
 
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
-    "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "==": operator.eq, "<": operator.lt, ">": operator.gt,
+    "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "==": operator.eq, "<": operator.lt,
+    ">": operator.gt,
 }  # fmt: skip
 
 
@@ -79,7 +79,9 @@ def _condition(item: str, given: object) -> Condition:
     if item not in BY_NAME:
         raise ValueError(f"{item!r} is no item; `meterctl items` lists them")
     text = str(given).strip()
-    sign = next((s for s in ("has", *_SIGNS) if text.startswith(s) and (s != "has" or text[3:4] == " ")), "")
+    sign = next(
+        (s for s in ("has", *_SIGNS) if text.startswith(s) and (s != "has" or text[3:4] == " ")), ""
+    )
     condition = Condition(item, text, sign or "==", _wanted(text[len(sign) :].strip()))
     if problem := _problem(condition):
         raise ValueError(f"{item} = {text!r}: {problem}")
@@ -96,13 +98,23 @@ def _problem(condition: Condition) -> str:
         words = kind.words if condition.sign == "has" else (*kind.words, "none")
         known = isinstance(wanted, str) and all(word in words for word in wanted.split(","))
         allowed = known and condition.sign in ("has", "==", "!=")
-        return "" if allowed else f"allowed is has before one of {', '.join(kind.words)}; or a list of them, or none"
+        return (
+            ""
+            if allowed
+            else f"allowed is has before one of {', '.join(kind.words)}; or a list of them, or none"
+        )
     if isinstance(kind, Fixed | Optional):
-        may_be_off = isinstance(kind, Optional) and wanted == "off" and condition.sign in ("==", "!=")
+        may_be_off = (
+            isinstance(kind, Optional) and wanted == "off" and condition.sign in ("==", "!=")
+        )
         allowed = may_be_off or (isinstance(wanted, Decimal) and condition.sign != "has")
         return "" if allowed else "a number, with <, <=, >, >= or != before it where wanted"
     if isinstance(kind, Truth):
-        return "" if wanted in ("on", "off") and condition.sign in ("==", "!=") else "allowed are true and false"
+        return (
+            ""
+            if wanted in ("on", "off") and condition.sign in ("==", "!=")
+            else "allowed are true and false"
+        )
     return "" if condition.sign in ("==", "!=") else "allowed is a value, or != before one"
 
 
@@ -225,7 +237,9 @@ class Scenario(BaseModel):
         """The faults, each from its own instant."""
         try:
             return [
-                parse_rule(str(table.get("name")), {k: str(v) for k, v in table.items() if k != "name"})
+                parse_rule(
+                    str(table.get("name")), {k: str(v) for k, v in table.items() if k != "name"}
+                )
                 for table in self.fault
             ]
         except ProtocolError as error:
@@ -234,7 +248,9 @@ class Scenario(BaseModel):
     @property
     def end(self) -> int:
         """When it ends, ms after its start: where it says, or with its last step."""
-        instants = [i for step in self.step for i in (step.at, *(step.within or ())) if i is not None]
+        instants = [
+            i for step in self.step for i in (step.at, *(step.within or ())) if i is not None
+        ]
         end: int = max([self.lasts or 0, *instants])
         return end
 
@@ -248,7 +264,9 @@ def parse_scenario(text: str) -> Scenario:
     except ValidationError as error:
         lines = []
         for one in error.errors():
-            where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in one["loc"])
+            where = ".".join(
+                str(part + 1 if isinstance(part, int) else part) for part in one["loc"]
+            )
             lines.append(f"{where or 'scenario'}: {one['msg'].removeprefix('Value error, ')}")
         raise ScenarioError("\n".join(lines)) from error
     except ValueError as error:

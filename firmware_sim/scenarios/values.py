@@ -1,4 +1,6 @@
-"""What a meter shows, as a person writes it: Decimal for numbers, words for states. To look at, not to reckon with."""
+"""What a meter shows, as a person writes it: Decimal for numbers, words for states. To look at, not
+to reckon with.
+"""
 
 from __future__ import annotations
 

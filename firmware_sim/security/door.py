@@ -23,7 +23,9 @@ from protocols.sealed_message import (
 )
 
 FindReceipt = Callable[[MessageClass, int], tuple[bytes, bytes] | None]
-"""Finds (code of the message, receipt as it is kept) of an accepted sequence among the last 16 of its class."""
+"""Finds (code of the message, receipt as it is kept) of an accepted sequence among the last 16 of
+its class.
+"""
 
 _VOUCHER = object()
 
@@ -69,16 +71,26 @@ class Door:
         return min(self._keys)
 
     def accepts(self, version: int, current: int) -> bool:
-        """Whether a version is the current one or the next: the lowest above it that the meter holds."""
+        """Whether a version is the current one or the next: the lowest above it that the meter
+        holds.
+        """
         if version == current:
             return version in self._keys
         return version == min((held for held in self._keys if held > current), default=None)
 
     def judge(
-        self, data: bytes, carrier: Carrier, identity: Identity, security: Security, account_state: int,
-        elapsed: int, strict: bool, find_receipt: FindReceipt,
-    ) -> Vouched | Refused:  # fmt: skip
-        """Judge a message up to its expiry; a wrong code is counted in `security`, nothing else is changed.
+        self,
+        data: bytes,
+        carrier: Carrier,
+        identity: Identity,
+        security: Security,
+        account_state: int,
+        elapsed: int,
+        strict: bool,
+        find_receipt: FindReceipt,
+    ) -> Vouched | Refused:
+        """Judge a message up to its expiry; a wrong code is counted in `security`, nothing else is
+        changed.
 
         Args:
             elapsed: the meter's elapsed time, ms: it decides expiry, and no clock does.
@@ -105,7 +117,9 @@ class Door:
         except AuthenticationError:
             if suspended:
                 return Refused(Outcome.SUSPENDED, message)
-            return Refused(Outcome.BAD_AUTHENTICATION, message, attack=security.fail(carrier, elapsed))
+            return Refused(
+                Outcome.BAD_AUTHENTICATION, message, attack=security.fail(carrier, elapsed)
+            )
         if suspended and strict:
             return Refused(Outcome.SUSPENDED, message)
         verdict = _judge_sequence(message, code, carrier, security, elapsed, find_receipt)
@@ -115,7 +129,12 @@ class Door:
 
 
 def _judge_sequence(
-    message: SealedMessage, code: bytes, carrier: Carrier, security: Security, elapsed: int, find_receipt: FindReceipt
+    message: SealedMessage,
+    code: bytes,
+    carrier: Carrier,
+    security: Security,
+    elapsed: int,
+    find_receipt: FindReceipt,
 ) -> Vouched | Refused:
     message_class = message.kind.message_class
     last = security.last(message_class)
@@ -136,7 +155,9 @@ def _judge_sequence(
 def _accepted_before(
     message: SealedMessage, code: bytes, security: Security, find_receipt: FindReceipt
 ) -> Refused | None:
-    """Return ALREADY_ACCEPTED for the very code of a kept receipt, or of the opening; None for any other."""
+    """Return ALREADY_ACCEPTED for the very code of a kept receipt, or of the opening; None for any
+    other.
+    """
     known = find_receipt(message.kind.message_class, message.sequence)
     if known and known[0] == code:
         return Refused(Outcome.ALREADY_ACCEPTED, message, known[1])
@@ -148,8 +169,12 @@ def _accepted_before(
 def _epoch_fits(
     message: SealedMessage, code: bytes, identity: Identity, security: Security, account_state: int
 ) -> bool:
-    """Epoch 0 stands for the meter's own only in an opening card sold before the meter was ever read."""
+    """Epoch 0 stands for the meter's own only in an opening card sold before the meter was ever
+    read.
+    """
     if message.epoch == identity.epoch:
         return True
     first_open = message.epoch == 0 and message.kind is MessageKind.OPEN and message.sequence == 1
-    return first_open and (account_state == AccountState.UNOPENED or code.hex() == security.opening_code)
+    return first_open and (
+        account_state == AccountState.UNOPENED or code.hex() == security.opening_code
+    )

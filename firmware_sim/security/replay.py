@@ -1,4 +1,6 @@
-"""What the meter's secure element remembers: sequences, key version, journals, failures (METER.md 7)."""
+"""What the meter's secure element remembers: sequences, key version, journals, failures (METER.md
+7).
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,16 @@ from protocols.sealed_message import Origin
 ATTACK_FAILURES = 5
 ATTACK_WINDOW_MS = 3_600_000
 JOURNALS_KEPT = 16
-"""A row of a seventeenth journal takes the place of the one whose message was accepted longest ago (METER.md 7)."""
+"""A row of a seventeenth journal takes the place of the one whose message was accepted longest ago
+(METER.md 7).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """The last accepted message of the credit class from one journal; `code` is 8 hexadecimal digits."""
+    """The last accepted message of the credit class from one journal; `code` is 8 hexadecimal
+    digits.
+    """
 
     journal: int
     mark: int
@@ -26,11 +32,12 @@ class JournalRow:
 
 @dataclass(slots=True)
 class Security:
-    """Sequences of both classes, the current key version, the bytes that opened the account, failures by carrier.
+    """Sequences of both classes, the current key version, the bytes that opened the account,
+    failures by carrier.
 
-    `last_code` (8 hexadecimal digits) and `last_at` (ms by the meter's clock) are of the last accepted message of the
-    credit class, as its receipt has them. `journals` are rows in the order of their sequences; `forgotten` is the
-    highest sequence of a row that gave way.
+    `last_code` (8 hexadecimal digits) and `last_at` (ms by the meter's clock) are of the last
+    accepted message of the credit class, as its receipt has them. `journals` are rows in the order
+    of their sequences; `forgotten` is the highest sequence of a row that gave way.
     """
 
     credit_sequence: int = 0
@@ -46,7 +53,9 @@ class Security:
 
     def last(self, message_class: MessageClass) -> int:
         """Return the last accepted sequence of a class."""
-        return self.credit_sequence if message_class is MessageClass.CREDIT else self.command_sequence
+        return (
+            self.credit_sequence if message_class is MessageClass.CREDIT else self.command_sequence
+        )
 
     def take(self, message_class: MessageClass, sequence: int) -> None:
         """Accept a sequence."""
@@ -56,7 +65,9 @@ class Security:
             self.command_sequence = sequence
 
     def remember(self, origin: Origin, sequence: int, code: bytes, at: int) -> None:
-        """Keep of which journal the last accepted message of the credit class was; journal 0 has no row."""
+        """Keep of which journal the last accepted message of the credit class was; journal 0 has no
+        row.
+        """
         self.last_code, self.last_at = code[:4].hex(), at
         if origin.journal == 0:
             return
@@ -91,4 +102,6 @@ class Security:
         return any(self.failures) and any(self.suspended(carrier, elapsed) for carrier in Carrier)
 
     def _replace(self, carrier: Carrier, times: tuple[int, ...]) -> None:
-        self.failures = tuple(times if other == carrier else kept for other, kept in enumerate(self.failures))
+        self.failures = tuple(
+            times if other == carrier else kept for other, kept in enumerate(self.failures)
+        )

@@ -1,4 +1,6 @@
-"""Bytes that are due later, in order: what a late reply, a slow line and a pause between bytes need."""
+"""Bytes that are due later, in order: what a late reply, a slow line and a pause between bytes
+need.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ from collections import deque
 
 
 class Outbox:
-    """A queue of (line time, bytes). What was put in first goes out first, however late that makes the rest."""
+    """A queue of (line time, bytes). What was put in first goes out first, however late that makes
+    the rest.
+    """
 
     __slots__ = ("_held", "_last")
 

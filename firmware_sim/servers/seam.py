@@ -1,7 +1,7 @@
 """The seams of a wire (DESIGN.md 4): what a server is, and what it needs of the meters behind it.
 
-`at` is line time in microseconds: monotonic, running whatever the meter's speed. It decides silence, delays and pacing
-and nothing about the meter.
+`at` is line time in microseconds: monotonic, running whatever the meter's speed. It decides
+silence, delays and pacing and nothing about the meter.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from firmware_sim.meter import Meter
 
 
 class Server(Protocol):
-    """One per connection or line, for many units: bytes in, bytes out; it never blocks and never raises on bytes."""
+    """One per connection or line, for many units: bytes in, bytes out; it never blocks and never
+    raises on bytes.
+    """
 
     def receive(self, data: bytes, at: int) -> bytes:
         """Take bytes; return what is due now, in one write."""
@@ -39,7 +41,9 @@ class Server(Protocol):
 
 
 class Station(Protocol):
-    """A meter under its unit number, brought to the present before it is given out; `images` are the wires' own."""
+    """A meter under its unit number, brought to the present before it is given out; `images` are
+    the wires' own.
+    """
 
     meter: Meter
     unit: int
@@ -56,7 +60,9 @@ class Stations(Protocol):
         ...
 
     def find(self, unit: int, at: int) -> Station | None:
-        """Return the station of a unit, its meter at the instant of line time `at`; None where there is none."""
+        """Return the station of a unit, its meter at the instant of line time `at`; None where
+        there is none.
+        """
         ...
 
     def everyone(self, at: int) -> Iterable[Station]:

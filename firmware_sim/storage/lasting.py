@@ -8,7 +8,9 @@ from firmware_sim.state import State
 
 
 class Lasting(NamedTuple):
-    """Elapsed time in ms, import energy in mWh and cumulative purchases in ledger units: no kill takes them back."""
+    """Elapsed time in ms, import energy in mWh and cumulative purchases in ledger units: no kill
+    takes them back.
+    """
 
     elapsed: int = 0
     import_mwh: int = 0

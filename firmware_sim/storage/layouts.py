@@ -1,10 +1,13 @@
-"""Layout versions of a state, and the way from each older one (METER.md 7: an older layout is read for ever).
+"""Layout versions of a state, and the way from each older one (METER.md 7: an older layout is read
+for ever).
 
-    1   the first one; its record has no version, its header has a fingerprint in the version's place
-    2   security: code and instant of the last message of the credit class, a row for each journal, `forgotten`
+    1   the first one; its record has no version, its header has a fingerprint in the version's
+    place
+    2   security: code and instant of the last message of the credit class, a row for each journal,
+    `forgotten`
 
-Whoever changes a field of a state raises LAYOUT, and writes here how a record of the layout before becomes one of the
-new layout. `tests/unit/firmware_sim/test_layouts.py` fails until both are done.
+Whoever changes a field of a state raises LAYOUT, and writes here how a record of the layout before
+becomes one of the new layout. `tests/unit/firmware_sim/test_layouts.py` fails until both are done.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ def layout_of_header(value: int) -> int | None:
 
 
 def brought_up(plain: Plain, layout: int) -> Plain:
-    """Return a record of any layout as one of the present layout; raises KeyError for one that is not known."""
+    """Return a record of any layout as one of the present layout; raises KeyError for one that is
+    not known.
+    """
     while layout != LAYOUT:
         plain = _STEPS[layout](plain)
         layout += 1
@@ -40,7 +45,9 @@ def brought_up(plain: Plain, layout: int) -> Plain:
 
 
 def _from_1(plain: Plain) -> Plain:
-    """Nobody knows which journals the accepted messages were of: every sequence so far counts as forgotten."""
+    """Nobody knows which journals the accepted messages were of: every sequence so far counts as
+    forgotten.
+    """
     security = plain[_SECURITY_IN_1]
     return [
         *plain[:_SECURITY_IN_1],
@@ -53,7 +60,9 @@ _STEPS: dict[int, Callable[[Plain], Plain]] = {1: _from_1}
 
 
 def complete(state: State, layout: int, rings: tuple[Ring, ...]) -> None:
-    """Take from the rings what a record of an older layout lacks: the last receipt of the credit class."""
+    """Take from the rings what a record of an older layout lacks: the last receipt of the credit
+    class.
+    """
     newest = next(rings[CREDIT_RECEIPTS].newest(1), None)
     if layout > 1 or newest is None:
         return

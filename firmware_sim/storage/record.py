@@ -1,7 +1,8 @@
 """The bytes of a state: a JSON array of its fields, so that whole numbers of any size are exact.
 
-The array begins with the layout's version; only layout 1 has none. The layout is derived from the dataclasses: field
-by field in their order, whatever their classes are called. `storage/layouts.py` brings a record of an older layout up.
+The array begins with the layout's version; only layout 1 has none. The layout is derived from the
+dataclasses: field by field in their order, whatever their classes are called. `storage/layouts.py`
+brings a record of an older layout up.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class RecordError(Exception):
 
 
 class Encoder:
-    """Makes the records of one meter; of frozen pieces that are still the same objects the text is kept."""
+    """Makes the records of one meter; of frozen pieces that are still the same objects the text is
+    kept.
+    """
 
     __slots__ = ("_kept",)
 
@@ -46,7 +49,10 @@ class Encoder:
     def encode(self, state: State) -> bytes:
         """Return the record of a state."""
         texts = [self._text(name, getattr(state, name)) for name in _FROZEN]
-        changing = [write(value) if write else value for write, value in zip(_WRITERS, _values(state), strict=True)]
+        changing = [
+            write(value) if write else value
+            for write, value in zip(_WRITERS, _values(state), strict=True)
+        ]
         return f"[{LAYOUT},{','.join(texts)},{_JSON.encode(changing)[1:]}".encode()
 
     def _text(self, name: str, value: object) -> str:
@@ -74,7 +80,9 @@ def decode(data: bytes) -> tuple[State, int]:
 
 
 def shape() -> str:
-    """Return the layout of a state as text: the names of its fields in their order, without the names of classes."""
+    """Return the layout of a state as text: the names of its fields in their order, without the
+    names of classes.
+    """
     return _describe(State, (*_FROZEN, *_CHANGING))
 
 
@@ -86,7 +94,9 @@ def _writer(kind: Any) -> _Writer | None:
         return lambda part: _part_writers()[type(part)](part)
     if is_dataclass(kind):
         return _dataclass_writer(kind)
-    inner = [_writer(argument) for argument in get_args(kind) if argument not in (Ellipsis, type(None))]
+    inner = [
+        _writer(argument) for argument in get_args(kind) if argument not in (Ellipsis, type(None))
+    ]
     each = next((writer for writer in inner if writer is not None), None)
     if each is None:
         return None
@@ -100,7 +110,11 @@ def _writer(kind: Any) -> _Writer | None:
 def _dataclass_writer(kind: Any) -> _Writer:
     hints, names = get_type_hints(kind), [field.name for field in fields(kind)]
     values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
-    inner = [(index, writer) for index, name in enumerate(names) if (writer := _writer(hints[name])) is not None]
+    inner = [
+        (index, writer)
+        for index, name in enumerate(names)
+        if (writer := _writer(hints[name])) is not None
+    ]
     head = [_PARTS.index(kind)] if kind in _PARTS else []
 
     def write(value: Any) -> list[Any]:
@@ -134,7 +148,9 @@ def _build(kind: Any, plain: Any) -> Any:
         named = fields(kind)
         if len(values) != len(named):
             raise ValueError(f"{len(values)} values for the {len(named)} fields")
-        return kind(*(_build(hints[field.name], value) for field, value in zip(named, values, strict=True)))  # type: ignore[operator]
+        return kind(
+            *(_build(hints[field.name], value) for field, value in zip(named, values, strict=True))
+        )  # type: ignore[operator]
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is list:
         return [_build(arguments[0], element) for element in plain]
@@ -142,7 +158,11 @@ def _build(kind: Any, plain: Any) -> Any:
         kinds = arguments if Ellipsis not in arguments else (arguments[0],) * len(plain)
         return tuple(_build(k, element) for k, element in zip(kinds, plain, strict=True))
     if origin in (Union, UnionType):
-        return None if plain is None else _build(next(a for a in arguments if a is not type(None)), plain)
+        return (
+            None
+            if plain is None
+            else _build(next(a for a in arguments if a is not type(None)), plain)
+        )
     if not isinstance(plain, kind):
         raise TypeError(f"{plain!r} is no {kind.__name__}")
     return plain
@@ -156,7 +176,9 @@ def _describe(kind: Any, names: tuple[str, ...] = ()) -> str:
         hints = _hints(described)
         inner = (f"{name}:{_describe(hints[name])}" for name in names or hints)
         return f"({','.join(inner)})"
-    arguments = ["..." if argument is Ellipsis else _describe(argument) for argument in get_args(kind)]
+    arguments = [
+        "..." if argument is Ellipsis else _describe(argument) for argument in get_args(kind)
+    ]
     if get_origin(kind) in (Union, UnionType):
         return "|".join(arguments)
     name = getattr(get_origin(kind) or kind, "__name__", str(kind))

@@ -1,16 +1,23 @@
-"""How a state lasts: one record in alternating slots, with a CRC and a generation, and rings beside it (METER.md 9).
+"""How a state lasts: one record in alternating slots, with a CRC and a generation, and rings beside
+it (METER.md 9).
 
-    header   magic, layout version, profile rows, CRC                written when formatted, and at a new layout
-    slots    length, generation, CRC, record          a commit is one write of one slot and one flush
-    rings    rows by running number                   written from the record's tail after it was committed
+    header   magic, layout version, profile rows, CRC                written when formatted, and at
+    a new layout
+    slots    length, generation, CRC, record          a commit is one write of one slot and one
+    flush
+    rings    rows by running number                   written from the record's tail after it was
+    committed
 
-There are three slots, so that an unflushed save never overwrites the slot that was flushed last, nor the one before it
-that is being torn (docs/adr/0003). A row is in the record's tail until the rings that hold it were flushed; so whatever
-slot is found at start, its rows are all there, and no row is newer than it.
+There are three slots, so that an unflushed save never overwrites the slot that was flushed last,
+nor the one before it that is being torn (docs/adr/0003). A row is in the record's tail until the
+rings that hold it were flushed; so whatever slot is found at start, its rows are all there, and no
+row is newer than it.
 
-Every record names its own layout, so that a storage may hold two. A build that knows only the older layout must not
-open a storage with records of a newer one: so before the first such record the header is written anew, to its second
-place, and then to the first; whichever is whole counts. Reading alone changes nothing.
+Every record names its own layout, so that a storage may hold two. A build that knows only the older
+layout must not
+open a storage with records of a newer one: so before the first such record the header is written
+anew, to its second place, and then to the first; whichever is whole counts. Reading alone changes
+nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +46,8 @@ FIRST_SLOT = 4096
 HEADER_PLACES = (0, 2048)
 FIRST_RING = FIRST_SLOT + SLOTS * SLOT_SIZE
 DRAIN_AT = 16
-"""Rows in the tail at which a commit also puts them into the rings, so that the record stays short."""
+"""Rows in the tail at which a commit also puts them into the rings, so that the record stays short.
+"""
 SAVE_FLUSHES_AT = 64
 """Rows in the tail at which even a mere save becomes a commit."""
 
@@ -112,7 +120,9 @@ class Store:
         return header + zlib.crc32(header).to_bytes(4, "big")
 
     def _name_layout(self) -> None:
-        """Write the present layout into the header of a storage of an older one; one of its two places stays whole."""
+        """Write the present layout into the header of a storage of an older one; one of its two
+        places stays whole.
+        """
         first, second = HEADER_PLACES
         first_is_whole = _is_whole(self._nvram.read(first, _HEADER_SIZE))
         for place in (second, first) if first_is_whole else (first, second):
@@ -121,7 +131,8 @@ class Store:
         self._names_older_layout = False
 
     def commit(self, state: State) -> int:
-        """Make a state last: durable when this returns. Returns how many rows of its tail the rings hold now.
+        """Make a state last: durable when this returns. Returns how many rows of its tail the rings
+        hold now.
 
         Raises:
             NvramError: the write was refused; the state before stands.
@@ -136,7 +147,9 @@ class Store:
         return drained
 
     def save(self, state: State) -> int:
-        """Write a state without waiting for it to last; a refused write leaves the one before. Returns as `commit`."""
+        """Write a state without waiting for it to last; a refused write leaves the one before.
+        Returns as `commit`.
+        """
         if len(state.tail) >= SAVE_FLUSHES_AT:
             return self.commit(state)
         self._write(state)
@@ -148,7 +161,9 @@ class Store:
         data = self._encoder.encode(state)
         if self._names_older_layout:
             self._name_layout()
-        slot = next(i for i in range(SLOTS) if i not in (self._written.newest, self._written.flushed))
+        slot = next(
+            i for i in range(SLOTS) if i not in (self._written.newest, self._written.flushed)
+        )
         generation = self._written.generation + 1
         body = _SLOT.pack(len(data), generation, 0) + data
         if len(body) > SLOT_SIZE:
@@ -158,9 +173,11 @@ class Store:
         self._written.newest, self._written.generation = slot, generation
 
     def _shorten(self, state: State) -> None:
-        """Let go of the oldest profile rows: a storage that was full for weeks must take a record once it has room.
+        """Let go of the oldest profile rows: a storage that was full for weeks must take a record
+        once it has room.
 
-        Receipts and purchases are never among what gathers then: a message is not accepted that cannot be stored.
+        Receipts and purchases are never among what gathers then: a message is not accepted that
+        cannot be stored.
         """
         excess, kept, lasting = len(state.tail) - MAX_TAIL, [], 0
         for index, row in enumerate(state.tail):
@@ -172,17 +189,20 @@ class Store:
         state.tail[:], self._rows_lasting = kept, lasting
 
     def _drain(self, state: State) -> int:
-        """Put those rows of the tail into the rings that a flushed record holds; the flush to come makes them last.
+        """Put those rows of the tail into the rings that a flushed record holds; the flush to come
+        makes them last.
 
-        A row takes the place of the oldest of its ring, which must not go before it is certain that it is followed. A
-        refused write keeps the rows in the tail, for a later commit.
+        A row takes the place of the oldest of its ring, which must not go before it is certain that
+        it is followed. A refused write keeps the rows in the tail, for a later commit.
         """
         lasting = sorted(state.tail[: self._rows_lasting])
         try:
             for (ring, _, _), run in groupby(enumerate(lasting), key=self._run):
                 rows = [row for _, row in run]
                 framed = [_ROW.pack(row.number, zlib.crc32(row.row)) + row.row for row in rows]
-                self._nvram.write(self._row_offset(self._kinds[ring], rows[0].number), b"".join(framed))
+                self._nvram.write(
+                    self._row_offset(self._kinds[ring], rows[0].number), b"".join(framed)
+                )
         except NvramFlushError:
             raise
         except NvramError:
@@ -190,12 +210,16 @@ class Store:
         return len(lasting)
 
     def _run(self, placed: tuple[int, TailRow]) -> tuple[int, int, int]:
-        """Rows of one run lie side by side in their ring: the same ring, in turn, and not around its end."""
+        """Rows of one run lie side by side in their ring: the same ring, in turn, and not around
+        its end.
+        """
         index, row = placed
         return row.ring, row.number - index, (row.number - 1) // self._kinds[row.ring].depth
 
     def _row_offset(self, kind: RingKind, number: int) -> int:
-        before = sum(other.depth * (other.row_size + _ROW.size) for other in self._kinds[: kind.place])
+        before = sum(
+            other.depth * (other.row_size + _ROW.size) for other in self._kinds[: kind.place]
+        )
         return FIRST_RING + before + (number - 1) % kind.depth * (kind.row_size + _ROW.size)
 
     def _load(self, layout: int) -> tuple[State, tuple[Ring, ...]]:
@@ -211,7 +235,8 @@ class Store:
             except record.RecordError:
                 continue
             self._written = _Written(generation, slot, slot)
-            self._nvram.flush()  # what was found is what counts: make it last before it is built upon
+            # what was found is what counts: make it last before it is built upon
+            self._nvram.flush()
             self._names_older_layout = layout != LAYOUT
             rings = self._load_rings(state)
             complete(state, written_in, rings)

@@ -1,4 +1,6 @@
-"""The supply control of one meter: causes come and go, delays run, every change leaves its event (METER.md 4, 5)."""
+"""The supply control of one meter: causes come and go, delays run, every change leaves its event
+(METER.md 4, 5).
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ _OVERLOAD = int(Cause.OVERLOAD)
 
 @dataclass(slots=True)
 class Supply:
-    """Commanded position, causes, spent levels and deadlines. Instants are elapsed ms; None is no deadline.
+    """Commanded position, causes, spent levels and deadlines. Instants are elapsed ms; None is no
+    deadline.
 
-    below        levels that warn: bit 0 threshold 1; where they do not trip, bit 1 threshold 2 and bit 2 zero
+    below        levels that warn: bit 0 threshold 1; where they do not trip, bit 1 threshold 2 and
+    bit 2 zero
     spent        reminder levels that have tripped and are not armed: bit 1 threshold 2, bit 2 zero
     """
 
@@ -70,7 +74,13 @@ class Supply:
 
     def deadline(self) -> int | None:
         """The next elapsed time at which a delay is due."""
-        dues = (self.credit_due, self.remote_due, self.overload_due, self.reclose_due, self.fault_due)
+        dues = (
+            self.credit_due,
+            self.remote_due,
+            self.overload_due,
+            self.reclose_due,
+            self.fault_due,
+        )
         if dues == _NO_DUES:
             return None
         return min([due for due in dues if due is not None])
@@ -89,7 +99,9 @@ def trip(supply: Supply, cause: Cause, emit: Emit) -> None:
 
 
 def clear(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> bool:
-    """Clear what `by` may clear and close the switch where that follows; say whether anything changed."""
+    """Clear what `by` may clear and close the switch where that follows; say whether anything
+    changed.
+    """
     before, was = supply.state, Cause(supply.causes)
     cleared = causes_cleared(was, by, supply.overload_locked)
     left = was & ~cleared
@@ -110,7 +122,9 @@ def clear(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> bool:
     return bool(cleared)
 
 
-def set_pending(supply: Supply, cause: Cause, due: int | None, emit: Emit, due_clock: int = 0) -> None:
+def set_pending(
+    supply: Supply, cause: Cause, due: int | None, emit: Emit, due_clock: int = 0
+) -> None:
     """Start (or with None cancel) the delay of a cause."""
     was = supply.credit_due if cause is Cause.CREDIT_EXHAUSTED else supply.remote_due
     if was is None and due is None:
@@ -126,11 +140,15 @@ def set_pending(supply: Supply, cause: Cause, due: int | None, emit: Emit, due_c
 
 
 def interrupt(supply: Supply, settings: Settings, now: int, due_clock: int, emit: Emit) -> None:
-    """Act on a sealed interrupt: at once, or after the trip delay where the profile gives it one."""
+    """Act on a sealed interrupt: at once, or after the trip delay where the profile gives it
+    one.
+    """
     if supply.causes & Cause.REMOTE or supply.remote_due is not None:
         return
     if settings.remote_trip_delay and settings.trip_delay_minutes:
-        set_pending(supply, Cause.REMOTE, now + settings.trip_delay_minutes * MINUTE_MS, emit, due_clock)
+        set_pending(
+            supply, Cause.REMOTE, now + settings.trip_delay_minutes * MINUTE_MS, emit, due_clock
+        )
     else:
         trip(supply, Cause.REMOTE, emit)
 
@@ -154,18 +172,32 @@ def release(supply: Supply) -> None:
     supply.spent = 0
 
 
-def follow_load(supply: Supply, settings: Settings, import_mw: int, real_closed: bool, flows: bool, now: int) -> None:
-    """Start or stop the clocks of overload and of load against the command, after power or a limit changed."""
+def follow_load(
+    supply: Supply, settings: Settings, import_mw: int, real_closed: bool, flows: bool, now: int
+) -> None:
+    """Start or stop the clocks of overload and of load against the command, after power or a limit
+    changed.
+    """
     limit = settings.power_limit_kw
-    if limit is None and supply.closed and supply.overload_since is None and supply.fault_due is None:
+    if (
+        limit is None
+        and supply.closed
+        and supply.overload_since is None
+        and supply.fault_due is None
+    ):
         return  # nothing of it can begin or end
     if limit is not None and import_mw > limit:
         if supply.overload_since is None:
             supply.overload_since = now
-            if supply.overload_ended is not None and now - supply.overload_ended >= settings.overload_reset_s * 1000:
+            if (
+                supply.overload_ended is not None
+                and now - supply.overload_ended >= settings.overload_reset_s * 1000
+            ):
                 supply.overload_count = 0
         tripped = bool(supply.causes & _OVERLOAD)
-        supply.overload_due = None if tripped else supply.overload_since + settings.power_limit_delay_s * 1000
+        supply.overload_due = (
+            None if tripped else supply.overload_since + settings.power_limit_delay_s * 1000
+        )
     elif supply.overload_since is not None:
         supply.overload_ended, supply.overload_since, supply.overload_due = now, None, None
     if real_closed and not supply.closed and flows:
@@ -183,7 +215,9 @@ def end_switch_fault(supply: Supply, emit: Emit) -> None:
 
 
 def run_delays(supply: Supply, settings: Settings, now: int, emit: Emit) -> None:
-    """Act on every delay that is due (METER.md 2, step 6); a credit delay is judged with the thresholds."""
+    """Act on every delay that is due (METER.md 2, step 6); a credit delay is judged with the
+    thresholds.
+    """
     if supply.remote_due is not None and supply.remote_due <= now:
         supply.remote_due = None
         trip(supply, Cause.REMOTE, emit)

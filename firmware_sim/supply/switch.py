@@ -1,7 +1,8 @@
-"""The supply control switch as tables: which causes stand, who clears them, who closes (METER.md 5).
+"""The supply control switch as tables: which causes stand, who clears them, who closes (METER.md
+5).
 
-The supply state is derived from the standing causes and the commanded position by one pure function and never stored.
-docs/supply-switch.md is generated from these tables.
+The supply state is derived from the standing causes and the commanded position by one pure function
+and never stored. docs/supply-switch.md is generated from these tables.
 """
 
 from __future__ import annotations
@@ -31,8 +32,13 @@ class Clearing(Enum):
 CLEARED_BY: dict[Cause, frozenset[Clearing]] = {
     Cause.CREDIT_REMINDER: frozenset(
         {
-            Clearing.BUTTON, Clearing.CARD, Clearing.TOP_UP, Clearing.DIRECT_CLOSE, Clearing.GUARANTEE,
-            Clearing.MORATORIUM, Clearing.CLOSING,
+            Clearing.BUTTON,
+            Clearing.CARD,
+            Clearing.TOP_UP,
+            Clearing.DIRECT_CLOSE,
+            Clearing.GUARANTEE,
+            Clearing.MORATORIUM,
+            Clearing.CLOSING,
         }
     ),
     Cause.CREDIT_EXHAUSTED: frozenset(
@@ -42,8 +48,9 @@ CLEARED_BY: dict[Cause, frozenset[Clearing]] = {
     Cause.OVERLOAD: frozenset({Clearing.RECLOSING, Clearing.BUTTON, Clearing.CARD}),
     Cause.TAMPER: frozenset({Clearing.CLEAR_TAMPER}),
     Cause.ACCOUNT: frozenset({Clearing.OPENING}),
-}  # fmt: skip
-"""Who clears a cause. Button and card act on an overload only once its own reclosings are used up."""
+}
+"""Who clears a cause. Button and card act on an overload only once its own reclosings are used up.
+"""
 
 CUSTOMER = frozenset({Clearing.BUTTON, Clearing.CARD})
 CLOSES_ALWAYS = CUSTOMER | {Clearing.DIRECT_CLOSE, Clearing.RECLOSING}
@@ -66,7 +73,9 @@ def customer_may_clear(causes: Cause, overload_locked: bool) -> bool:
 
 
 def supply_state(closed: bool, causes: Cause, overload_locked: bool) -> SupplyState:
-    """Return what the switch offers: a pure function of the commanded position and the standing causes."""
+    """Return what the switch offers: a pure function of the commanded position and the standing
+    causes.
+    """
     if closed and not causes:
         return SupplyState.CONNECTED
     if customer_may_clear(causes, overload_locked):
@@ -86,7 +95,9 @@ def causes_cleared(causes: Cause, by: Clearing, overload_locked: bool) -> Cause:
 
 
 def closes(causes_left: Cause, cleared: Cause, by: Clearing, mode: ReconnectMode) -> bool:
-    """Say whether an open switch closes now: only when nothing is left, and then by whom and in which mode."""
+    """Say whether an open switch closes now: only when nothing is left, and then by whom and in
+    which mode.
+    """
     if causes_left or by in CLOSES_NEVER:
         return False
     if by in CLOSES_ALWAYS:

@@ -1,7 +1,8 @@
-"""Credit against its levels: the warning, the reminder trips, exhaustion and its return (METER.md 4).
+"""Credit against its levels: the warning, the reminder trips, exhaustion and its return (METER.md
+4).
 
-Levels are evaluated once at every instant at which credit, a threshold, a mode, an inhibitor or the account changed:
-at or below trips, at or above returns.
+Levels are evaluated once at every instant at which credit, a threshold, a mode, an inhibitor or the
+account changed: at or below trips, at or above returns.
 """
 
 from __future__ import annotations
@@ -15,13 +16,20 @@ WARNING, REMINDER, ZERO = 1, 2, 4
 
 
 def evaluate(
-    supply: Supply, settings: Settings, credit: int, held_back: bool, now: int, emit: Emit, clock: int
+    supply: Supply,
+    settings: Settings,
+    credit: int,
+    held_back: bool,
+    now: int,
+    emit: Emit,
+    clock: int,
 ) -> None:
     """Judge the credit of an open account once, at the end of an instant.
 
     Args:
         credit: exact, in ledger units.
-        held_back: a friendly window, a guarantee or a moratorium keeps credit from opening the switch.
+        held_back: a friendly window, a guarantee or a moratorium keeps credit from opening the
+            switch.
         now: elapsed ms; `clock` is the meter's clock at it.
     """
     _warn(supply, settings, credit, emit)
@@ -50,15 +58,21 @@ def evaluate(
     trip(supply, Cause.CREDIT_EXHAUSTED, emit)
 
 
-def spend_after_top_up(supply: Supply, settings: Settings, credit: int, held_back: bool, emit: Emit) -> None:
-    """Acknowledge a standing reminder; what an accepted top-up leaves below is spent: the next trip is a level down."""
+def spend_after_top_up(
+    supply: Supply, settings: Settings, credit: int, held_back: bool, emit: Emit
+) -> None:
+    """Acknowledge a standing reminder; what an accepted top-up leaves below is spent: the next trip
+    is a level down.
+    """
     clear(supply, Clearing.TOP_UP, settings, emit)
     if not held_back:
         supply.spent |= _reminders(settings, credit)
 
 
 def _arm(supply: Supply, settings: Settings, credit: int) -> None:
-    """Arm the reminder levels above which the credit stands; a level that is off keeps what it was."""
+    """Arm the reminder levels above which the credit stands; a level that is off keeps what it
+    was.
+    """
     two = settings.low_credit_threshold_2
     if two is not None and credit > two:
         supply.spent &= ~REMINDER
@@ -67,7 +81,9 @@ def _arm(supply: Supply, settings: Settings, credit: int) -> None:
 
 
 def _second_levels(settings: Settings, credit: int) -> int:
-    """Return which of threshold 2 and zero (where overdraft is allowed) the credit is at or below."""
+    """Return which of threshold 2 and zero (where overdraft is allowed) the credit is at or
+    below.
+    """
     two = settings.low_credit_threshold_2
     zero = credit <= 0 and settings.overdraft_limit > 0
     return (REMINDER if two is not None and credit <= two else 0) | (ZERO if zero else 0)
@@ -87,8 +103,14 @@ def _remind(supply: Supply, settings: Settings, credit: int, emit: Emit) -> None
 
 
 def _warn(supply: Supply, settings: Settings, credit: int, emit: Emit) -> None:
-    """Light or put out the lamp, and record each crossing once; where levels 2 and 0 do not trip, they warn."""
-    levels = {WARNING: settings.low_credit_threshold_1, REMINDER: settings.low_credit_threshold_2, ZERO: 0}
+    """Light or put out the lamp, and record each crossing once; where levels 2 and 0 do not trip,
+    they warn.
+    """
+    levels = {
+        WARNING: settings.low_credit_threshold_1,
+        REMINDER: settings.low_credit_threshold_2,
+        ZERO: 0,
+    }
     one = settings.low_credit_threshold_1
     below = WARNING if one is not None and credit <= one else 0
     if settings.trip_mode != TripMode.TWO_STAGE:

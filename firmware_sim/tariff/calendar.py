@@ -1,4 +1,5 @@
-"""What the local calendar says: the rate in force, friendly windows, billing periods, and when that next changes.
+"""What the local calendar says: the rate in force, friendly windows, billing periods, and when that
+next changes.
 
 All of it is a pure function of the local date and the millisecond of the day (METER.md 1, 5 and 6).
 """
@@ -15,7 +16,9 @@ from protocols.data_model.tariff import Seasons, Steps, Tariff
 HOUR_MS = 3_600_000
 _WINDOWS = Windows()
 SPANS_KEPT = 16
-"""Gaps come from clock commands only; more than this many disjoint spans are a clock that is set every day."""
+"""Gaps come from clock commands only; more than this many disjoint spans are a clock that is set
+every day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,17 @@ class Spans:
             else:
                 out.append((first, last))
         while len(out) > SPANS_KEPT:
-            out[:2] = [(out[0][0], out[1][1])]  # the oldest gap is closed: what lay in it is never made any more
+            out[:2] = [
+                (out[0][0], out[1][1])
+            ]  # the oldest gap is closed: what lay in it is never made any more
         return Spans(tuple(out))
 
 
 @dataclass(slots=True)
 class CalendarState:
-    """Where the calendar stands: current date, billing period and year, and what was already done of them."""
+    """Where the calendar stands: current date, billing period and year, and what was already done
+    of them.
+    """
 
     date: int
     billing: int
@@ -81,7 +88,9 @@ def friendly_at(local: Local, settings: Settings, tariff: Tariff) -> bool:
     """Say whether a friendly window holds credit back from opening the switch."""
     if settings.friendly_weekends and weekday(local.date) >= 5:
         return True
-    if settings.friendly_holidays and any(date == local.date for date, _ in tariff.seasons.holidays):
+    if settings.friendly_holidays and any(
+        date == local.date for date, _ in tariff.seasons.holidays
+    ):
         return True
     minute = local.ms_of_day // MINUTE_MS
     return any(
@@ -104,10 +113,16 @@ def billing_year(local: Local, steps: Steps) -> int:
 
 
 def next_local_edge(local: Local, settings: Settings, tariff: Tariff) -> int:
-    """Return the local ms (since 1970) of the next instant of this date, or its end, at which anything may change."""
+    """Return the local ms (since 1970) of the next instant of this date, or its end, at which
+    anything may change.
+    """
     table = tariff.day_tables.tables[day_table(local.date, tariff.seasons) - 1]
     edges = [start * MINUTE_MS for start, _ in table]
-    edges += [minute * MINUTE_MS for pair in _WINDOWS.pairs(settings.friendly_hours) for minute in pair]
+    edges += [
+        minute * MINUTE_MS for pair in _WINDOWS.pairs(settings.friendly_hours) for minute in pair
+    ]
     if civil(local.date)[2] == tariff.steps.billing_day:
         edges.append(tariff.steps.billing_hour * HOUR_MS)
-    return local.date * DAY_MS + min((edge for edge in edges if edge > local.ms_of_day), default=DAY_MS)
+    return local.date * DAY_MS + min(
+        (edge for edge in edges if edge > local.ms_of_day), default=DAY_MS
+    )

@@ -1,4 +1,6 @@
-"""What the next milliwatt-hours cost: rate price plus the addition of the step they fall in (METER.md 6)."""
+"""What the next milliwatt-hours cost: rate price plus the addition of the step they fall in
+(METER.md 6).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from protocols.data_model.tariff import Steps
 
 
 def step_at(counter: int, steps: Steps) -> int:
-    """Return the step (from 0) of the next mWh after `counter`; a limit belongs to the step that it ends."""
+    """Return the step (from 0) of the next mWh after `counter`; a limit belongs to the step that it
+    ends.
+    """
     return bisect_right(steps.limits, counter)
 
 
@@ -19,7 +23,9 @@ def to_step_end(counter: int, steps: Steps) -> int | None:
 
 
 def cost(count: int, counter: int, rate_price: int, steps: Steps) -> int:
-    """Return the charge in ledger units for `count` mWh after `counter`, each at the price of its own step."""
+    """Return the charge in ledger units for `count` mWh after `counter`, each at the price of its
+    own step.
+    """
     total = 0
     while count:
         left = to_step_end(counter, steps)

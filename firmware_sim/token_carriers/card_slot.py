@@ -1,7 +1,9 @@
-"""The card slot: it reads a card, lets the meter judge it, and writes back (docs/card.md has the order of checks).
+"""The card slot: it reads a card, lets the meter judge it, and writes back (docs/card.md has the
+order of checks).
 
-`insert` is an exchange: it yields commands and is sent responses, so that metering and tripping go on while a slow card
-is waited for. Credit is committed in the meter before the first byte of the write-back.
+`insert` is an exchange: it yields commands and is sent responses, so that metering and tripping go
+on while a slow card is waited for. Credit is committed in the meter before the first byte of the
+write-back.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ LOWEST_VOLTAGE_PERCENT = 80
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """What became of an insertion; `insertion` is None where the meter has no power and shows nothing.
+    """What became of an insertion; `insertion` is None where the meter has no power and shows
+    nothing.
 
     `written_back` says whether the card knows of it. Credit in ledger units.
     """
@@ -52,7 +55,9 @@ class Inserted:
 
     @property
     def display(self) -> str:
-        """What the display shows at last: the credit, or the group of the error; nothing without power."""
+        """What the display shows at last: the credit, or the group of the error; nothing without
+        power.
+        """
         if self.insertion is None:
             return ""
         return self.insertion.error.display if self.insertion.error else format_money(self.credit)
@@ -104,7 +109,9 @@ class CardSlot:
     def _check_readiness(self, answer_to_reset: bytes) -> None:
         meter = self._meter
         nominal = meter.state.identity.nominal_voltage_mv
-        if all(GETTERS[item](meter) * 100 < nominal * LOWEST_VOLTAGE_PERCENT for item in items.VOLTAGES):
+        if all(
+            GETTERS[item](meter) * 100 < nominal * LOWEST_VOLTAGE_PERCENT for item in items.VOLTAGES
+        ):
             raise _SlotError(InsertionError.VOLTAGE_LOW)
         keys = meter.door.keys(meter.state.security.key_version)
         if meter.storage_lost or keys is None or not keys.card:
@@ -115,7 +122,9 @@ class CardSlot:
             raise _SlotError(InsertionError.CARD_RESET) from None
 
     def _read(self) -> Exchange[tuple[PresentCard, Contents]]:
-        """Read a card; who it is for stands in clear, so that another meter's card is not tried with a wrong key."""
+        """Read a card; who it is for stands in clear, so that another meter's card is not tried
+        with a wrong key.
+        """
         terminal = self._terminal
         try:
             selected: Selected = yield from terminal.select()
@@ -141,7 +150,9 @@ class CardSlot:
             raise _SlotError(InsertionError.CARD_NOT_ISSUED)
         self._type = contents.credit.card_type
         empty = contents.return_slots.newest is None
-        return PresentCard(selected.serial, claimed, contents.credit, empty, contents.parameters), contents
+        return PresentCard(
+            selected.serial, claimed, contents.credit, empty, contents.parameters
+        ), contents
 
     def _authenticate(self, key: bytes) -> Exchange[None]:
         try:
@@ -151,7 +162,11 @@ class CardSlot:
         except CardRefusedError as refused:
             tried = refused.status & 0xFFF0 == StatusWord.AUTHENTICATION_FAILED
             blocked = refused.status == StatusWord.AUTHENTICATION_BLOCKED
-            wrong = InsertionError.METER_AUTHENTICATION if tried or blocked else InsertionError.CARD_AUTHENTICATION
+            wrong = (
+                InsertionError.METER_AUTHENTICATION
+                if tried or blocked
+                else InsertionError.CARD_AUTHENTICATION
+            )
             raise _SlotError(wrong) from None
 
     # ---- judging and writing back
@@ -168,15 +183,23 @@ class CardSlot:
         try:
             yield from self._write_back(card, contents, insertion)
         except (CardGoneError, CardRefusedError, CardForgedError):
-            self._meter.handle(CardFailed(InsertionError.PULLED_EARLY, self._serial, after_commit=True))
+            self._meter.handle(
+                CardFailed(InsertionError.PULLED_EARLY, self._serial, after_commit=True)
+            )
             early = Insertion(
-                insertion.error or InsertionError.PULLED_EARLY, insertion.outcome, False, insertion.receipt,
-                insertion.command_outcome, insertion.credit_before,
-            )  # fmt: skip
+                insertion.error or InsertionError.PULLED_EARLY,
+                insertion.outcome,
+                False,
+                insertion.receipt,
+                insertion.command_outcome,
+                insertion.credit_before,
+            )
             return self._done(early)
         return self._done(insertion, written_back=True)
 
-    def _write_back(self, card: PresentCard, contents: Contents, insertion: Insertion) -> Exchange[None]:
+    def _write_back(
+        self, card: PresentCard, contents: Contents, insertion: Insertion
+    ) -> Exchange[None]:
         slots = contents.return_slots
         keys = self._meter.door.keys(self._meter.state.security.key_version)
         assert keys is not None, "the current version is held"
@@ -189,34 +212,57 @@ class CardSlot:
         state, lasting = meter.state, meter.lasting
         message = card.credit.message
         return WriteBack.of(
-            number, state.security.key_version, state.identity.serial_number, state.account.customer_number,
-            meter_key_version=state.security.key_version, epoch=state.identity.epoch, card_serial=card.serial,
-            answered_sequence=_sequence(message), answered_code=code_of(message) if message else bytes(4),
-            outcome=insertion.outcome or 0, error=insertion.error or 0,
+            number,
+            state.security.key_version,
+            state.identity.serial_number,
+            state.account.customer_number,
+            meter_key_version=state.security.key_version,
+            epoch=state.identity.epoch,
+            card_serial=card.serial,
+            answered_sequence=_sequence(message),
+            answered_code=code_of(message) if message else bytes(4),
+            outcome=insertion.outcome or 0,
+            error=insertion.error or 0,
             command_outcome=insertion.command_outcome or 0,
-            credit_sequence=state.security.credit_sequence, command_sequence=state.security.command_sequence,
-            account_state=state.account.state, account_unit=state.account.unit, credit=state.account.credit,
-            debt=state.account.debt, cumulative=state.account.cumulative, purchases=state.account.purchases,
-            energy_mwh=lasting.import_mwh, clock=max(meter.clock, 0), elapsed=lasting.elapsed,
-            supply_state=state.supply.state, causes=state.supply.causes, status=status(meter),
-            illegal_insertions=state.slot.illegal_insertions, receipt=insertion.receipt,
-        )  # fmt: skip
+            credit_sequence=state.security.credit_sequence,
+            command_sequence=state.security.command_sequence,
+            account_state=state.account.state,
+            account_unit=state.account.unit,
+            credit=state.account.credit,
+            debt=state.account.debt,
+            cumulative=state.account.cumulative,
+            purchases=state.account.purchases,
+            energy_mwh=lasting.import_mwh,
+            clock=max(meter.clock, 0),
+            elapsed=lasting.elapsed,
+            supply_state=state.supply.state,
+            causes=state.supply.causes,
+            status=status(meter),
+            illegal_insertions=state.slot.illegal_insertions,
+            receipt=insertion.receipt,
+        )
 
     def _log_row(self, card: PresentCard, insertion: Insertion) -> LogRow:
         state, message = self._meter.state, card.credit.message
         credit = state.account.credit
         return LogRow(
-            min(max(self._meter.clock // 1000, 0), 0xFFFF_FFFF), LogActor.METER, insertion.error or 0,
-            insertion.outcome or 0, _sequence(message), SealedMessage.decode(message).amount if message else 0,
+            min(max(self._meter.clock // 1000, 0), 0xFFFF_FFFF),
+            LogActor.METER,
+            insertion.error or 0,
+            insertion.outcome or 0,
+            _sequence(message),
+            SealedMessage.decode(message).amount if message else 0,
             abs(credit) // CENT * (1 if credit >= 0 else -1),
-        )  # fmt: skip
+        )
 
     def _failed(self, error: InsertionError) -> Inserted:
         reply = self._meter.handle(CardFailed(error, self._serial))
         return self._done(Insertion(error)) if reply is not None else Inserted(None, self._serial)
 
     def _done(self, insertion: Insertion, *, written_back: bool = False) -> Inserted:
-        return Inserted(insertion, self._serial, self._type, written_back, self._meter.state.account.credit)
+        return Inserted(
+            insertion, self._serial, self._type, written_back, self._meter.state.account.credit
+        )
 
 
 def _sequence(message: bytes) -> int:

@@ -1,4 +1,6 @@
-"""A simulated card in a file: the card runs in this process; its memory is the file, held under a lock."""
+"""A simulated card in a file: the card runs in this process; its memory is the file, held under a
+lock.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class ImageMemory:
 
 @contextmanager
 def open_image(path: Path) -> Iterator[CardPort]:
-    """Give the card of a file power; raises UsageError where there is none, or another program holds it."""
+    """Give the card of a file power; raises UsageError where there is none, or another program
+    holds it.
+    """
     try:
         file = open_named(path, os.O_RDWR)
     except UsageError as error:
@@ -58,7 +62,9 @@ def open_image(path: Path) -> Iterator[CardPort]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             card = Card(ImageMemory(path, file), os.urandom)
         except OSError as error:
-            raise UsageError(f"card {path}: another program holds this card; nothing was changed") from error
+            raise UsageError(
+                f"card {path}: another program holds this card; nothing was changed"
+            ) from error
         except CardImageError as error:
             raise UsageError(f"card {path}: {error}; nothing was changed") from error
         card.power_on()
@@ -79,6 +85,8 @@ def create_image(path: Path, serial: bytes) -> None:
             os.close(file)
             draft.unlink()
     except FileExistsError as error:
-        raise UsageError(f"card {path}: it exists and is never overwritten; nothing was changed") from error
+        raise UsageError(
+            f"card {path}: it exists and is never overwritten; nothing was changed"
+        ) from error
     except (OSError, CardMemoryError) as error:
         raise UsageError(f"card {path}: {error}; nothing was changed") from error

@@ -1,6 +1,8 @@
-"""Cards in PC/SC readers, through pyscard (extra `card`); a card is held exclusively while it is worked on.
+"""Cards in PC/SC readers, through pyscard (extra `card`); a card is held exclusively while it is
+worked on.
 
-A reader may never answer: whatever it does is done on a thread of its own, and after a while the card counts as gone.
+A reader may never answer: whatever it does is done on a thread of its own, and after a while the
+card counts as gone.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def reader_names() -> list[str]:
 
 @contextmanager
 def open_reader(wanted: str | None, seconds: float) -> Iterator[CardPort]:
-    """Give the card in a reader power: the one whose name begins so, else the only one, or the only one with a card.
+    """Give the card in a reader power: the one whose name begins so, else the only one, or the only
+    one with a card.
 
     Args:
         seconds: how long a card may take for a response.
@@ -53,24 +56,33 @@ def open_reader(wanted: str | None, seconds: float) -> Iterator[CardPort]:
     except NoCardException as error:
         raise NoAnswerError(f"reader {reader}: no card is in it; nothing was changed") from error
     except TimeoutError as error:
-        raise NoAnswerError(f"reader {reader}: its card does not answer; nothing was changed") from error
+        raise NoAnswerError(
+            f"reader {reader}: its card does not answer; nothing was changed"
+        ) from error
     except (SmartcardException, BaseSCardException) as error:
         if getattr(error, "hresult", 0) & 0xFFFF_FFFF == _SHARING_VIOLATION:
-            raise UsageError(f"reader {reader}: another program holds the card; nothing was sent") from error
+            raise UsageError(
+                f"reader {reader}: another program holds the card; nothing was sent"
+            ) from error
         raise NoAnswerError(f"reader {reader}: {error}; nothing was changed") from error
     silent = False
 
     def transmit(command: bytes) -> bytes:
         nonlocal silent
         if len(command) < SHORTEST:
-            raise ApduError(f"{len(command)} bytes are no command: some reader drivers hang on them, nothing was sent")
+            raise ApduError(
+                f"{len(command)} bytes are no command: some reader drivers hang on them, "
+                f"nothing was sent"
+            )
         try:
             data, sw1, sw2 = _within(seconds, lambda: connection.transmit(list(command)))
         except (CardConnectionException, NoCardException) as error:
             raise CardGoneError(f"reader {reader}: the card gave no response: {error}") from error
         except TimeoutError as error:
             silent = True
-            raise CardGoneError(f"reader {reader}: the card gave no response within {seconds:g} s") from error
+            raise CardGoneError(
+                f"reader {reader}: the card gave no response within {seconds:g} s"
+            ) from error
         return bytes((*data, sw1, sw2))
 
     try:
@@ -89,8 +101,14 @@ def _the_one(wanted: str | None) -> Any:
         occupied = _with_a_card([str(reader) for reader in found])
         found = [reader for reader in found if str(reader) in occupied] or found
     if len(found) != 1:
-        names = ", ".join(map(str, found)) or f"none (there are: {', '.join(map(str, there)) or 'no readers'})"
-        raise UsageError(f"reader {wanted or '(none named)'}: found {names}; name one with --reader. Nothing was sent")
+        names = (
+            ", ".join(map(str, found))
+            or f"none (there are: {', '.join(map(str, there)) or 'no readers'})"
+        )
+        raise UsageError(
+            f"reader {wanted or '(none named)'}: found {names}; name one with --reader. "
+            f"Nothing was sent"
+        )
     return found[0]
 
 
@@ -102,7 +120,9 @@ def _with_a_card(names: list[str]) -> list[str]:
     if result != scard.SCARD_S_SUCCESS:
         return []
     try:
-        _, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names])
+        _, states = scard.SCardGetStatusChange(
+            context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names]
+        )
     finally:
         scard.SCardReleaseContext(context)
     return [name for name, state, _ in states if state & scard.SCARD_STATE_PRESENT]
@@ -135,7 +155,8 @@ def _readers() -> list[Any]:
         from smartcard.System import readers
     except ImportError as error:
         raise UsageError(
-            "PC/SC needs pyscard: pip install 'prepaid-meter[card]' (it builds with swig and libpcsclite-dev); "
+            "PC/SC needs pyscard: pip install 'prepaid-meter[card]' (it builds with swig "
+            "and libpcsclite-dev); "
             "a simulated card needs only --file"
         ) from error
     try:

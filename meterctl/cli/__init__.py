@@ -9,7 +9,9 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the program. It is imported here, so that an interrupt while it is being imported shows no traceback."""
+    """Run the program. It is imported here, so that an interrupt while it is being imported shows
+    no traceback.
+    """
     signal.signal(signal.SIGINT, _interrupted)
     from meterctl.cli.program import main as run
 

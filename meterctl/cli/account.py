@@ -45,15 +45,32 @@ from protocols.sealed_message import MessageKind
 _account = typer.Typer(no_args_is_help=True, help="The account: show, open, refund, debt, close.")
 Amount = Annotated[str, typer.Argument(help="In the account unit, such as 50.00.")]
 VoidCardOption = Annotated[
-    bool, typer.Option("--void-card", help="Void what a card carries for this meter, and say what is owed.")
+    bool,
+    typer.Option(
+        "--void-card", help="Void what a card carries for this meter, and say what is owed."
+    ),
 ]
 
 SHOWN = (
-    items.ACCOUNT_STATE, items.CUSTOMER_NUMBER, items.ACCOUNT_UNIT, items.AVAILABLE_CREDIT_EXACT, items.OVERDRAFT,
-    items.DEBT, items.PURCHASE_COUNT, items.CUMULATIVE_PURCHASED, items.CREDIT_SEQUENCE, items.OPENING_BALANCE,
-    items.CREDITED, items.REFUNDED, items.SETTLED, items.CONSUMPTION_CHARGED, items.STANDING_CHARGED,
-    items.INSTALMENTS_TAKEN, items.DEBT_ENTERED, items.DEBT_FROM_TOP_UPS,
-)  # fmt: skip
+    items.ACCOUNT_STATE,
+    items.CUSTOMER_NUMBER,
+    items.ACCOUNT_UNIT,
+    items.AVAILABLE_CREDIT_EXACT,
+    items.OVERDRAFT,
+    items.DEBT,
+    items.PURCHASE_COUNT,
+    items.CUMULATIVE_PURCHASED,
+    items.CREDIT_SEQUENCE,
+    items.OPENING_BALANCE,
+    items.CREDITED,
+    items.REFUNDED,
+    items.SETTLED,
+    items.CONSUMPTION_CHARGED,
+    items.STANDING_CHARGED,
+    items.INSTALMENTS_TAKEN,
+    items.DEBT_ENTERED,
+    items.DEBT_FROM_TOP_UPS,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,7 +87,9 @@ def topup(
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Top up the meter, exactly once: whatever the line does, the credit is neither lost nor doubled."""
+    """Top up the meter, exactly once: whatever the line does, the credit is neither lost nor
+    doubled.
+    """
     wanted = Wanted(MessageKind.CREDIT, _cents(amount), "top up", sale_key(sale), meter, set_back)
     _bring(context, wanted, void_card=void_card)
 
@@ -85,14 +104,20 @@ def show(context: typer.Context) -> None:
     if given.json:
         print_json({item.name: item_json(item, values[item], offset) for item in SHOWN})
     else:
-        print_table("", ("item", "value"), [(i.name, item_text(i, values[i], offset)) for i in SHOWN], ("value",))
+        print_table(
+            "",
+            ("item", "value"),
+            [(i.name, item_text(i, values[i], offset)) for i in SHOWN],
+            ("value",),
+        )
 
 
 @_account.command("open")
 def open_account(
     context: typer.Context,
     amount: Annotated[str, typer.Argument(help="First credit, may be 0.00.")] = "0.00",
-    customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")] = "0" * 12,
+    customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")] = "0"
+    * 12,
     void_card: VoidCardOption = False,
     sale: SaleOption = None,
     meter: PayeeOption = None,
@@ -108,28 +133,47 @@ def open_account(
 
 @_account.command("refund")
 def refund(
-    context: typer.Context, amount: Amount, sale: SaleOption = None, meter: PayeeOption = None,
+    context: typer.Context,
+    amount: Amount,
+    sale: SaleOption = None,
+    meter: PayeeOption = None,
     set_back: SetBackOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Take credit back, at most what is left."""
-    _bring(context, Wanted(MessageKind.REFUND, _cents(amount), "refund", sale_key(sale), meter, set_back))
+    _bring(
+        context,
+        Wanted(MessageKind.REFUND, _cents(amount), "refund", sale_key(sale), meter, set_back),
+    )
 
 
 @_account.command("debt")
 def debt(
-    context: typer.Context, amount: Amount, sale: SaleOption = None, meter: PayeeOption = None,
+    context: typer.Context,
+    amount: Amount,
+    sale: SaleOption = None,
+    meter: PayeeOption = None,
     set_back: SetBackOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Enter a debt, to be recovered from top-ups and instalments."""
-    _bring(context, Wanted(MessageKind.DEBT, _cents(amount), "enter a debt of", sale_key(sale), meter, set_back))
+    _bring(
+        context,
+        Wanted(
+            MessageKind.DEBT, _cents(amount), "enter a debt of", sale_key(sale), meter, set_back
+        ),
+    )
 
 
 @_account.command("close")
 def close(
-    context: typer.Context, sale: SaleOption = None, meter: PayeeOption = None, set_back: SetBackOption = False
+    context: typer.Context,
+    sale: SaleOption = None,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
 ) -> None:
     """Close the account: the balance goes to the settlement on the receipt; charging stops."""
-    _bring(context, Wanted(MessageKind.CLOSE, 0, "close the account", sale_key(sale), meter, set_back))
+    _bring(
+        context, Wanted(MessageKind.CLOSE, 0, "close the account", sale_key(sale), meter, set_back)
+    )
 
 
 def _cents(text: str, zero: bool = False) -> int:
@@ -168,7 +212,9 @@ def _bring(context: typer.Context, wanted: Wanted, *, void_card: bool = False) -
                 _go_on(given, session, journal, hint, known)
                 return
         carried = carried_by_cards(session, journal, erased_only=not void_card)
-        planned = plan(session, journal, wanted.kind, wanted.cents, wanted.customer, carried, wanted.sale)
+        planned = plan(
+            session, journal, wanted.kind, wanted.cents, wanted.customer, carried, wanted.sale
+        )
         hint = planned.meter
         question = _question(planned, wanted)
         if carried:
@@ -190,17 +236,28 @@ def _bring(context: typer.Context, wanted: Wanted, *, void_card: bool = False) -
             try:
                 if carried:
                     withdraw_cards(session, journal, erased_only=not void_card, tell=tell)
-                    planned = plan(session, journal, wanted.kind, wanted.cents, wanted.customer, reference=wanted.sale)
+                    planned = plan(
+                        session,
+                        journal,
+                        wanted.kind,
+                        wanted.cents,
+                        wanted.customer,
+                        reference=wanted.sale,
+                    )
                 settled = execute(session, journal, planned)
             except MeterctlError as error:
                 if withdrawn.owed:
                     voided = format_money(withdrawn.owed * CENT)
-                    error.args = (f"{error}. Cards were voided before: {voided} is owed to the customer",)
+                    error.args = (
+                        f"{error}. Cards were voided before: {voided} is owed to the customer",
+                    )
                 raise
         _print_settled(given, settled, hint.utc_offset_minutes, withdrawn)
 
 
-def _go_on(given: Options, session: Session, journal: Journal, hint: MeterIdentity, known: Entry) -> None:
+def _go_on(
+    given: Options, session: Session, journal: Journal, hint: MeterIdentity, known: Entry
+) -> None:
     """Go on with the sale of a key that is known, or show what became of it."""
     say(f"sale {known.reference}: it was begun before, as journal entry {known.id}")
     going_on = f"go on with journal entry {known.id}, which is {known.state.value}"
@@ -221,25 +278,39 @@ def _tell_withdrawn(entry: Entry) -> None:
 def _question(planned: Plan, wanted: Wanted) -> str:
     meter = planned.meter
     unit = account_unit_text(meter.account_unit)
-    amount = "" if wanted.kind is MessageKind.CLOSE else f" {format_money(wanted.cents * CENT)} {unit}"
-    return f"meter {meter.serial_number} (credit {format_money(meter.available_credit)}): {wanted.verb}{amount}"
+    amount = (
+        "" if wanted.kind is MessageKind.CLOSE else f" {format_money(wanted.cents * CENT)} {unit}"
+    )
+    return (
+        f"meter {meter.serial_number} (credit {format_money(meter.available_credit)}): "
+        f"{wanted.verb}{amount}"
+    )
 
 
-def _print_settled(given: Options, settled: Settled, utc_offset_minutes: int, withdrawn: Withdrawn) -> None:
+def _print_settled(
+    given: Options, settled: Settled, utc_offset_minutes: int, withdrawn: Withdrawn
+) -> None:
     entry, receipt, answer = settled.entry, settled.receipt, settled.answer
     fragments = {"id": str(entry.id), "outcome": json.dumps(entry.outcome)}
     if receipt is not None:
         fragments |= receipt_fragments(receipt, utc_offset_minutes)
     else:
         say(
-            f"journal entry {entry.id}: it is proved without a receipt, which the meter no longer keeps or did not give"
+            f"journal entry {entry.id}: it is proved without a receipt, which the meter "
+            f"no longer keeps or did not give"
         )
         fragments |= {
-            "meter": f'"{entry.meter}"', "epoch": items.EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
-            "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
-        }  # fmt: skip
+            "meter": f'"{entry.meter}"',
+            "epoch": items.EPOCH.kind.json(entry.epoch),
+            "kind": f'"{entry.kind}"',
+            "sequence": str(entry.sequence),
+            "amount": format_money(entry.amount * CENT),
+        }
     if withdrawn.entries:
-        ended = [{"id": entry.id, "card": entry.card, "outcome": entry.outcome} for entry in withdrawn.entries]
+        ended = [
+            {"id": entry.id, "card": entry.card, "outcome": entry.outcome}
+            for entry in withdrawn.entries
+        ]
         fragments |= {"withdrawn": json.dumps(ended), "owed": format_money(withdrawn.owed * CENT)}
     if answer is not None:
         fragments |= {
@@ -247,8 +318,17 @@ def _print_settled(given: Options, settled: Settled, utc_offset_minutes: int, wi
             "supply_causes": items.SUPPLY_CAUSES.kind.json(answer.causes),
             "amount_to_reconnect": items.AMOUNT_TO_RECONNECT.kind.json(answer.amount_to_reconnect),
         }
-    print_result(fragments, given.json, "receipt", outcome=entry.outcome, serial_number=entry.meter, entry=entry.id)
+    print_result(
+        fragments,
+        given.json,
+        "receipt",
+        outcome=entry.outcome,
+        serial_number=entry.meter,
+        entry=entry.id,
+    )
     if answer is not None and answer.causes:
         words = ", ".join(cause_words(answer.causes))
-        say(f"supply stays {answer.supply_state.name.lower()}: {words}; "
-            f"amount_to_reconnect {format_money(answer.amount_to_reconnect)}")  # fmt: skip
+        say(
+            f"supply stays {answer.supply_state.name.lower()}: {words}; "
+            f"amount_to_reconnect {format_money(answer.amount_to_reconnect)}"
+        )

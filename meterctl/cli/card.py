@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from meterctl.operations.card_counter import Counter
     from meterctl.operations.card_writing import Planned
 
-_card = typer.Typer(no_args_is_help=True, help="Prepaid cards: sell credit on them, read what they bring back.")
+_card = typer.Typer(
+    no_args_is_help=True, help="Prepaid cards: sell credit on them, read what they bring back."
+)
 File = Annotated[Path | None, typer.Option("--file", help="A simulated card in a file.")]
 Reader = Annotated[str | None, typer.Option("--reader", help="PC/SC reader whose name begins so.")]
 Meter = Annotated[str, typer.Option("--meter", help="Serial number of the meter, 12 digits.")]
@@ -63,10 +65,16 @@ def format_(
     context: typer.Context,
     file: File = None,
     reader: Reader = None,
-    card_serial: Annotated[str | None, typer.Option("--card-serial", help="Of a new file: 16 hex digits.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="An issued card: its keys once more, unblocked.")] = False,
+    card_serial: Annotated[
+        str | None, typer.Option("--card-serial", help="Of a new file: 16 hex digits.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="An issued card: its keys once more, unblocked.")
+    ] = False,
 ) -> None:
-    """Give a blank card the keys of this ring; with --file a card that is not there yet is made first."""
+    """Give a blank card the keys of this ring; with --file a card that is not there yet is made
+    first.
+    """
     from meterctl.card_readers.image import create_image
     from meterctl.operations.card_issuing import plan_format
     from protocols.card.keys import parse_card_serial
@@ -82,7 +90,9 @@ def format_(
         create_image(file, serial)
     with given.open_journal() as journal, given.counter(file, reader) as counter:
         if serial is not None and counter.selected.serial != serial:
-            raise UsageError(f"card {counter.serial}: it is not {serial.hex()}; nothing was changed")
+            raise UsageError(
+                f"card {counter.serial}: it is not {serial.hex()}; nothing was changed"
+            )
         planned = plan_format(counter, journal, again=again)
         if given.rehearses(f"card {counter.serial}: {planned.text}"):
             return
@@ -97,25 +107,44 @@ def open_(
     customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")],
     amount: Annotated[str, typer.Option("--amount", help="First credit, may be 0.00.")] = "0.00",
     account_unit: Annotated[str, typer.Option("--account-unit", help="CNY, EUR, kWh, ...")] = _UNIT,
-    again: Annotated[bool, typer.Option("--again", help="The meter has got a new storage.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="The meter has got a new storage.")
+    ] = False,
     sale: SaleOption = None,
     set_back: SetBackOption = False,
     file: File = None,
     reader: Reader = None,
 ) -> None:
-    """Sell an opening card: it opens the account of a meter that nobody has read yet, with its first credit."""
+    """Sell an opening card: it opens the account of a meter that nobody has read yet, with its
+    first credit.
+    """
     from meterctl.operations.card_sales import plan_opening
 
     given = options(context)
-    serial, number = str(items.SERIAL_NUMBER.kind.parse(meter)), str(items.CUSTOMER_NUMBER.kind.parse(customer))
-    cents, unit, key = _cents(amount, zero=True), items.ACCOUNT_UNIT.kind.parse(account_unit), sale_key(sale)
+    serial, number = (
+        str(items.SERIAL_NUMBER.kind.parse(meter)),
+        str(items.CUSTOMER_NUMBER.kind.parse(customer)),
+    )
+    cents, unit, key = (
+        _cents(amount, zero=True),
+        items.ACCOUNT_UNIT.kind.parse(account_unit),
+        sale_key(sale),
+    )
     with (
         given.open_journal() as journal,
         given.counter(file, reader, set_back=set_back) as counter,
         given.session_if(meter, set_back) as session,
     ):
         planned = plan_opening(
-            counter, journal, serial, number, cents, unit, again=again, session=session, reference=key
+            counter,
+            journal,
+            serial,
+            number,
+            cents,
+            unit,
+            again=again,
+            session=session,
+            reference=key,
         )
         sold = _carry_out(given, counter, planned)
         if sold is not None:
@@ -125,12 +154,15 @@ def open_(
 @_card.command("sell")
 def sell(
     context: typer.Context,
-    amount: Annotated[str | None, typer.Argument(help="In the account unit, such as 50.00.")] = None,
+    amount: Annotated[
+        str | None, typer.Argument(help="In the account unit, such as 50.00.")
+    ] = None,
     sale: SaleOption = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     bulk: Annotated[
-        Path | None, typer.Option("--from", help="CSV of sales: sale,file,amount; files are sought beside it.")
+        Path | None,
+        typer.Option("--from", help="CSV of sales: sale,file,amount; files are sought beside it."),
     ] = None,
     file: File = None,
     reader: Reader = None,
@@ -144,7 +176,8 @@ def sell(
     key, payee = sale_key(sale), serial_number(meter)
     if bulk is not None and (sale, file, reader, meter) != (None, None, None, None):
         raise UsageError(
-            "--from has keys and cards in its rows: give no --sale, --file, --reader or --meter; nothing was sold"
+            "--from has keys and cards in its rows: give no --sale, --file, --reader or "
+            "--meter; nothing was sold"
         )
     if bulk is not None:
         sell_bulk(given, bulk)
@@ -163,12 +196,18 @@ def sell(
 
 @_card.command("replace")
 def replace(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
-    """Give a customer another card for a lost one; it carries what the lost one carried, and binds at the meter."""
+    """Give a customer another card for a lost one; it carries what the lost one carried, and binds
+    at the meter.
+    """
     from meterctl.operations.card_issuing import plan_replacement
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
-    with given.open_journal() as journal, given.counter(file, reader) as counter, given.session_if(serial) as session:
+    with (
+        given.open_journal() as journal,
+        given.counter(file, reader) as counter,
+        given.session_if(serial) as session,
+    ):
         planned = plan_replacement(counter, journal, serial, session)
         if given.dry_run:
             planned.rehearse()
@@ -177,23 +216,34 @@ def replace(context: typer.Context, meter: Meter, file: File = None, reader: Rea
         with given.carrying_out(f"card {counter.serial}"):
             carried = planned.carry_out()
         opens = carried is not None and carried.kind == "open"
-        print_fields(given, {
-            "card": f'"{counter.serial}"', "meter": f'"{serial}"',
-            "card_type": '"open"' if opens else '"replacement"',
-            "amount": format_money(carried.amount * CENT) if carried else "0.00",
-        }, changed=True, serial=serial, entry=carried.id if carried else None)  # fmt: skip
+        print_fields(
+            given,
+            {
+                "card": f'"{counter.serial}"',
+                "meter": f'"{serial}"',
+                "card_type": '"open"' if opens else '"replacement"',
+                "amount": format_money(carried.amount * CENT) if carried else "0.00",
+            },
+            changed=True,
+            serial=serial,
+            entry=carried.id if carried else None,
+        )
 
 
 @_card.command("preset")
 def preset(
     context: typer.Context,
-    presets: Annotated[Path, typer.Argument(metavar="FILE", help="TOML with [limits] and [tariff].")],
+    presets: Annotated[
+        Path, typer.Argument(metavar="FILE", help="TOML with [limits] and [tariff].")
+    ],
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     file: File = None,
     reader: Reader = None,
 ) -> None:
-    """Put sealed limits and prices on a card that is bound; its meter takes them at the next insertion."""
+    """Put sealed limits and prices on a card that is bound; its meter takes them at the next
+    insertion.
+    """
     from meterctl.operations.card_issuing import plan_preset
     from meterctl.operations.presets import parse_presets
 
@@ -214,11 +264,17 @@ def preset(
             say(text.rstrip())
         sealed = _carry_out(given, counter, planned)
         if sealed is not None:
-            print_fields(given, {
-                "card": f'"{counter.serial}"', "meter": f'"{sealed[0].serial_number}"',
-                "commands": json.dumps([message.kind.word for message in sealed]),
-                "sequences": json.dumps([message.sequence for message in sealed]),
-            }, changed=True, serial=sealed[0].serial_number)  # fmt: skip
+            print_fields(
+                given,
+                {
+                    "card": f'"{counter.serial}"',
+                    "meter": f'"{sealed[0].serial_number}"',
+                    "commands": json.dumps([message.kind.word for message in sealed]),
+                    "sequences": json.dumps([message.sequence for message in sealed]),
+                },
+                changed=True,
+                serial=sealed[0].serial_number,
+            )
 
 
 @_card.command("service")
@@ -234,14 +290,21 @@ def service(context: typer.Context, meter: Meter, file: File = None, reader: Rea
             return
         with given.carrying_out(f"card {counter.serial}"):
             planned.carry_out()
-        fragments = {"card": f'"{counter.serial}"', "meter": f'"{serial}"', "card_type": '"service"'}
+        fragments = {
+            "card": f'"{counter.serial}"',
+            "meter": f'"{serial}"',
+            "card_type": '"service"',
+        }
         print_fields(given, fragments, changed=True, serial=serial)
 
 
 @_card.command("read")
 def read(
-    context: typer.Context, file: File = None, reader: Reader = None, set_back: SetBackOption = False
-) -> None:  # fmt: skip
+    context: typer.Context,
+    file: File = None,
+    reader: Reader = None,
+    set_back: SetBackOption = False,
+) -> None:
     """Read a card: what it carries, what its meter wrote back; that settles the journal."""
     given = options(context)
     with given.open_journal() as journal, given.counter(file, reader, set_back=set_back) as counter:
@@ -249,11 +312,17 @@ def read(
         settled = counter.settle(journal, standing.back) if standing.back is not None else []
         last = settled[-1] if settled else None
         print_fields(
-            given, standing_fragments(counter, journal, standing), changed=True,
-            serial=standing.back.meter_digits if standing.back else None, entry=last.id if last else None,
-        )  # fmt: skip
+            given,
+            standing_fragments(counter, journal, standing),
+            changed=True,
+            serial=standing.back.meter_digits if standing.back else None,
+            entry=last.id if last else None,
+        )
         for entry in settled:
-            say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}) is {entry.state.value}")
+            say(
+                f"journal entry {entry.id} ({format_money(entry.amount * CENT)}) is "
+                f"{entry.state.value}"
+            )
         counter.hold_against(journal, standing)
 
 
@@ -273,14 +342,19 @@ def history(context: typer.Context, file: File = None, reader: Reader = None) ->
         error = InsertionError(row.detail) if by_meter and 1 <= row.detail <= 21 else None
         kind = CardType(row.detail).word if not by_meter and 1 <= row.detail <= 5 else None
         outcome = Outcome(row.outcome).name.lower() if 1 <= row.outcome <= 20 else None
-        shown.append({
-            "at": f'"{format_moment(row.at * 1000)}"', "actor": f'"{row.actor.name.lower()}"',
-            "card_type": json.dumps(kind), "outcome": json.dumps(outcome),
-            "error": str(int(error)) if error else "null", "error_name": json.dumps(error.word if error else None),
-            "sequence": str(row.sequence),
-            "amount": format_money(row.amount * CENT),
-            "available_credit": format_money(row.credit * CENT) if by_meter else "null",
-        })  # fmt: skip
+        shown.append(
+            {
+                "at": f'"{format_moment(row.at * 1000)}"',
+                "actor": f'"{row.actor.name.lower()}"',
+                "card_type": json.dumps(kind),
+                "outcome": json.dumps(outcome),
+                "error": str(int(error)) if error else "null",
+                "error_name": json.dumps(error.word if error else None),
+                "sequence": str(row.sequence),
+                "amount": format_money(row.amount * CENT),
+                "available_credit": format_money(row.credit * CENT) if by_meter else "null",
+            }
+        )
     if given.json:
         for fields in shown:
             print_json(fields)
@@ -297,27 +371,43 @@ def erase(
     file: File = None,
     reader: Reader = None,
     unknown_sale: Annotated[
-        bool, typer.Option("--unknown-sale", help="Erase even credit that another journal sold and no meter took.")
+        bool,
+        typer.Option(
+            "--unknown-sale", help="Erase even credit that another journal sold and no meter took."
+        ),
     ] = False,
 ) -> None:
-    """Take a card back; a sale on it that no write-back proves stays open until its meter is asked."""
+    """Take a card back; a sale on it that no write-back proves stays open until its meter is
+    asked.
+    """
     from meterctl.operations.card_issuing import plan_erasure
 
     given = options(context)
     with given.open_journal() as journal, given.counter(file, reader) as counter:
-        touched = _carry_out(given, counter, plan_erasure(counter, journal, unknown_sale=unknown_sale))
+        touched = _carry_out(
+            given, counter, plan_erasure(counter, journal, unknown_sale=unknown_sale)
+        )
         if touched is None:
             return
         last = touched[-1] if touched else None
         print_fields(
-            given, {"card": f'"{counter.serial}"', "state": '"erased"'}, changed=True,
-            serial=last.meter if last else None, entry=last.id if last else None,
-        )  # fmt: skip
+            given,
+            {"card": f'"{counter.serial}"', "state": '"erased"'},
+            changed=True,
+            serial=last.meter if last else None,
+            entry=last.id if last else None,
+        )
         for entry in touched:
-            say(f"journal entry {entry.id} ({format_money(entry.amount * CENT)}, meter {entry.meter}) is "
-                f"{entry.state.value} ({entry.outcome})")  # fmt: skip
+            say(
+                f"journal entry {entry.id} ({format_money(entry.amount * CENT)}, meter "
+                f"{entry.meter}) is "
+                f"{entry.state.value} ({entry.outcome})"
+            )
             if entry.is_open:
-                say(f"meterctl --port ... journal resolve {entry.id} asks its meter: taken, or void and owed")
+                say(
+                    f"meterctl --port ... journal resolve {entry.id} asks its meter: "
+                    f"taken, or void and owed"
+                )
 
 
 # ---- what they share

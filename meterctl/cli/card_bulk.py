@@ -1,4 +1,6 @@
-"""Selling in bulk: a progress bar, a line for every row, and an interrupt that says how far it came."""
+"""Selling in bulk: a progress bar, a line for every row, and an interrupt that says how far it
+came.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,16 @@ if TYPE_CHECKING:
 
 
 def sell_bulk(given: Options, path: Path) -> None:
-    """Sell what a CSV says; exits with the worst code of its rows, and 7 where it was interrupted."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Sell what a CSV says; exits with the worst code of its rows, and 7 where it was
+    interrupted.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from meterctl.operations.bulk_sales import parse_sales, sell_all
 
@@ -32,7 +42,9 @@ def sell_bulk(given: Options, path: Path) -> None:
     except UsageError as error:
         raise UsageError(f"sales {path}: {error}; nothing was sold") from error
     total = format_money(sum(one.cents for one in wanted) * CENT)
-    given.confirm(f"sell {total} on {len(wanted)} cards (what was sold before is left out)", last=False)
+    given.confirm(
+        f"sell {total} on {len(wanted)} cards (what was sold before is left out)", last=False
+    )
     done: list[Done] = []
     interrupted = False
     columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -51,14 +63,19 @@ def sell_bulk(given: Options, path: Path) -> None:
                     _print_row(one)
         except KeyboardInterrupt:
             interrupted = True
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was sold is told, however impatient somebody is
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # what was sold is told, however impatient somebody is
     if not given.json and done:
         rows = [_bulk_row(one) for one in done]
         table = [[plain(value) for name, value in row.items() if name != "reason"] for row in rows]
         try:
             print_table("", [name for name in rows[0] if name != "reason"], table, ("amount", "id"))
         except OutputError as error:
-            say(f"meterctl: what was sold cannot be printed: {error}; meterctl journal list shows it")
+            say(
+                f"meterctl: what was sold cannot be printed: {error}; meterctl journal "
+                f"list shows it"
+            )
     for one in done:
         if one.error is not None:
             say(f"meterctl: sale {one.wanted.sale}: {one.error}")
@@ -66,7 +83,8 @@ def sell_bulk(given: Options, path: Path) -> None:
         raise KeyboardInterrupt
     if interrupted:
         raise UnknownOutcomeError(
-            f"interrupted after {len(done)} of {len(wanted)} sales: the same command goes on, and sells nothing twice"
+            f"interrupted after {len(done)} of {len(wanted)} sales: the same command "
+            f"goes on, and sells nothing twice"
         )
     worst = max((one.error.exit_code for one in done if one.error is not None), default=0)
     if given.json:

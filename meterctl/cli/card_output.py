@@ -1,4 +1,6 @@
-"""How a card, a sale and a write-back are shown: tables for people, item names and JSON values for scripts."""
+"""How a card, a sale and a write-back are shown: tables for people, item names and JSON values for
+scripts.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,29 @@ def print_sold(given: Options, sold: Sold) -> None:
     from protocols.sealed_message import LAST_SEQUENCE
 
     entry = sold.entry
-    print_fields(given, {
-        "id": str(entry.id), "outcome": f'"{entry.state.value}"', "card": f'"{entry.card}"',
-        "meter": f'"{entry.meter}"', "epoch": items.EPOCH.kind.json(entry.epoch), "kind": f'"{entry.kind}"',
-        "sequence": str(entry.sequence), "amount": format_money(entry.amount * CENT),
-        "finished": json.dumps(sold.finished),
-    }, changed=True, serial=entry.meter, entry=entry.id, outcome=entry.state.value)  # fmt: skip
+    print_fields(
+        given,
+        {
+            "id": str(entry.id),
+            "outcome": f'"{entry.state.value}"',
+            "card": f'"{entry.card}"',
+            "meter": f'"{entry.meter}"',
+            "epoch": items.EPOCH.kind.json(entry.epoch),
+            "kind": f'"{entry.kind}"',
+            "sequence": str(entry.sequence),
+            "amount": format_money(entry.amount * CENT),
+            "finished": json.dumps(sold.finished),
+        },
+        changed=True,
+        serial=entry.meter,
+        entry=entry.id,
+        outcome=entry.state.value,
+    )
     if entry.sequence > NEAR_THE_END:
-        say(f"meter {entry.meter}: its sequences end at {LAST_SEQUENCE}; before that it needs a new epoch")
+        say(
+            f"meter {entry.meter}: its sequences end at {LAST_SEQUENCE}; before that it "
+            f"needs a new epoch"
+        )
     if sold.before:
         say(f"sale {entry.reference} was made before (journal entry {entry.id}); nothing was sold")
     if sold.finished:
@@ -43,8 +60,12 @@ def standing_fragments(counter: Counter, journal: Journal, standing: Standing) -
     from protocols.sealed_message import SealedMessage
 
     identity, credit = standing.contents.identity, standing.contents.credit
-    message = SealedMessage.decode(credit.message) if credit is not None and credit.message else None
-    entry = journal.find_message(message.serial_number, credit.message) if credit and message else None
+    message = (
+        SealedMessage.decode(credit.message) if credit is not None and credit.message else None
+    )
+    entry = (
+        journal.find_message(message.serial_number, credit.message) if credit and message else None
+    )
     return {
         "card": f'"{counter.serial}"',
         "card_type": f'"{credit.card_type.word}"' if credit is not None else "null",
@@ -72,8 +93,12 @@ def _back_fragments(standing: Standing) -> dict[str, str]:
         "written_back": "true",
         "outcome": json.dumps(Outcome(back.outcome).name.lower() if back.outcome else None),
         "error": str(back.error) if back.error else "null",
-        "error_name": json.dumps(InsertionError(back.error).word if 1 <= back.error <= 21 else None),
-        "command_outcome": json.dumps(Outcome(back.command_outcome).name.lower() if back.command_outcome else None),
+        "error_name": json.dumps(
+            InsertionError(back.error).word if 1 <= back.error <= 21 else None
+        ),
+        "command_outcome": json.dumps(
+            Outcome(back.command_outcome).name.lower() if back.command_outcome else None
+        ),
         "epoch": items.EPOCH.kind.json(back.epoch),
         "credit_sequence": str(back.credit_sequence),
         "command_sequence": str(back.command_sequence),
@@ -91,20 +116,30 @@ def _back_fragments(standing: Standing) -> dict[str, str]:
 
 
 def print_fields(
-    given: Options, fragments: dict[str, str], *, changed: bool = False, serial: str | None = None,
-    entry: int | None = None, outcome: str | None = None,
-) -> None:  # fmt: skip
+    given: Options,
+    fragments: dict[str, str],
+    *,
+    changed: bool = False,
+    serial: str | None = None,
+    entry: int | None = None,
+    outcome: str | None = None,
+) -> None:
     """Show JSON values by name: as one object, or as a table of fields.
 
     Args:
-        changed: something was done and stays done, printed or not; with --json the object says how it ended.
+        changed: something was done and stays done, printed or not; with --json the object says how
+            it ended.
     """
     if changed:
-        print_result(fragments, given.json, "card", outcome=outcome, serial_number=serial, entry=entry)
+        print_result(
+            fragments, given.json, "card", outcome=outcome, serial_number=serial, entry=entry
+        )
     elif given.json:
         print_json(fragments)
     else:
-        print_table("card", ("field", "value"), [(name, plain(value)) for name, value in fragments.items()])
+        print_table(
+            "card", ("field", "value"), [(name, plain(value)) for name, value in fragments.items()]
+        )
 
 
 def plain(value: str) -> str:

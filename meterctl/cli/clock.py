@@ -37,11 +37,13 @@ def show(context: typer.Context) -> None:
         "elapsed_ms": str(values[items.ELAPSED]),
         "host_clock": f'"{format_moment(host, offset)}"',
         "difference_s": str((values[items.CLOCK] - host) // 1000),
-    }  # fmt: skip
+    }
     if given.json:
         print_json(fragments)
     else:
-        print_table("", ("item", "value"), [(n, v.strip('"')) for n, v in fragments.items()], ("value",))
+        print_table(
+            "", ("item", "value"), [(n, v.strip('"')) for n, v in fragments.items()], ("value",)
+        )
 
 
 @_clock.command("set")
@@ -55,13 +57,19 @@ def set_(
     """Set the meter's clock. No credit moves; charges of jumped days are not made."""
     given = options(context)
     lives = valid_for_s(valid_for)
-    with given.open_journal() as journal, given.session(seals=True, payee=meter, set_back=set_back) as session:
+    with (
+        given.open_journal() as journal,
+        given.session(seals=True, payee=meter, set_back=set_back) as session,
+    ):
         offset = session.driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]
         wanted = session.now() * 1000 if moment == "now" else parse_moment(moment, offset)
         parameters = encode_number(MessageKind.CLOCK, max(wanted, 0))
         planned = plan_command(session, journal, MessageKind.CLOCK, parameters, lives)
         hint = planned.meter
-        question = f"meter {hint.serial_number}: set the clock from {format_moment(hint.clock, offset)} to "
+        question = (
+            f"meter {hint.serial_number}: set the clock from "
+            f"{format_moment(hint.clock, offset)} to "
+        )
         if given.dry_run:
             rehearse_command(session, journal, planned)
         if not given.confirm(question + format_moment(wanted, offset), hint.serial_number):
@@ -71,5 +79,8 @@ def set_(
         now = wanted
         with contextlib.suppress(MeterctlError):
             now = session.driver.read([items.CLOCK])[items.CLOCK]
-    fragments = {"old": f'"{format_moment(hint.clock, offset)}"', "clock": f'"{format_moment(now, offset)}"'}
+    fragments = {
+        "old": f'"{format_moment(hint.clock, offset)}"',
+        "clock": f'"{format_moment(now, offset)}"',
+    }
     print_result(fragments, given.json, serial_number=hint.serial_number)

@@ -30,7 +30,19 @@ from protocols.quantities import CENT, format_moment, format_money
 from protocols.sealed_message import Receipt
 
 _journal = typer.Typer(no_args_is_help=True, help="What was sealed and what became of it.")
-_COLUMNS = ("id", "meter", "epoch", "sequence", "kind", "amount", "state", "outcome", "created", "changed", "card")
+_COLUMNS = (
+    "id",
+    "meter",
+    "epoch",
+    "sequence",
+    "kind",
+    "amount",
+    "state",
+    "outcome",
+    "created",
+    "changed",
+    "card",
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,7 +64,9 @@ def list_(
 
 @_journal.command("show")
 def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
-    """Show everything that is known of one entry: its message, its receipt, its voids, its audit lines."""
+    """Show everything that is known of one entry: its message, its receipt, its voids, its audit
+    lines.
+    """
     given = options(context)
     with given.open_journal() as journal:
         entry = journal.entry(number)
@@ -67,7 +81,9 @@ def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="
 
 @_journal.command("renew")
 def renew(context: typer.Context) -> None:
-    """Draw a new number for a journal that is a copy or was restored; entries keep the number of their sealing."""
+    """Draw a new number for a journal that is a copy or was restored; entries keep the number of
+    their sealing.
+    """
     given = options(context)
     with given.open_journal() as journal:
         old = journal.number
@@ -82,19 +98,29 @@ def renew(context: typer.Context) -> None:
 @_journal.command("resolve")
 def resolve(
     context: typer.Context,
-    number: Annotated[int | None, typer.Argument(metavar="[ID]", help="One entry; none is every open one.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(metavar="[ID]", help="One entry; none is every open one.")
+    ] = None,
     by_hand: Annotated[
-        str | None, typer.Option("--as", metavar="confirmed|refused", help="Close one entry that nothing can prove.")
+        str | None,
+        typer.Option(
+            "--as", metavar="confirmed|refused", help="Close one entry that nothing can prove."
+        ),
     ] = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Settle open entries of the meter on the port: ask what it has, send the very bytes again, or void them."""
+    """Settle open entries of the meter on the port: ask what it has, send the very bytes again, or
+    void them.
+    """
     given = options(context)
     if by_hand is not None:
         _close_by_hand(given, number, by_hand, meter, set_back)
         return
-    with given.open_journal() as journal, given.session(seals=True, payee=meter, set_back=set_back) as session:
+    with (
+        given.open_journal() as journal,
+        given.session(seals=True, payee=meter, set_back=set_back) as session,
+    ):
         if number is not None:
             journal.entry(number)
         if given.rehearses("settle the open entries of the meter on the port"):
@@ -107,30 +133,45 @@ def resolve(
     for result in results:
         if result.error is not None:
             say(f"meterctl: {result.error}")
-    _end(given, [result.entry for result in results], worst, "; ".join(str(r.error) for r in results if r.error))
+    _end(
+        given,
+        [result.entry for result in results],
+        worst,
+        "; ".join(str(r.error) for r in results if r.error),
+    )
     raise typer.Exit(worst)
 
 
-def _close_by_hand(given: Options, number: int | None, word: str, meter: str | None, set_back: bool) -> None:
+def _close_by_hand(
+    given: Options, number: int | None, word: str, meter: str | None, set_back: bool
+) -> None:
     states = {state.value: state for state in (EntryState.CONFIRMED, EntryState.REFUSED)}
     if number is None or word not in states:
-        raise UsageError("--as closes one entry: write journal resolve ID --as confirmed, or --as refused")
+        raise UsageError(
+            "--as closes one entry: write journal resolve ID --as confirmed, or --as refused"
+        )
     with given.open_journal() as journal:
         entry = journal.entry(number)
         if not entry.is_open:
             raise UsageError(
-                f"journal entry {number} is {entry.state.value} already; nothing was changed", entry=number
+                f"journal entry {number} is {entry.state.value} already; nothing was changed",
+                entry=number,
             )
         if given.port is not None and not given.dry_run:
             with given.session(seals=True, payee=meter, set_back=set_back) as session:
                 proved = _proved(session, journal, entry)
             if proved is not None:
                 same = proved.state is states[word]
-                text = f"journal entry {number} is proved {proved.state.value} ({proved.outcome}): no word was needed"
+                text = (
+                    f"journal entry {number} is proved {proved.state.value} "
+                    f"({proved.outcome}): no word was needed"
+                )
                 say(f"meterctl: {text}")
                 _end(given, [proved], 0 if same else 3, text)
                 raise typer.Exit(0 if same else 3)
-        question = f"close entry {number} ({entry.kind}, meter {entry.meter}) as {word} without proof"
+        question = (
+            f"close entry {number} ({entry.kind}, meter {entry.meter}) as {word} without proof"
+        )
         if not given.confirm(f"{question}; {living_text(entry)}", entry.meter):
             return
         closed = close_by_hand(journal, entry, states[word], int(time.time()))
@@ -139,10 +180,12 @@ def _close_by_hand(given: Options, number: int | None, word: str, meter: str | N
 
 
 def _proved(session: Session, journal: Journal, entry: Entry) -> Entry | None:
-    """Try to settle an entry by proof first; return it where one was found, None where nobody can prove it.
+    """Try to settle an entry by proof first; return it where one was found, None where nobody can
+    prove it.
 
     Raises:
-        MeterctlError: nothing was tried: another meter is on the port, another process is at work on the entry.
+        MeterctlError: nothing was tried: another meter is on the port, another process is at work
+            on the entry.
     """
     try:
         results = settle_open(session, journal, entry.id)
@@ -159,12 +202,17 @@ def _proved(session: Session, journal: Journal, entry: Entry) -> Entry | None:
 
 
 def _end(given: Options, entries: list[Entry], exit_code: int, message: str) -> None:
-    """Show entries; with --json the last object says how the command ended. What was settled stays settled."""
+    """Show entries; with --json the last object says how the command ended. What was settled stays
+    settled.
+    """
     last = entries[-1] if entries else None
     result = result_fragments(
-        exit_code, outcome=last.outcome or None if last else None, serial_number=last.meter if last else None,
-        entry=last.id if last else None, message=message,
-    )  # fmt: skip
+        exit_code,
+        outcome=last.outcome or None if last else None,
+        serial_number=last.meter if last else None,
+        entry=last.id if last else None,
+        message=message,
+    )
     try:
         if given.json:
             _print(entries[:-1], as_json=True)
@@ -184,12 +232,16 @@ def audit(context: typer.Context) -> None:
         lines = journal.audit_lines()
     rows = [
         {
-            "id": str(line.id), "at": f'"{format_moment(line.at * 1000)}"', "what": f'"{line.what}"',
-            "meter": json.dumps(line.meter or None), "card": json.dumps(line.card or None),
-            "amount": format_money(line.amount * CENT), "detail": json.dumps(line.detail),
+            "id": str(line.id),
+            "at": f'"{format_moment(line.at * 1000)}"',
+            "what": f'"{line.what}"',
+            "meter": json.dumps(line.meter or None),
+            "card": json.dumps(line.card or None),
+            "amount": format_money(line.amount * CENT),
+            "detail": json.dumps(line.detail),
         }
         for line in lines
-    ]  # fmt: skip
+    ]
     if given.json:
         for row in rows:
             print_json(row)
@@ -223,26 +275,30 @@ def _whole(journal: Journal, entry: Entry) -> dict[str, str]:
     fragments = {
         **entry_fragments(entry),
         "sale": json.dumps(entry.reference or None),
-        "journal_number": f'"{entry.origin.journal:08x}"', "mark": f'"{entry.origin.mark:08x}"',
+        "journal_number": f'"{entry.origin.journal:08x}"',
+        "mark": f'"{entry.origin.mark:08x}"',
         "void_of": json.dumps(entry.void_of or None),
         "voids": json.dumps([sealed.id for sealed in journal.voids_of(entry)]),
         "code": f'"{entry.code.hex()}"',
         "message": f'"{entry.message.hex()}"',
-    }  # fmt: skip
+    }
     if message is not None:
         fragments |= {
-            "format_version": str(message.version), "key_version": str(message.key_version),
+            "format_version": str(message.version),
+            "key_version": str(message.key_version),
             "account_unit": items.ACCOUNT_UNIT.kind.json(message.account_unit),
             "customer_number": f'"{message.customer_number}"',
             "issued_at": f'"{format_moment(message.issued_at * 1000)}"',
-        }  # fmt: skip
+        }
     if entry.receipt:
         receipt = receipt_fragments(Receipt.decode(entry.receipt), 0)
         fragments |= {f"receipt_{name}": value for name, value in receipt.items()}
         fragments["receipt"] = f'"{entry.receipt.hex()}"'
     named = re.compile(rf"\bentry {entry.id}\b")
     lines = [line for line in journal.audit_lines() if named.search(line.detail)]
-    fragments["audit"] = json.dumps([f"{line.what}: {line.detail}" for line in lines], ensure_ascii=False)
+    fragments["audit"] = json.dumps(
+        [f"{line.what}: {line.detail}" for line in lines], ensure_ascii=False
+    )
     if entry.is_open:
         fragments["living"] = json.dumps(living_text(entry))
     return fragments
@@ -253,5 +309,7 @@ def _print(entries: list[Entry], as_json: bool) -> None:
         for entry in entries:
             print_json(entry_fragments(entry))
     else:
-        rows = [[v.strip('"').replace("null", "") for v in entry_fragments(e).values()] for e in entries]
+        rows = [
+            [v.strip('"').replace("null", "") for v in entry_fragments(e).values()] for e in entries
+        ]
         print_table("", _COLUMNS, rows, ("id", "sequence", "amount"))

@@ -16,7 +16,9 @@ from protocols.data_model import items
 from protocols.quantities import CENT, format_money, parse_money
 
 _keys = typer.Typer(no_args_is_help=True, help="Masters of this host, and the keys of one meter.")
-Out = Annotated[Path, typer.Option("--out", help="New file, mode 600; an existing one is never overwritten.")]
+Out = Annotated[
+    Path, typer.Option("--out", help="New file, mode 600; an existing one is never overwritten.")
+]
 Meter = Annotated[str, typer.Option("--meter", help="Serial number, 12 digits.")]
 
 
@@ -33,7 +35,8 @@ def init(
         str | None,
         typer.Option(
             "--daily-limit",
-            help="What may be sold with it in a day of UTC and one journal, such as 5000.00; 0.00 is nothing.",
+            help="What may be sold with it in a day of UTC and one journal, such as 5000.00; "
+            "0.00 is nothing.",
         ),
     ] = None,
 ) -> None:
@@ -44,7 +47,10 @@ def init(
     if options(context).rehearses(f"draw a master into {out}"):
         return
     create_ring(out, limit)
-    text = f"key ring {out}: one master, version 1. Keep it: without it no meter of yours can be topped up"
+    text = (
+        f"key ring {out}: one master, version 1. Keep it: without it no meter of yours can "
+        f"be topped up"
+    )
     say(text)
     _end(options(context), text)
 
@@ -52,7 +58,9 @@ def init(
 @_keys.command("show")
 def show(
     context: typer.Context,
-    meter: Annotated[str | None, typer.Option("--meter", help="Show the check values for this meter too.")] = None,
+    meter: Annotated[
+        str | None, typer.Option("--meter", help="Show the check values for this meter too.")
+    ] = None,
 ) -> None:
     """Show which masters the ring has, never the keys; with --meter the check values to compare."""
     given = options(context)
@@ -73,7 +81,9 @@ def show(
             print_json(row)
     else:
         print_table(
-            "", list(rows[0]), [[value.strip('"').replace("null", "-") for value in row.values()] for row in rows]
+            "",
+            list(rows[0]),
+            [[value.strip('"').replace("null", "-") for value in row.values()] for row in rows],
         )
 
 
@@ -94,8 +104,12 @@ def export(context: typer.Context, meter: Meter, out: Out) -> None:
 
 
 @_keys.command("retire")
-def retire(context: typer.Context, version: Annotated[int, typer.Argument(help="Key version, such as 1.")]) -> None:
-    """Retire a key version: nothing is sealed under it any more, and nothing that is sealed under it proves."""
+def retire(
+    context: typer.Context, version: Annotated[int, typer.Argument(help="Key version, such as 1.")]
+) -> None:
+    """Retire a key version: nothing is sealed under it any more, and nothing that is sealed under
+    it proves.
+    """
     given = options(context)
     if given.keys is None:
         raise UsageError("keys retire: give the key ring with --keys FILE")
@@ -110,13 +124,20 @@ def retire(context: typer.Context, version: Annotated[int, typer.Argument(help="
 
 
 @_keys.command("advance")
-def advance(context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False) -> None:
-    """Make the next key version of the meter on the port its current one, by a void that moves nothing else."""
+def advance(
+    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False
+) -> None:
+    """Make the next key version of the meter on the port its current one, by a void that moves
+    nothing else.
+    """
     from meterctl.operations.credit import advance_key_version, rehearse_advance
     from meterctl.operations.status import require_payee
 
     given = options(context)
-    with given.open_journal() as journal, given.session(seals=True, payee=meter, set_back=set_back) as session:
+    with (
+        given.open_journal() as journal,
+        given.session(seals=True, payee=meter, set_back=set_back) as session,
+    ):
         hint = session.identify()
         require_payee(session, journal, hint.serial_number)
         if given.dry_run:
@@ -128,10 +149,20 @@ def advance(context: typer.Context, meter: PayeeOption = None, set_back: SetBack
             settled = advance_key_version(session, journal, hint)
     entry = settled.entry
     fragments = {
-        "id": str(entry.id), "outcome": json.dumps(entry.outcome), "meter": f'"{entry.meter}"',
-        "sequence": str(entry.sequence), "key_version": str(entry.key_version),
-    }  # fmt: skip
-    print_result(fragments, given.json, "receipt", outcome=entry.outcome, serial_number=entry.meter, entry=entry.id)
+        "id": str(entry.id),
+        "outcome": json.dumps(entry.outcome),
+        "meter": f'"{entry.meter}"',
+        "sequence": str(entry.sequence),
+        "key_version": str(entry.key_version),
+    }
+    print_result(
+        fragments,
+        given.json,
+        "receipt",
+        outcome=entry.outcome,
+        serial_number=entry.meter,
+        entry=entry.id,
+    )
 
 
 def _end(given: Options, message: str, serial: str | None = None) -> None:

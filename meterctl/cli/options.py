@@ -28,20 +28,32 @@ if TYPE_CHECKING:
 
 
 PayeeOption = Annotated[
-    str | None, typer.Option("--meter", help="Serial number of the payee, 12 digits: another meter is refused.")
+    str | None,
+    typer.Option(
+        "--meter", help="Serial number of the payee, 12 digits: another meter is refused."
+    ),
 ]
 SetBackOption = Annotated[
-    bool, typer.Option("--set-back", help="Serve a meter that was set back, knowingly: what was proved begins anew.")
+    bool,
+    typer.Option(
+        "--set-back",
+        help="Serve a meter that was set back, knowingly: what was proved begins anew.",
+    ),
 ]
 SaleOption = Annotated[
-    str | None, typer.Option("--sale", help="Your own key of this sale: the same key again is the same sale.")
+    str | None,
+    typer.Option("--sale", help="Your own key of this sale: the same key again is the same sale."),
 ]
 ValidForOption = Annotated[
     str | None,
-    typer.Option("--valid-for", help="How long the meter may take the command, in its elapsed time, such as 5m."),
+    typer.Option(
+        "--valid-for",
+        help="How long the meter may take the command, in its elapsed time, such as 5m.",
+    ),
 ]
 CARD_SECONDS = 3.0
-"""How long a card in a reader may take for one response, where --timeout does not give it longer."""
+"""How long a card in a reader may take for one response, where --timeout does not give it longer.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +75,11 @@ class Options:
     """Warnings that were printed: each is printed once."""
 
     @contextlib.contextmanager
-    def session(self, *, seals: bool = False, payee: str | None = None, set_back: bool = False) -> Iterator[Session]:
-        """Open the port; with `seals`, for a command that seals messages, the key ring is looked at first.
+    def session(
+        self, *, seals: bool = False, payee: str | None = None, set_back: bool = False
+    ) -> Iterator[Session]:
+        """Open the port; with `seals`, for a command that seals messages, the key ring is looked at
+        first.
 
         Args:
             payee: the text of --meter.
@@ -86,14 +101,24 @@ class Options:
             trace = _print_frame if self.trace else None
             driver = ModbusDriver(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
             yield Session(
-                driver, ring, wall_seconds, monotonic_ms, pause_ms, os.urandom, self._ask, self._port_name(), named,
+                driver,
+                ring,
+                wall_seconds,
+                monotonic_ms,
+                pause_ms,
+                os.urandom,
+                self._ask,
+                self._port_name(),
+                named,
                 set_back,
-            )  # fmt: skip
+            )
         finally:
             transport.close()
 
     @contextlib.contextmanager
-    def session_if(self, payee: str | None = None, set_back: bool = False) -> Iterator[Session | None]:
+    def session_if(
+        self, payee: str | None = None, set_back: bool = False
+    ) -> Iterator[Session | None]:
         """Open the port where one is given; None where none is."""
         if self.port is None:
             yield None
@@ -106,20 +131,25 @@ class Options:
         assert self.port is not None
         parts = urlsplit(self.port)
         if parts.scheme:
-            where = f"{parts.scheme}://{(parts.hostname or '').lower()}:{parts.port or ''}{parts.path}"
+            where = (
+                f"{parts.scheme}://{(parts.hostname or '').lower()}:{parts.port or ''}{parts.path}"
+            )
         else:
             where = os.path.abspath(self.port.partition("?")[0])
         return f"{where} {self.protocol} unit {self.unit}"
 
     def _ask(self, question: str) -> bool:
-        """Put a question to a person at a terminal; no where there is none, or where --yes says not to ask."""
+        """Put a question to a person at a terminal; no where there is none, or where --yes says not
+        to ask.
+        """
         if self.yes or self.dry_run or not _has_terminal():
             return False
         return _confirm(question)
 
     @contextlib.contextmanager
     def card_port(self, file: Path | None, reader: str | None) -> Iterator[CardPort]:
-        """Give power to the card of a file, or of a PC/SC reader; with --trace its APDUs are shown by name.
+        """Give power to the card of a file, or of a PC/SC reader; with --trace its APDUs are shown
+        by name.
 
         Raises:
             UsageError: neither or both are given, or it cannot be used.
@@ -135,7 +165,10 @@ class Options:
             from meterctl.card_readers.pcsc import open_reader, reader_names
 
             if reader is None and not reader_names():
-                raise UsageError("no PC/SC reader is connected: give a simulated card with --file; nothing was changed")
+                raise UsageError(
+                    "no PC/SC reader is connected: give a simulated card with --file; "
+                    "nothing was changed"
+                )
             opened = open_reader(reader, max(CARD_SECONDS, self.timeout_ms / 1000))
         with opened as port:
             yield CardPort(port.name, _traced(port.transmit), port.is_desk) if self.trace else port
@@ -146,15 +179,20 @@ class Options:
             return self._loaded_ring(self.keys)
         if not port.is_desk and not self.development_key:
             raise NotPermittedError(
-                f"reader {port.name}: the published development key is for simulated cards only. Give --keys FILE, or "
+                f"reader {port.name}: the published development key is for simulated "
+                f"cards only. Give --keys FILE, or "
                 f"--development-key to use it all the same. Nothing was changed"
             )
         say("no --keys: the published development key is in force")
         return development_ring()
 
     @contextlib.contextmanager
-    def counter(self, file: Path | None, reader: str | None, *, set_back: bool = False) -> Iterator[Counter]:
-        """Put the card of --file or --reader on the counter; what it has to tell is said at the end."""
+    def counter(
+        self, file: Path | None, reader: str | None, *, set_back: bool = False
+    ) -> Iterator[Counter]:
+        """Put the card of --file or --reader on the counter; what it has to tell is said at the
+        end.
+        """
         from meterctl.operations.card_counter import Counter
         from meterctl.transports.wires import wall_seconds
 
@@ -168,7 +206,9 @@ class Options:
                     say(notice)
 
     def ring(self, *, seals: bool) -> KeyRing:
-        """Return the key ring; without one the published key, which is refused where it could do harm."""
+        """Return the key ring; without one the published key, which is refused where it could do
+        harm.
+        """
         from meterctl.transports.wires import is_desk
 
         if self.keys is not None:
@@ -176,8 +216,10 @@ class Options:
         if seals:
             if not self.development_key and not is_desk(self.port or ""):
                 raise NotPermittedError(
-                    f"port {self.port}: the published development key is for this desk only (ptys, loopback). "
-                    f"Give --keys FILE, or --development-key to use it all the same. Nothing was sent"
+                    f"port {self.port}: the published development key is for this desk "
+                    f"only (ptys, loopback). "
+                    f"Give --keys FILE, or --development-key to use it all the same. "
+                    f"Nothing was sent"
                 )
             say("no --keys: the published development key is in force")
         return development_ring()
@@ -191,7 +233,9 @@ class Options:
 
     @contextlib.contextmanager
     def open_journal(self) -> Iterator[Journal]:
-        """Open the journal; a new one is told, and in a dry run nothing that is written into it stands."""
+        """Open the journal; a new one is told, and in a dry run nothing that is written into it
+        stands.
+        """
         from meterctl.journal import Journal, default_path
         from meterctl.transports.wires import wall_seconds
 
@@ -208,7 +252,8 @@ class Options:
 
     @contextlib.contextmanager
     def carrying_out(self, what: str) -> Iterator[None]:
-        """Around what must not be left without a word: an interrupt in it is an unknown outcome, one after it waits.
+        """Around what must not be left without a word: an interrupt in it is an unknown outcome,
+        one after it waits.
 
         Raises:
             UnknownOutcomeError: somebody interrupted it.
@@ -217,10 +262,13 @@ class Options:
 
         try:
             yield
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was done is told, however impatient somebody is
+            signal.signal(
+                signal.SIGINT, signal.SIG_IGN
+            )  # what was done is told, however impatient somebody is
         except KeyboardInterrupt as error:
             raise UnknownOutcomeError(
-                f"{what}: interrupted; it may have been done or not: meterctl journal list --open says what is open"
+                f"{what}: interrupted; it may have been done or not: meterctl journal "
+                f"list --open says what is open"
             ) from error
 
     def rehearses(self, text: str, meter: str | None = None, *, last: bool = True) -> bool:
@@ -237,7 +285,8 @@ class Options:
         return self.dry_run
 
     def confirm(self, question: str, meter: str | None = None, *, last: bool = True) -> bool:
-        """Return True to go on: with --yes, or when a person says so; False for --dry-run, after showing it.
+        """Return True to go on: with --yes, or when a person says so; False for --dry-run, after
+        showing it.
 
         Raises:
             UsageError: nobody can be asked.
@@ -249,7 +298,8 @@ class Options:
             return True
         if not _has_terminal():
             raise UsageError(
-                f"{question}: give --yes, there is no terminal to ask on. Nothing was sent", serial_number=meter
+                f"{question}: give --yes, there is no terminal to ask on. Nothing was sent",
+                serial_number=meter,
             )
         if not _confirm(question):
             raise UsageError("not confirmed; nothing was sent", serial_number=meter)
@@ -264,7 +314,12 @@ def options(context: typer.Context) -> Options:
 
 
 def _has_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()
+    return (
+        sys.stdin is not None
+        and sys.stdin.isatty()
+        and sys.stderr is not None
+        and sys.stderr.isatty()
+    )
 
 
 def _confirm(question: str) -> bool:
@@ -283,7 +338,9 @@ def serial_number(text: str | None) -> str | None:
 
 
 def sale_key(text: str | None) -> str:
-    """Return a sale key, empty without one; raises UsageError for one that is not 1 to 64 printable characters."""
+    """Return a sale key, empty without one; raises UsageError for one that is not 1 to 64 printable
+    characters.
+    """
     from meterctl.operations.credit import require_sale_key
 
     return "" if text is None else require_sale_key(text)

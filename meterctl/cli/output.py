@@ -1,7 +1,7 @@
 """Output: JSON Lines for scripts, tables for people; results on stdout, all else on stderr.
 
-What happened to money is never hidden by a stdout that cannot be written: `print_result` says on stderr what stands,
-and the exit code stays that of the outcome (METER.md 8).
+What happened to money is never hidden by a stdout that cannot be written: `print_result` says on
+stderr what stands, and the exit code stays that of the outcome (METER.md 8).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from protocols.quantities import CENT, format_money
 from protocols.sealed_message import Receipt
 
 RESULTS = {
-    0: "done", 2: "usage", 3: "refused", 4: "no_answer", 5: "corrupt", 6: "not_permitted", 7: "unknown", 130: "usage",
+    0: "done", 2: "usage", 3: "refused", 4: "no_answer", 5: "corrupt", 6: "not_permitted",
+    7: "unknown", 130: "usage",
 }  # fmt: skip
 """Exit code -> the word of `result` (DESIGN.md 5.3); an internal fault is `unknown`."""
 PLANNED = "planned"
@@ -42,12 +43,16 @@ def emit(text: str) -> None:
     try:
         try:
             sys.stdout.write(f"{text}\n")
-        except UnicodeEncodeError:  # the locale cannot show a character: what was done is told all the same
+        except (
+            UnicodeEncodeError
+        ):  # the locale cannot show a character: what was done is told all the same
             encoding = sys.stdout.encoding or "ascii"
             sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered can go nowhere else
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is buffered can go nowhere else
         raise OutputError(error) from error
 
 
@@ -68,9 +73,14 @@ def print_json(fragments: Mapping[str, str]) -> None:
 
 
 def result_fragments(
-    exit_code: int = 0, *, outcome: str | None = None, serial_number: str | None = None, entry: int | None = None,
-    message: str = "", planned: bool = False,
-) -> dict[str, str]:  # fmt: skip
+    exit_code: int = 0,
+    *,
+    outcome: str | None = None,
+    serial_number: str | None = None,
+    entry: int | None = None,
+    message: str = "",
+    planned: bool = False,
+) -> dict[str, str]:
     """Return the keys with which every command that changes something ends (DESIGN.md 5.3)."""
     return {
         "result": json.dumps(PLANNED if planned else RESULTS.get(exit_code, "unknown")),
@@ -83,18 +93,29 @@ def result_fragments(
 
 
 def print_result(
-    fragments: Mapping[str, str], as_json: bool, title: str = "", *, exit_code: int = 0,
-    outcome: str | None = "accepted", serial_number: str | None = None, entry: int | None = None, message: str = "",
-) -> None:  # fmt: skip
-    """Print what a command did: one object with --json, else a table. Never fails: it was done, and stays done."""
+    fragments: Mapping[str, str],
+    as_json: bool,
+    title: str = "",
+    *,
+    exit_code: int = 0,
+    outcome: str | None = "accepted",
+    serial_number: str | None = None,
+    entry: int | None = None,
+    message: str = "",
+) -> None:
+    """Print what a command did: one object with --json, else a table. Never fails: it was done, and
+    stays done.
+    """
     result = result_fragments(
         exit_code, outcome=outcome, serial_number=serial_number, entry=entry, message=message
-    )  # fmt: skip
+    )
     try:
         if as_json:
             print_json({**fragments, **result})
         elif fragments:
-            rows = [(name, value.strip('"').replace("null", "-")) for name, value in fragments.items()]
+            rows = [
+                (name, value.strip('"').replace("null", "-")) for name, value in fragments.items()
+            ]
             print_table(title, ("field", "value"), rows, ("value",))
     except OutputError as error:
         where = f", journal entry {entry}" if entry is not None else ""
@@ -118,7 +139,9 @@ def item_text(item: Item, value: Any, utc_offset_minutes: int) -> str:
     return kind.text(value) + unit
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()
+) -> None:
     """Print a table for people."""
     from rich.console import Console
     from rich.table import Table
@@ -131,7 +154,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     screen = Console()
     width = screen.width if screen.is_terminal else 200
     drawn = StringIO()
-    Console(file=drawn, highlight=False, force_terminal=screen.is_terminal, width=width).print(table)
+    Console(file=drawn, highlight=False, force_terminal=screen.is_terminal, width=width).print(
+        table
+    )
     emit(drawn.getvalue().rstrip("\n"))
 
 

@@ -1,4 +1,6 @@
-"""The program: options that may stand before or after the command, one table of exit codes, no traceback."""
+"""The program: options that may stand before or after the command, one table of exit codes, no
+traceback.
+"""
 
 from __future__ import annotations
 
@@ -22,40 +24,64 @@ from protocols.errors import ProtocolError
 from protocols.quantities import SECOND, parse_duration
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Read prepaid meters, top them up exactly once, and command their supply. "
     "The options below are accepted before and after COMMAND.",
-)  # fmt: skip
+)
 _WITH_VALUE = ("--port", "--protocol", "--unit", "--keys", "--journal", "--timeout")
 INTERRUPTED = 130
-"""Exit code where somebody interrupted before anything was begun; what was begun has an outcome, known or not."""
+"""Exit code where somebody interrupted before anything was begun; what was begun has an outcome,
+known or not.
+"""
 _FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 
 
 @app.callback()
 def _options(
     context: typer.Context,
-    port: Annotated[str | None, typer.Option(envvar="METERCTL_PORT", help="Device, tcp://host:port, URL.")] = None,
+    port: Annotated[
+        str | None, typer.Option(envvar="METERCTL_PORT", help="Device, tcp://host:port, URL.")
+    ] = None,
     protocol: Annotated[str, typer.Option(help="modbus.")] = "modbus",
     unit: Annotated[int, typer.Option(help="Unit number, 1 to 247.")] = 1,
     keys: Annotated[Path | None, typer.Option(help="Key ring of `keys init`.")] = None,
-    journal: Annotated[Path | None, typer.Option(envvar="METERCTL_JOURNAL", help="Journal file.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option(envvar="METERCTL_JOURNAL", help="Journal file.")
+    ] = None,
     timeout: Annotated[str, typer.Option(help="Of one try, such as 500ms.")] = "1s",
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,
     trace: Annotated[bool, typer.Option(help="Show frames on stderr.")] = False,
     yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")] = False,
-    development_key: Annotated[bool, typer.Option("--development-key", help="Use the published key anywhere.")] = False,
-) -> None:  # fmt: skip
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
+    ] = False,
+    development_key: Annotated[
+        bool, typer.Option("--development-key", help="Use the published key anywhere.")
+    ] = False,
+) -> None:
     if protocol != "modbus":
         raise UsageError(f"--protocol {protocol}: allowed is modbus")
     if not 1 <= unit <= 247:
         raise UsageError(f"--unit {unit}: allowed is 1 to 247")
-    milliseconds = parse_duration(timeout if not timeout.isdigit() else f"{int(timeout) * SECOND}ms")
+    milliseconds = parse_duration(
+        timeout if not timeout.isdigit() else f"{int(timeout) * SECOND}ms"
+    )
     if not 0 < milliseconds <= 15 * SECOND:
         raise UsageError(f"--timeout {timeout}: allowed is above 0 and at most 15s")
     context.obj = Options(
-        port, protocol, unit, keys, journal, milliseconds, as_json, trace, yes, dry_run, development_key
+        port,
+        protocol,
+        unit,
+        keys,
+        journal,
+        milliseconds,
+        as_json,
+        trace,
+        yes,
+        dry_run,
+        development_key,
     )
 
 
@@ -71,18 +97,24 @@ _FILES = {
     "card": ("card",),
     "demo": ("demo",),
 }
-"""File of this folder -> its commands. Only the file that is needed is imported: a read takes a third less time."""
+"""File of this folder -> its commands. Only the file that is needed is imported: a read takes a
+third less time.
+"""
 
 
 def add_commands(command: str | None) -> None:
-    """Add the file of one command to the program, or every file where the command is none of ours."""
+    """Add the file of one command to the program, or every file where the command is none of
+    ours.
+    """
     wanted = [file for file, commands in _FILES.items() if command in commands] or list(_FILES)
     for file in wanted:
         import_module(f"meterctl.cli.{file}").add_to(app)
 
 
 def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the arguments with the common options before the command, wherever they were typed; and the command."""
+    """Return the arguments with the common options before the command, wherever they were typed;
+    and the command.
+    """
     common: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
@@ -91,7 +123,11 @@ def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
         if word == "--":
             rest += [word, *words]
         elif name in _WITH_VALUE:
-            common += [word] if "=" in word else [word, *([value] if (value := next(words, None)) is not None else [])]
+            common += (
+                [word]
+                if "=" in word
+                else [word, *([value] if (value := next(words, None)) is not None else [])]
+            )
         elif word in _FLAGS:
             common.append(word)
         else:
@@ -129,7 +165,10 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("METERCTL_TRACEBACK"):
             raise
-        text = f"meterctl: internal fault: {type(error).__name__}: {error} (METERCTL_TRACEBACK=1 shows where)"
+        text = (
+            f"meterctl: internal fault: {type(error).__name__}: {error} "
+            f"(METERCTL_TRACEBACK=1 shows where)"
+        )
         _fail(text, 1, as_json)
 
 
@@ -141,9 +180,15 @@ def _fail(text: str, code: int, as_json: bool, error: MeterctlError | None = Non
 def _end(code: int, as_json: bool, message: str, error: MeterctlError | None = None) -> NoReturn:
     """End with a code; with --json after the object that says so, as far as stdout takes it."""
     if as_json:
-        named = (error.outcome, error.serial_number, error.entry) if error is not None else (None, None, None)
+        named = (
+            (error.outcome, error.serial_number, error.entry)
+            if error is not None
+            else (None, None, None)
+        )
         outcome, serial_number, entry = named
-        fragments = result_fragments(code, outcome=outcome, serial_number=serial_number, entry=entry, message=message)
+        fragments = result_fragments(
+            code, outcome=outcome, serial_number=serial_number, entry=entry, message=message
+        )
         with contextlib.suppress(OutputError):
             print_json(fragments)
     sys.exit(code)

@@ -13,11 +13,26 @@ from protocols.data_model import items
 from protocols.data_model.items import BY_NAME, ITEMS, Item
 
 STATUS = (
-    items.SERIAL_NUMBER, items.CLOCK, items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.AVAILABLE_CREDIT,
-    items.LOW_CREDIT_WARNING, items.AMOUNT_TO_RECONNECT, items.ACTIVE_POWER, items.ENERGY_IMPORT,
-    items.CURRENT_RATE, items.CURRENT_PRICE, items.ACCOUNT_STATE, items.DEBT, items.TRIP_PENDING, items.GUARANTEE,
-    items.MORATORIUM, items.STATUS, items.SUPPLY_COMMANDED, items.SUPPLY_SWITCH,
-)  # fmt: skip
+    items.SERIAL_NUMBER,
+    items.CLOCK,
+    items.SUPPLY_STATE,
+    items.SUPPLY_CAUSES,
+    items.AVAILABLE_CREDIT,
+    items.LOW_CREDIT_WARNING,
+    items.AMOUNT_TO_RECONNECT,
+    items.ACTIVE_POWER,
+    items.ENERGY_IMPORT,
+    items.CURRENT_RATE,
+    items.CURRENT_PRICE,
+    items.ACCOUNT_STATE,
+    items.DEBT,
+    items.TRIP_PENDING,
+    items.GUARANTEE,
+    items.MORATORIUM,
+    items.STATUS,
+    items.SUPPLY_COMMANDED,
+    items.SUPPLY_SWITCH,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,9 +44,13 @@ def add_to(app: typer.Typer) -> None:
 
 def read(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ITEM...]", help="Item names; none is all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[ITEM...]", help="Item names; none is all.")
+    ] = None,
 ) -> None:
-    """Read items; those of several answers of the meter are told. `meterctl items` lists their names."""
+    """Read items; those of several answers of the meter are told. `meterctl items` lists their
+    names.
+    """
     wanted = [_item(name) for name in names or ()] or list(ITEMS)
     _read_and_print(context, wanted)
 
@@ -83,9 +102,17 @@ def _read_and_print(context: typer.Context, wanted: list[Item]) -> None:
         values = session.driver.read({*wanted, items.UTC_OFFSET})
         answers = session.driver.answers(wanted)
     if answers > 1:
-        say(f"these values came in {answers} answers of the meter: they may be of different instants")
+        say(
+            f"these values came in {answers} answers of the meter: they may be of "
+            f"different instants"
+        )
     offset = values[items.UTC_OFFSET]
     if given.json:
         print_json({item.name: item_json(item, values[item], offset) for item in wanted})
     else:
-        print_table("", ("item", "value"), [(i.name, item_text(i, values[i], offset)) for i in wanted], ("value",))
+        print_table(
+            "",
+            ("item", "value"),
+            [(i.name, item_text(i, values[i], offset)) for i in wanted],
+            ("value",),
+        )

@@ -30,15 +30,28 @@ def purchases(context: typer.Context) -> None:
         for fragments in shown:
             print_json(fragments)
         return
-    names = ("number", "at", "kind", "amount", "to_overdraft", "to_debt", "credit_before", "credit_after",
-             "cumulative", "sequence", "carrier")  # fmt: skip
+    names = (
+        "number",
+        "at",
+        "kind",
+        "amount",
+        "to_overdraft",
+        "to_debt",
+        "credit_before",
+        "credit_after",
+        "cumulative",
+        "sequence",
+        "carrier",
+    )
     plain = [[fragments[name].strip('"') for name in names] for fragments in shown]
     print_table("", names, plain, ("number", "sequence", *names[3:9]))
 
 
 def events(
     context: typer.Context,
-    first: Annotated[int, typer.Option("--from", help="Number of the first event; 0 is all that are kept.")] = 0,
+    first: Annotated[
+        int, typer.Option("--from", help="Number of the first event; 0 is all that are kept.")
+    ] = 0,
 ) -> None:
     """Show the event log, oldest first."""
     given = options(context)
@@ -59,7 +72,9 @@ def events(
     for event in found:
         details = event.detail_fragments(offset)
         text = " ".join(f"{name}={value}" for name, value in details.items()).replace('"', "")
-        rows_shown.append((str(event.number), event.fragments(offset)["at"].strip('"'), event.name, text))
+        rows_shown.append(
+            (str(event.number), event.fragments(offset)["at"].strip('"'), event.name, text)
+        )
     print_table("", ("number", "at", "event", "details"), rows_shown, ("number",))
 
 

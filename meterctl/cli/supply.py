@@ -19,7 +19,9 @@ from protocols.data_model.words import Cause, SupplyState, cause_words
 from protocols.quantities import format_date, format_money, parse_date
 from protocols.sealed_message import MessageKind, SwitchAction, encode_number
 
-_switch = typer.Typer(no_args_is_help=True, help="The supply control switch: interrupt, permit, restore.")
+_switch = typer.Typer(
+    no_args_is_help=True, help="The supply control switch: interrupt, permit, restore."
+)
 _moratorium = typer.Typer(no_args_is_help=True, help="No disconnection for credit until a date.")
 _tamper = typer.Typer(no_args_is_help=True, help="Tamper causes.")
 
@@ -43,9 +45,11 @@ class Terms:
 
 @_switch.command("interrupt")
 def interrupt(
-    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    context: typer.Context,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Open the supply until it is permitted or restored."""
     terms = Terms(meter, set_back, valid_for)
     _command(context, terms, MessageKind.SWITCH, SwitchAction.INTERRUPT, "interrupt the supply")
@@ -53,9 +57,11 @@ def interrupt(
 
 @_switch.command("permit")
 def permit(
-    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    context: typer.Context,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Let the customer close the supply with the button."""
     terms = Terms(meter, set_back, valid_for)
     _command(context, terms, MessageKind.SWITCH, SwitchAction.PERMIT, "permit reconnection")
@@ -63,18 +69,25 @@ def permit(
 
 @_switch.command("restore")
 def restore(
-    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    context: typer.Context,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Close the supply now; exit 3 names the causes that keep it open all the same."""
     terms = Terms(meter, set_back, valid_for)
-    _command(context, terms, MessageKind.SWITCH, SwitchAction.DIRECT, "restore the supply", closes=True)
+    _command(
+        context, terms, MessageKind.SWITCH, SwitchAction.DIRECT, "restore the supply", closes=True
+    )
 
 
 def guarantee(
-    context: typer.Context, state: Annotated[str, typer.Argument(help="on or off")], meter: PayeeOption = None,
-    set_back: SetBackOption = False, valid_for: ValidForOption = None,
-) -> None:  # fmt: skip
+    context: typer.Context,
+    state: Annotated[str, typer.Argument(help="on or off")],
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
+    valid_for: ValidForOption = None,
+) -> None:
     """Power guarantee (保电): nothing but overload and tamper opens the supply while it is on."""
     on = items.GUARANTEE.kind.parse(state)
     terms = Terms(meter, set_back, valid_for)
@@ -83,9 +96,12 @@ def guarantee(
 
 @_moratorium.command("until")
 def until(
-    context: typer.Context, date: Annotated[str, typer.Argument(help="Local date, such as 2026-12-31.")],
-    meter: PayeeOption = None, set_back: SetBackOption = False, valid_for: ValidForOption = None,
-) -> None:  # fmt: skip
+    context: typer.Context,
+    date: Annotated[str, typer.Argument(help="Local date, such as 2026-12-31.")],
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
+    valid_for: ValidForOption = None,
+) -> None:
     """No disconnection for credit before this date, 00:00 local."""
     days = parse_date(date)
     if days <= 0:
@@ -96,27 +112,42 @@ def until(
 
 @_moratorium.command("off")
 def off(
-    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    context: typer.Context,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """End the moratorium now."""
-    _command(context, Terms(meter, set_back, valid_for), MessageKind.MORATORIUM, 0, "end the moratorium")
+    _command(
+        context, Terms(meter, set_back, valid_for), MessageKind.MORATORIUM, 0, "end the moratorium"
+    )
 
 
 @_tamper.command("clear")
 def clear(
-    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False,
+    context: typer.Context,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Clear a tamper cause."""
-    _command(context, Terms(meter, set_back, valid_for), MessageKind.CLEAR_TAMPER, None, "clear tamper")
+    _command(
+        context, Terms(meter, set_back, valid_for), MessageKind.CLEAR_TAMPER, None, "clear tamper"
+    )
 
 
 def _command(
-    context: typer.Context, terms: Terms, kind: MessageKind, number: int | None, question: str, *,
+    context: typer.Context,
+    terms: Terms,
+    kind: MessageKind,
+    number: int | None,
+    question: str,
+    *,
     closes: bool = False,
-) -> None:  # fmt: skip
-    """Bring a command to the meter and print what then stands; `closes`: exit 3 where the supply stays open."""
+) -> None:
+    """Bring a command to the meter and print what then stands; `closes`: exit 3 where the supply
+    stays open.
+    """
     given = options(context)
     parameters = b"" if number is None else encode_number(kind, number)
     lives = valid_for_s(terms.valid_for)
@@ -134,9 +165,12 @@ def _command(
             done = execute_command(session, journal, planned)
         standing = _standing(session, done)
     fragments = {
-        "meter": f'"{serial}"', "kind": f'"{kind.word}"', "outcome": '"accepted"',
-        "sequence": str(done.receipt.sequence), **{item.name: item.kind.json(v) for item, v in standing.items()},
-    }  # fmt: skip
+        "meter": f'"{serial}"',
+        "kind": f'"{kind.word}"',
+        "outcome": '"accepted"',
+        "sequence": str(done.receipt.sequence),
+        **{item.name: item.kind.json(v) for item, v in standing.items()},
+    }
     stays = _stays_open(serial, standing) if closes and standing else ""
     code = RefusedError.exit_code if stays else 0
     print_result(fragments, given.json, serial_number=serial, message=stays, exit_code=code)
@@ -149,7 +183,9 @@ _STANDING = (items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.AMOUNT_TO_RECONNECT)
 
 
 def _standing(session: Session, done: CommandDone) -> Mapping[Item, Any]:
-    """Return what stands after a command, for display: read, or from its answer; empty where neither was heard."""
+    """Return what stands after a command, for display: read, or from its answer; empty where
+    neither was heard.
+    """
     try:
         return session.driver.read(_STANDING)
     except MeterctlError as error:
@@ -167,6 +203,7 @@ def _stays_open(serial: str, standing: Mapping[Item, Any]) -> str:
     if not left and state is SupplyState.CONNECTED:
         return ""
     return (
-        f"meter {serial}: the supply stays {state.name.lower()}: {', '.join(cause_words(left)) or 'no cause'}; "
+        f"meter {serial}: the supply stays {state.name.lower()}: "
+        f"{', '.join(cause_words(left)) or 'no cause'}; "
         f"amount_to_reconnect {format_money(standing[items.AMOUNT_TO_RECONNECT])}"
     )

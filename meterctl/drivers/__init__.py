@@ -1,4 +1,6 @@
-"""One driver a protocol, behind one interface: what a host can ask of a meter, whatever the wire."""
+"""One driver a protocol, behind one interface: what a host can ask of a meter, whatever the
+wire.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,18 @@ from protocols.sealed_status import StatusQuestion
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came back for a sealed message: the unsealed answer, and the sealed receipt where there is one."""
+    """What came back for a sealed message: the unsealed answer, and the sealed receipt where there
+    is one.
+    """
 
     answer: Answer
     receipt: bytes
 
 
 class Driver(Protocol):
-    """Raises NoAnswerError for silence, CorruptAnswerError for what cannot be the answer, RefusedError for a no."""
+    """Raises NoAnswerError for silence, CorruptAnswerError for what cannot be the answer,
+    RefusedError for a no.
+    """
 
     name: str
 
@@ -31,7 +37,9 @@ class Driver(Protocol):
         ...
 
     def answers(self, items: Iterable[Item]) -> int:
-        """Return how many answers of the meter the values of these items come in; those of one are of one instant."""
+        """Return how many answers of the meter the values of these items come in; those of one are
+        of one instant.
+        """
         ...
 
     def purchases(self) -> list[Purchase]:
@@ -39,7 +47,9 @@ class Driver(Protocol):
         ...
 
     def events(self, first: int) -> tuple[list[Event], bool]:
-        """Return events from number `first` on, oldest first, and whether there may be more; 0 is the newest few."""
+        """Return events from number `first` on, oldest first, and whether there may be more; 0 is
+        the newest few.
+        """
         ...
 
     def deliver(self, message: bytes) -> Delivery:
@@ -51,5 +61,7 @@ class Driver(Protocol):
         ...
 
     def status(self, question: StatusQuestion) -> bytes:
-        """Return the sealed status for a question, b"" where the meter has none under that key version."""
+        """Return the sealed status for a question, b"" where the meter has none under that key
+        version.
+        """
         ...

@@ -1,4 +1,6 @@
-"""The Modbus driver: items, tables and the message window of the native map (docs/register-map.md)."""
+"""The Modbus driver: items, tables and the message window of the native map
+(docs/register-map.md).
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,12 @@ class ModbusDriver:
     name = "modbus"
 
     def __init__(
-        self, transport: Transport, unit: int, timeout_ms: int, clock: Clock, trace: Trace | None = None
+        self,
+        transport: Transport,
+        unit: int,
+        timeout_ms: int,
+        clock: Clock,
+        trace: Trace | None = None,
     ) -> None:
         self._client = TransportClient(transport, timeout_ms, clock, trace)
         self._unit, self._now = unit, clock
@@ -74,7 +81,9 @@ class ModbusDriver:
         return values
 
     def answers(self, items: Iterable[Item]) -> int:
-        """Return how many answers of the meter the values of these items come in; those of one are of one instant."""
+        """Return how many answers of the meter the values of these items come in; those of one are
+        of one instant.
+        """
         return len(_blocks_of(items))
 
     def purchases(self) -> list[Purchase]:
@@ -84,24 +93,34 @@ class ModbusDriver:
         each = MAX_READ_REGISTERS // PURCHASE_REGISTERS
         for first in range(0, PURCHASES.depth, each):
             count = min(each, PURCHASES.depth - first)
-            data = self._read(PURCHASE_ADDRESS + first * PURCHASE_REGISTERS, count * PURCHASE_REGISTERS)
-            some = [data[i : i + PURCHASES.row_size] for i in range(0, len(data), PURCHASES.row_size)]
+            data = self._read(
+                PURCHASE_ADDRESS + first * PURCHASE_REGISTERS, count * PURCHASE_REGISTERS
+            )
+            some = [
+                data[i : i + PURCHASES.row_size] for i in range(0, len(data), PURCHASES.row_size)
+            ]
             rows += [Purchase.unpack(row) for row in some if any(row)]
             if not any(some[-1]):
                 break
         return rows
 
     def events(self, first: int) -> tuple[list[Event], bool]:
-        """Return events from number `first` on and whether there may be more; 0 is the newest few."""
+        """Return events from number `first` on and whether there may be more; 0 is the newest
+        few.
+        """
         self._know()
         window = EVENT_WINDOW
         data = self._repeat(
-            lambda: self._exchange(window.read_address, window.read_registers, window.address, first.to_bytes(4, "big"))
+            lambda: self._exchange(
+                window.read_address, window.read_registers, window.address, first.to_bytes(4, "big")
+            )
         )
         count = int.from_bytes(data[4:6], "big")
         if count > window.rows:
             raise CorruptAnswerError(f"{self._where}: {count} rows in a window of {window.rows}")
-        rows = [Event.unpack(data[6 + i * window.row_size :][: window.row_size]) for i in range(count)]
+        rows = [
+            Event.unpack(data[6 + i * window.row_size :][: window.row_size]) for i in range(count)
+        ]
         if any(later.number <= earlier.number for earlier, later in pairwise(rows)) or any(
             row.number < first for row in rows
         ):
@@ -109,7 +128,9 @@ class ModbusDriver:
         return rows, count == window.rows
 
     def deliver(self, message: bytes) -> Delivery:
-        """Hand over a sealed message; all parts but the last may be repeated, the last is sent once."""
+        """Hand over a sealed message; all parts but the last may be repeated, the last is sent
+        once.
+        """
         parts = [message[i : i + MESSAGE_PART] for i in range(0, len(message), MESSAGE_PART)]
         for index, part in enumerate(parts[:-1]):
             head = MESSAGE_HEAD.pack(len(message), index * MESSAGE_PART, len(part), 0)
@@ -119,7 +140,9 @@ class ModbusDriver:
         padded = head + last + bytes(len(last) % 2)
         data = self._exchange(ANSWER_ADDRESS, ANSWER_REGISTERS, MESSAGE_ADDRESS, padded)
         if data[:2] != b"\0\1":
-            raise CorruptAnswerError(f"{self._where}: the message was handed over and no answer stands")
+            raise CorruptAnswerError(
+                f"{self._where}: the message was handed over and no answer stands"
+            )
         try:
             answer = Answer.decode(data[2 : 2 * ANSWER_HEAD_REGISTERS])
         except MalformedMessageError as error:
@@ -130,13 +153,21 @@ class ModbusDriver:
         """Return the sealed receipt of an accepted sequence, b"" where the meter has none."""
         which = 0 if message_class is MessageClass.CREDIT else 1
         question = which.to_bytes(2, "big") + sequence.to_bytes(4, "big")
-        data = self._repeat(lambda: self._exchange(RECEIPT_READ, RECEIPT_REGISTERS, RECEIPT_ADDRESS, question))
+        data = self._repeat(
+            lambda: self._exchange(RECEIPT_READ, RECEIPT_REGISTERS, RECEIPT_ADDRESS, question)
+        )
         return _sized(data)
 
     def status(self, question: StatusQuestion) -> bytes:
-        """Return the sealed status for a question, b"" where the meter has none under that key version."""
+        """Return the sealed status for a question, b"" where the meter has none under that key
+        version.
+        """
         asked = STATUS_QUESTION.pack(question.nonce, question.journal, question.key_version)
-        return _sized(self._repeat(lambda: self._exchange(STATUS_READ, STATUS_REGISTERS, STATUS_ADDRESS, asked)))
+        return _sized(
+            self._repeat(
+                lambda: self._exchange(STATUS_READ, STATUS_REGISTERS, STATUS_ADDRESS, asked)
+            )
+        )
 
     # ---- requests
 
@@ -144,22 +175,32 @@ class ModbusDriver:
         """Make sure once that a meter of our map answers."""
         if not self._known:
             if self._read(0, 2) != MAGIC:
-                raise CorruptAnswerError(f"{self._where}: something answers that is no meter of this map")
+                raise CorruptAnswerError(
+                    f"{self._where}: something answers that is no meter of this map"
+                )
             self._known = True
 
     def _read(self, address: int, count: int) -> bytes:
         call = self._client.read_holding_registers
-        return self._repeat(lambda: self._ask(call, address=address, count=count, device_id=self._unit))
+        return self._repeat(
+            lambda: self._ask(call, address=address, count=count, device_id=self._unit)
+        )
 
     def _write(self, address: int, data: bytes) -> bytes:
-        return self._ask(self._client.write_registers, address=address, values=_words(data), device_id=self._unit)
+        return self._ask(
+            self._client.write_registers, address=address, values=_words(data), device_id=self._unit
+        )
 
     def _exchange(self, read_address: int, count: int, address: int, data: bytes) -> bytes:
         """Write and read in one request (function 23)."""
         return self._ask(
-            self._client.readwrite_registers, read_address=read_address, read_count=count, write_address=address,
-            values=_words(data), device_id=self._unit,
-        )  # fmt: skip
+            self._client.readwrite_registers,
+            read_address=read_address,
+            read_count=count,
+            write_address=address,
+            values=_words(data),
+            device_id=self._unit,
+        )
 
     def _ask(self, call: Callable[..., Any], **arguments: Any) -> bytes:
         from pymodbus.exceptions import ModbusException
@@ -174,8 +215,12 @@ class ModbusDriver:
             code = getattr(reply, "exception_code", 0)
             name = MODBUS_EXCEPTIONS.get(code, "unknown")
             if code == 0x0B:
-                raise NoAnswerError(f"{self._where}: exception 0B, no such unit behind this address")
-            raise RefusedError(f"{self._where}: Modbus exception {code:02d} ({name}); nothing was changed")
+                raise NoAnswerError(
+                    f"{self._where}: exception 0B, no such unit behind this address"
+                )
+            raise RefusedError(
+                f"{self._where}: Modbus exception {code:02d} ({name}); nothing was changed"
+            )
         return b"".join(int(word).to_bytes(2, "big") for word in reply.registers)
 
     def _repeat(self, work: Callable[[], bytes]) -> bytes:
@@ -199,7 +244,9 @@ def _blocks_of(items: Iterable[Item]) -> list[list[Place]]:
     chosen = [places[0] for places in choices if len(places) == 1]
     for places in choices:
         if len(places) > 1:
-            chosen.append(min(places, key=lambda place: (len(_blocks([*chosen, place])), place.address)))
+            chosen.append(
+                min(places, key=lambda place: (len(_blocks([*chosen, place])), place.address))
+            )
     return _blocks(chosen)
 
 

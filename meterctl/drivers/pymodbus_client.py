@@ -1,7 +1,8 @@
 """pymodbus's client over our Transport (ADR 0004).
 
-pymodbus makes the requests and reads the replies' values. What came off the wire is judged here first, by
-`protocols.modbus`: silence, corrupt, refused and not-for-us stay four answers, and pymodbus sees right frames only.
+pymodbus makes the requests and reads the replies' values. What came off the wire is judged here
+first, by `protocols.modbus`: silence, corrupt, refused and not-for-us stay four answers, and
+pymodbus sees right frames only.
 It never repeats anything: retries are the driver's decision.
 """
 
@@ -30,12 +31,21 @@ GRACE_MS = 1_000
 class TransportClient(ModbusBaseSyncClient):
     """A pymodbus client whose bytes go through a Transport; one request at a time, sent once."""
 
-    def __init__(self, transport: Transport, timeout_ms: int, clock: Clock, trace: Trace | None = None) -> None:
+    def __init__(
+        self, transport: Transport, timeout_ms: int, clock: Clock, trace: Trace | None = None
+    ) -> None:
         framer = FramerType.SOCKET if transport.framed else FramerType.RTU
         kind = CommType.TCP if transport.framed else CommType.SERIAL
-        parameters = CommParams(comm_type=kind, comm_name="meterctl", timeout_connect=(timeout_ms + GRACE_MS) / 1000)
+        parameters = CommParams(
+            comm_type=kind, comm_name="meterctl", timeout_connect=(timeout_ms + GRACE_MS) / 1000
+        )
         super().__init__(framer, 0, parameters, None, None, None)
-        self._wire, self._timeout_ms, self._now, self._trace_frame = transport, timeout_ms, clock, trace
+        self._wire, self._timeout_ms, self._now, self._trace_frame = (
+            transport,
+            timeout_ms,
+            clock,
+            trace,
+        )
         self._sent = b""
         self.kept = b""
         self._passed_over = False
@@ -84,7 +94,9 @@ class TransportClient(ModbusBaseSyncClient):
         if self._passed_over and not corrupt and not buffer:
             raise NoAnswerError(f"only answers to somebody else came: {self.kept[:40].hex(' ')}")
         if corrupt or self.kept:
-            raise CorruptAnswerError(f"{corrupt or 'the answer is cut short'}; what came: {self.kept[:40].hex(' ')}")
+            raise CorruptAnswerError(
+                f"{corrupt or 'the answer is cut short'}; what came: {self.kept[:40].hex(' ')}"
+            )
         raise NoAnswerError(f"no answer within {self._timeout_ms} ms")
 
     def _tcp(self, buffer: bytes) -> tuple[bytes, bytes]:
@@ -102,7 +114,9 @@ class TransportClient(ModbusBaseSyncClient):
         return b"", bytes(pending)
 
     def _rtu(self, buffer: bytes) -> tuple[bytes, bytes]:
-        """Find the reply; an adapter's echo of the request and other units' frames are passed over."""
+        """Find the reply; an adapter's echo of the request and other units' frames are passed
+        over.
+        """
         if buffer.startswith(self._sent) and self._sent[1] not in (5, 6, 8):
             buffer = buffer[len(self._sent) :]
         while len(buffer) >= 4:

@@ -19,7 +19,10 @@ SALES = (OPEN, "credit")
 CONSEQUENCES = {
     "open": ("is to be claimed back from the customer", "is owed to the customer"),
     "credit": ("is to be claimed back from the customer", "is owed to the customer"),
-    "refund": ("was taken back and is to be paid out", "was not taken back and is not to be paid out"),
+    "refund": (
+        "was taken back and is to be paid out",
+        "was not taken back and is not to be paid out",
+    ),
     "debt": ("was entered as a debt", "was not entered as a debt"),
 }
 """Kind -> what its amount means for the money outside the meter: confirmed, refused."""
@@ -57,9 +60,13 @@ class Entry:
     card: str = ""
     """Serial of the card that carries it, empty for the wire."""
     reference: str = ""
-    """The sale key under which its requester asked for it; a second request under it is the same sale."""
+    """The sale key under which its requester asked for it; a second request under it is the same
+    sale.
+    """
     origin: Origin = NO_ORIGIN
-    """The journal number and the mark under which it was sealed; both 0 in a message of the former format."""
+    """The journal number and the mark under which it was sealed; both 0 in a message of the former
+    format.
+    """
     void_of: int = 0
     """Of a void: the entry for which it was sealed; 0 in entries of an older layout."""
 
@@ -70,12 +77,16 @@ class Entry:
 
     @property
     def code(self) -> bytes:
-        """The first four bytes of its message's code: the name under which meter and card answer it."""
+        """The first four bytes of its message's code: the name under which meter and card answer
+        it.
+        """
         return code_of(self.message)
 
     @property
     def is_former(self) -> bool:
-        """Whether its message is of the former format: it has no origin, and its bytes are not sent again."""
+        """Whether its message is of the former format: it has no origin, and its bytes are not sent
+        again.
+        """
         return self.message[:1] == bytes((FORMER_VERSION,))
 
     @property
@@ -93,7 +104,9 @@ class Entry:
 
     @property
     def opens_any_epoch(self) -> bool:
-        """Whether it was sealed for epoch 0: any storage of its meter that was never opened takes it."""
+        """Whether it was sealed for epoch 0: any storage of its meter that was never opened takes
+        it.
+        """
         message = self.sealed
         return message is not None and message.epoch == 0
 
@@ -117,7 +130,9 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class SeenWriteBack:
-    """What never goes back in a sound meter: sequence, cumulative purchases in 0.01, energy in mWh, elapsed in ms."""
+    """What never goes back in a sound meter: sequence, cumulative purchases in 0.01, energy in mWh,
+    elapsed in ms.
+    """
 
     credit_sequence: int
     cumulative: int

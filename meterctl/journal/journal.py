@@ -1,7 +1,8 @@
 """The journal in one SQLite file: no credit is ever sold twice or lost (METER.md 8).
 
-SQLite with FULL synchronisation: an entry is on the disk before its message is on the wire. One open entry for each
-(serial number, epoch); while it is open no other credit message is sealed for that meter.
+SQLite with FULL synchronisation: an entry is on the disk before its message is on the wire. One
+open entry for each (serial number, epoch); while it is open no other credit message is sealed for
+that meter.
 """
 
 from __future__ import annotations
@@ -36,14 +37,16 @@ NOWHERE = Path(":memory:")
 """Of a journal that is forgotten with its process: for rehearsals where there is none yet."""
 DAY_S = 86_400
 WAIT_MS = 60_000
-"""How long one process waits for another that is at work with the same journal on the same meter."""
+"""How long one process waits for another that is at work with the same journal on the same meter.
+"""
 WAIT_STEP_MS = 20
 _ALONE = "(kind != 'void' OR (void_of = 0 AND journal != 0))"
 """Entries that are settled by themselves: a void that advances the key version is one."""
 _UNPROVED = "(state != 'confirmed' OR outcome = 'by_hand')"
 """Entries that a proof may still change, by an index of these very words."""
 _COLUMNS = (
-    "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card, reference,"
+    "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, "
+    "message, receipt, card, reference,"
     " journal, mark, void_of"
 )
 
@@ -54,7 +57,9 @@ def _cents(amount: int) -> str:
 
 def default_path() -> Path:
     """Return where the journal lies when nobody says otherwise (XDG base directories)."""
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    base = os.environ.get("XDG_STATE_HOME") or os.path.join(
+        os.path.expanduser("~"), ".local", "state"
+    )
     return Path(base) / "meterctl" / "journal.sqlite"
 
 
@@ -62,13 +67,20 @@ class Journal:
     """The journal in one file.
 
     Args:
-        random: gives so many random bytes: for the journal's number, and for the marks of its messages.
+        random: gives so many random bytes: for the journal's number, and for the marks of its
+            messages.
         now: s since 1970 UTC, for the date of a new number only.
-        rehearsal: work on a copy in memory, so that nothing which is written stands, not even a new layout.
+        rehearsal: work on a copy in memory, so that nothing which is written stands, not even a new
+            layout.
     """
 
     def __init__(
-        self, path: Path, random: Callable[[int], bytes] = os.urandom, now: int = 0, *, rehearsal: bool = False
+        self,
+        path: Path,
+        random: Callable[[int], bytes] = os.urandom,
+        now: int = 0,
+        *,
+        rehearsal: bool = False,
     ) -> None:
         self.path = path
         self._random = random
@@ -112,7 +124,9 @@ class Journal:
     def number(self) -> int:
         """The number under which messages are sealed from now on."""
         with self._guard():
-            (number,) = self._db.execute("SELECT number FROM numbers ORDER BY id DESC LIMIT 1").fetchone()
+            (number,) = self._db.execute(
+                "SELECT number FROM numbers ORDER BY id DESC LIMIT 1"
+            ).fetchone()
         return int(number)
 
     def renew(self, now: int) -> int:
@@ -123,14 +137,17 @@ class Journal:
         return number
 
     def draw_origin(self) -> Origin:
-        """Return the origin of a new message: the journal's number, and a mark that no other message has."""
+        """Return the origin of a new message: the journal's number, and a mark that no other
+        message has.
+        """
         return Origin(self.number, self._draw())
 
     def knows_mark(self, meter: str, number: int, mark: int, sequence: int) -> bool:
         """Return whether this journal holds the message of this origin, a void too."""
         with self._guard():
             row = self._db.execute(
-                "SELECT 1 FROM entries WHERE meter = ? AND journal = ? AND mark = ? AND sequence = ? LIMIT 1",
+                "SELECT 1 FROM entries WHERE meter = ? AND journal = ? AND mark = ? AND "
+                "sequence = ? LIMIT 1",
                 (meter, number, mark, sequence),
             ).fetchone()
         return row is not None
@@ -138,8 +155,11 @@ class Journal:
     # ---- processes that share it
 
     @contextlib.contextmanager
-    def alone_with(self, meter: str, ticks: Callable[[], int], pause: Callable[[int], None]) -> Iterator[None]:
-        """Keep other processes of this journal from the meter; waits for one that is at work, at most WAIT_MS.
+    def alone_with(
+        self, meter: str, ticks: Callable[[], int], pause: Callable[[int], None]
+    ) -> Iterator[None]:
+        """Keep other processes of this journal from the meter; waits for one that is at work, at
+        most WAIT_MS.
 
         Args:
             ticks: monotonic ms.
@@ -160,7 +180,8 @@ class Journal:
             except OSError as error:
                 if ticks() - began > WAIT_MS:
                     raise BusyError(
-                        f"meter {meter}: another process is at work on it with journal {self.path}, for more than "
+                        f"meter {meter}: another process is at work on it with journal "
+                        f"{self.path}, for more than "
                         f"{WAIT_MS // 1000} s; nothing was begun"
                     ) from error
                 pause(WAIT_STEP_MS)
@@ -170,12 +191,16 @@ class Journal:
             fcntl.lockf(lock, fcntl.LOCK_UN, 1, place)
 
     def _lock_file(self) -> int:
-        """Return the open file whose bytes are locked: a byte for each meter, at its serial number."""
+        """Return the open file whose bytes are locked: a byte for each meter, at its serial
+        number.
+        """
         if self._lock is None:
             real = self.path.resolve()  # one journal, one lock, by whatever path it is named
             path = real.with_name(f"{real.name}.lock")
             try:
-                self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                self._lock = os.open(
+                    path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+                )
             except OSError as error:
                 raise UsageError(f"journal {path}: {error.strerror}; nothing was begun") from error
         return self._lock
@@ -183,14 +208,26 @@ class Journal:
     # ---- entries
 
     def prepare(
-        self, meter: str, epoch: int, sequence: int, kind: str, amount: int, message: bytes, now: int, *,
-        card: str = "", reference: str = "", limit: DailyLimit | None = None, origin: Origin = NO_ORIGIN,
+        self,
+        meter: str,
+        epoch: int,
+        sequence: int,
+        kind: str,
+        amount: int,
+        message: bytes,
+        now: int,
+        *,
+        card: str = "",
+        reference: str = "",
+        limit: DailyLimit | None = None,
+        origin: Origin = NO_ORIGIN,
         void_of: int = 0,
-    ) -> Entry:  # fmt: skip
+    ) -> Entry:
         """Write an entry before its message is sent, or before it is written on a card.
 
         Raises:
-            NotPermittedError: another entry is open, or the day's limit would be passed (which is audited).
+            NotPermittedError: another entry is open, or the day's limit would be passed (which is
+                audited).
         """
         state = EntryState.ON_CARD if card else EntryState.PREPARED
         ring = limit.ring if limit else ""
@@ -201,26 +238,58 @@ class Journal:
                 if limit is not None and kind in SALES:
                     self._require_within(limit, meter, amount, now)
                 cursor = self._db.execute(
-                    "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, message,"
+                    "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, "
+                    "created, changed, message,"
                     " card, reference, ring, journal, mark, void_of)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (meter, epoch, sequence, kind, amount, state.value, now, now, message, card, reference, ring,
-                     origin.journal, origin.mark, void_of),
-                )  # fmt: skip
+                    (
+                        meter,
+                        epoch,
+                        sequence,
+                        kind,
+                        amount,
+                        state.value,
+                        now,
+                        now,
+                        message,
+                        card,
+                        reference,
+                        ring,
+                        origin.journal,
+                        origin.mark,
+                        void_of,
+                    ),
+                )
         except sqlite3.IntegrityError as error:
             raise NotPermittedError(
-                f"meter {meter}: sequence {sequence} is taken or another entry is open in {self.path}; nothing was sent"
+                f"meter {meter}: sequence {sequence} is taken or another entry is open "
+                f"in {self.path}; nothing was sent"
             ) from error
         except UsageError as error:
             raise UsageError(f"{error}; nothing was sent") from error
         assert cursor.lastrowid is not None
         return Entry(
-            cursor.lastrowid, meter, epoch, sequence, kind, amount, state, "", now, now, message, b"", card, reference,
-            origin, void_of,
-        )  # fmt: skip  # not read back: it is written, whoever holds the lock now
+            cursor.lastrowid,
+            meter,
+            epoch,
+            sequence,
+            kind,
+            amount,
+            state,
+            "",
+            now,
+            now,
+            message,
+            b"",
+            card,
+            reference,
+            origin,
+            void_of,
+        )  # not read back: it is written, whoever holds the lock now
 
     def hold_limit(self, limit: DailyLimit, meter: str, card: str, amount: int, now: int) -> None:
-        """Refuse a sale before anything is done for it; the refusal is audited, and `prepare` looks once more.
+        """Refuse a sale before anything is done for it; the refusal is audited, and `prepare` looks
+        once more.
 
         Raises:
             OverDailyLimitError: the day's limit of the key ring would be passed.
@@ -229,13 +298,21 @@ class Journal:
             self._require_within(limit, meter, amount, now)
 
     def settle(
-        self, entry: Entry, state: EntryState, outcome: str, now: int, receipt: bytes = b"", epoch: int | None = None,
-        *, proved: bool = False,
-    ) -> Entry:  # fmt: skip
+        self,
+        entry: Entry,
+        state: EntryState,
+        outcome: str,
+        now: int,
+        receipt: bytes = b"",
+        epoch: int | None = None,
+        *,
+        proved: bool = False,
+    ) -> Entry:
         """Write what became of an open entry and return how it stands.
 
-        What was settled before stays settled, but a proof overrules what a person said, and an acceptance overrules the
-        void of an opening for epoch 0, which another storage of its meter may take; both are audited and told.
+        What was settled before stays settled, but a proof overrules what a person said, and an
+        acceptance overrules the void of an opening for epoch 0, which another storage of its meter
+        may take; both are audited and told.
 
         Args:
             epoch: the epoch in which the meter took an opening that was sold for epoch 0.
@@ -246,11 +323,16 @@ class Journal:
             if not before.is_open and not (proved and _gives_way(before, state)):
                 return before
             after = replace(
-                before, state=state, outcome=outcome, changed=now, receipt=receipt or before.receipt,
+                before,
+                state=state,
+                outcome=outcome,
+                changed=now,
+                receipt=receipt or before.receipt,
                 epoch=before.epoch if epoch is None else epoch,
-            )  # fmt: skip
+            )
             self._db.execute(
-                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ? WHERE id = ?",
+                "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, "
+                "epoch = ? WHERE id = ?",
                 (state.value, outcome, now, after.receipt, after.epoch, entry.id),
             )
             if not before.is_open:
@@ -261,16 +343,28 @@ class Journal:
         """Audit and tell that a proof contradicts how an entry was closed."""
         said = "a person" if before.outcome == BY_HAND else "a void in another epoch"
         amount = _cents(before.amount)
-        detail = f"entry {before.id}: {said} had closed it as {before.state.value}; proved {state.value} ({outcome})"
+        detail = (
+            f"entry {before.id}: {said} had closed it as {before.state.value}; proved "
+            f"{state.value} ({outcome})"
+        )
         if state is not before.state and before.amount and before.kind in CONSEQUENCES:
             paid, owed = CONSEQUENCES[before.kind]
             detail += f": {amount} {paid if state is EntryState.CONFIRMED else owed}"
-        self.audit("overruled", now, meter=before.meter, card=before.card, amount=before.amount, detail=detail)
+        self.audit(
+            "overruled",
+            now,
+            meter=before.meter,
+            card=before.card,
+            amount=before.amount,
+            detail=detail,
+        )
         if state is not before.state:
             self.notices.append(f"meter {before.meter}: {detail}")
 
     def move_to_card(self, entry: Entry, card: str, now: int) -> Entry:
-        """Write that another card carries an entry now; raises NotPermittedError where it was settled meanwhile."""
+        """Write that another card carries an entry now; raises NotPermittedError where it was
+        settled meanwhile.
+        """
         try:
             with self._guard():
                 moved = self._db.execute(
@@ -282,7 +376,8 @@ class Journal:
             moved = 0
         if not moved:
             raise NotPermittedError(
-                f"journal entry {entry.id}: another program settled it meanwhile; nothing was changed"
+                f"journal entry {entry.id}: another program settled it meanwhile; "
+                f"nothing was changed"
             )
         return replace(entry, card=card, state=EntryState.ON_CARD, outcome="", changed=now)
 
@@ -298,56 +393,94 @@ class Journal:
         return list(self._rows("ORDER BY id"))
 
     def open_entries(self, meter: str) -> list[Entry]:
-        """Return the open entries of a meter, of every epoch, oldest first; the void of an entry goes with it."""
+        """Return the open entries of a meter, of every epoch, oldest first; the void of an entry
+        goes with it.
+        """
         return list(
-            self._rows(f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} AND state IN ('prepared', 'on_card', 'unknown')"
-                       " ORDER BY id", meter)
-        )  # fmt: skip
+            self._rows(
+                f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} AND state IN ('prepared', "
+                f"'on_card', 'unknown')"
+                " ORDER BY id",
+                meter,
+            )
+        )
 
     def voids_of(self, entry: Entry) -> list[Entry]:
         """Return the voids that were sealed for an entry, oldest first.
 
-        In a journal of an older layout they are those of its sequence; for an opening of epoch 0 none is certain.
+        In a journal of an older layout they are those of its sequence; for an opening of epoch 0
+        none is certain.
         """
         return list(
-            self._rows("WHERE kind = 'void' AND meter = ? AND sequence = ?"
-                       " AND (void_of = ? OR (void_of = 0 AND journal = 0 AND epoch = ? AND epoch != 0))"
-                       " AND id != ? ORDER BY id",
-                       entry.meter, entry.sequence, entry.id, entry.epoch, entry.id)
-        )  # fmt: skip
+            self._rows(
+                "WHERE kind = 'void' AND meter = ? AND sequence = ?"
+                " AND (void_of = ? OR (void_of = 0 AND journal = 0 AND epoch = ? AND epoch != 0))"
+                " AND id != ? ORDER BY id",
+                entry.meter,
+                entry.sequence,
+                entry.id,
+                entry.epoch,
+                entry.id,
+            )
+        )
 
     def void_codes(self, entry: Entry) -> list[bytes]:
         """Return the codes of the voids that were sealed for an entry."""
         return [sealed.code for sealed in self.voids_of(entry)]
 
     def last_sequence(self, meter: str, epoch: int) -> int:
-        """Return the highest sequence that was proved spent in a meter's epoch, by whomever; 0 where none was."""
+        """Return the highest sequence that was proved spent in a meter's epoch, by whomever; 0
+        where none was.
+        """
         proved = self.proofs.of(meter).get(epoch)
         return proved.sequence if proved else 0
 
     def confirmed(self, meter: str, epoch: int) -> list[Entry]:
-        """Return what is proved to stand in the books of a meter's epoch, in the order of its sequences."""
+        """Return what is proved to stand in the books of a meter's epoch, in the order of its
+        sequences.
+        """
         proved = self.proofs.of(meter).get(epoch)
         return list(
-            self._rows("WHERE meter = ? AND epoch = ? AND state = 'confirmed' AND outcome != ? AND id > ?"
-                       " ORDER BY sequence", meter, epoch, BY_HAND, proved.begun_after if proved else 0)
-        )  # fmt: skip
+            self._rows(
+                "WHERE meter = ? AND epoch = ? AND state = 'confirmed' AND outcome != ? AND id > ?"
+                " ORDER BY sequence",
+                meter,
+                epoch,
+                BY_HAND,
+                proved.begun_after if proved else 0,
+            )
+        )
 
     def newest_confirmed(self, meter: str) -> Entry | None:
         """Return the entry of a meter, of any epoch, that was proved last; None where none was."""
         rows = list(
-            self._rows("WHERE meter = ? AND state = 'confirmed' AND outcome != ? AND kind != 'void'"
-                       " ORDER BY changed DESC, id DESC LIMIT 1", meter, BY_HAND)
-        )  # fmt: skip
+            self._rows(
+                "WHERE meter = ? AND state = 'confirmed' AND outcome != ? AND kind != 'void'"
+                " ORDER BY changed DESC, id DESC LIMIT 1",
+                meter,
+                BY_HAND,
+            )
+        )
         return rows[0] if rows else None
 
     def find_reference(self, reference: str) -> Entry | None:
-        """Return what was sold under a requester's key, whatever became of it; None where nothing was."""
-        return next(self._rows("WHERE reference = ? AND reference != '' ORDER BY id DESC LIMIT 1", reference), None)
+        """Return what was sold under a requester's key, whatever became of it; None where nothing
+        was.
+        """
+        return next(
+            self._rows(
+                "WHERE reference = ? AND reference != '' ORDER BY id DESC LIMIT 1", reference
+            ),
+            None,
+        )
 
     def find_sale(self, meter: str, sequence: int, code: bytes) -> Entry | None:
-        """Return the newest entry of a meter, of any epoch and state, with this sequence and code; None where none."""
-        rows = self._rows("WHERE meter = ? AND sequence = ? AND kind != 'void' ORDER BY id DESC", meter, sequence)
+        """Return the newest entry of a meter, of any epoch and state, with this sequence and code;
+        None where none.
+        """
+        rows = self._rows(
+            "WHERE meter = ? AND sequence = ? AND kind != 'void' ORDER BY id DESC", meter, sequence
+        )
         return next((entry for entry in rows if entry.code == code), None)
 
     def provable_entries(self, meter: str) -> list[Entry]:
@@ -357,21 +490,27 @@ class Journal:
 
     def find_message(self, meter: str, message: bytes) -> Entry | None:
         """Return the newest entry of these very bytes, None where they were not sealed here."""
-        return next(self._rows("WHERE meter = ? AND message = ? ORDER BY id DESC", meter, message), None)
+        return next(
+            self._rows("WHERE meter = ? AND message = ? ORDER BY id DESC", meter, message), None
+        )
 
     def carried(self, card: str | None = None) -> list[Entry]:
         """Return the open sales that a card carries or carried, or all cards, oldest first."""
-        rows = self._rows(f"WHERE {_UNPROVED} AND card != '' AND state IN ('on_card', 'unknown') ORDER BY id")
+        rows = self._rows(
+            f"WHERE {_UNPROVED} AND card != '' AND state IN ('on_card', 'unknown') ORDER BY id"
+        )
         return [entry for entry in rows if card in (None, entry.card)]
 
     def card_in_use(self, meter: str) -> str:
-        """Return the serial of the card that last replaced another for a meter, or opened its account since.
+        """Return the serial of the card that last replaced another for a meter, or opened its
+        account since.
 
         Empty where none ever replaced another.
         """
         with self._guard():
             replaced = self._db.execute(
-                "SELECT card, at FROM audit WHERE meter = ? AND what = 'card_replaced' ORDER BY id DESC LIMIT 1",
+                "SELECT card, at FROM audit WHERE meter = ? AND what = 'card_replaced' "
+                "ORDER BY id DESC LIMIT 1",
                 (meter,),
             ).fetchone()
             opened = self._db.execute(
@@ -384,7 +523,9 @@ class Journal:
         return str(opened[0] if opened is not None and opened[1] > replaced[1] else replaced[0])
 
     def last_time(self, meter: str) -> int:
-        """Return when something was last done here for a meter, s since 1970 UTC; 0 where nothing was."""
+        """Return when something was last done here for a meter, s since 1970 UTC; 0 where nothing
+        was.
+        """
         with self._guard():
             (at,) = self._db.execute(
                 "SELECT MAX(at) FROM (SELECT created AS at FROM entries WHERE meter = ?"
@@ -394,10 +535,13 @@ class Journal:
         return int(at or 0)
 
     def is_spent(self, meter: str) -> bool:
-        """Say whether the first sequence of the newest known epoch of a meter was proved spent, if only by a void."""
+        """Say whether the first sequence of the newest known epoch of a meter was proved spent, if
+        only by a void.
+        """
         with self._guard():
             row = self._db.execute(
-                "SELECT 1 FROM entries WHERE meter = ? AND state = 'confirmed' AND epoch != 0 AND sequence = 1"
+                "SELECT 1 FROM entries WHERE meter = ? AND state = 'confirmed' AND epoch "
+                "!= 0 AND sequence = 1"
                 " AND outcome != ? LIMIT 1",
                 (meter, BY_HAND),
             ).fetchone()
@@ -405,11 +549,21 @@ class Journal:
 
     # ---- what is kept beside the entries
 
-    def audit(self, what: str, now: int, *, meter: str = "", card: str = "", amount: int = 0, detail: str = "") -> None:
+    def audit(
+        self,
+        what: str,
+        now: int,
+        *,
+        meter: str = "",
+        card: str = "",
+        amount: int = 0,
+        detail: str = "",
+    ) -> None:
         """Write a line that nothing ever changes: what was done, or was not allowed."""
         with self._guard():
             self._db.execute(
-                "INSERT INTO audit (at, what, meter, card, amount, detail) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO audit (at, what, meter, card, amount, detail) VALUES (?, ?, "
+                "?, ?, ?, ?)",
                 (now, what, meter, card, amount, detail),
             )
 
@@ -424,7 +578,9 @@ class Journal:
     def has_audited(self, what: str, card: str) -> bool:
         """Say whether something was done with a card."""
         with self._guard():
-            row = self._db.execute("SELECT 1 FROM audit WHERE what = ? AND card = ? LIMIT 1", (what, card)).fetchone()
+            row = self._db.execute(
+                "SELECT 1 FROM audit WHERE what = ? AND card = ? LIMIT 1", (what, card)
+            ).fetchone()
         return row is not None
 
     def last_write_back(self, meter: str, epoch: int, card: str) -> SeenWriteBack | None:
@@ -437,29 +593,44 @@ class Journal:
             ).fetchone()
         return SeenWriteBack(*row) if row else None
 
-    def keep_write_back(self, meter: str, epoch: int, card: str, seen: SeenWriteBack, now: int) -> None:
+    def keep_write_back(
+        self, meter: str, epoch: int, card: str, seen: SeenWriteBack, now: int
+    ) -> None:
         """Remember what a card brought back."""
         with self._guard():
             self._db.execute(
                 "INSERT OR REPLACE INTO write_backs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (meter, epoch, card, now, seen.credit_sequence, seen.cumulative, seen.energy, seen.elapsed),
+                (
+                    meter,
+                    epoch,
+                    card,
+                    now,
+                    seen.credit_sequence,
+                    seen.cumulative,
+                    seen.energy,
+                    seen.elapsed,
+                ),
             )
 
     def _require_room(self, meter: str, epoch: int, sequence: int, kind: str) -> None:
         """Raise IntegrityError for a second open entry, or a second living message of a sequence.
 
-        An opening for epoch 0 counts for every epoch. Entries of before a storage was set back knowingly do not count.
+        An opening for epoch 0 counts for every epoch. Entries of before a storage was set back
+        knowingly do not count.
         """
         if kind == VOID:
             return
         (rivals,) = self._db.execute(
-            f"SELECT COUNT(*) FROM entries WHERE meter = ? AND {_UNPROVED} AND kind != 'void' AND (epoch = 0 OR ? = 0)"
+            f"SELECT COUNT(*) FROM entries WHERE meter = ? AND {_UNPROVED} AND kind != "
+            f"'void' AND (epoch = 0 OR ? = 0)"
             " AND state IN ('prepared', 'on_card', 'unknown')",
             (meter, epoch),
         ).fetchone()
         (twins,) = self._db.execute(
-            "SELECT COUNT(*) FROM entries WHERE meter = ? AND epoch = ? AND sequence = ? AND kind != 'void'"
-            " AND state != 'refused' AND outcome != ? AND id > COALESCE((SELECT begun_after FROM proved"
+            "SELECT COUNT(*) FROM entries WHERE meter = ? AND epoch = ? AND sequence = ? "
+            "AND kind != 'void'"
+            " AND state != 'refused' AND outcome != ? AND id > COALESCE((SELECT "
+            "begun_after FROM proved"
             " WHERE proved.meter = entries.meter AND proved.epoch = entries.epoch), 0)",
             (meter, epoch, sequence, BY_HAND),
         ).fetchone()
@@ -467,14 +638,19 @@ class Journal:
             raise sqlite3.IntegrityError("another entry is open, or holds the sequence")
 
     def _require_living(self, meter: str, epoch: int, sequence: int, message: bytes) -> None:
-        """Refuse what another process has ended since it was planned: a sequence reached, a key version passed."""
+        """Refuse what another process has ended since it was planned: a sequence reached, a key
+        version passed.
+        """
         floor, version = self.proofs.floor(meter), message[1] if len(message) > 1 else 0
         if version != DEVELOPMENT_KEY_VERSION and version < floor:
             raise NotPermittedError(
-                f"meter {meter}: it has passed key version {version} meanwhile ({floor}); nothing was sold"
+                f"meter {meter}: it has passed key version {version} meanwhile "
+                f"({floor}); nothing was sold"
             )
         if sequence <= self.last_sequence(meter, epoch):
-            raise NotPermittedError(f"meter {meter}: it has reached sequence {sequence} meanwhile; nothing was sold")
+            raise NotPermittedError(
+                f"meter {meter}: it has reached sequence {sequence} meanwhile; nothing was sold"
+            )
 
     def last_id(self) -> int:
         """Return the number of the newest entry, 0 where there is none."""
@@ -504,13 +680,15 @@ class Journal:
         day = now // DAY_S * DAY_S
         (sold,) = self._db.execute(
             "SELECT COALESCE(SUM(amount), 0) FROM entries"
-            " WHERE ring = ? AND created >= ? AND created < ? AND (state != 'refused' OR outcome = ?)"
+            " WHERE ring = ? AND created >= ? AND created < ? AND (state != 'refused' OR "
+            "outcome = ?)"
             " AND kind IN ('open', 'credit')",
             (limit.ring, day, day + DAY_S, BY_HAND),
         ).fetchone()
         if sold + amount > limit.amount:
             raise OverDailyLimitError(
-                f"meter {meter}: {_cents(amount)} would pass the daily limit: {_cents(sold)} sold today with this key "
+                f"meter {meter}: {_cents(amount)} would pass the daily limit: "
+                f"{_cents(sold)} sold today with this key "
                 f"ring, its daily limit is {_cents(limit.amount)}. Nothing was sold"
             )
 
@@ -520,7 +698,9 @@ class Journal:
         try:
             yield
         except OverDailyLimitError as error:
-            self.audit("over_daily_limit", now, meter=meter, card=card, amount=amount, detail=str(error))
+            self.audit(
+                "over_daily_limit", now, meter=meter, card=card, amount=amount, detail=str(error)
+            )
             raise
 
     @contextlib.contextmanager
@@ -544,12 +724,43 @@ class Journal:
         with self._guard():
             found = self._db.execute(f"SELECT {_COLUMNS} FROM entries {where}", values).fetchall()
         for row in found:
-            (number, meter, epoch, sequence, kind, amount, state, outcome, created, changed, message, receipt, card,
-             reference, journal, mark, void_of) = row  # fmt: skip
+            (
+                number,
+                meter,
+                epoch,
+                sequence,
+                kind,
+                amount,
+                state,
+                outcome,
+                created,
+                changed,
+                message,
+                receipt,
+                card,
+                reference,
+                journal,
+                mark,
+                void_of,
+            ) = row
             yield Entry(
-                number, meter, epoch, sequence, kind, amount, EntryState(state), outcome, created, changed, message,
-                receipt, card, reference, Origin(journal, mark), void_of,
-            )  # fmt: skip
+                number,
+                meter,
+                epoch,
+                sequence,
+                kind,
+                amount,
+                EntryState(state),
+                outcome,
+                created,
+                changed,
+                message,
+                receipt,
+                card,
+                reference,
+                Origin(journal, mark),
+                void_of,
+            )
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:

@@ -1,4 +1,5 @@
-"""The tables of a journal, and the way from each older layout: a journal of any layout is read for ever.
+"""The tables of a journal, and the way from each older layout: a journal of any layout is read for
+ever.
 
 1   entries
 2   cards, sale keys and key rings in entries; the audit; what cards brought back
@@ -33,24 +34,33 @@ CREATE UNIQUE INDEX IF NOT EXISTS one_open ON entries (meter, epoch)
 """
 _TO_2 = (
     "DROP INDEX IF EXISTS one_live;"
-    + "".join(f"ALTER TABLE entries ADD COLUMN {n} TEXT NOT NULL DEFAULT '';" for n in ("card", "reference", "ring"))
+    + "".join(
+        f"ALTER TABLE entries ADD COLUMN {n} TEXT NOT NULL DEFAULT '';"
+        for n in ("card", "reference", "ring")
+    )
     + """
-CREATE UNIQUE INDEX IF NOT EXISTS one_request ON entries (reference) WHERE reference != '' AND state != 'refused';
+CREATE UNIQUE INDEX IF NOT EXISTS one_request ON entries (reference)
+    WHERE reference != '' AND state != 'refused';
 CREATE TABLE IF NOT EXISTS audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    at INTEGER NOT NULL, what TEXT NOT NULL, meter TEXT NOT NULL, card TEXT NOT NULL, amount INTEGER NOT NULL,
+    at INTEGER NOT NULL, what TEXT NOT NULL, meter TEXT NOT NULL, card TEXT NOT NULL,
+    amount INTEGER NOT NULL,
     detail TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS write_backs (
     meter TEXT NOT NULL, epoch INTEGER NOT NULL, card TEXT NOT NULL, at INTEGER NOT NULL,
-    credit_sequence INTEGER NOT NULL, cumulative INTEGER NOT NULL, energy INTEGER NOT NULL, elapsed INTEGER NOT NULL,
+    credit_sequence INTEGER NOT NULL, cumulative INTEGER NOT NULL, energy INTEGER NOT NULL,
+    elapsed INTEGER NOT NULL,
     PRIMARY KEY (meter, epoch, card)
 );
 """
 )
 _TO_3 = (
     "DROP INDEX IF EXISTS one_live;"
-    + "".join(f"ALTER TABLE entries ADD COLUMN {n} INTEGER NOT NULL DEFAULT 0;" for n in ("journal", "mark", "void_of"))
+    + "".join(
+        f"ALTER TABLE entries ADD COLUMN {n} INTEGER NOT NULL DEFAULT 0;"
+        for n in ("journal", "mark", "void_of")
+    )
     + """
 CREATE TABLE numbers (
     id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL UNIQUE, drawn INTEGER NOT NULL
@@ -60,8 +70,10 @@ CREATE TABLE proved (
     meter TEXT NOT NULL, epoch INTEGER NOT NULL, turn INTEGER NOT NULL,
     sequence INTEGER NOT NULL DEFAULT 0, cumulative INTEGER NOT NULL DEFAULT 0,
     energy INTEGER NOT NULL DEFAULT 0, elapsed INTEGER NOT NULL DEFAULT 0,
-    last_sequence INTEGER NOT NULL DEFAULT 0, last_code BLOB NOT NULL DEFAULT x'', last_at INTEGER NOT NULL DEFAULT 0,
-    receipt BLOB NOT NULL DEFAULT x'', proof BLOB NOT NULL DEFAULT x'', begun_after INTEGER NOT NULL DEFAULT 0,
+    last_sequence INTEGER NOT NULL DEFAULT 0, last_code BLOB NOT NULL DEFAULT x'',
+    last_at INTEGER NOT NULL DEFAULT 0,
+    receipt BLOB NOT NULL DEFAULT x'', proof BLOB NOT NULL DEFAULT x'',
+    begun_after INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (meter, epoch)
 );
 CREATE TABLE ports (port TEXT PRIMARY KEY, meter TEXT NOT NULL, at INTEGER NOT NULL);
@@ -75,7 +87,8 @@ DrawNumber = Callable[[], int]
 
 
 def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> None:
-    """Make the tables, or bring those of an older layout up, whole or not at all; draws the journal's number.
+    """Make the tables, or bring those of an older layout up, whole or not at all; draws the
+    journal's number.
 
     Raises:
         UsageError: it is of a later version, or another program's.
@@ -84,9 +97,13 @@ def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> 
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > LAYOUT or version < 0:
-            raise UsageError(f"journal {path}: it was written by a later version; nothing was changed")
+            raise UsageError(
+                f"journal {path}: it was written by a later version; nothing was changed"
+            )
         if version == 0 and db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-            raise UsageError(f"journal {path}: it is another program's database; nothing was changed")
+            raise UsageError(
+                f"journal {path}: it is another program's database; nothing was changed"
+            )
         if version < LAYOUT:
             for step in range(version, LAYOUT):
                 for statement in _STEPS[step].split(";"):
@@ -102,7 +119,9 @@ def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> 
 
 
 def _prove_from_entries(db: sqlite3.Connection) -> None:
-    """Take from the settled entries of an older layout what they prove: sequences, receipts, key versions."""
+    """Take from the settled entries of an older layout what they prove: sequences, receipts, key
+    versions.
+    """
     rows = db.execute(
         "SELECT meter, epoch, MAX(sequence) FROM entries"
         " WHERE epoch != 0 AND ((state = 'confirmed' AND outcome != ?)"
@@ -112,9 +131,12 @@ def _prove_from_entries(db: sqlite3.Connection) -> None:
     ).fetchall()
     for turn, (meter, epoch, sequence) in enumerate(rows, 1):
         db.execute(
-            "INSERT INTO proved (meter, epoch, turn, sequence) VALUES (?, ?, ?, ?)", (meter, epoch, turn, sequence)
+            "INSERT INTO proved (meter, epoch, turn, sequence) VALUES (?, ?, ?, ?)",
+            (meter, epoch, turn, sequence),
         )
-    receipts = db.execute("SELECT receipt FROM entries WHERE length(receipt) > 0 ORDER BY sequence").fetchall()
+    receipts = db.execute(
+        "SELECT receipt FROM entries WHERE length(receipt) > 0 ORDER BY sequence"
+    ).fetchall()
     for (sealed,) in receipts:
         try:
             receipt = Receipt.decode(sealed)
@@ -123,11 +145,20 @@ def _prove_from_entries(db: sqlite3.Connection) -> None:
         db.execute(
             "UPDATE proved SET last_sequence = ?, last_code = ?, last_at = ?, receipt = ?,"
             " cumulative = MAX(cumulative, ?) WHERE meter = ? AND epoch = ? AND last_sequence <= ?",
-            (receipt.sequence, receipt.code, receipt.at, sealed, receipt.cumulative, receipt.serial_number,
-             receipt.epoch, receipt.sequence),
-        )  # fmt: skip
+            (
+                receipt.sequence,
+                receipt.code,
+                receipt.at,
+                sealed,
+                receipt.cumulative,
+                receipt.serial_number,
+                receipt.epoch,
+                receipt.sequence,
+            ),
+        )
         if receipt.key_version != DEVELOPMENT_KEY_VERSION:
             db.execute(
-                "INSERT INTO floors VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET version = MAX(version, ?)",
+                "INSERT INTO floors VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET "
+                "version = MAX(version, ?)",
                 (receipt.serial_number, receipt.key_version, receipt.key_version),
             )

@@ -1,4 +1,5 @@
-"""What was proved of meters: key versions that only rise, and totals that never go back (METER.md 8).
+"""What was proved of meters: key versions that only rise, and totals that never go back (METER.md
+8).
 
 Whoever gives a proof to this module has verified its code. Nothing here is taken from a register.
 """
@@ -18,12 +19,13 @@ from protocols.sealed_status import SealedStatus
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """What was proved of one storage of a meter. `cumulative` in ledger units, `energy` in mWh, times in ms.
+    """What was proved of one storage of a meter. `cumulative` in ledger units, `energy` in mWh,
+    times in ms.
 
-    `turn` rises with every proof that is fresh or says more than was known: the highest is of the present storage.
-    `last_*` are sequence, code and instant of the last message of the credit class that is known; `proof` is the last
-    sealed status or slot of a write-back, whole; entries up to `begun_after` were of the storage before it was set back
-    knowingly.
+    `turn` rises with every proof that is fresh or says more than was known: the highest is of the
+    present storage. `last_*` are sequence, code and instant of the last message of the credit class
+    that is known; `proof` is the last sealed status or slot of a write-back, whole; entries up to
+    `begun_after` were of the storage before it was set back knowingly.
     """
 
     meter: str
@@ -42,7 +44,8 @@ class Proved:
 
 
 _COLUMNS = (
-    "meter, epoch, turn, sequence, cumulative, energy, elapsed, last_sequence, last_code, last_at, receipt, proof,"
+    "meter, epoch, turn, sequence, cumulative, energy, elapsed, last_sequence, "
+    "last_code, last_at, receipt, proof,"
     " begun_after"
 )
 
@@ -64,7 +67,10 @@ def behind(proved: Proved | None, status: SealedStatus) -> str | None:
             return f"its {name} went back from {known} to {now}{unit}"
     known_last, last = (proved.last_code, proved.last_at), (status.last_code, status.last_at)
     if proved.last_code and proved.last_sequence == status.credit_sequence and known_last != last:
-        return f"its message of sequence {proved.last_sequence} is another one, or was accepted at another instant"
+        return (
+            f"its message of sequence {proved.last_sequence} is another one, or was accepted "
+            f"at another instant"
+        )
     return None
 
 
@@ -80,19 +86,27 @@ class ProvedStorages:
         self._db, self._guard, self._together = db, guard, together
 
     def floor(self, meter: str) -> int:
-        """Return the highest current key version that a proof named for a meter, in whatever epoch; 0 where none."""
+        """Return the highest current key version that a proof named for a meter, in whatever epoch;
+        0 where none.
+        """
         with self._guard():
-            row = self._db.execute("SELECT version FROM floors WHERE meter = ?", (meter,)).fetchone()
+            row = self._db.execute(
+                "SELECT version FROM floors WHERE meter = ?", (meter,)
+            ).fetchone()
         return int(row[0]) if row else 0
 
     def of(self, meter: str) -> dict[int, Proved]:
         """Return what was proved of every storage of a meter, by epoch."""
         with self._guard():
-            rows = self._db.execute(f"SELECT {_COLUMNS} FROM proved WHERE meter = ?", (meter,)).fetchall()
+            rows = self._db.execute(
+                f"SELECT {_COLUMNS} FROM proved WHERE meter = ?", (meter,)
+            ).fetchall()
         return {row[1]: Proved(*row) for row in rows}
 
     def newest(self, meter: str) -> Proved | None:
-        """Return what was proved of the storage of which the last proof is, None where there is none."""
+        """Return what was proved of the storage of which the last proof is, None where there is
+        none.
+        """
         return max(self.of(meter).values(), key=lambda proved: proved.turn, default=None)
 
     def note_status(self, status: SealedStatus, sealed: bytes) -> None:
@@ -101,9 +115,14 @@ class ProvedStorages:
         with self._together():
             self.raise_floor(status.serial_number, status.current_version)
             self._note(
-                *key, status.credit_sequence, status.committed_cumulative, status.committed_energy,
-                status.committed_elapsed, proof=sealed, fresh=True,
-            )  # fmt: skip
+                *key,
+                status.credit_sequence,
+                status.committed_cumulative,
+                status.committed_energy,
+                status.committed_elapsed,
+                proof=sealed,
+                fresh=True,
+            )
             self._note_last(*key, status.credit_sequence, status.last_code, status.last_at)
 
     def note_receipt(self, receipt: Receipt, sealed: bytes) -> None:
@@ -117,66 +136,126 @@ class ProvedStorages:
     def note_write_back(self, back: WriteBack, slot: bytes) -> None:
         """Keep what a verified write-back proves.
 
-        One of an earlier build is sealed under the version of its card, so it names the meter's current version, and
+        One of an earlier build is sealed under the version of its card, so it names the meter's
+        current version, and
         does not prove it: the floor rises to the version of its seal.
         """
         with self._together():
             self.raise_floor(back.meter_digits, min(back.meter_key_version, back.key_version))
             self._note(
-                back.meter_digits, back.epoch, back.credit_sequence, back.cumulative, back.energy_mwh,
-                back.elapsed, proof=slot,
-            )  # fmt: skip
+                back.meter_digits,
+                back.epoch,
+                back.credit_sequence,
+                back.cumulative,
+                back.energy_mwh,
+                back.elapsed,
+                proof=slot,
+            )
 
     def begin_anew(self, meter: str, epoch: int, after_entry: int) -> None:
-        """Forget what was proved of a storage that was set back knowingly; entries up to `after_entry` are of before.
+        """Forget what was proved of a storage that was set back knowingly; entries up to
+        `after_entry` are of before.
 
         The floor stays: key versions only rise.
         """
         with self._together(), self._guard():
             self._db.execute("DELETE FROM proved WHERE meter = ? AND epoch = ?", (meter, epoch))
-            self._db.execute("DELETE FROM write_backs WHERE meter = ? AND epoch = ?", (meter, epoch))
             self._db.execute(
-                f"INSERT INTO proved (meter, epoch, turn, begun_after) VALUES (?, ?, {_NEXT_TURN}, ?)",
+                "DELETE FROM write_backs WHERE meter = ? AND epoch = ?", (meter, epoch)
+            )
+            self._db.execute(
+                f"INSERT INTO proved (meter, epoch, turn, begun_after) VALUES (?, ?, "
+                f"{_NEXT_TURN}, ?)",
                 (meter, epoch, after_entry),
             )
 
     def raise_floor(self, meter: str, version: int) -> None:
-        """Take note of a key version that a proof named: none below it is used for this meter any more."""
+        """Take note of a key version that a proof named: none below it is used for this meter any
+        more.
+        """
         if version == DEVELOPMENT_KEY_VERSION or version <= self.floor(meter):
             return
         with self._guard():
             self._db.execute(
-                "INSERT INTO floors VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET version = MAX(version, ?)",
+                "INSERT INTO floors VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET "
+                "version = MAX(version, ?)",
                 (meter, version, version),
             )
 
     def _note(
-        self, meter: str, epoch: int, sequence: int, cumulative: int, energy: int, elapsed: int, proof: bytes = b"",
-        *, fresh: bool = False,
-    ) -> None:  # fmt: skip
-        """Raise what never goes back; a proof that is not fresh takes a turn only where it says more than was known."""
+        self,
+        meter: str,
+        epoch: int,
+        sequence: int,
+        cumulative: int,
+        energy: int,
+        elapsed: int,
+        proof: bytes = b"",
+        *,
+        fresh: bool = False,
+    ) -> None:
+        """Raise what never goes back; a proof that is not fresh takes a turn only where it says
+        more than was known.
+        """
         with self._guard():
             self._db.execute(
-                f"INSERT OR IGNORE INTO proved (meter, epoch, turn) VALUES (?, ?, {_NEXT_TURN})", (meter, epoch)
+                f"INSERT OR IGNORE INTO proved (meter, epoch, turn) VALUES (?, ?, {_NEXT_TURN})",
+                (meter, epoch),
             )
             self._db.execute(
-                f"UPDATE proved SET turn = CASE WHEN ? OR ? > sequence OR ? > elapsed THEN {_NEXT_TURN} ELSE turn END,"
-                " sequence = MAX(sequence, ?), cumulative = MAX(cumulative, ?), energy = MAX(energy, ?),"
+                f"UPDATE proved SET turn = CASE WHEN ? OR ? > sequence OR ? > elapsed "
+                f"THEN {_NEXT_TURN} ELSE turn END,"
+                " sequence = MAX(sequence, ?), cumulative = MAX(cumulative, ?), energy = "
+                "MAX(energy, ?),"
                 " elapsed = MAX(elapsed, ?),"
-                " proof = CASE WHEN length(?) AND ? >= sequence AND ? >= elapsed THEN ? ELSE proof END"
+                " proof = CASE WHEN length(?) AND ? >= sequence AND ? >= elapsed THEN ? "
+                "ELSE proof END"
                 " WHERE meter = ? AND epoch = ?",
-                (fresh, sequence, elapsed, sequence, cumulative, energy, elapsed, proof, sequence, elapsed, proof,
-                 meter, epoch),
-            )  # fmt: skip
+                (
+                    fresh,
+                    sequence,
+                    elapsed,
+                    sequence,
+                    cumulative,
+                    energy,
+                    elapsed,
+                    proof,
+                    sequence,
+                    elapsed,
+                    proof,
+                    meter,
+                    epoch,
+                ),
+            )
 
     def _note_last(
-        self, meter: str, epoch: int, sequence: int, code: bytes, at: int, sealed_receipt: bytes = b""
+        self,
+        meter: str,
+        epoch: int,
+        sequence: int,
+        code: bytes,
+        at: int,
+        sealed_receipt: bytes = b"",
     ) -> None:
         with self._guard():
             self._db.execute(
                 "UPDATE proved SET"
-                " receipt = CASE WHEN length(?) THEN ? WHEN last_sequence < ? THEN x'' ELSE receipt END,"
+                " receipt = CASE WHEN length(?) THEN ? WHEN last_sequence < ? THEN x'' "
+                "ELSE receipt END,"
                 " last_sequence = ?, last_code = ?, last_at = ? WHERE meter = ? AND epoch = ?"
-                " AND (last_sequence < ? OR last_code = x'' OR (last_sequence = ? AND last_code = ?))",
-                (sealed_receipt, sealed_receipt, sequence, sequence, code, at, meter, epoch, sequence, sequence, code),
+                " AND (last_sequence < ? OR last_code = x'' OR (last_sequence = ? AND "
+                "last_code = ?))",
+                (
+                    sealed_receipt,
+                    sealed_receipt,
+                    sequence,
+                    sequence,
+                    code,
+                    at,
+                    meter,
+                    epoch,
+                    sequence,
+                    sequence,
+                    code,
+                ),
             )

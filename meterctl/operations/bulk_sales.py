@@ -1,4 +1,5 @@
-"""Selling in bulk: a CSV of sales, each under a key of its own, so that a second run sells nothing twice.
+"""Selling in bulk: a CSV of sales, each under a key of its own, so that a second run sells nothing
+twice.
 
     sale,file,amount
     2026-11-0001,cards/0011223344556677.img,30.00
@@ -38,7 +39,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a row: its entry, and why it was not sold, or nobody knows; `before`: it was sold already.
+    """What became of a row: its entry, and why it was not sold, or nobody knows; `before`: it was
+    sold already.
 
     In a rehearsal neither entry nor error is there where it would be sold.
     """
@@ -50,11 +52,15 @@ class Done:
 
 
 def parse_sales(text: str, folder: Path) -> list[Wanted]:
-    """Return the rows of a CSV; files are sought from its folder. Raises UsageError, which names the line."""
+    """Return the rows of a CSV; files are sought from its folder. Raises UsageError, which names
+    the line.
+    """
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
     try:
         if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise UsageError(f"line 1: it is {text.partition(chr(10))[0]!r}; wanted is {','.join(COLUMNS)!r}")
+            raise UsageError(
+                f"line 1: it is {text.partition(chr(10))[0]!r}; wanted is {','.join(COLUMNS)!r}"
+            )
         return _wanted(rows, folder)
     except csv.Error as error:
         raise UsageError(f"line {rows.line_num}: {error}") from error
@@ -88,7 +94,8 @@ OpenCounter = Callable[[Path], AbstractContextManager[Counter]]
 def sell_all(
     wanted: list[Wanted], journal: Journal, open_counter: OpenCounter, *, rehearsal: bool = False
 ) -> Iterator[Done]:
-    """Sell row by row; a row that fails is told, and the next is sold all the same; an interrupt ends it.
+    """Sell row by row; a row that fails is told, and the next is sold all the same; an interrupt
+    ends it.
 
     Args:
         rehearsal: check every row, and sell none.

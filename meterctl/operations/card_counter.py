@@ -1,7 +1,8 @@
-"""The counter of a vending point: a card that was handed in, proved, read, and held against the journal (METER.md 8).
+"""The counter of a vending point: a card that was handed in, proved, read, and held against the
+journal (METER.md 8).
 
-What a card says is believed as far as it is sealed: the write-back by its meter's card key, the receipt within by its
-credit key. Sold is only on a card that agrees with the journal.
+What a card says is believed as far as it is sealed: the write-back by its meter's card key, the
+receipt within by its credit key. Sold is only on a card that agrees with the journal.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ from protocols.sealed_message import Outcome, Receipt
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a card stands: its proved files, and its write-back where it has one whose seal is right."""
+    """How a card stands: its proved files, and its write-back where it has one whose seal is
+    right.
+    """
 
     contents: Contents
     back: WriteBack | None
@@ -64,7 +67,11 @@ class Counter:
     """
 
     def __init__(
-        self, transmit: Transmit, ring: KeyRing, random: Callable[[int], bytes], now: Callable[[], int]
+        self,
+        transmit: Transmit,
+        ring: KeyRing,
+        random: Callable[[int], bytes],
+        now: Callable[[], int],
     ) -> None:
         self._transmit, self.ring, self.now = transmit, ring, now
         self.unchanged = "nothing was changed"
@@ -85,9 +92,13 @@ class Counter:
 
     @property
     def keys(self) -> CardKeys:
-        """The vendor's keys of this card; raises NotPermittedError where the ring lacks their version."""
+        """The vendor's keys of this card; raises NotPermittedError where the ring lacks their
+        version.
+        """
         if not self.selected.issued:
-            raise NotPermittedError(f"card {self.serial}: it is blank; meterctl card format gives it its keys")
+            raise NotPermittedError(
+                f"card {self.serial}: it is blank; meterctl card format gives it its keys"
+            )
         version = self.selected.vendor_version
         return derive_card_keys(self.ring.master(version), self.selected.serial, version)
 
@@ -97,7 +108,9 @@ class Counter:
             self.notices.append(notice)
 
     def play(self, exchange: Exchange[Result], unchanged: str = "") -> Result:
-        """Play steps that only read; what the card does wrong becomes an error that tells what is unchanged."""
+        """Play steps that only read; what the card does wrong becomes an error that tells what is
+        unchanged.
+        """
         unchanged = unchanged or self.unchanged
         try:
             return drive(exchange, self._transmit)
@@ -105,7 +118,8 @@ class Counter:
             raise NoAnswerError(f"{self._name}: {error}; {unchanged}") from error
         except CardForgedError as error:
             raise NotPermittedError(
-                f"{self._name}: {error}: it is not one of this key ring's, or was tampered with; {unchanged}"
+                f"{self._name}: {error}: it is not one of this key ring's, or was "
+                f"tampered with; {unchanged}"
             ) from error
         except CardRefusedError as error:
             raise self._refused(error, unchanged) from error
@@ -113,7 +127,9 @@ class Counter:
             raise CorruptAnswerError(f"{self._name}: {error}; {unchanged}") from error
 
     def write(self, exchange: Exchange[Result], left: str) -> Result:
-        """Play steps that write; where they break off nobody knows what stands, and `left` says what to do."""
+        """Play steps that write; where they break off nobody knows what stands, and `left` says
+        what to do.
+        """
         try:
             return self.play(exchange, left)
         except NoAnswerError as error:
@@ -124,12 +140,14 @@ class Counter:
             return UsageError(f"this is no prepaid card: {error}; {unchanged}")
         if error.status == StatusWord.AUTHENTICATION_BLOCKED:
             return NotPermittedError(
-                f"{self._name}: {error}: too many wrong proofs have blocked this key; meterctl card format --again "
+                f"{self._name}: {error}: too many wrong proofs have blocked this key; "
+                f"meterctl card format --again "
                 f"gives the card its keys anew; {unchanged}"
             )
         if error.status & 0xFFF0 == 0x63C0:
             return NotPermittedError(
-                f"{self._name}: {error}: its keys are not this ring's, and every attempt costs one of its tries: give "
+                f"{self._name}: {error}: its keys are not this ring's, and every attempt "
+                f"costs one of its tries: give "
                 f"the --keys of its vendor; {unchanged}"
             )
         return CorruptAnswerError(f"{self._name}: {error}; {unchanged}")
@@ -138,7 +156,8 @@ class Counter:
         """Read all files under the vending key, and look at the seal of the write-back.
 
         Args:
-            journal: knows which key versions the meter has passed: to plan by, a write-back under one is none. That
+            journal: knows which key versions the meter has passed: to plan by, a write-back under
+                one is none. That
                 is told.
 
         Raises:
@@ -159,7 +178,8 @@ class Counter:
         if version not in self.ring.masters or self.ring.may_use(version, floor):
             return False
         self.tell(
-            f"card {self.serial}: its write-back is sealed under key version {version}, which is retired or which the "
+            f"card {self.serial}: its write-back is sealed under key version {version}, "
+            f"which is retired or which the "
             f"meter has passed ({floor}): it proves nothing, and counts as none"
         )
         return True
@@ -179,7 +199,8 @@ class Counter:
             master = self.ring.master(back.key_version)
             if back.key_version in self.ring.retired:
                 raise NotPermittedError(
-                    f"card {self.serial}: its write-back is sealed under key version {back.key_version}, which "
+                    f"card {self.serial}: its write-back is sealed under key version "
+                    f"{back.key_version}, which "
                     f"this key ring has retired: it proves nothing; {self.unchanged}"
                 )
             verify_write_back(slot, derive_key(master, CARD_LABEL, meter, back.key_version))
@@ -190,7 +211,8 @@ class Counter:
         bound = contents.identity.meter if contents.identity else None
         if back.card_serial != self.selected.serial or meter != bound:
             raise NotPermittedError(
-                f"card {self.serial}: its write-back is of card {back.card_serial.hex()} and meter {meter}: a cloned "
+                f"card {self.serial}: its write-back is of card {back.card_serial.hex()} "
+                f"and meter {meter}: a cloned "
                 f"card; {self.unchanged}"
             )
         return back
@@ -198,7 +220,8 @@ class Counter:
     # ---- against the journal
 
     def compare(self, journal: Journal, standing: Standing) -> list[Entry]:
-        """Settle what a card's write-back proves, and hold its meter against the journal; return what was settled.
+        """Settle what a card's write-back proves, and hold its meter against the journal; return
+        what was settled.
 
         Raises:
             NotPermittedError: a meter and a journal that do not agree.
@@ -210,15 +233,18 @@ class Counter:
         return settled
 
     def settle(self, journal: Journal, back: WriteBack) -> list[Entry]:
-        """Settle what the journal has open for the card's meter, as far as the write-back proves it.
+        """Settle what the journal has open for the card's meter, as far as the write-back proves
+        it.
 
         Raises:
-            NotPermittedError: it is sealed under a key version below the floor, so it proves nothing.
+            NotPermittedError: it is sealed under a key version below the floor, so it proves
+                nothing.
         """
         floor = journal.proofs.floor(back.meter_digits)
         if not self.ring.may_use(back.key_version, floor):
             raise NotPermittedError(
-                f"card {self.serial}: its write-back is sealed under key version {back.key_version}, meter "
+                f"card {self.serial}: its write-back is sealed under key version "
+                f"{back.key_version}, meter "
                 f"{back.meter_digits} has passed it ({floor}): it proves nothing; {self.unchanged}"
             )
         receipt = self._receipt(journal, back)
@@ -235,27 +261,47 @@ class Counter:
         amount = format_money(entry.amount * CENT)
         _, consequence = CONSEQUENCES.get(entry.kind, ("", "was not settled"))
         self.tell(
-            f"journal entry {entry.id}: the meter never took its {entry.kind} of {amount} and never will "
+            f"journal entry {entry.id}: the meter never took its {entry.kind} of "
+            f"{amount} and never will "
             f"({entry.outcome}): {amount} {consequence}"
         )
-        journal.audit("owed" if entry.kind in SALES else "not_taken", self.now(), meter=entry.meter, card=entry.card,
-                      amount=entry.amount, detail=f"entry {entry.id} {entry.outcome}")  # fmt: skip
+        journal.audit(
+            "owed" if entry.kind in SALES else "not_taken",
+            self.now(),
+            meter=entry.meter,
+            card=entry.card,
+            amount=entry.amount,
+            detail=f"entry {entry.id} {entry.outcome}",
+        )
 
-    def _settle(self, journal: Journal, entry: Entry, back: WriteBack, receipt: Receipt | None) -> Entry | None:
-        """Write what the write-back proves of an entry; None where it proves nothing that was not written before."""
+    def _settle(
+        self, journal: Journal, entry: Entry, back: WriteBack, receipt: Receipt | None
+    ) -> Entry | None:
+        """Write what the write-back proves of an entry; None where it proves nothing that was not
+        written before.
+        """
         conclusion = conclude(entry, Proofs(receipt, back=back, voids=journal.void_codes(entry)))
         if conclusion is None:
             return None
         mine = receipt is not None and receipt.code == entry.code
         after = journal.settle(
-            entry, conclusion.state, conclusion.outcome, self.now(), back.receipt if mine else b"", conclusion.epoch,
+            entry,
+            conclusion.state,
+            conclusion.outcome,
+            self.now(),
+            back.receipt if mine else b"",
+            conclusion.epoch,
             proved=True,
-        )  # fmt: skip
+        )
         return after if (after.state, after.outcome) != (entry.state, entry.outcome) else None
 
     def _receipt(self, journal: Journal, back: WriteBack) -> Receipt | None:
-        """Return the receipt that a write-back encloses, where its own seal is right; keep what it proves."""
-        receipt = verified_receipt(self.ring, journal, back.receipt, back.meter_digits, MessageClass.CREDIT)
+        """Return the receipt that a write-back encloses, where its own seal is right; keep what it
+        proves.
+        """
+        receipt = verified_receipt(
+            self.ring, journal, back.receipt, back.meter_digits, MessageClass.CREDIT
+        )
         if receipt is None or receipt.epoch != back.epoch:
             return None
         journal.proofs.note_receipt(receipt, back.receipt)
@@ -264,12 +310,14 @@ class Counter:
     def hold_against(self, journal: Journal, standing: Standing) -> None:
         """Compare a meter's totals with the journal, and remember them.
 
-        A write-back answers the sale that the card brought, so the meter must know all sales that were proved before
-        it; and what a card brings back never goes back. Transfers that others sold it are told and audited: they are
-        sealed with this ring's keys, so they are another journal's, and no reason to refuse a customer.
+        A write-back answers the sale that the card brought, so the meter must know all sales that
+        were proved before it; and what a card brings back never goes back. Transfers that others
+        sold it are told and audited: they are sealed with this ring's keys, so they are another
+        journal's, and no reason to refuse a customer.
 
         Raises:
-            NotPermittedError: a meter that was set back, or totals that cannot be; named and audited.
+            NotPermittedError: a meter that was set back, or totals that cannot be; named and
+                audited.
         """
         back = standing.back
         if back is None:
@@ -283,7 +331,9 @@ class Counter:
         journal.proofs.note_write_back(back, standing.slot)
 
     def _served_knowingly(self, journal: Journal, back: WriteBack, problem: str) -> None:
-        """Refuse a meter that was set back, or begin anew what was proved of it, with --set-back."""
+        """Refuse a meter that was set back, or begin anew what was proved of it, with
+        --set-back.
+        """
         text = f"card {self.serial}, meter {back.meter_digits}: {problem}"
         what = "set_back_served" if self.set_back else "mismatch"
         journal.audit(what, self.now(), meter=back.meter_digits, card=self.serial, detail=problem)
@@ -293,25 +343,34 @@ class Counter:
         journal.proofs.begin_anew(back.meter_digits, back.epoch, journal.last_id())
 
     def _tell_unknown(self, journal: Journal, back: WriteBack) -> None:
-        """Tell of transfers that the meter took and this journal does not know; audited when they are new."""
+        """Tell of transfers that the meter took and this journal does not know; audited when they
+        are new.
+        """
         taken, total = _taken(journal, back)
         strange = back.credit_sequence - len(taken)
         proved = journal.proofs.of(back.meter_digits).get(back.epoch)
-        if not strange or (proved is not None and proved.begun_after):  # of before it was set back nothing counts
+        if not strange or (
+            proved is not None and proved.begun_after
+        ):  # of before it was set back nothing counts
             return
         text = (
             f"it has taken {strange} transfers that this journal does not know, "
-            f"{format_money(back.cumulative - total * CENT)} in all: another journal with these keys sold them"
+            f"{format_money(back.cumulative - total * CENT)} in all: another journal "
+            f"with these keys sold them"
         )
         self.tell(f"meter {back.meter_digits}: {text}")
         last = journal.last_write_back(back.meter_digits, back.epoch, self.serial)
         if last is None or last.credit_sequence < back.credit_sequence:
-            journal.audit("unknown_credit", self.now(), meter=back.meter_digits, card=self.serial, detail=text)
+            journal.audit(
+                "unknown_credit", self.now(), meter=back.meter_digits, card=self.serial, detail=text
+            )
 
     def _tell_commands(self, back: WriteBack) -> None:
         if back.command_outcome and not Outcome(back.command_outcome).applied:
             outcome = Outcome(back.command_outcome).name.lower()
-            self.tell(f"meter {back.meter_digits}: it did not take the commands of this card: {outcome}")
+            self.tell(
+                f"meter {back.meter_digits}: it did not take the commands of this card: {outcome}"
+            )
 
     def _mismatch(self, journal: Journal, back: WriteBack) -> str | None:
         revived = self._revived(journal, back)
@@ -320,10 +379,13 @@ class Counter:
         known = journal.confirmed(back.meter_digits, back.epoch)
         proved = journal.last_sequence(back.meter_digits, back.epoch)
         sequences = [*(entry.sequence for entry in known), proved]
-        before = max((sequence for sequence in sequences if sequence < back.answered_sequence), default=0)
+        before = max(
+            (sequence for sequence in sequences if sequence < back.answered_sequence), default=0
+        )
         if back.credit_sequence < before:
             return (
-                f"it stands at sequence {back.credit_sequence}, sequence {before} was proved earlier: it was set back"
+                f"it stands at sequence {back.credit_sequence}, sequence {before} was proved "
+                f"earlier: it was set back"
             )
         last = journal.last_write_back(back.meter_digits, back.epoch, self.serial)
         now = _seen(back)
@@ -332,7 +394,10 @@ class Counter:
                 ("sequence", "purchases", "energy", "time"), _parts(last), _parts(now), strict=True
             ):
                 if new < old:
-                    return f"its {name} went back from {old} to {new}: it was set back, or the card is cloned"
+                    return (
+                        f"its {name} went back from {old} to {new}: it was set back, or the "
+                        f"card is cloned"
+                    )
         taken, total = _taken(journal, back)
         complete = len(taken) == back.credit_sequence  # each proved sequence stands once
         if total > now.cumulative or (complete and total != now.cumulative):
@@ -343,7 +408,9 @@ class Counter:
         return None
 
     def _revived(self, journal: Journal, back: WriteBack) -> str | None:
-        """Say whether the meter took a sale that was settled otherwise: void, or taken in an earlier life of it."""
+        """Say whether the meter took a sale that was settled otherwise: void, or taken in an
+        earlier life of it.
+        """
         if not back.outcome or not Outcome(back.outcome).applied:
             return None
         entry = journal.find_sale(back.meter_digits, back.answered_sequence, back.answered_code)
@@ -353,18 +420,29 @@ class Counter:
         if entry.state is EntryState.REFUSED:
             return f"{text}, which was {entry.outcome}: its storage was set back or replaced"
         if entry.state is EntryState.CONFIRMED and entry.epoch not in (back.epoch, 0):
-            return f"{text} once more: it had taken it in epoch {entry.epoch:08x}, before its storage was replaced"
+            return (
+                f"{text} once more: it had taken it in epoch {entry.epoch:08x}, before its "
+                f"storage was replaced"
+            )
         return None
 
 
 def _taken(journal: Journal, back: WriteBack) -> tuple[list[Entry], int]:
-    """Return what the journal has proved of the transfers that a meter says it took, and their sum in 0.01."""
-    taken = [e for e in journal.confirmed(back.meter_digits, back.epoch) if e.sequence <= back.credit_sequence]
+    """Return what the journal has proved of the transfers that a meter says it took, and their sum
+    in 0.01.
+    """
+    taken = [
+        e
+        for e in journal.confirmed(back.meter_digits, back.epoch)
+        if e.sequence <= back.credit_sequence
+    ]
     return taken, sum(entry.amount for entry in taken if entry.kind in ("open", "credit"))
 
 
 def _seen(back: WriteBack) -> SeenWriteBack:
-    return SeenWriteBack(back.credit_sequence, back.cumulative // CENT, back.energy_mwh, back.elapsed)
+    return SeenWriteBack(
+        back.credit_sequence, back.cumulative // CENT, back.energy_mwh, back.elapsed
+    )
 
 
 def _parts(seen: SeenWriteBack) -> tuple[int, ...]:

@@ -18,7 +18,14 @@ from meterctl.operations.card_rules import (
     with_port,
 )
 from meterctl.operations.card_sales import where_it_stands
-from meterctl.operations.card_writing import Bound, Planned, bind_and_write, bound_to, handing_over, write
+from meterctl.operations.card_writing import (
+    Bound,
+    Planned,
+    bind_and_write,
+    bound_to,
+    handing_over,
+    write,
+)
 from meterctl.operations.sealing import (
     command_message,
     host_second,
@@ -38,14 +45,17 @@ from protocols.quantities import CENT, format_money
 from protocols.sealed_message import ANY_CUSTOMER, MessageKind, SealedMessage
 
 ERASED = "erased"
-"""Outcome of a sale whose card was erased before a write-back came: whether the meter took it is asked of the meter."""
+"""Outcome of a sale whose card was erased before a write-back came: whether the meter took it is
+asked of the meter.
+"""
 
 
 def plan_format(counter: Counter, journal: Journal, *, again: bool = False) -> Planned[None]:
     """Plan to give a blank card the keys of this ring.
 
     Args:
-        again: an issued card gets the keys that it should have once more, what ends their being blocked.
+        again: an issued card gets the keys that it should have once more, what ends their being
+            blocked.
 
     Raises:
         NotPermittedError: it has keys already, or is not one of this ring's.
@@ -54,19 +64,24 @@ def plan_format(counter: Counter, journal: Journal, *, again: bool = False) -> P
         return Planned("give it its keys once more", lambda: _give_keys_anew(counter, journal))
     if counter.selected.issued:
         raise NotPermittedError(
-            f"card {counter.serial}: it is formatted already; --again gives it its keys once more, and leaves what it "
+            f"card {counter.serial}: it is formatted already; --again gives it its keys "
+            f"once more, and leaves what it "
             f"carries. Nothing was changed"
         )
     if journal.has_audited("card_formatted", counter.serial):
         counter.tell(
-            f"card {counter.serial}: this journal has formatted a card of this serial before; two cards of one serial "
+            f"card {counter.serial}: this journal has formatted a card of this serial "
+            f"before; two cards of one serial "
             f"are one card to it"
         )
     version = counter.ring.newest
     keys = derive_card_keys(counter.ring.master(version), counter.selected.serial, version)
 
     def carry_out() -> None:
-        counter.write(give_keys(counter.terminal, keys, version), "it may have some of its keys: format it again")
+        counter.write(
+            give_keys(counter.terminal, keys, version),
+            "it may have some of its keys: format it again",
+        )
         journal.audit("card_formatted", counter.now(), card=counter.serial)
 
     return Planned("give it its keys", carry_out)
@@ -85,9 +100,13 @@ def _give_keys_anew(counter: Counter, journal: Journal) -> None:
         counter.play(counter.terminal.authenticate(KeyReference.ISSUING, keys.issuing))
     except NotPermittedError as error:
         refused = error.__cause__
-        if isinstance(refused, CardRefusedError) and refused.status == StatusWord.AUTHENTICATION_BLOCKED:
+        if (
+            isinstance(refused, CardRefusedError)
+            and refused.status == StatusWord.AUTHENTICATION_BLOCKED
+        ):
             raise NotPermittedError(
-                f"card {counter.serial}: its issuing key is blocked, so nobody can give it keys any more; card replace "
+                f"card {counter.serial}: its issuing key is blocked, so nobody can give "
+                f"it keys any more; card replace "
                 f"gives its customer another card. Nothing was changed"
             ) from error
         raise
@@ -99,9 +118,11 @@ def _give_keys_anew(counter: Counter, journal: Journal) -> None:
 def plan_replacement(
     counter: Counter, journal: Journal, meter: str, session: Session | None = None
 ) -> Planned[Entry | None]:
-    """Plan another card for a customer in place of a lost one; what the old one carries, this one carries too.
+    """Plan another card for a customer in place of a lost one; what the old one carries, this one
+    carries too.
 
-    Both have the very same bytes, so the meter takes them once. What was taken already goes on no card again.
+    Both have the very same bytes, so the meter takes them once. What was taken already goes on no
+    card again.
 
     Raises:
         NotPermittedError: nobody knows the meter's account.
@@ -119,7 +140,9 @@ def _plan_replacement(
     standing = counter.read(journal)
     identity = standing.contents.identity
     if identity is not None and identity.meter != meter:
-        raise NotPermittedError(f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first")
+        raise NotPermittedError(
+            f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first"
+        )
     counter.compare(journal, standing)
     require_known(counter, journal, standing)
     require_nothing_owed(counter, journal, meter)
@@ -131,27 +154,55 @@ def _plan_replacement(
     message = last.sealed if last is not None else None
     issued_at = max(counter.now(), journal.last_time(meter) + 1)
     if asked is not None:
-        bound = Bound(meter, asked.customer_number, asked.account_unit, asked.sealing_version, host_second(issued_at))
+        bound = Bound(
+            meter,
+            asked.customer_number,
+            asked.account_unit,
+            asked.sealing_version,
+            host_second(issued_at),
+        )
     elif message is not None:
         bound = bound_to(message, issued_at)
     else:
-        raise NotPermittedError(f"meter {meter}: the journal knows no account of it; give --port to ask the meter")
+        raise NotPermittedError(
+            f"meter {meter}: the journal knows no account of it; give --port to ask the meter"
+        )
     opens = carried is not None and carried.kind == MessageKind.OPEN.word
     sealed = carried.message if carried is not None else b""
-    if carried is None and last is not None and last.kind == MessageKind.CREDIT.word and not last.is_former:
+    if (
+        carried is None
+        and last is not None
+        and last.kind == MessageKind.CREDIT.word
+        and not last.is_former
+    ):
         sealed = last.message  # the meter answers what it has taken, with its receipt
     kind = CardType.OPEN if opens else CardType.REPLACEMENT
-    with_it = f" with {format_money(carried.amount * CENT)} (journal entry {carried.id})" if carried else ""
+    with_it = (
+        f" with {format_money(carried.amount * CENT)} (journal entry {carried.id})"
+        if carried
+        else ""
+    )
 
     def carry_out() -> Entry | None:
-        entry = journal.move_to_card(carried, counter.serial, counter.now()) if carried is not None else None
+        entry = (
+            journal.move_to_card(carried, counter.serial, counter.now())
+            if carried is not None
+            else None
+        )
         with handing_over(counter, "the card may be bound or not: the same command again"):
             bind_and_write(counter, journal, kind, sealed, bound, None)
-            journal.audit("card_replaced", counter.now(), meter=meter, card=counter.serial,
-                          amount=entry.amount if entry else 0)  # fmt: skip
+            journal.audit(
+                "card_replaced",
+                counter.now(),
+                meter=meter,
+                card=counter.serial,
+                amount=entry.amount if entry else 0,
+            )
         return entry
 
-    return Planned(f"customer {bound.customer}, meter {meter}: {kind.word} card{with_it}", carry_out)
+    return Planned(
+        f"customer {bound.customer}, meter {meter}: {kind.word} card{with_it}", carry_out
+    )
 
 
 def plan_service(counter: Counter, journal: Journal, meter: str) -> Planned[None]:
@@ -163,7 +214,9 @@ def plan_service(counter: Counter, journal: Journal, meter: str) -> Planned[None
     bound = Bound(meter, ANY_CUSTOMER, 0, counter.ring.newest, host_second(counter.now()))
 
     def carry_out() -> None:
-        with handing_over(counter, "the card may be bound or not: erase it, and give the same command again"):
+        with handing_over(
+            counter, "the card may be bound or not: erase it, and give the same command again"
+        ):
             bind_and_write(counter, journal, CardType.SERVICE, b"", bound, None)
             journal.audit("service_card", counter.now(), meter=meter, card=counter.serial)
 
@@ -171,18 +224,26 @@ def plan_service(counter: Counter, journal: Journal, meter: str) -> Planned[None
 
 
 def plan_preset(
-    counter: Counter, journal: Journal, commands: list[tuple[MessageKind, bytes]], session: Session | None = None,
+    counter: Counter,
+    journal: Journal,
+    commands: list[tuple[MessageKind, bytes]],
+    session: Session | None = None,
     payee: str | None = None,
-) -> Planned[list[SealedMessage]]:  # fmt: skip
-    """Plan sealed commands for a card that is bound; a purchase card without credit becomes a preset card.
+) -> Planned[list[SealedMessage]]:
+    """Plan sealed commands for a card that is bound; a purchase card without credit becomes a
+    preset card.
 
-    They have no expiry, for a card may lie for weeks; so none of them moves the switch (METER.md 8).
+    They have no expiry, for a card may lie for weeks; so none of them moves the switch (METER.md
+    8).
 
     Raises:
-        NotPermittedError: neither write-back, journal nor meter proves where the commands' sequence stands.
+        NotPermittedError: neither write-back, journal nor meter proves where the commands' sequence
+            stands.
     """
     if any(kind is MessageKind.SWITCH for kind, _ in commands):
-        raise NotPermittedError("a card carries no switch command: it would never expire; nothing was changed")
+        raise NotPermittedError(
+            "a card carries no switch command: it would never expire; nothing was changed"
+        )
 
     def plan(ask: AskMeter | None) -> Planned[list[SealedMessage]]:
         return _plan_preset(counter, journal, commands, payee, ask)
@@ -195,57 +256,84 @@ def _where(counter: Counter, journal: Journal, standing: Standing) -> ProvedMete
     newest = journal.proofs.newest(require_bound(counter, standing).meter)
     if standing.back is None and (newest is None or not newest.proof):
         raise NotPermittedError(
-            f"card {counter.serial}: the meter has not written back, so nobody knows its commands' sequence; insert "
-            f"the card first (presets go on it before the next sale), or give --port. Nothing was changed"
+            f"card {counter.serial}: the meter has not written back, so nobody knows its "
+            f"commands' sequence; insert "
+            f"the card first (presets go on it before the next sale), or give --port. "
+            f"Nothing was changed"
         )
     return where_it_stands(counter, journal, standing)
 
 
 def _plan_preset(
-    counter: Counter, journal: Journal, commands: list[tuple[MessageKind, bytes]], payee: str | None,
+    counter: Counter,
+    journal: Journal,
+    commands: list[tuple[MessageKind, bytes]],
+    payee: str | None,
     ask: AskMeter | None,
-) -> Planned[list[SealedMessage]]:  # fmt: skip
+) -> Planned[list[SealedMessage]]:
     standing = counter.read(journal)
     identity = require_bound(counter, standing)
     require_named(counter, identity.meter, payee)
     counter.compare(journal, standing)
     untaken = _untaken_commands(standing)
     if untaken:
-        counter.tell(f"card {counter.serial}: {untaken} commands that its meter has not taken are replaced")
+        counter.tell(
+            f"card {counter.serial}: {untaken} commands that its meter has not taken are replaced"
+        )
     meter = ask(identity.meter) if ask is not None else _where(counter, journal, standing)
     require_key_version(journal, meter)
     words = " ".join(kind.word for kind, _ in commands)
 
     def carry_out() -> list[SealedMessage]:
         messages = [
-            command_message(journal.draw_origin(), meter, kind, parameters, counter.now(), ahead=ahead)
+            command_message(
+                journal.draw_origin(), meter, kind, parameters, counter.now(), ahead=ahead
+            )
             for ahead, (kind, parameters) in enumerate(commands, 1)
         ]
-        key = counter.ring.meter_keys(identity.meter, meter.sealing_version).key(MessageClass.COMMAND)
+        key = counter.ring.meter_keys(identity.meter, meter.sealing_version).key(
+            MessageClass.COMMAND
+        )
         sealed = tuple(message.seal(key) for message in messages)
-        counter.write(counter.terminal.write_parameters(sealed), "the card carries no commands now: preset it again")
+        counter.write(
+            counter.terminal.write_parameters(sealed),
+            "the card carries no commands now: preset it again",
+        )
         credit = standing.contents.credit
-        still_binds = credit is not None and credit.card_type in (CardType.OPEN, CardType.REPLACEMENT)
+        still_binds = credit is not None and credit.card_type in (
+            CardType.OPEN,
+            CardType.REPLACEMENT,
+        )
         if credit is None or not (credit.message or still_binds):
             write(counter, journal, CardType.PRESET, b"")
-        journal.audit("card_preset", counter.now(), meter=identity.meter, card=counter.serial, detail=words)
+        journal.audit(
+            "card_preset", counter.now(), meter=identity.meter, card=counter.serial, detail=words
+        )
         return messages
 
-    return Planned(f"customer {identity.customer}, meter {identity.meter}: preset {words}", carry_out)
+    return Planned(
+        f"customer {identity.customer}, meter {identity.meter}: preset {words}", carry_out
+    )
 
 
-def plan_erasure(counter: Counter, journal: Journal, *, unknown_sale: bool = False) -> Planned[list[Entry]]:
-    """Plan to take a card back. A sale on it that no write-back proves stays open until its meter is asked.
+def plan_erasure(
+    counter: Counter, journal: Journal, *, unknown_sale: bool = False
+) -> Planned[list[Entry]]:
+    """Plan to take a card back. A sale on it that no write-back proves stays open until its meter
+    is asked.
 
     Args:
-        unknown_sale: erase even unconsumed credit that this journal does not know; what it was is audited.
+        unknown_sale: erase even unconsumed credit that this journal does not know; what it was is
+            audited.
 
     Raises:
         NotPermittedError: it carries such credit.
     """
     standing = Standing(counter.read_contents(), None)
     touched: list[Entry] = []
-    with suppress(NotPermittedError):  # what cannot be believed settles nothing; a mismatch is in the audit
+    with suppress(
+        NotPermittedError
+    ):  # what cannot be believed settles nothing; a mismatch is in the audit
         proved = counter.read(journal)
         touched += counter.compare(journal, proved)
         standing = proved
@@ -261,16 +349,22 @@ def plan_erasure(counter: Counter, journal: Journal, *, unknown_sale: bool = Fal
     def carry_out() -> list[Entry]:
         with handing_over(counter, "it may be erased in part: erase it again"):
             if strange:
-                journal.audit("unknown_sale_erased", counter.now(), card=counter.serial, detail=strange)
+                journal.audit(
+                    "unknown_sale_erased", counter.now(), card=counter.serial, detail=strange
+                )
             for entry in mine:
                 touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now()))
             counter.write(erase(counter.terminal, counter.keys), counter.unchanged)
             amount = sum(entry.amount for entry in mine)
             meter = mine[0].meter if mine else ""
-            journal.audit("card_erased", counter.now(), meter=meter, card=counter.serial, amount=amount)
+            journal.audit(
+                "card_erased", counter.now(), meter=meter, card=counter.serial, amount=amount
+            )
         return touched
 
-    carries = ", ".join(on_card_text(entry) for entry in mine) or strange or "nothing unconsumed is on it"
+    carries = (
+        ", ".join(on_card_text(entry) for entry in mine) or strange or "nothing unconsumed is on it"
+    )
     return Planned(f"erase it ({carries})", carry_out)
 
 

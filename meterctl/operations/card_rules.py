@@ -27,7 +27,9 @@ Result = TypeVar("Result")
 def require_bound(counter: Counter, standing: Standing) -> Identity:
     """Return to whom a card is bound; refuse one that is bound to no meter."""
     if standing.contents.identity is None:
-        raise NotPermittedError(f"card {counter.serial}: it is bound to no meter; `card open` sells an opening card")
+        raise NotPermittedError(
+            f"card {counter.serial}: it is bound to no meter; `card open` sells an opening card"
+        )
     return standing.contents.identity
 
 
@@ -36,7 +38,8 @@ def require_unbound(counter: Counter, standing: Standing) -> None:
     identity = standing.contents.identity
     if identity is not None:
         raise NotPermittedError(
-            f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first. Nothing was changed"
+            f"card {counter.serial}: it is bound to meter {identity.meter}; erase it "
+            f"first. Nothing was changed"
         )
 
 
@@ -44,11 +47,15 @@ def require_nothing_owed(counter: Counter, journal: Journal, meter: str) -> None
     """Refuse a card that should carry an open sale of another meter."""
     for entry in journal.carried(counter.serial):
         if entry.state is EntryState.ON_CARD and entry.meter != meter:
-            raise NotPermittedError(f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed")
+            raise NotPermittedError(
+                f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed"
+            )
 
 
 def require_known(counter: Counter, journal: Journal, standing: Standing) -> None:
-    """Refuse to write over unconsumed credit that this journal did not seal: nobody here could give it back."""
+    """Refuse to write over unconsumed credit that this journal did not seal: nobody here could give
+    it back.
+    """
     credit = standing.contents.credit
     message = decoded(credit.message) if credit is not None else None
     if credit is None or message is None:
@@ -58,28 +65,40 @@ def require_known(counter: Counter, journal: Journal, standing: Standing) -> Non
     if _is_spent(standing.back, message, credit.message):
         return
     raise NotPermittedError(
-        f"card {counter.serial}: it carries {format_money(message.amount * CENT)} for meter {message.serial_number} "
-        f"(sequence {message.sequence}), unconsumed, which this journal did not sell: another journal did. Insert the "
+        f"card {counter.serial}: it carries {format_money(message.amount * CENT)} for "
+        f"meter {message.serial_number} "
+        f"(sequence {message.sequence}), unconsumed, which this journal did not sell: "
+        f"another journal did. Insert the "
         f"card into its meter first, or give the --journal that sold it. Nothing was changed"
     )
 
 
 def _is_spent(back: WriteBack | None, message: SealedMessage, sealed: bytes) -> bool:
     """Say whether a write-back proves that a message will never bring credit any more."""
-    if back is None or (back.answered_sequence, back.answered_code) != (message.sequence, code_of(sealed)):
+    if back is None or (back.answered_sequence, back.answered_code) != (
+        message.sequence,
+        code_of(sealed),
+    ):
         return False
-    return bool(back.outcome) and (Outcome(back.outcome).applied or back.outcome == Outcome.SEQUENCE_CONFLICT)
+    return bool(back.outcome) and (
+        Outcome(back.outcome).applied or back.outcome == Outcome.SEQUENCE_CONFLICT
+    )
 
 
 def require_in_use(counter: Counter, journal: Journal, standing: Standing, meter: str) -> None:
-    """Refuse a service card, and a card that another one has replaced: its meter would refuse it too."""
+    """Refuse a service card, and a card that another one has replaced: its meter would refuse it
+    too.
+    """
     credit = standing.contents.credit
     if credit is not None and credit.card_type is CardType.SERVICE:
-        raise NotPermittedError(f"card {counter.serial}: it is a service card and carries no credit; nothing was sold")
+        raise NotPermittedError(
+            f"card {counter.serial}: it is a service card and carries no credit; nothing was sold"
+        )
     current = journal.card_in_use(meter)
     if current and current != counter.serial:
         raise NotPermittedError(
-            f"card {counter.serial}: it was replaced by card {current}; `card replace` makes it the current one again. "
+            f"card {counter.serial}: it was replaced by card {current}; `card replace` "
+            f"makes it the current one again. "
             f"Nothing was sold"
         )
 
@@ -89,35 +108,53 @@ def require_takeable(counter: Counter, standing: Standing, entry: Entry) -> None
     identity, back = standing.contents.identity, standing.back
     if identity is not None and identity.meter != entry.meter:
         raise NotPermittedError(
-            f"{on_card_text(entry)} for meter {entry.meter}, and is bound to {identity.meter}: erase it first"
+            f"{on_card_text(entry)} for meter {entry.meter}, and is bound to "
+            f"{identity.meter}: erase it first"
         )
     if back is None:
         return
-    answered = (back.answered_sequence, back.answered_code) == (entry.sequence, code_of(entry.message))
+    answered = (back.answered_sequence, back.answered_code) == (
+        entry.sequence,
+        code_of(entry.message),
+    )
     if entry.epoch == back.epoch and 0 < entry.sequence <= back.credit_sequence:
         raise NotPermittedError(
-            f"{on_card_text(entry)}; the meter has that sequence behind it, and this write-back does not say what "
-            f"became of it: meterctl --port ... journal resolve {entry.id} asks the meter. Nothing was sold"
+            f"{on_card_text(entry)}; the meter has that sequence behind it, and this "
+            f"write-back does not say what "
+            f"became of it: meterctl --port ... journal resolve {entry.id} asks the "
+            f"meter. Nothing was sold"
         )
     if entry.epoch not in (back.epoch, 0):
         raise NotPermittedError(
-            f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has got a new storage ({back.epoch:08x}), "
-            f"so it is dead: erase the card, then meterctl journal resolve {entry.id} --as refused --port ..."
+            f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has got a "
+            f"new storage ({back.epoch:08x}), "
+            f"so it is dead: erase the card, then meterctl journal resolve {entry.id} "
+            f"--as refused --port ..."
         )
     outcome = Outcome(back.outcome) if back.outcome else None
-    if answered and outcome is not None and not outcome.applied and outcome is not Outcome.SEQUENCE_GAP:
+    if (
+        answered
+        and outcome is not None
+        and not outcome.applied
+        and outcome is not Outcome.SEQUENCE_GAP
+    ):
         end = f"End it by {voiding_command(entry)}; or erase"
         if entry.opens_any_epoch and outcome is Outcome.SEQUENCE_CONFLICT:
             end = "Another message took its sequence, and a new storage could still take it: erase"
         raise NotPermittedError(
-            f"{on_card_text(entry)}; the meter refused it ({outcome.name}). Nothing was sold. {end} the card, and "
+            f"{on_card_text(entry)}; the meter refused it ({outcome.name}). Nothing was "
+            f"sold. {end} the card, and "
             f"close it on your word: meterctl journal resolve {entry.id} --as refused"
         )
 
 
 def carried_by(counter: Counter, journal: Journal, meter: str) -> Entry | None:
     """Return the open sale of a meter that this card carries, or should."""
-    mine = [e for e in journal.open_entries(meter) if e.card == counter.serial and e.state is EntryState.ON_CARD]
+    mine = [
+        e
+        for e in journal.open_entries(meter)
+        if e.card == counter.serial and e.state is EntryState.ON_CARD
+    ]
     return mine[0] if mine else None
 
 
@@ -133,7 +170,8 @@ def require_named(counter: Counter, meter: str, payee: str | None) -> None:
     """Refuse a card of another meter than the one that --meter names."""
     if payee not in (None, meter):
         raise NotPermittedError(
-            f"card {counter.serial}: it is for meter {meter}, --meter names {payee}; nothing was sealed"
+            f"card {counter.serial}: it is for meter {meter}, --meter names {payee}; "
+            f"nothing was sealed"
         )
 
 
@@ -145,23 +183,36 @@ def hinted_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
     """
     hint = session.identify()
     if hint.serial_number != meter:
-        raise UsageError(f"meter {hint.serial_number} is on this port, the card is for {meter}; nothing was changed")
+        raise UsageError(
+            f"meter {hint.serial_number} is on this port, the card is for {meter}; "
+            f"nothing was changed"
+        )
     require_payee(session, journal, meter)
     return ProvedMeter(
-        meter, hint.epoch, hint.credit_sequence, hint.command_sequence, hint.account_state, hint.account_unit,
-        hint.customer_number, hint.key_version,
-    )  # fmt: skip
+        meter,
+        hint.epoch,
+        hint.credit_sequence,
+        hint.command_sequence,
+        hint.account_state,
+        hint.account_unit,
+        hint.customer_number,
+        hint.key_version,
+    )
 
 
 def proved_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
     """Return where the meter on the port stands by its sealed status.
 
     Raises:
-        NotPermittedError: another meter, a wrong key ring, a meter that was set back, or a copied journal.
+        NotPermittedError: another meter, a wrong key ring, a meter that was set back, or a copied
+            journal.
     """
     hint = session.identify()
     if hint.serial_number != meter:
-        raise UsageError(f"meter {hint.serial_number} is on this port, the card is for {meter}; nothing was changed")
+        raise UsageError(
+            f"meter {hint.serial_number} is on this port, the card is for {meter}; "
+            f"nothing was changed"
+        )
     return ask_status(session, journal, hint).require_ours()
 
 
@@ -169,8 +220,11 @@ AskMeter = Callable[[str], ProvedMeter]
 """Gives where the meter of a serial number stands."""
 
 
-def with_port(session: Session, journal: Journal, plan: Callable[[AskMeter], Planned[Result]]) -> Planned[Result]:
-    """Plan by what the meter on the port shows; what is carried out is planned anew by what it then proves.
+def with_port(
+    session: Session, journal: Journal, plan: Callable[[AskMeter], Planned[Result]]
+) -> Planned[Result]:
+    """Plan by what the meter on the port shows; what is carried out is planned anew by what it then
+    proves.
 
     So the status is asked for after a person's yes (METER.md 8), and every check is made again.
     """

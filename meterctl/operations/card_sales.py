@@ -1,8 +1,10 @@
 """The sales of the card at a vending point: planned, when every check has passed; then carried out.
 
-A sale is in the journal, as `on_card`, before the first byte of it is on the card. Where the card is pulled in between,
-the same command with the same amount finishes that sale: the very bytes are written again, and no second one is made.
-Under a requester's key (`reference`) that holds for ever; without one, only until the sale was consumed.
+A sale is in the journal, as `on_card`, before the first byte of it is on the card. Where the card
+is pulled in between,
+the same command with the same amount finishes that sale: the very bytes are written again, and no
+second one is made. Under a requester's key (`reference`) that holds for ever; without one, only
+until the sale was consumed.
 """
 
 from __future__ import annotations
@@ -43,7 +45,14 @@ from protocols.card.write_back import WriteBack
 from protocols.data_model.words import AccountState, account_unit_text
 from protocols.errors import MalformedMessageError
 from protocols.quantities import CENT, format_money
-from protocols.sealed_message import LAST_SEQUENCE, MessageKind, Outcome, Receipt, SealedMessage, code_of
+from protocols.sealed_message import (
+    LAST_SEQUENCE,
+    MessageKind,
+    Outcome,
+    Receipt,
+    SealedMessage,
+    code_of,
+)
 from protocols.sealed_status import SealedStatus
 
 NEAR_THE_END = LAST_SEQUENCE - 1000
@@ -52,7 +61,8 @@ NEAR_THE_END = LAST_SEQUENCE - 1000
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """What was put on a card; `finished` says that an interrupted sale was completed and nothing new was made.
+    """What was put on a card; `finished` says that an interrupted sale was completed and nothing
+    new was made.
 
     `before` says that the sale of this key was made earlier, and nothing was done.
     """
@@ -73,14 +83,24 @@ class Opening:
 
 
 def plan_opening(
-    counter: Counter, journal: Journal, meter: str, customer: str, cents: int, unit: int, *, again: bool = False,
-    session: Session | None = None, reference: str = "",
-) -> Planned[Sold]:  # fmt: skip
+    counter: Counter,
+    journal: Journal,
+    meter: str,
+    customer: str,
+    cents: int,
+    unit: int,
+    *,
+    again: bool = False,
+    session: Session | None = None,
+    reference: str = "",
+) -> Planned[Sold]:
     """Plan an opening card for a meter that nobody has read yet: epoch 0, sequence 1.
 
     Args:
-        session: a meter that can be asked all the same: then the card is for its epoch and its next sequence.
-        again: the meter has got a new storage; an account that the journal knows does not stand in the way.
+        session: a meter that can be asked all the same: then the card is for its epoch and its next
+            sequence.
+        again: the meter has got a new storage; an account that the journal knows does not stand in
+            the way.
         reference: the sale key; a second opening under it is the first one.
 
     Raises:
@@ -95,16 +115,26 @@ def plan_opening(
 
 
 def _plan_opening(
-    counter: Counter, journal: Journal, wanted: Opening, ask: AskMeter | None, *, again: bool, reference: str
+    counter: Counter,
+    journal: Journal,
+    wanted: Opening,
+    ask: AskMeter | None,
+    *,
+    again: bool,
+    reference: str,
 ) -> Planned[Sold]:
     standing = counter.read(journal)
-    if reference and (sold := sold_before(journal, reference, MessageKind.OPEN, wanted.cents, wanted.meter)):
+    if reference and (
+        sold := sold_before(journal, reference, MessageKind.OPEN, wanted.cents, wanted.meter)
+    ):
         return _nothing_to_do(sold)
     counter.compare(journal, standing)
     mine = carried_by(counter, journal, wanted.meter)
     if mine is not None:
         if mine.reference != reference:
-            raise NotPermittedError(f"meter {wanted.meter}: {on_card_text(mine)}, unconsumed; nothing was sold")
+            raise NotPermittedError(
+                f"meter {wanted.meter}: {on_card_text(mine)}, unconsumed; nothing was sold"
+            )
         if reference and _is_whole(standing, mine):
             return _nothing_to_do(Sold(mine, before=True))
         return _plan_to_finish(counter, journal, standing, mine, CardType.OPEN, wanted)
@@ -116,19 +146,22 @@ def _plan_opening(
     require_nothing_open(journal, wanted.meter)
     if journal.newest_confirmed(wanted.meter) is not None and not again:
         raise NotPermittedError(
-            f"meter {wanted.meter}: the journal knows its account already; `card replace` gives it a card, --again "
+            f"meter {wanted.meter}: the journal knows its account already; `card "
+            f"replace` gives it a card, --again "
             f"opens a meter with a new storage. Nothing was sold"
         )
     if asked is None and not again and journal.is_spent(wanted.meter):
         raise NotPermittedError(
-            f"meter {wanted.meter}: its first sequence is spent, so an opening card for a meter that nobody has read "
+            f"meter {wanted.meter}: its first sequence is spent, so an opening card for "
+            f"a meter that nobody has read "
             f"would be dead; give --port to ask the meter. Nothing was sold"
         )
     if asked is not None:
         require_account(asked, MessageKind.OPEN)
         if asked.account_unit != wanted.unit:
             raise NotPermittedError(
-                f"meter {wanted.meter}: its unit is {account_unit_text(asked.account_unit)}; no opening card in "
+                f"meter {wanted.meter}: its unit is "
+                f"{account_unit_text(asked.account_unit)}; no opening card in "
                 f"{account_unit_text(wanted.unit)} was sold"
             )
 
@@ -137,33 +170,53 @@ def _plan_opening(
             kind, customer = MessageKind.OPEN, wanted.customer
             return credit_message(journal, asked, kind, wanted.cents, counter.now(), customer)
         return opening_for_any_epoch(
-            journal, wanted.meter, wanted.cents, wanted.unit, wanted.customer, _newest(counter, journal, wanted.meter),
+            journal,
+            wanted.meter,
+            wanted.cents,
+            wanted.unit,
+            wanted.customer,
+            _newest(counter, journal, wanted.meter),
             counter.now(),
-        )  # fmt: skip
+        )
 
-    journal.hold_limit(counter.ring.limit(), wanted.meter, counter.serial, wanted.cents, counter.now())
+    journal.hold_limit(
+        counter.ring.limit(), wanted.meter, counter.serial, wanted.cents, counter.now()
+    )
     text = (
-        f"customer {wanted.customer}, meter {wanted.meter}: open the account with {format_money(wanted.cents * CENT)} "
+        f"customer {wanted.customer}, meter {wanted.meter}: open the account with "
+        f"{format_money(wanted.cents * CENT)} "
         f"{account_unit_text(wanted.unit)}"
     )
     return Planned(
-        text, lambda: _sell(counter, journal, standing, CardType.OPEN, make(), binds=True, reference=reference)
+        text,
+        lambda: _sell(
+            counter, journal, standing, CardType.OPEN, make(), binds=True, reference=reference
+        ),
     )
 
 
 def _newest(counter: Counter, journal: Journal, meter: str) -> int:
-    """Return the newest key version of the ring that may be used; raises NotPermittedError where none may."""
+    """Return the newest key version of the ring that may be used; raises NotPermittedError where
+    none may.
+    """
     usable = counter.ring.usable(journal.proofs.floor(meter))
     if not usable:
-        raise NotPermittedError(f"meter {meter}: no key version of this ring may be used for it; nothing was sealed")
+        raise NotPermittedError(
+            f"meter {meter}: no key version of this ring may be used for it; nothing was sealed"
+        )
     return usable[0]
 
 
 def plan_sale(
-    counter: Counter, journal: Journal, cents: int, session: Session | None = None, reference: str = "",
+    counter: Counter,
+    journal: Journal,
+    cents: int,
+    session: Session | None = None,
+    reference: str = "",
     payee: str | None = None,
-) -> Planned[Sold]:  # fmt: skip
-    """Plan credit on a card that is bound to a meter, with the sequence that follows what the meter has taken.
+) -> Planned[Sold]:
+    """Plan credit on a card that is bound to a meter, with the sequence that follows what the meter
+    has taken.
 
     Args:
         reference: the sale key; a second sale under it is the first one.
@@ -181,7 +234,12 @@ def plan_sale(
 
 
 def _plan_sale(
-    counter: Counter, journal: Journal, cents: int, ask: AskMeter | None, reference: str, payee: str | None
+    counter: Counter,
+    journal: Journal,
+    cents: int,
+    ask: AskMeter | None,
+    reference: str,
+    payee: str | None,
 ) -> Planned[Sold]:
     standing = counter.read(journal)
     identity = require_bound(counter, standing)
@@ -196,7 +254,9 @@ def _plan_sale(
     if mine is not None:
         require_takeable(counter, standing, mine)
         if (mine.amount, mine.reference) != (cents, reference):
-            raise NotPermittedError(f"meter {identity.meter}: {on_card_text(mine)}, unconsumed; nothing was sold")
+            raise NotPermittedError(
+                f"meter {identity.meter}: {on_card_text(mine)}, unconsumed; nothing was sold"
+            )
         if reference and _is_whole(standing, mine):
             return _nothing_to_do(Sold(mine, before=True))
         return _plan_to_finish(counter, journal, standing, mine, _type_of_sale(standing))
@@ -205,18 +265,26 @@ def _plan_sale(
     require_account(meter, MessageKind.CREDIT)
     if meter.customer_number != identity.customer:
         raise NotPermittedError(
-            f"card {counter.serial}: it is customer {identity.customer}'s, the account of meter {meter.serial_number} "
+            f"card {counter.serial}: it is customer {identity.customer}'s, the account "
+            f"of meter {meter.serial_number} "
             f"is {meter.customer_number}'s"
         )
     require_nothing_open(journal, meter.serial_number, meter.epoch)
     require_key_version(journal, meter)
     if meter.credit_sequence >= LAST_SEQUENCE:
-        raise NotPermittedError(f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch")
-    journal.hold_limit(counter.ring.limit(), meter.serial_number, counter.serial, cents, counter.now())
+        raise NotPermittedError(
+            f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch"
+        )
+    journal.hold_limit(
+        counter.ring.limit(), meter.serial_number, counter.serial, cents, counter.now()
+    )
     back, kind = standing.back, _type_of_sale(standing)
-    credit = "" if back is None else f" (credit {format_money(back.credit)} when its card was last in)"
+    credit = (
+        "" if back is None else f" (credit {format_money(back.credit)} when its card was last in)"
+    )
     text = (
-        f"customer {meter.customer_number}, meter {meter.serial_number}{credit}: sell {format_money(cents * CENT)} "
+        f"customer {meter.customer_number}, meter {meter.serial_number}{credit}: sell "
+        f"{format_money(cents * CENT)} "
         f"{account_unit_text(meter.account_unit)}"
     )
 
@@ -228,13 +296,26 @@ def _plan_sale(
 
 
 def open_account(
-    counter: Counter, journal: Journal, meter: str, customer: str, cents: int, unit: int, *, again: bool = False
+    counter: Counter,
+    journal: Journal,
+    meter: str,
+    customer: str,
+    cents: int,
+    unit: int,
+    *,
+    again: bool = False,
 ) -> Sold:
     """Sell an opening card: `plan_opening`, carried out."""
     return plan_opening(counter, journal, meter, customer, cents, unit, again=again).carry_out()
 
 
-def sell(counter: Counter, journal: Journal, cents: int, session: Session | None = None, reference: str = "") -> Sold:
+def sell(
+    counter: Counter,
+    journal: Journal,
+    cents: int,
+    session: Session | None = None,
+    reference: str = "",
+) -> Sold:
     """Sell credit on a card: `plan_sale`, carried out."""
     return plan_sale(counter, journal, cents, session, reference).carry_out()
 
@@ -243,16 +324,19 @@ def sell(counter: Counter, journal: Journal, cents: int, session: Session | None
 
 
 def where_it_stands(counter: Counter, journal: Journal, standing: Standing) -> ProvedMeter:
-    """Return where a card's meter stands: by its write-back or the journal's last proof, whichever is further.
+    """Return where a card's meter stands: by its write-back or the journal's last proof, whichever
+    is further.
 
     Raises:
-        NotPermittedError: neither is there, or the write-back is of a storage that the meter no longer has.
+        NotPermittedError: neither is there, or the write-back is of a storage that the meter no
+            longer has.
     """
     meter, back = require_bound(counter, standing).meter, standing.back
     of_journal = meter_of_journal(counter.ring, journal, meter)
     if back is None and of_journal is None:
         raise NotPermittedError(
-            f"card {counter.serial}: nobody knows where meter {meter} stands; insert the card into it first, or give "
+            f"card {counter.serial}: nobody knows where meter {meter} stands; insert the "
+            f"card into it first, or give "
             f"--port to ask the meter. Nothing was sold"
         )
     if back is None:
@@ -270,14 +354,20 @@ def where_it_stands(counter: Counter, journal: Journal, standing: Standing) -> P
 
 
 def meter_of_journal(ring: KeyRing, journal: Journal, meter: str) -> ProvedMeter | None:
-    """Return where a meter stands by the last proof of this journal and the sales that it has confirmed since."""
+    """Return where a meter stands by the last proof of this journal and the sales that it has
+    confirmed since.
+    """
     proved = journal.proofs.newest(meter)
     if proved is None or not proved.epoch:
         return None
     based = _meter_of_proof(ring, journal, proved.proof)
     for entry in journal.confirmed(meter, proved.epoch):
         message = entry.sealed
-        if message is None or not entry.receipt or (based and entry.sequence <= based.credit_sequence):
+        if (
+            message is None
+            or not entry.receipt
+            or (based and entry.sequence <= based.credit_sequence)
+        ):
             continue
         version = Receipt.decode(entry.receipt).key_version
         if message.kind is MessageKind.VOID or not _proves(ring, journal, meter, version):
@@ -285,10 +375,20 @@ def meter_of_journal(ring: KeyRing, journal: Journal, meter: str) -> ProvedMeter
         state = AccountState.CLOSED if message.kind is MessageKind.CLOSE else AccountState.OPEN
         command_sequence = based.command_sequence if based else 0
         based = ProvedMeter(
-            meter, proved.epoch, entry.sequence, command_sequence, state, message.account_unit,
-            message.customer_number, _sealing_version(ring, journal, meter, version),
-        )  # fmt: skip
-    return replace(based, credit_sequence=max(proved.sequence, based.credit_sequence)) if based else None
+            meter,
+            proved.epoch,
+            entry.sequence,
+            command_sequence,
+            state,
+            message.account_unit,
+            message.customer_number,
+            _sealing_version(ring, journal, meter, version),
+        )
+    return (
+        replace(based, credit_sequence=max(proved.sequence, based.credit_sequence))
+        if based
+        else None
+    )
 
 
 def _meter_of_proof(ring: KeyRing, journal: Journal, proof: bytes) -> ProvedMeter | None:
@@ -306,22 +406,34 @@ def _meter_of_proof(ring: KeyRing, journal: Journal, proof: bytes) -> ProvedMete
     if not _proves(ring, journal, status.serial_number, status.key_version):
         return None
     return ProvedMeter(
-        status.serial_number, status.epoch, status.credit_sequence, status.command_sequence, status.account_state,
-        status.account_unit, status.customer_number,
+        status.serial_number,
+        status.epoch,
+        status.credit_sequence,
+        status.command_sequence,
+        status.account_state,
+        status.account_unit,
+        status.customer_number,
         _sealing_version(ring, journal, status.serial_number, status.current_version),
-    )  # fmt: skip
+    )
 
 
 def _meter_of_write_back(ring: KeyRing, journal: Journal, back: WriteBack) -> ProvedMeter:
     return ProvedMeter(
-        back.meter_digits, back.epoch, back.credit_sequence, back.command_sequence, AccountState(back.account_state),
-        back.account_unit, back.customer_digits,
+        back.meter_digits,
+        back.epoch,
+        back.credit_sequence,
+        back.command_sequence,
+        AccountState(back.account_state),
+        back.account_unit,
+        back.customer_digits,
         _sealing_version(ring, journal, back.meter_digits, back.meter_key_version),
-    )  # fmt: skip
+    )
 
 
 def _proves(ring: KeyRing, journal: Journal, meter: str, version: int) -> bool:
-    """Return whether what was proved under a key version is a proof still: not retired since, and not passed."""
+    """Return whether what was proved under a key version is a proof still: not retired since, and
+    not passed.
+    """
     return ring.may_use(version, journal.proofs.floor(meter))
 
 
@@ -330,18 +442,22 @@ def _sealing_version(ring: KeyRing, journal: Journal, meter: str, current: int) 
     usable = [version for version in ring.usable(journal.proofs.floor(meter)) if version >= current]
     if not usable:
         raise NotPermittedError(
-            f"meter {meter}: its key version {current} may not be used by this key ring, nor one above it; nothing was "
+            f"meter {meter}: its key version {current} may not be used by this key ring, "
+            f"nor one above it; nothing was "
             f"sealed"
         )
     return min(usable)
 
 
 def _require_current(counter: Counter, journal: Journal, back: WriteBack, epoch: int) -> None:
-    """Refuse a write-back of a storage that the meter no longer has, as far as the journal has proof of a later one."""
+    """Refuse a write-back of a storage that the meter no longer has, as far as the journal has
+    proof of a later one.
+    """
     if not journal.last_sequence(back.meter_digits, back.epoch):
         return
     raise NotPermittedError(
-        f"card {counter.serial}: its write-back is of epoch {back.epoch:08x}, and meter {back.meter_digits} has got a "
+        f"card {counter.serial}: its write-back is of epoch {back.epoch:08x}, and meter "
+        f"{back.meter_digits} has got a "
         f"new storage since ({epoch:08x}): insert the card first. Nothing was sold"
     )
 
@@ -350,77 +466,137 @@ def _require_current(counter: Counter, journal: Journal, back: WriteBack, epoch:
 
 
 def _nothing_to_do(sold: Sold) -> Planned[Sold]:
-    return Planned(f"sale {sold.entry.reference} was made before, nothing is to be done", lambda: sold)
+    return Planned(
+        f"sale {sold.entry.reference} was made before, nothing is to be done", lambda: sold
+    )
 
 
 def _sell(
-    counter: Counter, journal: Journal, standing: Standing, card_type: CardType, message: SealedMessage, *,
-    binds: bool, reference: str,
-) -> Sold:  # fmt: skip
+    counter: Counter,
+    journal: Journal,
+    standing: Standing,
+    card_type: CardType,
+    message: SealedMessage,
+    *,
+    binds: bool,
+    reference: str,
+) -> Sold:
     entry = enter(
-        journal, counter.ring, message, counter.now(), card=counter.serial, reference=reference,
+        journal,
+        counter.ring,
+        message,
+        counter.now(),
+        card=counter.serial,
+        reference=reference,
         limit=counter.ring.limit(),
-    )  # fmt: skip
+    )
     unchanged = (
-        f"the sale stands in the journal as entry {entry.id}, and the card may carry it or not: the same command with "
-        f"the same amount finishes it{'' if reference else ', as long as the card has not been in its meter'}"
+        f"the sale stands in the journal as entry {entry.id}, and the card may carry it "
+        f"or not: the same command with "
+        f"the same amount finishes "
+        f"it{'' if reference else ', as long as the card has not been in its meter'}"
     )
     with handing_over(counter, unchanged):
         bind_to = bound_to(message, counter.now()) if binds else None
         bind_and_write(counter, journal, card_type, entry.message, bind_to, standing)
-        journal.audit("sold", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
-                      detail=f"entry {entry.id}")  # fmt: skip
+        journal.audit(
+            "sold",
+            counter.now(),
+            meter=entry.meter,
+            card=counter.serial,
+            amount=entry.amount,
+            detail=f"entry {entry.id}",
+        )
     return Sold(entry)
 
 
 def _plan_to_finish(
-    counter: Counter, journal: Journal, standing: Standing, entry: Entry, card_type: CardType,
+    counter: Counter,
+    journal: Journal,
+    standing: Standing,
+    entry: Entry,
+    card_type: CardType,
     wanted: Opening | None = None,
-) -> Planned[Sold]:  # fmt: skip
-    """Plan to complete the sale that this card should carry; refuse where it carries it already, unconsumed."""
+) -> Planned[Sold]:
+    """Plan to complete the sale that this card should carry; refuse where it carries it already,
+    unconsumed.
+    """
     message = entry.sealed
     if message is None or entry.is_former:
         raise NotPermittedError(
-            f"{on_card_text(entry)}: it is of the former message format, which no meter takes any more. Nothing was "
-            f"sold; end it: {voiding_command(entry)}, or meterctl journal resolve {entry.id} --as refused"
+            f"{on_card_text(entry)}: it is of the former message format, which no meter "
+            f"takes any more. Nothing was "
+            f"sold; end it: {voiding_command(entry)}, or meterctl journal resolve "
+            f"{entry.id} --as refused"
         )
-    if wanted is not None and (wanted.cents, wanted.customer) != (message.amount, message.customer_number):
-        raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, for customer {message.customer_number}")
+    if wanted is not None and (wanted.cents, wanted.customer) != (
+        message.amount,
+        message.customer_number,
+    ):
+        raise NotPermittedError(
+            f"meter {entry.meter}: {on_card_text(entry)}, for customer {message.customer_number}"
+        )
     credit = standing.contents.credit
     require_takeable(counter, standing, entry)
     if _is_whole(standing, entry):
-        raise NotPermittedError(f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold")
+        raise NotPermittedError(
+            f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold"
+        )
     if entry.kind == MessageKind.OPEN.word:
         card_type = CardType.OPEN
     elif credit is not None and credit.message == entry.message:
         card_type = credit.card_type
     require_known(counter, journal, standing)
-    text = f"finish the interrupted sale of {format_money(entry.amount * CENT)} for meter {entry.meter}"
+    text = (
+        f"finish the interrupted sale of {format_money(entry.amount * CENT)} for meter "
+        f"{entry.meter}"
+    )
     return Planned(text, lambda: _finish(counter, journal, standing, entry, message, card_type))
 
 
 def _finish(
-    counter: Counter, journal: Journal, standing: Standing, entry: Entry, message: SealedMessage, card_type: CardType
+    counter: Counter,
+    journal: Journal,
+    standing: Standing,
+    entry: Entry,
+    message: SealedMessage,
+    card_type: CardType,
 ) -> Sold:
     now = journal.entry(entry.id)
     if (now.state, now.card) != (EntryState.ON_CARD, counter.serial):
-        raise NotPermittedError(f"journal entry {entry.id} was settled or moved meanwhile; nothing was written")
+        raise NotPermittedError(
+            f"journal entry {entry.id} was settled or moved meanwhile; nothing was written"
+        )
     bound = bound_to(message, counter.now())
-    with handing_over(counter, f"journal entry {entry.id} is still to be finished: the same command again"):
+    with handing_over(
+        counter, f"journal entry {entry.id} is still to be finished: the same command again"
+    ):
         bind_and_write(counter, journal, card_type, entry.message, bound, standing)
-        journal.audit("finished", counter.now(), meter=entry.meter, card=counter.serial, amount=entry.amount,
-                      detail=f"entry {entry.id}")  # fmt: skip
+        journal.audit(
+            "finished",
+            counter.now(),
+            meter=entry.meter,
+            card=counter.serial,
+            amount=entry.amount,
+            detail=f"entry {entry.id}",
+        )
     return Sold(entry, finished=True)
 
 
 def _is_whole(standing: Standing, entry: Entry) -> bool:
     """Say whether a card carries a sale as it was sold, and its meter has not answered it."""
     contents = standing.contents
-    carried = contents.identity is not None and contents.credit is not None and contents.credit.message == entry.message
+    carried = (
+        contents.identity is not None
+        and contents.credit is not None
+        and contents.credit.message == entry.message
+    )
     return carried and contents.return_slots.newest is None
 
 
-def sold_before(journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str) -> Sold | None:
+def sold_before(
+    journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str
+) -> Sold | None:
     """Return what was sold on a card under a key, once that is settled.
 
     Raises:
@@ -430,9 +606,12 @@ def sold_before(journal: Journal, reference: str, kind: MessageKind, cents: int,
     known = known_sale(journal, reference, kind, cents, meter)
     if known is not None and known.state is EntryState.REFUSED:
         raise RefusedError(
-            f"sale {reference}: it was {known.outcome} (journal entry {known.id}); a new sale wants a new key",
-            outcome=known.outcome, serial_number=known.meter, entry=known.id,
-        )  # fmt: skip
+            f"sale {reference}: it was {known.outcome} (journal entry {known.id}); a new "
+            f"sale wants a new key",
+            outcome=known.outcome,
+            serial_number=known.meter,
+            entry=known.id,
+        )
     return Sold(known, before=True) if known is not None and not known.is_open else None
 
 

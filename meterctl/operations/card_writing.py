@@ -1,4 +1,6 @@
-"""Binding and writing a card: what leaves a sale half done where it breaks off, and is finished by doing it again."""
+"""Binding and writing a card: what leaves a sale half done where it breaks off, and is finished by
+doing it again.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Planned(Generic[Result]):
-    """What has passed every check; nothing of it is written yet. `text` is for a person to say yes to."""
+    """What has passed every check; nothing of it is written yet. `text` is for a person to say yes
+    to.
+    """
 
     text: str
     carry_out: Callable[[], Result]
@@ -31,9 +35,11 @@ class Planned(Generic[Result]):
 
 
 class Bound(NamedTuple):
-    """To whom a card is bound: meter, customer, account unit, the version of the meter's keys; and since when.
+    """To whom a card is bound: meter, customer, account unit, the version of the meter's keys; and
+    since when.
 
-    `issued_at` is in s since 1970 UTC: a meter lets a card replace another one only where it was not issued earlier.
+    `issued_at` is in s since 1970 UTC: a meter lets a card replace another one only where it was
+    not issued earlier.
     """
 
     meter: str
@@ -46,14 +52,19 @@ class Bound(NamedTuple):
 def bound_to(message: SealedMessage, issued_at: int) -> Bound:
     """Return whose card it is that carries a message."""
     return Bound(
-        message.serial_number, message.customer_number, message.account_unit, message.key_version,
+        message.serial_number,
+        message.customer_number,
+        message.account_unit,
+        message.key_version,
         host_second(issued_at),
-    )  # fmt: skip
+    )
 
 
 @contextmanager
 def handing_over(counter: Counter, unchanged: str) -> Iterator[None]:
-    """Around what leaves a sale half done where it fails: whatever goes wrong, its outcome is unknown."""
+    """Around what leaves a sale half done where it fails: whatever goes wrong, its outcome is
+    unknown.
+    """
     counter.unchanged = unchanged
     try:
         yield
@@ -65,12 +76,18 @@ def handing_over(counter: Counter, unchanged: str) -> Iterator[None]:
 
 
 def bind_and_write(
-    counter: Counter, journal: Journal, card_type: CardType, sealed: bytes, bind_to: Bound | None,
+    counter: Counter,
+    journal: Journal,
+    card_type: CardType,
+    sealed: bytes,
+    bind_to: Bound | None,
     standing: Standing | None,
-) -> None:  # fmt: skip
+) -> None:
     """Bind a card where it is not bound so yet (or anew, without `standing`), and write a sale."""
     identity = standing.contents.identity if standing is not None else None
-    if bind_to is not None and (identity is None or (identity.meter, identity.customer) != bind_to[:2]):
+    if bind_to is not None and (
+        identity is None or (identity.meter, identity.customer) != bind_to[:2]
+    ):
         _bind(counter, bind_to)
     write(counter, journal, card_type, sealed)
 
@@ -82,13 +99,17 @@ def _bind(counter: Counter, bound: Bound) -> None:
     meter, customer, unit, version, issued_at = bound
     identity = Identity(meter, customer, version, issued_at, unit)
     access = meter_access_of(counter.ring.master(version), meter, counter.selected.serial, version)
-    counter.write(bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not")
+    counter.write(
+        bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not"
+    )
 
 
 def write(counter: Counter, journal: Journal, card_type: CardType, sealed: bytes) -> None:
     """Write a sale and read it back: what is reported as sold was seen on the card."""
     contents: Contents = counter.read(journal).contents
-    record = CreditRecord(card_type, contents.credit_slots.next_number, sealed, host_second(counter.now()))
+    record = CreditRecord(
+        card_type, contents.credit_slots.next_number, sealed, host_second(counter.now())
+    )
     counter.write(write_sale(counter.terminal, contents, record), "the card may carry it or not")
     written = counter.read(journal).contents
     if written.credit != record or written.return_slots.newest is not None:

@@ -1,7 +1,8 @@
 """Sealed commands: limits, clock, switch, guarantee, moratorium, tamper. A lost one blocks nothing.
 
-A command takes the number after the one that a sealed status proves. It is done by its sealed receipt alone. After
-silence the receipt is asked for, and the identical bytes are sent again where it is not there.
+A command takes the number after the one that a sealed status proves. It is done by its sealed
+receipt alone. After silence the receipt is asked for, and the identical bytes are sent again where
+it is not there.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ from protocols.sealed_message import Answer, MessageKind, Receipt, SealedMessage
 
 DELIVERIES = 3
 LIVES_S = 300
-"""A command that is five minutes late, in the meter's elapsed time, is not wanted any more (METER.md 8)."""
+"""A command that is five minutes late, in the meter's elapsed time, is not wanted any more
+(METER.md 8).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """What is wanted of the meter on the port; `meter` is a hint, for display only.
 
-    `lives_s` is how long the command may be taken, in s of the meter's elapsed time; None is for ever.
+    `lives_s` is how long the command may be taken, in s of the meter's elapsed time; None is for
+    ever.
     """
 
     meter: MeterIdentity
@@ -51,12 +55,17 @@ class CommandDone:
 
 
 def plan_command(
-    session: Session, journal: Journal, kind: MessageKind, parameters: bytes = b"", valid_for_s: int | None = None
+    session: Session,
+    journal: Journal,
+    kind: MessageKind,
+    parameters: bytes = b"",
+    valid_for_s: int | None = None,
 ) -> Command:
     """Read who the meter says it is, and refuse another payee. Nothing is sealed.
 
     Args:
-        valid_for_s: how long it may be taken; 300 s where it is not told, for ever under the development key.
+        valid_for_s: how long it may be taken; 300 s where it is not told, for ever under the
+            development key.
     """
     hint = session.identify()
     require_payee(session, journal, hint.serial_number)
@@ -93,11 +102,13 @@ def execute_command(session: Session, journal: Journal, command: Command) -> Com
                     return done
         except UsageError as error:
             raise UnknownOutcomeError(
-                f"meter {serial}: {message.kind.word} was sent and may have been done; {error}. Read the meter",
+                f"meter {serial}: {message.kind.word} was sent and may have been done; "
+                f"{error}. Read the meter",
                 serial_number=serial,
             ) from error
     raise UnknownOutcomeError(
-        f"meter {serial}: no answer to {message.kind.word}; it may have been done, or be done later "
+        f"meter {serial}: no answer to {message.kind.word}; it may have been done, or be "
+        f"done later "
         f"({_taken_until(message)}). Read the meter",
         serial_number=serial,
     )
@@ -112,29 +123,45 @@ def _try(
         delivery = session.driver.deliver(sealed)
         if delivery.answer.sequence == message.sequence and delivery.answer.code == code_of(sealed):
             answer, sealed_receipt = delivery.answer, delivery.receipt
-        if not sealed_receipt:  # a refusal is not sealed: what the meter has is asked for before it is believed
+        if (
+            not sealed_receipt
+        ):  # a refusal is not sealed: what the meter has is asked for before it is believed
             sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
     except (NoAnswerError, CorruptAnswerError, RefusedError):
         try:
             sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
         except (NoAnswerError, CorruptAnswerError, RefusedError):
             return None
-    receipt = verified_receipt(session.ring, journal, sealed_receipt, message.serial_number, message.kind.message_class)
-    mine = receipt is not None and (receipt.epoch, receipt.sequence, receipt.kind, receipt.code) == (
-        message.epoch, message.sequence, message.kind, code_of(sealed)
-    )  # fmt: skip
+    receipt = verified_receipt(
+        session.ring, journal, sealed_receipt, message.serial_number, message.kind.message_class
+    )
+    mine = receipt is not None and (
+        receipt.epoch,
+        receipt.sequence,
+        receipt.kind,
+        receipt.code,
+    ) == (message.epoch, message.sequence, message.kind, code_of(sealed))
     if receipt is None or not mine or receipt.key_version < message.key_version:
         if answer is not None and not answer.outcome.applied:
-            raise _refused(session, journal, meter, message, answer, taken_by_another=receipt is not None)
+            raise _refused(
+                session, journal, meter, message, answer, taken_by_another=receipt is not None
+            )
         return None
     return CommandDone(meter, receipt, answer)
 
 
 def _refused(
-    session: Session, journal: Journal, meter: MeterIdentity, message: SealedMessage, answer: Answer, *,
+    session: Session,
+    journal: Journal,
+    meter: MeterIdentity,
+    message: SealedMessage,
+    answer: Answer,
+    *,
     taken_by_another: bool,
-) -> MeterctlError:  # fmt: skip
-    """Return what to raise for a refusal, which is not sealed: the sealed status may contradict it."""
+) -> MeterctlError:
+    """Return what to raise for a refusal, which is not sealed: the sealed status may contradict
+    it.
+    """
     try:
         status = ask_status(session, journal, meter).status
     except MeterctlError:
@@ -142,17 +169,22 @@ def _refused(
     reached = status.epoch == message.epoch and status.command_sequence >= message.sequence
     if reached and not taken_by_another:
         return UnknownOutcomeError(
-            f"meter {message.serial_number}: {message.kind.word} refused, {answer.outcome.name}, but its sealed status "
-            f"names command sequence {status.command_sequence}: it may have been done. Read the meter",
-            outcome=answer.outcome.name.lower(), serial_number=message.serial_number,
-        )  # fmt: skip
+            f"meter {message.serial_number}: {message.kind.word} refused, "
+            f"{answer.outcome.name}, but its sealed status "
+            f"names command sequence {status.command_sequence}: it may have been done. "
+            f"Read the meter",
+            outcome=answer.outcome.name.lower(),
+            serial_number=message.serial_number,
+        )
     return Refusal(message, answer, "nothing was changed")
 
 
 def _taken_until(message: SealedMessage) -> str:
     if message.expires_at:
         return f"its bytes could be taken until the meter's elapsed time is {message.expires_at} s"
-    return f"its bytes could be taken until the meter has accepted a command above {message.sequence}"
+    return (
+        f"its bytes could be taken until the meter has accepted a command above {message.sequence}"
+    )
 
 
 class Refusal(RefusedError):
@@ -160,8 +192,10 @@ class Refusal(RefusedError):
 
     def __init__(self, message: SealedMessage, answer: Answer, unchanged: str) -> None:
         super().__init__(
-            f"meter {message.serial_number}: {message.kind.word} refused, {answer.outcome.name}; {unchanged}. "
+            f"meter {message.serial_number}: {message.kind.word} refused, "
+            f"{answer.outcome.name}; {unchanged}. "
             f"A refusal is not sealed: {_taken_until(message)}",
-            outcome=answer.outcome.name.lower(), serial_number=message.serial_number,
-        )  # fmt: skip
+            outcome=answer.outcome.name.lower(),
+            serial_number=message.serial_number,
+        )
         self.answer, self.unchanged = answer, unchanged

@@ -1,15 +1,21 @@
-"""What settles a journal entry: the four proofs of METER.md 8, (a) to (d). Pure: nobody is asked here.
+"""What settles a journal entry: the four proofs of METER.md 8, (a) to (d). Pure: nobody is asked
+here.
 
-    (a) a receipt of the sequence with the entry's code, or a write-back that answers its code as accepted: confirmed
-    (b) a receipt of the sequence with another code: of a void sealed for the entry, or beside a proof of that epoch
-        that has reached the sequence; or a write-back that answers its code with SEQUENCE_CONFLICT: refused
-    (c) a status asked with the entry's own journal number: its last of that journal is the entry: confirmed; it has
-        reached the sequence, and its last of that journal is another one at or below the sequence, or is none that was
+    (a) a receipt of the sequence with the entry's code, or a write-back that answers its code as
+    accepted: confirmed (b) a receipt of the sequence with another code: of a void sealed for the
+    entry, or beside a proof of that epoch
+        that has reached the sequence; or a write-back that answers its code with SEQUENCE_CONFLICT:
+        refused
+    (c) a status asked with the entry's own journal number: its last of that journal is the entry:
+    confirmed; it has
+        reached the sequence, and its last of that journal is another one at or below the sequence,
+        or is none that was
         forgotten: refused
-    (d) a proof that names a higher key version than the entry's and has not reached the sequence: refused
+    (d) a proof that names a higher key version than the entry's and has not reached the sequence:
+    refused
 
-For an opening of epoch 0 only (a), the first half of (c) and its own void hold. Where one proof says confirmed and
-another refused, the entry is confirmed.
+For an opening of epoch 0 only (a), the first half of (c) and its own void hold. Where one proof
+says confirmed and another refused, the entry is confirmed.
 """
 
 from __future__ import annotations
@@ -33,8 +39,8 @@ KEY_PASSED = "unknown_key_version"
 class Proofs:
     """Proofs whose codes were verified: a receipt of the entry's sequence, a status, a write-back.
 
-    `voids` are the codes of the voids that were sealed for the entry. A status counts for (c) only where it was asked
-    with the entry's own journal number, which it names.
+    `voids` are the codes of the voids that were sealed for the entry. A status counts for (c) only
+    where it was asked with the entry's own journal number, which it names.
     """
 
     receipt: Receipt | None = None
@@ -57,8 +63,12 @@ def conclude(entry: Entry, proofs: Proofs) -> Conclusion | None:
     message = entry.sealed
     if message is None:
         return None
-    conclusions = [conclusion for rule in _RULES if (conclusion := rule(entry, message, proofs)) is not None]
-    confirmed = [conclusion for conclusion in conclusions if conclusion.state is EntryState.CONFIRMED]
+    conclusions = [
+        conclusion for rule in _RULES if (conclusion := rule(entry, message, proofs)) is not None
+    ]
+    confirmed = [
+        conclusion for conclusion in conclusions if conclusion.state is EntryState.CONFIRMED
+    ]
     return next(iter(confirmed or conclusions), None)
 
 
@@ -70,13 +80,20 @@ def has_reached(proofs: Proofs, epoch: int, sequence: int) -> bool:
 
 def _by_receipt(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:
     receipt = proofs.receipt
-    if receipt is None or (receipt.serial_number, receipt.sequence) != (entry.meter, entry.sequence):
+    if receipt is None or (receipt.serial_number, receipt.sequence) != (
+        entry.meter,
+        entry.sequence,
+    ):
         return None
     if not entry.lives_in(receipt.epoch):
         return None
     if receipt.code == entry.code:
         same = (receipt.kind, receipt.amount) == (message.kind, message.amount)
-        return _confirmed(receipt.epoch) if same and receipt.key_version >= message.key_version else None
+        return (
+            _confirmed(receipt.epoch)
+            if same and receipt.key_version >= message.key_version
+            else None
+        )
     if receipt.kind is MessageKind.VOID and receipt.code in proofs.voids:
         return Conclusion(EntryState.REFUSED, VOIDED)
     if entry.epoch and has_reached(proofs, receipt.epoch, entry.sequence):
@@ -86,7 +103,12 @@ def _by_receipt(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclus
 
 def _by_write_back(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:
     back = proofs.back
-    if back is None or back.meter_digits != entry.meter or not entry.lives_in(back.epoch) or not back.outcome:
+    if (
+        back is None
+        or back.meter_digits != entry.meter
+        or not entry.lives_in(back.epoch)
+        or not back.outcome
+    ):
         return None
     if (back.answered_sequence, back.answered_code) != (entry.sequence, entry.code):
         return None
@@ -113,14 +135,20 @@ def _by_journal_row(entry: Entry, message: SealedMessage, proofs: Proofs) -> Con
     none = not row.sequence and status.forgotten < entry.sequence
     if not (another or none):
         return None
-    return Conclusion(EntryState.REFUSED, VOIDED if row.sequence and row.code in proofs.voids else CONFLICT)
+    return Conclusion(
+        EntryState.REFUSED, VOIDED if row.sequence and row.code in proofs.voids else CONFLICT
+    )
 
 
 def _by_key_version(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:
     if not entry.epoch:
         return None
     status, back = proofs.status, proofs.back
-    named = [(status.serial_number, status.epoch, status.current_version, status.credit_sequence)] if status else []
+    named = (
+        [(status.serial_number, status.epoch, status.current_version, status.credit_sequence)]
+        if status
+        else []
+    )
     if back is not None:  # one of an earlier build names a version that its seal does not prove
         version = min(back.key_version, back.meter_key_version)
         named.append((back.meter_digits, back.epoch, version, back.credit_sequence))

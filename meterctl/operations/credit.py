@@ -1,4 +1,6 @@
-"""The use cases of the account: top up, open, refund, debt, close; and settling what was left open."""
+"""The use cases of the account: top up, open, refund, debt, close; and settling what was left
+open.
+"""
 
 from __future__ import annotations
 
@@ -56,21 +58,30 @@ VOIDING = "voiding"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is wanted of the meter on the port: for a person to say yes to. `meter` is a hint, for display only."""
+    """What is wanted of the meter on the port: for a person to say yes to. `meter` is a hint, for
+    display only.
+    """
 
     meter: MeterIdentity
     sale: Sale
 
 
 def plan(
-    session: Session, journal: Journal, kind: MessageKind, amount: int, customer_number: str | None = None,
-    withdrawing: Collection[Entry] = (), reference: str = "",
-) -> Plan:  # fmt: skip
-    """Read who the meter says it is, and refuse what needs no proof to be refused. Nothing is written or sent.
+    session: Session,
+    journal: Journal,
+    kind: MessageKind,
+    amount: int,
+    customer_number: str | None = None,
+    withdrawing: Collection[Entry] = (),
+    reference: str = "",
+) -> Plan:
+    """Read who the meter says it is, and refuse what needs no proof to be refused. Nothing is
+    written or sent.
 
     Args:
         amount: 0.01 account unit.
-        withdrawing: open sales on cards that do not stand in the way, because they are voided first.
+        withdrawing: open sales on cards that do not stand in the way, because they are voided
+            first.
         reference: the sale key.
 
     Raises:
@@ -86,7 +97,8 @@ def plan(
             refuse_for_open(entry)
     if withdrawing and hint.account_state is not AccountState.OPEN and kind is MessageKind.CREDIT:
         raise RefusedError(
-            f"meter {hint.serial_number}: its account is {hint.account_state.name.lower()} and takes no credit; "
+            f"meter {hint.serial_number}: its account is "
+            f"{hint.account_state.name.lower()} and takes no credit; "
             f"nothing was voided, nothing was sent",
             serial_number=hint.serial_number,
         )
@@ -106,12 +118,17 @@ def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
         return sell_exactly_once(session, journal, planned.meter, planned.sale)
     except BegunBeforeError as begun:
         sale = planned.sale
-        known = known_sale(journal, sale.reference, sale.kind, sale.amount, planned.meter.serial_number)
+        known = known_sale(
+            journal, sale.reference, sale.kind, sale.amount, planned.meter.serial_number
+        )
         return go_on(session, journal, planned.meter, known or begun.entry)
 
 
-def sale_begun_before(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) -> Entry | None:
-    """Return the entry with which a sale key goes on, None of a new key; waits for a process that is at work on it.
+def sale_begun_before(
+    session: Session, journal: Journal, hint: MeterIdentity, sale: Sale
+) -> Entry | None:
+    """Return the entry with which a sale key goes on, None of a new key; waits for a process that
+    is at work on it.
 
     Raises:
         UsageError: the key stands for another amount, kind or meter.
@@ -128,10 +145,12 @@ def sale_begun_before(session: Session, journal: Journal, hint: MeterIdentity, s
         if known is None or not known.is_open:
             raise
         raise UnknownOutcomeError(
-            f"{error} by this one: sale {sale.reference} is journal entry {known.id}, {known.state.value}, and may "
+            f"{error} by this one: sale {sale.reference} is journal entry {known.id}, "
+            f"{known.state.value}, and may "
             f"have been applied",
-            serial_number=known.meter, entry=known.id,
-        ) from error  # fmt: skip
+            serial_number=known.meter,
+            entry=known.id,
+        ) from error
 
 
 def go_on(session: Session, journal: Journal, hint: MeterIdentity, known: Entry) -> Settled:
@@ -144,19 +163,24 @@ def go_on(session: Session, journal: Journal, hint: MeterIdentity, known: Entry)
         resolved = _resolve(session, journal, hint, known)
         if resolved.error is not None and resolved.entry.outcome == BY_HAND:
             raise UnknownOutcomeError(
-                f"sale {known.reference}: a person closed it as {known.state.value} (journal entry {known.id}), and "
+                f"sale {known.reference}: a person closed it as {known.state.value} "
+                f"(journal entry {known.id}), and "
                 f"its meter was not asked: {resolved.error}",
-                serial_number=known.meter, entry=known.id,
-            ) from resolved.error  # fmt: skip
+                serial_number=known.meter,
+                entry=known.id,
+            ) from resolved.error
         if resolved.error is not None:
             raise resolved.error
         known = resolved.entry
     if known.state is EntryState.REFUSED:
         raise RefusedError(
-            f"sale {known.reference}: it was refused, {known.outcome} (journal entry {known.id}); a new sale wants a "
+            f"sale {known.reference}: it was refused, {known.outcome} (journal entry "
+            f"{known.id}); a new sale wants a "
             f"new key",
-            outcome=known.outcome, serial_number=known.meter, entry=known.id,
-        )  # fmt: skip
+            outcome=known.outcome,
+            serial_number=known.meter,
+            entry=known.id,
+        )
     return Settled(known, Receipt.decode(known.receipt) if known.receipt else None)
 
 
@@ -172,7 +196,9 @@ def rehearse_advance(session: Session, journal: Journal, hint: MeterIdentity) ->
 
 
 def advance_key_version(session: Session, journal: Journal, hint: MeterIdentity) -> Settled:
-    """Make the meter's next key version its current one, by a void under it; raises as `rehearse_advance`."""
+    """Make the meter's next key version its current one, by a void under it; raises as
+    `rehearse_advance`.
+    """
     with journal.alone_with(hint.serial_number, session.ticks, session.pause):
         meter = rehearse_advance(session, journal, hint)
         message = void_message(journal, meter, meter.credit_sequence + 1, session.now())
@@ -183,11 +209,15 @@ def advance_key_version(session: Session, journal: Journal, hint: MeterIdentity)
 def require_sale_key(key: str) -> str:
     """Return a sale key; raises UsageError for one that is not 1 to 64 printable characters."""
     if not (key.strip() and key.isprintable() and len(key) <= MAX_SALE_KEY):
-        raise UsageError(f"sale {key!r}: a key has 1 to {MAX_SALE_KEY} printable characters; nothing was sealed")
+        raise UsageError(
+            f"sale {key!r}: a key has 1 to {MAX_SALE_KEY} printable characters; nothing was sealed"
+        )
     return key
 
 
-def known_sale(journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str | None) -> Entry | None:
+def known_sale(
+    journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str | None
+) -> Entry | None:
     """Return the last entry of a sale key, None of a new key.
 
     Raises:
@@ -199,10 +229,12 @@ def known_sale(journal: Journal, reference: str, kind: MessageKind, cents: int, 
     wanted = (kind.word, cents, known.meter if meter is None else meter)
     if (known.kind, known.amount, known.meter) != wanted:
         raise UsageError(
-            f"sale {reference}: the journal has it as {known.kind} of {format_money(known.amount * CENT)} for meter "
+            f"sale {reference}: the journal has it as {known.kind} of "
+            f"{format_money(known.amount * CENT)} for meter "
             f"{known.meter} (entry {known.id}); nothing was sold",
-            serial_number=known.meter, entry=known.id,
-        )  # fmt: skip
+            serial_number=known.meter,
+            entry=known.id,
+        )
     return known
 
 
@@ -230,7 +262,10 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
     require_payee(session, journal, hint.serial_number)
     for entry in named:
         if entry.meter != hint.serial_number:
-            raise UsageError(f"journal entry {number} is of meter {entry.meter}; {hint.serial_number} is on this port")
+            raise UsageError(
+                f"journal entry {number} is of meter {entry.meter}; {hint.serial_number} "
+                f"is on this port"
+            )
     entries = [entry for entry in named if entry.is_open or entry.outcome == BY_HAND]
     if number is None:
         entries = journal.open_entries(hint.serial_number)
@@ -238,7 +273,9 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
 
 
 def identify_for(session: Session, journal: Journal, entries: Collection[Entry]) -> MeterIdentity:
-    """Read who the meter says it is; where it does not answer, open entries that were to be settled stay unknown."""
+    """Read who the meter says it is; where it does not answer, open entries that were to be settled
+    stay unknown.
+    """
     try:
         return session.identify()
     except (NoAnswerError, CorruptAnswerError) as error:
@@ -257,12 +294,20 @@ def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -
     with journal.together():
         entry = journal.entry(entry.id)
         if not entry.is_open:
-            raise UsageError(f"journal entry {entry.id} is {entry.state.value} already; nothing was changed")
+            raise UsageError(
+                f"journal entry {entry.id} is {entry.state.value} already; nothing was changed"
+            )
         for sealed in journal.voids_of(entry):
             if sealed.is_open:
                 journal.settle(sealed, EntryState.REFUSED, BY_HAND, now)
-        journal.audit("closed_by_hand", now, meter=entry.meter, card=entry.card, amount=entry.amount,
-                      detail=f"entry {entry.id} {state.value}; {living_text(entry)}")  # fmt: skip
+        journal.audit(
+            "closed_by_hand",
+            now,
+            meter=entry.meter,
+            card=entry.card,
+            amount=entry.amount,
+            detail=f"entry {entry.id} {state.value}; {living_text(entry)}",
+        )
         return journal.settle(entry, state, BY_HAND, now)
 
 
@@ -271,7 +316,8 @@ def living_text(entry: Entry) -> str:
     if entry.opens_any_epoch:
         return "its bytes could still be taken by any storage of the meter that was never opened"
     return (
-        f"its bytes could still be taken until the meter has reached sequence {entry.sequence}, as a rule by the next "
+        f"its bytes could still be taken until the meter has reached sequence "
+        f"{entry.sequence}, as a rule by the next "
         f"credit message of anybody"
     )
 
@@ -303,7 +349,9 @@ def _as_it_stands(journal: Journal, entry: Entry) -> Entry:
 def _ask_for_proof(
     session: Session, journal: Journal, hint: MeterIdentity, entry: Entry
 ) -> tuple[Conclusion | None, Delivered, Asked]:
-    """Ask the meter for what proves an entry, status and receipt; nothing is sent that it could apply."""
+    """Ask the meter for what proves an entry, status and receipt; nothing is sent that it could
+    apply.
+    """
     asked = ask_about(session, journal, hint, entry)
     told = ask_receipt(session, journal, entry) or Delivered()
     proofs = Proofs(told.receipt, asked.status, voids=journal.void_codes(entry))
@@ -311,30 +359,39 @@ def _ask_for_proof(
 
 
 def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Settled:
-    """Settle an entry by what the meter proves; else send its bytes again, or void them where they were withdrawn."""
+    """Settle an entry by what the meter proves; else send its bytes again, or void them where they
+    were withdrawn.
+    """
     conclusion, told, asked = _ask_for_proof(session, journal, hint, entry)
     if conclusion is not None:
         return write_down(session, journal, entry, conclusion, told)
     if not entry.lives_in(asked.meter.epoch):
         raise NotPermittedError(
             f"journal entry {entry.id} is of epoch {entry.epoch:08x}; the meter's storage is now "
-            f"{asked.meter.epoch:08x}, so nothing here proves what became of it. Where nobody can: --as "
+            f"{asked.meter.epoch:08x}, so nothing here proves what became of it. Where "
+            f"nobody can: --as "
             f"confirmed|refused",
-            serial_number=entry.meter, entry=entry.id,
-        )  # fmt: skip
+            serial_number=entry.meter,
+            entry=entry.id,
+        )
     if entry.state is EntryState.ON_CARD:
         raise NotPermittedError(
-            f"{on_card_text(entry)}; the card's write-back settles it, or {voiding_command(entry)} ends it",
+            f"{on_card_text(entry)}; the card's write-back settles it, or "
+            f"{voiding_command(entry)} ends it",
             serial_number=entry.meter,
             entry=entry.id,
         )
     if asked.meter.credit_sequence < entry.sequence - 1:
         raise NotPermittedError(
-            f"meter {entry.meter}: it stands at sequence {asked.meter.credit_sequence}, entry {entry.id} was sealed "
+            f"meter {entry.meter}: it stands at sequence {asked.meter.credit_sequence}, "
+            f"entry {entry.id} was sealed "
             f"for {entry.sequence}: its storage was set back. Nothing was sent",
-            serial_number=entry.meter, entry=entry.id,
-        )  # fmt: skip
-    may_send = not entry.is_former and session.ring.may_use(entry.key_version, journal.proofs.floor(entry.meter))
+            serial_number=entry.meter,
+            entry=entry.id,
+        )
+    may_send = not entry.is_former and session.ring.may_use(
+        entry.key_version, journal.proofs.floor(entry.meter)
+    )
     if entry.card or not may_send or asked.meter.credit_sequence >= entry.sequence:
         conclusion, proof = void(session, journal, hint, entry, asked)
         return write_down(session, journal, entry, conclusion, proof)
@@ -357,7 +414,8 @@ class Withdrawn:
 
 
 def carried_by_cards(session: Session, journal: Journal, *, erased_only: bool) -> list[Entry]:
-    """Return the sales that cards carry for the meter on the port, by its hints, and that it could still take.
+    """Return the sales that cards carry for the meter on the port, by its hints, and that it could
+    still take.
 
     Args:
         erased_only: only sales whose card was erased at the counter.
@@ -365,14 +423,20 @@ def carried_by_cards(session: Session, journal: Journal, *, erased_only: bool) -
     if not journal.carried():
         return []
     hint = session.identify()
-    carried = [e for e in journal.open_entries(hint.serial_number) if e.card and e.lives_in(hint.epoch)]
+    carried = [
+        e for e in journal.open_entries(hint.serial_number) if e.card and e.lives_in(hint.epoch)
+    ]
     if erased_only:
         carried = [entry for entry in carried if entry.state is not EntryState.ON_CARD]
     return carried
 
 
 def withdraw_cards(
-    session: Session, journal: Journal, *, erased_only: bool, tell: Callable[[Entry], None] = lambda _: None
+    session: Session,
+    journal: Journal,
+    *,
+    erased_only: bool,
+    tell: Callable[[Entry], None] = lambda _: None,
 ) -> Withdrawn:
     """Void what cards carry for the meter on the port, so that it can be topped up by wire.
 
@@ -380,7 +444,8 @@ def withdraw_cards(
         tell: hears of each as it is settled, whatever becomes of the next.
 
     Raises:
-        NotPermittedError: the meter was set back, or the journal is a copy; nothing more was voided.
+        NotPermittedError: the meter was set back, or the journal is a copy; nothing more was
+            voided.
         UnknownOutcomeError: of one neither was proved; it stays open.
     """
     withdrawn = Withdrawn()
@@ -393,14 +458,23 @@ def withdraw_cards(
         ended = withdraw(session, journal, hint, entry)
         withdrawn.entries.append(ended)
         tell(ended)
-        with suppress(UsageError):  # the entry is settled: what is owed must be told, whatever holds the journal
-            journal.audit("withdrawn", session.now(), meter=entry.meter, card=entry.card, amount=ended.amount,
-                          detail=f"entry {entry.id} {ended.state.value}")  # fmt: skip
+        with suppress(
+            UsageError
+        ):  # the entry is settled: what is owed must be told, whatever holds the journal
+            journal.audit(
+                "withdrawn",
+                session.now(),
+                meter=entry.meter,
+                card=entry.card,
+                amount=ended.amount,
+                detail=f"entry {entry.id} {ended.state.value}",
+            )
     return withdrawn
 
 
 def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Entry:
-    """Make a sale that a card carries dead by voiding its sequence, or learn that the meter has taken it.
+    """Make a sale that a card carries dead by voiding its sequence, or learn that the meter has
+    taken it.
 
     Returns:
         The entry, confirmed or refused; refused, its amount is owed to the customer.
@@ -419,7 +493,9 @@ def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Ent
         conclusion, told, asked = _ask_for_proof(session, journal, hint, entry)
         if conclusion is None:
             if not entry.lives_in(asked.meter.epoch):
-                raise NotPermittedError(f"{on_card_text(entry)}, for another storage of this meter; nothing was voided")
+                raise NotPermittedError(
+                    f"{on_card_text(entry)}, for another storage of this meter; nothing was voided"
+                )
             require_voidable(session, journal, hint, entry, asked)
             journal.settle(entry, EntryState.UNKNOWN, VOIDING, session.now())
             entry = replace(entry, state=EntryState.UNKNOWN, outcome=VOIDING)

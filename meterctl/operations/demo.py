@@ -1,7 +1,9 @@
-"""The demo: a household buys a card, burns its credit on a real virtual serial port, and buys again.
+"""The demo: a household buys a card, burns its credit on a real virtual serial port, and buys
+again.
 
-The meter is a process of its own, and every figure is read over the wire. Only what a wire cannot do (the card, the
-button, the speed) goes by its control socket. Credit comes on a card alone: sold at the counter, carried, inserted.
+The meter is a process of its own, and every figure is read over the wire. Only what a wire cannot
+do (the card, the button, the speed) goes by its control socket. Credit comes on a card alone: sold
+at the counter, carried, inserted.
 """
 
 from __future__ import annotations
@@ -33,7 +35,14 @@ from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Event
 from protocols.data_model.words import Cause, SupplyState, SwitchedBy, cause_words
-from protocols.quantities import CENT, MWH_IN_MW_MS, format_moment, format_money, parse_money, parse_price
+from protocols.quantities import (
+    CENT,
+    MWH_IN_MW_MS,
+    format_moment,
+    format_money,
+    parse_money,
+    parse_price,
+)
 
 RUNS_FOR_MS = 18_000
 """Wall time that the burning should take; the speed follows from credit, price and load."""
@@ -57,7 +66,13 @@ EXPECTED: tuple[tuple[str, dict[str, int]], ...] = (
     ("supply_connected", {"by": SwitchedBy.AUTOMATIC}),
     ("card_accepted", {"type": CardType.PURCHASE}),
 )
-_STANDING = (items.CLOCK, items.AVAILABLE_CREDIT_EXACT, items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.EVENT_NUMBER)
+_STANDING = (
+    items.CLOCK,
+    items.AVAILABLE_CREDIT_EXACT,
+    items.SUPPLY_STATE,
+    items.SUPPLY_CAUSES,
+    items.EVENT_NUMBER,
+)
 _CREDIT_SIDE: tuple[tuple[str, int, Item], ...] = (
     ("opening", 1, items.OPENING_BALANCE),
     ("credited", 1, items.CREDITED),
@@ -71,7 +86,9 @@ _CREDIT_SIDE: tuple[tuple[str, int, Item], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The customer's purchase agreement, made to fit the opening credit; amounts in ledger units."""
+    """The customer's purchase agreement, made to fit the opening credit; amounts in ledger
+    units.
+    """
 
     credit: int
     price: int
@@ -84,11 +101,14 @@ class Agreement:
     def toml(self) -> str:
         """Return the meter's description."""
         lines = {
-            "account": "unopened", "load": self.load, "start": START, "serial_number": SERIAL_NUMBER,
+            "account": "unopened",
+            "load": self.load,
+            "start": START,
+            "serial_number": SERIAL_NUMBER,
             "low_credit_threshold_1": format_money(self.part(5)),
             "low_credit_threshold_2": format_money(self.part(3)),
             "overdraft_limit": format_money(self.part(2)),
-        }  # fmt: skip
+        }
         body = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
         return f'{body}\n[tariff]\nprices = ["{self.price // 10000}.{self.price % 10000:04d}"]\n'
 
@@ -104,7 +124,8 @@ class Show:
         """Print one step: its name, the meter's own time, credit and switch."""
         switch = state.name.lower().replace("_", " ")
         self.out(
-            f"{name:<13} {format_moment(at)[:19]}Z  credit {format_money(credit):>8}  {switch:<23} {remark}".rstrip()
+            f"{name:<13} {format_moment(at)[:19]}Z  credit {format_money(credit):>8}  "
+            f"{switch:<23} {remark}".rstrip()
         )
 
 
@@ -123,25 +144,33 @@ class Shop:
             if self.journal.entries():
                 entry = sell(counter, self.journal, cents).entry
             else:
-                entry = open_account(counter, self.journal, SERIAL_NUMBER, CUSTOMER, cents, 156).entry
+                entry = open_account(
+                    counter, self.journal, SERIAL_NUMBER, CUSTOMER, cents, 156
+                ).entry
         self._out(
-            f"{'vending point':<13} card {entry.card} bought: {format_money(entry.amount * CENT)}, sequence "
+            f"{'vending point':<13} card {entry.card} bought: "
+            f"{format_money(entry.amount * CENT)}, sequence "
             f"{entry.sequence}, sealed for meter {entry.meter}"
         )
 
     def settle(self) -> bool:
-        """Read what the card brought back, and say whether the journal agrees with the meter to the cent."""
+        """Read what the card brought back, and say whether the journal agrees with the meter to the
+        cent.
+        """
         with self._counter() as counter:
             standing = counter.read()
             back = standing.back
             if back is None:
                 return False
             counter.compare(self.journal, standing)
-        confirmed = [entry for entry in self.journal.entries() if entry.state is EntryState.CONFIRMED]
+        confirmed = [
+            entry for entry in self.journal.entries() if entry.state is EntryState.CONFIRMED
+        ]
         total = sum(entry.amount for entry in confirmed)
         agreed = len(confirmed) == len(self.journal.entries()) and total * CENT == back.cumulative
         self._out(
-            f"{'write-back':<13} the card brought back: purchases {format_money(back.cumulative)} in all; the journal "
+            f"{'write-back':<13} the card brought back: purchases "
+            f"{format_money(back.cumulative)} in all; the journal "
             f"has sold {format_money(total * CENT)}, {'proved' if agreed else 'NOT proved'}"
         )
         return agreed
@@ -162,7 +191,9 @@ class Stage:
     def poll(self) -> tuple[int, SupplyState, Cause, list[Event]]:
         """Read how the meter stands and the events that are new."""
         if monotonic_ms() > self._deadline:
-            raise RefusedError(f"demo: the expected events did not come within {LIMIT_MS // 1000} s")
+            raise RefusedError(
+                f"demo: the expected events did not come within {LIMIT_MS // 1000} s"
+            )
         values = self.session.driver.read(_STANDING)
         new: list[Event] = []
         while len(self.show.seen) + len(new) < values[items.EVENT_NUMBER]:
@@ -179,14 +210,18 @@ class Stage:
         )
 
     def until(self, name: str, **details: int) -> None:
-        """Show what happens until an event with these details; press the button at each reminder trip."""
+        """Show what happens until an event with these details; press the button at each reminder
+        trip.
+        """
         while True:
             credit, state, causes, new = self.poll()
             found = False
             for event in new:
                 self._tell(event, credit, state)
                 held = {key: value for key, (_, value) in event.details().items()}
-                found = found or (event.name == name and all(held.get(k) == v for k, v in details.items()))
+                found = found or (
+                    event.name == name and all(held.get(k) == v for k, v in details.items())
+                )
             if found:
                 return
             if causes == Cause.CREDIT_REMINDER:
@@ -206,7 +241,9 @@ class Stage:
             remark = f"cause {', '.join(cause_words(Cause(details['cause'])))}"
             self.show.line("disconnected", event.at, credit, state, remark)
         elif event.name == "supply_connected":
-            self.show.line("connected", event.at, credit, state, f"by {SwitchedBy(details['by']).name.lower()}")
+            self.show.line(
+                "connected", event.at, credit, state, f"by {SwitchedBy(details['by']).name.lower()}"
+            )
 
     def insert(self, card: Path) -> None:
         """Put the card into the slot; raises RefusedError where the meter does not take it."""
@@ -215,13 +252,19 @@ class Stage:
             raise RefusedError(f"demo: the meter shows {told['display']} ({told['error_name']})")
         values = self.session.driver.read([items.CLOCK, items.AVAILABLE_CREDIT, items.SUPPLY_STATE])
         self.show.line(
-            "card", values[items.CLOCK], values[items.AVAILABLE_CREDIT], SupplyState(values[items.SUPPLY_STATE]),
+            "card",
+            values[items.CLOCK],
+            values[items.AVAILABLE_CREDIT],
+            SupplyState(values[items.SUPPLY_STATE]),
             f"inserted, {told['outcome'].replace('_', ' ')}: the display shows {told['display']}",
-        )  # fmt: skip
+        )
 
 
-def run_demo(price: str, load: str, credit: str, speed: int | None, out: Callable[[str], None] = print) -> int:
-    """Play the demo; return 0 only if every expected event was seen and the books balance to the last unit.
+def run_demo(
+    price: str, load: str, credit: str, speed: int | None, out: Callable[[str], None] = print
+) -> int:
+    """Play the demo; return 0 only if every expected event was seen and the books balance to the
+    last unit.
 
     Raises:
         UsageError: a price, load or credit with which nothing can happen.
@@ -230,12 +273,17 @@ def run_demo(price: str, load: str, credit: str, speed: int | None, out: Callabl
     agreement = Agreement(parse_money(credit), parse_price(price), load)
     if agreement.part(2) <= 0 or agreement.price == 0:
         raise UsageError("demo: a credit of at least 0.08 and a price above 0 are needed")
-    with tempfile.TemporaryDirectory(prefix="meterctl-demo-") as folder, _meter(Path(folder), agreement) as control:
+    with (
+        tempfile.TemporaryDirectory(prefix="meterctl-demo-") as folder,
+        _meter(Path(folder), agreement) as control,
+    ):
         transport = open_transport(str(Path(folder) / "meter.tty"))
         journal = Journal(Path(folder) / "journal.sqlite")
         try:
             driver = ModbusDriver(transport, 1, 1000, monotonic_ms)
-            stage = Stage(Session(driver, development_ring(), wall_seconds, monotonic_ms), control, Show(out))
+            stage = Stage(
+                Session(driver, development_ring(), wall_seconds, monotonic_ms), control, Show(out)
+            )
             return _play(stage, agreement, Shop(Path(folder) / "card.img", journal, out), speed)
         finally:
             journal.close()
@@ -245,17 +293,24 @@ def run_demo(price: str, load: str, credit: str, speed: int | None, out: Callabl
 def _play(stage: Stage, agreement: Agreement, shop: Shop, speed: int | None) -> int:
     shop.sell(agreement.credit // CENT)
     stage.insert(shop.card)
-    values = stage.session.driver.read([items.CLOCK, items.ACTIVE_POWER, items.AVAILABLE_CREDIT, items.SUPPLY_STATE])
+    values = stage.session.driver.read(
+        [items.CLOCK, items.ACTIVE_POWER, items.AVAILABLE_CREDIT, items.SUPPLY_STATE]
+    )
     power = values[items.ACTIVE_POWER]
     if power <= 0:
-        raise UsageError(f"demo: the load {agreement.load} draws nothing; nothing would ever happen")
+        raise UsageError(
+            f"demo: the load {agreement.load} draws nothing; nothing would ever happen"
+        )
     if speed is None:
         energy = agreement.credit * 5 // 4 // agreement.price
         speed = min(max(energy * MWH_IN_MW_MS // power // RUNS_FOR_MS, 1), 100_000)
     stage.show.line(
-        "start", values[items.CLOCK], values[items.AVAILABLE_CREDIT], SupplyState(values[items.SUPPLY_STATE]),
+        "start",
+        values[items.CLOCK],
+        values[items.AVAILABLE_CREDIT],
+        SupplyState(values[items.SUPPLY_STATE]),
         f"price {agreement.price / 10_000:.4f}, load {agreement.load}, {speed} x",
-    )  # fmt: skip
+    )
     stage.control("speed", str(speed))
     stage.until("supply_disconnected", cause=Cause.CREDIT_EXHAUSTED)
     exact = _exact_instant(stage, agreement)
@@ -272,40 +327,64 @@ def _play(stage: Stage, agreement: Agreement, shop: Shop, speed: int | None) -> 
 
 
 def _exact_instant(stage: Stage, agreement: Agreement) -> bool:
-    """Show that the supply opened at the very milliwatt-hour: at the limit, and one mWh before it was not."""
-    values = stage.session.driver.read([items.AVAILABLE_CREDIT_EXACT, items.ENERGY_IMPORT, items.OVERDRAFT_LIMIT])
+    """Show that the supply opened at the very milliwatt-hour: at the limit, and one mWh before it
+    was not.
+    """
+    values = stage.session.driver.read(
+        [items.AVAILABLE_CREDIT_EXACT, items.ENERGY_IMPORT, items.OVERDRAFT_LIMIT]
+    )
     credit, limit = values[items.AVAILABLE_CREDIT_EXACT], values[items.OVERDRAFT_LIMIT]
     exact: bool = credit <= -limit < credit + agreement.price
     opened = [event for event in stage.show.seen if event.name == "supply_disconnected"][-1]
     stage.show.out(
-        f"{'exact':<13} opened at {format_moment(opened.at)} after {values[items.ENERGY_IMPORT]:,} mWh: credit "
-        f"{format_money(credit, 10)} is {'the first' if exact else 'NOT the first'} at or below {format_money(-limit)}"
+        f"{'exact':<13} opened at {format_moment(opened.at)} after "
+        f"{values[items.ENERGY_IMPORT]:,} mWh: credit "
+        f"{format_money(credit, 10)} is {'the first' if exact else 'NOT the first'} at "
+        f"or below {format_money(-limit)}"
     )
     return exact
 
 
 def _books(stage: Stage) -> bool:
-    """Print the books of METER.md 6, every figure from the wire, and say whether they balance to the last unit."""
+    """Print the books of METER.md 6, every figure from the wire, and say whether they balance to
+    the last unit.
+    """
     wanted = [item for *_, item in _CREDIT_SIDE]
     values = stage.session.driver.read(
-        [*wanted, items.AVAILABLE_CREDIT_EXACT, items.DEBT, items.DEBT_ENTERED, items.DEBT_FROM_TOP_UPS]
+        [
+            *wanted,
+            items.AVAILABLE_CREDIT_EXACT,
+            items.DEBT,
+            items.DEBT_ENTERED,
+            items.DEBT_FROM_TOP_UPS,
+        ]
     )
     credit = values[items.AVAILABLE_CREDIT_EXACT]
     total = sum(sign * values[item] for _, sign, item in _CREDIT_SIDE)
-    debt = values[items.DEBT_ENTERED] - values[items.DEBT_FROM_TOP_UPS] - values[items.INSTALMENTS_TAKEN]
+    debt = (
+        values[items.DEBT_ENTERED]
+        - values[items.DEBT_FROM_TOP_UPS]
+        - values[items.INSTALMENTS_TAKEN]
+    )
     terms = " ".join(
-        f"{'+' if sign > 0 else '-'} {name} {format_money(values[item], 10)}" for name, sign, item in _CREDIT_SIDE
+        f"{'+' if sign > 0 else '-'} {name} {format_money(values[item], 10)}"
+        for name, sign, item in _CREDIT_SIDE
     )
     balanced: bool = credit == total and values[items.DEBT] // CENT == debt // CENT
     stage.show.out(f"books: credit {format_money(credit, 10)} = {terms.removeprefix('+ ')}")
-    stage.show.out(f"books: {'balanced to the last unit' if balanced else f'OUT OF BALANCE by {credit - total}'}")
+    stage.show.out(
+        "books: "
+        f"{'balanced to the last unit' if balanced else f'OUT OF BALANCE by {credit - total}'}"
+    )
     return balanced
 
 
 def _missing(seen: list[Event]) -> list[str]:
     """Return the expected events that were not seen, in their order."""
     left = iter(seen)
-    return [name for name, details in EXPECTED if not any(_is(event, name, details) for event in left)]
+    return [
+        name for name, details in EXPECTED if not any(_is(event, name, details) for event in left)
+    ]
 
 
 def _is(event: Event, name: str, details: dict[str, int]) -> bool:
@@ -316,18 +395,33 @@ def _is(event: Event, name: str, details: dict[str, int]) -> bool:
 @contextmanager
 def _meter(folder: Path, agreement: Agreement) -> Iterator[Callable[..., str]]:
     """Run `meter-sim` on a port in `folder`; give what sends it a control command."""
-    program = shutil.which("meter-sim", path=str(Path(sys.executable).parent)) or shutil.which("meter-sim")
+    program = shutil.which("meter-sim", path=str(Path(sys.executable).parent)) or shutil.which(
+        "meter-sim"
+    )
     if program is None:
         raise UsageError("demo: meter-sim is not installed beside meterctl")
     (folder / "meter.toml").write_text(agreement.toml())
     socket = str(folder / "meter.sock")
-    command = [program, "run", "--config", str(folder / "meter.toml"), "--modbus-rtu", str(folder / "meter.tty"),
-               "--control", socket, "--speed", "0", "--json"]  # fmt: skip
+    command = [
+        program,
+        "run",
+        "--config",
+        str(folder / "meter.toml"),
+        "--modbus-rtu",
+        str(folder / "meter.tty"),
+        "--control",
+        socket,
+        "--speed",
+        "0",
+        "--json",
+    ]
     with (folder / "meter.log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
 
     def control(*words: str) -> str:
-        done = subprocess.run([program, "control", socket, *words], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [program, "control", socket, *words], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise MeterctlError(f"demo: meter-sim control {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
@@ -335,7 +429,9 @@ def _meter(folder: Path, agreement: Agreement) -> Iterator[Callable[..., str]]:
     try:
         assert process.stdout is not None
         if not process.stdout.readline():
-            raise UsageError(f"demo: the meter did not start: {(folder / 'meter.log').read_text().strip()}")
+            raise UsageError(
+                f"demo: the meter did not start: {(folder / 'meter.log').read_text().strip()}"
+            )
         yield control
     finally:
         process.terminate()

@@ -1,11 +1,13 @@
 """A credit message brought to a meter exactly once, whatever the line does (METER.md 8).
 
-    prepared before sending -> delivered -> confirmed or refused by one of the proofs (a) to (d) of `conclusions.py`
-                                         -> after a refusal that proves nothing: voided, and the void's receipt is (b)
-                                         -> unknown, where nothing proves: `journal resolve` goes on later
+    prepared before sending -> delivered -> confirmed or refused by one of the proofs (a) to (d) of
+    `conclusions.py`
+                                         -> after a refusal that proves nothing: voided, and the
+                                         void's receipt is (b) -> unknown, where nothing proves:
+                                         `journal resolve` goes on later
 
-The answer on the wire is not sealed, so it proves nothing: it only chooses what is asked next. The same bytes may be
-delivered any number of times, because the meter takes a sequence once.
+The answer on the wire is not sealed, so it proves nothing: it only chooses what is asked next. The
+same bytes may be delivered any number of times, because the meter takes a sequence once.
 """
 
 from __future__ import annotations
@@ -24,7 +26,15 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.conclusions import ACCEPTED, CONFLICT, KEY_PASSED, VOIDED, Conclusion, Proofs, conclude
+from meterctl.operations.conclusions import (
+    ACCEPTED,
+    CONFLICT,
+    KEY_PASSED,
+    VOIDED,
+    Conclusion,
+    Proofs,
+    conclude,
+)
 from meterctl.operations.receipts import verified_receipt
 from meterctl.operations.sealing import (
     credit_message,
@@ -49,12 +59,16 @@ LONGEST_PAUSE_MS = 200
 LINE_FAULTS = (NoAnswerError, CorruptAnswerError, RefusedError)
 """What a line can do to an exchange; none of it says what became of the message."""
 NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)
-"""Silence, noise, a journal that cannot be written: where they meet an open entry, its outcome is unknown."""
+"""Silence, noise, a journal that cannot be written: where they meet an open entry, its outcome is
+unknown.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a message: its entry, the proven receipt where there is one, the meter's answer for display."""
+    """What became of a message: its entry, the proven receipt where there is one, the meter's
+    answer for display.
+    """
 
     entry: Entry
     receipt: Receipt | None = None
@@ -63,7 +77,9 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What one round of deliveries brought: a proven receipt of the sequence, and the meter's answer to these bytes."""
+    """What one round of deliveries brought: a proven receipt of the sequence, and the meter's
+    answer to these bytes.
+    """
 
     receipt: Receipt | None = None
     sealed_receipt: bytes = b""
@@ -94,11 +110,15 @@ class BegunBeforeError(Exception):
         self.entry = entry
 
 
-def sell_exactly_once(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) -> Settled:
-    """Seal, journal, send and settle a sale by wire; seal it anew where another seller was first, at most four times.
+def sell_exactly_once(
+    session: Session, journal: Journal, hint: MeterIdentity, sale: Sale
+) -> Settled:
+    """Seal, journal, send and settle a sale by wire; seal it anew where another seller was first,
+    at most four times.
 
     Raises:
-        RefusedError: the meter refused it, or others were first each time: nothing of it can be applied any more.
+        RefusedError: the meter refused it, or others were first each time: nothing of it can be
+            applied any more.
         UnknownOutcomeError: nothing is proved; the entry stays open.
         BegunBeforeError: its key is known by now.
     """
@@ -115,9 +135,12 @@ def sell_exactly_once(session: Session, journal: Journal, hint: MeterIdentity, s
                     raise
                 if resealed == MAX_RESEALED:
                     raise RefusedError(
-                        f"{error}. Other sellers were first {resealed + 1} times: nothing was sold; try again later",
-                        outcome=CONFLICT, serial_number=entry.meter, entry=entry.id,
-                    ) from error  # fmt: skip
+                        f"{error}. Other sellers were first {resealed + 1} times: "
+                        f"nothing was sold; try again later",
+                        outcome=CONFLICT,
+                        serial_number=entry.meter,
+                        entry=entry.id,
+                    ) from error
             session.pause(int.from_bytes(session.random(2), "big") % LONGEST_PAUSE_MS)
     raise AssertionError("unreachable")
 
@@ -126,11 +149,22 @@ def _begin(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) 
     """Ask for the status, and write the entry of a message that is sealed from it."""
     meter = ready_for(session, journal, hint, sale.kind)
     message = credit_message(journal, meter, sale.kind, sale.amount, session.now(), sale.customer)
-    return enter(journal, session.ring, message, session.now(), reference=sale.reference, limit=session.ring.limit())
+    return enter(
+        journal,
+        session.ring,
+        message,
+        session.now(),
+        reference=sale.reference,
+        limit=session.ring.limit(),
+    )
 
 
-def ready_for(session: Session, journal: Journal, hint: MeterIdentity, kind: MessageKind) -> ProvedMeter:
-    """Return the proved meter for which a message of the credit class may be sealed now: nothing stands against it."""
+def ready_for(
+    session: Session, journal: Journal, hint: MeterIdentity, kind: MessageKind
+) -> ProvedMeter:
+    """Return the proved meter for which a message of the credit class may be sealed now: nothing
+    stands against it.
+    """
     meter = ask_status(session, journal, hint).require_ours()
     require_nothing_open(journal, meter.serial_number, meter.epoch)
     require_key_version(journal, meter)
@@ -139,11 +173,13 @@ def ready_for(session: Session, journal: Journal, hint: MeterIdentity, kind: Mes
 
 
 def settle(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Settled:
-    """Find out what became of an open entry of the wire, sending its very bytes where they may still be applied.
+    """Find out what became of an open entry of the wire, sending its very bytes where they may
+    still be applied.
 
     Raises:
         RefusedError: refused, and proved dead; `outcome` says how.
-        UnknownOutcomeError: nothing is proved, or it could not be written down; the entry stays open.
+        UnknownOutcomeError: nothing is proved, or it could not be written down; the entry stays
+            open.
     """
     with bytes_are_out(session, journal, entry):
         conclusion, told, asked = _deliver_and_conclude(session, journal, hint, entry, entry)
@@ -155,7 +191,9 @@ def settle(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry
 def _deliver_and_conclude(
     session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, sealed: Entry
 ) -> tuple[Conclusion | None, Delivered, Asked | None]:
-    """Deliver the bytes of an entry or of its void; return what then proves the entry, by the status where it must."""
+    """Deliver the bytes of an entry or of its void; return what then proves the entry, by the
+    status where it must.
+    """
     told = _deliver(session, journal, sealed)
     voids = journal.void_codes(entry)
     conclusion = conclude(entry, Proofs(told.receipt, voids=voids))
@@ -167,13 +205,17 @@ def _deliver_and_conclude(
 
 @contextmanager
 def bytes_are_out(
-    session: Session, journal: Journal, entry: Entry,
+    session: Session,
+    journal: Journal,
+    entry: Entry,
     faults: tuple[type[MeterctlError], ...] = (*NOTHING_LEARNT, NotPermittedError),
-) -> Iterator[None]:  # fmt: skip
-    """Around what follows the sending of an entry: what fails there says nothing of what the meter did.
+) -> Iterator[None]:
+    """Around what follows the sending of an entry: what fails there says nothing of what the meter
+    did.
 
     Raises:
-        UnknownOutcomeError: for one of the faults, and for a refusal that names no outcome; the entry stays open. A
+        UnknownOutcomeError: for one of the faults, and for a refusal that names no outcome; the
+            entry stays open. A
             refusal that was proved goes through.
     """
     try:
@@ -210,22 +252,30 @@ def write_down(
         if told.receipt is not None:
             journal.proofs.note_receipt(told.receipt, told.sealed_receipt)
         settled = journal.settle(
-            entry, conclusion.state, word, session.now(), told.sealed_receipt if mine else b"", conclusion.epoch,
+            entry,
+            conclusion.state,
+            word,
+            session.now(),
+            told.sealed_receipt if mine else b"",
+            conclusion.epoch,
             proved=True,
-        )  # fmt: skip
+        )
         _settle_voids(session, journal, entry, conclusion)
     if conclusion.state is EntryState.CONFIRMED:
         return Settled(settled, told.receipt if mine else None, told.answer)
     if entry.opens_any_epoch:
         journal.notices.append(
-            f"journal entry {entry.id}: the opening on card {entry.card} is void in this storage; another storage of "
+            f"journal entry {entry.id}: the opening on card {entry.card} is void in this "
+            f"storage; another storage of "
             f"meter {entry.meter} that was never opened would still take it, so take the card back"
         )
     raise RefusedError(_refusal(settled), outcome=word, serial_number=entry.meter, entry=entry.id)
 
 
 def _settle_voids(session: Session, journal: Journal, entry: Entry, conclusion: Conclusion) -> None:
-    """Settle the open voids of an entry that is settled, as far as its own proof says what became of them."""
+    """Settle the open voids of an entry that is settled, as far as its own proof says what became
+    of them.
+    """
     voids = [sealed for sealed in journal.voids_of(entry) if sealed.is_open]
     if conclusion.state is EntryState.CONFIRMED or conclusion.outcome == CONFLICT:
         state, word = EntryState.REFUSED, CONFLICT
@@ -240,40 +290,54 @@ def _settle_voids(session: Session, journal: Journal, entry: Entry, conclusion: 
 def _refusal(entry: Entry) -> str:
     if entry.outcome == CONFLICT:
         return (
-            f"meter {entry.meter}: sequence {entry.sequence} was taken by another message; that of entry {entry.id} "
+            f"meter {entry.meter}: sequence {entry.sequence} was taken by another "
+            f"message; that of entry {entry.id} "
             f"can never be applied"
         )
     if entry.outcome == KEY_PASSED:
         return (
-            f"meter {entry.meter}: its key version has passed that of entry {entry.id}; sequence {entry.sequence} can "
+            f"meter {entry.meter}: its key version has passed that of entry {entry.id}; "
+            f"sequence {entry.sequence} can "
             f"never be applied"
         )
     return (
-        f"meter {entry.meter}: refused, {entry.outcome.upper()}; nothing was credited, and sequence {entry.sequence} "
+        f"meter {entry.meter}: refused, {entry.outcome.upper()}; nothing was credited, "
+        f"and sequence {entry.sequence} "
         f"is void"
     )
 
 
 def unknown(session: Session, journal: Journal, entry: Entry, what: str) -> UnknownOutcomeError:
-    """Write an entry of the wire down as unknown, as far as the journal can be written; return what to raise."""
+    """Write an entry of the wire down as unknown, as far as the journal can be written; return what
+    to raise.
+    """
     if entry.state is EntryState.PREPARED:
         with suppress(UsageError):  # as prepared it is open too
             journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())
     return UnknownOutcomeError(
-        f"meter {entry.meter}: sequence {entry.sequence} ({entry.kind}) may have been applied; journal entry "
+        f"meter {entry.meter}: sequence {entry.sequence} ({entry.kind}) may have been "
+        f"applied; journal entry "
         f"{entry.id} stays open: meterctl journal resolve {entry.id} (asked afterwards: "
         f"{what.removeprefix(f'meter {entry.meter}: ')})",
-        serial_number=entry.meter, entry=entry.id,
-    )  # fmt: skip
+        serial_number=entry.meter,
+        entry=entry.id,
+    )
 
 
 # ---- voids
 
 
 def _end(
-    session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, asked: Asked, told: Delivered
+    session: Session,
+    journal: Journal,
+    hint: MeterIdentity,
+    entry: Entry,
+    asked: Asked,
+    told: Delivered,
 ) -> Settled:
-    """A refusal is not final while the bytes live: void their sequence, so that the void's receipt proves them dead."""
+    """A refusal is not final while the bytes live: void their sequence, so that the void's receipt
+    proves them dead.
+    """
     outcome = told.refused
     assert outcome is not None
     try:
@@ -284,20 +348,30 @@ def _end(
             journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
         raise UnknownOutcomeError(
             f"{error}. It had answered {outcome.name}, which is not sealed and so proves nothing",
-            outcome=outcome.name.lower(), serial_number=entry.meter, entry=entry.id,
-        ) from error  # fmt: skip
-    return write_down(session, journal, entry, conclusion, Delivered(proof.receipt, proof.sealed_receipt, told.answer))
+            outcome=outcome.name.lower(),
+            serial_number=entry.meter,
+            entry=entry.id,
+        ) from error
+    return write_down(
+        session,
+        journal,
+        entry,
+        conclusion,
+        Delivered(proof.receipt, proof.sealed_receipt, told.answer),
+    )
 
 
 def void(
     session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, asked: Asked
 ) -> tuple[Conclusion, Delivered]:
-    """Void an entry's sequence, unless the meter has reached it; return what then proves the entry, and the receipt.
+    """Void an entry's sequence, unless the meter has reached it; return what then proves the entry,
+    and the receipt.
 
     Nothing below the sequence is voided: it was one above what the meter had proved.
 
     Raises:
-        NotPermittedError: the meter is below that, so it was set back; or the journal is a copy. Nothing was sealed.
+        NotPermittedError: the meter is below that, so it was set back; or the journal is a copy.
+            Nothing was sealed.
         UnknownOutcomeError: nothing proves; the entry stays open.
     """
     meter = require_voidable(session, journal, hint, entry, asked)
@@ -307,11 +381,17 @@ def void(
         conclusion, told, _ = _deliver_and_conclude(session, journal, hint, entry, sealed)
         if conclusion is None:
             journal.settle(sealed, EntryState.UNKNOWN, sealed.outcome, session.now())
-            what = f"was refused, {told.refused.name}" if told.refused is not None else "was not answered"
+            what = (
+                f"was refused, {told.refused.name}"
+                if told.refused is not None
+                else "was not answered"
+            )
             raise unknown(session, journal, entry, f"the void that would end it {what}")
         if told.receipt is not None:
             ours = told.receipt.code == sealed.code
-            state, word = (EntryState.CONFIRMED, ACCEPTED) if ours else (EntryState.REFUSED, CONFLICT)
+            state, word = (
+                (EntryState.CONFIRMED, ACCEPTED) if ours else (EntryState.REFUSED, CONFLICT)
+            )
             journal.settle(sealed, state, word, session.now(), told.sealed_receipt, proved=True)
     return conclusion, told
 
@@ -321,23 +401,30 @@ def require_voidable(
 ) -> ProvedMeter:
     """Return the meter for which an entry's sequence may be voided; raises as `void`.
 
-    What is sealed now bears the journal's present number: where the entry has an older one, it is asked about too.
+    What is sealed now bears the journal's present number: where the entry has an older one, it is
+    asked about too.
     """
     reached = asked.meter.credit_sequence
     if reached >= entry.sequence:
         raise unknown(
-            session, journal, entry, f"the meter has reached sequence {reached}, and no proof of what it took is left"
+            session,
+            journal,
+            entry,
+            f"the meter has reached sequence {reached}, and no proof of what it took is left",
         )
     if entry.origin.journal not in (0, journal.number):
         asked = ask_status(session, journal, hint)
     meter = asked.require_ours()
     if meter.credit_sequence < entry.sequence - 1:
         raise NotPermittedError(
-            f"meter {entry.meter}: it stands at sequence {meter.credit_sequence}, entry {entry.id} was sealed for "
-            f"{entry.sequence}: its storage was set back. Nothing was voided; meterctl journal resolve {entry.id} "
+            f"meter {entry.meter}: it stands at sequence {meter.credit_sequence}, entry "
+            f"{entry.id} was sealed for "
+            f"{entry.sequence}: its storage was set back. Nothing was voided; meterctl "
+            f"journal resolve {entry.id} "
             f"--as refused closes it on your word",
-            serial_number=entry.meter, entry=entry.id,
-        )  # fmt: skip
+            serial_number=entry.meter,
+            entry=entry.id,
+        )
     return meter
 
 
@@ -355,7 +442,9 @@ def _void_entry(session: Session, journal: Journal, entry: Entry, meter: ProvedM
 
 
 def _deliver(session: Session, journal: Journal, entry: Entry) -> Delivered:
-    """Deliver the same bytes until a receipt of their sequence is had, a refusal is heard, or the tries are used up."""
+    """Deliver the same bytes until a receipt of their sequence is had, a refusal is heard, or the
+    tries are used up.
+    """
     heard: Answer | None = None
     began = session.ticks()
     for attempt in range(DELIVERIES):

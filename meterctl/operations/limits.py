@@ -33,7 +33,10 @@ def parse_settings(words: Sequence[str]) -> dict[Item, Any]:
         item = BY_NAME.get(name)
         if not equals or item is None or not item.setting:
             names = ", ".join(i.name for i in SETTINGS.values())
-            raise UsageError(f"{word!r} is no setting: write NAME=VALUE, with NAME one of {names}; nothing was sent")
+            raise UsageError(
+                f"{word!r} is no setting: write NAME=VALUE, with NAME one of {names}; "
+                f"nothing was sent"
+            )
         if item in wanted:
             raise UsageError(f"{name} stands twice; nothing was sent")
         try:
@@ -48,11 +51,15 @@ def encode_settings(wanted: Mapping[Item, Any]) -> bytes:
     return encode_limits({item.setting: value for item, value in wanted.items()})
 
 
-def set_limits(session: Session, journal: Journal, command: Command, wanted: Mapping[Item, Any]) -> list[Change]:
-    """Set limits and return each setting as read back; none where the meter took them and did not answer any more.
+def set_limits(
+    session: Session, journal: Journal, command: Command, wanted: Mapping[Item, Any]
+) -> list[Change]:
+    """Set limits and return each setting as read back; none where the meter took them and did not
+    answer any more.
 
     Raises:
-        RefusedError: the meter refused, with what reading back showed; or it accepted and does not have them.
+        RefusedError: the meter refused, with what reading back showed; or it accepted and does not
+            have them.
     """
     before = session.driver.read(wanted)
     refusal: Refusal | None = None
@@ -66,22 +73,29 @@ def set_limits(session: Session, journal: Journal, command: Command, wanted: Map
         if refusal is None:
             return []
         raise RefusedError(
-            f"{refusal}; reading back was not answered: {error}", outcome=refusal.outcome,
+            f"{refusal}; reading back was not answered: {error}",
+            outcome=refusal.outcome,
             serial_number=refusal.serial_number,
-        ) from error  # fmt: skip
+        ) from error
     changes = [Change(item, wanted[item], before[item], after[item]) for item in wanted]
     if refusal is not None:
         moved = [c.item.name for c in changes if c.after != c.before]
-        told = f"read back, {', '.join(moved)} CHANGED all the same" if moved else "read back, nothing has changed"
+        told = (
+            f"read back, {', '.join(moved)} CHANGED all the same"
+            if moved
+            else "read back, nothing has changed"
+        )
         raise RefusedError(
-            str(refusal).replace(refusal.unchanged, told), outcome=refusal.outcome,
+            str(refusal).replace(refusal.unchanged, told),
+            outcome=refusal.outcome,
             serial_number=refusal.serial_number,
-        ) from refusal  # fmt: skip
+        ) from refusal
     wrong = [c.item.name for c in changes if c.after != c.asked]
     if wrong:
         serial = command.meter.serial_number
         raise RefusedError(
-            f"meter {serial}: accepted, but read back {', '.join(wrong)} is not as asked", outcome="accepted",
+            f"meter {serial}: accepted, but read back {', '.join(wrong)} is not as asked",
+            outcome="accepted",
             serial_number=serial,
-        )  # fmt: skip
+        )
     return changes

@@ -34,7 +34,9 @@ def parse_presets(text: str) -> list[Command]:
     readers: dict[str, Callable[[dict[str, Any]], Command]] = {"limits": _limits, "tariff": _tariff}
     unknown = sorted(set(tables) - set(readers))
     if unknown or not tables:
-        raise UsageError(f"{', '.join(unknown) or 'it is empty'}: a preset has [limits] or [tariff]")
+        raise UsageError(
+            f"{', '.join(unknown) or 'it is empty'}: a preset has [limits] or [tariff]"
+        )
     for name, table in tables.items():
         if not isinstance(table, dict) or not table:
             raise UsageError(f"{name}: write [{name}] and its keys")
@@ -58,9 +60,14 @@ def _tariff(table: dict[str, Any]) -> Command:
     unknown = sorted(set(table) - {"prices", "activation"})
     prices = table.get("prices")
     if unknown or not isinstance(prices, list) or not prices:
-        raise UsageError(f"tariff: {', '.join(unknown) or 'no prices'}: allowed are prices (a list) and activation")
+        raise UsageError(
+            f"tariff: {', '.join(unknown) or 'no prices'}: allowed are prices (a list) "
+            f"and activation"
+        )
     if len(prices) not in (1, MAX_RATES):
-        raise UsageError(f"tariff: prices: write one for every rate, or one for each of the {MAX_RATES}")
+        raise UsageError(
+            f"tariff: prices: write one for every rate, or one for each of the {MAX_RATES}"
+        )
     try:
         prices = prices * (MAX_RATES // len(prices))
         part = Prices(tuple(parse_price(str(price)) for price in prices))

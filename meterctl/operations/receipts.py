@@ -12,12 +12,16 @@ from protocols.sealed_message import Receipt, verify
 def verified_receipt(
     ring: KeyRing, journal: Journal, sealed: bytes, meter: str, message_class: MessageClass
 ) -> Receipt | None:
-    """Return a receipt of a meter whose code is right under a key version that may prove; None of anything else."""
+    """Return a receipt of a meter whose code is right under a key version that may prove; None of
+    anything else.
+    """
     if not sealed:
         return None
     try:
         receipt = Receipt.decode(sealed)
-        if receipt.serial_number != meter or not ring.may_use(receipt.key_version, journal.proofs.floor(meter)):
+        if receipt.serial_number != meter or not ring.may_use(
+            receipt.key_version, journal.proofs.floor(meter)
+        ):
             return None
         verify(sealed, ring.meter_keys(meter, receipt.key_version).key(message_class))
     except (MalformedMessageError, AuthenticationError):

@@ -1,4 +1,5 @@
-"""Where messages are sealed: from a proved meter and nothing else (METER.md 8). An architecture test holds this.
+"""Where messages are sealed: from a proved meter and nothing else (METER.md 8). An architecture
+test holds this.
 
 Every message gets an origin: the journal's number, and a mark drawn for it alone.
 """
@@ -33,7 +34,8 @@ def require_account(meter: ProvedMeter, kind: MessageKind) -> None:
     wanted = _NEEDS.get(kind)
     if wanted is not None and meter.account_state is not wanted:
         raise RefusedError(
-            f"meter {meter.serial_number}: its account is {meter.account_state.name.lower()} and takes no {kind.word}; "
+            f"meter {meter.serial_number}: its account is "
+            f"{meter.account_state.name.lower()} and takes no {kind.word}; "
             f"nothing was sealed",
             serial_number=meter.serial_number,
         )
@@ -53,20 +55,28 @@ def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None)
 def refuse_for_open(entry: Entry) -> None:
     """Raise NotPermittedError for an open entry that stands in the way; it says what settles it."""
     meter = entry.meter
-    former = ", of the former message format, which no meter takes any more" if entry.is_former else ""
+    former = (
+        ", of the former message format, which no meter takes any more" if entry.is_former else ""
+    )
     if entry.state is EntryState.ON_CARD:
         raise NotPermittedError(
-            f"meter {meter}: {on_card_text(entry)}, unconsumed{former}; nothing was sealed. Insert it, erase it "
-            f"(meterctl card erase), void it ({voiding_command(entry)}), or settle it: meterctl journal resolve "
+            f"meter {meter}: {on_card_text(entry)}, unconsumed{former}; nothing was "
+            f"sealed. Insert it, erase it "
+            f"(meterctl card erase), void it ({voiding_command(entry)}), or settle it: "
+            f"meterctl journal resolve "
             f"{entry.id}, or meterctl card read",
-            serial_number=meter, entry=entry.id,
-        )  # fmt: skip
+            serial_number=meter,
+            entry=entry.id,
+        )
     raise NotPermittedError(
-        f"meter {meter}: journal entry {entry.id} ({entry.kind}, sequence {entry.sequence}{former}) is still "
-        f"{entry.state.value}; nothing was sealed. Settle it first: meterctl journal resolve {entry.id}; where nobody "
+        f"meter {meter}: journal entry {entry.id} ({entry.kind}, sequence "
+        f"{entry.sequence}{former}) is still "
+        f"{entry.state.value}; nothing was sealed. Settle it first: meterctl journal "
+        f"resolve {entry.id}; where nobody "
         f"can prove it, --as confirmed|refused closes it on your word",
-        serial_number=meter, entry=entry.id,
-    )  # fmt: skip
+        serial_number=meter,
+        entry=entry.id,
+    )
 
 
 def voiding_command(entry: Entry) -> str:
@@ -76,7 +86,8 @@ def voiding_command(entry: Entry) -> str:
 
 
 def require_key_version(journal: Journal, meter: ProvedMeter, spared: Entry | None = None) -> None:
-    """Refuse what would raise the meter's key version above that of an open entry, whose bytes it would kill.
+    """Refuse what would raise the meter's key version above that of an open entry, whose bytes it
+    would kill.
 
     Args:
         spared: the entry whose void is to be sealed.
@@ -86,52 +97,98 @@ def require_key_version(journal: Journal, meter: ProvedMeter, spared: Entry | No
             continue
         if entry.lives_in(meter.epoch) and entry.key_version < meter.sealing_version:
             raise NotPermittedError(
-                f"meter {meter.serial_number}: a message under key version {meter.sealing_version} would make journal "
-                f"entry {entry.id} (version {entry.key_version}) invalid while it is open; nothing was sealed. Settle "
+                f"meter {meter.serial_number}: a message under key version "
+                f"{meter.sealing_version} would make journal "
+                f"entry {entry.id} (version {entry.key_version}) invalid while it is "
+                f"open; nothing was sealed. Settle "
                 f"it first: meterctl journal resolve {entry.id}",
-                serial_number=meter.serial_number, entry=entry.id,
-            )  # fmt: skip
+                serial_number=meter.serial_number,
+                entry=entry.id,
+            )
 
 
 def credit_message(
-    journal: Journal, meter: ProvedMeter, kind: MessageKind, amount: int, now: int, customer: str | None = None
+    journal: Journal,
+    meter: ProvedMeter,
+    kind: MessageKind,
+    amount: int,
+    now: int,
+    customer: str | None = None,
 ) -> SealedMessage:
-    """Return the next message of the credit class for a proved meter. `amount` in 0.01, `now` in s since 1970 UTC.
+    """Return the next message of the credit class for a proved meter. `amount` in 0.01, `now` in s
+    since 1970 UTC.
 
     Raises:
         NotPermittedError: its sequences are used up.
     """
     if meter.credit_sequence >= LAST_SEQUENCE:
-        raise NotPermittedError(f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch")
+        raise NotPermittedError(
+            f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch"
+        )
     return SealedMessage(
-        kind, meter.serial_number, meter.epoch, meter.credit_sequence + 1, amount, meter.account_unit,
-        meter.customer_number if customer is None else customer, host_second(now),
-        key_version=meter.sealing_version, origin=journal.draw_origin(),
-    )  # fmt: skip
+        kind,
+        meter.serial_number,
+        meter.epoch,
+        meter.credit_sequence + 1,
+        amount,
+        meter.account_unit,
+        meter.customer_number if customer is None else customer,
+        host_second(now),
+        key_version=meter.sealing_version,
+        origin=journal.draw_origin(),
+    )
 
 
 def opening_for_any_epoch(
-    journal: Journal, serial_number: str, amount: int, unit: int, customer: str, key_version: int, now: int
+    journal: Journal,
+    serial_number: str,
+    amount: int,
+    unit: int,
+    customer: str,
+    key_version: int,
+    now: int,
 ) -> SealedMessage:
     """Return an opening for a meter that was never read: epoch 0, sequence 1."""
     return SealedMessage(
-        MessageKind.OPEN, serial_number, 0, 1, amount, unit, customer, host_second(now), key_version=key_version,
+        MessageKind.OPEN,
+        serial_number,
+        0,
+        1,
+        amount,
+        unit,
+        customer,
+        host_second(now),
+        key_version=key_version,
         origin=journal.draw_origin(),
-    )  # fmt: skip
+    )
 
 
 def void_message(journal: Journal, meter: ProvedMeter, sequence: int, now: int) -> SealedMessage:
     """Return a void of a sequence that the meter has not reached."""
     return SealedMessage(
-        MessageKind.VOID, meter.serial_number, meter.epoch, sequence, 0, meter.account_unit, meter.customer_number,
-        host_second(now), key_version=meter.sealing_version, origin=journal.draw_origin(),
-    )  # fmt: skip
+        MessageKind.VOID,
+        meter.serial_number,
+        meter.epoch,
+        sequence,
+        0,
+        meter.account_unit,
+        meter.customer_number,
+        host_second(now),
+        key_version=meter.sealing_version,
+        origin=journal.draw_origin(),
+    )
 
 
 def command_message(
-    origin: Origin, meter: ProvedMeter, kind: MessageKind, parameters: bytes, now: int, *, ahead: int = 1,
+    origin: Origin,
+    meter: ProvedMeter,
+    kind: MessageKind,
+    parameters: bytes,
+    now: int,
+    *,
+    ahead: int = 1,
     lives_s: int | None = None,
-) -> SealedMessage:  # fmt: skip
+) -> SealedMessage:
     """Return a command for a proved meter.
 
     Args:
@@ -139,28 +196,61 @@ def command_message(
         lives_s: expires so many s of the meter's elapsed time after it was proved; None is never.
     """
     if meter.command_sequence + ahead > LAST_SEQUENCE:
-        raise NotPermittedError(f"meter {meter.serial_number}: its command sequences are used up; it needs a new epoch")
+        raise NotPermittedError(
+            f"meter {meter.serial_number}: its command sequences are used up; it needs a new epoch"
+        )
     expires = 0
     if lives_s is not None:
         if meter.elapsed_ms is None:
-            raise UsageError("an expiry needs the meter's elapsed time: give --port; nothing was sealed")
+            raise UsageError(
+                "an expiry needs the meter's elapsed time: give --port; nothing was sealed"
+            )
         expires = min(meter.elapsed_ms // 1000 + lives_s, LAST_SECOND)
     return SealedMessage(
-        kind, meter.serial_number, meter.epoch, meter.command_sequence + ahead, 0, meter.account_unit,
-        meter.customer_number, host_second(now), expires, parameters, meter.sealing_version, origin,
-    )  # fmt: skip
+        kind,
+        meter.serial_number,
+        meter.epoch,
+        meter.command_sequence + ahead,
+        0,
+        meter.account_unit,
+        meter.customer_number,
+        host_second(now),
+        expires,
+        parameters,
+        meter.sealing_version,
+        origin,
+    )
 
 
 def enter(
-    journal: Journal, ring: KeyRing, message: SealedMessage, now: int, *, card: str = "", reference: str = "",
-    limit: DailyLimit | None = None, void_of: int = 0,
-) -> Entry:  # fmt: skip
-    """Seal a message of the credit class and write it into the journal, before it is sent or written on a card."""
+    journal: Journal,
+    ring: KeyRing,
+    message: SealedMessage,
+    now: int,
+    *,
+    card: str = "",
+    reference: str = "",
+    limit: DailyLimit | None = None,
+    void_of: int = 0,
+) -> Entry:
+    """Seal a message of the credit class and write it into the journal, before it is sent or
+    written on a card.
+    """
     sealed = message.seal(ring.meter_keys(message.serial_number, message.key_version).credit)
     return journal.prepare(
-        message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, sealed, now,
-        card=card, reference=reference, limit=limit, origin=message.origin, void_of=void_of,
-    )  # fmt: skip
+        message.serial_number,
+        message.epoch,
+        message.sequence,
+        message.kind.word,
+        message.amount,
+        sealed,
+        now,
+        card=card,
+        reference=reference,
+        limit=limit,
+        origin=message.origin,
+        void_of=void_of,
+    )
 
 
 def on_card_text(entry: Entry) -> str:

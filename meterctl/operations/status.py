@@ -1,7 +1,8 @@
-"""The sealed status of the meter on a port: asked before every sealing and for every resolve (METER.md 8).
+"""The sealed status of the meter on a port: asked before every sealing and for every resolve
+(METER.md 8).
 
-Nothing that a wire says unsealed steers what is sealed. A register of the meter is a hint: it names the serial number
-whose keys are tried first, and explains a failure.
+Nothing that a wire says unsealed steers what is sealed. A register of the meter is a hint: it names
+the serial number whose keys are tried first, and explains a failure.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from protocols.sealed_message import verify
 from protocols.sealed_status import NONCE_SIZE, SealedStatus, StatusQuestion
 
 TRIES = 3
-"""Questions under one key version: a TCP frame has no checksum, so an answer may be spoilt on the way."""
+"""Questions under one key version: a TCP frame has no checksum, so an answer may be spoilt on the
+way.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ProvedMeter:
-    """Where a meter stands, as far as a sealed status, a write-back or the journal's last proof says.
+    """Where a meter stands, as far as a sealed status, a write-back or the journal's last proof
+    says.
 
-    `sealing_version` is the key version under which the next message is sealed. `elapsed_ms` is None without a port.
+    `sealing_version` is the key version under which the next message is sealed. `elapsed_ms` is
+    None without a port.
     """
 
     serial_number: str
@@ -42,45 +47,65 @@ class ProvedMeter:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A verified status. `is_ours` says whether the last message that it names of this journal is one of its own."""
+    """A verified status. `is_ours` says whether the last message that it names of this journal is
+    one of its own.
+    """
 
     status: SealedStatus
     meter: ProvedMeter
     is_ours: bool
 
     def require_ours(self) -> ProvedMeter:
-        """Return the meter to seal for; raises NotPermittedError where the journal is a copy, or was restored."""
+        """Return the meter to seal for; raises NotPermittedError where the journal is a copy, or
+        was restored.
+        """
         if not self.is_ours:
             row = self.status.of_journal
             raise NotPermittedError(
-                f"meter {self.status.serial_number}: it has taken a message of this journal's number (sequence "
-                f"{row.sequence}) that this journal does not hold: the journal is a copy or was restored. Nothing was "
+                f"meter {self.status.serial_number}: it has taken a message of this "
+                f"journal's number (sequence "
+                f"{row.sequence}) that this journal does not hold: the journal is a copy "
+                f"or was restored. Nothing was "
                 f"sealed; meterctl journal renew draws a new number"
             )
         return self.meter
 
 
 def require_payee(session: Session, journal: Journal, serial_number: str) -> None:
-    """Refuse another meter than the payee: the one of --meter, or the one that was last proved on the port.
+    """Refuse another meter than the payee: the one of --meter, or the one that was last proved on
+    the port.
 
     Raises:
-        NotPermittedError: another one answers, and no person at a terminal says that it is the right one.
+        NotPermittedError: another one answers, and no person at a terminal says that it is the
+            right one.
     """
     if session.payee is not None:
         if session.payee != serial_number:
             raise NotPermittedError(
-                f"meter {serial_number} answers on this port, --meter names {session.payee}; nothing was sealed"
+                f"meter {serial_number} answers on this port, --meter names "
+                f"{session.payee}; nothing was sealed"
             )
         return
-    last = journal.meter_of_port(session.port) if session.port and not session.ring.is_development else ""
+    last = (
+        journal.meter_of_port(session.port)
+        if session.port and not session.ring.is_development
+        else ""
+    )
     if last and last != serial_number:
         text = f"port {session.port}: meter {serial_number} answers, last time it was meter {last}"
         if not session.ask(f"{text}: is {serial_number} the right one"):
-            raise NotPermittedError(f"{text}; nothing was sealed. Name the payee: --meter {serial_number}")
+            raise NotPermittedError(
+                f"{text}; nothing was sealed. Name the payee: --meter {serial_number}"
+            )
 
 
 def ask_status(
-    session: Session, journal: Journal, hint: MeterIdentity, number: int | None = None, *, advance: bool = False
+    session: Session,
+    journal: Journal,
+    hint: MeterIdentity,
+    number: int | None = None,
+    *,
+    advance: bool = False,
 ) -> Asked:
     """Ask for the sealed status and hold it against what was proved before; keep what it proves.
 
@@ -93,16 +118,21 @@ def ask_status(
         NoAnswerError: silence.
         CorruptAnswerError: what came is malformed, or its code is wrong.
         RefusedError: the meter has lost its storage.
-        NotPermittedError: no key version of the ring may be used or is the meter's; another meter than the hint's; a
+        NotPermittedError: no key version of the ring may be used or is the meter's; another meter
+            than the hint's; a
             meter that was set back, or a clone (audited).
     """
     serial = hint.serial_number
     asked_number = journal.number if number is None else number
-    floor, known = journal.proofs.floor(serial), journal.proofs.of(serial)  # read before the meter is asked
+    floor, known = (
+        journal.proofs.floor(serial),
+        journal.proofs.of(serial),
+    )  # read before the meter is asked
     versions = session.ring.usable(floor)
     if not versions:
         raise NotPermittedError(
-            f"meter {serial}: a key version of {floor} or above is needed that is not retired; this key ring has "
+            f"meter {serial}: a key version of {floor} or above is needed that is not "
+            f"retired; this key ring has "
             f"{', '.join(map(str, sorted(session.ring.masters)))}. Nothing was sealed"
         )
     for version in versions:
@@ -116,33 +146,51 @@ def ask_status(
             if session.port:
                 journal.keep_port(session.port, serial, session.now())
             row = status.of_journal
-            is_ours = not row.sequence or journal.knows_mark(serial, asked_number, row.mark, row.sequence)
+            is_ours = not row.sequence or journal.knows_mark(
+                serial, asked_number, row.mark, row.sequence
+            )
             return Asked(status, meter, is_ours)
     if hint.status & Status.STORAGE_LOST:
         raise RefusedError(
-            f"meter {serial}: it has lost its storage and takes nothing until it gets a new one; nothing was sealed"
+            f"meter {serial}: it has lost its storage and takes nothing until it gets a "
+            f"new one; nothing was sealed"
         )
     raise NotPermittedError(
-        f"meter {serial}: it has none of this key ring's versions ({', '.join(map(str, versions))}); it shows version "
-        f"{hint.key_version} with check value {hint.key_check_value:06x}. Nothing was sealed; give the right --keys"
+        f"meter {serial}: it has none of this key ring's versions "
+        f"({', '.join(map(str, versions))}); it shows version "
+        f"{hint.key_version} with check value {hint.key_check_value:06x}. Nothing was "
+        f"sealed; give the right --keys"
     )
 
 
 def _overrule(journal: Journal, status: SealedStatus, now: int) -> None:
-    """Let a status overrule what a person said of entries of its meter, as far as it proves the opposite.
+    """Let a status overrule what a person said of entries of its meter, as far as it proves the
+    opposite.
 
-    Open entries stay: `resolve` settles them, so that whoever repeats a command is told of the first one.
+    Open entries stay: `resolve` settles them, so that whoever repeats a command is told of the
+    first one.
     """
     for entry in journal.provable_entries(status.serial_number):
         if entry.is_open:
             continue
         conclusion = conclude(entry, Proofs(status=status, voids=journal.void_codes(entry)))
         if conclusion is not None:
-            journal.settle(entry, conclusion.state, conclusion.outcome, now, epoch=conclusion.epoch, proved=True)
+            journal.settle(
+                entry,
+                conclusion.state,
+                conclusion.outcome,
+                now,
+                epoch=conclusion.epoch,
+                proved=True,
+            )
 
 
-def _ask_under(session: Session, hint: MeterIdentity, number: int, version: int) -> tuple[SealedStatus, bytes] | None:
-    """Return the verified status under one key version and its bytes, None where the meter has none under it."""
+def _ask_under(
+    session: Session, hint: MeterIdentity, number: int, version: int
+) -> tuple[SealedStatus, bytes] | None:
+    """Return the verified status under one key version and its bytes, None where the meter has none
+    under it.
+    """
     problem: CorruptAnswerError | None = None
     for _ in range(TRIES):
         question = StatusQuestion(session.random(NONCE_SIZE), number, version)
@@ -152,58 +200,90 @@ def _ask_under(session: Session, hint: MeterIdentity, number: int, version: int)
         try:
             return _verified(session, question, sealed, hint.serial_number), sealed
         except (MalformedMessageError, AuthenticationError) as error:
-            problem = CorruptAnswerError(f"meter {hint.serial_number}: its sealed status: {error}; nothing was sealed")
+            problem = CorruptAnswerError(
+                f"meter {hint.serial_number}: its sealed status: {error}; nothing was sealed"
+            )
             problem.__cause__ = error
     assert problem is not None
     held = session.ring.masters.get(hint.key_version)
-    keys = session.ring.meter_keys(hint.serial_number, hint.key_version) if held is not None else None
+    keys = (
+        session.ring.meter_keys(hint.serial_number, hint.key_version) if held is not None else None
+    )
     if keys is not None and keys.check_value != hint.key_check_value:
         raise NotPermittedError(
-            f"meter {hint.serial_number}: its keys have check value {hint.key_check_value:06x}, those of this key ring "
+            f"meter {hint.serial_number}: its keys have check value "
+            f"{hint.key_check_value:06x}, those of this key ring "
             f"{keys.check_value:06x}. Nothing was sealed; give the right --keys"
         ) from problem
     raise problem
 
 
-def _verified(session: Session, question: StatusQuestion, sealed: bytes, serial_number: str) -> SealedStatus:
+def _verified(
+    session: Session, question: StatusQuestion, sealed: bytes, serial_number: str
+) -> SealedStatus:
     status = SealedStatus.decode(sealed)
     if StatusQuestion(status.nonce, status.journal, status.key_version) != question:
         raise MalformedMessageError("it answers another question")
     verify(sealed, session.ring.meter_keys(status.serial_number, status.key_version).credit)
-    if status.current_version > status.key_version:  # it answers under its current version or the next, none below
-        raise MalformedMessageError(f"it names version {status.current_version}, above the one that was asked for")
+    if (
+        status.current_version > status.key_version
+    ):  # it answers under its current version or the next, none below
+        raise MalformedMessageError(
+            f"it names version {status.current_version}, above the one that was asked for"
+        )
     if status.serial_number != serial_number:
         raise NotPermittedError(
-            f"meter {status.serial_number} proves itself on this port, not meter {serial_number} that it showed; "
+            f"meter {status.serial_number} proves itself on this port, not meter "
+            f"{serial_number} that it showed; "
             f"nothing was sealed"
         )
     return status
 
 
 def _meter_of(session: Session, status: SealedStatus, floor: int, *, advance: bool) -> ProvedMeter:
-    """Return the meter of a status: sealed for under its current version, or under the next where it must be."""
+    """Return the meter of a status: sealed for under its current version, or under the next where
+    it must be.
+    """
     asked, current = status.key_version, status.current_version
     if advance and asked == current:
         raise NotPermittedError(
-            f"meter {status.serial_number}: its current key version {current} is the newest of this key ring that it "
+            f"meter {status.serial_number}: its current key version {current} is the "
+            f"newest of this key ring that it "
             f"has; nothing was sealed"
         )
     sealing = current if session.ring.may_use(current, floor) and not advance else asked
     return ProvedMeter(
-        status.serial_number, status.epoch, status.credit_sequence, status.command_sequence, status.account_state,
-        status.account_unit, status.customer_number, sealing, status.elapsed,
-    )  # fmt: skip
+        status.serial_number,
+        status.epoch,
+        status.credit_sequence,
+        status.command_sequence,
+        status.account_state,
+        status.account_unit,
+        status.customer_number,
+        sealing,
+        status.elapsed,
+    )
 
 
-def _hold_against(session: Session, journal: Journal, status: SealedStatus, known: Proved | None) -> None:
-    """Refuse a status that is behind what was proved; with --set-back begin what was proved anew."""
+def _hold_against(
+    session: Session, journal: Journal, status: SealedStatus, known: Proved | None
+) -> None:
+    """Refuse a status that is behind what was proved; with --set-back begin what was proved
+    anew.
+    """
     problem = behind(known, status)
     if problem is None:
         return
     text = f"{problem}: its storage was set back, or it is a clone"
     serial = status.serial_number
     if not session.set_back:
-        journal.audit("set_back", session.now(), meter=serial, detail=f"epoch {status.epoch:08x}: {text}")
-        raise NotPermittedError(f"meter {serial}: {text}. Nothing was sealed; --set-back serves it knowingly")
-    journal.audit("set_back_served", session.now(), meter=serial, detail=f"epoch {status.epoch:08x}: {text}")
+        journal.audit(
+            "set_back", session.now(), meter=serial, detail=f"epoch {status.epoch:08x}: {text}"
+        )
+        raise NotPermittedError(
+            f"meter {serial}: {text}. Nothing was sealed; --set-back serves it knowingly"
+        )
+    journal.audit(
+        "set_back_served", session.now(), meter=serial, detail=f"epoch {status.epoch:08x}: {text}"
+    )
     journal.proofs.begin_anew(serial, status.epoch, journal.last_id())

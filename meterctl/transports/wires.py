@@ -1,4 +1,6 @@
-"""Opening a port: a device path, tcp://host:port, or any URL of pyserial (rfc2217://, socket://, ...)."""
+"""Opening a port: a device path, tcp://host:port, or any URL of pyserial (rfc2217://, socket://,
+...).
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,9 @@ class TcpTransport:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data: bytes) -> None:
-        """Send all of it; a connection that broke is as good as silence, which `receive` will report."""
+        """Send all of it; a connection that broke is as good as silence, which `receive` will
+        report.
+        """
         try:
             self._socket.settimeout(CONNECT_TIMEOUT_S)
             self._socket.sendall(data)
@@ -132,7 +136,9 @@ _OPEN_FAULTS: tuple[type[Exception], ...] = (*_PORT_FAULTS, ValueError)
 
 
 class SerialTransport:
-    """A serial port, real or virtual, by pyserial; settings in the query: PATH?baud=9600&parity=E."""
+    """A serial port, real or virtual, by pyserial; settings in the query:
+    PATH?baud=9600&parity=E.
+    """
 
     framed = False
 
@@ -147,7 +153,11 @@ class SerialTransport:
         try:
             exclusive: dict[str, Any] = {} if "://" in path else {"exclusive": True}
             self._port = serial.serial_for_url(
-                path, baudrate=int(query.get("baud", 9600)), parity=query.get("parity", "N"), timeout=0.0, **exclusive
+                path,
+                baudrate=int(query.get("baud", 9600)),
+                parity=query.get("parity", "N"),
+                timeout=0.0,
+                **exclusive,
             )
         except _OPEN_FAULTS as error:  # serial.SerialException is an OSError
             raise UsageError(f"port {port}: {error}; nothing was sent") from error

@@ -2,8 +2,8 @@
 
  0   1   [TA1 TB1 TC1] TD1 ...      historical bytes   TCK
 +---+---+--------------------------+------------------+-----+
-|TS |T0 | as the bits of T0 and TDi | low 4 bits of T0 | xor |   TCK is absent where only T=0 is offered
-+---+---+--------------------------+------------------+-----+
+|TS |T0 | as the bits of T0 and TDi | low 4 bits of T0 | xor |   TCK is absent where only T=0 is
+offered +---+---+--------------------------+------------------+-----+
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ class Transmission(IntEnum):
 
 ANSWERS = {
     Transmission.T0: b"\x3b\x05" + HISTORICAL,
-    Transmission.T1: b"\x3b\x85\x80\x01" + HISTORICAL + bytes((reduce(xor, b"\x85\x80\x01" + HISTORICAL),)),
+    Transmission.T1: b"\x3b\x85\x80\x01"
+    + HISTORICAL
+    + bytes((reduce(xor, b"\x85\x80\x01" + HISTORICAL),)),
 }
 """The two answers that our card gives."""
 
@@ -60,4 +62,6 @@ def parse_answer(data: bytes) -> AnswerToReset:
     checked = any(offered)
     if len(data) != end + checked or (checked and reduce(xor, data[1:])):
         raise ApduError("the answer to reset has a wrong length or check byte")
-    return AnswerToReset(tuple(dict.fromkeys(t for t in offered if t != 15)) or (0,), data[position:end])
+    return AnswerToReset(
+        tuple(dict.fromkeys(t for t in offered if t != 15)) or (0,), data[position:end]
+    )

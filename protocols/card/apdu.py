@@ -37,7 +37,9 @@ class Instruction(IntEnum):
 
 
 class StatusWord(IntEnum):
-    """SW1 SW2. Of 61xx, 6Cxx and 63Cx the last digits are a count; `status_text` names these too."""
+    """SW1 SW2. Of 61xx, 6Cxx and 63Cx the last digits are a count; `status_text` names these
+    too.
+    """
 
     OK = 0x9000
     MORE_DATA = 0x6100
@@ -106,7 +108,9 @@ class CommandApdu:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the command of some bytes; raises ApduError where lengths do not fit, or for extended lengths."""
+        """Return the command of some bytes; raises ApduError where lengths do not fit, or for
+        extended lengths.
+        """
         if len(data) < SHORTEST:
             raise ApduError(f"{len(data)} bytes are no command")
         cla, ins, p1, p2 = data[:4]
@@ -116,7 +120,9 @@ class CommandApdu:
         size = body[0]
         if size == 0 or len(body) not in (1 + size, 2 + size):
             raise ApduError("Lc does not fit the command, or the length is extended")
-        return cls(cla, ins, p1, p2, body[1 : 1 + size], body[-1] if len(body) == 2 + size else None)
+        return cls(
+            cla, ins, p1, p2, body[1 : 1 + size], body[-1] if len(body) == 2 + size else None
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""The card's own side: a state machine from command to response, whatever bytes come (docs/card.md).
+"""The card's own side: a state machine from command to response, whatever bytes come
+(docs/card.md).
 
     card = Card(memory, random)
     card.power_on()                     the answer to reset
     card.apdu(command) -> response      never raises on bytes
 
-What must survive a power cut is in `CardMemory`; selection, challenge and session die with the power. Nothing answers
-before what it did lasts, and a try is counted before a proof is looked at.
+What must survive a power cut is in `CardMemory`; selection, challenge and session die with the
+power. Nothing answers before what it did lasts, and a try is counted before a proof is looked at.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from dataclasses import replace
 
 from protocols.card.answer_to_reset import ANSWERS, Transmission
 from protocols.card.apdu import CommandApdu, Instruction, ResponseApdu, StatusWord
-from protocols.card.files import APPLICATION, LOG_ROW, LOG_ROWS, MASTER_FILE, MAY_WRITE, SIZES, CardFile
+from protocols.card.files import (
+    APPLICATION,
+    LOG_ROW,
+    LOG_ROWS,
+    MASTER_FILE,
+    MAY_WRITE,
+    SIZES,
+    CardFile,
+)
 from protocols.card.keys import KeyReference
 from protocols.card.memory import TRIES, CardMemory, CardState, Life, Memory, StoredKey
 from protocols.card.secure_messaging import (
@@ -86,7 +95,9 @@ class Card:
         self._waiting = b""
 
     def apdu(self, data: bytes) -> bytes:
-        """Return the response to some bytes; a memory that loses power in the middle of a write raises as it does."""
+        """Return the response to some bytes; a memory that loses power in the middle of a write
+        raises as it does.
+        """
         try:
             command = CommandApdu.decode(data)
         except ApduError:
@@ -107,11 +118,15 @@ class Card:
         if command.cla == PLAIN and command.ins == Instruction.GET_RESPONSE and self._waiting:
             return self._get_response(command)
         self._waiting = b""
-        challenge, self._challenge = self._challenge, None  # single use: it dies with any other command
+        challenge, self._challenge = (
+            self._challenge,
+            None,
+        )  # single use: it dies with any other command
         if command.cla == SECURED:
             return self._execute_secured(command)
         if self._session is not None:
-            self._forget()  # a command without a code ends it, and only those that begin anew are served then
+            # a command without a code ends it, and only those that begin anew are served then
+            self._forget()
             if (command.cla, command.ins) not in _BEGINS_ANEW:
                 raise _RefusalError(StatusWord.SECURE_MESSAGING_MISSING)
         if command.cla == FACTORY:
@@ -131,7 +146,12 @@ class Card:
                 return self._read_record(command)
             case Instruction.GET_RESPONSE:
                 raise _RefusalError(StatusWord.CONDITIONS_NOT_SATISFIED)
-            case Instruction.UPDATE_BINARY | Instruction.APPEND_RECORD | Instruction.PUT_KEY | Instruction.ACTIVATE:
+            case (
+                Instruction.UPDATE_BINARY
+                | Instruction.APPEND_RECORD
+                | Instruction.PUT_KEY
+                | Instruction.ACTIVATE
+            ):
                 raise _RefusalError(StatusWord.SECURITY_STATUS_NOT_SATISFIED)
         raise _RefusalError(StatusWord.INSTRUCTION_NOT_SUPPORTED)
 
@@ -170,9 +190,16 @@ class Card:
             case Instruction.PUT_KEY:
                 if len(command.data) != KEY_SIZE:
                     raise _RefusalError(StatusWord.WRONG_LENGTH)
-                self._commit(self.state.with_key(_reference(command), StoredKey(command.data, command.p1, True)))
+                self._commit(
+                    self.state.with_key(
+                        _reference(command), StoredKey(command.data, command.p1, True)
+                    )
+                )
             case Instruction.ACTIVATE:
-                if not (self.state.key(KeyReference.ISSUING).present and self.state.key(KeyReference.VENDING).present):
+                if not (
+                    self.state.key(KeyReference.ISSUING).present
+                    and self.state.key(KeyReference.VENDING).present
+                ):
                     raise _RefusalError(StatusWord.CONDITIONS_NOT_SATISFIED)
                 self._commit(replace(self.state, life=Life.ISSUED))
             case _:
@@ -180,7 +207,9 @@ class Card:
         return ResponseApdu()
 
     def _send(self, command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
-        """Give a response; with T=0, data in and data out go in two steps (ISO/IEC 7816-3 section 12)."""
+        """Give a response; with T=0, data in and data out go in two steps (ISO/IEC 7816-3 section
+        12).
+        """
         in_and_out = command.data and response.data
         if self.state.transmission is not Transmission.T0 or not in_and_out:
             return response
@@ -195,7 +224,9 @@ class Card:
             raise _RefusalError(StatusWord.LENGTH_IS + len(waiting) % 256)
         self._waiting = waiting[wanted:]
         more = min(len(self._waiting), 255)
-        return ResponseApdu(waiting[:wanted], StatusWord.MORE_DATA + more if more else StatusWord.OK)
+        return ResponseApdu(
+            waiting[:wanted], StatusWord.MORE_DATA + more if more else StatusWord.OK
+        )
 
     # ---- selection
 
@@ -226,13 +257,24 @@ class Card:
         self._file = CardFile(number - 0xEF00)
 
     def _information(self) -> bytes:
-        """Return the control information: of a file its size; of the application its name, serial, life, versions."""
+        """Return the control information: of a file its size; of the application its name, serial,
+        life, versions.
+        """
         if self._file is not None:
-            inner = b"\x80\x02" + SIZES[self._file].to_bytes(2, "big") + b"\x83\x02\xef" + bytes((self._file,))
+            inner = (
+                b"\x80\x02"
+                + SIZES[self._file].to_bytes(2, "big")
+                + b"\x83\x02\xef"
+                + bytes((self._file,))
+            )
         elif self._selected:
-            inner = b"\x84" + bytes((len(APPLICATION),)) + APPLICATION + b"\x85\x08" + self.state.serial
+            inner = (
+                b"\x84" + bytes((len(APPLICATION),)) + APPLICATION + b"\x85\x08" + self.state.serial
+            )
             inner += b"\x8a\x01" + (b"\x05" if self.state.life is Life.ISSUED else b"\x01")
-            inner += b"\x90\x03" + bytes(key.version if key.present else 0xFF for key in self.state.keys)
+            inner += b"\x90\x03" + bytes(
+                key.version if key.present else 0xFF for key in self.state.keys
+            )
         else:
             inner = b"\x83\x02" + MASTER_FILE.to_bytes(2, "big")
         return b"\x6f" + bytes((len(inner),)) + inner
@@ -263,7 +305,11 @@ class Card:
         serial = self.state.serial
         if not same(proof, terminal_proof(stored.key, challenge, nonce, serial, reference)):
             left = stored.tries - 1
-            raise _RefusalError(StatusWord.AUTHENTICATION_FAILED + left if left else StatusWord.AUTHENTICATION_BLOCKED)
+            raise _RefusalError(
+                StatusWord.AUTHENTICATION_FAILED + left
+                if left
+                else StatusWord.AUTHENTICATION_BLOCKED
+            )
         self._commit(self.state.with_key(reference, replace(stored, tries=TRIES)))
         self._session = Session(stored.key, challenge, nonce, reference)
         return ResponseApdu(card_proof(stored.key, challenge, nonce, serial, reference))
@@ -335,7 +381,11 @@ class Card:
         offset, written, content = int.from_bytes(data[:2], "big"), data[2:], self.state.file(file)
         if offset + len(written) > len(content):
             raise _RefusalError(StatusWord.WRONG_OFFSET)
-        self._commit(self.state.with_file(file, content[:offset] + written + content[offset + len(written) :]))
+        self._commit(
+            self.state.with_file(
+                file, content[:offset] + written + content[offset + len(written) :]
+            )
+        )
         return b""
 
     def _append(self, command: CommandApdu, data: bytes, reference: KeyReference) -> bytes:
@@ -352,12 +402,17 @@ class Card:
         return b""
 
     def _content(self, file: CardFile) -> bytes:
-        """Return a file; the log is given with its newest row first, and only the rows that were written."""
+        """Return a file; the log is given with its newest row first, and only the rows that were
+        written.
+        """
         content = self.state.file(file)
         if file is not CardFile.LOG:
             return content
         rows = [content[i * LOG_ROW : (i + 1) * LOG_ROW] for i in range(LOG_ROWS)]
-        newest_first = [rows[(self.state.logged - 1 - i) % LOG_ROWS] for i in range(min(self.state.logged, LOG_ROWS))]
+        newest_first = [
+            rows[(self.state.logged - 1 - i) % LOG_ROWS]
+            for i in range(min(self.state.logged, LOG_ROWS))
+        ]
         return b"".join(newest_first)
 
     # ---- what all share

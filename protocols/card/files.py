@@ -8,8 +8,8 @@
       ├ EF04 return        slots A and B: the meter's write-back (protocols/card/write_back.py)
       └ EF05 log           the last 8 sales and insertions
 
-A slot is written whole and checked by its CRC, the other one stays: whoever reads takes the valid slot with the highest
-number. All numbers are big-endian.
+A slot is written whole and checked by its CRC, the other one stays: whoever reads takes the valid
+slot with the highest number. All numbers are big-endian.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from protocols.keys import bcd
 from protocols.sealed_message import MAX_MESSAGE
 
 APPLICATION = bytes.fromhex("F05050433101")
-"""Application identifier: F0 says proprietary and unregistered, then "PPC1" in short and its version."""
+"""Application identifier: F0 says proprietary and unregistered, then "PPC1" in short and its
+version.
+"""
 MASTER_FILE = 0x3F00
 LAYOUT = 1
 
@@ -116,13 +118,20 @@ class Identity:
     def encode(self) -> bytes:
         """Return the file."""
         body = _IDENTITY.pack(
-            LAYOUT, self.key_version, bcd(self.meter), bcd(self.customer), self.issued_at, self.account_unit
+            LAYOUT,
+            self.key_version,
+            bcd(self.meter),
+            bcd(self.customer),
+            self.issued_at,
+            self.account_unit,
         )
         return checked(body)
 
     @classmethod
     def decode(cls, data: bytes) -> Self | None:
-        """Return what stands in the file, None where the card is bound to nobody; raises CardFormatError."""
+        """Return what stands in the file, None where the card is bound to nobody; raises
+        CardFormatError.
+        """
         if not any(data):
             return None
         if len(data) != SIZES[CardFile.IDENTITY] or not holds(data) or data[0] != LAYOUT:
@@ -150,10 +159,14 @@ class CreditRecord:
     def encode(self) -> bytes:
         """Return one slot."""
         if len(self.message) > _MAX_CREDIT_MESSAGE:
-            raise CardFormatError(f"{len(self.message)} bytes are no credit transfer that fits a card")
+            raise CardFormatError(
+                f"{len(self.message)} bytes are no credit transfer that fits a card"
+            )
         if self.number > LAST_NUMBER:
             raise CardFormatError("the card's sales are used up: replace it")
-        head = _CREDIT.pack(LAYOUT, self.card_type, self.number, self.sold_at) + bytes((len(self.message),))
+        head = _CREDIT.pack(LAYOUT, self.card_type, self.number, self.sold_at) + bytes(
+            (len(self.message),)
+        )
         return checked(head + self.message.ljust(_MAX_CREDIT_MESSAGE, b"\0"))
 
     @classmethod
@@ -209,7 +222,8 @@ def split_credit(data: bytes) -> Slots:
 
 
 def encode_parameters(messages: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """Return the head and the body of the parameter file; the head is written last, so that a tear leaves it empty.
+    """Return the head and the body of the parameter file; the head is written last, so that a tear
+    leaves it empty.
 
     Raises:
         CardFormatError: they do not fit.
@@ -219,7 +233,9 @@ def encode_parameters(messages: Sequence[bytes]) -> tuple[bytes, bytes]:
     body = b"".join(len(message).to_bytes(2, "big") + message for message in messages)
     if len(body) > SIZES[CardFile.PARAMETERS] - PARAMETER_HEAD:
         raise CardFormatError(f"{len(body)} bytes of sealed commands do not fit a card")
-    return bytes((LAYOUT, len(messages))) + len(body).to_bytes(2, "big") + zlib.crc32(body).to_bytes(4, "big"), body
+    return bytes((LAYOUT, len(messages))) + len(body).to_bytes(2, "big") + zlib.crc32(
+        body
+    ).to_bytes(4, "big"), body
 
 
 def parameter_size(head: bytes) -> int:
@@ -259,9 +275,11 @@ class LogActor(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """EF05, one of 8: a sale (`detail` is the card's type) or an insertion (`detail` is its error, 0 none).
+    """EF05, one of 8: a sale (`detail` is the card's type) or an insertion (`detail` is its error,
+    0 none).
 
-    `at` in s since 1970 UTC, of the host or of the meter's clock; amount and credit in 0.01 account unit.
+    `at` in s since 1970 UTC, of the host or of the meter's clock; amount and credit in 0.01 account
+    unit.
     """
 
     PACKING: ClassVar[Struct] = Struct(">IBBBxIIq")

@@ -1,4 +1,6 @@
-"""Why a meter's slot refuses a card: the 21 insertion errors of DL/T 645 and the group that its display shows."""
+"""Why a meter's slot refuses a card: the 21 insertion errors of DL/T 645 and the group that its
+display shows.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +44,19 @@ class InsertionError(IntEnum):
 
     @property
     def illegal(self) -> bool:
-        """Whether it counts as an illegal insertion: a foreign object, a wrong key or code, another meter's card."""
+        """Whether it counts as an illegal insertion: a foreign object, a wrong key or code, another
+        meter's card.
+        """
         return self in _ILLEGAL
 
 
 _GROUPS = ((3, 31), (10, 32), (13, 33), (18, 34), (20, 35), (21, 36))
 _ILLEGAL = frozenset(
     {
-        InsertionError.CARD_RESET, InsertionError.CARD_AUTHENTICATION, InsertionError.METER_AUTHENTICATION,
-        InsertionError.CODE_WRONG, InsertionError.METER_NUMBER,
+        InsertionError.CARD_RESET,
+        InsertionError.CARD_AUTHENTICATION,
+        InsertionError.METER_AUTHENTICATION,
+        InsertionError.CODE_WRONG,
+        InsertionError.METER_NUMBER,
     }
-)  # fmt: skip
+)

@@ -1,7 +1,9 @@
-"""What a vending point does to a card, as exchanges: give keys, bind, sell, take back. Deciding is the vendor's.
+"""What a vending point does to a card, as exchanges: give keys, bind, sell, take back. Deciding is
+the vendor's.
 
-The order of a sale is what makes a torn one harmless: the write-back is emptied first, then the credit is written in
-one command into the slot that does not count. A card in between carries its last credit and takes the same sale again.
+The order of a sale is what makes a torn one harmless: the write-back is emptied first, then the
+credit is written in one command into the slot that does not count. A card in between carries its
+last credit and takes the same sale again.
 """
 
 from __future__ import annotations
@@ -23,18 +25,24 @@ def give_keys(terminal: Terminal, keys: CardKeys, key_version: int) -> Exchange[
 def give_keys_anew(
     terminal: Terminal, keys: CardKeys, key_version: int, meter_access: tuple[bytes, int] | None
 ) -> Exchange[None]:
-    """Give an issued card its keys again, which ends what blocked them; its files stay. After `authenticate`, issuing.
+    """Give an issued card its keys again, which ends what blocked them; its files stay. After
+    `authenticate`, issuing.
 
     Args:
-        meter_access: the key of the meter that it is bound to, and its version; None where it is bound to none.
+        meter_access: the key of the meter that it is bound to, and its version; None where it is
+            bound to none.
     """
     yield from terminal.put_key(KeyReference.VENDING, keys.vending, key_version)
     if meter_access is not None:
         yield from terminal.put_key(KeyReference.METER, *meter_access)
 
 
-def bind(terminal: Terminal, keys: CardKeys, identity: Identity, meter_access: bytes) -> Exchange[None]:
-    """Bind a card to a meter and a customer; the key by which card and meter know each other goes with it."""
+def bind(
+    terminal: Terminal, keys: CardKeys, identity: Identity, meter_access: bytes
+) -> Exchange[None]:
+    """Bind a card to a meter and a customer; the key by which card and meter know each other goes
+    with it.
+    """
     yield from terminal.authenticate(KeyReference.ISSUING, keys.issuing)
     yield from terminal.put_key(KeyReference.METER, meter_access, identity.key_version)
     yield from terminal.update(CardFile.IDENTITY, 0, identity.encode())
@@ -54,11 +62,15 @@ def write_sale(terminal: Terminal, contents: Contents, record: CreditRecord) -> 
 
 
 def erase(terminal: Terminal, keys: CardKeys) -> Exchange[None]:
-    """Take a card back: what it carries, what it says, and whose it is; the keys of the vendor stay."""
+    """Take a card back: what it carries, what it says, and whose it is; the keys of the vendor
+    stay.
+    """
     yield from terminal.authenticate(KeyReference.VENDING, keys.vending)
     contents = yield from terminal.read_all()
     yield from terminal.write_parameters(())
-    for _, index, slot in reversed(contents.credit_slots.valid):  # no tear lets an older sale count again
+    for _, index, slot in reversed(
+        contents.credit_slots.valid
+    ):  # no tear lets an older sale count again
         yield from terminal.update(CardFile.CREDIT, index * len(slot), bytes(len(slot)))
     yield from terminal.clear_write_back(contents.return_slots)
     yield from terminal.authenticate(KeyReference.ISSUING, keys.issuing)

@@ -1,10 +1,13 @@
-"""The keys of a card: diversified by its serial number, so that one opened card tells nothing of another.
+"""The keys of a card: diversified by its serial number, so that one opened card tells nothing of
+another.
 
     issuing    master -> card           formats, binds to a meter, changes keys
     vending    master -> card           writes credit and parameters, clears the write-back
-    meter      the meter's card key -> card    the meter and this card know each other; no master in the meter
+    meter      the meter's card key -> card    the meter and this card know each other; no master in
+    the meter
 
-The master derives the meter's card key (`protocols.keys.derive_meter_keys`), so the host can derive all three.
+The master derives the meter's card key (`protocols.keys.derive_meter_keys`), so the host can derive
+all three.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ class CardKeys:
 def derive_card_keys(master: bytes, card_serial: bytes, key_version: int) -> CardKeys:
     """Return the issuing and vending keys of a card."""
     context = card_serial + bytes([key_version])
-    return CardKeys(derive(master, "card issuing", context), derive(master, "card vending", context))
+    return CardKeys(
+        derive(master, "card issuing", context), derive(master, "card vending", context)
+    )
 
 
 def derive_meter_access(meter_card_key: bytes, card_serial: bytes) -> bytes:
@@ -45,17 +50,27 @@ def derive_meter_access(meter_card_key: bytes, card_serial: bytes) -> bytes:
     return derive(meter_card_key, "card access", card_serial)
 
 
-def meter_access_of(master: bytes, serial_number: str, card_serial: bytes, key_version: int) -> bytes:
+def meter_access_of(
+    master: bytes, serial_number: str, card_serial: bytes, key_version: int
+) -> bytes:
     """Return the same key as the host derives it."""
-    return derive_meter_access(derive_key(master, CARD_LABEL, serial_number, key_version), card_serial)
+    return derive_meter_access(
+        derive_key(master, CARD_LABEL, serial_number, key_version), card_serial
+    )
 
 
 def parse_card_serial(text: str) -> bytes:
-    """Return the 8 bytes of a card's serial number from 16 hexadecimal digits; raises QuantityError."""
+    """Return the 8 bytes of a card's serial number from 16 hexadecimal digits; raises
+    QuantityError.
+    """
     try:
         serial = bytes.fromhex(text)
     except ValueError as error:
-        raise QuantityError(f"{text!r} is no card serial: 16 hexadecimal digits are allowed") from error
+        raise QuantityError(
+            f"{text!r} is no card serial: 16 hexadecimal digits are allowed"
+        ) from error
     if len(serial) != SERIAL_SIZE or not any(serial):
-        raise QuantityError(f"{text!r} is no card serial: 16 hexadecimal digits, not all 0, are allowed")
+        raise QuantityError(
+            f"{text!r} is no card serial: 16 hexadecimal digits, not all 0, are allowed"
+        )
     return serial

@@ -1,8 +1,9 @@
-"""What a card keeps, in two pages of a byte device: a write goes whole to the page that does not count, then it does.
+"""What a card keeps, in two pages of a byte device: a write goes whole to the page that does not
+count, then it does.
 
     page   magic 8 | layout 1 | transmission 1 | life 1 | 0 | generation 4 | serial 8
-           | 3 x (key 16, version 1, set 1, tries 1) | the files of `files.SIZES`, one after the other
-           | log count 4 | CRC-32 4
+           | 3 x (key 16, version 1, set 1, tries 1) | the files of `files.SIZES`, one after the
+           other | log count 4 | CRC-32 4
 
 A power cut at any byte of a page leaves the other page, which is the state before.
 """
@@ -47,7 +48,9 @@ class Memory(Protocol):
 
 
 class Life(IntEnum):
-    """Life of a card: a blank takes its keys from whoever holds it, an issued one from its issuer only."""
+    """Life of a card: a blank takes its keys from whoever holds it, an issued one from its issuer
+    only.
+    """
 
     BLANK = 0
     ISSUED = 1
@@ -81,7 +84,10 @@ class CardState:
     def with_file(self, file: CardFile, content: bytes) -> CardState:
         """Return the state with another content of a file."""
         return replace(
-            self, files=tuple(content if f == file else old for f, old in zip(CardFile, self.files, strict=True))
+            self,
+            files=tuple(
+                content if f == file else old for f, old in zip(CardFile, self.files, strict=True)
+            ),
         )
 
     def key(self, reference: KeyReference) -> StoredKey:
@@ -91,7 +97,11 @@ class CardState:
     def with_key(self, reference: KeyReference, key: StoredKey) -> CardState:
         """Return the state with another key."""
         return replace(
-            self, keys=tuple(key if r == reference else old for r, old in zip(KeyReference, self.keys, strict=True))
+            self,
+            keys=tuple(
+                key if r == reference else old
+                for r, old in zip(KeyReference, self.keys, strict=True)
+            ),
         )
 
 
@@ -122,7 +132,9 @@ def _decode(page: bytes) -> tuple[int, CardState] | None:
         at += size
     (logged,) = _COUNT.unpack_from(body, at)
     try:
-        return generation, CardState(serial, Transmission(transmission), Life(life), tuple(keys), tuple(files), logged)
+        return generation, CardState(
+            serial, Transmission(transmission), Life(life), tuple(keys), tuple(files), logged
+        )
     except ValueError:
         return None
 
@@ -145,7 +157,8 @@ class CardMemory:
     def commit(self, state: CardState) -> None:
         """Make a state last, or raise CardMemoryError with the one before in force.
 
-        A flush that fails leaves a page that may be whole: it is spoilt again, as far as the device still takes writes.
+        A flush that fails leaves a page that may be whole: it is spoilt again, as far as the device
+        still takes writes.
         """
         if state is self.state:
             return
@@ -163,7 +176,9 @@ class CardMemory:
 
 
 def make_blank(memory: Memory, serial: bytes, transmission: Transmission = Transmission.T1) -> None:
-    """Make a blank card, as it leaves its factory; raises CardMemoryError, and CardImageError where something is."""
+    """Make a blank card, as it leaves its factory; raises CardMemoryError, and CardImageError where
+    something is.
+    """
     if memory.read(0, 1):
         raise CardImageError("something is in it already")
     memory.write(0, _encode(CardState(serial, transmission), 1))

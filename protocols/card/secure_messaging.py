@@ -1,14 +1,17 @@
-"""Mutual authentication and secure messaging: who speaks, and that nothing was added, dropped or changed.
+"""Mutual authentication and secure messaging: who speaks, and that nothing was added, dropped or
+changed.
 
     card       RC, 8 random bytes          GET CHALLENGE
-    terminal   RT, 8 random bytes || code(K, "T" RC RT card serial reference)     MUTUAL AUTHENTICATE
+    terminal   RT, 8 random bytes || code(K, "T" RC RT card serial reference)     MUTUAL
+    AUTHENTICATE
     card       code(K, "C" RT RC card serial reference)
     both       session keys = derive(K, "card session" or "card wrapping", RC RT)
 
 Then each command of class 0C carries, at the end of its data, the first 8 bytes of
-CMAC(session key, counter || CLA INS P1 P2 Lc || data), and each response the same over counter || data || SW1 SW2;
-the send sequence counter is 8 bytes, 2n for the n-th command and 2n + 1 for its response. Data is not hidden, but keys
-are wrapped (RFC 3394). This is a proprietary form (ISO/IEC 7816-4 leaves class 0C to it); it has no TLV objects.
+CMAC(session key, counter || CLA INS P1 P2 Lc || data), and each response the same over counter ||
+data || SW1 SW2; the send sequence counter is 8 bytes, 2n for the n-th command and 2n + 1 for its
+response. Data is not hidden, but keys are wrapped (RFC 3394). This is a proprietary form (ISO/IEC
+7816-4 leaves class 0C to it); it has no TLV objects.
 """
 
 from __future__ import annotations
@@ -25,14 +28,22 @@ SECURED = 0x0C
 """Class of a command with a code."""
 
 
-def terminal_proof(key: bytes, card_nonce: bytes, terminal_nonce: bytes, serial: bytes, reference: int) -> bytes:
+def terminal_proof(
+    key: bytes, card_nonce: bytes, terminal_nonce: bytes, serial: bytes, reference: int
+) -> bytes:
     """Return what shows the card that the terminal knows a key."""
-    return authentication_code(key, b"T" + card_nonce + terminal_nonce + serial + bytes([reference]))[:SHORT_CODE]
+    return authentication_code(
+        key, b"T" + card_nonce + terminal_nonce + serial + bytes([reference])
+    )[:SHORT_CODE]
 
 
-def card_proof(key: bytes, card_nonce: bytes, terminal_nonce: bytes, serial: bytes, reference: int) -> bytes:
+def card_proof(
+    key: bytes, card_nonce: bytes, terminal_nonce: bytes, serial: bytes, reference: int
+) -> bytes:
     """Return what shows the terminal that the card knows a key."""
-    return authentication_code(key, b"C" + terminal_nonce + card_nonce + serial + bytes([reference]))[:SHORT_CODE]
+    return authentication_code(
+        key, b"C" + terminal_nonce + card_nonce + serial + bytes([reference])
+    )[:SHORT_CODE]
 
 
 def same(one: bytes, other: bytes) -> bool:
@@ -45,7 +56,9 @@ class Session:
 
     __slots__ = ("_count", "_key", "_wrapping", "reference")
 
-    def __init__(self, key: bytes, card_nonce: bytes, terminal_nonce: bytes, reference: int) -> None:
+    def __init__(
+        self, key: bytes, card_nonce: bytes, terminal_nonce: bytes, reference: int
+    ) -> None:
         self._key = derive(key, "card session", card_nonce + terminal_nonce)
         self._wrapping = derive(key, "card wrapping", card_nonce + terminal_nonce)
         self._count = 0
@@ -60,7 +73,9 @@ class Session:
         return CommandApdu(SECURED, ins, p1, p2, data + self._code(0, header + data), 0)
 
     def open_response(self, response: ResponseApdu) -> bytes:
-        """Return the data of the response to the last command; raises AuthenticationError for a wrong code."""
+        """Return the data of the response to the last command; raises AuthenticationError for a
+        wrong code.
+        """
         data, code = response.data[:-SHORT_CODE], response.data[-SHORT_CODE:]
         if not same(code, self._code(1, data + response.status.to_bytes(2, "big"))):
             raise AuthenticationError("the code of the response is wrong")
@@ -99,4 +114,6 @@ class Session:
             raise AuthenticationError("the key is not wrapped for this session") from error
 
     def _code(self, answers: int, data: bytes) -> bytes:
-        return authentication_code(self._key, (2 * self._count + answers).to_bytes(8, "big") + data)[:SHORT_CODE]
+        return authentication_code(
+            self._key, (2 * self._count + answers).to_bytes(8, "big") + data
+        )[:SHORT_CODE]

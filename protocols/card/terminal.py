@@ -1,6 +1,8 @@
-"""The terminal's side of the contacts: what a vending point and a meter's slot both do to a card, without I/O.
+"""The terminal's side of the contacts: what a vending point and a meter's slot both do to a card,
+without I/O.
 
-Each step is a generator that yields a command's bytes and is sent the response's; whoever has the contacts drives it:
+Each step is a generator that yields a command's bytes and is sent the response's; whoever has the
+contacts drives it:
 
     contents = drive(terminal.read_all(), reader.transmit)
 
@@ -87,9 +89,11 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What stands on a card. `identity` is None where it is bound to nobody, `credit` where it was never sold.
+    """What stands on a card. `identity` is None where it is bound to nobody, `credit` where it was
+    never sold.
 
-    `credit_slots` and `return_slots` say where the next records go; the seal of the write-back is not looked at here.
+    `credit_slots` and `return_slots` say where the next records go; the seal of the write-back is
+    not looked at here.
     """
 
     identity: Identity | None
@@ -102,8 +106,9 @@ class Contents:
 class Terminal:
     """One card, powered, as seen from a reader. After `authenticate` every command is secured.
 
-    Every step raises CardRefusedError for a status word that is no success, CardForgedError for a wrong proof or code,
-    CardFormatError for files that cannot be, and CardGoneError where no response came.
+    Every step raises CardRefusedError for a status word that is no success, CardForgedError for a
+    wrong proof or code, CardFormatError for files that cannot be, and CardGoneError where no
+    response came.
     """
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
@@ -126,9 +131,15 @@ class Terminal:
         return Selected(serial, life == b"\x05", versions)
 
     def authenticate(self, reference: KeyReference, key: bytes) -> Exchange[None]:
-        """Prove a key to the card and let it prove that it knows it too; from then on everything is secured."""
+        """Prove a key to the card and let it prove that it knows it too; from then on everything is
+        secured.
+        """
         self._session = None
-        card_nonce = (yield from self._demand(CommandApdu(0, Instruction.GET_CHALLENGE, 0, 0, b"", NONCE_SIZE))).data
+        card_nonce = (
+            yield from self._demand(
+                CommandApdu(0, Instruction.GET_CHALLENGE, 0, 0, b"", NONCE_SIZE)
+            )
+        ).data
         if len(card_nonce) != NONCE_SIZE:
             raise CardForgedError("the challenge of the card has a wrong length")
         nonce = self._random(NONCE_SIZE)
@@ -165,7 +176,9 @@ class Terminal:
         """Read the log, newest first; before any authentication."""
         rows: list[LogRow] = []
         for record in range(1, LOG_ROWS + 1):
-            command = CommandApdu(0, Instruction.READ_RECORD, record, CardFile.LOG << 3 | 4, b"", LOG_ROW)
+            command = CommandApdu(
+                0, Instruction.READ_RECORD, record, CardFile.LOG << 3 | 4, b"", LOG_ROW
+            )
             response = yield from self._exchange(command)
             if response.status == StatusWord.RECORD_NOT_FOUND:
                 break
@@ -189,7 +202,9 @@ class Terminal:
 
     def read_identity(self) -> Exchange[Identity | None]:
         """Read to whom the card is bound."""
-        return Identity.decode((yield from self.read(CardFile.IDENTITY, 0, SIZES[CardFile.IDENTITY])))
+        return Identity.decode(
+            (yield from self.read(CardFile.IDENTITY, 0, SIZES[CardFile.IDENTITY]))
+        )
 
     def read_all(self) -> Exchange[Contents]:
         """Read every file but the log."""
@@ -201,7 +216,9 @@ class Terminal:
         if any(head):
             body = yield from self.read(CardFile.PARAMETERS, PARAMETER_HEAD, parameter_size(head))
             parameters = decode_parameters(head, body)
-        returned = split_write_back((yield from self.read(CardFile.RETURN, 0, SIZES[CardFile.RETURN])))
+        returned = split_write_back(
+            (yield from self.read(CardFile.RETURN, 0, SIZES[CardFile.RETURN]))
+        )
         return Contents(identity, credit, slots, parameters, returned)
 
     def write_credit(self, slots: Slots, record: CreditRecord) -> Exchange[None]:
@@ -209,12 +226,16 @@ class Terminal:
         yield from self.update(CardFile.CREDIT, slots.next_offset, record.encode())
 
     def clear_write_back(self, slots: Slots) -> Exchange[None]:
-        """Empty the write-back, the older slot first, so that a tear never lets an older one count."""
+        """Empty the write-back, the older slot first, so that a tear never lets an older one
+        count.
+        """
         for _, index, slot in reversed(slots.valid):
             yield from self.update(CardFile.RETURN, index * slots.size, bytes(len(slot)))
 
     def write_parameters(self, messages: tuple[bytes, ...]) -> Exchange[None]:
-        """Write sealed commands; a tear leaves the file empty. Raises CardFormatError for too many, nothing done."""
+        """Write sealed commands; a tear leaves the file empty. Raises CardFormatError for too many,
+        nothing done.
+        """
         head, body = encode_parameters(messages)
         yield from self.update(CardFile.PARAMETERS, 0, bytes(PARAMETER_HEAD))
         if messages:
@@ -255,10 +276,19 @@ class Terminal:
         return _succeeded(command, (yield from self._exchange(command)))
 
     def _exchange(self, command: CommandApdu) -> Exchange[ResponseApdu]:
-        """Send a command and fetch its response, as T=0 wants it: 6Cxx again with the length, 61xx and GET RESPONSE."""
+        """Send a command and fetch its response, as T=0 wants it: 6Cxx again with the length, 61xx
+        and GET RESPONSE.
+        """
         response = _response((yield command.encode()))
         if response.status >> 8 == StatusWord.LENGTH_IS >> 8:
-            again = CommandApdu(command.cla, command.ins, command.p1, command.p2, command.data, response.status & 0xFF)
+            again = CommandApdu(
+                command.cla,
+                command.ins,
+                command.p1,
+                command.p2,
+                command.data,
+                response.status & 0xFF,
+            )
             response = _response((yield again.encode()))
         data = response.data
         for _ in range(MAX_RESPONSES):
@@ -282,14 +312,17 @@ def _succeeded(command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
         from protocols.card.trace import command_text  # noqa: PLC0415 - only where something went wrong
 
         raise CardRefusedError(
-            f"{command_text(command)}: the card answered {response.status:04X} ({status_text(response.status)})",
+            f"{command_text(command)}: the card answered {response.status:04X} "
+            f"({status_text(response.status)})",
             response.status,
         )
     return response
 
 
 def _fields(information: bytes) -> dict[int, bytes]:
-    """Return the objects within a file control information, one-byte tags and lengths; what cannot be is left out."""
+    """Return the objects within a file control information, one-byte tags and lengths; what cannot
+    be is left out.
+    """
     fields: dict[int, bytes] = {}
     inner = information[2:] if information[:1] == b"\x6f" else b""
     while len(inner) >= 2:

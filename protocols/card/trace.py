@@ -20,11 +20,15 @@ def command_text(command: CommandApdu) -> str:
 
 def _object(command: CommandApdu) -> str:
     match command.ins:
-        case Instruction.READ_BINARY | Instruction.UPDATE_BINARY if command.p1 & 0x80 and command.p1 & 0x1F in SIZES:
+        case Instruction.READ_BINARY | Instruction.UPDATE_BINARY if (
+            command.p1 & 0x80 and command.p1 & 0x1F in SIZES
+        ):
             return f" {CardFile(command.p1 & 0x1F).name.lower()}"
         case Instruction.READ_RECORD | Instruction.APPEND_RECORD:
             return " log"
-        case Instruction.MUTUAL_AUTHENTICATE | Instruction.PUT_KEY if command.p2 in tuple(KeyReference):
+        case Instruction.MUTUAL_AUTHENTICATE | Instruction.PUT_KEY if command.p2 in tuple(
+            KeyReference
+        ):
             return f" {KeyReference(command.p2).name.lower()}"
     return ""
 

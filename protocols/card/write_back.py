@@ -1,8 +1,10 @@
-"""EF04, the write-back (返写): what a meter tells its vendor by way of the card, sealed by the meter's own card key.
+"""EF04, the write-back (返写): what a meter tells its vendor by way of the card, sealed by the
+meter's own card key.
 
-It answers the credit transfer that the card carried, names the state of the meter's account, and encloses the sealed
-receipt of that transfer where the meter has one: the receipt settles the host's journal, the totals are compared.
-An empty file says that the card has not been in its meter since it was sold.
+It answers the credit transfer that the card carried, names the state of the meter's account, and
+encloses the sealed
+receipt of that transfer where the meter has one: the receipt settles the host's journal, the totals
+are compared. An empty file says that the card has not been in its meter since it was sold.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ _CHECK = 4
 class WriteBack:
     """What the meter wrote. Money in ledger units, energy in mWh, `clock` and `elapsed` in ms.
 
-    `answered_sequence`, `answered_code` and `outcome` are of the card's transfer (0 where it carried none), `error` is
-    the insertion error (0 is none), `command_outcome` that of the last sealed command of the parameter file.
+    `answered_sequence`, `answered_code` and `outcome` are of the card's transfer (0 where it
+    carried none), `error` is the insertion error (0 is none), `command_outcome` that of the last
+    sealed command of the parameter file.
     """
 
     PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("BBIB6sI6s8sI4sBBBIIBHqqqIQQQBHII")
@@ -61,12 +64,17 @@ class WriteBack:
     receipt: bytes = b""
 
     @classmethod
-    def of(cls, number: int, key_version: int, meter: str, customer: str, **values: int | bytes) -> Self:
+    def of(
+        cls, number: int, key_version: int, meter: str, customer: str, **values: int | bytes
+    ) -> Self:
         """Return a write-back of this layout; digits are packed."""
         known: dict[str, int | bytes] = {
-            "layout": LAYOUT, "number": number, "key_version": key_version, "meter": bcd(meter),
+            "layout": LAYOUT,
+            "number": number,
+            "key_version": key_version,
+            "meter": bcd(meter),
             "customer": bcd(customer),
-        }  # fmt: skip
+        }
         return cls(**{**known, **values})  # type: ignore[arg-type]
 
     @property
@@ -82,17 +90,28 @@ class WriteBack:
     def seal(self, key: bytes) -> bytes:
         """Return one slot, sealed under the meter's card key."""
         *fields, receipt = astuple(self)
-        body = self.PACKING.saturate(*fields) + bytes((len(receipt),)) + receipt.ljust(Receipt.SIZE, b"\0")
+        body = (
+            self.PACKING.saturate(*fields)
+            + bytes((len(receipt),))
+            + receipt.ljust(Receipt.SIZE, b"\0")
+        )
         slot = (body + authentication_code(key, body)).ljust(RETURN_SLOT - _CHECK, b"\0")
         return checked(slot)
 
     @classmethod
     def decode(cls, slot: bytes) -> Self:
         """Return what stands in a valid slot; the seal is not looked at. Raises CardFormatError."""
-        if len(slot) != RETURN_SLOT or slot[0] != LAYOUT or slot[cls.PACKING.size] not in (0, Receipt.SIZE):
+        if (
+            len(slot) != RETURN_SLOT
+            or slot[0] != LAYOUT
+            or slot[cls.PACKING.size] not in (0, Receipt.SIZE)
+        ):
             raise CardFormatError("the write-back is of another layout")
         begin = cls.PACKING.size + _LENGTH
-        values: list[Any] = [*cls.PACKING.unpack_from(slot), slot[begin : begin + slot[cls.PACKING.size]]]
+        values: list[Any] = [
+            *cls.PACKING.unpack_from(slot),
+            slot[begin : begin + slot[cls.PACKING.size]],
+        ]
         back = cls(*values)
         digits_of(back.meter + back.customer)
         return back

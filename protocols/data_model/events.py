@@ -1,7 +1,9 @@
-"""The event log: every event that a meter records, with its number and the meaning of its two details.
+"""The event log: every event that a meter records, with its number and the meaning of its two
+details.
 
-A record holds a running number, the clock, the elapsed time and two whole numbers; what these mean is declared here,
-so that the meter, every wire and every tool name them alike. Codes are stable; only append.
+A record holds a running number, the clock, the elapsed time and two whole numbers; what these mean
+is declared here, so that the meter, every wire and every tool name them alike. Codes are stable;
+only append.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ TARIFF_PARTS = Choice(("seasons", "day_tables", "prices", "steps"))
 _CAUSE = flags(Cause)
 CARD_SERIAL = Hex(16)
 _CARD_TYPE = Choice(("none", "open", "purchase", "replacement", "preset", "service"))
-"""By the number of `protocols.card.files.CardType`, which every reading of a meter would have to import."""
+"""By the number of `protocols.card.files.CardType`, which every reading of a meter would have to
+import.
+"""
 _CARD_ERROR = Choice(("none", *(error.word for error in InsertionError)))
 
 

@@ -1,8 +1,9 @@
 """Every scalar that a meter shows or takes, declared once (DESIGN.md 3.1).
 
-`name` is the JSON key, the CLI name and the TOML key, unit included. An item with a `setting` number can be set by a
-sealed `limits` command, under that number; nothing else sets anything. Wires only place items: see
-`protocols/modbus/native_map.py`. How a value is got stays in `firmware_sim/readings.py`.
+`name` is the JSON key, the CLI name and the TOML key, unit included. An item with a `setting`
+number can be set by a sealed `limits` command, under that number; nothing else sets anything. Wires
+only place items: see `protocols/modbus/native_map.py`. How a value is got stays in
+`firmware_sim/readings.py`.
 """
 
 from __future__ import annotations
@@ -78,16 +79,22 @@ class AccountUnit:
     def parse(self, text: str) -> int:
         number = parse_account_unit(text)
         if number is None:
-            raise QuantityError(f"{text!r} is not an account unit: a currency (CNY, EUR, 156) or kWh")
+            raise QuantityError(
+                f"{text!r} is not an account unit: a currency (CNY, EUR, 156) or kWh"
+            )
         return number
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Up to two daily windows of local time, "22:00-06:00,12:00-13:00"; held as four 16-bit minutes."""
+    """Up to two daily windows of local time, "22:00-06:00,12:00-13:00"; held as four 16-bit
+    minutes.
+    """
 
     def pairs(self, value: int) -> list[tuple[int, int]]:
-        """Return (from, to) minutes of the day; from > to wraps over midnight, equal is no window."""
+        """Return (from, to) minutes of the day; from > to wraps over midnight, equal is no
+        window.
+        """
         words = [value >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
         return [(a, b) for a, b in ((words[0], words[1]), (words[2], words[3])) if a != b]
 
@@ -128,7 +135,12 @@ def _hhmm(minutes: int) -> str:
 
 def _minutes(text: str) -> int:
     hour, colon, minute = text.strip().partition(":")
-    digits = (hour + minute).isascii() and hour.isdigit() and minute.isdigit() and len(hour + minute) <= 4
+    digits = (
+        (hour + minute).isascii()
+        and hour.isdigit()
+        and minute.isdigit()
+        and len(hour + minute) <= 4
+    )
     if not (colon and digits and int(hour) < 24 and int(minute) < 60):
         raise QuantityError(f"{text!r} is not a time of day: write 22:00")
     return int(hour) * 60 + int(minute)
@@ -142,49 +154,95 @@ _SECONDS = Fixed("s", 0, 0, low=0, high=86_400)
 SERIAL_NUMBER = Item("serial_number", Digits(12), "Serial number of the meter, 12 digits.", "表号")
 EPOCH = Item("epoch", Hex(8), "Drawn when the storage was formatted; journals are keyed by it.")
 METER_TYPE = Item("meter_type", choice(MeterType), "Wiring: single phase or three phases.")
-ACCOUNT_UNIT = Item("account_unit", AccountUnit(), "Unit of the account: a currency, or the kWh itself.")
+ACCOUNT_UNIT = Item(
+    "account_unit", AccountUnit(), "Unit of the account: a currency, or the kWh itself."
+)
 FIRMWARE_VERSION = Item("firmware_version", COUNT, "Version of the simulated firmware.")
 
 CLOCK = Item("clock", Moment(), "The meter's clock.", "日期时间", live=True)
 UTC_OFFSET = Item(
-    "utc_offset_minutes", Fixed("min", 0, 0, low=-840, high=840), "Local time is clock plus this.", setting=22
+    "utc_offset_minutes",
+    Fixed("min", 0, 0, low=-840, high=840),
+    "Local time is clock plus this.",
+    setting=22,
 )
 ELAPSED = Item("elapsed_ms", COUNT, "Meter time since its start; never set.", live=True)
 
-ENERGY_IMPORT = Item("energy_import_kwh", ENERGY, "Import active energy, total.", "正向有功总电能", live=True)
-ENERGY_EXPORT = Item("energy_export_kwh", ENERGY, "Export active energy, total.", "反向有功总电能", live=True)
+ENERGY_IMPORT = Item(
+    "energy_import_kwh", ENERGY, "Import active energy, total.", "正向有功总电能", live=True
+)
+ENERGY_EXPORT = Item(
+    "energy_export_kwh", ENERGY, "Export active energy, total.", "反向有功总电能", live=True
+)
 ENERGY_RATES = tuple(
-    Item(f"energy_rate_{n}_kwh", ENERGY, f"Import active energy at rate {n}.", f"正向有功费率{n}电能", live=True)
+    Item(
+        f"energy_rate_{n}_kwh",
+        ENERGY,
+        f"Import active energy at rate {n}.",
+        f"正向有功费率{n}电能",
+        live=True,
+    )
     for n in range(1, 5)
 )
 ENERGY_MONTH = Item(
-    "energy_month_kwh", ENERGY, "Charged energy of this billing period.", "当前结算周期用电量", live=True
+    "energy_month_kwh",
+    ENERGY,
+    "Charged energy of this billing period.",
+    "当前结算周期用电量",
+    live=True,
 )
-ENERGY_YEAR = Item("energy_year_kwh", ENERGY, "Charged energy of this billing year.", "当前年结算周期用电量", live=True)
+ENERGY_YEAR = Item(
+    "energy_year_kwh",
+    ENERGY,
+    "Charged energy of this billing year.",
+    "当前年结算周期用电量",
+    live=True,
+)
 
 VOLTAGES = tuple(
-    Item(f"voltage_l{n}_v", Fixed("V", 3, 3), f"Voltage of phase {n}.", f"{'ABC'[n - 1]}相电压") for n in (1, 2, 3)
-)
-CURRENTS = tuple(
-    Item(f"current_l{n}_a", Fixed("A", 3, 3), f"Current of phase {n}.", f"{'ABC'[n - 1]}相电流") for n in (1, 2, 3)
-)
-ACTIVE_POWER = Item("active_power_kw", POWER, "Active power, total; negative is export.", "瞬时总有功功率")
-ACTIVE_POWERS = tuple(
-    Item(f"active_power_l{n}_kw", POWER, f"Active power of phase {n}.", f"瞬时{'ABC'[n - 1]}相有功功率")
+    Item(f"voltage_l{n}_v", Fixed("V", 3, 3), f"Voltage of phase {n}.", f"{'ABC'[n - 1]}相电压")
     for n in (1, 2, 3)
 )
-REACTIVE_POWER = Item("reactive_power_kvar", Fixed("kvar", 6, 6), "Reactive power, total.", "瞬时总无功功率")
-APPARENT_POWER = Item("apparent_power_kva", Fixed("kVA", 6, 6), "Apparent power, total.", "瞬时总视在功率")
+CURRENTS = tuple(
+    Item(f"current_l{n}_a", Fixed("A", 3, 3), f"Current of phase {n}.", f"{'ABC'[n - 1]}相电流")
+    for n in (1, 2, 3)
+)
+ACTIVE_POWER = Item(
+    "active_power_kw", POWER, "Active power, total; negative is export.", "瞬时总有功功率"
+)
+ACTIVE_POWERS = tuple(
+    Item(
+        f"active_power_l{n}_kw",
+        POWER,
+        f"Active power of phase {n}.",
+        f"瞬时{'ABC'[n - 1]}相有功功率",
+    )
+    for n in (1, 2, 3)
+)
+REACTIVE_POWER = Item(
+    "reactive_power_kvar", Fixed("kvar", 6, 6), "Reactive power, total.", "瞬时总无功功率"
+)
+APPARENT_POWER = Item(
+    "apparent_power_kva", Fixed("kVA", 6, 6), "Apparent power, total.", "瞬时总视在功率"
+)
 POWER_FACTOR = Item("power_factor", Fixed("", 4, 4), "Power factor, total.", "总功率因数")
 FREQUENCY = Item("frequency_hz", Fixed("Hz", 3, 3), "Supply frequency.", "电网频率")
-MAXIMUM_DEMAND = Item("maximum_demand_kw", POWER, "Highest mean import power of a profile period.", "最大需量")
+MAXIMUM_DEMAND = Item(
+    "maximum_demand_kw", POWER, "Highest mean import power of a profile period.", "最大需量"
+)
 MAXIMUM_DEMAND_AT = Item("maximum_demand_at", Moment(), "End of the period of the maximum demand.")
 
 ACCOUNT_STATE = Item("account_state", choice(AccountState), "Unopened, open or closed.", "开户状态")
 CUSTOMER_NUMBER = Item("customer_number", Digits(12), "Customer number of the account.", "客户编号")
-AVAILABLE_CREDIT = Item("available_credit", MONEY, "Credit left; negative in overdraft.", "剩余金额", live=True)
-AVAILABLE_CREDIT_EXACT = Item("available_credit_exact", MONEY_EXACT, "Credit left, to the last unit.", live=True)
-REMAINING_CREDIT = Item("remaining_credit", MONEY, "Positive part of the credit.", "剩余金额", live=True)
+AVAILABLE_CREDIT = Item(
+    "available_credit", MONEY, "Credit left; negative in overdraft.", "剩余金额", live=True
+)
+AVAILABLE_CREDIT_EXACT = Item(
+    "available_credit_exact", MONEY_EXACT, "Credit left, to the last unit.", live=True
+)
+REMAINING_CREDIT = Item(
+    "remaining_credit", MONEY, "Positive part of the credit.", "剩余金额", live=True
+)
 OVERDRAFT = Item("overdraft", MONEY, "Negative part of the credit.", "透支金额", live=True)
 DEBT = Item("debt", MONEY, "Debt left.")
 PURCHASE_COUNT = Item("purchase_count", COUNT, "Accepted opens and credits.", "购电次数")
@@ -193,81 +251,168 @@ COMMAND_SEQUENCE = Item("command_sequence", COUNT, "Last sequence of the command
 KEY_VERSION = Item("key_version", COUNT, "Version of the current keys.")
 KEY_CHECK_VALUE = Item("key_check_value", Hex(6), "Check value of the current keys, 3 bytes.")
 
-CARD_SERIAL = Item("card_serial", Hex(16), "Serial of the card that is bound to the account; 0 is none.", "卡序列号")
+CARD_SERIAL = Item(
+    "card_serial",
+    Hex(16),
+    "Serial of the card that is bound to the account; 0 is none.",
+    "卡序列号",
+)
 ILLEGAL_INSERTIONS = Item(
-    "illegal_insertions", COUNT, "Cards that were foreign, forged or of another meter.", "非法卡插入次数"
+    "illegal_insertions",
+    COUNT,
+    "Cards that were foreign, forged or of another meter.",
+    "非法卡插入次数",
 )
 
-OPENING_BALANCE = Item("opening_balance_exact", MONEY_EXACT, "Books: credit that stood at the start.")
+OPENING_BALANCE = Item(
+    "opening_balance_exact", MONEY_EXACT, "Books: credit that stood at the start."
+)
 CREDITED = Item("credited_exact", MONEY_EXACT, "Books: accepted top-ups less what went to debt.")
 REFUNDED = Item("refunded_exact", MONEY_EXACT, "Books: refunds.", "退费金额")
 SETTLED = Item("settled_exact", MONEY_EXACT, "Books: balance paid out when accounts were closed.")
-CONSUMPTION_CHARGED = Item("consumption_charged_exact", MONEY_EXACT, "Books: charged for energy.", live=True)
+CONSUMPTION_CHARGED = Item(
+    "consumption_charged_exact", MONEY_EXACT, "Books: charged for energy.", live=True
+)
 STANDING_CHARGED = Item("standing_charged_exact", MONEY_EXACT, "Books: standing charges.")
-INSTALMENTS_TAKEN = Item("instalments_taken_exact", MONEY_EXACT, "Books: debt instalments taken from credit.")
+INSTALMENTS_TAKEN = Item(
+    "instalments_taken_exact", MONEY_EXACT, "Books: debt instalments taken from credit."
+)
 DEBT_ENTERED = Item("debt_entered_exact", MONEY_EXACT, "Books: debt entered.")
-DEBT_FROM_TOP_UPS = Item("debt_from_top_ups_exact", MONEY_EXACT, "Books: debt recovered from top-ups.")
-CUMULATIVE_PURCHASED = Item("cumulative_purchased", MONEY, "Sum of all accepted opens and credits.", "累计购电金额")
+DEBT_FROM_TOP_UPS = Item(
+    "debt_from_top_ups_exact", MONEY_EXACT, "Books: debt recovered from top-ups."
+)
+CUMULATIVE_PURCHASED = Item(
+    "cumulative_purchased", MONEY, "Sum of all accepted opens and credits.", "累计购电金额"
+)
 
-LOW_CREDIT_1 = Item("low_credit_threshold_1", _OFF_OR_LIMIT, "At or below: warning.", "报警金额1", setting=1)
-LOW_CREDIT_2 = Item("low_credit_threshold_2", _OFF_OR_LIMIT, "At or below: reminder trip.", "报警金额2", setting=2)
-OVERDRAFT_LIMIT = Item("overdraft_limit", _LIMIT, "Overdraft at which credit is exhausted.", "透支金额限值", setting=3)
-MAX_CREDIT = Item("max_credit", _OFF_OR_LIMIT, "A top-up that would exceed it is refused.", "囤积金额限值", setting=4)
+LOW_CREDIT_1 = Item(
+    "low_credit_threshold_1", _OFF_OR_LIMIT, "At or below: warning.", "报警金额1", setting=1
+)
+LOW_CREDIT_2 = Item(
+    "low_credit_threshold_2", _OFF_OR_LIMIT, "At or below: reminder trip.", "报警金额2", setting=2
+)
+OVERDRAFT_LIMIT = Item(
+    "overdraft_limit", _LIMIT, "Overdraft at which credit is exhausted.", "透支金额限值", setting=3
+)
+MAX_CREDIT = Item(
+    "max_credit",
+    _OFF_OR_LIMIT,
+    "A top-up that would exceed it is refused.",
+    "囤积金额限值",
+    setting=4,
+)
 RECONNECT_THRESHOLD = Item(
     "reconnect_threshold", _LIMIT, "Exhaustion ends at or above it.", "合闸允许金额限值", setting=5
 )
 TRIP_MODE = Item("trip_mode", choice(TripMode), "Way of tripping.", setting=6)
 RECONNECT_MODE = Item("reconnect_mode", choice(ReconnectMode), "How the switch closes.", setting=7)
-TRIP_DELAY = Item("trip_delay_minutes", Fixed("min", 0, 0, low=0, high=9999), "Trip delay.", "跳闸延时时间", setting=8)
-REMOTE_TRIP_DELAY = Item("remote_trip_delay", Truth(), "Remote interrupts take the trip delay too.", setting=9)
-POWER_LIMIT = Item("power_limit_kw", _OFF_OR_POWER, "Import above it is an overload.", "功率限值", setting=10)
-POWER_LIMIT_DELAY = Item("power_limit_delay_s", _SECONDS, "How long above before the trip.", setting=11)
+TRIP_DELAY = Item(
+    "trip_delay_minutes",
+    Fixed("min", 0, 0, low=0, high=9999),
+    "Trip delay.",
+    "跳闸延时时间",
+    setting=8,
+)
+REMOTE_TRIP_DELAY = Item(
+    "remote_trip_delay", Truth(), "Remote interrupts take the trip delay too.", setting=9
+)
+POWER_LIMIT = Item(
+    "power_limit_kw", _OFF_OR_POWER, "Import above it is an overload.", "功率限值", setting=10
+)
+POWER_LIMIT_DELAY = Item(
+    "power_limit_delay_s", _SECONDS, "How long above before the trip.", setting=11
+)
 OVERLOAD_RECONNECT = Item(
-    "overload_reconnect_s", Fixed("s", 0, 0, low=1, high=86_400), "After it the switch recloses.", setting=12
+    "overload_reconnect_s",
+    Fixed("s", 0, 0, low=1, high=86_400),
+    "After it the switch recloses.",
+    setting=12,
 )
 OVERLOAD_ATTEMPTS = Item(
-    "overload_attempts", Fixed("", 0, 0, low=0, high=255), "Reclosings before the button is needed.", setting=13
+    "overload_attempts",
+    Fixed("", 0, 0, low=0, high=255),
+    "Reclosings before the button is needed.",
+    setting=13,
 )
 OVERLOAD_RESET = Item(
-    "overload_reset_s", _SECONDS, "Time without overload after which attempts count anew.", setting=14
+    "overload_reset_s",
+    _SECONDS,
+    "Time without overload after which attempts count anew.",
+    setting=14,
 )
-UNOPENED_SUPPLY = Item("unopened_supply", choice(UnopenedSupply), "Supply without an open account.", setting=15)
+UNOPENED_SUPPLY = Item(
+    "unopened_supply", choice(UnopenedSupply), "Supply without an open account.", setting=15
+)
 TAMPER_TRIP = Item("tamper_trip", flags(Tamper), "Sensors that trip.", setting=16)
 STANDING_CHARGE = Item("standing_charge", _LIMIT, "Charged once a local date.", setting=17)
-DEBT_INSTALMENT = Item("debt_instalment", _LIMIT, "Taken from credit once a local date.", setting=18)
-DEBT_SHARE = Item("debt_share_percent", Fixed("%", 0, 0, low=0, high=100), "Share of a top-up for debt.", setting=19)
-FRIENDLY_HOURS = Item("friendly_hours", Windows(), "Local hours in which credit does not trip.", setting=20)
-FRIENDLY_WEEKENDS = Item("friendly_weekends", Truth(), "Credit does not trip on weekends.", setting=21)
-STRICT_SUSPENSION = Item("strict_suspension", Truth(), "A suspension refuses genuine messages too.", setting=23)
-FRIENDLY_HOLIDAYS = Item("friendly_holidays", Truth(), "Credit does not trip on the tariff's holidays.", setting=24)
+DEBT_INSTALMENT = Item(
+    "debt_instalment", _LIMIT, "Taken from credit once a local date.", setting=18
+)
+DEBT_SHARE = Item(
+    "debt_share_percent",
+    Fixed("%", 0, 0, low=0, high=100),
+    "Share of a top-up for debt.",
+    setting=19,
+)
+FRIENDLY_HOURS = Item(
+    "friendly_hours", Windows(), "Local hours in which credit does not trip.", setting=20
+)
+FRIENDLY_WEEKENDS = Item(
+    "friendly_weekends", Truth(), "Credit does not trip on weekends.", setting=21
+)
+STRICT_SUSPENSION = Item(
+    "strict_suspension", Truth(), "A suspension refuses genuine messages too.", setting=23
+)
+FRIENDLY_HOLIDAYS = Item(
+    "friendly_holidays", Truth(), "Credit does not trip on the tariff's holidays.", setting=24
+)
 
-PHASE_SUMMATION = Item("phase_summation", choice(PhaseSummation), "How phases make import and export.")
+PHASE_SUMMATION = Item(
+    "phase_summation", choice(PhaseSummation), "How phases make import and export."
+)
 REVERSE_CHARGED = Item("reverse_charged", Truth(), "Export is charged too.")
 CURRENT_RATE = Item("current_rate", COUNT, "Rate in force, from 1.", "当前费率")
 CURRENT_STEP = Item("current_step", COUNT, "Step in force, from 1.", "当前阶梯", live=True)
-CURRENT_PRICE = Item("current_price", PRICE, "Price of the next milliwatt-hour.", "当前电价", live=True)
-PRICES = tuple(Item(f"price_{n}", PRICE, f"Price of rate {n}.", f"费率{n}电价") for n in range(1, 5))
+CURRENT_PRICE = Item(
+    "current_price", PRICE, "Price of the next milliwatt-hour.", "当前电价", live=True
+)
+PRICES = tuple(
+    Item(f"price_{n}", PRICE, f"Price of rate {n}.", f"费率{n}电价") for n in range(1, 5)
+)
 STEP_LIMITS = tuple(
-    Item(f"step_limit_{n}_kwh", Optional(ENERGY), f"End of step {n}.", f"第{n}阶梯值") for n in range(1, 7)
+    Item(f"step_limit_{n}_kwh", Optional(ENERGY), f"End of step {n}.", f"第{n}阶梯值")
+    for n in range(1, 7)
 )
 STEP_ADDITIONS = tuple(
-    Item(f"step_addition_{n}", PRICE, f"Addition of step {n} to the price.", f"阶梯电价{n}") for n in range(1, 8)
+    Item(f"step_addition_{n}", PRICE, f"Addition of step {n} to the price.", f"阶梯电价{n}")
+    for n in range(1, 8)
 )
 STEP_PERIOD = Item("step_period", choice(StepPeriod), "Consumption over which steps count.")
 BILLING_DAY = Item("billing_day", Digits(4), "DDhh at which the billing period ends.", "结算日")
 BILLING_YEAR = Item("billing_year", Digits(4), "MMDD at which the billing year begins.", "年结算日")
 TARIFF_ACTIVATION = Item(
-    "tariff_activation", Moment(), "Next activation of a part of the pending tariff.", "费率电价切换时间"
+    "tariff_activation",
+    Moment(),
+    "Next activation of a part of the pending tariff.",
+    "费率电价切换时间",
 )
 
 SUPPLY_STATE = Item(
-    "supply_state", choice(SupplyState), "Connected, ready for reconnection or disconnected.", "继电器状态"
+    "supply_state",
+    choice(SupplyState),
+    "Connected, ready for reconnection or disconnected.",
+    "继电器状态",
 )
 SUPPLY_CAUSES = Item("supply_causes", flags(Cause), "Causes that keep the supply open.")
 SUPPLY_COMMANDED = Item(
-    "supply_commanded", choice(SwitchPosition), "Commanded position of the switch.", "继电器命令状态"
+    "supply_commanded",
+    choice(SwitchPosition),
+    "Commanded position of the switch.",
+    "继电器命令状态",
 )
-SUPPLY_SWITCH = Item("supply_switch", choice(SwitchPosition), "Real position of the switch.", "继电器状态")
+SUPPLY_SWITCH = Item(
+    "supply_switch", choice(SwitchPosition), "Real position of the switch.", "继电器状态"
+)
 AMOUNT_TO_RECONNECT = Item(
     "amount_to_reconnect", MONEY, "Top-up that would end the exhaustion; 0 where none is needed."
 )
@@ -275,7 +420,9 @@ LOW_CREDIT_WARNING = Item("low_credit_warning", Truth(), "The warning lamp.", "�
 TRIP_PENDING = Item("trip_pending", flags(Cause), "Causes whose trip delay is running.")
 TRIP_DUE = Item("trip_due", Moment(), "When the pending trip is due, by the clock.")
 GUARANTEE = Item("guarantee", Truth(), "Power guarantee.", "保电")
-MORATORIUM = Item("moratorium_until", Date(), "No disconnection for credit before this local date.", "欠费不停供")
+MORATORIUM = Item(
+    "moratorium_until", Date(), "No disconnection for credit before this local date.", "欠费不停供"
+)
 OVERLOAD_COUNT = Item("overload_count", COUNT, "Overload trips that count towards the attempts.")
 STATUS = Item("status", flags(Status), "Status bits.", "电表运行状态字")
 EVENT_NUMBER = Item("event_number", COUNT, "Number of the newest event.")

@@ -1,7 +1,7 @@
 """JSON Lines with exact numbers: one flat object a line, every value already written by its kind.
 
-The standard library cannot write a fixed-point number as a JSON number without a float, so the fragments that the
-kinds make are joined here and nowhere else.
+The standard library cannot write a fixed-point number as a JSON number without a float, so the
+fragments that the kinds make are joined here and nowhere else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""How a value is held exactly, shown, written in JSON and parsed: the kinds of which items and columns are made.
+"""How a value is held exactly, shown, written in JSON and parsed: the kinds of which items and
+columns are made.
 
 Every kind holds a plain Python value (int, str, bool or None) and offers the same four things:
 
@@ -90,7 +91,9 @@ class Optional:
         return "null" if value is None else self.inner.json(value)
 
     def parse(self, text: str) -> int | None:
-        return None if text.strip().lower() in (self.off, "none", "null") else self.inner.parse(text)
+        return (
+            None if text.strip().lower() in (self.off, "none", "null") else self.inner.parse(text)
+        )
 
     def holds(self, value: int | None) -> bool:
         return value is None or self.inner.holds(value)
@@ -177,7 +180,9 @@ class Digits:
 
 @dataclass(frozen=True, slots=True)
 class Hex:
-    """A number that is an identity, shown as `digits` hexadecimal digits; a signed field may hold it."""
+    """A number that is an identity, shown as `digits` hexadecimal digits; a signed field may
+    hold it.
+    """
 
     digits: int
 
@@ -189,8 +194,12 @@ class Hex:
 
     def parse(self, text: str) -> int:
         word = text.strip().lower()
-        if not 1 <= len(word) <= self.digits or any(letter not in "0123456789abcdef" for letter in word):
-            raise QuantityError(f"{text!r} is not a hexadecimal number of at most {self.digits} digits")
+        if not 1 <= len(word) <= self.digits or any(
+            letter not in "0123456789abcdef" for letter in word
+        ):
+            raise QuantityError(
+                f"{text!r} is not a hexadecimal number of at most {self.digits} digits"
+            )
         return int(word, 16)
 
 

@@ -1,7 +1,9 @@
-"""Rows of records that a meter keeps, declared once: purchases, events, freezes and the load profile.
+"""Rows of records that a meter keeps, declared once: purchases, events, freezes and the load
+profile.
 
-A row is a frozen dataclass whose fields carry their kind; a wire places the table, then the columns within a row. Each
-row packs itself into a fixed number of bytes, which is also what the meter stores (METER.md 9).
+A row is a frozen dataclass whose fields carry their kind; a wire places the table, then the columns
+within a row. Each row packs itself into a fixed number of bytes, which is also what the meter
+stores (METER.md 9).
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class Row:
         try:
             return cls(*cls.PACKING.unpack(data))
         except StructError as error:
-            raise MalformedMessageError(f"{len(data)} bytes are no {cls.__name__.lower()}") from error
+            raise MalformedMessageError(
+                f"{len(data)} bytes are no {cls.__name__.lower()}"
+            ) from error
 
     @classmethod
     def columns(cls) -> dict[str, Kind]:
@@ -50,7 +54,10 @@ class Row:
 
     def fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
         """Return the columns as JSON values; moments carry the offset."""
-        return {name: _json(kind, getattr(self, name), utc_offset_minutes) for name, kind in self.columns().items()}
+        return {
+            name: _json(kind, getattr(self, name), utc_offset_minutes)
+            for name, kind in self.columns().items()
+        }
 
 
 @cache
@@ -70,7 +77,9 @@ def _json(kind: Kind, value: Any, utc_offset_minutes: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Purchase(Row):
-    """One accepted top-up (电表购电记录). `number` counts purchases, `sequence` is that of the sealed message."""
+    """One accepted top-up (电表购电记录). `number` counts purchases, `sequence` is that of the
+    sealed message.
+    """
 
     PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQHqqqqqqIH")
 
@@ -89,7 +98,9 @@ class Purchase(Row):
 
 @dataclass(frozen=True, slots=True)
 class Event(Row):
-    """One event; `code` and the details `a` and `b` are explained by `protocols.data_model.events`."""
+    """One event; `code` and the details `a` and `b` are explained by
+    `protocols.data_model.events`.
+    """
 
     PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQQHqq")
 
@@ -110,14 +121,19 @@ class Event(Row):
         """Return the named details with their kinds."""
         kind = EVENT_BY_CODE.get(self.code)
         named = kind.details if kind else (("a", COUNT), ("b", COUNT))
-        return {name: (kind, value) for (name, kind), value in zip(named, (self.a, self.b), strict=False)}
+        return {
+            name: (kind, value)
+            for (name, kind), value in zip(named, (self.a, self.b), strict=False)
+        }
 
     def detail_fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
         """Return the named details as JSON values; a set of one cause is that word."""
         out = {}
         for name, (kind, value) in self.details().items():
             names = kind.names(value) if isinstance(kind, Flags) else []
-            out[name] = json.dumps(names[0]) if len(names) == 1 else _json(kind, value, utc_offset_minutes)
+            out[name] = (
+                json.dumps(names[0]) if len(names) == 1 else _json(kind, value, utc_offset_minutes)
+            )
         return out
 
 
@@ -163,14 +179,27 @@ class ProfileRecord:
     def pack(self) -> bytes:
         """Return the 12 bytes of the record."""
         return self.packed(
-            self.end, self.import_mwh, self.export_mwh, self.power_down, self.clock_set, self.supply_open
+            self.end,
+            self.import_mwh,
+            self.export_mwh,
+            self.power_down,
+            self.clock_set,
+            self.supply_open,
         )
 
     @classmethod
     def packed(
-        cls, end: int, import_mwh: int, export_mwh: int, power_down: bool, clock_set: bool, supply_open: bool
+        cls,
+        end: int,
+        import_mwh: int,
+        export_mwh: int,
+        power_down: bool,
+        clock_set: bool,
+        supply_open: bool,
     ) -> bytes:
-        """Return the 12 bytes of a record without making it: a meter does so 35,000 times a year."""
+        """Return the 12 bytes of a record without making it: a meter does so 35,000 times a
+        year.
+        """
         top = cls.SATURATED
         low = (import_mwh if import_mwh < top else top) | power_down << 30 | clock_set << 31
         high = (export_mwh if export_mwh < top else top) | supply_open << 30
@@ -184,7 +213,14 @@ class ProfileRecord:
         except StructError as error:
             raise MalformedMessageError(f"{len(data)} bytes are no profile record") from error
         mask = cls.SATURATED
-        return cls(end * 1000, low & mask, high & mask, bool(low >> 30 & 1), bool(low >> 31), bool(high >> 30 & 1))
+        return cls(
+            end * 1000,
+            low & mask,
+            high & mask,
+            bool(low >> 30 & 1),
+            bool(low >> 31),
+            bool(high >> 30 & 1),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +236,15 @@ class Table:
 PURCHASES = Table("purchases", Purchase.PACKING.size, 10, "Accepted top-ups.")
 EVENTS = Table("events", Event.PACKING.size, 256, "The event log.")
 DAILY_FREEZES = Table("daily_freezes", Freeze.PACKING.size, 62, "Registers at local midnights.")
-BILLING_FREEZES = Table("billing_freezes", Freeze.PACKING.size, 12, "Registers at ends of billing periods.")
-PROFILE = Table("profile", ProfileRecord.PACKING.size, 960, "Energy of each 15 minutes of UTC; `profile_days` of them.")
-TABLES: Mapping[str, Table] = {t.name: t for t in (PURCHASES, EVENTS, DAILY_FREEZES, BILLING_FREEZES, PROFILE)}
+BILLING_FREEZES = Table(
+    "billing_freezes", Freeze.PACKING.size, 12, "Registers at ends of billing periods."
+)
+PROFILE = Table(
+    "profile",
+    ProfileRecord.PACKING.size,
+    960,
+    "Energy of each 15 minutes of UTC; `profile_days` of them.",
+)
+TABLES: Mapping[str, Table] = {
+    t.name: t for t in (PURCHASES, EVENTS, DAILY_FREEZES, BILLING_FREEZES, PROFILE)
+}

@@ -1,9 +1,11 @@
-"""The tariff as both sides know it: four parts, each of which can be replaced at its own instant (METER.md 6).
+"""The tariff as both sides know it: four parts, each of which can be replaced at its own instant
+(METER.md 6).
 
     Seasons     which day table holds on which local date: holiday before weekday before season
     DayTables   which rate holds from which local minute
     Prices      price of each rate, 1e-4 account unit per kWh
-    Steps       limits in whole mWh, additions to the price, the period over which they count, billing day and year
+    Steps       limits in whole mWh, additions to the price, the period over which they count,
+    billing day and year
 
 Numbers of rates and day tables count from 1, as people and DL/T 645 count them.
 """
@@ -29,7 +31,9 @@ MAX_PRICE = 99_999_999
 
 @dataclass(frozen=True, slots=True)
 class Seasons:
-    """Which day table holds: (month, day, table) in order; a table a weekday (Monday first, 0 by season); holidays."""
+    """Which day table holds: (month, day, table) in order; a table a weekday (Monday first, 0 by
+    season); holidays.
+    """
 
     starts: tuple[tuple[int, int, int], ...] = ((1, 1, 1),)
     weekdays: tuple[int, ...] = (0,) * 7
@@ -48,7 +52,11 @@ class Seasons:
 
     def tables(self) -> set[int]:
         """The day tables that are named."""
-        return {t for *_, t in self.starts} | {t for t in self.weekdays if t} | {t for _, t in self.holidays if t}
+        return (
+            {t for *_, t in self.starts}
+            | {t for t in self.weekdays if t}
+            | {t for _, t in self.holidays if t}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,9 @@ class Prices:
 
     def problem(self) -> str | None:
         """Say what cannot be, or None."""
-        if not 1 <= len(self.prices) <= MAX_RATES or any(not 0 <= p <= MAX_PRICE for p in self.prices):
+        if not 1 <= len(self.prices) <= MAX_RATES or any(
+            not 0 <= p <= MAX_PRICE for p in self.prices
+        ):
             return f"prices: 1 to {MAX_RATES}, each 0 to 9999.9999"
         return None
 
@@ -103,7 +113,9 @@ class Steps:
         """Say what cannot be, or None."""
         if len(self.limits) > MAX_STEPS or len(self.additions) != len(self.limits) + 1:
             return f"steps: at most {MAX_STEPS} limits and one addition more than limits"
-        if list(self.limits) != sorted(set(self.limits)) or any(limit <= 0 for limit in self.limits):
+        if list(self.limits) != sorted(set(self.limits)) or any(
+            limit <= 0 for limit in self.limits
+        ):
             return "step limits rise"
         if self.limits and self.limits[-1] > MAX_STEP_LIMIT:
             return "a step limit is at most 1,000,000,000 kWh"
@@ -117,7 +129,12 @@ class Steps:
 
 
 Part = Seasons | DayTables | Prices | Steps
-PART_NAMES: dict[type, str] = {Seasons: "seasons", DayTables: "day_tables", Prices: "prices", Steps: "steps"}
+PART_NAMES: dict[type, str] = {
+    Seasons: "seasons",
+    DayTables: "day_tables",
+    Prices: "prices",
+    Steps: "steps",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +152,10 @@ class Tariff:
             if found := part.problem():
                 return found
         if any(not 1 <= t <= len(self.day_tables.tables) for t in self.seasons.tables()):
-            return f"a season, weekday or holiday names a day table beyond {len(self.day_tables.tables)}"
+            return (
+                f"a season, weekday or holiday names a day table beyond "
+                f"{len(self.day_tables.tables)}"
+            )
         if any(not 1 <= r <= len(self.prices.prices) for r in self.day_tables.rates()):
             return f"a day table names a rate beyond {len(self.prices.prices)}"
         return None
@@ -143,7 +163,9 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class TariffChange:
-    """Parts of the pending set, each with the instant (ms, UTC) from which it holds; 0 is at once."""
+    """Parts of the pending set, each with the instant (ms, UTC) from which it holds; 0 is at
+    once.
+    """
 
     parts: tuple[tuple[int, Part], ...]
 
@@ -173,7 +195,9 @@ class TariffChange:
         except (error, IndexError) as fault:
             raise MalformedMessageError("a tariff part is cut short") from fault
         if at != len(data) or not parts or len({type(part) for _, part in parts}) != len(parts):
-            raise MalformedMessageError("a tariff change has each part at most once and nothing behind")
+            raise MalformedMessageError(
+                "a tariff change has each part at most once and nothing behind"
+            )
         return cls(tuple(parts))
 
 
@@ -182,8 +206,16 @@ _PART_TYPES: tuple[type, ...] = (Seasons, DayTables, Prices, Steps)
 
 
 def _encode_seasons(part: Seasons) -> bytes:
-    out = bytes([len(part.starts)]) + b"".join(bytes(start) for start in part.starts) + bytes(part.weekdays)
-    return out + bytes([len(part.holidays)]) + b"".join(Struct(">IB").pack(*holiday) for holiday in part.holidays)
+    out = (
+        bytes([len(part.starts)])
+        + b"".join(bytes(start) for start in part.starts)
+        + bytes(part.weekdays)
+    )
+    return (
+        out
+        + bytes([len(part.holidays)])
+        + b"".join(Struct(">IB").pack(*holiday) for holiday in part.holidays)
+    )
 
 
 def _decode_seasons(data: bytes) -> Seasons:
@@ -226,9 +258,16 @@ _STEPS = Struct(">BBBBBB")
 
 def _encode_steps(part: Steps) -> bytes:
     head = _STEPS.pack(
-        len(part.limits), part.yearly, part.billing_day, part.billing_hour, part.year_month, part.year_day
+        len(part.limits),
+        part.yearly,
+        part.billing_day,
+        part.billing_hour,
+        part.year_month,
+        part.year_day,
     )
-    return head + Struct(f">{len(part.limits)}Q{len(part.additions)}I").pack(*part.limits, *part.additions)
+    return head + Struct(f">{len(part.limits)}Q{len(part.additions)}I").pack(
+        *part.limits, *part.additions
+    )
 
 
 def _decode_steps(data: bytes) -> Steps:

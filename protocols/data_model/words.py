@@ -1,4 +1,6 @@
-"""The words of the standards that are sent as numbers: states, modes, causes. Numbers are stable; only append."""
+"""The words of the standards that are sent as numbers: states, modes, causes. Numbers are stable;
+only append.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from protocols.data_model.kinds import Choice, Flags
 
 
 class SupplyState(IntEnum):
-    """What the supply control switch offers the customer (IEC 62055-31, METER.md 5); derived, never stored."""
+    """What the supply control switch offers the customer (IEC 62055-31, METER.md 5); derived, never
+    stored.
+    """
 
     CONNECTED = 0
     READY_FOR_RECONNECTION = 1
@@ -153,7 +157,15 @@ def cause_words(causes: int) -> list[str]:
     return flags(Cause).names(causes)
 
 
-ACCOUNT_UNITS: dict[int, str] = {0: "kWh", 156: "CNY", 710: "ZAR", 356: "INR", 826: "GBP", 840: "USD", 978: "EUR"}
+ACCOUNT_UNITS: dict[int, str] = {
+    0: "kWh",
+    156: "CNY",
+    710: "ZAR",
+    356: "INR",
+    826: "GBP",
+    840: "USD",
+    978: "EUR",
+}
 """ISO 4217 numbers known by name; 0 is the energy account, whose unit is the kWh itself."""
 
 

@@ -1,4 +1,6 @@
-"""The CRC of Modbus RTU (Serial Line V1.02, section 2.5.1.2): polynomial A001H, low byte first on the wire."""
+"""The CRC of Modbus RTU (Serial Line V1.02, section 2.5.1.2): polynomial A001H, low byte first on
+the wire.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""The native Modbus map: where each item, table and window lies (DESIGN.md 5.4). docs/register-map.md is made from it.
+"""The native Modbus map: where each item, table and window lies (DESIGN.md 5.4).
+docs/register-map.md is made from it.
 
-Holding and input registers carry the same map. From address 0 there are no gaps up to `MAP_END`; registers that no
-item uses read 0. Numbers are big-endian, the high register first. Energy wraps at 1,000,000.00 kWh, money saturates at
-999,999.99 with a status bit; the `_exact` registers are 64-bit. "Off" is all ones.
+Holding and input registers carry the same map. From address 0 there are no gaps up to `MAP_END`;
+registers that no item uses read 0. Numbers are big-endian, the high register first. Energy wraps at
+1,000,000.00 kWh, money saturates at 999,999.99 with a status bit; the `_exact` registers are
+64-bit. "Off" is all ones.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ IDENTITY_END = 10
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an item lies: first register, struct code (big-endian), and the decimals of a fixed-point value."""
+    """Where an item lies: first register, struct code (big-endian), and the decimals of a
+    fixed-point value.
+    """
 
     address: int
     item: Item
@@ -46,9 +50,13 @@ class Place:
         return _packer(self)
 
     def unpack(self, data: bytes) -> Any:
-        """Return the value of the registers, as the item's kind holds it; raises MalformedMessageError."""
+        """Return the value of the registers, as the item's kind holds it; raises
+        MalformedMessageError.
+        """
         if len(data) != 2 * self.registers:
-            raise MalformedMessageError(f"{self.item.name} has {self.registers} registers, not {len(data)} bytes")
+            raise MalformedMessageError(
+                f"{self.item.name} has {self.registers} registers, not {len(data)} bytes"
+            )
         (raw,) = Struct(">" + self.code).unpack(data)
         if isinstance(self.item.kind, Digits):
             digits: str = raw.hex()[-self.item.kind.count :]
@@ -113,11 +121,24 @@ def _each(several: tuple[Item, ...], code: str, decimals: int) -> list[tuple[Ite
     return [(item, code, decimals) for item in several]
 
 
-_ENERGIES = (items.ENERGY_IMPORT, items.ENERGY_EXPORT, *items.ENERGY_RATES, items.ENERGY_MONTH, items.ENERGY_YEAR)
+_ENERGIES = (
+    items.ENERGY_IMPORT,
+    items.ENERGY_EXPORT,
+    *items.ENERGY_RATES,
+    items.ENERGY_MONTH,
+    items.ENERGY_YEAR,
+)
 _BOOKS = (
-    items.OPENING_BALANCE, items.CREDITED, items.REFUNDED, items.SETTLED, items.CONSUMPTION_CHARGED,
-    items.STANDING_CHARGED, items.INSTALMENTS_TAKEN, items.DEBT_ENTERED, items.DEBT_FROM_TOP_UPS,
-)  # fmt: skip
+    items.OPENING_BALANCE,
+    items.CREDITED,
+    items.REFUNDED,
+    items.SETTLED,
+    items.CONSUMPTION_CHARGED,
+    items.STANDING_CHARGED,
+    items.INSTALMENTS_TAKEN,
+    items.DEBT_ENTERED,
+    items.DEBT_FROM_TOP_UPS,
+)
 
 SECTIONS: dict[str, list[Place]] = {
     "Identity": _section(
@@ -183,7 +204,9 @@ SECTIONS: dict[str, list[Place]] = {
         (items.MAXIMUM_DEMAND, "q", 6),
         (items.MAXIMUM_DEMAND_AT, "Q", 0),
     ),
-    "Books, 1e-10 account unit": _section(192, *_each((*_BOOKS, items.AVAILABLE_CREDIT_EXACT), "q", 10)),
+    "Books, 1e-10 account unit": _section(
+        192, *_each((*_BOOKS, items.AVAILABLE_CREDIT_EXACT), "q", 10)
+    ),
     "Thresholds and settings": _section(
         232,
         (items.LOW_CREDIT_1, "I", 2),
@@ -243,12 +266,14 @@ BEST_PLACE: dict[Item, Place] = {item: places[0] for item, places in BEST_PLACES
 
 @dataclass(frozen=True, slots=True)
 class RowWindow:
-    """A cursor window: write the number of the first row wanted (u32, 0 = the newest), read first, count and rows.
+    """A cursor window: write the number of the first row wanted (u32, 0 = the newest), read first,
+    count and rows.
 
         address      cursor, u32
         address + 2  number of the first row, u32 · rows that follow, u16 · the rows, oldest first
 
-    Made for function 23, which writes the cursor and reads the rows in one exchange. The cursor is the session's.
+    Made for function 23, which writes the cursor and reads the rows in one exchange. The cursor is
+    the session's.
     """
 
     address: int
@@ -277,24 +302,34 @@ BILLING_WINDOW = RowWindow(0x1300, "billing_freezes", BILLING_FREEZES.row_size, 
 ROW_WINDOWS = (EVENT_WINDOW, PROFILE_WINDOW, DAILY_WINDOW, BILLING_WINDOW)
 
 RECEIPT_ADDRESS = 0x1400
-"""Write class (0 credit, 1 command) and sequence (u16, u32); read at + 3: size in bytes, the sealed receipt."""
+"""Write class (0 credit, 1 command) and sequence (u16, u32); read at + 3: size in bytes, the sealed
+receipt.
+"""
 RECEIPT_READ = RECEIPT_ADDRESS + 3
 RECEIPT_REGISTERS = 1 + (Receipt.SIZE + 1) // 2
 MESSAGE_ADDRESS = 0x1500
-"""Write total, offset and size in bytes, commit (1 hands the message over), then the part, padded to registers."""
+"""Write total, offset and size in bytes, commit (1 hands the message over), then the part, padded
+to registers.
+"""
 MESSAGE_HEAD = Struct(">HHHH")
 MESSAGE_PART = 200
 """Bytes in one part: fits function 16 and function 23."""
 ANSWER_ADDRESS = 0x1600
-"""Read state (0 none, 1 answered), the answer, the size of the receipt, the receipt: of this session's last message."""
+"""Read state (0 none, 1 answered), the answer, the size of the receipt, the receipt: of this
+session's last message.
+"""
 ANSWER_HEAD_REGISTERS = 1 + Answer.SIZE // 2
 ANSWER_REGISTERS = ANSWER_HEAD_REGISTERS + RECEIPT_REGISTERS
 
 STATUS_ADDRESS = 0x1700
-"""Write a nonce (4 registers), the number of a journal (2) and the key version asked for (1, high byte 0)."""
+"""Write a nonce (4 registers), the number of a journal (2) and the key version asked for (1, high
+byte 0).
+"""
 STATUS_QUESTION = Struct(">8sIH")
 STATUS_READ = STATUS_ADDRESS + STATUS_QUESTION.size // 2
-"""Read the size in bytes (0: no status under this version) and the sealed status. Function 23 does both."""
+"""Read the size in bytes (0: no status under this version) and the sealed status. Function 23 does
+both.
+"""
 STATUS_REGISTERS = 1 + SealedStatus.SIZE // 2
 
 SCRATCH_ADDRESS = 0x2000

@@ -1,4 +1,5 @@
-"""Requests and replies of the Modbus Application Protocol V1.1b3: lengths, limits and exceptions, for both sides.
+"""Requests and replies of the Modbus Application Protocol V1.1b3: lengths, limits and exceptions,
+for both sides.
 
 A PDU is a function code and its data; the maximum is 253 bytes (section 4.1).
 """
@@ -38,7 +39,22 @@ class Function(IntEnum):
 READ_DEVICE_IDENTIFICATION = 14
 """The MEI type of function 43 (section 6.21)."""
 
-_FIXED_REQUEST = {1: 5, 2: 5, 3: 5, 4: 5, 5: 5, 6: 5, 7: 1, 8: 5, 11: 1, 12: 1, 17: 1, 22: 7, 24: 3, 43: 4}
+_FIXED_REQUEST = {
+    1: 5,
+    2: 5,
+    3: 5,
+    4: 5,
+    5: 5,
+    6: 5,
+    7: 1,
+    8: 5,
+    11: 1,
+    12: 1,
+    17: 1,
+    22: 7,
+    24: 3,
+    43: 4,
+}
 _COUNTED_REQUEST = {15: 5, 16: 5, 20: 1, 21: 1, 23: 9}
 """Function -> where its byte count stands in the PDU."""
 _FIXED_REPLY = {5: 5, 6: 5, 7: 2, 8: 5, 11: 5, 15: 5, 16: 5, 22: 7}
@@ -49,12 +65,16 @@ UNKNOWN = -2
 
 
 def request_length(pdu: bytes | memoryview) -> int:
-    """Return the length of a request that begins here; INCOMPLETE until it can be told, UNKNOWN of a strange one."""
+    """Return the length of a request that begins here; INCOMPLETE until it can be told, UNKNOWN of
+    a strange one.
+    """
     return _length(pdu, _FIXED_REQUEST, _COUNTED_REQUEST)
 
 
 def reply_length(pdu: bytes | memoryview) -> int:
-    """Return the length of a reply that begins here; INCOMPLETE until it can be told, UNKNOWN of a strange one."""
+    """Return the length of a reply that begins here; INCOMPLETE until it can be told, UNKNOWN of a
+    strange one.
+    """
     if not pdu:
         return INCOMPLETE
     if pdu[0] & EXCEPTION_FLAG:
@@ -104,7 +124,9 @@ def exception_reply(function: int, code: int) -> bytes:
 def check_reply(request: bytes, reply: bytes) -> None:
     """Raise FrameError unless `reply` can be the answer to `request`: function, length and echo."""
     if not reply or reply[0] & 0x7F != request[0]:
-        raise FrameError(f"a reply to function {request[0]} came with function {reply[0] if reply else None}")
+        raise FrameError(
+            f"a reply to function {request[0]} came with function {reply[0] if reply else None}"
+        )
     if reply[0] & EXCEPTION_FLAG:
         if len(reply) != 2:
             raise FrameError("an exception reply has two bytes")
@@ -129,4 +151,6 @@ def _wanted_length(request: bytes) -> int | None:
 
 def write_request(address: int, data: bytes) -> bytes:
     """Return a request of function 16 for whole registers."""
-    return pack(">BHHB", Function.WRITE_MULTIPLE_REGISTERS, address, len(data) // 2, len(data)) + data
+    return (
+        pack(">BHHB", Function.WRITE_MULTIPLE_REGISTERS, address, len(data) // 2, len(data)) + data
+    )

@@ -1,12 +1,14 @@
-"""Modbus RTU framing, both ways and without a clock: unit, PDU, CRC; frames end by length, by CRC, or by silence.
+"""Modbus RTU framing, both ways and without a clock: unit, PDU, CRC; frames end by length, by CRC,
+or by silence.
 
      0      1                 n      n+2
     +------+-----------------+------+
     | unit | PDU             | CRC  |     at most 256 bytes (Serial Line V1.02, section 2.5.1)
     +------+-----------------+------+
 
-A frame whose length is known is whole as soon as its CRC is right; silence ends only what is not whole. On a shared
-line other units' requests and replies pass by: both are recognised, so that they are skipped as wholes.
+A frame whose length is known is whole as soon as its CRC is right; silence ends only what is not
+whole. On a shared line other units' requests and replies pass by: both are recognised, so that they
+are skipped as wholes.
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ from enum import Enum
 from typing import NamedTuple
 
 from protocols.modbus.crc import crc16, with_crc
-from protocols.modbus.pdu import EXCEPTION_FLAG, INCOMPLETE, MAX_PDU, UNKNOWN, reply_length, request_length
+from protocols.modbus.pdu import (
+    EXCEPTION_FLAG,
+    INCOMPLETE,
+    MAX_PDU,
+    UNKNOWN,
+    reply_length,
+    request_length,
+)
 
 MAX_FRAME = MAX_PDU + 3
 BROADCAST = 0
@@ -44,10 +53,11 @@ def encode(unit: int, pdu: bytes) -> bytes:
 
 
 class RtuReceiver:
-    """Takes bytes as they come and gives whole frames in order; `silence` says that the line was quiet.
+    """Takes bytes as they come and gives whole frames in order; `silence` says that the line was
+    quiet.
 
-    `ours` tells whether a unit is ours: a request is looked for only there, everything else is skipped.
-    Counts what was corrupt in `corrupt`.
+    `ours` tells whether a unit is ours: a request is looked for only there, everything else is
+    skipped. Counts what was corrupt in `corrupt`.
     """
 
     def __init__(self, ours: Callable[[int], bool]) -> None:
@@ -89,24 +99,36 @@ class RtuReceiver:
                 break  # a refusal, ours echoed or another's: no request
             if request_length(pdu) in (len(pdu), UNKNOWN):
                 self.corrupt += bool(start)
-                role = FrameRole.REQUEST if request_length(pdu) == len(pdu) else FrameRole.UNKNOWN_FUNCTION
+                role = (
+                    FrameRole.REQUEST
+                    if request_length(pdu) == len(pdu)
+                    else FrameRole.UNKNOWN_FUNCTION
+                )
                 return [RtuFrame(frame[0], pdu, role)]
         self.corrupt += bool(data)
         return []
 
     def _first(self) -> tuple[int, RtuFrame | None] | None:
-        """Return (bytes to take, frame or None for one corrupt byte); None to wait for more bytes or for silence."""
+        """Return (bytes to take, frame or None for one corrupt byte); None to wait for more bytes
+        or for silence.
+        """
         buffer = self._buffer
         pdu = memoryview(buffer)[1:]
         try:
-            # Nobody but us replies under our units, so there only a request is looked for. Elsewhere the shorter
-            # reading comes first: a right CRC stays right when a zero byte follows.
+            # Nobody but us replies under our units, so there only a request is looked for.
+            # Elsewhere the shorter reading comes first: a right CRC stays right when a zero byte
+            # follows.
             ours = buffer[0] == BROADCAST or self._ours(buffer[0])
             readings = [(request_length(pdu), FrameRole.REQUEST)]
             if ours and pdu and pdu[0] & EXCEPTION_FLAG:
-                readings = [(reply_length(pdu), FrameRole.REPLY)]  # an adapter's echo of our own refusal
+                readings = [
+                    (reply_length(pdu), FrameRole.REPLY)
+                ]  # an adapter's echo of our own refusal
             elif not ours:
-                readings = sorted([*readings, (reply_length(pdu), FrameRole.REPLY)], key=lambda reading: reading[0])
+                readings = sorted(
+                    [*readings, (reply_length(pdu), FrameRole.REPLY)],
+                    key=lambda reading: reading[0],
+                )
             waiting = False
             for length, role in readings:
                 if length == UNKNOWN or length > MAX_PDU:
@@ -116,7 +138,8 @@ class RtuReceiver:
                 elif crc16(buffer[: length + 3]) == 0:
                     return length + 3, RtuFrame(buffer[0], bytes(pdu[:length]), role)
             if all(length == UNKNOWN for length, _ in readings):
-                # Ours: answered as soon as its CRC is right. Another's: skipped as a whole, at the next silence.
+                # Ours: answered as soon as its CRC is right. Another's: skipped as a whole, at the
+                # next silence.
                 return self._strange() if ours else None if len(buffer) < MAX_FRAME else (1, None)
         finally:
             pdu.release()

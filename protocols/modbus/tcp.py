@@ -33,7 +33,8 @@ def encode(transaction: int, unit: int, pdu: bytes) -> bytes:
 def take(buffer: bytearray) -> tuple[list[TcpFrame], bool]:
     """Take every whole frame out of `buffer`, in order; what is not whole stays.
 
-    The second value says that the stream is no Modbus TCP or lost its step: nothing behind the frames can be trusted.
+    The second value says that the stream is no Modbus TCP or lost its step: nothing behind the
+    frames can be trusted.
     """
     frames: list[TcpFrame] = []
     at, size = 0, len(buffer)

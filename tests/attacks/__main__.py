@@ -1,4 +1,6 @@
-"""`make cuts`: every byte of a sale and of an insertion, and the product of both. STEP=n takes every n-th byte."""
+"""`make cuts`: every byte of a sale and of an insertion, and the product of both. STEP=n takes
+every n-th byte.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _staged: list[tuple[Street, tuple[bytes, bytes, bytes]]] = []
 
 
 def pairs(step: int) -> Iterator[Pair]:
-    """Return every pair of cuts: each byte alone, then each point of the sale with each of the insertion."""
+    """Return every pair of cuts: each byte alone, then each point of the sale with each of the
+    insertion.
+    """
     street, kept = stage()
     commands = places(street, kept, Where.COMMAND)
     card_bytes = places(street, kept, Where.CARD_BYTE)
@@ -40,7 +44,9 @@ def pairs(step: int) -> Iterator[Pair]:
         inside = total <= card_bytes[0]
         points = sale_points if inside else insertion_points
         base = 0 if inside else card_bytes[0]
-        points += [Cut(Where.CARD_BYTE, end - base) for end in (total - len(data) // 2, total - 1, total)]
+        points += [
+            Cut(Where.CARD_BYTE, end - base) for end in (total - len(data) // 2, total - 1, total)
+        ]
     insertion_points += list(cuts_of(Where.COMMAND, commands[1]))
     insertion_points += list(cuts_of(Where.METER_BYTE, meter_bytes, step))
     for sale in sale_points:
@@ -72,7 +78,10 @@ def main() -> int:
     source = iter(every)
     batches = list(iter(lambda: list(islice(source, BATCH)), []))
     columns = (TextColumn("cuts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress, ProcessPoolExecutor(os.cpu_count()) as pool:
+    with (
+        Progress(*columns, console=Console(stderr=True)) as progress,
+        ProcessPoolExecutor(os.cpu_count()) as pool,
+    ):
         task = progress.add_task("", total=len(every))
         for batch, found in zip(batches, pool.map(play_batch, batches), strict=True):
             played += len(batch)

@@ -1,6 +1,7 @@
-"""A sale and an insertion, cut anywhere: at every command, at every byte that the card writes, at every byte that the
-meter writes. Whatever was cut, the customer and the vendor then do what people do: the same command again, the card in
-again. The credit is in the meter exactly once, and the journal says so.
+"""A sale and an insertion, cut anywhere: at every command, at every byte that the card writes, at
+every byte that the meter writes. Whatever was cut, the customer and the vendor then do what people
+do: the same command again, the card in again. The credit is in the meter exactly once, and the
+journal says so.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ NO_CUT = Cut()
 
 
 class Street:
-    """A town before a sale of 10.00: an open account of 30.00, and the customer's card, on memories that tear."""
+    """A town before a sale of 10.00: an open account of 30.00, and the customer's card, on memories
+    that tear.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.device = SimulatedNvram()
@@ -93,7 +96,9 @@ class Street:
         with self._cutting(cut) as contacts:
             rack = Rack([(1, self.town.meter)], 0, no_loads)  # type: ignore[arg-type]
             rack.stations[0].rebuild = self._rebuild
-            CardSession(rack, rack.stations[0], self.town.random).play(self.card.power_on(), contacts, 0)
+            CardSession(rack, rack.stations[0], self.town.random).play(
+                self.card.power_on(), contacts, 0
+            )
             self.town.meter = rack.stations[0].meter
         self.device.cut_after = None  # where it writes less than that, it was not cut
         return self.device.written - written if cut.where is Where.METER_BYTE else contacts.counted
@@ -114,7 +119,9 @@ class Street:
     # ---- what people do then
 
     def recover(self) -> None:
-        """The vendor gives the same command again, the customer inserts again, and the card comes back."""
+        """The vendor gives the same command again, the customer inserts again, and the card comes
+        back.
+        """
         self.sell(NO_CUT)
         self.insert(NO_CUT)
         self.town.read(self.card)

@@ -1,4 +1,6 @@
-"""Once a message may have reached its meter: no exit code, no text and no person's word hides what became of it."""
+"""Once a message may have reached its meter: no exit code, no text and no person's word hides what
+became of it.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ __all__ = ["journal", "journals"]
 
 
 def after_delivery(session: Session, break_: Callable[[Session], None]) -> Session:
-    """Return a session whose deliveries arrive and are not answered; then `break_` is done to its driver."""
+    """Return a session whose deliveries arrive and are not answered; then `break_` is done to its
+    driver.
+    """
     lied = lying(session)
     replaced = lied.driver._replaced  # type: ignore[attr-defined]
 
@@ -109,7 +113,9 @@ def test_what_was_delivered_and_cannot_be_proved_is_7_whatever_the_wire_says_the
     meter = make(credit=100 * 10**10)
     session = session_of(meter)
     lied = after_delivery(session, break_)
-    with pytest.raises(UnknownOutcomeError, match=r"may have been applied; journal entry 1 stays open"):
+    with pytest.raises(
+        UnknownOutcomeError, match=r"may have been applied; journal entry 1 stays open"
+    ):
         execute(lied, journal, plan(lied, journal, kind, 1000))
     assert [entry.state for entry in journal.entries()] == [EntryState.UNKNOWN]
     (resolved,) = resolve(session, journal)
@@ -160,7 +166,9 @@ def locked(journal: Journal) -> sqlite3.Connection:
     return other
 
 
-def test_a_journal_that_is_held_after_the_delivery_is_7_for_sales_commands_and_voids(tmp_path: Path) -> None:
+def test_a_journal_that_is_held_after_the_delivery_is_7_for_sales_commands_and_voids(
+    tmp_path: Path,
+) -> None:
     town = Town(tmp_path)
     card = town.formatted()
     town.open(card)
@@ -181,7 +189,9 @@ def test_a_journal_that_is_held_after_the_delivery_is_7_for_sales_commands_and_v
         held.pop().close()
         assert [r.entry.outcome for r in resolve(session, town.journal)] == ["voided"]
         with pytest.raises(UnknownOutcomeError, match=r"may have been done.*database is locked"):
-            execute_command(lied, town.journal, plan_command(lied, town.journal, MessageKind.CLEAR_TAMPER))
+            execute_command(
+                lied, town.journal, plan_command(lied, town.journal, MessageKind.CLEAR_TAMPER)
+            )
         held.pop().close()
         with pytest.raises(UnknownOutcomeError, match="database is locked"):
             top_up(lied, town.journal)
@@ -202,7 +212,10 @@ def test_a_command_that_was_done_and_is_answered_as_expired_is_7(journal: Journa
 
     lied = lying(session, deliver=deliver, receipt=lambda *_: b"")
     planned = plan_command(lied, journal, MessageKind.SWITCH, bytes((SwitchAction.INTERRUPT,)))
-    with pytest.raises(UnknownOutcomeError, match=r"refused, EXPIRED, but its sealed status names command sequence 1"):
+    with pytest.raises(
+        UnknownOutcomeError,
+        match=r"refused, EXPIRED, but its sealed status names command sequence 1",
+    ):
         execute_command(lied, journal, planned)
     assert meter.state.supply.state is not SupplyState.CONNECTED
 
@@ -217,7 +230,9 @@ def test_a_command_that_was_done_and_is_answered_as_expired_is_7(journal: Journa
 
 
 def by_hand(session: Session, journal: Journal, state: EntryState, reference: str = "") -> int:
-    """Leave a sale unknown that the meter took, and close it on a person's word; return its number."""
+    """Leave a sale unknown that the meter took, and close it on a person's word; return its
+    number.
+    """
     lied = after_delivery(session, no_key)
     with pytest.raises(UnknownOutcomeError):
         execute(lied, journal, plan(lied, journal, MessageKind.CREDIT, 5000, reference=reference))
@@ -226,7 +241,9 @@ def by_hand(session: Session, journal: Journal, state: EntryState, reference: st
     return entry.id
 
 
-def test_the_next_status_overrules_a_persons_word_and_says_what_is_claimed_back(journal: Journal) -> None:
+def test_the_next_status_overrules_a_persons_word_and_says_what_is_claimed_back(
+    journal: Journal,
+) -> None:
     meter = make()
     session = session_of(meter)
     number = by_hand(session, journal, EntryState.REFUSED)
@@ -254,7 +271,9 @@ def test_the_key_of_a_sale_that_a_person_closed_is_proved_first(journal: Journal
     assert credit(meter) == 5000
 
 
-def test_a_refund_that_a_person_called_refused_is_not_claimed_back_from_the_customer(journal: Journal) -> None:
+def test_a_refund_that_a_person_called_refused_is_not_claimed_back_from_the_customer(
+    journal: Journal,
+) -> None:
     meter = make(credit=100 * 10**10)
     session = session_of(meter)
     lied = after_delivery(session, no_key)
@@ -269,7 +288,9 @@ def test_a_refund_that_a_person_called_refused_is_not_claimed_back_from_the_cust
 # ---- processes and numbers
 
 
-def test_a_key_that_another_process_sells_under_is_7_and_not_refused(journal: Journal, tmp_path: Path) -> None:
+def test_a_key_that_another_process_sells_under_is_7_and_not_refused(
+    journal: Journal, tmp_path: Path
+) -> None:
     session = session_of(make())
     entry = prepared(session, journal)
     journal._db.execute("UPDATE entries SET reference = 'K' WHERE id = ?", (entry.id,))
@@ -291,12 +312,18 @@ def test_a_key_of_another_meter_is_2_whatever_answers(journal: Journal) -> None:
     session = session_of(make())
     execute(session, journal, plan(session, journal, MessageKind.CREDIT, 5000, reference="K"))
     named = replace(session, payee=OTHER)
-    with pytest.raises(UsageError, match=r"the journal has it as credit of 50\.00 for meter 000000000042"):
-        sale_begun_before(named, journal, session.identify(), Sale(MessageKind.CREDIT, 5000, None, "K"))
+    with pytest.raises(
+        UsageError, match=r"the journal has it as credit of 50\.00 for meter 000000000042"
+    ):
+        sale_begun_before(
+            named, journal, session.identify(), Sale(MessageKind.CREDIT, 5000, None, "K")
+        )
 
 
 def test_an_entry_of_an_old_number_is_voided_under_the_new_one(journal: Journal) -> None:
-    """The journal was copied and renewed while a sale was open: its void is sealed under the present number."""
+    """The journal was copied and renewed while a sale was open: its void is sealed under the
+    present number.
+    """
     meter = make()
     session = session_of(meter)
     entry = prepared(session, journal)
@@ -305,14 +332,22 @@ def test_an_entry_of_an_old_number_is_voided_under_the_new_one(journal: Journal)
     (ended,) = withdraw_cards(session, journal, erased_only=False).entries
     assert (ended.state, ended.outcome) == (EntryState.REFUSED, "voided")
     void = journal.entries()[-1]
-    assert (void.kind, void.state, void.origin.journal) == ("void", EntryState.CONFIRMED, journal.number)
+    assert (void.kind, void.state, void.origin.journal) == (
+        "void",
+        EntryState.CONFIRMED,
+        journal.number,
+    )
 
 
-def test_a_lied_serial_number_of_another_meter_after_the_bytes_is_no_permission(journal: Journal) -> None:
+def test_a_lied_serial_number_of_another_meter_after_the_bytes_is_no_permission(
+    journal: Journal,
+) -> None:
     meter = make()
     session = session_of(meter)
     entry = prepared(session, journal)
-    with pytest.raises(MeterctlError, match=f"is of meter {METER}; {OTHER} is on this port") as error:
+    with pytest.raises(
+        MeterctlError, match=f"is of meter {METER}; {OTHER} is on this port"
+    ) as error:
         resolve(lying(session, read=shows(session, serial_number=OTHER)), journal, entry.id)
     assert error.value.exit_code == 2
 
@@ -320,7 +355,9 @@ def test_a_lied_serial_number_of_another_meter_after_the_bytes_is_no_permission(
 # ---- cards
 
 
-def test_an_opening_that_was_voided_says_who_could_still_take_it_whichever_command_voids_it(tmp_path: Path) -> None:
+def test_an_opening_that_was_voided_says_who_could_still_take_it_whichever_command_voids_it(
+    tmp_path: Path,
+) -> None:
     for void in ("withdraw", "resolve"):
         town = Town(tmp_path / void)
         card = town.formatted()
@@ -333,7 +370,10 @@ def test_an_opening_that_was_voided_says_who_could_still_take_it_whichever_comma
             resolve(town.session(), town.journal)
         assert [e.outcome for e in town.journal.entries()] == ["voided", "accepted"]
         (notice,) = town.journal.notices
-        assert "another storage of meter 000000000042 that was never opened would still take it" in notice
+        assert (
+            "another storage of meter 000000000042 that was never opened would still take it"
+            in notice
+        )
 
 
 def test_the_key_of_an_opening_that_its_card_carries_shows_it_again(tmp_path: Path) -> None:
@@ -342,7 +382,9 @@ def test_the_key_of_an_opening_that_its_card_carries_shows_it_again(tmp_path: Pa
 
     def opened(key: str) -> Sold:
         with town.counter(card) as counter:
-            return plan_opening(counter, town.journal, METER, CUSTOMER, 3000, 156, reference=key).carry_out()
+            return plan_opening(
+                counter, town.journal, METER, CUSTOMER, 3000, 156, reference=key
+            ).carry_out()
 
     first = opened("K")
     again = opened("K")
@@ -363,7 +405,9 @@ def test_a_card_sale_whose_sequence_was_ended_meanwhile_is_not_written(tmp_path:
         session = town.session()
         top_up(session, Journal(tmp_path / "other.sqlite"), 100)
         ask_status(session, town.journal, session.identify())
-        with pytest.raises(NotPermittedError, match=r"has reached sequence 2 meanwhile; nothing was sold"):
+        with pytest.raises(
+            NotPermittedError, match=r"has reached sequence 2 meanwhile; nothing was sold"
+        ):
             planned.carry_out()
     assert [entry.kind for entry in town.journal.entries()] == ["open"]
 

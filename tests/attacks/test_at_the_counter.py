@@ -17,7 +17,14 @@ from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing
 from meterctl.operations.credit import execute, plan, resolve, withdraw_cards
 from protocols.card.applet import Card
-from protocols.card.files import CREDIT_SLOT, RETURN_SLOT, CardFile, CreditRecord, checked, split_credit
+from protocols.card.files import (
+    CREDIT_SLOT,
+    RETURN_SLOT,
+    CardFile,
+    CreditRecord,
+    checked,
+    split_credit,
+)
 from protocols.card.write_back import WriteBack, split_write_back
 from protocols.data_model.words import Carrier
 from protocols.keys import CARD_LABEL, derive_key
@@ -69,7 +76,9 @@ def test_row_08_and_11_a_card_that_is_pulled_at_any_command_of_a_sale_is_finishe
     except (NoAnswerError, UnknownOutcomeError) as error:
         told = error
     assert (told is not None) is contacts.broke
-    assert isinstance(told, UnknownOutcomeError) is (contacts.broke and bool(town.journal.open_entries(METER)))
+    assert isinstance(told, UnknownOutcomeError) is (
+        contacts.broke and bool(town.journal.open_entries(METER))
+    )
     if town.journal.open_entries(METER):
         with pytest.raises(NotPermittedError, match="unconsumed"):
             town.sell(card, 900)
@@ -130,11 +139,15 @@ def test_row_12_credit_that_the_journal_never_sold_is_named(town: Town, card: Ca
     town.sell(card, 100, session=town.session())
     town.meter.state.account.cumulative += 777 * LEDGER
     town.insert(card)
-    with pytest.raises(NotPermittedError, match=r"it has taken 808\.00 in all, the journal has sold it 31\.00"):
+    with pytest.raises(
+        NotPermittedError, match=r"it has taken 808\.00 in all, the journal has sold it 31\.00"
+    ):
         town.sell(card, 100)
 
 
-def test_row_14_the_bytes_of_a_card_are_taken_once_whatever_carries_them(town: Town, card: Card) -> None:
+def test_row_14_the_bytes_of_a_card_are_taken_once_whatever_carries_them(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000)
     captured = carried(card)
     wire = town.meter.handle(Sealed(captured, Carrier.WIRE))
@@ -162,22 +175,39 @@ def test_row_15_a_man_on_the_bus_can_change_no_bit_of_a_sale(town: Town, card: C
     assert Host(town.meter).deliver(message).outcome is Outcome.ACCEPTED
 
 
-def test_row_20_a_key_ring_has_a_daily_limit_and_what_passes_it_is_audited(town: Town, card: Card) -> None:
+def test_row_20_a_key_ring_has_a_daily_limit_and_what_passes_it_is_audited(
+    town: Town, card: Card
+) -> None:
     town.ring = replace(town.ring, daily_limit=4500)
     town.sell(card, 1500)
     town.insert(card)
     town.read(card)
-    with pytest.raises(NotPermittedError, match=r"0\.01 would pass the daily limit: 45\.00 sold today"):
+    with pytest.raises(
+        NotPermittedError, match=r"0\.01 would pass the daily limit: 45\.00 sold today"
+    ):
         town.sell(card, 1)
     with pytest.raises(NotPermittedError, match="daily limit"):
         plan(town.session(), town.journal, MessageKind.CREDIT, 1)
     limited = replace(town.session(), now=lambda: town.now)
-    planned = plan(replace(limited, ring=replace(town.ring, daily_limit=None)), town.journal, MessageKind.CREDIT, 2)
-    with pytest.raises(NotPermittedError, match="daily limit"):  # another sale went between the plan and its execution
+    planned = plan(
+        replace(limited, ring=replace(town.ring, daily_limit=None)),
+        town.journal,
+        MessageKind.CREDIT,
+        2,
+    )
+    with pytest.raises(
+        NotPermittedError, match="daily limit"
+    ):  # another sale went between the plan and its execution
         execute(limited, town.journal, planned)
     refused = [line for line in town.journal.audit_lines() if line.what == "over_daily_limit"]
-    assert [(line.amount, line.card) for line in refused] == [(1, card.state.serial.hex()), (1, ""), (2, "")]
-    assert states(town.journal) == ["confirmed", "confirmed"], "nothing was written of what was refused"
+    assert [(line.amount, line.card) for line in refused] == [
+        (1, card.state.serial.hex()),
+        (1, ""),
+        (2, ""),
+    ]
+    assert states(town.journal) == ["confirmed", "confirmed"], (
+        "nothing was written of what was refused"
+    )
     town.now += 86_400
     town.sell(card, 4500)
     assert states(town.journal)[-1] == "on_card", "another day"
@@ -190,7 +220,9 @@ def test_row_20_another_ring_has_a_limit_of_its_own(town: Town) -> None:
 
 
 @pytest.mark.parametrize("at", [2, 30, 45, 60, 75, 90, 115, 130, 200, 220, 229])
-def test_row_21_an_edited_write_back_is_refused_and_nothing_is_sold(town: Town, card: Card, at: int) -> None:
+def test_row_21_an_edited_write_back_is_refused_and_nothing_is_sold(
+    town: Town, card: Card, at: int
+) -> None:
     town.sell(card, 1000)
     town.insert(card)
     slot = bytearray(split_write_back(card.state.file(CardFile.RETURN)).newest or b"")
@@ -213,7 +245,9 @@ def test_row_21_a_write_back_of_another_card_is_refused(town: Town, card: Card) 
         town.sell(card, 500)
 
 
-def test_a_sale_on_a_card_is_voided_by_wire_and_what_is_owed_is_told(town: Town, card: Card) -> None:
+def test_a_sale_on_a_card_is_voided_by_wire_and_what_is_owed_is_told(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000)
     withdrawn = withdraw_cards(town.session(), town.journal, erased_only=False)
     assert (withdrawn.owed, [e.outcome for e in withdrawn.entries]) == (1000, ["voided"])
@@ -226,7 +260,9 @@ def test_a_sale_on_a_card_is_voided_by_wire_and_what_is_owed_is_told(town: Town,
     assert town.credit == 3700
 
 
-def test_a_card_that_was_taken_before_it_was_voided_is_confirmed_and_nothing_is_owed(town: Town, card: Card) -> None:
+def test_a_card_that_was_taken_before_it_was_voided_is_confirmed_and_nothing_is_owed(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000)
     contacts = Contacts(card)
     contacts.breaks_after = 10  # the credit is in, the write-back is not
@@ -263,7 +299,9 @@ def test_resolve_never_sends_what_lies_on_a_card(town: Town, card: Card) -> None
     assert resolved.entry.state is EntryState.CONFIRMED, "the meter's receipt settles it"
 
 
-def test_a_replacement_carries_the_same_sale_binds_and_the_lost_card_is_refused(town: Town, card: Card) -> None:
+def test_a_replacement_carries_the_same_sale_binds_and_the_lost_card_is_refused(
+    town: Town, card: Card
+) -> None:
     sold = town.sell(card, 1000)
     new = town.formatted(OTHER)
     with town.counter(new) as counter:
@@ -278,7 +316,9 @@ def test_a_replacement_carries_the_same_sale_binds_and_the_lost_card_is_refused(
     assert town.credit == 4500
 
 
-def test_a_replacement_without_an_open_sale_binds_and_brings_nothing(town: Town, card: Card) -> None:
+def test_a_replacement_without_an_open_sale_binds_and_brings_nothing(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 100)
     town.insert(card)
     town.read(card)
@@ -292,7 +332,9 @@ def test_a_replacement_without_an_open_sale_binds_and_brings_nothing(town: Town,
     assert town.credit == 3100
 
 
-def test_a_card_is_not_opened_twice_nor_for_an_account_that_the_journal_knows(town: Town, card: Card) -> None:
+def test_a_card_is_not_opened_twice_nor_for_an_account_that_the_journal_knows(
+    town: Town, card: Card
+) -> None:
     with pytest.raises(NotPermittedError, match="bound"):
         town.open(card)
     town.read(card)
@@ -311,6 +353,11 @@ def test_a_card_of_another_vendor_is_refused_and_loses_one_try(town: Town, card:
 def test_the_message_on_the_card_is_the_sealed_transfer_of_the_wire(town: Town, card: Card) -> None:
     town.sell(card, 1234)
     message = SealedMessage.decode(carried(card))
-    assert (message.kind, message.amount, message.sequence, message.epoch) == (MessageKind.CREDIT, 1234, 2, 0xE0)
+    assert (message.kind, message.amount, message.sequence, message.epoch) == (
+        MessageKind.CREDIT,
+        1234,
+        2,
+        0xE0,
+    )
     assert len(carried(card)) == 63
     assert len(card.state.file(CardFile.CREDIT)) == 2 * CREDIT_SLOT

@@ -1,4 +1,6 @@
-"""Attacks at the meter's slot: replayed, cloned, edited and foreign cards, and cards that are pulled."""
+"""Attacks at the meter's slot: replayed, cloned, edited and foreign cards, and cards that are
+pulled.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,14 @@ from protocols.card.memory import BytesMemory, CardState
 from protocols.card.write_back import WriteBack, split_write_back
 from protocols.keys import derive_meter_keys
 from protocols.quantities import HOUR, LEDGER, MINUTE
-from protocols.sealed_message import LAST_SEQUENCE, MessageKind, Outcome, SealedMessage, encode_limits, encode_number
+from protocols.sealed_message import (
+    LAST_SEQUENCE,
+    MessageKind,
+    Outcome,
+    SealedMessage,
+    encode_limits,
+    encode_number,
+)
 from tests.support.meters import Host, event_names
 from tests.support.town import CUSTOMER, METER, OTHER, Contacts, Town, insert_into
 
@@ -102,7 +111,9 @@ def test_row_03_a_clone_on_another_card_does_not_authenticate(town: Town, card: 
     town.sell(card, 1000)
     clone = town.formatted(OTHER)
     with_state(clone, replace(clone.state, files=card.state.files))
-    assert error_of(town, clone) is InsertionError.CARD_AUTHENTICATION, "it has no key for this meter"
+    assert error_of(town, clone) is InsertionError.CARD_AUTHENTICATION, (
+        "it has no key for this meter"
+    )
     keyed = replace(clone.state.keys[2], key=bytes(16), present=True)
     with_state(clone, replace(clone.state, keys=(*clone.state.keys[:2], keyed)))
     assert error_of(town, clone) is InsertionError.METER_AUTHENTICATION, "nor the right one"
@@ -127,7 +138,9 @@ def test_row_04_no_flipped_bit_of_the_credit_is_taken(town: Town, card: Card) ->
             forged._memory.commit(forged.state.with_file(CardFile.RETURN, bytes(480)))
         assert town.credit == 3000
     with_credit(card, record.encode())
-    assert error_of(town, card) is None, "positive control: the very bytes are taken, after all of it"
+    assert error_of(town, card) is None, (
+        "positive control: the very bytes are taken, after all of it"
+    )
     assert town.credit == 4000
 
 
@@ -165,7 +178,9 @@ def test_row_05_a_card_of_another_meter_or_customer_is_refused(town: Town, card:
 def test_row_07_a_gap_in_the_sequence_is_a_count_error_and_is_told(town: Town, card: Card) -> None:
     keys = town.meter.door.keys(1)
     assert keys is not None
-    ahead = SealedMessage(MessageKind.CREDIT, METER, 0xE0, 3, 700, 156, CUSTOMER, key_version=1).seal(keys.credit)
+    ahead = SealedMessage(
+        MessageKind.CREDIT, METER, 0xE0, 3, 700, 156, CUSTOMER, key_version=1
+    ).seal(keys.credit)
     with_state(card, card.state.with_file(CardFile.RETURN, bytes(480)))
     with_credit(card, CreditRecord(CardType.PURCHASE, 9, ahead).encode())
     inserted = town.insert(card)
@@ -176,8 +191,12 @@ def test_row_07_a_gap_in_the_sequence_is_a_count_error_and_is_told(town: Town, c
     assert town.credit == 3000
 
 
-def test_row_10_power_lost_in_the_commit_leaves_the_card_unused_or_the_credit_once(tmp_path: Path) -> None:
-    """The full product is `tests/attacks/test_cuts.py`; here the storage refuses, and a refused write is error 2."""
+def test_row_10_power_lost_in_the_commit_leaves_the_card_unused_or_the_credit_once(
+    tmp_path: Path,
+) -> None:
+    """The full product is `tests/attacks/test_cuts.py`; here the storage refuses, and a refused
+    write is error 2.
+    """
     device = SimulatedNvram()
     town = Town(tmp_path, device)
     card = town.formatted()
@@ -202,10 +221,14 @@ def test_row_13_card_and_wire_race_for_one_sequence_and_one_wins(town: Town, car
     assert town.credit == 5500
     sold = town.journal.entries()[-1]
     town.read(card)
-    assert town.journal.entry(sold.id).state is EntryState.REFUSED, "the receipt of the other proves ours dead"
+    assert town.journal.entry(sold.id).state is EntryState.REFUSED, (
+        "the receipt of the other proves ours dead"
+    )
 
 
-def test_row_16_and_17_what_a_listener_heard_at_the_slot_opens_nothing(town: Town, card: Card) -> None:
+def test_row_16_and_17_what_a_listener_heard_at_the_slot_opens_nothing(
+    town: Town, card: Card
+) -> None:
     heard: list[bytes] = []
     contacts = Contacts(card)
     contacts.tap = lambda command: heard.append(command) or command
@@ -220,7 +243,9 @@ def test_row_16_and_17_what_a_listener_heard_at_the_slot_opens_nothing(town: Tow
 
 
 @pytest.mark.parametrize("offset", range(0, 40, 3))
-def test_row_17_a_changed_response_never_reaches_the_account(town: Town, card: Card, offset: int) -> None:
+def test_row_17_a_changed_response_never_reaches_the_account(
+    town: Town, card: Card, offset: int
+) -> None:
     town.sell(card, 1000)
     for command in range(1, 12):
         contacts = Contacts(card)
@@ -238,7 +263,9 @@ def test_row_17_a_changed_response_never_reaches_the_account(town: Town, card: C
     assert town.credit == 4000
 
 
-def test_row_18_a_meter_that_is_not_its_own_blocks_after_eight_tries_for_good(town: Town, card: Card) -> None:
+def test_row_18_a_meter_that_is_not_its_own_blocks_after_eight_tries_for_good(
+    town: Town, card: Card
+) -> None:
     keys = town.meter.door.keys(1)
     assert keys is not None
     forger = town.build(keys={1: replace(keys, card=bytes(16))})
@@ -248,7 +275,9 @@ def test_row_18_a_meter_that_is_not_its_own_blocks_after_eight_tries_for_good(to
         assert inserted.insertion.error is InsertionError.METER_AUTHENTICATION
     again = card_of(image(card), town)
     assert again.state.keys[2].tries == 0, "it survives the power"
-    assert error_of(town, again) is InsertionError.METER_AUTHENTICATION, "even its own meter is refused now"
+    assert error_of(town, again) is InsertionError.METER_AUTHENTICATION, (
+        "even its own meter is refused now"
+    )
 
 
 def test_row_22_amounts_that_cannot_be_leave_sequence_and_card_as_they_were(tmp_path: Path) -> None:
@@ -258,22 +287,31 @@ def test_row_22_amounts_that_cannot_be_leave_sequence_and_card_as_they_were(tmp_
     town.insert(card)
     keys = town.meter.door.keys(1)
     assert keys is not None
-    for amount, error in ((0, InsertionError.FILE_FORMAT), (0xFFFF_FFFF, InsertionError.FILE_FORMAT),
-                          (99_999_999, InsertionError.EXCEEDS_MAX_CREDIT),
-                          (2001, InsertionError.EXCEEDS_MAX_CREDIT)):  # fmt: skip
+    for amount, error in (
+        (0, InsertionError.FILE_FORMAT),
+        (0xFFFF_FFFF, InsertionError.FILE_FORMAT),
+        (99_999_999, InsertionError.EXCEEDS_MAX_CREDIT),
+        (2001, InsertionError.EXCEEDS_MAX_CREDIT),
+    ):
         with_state(card, card.state.with_file(CardFile.RETURN, bytes(480)))
-        message = SealedMessage(MessageKind.CREDIT, METER, 0xE0, 2, amount, 156, CUSTOMER, key_version=1)
+        message = SealedMessage(
+            MessageKind.CREDIT, METER, 0xE0, 2, amount, 156, CUSTOMER, key_version=1
+        )
         with_credit(card, CreditRecord(CardType.PURCHASE, 50, message.seal(keys.credit)).encode())
         assert error_of(town, card) is error
         assert town.meter.state.security.credit_sequence == 1
-    assert split_write_back(card.state.file(CardFile.RETURN)).newest is None, "a hoarded card stays unused"
+    assert split_write_back(card.state.file(CardFile.RETURN)).newest is None, (
+        "a hoarded card stays unused"
+    )
     town.meter.advance(HOUR)
     Host(town.meter, keys).send(MessageKind.LIMITS, parameters=encode_limits({4: None}))
     assert error_of(town, card) is None, "and is taken when there is room"
     assert town.credit == 5001
 
 
-def test_row_23_a_preset_card_is_taken_once_and_its_replay_changes_nothing(town: Town, card: Card) -> None:
+def test_row_23_a_preset_card_is_taken_once_and_its_replay_changes_nothing(
+    town: Town, card: Card
+) -> None:
     commands = [(MessageKind.LIMITS, encode_limits({1: 7 * LEDGER}))]
     with town.counter(card) as counter:
         card_issuing.plan_preset(counter, town.journal, commands).carry_out()
@@ -281,20 +319,26 @@ def test_row_23_a_preset_card_is_taken_once_and_its_replay_changes_nothing(town:
     assert town.meter.state.settings.low_credit_threshold_1 == 7 * LEDGER
     keys = town.meter.door.keys(1)
     for value in range(20):
-        Host(town.meter, keys).send(MessageKind.LIMITS, parameters=encode_limits({1: value * LEDGER}))
+        Host(town.meter, keys).send(
+            MessageKind.LIMITS, parameters=encode_limits({1: value * LEDGER})
+        )
     inserted = town.insert(card)
     assert inserted.insertion is not None
     assert inserted.insertion.command_outcome is Outcome.SEQUENCE_OLD
     assert town.meter.state.settings.low_credit_threshold_1 == 19 * LEDGER
 
 
-def test_row_25_a_clock_that_is_set_back_changes_no_credit_and_revives_no_card(town: Town, card: Card) -> None:
+def test_row_25_a_clock_that_is_set_back_changes_no_credit_and_revives_no_card(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000)
     dump = image(card)
     town.insert(card)
     keys = town.meter.door.keys(1)
     clock = encode_number(MessageKind.CLOCK, 1_000_000_000_000)
-    assert Host(town.meter, keys).send(MessageKind.CLOCK, parameters=clock).outcome is Outcome.ACCEPTED
+    assert (
+        Host(town.meter, keys).send(MessageKind.CLOCK, parameters=clock).outcome is Outcome.ACCEPTED
+    )
     for old in (card, card_of(dump, town)):
         town.insert(old)
         assert town.credit == 4000
@@ -335,7 +379,9 @@ def test_row_26_a_key_change_does_not_reset_the_sequence(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("length", [*range(12), 60, 255, 256, 300])
-def test_row_27_no_response_of_any_length_brings_the_meter_down(town: Town, card: Card, length: int) -> None:
+def test_row_27_no_response_of_any_length_brings_the_meter_down(
+    town: Town, card: Card, length: int
+) -> None:
     town.sell(card, 1000)
     for command in range(1, 14):
         contacts = Contacts(card)
@@ -352,7 +398,13 @@ def test_row_27_no_response_of_any_length_brings_the_meter_down(town: Town, card
 
 def test_metering_goes_on_and_the_supply_trips_while_a_card_is_waited_for(tmp_path: Path) -> None:
     """Row 24 in virtual time; with wall time it is in test_slow_cards.py."""
-    town = Town(tmp_path, opened=True, credit=LEDGER, customer_number=CUSTOMER, load=Load.constant((6_000_000,)))
+    town = Town(
+        tmp_path,
+        opened=True,
+        credit=LEDGER,
+        customer_number=CUSTOMER,
+        load=Load.constant((6_000_000,)),
+    )
     card = town.formatted()
     meter = town.meter
 

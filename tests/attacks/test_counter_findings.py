@@ -1,4 +1,6 @@
-"""What an outside auditor found at the counter: revived sales, proofs that are voided, customers who are stuck."""
+"""What an outside auditor found at the counter: revived sales, proofs that are voided, customers
+who are stuck.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,24 @@ import pytest
 
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.token_carriers.card_slot import Inserted
-from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError, UsageError
+from meterctl.errors import (
+    MeterctlError,
+    NotPermittedError,
+    RefusedError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing, card_sales
-from meterctl.operations.credit import advance_key_version, close_by_hand, execute, plan, resolve, withdraw_cards
+from meterctl.operations.credit import (
+    advance_key_version,
+    close_by_hand,
+    execute,
+    plan,
+    resolve,
+    withdraw_cards,
+)
 from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.card.files import RETURN_SLOT, CardFile, checked
@@ -48,7 +63,9 @@ def replaced(town: Town, serial: bytes = OTHER, **how: Any) -> Card:
 
 def topped_up(town: Town, cents: int) -> Entry:
     session = town.session()
-    return execute(session, town.journal, plan(session, town.journal, MessageKind.CREDIT, cents)).entry
+    return execute(
+        session, town.journal, plan(session, town.journal, MessageKind.CREDIT, cents)
+    ).entry
 
 
 def test_an_opening_that_opens_a_second_storage_is_named(tmp_path: Path) -> None:
@@ -61,7 +78,9 @@ def test_an_opening_that_opens_a_second_storage_is_named(tmp_path: Path) -> None
     town.read(card)
     town.meter = town.build(SimulatedNvram(), epoch=0xE1)
     clone = Card(SimulatedNvram(before), town.random)
-    assert outcome(town.insert(clone)) is Outcome.ACCEPTED, "METER.md 7: a new storage takes its opening again"
+    assert outcome(town.insert(clone)) is Outcome.ACCEPTED, (
+        "METER.md 7: a new storage takes its opening again"
+    )
     with pytest.raises(NotPermittedError, match="once more"):
         town.sell(clone, 1000)
 
@@ -124,7 +143,9 @@ def test_a_sale_under_a_key_is_that_sale_for_ever_and_for_one_meter(town: Town, 
     neighbour = town.formatted(OTHER)
     town.open(neighbour, 100, meter=NEIGHBOUR)
     town.sell(card, 700, reference="k2", session=town.session())
-    with pytest.raises(UsageError, match=r"the journal has it as credit of 7\.00 for meter 000000000042"):
+    with pytest.raises(
+        UsageError, match=r"the journal has it as credit of 7\.00 for meter 000000000042"
+    ):
         town.sell(neighbour, 700, reference="k2")
 
 
@@ -249,8 +270,10 @@ def test_a_key_change_between_a_sale_and_its_insertion_proves_the_sale_dead(tmp_
         card_sales.sell(counter, town.journal, 500)
         assert any("10.00 is owed to the customer" in notice for notice in counter.notices)
     assert [(e.state.value, e.outcome, e.key_version) for e in town.journal.entries()] == [
-        ("confirmed", "accepted", 1), ("refused", "unknown_key_version", 1), ("on_card", "", 2),
-    ]  # fmt: skip
+        ("confirmed", "accepted", 1),
+        ("refused", "unknown_key_version", 1),
+        ("on_card", "", 2),
+    ]
     assert outcome(town.insert(card)) is Outcome.ACCEPTED
     assert town.credit == 3500
 
@@ -321,7 +344,9 @@ def test_a_lost_card_that_is_found_neither_sells_nor_binds(town: Town, card: Car
     town.now += 60
     third = replaced(town, bytes.fromhex("0303030303030303"))
     town.insert(third)
-    assert error(town.insert(new)) is InsertionError.CARD_SERIAL, "an older replacement does not push out a newer"
+    assert error(town.insert(new)) is InsertionError.CARD_SERIAL, (
+        "an older replacement does not push out a newer"
+    )
     assert town.meter.state.slot.bound_card == 0x0303030303030303
 
 

@@ -1,7 +1,9 @@
-"""A cut at every command and at every byte of a sale and of an insertion: the credit is taken exactly once.
+"""A cut at every command and at every byte of a sale and of an insertion: the credit is taken
+exactly once.
 
-A card's memory is torn in two steps here: every byte of every write leaves the card in the state before or after it,
-and a cut at every such state is played to its end. `make cuts` plays every byte itself, and the products.
+A card's memory is torn in two steps here: every byte of every write leaves the card in the state
+before or after it, and a cut at every such state is played to its end. `make cuts` plays every byte
+itself, and the products.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ PARTS = 8
 
 
 @pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Street, tuple[bytes, bytes, bytes]]]:
+def staged(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Street, tuple[bytes, bytes, bytes]]]:
     street, kept = stage(tmp_path_factory.mktemp("street"))
     yield street, kept
     street.town.journal.close()
@@ -55,7 +59,9 @@ def test_without_a_cut_it_is_taken_once(staged: Staged) -> None:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_every_command_of_a_sale_with_every_command_of_the_insertion_after_it(staged: Staged, part: int) -> None:
+def test_every_command_of_a_sale_with_every_command_of_the_insertion_after_it(
+    staged: Staged, part: int
+) -> None:
     sales, insertions = places(*staged, Where.COMMAND)
     assert sales > 15
     assert insertions > 10
@@ -88,7 +94,9 @@ def test_every_byte_that_the_card_writes_leaves_the_state_before_or_after(staged
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_row_08_and_09_a_cut_before_in_and_after_every_write_of_the_card(staged: Staged, part: int) -> None:
+def test_row_08_and_09_a_cut_before_in_and_after_every_write_of_the_card(
+    staged: Staged, part: int
+) -> None:
     writes = recorded(staged)
     sale_bytes = places(*staged, Where.CARD_BYTE)[0]
     ends, total = [], 0

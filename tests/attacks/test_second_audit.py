@@ -1,4 +1,6 @@
-"""What a second audit of the counter found: proofs of other lives, journals side by side, races, and half words."""
+"""What a second audit of the counter found: proofs of other lives, journals side by side, races,
+and half words.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def elsewhere(tmp_path: Path) -> Journal:
 
 def erased(town: Town, card: Card) -> list[str]:
     with town.counter(card) as counter:
-        return [entry.state.value for entry in card_issuing.plan_erasure(counter, town.journal).carry_out()]
+        return [
+            entry.state.value
+            for entry in card_issuing.plan_erasure(counter, town.journal).carry_out()
+        ]
 
 
 def test_a_sale_that_was_taken_is_not_finished_again_where_another_journal_sold_since(
@@ -47,7 +52,9 @@ def test_a_sale_that_was_taken_is_not_finished_again_where_another_journal_sold_
     town.insert(card)
     town.journal = own
     for cents in (700, 1000):
-        with pytest.raises(NotPermittedError, match=r"has that sequence behind it.*journal resolve 2"):
+        with pytest.raises(
+            NotPermittedError, match=r"has that sequence behind it.*journal resolve 2"
+        ):
             town.sell(card, cents)
     assert town.credit == 4500
     resolve(town.session(), town.journal)
@@ -57,7 +64,9 @@ def test_a_sale_that_was_taken_is_not_finished_again_where_another_journal_sold_
     assert town.credit == 5500
 
 
-def test_a_sale_whose_receipt_the_meter_no_longer_keeps_is_proved_by_its_journals_row(town: Town, card: Card) -> None:
+def test_a_sale_whose_receipt_the_meter_no_longer_keeps_is_proved_by_its_journals_row(
+    town: Town, card: Card
+) -> None:
     contacts = Contacts(card)
     town.sell(card, 1000)
     contacts.breaks_after = 10
@@ -88,7 +97,10 @@ def test_a_seventeenth_journal_leaves_an_old_sale_to_a_persons_word(town: Town, 
     town.journal = own
     mine = town.journal.open_entries(METER)[0]
     (left,) = resolve(town.session(), town.journal)
-    assert (left.entry.state, isinstance(left.error, NotPermittedError)) == (EntryState.ON_CARD, True)
+    assert (left.entry.state, isinstance(left.error, NotPermittedError)) == (
+        EntryState.ON_CARD,
+        True,
+    )
     with pytest.raises(UnknownOutcomeError, match="no proof of what it took is left"):
         withdraw_cards(town.session(), town.journal, erased_only=False)
     close_by_hand(town.journal, town.journal.entry(mine.id), EntryState.CONFIRMED, town.now)
@@ -114,7 +126,9 @@ def test_an_old_card_and_an_old_meter_refute_no_opening_of_a_new_storage(tmp_pat
     assert states(town.journal) == ["confirmed", "confirmed"]
 
 
-def test_what_can_never_be_taken_is_said_to_be_owed(town: Town, card: Card, elsewhere: Journal) -> None:
+def test_what_can_never_be_taken_is_said_to_be_owed(
+    town: Town, card: Card, elsewhere: Journal
+) -> None:
     town.sell(card, 1000)
     own, town.journal = town.journal, elsewhere
     topped_up(town, 300)
@@ -123,13 +137,15 @@ def test_what_can_never_be_taken_is_said_to_be_owed(town: Town, card: Card, else
     with town.counter(card) as counter:
         card_sales.sell(counter, town.journal, 500)
         assert any("10.00 is owed to the customer" in notice for notice in counter.notices)
-    assert [(line.amount, line.card) for line in town.journal.audit_lines() if line.what == "owed"] == [
-        (1000, card.state.serial.hex())
-    ]
+    assert [
+        (line.amount, line.card) for line in town.journal.audit_lines() if line.what == "owed"
+    ] == [(1000, card.state.serial.hex())]
 
 
 @pytest.mark.parametrize("breaks_after", range(2, 30, 3))
-def test_an_interrupted_sale_on_a_new_replacement_still_binds(town: Town, card: Card, breaks_after: int) -> None:
+def test_an_interrupted_sale_on_a_new_replacement_still_binds(
+    town: Town, card: Card, breaks_after: int
+) -> None:
     town.read(card)
     new = replaced(town)
     contacts = Contacts(new)
@@ -150,7 +166,9 @@ def test_an_interrupted_sale_on_a_new_replacement_still_binds(town: Town, card: 
 
 
 @pytest.mark.parametrize("breaks_after", range(4, 40, 3))
-def test_a_torn_replacement_of_an_opening_card_is_finished_as_one(town: Town, breaks_after: int) -> None:
+def test_a_torn_replacement_of_an_opening_card_is_finished_as_one(
+    town: Town, breaks_after: int
+) -> None:
     lost, new = town.formatted(), town.formatted(OTHER)
     town.open(lost)
     contacts = Contacts(new)
@@ -199,7 +217,9 @@ def test_a_replacement_never_carries_an_opening_that_was_taken(tmp_path: Path) -
     assert town.meter.state.account.state == AccountState.UNOPENED
 
 
-def test_a_bulk_row_whose_key_is_another_customers_is_no_sale_before(town: Town, card: Card) -> None:
+def test_a_bulk_row_whose_key_is_another_customers_is_no_sale_before(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000, reference="k1")
     town.insert(card)
     town.read(card)
@@ -231,12 +251,15 @@ def test_a_journal_that_cannot_be_written_after_the_card_leaves_the_outcome_open
         patched.setattr(town.journal, "audit", locked)
         with pytest.raises(UnknownOutcomeError, match="stands in the journal as entry 2"):
             town.sell(card, 1000)
-        assert [entry.outcome for entry in withdraw_cards(town.session(), town.journal, erased_only=False).entries] == [
-            "voided"
-        ], "and what is owed is told"
+        assert [
+            entry.outcome
+            for entry in withdraw_cards(town.session(), town.journal, erased_only=False).entries
+        ] == ["voided"], "and what is owed is told"
 
 
-def test_a_sale_refused_by_hand_that_was_taken_gives_way_to_its_proof(town: Town, card: Card) -> None:
+def test_a_sale_refused_by_hand_that_was_taken_gives_way_to_its_proof(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000)
     kept = replaced(town)
     erased(town, kept)
@@ -251,7 +274,9 @@ def test_a_sale_refused_by_hand_that_was_taken_gives_way_to_its_proof(town: Town
     assert states(town.journal) == ["confirmed", "confirmed", "refused"]
 
 
-def test_what_another_program_settled_meanwhile_is_neither_moved_nor_finished(town: Town, card: Card) -> None:
+def test_what_another_program_settled_meanwhile_is_neither_moved_nor_finished(
+    town: Town, card: Card
+) -> None:
     contacts = Contacts(card)
     contacts.breaks_after = 12
     with pytest.raises(UnknownOutcomeError):
@@ -273,7 +298,9 @@ def test_no_opening_is_sold_for_a_sequence_that_was_voided(town: Town) -> None:
     erased(town, wrong)
     resolve(town.session(), town.journal)
     entry = town.open(wrong)
-    assert (entry.epoch, entry.sequence) == (town.meter.state.identity.epoch, 2), "where the meter stands was proved"
+    assert (entry.epoch, entry.sequence) == (town.meter.state.identity.epoch, 2), (
+        "where the meter stands was proved"
+    )
     assert outcome(town.insert(wrong)) is Outcome.ACCEPTED
     assert town.credit == 3000
 
@@ -365,5 +392,7 @@ def test_a_meter_that_was_set_back_to_what_its_card_last_saw_is_named(tmp_path: 
     town.sell(card, 100, session=town.session())
     town.meter = town.build(SimulatedNvram(before))
     assert outcome(town.insert(card)) is Outcome.SEQUENCE_GAP
-    with pytest.raises(NotPermittedError, match="it stands at sequence 1, sequence 2 was proved earlier"):
+    with pytest.raises(
+        NotPermittedError, match="it stands at sequence 1, sequence 2 was proved earlier"
+    ):
         town.sell(card, 100)

@@ -1,4 +1,6 @@
-"""What no wire, seller or clerk can bend: the attacks of METER.md 7 to 9, each with its whole sequence."""
+"""What no wire, seller or clerk can bend: the attacks of METER.md 7 to 9, each with its whole
+sequence.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ RING = KeyRing(MASTERS, Path("keys.json"))
 
 
 def keys_of(serial: str = METER) -> dict[int, Any]:
-    return {version: derive_meter_keys(master, serial, version) for version, master in MASTERS.items()}
+    return {
+        version: derive_meter_keys(master, serial, version) for version, master in MASTERS.items()
+    }
 
 
 def make(nvram: Nvram | None = None, serial: str = METER, **fields: Any) -> Meter:
@@ -106,13 +110,17 @@ def sold(*journals: Journal) -> int:
 def prepared(session: Session, journal: Journal, cents: int = 5000, **proved: int) -> Entry:
     """Seal and journal a top-up without sending it; `proved` overrides what the status says."""
     meter = replace(ask_status(session, journal, session.identify()).require_ours(), **proved)
-    return enter(journal, session.ring, credit_message(journal, meter, MessageKind.CREDIT, cents, 0), 0)
+    return enter(
+        journal, session.ring, credit_message(journal, meter, MessageKind.CREDIT, cents, 0), 0
+    )
 
 
 # ---- several sellers
 
 
-def test_two_sellers_in_one_second_never_seal_the_same_bytes(journals: Callable[[str], Journal]) -> None:
+def test_two_sellers_in_one_second_never_seal_the_same_bytes(
+    journals: Callable[[str], Journal],
+) -> None:
     """A1: both stand at the same status, in the same second, with the same amount."""
     meter = make()
     one, two = journals("one"), journals("two")
@@ -131,7 +139,9 @@ def test_two_sellers_in_one_second_never_seal_the_same_bytes(journals: Callable[
 def test_what_sellers_were_told_sums_to_what_the_meter_has(
     journals: Callable[[str], Journal], kind: MessageKind
 ) -> None:
-    """A1, whatever the verb: another seller slips in between status and delivery, again and again."""
+    """A1, whatever the verb: another seller slips in between status and delivery, again and
+    again.
+    """
     meter = make(credit=100_000_000_000_000)
     one, two = journals("one"), journals("two")
     first, second = session_of(meter), session_of(meter)
@@ -147,8 +157,11 @@ def test_what_sellers_were_told_sums_to_what_the_meter_has(
         execute(first, one, plan(first, one, kind, 1000))
     entries = [e for j in (one, two) for e in j.entries() if e.state is EntryState.CONFIRMED]
     account = meter.state.account
-    moved = {MessageKind.CREDIT: account.credited, MessageKind.REFUND: account.refunded,
-             MessageKind.DEBT: account.debt_entered}[kind]  # fmt: skip
+    moved = {
+        MessageKind.CREDIT: account.credited,
+        MessageKind.REFUND: account.refunded,
+        MessageKind.DEBT: account.debt_entered,
+    }[kind]
     assert moved == sum(e.amount for e in entries) * CENT == 10 * 1000 * CENT
     assert not [e for j in (one, two) for e in j.entries() if e.is_open]
 
@@ -168,7 +181,9 @@ def test_only_one_of_two_sellers_closes_an_account(journals: Callable[[str], Jou
     with pytest.raises(RefusedError, match="its account is closed") as error:
         execute(first, one, plan(first, one, MessageKind.CLOSE, 0))
     assert error.value.exit_code == 3
-    settled = [Receipt.decode(e.receipt).settlement for j in (one, two) for e in j.entries() if e.receipt]
+    settled = [
+        Receipt.decode(e.receipt).settlement for j in (one, two) for e in j.entries() if e.receipt
+    ]
     assert sum(settled) == 37 * 10_000_000_000
 
 
@@ -233,7 +248,9 @@ def test_an_entry_keeps_the_number_under_which_it_was_sealed(journal: Journal) -
     assert resolved.entry.origin.journal == number != journal.number
 
 
-def test_a_seventeenth_journal_leaves_the_first_one_without_a_row(journals: Callable[[str], Journal]) -> None:
+def test_a_seventeenth_journal_leaves_the_first_one_without_a_row(
+    journals: Callable[[str], Journal],
+) -> None:
     meter = make()
     session = session_of(meter)
     own = journals("own")
@@ -243,14 +260,18 @@ def test_a_seventeenth_journal_leaves_the_first_one_without_a_row(journals: Call
     status = ask_status(session, own, session.identify()).status
     assert (status.of_journal.sequence, status.forgotten) == (0, 2)
     (resolved,) = resolve(session, own)
-    assert isinstance(resolved.error, UnknownOutcomeError), "sequence 1 may have been ours: its row would be forgotten"
+    assert isinstance(resolved.error, UnknownOutcomeError), (
+        "sequence 1 may have been ours: its row would be forgotten"
+    )
     assert resolved.entry.is_open
     closed = close_by_hand(own, resolved.entry, EntryState.REFUSED, 0)
     assert closed.outcome == "by_hand"
     assert Host(meter).deliver(entry.message).outcome is Outcome.SEQUENCE_OLD
 
 
-def test_two_processes_on_one_journal_wait_for_each_other(journals: Callable[[str], Journal], tmp_path: Path) -> None:
+def test_two_processes_on_one_journal_wait_for_each_other(
+    journals: Callable[[str], Journal], tmp_path: Path
+) -> None:
     """A13: nobody is accused of a sale that another process of the same journal has just made."""
     import subprocess
     import sys
@@ -265,7 +286,9 @@ def test_two_processes_on_one_journal_wait_for_each_other(journals: Callable[[st
         "print('held', flush=True)\n"
         "sys.stdin.readline()\n"
     )
-    other = subprocess.Popen([sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert other.stdin is not None
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
@@ -278,7 +301,9 @@ def test_two_processes_on_one_journal_wait_for_each_other(journals: Callable[[st
 
     assert top_up(replace(session, pause=pause), own).state is EntryState.CONFIRMED
     assert len(waited) >= 3
-    other = subprocess.Popen([sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
     clock = iter(range(0, 100_000, 1_000))
@@ -322,16 +347,32 @@ def seals_as(meter_keys: Any, **changed: Any) -> Callable[[bytes], Delivery]:
         message = SealedMessage.decode(sealed)
         answer = Answer(Outcome.ACCEPTED, message.sequence, code_of(sealed))
         receipt = Receipt(
-            message.kind, message.serial_number, message.epoch, message.sequence, message.amount, code_of(sealed),
-            0, 0, 0, 0, 0, 10**13, 0, meter_keys.version,
-        )  # fmt: skip
-        return Delivery(answer, replace(receipt, **changed).seal(meter_keys.key(message.kind.message_class)))
+            message.kind,
+            message.serial_number,
+            message.epoch,
+            message.sequence,
+            message.amount,
+            code_of(sealed),
+            0,
+            0,
+            0,
+            0,
+            0,
+            10**13,
+            0,
+            meter_keys.version,
+        )
+        return Delivery(
+            answer, replace(receipt, **changed).seal(meter_keys.key(message.kind.message_class))
+        )
 
     return deliver
 
 
 @pytest.mark.parametrize("sequence", [5, 100, 2**31, 2**32 - 2])
-def test_a_lied_credit_sequence_seals_nothing_and_wedges_nothing(journal: Journal, sequence: int) -> None:
+def test_a_lied_credit_sequence_seals_nothing_and_wedges_nothing(
+    journal: Journal, sequence: int
+) -> None:
     """A3: the registers say anything; the status says what is so."""
     meter = make()
     session = session_of(meter)
@@ -347,15 +388,21 @@ def test_a_lied_command_sequence_ends_no_class(journal: Journal) -> None:
     session = session_of(meter)
     liar = lying(session, read=shows(session, command_sequence=2**32 - 2))
     done = execute_command(
-        liar, journal, plan_command(liar, journal, MessageKind.SWITCH, encode_number(MessageKind.SWITCH, 1))
+        liar,
+        journal,
+        plan_command(liar, journal, MessageKind.SWITCH, encode_number(MessageKind.SWITCH, 1)),
     )
     assert done.receipt.sequence == 1
     restore = encode_number(MessageKind.SWITCH, SwitchAction.DIRECT)
-    assert execute_command(session, journal, plan_command(session, journal, MessageKind.SWITCH, restore)).answer
+    assert execute_command(
+        session, journal, plan_command(session, journal, MessageKind.SWITCH, restore)
+    ).answer
 
 
 def test_a_lied_clock_lengthens_the_life_of_no_command(journal: Journal) -> None:
-    """A11: a switch command that was held back is EXPIRED 300 s of the meter's elapsed time later."""
+    """A11: a switch command that was held back is EXPIRED 300 s of the meter's elapsed time
+    later.
+    """
     meter = make()
     session = session_of(meter)
     held: list[bytes] = []
@@ -367,7 +414,9 @@ def test_a_lied_clock_lengthens_the_life_of_no_command(journal: Journal) -> None
     future = 4_102_444_799_000
     liar = lying(session, read=shows(session, clock=future), deliver=hold)
     restore = encode_number(MessageKind.SWITCH, SwitchAction.DIRECT)
-    with pytest.raises(UnknownOutcomeError, match=r"could be taken until the meter's elapsed time is 300 s") as error:
+    with pytest.raises(
+        UnknownOutcomeError, match=r"could be taken until the meter's elapsed time is 300 s"
+    ) as error:
         execute_command(liar, journal, plan_command(liar, journal, MessageKind.SWITCH, restore))
     assert error.value.exit_code == 7
     meter.advance(300 * SECOND)
@@ -375,15 +424,21 @@ def test_a_lied_clock_lengthens_the_life_of_no_command(journal: Journal) -> None
     assert answer.outcome is Outcome.EXPIRED
 
 
-def _command(session: Session, journal: Journal, kind: MessageKind, parameters: bytes, **how: Any) -> Any:
-    return execute_command(session, journal, plan_command(session, journal, kind, parameters, **how))
+def _command(
+    session: Session, journal: Journal, kind: MessageKind, parameters: bytes, **how: Any
+) -> Any:
+    return execute_command(
+        session, journal, plan_command(session, journal, kind, parameters, **how)
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "parameters"),
     [(MessageKind.GUARANTEE, b"\1"), (MessageKind.LIMITS, bytes.fromhex("0100000000174876e800"))],
 )
-def test_what_was_held_after_a_forged_refusal_expires(journal: Journal, kind: MessageKind, parameters: bytes) -> None:
+def test_what_was_held_after_a_forged_refusal_expires(
+    journal: Journal, kind: MessageKind, parameters: bytes
+) -> None:
     """Held limits and a held guarantee: a wire answers "refused" and keeps the bytes for later."""
     meter = make()
     session = session_of(meter)
@@ -391,15 +446,22 @@ def test_what_was_held_after_a_forged_refusal_expires(journal: Journal, kind: Me
 
     def refuse(sealed: bytes) -> Delivery:
         held.append(sealed)
-        return Delivery(Answer(Outcome.OUT_OF_RANGE, SealedMessage.decode(sealed).sequence, code_of(sealed)), b"")
+        return Delivery(
+            Answer(Outcome.OUT_OF_RANGE, SealedMessage.decode(sealed).sequence, code_of(sealed)),
+            b"",
+        )
 
-    with pytest.raises(RefusedError, match=r"not sealed: its bytes could be taken until .* 300 s") as error:
+    with pytest.raises(
+        RefusedError, match=r"not sealed: its bytes could be taken until .* 300 s"
+    ) as error:
         _command(lying(session, deliver=refuse), journal, kind, parameters)
     assert (error.value.exit_code, error.value.outcome) == (3, "out_of_range")
     meter.advance(300 * SECOND - 1)
     other = make()
     other.advance(300 * SECOND - 1)
-    assert Host(other).deliver(held[0]).outcome is Outcome.ACCEPTED, "until then the bytes live, and 3 said so"
+    assert Host(other).deliver(held[0]).outcome is Outcome.ACCEPTED, (
+        "until then the bytes live, and 3 said so"
+    )
     meter.advance(300 * SECOND)
     assert Host(meter).deliver(held[0]).outcome is Outcome.EXPIRED
 
@@ -420,7 +482,9 @@ def test_a_command_that_lost_its_number_is_not_sealed_anew(journal: Journal) -> 
 
 
 def test_a_forged_receipt_under_a_retired_key_proves_nothing(journal: Journal) -> None:
-    """A2a: whoever has the old keys sits on the wire; the meter has moved on, and this journal has seen that."""
+    """A2a: whoever has the old keys sits on the wire; the meter has moved on, and this journal has
+    seen that.
+    """
     meter = make()
     Host(meter, keys_of()[2]).send(MessageKind.VOID)
     session = session_of(meter)
@@ -433,7 +497,9 @@ def test_a_forged_receipt_under_a_retired_key_proves_nothing(journal: Journal) -
     assert journal.entries()[-1].is_open
 
 
-def test_a_forged_receipt_under_a_version_that_was_retired_since_confirms_no_entry(journal: Journal) -> None:
+def test_a_forged_receipt_under_a_version_that_was_retired_since_confirms_no_entry(
+    journal: Journal,
+) -> None:
     meter = make()
     entry = prepared(session_of(meter), journal)
     forged = seals_as(keys_of()[1])(entry.message).receipt
@@ -444,7 +510,9 @@ def test_a_forged_receipt_under_a_version_that_was_retired_since_confirms_no_ent
 
 
 def test_a_receipt_below_the_messages_own_key_version_proves_nothing(journal: Journal) -> None:
-    """Before any proof has named version 2: the message itself is sealed under it, so its receipt must be too."""
+    """Before any proof has named version 2: the message itself is sealed under it, so its receipt
+    must be too.
+    """
     meter = make()
     session = session_of(meter)
     forger = lying(session, deliver=seals_as(keys_of()[1]), receipt=lambda *_: b"")
@@ -456,7 +524,9 @@ def test_a_receipt_below_the_messages_own_key_version_proves_nothing(journal: Jo
 
 
 def test_a_lied_key_version_seals_nothing_below_the_floor(journal: Journal) -> None:
-    """A2b: registers show version 1, and a forger answers the status under it: it is not even asked for."""
+    """A2b: registers show version 1, and a forger answers the status under it: it is not even asked
+    for.
+    """
     meter = make()
     Host(meter, keys_of()[2]).send(MessageKind.VOID)
     session = session_of(meter)
@@ -468,7 +538,9 @@ def test_a_lied_key_version_seals_nothing_below_the_floor(journal: Journal) -> N
         return b""
 
     old = keys_of()[1]
-    liar = lying(session, status=status, read=shows(session, key_version=1, key_check_value=old.check_value))
+    liar = lying(
+        session, status=status, read=shows(session, key_version=1, key_check_value=old.check_value)
+    )
     with pytest.raises(NotPermittedError, match="it has none of this key ring's versions"):
         top_up(liar, journal)
     assert asked == [2]
@@ -491,7 +563,9 @@ def test_an_invented_epoch_under_a_retired_key_proves_nothing(journal: Journal) 
     (resolved,) = resolve(lying(session, status=status, receipt=lambda *_: b""), journal)
     assert isinstance(resolved.error, NotPermittedError)
     assert resolved.entry.is_open
-    forged = lying(session, deliver=seals_as(old, epoch=0xBAD), receipt=lambda *_: b"", status=status)
+    forged = lying(
+        session, deliver=seals_as(old, epoch=0xBAD), receipt=lambda *_: b"", status=status
+    )
     assert resolve(forged, journal)[0].entry.is_open
     assert journal.entry(entry.id).state is not EntryState.CONFIRMED
 
@@ -504,7 +578,9 @@ def test_a_retired_version_neither_seals_nor_proves_for_a_journal_that_never_saw
     session = session_of(meter, ring)
     new = journals("new")
     entry = top_up(session, new)
-    assert (entry.key_version, meter.state.security.key_version) == (2, 2), "the next version is sealed under"
+    assert (entry.key_version, meter.state.security.key_version) == (2, 2), (
+        "the next version is sealed under"
+    )
     alone = KeyRing({1: MASTERS[1]}, Path("k"), retired=frozenset({1}))
     with pytest.raises(NotPermittedError, match="not retired"):
         top_up(session_of(meter, alone), journals("other"))
@@ -595,9 +671,13 @@ def test_a_wire_that_leads_to_another_meter_takes_no_top_up(journal: Journal) ->
     """A14: the port's last meter is the payee, unless a person or --meter says otherwise."""
     mine, stranger = make(), make(serial=OTHER)
     port = "tcp://127.0.0.1:15999 modbus unit 1"
-    assert top_up(session_of(mine, port=port), journal).state is EntryState.CONFIRMED, "a first contact is believed"
+    assert top_up(session_of(mine, port=port), journal).state is EntryState.CONFIRMED, (
+        "a first contact is believed"
+    )
     elsewhere = session_of(stranger, port=port)
-    with pytest.raises(NotPermittedError, match=r"last time it was meter 000000000042.*--meter 000000000043") as error:
+    with pytest.raises(
+        NotPermittedError, match=r"last time it was meter 000000000042.*--meter 000000000043"
+    ) as error:
         top_up(elsewhere, journal)
     assert error.value.exit_code == 6
     with pytest.raises(NotPermittedError, match="--meter names 000000000042"):
@@ -618,7 +698,9 @@ def test_a_wire_that_leads_to_another_meter_takes_no_top_up(journal: Journal) ->
     assert journal.meter_of_port(port) == METER
 
 
-def test_a_meter_that_shows_another_serial_number_than_it_proves_is_refused(journal: Journal) -> None:
+def test_a_meter_that_shows_another_serial_number_than_it_proves_is_refused(
+    journal: Journal,
+) -> None:
     stranger = make(serial=OTHER)
     session = session_of(stranger)
     liar = lying(session, read=shows(session, serial_number=METER))
@@ -647,7 +729,10 @@ def test_a_storage_set_back_and_fed_the_same_bytes_is_named(journal: Journal) ->
     back = burning(SimulatedNvram(before))
     back.advance(1)
     assert Host(back).deliver(entry.message).outcome is Outcome.ACCEPTED
-    with pytest.raises(NotPermittedError, match=r"accepted at another instant: its storage was set back, or .* clone"):
+    with pytest.raises(
+        NotPermittedError,
+        match=r"accepted at another instant: its storage was set back, or .* clone",
+    ):
         top_up(session_of(back), journal, 100)
     assert [line.what for line in journal.audit_lines()] == ["set_back"]
     served = session_of(back, set_back=True)
@@ -704,7 +789,9 @@ def test_the_former_storage_on_an_old_card_image_proves_no_opening_dead(tmp_path
     """A17: a genuine receipt and a genuine write-back of the storage before the present one."""
     town = Town(tmp_path, SimulatedNvram())
     session = town.session()
-    execute(session, town.journal, plan(session, town.journal, MessageKind.OPEN, 500, "000000001001"))
+    execute(
+        session, town.journal, plan(session, town.journal, MessageKind.OPEN, 500, "000000001001")
+    )
     old_receipt = session.driver.receipt(MessageKind.OPEN.message_class, 1)
     old_status = session.driver.status(StatusQuestion(bytes(8), town.journal.number, 1))
     town.meter = town.build(SimulatedNvram(), epoch=0xE1)
@@ -715,10 +802,14 @@ def test_the_former_storage_on_an_old_card_image_proves_no_opening_dead(tmp_path
     now = town.session()
     (left,) = resolve(lying(now, receipt=lambda *_: old_receipt), shop)
     assert left.entry.state is EntryState.ON_CARD, "(b) is not for an opening of epoch 0"
-    assert resolve(lying(now, status=lambda _: old_status), shop)[0].entry.state is EntryState.ON_CARD
+    assert (
+        resolve(lying(now, status=lambda _: old_status), shop)[0].entry.state is EntryState.ON_CARD
+    )
     liar = lying(now, receipt=lambda *_: old_receipt, read=shows(now, epoch=0xE0))
     (withdrawn,) = withdraw_cards(liar, shop, erased_only=False).entries
-    assert (withdrawn.state, withdrawn.outcome) == (EntryState.REFUSED, "voided"), "its own void is the proof"
+    assert (withdrawn.state, withdrawn.outcome) == (EntryState.REFUSED, "voided"), (
+        "its own void is the proof"
+    )
     assert town.meter.state.security.credit_sequence == 1
     assert any("another storage" in notice for notice in shop.notices)
 
@@ -737,11 +828,15 @@ def test_a_void_in_one_storage_gives_way_to_an_acceptance_in_another(tmp_path: P
         (settled,) = counter.settle(town.journal, standing.back)
     assert (settled.state, settled.epoch) == (EntryState.CONFIRMED, 0xE1)
     assert [line.what for line in town.journal.audit_lines()][-1] == "overruled"
-    assert any("30.00 is to be claimed back from the customer" in notice for notice in town.journal.notices)
+    assert any(
+        "30.00 is to be claimed back from the customer" in notice for notice in town.journal.notices
+    )
 
 
 def test_a_live_card_is_called_dead_by_no_lied_epoch(tmp_path: Path) -> None:
-    """A15: a person's word is a person's word, and is overruled by a later proof, with what is to be claimed back."""
+    """A15: a person's word is a person's word, and is overruled by a later proof, with what is to
+    be claimed back.
+    """
     town = Town(tmp_path)
     card = town.formatted()
     town.open(card)
@@ -757,7 +852,9 @@ def test_a_live_card_is_called_dead_by_no_lied_epoch(tmp_path: Path) -> None:
         assert standing.back is not None
         counter.settle(town.journal, standing.back)
     assert town.journal.entry(2).state is EntryState.CONFIRMED
-    audited = [line for line in town.journal.audit_lines() if line.what in ("closed_by_hand", "overruled")]
+    audited = [
+        line for line in town.journal.audit_lines() if line.what in ("closed_by_hand", "overruled")
+    ]
     assert [line.what for line in audited] == ["closed_by_hand", "overruled"]
     assert "until the meter has reached sequence 2" in audited[0].detail
     assert "20.00 is to be claimed back" in audited[1].detail
@@ -779,7 +876,9 @@ def test_nothing_raises_the_key_version_above_an_open_entry(journal: Journal) ->
     assert meter.state.security.key_version == 1
 
 
-def test_the_void_of_an_entry_takes_the_next_version_where_the_current_one_may_not_be_used(journal: Journal) -> None:
+def test_the_void_of_an_entry_takes_the_next_version_where_the_current_one_may_not_be_used(
+    journal: Journal,
+) -> None:
     meter = make()
     entry = prepared(session_of(meter), journal)
     held = session_of(meter, replace(RING, retired=frozenset({1})))
@@ -796,7 +895,9 @@ def test_the_void_of_an_entry_takes_the_next_version_where_the_current_one_may_n
     assert meter.state.security.key_version == 2
 
 
-def test_a_key_change_by_another_seller_proves_an_entry_dead(journals: Callable[[str], Journal]) -> None:
+def test_a_key_change_by_another_seller_proves_an_entry_dead(
+    journals: Callable[[str], Journal],
+) -> None:
     """(d): the meter is under version 2 and has not reached the entry's sequence."""
     meter = make()
     session = session_of(meter)
@@ -804,13 +905,18 @@ def test_a_key_change_by_another_seller_proves_an_entry_dead(journals: Callable[
     prepared(session, own)
     Host(meter, keys_of()[2]).send(MessageKind.CLEAR_EVENTS)
     (resolved,) = resolve(session, own)
-    assert (resolved.entry.state, resolved.entry.outcome) == (EntryState.REFUSED, "unknown_key_version")
+    assert (resolved.entry.state, resolved.entry.outcome) == (
+        EntryState.REFUSED,
+        "unknown_key_version",
+    )
     assert resolved.error is not None
     assert resolved.error.exit_code == 3
     assert meter.state.security.credit_sequence == 0, "nothing was sealed for it"
 
 
-def test_keys_advance_makes_the_next_version_current_and_moves_nothing_else(journal: Journal) -> None:
+def test_keys_advance_makes_the_next_version_current_and_moves_nothing_else(
+    journal: Journal,
+) -> None:
     meter = make()
     session = session_of(meter)
     top_up(session, journal)

@@ -1,4 +1,6 @@
-"""Row 24: a card that hangs or is foreign is given up after its time, and the meter does not notice."""
+"""Row 24: a card that hangs or is foreign is given up after its time, and the meter does not
+notice.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,12 @@ def released() -> Iterator[threading.Event]:
     event.set()
 
 
-def play(connect: Callable[[], Contacts], seconds: float = PATIENCE_S) -> tuple[Mapping[str, Any], Rack, float, int]:
-    """Insert a card while a household burns its credit; return the result, the rack, the time, and the turns it got."""
+def play(
+    connect: Callable[[], Contacts], seconds: float = PATIENCE_S
+) -> tuple[Mapping[str, Any], Rack, float, int]:
+    """Insert a card while a household burns its credit; return the result, the rack, the time, and
+    the turns it got.
+    """
     meter = build(MeterDescription(credit=2 * LEDGER, load=Load.constant((2_000_000,))))
     rack = Rack([(1, meter)], SPEED, no_loads)  # type: ignore[arg-type]
     turns = 0
@@ -63,7 +69,9 @@ def play(connect: Callable[[], Contacts], seconds: float = PATIENCE_S) -> tuple[
     return {name: json.loads(text) for name, text in told.items()}, rack, took, turns
 
 
-def test_row_24_a_card_that_never_answers_is_given_up_while_the_supply_trips(released: threading.Event) -> None:
+def test_row_24_a_card_that_never_answers_is_given_up_while_the_supply_trips(
+    released: threading.Event,
+) -> None:
     def hang(_: bytes) -> bytes:
         released.wait(30)
         return b"\x90\x00"
@@ -77,7 +85,9 @@ def test_row_24_a_card_that_never_answers_is_given_up_while_the_supply_trips(rel
     assert "supply_disconnected" in event_names(meter)
 
 
-def test_row_24_a_reader_that_hangs_while_it_powers_the_card_is_a_foreign_object(released: threading.Event) -> None:
+def test_row_24_a_reader_that_hangs_while_it_powers_the_card_is_a_foreign_object(
+    released: threading.Event,
+) -> None:
     def connect() -> Contacts:
         released.wait(30)
         raise AssertionError("too late")

@@ -1,4 +1,6 @@
-"""Two vending points with a journal each, cards that were locked, and voids that must not be for nothing."""
+"""Two vending points with a journal each, cards that were locked, and voids that must not be for
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from tests.support.town import METER, OTHER, Contacts, Town
 
 @pytest.fixture
 def elsewhere(town: Town, card: Card, tmp_path: Path) -> Town:
-    """The town with another vending point's journal in place, after the first one sold 10.00 on the card."""
+    """The town with another vending point's journal in place, after the first one sold 10.00 on the
+    card.
+    """
     town.sell(card, 1000)
     town.journal.close()
     town.journal = Journal(tmp_path / "elsewhere.sqlite")
@@ -37,22 +41,30 @@ def audited(town: Town) -> list[str]:
     return [line.what for line in town.journal.audit_lines()]
 
 
-def test_credit_of_another_journal_is_neither_written_over_nor_erased(elsewhere: Town, card: Card) -> None:
+def test_credit_of_another_journal_is_neither_written_over_nor_erased(
+    elsewhere: Town, card: Card
+) -> None:
     before = card.state.files
-    with pytest.raises(NotPermittedError, match=r"carries 10\.00 for meter 000000000042 .*another journal"):
+    with pytest.raises(
+        NotPermittedError, match=r"carries 10\.00 for meter 000000000042 .*another journal"
+    ):
         elsewhere.sell(card, 500)
     with elsewhere.counter(card) as counter:
         with pytest.raises(NotPermittedError, match="another journal"):
             card_issuing.plan_erasure(counter, elsewhere.journal).carry_out()
         with pytest.raises(NotPermittedError, match="another journal"):
-            card_issuing.plan_replacement(counter, elsewhere.journal, METER, elsewhere.session()).carry_out()
+            card_issuing.plan_replacement(
+                counter, elsewhere.journal, METER, elsewhere.session()
+            ).carry_out()
     assert card.state.files == before
     assert elsewhere.journal.entries() == []
     elsewhere.insert(card)
     assert elsewhere.credit == 4000
 
 
-def test_credit_of_another_journal_is_erased_by_name_only_and_audited(elsewhere: Town, card: Card) -> None:
+def test_credit_of_another_journal_is_erased_by_name_only_and_audited(
+    elsewhere: Town, card: Card
+) -> None:
     with elsewhere.counter(card) as counter:
         card_issuing.plan_erasure(counter, elsewhere.journal, unknown_sale=True).carry_out()
     line = elsewhere.journal.audit_lines()[0]
@@ -67,12 +79,17 @@ def test_what_another_journal_sold_is_told_and_audited_once_and_the_customer_is_
     elsewhere.insert(card)
     with elsewhere.counter(card) as counter:
         card_sales.sell(counter, elsewhere.journal, 500)
-        assert any("2 transfers that this journal does not know, 40.00 in all" in text for text in counter.notices)
+        assert any(
+            "2 transfers that this journal does not know, 40.00 in all" in text
+            for text in counter.notices
+        )
     assert audited(elsewhere).count("unknown_credit") == 1
     elsewhere.insert(card)
     elsewhere.read(card)
     assert elsewhere.credit == 4500
-    assert audited(elsewhere).count("unknown_credit") == 2, "the meter came forward, and they are still unknown"
+    assert audited(elsewhere).count("unknown_credit") == 2, (
+        "the meter came forward, and they are still unknown"
+    )
     elsewhere.read(card)
     assert audited(elsewhere).count("unknown_credit") == 2
 
@@ -85,11 +102,15 @@ def test_a_meter_that_has_taken_less_than_was_proved_is_named_even_where_others_
     town.read(card)
     town.journal._db.execute("DELETE FROM entries WHERE sequence = 1")
     town.journal._db.execute("UPDATE entries SET amount = 5000 WHERE sequence = 2")
-    with pytest.raises(NotPermittedError, match=r"has taken 40\.00 in all, the journal has sold it 50\.00"):
+    with pytest.raises(
+        NotPermittedError, match=r"has taken 40\.00 in all, the journal has sold it 50\.00"
+    ):
         town.sell(card, 100)
 
 
-def test_a_card_whose_keys_are_blocked_gets_them_again_and_keeps_what_it_carries(town: Town, card: Card) -> None:
+def test_a_card_whose_keys_are_blocked_gets_them_again_and_keeps_what_it_carries(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000)
     before = card.state.files
     for reference in (KeyReference.VENDING, KeyReference.METER):
@@ -111,7 +132,9 @@ def test_a_card_whose_keys_are_blocked_gets_them_again_and_keeps_what_it_carries
     assert [entry.state for entry in town.read(card)] == [EntryState.CONFIRMED]
 
 
-def test_nothing_is_voided_for_a_top_up_that_the_daily_limit_forbids(town: Town, card: Card) -> None:
+def test_nothing_is_voided_for_a_top_up_that_the_daily_limit_forbids(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000)
     town.ring = KeyRing(town.ring.masters, town.ring.path, 4000)
     session = town.session()
@@ -122,7 +145,9 @@ def test_nothing_is_voided_for_a_top_up_that_the_daily_limit_forbids(town: Town,
     assert states(town.journal) == ["confirmed", "on_card"]
 
 
-def test_nothing_is_voided_for_a_top_up_of_an_account_that_is_closed(town: Town, card: Card) -> None:
+def test_nothing_is_voided_for_a_top_up_of_an_account_that_is_closed(
+    town: Town, card: Card
+) -> None:
     town.sell(card, 1000)
     town.journal.settle(town.journal.entries()[-1], EntryState.UNKNOWN, "", 0)
     Host(town.meter, town.meter.door.keys(1)).send(MessageKind.CLOSE)
@@ -146,8 +171,12 @@ def test_commands_that_are_replaced_or_refused_are_told(town: Town, card: Card) 
         with town.counter(card) as counter:
             card_issuing.plan_preset(counter, town.journal, presets, town.session()).carry_out()
             told = counter.notices
-    assert told == [f"card {card.state.serial.hex()}: 1 commands that its meter has not taken are replaced"]
-    Host(town.meter, town.meter.door.keys(1)).send(MessageKind.CLEAR_EVENTS)  # its sequence is spent by the wire
+    assert told == [
+        f"card {card.state.serial.hex()}: 1 commands that its meter has not taken are replaced"
+    ]
+    Host(town.meter, town.meter.door.keys(1)).send(
+        MessageKind.CLEAR_EVENTS
+    )  # its sequence is spent by the wire
     inserted = town.insert(card)
     assert inserted.insertion is not None
     with town.counter(card) as counter:
@@ -187,7 +216,9 @@ def test_an_interrupt_ends_a_bulk_sale_and_the_next_run_sells_each_once(
     contacts.tap = tap
     done: list[Done] = []
     with pytest.raises(KeyboardInterrupt):
-        done.extend(sell_all(wanted, town.journal, lambda file: town.counter(cards[file], contacts)))
+        done.extend(
+            sell_all(wanted, town.journal, lambda file: town.counter(cards[file], contacts))
+        )
     assert [type(one.error) for one in done] in ([], [UnknownOutcomeError])
     again = list(sell_all(wanted, town.journal, lambda file: town.counter(cards[file])))
     assert again[0].error is None

@@ -1,4 +1,6 @@
-"""The wires seen from outside: raw bytes and other people's masters against a live `meter-sim run`."""
+"""The wires seen from outside: raw bytes and other people's masters against a live `meter-sim
+run`.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Meters that run for the whole session; every test opens wires of its own and leaves them quiet."""
+"""Meters that run for the whole session; every test opens wires of its own and leaves them
+quiet.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ UNITS = (3, 100)
 def describe(folder: Path, unit: int) -> Path:
     """Write the description of a meter: `unit` is its serial number and, with .25, its credit."""
     path = folder / f"meter_{unit}.toml"
-    path.write_text(f'serial_number = "{unit:012}"\nunit = {unit}\ncredit = "{unit}.25"\nload = "0kW"\n')
+    path.write_text(
+        f'serial_number = "{unit:012}"\nunit = {unit}\ncredit = "{unit}.25"\nload = "0kW"\n'
+    )
     return path
 
 

@@ -32,12 +32,19 @@ class Running:
 
     def assert_well(self) -> None:
         """Hold that the program runs and nothing in it broke."""
-        assert self.process.poll() is None, f"meter-sim ended with {self.process.returncode}: {self.errors()}"
+        assert self.process.poll() is None, (
+            f"meter-sim ended with {self.process.returncode}: {self.errors()}"
+        )
         assert "Traceback" not in self.errors(), self.errors()
 
     def control(self, *words: str) -> str:
         """Do what no wire can; return what it printed."""
-        command: list[str | Path] = [PROGRAMS / "meter-sim", "control", self.folder / "control", *words]
+        command: list[str | Path] = [
+            PROGRAMS / "meter-sim",
+            "control",
+            self.folder / "control",
+            *words,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_S)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -47,8 +54,23 @@ class Running:
 def running(folder: Path, *options: str | Path) -> Iterator[Running]:
     """Run meters at speed 0 on one virtual serial port and one TCP port."""
     pty = folder / "meter.tty"
-    wires: list[str | Path] = ["--modbus-rtu", pty, "--modbus-tcp", "127.0.0.1:0", "--control", folder / "control"]
-    command: list[str | Path] = [PROGRAMS / "meter-sim", "run", *options, *wires, "--speed", "0", "--json"]
+    wires: list[str | Path] = [
+        "--modbus-rtu",
+        pty,
+        "--modbus-tcp",
+        "127.0.0.1:0",
+        "--control",
+        folder / "control",
+    ]
+    command: list[str | Path] = [
+        PROGRAMS / "meter-sim",
+        "run",
+        *options,
+        *wires,
+        "--speed",
+        "0",
+        "--json",
+    ]
     with (
         open(folder / "stderr", "wb") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=folder) as process,

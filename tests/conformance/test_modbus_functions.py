@@ -1,4 +1,6 @@
-"""What each function answers, on TCP and RTU alike: values, exceptions, and the order in which they are decided."""
+"""What each function answers, on TCP and RTU alike: values, exceptions, and the order in which they
+are decided.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,17 @@ from protocols.modbus.native_map import (
     STATUS_INPUTS,
 )
 from tests.conformance.running import running
-from tests.conformance.wire import RtuWire, TcpWire, Wire, read, refusal, rtu, tcp, words, write_registers
+from tests.conformance.wire import (
+    RtuWire,
+    TcpWire,
+    Wire,
+    read,
+    refusal,
+    rtu,
+    tcp,
+    words,
+    write_registers,
+)
 
 ADDRESS = {place.item.name: place.address for place in reversed(PLACES)}
 NOWHERE = 0xF000
@@ -30,10 +42,17 @@ def write_coils(address: int, count: int, data: str) -> bytes:
     return b"\x0f" + words(address, count) + bytes([len(bytes.fromhex(data))]) + bytes.fromhex(data)
 
 
-def write_and_read(read_at: int, count: int, write_at: int, *values: int, quantity: int | None = None) -> bytes:
+def write_and_read(
+    read_at: int, count: int, write_at: int, *values: int, quantity: int | None = None
+) -> bytes:
     """Return the PDU of function 23."""
     quantity = len(values) if quantity is None else quantity
-    return b"\x17" + words(read_at, count, write_at, quantity) + bytes([2 * len(values)]) + words(*values)
+    return (
+        b"\x17"
+        + words(read_at, count, write_at, quantity)
+        + bytes([2 * len(values)])
+        + words(*values)
+    )
 
 
 def registers(wire: Wire, address: int, count: int, function: int = 3) -> bytes:
@@ -46,7 +65,9 @@ def registers(wire: Wire, address: int, count: int, function: int = 3) -> bytes:
 
 @pytest.fixture
 def scratch(wire: Wire) -> bytes:
-    """All scratch registers and coils, freshly set to what no test writes, as a read of the registers answers."""
+    """All scratch registers and coils, freshly set to what no test writes, as a read of the
+    registers answers.
+    """
     values = words(*range(0xA0, 0xA0 + SCRATCH_REGISTERS))
     write = write_registers(SCRATCH_ADDRESS, *range(0xA0, 0xA0 + SCRATCH_REGISTERS))
     assert wire.ask(1, write) == b"\x10" + words(SCRATCH_ADDRESS, SCRATCH_REGISTERS)
@@ -68,10 +89,14 @@ class TestMap:
 
     def test_available_credit(self, wire: Wire) -> None:
         assert registers(wire, ADDRESS["available_credit"], 2) == (2000).to_bytes(4, "big")
-        assert registers(wire, ADDRESS["available_credit_exact"], 4) == (20 * 10**10).to_bytes(8, "big")
+        assert registers(wire, ADDRESS["available_credit_exact"], 4) == (20 * 10**10).to_bytes(
+            8, "big"
+        )
 
     @pytest.mark.parametrize("function", [3, 4])
-    def test_a_read_may_begin_and_end_anywhere_in_0_to_99(self, tcp: TcpWire, function: int) -> None:
+    def test_a_read_may_begin_and_end_anywhere_in_0_to_99(
+        self, tcp: TcpWire, function: int
+    ) -> None:
         """Every start with every length, pipelined."""
         whole = registers(tcp, 0, 100, function)
         for start in range(100):
@@ -80,7 +105,10 @@ class TestMap:
             for count in counts:
                 reply = tcp.reply()
                 assert reply.transaction == count
-                assert reply.pdu == bytes([function, 2 * count]) + whole[2 * start : 2 * (start + count)]
+                assert (
+                    reply.pdu
+                    == bytes([function, 2 * count]) + whole[2 * start : 2 * (start + count)]
+                )
 
     @pytest.mark.parametrize("function", [3, 4])
     def test_a_read_may_begin_anywhere_on_rtu(self, rtu: RtuWire, function: int) -> None:
@@ -128,13 +156,17 @@ class TestWhileTheMeterLives:
             clock = ADDRESS["clock"]
             passed = _number(after, clock, 4) - _number(before, clock, 4)
             assert passed in (7 * 3600, 7 * 3_600_000)
-            assert _number(after, ADDRESS["available_credit"], 2) == 2000 - 740, "14 kWh at 0.5283 are 7.3962"
+            assert _number(after, ADDRESS["available_credit"], 2) == 2000 - 740, (
+                "14 kWh at 0.5283 are 7.3962"
+            )
             assert _number(registers(wire, 96, 2), 0, 2) == 1400
             self._the_status_word_is_the_discrete_inputs(wire, after)
             self._each_session_has_its_cursor(wire, other, line)
 
     def test_without_power_it_is_silent_on_every_wire(self, tmp_path: Path) -> None:
-        """METER.md 11: not even a unit that is not there is answered for, and the other wires' masters lose nothing."""
+        """METER.md 11: not even a unit that is not there is answered for, and the other wires'
+        masters lose nothing.
+        """
         with running(tmp_path) as meters, TcpWire(meters.tcp) as wire, RtuWire(meters.pty) as line:
             identity = registers(wire, 0, 10)
             meters.control("power", "cut")
@@ -157,10 +189,19 @@ class TestWhileTheMeterLives:
         newest = _number(registers(wires[0], ADDRESS["event_number"], 2), 0, 2)
         assert newest >= 2
         for wire, first in ((wires[0], 1), (wires[1], 2), (wires[2], 1)):
-            ask = write_and_read(EVENT_WINDOW.read_address, EVENT_WINDOW.read_registers, EVENT_WINDOW.address, 0, first)
+            ask = write_and_read(
+                EVENT_WINDOW.read_address,
+                EVENT_WINDOW.read_registers,
+                EVENT_WINDOW.address,
+                0,
+                first,
+            )
             reply = wire.ask(1, ask)
             assert reply[:2] == bytes([0x17, 2 * EVENT_WINDOW.read_registers])
-            assert (_number(reply[2:], 0, 2), _number(reply[2:], 2, 1)) == (first, min(6, newest + 1 - first))
+            assert (_number(reply[2:], 0, 2), _number(reply[2:], 2, 1)) == (
+                first,
+                min(6, newest + 1 - first),
+            )
         for wire, first in ((wires[1], 2), (wires[2], 1), (wires[0], 1)):
             assert _number(registers(wire, EVENT_WINDOW.read_address, 3), 0, 2) == first
 
@@ -184,7 +225,9 @@ class TestRead:
             pdu = b"\x08\x00\x00" + bytes.fromhex(data)
             assert wire.ask(1, pdu) == pdu
 
-    @pytest.mark.parametrize(("code", "objects"), [(1, (0, 1, 2)), (2, (0, 1, 2, 4, 5))], ids=["basic", "regular"])
+    @pytest.mark.parametrize(
+        ("code", "objects"), [(1, (0, 1, 2)), (2, (0, 1, 2, 4, 5))], ids=["basic", "regular"]
+    )
     def test_identify(self, wire: Wire, code: int, objects: tuple[int, ...]) -> None:
         content = b"".join(bytes([n, len(IDENTIFICATION[n])]) + IDENTIFICATION[n] for n in objects)
         head = bytes([0x2B, 0x0E, code, 0x82, 0, 0, len(objects)])
@@ -197,7 +240,9 @@ class TestRead:
         assert wire.ask(1, bytes([0x2B, 0x0E, 4, number])) == reply
 
     def test_identify_extended_answers_what_there_is(self, wire: Wire) -> None:
-        """Application Protocol V1.1b3 6.21: asked above its conformity level, a server answers at its own level."""
+        """Application Protocol V1.1b3 6.21: asked above its conformity level, a server answers at
+        its own level.
+        """
         regular, extended = wire.ask(1, b"\x2b\x0e\x02\x00"), wire.ask(1, b"\x2b\x0e\x03\x00")
         assert extended[3:] == regular[3:]
 
@@ -253,7 +298,9 @@ class TestUnregisteredFunction:
 
     def test_all_of_them(self, tcp: TcpWire) -> None:
         others = [function for function in range(1, 128) if function not in PROVIDED]
-        assert [tcp.ask(1, bytes([function])) for function in others] == [refusal(function, 1) for function in others]
+        assert [tcp.ask(1, bytes([function])) for function in others] == [
+            refusal(function, 1) for function in others
+        ]
 
     @pytest.mark.parametrize("function", [20, 21, 22, 24])
     def test_file_mask_and_queue_requests_in_full(self, wire: Wire, function: int) -> None:
@@ -268,7 +315,9 @@ class TestUnregisteredFunction:
 
     @pytest.mark.parametrize("sub", [1, 3, 0x15, 0xFFFF])
     def test_a_sub_function_of_8_that_is_not_there(self, wire: Wire, sub: int) -> None:
-        """Application Protocol V1.1b3, figure 18: function and sub-function are looked at together."""
+        """Application Protocol V1.1b3, figure 18: function and sub-function are looked at
+        together.
+        """
         assert wire.ask(1, b"\x08" + words(sub, 0)) == b"\x88\x01"
 
     def test_another_encapsulated_interface(self, tcp: TcpWire) -> None:
@@ -295,7 +344,10 @@ BAD_COUNTS = {
     "write_122_and_read": write_and_read(0, 1, SCRATCH_ADDRESS, 1, quantity=122),
 }
 BAD_VALUES = {
-    **{f"coil_{value:04x}": b"\x05" + words(0, value) for value in (0x1234, 0x0001, 0xFF01, 0x00FF, 0xFFFF)},
+    **{
+        f"coil_{value:04x}": b"\x05" + words(0, value)
+        for value in (0x1234, 0x0001, 0xFF01, 0x00FF, 0xFFFF)
+    },
     "registers_byte_count_over": b"\x10" + words(SCRATCH_ADDRESS, 1) + b"\x04" + words(1, 2),
     "registers_byte_count_under": b"\x10" + words(SCRATCH_ADDRESS, 2) + b"\x02" + words(1),
     "registers_byte_count_odd": b"\x10" + words(SCRATCH_ADDRESS, 2) + b"\x03" + b"\x00\x01\x00",
@@ -364,7 +416,9 @@ BAD_LENGTHS = {
 
 
 class TestRefusals:
-    """In the order of Application Protocol V1.1b3: 01 function, 03 quantity and value, 02 address."""
+    """In the order of Application Protocol V1.1b3: 01 function, 03 quantity and value, 02
+    address.
+    """
 
     @pytest.mark.parametrize("pdu", BAD_COUNTS.values(), ids=BAD_COUNTS)
     def test_a_bad_count_is_03(self, wire: Wire, pdu: bytes, scratch: bytes) -> None:
@@ -377,7 +431,9 @@ class TestRefusals:
         assert_untouched(wire, scratch)
 
     @pytest.mark.parametrize("pdu", BAD_ADDRESSES.values(), ids=BAD_ADDRESSES)
-    def test_a_bad_address_is_02_and_nothing_is_written(self, wire: Wire, pdu: bytes, scratch: bytes) -> None:
+    def test_a_bad_address_is_02_and_nothing_is_written(
+        self, wire: Wire, pdu: bytes, scratch: bytes
+    ) -> None:
         assert wire.ask(1, pdu) == refusal(pdu[0], 2)
         assert_untouched(wire, scratch)
 

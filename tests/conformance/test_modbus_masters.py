@@ -1,4 +1,6 @@
-"""Masters that none of us wrote: pymodbus's own clients, pyserial bare, mbpoll; on TCP and on a virtual serial port."""
+"""Masters that none of us wrote: pymodbus's own clients, pyserial bare, mbpoll; on TCP and on a
+virtual serial port.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,9 @@ def tcp_client(meters: Running) -> ModbusTcpClient:
 def serial_client(meters: Running) -> ModbusSerialClient:
     """Return pymodbus's client on the virtual serial port; nothing is tried twice.
 
-    Never with a parity: it sets the port twice within microseconds, which glibc refuses with EINVAL on every pty
-    that clears PARENB (measured on a bare one too). `TestPyserial` opens with a parity.
+    Never with a parity: it sets the port twice within microseconds, which glibc refuses with EINVAL
+    on every pty that clears PARENB (measured on a bare one too). `TestPyserial` opens with a
+    parity.
     """
     return ModbusSerialClient(str(meters.pty), baudrate=115200, timeout=3, retries=0)
 
@@ -89,7 +92,10 @@ class TestPymodbus:
     def test_function_23(self, client: Client) -> None:
         assert not client.write_registers(SCRATCH_ADDRESS, [1, 2, 3, 4]).isError()
         reply = client.readwrite_registers(
-            read_address=SCRATCH_ADDRESS, read_count=4, write_address=SCRATCH_ADDRESS + 1, values=[0xAAAA, 0xBBBB]
+            read_address=SCRATCH_ADDRESS,
+            read_count=4,
+            write_address=SCRATCH_ADDRESS + 1,
+            values=[0xAAAA, 0xBBBB],
         )
         assert reply.registers == [1, 0xAAAA, 0xBBBB, 4]
 
@@ -105,14 +111,19 @@ class TestPymodbus:
     def test_diagnose(self, client: Client) -> None:
         assert not client.diag_query_data(b"\x12\x34").isError()
 
-    @pytest.mark.parametrize(("code", "objects"), [(1, (0, 1, 2)), (2, (0, 1, 2, 4, 5))], ids=["basic", "regular"])
+    @pytest.mark.parametrize(
+        ("code", "objects"), [(1, (0, 1, 2)), (2, (0, 1, 2, 4, 5))], ids=["basic", "regular"]
+    )
     def test_identify(self, client: Client, code: int, objects: tuple[int, ...]) -> None:
         reply = client.read_device_information(read_code=code, object_id=0)
         assert not reply.isError()
         assert vars(reply)["information"] == {number: IDENTIFICATION[number] for number in objects}
 
     def test_refusals(self, client: Client) -> None:
-        assert client.read_holding_registers(0xF000, count=1).exception_code == ExcCodes.ILLEGAL_ADDRESS
+        assert (
+            client.read_holding_registers(0xF000, count=1).exception_code
+            == ExcCodes.ILLEGAL_ADDRESS
+        )
         assert client.write_register(0, 1).exception_code == ExcCodes.ILLEGAL_ADDRESS
         assert client.report_device_id().exception_code == ExcCodes.ILLEGAL_FUNCTION
         assert client.diag_get_comm_event_counter().exception_code == ExcCodes.ILLEGAL_FUNCTION
@@ -133,15 +144,21 @@ class TestPymodbus:
         client = serial_client(two_meters)
         try:
             assert client.connect()
-            client.write_registers(SCRATCH_ADDRESS, [0xB0, 0xB1], device_id=0, no_response_expected=True)
+            client.write_registers(
+                SCRATCH_ADDRESS, [0xB0, 0xB1], device_id=0, no_response_expected=True
+            )
             for unit in UNITS:
-                assert client.read_holding_registers(SCRATCH_ADDRESS, count=2, device_id=unit).registers == [0xB0, 0xB1]
+                assert client.read_holding_registers(
+                    SCRATCH_ADDRESS, count=2, device_id=unit
+                ).registers == [0xB0, 0xB1]
         finally:
             client.close()  # type: ignore[no-untyped-call]
 
 
 class TestPyserial:
-    """A pty clears PARENB, and where nothing of what is asked changes glibc refuses to set it (facts/modbus.md 7)."""
+    """A pty clears PARENB, and where nothing of what is asked changes glibc refuses to set it
+    (facts/modbus.md 7).
+    """
 
     @pytest.fixture
     def port(self, one_meter: Running) -> str:
@@ -158,13 +175,17 @@ class TestPyserial:
 
     @pytest.mark.parametrize("baudrate", [1200, 9600, 115200])
     @pytest.mark.parametrize("parity", ["N", "E", "O"])
-    def test_it_opens_and_exchanges_again_and_again(self, port: str, parity: str, baudrate: int) -> None:
+    def test_it_opens_and_exchanges_again_and_again(
+        self, port: str, parity: str, baudrate: int
+    ) -> None:
         for _ in range(6):
             with serial.Serial(port, baudrate, parity=parity, timeout=3) as line:
                 self.exchange(line)
 
     @pytest.mark.parametrize("parity", ["N", "E", "O"])
-    def test_it_opens_again_after_it_was_closed_without_a_word(self, port: str, parity: str) -> None:
+    def test_it_opens_again_after_it_was_closed_without_a_word(
+        self, port: str, parity: str
+    ) -> None:
         for _ in range(4):
             serial.Serial(port, 9600, parity=parity, timeout=3).close()
             time.sleep(0.3)
@@ -184,7 +205,13 @@ class TestMbpoll:
         one_meter.assert_well()
 
     def test_identity(self, line: list[str]) -> None:
-        assert _poll(line, "-r", "0", "-c", "5", "-t", "4:hex") == ["0x5050", "0x4D31", "0x0000", "0x0000", "0x0001"]
+        assert _poll(line, "-r", "0", "-c", "5", "-t", "4:hex") == [
+            "0x5050",
+            "0x4D31",
+            "0x0000",
+            "0x0000",
+            "0x0001",
+        ]
 
     def test_available_credit(self, line: list[str]) -> None:
         assert _poll(line, "-r", str(CREDIT), "-t", "3:int", "-B") == ["2000"]
@@ -222,7 +249,9 @@ def _line(meters: Running, kind: str) -> list[str]:
     return [str(meters.pty), "-m", "rtu", "-b", "9600", "-P", kind.removeprefix("rtu-")]
 
 
-def _mbpoll(line: list[str], *options: str, values: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+def _mbpoll(
+    line: list[str], *options: str, values: list[str] | None = None
+) -> subprocess.CompletedProcess[str]:
     assert MBPOLL is not None
     command = [MBPOLL, "-0", "-1", "-o", "3", *line[1:], *options, line[0], *(values or [])]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)

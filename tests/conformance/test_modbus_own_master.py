@@ -1,6 +1,7 @@
 """The last row of facts/modbus.md 1.3: our own master does not send a write again blindly.
 
-pymodbus with its default retries sends one write four times, and a late answer to the first then reports success.
+pymodbus with its default retries sends one write four times, and a late answer to the first then
+reports success.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ Lost = Literal["request", "reply"]
 
 
 class LossyLine:
-    """A TCP line to a meter that loses the first commit of a sealed message, or the meter's answer to it."""
+    """A TCP line to a meter that loses the first commit of a sealed message, or the meter's answer
+    to it.
+    """
 
     def __init__(self, meter: tuple[str, int], lost: Lost) -> None:
         self.requests: list[bytes] = []
@@ -39,7 +42,12 @@ class LossyLine:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
@@ -75,7 +83,9 @@ class LossyLine:
 
 
 def is_commit(pdu: bytes) -> bool:
-    """Return whether a request hands a sealed message over: commit, the fourth word of the window, is 1."""
+    """Return whether a request hands a sealed message over: commit, the fourth word of the window,
+    is 1.
+    """
     head = {0x10: 1, 0x17: 5}.get(pdu[0])
     if head is None or pdu[head : head + 2] != MESSAGE_ADDRESS.to_bytes(2, "big"):
         return False
@@ -111,7 +121,9 @@ def top_up(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
     ]
     command: list[str | Path] = [PROGRAMS / "meterctl", *wire, "--yes", "--json", "topup", "10.00"]
     environment = {**os.environ, "HOME": str(folder), "XDG_STATE_HOME": str(folder)}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=environment)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=30, env=environment
+    )
 
 
 def available_credit(meters: Running) -> int:
@@ -121,7 +133,9 @@ def available_credit(meters: Running) -> int:
 
 
 @pytest.mark.parametrize("lost", ["request", "reply"])
-def test_a_write_without_an_answer_is_asked_about_before_it_is_sent_again(tmp_path: Path, lost: Lost) -> None:
+def test_a_write_without_an_answer_is_asked_about_before_it_is_sent_again(
+    tmp_path: Path, lost: Lost
+) -> None:
     with running(tmp_path) as meters:
         with LossyLine(meters.tcp, lost) as line:
             done = top_up(tmp_path, line.port)

@@ -1,4 +1,6 @@
-"""The window of the sealed status, by raw frames on TCP and RTU: question, status, refusals, and sessions apart."""
+"""The window of the sealed status, by raw frames on TCP and RTU: question, status, refusals, and
+sessions apart.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def ask_and_read(*values: int, at: int = STATUS, count: int = STATUS_SIZE) -> by
     return head + bytes([2 * len(values)]) + words(*values)
 
 
-def registers(wire: Wire, address: int = STATUS, count: int = STATUS_SIZE, function: int = 3) -> bytes:
+def registers(
+    wire: Wire, address: int = STATUS, count: int = STATUS_SIZE, function: int = 3
+) -> bytes:
     """Return the bytes of registers."""
     reply = wire.ask(1, read(function, address, count))
     assert reply[:2] == bytes([function, 2 * count]), reply.hex(" ")

@@ -1,7 +1,9 @@
-"""The table of probes in facts/modbus.md 1.3, row by row, with raw bytes: what a framing does with what arrives.
+"""The table of probes in facts/modbus.md 1.3, row by row, with raw bytes: what a framing does with
+what arrives.
 
-Rows about functions, counts and addresses are in test_modbus_functions.py. Two rows ask for a failing meter (an action
-that raises, one that is busy); no wire and no command of `control` can cause that here.
+Rows about functions, counts and addresses are in test_modbus_functions.py. Two rows ask for a
+failing meter (an action that raises, one that is busy); no wire and no command of `control` can
+cause that here.
 """
 
 from __future__ import annotations
@@ -15,7 +17,17 @@ import pytest
 from protocols.modbus.native_map import SCRATCH_ADDRESS
 from tests.conformance.conftest import UNITS
 from tests.conformance.running import Running
-from tests.conformance.wire import SILENCE_S, Reply, RtuWire, TcpWire, crc, read, refusal, words, write_registers
+from tests.conformance.wire import (
+    SILENCE_S,
+    Reply,
+    RtuWire,
+    TcpWire,
+    crc,
+    read,
+    refusal,
+    words,
+    write_registers,
+)
 from tests.conformance.wire import rtu as rtu_frame
 from tests.conformance.wire import tcp as tcp_frame
 
@@ -55,7 +67,9 @@ def set_scratch(value: int) -> bytes:
 class TestUnknownUnit:
     @pytest.mark.parametrize("request_pdu", REQUESTS.values(), ids=REQUESTS)
     @pytest.mark.parametrize("unit", [STRANGER, 248, 0, 255])
-    def test_on_tcp_it_is_refused_with_0b(self, tcp_of_two: TcpWire, unit: int, request_pdu: bytes) -> None:
+    def test_on_tcp_it_is_refused_with_0b(
+        self, tcp_of_two: TcpWire, unit: int, request_pdu: bytes
+    ) -> None:
         assert tcp_of_two.ask(unit, request_pdu) == refusal(request_pdu[0], 0x0B)
 
     def test_on_tcp_beside_one_meter_it_is_refused_with_0b(self, tcp: TcpWire) -> None:
@@ -63,7 +77,9 @@ class TestUnknownUnit:
         assert tcp.ask(1, MAGIC) == MAGIC_REPLY
 
     @pytest.mark.parametrize("unit", [STRANGER, 248, 0, 255])
-    def test_on_tcp_it_is_left_in_silence_where_told_so(self, two_silent_meters: Running, unit: int) -> None:
+    def test_on_tcp_it_is_left_in_silence_where_told_so(
+        self, two_silent_meters: Running, unit: int
+    ) -> None:
         strange = b"".join(tcp_frame(7, unit, pdu) for pdu in REQUESTS.values())
         with TcpWire(two_silent_meters.tcp) as wire:
             wire.send(strange + tcp_frame(8, UNITS[1], SERIAL))
@@ -72,7 +88,9 @@ class TestUnknownUnit:
 
     @pytest.mark.parametrize("request_pdu", REQUESTS.values(), ids=REQUESTS)
     @pytest.mark.parametrize("unit", [STRANGER, 248, 255])
-    def test_on_rtu_it_is_left_in_silence(self, rtu_of_two: RtuWire, unit: int, request_pdu: bytes) -> None:
+    def test_on_rtu_it_is_left_in_silence(
+        self, rtu_of_two: RtuWire, unit: int, request_pdu: bytes
+    ) -> None:
         rtu_of_two.leave_unanswered(rtu_frame(unit, request_pdu))
         assert rtu_of_two.ask(UNITS[0], SERIAL) == serial_reply(UNITS[0])
 
@@ -94,7 +112,9 @@ class TestUnits0And255OnTcp:
         for meter in UNITS:
             assert tcp_of_two.ask(meter, set_scratch(meter)) == set_scratch(meter)
         assert tcp_of_two.ask(unit, set_scratch(0xDEAD)) == b"\x86\x0b"
-        assert [tcp_of_two.ask(meter, SCRATCH) for meter in UNITS] == [scratch(meter) for meter in UNITS]
+        assert [tcp_of_two.ask(meter, SCRATCH) for meter in UNITS] == [
+            scratch(meter) for meter in UNITS
+        ]
 
 
 class TestTcpFraming:
@@ -109,32 +129,68 @@ class TestTcpFraming:
         tcp.expect_silence(0.02)
 
     def test_refusals_in_between_keep_the_order(self, tcp: TcpWire) -> None:
-        requests = [MAGIC, read(3, 0, 0), b"\x41", MAGIC, read(3, 0xFFFF, 1), set_scratch(5), SCRATCH]
+        requests = [
+            MAGIC,
+            read(3, 0, 0),
+            b"\x41",
+            MAGIC,
+            read(3, 0xFFFF, 1),
+            set_scratch(5),
+            SCRATCH,
+        ]
         tcp.send(b"".join(tcp_frame(number, 1, pdu) for number, pdu in enumerate(requests)))
-        pdus = [MAGIC_REPLY, b"\x83\x03", b"\xc1\x01", MAGIC_REPLY, b"\x83\x02", set_scratch(5), scratch(5)]
-        assert [tcp.reply() for _ in requests] == [Reply(number, 1, pdu) for number, pdu in enumerate(pdus)]
+        pdus = [
+            MAGIC_REPLY,
+            b"\x83\x03",
+            b"\xc1\x01",
+            MAGIC_REPLY,
+            b"\x83\x02",
+            set_scratch(5),
+            scratch(5),
+        ]
+        assert [tcp.reply() for _ in requests] == [
+            Reply(number, 1, pdu) for number, pdu in enumerate(pdus)
+        ]
 
-    def test_two_units_pipelined_get_their_own_transactions_and_values(self, tcp_of_two: TcpWire) -> None:
+    def test_two_units_pipelined_get_their_own_transactions_and_values(
+        self, tcp_of_two: TcpWire
+    ) -> None:
         asked = [(number, UNITS[number * number % 7 % 2]) for number in range(200)]
         assert {unit for _, unit in asked} == set(UNITS)
-        tcp_of_two.send(b"".join(tcp_frame(0xFF00 + number, unit, SERIAL) for number, unit in asked))
+        tcp_of_two.send(
+            b"".join(tcp_frame(0xFF00 + number, unit, SERIAL) for number, unit in asked)
+        )
         replies = [tcp_of_two.reply() for _ in asked]
-        assert replies == [Reply(0xFF00 + number, unit, serial_reply(unit)) for number, unit in asked]
+        assert replies == [
+            Reply(0xFF00 + number, unit, serial_reply(unit)) for number, unit in asked
+        ]
 
     def test_a_master_that_reads_only_after_2000_requests_loses_none(self, tcp: TcpWire) -> None:
-        tcp.send(b"".join(tcp_frame(number, 1, read(3, number % 100, 125)) for number in range(2000)))
+        tcp.send(
+            b"".join(tcp_frame(number, 1, read(3, number % 100, 125)) for number in range(2000))
+        )
         replies = [tcp.reply() for _ in range(2000)]
-        assert [(reply.transaction, len(reply.pdu)) for reply in replies] == [(number, 252) for number in range(2000)]
+        assert [(reply.transaction, len(reply.pdu)) for reply in replies] == [
+            (number, 252) for number in range(2000)
+        ]
 
     def test_byte_at_a_time(self, tcp: TcpWire) -> None:
-        tcp.send_parts(*(bytes([byte]) for byte in tcp_frame(0x0102, 1, write_registers(SCRATCH_ADDRESS, 0x1234, 2))))
+        tcp.send_parts(
+            *(
+                bytes([byte])
+                for byte in tcp_frame(0x0102, 1, write_registers(SCRATCH_ADDRESS, 0x1234, 2))
+            )
+        )
         assert tcp.reply() == Reply(0x0102, 1, b"\x10" + words(SCRATCH_ADDRESS, 2))
 
     @pytest.mark.parametrize("cut", range(1, 24))
     def test_two_requests_cut_anywhere(self, tcp: TcpWire, cut: int) -> None:
         stream = tcp_frame(1, 1, MAGIC) + tcp_frame(2, 1, SERIAL)
         tcp.send_parts(stream[:cut], stream[cut:])
-        assert [tcp.reply(), tcp.reply()] == [Reply(1, 1, MAGIC_REPLY), Reply(2, 1, serial_reply(1))]
+        assert [tcp.reply(), tcp.reply()] == [
+            Reply(1, 1, MAGIC_REPLY),
+            Reply(2, 1, serial_reply(1)),
+        ]
 
     def test_half_a_request_waits_for_the_rest_whatever_the_silence(self, tcp: TcpWire) -> None:
         frame = tcp_frame(3, 1, MAGIC)
@@ -148,21 +204,30 @@ class TestTcpFraming:
         tcp.send(tcp_frame(1, 1, MAGIC, protocol=protocol))
         assert tcp.ended()
 
-    def test_what_was_whole_before_another_protocol_id_is_answered(self, one_meter: Running, tcp: TcpWire) -> None:
+    def test_what_was_whole_before_another_protocol_id_is_answered(
+        self, one_meter: Running, tcp: TcpWire
+    ) -> None:
         tcp.send(
             tcp_frame(1, 1, MAGIC)
             + tcp_frame(2, 1, set_scratch(0x0AAA))
             + tcp_frame(3, 1, set_scratch(0x0BBB), protocol=1)
             + tcp_frame(4, 1, set_scratch(0x0CCC))
         )
-        assert [tcp.reply(), tcp.reply()] == [Reply(1, 1, MAGIC_REPLY), Reply(2, 1, set_scratch(0x0AAA))]
+        assert [tcp.reply(), tcp.reply()] == [
+            Reply(1, 1, MAGIC_REPLY),
+            Reply(2, 1, set_scratch(0x0AAA)),
+        ]
         assert tcp.ended()
         with TcpWire(one_meter.tcp) as other:
             assert other.ask(1, SCRATCH) == scratch(0x0AAA)
 
     @pytest.mark.parametrize("length", [0, 1, 255, 0xFFFF])
-    def test_a_length_that_no_request_has_never_wedges_the_connection(self, tcp: TcpWire, length: int) -> None:
-        """MODBUS on TCP 3.1.3: unit and PDU are 2 to 254 bytes. Where the next frame begins is not known any more."""
+    def test_a_length_that_no_request_has_never_wedges_the_connection(
+        self, tcp: TcpWire, length: int
+    ) -> None:
+        """MODBUS on TCP 3.1.3: unit and PDU are 2 to 254 bytes. Where the next frame begins is not
+        known any more.
+        """
         tcp.send(tcp_frame(1, 1, MAGIC) + words(2, 0, length) + b"\x01")
         assert tcp.reply() == Reply(1, 1, MAGIC_REPLY)
         assert tcp.ended()
@@ -184,7 +249,9 @@ class TestTcpFraming:
             replies = [wire.reply() for wire in wires]
         assert replies == [Reply(n, UNITS[n % 2], serial_reply(UNITS[n % 2])) for n in range(64)]
 
-    def test_a_connection_that_breaks_within_a_frame_troubles_nobody(self, one_meter: Running, tcp: TcpWire) -> None:
+    def test_a_connection_that_breaks_within_a_frame_troubles_nobody(
+        self, one_meter: Running, tcp: TcpWire
+    ) -> None:
         with TcpWire(one_meter.tcp) as other:
             other.send(tcp_frame(1, 1, set_scratch(0xDEAD))[:-1])
         assert tcp.ask(1, MAGIC) == MAGIC_REPLY
@@ -205,7 +272,9 @@ class TestRtuFraming:
         rtu.leave_unanswered(frame[4:])
         assert rtu.ask(1, SCRATCH) == scratch(0x0001)
 
-    @pytest.mark.parametrize("garbage", ["ff", "00", "01", "03", "7f", "55 aa 55", "01 03", "01 03 00 00 00 00"])
+    @pytest.mark.parametrize(
+        "garbage", ["ff", "00", "01", "03", "7f", "55 aa 55", "01 03", "01 03 00 00 00 00"]
+    )
     def test_garbage_and_a_good_frame_in_one_write(self, rtu: RtuWire, garbage: str) -> None:
         rtu.send(bytes.fromhex(garbage) + rtu_frame(1, MAGIC))
         rtu.expect(rtu_frame(1, MAGIC_REPLY))
@@ -247,9 +316,22 @@ class TestRtuFraming:
         rtu.expect_silence()
 
     def test_writes_and_reads_back_to_back_are_executed_in_order(self, rtu: RtuWire) -> None:
-        pdus = [set_scratch(1), SCRATCH, write_registers(SCRATCH_ADDRESS, 2), SCRATCH, set_scratch(3), SCRATCH]
+        pdus = [
+            set_scratch(1),
+            SCRATCH,
+            write_registers(SCRATCH_ADDRESS, 2),
+            SCRATCH,
+            set_scratch(3),
+            SCRATCH,
+        ]
         rtu.send(b"".join(rtu_frame(1, pdu) for pdu in pdus))
-        answers = [set_scratch(1), scratch(1), b"\x10" + words(SCRATCH_ADDRESS, 1), scratch(2), set_scratch(3)]
+        answers = [
+            set_scratch(1),
+            scratch(1),
+            b"\x10" + words(SCRATCH_ADDRESS, 1),
+            scratch(2),
+            set_scratch(3),
+        ]
         rtu.expect(b"".join(rtu_frame(1, pdu) for pdu in [*answers, scratch(3)]))
         rtu.expect_silence()
 
@@ -265,7 +347,9 @@ class TestRtuFraming:
         rtu_of_two.expect_silence()
 
     @pytest.mark.parametrize("pdu", ["41", "41 de ad be ef", "07", "64 01"])
-    def test_an_unregistered_function_is_refused_and_the_next_frame_answered(self, rtu: RtuWire, pdu: str) -> None:
+    def test_an_unregistered_function_is_refused_and_the_next_frame_answered(
+        self, rtu: RtuWire, pdu: str
+    ) -> None:
         function = bytes.fromhex(pdu)[0]
         rtu.send(rtu_frame(1, bytes.fromhex(pdu)))
         rtu.expect(rtu_frame(1, refusal(function, 0x01)))
@@ -274,10 +358,14 @@ class TestRtuFraming:
         rtu.expect_silence()
 
     @pytest.mark.parametrize("low", [0x00, 0x01])
-    def test_its_length_is_not_guessed_from_a_crc_that_ends_with_00(self, rtu: RtuWire, low: int) -> None:
+    def test_its_length_is_not_guessed_from_a_crc_that_ends_with_00(
+        self, rtu: RtuWire, low: int
+    ) -> None:
         """Where the last byte of a frame is 00, the frame without it has a right CRC too."""
         bodies = (b"\x41\x55" + words(n) for n in range(0x10000))
-        pdu = next(pdu for pdu in bodies if rtu_frame(1, pdu)[-1] == 0 and rtu_frame(1, pdu)[-2] & 1 == low)
+        pdu = next(
+            pdu for pdu in bodies if rtu_frame(1, pdu)[-1] == 0 and rtu_frame(1, pdu)[-2] & 1 == low
+        )
         rtu.send(rtu_frame(1, pdu))
         rtu.expect(rtu_frame(1, b"\xc1\x01"))
         rtu.send(rtu_frame(1, MAGIC))
@@ -301,13 +389,17 @@ class TestRtuFraming:
     def test_a_frame_of_a_wrong_length_with_a_right_crc_does_not_take_the_next_with_it(
         self, rtu: RtuWire, pdu: str
     ) -> None:
-        """Silence or exception 03, either is right; the frame after a silence is answered in any case."""
+        """Silence or exception 03, either is right; the frame after a silence is answered in any
+        case.
+        """
         rtu.send(rtu_frame(1, bytes.fromhex(pdu)))
         reply = rtu.receive(1024, SILENCE_S)
         assert reply in (b"", rtu_frame(1, refusal(bytes.fromhex(pdu)[0], 0x03)))
         assert rtu.ask(1, MAGIC) == MAGIC_REPLY
 
-    def test_the_line_goes_on_after_its_master_closed_it_within_a_frame(self, one_meter: Running) -> None:
+    def test_the_line_goes_on_after_its_master_closed_it_within_a_frame(
+        self, one_meter: Running
+    ) -> None:
         with RtuWire(one_meter.pty) as wire:
             wire.send(rtu_frame(1, MAGIC)[:5])
         with RtuWire(one_meter.pty) as wire:
@@ -317,12 +409,24 @@ class TestRtuFraming:
 class TestRtuBroadcast:
     WRITES = (
         ("write_one", set_scratch(0xB001), read(3, SCRATCH_ADDRESS, 1), scratch(0xB001)),
-        ("write_many", write_registers(SCRATCH_ADDRESS, 1, 2), read(4, SCRATCH_ADDRESS, 2), b"\x04\x04" + words(1, 2)),
+        (
+            "write_many",
+            write_registers(SCRATCH_ADDRESS, 1, 2),
+            read(4, SCRATCH_ADDRESS, 2),
+            b"\x04\x04" + words(1, 2),
+        ),
         ("write_coil", b"\x05" + words(3, 0xFF00), read(1, 3, 1), b"\x01\x01\x01"),
-        ("write_coils", b"\x0f" + words(0, 10) + b"\x02\xa5\x02", read(1, 0, 10), b"\x01\x02\xa5\x02"),
+        (
+            "write_coils",
+            b"\x0f" + words(0, 10) + b"\x02\xa5\x02",
+            read(1, 0, 10),
+            b"\x01\x02\xa5\x02",
+        ),
     )
 
-    @pytest.mark.parametrize(("write", "check", "reply"), [w[1:] for w in WRITES], ids=[w[0] for w in WRITES])
+    @pytest.mark.parametrize(
+        ("write", "check", "reply"), [w[1:] for w in WRITES], ids=[w[0] for w in WRITES]
+    )
     def test_a_write_is_executed_by_all_and_answered_by_none(
         self, rtu_of_two: RtuWire, write: bytes, check: bytes, reply: bytes
     ) -> None:
@@ -349,7 +453,10 @@ class TestRtuBroadcast:
     @pytest.mark.parametrize(
         "pdu",
         [
-            *(REQUESTS[name] for name in ("read", "diagnose", "identify", "unregistered", "wrong_count")),
+            *(
+                REQUESTS[name]
+                for name in ("read", "diagnose", "identify", "unregistered", "wrong_count")
+            ),
             b"\x06" + words(0, 1),
             b"\x05" + words(0, 0x1234),
             b"\x10" + words(SCRATCH_ADDRESS, 1) + b"\x04" + words(1, 2),
@@ -360,7 +467,9 @@ class TestRtuBroadcast:
             *("write_to_identity", "bad_coil_value", "byte_count_mismatch", "write_and_read"),
         ],
     )
-    def test_nothing_that_is_broadcast_is_ever_answered(self, rtu_of_two: RtuWire, pdu: bytes) -> None:
+    def test_nothing_that_is_broadcast_is_ever_answered(
+        self, rtu_of_two: RtuWire, pdu: bytes
+    ) -> None:
         rtu_of_two.leave_unanswered(rtu_frame(0, pdu))
         assert rtu_of_two.ask(UNITS[0], SERIAL) == serial_reply(UNITS[0])
 
@@ -375,7 +484,11 @@ class TestAnotherUnitPassesBy:
         ("coils", read(1, 0, 3), b"\x01\x01\x05"),
         ("write_one", set_scratch(0xDEAD), set_scratch(0xDEAD)),
         ("write_many", write_registers(SCRATCH_ADDRESS, 1, 2), b"\x10" + words(SCRATCH_ADDRESS, 2)),
-        ("write_and_read", b"\x17" + words(0, 1, 0, 1) + b"\x02" + words(7), b"\x17\x02" + words(9)),
+        (
+            "write_and_read",
+            b"\x17" + words(0, 1, 0, 1) + b"\x02" + words(7),
+            b"\x17\x02" + words(9),
+        ),
         ("refused", read(3, 0, 126), b"\x83\x03"),
         ("identify", b"\x2b\x0e\x01\x00", b"\x2b\x0e\x01\x01\x00\x00\x01\x00\x04Acme"),
         ("own_function", b"\x64\x01\x02", b"\x64\x03\x04\x05"),
@@ -390,8 +503,12 @@ class TestAnotherUnitPassesBy:
         assert rtu.ask(1, MAGIC) == MAGIC_REPLY
 
     @pytest.mark.parametrize(("request_pdu", "reply_pdu"), PDUS[:-1], ids=NAMES[:-1])
-    def test_back_to_back_with_our_request(self, rtu: RtuWire, request_pdu: bytes, reply_pdu: bytes) -> None:
-        rtu.send(rtu_frame(STRANGER, request_pdu) + rtu_frame(STRANGER, reply_pdu) + rtu_frame(1, MAGIC))
+    def test_back_to_back_with_our_request(
+        self, rtu: RtuWire, request_pdu: bytes, reply_pdu: bytes
+    ) -> None:
+        rtu.send(
+            rtu_frame(STRANGER, request_pdu) + rtu_frame(STRANGER, reply_pdu) + rtu_frame(1, MAGIC)
+        )
         rtu.expect(rtu_frame(1, MAGIC_REPLY))
         rtu.expect_silence()
 

@@ -1,4 +1,6 @@
-"""A Modbus master of raw bytes, written from the Modbus standards alone; it sends what a test says and nothing else."""
+"""A Modbus master of raw bytes, written from the Modbus standards alone; it sends what a test says
+and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,21 @@ from types import TracebackType
 from typing import Self
 
 ANSWER_S = 3.0
-"""An answer that has not come after this long does not come. A good one takes about a millisecond."""
+"""An answer that has not come after this long does not come. A good one takes about a millisecond.
+"""
 SILENCE_S = 0.04
 """Twice the 20 ms that end a frame on a virtual serial port (DESIGN.md 5.1)."""
 
 LONG_PAUSE_S = 0.01
-"""A pause within a frame that a loaded machine made longer than this proves nothing: such a try is repeated."""
+"""A pause within a frame that a loaded machine made longer than this proves nothing: such a try is
+repeated.
+"""
 
 
 def crc(data: bytes) -> bytes:
-    """Return the CRC-16 of MODBUS over Serial Line 2.5.1.2, low byte first, worked out bit by bit."""
+    """Return the CRC-16 of MODBUS over Serial Line 2.5.1.2, low byte first, worked out bit by
+    bit.
+    """
     register = 0xFFFF
     for byte in data:
         register ^= byte
@@ -86,7 +93,12 @@ class Wire(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.close()
 
     def send(self, data: bytes) -> None:
@@ -119,7 +131,9 @@ class Wire(ABC):
         assert self.receive(1024, seconds).hex(" ") == ""
 
     def send_parts(self, *parts: bytes, pause: float = 0.002) -> bool:
-        """Write parts with a short pause between; return whether no pause came out so long that it ends a frame."""
+        """Write parts with a short pause between; return whether no pause came out so long that it
+        ends a frame.
+        """
         longest, last = 0.0, time.monotonic()
         for part in parts:
             self.send(part)
@@ -205,7 +219,9 @@ class RtuWire(Wire):
         return data
 
     def _rest(self, head: bytes) -> bytes:
-        """Return what follows unit, function and one more byte, by the length that the standard gives the answer."""
+        """Return what follows unit, function and one more byte, by the length that the standard
+        gives the answer.
+        """
         function = head[1]
         if function & 0x80:
             return self.receive(2)

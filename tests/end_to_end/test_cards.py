@@ -1,4 +1,6 @@
-"""The card end to end, as people type it: sold at the counter, carried, inserted, read back, sold again."""
+"""The card end to end, as people type it: sold at the counter, carried, inserted, read back, sold
+again.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,21 @@ RING = ("--keys", "keys.json")
 CARD = ("--file", "c.img", *RING)
 SERIAL = "0011223344556677"
 METER = "000000000042"
-RUN = ("--serial-number", METER, "--unopened", "--keys", "meter-keys.json", "--modbus-rtu", "./m.tty", "--control",
-       "./m.sock", "--speed", "0", "--state", "./m.nv")  # fmt: skip
+RUN = (
+    "--serial-number",
+    METER,
+    "--unopened",
+    "--keys",
+    "meter-keys.json",
+    "--modbus-rtu",
+    "./m.tty",
+    "--control",
+    "./m.sock",
+    "--speed",
+    "0",
+    "--state",
+    "./m.nv",
+)
 
 
 @pytest.fixture
@@ -27,8 +42,19 @@ def shop(tmp_path: Path) -> Path:
     """A folder with a key ring, one meter's own keys, and an opening card of 30.00."""
     meterctl("keys", "init", "--out", "keys.json", cwd=tmp_path)
     meterctl("card", "format", "--card-serial", SERIAL, *CARD, cwd=tmp_path)
-    meterctl("card", "open", "--meter", METER, "--customer", "000000001001", "--amount", "30.00", "--yes", *CARD,
-             cwd=tmp_path)  # fmt: skip
+    meterctl(
+        "card",
+        "open",
+        "--meter",
+        METER,
+        "--customer",
+        "000000001001",
+        "--amount",
+        "30.00",
+        "--yes",
+        *CARD,
+        cwd=tmp_path,
+    )
     meterctl("keys", "export", "--meter", METER, *RING, "--out", "meter-keys.json", cwd=tmp_path)
     return tmp_path
 
@@ -57,7 +83,11 @@ def test_a_card_is_sold_carried_inserted_and_read_back(shop: Path) -> None:
         (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "available_credit", cwd=shop)
         assert read == {"available_credit": 30.00}
         back = card_json(shop, "read")
-        assert (back["state"], back["available_credit"], back["cumulative_purchased"]) == ("accepted", 30.00, 30.00)
+        assert (back["state"], back["available_credit"], back["cumulative_purchased"]) == (
+            "accepted",
+            30.00,
+            30.00,
+        )
         sold = card_json(shop, "sell", "12.50", "--yes")
         assert (sold["outcome"], sold["sequence"], sold["amount"]) == ("on_card", 2, 12.50)
         assert "unconsumed" in card_json(shop, "sell", "12.50", "--yes", check=6)["message"]
@@ -67,7 +97,10 @@ def test_a_card_is_sold_carried_inserted_and_read_back(shop: Path) -> None:
         meter_sim("control", "./m.sock", "card", "remove", cwd=shop)
         (purchase, opening) = meterctl_json("--port", "./m.tty", *RING, "purchases", cwd=shop)
         assert (purchase["carrier"], purchase["amount"], opening["kind"]) == ("card", 12.50, "open")
-        events = [event["event"] for event in meterctl_json("--port", "./m.tty", *RING, "events", cwd=shop)]
+        events = [
+            event["event"]
+            for event in meterctl_json("--port", "./m.tty", *RING, "events", cwd=shop)
+        ]
         assert events.count("card_accepted") == 3
         assert "card_pulled_early" in events
     assert card_json(shop, "read")["credit_sequence"] == 2
@@ -95,7 +128,11 @@ def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(sho
         assert receipt["owed"] == 12.50
         assert receipt["withdrawn"] == [{"id": 2, "card": SERIAL, "outcome": "voided"}]
         lost = insert(shop)
-        assert (lost["outcome"], lost["error"], lost["display"]) == ("sequence_conflict", 17, "Err-34")
+        assert (lost["outcome"], lost["error"], lost["display"]) == (
+            "sequence_conflict",
+            17,
+            "Err-34",
+        )
         assert lost["available_credit"] == 35.00
         card_json(shop, "sell", "2.00", "--yes")
         meterctl(*port, "limits", "set", "max_credit=40.00", "--yes", cwd=shop)
@@ -107,18 +144,27 @@ def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(sho
         card_json(shop, "sell", "7.00", "--yes")
         meterctl("card", "erase", "--yes", *CARD, cwd=shop)
         done = meterctl(*port, "topup", "1.00", "--yes", cwd=shop)
-        assert "7.00 is owed to the customer" in done.stderr, "an erased card's sale is voided by itself"
+        assert "7.00 is owed to the customer" in done.stderr, (
+            "an erased card's sale is voided by itself"
+        )
 
 
 def test_presets_come_with_the_card(shop: Path) -> None:
-    (shop / "p.toml").write_text('[limits]\nlow_credit_threshold_1 = "9.00"\n[tariff]\nprices = ["0.7000"]\n')
+    (shop / "p.toml").write_text(
+        '[limits]\nlow_credit_threshold_1 = "9.00"\n[tariff]\nprices = ["0.7000"]\n'
+    )
     with running(*RUN, cwd=shop):
-        assert "has not written back" in card_json(shop, "preset", "p.toml", "--yes", check=6)["message"]
+        assert (
+            "has not written back"
+            in card_json(shop, "preset", "p.toml", "--yes", check=6)["message"]
+        )
         insert(shop)
         preset = card_json(shop, "preset", "p.toml", "--yes")
         assert preset["commands"] == ["limits", "tariff"]
         assert insert(shop)["command_outcome"] == "accepted"
-        (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "low_credit_threshold_1", "current_price", cwd=shop)
+        (read,) = meterctl_json(
+            "--port", "./m.tty", *RING, "read", "low_credit_threshold_1", "current_price", cwd=shop
+        )
         assert read == {"low_credit_threshold_1": 9.00, "current_price": 0.7000}
 
 
@@ -133,7 +179,11 @@ def test_sales_in_bulk_go_on_where_they_were_interrupted(shop: Path) -> None:
     assert (rows[-1]["result"], rows[-1]["exit_code"]) == ("usage", 2)
     assert "gone.img" in done.stderr
     done = meterctl("card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=shop, check=2)
-    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["sold_before", "failed", None]
+    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == [
+        "sold_before",
+        "failed",
+        None,
+    ]
     assert card_json(shop, "sell", "5.00", "--sale", "a1", "--yes")["id"] == 2
     assert len(meterctl_json("journal", "list", cwd=shop)) == 2
 
@@ -144,7 +194,17 @@ def test_sales_in_bulk_go_on_where_they_were_interrupted(shop: Path) -> None:
         ("card", "format", "--file", "new.img", "--card-serial", "0102030405060708"),
         ("card", "format", "--file", "c.img", "--again"),
         ("card", "service", "--file", "b.img", "--meter", METER),
-        ("card", "open", "--file", "b.img", "--meter", METER, "--customer", "000000001001", "--again"),
+        (
+            "card",
+            "open",
+            "--file",
+            "b.img",
+            "--meter",
+            METER,
+            "--customer",
+            "000000001001",
+            "--again",
+        ),
         ("card", "sell", "5.00", "--file", "c.img"),
         ("card", "erase", "--file", "c.img"),
         ("keys", "init", "--out", "new.json"),
@@ -156,7 +216,9 @@ def test_a_dry_run_writes_nothing(shop: Path, words: tuple[str, ...]) -> None:
     with running(*RUN, cwd=shop):
         insert(shop)
     meterctl("card", "read", *CARD, cwd=shop)
-    meterctl("card", "format", "--file", "b.img", "--card-serial", "0807060504030201", *RING, cwd=shop)
+    meterctl(
+        "card", "format", "--file", "b.img", "--card-serial", "0807060504030201", *RING, cwd=shop
+    )
     names, journal = sorted(os.listdir(shop)), meterctl_json("journal", "list", cwd=shop)
     cards = [(shop / name).read_bytes() for name in ("b.img", "c.img")]
     done = meterctl(*words, "--dry-run", *RING, cwd=shop)
@@ -173,10 +235,16 @@ def test_a_dry_run_writes_nothing(shop: Path, words: tuple[str, ...]) -> None:
 def test_without_pyscard_a_reader_is_refused_with_what_to_install(shop: Path) -> None:
     (shop / "smartcard").mkdir()
     (shop / "smartcard" / "__init__.py").write_text("raise ImportError('not here')")
-    for words in (("card", "readers"), ("card", "read"), ("card", "sell", "5.00", "--reader", "x", "--yes")):
+    for words in (
+        ("card", "readers"),
+        ("card", "read"),
+        ("card", "sell", "5.00", "--reader", "x", "--yes"),
+    ):
         command = [BIN / "meterctl", *words, *RING]
         environment = {**os.environ, "PYTHONPATH": str(shop), "XDG_STATE_HOME": str(shop)}
-        done = subprocess.run(command, cwd=shop, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=shop, env=environment, capture_output=True, text=True, check=False
+        )
         assert (done.returncode, done.stdout) == (2, "")
         assert "pip install 'prepaid-meter[card]'" in done.stderr
 
@@ -205,16 +273,34 @@ def test_apdus_are_traced_by_name_and_no_key_is_shown(shop: Path) -> None:
         (("card", "sell", "--file", "c.img", "--yes"), 2, "give AMOUNT"),
         (("card", "format", "--file", "c.img"), 6, "formatted already"),
         (("card", "format", "--file", "new.img"), 2, "--card-serial"),
-        (("card", "format", "--file", "new.img", "--card-serial", "12"), 2, "16 hexadecimal digits"),
         (
-            ("card", "open", "--file", "c.img", "--meter", "42", "--customer", "000000001001", "--yes"),
+            ("card", "format", "--file", "new.img", "--card-serial", "12"),
+            2,
+            "16 hexadecimal digits",
+        ),
+        (
+            (
+                "card",
+                "open",
+                "--file",
+                "c.img",
+                "--meter",
+                "42",
+                "--customer",
+                "000000001001",
+                "--yes",
+            ),
             2,
             "12 decimal digits",
         ),
         (("card", "read", "--file", "c.img", "--reader", "x"), 2, "not both"),
         (("card", "preset", "gone.toml", "--file", "c.img", "--yes"), 2, "gone.toml"),
         (("card", "sell", "--from", "gone.csv", "--yes"), 2, "gone.csv"),
-        (("card", "replace", "--meter", "000000000077", "--file", "c.img", "--yes"), 6, "bound to meter"),
+        (
+            ("card", "replace", "--meter", "000000000077", "--file", "c.img", "--yes"),
+            6,
+            "bound to meter",
+        ),
     ],
 )
 def test_what_cannot_be_done_says_why_and_changes_nothing(

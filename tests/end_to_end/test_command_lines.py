@@ -1,4 +1,6 @@
-"""The command lines end to end, over a virtual port and TCP, as their users type them (DESIGN.md 5)."""
+"""The command lines end to end, over a virtual port and TCP, as their users type them (DESIGN.md
+5).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,24 @@ import pytest
 
 from tests.support.programs import meter_sim, meterctl, meterctl_json, running
 
-METER = ("--modbus-rtu", "./m1.tty", "--modbus-tcp", "127.0.0.1:0", "--control", "./m1.sock", "--credit", "20.00",
-         "--price", "0.5000", "--load", "2kW", "--speed", "0", "--state", "./m1.nv")  # fmt: skip
+METER = (
+    "--modbus-rtu",
+    "./m1.tty",
+    "--modbus-tcp",
+    "127.0.0.1:0",
+    "--control",
+    "./m1.sock",
+    "--credit",
+    "20.00",
+    "--price",
+    "0.5000",
+    "--load",
+    "2kW",
+    "--speed",
+    "0",
+    "--state",
+    "./m1.nv",
+)
 PORT = ("--port", "./m1.tty")
 
 
@@ -28,13 +46,27 @@ def test_the_first_hour(tmp_path: Path) -> None:
         meter_sim("control", "./m1.sock", "advance", "5h", cwd=tmp_path)
         assert "15.00" in meterctl(*PORT, "status", cwd=tmp_path).stdout
         (receipt,) = meterctl_json(*tcp, "topup", "50.00", "--yes", cwd=tmp_path)
-        assert (receipt["outcome"], receipt["sequence"], receipt["credit_after"]) == ("accepted", 1, 65.00)
+        assert (receipt["outcome"], receipt["sequence"], receipt["credit_after"]) == (
+            "accepted",
+            1,
+            65.00,
+        )
         (purchase,) = meterctl_json(*PORT, "purchases", cwd=tmp_path)
-        assert (purchase["amount"], purchase["credit_before"], purchase["carrier"]) == (50.00, 15.00, "wire")
+        assert (purchase["amount"], purchase["credit_before"], purchase["carrier"]) == (
+            50.00,
+            15.00,
+            "wire",
+        )
         meterctl(
-            *PORT, "limits", "set", "low_credit_threshold_1=10", "low_credit_threshold_2=5", "overdraft_limit=20",
-            "--yes", cwd=tmp_path,
-        )  # fmt: skip
+            *PORT,
+            "limits",
+            "set",
+            "low_credit_threshold_1=10",
+            "low_credit_threshold_2=5",
+            "overdraft_limit=20",
+            "--yes",
+            cwd=tmp_path,
+        )
         meterctl(*PORT, "switch", "interrupt", "--yes", cwd=tmp_path)
         (status,) = meterctl_json(*PORT, "status", cwd=tmp_path)
         assert (status["supply_state"], status["supply_causes"]) == ("disconnected", ["remote"])
@@ -51,10 +83,20 @@ def test_the_first_hour(tmp_path: Path) -> None:
 
 def test_numbers_are_written_with_fixed_decimals(tmp_path: Path) -> None:
     with running(*METER, cwd=tmp_path):
-        line = meterctl(*PORT, "read", "--json", "available_credit", "available_credit_exact", "energy_import_kwh",
-                        "current_price", "low_credit_threshold_1", cwd=tmp_path).stdout  # fmt: skip
+        line = meterctl(
+            *PORT,
+            "read",
+            "--json",
+            "available_credit",
+            "available_credit_exact",
+            "energy_import_kwh",
+            "current_price",
+            "low_credit_threshold_1",
+            cwd=tmp_path,
+        ).stdout
     assert line == (
-        '{"available_credit": 20.00, "available_credit_exact": 20.0000000000, "energy_import_kwh": 0.000000, '
+        '{"available_credit": 20.00, "available_credit_exact": 20.0000000000, '
+        '"energy_import_kwh": 0.000000, '
         '"current_price": 0.5000, "low_credit_threshold_1": null}\n'
     )
 
@@ -80,13 +122,27 @@ def test_keys_keep_strangers_out(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600
     meterctl("keys", "init", "--out", "keys.json", cwd=tmp_path, check=2)
     meterctl("keys", "init", "--out", "other.json", cwd=tmp_path)
-    meterctl("keys", "export", "--meter", serial, "--keys", "keys.json", "--out", "m.json", cwd=tmp_path)
+    meterctl(
+        "keys", "export", "--meter", serial, "--keys", "keys.json", "--out", "m.json", cwd=tmp_path
+    )
     master = next(iter(json.loads((tmp_path / "keys.json").read_text())["masters"].values()))
     assert master not in (tmp_path / "m.json").read_text()
-    shown = meterctl("keys", "show", "--keys", "keys.json", "--meter", serial, "--json", cwd=tmp_path).stdout
+    shown = meterctl(
+        "keys", "show", "--keys", "keys.json", "--meter", serial, "--json", cwd=tmp_path
+    ).stdout
     assert master not in shown
     meter_sim("run", "--serial-number", serial, "--keys", "keys.json", cwd=tmp_path, check=2)
-    with running("--serial-number", serial, "--keys", "m.json", "--modbus-rtu", "m.tty", "--speed", "0", cwd=tmp_path):
+    with running(
+        "--serial-number",
+        serial,
+        "--keys",
+        "m.json",
+        "--modbus-rtu",
+        "m.tty",
+        "--speed",
+        "0",
+        cwd=tmp_path,
+    ):
         port = ("--port", "m.tty")
         (read,) = meterctl_json(*port, "read", "key_check_value", "key_version", cwd=tmp_path)
         assert read["key_check_value"] == json.loads(shown)["key_check_value"]
@@ -111,7 +167,9 @@ def test_refusals_have_exit_3_and_change_nothing(tmp_path: Path) -> None:
         done = meterctl(*PORT, "switch", "restore", "--yes", cwd=tmp_path, check=3)
         assert "credit_exhausted" in done.stderr
         assert "amount_to_reconnect" in done.stderr
-        (read,) = meterctl_json(*PORT, "read", "purchase_count", "cumulative_purchased", cwd=tmp_path)
+        (read,) = meterctl_json(
+            *PORT, "read", "purchase_count", "cumulative_purchased", cwd=tmp_path
+        )
         assert read == {"purchase_count": 0, "cumulative_purchased": 0.00}
 
 
@@ -132,7 +190,9 @@ def test_refusals_have_exit_3_and_change_nothing(tmp_path: Path) -> None:
         (("keys", "show", "--keys", "absent.json"), 2, "absent.json"),
     ],
 )
-def test_bad_input_is_exit_2_and_says_so(tmp_path: Path, words: tuple[str, ...], code: int, said: str) -> None:
+def test_bad_input_is_exit_2_and_says_so(
+    tmp_path: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
     assert said in meterctl(*words, cwd=tmp_path, check=code).stderr
 
 
@@ -195,15 +255,35 @@ def test_several_meters_on_every_wire(tmp_path: Path) -> None:
         (tmp_path / f"{unit}.toml").write_text(
             f'serial_number = "00000000000{unit}"\nunit = {unit}\ncredit = "{unit}.00"\n'
         )
-    words = ("--config", "1.toml", "--config", "2.toml", "--modbus-rtu", "m.tty", "--state", "nv", "--speed", "0")
+    words = (
+        "--config",
+        "1.toml",
+        "--config",
+        "2.toml",
+        "--modbus-rtu",
+        "m.tty",
+        "--state",
+        "nv",
+        "--speed",
+        "0",
+    )
     with running(*words, "--control", "c.sock", cwd=tmp_path) as ready:
         assert len(ready["meters"]) == 2
         for unit in ("1", "2"):
             (read,) = meterctl_json(
-                "--port", "m.tty", "--unit", unit, "read", "serial_number", "available_credit", cwd=tmp_path
+                "--port",
+                "m.tty",
+                "--unit",
+                unit,
+                "read",
+                "serial_number",
+                "available_credit",
+                cwd=tmp_path,
             )
             assert read == {"serial_number": f"00000000000{unit}", "available_credit": float(unit)}
-        state = meter_sim("control", "c.sock", "--meter", "000000000002", "state", cwd=tmp_path).stdout
+        state = meter_sim(
+            "control", "c.sock", "--meter", "000000000002", "state", cwd=tmp_path
+        ).stdout
         assert json.loads(state)["serial_number"] == "000000000002"
         meter_sim("control", "c.sock", "--meter", "000000000009", "state", cwd=tmp_path, check=2)
     assert sorted(os.listdir(tmp_path / "nv")) == ["000000000001.nv", "000000000002.nv"]
@@ -216,7 +296,9 @@ def test_a_live_port_is_left_alone_and_a_dead_link_is_replaced(tmp_path: Path) -
         assert target != "/dev/pts/99999"
         meter_sim("run", "--modbus-rtu", "m1.tty", cwd=tmp_path, check=2)
         assert os.readlink(tmp_path / "m1.tty") == target
-    with running("--modbus-rtu", "m1.tty", "--control", "c.sock", "--speed", "0", cwd=tmp_path, kill=True):
+    with running(
+        "--modbus-rtu", "m1.tty", "--control", "c.sock", "--speed", "0", cwd=tmp_path, kill=True
+    ):
         pass
     assert (tmp_path / "m1.tty").is_symlink(), "a killed process leaves its link"
     with running("--modbus-rtu", "m1.tty", "--control", "c.sock", "--speed", "0", cwd=tmp_path):
@@ -232,7 +314,9 @@ def test_the_control_socket_does_what_no_wire_can(tmp_path: Path) -> None:
         control("load", "0kW")
         control("load", "-1.5kW")
         control("advance", "1h")
-        (read,) = meterctl_json(*PORT, "read", "energy_export_kwh", "available_credit", cwd=tmp_path)
+        (read,) = meterctl_json(
+            *PORT, "read", "energy_export_kwh", "available_credit", cwd=tmp_path
+        )
         assert read == {"energy_export_kwh": 1.5, "available_credit": 20.00}
         control("power", "cut")
         meterctl(*PORT, "--timeout", "150ms", "status", cwd=tmp_path, check=4)
@@ -246,22 +330,53 @@ def test_the_control_socket_does_what_no_wire_can(tmp_path: Path) -> None:
 
 
 def test_simulate_gives_json_lines_in_order(tmp_path: Path) -> None:
-    done = meter_sim("simulate", "--credit", "20.00", "--price", "0.5283", "--load", "2.345kW", "--trip-mode", "direct",
-                     "--for", "20h", "--topup", "19h:5.00", "--json", cwd=tmp_path)  # fmt: skip
+    done = meter_sim(
+        "simulate",
+        "--credit",
+        "20.00",
+        "--price",
+        "0.5283",
+        "--load",
+        "2.345kW",
+        "--trip-mode",
+        "direct",
+        "--for",
+        "20h",
+        "--topup",
+        "19h:5.00",
+        "--json",
+        cwd=tmp_path,
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["event"] for row in rows] == ["supply_disconnected", "credit_accepted", "supply_connected", "end"]
-    assert (rows[0]["elapsed_ms"], rows[0]["energy_import_kwh"], rows[0]["at"], rows[0]["cause"]) == (
-        58_117_785, 37.857279, "2026-01-01T16:08:37.785Z", "credit_exhausted",
-    )  # fmt: skip
+    assert [row["event"] for row in rows] == [
+        "supply_disconnected",
+        "credit_accepted",
+        "supply_connected",
+        "end",
+    ]
+    assert (
+        rows[0]["elapsed_ms"],
+        rows[0]["energy_import_kwh"],
+        rows[0]["at"],
+        rows[0]["cause"],
+    ) == (
+        58_117_785,
+        37.857279,
+        "2026-01-01T16:08:37.785Z",
+        "credit_exhausted",
+    )
     assert all(
-        set(row) >= {"event", "at", "elapsed_ms", "available_credit", "energy_import_kwh", "supply_state"}
+        set(row)
+        >= {"event", "at", "elapsed_ms", "available_credit", "energy_import_kwh", "supply_state"}
         for row in rows
     )
 
 
 def test_new_writes_an_example_that_runs_and_a_plot_can_be_drawn(tmp_path: Path) -> None:
     meter_sim("new", "meter.toml", cwd=tmp_path)
-    meter_sim("simulate", "--config", "meter.toml", "--for", "3d", "--plot", "curve.svg", cwd=tmp_path)
+    meter_sim(
+        "simulate", "--config", "meter.toml", "--for", "3d", "--plot", "curve.svg", cwd=tmp_path
+    )
     assert (tmp_path / "curve.svg").read_text().lstrip().startswith("<?xml")
 
 
@@ -273,7 +388,9 @@ def test_every_example_meter_runs() -> None:
         meter_sim("simulate", "--config", str(meter), "--for", "2d", cwd=examples)
 
 
-@pytest.mark.parametrize(("price", "load", "credit"), [(None, None, None), ("1.2500", "7.3kW", "11.00")])
+@pytest.mark.parametrize(
+    ("price", "load", "credit"), [(None, None, None), ("1.2500", "7.3kW", "11.00")]
+)
 def test_the_demo_plays_and_its_books_balance(
     tmp_path: Path, price: str | None, load: str | None, credit: str | None
 ) -> None:
@@ -290,16 +407,43 @@ def test_the_demo_plays_and_its_books_balance(
 
 def test_faults_by_plan_and_by_command(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text('seed = 3\n[[fault]]\nname = "busy"\ncount = 1\n')
-    words = ["--modbus-rtu", "m.tty", "--control", "c", "--faults", "plan.toml", "--state", "m.nv", "--speed", "0"]
+    words = [
+        "--modbus-rtu",
+        "m.tty",
+        "--control",
+        "c",
+        "--faults",
+        "plan.toml",
+        "--state",
+        "m.nv",
+        "--speed",
+        "0",
+    ]
     with running(*words, cwd=tmp_path):
         asked = ["--port", "m.tty", "read", "available_credit", "--json"]
         assert "06" in meterctl(*asked, cwd=tmp_path, check=3).stderr
         assert json.loads(meterctl(*asked, cwd=tmp_path).stdout) == {"available_credit": 20.0}
         meter_sim("control", "c", "fault", "reply_lost", "on", "--count", "2", cwd=tmp_path)
         meterctl(*asked, cwd=tmp_path)
-        listed = json.loads(meter_sim("control", "c", "fault", "list", cwd=tmp_path).stdout)["faults"]
-        assert [(f["name"], f["left"], f["struck"]) for f in listed] == [("busy", 0, 1), ("reply_lost", 0, 2)]
-        meter_sim("control", "c", "fault", "hang_up", "on", "--count", "1", "--value", "300ms", cwd=tmp_path)
+        listed = json.loads(meter_sim("control", "c", "fault", "list", cwd=tmp_path).stdout)[
+            "faults"
+        ]
+        assert [(f["name"], f["left"], f["struck"]) for f in listed] == [
+            ("busy", 0, 1),
+            ("reply_lost", 0, 2),
+        ]
+        meter_sim(
+            "control",
+            "c",
+            "fault",
+            "hang_up",
+            "on",
+            "--count",
+            "1",
+            "--value",
+            "300ms",
+            cwd=tmp_path,
+        )
         assert meterctl(*asked, cwd=tmp_path, check=None).returncode in (2, 4, 5)
         deadline = time.monotonic() + 10
         while meterctl(*asked, cwd=tmp_path, check=None).returncode and time.monotonic() < deadline:
@@ -310,8 +454,15 @@ def test_faults_by_plan_and_by_command(tmp_path: Path) -> None:
         assert json.loads(done.stdout)["outcome"] == "accepted"
         assert json.loads(meterctl(*asked, cwd=tmp_path).stdout) == {"available_credit": 25.0}
         meter_sim("control", "c", "fault", "off", cwd=tmp_path)
-        assert json.loads(meter_sim("control", "c", "fault", "list", cwd=tmp_path).stdout) == {"faults": []}
-        for words in (["no_such", "on"], ["flip", "on", "--value", "3"], ["busy", "on", "--unit", "9"], ["flip"]):
+        assert json.loads(meter_sim("control", "c", "fault", "list", cwd=tmp_path).stdout) == {
+            "faults": []
+        }
+        for words in (
+            ["no_such", "on"],
+            ["flip", "on", "--value", "3"],
+            ["busy", "on", "--unit", "9"],
+            ["flip"],
+        ):
             assert meter_sim("control", "c", "fault", *words, cwd=tmp_path, check=2).stderr
 
 
@@ -325,14 +476,19 @@ def test_a_plan_of_faults_that_cannot_be_is_exit_2(tmp_path: Path) -> None:
 
 
 def test_an_entry_that_nothing_can_prove_is_closed_by_hand(tmp_path: Path) -> None:
-    """The meter dies for good with an entry open; its successor has another epoch, and a person decides."""
+    """The meter dies for good with an entry open; its successor has another epoch, and a person
+    decides.
+    """
     with running("--modbus-rtu", "m.tty", "--control", "c", "--state", "m.nv", cwd=tmp_path):
         meter_sim("control", "c", "fault", "storage_full", "on", cwd=tmp_path)
         meterctl("--port", "m.tty", "topup", "5.00", "--yes", cwd=tmp_path, check=7)
     (tmp_path / "m.nv").unlink()
     with running("--modbus-rtu", "m.tty", "--state", "m.nv", cwd=tmp_path):
         meterctl("--port", "m.tty", "journal", "resolve", cwd=tmp_path, check=6)
-        assert "confirmed" in meterctl("journal", "resolve", "1", "--as", "sold", cwd=tmp_path, check=2).stderr
+        assert (
+            "confirmed"
+            in meterctl("journal", "resolve", "1", "--as", "sold", cwd=tmp_path, check=2).stderr
+        )
         meterctl("journal", "resolve", "--as", "refused", cwd=tmp_path, check=2)
         meterctl("journal", "resolve", "1", "--as", "refused", cwd=tmp_path, check=2)
         closed = meterctl_json("journal", "resolve", "1", "--as", "refused", "--yes", cwd=tmp_path)

@@ -1,4 +1,6 @@
-"""What README and docs/card.md tell a newcomer to type works as it stands there, from top to bottom."""
+"""What README and docs/card.md tell a newcomer to type works as it stands there, from top to
+bottom.
+"""
 
 from __future__ import annotations
 
@@ -20,25 +22,44 @@ PAGE_S = 120
 
 def blocks(page: str) -> list[str]:
     """Return the commands of a page, block by block; make's are those of other tests."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
-    return [block for language, block in found if not language and re.match(r"meterctl |meter-sim ", block)]
+    found = re.findall(
+        r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL
+    )
+    return [
+        block
+        for language, block in found
+        if not language and re.match(r"meterctl |meter-sim ", block)
+    ]
 
 
 @pytest.mark.parametrize(("page", "least"), [("README.md", 5), ("docs/card.md", 1)])
-def test_every_command_of_a_page_works_in_the_order_of_the_page(tmp_path: Path, page: str, least: int) -> None:
+def test_every_command_of_a_page_works_in_the_order_of_the_page(
+    tmp_path: Path, page: str, least: int
+) -> None:
     found = blocks(page)
     assert len(found) >= least
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    text = "".join(found).replace("5020", port).replace("sleep 1", "sleep 4")  # every other test runs at the same time
+    text = (
+        "".join(found).replace("5020", port).replace("sleep 1", "sleep 4")
+    )  # every other test runs at the same time
     (tmp_path / "script").write_text("set -ex\n" + text)
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "XDG_STATE_HOME": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "XDG_STATE_HOME": str(tmp_path),
+    }
     with (tmp_path / "told").open("w") as told:
         bash = subprocess.Popen(
-            ["bash", "script"], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=told, stderr=told,
+            ["bash", "script"],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=told,
             start_new_session=True,
-        )  # fmt: skip
+        )
         try:
             code = bash.wait(PAGE_S)
         finally:

@@ -1,4 +1,6 @@
-"""What a command tells of what it did: one object, one exit code, whatever happens to stdout or at the keyboard."""
+"""What a command tells of what it did: one object, one exit code, whatever happens to stdout or at
+the keyboard.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,26 @@ def metered(folder: Path, *more: str) -> Iterator[str]:
     if not (folder / "k.json").exists():
         meterctl("keys", "init", "--out", "k.json", cwd=folder)
     if not (folder / "m.json").exists():
-        meterctl("keys", "export", "--meter", SERIAL, "--keys", "k.json", "--out", "m.json", cwd=folder)
-    words = ("--serial-number", SERIAL, "--keys", "m.json", "--modbus-rtu", "./m.tty", "--modbus-tcp", "127.0.0.1:0",
-             "--control", "./c", "--speed", "0", "--state", "./m.nv", *more)  # fmt: skip
+        meterctl(
+            "keys", "export", "--meter", SERIAL, "--keys", "k.json", "--out", "m.json", cwd=folder
+        )
+    words = (
+        "--serial-number",
+        SERIAL,
+        "--keys",
+        "m.json",
+        "--modbus-rtu",
+        "./m.tty",
+        "--modbus-tcp",
+        "127.0.0.1:0",
+        "--control",
+        "./c",
+        "--speed",
+        "0",
+        "--state",
+        "./m.nv",
+        *more,
+    )
     with running(*words, cwd=folder) as ready:
         yield f"tcp://{ready['modbus_tcp'][0]}"
 
@@ -50,34 +69,66 @@ def test_every_command_that_changes_something_ends_with_one_object(tmp_path: Pat
     own = ("--keys", "k.json", "--yes")
     with metered(tmp_path, "--credit", "20.00"):
         done = result(*PORT, *own, "topup", "5.00", "--sale", "s1", cwd=tmp_path, check=0)
-        assert (done["result"], done["outcome"], done["serial_number"], done["entry"], done["amount"]) == (
-            "done", "accepted", SERIAL, 1, 5.00,
-        )  # fmt: skip
+        assert (
+            done["result"],
+            done["outcome"],
+            done["serial_number"],
+            done["entry"],
+            done["amount"],
+        ) == (
+            "done",
+            "accepted",
+            SERIAL,
+            1,
+            5.00,
+        )
         again = result(*PORT, *own, "topup", "5.00", "--sale", "s1", cwd=tmp_path, check=0)
         assert (again["entry"], again["sequence"], again["credit_after"]) == (1, 1, 25.00)
         for words in (("topup", "6.00"), ("account", "refund", "5.00")):
             usage = result(*PORT, *own, *words, "--sale", "s1", cwd=tmp_path, check=2)
             assert (usage["result"], usage["entry"]) == ("usage", 1)
         planned = result(*PORT, *own, "--dry-run", "topup", "5.00", cwd=tmp_path, check=0)
-        assert (planned["result"], planned["serial_number"], planned["entry"]) == ("planned", SERIAL, None)
+        assert (planned["result"], planned["serial_number"], planned["entry"]) == (
+            "planned",
+            SERIAL,
+            None,
+        )
         refused = result(*PORT, *own, "account", "refund", "99.00", cwd=tmp_path, check=3)
-        assert (refused["result"], refused["outcome"], refused["entry"]) == ("refused", "out_of_range", 2)
+        assert (refused["result"], refused["outcome"], refused["entry"]) == (
+            "refused",
+            "out_of_range",
+            2,
+        )
         opened = result(*PORT, *own, "account", "open", "1.00", cwd=tmp_path, check=3)
-        assert (opened["result"], opened["entry"]) == ("refused", None), "nothing is sealed for an open account"
+        assert (opened["result"], opened["entry"]) == ("refused", None), (
+            "nothing is sealed for an open account"
+        )
         other = result(*PORT, *own, "topup", "5.00", "--meter", OTHER, cwd=tmp_path, check=6)
         assert (other["result"], other["entry"]) == ("not_permitted", None)
         for words in (
-            ("switch", "interrupt"), ("switch", "restore", "--valid-for", "30s"), ("guarantee", "on"),
-            ("guarantee", "off"), ("moratorium", "until", "2099-01-01"), ("moratorium", "off"), ("tamper", "clear"),
+            ("switch", "interrupt"), ("switch", "restore", "--valid-for", "30s"),
+            ("guarantee", "on"),
+            ("guarantee", "off"), ("moratorium", "until", "2099-01-01"), ("moratorium", "off"),
+            ("tamper", "clear"),
             ("clock", "set", "2026-06-01T00:00:00Z"), ("limits", "set", "overdraft_limit=1.00"),
         ):  # fmt: skip
             command = result(*PORT, *own, *words, "--meter", SERIAL, cwd=tmp_path, check=0)
-            assert (command["result"], command["serial_number"], command["entry"]) == ("done", SERIAL, None), words
+            assert (command["result"], command["serial_number"], command["entry"]) == (
+                "done",
+                SERIAL,
+                None,
+            ), words
         for words in (("topup", "1.00"), ("account", "close")):
-            assert result(*PORT, *own, *words, "--valid-for", "5m", cwd=tmp_path, check=2)["result"] == "usage"
+            assert (
+                result(*PORT, *own, *words, "--valid-for", "5m", cwd=tmp_path, check=2)["result"]
+                == "usage"
+            )
         assert result(*PORT, *own, "topup", "nonsense", cwd=tmp_path, check=2)["result"] == "usage"
         assert result("topup", "1.00", cwd=tmp_path, check=2)["result"] == "usage"
-        assert result(*PORT, "--keys", "k.json", "topup", "1.00", cwd=tmp_path, check=2)["result"] == "usage"
+        assert (
+            result(*PORT, "--keys", "k.json", "topup", "1.00", cwd=tmp_path, check=2)["result"]
+            == "usage"
+        )
         renewed = result("journal", "renew", "--yes", cwd=tmp_path, check=0)
         assert renewed["number"] != renewed["old"]
         shown = meterctl_json("journal", "show", "2", cwd=tmp_path)[0]
@@ -92,9 +143,14 @@ def test_no_answer_ends_with_an_object_too(tmp_path: Path) -> None:
     master, slave = pty.openpty()
     try:
         port = os.ttyname(slave)
-        silent = result("--port", port, "--timeout", "50ms", "topup", "1.00", "--yes", cwd=tmp_path, check=4)
+        silent = result(
+            "--port", port, "--timeout", "50ms", "topup", "1.00", "--yes", cwd=tmp_path, check=4
+        )
         assert silent["result"] == "no_answer"
-        assert result("--port", port, "--timeout", "50ms", "read", cwd=tmp_path, check=4)["result"] == "no_answer"
+        assert (
+            result("--port", port, "--timeout", "50ms", "read", cwd=tmp_path, check=4)["result"]
+            == "no_answer"
+        )
     finally:
         os.close(master)
         os.close(slave)
@@ -104,9 +160,16 @@ def run_with_stdout(words: tuple[str, ...], stdout: int, cwd: Path) -> tuple[int
     """Run meterctl with a stdout of its own; return its exit code and what it said."""
     environment = os.environ | {"XDG_STATE_HOME": str(cwd / "xdg")}
     done = subprocess.run(
-        [BIN / "meterctl", *words], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=stdout,
-        stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_S, check=False,
-    )  # fmt: skip
+        [BIN / "meterctl", *words],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
     assert "Traceback" not in done.stderr, done.stderr
     assert "Exception ignored" not in done.stderr, done.stderr
     return done.returncode, done.stderr
@@ -120,7 +183,16 @@ def test_after_an_effect_the_exit_code_is_the_outcomes_whatever_happens_to_stdou
     own = (*PORT, "--keys", "k.json", "--yes", *json_)
     with metered(tmp_path, "--unopened"):
         card = ("--file", "c.img")
-        meterctl("--keys", "k.json", "card", "format", *card, "--card-serial", "0011223344556677", cwd=tmp_path)
+        meterctl(
+            "--keys",
+            "k.json",
+            "card",
+            "format",
+            *card,
+            "--card-serial",
+            "0011223344556677",
+            cwd=tmp_path,
+        )
         done = {
             "account": ("account", "open", "30.00", "--customer", "000000001001"),
             "topup": ("topup", "5.00"),
@@ -145,37 +217,53 @@ def test_after_an_effect_the_exit_code_is_the_outcomes_whatever_happens_to_stdou
             assert name in ("switch", "limits", "replace") or "journal entry" in said, name
         entries = [(e["kind"], e["state"]) for e in meterctl_json("journal", "list", cwd=tmp_path)]
         assert entries == [
-            ("open", "confirmed"), ("credit", "confirmed"), ("refund", "confirmed"), ("credit", "on_card")
-        ]  # fmt: skip
+            ("open", "confirmed"),
+            ("credit", "confirmed"),
+            ("refund", "confirmed"),
+            ("credit", "on_card"),
+        ]
         reader, stdout = os.pipe()
         os.close(reader)
-        assert run_with_stdout((*own, "read"), stdout, tmp_path)[0] == 0, "a read whose reader went away is no fault"
+        assert run_with_stdout((*own, "read"), stdout, tmp_path)[0] == 0, (
+            "a read whose reader went away is no fault"
+        )
         os.close(stdout)
         full = os.open("/dev/full", os.O_WRONLY)
         assert run_with_stdout((*own, "read"), full, tmp_path)[0] == 2
         os.close(full)
 
 
-def test_a_locale_that_cannot_show_the_output_hides_no_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locale_that_cannot_show_the_output_hides_no_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     with metered(tmp_path, "--credit", "20.00"):
         own = (*PORT, "--keys", "k.json", "--yes")
         for _ in range(2):
-            shown = meterctl(*own, "topup", "5.00", "--sale", "\N{GREEK SMALL LETTER ALPHA}", cwd=tmp_path)
+            shown = meterctl(
+                *own, "topup", "5.00", "--sale", "\N{GREEK SMALL LETTER ALPHA}", cwd=tmp_path
+            )
             assert "accepted" in shown.stdout
         assert len(meterctl_json("journal", "list", cwd=tmp_path)) == 1
 
 
 def test_processes_of_one_journal_wait_and_are_not_accused(tmp_path: Path) -> None:
-    """A13: twelve at once; every one is done, or refused with nothing begun, and the sum is the meter's."""
+    """A13: twelve at once; every one is done, or refused with nothing begun, and the sum is the
+    meter's.
+    """
     with metered(tmp_path, "--credit", "0.00") as tcp:
         words = ("--port", tcp, "--keys", "k.json", "--yes", "topup", "1.00")
         with ThreadPoolExecutor(12) as pool:
             codes = [
-                done.returncode for done in pool.map(lambda _: meterctl(*words, cwd=tmp_path, check=None), range(12))
+                done.returncode
+                for done in pool.map(
+                    lambda _: meterctl(*words, cwd=tmp_path, check=None), range(12)
+                )
             ]
         assert codes == [0] * 12
-        (read,) = meterctl_json("--port", tcp, "read", "available_credit", "purchase_count", cwd=tmp_path)
+        (read,) = meterctl_json(
+            "--port", tcp, "read", "available_credit", "purchase_count", cwd=tmp_path
+        )
         assert read == {"available_credit": 12.00, "purchase_count": 12}
         assert {e["state"] for e in meterctl_json("journal", "list", cwd=tmp_path)} == {"confirmed"}
 
@@ -185,7 +273,17 @@ def test_two_journals_selling_at_once_sum_to_what_the_meter_has(tmp_path: Path) 
     with metered(tmp_path, "--credit", "0.00") as tcp:
 
         def sell(name: str) -> int:
-            words = ("--port", tcp, "--keys", "k.json", "--journal", f"{name}.sqlite", "--yes", "topup", "50.00")
+            words = (
+                "--port",
+                tcp,
+                "--keys",
+                "k.json",
+                "--journal",
+                f"{name}.sqlite",
+                "--yes",
+                "topup",
+                "50.00",
+            )
             return meterctl(*words, cwd=tmp_path, check=None).returncode
 
         with ThreadPoolExecutor(4) as pool:
@@ -194,7 +292,9 @@ def test_two_journals_selling_at_once_sum_to_what_the_meter_has(tmp_path: Path) 
         sold = [
             entry["amount"]
             for name in ("A", "B")
-            for entry in meterctl_json("--journal", f"{name}.sqlite", "journal", "list", cwd=tmp_path)
+            for entry in meterctl_json(
+                "--journal", f"{name}.sqlite", "journal", "list", cwd=tmp_path
+            )
             if entry["state"] == "confirmed"
         ]
         assert len(sold) == codes.count(0)
@@ -207,9 +307,22 @@ def test_a_port_that_leads_to_another_meter_is_refused_in_a_script(tmp_path: Pat
     with metered(tmp_path) as tcp:
         own = ("--port", tcp, "--keys", "k.json", "--yes")
         meterctl(*own, "topup", "1.00", cwd=tmp_path)
-    meterctl("keys", "export", "--meter", OTHER, "--keys", "k.json", "--out", "o.json", cwd=tmp_path)
+    meterctl(
+        "keys", "export", "--meter", OTHER, "--keys", "k.json", "--out", "o.json", cwd=tmp_path
+    )
     where = tcp.removeprefix("tcp://")
-    stranger = ("--serial-number", OTHER, "--keys", "o.json", "--modbus-tcp", where, "--credit", "5.00", "--speed", "0")
+    stranger = (
+        "--serial-number",
+        OTHER,
+        "--keys",
+        "o.json",
+        "--modbus-tcp",
+        where,
+        "--credit",
+        "5.00",
+        "--speed",
+        "0",
+    )
     with running(*stranger, cwd=tmp_path):
         refused = result(*own, "topup", "50.00", cwd=tmp_path, check=6)
         assert f"--meter {OTHER}" in refused["message"]
@@ -266,19 +379,39 @@ def test_a_resolve_that_proves_goes_before_a_persons_word(tmp_path: Path) -> Non
         assert (proved["state"], proved["outcome"]) == ("confirmed", "accepted")
 
 
-def test_read_says_when_items_are_of_several_answers_and_the_books_are_of_one(tmp_path: Path) -> None:
+def test_read_says_when_items_are_of_several_answers_and_the_books_are_of_one(
+    tmp_path: Path,
+) -> None:
     """A16."""
-    books = ("opening_balance_exact", "credited_exact", "refunded_exact", "settled_exact", "consumption_charged_exact",
-             "standing_charged_exact", "instalments_taken_exact", "debt_entered_exact", "debt_from_top_ups_exact",
-             "available_credit_exact")  # fmt: skip
+    books = (
+        "opening_balance_exact",
+        "credited_exact",
+        "refunded_exact",
+        "settled_exact",
+        "consumption_charged_exact",
+        "standing_charged_exact",
+        "instalments_taken_exact",
+        "debt_entered_exact",
+        "debt_from_top_ups_exact",
+        "available_credit_exact",
+    )
     with metered(tmp_path, "--load", "2kW"):
         meter_sim("control", "./c", "advance", "90m", cwd=tmp_path)
         done = meterctl(*PORT, "read", *books, "--json", cwd=tmp_path)
         assert "answers" not in done.stderr
         values = {name: round(value * 10**10) for name, value in json.loads(done.stdout).items()}
-        taken = ("refunded_exact", "settled_exact", "consumption_charged_exact", "standing_charged_exact",
-                 "instalments_taken_exact")  # fmt: skip
-        credit = values["opening_balance_exact"] + values["credited_exact"] - sum(values[name] for name in taken)
+        taken = (
+            "refunded_exact",
+            "settled_exact",
+            "consumption_charged_exact",
+            "standing_charged_exact",
+            "instalments_taken_exact",
+        )
+        credit = (
+            values["opening_balance_exact"]
+            + values["credited_exact"]
+            - sum(values[name] for name in taken)
+        )
         assert credit == values["available_credit_exact"]
         assert "answers of the meter" in meterctl(*PORT, "read", cwd=tmp_path).stderr
 
@@ -287,7 +420,9 @@ def test_read_says_when_items_are_of_several_answers_and_the_books_are_of_one(tm
 
 
 def at_terminal(words: tuple[str, ...], typed: bytes, cwd: Path) -> tuple[int, str]:
-    """Run meterctl at a terminal, and type when it asks; return its exit code and what stood on the screen."""
+    """Run meterctl at a terminal, and type when it asks; return its exit code and what stood on the
+    screen.
+    """
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(cwd)
@@ -299,7 +434,8 @@ def at_terminal(words: tuple[str, ...], typed: bytes, cwd: Path) -> tuple[int, s
             if select.select([terminal], [], [], 1.0)[0]:
                 seen += os.read(terminal, 4096)
                 asked = b"[y/N]" in seen and not rounds
-            else:  # an interrupt just before the program reads the line is seen at the next key only
+            # an interrupt just before the program reads the line is seen at the next key only
+            else:
                 asked = b"[y/N]" in seen and typed == b"\x03"
             if asked:
                 os.write(terminal, typed)
@@ -309,8 +445,12 @@ def at_terminal(words: tuple[str, ...], typed: bytes, cwd: Path) -> tuple[int, s
     return os.waitstatus_to_exitcode(status), seen.decode()
 
 
-@pytest.mark.parametrize(("typed", "code"), [(b"\x03", 130), (b"\x04", 130), (b"n\n", 2), (b"y\n", 0)])
-def test_a_prompt_that_is_ended_is_130_and_nothing_was_sealed(tmp_path: Path, typed: bytes, code: int) -> None:
+@pytest.mark.parametrize(
+    ("typed", "code"), [(b"\x03", 130), (b"\x04", 130), (b"n\n", 2), (b"y\n", 0)]
+)
+def test_a_prompt_that_is_ended_is_130_and_nothing_was_sealed(
+    tmp_path: Path, typed: bytes, code: int
+) -> None:
     with metered(tmp_path):
         words = (*PORT, "--keys", "k.json", "topup", "5.00", "--json")
         ended, seen = at_terminal(words, typed, tmp_path)
@@ -319,16 +459,27 @@ def test_a_prompt_that_is_ended_is_130_and_nothing_was_sealed(tmp_path: Path, ty
         last = json.loads(seen.splitlines()[-1])
         assert last["exit_code"] == code
         entries = meterctl_json("journal", "list", cwd=tmp_path)
-        assert len(entries) == (code == 0), "asked for a status only after the yes, and sealed only then"
+        assert len(entries) == (code == 0), (
+            "asked for a status only after the yes, and sealed only then"
+        )
 
 
 @pytest.mark.parametrize("milliseconds", [60, 120, 200, 300])
-def test_an_interrupt_while_the_program_starts_shows_no_traceback(tmp_path: Path, milliseconds: int) -> None:
-    """The moment is not exact: before the interpreter has handlers it dies of the signal, later it says so."""
+def test_an_interrupt_while_the_program_starts_shows_no_traceback(
+    tmp_path: Path, milliseconds: int
+) -> None:
+    """The moment is not exact: before the interpreter has handlers it dies of the signal, later it
+    says so.
+    """
     process = subprocess.Popen(
-        [BIN / "meterctl", "journal", "list"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "xdg")}, text=True, start_new_session=True,
-    )  # fmt: skip
+        [BIN / "meterctl", "journal", "list"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "xdg")},
+        text=True,
+        start_new_session=True,
+    )
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(milliseconds / 1000)
     process.send_signal(signal.SIGINT)
@@ -343,19 +494,28 @@ def test_a_host_clock_beyond_2106_is_no_internal_fault(tmp_path: Path) -> None:
         code = (
             "import meterctl.transports.wires as wires, sys\n"
             "wires.wall_seconds = lambda: 4_300_000_000\n"
-            "sys.argv = ['meterctl', '--port', './m.tty', '--keys', 'k.json', '--yes', *sys.argv[1:]]\n"
+            "sys.argv = ['meterctl', '--port', './m.tty', '--keys', 'k.json', '--yes', "
+            "*sys.argv[1:]]\n"
             "from meterctl.cli import main\n"
             "main()\n"
         )
         environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "xdg")}
         card = ("--file", "c.img")
         commands = (
-            ("topup", "1.00"), ("switch", "interrupt"), ("card", "format", *card, "--card-serial", "0011223344556677"),
-            ("card", "replace", "--meter", SERIAL, *card), ("card", "sell", "1.00", *card),
-        )  # fmt: skip
+            ("topup", "1.00"),
+            ("switch", "interrupt"),
+            ("card", "format", *card, "--card-serial", "0011223344556677"),
+            ("card", "replace", "--meter", SERIAL, *card),
+            ("card", "sell", "1.00", *card),
+        )
         for words in commands:
             done = subprocess.run(
-                [sys.executable, "-W", "ignore", "-c", code, *words], cwd=tmp_path, env=environment,
-                capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
-            )  # fmt: skip
+                [sys.executable, "-W", "ignore", "-c", code, *words],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
             assert done.returncode == 0, (words, done.stderr)

@@ -25,10 +25,17 @@ def test_a_failing_test_shows_events_and_frames(pytester: pytest.Pytester) -> No
     )
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([
-        "*meter 1*", "*supply_state = *", "*last events:*", "*supply_disconnected*", "*last frames*",
-        "*-> 00 01 00 00 00 06 01 03 00 00 00 02*", "*<- 00 01 00 00 00 07 01 03 04 50 50 4d 31*",
-    ])  # fmt: skip
+    result.stdout.fnmatch_lines(
+        [
+            "*meter 1*",
+            "*supply_state = *",
+            "*last events:*",
+            "*supply_disconnected*",
+            "*last frames*",
+            "*-> 00 01 00 00 00 06 01 03 00 00 00 02*",
+            "*<- 00 01 00 00 00 07 01 03 04 50 50 4d 31*",
+        ]
+    )
 
 
 def test_the_meter_is_described_by_an_option(pytester: pytest.Pytester) -> None:
@@ -136,7 +143,9 @@ def test_a_meter_that_was_put_away_does_nothing_more(meter_thread, tmp_path) -> 
 
 
 def test_an_order_comes_at_the_present(meter) -> None:  # type: ignore[no-untyped-def]
-    """Nothing else brings a meter forward meanwhile: its first deadline is 90 s of wall time away."""
+    """Nothing else brings a meter forward meanwhile: its first deadline is 90 s of wall time
+    away.
+    """
     import time
 
     from firmware_sim.hosting.live import RefusedError
@@ -193,7 +202,9 @@ def test_a_card_is_bought_inserted_and_bought_again(meter_factory) -> None:  # t
         meter.buy_card("0.00")
 
 
-def test_no_second_card_is_bought_before_the_first_is_in_and_a_new_one_replaces_it(meter_factory) -> None:  # type: ignore[no-untyped-def]
+def test_no_second_card_is_bought_before_the_first_is_in_and_a_new_one_replaces_it(
+    meter_factory,
+) -> None:  # type: ignore[no-untyped-def]
     from protocols.errors import QuantityError
 
     meter = meter_factory(account="unopened")

@@ -30,11 +30,14 @@ def test_the_story_goes_as_told(path: Path) -> None:
 
 def test_what_does_not_hold_is_exit_3_and_in_the_xml(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(
-        GOOD + '[[step]]\nat = "+1h"\nexpect = { supply_state = "connected", available_credit = "> 0" }\n'
+        GOOD + '[[step]]\nat = "+1h"\nexpect = { supply_state = "connected", available_credit = '
+        '"> 0" }\n'
         '[[step]]\nevents = ["supply_disconnected", "supply_connected"]\n'
         '[[step]]\nat = "+1h"\ndo = "topup 5.00"\nrefused = "exceeds_max_credit"\n'
     )
-    done = meter_sim("scenario", "check", "s.toml", "--junit", "out.xml", "--json", cwd=tmp_path, check=3)
+    done = meter_sim(
+        "scenario", "check", "s.toml", "--junit", "out.xml", "--json", cwd=tmp_path, check=3
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["step"], row["held"], row["found"]) for row in rows] == [
         (1, False, "disconnected"),
@@ -80,11 +83,21 @@ def test_a_window_that_is_missed_says_what_was_there(tmp_path: Path) -> None:
 
 def test_a_scenario_is_played_live_on_wires(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(
-        GOOD
-        + '[[step]]\nat = "+2h"\ndo = "topup 9.00"\n[[step]]\nat = "+2h1ms"\nexpect = { supply_state = "connected" }\n'
+        GOOD + '[[step]]\nat = "+2h"\ndo = "topup 9.00"\n[[step]]\nat = "+2h1ms"\nexpect = { '
+        'supply_state = "connected" }\n'
     )
     began = time.monotonic()
-    words = ["scenario", "run", "s.toml", "--modbus-rtu", "m.tty", "--modbus-tcp", "127.0.0.1:0", "--speed", "10000"]
+    words = [
+        "scenario",
+        "run",
+        "s.toml",
+        "--modbus-rtu",
+        "m.tty",
+        "--modbus-tcp",
+        "127.0.0.1:0",
+        "--speed",
+        "10000",
+    ]
     done = meter_sim(*words, "--json", cwd=tmp_path)
     assert json.loads(done.stdout.splitlines()[0])["event"] == "ready"
     assert json.loads(done.stdout.splitlines()[1])["held"]
@@ -97,13 +110,15 @@ def test_a_storage_fault_in_a_step_makes_the_meter_start_anew(tmp_path: Path) ->
     path = tmp_path / "s.toml"
     path.write_text(
         'name = "n"\n[meter]\ncredit = "1.00"\n'
-        '[[step]]\nat = "+1h"\ndo = ["fault torn_write on --count 1", "cover open", "fault magnet on --for 1h"]\n'
+        '[[step]]\nat = "+1h"\ndo = ["fault torn_write on --count 1", "cover open", '
+        '"fault magnet on --for 1h"]\n'
         '[[step]]\nat = "+2h"\nexpect = { available_credit = "1.00", status = "has cover_open" }\n'
         '[[step]]\nat = "+2h"\ndo = ["fault torn_write on --count 1", "topup 5.00"]\n'
         '[[step]]\nat = "+3h"\nexpect = { available_credit = "1.00" }\n'
         '[[step]]\nat = "+3h"\ndo = "topup 5.00"\n'
         '[[step]]\nat = "+3h"\nexpect = { available_credit = "6.00" }\n'
-        '[[step]]\nevents = ["restart", "magnet_detected", "restart", "magnet_removed", "credit_accepted"]\n'
+        '[[step]]\nevents = ["restart", "magnet_detected", "restart", "magnet_removed", '
+        '"credit_accepted"]\n'
     )
     wrong = [(v.step, v.wanted, v.found) for v in check_file(str(path)).verdicts if not v.held]
     assert [step for step, _, _ in wrong] == [1, 2, 3]
@@ -121,7 +136,9 @@ def test_a_storage_fault_in_a_step_makes_the_meter_start_anew(tmp_path: Path) ->
         'supply_causes = "<= none"',
     ],
 )
-def test_a_condition_that_could_never_fail_or_never_hold_is_refused(tmp_path: Path, condition: str) -> None:
+def test_a_condition_that_could_never_fail_or_never_hold_is_refused(
+    tmp_path: Path, condition: str
+) -> None:
     path = tmp_path / "s.toml"
     path.write_text(GOOD + f'[[step]]\nat = "+1h"\nexpect = {{ {condition} }}\n')
     done = meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=2)
@@ -129,7 +146,9 @@ def test_a_condition_that_could_never_fail_or_never_hold_is_refused(tmp_path: Pa
 
 
 def test_live_steps_fall_on_their_millisecond_too(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(GOOD + '[[step]]\nat = "+5m"\nexpect = { elapsed_ms = 300000 }\n')
+    (tmp_path / "s.toml").write_text(
+        GOOD + '[[step]]\nat = "+5m"\nexpect = { elapsed_ms = 300000 }\n'
+    )
     meter_sim("scenario", "run", "s.toml", "--modbus-rtu", "m.tty", "--speed", "1000", cwd=tmp_path)
 
 
@@ -139,7 +158,9 @@ def test_a_live_play_that_is_interrupted_did_not_hold(tmp_path: Path) -> None:
 
     from tests.support.programs import BIN
 
-    (tmp_path / "s.toml").write_text(GOOD + '[[step]]\nat = "+5d"\nexpect = { supply_state = "disconnected" }\n')
+    (tmp_path / "s.toml").write_text(
+        GOOD + '[[step]]\nat = "+5d"\nexpect = { supply_state = "disconnected" }\n'
+    )
     words = [BIN / "meter-sim", "scenario", "run", "s.toml", "--modbus-rtu", "m.tty", "--json"]
     with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -156,22 +177,39 @@ def test_what_a_failing_storage_leaves_undone_did_not_hold(tmp_path: Path) -> No
         GOOD + '[[fault]]\nname = "flush_fails"\n[[step]]\nat = "+1h"\ndo = "topup 5.00"\n'
         '[[step]]\nat = "+2h"\nexpect = { available_credit = "> 0" }\n'
     )
-    assert [verdict.held for verdict in check_file(str(path)).verdicts if verdict.step == 2] == [False]
+    assert [verdict.held for verdict in check_file(str(path)).verdicts if verdict.step == 2] == [
+        False
+    ]
 
 
 def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
-    (tmp_path / "good.toml").write_text(GOOD + '[[step]]\nat = "+1m"\nexpect = { supply_state = "connected" }\n')
+    (tmp_path / "good.toml").write_text(
+        GOOD + '[[step]]\nat = "+1m"\nexpect = { supply_state = "connected" }\n'
+    )
     (tmp_path / "bad.toml").write_text("=")
-    done = meter_sim("scenario", "check", "bad.toml", "good.toml", "--junit", "x.xml", cwd=tmp_path, check=2)
+    done = meter_sim(
+        "scenario", "check", "bad.toml", "good.toml", "--junit", "x.xml", cwd=tmp_path, check=2
+    )
     assert "held" in done.stdout
     suites = ElementTree.parse(tmp_path / "x.xml").getroot()
-    assert [(suite.get("errors"), suite.get("failures")) for suite in suites] == [("1", "0"), ("0", "0")]
+    assert [(suite.get("errors"), suite.get("failures")) for suite in suites] == [
+        ("1", "0"),
+        ("0", "0"),
+    ]
 
 
 def test_a_fault_that_no_meter_can_have_is_exit_2(tmp_path: Path) -> None:
-    for rule in ('name = "busy"\nunit = 9', 'name = "flush_fails"', 'name = "lost_phase"\nvalue = 2'):
+    for rule in (
+        'name = "busy"\nunit = 9',
+        'name = "flush_fails"',
+        'name = "lost_phase"\nvalue = 2',
+    ):
         (tmp_path / "plan.toml").write_text(f"[[fault]]\n{rule}\n")
-        assert meter_sim("run", "--modbus-rtu", "m.tty", "--faults", "plan.toml", cwd=tmp_path, check=2).stderr
-    (tmp_path / "s.toml").write_text(GOOD + '[[step]]\nat = "+1h"\ndo = "fault magnet on --unit 9"\n'
-                                     '[[step]]\nevents = ["restart"]\n')  # fmt: skip
+        assert meter_sim(
+            "run", "--modbus-rtu", "m.tty", "--faults", "plan.toml", cwd=tmp_path, check=2
+        ).stderr
+    (tmp_path / "s.toml").write_text(
+        GOOD + '[[step]]\nat = "+1h"\ndo = "fault magnet on --unit 9"\n'
+        '[[step]]\nevents = ["restart"]\n'
+    )
     meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=2)

@@ -1,6 +1,8 @@
-"""`make fuzz SECONDS=n`: all targets, guided by coverage where atheris is installed; exits 1 where anything broke.
+"""`make fuzz SECONDS=n`: all targets, guided by coverage where atheris is installed; exits 1 where
+anything broke.
 
-What reaches something new goes to tests/fuzz/corpus/<target>/, what broke a target to crash-… beside it, shortened.
+What reaches something new goes to tests/fuzz/corpus/<target>/, what broke a target to crash-…
+beside it, shortened.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=60, help="how long to fuzz (60)")
     parser.add_argument("--seed", type=int, default=1, help="the only source of randomness (1)")
     parser.add_argument("--plain", action="store_true", help="do not use atheris")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"default: all of {', '.join(TARGETS)}")
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help=f"default: all of {', '.join(TARGETS)}"
+    )
     asked = parser.parse_args(words)
     names = asked.targets or list(TARGETS)
     if unknown := set(names) - set(TARGETS):
@@ -53,7 +57,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def run_guided(names: list[str], seconds: int, seed: int) -> tuple[Tally, dict[str, list[bytes]]]:
-    """Fuzz in processes of their own; return what happened, and the inputs that reached something new."""
+    """Fuzz in processes of their own; return what happened, and the inputs that reached something
+    new.
+    """
     with TemporaryDirectory() as folder:
         for name in names:
             for sub in ("begin", "found"):
@@ -71,11 +77,17 @@ def run_guided(names: list[str], seconds: int, seed: int) -> tuple[Tally, dict[s
                 tally.add(Tally.read(written))
             else:
                 print(
-                    f"{name}: libFuzzer itself ended:\n{Path(folder, f'{name}.log').read_text(errors='replace')[-800:]}"
+                    f"{name}: libFuzzer itself "
+                    f"ended:\n{Path(folder, f'{name}.log').read_text(errors='replace')[-800:]}"
                 )
                 artifacts = sorted(Path(folder).glob(f"{name}.artifact-*"))
-                tally.crashes[name, f"{CRASH}libFuzzer-"] = artifacts[0].read_bytes() if artifacts else b""
-        found = {name: [path.read_bytes() for path in sorted(Path(folder, "found", name).iterdir())] for name in names}
+                tally.crashes[name, f"{CRASH}libFuzzer-"] = (
+                    artifacts[0].read_bytes() if artifacts else b""
+                )
+        found = {
+            name: [path.read_bytes() for path in sorted(Path(folder, "found", name).iterdir())]
+            for name in names
+        }
         return tally, found
 
 
@@ -94,8 +106,12 @@ def run_plain(names: list[str], seconds: int, seed: int) -> Tally:
 
 
 def beginnings(name: str) -> list[bytes]:
-    """Return the seeds of a target and its corpus, known crashes too; a known hang would only eat the target's time."""
-    known = [path for path in files(name) if not path.name.startswith(f"{CRASH}{HangError.__name__}")]
+    """Return the seeds of a target and its corpus, known crashes too; a known hang would only eat
+    the target's time.
+    """
+    known = [
+        path for path in files(name) if not path.name.startswith(f"{CRASH}{HangError.__name__}")
+    ]
     return [*seeds()[name], *(path.read_bytes() for path in known)]
 
 
@@ -105,7 +121,8 @@ def report(tally: Tally, names: Sequence[str], took: float) -> None:
         print(f"{name:20} {tally.executions[name]:>10,}")
     total = sum(tally.executions.values())
     print(
-        f"{'executions':20} {total:>10,} in {took:.0f} s, {total / took:,.0f} a second; crashes: {len(tally.crashes)}"
+        f"{'executions':20} {total:>10,} in {took:.0f} s, {total / took:,.0f} a second; "
+        f"crashes: {len(tally.crashes)}"
     )
     for path, first_line in _kept(tally.crashes).items():
         print(f"{path.relative_to(FOLDER.parents[2])}: {first_line}")
@@ -114,7 +131,11 @@ def report(tally: Tally, names: Sequence[str], took: float) -> None:
 def _kept(crashes: Mapping[tuple[str, str], bytes]) -> dict[Path, str]:
     kept = {}
     for (name, how), data in crashes.items():
-        short = data if how.startswith(f"{CRASH}{HangError.__name__}") else shortened(TARGETS[name], data)
+        short = (
+            data
+            if how.startswith(f"{CRASH}{HangError.__name__}")
+            else shortened(TARGETS[name], data)
+        )
         try:
             with limited():
                 TARGETS[name](short)

@@ -1,4 +1,6 @@
-"""Meters under attack: a rack whose time stands still, and what must not have moved when all is over."""
+"""Meters under attack: a rack whose time stands still, and what must not have moved when all is
+over.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +34,19 @@ def keys_of(serial_number: str) -> MeterKeys:
 
 
 def make_meter(serial_number: str = SERIAL_NUMBERS[0]) -> Meter:
-    """Return an open account with credit and debt; the second meter is three-phase and not opened yet."""
+    """Return an open account with credit and debt; the second meter is three-phase and not opened
+    yet.
+    """
     keys = keys_of(serial_number)
     described = MeterDescription(serial_number, keys={keys.version: keys}, debt=5 * LEDGER)
     if serial_number != SERIAL_NUMBERS[0]:
         described = MeterDescription(
-            serial_number, 2, MeterType.THREE_PHASE, keys={keys.version: keys}, opened=False, epoch=7
+            serial_number,
+            2,
+            MeterType.THREE_PHASE,
+            keys={keys.version: keys},
+            opened=False,
+            epoch=7,
         )
     return build(described)
 
@@ -56,7 +65,9 @@ class Bench:
         for meter, before, first in zip(self.meters, self._before, self._events, strict=True):
             after = standing(meter)
             moved = [name for name, value in after.items() if value != before[name]]
-            assert not moved, f"meter {meter.state.identity.serial_number}: {', '.join(moved)} moved"
+            assert not moved, (
+                f"meter {meter.state.identity.serial_number}: {', '.join(moved)} moved"
+            )
             assert not meter.stopped
             assert meter.state.account.imbalance() == (0, 0)
             new = meter.state.numbers[EVENT_RING] - first
@@ -65,17 +76,27 @@ class Bench:
 
     def counts(self) -> list[object]:
         """Return what may move, so that two deliveries of the same bytes can be compared."""
-        return [(meter.state.security.failures, meter.state.numbers[EVENT_RING]) for meter in self.meters]
+        return [
+            (meter.state.security.failures, meter.state.numbers[EVENT_RING])
+            for meter in self.meters
+        ]
 
 
 def standing(meter: Meter) -> dict[str, object]:
-    """Return everything of a meter that no unsealed byte may move: credit, sequences, books, registers, settings."""
+    """Return everything of a meter that no unsealed byte may move: credit, sequences, books,
+    registers, settings.
+    """
     state = meter.state.clone()
     out: dict[str, object] = {
         name: getattr(state, name) for name in state.__dataclass_fields__ if name not in _MAY_CHANGE
     }
     security = state.security
-    out["sequences"] = (security.credit_sequence, security.command_sequence, security.journals, security.forgotten)
+    out["sequences"] = (
+        security.credit_sequence,
+        security.command_sequence,
+        security.journals,
+        security.forgotten,
+    )
     out["last"] = (security.last_code, security.last_at)
     out["keys"] = (security.key_version, security.opening_code)
     out["rows"] = [number for ring, number in enumerate(state.numbers) if ring != EVENT_RING]
@@ -87,7 +108,9 @@ MakeServer = Callable[[Rack], Server]
 
 
 def at_once(server: Server, pieces: list[bytes]) -> bytes:
-    """Hand pieces in at one instant; return all that came out, with what a long silence brings at the end."""
+    """Hand pieces in at one instant; return all that came out, with what a long silence brings at
+    the end.
+    """
     out = b"".join(server.receive(piece, 0) for piece in pieces)
     return out + _wake(server, 1_000_000)
 

@@ -1,4 +1,6 @@
-"""Targets of the card: any commands to it, any memory under it, any responses to a slot, any bytes in its files."""
+"""Targets of the card: any commands to it, any memory under it, any responses to a slot, any bytes
+in its files.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def card_commands(data: bytes) -> None:
     while source:
         command = source.sized()
         response = ResponseApdu.decode(card.apdu(command))
-        assert 0x6100 <= response.status <= 0x6FFF or response.status == 0x9000, hex(response.status)
+        assert 0x6100 <= response.status <= 0x6FFF or response.status == 0x9000, hex(
+            response.status
+        )
         assert response_line(response.encode())
         assert command_line(command)
     if before.life:

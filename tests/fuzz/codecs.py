@@ -1,4 +1,6 @@
-"""Targets of everything in `protocols` that decodes or parses: a value, or a ProtocolError; a value writes itself."""
+"""Targets of everything in `protocols` that decodes or parses: a value, or a ProtocolError; a value
+writes itself.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,12 @@ def _parameters(kind: MessageKind, data: bytes) -> None:
     elif kind is MessageKind.LIMITS:
         limits = _value(sealed.decode_limits, data)
         assert limits is None or sealed.encode_limits(limits) == data
-    elif kind in (MessageKind.CLOCK, MessageKind.SWITCH, MessageKind.GUARANTEE, MessageKind.MORATORIUM):
+    elif kind in (
+        MessageKind.CLOCK,
+        MessageKind.SWITCH,
+        MessageKind.GUARANTEE,
+        MessageKind.MORATORIUM,
+    ):
         number = _value(lambda some: sealed.decode_number(kind, some), data)
         assert number is None or sealed.encode_number(kind, number) == data
 
@@ -105,7 +112,9 @@ def rows(data: bytes) -> None:
 def registers(data: bytes) -> None:
     """Registers of every place of the map, and the text and JSON of what they hold."""
     source = Source(data)
-    place = source.choice(PLACES) if source.number() % 2 else PLACES[-1 - source.number() % len(PLACES)]
+    place = (
+        source.choice(PLACES) if source.number() % 2 else PLACES[-1 - source.number() % len(PLACES)]
+    )
     value = _value(place.unpack, source.rest())
     if value is not None:
         place.packer()(value)
@@ -122,7 +131,9 @@ def rtu_frames(data: bytes) -> None:
     for way in ([stream], [bytes((byte,)) for byte in stream], cut(stream, points)):
         line = rtu.RtuReceiver(lambda unit: units >> unit % 8 & 1 == 1)
         frames = [frame for piece in way for frame in line.receive(piece)]
-        assert len(stream) - line.corrupt <= rtu.MAX_FRAME + sum(len(frame.pdu) + 3 for frame in frames)
+        assert len(stream) - line.corrupt <= rtu.MAX_FRAME + sum(
+            len(frame.pdu) + 3 for frame in frames
+        )
         found.append((frames, line.corrupt, line.silence(), line.corrupt))
         assert not line.pending
     assert found[1:] == found[:1] * 2

@@ -1,4 +1,6 @@
-"""The corpus: inputs by target, each of which reaches a line that none before it reached; crashes by name."""
+"""The corpus: inputs by target, each of which reaches a line that none before it reached; crashes
+by name.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ CRASH = "crash-"
 MOST_FILES = 40
 """Kept of one target: the replay is part of every test run."""
 MOST_TRIED = 200
-"""Inputs of one run of one target that are looked at, the shortest first: each is traced line by line."""
+"""Inputs of one run of one target that are looked at, the shortest first: each is traced line by
+line.
+"""
 _PACKAGES = re.compile(r".*/(protocols|firmware_sim|meterctl)/.*")
 
 
@@ -41,7 +45,9 @@ def keep(name: str, data: bytes, prefix: str = "") -> Path:
 
 
 def crash_name(error: BaseException) -> str:
-    """Return a name by the exception and the innermost function of the product; of a hang it is the outermost."""
+    """Return a name by the exception and the innermost function of the product; of a hang it is the
+    outermost.
+    """
     places, where = [], error.__traceback__
     while where is not None:
         places += _place(where)
@@ -57,7 +63,9 @@ def _place(where: TracebackType) -> list[str]:
 
 
 def shortened(target: Target, data: bytes, tries: int = 2_000) -> bytes:
-    """Return the shortest input found by leaving bytes out that still breaks the target at the same place."""
+    """Return the shortest input found by leaving bytes out that still breaks the target at the same
+    place.
+    """
     wanted = _failure(target, data)
     size = len(data) // 2
     while size and tries:
@@ -82,7 +90,9 @@ def _failure(target: Target, data: bytes) -> str:
 
 
 def minimise(found: dict[str, list[bytes]]) -> int:
-    """Keep of the corpus and of what was found only what reaches something of its own; return how many files stand."""
+    """Keep of the corpus and of what was found only what reaches something of its own; return how
+    many files stand.
+    """
     return sum(_minimise(name, found.get(name, [])) for name in TARGETS)
 
 
@@ -93,7 +103,11 @@ def _minimise(name: str, found: list[bytes]) -> int:
         reached |= reach(TARGETS[name], data)
     count = 0
     for path in files(name):
-        new = set() if path.name.startswith(CRASH) else reach(TARGETS[name], path.read_bytes()) - reached
+        new = (
+            set()
+            if path.name.startswith(CRASH)
+            else reach(TARGETS[name], path.read_bytes()) - reached
+        )
         reached |= new
         if new or path.name.startswith(CRASH):
             count += 1

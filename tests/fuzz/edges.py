@@ -1,4 +1,6 @@
-"""Targets of the edges: the control socket, the storage, and what people write (TOML, keys, loads)."""
+"""Targets of the edges: the control socket, the storage, and what people write (TOML, keys,
+loads).
+"""
 
 from __future__ import annotations
 
@@ -50,9 +52,13 @@ MOST_ADVANCE = DAY
 
 
 class _ShortRack(Rack):
-    """A rack that moves time by a day at most for one command: years are not what is looked for here."""
+    """A rack that moves time by a day at most for one command: years are not what is looked for
+    here.
+    """
 
-    def execute(self, command: Command, at: int, serial_number: str | None = None) -> dict[str, str]:
+    def execute(
+        self, command: Command, at: int, serial_number: str | None = None
+    ) -> dict[str, str]:
         """Do a command, an advance cut to a day."""
         if isinstance(command, Advance):
             command = Advance(min(command.duration, MOST_ADVANCE))
@@ -77,7 +83,9 @@ class _FakeHost:
 
 
 def _read_load(text: str, meter: Meter) -> Load:
-    """The household is a constant here: its year of rows never changes, and reading it takes most of a second."""
+    """The household is a constant here: its year of rows never changes, and reading it takes most
+    of a second.
+    """
     phases = len(meter.demand.phases)
     if text == HOUSEHOLD:
         return Load.constant((350_000,) * phases)
@@ -90,8 +98,18 @@ def control_lines(data: bytes) -> None:
 
 
 _COMMANDS = (
-    "advance", "load", "power", "cover", "terminal-cover", "magnet", "speed", "button", "state", "stop", "card",
-)  # fmt: skip
+    "advance",
+    "load",
+    "power",
+    "cover",
+    "terminal-cover",
+    "magnet",
+    "speed",
+    "button",
+    "state",
+    "stop",
+    "card",
+)
 _ARGUMENTS = (
     "1h",
     "25h",
@@ -118,7 +136,9 @@ def control_commands(data: bytes) -> None:
         words = [source.choice(_COMMANDS)]
         if source.number() % 8:
             what = source.number()
-            words.append(text_of(source.sized()) if what > 127 else _ARGUMENTS[what % len(_ARGUMENTS)])
+            words.append(
+                text_of(source.sized()) if what > 127 else _ARGUMENTS[what % len(_ARGUMENTS)]
+            )
         meter = source.choice((None, "000000000001", "000000000002", "1", 7))
         lines.append(json.dumps({"words": words, "meter": meter}).encode() + b"\n")
     _converse(lines)
@@ -143,7 +163,9 @@ def _converse(lines: list[bytes]) -> None:
         assert "\n" not in written
         said = json.loads(written.encode())
         assert isinstance(said, dict)
-        assert said["ok"] is True or (said["ok"] is False and said["error"] and said["exit"] in (2, 3)), written
+        assert said["ok"] is True or (
+            said["ok"] is False and said["error"] and said["exit"] in (2, 3)
+        ), written
         for meter, before in zip(host.meters, credit, strict=True):
             account, security = meter.state.account, meter.state.security
             assert account.imbalance() == (0, 0)
@@ -156,10 +178,17 @@ def _converse(lines: list[bytes]) -> None:
 
 @cache
 def device() -> tuple[bytes, frozenset[bytes]]:
-    """Return the image of a device after some messages and days, and the record of every state that it was given."""
+    """Return the image of a device after some messages and days, and the record of every state that
+    it was given.
+    """
     nvram = SimulatedNvram()
     keys = keys_of("000000000001")
-    meter = build(MeterDescription(keys={keys.version: keys}, load=Load.constant((1_500_000,)), profile_days=1), nvram)
+    meter = build(
+        MeterDescription(
+            keys={keys.version: keys}, load=Load.constant((1_500_000,)), profile_days=1
+        ),
+        nvram,
+    )
     states = [_without_tail(meter)]
     for amount in range(1, 8):
         assert Host(meter, keys).send(MessageKind.CREDIT, amount=100 * amount).outcome.applied
@@ -178,9 +207,11 @@ def _without_tail(meter: Meter) -> bytes:
 
 @cache
 def device_of_layout_1() -> tuple[bytes, frozenset[bytes]]:
-    """Return a device of layout 1, and every state that may be found on it, brought up to this layout.
+    """Return a device of layout 1, and every state that may be found on it, brought up to this
+    layout.
 
-    Code and instant of the last message come from a receipt: where that was damaged, they are unknown.
+    Code and instant of the last message come from a receipt: where that was damaged, they are
+    unknown.
     """
     image, states = gzip.decompress(_LAYOUT_1.read_bytes()), set()
     for slot in range(SLOTS):
@@ -202,8 +233,12 @@ def device_of_layout_1() -> tuple[bytes, frozenset[bytes]]:
 
 _LAYOUT_1 = Path(__file__).parents[1] / "fixtures" / "layout_1" / "000000000042.nv.gz"
 _PLACES = (
-    0, 24, *(FIRST_SLOT + slot * SLOT_SIZE for slot in range(SLOTS)), FIRST_RING, HEADER_PLACES[1],
-)  # fmt: skip
+    0,
+    24,
+    *(FIRST_SLOT + slot * SLOT_SIZE for slot in range(SLOTS)),
+    FIRST_RING,
+    HEADER_PLACES[1],
+)
 
 
 def storage_image(data: bytes) -> None:
@@ -243,7 +278,9 @@ def _damaged_device(image: bytes, states: frozenset[bytes], data: bytes) -> None
         found = load(SimulatedNvram(bytes(damaged)))
     except (ForeignStorageError, StorageLostError):
         return
-    assert found is not None or not damaged, "a device that holds something was taken for an empty one"
+    assert found is not None or not damaged, (
+        "a device that holds something was taken for an empty one"
+    )
     if found is None:
         return
     found.state.tail.clear()
@@ -265,7 +302,9 @@ def _lives(meter: Meter) -> None:
 
 
 def configuration(data: bytes) -> None:
-    """Any TOML file as a meter's configuration: a HostingError with words, or a meter that lives."""
+    """Any TOML file as a meter's configuration: a HostingError with words, or a meter that
+    lives.
+    """
     with TemporaryDirectory() as folder:
         path = Path(folder, "meter.toml")
         path.write_bytes(_file(data))
@@ -297,7 +336,9 @@ def load_csv(data: bytes) -> None:
 
 
 def key_files(data: bytes) -> None:
-    """Any file as a meter's keys and as a host's key ring: refused with words, or keys that can be used."""
+    """Any file as a meter's keys and as a host's key ring: refused with words, or keys that can be
+    used.
+    """
     path = Path("keys.json")
     try:
         text = decode_text(_file(data))

@@ -1,4 +1,5 @@
-"""The coverage-guided run: libFuzzer by way of atheris, one target after another, each in a fork with its share.
+"""The coverage-guided run: libFuzzer by way of atheris, one target after another, each in a fork
+with its share.
 
     python -m tests.fuzz.guided FOLDER SECONDS SEED NAME…
 
@@ -18,7 +19,9 @@ MEMORY_MB = 2048
 
 
 def main(folder: Path, seconds: float, seed: int, names: list[str]) -> None:
-    """Run all targets; one without a tally was ended by libFuzzer itself, whose words are in FOLDER/<target>.log."""
+    """Run all targets; one without a tally was ended by libFuzzer itself, whose words are in
+    FOLDER/<target>.log.
+    """
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["protocols", "firmware_sim", "meterctl"]):
         from tests.fuzz.runs import Tally
@@ -36,9 +39,17 @@ def main(folder: Path, seconds: float, seed: int, names: list[str]) -> None:
         log = os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        flags = [f"-max_len={MAX_SIZE}", f"-seed={seed}", f"-rss_limit_mb={MEMORY_MB}", "-timeout=0", "-verbosity=0",
-            f"-artifact_prefix={folder}/{name}.artifact-"]  # fmt: skip
-        atheris.Setup([sys.argv[0], *flags, str(folder / "found" / name), str(folder / "begin" / name)], one)
+        flags = [
+            f"-max_len={MAX_SIZE}",
+            f"-seed={seed}",
+            f"-rss_limit_mb={MEMORY_MB}",
+            "-timeout=0",
+            "-verbosity=0",
+            f"-artifact_prefix={folder}/{name}.artifact-",
+        ]
+        atheris.Setup(
+            [sys.argv[0], *flags, str(folder / "found" / name), str(folder / "begin" / name)], one
+        )
         atheris.Fuzz()
 
     for name, share in shares(names).items():

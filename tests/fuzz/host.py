@@ -11,7 +11,13 @@ from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError
 from protocols.data_model.items import ITEMS
 from protocols.keys import MessageClass
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import ANSWER_ADDRESS, ANSWER_REGISTERS, MAGIC, MESSAGE_ADDRESS, SCRATCH_ADDRESS
+from protocols.modbus.native_map import (
+    ANSWER_ADDRESS,
+    ANSWER_REGISTERS,
+    MAGIC,
+    MESSAGE_ADDRESS,
+    SCRATCH_ADDRESS,
+)
 from protocols.modbus.pdu import MAX_PDU, check_reply, read_request, write_request
 from tests.fuzz.source import Source, cut, has_words
 
@@ -28,11 +34,15 @@ REQUESTS = (
 
 
 class FakeWire:
-    """A transport that gives the pieces it was told to give, then silence; its clock moves by waiting and sending."""
+    """A transport that gives the pieces it was told to give, then silence; its clock moves by
+    waiting and sending.
+    """
 
     name = "fuzz"
 
-    def __init__(self, framed: bool, pieces: list[bytes], reply: Callable[[bytes], bytes] | None = None) -> None:
+    def __init__(
+        self, framed: bool, pieces: list[bytes], reply: Callable[[bytes], bytes] | None = None
+    ) -> None:
         self.framed = framed
         self.now = 0
         self._pieces, self._reply = list(pieces), reply
@@ -64,7 +74,9 @@ class FakeWire:
 
 
 def any_reply(framed: bool, data: bytes) -> None:
-    """Receive bytes whole, byte by byte and in pieces: what is taken for the reply can be the reply."""
+    """Receive bytes whole, byte by byte and in pieces: what is taken for the reply can be the
+    reply.
+    """
     source = Source(data)
     asked = source.choice(REQUESTS)
     request = tcp.encode(1, 1, asked) if framed else rtu.encode(1, asked)
@@ -87,7 +99,9 @@ def any_reply(framed: bool, data: bytes) -> None:
 
 
 def any_contents(framed: bool, data: bytes) -> None:
-    """Ask everything that a driver can ask; the replies are right frames of the right length with any contents."""
+    """Ask everything that a driver can ask; the replies are right frames of the right length with
+    any contents.
+    """
     source = Source(data)
     what = source.number() % 5
     wire = FakeWire(framed, [], lambda request: _reply(framed, request, source))
@@ -109,7 +123,9 @@ def any_contents(framed: bool, data: bytes) -> None:
 
 
 def _reply(framed: bool, request: bytes, source: Source) -> bytes:
-    """Return a reply to a request: the right one, but for what it says; now and then a refusal or nonsense."""
+    """Return a reply to a request: the right one, but for what it says; now and then a refusal or
+    nonsense.
+    """
     asked = request[tcp.HEADER_SIZE :] if framed else request[1:-2]
     transaction = int.from_bytes(request[:2], "big") if framed else 0
     way = source.number() % 16

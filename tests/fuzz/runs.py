@@ -1,4 +1,6 @@
-"""Running targets on inputs: counting, a limit of time for each, and crashes kept one for each place."""
+"""Running targets on inputs: counting, a limit of time for each, and crashes kept one for each
+place.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class Tally:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Raise HangError in a block that takes too long; a timer of somebody else's goes on afterwards."""
+    """Raise HangError in a block that takes too long; a timer of somebody else's goes on
+    afterwards.
+    """
     before, began = signal.signal(signal.SIGALRM, _hang), time.monotonic()
     left, _ = signal.setitimer(signal.ITIMER_REAL, HANG_S)
     try:

@@ -1,4 +1,6 @@
-"""Targets of the meter's servers: any bytes, right frames with any contents, and sealed messages that were touched."""
+"""Targets of the meter's servers: any bytes, right frames with any contents, and sealed messages
+that were touched.
+"""
 
 from __future__ import annotations
 
@@ -43,14 +45,27 @@ from tests.fuzz.source import Source, cut, damaged
 from tests.support.meters import Host
 
 ADDRESSES = (
-    0, MAP_END - 1, PURCHASE_ADDRESS, RECEIPT_ADDRESS, RECEIPT_READ, MESSAGE_ADDRESS, ANSWER_ADDRESS, SCRATCH_ADDRESS,
-    STATUS_ADDRESS, STATUS_READ, 0xFFFF, *(window.address for window in ROW_WINDOWS),
+    0,
+    MAP_END - 1,
+    PURCHASE_ADDRESS,
+    RECEIPT_ADDRESS,
+    RECEIPT_READ,
+    MESSAGE_ADDRESS,
+    ANSWER_ADDRESS,
+    SCRATCH_ADDRESS,
+    STATUS_ADDRESS,
+    STATUS_READ,
+    0xFFFF,
+    *(window.address for window in ROW_WINDOWS),
     *(window.read_address for window in ROW_WINDOWS),
-)  # fmt: skip
+)
 UNITS = (1, 2, 0, 3, 255)
 _READINGS = (
-    (0, 0), (ANSWER_ADDRESS, ANSWER_REGISTERS), (RECEIPT_READ, RECEIPT_REGISTERS), (STATUS_READ, STATUS_REGISTERS),
-)  # fmt: skip
+    (0, 0),
+    (ANSWER_ADDRESS, ANSWER_REGISTERS),
+    (RECEIPT_READ, RECEIPT_REGISTERS),
+    (STATUS_READ, STATUS_REGISTERS),
+)
 MOST_REQUESTS = 12
 """Of one input: enough for a message in parts with others between them."""
 
@@ -118,17 +133,26 @@ def _requests(source: Source) -> Iterator[tuple[int, bytes]]:
         elif what == 2:
             pdu = write_request(_address(source), _even(source.sized())[:246])
         elif what == 3:
-            pdu = _read_write(_address(source), source.number() % 130, _address(source), _even(source.sized()))
+            pdu = _read_write(
+                _address(source), source.number() % 130, _address(source), _even(source.sized())
+            )
         elif what == 4:
-            head = MESSAGE_HEAD.pack(source.number(2), source.number(2), source.number() % 210, source.number() % 3)
+            head = MESSAGE_HEAD.pack(
+                source.number(2), source.number(2), source.number() % 210, source.number() % 3
+            )
             pdu = _write_or_both(source, MESSAGE_ADDRESS, head + source.sized()[:MESSAGE_PART])
         elif what == 5:
             yield from ((unit, part) for part in parts(source, source.sized()))
             continue
         elif what == 6:
-            pdu = _write_or_both(source, source.choice(ADDRESSES), source.take(source.choice((4, 6, 14))))
+            pdu = _write_or_both(
+                source, source.choice(ADDRESSES), source.take(source.choice((4, 6, 14)))
+            )
         else:
-            pdu = bytes((source.choice((1, 2, 5, 6, 7, 8, 15, 22, 24, 43)),)) + source.sized()[: MAX_PDU - 1]
+            pdu = (
+                bytes((source.choice((1, 2, 5, 6, 7, 8, 15, 22, 24, 43)),))
+                + source.sized()[: MAX_PDU - 1]
+            )
         yield unit, pdu
 
 
@@ -142,7 +166,9 @@ def parts(source: Source, message: bytes) -> Iterator[bytes]:
 
 
 def _write_or_both(source: Source, address: int, data: bytes) -> bytes:
-    """Write with function 16, or with 23 and read answer, receipt or status in the same exchange."""
+    """Write with function 16, or with 23 and read answer, receipt or status in the same
+    exchange.
+    """
     data = _even(data)
     reading = source.choice(_READINGS)
     return _read_write(*reading, address, data) if reading[1] else write_request(address, data)
@@ -172,7 +198,9 @@ _PARAMETERS = {
 
 
 def touched_messages(data: bytes) -> None:
-    """Touch right sealed messages and hand them over directly and through both windows: none is ever accepted."""
+    """Touch right sealed messages and hand them over directly and through both windows: none is
+    ever accepted.
+    """
     source = Source(data)
     bench = Bench(2)
     servers = [rtu_server(bench.rack), tcp_server(bench.rack)]
@@ -183,14 +211,18 @@ def touched_messages(data: bytes) -> None:
         meter = bench.meters[unit - 1]
         kind = source.choice(tuple(MessageKind))
         keys = keys_of(meter.state.identity.serial_number)
-        right = Host(meter, keys).seal(kind, amount=source.number(2), parameters=_PARAMETERS.get(kind, b""))
+        right = Host(meter, keys).seal(
+            kind, amount=source.number(2), parameters=_PARAMETERS.get(kind, b"")
+        )
         message = _touched(right, source, keys.key(kind.message_class))
         if message == right:
             continue
         way = source.number() % 4
         if way == 0:
             answer = Host(meter).deliver(message, source.choice(tuple(Carrier)))
-            assert not answer.outcome.applied, f"a touched {kind.word} message was {answer.outcome.name}"
+            assert not answer.outcome.applied, (
+                f"a touched {kind.word} message was {answer.outcome.name}"
+            )
             assert answer.credit_before == answer.credit_after
             assert answer.outcome is not Outcome.STORAGE_FAULT
         else:
@@ -201,7 +233,9 @@ def touched_messages(data: bytes) -> None:
 
 
 def _touched(right: bytes, source: Source, key: bytes) -> bytes:
-    """Return a message that nobody sealed: damaged, or with other fields under the code of a right one."""
+    """Return a message that nobody sealed: damaged, or with other fields under the code of a right
+    one.
+    """
     what = source.number() % 4
     if what < 2:
         return damaged(right, source, 3)

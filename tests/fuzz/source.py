@@ -7,7 +7,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 REPEAT = 0xFF
-"""In a text, which never holds this byte: the letter before it, 64 times for each unit of the byte behind it."""
+"""In a text, which never holds this byte: the letter before it, 64 times for each unit of the byte
+behind it.
+"""
 _REPEATS = 64
 
 
@@ -44,7 +46,9 @@ class Source:
 
 
 def cut(data: bytes, points: bytes) -> list[bytes]:
-    """Return `data` in pieces, each as long as the next of `points` says; what remains is the last piece."""
+    """Return `data` in pieces, each as long as the next of `points` says; what remains is the last
+    piece.
+    """
     pieces, at = [], 0
     for size in points:
         pieces.append(data[at : at + size])
@@ -53,7 +57,9 @@ def cut(data: bytes, points: bytes) -> list[bytes]:
 
 
 def expanded(data: bytes) -> bytes:
-    """Return the bytes of a text with its runs written out, so that a short input reaches long numbers and depths."""
+    """Return the bytes of a text with its runs written out, so that a short input reaches long
+    numbers and depths.
+    """
     out, at = bytearray(), 0
     while at < len(data):
         if data[at] == REPEAT and out and at + 1 < len(data):

@@ -1,6 +1,7 @@
 """Any bytes into any target; every target with the inputs that are known; and the targets can fail.
 
-`make fuzz SECONDS=n` looks further, guided by coverage; what it finds comes back here by way of the corpus.
+`make fuzz SECONDS=n` looks further, guided by coverage; what it finds comes back here by way of the
+corpus.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ many = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCh
 def inputs(name: str) -> st.SearchStrategy[bytes]:
     """Any bytes, and bytes near a seed."""
     near = st.builds(
-        lambda seed, steps: damaged(seed, Source(steps)), st.sampled_from(seeds()[name]), st.binary(max_size=48)
+        lambda seed, steps: damaged(seed, Source(steps)),
+        st.sampled_from(seeds()[name]),
+        st.binary(max_size=48),
     )
     return st.binary(max_size=300) | near
 

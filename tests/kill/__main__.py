@@ -1,4 +1,6 @@
-"""`python -m tests.kill --rounds 200 [--seed N]`: kill programs, audit, and print where the kills fell."""
+"""`python -m tests.kill --rounds 200 [--seed N]`: kill programs, audit, and print where the kills
+fell.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from tests.kill.rounds import play
 
 
 def main() -> int:
-    """Play; exit code 1 where an audit failed, or where too few kills fell between `prepared` and `confirmed`."""
+    """Play; exit code 1 where an audit failed, or where too few kills fell between `prepared` and
+    `confirmed`.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.kill", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=time.time_ns() % (1 << 32), metavar="N")

@@ -1,4 +1,6 @@
-"""The audit of both sides after a fault: what the journals say was sold is in the meter, and nothing else is."""
+"""The audit of both sides after a fault: what the journals say was sold is in the meter, and
+nothing else is.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,27 @@ from tests.kill.site import OPENING, JournalRow, Site, ledger
 
 _INTO_CREDIT = (items.OPENING_BALANCE, items.CREDITED)
 _OUT_OF_CREDIT = (
-    items.REFUNDED, items.SETTLED, items.CONSUMPTION_CHARGED, items.STANDING_CHARGED, items.INSTALMENTS_TAKEN,
-)  # fmt: skip
+    items.REFUNDED,
+    items.SETTLED,
+    items.CONSUMPTION_CHARGED,
+    items.STANDING_CHARGED,
+    items.INSTALMENTS_TAKEN,
+)
 _READ = (
-    items.AVAILABLE_CREDIT_EXACT, *_INTO_CREDIT, *_OUT_OF_CREDIT, items.PURCHASE_COUNT, items.CUMULATIVE_PURCHASED,
+    items.AVAILABLE_CREDIT_EXACT,
+    *_INTO_CREDIT,
+    *_OUT_OF_CREDIT,
+    items.PURCHASE_COUNT,
+    items.CUMULATIVE_PURCHASED,
     items.CREDIT_SEQUENCE,
-)  # fmt: skip
+)
 Values = Mapping[Item, int]
 
 
 class Auditor:
-    """Remembers what it saw: the meter keeps ten purchases, so an audit is due at least every ten top-ups."""
+    """Remembers what it saw: the meter keeps ten purchases, so an audit is due at least every ten
+    top-ups.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -33,7 +45,8 @@ class Auditor:
     def audit(self, looks: int = 1) -> list[str]:
         """Return what is wrong, nothing where both sides agree to the last unit.
 
-        A reading may suffer from a faulty line; what stands wrong in the meter stays wrong at every look.
+        A reading may suffer from a faulty line; what stands wrong in the meter stays wrong at every
+        look.
         """
         return _again(self._look, looks)
 
@@ -42,7 +55,9 @@ class Auditor:
         return _again(self._compare_with_commands, looks)
 
     def _compare_with_commands(self) -> list[str]:
-        read = self._site.host("read", *(item.name for item in _READ), "--json", port=self._site.clean_port)
+        read = self._site.host(
+            "read", *(item.name for item in _READ), "--json", port=self._site.clean_port
+        )
         if read.code:
             return [f"meterctl: {read.err.strip()}"]
         (shown,) = read.rows()
@@ -54,7 +69,10 @@ class Auditor:
             ended = self._site.host("--journal", str(path), "journal", "list", "--json")
             if ended.code:
                 return [f"meterctl: {ended.err.strip()}"]
-            listed += [JournalRow(row["sequence"], row["kind"], row["amount"], row["state"]) for row in ended.rows()]
+            listed += [
+                JournalRow(row["sequence"], row["kind"], row["amount"], row["state"])
+                for row in ended.rows()
+            ]
         if listed != self._site.all_entries():
             wrong.append(f"journal list shows {listed}")
         return wrong
@@ -76,20 +94,27 @@ class Auditor:
                 wrong.append(f"purchase {newer.number} does not follow purchase {older.number}")
         for row in purchases:
             if row.credit_after - row.credit_before != row.amount:
-                wrong.append(f"purchase of sequence {row.sequence} credited another amount than its own")
+                wrong.append(
+                    f"purchase of sequence {row.sequence} credited another amount than its own"
+                )
             if self._purchases.setdefault(row.sequence, row.amount) != row.amount:
                 wrong.append(f"purchase of sequence {row.sequence} is not what it was")
         return wrong
 
     def _compare(self, entries: list[JournalRow], values: Values) -> list[str]:
-        wrong = [f"sequence {e.sequence} is still {e.state}" for e in entries if e.kind == "credit" and e.is_open]
+        wrong = [
+            f"sequence {e.sequence} is still {e.state}"
+            for e in entries
+            if e.kind == "credit" and e.is_open
+        ]
         confirmed_sales = [e for e in entries if e.kind == "credit" and e.state == "confirmed"]
         sold = {e.sequence: e.amount for e in confirmed_sales}
         for sequence in sorted(sold.keys() | self._purchases.keys()):
             confirmed, credited = sold.get(sequence), self._purchases.get(sequence)
             if confirmed != credited:
                 wrong.append(
-                    f"sequence {sequence}: {_shown(confirmed)} in the journal, {_shown(credited)} in the meter"
+                    f"sequence {sequence}: {_shown(confirmed)} in the journal, "
+                    f"{_shown(credited)} in the meter"
                 )
         total = sum(e.amount for e in confirmed_sales)
         for item, wanted in (
@@ -99,7 +124,9 @@ class Auditor:
             (items.AVAILABLE_CREDIT_EXACT, ledger(OPENING) + total),
         ):
             if values[item] != wanted:
-                wrong.append(f"{item.name} is {values[item]}, the journal's confirmed entries make {wanted}")
+                wrong.append(
+                    f"{item.name} is {values[item]}, the journal's confirmed entries make {wanted}"
+                )
         return wrong
 
 
@@ -124,7 +151,11 @@ def _books(values: Values) -> list[str]:
 def _sequences(entries: list[JournalRow], last: int) -> list[str]:
     """Every sequence up to the meter's last was spent once, by what one journal has proof of."""
     spent = sorted(e.sequence for e in entries if e.state == "confirmed")
-    return [] if spent == list(range(1, last + 1)) else [f"the meter stands at sequence {last}, proved are {spent}"]
+    return (
+        []
+        if spent == list(range(1, last + 1))
+        else [f"the meter stands at sequence {last}, proved are {spent}"]
+    )
 
 
 def _shown(amount: int | None) -> str:

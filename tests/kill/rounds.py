@@ -1,7 +1,9 @@
-"""Rounds of a top-up in which one of the two programs is killed, each followed by a restart, a resolve and an audit.
+"""Rounds of a top-up in which one of the two programs is killed, each followed by a restart, a
+resolve and an audit.
 
-SIGKILL ends a process, not the machine: what was written stays written. What is held here is the order in which things
-are written, on both sides; that a flush reaches the disk is held by tests/property with a memory that forgets.
+SIGKILL ends a process, not the machine: what was written stays written. What is held here is the
+order in which things are written, on both sides; that a flush reaches the disk is held by
+tests/property with a memory that forgets.
 """
 
 from __future__ import annotations
@@ -22,9 +24,12 @@ from tests.kill.site import Ended, JournalRow, Site, end, knows_faults
 
 ENOUGH_ROUNDS = 200
 ENOUGH_BETWEEN = 50
-"""Kills of a side that must have fallen between `prepared` and `confirmed` in ENOUGH_ROUNDS rounds."""
+"""Kills of a side that must have fallen between `prepared` and `confirmed` in ENOUGH_ROUNDS rounds.
+"""
 DELAY_MS = 20
-"""Of every answer of the meter: it widens the moment between `prepared` and `confirmed` from 10 to 30 ms."""
+"""Of every answer of the meter: it widens the moment between `prepared` and `confirmed` from 10 to
+30 ms.
+"""
 MEASURED = 5
 RESOLVES = 6
 """Tries of `journal resolve` on a faulty line; on a sound one the first must do."""
@@ -36,7 +41,8 @@ LOOKS = 3
 """Looks of an audit on a faulty line."""
 
 _FAULTS = {
-    "flip": "", "drop": "", "truncate": "", "byte_by_byte": "1ms", "reply_lost": "", "reply_late": "250ms",
+    "flip": "", "drop": "", "truncate": "", "byte_by_byte": "1ms", "reply_lost": "",
+    "reply_late": "250ms",
     "reply_twice": "", "noise": "", "echo": "",
 }  # fmt: skip
 FAULT_PROBABILITY = "0.01"
@@ -59,7 +65,8 @@ class Fell(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """An undisturbed top-up, s: start to `prepared`, from there to `confirmed`, from there to the end.
+    """An undisturbed top-up, s: start to `prepared`, from there to `confirmed`, from there to the
+    end.
 
     `changes` of the journal's file are seen up to `prepared`.
     """
@@ -78,7 +85,10 @@ class Moment:
     delay_s: float
 
     def __str__(self) -> str:
-        return f"{self.delay_s * 1000:.1f} ms after {'the entry was seen' if self.after_entry else 'the start'}"
+        return (
+            f"{self.delay_s * 1000:.1f} ms after "
+            f"{'the entry was seen' if self.after_entry else 'the start'}"
+        )
 
 
 @dataclass(slots=True)
@@ -103,11 +113,15 @@ class Report:
     def __str__(self) -> str:
         timing = self.timing
         lines = [
-            f"an undisturbed top-up: prepared after {timing.prepared:.3f} s, confirmed {timing.window:.3f} s later, "
-            f"ended {timing.tail:.3f} s later; line {'faulty' if self.faulty else f'slow ({DELAY_MS} ms), sound'}",
+            f"an undisturbed top-up: prepared after {timing.prepared:.3f} s, confirmed "
+            f"{timing.window:.3f} s later, "
+            f"ended {timing.tail:.3f} s later; line "
+            f"{'faulty' if self.faulty else f'slow ({DELAY_MS} ms), sound'}",
             f"{self.rounds} rounds, {self.seconds:.0f} s, {len(self.failures)} audits failed, "
             f"{self.resolves_killed} times `journal resolve` was killed too",
-            f"{'killed':<10}" + "".join(f"{fell.value:>18}" for fell in Fell) + f"{'(meter had it)':>18}",
+            f"{'killed':<10}"
+            + "".join(f"{fell.value:>18}" for fell in Fell)
+            + f"{'(meter had it)':>18}",
         ]
         for victim in Victim:
             counts = [self.fell[victim, fell] for fell in Fell] + [self.applied[victim]]
@@ -117,7 +131,9 @@ class Report:
         return "\n".join(lines + self.failures)
 
 
-def play(rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lambda text: None) -> Report:
+def play(
+    rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lambda text: None
+) -> Report:
     """Play rounds on one meter and two journals, which sell by turns as it is drawn.
 
     It stops at the first round that fails, for the folder to be looked at.
@@ -139,7 +155,10 @@ def play(rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lamb
             amount = random.randrange(1, 1000) * CENT
             try:
                 wrong = _round(site, auditor, report, random, victim, moment, amount)
-            except (AssertionError, subprocess.TimeoutExpired) as error:  # a program that does not start, or hangs
+            except (
+                AssertionError,
+                subprocess.TimeoutExpired,
+            ) as error:  # a program that does not start, or hangs
                 wrong = [f"{type(error).__name__}: {error}"]
             report.rounds, report.seconds = number, time.monotonic() - began
             if wrong:
@@ -154,7 +173,8 @@ def play(rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lamb
 
 
 def _measure(site: Site) -> Timing:
-    """Time undisturbed top-ups by the moments at which the journal's file changes: at `prepared` and at `confirmed`.
+    """Time undisturbed top-ups by the moments at which the journal's file changes: at `prepared`
+    and at `confirmed`.
 
     The status is written down before `prepared`, the receipt before `confirmed`.
     """
@@ -177,7 +197,9 @@ def _measure(site: Site) -> Timing:
 
 
 def _draw(random: Random, timing: Timing) -> Moment:
-    """Return a moment; of those between, half fall while the message goes out, half while its answer waits."""
+    """Return a moment; of those between, half fall while the message goes out, half while its
+    answer waits.
+    """
     share = random.random()
     if share < SHARE_BEFORE:
         return Moment(False, random.uniform(0, timing.prepared))
@@ -189,7 +211,13 @@ def _draw(random: Random, timing: Timing) -> Moment:
 
 
 def _round(
-    site: Site, auditor: Auditor, report: Report, random: Random, victim: Victim, moment: Moment, amount: int
+    site: Site,
+    auditor: Auditor,
+    report: Report,
+    random: Random,
+    victim: Victim,
+    moment: Moment,
+    amount: int,
 ) -> list[str]:
     """Kill once, mend, and return what is wrong afterwards."""
     known, written = len(site.entries()), site.journal_changed_ns()
@@ -215,7 +243,11 @@ def _round(
         site.start_meter(*_line(site, random))
     if random.random() < SHARE_RESOLVES_KILLED:
         mending = site.start_host("journal", "resolve", "--json")
-        time.sleep(random.uniform(report.timing.prepared / 2, report.timing.prepared + report.timing.window))
+        time.sleep(
+            random.uniform(
+                report.timing.prepared / 2, report.timing.prepared + report.timing.window
+            )
+        )
         mending.kill()
         end(mending)
         report.resolves_killed += 1
@@ -233,7 +265,9 @@ def _where(made: list[JournalRow]) -> Fell:
 
 def _agrees(ended: Ended, made: list[JournalRow]) -> list[str]:
     """Hold that the exit code of a top-up says what its journal entry says."""
-    wanted = {None: (2, 4, 5), "confirmed": (0,), "refused": (3,)}.get(made[0].state if made else None, (7,))
+    wanted = {None: (2, 4, 5), "confirmed": (0,), "refused": (3,)}.get(
+        made[0].state if made else None, (7,)
+    )
     wrong = []
     if ended.code not in wanted:
         wrong.append(f"exit code {ended.code} beside {made}: {ended.err.strip()}")
@@ -254,7 +288,9 @@ def _resolve(site: Site, faulty: bool) -> list[str]:
 
 
 def _line(site: Site, random: Random) -> list[str | Path]:
-    """Return the options of a faulty line, with other faults at every start; none where meter-sim has no faults."""
+    """Return the options of a faulty line, with other faults at every start; none where meter-sim
+    has no faults.
+    """
     if not knows_faults():
         return []
     plan = [f"seed = {random.randrange(1 << 31)}"]

@@ -1,4 +1,6 @@
-"""A meter and its hosts as real processes: one state file, two journals, a virtual serial port and TCP between them."""
+"""A meter and its hosts as real processes: one state file, two journals, a virtual serial port and
+TCP between them.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def ledger(text: str) -> int:
 class Site:
     """A folder with a meter on its wires; leaving the block ends every process that it started."""
 
-    def __init__(self, folder: Path, delay_ms: int = 0, timeout_ms: int = 1000, *, faulty: bool = False) -> None:
+    def __init__(
+        self, folder: Path, delay_ms: int = 0, timeout_ms: int = 1000, *, faulty: bool = False
+    ) -> None:
         self.folder = folder
         self.state = folder / "meter.nv"
         self.journals = (folder / "journal.sqlite", folder / "another.sqlite")
@@ -88,7 +92,12 @@ class Site:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         for process in (*self._others, *([self._meter] if self._meter else [])):
             if process.poll() is None:
                 process.kill()
@@ -104,13 +113,33 @@ class Site:
         return self._meter
 
     def start_meter(self, *options: str | Path) -> None:
-        """Run the meter, new or from its state file, until it is ready; it has no load, and its time stands still."""
-        wires = ["--modbus-rtu", f"{self.link}?delay_ms={self._delay_ms}", "--modbus-tcp", "127.0.0.1:0"]
+        """Run the meter, new or from its state file, until it is ready; it has no load, and its
+        time stands still.
+        """
+        wires = [
+            "--modbus-rtu",
+            f"{self.link}?delay_ms={self._delay_ms}",
+            "--modbus-tcp",
+            "127.0.0.1:0",
+        ]
         with self.log.open("ab") as log:
             self._meter = subprocess.Popen(
-                [PROGRAMS / "meter-sim", "run", *wires, "--state", self.state, *_STILL, "--json", *options],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
+                [
+                    PROGRAMS / "meter-sim",
+                    "run",
+                    *wires,
+                    "--state",
+                    self.state,
+                    *_STILL,
+                    "--json",
+                    *options,
+                ],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert self._meter.stdout is not None
         assert select.select([self._meter.stdout], [], [], TIMEOUT_S)[0], "meter-sim says nothing"
         line = self._meter.stdout.readline()
@@ -121,7 +150,11 @@ class Site:
     def start_meter_in_vain(self, file_size: int | None = None) -> Ended:
         """Run a meter that is expected not to start; no file of it may grow beyond `file_size`."""
         wire = ("--modbus-rtu", self.link)
-        return end(self._run("meter-sim", "run", *wire, "--state", self.state, *_STILL, file_size=file_size))
+        return end(
+            self._run(
+                "meter-sim", "run", *wire, "--state", self.state, *_STILL, file_size=file_size
+            )
+        )
 
     def kill_meter(self) -> None:
         """End the meter by SIGKILL."""
@@ -135,7 +168,9 @@ class Site:
         assert self.meter.returncode == 0, self.log.read_text()
 
     def _hold_terminal(self, terminal: int | None) -> None:
-        """Keep the far end open: the kernel gives its number to nobody else while the link of a dead meter names it."""
+        """Keep the far end open: the kernel gives its number to nobody else while the link of a
+        dead meter names it.
+        """
         if self._terminal is not None:
             os.close(self._terminal)
         self._terminal = terminal
@@ -148,30 +183,45 @@ class Site:
 
     # ---- the host
 
-    def start_host(self, *words: str, port: str | None = None, file_size: int | None = None) -> subprocess.Popen[str]:
+    def start_host(
+        self, *words: str, port: str | None = None, file_size: int | None = None
+    ) -> subprocess.Popen[str]:
         """Begin a command of meterctl on the serial line, or on another port."""
         common: list[str | Path] = ["--port", port or self.link, "--journal", self.journal]
-        return self._run("meterctl", *common, "--timeout", f"{self._timeout_ms}ms", *words, file_size=file_size)
+        return self._run(
+            "meterctl", *common, "--timeout", f"{self._timeout_ms}ms", *words, file_size=file_size
+        )
 
     def host(self, *words: str, port: str | None = None, file_size: int | None = None) -> Ended:
         """Run a command of meterctl to its end."""
         return end(self.start_host(*words, port=port, file_size=file_size))
 
-    def _run(self, program: str, *words: str | Path, file_size: int | None) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("METERCTL_")}
+    def _run(
+        self, program: str, *words: str | Path, file_size: int | None
+    ) -> subprocess.Popen[str]:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("METERCTL_")
+        }
         if file_size is not None:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a cache cut short would outlive the test
         process = subprocess.Popen(
-            [PROGRAMS / program, *words], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [PROGRAMS / program, *words],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             preexec_fn=None if file_size is None else lambda: limit_files(file_size),  # noqa: PLW1509 - no threads here
-        )  # fmt: skip
+        )
         self._others = [other for other in self._others if other.poll() is None] + [process]
         return process
 
     @property
     def clean_port(self) -> str:
-        """A port that tells the truth: TCP, but where the lines are faulty the serial one, whose frames have a CRC."""
+        """A port that tells the truth: TCP, but where the lines are faulty the serial one, whose
+        frames have a CRC.
+        """
         return str(self.link) if self._faulty else self.tcp
 
     def purchases(self) -> list[Purchase]:
@@ -193,7 +243,9 @@ class Site:
             transport.close()
 
     def wait_for_change(self, process: subprocess.Popen[str], since_ns: int) -> bool:
-        """Wait until the journal was written after `since_ns`; False where the process ended without."""
+        """Wait until the journal was written after `since_ns`; False where the process ended
+        without.
+        """
         until = time.monotonic() + TIMEOUT_S
         while time.monotonic() < until:
             ended = process.poll() is not None
@@ -205,9 +257,11 @@ class Site:
         raise AssertionError(f"{process.args!r} neither writes its journal nor ends")
 
     def wait_for_entry(self, process: subprocess.Popen[str], known: int, since_ns: int) -> int:
-        """Wait until the journal holds more than `known` entries; return how many changes that took, 0 for never.
+        """Wait until the journal holds more than `known` entries; return how many changes that
+        took, 0 for never.
 
-        A status that was asked for is written down before: only a look says which change is the entry.
+        A status that was asked for is written down before: only a look says which change is the
+        entry.
         """
         changes = 0
         while self.wait_for_change(process, since_ns):
@@ -217,14 +271,18 @@ class Site:
         return 0
 
     def wait_for_changes(self, process: subprocess.Popen[str], since_ns: int, count: int) -> None:
-        """Wait until the journal was written so often, or the process ended; looking disturbs nobody."""
+        """Wait until the journal was written so often, or the process ended; looking disturbs
+        nobody.
+        """
         for _ in range(count):
             if not self.wait_for_change(process, since_ns):
                 return
             since_ns = self.journal_changed_ns()
 
     def wait_until_applied(self, process: subprocess.Popen[str]) -> None:
-        """Wait until the meter has stored the next top-up; its answer is still to come where answers are slow."""
+        """Wait until the meter has stored the next top-up; its answer is still to come where
+        answers are slow.
+        """
         known, until = self.stored_sequence(), time.monotonic() + TIMEOUT_S
         while self.stored_sequence() == known:
             assert process.poll() is None, end(process)
@@ -232,18 +290,25 @@ class Site:
             time.sleep(0.002)
 
     def journal_changed_ns(self) -> int:
-        """Return when the journal was written last; looking takes no lock, so it disturbs nobody."""
+        """Return when the journal was written last; looking takes no lock, so it disturbs
+        nobody.
+        """
         return self.journal.stat().st_mtime_ns if self.journal.exists() else 0
 
     def all_entries(self) -> list[JournalRow]:
         """Return the entries of all journals."""
-        return [row for path in self.journals if path.exists() for row in _read(f"{path.as_uri()}?mode=ro")]
+        return [
+            row
+            for path in self.journals
+            if path.exists()
+            for row in _read(f"{path.as_uri()}?mode=ro")
+        ]
 
     def entries(self, *, writer_is_dead: bool = False) -> list[JournalRow]:
         """Return the journal, oldest entry first.
 
-        What a dead writer left half done is rolled back by the next who opens the file: read in a copy, so that it is
-        meterctl who does that.
+        What a dead writer left half done is rolled back by the next who opens the file: read in a
+        copy, so that it is meterctl who does that.
         """
         if not self.journal.exists():
             return []
@@ -262,7 +327,9 @@ def end(process: subprocess.Popen[str]) -> Ended:
 
 
 def limit_files(size: int, process: int = 0) -> None:
-    """Let a process, or this one, write no file beyond a size: the kernel refuses it as it does on a full disk."""
+    """Let a process, or this one, write no file beyond a size: the kernel refuses it as it does on
+    a full disk.
+    """
     resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
@@ -271,15 +338,24 @@ def knows_faults() -> bool:
     """Say whether meter-sim can make its lines faulty."""
     words: Sequence[str | Path] = [PROGRAMS / "meter-sim", "run", "--help"]
     wide = os.environ | {"COLUMNS": "200"}
-    return "--faults" in subprocess.run(words, env=wide, capture_output=True, text=True, check=True).stdout
+    return (
+        "--faults"
+        in subprocess.run(words, env=wide, capture_output=True, text=True, check=True).stdout
+    )
 
 
 def _read(uri: str) -> list[JournalRow]:
     database = sqlite3.connect(uri, uri=True, timeout=TIMEOUT_S)
     try:
-        if not database.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'entries'").fetchone()[0]:
+        if not database.execute(
+            "SELECT COUNT(*) FROM sqlite_master WHERE name = 'entries'"
+        ).fetchone()[0]:
             return []
-        rows = database.execute("SELECT sequence, kind, amount, state FROM entries ORDER BY id").fetchall()
+        rows = database.execute(
+            "SELECT sequence, kind, amount, state FROM entries ORDER BY id"
+        ).fetchall()
     finally:
         database.close()
-    return [JournalRow(sequence, kind, amount * CENT, state) for sequence, kind, amount, state in rows]
+    return [
+        JournalRow(sequence, kind, amount * CENT, state) for sequence, kind, amount, state in rows
+    ]

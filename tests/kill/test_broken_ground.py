@@ -1,4 +1,5 @@
-"""Disks that are full, files that are damaged or held, ports that go away: a clear error, and nothing lost.
+"""Disks that are full, files that are damaged or held, ports that go away: a clear error, and
+nothing lost.
 
 Every test ends with an audit of both sides.
 """
@@ -23,7 +24,9 @@ TOPUP = ("topup", "5.00", "--yes", "--json")
 SLOW_MS = 300
 """The delay of answers where something has to happen while one is awaited."""
 
-full_disk = pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the size of files cannot be limited here")
+full_disk = pytest.mark.skipif(
+    not hasattr(resource, "prlimit"), reason="the size of files cannot be limited here"
+)
 
 
 @pytest.fixture
@@ -40,7 +43,9 @@ def slow(tmp_path: Path) -> Iterator[Site]:
 
 
 def fails(ended: Ended, code: int, *said: str) -> None:
-    """Hold that a program ended with this exit code, and said so to a person, and with --json to a program."""
+    """Hold that a program ended with this exit code, and said so to a person, and with --json to a
+    program.
+    """
     assert ended.code == code, ended
     assert [row["exit_code"] for row in ended.rows()] in ([], [code]), ended
     assert "Traceback" not in ended.err
@@ -177,7 +182,9 @@ def test_a_state_file_that_lost_its_rings_keeps_the_newest(site: Site) -> None:
     audit(site)
 
 
-def test_a_state_file_cut_in_its_newest_slot_is_a_meter_set_back_and_is_sold_nothing(site: Site) -> None:
+def test_a_state_file_cut_in_its_newest_slot_is_a_meter_set_back_and_is_sold_nothing(
+    site: Site,
+) -> None:
     site.start_meter()
     top_up(site)
     while newest_slot(site) == 0:
@@ -194,7 +201,9 @@ def test_a_state_file_cut_in_its_newest_slot_is_a_meter_set_back_and_is_sold_not
 
 
 def newest_slot(site: Site) -> int:
-    """Return which slot of the state file has the highest generation, a number of 8 bytes after its length."""
+    """Return which slot of the state file has the highest generation, a number of 8 bytes after its
+    length.
+    """
     data = site.state.read_bytes()
     heads = [FIRST_SLOT + slot * SLOT_SIZE for slot in range(SLOTS)]
     generations = [int.from_bytes(data[head + 4 : head + 12], "big") for head in heads]
@@ -228,7 +237,8 @@ def test_a_journal_locked_after_sending_leaves_the_entry_open(slow: Site) -> Non
 
 
 @pytest.mark.parametrize(
-    "script", ["PRAGMA user_version = 2", "PRAGMA user_version = 99", "CREATE TABLE notes (text)", None]
+    "script",
+    ["PRAGMA user_version = 2", "PRAGMA user_version = 99", "CREATE TABLE notes (text)", None],
 )
 def test_a_journal_that_is_not_ours_is_left_alone(site: Site, script: str | None) -> None:
     site.start_meter()

@@ -1,4 +1,6 @@
-"""The mutants: each replaces one piece of the product's text, and names the tests that are to find it."""
+"""The mutants: each replaces one piece of the product's text, and names the tests that are to find
+it.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ METER_MUTANTS = (
     Mutant(
         "commit without flush",
         "firmware_sim/storage/store.py",
-        "        self._nvram.flush()\n        self._written.flushed = self._written.newest\n        self._rows",
+        "        self._nvram.flush()\n        self._written.flushed = "
+        "self._written.newest\n        self._rows",
         "        self._written.flushed = self._written.newest\n        self._rows",
         (STORAGE,),
     ),
@@ -58,8 +61,10 @@ METER_MUTANTS = (
     Mutant(
         "credit and commands in one sequence",
         "firmware_sim/security/replay.py",
-        "        if message_class is MessageClass.CREDIT:\n            self.credit_sequence = sequence\n",
-        "        if message_class is not None:\n            self.command_sequence = self.credit_sequence = sequence\n",
+        "        if message_class is MessageClass.CREDIT:\n            "
+        "self.credit_sequence = sequence\n",
+        "        if message_class is not None:\n            self.command_sequence = "
+        "self.credit_sequence = sequence\n",
         (DOOR,),
     ),
     Mutant(
@@ -126,7 +131,8 @@ METER_MUTANTS = (
         "a void that leaves its sequence free",
         "firmware_sim/sealed_desk.py",
         "        state.security.take(message_class, message.sequence)\n",
-        "        if message.kind.name != 'VOID':\n            state.security.take(message_class, message.sequence)\n",
+        "        if message.kind.name != 'VOID':\n            "
+        "state.security.take(message_class, message.sequence)\n",
         (DOOR, ONCE),
     ),
     Mutant(
@@ -139,7 +145,8 @@ METER_MUTANTS = (
     Mutant(
         "a known reply outlives a change",
         "firmware_sim/servers/modbus/bank.py",
-        "        return self._replies.get(request) if self._replies_at == self._meter.revision else None\n",
+        "        return self._replies.get(request) if self._replies_at == "
+        "self._meter.revision else None\n",
         "        return self._replies.get(request)\n",
         ("tests/conformance/test_modbus_functions.py", ONCE),
     ),
@@ -147,7 +154,8 @@ METER_MUTANTS = (
         "the debt's share before the overdraft",
         "firmware_sim/account/account.py",
         "    to_overdraft = min(amount, max(0, -account.credit))\n"
-        "    to_debt = min(account.debt, amount - to_overdraft, amount * debt_share_percent // 100)\n",
+        "    to_debt = min(account.debt, amount - to_overdraft, amount * "
+        "debt_share_percent // 100)\n",
         "    to_debt = min(account.debt, amount * debt_share_percent // 100)\n"
         "    to_overdraft = min(amount - to_debt, max(0, -account.credit))\n",
         (ACCOUNT, MACHINES),
@@ -171,7 +179,11 @@ METER_MUTANTS = (
         "firmware_sim/meter.py",
         "        if to == state.elapsed:\n            return\n        self.revision += 1\n",
         "        if to == state.elapsed:\n            return\n",
-        ("tests/conformance/test_modbus_functions.py", ONCE, "tests/end_to_end/test_command_lines.py"),
+        (
+            "tests/conformance/test_modbus_functions.py",
+            ONCE,
+            "tests/end_to_end/test_command_lines.py",
+        ),
     ),
     Mutant(
         "the card told before the meter has committed",
@@ -186,7 +198,8 @@ METER_MUTANTS = (
     Mutant(
         "a try counted after the proof was looked at",
         "protocols/card/applet.py",
-        "        self._commit(self.state.with_key(reference, replace(stored, tries=stored.tries - 1)))\n",
+        "        self._commit(self.state.with_key(reference, replace(stored, "
+        "tries=stored.tries - 1)))\n",
         "",
         (APPLET,),
     ),
@@ -194,7 +207,8 @@ METER_MUTANTS = (
         "retry counters that the power takes back",
         "protocols/card/memory.py",
         "        self._memory.write(page * PAGE, _encode(state, self._generation + 1))\n",
-        "        if state.files == self.state.files:\n            self.state = state\n            return\n"
+        "        if state.files == self.state.files:\n            self.state = state\n   "
+        "         return\n"
         "        self._memory.write(page * PAGE, _encode(state, self._generation + 1))\n",
         (APPLET, CARDS),
     ),
@@ -243,21 +257,24 @@ METER_MUTANTS = (
     Mutant(
         "an interrupted sale sold anew",
         "meterctl/operations/card_sales.py",
-        "        return _plan_to_finish(counter, journal, standing, mine, _type_of_sale(standing))\n",
+        "        return _plan_to_finish(counter, journal, standing, mine, "
+        "_type_of_sale(standing))\n",
         '        journal.settle(mine, EntryState.REFUSED, "again", counter.now())\n',
         (CARDS,),
     ),
     Mutant(
         "a write-back believed without its seal",
         "meterctl/operations/card_counter.py",
-        "            verify_write_back(slot, derive_key(master, CARD_LABEL, meter, back.key_version))\n",
+        "            verify_write_back(slot, derive_key(master, CARD_LABEL, meter, "
+        "back.key_version))\n",
         "            derive_key(master, CARD_LABEL, meter, back.key_version)\n",
         (CARDS,),
     ),
     Mutant(
         "the write-back left standing at a sale",
         "protocols/card/issuing.py",
-        "    yield from terminal.clear_write_back(contents.return_slots)\n    yield from terminal.write_credit",
+        "    yield from terminal.clear_write_back(contents.return_slots)\n    yield from "
+        "terminal.write_credit",
         "    yield from terminal.write_credit",
         (CARDS,),
     ),
@@ -299,7 +316,8 @@ METER_MUTANTS = (
     Mutant(
         "any version above the current one taken",
         "firmware_sim/security/door.py",
-        "        return version == min((held for held in self._keys if held > current), default=None)\n",
+        "        return version == min((held for held in self._keys if held > current), "
+        "default=None)\n",
         "        return version > current\n",
         (DOOR,),
     ),

@@ -1,4 +1,6 @@
-"""Cards for the virtual reader: sold in this process, put in by `meter-sim card serve`, or by a test's own hand."""
+"""Cards for the virtual reader: sold in this process, put in by `meter-sim card serve`, or by a
+test's own hand.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def issue(transmit: Transmit, meter: str = METER) -> None:
     assert drive(terminal.select(), transmit).serial == SERIAL
     drive(give_keys(terminal, KEYS, DEVELOPMENT_KEY_VERSION), transmit)
     access = meter_access_of(DEVELOPMENT_MASTER, meter, SERIAL, DEVELOPMENT_KEY_VERSION)
-    drive(bind(terminal, KEYS, Identity(meter, CUSTOMER, DEVELOPMENT_KEY_VERSION), access), transmit)
+    drive(
+        bind(terminal, KEYS, Identity(meter, CUSTOMER, DEVELOPMENT_KEY_VERSION), access), transmit
+    )
 
 
 def sell_opening(transmit: Transmit) -> None:
@@ -54,12 +58,20 @@ def sell_opening(transmit: Transmit) -> None:
     drive(terminal.select(), transmit)
     contents = drive(read_as_vendor(terminal, KEYS), transmit)
     record = CreditRecord(
-        CardType.OPEN, contents.credit_slots.next_number, message.seal(development_keys(METER).credit)
+        CardType.OPEN,
+        contents.credit_slots.next_number,
+        message.seal(development_keys(METER).credit),
     )
     drive(write_sale(terminal, contents, record), transmit)
 
 
-def make(path: Path, transmission: Transmission = Transmission.T1, *, sold: bool = False, meter: str = METER) -> Path:
+def make(
+    path: Path,
+    transmission: Transmission = Transmission.T1,
+    *,
+    sold: bool = False,
+    meter: str = METER,
+) -> Path:
     """Make an issued card in a file, with the opening sale on it where wanted."""
     create_blank(path, SERIAL, transmission)
     with open_card(path) as card:
@@ -77,7 +89,9 @@ class Served:
         self.process, self.reader = process, reader
 
     def pull(self, how: signal.Signals = signal.SIGINT) -> int:
-        """Take the card out by ending its program; return the program's exit code when the reader saw it go."""
+        """Take the card out by ending its program; return the program's exit code when the reader
+        saw it go.
+        """
         self.process.send_signal(how)
         code = self.process.wait(END_S)
         wait_for_card(self.reader, present=False)
@@ -90,7 +104,12 @@ def serving(path: Path, slot: int = 0) -> Iterator[Served]:
     wait_for_card(READERS[slot], present=False)  # nor does it take the card before for this one
     command = [BIN / "meter-sim", "card", "serve", path, "--slot", str(slot), "--json"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=path.parent, stdin=subprocess.DEVNULL
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=path.parent,
+        stdin=subprocess.DEVNULL,
     ) as process:
         try:
             assert process.stdout is not None
@@ -112,7 +131,9 @@ def serving(path: Path, slot: int = 0) -> Iterator[Served]:
 
 @contextmanager
 def holding(path: Path, slot: int = 0) -> Iterator[None]:
-    """The same in this process, by what the program calls: where the program itself is not the point, it is quicker."""
+    """The same in this process, by what the program calls: where the program itself is not the
+    point, it is quicker.
+    """
     wait_for_card(READERS[slot], present=False)
     with open_card(path) as card, vpcd.connect(("127.0.0.1", vpcd.FIRST_PORT + slot)) as wire:
         thread = threading.Thread(target=_serve, args=(card, wire), daemon=True)
@@ -143,17 +164,22 @@ def _reader_of(line: str) -> str:
 PULLED = b""
 """Instead of a response: the card goes, in the middle of its command."""
 SETTLE_S = 0.6
-"""After that a disconnection that fails says "no card" before pcscd has looked, and a card that comes before it looks,
-which is every 0.4 s, is never seen."""
+"""After that a disconnection that fails says "no card" before pcscd has looked, and a card that
+comes before it looks, which is every 0.4 s, is never seen.
+"""
 
 
 class Puppet:
-    """A card in the virtual reader whose answers a test makes: bytes, `PULLED`, or None for silence from then on.
+    """A card in the virtual reader whose answers a test makes: bytes, `PULLED`, or None for silence
+    from then on.
 
-    It speaks vpcd's wire on its own, so nothing of the product stands between the test and the driver.
+    It speaks vpcd's wire on its own, so nothing of the product stands between the test and the
+    driver.
     """
 
-    def __init__(self, card: Card, slot: int = 0, answer: Callable[[bytes], bytes | None] | None = None) -> None:
+    def __init__(
+        self, card: Card, slot: int = 0, answer: Callable[[bytes], bytes | None] | None = None
+    ) -> None:
         self.answer = card.apdu if answer is None else answer
         self.mute = self._abrupt = False
         self._card, self._reader = card, READERS[slot]
@@ -168,7 +194,10 @@ class Puppet:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.go()
 

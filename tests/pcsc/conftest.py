@@ -1,4 +1,6 @@
-"""One pcscd a test, in the foreground, ended by its pid; it starts within 30 ms, so none has to be shared."""
+"""One pcscd a test, in the foreground, ended by its pid; it starts within 30 ms, so none has to be
+shared.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,17 @@ from tests.pcsc.stack import Pcscd
 
 @pytest.fixture(autouse=True)
 def pcscd(tmp_path: Path) -> Iterator[Pcscd]:
-    """A running pcscd with two empty slots; skips, with the names of what lacks, where there can be none."""
+    """A running pcscd with two empty slots; skips, with the names of what lacks, where there can be
+    none.
+    """
     if named := stack.lacking():
         pytest.skip(f"no PC/SC stack here: {', '.join(named)}")
     with stack.alone():
         if running := stack.foreign():
-            pytest.skip(f"{running} is not ours, and a machine has room for one pcscd only: end it to run these tests")
+            pytest.skip(
+                f"{running} is not ours, and a machine has room for one pcscd only: end "
+                f"it to run these tests"
+            )
         daemon = Pcscd(tmp_path)
         try:
             daemon.wait_until_ready()

@@ -1,4 +1,6 @@
-"""The contacts of a card as pyscard gives them. pyscard is imported where it is used: it may not be there."""
+"""The contacts of a card as pyscard gives them. pyscard is imported where it is used: it may not be
+there.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class Contacts:
         return bytes(self.connection.getATR())
 
     def transmit(self, command: bytes) -> bytes:
-        """Bring a command to the card and return its response as it came; pyscard's exceptions pass."""
+        """Bring a command to the card and return its response as it came; pyscard's exceptions
+        pass.
+        """
         data, sw1, sw2 = self.connection.transmit(list(command))
         return bytes((*data, sw1, sw2))
 
@@ -64,7 +68,9 @@ def wait_for_card(reader: str, *, present: bool = True) -> None:
         while True:
             left = max(0, int((deadline - time.monotonic()) * 1000))
             result, states = scard.SCardGetStatusChange(context, left, [(reader, state)])
-            assert result == scard.SCARD_S_SUCCESS, f"{reader}: {scard.SCardGetErrorMessage(result)}"
+            assert result == scard.SCARD_S_SUCCESS, (
+                f"{reader}: {scard.SCardGetErrorMessage(result)}"
+            )
             state = states[0][1]
             if bool(state & scard.SCARD_STATE_PRESENT) == present:
                 return

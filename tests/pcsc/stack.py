@@ -1,8 +1,10 @@
-"""The PC/SC stack of this machine: a pcscd of the test's own, with vsmartcard's virtual reader, and what it lacks.
+"""The PC/SC stack of this machine: a pcscd of the test's own, with vsmartcard's virtual reader, and
+what it lacks.
 
-pcscd's socket has one place on a machine and the virtual reader has two fixed ports, so one test uses them at a time:
-`alone` is held around each. A lock for longer would not do: a pytest-xdist worker keeps its last test until the others
-have none left, so a lock that outlives a test keeps them all.
+pcscd's socket has one place on a machine and the virtual reader has two fixed ports, so one test
+uses them at a time: `alone` is held around each. A lock for longer would not do: a pytest-xdist
+worker keeps its last test until the others have none left, so a lock that outlives a test keeps
+them all.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def lacking() -> list[str]:
         named.append(f"{DRIVER.name} (package vsmartcard-vpcd)")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of the generator of its wrapper, at the first import
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # of the generator of its wrapper, at the first import
             importlib.import_module("smartcard.System")
     except ImportError:
         named.append("pyscard (extra `card`)")
@@ -67,7 +71,10 @@ def foreign() -> str | None:
         pid = int(PID_FILE.read_text())
         if Path(f"/proc/{pid}/comm").read_text().strip() == "pcscd":
             return f"pcscd {pid}"
-    with socket.socket(socket.AF_UNIX) as probe, suppress(FileNotFoundError, ConnectionRefusedError):
+    with (
+        socket.socket(socket.AF_UNIX) as probe,
+        suppress(FileNotFoundError, ConnectionRefusedError),
+    ):
         probe.connect(str(SOCKET))
         return f"whoever answers on {SOCKET}"
     return None
@@ -82,7 +89,9 @@ class Pcscd:
         for stale in (SOCKET, PID_FILE):
             stale.unlink(missing_ok=True)
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(_command(), stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+            self._process = subprocess.Popen(
+                _command(), stdout=log, stderr=subprocess.STDOUT, cwd=folder
+            )
 
     def wait_until_ready(self) -> None:
         """Return when both slots are there."""
@@ -91,8 +100,12 @@ class Pcscd:
 
         deadline, found = time.monotonic() + START_S, ()
         while found != READERS:
-            assert self._process.poll() is None, f"pcscd ended with {self._process.returncode}:\n{self.log()}"
-            assert time.monotonic() < deadline, f"of its readers pcscd has only {found}:\n{self.log()}"
+            assert self._process.poll() is None, (
+                f"pcscd ended with {self._process.returncode}:\n{self.log()}"
+            )
+            assert time.monotonic() < deadline, (
+                f"of its readers pcscd has only {found}:\n{self.log()}"
+            )
             time.sleep(0.01)
             with suppress(BaseSCardException):
                 found = tuple(map(str, readers()))
@@ -131,7 +144,9 @@ def _command() -> list[str]:
     """Return the words that start it; where it can, it goes with us even if we are killed."""
     program = daemon()
     assert program is not None
-    usage = subprocess.run([program, "--help"], capture_output=True, text=True, check=False, timeout=START_S)
+    usage = subprocess.run(
+        [program, "--help"], capture_output=True, text=True, check=False, timeout=START_S
+    )
     polkit = ["--disable-polkit"] if "--disable-polkit" in usage.stdout + usage.stderr else []
     goes_with_us = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     return [*goes_with_us, program, "-f", "-i", "--apdu", *polkit]

@@ -1,4 +1,6 @@
-"""Any PC/SC program sees the simulated card: pyscard, opensc-tool and scriptor, with both transmission protocols."""
+"""Any PC/SC program sees the simulated card: pyscard, opensc-tool and scriptor, with both
+transmission protocols.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from tests.support.programs import meter_sim
 SELECT = f"00 A4 04 00 06 {APPLICATION.hex(' ').upper()} 00"
 GET_CHALLENGE = "00 84 00 00 08"
 INFORMATION = "84 06 F0 50 50 43 31 01 85 08 01 02 03 04 05 06 07 08 8A 01 05 90 03 00 00 00"
-"""What our application says of a card of `cards`: its name, the serial, that it is issued, and three key versions."""
+"""What our application says of a card of `cards`: its name, the serial, that it is issued, and
+three key versions.
+"""
 FCI = f"6F {len(bytes.fromhex(INFORMATION)):02X} {INFORMATION}"
 CLIENT_S = 20
 
@@ -35,14 +39,23 @@ CLIENT_S = 20
 def run(*words: str | Path) -> str:
     """Run a client that is not ours; return what it printed."""
     done = subprocess.run(
-        words, capture_output=True, text=True, check=False, timeout=CLIENT_S, stdin=subprocess.DEVNULL
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=CLIENT_S,
+        stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-opensc = pytest.mark.skipif(shutil.which("opensc-tool") is None, reason="opensc-tool is not installed (package opensc)")
-scriptor = pytest.mark.skipif(shutil.which("scriptor") is None, reason="scriptor is not installed (package pcsc-tools)")
+opensc = pytest.mark.skipif(
+    shutil.which("opensc-tool") is None, reason="opensc-tool is not installed (package opensc)"
+)
+scriptor = pytest.mark.skipif(
+    shutil.which("scriptor") is None, reason="scriptor is not installed (package pcsc-tools)"
+)
 
 
 def test_both_slots_are_readers_and_a_card_is_in_the_one_it_was_put_into(card_file: Path) -> None:
@@ -61,7 +74,14 @@ def test_both_slots_are_readers_and_a_card_is_in_the_one_it_was_put_into(card_fi
 def test_a_blank_card_of_the_program_becomes_an_issued_and_sold_one_over_the_reader(
     tmp_path: Path, transmission: Transmission
 ) -> None:
-    words = ["new", "card.ppc", "--card-serial", cards.SERIAL.hex(), "--transmission", f"T={transmission.value}"]
+    words = [
+        "new",
+        "card.ppc",
+        "--card-serial",
+        cards.SERIAL.hex(),
+        "--transmission",
+        f"T={transmission.value}",
+    ]
     meter_sim("card", *words, cwd=tmp_path)
     with cards.serving(tmp_path / "card.ppc"), connected(READERS[0]) as contacts:
         cards.issue(contacts.transmit)
@@ -76,19 +96,29 @@ def test_a_blank_card_of_the_program_becomes_an_issued_and_sold_one_over_the_rea
     assert contents.credit.number == 1
 
 
-def test_what_a_secured_update_wrote_is_read_back_also_after_the_power_was_off(sold_card: Path) -> None:
+def test_what_a_secured_update_wrote_is_read_back_also_after_the_power_was_off(
+    sold_card: Path,
+) -> None:
     written = bytes(range(80))
     with cards.holding(sold_card):
         with connected(READERS[0]) as contacts:
             terminal = Terminal(os.urandom)
             assert drive(terminal.select(), contacts.transmit).serial == cards.SERIAL
-            drive(terminal.authenticate(KeyReference.VENDING, cards.KEYS.vending), contacts.transmit)
+            drive(
+                terminal.authenticate(KeyReference.VENDING, cards.KEYS.vending), contacts.transmit
+            )
             before = drive(terminal.read(CardFile.CREDIT, 80, 80), contacts.transmit)
             drive(terminal.update(CardFile.CREDIT, 80, written), contacts.transmit)
-            assert drive(terminal.read(CardFile.CREDIT, 80, 80), contacts.transmit) == written != before
+            assert (
+                drive(terminal.read(CardFile.CREDIT, 80, 80), contacts.transmit)
+                == written
+                != before
+            )
         with connected(READERS[0]) as contacts:
             terminal = Terminal(os.urandom)
-            with pytest.raises(CardRefusedError) as refused:  # the power took selection and session with it
+            with pytest.raises(
+                CardRefusedError
+            ) as refused:  # the power took selection and session with it
                 drive(terminal.read(CardFile.CREDIT, 80, 80), contacts.transmit)
             assert refused.value.status == StatusWord.CONDITIONS_NOT_SATISFIED
             drive(terminal.select(), contacts.transmit)
@@ -97,7 +127,9 @@ def test_what_a_secured_update_wrote_is_read_back_also_after_the_power_was_off(s
         assert card.state.file(CardFile.CREDIT)[80:] == written
 
 
-def test_without_the_right_key_nothing_is_written_and_the_tries_outlive_the_power(card_file: Path) -> None:
+def test_without_the_right_key_nothing_is_written_and_the_tries_outlive_the_power(
+    card_file: Path,
+) -> None:
     with cards.holding(card_file):
         for left in (7, 6):
             with connected(READERS[0]) as contacts:
@@ -116,7 +148,10 @@ def test_without_the_right_key_nothing_is_written_and_the_tries_outlive_the_powe
 def test_on_t0_the_client_sees_61xx_and_fetches_the_response_itself(tmp_path: Path) -> None:
     from smartcard.CardConnection import CardConnection
 
-    with cards.holding(cards.make(tmp_path / "t0.ppc", Transmission.T0)), connected(READERS[0]) as contacts:
+    with (
+        cards.holding(cards.make(tmp_path / "t0.ppc", Transmission.T0)),
+        connected(READERS[0]) as contacts,
+    ):
         size = len(bytes.fromhex(FCI))
         assert contacts.connection.getProtocol() == CardConnection.T0_protocol
         assert contacts.answer_to_reset == ANSWERS[Transmission.T0]
@@ -143,7 +178,9 @@ def _assert_length_is_told(contacts: Contacts) -> None:
 
 
 def test_two_hundred_commands_wait_for_no_delayed_acknowledgement(card_file: Path) -> None:
-    """The driver sends each command in two pieces: 49 ms each where the card's socket does not acknowledge at once."""
+    """The driver sends each command in two pieces: 49 ms each where the card's socket does not
+    acknowledge at once.
+    """
     with cards.serving(card_file), connected(READERS[0]) as contacts:
         contacts(SELECT)
         began = time.monotonic()
@@ -154,26 +191,41 @@ def test_two_hundred_commands_wait_for_no_delayed_acknowledgement(card_file: Pat
 
 
 @opensc
-def test_opensc_tool_shows_the_answer_to_reset_and_our_application(sold_card: Path, transmission: Transmission) -> None:
+def test_opensc_tool_shows_the_answer_to_reset_and_our_application(
+    sold_card: Path, transmission: Transmission
+) -> None:
     with cards.holding(sold_card):
         answer = run("opensc-tool", "--reader", "0", "--card-driver", "default", "--atr")
         assert answer.strip() == ANSWERS[transmission].hex(":")
         select, read = SELECT.replace(" ", ":"), "00:B0:81:00:20"
-        said = run("opensc-tool", "--reader", "0", "--card-driver", "default", "-s", select, "-s", read)
-    shown = "".join(line[: 3 * 16] for line in said.splitlines() if line[:2] != "Se" and line[:2] != "Re")
+        said = run(
+            "opensc-tool", "--reader", "0", "--card-driver", "default", "-s", select, "-s", read
+        )
+    shown = "".join(
+        line[: 3 * 16] for line in said.splitlines() if line[:2] != "Se" and line[:2] != "Re"
+    )
     assert said.count("Received (SW1=0x90, SW2=0x00)") == 2, said
     identity = Identity(cards.METER, cards.CUSTOMER, 0).encode()
     assert bytes.fromhex(shown) == bytes.fromhex(FCI) + identity, said
 
 
 @opensc
-def test_the_card_outlives_a_client_that_looks_for_every_card_it_knows(sold_card: Path, pcscd: Pcscd) -> None:
+def test_the_card_outlives_a_client_that_looks_for_every_card_it_knows(
+    sold_card: Path, pcscd: Pcscd
+) -> None:
     with cards.holding(sold_card):
         subprocess.run(
-            ["opensc-tool", "--reader", "0", "--name"], capture_output=True, check=False, timeout=CLIENT_S,
+            ["opensc-tool", "--reader", "0", "--name"],
+            capture_output=True,
+            check=False,
+            timeout=CLIENT_S,
             stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        foreign = {command[5 : 5 + command[4]] for command in pcscd.commands() if command[1:3] == b"\xa4\x04"}
+        )
+        foreign = {
+            command[5 : 5 + command[4]]
+            for command in pcscd.commands()
+            if command[1:3] == b"\xa4\x04"
+        }
         assert len(foreign) > 3, "it did not probe: this test holds nothing"
         with connected(READERS[0]) as contacts:
             terminal = Terminal(os.urandom)
@@ -182,11 +234,15 @@ def test_the_card_outlives_a_client_that_looks_for_every_card_it_knows(sold_card
 
 
 @scriptor
-def test_scriptor_plays_a_script_and_prints_the_status_words(tmp_path: Path, card_file: Path) -> None:
+def test_scriptor_plays_a_script_and_prints_the_status_words(
+    tmp_path: Path, card_file: Path
+) -> None:
     script = tmp_path / "script.apdu"
     wanted = [
-        (SELECT, "90 00"), (GET_CHALLENGE, "90 00"), ("00 B0 81 00 20", "90 00"), ("00 B0 81 00 21", "6C 20"),
-        ("00 B0 86 00 01", "6A 82"), ("00 D6 82 00 01 00", "69 82"), ("00 82 00 02 10" + " 00" * 16, "69 84"),
+        (SELECT, "90 00"), (GET_CHALLENGE, "90 00"), ("00 B0 81 00 20", "90 00"),
+        ("00 B0 81 00 21", "6C 20"),
+        ("00 B0 86 00 01", "6A 82"), ("00 D6 82 00 01 00", "69 82"),
+        ("00 82 00 02 10" + " 00" * 16, "69 84"),
         ("00 FE 00 00", "6D 00"), ("A0 A4 00 00", "6E 00"),
     ]  # fmt: skip
     script.write_text("\n".join(["reset", *(command for command, _ in wanted), ""]))

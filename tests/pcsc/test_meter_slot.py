@@ -1,4 +1,6 @@
-"""A running meter whose slot is a PC/SC reader: sales, torn insertions, silence, and a reader that is not there."""
+"""A running meter whose slot is a PC/SC reader: sales, torn insertions, silence, and a reader that
+is not there.
+"""
 
 from __future__ import annotations
 
@@ -64,24 +66,33 @@ class Meter:
         return printed
 
     def refuses(self, reader: str) -> str:
-        """Return why the meter refuses to look into a reader; that is a use it was not made for, exit code 2."""
+        """Return why the meter refuses to look into a reader; that is a use it was not made for,
+        exit code 2.
+        """
         answer = ask(self._folder / "control", ["card", "insert", "--reader", reader], None)
         assert (answer["ok"], answer["exit"]) == (False, 2), answer
         return str(answer["error"])
 
 
 @contextmanager
-def run_meter(folder: Path, speed: int, faults: tuple[str, ...] = ("Traceback",)) -> Iterator[Meter]:
-    """Run the meter; at its end it must end in good order, and none of `faults` may stand in what it said."""
+def run_meter(
+    folder: Path, speed: int, faults: tuple[str, ...] = ("Traceback",)
+) -> Iterator[Meter]:
+    """Run the meter; at its end it must end in good order, and none of `faults` may stand in what
+    it said.
+    """
     words = ["--unopened", "--load", "2kW", "--speed", str(speed), "--control", "control", "--json"]
     log = folder / "meter.log"
     with (
         log.open("w") as errors,
         subprocess.Popen(
-            [BIN / "meter-sim", "run", *words], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [BIN / "meter-sim", "run", *words],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=errors,
         ) as process,
-    ):  # fmt: skip
+    ):
         try:
             assert process.stdout is not None
             assert process.stdout.readline(), log.read_text()
@@ -125,19 +136,35 @@ def test_a_card_sold_in_one_reader_opens_the_meter_once_and_brings_back_its_word
     with cards.serving(file, slot=0):
         first, second = meter.insert_by_program(), meter.insert_by_program()
     assert first["outcome"] == "accepted"
-    assert (first["error"], first["written_back"], first["card"]) == (None, True, cards.SERIAL.hex())
+    assert (first["error"], first["written_back"], first["card"]) == (
+        None,
+        True,
+        cards.SERIAL.hex(),
+    )
     assert (first["credit_before"], first["available_credit"]) == (0, 50)
-    assert (second["outcome"], second["error"], second["written_back"]) == ("already_accepted", None, True)
+    assert (second["outcome"], second["error"], second["written_back"]) == (
+        "already_accepted",
+        None,
+        True,
+    )
     state = meter.ask("state")
     assert (state["account_state"], state["customer_number"]) == ("open", cards.CUSTOMER)
-    assert (state["credited_exact"], state["purchase_count"], state["credit_sequence"]) == (50, 1, 1)
+    assert (state["credited_exact"], state["purchase_count"], state["credit_sequence"]) == (
+        50,
+        1,
+        1,
+    )
     with cards.holding(file, slot=1), connected(VENDING) as contacts:
         newest = read_over(contacts).return_slots.newest
         rows = drive(_logged(), contacts.transmit)
     assert newest is not None
     verify_write_back(newest, development_keys(cards.METER).card)
     written = WriteBack.decode(newest)
-    assert (written.number, written.meter_digits, written.outcome) == (2, cards.METER, Outcome.ALREADY_ACCEPTED)
+    assert (written.number, written.meter_digits, written.outcome) == (
+        2,
+        cards.METER,
+        Outcome.ALREADY_ACCEPTED,
+    )
     assert [row.actor for row in rows] == [LogActor.METER, LogActor.METER, LogActor.VENDING]
 
 
@@ -161,11 +188,19 @@ def test_a_card_pulled_in_the_middle_of_the_write_back_has_brought_its_credit_on
     file = cards.make(tmp_path / "card.ppc", sold=True)
     with open_card(file) as card, cards.Puppet(card, answer=answer):
         torn = meter.insert()
-    assert (torn["outcome"], torn["error_name"], torn["written_back"]) == ("accepted", "pulled_early", False)
+    assert (torn["outcome"], torn["error_name"], torn["written_back"]) == (
+        "accepted",
+        "pulled_early",
+        False,
+    )
     assert torn["available_credit"] == 50
     with cards.holding(file):
         again = meter.insert()
-    assert (again["outcome"], again["error"], again["written_back"]) == ("already_accepted", None, True)
+    assert (again["outcome"], again["error"], again["written_back"]) == (
+        "already_accepted",
+        None,
+        True,
+    )
     assert meter.ask("state")["credited_exact"] == 50
 
 
@@ -178,14 +213,18 @@ def _is_challenge(command: bytes) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("silent_at", "outcome"), [(_is_challenge, None), (_is_write_back, "accepted")], ids=["reading", "writing back"]
+    ("silent_at", "outcome"),
+    [(_is_challenge, None), (_is_write_back, "accepted")],
+    ids=["reading", "writing back"],
 )
 def test_a_card_that_falls_silent_stops_neither_metering_nor_the_next_card(
     tmp_path: Path, fast_meter: Meter, silent_at: Callable[[bytes], bool], outcome: str | None
 ) -> None:
     file = cards.make(tmp_path / "card.ppc", sold=True)
     with open_card(file) as card:
-        puppet = cards.Puppet(card, answer=lambda command: None if silent_at(command) else card.apdu(command))
+        puppet = cards.Puppet(
+            card, answer=lambda command: None if silent_at(command) else card.apdu(command)
+        )
         inserted = _insert_and_watch(fast_meter, puppet)
     assert (inserted["outcome"], inserted["error_name"]) == (outcome, "pulled_early")
     assert inserted["written_back"] is False
@@ -199,7 +238,9 @@ def test_a_card_that_falls_silent_stops_neither_metering_nor_the_next_card(
 def test_a_slot_that_waits_for_a_card_takes_no_other(tmp_path: Path, fast_meter: Meter) -> None:
     file = cards.make(tmp_path / "card.ppc", sold=True)
     with open_card(file) as card, ThreadPoolExecutor(1) as threads:
-        puppet = cards.Puppet(card, answer=lambda command: None if _is_challenge(command) else card.apdu(command))
+        puppet = cards.Puppet(
+            card, answer=lambda command: None if _is_challenge(command) else card.apdu(command)
+        )
         with puppet:
             waiting = threads.submit(fast_meter.insert)
             refused = {"ok": True}
@@ -213,11 +254,16 @@ def test_a_slot_that_waits_for_a_card_takes_no_other(tmp_path: Path, fast_meter:
 def test_a_card_that_not_even_the_reader_hears_from_is_refused_and_the_next_one_taken(
     tmp_path: Path, fast_meter: Meter
 ) -> None:
-    """Depending on whether the reader still remembers its answer to reset it was no card, or it was pulled."""
+    """Depending on whether the reader still remembers its answer to reset it was no card, or it was
+    pulled.
+    """
     file = cards.make(tmp_path / "card.ppc", sold=True)
     with open_card(file) as card:
         inserted = _insert_and_watch(fast_meter, cards.Puppet(card), mute=True)
-    assert inserted["error_name"] in (InsertionError.CARD_RESET.word, InsertionError.PULLED_EARLY.word)
+    assert inserted["error_name"] in (
+        InsertionError.CARD_RESET.word,
+        InsertionError.PULLED_EARLY.word,
+    )
     assert inserted["outcome"] is None
     with cards.holding(file):
         assert fast_meter.insert()["outcome"] == "accepted"
@@ -229,14 +275,18 @@ def _insert_and_watch(meter: Meter, puppet: cards.Puppet, *, mute: bool = False)
         puppet.mute = mute
         began = time.monotonic()
         inserted = threads.submit(meter.insert)
-        readings = _read_while(inserted, lambda: threads.submit(meter.ask, "state").result(AT_ONCE_S))
+        readings = _read_while(
+            inserted, lambda: threads.submit(meter.ask, "state").result(AT_ONCE_S)
+        )
         took = time.monotonic() - began
     assert SESSION_S - 0.5 < took < SESSION_S + 10
     _assert_metered(readings)
     return inserted.result()
 
 
-def _read_while(work: Future[dict[str, Any]], read: Callable[[], dict[str, Any]]) -> list[tuple[float, float, int]]:
+def _read_while(
+    work: Future[dict[str, Any]], read: Callable[[], dict[str, Any]]
+) -> list[tuple[float, float, int]]:
     """Return wall time, energy and meter time again and again until some work is done."""
     found = []
     while not work.done():
@@ -247,15 +297,21 @@ def _read_while(work: Future[dict[str, Any]], read: Callable[[], dict[str, Any]]
 
 
 def _assert_metered(readings: list[tuple[float, float, int]]) -> None:
-    """Hold that the meter answered at once all the time, and that it metered what its load drew in its own time."""
+    """Hold that the meter answered at once all the time, and that it metered what its load drew in
+    its own time.
+    """
     walls, energies, times = zip(*readings, strict=True)
     assert walls[-1] - walls[0] > SESSION_S - 1
     assert max(later - earlier for earlier, later in pairwise(walls)) < AT_ONCE_S
     assert times[-1] - times[0] > (walls[-1] - walls[0]) * 1000 * SPEED / 2
-    assert energies[-1] - energies[0] == pytest.approx((times[-1] - times[0]) / 3_600_000 * 2, rel=0.01)
+    assert energies[-1] - energies[0] == pytest.approx(
+        (times[-1] - times[0]) / 3_600_000 * 2, rel=0.01
+    )
 
 
-def test_an_empty_slot_and_a_reader_that_is_not_there_are_refused_by_name_and_count_as_nothing(meter: Meter) -> None:
+def test_an_empty_slot_and_a_reader_that_is_not_there_are_refused_by_name_and_count_as_nothing(
+    meter: Meter,
+) -> None:
     assert "no card is in it" in meter.refuses(READERS[0])
     refused = meter.refuses("Virtual PCD 00 02")
     assert "'Virtual PCD 00 02': none found" in refused
@@ -272,14 +328,18 @@ def test_another_meters_card_is_refused_before_a_key_is_tried(tmp_path: Path, me
         assert card.state.key(KeyReference.METER).tries == 8
 
 
-def test_without_pcscd_an_insertion_is_refused_and_the_meter_goes_on(tmp_path: Path, pcscd: Pcscd) -> None:
+def test_without_pcscd_an_insertion_is_refused_and_the_meter_goes_on(
+    tmp_path: Path, pcscd: Pcscd
+) -> None:
     with run_meter(tmp_path, 0) as meter:
         pcscd.end()
         assert "is pcscd running" in meter.refuses(SLOT)
         assert meter.ask("state")["account_state"] == "unopened"
 
 
-def test_a_pcscd_that_ends_within_an_insertion_is_a_card_that_is_gone(tmp_path: Path, pcscd: Pcscd) -> None:
+def test_a_pcscd_that_ends_within_an_insertion_is_a_card_that_is_gone(
+    tmp_path: Path, pcscd: Pcscd
+) -> None:
     """What pyscard itself says of its own destructor is not held against the meter."""
 
     def answer(command: bytes) -> bytes | None:

@@ -1,4 +1,6 @@
-"""A card that is taken out: between two commands, in the middle of one, with its program in good order or killed."""
+"""A card that is taken out: between two commands, in the middle of one, with its program in good
+order or killed.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,18 @@ from tests.pcsc.stack import READERS, Pcscd
 from tests.pcsc.test_clients import FCI, GET_CHALLENGE, SELECT
 from tests.support.programs import meter_sim
 
-HOW = pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 0), (signal.SIGKILL, -9)], ids=["SIGINT", "SIGKILL"])
+HOW = pytest.mark.parametrize(
+    ("how", "code"), [(signal.SIGINT, 0), (signal.SIGKILL, -9)], ids=["SIGINT", "SIGKILL"]
+)
 REMOVED_CARD = 0x80100069
 ANSWER_S = 10
 
 
 @pytest.fixture(autouse=True)
 def _nothing_outlives_pcscd(pcscd: Pcscd) -> Iterator[None]:
-    """Connections that only a traceback holds end while pcscd is there: pyscard's raise where it is gone."""
+    """Connections that only a traceback holds end while pcscd is there: pyscard's raise where it is
+    gone.
+    """
     yield
     gc.collect()
 
@@ -56,12 +62,20 @@ def test_a_card_that_was_pulled_is_gone_and_its_handle_stays_dead_when_it_comes_
 
 
 @pytest.mark.parametrize("ours", [False, True], ids=["pyscard", "our slot"])
-def test_a_program_killed_in_the_middle_of_a_command_is_a_card_that_is_gone(card_file: Path, ours: bool) -> None:
+def test_a_program_killed_in_the_middle_of_a_command_is_a_card_that_is_gone(
+    card_file: Path, ours: bool
+) -> None:
     from smartcard.Exceptions import CardConnectionException
 
-    with ThreadPoolExecutor(1) as thread, cards.serving(card_file) as served, connected(READERS[0]) as contacts:
+    with (
+        ThreadPoolExecutor(1) as thread,
+        cards.serving(card_file) as served,
+        connected(READERS[0]) as contacts,
+    ):
         _, transmit, give_back = connector(READERS[0])()
-        touch, gone = (transmit, CardGoneError) if ours else (contacts.transmit, CardConnectionException)
+        touch, gone = (
+            (transmit, CardGoneError) if ours else (contacts.transmit, CardConnectionException)
+        )
         assert touch(bytes.fromhex(SELECT)).endswith(b"\x90\x00")
         served.process.send_signal(signal.SIGSTOP)
         asked = thread.submit(touch, bytes.fromhex(GET_CHALLENGE))
@@ -73,7 +87,9 @@ def test_a_program_killed_in_the_middle_of_a_command_is_a_card_that_is_gone(card
         give_back()
 
 
-def test_of_a_card_pulled_in_the_middle_of_a_command_nobody_knows_what_it_did(card_file: Path) -> None:
+def test_of_a_card_pulled_in_the_middle_of_a_command_nobody_knows_what_it_did(
+    card_file: Path,
+) -> None:
     """pyscard's result is 0 then: no error of the reader, just no response."""
     from smartcard.Exceptions import CardConnectionException
 
@@ -81,7 +97,11 @@ def test_of_a_card_pulled_in_the_middle_of_a_command_nobody_knows_what_it_did(ca
         card.apdu(command)
         return cards.PULLED
 
-    with open_card(card_file) as card, cards.Puppet(card) as puppet, connected(READERS[0]) as contacts:
+    with (
+        open_card(card_file) as card,
+        cards.Puppet(card) as puppet,
+        connected(READERS[0]) as contacts,
+    ):
         assert contacts(SELECT) == f"{FCI} 90 00"
         puppet.answer = answer
         with pytest.raises(CardConnectionException) as gone:
@@ -90,7 +110,9 @@ def test_of_a_card_pulled_in_the_middle_of_a_command_nobody_knows_what_it_did(ca
         wait_for_card(READERS[0], present=False)
 
 
-def test_our_slot_takes_a_card_that_goes_in_the_middle_of_a_command_for_gone(card_file: Path) -> None:
+def test_our_slot_takes_a_card_that_goes_in_the_middle_of_a_command_for_gone(
+    card_file: Path,
+) -> None:
     with open_card(card_file) as card, cards.Puppet(card) as puppet:
         _, transmit, give_back = connector(READERS[0])()
         assert transmit(bytes.fromhex(SELECT)).endswith(b"\x90\x00")
@@ -137,9 +159,13 @@ def test_a_served_card_says_so_when_the_reader_goes_away(card_file: Path, pcscd:
         assert "the virtual reader went away" in served.process.stderr.read()
 
 
-def test_a_card_is_in_one_slot_only_and_without_a_reader_in_none(card_file: Path, pcscd: Pcscd) -> None:
+def test_a_card_is_in_one_slot_only_and_without_a_reader_in_none(
+    card_file: Path, pcscd: Pcscd
+) -> None:
     with cards.serving(card_file):
-        refused = meter_sim("card", "serve", card_file.name, "--slot", "1", cwd=card_file.parent, check=2)
+        refused = meter_sim(
+            "card", "serve", card_file.name, "--slot", "1", cwd=card_file.parent, check=2
+        )
         assert "another program holds this card" in refused.stderr
     pcscd.end()
     refused = meter_sim("card", "serve", card_file.name, cwd=card_file.parent, check=2)

@@ -1,4 +1,6 @@
-"""The vending point at a real reader: `meterctl card` through pcscd, a meter's slot beside it, one card in between."""
+"""The vending point at a real reader: `meterctl card` through pcscd, a meter's slot beside it, one
+card in between.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,39 @@ def card(folder: Path, *words: str) -> dict[str, Any]:
 def test_a_card_is_sold_in_one_reader_and_inserted_in_another(tmp_path: Path) -> None:
     meterctl("keys", "init", "--out", "keys.json", cwd=tmp_path)
     meterctl("keys", "export", "--meter", METER, *RING, "--out", "meter.json", cwd=tmp_path)
-    assert [row["reader"] for row in meterctl_json("card", "readers", cwd=tmp_path)] == list(READERS)
+    assert [row["reader"] for row in meterctl_json("card", "readers", cwd=tmp_path)] == list(
+        READERS
+    )
     empty = meterctl("card", "read", "--reader", COUNTER, *RING, cwd=tmp_path, check=4)
     assert "no card" in empty.stderr
     meter_sim("card", "new", "c.img", "--card-serial", "0102030405060708", cwd=tmp_path)
     with cards.serving(tmp_path / "c.img", 1):
         card(tmp_path, "format")
-        sold = card(tmp_path, "open", "--meter", METER, "--customer", "000000001001", "--amount", "30.00", "--yes")
+        sold = card(
+            tmp_path,
+            "open",
+            "--meter",
+            METER,
+            "--customer",
+            "000000001001",
+            "--amount",
+            "30.00",
+            "--yes",
+        )
         assert (sold["outcome"], sold["amount"]) == ("on_card", 30.00)
-    run = ("--serial-number", METER, "--unopened", "--keys", "meter.json", "--modbus-rtu", "./m.tty", "--control",
-           "./m.sock", "--speed", "0")  # fmt: skip
+    run = (
+        "--serial-number",
+        METER,
+        "--unopened",
+        "--keys",
+        "meter.json",
+        "--modbus-rtu",
+        "./m.tty",
+        "--control",
+        "./m.sock",
+        "--speed",
+        "0",
+    )
     with running(*run, cwd=tmp_path):
         with cards.serving(tmp_path / "c.img", 0):
             words = ("control", "./m.sock", "card", "insert", "--reader", SLOT)
@@ -76,7 +101,9 @@ def test_a_slot_that_has_a_card_takes_no_other(tmp_path: Path) -> None:
     assert "ready" not in second.stdout
 
 
-def test_a_reader_that_is_not_there_and_a_pcscd_that_is_gone_are_named(tmp_path: Path, pcscd: Pcscd) -> None:
+def test_a_reader_that_is_not_there_and_a_pcscd_that_is_gone_are_named(
+    tmp_path: Path, pcscd: Pcscd
+) -> None:
     missing = meterctl("card", "read", "--reader", "No such reader", cwd=tmp_path, check=2)
     assert "found none" in missing.stderr
     pcscd.end()

@@ -1,4 +1,6 @@
-"""The meter against a reference that steps millisecond by millisecond, however time is moved (METER.md, all modes)."""
+"""The meter against a reference that steps millisecond by millisecond, however time is moved
+(METER.md, all modes).
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,11 @@ def test_a_random_scenario_agrees_to_the_last_unit(seed: int) -> None:
     scenario = draw(Random(seed))
     wanted = reference_meter.run(scenario)
     trace, meter = run(scenario, by_deadlines)
-    differing = {f.name: (getattr(wanted, f.name), getattr(trace, f.name)) for f in fields(wanted) if
-                 getattr(wanted, f.name) != getattr(trace, f.name)}  # fmt: skip
+    differing = {
+        f.name: (getattr(wanted, f.name), getattr(trace, f.name))
+        for f in fields(wanted)
+        if getattr(wanted, f.name) != getattr(trace, f.name)
+    }
     assert not differing
     assert meter.state.account.imbalance() == (0, 0)
     bits = record.encode(meter.state)
@@ -57,7 +62,11 @@ def test_the_worked_example_opens_at_its_very_millisecond(partition: object) -> 
 
 
 def test_one_millisecond_before_and_at_the_opening() -> None:
-    meter = build(MeterDescription(load=Load.constant((2_345_000,)), settings=Settings(trip_mode=TripMode.DIRECT)))
+    meter = build(
+        MeterDescription(
+            load=Load.constant((2_345_000,)), settings=Settings(trip_mode=TripMode.DIRECT)
+        )
+    )
     assert meter.next_deadline() is not None
     meter.advance(58_117_784)
     assert meter.state.supply.closed
@@ -67,13 +76,17 @@ def test_one_millisecond_before_and_at_the_opening() -> None:
 
 
 def test_a_year_of_the_household_gives_the_bill_of_exact_fractions() -> None:
-    """Time-of-use rates, steps, standing charge and debt over 35,040 rows, to the last ledger unit."""
+    """Time-of-use rates, steps, standing charge and debt over 35,040 rows, to the last ledger
+    unit.
+    """
     rates = (3_000, 5_283, 8_001)
     table = ((0, 0), (480, 1), (720, 2), (1020, 1), (1320, 0))
     limits, additions = (200 * KWH, 260 * KWH), (0, 500, 3_007)
     start = MeterDescription().start
     load = read_load("household", 1, start)
-    settings = Settings(standing_charge=35 * LEDGER // 100, debt_instalment=LEDGER, overdraft_limit=0)
+    settings = Settings(
+        standing_charge=35 * LEDGER // 100, debt_instalment=LEDGER, overdraft_limit=0
+    )
     meter = build(
         MeterDescription(
             load=load,
@@ -96,17 +109,27 @@ def test_a_year_of_the_household_gives_the_bill_of_exact_fractions() -> None:
         assert due is not None
         at = due
     bill = reference_bill.bill(
-        rows, until, start,
+        rows,
+        until,
+        start,
         reference_meter.Settings(
-            credit=5_000 * LEDGER, prices=rates, day_table=table, step_limits_mwh=limits, step_additions=additions,
-            standing_charge=35 * LEDGER // 100, debt=120 * LEDGER, debt_instalment=LEDGER,
+            credit=5_000 * LEDGER,
+            prices=rates,
+            day_table=table,
+            step_limits_mwh=limits,
+            step_additions=additions,
+            standing_charge=35 * LEDGER // 100,
+            debt=120 * LEDGER,
+            debt_instalment=LEDGER,
         ),
-    )  # fmt: skip
+    )
     account, registers = meter.state.account, meter.state.registers
     assert (registers.import_mwh, tuple(registers.rate_mwh[:3])) == (bill.import_mwh, bill.rate_mwh)
     assert (account.consumption, account.standing, account.instalments) == (
-        bill.consumption, bill.standing, bill.instalments,
-    )  # fmt: skip
+        bill.consumption,
+        bill.standing,
+        bill.instalments,
+    )
     assert (account.credit, account.debt) == (bill.credit, bill.debt)
     assert (registers.month_mwh, registers.year_mwh) == (bill.month_mwh, bill.year_mwh)
     assert account.imbalance() == (0, 0)

@@ -1,4 +1,6 @@
-"""Rows of journals against a model that forgets nothing, whatever the order in which journals sell."""
+"""Rows of journals against a model that forgets nothing, whatever the order in which journals
+sell.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,19 @@ def test_the_rows_are_those_of_the_16_journals_whose_messages_were_accepted_last
             row = security.last_of(one)
             assert (row.sequence if row else 0) == kept.get(one, 0)
             assert row is None or row.mark == 1000 + row.sequence
-            assert row is None or bytes.fromhex(row.code) == row.sequence.to_bytes(16, "big")[:-5:-1]
+            assert (
+                row is None or bytes.fromhex(row.code) == row.sequence.to_bytes(16, "big")[:-5:-1]
+            )
 
 
 @MANY
 @given(st.lists(st.integers(0, 40), max_size=120), st.integers(0, 40))
-def test_a_journal_learns_its_last_sequence_or_that_it_may_have_been_forgotten(journals: list[int], asked: int) -> None:
-    """What a host settles by: no row and a lower `forgotten` prove that nothing of it was accepted."""
+def test_a_journal_learns_its_last_sequence_or_that_it_may_have_been_forgotten(
+    journals: list[int], asked: int
+) -> None:
+    """What a host settles by: no row and a lower `forgotten` prove that nothing of it was
+    accepted.
+    """
     security = Security()
     truth = 0
     for sequence, journal in enumerate(journals, 1):

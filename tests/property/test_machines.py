@@ -1,4 +1,6 @@
-"""Stateful machines for the account and the supply: whatever happens in whatever order, what must hold holds."""
+"""Stateful machines for the account and the supply: whatever happens in whatever order, what must
+hold holds.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ class AccountMachine(RuleBasedStateMachine):
     def start(self, debt: int, share: int) -> None:
         self.nvram = SimulatedNvram()
         some = Settings(
-            debt_share_percent=share, debt_instalment=LEDGER, standing_charge=LEDGER // 2, overdraft_limit=9 * LEDGER
+            debt_share_percent=share,
+            debt_instalment=LEDGER,
+            standing_charge=LEDGER // 2,
+            overdraft_limit=9 * LEDGER,
         )
         self.meter = make(self.nvram, settings=some, debt=debt, load=Load.constant((3_000_000,)))
         self.host = Host(self.meter)
@@ -81,12 +86,17 @@ class AccountMachine(RuleBasedStateMachine):
         if hasattr(self, "meter"):
             account = self.meter.state.account
             assert account.imbalance() == (0, 0)
-            assert account.credit == self.paid_in - account.consumption - account.standing - account.instalments
+            assert (
+                account.credit
+                == self.paid_in - account.consumption - account.standing - account.instalments
+            )
             assert account.debt >= 0
 
 
 class SupplyMachine(RuleBasedStateMachine):
-    """Everything that opens and closes; the state must follow from the causes, and the causes from the facts."""
+    """Everything that opens and closes; the state must follow from the causes, and the causes from
+    the facts.
+    """
 
     meter: Meter
     host: Host
@@ -94,10 +104,15 @@ class SupplyMachine(RuleBasedStateMachine):
     @initialize(mode=st.sampled_from(TripMode), reconnect=st.sampled_from(ReconnectMode))
     def start(self, mode: TripMode, reconnect: ReconnectMode) -> None:
         some = Settings(
-            low_credit_threshold_1=10 * LEDGER, low_credit_threshold_2=5 * LEDGER, overdraft_limit=4 * LEDGER,
-            trip_mode=mode, reconnect_mode=reconnect, trip_delay_minutes=3, power_limit_kw=8_000_000,
+            low_credit_threshold_1=10 * LEDGER,
+            low_credit_threshold_2=5 * LEDGER,
+            overdraft_limit=4 * LEDGER,
+            trip_mode=mode,
+            reconnect_mode=reconnect,
+            trip_delay_minutes=3,
+            power_limit_kw=8_000_000,
             tamper_trip=Tamper.COVER,
-        )  # fmt: skip
+        )
         self.meter = make(settings=some, load=Load.constant((2_000_000,)), credit=12 * LEDGER)
         self.host = Host(self.meter)
 
@@ -171,7 +186,9 @@ class SupplyMachine(RuleBasedStateMachine):
         if credit <= -state.settings.overdraft_limit and not held:
             assert exhausted or supply.credit_due is not None
         if held:
-            assert not supply.causes & (Cause.CREDIT_EXHAUSTED | Cause.CREDIT_REMINDER | Cause.REMOTE)
+            assert not supply.causes & (
+                Cause.CREDIT_EXHAUSTED | Cause.CREDIT_REMINDER | Cause.REMOTE
+            )
         if credit > 0 and credit >= state.settings.reconnect_threshold:
             assert not exhausted
         assert supply.warning == (credit <= 10 * LEDGER)
@@ -187,7 +204,9 @@ class SupplyMachine(RuleBasedStateMachine):
             assert (record.encode(self.meter.state), self.meter.revision) == (before, revision)
 
 
-_MODEST = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+_MODEST = settings(
+    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
 TestAccount = AccountMachine.TestCase
 TestAccount.settings = _MODEST
 TestSupply = SupplyMachine.TestCase

@@ -17,9 +17,15 @@ def main() -> int:
     """Play, print `n seeds, m failures` and the rate; exit 1 if any failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000)
-    parser.add_argument("--from", dest="start", type=int, help="the first seed; drawn where it is not given")
-    parser.add_argument("--first", dest="stop", action="store_true", help="stop at the first failure")
-    parser.add_argument("--one", action="store_true", help="on one processor, and without keeping what fails")
+    parser.add_argument(
+        "--from", dest="start", type=int, help="the first seed; drawn where it is not given"
+    )
+    parser.add_argument(
+        "--first", dest="stop", action="store_true", help="stop at the first failure"
+    )
+    parser.add_argument(
+        "--one", action="store_true", help="on one processor, and without keeping what fails"
+    )
     given = parser.parse_args()
     first = secrets.randbelow(10**9) if given.start is None else given.start
     print(f"from {first}")
@@ -28,7 +34,11 @@ def main() -> int:
     seeds = range(first, first + given.seeds)
     played = map(play, seeds) if given.one else play_all(seeds)
     for one in track(played, "simulating", given.seeds, disable=not sys.stdout.isatty()):
-        top_ups, crashes, delivered = top_ups + one.top_ups, crashes + one.crashes, delivered + one.delivered
+        top_ups, crashes, delivered = (
+            top_ups + one.top_ups,
+            crashes + one.crashes,
+            delivered + one.delivered,
+        )
         seen += one.seen
         if one.failure:
             failed += 1
@@ -40,7 +50,10 @@ def main() -> int:
                     file.write(f"{one.seed}\n")
     took = time.monotonic() - began
     print(f"{given.seeds} seeds, {failed} failures; {given.seeds / took:.1f} seeds/s")
-    print(f"{top_ups} top-ups begun, {delivered} sealed messages reached a meter, {crashes} meters started anew")
+    print(
+        f"{top_ups} top-ups begun, {delivered} sealed messages reached a meter, "
+        f"{crashes} meters started anew"
+    )
     print(", ".join(f"{name} {count}" for name, count in sorted(seen.items())))
     return int(failed > 0)
 

@@ -1,9 +1,10 @@
-"""An auditor for the deterministic simulation: METER.md 1, 2, 4 to 9, written without sight of the product's ledger.
+"""An auditor for the deterministic simulation: METER.md 1, 2, 4 to 9, written without sight of the
+product's ledger.
 
-It sees only what anybody could see: the bytes that reached a meter, the outcome words, the items and
-purchase records before and after, and the hosts' journals. From these it keeps its own books of each
-meter and raises `AuditError` where meter, journals and METER.md do not agree to the last ledger unit.
-The clauses are named by their section, as "METER 6".
+It sees only what anybody could see: the bytes that reached a meter, the outcome words, the items
+and purchase records before and after, and the hosts' journals. From these it keeps its own books of
+each meter and raises `AuditError` where meter, journals and METER.md do not agree to the last
+ledger unit. The clauses are named by their section, as "METER 6".
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from itertools import combinations
 from typing import Any, NoReturn
 
 from protocols.data_model.items import BY_NAME, ITEMS, SETTINGS
-from protocols.data_model.kinds import Choice, Date, Digits, Fixed, Flags, Hex, Moment, Optional, Truth
+from protocols.data_model.kinds import (
+    Choice,
+    Date,
+    Digits,
+    Fixed,
+    Flags,
+    Hex,
+    Moment,
+    Optional,
+    Truth,
+)
 from protocols.errors import MalformedMessageError, ProtocolError
 from protocols.keys import MessageClass, MeterKeys
 from protocols.quantities import (
@@ -85,7 +96,13 @@ def _parse(name: str, text: str) -> Any:
     if isinstance(kind, Fixed):
         return parse_fixed(bare, kind.decimals)
     if isinstance(kind, Flags):
-        words = json.loads(text) if bare.startswith("[") else [] if absent else bare.replace(",", " ").split()
+        words = (
+            json.loads(text)
+            if bare.startswith("[")
+            else []
+            if absent
+            else bare.replace(",", " ").split()
+        )
         return frozenset(words)
     if isinstance(kind, Hex):
         return int(bare, 16)
@@ -109,13 +126,30 @@ def _cut(ledger: int) -> int:
 
 
 Record = tuple[int, str, int, int, int, int, int, int, int]
-_MONEY_COLUMNS = ("amount", "to_overdraft", "to_debt", "credit_before", "credit_after", "cumulative")
+_MONEY_COLUMNS = (
+    "amount",
+    "to_overdraft",
+    "to_debt",
+    "credit_before",
+    "credit_after",
+    "cumulative",
+)
 
 
 def _record(row: Mapping[str, Any]) -> Record:
     number, sequence = (int(str(row[name]).strip('"')) for name in ("number", "sequence"))
     money = [_cents(row[name]) for name in _MONEY_COLUMNS]
-    return (number, str(row["kind"]).strip('"'), sequence, money[0], money[1], money[2], money[3], money[4], money[5])
+    return (
+        number,
+        str(row["kind"]).strip('"'),
+        sequence,
+        money[0],
+        money[1],
+        money[2],
+        money[3],
+        money[4],
+        money[5],
+    )
 
 
 class View:
@@ -136,7 +170,9 @@ class View:
             if isinstance(kind, (Choice, Flags)):
                 value = kind.json(value)
             elif isinstance(kind, Fixed) and kind.decimals:
-                raise AuditError(f"meter {self.serial}: {name} is the bare number {value}: its unit is not told")
+                raise AuditError(
+                    f"meter {self.serial}: {name} is the bare number {value}: its unit is not told"
+                )
         try:
             if isinstance(value, str):
                 return _parse(name, value)
@@ -146,9 +182,16 @@ class View:
                 raise ValueError("a float is not exact")
             if isinstance(kind, Digits):
                 return str(value)
-            return _parse(name, str(value) if not isinstance(value, (bool, list, type(None))) else json.dumps(value))
+            return _parse(
+                name,
+                str(value)
+                if not isinstance(value, (bool, list, type(None)))
+                else json.dumps(value),
+            )
         except (ProtocolError, ValueError) as error:
-            raise AuditError(f"meter {self.serial}: {name} cannot be read from {value!r}: {error}") from error
+            raise AuditError(
+                f"meter {self.serial}: {name} cannot be read from {value!r}: {error}"
+            ) from error
 
     def number(self, name: str) -> int:
         value: int = self[name]
@@ -173,7 +216,11 @@ class View:
     @property
     def powered(self) -> bool:
         """A meter without power shows V = 0 (METER 9)."""
-        names = [name for name in ("voltage_l1_v", "voltage_l2_v", "voltage_l3_v") if name in self.snapshot]
+        names = [
+            name
+            for name in ("voltage_l1_v", "voltage_l2_v", "voltage_l3_v")
+            if name in self.snapshot
+        ]
         return not names or any(self[name] for name in names)
 
     @property
@@ -183,7 +230,9 @@ class View:
     @property
     def charged_energy(self) -> int:
         """What is charged: import, and export where it is told so (METER 3)."""
-        return self.number("energy_import_kwh") + (self.number("energy_export_kwh") if self["reverse_charged"] else 0)
+        return self.number("energy_import_kwh") + (
+            self.number("energy_export_kwh") if self["reverse_charged"] else 0
+        )
 
     @property
     def moratorium(self) -> bool:
@@ -195,7 +244,9 @@ class View:
         try:
             return tuple(sorted(_record(row) for row in self.snapshot["purchases"]))
         except (KeyError, ValueError, ProtocolError) as error:
-            raise AuditError(f"meter {self.serial}: the purchase records cannot be read: {error!r}") from error
+            raise AuditError(
+                f"meter {self.serial}: the purchase records cannot be read: {error!r}"
+            ) from error
 
 
 # --- the books: what a meter must be, by METER 6 and 7, from what it was
@@ -218,7 +269,9 @@ _SETTINGS = (*(item.name for item in SETTINGS.values()), "guarantee")
 
 @dataclass(slots=True)
 class Books:
-    """The auditor's own books of one meter at one instant; small, and copied to keep a point to fall back to."""
+    """The auditor's own books of one meter at one instant; small, and copied to keep a point to
+    fall back to.
+    """
 
     serial: str
     epoch: int
@@ -264,15 +317,29 @@ class Books:
         day = view.local // DAY
         fields: dict[str, Any] = {attribute: view[name] for attribute, name in _TOTALS.items()}
         return cls(
-            serial=view.serial, epoch=view["epoch"], price=price, elapsed=view["elapsed_ms"], clock=view["clock"],
-            local=view.local, imported=view["energy_import_kwh"], exported=view["energy_export_kwh"],
-            energy=view.charged_energy, account=view["account_state"], customer=view["customer_number"],
-            unit=view["account_unit"], consumption=view["consumption_charged_exact"],
-            standing=view["standing_charged_exact"], instalments=view["instalments_taken_exact"],
-            settings={name: view[name] for name in _SETTINGS}, records=view.records(),
-            remote="remote" in view.words("supply_causes"), day=day, top_day=day,
-            key_version=view.number("key_version"), **fields,
-        )  # fmt: skip
+            serial=view.serial,
+            epoch=view["epoch"],
+            price=price,
+            elapsed=view["elapsed_ms"],
+            clock=view["clock"],
+            local=view.local,
+            imported=view["energy_import_kwh"],
+            exported=view["energy_export_kwh"],
+            energy=view.charged_energy,
+            account=view["account_state"],
+            customer=view["customer_number"],
+            unit=view["account_unit"],
+            consumption=view["consumption_charged_exact"],
+            standing=view["standing_charged_exact"],
+            instalments=view["instalments_taken_exact"],
+            settings={name: view[name] for name in _SETTINGS},
+            records=view.records(),
+            remote="remote" in view.words("supply_causes"),
+            day=day,
+            top_day=day,
+            key_version=view.number("key_version"),
+            **fields,
+        )
 
     @property
     def credit(self) -> int:
@@ -293,7 +360,9 @@ class Books:
     # -- time
 
     def move(self, view: View, midnights: str = "due") -> None:
-        """Follow to a later snapshot without a message between; `midnights` are "due", "possible" or "none"."""
+        """Follow to a later snapshot without a message between; `midnights` are "due",
+        "possible" or "none".
+        """
         self._unmoved(view)
         elapsed, imported, exported = (
             view.number(name) for name in ("elapsed_ms", "energy_import_kwh", "energy_export_kwh")
@@ -301,13 +370,18 @@ class Books:
         if elapsed < self.elapsed:
             self.fail(f"elapsed went back from {self.elapsed} to {elapsed}")
         if imported < self.imported or exported < self.exported:
-            self.fail(f"an energy register went back: import {self.imported} -> {imported} mWh, "
-                      f"export {self.exported} -> {exported} mWh")  # fmt: skip
+            self.fail(
+                f"an energy register went back: import {self.imported} -> {imported} mWh, "
+                f"export {self.exported} -> {exported} mWh"
+            )
         charge = view.number("consumption_charged_exact") - self.consumption
         expected = (view.charged_energy - self.energy) * self.price if self.account == "open" else 0
         if charge != expected:
-            self.fail(f"consumption charged {format_money(charge, 10)} for {view.charged_energy - self.energy} mWh of "
-                      f"an account that is {self.account}: it must be {format_money(expected, 10)}")  # fmt: skip
+            self.fail(
+                f"consumption charged {format_money(charge, 10)} for "
+                f"{view.charged_energy - self.energy} mWh of "
+                f"an account that is {self.account}: it must be {format_money(expected, 10)}"
+            )
         if midnights == "none" and (
             charge
             or view["standing_charged_exact"] != self.standing
@@ -327,22 +401,35 @@ class Books:
             expected = getattr(self, attribute)
             if view[name] != expected:
                 decimals = getattr(BY_NAME[name].kind, "decimals", 0)
-                self.fail(f"{name} is {_fixed(view[name], decimals)}: by the accepted messages it must be "
-                          f"{_fixed(expected, decimals)}")  # fmt: skip
+                self.fail(
+                    f"{name} is {_fixed(view[name], decimals)}: by the accepted messages "
+                    f"it must be "
+                    f"{_fixed(expected, decimals)}"
+                )
         if view["key_version"] != self.key_version:
-            self.fail(f"key_version is {view['key_version']}: by the accepted messages it is "
-                      f"{self.key_version}")  # fmt: skip
+            self.fail(
+                f"key_version is {view['key_version']}: by the accepted messages it is "
+                f"{self.key_version}"
+            )
         if view["account_state"] != self.account:
-            self.fail(f"the account is {view['account_state']}: by the accepted messages it is {self.account}")
+            self.fail(
+                f"the account is {view['account_state']}: by the accepted messages it is "
+                f"{self.account}"
+            )
         for name, value in self.settings.items():
             if view[name] != value:
                 self.fail(f"{name} is {view[name]}: by the accepted messages it is {value}")
         if view.records() != self.records:
-            self.fail(f"the purchase records are {view.records()[-2:]}, they must end {self.records[-2:]} "
-                      "(number, kind, sequence, amount, to_overdraft, to_debt, before, after, cumulative)")  # fmt: skip
+            self.fail(
+                f"the purchase records are {view.records()[-2:]}, they must end "
+                f"{self.records[-2:]} "
+                "(number, kind, sequence, amount, to_overdraft, to_debt, before, after, cumulative)"
+            )
 
     def _daily(self, view: View, elapsed: int, charge: int, certain: bool) -> None:
-        """Standing charge, then instalment: once a local date, at its midnight, while open (METER 1, 2, 6)."""
+        """Standing charge, then instalment: once a local date, at its midnight, while open
+        (METER 1, 2, 6).
+        """
         standing = view.number("standing_charged_exact") - self.standing
         taken = view.number("instalments_taken_exact") - self.instalments
         day = view.local // DAY
@@ -354,13 +441,18 @@ class Books:
         passed = range(self.day + 1, day + 1)
         must = [date for date in passed if date > self.top_day]
         may = [date for date in passed if date <= self.top_day and date not in self.charged_days]
-        if self.local % DAY == 0 and self.local // DAY == self.day and self.day not in self.charged_days:
+        if (
+            self.local % DAY == 0
+            and self.local // DAY == self.day
+            and self.day not in self.charged_days
+        ):
             may.append(self.day)
         spare = 0
         moved = elapsed - self.elapsed
         if abs(view.local - self.local - moved) > 2 * HOUR + moved // 20:
             spare, self.jumped = moved // DAY + 1, True  # the clock was set, and by no message
-        if self.jumped:  # which of the dates that wait in the dark were jumped over is not known until they are made
+        # which of the dates that wait in the dark were jumped over is not known until they are made
+        if self.jumped:
             certain = False
         if "clock_invalid" in view.status:
             certain = False
@@ -370,12 +462,17 @@ class Books:
         lowest = len(must) if view.powered else 0  # in the dark they wait for power-up (METER 1)
         daily, days = self.settings["standing_charge"], 0
         if standing and (not daily or standing % daily or standing < 0):
-            self.fail(f"standing charges rose by {format_money(standing, 10)}: "
-                      f"no multiple of {format_money(daily)} a day")  # fmt: skip
+            self.fail(
+                f"standing charges rose by {format_money(standing, 10)}: "
+                f"no multiple of {format_money(daily)} a day"
+            )
         if daily:
             days = standing // daily
             if not lowest <= days <= highest:
-                self.fail(f"{days} standing charges were made over {lowest} to {highest} chargeable midnights")
+                self.fail(
+                    f"{days} standing charges were made over {lowest} to {highest} "
+                    f"chargeable midnights"
+                )
             lowest = highest = days
         self._instalment(taken, standing, charge, lowest, highest)
         self.standing += standing
@@ -389,38 +486,65 @@ class Books:
         elif view.powered:
             self.jumped = False
             charged = [*must, *may] if lowest >= len(must) + len(may) else must
-            self.charged_days = frozenset(date for date in {*self.charged_days, *charged} if date > self.top_day - 64)
+            self.charged_days = frozenset(
+                date for date in {*self.charged_days, *charged} if date > self.top_day - 64
+            )
             self.day, self.top_day = day, max(self.top_day, day)
 
-    def _instalment(self, taken: int, standing: int, charge: int, lowest: int, highest: int) -> None:
-        """min(instalment, debt, max(0, credit)) each midnight; credit only falls between two messages."""
+    def _instalment(
+        self, taken: int, standing: int, charge: int, lowest: int, highest: int
+    ) -> None:
+        """min(instalment, debt, max(0, credit)) each midnight; credit only falls between two
+        messages.
+        """
         instalment = self.settings["debt_instalment"]
         if not 0 <= taken <= min(highest * instalment, self.debt):
-            self.fail(f"instalments rose by {format_money(taken, 10)}: {highest} midnights, {format_money(instalment)} "
-                      f"each, debt {format_money(self.debt, 10)}")  # fmt: skip
+            self.fail(
+                f"instalments rose by {format_money(taken, 10)}: {highest} midnights, "
+                f"{format_money(instalment)} "
+                f"each, debt {format_money(self.debt, 10)}"
+            )
         if taken:
             times = -(-taken // instalment)
             if self.credit - taken - times * self.settings["standing_charge"] < 0:
-                self.fail(f"instalments of {format_money(taken, 10)} were taken from credit "
-                          f"{format_money(self.credit, 10)}: they went into overdraft")  # fmt: skip
+                self.fail(
+                    f"instalments of {format_money(taken, 10)} were taken from credit "
+                    f"{format_money(self.credit, 10)}: they went into overdraft"
+                )
         full = min(lowest * instalment, self.debt)
         left = self.credit - charge - standing
         if taken < full and (left - taken > 0 or taken < left):
-            self.fail(f"instalments of {format_money(taken, 10)} were taken over {lowest} midnights where "
-                      f"{format_money(full, 10)} was due and credit was left")  # fmt: skip
+            self.fail(
+                f"instalments of {format_money(taken, 10)} were taken over {lowest} "
+                f"midnights where "
+                f"{format_money(full, 10)} was due and credit was left"
+            )
 
     def _balances(self, view: View) -> None:
         credit = view.number("available_credit_exact")
         if credit != self.credit:
-            self.fail(f"credit is {format_money(credit, 10)}: by the books {format_money(self.credit, 10)}")
+            self.fail(
+                f"credit is {format_money(credit, 10)}: by the books "
+                f"{format_money(self.credit, 10)}"
+            )
         if self.debt < 0 or _cut(view.number("debt")) != _cut(self.debt):
-            self.fail(f"debt is {format_money(view.number('debt'))}: by the books {format_money(self.debt, 10)}")
-        shown = {"available_credit": credit, "remaining_credit": max(0, credit), "overdraft": max(0, -credit)}
+            self.fail(
+                f"debt is {format_money(view.number('debt'))}: by the books "
+                f"{format_money(self.debt, 10)}"
+            )
+        shown = {
+            "available_credit": credit,
+            "remaining_credit": max(0, credit),
+            "overdraft": max(0, -credit),
+        }
         for name, value in shown.items():
             if view.number(name) != _cut(value) * CENT:
                 self.fail(f"{name} shows {format_money(view[name])} of {format_money(credit, 10)}")
         rates = [f"energy_rate_{n}_kwh" for n in range(1, 5)]
-        if all(name in view.snapshot for name in rates) and sum(view.number(name) for name in rates) != self.imported:
+        if (
+            all(name in view.snapshot for name in rates)
+            and sum(view.number(name) for name in rates) != self.imported
+        ):
             self.fail(f"the rate registers do not sum to the import of {self.imported} mWh")
 
     # -- messages
@@ -430,31 +554,52 @@ class Books:
         number = message.sequence
         own = message.epoch == self.epoch
         first_card = (
-            message.epoch == 0 and message.kind is MessageKind.OPEN and number == 1 and self.account == "unopened"
+            message.epoch == 0
+            and message.kind is MessageKind.OPEN
+            and number == 1
+            and self.account == "unopened"
         )
         if message.serial_number != self.serial or not (own or first_card):
-            self.fail(f"accepted a message for meter {message.serial_number} epoch {message.epoch:08x}", number)
+            self.fail(
+                f"accepted a message for meter {message.serial_number} epoch {message.epoch:08x}",
+                number,
+            )
         if message.version != FORMAT_VERSION:
             self.fail(f"accepted a {message.kind.word} of format {message.version}", number)
         expiry = message.expires_at
         if expiry and self.elapsed >= expiry * 1000:
-            self.fail(f"accepted a {message.kind.word} that expired at {expiry} s of elapsed time, "
-                      f"which is {self.elapsed} ms", number)  # fmt: skip
+            self.fail(
+                f"accepted a {message.kind.word} that expired at {expiry} s of elapsed time, "
+                f"which is {self.elapsed} ms",
+                number,
+            )
         if message.key_version < self.key_version:
-            self.fail(f"accepted a {message.kind.word} under key version {message.key_version}: the meter "
-                      f"has passed it ({self.key_version})", number)  # fmt: skip
+            self.fail(
+                f"accepted a {message.kind.word} under key version "
+                f"{message.key_version}: the meter "
+                f"has passed it ({self.key_version})",
+                number,
+            )
         if message.kind.message_class is MessageClass.CREDIT:
             if number != self.credit_sequence + 1:
                 self.fail(
-                    f"accepted a {message.kind.word} out of sequence: the last was {self.credit_sequence}", number
+                    f"accepted a {message.kind.word} out of sequence: the last was "
+                    f"{self.credit_sequence}",
+                    number,
                 )
             self._transfer(message)
             self.credit_sequence = number
         else:
             if number <= self.command_sequence:
-                self.fail(f"accepted a {message.kind.word} command: the last was {self.command_sequence}", number)
+                self.fail(
+                    f"accepted a {message.kind.word} command: the last was {self.command_sequence}",
+                    number,
+                )
             if number > self.command_sequence + COMMAND_REACH:
-                self.fail(f"accepted a {message.kind.word} command too far above {self.command_sequence}", number)
+                self.fail(
+                    f"accepted a {message.kind.word} command too far above {self.command_sequence}",
+                    number,
+                )
             try:
                 self._command(message)
             except ProtocolError as error:
@@ -466,8 +611,15 @@ class Books:
         number, amount, kind = message.sequence, message.amount * CENT, message.kind
         if kind is MessageKind.VOID:
             return
-        if _parse("account_unit", BY_NAME["account_unit"].kind.text(message.account_unit)) != self.unit:
-            self.fail(f"accepted a {kind.word} in unit {message.account_unit}: the account is in {self.unit}", number)
+        if (
+            _parse("account_unit", BY_NAME["account_unit"].kind.text(message.account_unit))
+            != self.unit
+        ):
+            self.fail(
+                f"accepted a {kind.word} in unit {message.account_unit}: the account is "
+                f"in {self.unit}",
+                number,
+            )
         if kind is MessageKind.OPEN:
             if self.account == "open":
                 self.fail("accepted an open for an open account", number)
@@ -476,14 +628,20 @@ class Books:
             self._top_up(message)
             return
         if self.customer.strip("0") and message.customer_number != self.customer:
-            self.fail(f"accepted a {kind.word} for customer {message.customer_number}, not {self.customer}", number)
+            self.fail(
+                f"accepted a {kind.word} for customer {message.customer_number}, not "
+                f"{self.customer}",
+                number,
+            )
         if kind is MessageKind.CREDIT:
             if self.account != "open":
                 self.fail(f"accepted a credit: the account is {self.account}", number)
             self._top_up(message)
         elif kind is MessageKind.REFUND:
             if amount > max(0, self.credit):
-                self.fail(f"refunded {format_money(amount)} of {format_money(self.credit, 10)}", number)
+                self.fail(
+                    f"refunded {format_money(amount)} of {format_money(self.credit, 10)}", number
+                )
             self.refunded += amount
         elif kind is MessageKind.DEBT:
             self.debt_entered += amount
@@ -500,14 +658,24 @@ class Books:
         self.debt_from_top_ups += to_debt
         limit = self.settings["max_credit"]
         if self.credit > (MONEY_LIMIT if limit is None else limit):
-            self.fail(f"accepted {format_money(amount)}: credit {format_money(self.credit, 10)} exceeds max_credit",
-                      message.sequence)  # fmt: skip
+            self.fail(
+                f"accepted {format_money(amount)}: credit "
+                f"{format_money(self.credit, 10)} exceeds max_credit",
+                message.sequence,
+            )
         self.cumulative += amount
         self.purchase_count += 1
         row = (
-            self.purchase_count, message.kind.word, message.sequence, message.amount, _cut(to_overdraft),
-            _cut(to_debt), _cut(before), _cut(self.credit), _cut(self.cumulative),
-        )  # fmt: skip
+            self.purchase_count,
+            message.kind.word,
+            message.sequence,
+            message.amount,
+            _cut(to_overdraft),
+            _cut(to_debt),
+            _cut(before),
+            _cut(self.credit),
+            _cut(self.cumulative),
+        )
         self.records = (*self.records, row)[-10:]
 
     def _command(self, message: SealedMessage) -> None:
@@ -516,17 +684,31 @@ class Books:
             values = decode_limits(message.parameters)
             for setting, value in values.items():
                 if not getattr(SETTINGS[setting].kind, "holds")(value):  # noqa: B009 - a SettableKind
-                    self.fail(f"accepted {SETTINGS[setting].name} = {value}, which is out of range", number)
-            told = {SETTINGS[n].name: _parse(SETTINGS[n].name, SETTINGS[n].kind.json(v)) for n, v in values.items()}
+                    self.fail(
+                        f"accepted {SETTINGS[setting].name} = {value}, which is out of range",
+                        number,
+                    )
+            told = {
+                SETTINGS[n].name: _parse(SETTINGS[n].name, SETTINGS[n].kind.json(v))
+                for n, v in values.items()
+            }
             now = self.settings = {**self.settings, **told}
             first, second = now["low_credit_threshold_1"], now["low_credit_threshold_2"]
-            if {1, 2} & values.keys() and first is not None and second is not None and first < second:
+            if (
+                {1, 2} & values.keys()
+                and first is not None
+                and second is not None
+                and first < second
+            ):
                 self.fail("accepted low_credit_threshold_1 below low_credit_threshold_2", number)
             top = now["max_credit"]
             if {4, 5} & values.keys() and top is not None and now["reconnect_threshold"] > top:
                 self.fail("accepted reconnect_threshold above max_credit", number)
         elif kind is MessageKind.GUARANTEE:
-            self.settings = {**self.settings, "guarantee": bool(decode_number(kind, message.parameters))}
+            self.settings = {
+                **self.settings,
+                "guarantee": bool(decode_number(kind, message.parameters)),
+            }
             self.remote = self.remote and not self.settings["guarantee"]
         elif kind is MessageKind.CLOCK:
             clock = decode_number(kind, message.parameters)
@@ -550,7 +732,11 @@ def _fixed(value: int, decimals: int) -> str:
 
 def check_switch(view: View, fail: Callable[[str], NoReturn]) -> None:
     """Check what METER 4 and 5 say of any single instant."""
-    causes, state, mode = view.words("supply_causes"), view.word("supply_state"), view.word("trip_mode")
+    causes, state, mode = (
+        view.words("supply_causes"),
+        view.word("supply_state"),
+        view.word("trip_mode"),
+    )
     closed = view.word("supply_commanded") == "closed"
     if "storage_lost" in view.status:
         return
@@ -563,20 +749,30 @@ def check_switch(view: View, fail: Callable[[str], NoReturn]) -> None:
         fail(f"{state}, but {_list(hard)} stands, which the customer may not clear")
     if not closed and causes <= {"credit_reminder"} and state != "ready_for_reconnection":
         fail(f"{state}, but only {_list(causes)} stands, which the customer may clear")
-    if view["supply_switch"] == "open" and view.snapshot.get("active_power_kw") and view["active_power_kw"]:
+    if (
+        view["supply_switch"] == "open"
+        and view.snapshot.get("active_power_kw")
+        and view["active_power_kw"]
+    ):
         fail("the switch is open, and power flows")
     if not view.powered:
         return  # nothing is judged in the dark
     _check_credit(view, causes, mode, fail)
 
 
-def _check_credit(view: View, causes: frozenset[str], mode: str, fail: Callable[[str], NoReturn]) -> None:
-    pending, credit, is_open = view.words("trip_pending"), view.number("available_credit_exact"), (
-        view.word("account_state") == "open"
-    )  # fmt: skip
+def _check_credit(
+    view: View, causes: frozenset[str], mode: str, fail: Callable[[str], NoReturn]
+) -> None:
+    pending, credit, is_open = (
+        view.words("trip_pending"),
+        view.number("available_credit_exact"),
+        (view.word("account_state") == "open"),
+    )
     guarantee, limit = bool(view["guarantee"]), view.number("overdraft_limit")
     held_back = guarantee or (view.moratorium and "moratorium" in view.status)
-    free = not (guarantee or view.moratorium or view.status & {"moratorium", "friendly_window", "guarantee"})
+    free = not (
+        guarantee or view.moratorium or view.status & {"moratorium", "friendly_window", "guarantee"}
+    )
     money = format_money(credit, 10)
     if held_back and (causes | pending) & _CREDIT_CAUSES:
         fail(f"{_list((causes | pending) & _CREDIT_CAUSES)} under a guarantee or a moratorium")
@@ -585,13 +781,24 @@ def _check_credit(view: View, causes: frozenset[str], mode: str, fail: Callable[
     if is_open and free and credit <= -limit:
         if mode == "delayed":
             if "credit_exhausted" not in causes | pending:
-                fail(f"credit {money}, overdraft_limit {format_money(limit)}, delayed: no trip stands or is pending")
+                fail(
+                    f"credit {money}, overdraft_limit {format_money(limit)}, delayed: no "
+                    f"trip stands or is pending"
+                )
         elif "credit_exhausted" not in causes:
             fail(f"credit {money}, overdraft_limit {format_money(limit)}, {mode}: not exhausted")
-    if is_open and "credit_exhausted" in causes and credit > 0 and credit >= view.number("reconnect_threshold"):
+    if (
+        is_open
+        and "credit_exhausted" in causes
+        and credit > 0
+        and credit >= view.number("reconnect_threshold")
+    ):
         fail(f"exhausted, but credit {money} is above zero and reaches reconnect_threshold")
     if "credit_exhausted" in pending and (mode != "delayed" or credit > -limit or not is_open):
-        fail(f"a credit trip is pending: mode {mode}, credit {money}, overdraft_limit {format_money(limit)}")
+        fail(
+            f"a credit trip is pending: mode {mode}, credit {money}, overdraft_limit "
+            f"{format_money(limit)}"
+        )
     if pending and view.number("trip_due") + MINUTE < view.number("clock"):
         fail(f"the trip for {_list(pending)} is overdue")
     if is_open and "account" in causes:
@@ -606,20 +813,39 @@ def _check_credit(view: View, causes: frozenset[str], mode: str, fail: Callable[
 
 
 def check_switch_step(
-    before: View, after: View, message: SealedMessage | None, fail: Callable[[str], NoReturn], buttons_apart: bool
+    before: View,
+    after: View,
+    message: SealedMessage | None,
+    fail: Callable[[str], NoReturn],
+    buttons_apart: bool,
 ) -> None:
-    """Check what METER 4 and 5 say of two snapshots with one accepted message, or none, between them."""
-    old, new, kind = before.words("supply_causes"), after.words("supply_causes"), message.kind if message else None
-    action = decode_number(MessageKind.SWITCH, message.parameters) if message and kind is MessageKind.SWITCH else 0
+    """Check what METER 4 and 5 say of two snapshots with one accepted message, or none, between
+    them.
+    """
+    old, new, kind = (
+        before.words("supply_causes"),
+        after.words("supply_causes"),
+        message.kind if message else None,
+    )
+    action = (
+        decode_number(MessageKind.SWITCH, message.parameters)
+        if message and kind is MessageKind.SWITCH
+        else 0
+    )
     if not (before.powered and after.powered) or "storage_lost" in after.status:
         return
     was_open, is_open = (view["supply_commanded"] == "open" for view in (before, after))
     automatic = before["reconnect_mode"] == after["reconnect_mode"] == "automatic"
     if "remote" in old - new and not (
-        action in (SwitchAction.PERMIT, SwitchAction.DIRECT) or (kind is MessageKind.GUARANTEE and after["guarantee"])
+        action in (SwitchAction.PERMIT, SwitchAction.DIRECT)
+        or (kind is MessageKind.GUARANTEE and after["guarantee"])
     ):
         fail("remote was cleared without a permit, a direct close or a guarantee")
-    if "remote" in new - old and action != SwitchAction.INTERRUPT and "remote" not in before.words("trip_pending"):
+    if (
+        "remote" in new - old
+        and action != SwitchAction.INTERRUPT
+        and "remote" not in before.words("trip_pending")
+    ):
         fail("remote stands without an interrupt")
     if old and not new and automatic and is_open and action != SwitchAction.PERMIT:
         fail("the last cause went in automatic mode, and the switch stayed open")
@@ -641,7 +867,11 @@ def check_switch_step(
     by_hand = before["reconnect_mode"] == after["reconnect_mode"] == "manual"
     if by_hand and was_open and not is_open and action == 0 and not _by_card(after):
         fail(f"a {kind.word if kind else ''} closed the switch in manual mode")
-    if kind is MessageKind.CLOSE and after["unopened_supply"] == "disconnected" and "account" not in new:
+    if (
+        kind is MessageKind.CLOSE
+        and after["unopened_supply"] == "disconnected"
+        and "account" not in new
+    ):
         fail("the account was closed, and the cause `account` does not stand")
 
 
@@ -649,27 +879,40 @@ def _check_exhaustion_stays(before: View, after: View, fail: Callable[[str], NoR
     """Exhaustion is latched: only credit, an inhibitor or the account's end clears it."""
     gone = "credit_exhausted" in before.words("supply_causes") - after.words("supply_causes")
     credit = after.number("available_credit_exact")
-    inhibited = any(v["guarantee"] or v.moratorium or v["moratorium_until"] for v in (before, after))
+    inhibited = any(
+        v["guarantee"] or v.moratorium or v["moratorium_until"] for v in (before, after)
+    )
     restored = credit > 0 and credit >= after.number("reconnect_threshold")
     if gone and not (inhibited or restored or after["account_state"] != "open"):
         fail(f"exhaustion ended at credit {format_money(credit, 10)}, below what ends it")
 
 
 def _check_reminder(before: View, after: View, fail: Callable[[str], NoReturn]) -> None:
-    """In two_stage an armed level that was crossed trips; a button press must be a step of its own."""
+    """In two_stage an armed level that was crossed trips; a button press must be a step of its
+    own.
+    """
     quiet = all(
-        view["trip_mode"] == "two_stage" and view["account_state"] == "open" and view["supply_state"] == "connected"
-        and not (view["guarantee"] or view["moratorium_until"] or view.status & {"friendly_window", "moratorium"})
+        view["trip_mode"] == "two_stage"
+        and view["account_state"] == "open"
+        and view["supply_state"] == "connected"
+        and not (
+            view["guarantee"]
+            or view["moratorium_until"]
+            or view.status & {"friendly_window", "moratorium"}
+        )
         for view in (before, after)
-    )  # fmt: skip
+    )
     if not quiet or before["elapsed_ms"] == after["elapsed_ms"]:
         return
     high, low = before.number("available_credit_exact"), after.number("available_credit_exact")
     levels = [after["low_credit_threshold_2"], 0]
     for level in levels:
         if level is not None and high > level >= low:
-            fail(f"credit fell from {format_money(high, 10)} to {format_money(low, 10)} past {format_money(level)}, "
-                 "and no reminder stands (if a button shares a step with time: buttons_apart=False)")  # fmt: skip
+            fail(
+                f"credit fell from {format_money(high, 10)} to {format_money(low, 10)} "
+                f"past {format_money(level)}, "
+                "and no reminder stands (if a button shares a step with time: buttons_apart=False)"
+            )
 
 
 def _by_card(view: View) -> bool:
@@ -716,18 +959,23 @@ class _Audit:
     """Messages whose effect went when somebody set the storage back."""
     was_set_back: bool = False
     dead_before: set[bytes] = field(default_factory=set)
-    """Messages whose sequence was reached before somebody set the storage back: proofs of that time remain."""
+    """Messages whose sequence was reached before somebody set the storage back: proofs of that
+    time remain.
+    """
 
     def precedes(self, line: JournalLine) -> bool:
         """Return whether an entry is of before the auditor came."""
         epochs = [line.epoch] if line.epoch else list(self.starts)
-        return any(epoch in self.starts and line.sequence <= self.starts[epoch][0] for epoch in epochs)
+        return any(
+            epoch in self.starts and line.sequence <= self.starts[epoch][0] for epoch in epochs
+        )
 
 
 class Auditor:
     """Watches meters and all journals; every method raises AuditError where METER.md is broken.
 
-    `buttons_apart`: a press of the button never shares a step with passing time, so a missed reminder is seen.
+    `buttons_apart`: a press of the button never shares a step with passing time, so a missed
+    reminder is seen.
     """
 
     def __init__(self, meters: Iterable[MeterFacts], *, buttons_apart: bool = True) -> None:
@@ -735,7 +983,9 @@ class Auditor:
         self._audits: dict[str, _Audit] = {}
         self._buttons_apart = buttons_apart
         self._refused: set[tuple[bytes, int]] = set()
-        """Messages with the epoch in which they were written `refused`: an opening for epoch 0 lives in others."""
+        """Messages with the epoch in which they were written `refused`: an opening for epoch 0
+        lives in others.
+        """
         self._final: dict[tuple[str, bytes], str] = {}
         self._journaled: set[bytes] = set()
         """All messages that stood in a journal."""
@@ -752,7 +1002,11 @@ class Auditor:
         books.move(view)
         audit = _Audit(self._facts[serial], books, replace(books), view)
         if known:
-            audit.applied, audit.starts, audit.journaled = known.applied, known.starts, known.journaled
+            audit.applied, audit.starts, audit.journaled = (
+                known.applied,
+                known.starts,
+                known.journaled,
+            )
         audit.starts[books.epoch] = (books.credit_sequence, books.command_sequence)
         self._audits[serial] = audit
         check_switch(view, books.fail)
@@ -763,8 +1017,12 @@ class Auditor:
         self._step(audit, View(serial, before))
         self._step(audit, View(serial, after))
 
-    def delivered(self, serial: str, data: bytes, outcome: str | None, before: Snapshot, after: Snapshot) -> None:
-        """Take in one sealed message that reached the meter, and what the meter made of it; None: it died."""
+    def delivered(
+        self, serial: str, data: bytes, outcome: str | None, before: Snapshot, after: Snapshot
+    ) -> None:
+        """Take in one sealed message that reached the meter, and what the meter made of it;
+        None: it died.
+        """
         audit, old, new = self._audit(serial), View(serial, before), View(serial, after)
         self._step(audit, old)
         if outcome is None:
@@ -785,7 +1043,9 @@ class Auditor:
         audit.floor, audit.unanswered = replace(audit.books), []
 
     def restarted(self, serial: str, last: Snapshot, now: Snapshot) -> None:
-        """Take in a crash: back to the last commit at most, unanswered messages whole or not at all."""
+        """Take in a crash: back to the last commit at most, unanswered messages whole or not at
+        all.
+        """
         audit, old, new = self._audit(serial), View(serial, last), View(serial, now)
         for lost in audit.unanswered:
             self._forget(audit, lost)
@@ -799,12 +1059,19 @@ class Auditor:
             break
         else:
             unsure = [f"{u.message.kind.word} {u.message.sequence}" for u in audit.unanswered]
-            tail = f" (unanswered before the crash, whole or not at all: {', '.join(unsure)})" if unsure else ""
+            tail = (
+                f" (unanswered before the crash, whole or not at all: {', '.join(unsure)})"
+                if unsure
+                else ""
+            )
             raise AuditError("after a restart: " + "; or: ".join(failures) + tail)
         if new["elapsed_ms"] <= old["elapsed_ms"]:
             for name in ("energy_import_kwh", "energy_export_kwh"):
                 if new[name] > old[name]:
-                    books.fail(f"after a restart {name} is higher than before the crash, at an earlier instant")
+                    books.fail(
+                        f"after a restart {name} is higher than before the crash, at an "
+                        f"earlier instant"
+                    )
         if floor.remote and "remote" not in new.words("supply_causes"):
             books.fail("after a restart an acknowledged interrupt is gone")
         for unanswered in present:
@@ -813,17 +1080,23 @@ class Auditor:
         check_switch(new, books.fail)
 
     def set_back(self, serial: str, snapshot: Snapshot) -> None:
-        """Somebody put an older copy of the storage in its place: an attack, which no meter can see.
+        """Somebody put an older copy of the storage in its place: an attack, which no meter can
+        see.
 
-        What the meter took since goes with it. Only what the older storage has is in its books now, and bytes
-        that were dead because their sequence was taken live again.
+        What the meter took since goes with it. Only what the older storage has is in its books now,
+        and bytes that were dead because their sequence was taken live again.
         """
         audit, view = self._audit(serial), View(serial, snapshot)
         books = Books.seen(view, audit.facts.price)
         if books.epoch != audit.books.epoch:
             books.fail("a storage of another epoch is not an older copy")
-        last = {MessageClass.CREDIT: books.credit_sequence, MessageClass.COMMAND: books.command_sequence}
-        for key in [key for key in audit.applied if key[0] == books.epoch and key[2] > last[key[1]]]:
+        last = {
+            MessageClass.CREDIT: books.credit_sequence,
+            MessageClass.COMMAND: books.command_sequence,
+        }
+        for key in [
+            key for key in audit.applied if key[0] == books.epoch and key[2] > last[key[1]]
+        ]:
             audit.undone.add(audit.applied.pop(key))
             audit.journaled.discard(key)
         self._refused = {kept for kept in self._refused if decoded(kept[0]).serial_number != serial}
@@ -832,7 +1105,7 @@ class Auditor:
             data
             for data in self._journaled
             if decoded(data).serial_number == serial and decoded(data).sequence <= reached
-        }  # fmt: skip
+        }
         audit.was_set_back = True
         audit.books, audit.floor, audit.view, audit.unanswered = books, replace(books), view, []
 
@@ -850,33 +1123,47 @@ class Auditor:
                     self._find(serial, audit, key, data, best)
                     audit.journaled.add(key)
             taken = (data for _, data in self._credit_messages(audit))
-            mine = [line for line in sales.values() if line.serial == serial and not audit.precedes(line)]
+            mine = [
+                line
+                for line in sales.values()
+                if line.serial == serial and not audit.precedes(line)
+            ]
             check_sums(serial, mine, taken, audit.undone | audit.dead_before)
 
     def open_for_a_person(self, entries: Iterable[JournalLine]) -> dict[JournalLine, str]:
         """Return the open entries with the reason for which METER 8 leaves each to a person.
 
         Raises:
-            AuditError: an entry is open that one of the proofs (a) to (d), its bytes or a void would settle.
+            AuditError: an entry is open that one of the proofs (a) to (d), its bytes or a void
+                would settle.
         """
         lines = list(entries)
         reasons: dict[JournalLine, str] = {}
         for line in lines:
             if line.state in OPEN_STATES and line.kind in TRANSFERS and not line.lost:
                 audit = self._audit(line.serial)
-                taken = {k[2]: data for k, data in audit.applied.items()
-                         if k[:2] == (audit.books.epoch, MessageClass.CREDIT)}  # fmt: skip
+                taken = {
+                    k[2]: data
+                    for k, data in audit.applied.items()
+                    if k[:2] == (audit.books.epoch, MessageClass.CREDIT)
+                }
                 reason = why_left_to_a_person(
-                    line, lines, audit.books.epoch, audit.books.credit_sequence, taken,
+                    line,
+                    lines,
+                    audit.books.epoch,
+                    audit.books.credit_sequence,
+                    taken,
                     was_set_back=audit.was_set_back,
-                )  # fmt: skip
+                )
                 if reason is None:
                     fail_line(line, f"still {line.state} at the end, though METER 8 settles it")
                 reasons[line] = reason
         return reasons
 
     def finish(self, snapshots: Mapping[str, Snapshot], entries: Iterable[JournalLine]) -> None:
-        """Close the books: faults have ended, everything has settled, a person has closed the rest."""
+        """Close the books: faults have ended, everything has settled, a person has closed the
+        rest.
+        """
         lines = list(entries)
         for serial, snapshot in snapshots.items():
             self._step(self._audit(serial), View(serial, snapshot))
@@ -888,10 +1175,13 @@ class Auditor:
         for serial, audit in self._audits.items():
             for key, data in self._credit_messages(audit):
                 line = self._find(serial, audit, key, data, best)
-                certain = line.kind not in TRANSFERS or line.state in ("confirmed", BY_HAND) or line.lost
+                certain = (
+                    line.kind not in TRANSFERS or line.state in ("confirmed", BY_HAND) or line.lost
+                )
                 revived = decoded(data).epoch == 0 or data in audit.dead_before
                 if line.state == "refused" and revived:
-                    continue  # void in one storage, and taken by another, or by one that was set back
+                    # void in one storage, and taken by another, or by one that was set back
+                    continue
                 if not certain or line.state == "refused":
                     fail_line(line, f"is in the meter, the journal says {line.state}")
 
@@ -915,13 +1205,17 @@ class Auditor:
             if audit.facts.keys:
                 keys = audit.facts.keys.get(message.key_version)
                 if keys is None:
-                    raise MalformedMessageError(f"the meter has no key version {message.key_version}")
+                    raise MalformedMessageError(
+                        f"the meter has no key version {message.key_version}"
+                    )
                 verify(data, keys.key(message.kind.message_class))
         except ProtocolError as error:
             audit.books.fail(f"accepted {data[:48].hex()}...: {error}", _sequence(data))
         return message
 
-    def _apply(self, audit: _Audit, books: Books, data: bytes, message: SealedMessage, old: View, new: View) -> None:
+    def _apply(
+        self, audit: _Audit, books: Books, data: bytes, message: SealedMessage, old: View, new: View
+    ) -> None:
         """Take a message into `books` and compare with the snapshot after it."""
         number = message.sequence
 
@@ -930,15 +1224,22 @@ class Auditor:
 
         self._check_new(audit, books, data, message)
         books.apply(message)
-        shifts_date = message.kind is MessageKind.LIMITS and new["utc_offset_minutes"] != old["utc_offset_minutes"]
+        shifts_date = (
+            message.kind is MessageKind.LIMITS
+            and new["utc_offset_minutes"] != old["utc_offset_minutes"]
+        )
         try:
             books.move(new, "possible" if shifts_date else "none")
         except AuditError as error:
-            raise AuditError(f"{error} (at the {message.kind.word} with sequence {number})") from error
+            raise AuditError(
+                f"{error} (at the {message.kind.word} with sequence {number})"
+            ) from error
         books.customer = new["customer_number"]
         causes = new.words("supply_causes")
         books.remote = "remote" in causes
-        if message.kind is MessageKind.CLOCK and new["clock"] != decode_number(message.kind, message.parameters):
+        if message.kind is MessageKind.CLOCK and new["clock"] != decode_number(
+            message.kind, message.parameters
+        ):
             fail(f"the clock is {new['clock']} ms, not what was set")
         if message.kind is MessageKind.MORATORIUM:
             until = decode_number(message.kind, message.parameters)
@@ -955,9 +1256,13 @@ class Auditor:
     def _check_new(self, audit: _Audit, books: Books, data: bytes, message: SealedMessage) -> None:
         number = message.sequence
         if (books.epoch, message.kind.message_class, number) in audit.applied:
-            books.fail(f"accepted a {message.kind.word} at a sequence that had its effect already", number)
+            books.fail(
+                f"accepted a {message.kind.word} at a sequence that had its effect already", number
+            )
         if (data, books.epoch) in self._refused:
-            books.fail(f"a {message.kind.word} has effect that the journal had written `refused`", number)
+            books.fail(
+                f"a {message.kind.word} has effect that the journal had written `refused`", number
+            )
 
     def _refusal(self, audit: _Audit, data: bytes, word: str, old: View, new: View) -> None:
         """Only ACCEPTED moves anything (METER 7)."""
@@ -965,7 +1270,9 @@ class Auditor:
         for name in _NAMES:
             if old.snapshot.get(name) != new.snapshot.get(name):
                 audit.books.fail(
-                    f"{word} moved {name} from {old.snapshot.get(name)} to {new.snapshot.get(name)}", number
+                    f"{word} moved {name} from {old.snapshot.get(name)} to "
+                    f"{new.snapshot.get(name)}",
+                    number,
                 )
         if old.records() != new.records():
             audit.books.fail(f"{word} moved the purchase records", number)
@@ -981,7 +1288,9 @@ class Auditor:
         audit.view = new
 
     def _died(self, audit: _Audit, data: bytes, old: View, new: View) -> None:
-        """Keep a message as a possibility; what the dead meter still shows must be whole or nothing."""
+        """Keep a message as a possibility; what the dead meter still shows must be whole or
+        nothing.
+        """
         try:
             message = SealedMessage.decode(data)
         except ProtocolError:
@@ -1003,8 +1312,12 @@ class Auditor:
             audit.books = untouched
         audit.view = new
 
-    def _resume(self, audit: _Audit, present: Sequence[_Unanswered], now: View) -> tuple[Books, Books]:
-        """Return the books at `now`, and the floor, if exactly these unanswered messages took effect."""
+    def _resume(
+        self, audit: _Audit, present: Sequence[_Unanswered], now: View
+    ) -> tuple[Books, Books]:
+        """Return the books at `now`, and the floor, if exactly these unanswered messages took
+        effect.
+        """
         books = replace(audit.floor)
         for unanswered in present:
             if unanswered.before["elapsed_ms"] > books.elapsed:
@@ -1052,7 +1365,9 @@ class Auditor:
         name = (line.journal, line.message)
         was = self._final.get(name)
         if was is not None:
-            revived = (was, line.state) == ("refused", "confirmed") and decoded(line.message).epoch == 0
+            revived = (was, line.state) == ("refused", "confirmed") and decoded(
+                line.message
+            ).epoch == 0
             if was != line.state and not revived:
                 fail_line(line, f"was {was}, which is final, and became {line.state}")
             if was == "confirmed":
@@ -1063,9 +1378,16 @@ class Auditor:
             fail_line(line, f"the journal's bytes are no message: {error}")
         self._journaled.add(line.message)
         told = (line.serial, line.sequence, line.kind)
-        if told != (message.serial_number, message.sequence, message.kind.word) or message.epoch not in (0, line.epoch):
-            fail_line(line, f"the journal's bytes are {message.kind.word} {message.sequence} for meter "
-                            f"{message.serial_number} epoch {message.epoch:08x}")  # fmt: skip
+        if told != (
+            message.serial_number,
+            message.sequence,
+            message.kind.word,
+        ) or message.epoch not in (0, line.epoch):
+            fail_line(
+                line,
+                f"the journal's bytes are {message.kind.word} {message.sequence} for meter "
+                f"{message.serial_number} epoch {message.epoch:08x}",
+            )
         if message.kind is not MessageKind.CLOSE and line.amount != message.amount:
             fail_line(line, f"the journal says {line.amount}, its bytes {message.amount} (0.01)")
         if line.state not in OPEN_STATES | FINAL_STATES | {BY_HAND}:
@@ -1084,18 +1406,29 @@ class Auditor:
         current = audit.books.epoch in epochs
         if line.message in audit.dead_before:
             return  # it was true when it was written, or proved
-        if message.epoch == 0 and self._final.get((line.journal, line.message)) == line.state == "refused":
+        if (
+            message.epoch == 0
+            and self._final.get((line.journal, line.message)) == line.state == "refused"
+        ):
             return  # void in the storage of that time; another one may take it
         if line.state == "refused":
-            if effect and message.epoch == 0 and (line.message, audit.books.epoch) not in self._refused:
-                return  # another storage took it: the person was told, and a proof overrules the void
+            if (
+                effect
+                and message.epoch == 0
+                and (line.message, audit.books.epoch) not in self._refused
+            ):
+                # another storage took it: the person was told, and a proof overrules the void
+                return
             if effect:
                 fail_line(line, "the journal says refused, and the meter has it")
             reached = audit.books.credit_sequence >= line.sequence
             passed = audit.books.key_version > message.key_version  # (d): versions only rise
             if current and not (reached or passed):
-                fail_line(line, f"the journal says refused, but the sequence is not spent: the meter's "
-                                f"last is {audit.books.credit_sequence}")  # fmt: skip
+                fail_line(
+                    line,
+                    f"the journal says refused, but the sequence is not spent: the meter's "
+                    f"last is {audit.books.credit_sequence}",
+                )
             if line.epoch or (line.journal, line.message) not in self._final:
                 self._refused.add((line.message, line.epoch or audit.books.epoch))
             return
@@ -1106,7 +1439,9 @@ class Auditor:
 
     @staticmethod
     def _one_open(lines: Iterable[JournalLine]) -> None:
-        """One open entry of a journal for each (serial, epoch); an opening for epoch 0 counts for every one."""
+        """One open entry of a journal for each (serial, epoch); an opening for epoch 0 counts
+        for every one.
+        """
         seen: dict[tuple[str, str], set[int]] = {}
         for line in lines:
             if line.state in OPEN_STATES and line.kind in TRANSFERS and not line.lost:
@@ -1122,7 +1457,9 @@ _KNOWS_MOST = ("confirmed", BY_HAND, "unknown", "on_card", "prepared", "refused"
 def _best_lines(
     lines: Iterable[JournalLine], name: Callable[[JournalLine], Any] = lambda line: line.message
 ) -> Mapping[Any, JournalLine]:
-    """Return one line for each name: several journals may hold one sale, and one of them may know more."""
+    """Return one line for each name: several journals may hold one sale, and one of them may
+    know more.
+    """
     best: dict[Any, JournalLine] = {}
     for line in lines:
         key = name(line)
@@ -1133,7 +1470,9 @@ def _best_lines(
 
 
 def _subsets(unanswered: Sequence[_Unanswered]) -> Iterator[tuple[_Unanswered, ...]]:
-    """Every choice of unanswered messages, in order of delivery; there is hardly ever more than one."""
+    """Every choice of unanswered messages, in order of delivery; there is hardly ever more than
+    one.
+    """
     for size in range(len(unanswered) + 1):
         yield from combinations(unanswered, size)
 

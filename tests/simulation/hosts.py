@@ -1,4 +1,6 @@
-"""Hosts of the simulation: each has a journal, a key ring and a pipe; journals are copied, and restored."""
+"""Hosts of the simulation: each has a journal, a key ring and a pipe; journals are copied, and
+restored.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ RandomBytes = Callable[[int], bytes]
 
 @dataclass
 class Host:
-    """A vending point. `generation` counts the journals that it had; `lost` are entries of those that are gone.
+    """A vending point. `generation` counts the journals that it had; `lost` are entries of those
+    that are gone.
 
     `served` are the meters that it served knowingly after they were set back; `sellers` names the
     journals in which entries were made that this one got by being a copy.
@@ -47,8 +50,17 @@ class Host:
 
     def _line(self, e: Entry) -> JournalLine:
         state = lines.BY_HAND if e.outcome == BY_HAND else e.state.value
-        return JournalLine(e.meter, e.epoch, e.sequence, e.kind, e.amount, state, e.message, self.name,
-                           seller=self.sellers.get(e.id, self.name))  # fmt: skip
+        return JournalLine(
+            e.meter,
+            e.epoch,
+            e.sequence,
+            e.kind,
+            e.amount,
+            state,
+            e.message,
+            self.name,
+            seller=self.sellers.get(e.id, self.name),
+        )
 
     def start_anew(self) -> None:
         """Its process died: another one opens the journal."""

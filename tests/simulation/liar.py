@@ -1,9 +1,10 @@
-"""A proxy on the wire that lies: between a pipe and the meters' server, without keys that still count.
+"""A proxy on the wire that lies: between a pipe and the meters' server, without keys that still
+count.
 
 It changes registers of readings, swallows messages and delivers them much later, replays receipts,
 statuses and answers in the place of new ones, forges refusals and acceptances, lets another meter
-answer, and empties statuses. In some worlds it holds the retired keys of the meters and forges receipts
-and statuses under them. It may deny service; it must never make money wrong (METER.md 8).
+answer, and empties statuses. In some worlds it holds the retired keys of the meters and forges
+receipts and statuses under them. It may deny service; it must never make money wrong (METER.md 8).
 """
 
 from __future__ import annotations
@@ -35,9 +36,17 @@ from protocols.sealed_status import LastOfJournal, SealedStatus
 
 _READ, _EXCHANGE = 3, 0x17
 _LIED_OF = (
-    items.SERIAL_NUMBER, items.EPOCH, items.CREDIT_SEQUENCE, items.COMMAND_SEQUENCE, items.KEY_VERSION,
-    items.KEY_CHECK_VALUE, items.CLOCK, items.ACCOUNT_STATE, items.STATUS, items.CUSTOMER_NUMBER,
-)  # fmt: skip
+    items.SERIAL_NUMBER,
+    items.EPOCH,
+    items.CREDIT_SEQUENCE,
+    items.COMMAND_SEQUENCE,
+    items.KEY_VERSION,
+    items.KEY_CHECK_VALUE,
+    items.CLOCK,
+    items.ACCOUNT_STATE,
+    items.STATUS,
+    items.CUSTOMER_NUMBER,
+)
 _PLACES = [place for item in _LIED_OF for place in BEST_PLACES[item]]
 TRICKS = (
     "registers", "swallow", "replay_receipt", "replay_status", "replay_answer", "refuse", "accept",
@@ -59,7 +68,11 @@ class Liar:
     """
 
     def __init__(
-        self, random: Random, units: Sequence[int], retired: Mapping[str, MeterKeys], serials: Mapping[int, str]
+        self,
+        random: Random,
+        units: Sequence[int],
+        retired: Mapping[str, MeterKeys],
+        serials: Mapping[int, str],
     ) -> None:
         self._random, self._units, self._retired, self._serials = random, units, retired, serials
         chosen = random.sample(TRICKS, random.randint(1, 5)) + (list(FORGERIES) if retired else [])
@@ -116,7 +129,9 @@ class Liar:
 
     def _reading(self, pdu: Pdu, reply: Pdu) -> Pdu:
         first, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
-        places = [p for p in _PLACES if first <= p.address and p.address + p.registers <= first + count]
+        places = [
+            p for p in _PLACES if first <= p.address and p.address + p.registers <= first + count
+        ]
         if len(reply) != 2 + 2 * count or not places:
             return reply
         changed = bytearray(reply)
@@ -125,10 +140,17 @@ class Liar:
                 place = self._random.choice(places)
                 at, width = 2 + 2 * (place.address - first), 2 * place.registers
                 old, bits = int.from_bytes(changed[at : at + width], "big"), 8 * width
-                new = self._random.choice((
-                    old + 1, old + 7, old + 100, max(0, old - 1), 0, (1 << bits) - 2,
-                    self._random.getrandbits(bits),
-                ))  # fmt: skip
+                new = self._random.choice(
+                    (
+                        old + 1,
+                        old + 7,
+                        old + 100,
+                        max(0, old - 1),
+                        0,
+                        (1 << bits) - 2,
+                        self._random.getrandbits(bits),
+                    )
+                )
                 changed[at : at + width] = (new % (1 << bits)).to_bytes(width, "big")
         return bytes(changed)
 
@@ -165,9 +187,13 @@ class Liar:
                 return _reply(size, reply[2 : 2 + 2 * ANSWER_HEAD_REGISTERS] + _with_size(receipt))
         return reply
 
-    def _answer(self, sealed: bytes, message: SealedMessage, outcome: Outcome, receipt: bytes = b"") -> bytes:
+    def _answer(
+        self, sealed: bytes, message: SealedMessage, outcome: Outcome, receipt: bytes = b""
+    ) -> bytes:
         answer = Answer(outcome, message.sequence, code_of(sealed), 0, message.amount * CENT)
-        return (b"\0\1" + answer.encode()).ljust(2 * ANSWER_HEAD_REGISTERS, b"\0") + _with_size(receipt)
+        return (b"\0\1" + answer.encode()).ljust(2 * ANSWER_HEAD_REGISTERS, b"\0") + _with_size(
+            receipt
+        )
 
     # ---- receipts and statuses
 
@@ -204,17 +230,35 @@ class Liar:
             return b""
         amount = message.amount * CENT
         return Receipt(
-            message.kind, message.serial_number, message.epoch, message.sequence, message.amount, code_of(sealed), 0, 0,
-            amount, 0, 0, amount, 0, keys.version,
-        ).seal(keys.key(message.kind.message_class))  # fmt: skip
+            message.kind,
+            message.serial_number,
+            message.epoch,
+            message.sequence,
+            message.amount,
+            code_of(sealed),
+            0,
+            0,
+            amount,
+            0,
+            0,
+            amount,
+            0,
+            keys.version,
+        ).seal(keys.key(message.kind.message_class))
 
     def _forged_status(self, unit: int, question: bytes) -> bytes:
-        """Return a status that says what would be worth most to an attacker, sealed under a retired key."""
+        """Return a status that says what would be worth most to an attacker, sealed under a retired
+        key.
+        """
         nonce, journal, version = STATUS_QUESTION.unpack(question[: STATUS_QUESTION.size])
         keys = self._retired.get(self._serials[unit])
         if keys is None:
             return b""
-        row, epoch, sequence = LastOfJournal(), self._random.getrandbits(32), self._random.randrange(40)
+        row, epoch, sequence = (
+            LastOfJournal(),
+            self._random.getrandbits(32),
+            self._random.randrange(40),
+        )
         if self.held:
             sealed = message_in(self.held[-1][1][10:])
             message = _decoded(sealed)
@@ -224,9 +268,28 @@ class Liar:
         named = self._random.choice((keys.version, version))
         current = self._random.choice((keys.version, version))
         return SealedStatus(
-            named, self._serials[unit], epoch, nonce, journal, current, AccountState.OPEN, 156, "0" * 12,
-            sequence, sequence, 0, 1 << 40, 0, 1 << 40, 0, 0, bytes(4), 0, row, 0,
-        ).seal(keys.credit)  # fmt: skip
+            named,
+            self._serials[unit],
+            epoch,
+            nonce,
+            journal,
+            current,
+            AccountState.OPEN,
+            156,
+            "0" * 12,
+            sequence,
+            sequence,
+            0,
+            1 << 40,
+            0,
+            1 << 40,
+            0,
+            0,
+            bytes(4),
+            0,
+            row,
+            0,
+        ).seal(keys.credit)
 
 
 def message_in(data: bytes) -> bytes:
@@ -270,7 +333,8 @@ def _decoded(sealed: bytes) -> SealedMessage | None:
 
 
 class LyingServer:
-    """A server in front of a server: whole requests go through the liar, all other bytes pass as they are.
+    """A server in front of a server: whole requests go through the liar, all other bytes pass as
+    they are.
 
     What the liar forwards of its own accord goes over a connection of its own.
     """
@@ -313,7 +377,9 @@ class LyingServer:
 
     def _open(self, data: bytes) -> tuple[int, Pdu] | None:
         if self._framed:
-            whole = len(data) > tcp.HEADER_SIZE and len(data) == 6 + int.from_bytes(data[4:6], "big")
+            whole = len(data) > tcp.HEADER_SIZE and len(data) == 6 + int.from_bytes(
+                data[4:6], "big"
+            )
             return (data[6], data[tcp.HEADER_SIZE :]) if whole else None
         return (data[0], data[1:-2]) if len(data) >= 4 and crc16(data) == 0 else None
 

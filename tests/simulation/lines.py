@@ -13,7 +13,9 @@ TRANSFERS = frozenset({"open", "credit", "refund", "debt", "close"})
 OPEN_STATES = frozenset({"prepared", "on_card", "unknown"})
 FINAL_STATES = frozenset({"confirmed", "refused"})
 BY_HAND = "by_hand"
-"""State of an entry that a person closed without proof, whatever the person said: it counts as open."""
+"""State of an entry that a person closed without proof, whatever the person said: it counts as
+open.
+"""
 
 
 class AuditError(AssertionError):
@@ -24,8 +26,10 @@ class AuditError(AssertionError):
 class JournalLine:
     """One entry of a journal; `amount` in 0.01 account unit, `message` the sealed bytes.
 
-    `journal` names the journal: a copy of one, or one that was restored, is another. A line is `lost`
-    where its journal is gone: nothing settles it any more. `seller` names the journal in which the entry
+    `journal` names the journal: a copy of one, or one that was restored, is another. A line is
+    `lost`
+    where its journal is gone: nothing settles it any more. `seller` names the journal in which the
+    entry
     was made: it is one sale, however many copies of that journal hold it.
     """
 
@@ -50,6 +54,7 @@ def decoded(data: bytes) -> SealedMessage:
 def fail_line(line: JournalLine, text: str) -> NoReturn:
     """Raise for an entry of a journal."""
     raise AuditError(
-        f"meter {line.serial} epoch {line.epoch:08x} sequence {line.sequence}: journal {line.journal}, "
+        f"meter {line.serial} epoch {line.epoch:08x} sequence {line.sequence}: journal "
+        f"{line.journal}, "
         f"{line.kind} of {format_money(line.amount * CENT)}: {text}"
     )

@@ -1,4 +1,6 @@
-"""The pipes of the simulation: hosts that die, lines that hang up, cards that are pulled, one time for all."""
+"""The pipes of the simulation: hosts that die, lines that hang up, cards that are pulled, one time
+for all.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ class CrashingPipe(PipeTransport):
 
 
 class CardContacts:
-    """A card's contacts: it may be pulled after some commands, lose its power in a write, or its host may die."""
+    """A card's contacts: it may be pulled after some commands, lose its power in a write, or its
+    host may die.
+    """
 
     def __init__(self, card: Card, rng: Random, host_dies: bool) -> None:
         self.card = card

@@ -1,4 +1,6 @@
-"""Which open entry METER.md 8 leaves to a person: from what the meter took, not from what a host saw."""
+"""Which open entry METER.md 8 leaves to a person: from what the meter took, not from what a host
+saw.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +13,22 @@ ROWS_KEPT = 16
 
 
 def why_left_to_a_person(
-    line: JournalLine, lines: Sequence[JournalLine], epoch: int, reached: int, taken: Mapping[int, bytes], *,
+    line: JournalLine,
+    lines: Sequence[JournalLine],
+    epoch: int,
+    reached: int,
+    taken: Mapping[int, bytes],
+    *,
     was_set_back: bool,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """Return the reason, None where a proof, the bytes or a void must have settled the entry.
 
     Args:
         lines: the entries of all journals.
         epoch: of the meter now.
         reached: the meter's credit sequence.
-        taken: the messages of the credit class that the meter accepted in this epoch, by their sequence.
+        taken: the messages of the credit class that the meter accepted in this epoch, by their
+            sequence.
     """
     if was_set_back:
         return "the meter's storage was set back"
@@ -33,7 +41,8 @@ def why_left_to_a_person(
         held = {
             (other.sequence, decoded(other.message).origin.mark)
             for other in lines
-            if other.journal == line.journal and decoded(other.message).origin.journal == origin.journal
+            if other.journal == line.journal
+            and decoded(other.message).origin.journal == origin.journal
         }
         if row is not None and row not in held:
             return "its journal is a copy or was restored"
@@ -51,7 +60,9 @@ def why_left_to_a_person(
 
 
 def _rows(taken: Mapping[int, bytes]) -> tuple[dict[int, tuple[int, int]], int]:
-    """Return (sequence, mark) of the last message of each journal that a meter keeps, and `forgotten`."""
+    """Return (sequence, mark) of the last message of each journal that a meter keeps, and
+    `forgotten`.
+    """
     rows: dict[int, tuple[int, int]] = {}
     forgotten = 0
     for sequence in sorted(taken):

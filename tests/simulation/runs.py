@@ -48,7 +48,14 @@ def play(seed: int) -> Played:
             raised = "".join(traceback.format_exception(error)[-3:])
             told = f"seed {seed}: {type(error).__name__}: {error}\n  {story}\n{raised}"
             return Played(seed, 0, 0, 0, f"{told}\nagain: make simulate SEEDS=1 FROM={seed}")
-        return Played(seed, world.top_ups, world.crashes, world.delivered, seen=world.seen, story=tuple(world.log))
+        return Played(
+            seed,
+            world.top_ups,
+            world.crashes,
+            world.delivered,
+            seen=world.seen,
+            story=tuple(world.log),
+        )
 
 
 def play_all(seeds: Iterable[int]) -> Iterator[Played]:

@@ -19,7 +19,7 @@ KINDS = ("open", "credit", "refund", "debt", "close", "void")
 
 def check_sums(
     serial: str, lines: Iterable[JournalLine], taken: Iterable[bytes], undone: Collection[bytes]
-) -> None:  # fmt: skip
+) -> None:
     """Compare numbers and amounts of each kind.
 
     Args:
@@ -35,7 +35,9 @@ def check_sums(
             _count(confirmed, line.kind, line.amount)
         elif _may_be_taken(line) or line.message in undone:
             _count(unsettled, line.kind, line.amount)
-    for data in dict.fromkeys(taken):  # an opening for epoch 0 may be in several storages, and was sold once
+    for data in dict.fromkeys(
+        taken
+    ):  # an opening for epoch 0 may be in several storages, and was sold once
         message = decoded(data)
         _count(books, message.kind.word, message.amount)
     for kind in KINDS:
@@ -43,13 +45,17 @@ def check_sums(
             key = kind, what
             if not confirmed[key] <= books[key] <= confirmed[key] + unsettled[key]:
                 raise AuditError(
-                    f"meter {serial}: the {what} of {kind} in its books is {_told(books, key)}, the "
-                    f"journals have {_told(confirmed, key)} confirmed and {_told(unsettled, key)} open"
+                    f"meter {serial}: the {what} of {kind} in its books is "
+                    f"{_told(books, key)}, the "
+                    f"journals have {_told(confirmed, key)} confirmed and "
+                    f"{_told(unsettled, key)} open"
                 )
 
 
 def _may_be_taken(line: JournalLine) -> bool:
-    """Return whether an entry counts as open; an opening for epoch 0 that one storage voided is not dead in others."""
+    """Return whether an entry counts as open; an opening for epoch 0 that one storage voided is not
+    dead in others.
+    """
     is_void_in_one = line.state == "refused" and decoded(line.message).epoch == 0
     return line.state == BY_HAND or line.state in OPEN_STATES or is_void_in_one
 

@@ -1,4 +1,6 @@
-"""Each rule of the auditor bites, and a right meter passes: hand-made snapshots of a little meter."""
+"""Each rule of the auditor bites, and a right meter passes: hand-made snapshots of a little
+meter.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +34,38 @@ START = 1_767_225_600_000 + 12 * HOUR  # 2026-01-01T12:00Z
 UNIT = 10**10
 
 _FIXED: dict[str, str] = {
-    "serial_number": f'"{SERIAL}"', "epoch": f'"{EPOCH:08x}"', "account_unit": '"CNY"',
+    "serial_number": f'"{SERIAL}"',
+    "epoch": f'"{EPOCH:08x}"',
+    "account_unit": '"CNY"',
     "customer_number": f'"{"0" * 12}"',
-    "utc_offset_minutes": "0", "reverse_charged": "false", "voltage_l1_v": "230.000",
+    "utc_offset_minutes": "0",
+    "reverse_charged": "false",
+    "voltage_l1_v": "230.000",
     "opening_balance_exact": "20.0000000000",
-    "max_credit": "null", "reconnect_threshold": "0.00", "reconnect_mode": '"automatic"', "trip_delay_minutes": "0",
-    "remote_trip_delay": "false", "power_limit_kw": "null", "power_limit_delay_s": "60", "overload_reconnect_s": "60",
-    "overload_attempts": "3", "overload_reset_s": "3600", "unopened_supply": '"connected"', "tamper_trip": "[]",
-    "friendly_hours": '"off"', "friendly_weekends": "false", "friendly_holidays": "false", "strict_suspension": "false",
-    "moratorium_until": "null", "trip_pending": "[]", "trip_due": "null", "status": "[]", "active_power_kw": "0.000000",
-    "key_version": "0", "event_number": "1",
-}  # fmt: skip
+    "max_credit": "null",
+    "reconnect_threshold": "0.00",
+    "reconnect_mode": '"automatic"',
+    "trip_delay_minutes": "0",
+    "remote_trip_delay": "false",
+    "power_limit_kw": "null",
+    "power_limit_delay_s": "60",
+    "overload_reconnect_s": "60",
+    "overload_attempts": "3",
+    "overload_reset_s": "3600",
+    "unopened_supply": '"connected"',
+    "tamper_trip": "[]",
+    "friendly_hours": '"off"',
+    "friendly_weekends": "false",
+    "friendly_holidays": "false",
+    "strict_suspension": "false",
+    "moratorium_until": "null",
+    "trip_pending": "[]",
+    "trip_due": "null",
+    "status": "[]",
+    "active_power_kw": "0.000000",
+    "key_version": "0",
+    "event_number": "1",
+}
 
 
 @dataclass
@@ -88,20 +111,35 @@ class Fake:
         credit, first = self.credit, self.settings.get("low_credit_threshold_1")
         soft = set(self.causes) <= {"credit_reminder"}
         values: dict[str, int] = {
-            "clock": self.clock, "elapsed_ms": self.elapsed, "energy_import_kwh": self.energy, "energy_export_kwh": 0,
-            "available_credit": credit, "available_credit_exact": credit, "remaining_credit": max(0, credit),
-            "overdraft": max(0, -credit), "debt": self.debt, "purchase_count": self.count,
-            "credit_sequence": self.credit_sequence, "command_sequence": self.command_sequence,
-            "credited_exact": self.credited, "refunded_exact": self.refunded, "settled_exact": self.settled,
-            "consumption_charged_exact": self.consumption, "standing_charged_exact": self.standing,
-            "instalments_taken_exact": self.instalments, "debt_entered_exact": self.debt_entered,
-            "debt_from_top_ups_exact": self.debt_top_ups, "cumulative_purchased": self.cumulative,
-        }  # fmt: skip
+            "clock": self.clock,
+            "elapsed_ms": self.elapsed,
+            "energy_import_kwh": self.energy,
+            "energy_export_kwh": 0,
+            "available_credit": credit,
+            "available_credit_exact": credit,
+            "remaining_credit": max(0, credit),
+            "overdraft": max(0, -credit),
+            "debt": self.debt,
+            "purchase_count": self.count,
+            "credit_sequence": self.credit_sequence,
+            "command_sequence": self.command_sequence,
+            "credited_exact": self.credited,
+            "refunded_exact": self.refunded,
+            "settled_exact": self.settled,
+            "consumption_charged_exact": self.consumption,
+            "standing_charged_exact": self.standing,
+            "instalments_taken_exact": self.instalments,
+            "debt_entered_exact": self.debt_entered,
+            "debt_from_top_ups_exact": self.debt_top_ups,
+            "cumulative_purchased": self.cumulative,
+        }
         settings: dict[str, int | None] = dict.fromkeys(
             ("overdraft_limit", "standing_charge", "debt_instalment", "debt_share_percent"), 0
         )
         settings |= {"low_credit_threshold_1": None, "low_credit_threshold_2": None} | self.settings
-        items: dict[str, Any] = {name: BY_NAME[name].kind.json(value) for name, value in {**values, **settings}.items()}
+        items: dict[str, Any] = {
+            name: BY_NAME[name].kind.json(value) for name, value in {**values, **settings}.items()
+        }
         items |= {
             "account_state": f'"{self.account}"',
             "trip_mode": f'"{self.mode}"',
@@ -137,17 +175,24 @@ class Fake:
         self.count += 1
         self.credit_sequence = message.sequence
         money = {
-            "amount": amount, "to_overdraft": to_overdraft, "to_debt": to_debt, "credit_before": before,
+            "amount": amount, "to_overdraft": to_overdraft, "to_debt": to_debt,
+            "credit_before": before,
             "credit_after": self.credit, "cumulative": self.cumulative,
         }  # fmt: skip
         row = {name: format_money(value) for name, value in money.items()}
-        row |= {"number": str(self.count), "kind": f'"{message.kind.word}"', "sequence": str(message.sequence)}
+        row |= {
+            "number": str(self.count),
+            "kind": f'"{message.kind.word}"',
+            "sequence": str(message.sequence),
+        }
         self.purchases = ({**row, "at": "null", "carrier": '"wire"'}, *self.purchases)[:10]
         return self.snapshot()
 
 
 def note(kind: str, sequence: int, amount: int = 0, **more: Any) -> SealedMessage:
-    return SealedMessage(MessageKind[kind.upper()], SERIAL, more.pop("epoch", EPOCH), sequence, amount, **more)
+    return SealedMessage(
+        MessageKind[kind.upper()], SERIAL, more.pop("epoch", EPOCH), sequence, amount, **more
+    )
 
 
 def sealed(message: SealedMessage) -> bytes:
@@ -156,7 +201,9 @@ def sealed(message: SealedMessage) -> bytes:
 
 
 def line(message: SealedMessage, state: str, **more: Any) -> JournalLine:
-    told = JournalLine(SERIAL, EPOCH, message.sequence, message.kind.word, message.amount, state, sealed(message))
+    told = JournalLine(
+        SERIAL, EPOCH, message.sequence, message.kind.word, message.amount, state, sealed(message)
+    )
     return replace(told, **more)
 
 
@@ -218,7 +265,15 @@ def switch(action: SwitchAction) -> bytes:
 
 
 def test_a_life_without_fault_passes() -> None:
-    bench = Bench(Fake(settings={"standing_charge": UNIT, "debt_instalment": 2 * UNIT, "debt_share_percent": 25}))
+    bench = Bench(
+        Fake(
+            settings={
+                "standing_charge": UNIT,
+                "debt_instalment": 2 * UNIT,
+                "debt_share_percent": 25,
+            }
+        )
+    )
     fake = bench.fake
     bench.run(11, 1_234_567)
     first = bench.credit(1)
@@ -265,7 +320,13 @@ def test_opening_takes_epoch_zero_once() -> None:
 
 def test_bare_values_are_read_and_ambiguous_ones_refused() -> None:
     fake = Fake(
-        over={"epoch": EPOCH, "supply_causes": [], "credit_sequence": 0, "guarantee": False, "max_credit": None}
+        over={
+            "epoch": EPOCH,
+            "supply_causes": [],
+            "credit_sequence": 0,
+            "guarantee": False,
+            "max_credit": None,
+        }
     )
     Bench(fake)
     with bites("its unit is not told"):
@@ -321,7 +382,9 @@ def test_rates_sum_to_the_total() -> None:
 def test_an_account_that_is_not_open_is_not_charged() -> None:
     bench = Bench(Fake(account="unopened"))
     with bites("an account that is unopened"):
-        bench.run(1, 10, consumption_charged_exact="0.0000052830", available_credit_exact="19.9999947170")
+        bench.run(
+            1, 10, consumption_charged_exact="0.0000052830", available_credit_exact="19.9999947170"
+        )
 
 
 def test_standing_once_a_date_and_at_midnight() -> None:
@@ -352,7 +415,9 @@ def test_clock_jumps_charge_no_day_and_a_date_only_once() -> None:
     fake = bench.fake
 
     def to(sequence: int, clock: int) -> None:
-        bench.command("clock", sequence, encode_number(MessageKind.CLOCK, clock), change(fake, clock=clock))
+        bench.command(
+            "clock", sequence, encode_number(MessageKind.CLOCK, clock), change(fake, clock=clock)
+        )
 
     bench.run(12, 0, 1)
     to(1, fake.clock - 6 * HOUR)
@@ -365,7 +430,9 @@ def test_clock_jumps_charge_no_day_and_a_date_only_once() -> None:
 
 def test_instalments_stop_at_debt_and_at_credit() -> None:
     def bench(instalment: int, debt: int, credit: int) -> Bench:
-        fake = Fake(settings={"debt_instalment": instalment, "standing_charge": 4 * UNIT}, debt_entered=debt)
+        fake = Fake(
+            settings={"debt_instalment": instalment, "standing_charge": 4 * UNIT}, debt_entered=debt
+        )
         fake.refunded = fake.credit - credit
         return Bench(fake)
 
@@ -390,12 +457,18 @@ def test_instalments_stop_at_debt_and_at_credit() -> None:
 @pytest.mark.parametrize(
     ("item", "value"),
     [
-        ("available_credit_exact", "30.0000000001"), ("credited_exact", "9.9900000000"),
-        ("debt_from_top_ups_exact", "0.0100000000"), ("purchase_count", "2"), ("cumulative_purchased", "10.01"),
-        ("purchases", []), ("credit_sequence", "2"), ("command_sequence", "1"), ("standing_charge", "1.00"),
+        ("available_credit_exact", "30.0000000001"),
+        ("credited_exact", "9.9900000000"),
+        ("debt_from_top_ups_exact", "0.0100000000"),
+        ("purchase_count", "2"),
+        ("cumulative_purchased", "10.01"),
+        ("purchases", []),
+        ("credit_sequence", "2"),
+        ("command_sequence", "1"),
+        ("standing_charge", "1.00"),
         ("energy_import_kwh", "0.000001"),
     ],
-)  # fmt: skip
+)
 def test_a_top_up_moves_exactly_its_parts(item: str, value: Any) -> None:
     bench, message = Bench(), note("credit", 1, 1000)
     with bites(""):
@@ -404,7 +477,10 @@ def test_a_top_up_moves_exactly_its_parts(item: str, value: Any) -> None:
 
 def test_overdraft_then_debt_then_credit() -> None:
     def bench() -> Bench:
-        fake = Fake(settings={"debt_share_percent": 50, "overdraft_limit": 20 * UNIT}, debt_entered=100 * UNIT)
+        fake = Fake(
+            settings={"debt_share_percent": 50, "overdraft_limit": 20 * UNIT},
+            debt_entered=100 * UNIT,
+        )
         fake.refunded = 24 * UNIT  # credit -4
         return Bench(fake)
 
@@ -429,7 +505,12 @@ def test_sequences_by_one_once_and_apart() -> None:
         commands.command("guarantee", 6, b"\x00", change(commands.fake, guarantee=False))
     crossed = Bench()
     with bites("credit_sequence is 7"):
-        crossed.command("guarantee", 7, b"\x01", lambda: vars(crossed.fake).update(guarantee=True, credit_sequence=7))
+        crossed.command(
+            "guarantee",
+            7,
+            b"\x01",
+            lambda: vars(crossed.fake).update(guarantee=True, credit_sequence=7),
+        )
 
 
 @pytest.mark.parametrize(
@@ -440,7 +521,10 @@ def test_sequences_by_one_once_and_apart() -> None:
         (note("guarantee", COMMAND_REACH + 1, parameters=b"\1"), "too far above 0"),
         (note("credit", 1, 10, version=1), "format 1"),
         (note("credit", 1, 10, epoch=5), "accepted a message for meter"),
-        (replace(note("credit", 1, 10), serial_number="000000000008"), "accepted a message for meter"),
+        (
+            replace(note("credit", 1, 10), serial_number="000000000008"),
+            "accepted a message for meter",
+        ),
         (note("credit", 1, 99_999_999), "exceeds max_credit"),
         (note("open", 1, 10), "an open account"),
         (note("refund", 1, 2001), "refunded"),
@@ -482,12 +566,16 @@ def test_key_versions_only_rise_and_by_accepted_messages_alone() -> None:
 
 def test_other_customers_and_corrupt_codes() -> None:
     bench = Bench(Fake(over={"customer_number": '"000000000042"'}))
-    bench.deliver(note("credit", 1, 10, customer_number="000000000041"), outcome="NOT_FOR_THIS_CUSTOMER")
+    bench.deliver(
+        note("credit", 1, 10, customer_number="000000000041"), outcome="NOT_FOR_THIS_CUSTOMER"
+    )
     with bites("for customer"):
         bench.deliver(note("credit", 1, 10, customer_number="000000000041"))
     data = sealed(note("credit", 1, 10))
     with bites("authentication code"):
-        bench.auditor.delivered(SERIAL, data[:-1] + b"?", "ACCEPTED", bench.fake.snapshot(), bench.fake.snapshot())
+        bench.auditor.delivered(
+            SERIAL, data[:-1] + b"?", "ACCEPTED", bench.fake.snapshot(), bench.fake.snapshot()
+        )
 
 
 def test_a_void_kills_its_sequence_and_nothing_else() -> None:
@@ -503,14 +591,25 @@ def test_a_void_kills_its_sequence_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("item", "value"),
     [
-        ("credit_sequence", "1"), ("available_credit_exact", "21.0000000000"), ("command_sequence", "1"),
-        ("trip_mode", '"direct"'), ("supply_causes", '["remote"]'), ("purchases", [{}]),
+        ("credit_sequence", "1"),
+        ("available_credit_exact", "21.0000000000"),
+        ("command_sequence", "1"),
+        ("trip_mode", '"direct"'),
+        ("supply_causes", '["remote"]'),
+        ("purchases", [{}]),
         ("moratorium_until", '"2027-01-01"'),
     ],
-)  # fmt: skip
-@pytest.mark.parametrize("outcome", ["SEQUENCE_OLD", "BAD_AUTHENTICATION", "STORAGE_FAULT", "EXCEEDS_MAX_CREDIT"])
+)
+@pytest.mark.parametrize(
+    "outcome", ["SEQUENCE_OLD", "BAD_AUTHENTICATION", "STORAGE_FAULT", "EXCEEDS_MAX_CREDIT"]
+)
 def test_only_accepted_moves_anything(item: str, value: Any, outcome: str) -> None:
-    Bench().deliver(note("credit", 1, 100), outcome=outcome, event_number="9", status='["authentication_attack"]')
+    Bench().deliver(
+        note("credit", 1, 100),
+        outcome=outcome,
+        event_number="9",
+        status='["authentication_attack"]',
+    )
     with bites("moved|cannot be read"):
         Bench().deliver(note("credit", 1, 100), outcome=outcome, **{item: value})
 
@@ -570,7 +669,9 @@ def test_an_unanswered_message_is_there_whole_or_not_at_all() -> None:
                 bench.auditor.journal([line(message, "confirmed")])
 
 
-@pytest.mark.parametrize("item", ["credit_sequence", "credited_exact", "purchases", "purchase_count"])
+@pytest.mark.parametrize(
+    "item", ["credit_sequence", "credited_exact", "purchases", "purchase_count"]
+)
 def test_half_a_message_after_a_crash(item: str) -> None:
     bench, message = Bench(), note("credit", 1, 1000)
     bench.deliver(message, outcome=None)
@@ -603,10 +704,14 @@ def test_consumption_rolls_back_with_its_charge_and_no_further_than_an_acknowled
         back(5, 5001)
     one = bench()
     with bites("consumption charged"):
-        one.auditor.restarted(SERIAL, one.fake.snapshot(), one.fake.snapshot(energy_import_kwh="0.002000"))
+        one.auditor.restarted(
+            SERIAL, one.fake.snapshot(), one.fake.snapshot(energy_import_kwh="0.002000")
+        )
     lost = bench()
     with bites("by the accepted messages"):
-        lost.auditor.restarted(SERIAL, lost.fake.snapshot(), lost.fake.snapshot(credit_sequence="0"))
+        lost.auditor.restarted(
+            SERIAL, lost.fake.snapshot(), lost.fake.snapshot(credit_sequence="0")
+        )
     with bites("higher than before the crash"):
         gained = bench()
         last = gained.fake.snapshot()
@@ -617,7 +722,9 @@ def test_consumption_rolls_back_with_its_charge_and_no_further_than_an_acknowled
 
 def test_an_acknowledged_interrupt_survives() -> None:
     bench = Bench()
-    bench.command("switch", 1, switch(SwitchAction.INTERRUPT), change(bench.fake, causes=("remote",)))
+    bench.command(
+        "switch", 1, switch(SwitchAction.INTERRUPT), change(bench.fake, causes=("remote",))
+    )
     last = bench.fake.snapshot()
     bench.fake.causes = ()
     with bites("interrupt is gone"):
@@ -663,7 +770,9 @@ def test_what_is_confirmed_is_in_the_meter() -> None:
     bench.credit(1, 500)
     with bites("never had it"):
         bench.auditor.journal([line(note("credit", 1, 5), "confirmed")])
-    Bench(Fake(credit_sequence=4)).auditor.journal([line(note("credit", 4, 5), "confirmed")])  # before we came
+    Bench(Fake(credit_sequence=4)).auditor.journal(
+        [line(note("credit", 4, 5), "confirmed")]
+    )  # before we came
 
 
 def test_refused_is_dead_before_and_after() -> None:
@@ -688,11 +797,17 @@ def test_refused_is_dead_before_and_after() -> None:
 
 
 def test_refused_bytes_after_new_storage() -> None:
-    """An opening for epoch 0 is void in the storage that took its void, and lives in others (METER 8)."""
+    """An opening for epoch 0 is void in the storage that took its void, and lives in others (METER
+    8).
+    """
     bench, message = Bench(Fake(account="unopened")), note("open", 1, 500, epoch=0)
     bytes_of_before = note("credit", 1, 500)
     void = bench.void(1)
-    lines = [line(void, "confirmed"), line(message, "refused", epoch=0), line(bytes_of_before, "refused")]
+    lines = [
+        line(void, "confirmed"),
+        line(message, "refused", epoch=0),
+        line(bytes_of_before, "refused"),
+    ]
 
     def open_it() -> None:
         bench.fake.account = "open"
@@ -740,7 +855,9 @@ KINDS = {"credit": 500, "refund": 300, "debt": 200, "close": 0, "void": 0}
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_kind_is_confirmed_more_often_than_it_is_in_the_books(kind: str) -> None:
-    """Two journals that sealed the very same bytes: one sale in the meter, two that were told as done."""
+    """Two journals that sealed the very same bytes: one sale in the meter, two that were told as
+    done.
+    """
     bench, message = Bench(), note(kind, 1, KINDS[kind])
     bench.deliver(message, lambda: take(bench.fake, message))
     once = line(message, "confirmed", journal="a", seller="a")
@@ -809,7 +926,9 @@ def test_what_a_person_closed_counts_as_open_and_may_still_be_proved() -> None:
 
 
 def test_a_refusal_needs_a_dead_message() -> None:
-    """METER 8 (d): where its key version was passed it is dead though its sequence is not reached."""
+    """METER 8 (d): where its key version was passed it is dead though its sequence is not
+    reached.
+    """
     message = note("credit", 2, 500)
     with bites("the sequence is not spent"):
         Bench().auditor.journal([line(message, "refused")])
@@ -859,13 +978,18 @@ def sold(sequence: int, journal: int, mark: int = 1, **more: Any) -> SealedMessa
 
 
 def reason(
-    entry: SealedMessage, taken: list[SealedMessage], held: list[SealedMessage] | None = None, **more: Any
+    entry: SealedMessage,
+    taken: list[SealedMessage],
+    held: list[SealedMessage] | None = None,
+    **more: Any,
 ) -> str | None:
     state = more.pop("state", "unknown")
     lines = [line(entry, state, epoch=entry.epoch), *(line(m, "confirmed") for m in held or [])]
     reached = max((m.sequence for m in taken), default=0)
     told = {m.sequence: sealed(m) for m in taken}
-    return why_left_to_a_person(lines[0], lines, EPOCH, reached, told, **{"was_set_back": False, **more})
+    return why_left_to_a_person(
+        lines[0], lines, EPOCH, reached, told, **{"was_set_back": False, **more}
+    )
 
 
 def test_what_a_proof_settles_is_left_to_nobody() -> None:
@@ -877,7 +1001,9 @@ def test_what_a_proof_settles_is_left_to_nobody() -> None:
     assert reason(mine, [mine, *others]) is None, "(c): the row of the journal stands"
     assert reason(mine, [sold(1, 8), *others]) is None, "(c): no row, and nothing was forgotten"
     before = sold(1, 7, 5)
-    assert reason(sold(2, 7), [before, *others], [before]) is None, "(c): another of the journal, below"
+    assert reason(sold(2, 7), [before, *others], [before]) is None, (
+        "(c): another of the journal, below"
+    )
 
 
 def test_what_is_left_to_a_person_is_named() -> None:
@@ -891,7 +1017,10 @@ def test_what_is_left_to_a_person_is_named() -> None:
     assert reason(mine, [], was_set_back=True) == "the meter's storage was set back"
     assert reason(sold(2, 7), [sold(1, 7, 9)]) == "its journal is a copy or was restored"
     opening = note("open", 1, 5, epoch=0, origin=Origin(7, 1))
-    assert reason(opening, [sold(1, 8)]) == "an opening for epoch 0, whose sequence another message took"
+    assert (
+        reason(opening, [sold(1, 8)])
+        == "an opening for epoch 0, whose sequence another message took"
+    )
     assert reason(opening, [opening]) is None
     assert reason(opening, []) is None
 
@@ -919,7 +1048,10 @@ def poor(credit: int, **more: Any) -> Fake:
     [
         (Fake(over={"supply_causes": '["remote"]'}), "connected, but remote stands"),
         (Fake(over={"supply_commanded": '"open"'}), "the supply is connected"),
-        (Fake(causes=("remote",), over={"supply_state": '"ready_for_reconnection"'}), "may not clear"),
+        (
+            Fake(causes=("remote",), over={"supply_state": '"ready_for_reconnection"'}),
+            "may not clear",
+        ),
         (Fake(causes=("credit_reminder",), over={"supply_state": '"disconnected"'}), "may clear"),
         (Fake(causes=("remote",), over={"active_power_kw": "1.000000"}), "power flows"),
         (poor(0), "not exhausted"),
@@ -930,13 +1062,26 @@ def poor(credit: int, **more: Any) -> Fake:
         (Fake(causes=("remote",), guarantee=True), "remote under a guarantee"),
         (Fake(causes=("account",)), "open account"),
         (Fake(over={"trip_pending": '["credit_exhausted"]'}), "a credit trip is pending"),
-        (Fake(over={"trip_pending": '["remote"]', "trip_due": '"2025-01-01T00:00:00.000Z"'}), "overdue"),
-        (Fake(settings={"low_credit_threshold_1": 20 * UNIT}, over={"low_credit_warning": "false"}), "warning is"),
-        (Fake(settings={"low_credit_threshold_1": 19 * UNIT}, over={"low_credit_warning": "true"}), "warning is"),
+        (
+            Fake(over={"trip_pending": '["remote"]', "trip_due": '"2025-01-01T00:00:00.000Z"'}),
+            "overdue",
+        ),
+        (
+            Fake(
+                settings={"low_credit_threshold_1": 20 * UNIT}, over={"low_credit_warning": "false"}
+            ),
+            "warning is",
+        ),
+        (
+            Fake(
+                settings={"low_credit_threshold_1": 19 * UNIT}, over={"low_credit_warning": "true"}
+            ),
+            "warning is",
+        ),
         (Fake(over={"low_credit_warning": "true"}), "without a threshold"),
         (Fake(account="closed", over={"low_credit_warning": "true"}), "not open"),
     ],
-)  # fmt: skip
+)
 def test_a_snapshot_that_cannot_be(fake: Fake, text: str) -> None:
     with bites(text):
         Bench(fake)
@@ -951,14 +1096,18 @@ def test_a_snapshot_that_cannot_be(fake: Fake, text: str) -> None:
         poor(0, over={"voltage_l1_v": "0.000"}),
         poor(0, account="closed"),
         poor(UNIT * 3, causes=("credit_exhausted",), over={"reconnect_threshold": "8.00"}),
-        poor(0, mode="delayed", over={"trip_pending": '["credit_exhausted"]', "trip_due": '"2026-01-01T13:00:00Z"'}),
+        poor(
+            0,
+            mode="delayed",
+            over={"trip_pending": '["credit_exhausted"]', "trip_due": '"2026-01-01T13:00:00Z"'},
+        ),
         poor(0, mode="direct", settings={"overdraft_limit": 5 * UNIT}),
         Fake(over={"supply_commanded": '"open"', "supply_state": '"ready_for_reconnection"'}),
         Fake(causes=("overload",), over={"supply_state": '"ready_for_reconnection"'}),
         Fake(causes=("overload",)),
         Fake(over={"status": '["storage_lost"]', "supply_commanded": '"open"'}),
     ],
-)  # fmt: skip
+)
 def test_a_snapshot_that_may_be(fake: Fake) -> None:
     Bench(fake)
 
@@ -984,7 +1133,11 @@ def test_switch_commands() -> None:
     def to(one: Bench, parameters: bytes, causes: tuple[str, ...], **over: str) -> None:
         one.command("switch", 1, parameters, change(one.fake, causes=causes, over=over))
 
-    ready = {"supply_state": '"ready_for_reconnection"', "supply_commanded": '"open"', "supply_switch": '"open"'}
+    ready = {
+        "supply_state": '"ready_for_reconnection"',
+        "supply_commanded": '"open"',
+        "supply_switch": '"open"',
+    }
     to(bench(()), interrupt, ("remote",))
     to(bench(("remote",)), permit, (), **ready)
     to(bench(("remote",)), direct, ())
@@ -1050,7 +1203,9 @@ def test_a_message_seen_in_a_dying_meter_may_still_be_lost_but_never_half() -> N
     garbage = Bench()
     with bites("credited_exact"):
         snapshot = garbage.fake.snapshot()
-        garbage.auditor.delivered(SERIAL, b"?", None, snapshot, garbage.fake.snapshot(credited_exact="1.0000000000"))
+        garbage.auditor.delivered(
+            SERIAL, b"?", None, snapshot, garbage.fake.snapshot(credited_exact="1.0000000000")
+        )
 
 
 def test_no_charge_hides_in_a_message_and_no_daily_charge_in_a_closed_account() -> None:
@@ -1077,7 +1232,9 @@ def test_clock_and_moratorium_are_what_was_set() -> None:
     bench = Bench()
     with bites("moratorium_until changed"):
         void = note("void", 1)
-        bench.deliver(void, change(bench.fake, credit_sequence=1, over={"moratorium_until": '"2026-02-01"'}))
+        bench.deliver(
+            void, change(bench.fake, credit_sequence=1, over={"moratorium_until": '"2026-02-01"'})
+        )
 
 
 def test_unknown_meters_are_named() -> None:

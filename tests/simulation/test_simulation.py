@@ -1,4 +1,6 @@
-"""Some hundred seeds, and every one that ever failed; and that what they are for happens in them."""
+"""Some hundred seeds, and every one that ever failed; and that what they are for happens in
+them.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,13 @@ from tests.simulation.runs import play, regressions
 SEEDS = 180
 EACH = 10
 HAPPENS = (
-    "resealed", "vended", "key advanced", "18 strangers", "journal copied", "journal restored", "copy refused",
+    "resealed", "vended", "key advanced", "18 strangers", "journal copied", "journal restored",
+    "copy refused",
     "set back", "new storage", "opening card", "taken from a card", "SEQUENCE_CONFLICT", "EXPIRED",
     "UnknownOutcomeError",
     "lie: registers", "lie: swallow", "lie: release", "lie: replay_status", "lie: replay_receipt",
-    "lie: replay_answer", "lie: refuse", "lie: accept", "lie: divert", "lie: empty_status", "lie: forge_status",
+    "lie: replay_answer", "lie: refuse", "lie: accept", "lie: divert", "lie: empty_status",
+    "lie: forge_status",
     "lie: forge_answer",
 )  # fmt: skip
 """What happens in the first seeds: worlds in which it did not would hold nothing of it."""
@@ -25,7 +29,9 @@ WATCHED = 70
 @pytest.mark.parametrize("first", range(0, SEEDS, EACH))
 def test_seeds(first: int) -> None:
     played = [play(seed) for seed in range(first, first + EACH)]
-    assert not [one.failure for one in played if one.failure], "\n".join(one.failure for one in played)
+    assert not [one.failure for one in played if one.failure], "\n".join(
+        one.failure for one in played
+    )
     assert sum(one.delivered for one in played) > 20, "the world stood still"
 
 

@@ -1,7 +1,8 @@
-"""One simulated world from one seed: meters, lying lines, hosts with journals, a workload, crashes, an auditor.
+"""One simulated world from one seed: meters, lying lines, hosts with journals, a workload, crashes,
+an auditor.
 
-Everything is the product's own, both sides; replaced are only the byte pipe, the meters' byte device,
-the clocks and the random numbers. Nothing sleeps, and the same seed gives the same world.
+Everything is the product's own, both sides; replaced are only the byte pipe, the meters' byte
+device, the clocks and the random numbers. Nothing sleeps, and the same seed gives the same world.
 """
 
 from __future__ import annotations
@@ -123,10 +124,12 @@ class World:
         self._choose_keys()
         count = self.rng.choice((1, 1, 1, 2, 3))
         descriptions = [self._description(unit) for unit in range(1, count + 1)]
-        self.auditor = Auditor([
-            MeterFacts(d.serial_number, d.tariff.prices.prices[0], self._keys(d.serial_number))
-            for d in descriptions
-        ])  # fmt: skip
+        self.auditor = Auditor(
+            [
+                MeterFacts(d.serial_number, d.tariff.prices.prices[0], self._keys(d.serial_number))
+                for d in descriptions
+            ]
+        )
         self.placed: dict[str, Placed] = {}
         stations = []
         for description in descriptions:
@@ -138,7 +141,9 @@ class World:
             stations.append((description.unit, meter))
         self.rack = Rack(stations, self.rng.choice((0, 1000, 60_000)), self._load, self.faults)
         for station in self.rack.stations:
-            station.rebuild = self._rebuilder(self.placed[station.meter.state.identity.serial_number])
+            station.rebuild = self._rebuilder(
+                self.placed[station.meter.state.identity.serial_number]
+            )
         self.rack.begin_faults()
         self.liar = self._make_liar() if self.rng.random() < 0.45 else None
         self._place_hosts()
@@ -146,7 +151,9 @@ class World:
     # ---- hosts
 
     def _choose_keys(self) -> None:
-        """Choose the development key, a ring of two versions, or one whose older version is retired."""
+        """Choose the development key, a ring of two versions, or one whose older version is
+        retired.
+        """
         kind = self.rng.choice(("development", "development", "two", "two", "retired"))
         draw = Random(f"masters/{self.seed}")
         self.ring = development_ring()
@@ -166,7 +173,9 @@ class World:
         return Liar(Random(f"liar/{self.seed}"), list(serials), retired, serials)
 
     def _place_hosts(self) -> None:
-        """Place one to three hosts; they have one clock, which stands still for a while in some worlds."""
+        """Place one to three hosts; they have one clock, which stands still for a while in some
+        worlds.
+        """
         rng = self.rng
         self._grain = rng.choice((1, 1, 60, 86_400))
         self._crowd = rng.choice((0.0, 0.0, 0.1, 0.3, 0.8))
@@ -197,7 +206,9 @@ class World:
         self._hosts_die = True
 
     def _interleaver(self, host: Host) -> Callable[[bytes], None]:
-        """Let another host act between two exchanges of a host: between its status and its delivery, above all."""
+        """Let another host act between two exchanges of a host: between its status and its
+        delivery, above all.
+        """
 
         def meanwhile(request: bytes) -> None:
             others = [other for other in self.hosts if other is not host]
@@ -208,7 +219,9 @@ class World:
             self._is_interleaved = True
             try:
                 self.look()
-                self.log.append(f"  meanwhile {self._do(self._wire_action(), self.rng.choice(others))}")
+                self.log.append(
+                    f"  meanwhile {self._do(self._wire_action(), self.rng.choice(others))}"
+                )
                 self.look()
             finally:
                 self._is_interleaved = False
@@ -236,12 +249,17 @@ class World:
         )
         serial = f"{self.seed % 10**9:09d}{unit:03d}"
         return MeterDescription(
-            serial_number=serial, unit=unit, credit=rng.randrange(0, 4000) * CENT, opened=rng.random() > 0.15,
+            serial_number=serial,
+            unit=unit,
+            credit=rng.randrange(0, 4000) * CENT,
+            opened=rng.random() > 0.15,
             keys=None if self.ring.is_development else self._keys(serial),
-            meter_type=rng.choice((MeterType.SINGLE_PHASE, MeterType.THREE_PHASE)), debt=maybe(0, 0, 20 * LEDGER),
-            settings=settings, tariff=Tariff(prices=Prices((rng.randrange(1, 20_000),))),
+            meter_type=rng.choice((MeterType.SINGLE_PHASE, MeterType.THREE_PHASE)),
+            debt=maybe(0, 0, 20 * LEDGER),
+            settings=settings,
+            tariff=Tariff(prices=Prices((rng.randrange(1, 20_000),))),
             epoch=rng.randrange(1, 1 << 32),
-        )  # fmt: skip
+        )
 
     def _make(self, placed: Placed) -> Meter:
         unit = placed.description.unit
@@ -286,7 +304,9 @@ class World:
 
         return Watched
 
-    def deliver(self, meter: Meter, request: Sealed, handle: Callable[[Request], Reply | None]) -> Reply | None:
+    def deliver(
+        self, meter: Meter, request: Sealed, handle: Callable[[Request], Reply | None]
+    ) -> Reply | None:
         """Let a sealed message reach a meter under the auditor's eyes."""
         serial = meter.state.identity.serial_number
         before = self.step(meter)
@@ -299,11 +319,15 @@ class World:
             raise
         if reply is None or reply.answer is None:
             return reply
-        if not self._vends or reply.answer.outcome.applied:  # vending keeps nothing of what was refused
+        if (
+            not self._vends or reply.answer.outcome.applied
+        ):  # vending keeps nothing of what was refused
             self._sent.append((serial, request.data))
         self.seen[reply.answer.outcome.name] += 1
         after = self.snapshot(meter)
-        self.log.append(f"meter {serial}: {reply.answer.outcome.name} to sequence {reply.answer.sequence}")
+        self.log.append(
+            f"meter {serial}: {reply.answer.outcome.name} to sequence {reply.answer.sequence}"
+        )
         self.auditor.delivered(serial, request.data, reply.answer.outcome.name, before, after)
         self.placed[serial].last = after
         return reply
@@ -311,20 +335,29 @@ class World:
     def present_card(
         self, meter: Meter, request: PresentCard, handle: Callable[[Request], Reply | None]
     ) -> Reply | None:
-        """Let a card's sale reach a meter under the auditor's eyes; what is not accepted is a touch like the button."""
+        """Let a card's sale reach a meter under the auditor's eyes; what is not accepted is a touch
+        like the button.
+        """
         serial, data = meter.state.identity.serial_number, request.credit.message
         before = self.step(meter)
-        is_new = bool(data) and SealedMessage.decode(data).sequence > meter.state.security.credit_sequence
+        is_new = (
+            bool(data)
+            and SealedMessage.decode(data).sequence > meter.state.security.credit_sequence
+        )
         try:
             reply = handle(request)
         except (PowerCutError, MeterStoppedError):
-            if is_new:  # a card that was taken before can die again and again without being a possibility
+            if (
+                is_new
+            ):  # a card that was taken before can die again and again without being a possibility
                 self.auditor.delivered(serial, data, None, before, before)
             raise
         finally:
             if data:
                 self._sent.append((serial, data))
-        outcome = reply.insertion.outcome if reply is not None and reply.insertion is not None else None
+        outcome = (
+            reply.insertion.outcome if reply is not None and reply.insertion is not None else None
+        )
         self.log.append(f"meter {serial}: card, {reply.insertion if reply else None}")
         if outcome is not Outcome.ACCEPTED:
             self.step(meter)
@@ -341,7 +374,10 @@ class World:
         if known is not None and known[0] is meter and known[1] == meter.revision:
             return known[2]
         rows = meter.rings[PURCHASE_RING].newest(PURCHASES.depth)
-        shown: dict[str, Any] = {**show(meter), "purchases": [Purchase.unpack(row).fragments() for row in rows]}
+        shown: dict[str, Any] = {
+            **show(meter),
+            "purchases": [Purchase.unpack(row).fragments() for row in rows],
+        }
         self._shown[id(meter)] = (meter, meter.revision, shown)
         return shown
 
@@ -413,14 +449,22 @@ class World:
             FaultRule("flush_fails", probability=20_000),
             FaultRule("switch_welded", lasts=rng.randrange(1, 20) * HOUR),
             FaultRule("switch_stuck_open", begins=HOUR, lasts=rng.randrange(1, 20) * HOUR),
-            FaultRule("brown_out", begins=rng.randrange(5 * HOUR), lasts=rng.choice((SECOND, 2 * HOUR))),
+            FaultRule(
+                "brown_out", begins=rng.randrange(5 * HOUR), lasts=rng.choice((SECOND, 2 * HOUR))
+            ),
             FaultRule("magnet", begins=HOUR, lasts=HOUR),
-            FaultRule("clock_step", value=rng.choice((-DAY, -HOUR, HOUR, 2 * DAY)), begins=rng.randrange(9 * HOUR)),
+            FaultRule(
+                "clock_step",
+                value=rng.choice((-DAY, -HOUR, HOUR, 2 * DAY)),
+                begins=rng.randrange(9 * HOUR),
+            ),
             FaultRule("reverse_flow", begins=HOUR, lasts=5 * HOUR),
             FaultRule("lost_phase", lasts=3 * HOUR),
             FaultRule("clock_drift", value=rng.choice((-500, 500)), lasts=30 * HOUR),
         ]
-        return rng.sample(possible, rng.randint(0, 6) if self.liar is None else rng.choice((0, 0, 1, 2)))
+        return rng.sample(
+            possible, rng.randint(0, 6) if self.liar is None else rng.choice((0, 0, 1, 2))
+        )
 
     def _command_fault(self, rule: FaultRule) -> None:
         try:
@@ -432,24 +476,54 @@ class World:
 
     def _act(self) -> str:
         actions: list[tuple[float, Callable[[], str]]] = [
-            (6, self._time), (7, self._top_up), (2, self._refund), (1, self._debt), (2, self._read), (3, self._limits),
-            (3, self._switch), (1, self._guarantee), (1, self._clock), (2, self._change_load), (2, self._button),
-            (1, self._cover), (1, self._power), (3, self._sell_card), (4, self._insert_card), (5, self._errand),
-            (3, self._resolve), (2, self._crash_meter), (1, self._withdraw), (1.5, self._vend), (0.3, self._close),
+            (6, self._time),
+            (7, self._top_up),
+            (2, self._refund),
+            (1, self._debt),
+            (2, self._read),
+            (3, self._limits),
+            (3, self._switch),
+            (1, self._guarantee),
+            (1, self._clock),
+            (2, self._change_load),
+            (2, self._button),
+            (1, self._cover),
+            (1, self._power),
+            (3, self._sell_card),
+            (4, self._insert_card),
+            (5, self._errand),
+            (3, self._resolve),
+            (2, self._crash_meter),
+            (1, self._withdraw),
+            (1.5, self._vend),
+            (0.3, self._close),
             (0.7, self._strangers),
             (1 if any(not p.description.opened for p in self.placed.values()) else 0, self._open),
             (0 if self.ring.is_development else 1.5, self._advance_key_version),
             *(((2, self._new_storage),) if self._renews_storages else ()),
             *(((5, self._lose_journal),) if self._loses_journals else ()),
-            *(((14, self._go_back), (10, self._top_up), (5, self._replay_one)) if self._sets_back else ()),
-            (0.5, self._far_command), (1, self._replay_one),
-        ]  # fmt: skip
+            *(
+                ((14, self._go_back), (10, self._top_up), (5, self._replay_one))
+                if self._sets_back
+                else ()
+            ),
+            (0.5, self._far_command),
+            (1, self._replay_one),
+        ]
         weights, choices = zip(*actions, strict=True)
         return self._do(self.rng.choices(choices, weights)[0], self.rng.choice(self.hosts))
 
     def _wire_action(self) -> Callable[[], str]:
         """Return what another host does meanwhile."""
-        actions = (self._top_up, self._top_up, self._refund, self._debt, self._switch, self._resolve, self._vend)
+        actions = (
+            self._top_up,
+            self._top_up,
+            self._refund,
+            self._debt,
+            self._switch,
+            self._resolve,
+            self._vend,
+        )
         return self.rng.choice(actions)
 
     def _do(self, act: Callable[[], str], host: Host) -> str:
@@ -474,7 +548,9 @@ class World:
             self._acting = acting
 
     def _judge(self, error: MeterctlError, host: Host) -> None:
-        """Hold that an error is one of the named ones, and accuses no sound meter, card or journal."""
+        """Hold that an error is one of the named ones, and accuses no sound meter, card or
+        journal.
+        """
         if not 2 <= error.exit_code <= 7:
             raise AuditError(f"exit code {error.exit_code}: {error}") from error
         self.seen[type(error).__name__] += 1
@@ -484,7 +560,9 @@ class World:
             for other in self.hosts:
                 if other is not host:
                     other.copy_from(host)
-                    self.log.append(f"  host {other.name} got a copy of the journal of host {host.name}")
+                    self.log.append(
+                        f"  host {other.name} got a copy of the journal of host {host.name}"
+                    )
                     self.seen["journal copied"] += 1
         if "Other sellers were first" in text:
             self.seen["gave up"] += 1
@@ -496,7 +574,9 @@ class World:
                 host.journal.renew(self._now())
                 self.seen["renewed"] += 1
         sets_back = any(placed.was_set_back for placed in self.placed.values())
-        accused = isinstance(error, NotPermittedError) and any(word in text for word in _SET_BACK_WORDS)
+        accused = isinstance(error, NotPermittedError) and any(
+            word in text for word in _SET_BACK_WORDS
+        )
         if accused and sets_back:
             self.seen["set back refused"] += 1
         elif accused and not self._loses_journals and not self._renews_storages:
@@ -535,7 +615,9 @@ class World:
     def _session(
         self, station: RackStation, host: Host | None = None, *, set_back: bool | None = None
     ) -> tuple[Session, Journal]:
-        """Return a session of the acting host, or another one, with a meter; it may serve a set back one knowingly."""
+        """Return a session of the acting host, or another one, with a meter; it may serve a set
+        back one knowingly.
+        """
         host = host or self._acting
         assert host is not None
         pipe, serial = host.pipe, station.meter.state.identity.serial_number
@@ -546,13 +628,24 @@ class World:
             host.served.add(serial)
         payee = serial if self.rng.random() < 0.7 else None
         session = Session(
-            driver, host.ring, self._now, pipe.clock, pipe.pause, host.random, payee=payee, set_back=knowingly
+            driver,
+            host.ring,
+            self._now,
+            pipe.clock,
+            pipe.pause,
+            host.random,
+            payee=payee,
+            set_back=knowingly,
         )
         return session, host.journal
 
     def _command(self, *words: str) -> None:
         self.look()
-        self.rack.execute(parse_command(words), self.time.now_us, self._station().meter.state.identity.serial_number)
+        self.rack.execute(
+            parse_command(words),
+            self.time.now_us,
+            self._station().meter.state.identity.serial_number,
+        )
 
     def _time(self) -> str:
         duration = self.rng.choice((1, 777, SECOND, MINUTE, HOUR, 7 * HOUR, DAY, 3 * DAY))
@@ -577,22 +670,38 @@ class World:
                 raise AuditError(f"a sale was sealed anew {resealed} times")
         self._hold_payee(session, settled)
         if behind and settled.entry.meter == station.meter.state.identity.serial_number:
-            raise AuditError(f"meter {settled.entry.meter}: a meter that was set back was sold to unknowingly")
+            raise AuditError(
+                f"meter {settled.entry.meter}: a meter that was set back was sold to unknowingly"
+            )
         if is_copy and settled.entry.meter == station.meter.state.identity.serial_number:
-            raise AuditError(f"meter {settled.entry.meter}: sold with a journal that is a copy or was restored")
-        return f"{kind.word} {amount}: sequence {settled.entry.sequence} {settled.entry.state.value}"
+            raise AuditError(
+                f"meter {settled.entry.meter}: sold with a journal that is a copy or was restored"
+            )
+        return (
+            f"{kind.word} {amount}: sequence {settled.entry.sequence} {settled.entry.state.value}"
+        )
 
     @staticmethod
     def _hold_payee(session: Session, settled: Settled) -> None:
         if session.payee not in (None, settled.entry.meter):
-            raise AuditError(f"--meter named {session.payee}, meter {settled.entry.meter} was sold to")
+            raise AuditError(
+                f"--meter named {session.payee}, meter {settled.entry.meter} was sold to"
+            )
         if settled.entry.state is not EntryState.CONFIRMED:
             raise AuditError(f"a sale ended without an error and is {settled.entry.state.value}")
 
     def _must_refuse(self, station: RackStation, host: Host) -> bool:
-        """Say whether a host has proof of a sequence that a meter which was set back has not reached."""
-        identity, reached = station.meter.state.identity, station.meter.state.security.credit_sequence
-        if not self.placed[identity.serial_number].was_set_back or identity.serial_number in host.served:
+        """Say whether a host has proof of a sequence that a meter which was set back has not
+        reached.
+        """
+        identity, reached = (
+            station.meter.state.identity,
+            station.meter.state.security.credit_sequence,
+        )
+        if (
+            not self.placed[identity.serial_number].was_set_back
+            or identity.serial_number in host.served
+        ):
             return False
         return any(
             line.state == "confirmed" and not line.lost and line.sequence > reached
@@ -602,10 +711,15 @@ class World:
 
     @staticmethod
     def _is_copy(station: RackStation, host: Host) -> bool:
-        """Say whether a meter's last message of a host's journal number is none that the journal holds."""
+        """Say whether a meter's last message of a host's journal number is none that the journal
+        holds.
+        """
         row = station.meter.state.security.last_of(host.journal.number)
         origins = {(e.meter, e.origin.mark) for e in host.journal.entries()}
-        return row is not None and (station.meter.state.identity.serial_number, row.mark) not in origins
+        return (
+            row is not None
+            and (station.meter.state.identity.serial_number, row.mark) not in origins
+        )
 
     def _open(self) -> str:
         return self._bring(MessageKind.OPEN, self.rng.randrange(0, 5000))
@@ -617,22 +731,33 @@ class World:
         session, journal = self._session(self._station())
         settled = advance_key_version(session, journal, session.identify())
         for entry in journal.open_entries(settled.entry.meter):
-            if entry.lives_in(settled.entry.epoch) and entry.key_version < settled.entry.key_version:
-                raise AuditError(f"entry {entry.id} was open when its journal advanced the key version")
+            if (
+                entry.lives_in(settled.entry.epoch)
+                and entry.key_version < settled.entry.key_version
+            ):
+                raise AuditError(
+                    f"entry {entry.id} was open when its journal advanced the key version"
+                )
         self.seen["key advanced"] += 1
         return f"key version advanced at sequence {settled.entry.sequence}"
 
     def _vend(self) -> str:
-        """Sell within the meter's own process: journal number 0, which keeps nothing but what was accepted."""
+        """Sell within the meter's own process: journal number 0, which keeps nothing but what was
+        accepted.
+        """
         station = self._station()
-        kind = self.rng.choice((MessageKind.CREDIT, MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT))
+        kind = self.rng.choice(
+            (MessageKind.CREDIT, MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT)
+        )
         order = Order(kind, self.rng.randrange(1, 2000))
         outcome = self._give(station, lambda: self._vending.seal(station.meter, order).data)
         self.seen["vended"] += 1
         return f"vended {kind.word} {order.amount}: {outcome}"
 
     def _strangers(self) -> str:
-        """Let others sell more often than a meter keeps receipts, with as many journals as it remembers or more."""
+        """Let others sell more often than a meter keeps receipts, with as many journals as it
+        remembers or more.
+        """
         station = self._station()
         count = self.rng.choice((1, 3, 15, 18))
         numbers = [self.rng.randrange(1, 1 << 32) for _ in range(count)]
@@ -654,26 +779,40 @@ class World:
         if meter.stopped or not state.powered or keys is None or sequence >= 1 << 32:
             return "no far command"
         data = SealedMessage(
-            MessageKind.GUARANTEE, state.identity.serial_number, state.identity.epoch, sequence,
-            account_unit=state.account.unit, customer_number=state.account.customer_number, parameters=b"\0",
+            MessageKind.GUARANTEE,
+            state.identity.serial_number,
+            state.identity.epoch,
+            sequence,
+            account_unit=state.account.unit,
+            customer_number=state.account.customer_number,
+            parameters=b"\0",
             key_version=keys.version,
-        ).seal(keys.command)  # fmt: skip
+        ).seal(keys.command)
         try:
             reply = meter.handle(Sealed(data))
         except PowerCutError:
             self.rack.power_lost(station, self.time.now_us)
             return "the power went at a far command"
-        return f"a command {ahead} above the last: {reply.answer.outcome.name if reply and reply.answer else None}"
+        return (
+            f"a command {ahead} above the last: "
+            f"{reply.answer.outcome.name if reply and reply.answer else None}"
+        )
 
     def _of_a_stranger(self, meter: Meter, number: int) -> bytes:
         state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
         assert keys is not None
         origin = Origin(number, self.rng.randrange(1, 1 << 32))
         return SealedMessage(
-            MessageKind.CREDIT, state.identity.serial_number, state.identity.epoch,
-            state.security.credit_sequence + 1, 1, state.account.unit, state.account.customer_number,
-            key_version=keys.version, origin=origin,
-        ).seal(keys.credit)  # fmt: skip
+            MessageKind.CREDIT,
+            state.identity.serial_number,
+            state.identity.epoch,
+            state.security.credit_sequence + 1,
+            1,
+            state.account.unit,
+            state.account.customer_number,
+            key_version=keys.version,
+            origin=origin,
+        ).seal(keys.credit)
 
     def _give(self, station: RackStation, seal: Callable[[], bytes]) -> str:
         """Give a meter a message of a vendor who keeps nothing of it but that it was accepted."""
@@ -684,9 +823,16 @@ class World:
         data = seal()
         message = SealedMessage.decode(data)
         line = JournalLine(
-            message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount, "unknown",
-            data, "vending", lost=True,
-        )  # fmt: skip
+            message.serial_number,
+            message.epoch,
+            message.sequence,
+            message.kind.word,
+            message.amount,
+            "unknown",
+            data,
+            "vending",
+            lost=True,
+        )
         self._vends, outcome = True, "the power went"
         try:
             reply = meter.handle(Sealed(data))
@@ -712,7 +858,9 @@ class World:
         if not self._sent:
             return "nothing to replay"
         serial, data = self.rng.choice(self._sent[-12:])
-        station = next(s for s in self.rack.stations if s.meter.state.identity.serial_number == serial)
+        station = next(
+            s for s in self.rack.stations if s.meter.state.identity.serial_number == serial
+        )
         self.look()
         meter = station.meter
         if meter.stopped or not meter.state.powered:
@@ -742,12 +890,16 @@ class World:
         return "its journal was copied"
 
     def _new_storage(self) -> str:
-        """Give a meter a new storage: a new epoch, an account that was never opened or has a balance."""
+        """Give a meter a new storage: a new epoch, an account that was never opened or has a
+        balance.
+        """
         station = self._station()
         placed = self.placed[station.meter.state.identity.serial_number]
         self.look()
         opened = self.rng.random() < 0.5
-        placed.description = replace(placed.description, epoch=self.rng.randrange(1, 1 << 32), opened=opened)
+        placed.description = replace(
+            placed.description, epoch=self.rng.randrange(1, 1 << 32), opened=opened
+        )
         placed.device, placed.is_new = SimulatedNvram(), True
         self.seen["new storage"] += 1
         self.rack.power_lost(station, self.time.now_us)
@@ -770,7 +922,9 @@ class World:
 
     def _top_up(self) -> str:
         self.top_ups += 1
-        return self._bring(MessageKind.CREDIT, self.rng.choice((1, 500, 2000, self.rng.randrange(1, 9000))))
+        return self._bring(
+            MessageKind.CREDIT, self.rng.choice((1, 500, 2000, self.rng.randrange(1, 9000)))
+        )
 
     def _refund(self) -> str:
         return self._bring(MessageKind.REFUND, self.rng.randrange(1, 3000))
@@ -784,21 +938,28 @@ class World:
         return "read"
 
     def _limits(self) -> str:
-        word = self.rng.choice((
-            f"low_credit_threshold_1={self.rng.choice(LEVELS)}", f"overdraft_limit={self.rng.choice(('0.00', '4.00'))}",
-            f"max_credit={self.rng.choice(('off', '60.00', '500.00'))}",
-            f"trip_delay_minutes={self.rng.choice((0, 3))}",
-            f"trip_mode={self.rng.choice(('two_stage', 'direct', 'delayed'))}",
-            f"debt_share_percent={self.rng.choice((0, 50))}",
-        ))  # fmt: skip
+        word = self.rng.choice(
+            (
+                f"low_credit_threshold_1={self.rng.choice(LEVELS)}",
+                f"overdraft_limit={self.rng.choice(('0.00', '4.00'))}",
+                f"max_credit={self.rng.choice(('off', '60.00', '500.00'))}",
+                f"trip_delay_minutes={self.rng.choice((0, 3))}",
+                f"trip_mode={self.rng.choice(('two_stage', 'direct', 'delayed'))}",
+                f"debt_share_percent={self.rng.choice((0, 50))}",
+            )
+        )
         session, journal = self._session(self._station())
         wanted = parse_settings([word])
-        planned = plan_command(session, journal, MessageKind.LIMITS, encode_settings(wanted), self._lives_s())
+        planned = plan_command(
+            session, journal, MessageKind.LIMITS, encode_settings(wanted), self._lives_s()
+        )
         set_limits(session, journal, planned, wanted)
         return f"limits {word}"
 
     def _lives_s(self) -> int | None:
-        """Return how long a command may be taken; None is what the product does where it is not told."""
+        """Return how long a command may be taken; None is what the product does where it is not
+        told.
+        """
         return self.rng.choice((None, None, 2, 60, 4000))
 
     def _send_command(self, kind: MessageKind, value: int) -> str:
@@ -815,7 +976,9 @@ class World:
 
     def _clock(self) -> str:
         clock = self._station().meter.clock
-        return self._send_command(MessageKind.CLOCK, clock + self.rng.choice((-DAY, -HOUR, 0, HOUR, 2 * DAY)))
+        return self._send_command(
+            MessageKind.CLOCK, clock + self.rng.choice((-DAY, -HOUR, 0, HOUR, 2 * DAY))
+        )
 
     def _change_load(self) -> str:
         load = self.rng.choice(("0kW", "0.123kW", "2.345kW", "7kW", "-1kW"))
@@ -838,7 +1001,8 @@ class World:
 
     def _resolve(self) -> str:
         session, journal = self._session(self._station())
-        return f"resolve: {[(r.entry.sequence, r.entry.state.value) for r in resolve(session, journal)]}"
+        resolved = [(r.entry.sequence, r.entry.state.value) for r in resolve(session, journal)]
+        return f"resolve: {resolved}"
 
     # ---- cards: the vending point is the first host's, its contacts are not the line's
 
@@ -862,11 +1026,15 @@ class World:
         return counter
 
     def _card(self, placed: Placed) -> Card:
-        """Return the customer's card, as its memory was left; the first time it is issued and bound."""
+        """Return the customer's card, as its memory was left; the first time it is issued and
+        bound.
+        """
         if not placed.chip.data:
             make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")  # type: ignore[arg-type]
             card = Card(placed.chip, self.random)  # type: ignore[arg-type]
-            plan_format(self._counter(placed, CardContacts(card, Random(0), False)), self._vendor.journal).carry_out()
+            plan_format(
+                self._counter(placed, CardContacts(card, Random(0), False)), self._vendor.journal
+            ).carry_out()
         placed.chip = SimulatedNvram(bytes(placed.chip.data))
         return Card(placed.chip, self.random)  # type: ignore[arg-type]
 
@@ -893,7 +1061,9 @@ class World:
         return f"{self._sell_card()}; {self._insert_card()}"
 
     def _issue_card(self, station: RackStation) -> None:
-        """Issue the customer's card; an account that was never opened gets an opening card, or none."""
+        """Issue the customer's card; an account that was never opened gets an opening card, or
+        none.
+        """
         placed = self.placed[station.meter.state.identity.serial_number]
         counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
         serial = placed.description.serial_number
@@ -907,12 +1077,16 @@ class World:
     def _insert_card(self) -> str:
         station = self._station()
         astray = self.rng.random() < 0.1
-        owner = self.placed[(self._station() if astray else station).meter.state.identity.serial_number]
+        owner = self.placed[
+            (self._station() if astray else station).meter.state.identity.serial_number
+        ]
         card = self._card(owner)
         self.look()
         contacts = CardContacts(card, self.rng, False)
         owner.chip.cut_after = self.rng.choice((None, None, None, self.rng.randrange(30_000)))
-        told = CardSession(self.rack, station, self.random).play(card.power_on(), contacts, self.time.now_us)
+        told = CardSession(self.rack, station, self.random).play(
+            card.power_on(), contacts, self.time.now_us
+        )
         return f"card inserted: {told.insertion if told else 'the power went'}"
 
     def _withdraw(self) -> str:
@@ -922,11 +1096,15 @@ class World:
         return f"withdrawn: {[(entry.sequence, entry.state.value) for entry in ended]}"
 
     def _bring_cards_home(self) -> None:
-        """Insert every card in its meter, read it at the counter, and void what was sold and never taken."""
+        """Insert every card in its meter, read it at the counter, and void what was sold and never
+        taken.
+        """
         for station in self.rack.stations:
             placed = self.placed[station.meter.state.identity.serial_number]
             card = self._card(placed)
-            CardSession(self.rack, station, self.random).play(card.power_on(), card.apdu, self.time.now_us)
+            CardSession(self.rack, station, self.random).play(
+                card.power_on(), card.apdu, self.time.now_us
+            )
             self.log.append(self._do(lambda: self._read_card(placed), self._vendor))  # noqa: B023
             self.look()
             self.log.append(self._do(lambda: self._withdraw_all(station), self._vendor))  # noqa: B023
@@ -957,7 +1135,9 @@ class World:
     # ---- the end
 
     def _settle(self) -> None:
-        """End the faults and the lies; then everything is settled within the stated time, and old bytes are dead."""
+        """End the faults and the lies; then everything is settled within the stated time, and old
+        bytes are dead.
+        """
         self.rack.execute(parse_command(["fault", "off"]), self.time.now_us)
         self.rack.execute(parse_command(["power", "return"]), self.time.now_us)
         self.faults.storage_rests = True
@@ -989,7 +1169,9 @@ class World:
         self._finish(meters)
 
     def _finish(self, meters: Mapping[str, Meter]) -> None:
-        self.auditor.finish({serial: self.snapshot(meter) for serial, meter in meters.items()}, self.entries())
+        self.auditor.finish(
+            {serial: self.snapshot(meter) for serial, meter in meters.items()}, self.entries()
+        )
 
     def _resolve_at_the_end(self, station: RackStation) -> str:
         session, journal = self._session(station, set_back=True)
@@ -998,12 +1180,16 @@ class World:
             if one.error is not None and one.entry.is_open:
                 assert self._acting is not None
                 self._judge(one.error, self._acting)
-        return f"settled: {[(r.entry.sequence, r.entry.state.value, str(r.error)) for r in resolved]}"
+        return (
+            f"settled: {[(r.entry.sequence, r.entry.state.value, str(r.error)) for r in resolved]}"
+        )
 
     def _close_by_hand(self) -> None:
         """Close by hand what METER 8 leaves to a person, and nothing else."""
-        reasons = {(line.journal, line.message): reason
-                   for line, reason in self.auditor.open_for_a_person(self.entries()).items()}  # fmt: skip
+        reasons = {
+            (line.journal, line.message): reason
+            for line, reason in self.auditor.open_for_a_person(self.entries()).items()
+        }
         for host in self.hosts:
             for entry in host.journal.entries():
                 reason = reasons.get((host.name, entry.message))
@@ -1014,19 +1200,29 @@ class World:
                     self.log.append(f"closed by hand: {entry.kind} {entry.sequence}: {reason}")
 
     def _replay(self, meters: Mapping[str, Meter]) -> None:
-        """Deliver all bytes once more, and those that were refused or swallowed: no credit message has an effect."""
-        refused = [(line.serial, line.message) for line in self.entries() if line.state == "refused"]
+        """Deliver all bytes once more, and those that were refused or swallowed: no credit message
+        has an effect.
+        """
+        refused = [
+            (line.serial, line.message) for line in self.entries() if line.state == "refused"
+        ]
         swallowed = []
         if self.liar is not None:
             by_unit = {placed.description.unit: serial for serial, placed in self.placed.items()}
             swallowed = [(by_unit[unit], message_in(pdu[10:])) for unit, pdu in self.liar.held]
-        living = {line.message for line in self.entries() if line.state in ("by_hand", *("unknown", "prepared"))}
+        living = {
+            line.message
+            for line in self.entries()
+            if line.state in ("by_hand", *("unknown", "prepared"))
+        }
         for serial, data in [*self._sent, *refused, *swallowed]:
             before = _money(meters[serial])
             meters[serial].handle(Sealed(data))
             may_live = data in living or self.placed[serial].was_set_back or _opens_any_epoch(data)
             if _moves_credit(data) and not may_live and _money(meters[serial]) != before:
-                raise AuditError(f"meter {serial}: old bytes had an effect when they came again: {data.hex()}")
+                raise AuditError(
+                    f"meter {serial}: old bytes had an effect when they came again: {data.hex()}"
+                )
 
     def _sell_again(self) -> None:
         """Hold that denial has ended: every host can sell to every meter that takes credit."""
@@ -1064,7 +1260,9 @@ def _money(meter: Meter) -> tuple[int, int, int]:
 
 
 def _opens_any_epoch(data: bytes) -> bool:
-    """Say whether some bytes are an opening for epoch 0: void in one storage, it lives in others."""
+    """Say whether some bytes are an opening for epoch 0: void in one storage, it lives in
+    others.
+    """
     try:
         return SealedMessage.decode(data).epoch == 0
     except MalformedMessageError:

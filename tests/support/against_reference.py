@@ -1,4 +1,6 @@
-"""The product's meter run on a scenario of the reference, however time is moved, and what both must agree on."""
+"""The product's meter run on a scenario of the reference, however time is moved, and what both must
+agree on.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Demand, Load, OnEnd
-from firmware_sim.requests import BreakSwitch, CutPower, PressButton, Request, ReturnPower, Sense, SetLoad
+from firmware_sim.requests import (
+    BreakSwitch,
+    CutPower,
+    PressButton,
+    Request,
+    ReturnPower,
+    Sense,
+    SetLoad,
+)
 from firmware_sim.settings import Settings
 from protocols.data_model.items import SETTINGS, Windows
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
@@ -22,7 +32,13 @@ from protocols.data_model.words import (
     UnopenedSupply,
     cause_words,
 )
-from protocols.sealed_message import MessageKind, Outcome, SwitchAction, encode_limits, encode_number
+from protocols.sealed_message import (
+    MessageKind,
+    Outcome,
+    SwitchAction,
+    encode_limits,
+    encode_number,
+)
 from tests.support import reference_meter as reference
 from tests.support.meters import Host
 
@@ -75,7 +91,9 @@ def describe(scenario: reference.Scenario) -> MeterDescription:
         item.name for item in SETTINGS.values()
     }
     reverse = {new: old for old, new in _SETTING_NAMES.items()}
-    values = dict(_setting(name, getattr(s, reverse.get(name, name))) for name in names - {"friendly_hours"})
+    values = dict(
+        _setting(name, getattr(s, reverse.get(name, name))) for name in names - {"friendly_hours"}
+    )
     values |= {
         "friendly_hours": Windows().pack(list(s.friendly_hours)),
         "friendly_holidays": 1,
@@ -86,10 +104,15 @@ def describe(scenario: reference.Scenario) -> MeterDescription:
         DayTables((tuple((minute, rate + 1) for minute, rate in s.day_table),)),
         Prices(s.prices),
         Steps(
-            s.step_limits_mwh, s.step_additions, s.step_period == "year",
-            s.billing_day[0], s.billing_day[1], s.billing_year[0], s.billing_year[1],
+            s.step_limits_mwh,
+            s.step_additions,
+            s.step_period == "year",
+            s.billing_day[0],
+            s.billing_day[1],
+            s.billing_year[0],
+            s.billing_year[1],
         ),
-    )  # fmt: skip
+    )
     return MeterDescription(
         meter_type=MeterType.THREE_PHASE if phases == 3 else MeterType.SINGLE_PHASE,
         opened=s.account == "open",
@@ -97,7 +120,9 @@ def describe(scenario: reference.Scenario) -> MeterDescription:
         debt=s.debt,
         settings=Settings(**values),  # type: ignore[arg-type]
         tariff=tariff,
-        load=Load([at for at, _ in scenario.load], [Demand(p) for _, p in scenario.load], OnEnd.HOLD),
+        load=Load(
+            [at for at, _ in scenario.load], [Demand(p) for _, p in scenario.load], OnEnd.HOLD
+        ),
         start=scenario.clock_start_ms,
         phase_summation=PhaseSummation[s.phase_summation.upper()],
         reverse_charged=s.reverse_charged,
@@ -133,10 +158,14 @@ def _do(meter: Meter, host: Host, name: str, argument: object) -> bool:
         action = SwitchAction[name.upper()]
         answer = host.send(MessageKind.SWITCH, parameters=encode_number(MessageKind.SWITCH, action))
     elif name == "guarantee":
-        answer = host.send(MessageKind.GUARANTEE, parameters=encode_number(MessageKind.GUARANTEE, bool(argument)))
+        answer = host.send(
+            MessageKind.GUARANTEE, parameters=encode_number(MessageKind.GUARANTEE, bool(argument))
+        )
     elif name == "moratorium":
         number = argument if isinstance(argument, int) else 0
-        answer = host.send(MessageKind.MORATORIUM, parameters=encode_number(MessageKind.MORATORIUM, number))
+        answer = host.send(
+            MessageKind.MORATORIUM, parameters=encode_number(MessageKind.MORATORIUM, number)
+        )
     elif name == "limits":
         assert isinstance(argument, dict)
         numbers = {item.name: item.setting for item in SETTINGS.values()}
@@ -148,7 +177,9 @@ def _do(meter: Meter, host: Host, name: str, argument: object) -> bool:
     return answer.outcome is not Outcome.ACCEPTED
 
 
-def run(scenario: reference.Scenario, partition: Partition = by_deadlines) -> tuple[reference.Trace, Meter]:
+def run(
+    scenario: reference.Scenario, partition: Partition = by_deadlines
+) -> tuple[reference.Trace, Meter]:
     """Return the trace that the product's meter leaves, and the meter."""
     meter = build(describe(scenario))
     host = Host(meter)

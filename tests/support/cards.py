@@ -1,4 +1,6 @@
-"""Cards for tests: made, issued and sold in memory, with a memory that loses power and contacts that lose or change."""
+"""Cards for tests: made, issued and sold in memory, with a memory that loses power and contacts
+that lose or change.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class PowerLossError(Exception):
 
 
 class FragileMemory(BytesMemory):
-    """A card's memory that refuses, or loses power `cut_after` bytes from now, and remembers what was written."""
+    """A card's memory that refuses, or loses power `cut_after` bytes from now, and remembers what
+    was written.
+    """
 
     def __init__(self, data: bytes = b"") -> None:
         super().__init__(data)
@@ -75,9 +79,13 @@ class Numbers:
 
 
 class Contacts:
-    """What a terminal transmits through; `dies_at` pulls the card at a command, `change` alters response number n."""
+    """What a terminal transmits through; `dies_at` pulls the card at a command, `change` alters
+    response number n.
+    """
 
-    def __init__(self, card: Card, change: Callable[[int, bytes], bytes] = lambda _, response: response) -> None:
+    def __init__(
+        self, card: Card, change: Callable[[int, bytes], bytes] = lambda _, response: response
+    ) -> None:
         self.card = card
         self.change = change
         self.commands: list[bytes] = []
@@ -107,7 +115,9 @@ def blank(transmission: Transmission = Transmission.T1, serial: bytes = SERIAL) 
 
 @lru_cache
 def issued_image(transmission: Transmission = Transmission.T1, sold: bool = False) -> bytes:
-    """Return what stands in a card that has its keys and is bound; if `sold`, with credit, parameters, write-back."""
+    """Return what stands in a card that has its keys and is bound; if `sold`, with credit,
+    parameters, write-back.
+    """
     memory = blank(transmission)
     card = Card(memory, Numbers())
     drive(issue(Terminal(Numbers(1))), Contacts(card))
@@ -149,7 +159,9 @@ def issue(terminal: Terminal) -> Exchange[None]:
 def sell(terminal: Terminal, sequence: int) -> Exchange[None]:
     """Read a card and write a sale on it."""
     contents = yield from read(terminal)
-    yield from issuing.write_sale(terminal, contents, sale(sequence, contents.credit_slots.next_number))
+    yield from issuing.write_sale(
+        terminal, contents, sale(sequence, contents.credit_slots.next_number)
+    )
 
 
 def read(terminal: Terminal) -> Exchange[Contents]:
@@ -178,16 +190,22 @@ def play(card: Card, exchange: Exchange[Result]) -> Result:
 def sale(sequence: int, number: int) -> CreditRecord:
     """Return a sale."""
     message = SealedMessage(MessageKind.CREDIT, METER, 1, sequence, 5000, customer_number=CUSTOMER)
-    return CreditRecord(CardType.PURCHASE, number, message.seal(development_keys(METER).credit), 1_767_225_600)
+    return CreditRecord(
+        CardType.PURCHASE, number, message.seal(development_keys(METER).credit), 1_767_225_600
+    )
 
 
 def write_back(number: int, **values: int | bytes) -> WriteBack:
     """Return a write-back with a number of its own in every field."""
     known: dict[str, int | bytes] = {
-        "meter_key_version": 2, "epoch": 3, "card_serial": SERIAL, "answered_sequence": 4, "answered_code": b"code",
-        "outcome": 20, "error": 5, "command_outcome": 6, "credit_sequence": 7, "command_sequence": 8,
-        "account_state": 9, "account_unit": 156, "credit": -10, "debt": 11, "cumulative": 12, "purchases": 13,
-        "energy_mwh": 14, "clock": 15, "elapsed": 16, "supply_state": 17, "causes": 18, "status": 19,
+        "meter_key_version": 2, "epoch": 3, "card_serial": SERIAL, "answered_sequence": 4,
+        "answered_code": b"code",
+        "outcome": 20, "error": 5, "command_outcome": 6, "credit_sequence": 7,
+        "command_sequence": 8,
+        "account_state": 9, "account_unit": 156, "credit": -10, "debt": 11, "cumulative": 12,
+        "purchases": 13,
+        "energy_mwh": 14, "clock": 15, "elapsed": 16, "supply_state": 17, "causes": 18,
+        "status": 19,
         "illegal_insertions": 21,
     }  # fmt: skip
     return replace(WriteBack.of(number, VERSION, METER, CUSTOMER, **known), **values)  # type: ignore[arg-type]
@@ -217,23 +235,34 @@ def challenge(card: Card) -> bytes:
     return response[:-2]
 
 
-def proof(reference: int, key: bytes, card_nonce: bytes, nonce: bytes = bytes(8), serial: bytes = SERIAL) -> bytes:
+def proof(
+    reference: int, key: bytes, card_nonce: bytes, nonce: bytes = bytes(8), serial: bytes = SERIAL
+) -> bytes:
     """Return the command that proves a key."""
     data = nonce + terminal_proof(key, card_nonce, nonce, serial, reference)
     return bytes((0, 0x82, 0, reference, 16)) + data + b"\0"
 
 
 def authenticate(card: Card, reference: KeyReference) -> Session:
-    """Select, prove the key of a card that `issued` made, and return the terminal's end of the session."""
+    """Select, prove the key of a card that `issued` made, and return the terminal's end of the
+    session.
+    """
     select(card)
     card_nonce = challenge(card)
     response = card.apdu(proof(reference, KEYS[reference], card_nonce))
     if status(response) >> 8 == 0x61:
         response = card.apdu(bytes.fromhex("00C00000") + response[-1:])
-    assert response == card_proof(KEYS[reference], card_nonce, bytes(8), SERIAL, reference) + b"\x90\x00"
+    assert (
+        response
+        == card_proof(KEYS[reference], card_nonce, bytes(8), SERIAL, reference) + b"\x90\x00"
+    )
     return Session(KEYS[reference], card_nonce, bytes(8), reference)
 
 
 def flips(data: bytes) -> list[bytes]:
     """Every text that is one bit away."""
-    return [bytes((*data[:i], data[i] ^ 1 << bit, *data[i + 1 :])) for i in range(len(data)) for bit in range(8)]
+    return [
+        bytes((*data[:i], data[i] ^ 1 << bit, *data[i + 1 :]))
+        for i in range(len(data))
+        for bit in range(8)
+    ]

@@ -1,4 +1,6 @@
-"""Meters for tests, and a host of one line: seal a message with the development keys and hand it over."""
+"""Meters for tests, and a host of one line: seal a message with the development keys and hand it
+over.
+"""
 
 from __future__ import annotations
 

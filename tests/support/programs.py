@@ -20,10 +20,18 @@ def meterctl(*words: str, cwd: Path, check: int | None = 0) -> subprocess.Comple
     environment = os.environ | {"XDG_STATE_HOME": str(cwd / "xdg")}
     environment.pop("METERCTL_PORT", None)
     done = subprocess.run(
-        [BIN / "meterctl", *words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S,
-        check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert check is None or done.returncode == check, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        [BIN / "meterctl", *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert check is None or done.returncode == check, (
+        f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    )
     assert "Traceback" not in done.stderr
     return done
 
@@ -36,19 +44,32 @@ def meterctl_json(*words: str, cwd: Path) -> list[dict[str, Any]]:
 def meter_sim(*words: str, cwd: Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
     """Run a meter-sim command that ends by itself."""
     done = subprocess.run(
-        [BIN / "meter-sim", *words], cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+        [BIN / "meter-sim", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
         stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert check is None or done.returncode == check, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    )
+    assert check is None or done.returncode == check, (
+        f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    )
     assert "Traceback" not in done.stderr
     return done
 
 
 @contextmanager
 def running(*words: str, cwd: Path, kill: bool = False) -> Iterator[dict[str, Any]]:
-    """Run `meter-sim run … --json` until the block ends; give its ready line. With `kill` it ends by SIGKILL."""
+    """Run `meter-sim run … --json` until the block ends; give its ready line. With `kill` it ends
+    by SIGKILL.
+    """
     process = subprocess.Popen(
-        [BIN / "meter-sim", "run", *words, "--json"], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [BIN / "meter-sim", "run", *words, "--json"],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None

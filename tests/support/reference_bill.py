@@ -1,7 +1,8 @@
 """The bill of one long run, computed in closed form from the energy as an exact function of time.
 
-For an open account whose supply never opens.  Neither stepping nor a queue of events: the energy is a piecewise-linear
-function of time in fractions, the whole mWh completed by a boundary are its floor, and ranges of mWh are priced.
+For an open account whose supply never opens.  Neither stepping nor a queue of events: the energy is
+a piecewise-linear function of time in fractions, the whole mWh completed by a boundary are its
+floor, and ranges of mWh are priced.
 """
 
 from bisect import bisect_right
@@ -57,7 +58,13 @@ class Energy:
 class Run:
     """The calendar of one run, and the price of the mWh that complete within a stretch of it."""
 
-    def __init__(self, load: Sequence[tuple[int, int]], until_ms: int, clock_start_ms: int, settings: Settings) -> None:
+    def __init__(
+        self,
+        load: Sequence[tuple[int, int]],
+        until_ms: int,
+        clock_start_ms: int,
+        settings: Settings,
+    ) -> None:
         self.energy = Energy(load)
         self.until = until_ms
         self.settings = settings
@@ -67,7 +74,11 @@ class Run:
         self.day_numbers = range(first, last + 1)
         self.midnights = self.within([self.elapsed(day, 0) for day in self.day_numbers])
         self.rate_changes = self.within(
-            [self.elapsed(day, minute) for day in self.day_numbers for minute, _ in settings.day_table]
+            [
+                self.elapsed(day, minute)
+                for day in self.day_numbers
+                for minute, _ in settings.day_table
+            ]
         )
         self.month_ends = self.within(
             [
@@ -107,7 +118,9 @@ class Run:
         """The rate in force from that instant on."""
         table = sorted(self.settings.day_table)
         minute = (self.local_start + elapsed) % MS_PER_DAY // MS_PER_MINUTE
-        return table[bisect_right([start for start, _ in table], minute) - 1][1]  # index -1 is the last entry
+        return table[bisect_right([start for start, _ in table], minute) - 1][
+            1
+        ]  # index -1 is the last entry
 
     def cuts(self, boundaries: list[int], start: int, end: int) -> list[int]:
         """The start, the boundaries strictly between, and the end."""
@@ -134,14 +147,18 @@ class Run:
             base = self.last_reset(self.step_resets, low)
             first, last = self.completed(low) - base, self.completed(high) - base
             edges = [first, *(min(max(limit, first), last) for limit in limits), last]
-            for (below, above), addition in zip(pairwise(edges), self.settings.step_additions, strict=True):
+            for (below, above), addition in zip(
+                pairwise(edges), self.settings.step_additions, strict=True
+            ):
                 total += Fraction(above - below) * addition
         return total
 
     def cost(self, start: int, end: int) -> Fraction:
         """The price of the mWh completed after start and by end."""
         energy = zip(self.energy_by_rate(start, end), self.settings.prices, strict=True)
-        return sum((Fraction(count) * price for count, price in energy), Fraction(0)) + self.additions(start, end)
+        return sum(
+            (Fraction(count) * price for count, price in energy), Fraction(0)
+        ) + self.additions(start, end)
 
 
 def whole(amount: Fraction) -> int:
@@ -151,7 +168,9 @@ def whole(amount: Fraction) -> int:
     return amount.numerator
 
 
-def bill(load: Sequence[tuple[int, int]], until_ms: int, clock_start_ms: int, settings: Settings) -> Bill:
+def bill(
+    load: Sequence[tuple[int, int]], until_ms: int, clock_start_ms: int, settings: Settings
+) -> Bill:
     """The bill from elapsed 0 up to and with `until_ms`; load is (elapsed ms, total mW) rows."""
     if settings.reverse_charged and any(power < 0 for _, power in load):
         raise ValueError("charged export is not covered here")

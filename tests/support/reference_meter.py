@@ -1,7 +1,9 @@
-"""A brute-force prepaid meter: one step per millisecond, written from METER.md only, to test the real one against.
+"""A brute-force prepaid meter: one step per millisecond, written from METER.md only, to test the
+real one against.
 
-Nothing here is solved or scheduled.  Every millisecond runs the steps of METER.md section 2 in their order.
-Money is in ledger units (1e-10 of the account unit), power in mW, energy in whole mWh with a remainder in mW*ms.
+Nothing here is solved or scheduled.  Every millisecond runs the steps of METER.md section 2 in
+their order. Money is in ledger units (1e-10 of the account unit), power in mW, energy in whole mWh
+with a remainder in mW*ms.
 """
 
 from collections.abc import Callable
@@ -63,7 +65,9 @@ class Settings:
     phase_summation: str = "arithmetic"  # arithmetic | per_phase
     reverse_charged: bool = False
     prices: tuple[int, ...] = (5283,)  # per rate, 1e-4 per kWh, which is ledger units per mWh
-    day_table: tuple[tuple[int, int], ...] = ((0, 0),)  # (local minute of day, rate index), ascending
+    day_table: tuple[tuple[int, int], ...] = (
+        (0, 0),
+    )  # (local minute of day, rate index), ascending
     step_limits_mwh: tuple[int, ...] = ()
     step_additions: tuple[int, ...] = (0,)  # one more than limits, 1e-4 per kWh
     step_period: str = "month"  # month | year
@@ -87,7 +91,9 @@ class Scenario:
 
     duration_ms: int
     clock_start_ms: int  # UTC ms since 1970 at elapsed 0
-    load: tuple[tuple[int, tuple[int, ...]], ...]  # (elapsed ms from which it holds, signed mW per phase)
+    load: tuple[
+        tuple[int, tuple[int, ...]], ...
+    ]  # (elapsed ms from which it holds, signed mW per phase)
     actions: tuple[tuple[int, str, object], ...]  # (elapsed ms, name, argument), sorted by time
     settings: Settings
 
@@ -168,7 +174,9 @@ class Meter:
         self.overload_since: int | None = None  # the condition that runs now began then
         self.overload_ended: int | None = None  # the condition before it ended then
         self.overload_count = 0
-        self.overload_reclose: int | None = None  # None while overload stands: it waits for the button
+        self.overload_reclose: int | None = (
+            None  # None while overload stands: it waits for the button
+        )
         # Inhibitors.
         self.guarantee = settings.guarantee
         self.moratorium_until = settings.moratorium_until
@@ -331,7 +339,9 @@ class Meter:
             self.arm_levels()
 
     def charge_for_the_date(self) -> None:
-        """Step 5: the standing charge, then the debt instalment, at the midnight that begins a local date."""
+        """Step 5: the standing charge, then the debt instalment, at the midnight that begins a
+        local date.
+        """
         if self.account != "open":
             return
         self.credit -= self.settings.standing_charge
@@ -342,7 +352,9 @@ class Meter:
         self.instalments += instalment
 
     def catch_up(self, t: int) -> None:
-        """At power-up: the billing ends and midnights after the cut, up to and with now, one by one."""
+        """At power-up: the billing ends and midnights after the cut, up to and with now, one by
+        one.
+        """
         first_hour = (self.local_start + self.cut_at) // MS_PER_HOUR + 1
         last_hour = (self.local_start + t) // MS_PER_HOUR
         for local_hour in range(first_hour, last_hour + 1):
@@ -364,14 +376,18 @@ class Meter:
         if self.remote_due is not None and t >= self.remote_due:
             self.remote_due = None
             self.arise("remote")
-        wanted = self.settings.trip_mode == "delayed" and self.credit <= -self.settings.overdraft_limit
+        wanted = (
+            self.settings.trip_mode == "delayed" and self.credit <= -self.settings.overdraft_limit
+        )
         if self.credit_due is not None and t >= self.credit_due and wanted and not self.held_back():
             self.trip_exhausted()
 
     # Step 7: load.
 
     def take_load_row(self, t: int) -> None:
-        """Let the load table's rows that begin now hold, unless a request has overridden the table."""
+        """Let the load table's rows that begin now hold, unless a request has overridden the
+        table.
+        """
         rows = self.scenario.load
         while self.next_row < len(rows) and rows[self.next_row][0] <= t:
             if self.load_from_table:
@@ -394,7 +410,11 @@ class Meter:
         if self.power:
             if self.account == "open":
                 self.evaluate_credit(t)
-            if self.cause_cleared and not self.causes and self.settings.reconnect_mode == "automatic":
+            if (
+                self.cause_cleared
+                and not self.causes
+                and self.settings.reconnect_mode == "automatic"
+            ):
                 self.closed = True
             self.cause_cleared = False
         self.watch_overload(t)
@@ -407,11 +427,16 @@ class Meter:
         return self.window or self.guarantee or self.moratorium
 
     def evaluate_credit(self, t: int) -> None:
-        """Arm the levels, clear the credit causes that have ended, and trip what has been reached."""
+        """Arm the levels, clear the credit causes that have ended, and trip what has been
+        reached.
+        """
         settings = self.settings
         if self.credit > 0:
             self.zero_spent = False
-        if settings.low_credit_threshold_2 is not None and self.credit > settings.low_credit_threshold_2:
+        if (
+            settings.low_credit_threshold_2 is not None
+            and self.credit > settings.low_credit_threshold_2
+        ):
             self.threshold_2_spent = False
         if self.guarantee or self.moratorium:
             self.clear("credit_reminder")
@@ -439,15 +464,23 @@ class Meter:
             self.spend_reached_levels()
 
     def reached_threshold_2(self, armed: bool) -> bool:
-        """Whether credit <= threshold 2 where that is a reminder level; with armed only if it is not spent."""
+        """Whether credit <= threshold 2 where that is a reminder level; with armed only if it is
+        not spent.
+        """
         level = self.settings.low_credit_threshold_2
         if self.settings.trip_mode != "two_stage" or level is None or self.credit > level:
             return False
         return not (armed and self.threshold_2_spent)
 
     def reached_zero(self, armed: bool) -> bool:
-        """Whether credit <= 0 where zero is a reminder level; with armed only if it is not spent."""
-        if self.settings.trip_mode != "two_stage" or self.settings.overdraft_limit <= 0 or self.credit > 0:
+        """Whether credit <= 0 where zero is a reminder level; with armed only if it is not
+        spent.
+        """
+        if (
+            self.settings.trip_mode != "two_stage"
+            or self.settings.overdraft_limit <= 0
+            or self.credit > 0
+        ):
             return False
         return not (armed and self.zero_spent)
 
@@ -474,7 +507,9 @@ class Meter:
         self.closed = False
 
     def clear(self, cause: str) -> None:
-        """Clear a cause in a way that lets the switch close if it was the last and reconnection is automatic."""
+        """Clear a cause in a way that lets the switch close if it was the last and reconnection is
+        automatic.
+        """
         if cause in self.causes:
             self.causes.remove(cause)
             self.cause_cleared = True
@@ -510,7 +545,11 @@ class Meter:
         """Trip once the condition has lasted long enough."""
         settings = self.settings
         since = self.overload_since
-        if since is None or "overload" in self.causes or t - since < settings.power_limit_delay_s * MS_PER_SECOND:
+        if (
+            since is None
+            or "overload" in self.causes
+            or t - since < settings.power_limit_delay_s * MS_PER_SECOND
+        ):
             return
         self.overload_count += 1
         if self.overload_count <= settings.overload_attempts:
@@ -528,7 +567,9 @@ class Meter:
         return True
 
     def post_credit(self, hundredths: int) -> bool:
-        """Post a credit transfer: to overdraft, to debt, the rest to credit.  Refused if too much would result."""
+        """Post a credit transfer: to overdraft, to debt, the rest to credit.  Refused if too much
+        would result.
+        """
         amount = hundredths * UNITS_PER_HUNDREDTH
         to_overdraft = min(amount, max(0, -self.credit))
         share = hundredths * self.settings.debt_share_percent * (UNITS_PER_HUNDREDTH // 100)
@@ -665,7 +706,13 @@ class Meter:
         values: dict[str, Any] = argument
         wanted = replace(self.settings, **values)
         threshold_1, threshold_2 = wanted.low_credit_threshold_1, wanted.low_credit_threshold_2
-        moneys = (threshold_1, threshold_2, wanted.overdraft_limit, wanted.max_credit, wanted.reconnect_threshold)
+        moneys = (
+            threshold_1,
+            threshold_2,
+            wanted.overdraft_limit,
+            wanted.max_credit,
+            wanted.reconnect_threshold,
+        )
         if any(money is not None and money > LARGEST_MONEY for money in moneys):
             return False
         if threshold_1 is not None and threshold_2 is not None and threshold_1 < threshold_2:

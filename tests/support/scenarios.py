@@ -25,7 +25,8 @@ def draw(rng: Random) -> Scenario:
     )
     settings = _settings(rng, start, scale)
     actions = tuple(
-        (at, *_action(rng, phases, scale, start)) for at in sorted(rng.choices(range(duration), k=rng.randrange(9)))
+        (at, *_action(rng, phases, scale, start))
+        for at in sorted(rng.choices(range(duration), k=rng.randrange(9)))
     )
     return Scenario(duration, start, load, actions, settings)
 
@@ -94,10 +95,34 @@ def _settings(rng: Random, start: int, scale: int) -> Settings:
 def _action(rng: Random, phases: int, scale: int, start: int) -> tuple[str, object]:
     date = start // DAY
     name = rng.choice(
-        ("load", "topup", "topup", "topup", "refund", "debt", "open", "close", "button", "button", "interrupt",
-         "permit", "direct", "guarantee", "moratorium", "cover", "terminal_cover", "magnet", "clear_tamper",
-         "limits", "limits", "power_cut", "power_return", "power_return", "weld")
-    )  # fmt: skip
+        (
+            "load",
+            "topup",
+            "topup",
+            "topup",
+            "refund",
+            "debt",
+            "open",
+            "close",
+            "button",
+            "button",
+            "interrupt",
+            "permit",
+            "direct",
+            "guarantee",
+            "moratorium",
+            "cover",
+            "terminal_cover",
+            "magnet",
+            "clear_tamper",
+            "limits",
+            "limits",
+            "power_cut",
+            "power_return",
+            "power_return",
+            "weld",
+        )
+    )
     flag = rng.choice((True, False))
     arguments: dict[str, object] = {
         "load": tuple(_power(rng, scale) for _ in range(phases)),

@@ -1,4 +1,6 @@
-"""A town for tests: a vending point with its journal and key ring, cards, and a meter at the other end of the walk."""
+"""A town for tests: a vending point with its journal and key ring, cards, and a meter at the other
+end of the walk.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,11 @@ class Contacts:
         return self.change(response) if self.change else response
 
 
-def blank(serial: bytes = SERIAL, memory: Memory | None = None, transmission: Transmission = Transmission.T1) -> Card:
+def blank(
+    serial: bytes = SERIAL,
+    memory: Memory | None = None,
+    transmission: Transmission = Transmission.T1,
+) -> Card:
     """Return a new card."""
     held = BytesMemory() if memory is None else memory
     make_blank(held, serial, transmission)
@@ -67,8 +73,13 @@ def blank(serial: bytes = SERIAL, memory: Memory | None = None, transmission: Tr
 class Town:
     """One vending point, one meter (of several), any number of cards."""
 
-    def __init__(self, folder: Path, nvram: Nvram | None = None, masters: dict[int, bytes] | None = None,
-                 **description: Any) -> None:  # fmt: skip
+    def __init__(
+        self,
+        folder: Path,
+        nvram: Nvram | None = None,
+        masters: dict[int, bytes] | None = None,
+        **description: Any,
+    ) -> None:
         self.ring = KeyRing(masters or {1: MASTER}, folder / "keys.json")
         self.journal = Journal(folder / "journal.sqlite")
         self.random = Random("town").randbytes
@@ -81,7 +92,8 @@ class Town:
         fields = {**self.description, **changed}
         serial = fields["serial_number"]
         keys = fields.pop("keys", None) or {
-            version: derive_meter_keys(master, serial, version) for version, master in self.ring.masters.items()
+            version: derive_meter_keys(master, serial, version)
+            for version, master in self.ring.masters.items()
         }
         return build(MeterDescription(keys=keys, keys_of=serial, **fields), nvram)
 
@@ -94,22 +106,41 @@ class Town:
         yield Counter(transmit or card.apdu, self.ring, self.random, lambda: self.now)
         card.power_off()
 
-    def formatted(self, serial: bytes = SERIAL, memory: Memory | None = None,
-                  transmission: Transmission = Transmission.T1) -> Card:  # fmt: skip
+    def formatted(
+        self,
+        serial: bytes = SERIAL,
+        memory: Memory | None = None,
+        transmission: Transmission = Transmission.T1,
+    ) -> Card:
         """Return a card with this vendor's keys."""
         card = blank(serial, memory, transmission)
         with self.counter(card) as counter:
             card_issuing.plan_format(counter, self.journal).carry_out()
         return card
 
-    def open(self, card: Card, cents: int = 3000, meter: str = METER, customer: str = CUSTOMER,
-             transmit: Transmit | None = None, again: bool = False) -> Entry:  # fmt: skip
+    def open(
+        self,
+        card: Card,
+        cents: int = 3000,
+        meter: str = METER,
+        customer: str = CUSTOMER,
+        transmit: Transmit | None = None,
+        again: bool = False,
+    ) -> Entry:
         """Sell an opening card."""
         with self.counter(card, transmit) as counter:
-            return card_sales.open_account(counter, self.journal, meter, customer, cents, 156, again=again).entry
+            return card_sales.open_account(
+                counter, self.journal, meter, customer, cents, 156, again=again
+            ).entry
 
-    def sell(self, card: Card, cents: int, transmit: Transmit | None = None, session: Session | None = None,
-             reference: str = "") -> Entry:  # fmt: skip
+    def sell(
+        self,
+        card: Card,
+        cents: int,
+        transmit: Transmit | None = None,
+        session: Session | None = None,
+        reference: str = "",
+    ) -> Entry:
         """Sell credit on a card."""
         with self.counter(card, transmit) as counter:
             return card_sales.sell(counter, self.journal, cents, session, reference).entry
@@ -129,8 +160,13 @@ class Town:
 
     # ---- at the meter
 
-    def insert(self, card: Card, transmit: Transmit | None = None, answer: bytes | None = None,
-               meter: Meter | None = None) -> Inserted:  # fmt: skip
+    def insert(
+        self,
+        card: Card,
+        transmit: Transmit | None = None,
+        answer: bytes | None = None,
+        meter: Meter | None = None,
+    ) -> Inserted:
         """Put a card into the meter's slot; raises PowerCutError where the meter's power goes."""
         return insert_into(meter or self.meter, card, self.random, transmit, answer)
 
@@ -141,9 +177,12 @@ class Town:
 
 
 def insert_into(
-    meter: Meter, card: Card, random: Callable[[int], bytes], transmit: Transmit | None = None,
+    meter: Meter,
+    card: Card,
+    random: Callable[[int], bytes],
+    transmit: Transmit | None = None,
     answer: bytes | None = None,
-) -> Inserted:  # fmt: skip
+) -> Inserted:
     """Put a card into a meter's slot and let the exchange go to its end."""
     rack = Rack([(1, meter)], 0, no_loads)  # type: ignore[arg-type]
     session = CardSession(rack, rack.stations[0], random)

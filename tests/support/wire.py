@@ -1,6 +1,8 @@
-"""A wire in this process: the host's driver on one end, the meter's server on the other, in virtual time.
+"""A wire in this process: the host's driver on one end, the meter's server on the other, in virtual
+time.
 
-`fault(n, direction, data)` may change, drop or multiply the bytes of the n-th exchange: it returns what arrives.
+`fault(n, direction, data)` may change, drop or multiply the bytes of the n-th exchange: it returns
+what arrives.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ LINE_MS = 1_000
 
 
 class PipeTransport:
-    """A transport whose other end is a server's line; its clock moves only by sending and waiting."""
+    """A transport whose other end is a server's line; its clock moves only by sending and
+    waiting.
+    """
 
     name = "pipe"
 
@@ -72,10 +76,18 @@ def no_loads(text: str, _: Meter) -> object:
 
 
 def connect(
-    meter: Meter, fault: Fault | None = None, unit: int = 1, ring: KeyRing | None = None, framed: bool = False
+    meter: Meter,
+    fault: Fault | None = None,
+    unit: int = 1,
+    ring: KeyRing | None = None,
+    framed: bool = False,
 ) -> tuple[Session, PipeTransport]:
     """Return a session with a meter over a pipe; meter time stands still."""
     rack = Rack([(unit, meter)], 0, no_loads)  # type: ignore[arg-type]
-    transport = PipeTransport(Line((ModbusTcpServer if framed else ModbusRtuServer)(rack)), fault, framed)
+    transport = PipeTransport(
+        Line((ModbusTcpServer if framed else ModbusRtuServer)(rack)), fault, framed
+    )
     driver = ModbusDriver(transport, unit, 1000, transport.clock)
-    return Session(driver, ring or development_ring(), lambda: 1_767_225_600, transport.clock), transport
+    return Session(
+        driver, ring or development_ring(), lambda: 1_767_225_600, transport.clock
+    ), transport

@@ -1,7 +1,9 @@
-"""A meter's registers as one big-endian image in blocks of 32, rebuilt where the meter's revision moved on.
+"""A meter's registers as one big-endian image in blocks of 32, rebuilt where the meter's revision
+moved on.
 
-The plan (which item is packed where) is compiled once a map and shared by all meters; a meter keeps its image, the
-revision of each block, and its scratch registers and coils. A read at an unchanged revision copies bytes.
+The plan (which item is packed where) is compiled once a map and shared by all meters; a meter keeps
+its image, the revision of each block, and its scratch registers and coils. A read at an unchanged
+revision copies bytes.
 """
 
 from __future__ import annotations
@@ -63,11 +65,15 @@ class Bank:
         self._replies_at = 0
 
     def known(self, request: bytes) -> bytes | None:
-        """Return what was replied to the very same bytes, None where the meter has changed since."""
+        """Return what was replied to the very same bytes, None where the meter has changed
+        since.
+        """
         return self._replies.get(request) if self._replies_at == self._meter.revision else None
 
     def keep(self, request: bytes, reply: bytes) -> None:
-        """Keep the reply to a read of the map: it stands for as long as the meter's revision does."""
+        """Keep the reply to a read of the map: it stands for as long as the meter's revision
+        does.
+        """
         if self._replies_at != self._meter.revision or len(self._replies) >= _REPLIES_KEPT:
             self._replies.clear()
             self._replies_at = self._meter.revision
@@ -83,13 +89,19 @@ class Bank:
                     self._rebuild(block)
             return bytes(self._image[2 * address : 2 * end])
         if address >= PURCHASE_ADDRESS and end <= _PURCHASE_END:
-            return self._purchases()[2 * (address - PURCHASE_ADDRESS) : 2 * (end - PURCHASE_ADDRESS)]
+            return self._purchases()[
+                2 * (address - PURCHASE_ADDRESS) : 2 * (end - PURCHASE_ADDRESS)
+            ]
         if address >= SCRATCH_ADDRESS and end <= _SCRATCH_END:
-            return bytes(self.scratch[2 * (address - SCRATCH_ADDRESS) : 2 * (end - SCRATCH_ADDRESS)])
+            return bytes(
+                self.scratch[2 * (address - SCRATCH_ADDRESS) : 2 * (end - SCRATCH_ADDRESS)]
+            )
         raise IllegalAddressError
 
     def check_write(self, address: int, count: int) -> None:
-        """Raise IllegalAddressError unless these registers are scratch: nothing else is written by a register."""
+        """Raise IllegalAddressError unless these registers are scratch: nothing else is written by
+        a register.
+        """
         if not (address >= SCRATCH_ADDRESS and address + count <= _SCRATCH_END):
             raise IllegalAddressError
 

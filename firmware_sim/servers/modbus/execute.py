@@ -1,4 +1,6 @@
-"""Modbus requests on one meter: each function with its checks in the order 01, 03, 02, 04 (V1.1b3, section 6)."""
+"""Modbus requests on one meter: each function with its checks in the order 01, 03, 02, 04 (V1.1b3,
+section 6).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,12 @@ from struct import Struct, error
 from firmware_sim.meter import Meter
 from firmware_sim.servers.modbus.bank import Bank
 from firmware_sim.servers.modbus.windows import SessionWindows
-from protocols.errors import IllegalAddressError, IllegalFunctionError, IllegalValueError, ModbusError
+from protocols.errors import (
+    IllegalAddressError,
+    IllegalFunctionError,
+    IllegalValueError,
+    ModbusError,
+)
 from protocols.modbus.native_map import IDENTIFICATION, MAP_END
 from protocols.modbus.pdu import (
     MAX_PDU,
@@ -28,7 +35,9 @@ _ON, _OFF = 0xFF00, 0x0000
 
 
 def execute(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
-    """Return the reply to a request, an exception reply where it is refused; each request has its own state."""
+    """Return the reply to a request, an exception reply where it is refused; each request has its
+    own state.
+    """
     function = _FUNCTIONS.get(pdu[0])
     try:
         if function is None:
@@ -54,7 +63,9 @@ def _read_registers(meter: Meter, bank: Bank, windows: SessionWindows, pdu: byte
     return bytes((pdu[0], 2 * count)) + _registers(meter, bank, windows, address, count)
 
 
-def _registers(meter: Meter, bank: Bank, windows: SessionWindows, address: int, count: int) -> bytes:
+def _registers(
+    meter: Meter, bank: Bank, windows: SessionWindows, address: int, count: int
+) -> bytes:
     if address + count <= MAP_END:
         return bank.read(address, count)
     try:
@@ -125,7 +136,9 @@ def _read_write(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -
         raise IllegalValueError
     _registers(meter, bank, windows, read_address, read_count)
     _write(meter, bank, windows, address, pdu[10:])
-    return bytes((pdu[0], 2 * read_count)) + _registers(meter, bank, windows, read_address, read_count)
+    return bytes((pdu[0], 2 * read_count)) + _registers(
+        meter, bank, windows, read_address, read_count
+    )
 
 
 def _write(meter: Meter, bank: Bank, windows: SessionWindows, address: int, data: bytes) -> None:

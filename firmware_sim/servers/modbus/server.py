@@ -1,7 +1,8 @@
-"""The meter's end of Modbus, on a serial line (RTU) and on a TCP connection: bytes in, bytes out, no socket.
+"""The meter's end of Modbus, on a serial line (RTU) and on a TCP connection: bytes in, bytes out,
+no socket.
 
-What comes off a wire is one of four things: incomplete (wait), corrupt (count, resynchronise, stay silent), not for us
-(ignore), refused (answer with an exception).
+What comes off a wire is one of four things: incomplete (wait), corrupt (count, resynchronise, stay
+silent), not for us (ignore), refused (answer with an exception).
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class _Session:
         self._windows: dict[int, SessionWindows] = {}
 
     def answer(self, station: Station, pdu: bytes, at: int) -> bytes | None:
-        """Return the reply of a station at line time `at`, None where it is without power or stopped."""
+        """Return the reply of a station at line time `at`, None where it is without power or
+        stopped.
+        """
         meter = station.meter
         if meter.stopped or not meter.state.powered:
             return None
@@ -76,18 +79,27 @@ def bank_of(station: Station) -> Bank:
 
 
 def _only_the_meter_decides(pdu: bytes, reply: bytes) -> bool:
-    """Say whether a reply holds for every connection until the meter changes: a read of the map that was done."""
-    return reply[0] in _READS and int.from_bytes(pdu[1:3], "big") + int.from_bytes(pdu[3:5], "big") <= MAP_END
+    """Say whether a reply holds for every connection until the meter changes: a read of the map
+    that was done.
+    """
+    return (
+        reply[0] in _READS
+        and int.from_bytes(pdu[1:3], "big") + int.from_bytes(pdu[3:5], "big") <= MAP_END
+    )
 
 
 class _Sender:
-    """Frames on their way out: at once where nothing holds them, else in order when they are due."""
+    """Frames on their way out: at once where nothing holds them, else in order when they are
+    due.
+    """
 
     def __init__(self) -> None:
         self._outbox = Outbox()
 
     def send(self, frame: bytes, spoilt: Spoilt, at: int) -> bytes:
-        """Return a frame that is due now; hold one that is not, byte by byte where a pause is wanted."""
+        """Return a frame that is due now; hold one that is not, byte by byte where a pause is
+        wanted.
+        """
         if not (spoilt.delay_us or spoilt.gap_us or self._outbox):
             return frame
         pieces = [frame[i : i + 1] for i in range(len(frame))] if spoilt.gap_us else [frame]
@@ -176,14 +188,18 @@ class ModbusRtuServer:
         out = b""
         for spoilt in self._session.replies(station, frame.pdu, self._at):
             whole = rtu.encode((frame.unit + spoilt.unit_shift) % 256, spoilt.pdu)
-            if not self._session.stations.faults.reply and _only_the_meter_decides(frame.pdu, spoilt.pdu):
+            if not self._session.stations.faults.reply and _only_the_meter_decides(
+                frame.pdu, spoilt.pdu
+            ):
                 bank_of(station).keep(rtu.encode(frame.unit, frame.pdu), whole)
             out += self._sender.send(whole, spoilt, self._at)
         return out
 
 
 class ModbusTcpServer:
-    """One TCP connection. Pipelined requests are answered in order; units 0 and 255 address a meter that is alone."""
+    """One TCP connection. Pipelined requests are answered in order; units 0 and 255 address a meter
+    that is alone.
+    """
 
     def __init__(self, stations: Stations, unknown_unit_silent: bool = False) -> None:
         self._session = _Session(stations)
@@ -197,7 +213,9 @@ class ModbusTcpServer:
         return data[_UNIT] if len(data) > _UNIT else None
 
     def receive(self, data: bytes, at: int) -> bytes:
-        """Take bytes and return all replies that they complete; a stream that lost its step is closed."""
+        """Take bytes and return all replies that they complete; a stream that lost its step is
+        closed.
+        """
         if self.closed:
             return b""
         if not (self._buffer or self._sender.holds or self._session.stations.faults.reply):
@@ -226,7 +244,9 @@ class ModbusTcpServer:
         if station is None:
             if self._unknown_unit_silent:
                 return b""
-            return tcp.encode(frame.transaction, frame.unit, exception_reply(frame.pdu[0], GATEWAY_TARGET_FAILED))
+            return tcp.encode(
+                frame.transaction, frame.unit, exception_reply(frame.pdu[0], GATEWAY_TARGET_FAILED)
+            )
         out = b""
         for spoilt in self._session.replies(station, frame.pdu, at):
             transaction = (frame.transaction + spoilt.transaction_shift) % 65_536
@@ -238,15 +258,21 @@ class ModbusTcpServer:
         return out
 
     def _known(self, data: bytes, at: int) -> bytes | None:
-        """Return the replies to reads that were replied to before, None where one of them must be looked at."""
+        """Return the replies to reads that were replied to before, None where one of them must be
+        looked at.
+        """
         if len(data) == _TCP_READ:
             station = self._session.stations.find(data[_UNIT], at)
-            known = bank_of(station).known(data[_AFTER_TRANSACTION:]) if station is not None else None
+            known = (
+                bank_of(station).known(data[_AFTER_TRANSACTION:]) if station is not None else None
+            )
             return data[:_AFTER_TRANSACTION] + known if known is not None else None
         if len(data) % _TCP_READ:
             return None
         replies = []
-        for start in range(0, len(data), _TCP_READ):  # a known read says its own length, so the next begins behind it
+        for start in range(
+            0, len(data), _TCP_READ
+        ):  # a known read says its own length, so the next begins behind it
             reply = self._known(data[start : start + _TCP_READ], at)
             if reply is None:
                 return None

@@ -16,7 +16,9 @@ _OTHER_UNIT, _OTHER_TRANSACTION = 1, 1
 
 
 class Spoilt(NamedTuple):
-    """A reply as it leaves: how much later, with what pause between bytes (us), and what its frame says wrongly."""
+    """A reply as it leaves: how much later, with what pause between bytes (us), and what its frame
+    says wrongly.
+    """
 
     pdu: bytes
     delay_us: int = 0
@@ -25,10 +27,22 @@ class Spoilt(NamedTuple):
     transaction_shift: int = 0
 
 
-def spoil(faults: Faults, unit: int, request: bytes, at: int, answer: Callable[[], bytes | None]) -> tuple[Spoilt, ...]:
-    """Execute a request by `answer`, unless a fault prevents it, and return what is sent; often nothing or one."""
-    address = int.from_bytes(request[1:3], "big") if request[0] in _ADDRESSED and len(request) >= 3 else None
-    quantity = int.from_bytes(request[3:5], "big") if request[0] in _QUANTIFIED and len(request) >= 5 else None
+def spoil(
+    faults: Faults, unit: int, request: bytes, at: int, answer: Callable[[], bytes | None]
+) -> tuple[Spoilt, ...]:
+    """Execute a request by `answer`, unless a fault prevents it, and return what is sent; often
+    nothing or one.
+    """
+    address = (
+        int.from_bytes(request[1:3], "big")
+        if request[0] in _ADDRESSED and len(request) >= 3
+        else None
+    )
+    quantity = (
+        int.from_bytes(request[3:5], "big")
+        if request[0] in _QUANTIFIED and len(request) >= 5
+        else None
+    )
     struck = faults.on_reply(unit, address, quantity, at)
     if "request_lost" in struck:
         return ()
@@ -53,7 +67,9 @@ def spoil(faults: Faults, unit: int, request: bytes, at: int, answer: Callable[[
 
 
 def _shorter(reply: bytes, fault: ActiveFault) -> bytes:
-    """Take registers off a reply that counts its bytes, so that its count agrees; off others, bytes."""
+    """Take registers off a reply that counts its bytes, so that its count agrees; off others,
+    bytes.
+    """
     if reply[0] & EXCEPTION_FLAG:
         return reply
     if reply[0] not in _COUNTED:

@@ -1,4 +1,5 @@
-"""What belongs to a session (a TCP connection or a serial line): cursors, the message in parts, the last answer.
+"""What belongs to a session (a TCP connection or a serial line): cursors, the message in parts, the
+last answer.
 
 Two masters never read each other's answers, nor move each other's cursors (DESIGN.md 5.4).
 """
@@ -72,11 +73,15 @@ class SessionWindows:
         raise IllegalAddressError
 
     def check_write(self, address: int, data: bytes) -> None:
-        """Raise unless a write of these registers is one that a window takes; nothing is changed."""
+        """Raise unless a write of these registers is one that a window takes; nothing is
+        changed.
+        """
         if address == MESSAGE_ADDRESS:
             self._check_part(data)
         elif address == RECEIPT_ADDRESS:
-            if len(data) != _RECEIPT_QUESTION.size or _RECEIPT_QUESTION.unpack(data)[0] >= len(_CLASSES):
+            if len(data) != _RECEIPT_QUESTION.size or _RECEIPT_QUESTION.unpack(data)[0] >= len(
+                _CLASSES
+            ):
                 raise IllegalValueError
         elif address == STATUS_ADDRESS:
             if len(data) != STATUS_QUESTION.size or STATUS_QUESTION.unpack(data)[2] > _LAST_VERSION:
@@ -88,7 +93,9 @@ class SessionWindows:
             raise IllegalAddressError
 
     def write(self, meter: Meter, address: int, data: bytes) -> None:
-        """Write a cursor, a question or a part of a message; the part that commits hands the message to the meter."""
+        """Write a cursor, a question or a part of a message; the part that commits hands the
+        message to the meter.
+        """
         self.check_write(address, data)
         if address == MESSAGE_ADDRESS:
             self._take_part(meter, data)
@@ -105,7 +112,11 @@ class SessionWindows:
         ring = meter.rings[_RINGS[window.name]]
         cursor = self._cursors.get(window.name, 0)
         first = max(ring.first, cursor or ring.last - window.rows + 1)
-        rows = [row for number in range(first, first + window.rows) if (row := ring.get(number)) is not None]
+        rows = [
+            row
+            for number in range(first, first + window.rows)
+            if (row := ring.get(number)) is not None
+        ]
         body = _ROWS_HEAD.pack(first, len(rows)) + b"".join(rows)
         return body.ljust(2 * window.read_registers, b"\0")
 
@@ -130,7 +141,9 @@ class SessionWindows:
         fits = size <= MESSAGE_PART and len(data) == MESSAGE_HEAD.size + size + size % 2
         follows = offset <= len(self._message)  # the same part again replaces itself
         whole = not commit or offset + size == total
-        if not (fits and follows and whole and commit <= 1 and offset + size <= total <= MAX_MESSAGE):
+        if not (
+            fits and follows and whole and commit <= 1 and offset + size <= total <= MAX_MESSAGE
+        ):
             raise IllegalValueError
 
     def _take_part(self, meter: Meter, data: bytes) -> None:
@@ -145,7 +158,9 @@ class SessionWindows:
         reply = meter.handle(Sealed(message))
         if reply is not None and reply.answer is not None:
             body = (1).to_bytes(2, "big") + reply.answer.encode()
-            body += len(reply.receipt).to_bytes(2, "big") + reply.receipt.ljust(Receipt.SIZE + Receipt.SIZE % 2, b"\0")
+            body += len(reply.receipt).to_bytes(2, "big") + reply.receipt.ljust(
+                Receipt.SIZE + Receipt.SIZE % 2, b"\0"
+            )
             self._answer = body
 
 

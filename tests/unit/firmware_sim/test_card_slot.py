@@ -1,4 +1,6 @@
-"""The card slot: every one of the 21 insertion errors with its display group, binding, and what a card closes."""
+"""The card slot: every one of the 21 insertion errors with its display group, binding, and what a
+card closes.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def refused(inserted: Inserted, error: InsertionError, display: str) -> None:
 def rewrite(town: Town, card: Card, kind: CardType, message: bytes, number: int = 90) -> None:
     """Put a sale on a card past the vending point, with its write-back emptied."""
     slot = CreditRecord(kind, number, message).encode()
-    state = card.state.with_file(CardFile.CREDIT, slot + bytes(len(slot))).with_file(CardFile.RETURN, bytes(480))
+    state = card.state.with_file(CardFile.CREDIT, slot + bytes(len(slot))).with_file(
+        CardFile.RETURN, bytes(480)
+    )
     card._memory.commit(state)
 
 
@@ -80,7 +84,9 @@ def message(town: Town, **fields: Any) -> bytes:
     """Return a sealed credit transfer with the meter's next sequence."""
     keys = town.meter.door.keys(1)
     assert keys is not None
-    return Host(town.meter, keys).seal(fields.pop("kind", MessageKind.CREDIT), **{"amount": 100, **fields})
+    return Host(town.meter, keys).seal(
+        fields.pop("kind", MessageKind.CREDIT), **{"amount": 100, **fields}
+    )
 
 
 def test_01_voltage_low(folder: Path) -> None:
@@ -177,7 +183,10 @@ def test_10_five_wrong_codes_suspend_the_card_carrier_and_not_the_wire(folder: P
     inserted = town.insert(card)
     assert inserted.insertion is not None
     assert inserted.insertion.outcome is Outcome.SUSPENDED
-    assert Host(town.meter, town.meter.door.keys(1)).send(MessageKind.CREDIT, amount=1).outcome is Outcome.ACCEPTED
+    assert (
+        Host(town.meter, town.meter.door.keys(1)).send(MessageKind.CREDIT, amount=1).outcome
+        is Outcome.ACCEPTED
+    )
 
 
 def test_11_a_card_of_another_meter_and_of_another_life_of_this_one(folder: Path) -> None:
@@ -206,14 +215,20 @@ def test_13_a_purchase_card_that_is_not_the_bound_one(folder: Path) -> None:
 
 def test_14_a_transfer_that_cannot_be_read_or_is_in_another_unit(folder: Path) -> None:
     town, card = opened(folder)
-    for data in (b"\x01\x02\x03", message(town, account_unit=978), message(town, version=9),
-                 Host(town.meter, town.meter.door.keys(1)).seal(MessageKind.CLEAR_EVENTS)):  # fmt: skip
+    for data in (
+        b"\x01\x02\x03",
+        message(town, account_unit=978),
+        message(town, version=9),
+        Host(town.meter, town.meter.door.keys(1)).seal(MessageKind.CLEAR_EVENTS),
+    ):
         rewrite(town, card, CardType.PURCHASE, data)
         refused(town.insert(card), InsertionError.FILE_FORMAT, "Err-34")
 
 
 @pytest.mark.parametrize("first", [0, 1, 3, 0x42, 0x82, 0xFF])
-def test_14_a_transfer_of_another_format_is_named_whatever_follows(folder: Path, first: int) -> None:
+def test_14_a_transfer_of_another_format_is_named_whatever_follows(
+    folder: Path, first: int
+) -> None:
     town, card = opened(folder)
     former_credit = message(town, version=1)
     former_command = message(town, kind=MessageKind.CLEAR_EVENTS, amount=0, version=1)
@@ -227,7 +242,9 @@ def test_14_a_transfer_of_another_format_is_named_whatever_follows(folder: Path,
     assert town.credit == 3000
 
 
-def test_14_a_credit_transfer_that_expires_and_a_command_in_its_place_are_malformed(folder: Path) -> None:
+def test_14_a_credit_transfer_that_expires_and_a_command_in_its_place_are_malformed(
+    folder: Path,
+) -> None:
     town, card = opened(folder)
     command = Host(town.meter, town.meter.door.keys(1)).seal(MessageKind.CLEAR_EVENTS)
     for data in (message(town, expires_at=10**9), command):
@@ -297,7 +314,9 @@ def test_19_a_card_that_answers_what_it_should_not(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("breaks_after", range(10))
-def test_20_a_card_that_is_pulled_before_its_credit_was_taken(folder: Path, breaks_after: int) -> None:
+def test_20_a_card_that_is_pulled_before_its_credit_was_taken(
+    folder: Path, breaks_after: int
+) -> None:
     town, card = opened(folder)
     town.sell(card, 100)
     contacts = Contacts(card)
@@ -314,7 +333,9 @@ def test_21_a_sale_beyond_the_hoarding_limit_leaves_the_card_unused(folder: Path
     refused(town.insert(card), InsertionError.EXCEEDS_MAX_CREDIT, "Err-36")
     assert card.state.file(CardFile.RETURN) == bytes(480)
     assert town.meter.state.security.credit_sequence == 1
-    Host(town.meter, town.meter.door.keys(1)).send(MessageKind.LIMITS, parameters=encode_limits({4: 36 * LEDGER}))
+    Host(town.meter, town.meter.door.keys(1)).send(
+        MessageKind.LIMITS, parameters=encode_limits({4: 36 * LEDGER})
+    )
     town.insert(card)
     assert town.credit == 3501
 
@@ -428,7 +449,9 @@ def test_a_write_back_is_sealed_under_the_meters_current_version_whatever_the_ca
     verify(back.receipt, keys[current].credit)
 
 
-def test_a_write_back_of_the_message_that_changed_the_key_is_under_the_new_one(folder: Path) -> None:
+def test_a_write_back_of_the_message_that_changed_the_key_is_under_the_new_one(
+    folder: Path,
+) -> None:
     device = SimulatedNvram()
     town = Town(folder, device)
     card = town.formatted()
@@ -436,7 +459,9 @@ def test_a_write_back_of_the_message_that_changed_the_key_is_under_the_new_one(f
     town.insert(card)
     keys = {version: derive_meter_keys(MASTER, METER, version) for version in (1, 2)}
     meter = town.build(device.power_cycle(), keys=keys)
-    rewrite(town, card, CardType.PURCHASE, Host(meter, keys[2]).seal(MessageKind.CREDIT, amount=100))
+    rewrite(
+        town, card, CardType.PURCHASE, Host(meter, keys[2]).seal(MessageKind.CREDIT, amount=100)
+    )
     assert town.insert(card, meter=meter).written_back
     slot, back = write_back_of(card)
     assert (back.outcome, back.key_version) == (Outcome.ACCEPTED, 2)
@@ -458,7 +483,9 @@ def test_a_write_back_names_energy_and_elapsed_of_a_flushed_commit(folder: Path)
 
 @pytest.mark.parametrize("mode", list(ReconnectMode))
 def test_the_own_card_clears_a_reminder_like_the_button(folder: Path, mode: ReconnectMode) -> None:
-    settings = Settings(low_credit_threshold_2=20 * LEDGER, overdraft_limit=5 * LEDGER, reconnect_mode=mode)
+    settings = Settings(
+        low_credit_threshold_2=20 * LEDGER, overdraft_limit=5 * LEDGER, reconnect_mode=mode
+    )
     town, card = opened(folder, settings=settings, load=Load.constant((10_000_000,)))
     town.meter.advance(2 * HOUR)
     assert town.meter.state.supply.state is SupplyState.READY_FOR_RECONNECTION

@@ -1,4 +1,6 @@
-"""Meters without a file are described without the configuration, for a quick start: both describe the same meter."""
+"""Meters without a file are described without the configuration, for a quick start: both describe
+the same meter.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.assembly import DEFAULT_START, MeterDescription
-from firmware_sim.hosting.descriptions import Flags, _of_configuration, _of_flags, describe_keys, read_keys
+from firmware_sim.hosting.descriptions import (
+    Flags,
+    _of_configuration,
+    _of_flags,
+    describe_keys,
+    read_keys,
+)
 from firmware_sim.hosting.errors import HostingError
 
 DRAWN = {"load", "epoch"}
@@ -30,12 +38,20 @@ KEYS = ("unit", "serial_number", "credit", "trip_mode", "load", "start")
 def test_flags_and_configuration_describe_the_same_meter(flags: Flags) -> None:
     plain = _of_flags(flags, DEFAULT_START)
     assert plain is not None
-    overrides: dict[str, object] = {name: v for name in KEYS if (v := getattr(flags, name)) is not None}
+    overrides: dict[str, object] = {
+        name: v for name in KEYS if (v := getattr(flags, name)) is not None
+    }
     whole = _of_configuration("", overrides, flags.price, flags.keys, DEFAULT_START)
-    assert (plain.source, plain.load_text, plain.on_end) == (whole.source, whole.load_text, whole.on_end)
+    assert (plain.source, plain.load_text, plain.on_end) == (
+        whole.source,
+        whole.load_text,
+        whole.on_end,
+    )
     for field in fields(MeterDescription):
         if field.name not in DRAWN:
-            assert getattr(plain.description, field.name) == getattr(whole.description, field.name), field.name
+            assert getattr(plain.description, field.name) == getattr(
+                whole.description, field.name
+            ), field.name
     for elapsed in (0, 1, 3_600_000, 10**10):
         assert plain.description.load is not None
         assert whole.description.load is not None
@@ -49,11 +65,19 @@ def test_what_is_not_right_is_left_to_the_configuration_to_explain(flags: Flags)
 
 def test_keys_of_a_fixture_are_those_of_a_file() -> None:
     by_flags = describe_keys(None, {"unit": 5, "credit": "7.00"}, DEFAULT_START)
-    by_file = describe_keys(None, {"unit": 5, "credit": "7.00", "overdraft_limit": "0.00"}, DEFAULT_START)
-    assert (by_flags.unit, by_flags.credit, by_flags.settings) == (by_file.unit, by_file.credit, by_file.settings)
+    by_file = describe_keys(
+        None, {"unit": 5, "credit": "7.00", "overdraft_limit": "0.00"}, DEFAULT_START
+    )
+    assert (by_flags.unit, by_flags.credit, by_flags.settings) == (
+        by_file.unit,
+        by_file.credit,
+        by_file.settings,
+    )
 
 
-def test_keys_of_an_older_export_have_no_card_key_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
+def test_keys_of_an_older_export_have_no_card_key_and_a_wrong_one_is_refused(
+    tmp_path: Path,
+) -> None:
     row = {"version": 1, "credit": "00" * 16, "command": "11" * 16}
     path = tmp_path / "keys.json"
     path.touch(0o600)
@@ -61,7 +85,9 @@ def test_keys_of_an_older_export_have_no_card_key_and_a_wrong_one_is_refused(tmp
     keys, serial_number, _ = read_keys(path)
     assert keys is not None
     assert (keys[1].card, serial_number) == (b"", "000000000001")
-    path.write_text(json.dumps({"serial_number": "000000000001", "keys": [{**row, "card": "22" * 16}]}))
+    path.write_text(
+        json.dumps({"serial_number": "000000000001", "keys": [{**row, "card": "22" * 16}]})
+    )
     keys, _, _ = read_keys(path)
     assert keys is not None
     assert keys[1].card == b"\x22" * 16

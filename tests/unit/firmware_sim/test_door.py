@@ -1,4 +1,6 @@
-"""The one door: outcomes in their order, replay, epochs, keys, suspension; what each message does (METER.md 6, 7)."""
+"""The one door: outcomes in their order, replay, epochs, keys, suspension; what each message does
+(METER.md 6, 7).
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,9 @@ def test_each_refusal_by_name(fields: dict[str, object], outcome: Outcome) -> No
     if outcome is not Outcome.ACCEPTED:
         assert meter.state.account.credit == before
         assert meter.state.security.credit_sequence == 0
-        assert host.send(CREDIT, amount=100).outcome is Outcome.ACCEPTED, "a refusal consumes nothing"
+        assert host.send(CREDIT, amount=100).outcome is Outcome.ACCEPTED, (
+            "a refusal consumes nothing"
+        )
 
 
 def test_the_first_outcome_that_applies_is_the_answer() -> None:
@@ -103,13 +107,23 @@ def test_the_first_outcome_that_applies_is_the_answer() -> None:
     meter = make(settings=Settings(max_credit=50 * LEDGER))
     host = Host(meter)
     wrong: dict[str, object] = {
-        "expires_at": 1, "version": 3, "serial_number": "000000000009", "key_version": 9, "sequence": 5,
+        "expires_at": 1, "version": 3, "serial_number": "000000000009", "key_version": 9,
+        "sequence": 5,
         "customer_number": "000000000123", "account_unit": 978, "amount": 0,
     }  # fmt: skip
-    assert host.send(CREDIT, **wrong).outcome is Outcome.UNSUPPORTED_VERSION, "whatever follows the first byte"
+    assert host.send(CREDIT, **wrong).outcome is Outcome.UNSUPPORTED_VERSION, (
+        "whatever follows the first byte"
+    )
     del wrong["version"]
-    order = [Outcome.MALFORMED, Outcome.NOT_FOR_THIS_METER, Outcome.UNKNOWN_KEY_VERSION, Outcome.SEQUENCE_GAP,
-             Outcome.NOT_FOR_THIS_CUSTOMER, Outcome.WRONG_UNIT, Outcome.OUT_OF_RANGE]  # fmt: skip
+    order = [
+        Outcome.MALFORMED,
+        Outcome.NOT_FOR_THIS_METER,
+        Outcome.UNKNOWN_KEY_VERSION,
+        Outcome.SEQUENCE_GAP,
+        Outcome.NOT_FOR_THIS_CUSTOMER,
+        Outcome.WRONG_UNIT,
+        Outcome.OUT_OF_RANGE,
+    ]
     for outcome in order:
         assert host.send(CREDIT, **wrong).outcome is outcome
         del wrong[next(iter(wrong))]
@@ -120,11 +134,23 @@ def test_the_first_outcome_that_applies_is_the_answer_to_a_command_too() -> None
     meter.advance(SECOND)
     host = Host(meter)
     wrong: dict[str, object] = {
-        "serial_number": "000000000009", "key_version": 9, "sequence": COMMAND_REACH + 1, "expires_at": 1,
-        "customer_number": "000000000123", "account_unit": 978, "parameters": b"\2",
-    }  # fmt: skip
-    order = [Outcome.NOT_FOR_THIS_METER, Outcome.UNKNOWN_KEY_VERSION, Outcome.SEQUENCE_GAP, Outcome.EXPIRED,
-             Outcome.NOT_FOR_THIS_CUSTOMER, Outcome.WRONG_UNIT, Outcome.OUT_OF_RANGE]  # fmt: skip
+        "serial_number": "000000000009",
+        "key_version": 9,
+        "sequence": COMMAND_REACH + 1,
+        "expires_at": 1,
+        "customer_number": "000000000123",
+        "account_unit": 978,
+        "parameters": b"\2",
+    }
+    order = [
+        Outcome.NOT_FOR_THIS_METER,
+        Outcome.UNKNOWN_KEY_VERSION,
+        Outcome.SEQUENCE_GAP,
+        Outcome.EXPIRED,
+        Outcome.NOT_FOR_THIS_CUSTOMER,
+        Outcome.WRONG_UNIT,
+        Outcome.OUT_OF_RANGE,
+    ]
     for outcome in order:
         assert host.send(MessageKind.GUARANTEE, **wrong).outcome is outcome
         del wrong[next(iter(wrong))]
@@ -155,8 +181,9 @@ def test_a_sealed_status_and_a_receipt_are_no_message() -> None:
     host = Host(meter)
     assert host.send(CREDIT, amount=100).outcome is Outcome.ACCEPTED
     for reply in (
-        meter.handle(AskStatus(StatusQuestion(bytes(8), 0, 0))), meter.handle(AskReceipt(MessageClass.CREDIT, 1))
-    ):  # fmt: skip
+        meter.handle(AskStatus(StatusQuestion(bytes(8), 0, 0))),
+        meter.handle(AskReceipt(MessageClass.CREDIT, 1)),
+    ):
         assert reply is not None
         assert host.deliver(reply.status or reply.receipt).outcome is Outcome.UNSUPPORTED_VERSION
 
@@ -185,7 +212,11 @@ def test_the_same_bytes_again_answer_with_the_first_receipt_and_credit_once() ->
     assert first is not None
     receipt = Receipt.decode(first.receipt)
     verify(first.receipt, host.keys.credit)
-    assert (receipt.credit_before, receipt.credit_after, receipt.amount) == (20 * LEDGER, 70 * LEDGER, 5000)
+    assert (receipt.credit_before, receipt.credit_after, receipt.amount) == (
+        20 * LEDGER,
+        70 * LEDGER,
+        5000,
+    )
     assert host.send(CREDIT, sequence=1, amount=4999).outcome is Outcome.SEQUENCE_CONFLICT
     for _ in range(17):
         host.send(CREDIT, amount=1)
@@ -200,7 +231,10 @@ def test_a_command_never_touches_the_credit_sequence() -> None:
     for number in (5, 9):
         answer = host.send(MessageKind.GUARANTEE, sequence=number, parameters=b"\1")
         assert answer.outcome is Outcome.ACCEPTED, "any number above the last"
-    assert host.send(MessageKind.GUARANTEE, sequence=7, parameters=b"\0").outcome is Outcome.SEQUENCE_OLD
+    assert (
+        host.send(MessageKind.GUARANTEE, sequence=7, parameters=b"\0").outcome
+        is Outcome.SEQUENCE_OLD
+    )
     assert host.deliver(sealed).outcome is Outcome.ACCEPTED
     assert (meter.state.security.credit_sequence, meter.state.security.command_sequence) == (1, 9)
 
@@ -217,7 +251,9 @@ def test_an_opening_card_sold_before_the_meter_was_ever_read() -> None:
     assert host.deliver(other).outcome is Outcome.NOT_FOR_THIS_METER
     for _ in range(20):
         host.send(CREDIT, amount=1)
-    assert host.deliver(first).outcome is Outcome.ALREADY_ACCEPTED, "the very bytes, also when the receipt is gone"
+    assert host.deliver(first).outcome is Outcome.ALREADY_ACCEPTED, (
+        "the very bytes, also when the receipt is gone"
+    )
     assert meter.state.account.credit == 30 * LEDGER + 20 * LEDGER // 100
     assert host.send(CREDIT, epoch=0, amount=1).outcome is Outcome.NOT_FOR_THIS_METER
 
@@ -271,7 +307,9 @@ def keys_of_versions(*versions: int) -> dict[int, MeterKeys]:
     return {version: derive_meter_keys(MASTER, "000000000001", version) for version in versions}
 
 
-@pytest.mark.parametrize(("versions", "current", "following"), [((1, 2, 3), 1, 2), ((3, 9, 5), 3, 5)])
+@pytest.mark.parametrize(
+    ("versions", "current", "following"), [((1, 2, 3), 1, 2), ((3, 9, 5), 3, 5)]
+)
 def test_only_the_current_version_and_the_next_one_are_taken(
     versions: tuple[int, ...], current: int, following: int
 ) -> None:
@@ -280,11 +318,18 @@ def test_only_the_current_version_and_the_next_one_are_taken(
     beyond = Host(meter, keys[max(versions)])
     assert meter.state.security.key_version == current
     assert beyond.send(CREDIT, amount=1).outcome is Outcome.UNKNOWN_KEY_VERSION
-    assert beyond.send(MessageKind.GUARANTEE, parameters=b"\1").outcome is Outcome.UNKNOWN_KEY_VERSION
+    assert (
+        beyond.send(MessageKind.GUARANTEE, parameters=b"\1").outcome is Outcome.UNKNOWN_KEY_VERSION
+    )
     assert Host(meter, keys[current]).send(CREDIT, amount=1).outcome is Outcome.ACCEPTED
-    assert Host(meter, keys[following]).send(MessageKind.GUARANTEE, parameters=b"\1").outcome is Outcome.ACCEPTED
+    assert (
+        Host(meter, keys[following]).send(MessageKind.GUARANTEE, parameters=b"\1").outcome
+        is Outcome.ACCEPTED
+    )
     assert meter.state.security.key_version == following, "a command makes it current too"
-    assert Host(meter, keys[current]).send(CREDIT, amount=1).outcome is Outcome.UNKNOWN_KEY_VERSION, "they only rise"
+    assert (
+        Host(meter, keys[current]).send(CREDIT, amount=1).outcome is Outcome.UNKNOWN_KEY_VERSION
+    ), "they only rise"
     assert beyond.send(CREDIT, amount=1).outcome is Outcome.ACCEPTED, "now it is the next one"
     assert meter.state.security.key_version == max(versions)
 
@@ -306,11 +351,16 @@ def test_bytes_under_a_version_that_is_not_taken_are_no_attack() -> None:
 
 
 @pytest.mark.parametrize("held", [(1, 2), (2,)], ids=["keys still held", "keys taken away"])
-def test_the_very_code_of_a_kept_receipt_is_already_accepted_under_a_version_that_is_over(held: tuple[int]) -> None:
+def test_the_very_code_of_a_kept_receipt_is_already_accepted_under_a_version_that_is_over(
+    held: tuple[int],
+) -> None:
     keys, nvram = keys_of_versions(1, 2), SimulatedNvram()
     meter = build(MeterDescription(keys=keys), nvram)
     old = Host(meter, keys[1])
-    credit, command = old.seal(CREDIT, amount=100), old.seal(MessageKind.GUARANTEE, parameters=b"\1")
+    credit, command = (
+        old.seal(CREDIT, amount=100),
+        old.seal(MessageKind.GUARANTEE, parameters=b"\1"),
+    )
     other = old.seal(CREDIT, amount=101)
     assert [old.deliver(data).outcome for data in (credit, command)] == [Outcome.ACCEPTED] * 2
     assert Host(meter, keys[2]).send(CREDIT, amount=7).outcome is Outcome.ACCEPTED
@@ -328,11 +378,15 @@ def test_the_very_code_of_a_kept_receipt_is_already_accepted_under_a_version_tha
     assert old.send(CREDIT, sequence=3, amount=1).outcome is Outcome.UNKNOWN_KEY_VERSION
     elsewhere = SealedMessage.decode(credit)
     moved = replace(elsewhere, sequence=2).encode() + credit[-16:]
-    assert host.deliver(moved).outcome is Outcome.UNKNOWN_KEY_VERSION, "the code of another sequence's receipt"
+    assert host.deliver(moved).outcome is Outcome.UNKNOWN_KEY_VERSION, (
+        "the code of another sequence's receipt"
+    )
     assert meter.state.account.credit == before
     for _ in range(16):
         host.send(CREDIT, amount=1)
-    assert host.deliver(credit).outcome is Outcome.UNKNOWN_KEY_VERSION, "its receipt is no longer kept"
+    assert host.deliver(credit).outcome is Outcome.UNKNOWN_KEY_VERSION, (
+        "its receipt is no longer kept"
+    )
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
@@ -383,7 +437,9 @@ def test_a_tariff_part_by_part_and_never_one_that_does_not_hold() -> None:
     assert host.send(MessageKind.TARIFF, parameters=bad.encode()).outcome is Outcome.OUT_OF_RANGE
     early = TariffChange(((0, two), (later, Prices((5283, 9000)))))
     assert host.send(MessageKind.TARIFF, parameters=early.encode()).outcome is Outcome.OUT_OF_RANGE
-    good = TariffChange(((later, two), (later, Prices((5283, 9000))), (0, Steps((10_000_000,), (0, 100)))))
+    good = TariffChange(
+        ((later, two), (later, Prices((5283, 9000))), (0, Steps((10_000_000,), (0, 100))))
+    )
     assert host.send(MessageKind.TARIFF, parameters=good.encode()).outcome is Outcome.ACCEPTED
     assert len(meter.state.pending) == 2
     meter.advance(4 * HOUR)
@@ -391,10 +447,15 @@ def test_a_tariff_part_by_part_and_never_one_that_does_not_hold() -> None:
     assert meter.state.account.consumption == 3_000_000 * 5283 + 1_000_000 * 9000
     energy = make(
         account_unit=0,
-        tariff=replace(meter.state.tariff, prices=Prices((10_000,)), day_tables=DayTables(), steps=Steps()),
+        tariff=replace(
+            meter.state.tariff, prices=Prices((10_000,)), day_tables=DayTables(), steps=Steps()
+        ),
     )
     change = TariffChange(((0, Prices((5283,))),))
-    assert Host(energy).send(MessageKind.TARIFF, parameters=change.encode()).outcome is Outcome.OUT_OF_RANGE
+    assert (
+        Host(energy).send(MessageKind.TARIFF, parameters=change.encode()).outcome
+        is Outcome.OUT_OF_RANGE
+    )
 
 
 def test_the_clock_forwards_and_back_charges_no_date_twice() -> None:
@@ -404,7 +465,9 @@ def test_the_clock_forwards_and_back_charges_no_date_twice() -> None:
     def set_clock(days: int, hour: int) -> None:
         moment = MeterDescription().start + days * DAY_MS + hour * HOUR
         assert (
-            host.send(MessageKind.CLOCK, parameters=encode_number(MessageKind.CLOCK, moment)).outcome
+            host.send(
+                MessageKind.CLOCK, parameters=encode_number(MessageKind.CLOCK, moment)
+            ).outcome
             is Outcome.ACCEPTED
         )
 
@@ -418,7 +481,9 @@ def test_the_clock_forwards_and_back_charges_no_date_twice() -> None:
     assert meter.state.account.standing == LEDGER, "jumped days are not charged"
     set_clock(1, 23)
     meter.advance(meter.state.elapsed + 2 * HOUR)
-    assert meter.state.account.standing == 2 * LEDGER, "a date that was jumped over is charged when it comes"
+    assert meter.state.account.standing == 2 * LEDGER, (
+        "a date that was jumped over is charged when it comes"
+    )
     assert event_names(meter).count("clock_set") == 4
 
 
@@ -450,12 +515,16 @@ COMMANDS = {
 
 
 def test_every_command_is_among_these() -> None:
-    assert set(COMMANDS) == {kind for kind in MessageKind if kind.message_class is MessageClass.COMMAND}
+    assert set(COMMANDS) == {
+        kind for kind in MessageKind if kind.message_class is MessageClass.COMMAND
+    }
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
 @pytest.mark.parametrize("kind", COMMANDS, ids=lambda kind: kind.word)
-def test_a_command_expires_from_exactly_that_second_of_elapsed_on(kind: MessageKind, clock: str) -> None:
+def test_a_command_expires_from_exactly_that_second_of_elapsed_on(
+    kind: MessageKind, clock: str
+) -> None:
     meter = make()
     CLOCKS[clock](meter)
     host = Host(meter)
@@ -475,7 +544,9 @@ def test_a_command_expires_from_exactly_that_second_of_elapsed_on(kind: MessageK
 def test_of_a_command_the_meter_demands_no_expiry(kind: MessageKind) -> None:
     meter = make()
     meter.advance(40 * DAY_MS)
-    assert Host(meter).send(kind, parameters=COMMANDS[kind], expires_at=0).outcome is Outcome.ACCEPTED
+    assert (
+        Host(meter).send(kind, parameters=COMMANDS[kind], expires_at=0).outcome is Outcome.ACCEPTED
+    )
     assert meter.state.supply.closed is (kind is not MessageKind.SWITCH)
 
 
@@ -504,7 +575,10 @@ def test_a_command_may_lie_65536_above_the_last_and_no_more(last: int) -> None:
     meter = make()
     host = Host(meter)
     if last:
-        assert host.send(MessageKind.GUARANTEE, sequence=last, parameters=b"\0").outcome is Outcome.ACCEPTED
+        assert (
+            host.send(MessageKind.GUARANTEE, sequence=last, parameters=b"\0").outcome
+            is Outcome.ACCEPTED
+        )
     for sequence in (last + 65_537, 0xFFFF_FFFF):
         answer = host.send(MessageKind.GUARANTEE, sequence=sequence, parameters=b"\1")
         assert answer.outcome is Outcome.SEQUENCE_GAP
@@ -532,7 +606,9 @@ def test_a_void_takes_its_sequence_in_every_account_state(state: AccountState) -
 
 
 def test_the_same_content_with_another_mark_is_another_message() -> None:
-    """Two copies of one journal sell the same at the same sequence: one is taken, and the other learns of it."""
+    """Two copies of one journal sell the same at the same sequence: one is taken, and the other
+    learns of it.
+    """
     meter = make()
     host = Host(meter)
     first, second = (host.seal(CREDIT, amount=100, origin=Origin(7, mark)) for mark in (1, 2))
@@ -565,7 +641,11 @@ def test_an_answer_names_the_sequence_and_the_code_that_it_answers() -> None:
 def test_a_meter_whose_storage_is_lost_refuses_every_message() -> None:
     meter = build_lost(MeterDescription())
     host = Host(meter)
-    for data in (host.seal(MessageKind.OPEN, amount=100), host.seal(MessageKind.GUARANTEE, parameters=b"\1"), b""):
+    for data in (
+        host.seal(MessageKind.OPEN, amount=100),
+        host.seal(MessageKind.GUARANTEE, parameters=b"\1"),
+        b"",
+    ):
         assert host.deliver(data).outcome is Outcome.STORAGE_FAULT
     assert meter.state.security.credit_sequence == 0
 
@@ -624,7 +704,9 @@ def test_a_level_reached_exactly_where_the_load_ends_is_judged() -> None:
 def test_huge_overdraft_saturates_on_the_wire_and_not_in_the_books() -> None:
     from protocols.data_model.tariff import Tariff
 
-    meter = make(guarantee=True, load=Load.constant((10**12,)), tariff=Tariff(prices=Prices((99_999_999,))))
+    meter = make(
+        guarantee=True, load=Load.constant((10**12,)), tariff=Tariff(prices=Prices((99_999_999,)))
+    )
     meter.advance(30 * DAY_MS)
     assert meter.state.account.credit < -(1 << 63)
     answer = Host(meter).send(CREDIT, amount=5000)

@@ -38,7 +38,9 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "faults"
 def rack_of(*rules: FaultRule, meter: Meter | None = None, seed: int = 1) -> Rack:
     """Return a rack of one meter with a plan in force."""
     meter = meter or build(MeterDescription(load=Load.constant((2_000_000,))))
-    rack = Rack([(1, meter)], 0, lambda *_: Load.constant((1_000_000,)), Faults(FaultPlan(rules, seed)))
+    rack = Rack(
+        [(1, meter)], 0, lambda *_: Load.constant((1_000_000,)), Faults(FaultPlan(rules, seed))
+    )
     rack.begin_faults()
     return rack
 
@@ -196,7 +198,9 @@ def torn_and_up_again(rule: FaultRule) -> None:
 
 
 def unflushed_is_lost(rule: FaultRule) -> None:
-    """A mere save is written and not flushed; with lots it is sometimes gone after the cut, and without never."""
+    """A mere save is written and not flushed; with lots it is sometimes gone after the cut, and
+    without never.
+    """
 
     def rows_after_a_cut(*rules: FaultRule, seed: int) -> int:
         torn = FaultRule("torn_write", count=1, value=0)
@@ -246,7 +250,9 @@ def clock_jumps(rule: FaultRule) -> None:
 
 def clock_runs_fast(rule: FaultRule) -> None:
     meter = meter_of(rule, 1000)
-    assert meter.clock - build(MeterDescription()).clock == 60_000_000 + 60_000_000 * 200 // 1_000_000
+    assert (
+        meter.clock - build(MeterDescription()).clock == 60_000_000 + 60_000_000 * 200 // 1_000_000
+    )
 
 
 def clock_is_lost(rule: FaultRule) -> None:
@@ -277,9 +283,14 @@ def sensed(event: str) -> Callable[[FaultRule], None]:
 
 
 def phase_is_gone(rule: FaultRule) -> None:
-    meter = build(MeterDescription(meter_type=MeterType.THREE_PHASE, load=Load.constant((1_000_000,) * 3)))
+    meter = build(
+        MeterDescription(meter_type=MeterType.THREE_PHASE, load=Load.constant((1_000_000,) * 3))
+    )
     rack = rack_of(rule, meter=meter)
-    shown = {item.name: value for item, value in ((i, read(meter, i)) for i in (*VOLTAGES, *ACTIVE_POWERS))}
+    shown = {
+        item.name: value
+        for item, value in ((i, read(meter, i)) for i in (*VOLTAGES, *ACTIVE_POWERS))
+    }
     assert [shown[f"voltage_l{n}_v"] for n in (1, 2, 3)] == [0, 230_000, 230_000]
     assert [shown[f"active_power_l{n}_kw"] for n in (1, 2, 3)] == [0, 1_000_000, 1_000_000]
     rack.execute(parse_command(["fault", "off"]), 0)
@@ -349,7 +360,12 @@ CHECKS: dict[str, Callable[[FaultRule], None]] = {
 
 def top_up_frame() -> tuple[bytes, Meter]:
     """Return a request that tops up 5.00 by function 23, and its meter."""
-    from protocols.modbus.native_map import ANSWER_ADDRESS, ANSWER_HEAD_REGISTERS, MESSAGE_ADDRESS, MESSAGE_HEAD
+    from protocols.modbus.native_map import (
+        ANSWER_ADDRESS,
+        ANSWER_HEAD_REGISTERS,
+        MESSAGE_ADDRESS,
+        MESSAGE_HEAD,
+    )
 
     meter = build(MeterDescription())
     keys = development_keys(meter.state.identity.serial_number)
@@ -358,7 +374,8 @@ def top_up_frame() -> tuple[bytes, Meter]:
     )
     part = MESSAGE_HEAD.pack(len(sealed), 0, len(sealed), 1) + sealed + bytes(len(sealed) % 2)
     head = b"".join(
-        word.to_bytes(2, "big") for word in (ANSWER_ADDRESS, ANSWER_HEAD_REGISTERS, MESSAGE_ADDRESS, len(part) // 2)
+        word.to_bytes(2, "big")
+        for word in (ANSWER_ADDRESS, ANSWER_HEAD_REGISTERS, MESSAGE_ADDRESS, len(part) // 2)
     )
     return rtu.encode(1, bytes((23,)) + head + bytes((len(part),)) + part), meter
 
@@ -391,7 +408,9 @@ def test_the_next_three_replies_and_no_more() -> None:
 def test_a_span_begins_and_ends_in_line_time() -> None:
     rack = rack_of(FaultRule("busy", begins=1000, lasts=500))
     line = Line(ModbusRtuServer(rack), faults=rack.faults)
-    codes = [line.receive(rtu.encode(1, ASK), at)[1] for at in (999_999, 1_000_000, 1_499_999, 1_500_000)]
+    codes = [
+        line.receive(rtu.encode(1, ASK), at)[1] for at in (999_999, 1_000_000, 1_499_999, 1_500_000)
+    ]
     assert codes == [3, 0x83, 0x83, 3]
 
 
@@ -489,7 +508,9 @@ def test_the_examples_can_be_read(path: Path) -> None:
 
 
 def test_the_special_behaviours_of_libmodbus_are_a_plan() -> None:
-    """By quantity, wrong length; by address, busy, wrong transaction and unit, half a second late, byte by byte."""
+    """By quantity, wrong length; by address, busy, wrong transaction and unit, half a second late,
+    byte by byte.
+    """
     rack = rack_of(*parse_plan((EXAMPLES / "libmodbus-unit-test.toml").read_text()).rules)
 
     def ask(address: int, count: int, wait_us: int = 0) -> bytes:
@@ -507,7 +528,9 @@ def test_the_special_behaviours_of_libmodbus_are_a_plan() -> None:
 
 
 def test_two_faults_of_one_kind_are_one_condition() -> None:
-    rack = rack_of(FaultRule("reverse_flow", lasts=2 * HOUR), FaultRule("reverse_flow", unit=1, lasts=HOUR))
+    rack = rack_of(
+        FaultRule("reverse_flow", lasts=2 * HOUR), FaultRule("reverse_flow", unit=1, lasts=HOUR)
+    )
     meter = rack.stations[0].meter
     rack.execute(Advance(HOUR), 0)
     assert meter.flows_back, "one of the two still stands"

@@ -1,4 +1,6 @@
-"""Layouts of a state: an older one is read whole and brought up, a later one is refused, and none changes unnoticed."""
+"""Layouts of a state: an older one is read whole and brought up, a later one is refused, and none
+changes unnoticed.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +54,13 @@ FOLDER = Path(__file__).parents[2] / "fixtures" / "layout_1"
 SERIALS = tuple(sorted(path.name.split(".")[0] for path in FOLDER.glob("*.nv.gz")))
 READ = "000000000042"
 SEQUENCES = {
-    "000000000042": (7, 3), "000000000043": (1, 0), "000000000044": (1, 0), "000000000045": (1, 0),
-    "000000000046": (0, 0), "000000000047": (0, 0),
-}  # fmt: skip
+    "000000000042": (7, 3),
+    "000000000043": (1, 0),
+    "000000000044": (1, 0),
+    "000000000045": (1, 0),
+    "000000000046": (0, 0),
+    "000000000047": (0, 0),
+}
 """Credit and command sequence of each."""
 HEADER_SIZE = 24
 SHAPES = {2: 0x0BA06E32}
@@ -77,7 +83,9 @@ def keys_of(serial: str) -> dict[int, MeterKeys]:
 def meter_of(device: SimulatedNvram, serial: str = READ) -> Meter:
     """Return the meter of a state file, under the load that it had."""
     load_then = Load.constant((1_500_000,)) if serial == READ else None
-    return build(MeterDescription(serial, keys=keys_of(serial), keys_of=serial, load=load_then), device)
+    return build(
+        MeterDescription(serial, keys=keys_of(serial), keys_of=serial, load=load_then), device
+    )
 
 
 def loaded(device: SimulatedNvram) -> Loaded:
@@ -122,7 +130,9 @@ def test_sequences_epoch_and_what_counts_as_forgotten(serial: str) -> None:
     security = state.security
     assert state.identity.serial_number == serial
     assert (security.credit_sequence, security.command_sequence) == SEQUENCES[serial]
-    assert security.forgotten == security.credit_sequence, "nobody knows which journals they were of"
+    assert security.forgotten == security.credit_sequence, (
+        "nobody knows which journals they were of"
+    )
     assert security.journals == ()
     assert security.key_version == 1
 
@@ -162,9 +172,14 @@ def test_the_status_of_a_meter_of_layout_1() -> None:
 def test_every_kept_receipt_of_layout_1_still_proves() -> None:
     meter, keys = meter_of(SimulatedNvram(image(READ))), keys_of(READ)[1]
     kinds = [
-        MessageKind.OPEN, MessageKind.CREDIT, MessageKind.CREDIT, MessageKind.VOID, MessageKind.CREDIT,
-        MessageKind.DEBT, MessageKind.REFUND,
-    ]  # fmt: skip
+        MessageKind.OPEN,
+        MessageKind.CREDIT,
+        MessageKind.CREDIT,
+        MessageKind.VOID,
+        MessageKind.CREDIT,
+        MessageKind.DEBT,
+        MessageKind.REFUND,
+    ]
     for number, kind in enumerate(kinds, 1):
         reply = meter.handle(AskReceipt(MessageClass.CREDIT, number))
         assert reply is not None
@@ -181,7 +196,9 @@ def test_every_kept_receipt_of_layout_1_still_proves() -> None:
 
 
 def test_a_receipt_of_layout_1_is_byte_for_byte_what_the_meter_gave_then() -> None:
-    """It was kept with its code, under the version that is still current: sealing it anew gives the same."""
+    """It was kept with its code, under the version that is still current: sealing it anew gives the
+    same.
+    """
     found = loaded(SimulatedNvram(image(READ)))
     meter = meter_of(SimulatedNvram(image(READ)))
     for ring, message_class in (
@@ -199,9 +216,17 @@ def test_a_receipt_of_layout_1_is_byte_for_byte_what_the_meter_gave_then() -> No
 def test_events_purchases_and_records_of_layout_1_are_kept() -> None:
     found = loaded(SimulatedNvram(image(READ)))
     assert [Event.unpack(row).name for row in found.rings[EVENT_RING].newest(20)][::-1] == [
-        "account_opened", "credit_accepted", "credit_accepted", "limits_set", "sequence_voided", "credit_accepted",
-        "debt_entered", "credit_refunded", "supply_disconnected", "supply_connected",
-    ]  # fmt: skip
+        "account_opened",
+        "credit_accepted",
+        "credit_accepted",
+        "limits_set",
+        "sequence_voided",
+        "credit_accepted",
+        "debt_entered",
+        "credit_refunded",
+        "supply_disconnected",
+        "supply_connected",
+    ]
     purchases = [Purchase.unpack(row) for row in found.rings[PURCHASE_RING].newest(20)][::-1]
     assert [(p.sequence, p.amount // 10**10) for p in purchases] == [
         (1, 30),
@@ -237,7 +262,9 @@ def test_the_books_of_layout_1_balance_and_the_meter_goes_on(serial: str) -> Non
 
 def test_the_bytes_of_format_1_that_a_meter_took_are_of_an_unsupported_version_now() -> None:
     meter = meter_of(SimulatedNvram(image(READ)))
-    answer = Host(meter, keys_of(READ)[1]).send(MessageKind.CREDIT, sequence=5, amount=500, version=1)
+    answer = Host(meter, keys_of(READ)[1]).send(
+        MessageKind.CREDIT, sequence=5, amount=500, version=1
+    )
     assert answer.outcome is Outcome.UNSUPPORTED_VERSION
 
 
@@ -268,7 +295,9 @@ def generation(data: bytearray | bytes, slot: int) -> int:
 
 
 def test_the_last_is_not_taken_from_a_receipt_of_another_sequence() -> None:
-    """Where the newest receipt was lost, nothing is said: code and instant of an older message would be wrong."""
+    """Where the newest receipt was lost, nothing is said: code and instant of an older message
+    would be wrong.
+    """
     state, rings = (
         loaded(SimulatedNvram(image(READ))).state,
         loaded(SimulatedNvram(image(READ))).rings,
@@ -324,13 +353,17 @@ def test_reading_alone_changes_nothing() -> None:
     assert device.written == 0, "it can still be opened by the build that wrote it"
 
 
-def test_the_header_is_named_anew_before_the_first_record_and_one_of_its_places_stays_whole() -> None:
+def test_the_header_is_named_anew_before_the_first_record_and_one_of_its_places_stays_whole() -> (
+    None
+):
     device = Recording(image(READ))
     meter = meter_of(device)
     device.work.clear()
     meter.save()
     places = [None if work is None else work[0] for work in device.work]
-    assert places[:4] == [HEADER_PLACES[1], None, HEADER_PLACES[0], None], "each is flushed before the next"
+    assert places[:4] == [HEADER_PLACES[1], None, HEADER_PLACES[0], None], (
+        "each is flushed before the next"
+    )
     assert len(places) == 6
     assert places[5] is None
     assert all(place is None or place >= FIRST_SLOT for place in places[4:])
@@ -363,7 +396,10 @@ def test_a_cut_at_any_byte_of_any_write_yields_the_state_before_or_after(serial:
     before = essence(meter)
     device.work.clear()
     credit = meter.state.account.credit
-    assert Host(meter, keys_of(serial)[1]).send(MessageKind.CREDIT, amount=100).outcome is Outcome.ACCEPTED
+    assert (
+        Host(meter, keys_of(serial)[1]).send(MessageKind.CREDIT, amount=100).outcome
+        is Outcome.ACCEPTED
+    )
     after = essence(meter)
     found = []
     for where, data in cuts(image(serial), device.work):
@@ -482,12 +518,14 @@ def header_of(data: bytes | bytearray, layout: int) -> bytes:
     return head + zlib.crc32(head).to_bytes(4, "big")
 
 
-def test_a_storage_that_a_later_build_began_to_bring_up_is_refused_once_its_first_place_is_torn() -> None:
+def test_a_storage_begun_by_a_later_build_is_refused_once_its_first_place_is_torn() -> None:
     device = SimulatedNvram()
     meter_of(device).save()
     data = bytearray(device.data)
     data[HEADER_PLACES[1] : HEADER_PLACES[1] + HEADER_SIZE] = header_of(data, LAYOUT + 1)
-    assert loaded(SimulatedNvram(bytes(data))).state.identity.serial_number, "no record of it is there yet"
+    assert loaded(SimulatedNvram(bytes(data))).state.identity.serial_number, (
+        "no record of it is there yet"
+    )
     data[3] ^= 1
     with pytest.raises(ForeignStorageError, match="a later version of the meter"):
         load(SimulatedNvram(bytes(data)))
@@ -508,9 +546,12 @@ def test_a_record_of_a_layout_that_is_not_known_is_no_state() -> None:
 def test_the_shape_of_a_state_is_that_of_its_layout() -> None:
     shape = record.shape()
     assert zlib.crc32(shape.encode()) == SHAPES.get(LAYOUT), (
-        f"the fields of a state are others than those of layout {LAYOUT}: raise LAYOUT in firmware_sim/storage/"
-        "layouts.py, write there the step from the layout before, keep state files that the build before wrote as "
-        "fixtures, and enter the CRC of the new shape here (a later CRC is never entered for an older layout)"
+        f"the fields of a state are others than those of layout {LAYOUT}: raise LAYOUT "
+        f"in firmware_sim/storage/"
+        "layouts.py, write there the step from the layout before, keep state files that "
+        "the build before wrote as "
+        "fixtures, and enter the CRC of the new shape here (a later CRC is never entered "
+        "for an older layout)"
     )
 
 
@@ -534,15 +575,18 @@ def outer_names(shape: str) -> list[str]:
 def test_the_shape_names_every_field_in_the_order_of_the_record() -> None:
     shape = record.shape()
     assert outer_names(shape) == list(record.FIELDS)
-    assert {field.name for field in fields(Security)} <= {part.split(":")[0] for part in shape.split("security:(")[1]
-        .split(",")}  # fmt: skip
+    assert {field.name for field in fields(Security)} <= {
+        part.split(":")[0] for part in shape.split("security:(")[1].split(",")
+    }
     for name in (field.name for field in fields(JournalRow)):
         assert f"{name}:" in shape.split("journals:")[1]
 
 
 def test_a_renamed_class_does_not_change_the_shape_and_a_changed_field_does() -> None:
     def described(name: str, *inner: tuple[str, Any]) -> str:
-        return record._describe(make_dataclass(name, [("row", make_dataclass(f"{name}Row", inner))]))
+        return record._describe(
+            make_dataclass(name, [("row", make_dataclass(f"{name}Row", inner))])
+        )
 
     one = described("Old", ("first", int), ("second", str))
     assert described("New", ("first", int), ("second", str)) == one

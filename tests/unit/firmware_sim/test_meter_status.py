@@ -1,4 +1,6 @@
-"""The sealed status: without effect and without a commit, what it says, and that nothing committed goes back."""
+"""The sealed status: without effect and without a commit, what it says, and that nothing committed
+goes back.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +42,16 @@ LOAD = Load.constant((2_000_000,))
 PERIOD = HOUR // 4
 
 
-def reply_to(meter: Meter, journal: int = 7, version: int = 0, nonce: bytes = NONCE) -> Reply | None:
+def reply_to(
+    meter: Meter, journal: int = 7, version: int = 0, nonce: bytes = NONCE
+) -> Reply | None:
     """Ask for the status; return what the meter says."""
     return meter.handle(AskStatus(StatusQuestion(nonce, journal, version)))
 
 
-def ask(meter: Meter, journal: int = 7, keys: MeterKeys | None = None, nonce: bytes = NONCE) -> SealedStatus:
+def ask(
+    meter: Meter, journal: int = 7, keys: MeterKeys | None = None, nonce: bytes = NONCE
+) -> SealedStatus:
     """Ask for the status and hold its code."""
     held = keys or Host(meter).keys
     reply = reply_to(meter, journal, held.version, nonce)
@@ -60,7 +66,9 @@ def keys_of_versions(*versions: int) -> dict[int, MeterKeys]:
     return {version: derive_meter_keys(MASTER, SERIAL, version) for version in versions}
 
 
-def sell(meter: Meter, journal: int, amount: int = 100, kind: MessageKind = CREDIT, **fields: object) -> bytes:
+def sell(
+    meter: Meter, journal: int, amount: int = 100, kind: MessageKind = CREDIT, **fields: object
+) -> bytes:
     """Have a message of the credit class accepted from a journal; return its bytes."""
     host = Host(meter)
     origin = Origin(journal, (journal * 1000 + meter.state.security.credit_sequence) % 2**32)
@@ -194,7 +202,11 @@ def test_a_status_names_both_sequences_and_an_overdraft() -> None:
     meter = make(credit=1, load=LOAD, settings=Settings(overdraft_limit=5 * LEDGER))
     for _ in range(3):
         sell(meter, 7)
-    assert Host(meter).send(MessageKind.LIMITS, sequence=9, parameters=b"\1\0" + bytes(8)).outcome.applied
+    assert (
+        Host(meter)
+        .send(MessageKind.LIMITS, sequence=9, parameters=b"\1\0" + bytes(8))
+        .outcome.applied
+    )
     meter.advance(4 * HOUR)
     found = ask(meter)
     assert (found.credit_sequence, found.command_sequence) == (3, 9)
@@ -218,9 +230,16 @@ def test_last_code_and_instant_are_those_of_the_receipt() -> None:
     meter = make()
     assert (ask(meter).last_code, ask(meter).last_at) == (bytes(4), 0), "none was accepted"
     for number, (kind, amount) in enumerate(
-        ((CREDIT, 500), (MessageKind.REFUND, 100), (MessageKind.DEBT, 100), (MessageKind.VOID, 0),
-         (MessageKind.CLOSE, 0), (MessageKind.VOID, 0)), 1
-    ):  # fmt: skip
+        (
+            (CREDIT, 500),
+            (MessageKind.REFUND, 100),
+            (MessageKind.DEBT, 100),
+            (MessageKind.VOID, 0),
+            (MessageKind.CLOSE, 0),
+            (MessageKind.VOID, 0),
+        ),
+        1,
+    ):
         meter.advance(meter.state.elapsed + 7 * SECOND + number)
         sealed = sell(meter, number % 2 * 7, amount, kind)
         at = meter.clock
@@ -229,7 +248,9 @@ def test_last_code_and_instant_are_those_of_the_receipt() -> None:
         found, reply = ask(meter, 99), meter.handle(AskReceipt(MessageClass.CREDIT, number))
         assert reply is not None
         receipt = Receipt.decode(reply.receipt)
-        assert (found.last_code, found.last_at) == (receipt.code, receipt.at) == (sealed[-16:-12], at)
+        assert (
+            (found.last_code, found.last_at) == (receipt.code, receipt.at) == (sealed[-16:-12], at)
+        )
 
 
 def test_last_code_and_instant_are_those_of_the_receipt_before_1970_too() -> None:
@@ -287,7 +308,10 @@ def test_commands_and_refusals_and_repeats_count_for_nothing() -> None:
     first = sell(meter, 7)
     second = sell(meter, 8)
     origin = Origin(7, 1)
-    assert host.send(MessageKind.GUARANTEE, parameters=b"\1", origin=origin).outcome is Outcome.ACCEPTED
+    assert (
+        host.send(MessageKind.GUARANTEE, parameters=b"\1", origin=origin).outcome
+        is Outcome.ACCEPTED
+    )
     assert host.send(CREDIT, amount=10_000, origin=origin).outcome is Outcome.EXCEEDS_MAX_CREDIT
     assert host.send(CREDIT, amount=1, sequence=9, origin=origin).outcome is Outcome.SEQUENCE_GAP
     assert host.deliver(first).outcome is Outcome.ALREADY_ACCEPTED
@@ -392,7 +416,9 @@ def test_committed_values_are_those_of_the_last_flushed_commit() -> None:
     sell(meter, 7, 500)
     assert committed(ask(meter)) == (HOUR, 2_000_000, 5 * LEDGER)
     meter.advance(HOUR + PERIOD)
-    assert nvram.power_cycle(lambda _: True).data != nvram.power_cycle(lambda _: False).data, "it was saved"
+    assert nvram.power_cycle(lambda _: True).data != nvram.power_cycle(lambda _: False).data, (
+        "it was saved"
+    )
     assert committed(ask(meter)) == (HOUR, 2_000_000, 5 * LEDGER)
     assert ask(meter).elapsed == HOUR + PERIOD, "while elapsed goes on"
     sell(meter, 7, 0, MessageKind.VOID)
@@ -452,7 +478,9 @@ def test_nothing_committed_goes_back_in_a_power_cut_that_loses_what_was_not_flus
         meter = make(device, load=LOAD, settings=Settings(overdraft_limit=1000 * LEDGER))
         for _ in range(rng.randrange(6)):
             found = ask(meter)
-            assert all(now >= before for now, before in zip(committed(found), last, strict=True)), "it went back"
+            assert all(now >= before for now, before in zip(committed(found), last, strict=True)), (
+                "it went back"
+            )
             assert found.credit_sequence >= reference
             last, reference = committed(found), found.credit_sequence
             action = rng.randrange(4)

@@ -1,4 +1,6 @@
-"""Receipts: the last 16 of each class, sealed when they are asked for, and what they say never changes."""
+"""Receipts: the last 16 of each class, sealed when they are asked for, and what they say never
+changes.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def meter_of_three_versions(nvram: SimulatedNvram | None = None) -> Meter:
     return build(MeterDescription(keys=KEYS), nvram)
 
 
-def accept(meter: Meter, keys: MeterKeys, message_class: MessageClass, **fields: object) -> tuple[bytes, bytes]:
+def accept(
+    meter: Meter, keys: MeterKeys, message_class: MessageClass, **fields: object
+) -> tuple[bytes, bytes]:
     """Have a message accepted; return its bytes and the receipt that came with the answer."""
     kind, amount, parameters = KINDS[message_class]
     known = {"kind": kind, "amount": amount, "parameters": parameters}
@@ -106,7 +110,9 @@ def test_the_last_16_of_each_class_can_be_asked_for_by_their_sequence(
 ) -> None:
     meter = meter_of_three_versions()
     numbers = range(1, 20) if message_class is MessageClass.CREDIT else range(10, 200, 10)
-    receipts = {number: accept(meter, KEYS[1], message_class, sequence=number)[1] for number in numbers}
+    receipts = {
+        number: accept(meter, KEYS[1], message_class, sequence=number)[1] for number in numbers
+    }
     for _ in range(20):
         accept(meter, KEYS[1], OTHER[message_class])
     assert RECEIPTS_KEPT == 16

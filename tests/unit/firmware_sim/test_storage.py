@@ -1,4 +1,6 @@
-"""NVRAM: a cut at every byte of every write, devices that forget, full disks, damaged storage (METER.md 9)."""
+"""NVRAM: a cut at every byte of every write, devices that forget, full disks, damaged storage
+(METER.md 9).
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ STORY: tuple[Action, ...] = (
 
 
 def essence(meter: Meter) -> tuple[object, ...]:
-    """What must be one of two states: everything but the tail and the event of the restart itself."""
+    """What must be one of two states: everything but the tail and the event of the restart
+    itself.
+    """
     state = meter.state.clone()
     state.tail = []
     state.numbers[EVENT_RING] = 0
@@ -104,7 +108,9 @@ def found_on(device: Image) -> tuple[object, ...]:
     """What a restart finds: the record's generation, and every row of every ring."""
     loaded = load(device)
     assert loaded is not None
-    rows = tuple(tuple(ring.get(n) for n in range(ring.first, ring.last + 1)) for ring in loaded.rings)
+    rows = tuple(
+        tuple(ring.get(n) for n in range(ring.first, ring.last + 1)) for ring in loaded.rings
+    )
     return loaded.store._written.generation, loaded.state.account.credit, rows
 
 
@@ -238,7 +244,10 @@ def test_one_damaged_slot_falls_back_to_the_state_before() -> None:
     Host(meter).send(MessageKind.CREDIT, amount=100)
     before = essence(meter)
     Host(meter).send(MessageKind.CREDIT, amount=200)
-    newest = max(range(SLOTS), key=lambda s: int.from_bytes(nvram.data[FIRST_SLOT + s * SLOT_SIZE + 4 :][:8], "big"))
+    newest = max(
+        range(SLOTS),
+        key=lambda s: int.from_bytes(nvram.data[FIRST_SLOT + s * SLOT_SIZE + 4 :][:8], "big"),
+    )
     nvram.data[FIRST_SLOT + newest * SLOT_SIZE + 60] ^= 0xFF
     assert essence(build(DESCRIPTION, SimulatedNvram(bytes(nvram.data)))) == before
 

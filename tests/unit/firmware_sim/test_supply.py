@@ -34,7 +34,9 @@ ALL_CAUSES = [Cause(bits) for bits in range(64)]
 
 @pytest.mark.parametrize("locked", [False, True])
 @pytest.mark.parametrize("closed", [False, True])
-def test_the_state_follows_from_the_causes_over_the_whole_product(closed: bool, locked: bool) -> None:
+def test_the_state_follows_from_the_causes_over_the_whole_product(
+    closed: bool, locked: bool
+) -> None:
     for causes in ALL_CAUSES:
         state = supply_state(closed, causes, locked)
         customers = Cause.CREDIT_REMINDER | (Cause.OVERLOAD if locked else Cause.NONE)
@@ -48,18 +50,27 @@ def test_the_state_follows_from_the_causes_over_the_whole_product(closed: bool, 
 
 @pytest.mark.parametrize("mode", list(ReconnectMode))
 @pytest.mark.parametrize("by", list(Clearing))
-def test_every_clearing_of_every_set_of_causes_in_every_mode(by: Clearing, mode: ReconnectMode) -> None:
+def test_every_clearing_of_every_set_of_causes_in_every_mode(
+    by: Clearing, mode: ReconnectMode
+) -> None:
     for causes, locked in product(ALL_CAUSES, (False, True)):
         supply = Supply(closed=False, causes=int(causes), reclose_due=None if locked else 5)
         emitted: list[str] = []
-        clear(supply, by, Settings(reconnect_mode=mode), lambda name, a, b, out=emitted: out.append(name))
+        clear(
+            supply,
+            by,
+            Settings(reconnect_mode=mode),
+            lambda name, a, b, out=emitted: out.append(name),
+        )
         left = Cause(supply.causes)
         cleared = causes & ~left
         assert left | causes == causes, "clearing never adds a cause"
         for cause in Cause:
             if cleared & cause:
                 assert by in CLEARED_BY[cause]
-        if by in CUSTOMER and not customer_may_clear(causes, locked and bool(causes & Cause.OVERLOAD)):
+        if by in CUSTOMER and not customer_may_clear(
+            causes, locked and bool(causes & Cause.OVERLOAD)
+        ):
             assert cleared == Cause.NONE
         if supply.closed:
             assert left == Cause.NONE
@@ -72,26 +83,36 @@ def test_every_clearing_of_every_set_of_causes_in_every_mode(by: Clearing, mode:
 def test_the_tables_name_every_cause() -> None:
     assert set(CLEARED_BY) == set(Cause) - {Cause.NONE}
     assert not closes(Cause.REMOTE, Cause.NONE, Clearing.BUTTON, ReconnectMode.AUTOMATIC)
-    assert causes_cleared(Cause.REMOTE | Cause.CREDIT_REMINDER, Clearing.BUTTON, False) == Cause.NONE
+    assert (
+        causes_cleared(Cause.REMOTE | Cause.CREDIT_REMINDER, Clearing.BUTTON, False) == Cause.NONE
+    )
 
 
 # ---- METER.md 5: two_stage, T1 10, T2 5, overdraft 20, reconnect 8, automatic
 
 
-def at(credit: int, mode: ReconnectMode = ReconnectMode.AUTOMATIC, reconnect: int = 8) -> tuple[Meter, Host]:
+def at(
+    credit: int, mode: ReconnectMode = ReconnectMode.AUTOMATIC, reconnect: int = 8
+) -> tuple[Meter, Host]:
     """A meter of the table whose credit has come down from 12 to `credit`, in account units."""
     settings = Settings(
-        low_credit_threshold_1=10 * LEDGER, low_credit_threshold_2=5 * LEDGER, overdraft_limit=20 * LEDGER,
-        reconnect_threshold=reconnect * LEDGER, reconnect_mode=mode,
-    )  # fmt: skip
+        low_credit_threshold_1=10 * LEDGER,
+        low_credit_threshold_2=5 * LEDGER,
+        overdraft_limit=20 * LEDGER,
+        reconnect_threshold=reconnect * LEDGER,
+        reconnect_mode=mode,
+    )
     meter = make(credit=12 * LEDGER, settings=settings)
     burn(meter, credit)
     return meter, Host(meter)
 
 
 def burn(meter: Meter, credit: int) -> None:
-    """Let consumption bring the credit down to exactly `credit`, pressing the button at reminders on the way."""
-    # 0.5000 account unit a kWh would leave remainders; 1 mWh at 0.5283 costs 5283 units: use a level crossing instead.
+    """Let consumption bring the credit down to exactly `credit`, pressing the button at reminders
+    on the way.
+    """
+    # 0.5000 account unit a kWh would leave remainders; 1 mWh at 0.5283 costs 5283 units: use a
+    # level crossing instead.
     while meter.state.account.credit > credit * LEDGER:
         if meter.state.supply.state is SupplyState.READY_FOR_RECONNECTION:
             meter.handle(PressButton())
@@ -103,12 +124,16 @@ def burn(meter: Meter, credit: int) -> None:
 
 
 def switch(host: Host, action: SwitchAction) -> Outcome:
-    return host.send(MessageKind.SWITCH, parameters=encode_number(MessageKind.SWITCH, action)).outcome
+    return host.send(
+        MessageKind.SWITCH, parameters=encode_number(MessageKind.SWITCH, action)
+    ).outcome
 
 
 def stand(meter: Meter) -> tuple[str, str]:
     supply = meter.state.supply
-    return supply.state.name.lower(), " ".join(c.name.lower() for c in Cause if c and supply.causes & c)  # type: ignore[union-attr]
+    return supply.state.name.lower(), " ".join(
+        c.name.lower() for c in Cause if c and supply.causes & c
+    )  # type: ignore[union-attr]
 
 
 CONNECTED = ("connected", "")
@@ -123,13 +148,24 @@ EXHAUSTED = ("disconnected", "credit_exhausted")
         (10, CONNECTED, CONNECTED, ("disconnected", "remote"), CONNECTED, CONNECTED),
         (5, REMINDER, CONNECTED, ("disconnected", "credit_reminder remote"), REMINDER, CONNECTED),
         (0, REMINDER, CONNECTED, ("disconnected", "credit_reminder remote"), REMINDER, CONNECTED),
-        (-20, EXHAUSTED, EXHAUSTED, ("disconnected", "credit_exhausted remote"), EXHAUSTED, EXHAUSTED),
+        (
+            -20,
+            EXHAUSTED,
+            EXHAUSTED,
+            ("disconnected", "credit_exhausted remote"),
+            EXHAUSTED,
+            EXHAUSTED,
+        ),
     ],
 )
 def test_rows_of_the_state_table(
-    credit: int, standing: tuple[str, str], button: tuple[str, str], interrupt: tuple[str, str],
-    permit: tuple[str, str], direct: tuple[str, str],
-) -> None:  # fmt: skip
+    credit: int,
+    standing: tuple[str, str],
+    button: tuple[str, str],
+    interrupt: tuple[str, str],
+    permit: tuple[str, str],
+    direct: tuple[str, str],
+) -> None:
     meter, host = at(credit)
     assert stand(meter) == standing
     assert meter.state.supply.warning == (credit <= 10)
@@ -140,7 +176,9 @@ def test_rows_of_the_state_table(
         assert switch(host, action) is Outcome.ACCEPTED
         assert stand(meter) == wanted
     meter, host = at(credit)
-    answer = host.send(MessageKind.SWITCH, parameters=encode_number(MessageKind.SWITCH, SwitchAction.DIRECT))
+    answer = host.send(
+        MessageKind.SWITCH, parameters=encode_number(MessageKind.SWITCH, SwitchAction.DIRECT)
+    )
     assert stand(meter) == direct
     assert answer.causes == meter.state.supply.causes, "the answer names what stays"
 
@@ -162,7 +200,9 @@ def test_exhausted_top_up_below_the_reconnect_threshold_stays_open() -> None:
     meter, host = at(-20)
     answer = host.send(MessageKind.CREDIT, amount=2500)
     assert stand(meter) == EXHAUSTED
-    assert answer.amount_to_reconnect == 301 * LEDGER // 100, "3.00 and what the last mWh took, in whole cents"
+    assert answer.amount_to_reconnect == 301 * LEDGER // 100, (
+        "3.00 and what the last mWh took, in whole cents"
+    )
     meter.handle(PressButton())
     assert stand(meter) == EXHAUSTED
     host.send(MessageKind.CREDIT, amount=301)
@@ -186,9 +226,11 @@ def test_with_reconnect_1_the_top_up_leaves_threshold_2_spent() -> None:
 def test_a_standing_charge_past_every_level_is_one_event() -> None:
     meter, _ = at(12)
     meter.state.settings = Settings(
-        low_credit_threshold_1=10 * LEDGER, low_credit_threshold_2=5 * LEDGER, overdraft_limit=20 * LEDGER,
+        low_credit_threshold_1=10 * LEDGER,
+        low_credit_threshold_2=5 * LEDGER,
+        overdraft_limit=20 * LEDGER,
         standing_charge=39 * LEDGER,
-    )  # fmt: skip
+    )
     meter.advance(2 * DAY_MS - meter.state.elapsed % DAY_MS)
     assert stand(meter) == EXHAUSTED
     assert event_names(meter).count("supply_disconnected") == 1
@@ -198,7 +240,9 @@ def test_a_reminder_under_an_interrupt() -> None:
     meter, host = at(5)
     switch(host, SwitchAction.INTERRUPT)
     meter.handle(PressButton())
-    assert stand(meter) == ("disconnected", "credit_reminder remote"), "the button acknowledges nothing"
+    assert stand(meter) == ("disconnected", "credit_reminder remote"), (
+        "the button acknowledges nothing"
+    )
     switch(host, SwitchAction.PERMIT)
     assert stand(meter) == REMINDER
     switch(host, SwitchAction.INTERRUPT)

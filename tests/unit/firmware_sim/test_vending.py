@@ -1,4 +1,6 @@
-"""Vending inside the meter's own process: journal 0, marks that are counted, instants that are held to their field."""
+"""Vending inside the meter's own process: journal 0, marks that are counted, instants that are held
+to their field.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from protocols.sealed_message import (
 from tests.support.meters import make
 
 CREDIT = Order(MessageKind.CREDIT, 100)
-INTERRUPT = Order(MessageKind.SWITCH, parameters=encode_number(MessageKind.SWITCH, SwitchAction.INTERRUPT))
+INTERRUPT = Order(
+    MessageKind.SWITCH, parameters=encode_number(MessageKind.SWITCH, SwitchAction.INTERRUPT)
+)
 
 
 def outcome(reply: Reply | None) -> Outcome:

@@ -27,16 +27,29 @@ METER, OTHER = "000000000042", "000000000043"
 EPOCH, SEQUENCE = 0xE0, 7
 ORIGIN = Origin(0xAB, 0xCD)
 KEY = development_keys(METER).credit
-MESSAGE = SealedMessage(MessageKind.CREDIT, METER, EPOCH, SEQUENCE, 5000, key_version=2, origin=ORIGIN)
+MESSAGE = SealedMessage(
+    MessageKind.CREDIT, METER, EPOCH, SEQUENCE, 5000, key_version=2, origin=ORIGIN
+)
 CONFIRMED, REFUSED = EntryState.CONFIRMED, EntryState.REFUSED
 VOID_CODE = b"void"
 
 
 def entry_of(message: SealedMessage = MESSAGE, **fields: Any) -> Entry:
     known = Entry(
-        1, message.serial_number, message.epoch, message.sequence, message.kind.word, message.amount,
-        EntryState.UNKNOWN, "", 0, 0, message.seal(KEY), b"", origin=message.origin,
-    )  # fmt: skip
+        1,
+        message.serial_number,
+        message.epoch,
+        message.sequence,
+        message.kind.word,
+        message.amount,
+        EntryState.UNKNOWN,
+        "",
+        0,
+        0,
+        message.seal(KEY),
+        b"",
+        origin=message.origin,
+    )
     return replace(known, **fields)
 
 
@@ -49,17 +62,48 @@ def receipt(entry: Entry = ENTRY, **fields: Any) -> Receipt:
     message = entry.sealed
     assert message is not None
     known = Receipt(
-        message.kind, METER, message.epoch or EPOCH, message.sequence, message.amount, entry.code, 0, 0, 0, 0, 0, 0,
-        0, 2,
-    )  # fmt: skip
+        message.kind,
+        METER,
+        message.epoch or EPOCH,
+        message.sequence,
+        message.amount,
+        entry.code,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        2,
+    )
     return replace(known, **fields)
 
 
 def status(entry: Entry = ENTRY, **fields: Any) -> SealedStatus:
     known = SealedStatus(
-        2, METER, entry.epoch or EPOCH, bytes(8), entry.origin.journal, 2, AccountState.OPEN, 156, "0" * 12,
-        entry.sequence, 0, 0, 0, 0, 0, 0, 0, bytes(4), 0, LastOfJournal(), 0,
-    )  # fmt: skip
+        2,
+        METER,
+        entry.epoch or EPOCH,
+        bytes(8),
+        entry.origin.journal,
+        2,
+        AccountState.OPEN,
+        156,
+        "0" * 12,
+        entry.sequence,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        bytes(4),
+        0,
+        LastOfJournal(),
+        0,
+    )
     return replace(known, **fields)
 
 
@@ -69,13 +113,30 @@ def row(entry: Entry = ENTRY, **fields: Any) -> LastOfJournal:
 
 def back(entry: Entry = ENTRY, **fields: int | bytes) -> WriteBack:
     known: dict[str, Any] = {
-        "meter_key_version": 2, "epoch": entry.epoch or EPOCH, "card_serial": bytes(8),
-        "answered_sequence": entry.sequence, "answered_code": entry.code, "outcome": int(Outcome.ACCEPTED),
-        "error": 0, "command_outcome": 0, "credit_sequence": entry.sequence, "command_sequence": 0,
-        "account_state": 1, "account_unit": 156, "credit": 0, "debt": 0, "cumulative": 0, "purchases": 0,
-        "energy_mwh": 0, "clock": 0, "elapsed": 0, "supply_state": 0, "causes": 0, "status": 0,
+        "meter_key_version": 2,
+        "epoch": entry.epoch or EPOCH,
+        "card_serial": bytes(8),
+        "answered_sequence": entry.sequence,
+        "answered_code": entry.code,
+        "outcome": int(Outcome.ACCEPTED),
+        "error": 0,
+        "command_outcome": 0,
+        "credit_sequence": entry.sequence,
+        "command_sequence": 0,
+        "account_state": 1,
+        "account_unit": 156,
+        "credit": 0,
+        "debt": 0,
+        "cumulative": 0,
+        "purchases": 0,
+        "energy_mwh": 0,
+        "clock": 0,
+        "elapsed": 0,
+        "supply_state": 0,
+        "causes": 0,
+        "status": 0,
         "illegal_insertions": 0,
-    }  # fmt: skip
+    }
     sealed_under = int(fields.pop("key_version", 2))
     return WriteBack.of(1, sealed_under, METER, "0" * 12, **{**known, **fields})
 
@@ -88,9 +149,28 @@ def conclusion(entry: Entry = ENTRY, **proofs: Any) -> tuple[EntryState, str] | 
 def test_without_proofs_the_bytes_live() -> None:
     for entry in (ENTRY, OPENING, FORMER):
         assert conclusion(entry) is None
-    assert conclude(entry_of(message=MESSAGE).__class__(*[  # bytes that are no message
-        1, METER, EPOCH, SEQUENCE, "credit", 1, EntryState.UNKNOWN, "", 0, 0, b"x", b""
-    ]), Proofs(receipt())) is None  # fmt: skip
+    assert (
+        conclude(
+            entry_of(message=MESSAGE).__class__(
+                *[  # bytes that are no message
+                    1,
+                    METER,
+                    EPOCH,
+                    SEQUENCE,
+                    "credit",
+                    1,
+                    EntryState.UNKNOWN,
+                    "",
+                    0,
+                    0,
+                    b"x",
+                    b"",
+                ]
+            ),
+            Proofs(receipt()),
+        )
+        is None
+    )
 
 
 # ---- (a)
@@ -105,24 +185,34 @@ def test_a_a_receipt_of_the_sequence_with_its_code_confirms(entry: Entry) -> Non
 @pytest.mark.parametrize(
     "fields",
     [
-        {"serial_number": OTHER}, {"sequence": 6}, {"epoch": 0xE1}, {"kind": MessageKind.DEBT}, {"amount": 4999},
+        {"serial_number": OTHER},
+        {"sequence": 6},
+        {"epoch": 0xE1},
+        {"kind": MessageKind.DEBT},
+        {"amount": 4999},
         {"key_version": 1},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_a_receipt_of_anything_else_confirms_nothing(fields: dict[str, Any]) -> None:
     assert conclusion(receipt=receipt(**fields)) is None
 
 
 def test_a_an_opening_is_confirmed_in_whatever_epoch() -> None:
-    assert conclude(OPENING, Proofs(receipt(OPENING, epoch=0x77))) == Conclusion(CONFIRMED, "accepted", 0x77)
-    assert conclude(OPENING, Proofs(back=back(OPENING, epoch=0x78))) == Conclusion(CONFIRMED, "accepted", 0x78)
+    assert conclude(OPENING, Proofs(receipt(OPENING, epoch=0x77))) == Conclusion(
+        CONFIRMED, "accepted", 0x77
+    )
+    assert conclude(OPENING, Proofs(back=back(OPENING, epoch=0x78))) == Conclusion(
+        CONFIRMED, "accepted", 0x78
+    )
 
 
 @pytest.mark.parametrize("outcome", Outcome)
 @pytest.mark.parametrize("entry", [ENTRY, OPENING, FORMER], ids=["entry", "opening", "former"])
 def test_a_and_b_a_write_back_that_answers_its_code(entry: Entry, outcome: Outcome) -> None:
-    found = conclusion(entry, back=back(entry, outcome=int(outcome), credit_sequence=entry.sequence - 1))
+    found = conclusion(
+        entry, back=back(entry, outcome=int(outcome), credit_sequence=entry.sequence - 1)
+    )
     if outcome.applied:
         assert found == (CONFIRMED, "accepted")
     elif outcome is Outcome.SEQUENCE_CONFLICT and entry is not OPENING:
@@ -134,11 +224,15 @@ def test_a_and_b_a_write_back_that_answers_its_code(entry: Entry, outcome: Outco
 @pytest.mark.parametrize(
     "fields",
     [
-        {"answered_code": b"else"}, {"answered_sequence": 6}, {"epoch": 0xE1}, {"meter": bytes(6)}, {"outcome": 0},
+        {"answered_code": b"else"},
+        {"answered_sequence": 6},
+        {"epoch": 0xE1},
+        {"meter": bytes(6)},
+        {"outcome": 0},
         {"meter_key_version": 1},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_a_write_back_of_anything_else_confirms_nothing(fields: dict[str, Any]) -> None:
     assert conclusion(back=replace(back(), **fields)) is None
 
@@ -155,7 +249,9 @@ def test_b_another_code_beside_a_proof_that_has_reached_the_sequence_refuses() -
     assert conclusion(receipt=other, status=status(epoch=0xE1, **unasked)) is None
     reached = back(answered_code=b"else", answered_sequence=9, credit_sequence=9)
     assert conclusion(receipt=other, back=reached) == (REFUSED, "sequence_conflict")
-    assert conclusion(receipt=replace(other, epoch=0xE1), status=status(**unasked)) is None, "of its own epoch"
+    assert conclusion(receipt=replace(other, epoch=0xE1), status=status(**unasked)) is None, (
+        "of its own epoch"
+    )
 
 
 def test_b_the_void_that_was_sealed_for_it_refuses_alone() -> None:
@@ -170,7 +266,10 @@ def test_b_the_void_that_was_sealed_for_it_refuses_alone() -> None:
 def test_b_nothing_else_refuses_an_opening_of_epoch_0() -> None:
     """Another storage of its meter would still take it."""
     other = receipt(OPENING, code=b"else")
-    assert conclusion(OPENING, receipt=other, status=status(OPENING, credit_sequence=9, forgotten=0)) is None
+    assert (
+        conclusion(OPENING, receipt=other, status=status(OPENING, credit_sequence=9, forgotten=0))
+        is None
+    )
     assert conclusion(OPENING, receipt=other, back=back(OPENING, answered_code=b"else")) is None
 
 
@@ -186,8 +285,13 @@ def test_c_the_last_of_its_journal_is_the_entry(entry: Entry) -> None:
 
 def test_c_another_mark_code_or_sequence_is_not_the_entry() -> None:
     for changed in ({"mark": 1}, {"code": b"else"}, {"mark": 1, "sequence": 3}):
-        assert conclusion(status=status(of_journal=row(**changed))) == (REFUSED, "sequence_conflict")
-        assert conclusion(OPENING, status=status(OPENING, of_journal=row(OPENING, **changed))) is None
+        assert conclusion(status=status(of_journal=row(**changed))) == (
+            REFUSED,
+            "sequence_conflict",
+        )
+        assert (
+            conclusion(OPENING, status=status(OPENING, of_journal=row(OPENING, **changed))) is None
+        )
 
 
 def test_c_a_later_one_of_its_journal_proves_nothing() -> None:
@@ -198,11 +302,16 @@ def test_c_a_later_one_of_its_journal_proves_nothing() -> None:
 def test_c_needs_the_meter_to_have_reached_the_sequence() -> None:
     for of_journal in (LastOfJournal(), row(mark=1, sequence=3)):
         assert conclusion(status=status(credit_sequence=6, of_journal=of_journal)) is None
-        assert conclusion(status=status(credit_sequence=7, of_journal=of_journal)) == (REFUSED, "sequence_conflict")
+        assert conclusion(status=status(credit_sequence=7, of_journal=of_journal)) == (
+            REFUSED,
+            "sequence_conflict",
+        )
 
 
 @pytest.mark.parametrize(("forgotten", "dead"), [(0, True), (6, True), (7, False), (8, False)])
-def test_c_no_row_refuses_only_where_none_at_its_sequence_was_forgotten(forgotten: int, dead: bool) -> None:
+def test_c_no_row_refuses_only_where_none_at_its_sequence_was_forgotten(
+    forgotten: int, dead: bool
+) -> None:
     found = conclusion(status=status(credit_sequence=9, forgotten=forgotten))
     assert found == ((REFUSED, "sequence_conflict") if dead else None)
 
@@ -210,7 +319,9 @@ def test_c_no_row_refuses_only_where_none_at_its_sequence_was_forgotten(forgotte
 def test_c_counts_only_under_the_entrys_own_journal_number() -> None:
     assert conclusion(status=status(journal=0xAC, of_journal=row())) is None
     assert conclusion(status=status(journal=0xAC)) is None
-    assert conclusion(FORMER, status=status(FORMER, journal=0)) is None, "a message of format 1 has no origin"
+    assert conclusion(FORMER, status=status(FORMER, journal=0)) is None, (
+        "a message of format 1 has no origin"
+    )
     assert conclusion(FORMER, status=status(FORMER, journal=0, of_journal=row(FORMER))) is None
 
 
@@ -230,19 +341,32 @@ def test_c_its_own_void_in_the_row_is_a_void() -> None:
 
 def test_d_a_higher_key_version_below_the_sequence_refuses() -> None:
     behind = {"credit_sequence": 6, "journal": 0}
-    assert conclusion(status=status(current_version=3, **behind)) == (REFUSED, "unknown_key_version")
-    assert conclusion(FORMER, status=status(FORMER, current_version=3, **behind)) == (REFUSED, "unknown_key_version")
+    assert conclusion(status=status(current_version=3, **behind)) == (
+        REFUSED,
+        "unknown_key_version",
+    )
+    assert conclusion(FORMER, status=status(FORMER, current_version=3, **behind)) == (
+        REFUSED,
+        "unknown_key_version",
+    )
     assert conclusion(status=status(current_version=2, **behind)) is None
-    assert conclusion(status=status(current_version=3, journal=0)) is None, "it has reached the sequence"
+    assert conclusion(status=status(current_version=3, journal=0)) is None, (
+        "it has reached the sequence"
+    )
     assert conclusion(status=status(current_version=3, epoch=0xE1, **behind)) is None
     assert conclusion(status=status(current_version=3, serial_number=OTHER, **behind)) is None
     written = {"answered_code": b"else", "credit_sequence": 6}
     sealed = {"key_version": 3, "meter_key_version": 3}
     assert conclusion(back=back(**sealed, **written)) == (REFUSED, "unknown_key_version")
     assert conclusion(back=back(meter_key_version=2, **written)) is None
-    assert conclusion(back=back(meter_key_version=3, **written)) is None, "its seal does not prove what it names"
+    assert conclusion(back=back(meter_key_version=3, **written)) is None, (
+        "its seal does not prove what it names"
+    )
     assert conclusion(back=back(**sealed, answered_code=b"else")) is None
-    assert conclusion(OPENING, status=status(OPENING, current_version=3, credit_sequence=0, journal=0)) is None
+    assert (
+        conclusion(OPENING, status=status(OPENING, current_version=3, credit_sequence=0, journal=0))
+        is None
+    )
 
 
 # ---- together

@@ -1,4 +1,6 @@
-"""Which ports end on this machine (money.md A18); names are resolved from a table, not a network."""
+"""Which ports end on this machine (money.md A18); names are resolved from a table, not a
+network.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,18 @@ def _table(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("host", "wanted"),
     [
-        ("localhost", True), ("127.0.0.1", True), ("127.9.8.7", True), ("[::1]", True),
-        ("here.example", True), ("192.0.2.7", False), ("127.0.0.1.attacker.example", False),
-        ("both.example", False), ("nowhere.example", False), ("127.nowhere.example", False),
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.8.7", True),
+        ("[::1]", True),
+        ("here.example", True),
+        ("192.0.2.7", False),
+        ("127.0.0.1.attacker.example", False),
+        ("both.example", False),
+        ("nowhere.example", False),
+        ("127.nowhere.example", False),
     ],
-)  # fmt: skip
+)
 def test_a_host_is_of_this_desk_where_all_its_addresses_are_loopback(
     scheme: str,
     host: str,

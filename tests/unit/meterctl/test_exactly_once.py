@@ -1,4 +1,6 @@
-"""A top-up over a line that loses, repeats and garbles: neither lost, nor doubled, nor said to be what it is not."""
+"""A top-up over a line that loses, repeats and garbles: neither lost, nor doubled, nor said to be
+what it is not.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,14 @@ def top_up(session: Session, journal: Journal, cents: int = 5000) -> Settled:
 
 
 def audit(meter: Meter, journal: Journal) -> None:
-    """Every confirmed entry is in the meter, every transfer in the meter is confirmed or still open."""
-    confirmed = {e.sequence: e for e in journal.entries() if e.state is EntryState.CONFIRMED and e.kind == "credit"}
+    """Every confirmed entry is in the meter, every transfer in the meter is confirmed or still
+    open.
+    """
+    confirmed = {
+        e.sequence: e
+        for e in journal.entries()
+        if e.state is EntryState.CONFIRMED and e.kind == "credit"
+    }
     open_ones = {e.sequence: e for e in journal.entries() if e.is_open and e.kind == "credit"}
     credited = meter.state.account.credited
     sure = sum(e.amount for e in confirmed.values()) * LEDGER // 100
@@ -65,7 +73,10 @@ def test_a_clean_line_confirms_with_a_proven_receipt(journal: Journal) -> None:
     settled = top_up(session, journal)
     assert settled.entry.state is EntryState.CONFIRMED
     assert settled.receipt is not None
-    assert (settled.receipt.credit_before, settled.receipt.credit_after) == (20 * LEDGER, 70 * LEDGER)
+    assert (settled.receipt.credit_before, settled.receipt.credit_after) == (
+        20 * LEDGER,
+        70 * LEDGER,
+    )
     assert meter.state.account.credit == 70 * LEDGER
     assert meter.state.account.purchases == 1
     audit(meter, journal)
@@ -74,7 +85,9 @@ def test_a_clean_line_confirms_with_a_proven_receipt(journal: Journal) -> None:
 @pytest.mark.parametrize("direction", ["request", "reply"])
 @pytest.mark.parametrize("first", range(1, 9))
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_lost_exchanges_never_lose_or_double_credit(journal: Journal, direction: str, first: int, count: int) -> None:
+def test_lost_exchanges_never_lose_or_double_credit(
+    journal: Journal, direction: str, first: int, count: int
+) -> None:
     meter = make()
     session, transport = connect(meter, lose(*range(first, first + count), direction=direction))
     try:
@@ -95,7 +108,9 @@ def test_a_dead_line_after_sending_is_unknown_and_resolved_later(journal: Journa
     session, transport = connect(meter)
     planned = plan(session, journal, MessageKind.CREDIT, 5000)
     sent = transport.exchanges + 1  # the status comes first
-    transport.fault = lambda n, way, data: data if n <= sent or (n == sent + 1 and way == "request") else b""
+    transport.fault = lambda n, way, data: (
+        data if n <= sent or (n == sent + 1 and way == "request") else b""
+    )
     with pytest.raises(UnknownOutcomeError) as error:
         execute(session, journal, planned)
     assert error.value.exit_code == 7
@@ -156,7 +171,9 @@ def test_a_void_that_is_not_answered_leaves_the_entry_unknown(journal: Journal) 
     assert resolved.error.exit_code == 3
 
 
-def test_another_host_that_took_the_sequence_is_seen_and_the_sale_is_sealed_anew(journal: Journal) -> None:
+def test_another_host_that_took_the_sequence_is_seen_and_the_sale_is_sealed_anew(
+    journal: Journal,
+) -> None:
     meter = make()
     session, _ = connect(meter)
     inner = session.driver.deliver
@@ -169,13 +186,16 @@ def test_another_host_that_took_the_sequence_is_seen_and_the_sale_is_sealed_anew
         return inner(sealed)
 
     session.driver.deliver = deliver  # type: ignore[method-assign, assignment]
-    settled = execute(session, journal, plan(session, journal, MessageKind.CREDIT, 5000, reference="mine"))
+    settled = execute(
+        session, journal, plan(session, journal, MessageKind.CREDIT, 5000, reference="mine")
+    )
     assert settled.receipt is not None
     assert settled.receipt.sequence == 3
     assert [(e.state.value, e.outcome, e.reference) for e in journal.entries()] == [
-        ("refused", "sequence_conflict", "mine"), ("refused", "sequence_conflict", "mine"),
+        ("refused", "sequence_conflict", "mine"),
+        ("refused", "sequence_conflict", "mine"),
         ("confirmed", "accepted", "mine"),
-    ]  # fmt: skip
+    ]
     assert meter.state.account.credit == 20 * LEDGER + (777 + 888 + 5000) * LEDGER // 100
 
 
@@ -198,8 +218,12 @@ def test_a_sale_is_sealed_anew_at_most_four_times(journal: Journal) -> None:
 
 def ahead(session: Session, journal: Journal) -> Entry:
     """Seal a top-up three sequences above the meter's next: as if it had been set back since."""
-    proved = replace(ask_status(session, journal, session.identify()).require_ours(), credit_sequence=3)
-    return enter(journal, session.ring, credit_message(journal, proved, MessageKind.CREDIT, 5000, 0), 0)
+    proved = replace(
+        ask_status(session, journal, session.identify()).require_ours(), credit_sequence=3
+    )
+    return enter(
+        journal, session.ring, credit_message(journal, proved, MessageKind.CREDIT, 5000, 0), 0
+    )
 
 
 def test_nothing_is_sent_to_a_meter_below_an_entry(journal: Journal) -> None:
@@ -218,14 +242,18 @@ def test_nothing_below_an_entry_is_voided(journal: Journal) -> None:
     meter = make()
     session, _ = connect(meter)
     entry = ahead(session, journal)
-    with pytest.raises(UnknownOutcomeError, match=r"may have been applied.*set back\. Nothing was voided"):
+    with pytest.raises(
+        UnknownOutcomeError, match=r"may have been applied.*set back\. Nothing was voided"
+    ):
         settle(session, journal, session.identify(), entry)
     assert meter.state.security.credit_sequence == 0
     assert [(e.id, e.state) for e in journal.entries()] == [(entry.id, EntryState.UNKNOWN)]
 
 
 def test_a_sale_that_nothing_proves_stays_open_and_is_not_sealed_anew(journal: Journal) -> None:
-    """The request is lost, and so is every receipt; the status alone says that the meter has not taken it."""
+    """The request is lost, and so is every receipt; the status alone says that the meter has not
+    taken it.
+    """
     meter = make()
     session, _ = connect(meter)
     inner = session.driver.deliver
@@ -264,7 +292,9 @@ def test_a_wrong_key_ring_is_seen_before_anything_is_sent(journal: Journal) -> N
 
 
 def test_a_forged_acceptance_confirms_nothing(journal: Journal) -> None:
-    """Whoever sits on the wire can answer what he likes; without the sealed receipt nothing is confirmed."""
+    """Whoever sits on the wire can answer what he likes; without the sealed receipt nothing is
+    confirmed.
+    """
     meter = make()
     session, transport = connect(meter)
     planned = plan(session, journal, MessageKind.CREDIT, 5000)
@@ -347,7 +377,9 @@ def test_one_open_entry_for_a_meter_is_enforced_by_the_journal_itself(journal: J
 
 @pytest.mark.parametrize("value", ["epoch", "sequence"])
 def test_a_reading_that_was_spoilt_is_not_sealed_upon(journal: Journal, value: str) -> None:
-    """A TCP frame has no checksum, and a wire may lie in every register: what is sealed comes from the status alone."""
+    """A TCP frame has no checksum, and a wire may lie in every register: what is sealed comes from
+    the status alone.
+    """
     meter = make(epoch=0x0E0C0E0C)
     meter.state.security.credit_sequence = 0x01020304
     session, transport = connect(meter, framed=True)
@@ -357,7 +389,9 @@ def test_a_reading_that_was_spoilt_is_not_sealed_upon(journal: Journal, value: s
     def flip(_: int, way: str, data: bytes) -> bytes:
         nonlocal flipped
         at = data.find(spoilt, 9)
-        if way == "reply" and at > 0 and len(data) < 140:  # a status is 145 bytes and more, an answer too
+        if (
+            way == "reply" and at > 0 and len(data) < 140
+        ):  # a status is 145 bytes and more, an answer too
             flipped += 1
             return data[:at] + bytes((data[at] ^ 0x40,)) + data[at + 1 :]
         return data
@@ -392,9 +426,14 @@ def test_a_receipt_goes_over_what_a_person_said(journal: Journal) -> None:
     journal.settle(entry, EntryState.UNKNOWN, "", 2)
     assert journal.entry(entry.id).outcome == "by_hand"
     journal.settle(entry, EntryState.CONFIRMED, "accepted", 3, b"receipt", proved=True)
-    assert (journal.entry(entry.id).state, journal.entry(entry.id).receipt) == (EntryState.CONFIRMED, b"receipt")
+    assert (journal.entry(entry.id).state, journal.entry(entry.id).receipt) == (
+        EntryState.CONFIRMED,
+        b"receipt",
+    )
     assert [line.what for line in journal.audit_lines()] == ["closed_by_hand", "overruled"]
-    assert any("1.00 is to be claimed back from the customer" in notice for notice in journal.notices)
+    assert any(
+        "1.00 is to be claimed back from the customer" in notice for notice in journal.notices
+    )
 
 
 def test_what_a_person_said_is_no_proof_that_a_sequence_is_spent(journal: Journal) -> None:

@@ -1,4 +1,6 @@
-"""The journal's file: an older layout is brought up whole, another program's or a newer one is left alone."""
+"""The journal's file: an older layout is brought up whole, another program's or a newer one is left
+alone.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ CREATE TABLE entries (
 );
 CREATE UNIQUE INDEX one_open ON entries (meter, epoch)
     WHERE kind != 'void' AND state IN ('prepared', 'on_card', 'unknown');
-CREATE UNIQUE INDEX one_live ON entries (meter, epoch, sequence) WHERE kind != 'void' AND state != 'refused';
+CREATE UNIQUE INDEX one_live ON entries (meter, epoch, sequence)
+    WHERE kind != 'void' AND state != 'refused';
 INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, message)
     VALUES ('000000000001', 7, 1, 'credit', 5000, 'unknown', 1, 2, x'0102');
 PRAGMA user_version = 1;
@@ -59,8 +62,12 @@ def test_a_journal_of_the_first_layout_keeps_its_entries_and_their_rules(tmp_pat
     journal = Journal(old_journal(tmp_path / "j.sqlite"))
     (entry,) = journal.entries()
     assert (entry.meter, entry.state, entry.message, entry.card, entry.reference) == (
-        "000000000001", EntryState.UNKNOWN, b"\x01\x02", "", "",
-    )  # fmt: skip
+        "000000000001",
+        EntryState.UNKNOWN,
+        b"\x01\x02",
+        "",
+        "",
+    )
     with pytest.raises(NotPermittedError):
         journal.prepare("000000000001", 7, 2, "credit", 1, b"", 3)
     journal.audit("x", 1)
@@ -107,10 +114,14 @@ def test_a_limit_is_of_one_ring_one_day_and_what_was_sold(tmp_path: Path) -> Non
     with pytest.raises(NotPermittedError, match=r"9\.00 sold today"):
         journal.prepare("000000000002", 7, 1, "credit", 101, b"2", 86_400 * 4 - 1, limit=limit)
     journal.prepare("000000000002", 7, 1, "credit", 101, b"3", 86_400 * 4, limit=limit)
-    journal.prepare("000000000003", 7, 1, "credit", 5000, b"4", 86_400 * 3, limit=DailyLimit("bbbb", None))
+    journal.prepare(
+        "000000000003", 7, 1, "credit", 5000, b"4", 86_400 * 3, limit=DailyLimit("bbbb", None)
+    )
     journal.prepare("000000000004", 7, 1, "refund", 5000, b"5", 86_400 * 3, limit=limit)
     journal.settle(entry, EntryState.REFUSED, BY_HAND, 86_400 * 3)
-    with pytest.raises(NotPermittedError, match=r"9\.00 sold today"):  # on a person's word its bytes are not dead
+    with pytest.raises(
+        NotPermittedError, match=r"9\.00 sold today"
+    ):  # on a person's word its bytes are not dead
         journal.prepare("000000000005", 7, 1, "open", 1000, b"6", 86_400 * 3 + 9, limit=limit)
     journal.prepare("000000000005", 7, 1, "open", 100, b"6", 86_400 * 3 + 9, limit=limit)
     assert [line.amount for line in journal.audit_lines()] == [101, 1000]
@@ -164,8 +175,17 @@ def test_a_journal_of_layout_2_is_read_whole(tmp_path: Path) -> None:
     journal = former_journal(tmp_path)
     told = [json.loads(line) for line in (FORMER / "journal.list.json").read_text().splitlines()]
     for entry, known in zip(journal.entries(), told, strict=True):
-        shown = (entry.id, entry.meter, f"{entry.epoch:08x}", entry.sequence, entry.kind, entry.amount / 100,
-                 entry.state.value, entry.outcome or None, entry.card or None)  # fmt: skip
+        shown = (
+            entry.id,
+            entry.meter,
+            f"{entry.epoch:08x}",
+            entry.sequence,
+            entry.kind,
+            entry.amount / 100,
+            entry.state.value,
+            entry.outcome or None,
+            entry.card or None,
+        )
         names = ("id", "meter", "epoch", "sequence", "kind", "amount", "state", "outcome", "card")
         assert shown == tuple(known[name] for name in names)
         assert entry.is_former
@@ -211,11 +231,15 @@ def test_an_unknown_entry_of_format_1_is_settled_by_its_receipt(tmp_path: Path) 
     assert meter.state.account.credit == 45 * LEDGER
 
 
-def test_bytes_of_format_1_are_not_sent_again_and_a_void_of_format_2_ends_them(tmp_path: Path) -> None:
+def test_bytes_of_format_1_are_not_sent_again_and_a_void_of_format_2_ends_them(
+    tmp_path: Path,
+) -> None:
     journal = former_journal(tmp_path)
     session, meter = session_of("000000000046")
     entry = of(journal, "000000000046")
-    with pytest.raises(NotPermittedError, match=r"entry 13 .*former message format.* is still prepared"):
+    with pytest.raises(
+        NotPermittedError, match=r"entry 13 .*former message format.* is still prepared"
+    ):
         execute(session, journal, plan(session, journal, MessageKind.CREDIT, 100))
     sent: list[bytes] = []
     inner = session.driver.deliver
@@ -243,7 +267,10 @@ def test_an_entry_of_format_1_that_was_never_answered_is_closed_by_a_person(tmp_
 
 
 def card(name: str) -> Card:
-    return Card(BytesMemory(gzip.decompress((FORMER / f"{name}.img.gz").read_bytes())), Random("card").randbytes)
+    return Card(
+        BytesMemory(gzip.decompress((FORMER / f"{name}.img.gz").read_bytes())),
+        Random("card").randbytes,
+    )
 
 
 def counter_for(image: Card) -> Counter:
@@ -261,7 +288,9 @@ def test_a_write_back_of_the_former_build_still_proves(tmp_path: Path) -> None:
     assert (sold.entry.sequence, sold.entry.is_former) == (2, False)
 
 
-def test_an_unconsumed_sale_of_format_1_is_named_refused_by_the_meter_and_ended_by_a_void(tmp_path: Path) -> None:
+def test_an_unconsumed_sale_of_format_1_is_named_refused_by_the_meter_and_ended_by_a_void(
+    tmp_path: Path,
+) -> None:
     journal = former_journal(tmp_path)
     image = card("unconsumed")
     with pytest.raises(NotPermittedError, match=r"former message format"):

@@ -26,7 +26,9 @@ def change(word: str) -> list[tuple[object, object]]:
     def deliver(sealed: bytes) -> object:
         delivery = inner(sealed)
         if word == "max_credit=30.00":
-            Host(meter).send(MessageKind.LIMITS, parameters=encode_settings(parse_settings(["max_credit=99.00"])))
+            Host(meter).send(
+                MessageKind.LIMITS, parameters=encode_settings(parse_settings(["max_credit=99.00"]))
+            )
         return delivery
 
     session.driver.deliver = deliver  # type: ignore[method-assign, assignment]

@@ -27,7 +27,9 @@ def test_limits_and_prices_become_sealed_commands_in_their_order() -> None:
 
 def test_prices_without_an_instant_hold_at_once() -> None:
     ((_, parameters),) = parse_presets('[tariff]\nprices = ["1.0000"]\n')
-    assert TariffChange.decode(parameters).parts == ((0, Prices((10000,) * 4)),), "one price is that of every rate"
+    assert TariffChange.decode(parameters).parts == ((0, Prices((10000,) * 4)),), (
+        "one price is that of every rate"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Replies that are not for us: another unit's on a shared line, another request's on a connection."""
+"""Replies that are not for us: another unit's on a shared line, another request's on a
+connection.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Scripted:
         reply = bytes((pdu[0], 2 * count)) + MAGIC[: 2 * count].ljust(2 * count, b"\0")
         if self.framed:
             return tcp.encode(
-                int.from_bytes(data[:2], "big") + self.transaction_shift, data[6] + self.unit_shift, reply
+                int.from_bytes(data[:2], "big") + self.transaction_shift,
+                data[6] + self.unit_shift,
+                reply,
             )
         return rtu.encode(data[0] + self.unit_shift, reply)
 

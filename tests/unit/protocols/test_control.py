@@ -37,7 +37,10 @@ from protocols.faults import FaultRule
         ("fault off", c.EndFaults(None)),
         ("fault flip off", c.EndFaults("flip")),
         ("fault flip on", c.BeginFault(FaultRule("flip"))),
-        ("fault busy on --count 3 --for=10s", c.BeginFault(FaultRule("busy", count=3, lasts=10_000))),
+        (
+            "fault busy on --count 3 --for=10s",
+            c.BeginFault(FaultRule("busy", count=3, lasts=10_000)),
+        ),
     ],
 )
 def test_every_command_is_read(line: str, command: c.Command) -> None:
@@ -47,7 +50,8 @@ def test_every_command_is_read(line: str, command: c.Command) -> None:
 def test_the_grammar_names_every_command() -> None:
     named = [entry.split()[0] for entry in c.GRAMMAR.split(" · ")]
     assert named == [
-        "advance", "load", "power", "button", "cover", "terminal-cover", "magnet", "speed", "state", "stop",
+        "advance", "load", "power", "button", "cover", "terminal-cover", "magnet", "speed", "state",
+        "stop",
         "card", "card", "card", "fault", "fault", "fault",
     ]  # fmt: skip
 
@@ -69,7 +73,15 @@ def test_a_command_without_its_argument_says_so(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["flip"], ["flop", "on"], ["flip", "off", "--count", "3"], ["flip", "on", "--count"], ["list", "x"]]
+    "words",
+    [
+        [],
+        ["flip"],
+        ["flop", "on"],
+        ["flip", "off", "--count", "3"],
+        ["flip", "on", "--count"],
+        ["list", "x"],
+    ],
 )
 def test_a_fault_that_cannot_be_is_refused(words: list[str]) -> None:
     with pytest.raises(QuantityError):
@@ -79,11 +91,18 @@ def test_a_fault_that_cannot_be_is_refused(words: list[str]) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        [], ["insert"], ["eject"], ["insert", "a", "b"], ["insert", "a", "--reader", "R"], ["insert", "--reader"],
-        ["insert", "a", "--pull-after", "x"], ["insert", "a", "--pull-after", "-1"], ["insert", "--fast"],
+        [],
+        ["insert"],
+        ["eject"],
+        ["insert", "a", "b"],
+        ["insert", "a", "--reader", "R"],
+        ["insert", "--reader"],
+        ["insert", "a", "--pull-after", "x"],
+        ["insert", "a", "--pull-after", "-1"],
+        ["insert", "--fast"],
         ["remove", "x"],
     ],
-)  # fmt: skip
+)
 def test_a_card_command_that_cannot_be_is_refused(words: list[str]) -> None:
     with pytest.raises(QuantityError):
         c.parse_command(["card", *words])
@@ -103,7 +122,9 @@ def test_no_words_are_no_command() -> None:
         (["magnet", "true"], "on and off"),
     ],
 )
-def test_a_wrong_word_is_refused_with_the_two_that_are_allowed(words: list[str], allowed: str) -> None:
+def test_a_wrong_word_is_refused_with_the_two_that_are_allowed(
+    words: list[str], allowed: str
+) -> None:
     with pytest.raises(QuantityError) as caught:
         c.parse_command(words)
     assert str(caught.value) == f"{words[1]!r}: allowed are {allowed}"
@@ -115,7 +136,8 @@ def test_a_wrong_duration_is_refused_as_such() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "thousandths"), [("0", 0), ("1", 1000), ("0.5", 500), ("0.001", 1), ("100000", 100_000_000)]
+    ("text", "thousandths"),
+    [("0", 0), ("1", 1000), ("0.5", 500), ("0.001", 1), ("100000", 100_000_000)],
 )
 def test_speeds_are_held_in_thousandths(text: str, thousandths: int) -> None:
     assert c.parse_speed(text) == thousandths

@@ -1,4 +1,6 @@
-"""Fixed widths: what fits is packed as it is, what does not is cut to the nearest number that does."""
+"""Fixed widths: what fits is packed as it is, what does not is cut to the nearest number that
+does.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,11 @@ def test_a_right_code_is_accepted_and_any_other_refused() -> None:
     code = authentication_code(MASTER, b"data")
     verify_code(MASTER, b"data", code)
     wrong = [b"", code[:-1], code + b"\0", bytes(CODE_SIZE)]
-    wrong += [bytes((*code[:i], code[i] ^ 1 << bit, *code[i + 1 :])) for i in range(CODE_SIZE) for bit in range(8)]
+    wrong += [
+        bytes((*code[:i], code[i] ^ 1 << bit, *code[i + 1 :]))
+        for i in range(CODE_SIZE)
+        for bit in range(8)
+    ]
     for other in wrong:
         with pytest.raises(AuthenticationError, match="not right under this key"):
             verify_code(MASTER, b"data", other)
@@ -66,7 +70,9 @@ def test_bcd_is_packed_high_digit_first() -> None:
 
 
 def sp_800_108(master: bytes, label: bytes, context: bytes, size: int) -> bytes:
-    """NIST SP 800-108r1, section 4.1, with r = 32 and AES-CMAC: K(i) = PRF(K, [i] || label || 00 || context || [L])."""
+    """NIST SP 800-108r1, section 4.1, with r = 32 and AES-CMAC: K(i) = PRF(K, [i] || label || 00 ||
+    context || [L]).
+    """
     out = b""
     for i in range(1, -(-size // 16) + 1):
         prf = CMAC(AES(master))
@@ -87,7 +93,10 @@ def test_keys_are_derived_as_sp_800_108_says(master: bytes, serial: str, version
 
 
 def test_labels_are_stable() -> None:
-    assert {label.name: label.value for label in MessageClass} == {"CREDIT": "credit", "COMMAND": "command"}
+    assert {label.name: label.value for label in MessageClass} == {
+        "CREDIT": "credit",
+        "COMMAND": "command",
+    }
 
 
 def test_every_input_of_the_derivation_makes_another_key() -> None:
@@ -104,8 +113,16 @@ def test_every_input_of_the_derivation_makes_another_key() -> None:
 def test_a_meter_has_one_key_a_class() -> None:
     keys = derive_meter_keys(MASTER, SERIAL, 3)
     assert keys.version == 3
-    assert keys.key(MessageClass.CREDIT) == keys.credit == derive_key(MASTER, MessageClass.CREDIT.value, SERIAL, 3)
-    assert keys.key(MessageClass.COMMAND) == keys.command == derive_key(MASTER, MessageClass.COMMAND.value, SERIAL, 3)
+    assert (
+        keys.key(MessageClass.CREDIT)
+        == keys.credit
+        == derive_key(MASTER, MessageClass.CREDIT.value, SERIAL, 3)
+    )
+    assert (
+        keys.key(MessageClass.COMMAND)
+        == keys.command
+        == derive_key(MASTER, MessageClass.COMMAND.value, SERIAL, 3)
+    )
 
 
 def test_the_check_value_is_three_bytes_that_depend_on_both_keys() -> None:
@@ -126,6 +143,9 @@ def test_keys_are_never_written_out_by_accident() -> None:
 
 
 def test_development_keys_come_from_the_published_master() -> None:
-    assert hashlib.sha256(b"prepaid-meter published development master").digest()[:16] == DEVELOPMENT_MASTER
+    assert (
+        hashlib.sha256(b"prepaid-meter published development master").digest()[:16]
+        == DEVELOPMENT_MASTER
+    )
     assert DEVELOPMENT_KEY_VERSION == 0
     assert development_keys(SERIAL) == derive_meter_keys(DEVELOPMENT_MASTER, SERIAL, 0)

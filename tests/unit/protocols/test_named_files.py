@@ -41,10 +41,16 @@ def test_every_line_of_a_text_ends_alike() -> None:
 @pytest.mark.parametrize(
     ("mode", "write", "read"),
     [
-        (0o600, False, False), (0o400, False, False), (0o640, False, True), (0o604, False, True),
-        (0o620, True, False), (0o602, True, False), (0o666, True, True), (0o700, False, False),
+        (0o600, False, False),
+        (0o400, False, False),
+        (0o640, False, True),
+        (0o604, False, True),
+        (0o620, True, False),
+        (0o602, True, False),
+        (0o666, True, True),
+        (0o700, False, False),
     ],
-)  # fmt: skip
+)
 def test_who_may_write_and_read_a_file(mode: int, write: bool, read: bool) -> None:
     assert others_may_write(stat.S_IFREG | mode) is write
     assert others_may_read(stat.S_IFREG | mode) is read

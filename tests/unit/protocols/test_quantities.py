@@ -1,4 +1,6 @@
-"""The one grammar in which people write quantities: what it reads, writes and refuses, and with which words."""
+"""The one grammar in which people write quantities: what it reads, writes and refuses, and with
+which words.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +48,29 @@ def test_fixed_point_numbers_are_read_exactly(text: str, decimals: int, value: i
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "-", ".", ".5", "5.", "1e3", "1E3", "1.5e-2", "0x10", "1_000", "1,000", "1 000", "1.2.3", "--5", "nan",
-     "inf", "5 kW", "½", "五"],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "-",
+        ".",
+        ".5",
+        "5.",
+        "1e3",
+        "1E3",
+        "1.5e-2",
+        "0x10",
+        "1_000",
+        "1,000",
+        "1 000",
+        "1.2.3",
+        "--5",
+        "nan",
+        "inf",
+        "5 kW",
+        "½",
+        "五",
+    ],
+)
 def test_what_is_no_number_is_refused_with_the_text_and_what_is_allowed(text: str) -> None:
     with pytest.raises(QuantityError) as caught:
         q.parse_fixed(text, 2, "an amount")
@@ -57,17 +79,30 @@ def test_what_is_no_number_is_refused_with_the_text_and_what_is_allowed(text: st
     assert "at most 2 decimals are allowed" in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "decimals"), [("1.005", 2), ("-1.000", 2), ("1.0", 0), ("+0.00000", 4)])
+@pytest.mark.parametrize(
+    ("text", "decimals"), [("1.005", 2), ("-1.000", 2), ("1.0", 0), ("+0.00000", 4)]
+)
 def test_surplus_decimals_are_refused_even_where_they_are_zero(text: str, decimals: int) -> None:
-    with pytest.raises(QuantityError, match=f"'{text}'".replace("+", r"\+") + f" has more than {decimals} decimals"):
+    with pytest.raises(
+        QuantityError, match=f"'{text}'".replace("+", r"\+") + f" has more than {decimals} decimals"
+    ):
         q.parse_fixed(text, decimals)
 
 
 @pytest.mark.parametrize("text", ["1.²", "²", "1.①", "²kW", "²h"])
 @pytest.mark.parametrize(
-    "parse", [lambda text: q.parse_fixed(text, 2), q.parse_money, q.parse_price, q.parse_power, q.parse_duration]
+    "parse",
+    [
+        lambda text: q.parse_fixed(text, 2),
+        q.parse_money,
+        q.parse_price,
+        q.parse_power,
+        q.parse_duration,
+    ],
 )
-def test_digits_that_are_no_decimal_digits_are_refused(parse: Callable[[str], int], text: str) -> None:
+def test_digits_that_are_no_decimal_digits_are_refused(
+    parse: Callable[[str], int], text: str
+) -> None:
     with pytest.raises(QuantityError):
         parse(text)
 
@@ -85,7 +120,9 @@ def test_digits_that_are_no_decimal_digits_are_refused(parse: Callable[[str], in
         pytest.param(q.parse_date, TOO_LONG, id="date"),
     ],
 )
-def test_a_text_of_thousands_of_digits_is_refused_as_any_other(parse: Callable[[str], int], text: str) -> None:
+def test_a_text_of_thousands_of_digits_is_refused_as_any_other(
+    parse: Callable[[str], int], text: str
+) -> None:
     with pytest.raises(QuantityError):
         parse(text)
 
@@ -154,7 +191,9 @@ def test_powers_are_read_in_milliwatts(text: str, milliwatts: int) -> None:
     assert q.parse_power(text) == milliwatts
 
 
-@pytest.mark.parametrize("text", ["", "2", "kW", "2 kWh", "2e3W", "1kW5W", "2 000W", "2VA", "two kW"])
+@pytest.mark.parametrize(
+    "text", ["", "2", "kW", "2 kWh", "2e3W", "1kW5W", "2 000W", "2VA", "two kW"]
+)
 def test_what_is_no_power_is_refused_with_examples(text: str) -> None:
     with pytest.raises(QuantityError) as caught:
         q.parse_power(text)
@@ -250,26 +289,49 @@ NEW_YEAR = 1_767_225_600_000
         (" 2026-01-01 ", 0, NEW_YEAR),
     ],
 )
-def test_moments_are_read_with_their_offset_or_as_local_time(text: str, offset: int, moment: int) -> None:
+def test_moments_are_read_with_their_offset_or_as_local_time(
+    text: str, offset: int, moment: int
+) -> None:
     assert q.parse_moment(text, offset) == moment
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "2026-1-1", "2026-01-01T8:00", "2026-01-01Z", "2026-01-01T", "01.02.2026", "20260101",
-     "2026-01-01T00:00:00.1234Z", "2026-01-01T00:00z", "2026-01-01T00:00 Z"],
-)  # fmt: skip
+    [
+        "",
+        "now",
+        "2026-1-1",
+        "2026-01-01T8:00",
+        "2026-01-01Z",
+        "2026-01-01T",
+        "01.02.2026",
+        "20260101",
+        "2026-01-01T00:00:00.1234Z",
+        "2026-01-01T00:00z",
+        "2026-01-01T00:00 Z",
+    ],
+)
 def test_what_is_no_moment_is_refused_with_examples(text: str) -> None:
     with pytest.raises(QuantityError) as caught:
         q.parse_moment(text)
-    assert str(caught.value).startswith(f"{text!r} is not a date and time: write 2026-01-31T08:00:00Z")
+    assert str(caught.value).startswith(
+        f"{text!r} is not a date and time: write 2026-01-31T08:00:00Z"
+    )
 
 
 @pytest.mark.parametrize(
     "text",
-    ["2026-13-01", "2026-02-29", "2026-00-10", "0000-01-01", "2026-01-01T25:00", "2026-01-01T00:60Z",
-     "2026-01-01T00:00:61Z", "2026-01-01T00:00+24:00"],
-)  # fmt: skip
+    [
+        "2026-13-01",
+        "2026-02-29",
+        "2026-00-10",
+        "0000-01-01",
+        "2026-01-01T25:00",
+        "2026-01-01T00:60Z",
+        "2026-01-01T00:00:61Z",
+        "2026-01-01T00:00+24:00",
+    ],
+)
 def test_a_date_or_time_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(QuantityError) as caught:
         q.parse_moment(text)
@@ -285,7 +347,9 @@ def test_a_date_or_time_that_does_not_exist_is_refused(text: str) -> None:
         (NEW_YEAR, -210, "2025-12-31T20:30:00.000-03:30"),
     ],
 )
-def test_moments_are_written_with_milliseconds_and_offset(moment: int, offset: int, text: str) -> None:
+def test_moments_are_written_with_milliseconds_and_offset(
+    moment: int, offset: int, text: str
+) -> None:
     assert q.format_moment(moment, offset) == text
     assert q.parse_moment(text) == moment
 
@@ -298,14 +362,22 @@ def test_an_instant_beyond_the_calendar_is_written_as_its_number(moment: int) ->
 
 @pytest.mark.parametrize(
     ("days", "text"),
-    [(0, "1970-01-01"), (20_454, "2026-01-01"), (19_782, "2024-02-29"), (-1, "1969-12-31"), (2_932_896, "9999-12-31")],
+    [
+        (0, "1970-01-01"),
+        (20_454, "2026-01-01"),
+        (19_782, "2024-02-29"),
+        (-1, "1969-12-31"),
+        (2_932_896, "9999-12-31"),
+    ],
 )
 def test_dates_are_read_and_written_as_days_since_1970(days: int, text: str) -> None:
     assert q.parse_date(text) == days
     assert q.format_date(days) == text
 
 
-@pytest.mark.parametrize("text", ["", "2026-02-29", "2026-13-01", "31.01.2026", "2026-01-31T00:00", "tomorrow"])
+@pytest.mark.parametrize(
+    "text", ["", "2026-02-29", "2026-13-01", "31.01.2026", "2026-01-31T00:00", "tomorrow"]
+)
 def test_what_is_no_date_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(QuantityError) as caught:
         q.parse_date(text)

@@ -1,4 +1,6 @@
-"""The one door: layouts to the byte, every kind and outcome with its number, and codes that no flipped bit survives."""
+"""The one door: layouts to the byte, every kind and outcome with its number, and codes that no
+flipped bit survives.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,34 @@ from protocols.data_model.kinds import Optional
 from protocols.data_model.words import Cause, SupplyState
 from protocols.errors import AuthenticationError, MalformedMessageError, UnsupportedVersionError
 from protocols.keys import MessageClass, authentication_code, development_keys
-from protocols.sealed_message import NO_ORIGIN, Answer, MessageKind, Origin, Outcome, Receipt, SealedMessage
+from protocols.sealed_message import (
+    NO_ORIGIN,
+    Answer,
+    MessageKind,
+    Origin,
+    Outcome,
+    Receipt,
+    SealedMessage,
+)
 
 SERIAL = "123456789012"
 KEYS = development_keys(SERIAL)
 MESSAGE = SealedMessage(
-    MessageKind.CREDIT, SERIAL, 0xDEADBEEF, 7, amount=5000, account_unit=156, customer_number="000000004711",
-    issued_at=1_767_225_600, parameters=b"\x01\x02", key_version=3, origin=Origin(0x0A0B0C0D, 0xCAFED00D),
-)  # fmt: skip
+    MessageKind.CREDIT,
+    SERIAL,
+    0xDEADBEEF,
+    7,
+    amount=5000,
+    account_unit=156,
+    customer_number="000000004711",
+    issued_at=1_767_225_600,
+    parameters=b"\x01\x02",
+    key_version=3,
+    origin=Origin(0x0A0B0C0D, 0xCAFED00D),
+)
 MESSAGE_BODY = bytes.fromhex(
-    "02 03 123456789012 deadbeef 02 009c 000000004711 00000007 00001388 6955b900 00000000 0a0b0c0d cafed00d 0002 0102"
+    "02 03 123456789012 deadbeef 02 009c 000000004711 00000007 00001388 6955b900 "
+    "00000000 0a0b0c0d cafed00d 0002 0102"
 )
 COMMAND = replace(MESSAGE, kind=MessageKind.GUARANTEE, expires_at=3_661)
 FORMER = replace(MESSAGE, expires_at=1_767_229_200, origin=NO_ORIGIN, version=s.FORMER_VERSION)
@@ -29,19 +49,42 @@ FORMER_BODY = bytes.fromhex(
     "01 03 123456789012 deadbeef 02 009c 000000004711 00000007 00001388 6955b900 6955c710 0002 0102"
 )
 ANSWER = Answer(
-    Outcome.ACCEPTED, 7, b"\xca\xfe\xba\xbe", -5, 6, 7, 8, SupplyState.READY_FOR_RECONNECTION,
-    Cause.REMOTE | Cause.ACCOUNT, 9,
-)  # fmt: skip
+    Outcome.ACCEPTED,
+    7,
+    b"\xca\xfe\xba\xbe",
+    -5,
+    6,
+    7,
+    8,
+    SupplyState.READY_FOR_RECONNECTION,
+    Cause.REMOTE | Cause.ACCOUNT,
+    9,
+)
 RECEIPT = Receipt(
-    MessageKind.CREDIT, SERIAL, 0xDEADBEEF, 7, 5000, b"\xca\xfe\xba\xbe", 1_767_225_600_123, -5, 6, 7, 8, 9, -10, 3
+    MessageKind.CREDIT,
+    SERIAL,
+    0xDEADBEEF,
+    7,
+    5000,
+    b"\xca\xfe\xba\xbe",
+    1_767_225_600_123,
+    -5,
+    6,
+    7,
+    8,
+    9,
+    -10,
+    3,
 )
 
 
 def flips(data: bytes) -> list[bytes]:
     """Every text that is one bit away."""
     return [
-        bytes((*data[:i], data[i] ^ 1 << bit, *data[i + 1 :])) for i in range(len(data)) for bit in range(8)
-    ]  # fmt: skip
+        bytes((*data[:i], data[i] ^ 1 << bit, *data[i + 1 :]))
+        for i in range(len(data))
+        for bit in range(8)
+    ]
 
 
 # ---- numbers
@@ -49,23 +92,31 @@ def flips(data: bytes) -> list[bytes]:
 
 def test_kinds_keep_their_numbers() -> None:
     assert {kind.name: kind.value for kind in MessageKind} == {
-        "OPEN": 1, "CREDIT": 2, "REFUND": 3, "DEBT": 4, "CLOSE": 5, "VOID": 6, "LIMITS": 16, "TARIFF": 17, "CLOCK": 18,
-        "SWITCH": 19, "GUARANTEE": 20, "MORATORIUM": 21, "CLEAR_TAMPER": 22, "CLEAR_EVENTS": 23, "CLEAR_DEMAND": 24,
+        "OPEN": 1, "CREDIT": 2, "REFUND": 3, "DEBT": 4, "CLOSE": 5, "VOID": 6, "LIMITS": 16,
+        "TARIFF": 17, "CLOCK": 18,
+        "SWITCH": 19, "GUARANTEE": 20, "MORATORIUM": 21, "CLEAR_TAMPER": 22, "CLEAR_EVENTS": 23,
+        "CLEAR_DEMAND": 24,
     }  # fmt: skip
 
 
 def test_outcomes_keep_their_numbers_which_are_their_precedence() -> None:
     assert {outcome.name: outcome.value for outcome in Outcome} == {
         "MALFORMED": 1, "UNSUPPORTED_VERSION": 2, "NOT_FOR_THIS_METER": 3, "UNKNOWN_KEY_VERSION": 4,
-        "BAD_AUTHENTICATION": 5, "SUSPENDED": 6, "ALREADY_ACCEPTED": 7, "SEQUENCE_CONFLICT": 8, "SEQUENCE_OLD": 9,
-        "SEQUENCE_GAP": 10, "EXPIRED": 11, "NOT_OPENED": 12, "ALREADY_OPENED": 13, "NOT_FOR_THIS_CUSTOMER": 14,
+        "BAD_AUTHENTICATION": 5, "SUSPENDED": 6, "ALREADY_ACCEPTED": 7, "SEQUENCE_CONFLICT": 8,
+        "SEQUENCE_OLD": 9,
+        "SEQUENCE_GAP": 10, "EXPIRED": 11, "NOT_OPENED": 12, "ALREADY_OPENED": 13,
+        "NOT_FOR_THIS_CUSTOMER": 14,
         "WRONG_UNIT": 15, "OUT_OF_RANGE": 16, "EXCEEDS_MAX_CREDIT": 17, "REFUSED_BY_GUARANTEE": 18,
         "STORAGE_FAULT": 19, "ACCEPTED": 20,
     }  # fmt: skip
 
 
 def test_switch_actions_keep_their_numbers() -> None:
-    assert {action.name: action.value for action in s.SwitchAction} == {"INTERRUPT": 1, "PERMIT": 2, "DIRECT": 3}
+    assert {action.name: action.value for action in s.SwitchAction} == {
+        "INTERRUPT": 1,
+        "PERMIT": 2,
+        "DIRECT": 3,
+    }
 
 
 def test_only_accepted_now_or_before_stands_in_the_books() -> None:
@@ -87,13 +138,21 @@ def test_a_message_has_the_layout_of_the_byte_diagram() -> None:
     assert MESSAGE_BODY[41:45] == bytes.fromhex("cafed00d"), "the mark"
     assert MESSAGE_BODY[45:47] == b"\0\2", "the length of the parameters"
     assert MESSAGE_BODY[47:] == b"\1\2"
-    assert MESSAGE.seal(KEYS.credit) == MESSAGE_BODY + authentication_code(KEYS.credit, MESSAGE_BODY)
-    assert s.code_of(MESSAGE.seal(KEYS.credit)) == authentication_code(KEYS.credit, MESSAGE_BODY)[:4]
+    assert MESSAGE.seal(KEYS.credit) == MESSAGE_BODY + authentication_code(
+        KEYS.credit, MESSAGE_BODY
+    )
+    assert (
+        s.code_of(MESSAGE.seal(KEYS.credit)) == authentication_code(KEYS.credit, MESSAGE_BODY)[:4]
+    )
 
 
 def test_defaults_of_a_message_are_nothing() -> None:
     message = SealedMessage(MessageKind.VOID, SERIAL, 1, 2)
-    assert (message.amount, message.account_unit, message.customer_number) == (0, 156, "000000000000")
+    assert (message.amount, message.account_unit, message.customer_number) == (
+        0,
+        156,
+        "000000000000",
+    )
     assert (message.issued_at, message.expires_at, message.parameters) == (0, 0, b"")
     assert (message.key_version, message.origin, message.version) == (0, Origin(0, 0), 2)
 
@@ -123,15 +182,29 @@ def test_a_message_of_every_kind_comes_back(kind: MessageKind, size: int) -> Non
 
 def test_the_largest_numbers_come_back() -> None:
     message = SealedMessage(
-        MessageKind.CLEAR_DEMAND, "999999999999", 0xFFFFFFFF, s.LAST_SEQUENCE, 0xFFFFFFFF, 0xFFFF, "999999999999",
-        s.LAST_SECOND, 0xFFFFFFFF, b"", 255, Origin(0xFFFFFFFF, 0xFFFFFFFF),
-    )  # fmt: skip
+        MessageKind.CLEAR_DEMAND,
+        "999999999999",
+        0xFFFFFFFF,
+        s.LAST_SEQUENCE,
+        0xFFFFFFFF,
+        0xFFFF,
+        "999999999999",
+        s.LAST_SECOND,
+        0xFFFFFFFF,
+        b"",
+        255,
+        Origin(0xFFFFFFFF, 0xFFFFFFFF),
+    )
     assert SealedMessage.decode(message.seal(KEYS.command)) == message
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MessageKind if kind.message_class is MessageClass.CREDIT])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in MessageKind if kind.message_class is MessageClass.CREDIT]
+)
 @pytest.mark.parametrize("expires_at", [1, 3_600, 0xFFFFFFFF])
-def test_a_message_of_the_credit_class_that_expires_is_malformed(kind: MessageKind, expires_at: int) -> None:
+def test_a_message_of_the_credit_class_that_expires_is_malformed(
+    kind: MessageKind, expires_at: int
+) -> None:
     sealed = replace(MESSAGE, kind=kind, expires_at=expires_at).seal(KEYS.credit)
     with pytest.raises(MalformedMessageError, match=f"^a {kind.word} has no expiry") as caught:
         SealedMessage.decode(sealed)
@@ -146,7 +219,9 @@ def test_a_message_of_format_1_is_still_read_and_has_no_origin() -> None:
     message = SealedMessage.decode(sealed)
     assert message == FORMER
     assert message.origin == NO_ORIGIN == Origin(0, 0)
-    assert (message.version, message.expires_at) == (1, 1_767_229_200), "it may expire, of the credit class too"
+    assert (message.version, message.expires_at) == (1, 1_767_229_200), (
+        "it may expire, of the credit class too"
+    )
 
 
 def test_the_longest_message_of_format_1_is_still_read() -> None:
@@ -207,13 +282,18 @@ def test_a_message_cut_short_is_malformed_and_not_authentic(size: int) -> None:
 
 def test_a_surplus_byte_is_malformed() -> None:
     sealed = MESSAGE.seal(KEYS.credit)
-    with pytest.raises(MalformedMessageError, match=f"2 bytes of parameters do not fit a message of {len(sealed) + 1}"):
+    with pytest.raises(
+        MalformedMessageError,
+        match=f"2 bytes of parameters do not fit a message of {len(sealed) + 1}",
+    ):
         SealedMessage.decode(sealed + b"\0")
 
 
 def test_a_message_beyond_the_limit_is_malformed() -> None:
     sealed = replace(COMMAND, parameters=bytes(s.MAX_PARAMETERS + 1)).seal(KEYS.command)
-    with pytest.raises(MalformedMessageError, match=f"{s.MAX_MESSAGE + 1} bytes are no sealed message"):
+    with pytest.raises(
+        MalformedMessageError, match=f"{s.MAX_MESSAGE + 1} bytes are no sealed message"
+    ):
         SealedMessage.decode(sealed)
 
 
@@ -249,7 +329,18 @@ def test_an_answer_has_the_layout_of_the_byte_diagram_and_comes_back() -> None:
     def q(value: int) -> bytes:
         return value.to_bytes(8, "big", signed=True)
 
-    data = b"\x14" + b"\0\0\0\x07" + b"\xca\xfe\xba\xbe" + q(-5) + q(6) + q(7) + q(8) + b"\x01" + b"\0\x24" + q(9)
+    data = (
+        b"\x14"
+        + b"\0\0\0\x07"
+        + b"\xca\xfe\xba\xbe"
+        + q(-5)
+        + q(6)
+        + q(7)
+        + q(8)
+        + b"\x01"
+        + b"\0\x24"
+        + q(9)
+    )
     assert ANSWER.encode() == data
     assert len(data) == Answer.SIZE == 52
     assert Answer.decode(data) == ANSWER
@@ -257,7 +348,9 @@ def test_an_answer_has_the_layout_of_the_byte_diagram_and_comes_back() -> None:
 
 @pytest.mark.parametrize("outcome", Outcome)
 @pytest.mark.parametrize("state", SupplyState)
-def test_an_answer_of_every_outcome_and_state_comes_back(outcome: Outcome, state: SupplyState) -> None:
+def test_an_answer_of_every_outcome_and_state_comes_back(
+    outcome: Outcome, state: SupplyState
+) -> None:
     answer = replace(ANSWER, outcome=outcome, supply_state=state, causes=Cause.NONE)
     assert Answer.decode(answer.encode()) == answer
     assert Answer.decode(Answer(outcome).encode()) == Answer(outcome)
@@ -283,7 +376,9 @@ def test_an_answer_of_another_length_is_malformed(size: int) -> None:
 def test_money_beyond_64_bits_is_cut_in_answers_and_receipts() -> None:
     answer = Answer.decode(replace(ANSWER, credit_before=-(2**70), credit_after=2**70).encode())
     assert (answer.credit_before, answer.credit_after) == (-(2**63), 2**63 - 1)
-    receipt = Receipt.decode(replace(RECEIPT, cumulative=2**70, settlement=-(2**70)).seal(KEYS.credit))
+    receipt = Receipt.decode(
+        replace(RECEIPT, cumulative=2**70, settlement=-(2**70)).seal(KEYS.credit)
+    )
     assert (receipt.cumulative, receipt.settlement) == (2**63 - 1, -(2**63))
 
 
@@ -291,7 +386,9 @@ def test_a_receipt_has_the_layout_of_the_byte_diagram_and_comes_back() -> None:
     def q(value: int) -> bytes:
         return value.to_bytes(8, "big", signed=True)
 
-    body = bytes.fromhex("82 03 123456789012 deadbeef 02 00000007 00001388 cafebabe") + q(1_767_225_600_123)
+    body = bytes.fromhex("82 03 123456789012 deadbeef 02 00000007 00001388 cafebabe") + q(
+        1_767_225_600_123
+    )
     body += q(-5) + q(6) + q(7) + q(8) + q(9) + q(-10)
     sealed = RECEIPT.seal(KEYS.credit)
     assert sealed == body + authentication_code(KEYS.credit, body)
@@ -331,7 +428,9 @@ def test_a_receipt_whose_fields_cannot_be_is_malformed() -> None:
 
 @pytest.mark.parametrize("version", [s.FORMER_VERSION, s.FORMAT_VERSION])
 def test_a_receipt_is_never_taken_for_a_message(version: int) -> None:
-    """Its first byte names no format of a message, whatever lies where a message has the length of its parameters."""
+    """Its first byte names no format of a message, whatever lies where a message has the length of
+    its parameters.
+    """
     sealed = replace(RECEIPT, version=version).seal(KEYS.credit)
     s.verify(sealed, KEYS.credit)
     assert sealed[0] == 0x80 + version
@@ -360,7 +459,9 @@ def test_a_receipt_is_kept_with_zeros_for_its_code() -> None:
 
 @pytest.mark.parametrize(("version", "header"), [(s.FORMER_VERSION, 39), (s.FORMAT_VERSION, 47)])
 def test_a_message_is_never_taken_for_a_receipt(version: int, header: int) -> None:
-    message = replace(MESSAGE, version=version, parameters=bytes(Receipt.SIZE - header - s.CODE_SIZE))
+    message = replace(
+        MESSAGE, version=version, parameters=bytes(Receipt.SIZE - header - s.CODE_SIZE)
+    )
     sealed = message.seal(KEYS.credit)
     assert len(sealed) == Receipt.SIZE
     with pytest.raises(MalformedMessageError):
@@ -384,7 +485,9 @@ def test_frames_are_values(frame: type) -> None:
 
 def test_limits_have_ten_bytes_a_setting() -> None:
     data = s.encode_limits({2: 5 * 10**10, 4: None, 22: -60})
-    assert data == bytes.fromhex("02 00 0000000ba43b7400  04 01 0000000000000000  16 00 ffffffffffffffc4")
+    assert data == bytes.fromhex(
+        "02 00 0000000ba43b7400  04 01 0000000000000000  16 00 ffffffffffffffc4"
+    )
     assert s.decode_limits(data) == {2: 5 * 10**10, 4: None, 22: -60}
 
 
@@ -435,11 +538,18 @@ def test_a_value_out_of_range_is_not_malformed() -> None:
 
 # ---- one number
 
-WIDTHS = {MessageKind.CLOCK: 8, MessageKind.SWITCH: 1, MessageKind.GUARANTEE: 1, MessageKind.MORATORIUM: 4}
+WIDTHS = {
+    MessageKind.CLOCK: 8,
+    MessageKind.SWITCH: 1,
+    MessageKind.GUARANTEE: 1,
+    MessageKind.MORATORIUM: 4,
+}
 
 
 @pytest.mark.parametrize(("kind", "width"), WIDTHS.items())
-def test_the_only_parameter_is_one_unsigned_number_of_its_width(kind: MessageKind, width: int) -> None:
+def test_the_only_parameter_is_one_unsigned_number_of_its_width(
+    kind: MessageKind, width: int
+) -> None:
     for value in (0, 1, 2 ** (8 * width) - 1):
         data = s.encode_number(kind, value)
         assert data == value.to_bytes(width, "big")
@@ -450,6 +560,7 @@ def test_the_only_parameter_is_one_unsigned_number_of_its_width(kind: MessageKin
 def test_another_width_is_malformed(kind: MessageKind, width: int) -> None:
     for size in {0, 1, 2, 4, 8, 9} - {width}:
         with pytest.raises(
-            MalformedMessageError, match=f"{size} bytes of parameters are not the {width} of {kind.word}"
+            MalformedMessageError,
+            match=f"{size} bytes of parameters are not the {width} of {kind.word}",
         ):
             s.decode_number(kind, bytes(size))

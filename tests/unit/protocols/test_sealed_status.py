@@ -1,4 +1,6 @@
-"""The sealed status: its layout to the byte, a code that no flipped bit survives, and that it is nothing else."""
+"""The sealed status: its layout to the byte, a code that no flipped bit survives, and that it is
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,28 @@ from tests.support.cards import flips
 SERIAL = "123456789012"
 KEYS = development_keys(SERIAL)
 STATUS = SealedStatus(
-    key_version=3, serial_number=SERIAL, epoch=0xDEADBEEF, nonce=bytes.fromhex("0011223344556677"), journal=0x0A0B0C0D,
-    current_version=2, account_state=AccountState.CLOSED, account_unit=978, customer_number="000000004711",
-    credit_sequence=7, command_sequence=8, clock=-9, elapsed=10, credit=-11, committed_elapsed=12, committed_energy=13,
-    committed_cumulative=-14, last_code=bytes.fromhex("cafebabe"), last_at=15,
-    of_journal=LastOfJournal(0xCAFED00D, 6, bytes.fromhex("01020304")), forgotten=5,
-)  # fmt: skip
+    key_version=3,
+    serial_number=SERIAL,
+    epoch=0xDEADBEEF,
+    nonce=bytes.fromhex("0011223344556677"),
+    journal=0x0A0B0C0D,
+    current_version=2,
+    account_state=AccountState.CLOSED,
+    account_unit=978,
+    customer_number="000000004711",
+    credit_sequence=7,
+    command_sequence=8,
+    clock=-9,
+    elapsed=10,
+    credit=-11,
+    committed_elapsed=12,
+    committed_energy=13,
+    committed_cumulative=-14,
+    last_code=bytes.fromhex("cafebabe"),
+    last_at=15,
+    of_journal=LastOfJournal(0xCAFED00D, 6, bytes.fromhex("01020304")),
+    forgotten=5,
+)
 DIAGRAM = (
     (0, "42"),  # first byte: format version 2 and 40H
     (1, "03"),  # key version asked for
@@ -73,10 +91,28 @@ def test_a_status_of_every_state_comes_back(state: AccountState) -> None:
 def test_the_largest_numbers_come_back() -> None:
     most, least = 2**63 - 1, -(2**63)
     status = SealedStatus(
-        255, "9" * 12, 2**32 - 1, b"\xff" * 8, 2**32 - 1, 255, AccountState.OPEN, 0xFFFF, "9" * 12, 2**32 - 1,
-        2**32 - 1, most, 2**64 - 1, least, 2**64 - 1, 2**64 - 1, most, b"\xff" * 4, 2**64 - 1,
-        LastOfJournal(2**32 - 1, 2**32 - 1, b"\xff" * 4), 2**32 - 1,
-    )  # fmt: skip
+        255,
+        "9" * 12,
+        2**32 - 1,
+        b"\xff" * 8,
+        2**32 - 1,
+        255,
+        AccountState.OPEN,
+        0xFFFF,
+        "9" * 12,
+        2**32 - 1,
+        2**32 - 1,
+        most,
+        2**64 - 1,
+        least,
+        2**64 - 1,
+        2**64 - 1,
+        most,
+        b"\xff" * 4,
+        2**64 - 1,
+        LastOfJournal(2**32 - 1, 2**32 - 1, b"\xff" * 4),
+        2**32 - 1,
+    )
     assert SealedStatus.decode(status.seal(KEYS.credit)) == status
 
 
@@ -112,18 +148,28 @@ def test_a_status_is_sealed_by_the_credit_key_and_no_other() -> None:
 
 def test_numbers_beyond_their_field_are_cut_to_it() -> None:
     status = replace(
-        STATUS, clock=-(2**70), elapsed=2**70, credit=2**70, committed_elapsed=2**70, committed_energy=2**70,
-        committed_cumulative=2**70, last_at=2**70,
-    )  # fmt: skip
+        STATUS,
+        clock=-(2**70),
+        elapsed=2**70,
+        credit=2**70,
+        committed_elapsed=2**70,
+        committed_energy=2**70,
+        committed_cumulative=2**70,
+        last_at=2**70,
+    )
     found = SealedStatus.decode(status.seal(KEYS.credit))
     assert (found.clock, found.credit, found.committed_cumulative) == (
         -(2**63),
         2**63 - 1,
         2**63 - 1,
     )
-    assert (found.elapsed, found.committed_elapsed, found.committed_energy, found.last_at) == (2**64 - 1,) * 4
+    assert (found.elapsed, found.committed_elapsed, found.committed_energy, found.last_at) == (
+        2**64 - 1,
+    ) * 4
     assert found.forgotten == STATUS.forgotten, "the other fields stay"
-    assert SealedStatus.decode(replace(STATUS, credit=-(2**70)).seal(KEYS.credit)).credit == -(2**63)
+    assert SealedStatus.decode(replace(STATUS, credit=-(2**70)).seal(KEYS.credit)).credit == -(
+        2**63
+    )
 
 
 def test_a_status_is_never_taken_for_a_message_or_a_receipt() -> None:
@@ -153,7 +199,9 @@ def test_a_message_or_a_receipt_is_never_taken_for_a_status(version: int) -> Non
     if version != 0x42:  # that one is no message: no host seals it, and no meter takes it
         with pytest.raises(MalformedMessageError):
             SealedStatus.decode(sealed)
-    receipt = Receipt(MessageKind.CREDIT, SERIAL, 1, 1, 1, b"code", 1, 1, 1, 1, 1, 1, 1, 1).seal(KEYS.credit)
+    receipt = Receipt(MessageKind.CREDIT, SERIAL, 1, 1, 1, b"code", 1, 1, 1, 1, 1, 1, 1, 1).seal(
+        KEYS.credit
+    )
     with pytest.raises(MalformedMessageError):
         SealedStatus.decode(receipt.ljust(SealedStatus.SIZE, b"\0"))
 
@@ -189,7 +237,9 @@ def test_an_unknown_account_state_is_malformed_and_named(state: int) -> None:
 
 def test_a_question_has_a_nonce_of_8_bytes() -> None:
     assert NONCE_SIZE == 8 == len(STATUS.nonce)
-    assert StatusQuestion(STATUS.nonce, 1, 2) == StatusQuestion(nonce=STATUS.nonce, journal=1, key_version=2)
+    assert StatusQuestion(STATUS.nonce, 1, 2) == StatusQuestion(
+        nonce=STATUS.nonce, journal=1, key_version=2
+    )
 
 
 @pytest.mark.parametrize("frame", [SealedStatus, StatusQuestion, LastOfJournal])

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.card.answer_to_reset import ANSWERS, HISTORICAL, MAX_SIZE, AnswerToReset, Transmission, parse_answer
+from protocols.card.answer_to_reset import (
+    ANSWERS,
+    HISTORICAL,
+    MAX_SIZE,
+    AnswerToReset,
+    Transmission,
+    parse_answer,
+)
 from protocols.errors import ApduError
 from tests.support.cards import flips
 
@@ -17,7 +24,9 @@ modest = settings(deadline=None, max_examples=300, database=None)
 
 
 def answer(interface: list[tuple[int, bytes]], historical: bytes) -> bytes:
-    """Compose an answer from pairs of a protocol and the bytes TA TB TC before its TD, as ISO 7816-3 section 8 says."""
+    """Compose an answer from pairs of a protocol and the bytes TA TB TC before its TD, as ISO
+    7816-3 section 8 says.
+    """
     indicators = [(0x80 if i < len(interface) else 0) for i in range(len(interface) + 1)]
     body = bytearray((indicators[0] | len(historical),))
     last = 0
@@ -48,20 +57,38 @@ def test_our_answers_are_these_bytes_and_offer_what_they_say() -> None:
     [
         ("3B00", (0,), ""),
         ("3F055050434431", (0,), "5050434431"),
-        ("3B6F0000805A080608201223C1D95A43829000", (0,), "805A080608201223C1D95A43829000"),  # OPUS, a transport card
+        (
+            "3B6F0000805A080608201223C1D95A43829000",
+            (0,),
+            "805A080608201223C1D95A43829000",
+        ),  # OPUS, a transport card
         ("3BFA1300FF813180450031C173C00100009000B1", (1,), "0031C173C00100009000"),  # OpenPGP
-        ("3BFD1300008131FE158073C021C057597562694B657940", (1,), "8073C021C057597562694B6579"),  # YubiKey
-        ("3B8F8001804F0CA000000306030001000000006A", (0, 1), "804F0CA00000030603000100000000"),  # MIFARE, by PC/SC
+        (
+            "3BFD1300008131FE158073C021C057597562694B657940",
+            (1,),
+            "8073C021C057597562694B6579",
+        ),  # YubiKey
+        (
+            "3B8F8001804F0CA000000306030001000000006A",
+            (0, 1),
+            "804F0CA00000030603000100000000",
+        ),  # MIFARE, by PC/SC
         ("3B8180018080", (0, 1), "80"),  # DESFire, by PC/SC
     ],
 )
-def test_answers_of_real_cards_are_read(text: str, transmissions: tuple[int, ...], historical: str) -> None:
-    assert parse_answer(bytes.fromhex(text)) == AnswerToReset(transmissions, bytes.fromhex(historical))
+def test_answers_of_real_cards_are_read(
+    text: str, transmissions: tuple[int, ...], historical: str
+) -> None:
+    assert parse_answer(bytes.fromhex(text)) == AnswerToReset(
+        transmissions, bytes.fromhex(historical)
+    )
 
 
 @modest
 @given(INTERFACES, st.binary(max_size=15))
-def test_whatever_iso_7816_3_composes_is_read(interface: list[tuple[int, bytes]], historical: bytes) -> None:
+def test_whatever_iso_7816_3_composes_is_read(
+    interface: list[tuple[int, bytes]], historical: bytes
+) -> None:
     data = answer(interface, historical)
     assert len(data) <= MAX_SIZE
     offered = tuple(dict.fromkeys(protocol for protocol, _ in interface if protocol != 15))

@@ -1,4 +1,6 @@
-"""APDUs: what is encoded comes back, every other text is refused, and every status word has a name."""
+"""APDUs: what is encoded comes back, every other text is refused, and every status word has a
+name.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,11 @@ def test_any_bytes_are_a_command_or_an_error(data: bytes) -> None:
 def test_an_extended_length_is_refused(size: int) -> None:
     header = bytes.fromhex("00D60000")
     extended = b"\0" + size.to_bytes(2, "big")
-    for data in (header + extended, header + extended + bytes(size), header + extended + bytes(size) + b"\0\0"):
+    for data in (
+        header + extended,
+        header + extended + bytes(size),
+        header + extended + bytes(size) + b"\0\0",
+    ):
         with pytest.raises(ApduError, match="extended"):
             CommandApdu.decode(data)
 
@@ -124,8 +130,10 @@ def test_a_text_of_every_length_is_a_response_or_an_error() -> None:
 
 def test_instructions_keep_their_numbers() -> None:
     assert {one.name: one.value for one in Instruction} == {
-        "ACTIVATE": 0x44, "MUTUAL_AUTHENTICATE": 0x82, "GET_CHALLENGE": 0x84, "SELECT": 0xA4, "READ_BINARY": 0xB0,
-        "READ_RECORD": 0xB2, "GET_RESPONSE": 0xC0, "UPDATE_BINARY": 0xD6, "PUT_KEY": 0xD8, "APPEND_RECORD": 0xE2,
+        "ACTIVATE": 0x44, "MUTUAL_AUTHENTICATE": 0x82, "GET_CHALLENGE": 0x84, "SELECT": 0xA4,
+        "READ_BINARY": 0xB0,
+        "READ_RECORD": 0xB2, "GET_RESPONSE": 0xC0, "UPDATE_BINARY": 0xD6, "PUT_KEY": 0xD8,
+        "APPEND_RECORD": 0xE2,
     }  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""What a card shows and lets write: selection, files, keys that nobody reads, blank and issued life, the log, T=0."""
+"""What a card shows and lets write: selection, files, keys that nobody reads, blank and issued
+life, the log, T=0.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ WRITERS = {
 }
 
 
-def secured(card: Card, session: Session, ins: int, p1: int, p2: int, data: bytes) -> tuple[bytes, int]:
+def secured(
+    card: Card, session: Session, ins: int, p1: int, p2: int, data: bytes
+) -> tuple[bytes, int]:
     """Send a secured command; return the data of the response, proved, and its status."""
     response = ResponseApdu.decode(card.apdu(session.secure(ins, p1, p2, data).encode()))
     return session.open_response(response), response.status
@@ -41,11 +45,19 @@ def send(card: Card, text: str) -> str:
 @pytest.mark.parametrize(
     "name",
     [
-        "", "A0000000031010", "315041592E5359532E4444463031", "F0505043310100", "F05050433102", "F15050433101",
-        "505043310100", "D2760000850101",
+        "",
+        "A0000000031010",
+        "315041592E5359532E4444463031",
+        "F0505043310100",
+        "F05050433102",
+        "F15050433101",
+        "505043310100",
+        "D2760000850101",
     ],
-)  # fmt: skip
-def test_a_foreign_application_is_not_found_and_nothing_is_selected(transmission: Transmission, name: str) -> None:
+)
+def test_a_foreign_application_is_not_found_and_nothing_is_selected(
+    transmission: Transmission, name: str
+) -> None:
     card = issued(transmission)
     data = bytes.fromhex(name)
     assert status(card.apdu(CommandApdu(0, 0xA4, 4, 0, data, 0).encode())) == 0x6A82
@@ -57,7 +69,10 @@ def test_a_foreign_application_ends_the_session_of_ours(transmission: Transmissi
     card = issued(transmission)
     session = authenticate(card, KeyReference.VENDING)
     assert send(card, "00A4040007A000000003101000") == "6A82"
-    assert status(card.apdu(session.secure(Instruction.READ_BINARY, 0x81, 0, b"\0\0\1").encode())) == 0x6982
+    assert (
+        status(card.apdu(session.secure(Instruction.READ_BINARY, 0x81, 0, b"\0\0\1").encode()))
+        == 0x6982
+    )
 
 
 def test_the_application_says_its_name_its_serial_its_life_and_its_key_versions() -> None:
@@ -71,7 +86,9 @@ def test_the_application_says_its_name_its_serial_its_life_and_its_key_versions(
 
 @transmissions
 @files
-def test_a_file_is_selected_by_its_identifier_and_says_its_size(transmission: Transmission, file: CardFile) -> None:
+def test_a_file_is_selected_by_its_identifier_and_says_its_size(
+    transmission: Transmission, file: CardFile
+) -> None:
     card = issued(transmission)
     select(card)
     assert send(card, f"00A4000C02EF{file:02X}") == "9000"
@@ -99,11 +116,18 @@ def test_only_our_files_are_found_and_only_within_the_application() -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("00A4040106F0505043310100", "6A86"), ("00A4050006F0505043310100", "6A86"), ("00A4000001EF", "6700"),
-        ("00A4000003EF0101", "6700"), ("00B08101", "6700"), ("00B0810001", "6985"), ("00B2012C18", "6985"),
-        ("0084000008", "6985"), ("0082000210" + "00" * 16, "6985"), ("00A4", "6700"),
+        ("00A4040106F0505043310100", "6A86"),
+        ("00A4050006F0505043310100", "6A86"),
+        ("00A4000001EF", "6700"),
+        ("00A4000003EF0101", "6700"),
+        ("00B08101", "6700"),
+        ("00B0810001", "6985"),
+        ("00B2012C18", "6985"),
+        ("0084000008", "6985"),
+        ("0082000210" + "00" * 16, "6985"),
+        ("00A4", "6700"),
     ],
-)  # fmt: skip
+)
 def test_parameters_lengths_and_order_are_judged(text: str, word: str) -> None:
     assert send(issued(), text) == word
 
@@ -113,7 +137,9 @@ def test_parameters_lengths_and_order_are_judged(text: str, word: str) -> None:
 
 @transmissions
 @files
-def test_every_file_but_the_log_is_read_at_every_offset(transmission: Transmission, file: CardFile) -> None:
+def test_every_file_but_the_log_is_read_at_every_offset(
+    transmission: Transmission, file: CardFile
+) -> None:
     if file is CardFile.LOG:
         return
     card = issued(transmission, sold=True)
@@ -127,7 +153,10 @@ def test_every_file_but_the_log_is_read_at_every_offset(transmission: Transmissi
     for offset in range(len(content)):
         response = card.apdu(CommandApdu(0, 0xB0, offset >> 8, offset & 0xFF, b"", 0).encode())
         assert response == content[offset : offset + 256] + b"\x90\x00"
-    assert card.apdu(CommandApdu(0, 0xB0, len(content) >> 8, len(content) & 0xFF, b"", 1).encode()) == b"\x6b\x00"
+    assert (
+        card.apdu(CommandApdu(0, 0xB0, len(content) >> 8, len(content) & 0xFF, b"", 1).encode())
+        == b"\x6b\x00"
+    )
 
 
 @transmissions
@@ -147,7 +176,10 @@ def test_a_secured_read_beyond_the_end_is_refused_and_the_session_goes_on() -> N
         size = SIZES[file]
         content = card.state.file(file)
         last = (size - 4).to_bytes(2, "big")
-        assert secured(card, session, 0xB0, 0x80 | file, 0, last + b"\x04") == (content[-4:], 0x9000)
+        assert secured(card, session, 0xB0, 0x80 | file, 0, last + b"\x04") == (
+            content[-4:],
+            0x9000,
+        )
         assert secured(card, session, 0xB0, 0x80 | file, 0, last + b"\x05") == (b"", 0x6B00)
     for p1 in set(range(256)) - {0x80 | file for file in CardFile}:
         assert secured(card, session, 0xB0, p1, 0, b"\0\0\x01") == (b"", 0x6A82)
@@ -178,16 +210,24 @@ def test_only_its_writers_write_a_file(file: CardFile, reference: KeyReference) 
 def test_a_write_is_judged_by_file_length_and_end(reference: KeyReference) -> None:
     card = issued()
     session = authenticate(card, reference)
-    mine = next(file for file in CardFile if reference in WRITERS[file] and file is not CardFile.LOG)
+    mine = next(
+        file for file in CardFile if reference in WRITERS[file] and file is not CardFile.LOG
+    )
     size = SIZES[mine]
     assert secured(card, session, 0xD6, 0x80 | mine, 0, b"") == (b"", 0x6700)
     assert secured(card, session, 0xD6, 0x80 | mine, 0, b"\0\0") == (b"", 0x6700)
-    assert secured(card, session, 0xD6, 0x80 | mine, 0, (size - 1).to_bytes(2, "big") + b"12") == (b"", 0x6B00)
+    assert secured(card, session, 0xD6, 0x80 | mine, 0, (size - 1).to_bytes(2, "big") + b"12") == (
+        b"",
+        0x6B00,
+    )
     assert secured(card, session, 0xD6, 0x80 | mine, 0, b"\xff\xff1") == (b"", 0x6B00)
     assert secured(card, session, 0xD6, 0x86, 0, b"\0\x001") == (b"", 0x6A82)
     assert secured(card, session, 0xD6, 0x00 | mine, 0, b"\0\x001") == (b"", 0x6A82)
     assert not any(card.state.file(mine)) or reference is KeyReference.ISSUING
-    assert secured(card, session, 0xD6, 0x80 | mine, 0, (size - 1).to_bytes(2, "big") + b"1") == (b"", 0x9000)
+    assert secured(card, session, 0xD6, 0x80 | mine, 0, (size - 1).to_bytes(2, "big") + b"1") == (
+        b"",
+        0x9000,
+    )
     assert card.state.file(mine)[-1:] == b"1"
 
 
@@ -197,7 +237,12 @@ def test_nothing_is_written_in_the_plain(transmission: Transmission, power: str)
     card = issued(transmission) if power == "issued" else Card(blank(transmission), Numbers())
     select(card)
     before = card.state
-    for ins in (Instruction.UPDATE_BINARY, Instruction.APPEND_RECORD, Instruction.PUT_KEY, Instruction.ACTIVATE):
+    for ins in (
+        Instruction.UPDATE_BINARY,
+        Instruction.APPEND_RECORD,
+        Instruction.PUT_KEY,
+        Instruction.ACTIVATE,
+    ):
         for p1 in (0, *(0x80 | file for file in CardFile)):
             for p2 in (0, 1, 2, 3, CardFile.LOG << 3):
                 for size in (0, 1, 16, 24, 255):

@@ -1,4 +1,6 @@
-"""Who may begin a session: challenges that hold once (attack 16), tries that are counted first (attack 18)."""
+"""Who may begin a session: challenges that hold once (attack 16), tries that are counted first
+(attack 18).
+"""
 
 from __future__ import annotations
 
@@ -71,11 +73,24 @@ def test_a_failed_proof_uses_its_challenge_up() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "00B0810010", "00B2012C18", "00A4000C02EF01", "00A4040006F0505043310100", "0084000008", "0084000001",
-        "0CB08100080000000000000000", "80440000", "00D68100", "00FF0000", "FF000000", "00", "",
-        "008200021000000000000000000000000000000000", "0082000201FF", "0082000400",
+        "00B0810010",
+        "00B2012C18",
+        "00A4000C02EF01",
+        "00A4040006F0505043310100",
+        "0084000008",
+        "0084000001",
+        "0CB08100080000000000000000",
+        "80440000",
+        "00D68100",
+        "00FF0000",
+        "FF000000",
+        "00",
+        "",
+        "008200021000000000000000000000000000000000",
+        "0082000201FF",
+        "0082000400",
     ],
-)  # fmt: skip
+)
 def test_any_other_command_ends_a_challenge(command: str) -> None:
     card = issued()
     select(card)
@@ -140,7 +155,9 @@ def test_a_key_that_is_not_there_is_named() -> None:
     assert issued().apdu(bytes.fromhex("0082010200")) == b"\x69\x85"
 
 
-@pytest.mark.parametrize("text", ["00840000", "0084000004", "0084000007", "0084000009", "008400000108"])
+@pytest.mark.parametrize(
+    "text", ["00840000", "0084000004", "0084000007", "0084000009", "008400000108"]
+)
 def test_a_challenge_has_one_length(text: str) -> None:
     card = issued()
     select(card)
@@ -153,12 +170,16 @@ def test_a_challenge_has_one_length(text: str) -> None:
 
 @transmissions
 @references
-def test_wrong_keys_count_down_until_the_key_is_blocked(transmission: Transmission, reference: KeyReference) -> None:
+def test_wrong_keys_count_down_until_the_key_is_blocked(
+    transmission: Transmission, reference: KeyReference
+) -> None:
     card = issued(transmission)
     words = [attempt(card, reference, WRONG) for _ in range(10)]
     assert words == [0x63C7, 0x63C6, 0x63C5, 0x63C4, 0x63C3, 0x63C2, 0x63C1, 0x6983, 0x6983, 0x6983]
     assert attempt(card, reference, KEYS[reference]) == 0x6983
-    assert [key.tries for key in card.state.keys] == [0 if one is reference else TRIES for one in KeyReference]
+    assert [key.tries for key in card.state.keys] == [
+        0 if one is reference else TRIES for one in KeyReference
+    ]
 
 
 @references

@@ -1,4 +1,6 @@
-"""A card that was copied, or that only says yes, does not know the keys of the one that was issued (attack 3)."""
+"""A card that was copied, or that only says yes, does not know the keys of the one that was issued
+(attack 3).
+"""
 
 from __future__ import annotations
 
@@ -29,21 +31,32 @@ SERIAL_OF_CLONE = bytes(7) + b"\x01"
 
 
 def clone(key: StoredKey, serial: bytes) -> Card:
-    """Return a card onto which all that can be read of ours was copied, with keys that its maker chose."""
+    """Return a card onto which all that can be read of ours was copied, with keys that its maker
+    chose.
+    """
     original = issued(sold=True)
     memory = BytesMemory(bytes(memory_of(original).data))
     forged = CardMemory(memory)
     keys = (StoredKey(b"i" * 16, 0, True), StoredKey(b"v" * 16, 0, True), key)
-    forged.commit(type(forged.state)(serial, original.state.transmission, Life.ISSUED, keys, original.state.files))
+    forged.commit(
+        type(forged.state)(
+            serial, original.state.transmission, Life.ISSUED, keys, original.state.files
+        )
+    )
     return Card(memory, Numbers(77))
 
 
 @pytest.mark.parametrize("serial", [SERIAL, SERIAL_OF_CLONE])
-@pytest.mark.parametrize("key", [StoredKey(), StoredKey(WRONG, 0, True), StoredKey(b"guessed key 1234", 0, True)])
+@pytest.mark.parametrize(
+    "key", [StoredKey(), StoredKey(WRONG, 0, True), StoredKey(b"guessed key 1234", 0, True)]
+)
 def test_a_copied_card_does_not_authenticate(serial: bytes, key: StoredKey) -> None:
     copy = clone(key, serial)
     assert copy.state.file(CardFile.CREDIT) == issued(sold=True).state.file(CardFile.CREDIT)
-    for reference, mine in ((KeyReference.METER, METER_ACCESS), (KeyReference.VENDING, CARD_KEYS.vending)):
+    for reference, mine in (
+        (KeyReference.METER, METER_ACCESS),
+        (KeyReference.VENDING, CARD_KEYS.vending),
+    ):
         terminal, contacts = Terminal(Numbers(3)), Contacts(copy)
         drive(terminal.select(), contacts)
         with pytest.raises(CardRefusedError):
@@ -73,7 +86,9 @@ def test_a_proof_of_the_terminal_is_not_its_own_answer() -> None:
     with pytest.raises(CardForgedError):
         drive(read(Terminal(bytes)), transmit)
     assert commands[-1] == proof(KeyReference.VENDING, CARD_KEYS.vending, bytes(8))
-    assert commands[-1][13:21] != card_proof(CARD_KEYS.vending, bytes(8), bytes(8), SERIAL, KeyReference.VENDING)
+    assert commands[-1][13:21] != card_proof(
+        CARD_KEYS.vending, bytes(8), bytes(8), SERIAL, KeyReference.VENDING
+    )
 
 
 def test_the_original_does_authenticate() -> None:

@@ -1,4 +1,6 @@
-"""Edges that a review found: torn erasing, keys in broken commands, reads that are too long, flushes that fail."""
+"""Edges that a review found: torn erasing, keys in broken commands, reads that are too long,
+flushes that fail.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,16 @@ from random import Random
 import pytest
 
 from protocols.card.applet import MAX_LOGGED, Card
-from protocols.card.files import LOG_ROWS, CardFile, CardType, CreditRecord, Identity, LogActor, LogRow, split_credit
+from protocols.card.files import (
+    LOG_ROWS,
+    CardFile,
+    CardType,
+    CreditRecord,
+    Identity,
+    LogActor,
+    LogRow,
+    split_credit,
+)
 from protocols.card.issuing import bind, erase, give_keys, read_as_vendor, write_sale
 from protocols.card.keys import KeyReference, derive_card_keys
 from protocols.card.memory import LAST_GENERATION, BytesMemory, CardMemory, make_blank
@@ -42,7 +53,10 @@ def used_card(memory: BytesMemory) -> Card:
     drive(bind(terminal, KEYS, Identity("000000000042", "000000001001", 1), bytes(16)), card.apdu)
     for number in (1, 2):
         contents = drive(read_as_vendor(terminal, KEYS), card.apdu)
-        drive(write_sale(terminal, contents, CreditRecord(CardType.PURCHASE, number, b"sale")), card.apdu)
+        drive(
+            write_sale(terminal, contents, CreditRecord(CardType.PURCHASE, number, b"sale")),
+            card.apdu,
+        )
     return card
 
 
@@ -140,7 +154,9 @@ def test_the_count_of_log_rows_begins_anew_in_its_place() -> None:
     for at in range(10):
         drive(terminal.append_log(LogRow(at, LogActor.METER, 0, 0, 0, 0, 0)), card.apdu)
     assert card.state.logged < MAX_LOGGED
-    assert [row.at for row in drive(at_counter(card).read_log(), card.apdu)] == list(range(9, 9 - LOG_ROWS, -1))
+    assert [row.at for row in drive(at_counter(card).read_log(), card.apdu)] == list(
+        range(9, 9 - LOG_ROWS, -1)
+    )
 
 
 def test_a_plain_read_beyond_the_short_offsets_reads_its_own_file() -> None:

@@ -34,7 +34,16 @@ from protocols.card.files import (
 from protocols.card.write_back import WriteBack, split_write_back, verify_write_back
 from protocols.errors import AuthenticationError, CardFormatError, CardTypeError
 from protocols.sealed_message import MAX_MESSAGE, Receipt
-from tests.support.cards import CUSTOMER, IDENTITY, METER, METER_CARD_KEY, SERIAL, flips, sale, write_back
+from tests.support.cards import (
+    CUSTOMER,
+    IDENTITY,
+    METER,
+    METER_CARD_KEY,
+    SERIAL,
+    flips,
+    sale,
+    write_back,
+)
 
 modest = settings(deadline=None, max_examples=100, database=None)
 SLOT_MESSAGE = CREDIT_SLOT - 15
@@ -51,20 +60,58 @@ def signed(bits: int) -> st.SearchStrategy[int]:
 digits = st.text("0123456789", min_size=12, max_size=12)
 IDENTITIES = st.builds(Identity, digits, digits, unsigned(8), unsigned(32), unsigned(16))
 CREDITS = st.builds(
-    CreditRecord, st.sampled_from(CardType), unsigned(32), st.binary(max_size=SLOT_MESSAGE), unsigned(32)
+    CreditRecord,
+    st.sampled_from(CardType),
+    unsigned(32),
+    st.binary(max_size=SLOT_MESSAGE),
+    unsigned(32),
 )
 ROWS = st.builds(
-    LogRow, unsigned(32), st.sampled_from(LogActor), unsigned(8), unsigned(8), unsigned(32), unsigned(32), signed(64)
+    LogRow,
+    unsigned(32),
+    st.sampled_from(LogActor),
+    unsigned(8),
+    unsigned(8),
+    unsigned(32),
+    unsigned(32),
+    signed(64),
 )
 four, six = st.binary(min_size=4, max_size=4), digits.map(bytes.fromhex)
 WRITE_BACKS = st.builds(
-    WriteBack, st.just(LAYOUT), unsigned(8), unsigned(32), unsigned(8), six, unsigned(32), six,
-    st.binary(min_size=8, max_size=8), unsigned(32), four, unsigned(8), unsigned(8), unsigned(8), unsigned(32),
-    unsigned(32), unsigned(8), unsigned(16), signed(64), signed(64), signed(64), unsigned(32), unsigned(64),
-    unsigned(64), unsigned(64), unsigned(8), unsigned(16), unsigned(32), unsigned(32),
+    WriteBack,
+    st.just(LAYOUT),
+    unsigned(8),
+    unsigned(32),
+    unsigned(8),
+    six,
+    unsigned(32),
+    six,
+    st.binary(min_size=8, max_size=8),
+    unsigned(32),
+    four,
+    unsigned(8),
+    unsigned(8),
+    unsigned(8),
+    unsigned(32),
+    unsigned(32),
+    unsigned(8),
+    unsigned(16),
+    signed(64),
+    signed(64),
+    signed(64),
+    unsigned(32),
+    unsigned(64),
+    unsigned(64),
+    unsigned(64),
+    unsigned(8),
+    unsigned(16),
+    unsigned(32),
+    unsigned(32),
     st.just(b"") | st.binary(min_size=Receipt.SIZE, max_size=Receipt.SIZE),
-)  # fmt: skip
-MESSAGES = st.lists(st.binary(max_size=80) | st.binary(min_size=200, max_size=MAX_MESSAGE), max_size=2).map(tuple)
+)
+MESSAGES = st.lists(
+    st.binary(max_size=80) | st.binary(min_size=200, max_size=MAX_MESSAGE), max_size=2
+).map(tuple)
 
 
 # ---- round trips
@@ -129,14 +176,24 @@ def test_records_have_the_layout_of_the_description() -> None:
 def test_a_write_back_names_its_meter_and_customer_and_saturates() -> None:
     back = write_back(1)
     assert (back.meter_digits, back.customer_digits, back.layout) == (METER, CUSTOMER, LAYOUT)
-    decoded = WriteBack.decode(replace(back, cumulative=2**70, debt=-(2**70), energy_mwh=2**70).seal(METER_CARD_KEY))
-    assert (decoded.cumulative, decoded.debt, decoded.energy_mwh) == (2**63 - 1, -(2**63), 2**64 - 1)
+    decoded = WriteBack.decode(
+        replace(back, cumulative=2**70, debt=-(2**70), energy_mwh=2**70).seal(METER_CARD_KEY)
+    )
+    assert (decoded.cumulative, decoded.debt, decoded.energy_mwh) == (
+        2**63 - 1,
+        -(2**63),
+        2**64 - 1,
+    )
 
 
 def test_card_types_keep_their_numbers() -> None:
     assert {kind.word: kind.value for kind in CardType} == {
-        "open": 1, "purchase": 2, "replacement": 3, "preset": 4, "service": 5,
-    }  # fmt: skip
+        "open": 1,
+        "purchase": 2,
+        "replacement": 3,
+        "preset": 4,
+        "service": 5,
+    }
 
 
 # ---- damage
@@ -161,7 +218,10 @@ def whole_parameters(data: bytes) -> bool:
     ("whole", "is_whole"),
     [
         (IDENTITY.encode(), whole_identity),
-        (sale(1, 2).encode(), lambda slot: bool(split_credit(slot.ljust(2 * CREDIT_SLOT, b"\0")).valid)),
+        (
+            sale(1, 2).encode(),
+            lambda slot: bool(split_credit(slot.ljust(2 * CREDIT_SLOT, b"\0")).valid),
+        ),
         (
             write_back(1).seal(METER_CARD_KEY),
             lambda slot: bool(split_write_back(slot.ljust(2 * RETURN_SLOT, b"\0")).valid),
@@ -197,7 +257,9 @@ def test_any_bytes_are_records_or_format_errors(data: bytes) -> None:
         lambda: CreditRecord.decode(checked(b"\1" + data.ljust(CREDIT_SLOT)[: CREDIT_SLOT - 5])),
         lambda: LogRow.decode(data[:LOG_ROW]),
         lambda: decode_parameters(data[:8].ljust(8), data[8:]),
-        lambda: decode_parameters(b"\1\2" + len(data).to_bytes(2, "big") + zlib.crc32(data).to_bytes(4, "big"), data),
+        lambda: decode_parameters(
+            b"\1\2" + len(data).to_bytes(2, "big") + zlib.crc32(data).to_bytes(4, "big"), data
+        ),
         lambda: parameter_size(data[:8].ljust(8)),
         lambda: WriteBack.decode(data),
         lambda: WriteBack.decode(checked(b"\1" + data.ljust(RETURN_SLOT)[: RETURN_SLOT - 5])),
@@ -268,7 +330,9 @@ def test_the_seal_of_a_write_back_covers_everything_that_is_said() -> None:
 
 @modest
 @given(a=unsigned(32), b=unsigned(32), whole=st.tuples(st.booleans(), st.booleans()))
-def test_the_newest_valid_slot_counts_and_the_next_goes_beside_it(a: int, b: int, whole: tuple[bool, bool]) -> None:
+def test_the_newest_valid_slot_counts_and_the_next_goes_beside_it(
+    a: int, b: int, whole: tuple[bool, bool]
+) -> None:
     slots = [
         CreditRecord(CardType.PURCHASE, number, b"x").encode()
         if is_whole

@@ -1,4 +1,6 @@
-"""Whatever comes to a card, in whatever state: a status word, never an exception, and nothing changed (attack 27)."""
+"""Whatever comes to a card, in whatever state: a status word, never an exception, and nothing
+changed (attack 27).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,16 @@ from protocols.card.apdu import Instruction, StatusWord
 from protocols.card.applet import Card
 from protocols.card.keys import KeyReference
 from tests.support import cards
-from tests.support.cards import KEYS, authenticate, challenge, issued, kept, memory_of, select, status
+from tests.support.cards import (
+    KEYS,
+    authenticate,
+    challenge,
+    issued,
+    kept,
+    memory_of,
+    select,
+    status,
+)
 
 modest = settings(deadline=None, max_examples=60, database=None)
 transmissions = pytest.mark.parametrize("transmission", Transmission)
@@ -35,7 +46,11 @@ STATES: dict[str, Callable[[Card], object]] = {
     "authenticated as meter": lambda card: authenticate(card, KeyReference.METER),
 }
 states = pytest.mark.parametrize("state", STATES)
-WORDS = {int(word) for word in StatusWord} | {0x6100 + n for n in range(256)} | {0x6C00 + n for n in range(256)}
+WORDS = (
+    {int(word) for word in StatusWord}
+    | {0x6100 + n for n in range(256)}
+    | {0x6C00 + n for n in range(256)}
+)
 WORDS |= {0x63C0 + n for n in range(1, 8)}
 
 
@@ -88,7 +103,9 @@ def test_every_parameter_of_every_known_instruction_answers_a_status_word(
 
 @transmissions
 @states
-def test_garbage_of_every_length_answers_a_status_word(transmission: Transmission, state: str) -> None:
+def test_garbage_of_every_length_answers_a_status_word(
+    transmission: Transmission, state: str
+) -> None:
     random = Random(27)
     card = issued(transmission, sold=True)
     before = kept(memory_of(card))
@@ -96,20 +113,29 @@ def test_garbage_of_every_length_answers_a_status_word(transmission: Transmissio
         response = assert_answers(card, state, random.randbytes(size))
         assert len(response) == 2 or status(response) == StatusWord.OK
         assert_answers(card, state, bytes(size))
-        head = bytes((random.choice((0, 0x0C, 0x80)), random.choice(tuple(Instruction)), 0x82, 0x02))
-        assert_answers(card, state, (head + bytes((min(255, max(0, size - 6)),)) + random.randbytes(size))[:size])
+        head = bytes(
+            (random.choice((0, 0x0C, 0x80)), random.choice(tuple(Instruction)), 0x82, 0x02)
+        )
+        assert_answers(
+            card,
+            state,
+            (head + bytes((min(255, max(0, size - 6)),)) + random.randbytes(size))[:size],
+        )
     after = kept(memory_of(card))
     assert (after.files, after.life, after.logged) == (before.files, before.life, before.logged)
     assert [key.key for key in after.keys] == [key.key for key in before.keys]
 
 
 COMMANDS = st.builds(
-    lambda cla, ins, p1, p2, data, le: bytes((cla, ins, p1, p2)) + (bytes((len(data),)) + data if data else b"") + le,
+    lambda cla, ins, p1, p2, data, le: (
+        bytes((cla, ins, p1, p2)) + (bytes((len(data),)) + data if data else b"") + le
+    ),
     st.sampled_from([0x00, 0x0C, 0x80]) | st.integers(0, 255),
     st.sampled_from([int(one) for one in Instruction]) | st.integers(0, 255),
     st.sampled_from([0, 2, 4, 0x81, 0x82, 0x83, 0x84, 0x85]) | st.integers(0, 255),
     st.sampled_from([0, 1, 2, 3, 0x0C, 0x28, 0x2C]) | st.integers(0, 255),
-    st.sampled_from([b"", b"\x3f\x00", b"\xef\x02", bytes(16), bytes(24)]) | st.binary(max_size=255),
+    st.sampled_from([b"", b"\x3f\x00", b"\xef\x02", bytes(16), bytes(24)])
+    | st.binary(max_size=255),
     st.binary(max_size=1),
 )
 
@@ -145,7 +171,9 @@ def test_a_blank_card_answers_any_commands_too(commands: list[bytes]) -> None:
 @transmissions
 @states
 @pytest.mark.parametrize("size", range(4))
-def test_less_than_a_header_is_a_wrong_length(transmission: Transmission, state: str, size: int) -> None:
+def test_less_than_a_header_is_a_wrong_length(
+    transmission: Transmission, state: str, size: int
+) -> None:
     card = issued(transmission)
     for fill in range(256):
         assert assert_answers(card, state, bytes((fill,)) * size) == b"\x67\x00"
@@ -153,17 +181,31 @@ def test_less_than_a_header_is_a_wrong_length(transmission: Transmission, state:
 
 @transmissions
 @states
-def test_an_extended_length_is_a_wrong_length_and_ends_the_session(transmission: Transmission, state: str) -> None:
+def test_an_extended_length_is_a_wrong_length_and_ends_the_session(
+    transmission: Transmission, state: str
+) -> None:
     card = issued(transmission)
-    for ins in (Instruction.SELECT, Instruction.READ_BINARY, Instruction.UPDATE_BINARY, Instruction.PUT_KEY):
+    for ins in (
+        Instruction.SELECT,
+        Instruction.READ_BINARY,
+        Instruction.UPDATE_BINARY,
+        Instruction.PUT_KEY,
+    ):
         for cla in (0x00, 0x0C, 0x80):
-            for tail in (b"\0\0\x10", b"\0\0\x10" + bytes(16), b"\0\1\0" + bytes(256), b"\0\0\x02ab\0\0"):
+            for tail in (
+                b"\0\0\x10",
+                b"\0\0\x10" + bytes(16),
+                b"\0\1\0" + bytes(256),
+                b"\0\0\x02ab\0\0",
+            ):
                 assert assert_answers(card, state, bytes((cla, ins, 0, 0)) + tail) == b"\x67\x00"
                 assert status(card.apdu(bytes.fromhex("0CB08100080000000000000000"))) == 0x6982
 
 
 @transmissions
-def test_random_reads_see_what_is_there_so_the_states_are_what_they_say(transmission: Transmission) -> None:
+def test_random_reads_see_what_is_there_so_the_states_are_what_they_say(
+    transmission: Transmission,
+) -> None:
     card = issued(transmission)
     assert status(assert_answers(card, "power on", bytes.fromhex("00B0810010"))) == 0x6985
     assert status(assert_answers(card, "selected", bytes.fromhex("00B0810010"))) == 0x9000

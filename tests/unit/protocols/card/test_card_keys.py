@@ -1,4 +1,6 @@
-"""Keys of a card: given once in clear, then by the issuer only, read by nobody; what a blank card takes."""
+"""Keys of a card: given once in clear, then by the issuer only, read by nobody; what a blank card
+takes.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def fresh() -> Card:
 
 
 @references
-def test_a_blank_card_takes_keys_from_whoever_holds_it(fresh: Card, reference: KeyReference) -> None:
+def test_a_blank_card_takes_keys_from_whoever_holds_it(
+    fresh: Card, reference: KeyReference
+) -> None:
     assert send(fresh, f"80D805{reference:02X}10" + NEW.hex()) == "9000"
     stored = fresh.state.key(reference)
     assert (stored.key, stored.version, stored.present, stored.tries) == (NEW, 5, True, TRIES)
@@ -79,7 +83,9 @@ def test_a_blank_card_takes_no_other_key_and_no_other_length(fresh: Card) -> Non
 
 
 @pytest.mark.parametrize("given", [(), (1,), (2,), (3,), (1, 3), (2, 3), (1, 2), (1, 2, 3)])
-def test_a_card_is_activated_once_it_has_its_issuing_and_its_vending_key(fresh: Card, given: tuple[int, ...]) -> None:
+def test_a_card_is_activated_once_it_has_its_issuing_and_its_vending_key(
+    fresh: Card, given: tuple[int, ...]
+) -> None:
     for reference in given:
         assert send(fresh, f"80D800{reference:02X}10" + NEW.hex()) == "9000"
     enough = {1, 2} <= set(given)
@@ -88,10 +94,16 @@ def test_a_card_is_activated_once_it_has_its_issuing_and_its_vending_key(fresh: 
 
 
 @references
-def test_an_issued_card_takes_no_key_in_clear_and_is_not_activated_again(reference: KeyReference) -> None:
+def test_an_issued_card_takes_no_key_in_clear_and_is_not_activated_again(
+    reference: KeyReference,
+) -> None:
     card = issued()
     before = card.state
-    for prepare in (card.power_on, lambda: select(card), lambda: authenticate(card, KeyReference.ISSUING)):
+    for prepare in (
+        card.power_on,
+        lambda: select(card),
+        lambda: authenticate(card, KeyReference.ISSUING),
+    ):
         prepare()
         assert send(card, f"80D800{reference:02X}10" + NEW.hex()) in ("6985", "6987")
         assert send(card, "80440000") == "6985"
@@ -104,7 +116,9 @@ def test_an_issued_card_takes_no_key_in_clear_and_is_not_activated_again(referen
 
 @pytest.mark.parametrize("session_of", KeyReference)
 @references
-def test_only_the_issuing_key_changes_keys(session_of: KeyReference, reference: KeyReference) -> None:
+def test_only_the_issuing_key_changes_keys(
+    session_of: KeyReference, reference: KeyReference
+) -> None:
     card = issued()
     session = authenticate(card, session_of)
     command = session.secure(Instruction.PUT_KEY, 9, reference, session.wrap(NEW))
@@ -121,14 +135,23 @@ def test_only_the_issuing_key_changes_keys(session_of: KeyReference, reference: 
 @pytest.mark.parametrize(
     ("p2", "data", "word"),
     [
-        (1, b"", 0x6700), (1, NEW, 0x6700), (1, bytes(23), 0x6700), (1, bytes(25), 0x6700), (1, bytes(24), 0x6A80),
-        (0, bytes(24), 0x6A88), (4, bytes(24), 0x6A88),
+        (1, b"", 0x6700),
+        (1, NEW, 0x6700),
+        (1, bytes(23), 0x6700),
+        (1, bytes(25), 0x6700),
+        (1, bytes(24), 0x6A80),
+        (0, bytes(24), 0x6A88),
+        (4, bytes(24), 0x6A88),
     ],
-)  # fmt: skip
-def test_a_key_that_is_not_wrapped_for_this_session_is_refused(p2: int, data: bytes, word: int) -> None:
+)
+def test_a_key_that_is_not_wrapped_for_this_session_is_refused(
+    p2: int, data: bytes, word: int
+) -> None:
     card = issued()
     session = authenticate(card, KeyReference.ISSUING)
-    response = ResponseApdu.decode(card.apdu(session.secure(Instruction.PUT_KEY, 0, p2, data).encode()))
+    response = ResponseApdu.decode(
+        card.apdu(session.secure(Instruction.PUT_KEY, 0, p2, data).encode())
+    )
     assert (session.open_response(response), response.status) == (b"", word)
     assert [key.key for key in card.state.keys] == list(KEYS.values())
 
@@ -150,7 +173,9 @@ def test_a_new_key_has_all_its_tries_again() -> None:
         card.apdu(proof(KeyReference.METER, NEW, challenge(card)))
     assert card.state.key(KeyReference.METER).tries == 0
     session = authenticate(card, KeyReference.ISSUING)
-    card.apdu(session.secure(Instruction.PUT_KEY, 0, KeyReference.METER, session.wrap(NEW)).encode())
+    card.apdu(
+        session.secure(Instruction.PUT_KEY, 0, KeyReference.METER, session.wrap(NEW)).encode()
+    )
     select(card)
     assert status(card.apdu(proof(KeyReference.METER, NEW, challenge(card)))) == 0x9000
 
@@ -188,7 +213,11 @@ def test_no_secured_command_answers_a_key(reference: KeyReference) -> None:
     card = issued(sold=True)
     session = authenticate(card, reference)
     for p1 in range(256):
-        for ins in set(Instruction) - {Instruction.UPDATE_BINARY, Instruction.PUT_KEY, Instruction.APPEND_RECORD}:
+        for ins in set(Instruction) - {
+            Instruction.UPDATE_BINARY,
+            Instruction.PUT_KEY,
+            Instruction.APPEND_RECORD,
+        }:
             for offset in (b"\0\0\xc8", b"\x08\0\x7a", b"\xff\xff\x01"):
                 assert not holds_a_key(card.apdu(session.secure(ins, p1, 0, offset).encode()))
     assert all(key.key in bytes(card._memory._memory.read(0, 10_000)) for key in card.state.keys)
@@ -221,7 +250,9 @@ def test_every_input_makes_another_key() -> None:
 @pytest.mark.parametrize("version", [0, 1, 255])
 def test_the_host_derives_the_key_that_the_meter_derives_without_a_master(version: int) -> None:
     of_the_meter = derive_meter_keys(DEVELOPMENT_MASTER, METER, version).card
-    assert derive_meter_access(of_the_meter, SERIAL) == meter_access_of(DEVELOPMENT_MASTER, METER, SERIAL, version)
+    assert derive_meter_access(of_the_meter, SERIAL) == meter_access_of(
+        DEVELOPMENT_MASTER, METER, SERIAL, version
+    )
 
 
 def test_a_card_serial_is_sixteen_digits_that_are_not_all_nought() -> None:

@@ -1,4 +1,6 @@
-"""What a card keeps: a refused write changes nothing, a damaged page leaves the other, and what is no card is none."""
+"""What a card keeps: a refused write changes nothing, a damaged page leaves the other, and what is
+no card is none.
+"""
 
 from __future__ import annotations
 
@@ -46,17 +48,26 @@ modest = settings(deadline=None, max_examples=100, database=None)
 
 
 @pytest.mark.parametrize("transmission", Transmission)
-def test_a_write_that_the_device_refuses_is_a_memory_failure_and_nothing_changed(transmission: Transmission) -> None:
-    for file, reference in ((CardFile.CREDIT, KeyReference.VENDING), (CardFile.RETURN, KeyReference.METER)):
+def test_a_write_that_the_device_refuses_is_a_memory_failure_and_nothing_changed(
+    transmission: Transmission,
+) -> None:
+    for file, reference in (
+        (CardFile.CREDIT, KeyReference.VENDING),
+        (CardFile.RETURN, KeyReference.METER),
+    ):
         card = issued(transmission, sold=True)
         session = authenticate(card, reference)
         before, image = card.state, bytes(memory_of(card).data)
         memory_of(card).refuses = True
-        assert card.apdu(session.secure(0xD6, 0x80 | file, 0, b"\0\0changed").encode()) == b"\x65\x81"
+        assert (
+            card.apdu(session.secure(0xD6, 0x80 | file, 0, b"\0\0changed").encode()) == b"\x65\x81"
+        )
         assert card.state is before
         assert bytes(memory_of(card).data) == image
         memory_of(card).refuses = False
-        assert card.apdu(session.secure(0xD6, 0x80 | file, 0, b"\0\0changed").encode()) == b"\x69\x82"
+        assert (
+            card.apdu(session.secure(0xD6, 0x80 | file, 0, b"\0\0changed").encode()) == b"\x69\x82"
+        )
         session = authenticate(card, reference)
         card.apdu(session.secure(0xD6, 0x80 | file, 0, b"\0\0changed").encode())
         assert kept(memory_of(card)).file(file).startswith(b"changed")
@@ -152,7 +163,9 @@ def test_damage_of_both_pages_leaves_no_card() -> None:
 
 
 @modest
-@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda data: (data * 9000)[: PAGES * PAGE]))
+@given(
+    st.binary(max_size=200) | st.binary(max_size=60).map(lambda data: (data * 9000)[: PAGES * PAGE])
+)
 def test_arbitrary_bytes_hold_no_card(data: bytes) -> None:
     for image in (data, b"PPC1CARD" + data, b"PPC1CARD\1\1\1\0" + data):
         with pytest.raises(CardImageError):

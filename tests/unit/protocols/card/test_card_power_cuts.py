@@ -1,4 +1,6 @@
-"""A power cut at every byte of every write of a card's life: the state before or the state after, never a third."""
+"""A power cut at every byte of every write of a card's life: the state before or the state after,
+never a third.
+"""
 
 from __future__ import annotations
 
@@ -78,14 +80,20 @@ def test_a_cut_at_every_byte_of_every_write_leaves_the_state_before_or_after(
     assert told_apart > 20
 
 
-def test_a_write_goes_to_the_page_that_does_not_count(writes: list[tuple[int, bytes, bytes]]) -> None:
+def test_a_write_goes_to_the_page_that_does_not_count(
+    writes: list[tuple[int, bytes, bytes]],
+) -> None:
     for earlier, later in pairwise(writes):
         assert earlier[0] + later[0] == PAGE
         assert len(earlier[1]) == len(later[1]) <= PAGE
 
 
-@pytest.mark.parametrize("exchange", [lambda terminal: sell(terminal, 1), fill], ids=["sale", "filling"])
-def test_an_exchange_that_was_torn_is_done_again(exchange: Callable[[Terminal], Exchange[None]]) -> None:
+@pytest.mark.parametrize(
+    "exchange", [lambda terminal: sell(terminal, 1), fill], ids=["sale", "filling"]
+)
+def test_an_exchange_that_was_torn_is_done_again(
+    exchange: Callable[[Terminal], Exchange[None]],
+) -> None:
     whole = issued()
     play(whole, exchange(Terminal(Numbers(9))))
     written = sum(len(data) for _, data, _ in memory_of(whole).writes)
@@ -97,9 +105,14 @@ def test_an_exchange_that_was_torn_is_done_again(exchange: Callable[[Terminal], 
         again = Card(BytesMemory(bytes(memory.data)), Numbers(3))
         play(again, exchange(Terminal(Numbers(9))))
         contents, wanted = (play(card, read(Terminal(Numbers(4)))) for card in (again, whole))
-        assert (contents.parameters, contents.return_slots) == (wanted.parameters, wanted.return_slots)
+        assert (contents.parameters, contents.return_slots) == (
+            wanted.parameters,
+            wanted.return_slots,
+        )
         assert (contents.credit is None) is (wanted.credit is None)
-        assert contents.credit is None or (wanted.credit and contents.credit.message == wanted.credit.message)
+        assert contents.credit is None or (
+            wanted.credit and contents.credit.message == wanted.credit.message
+        )
         assert again.state.key(KeyReference.VENDING).tries == TRIES
 
 

@@ -1,4 +1,6 @@
-"""APDUs by name: everything that goes by has a line, and no line shows a key that is given in clear."""
+"""APDUs by name: everything that goes by has a line, and no line shows a key that is given in
+clear.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def test_nothing_of_issuing_and_reading_shows_a_key() -> None:
     drive(read(Terminal(Numbers(1))), other)
     lines = [command_line(command) for command in contacts.commands + other.commands]
     lines += [response_line(response) for response in contacts.responses + other.responses]
-    given_in_clear = [command for command in contacts.commands if any(key in command for key in KEYS.values())]
+    given_in_clear = [
+        command for command in contacts.commands if any(key in command for key in KEYS.values())
+    ]
     assert len(given_in_clear) == 2
     for key in KEYS.values():
         assert not any(key[i : i + 4].hex(" ") in line for line in lines for i in range(13))
@@ -98,7 +102,9 @@ def test_any_bytes_have_a_line(data: bytes) -> None:
 
 @modest
 @given(byte, byte, byte, byte, st.binary(max_size=255), st.none() | byte)
-def test_any_command_has_a_name(cla: int, ins: int, p1: int, p2: int, data: bytes, le: int | None) -> None:
+def test_any_command_has_a_name(
+    cla: int, ins: int, p1: int, p2: int, data: bytes, le: int | None
+) -> None:
     command = CommandApdu(cla, ins, p1, p2, data, le)
     assert command_line(command.encode()).endswith(f"  {command_text(command)}")
     assert ("secured" in command_text(command)) is (cla == 0x0C and ins in tuple(Instruction))

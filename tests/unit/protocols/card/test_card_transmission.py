@@ -1,4 +1,6 @@
-"""T=0 and T=1: data in and out in two steps or in one, the right length, and the terminal that copes with both."""
+"""T=0 and T=1: data in and out in two steps or in one, the right length, and the terminal that
+copes with both.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ def test_with_t_0_too_much_is_answered_by_the_length_and_nothing_is_lost() -> No
     assert get_response(card, 0) == whole
 
 
-@pytest.mark.parametrize("command", ["00B0810010", "0084000008", "00FF0000", "00", "0CB08100080000000000000000"])
+@pytest.mark.parametrize(
+    "command", ["00B0810010", "0084000008", "00FF0000", "00", "0CB08100080000000000000000"]
+)
 def test_with_t_0_what_waits_is_gone_after_any_other_command(command: str) -> None:
     card = issued(Transmission.T0)
     card.apdu(SELECT)
@@ -159,7 +163,9 @@ def test_refusals_have_their_status_with_both() -> None:
         terminal, contacts = Terminal(Numbers(5)), Contacts(issued(transmission))
         drive(terminal.select(), contacts)
         drive(terminal.authenticate(KeyReference.VENDING, CARD_KEYS.vending), contacts)
-        with pytest.raises(CardRefusedError, match=r"UPDATE BINARY identity, secured: .* 6982") as refused:
+        with pytest.raises(
+            CardRefusedError, match=r"UPDATE BINARY identity, secured: .* 6982"
+        ) as refused:
             drive(terminal.update(CardFile.IDENTITY, 0, b"mine"), contacts)
         assert refused.value.status == 0x6982
         drive(terminal.read_identity(), contacts)

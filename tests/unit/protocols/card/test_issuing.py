@@ -1,4 +1,6 @@
-"""Issuing, selling and taking back: torn at any command, a card carries what it carried or what it is to carry."""
+"""Issuing, selling and taking back: torn at any command, a card carries what it carried or what it
+is to carry.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +43,12 @@ from tests.support.cards import (
 executes = pytest.mark.parametrize("executes", [False, True])
 
 
-def torn(image: bytes, exchange: Callable[[Terminal], Exchange[None]], executes: bool) -> list[Card]:
-    """Return the cards that an exchange leaves when it is cut at each of its commands, and the one at its end."""
+def torn(
+    image: bytes, exchange: Callable[[Terminal], Exchange[None]], executes: bool
+) -> list[Card]:
+    """Return the cards that an exchange leaves when it is cut at each of its commands, and the one
+    at its end.
+    """
     found = []
     for number in range(100):
         card = Card(BytesMemory(image), Numbers(number + 10))
@@ -126,7 +132,8 @@ def test_a_sale_empties_the_write_back_and_leaves_its_row_in_the_log() -> None:
     terminal, contacts = Terminal(Numbers(6)), Contacts(card)
     drive(terminal.select(), contacts)
     assert drive(terminal.read_log(), contacts) == [
-        LogRow(1_767_225_600, LogActor.VENDING, CardType.PURCHASE, 0, sequence, 5000, 0) for sequence in (3, 2, 1)
+        LogRow(1_767_225_600, LogActor.VENDING, CardType.PURCHASE, 0, sequence, 5000, 0)
+        for sequence in (3, 2, 1)
     ]
 
 
@@ -141,7 +148,9 @@ def test_a_card_without_credit_leaves_a_row_without_any() -> None:
     assert contents_of(card).credit == CreditRecord(CardType.OPEN, 1, b"", 9)
     terminal, contacts = Terminal(Numbers(6)), Contacts(card)
     drive(terminal.select(), contacts)
-    assert drive(terminal.read_log(), contacts) == [LogRow(9, LogActor.VENDING, CardType.OPEN, 0, 0, 0, 0)]
+    assert drive(terminal.read_log(), contacts) == [
+        LogRow(9, LogActor.VENDING, CardType.OPEN, 0, 0, 0, 0)
+    ]
 
 
 @executes
@@ -180,7 +189,9 @@ def test_a_sale_whose_power_goes_at_any_byte_is_the_last_or_this_one() -> None:
 
 @executes
 @pytest.mark.parametrize(("older", "newer"), [(240, 0), (0, 240)])
-def test_clearing_the_write_back_never_lets_an_older_one_count(executes: bool, older: int, newer: int) -> None:
+def test_clearing_the_write_back_never_lets_an_older_one_count(
+    executes: bool, older: int, newer: int
+) -> None:
     card = issued()
 
     def write(terminal: Terminal) -> Exchange[None]:
@@ -194,9 +205,13 @@ def test_clearing_the_write_back_never_lets_an_older_one_count(executes: bool, o
         yield from terminal.clear_write_back(contents.return_slots)
 
     play(card, write(Terminal(Numbers(3))))
-    numbers = [returned(contents_of(one)) for one in torn(bytes(memory_of(card).data), clear, executes)]
+    numbers = [
+        returned(contents_of(one)) for one in torn(bytes(memory_of(card).data), clear, executes)
+    ]
     assert list(dict.fromkeys(numbers)) == [8, None]
-    assert not any(torn(bytes(memory_of(card).data), clear, executes)[-1].state.file(CardFile.RETURN))
+    assert not any(
+        torn(bytes(memory_of(card).data), clear, executes)[-1].state.file(CardFile.RETURN)
+    )
 
 
 # ---- taking back
@@ -209,7 +224,12 @@ def test_a_card_that_was_taken_back_is_nobodys_and_carries_nothing() -> None:
     drive(terminal.select(), contacts)
     drive(issuing.erase(terminal, CARD_KEYS), contacts)
     contents = contents_of(card)
-    assert (contents.identity, contents.credit, contents.parameters, returned(contents)) == (None, None, (), None)
+    assert (contents.identity, contents.credit, contents.parameters, returned(contents)) == (
+        None,
+        None,
+        (),
+        None,
+    )
     assert card.state.life is Life.ISSUED
     assert [key.key for key in card.state.keys] == list(KEYS.values())
     play(card, sell(Terminal(Numbers(8)), 9))
@@ -226,4 +246,9 @@ def test_a_card_that_was_torn_while_it_was_taken_back_is_taken_back_again(execut
         assert contents_of(card).credit in (sale(1, 1), None)
         play(card, erase(Terminal(Numbers(9))))
         contents = contents_of(card)
-        assert (contents.identity, contents.credit, contents.parameters, returned(contents)) == (None, None, (), None)
+        assert (contents.identity, contents.credit, contents.parameters, returned(contents)) == (
+            None,
+            None,
+            (),
+            None,
+        )

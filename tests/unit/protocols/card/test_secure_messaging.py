@@ -1,4 +1,6 @@
-"""Secured commands: nothing is added, dropped, repeated, reordered or changed without an end of it all (attack 17)."""
+"""Secured commands: nothing is added, dropped, repeated, reordered or changed without an end of it
+all (attack 17).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from protocols.card.apdu import CommandApdu, Instruction, ResponseApdu
 from protocols.card.applet import Card
 from protocols.card.files import CardFile
 from protocols.card.keys import KeyReference
-from protocols.card.secure_messaging import SECURED, SHORT_CODE, Session, card_proof, same, terminal_proof
+from protocols.card.secure_messaging import (
+    SECURED,
+    SHORT_CODE,
+    Session,
+    card_proof,
+    same,
+    terminal_proof,
+)
 from protocols.errors import AuthenticationError
 from protocols.keys import authentication_code, derive
 from tests.support.cards import authenticate, flips, issued, status
@@ -46,7 +55,9 @@ def test_the_codes_are_those_of_the_description() -> None:
         head = bytes.fromhex("0CD682030C")
         code = authentication_code(key, (2 * count).to_bytes(8, "big") + head + b"data")[:8]
         assert command == CommandApdu(SECURED, 0xD6, 0x82, 3, b"data" + code, 0)
-        code = authentication_code(key, (2 * count + 1).to_bytes(8, "big") + b"answer" + b"\x90\x00")[:8]
+        code = authentication_code(
+            key, (2 * count + 1).to_bytes(8, "big") + b"answer" + b"\x90\x00"
+        )[:8]
         assert session.open_response(ResponseApdu(b"answer" + code)) == b"answer"
     proof = authentication_code(KEY, b"T" + NONCE + OTHER + b"serial 8" + b"\2")[:8]
     assert terminal_proof(KEY, NONCE, OTHER, b"serial 8", 2) == proof
@@ -55,7 +66,12 @@ def test_the_codes_are_those_of_the_description() -> None:
 
 
 @modest
-@given(st.lists(st.tuples(st.binary(max_size=247), st.binary(max_size=200), st.integers(0, 0xFFFF)), max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.binary(max_size=247), st.binary(max_size=200), st.integers(0, 0xFFFF)),
+        max_size=6,
+    )
+)
 def test_whatever_is_sent_arrives(exchanges: list[tuple[bytes, bytes, int]]) -> None:
     terminal, card = Session(KEY, NONCE, OTHER, 1), Session(KEY, NONCE, OTHER, 1)
     for data, answer, word in exchanges:
@@ -67,7 +83,11 @@ def test_whatever_is_sent_arrives(exchanges: list[tuple[bytes, bytes, int]]) -> 
 
 def test_every_input_makes_another_session() -> None:
     command = Session(KEY, NONCE, OTHER, 1).secure(0xB0, 0x81, 0, b"\0\0\1")
-    for other in (Session(bytes(16), NONCE, OTHER, 1), Session(KEY, OTHER, NONCE, 1), Session(KEY, NONCE, NONCE, 1)):
+    for other in (
+        Session(bytes(16), NONCE, OTHER, 1),
+        Session(KEY, OTHER, NONCE, 1),
+        Session(KEY, NONCE, NONCE, 1),
+    ):
         with pytest.raises(AuthenticationError, match="code of the command"):
             other.open_command(command)
     assert Session(KEY, NONCE, OTHER, 1).open_command(command) == b"\0\0\1"
@@ -111,7 +131,9 @@ def test_codes_are_alike_or_not() -> None:
 
 @transmissions
 @references
-def test_commands_in_their_order_are_carried_out(transmission: Transmission, reference: KeyReference) -> None:
+def test_commands_in_their_order_are_carried_out(
+    transmission: Transmission, reference: KeyReference
+) -> None:
     card = issued(transmission)
     session = authenticate(card, reference)
     for text in (b"one", b"two", b"three"):
@@ -128,7 +150,9 @@ def test_commands_in_their_order_are_carried_out(transmission: Transmission, ref
 def test_a_flipped_bit_in_any_byte_is_refused_and_ends_the_session(
     transmission: Transmission, reference: KeyReference
 ) -> None:
-    """The class says that there is a code, so without it there is none; Lc may not fit; Le carries nothing."""
+    """The class says that there is a code, so without it there is none; Lc may not fit; Le carries
+    nothing.
+    """
     length = len(write(Session(KEY, NONCE, OTHER, 1), b"text"))
     for at in range(8 * (length - 1)):
         card = issued(transmission)
@@ -176,7 +200,9 @@ def test_a_repeated_command_is_refused(transmission: Transmission, reference: Ke
 
 @transmissions
 @references
-def test_reordered_commands_are_refused(transmission: Transmission, reference: KeyReference) -> None:
+def test_reordered_commands_are_refused(
+    transmission: Transmission, reference: KeyReference
+) -> None:
     card = issued(transmission)
     session = authenticate(card, reference)
     first, second = write(session, b"first"), write(session, b"second")
@@ -189,14 +215,25 @@ def test_reordered_commands_are_refused(transmission: Transmission, reference: K
 @pytest.mark.parametrize(
     ("inserted", "word"),
     [
-        ("0CD68400100000666F72676564000000000000000000", 0x6988), ("0CB084000B000001000000000000000000", 0x6988),
-        ("00D6840003616263", 0x6987), ("00B0840010", 0x6987), ("00B2012C18", 0x6987), ("80440000", 0x6987),
-        ("80D8000210" + "00" * 16, 0x6987), ("008200021000000000000000000000000000000000", 0x6987),
-        ("04D6840003616263", 0x6987), ("00FF0000", 0x6987), ("0084000008", 0x9000), ("00A4000C02EF04", 0x9000),
-        ("0CD6", 0x6700), ("0CD68400000010", 0x6700),
+        ("0CD68400100000666F72676564000000000000000000", 0x6988),
+        ("0CB084000B000001000000000000000000", 0x6988),
+        ("00D6840003616263", 0x6987),
+        ("00B0840010", 0x6987),
+        ("00B2012C18", 0x6987),
+        ("80440000", 0x6987),
+        ("80D8000210" + "00" * 16, 0x6987),
+        ("008200021000000000000000000000000000000000", 0x6987),
+        ("04D6840003616263", 0x6987),
+        ("00FF0000", 0x6987),
+        ("0084000008", 0x9000),
+        ("00A4000C02EF04", 0x9000),
+        ("0CD6", 0x6700),
+        ("0CD68400000010", 0x6700),
     ],
-)  # fmt: skip
-def test_an_inserted_command_ends_the_session(transmission: Transmission, inserted: str, word: int) -> None:
+)
+def test_an_inserted_command_ends_the_session(
+    transmission: Transmission, inserted: str, word: int
+) -> None:
     card = issued(transmission)
     session = authenticate(card, KeyReference.VENDING)
     assert status(card.apdu(bytes.fromhex(inserted))) == word
@@ -236,7 +273,9 @@ def test_a_refusal_is_proved_and_the_session_goes_on(transmission: Transmission)
 
 
 @modest
-@given(st.lists(st.sampled_from(["write", "drop", "repeat", "flip", "plain"]), min_size=1, max_size=8))
+@given(
+    st.lists(st.sampled_from(["write", "drop", "repeat", "flip", "plain"]), min_size=1, max_size=8)
+)
 def test_a_card_holds_exactly_what_was_sent_before_the_first_attack(steps: list[str]) -> None:
     card = issued()
     session = authenticate(card, KeyReference.METER)

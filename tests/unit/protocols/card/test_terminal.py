@@ -1,4 +1,6 @@
-"""The terminal's side: reads what stands there or ends in a card's error, whoever is between (attacks 8, 11, 15)."""
+"""The terminal's side: reads what stands there or ends in a card's error, whoever is between
+(attacks 8, 11, 15).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,13 @@ from protocols.card.keys import KeyReference
 from protocols.card.memory import BytesMemory
 from protocols.card.terminal import CHUNK, Contents, Exchange, Selected, Terminal, drive
 from protocols.card.write_back import WriteBack, verify_write_back
-from protocols.errors import CardError, CardForgedError, CardFormatError, CardGoneError, CardRefusedError
+from protocols.errors import (
+    CardError,
+    CardForgedError,
+    CardFormatError,
+    CardGoneError,
+    CardRefusedError,
+)
 from tests.support.cards import (
     CARD_KEYS,
     IDENTITY,
@@ -77,7 +85,9 @@ def test_files_are_read_without_a_key_too() -> None:
     terminal, contacts = Terminal(Numbers(3)), Contacts(issued(sold=True))
     selected = drive(terminal.select(), contacts)
     assert (selected.issued, selected.vendor_version) == (True, 0)
-    assert drive(terminal.read_all(), contacts) == play(issued(sold=True), read(Terminal(Numbers(4))))
+    assert drive(terminal.read_all(), contacts) == play(
+        issued(sold=True), read(Terminal(Numbers(4)))
+    )
     assert all(command[0] == 0 for command in contacts.commands)
 
 
@@ -88,12 +98,16 @@ def test_after_authentication_everything_is_secured() -> None:
     assert {command[0] for command in contacts.commands[3:]} == {0x0C}
 
 
-@pytest.mark.parametrize("file", [CardFile.IDENTITY, CardFile.CREDIT, CardFile.PARAMETERS, CardFile.RETURN])
+@pytest.mark.parametrize(
+    "file", [CardFile.IDENTITY, CardFile.CREDIT, CardFile.PARAMETERS, CardFile.RETURN]
+)
 def test_files_longer_than_a_command_are_written_and_read_in_pieces(file: CardFile) -> None:
     card = issued()
     content = bytes(i % 251 for i in range(SIZES[file]))
     reference, key = (
-        (KeyReference.ISSUING, CARD_KEYS.issuing) if file == 1 else (KeyReference.VENDING, CARD_KEYS.vending)
+        (KeyReference.ISSUING, CARD_KEYS.issuing)
+        if file == 1
+        else (KeyReference.VENDING, CARD_KEYS.vending)
     )
     terminal, contacts = Terminal(Numbers(3)), Contacts(card)
     drive(terminal.select(), contacts)
@@ -133,7 +147,9 @@ def tampered(number: int, bit: int) -> Callable[[int, bytes], bytes]:
     def change(n: int, response: bytes) -> bytes:
         if n != number or bit >= 8 * len(response):
             return response
-        return bytes((*response[: bit // 8], response[bit // 8] ^ 1 << bit % 8, *response[bit // 8 + 1 :]))
+        return bytes(
+            (*response[: bit // 8], response[bit // 8] ^ 1 << bit % 8, *response[bit // 8 + 1 :])
+        )
 
     return change
 
@@ -147,7 +163,10 @@ def test_a_flipped_bit_of_any_response_is_an_error_or_harmless_and_never_wrong_c
     errors: set[type] = set()
     for number, response in enumerate(honest.responses):
         step = 1 if number < 5 or len(response) < 60 else 23
-        for bit in [*range(0, 8 * len(response) - 16, step), *range(8 * len(response) - 16, 8 * len(response))]:
+        for bit in [
+            *range(0, 8 * len(response) - 16, step),
+            *range(8 * len(response) - 16, 8 * len(response)),
+        ]:
             contacts = Contacts(issued(transmission, sold=True), tampered(number, bit))
             try:
                 contents = drive(read(Terminal(Numbers(3))), contacts)
@@ -155,16 +174,22 @@ def test_a_flipped_bit_of_any_response_is_an_error_or_harmless_and_never_wrong_c
                 errors.add(type(error))
                 continue
             assert contents == wanted
-            assert contacts.commands[number][0] != 0x0C or len(response) == 2  # 61xx: fetched in another way
+            assert (
+                contacts.commands[number][0] != 0x0C or len(response) == 2
+            )  # 61xx: fetched in another way
     assert {CardForgedError, CardRefusedError} <= errors
 
 
-@pytest.mark.parametrize("response", [b"", b"\x90", b"\x90\x00", b"\x61\x00", bytes(300), b"x" * 8 + b"\x90\x00"])
+@pytest.mark.parametrize(
+    "response", [b"", b"\x90", b"\x90\x00", b"\x61\x00", bytes(300), b"x" * 8 + b"\x90\x00"]
+)
 def test_a_response_that_was_replaced_is_an_error(response: bytes) -> None:
     honest = Contacts(issued(sold=True))
     drive(read(Terminal(Numbers(3))), honest)
     for number in range(len(honest.responses)):
-        contacts = Contacts(issued(sold=True), lambda n, r, number=number: response if n == number else r)
+        contacts = Contacts(
+            issued(sold=True), lambda n, r, number=number: response if n == number else r
+        )
         with pytest.raises(CardError):
             drive(read(Terminal(Numbers(3))), contacts)
 
@@ -208,7 +233,8 @@ def test_a_write_that_was_dropped_in_between_is_no_success() -> None:
 
 
 @pytest.mark.parametrize(
-    "information", [b"", b"\x6f", b"\x6f\x00", b"\x6f\x0a\x85\x08" + SERIAL, bytes(40), b"\x6f\x03\x85\xff\x01"]
+    "information",
+    [b"", b"\x6f", b"\x6f\x00", b"\x6f\x0a\x85\x08" + SERIAL, bytes(40), b"\x6f\x03\x85\xff\x01"],
 )
 def test_an_application_that_does_not_say_who_it_is_is_none(information: bytes) -> None:
     with pytest.raises(CardFormatError, match="does not say which card"):
@@ -282,5 +308,7 @@ def test_no_command_is_too_short_for_a_reader() -> None:
     contacts = Contacts(Card(FragileMemory(issued_image(sold=True)), Numbers()))
     contents: Contents = drive(read(Terminal(Numbers(3))), contacts)
     assert contents.credit is not None
-    assert all(CommandApdu.decode(command).ins in tuple(Instruction) for command in contacts.commands)
+    assert all(
+        CommandApdu.decode(command).ins in tuple(Instruction) for command in contacts.commands
+    )
     assert min(map(len, contacts.commands)) >= 5

@@ -82,12 +82,16 @@ def test_details_that_stand_in_the_log_keep_their_kinds() -> None:
     assert EVENTS["moratorium_set"].details == (("until", Date()),)
     assert EVENTS["authentication_attack"].details == (("carrier", choice(Carrier)),)
     assert [name for name, _ in EVENTS["card_refused"].details] == ["card", "error"]
-    assert EVENTS["card_refused"].details[0][1].text(-1) == "f" * 16, "a serial fills the whole signed field"
+    assert EVENTS["card_refused"].details[0][1].text(-1) == "f" * 16, (
+        "a serial fills the whole signed field"
+    )
 
 
 def test_card_types_are_named_as_the_card_names_them() -> None:
     kind = EVENTS["card_accepted"].details[1][1]
-    assert [kind.text(number) for number in range(1, 6)] == [card_type.word for card_type in CardType]
+    assert [kind.text(number) for number in range(1, 6)] == [
+        card_type.word for card_type in CardType
+    ]
 
 
 def test_tariff_parts_are_named_as_the_tariff_names_them() -> None:

@@ -8,7 +8,15 @@ import re
 import pytest
 
 from protocols.data_model import items
-from protocols.data_model.items import BY_NAME, ITEMS, SETTINGS, AccountUnit, Item, Windows, settable
+from protocols.data_model.items import (
+    BY_NAME,
+    ITEMS,
+    SETTINGS,
+    AccountUnit,
+    Item,
+    Windows,
+    settable,
+)
 from protocols.data_model.kinds import Fixed, Optional
 from protocols.errors import QuantityError
 from protocols.quantities import LEDGER, MONEY_LIMIT
@@ -24,15 +32,20 @@ def test_names_are_unique_lower_case_words() -> None:
 def test_every_item_of_the_page_is_an_item() -> None:
     declared = [value for value in vars(items).values() if isinstance(value, Item)]
     several = [
-        item for value in vars(items).values() if isinstance(value, tuple) and value is not ITEMS for item in value
+        item
+        for value in vars(items).values()
+        if isinstance(value, tuple) and value is not ITEMS
+        for item in value
     ]
     assert sorted(item.name for item in [*declared, *several]) == sorted(BY_NAME)
 
 
 def test_the_names_that_users_write_down_are_stable() -> None:
     assert {
-        "available_credit", "energy_import_kwh", "active_power_kw", "voltage_l1_v", "supply_state", "supply_causes",
-        "amount_to_reconnect", "remaining_credit", "overdraft", "serial_number", "clock", "epoch", "key_version",
+        "available_credit", "energy_import_kwh", "active_power_kw", "voltage_l1_v", "supply_state",
+        "supply_causes",
+        "amount_to_reconnect", "remaining_credit", "overdraft", "serial_number", "clock", "epoch",
+        "key_version",
         "key_check_value", "available_credit_exact",
     } <= set(BY_NAME)  # fmt: skip
 
@@ -97,7 +110,9 @@ def test_money_limits_that_can_be_off(name: str) -> None:
     kind = settable(BY_NAME[name])
     assert kind.parse("off") is None
     assert kind.parse("999999.99") == MONEY_LIMIT
-    with pytest.raises(QuantityError, match=r"1000000\.00 is out of range: allowed is 0\.00 to 999999\.99"):
+    with pytest.raises(
+        QuantityError, match=r"1000000\.00 is out of range: allowed is 0\.00 to 999999\.99"
+    ):
         kind.parse("1000000.00")
 
 
@@ -115,7 +130,13 @@ def test_money_limits_that_cannot_be_off() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number", "shown"),
-    [("CNY", 156, "CNY"), ("eur", 978, "EUR"), ("kWh", 0, "kWh"), ("156", 156, "CNY"), ("36", 36, "036")],
+    [
+        ("CNY", 156, "CNY"),
+        ("eur", 978, "EUR"),
+        ("kWh", 0, "kWh"),
+        ("156", 156, "CNY"),
+        ("36", 36, "036"),
+    ],
 )
 def test_account_units_are_read_by_letters_or_number(text: str, number: int, shown: str) -> None:
     assert AccountUnit().parse(text) == number
@@ -123,11 +144,15 @@ def test_account_units_are_read_by_letters_or_number(text: str, number: int, sho
     assert json.loads(AccountUnit().json(number)) == shown
 
 
-@pytest.mark.parametrize("text", ["", "XYZ", "1000", "-1", "1.5", pytest.param("9" * 5000, id="5000 digits")])
+@pytest.mark.parametrize(
+    "text", ["", "XYZ", "1000", "-1", "1.5", pytest.param("9" * 5000, id="5000 digits")]
+)
 def test_what_is_no_account_unit_is_refused_with_examples(text: str) -> None:
     with pytest.raises(QuantityError) as caught:
         AccountUnit().parse(text)
-    assert str(caught.value) == f"{text!r} is not an account unit: a currency (CNY, EUR, 156) or kWh"
+    assert (
+        str(caught.value) == f"{text!r} is not an account unit: a currency (CNY, EUR, 156) or kWh"
+    )
 
 
 # ---- Windows
@@ -177,7 +202,8 @@ def test_a_window_of_no_length_is_none() -> None:
         ("²:00-06:00", "'²:00' is not a time of day: write 22:00"),
         (
             "01:00-02:00,03:00-04:00,05:00-06:00",
-            "'01:00-02:00,03:00-04:00,05:00-06:00' is not off or at most two windows such as 22:00-06:00,12:00-13:00",
+            "'01:00-02:00,03:00-04:00,05:00-06:00' is not off or at most two windows "
+            "such as 22:00-06:00,12:00-13:00",
         ),
     ],
 )

@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from protocols.data_model import kinds as k
-from protocols.data_model.kinds import Choice, Date, Digits, Fixed, Flags, Hex, Kind, Moment, Optional, Truth
+from protocols.data_model.kinds import (
+    Choice,
+    Date,
+    Digits,
+    Fixed,
+    Flags,
+    Hex,
+    Kind,
+    Moment,
+    Optional,
+    Truth,
+)
 from protocols.errors import QuantityError
 from protocols.quantities import CENT, LEDGER
 
@@ -46,7 +57,9 @@ CHOICE = Choice(("two_stage", "direct", "delayed"))
         (Truth(), 0, "off", "false"),
     ],
 )
-def test_a_value_is_shown_written_and_read_back(kind: Kind, value: Any, text: str, fragment: str) -> None:
+def test_a_value_is_shown_written_and_read_back(
+    kind: Kind, value: Any, text: str, fragment: str
+) -> None:
     assert kind.text(value) == text
     assert kind.json(value) == fragment
     json.loads(fragment)
@@ -131,7 +144,14 @@ def test_a_number_without_a_word_is_shown_as_its_number(value: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("none", 0), ("", 0), ("cover,magnet", 5), ("magnet cover", 5), ("COVER, cover", 1), ("none magnet", 4)],
+    [
+        ("none", 0),
+        ("", 0),
+        ("cover,magnet", 5),
+        ("magnet cover", 5),
+        ("COVER, cover", 1),
+        ("none magnet", 4),
+    ],
 )
 def test_flags_are_read_in_any_order_with_spaces_or_commas(text: str, value: int) -> None:
     assert FLAGS.parse(text) == value
@@ -156,14 +176,18 @@ def test_a_word_that_is_no_flag_is_refused_with_all_that_are() -> None:
 # ---- Digits, Hex
 
 
-@pytest.mark.parametrize("text", ["", "1", "00000000001", "0000000000017", "00000000001a", "-00000000017", "٠" * 12])
+@pytest.mark.parametrize(
+    "text", ["", "1", "00000000001", "0000000000017", "00000000001a", "-00000000017", "٠" * 12]
+)
 def test_another_count_of_digits_is_refused_with_the_right_one(text: str) -> None:
     with pytest.raises(QuantityError) as caught:
         Digits(12).parse(text)
     assert str(caught.value) == f"{text!r} is not 12 decimal digits"
 
 
-@pytest.mark.parametrize("text", ["", "xyz", "12 34", "1.5", "0x10", "1_0", "-1", "123456789", "ffffffffff", "٣"])
+@pytest.mark.parametrize(
+    "text", ["", "xyz", "12 34", "1.5", "0x10", "1_0", "-1", "123456789", "ffffffffff", "٣"]
+)
 def test_what_is_not_hexadecimal_or_too_long_is_refused_with_the_count_of_digits(text: str) -> None:
     with pytest.raises(QuantityError) as caught:
         Hex(8).parse(text)
@@ -196,7 +220,9 @@ def test_a_date_can_be_off() -> None:
         Date().parse("2026-02-30")
 
 
-@pytest.mark.parametrize(("words", "value"), [("on true yes 1 ON True", 1), ("off false no 0 OFF False", 0)])
+@pytest.mark.parametrize(
+    ("words", "value"), [("on true yes 1 ON True", 1), ("off false no 0 OFF False", 0)]
+)
 def test_truth_is_read_in_each_spelling(words: str, value: int) -> None:
     assert {Truth().parse(word) for word in words.split()} == {value}
 

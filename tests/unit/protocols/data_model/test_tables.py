@@ -15,7 +15,9 @@ from protocols.errors import ProtocolError
 from protocols.quantities import LEDGER
 
 NEW_YEAR = 1_767_225_600_000
-PURCHASE = Purchase(3, NEW_YEAR, 1, 50 * LEDGER, 2 * LEDGER, 0, -2 * LEDGER, 48 * LEDGER, 150 * LEDGER, 4, 1)
+PURCHASE = Purchase(
+    3, NEW_YEAR, 1, 50 * LEDGER, 2 * LEDGER, 0, -2 * LEDGER, 48 * LEDGER, 150 * LEDGER, 4, 1
+)
 FREEZE = Freeze(9, NEW_YEAR, 1, 2, 3, 4, 5, 6, -LEDGER)
 RECORD = ProfileRecord(NEW_YEAR, 123_456, 7)
 
@@ -41,35 +43,54 @@ def q(value: int) -> bytes:
     [
         (
             PURCHASE,
-            b"\0\0\0\3" + q(NEW_YEAR) + b"\0\1" + q(50 * LEDGER) + q(2 * LEDGER) + q(0) + q(-2 * LEDGER)
-            + q(48 * LEDGER) + q(150 * LEDGER) + b"\0\0\0\4\0\1",
+            b"\0\0\0\3"
+            + q(NEW_YEAR)
+            + b"\0\1"
+            + q(50 * LEDGER)
+            + q(2 * LEDGER)
+            + q(0)
+            + q(-2 * LEDGER)
+            + q(48 * LEDGER)
+            + q(150 * LEDGER)
+            + b"\0\0\0\4\0\1",
         ),
-        (Event(5, NEW_YEAR, 6, 21, -7, 8), b"\0\0\0\5" + q(NEW_YEAR) + q(6) + b"\0\x15" + q(-7) + q(8)),
+        (
+            Event(5, NEW_YEAR, 6, 21, -7, 8),
+            b"\0\0\0\5" + q(NEW_YEAR) + q(6) + b"\0\x15" + q(-7) + q(8),
+        ),
         (FREEZE, b"\0\0\0\x09" + q(NEW_YEAR) + b"".join(map(q, range(1, 7))) + q(-LEDGER)),
         (RECORD, bytes.fromhex("6955b900 0001e240 00000007")),
         (ProfileRecord(1000, 0, 0, power_down=True), bytes.fromhex("00000001 40000000 00000000")),
         (ProfileRecord(1000, 0, 0, clock_set=True), bytes.fromhex("00000001 80000000 00000000")),
         (ProfileRecord(1000, 0, 0, supply_open=True), bytes.fromhex("00000001 00000000 40000000")),
     ],
-)  # fmt: skip
-def test_a_row_has_the_bytes_of_its_diagram_and_comes_back(row: Row | ProfileRecord, data: bytes) -> None:
+)
+def test_a_row_has_the_bytes_of_its_diagram_and_comes_back(
+    row: Row | ProfileRecord, data: bytes
+) -> None:
     assert row.pack() == data
     assert type(row).unpack(data) == row
     assert len(data) == type(row).PACKING.size
 
 
 def test_numbers_beyond_their_field_are_cut_to_it() -> None:
-    """Totals are kept unwrapped in the meter, and a record must never keep it from running (METER.md 3)."""
+    """Totals are kept unwrapped in the meter, and a record must never keep it from running
+    (METER.md 3).
+    """
     assert Freeze.unpack(Freeze(2**40, NEW_YEAR, 2**70, 0, 0, 0, 0, 0, -(2**70)).pack()) == Freeze(
         2**32 - 1, NEW_YEAR, 2**64 - 1, 0, 0, 0, 0, 0, -(2**63)
     )
     assert Event.unpack(Event(1, -5, 6, 7, 2**63, 8).pack()) == Event(1, 0, 6, 7, 2**63 - 1, 8)
-    assert ProfileRecord.unpack(ProfileRecord(2**50, 1, 2).pack()) == ProfileRecord(1000 * (2**32 - 1), 1, 2)
+    assert ProfileRecord.unpack(ProfileRecord(2**50, 1, 2).pack()) == ProfileRecord(
+        1000 * (2**32 - 1), 1, 2
+    )
     assert ProfileRecord.unpack(ProfileRecord(-1000, 1, 2).pack()) == ProfileRecord(0, 1, 2)
 
 
 @pytest.mark.parametrize("kind", [Purchase, Event, Freeze, ProfileRecord])
-def test_a_row_cut_short_or_too_long_is_a_protocol_error(kind: type[Row] | type[ProfileRecord]) -> None:
+def test_a_row_cut_short_or_too_long_is_a_protocol_error(
+    kind: type[Row] | type[ProfileRecord],
+) -> None:
     """A window's count comes from the wire, so a row may be asked of bytes that are not there."""
     for size in (0, 1, kind.PACKING.size - 1, kind.PACKING.size + 1):
         with pytest.raises(ProtocolError):
@@ -167,7 +188,9 @@ def test_energy_of_a_period_saturates() -> None:
         marks = (bool(flags & 1), bool(flags & 2), bool(flags & 4))
         record = ProfileRecord(NEW_YEAR, most, most, *marks)
         assert ProfileRecord.unpack(record.pack()) == record
-        assert ProfileRecord.unpack(ProfileRecord(NEW_YEAR, most + 1, 2**40, *marks).pack()) == record
+        assert (
+            ProfileRecord.unpack(ProfileRecord(NEW_YEAR, most + 1, 2**40, *marks).pack()) == record
+        )
 
 
 def test_a_record_can_be_packed_without_being_made() -> None:

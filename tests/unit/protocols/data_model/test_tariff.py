@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from protocols.data_model import tariff as t
-from protocols.data_model.tariff import DayTables, Part, Prices, Seasons, Steps, Tariff, TariffChange
+from protocols.data_model.tariff import (
+    DayTables,
+    Part,
+    Prices,
+    Seasons,
+    Steps,
+    Tariff,
+    TariffChange,
+)
 from protocols.errors import MalformedMessageError
 from protocols.sealed_message import MAX_PARAMETERS
 
@@ -19,7 +27,14 @@ STEPS = Steps((180_000_000, 400_000_000), (0, 500, 3000), True, 28, 23, 12, 28)
 PARTS: tuple[Part, ...] = (SEASONS, DAY_TABLES, PRICES, STEPS)
 LARGEST = TariffChange(
     (
-        (0, Seasons(tuple((1, day, 8) for day in range(1, 15)), (8,) * 7, tuple((d, 8) for d in range(64)))),
+        (
+            0,
+            Seasons(
+                tuple((1, day, 8) for day in range(1, 15)),
+                (8,) * 7,
+                tuple((d, 8) for d in range(64)),
+            ),
+        ),
         (0, DayTables((tuple((m, 4) for m in range(14)),) * 8)),
         (0, Prices((t.MAX_PRICE,) * 4)),
         (0, Steps(tuple(range(1, 7)), (t.MAX_PRICE,) * 7)),
@@ -123,17 +138,27 @@ def test_parts_are_named() -> None:
 @pytest.mark.parametrize(
     ("part", "which", "body"),
     [
-        (Seasons(((3, 1, 1),), (0, 0, 0, 0, 0, 2, 2), ((20_454, 2),)), 0, "01 030101 00000000000202 01 00004fe6 02"),
+        (
+            Seasons(((3, 1, 1),), (0, 0, 0, 0, 0, 2, 2), ((20_454, 2),)),
+            0,
+            "01 030101 00000000000202 01 00004fe6 02",
+        ),
         (DayTables((((0, 1), (480, 2)), ((1320, 1),))), 1, "02 02 0000 01 01e0 02 01 0528 01"),
         (Prices((5283, 99_999_999)), 2, "02 000014a3 05f5e0ff"),
-        (Steps((180_000_000,), (0, 500), True, 28, 23, 12, 31), 3,
-         "01 01 1c 17 0c 1f 000000000aba9500 00000000 000001f4"),
+        (
+            Steps((180_000_000,), (0, 500), True, 28, 23, 12, 31),
+            3,
+            "01 01 1c 17 0c 1f 000000000aba9500 00000000 000001f4",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_part_has_the_bytes_of_its_diagram(part: Part, which: int, body: str) -> None:
     data = bytes.fromhex(body)
     change = TariffChange(((1_767_225_600 * SECOND, part),))
-    assert change.encode() == bytes((1, which)) + bytes.fromhex("6955b900") + len(data).to_bytes(2, "big") + data
+    assert (
+        change.encode()
+        == bytes((1, which)) + bytes.fromhex("6955b900") + len(data).to_bytes(2, "big") + data
+    )
     assert TariffChange.decode(change.encode()) == change
 
 

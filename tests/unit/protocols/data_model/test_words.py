@@ -23,13 +23,17 @@ ENUMERATIONS: dict[type[IntEnum], dict[str, int]] = {
 }
 SETS: dict[type[IntFlag], dict[str, int]] = {
     w.Cause: {
-        "NONE": 0, "CREDIT_REMINDER": 1, "CREDIT_EXHAUSTED": 2, "REMOTE": 4, "OVERLOAD": 8, "TAMPER": 16, "ACCOUNT": 32,
+        "NONE": 0, "CREDIT_REMINDER": 1, "CREDIT_EXHAUSTED": 2, "REMOTE": 4, "OVERLOAD": 8,
+        "TAMPER": 16, "ACCOUNT": 32,
     },
     w.Tamper: {"NONE": 0, "COVER": 1, "TERMINAL_COVER": 2, "MAGNET": 4},
     w.Status: {
-        "NONE": 0, "LOW_CREDIT_WARNING": 0x1, "TRIP_PENDING": 0x2, "GUARANTEE": 0x4, "MORATORIUM": 0x8,
-        "FRIENDLY_WINDOW": 0x10, "OVERDRAFT": 0x20, "OVERLOAD": 0x40, "SWITCH_FAULT": 0x80, "COVER_OPEN": 0x100,
-        "TERMINAL_COVER_OPEN": 0x200, "MAGNET_PRESENT": 0x400, "CLOCK_INVALID": 0x800, "STORAGE_LOST": 0x1000,
+        "NONE": 0, "LOW_CREDIT_WARNING": 0x1, "TRIP_PENDING": 0x2, "GUARANTEE": 0x4,
+        "MORATORIUM": 0x8,
+        "FRIENDLY_WINDOW": 0x10, "OVERDRAFT": 0x20, "OVERLOAD": 0x40, "SWITCH_FAULT": 0x80,
+        "COVER_OPEN": 0x100,
+        "TERMINAL_COVER_OPEN": 0x200, "MAGNET_PRESENT": 0x400, "CLOCK_INVALID": 0x800,
+        "STORAGE_LOST": 0x1000,
         "AUTHENTICATION_ATTACK": 0x2000, "MONEY_SATURATED": 0x4000, "TARIFF_PENDING": 0x8000,
         "REVERSE_POWER": 0x10000,
     },
@@ -79,28 +83,59 @@ def test_credit_causes_are_the_two_that_credit_sets() -> None:
 
 def test_causes_are_named_in_the_order_of_the_table() -> None:
     assert w.cause_words(0) == []
-    assert w.cause_words(63) == ["credit_reminder", "credit_exhausted", "remote", "overload", "tamper", "account"]
+    assert w.cause_words(63) == [
+        "credit_reminder",
+        "credit_exhausted",
+        "remote",
+        "overload",
+        "tamper",
+        "account",
+    ]
     assert w.cause_words(w.Cause.TAMPER | w.Cause.CREDIT_REMINDER) == ["credit_reminder", "tamper"]
 
 
 def test_account_units_are_those_of_iso_4217() -> None:
-    assert w.ACCOUNT_UNITS == {0: "kWh", 156: "CNY", 710: "ZAR", 356: "INR", 826: "GBP", 840: "USD", 978: "EUR"}
+    assert w.ACCOUNT_UNITS == {
+        0: "kWh",
+        156: "CNY",
+        710: "ZAR",
+        356: "INR",
+        826: "GBP",
+        840: "USD",
+        978: "EUR",
+    }
 
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("CNY", 156), ("cny", 156), (" EUR ", 978), ("KWH", 0), ("0", 0), ("156", 156), ("036", 36), ("999", 999)],
+    [
+        ("CNY", 156),
+        ("cny", 156),
+        (" EUR ", 978),
+        ("KWH", 0),
+        ("0", 0),
+        ("156", 156),
+        ("036", 36),
+        ("999", 999),
+    ],
 )
 def test_account_units_are_read_by_letters_or_number(text: str, number: int) -> None:
     assert w.parse_account_unit(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "XYZ", "1000", "-1", "1.0", "²", "٣", pytest.param("9" * 5000, id="5000 digits")])
+@pytest.mark.parametrize(
+    "text", ["", "XYZ", "1000", "-1", "1.0", "²", "٣", pytest.param("9" * 5000, id="5000 digits")]
+)
 def test_what_is_no_account_unit_is_none(text: str) -> None:
     assert w.parse_account_unit(text) is None
 
 
 def test_an_account_unit_without_known_letters_is_its_three_digits() -> None:
-    assert [w.account_unit_text(number) for number in (0, 156, 36, 999)] == ["kWh", "CNY", "036", "999"]
+    assert [w.account_unit_text(number) for number in (0, 156, 36, 999)] == [
+        "kWh",
+        "CNY",
+        "036",
+        "999",
+    ]
     for number in range(1000):
         assert w.parse_account_unit(w.account_unit_text(number)) == number

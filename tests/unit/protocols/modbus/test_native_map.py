@@ -10,19 +10,37 @@ import pytest
 
 from protocols.data_model import items
 from protocols.data_model.items import ITEMS, AccountUnit, Windows
-from protocols.data_model.kinds import Choice, Date, Digits, Fixed, Flags, Hex, Kind, Moment, Optional, Truth
+from protocols.data_model.kinds import (
+    Choice,
+    Date,
+    Digits,
+    Fixed,
+    Flags,
+    Hex,
+    Kind,
+    Moment,
+    Optional,
+    Truth,
+)
 from protocols.data_model.tables import TABLES
 from protocols.errors import ProtocolError
 from protocols.modbus import native_map as m
 from protocols.modbus.native_map import BEST_PLACE, BEST_PLACES, MAP_END, PLACES, Place
-from protocols.modbus.pdu import MAX_PDU, MAX_READ_REGISTERS, MAX_READ_WRITE_REGISTERS, MAX_WRITE_REGISTERS
+from protocols.modbus.pdu import (
+    MAX_PDU,
+    MAX_READ_REGISTERS,
+    MAX_READ_WRITE_REGISTERS,
+    MAX_WRITE_REGISTERS,
+)
 from protocols.quantities import CENT, ENERGY_WRAP, KWH, LEDGER, MONEY_LIMIT
 from protocols.sealed_message import MAX_MESSAGE, Answer, Receipt
 from protocols.sealed_status import SealedStatus
 
 
 def place(name: str, decimals: int | None = None) -> Place:
-    """Return the place of an item, that with `decimals` where it has two; the first of those with the same."""
+    """Return the place of an item, that with `decimals` where it has two; the first of those with
+    the same.
+    """
     found = [p for p in PLACES if p.item.name == name and decimals in (None, p.decimals)]
     assert len({p.decimals for p in found}) == 1
     return found[0]
@@ -71,9 +89,13 @@ def test_no_item_is_missing_and_a_driver_reads_the_place_with_the_most_decimals(
         assert best.decimals == max(p.decimals for p in every)
     assert BEST_PLACE[items.ENERGY_IMPORT].decimals == 6
     assert {p.item for p in PLACES if p not in BEST_PLACE.values()} == {
-        items.ENERGY_IMPORT, items.ENERGY_EXPORT, *items.ENERGY_RATES, items.ENERGY_MONTH, items.ENERGY_YEAR,
+        items.ENERGY_IMPORT,
+        items.ENERGY_EXPORT,
+        *items.ENERGY_RATES,
+        items.ENERGY_MONTH,
+        items.ENERGY_YEAR,
         items.AVAILABLE_CREDIT_EXACT,
-    }  # fmt: skip
+    }
 
 
 def test_the_exact_credit_stands_beside_the_books_too_so_that_one_read_holds_their_sum() -> None:
@@ -88,17 +110,46 @@ def test_the_exact_credit_stands_beside_the_books_too_so_that_one_read_holds_the
 def test_addresses_that_integrators_write_down_are_stable() -> None:
     assert {
         name: place(name).address
-        for name in ("serial_number", "epoch", "clock", "status", "supply_state", "available_credit",
-                     "available_credit_exact", "purchase_count", "active_power_kw", "low_credit_threshold_1",
-                     "trip_mode", "friendly_hours", "current_price", "tariff_activation")
+        for name in (
+            "serial_number",
+            "epoch",
+            "clock",
+            "status",
+            "supply_state",
+            "available_credit",
+            "available_credit_exact",
+            "purchase_count",
+            "active_power_kw",
+            "low_credit_threshold_1",
+            "trip_mode",
+            "friendly_hours",
+            "current_price",
+            "tariff_activation",
+        )
     } == {
-        "serial_number": 2, "epoch": 5, "clock": 10, "status": 19, "supply_state": 32, "available_credit": 64,
-        "available_credit_exact": 72, "purchase_count": 80, "active_power_kw": 156, "low_credit_threshold_1": 232,
-        "trip_mode": 242, "friendly_hours": 264, "current_price": 290, "tariff_activation": 341,
-    }  # fmt: skip
+        "serial_number": 2,
+        "epoch": 5,
+        "clock": 10,
+        "status": 19,
+        "supply_state": 32,
+        "available_credit": 64,
+        "available_credit_exact": 72,
+        "purchase_count": 80,
+        "active_power_kw": 156,
+        "low_credit_threshold_1": 232,
+        "trip_mode": 242,
+        "friendly_hours": 264,
+        "current_price": 290,
+        "tariff_activation": 341,
+    }
     assert place("energy_import_kwh", 2).address == 96
     assert place("energy_import_kwh", 6).address == 112
-    assert (m.PURCHASE_ADDRESS, m.RECEIPT_ADDRESS, m.MESSAGE_ADDRESS, m.ANSWER_ADDRESS) == (512, 0x1400, 0x1500, 0x1600)
+    assert (m.PURCHASE_ADDRESS, m.RECEIPT_ADDRESS, m.MESSAGE_ADDRESS, m.ANSWER_ADDRESS) == (
+        512,
+        0x1400,
+        0x1500,
+        0x1600,
+    )
     assert (m.STATUS_ADDRESS, m.STATUS_READ) == (0x1700, 0x1707)
     assert [w.address for w in m.ROW_WINDOWS] == [0x1000, 0x1100, 0x1200, 0x1300]
     assert (m.SCRATCH_ADDRESS, m.SCRATCH_REGISTERS, m.SCRATCH_COILS) == (0x2000, 16, 16)
@@ -108,8 +159,12 @@ def test_addresses_that_integrators_write_down_are_stable() -> None:
 def test_the_first_ten_registers_are_identity() -> None:
     assert m.IDENTITY_END == 10
     assert {p.item for p in PLACES if p.address < 10} == {
-        items.SERIAL_NUMBER, items.EPOCH, items.METER_TYPE, items.ACCOUNT_UNIT, items.FIRMWARE_VERSION,
-    }  # fmt: skip
+        items.SERIAL_NUMBER,
+        items.EPOCH,
+        items.METER_TYPE,
+        items.ACCOUNT_UNIT,
+        items.FIRMWARE_VERSION,
+    }
     assert all(p.address + p.registers <= 10 or p.address >= 10 for p in PLACES)
 
 
@@ -215,7 +270,9 @@ def test_numbers_are_big_endian_with_the_high_register_first() -> None:
     assert place("utc_offset_minutes").packer()(-60) == b"\xff\xc4"
 
 
-@pytest.mark.parametrize("name", ["available_credit", "remaining_credit", "overdraft", "debt", "cumulative_purchased"])
+@pytest.mark.parametrize(
+    "name", ["available_credit", "remaining_credit", "overdraft", "debt", "cumulative_purchased"]
+)
 def test_money_is_cut_towards_zero(name: str) -> None:
     one = place(name)
     assert one.unpack(one.packer()(CENT - 1)) == 0
@@ -228,7 +285,13 @@ def test_money_saturates_at_the_largest_amount() -> None:
     for value in (MONEY_LIMIT + CENT, 10**30):
         assert credit.unpack(credit.packer()(value)) == MONEY_LIMIT
         assert credit.unpack(credit.packer()(-value)) == -MONEY_LIMIT
-    for name in ("remaining_credit", "overdraft", "debt", "cumulative_purchased", "amount_to_reconnect"):
+    for name in (
+        "remaining_credit",
+        "overdraft",
+        "debt",
+        "cumulative_purchased",
+        "amount_to_reconnect",
+    ):
         one = place(name)
         assert one.unpack(one.packer()(10**30)) == MONEY_LIMIT
         assert one.unpack(one.packer()(-LEDGER)) == 0
@@ -253,7 +316,11 @@ def test_energy_wraps_at_a_million_kilowatt_hours(decimals: int) -> None:
 
 
 def test_counters_and_measurements_saturate_at_their_registers() -> None:
-    for name, most in (("purchase_count", 2**32 - 1), ("overload_count", 2**16 - 1), ("elapsed_ms", 2**64 - 1)):
+    for name, most in (
+        ("purchase_count", 2**32 - 1),
+        ("overload_count", 2**16 - 1),
+        ("elapsed_ms", 2**64 - 1),
+    ):
         one = place(name)
         assert one.unpack(one.packer()(most + 1)) == most
         assert one.unpack(one.packer()(-1)) == 0
@@ -278,9 +345,12 @@ def test_off_is_all_ones_and_nothing_else_is_off(one: Place) -> None:
 
 def test_what_can_be_off_is_known() -> None:
     assert {p.item.name for p in PLACES if isinstance(p.item.kind, Optional)} == {
-        "low_credit_threshold_1", "low_credit_threshold_2", "max_credit", "power_limit_kw",
+        "low_credit_threshold_1",
+        "low_credit_threshold_2",
+        "max_credit",
+        "power_limit_kw",
         *(f"step_limit_{n}_kwh" for n in range(1, 7)),
-    }  # fmt: skip
+    }
 
 
 def test_a_truth_of_the_meter_is_a_whole_register() -> None:
@@ -306,7 +376,9 @@ def test_too_few_or_too_many_registers_are_a_protocol_error() -> None:
                 one.unpack(bytes(size))
 
 
-@pytest.mark.parametrize("one", [p for p in PLACES if not isinstance(p.item.kind, Digits)], ids=named)
+@pytest.mark.parametrize(
+    "one", [p for p in PLACES if not isinstance(p.item.kind, Digits)], ids=named
+)
 @pytest.mark.parametrize("fill", [0x00, 0x7F, 0x80, 0xFF])
 def test_whatever_registers_hold_can_be_shown(one: Place, fill: int) -> None:
     value = one.unpack(bytes([fill]) * (2 * one.registers))

@@ -44,12 +44,19 @@ REPLIES = {
 
 def test_limits_are_those_of_the_specification() -> None:
     assert p.MAX_PDU == 253
-    assert (p.MAX_READ_REGISTERS, p.MAX_WRITE_REGISTERS, p.MAX_READ_WRITE_REGISTERS) == (125, 123, 121)
+    assert (p.MAX_READ_REGISTERS, p.MAX_WRITE_REGISTERS, p.MAX_READ_WRITE_REGISTERS) == (
+        125,
+        123,
+        121,
+    )
     assert (p.MAX_READ_BITS, p.MAX_WRITE_BITS) == (2000, 1968)
     assert {f.name: f.value for f in p.Function} == {
-        "READ_COILS": 1, "READ_DISCRETE_INPUTS": 2, "READ_HOLDING_REGISTERS": 3, "READ_INPUT_REGISTERS": 4,
-        "WRITE_SINGLE_COIL": 5, "WRITE_SINGLE_REGISTER": 6, "DIAGNOSTICS": 8, "WRITE_MULTIPLE_COILS": 15,
-        "WRITE_MULTIPLE_REGISTERS": 16, "READ_WRITE_MULTIPLE_REGISTERS": 23, "ENCAPSULATED_INTERFACE": 43,
+        "READ_COILS": 1, "READ_DISCRETE_INPUTS": 2, "READ_HOLDING_REGISTERS": 3,
+        "READ_INPUT_REGISTERS": 4,
+        "WRITE_SINGLE_COIL": 5, "WRITE_SINGLE_REGISTER": 6, "DIAGNOSTICS": 8,
+        "WRITE_MULTIPLE_COILS": 15,
+        "WRITE_MULTIPLE_REGISTERS": 16, "READ_WRITE_MULTIPLE_REGISTERS": 23,
+        "ENCAPSULATED_INTERFACE": 43,
     }  # fmt: skip
 
 
@@ -100,7 +107,9 @@ def test_an_exception_reply_has_two_bytes(function: int) -> None:
 
 def test_requests_are_made_to_the_byte() -> None:
     assert p.read_request(3, 0x006B, 3) == bytes.fromhex(REQUESTS["read holding registers"])
-    assert p.write_request(1, bytes.fromhex("000a0102")) == bytes.fromhex(REQUESTS["write multiple registers"])
+    assert p.write_request(1, bytes.fromhex("000a0102")) == bytes.fromhex(
+        REQUESTS["write multiple registers"]
+    )
 
 
 # ---- check_reply
@@ -117,28 +126,41 @@ def test_the_right_reply_and_any_exception_are_taken(name: str) -> None:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_no_bytes_another_function_and_a_long_exception_are_refused(name: str) -> None:
     request, reply = bytes.fromhex(REQUESTS[name]), bytes.fromhex(REPLIES[name])
-    with pytest.raises(FrameError, match=f"a reply to function {request[0]} came with function None"):
+    with pytest.raises(
+        FrameError, match=f"a reply to function {request[0]} came with function None"
+    ):
         check_reply(request, b"")
-    with pytest.raises(FrameError, match=f"a reply to function {request[0]} came with function {request[0] ^ 0x40}"):
+    with pytest.raises(
+        FrameError, match=f"a reply to function {request[0]} came with function {request[0] ^ 0x40}"
+    ):
         check_reply(request, bytes((request[0] ^ 0x40,)) + reply[1:])
     for size in (1, 3):
         with pytest.raises(FrameError, match="an exception reply has two bytes"):
             check_reply(request, p.exception_reply(request[0], 2).ljust(3, b"\0")[:size])
 
 
-@pytest.mark.parametrize("name", [name for name in REQUESTS if name != "read device identification"])
+@pytest.mark.parametrize(
+    "name", [name for name in REQUESTS if name != "read device identification"]
+)
 def test_another_length_than_asked_for_is_refused(name: str) -> None:
     request, reply = bytes.fromhex(REQUESTS[name]), bytes.fromhex(REPLIES[name])
     for other in (reply[:1], reply[:-1], reply + b"\0"):
-        with pytest.raises(FrameError, match=f"the reply has {len(other)} bytes, {len(reply)} were asked for"):
+        with pytest.raises(
+            FrameError, match=f"the reply has {len(other)} bytes, {len(reply)} were asked for"
+        ):
             check_reply(request, other)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["read coils", "read discrete inputs", "read holding registers", "read input registers",
-     "read/write multiple registers"],
-)  # fmt: skip
+    [
+        "read coils",
+        "read discrete inputs",
+        "read holding registers",
+        "read input registers",
+        "read/write multiple registers",
+    ],
+)
 def test_a_byte_count_that_is_not_that_of_the_data_is_refused(name: str) -> None:
     reply = bytearray.fromhex(REPLIES[name])
     reply[1] ^= 2
@@ -148,7 +170,13 @@ def test_a_byte_count_that_is_not_that_of_the_data_is_refused(name: str) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ["write single coil", "write single register", "diagnostics", "write multiple coils", "write multiple registers"],
+    [
+        "write single coil",
+        "write single register",
+        "diagnostics",
+        "write multiple coils",
+        "write multiple registers",
+    ],
 )
 def test_a_reply_that_confirms_another_write_is_refused(name: str) -> None:
     reply = bytes.fromhex(REPLIES[name])

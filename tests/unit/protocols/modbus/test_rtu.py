@@ -1,4 +1,6 @@
-"""The RTU receiver: the same frames however the bytes arrive, and never a frame that was not sent."""
+"""The RTU receiver: the same frames however the bytes arrive, and never a frame that was not
+sent.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,11 @@ def both_ways(data: bytes) -> tuple[list[RtuFrame], RtuReceiver]:
 
 
 def flips(data: bytes) -> list[bytes]:
-    return [bytes((*data[:i], data[i] ^ 1 << bit, *data[i + 1 :])) for i in range(len(data)) for bit in range(8)]
+    return [
+        bytes((*data[:i], data[i] ^ 1 << bit, *data[i + 1 :]))
+        for i in range(len(data))
+        for bit in range(8)
+    ]
 
 
 # ---- whole frames
@@ -61,12 +67,21 @@ def test_a_frame_is_unit_pdu_and_crc() -> None:
 
 @pytest.mark.parametrize(
     "pdu",
-    [READ, WRITE, read_request(1, 0, 16), bytes.fromhex("05 0000 ff00"), bytes.fromhex("06 2000 1234"),
-     bytes.fromhex("08 0000 a537"), bytes.fromhex("0f 0000 000a 02 ff03"), write_request(0x2000, bytes(2)),
-     write_request(0x1500, bytes(246)), bytes.fromhex("17 1600 004d 1500 0004 08 0000000000000000"),
-     bytes.fromhex("2b 0e 01 00")],
+    [
+        READ,
+        WRITE,
+        read_request(1, 0, 16),
+        bytes.fromhex("05 0000 ff00"),
+        bytes.fromhex("06 2000 1234"),
+        bytes.fromhex("08 0000 a537"),
+        bytes.fromhex("0f 0000 000a 02 ff03"),
+        write_request(0x2000, bytes(2)),
+        write_request(0x1500, bytes(246)),
+        bytes.fromhex("17 1600 004d 1500 0004 08 0000000000000000"),
+        bytes.fromhex("2b 0e 01 00"),
+    ],
     ids=lambda pdu: f"function {pdu[0]}, {len(pdu)} bytes",
-)  # fmt: skip
+)
 @pytest.mark.parametrize("unit", [OURS, THEIRS, BROADCAST])
 def test_a_request_is_whole_as_soon_as_its_crc_is_right(unit: int, pdu: bytes) -> None:
     frames, line = both_ways(encode(unit, pdu))
@@ -94,7 +109,12 @@ def test_no_bytes_give_no_frames() -> None:
 
 def test_frames_back_to_back_come_in_order() -> None:
     frames, line = both_ways(READ_FRAME + encode(OURS, WRITE) + READ_FRAME + READ_FRAME)
-    assert frames == [request(OURS, READ), request(OURS, WRITE), request(OURS, READ), request(OURS, READ)]
+    assert frames == [
+        request(OURS, READ),
+        request(OURS, WRITE),
+        request(OURS, READ),
+        request(OURS, READ),
+    ]
     assert line.corrupt == 0
 
 
@@ -111,11 +131,19 @@ def test_a_stream_may_be_cut_anywhere() -> None:
 
 @pytest.mark.parametrize(
     "pdu",
-    [bytes.fromhex("03 02 1234"), bytes.fromhex("03 14") + bytes(range(20)), bytes.fromhex("01 01 01"),
-     bytes.fromhex("10 1500 0020"), exception_reply(3, 2), exception_reply(23, 6), bytes.fromhex("17 04 00010002"),
-     bytes.fromhex("2b 0e 01 01 00 00 01 00 03 414243"), b"\x03\xfa" + bytes(250)],
+    [
+        bytes.fromhex("03 02 1234"),
+        bytes.fromhex("03 14") + bytes(range(20)),
+        bytes.fromhex("01 01 01"),
+        bytes.fromhex("10 1500 0020"),
+        exception_reply(3, 2),
+        exception_reply(23, 6),
+        bytes.fromhex("17 04 00010002"),
+        bytes.fromhex("2b 0e 01 01 00 00 01 00 03 414243"),
+        b"\x03\xfa" + bytes(250),
+    ],
     ids=lambda pdu: f"function {pdu[0]}, {len(pdu)} bytes",
-)  # fmt: skip
+)
 def test_another_units_reply_is_skipped_as_a_whole(pdu: bytes) -> None:
     frames, line = both_ways(encode(THEIRS, pdu) + READ_FRAME)
     assert frames == [reply(THEIRS, pdu), request(OURS, READ)]
@@ -129,9 +157,13 @@ def test_another_units_conversation_passes_by() -> None:
     assert line.corrupt == 0
 
 
-@pytest.mark.parametrize("pdu", [bytes.fromhex("03 02 1234"), bytes.fromhex("01 02 cd01")], ids=bytes.hex)
+@pytest.mark.parametrize(
+    "pdu", [bytes.fromhex("03 02 1234"), bytes.fromhex("01 02 cd01")], ids=bytes.hex
+)
 def test_a_broadcast_right_behind_another_units_reply_is_found(pdu: bytes) -> None:
-    """A right CRC followed by the 00 of a broadcast is right again: one byte more is not one frame more."""
+    """A right CRC followed by the 00 of a broadcast is right again: one byte more is not one frame
+    more.
+    """
     frames, line = both_ways(encode(THEIRS, pdu) + encode(BROADCAST, WRITE) + READ_FRAME)
     assert frames == [reply(THEIRS, pdu), request(BROADCAST, WRITE), request(OURS, READ)]
     assert line.corrupt == 0
@@ -147,19 +179,27 @@ def test_another_units_frame_that_looks_like_ours_inside_is_no_request_of_ours()
 
 
 def ambiguous_requests() -> list[bytes]:
-    """Reads whose first bytes have the length and the CRC of a reply: valid requests for registers of the map."""
+    """Reads whose first bytes have the length and the CRC of a reply: valid requests for registers
+    of the map.
+    """
     frames = [encode(3, read_request(4, 131, 2))]  # 03 04 00 | 83 00: "a reply of no bytes"
     for unit in (1, 2, 17, 247):
         for low in range(256):
             count = crc16(bytes((unit, 3, 2, low, 0))) & 0xFF
             if 1 <= count <= 125:
-                frames.append(encode(unit, read_request(3, 0x200 + low, count)))  # "a reply of one register"
+                frames.append(
+                    encode(unit, read_request(3, 0x200 + low, count))
+                )  # "a reply of one register"
     return frames
 
 
 @pytest.mark.parametrize("frame", ambiguous_requests()[::40], ids=lambda frame: frame.hex())
-def test_a_request_for_our_unit_is_executed_even_if_its_beginning_could_be_a_reply(frame: bytes) -> None:
-    """DESIGN.md 5.4: a whole request for one of our units with a right CRC is executed at once, however it arrives."""
+def test_a_request_for_our_unit_is_executed_even_if_its_beginning_could_be_a_reply(
+    frame: bytes,
+) -> None:
+    """DESIGN.md 5.4: a whole request for one of our units with a right CRC is executed at once,
+    however it arrives.
+    """
     wanted = [RtuFrame(frame[0], frame[1:-2], FrameRole.REQUEST)]
     for cut in range(len(frame) + 1):
         line = RtuReceiver(lambda unit: unit == frame[0])
@@ -172,12 +212,19 @@ def test_a_request_for_our_unit_is_executed_even_if_its_beginning_could_be_a_rep
 
 @pytest.mark.parametrize(
     "pdu",
-    [exception_reply(3, 2), exception_reply(0x41, 1), bytes.fromhex("03 02 1234"), bytes.fromhex("03 04 00010002")],
+    [
+        exception_reply(3, 2),
+        exception_reply(0x41, 1),
+        bytes.fromhex("03 02 1234"),
+        bytes.fromhex("03 04 00010002"),
+    ],
     ids=bytes.hex,
 )
 @pytest.mark.parametrize("before", ["", "ff", "01 10 15 00 00 7b f6"])
 def test_an_echo_of_our_own_reply_is_never_a_request(pdu: bytes, before: str) -> None:
-    """Function codes from 80H on are replies (V1.1b3, section 4.1); answering one would make an echo without end."""
+    """Function codes from 80H on are replies (V1.1b3, section 4.1); answering one would make an
+    echo without end.
+    """
     frames, line = both_ways(bytes.fromhex(before) + encode(OURS, pdu))
     frames += line.silence()
     assert [frame for frame in frames if frame.role is not FrameRole.REPLY] == []
@@ -198,14 +245,18 @@ def test_a_strange_function_alone_is_the_shortest_frame() -> None:
     assert frames == [RtuFrame(OURS, b"\x41", FrameRole.UNKNOWN_FUNCTION)]
 
 
-def test_a_request_behind_another_units_strange_function_is_found_at_the_latest_in_silence() -> None:
+def test_a_request_behind_another_units_strange_function_is_found_at_the_latest_in_silence() -> (
+    None
+):
     frames, line = both_ways(encode(THEIRS, STRANGE) + READ_FRAME)
     frames += line.silence()
     assert frames[-1] == request(OURS, READ)
     assert not [frame for frame in frames if frame.unit == OURS and frame != frames[-1]]
 
 
-def test_a_strange_function_that_never_comes_out_right_is_given_up_after_the_longest_frame() -> None:
+def test_a_strange_function_that_never_comes_out_right_is_given_up_after_the_longest_frame() -> (
+    None
+):
     line = receiver()
     assert line.receive(b"\x01\x41" + b"\x55" * 500) == []
     assert line.corrupt > 0
@@ -255,7 +306,9 @@ def test_a_request_with_a_flipped_bit_is_never_taken(flipped: bytes) -> None:
 
 
 def test_what_waits_is_never_longer_than_a_frame() -> None:
-    """Noise like the head of a device identification must not make the line deaf to the requests that follow."""
+    """Noise like the head of a device identification must not make the line deaf to the requests
+    that follow.
+    """
     line = RtuReceiver(lambda unit: unit == OURS)
     frames = line.receive(bytes.fromhex("09 2b 0e 01 01 00 00 ff") + b"\x03" * 300 + 4 * READ_FRAME)
     assert frames == [request(OURS, READ)] * 4

@@ -59,10 +59,18 @@ def test_byte_by_byte_gives_the_same_frames() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["0001 0001 0006 01", "0001 ffff 0006 01", "0001 0000 0000 01", "0001 0000 0001 01", "0001 0000 00ff 01",
-     "0001 0000 ffff 01"],
-)  # fmt: skip
-def test_another_protocol_or_a_length_that_cannot_be_loses_the_stream_but_not_the_frames_before(header: str) -> None:
+    [
+        "0001 0001 0006 01",
+        "0001 ffff 0006 01",
+        "0001 0000 0000 01",
+        "0001 0000 0001 01",
+        "0001 0000 00ff 01",
+        "0001 0000 ffff 01",
+    ],
+)
+def test_another_protocol_or_a_length_that_cannot_be_loses_the_stream_but_not_the_frames_before(
+    header: str,
+) -> None:
     buffer = bytearray(STREAM + bytes.fromhex(header) + STREAM)
     assert take(buffer) == (FRAMES, True)
     assert buffer == b""
