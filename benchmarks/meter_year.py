@@ -56,7 +56,7 @@ def full_meter(load: Load) -> MeterDescription:
             low_credit_threshold_2=None,
             overdraft_limit=2_000 * LEDGER,
             standing_charge=35 * CENT,
-            power_limit_kw=12 * KWH,
+            power_limit_mw=12 * KWH,
             utc_offset_minutes=60,
         ),
         tariff=Tariff(
@@ -115,7 +115,7 @@ def _stored_s(load: Load) -> float:
     meter = build(full_meter(load), MemoryNvram())
     end = STORED_DAYS * DAY
     began = time.perf_counter()
-    while meter.state.elapsed < end:
+    while meter.state.elapsed_ms < end:
         due = meter.next_deadline()
         meter.advance(end if due is None else min(due, end))
     return _took(meter, began)

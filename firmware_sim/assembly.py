@@ -16,7 +16,7 @@ from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack import Rack, ReadLoad
-from firmware_sim.security.door import Door
+from firmware_sim.security.authenticator import Authenticator
 from firmware_sim.settings import Settings
 from firmware_sim.state import Identity, State
 from firmware_sim.storage.store import Store, VolatileStore, load, make_rings
@@ -129,21 +129,27 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
     """
     found = load(nvram) if nvram is not None else None
     if found is not None:
-        door = _door(description, found.state.identity.serial_number)
+        authenticator = _authenticator(description, found.state.identity.serial_number)
         drawn = description.load or Load.constant((0,) * _phases(found.state.identity.meter_type))
         return Meter(
-            found.state, found.rings, found.store, door, drawn, SimulatedSwitch(), restarted=True
+            found.state,
+            found.rings,
+            found.store,
+            authenticator,
+            drawn,
+            SimulatedSwitch(),
+            restarted=True,
         )
     state = new_state(description)
-    door = _door(description, description.serial_number)
-    state.security.key_version = door.first_version
+    authenticator = _authenticator(description, description.serial_number)
+    state.security.key_version = authenticator.first_version
     rows = description.profile_days * PERIODS_A_DAY
     store: Store | VolatileStore = VolatileStore()
     if nvram is not None:
         store = Store(nvram, rows)
         store.format(state)
     drawn = description.load or Load.constant((0,) * description.phases)
-    meter = Meter(state, make_rings(rows), store, door, drawn, SimulatedSwitch())
+    meter = Meter(state, make_rings(rows), store, authenticator, drawn, SimulatedSwitch())
     if nvram is not None:
         meter.save()
     return meter
@@ -169,23 +175,25 @@ def build_lost(description: MeterDescription) -> Meter:
     (METER.md 7).
     """
     state = new_state(replace(description, opened=False, settings=Settings(), debt=0))
-    door = _door(description, description.serial_number)
-    state.security.key_version = door.first_version
+    authenticator = _authenticator(description, description.serial_number)
+    state.security.key_version = authenticator.first_version
     drawn = description.load or Load.constant((0,) * description.phases)
     rings = make_rings(description.profile_days * PERIODS_A_DAY)
-    return Meter(state, rings, VolatileStore(), door, drawn, SimulatedSwitch(), storage_lost=True)
+    return Meter(
+        state, rings, VolatileStore(), authenticator, drawn, SimulatedSwitch(), storage_lost=True
+    )
 
 
 def _phases(meter_type: int) -> int:
     return 3 if meter_type == MeterType.THREE_PHASE else 1
 
 
-def _door(description: MeterDescription, serial_number: str) -> Door:
+def _authenticator(description: MeterDescription, serial_number: str) -> Authenticator:
     if description.keys is not None:
         if description.keys_of not in ("", serial_number):
             raise WrongKeysError(
                 f"the keys are for meter {description.keys_of}, not {serial_number}"
             )
-        return Door(description.keys)
+        return Authenticator(description.keys)
     keys = development_keys(serial_number)
-    return Door({keys.version: keys})
+    return Authenticator({keys.version: keys})

@@ -37,7 +37,7 @@ def local_of(state: State, clock: int) -> Local:
 
 def begin(state: State) -> CalendarState:
     """Return the calendar of a new meter: the date it starts on counts as done."""
-    clock = state.clock.read(state.elapsed)
+    clock = state.clock.read(state.elapsed_ms)
     local = local_of(state, clock)
     calendar = CalendarState(
         local.date,
@@ -76,7 +76,7 @@ def pass_instant(state: State, clock: int, emit: Emit) -> None:
             emit,
         )
     _pass(state, local, clock, emit)
-    settle(state, clock, emit)
+    apply_calendar(state, clock, emit)
 
 
 def jump(state: State, clock: int, emit: Emit) -> None:
@@ -94,10 +94,10 @@ def jump(state: State, clock: int, emit: Emit) -> None:
         state.registers.year_mwh = 0
         calendar.years_done = calendar.years_done.adding(year)
     calendar.date, calendar.billing, calendar.year = local.date, period, year
-    settle(state, clock, emit)
+    apply_calendar(state, clock, emit)
 
 
-def settle(state: State, clock: int, emit: Emit) -> None:
+def apply_calendar(state: State, clock: int, emit: Emit) -> None:
     """Bring tariff, rate and inhibitors to what holds at `clock` (METER.md 2, step 4)."""
     calendar, supply = state.calendar, state.supply
     if not state.clock.valid:
@@ -150,7 +150,7 @@ def close_period(state: State, end: int, clock_set: bool = False) -> None:
     state.append(PROFILE_RING, row)
     whole = end - period.began == PROFILE_PERIOD_MS and not period.power_down
     if whole and imported * PERIODS_AN_HOUR > period.maximum_demand_mw:
-        period.maximum_demand_mw, period.maximum_demand_at = imported * PERIODS_AN_HOUR, end
+        period.maximum_demand_mw, period.maximum_demand_at_ms = imported * PERIODS_AN_HOUR, end
     period.import_at_start, period.export_at_start = registers.import_mwh, registers.export_mwh
     period.began, period.power_down = end, False
 
@@ -209,13 +209,13 @@ def _activate(state: State, clock: int, emit: Emit) -> None:
         emit("tariff_activated", TARIFF_PARTS.words.index(PART_NAMES[type(pending.part)]), 0)
         new = state.tariff.steps
         if (old.billing_day, old.billing_hour) != (new.billing_day, new.billing_hour):
-            number = billing_period(local_of(state, state.clock.read(state.elapsed)), new)
+            number = billing_period(local_of(state, state.clock.read(state.elapsed_ms)), new)
             state.calendar.billing, state.calendar.billings_done = (
                 number,
                 Spans(((number, number),)),
             )
         if (old.year_month, old.year_day) != (new.year_month, new.year_day):
-            number = billing_year(local_of(state, state.clock.read(state.elapsed)), new)
+            number = billing_year(local_of(state, state.clock.read(state.elapsed_ms)), new)
             state.calendar.year, state.calendar.years_done = number, Spans(((number, number),))
 
 

@@ -16,8 +16,8 @@ from firmware_sim.hosting.errors import HostingError
 from protocols.errors import QuantityError
 
 if TYPE_CHECKING:
-    from firmware_sim.hosting.descriptions import Flags
-    from firmware_sim.simulation import Happening
+    from firmware_sim.hosting.descriptions import MeterFlags
+    from firmware_sim.simulation import SimulatedEvent
 
 EXIT_INTERNAL, EXIT_USAGE = 1, 2
 
@@ -154,7 +154,7 @@ def simulate(
     if described[0].warning is not None:
         print(described[0].warning, file=sys.stderr)
     meter = build(described[0].description)
-    curve: list[Happening] = []
+    curve: list[SimulatedEvent] = []
     for happening in play(meter, length, top_ups):
         curve.append(happening)
         _show(happening, as_json)
@@ -340,10 +340,10 @@ def _flags(
     keys: str | None,
     start: str | None,
     seed: int | None,
-) -> Flags:
-    from firmware_sim.hosting.descriptions import Flags
+) -> MeterFlags:
+    from firmware_sim.hosting.descriptions import MeterFlags
 
-    return Flags(
+    return MeterFlags(
         tuple(config or ()),
         unit,
         serial_number,
@@ -370,7 +370,7 @@ def _top_up(text: str) -> tuple[int, int]:
     return parse_duration(when), cents
 
 
-def _show(happening: Happening, as_json: bool) -> None:
+def _show(happening: SimulatedEvent, as_json: bool) -> None:
     from protocols.data_model.json_lines import line
 
     fragments = happening.fragments()

@@ -23,40 +23,40 @@ class Clock:
     offset: int
     drift_numerator: int = 0
     drift_denominator: int = 1
-    drift_from: int = 0
+    drift_from_ms: int = 0
     valid: bool = True
 
-    def read(self, elapsed: int) -> int:
+    def read(self, elapsed_ms: int) -> int:
         """Return the clock at an elapsed time, ms since 1970 UTC."""
         if not self.drift_numerator:
-            return elapsed + self.offset
-        drift = (elapsed - self.drift_from) * self.drift_numerator // self.drift_denominator
-        return elapsed + self.offset + drift
+            return elapsed_ms + self.offset
+        drift = (elapsed_ms - self.drift_from_ms) * self.drift_numerator // self.drift_denominator
+        return elapsed_ms + self.offset + drift
 
     def when(self, clock: int) -> int:
         """Return the first elapsed time at which the clock shows `clock` or later."""
         if not self.drift_numerator:
             return clock - self.offset
         n, d = self.drift_numerator, self.drift_denominator
-        return -(-((clock - self.offset) * d + self.drift_from * n) // (d + n))
+        return -(-((clock - self.offset) * d + self.drift_from_ms * n) // (d + n))
 
-    def next_multiple(self, elapsed: int, period: int) -> int:
+    def next_multiple(self, elapsed_ms: int, period: int) -> int:
         """Return the first elapsed time after `elapsed` at which the clock shows a multiple of
         `period` or later.
         """
-        clock = self.read(elapsed)
+        clock = self.read(elapsed_ms)
         return self.when(clock - clock % period + period)
 
-    def drift(self, elapsed: int, ppm: int) -> None:
+    def drift(self, elapsed_ms: int, ppm: int) -> None:
         """Run fast or slow from `elapsed` on, without a jump."""
-        clock = self.read(elapsed)
-        self.drift_from, self.offset = elapsed, clock - elapsed
+        clock = self.read(elapsed_ms)
+        self.drift_from_ms, self.offset = elapsed_ms, clock - elapsed_ms
         self.drift_numerator, self.drift_denominator = ppm, 1_000_000
 
-    def set(self, elapsed: int, clock: int) -> None:
+    def set(self, elapsed_ms: int, clock: int) -> None:
         """Make the clock show `clock` at `elapsed`; the drift goes on from here."""
-        self.drift_from = elapsed
-        self.offset = clock - elapsed
+        self.drift_from_ms = elapsed_ms
+        self.offset = clock - elapsed_ms
         self.valid = True
 
 

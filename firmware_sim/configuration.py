@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from firmware_sim.settings import Settings
+from firmware_sim.settings import Settings, attribute
 from protocols.data_model import items
 from protocols.data_model.kinds import Kind
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
@@ -174,7 +173,9 @@ class _MeterBase(_Strict):
 
     def settings(self) -> Settings:
         """Return the settings; raises ConfigurationError for values that do not fit each other."""
-        settings = Settings(**{field.name: getattr(self, field.name) for field in fields(Settings)})
+        settings = Settings(
+            **{attribute(item): getattr(self, item.name) for item in items.SETTINGS.values()}
+        )
         if found := settings.problem():
             raise ConfigurationError(found)
         return settings
@@ -185,7 +186,7 @@ MeterConfiguration = create_model(
     "MeterConfiguration",
     __base__=_MeterBase,
     **{
-        item.name: (_of_kind(item.kind), getattr(_DEFAULTS, item.name))
+        item.name: (_of_kind(item.kind), getattr(_DEFAULTS, attribute(item)))
         for item in items.SETTINGS.values()
     },  # type: ignore[call-overload]
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from firmware_sim.hal.faulty import FaultyNvram
 from firmware_sim.hal.nvram import Nvram
-from protocols.faults import ALWAYS, FaultPlan, FaultRule, Lots, Place, Way
+from protocols.faults import ALWAYS, FaultPlan, FaultRule, FaultScope, RandomDraws, Way
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class ActiveFault:
     """A rule in force. `origin` is the line time, us, from which its instants count."""
 
     rule: FaultRule
-    lots: Lots
+    lots: RandomDraws
     origin: int
     left: int | None
     struck: int = 0
@@ -68,14 +68,20 @@ class Faults:
     def add(self, rule: FaultRule, at: int) -> ActiveFault:
         """Put a rule in force from line time `at` on."""
         self._made += 1
-        active = ActiveFault(rule, Lots(self._seed, f"{self._made}/{rule.name}"), at, rule.count)
-        setattr(self, _ROOM[rule.kind.place], (*getattr(self, _ROOM[rule.kind.place]), active))
+        active = ActiveFault(
+            rule, RandomDraws(self._seed, f"{self._made}/{rule.name}"), at, rule.count
+        )
+        setattr(
+            self,
+            _ATTRIBUTES[rule.kind.scope],
+            (*getattr(self, _ATTRIBUTES[rule.kind.scope]), active),
+        )
         return active
 
     def remove(self, name: str | None = None) -> list[ActiveFault]:
         """End every fault of a name, or all, and return them."""
         ended = []
-        for room in _ROOM.values():
+        for room in _ATTRIBUTES.values():
             faults = getattr(self, room)
             gone = [fault for fault in faults if name in (None, fault.rule.name)]
             ended += gone
@@ -84,11 +90,11 @@ class Faults:
 
     def discard(self, fault: ActiveFault) -> None:
         """Take one fault away."""
-        room = _ROOM[fault.rule.kind.place]
+        room = _ATTRIBUTES[fault.rule.kind.scope]
         setattr(self, room, tuple(other for other in getattr(self, room) if other is not fault))
 
     def __iter__(self) -> Iterator[ActiveFault]:
-        for room in _ROOM.values():
+        for room in _ATTRIBUTES.values():
             yield from getattr(self, room)
 
     def on_line(self, way: Way, unit: int | None, at: int) -> list[ActiveFault]:
@@ -130,4 +136,9 @@ class Faults:
         )
 
 
-_ROOM = {Place.LINE: "line", Place.REPLY: "reply", Place.STORAGE: "storage", Place.METER: "meter"}
+_ATTRIBUTES = {
+    FaultScope.LINE: "line",
+    FaultScope.REPLY: "reply",
+    FaultScope.STORAGE: "storage",
+    FaultScope.METER: "meter",
+}

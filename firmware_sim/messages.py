@@ -19,7 +19,7 @@ from firmware_sim.account.account import (
 )
 from firmware_sim.calendar_work import close_period, jump, local_of, replace_part, with_pending
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
-from firmware_sim.security.door import Vouched
+from firmware_sim.security.authenticator import Authenticated
 from firmware_sim.state import State
 from firmware_sim.supply.control import (
     Emit,
@@ -141,7 +141,7 @@ def _tariffs_hold(state: State, change: TariffChange) -> bool:
     """Say whether every tariff that would ever be in force is whole: after each instant at which
     parts activate.
     """
-    tariff, now = state.tariff, state.clock.read(state.elapsed)
+    tariff, now = state.tariff, state.clock.read(state.elapsed_ms)
     parts = [(max(p.activation, now), p.part) for p in with_pending(state, change.parts)]
     for instant in sorted({activation for activation, _ in parts}):
         for activation, part in parts:
@@ -158,13 +158,15 @@ def _energy_tariff(tariff: Tariff) -> bool:
     return set(tariff.prices.prices) == {ENERGY_PRICE} and not any(tariff.steps.additions)
 
 
-def apply(state: State, vouched: Vouched, parameters: object, clock: int, emit: Emit) -> Applied:
+def apply(
+    state: State, authenticated: Authenticated, parameters: object, clock: int, emit: Emit
+) -> Applied:
     """Do what an accepted message asks, on a copy of the state that nobody has seen yet."""
-    message = vouched.message
-    return _ACTIONS[message.kind](state, vouched, parameters, clock, emit) or Applied()
+    message = authenticated.message
+    return _ACTIONS[message.kind](state, authenticated, parameters, clock, emit) or Applied()
 
 
-Action = Callable[[State, Vouched, object, int, Emit], Applied | None]
+Action = Callable[[State, Authenticated, object, int, Emit], Applied | None]
 
 
 def held_back(state: State) -> bool:
@@ -182,12 +184,14 @@ def amount_to_reconnect(state: State) -> int:
     return amount_to_reach(state.account, wanted, state.settings.debt_share_percent)
 
 
-def _credit(state: State, vouched: Vouched, _: object, clock: int, emit: Emit) -> Applied:
-    message, account = vouched.message, state.account
+def _credit(
+    state: State, authenticated: Authenticated, _: object, clock: int, emit: Emit
+) -> Applied:
+    message, account = authenticated.message, state.account
     opening = message.kind is MessageKind.OPEN
     if opening:
         open_account(account, message.customer_number)
-        state.security.opening_code = vouched.code.hex()
+        state.security.opening_code = authenticated.code.hex()
     before, amount = account.credit, message.amount * CENT
     split = top_up(account, amount, state.settings)
     row = Purchase(
@@ -201,7 +205,7 @@ def _credit(state: State, vouched: Vouched, _: object, clock: int, emit: Emit) -
         account.credit,
         account.cumulative,
         message.sequence,
-        vouched.carrier,
+        authenticated.carrier,
     )
     state.append(PURCHASE_RING, row.pack())
     emit("account_opened" if opening else "credit_accepted", amount, message.sequence)
@@ -211,35 +215,37 @@ def _credit(state: State, vouched: Vouched, _: object, clock: int, emit: Emit) -
     return Applied(split)
 
 
-def _refund(state: State, vouched: Vouched, _: object, __: int, emit: Emit) -> None:
-    refund(state.account, vouched.message.amount * CENT)
-    emit("credit_refunded", vouched.message.amount * CENT, vouched.message.sequence)
+def _refund(state: State, authenticated: Authenticated, _: object, __: int, emit: Emit) -> None:
+    refund(state.account, authenticated.message.amount * CENT)
+    emit("credit_refunded", authenticated.message.amount * CENT, authenticated.message.sequence)
 
 
-def _debt(state: State, vouched: Vouched, _: object, __: int, emit: Emit) -> None:
-    enter_debt(state.account, vouched.message.amount * CENT)
-    emit("debt_entered", vouched.message.amount * CENT, vouched.message.sequence)
+def _debt(state: State, authenticated: Authenticated, _: object, __: int, emit: Emit) -> None:
+    enter_debt(state.account, authenticated.message.amount * CENT)
+    emit("debt_entered", authenticated.message.amount * CENT, authenticated.message.sequence)
 
 
-def _close(state: State, vouched: Vouched, _: object, __: int, emit: Emit) -> Applied:
+def _close(state: State, authenticated: Authenticated, _: object, __: int, emit: Emit) -> Applied:
     settlement = close_account(state.account)
-    emit("account_closed", settlement, vouched.message.sequence)
+    emit("account_closed", settlement, authenticated.message.sequence)
     drop_credit_causes(state.supply, state.settings, emit)
     if state.settings.unopened_supply == UnopenedSupply.DISCONNECTED:
         trip(state.supply, Cause.ACCOUNT, emit)
     return Applied(settlement=settlement)
 
 
-def _void(_: State, vouched: Vouched, __: object, ___: int, emit: Emit) -> None:
-    emit("sequence_voided", vouched.message.sequence, 0)
+def _void(_: State, authenticated: Authenticated, __: object, ___: int, emit: Emit) -> None:
+    emit("sequence_voided", authenticated.message.sequence, 0)
 
 
-def _limits(state: State, vouched: Vouched, parameters: object, clock: int, emit: Emit) -> None:
+def _limits(
+    state: State, authenticated: Authenticated, parameters: object, clock: int, emit: Emit
+) -> None:
     assert isinstance(parameters, dict)
     offset = state.settings.utc_offset_minutes
     unopened = state.settings.unopened_supply
     state.settings = state.settings.with_values(parameters)
-    emit("limits_set", vouched.message.sequence, 0)
+    emit("limits_set", authenticated.message.sequence, 0)
     if state.settings.utc_offset_minutes != offset:
         jump(state, clock, emit)
     if state.settings.unopened_supply != unopened and not state.account.is_open:
@@ -249,13 +255,15 @@ def _limits(state: State, vouched: Vouched, parameters: object, clock: int, emit
             clear_causes(state.supply, Clearing.OPENING, state.settings, emit)
 
 
-def _tariff(state: State, vouched: Vouched, parameters: object, __: int, emit: Emit) -> None:
+def _tariff(
+    state: State, authenticated: Authenticated, parameters: object, __: int, emit: Emit
+) -> None:
     assert isinstance(parameters, TariffChange)
     state.pending = with_pending(state, parameters.parts)
-    emit("tariff_set", vouched.message.sequence, 0)
+    emit("tariff_set", authenticated.message.sequence, 0)
 
 
-def _clock(state: State, _: Vouched, parameters: object, clock: int, emit: Emit) -> None:
+def _clock(state: State, _: Authenticated, parameters: object, clock: int, emit: Emit) -> None:
     assert isinstance(parameters, int)
     set_clock(state, clock, parameters, emit)
 
@@ -265,7 +273,7 @@ def set_clock(state: State, old: int, new: int, emit: Emit) -> None:
     marked.
     """
     close_period(state, old, clock_set=True)
-    state.clock.set(state.elapsed, new)
+    state.clock.set(state.elapsed_ms, new)
     state.period.began = new
     emit("clock_set", old, new)
     jump(state, new, emit)
@@ -278,16 +286,16 @@ def step_clock(state: State, old: int, by: int, emit: Emit) -> None:
     state.clock.valid = valid
 
 
-def _switch(state: State, _: Vouched, parameters: object, clock: int, emit: Emit) -> None:
+def _switch(state: State, _: Authenticated, parameters: object, clock: int, emit: Emit) -> None:
     if parameters is SwitchAction.INTERRUPT:
         due = clock + state.settings.trip_delay_minutes * 60_000
-        interrupt(state.supply, state.settings, state.elapsed, due, emit)
+        interrupt(state.supply, state.settings, state.elapsed_ms, due, emit)
     else:
         by = Clearing.PERMIT if parameters is SwitchAction.PERMIT else Clearing.DIRECT_CLOSE
         permit(state.supply, by, state.settings, emit)
 
 
-def _guarantee(state: State, _: Vouched, parameters: object, __: int, emit: Emit) -> None:
+def _guarantee(state: State, _: Authenticated, parameters: object, __: int, emit: Emit) -> None:
     on = bool(parameters)
     if on == state.supply.guarantee:
         return
@@ -299,7 +307,7 @@ def _guarantee(state: State, _: Vouched, parameters: object, __: int, emit: Emit
         release(state.supply)
 
 
-def _moratorium(state: State, _: Vouched, parameters: object, clock: int, emit: Emit) -> None:
+def _moratorium(state: State, _: Authenticated, parameters: object, clock: int, emit: Emit) -> None:
     assert isinstance(parameters, int)
     supply = state.supply
     on = parameters > local_of(state, clock).date or (parameters > 0 and not state.clock.valid)
@@ -311,20 +319,24 @@ def _moratorium(state: State, _: Vouched, parameters: object, clock: int, emit: 
         hold_back(supply, Clearing.MORATORIUM, state.settings, emit)
 
 
-def _clear_tamper(state: State, _: Vouched, __: object, ___: int, emit: Emit) -> None:
+def _clear_tamper(state: State, _: Authenticated, __: object, ___: int, emit: Emit) -> None:
     state.supply.tampered = 0
     emit("tamper_cleared", 0, 0)
     clear_causes(state.supply, Clearing.CLEAR_TAMPER, state.settings, emit)
 
 
-def _clear_events(state: State, vouched: Vouched, _: object, __: int, emit: Emit) -> None:
-    emit("events_cleared", vouched.message.sequence, 0)
+def _clear_events(
+    state: State, authenticated: Authenticated, _: object, __: int, emit: Emit
+) -> None:
+    emit("events_cleared", authenticated.message.sequence, 0)
     state.events_cleared_to = state.numbers[EVENT_RING] - 1
 
 
-def _clear_demand(state: State, vouched: Vouched, _: object, __: int, emit: Emit) -> None:
-    state.period.maximum_demand_mw = state.period.maximum_demand_at = 0
-    emit("demand_cleared", vouched.message.sequence, 0)
+def _clear_demand(
+    state: State, authenticated: Authenticated, _: object, __: int, emit: Emit
+) -> None:
+    state.period.maximum_demand_mw = state.period.maximum_demand_at_ms = 0
+    emit("demand_cleared", authenticated.message.sequence, 0)
 
 
 _ACTIONS: dict[MessageKind, Action] = {

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from firmware_sim import calendar_work, messages
+from firmware_sim.acceptance import Acceptance, answer
 from firmware_sim.account.account import charge_consumption
-from firmware_sim.card_desk import CardDesk
+from firmware_sim.card_acceptance import CardAcceptance
 from firmware_sim.hal.nvram import NvramError, NvramFlushError
 from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
 from firmware_sim.metrology.load import Demand, Load
@@ -46,8 +47,7 @@ from firmware_sim.requests import (
     SetLoad,
     StepClock,
 )
-from firmware_sim.sealed_desk import Desk, answer
-from firmware_sim.security.door import Door
+from firmware_sim.security.authenticator import Authenticator
 from firmware_sim.state import State
 from firmware_sim.storage.lasting import Lasting
 from firmware_sim.storage.store import SAVE_FLUSHES_AT, Store, VolatileStore
@@ -81,20 +81,39 @@ class Meter:
     """
 
     __slots__ = (
-        "_calendar_due", "_card_desk", "_delay_due", "_demand", "_desk", "_edge", "_export_mw",
+        "_acceptance",
+        "_calendar_due_ms",
+        "_card_acceptance",
+        "_delay_due_ms",
+        "_demand",
+        "_edge",
+        "_export_mw",
         "_import_mw",
-        "_load", "_load_due", "_per_phase", "_profile_due", "_state", "_store", "_unit_price",
-        "_unsaved", "_watch",
-        "flows_back", "listener", "lost_phases", "revision", "rings", "stopped", "storage_lost",
+        "_load",
+        "_load_due_ms",
+        "_per_phase",
+        "_profile_due_ms",
+        "_state",
+        "_store",
+        "_unit_price",
+        "_unsaved",
+        "_watch",
+        "flows_back",
+        "listener",
+        "lost_phases",
+        "revision",
+        "rings",
+        "stopped",
+        "storage_lost",
         "switch",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,
         state: State,
         rings: tuple[Ring, ...],
         store: Store | VolatileStore,
-        door: Door,
+        authenticator: Authenticator,
         load: Load,
         switch: SimulatedSwitch,
         *,
@@ -102,8 +121,8 @@ class Meter:
         storage_lost: bool = False,
     ) -> None:
         self._state, self.rings, self._store = state, rings, store
-        self._desk = Desk(door, rings)
-        self._card_desk = CardDesk(self._desk)
+        self._acceptance = Acceptance(authenticator, rings)
+        self._card_acceptance = CardAcceptance(self._acceptance)
         self._load, self.switch = load, switch
         self.revision = 1
         self.listener: Callable[[], None] | None = None
@@ -116,12 +135,14 @@ class Meter:
         self._demand = Demand((0,))
         self._import_mw = self._export_mw = self._unit_price = 0
         self._watch = self._edge = NEVER
-        self._load_due = self._profile_due = self._calendar_due = self._delay_due = NEVER
+        self._load_due_ms = self._profile_due_ms = self._calendar_due_ms = self._delay_due_ms = (
+            NEVER
+        )
         switch.drive(state.supply.closed)
         if restarted:
             self._emit("restart")
         self._plan_calendar()
-        self._judge()
+        self._evaluate()
         self._plan()
         self._publish()
 
@@ -131,9 +152,9 @@ class Meter:
         return self._state
 
     @property
-    def door(self) -> Door:
+    def authenticator(self) -> Authenticator:
         """The secure element."""
-        return self._desk.door
+        return self._acceptance.authenticator
 
     @property
     def lasting(self) -> Lasting:
@@ -153,7 +174,7 @@ class Meter:
     @property
     def clock(self) -> int:
         """The meter's clock, ms since 1970 UTC."""
-        return self._state.clock.read(self._state.elapsed)
+        return self._state.clock.read(self._state.elapsed_ms)
 
     @property
     def current_price(self) -> int:
@@ -170,22 +191,22 @@ class Meter:
             MeterStoppedError: its storage failed.
         """
         state = self._state
-        if to < state.elapsed:
-            raise ValueError(f"elapsed time is {state.elapsed} ms and does not go back to {to}")
+        if to < state.elapsed_ms:
+            raise ValueError(f"elapsed time is {state.elapsed_ms} ms and does not go back to {to}")
         self._require_running()
-        if to == state.elapsed:
+        if to == state.elapsed_ms:
             return
         self.revision += 1
         if not state.powered:
-            state.elapsed = to
+            state.elapsed_ms = to
             return
-        while state.elapsed < to:
+        while state.elapsed_ms < to:
             edge = self._edge
             reached_level = self._meter_until(min(edge, to))
-            if state.elapsed == edge:
+            if state.elapsed_ms == edge:
                 self._pass_edge(reached_level)
             elif reached_level:
-                self._judge()
+                self._evaluate()
                 self._plan()
         if self._unsaved:
             self._save_periods()
@@ -203,7 +224,7 @@ class Meter:
         if self._watch < NEVER:
             wait = time_for(self._watch, *self._charged_streams())
             if wait is not None:
-                deadline = min(deadline, state.elapsed + wait)
+                deadline = min(deadline, state.elapsed_ms + wait)
         return deadline if deadline < NEVER else None
 
     def _charged_streams(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -225,7 +246,7 @@ class Meter:
         """
         state = self._state
         registers = state.registers
-        span = until - state.elapsed
+        span = until - state.elapsed_ms
         imported, import_remainder = divmod(
             registers.import_remainder + self._import_mw * span, MWH_IN_MW_MS
         )
@@ -238,7 +259,7 @@ class Meter:
             wait = time_for(self._watch, *self._charged_streams())
             assert wait is not None
             if wait < span:
-                until = state.elapsed + wait
+                until = state.elapsed_ms + wait
                 imported, import_remainder = divmod(
                     registers.import_remainder + self._import_mw * wait, MWH_IN_MW_MS
                 )
@@ -246,7 +267,7 @@ class Meter:
                     registers.export_remainder + self._export_mw * wait, MWH_IN_MW_MS
                 )
                 charged = imported + exported if state.identity.reverse_charged else imported
-        state.elapsed = until
+        state.elapsed_ms = until
         registers.import_remainder, registers.export_remainder = import_remainder, export_remainder
         if imported or exported:
             registers.import_mwh += imported
@@ -284,34 +305,34 @@ class Meter:
         reached too.
         """
         state = self._state
-        now = state.elapsed
-        period_closed = now >= self._profile_due
+        now = state.elapsed_ms
+        period_closed = now >= self._profile_due_ms
         if period_closed:
             calendar_work.close_period(state, state.clock.read(now))
-        calendar_passed = now >= self._calendar_due
+        calendar_passed = now >= self._calendar_due_ms
         if calendar_passed:
             calendar_work.pass_instant(state, state.clock.read(now), self._emit)
             self._plan_calendar()
         elif period_closed:
             self._plan_profile()
-        delay_passed = now >= self._delay_due
+        delay_passed = now >= self._delay_due_ms
         if delay_passed:
             run_delays(state.supply, state.settings, now, self._emit)
         if calendar_passed or delay_passed or reached_level:
-            self._judge()
-        elif now >= self._load_due:  # no level, mode, inhibitor or price changed
+            self._evaluate()
+        elif now >= self._load_due_ms:  # no level, mode, inhibitor or price changed
             self._flow()
         self._plan()
         self._unsaved = self._unsaved or period_closed
         if len(state.tail) >= SAVE_FLUSHES_AT:
             self._save_periods()
 
-    def _judge(self) -> None:
+    def _evaluate(self) -> None:
         """Step 8: thresholds once, then the switch, then what flows through it and what to watch
         next.
         """
         state = self._state
-        supply, settings, now = state.supply, state.settings, state.elapsed
+        supply, settings, now = state.supply, state.settings, state.elapsed_ms
         if state.account.is_open and state.powered:
             evaluate(
                 supply,
@@ -333,20 +354,20 @@ class Meter:
         state, supply = self._state, self._state.supply
         if (
             state.powered
-            and supply.overload_due is not None
-            and supply.overload_due <= state.elapsed
+            and supply.overload_due_ms is not None
+            and supply.overload_due_ms <= state.elapsed_ms
         ):  # no delay
-            run_delays(supply, state.settings, state.elapsed, self._emit)
+            run_delays(supply, state.settings, state.elapsed_ms, self._emit)
             self._let_flow()
         delay = supply.deadline()
-        self._delay_due = NEVER if delay is None else delay
+        self._delay_due_ms = NEVER if delay is None else delay
 
     def _let_flow(self) -> None:
         state = self._state
         supply = state.supply
         real = self.switch.position_if(supply.closed)
-        drawn, due = self._load.at(state.elapsed)
-        self._load_due = NEVER if due is None else due
+        drawn, due = self._load.at(state.elapsed_ms)
+        self._load_due_ms = NEVER if due is None else due
         flows = real and state.powered
         if self.lost_phases or self.flows_back:
             drawn = drawn.through(self.lost_phases, self.flows_back)
@@ -358,7 +379,7 @@ class Meter:
             self._import_mw,
             real,
             flows and any(drawn.phases),
-            state.elapsed,
+            state.elapsed_ms,
         )
         if supply.switch_fault and real == supply.closed:
             end_switch_fault(supply, self._emit)
@@ -386,21 +407,23 @@ class Meter:
 
     def _plan_profile(self) -> None:
         state = self._state
-        self._profile_due = state.clock.next_multiple(
-            state.elapsed, calendar_work.PROFILE_PERIOD_MS
+        self._profile_due_ms = state.clock.next_multiple(
+            state.elapsed_ms, calendar_work.PROFILE_PERIOD_MS
         )
 
     def _plan_calendar(self) -> None:
         self._plan_profile()
         clock = self._state.clock
-        now = clock.read(self._state.elapsed)
+        now = clock.read(self._state.elapsed_ms)
         due = calendar_work.next_calendar_clock(self._state, now)
-        self._calendar_due = NEVER if due is None else clock.when(due)
+        self._calendar_due_ms = NEVER if due is None else clock.when(due)
 
     def _plan(self) -> None:
         """Find the next edge; it lies after now."""
-        edge = min(self._profile_due, self._calendar_due, self._load_due, self._delay_due)
-        self._edge = max(edge, self._state.elapsed + 1)
+        edge = min(
+            self._profile_due_ms, self._calendar_due_ms, self._load_due_ms, self._delay_due_ms
+        )
+        self._edge = max(edge, self._state.elapsed_ms + 1)
 
     # ---- requests
 
@@ -415,7 +438,7 @@ class Meter:
         """
         self._require_running()
         if isinstance(request, AskReceipt):
-            return self._desk.receipt(self._state, request) if self._state.powered else None
+            return self._acceptance.receipt(self._state, request) if self._state.powered else None
         if isinstance(request, AskStatus):
             return self._status(request) if self._state.powered else None
         if not self._state.powered and isinstance(
@@ -455,7 +478,7 @@ class Meter:
         return (
             Reply()
             if self.storage_lost
-            else self._desk.status(self._state, request, self._store.lasting)
+            else self._acceptance.status(self._state, request, self._store.lasting)
         )
 
     def _put_back(
@@ -479,13 +502,13 @@ class Meter:
             case Sealed():
                 if self.storage_lost:
                     return Reply(answer(state, request, Outcome.STORAGE_FAULT)), False
-                return self._desk.take(
-                    state, request, self._emit, self._settle, self._store.lasting
+                return self._acceptance.take(
+                    state, request, self._emit, self._reevaluate, self._store.lasting
                 )
             case PresentCard():
-                reply = self._card_desk.take(state, request, self._emit, self._settle)
+                reply = self._card_acceptance.take(state, request, self._emit, self._reevaluate)
             case CardFailed():
-                reply = self._card_desk.fail(state, request, self._emit)
+                reply = self._card_acceptance.fail(state, request, self._emit)
             case PressButton():
                 changed = clear(supply, Clearing.BUTTON, state.settings, self._emit)
             case SetLoad(load):
@@ -513,19 +536,19 @@ class Meter:
             case LoseClock():
                 state.clock.valid = False
                 self._emit("clock_invalid")
-                calendar_work.settle(state, self.clock, self._emit)
+                calendar_work.apply_calendar(state, self.clock, self._emit)
             case StepClock(by):
                 messages.step_clock(state, self.clock, by, self._emit)
             case DriftClock(ppm):
-                state.clock.drift(state.elapsed, ppm)
+                state.clock.drift(state.elapsed_ms, ppm)
         if changed:
-            self._settle()
+            self._reevaluate()
         return reply, changed
 
-    def _settle(self) -> None:
+    def _reevaluate(self) -> None:
         """Judge and plan after a request: step 8 follows each."""
         self._plan_calendar()
-        self._judge()
+        self._evaluate()
         self._plan()
 
     def amount_to_reconnect(self) -> int:
@@ -561,7 +584,7 @@ class Meter:
                     clock // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
                 )
             calendar_work.pass_instant(state, clock, self._emit)
-        run_delays(state.supply, state.settings, state.elapsed, self._emit)
+        run_delays(state.supply, state.settings, state.elapsed_ms, self._emit)
 
     # ---- records and storage
 
@@ -605,7 +628,7 @@ class Meter:
         row = Event(
             state.numbers[EVENT_RING] + 1,
             max(self.clock, 0),
-            state.elapsed,
+            state.elapsed_ms,
             EVENTS[name].code,
             int(a),
             int(b),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.simulation import Happening, simulate
+from firmware_sim.simulation import SimulatedEvent, simulate
 from protocols.quantities import HOUR, LEDGER
 
 POINTS = 2_000
@@ -17,7 +17,7 @@ def draw(
     description: MeterDescription,
     duration: int,
     top_ups: Sequence[tuple[int, int]],
-    events: Sequence[Happening],
+    events: Sequence[SimulatedEvent],
     path: Path,
 ) -> None:
     """Draw credit (stepping down and up) and import power, with the events marked.
@@ -37,7 +37,9 @@ def draw(
         due = [row for row in left if row[0] <= at]
         left = left[len(due) :]
         for _ in simulate(
-            meter, at - meter.state.elapsed, [(max(t - meter.state.elapsed, 0), a) for t, a in due]
+            meter,
+            at - meter.state.elapsed_ms,
+            [(max(t - meter.state.elapsed_ms, 0), a) for t, a in due],
         ):
             pass
         hours.append(at / HOUR)
@@ -51,10 +53,10 @@ def draw(
     credit.axhline(0, color="#999999", linewidth=0.8)
     for event in events:
         if event.name.startswith(("supply_", "low_credit")):
-            credit.axvline(event.elapsed / HOUR, color="#b3412e", linewidth=0.8, linestyle=":")
+            credit.axvline(event.elapsed_ms / HOUR, color="#b3412e", linewidth=0.8, linestyle=":")
             credit.annotate(
                 event.name,
-                (event.elapsed / HOUR, 0.98),
+                (event.elapsed_ms / HOUR, 0.98),
                 xycoords=("data", "axes fraction"),
                 rotation=90,
                 va="top",

@@ -42,7 +42,7 @@ from protocols.data_model.items import BY_NAME, ITEMS
 from protocols.data_model.json_lines import array, line
 from protocols.data_model.kinds import Moment
 from protocols.errors import QuantityError
-from protocols.faults import FaultRule, Place
+from protocols.faults import FaultRule, FaultScope
 from protocols.sealed_message import Outcome
 
 ReadLoad = Callable[[str, Meter], Load]
@@ -115,7 +115,7 @@ class Rack:
     ) -> None:
         self.faults = faults or Faults()
         self.timeline = Timeline(speed)
-        self.stations = [RackStation(meter, unit, meter.state.elapsed) for unit, meter in meters]
+        self.stations = [RackStation(meter, unit, meter.state.elapsed_ms) for unit, meter in meters]
         self.stopping = False
         self._by_unit = {station.unit: station for station in self.stations}
         self._read_load = read_load
@@ -202,10 +202,10 @@ class Rack:
         self._move(station, instant)
 
     def _move(self, station: RackStation, instant: int) -> None:
-        elapsed = instant + station.offset
-        if elapsed > station.meter.state.elapsed and not station.meter.stopped:
+        elapsed_ms = instant + station.offset
+        if elapsed_ms > station.meter.state.elapsed_ms and not station.meter.stopped:
             try:
-                station.meter.advance(elapsed)
+                station.meter.advance(elapsed_ms)
             except PowerCutError:
                 self._start_anew(station, instant)
 
@@ -227,7 +227,7 @@ class Rack:
         self.faults.storage_rests = False
         station.meter.listener = listener
         station.images.clear()
-        station.offset = station.meter.state.elapsed - instant
+        station.offset = station.meter.state.elapsed_ms - instant
         self._schedule(self.stations.index(station))
         if listener is not None:
             listener()
@@ -260,7 +260,7 @@ class Rack:
         """Raise QuantityError for a fault that could never strike here."""
         if rule.unit is not None and rule.unit not in self._by_unit:
             raise QuantityError(f"{rule.name}: no meter here has unit {rule.unit}")
-        if rule.kind.place is Place.STORAGE and not any(
+        if rule.kind.scope is FaultScope.STORAGE and not any(
             station.rebuild for station in self.stations
         ):
             raise QuantityError(f"{rule.name}: no meter here has a storage; give `run` a --state")
@@ -273,7 +273,7 @@ class Rack:
     def _begin_fault(self, rule: FaultRule, at: int) -> None:
         self.check_rule(rule)
         fault = self.faults.add(rule, at)
-        if rule.kind.place is Place.METER:
+        if rule.kind.scope is FaultScope.METER:
             self._conditions.plan(fault)
             self._work_off(self.agenda.now)
 

@@ -16,6 +16,7 @@ from firmware_sim.metrology.electrical import (
     reactive_mvar,
     total_power_factor,
 )
+from firmware_sim.settings import attribute
 from firmware_sim.tariff.pricing import step_at
 from protocols.data_model import items
 from protocols.data_model.items import Item
@@ -54,7 +55,7 @@ _STATUS: tuple[tuple[Status, Callable[[Meter], object]], ...] = (
     (Status.MAGNET_PRESENT, lambda m: m.state.supply.sensors & _MAGNET),
     (Status.CLOCK_INVALID, lambda m: not m.state.clock.valid),
     (Status.STORAGE_LOST, lambda m: m.storage_lost),
-    (Status.AUTHENTICATION_ATTACK, lambda m: m.state.security.attacked(m.state.elapsed)),
+    (Status.AUTHENTICATION_ATTACK, lambda m: m.state.security.attacked(m.state.elapsed_ms)),
     (
         Status.MONEY_SATURATED,
         lambda m: max(abs(m.state.account.credit), m.state.account.cumulative) > MONEY_LIMIT,
@@ -89,7 +90,7 @@ def _current(meter: Meter, phase: int) -> int:
 
 def _trip_due(meter: Meter) -> int:
     supply = meter.state.supply
-    dues = [due for due in (supply.credit_due, supply.remote_due) if due is not None]
+    dues = [due for due in (supply.credit_due_ms, supply.remote_due_ms) if due is not None]
     return meter.state.clock.read(min(dues)) if dues else 0
 
 
@@ -114,7 +115,7 @@ def _current_step(meter: Meter) -> int:
 
 
 def _check_value(meter: Meter) -> int:
-    keys = meter.door.keys(meter.state.security.key_version)
+    keys = meter.authenticator.keys(meter.state.security.key_version)
     return keys.check_value if keys else 0
 
 
@@ -125,7 +126,7 @@ GETTERS: dict[Item, Getter] = {
     items.ACCOUNT_UNIT: lambda m: m.state.account.unit,
     items.FIRMWARE_VERSION: lambda _: FIRMWARE_VERSION,
     items.CLOCK: lambda m: m.clock,
-    items.ELAPSED: lambda m: m.state.elapsed,
+    items.ELAPSED: lambda m: m.state.elapsed_ms,
     items.ENERGY_IMPORT: lambda m: m.state.registers.import_mwh,
     items.ENERGY_EXPORT: lambda m: m.state.registers.export_mwh,
     items.ENERGY_MONTH: lambda m: m.state.registers.month_mwh,
@@ -140,7 +141,7 @@ GETTERS: dict[Item, Getter] = {
     items.POWER_FACTOR: lambda m: total_power_factor(m.demand.phases, m.demand.power_factor),
     items.FREQUENCY: lambda m: m.state.identity.frequency_mhz if m.state.powered else 0,
     items.MAXIMUM_DEMAND: lambda m: m.state.period.maximum_demand_mw,
-    items.MAXIMUM_DEMAND_AT: lambda m: m.state.period.maximum_demand_at,
+    items.MAXIMUM_DEMAND_AT: lambda m: m.state.period.maximum_demand_at_ms,
     items.ACCOUNT_STATE: lambda m: m.state.account.state,
     items.CUSTOMER_NUMBER: lambda m: m.state.account.customer_number,
     items.AVAILABLE_CREDIT: lambda m: m.state.account.credit,
@@ -202,7 +203,7 @@ def _of_number(get: Callable[[Meter, int], Any], number: int) -> Getter:
     return lambda m: get(m, number)
 
 
-GETTERS.update((item, _setting(item.name)) for item in items.SETTINGS.values())
+GETTERS.update((item, _setting(attribute(item))) for item in items.SETTINGS.values())
 GETTERS[items.UTC_OFFSET] = lambda m: utc_offset_minutes(m, m.clock)
 for _items, _get in (
     (items.ENERGY_RATES, lambda m, n: m.state.registers.rate_mwh[n]),

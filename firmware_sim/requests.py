@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.metrology.load import Load
-from protocols.card.files import CreditRecord, Identity
+from protocols.card.files import CardIdentity, CreditRecord
 from protocols.card.insertion import InsertionError
 from protocols.data_model.words import Carrier, Tamper
 from protocols.keys import MessageClass
@@ -117,7 +117,7 @@ class PresentCard:
     """
 
     serial: bytes
-    identity: Identity
+    identity: CardIdentity
     credit: CreditRecord
     write_back_empty: bool
     commands: tuple[bytes, ...] = ()

@@ -6,8 +6,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from protocols.data_model.items import SETTINGS, settable
+from protocols.data_model.items import POWER_LIMIT, SETTINGS, Item, settable
 from protocols.data_model.words import ReconnectMode, TripMode, UnopenedSupply
+
+_ATTRIBUTES = {POWER_LIMIT: "power_limit_mw"}
+"""Attributes that are not named as their item: they carry the unit that they hold."""
+
+
+def attribute(item: Item) -> str:
+    """Return the attribute of `Settings` that holds an item."""
+    return _ATTRIBUTES.get(item, item.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,7 @@ class Settings:
     reconnect_mode: int = ReconnectMode.AUTOMATIC
     trip_delay_minutes: int = 0
     remote_trip_delay: int = 0
-    power_limit_kw: int | None = None
+    power_limit_mw: int | None = None
     power_limit_delay_s: int = 10
     overload_reconnect_s: int = 60
     overload_attempts: int = 3
@@ -45,7 +53,7 @@ class Settings:
         """
         for item in SETTINGS.values():
             kind = settable(item)
-            if not kind.holds(getattr(self, item.name)):
+            if not kind.holds(getattr(self, attribute(item))):
                 return f"{item.name}: allowed is {kind.allowed()}"
         one, two = self.low_credit_threshold_1, self.low_credit_threshold_2
         if one is not None and two is not None and one < two:
@@ -56,7 +64,8 @@ class Settings:
 
     def with_values(self, values: dict[int, int | None]) -> Settings:
         """Return the settings with values by setting number."""
-        return replace(self, **{SETTINGS[number].name: value for number, value in values.items()})  # type: ignore[arg-type]
+        named = {attribute(SETTINGS[number]): value for number, value in values.items()}
+        return replace(self, **named)  # type: ignore[arg-type]
 
     def levels(self) -> tuple[int, ...]:
         """Return every credit at which something may happen, highest first."""

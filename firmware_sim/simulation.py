@@ -20,14 +20,14 @@ _SHOWN = (items.AVAILABLE_CREDIT, items.ENERGY_IMPORT, items.SUPPLY_STATE)
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class SimulatedEvent:
     """Something that happened: its word, when, its details as JSON values, and how the meter then
     stood.
     """
 
     name: str
     at: int
-    elapsed: int
+    elapsed_ms: int
     details: dict[str, str]
     standing: dict[str, str]
     utc_offset_minutes: int
@@ -37,7 +37,7 @@ class Happening:
         return {
             "event": f'"{self.name}"',
             "at": f'"{format_moment(self.at, self.utc_offset_minutes)}"',
-            "elapsed_ms": str(self.elapsed),
+            "elapsed_ms": str(self.elapsed_ms),
             **self.standing,
             **self.details,
         }
@@ -45,17 +45,17 @@ class Happening:
 
 def simulate(
     meter: Meter, duration: int, top_ups: Sequence[tuple[int, int]] = ()
-) -> Iterator[Happening]:
+) -> Iterator[SimulatedEvent]:
     """Yield what happens in `duration` ms, then one happening named `end`.
 
     Args:
         top_ups: (elapsed ms from now, amount in 0.01), in order.
     """
-    begin = meter.state.elapsed
+    begin = meter.state.elapsed_ms
     seen, vending = 0, Vending()
     for at, amount in [*sorted(top_ups), (duration, 0)]:
         until = begin + min(at, duration)
-        while meter.state.elapsed < until:
+        while meter.state.elapsed_ms < until:
             due = meter.next_deadline()
             meter.advance(until if due is None else min(due, until))
             yield from _new_events(meter, seen)
@@ -69,7 +69,7 @@ def simulate(
     yield _happening(meter, "end", {})
 
 
-def _new_events(meter: Meter, seen: int) -> Iterator[Happening]:
+def _new_events(meter: Meter, seen: int) -> Iterator[SimulatedEvent]:
     ring = meter.rings[EVENT_RING]
     for number in range(max(seen + 1, ring.first), ring.last + 1):
         row = ring.get(number)
@@ -86,12 +86,12 @@ def _happening(
     name: str,
     details: dict[str, str],
     at: int | None = None,
-    elapsed: int | None = None,
-) -> Happening:
+    elapsed_ms: int | None = None,
+) -> SimulatedEvent:
     standing = {item.name: item.kind.json(GETTERS[item](meter)) for item in _SHOWN}
     moment = meter.clock if at is None else at
-    since = meter.state.elapsed if elapsed is None else elapsed
-    return Happening(name, moment, since, details, standing, utc_offset_minutes(meter, moment))
+    since = meter.state.elapsed_ms if elapsed_ms is None else elapsed_ms
+    return SimulatedEvent(name, moment, since, details, standing, utc_offset_minutes(meter, moment))
 
 
 def _top_up(meter: Meter, vending: Vending, amount: int) -> Outcome | None:

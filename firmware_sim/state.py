@@ -69,11 +69,11 @@ class Period:
     began: int = 0
     power_down: bool = False
     maximum_demand_mw: int = 0
-    maximum_demand_at: int = 0
+    maximum_demand_at_ms: int = 0
 
 
 @dataclass(slots=True)
-class CardSlot:
+class CardSlotMemory:
     """What the card slot remembers: the account's card (0 is none) and when it was issued, and how
     often it was abused.
 
@@ -106,7 +106,7 @@ class State:
     identity: Identity
     clock: Clock
     calendar: CalendarState
-    elapsed: int = 0
+    elapsed_ms: int = 0
     powered: bool = True
     settings: Settings = field(default_factory=Settings)
     tariff: Tariff = field(default_factory=Tariff)
@@ -116,7 +116,7 @@ class State:
     supply: Supply = field(default_factory=Supply)
     security: Security = field(default_factory=Security)
     period: Period = field(default_factory=Period)
-    slot: CardSlot = field(default_factory=CardSlot)
+    slot: CardSlotMemory = field(default_factory=CardSlotMemory)
     numbers: list[int] = field(default_factory=lambda: [0] * RINGS)
     events_cleared_to: int = 0
     tail: list[TailRow] = field(default_factory=list)

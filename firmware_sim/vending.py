@@ -14,7 +14,7 @@ from firmware_sim.meter import Meter
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.requests import Reply, Sealed
 from protocols.card.applet import Card
-from protocols.card.files import CardType, CreditRecord, Identity
+from protocols.card.files import CardIdentity, CardType, CreditRecord
 from protocols.card.issuing import bind, give_keys, read_as_vendor, write_sale
 from protocols.card.keys import derive_card_keys, derive_meter_access
 from protocols.card.memory import BytesMemory, make_blank
@@ -179,12 +179,12 @@ class Vending:
     def seal(self, meter: Meter, order: Order) -> Sealed:
         """Seal an order with the next sequence of its class, under the meter's current keys."""
         state = meter.state
-        keys = meter.door.keys(state.security.key_version)
+        keys = meter.authenticator.keys(state.security.key_version)
         assert keys is not None
         message_class = order.kind.message_class
         customer = order.customer_number
         expires = (
-            state.elapsed // 1000 + _EXPIRES_AFTER_S if order.kind is MessageKind.SWITCH else 0
+            state.elapsed_ms // 1000 + _EXPIRES_AFTER_S if order.kind is MessageKind.SWITCH else 0
         )
         self._marks += 1
         message = SealedMessage(
@@ -218,7 +218,7 @@ class Vending:
         """
         if not 0 < cents <= MAX_CENTS:
             raise QuantityError("an amount is 0.01 to 999999.99")
-        state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
+        state, keys = meter.state, meter.authenticator.keys(meter.state.security.key_version)
         assert keys is not None
         bound = state.slot.bound_card
         opens = state.account.state == AccountState.UNOPENED
@@ -239,7 +239,7 @@ class Vending:
         if not selected.issued:
             drive(give_keys(terminal, access, keys.version), card.apdu)
             issued = min(max(meter.clock // 1000, 0), LAST_SECOND)
-            identity = Identity(
+            identity = CardIdentity(
                 state.identity.serial_number, customer, keys.version, issued, state.account.unit
             )
             drive(

@@ -21,7 +21,7 @@ ALWAYS = 1_000_000
 """Probabilities are held in parts per million."""
 
 
-class Place(Enum):
+class FaultScope(Enum):
     """Where a fault works; the value says so to a reader."""
 
     LINE = "the line: bytes of a transmission, either way"
@@ -42,7 +42,7 @@ class FaultKind:
     """One fault of the registry. `takes` names what `value` is; without it the fault takes none."""
 
     name: str
-    place: Place
+    scope: FaultScope
     meaning: str
     takes: str = ""
     default: int = 0
@@ -72,31 +72,33 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def _timed(name: str, place: Place, meaning: str, takes: str, ms: int) -> FaultKind:
-    return FaultKind(name, place, meaning, takes, ms, _forward, _show_duration)
+def _timed(name: str, scope: FaultScope, meaning: str, takes: str, ms: int) -> FaultKind:
+    return FaultKind(name, scope, meaning, takes, ms, _forward, _show_duration)
 
 
 _KINDS = (
-    FaultKind("flip", Place.LINE, "One bit is turned over."),
-    FaultKind("drop", Place.LINE, "One byte is lost."),
-    FaultKind("duplicate", Place.LINE, "One byte arrives twice."),
-    FaultKind("insert", Place.LINE, "A byte that nobody sent is among the others."),
-    FaultKind("truncate", Place.LINE, "The transmission breaks off."),
+    FaultKind("flip", FaultScope.LINE, "One bit is turned over."),
+    FaultKind("drop", FaultScope.LINE, "One byte is lost."),
+    FaultKind("duplicate", FaultScope.LINE, "One byte arrives twice."),
+    FaultKind("insert", FaultScope.LINE, "A byte that nobody sent is among the others."),
+    FaultKind("truncate", FaultScope.LINE, "The transmission breaks off."),
     FaultKind(
         "noise",
-        Place.LINE,
+        FaultScope.LINE,
         "Bytes that belong to no frame come before it.",
         "bytes",
         3,
         _number(1, 64),
     ),
-    _timed("delay", Place.LINE, "From one byte on, the rest comes later.", "how much later", 50),
+    _timed(
+        "delay", FaultScope.LINE, "From one byte on, the rest comes later.", "how much later", 50
+    ),
     FaultKind(
-        "echo", Place.LINE, "The host hears its own request, as some RS-485 adapters let it."
+        "echo", FaultScope.LINE, "The host hears its own request, as some RS-485 adapters let it."
     ),
     FaultKind(
         "pacing",
-        Place.LINE,
+        FaultScope.LINE,
         "Bytes take the time that the line's speed needs.",
         "baud",
         9600,
@@ -104,36 +106,40 @@ _KINDS = (
     ),
     _timed(
         "hang_up",
-        Place.LINE,
+        FaultScope.LINE,
         "The port goes away for its time and returns; a connection is closed.",
         "how long it is away",
         1000,
     ),
     FaultKind(
         "request_lost",
-        Place.REPLY,
+        FaultScope.REPLY,
         "The request is never heard: nothing is done, nothing answered.",
     ),
-    FaultKind("reply_lost", Place.REPLY, "The request is done; its reply is lost."),
-    _timed("reply_late", Place.REPLY, "The reply comes later.", "how much later", 500),
-    FaultKind("reply_twice", Place.REPLY, "The reply comes twice."),
-    FaultKind("wrong_unit", Place.REPLY, "The reply names another unit."),
-    FaultKind("wrong_transaction", Place.REPLY, "The reply names another transaction (TCP)."),
+    FaultKind("reply_lost", FaultScope.REPLY, "The request is done; its reply is lost."),
+    _timed("reply_late", FaultScope.REPLY, "The reply comes later.", "how much later", 500),
+    FaultKind("reply_twice", FaultScope.REPLY, "The reply comes twice."),
+    FaultKind("wrong_unit", FaultScope.REPLY, "The reply names another unit."),
+    FaultKind("wrong_transaction", FaultScope.REPLY, "The reply names another transaction (TCP)."),
     FaultKind(
         "wrong_length",
-        Place.REPLY,
+        FaultScope.REPLY,
         "The reply has fewer registers than were asked for, and is otherwise right.",
         "registers missing",
         1,
         _number(1, 125),
     ),
     _timed(
-        "byte_by_byte", Place.REPLY, "The reply comes byte by byte.", "pause between two bytes", 5
+        "byte_by_byte",
+        FaultScope.REPLY,
+        "The reply comes byte by byte.",
+        "pause between two bytes",
+        5,
     ),
-    FaultKind("busy", Place.REPLY, "Exception 06, server device busy: nothing is done."),
+    FaultKind("busy", FaultScope.REPLY, "Exception 06, server device busy: nothing is done."),
     FaultKind(
         "exception",
-        Place.REPLY,
+        FaultScope.REPLY,
         "An exception: nothing is done.",
         "exception code",
         4,
@@ -141,7 +147,7 @@ _KINDS = (
     ),
     FaultKind(
         "torn_write",
-        Place.STORAGE,
+        FaultScope.STORAGE,
         "The power goes in the middle of a write; the meter starts anew from what "
         "is in its storage.",
         "bytes of the write that are kept; drawn where not said",
@@ -151,18 +157,18 @@ _KINDS = (
     ),
     FaultKind(
         "lost_writes",
-        Place.STORAGE,
+        FaultScope.STORAGE,
         "With a torn write, some writes that were not flushed are lost, each by lot.",
     ),
-    FaultKind("storage_full", Place.STORAGE, "A write is refused, as on a full disk."),
+    FaultKind("storage_full", FaultScope.STORAGE, "A write is refused, as on a full disk."),
     FaultKind(
         "flush_fails",
-        Place.STORAGE,
+        FaultScope.STORAGE,
         "A flush fails: the meter stops, because nobody knows what is stored.",
     ),
     FaultKind(
         "clock_step",
-        Place.METER,
+        FaultScope.METER,
         "The clock jumps, once.",
         "how far; may be negative",
         3_600_000,
@@ -171,34 +177,36 @@ _KINDS = (
     ),
     FaultKind(
         "clock_drift",
-        Place.METER,
+        FaultScope.METER,
         "The clock runs fast or slow.",
         "ppm; may be negative",
         200,
         _number(-100_000, 100_000),
     ),
-    FaultKind("clock_lost", Place.METER, "The clock is known lost until it is set."),
+    FaultKind("clock_lost", FaultScope.METER, "The clock is known lost until it is set."),
     FaultKind(
-        "switch_welded", Place.METER, "The supply control switch is welded: it does not open."
+        "switch_welded", FaultScope.METER, "The supply control switch is welded: it does not open."
     ),
     FaultKind(
-        "switch_stuck_open", Place.METER, "The supply control switch falls open and does not close."
+        "switch_stuck_open",
+        FaultScope.METER,
+        "The supply control switch falls open and does not close.",
     ),
     FaultKind(
         "lost_phase",
-        Place.METER,
+        FaultScope.METER,
         "A phase of the supply is gone: no voltage, nothing flows; no event tells.",
         "phase",
         1,
         _number(1, 3),
     ),
-    FaultKind("cover_open", Place.METER, "The meter cover is open."),
-    FaultKind("terminal_cover_open", Place.METER, "The terminal cover is open."),
-    FaultKind("magnet", Place.METER, "A magnet is held to the meter."),
-    FaultKind("reverse_flow", Place.METER, "Current flows the other way: import is export."),
+    FaultKind("cover_open", FaultScope.METER, "The meter cover is open."),
+    FaultKind("terminal_cover_open", FaultScope.METER, "The terminal cover is open."),
+    FaultKind("magnet", FaultScope.METER, "A magnet is held to the meter."),
+    FaultKind("reverse_flow", FaultScope.METER, "Current flows the other way: import is export."),
     _timed(
         "brown_out",
-        Place.METER,
+        FaultScope.METER,
         "The supply is too low for the meter: it saves, goes out, and returns.",
         "how long it is out",
         1000,
@@ -242,11 +250,11 @@ class FaultRule:
             raise QuantityError(f"{self.name!r} is no fault: allowed are {', '.join(FAULTS)}")
         if self.value is not None and kind.parse is None:
             raise QuantityError(f"{self.name} takes no value")
-        allowed = _ALLOWED[kind.place]
+        allowed = _ALLOWED[kind.scope]
         for name in (f.name for f in fields(self)):
             if name in _DEFAULTS and getattr(self, name) != _DEFAULTS[name] and name not in allowed:
                 raise QuantityError(
-                    f"{self.name} works on {kind.place.value}, where {_WORD[name]!r} means nothing"
+                    f"{self.name} works on {kind.scope.value}, where {_WORD[name]!r} means nothing"
                 )
 
     @property
@@ -319,8 +327,8 @@ _OPTIONS: dict[str, tuple[str, _Parse, _Write]] = {
 _WORD = {name: option for option, (name, _, _) in _OPTIONS.items()}
 _DEFAULTS = {f.name: f.default for f in fields(FaultRule) if f.name != "name"}
 _ALLOWED = {
-    Place.LINE: {"value", "probability", "count", "begins", "lasts", "unit", "way"},
-    Place.REPLY: {
+    FaultScope.LINE: {"value", "probability", "count", "begins", "lasts", "unit", "way"},
+    FaultScope.REPLY: {
         "value",
         "probability",
         "count",
@@ -330,15 +338,15 @@ _ALLOWED = {
         "address",
         "quantity",
     },
-    Place.STORAGE: {"value", "probability", "count", "unit"},
-    Place.METER: {"value", "begins", "lasts", "unit"},
+    FaultScope.STORAGE: {"value", "probability", "count", "unit"},
+    FaultScope.METER: {"value", "begins", "lasts", "unit"},
 }
 OPTIONS = tuple(_OPTIONS)
 
 
-def takes(place: Place, option: str) -> bool:
+def takes(scope: FaultScope, option: str) -> bool:
     """Say whether faults of a place take an option."""
-    return _OPTIONS[option][0] in _ALLOWED[place]
+    return _OPTIONS[option][0] in _ALLOWED[scope]
 
 
 def parse_rule(name: str, options: Mapping[str, str]) -> FaultRule:
@@ -426,7 +434,7 @@ def parse_words(name: str, words: Sequence[str]) -> FaultRule:
 
 
 @dataclass(slots=True)
-class Lots:
+class RandomDraws:
     """Lots drawn from a seed: a hash of (seed, point, number), so that they are the same on every
     machine.
     """

@@ -64,7 +64,7 @@ class SealedStatus:
     credit_sequence: int
     command_sequence: int
     clock: int
-    elapsed: int
+    elapsed_ms: int
     credit: int
     committed_elapsed: int
     committed_energy: int
@@ -93,7 +93,7 @@ class SealedStatus:
             self.credit_sequence,
             self.command_sequence,
             self.clock,
-            self.elapsed,
+            self.elapsed_ms,
             self.credit,
             self.committed_elapsed,
             self.committed_energy,
@@ -126,7 +126,7 @@ class SealedStatus:
             credit_sequence,
             command_sequence,
             clock,
-            elapsed,
+            elapsed_ms,
             credit,
             committed_elapsed,
             energy,
@@ -157,7 +157,7 @@ class SealedStatus:
             credit_sequence,
             command_sequence,
             clock,
-            elapsed,
+            elapsed_ms,
             credit,
             committed_elapsed,
             energy,

@@ -1,4 +1,6 @@
-"""Write the pages of docs/ that are drawn from the code; with --check say whether they are as the code would draw them."""
+"""Write the pages of docs/ that are drawn from the code; with --check say whether they are as
+the code would draw them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from firmware_sim.card_desk import ERRORS, LEAVES_UNUSED
+from firmware_sim.card_acceptance import ERRORS, LEAVES_UNUSED
 from firmware_sim.supply.switch import CLEARED_BY, CLOSES_ALWAYS, CLOSES_NEVER, CUSTOMER, Clearing
 from protocols.card.apdu import Instruction
 from protocols.card.files import (
@@ -28,7 +30,7 @@ from protocols.data_model.items import ITEMS, SETTINGS, settable
 from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.tables import TABLES, Event, Freeze, ProfileRecord, Purchase
 from protocols.data_model.words import Cause, Status
-from protocols.faults import FAULTS, OPTIONS, Place, takes
+from protocols.faults import FAULTS, OPTIONS, FaultScope, takes
 from protocols.modbus import native_map as m
 from protocols.sealed_message import MessageKind, Outcome
 
@@ -46,14 +48,14 @@ def head(*cells: str) -> str:
     return row(*cells) + "|" + " --- |" * len(cells) + "\n"
 
 
-def unit_of(place: m.Place) -> str:
+def unit_of(scope: m.FaultScope) -> str:
     """Return the unit of a value on the wire, such as 0.01 kWh."""
-    kind = place.item.kind
+    kind = scope.item.kind
     inner = kind.inner if isinstance(kind, Optional) else kind
     if not isinstance(inner, Fixed):
         return ""
-    scale = "1" if place.decimals == 0 else "0." + "0" * (place.decimals - 1) + "1"
-    return f"{scale} {inner.unit}".strip() if place.decimals or inner.unit else ""
+    scale = "1" if scope.decimals == 0 else "0." + "0" * (scope.decimals - 1) + "1"
+    return f"{scale} {inner.unit}".strip() if scope.decimals or inner.unit else ""
 
 
 def register_map() -> str:
@@ -62,10 +64,14 @@ def register_map() -> str:
         "# The native Modbus map\n\n",
         NOTE,
         "\n",
-        "Holding and input registers carry the same map. Addresses are wire addresses, from 0; numbers are big-endian, "
-        f"the high register first. Registers 0 to {m.MAP_END - 1} have no gaps: what no item uses reads 0, and a read "
-        "may begin and end anywhere. Energy wraps at 1,000,000.00 kWh, money saturates at 999,999.99 with a status bit. "
-        '"Off" is all ones.\n\nNothing that moves credit or the switch is a register: that is what the message window is '
+        "Holding and input registers carry the same map. Addresses are wire addresses, "
+        "from 0; numbers are big-endian, "
+        f"the high register first. Registers 0 to {m.MAP_END - 1} have no gaps: what no "
+        f"item uses reads 0, and a read "
+        "may begin and end anywhere. Energy wraps at 1,000,000.00 kWh, money saturates "
+        "at 999,999.99 with a status bit. "
+        '"Off" is all ones.\n\nNothing that moves credit or the switch is a register: '
+        "that is what the message window is "
         "for (docs/sealed-messages.md).\n\n## Identity mark\n\n",
         f"Registers 0 and 1 hold `{m.MAGIC.decode()}`; registers 0 to 9 never change.\n",
     ]
@@ -85,11 +91,14 @@ def register_map() -> str:
             )
     out += [
         "\n## Purchase records\n\n",
-        f"From {m.PURCHASE_ADDRESS}: ten rows of {m.PURCHASE_REGISTERS} registers, newest first; a row that is not "
+        f"From {m.PURCHASE_ADDRESS}: ten rows of {m.PURCHASE_REGISTERS} registers, "
+        f"newest first; a row that is not "
         f"there reads 0. {columns(Purchase)}\n",
         "\n## Cursor windows\n\n",
-        "Write the number of the first row wanted (u32; 0 is the newest rows), read from two registers on: the number "
-        "of the first row (u32), how many rows follow (u16), the rows. Function 23 does both at once. The cursor belongs "
+        "Write the number of the first row wanted (u32; 0 is the newest rows), read from "
+        "two registers on: the number "
+        "of the first row (u32), how many rows follow (u16), the rows. Function 23 does "
+        "both at once. The cursor belongs "
         "to the session (TCP connection or serial line).\n\n",
         head("cursor at", "read at", "registers", "table", "rows at once", "row"),
     ]
@@ -120,7 +129,8 @@ def register_map() -> str:
             f"{m.MESSAGE_ADDRESS:#06x}",
             "write",
             f"total, offset and size in bytes, commit (each u16), then at most "
-            f"{m.MESSAGE_PART} bytes, padded to whole registers. Parts follow each other; the one with commit 1 ends the "
+            f"{m.MESSAGE_PART} bytes, padded to whole registers. Parts follow each "
+            f"other; the one with commit 1 ends the "
             "message and hands it over. Function 16 or 23",
         ),
         row(
@@ -151,8 +161,10 @@ def register_map() -> str:
             "sealed status. Function 23 does both",
         ),
         "\n## Scratch, inputs, identification\n\n",
-        f"Registers {m.SCRATCH_ADDRESS:#06x} to {m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS - 1:#06x} and coils 0 to "
-        f"{m.SCRATCH_COILS - 1} have no effect: test writes on them, broadcast included. Discrete inputs 0 to "
+        f"Registers {m.SCRATCH_ADDRESS:#06x} to "
+        f"{m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS - 1:#06x} and coils 0 to "
+        f"{m.SCRATCH_COILS - 1} have no effect: test writes on them, broadcast included. "
+        f"Discrete inputs 0 to "
         f"{m.STATUS_INPUTS - 1} are the bits of `status`:\n\n",
         head("bit", "status"),
     ]
@@ -190,7 +202,8 @@ def supply_switch() -> str:
         "# The supply control switch\n\n",
         NOTE,
         "\n",
-        "The state follows from the commanded position and the set of standing causes; it is never stored.\n\n",
+        "The state follows from the commanded position and the set of standing causes; "
+        "it is never stored.\n\n",
         "```mermaid\nstateDiagram-v2\n",
         "    connected --> ready_for_reconnection: credit_reminder\n",
     ]
@@ -205,14 +218,16 @@ def supply_switch() -> str:
     out.append("    ready_for_reconnection --> connected: last cause cleared, automatic\n")
     out.append("    disconnected --> connected: last cause cleared, automatic\n")
     out.append(
-        "    disconnected --> ready_for_reconnection: last cause cleared, manual or by permit\n```\n\n"
+        "    disconnected --> ready_for_reconnection: last cause cleared, manual or by "
+        "permit\n```\n\n"
     )
     out += ["## Causes\n\n", head("cause", "cleared by")]
     for cause, clearings in CLEARED_BY.items():
         names = ", ".join(by.value for by in Clearing if by in clearings)
         out.append(row(f"`{(cause.name or '').lower()}`", names))
     out += [
-        "\nButton and card clear all standing causes or none: only where the customer may clear every one "
+        "\nButton and card clear all standing causes or none: only where the customer "
+        "may clear every one "
         "(`credit_reminder`; `overload` once its own reclosings are used up).\n\n## Closing\n\n",
         head("what cleared the last cause", "closes"),
     ]
@@ -272,17 +287,23 @@ def faults() -> str:
         "# Faults\n\n",
         NOTE,
         "\n",
-        "A plan of faults is a TOML file for `meter-sim run --faults`, and the same words are commands to a running meter: "
-        "`meter-sim control PATH fault NAME on --count 3`, `fault NAME off`, `fault off`, `fault list`. With the same seed "
-        'the same traffic suffers the same way.\n\n```toml\nseed = 7\n\n[[fault]]\nname = "reply_late"\nvalue = '
-        '"300ms"\nprobability = 0.1   # of the replies\ncount = 3           # the next three and no more\nunit = 1'
-        "            # of this meter only\n```\n\n`examples/faults/` holds plans, among them the special behaviours of "
+        "A plan of faults is a TOML file for `meter-sim run --faults`, and the same "
+        "words are commands to a running meter: "
+        "`meter-sim control PATH fault NAME on --count 3`, `fault NAME off`, `fault "
+        "off`, `fault list`. With the same seed "
+        "the same traffic suffers the same way.\n\n```toml\nseed = 7\n\n[[fault]]\nname "
+        '= "reply_late"\nvalue = '
+        '"300ms"\nprobability = 0.1   # of the replies\ncount = 3           # the next '
+        "three and no more\nunit = 1"
+        "            # of this meter only\n```\n\n`examples/faults/` holds plans, among "
+        "them the special behaviours of "
         "libmodbus's own unit-test server.\n\n## Options\n\n",
         head("option", "meaning", "for faults of"),
     ]
     meanings = {
         "value": "what the fault takes: see below",
-        "probability": "above 0 and at most 1, of each transmission, reply, write or flush that it could strike; 1",
+        "probability": "above 0 and at most 1, of each transmission, reply, write or flush that it "
+        "could strike; 1",
         "count": "how often it strikes at most; without end",
         "from": "when it begins, counted from the start or the command; at once",
         "for": "how long it stands from then on; without end",
@@ -292,15 +313,15 @@ def faults() -> str:
         "quantity": "only requests for so many registers or coils; every one",
     }
     for option in OPTIONS:
-        places = [place.name.lower() for place in Place if takes(place, option)]
+        places = [scope.name.lower() for scope in FaultScope if takes(scope, option)]
         out.append(row(f"`{option}`", meanings[option], ", ".join(places)))
     out.append(
         "\nTimes of line and reply faults are wall time; those of the meter are meter time.\n"
     )
-    for place in Place:
-        out += [f"\n## On {place.value}\n\n", head("fault", "what happens", "value", "default")]
+    for scope in FaultScope:
+        out += [f"\n## On {scope.value}\n\n", head("fault", "what happens", "value", "default")]
         for kind in FAULTS.values():
-            if kind.place is place:
+            if kind.scope is scope:
                 default = f"`{kind.show(kind.default)}`" if kind.takes else ""
                 out.append(row(f"`{kind.name}`", kind.meaning, kind.takes, default))
     return "".join(out)
@@ -362,7 +383,8 @@ def attacks() -> str:
     out = head("row", "attack or fault", "what stands against it", "tests")
     for line in rows:
         number, attack, defence = line.split(";", 2)
-        wanted = rf"def (test_(?:row_\d\d_and_)?row_{int(number):02d}_\w+|test_row_\d\d_and_{int(number):02d}_\w+)"
+        digits = f"{int(number):02d}"
+        wanted = rf"def (test_(?:row_\d\d_and_)?row_{digits}_\w+|test_row_\d\d_and_{digits}_\w+)"
         names = sorted(set(re.findall(wanted, source)))
         if not names:
             raise SystemExit(f"docs/card.md: no test is named after row {number}")

@@ -10,7 +10,7 @@ from typing import Protocol
 from firmware_sim.hal.nvram import Nvram, NvramError, NvramFlushError, PowerCutError
 
 
-class Lot(Protocol):
+class Draw(Protocol):
     """A fault that struck: what it takes, and lots to draw."""
 
     @property
@@ -18,7 +18,7 @@ class Lot(Protocol):
     def below(self, bound: int) -> int: ...
 
 
-Strike = Callable[[str], Lot | None]
+Strike = Callable[[str], Draw | None]
 """Says whether a fault of that name strikes now."""
 
 

@@ -176,12 +176,12 @@ class _Worker:
             except BaseException as raised:
                 result, error = None, raised
             try:
-                self._loop.call_soon_threadsafe(_settle, future, result, error)
+                self._loop.call_soon_threadsafe(_complete, future, result, error)
             except RuntimeError:
                 return  # the loop ended: nobody waits any more
 
 
-def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+def _complete(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
     if future.done():
         return  # nobody waits any more
     if error is None:

@@ -31,7 +31,7 @@ _YEARS_OF_TRANSITIONS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Flags:
+class MeterFlags:
     """What describes a meter on a command line; None where it was not given."""
 
     config: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class KeyFile(NamedTuple):
 NO_KEY_FILE = KeyFile(None, "")
 
 
-def describe(flags: Flags, default_start: int = DEFAULT_START) -> list[Described]:
+def describe(flags: MeterFlags, default_start: int = DEFAULT_START) -> list[Described]:
     """Return the meters that flags and files describe; raises HostingError."""
     if flags.unopened and flags.credit is not None:
         raise HostingError("--credit and --unopened: an unopened account has no credit")
@@ -105,7 +105,7 @@ def describe(flags: Flags, default_start: int = DEFAULT_START) -> list[Described
     return described
 
 
-def _describe(source: str, flags: Flags, default_start: int) -> Described:
+def _describe(source: str, flags: MeterFlags, default_start: int) -> Described:
     """Describe one meter; whatever is not plain and right is for the configuration to judge and to
     explain.
     """
@@ -139,7 +139,7 @@ def describe_keys(
         texts = {name: str(value) for name, value in overrides.items() if name != "unit"}
         unit = overrides.get("unit")
         if unit is None or isinstance(unit, int):
-            flags = Flags(unit=unit, price=None if price is None else str(price), **texts)  # type: ignore[arg-type]
+            flags = MeterFlags(unit=unit, price=None if price is None else str(price), **texts)  # type: ignore[arg-type]
             plain = _of_flags(flags, default_start)
             if plain is not None:
                 return plain.description
@@ -149,7 +149,7 @@ def describe_keys(
     return described.description
 
 
-def _of_flags(flags: Flags, default_start: int) -> Described | None:
+def _of_flags(flags: MeterFlags, default_start: int) -> Described | None:
     """Describe a meter that has no file, without the configuration: that takes half the time of a
     start to import.
     """

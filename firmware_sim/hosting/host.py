@@ -13,7 +13,7 @@ from typing import cast
 
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.errors import HostingError, NotStoredError
-from firmware_sim.hosting.ports import SETTLE_AFTER_S, PortSpec, VirtualPort, is_real_port
+from firmware_sim.hosting.ports import RESTORE_SPEED_AFTER_S, PortSpec, VirtualPort, is_real_port
 from firmware_sim.line import Line
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack import Rack
@@ -173,7 +173,7 @@ class _SerialLine(_Wire):
     def __init__(self, host: Host, spec: PortSpec) -> None:
         self.path = spec.given
         self._spec = spec
-        self._settling: asyncio.TimerHandle | None = None
+        self._restoring: asyncio.TimerHandle | None = None
         self._returning: asyncio.TimerHandle | None = None
         self._away = False
         self._virtual: VirtualPort | None = None
@@ -211,25 +211,27 @@ class _SerialLine(_Wire):
             self._host.fail(HostingError(f"port {self.path}: {error.strerror}"))
             return
         if self._virtual is not None and changed:
-            self._settle_soon(self._virtual)
+            self._restore_speed_soon(self._virtual)
         if not data:
             return
         if self._virtual is not None:
-            self._settle(self._virtual)  # who sends has read his settings back
+            self._restore_speed(self._virtual)  # who sends has read his settings back
         self._take(data)
 
-    def _settle_soon(self, port: VirtualPort) -> None:
-        self._cancel_settling()
-        self._settling = self._host.loop.call_later(SETTLE_AFTER_S, self._settle, port)
+    def _restore_speed_soon(self, port: VirtualPort) -> None:
+        self._cancel_restoring()
+        self._restoring = self._host.loop.call_later(
+            RESTORE_SPEED_AFTER_S, self._restore_speed, port
+        )
 
-    def _settle(self, port: VirtualPort) -> None:
-        self._cancel_settling()  # a timer of the last opening would fire into the next
-        port.settle()
+    def _restore_speed(self, port: VirtualPort) -> None:
+        self._cancel_restoring()  # a timer of the last opening would fire into the next
+        port.restore_speed()
 
-    def _cancel_settling(self) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
-            self._settling = None
+    def _cancel_restoring(self) -> None:
+        if self._restoring is not None:
+            self._restoring.cancel()
+            self._restoring = None
 
     def _send(self, out: bytes) -> None:
         # A host that does not read fills the port: what it will not take is lost, as on a wire.
@@ -257,7 +259,7 @@ class _SerialLine(_Wire):
 
     def _give_back(self) -> None:
         self._stop_timer()
-        self._cancel_settling()
+        self._cancel_restoring()
         self._host.loop.remove_reader(self._file)
         self._close()
 

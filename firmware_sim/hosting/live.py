@@ -277,4 +277,4 @@ class LiveMeter:
 
 
 def _load_for(text: str, meter: Meter) -> Load:
-    return read_load(text, len(meter.demand.phases), meter.clock, meter.state.elapsed)
+    return read_load(text, len(meter.demand.phases), meter.clock, meter.state.elapsed_ms)

@@ -13,10 +13,10 @@ from typing import Any
 
 from firmware_sim.faults import Faults
 from firmware_sim.hosting.host import READ_SIZE, line_time
-from firmware_sim.hosting.ports import SETTLE_AFTER_S, VirtualPort
+from firmware_sim.hosting.ports import RESTORE_SPEED_AFTER_S, VirtualPort
 from firmware_sim.hosting.thread import LoopThread
 from firmware_sim.line import suffer
-from protocols.faults import FaultPlan, Place, Way, parse_rule
+from protocols.faults import FaultPlan, FaultScope, Way, parse_rule
 
 
 class SerialPair:
@@ -44,7 +44,7 @@ class SerialPair:
         except BlockingIOError:
             return
         if changed:
-            self._later(SETTLE_AFTER_S, source.settle)
+            self._later(RESTORE_SPEED_AFTER_S, source.restore_speed)
         if not data:
             return
         at = line_time()
@@ -75,9 +75,9 @@ class SerialPair:
         way="reply", count=1).
         """
         rule = parse_rule(fault, {name.rstrip("_"): str(value) for name, value in options.items()})
-        if rule.kind.place is not Place.LINE:
+        if rule.kind.scope is not FaultScope.LINE:
             raise ValueError(
-                f"{fault} works on {rule.kind.place.value}; this is a line between two "
+                f"{fault} works on {rule.kind.scope.value}; this is a line between two "
                 f"devices of yours"
             )
         self._thread.call(lambda: self._faults.add(rule, line_time()))

@@ -71,7 +71,7 @@ _PACKET_SETTINGS = 64
 _EXTPROC = 0o200000
 """Linux tells the master of a pty in packet mode when settings change, while the slave has EXTPROC.
 """
-SETTLE_AFTER_S = 0.01
+RESTORE_SPEED_AFTER_S = 0.01
 """A host reads its settings back after it set them; before that they must stay."""
 
 
@@ -96,7 +96,7 @@ class VirtualPort:
         self._packets = sys.platform == "linux"
         if self._packets:
             fcntl.ioctl(self.master, termios.TIOCPKT, struct.pack("i", 1))
-        self._settle()
+        self._set_speed()
         os.set_blocking(self.master, False)
         try:
             self._make_link(os.ttyname(self._slave))
@@ -125,18 +125,18 @@ class VirtualPort:
             return data[1:], False
         return b"", bool(
             data and data[0] & _PACKET_SETTINGS
-        ) and self._unsettled()  # our own settling is told as well
+        ) and self._speed_changed()  # our own settling is told as well
 
-    def settle(self) -> None:
+    def restore_speed(self) -> None:
         """Undo the speed that a host has set."""
-        if self._unsettled():
-            self._settle()
+        if self._speed_changed():
+            self._set_speed()
 
-    def _unsettled(self) -> bool:
+    def _speed_changed(self) -> bool:
         attributes = termios.tcgetattr(self._slave)
         return attributes[4] != termios.B50 or bool(self._packets and not attributes[3] & _EXTPROC)
 
-    def _settle(self) -> None:
+    def _set_speed(self) -> None:
         attributes = termios.tcgetattr(self._slave)
         attributes[4] = attributes[5] = termios.B50
         if self._packets:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from firmware_sim.assembly import MeterDescription, WrongKeysError, build, build_lost
 from firmware_sim.faults import Faults
-from firmware_sim.hosting.descriptions import Described, Flags, describe
+from firmware_sim.hosting.descriptions import Described, MeterFlags, describe
 from firmware_sim.hosting.errors import HostingError, NotStoredError
 from firmware_sim.hosting.host import Host, line_time
 from firmware_sim.hosting.loads import read_load
@@ -53,7 +53,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def run(flags: Flags, options: RunOptions) -> None:
+def run(flags: MeterFlags, options: RunOptions) -> None:
     """Serve until SIGINT or SIGTERM; raises HostingError and MeterStoppedError."""
     described = describe(flags, default_start=int(time.time()) * 1000)
     for warning in sorted({one.warning for one in described if one.warning is not None}):
@@ -140,7 +140,7 @@ Rebuild = Callable[[], Meter]
 
 def _build(
     one: Described,
-    flags: Flags,
+    flags: MeterFlags,
     options: RunOptions,
     devices: list[FileNvram],
     count: int,
@@ -174,7 +174,7 @@ def _build(
         return build_lost(description), None
     devices.append(nvram)
     version = meter.state.security.key_version
-    if meter.door.keys(version) is None:
+    if meter.authenticator.keys(version) is None:
         raise HostingError(
             f"state file {path}: its meter uses key version {version}; give its --keys. "
             f"Nothing was changed"
@@ -197,7 +197,7 @@ def _build(
 
 def _give_load(meter: Meter, one: Described) -> None:
     phases = 3 if meter.state.identity.meter_type == MeterType.THREE_PHASE else 1
-    begun = meter.clock - meter.state.elapsed
+    begun = meter.clock - meter.state.elapsed_ms
     reply = meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
     if reply is not None and reply.answer is not None:
         raise HostingError(
@@ -221,7 +221,7 @@ def _state_path(path: Path, description: MeterDescription, count: int) -> Path:
 
 def _load_for(text: str, meter: Meter) -> Load:
     phases = 3 if meter.state.identity.meter_type == MeterType.THREE_PHASE else 1
-    return read_load(text, phases, meter.clock, meter.state.elapsed)
+    return read_load(text, phases, meter.clock, meter.state.elapsed_ms)
 
 
 def _in_force(meter: Meter) -> str:

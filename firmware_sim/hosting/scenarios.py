@@ -18,7 +18,7 @@ from firmware_sim.hosting.ports import parse_port
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack import Rack
-from firmware_sim.scenarios.play import Play, Verdict, check
+from firmware_sim.scenarios.play import ExpectationResult, Play, check
 from firmware_sim.scenarios.script import Scenario, ScenarioError, parse_scenario
 from protocols.control import Speed
 from protocols.data_model.json_lines import line
@@ -31,12 +31,12 @@ class Checked:
 
     path: str
     scenario: Scenario
-    verdicts: list[Verdict]
+    results: list[ExpectationResult]
 
     @property
     def held(self) -> bool:
         """Whether every expectation held."""
-        return all(verdict.held for verdict in self.verdicts)
+        return all(result.held for result in self.results)
 
 
 def read_scenario(path: str) -> Scenario:
@@ -68,7 +68,7 @@ def make_rack(path: str, scenario: Scenario, speed: int) -> Rack:
 
     def load_for(text: str, meter: Meter) -> Load:
         named = str(folder / text) if text.lower().endswith(".csv") else text
-        return read_load(named, len(meter.demand.phases), meter.clock, meter.state.elapsed)
+        return read_load(named, len(meter.demand.phases), meter.clock, meter.state.elapsed_ms)
 
     return rack_of(description, speed, load_for, scenario.seed)
 
@@ -91,24 +91,24 @@ def junit(checked: list[Checked], errors: dict[str, str]) -> str:
         case = ElementTree.SubElement(suite, "testcase", classname=path, name="the file")
         ElementTree.SubElement(case, "error", message=error)
     for one in checked:
-        failures = sum(not verdict.held for verdict in one.verdicts)
+        failures = sum(not result.held for result in one.results)
         suite = ElementTree.SubElement(
             root,
             "testsuite",
             name=one.scenario.name,
-            tests=str(len(one.verdicts)),
+            tests=str(len(one.results)),
             failures=str(failures),
             errors="0",
         )
-        for verdict in one.verdicts:
+        for result in one.results:
             case = ElementTree.SubElement(
                 suite,
                 "testcase",
                 classname=one.path,
-                name=f"step {verdict.step} at +{format_duration(verdict.at)}: {verdict.wanted}",
+                name=f"step {result.step} at +{format_duration(result.at)}: {result.wanted}",
             )
-            if not verdict.held:
-                ElementTree.SubElement(case, "failure", message=f"found {verdict.found}")
+            if not result.held:
+                ElementTree.SubElement(case, "failure", message=f"found {result.found}")
     ElementTree.indent(root)
     return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
 
@@ -150,7 +150,7 @@ def play_live(
         ):  # what the scenario wanted to see; its expectations tell
             host.serve(lambda: print_ready(host, options))
         play.conclude()
-        return Checked(path, scenario, play.verdicts)
+        return Checked(path, scenario, play.results)
     finally:
         if host is not None:
             host.close()
@@ -161,16 +161,16 @@ def report(checked: list[Checked], as_json: bool) -> None:
     """Print what held and what did not, with the meter's time."""
     if as_json:
         for one in checked:
-            for verdict in one.verdicts:
+            for result in one.results:
                 print(
                     line(
                         {
                             "file": json.dumps(one.path),
-                            "step": str(verdict.step),
-                            "elapsed_ms": str(verdict.at),
-                            "held": json.dumps(verdict.held),
-                            "wanted": json.dumps(verdict.wanted),
-                            "found": json.dumps(verdict.found or None),
+                            "step": str(result.step),
+                            "elapsed_ms": str(result.at),
+                            "held": json.dumps(result.held),
+                            "wanted": json.dumps(result.wanted),
+                            "found": json.dumps(result.found or None),
                         }
                     )
                 )
@@ -183,12 +183,10 @@ def report(checked: list[Checked], as_json: bool) -> None:
         table = Table(title=f"{one.scenario.name}  ({one.path})", title_justify="left")
         for column in ("step", "at", "expected", "verdict"):
             table.add_column(column, justify="right" if column == "step" else "left")
-        for verdict in one.verdicts:
-            told = "held" if verdict.held else f"FAILED: found {verdict.found}"
-            table.add_row(
-                str(verdict.step), f"+{format_duration(verdict.at)}", verdict.wanted, told
-            )
+        for result in one.results:
+            told = "held" if result.held else f"FAILED: found {result.found}"
+            table.add_row(str(result.step), f"+{format_duration(result.at)}", result.wanted, told)
         console.print(table)
-    failed = sum(not verdict.held for one in checked for verdict in one.verdicts)
-    total = sum(len(one.verdicts) for one in checked)
+    failed = sum(not result.held for one in checked for result in one.results)
+    total = sum(len(one.results) for one in checked)
     console.print(f"{len(checked)} scenarios, {total} expectations, {failed} failed")

@@ -74,15 +74,15 @@ class Load:
         """Return a load that never changes."""
         return cls((0,), (Demand(phases, power_factor),), OnEnd.HOLD)
 
-    def at(self, elapsed: int) -> tuple[Demand, int | None]:
+    def at(self, elapsed_ms: int) -> tuple[Demand, int | None]:
         """Return the demand at an elapsed time and the next elapsed time at which another row
         begins.
         """
         starts = self._starts
         turn = 0
         if self._repeats:
-            turn = (elapsed - starts[0]) // self._period * self._period
-        inside = elapsed - turn
+            turn = (elapsed_ms - starts[0]) // self._period * self._period
+        inside = elapsed_ms - turn
         after = bisect_right(starts, inside)
         if after < len(starts):
             return self._demands[after - 1 if after else 0], starts[after] + turn

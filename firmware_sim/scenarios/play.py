@@ -21,7 +21,7 @@ from protocols.sealed_message import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ExpectationResult:
     """What became of a step: when, what was wanted, and what was found where it did not hold."""
 
     step: int
@@ -49,7 +49,7 @@ class Play:
 
     scenario: Scenario
     rack: Rack
-    verdicts: list[Verdict] = field(default_factory=list)
+    results: list[ExpectationResult] = field(default_factory=list)
     _windows: list[_Window] = field(default_factory=list)
     _seen: list[str] = field(default_factory=list)
     _last_event: int = 0
@@ -181,7 +181,7 @@ class Play:
     def conclude(self) -> None:
         """End the play wherever it is: an expectation that was not reached did not hold."""
         self.rack.agenda.clear()
-        told = {verdict.step for verdict in self.verdicts}
+        told = {result.step for result in self.results}
         for number, step in enumerate(self.scenario.step, 1):
             if number not in told and (step.expect or step.events):
                 wanted = " then ".join(step.events) or ", ".join(
@@ -202,7 +202,7 @@ class Play:
                 self._add(number, " then ".join(step.events), found)
 
     def _add(self, number: int, wanted: str, found: str) -> None:
-        self.verdicts.append(Verdict(number, self._at, wanted, found))
+        self.results.append(ExpectationResult(number, self._at, wanted, found))
 
     def new_events(self) -> Iterator[Event]:
         """Yield the events since the play began, oldest first."""
@@ -213,7 +213,7 @@ class Play:
                 yield Event.unpack(row)
 
 
-def check(scenario: Scenario, rack: Rack) -> list[Verdict]:
+def check(scenario: Scenario, rack: Rack) -> list[ExpectationResult]:
     """Play a scenario in virtual time on a rack whose time stands; return the verdicts as they
     fell.
     """
@@ -223,7 +223,7 @@ def check(scenario: Scenario, rack: Rack) -> list[Verdict]:
     with suppress(CommandFailedError, MeterStoppedError):
         rack.execute(Advance(scenario.end), 0)
     play.conclude()
-    return play.verdicts
+    return play.results
 
 
 def _first_missing(wanted: list[str], names: list[str]) -> str:

@@ -39,7 +39,7 @@ from protocols.control import (
 )
 from protocols.data_model.events import EVENTS
 from protocols.data_model.items import BY_NAME
-from protocols.data_model.kinds import Choice, Fixed, Flags, Optional, Truth
+from protocols.data_model.kinds import Boolean, Choice, Fixed, Flags, Optional
 from protocols.errors import ProtocolError
 from protocols.faults import FaultRule, parse_rule
 from protocols.quantities import parse_duration
@@ -109,7 +109,7 @@ def _problem(condition: Condition) -> str:
         )
         allowed = may_be_off or (isinstance(wanted, Decimal) and condition.sign != "has")
         return "" if allowed else "a number, with <, <=, >, >= or != before it where wanted"
-    if isinstance(kind, Truth):
+    if isinstance(kind, Boolean):
         return (
             ""
             if wanted in ("on", "off") and condition.sign in ("==", "!=")

@@ -81,25 +81,27 @@ class Security:
         """Return the row of a journal, None where there is none."""
         return next((row for row in self.journals if row.journal == journal), None)
 
-    def suspended(self, carrier: Carrier, elapsed: int) -> bool:
+    def suspended(self, carrier: Carrier, elapsed_ms: int) -> bool:
         """Say whether five failures lie within the last 3,600 s of a carrier."""
         times = self.failures[carrier]
-        return len(times) >= ATTACK_FAILURES and elapsed - times[0] < ATTACK_WINDOW_MS
+        return len(times) >= ATTACK_FAILURES and elapsed_ms - times[0] < ATTACK_WINDOW_MS
 
     def forgive(self, carrier: Carrier) -> None:
         """Forget the failures of a carrier: something genuine came by it."""
         if self.failures[carrier]:
             self._replace(carrier, ())
 
-    def fail(self, carrier: Carrier, elapsed: int) -> bool:
+    def fail(self, carrier: Carrier, elapsed_ms: int) -> bool:
         """Count a wrong code; say whether this one makes an attack."""
-        recent = (at for at in self.failures[carrier] if elapsed - at < ATTACK_WINDOW_MS)
-        self._replace(carrier, (*recent, elapsed)[-ATTACK_FAILURES:])
-        return self.suspended(carrier, elapsed)
+        recent = (at for at in self.failures[carrier] if elapsed_ms - at < ATTACK_WINDOW_MS)
+        self._replace(carrier, (*recent, elapsed_ms)[-ATTACK_FAILURES:])
+        return self.suspended(carrier, elapsed_ms)
 
-    def attacked(self, elapsed: int) -> bool:
+    def attacked(self, elapsed_ms: int) -> bool:
         """Say whether any carrier is suspended."""
-        return any(self.failures) and any(self.suspended(carrier, elapsed) for carrier in Carrier)
+        return any(self.failures) and any(
+            self.suspended(carrier, elapsed_ms) for carrier in Carrier
+        )
 
     def _replace(self, carrier: Carrier, times: tuple[int, ...]) -> None:
         self.failures = tuple(

@@ -12,11 +12,11 @@ class Lasting(NamedTuple):
     takes them back.
     """
 
-    elapsed: int = 0
+    elapsed_ms: int = 0
     import_mwh: int = 0
     cumulative: int = 0
 
 
 def lasting_of(state: State) -> Lasting:
     """Return these values of a state that was made to last."""
-    return Lasting(state.elapsed, state.registers.import_mwh, state.account.cumulative)
+    return Lasting(state.elapsed_ms, state.registers.import_mwh, state.account.cumulative)

@@ -35,17 +35,17 @@ class Supply:
     causes: int = NO_CAUSE
     below: int = 0
     spent: int = 0
-    credit_due: int | None = None
-    remote_due: int | None = None
+    credit_due_ms: int | None = None
+    remote_due_ms: int | None = None
     guarantee: bool = False
     moratorium_until: int = 0
     moratorium: bool = False
-    overload_due: int | None = None
-    overload_since: int | None = None
-    overload_ended: int | None = None
+    overload_due_ms: int | None = None
+    overload_since_ms: int | None = None
+    overload_ended_ms: int | None = None
     overload_count: int = 0
-    reclose_due: int | None = None
-    fault_due: int | None = None
+    reclose_due_ms: int | None = None
+    fault_due_ms: int | None = None
     switch_fault: bool = False
     sensors: int = 0
     tampered: int = 0
@@ -58,7 +58,7 @@ class Supply:
     @property
     def overload_locked(self) -> bool:
         """Whether an overload waits for the button: its own reclosings are used up."""
-        return bool(self.causes & _OVERLOAD) and self.reclose_due is None
+        return bool(self.causes & _OVERLOAD) and self.reclose_due_ms is None
 
     @property
     def state(self) -> SupplyState:
@@ -68,18 +68,18 @@ class Supply:
     @property
     def pending(self) -> int:
         """Causes whose delay is running."""
-        credit = Cause.CREDIT_EXHAUSTED if self.credit_due is not None else Cause.NONE
-        remote = Cause.REMOTE if self.remote_due is not None else Cause.NONE
+        credit = Cause.CREDIT_EXHAUSTED if self.credit_due_ms is not None else Cause.NONE
+        remote = Cause.REMOTE if self.remote_due_ms is not None else Cause.NONE
         return int(credit | remote)
 
     def deadline(self) -> int | None:
         """The next elapsed time at which a delay is due."""
         dues = (
-            self.credit_due,
-            self.remote_due,
-            self.overload_due,
-            self.reclose_due,
-            self.fault_due,
+            self.credit_due_ms,
+            self.remote_due_ms,
+            self.overload_due_ms,
+            self.reclose_due_ms,
+            self.fault_due_ms,
         )
         if dues == _NO_DUES:
             return None
@@ -106,7 +106,7 @@ def clear(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> bool:
     cleared = causes_cleared(was, by, supply.overload_locked)
     left = was & ~cleared
     if cleared & Cause.OVERLOAD:
-        supply.reclose_due = None
+        supply.reclose_due_ms = None
         if by is not Clearing.RECLOSING:
             supply.overload_count = 0
     supply.causes = int(left)
@@ -126,13 +126,13 @@ def set_pending(
     supply: Supply, cause: Cause, due: int | None, emit: Emit, due_clock: int = 0
 ) -> None:
     """Start (or with None cancel) the delay of a cause."""
-    was = supply.credit_due if cause is Cause.CREDIT_EXHAUSTED else supply.remote_due
+    was = supply.credit_due_ms if cause is Cause.CREDIT_EXHAUSTED else supply.remote_due_ms
     if was is None and due is None:
         return
     if cause is Cause.CREDIT_EXHAUSTED:
-        supply.credit_due = due
+        supply.credit_due_ms = due
     else:
-        supply.remote_due = due
+        supply.remote_due_ms = due
     if due is None:
         emit("trip_cancelled", int(cause), 0)
     else:
@@ -143,7 +143,7 @@ def interrupt(supply: Supply, settings: Settings, now: int, due_clock: int, emit
     """Act on a sealed interrupt: at once, or after the trip delay where the profile gives it
     one.
     """
-    if supply.causes & Cause.REMOTE or supply.remote_due is not None:
+    if supply.causes & Cause.REMOTE or supply.remote_due_ms is not None:
         return
     if settings.remote_trip_delay and settings.trip_delay_minutes:
         set_pending(
@@ -178,33 +178,33 @@ def follow_load(
     """Start or stop the clocks of overload and of load against the command, after power or a limit
     changed.
     """
-    limit = settings.power_limit_kw
+    limit = settings.power_limit_mw
     if (
         limit is None
         and supply.closed
-        and supply.overload_since is None
-        and supply.fault_due is None
+        and supply.overload_since_ms is None
+        and supply.fault_due_ms is None
     ):
         return  # nothing of it can begin or end
     if limit is not None and import_mw > limit:
-        if supply.overload_since is None:
-            supply.overload_since = now
+        if supply.overload_since_ms is None:
+            supply.overload_since_ms = now
             if (
-                supply.overload_ended is not None
-                and now - supply.overload_ended >= settings.overload_reset_s * 1000
+                supply.overload_ended_ms is not None
+                and now - supply.overload_ended_ms >= settings.overload_reset_s * 1000
             ):
                 supply.overload_count = 0
         tripped = bool(supply.causes & _OVERLOAD)
-        supply.overload_due = (
-            None if tripped else supply.overload_since + settings.power_limit_delay_s * 1000
+        supply.overload_due_ms = (
+            None if tripped else supply.overload_since_ms + settings.power_limit_delay_s * 1000
         )
-    elif supply.overload_since is not None:
-        supply.overload_ended, supply.overload_since, supply.overload_due = now, None, None
+    elif supply.overload_since_ms is not None:
+        supply.overload_ended_ms, supply.overload_since_ms, supply.overload_due_ms = now, None, None
     if real_closed and not supply.closed and flows:
-        if supply.fault_due is None and not supply.switch_fault:
-            supply.fault_due = now + SWITCH_FAULT_AFTER_MS
+        if supply.fault_due_ms is None and not supply.switch_fault:
+            supply.fault_due_ms = now + SWITCH_FAULT_AFTER_MS
     else:
-        supply.fault_due = None
+        supply.fault_due_ms = None
 
 
 def end_switch_fault(supply: Supply, emit: Emit) -> None:
@@ -218,24 +218,24 @@ def run_delays(supply: Supply, settings: Settings, now: int, emit: Emit) -> None
     """Act on every delay that is due (METER.md 2, step 6); a credit delay is judged with the
     thresholds.
     """
-    if supply.remote_due is not None and supply.remote_due <= now:
-        supply.remote_due = None
+    if supply.remote_due_ms is not None and supply.remote_due_ms <= now:
+        supply.remote_due_ms = None
         trip(supply, Cause.REMOTE, emit)
-    if supply.reclose_due is not None and supply.reclose_due <= now:
+    if supply.reclose_due_ms is not None and supply.reclose_due_ms <= now:
         clear(supply, Clearing.RECLOSING, settings, emit)
-    if supply.overload_due is not None and supply.overload_due <= now:
+    if supply.overload_due_ms is not None and supply.overload_due_ms <= now:
         _trip_overload(supply, settings, now, emit)
-    if supply.fault_due is not None and supply.fault_due <= now:
-        supply.fault_due = None
+    if supply.fault_due_ms is not None and supply.fault_due_ms <= now:
+        supply.fault_due_ms = None
         supply.switch_fault = True
         emit("switch_fault", 0, 0)
 
 
 def _trip_overload(supply: Supply, settings: Settings, now: int, emit: Emit) -> None:
     supply.overload_count += 1
-    supply.overload_due = None
+    supply.overload_due_ms = None
     if supply.overload_count <= settings.overload_attempts:
-        supply.reclose_due = now + settings.overload_reconnect_s * 1000
+        supply.reclose_due_ms = now + settings.overload_reconnect_s * 1000
     trip(supply, Cause.OVERLOAD, emit)
 
 

@@ -49,11 +49,11 @@ def evaluate(
         return
     if settings.trip_mode == TripMode.DELAYED:
         delay = settings.trip_delay_minutes * MINUTE_MS
-        if supply.credit_due is None and delay:
+        if supply.credit_due_ms is None and delay:
             set_pending(supply, Cause.CREDIT_EXHAUSTED, now + delay, emit, clock + delay)
-        if supply.credit_due is not None and supply.credit_due > now:
+        if supply.credit_due_ms is not None and supply.credit_due_ms > now:
             return
-    supply.credit_due = None
+    supply.credit_due_ms = None
     supply.spent = REMINDER | ZERO
     trip(supply, Cause.CREDIT_EXHAUSTED, emit)
 

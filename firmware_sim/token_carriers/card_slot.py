@@ -113,7 +113,7 @@ class CardSlot:
             GETTERS[item](meter) * 100 < nominal * LOWEST_VOLTAGE_PERCENT for item in items.VOLTAGES
         ):
             raise _SlotError(InsertionError.VOLTAGE_LOW)
-        keys = meter.door.keys(meter.state.security.key_version)
+        keys = meter.authenticator.keys(meter.state.security.key_version)
         if meter.storage_lost or keys is None or not keys.card:
             raise _SlotError(InsertionError.SECURITY_MODULE_RESET)
         try:
@@ -136,7 +136,7 @@ class CardSlot:
             raise _SlotError(InsertionError.CARD_NOT_ISSUED)
         if claimed.meter != self._meter.state.identity.serial_number:
             raise _SlotError(InsertionError.METER_NUMBER)
-        keys = self._meter.door.keys(claimed.key_version)
+        keys = self._meter.authenticator.keys(claimed.key_version)
         if keys is None or not keys.card:
             raise _SlotError(InsertionError.NOT_AUTHORISED)
         yield from self._authenticate(derive_meter_access(keys.card, selected.serial))
@@ -201,7 +201,7 @@ class CardSlot:
         self, card: PresentCard, contents: Contents, insertion: Insertion
     ) -> Exchange[None]:
         slots = contents.return_slots
-        keys = self._meter.door.keys(self._meter.state.security.key_version)
+        keys = self._meter.authenticator.keys(self._meter.state.security.key_version)
         assert keys is not None, "the current version is held"
         sealed = self._record(card, slots.next_number, insertion).seal(keys.card)
         yield from self._terminal.update(CardFile.RETURN, slots.next_offset, sealed)
@@ -234,7 +234,7 @@ class CardSlot:
             purchases=state.account.purchases,
             energy_mwh=lasting.import_mwh,
             clock=max(meter.clock, 0),
-            elapsed=lasting.elapsed,
+            elapsed_ms=lasting.elapsed_ms,
             supply_state=state.supply.state,
             causes=state.supply.causes,
             status=status(meter),

@@ -90,7 +90,9 @@ def topup(
     """Top up the meter, exactly once: whatever the line does, the credit is neither lost nor
     doubled.
     """
-    wanted = Wanted(MessageKind.CREDIT, _cents(amount), "top up", sale_key(sale), meter, set_back)
+    wanted = RequestedTopUp(
+        MessageKind.CREDIT, _cents(amount), "top up", sale_key(sale), meter, set_back
+    )
     _bring(context, wanted, void_card=void_card)
 
 
@@ -127,7 +129,9 @@ def open_account(
     items.CUSTOMER_NUMBER.kind.parse(customer)
     verb = f"open the account of {customer} with"
     cents = _cents(amount, zero=True)
-    wanted = Wanted(MessageKind.OPEN, cents, verb, sale_key(sale), meter, set_back, customer)
+    wanted = RequestedTopUp(
+        MessageKind.OPEN, cents, verb, sale_key(sale), meter, set_back, customer
+    )
     _bring(context, wanted, void_card=void_card)
 
 
@@ -142,7 +146,9 @@ def refund(
     """Take credit back, at most what is left."""
     _bring(
         context,
-        Wanted(MessageKind.REFUND, _cents(amount), "refund", sale_key(sale), meter, set_back),
+        RequestedTopUp(
+            MessageKind.REFUND, _cents(amount), "refund", sale_key(sale), meter, set_back
+        ),
     )
 
 
@@ -157,7 +163,7 @@ def debt(
     """Enter a debt, to be recovered from top-ups and instalments."""
     _bring(
         context,
-        Wanted(
+        RequestedTopUp(
             MessageKind.DEBT, _cents(amount), "enter a debt of", sale_key(sale), meter, set_back
         ),
     )
@@ -172,7 +178,8 @@ def close(
 ) -> None:
     """Close the account: the balance goes to the settlement on the receipt; charging stops."""
     _bring(
-        context, Wanted(MessageKind.CLOSE, 0, "close the account", sale_key(sale), meter, set_back)
+        context,
+        RequestedTopUp(MessageKind.CLOSE, 0, "close the account", sale_key(sale), meter, set_back),
     )
 
 
@@ -184,7 +191,7 @@ def _cents(text: str, zero: bool = False) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedTopUp:
     """What a person asked for: amount in 0.01, the sale key, and the payee as it was typed."""
 
     kind: MessageKind
@@ -196,7 +203,7 @@ class Wanted:
     customer: str | None = None
 
 
-def _bring(context: typer.Context, wanted: Wanted, *, void_card: bool = False) -> None:
+def _bring(context: typer.Context, wanted: RequestedTopUp, *, void_card: bool = False) -> None:
     given = options(context)
     with (
         given.open_journal() as journal,
@@ -275,7 +282,7 @@ def _tell_withdrawn(entry: Entry) -> None:
     say(f"card {entry.card} carried {amount} (journal entry {entry.id}): {became}")
 
 
-def _question(planned: Plan, wanted: Wanted) -> str:
+def _question(planned: Plan, wanted: RequestedTopUp) -> str:
     meter = planned.meter
     unit = account_unit_text(meter.account_unit)
     amount = (

@@ -27,8 +27,8 @@ from protocols.errors import QuantityError
 from protocols.quantities import CENT, format_moment, format_money, parse_amount
 
 if TYPE_CHECKING:
-    from meterctl.operations.card_counter import Counter
     from meterctl.operations.card_writing import Planned
+    from meterctl.operations.presented_card import PresentedCard
 
 _card = typer.Typer(
     no_args_is_help=True, help="Prepaid cards: sell credit on them, read what they bring back."
@@ -88,16 +88,16 @@ def format_(
         if given.rehearses(f"make card {serial.hex()} in {file} and give it its keys"):
             return
         create_image(file, serial)
-    with given.open_journal() as journal, given.counter(file, reader) as counter:
-        if serial is not None and counter.selected.serial != serial:
+    with given.open_journal() as journal, given.presented(file, reader) as presented:
+        if serial is not None and presented.selected.serial != serial:
             raise UsageError(
-                f"card {counter.serial}: it is not {serial.hex()}; nothing was changed"
+                f"card {presented.serial}: it is not {serial.hex()}; nothing was changed"
             )
-        planned = plan_format(counter, journal, again=again)
-        if given.rehearses(f"card {counter.serial}: {planned.text}"):
+        planned = plan_format(presented, journal, again=again)
+        if given.rehearses(f"card {presented.serial}: {planned.text}"):
             return
         planned.carry_out()
-        print_fields(given, {"card": f'"{counter.serial}"', "state": '"formatted"'}, changed=True)
+        print_fields(given, {"card": f'"{presented.serial}"', "state": '"formatted"'}, changed=True)
 
 
 @_card.command("open")
@@ -132,11 +132,11 @@ def open_(
     )
     with (
         given.open_journal() as journal,
-        given.counter(file, reader, set_back=set_back) as counter,
+        given.presented(file, reader, set_back=set_back) as presented,
         given.session_if(meter, set_back) as session,
     ):
         planned = plan_opening(
-            counter,
+            presented,
             journal,
             serial,
             number,
@@ -146,7 +146,7 @@ def open_(
             session=session,
             reference=key,
         )
-        sold = _carry_out(given, counter, planned)
+        sold = _carry_out(given, presented, planned)
         if sold is not None:
             print_sold(given, sold)
 
@@ -186,10 +186,12 @@ def sell(
     cents = _cents(amount)
     with (
         given.open_journal() as journal,
-        given.counter(file, reader, set_back=set_back) as counter,
+        given.presented(file, reader, set_back=set_back) as presented,
         given.session_if(meter, set_back) as session,
     ):
-        sold = _carry_out(given, counter, plan_sale(counter, journal, cents, session, key, payee))
+        sold = _carry_out(
+            given, presented, plan_sale(presented, journal, cents, session, key, payee)
+        )
         if sold is not None:
             print_sold(given, sold)
 
@@ -205,21 +207,21 @@ def replace(context: typer.Context, meter: Meter, file: File = None, reader: Rea
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
     with (
         given.open_journal() as journal,
-        given.counter(file, reader) as counter,
+        given.presented(file, reader) as presented,
         given.session_if(serial) as session,
     ):
-        planned = plan_replacement(counter, journal, serial, session)
+        planned = plan_replacement(presented, journal, serial, session)
         if given.dry_run:
             planned.rehearse()
-        if not given.confirm(f"card {counter.serial}: {planned.text}", serial):
+        if not given.confirm(f"card {presented.serial}: {planned.text}", serial):
             return
-        with given.carrying_out(f"card {counter.serial}"):
+        with given.carrying_out(f"card {presented.serial}"):
             carried = planned.carry_out()
         opens = carried is not None and carried.kind == "open"
         print_fields(
             given,
             {
-                "card": f'"{counter.serial}"',
+                "card": f'"{presented.serial}"',
                 "meter": f'"{serial}"',
                 "card_type": '"open"' if opens else '"replacement"',
                 "amount": format_money(carried.amount * CENT) if carried else "0.00",
@@ -256,18 +258,18 @@ def preset(
     payee = serial_number(meter)
     with (
         given.open_journal() as journal,
-        given.counter(file, reader, set_back=set_back) as counter,
+        given.presented(file, reader, set_back=set_back) as presented,
         given.session_if(meter, set_back) as session,
     ):
-        planned = plan_preset(counter, journal, commands, session, payee)
+        planned = plan_preset(presented, journal, commands, session, payee)
         if not given.yes:
             say(text.rstrip())
-        sealed = _carry_out(given, counter, planned)
+        sealed = _carry_out(given, presented, planned)
         if sealed is not None:
             print_fields(
                 given,
                 {
-                    "card": f'"{counter.serial}"',
+                    "card": f'"{presented.serial}"',
                     "meter": f'"{sealed[0].serial_number}"',
                     "commands": json.dumps([message.kind.word for message in sealed]),
                     "sequences": json.dumps([message.sequence for message in sealed]),
@@ -284,14 +286,14 @@ def service(context: typer.Context, meter: Meter, file: File = None, reader: Rea
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
-    with given.open_journal() as journal, given.counter(file, reader) as counter:
-        planned = plan_service(counter, journal, serial)
-        if given.rehearses(f"card {counter.serial}: {planned.text}"):
+    with given.open_journal() as journal, given.presented(file, reader) as presented:
+        planned = plan_service(presented, journal, serial)
+        if given.rehearses(f"card {presented.serial}: {planned.text}"):
             return
-        with given.carrying_out(f"card {counter.serial}"):
+        with given.carrying_out(f"card {presented.serial}"):
             planned.carry_out()
         fragments = {
-            "card": f'"{counter.serial}"',
+            "card": f'"{presented.serial}"',
             "meter": f'"{serial}"',
             "card_type": '"service"',
         }
@@ -307,15 +309,18 @@ def read(
 ) -> None:
     """Read a card: what it carries, what its meter wrote back; that settles the journal."""
     given = options(context)
-    with given.open_journal() as journal, given.counter(file, reader, set_back=set_back) as counter:
-        standing = counter.read()
-        settled = counter.settle(journal, standing.back) if standing.back is not None else []
+    with (
+        given.open_journal() as journal,
+        given.presented(file, reader, set_back=set_back) as presented,
+    ):
+        card_files = presented.read()
+        settled = presented.settle(journal, card_files.back) if card_files.back is not None else []
         last = settled[-1] if settled else None
         print_fields(
             given,
-            standing_fragments(counter, journal, standing),
+            standing_fragments(presented, journal, card_files),
             changed=True,
-            serial=standing.back.meter_digits if standing.back else None,
+            serial=card_files.back.meter_digits if card_files.back else None,
             entry=last.id if last else None,
         )
         for entry in settled:
@@ -323,7 +328,7 @@ def read(
                 f"journal entry {entry.id} ({format_money(entry.amount * CENT)}) is "
                 f"{entry.state.value}"
             )
-        counter.hold_against(journal, standing)
+        presented.hold_against(journal, card_files)
 
 
 @_card.command("history")
@@ -334,8 +339,8 @@ def history(context: typer.Context, file: File = None, reader: Reader = None) ->
     from protocols.sealed_message import Outcome
 
     given = options(context)
-    with given.counter(file, reader) as counter:
-        rows = counter.read_log()
+    with given.presented(file, reader) as presented:
+        rows = presented.read_log()
     shown = []
     for row in rows:
         by_meter = row.actor is LogActor.METER
@@ -383,16 +388,16 @@ def erase(
     from meterctl.operations.card_issuing import plan_erasure
 
     given = options(context)
-    with given.open_journal() as journal, given.counter(file, reader) as counter:
+    with given.open_journal() as journal, given.presented(file, reader) as presented:
         touched = _carry_out(
-            given, counter, plan_erasure(counter, journal, unknown_sale=unknown_sale)
+            given, presented, plan_erasure(presented, journal, unknown_sale=unknown_sale)
         )
         if touched is None:
             return
         last = touched[-1] if touched else None
         print_fields(
             given,
-            {"card": f'"{counter.serial}"', "state": '"erased"'},
+            {"card": f'"{presented.serial}"', "state": '"erased"'},
             changed=True,
             serial=last.meter if last else None,
             entry=last.id if last else None,
@@ -419,13 +424,15 @@ def _ring(given: Options, file: Path | None) -> None:
         given.ring(seals=False)
 
 
-def _carry_out(given: Options, counter: Counter, planned: Planned[_Result]) -> _Result | None:
+def _carry_out(
+    given: Options, presented: PresentedCard, planned: Planned[_Result]
+) -> _Result | None:
     """Ask, then do what is planned; None where it is not to be done."""
     if given.dry_run:
         planned.rehearse()
-    if not given.confirm(f"card {counter.serial}: {planned.text}"):
+    if not given.confirm(f"card {presented.serial}: {planned.text}"):
         return None
-    with given.carrying_out(f"card {counter.serial}"):
+    with given.carrying_out(f"card {presented.serial}"):
         return planned.carry_out()
 
 

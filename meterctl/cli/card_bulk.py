@@ -54,7 +54,7 @@ def sell_bulk(given: Options, path: Path) -> None:
     bar = Progress(*columns, console=console, disable=given.json or not console.is_terminal)
     with given.open_journal() as journal, bar as progress:
         task = progress.add_task("", total=len(wanted))
-        opened = partial(given.counter, reader=None)
+        opened = partial(given.presented, reader=None)
         try:
             for one in sell_all(wanted, journal, opened, rehearsal=given.dry_run):
                 done.append(one)

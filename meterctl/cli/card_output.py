@@ -15,8 +15,8 @@ from protocols.quantities import CENT, format_money
 
 if TYPE_CHECKING:
     from meterctl.journal import Journal
-    from meterctl.operations.card_counter import Counter, Standing
     from meterctl.operations.card_sales import Sold
+    from meterctl.operations.presented_card import CardFiles, PresentedCard
 
 
 def print_sold(given: Options, sold: Sold) -> None:
@@ -54,12 +54,14 @@ def print_sold(given: Options, sold: Sold) -> None:
         say(f"an interrupted sale was finished (journal entry {entry.id}); nothing new was sold")
 
 
-def standing_fragments(counter: Counter, journal: Journal, standing: Standing) -> dict[str, str]:
+def standing_fragments(
+    presented: PresentedCard, journal: Journal, card_files: CardFiles
+) -> dict[str, str]:
     """Return what a card is, carries and brought back, as JSON values by name."""
     from meterctl.operations.card_sales import consumption
     from protocols.sealed_message import SealedMessage
 
-    identity, credit = standing.contents.identity, standing.contents.credit
+    identity, credit = card_files.contents.identity, card_files.contents.credit
     message = (
         SealedMessage.decode(credit.message) if credit is not None and credit.message else None
     )
@@ -67,7 +69,7 @@ def standing_fragments(counter: Counter, journal: Journal, standing: Standing) -
         journal.find_message(message.serial_number, credit.message) if credit and message else None
     )
     return {
-        "card": f'"{counter.serial}"',
+        "card": f'"{presented.serial}"',
         "card_type": f'"{credit.card_type.word}"' if credit is not None else "null",
         "meter": f'"{identity.meter}"' if identity else "null",
         "customer": f'"{identity.customer}"' if identity else "null",
@@ -75,18 +77,18 @@ def standing_fragments(counter: Counter, journal: Journal, standing: Standing) -
         "kind": f'"{message.kind.word}"' if message else "null",
         "sequence": str(message.sequence) if message else "null",
         "amount": format_money(message.amount * CENT) if message else "0.00",
-        "state": f'"{consumption(entry, standing)}"',
-        "commands": str(len(standing.contents.parameters)),
-        **_back_fragments(standing),
+        "state": f'"{consumption(entry, card_files)}"',
+        "commands": str(len(card_files.contents.parameters)),
+        **_back_fragments(card_files),
     }
 
 
-def _back_fragments(standing: Standing) -> dict[str, str]:
+def _back_fragments(card_files: CardFiles) -> dict[str, str]:
     """Return what the meter wrote back, under its items' names; null where it has not."""
     from protocols.card.insertion import InsertionError
     from protocols.sealed_message import Outcome
 
-    back = standing.back
+    back = card_files.back
     if back is None:
         return {"written_back": "false"}
     return {

@@ -23,7 +23,7 @@ from meterctl.session import Session
 
 if TYPE_CHECKING:
     from meterctl.journal import Journal
-    from meterctl.operations.card_counter import Counter
+    from meterctl.operations.presented_card import PresentedCard
     from protocols.card.terminal import Transmit
 
 
@@ -187,22 +187,22 @@ class Options:
         return development_ring()
 
     @contextlib.contextmanager
-    def counter(
+    def presented(
         self, file: Path | None, reader: str | None, *, set_back: bool = False
-    ) -> Iterator[Counter]:
+    ) -> Iterator[PresentedCard]:
         """Put the card of --file or --reader on the counter; what it has to tell is said at the
         end.
         """
-        from meterctl.operations.card_counter import Counter
+        from meterctl.operations.presented_card import PresentedCard
         from meterctl.transports.wires import wall_seconds
 
         with self.card_port(file, reader) as port:
-            counter = Counter(port.transmit, self.card_ring(port), os.urandom, wall_seconds)
-            counter.set_back = set_back
+            presented = PresentedCard(port.transmit, self.card_ring(port), os.urandom, wall_seconds)
+            presented.set_back = set_back
             try:
-                yield counter
+                yield presented
             finally:
-                for notice in counter.notices:
+                for notice in presented.notices:
                     say(notice)
 
     def ring(self, *, seals: bool) -> KeyRing:

@@ -11,7 +11,7 @@ from typing import Any
 from meterctl.drivers import Delivery
 from meterctl.drivers.pymodbus_client import Trace, TransportClient
 from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, RefusedError
-from meterctl.transports import Clock, Transport
+from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
 from protocols.data_model.tables import PURCHASES, Event, Purchase
 from protocols.errors import MODBUS_EXCEPTIONS, MalformedMessageError, ProtocolError
@@ -57,7 +57,7 @@ class ModbusDriver:
         transport: Transport,
         unit: int,
         timeout_ms: int,
-        clock: Clock,
+        clock: MonotonicClock,
         trace: Trace | None = None,
     ) -> None:
         self._client = TransportClient(transport, timeout_ms, clock, trace)

@@ -17,7 +17,7 @@ from pymodbus.pdu import ModbusPDU
 from pymodbus.transport import CommParams, CommType
 
 from meterctl.errors import CorruptAnswerError, NoAnswerError
-from meterctl.transports import Clock, Transport
+from meterctl.transports import MonotonicClock, Transport
 from protocols.errors import FrameError
 from protocols.modbus import tcp
 from protocols.modbus.crc import crc16
@@ -32,7 +32,11 @@ class TransportClient(ModbusBaseSyncClient):
     """A pymodbus client whose bytes go through a Transport; one request at a time, sent once."""
 
     def __init__(
-        self, transport: Transport, timeout_ms: int, clock: Clock, trace: Trace | None = None
+        self,
+        transport: Transport,
+        timeout_ms: int,
+        clock: MonotonicClock,
+        trace: Trace | None = None,
     ) -> None:
         framer = FramerType.SOCKET if transport.framed else FramerType.RTU
         kind = CommType.TCP if transport.framed else CommType.SERIAL

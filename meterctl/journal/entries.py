@@ -137,4 +137,4 @@ class SeenWriteBack:
     credit_sequence: int
     cumulative: int
     energy: int
-    elapsed: int
+    elapsed_ms: int

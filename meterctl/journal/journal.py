@@ -608,7 +608,7 @@ class Journal:
                     seen.credit_sequence,
                     seen.cumulative,
                     seen.energy,
-                    seen.elapsed,
+                    seen.elapsed_ms,
                 ),
             )
 

@@ -34,7 +34,7 @@ class Proved:
     sequence: int = 0
     cumulative: int = 0
     energy: int = 0
-    elapsed: int = 0
+    elapsed_ms: int = 0
     last_sequence: int = 0
     last_code: bytes = b""
     last_at: int = 0
@@ -60,7 +60,7 @@ def behind(proved: Proved | None, status: SealedStatus) -> str | None:
         ("credit sequence", proved.sequence, status.credit_sequence, ""),
         ("cumulative purchases", proved.cumulative, status.committed_cumulative, " (1e-10 unit)"),
         ("import energy", proved.energy, status.committed_energy, " mWh"),
-        ("elapsed time", proved.elapsed, status.committed_elapsed, " ms"),
+        ("elapsed time", proved.elapsed_ms, status.committed_elapsed, " ms"),
     )
     for name, known, now, unit in compared:
         if now < known:
@@ -148,7 +148,7 @@ class ProvedStorages:
                 back.credit_sequence,
                 back.cumulative,
                 back.energy_mwh,
-                back.elapsed,
+                back.elapsed_ms,
                 proof=slot,
             )
 
@@ -189,7 +189,7 @@ class ProvedStorages:
         sequence: int,
         cumulative: int,
         energy: int,
-        elapsed: int,
+        elapsed_ms: int,
         proof: bytes = b"",
         *,
         fresh: bool = False,
@@ -214,14 +214,14 @@ class ProvedStorages:
                 (
                     fresh,
                     sequence,
-                    elapsed,
+                    elapsed_ms,
                     sequence,
                     cumulative,
                     energy,
-                    elapsed,
+                    elapsed_ms,
                     proof,
                     sequence,
-                    elapsed,
+                    elapsed_ms,
                     proof,
                     meter,
                     epoch,

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from meterctl.errors import MeterctlError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.card_counter import Counter
 from meterctl.operations.card_sales import plan_sale
 from meterctl.operations.credit import require_sale_key
+from meterctl.operations.presented_card import PresentedCard
 from protocols.errors import QuantityError
 from protocols.quantities import parse_amount
 from protocols.sealed_message import MessageKind
@@ -29,7 +29,7 @@ COLUMNS = ("sale", "file", "amount")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedSale:
     """One row: its key, the card's file, the amount in 0.01."""
 
     sale: str
@@ -45,13 +45,13 @@ class Done:
     In a rehearsal neither entry nor error is there where it would be sold.
     """
 
-    wanted: Wanted
+    wanted: RequestedSale
     entry: Entry | None
     error: MeterctlError | None = None
     before: bool = False
 
 
-def parse_sales(text: str, folder: Path) -> list[Wanted]:
+def parse_sales(text: str, folder: Path) -> list[RequestedSale]:
     """Return the rows of a CSV; files are sought from its folder. Raises UsageError, which names
     the line.
     """
@@ -66,8 +66,8 @@ def parse_sales(text: str, folder: Path) -> list[Wanted]:
         raise UsageError(f"line {rows.line_num}: {error}") from error
 
 
-def _wanted(rows: csv.DictReader[str], folder: Path) -> list[Wanted]:
-    wanted: list[Wanted] = []
+def _wanted(rows: csv.DictReader[str], folder: Path) -> list[RequestedSale]:
+    wanted: list[RequestedSale] = []
     keys: set[str] = set()
     for number, row in enumerate(rows, 2):
         try:
@@ -82,17 +82,21 @@ def _wanted(rows: csv.DictReader[str], folder: Path) -> list[Wanted]:
         except (UsageError, QuantityError) as error:
             raise UsageError(f"line {number}: {error}") from error
         keys.add(row["sale"])
-        wanted.append(Wanted(row["sale"], folder / row["file"], cents))
+        wanted.append(RequestedSale(row["sale"], folder / row["file"], cents))
     if not wanted:
         raise UsageError("there is no sale in it")
     return wanted
 
 
-OpenCounter = Callable[[Path], AbstractContextManager[Counter]]
+OpenCounter = Callable[[Path], AbstractContextManager[PresentedCard]]
 
 
 def sell_all(
-    wanted: list[Wanted], journal: Journal, open_counter: OpenCounter, *, rehearsal: bool = False
+    wanted: list[RequestedSale],
+    journal: Journal,
+    open_counter: OpenCounter,
+    *,
+    rehearsal: bool = False,
 ) -> Iterator[Done]:
     """Sell row by row; a row that fails is told, and the next is sold all the same; an interrupt
     ends it.
@@ -103,9 +107,9 @@ def sell_all(
     for one in wanted:
         card_is_there = False
         try:
-            with open_counter(one.file) as counter:
+            with open_counter(one.file) as presented:
                 card_is_there = True
-                planned = plan_sale(counter, journal, one.cents, reference=one.sale)
+                planned = plan_sale(presented, journal, one.cents, reference=one.sale)
                 sold = None if rehearsal else planned.carry_out()
             yield Done(one, sold.entry if sold else None, before=sold is not None and sold.before)
         except MeterctlError as error:
@@ -118,7 +122,7 @@ def sell_all(
                 raise KeyboardInterrupt from error
 
 
-def _is_made(known: Entry, one: Wanted) -> bool:
+def _is_made(known: Entry, one: RequestedSale) -> bool:
     """Return whether an entry is the sale of a row, proved: its card is with the customer."""
     same = (known.kind, known.amount) == (MessageKind.CREDIT.word, one.cents)
     return same and known.state is EntryState.CONFIRMED

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from meterctl.errors import NotPermittedError
 from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.card_rules import (
     AskMeter,
     decoded,
@@ -26,6 +25,7 @@ from meterctl.operations.card_writing import (
     handing_over,
     write,
 )
+from meterctl.operations.presented_card import CardFiles, PresentedCard
 from meterctl.operations.sealing import (
     command_message,
     host_second,
@@ -50,7 +50,9 @@ asked of the meter.
 """
 
 
-def plan_format(counter: Counter, journal: Journal, *, again: bool = False) -> Planned[None]:
+def plan_format(
+    presented: PresentedCard, journal: Journal, *, again: bool = False
+) -> Planned[None]:
     """Plan to give a blank card the keys of this ring.
 
     Args:
@@ -60,44 +62,46 @@ def plan_format(counter: Counter, journal: Journal, *, again: bool = False) -> P
     Raises:
         NotPermittedError: it has keys already, or is not one of this ring's.
     """
-    if counter.selected.issued and again:
-        return Planned("give it its keys once more", lambda: _give_keys_anew(counter, journal))
-    if counter.selected.issued:
+    if presented.selected.issued and again:
+        return Planned("give it its keys once more", lambda: _give_keys_anew(presented, journal))
+    if presented.selected.issued:
         raise NotPermittedError(
-            f"card {counter.serial}: it is formatted already; --again gives it its keys "
+            f"card {presented.serial}: it is formatted already; --again gives it its keys "
             f"once more, and leaves what it "
             f"carries. Nothing was changed"
         )
-    if journal.has_audited("card_formatted", counter.serial):
-        counter.tell(
-            f"card {counter.serial}: this journal has formatted a card of this serial "
+    if journal.has_audited("card_formatted", presented.serial):
+        presented.tell(
+            f"card {presented.serial}: this journal has formatted a card of this serial "
             f"before; two cards of one serial "
             f"are one card to it"
         )
-    version = counter.ring.newest
-    keys = derive_card_keys(counter.ring.master(version), counter.selected.serial, version)
+    version = presented.ring.newest
+    keys = derive_card_keys(presented.ring.master(version), presented.selected.serial, version)
 
     def carry_out() -> None:
-        counter.write(
-            give_keys(counter.terminal, keys, version),
+        presented.write(
+            give_keys(presented.terminal, keys, version),
             "it may have some of its keys: format it again",
         )
-        journal.audit("card_formatted", counter.now(), card=counter.serial)
+        journal.audit("card_formatted", presented.now(), card=presented.serial)
 
     return Planned("give it its keys", carry_out)
 
 
-def _give_keys_anew(counter: Counter, journal: Journal) -> None:
-    identity = counter.play(counter.terminal.read_identity())
+def _give_keys_anew(presented: PresentedCard, journal: Journal) -> None:
+    identity = presented.play(presented.terminal.read_identity())
     access = None
     if identity is not None:
-        master = counter.ring.master(identity.key_version)
-        key = meter_access_of(master, identity.meter, counter.selected.serial, identity.key_version)
+        master = presented.ring.master(identity.key_version)
+        key = meter_access_of(
+            master, identity.meter, presented.selected.serial, identity.key_version
+        )
         access = key, identity.key_version
-    version = counter.selected.vendor_version
-    keys = counter.keys
+    version = presented.selected.vendor_version
+    keys = presented.keys
     try:
-        counter.play(counter.terminal.authenticate(KeyReference.ISSUING, keys.issuing))
+        presented.play(presented.terminal.authenticate(KeyReference.ISSUING, keys.issuing))
     except NotPermittedError as error:
         refused = error.__cause__
         if (
@@ -105,18 +109,18 @@ def _give_keys_anew(counter: Counter, journal: Journal) -> None:
             and refused.status == StatusWord.AUTHENTICATION_BLOCKED
         ):
             raise NotPermittedError(
-                f"card {counter.serial}: its issuing key is blocked, so nobody can give "
+                f"card {presented.serial}: its issuing key is blocked, so nobody can give "
                 f"it keys any more; card replace "
                 f"gives its customer another card. Nothing was changed"
             ) from error
         raise
-    anew = give_keys_anew(counter.terminal, keys, version, access)
-    counter.write(anew, "it may have some of its keys: the same command again")
-    journal.audit("card_keys_renewed", counter.now(), card=counter.serial)
+    anew = give_keys_anew(presented.terminal, keys, version, access)
+    presented.write(anew, "it may have some of its keys: the same command again")
+    journal.audit("card_keys_renewed", presented.now(), card=presented.serial)
 
 
 def plan_replacement(
-    counter: Counter, journal: Journal, meter: str, session: Session | None = None
+    presented: PresentedCard, journal: Journal, meter: str, session: Session | None = None
 ) -> Planned[Entry | None]:
     """Plan another card for a customer in place of a lost one; what the old one carries, this one
     carries too.
@@ -129,30 +133,30 @@ def plan_replacement(
     """
 
     def plan(ask: AskMeter | None) -> Planned[Entry | None]:
-        return _plan_replacement(counter, journal, meter, ask(meter) if ask is not None else None)
+        return _plan_replacement(presented, journal, meter, ask(meter) if ask is not None else None)
 
     return plan(None) if session is None else with_port(session, journal, plan)
 
 
 def _plan_replacement(
-    counter: Counter, journal: Journal, meter: str, asked: ProvedMeter | None
+    presented: PresentedCard, journal: Journal, meter: str, asked: ProvedMeter | None
 ) -> Planned[Entry | None]:
-    standing = counter.read(journal)
-    identity = standing.contents.identity
+    card_files = presented.read(journal)
+    identity = card_files.contents.identity
     if identity is not None and identity.meter != meter:
         raise NotPermittedError(
-            f"card {counter.serial}: it is bound to meter {identity.meter}; erase it first"
+            f"card {presented.serial}: it is bound to meter {identity.meter}; erase it first"
         )
-    counter.compare(journal, standing)
-    require_known(counter, journal, standing)
-    require_nothing_owed(counter, journal, meter)
+    presented.compare(journal, card_files)
+    require_known(presented, journal, card_files)
+    require_nothing_owed(presented, journal, meter)
     living = [e for e in journal.open_entries(meter) if asked is None or e.lives_in(asked.epoch)]
     if any(not entry.card for entry in living):
         require_nothing_open(journal, meter)
     carried = living[-1] if living else None
     last = carried or journal.newest_confirmed(meter)
     message = last.sealed if last is not None else None
-    issued_at = max(counter.now(), journal.last_time(meter) + 1)
+    issued_at = max(presented.now(), journal.last_time(meter) + 1)
     if asked is not None:
         bound = Bound(
             meter,
@@ -185,17 +189,17 @@ def _plan_replacement(
 
     def carry_out() -> Entry | None:
         entry = (
-            journal.move_to_card(carried, counter.serial, counter.now())
+            journal.move_to_card(carried, presented.serial, presented.now())
             if carried is not None
             else None
         )
-        with handing_over(counter, "the card may be bound or not: the same command again"):
-            bind_and_write(counter, journal, kind, sealed, bound, None)
+        with handing_over(presented, "the card may be bound or not: the same command again"):
+            bind_and_write(presented, journal, kind, sealed, bound, None)
             journal.audit(
                 "card_replaced",
-                counter.now(),
+                presented.now(),
                 meter=meter,
-                card=counter.serial,
+                card=presented.serial,
                 amount=entry.amount if entry else 0,
             )
         return entry
@@ -205,26 +209,26 @@ def _plan_replacement(
     )
 
 
-def plan_service(counter: Counter, journal: Journal, meter: str) -> Planned[None]:
+def plan_service(presented: PresentedCard, journal: Journal, meter: str) -> Planned[None]:
     """Plan a card that brings back how a meter stands, and carries nothing."""
-    standing = counter.read(journal)
-    require_unbound(counter, standing)
-    require_known(counter, journal, standing)
-    require_nothing_owed(counter, journal, "")
-    bound = Bound(meter, ANY_CUSTOMER, 0, counter.ring.newest, host_second(counter.now()))
+    card_files = presented.read(journal)
+    require_unbound(presented, card_files)
+    require_known(presented, journal, card_files)
+    require_nothing_owed(presented, journal, "")
+    bound = Bound(meter, ANY_CUSTOMER, 0, presented.ring.newest, host_second(presented.now()))
 
     def carry_out() -> None:
         with handing_over(
-            counter, "the card may be bound or not: erase it, and give the same command again"
+            presented, "the card may be bound or not: erase it, and give the same command again"
         ):
-            bind_and_write(counter, journal, CardType.SERVICE, b"", bound, None)
-            journal.audit("service_card", counter.now(), meter=meter, card=counter.serial)
+            bind_and_write(presented, journal, CardType.SERVICE, b"", bound, None)
+            journal.audit("service_card", presented.now(), meter=meter, card=presented.serial)
 
     return Planned(f"service card of meter {meter}", carry_out)
 
 
 def plan_preset(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     commands: list[tuple[MessageKind, bytes]],
     session: Session | None = None,
@@ -246,68 +250,72 @@ def plan_preset(
         )
 
     def plan(ask: AskMeter | None) -> Planned[list[SealedMessage]]:
-        return _plan_preset(counter, journal, commands, payee, ask)
+        return _plan_preset(presented, journal, commands, payee, ask)
 
     return plan(None) if session is None else with_port(session, journal, plan)
 
 
-def _where(counter: Counter, journal: Journal, standing: Standing) -> ProvedMeter:
+def _where(presented: PresentedCard, journal: Journal, card_files: CardFiles) -> ProvedMeter:
     """Return where the meter stands by a proof that names its command sequence too."""
-    newest = journal.proofs.newest(require_bound(counter, standing).meter)
-    if standing.back is None and (newest is None or not newest.proof):
+    newest = journal.proofs.newest(require_bound(presented, card_files).meter)
+    if card_files.back is None and (newest is None or not newest.proof):
         raise NotPermittedError(
-            f"card {counter.serial}: the meter has not written back, so nobody knows its "
+            f"card {presented.serial}: the meter has not written back, so nobody knows its "
             f"commands' sequence; insert "
             f"the card first (presets go on it before the next sale), or give --port. "
             f"Nothing was changed"
         )
-    return where_it_stands(counter, journal, standing)
+    return where_it_stands(presented, journal, card_files)
 
 
 def _plan_preset(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     commands: list[tuple[MessageKind, bytes]],
     payee: str | None,
     ask: AskMeter | None,
 ) -> Planned[list[SealedMessage]]:
-    standing = counter.read(journal)
-    identity = require_bound(counter, standing)
-    require_named(counter, identity.meter, payee)
-    counter.compare(journal, standing)
-    untaken = _untaken_commands(standing)
+    card_files = presented.read(journal)
+    identity = require_bound(presented, card_files)
+    require_named(presented, identity.meter, payee)
+    presented.compare(journal, card_files)
+    untaken = _untaken_commands(card_files)
     if untaken:
-        counter.tell(
-            f"card {counter.serial}: {untaken} commands that its meter has not taken are replaced"
+        presented.tell(
+            f"card {presented.serial}: {untaken} commands that its meter has not taken are replaced"
         )
-    meter = ask(identity.meter) if ask is not None else _where(counter, journal, standing)
+    meter = ask(identity.meter) if ask is not None else _where(presented, journal, card_files)
     require_key_version(journal, meter)
     words = " ".join(kind.word for kind, _ in commands)
 
     def carry_out() -> list[SealedMessage]:
         messages = [
             command_message(
-                journal.draw_origin(), meter, kind, parameters, counter.now(), ahead=ahead
+                journal.draw_origin(), meter, kind, parameters, presented.now(), ahead=ahead
             )
             for ahead, (kind, parameters) in enumerate(commands, 1)
         ]
-        key = counter.ring.meter_keys(identity.meter, meter.sealing_version).key(
+        key = presented.ring.meter_keys(identity.meter, meter.sealing_version).key(
             MessageClass.COMMAND
         )
         sealed = tuple(message.seal(key) for message in messages)
-        counter.write(
-            counter.terminal.write_parameters(sealed),
+        presented.write(
+            presented.terminal.write_parameters(sealed),
             "the card carries no commands now: preset it again",
         )
-        credit = standing.contents.credit
+        credit = card_files.contents.credit
         still_binds = credit is not None and credit.card_type in (
             CardType.OPEN,
             CardType.REPLACEMENT,
         )
         if credit is None or not (credit.message or still_binds):
-            write(counter, journal, CardType.PRESET, b"")
+            write(presented, journal, CardType.PRESET, b"")
         journal.audit(
-            "card_preset", counter.now(), meter=identity.meter, card=counter.serial, detail=words
+            "card_preset",
+            presented.now(),
+            meter=identity.meter,
+            card=presented.serial,
+            detail=words,
         )
         return messages
 
@@ -317,7 +325,7 @@ def _plan_preset(
 
 
 def plan_erasure(
-    counter: Counter, journal: Journal, *, unknown_sale: bool = False
+    presented: PresentedCard, journal: Journal, *, unknown_sale: bool = False
 ) -> Planned[list[Entry]]:
     """Plan to take a card back. A sale on it that no write-back proves stays open until its meter
     is asked.
@@ -329,36 +337,38 @@ def plan_erasure(
     Raises:
         NotPermittedError: it carries such credit.
     """
-    standing = Standing(counter.read_contents(), None)
+    card_files = CardFiles(presented.read_contents(), None)
     touched: list[Entry] = []
     with suppress(
         NotPermittedError
     ):  # what cannot be believed settles nothing; a mismatch is in the audit
-        proved = counter.read(journal)
-        touched += counter.compare(journal, proved)
-        standing = proved
+        proved = presented.read(journal)
+        touched += presented.compare(journal, proved)
+        card_files = proved
     strange = ""
     try:
-        require_known(counter, journal, standing)
+        require_known(presented, journal, card_files)
     except NotPermittedError as error:
         if not unknown_sale:
             raise
         strange = str(error)
-    mine = [entry for entry in journal.carried(counter.serial) if entry.state is EntryState.ON_CARD]
+    mine = [
+        entry for entry in journal.carried(presented.serial) if entry.state is EntryState.ON_CARD
+    ]
 
     def carry_out() -> list[Entry]:
-        with handing_over(counter, "it may be erased in part: erase it again"):
+        with handing_over(presented, "it may be erased in part: erase it again"):
             if strange:
                 journal.audit(
-                    "unknown_sale_erased", counter.now(), card=counter.serial, detail=strange
+                    "unknown_sale_erased", presented.now(), card=presented.serial, detail=strange
                 )
             for entry in mine:
-                touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now()))
-            counter.write(erase(counter.terminal, counter.keys), counter.unchanged)
+                touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, presented.now()))
+            presented.write(erase(presented.terminal, presented.keys), presented.unchanged)
             amount = sum(entry.amount for entry in mine)
             meter = mine[0].meter if mine else ""
             journal.audit(
-                "card_erased", counter.now(), meter=meter, card=counter.serial, amount=amount
+                "card_erased", presented.now(), meter=meter, card=presented.serial, amount=amount
             )
         return touched
 
@@ -368,8 +378,8 @@ def plan_erasure(
     return Planned(f"erase it ({carries})", carry_out)
 
 
-def _untaken_commands(standing: Standing) -> int:
+def _untaken_commands(card_files: CardFiles) -> int:
     """Return how many commands a card carries that its meter has not answered."""
-    taken = standing.back.command_sequence if standing.back is not None else 0
-    messages = [decoded(sealed) for sealed in standing.contents.parameters]
+    taken = card_files.back.command_sequence if card_files.back is not None else 0
+    messages = [decoded(sealed) for sealed in card_files.contents.parameters]
     return sum(message is not None and message.sequence > taken for message in messages)

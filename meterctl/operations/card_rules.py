@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.card_writing import Planned
+from meterctl.operations.presented_card import CardFiles, PresentedCard
 from meterctl.operations.sealing import on_card_text, voiding_command
 from meterctl.operations.status import ProvedMeter, ask_status, require_payee
 from meterctl.session import Session
-from protocols.card.files import CardType, Identity
+from protocols.card.files import CardIdentity, CardType
 from protocols.card.write_back import WriteBack
 from protocols.errors import MalformedMessageError
 from protocols.quantities import CENT, format_money
@@ -24,48 +24,48 @@ from protocols.sealed_message import Outcome, SealedMessage, code_of
 Result = TypeVar("Result")
 
 
-def require_bound(counter: Counter, standing: Standing) -> Identity:
+def require_bound(presented: PresentedCard, card_files: CardFiles) -> CardIdentity:
     """Return to whom a card is bound; refuse one that is bound to no meter."""
-    if standing.contents.identity is None:
+    if card_files.contents.identity is None:
         raise NotPermittedError(
-            f"card {counter.serial}: it is bound to no meter; `card open` sells an opening card"
+            f"card {presented.serial}: it is bound to no meter; `card open` sells an opening card"
         )
-    return standing.contents.identity
+    return card_files.contents.identity
 
 
-def require_unbound(counter: Counter, standing: Standing) -> None:
+def require_unbound(presented: PresentedCard, card_files: CardFiles) -> None:
     """Refuse a card that is bound to a meter."""
-    identity = standing.contents.identity
+    identity = card_files.contents.identity
     if identity is not None:
         raise NotPermittedError(
-            f"card {counter.serial}: it is bound to meter {identity.meter}; erase it "
+            f"card {presented.serial}: it is bound to meter {identity.meter}; erase it "
             f"first. Nothing was changed"
         )
 
 
-def require_nothing_owed(counter: Counter, journal: Journal, meter: str) -> None:
+def require_nothing_owed(presented: PresentedCard, journal: Journal, meter: str) -> None:
     """Refuse a card that should carry an open sale of another meter."""
-    for entry in journal.carried(counter.serial):
+    for entry in journal.carried(presented.serial):
         if entry.state is EntryState.ON_CARD and entry.meter != meter:
             raise NotPermittedError(
                 f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed"
             )
 
 
-def require_known(counter: Counter, journal: Journal, standing: Standing) -> None:
+def require_known(presented: PresentedCard, journal: Journal, card_files: CardFiles) -> None:
     """Refuse to write over unconsumed credit that this journal did not seal: nobody here could give
     it back.
     """
-    credit = standing.contents.credit
+    credit = card_files.contents.credit
     message = decoded(credit.message) if credit is not None else None
     if credit is None or message is None:
         return
     if journal.find_message(message.serial_number, credit.message) is not None:
         return
-    if _is_spent(standing.back, message, credit.message):
+    if _is_spent(card_files.back, message, credit.message):
         return
     raise NotPermittedError(
-        f"card {counter.serial}: it carries {format_money(message.amount * CENT)} for "
+        f"card {presented.serial}: it carries {format_money(message.amount * CENT)} for "
         f"meter {message.serial_number} "
         f"(sequence {message.sequence}), unconsumed, which this journal did not sell: "
         f"another journal did. Insert the "
@@ -85,27 +85,29 @@ def _is_spent(back: WriteBack | None, message: SealedMessage, sealed: bytes) -> 
     )
 
 
-def require_in_use(counter: Counter, journal: Journal, standing: Standing, meter: str) -> None:
+def require_in_use(
+    presented: PresentedCard, journal: Journal, card_files: CardFiles, meter: str
+) -> None:
     """Refuse a service card, and a card that another one has replaced: its meter would refuse it
     too.
     """
-    credit = standing.contents.credit
+    credit = card_files.contents.credit
     if credit is not None and credit.card_type is CardType.SERVICE:
         raise NotPermittedError(
-            f"card {counter.serial}: it is a service card and carries no credit; nothing was sold"
+            f"card {presented.serial}: it is a service card and carries no credit; nothing was sold"
         )
     current = journal.card_in_use(meter)
-    if current and current != counter.serial:
+    if current and current != presented.serial:
         raise NotPermittedError(
-            f"card {counter.serial}: it was replaced by card {current}; `card replace` "
+            f"card {presented.serial}: it was replaced by card {current}; `card replace` "
             f"makes it the current one again. "
             f"Nothing was sold"
         )
 
 
-def require_takeable(counter: Counter, standing: Standing, entry: Entry) -> None:
+def require_takeable(presented: PresentedCard, card_files: CardFiles, entry: Entry) -> None:
     """Refuse to write bytes again that the meter has shown it will never take."""
-    identity, back = standing.contents.identity, standing.back
+    identity, back = card_files.contents.identity, card_files.back
     if identity is not None and identity.meter != entry.meter:
         raise NotPermittedError(
             f"{on_card_text(entry)} for meter {entry.meter}, and is bound to "
@@ -148,12 +150,12 @@ def require_takeable(counter: Counter, standing: Standing, entry: Entry) -> None
         )
 
 
-def carried_by(counter: Counter, journal: Journal, meter: str) -> Entry | None:
+def carried_by(presented: PresentedCard, journal: Journal, meter: str) -> Entry | None:
     """Return the open sale of a meter that this card carries, or should."""
     mine = [
         e
         for e in journal.open_entries(meter)
-        if e.card == counter.serial and e.state is EntryState.ON_CARD
+        if e.card == presented.serial and e.state is EntryState.ON_CARD
     ]
     return mine[0] if mine else None
 
@@ -166,11 +168,11 @@ def decoded(sealed: bytes) -> SealedMessage | None:
         return None
 
 
-def require_named(counter: Counter, meter: str, payee: str | None) -> None:
+def require_named(presented: PresentedCard, meter: str, payee: str | None) -> None:
     """Refuse a card of another meter than the one that --meter names."""
     if payee not in (None, meter):
         raise NotPermittedError(
-            f"card {counter.serial}: it is for meter {meter}, --meter names {payee}; "
+            f"card {presented.serial}: it is for meter {meter}, --meter names {payee}; "
             f"nothing was sealed"
         )
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from meterctl.errors import NotPermittedError, RefusedError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.key_ring import KeyRing
-from meterctl.operations.card_counter import Counter, Standing
 from meterctl.operations.card_rules import (
     AskMeter,
     carried_by,
@@ -28,6 +27,7 @@ from meterctl.operations.card_rules import (
 )
 from meterctl.operations.card_writing import Planned, bind_and_write, bound_to, handing_over
 from meterctl.operations.credit import known_sale
+from meterctl.operations.presented_card import CardFiles, PresentedCard
 from meterctl.operations.sealing import (
     credit_message,
     enter,
@@ -83,7 +83,7 @@ class Opening:
 
 
 def plan_opening(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     meter: str,
     customer: str,
@@ -109,13 +109,13 @@ def plan_opening(
     wanted = Opening(meter, customer, cents, unit)
 
     def plan(ask: AskMeter | None) -> Planned[Sold]:
-        return _plan_opening(counter, journal, wanted, ask, again=again, reference=reference)
+        return _plan_opening(presented, journal, wanted, ask, again=again, reference=reference)
 
     return plan(None) if session is None else with_port(session, journal, plan)
 
 
 def _plan_opening(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     wanted: Opening,
     ask: AskMeter | None,
@@ -123,26 +123,26 @@ def _plan_opening(
     again: bool,
     reference: str,
 ) -> Planned[Sold]:
-    standing = counter.read(journal)
+    card_files = presented.read(journal)
     if reference and (
         sold := sold_before(journal, reference, MessageKind.OPEN, wanted.cents, wanted.meter)
     ):
         return _nothing_to_do(sold)
-    counter.compare(journal, standing)
-    mine = carried_by(counter, journal, wanted.meter)
+    presented.compare(journal, card_files)
+    mine = carried_by(presented, journal, wanted.meter)
     if mine is not None:
         if mine.reference != reference:
             raise NotPermittedError(
                 f"meter {wanted.meter}: {on_card_text(mine)}, unconsumed; nothing was sold"
             )
-        if reference and _is_whole(standing, mine):
+        if reference and _is_whole(card_files, mine):
             return _nothing_to_do(Sold(mine, before=True))
-        return _plan_to_finish(counter, journal, standing, mine, CardType.OPEN, wanted)
-    require_unbound(counter, standing)
-    require_known(counter, journal, standing)
+        return _plan_to_finish(presented, journal, card_files, mine, CardType.OPEN, wanted)
+    require_unbound(presented, card_files)
+    require_known(presented, journal, card_files)
     asked = ask(wanted.meter) if ask is not None else None
     if ask is None and not again:
-        asked = meter_of_journal(counter.ring, journal, wanted.meter)
+        asked = meter_of_journal(presented.ring, journal, wanted.meter)
     require_nothing_open(journal, wanted.meter)
     if journal.newest_confirmed(wanted.meter) is not None and not again:
         raise NotPermittedError(
@@ -168,19 +168,19 @@ def _plan_opening(
     def make() -> SealedMessage:
         if asked is not None:
             kind, customer = MessageKind.OPEN, wanted.customer
-            return credit_message(journal, asked, kind, wanted.cents, counter.now(), customer)
+            return credit_message(journal, asked, kind, wanted.cents, presented.now(), customer)
         return opening_for_any_epoch(
             journal,
             wanted.meter,
             wanted.cents,
             wanted.unit,
             wanted.customer,
-            _newest(counter, journal, wanted.meter),
-            counter.now(),
+            _newest(presented, journal, wanted.meter),
+            presented.now(),
         )
 
     journal.hold_limit(
-        counter.ring.limit(), wanted.meter, counter.serial, wanted.cents, counter.now()
+        presented.ring.limit(), wanted.meter, presented.serial, wanted.cents, presented.now()
     )
     text = (
         f"customer {wanted.customer}, meter {wanted.meter}: open the account with "
@@ -190,16 +190,16 @@ def _plan_opening(
     return Planned(
         text,
         lambda: _sell(
-            counter, journal, standing, CardType.OPEN, make(), binds=True, reference=reference
+            presented, journal, card_files, CardType.OPEN, make(), binds=True, reference=reference
         ),
     )
 
 
-def _newest(counter: Counter, journal: Journal, meter: str) -> int:
+def _newest(presented: PresentedCard, journal: Journal, meter: str) -> int:
     """Return the newest key version of the ring that may be used; raises NotPermittedError where
     none may.
     """
-    usable = counter.ring.usable(journal.proofs.floor(meter))
+    usable = presented.ring.usable(journal.proofs.floor(meter))
     if not usable:
         raise NotPermittedError(
             f"meter {meter}: no key version of this ring may be used for it; nothing was sealed"
@@ -208,7 +208,7 @@ def _newest(counter: Counter, journal: Journal, meter: str) -> int:
 
 
 def plan_sale(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     cents: int,
     session: Session | None = None,
@@ -228,44 +228,46 @@ def plan_sale(
     """
 
     def plan(ask: AskMeter | None) -> Planned[Sold]:
-        return _plan_sale(counter, journal, cents, ask, reference, payee)
+        return _plan_sale(presented, journal, cents, ask, reference, payee)
 
     return plan(None) if session is None else with_port(session, journal, plan)
 
 
 def _plan_sale(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     cents: int,
     ask: AskMeter | None,
     reference: str,
     payee: str | None,
 ) -> Planned[Sold]:
-    standing = counter.read(journal)
-    identity = require_bound(counter, standing)
-    require_named(counter, identity.meter, payee)
+    card_files = presented.read(journal)
+    identity = require_bound(presented, card_files)
+    require_named(presented, identity.meter, payee)
     sold = sold_before(journal, reference, MessageKind.CREDIT, cents, identity.meter)
-    if sold is None and counter.compare(journal, standing):
+    if sold is None and presented.compare(journal, card_files):
         sold = sold_before(journal, reference, MessageKind.CREDIT, cents, identity.meter)
     if sold is not None:
         return _nothing_to_do(sold)
-    require_in_use(counter, journal, standing, identity.meter)
-    mine = carried_by(counter, journal, identity.meter)
+    require_in_use(presented, journal, card_files, identity.meter)
+    mine = carried_by(presented, journal, identity.meter)
     if mine is not None:
-        require_takeable(counter, standing, mine)
+        require_takeable(presented, card_files, mine)
         if (mine.amount, mine.reference) != (cents, reference):
             raise NotPermittedError(
                 f"meter {identity.meter}: {on_card_text(mine)}, unconsumed; nothing was sold"
             )
-        if reference and _is_whole(standing, mine):
+        if reference and _is_whole(card_files, mine):
             return _nothing_to_do(Sold(mine, before=True))
-        return _plan_to_finish(counter, journal, standing, mine, _type_of_sale(standing))
-    require_known(counter, journal, standing)
-    meter = ask(identity.meter) if ask is not None else where_it_stands(counter, journal, standing)
+        return _plan_to_finish(presented, journal, card_files, mine, _type_of_sale(card_files))
+    require_known(presented, journal, card_files)
+    meter = (
+        ask(identity.meter) if ask is not None else where_it_stands(presented, journal, card_files)
+    )
     require_account(meter, MessageKind.CREDIT)
     if meter.customer_number != identity.customer:
         raise NotPermittedError(
-            f"card {counter.serial}: it is customer {identity.customer}'s, the account "
+            f"card {presented.serial}: it is customer {identity.customer}'s, the account "
             f"of meter {meter.serial_number} "
             f"is {meter.customer_number}'s"
         )
@@ -276,9 +278,9 @@ def _plan_sale(
             f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch"
         )
     journal.hold_limit(
-        counter.ring.limit(), meter.serial_number, counter.serial, cents, counter.now()
+        presented.ring.limit(), meter.serial_number, presented.serial, cents, presented.now()
     )
-    back, kind = standing.back, _type_of_sale(standing)
+    back, kind = card_files.back, _type_of_sale(card_files)
     credit = (
         "" if back is None else f" (credit {format_money(back.credit)} when its card was last in)"
     )
@@ -289,14 +291,16 @@ def _plan_sale(
     )
 
     def carry_out() -> Sold:
-        message = credit_message(journal, meter, MessageKind.CREDIT, cents, counter.now())
-        return _sell(counter, journal, standing, kind, message, binds=False, reference=reference)
+        message = credit_message(journal, meter, MessageKind.CREDIT, cents, presented.now())
+        return _sell(
+            presented, journal, card_files, kind, message, binds=False, reference=reference
+        )
 
     return Planned(text, carry_out)
 
 
 def open_account(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     meter: str,
     customer: str,
@@ -306,24 +310,26 @@ def open_account(
     again: bool = False,
 ) -> Sold:
     """Sell an opening card: `plan_opening`, carried out."""
-    return plan_opening(counter, journal, meter, customer, cents, unit, again=again).carry_out()
+    return plan_opening(presented, journal, meter, customer, cents, unit, again=again).carry_out()
 
 
 def sell(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     cents: int,
     session: Session | None = None,
     reference: str = "",
 ) -> Sold:
     """Sell credit on a card: `plan_sale`, carried out."""
-    return plan_sale(counter, journal, cents, session, reference).carry_out()
+    return plan_sale(presented, journal, cents, session, reference).carry_out()
 
 
 # ---- where a meter stands, without a port
 
 
-def where_it_stands(counter: Counter, journal: Journal, standing: Standing) -> ProvedMeter:
+def where_it_stands(
+    presented: PresentedCard, journal: Journal, card_files: CardFiles
+) -> ProvedMeter:
     """Return where a card's meter stands: by its write-back or the journal's last proof, whichever
     is further.
 
@@ -331,22 +337,22 @@ def where_it_stands(counter: Counter, journal: Journal, standing: Standing) -> P
         NotPermittedError: neither is there, or the write-back is of a storage that the meter no
             longer has.
     """
-    meter, back = require_bound(counter, standing).meter, standing.back
-    of_journal = meter_of_journal(counter.ring, journal, meter)
+    meter, back = require_bound(presented, card_files).meter, card_files.back
+    of_journal = meter_of_journal(presented.ring, journal, meter)
     if back is None and of_journal is None:
         raise NotPermittedError(
-            f"card {counter.serial}: nobody knows where meter {meter} stands; insert the "
+            f"card {presented.serial}: nobody knows where meter {meter} stands; insert the "
             f"card into it first, or give "
             f"--port to ask the meter. Nothing was sold"
         )
     if back is None:
         assert of_journal is not None
         return of_journal
-    written = _meter_of_write_back(counter.ring, journal, back)
+    written = _meter_of_write_back(presented.ring, journal, back)
     if of_journal is None:
         return written
     if of_journal.epoch != back.epoch:
-        _require_current(counter, journal, back, of_journal.epoch)
+        _require_current(presented, journal, back, of_journal.epoch)
         return written
     further = max(written, of_journal, key=lambda proved: proved.credit_sequence)
     command_sequence = max(written.command_sequence, of_journal.command_sequence)
@@ -449,14 +455,16 @@ def _sealing_version(ring: KeyRing, journal: Journal, meter: str, current: int) 
     return min(usable)
 
 
-def _require_current(counter: Counter, journal: Journal, back: WriteBack, epoch: int) -> None:
+def _require_current(
+    presented: PresentedCard, journal: Journal, back: WriteBack, epoch: int
+) -> None:
     """Refuse a write-back of a storage that the meter no longer has, as far as the journal has
     proof of a later one.
     """
     if not journal.last_sequence(back.meter_digits, back.epoch):
         return
     raise NotPermittedError(
-        f"card {counter.serial}: its write-back is of epoch {back.epoch:08x}, and meter "
+        f"card {presented.serial}: its write-back is of epoch {back.epoch:08x}, and meter "
         f"{back.meter_digits} has got a "
         f"new storage since ({epoch:08x}): insert the card first. Nothing was sold"
     )
@@ -472,9 +480,9 @@ def _nothing_to_do(sold: Sold) -> Planned[Sold]:
 
 
 def _sell(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
-    standing: Standing,
+    card_files: CardFiles,
     card_type: CardType,
     message: SealedMessage,
     *,
@@ -483,12 +491,12 @@ def _sell(
 ) -> Sold:
     entry = enter(
         journal,
-        counter.ring,
+        presented.ring,
         message,
-        counter.now(),
-        card=counter.serial,
+        presented.now(),
+        card=presented.serial,
         reference=reference,
-        limit=counter.ring.limit(),
+        limit=presented.ring.limit(),
     )
     unchanged = (
         f"the sale stands in the journal as entry {entry.id}, and the card may carry it "
@@ -496,14 +504,14 @@ def _sell(
         f"the same amount finishes "
         f"it{'' if reference else ', as long as the card has not been in its meter'}"
     )
-    with handing_over(counter, unchanged):
-        bind_to = bound_to(message, counter.now()) if binds else None
-        bind_and_write(counter, journal, card_type, entry.message, bind_to, standing)
+    with handing_over(presented, unchanged):
+        bind_to = bound_to(message, presented.now()) if binds else None
+        bind_and_write(presented, journal, card_type, entry.message, bind_to, card_files)
         journal.audit(
             "sold",
-            counter.now(),
+            presented.now(),
             meter=entry.meter,
-            card=counter.serial,
+            card=presented.serial,
             amount=entry.amount,
             detail=f"entry {entry.id}",
         )
@@ -511,9 +519,9 @@ def _sell(
 
 
 def _plan_to_finish(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
-    standing: Standing,
+    card_files: CardFiles,
     entry: Entry,
     card_type: CardType,
     wanted: Opening | None = None,
@@ -536,9 +544,9 @@ def _plan_to_finish(
         raise NotPermittedError(
             f"meter {entry.meter}: {on_card_text(entry)}, for customer {message.customer_number}"
         )
-    credit = standing.contents.credit
-    require_takeable(counter, standing, entry)
-    if _is_whole(standing, entry):
+    credit = card_files.contents.credit
+    require_takeable(presented, card_files, entry)
+    if _is_whole(card_files, entry):
         raise NotPermittedError(
             f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold"
         )
@@ -546,46 +554,46 @@ def _plan_to_finish(
         card_type = CardType.OPEN
     elif credit is not None and credit.message == entry.message:
         card_type = credit.card_type
-    require_known(counter, journal, standing)
+    require_known(presented, journal, card_files)
     text = (
         f"finish the interrupted sale of {format_money(entry.amount * CENT)} for meter "
         f"{entry.meter}"
     )
-    return Planned(text, lambda: _finish(counter, journal, standing, entry, message, card_type))
+    return Planned(text, lambda: _finish(presented, journal, card_files, entry, message, card_type))
 
 
 def _finish(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
-    standing: Standing,
+    card_files: CardFiles,
     entry: Entry,
     message: SealedMessage,
     card_type: CardType,
 ) -> Sold:
     now = journal.entry(entry.id)
-    if (now.state, now.card) != (EntryState.ON_CARD, counter.serial):
+    if (now.state, now.card) != (EntryState.ON_CARD, presented.serial):
         raise NotPermittedError(
             f"journal entry {entry.id} was settled or moved meanwhile; nothing was written"
         )
-    bound = bound_to(message, counter.now())
+    bound = bound_to(message, presented.now())
     with handing_over(
-        counter, f"journal entry {entry.id} is still to be finished: the same command again"
+        presented, f"journal entry {entry.id} is still to be finished: the same command again"
     ):
-        bind_and_write(counter, journal, card_type, entry.message, bound, standing)
+        bind_and_write(presented, journal, card_type, entry.message, bound, card_files)
         journal.audit(
             "finished",
-            counter.now(),
+            presented.now(),
             meter=entry.meter,
-            card=counter.serial,
+            card=presented.serial,
             amount=entry.amount,
             detail=f"entry {entry.id}",
         )
     return Sold(entry, finished=True)
 
 
-def _is_whole(standing: Standing, entry: Entry) -> bool:
+def _is_whole(card_files: CardFiles, entry: Entry) -> bool:
     """Say whether a card carries a sale as it was sold, and its meter has not answered it."""
-    contents = standing.contents
+    contents = card_files.contents
     carried = (
         contents.identity is not None
         and contents.credit is not None
@@ -615,17 +623,17 @@ def sold_before(
     return Sold(known, before=True) if known is not None and not known.is_open else None
 
 
-def _type_of_sale(standing: Standing) -> CardType:
+def _type_of_sale(card_files: CardFiles) -> CardType:
     """A replacement card stays one until its meter has bound it."""
-    credit, back = standing.contents.credit, standing.back
+    credit, back = card_files.contents.credit, card_files.back
     replaces = credit is not None and credit.card_type in (CardType.REPLACEMENT, CardType.OPEN)
     unseen = back is None or bool(back.error)
     return CardType.REPLACEMENT if replaces and unseen else CardType.PURCHASE
 
 
-def consumption(entry: Entry | None, standing: Standing) -> str:
+def consumption(entry: Entry | None, card_files: CardFiles) -> str:
     """Say in a word what became of the sale on a card: none, unconsumed, accepted, refused."""
-    credit, back = standing.contents.credit, standing.back
+    credit, back = card_files.contents.credit, card_files.back
     if credit is None or not credit.message:
         return "none"
     if entry is not None and entry.state is EntryState.CONFIRMED:

@@ -11,9 +11,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 from meterctl.errors import MeterctlError, UnknownOutcomeError
 from meterctl.journal import Journal
-from meterctl.operations.card_counter import Counter, Standing
+from meterctl.operations.presented_card import CardFiles, PresentedCard
 from meterctl.operations.sealing import host_second
-from protocols.card.files import CardType, CreditRecord, Identity
+from protocols.card.files import CardIdentity, CardType, CreditRecord
 from protocols.card.issuing import bind, write_sale
 from protocols.card.keys import meter_access_of
 from protocols.card.terminal import Contents
@@ -61,56 +61,60 @@ def bound_to(message: SealedMessage, issued_at: int) -> Bound:
 
 
 @contextmanager
-def handing_over(counter: Counter, unchanged: str) -> Iterator[None]:
+def handing_over(presented: PresentedCard, unchanged: str) -> Iterator[None]:
     """Around what leaves a sale half done where it fails: whatever goes wrong, its outcome is
     unknown.
     """
-    counter.unchanged = unchanged
+    presented.unchanged = unchanged
     try:
         yield
     except MeterctlError as error:
         text = str(error)
         raise UnknownOutcomeError(text if unchanged in text else f"{text}; {unchanged}") from error
     except KeyboardInterrupt as error:
-        raise UnknownOutcomeError(f"card {counter.serial}: interrupted; {unchanged}") from error
+        raise UnknownOutcomeError(f"card {presented.serial}: interrupted; {unchanged}") from error
 
 
 def bind_and_write(
-    counter: Counter,
+    presented: PresentedCard,
     journal: Journal,
     card_type: CardType,
     sealed: bytes,
     bind_to: Bound | None,
-    standing: Standing | None,
+    card_files: CardFiles | None,
 ) -> None:
     """Bind a card where it is not bound so yet (or anew, without `standing`), and write a sale."""
-    identity = standing.contents.identity if standing is not None else None
+    identity = card_files.contents.identity if card_files is not None else None
     if bind_to is not None and (
         identity is None or (identity.meter, identity.customer) != bind_to[:2]
     ):
-        _bind(counter, bind_to)
-    write(counter, journal, card_type, sealed)
+        _bind(presented, bind_to)
+    write(presented, journal, card_type, sealed)
 
 
-def _bind(counter: Counter, bound: Bound) -> None:
+def _bind(presented: PresentedCard, bound: Bound) -> None:
     """Bind a card; what another meter wrote on it goes first."""
-    contents = counter.read_contents()
-    counter.write(counter.terminal.clear_write_back(contents.return_slots), counter.unchanged)
+    contents = presented.read_contents()
+    presented.write(presented.terminal.clear_write_back(contents.return_slots), presented.unchanged)
     meter, customer, unit, version, issued_at = bound
-    identity = Identity(meter, customer, version, issued_at, unit)
-    access = meter_access_of(counter.ring.master(version), meter, counter.selected.serial, version)
-    counter.write(
-        bind(counter.terminal, counter.keys, identity, access), "the card may be bound or not"
+    identity = CardIdentity(meter, customer, version, issued_at, unit)
+    access = meter_access_of(
+        presented.ring.master(version), meter, presented.selected.serial, version
+    )
+    presented.write(
+        bind(presented.terminal, presented.keys, identity, access), "the card may be bound or not"
     )
 
 
-def write(counter: Counter, journal: Journal, card_type: CardType, sealed: bytes) -> None:
+def write(presented: PresentedCard, journal: Journal, card_type: CardType, sealed: bytes) -> None:
     """Write a sale and read it back: what is reported as sold was seen on the card."""
-    contents: Contents = counter.read(journal).contents
+    contents: Contents = presented.read(journal).contents
     record = CreditRecord(
-        card_type, contents.credit_slots.next_number, sealed, host_second(counter.now())
+        card_type, contents.credit_slots.next_number, sealed, host_second(presented.now())
     )
-    counter.write(write_sale(counter.terminal, contents, record), "the card may carry it or not")
-    written = counter.read(journal).contents
+    presented.write(
+        write_sale(presented.terminal, contents, record), "the card may carry it or not"
+    )
+    written = presented.read(journal).contents
     if written.credit != record or written.return_slots.newest is not None:
-        raise UnknownOutcomeError(f"card {counter.serial}: it does not hold what was written")
+        raise UnknownOutcomeError(f"card {presented.serial}: it does not hold what was written")

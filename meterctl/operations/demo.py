@@ -25,9 +25,9 @@ from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import development_ring
-from meterctl.operations.card_counter import Counter
 from meterctl.operations.card_issuing import plan_format
 from meterctl.operations.card_sales import open_account, sell
+from meterctl.operations.presented_card import PresentedCard
 from meterctl.session import Session
 from meterctl.transports.wires import monotonic_ms, open_transport, wall_seconds
 from protocols.card.files import CardType
@@ -114,7 +114,7 @@ class Agreement:
 
 
 @dataclass(slots=True)
-class Show:
+class StepPrinter:
     """Prints steps, and keeps the events that were seen on the wire."""
 
     out: Callable[[str], None]
@@ -129,23 +129,23 @@ class Show:
         )
 
 
-class Shop:
+class VendingPoint:
     """The vending point: the customer's card, its key ring and its journal."""
 
     def __init__(self, card: Path, journal: Journal, out: Callable[[str], None]) -> None:
         self.card, self.journal, self._out = card, journal, out
         create_image(card, CARD_SERIAL)
-        with self._counter() as counter:
-            plan_format(counter, journal).carry_out()
+        with self._presented() as presented:
+            plan_format(presented, journal).carry_out()
 
     def sell(self, cents: int) -> None:
         """Sell credit on the card: the first time it opens the account."""
-        with self._counter() as counter:
+        with self._presented() as presented:
             if self.journal.entries():
-                entry = sell(counter, self.journal, cents).entry
+                entry = sell(presented, self.journal, cents).entry
             else:
                 entry = open_account(
-                    counter, self.journal, SERIAL_NUMBER, CUSTOMER, cents, 156
+                    presented, self.journal, SERIAL_NUMBER, CUSTOMER, cents, 156
                 ).entry
         self._out(
             f"{'vending point':<13} card {entry.card} bought: "
@@ -153,16 +153,16 @@ class Shop:
             f"{entry.sequence}, sealed for meter {entry.meter}"
         )
 
-    def settle(self) -> bool:
+    def reconcile(self) -> bool:
         """Read what the card brought back, and say whether the journal agrees with the meter to the
         cent.
         """
-        with self._counter() as counter:
-            standing = counter.read()
-            back = standing.back
+        with self._presented() as presented:
+            card_files = presented.read()
+            back = card_files.back
             if back is None:
                 return False
-            counter.compare(self.journal, standing)
+            presented.compare(self.journal, card_files)
         confirmed = [
             entry for entry in self.journal.entries() if entry.state is EntryState.CONFIRMED
         ]
@@ -176,15 +176,15 @@ class Shop:
         return agreed
 
     @contextmanager
-    def _counter(self) -> Iterator[Counter]:
+    def _presented(self) -> Iterator[PresentedCard]:
         with open_image(self.card) as port:
-            yield Counter(port.transmit, development_ring(), os.urandom, wall_seconds)
+            yield PresentedCard(port.transmit, development_ring(), os.urandom, wall_seconds)
 
 
 class Stage:
     """The running meter: the session on its wire, and its control socket."""
 
-    def __init__(self, session: Session, control: Callable[..., str], show: Show) -> None:
+    def __init__(self, session: Session, control: Callable[..., str], show: StepPrinter) -> None:
         self.session, self.control, self.show = session, control, show
         self._deadline = monotonic_ms() + LIMIT_MS
 
@@ -282,17 +282,23 @@ def run_demo(
         try:
             driver = ModbusDriver(transport, 1, 1000, monotonic_ms)
             stage = Stage(
-                Session(driver, development_ring(), wall_seconds, monotonic_ms), control, Show(out)
+                Session(driver, development_ring(), wall_seconds, monotonic_ms),
+                control,
+                StepPrinter(out),
             )
-            return _play(stage, agreement, Shop(Path(folder) / "card.img", journal, out), speed)
+            return _play(
+                stage, agreement, VendingPoint(Path(folder) / "card.img", journal, out), speed
+            )
         finally:
             journal.close()
             transport.close()
 
 
-def _play(stage: Stage, agreement: Agreement, shop: Shop, speed: int | None) -> int:
-    shop.sell(agreement.credit // CENT)
-    stage.insert(shop.card)
+def _play(
+    stage: Stage, agreement: Agreement, vending_point: VendingPoint, speed: int | None
+) -> int:
+    vending_point.sell(agreement.credit // CENT)
+    stage.insert(vending_point.card)
     values = stage.session.driver.read(
         [items.CLOCK, items.ACTIVE_POWER, items.AVAILABLE_CREDIT, items.SUPPLY_STATE]
     )
@@ -315,10 +321,10 @@ def _play(stage: Stage, agreement: Agreement, shop: Shop, speed: int | None) -> 
     stage.until("supply_disconnected", cause=Cause.CREDIT_EXHAUSTED)
     exact = _exact_instant(stage, agreement)
     stage.control("speed", "0")
-    shop.sell(agreement.credit // CENT)
-    stage.insert(shop.card)
+    vending_point.sell(agreement.credit // CENT)
+    stage.insert(vending_point.card)
     stage.until("card_accepted", type=CardType.PURCHASE)
-    proved = shop.settle()
+    proved = vending_point.reconcile()
     balanced = _books(stage)
     missing = _missing(stage.show.seen)
     for name in missing:

@@ -261,7 +261,7 @@ def _meter_of(session: Session, status: SealedStatus, floor: int, *, advance: bo
         status.account_unit,
         status.customer_number,
         sealing,
-        status.elapsed,
+        status.elapsed_ms,
     )
 
 

@@ -17,7 +17,7 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-class Clock(Protocol):
+class MonotonicClock(Protocol):
     """What time a driver may know: monotonic milliseconds, for its own time-outs."""
 
     def __call__(self) -> int: ...

@@ -31,7 +31,7 @@ from protocols.card.secure_messaging import (
     NONCE_SIZE,
     SECURED,
     SHORT_CODE,
-    Session,
+    SecureChannel,
     card_proof,
     same,
     terminal_proof,
@@ -91,7 +91,7 @@ class Card:
         self._selected = False
         self._file: CardFile | None = None
         self._challenge: bytes | None = None
-        self._session: Session | None = None
+        self._session: SecureChannel | None = None
         self._waiting = b""
 
     def apdu(self, data: bytes) -> bytes:
@@ -311,10 +311,10 @@ class Card:
                 else StatusWord.AUTHENTICATION_BLOCKED
             )
         self._commit(self.state.with_key(reference, replace(stored, tries=TRIES)))
-        self._session = Session(stored.key, challenge, nonce, reference)
+        self._session = SecureChannel(stored.key, challenge, nonce, reference)
         return ResponseApdu(card_proof(stored.key, challenge, nonce, serial, reference))
 
-    def _put_key(self, command: CommandApdu, data: bytes, session: Session) -> bytes:
+    def _put_key(self, command: CommandApdu, data: bytes, session: SecureChannel) -> bytes:
         if session.reference != KeyReference.ISSUING:
             raise _RefusalError(StatusWord.SECURITY_STATUS_NOT_SATISFIED)
         reference = _reference(command)

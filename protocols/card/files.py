@@ -106,7 +106,7 @@ _IDENTITY = Struct(">BB6s6sIH8x")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class CardIdentity:
     """EF01: to whom a card is bound. `issued_at` in s since 1970 UTC by the host's clock."""
 
     meter: str

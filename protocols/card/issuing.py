@@ -8,7 +8,7 @@ last credit and takes the same sale again.
 
 from __future__ import annotations
 
-from protocols.card.files import SIZES, CardFile, CreditRecord, Identity, LogActor, LogRow
+from protocols.card.files import SIZES, CardFile, CardIdentity, CreditRecord, LogActor, LogRow
 from protocols.card.keys import CardKeys, KeyReference
 from protocols.card.terminal import Contents, Exchange, Terminal
 from protocols.errors import MalformedMessageError
@@ -38,7 +38,7 @@ def give_keys_anew(
 
 
 def bind(
-    terminal: Terminal, keys: CardKeys, identity: Identity, meter_access: bytes
+    terminal: Terminal, keys: CardKeys, identity: CardIdentity, meter_access: bytes
 ) -> Exchange[None]:
     """Bind a card to a meter and a customer; the key by which card and meter know each other goes
     with it.

@@ -51,7 +51,7 @@ def same(one: bytes, other: bytes) -> bool:
     return hmac.compare_digest(one, other)
 
 
-class Session:
+class SecureChannel:
     """What both ends share after authentication; each end keeps its own."""
 
     __slots__ = ("_count", "_key", "_wrapping", "reference")

@@ -23,8 +23,8 @@ from protocols.card.files import (
     PARAMETER_HEAD,
     SIZES,
     CardFile,
+    CardIdentity,
     CreditRecord,
-    Identity,
     LogRow,
     Slots,
     decode_parameters,
@@ -33,7 +33,13 @@ from protocols.card.files import (
     split_credit,
 )
 from protocols.card.keys import SERIAL_SIZE, KeyReference
-from protocols.card.secure_messaging import NONCE_SIZE, Session, card_proof, same, terminal_proof
+from protocols.card.secure_messaging import (
+    NONCE_SIZE,
+    SecureChannel,
+    card_proof,
+    same,
+    terminal_proof,
+)
 from protocols.card.write_back import split_write_back
 from protocols.errors import (
     ApduError,
@@ -96,7 +102,7 @@ class Contents:
     not looked at here.
     """
 
-    identity: Identity | None
+    identity: CardIdentity | None
     credit: CreditRecord | None
     credit_slots: Slots
     parameters: tuple[bytes, ...]
@@ -113,7 +119,7 @@ class Terminal:
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
         self._random = random
-        self._session: Session | None = None
+        self._session: SecureChannel | None = None
         self._serial = bytes(SERIAL_SIZE)
 
     # ---- steps
@@ -148,7 +154,7 @@ class Terminal:
         answered = (yield from self._demand(command)).data
         if not same(answered, card_proof(key, card_nonce, nonce, self._serial, reference)):
             raise CardForgedError("the card does not know its key")
-        self._session = Session(key, card_nonce, nonce, reference)
+        self._session = SecureChannel(key, card_nonce, nonce, reference)
 
     def read(self, file: CardFile, offset: int, size: int) -> Exchange[bytes]:
         """Read of a file, in pieces."""
@@ -200,9 +206,9 @@ class Terminal:
 
     # ---- files as what they are
 
-    def read_identity(self) -> Exchange[Identity | None]:
+    def read_identity(self) -> Exchange[CardIdentity | None]:
         """Read to whom the card is bound."""
-        return Identity.decode(
+        return CardIdentity.decode(
             (yield from self.read(CardFile.IDENTITY, 0, SIZES[CardFile.IDENTITY]))
         )
 

@@ -56,7 +56,7 @@ class WriteBack:
     purchases: int
     energy_mwh: int
     clock: int
-    elapsed: int
+    elapsed_ms: int
     supply_state: int
     causes: int
     status: int

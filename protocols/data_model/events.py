@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from protocols.card.insertion import InsertionError
-from protocols.data_model.kinds import COUNT, MONEY, Choice, Date, Hex, Kind, Moment, Truth
+from protocols.data_model.kinds import COUNT, MONEY, Boolean, Choice, Date, Hex, Kind, Moment
 from protocols.data_model.words import Carrier, Cause, SwitchedBy, choice, flags
 
 TARIFF_PARTS = Choice(("seasons", "day_tables", "prices", "steps"))
@@ -59,7 +59,7 @@ _KINDS = (
     EventKind(23, "power_lost"),
     EventKind(24, "power_restored"),
     EventKind(25, "restart"),
-    EventKind(26, "guarantee_set", (("on", Truth()),)),
+    EventKind(26, "guarantee_set", (("on", Boolean()),)),
     EventKind(27, "moratorium_set", (("until", Date()),)),
     EventKind(28, "moratorium_ended"),
     EventKind(29, "cover_opened"),

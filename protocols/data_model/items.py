@@ -19,6 +19,7 @@ from protocols.data_model.kinds import (
     MONEY_EXACT,
     POWER,
     PRICE,
+    Boolean,
     Date,
     Digits,
     Fixed,
@@ -27,7 +28,6 @@ from protocols.data_model.kinds import (
     Moment,
     Optional,
     SettableKind,
-    Truth,
 )
 from protocols.data_model.words import (
     AccountState,
@@ -314,7 +314,7 @@ TRIP_DELAY = Item(
     setting=8,
 )
 REMOTE_TRIP_DELAY = Item(
-    "remote_trip_delay", Truth(), "Remote interrupts take the trip delay too.", setting=9
+    "remote_trip_delay", Boolean(), "Remote interrupts take the trip delay too.", setting=9
 )
 POWER_LIMIT = Item(
     "power_limit_kw", _OFF_OR_POWER, "Import above it is an overload.", "功率限值", setting=10
@@ -358,19 +358,19 @@ FRIENDLY_HOURS = Item(
     "friendly_hours", Windows(), "Local hours in which credit does not trip.", setting=20
 )
 FRIENDLY_WEEKENDS = Item(
-    "friendly_weekends", Truth(), "Credit does not trip on weekends.", setting=21
+    "friendly_weekends", Boolean(), "Credit does not trip on weekends.", setting=21
 )
 STRICT_SUSPENSION = Item(
-    "strict_suspension", Truth(), "A suspension refuses genuine messages too.", setting=23
+    "strict_suspension", Boolean(), "A suspension refuses genuine messages too.", setting=23
 )
 FRIENDLY_HOLIDAYS = Item(
-    "friendly_holidays", Truth(), "Credit does not trip on the tariff's holidays.", setting=24
+    "friendly_holidays", Boolean(), "Credit does not trip on the tariff's holidays.", setting=24
 )
 
 PHASE_SUMMATION = Item(
     "phase_summation", choice(PhaseSummation), "How phases make import and export."
 )
-REVERSE_CHARGED = Item("reverse_charged", Truth(), "Export is charged too.")
+REVERSE_CHARGED = Item("reverse_charged", Boolean(), "Export is charged too.")
 CURRENT_RATE = Item("current_rate", COUNT, "Rate in force, from 1.", "当前费率")
 CURRENT_STEP = Item("current_step", COUNT, "Step in force, from 1.", "当前阶梯", live=True)
 CURRENT_PRICE = Item(
@@ -416,10 +416,10 @@ SUPPLY_SWITCH = Item(
 AMOUNT_TO_RECONNECT = Item(
     "amount_to_reconnect", MONEY, "Top-up that would end the exhaustion; 0 where none is needed."
 )
-LOW_CREDIT_WARNING = Item("low_credit_warning", Truth(), "The warning lamp.", "预跳闸报警")
+LOW_CREDIT_WARNING = Item("low_credit_warning", Boolean(), "The warning lamp.", "预跳闸报警")
 TRIP_PENDING = Item("trip_pending", flags(Cause), "Causes whose trip delay is running.")
 TRIP_DUE = Item("trip_due", Moment(), "When the pending trip is due, by the clock.")
-GUARANTEE = Item("guarantee", Truth(), "Power guarantee.", "保电")
+GUARANTEE = Item("guarantee", Boolean(), "Power guarantee.", "保电")
 MORATORIUM = Item(
     "moratorium_until", Date(), "No disconnection for credit before this local date.", "欠费不停供"
 )

@@ -232,7 +232,7 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class Boolean:
     """True or false; written on and off as well."""
 
     def text(self, value: int) -> str:

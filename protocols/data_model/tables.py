@@ -18,7 +18,7 @@ from struct import error as StructError
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from protocols.data_model.events import EVENT_BY_CODE
-from protocols.data_model.kinds import COUNT, ENERGY, MONEY, Choice, Flags, Kind, Moment, Truth
+from protocols.data_model.kinds import COUNT, ENERGY, MONEY, Boolean, Choice, Flags, Kind, Moment
 from protocols.data_model.words import Carrier, choice
 from protocols.errors import MalformedMessageError
 from protocols.fixed_width import SaturatingStruct
@@ -172,9 +172,9 @@ class ProfileRecord:
     end: Annotated[int, Moment()]
     import_mwh: Annotated[int, ENERGY]
     export_mwh: Annotated[int, ENERGY]
-    power_down: Annotated[bool, Truth()] = False
-    clock_set: Annotated[bool, Truth()] = False
-    supply_open: Annotated[bool, Truth()] = False
+    power_down: Annotated[bool, Boolean()] = False
+    clock_set: Annotated[bool, Boolean()] = False
+    supply_open: Annotated[bool, Boolean()] = False
 
     def pack(self) -> bytes:
         """Return the 12 bytes of the record."""

@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 from protocols.card.applet import Card
-from tests.support.town import Town
+from tests.support.setup import Setup
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
+def setup(tmp_path: Path) -> Iterator[Setup]:
     """A vending point and an unopened meter."""
-    made = Town(tmp_path)
+    made = Setup(tmp_path)
     yield made
     made.journal.close()
 
 
 @pytest.fixture
-def card(town: Town) -> Card:
+def card(setup: Setup) -> Card:
     """The customer's card: an opening card of 30.00 that was inserted, so the account is open."""
-    made = town.formatted()
-    town.open(made)
-    inserted = town.insert(made)
+    made = setup.formatted()
+    setup.open(made)
+    inserted = setup.insert(made)
     assert inserted.written_back
-    assert town.credit == 3000
+    assert setup.credit == 3000
     return made

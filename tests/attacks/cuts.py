@@ -21,7 +21,7 @@ from meterctl.journal import EntryState
 from protocols.card.applet import Card
 from protocols.errors import CardGoneError
 from protocols.sealed_message import MessageKind
-from tests.support.town import Town
+from tests.support.setup import Setup
 from tests.support.wire import no_loads
 
 CENTS = 1000
@@ -56,36 +56,40 @@ class Street:
 
     def __init__(self, folder: Path) -> None:
         self.device = SimulatedNvram()
-        self.town = Town(folder, self.device)
+        self.setup = Setup(folder, self.device)
         self.chip = SimulatedNvram()
-        self.town.open(self.card_made())
-        self.town.insert(self.card)
-        self.town.read(self.card)
+        self.setup.open(self.card_made())
+        self.setup.insert(self.card)
+        self.setup.read(self.card)
 
     def card_made(self) -> Card:
         """Return the customer's new card."""
-        self.card = self.town.formatted(memory=self.chip)  # type: ignore[arg-type]
+        self.card = self.setup.formatted(memory=self.chip)  # type: ignore[arg-type]
         return self.card
 
     def snapshot(self) -> tuple[bytes, bytes, bytes]:
         """Return everything that lasts."""
-        return bytes(self.device.data), bytes(self.chip.data), self.town.journal.path.read_bytes()
+        return (
+            bytes(self.device.data),
+            bytes(self.chip.data),
+            self.setup.journal.path.read_bytes(),
+        )
 
     def restore(self, kept: tuple[bytes, bytes, bytes]) -> None:
         """Let everything be as it was."""
         self.device, self.chip = SimulatedNvram(kept[0]), SimulatedNvram(kept[1])
-        self.town.journal.close()
-        self.town.journal.path.write_bytes(kept[2])
-        self.town.journal = type(self.town.journal)(self.town.journal.path)
-        self.town.meter = self.town.build(self.device)
-        self.card = Card(self.chip, self.town.random)
+        self.setup.journal.close()
+        self.setup.journal.path.write_bytes(kept[2])
+        self.setup.journal = type(self.setup.journal)(self.setup.journal.path)
+        self.setup.meter = self.setup.build(self.device)
+        self.card = Card(self.chip, self.setup.random)
 
     # ---- what is cut
 
     def sell(self, cut: Cut) -> int:
         """Sell, cut somewhere; return how much was counted, for those who want every place."""
         with self._cutting(cut) as contacts, contextlib.suppress(MeterctlError):
-            self.town.sell(self.card, CENTS, contacts, reference=REFERENCE)
+            self.setup.sell(self.card, CENTS, contacts, reference=REFERENCE)
         return contacts.counted
 
     def insert(self, cut: Cut) -> int:
@@ -94,18 +98,18 @@ class Street:
         if cut.where is Where.METER_BYTE:
             self.device.cut_after = cut.after
         with self._cutting(cut) as contacts:
-            rack = Rack([(1, self.town.meter)], 0, no_loads)  # type: ignore[arg-type]
+            rack = Rack([(1, self.setup.meter)], 0, no_loads)  # type: ignore[arg-type]
             rack.stations[0].rebuild = self._rebuild
-            CardSession(rack, rack.stations[0], self.town.random).play(
+            CardSession(rack, rack.stations[0], self.setup.random).play(
                 self.card.power_on(), contacts, 0
             )
-            self.town.meter = rack.stations[0].meter
+            self.setup.meter = rack.stations[0].meter
         self.device.cut_after = None  # where it writes less than that, it was not cut
         return self.device.written - written if cut.where is Where.METER_BYTE else contacts.counted
 
     def _rebuild(self) -> object:
         self.device = SimulatedNvram(bytes(self.device.data))
-        return self.town.build(self.device)
+        return self.setup.build(self.device)
 
     @contextlib.contextmanager
     def _cutting(self, cut: Cut) -> Iterator[_Contacts]:
@@ -114,7 +118,7 @@ class Street:
             self.chip.cut_after = cut.after
         yield contacts
         self.chip = SimulatedNvram(bytes(self.chip.data))
-        self.card = Card(self.chip, self.town.random)
+        self.card = Card(self.chip, self.setup.random)
 
     # ---- what people do then
 
@@ -124,20 +128,20 @@ class Street:
         """
         self.sell(NO_CUT)
         self.insert(NO_CUT)
-        self.town.read(self.card)
+        self.setup.read(self.card)
 
     def audit(self) -> None:
         """Raise AssertionError unless the credit is in exactly once and the journal knows."""
-        account = self.town.meter.state.account
-        entries = self.town.journal.entries()
-        assert self.town.credit == 3000 + CENTS, f"credit {self.town.credit}"
+        account = self.setup.meter.state.account
+        entries = self.setup.journal.entries()
+        assert self.setup.credit == 3000 + CENTS, f"credit {self.setup.credit}"
         assert account.purchases == 2
         assert account.imbalance() == (0, 0)
         assert [(e.kind, e.amount, e.state) for e in entries] == [
             (MessageKind.OPEN.word, 3000, EntryState.CONFIRMED),
             (MessageKind.CREDIT.word, CENTS, EntryState.CONFIRMED),
         ]
-        assert self.town.meter.state.security.credit_sequence == 2
+        assert self.setup.meter.state.security.credit_sequence == 2
 
 
 class _Contacts:

@@ -56,7 +56,7 @@ from tests.attacks.test_sellers_and_wires import (
     shows,
     top_up,
 )
-from tests.support.town import CUSTOMER, Town
+from tests.support.setup import CUSTOMER, Setup
 
 __all__ = ["journal", "journals"]
 
@@ -169,37 +169,39 @@ def locked(journal: Journal) -> sqlite3.Connection:
 def test_a_journal_that_is_held_after_the_delivery_is_7_for_sales_commands_and_voids(
     tmp_path: Path,
 ) -> None:
-    town = Town(tmp_path)
-    card = town.formatted()
-    town.open(card)
-    town.insert(card)
-    town.sell(card, 1000)
-    session, inner = town.session(), town.session().driver
+    setup = Setup(tmp_path)
+    card = setup.formatted()
+    setup.open(card)
+    setup.insert(card)
+    setup.sell(card, 1000)
+    session, inner = setup.session(), setup.session().driver
     held: list[sqlite3.Connection] = []
 
     def deliver(sealed: bytes) -> Delivery:
         answer = inner.deliver(sealed)
-        held.append(locked(town.journal))
+        held.append(locked(setup.journal))
         return answer
 
     lied = lying(session, deliver=deliver)
     try:
         with pytest.raises(UnknownOutcomeError, match="database is locked"):
-            withdraw_cards(lied, town.journal, erased_only=False)
+            withdraw_cards(lied, setup.journal, erased_only=False)
         held.pop().close()
-        assert [r.entry.outcome for r in resolve(session, town.journal)] == ["voided"]
+        assert [r.entry.outcome for r in resolve(session, setup.journal)] == ["voided"]
         with pytest.raises(UnknownOutcomeError, match=r"may have been done.*database is locked"):
             execute_command(
-                lied, town.journal, plan_command(lied, town.journal, MessageKind.CLEAR_TAMPER)
+                lied,
+                setup.journal,
+                plan_command(lied, setup.journal, MessageKind.CLEAR_TAMPER),
             )
         held.pop().close()
         with pytest.raises(UnknownOutcomeError, match="database is locked"):
-            top_up(lied, town.journal)
+            top_up(lied, setup.journal)
     finally:
         for connection in held:
             connection.close()
-    assert [r.entry.state for r in resolve(session, town.journal)] == [EntryState.CONFIRMED]
-    assert town.credit == 3000 + 5000
+    assert [r.entry.state for r in resolve(session, setup.journal)] == [EntryState.CONFIRMED]
+    assert setup.credit == 3000 + 5000
 
 
 def test_a_command_that_was_done_and_is_answered_as_expired_is_7(journal: Journal) -> None:
@@ -359,17 +361,17 @@ def test_an_opening_that_was_voided_says_who_could_still_take_it_whichever_comma
     tmp_path: Path,
 ) -> None:
     for void in ("withdraw", "resolve"):
-        town = Town(tmp_path / void)
-        card = town.formatted()
-        town.open(card)
+        setup = Setup(tmp_path / void)
+        card = setup.formatted()
+        setup.open(card)
         if void == "withdraw":
-            withdraw_cards(town.session(), town.journal, erased_only=False)
+            withdraw_cards(setup.session(), setup.journal, erased_only=False)
         else:
-            with town.counter(card) as counter:
-                plan_erasure(counter, town.journal).carry_out()
-            resolve(town.session(), town.journal)
-        assert [e.outcome for e in town.journal.entries()] == ["voided", "accepted"]
-        (notice,) = town.journal.notices
+            with setup.presented(card) as presented:
+                plan_erasure(presented, setup.journal).carry_out()
+            resolve(setup.session(), setup.journal)
+        assert [e.outcome for e in setup.journal.entries()] == ["voided", "accepted"]
+        (notice,) = setup.journal.notices
         assert (
             "another storage of meter 000000000042 that was never opened would still take it"
             in notice
@@ -377,13 +379,13 @@ def test_an_opening_that_was_voided_says_who_could_still_take_it_whichever_comma
 
 
 def test_the_key_of_an_opening_that_its_card_carries_shows_it_again(tmp_path: Path) -> None:
-    town = Town(tmp_path)
-    card = town.formatted()
+    setup = Setup(tmp_path)
+    card = setup.formatted()
 
     def opened(key: str) -> Sold:
-        with town.counter(card) as counter:
+        with setup.presented(card) as presented:
             return plan_opening(
-                counter, town.journal, METER, CUSTOMER, 3000, 156, reference=key
+                presented, setup.journal, METER, CUSTOMER, 3000, 156, reference=key
             ).carry_out()
 
     first = opened("K")
@@ -391,25 +393,25 @@ def test_the_key_of_an_opening_that_its_card_carries_shows_it_again(tmp_path: Pa
     assert (again.entry.id, again.before, first.before) == (first.entry.id, True, False)
     with pytest.raises(NotPermittedError, match="unconsumed"):
         opened("another")
-    town.insert(card)
-    assert town.credit == 3000
+    setup.insert(card)
+    assert setup.credit == 3000
 
 
 def test_a_card_sale_whose_sequence_was_ended_meanwhile_is_not_written(tmp_path: Path) -> None:
-    town = Town(tmp_path)
-    card = town.formatted()
-    town.open(card)
-    town.insert(card)
-    with town.counter(card) as counter:
-        planned = plan_sale(counter, town.journal, 2000)
-        session = town.session()
+    setup = Setup(tmp_path)
+    card = setup.formatted()
+    setup.open(card)
+    setup.insert(card)
+    with setup.presented(card) as presented:
+        planned = plan_sale(presented, setup.journal, 2000)
+        session = setup.session()
         top_up(session, Journal(tmp_path / "other.sqlite"), 100)
-        ask_status(session, town.journal, session.identify())
+        ask_status(session, setup.journal, session.identify())
         with pytest.raises(
             NotPermittedError, match=r"has reached sequence 2 meanwhile; nothing was sold"
         ):
             planned.carry_out()
-    assert [entry.kind for entry in town.journal.entries()] == ["open"]
+    assert [entry.kind for entry in setup.journal.entries()] == ["open"]
 
 
 @pytest.mark.parametrize("retired", [frozenset(), frozenset({1})], ids=["passed", "retired"])
@@ -417,22 +419,22 @@ def test_a_card_that_was_last_in_before_the_key_change_is_sold_to_all_the_same(
     tmp_path: Path, retired: frozenset[int]
 ) -> None:
     masters = {1: bytes(range(16)), 2: bytes(range(16, 32))}
-    town = Town(tmp_path, masters=masters)
-    town.ring, whole = replace(RING, masters={1: masters[1]}), town.ring
-    card = town.formatted()
-    town.open(card)
-    town.insert(card)
-    town.ring = whole
-    town.read(card)
-    session = town.session()
-    advance_key_version(session, town.journal, session.identify())
-    town.ring = replace(whole, retired=retired)
-    with town.counter(card) as counter:
-        sold = plan_sale(counter, town.journal, 2000).carry_out()
-        assert any("counts as none" in notice for notice in counter.notices)
+    setup = Setup(tmp_path, masters=masters)
+    setup.ring, whole = replace(RING, masters={1: masters[1]}), setup.ring
+    card = setup.formatted()
+    setup.open(card)
+    setup.insert(card)
+    setup.ring = whole
+    setup.read(card)
+    session = setup.session()
+    advance_key_version(session, setup.journal, session.identify())
+    setup.ring = replace(whole, retired=retired)
+    with setup.presented(card) as presented:
+        sold = plan_sale(presented, setup.journal, 2000).carry_out()
+        assert any("counts as none" in notice for notice in presented.notices)
     assert sold.entry.key_version == 2
-    town.insert(card)
-    assert town.credit == 5000
+    setup.insert(card)
+    assert setup.credit == 5000
 
 
 def test_keys_of_a_retired_version_are_not_exported(tmp_path: Path) -> None:

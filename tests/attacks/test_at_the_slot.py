@@ -32,7 +32,7 @@ from protocols.sealed_message import (
     encode_number,
 )
 from tests.support.meters import Host, event_names
-from tests.support.town import CUSTOMER, METER, OTHER, Contacts, Town, insert_into
+from tests.support.setup import CUSTOMER, METER, OTHER, Contacts, Setup, insert_into
 
 
 def image(card: Card) -> bytes:
@@ -41,8 +41,8 @@ def image(card: Card) -> bytes:
     return bytes(memory.data)
 
 
-def card_of(data: bytes, town: Town) -> Card:
-    return Card(BytesMemory(data), town.random)
+def card_of(data: bytes, setup: Setup) -> Card:
+    return Card(BytesMemory(data), setup.random)
 
 
 def with_state(card: Card, state: CardState) -> Card:
@@ -69,126 +69,128 @@ def back_of(card: Card) -> WriteBack:
     return WriteBack.decode(slot)
 
 
-def error_of(town: Town, card: Card, **how: object) -> InsertionError | None:
-    inserted = town.insert(card, **how)  # type: ignore[arg-type]
+def error_of(setup: Setup, card: Card, **how: object) -> InsertionError | None:
+    inserted = setup.insert(card, **how)  # type: ignore[arg-type]
     assert inserted.insertion is not None
     return inserted.insertion.error
 
 
-def test_row_01_the_same_card_thrice_is_credited_once(town: Town, card: Card) -> None:
+def test_row_01_the_same_card_thrice_is_credited_once(setup: Setup, card: Card) -> None:
     before = back_of(card)
     for _ in range(3):
-        inserted = town.insert(card)
+        inserted = setup.insert(card)
         assert inserted.insertion is not None
         assert inserted.insertion.outcome is Outcome.ALREADY_ACCEPTED
         assert inserted.insertion.error is None
-    assert town.credit == 3000
-    assert town.meter.state.account.purchases == 1
+    assert setup.credit == 3000
+    assert setup.meter.state.account.purchases == 1
     after = back_of(card)
     assert replace(after, number=before.number, outcome=before.outcome) == before
 
 
-def test_row_02_an_old_image_of_the_card_brings_nothing(town: Town, card: Card) -> None:
-    town.sell(card, 1000)
+def test_row_02_an_old_image_of_the_card_brings_nothing(setup: Setup, card: Card) -> None:
+    setup.sell(card, 1000)
     dump = image(card)
-    town.insert(card)
-    town.sell(card, 500)
-    town.insert(card)
-    assert town.credit == 4500
-    restored = town.insert(card_of(dump, town))
+    setup.insert(card)
+    setup.sell(card, 500)
+    setup.insert(card)
+    assert setup.credit == 4500
+    restored = setup.insert(card_of(dump, setup))
     assert restored.insertion is not None
     assert restored.insertion.outcome is Outcome.ALREADY_ACCEPTED
-    assert town.credit == 4500
+    assert setup.credit == 4500
     for _ in range(20):  # its receipt is forgotten: then it is simply old
-        Host(town.meter, town.meter.door.keys(1)).send(MessageKind.CREDIT, amount=1)
-    old = town.insert(card_of(dump, town))
+        Host(setup.meter, setup.meter.authenticator.keys(1)).send(MessageKind.CREDIT, amount=1)
+    old = setup.insert(card_of(dump, setup))
     assert old.insertion is not None
     assert (old.insertion.outcome, old.insertion.error) == (Outcome.SEQUENCE_OLD, None)
-    assert town.credit == 4520
+    assert setup.credit == 4520
 
 
-def test_row_03_a_clone_on_another_card_does_not_authenticate(town: Town, card: Card) -> None:
-    town.sell(card, 1000)
-    clone = town.formatted(OTHER)
+def test_row_03_a_clone_on_another_card_does_not_authenticate(setup: Setup, card: Card) -> None:
+    setup.sell(card, 1000)
+    clone = setup.formatted(OTHER)
     with_state(clone, replace(clone.state, files=card.state.files))
-    assert error_of(town, clone) is InsertionError.CARD_AUTHENTICATION, (
+    assert error_of(setup, clone) is InsertionError.CARD_AUTHENTICATION, (
         "it has no key for this meter"
     )
     keyed = replace(clone.state.keys[2], key=bytes(16), present=True)
     with_state(clone, replace(clone.state, keys=(*clone.state.keys[:2], keyed)))
-    assert error_of(town, clone) is InsertionError.METER_AUTHENTICATION, "nor the right one"
-    assert town.meter.state.slot.illegal_insertions == 2
-    assert town.credit == 3000
-    assert error_of(town, card) is None, "the card itself is none the worse"
-    assert town.credit == 4000
+    assert error_of(setup, clone) is InsertionError.METER_AUTHENTICATION, "nor the right one"
+    assert setup.meter.state.slot.illegal_insertions == 2
+    assert setup.credit == 3000
+    assert error_of(setup, card) is None, "the card itself is none the worse"
+    assert setup.credit == 4000
 
 
-def test_row_04_no_flipped_bit_of_the_credit_is_taken(town: Town, card: Card) -> None:
-    town.sell(card, 1000)
+def test_row_04_no_flipped_bit_of_the_credit_is_taken(setup: Setup, card: Card) -> None:
+    setup.sell(card, 1000)
     record = CreditRecord.decode(newest_slot(card))
     for bit in range(len(record.message) * 8):
         edited = bytearray(record.message)
         edited[bit // 8] ^= 1 << bit % 8
         forged = with_credit(card, replace(record, message=bytes(edited)).encode())
-        inserted = town.insert(forged)
+        inserted = setup.insert(forged)
         assert inserted.insertion is not None
         assert inserted.insertion.error is not None
         assert inserted.insertion.outcome is None or not inserted.insertion.outcome.applied
         if inserted.written_back:  # a write-back would stand in the way of the next try
             forged._memory.commit(forged.state.with_file(CardFile.RETURN, bytes(480)))
-        assert town.credit == 3000
+        assert setup.credit == 3000
     with_credit(card, record.encode())
-    assert error_of(town, card) is None, (
+    assert error_of(setup, card) is None, (
         "positive control: the very bytes are taken, after all of it"
     )
-    assert town.credit == 4000
+    assert setup.credit == 4000
 
 
-def test_row_04_a_credit_file_that_was_torn_or_edited_is_not_read(town: Town, card: Card) -> None:
-    town.sell(card, 1000)
+def test_row_04_a_credit_file_that_was_torn_or_edited_is_not_read(setup: Setup, card: Card) -> None:
+    setup.sell(card, 1000)
     slot = bytearray(newest_slot(card))
     slot[1] ^= 7
     with_credit(card, bytes(slot))
-    assert error_of(town, card) is InsertionError.CARD_NOT_ISSUED, "no slot is valid"
+    assert error_of(setup, card) is InsertionError.CARD_NOT_ISSUED, "no slot is valid"
     with_credit(card, checked(bytes(slot[:1]) + b"\x09" + bytes(slot[2:-4])))
-    assert error_of(town, card) is InsertionError.CARD_TYPE
+    assert error_of(setup, card) is InsertionError.CARD_TYPE
     with_credit(card, checked(b"\x07" + bytes(slot[1:-4])))
-    assert error_of(town, card) is InsertionError.FILE_FORMAT
-    assert town.credit == 3000
+    assert error_of(setup, card) is InsertionError.FILE_FORMAT
+    assert setup.credit == 3000
 
 
-def test_row_05_a_card_of_another_meter_or_customer_is_refused(town: Town, card: Card) -> None:
-    neighbour = town.build(serial_number="000000000043", opened=True, customer_number=CUSTOMER)
-    town.sell(card, 1000)
+def test_row_05_a_card_of_another_meter_or_customer_is_refused(setup: Setup, card: Card) -> None:
+    neighbour = setup.build(serial_number="000000000043", opened=True, customer_number=CUSTOMER)
+    setup.sell(card, 1000)
     tries = card.state.keys[2].tries
-    inserted = town.insert(card, meter=neighbour)
+    inserted = setup.insert(card, meter=neighbour)
     assert inserted.insertion is not None
     assert inserted.insertion.error is InsertionError.METER_NUMBER
     assert inserted.display == "Err-33"
     assert neighbour.state.slot.illegal_insertions == 1
     assert card.state.keys[2].tries == tries, "the card was not tried with a wrong key"
-    stranger = town.build(opened=True, customer_number="000000009999")
-    inserted = town.insert(card, meter=stranger)
+    stranger = setup.build(opened=True, customer_number="000000009999")
+    inserted = setup.insert(card, meter=stranger)
     assert inserted.insertion is not None
     assert inserted.insertion.error is InsertionError.CUSTOMER_NUMBER
     assert neighbour.state.account.cumulative == stranger.state.account.cumulative == 0
-    assert error_of(town, card) is None
+    assert error_of(setup, card) is None
 
 
-def test_row_07_a_gap_in_the_sequence_is_a_count_error_and_is_told(town: Town, card: Card) -> None:
-    keys = town.meter.door.keys(1)
+def test_row_07_a_gap_in_the_sequence_is_a_count_error_and_is_told(
+    setup: Setup, card: Card
+) -> None:
+    keys = setup.meter.authenticator.keys(1)
     assert keys is not None
     ahead = SealedMessage(
         MessageKind.CREDIT, METER, 0xE0, 3, 700, 156, CUSTOMER, key_version=1
     ).seal(keys.credit)
     with_state(card, card.state.with_file(CardFile.RETURN, bytes(480)))
     with_credit(card, CreditRecord(CardType.PURCHASE, 9, ahead).encode())
-    inserted = town.insert(card)
+    inserted = setup.insert(card)
     assert inserted.insertion is not None
     assert (inserted.insertion.error, inserted.display) == (InsertionError.COUNT, "Err-34")
     assert inserted.written_back
     assert (back_of(card).outcome, back_of(card).credit_sequence) == (Outcome.SEQUENCE_GAP, 1)
-    assert town.credit == 3000
+    assert setup.credit == 3000
 
 
 def test_row_10_power_lost_in_the_commit_leaves_the_card_unused_or_the_credit_once(
@@ -198,42 +200,42 @@ def test_row_10_power_lost_in_the_commit_leaves_the_card_unused_or_the_credit_on
     write is error 2.
     """
     device = SimulatedNvram()
-    town = Town(tmp_path, device)
-    card = town.formatted()
-    town.open(card)
+    setup = Setup(tmp_path, device)
+    card = setup.formatted()
+    setup.open(card)
     device.full = True
-    refused = town.insert(card)
+    refused = setup.insert(card)
     assert refused.insertion is not None
     assert refused.insertion.error is InsertionError.SECURITY_MODULE_ACCESS
-    assert town.meter.state.account.cumulative == 0
+    assert setup.meter.state.account.cumulative == 0
     device.full = False
-    assert error_of(town, card) is None
-    assert town.credit == 3000
+    assert error_of(setup, card) is None
+    assert setup.credit == 3000
 
 
-def test_row_13_card_and_wire_race_for_one_sequence_and_one_wins(town: Town, card: Card) -> None:
-    town.sell(card, 1000)
-    keys = town.meter.door.keys(1)
-    rival = Host(town.meter, keys).seal(MessageKind.CREDIT, amount=2500)
-    assert Host(town.meter, keys).deliver(rival).outcome is Outcome.ACCEPTED
-    assert error_of(town, card) is InsertionError.COUNT
+def test_row_13_card_and_wire_race_for_one_sequence_and_one_wins(setup: Setup, card: Card) -> None:
+    setup.sell(card, 1000)
+    keys = setup.meter.authenticator.keys(1)
+    rival = Host(setup.meter, keys).seal(MessageKind.CREDIT, amount=2500)
+    assert Host(setup.meter, keys).deliver(rival).outcome is Outcome.ACCEPTED
+    assert error_of(setup, card) is InsertionError.COUNT
     assert back_of(card).outcome == Outcome.SEQUENCE_CONFLICT
-    assert town.credit == 5500
-    sold = town.journal.entries()[-1]
-    town.read(card)
-    assert town.journal.entry(sold.id).state is EntryState.REFUSED, (
+    assert setup.credit == 5500
+    sold = setup.journal.entries()[-1]
+    setup.read(card)
+    assert setup.journal.entry(sold.id).state is EntryState.REFUSED, (
         "the receipt of the other proves ours dead"
     )
 
 
 def test_row_16_and_17_what_a_listener_heard_at_the_slot_opens_nothing(
-    town: Town, card: Card
+    setup: Setup, card: Card
 ) -> None:
     heard: list[bytes] = []
     contacts = Contacts(card)
     contacts.tap = lambda command: heard.append(command) or command
-    town.sell(card, 1000)
-    town.insert(card, contacts)
+    setup.sell(card, 1000)
+    setup.insert(card, contacts)
     card.power_on()
     answers = [card.apdu(command) for command in heard]
     words = [int.from_bytes(answer[-2:], "big") for answer in answers]
@@ -244,9 +246,9 @@ def test_row_16_and_17_what_a_listener_heard_at_the_slot_opens_nothing(
 
 @pytest.mark.parametrize("offset", range(0, 40, 3))
 def test_row_17_a_changed_response_never_reaches_the_account(
-    town: Town, card: Card, offset: int
+    setup: Setup, card: Card, offset: int
 ) -> None:
-    town.sell(card, 1000)
+    setup.sell(card, 1000)
     for command in range(1, 12):
         contacts = Contacts(card)
 
@@ -257,35 +259,35 @@ def test_row_17_a_changed_response_never_reaches_the_account(
             return response[:at] + bytes((response[at] ^ 0x40,)) + response[at + 1 :]
 
         contacts.change = change
-        town.insert(card, contacts)
-        assert town.credit in (3000, 4000), "the genuine sale, or nothing"
-    assert error_of(town, card) is None
-    assert town.credit == 4000
+        setup.insert(card, contacts)
+        assert setup.credit in (3000, 4000), "the genuine sale, or nothing"
+    assert error_of(setup, card) is None
+    assert setup.credit == 4000
 
 
 def test_row_18_a_meter_that_is_not_its_own_blocks_after_eight_tries_for_good(
-    town: Town, card: Card
+    setup: Setup, card: Card
 ) -> None:
-    keys = town.meter.door.keys(1)
+    keys = setup.meter.authenticator.keys(1)
     assert keys is not None
-    forger = town.build(keys={1: replace(keys, card=bytes(16))})
+    forger = setup.build(keys={1: replace(keys, card=bytes(16))})
     for _ in range(8):
-        inserted = town.insert(card, meter=forger)
+        inserted = setup.insert(card, meter=forger)
         assert inserted.insertion is not None
         assert inserted.insertion.error is InsertionError.METER_AUTHENTICATION
-    again = card_of(image(card), town)
+    again = card_of(image(card), setup)
     assert again.state.keys[2].tries == 0, "it survives the power"
-    assert error_of(town, again) is InsertionError.METER_AUTHENTICATION, (
+    assert error_of(setup, again) is InsertionError.METER_AUTHENTICATION, (
         "even its own meter is refused now"
     )
 
 
 def test_row_22_amounts_that_cannot_be_leave_sequence_and_card_as_they_were(tmp_path: Path) -> None:
-    town = Town(tmp_path, settings=Settings(max_credit=50 * LEDGER))
-    card = town.formatted()
-    town.open(card)
-    town.insert(card)
-    keys = town.meter.door.keys(1)
+    setup = Setup(tmp_path, settings=Settings(max_credit=50 * LEDGER))
+    card = setup.formatted()
+    setup.open(card)
+    setup.insert(card)
+    keys = setup.meter.authenticator.keys(1)
     assert keys is not None
     for amount, error in (
         (0, InsertionError.FILE_FORMAT),
@@ -298,91 +300,94 @@ def test_row_22_amounts_that_cannot_be_leave_sequence_and_card_as_they_were(tmp_
             MessageKind.CREDIT, METER, 0xE0, 2, amount, 156, CUSTOMER, key_version=1
         )
         with_credit(card, CreditRecord(CardType.PURCHASE, 50, message.seal(keys.credit)).encode())
-        assert error_of(town, card) is error
-        assert town.meter.state.security.credit_sequence == 1
+        assert error_of(setup, card) is error
+        assert setup.meter.state.security.credit_sequence == 1
     assert split_write_back(card.state.file(CardFile.RETURN)).newest is None, (
         "a hoarded card stays unused"
     )
-    town.meter.advance(HOUR)
-    Host(town.meter, keys).send(MessageKind.LIMITS, parameters=encode_limits({4: None}))
-    assert error_of(town, card) is None, "and is taken when there is room"
-    assert town.credit == 5001
+    setup.meter.advance(HOUR)
+    Host(setup.meter, keys).send(MessageKind.LIMITS, parameters=encode_limits({4: None}))
+    assert error_of(setup, card) is None, "and is taken when there is room"
+    assert setup.credit == 5001
 
 
 def test_row_23_a_preset_card_is_taken_once_and_its_replay_changes_nothing(
-    town: Town, card: Card
+    setup: Setup, card: Card
 ) -> None:
     commands = [(MessageKind.LIMITS, encode_limits({1: 7 * LEDGER}))]
-    with town.counter(card) as counter:
-        card_issuing.plan_preset(counter, town.journal, commands).carry_out()
-    town.insert(card)
-    assert town.meter.state.settings.low_credit_threshold_1 == 7 * LEDGER
-    keys = town.meter.door.keys(1)
+    with setup.presented(card) as presented:
+        card_issuing.plan_preset(presented, setup.journal, commands).carry_out()
+    setup.insert(card)
+    assert setup.meter.state.settings.low_credit_threshold_1 == 7 * LEDGER
+    keys = setup.meter.authenticator.keys(1)
     for value in range(20):
-        Host(town.meter, keys).send(
+        Host(setup.meter, keys).send(
             MessageKind.LIMITS, parameters=encode_limits({1: value * LEDGER})
         )
-    inserted = town.insert(card)
+    inserted = setup.insert(card)
     assert inserted.insertion is not None
     assert inserted.insertion.command_outcome is Outcome.SEQUENCE_OLD
-    assert town.meter.state.settings.low_credit_threshold_1 == 19 * LEDGER
+    assert setup.meter.state.settings.low_credit_threshold_1 == 19 * LEDGER
 
 
 def test_row_25_a_clock_that_is_set_back_changes_no_credit_and_revives_no_card(
-    town: Town, card: Card
+    setup: Setup, card: Card
 ) -> None:
-    town.sell(card, 1000)
+    setup.sell(card, 1000)
     dump = image(card)
-    town.insert(card)
-    keys = town.meter.door.keys(1)
+    setup.insert(card)
+    keys = setup.meter.authenticator.keys(1)
     clock = encode_number(MessageKind.CLOCK, 1_000_000_000_000)
     assert (
-        Host(town.meter, keys).send(MessageKind.CLOCK, parameters=clock).outcome is Outcome.ACCEPTED
+        Host(setup.meter, keys).send(MessageKind.CLOCK, parameters=clock).outcome
+        is Outcome.ACCEPTED
     )
-    for old in (card, card_of(dump, town)):
-        town.insert(old)
-        assert town.credit == 4000
+    for old in (card, card_of(dump, setup)):
+        setup.insert(old)
+        assert setup.credit == 4000
 
 
 def test_row_26_the_last_sequence_is_taken_and_a_key_change_resets_nothing(tmp_path: Path) -> None:
-    town = Town(tmp_path, masters={1: bytes(16), 2: bytes(range(1, 17))})
-    card = town.formatted()
-    with town.counter(card) as counter:
-        card_sales.open_account(counter, town.journal, METER, CUSTOMER, 3000, 156)
-    assert error_of(town, card) is None
-    assert town.meter.state.security.key_version == 2, "the card was the first message of version 2"
-    town.meter.state.security.credit_sequence = LAST_SEQUENCE - 1
-    town.sell(card, 100, session=town.session())
-    assert error_of(town, card) is None
-    assert town.meter.state.security.credit_sequence == LAST_SEQUENCE
+    setup = Setup(tmp_path, masters={1: bytes(16), 2: bytes(range(1, 17))})
+    card = setup.formatted()
+    with setup.presented(card) as presented:
+        card_sales.open_account(presented, setup.journal, METER, CUSTOMER, 3000, 156)
+    assert error_of(setup, card) is None
+    assert setup.meter.state.security.key_version == 2, (
+        "the card was the first message of version 2"
+    )
+    setup.meter.state.security.credit_sequence = LAST_SEQUENCE - 1
+    setup.sell(card, 100, session=setup.session())
+    assert error_of(setup, card) is None
+    assert setup.meter.state.security.credit_sequence == LAST_SEQUENCE
     with pytest.raises(NotPermittedError, match="used up"):
-        town.sell(card, 100)
-    anew = town.build(epoch=0xE1)
+        setup.sell(card, 100)
+    anew = setup.build(epoch=0xE1)
     assert anew.state.security.credit_sequence == 0, "a new epoch begins anew"
-    again = town.formatted(OTHER)
-    town.open(again, 100, again=True)
-    inserted = town.insert(again, meter=anew)
+    again = setup.formatted(OTHER)
+    setup.open(again, 100, again=True)
+    inserted = setup.insert(again, meter=anew)
     assert inserted.insertion is not None
     assert inserted.insertion.outcome is Outcome.ACCEPTED
 
 
 def test_row_26_a_key_change_does_not_reset_the_sequence(tmp_path: Path) -> None:
-    town = Town(tmp_path, masters={1: bytes(16)})
-    card = town.formatted()
-    town.open(card)
-    town.insert(card)
+    setup = Setup(tmp_path, masters={1: bytes(16)})
+    card = setup.formatted()
+    setup.open(card)
+    setup.insert(card)
     newer = derive_meter_keys(bytes(range(1, 17)), METER, 2)
-    town.meter.door._keys[2] = newer
-    Host(town.meter, newer).send(MessageKind.CREDIT, amount=1)
-    assert town.meter.state.security.key_version == 2
-    assert town.meter.state.security.credit_sequence == 2
+    setup.meter.authenticator._keys[2] = newer
+    Host(setup.meter, newer).send(MessageKind.CREDIT, amount=1)
+    assert setup.meter.state.security.key_version == 2
+    assert setup.meter.state.security.credit_sequence == 2
 
 
 @pytest.mark.parametrize("length", [*range(12), 60, 255, 256, 300])
 def test_row_27_no_response_of_any_length_brings_the_meter_down(
-    town: Town, card: Card, length: int
+    setup: Setup, card: Card, length: int
 ) -> None:
-    town.sell(card, 1000)
+    setup.sell(card, 1000)
     for command in range(1, 14):
         contacts = Contacts(card)
 
@@ -390,37 +395,37 @@ def test_row_27_no_response_of_any_length_brings_the_meter_down(
             return bytes(length) if contacts.count == command else _
 
         contacts.change = change
-        town.insert(card, contacts)
-        assert town.credit in (3000, 4000)
-    assert error_of(town, card) is None
-    assert town.credit == 4000
+        setup.insert(card, contacts)
+        assert setup.credit in (3000, 4000)
+    assert error_of(setup, card) is None
+    assert setup.credit == 4000
 
 
 def test_metering_goes_on_and_the_supply_trips_while_a_card_is_waited_for(tmp_path: Path) -> None:
     """Row 24 in virtual time; with wall time it is in test_slow_cards.py."""
-    town = Town(
+    setup = Setup(
         tmp_path,
         opened=True,
         credit=LEDGER,
         customer_number=CUSTOMER,
         load=Load.constant((6_000_000,)),
     )
-    card = town.formatted()
-    meter = town.meter
+    card = setup.formatted()
+    meter = setup.meter
 
     def slow(command: bytes) -> bytes:
-        meter.advance(meter.state.elapsed + 10 * MINUTE)
+        meter.advance(meter.state.elapsed_ms + 10 * MINUTE)
         return card.apdu(command)
 
-    with town.counter(card) as counter:
-        card_issuing.plan_replacement(counter, town.journal, METER, town.session()).carry_out()
-    insert_into(meter, card, town.random, slow)
+    with setup.presented(card) as presented:
+        card_issuing.plan_replacement(presented, setup.journal, METER, setup.session()).carry_out()
+    insert_into(meter, card, setup.random, slow)
     assert "supply_disconnected" in event_names(meter)
     assert meter.state.account.imbalance() == (0, 0)
 
 
-def test_a_secret_is_never_on_the_card_in_clear(town: Town, card: Card) -> None:
-    town.sell(card, 1000)
+def test_a_secret_is_never_on_the_card_in_clear(setup: Setup, card: Card) -> None:
+    setup.sell(card, 1000)
     readable = b"".join(card.state.files)
-    for key in (town.ring.masters[1], *(stored.key for stored in card.state.keys)):
+    for key in (setup.ring.masters[1], *(stored.key for stored in card.state.keys)):
         assert key not in readable

@@ -25,7 +25,7 @@ def staged(
 ) -> Iterator[tuple[Street, tuple[bytes, bytes, bytes]]]:
     street, kept = stage(tmp_path_factory.mktemp("street"))
     yield street, kept
-    street.town.journal.close()
+    street.setup.journal.close()
 
 
 Staged = tuple[Street, tuple[bytes, bytes, bytes]]
@@ -48,9 +48,9 @@ def recorded(staged: Staged) -> list[tuple[bytes, int, bytes]]:
     street, kept = staged
     street.restore(kept)
     memory = street.chip = RecordingMemory(kept[1])
-    street.card = type(street.card)(memory, street.town.random)
-    street.town.sell(street.card, 1000)
-    street.town.insert(street.card)
+    street.card = type(street.card)(memory, street.setup.random)
+    street.setup.sell(street.card, 1000)
+    street.setup.insert(street.card)
     return memory.writes
 
 
@@ -115,7 +115,7 @@ def test_the_audit_finds_a_sale_that_was_made_twice(staged: Staged) -> None:
     """Positive control."""
     street, kept = staged
     play(street, kept, NO_CUT, NO_CUT)
-    street.town.sell(street.card, 1000)
-    street.town.insert(street.card)
+    street.setup.sell(street.card, 1000)
+    street.setup.insert(street.card)
     with pytest.raises(AssertionError, match="credit 5000"):
         street.audit()

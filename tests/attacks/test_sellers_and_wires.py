@@ -53,7 +53,7 @@ from protocols.sealed_message import (
 )
 from protocols.sealed_status import SealedStatus, StatusQuestion
 from tests.support.meters import Host
-from tests.support.town import Town
+from tests.support.setup import Setup
 from tests.support.wire import connect
 
 METER, OTHER = "000000000042", "000000000043"
@@ -741,7 +741,7 @@ def test_a_storage_set_back_and_fed_the_same_bytes_is_named(journal: Journal) ->
     assert [line.what for line in journal.audit_lines()] == ["set_back", "set_back_served"]
 
 
-@pytest.mark.parametrize("what", ["energy", "elapsed"])
+@pytest.mark.parametrize("what", ["energy", "elapsed_ms"])
 def test_totals_that_went_back_are_named_at_the_same_sequence(journal: Journal, what: str) -> None:
     device = SimulatedNvram()
     meter = burning(device) if what == "energy" else make(device)
@@ -778,28 +778,30 @@ def test_a_kill_after_a_status_is_no_accusation(journal: Journal) -> None:
     top_up(session, journal)
     meter.advance(HOUR // 8)
     status = ask_status(session, journal, session.identify()).status
-    assert (status.elapsed, status.committed_elapsed) == (HOUR // 8, 0)
+    assert (status.elapsed_ms, status.committed_elapsed) == (HOUR // 8, 0)
     again = burning(device.power_cycle(lambda _: False))
-    assert again.state.elapsed == 0
+    assert again.state.elapsed_ms == 0
     assert top_up(session_of(again), journal, 100).state is EntryState.CONFIRMED
     assert journal.audit_lines() == []
 
 
 def test_the_former_storage_on_an_old_card_image_proves_no_opening_dead(tmp_path: Path) -> None:
     """A17: a genuine receipt and a genuine write-back of the storage before the present one."""
-    town = Town(tmp_path, SimulatedNvram())
-    session = town.session()
+    setup = Setup(tmp_path, SimulatedNvram())
+    session = setup.session()
     execute(
-        session, town.journal, plan(session, town.journal, MessageKind.OPEN, 500, "000000001001")
+        session,
+        setup.journal,
+        plan(session, setup.journal, MessageKind.OPEN, 500, "000000001001"),
     )
     old_receipt = session.driver.receipt(MessageKind.OPEN.message_class, 1)
-    old_status = session.driver.status(StatusQuestion(bytes(8), town.journal.number, 1))
-    town.meter = town.build(SimulatedNvram(), epoch=0xE1)
+    old_status = session.driver.status(StatusQuestion(bytes(8), setup.journal.number, 1))
+    setup.meter = setup.build(SimulatedNvram(), epoch=0xE1)
     shop = Journal(tmp_path / "shop.sqlite")
-    town.journal = shop
-    card = town.formatted()
-    town.open(card, 3000)
-    now = town.session()
+    setup.journal = shop
+    card = setup.formatted()
+    setup.open(card, 3000)
+    now = setup.session()
     (left,) = resolve(lying(now, receipt=lambda *_: old_receipt), shop)
     assert left.entry.state is EntryState.ON_CARD, "(b) is not for an opening of epoch 0"
     assert (
@@ -810,26 +812,27 @@ def test_the_former_storage_on_an_old_card_image_proves_no_opening_dead(tmp_path
     assert (withdrawn.state, withdrawn.outcome) == (EntryState.REFUSED, "voided"), (
         "its own void is the proof"
     )
-    assert town.meter.state.security.credit_sequence == 1
+    assert setup.meter.state.security.credit_sequence == 1
     assert any("another storage" in notice for notice in shop.notices)
 
 
 def test_a_void_in_one_storage_gives_way_to_an_acceptance_in_another(tmp_path: Path) -> None:
-    town = Town(tmp_path, SimulatedNvram())
-    card = town.formatted()
-    town.open(card)
-    withdraw_cards(town.session(), town.journal, erased_only=False)
-    assert town.journal.entry(1).state is EntryState.REFUSED
-    town.meter = town.build(SimulatedNvram(), epoch=0xE1)
-    town.insert(card)
-    with town.counter(card) as counter:
-        standing = counter.read()
-        assert standing.back is not None
-        (settled,) = counter.settle(town.journal, standing.back)
+    setup = Setup(tmp_path, SimulatedNvram())
+    card = setup.formatted()
+    setup.open(card)
+    withdraw_cards(setup.session(), setup.journal, erased_only=False)
+    assert setup.journal.entry(1).state is EntryState.REFUSED
+    setup.meter = setup.build(SimulatedNvram(), epoch=0xE1)
+    setup.insert(card)
+    with setup.presented(card) as presented:
+        card_files = presented.read()
+        assert card_files.back is not None
+        (settled,) = presented.settle(setup.journal, card_files.back)
     assert (settled.state, settled.epoch) == (EntryState.CONFIRMED, 0xE1)
-    assert [line.what for line in town.journal.audit_lines()][-1] == "overruled"
+    assert [line.what for line in setup.journal.audit_lines()][-1] == "overruled"
     assert any(
-        "30.00 is to be claimed back from the customer" in notice for notice in town.journal.notices
+        "30.00 is to be claimed back from the customer" in notice
+        for notice in setup.journal.notices
     )
 
 
@@ -837,23 +840,23 @@ def test_a_live_card_is_called_dead_by_no_lied_epoch(tmp_path: Path) -> None:
     """A15: a person's word is a person's word, and is overruled by a later proof, with what is to
     be claimed back.
     """
-    town = Town(tmp_path)
-    card = town.formatted()
-    town.open(card)
-    town.insert(card)
-    town.sell(card, 2000)
-    session = town.session()
-    (left,) = resolve(lying(session, read=shows(session, epoch=0xDEADBEEF)), town.journal, 2)
+    setup = Setup(tmp_path)
+    card = setup.formatted()
+    setup.open(card)
+    setup.insert(card)
+    setup.sell(card, 2000)
+    session = setup.session()
+    (left,) = resolve(lying(session, read=shows(session, epoch=0xDEADBEEF)), setup.journal, 2)
     assert left.entry.state is EntryState.ON_CARD
-    close_by_hand(town.journal, town.journal.entry(2), EntryState.REFUSED, town.now)
-    town.insert(card)
-    with town.counter(card) as counter:
-        standing = counter.read()
-        assert standing.back is not None
-        counter.settle(town.journal, standing.back)
-    assert town.journal.entry(2).state is EntryState.CONFIRMED
+    close_by_hand(setup.journal, setup.journal.entry(2), EntryState.REFUSED, setup.now)
+    setup.insert(card)
+    with setup.presented(card) as presented:
+        card_files = presented.read()
+        assert card_files.back is not None
+        presented.settle(setup.journal, card_files.back)
+    assert setup.journal.entry(2).state is EntryState.CONFIRMED
     audited = [
-        line for line in town.journal.audit_lines() if line.what in ("closed_by_hand", "overruled")
+        line for line in setup.journal.audit_lines() if line.what in ("closed_by_hand", "overruled")
     ]
     assert [line.what for line in audited] == ["closed_by_hand", "overruled"]
     assert "until the meter has reached sequence 2" in audited[0].detail

@@ -24,8 +24,8 @@ def test_there_are_at_least_ten_stories() -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_story_goes_as_told(path: Path) -> None:
     checked = check_file(str(path))
-    assert [verdict for verdict in checked.verdicts if not verdict.held] == []
-    assert checked.verdicts
+    assert [result for result in checked.results if not result.held] == []
+    assert checked.results
 
 
 def test_what_does_not_hold_is_exit_3_and_in_the_xml(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_storage_fault_in_a_step_makes_the_meter_start_anew(tmp_path: Path) ->
         '[[step]]\nevents = ["restart", "magnet_detected", "restart", "magnet_removed", '
         '"credit_accepted"]\n'
     )
-    wrong = [(v.step, v.wanted, v.found) for v in check_file(str(path)).verdicts if not v.held]
+    wrong = [(v.step, v.wanted, v.found) for v in check_file(str(path)).results if not v.held]
     assert [step for step, _, _ in wrong] == [1, 2, 3]
 
 
@@ -177,9 +177,7 @@ def test_what_a_failing_storage_leaves_undone_did_not_hold(tmp_path: Path) -> No
         GOOD + '[[fault]]\nname = "flush_fails"\n[[step]]\nat = "+1h"\ndo = "topup 5.00"\n'
         '[[step]]\nat = "+2h"\nexpect = { available_credit = "> 0" }\n'
     )
-    assert [verdict.held for verdict in check_file(str(path)).verdicts if verdict.step == 2] == [
-        False
-    ]
+    assert [result.held for result in check_file(str(path)).results if result.step == 2] == [False]
 
 
 def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from protocols.card.files import (
     PARAMETER_HEAD,
     SIZES,
     CardFile,
+    CardIdentity,
     CreditRecord,
-    Identity,
     LogRow,
     checked,
     decode_parameters,
@@ -33,7 +33,7 @@ from protocols.card.write_back import WriteBack, split_write_back
 from protocols.errors import ProtocolError
 from protocols.keys import development_keys
 from tests.fuzz.source import Source
-from tests.support.town import insert_into
+from tests.support.setup import insert_into
 
 SERIAL_NUMBER = "000000000001"
 
@@ -133,8 +133,8 @@ def card_files(data: bytes) -> None:
     if returned:
         _value(WriteBack.decode, returned)
     _value(WriteBack.decode, data.ljust(240, b"\0")[:240])
-    _value(Identity.decode, checked(data.ljust(28, b"\0")[:28]))
-    _value(Identity.decode, data[: SIZES[CardFile.IDENTITY]])
+    _value(CardIdentity.decode, checked(data.ljust(28, b"\0")[:28]))
+    _value(CardIdentity.decode, data[: SIZES[CardFile.IDENTITY]])
     _value(LogRow.decode, data[:LOG_ROW])
     head, body = data[:PARAMETER_HEAD].ljust(PARAMETER_HEAD, b"\0"), data[PARAMETER_HEAD:]
     try:

@@ -17,7 +17,7 @@ from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hosting import host as hosting
 from firmware_sim.hosting.control_socket import ControlSocket
-from firmware_sim.hosting.descriptions import Flags, describe, parse_keys
+from firmware_sim.hosting.descriptions import MeterFlags, describe, parse_keys
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.loads import HOUSEHOLD, read_load
 from firmware_sim.meter import Meter
@@ -89,7 +89,7 @@ def _read_load(text: str, meter: Meter) -> Load:
     phases = len(meter.demand.phases)
     if text == HOUSEHOLD:
         return Load.constant((350_000,) * phases)
-    return read_load(text, phases, meter.clock, meter.state.elapsed)
+    return read_load(text, phases, meter.clock, meter.state.elapsed_ms)
 
 
 def control_lines(data: bytes) -> None:
@@ -193,7 +193,7 @@ def device() -> tuple[bytes, frozenset[bytes]]:
     for amount in range(1, 8):
         assert Host(meter, keys).send(MessageKind.CREDIT, amount=100 * amount).outcome.applied
         states.append(_without_tail(meter))
-        meter.advance(meter.state.elapsed + 3 * HOUR)
+        meter.advance(meter.state.elapsed_ms + 3 * HOUR)
         meter.save()
         states.append(_without_tail(meter))
     return bytes(nvram.data), frozenset(states)
@@ -293,7 +293,7 @@ def _lives(meter: Meter) -> None:
     """Fail unless a meter can be shown, read on the wire and brought forward."""
     show(meter)
     Bank(meter).read(0, MAP_END)
-    meter.advance(meter.state.elapsed + HOUR)
+    meter.advance(meter.state.elapsed_ms + HOUR)
     assert meter.state.account.imbalance() == (0, 0)
     show(meter)
 
@@ -310,7 +310,7 @@ def configuration(data: bytes) -> None:
         path.write_bytes(_file(data))
         Path(folder, "tariff.toml").write_bytes(b'prices = ["0.5", "0.7"]\n')
         try:
-            (described,) = describe(Flags((str(path),)))
+            (described,) = describe(MeterFlags((str(path),)))
         except HostingError as error:
             has_words(error)
             return
@@ -329,10 +329,10 @@ def load_csv(data: bytes) -> None:
         except HostingError as error:
             has_words(error)
             return
-    for elapsed in (0, 1, HOUR, 40 * DAY, 400_000 * DAY):
-        demand, until = drawn.at(elapsed)
+    for elapsed_ms in (0, 1, HOUR, 40 * DAY, 400_000 * DAY):
+        demand, until = drawn.at(elapsed_ms)
         assert len(demand.phases) == phases
-        assert until is None or until > elapsed, "the next row begins in the past"
+        assert until is None or until > elapsed_ms, "the next row begins in the past"
 
 
 def key_files(data: bytes) -> None:

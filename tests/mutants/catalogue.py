@@ -8,7 +8,7 @@ from tests.mutants.host import HOST_MUTANTS
 from tests.mutants.mutant import Mutant
 
 ACCOUNT = "tests/unit/firmware_sim/test_account.py"
-DOOR = "tests/unit/firmware_sim/test_door.py"
+DOOR = "tests/unit/firmware_sim/test_authenticator.py"
 STORAGE = "tests/unit/firmware_sim/test_storage.py"
 ONCE = "tests/unit/meterctl"
 REFERENCE = "tests/property/test_against_reference.py"
@@ -51,9 +51,9 @@ METER_MUTANTS = (
     ),
     Mutant(
         "EXPIRED before ALREADY_ACCEPTED",
-        "firmware_sim/security/door.py",
+        "firmware_sim/security/authenticator.py",
         "    if message.sequence <= last:\n        before",
-        "    if message.expires_at and elapsed >= message.expires_at * 1000:\n"
+        "    if message.expires_at and elapsed_ms >= message.expires_at * 1000:\n"
         "        return Refused(Outcome.EXPIRED, message)\n"
         "    if message.sequence <= last:\n        before",
         (DOOR,),
@@ -129,7 +129,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a void that leaves its sequence free",
-        "firmware_sim/sealed_desk.py",
+        "firmware_sim/acceptance.py",
         "        state.security.take(message_class, message.sequence)\n",
         "        if message.kind.name != 'VOID':\n            "
         "state.security.take(message_class, message.sequence)\n",
@@ -162,7 +162,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a sequence that may be jumped",
-        "firmware_sim/security/door.py",
+        "firmware_sim/security/authenticator.py",
         "    reach = 1 if message_class is MessageClass.CREDIT else COMMAND_REACH\n",
         "    reach = COMMAND_REACH\n",
         (DOOR,),
@@ -177,8 +177,8 @@ METER_MUTANTS = (
     Mutant(
         "a reply kept while the meter's time runs",
         "firmware_sim/meter.py",
-        "        if to == state.elapsed:\n            return\n        self.revision += 1\n",
-        "        if to == state.elapsed:\n            return\n",
+        "        if to == state.elapsed_ms:\n            return\n        self.revision += 1\n",
+        "        if to == state.elapsed_ms:\n            return\n",
         (
             "tests/conformance/test_modbus_functions.py",
             ONCE,
@@ -221,21 +221,21 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a new sale taken over a standing write-back",
-        "firmware_sim/card_desk.py",
+        "firmware_sim/card_acceptance.py",
         "        if new and not card.write_back_empty:\n",
         "        if new and card.credit.number < 0:\n",
         (SLOT,),
     ),
     Mutant(
         "a hoarded card written back",
-        "firmware_sim/card_desk.py",
+        "firmware_sim/card_acceptance.py",
         "     Outcome.EXCEEDS_MAX_CREDIT, Outcome.STORAGE_FAULT}\n",
         "     Outcome.STORAGE_FAULT}\n",
         (SLOT,),
     ),
     Mutant(
         "any card of the meter taken for the bound one",
-        "firmware_sim/card_desk.py",
+        "firmware_sim/card_acceptance.py",
         "(kind is CardType.PURCHASE or outdated):\n",
         "outdated:\n",
         (SLOT,),
@@ -257,14 +257,14 @@ METER_MUTANTS = (
     Mutant(
         "an interrupted sale sold anew",
         "meterctl/operations/card_sales.py",
-        "        return _plan_to_finish(counter, journal, standing, mine, "
-        "_type_of_sale(standing))\n",
-        '        journal.settle(mine, EntryState.REFUSED, "again", counter.now())\n',
+        "        return _plan_to_finish(presented, journal, card_files, mine, "
+        "_type_of_sale(card_files))\n",
+        '        journal.settle(mine, EntryState.REFUSED, "again", presented.now())\n',
         (CARDS,),
     ),
     Mutant(
         "a write-back believed without its seal",
-        "meterctl/operations/card_counter.py",
+        "meterctl/operations/presented_card.py",
         "            verify_write_back(slot, derive_key(master, CARD_LABEL, meter, "
         "back.key_version))\n",
         "            derive_key(master, CARD_LABEL, meter, back.key_version)\n",
@@ -281,13 +281,13 @@ METER_MUTANTS = (
     Mutant(
         "an erased card's sale given up without asking its meter",
         "meterctl/operations/card_issuing.py",
-        "journal.settle(entry, EntryState.UNKNOWN, ERASED, counter.now())",
-        "journal.settle(entry, EntryState.REFUSED, ERASED, counter.now())",
+        "journal.settle(entry, EntryState.UNKNOWN, ERASED, presented.now())",
+        "journal.settle(entry, EntryState.REFUSED, ERASED, presented.now())",
         (CARDS,),
     ),
     Mutant(
         "a meter that went back not noticed",
-        "meterctl/operations/card_counter.py",
+        "meterctl/operations/presented_card.py",
         "        if back.credit_sequence < before:\n",
         "        if back.credit_sequence < 0:\n",
         (CARDS,),
@@ -308,14 +308,14 @@ METER_MUTANTS = (
     ),
     Mutant(
         "expiry judged a second late",
-        "firmware_sim/security/door.py",
-        "elapsed >= message.expires_at * 1000",
-        "elapsed // 1000 > message.expires_at",
+        "firmware_sim/security/authenticator.py",
+        "elapsed_ms >= message.expires_at * 1000",
+        "elapsed_ms // 1000 > message.expires_at",
         (DOOR,),
     ),
     Mutant(
         "any version above the current one taken",
-        "firmware_sim/security/door.py",
+        "firmware_sim/security/authenticator.py",
         "        return version == min((held for held in self._keys if held > current), "
         "default=None)\n",
         "        return version > current\n",
@@ -323,7 +323,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "the very bytes unknown after a key change",
-        "firmware_sim/security/door.py",
+        "firmware_sim/security/authenticator.py",
         "            return known or Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
         "            return Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
         (DOOR,),
@@ -353,7 +353,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a receipt sealed under the version of its day",
-        "firmware_sim/sealed_desk.py",
+        "firmware_sim/acceptance.py",
         "        receipt = replace(Receipt.decode(kept), key_version=keys.version)\n",
         "        receipt = Receipt.decode(kept)\n",
         (RECEIPTS,),
@@ -361,8 +361,8 @@ METER_MUTANTS = (
     Mutant(
         "a write-back under the version that the card was bound under",
         "firmware_sim/token_carriers/card_slot.py",
-        "        keys = self._meter.door.keys(self._meter.state.security.key_version)\n",
-        "        keys = self._meter.door.keys(card.identity.key_version)\n",
+        "        keys = self._meter.authenticator.keys(self._meter.state.security.key_version)\n",
+        "        keys = self._meter.authenticator.keys(card.identity.key_version)\n",
         (SLOT,),
     ),
     Mutant(

@@ -453,7 +453,7 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "a write-back under a passed key version stands in the way of a sale",
-        "meterctl/operations/card_counter.py",
+        "meterctl/operations/presented_card.py",
         "        if slot is None or (journal is not None and self._is_passed(slot, journal)):\n",
         "        if slot is None:\n",
         (AFTER,),
@@ -483,9 +483,9 @@ HOST_MUTANTS = (
     Mutant(
         "sold before it stands in the journal",
         "meterctl/operations/card_sales.py",
-        "    with handing_over(counter, unchanged):\n        bind_to",
-        '    journal.settle(entry, EntryState.REFUSED, "unsold", counter.now())\n'
-        "    with handing_over(counter, unchanged):\n        bind_to",
+        "    with handing_over(presented, unchanged):\n        bind_to",
+        '    journal.settle(entry, EntryState.REFUSED, "unsold", presented.now())\n'
+        "    with handing_over(presented, unchanged):\n        bind_to",
         (CARDS,),
     ),
     Mutant(
@@ -505,13 +505,13 @@ HOST_MUTANTS = (
     Mutant(
         "another journal's credit written over",
         "meterctl/operations/card_sales.py",
-        "    require_known(counter, journal, standing)\n    meter = ask(",
-        "    meter = ask(",
+        "    require_known(presented, journal, card_files)\n    meter = (\n        ask(",
+        "    meter = (\n        ask(",
         (CARDS,),
     ),
     Mutant(
         "a write-back under a passed key version is believed",
-        "meterctl/operations/card_counter.py",
+        "meterctl/operations/presented_card.py",
         "        if not self.ring.may_use(back.key_version, floor):\n",
         "        if floor < 0:\n",
         (CARDS,),

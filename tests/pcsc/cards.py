@@ -23,7 +23,7 @@ from firmware_sim.hosting.card_file import create_blank, open_card
 from firmware_sim.hosting.errors import HostingError
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.applet import Card
-from protocols.card.files import CardType, CreditRecord, Identity
+from protocols.card.files import CardIdentity, CardType, CreditRecord
 from protocols.card.issuing import bind, give_keys, read_as_vendor, write_sale
 from protocols.card.keys import derive_card_keys, meter_access_of
 from protocols.card.terminal import Terminal, Transmit, drive
@@ -47,7 +47,8 @@ def issue(transmit: Transmit, meter: str = METER) -> None:
     drive(give_keys(terminal, KEYS, DEVELOPMENT_KEY_VERSION), transmit)
     access = meter_access_of(DEVELOPMENT_MASTER, meter, SERIAL, DEVELOPMENT_KEY_VERSION)
     drive(
-        bind(terminal, KEYS, Identity(meter, CUSTOMER, DEVELOPMENT_KEY_VERSION), access), transmit
+        bind(terminal, KEYS, CardIdentity(meter, CUSTOMER, DEVELOPMENT_KEY_VERSION), access),
+        transmit,
     )
 
 

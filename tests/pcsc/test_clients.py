@@ -16,7 +16,7 @@ import pytest
 from firmware_sim.hosting.card_file import open_card
 from protocols.card.answer_to_reset import ANSWERS, Transmission
 from protocols.card.apdu import StatusWord
-from protocols.card.files import APPLICATION, SIZES, CardFile, Identity
+from protocols.card.files import APPLICATION, SIZES, CardFile, CardIdentity
 from protocols.card.issuing import read_as_vendor
 from protocols.card.keys import KeyReference
 from protocols.card.terminal import Terminal, drive
@@ -91,7 +91,7 @@ def test_a_blank_card_of_the_program_becomes_an_issued_and_sold_one_over_the_rea
         terminal = Terminal(os.urandom)
         assert drive(terminal.select(), card.apdu).issued
         contents = drive(read_as_vendor(terminal, cards.KEYS), card.apdu)
-    assert contents.identity == Identity(cards.METER, cards.CUSTOMER, 0)
+    assert contents.identity == CardIdentity(cards.METER, cards.CUSTOMER, 0)
     assert contents.credit is not None
     assert contents.credit.number == 1
 
@@ -205,7 +205,7 @@ def test_opensc_tool_shows_the_answer_to_reset_and_our_application(
         line[: 3 * 16] for line in said.splitlines() if line[:2] != "Se" and line[:2] != "Re"
     )
     assert said.count("Received (SW1=0x90, SW2=0x00)") == 2, said
-    identity = Identity(cards.METER, cards.CUSTOMER, 0).encode()
+    identity = CardIdentity(cards.METER, cards.CUSTOMER, 0).encode()
     assert bytes.fromhex(shown) == bytes.fromhex(FCI) + identity, said
 
 

@@ -21,6 +21,7 @@ from protocols import sealed_message as sealed
 from protocols.data_model import json_lines
 from protocols.data_model.items import ITEMS, SETTINGS, AccountUnit, Item, Windows
 from protocols.data_model.kinds import (
+    Boolean,
     Choice,
     Date,
     Digits,
@@ -30,7 +31,6 @@ from protocols.data_model.kinds import (
     Kind,
     Moment,
     Optional,
-    Truth,
 )
 from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase, Row
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, TariffChange
@@ -709,7 +709,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "flags": Flags(("cover", "magnet")).parse,
     "digits": Digits(12).parse,
     "hexadecimal": Hex(8).parse,
-    "truth": Truth().parse,
+    "truth": Boolean().parse,
 }
 
 

@@ -70,7 +70,7 @@ class AccountMachine(RuleBasedStateMachine):
 
     @rule(hours=st.integers(1, 40))
     def consume(self, hours: int) -> None:
-        self.meter.advance(self.meter.state.elapsed + hours * 3_600_000)
+        self.meter.advance(self.meter.state.elapsed_ms + hours * 3_600_000)
 
     @rule()
     def restart(self) -> None:
@@ -110,7 +110,7 @@ class SupplyMachine(RuleBasedStateMachine):
             trip_mode=mode,
             reconnect_mode=reconnect,
             trip_delay_minutes=3,
-            power_limit_kw=8_000_000,
+            power_limit_mw=8_000_000,
             tamper_trip=Tamper.COVER,
         )
         self.meter = make(settings=some, load=Load.constant((2_000_000,)), credit=12 * LEDGER)
@@ -129,7 +129,7 @@ class SupplyMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 9, 61, 200, 3_600, 20_000]))
     def wait(self, seconds: int) -> None:
-        self.meter.advance(self.meter.state.elapsed + seconds * 1000)
+        self.meter.advance(self.meter.state.elapsed_ms + seconds * 1000)
 
     @rule(amount=st.integers(1, 3_000))
     def top_up(self, amount: int) -> None:
@@ -184,7 +184,7 @@ class SupplyMachine(RuleBasedStateMachine):
         held = supply.guarantee
         exhausted = bool(supply.causes & Cause.CREDIT_EXHAUSTED)
         if credit <= -state.settings.overdraft_limit and not held:
-            assert exhausted or supply.credit_due is not None
+            assert exhausted or supply.credit_due_ms is not None
         if held:
             assert not supply.causes & (
                 Cause.CREDIT_EXHAUSTED | Cause.CREDIT_REMINDER | Cause.REMOTE
@@ -193,7 +193,7 @@ class SupplyMachine(RuleBasedStateMachine):
             assert not exhausted
         assert supply.warning == (credit <= 10 * LEDGER)
         due = self.meter.next_deadline()
-        assert due is None or due > state.elapsed
+        assert due is None or due > state.elapsed_ms
 
     @invariant()
     def reading_changes_nothing(self) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from protocols.data_model.items import BY_NAME, ITEMS, SETTINGS
 from protocols.data_model.kinds import (
+    Boolean,
     Choice,
     Date,
     Digits,
@@ -26,7 +27,6 @@ from protocols.data_model.kinds import (
     Hex,
     Moment,
     Optional,
-    Truth,
 )
 from protocols.errors import MalformedMessageError, ProtocolError
 from protocols.keys import MessageClass, MeterKeys
@@ -110,7 +110,7 @@ def _parse(name: str, text: str) -> Any:
         return 0 if absent else parse_moment(bare)
     if isinstance(kind, Date):
         return 0 if absent else parse_date(bare)
-    if isinstance(kind, Truth):
+    if isinstance(kind, Boolean):
         return bare.lower() in ("true", "on", "yes", "1")
     return bare.lower() if isinstance(kind, Choice) else bare
 
@@ -276,7 +276,7 @@ class Books:
     serial: str
     epoch: int
     price: int
-    elapsed: int
+    elapsed_ms: int
     clock: int
     local: int
     imported: int
@@ -320,7 +320,7 @@ class Books:
             serial=view.serial,
             epoch=view["epoch"],
             price=price,
-            elapsed=view["elapsed_ms"],
+            elapsed_ms=view["elapsed_ms"],
             clock=view["clock"],
             local=view.local,
             imported=view["energy_import_kwh"],
@@ -364,11 +364,11 @@ class Books:
         "possible" or "none".
         """
         self._unmoved(view)
-        elapsed, imported, exported = (
+        elapsed_ms, imported, exported = (
             view.number(name) for name in ("elapsed_ms", "energy_import_kwh", "energy_export_kwh")
         )
-        if elapsed < self.elapsed:
-            self.fail(f"elapsed went back from {self.elapsed} to {elapsed}")
+        if elapsed_ms < self.elapsed_ms:
+            self.fail(f"elapsed went back from {self.elapsed_ms} to {elapsed_ms}")
         if imported < self.imported or exported < self.exported:
             self.fail(
                 f"an energy register went back: import {self.imported} -> {imported} mWh, "
@@ -388,8 +388,8 @@ class Books:
             or view["instalments_taken_exact"] != self.instalments
         ):
             self.fail("a message came with a charge at its instant: only time charges")
-        self._daily(view, elapsed, charge, certain=midnights == "due")
-        self.elapsed, self.clock, self.local = elapsed, view["clock"], view.local
+        self._daily(view, elapsed_ms, charge, certain=midnights == "due")
+        self.elapsed_ms, self.clock, self.local = elapsed_ms, view["clock"], view.local
         self.imported, self.exported, self.energy = imported, exported, view.charged_energy
         self.consumption += charge
         self._balances(view)
@@ -426,7 +426,7 @@ class Books:
                 "(number, kind, sequence, amount, to_overdraft, to_debt, before, after, cumulative)"
             )
 
-    def _daily(self, view: View, elapsed: int, charge: int, certain: bool) -> None:
+    def _daily(self, view: View, elapsed_ms: int, charge: int, certain: bool) -> None:
         """Standing charge, then instalment: once a local date, at its midnight, while open
         (METER 1, 2, 6).
         """
@@ -448,7 +448,7 @@ class Books:
         ):
             may.append(self.day)
         spare = 0
-        moved = elapsed - self.elapsed
+        moved = elapsed_ms - self.elapsed_ms
         if abs(view.local - self.local - moved) > 2 * HOUR + moved // 20:
             spare, self.jumped = moved // DAY + 1, True  # the clock was set, and by no message
         # which of the dates that wait in the dark were jumped over is not known until they are made
@@ -567,10 +567,10 @@ class Books:
         if message.version != FORMAT_VERSION:
             self.fail(f"accepted a {message.kind.word} of format {message.version}", number)
         expiry = message.expires_at
-        if expiry and self.elapsed >= expiry * 1000:
+        if expiry and self.elapsed_ms >= expiry * 1000:
             self.fail(
                 f"accepted a {message.kind.word} that expired at {expiry} s of elapsed time, "
-                f"which is {self.elapsed} ms",
+                f"which is {self.elapsed_ms} ms",
                 number,
             )
         if message.key_version < self.key_version:
@@ -1320,7 +1320,7 @@ class Auditor:
         """
         books = replace(audit.floor)
         for unanswered in present:
-            if unanswered.before["elapsed_ms"] > books.elapsed:
+            if unanswered.before["elapsed_ms"] > books.elapsed_ms:
                 books.move(unanswered.before)
             self._check_new(audit, books, unanswered.data, unanswered.message)
             if audit.facts.keys:

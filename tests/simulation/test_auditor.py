@@ -72,7 +72,7 @@ _FIXED: dict[str, str] = {
 class Fake:
     """A meter that does what METER says, as far as these tests need it; `over` forces any item."""
 
-    elapsed: int = 0
+    elapsed_ms: int = 0
     clock: int = START
     energy: int = 0
     account: str = "open"
@@ -112,7 +112,7 @@ class Fake:
         soft = set(self.causes) <= {"credit_reminder"}
         values: dict[str, int] = {
             "clock": self.clock,
-            "elapsed_ms": self.elapsed,
+            "elapsed_ms": self.elapsed_ms,
             "energy_import_kwh": self.energy,
             "energy_export_kwh": 0,
             "available_credit": credit,
@@ -158,7 +158,7 @@ class Fake:
         return {**_FIXED, **items, **self.over, **over}
 
     def run(self, hours: int, mwh: int, standing: int = 0, taken: int = 0) -> Snapshot:
-        self.elapsed += hours * HOUR
+        self.elapsed_ms += hours * HOUR
         self.clock += hours * HOUR
         self.energy += mwh
         self.consumption += mwh * PRICE if self.account == "open" else 0

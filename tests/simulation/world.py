@@ -7,7 +7,7 @@ device, the clocks and the random numbers. Nothing sleeps, and the same seed giv
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import PresentedCard
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing, development_ring
-from meterctl.operations import card_counter
+from meterctl.operations import presented_card
 from meterctl.operations.card_issuing import plan_format, plan_replacement
 from meterctl.operations.card_sales import open_account, sell
 from meterctl.operations.command import execute_command, plan_command
@@ -110,7 +110,7 @@ class World:
         self.rng = Random(f"simulate/{seed}")
         self.log: list[str] = []
         self.top_ups = self.crashes = self.delivered = 0
-        self.seen: Counter[str] = Counter()
+        self.seen: PresentedCard[str] = PresentedCard()
         """What happened how often: what the tests hold that it happens at all."""
         self.random = Random(f"cards/{seed}").randbytes
         self._shown: dict[int, tuple[Meter, int, Mapping[str, Any]]] = {}
@@ -491,7 +491,7 @@ class World:
             (1, self._power),
             (3, self._sell_card),
             (4, self._insert_card),
-            (5, self._errand),
+            (5, self._command_round),
             (3, self._resolve),
             (2, self._crash_meter),
             (1, self._withdraw),
@@ -774,7 +774,7 @@ class World:
         ahead = self.rng.choice((2, 65_536, 65_537, 1 << 31))
         self.look()
         meter = station.meter
-        state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
+        state, keys = meter.state, meter.authenticator.keys(meter.state.security.key_version)
         sequence = state.security.command_sequence + ahead
         if meter.stopped or not state.powered or keys is None or sequence >= 1 << 32:
             return "no far command"
@@ -799,7 +799,7 @@ class World:
         )
 
     def _of_a_stranger(self, meter: Meter, number: int) -> bytes:
-        state, keys = meter.state, meter.door.keys(meter.state.security.key_version)
+        state, keys = meter.state, meter.authenticator.keys(meter.state.security.key_version)
         assert keys is not None
         origin = Origin(number, self.rng.randrange(1, 1 << 32))
         return SealedMessage(
@@ -1019,11 +1019,13 @@ class World:
         finally:
             self._acting = acting
 
-    def _counter(self, placed: Placed, contacts: CardContacts) -> card_counter.Counter:
+    def _presented(self, placed: Placed, contacts: CardContacts) -> presented_card.PresentedCard:
         contacts.card.power_on()
-        counter = card_counter.Counter(contacts, self._vendor.ring, self.random, self._now)
-        counter.set_back = placed.was_set_back
-        return counter
+        presented = presented_card.PresentedCard(
+            contacts, self._vendor.ring, self.random, self._now
+        )
+        presented.set_back = placed.was_set_back
+        return presented
 
     def _card(self, placed: Placed) -> Card:
         """Return the customer's card, as its memory was left; the first time it is issued and
@@ -1033,7 +1035,7 @@ class World:
             make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")  # type: ignore[arg-type]
             card = Card(placed.chip, self.random)  # type: ignore[arg-type]
             plan_format(
-                self._counter(placed, CardContacts(card, Random(0), False)), self._vendor.journal
+                self._presented(placed, CardContacts(card, Random(0), False)), self._vendor.journal
             ).carry_out()
         placed.chip = SimulatedNvram(bytes(placed.chip.data))
         return Card(placed.chip, self.random)  # type: ignore[arg-type]
@@ -1044,19 +1046,19 @@ class World:
         card = self._card(placed)
         contacts = CardContacts(card, self.rng, self.rng.random() < 0.1)
         placed.chip.cut_after = self.rng.choice((None, None, None, self.rng.randrange(30_000)))
-        counter = self._counter(placed, contacts)
+        presented = self._presented(placed, contacts)
         cents = self.rng.choice((1, 700, 700, self.rng.randrange(1, 5000)))
         try:
             with self._as_vendor() as journal:
                 session = self._session(station)[0] if self.rng.random() < 0.3 else None
-                sold = sell(counter, journal, cents, session)
+                sold = sell(presented, journal, cents, session)
         except HostCrashError:
             self._vendor.start_anew()
             return f"host {self._vendor.name} died while it sold on a card"
         self.top_ups += not sold.finished
         return f"sold {cents} on a card: entry {sold.entry.id}, finished {sold.finished}"
 
-    def _errand(self) -> str:
+    def _command_round(self) -> str:
         """Buy, and go straight home with the card."""
         return f"{self._sell_card()}; {self._insert_card()}"
 
@@ -1065,13 +1067,13 @@ class World:
         none.
         """
         placed = self.placed[station.meter.state.identity.serial_number]
-        counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
+        presented = self._presented(placed, CardContacts(self._card(placed), Random(0), False))
         serial = placed.description.serial_number
         with self._as_vendor() as journal:
             if placed.description.opened:
-                plan_replacement(counter, journal, serial, self._session(station)[0]).carry_out()
+                plan_replacement(presented, journal, serial, self._session(station)[0]).carry_out()
             elif self.rng.random() < 0.6:
-                open_account(counter, journal, serial, "0" * 12, self.rng.randrange(1, 3000), 156)
+                open_account(presented, journal, serial, "0" * 12, self.rng.randrange(1, 3000), 156)
                 self.seen["opening card"] += 1
 
     def _insert_card(self) -> str:
@@ -1111,11 +1113,11 @@ class World:
             self.look()
 
     def _read_card(self, placed: Placed) -> str:
-        counter = self._counter(placed, CardContacts(self._card(placed), Random(0), False))
-        standing = counter.read()
+        presented = self._presented(placed, CardContacts(self._card(placed), Random(0), False))
+        standing = presented.read()
         if standing.back is not None:
-            counter.settle(self._vendor.journal, standing.back)
-            counter.hold_against(self._vendor.journal, standing)
+            presented.settle(self._vendor.journal, standing.back)
+            presented.hold_against(self._vendor.journal, standing)
         return "card read"
 
     def _withdraw_all(self, station: RackStation) -> str:

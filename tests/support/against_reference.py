@@ -19,7 +19,7 @@ from firmware_sim.requests import (
     Sense,
     SetLoad,
 )
-from firmware_sim.settings import Settings
+from firmware_sim.settings import Settings, attribute
 from protocols.data_model.items import SETTINGS, Windows
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
 from protocols.data_model.words import (
@@ -62,19 +62,17 @@ def every(step: int) -> Partition:
     """Equal steps."""
 
     def partition(meter: Meter, to: int) -> Iterator[int]:
-        while meter.state.elapsed + step < to:
-            yield meter.state.elapsed + step
+        while meter.state.elapsed_ms + step < to:
+            yield meter.state.elapsed_ms + step
         yield to
 
     return partition
 
 
-_SETTING_NAMES = {"power_limit_mw": "power_limit_kw"}
 _WORDS = {"trip_mode": TripMode, "reconnect_mode": ReconnectMode, "unopened_supply": UnopenedSupply}
 
 
 def _setting(name: str, value: object) -> tuple[str, object]:
-    name = _SETTING_NAMES.get(name, name)
     if name in _WORDS:
         return name, int(_WORDS[name][str(value).upper()])
     if name == "tamper_trip":
@@ -87,13 +85,8 @@ def describe(scenario: reference.Scenario) -> MeterDescription:
     """Return the description of the product's meter for a scenario."""
     s = scenario.settings
     phases = len(scenario.load[0][1])
-    names = {_SETTING_NAMES.get(f, f) for f in reference.Settings.__dataclass_fields__} & {
-        item.name for item in SETTINGS.values()
-    }
-    reverse = {new: old for old, new in _SETTING_NAMES.items()}
-    values = dict(
-        _setting(name, getattr(s, reverse.get(name, name))) for name in names - {"friendly_hours"}
-    )
+    names = set(reference.Settings.__dataclass_fields__) & set(Settings.__dataclass_fields__)
+    values = dict(_setting(name, getattr(s, name)) for name in names - {"friendly_hours"})
     values |= {
         "friendly_hours": Windows().pack(list(s.friendly_hours)),
         "friendly_holidays": 1,
@@ -168,7 +161,7 @@ def _do(meter: Meter, host: Host, name: str, argument: object) -> bool:
         )
     elif name == "limits":
         assert isinstance(argument, dict)
-        numbers = {item.name: item.setting for item in SETTINGS.values()}
+        numbers = {attribute(item): item.setting for item in SETTINGS.values()}
         values = dict(_setting(key, value) for key, value in argument.items())
         parameters = encode_limits({numbers[key]: value for key, value in values.items()})  # type: ignore[misc]
         answer = host.send(MessageKind.LIMITS, parameters=parameters)
@@ -191,7 +184,7 @@ def run(
         pair = _pair(meter)
         if pair != seen[0]:
             seen[0] = pair
-            changes.append((meter.state.elapsed, *pair))
+            changes.append((meter.state.elapsed_ms, *pair))
 
     def advance(to: int) -> None:
         for instant in partition(meter, to):

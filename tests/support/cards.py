@@ -11,10 +11,10 @@ from functools import lru_cache
 from protocols.card import issuing
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.applet import Card
-from protocols.card.files import CardFile, CardType, CreditRecord, Identity
+from protocols.card.files import CardFile, CardIdentity, CardType, CreditRecord
 from protocols.card.keys import KeyReference, derive_card_keys, meter_access_of
 from protocols.card.memory import BytesMemory, CardMemory, CardState, make_blank
-from protocols.card.secure_messaging import Session, card_proof, terminal_proof
+from protocols.card.secure_messaging import SecureChannel, card_proof, terminal_proof
 from protocols.card.terminal import Contents, Exchange, Result, Terminal, drive
 from protocols.card.write_back import WriteBack
 from protocols.errors import CardGoneError, CardMemoryError
@@ -33,7 +33,7 @@ KEYS = {
     KeyReference.VENDING: CARD_KEYS.vending,
     KeyReference.METER: METER_ACCESS,
 }
-IDENTITY = Identity(METER, CUSTOMER, VERSION, 1_767_225_600)
+IDENTITY = CardIdentity(METER, CUSTOMER, VERSION, 1_767_225_600)
 
 
 class PowerLossError(Exception):
@@ -204,7 +204,7 @@ def write_back(number: int, **values: int | bytes) -> WriteBack:
         "command_sequence": 8,
         "account_state": 9, "account_unit": 156, "credit": -10, "debt": 11, "cumulative": 12,
         "purchases": 13,
-        "energy_mwh": 14, "clock": 15, "elapsed": 16, "supply_state": 17, "causes": 18,
+        "energy_mwh": 14, "clock": 15, "elapsed_ms": 16, "supply_state": 17, "causes": 18,
         "status": 19,
         "illegal_insertions": 21,
     }  # fmt: skip
@@ -243,7 +243,7 @@ def proof(
     return bytes((0, 0x82, 0, reference, 16)) + data + b"\0"
 
 
-def authenticate(card: Card, reference: KeyReference) -> Session:
+def authenticate(card: Card, reference: KeyReference) -> SecureChannel:
     """Select, prove the key of a card that `issued` made, and return the terminal's end of the
     session.
     """
@@ -256,7 +256,7 @@ def authenticate(card: Card, reference: KeyReference) -> Session:
         response
         == card_proof(KEYS[reference], card_nonce, bytes(8), SERIAL, reference) + b"\x90\x00"
     )
-    return Session(KEYS[reference], card_nonce, bytes(8), reference)
+    return SecureChannel(KEYS[reference], card_nonce, bytes(8), reference)
 
 
 def flips(data: bytes) -> list[bytes]:

@@ -49,10 +49,10 @@ class Energy:
         for (start, end), slope in zip(pairwise(self.starts), self.slopes, strict=False):
             self.at_start.append(self.at_start[-1] + slope * (end - start))
 
-    def at(self, elapsed: int) -> Fraction:
+    def at(self, elapsed_ms: int) -> Fraction:
         """The energy by that instant."""
-        row = bisect_right(self.starts, elapsed) - 1
-        return self.at_start[row] + self.slopes[row] * (elapsed - self.starts[row])
+        row = bisect_right(self.starts, elapsed_ms) - 1
+        return self.at_start[row] + self.slopes[row] * (elapsed_ms - self.starts[row])
 
 
 class Run:
@@ -72,24 +72,24 @@ class Run:
         first = self.local_start // MS_PER_DAY
         last = (self.local_start + until_ms) // MS_PER_DAY
         self.day_numbers = range(first, last + 1)
-        self.midnights = self.within([self.elapsed(day, 0) for day in self.day_numbers])
+        self.midnights = self.within([self.elapsed_ms(day, 0) for day in self.day_numbers])
         self.rate_changes = self.within(
             [
-                self.elapsed(day, minute)
+                self.elapsed_ms(day, minute)
                 for day in self.day_numbers
                 for minute, _ in settings.day_table
             ]
         )
         self.month_ends = self.within(
             [
-                self.elapsed(day, settings.billing_day[1] * 60)
+                self.elapsed_ms(day, settings.billing_day[1] * 60)
                 for day in self.day_numbers
                 if self.date(day).day == settings.billing_day[0]
             ]
         )
         self.year_ends = self.within(
             [
-                self.elapsed(day, 0)
+                self.elapsed_ms(day, 0)
                 for day in self.day_numbers
                 if (self.date(day).month, self.date(day).day) == settings.billing_year
             ]
@@ -97,7 +97,7 @@ class Run:
         self.step_resets = self.month_ends if settings.step_period == "month" else self.year_ends
         self.completed = cache(self.count_completed)
 
-    def elapsed(self, day_number: int, minute: int) -> int:
+    def elapsed_ms(self, day_number: int, minute: int) -> int:
         """The elapsed time of a local minute."""
         return day_number * MS_PER_DAY + minute * MS_PER_MINUTE - self.local_start
 
@@ -110,14 +110,14 @@ class Run:
         """The date of a day counted from 1970."""
         return FIRST_DATE + timedelta(days=day_number)
 
-    def count_completed(self, elapsed: int) -> int:
+    def count_completed(self, elapsed_ms: int) -> int:
         """How many whole mWh are complete by that instant; one that completes just then counts."""
-        return floor(self.energy.at(elapsed))
+        return floor(self.energy.at(elapsed_ms))
 
-    def rate_after(self, elapsed: int) -> int:
+    def rate_after(self, elapsed_ms: int) -> int:
         """The rate in force from that instant on."""
         table = sorted(self.settings.day_table)
-        minute = (self.local_start + elapsed) % MS_PER_DAY // MS_PER_MINUTE
+        minute = (self.local_start + elapsed_ms) % MS_PER_DAY // MS_PER_MINUTE
         return table[bisect_right([start for start, _ in table], minute) - 1][
             1
         ]  # index -1 is the last entry
@@ -134,9 +134,9 @@ class Run:
             by_rate[self.rate_after(low)] += self.completed(high) - self.completed(low)
         return by_rate
 
-    def last_reset(self, resets: list[int], elapsed: int) -> int:
+    def last_reset(self, resets: list[int], elapsed_ms: int) -> int:
         """The mWh completed by the newest of these resets that is not after that instant."""
-        index = bisect_right(resets, elapsed)
+        index = bisect_right(resets, elapsed_ms)
         return self.completed(resets[index - 1]) if index else 0
 
     def additions(self, start: int, end: int) -> Fraction:

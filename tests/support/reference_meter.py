@@ -168,11 +168,11 @@ class Meter:
         self.cause_cleared = False  # in this instant, by something that may close the switch
         self.threshold_2_spent = False
         self.zero_spent = False
-        self.credit_due: int | None = None  # elapsed ms at which a pending credit trip is due
-        self.remote_due: int | None = None
+        self.credit_due_ms: int | None = None  # elapsed ms at which a pending credit trip is due
+        self.remote_due_ms: int | None = None
         # Overload.
-        self.overload_since: int | None = None  # the condition that runs now began then
-        self.overload_ended: int | None = None  # the condition before it ended then
+        self.overload_since_ms: int | None = None  # the condition that runs now began then
+        self.overload_ended_ms: int | None = None  # the condition before it ended then
         self.overload_count = 0
         self.overload_reclose: int | None = (
             None  # None while overload stands: it waits for the button
@@ -373,13 +373,18 @@ class Meter:
             if not self.causes:
                 self.closed = True  # in either reconnect_mode
         self.trip_overload_if_due(t)
-        if self.remote_due is not None and t >= self.remote_due:
-            self.remote_due = None
+        if self.remote_due_ms is not None and t >= self.remote_due_ms:
+            self.remote_due_ms = None
             self.arise("remote")
         wanted = (
             self.settings.trip_mode == "delayed" and self.credit <= -self.settings.overdraft_limit
         )
-        if self.credit_due is not None and t >= self.credit_due and wanted and not self.held_back():
+        if (
+            self.credit_due_ms is not None
+            and t >= self.credit_due_ms
+            and wanted
+            and not self.held_back()
+        ):
             self.trip_exhausted()
 
     # Step 7: load.
@@ -444,16 +449,16 @@ class Meter:
         if self.credit > 0 and self.credit >= settings.reconnect_threshold:
             self.clear("credit_exhausted")
         if self.held_back():
-            self.credit_due = None
+            self.credit_due_ms = None
             return
         beyond_limit = self.credit <= -settings.overdraft_limit
         if settings.trip_mode != "delayed" or not beyond_limit:
-            self.credit_due = None
+            self.credit_due_ms = None
         if beyond_limit and "credit_exhausted" not in self.causes:
             if settings.trip_mode == "delayed":
-                if self.credit_due is None:
-                    self.credit_due = t + settings.trip_delay_minutes * MS_PER_MINUTE
-                if t >= self.credit_due:
+                if self.credit_due_ms is None:
+                    self.credit_due_ms = t + settings.trip_delay_minutes * MS_PER_MINUTE
+                if t >= self.credit_due_ms:
                     self.trip_exhausted()
             else:
                 self.trip_exhausted()
@@ -497,7 +502,7 @@ class Meter:
     def trip_exhausted(self) -> None:
         """The deepest trip; it spends both reminder levels."""
         self.arise("credit_exhausted")
-        self.credit_due = None
+        self.credit_due_ms = None
         self.threshold_2_spent = True
         self.zero_spent = True
 
@@ -532,19 +537,19 @@ class Meter:
         """Note when the actual import begins and ceases to be over the limit."""
         limit = self.settings.power_limit_mw
         over = limit is not None and self.really_closed() and self.load_import > limit
-        if over and self.overload_since is None:
-            self.overload_since = t
+        if over and self.overload_since_ms is None:
+            self.overload_since_ms = t
             reset = self.settings.overload_reset_s * MS_PER_SECOND
-            if self.overload_ended is not None and t - self.overload_ended >= reset:
+            if self.overload_ended_ms is not None and t - self.overload_ended_ms >= reset:
                 self.overload_count = 0
-        elif not over and self.overload_since is not None:
-            self.overload_since = None
-            self.overload_ended = t
+        elif not over and self.overload_since_ms is not None:
+            self.overload_since_ms = None
+            self.overload_ended_ms = t
 
     def trip_overload_if_due(self, t: int) -> None:
         """Trip once the condition has lasted long enough."""
         settings = self.settings
-        since = self.overload_since
+        since = self.overload_since_ms
         if (
             since is None
             or "overload" in self.causes
@@ -622,7 +627,7 @@ class Meter:
         self.account = "closed"
         self.settlement += self.credit
         self.credit = 0
-        self.credit_due = None
+        self.credit_due_ms = None
         self.clear("credit_reminder")
         self.clear("credit_exhausted")
         if self.settings.unopened_supply == "disconnected":
@@ -642,10 +647,10 @@ class Meter:
         """Sealed interrupt, at once or after the delay."""
         if self.guarantee:
             return False
-        if "remote" in self.causes or self.remote_due is not None:
+        if "remote" in self.causes or self.remote_due_ms is not None:
             return True
         if self.settings.remote_trip_delay and self.settings.trip_delay_minutes > 0:
-            self.remote_due = t + self.settings.trip_delay_minutes * MS_PER_MINUTE
+            self.remote_due_ms = t + self.settings.trip_delay_minutes * MS_PER_MINUTE
         else:
             self.arise("remote")
         return True
@@ -653,13 +658,13 @@ class Meter:
     def do_permit(self, t: int, argument: object) -> bool:
         """Sealed permit: it never closes."""
         self.causes.discard("remote")
-        self.remote_due = None
+        self.remote_due_ms = None
         return True
 
     def do_direct(self, t: int, argument: object) -> bool:
         """Sealed direct close: closes when nothing remains."""
         self.causes -= {"remote", "credit_reminder"}
-        self.remote_due = None
+        self.remote_due_ms = None
         if not self.causes:
             self.closed = True
         return True
@@ -670,7 +675,7 @@ class Meter:
         if self.guarantee and not wanted:
             self.arm_levels()
         if wanted:
-            self.remote_due = None
+            self.remote_due_ms = None
             self.clear("remote")
         self.guarantee = wanted
         return True

@@ -11,7 +11,7 @@ from firmware_sim.hal.nvram import PowerCutError
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.servers.modbus.bank import Bank
 from firmware_sim.servers.modbus.execute import execute
-from firmware_sim.servers.modbus.spoil import Spoilt, spoil
+from firmware_sim.servers.modbus.spoil import FaultyReply, spoil
 from firmware_sim.servers.modbus.windows import SessionWindows
 from firmware_sim.servers.outbox import Outbox
 from firmware_sim.servers.seam import Station, Stations
@@ -60,13 +60,13 @@ class _Session:
             self.stations.power_lost(station, at)
             return None
 
-    def replies(self, station: Station, pdu: bytes, at: int) -> tuple[Spoilt, ...]:
+    def replies(self, station: Station, pdu: bytes, at: int) -> tuple[FaultyReply, ...]:
         """Return what is sent in reply: nothing, one reply, or what faults make of it."""
         faults = self.stations.faults
         if faults.reply:
             return spoil(faults, station.unit, pdu, at, lambda: self.answer(station, pdu, at))
         reply = self.answer(station, pdu, at)
-        return (Spoilt(reply),) if reply else ()
+        return (FaultyReply(reply),) if reply else ()
 
 
 def bank_of(station: Station) -> Bank:
@@ -96,7 +96,7 @@ class _Sender:
     def __init__(self) -> None:
         self._outbox = Outbox()
 
-    def send(self, frame: bytes, spoilt: Spoilt, at: int) -> bytes:
+    def send(self, frame: bytes, spoilt: FaultyReply, at: int) -> bytes:
         """Return a frame that is due now; hold one that is not, byte by byte where a pause is
         wanted.
         """

@@ -15,7 +15,7 @@ _COUNTED = frozenset({1, 2, 3, 4, 23})
 _OTHER_UNIT, _OTHER_TRANSACTION = 1, 1
 
 
-class Spoilt(NamedTuple):
+class FaultyReply(NamedTuple):
     """A reply as it leaves: how much later, with what pause between bytes (us), and what its frame
     says wrongly.
     """
@@ -29,7 +29,7 @@ class Spoilt(NamedTuple):
 
 def spoil(
     faults: Faults, unit: int, request: bytes, at: int, answer: Callable[[], bytes | None]
-) -> tuple[Spoilt, ...]:
+) -> tuple[FaultyReply, ...]:
     """Execute a request by `answer`, unless a fault prevents it, and return what is sent; often
     nothing or one.
     """
@@ -56,7 +56,7 @@ def spoil(
         return ()
     if "wrong_length" in struck:
         reply = _shorter(reply, struck["wrong_length"])
-    spoilt = Spoilt(
+    spoilt = FaultyReply(
         reply,
         struck["reply_late"].amount * 1000 if "reply_late" in struck else 0,
         struck["byte_by_byte"].amount * 1000 if "byte_by_byte" in struck else 0,

@@ -12,7 +12,7 @@ import pytest
 
 from firmware_sim.assembly import DEFAULT_START, MeterDescription
 from firmware_sim.hosting.descriptions import (
-    Flags,
+    MeterFlags,
     _of_configuration,
     _of_flags,
     describe_keys,
@@ -28,14 +28,14 @@ KEYS = ("unit", "serial_number", "credit", "trip_mode", "load", "start")
 @pytest.mark.parametrize(
     "flags",
     [
-        Flags(),
-        Flags(unit=247, serial_number="123456789012", credit="5.50", price="0.7000"),
-        Flags(trip_mode="delayed", load="household", start="2026-02-01T00:00:00Z"),
-        Flags(load="-1.5kW", credit="-2.00"),
+        MeterFlags(),
+        MeterFlags(unit=247, serial_number="123456789012", credit="5.50", price="0.7000"),
+        MeterFlags(trip_mode="delayed", load="household", start="2026-02-01T00:00:00Z"),
+        MeterFlags(load="-1.5kW", credit="-2.00"),
     ],
     ids=lambda flags: ",".join(flags.given()) or "nothing",
 )
-def test_flags_and_configuration_describe_the_same_meter(flags: Flags) -> None:
+def test_flags_and_configuration_describe_the_same_meter(flags: MeterFlags) -> None:
     plain = _of_flags(flags, DEFAULT_START)
     assert plain is not None
     overrides: dict[str, object] = {
@@ -52,14 +52,16 @@ def test_flags_and_configuration_describe_the_same_meter(flags: Flags) -> None:
             assert getattr(plain.description, field.name) == getattr(
                 whole.description, field.name
             ), field.name
-    for elapsed in (0, 1, 3_600_000, 10**10):
+    for elapsed_ms in (0, 1, 3_600_000, 10**10):
         assert plain.description.load is not None
         assert whole.description.load is not None
-        assert plain.description.load.at(elapsed) == whole.description.load.at(elapsed)
+        assert plain.description.load.at(elapsed_ms) == whole.description.load.at(elapsed_ms)
 
 
-@pytest.mark.parametrize("flags", [Flags(unit=300), Flags(credit="x"), Flags(trip_mode="never")])
-def test_what_is_not_right_is_left_to_the_configuration_to_explain(flags: Flags) -> None:
+@pytest.mark.parametrize(
+    "flags", [MeterFlags(unit=300), MeterFlags(credit="x"), MeterFlags(trip_mode="never")]
+)
+def test_what_is_not_right_is_left_to_the_configuration_to_explain(flags: MeterFlags) -> None:
     assert _of_flags(flags, DEFAULT_START) is None
 
 

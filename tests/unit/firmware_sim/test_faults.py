@@ -21,7 +21,7 @@ from protocols.control import Advance, BeginFault, parse_command
 from protocols.data_model.items import ACTIVE_POWERS, VOLTAGES
 from protocols.data_model.words import MeterType, SupplyState
 from protocols.errors import QuantityError
-from protocols.faults import FAULTS, FaultPlan, FaultRule, Place, parse_plan, parse_rule
+from protocols.faults import FAULTS, FaultPlan, FaultRule, FaultScope, parse_plan, parse_rule
 from protocols.keys import MessageClass, development_keys
 from protocols.modbus import rtu, tcp
 from protocols.modbus.native_map import MAGIC
@@ -208,11 +208,11 @@ def unflushed_is_lost(rule: FaultRule) -> None:
         rack.faults.storage_rests = True
         rack.execute(Advance(2 * HOUR), 0)
         meter = rack.stations[0].meter
-        meter.advance(meter.state.elapsed + 4 * HOUR)  # saved, not flushed
+        meter.advance(meter.state.elapsed_ms + 4 * HOUR)  # saved, not flushed
         rack.faults.storage_rests = False
         with pytest.raises(CommandFailedError):
             rack.execute(parse_command(["cover", "open"]), 0)
-        return rack.stations[0].meter.state.elapsed
+        return rack.stations[0].meter.state.elapsed_ms
 
     lost = {rows_after_a_cut(rule, seed=seed) for seed in range(12)}
     kept = {rows_after_a_cut(seed=seed) for seed in range(12)}
@@ -467,7 +467,7 @@ def test_a_load_that_changes_while_it_flows_back_flows_back_too() -> None:
 def test_a_rule_is_read_back_from_its_words(kind: object) -> None:
     name = kind.name  # type: ignore[attr-defined]
     options = {"unit": "3"}
-    if FAULTS[name].place is not Place.STORAGE:
+    if FAULTS[name].scope is not FaultScope.STORAGE:
         options["for"] = "1h30m"
     if FAULTS[name].takes:
         own = {"noise": "7", "exception": "7", "lost_phase": "2"}
@@ -561,6 +561,6 @@ def test_a_storage_that_was_full_for_weeks_recovers() -> None:
         rack.execute(Advance(60 * 24 * HOUR), 0)
     rack.execute(parse_command(["fault", "off"]), 0)
     rack.execute(Advance(HOUR), 0)
-    elapsed = rack.stations[0].meter.state.elapsed
+    elapsed_ms = rack.stations[0].meter.state.elapsed_ms
     rack.power_lost(rack.stations[0], 0)
-    assert rack.stations[0].meter.state.elapsed == elapsed
+    assert rack.stations[0].meter.state.elapsed_ms == elapsed_ms

@@ -83,7 +83,7 @@ def test_after_a_key_change_a_receipt_is_sealed_anew_and_says_the_same(
     meter = meter_of_three_versions()
     sealed, receipt = accept(meter, KEYS[1], message_class)
     for version in (2, 3):
-        meter.advance(meter.state.elapsed + 60 * SECOND)
+        meter.advance(meter.state.elapsed_ms + 60 * SECOND)
         _, of_change = accept(meter, KEYS[version], changed_by)
         assert Receipt.decode(of_change).key_version == version
         verify(of_change, KEYS[version].key(changed_by))

@@ -35,18 +35,18 @@ PERIOD = HOUR // 4
 
 Action = Callable[[Meter, Host], object]
 STORY: tuple[Action, ...] = (
-    lambda m, h: m.advance(m.state.elapsed + PERIOD),
+    lambda m, h: m.advance(m.state.elapsed_ms + PERIOD),
     lambda m, h: h.send(MessageKind.CREDIT, amount=500),
-    lambda m, h: m.advance(m.state.elapsed + PERIOD),
-    lambda m, h: m.advance(m.state.elapsed + PERIOD),
+    lambda m, h: m.advance(m.state.elapsed_ms + PERIOD),
+    lambda m, h: m.advance(m.state.elapsed_ms + PERIOD),
     lambda m, h: h.send(MessageKind.LIMITS, parameters=encode_limits({1: 10 * LEDGER, 3: LEDGER})),
     lambda m, h: h.send(MessageKind.CREDIT, amount=1),
-    lambda m, h: m.advance(m.state.elapsed + PERIOD),
+    lambda m, h: m.advance(m.state.elapsed_ms + PERIOD),
     lambda m, h: h.send(MessageKind.REFUND, amount=100),
     lambda m, h: m.handle(CutPower()),
     lambda m, h: m.handle(ReturnPower()),
     *(lambda m, h: h.send(MessageKind.CREDIT, amount=7) for _ in range(DRAIN_AT)),
-    lambda m, h: m.advance(m.state.elapsed + PERIOD),
+    lambda m, h: m.advance(m.state.elapsed_ms + PERIOD),
 )
 
 
@@ -258,7 +258,7 @@ def test_rings_are_whole_after_many_commits_and_a_restart() -> None:
     for index in range(300):
         Host(meter).send(MessageKind.CREDIT, amount=1 + index)
         if index % 7 == 0:
-            meter.advance(meter.state.elapsed + PERIOD)
+            meter.advance(meter.state.elapsed_ms + PERIOD)
     again = build(DESCRIPTION, nvram.power_cycle())
     for kept, found in zip(meter.rings, again.rings, strict=True):
         for number in range(kept.first + (kept is meter.rings[EVENT_RING]), kept.last + 1):

@@ -54,7 +54,7 @@ def test_every_clearing_of_every_set_of_causes_in_every_mode(
     by: Clearing, mode: ReconnectMode
 ) -> None:
     for causes, locked in product(ALL_CAUSES, (False, True)):
-        supply = Supply(closed=False, causes=int(causes), reclose_due=None if locked else 5)
+        supply = Supply(closed=False, causes=int(causes), reclose_due_ms=None if locked else 5)
         emitted: list[str] = []
         clear(
             supply,
@@ -231,7 +231,7 @@ def test_a_standing_charge_past_every_level_is_one_event() -> None:
         overdraft_limit=20 * LEDGER,
         standing_charge=39 * LEDGER,
     )
-    meter.advance(2 * DAY_MS - meter.state.elapsed % DAY_MS)
+    meter.advance(2 * DAY_MS - meter.state.elapsed_ms % DAY_MS)
     assert stand(meter) == EXHAUSTED
     assert event_names(meter).count("supply_disconnected") == 1
 
@@ -294,7 +294,7 @@ def test_a_guarantee_refuses_an_interrupt_and_lets_credit_run() -> None:
     assert stand(meter) == CONNECTED
     assert switch(host, SwitchAction.INTERRUPT) is Outcome.REFUSED_BY_GUARANTEE
     meter.handle(SetLoad(Load.constant((100_000_000,))))
-    meter.advance(meter.state.elapsed + 10 * 3_600_000)
+    meter.advance(meter.state.elapsed_ms + 10 * 3_600_000)
     assert meter.state.account.credit < -20 * LEDGER
     assert stand(meter) == CONNECTED
     host.send(MessageKind.GUARANTEE, parameters=encode_number(MessageKind.GUARANTEE, 0))

@@ -131,7 +131,7 @@ def back(entry: Entry = ENTRY, **fields: int | bytes) -> WriteBack:
         "purchases": 0,
         "energy_mwh": 0,
         "clock": 0,
-        "elapsed": 0,
+        "elapsed_ms": 0,
         "supply_state": 0,
         "causes": 0,
         "status": 0,

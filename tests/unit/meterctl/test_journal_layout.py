@@ -19,9 +19,9 @@ from meterctl.drivers import Delivery
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.journal import BY_HAND, LAYOUT, Entry, EntryState, Journal, SeenWriteBack
 from meterctl.key_ring import DailyLimit, KeyRing
-from meterctl.operations.card_counter import Counter
 from meterctl.operations.card_sales import sell
 from meterctl.operations.credit import close_by_hand, execute, plan, resolve, withdraw_cards
+from meterctl.operations.presented_card import PresentedCard
 from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.card.memory import BytesMemory
@@ -29,7 +29,7 @@ from protocols.keys import derive_meter_keys
 from protocols.quantities import LEDGER
 from protocols.sealed_message import NO_ORIGIN, MessageKind, Outcome
 from tests.support.meters import Host
-from tests.support.town import insert_into
+from tests.support.setup import insert_into
 from tests.support.wire import connect
 
 _FIRST_LAYOUT = """
@@ -273,9 +273,9 @@ def card(name: str) -> Card:
     )
 
 
-def counter_for(image: Card) -> Counter:
+def counter_for(image: Card) -> PresentedCard:
     image.power_on()
-    return Counter(image.apdu, RING, Random("counter").randbytes, lambda: 1_800_000_000)
+    return PresentedCard(image.apdu, RING, Random("counter").randbytes, lambda: 1_800_000_000)
 
 
 def test_a_write_back_of_the_former_build_still_proves(tmp_path: Path) -> None:

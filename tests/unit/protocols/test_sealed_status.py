@@ -31,7 +31,7 @@ STATUS = SealedStatus(
     credit_sequence=7,
     command_sequence=8,
     clock=-9,
-    elapsed=10,
+    elapsed_ms=10,
     credit=-11,
     committed_elapsed=12,
     committed_energy=13,
@@ -150,7 +150,7 @@ def test_numbers_beyond_their_field_are_cut_to_it() -> None:
     status = replace(
         STATUS,
         clock=-(2**70),
-        elapsed=2**70,
+        elapsed_ms=2**70,
         credit=2**70,
         committed_elapsed=2**70,
         committed_energy=2**70,
@@ -163,7 +163,7 @@ def test_numbers_beyond_their_field_are_cut_to_it() -> None:
         2**63 - 1,
         2**63 - 1,
     )
-    assert (found.elapsed, found.committed_elapsed, found.committed_energy, found.last_at) == (
+    assert (found.elapsed_ms, found.committed_elapsed, found.committed_energy, found.last_at) == (
         2**64 - 1,
     ) * 4
     assert found.forgotten == STATUS.forgotten, "the other fields stay"

@@ -11,7 +11,7 @@ from protocols.card.apdu import CommandApdu, Instruction, ResponseApdu
 from protocols.card.applet import Card
 from protocols.card.files import APPLICATION, LOG_ROW, LOG_ROWS, SIZES, CardFile
 from protocols.card.keys import KeyReference
-from protocols.card.secure_messaging import Session
+from protocols.card.secure_messaging import SecureChannel
 from tests.support.cards import SERIAL, Numbers, authenticate, blank, issued, select, status
 
 transmissions = pytest.mark.parametrize("transmission", Transmission)
@@ -26,7 +26,7 @@ WRITERS = {
 
 
 def secured(
-    card: Card, session: Session, ins: int, p1: int, p2: int, data: bytes
+    card: Card, session: SecureChannel, ins: int, p1: int, p2: int, data: bytes
 ) -> tuple[bytes, int]:
     """Send a secured command; return the data of the response, proved, and its status."""
     response = ResponseApdu.decode(card.apdu(session.secure(ins, p1, p2, data).encode()))

@@ -13,9 +13,9 @@ from protocols.card.applet import MAX_LOGGED, Card
 from protocols.card.files import (
     LOG_ROWS,
     CardFile,
+    CardIdentity,
     CardType,
     CreditRecord,
-    Identity,
     LogActor,
     LogRow,
     split_credit,
@@ -23,7 +23,7 @@ from protocols.card.files import (
 from protocols.card.issuing import bind, erase, give_keys, read_as_vendor, write_sale
 from protocols.card.keys import KeyReference, derive_card_keys
 from protocols.card.memory import LAST_GENERATION, BytesMemory, CardMemory, make_blank
-from protocols.card.secure_messaging import Session
+from protocols.card.secure_messaging import SecureChannel
 from protocols.card.terminal import Terminal, drive
 from protocols.card.trace import command_line
 from protocols.errors import CardFormatError, CardGoneError, CardMemoryError, CardRefusedError
@@ -50,7 +50,9 @@ def used_card(memory: BytesMemory) -> Card:
     terminal = Terminal(Random(2).randbytes)
     drive(terminal.select(), card.apdu)
     drive(give_keys(terminal, KEYS, 1), card.apdu)
-    drive(bind(terminal, KEYS, Identity("000000000042", "000000001001", 1), bytes(16)), card.apdu)
+    drive(
+        bind(terminal, KEYS, CardIdentity("000000000042", "000000001001", 1), bytes(16)), card.apdu
+    )
     for number in (1, 2):
         contents = drive(read_as_vendor(terminal, KEYS), card.apdu)
         drive(
@@ -106,7 +108,7 @@ def test_a_secured_read_gives_no_more_than_fits_beside_its_code(size: int, allow
     terminal = at_counter(card)
     drive(terminal.authenticate(KeyReference.VENDING, KEYS.vending), card.apdu)
     session = terminal._session
-    assert isinstance(session, Session)
+    assert isinstance(session, SecureChannel)
     command = session.secure(0xB0, 0x80 | CardFile.RETURN, 0, bytes((0, 0, size)))
     response = card.apdu(command.encode())
     assert (response[-2:] == b"\x90\x00") is allowed

@@ -18,9 +18,9 @@ from protocols.card.files import (
     RETURN_SLOT,
     SIZES,
     CardFile,
+    CardIdentity,
     CardType,
     CreditRecord,
-    Identity,
     LogActor,
     LogRow,
     Slots,
@@ -58,7 +58,7 @@ def signed(bits: int) -> st.SearchStrategy[int]:
 
 
 digits = st.text("0123456789", min_size=12, max_size=12)
-IDENTITIES = st.builds(Identity, digits, digits, unsigned(8), unsigned(32), unsigned(16))
+IDENTITIES = st.builds(CardIdentity, digits, digits, unsigned(8), unsigned(32), unsigned(16))
 CREDITS = st.builds(
     CreditRecord,
     st.sampled_from(CardType),
@@ -119,9 +119,9 @@ MESSAGES = st.lists(
 
 @modest
 @given(IDENTITIES)
-def test_an_identity_comes_back(identity: Identity) -> None:
+def test_an_identity_comes_back(identity: CardIdentity) -> None:
     assert len(identity.encode()) == SIZES[CardFile.IDENTITY]
-    assert Identity.decode(identity.encode()) == identity
+    assert CardIdentity.decode(identity.encode()) == identity
 
 
 @modest
@@ -201,7 +201,7 @@ def test_card_types_keep_their_numbers() -> None:
 
 def whole_identity(data: bytes) -> bool:
     try:
-        return Identity.decode(data) is not None
+        return CardIdentity.decode(data) is not None
     except CardFormatError:
         return False
 
@@ -242,7 +242,7 @@ def test_damage_of_every_byte_is_seen(whole: bytes, is_whole: Callable[[bytes], 
 
 
 def test_a_file_of_noughts_is_empty_and_no_record() -> None:
-    assert Identity.decode(bytes(32)) is None
+    assert CardIdentity.decode(bytes(32)) is None
     assert not any(holds(bytes(size)) for size in (0, 4, CREDIT_SLOT))
     assert split_credit(bytes(2 * CREDIT_SLOT)).newest is None
     assert (parameter_size(bytes(8)), decode_parameters(bytes(8), b"")) == (0, ())
@@ -252,8 +252,8 @@ def test_a_file_of_noughts_is_empty_and_no_record() -> None:
 @given(st.binary(max_size=2 * RETURN_SLOT))
 def test_any_bytes_are_records_or_format_errors(data: bytes) -> None:
     for decode in (
-        lambda: Identity.decode(data.ljust(32, b"\1")[:32]),
-        lambda: Identity.decode(checked(b"\1" + data.ljust(27, b"\1")[:27])),
+        lambda: CardIdentity.decode(data.ljust(32, b"\1")[:32]),
+        lambda: CardIdentity.decode(checked(b"\1" + data.ljust(27, b"\1")[:27])),
         lambda: CreditRecord.decode(checked(b"\1" + data.ljust(CREDIT_SLOT)[: CREDIT_SLOT - 5])),
         lambda: LogRow.decode(data[:LOG_ROW]),
         lambda: decode_parameters(data[:8].ljust(8), data[8:]),
@@ -279,7 +279,7 @@ def test_another_layout_is_refused(layout: int) -> None:
 
     head, body = encode_parameters((b"first",))
     for decode in (
-        lambda: Identity.decode(other(IDENTITY.encode())),
+        lambda: CardIdentity.decode(other(IDENTITY.encode())),
         lambda: CreditRecord.decode(other(sale(1, 1).encode())),
         lambda: WriteBack.decode(other(write_back(1).seal(METER_CARD_KEY))),
         lambda: decode_parameters(bytes((layout,)) + head[1:], body),
@@ -290,7 +290,7 @@ def test_another_layout_is_refused(layout: int) -> None:
 
 def test_fields_that_cannot_be_are_named() -> None:
     with pytest.raises(CardFormatError, match="is no packed BCD"):
-        Identity.decode(checked(b"\1\0\xab" + IDENTITY.encode()[3:-4]))
+        CardIdentity.decode(checked(b"\1\0\xab" + IDENTITY.encode()[3:-4]))
     with pytest.raises(CardFormatError, match="is no packed BCD"):
         WriteBack.decode(replace(write_back(1), customer=b"\xab" * 6).seal(METER_CARD_KEY))
     slot = sale(1, 1).encode()

@@ -16,7 +16,7 @@ from protocols.card.keys import KeyReference
 from protocols.card.secure_messaging import (
     SECURED,
     SHORT_CODE,
-    Session,
+    SecureChannel,
     card_proof,
     same,
     terminal_proof,
@@ -33,12 +33,14 @@ references = pytest.mark.parametrize("reference", [KeyReference.VENDING, KeyRefe
 WRITE = (Instruction.UPDATE_BINARY, 0x80 | CardFile.RETURN, 0)
 
 
-def write(session: Session, text: bytes) -> bytes:
+def write(session: SecureChannel, text: bytes) -> bytes:
     """Return the next command, which writes a text at the start of the write-back."""
     return session.secure(*WRITE, b"\0\0" + text).encode()
 
 
-def assert_session_is_gone(card: Card, session: Session, changed: bytes | None = None) -> None:
+def assert_session_is_gone(
+    card: Card, session: SecureChannel, changed: bytes | None = None
+) -> None:
     assert status(card.apdu(write(session, b"more"))) == 0x6982
     found = card.state.file(CardFile.RETURN)
     assert found.startswith(changed) if changed else not any(found)
@@ -48,7 +50,7 @@ def assert_session_is_gone(card: Card, session: Session, changed: bytes | None =
 
 
 def test_the_codes_are_those_of_the_description() -> None:
-    session = Session(KEY, NONCE, OTHER, 2)
+    session = SecureChannel(KEY, NONCE, OTHER, 2)
     key = derive(KEY, "card session", NONCE + OTHER)
     for count in (1, 2, 3):
         command = session.secure(0xD6, 0x82, 3, b"data")
@@ -73,7 +75,7 @@ def test_the_codes_are_those_of_the_description() -> None:
     )
 )
 def test_whatever_is_sent_arrives(exchanges: list[tuple[bytes, bytes, int]]) -> None:
-    terminal, card = Session(KEY, NONCE, OTHER, 1), Session(KEY, NONCE, OTHER, 1)
+    terminal, card = SecureChannel(KEY, NONCE, OTHER, 1), SecureChannel(KEY, NONCE, OTHER, 1)
     for data, answer, word in exchanges:
         command = CommandApdu.decode(terminal.secure(0xD6, 1, 2, data).encode())
         assert card.open_command(command) == data
@@ -82,33 +84,33 @@ def test_whatever_is_sent_arrives(exchanges: list[tuple[bytes, bytes, int]]) -> 
 
 
 def test_every_input_makes_another_session() -> None:
-    command = Session(KEY, NONCE, OTHER, 1).secure(0xB0, 0x81, 0, b"\0\0\1")
+    command = SecureChannel(KEY, NONCE, OTHER, 1).secure(0xB0, 0x81, 0, b"\0\0\1")
     for other in (
-        Session(bytes(16), NONCE, OTHER, 1),
-        Session(KEY, OTHER, NONCE, 1),
-        Session(KEY, NONCE, NONCE, 1),
+        SecureChannel(bytes(16), NONCE, OTHER, 1),
+        SecureChannel(KEY, OTHER, NONCE, 1),
+        SecureChannel(KEY, NONCE, NONCE, 1),
     ):
         with pytest.raises(AuthenticationError, match="code of the command"):
             other.open_command(command)
-    assert Session(KEY, NONCE, OTHER, 1).open_command(command) == b"\0\0\1"
+    assert SecureChannel(KEY, NONCE, OTHER, 1).open_command(command) == b"\0\0\1"
 
 
 def test_no_flipped_bit_of_a_response_survives() -> None:
-    card = Session(KEY, NONCE, OTHER, 1)
-    card.open_command(Session(KEY, NONCE, OTHER, 1).secure(0xB0, 0x81, 0, b"\0\0\1"))
+    card = SecureChannel(KEY, NONCE, OTHER, 1)
+    card.open_command(SecureChannel(KEY, NONCE, OTHER, 1).secure(0xB0, 0x81, 0, b"\0\0\1"))
     whole = card.secure_response(ResponseApdu(b"contents of a file")).encode()
     for response in [*flips(whole), *(whole[i:] for i in range(1, len(whole) - 1)), b"\x90\x00"]:
-        terminal = Session(KEY, NONCE, OTHER, 1)
+        terminal = SecureChannel(KEY, NONCE, OTHER, 1)
         terminal.secure(0xB0, 0x81, 0, b"\0\0\1")
         with pytest.raises(AuthenticationError, match="code of the response"):
             terminal.open_response(ResponseApdu.decode(response))
-    terminal = Session(KEY, NONCE, OTHER, 1)
+    terminal = SecureChannel(KEY, NONCE, OTHER, 1)
     terminal.secure(0xB0, 0x81, 0, b"\0\0\1")
     assert terminal.open_response(ResponseApdu.decode(whole)) == b"contents of a file"
 
 
 def test_a_response_of_an_earlier_command_does_not_hold() -> None:
-    terminal, card = Session(KEY, NONCE, OTHER, 1), Session(KEY, NONCE, OTHER, 1)
+    terminal, card = SecureChannel(KEY, NONCE, OTHER, 1), SecureChannel(KEY, NONCE, OTHER, 1)
     responses = []
     for _ in range(3):
         card.open_command(terminal.secure(0xB0, 0x81, 0, b"\0\0\1"))
@@ -153,7 +155,7 @@ def test_a_flipped_bit_in_any_byte_is_refused_and_ends_the_session(
     """The class says that there is a code, so without it there is none; Lc may not fit; Le carries
     nothing.
     """
-    length = len(write(Session(KEY, NONCE, OTHER, 1), b"text"))
+    length = len(write(SecureChannel(KEY, NONCE, OTHER, 1), b"text"))
     for at in range(8 * (length - 1)):
         card = issued(transmission)
         session = authenticate(card, reference)

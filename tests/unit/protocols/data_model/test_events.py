@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.card.files import CardType
 from protocols.data_model.events import EVENT_BY_CODE, EVENTS, TARIFF_PARTS
-from protocols.data_model.kinds import COUNT, MONEY, Date, Moment, Truth
+from protocols.data_model.kinds import COUNT, MONEY, Boolean, Date, Moment
 from protocols.data_model.tariff import PART_NAMES
 from protocols.data_model.words import Carrier, Cause, SwitchedBy, choice, flags
 
@@ -78,7 +78,7 @@ def test_details_that_stand_in_the_log_keep_their_kinds() -> None:
     assert EVENTS["supply_connected"].details == (("by", choice(SwitchedBy)),)
     assert EVENTS["clock_set"].details == (("old", Moment()), ("new", Moment()))
     assert EVENTS["trip_pending"].details == (("cause", flags(Cause)), ("due", Moment()))
-    assert EVENTS["guarantee_set"].details == (("on", Truth()),)
+    assert EVENTS["guarantee_set"].details == (("on", Boolean()),)
     assert EVENTS["moratorium_set"].details == (("until", Date()),)
     assert EVENTS["authentication_attack"].details == (("carrier", choice(Carrier)),)
     assert [name for name, _ in EVENTS["card_refused"].details] == ["card", "error"]

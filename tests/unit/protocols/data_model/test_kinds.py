@@ -9,6 +9,7 @@ import pytest
 
 from protocols.data_model import kinds as k
 from protocols.data_model.kinds import (
+    Boolean,
     Choice,
     Date,
     Digits,
@@ -18,7 +19,6 @@ from protocols.data_model.kinds import (
     Kind,
     Moment,
     Optional,
-    Truth,
 )
 from protocols.errors import QuantityError
 from protocols.quantities import CENT, LEDGER
@@ -53,8 +53,8 @@ CHOICE = Choice(("two_stage", "direct", "delayed"))
         (Moment(), 1_767_225_600_000, "2026-01-01T00:00:00.000Z", '"2026-01-01T00:00:00.000Z"'),
         (Date(), 20_454, "2026-01-01", '"2026-01-01"'),
         (Date(), 0, "off", "null"),
-        (Truth(), 1, "on", "true"),
-        (Truth(), 0, "off", "false"),
+        (Boolean(), 1, "on", "true"),
+        (Boolean(), 0, "off", "false"),
     ],
 )
 def test_a_value_is_shown_written_and_read_back(
@@ -224,11 +224,11 @@ def test_a_date_can_be_off() -> None:
     ("words", "value"), [("on true yes 1 ON True", 1), ("off false no 0 OFF False", 0)]
 )
 def test_truth_is_read_in_each_spelling(words: str, value: int) -> None:
-    assert {Truth().parse(word) for word in words.split()} == {value}
+    assert {Boolean().parse(word) for word in words.split()} == {value}
 
 
 def test_what_is_neither_on_nor_off_is_refused() -> None:
     with pytest.raises(QuantityError, match="'maybe' is neither on nor off"):
-        Truth().parse("maybe")
-    assert [Truth().holds(value) for value in (-1, 0, 1, 2)] == [False, True, True, False]
-    assert Truth().allowed() == "on, off"
+        Boolean().parse("maybe")
+    assert [Boolean().holds(value) for value in (-1, 0, 1, 2)] == [False, True, True, False]
+    assert Boolean().allowed() == "on, off"

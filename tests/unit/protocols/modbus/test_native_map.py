@@ -11,6 +11,7 @@ import pytest
 from protocols.data_model import items
 from protocols.data_model.items import ITEMS, AccountUnit, Windows
 from protocols.data_model.kinds import (
+    Boolean,
     Choice,
     Date,
     Digits,
@@ -20,7 +21,6 @@ from protocols.data_model.kinds import (
     Kind,
     Moment,
     Optional,
-    Truth,
 )
 from protocols.data_model.tables import TABLES
 from protocols.errors import ProtocolError
@@ -247,8 +247,8 @@ def samples(one: Place) -> list[Any]:
         return [0, 1, 16**kind.digits - 1]
     if isinstance(kind, Windows):
         return [0, kind.pack([(1320, 360)]), kind.pack([(1320, 360), (1439, 1)])]
-    assert isinstance(kind, Moment | Date | Truth | AccountUnit)
-    return [0, 1] if isinstance(kind, Truth) else [0, 1, 156]
+    assert isinstance(kind, Moment | Date | Boolean | AccountUnit)
+    return [0, 1] if isinstance(kind, Boolean) else [0, 1, 156]
 
 
 @pytest.mark.parametrize("one", PLACES, ids=named)

@@ -27,20 +27,20 @@ FindReceipt = Callable[[MessageClass, int], tuple[bytes, bytes] | None]
 its class.
 """
 
-_VOUCHER = object()
+_MADE_HERE = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched:
+class Authenticated:
     """A message whose code, sequence and expiry are right; made by the door alone."""
 
     message: SealedMessage
     code: bytes
     carrier: Carrier
-    voucher: object = field(repr=False)
+    made_by: object = field(repr=False)
 
     def __post_init__(self) -> None:
-        if self.voucher is not _VOUCHER:
+        if self.made_by is not _MADE_HERE:
             raise PermissionError("only the door vouches for a message")
 
 
@@ -55,7 +55,7 @@ class Refused:
     attack: bool = False
 
 
-class Door:
+class Authenticator:
     """The meter's secure element: its own keys by version, never a master."""
 
     def __init__(self, keys: Mapping[int, MeterKeys]) -> None:
@@ -78,17 +78,17 @@ class Door:
             return version in self._keys
         return version == min((held for held in self._keys if held > current), default=None)
 
-    def judge(
+    def authenticate(
         self,
         data: bytes,
         carrier: Carrier,
         identity: Identity,
         security: Security,
         account_state: int,
-        elapsed: int,
+        elapsed_ms: int,
         strict: bool,
         find_receipt: FindReceipt,
-    ) -> Vouched | Refused:
+    ) -> Authenticated | Refused:
         """Judge a message up to its expiry; a wrong code is counted in `security`, nothing else is
         changed.
 
@@ -111,31 +111,31 @@ class Door:
         if keys is None or not self.accepts(message.key_version, security.key_version):
             known = _accepted_before(message, code, security, find_receipt)
             return known or Refused(Outcome.UNKNOWN_KEY_VERSION, message)
-        suspended = security.suspended(carrier, elapsed)
+        suspended = security.suspended(carrier, elapsed_ms)
         try:
             verify(data, keys.key(message.kind.message_class))
         except AuthenticationError:
             if suspended:
                 return Refused(Outcome.SUSPENDED, message)
             return Refused(
-                Outcome.BAD_AUTHENTICATION, message, attack=security.fail(carrier, elapsed)
+                Outcome.BAD_AUTHENTICATION, message, attack=security.fail(carrier, elapsed_ms)
             )
         if suspended and strict:
             return Refused(Outcome.SUSPENDED, message)
-        verdict = _judge_sequence(message, code, carrier, security, elapsed, find_receipt)
-        if isinstance(verdict, Vouched):
+        judged = _check_sequence(message, code, carrier, security, elapsed_ms, find_receipt)
+        if isinstance(judged, Authenticated):
             security.forgive(carrier)
-        return verdict
+        return judged
 
 
-def _judge_sequence(
+def _check_sequence(
     message: SealedMessage,
     code: bytes,
     carrier: Carrier,
     security: Security,
-    elapsed: int,
+    elapsed_ms: int,
     find_receipt: FindReceipt,
-) -> Vouched | Refused:
+) -> Authenticated | Refused:
     message_class = message.kind.message_class
     last = security.last(message_class)
     if message.sequence <= last:
@@ -147,9 +147,9 @@ def _judge_sequence(
     reach = 1 if message_class is MessageClass.CREDIT else COMMAND_REACH
     if message.sequence > last + reach:
         return Refused(Outcome.SEQUENCE_GAP, message)
-    if message.expires_at and elapsed >= message.expires_at * 1000:
+    if message.expires_at and elapsed_ms >= message.expires_at * 1000:
         return Refused(Outcome.EXPIRED, message)
-    return Vouched(message, code, carrier, _VOUCHER)
+    return Authenticated(message, code, carrier, _MADE_HERE)
 
 
 def _accepted_before(

@@ -43,7 +43,7 @@ from protocols.sealed_message import Outcome, Receipt
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CardFiles:
     """How a card stands: its proved files, and its write-back where it has one whose seal is
     right.
     """
@@ -57,7 +57,7 @@ class Standing:
         return self.contents.return_slots.newest or b""
 
 
-class Counter:
+class PresentedCard:
     """A card on the counter. Every step raises an error that says what is unchanged.
 
     Args:
@@ -152,7 +152,7 @@ class Counter:
             )
         return CorruptAnswerError(f"{self._name}: {error}; {unchanged}")
 
-    def read(self, journal: Journal | None = None) -> Standing:
+    def read(self, journal: Journal | None = None) -> CardFiles:
         """Read all files under the vending key, and look at the seal of the write-back.
 
         Args:
@@ -166,8 +166,8 @@ class Counter:
         contents = self.read_contents()
         slot = contents.return_slots.newest
         if slot is None or (journal is not None and self._is_passed(slot, journal)):
-            return Standing(contents, None)
-        return Standing(contents, self._write_back(slot, contents))
+            return CardFiles(contents, None)
+        return CardFiles(contents, self._write_back(slot, contents))
 
     def _is_passed(self, slot: bytes, journal: Journal) -> bool:
         try:
@@ -219,17 +219,17 @@ class Counter:
 
     # ---- against the journal
 
-    def compare(self, journal: Journal, standing: Standing) -> list[Entry]:
+    def compare(self, journal: Journal, card_files: CardFiles) -> list[Entry]:
         """Settle what a card's write-back proves, and hold its meter against the journal; return
         what was settled.
 
         Raises:
             NotPermittedError: a meter and a journal that do not agree.
         """
-        if standing.back is None:
+        if card_files.back is None:
             return []
-        settled = self.settle(journal, standing.back)
-        self.hold_against(journal, standing)
+        settled = self.settle(journal, card_files.back)
+        self.hold_against(journal, card_files)
         return settled
 
     def settle(self, journal: Journal, back: WriteBack) -> list[Entry]:
@@ -253,10 +253,10 @@ class Counter:
         ended = [entry for entry in settled if entry is not None]
         for entry in ended:
             if entry.state is EntryState.REFUSED and entry.amount:
-                self._tell_dead(journal, entry)
+                self._report_never_taken(journal, entry)
         return ended
 
-    def _tell_dead(self, journal: Journal, entry: Entry) -> None:
+    def _report_never_taken(self, journal: Journal, entry: Entry) -> None:
         """Tell and audit what follows from a message that its meter never took."""
         amount = format_money(entry.amount * CENT)
         _, consequence = CONSEQUENCES.get(entry.kind, ("", "was not settled"))
@@ -307,7 +307,7 @@ class Counter:
         journal.proofs.note_receipt(receipt, back.receipt)
         return receipt
 
-    def hold_against(self, journal: Journal, standing: Standing) -> None:
+    def hold_against(self, journal: Journal, card_files: CardFiles) -> None:
         """Compare a meter's totals with the journal, and remember them.
 
         A write-back answers the sale that the card brought, so the meter must know all sales that
@@ -319,7 +319,7 @@ class Counter:
             NotPermittedError: a meter that was set back, or totals that cannot be; named and
                 audited.
         """
-        back = standing.back
+        back = card_files.back
         if back is None:
             return
         problem = self._mismatch(journal, back)
@@ -328,7 +328,7 @@ class Counter:
         self._tell_unknown(journal, back)
         self._tell_commands(back)
         journal.keep_write_back(back.meter_digits, back.epoch, self.serial, _seen(back), self.now())
-        journal.proofs.note_write_back(back, standing.slot)
+        journal.proofs.note_write_back(back, card_files.slot)
 
     def _served_knowingly(self, journal: Journal, back: WriteBack, problem: str) -> None:
         """Refuse a meter that was set back, or begin anew what was proved of it, with
@@ -441,9 +441,9 @@ def _taken(journal: Journal, back: WriteBack) -> tuple[list[Entry], int]:
 
 def _seen(back: WriteBack) -> SeenWriteBack:
     return SeenWriteBack(
-        back.credit_sequence, back.cumulative // CENT, back.energy_mwh, back.elapsed
+        back.credit_sequence, back.cumulative // CENT, back.energy_mwh, back.elapsed_ms
     )
 
 
 def _parts(seen: SeenWriteBack) -> tuple[int, ...]:
-    return seen.credit_sequence, seen.cumulative, seen.energy, seen.elapsed
+    return seen.credit_sequence, seen.cumulative, seen.energy, seen.elapsed_ms

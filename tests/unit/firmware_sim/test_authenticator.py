@@ -25,7 +25,7 @@ from firmware_sim.requests import (
     SetLoad,
     StepClock,
 )
-from firmware_sim.security.door import Vouched
+from firmware_sim.security.authenticator import Authenticated
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import DayTables, Prices, Steps, TariffChange
 from protocols.data_model.words import AccountState, Carrier
@@ -57,7 +57,7 @@ START_S = MeterDescription().start // 1000
 def test_only_the_door_vouches() -> None:
     message = Host(make()).message(CREDIT, amount=1)
     with pytest.raises(PermissionError):
-        Vouched(message, b"", Carrier.WIRE, object())
+        Authenticated(message, b"", Carrier.WIRE, object())
 
 
 @pytest.mark.parametrize(
@@ -472,15 +472,15 @@ def test_the_clock_forwards_and_back_charges_no_date_twice() -> None:
         )
 
     set_clock(0, 23)
-    meter.advance(meter.state.elapsed + 2 * HOUR)
+    meter.advance(meter.state.elapsed_ms + 2 * HOUR)
     assert meter.state.account.standing == LEDGER
     set_clock(0, 23)
-    meter.advance(meter.state.elapsed + 2 * HOUR)
+    meter.advance(meter.state.elapsed_ms + 2 * HOUR)
     assert meter.state.account.standing == LEDGER, "the same date is not charged again"
     set_clock(5, 12)
     assert meter.state.account.standing == LEDGER, "jumped days are not charged"
     set_clock(1, 23)
-    meter.advance(meter.state.elapsed + 2 * HOUR)
+    meter.advance(meter.state.elapsed_ms + 2 * HOUR)
     assert meter.state.account.standing == 2 * LEDGER, (
         "a date that was jumped over is charged when it comes"
     )

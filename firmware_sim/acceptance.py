@@ -12,7 +12,7 @@ from dataclasses import replace
 from firmware_sim import calendar_work, messages
 from firmware_sim.records.ring import COMMAND_RECEIPTS, CREDIT_RECEIPTS, RECEIPT_CODE_SIZE, Ring
 from firmware_sim.requests import AskReceipt, AskStatus, Reply, Request, Sealed
-from firmware_sim.security.door import Door, Refused, Vouched
+from firmware_sim.security.authenticator import Authenticated, Authenticator, Refused
 from firmware_sim.state import State
 from firmware_sim.storage.lasting import Lasting
 from firmware_sim.supply.control import Emit
@@ -56,20 +56,20 @@ def answer(
     )
 
 
-class Desk:
+class Acceptance:
     """Takes sealed messages for one meter and keeps their receipts."""
 
-    __slots__ = ("_rings", "door")
+    __slots__ = ("_rings", "authenticator")
 
-    def __init__(self, door: Door, rings: tuple[Ring, ...]) -> None:
-        self.door, self._rings = door, rings
+    def __init__(self, authenticator: Authenticator, rings: tuple[Ring, ...]) -> None:
+        self.authenticator, self._rings = authenticator, rings
 
     def take(
         self,
         state: State,
         request: Sealed,
         emit: Emit,
-        settle: Callable[[], None],
+        reevaluate: Callable[[], None],
         lasting: Lasting | None = None,
     ) -> tuple[Reply, bool]:
         """Judge and do a message; return the reply, and whether the state must be committed before
@@ -82,35 +82,35 @@ class Desk:
             lasting: what the last flushed commit holds.
             settle: judges thresholds and switch after the message was done (METER.md 2, step 8).
         """
-        verdict = self.door.judge(
+        judged = self.authenticator.authenticate(
             request.data,
             request.carrier,
             state.identity,
             state.security,
             state.account.state,
-            state.elapsed,
+            state.elapsed_ms,
             bool(state.settings.strict_suspension),
             self._find,
         )
-        if isinstance(verdict, Refused):
-            if verdict.attack:
+        if isinstance(judged, Refused):
+            if judged.attack:
                 emit("authentication_attack", request.carrier, 0)
-            sealed = self._seal(state, verdict.kept) if verdict.kept else b""
+            sealed = self._seal(state, judged.kept) if judged.kept else b""
             unsure = (
-                verdict.outcome is Outcome.EXPIRED
-                and verdict.message is not None
+                judged.outcome is Outcome.EXPIRED
+                and judged.message is not None
                 and lasting is not None
-                and lasting.elapsed < verdict.message.expires_at * 1000
+                and lasting.elapsed_ms < judged.message.expires_at * 1000
             )
-            return Reply(answer(state, request, verdict.outcome), sealed), unsure
+            return Reply(answer(state, request, judged.outcome), sealed), unsure
         try:
-            parameters = messages.decode_parameters(verdict.message)
+            parameters = messages.decode_parameters(judged.message)
         except MalformedMessageError:
             return Reply(answer(state, request, Outcome.MALFORMED)), False
-        outcome = messages.refusal(state, verdict.message, parameters)
+        outcome = messages.refusal(state, judged.message, parameters)
         if outcome is not None:
             return Reply(answer(state, request, outcome)), False
-        return self._accept(state, verdict, parameters, request, emit, settle), True
+        return self._accept(state, judged, parameters, request, emit, reevaluate), True
 
     def receipt(self, state: State, request: AskReceipt) -> Reply:
         """Return the receipt of an accepted sequence, sealed now; empty where it is not kept."""
@@ -125,8 +125,10 @@ class Desk:
             lasting: what the last flushed commit holds.
         """
         question, security, account = request.question, state.security, state.account
-        keys = self.door.keys(question.key_version)
-        if keys is None or not self.door.accepts(question.key_version, security.key_version):
+        keys = self.authenticator.keys(question.key_version)
+        if keys is None or not self.authenticator.accepts(
+            question.key_version, security.key_version
+        ):
             return Reply()
         row = security.last_of(question.journal)
         of_journal = (
@@ -146,10 +148,10 @@ class Desk:
             account.customer_number,
             security.credit_sequence,
             security.command_sequence,
-            state.clock.read(state.elapsed),
-            state.elapsed,
+            state.clock.read(state.elapsed_ms),
+            state.elapsed_ms,
             account.credit,
-            lasting.elapsed,
+            lasting.elapsed_ms,
             lasting.import_mwh,
             lasting.cumulative,
             bytes.fromhex(security.last_code),
@@ -162,31 +164,31 @@ class Desk:
     def _accept(
         self,
         state: State,
-        vouched: Vouched,
+        authenticated: Authenticated,
         parameters: object,
         request: Sealed,
         emit: Emit,
-        settle: Callable[[], None],
+        reevaluate: Callable[[], None],
     ) -> Reply:
-        message, message_class = vouched.message, vouched.message.kind.message_class
-        before, clock = state.account.credit, state.clock.read(state.elapsed)
+        message, message_class = authenticated.message, authenticated.message.kind.message_class
+        before, clock = state.account.credit, state.clock.read(state.elapsed_ms)
         state.security.take(message_class, message.sequence)
         if message.key_version != state.security.key_version:
             state.security.key_version = message.key_version
             emit("key_changed", message.key_version, 0)
-        applied = messages.apply(state, vouched, parameters, clock, emit)
-        calendar_work.settle(state, state.clock.read(state.elapsed), emit)
-        settle()
+        applied = messages.apply(state, authenticated, parameters, clock, emit)
+        calendar_work.apply_calendar(state, state.clock.read(state.elapsed_ms), emit)
+        reevaluate()
         split, at = applied.split, max(clock, 0)
         if message_class is MessageClass.CREDIT:
-            state.security.remember(message.origin, message.sequence, vouched.code, at)
+            state.security.remember(message.origin, message.sequence, authenticated.code, at)
         receipt = Receipt(
             message.kind,
             message.serial_number,
             state.identity.epoch,
             message.sequence,
             message.amount,
-            vouched.code[:4],
+            authenticated.code[:4],
             at,
             before,
             state.account.credit,
@@ -198,7 +200,7 @@ class Desk:
         )
         kept = receipt.encode()
         state.append(
-            _RINGS[message_class], vouched.code + message.sequence.to_bytes(4, "big") + kept
+            _RINGS[message_class], authenticated.code + message.sequence.to_bytes(4, "big") + kept
         )
         sealed = self._seal(state, kept)
         return Reply(
@@ -208,7 +210,7 @@ class Desk:
 
     def _seal(self, state: State, kept: bytes) -> bytes:
         """Seal the content of a kept receipt under the current key of its class."""
-        keys = self.door.keys(state.security.key_version)
+        keys = self.authenticator.keys(state.security.key_version)
         assert keys is not None, "the current version is held"
         receipt = replace(Receipt.decode(kept), key_version=keys.version)
         return receipt.seal(keys.key(receipt.kind.message_class))

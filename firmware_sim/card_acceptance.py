@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from firmware_sim.acceptance import Acceptance
 from firmware_sim.requests import CardFailed, Insertion, PresentCard, Reply, Sealed
-from firmware_sim.sealed_desk import Desk
 from firmware_sim.state import State
 from firmware_sim.supply.control import Emit, clear
 from firmware_sim.supply.switch import Clearing
@@ -65,16 +65,16 @@ _UNOPENED = {
 }
 
 
-class CardDesk:
+class CardAcceptance:
     """Takes cards for one meter; their messages go through the same door as any other."""
 
-    __slots__ = ("_desk",)
+    __slots__ = ("_acceptance",)
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Acceptance) -> None:
+        self._acceptance = desk
 
     def take(
-        self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]
+        self, state: State, card: PresentCard, emit: Emit, reevaluate: Callable[[], None]
     ) -> Reply:
         """Judge a card and do what it brings; always to be committed, for the insertion is an
         event.
@@ -84,9 +84,9 @@ class CardDesk:
             return _conclude(state, card, Insertion(refused[0], write_back=refused[1]), emit)
         insertion = Insertion(write_back=True)
         if card.credit.message:
-            insertion = self._take_credit(state, card, emit, settle)
+            insertion = self._take_credit(state, card, emit, reevaluate)
         if insertion.error is None:
-            insertion = self._take_commands(state, card, insertion, emit, settle)
+            insertion = self._take_commands(state, card, insertion, emit, reevaluate)
         return _conclude(state, card, insertion, emit)
 
     def fail(self, state: State, failed: CardFailed, emit: Emit) -> Reply:
@@ -98,7 +98,7 @@ class CardDesk:
         return Reply(insertion=Insertion(failed.error))
 
     def _take_credit(
-        self, state: State, card: PresentCard, emit: Emit, settle: Callable[[], None]
+        self, state: State, card: PresentCard, emit: Emit, reevaluate: Callable[[], None]
     ) -> Insertion:
         before = state.account.credit
         request = Sealed(card.credit.message, Carrier.CARD)
@@ -108,7 +108,7 @@ class CardDesk:
         new = message is not None and message.sequence == state.security.credit_sequence + 1
         if new and not card.write_back_empty:
             return Insertion(InsertionError.WRITE_BACK_NOT_EMPTY, credit_before=before)
-        reply, _ = self._desk.take(state, request, emit, settle)
+        reply, _ = self._acceptance.take(state, request, emit, reevaluate)
         assert reply.answer is not None
         outcome = reply.answer.outcome
         error = ERRORS[outcome]
@@ -133,12 +133,12 @@ class CardDesk:
         card: PresentCard,
         so_far: Insertion,
         emit: Emit,
-        settle: Callable[[], None],
+        reevaluate: Callable[[], None],
     ) -> Insertion:
         """Do the sealed commands in their order; the first that does not stand ends it."""
         outcome: Outcome | None = None
         for data in card.commands:
-            outcome = self._take_command(state, data, emit, settle)
+            outcome = self._take_command(state, data, emit, reevaluate)
             if not outcome.applied:
                 break
         if outcome is None:
@@ -149,12 +149,12 @@ class CardDesk:
         return so_far.with_commands(error, outcome)
 
     def _take_command(
-        self, state: State, data: bytes, emit: Emit, settle: Callable[[], None]
+        self, state: State, data: bytes, emit: Emit, reevaluate: Callable[[], None]
     ) -> Outcome:
         message = _decoded(data)
         if message is not None and message.kind.message_class is not MessageClass.COMMAND:
             return Outcome.MALFORMED
-        reply, _ = self._desk.take(state, Sealed(data, Carrier.CARD), emit, settle)
+        reply, _ = self._acceptance.take(state, Sealed(data, Carrier.CARD), emit, reevaluate)
         assert reply.answer is not None
         return reply.answer.outcome
 

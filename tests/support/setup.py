@@ -19,7 +19,7 @@ from firmware_sim.token_carriers.card_slot import Inserted
 from meterctl.journal import Entry, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing, card_sales
-from meterctl.operations.card_counter import Counter
+from meterctl.operations.presented_card import PresentedCard
 from meterctl.session import Session
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.applet import Card
@@ -70,7 +70,7 @@ def blank(
     return Card(held, Random("card").randbytes)
 
 
-class Town:
+class Setup:
     """One vending point, one meter (of several), any number of cards."""
 
     def __init__(
@@ -100,10 +100,10 @@ class Town:
     # ---- at the vending point
 
     @contextmanager
-    def counter(self, card: Card, transmit: Transmit | None = None) -> Iterator[Counter]:
+    def presented(self, card: Card, transmit: Transmit | None = None) -> Iterator[PresentedCard]:
         """Put a card on the counter."""
         card.power_on()
-        yield Counter(transmit or card.apdu, self.ring, self.random, lambda: self.now)
+        yield PresentedCard(transmit or card.apdu, self.ring, self.random, lambda: self.now)
         card.power_off()
 
     def formatted(
@@ -114,8 +114,8 @@ class Town:
     ) -> Card:
         """Return a card with this vendor's keys."""
         card = blank(serial, memory, transmission)
-        with self.counter(card) as counter:
-            card_issuing.plan_format(counter, self.journal).carry_out()
+        with self.presented(card) as presented:
+            card_issuing.plan_format(presented, self.journal).carry_out()
         return card
 
     def open(
@@ -128,9 +128,9 @@ class Town:
         again: bool = False,
     ) -> Entry:
         """Sell an opening card."""
-        with self.counter(card, transmit) as counter:
+        with self.presented(card, transmit) as presented:
             return card_sales.open_account(
-                counter, self.journal, meter, customer, cents, 156, again=again
+                presented, self.journal, meter, customer, cents, 156, again=again
             ).entry
 
     def sell(
@@ -142,16 +142,16 @@ class Town:
         reference: str = "",
     ) -> Entry:
         """Sell credit on a card."""
-        with self.counter(card, transmit) as counter:
-            return card_sales.sell(counter, self.journal, cents, session, reference).entry
+        with self.presented(card, transmit) as presented:
+            return card_sales.sell(presented, self.journal, cents, session, reference).entry
 
     def read(self, card: Card) -> list[Entry]:
         """Read a card at the counter, settle, compare."""
-        with self.counter(card) as counter:
-            standing = counter.read()
-            assert standing.back is not None
-            settled = counter.settle(self.journal, standing.back)
-            counter.hold_against(self.journal, standing)
+        with self.presented(card) as presented:
+            card_files = presented.read()
+            assert card_files.back is not None
+            settled = presented.settle(self.journal, card_files.back)
+            presented.hold_against(self.journal, card_files)
             return settled
 
     def session(self, meter: Meter | None = None) -> Session:
