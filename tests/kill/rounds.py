@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections import PresentedCard
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -99,8 +99,8 @@ class Report:
     faulty: bool
     rounds: int = 0
     seconds: float = 0.0
-    fell: PresentedCard[tuple[Victim, Fell]] = field(default_factory=PresentedCard)
-    applied: PresentedCard[Victim] = field(default_factory=PresentedCard)
+    fell: Counter[tuple[Victim, Fell]] = field(default_factory=Counter)
+    applied: Counter[Victim] = field(default_factory=Counter)
     resolves_killed: int = 0
     failures: list[str] = field(default_factory=list)
 

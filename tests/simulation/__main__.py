@@ -6,7 +6,7 @@ import argparse
 import secrets
 import sys
 import time
-from collections import PresentedCard
+from collections import Counter
 
 from rich.progress import track
 
@@ -30,7 +30,7 @@ def main() -> int:
     first = secrets.randbelow(10**9) if given.start is None else given.start
     print(f"from {first}")
     began, failed, top_ups, crashes, delivered = time.monotonic(), 0, 0, 0, 0
-    seen: PresentedCard[str] = PresentedCard()
+    seen: Counter[str] = Counter()
     seeds = range(first, first + given.seeds)
     played = map(play, seeds) if given.one else play_all(seeds)
     for one in track(played, "simulating", given.seeds, disable=not sys.stdout.isatty()):

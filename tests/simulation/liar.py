@@ -9,7 +9,7 @@ receipts and statuses under them. It may deny service; it must never make money 
 
 from __future__ import annotations
 
-from collections import PresentedCard
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
@@ -80,7 +80,7 @@ class Liar:
             chosen.append("release")
         self.chances = {trick: random.choice((0.05, 0.15, 0.4)) for trick in chosen}
         self.is_honest = False
-        self.told: PresentedCard[str] = PresentedCard()
+        self.told: Counter[str] = Counter()
         self._diverted: dict[int, int] = {}
         self.held: list[tuple[int, Pdu]] = []
         """Messages that it swallowed, each with its unit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import traceback
-from collections import PresentedCard
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Played:
     crashes: int
     delivered: int
     failure: str = ""
-    seen: PresentedCard[str] = field(default_factory=PresentedCard)
+    seen: Counter[str] = field(default_factory=Counter)
     """What happened in it how often."""
     story: tuple[str, ...] = ()
     """All that happened, in its order."""

@@ -7,7 +7,7 @@ What a person closed by hand counts as open. So both sides are equal where nothi
 
 from __future__ import annotations
 
-from collections import PresentedCard
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 from protocols.quantities import CENT, format_money
@@ -27,9 +27,9 @@ def check_sums(
         taken: the messages of the credit class that are in the meter's books.
         undone: messages that were in its books before somebody set its storage back.
     """
-    confirmed: PresentedCard[tuple[str, str]] = PresentedCard()
-    unsettled: PresentedCard[tuple[str, str]] = PresentedCard()
-    books: PresentedCard[tuple[str, str]] = PresentedCard()
+    confirmed: Counter[tuple[str, str]] = Counter()
+    unsettled: Counter[tuple[str, str]] = Counter()
+    books: Counter[tuple[str, str]] = Counter()
     for line in lines:
         if line.state == "confirmed" and line.message not in undone:
             _count(confirmed, line.kind, line.amount)
@@ -60,11 +60,11 @@ def _may_be_taken(line: JournalLine) -> bool:
     return line.state == BY_HAND or line.state in OPEN_STATES or is_void_in_one
 
 
-def _count(sums: PresentedCard[tuple[str, str]], kind: str, amount: int) -> None:
+def _count(sums: Counter[tuple[str, str]], kind: str, amount: int) -> None:
     sums[kind, "number"] += 1
     if kind != MessageKind.CLOSE.word:  # what a closing pays out is the meter's to say
         sums[kind, "amount"] += amount
 
 
-def _told(sums: PresentedCard[tuple[str, str]], key: tuple[str, str]) -> str:
+def _told(sums: Counter[tuple[str, str]], key: tuple[str, str]) -> str:
     return str(sums[key]) if key[1] == "number" else format_money(sums[key] * CENT)

@@ -7,7 +7,7 @@ device, the clocks and the random numbers. Nothing sleeps, and the same seed giv
 
 from __future__ import annotations
 
-from collections import PresentedCard
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -110,7 +110,7 @@ class World:
         self.rng = Random(f"simulate/{seed}")
         self.log: list[str] = []
         self.top_ups = self.crashes = self.delivered = 0
-        self.seen: PresentedCard[str] = PresentedCard()
+        self.seen: Counter[str] = Counter()
         """What happened how often: what the tests hold that it happens at all."""
         self.random = Random(f"cards/{seed}").randbytes
         self._shown: dict[int, tuple[Meter, int, Mapping[str, Any]]] = {}
