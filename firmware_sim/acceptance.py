@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from firmware_sim import calendar_work, messages
+from firmware_sim.authenticator import Authenticated, Authenticator, Refused
 from firmware_sim.records.ring import COMMAND_RECEIPTS, CREDIT_RECEIPTS, RECEIPT_CODE_SIZE, Ring
 from firmware_sim.requests import AskReceipt, AskStatus, Reply, Request, Sealed
-from firmware_sim.security.authenticator import Authenticated, Authenticator, Refused
 from firmware_sim.state import State
 from firmware_sim.storage.lasting import Lasting
 from firmware_sim.supply.control import Emit

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from firmware_sim import calendar_work
 from firmware_sim.account.account import NO_CUSTOMER, Account
+from firmware_sim.authenticator import Authenticator
 from firmware_sim.clock import Clock
-from firmware_sim.faults import Faults
+from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import Nvram, SimulatedNvram
 from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack import Rack, ReadLoad
-from firmware_sim.security.authenticator import Authenticator
+from firmware_sim.rack.rack import Rack
 from firmware_sim.settings import Settings
 from firmware_sim.state import Identity, State
 from firmware_sim.storage.store import Store, VolatileStore, load, make_rings
@@ -155,7 +155,7 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
     return meter
 
 
-def rack_of(description: MeterDescription, speed: int, read_load: ReadLoad, seed: int = 0) -> Rack:
+def rack_of(description: MeterDescription, speed: int, seed: int = 0) -> Rack:
     """Return a rack with one new meter on a storage in memory, which faults may strike: for
     fixtures and scenarios.
     """
@@ -164,7 +164,7 @@ def rack_of(description: MeterDescription, speed: int, read_load: ReadLoad, seed
     def make() -> Meter:
         return build(description, faults.nvram(device, description.unit))
 
-    rack = Rack([(description.unit, make())], speed, read_load, faults)
+    rack = Rack([(description.unit, make())], speed, faults)
     rack.stations[0].rebuild = make
     rack.begin_faults()
     return rack

@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.wire_kinds import WIRE_KINDS, Wires
 from protocols.errors import QuantityError
 
 if TYPE_CHECKING:
@@ -49,12 +53,6 @@ Keys = Annotated[
 ]
 Start = Annotated[str | None, typer.Option("--start", help="Where the clock begins, ISO 8601.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of whatever is random.")]
-ModbusRtu = Annotated[
-    list[str] | None, typer.Option("--modbus-rtu", help="Serial port, or a path for a virtual one.")
-]
-ModbusTcp = Annotated[
-    list[str] | None, typer.Option("--modbus-tcp", help="HOST:PORT; port 0 takes a free one.")
-]
 Control = Annotated[str | None, typer.Option("--control", help="Path of the control socket.")]
 StateFile = Annotated[
     str | None, typer.Option("--state", help="State file; for several meters a directory.")
@@ -72,7 +70,35 @@ TopUps = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")]
 
 
+def with_wires(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each kind of wire, in place of its parameter `wires`."""
+
+    @wraps(command)
+    def wrapped(**given: Any) -> None:
+        wires = {kind: tuple(given.pop(kind.name) or ()) for kind in WIRE_KINDS}
+        command(wires=wires, **given)
+
+    signature = inspect.signature(command, eval_str=True)
+    options = [
+        inspect.Parameter(
+            kind.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[list[str] | None, typer.Option(kind.flag, help=kind.medium.value)],
+        )
+        for kind in WIRE_KINDS
+    ]
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        keyword = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        parameters += options if parameter.name == "wires" else [keyword]
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+    return wrapped
+
+
 @app.command()
+@with_wires
 def run(
     config: Config = None,
     unit: Unit = None,
@@ -85,8 +111,7 @@ def run(
     keys: Keys = None,
     start: Start = None,
     seed: Seed = None,
-    modbus_rtu: ModbusRtu = None,
-    modbus_tcp: ModbusTcp = None,
+    wires: Wires | None = None,
     control: Control = None,
     state: StateFile = None,
     speed: SpeedOption = "1",
@@ -100,8 +125,7 @@ def run(
     from protocols.control import parse_speed
 
     options = RunOptions(
-        tuple(modbus_rtu or ()),
-        tuple(modbus_tcp or ()),
+        wires or {},
         control,
         state,
         parse_speed(speed),
@@ -215,7 +239,7 @@ def card_new(
     transmission: Annotated[str, typer.Option("--transmission", help="T=0 or T=1.")] = "T=1",
 ) -> None:
     """Make a blank card, as it leaves its factory: `meterctl card format` gives it its keys."""
-    from firmware_sim.hosting.card_file import create_blank
+    from firmware_sim.hosting.cards.card_file import create_blank
     from protocols.card.answer_to_reset import Transmission
     from protocols.card.keys import parse_card_serial
 
@@ -236,8 +260,8 @@ def card_serve(
     """Put a card into the virtual PC/SC reader (vpcd), until interrupted: any PC/SC program sees
     it.
     """
-    from firmware_sim.hosting.card_file import open_card
-    from firmware_sim.hosting.vpcd import FIRST_PORT, connect, serve
+    from firmware_sim.hosting.cards.card_file import open_card
+    from firmware_sim.hosting.cards.vpcd import FIRST_PORT, connect, serve
 
     where = (host, FIRST_PORT + reader)
     with open_card(file) as card, connect(where) as wire:
@@ -291,10 +315,10 @@ def scenario_check(
 
 
 @_scenario.command("run")
+@with_wires
 def scenario_run(
     file: Annotated[str, typer.Argument(help="A scenario in TOML.")],
-    modbus_rtu: ModbusRtu = None,
-    modbus_tcp: ModbusTcp = None,
+    wires: Wires | None = None,
     control: Control = None,
     speed: SpeedOption = "1",
     as_json: Json = False,
@@ -305,9 +329,7 @@ def scenario_run(
     from firmware_sim.hosting.scenarios import play_live, report
     from protocols.control import parse_speed
 
-    played = play_live(
-        file, tuple(modbus_rtu or ()), tuple(modbus_tcp or ()), control, parse_speed(speed), as_json
-    )
+    played = play_live(file, wires or {}, control, parse_speed(speed), as_json)
     report([played], as_json)
     raise typer.Exit(0 if played.held else 3)
 

@@ -17,9 +17,9 @@ from firmware_sim.account.account import (
     refund,
     top_up,
 )
+from firmware_sim.authenticator import Authenticated
 from firmware_sim.calendar_work import close_period, jump, local_of, replace_part, with_pending
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
-from firmware_sim.security.authenticator import Authenticated
 from firmware_sim.state import State
 from firmware_sim.supply.control import (
     Emit,

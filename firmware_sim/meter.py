@@ -5,7 +5,6 @@ argument.
     meter.next_deadline()    the next instant at which anything would change by itself
     meter.handle(request)    whatever changes its state; durable when it returns
     meter.revision           rises with every change that a reader could see
-    meter.listener           called after every request that may have moved the next deadline
 
 Between two edges (a load row, a profile period, a calendar edge, a delay) power and price are
 constant, so a stretch is integrated at once; only where the nearest credit level or step limit was
@@ -21,6 +20,7 @@ from typing import NoReturn
 from firmware_sim import calendar_work, messages
 from firmware_sim.acceptance import Acceptance, answer
 from firmware_sim.account.account import charge_consumption
+from firmware_sim.authenticator import Authenticator
 from firmware_sim.card_acceptance import CardAcceptance
 from firmware_sim.hal.nvram import NvramError, NvramFlushError
 from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
@@ -47,7 +47,6 @@ from firmware_sim.requests import (
     SetLoad,
     StepClock,
 )
-from firmware_sim.security.authenticator import Authenticator
 from firmware_sim.state import State
 from firmware_sim.storage.lasting import Lasting
 from firmware_sim.storage.store import SAVE_FLUSHES_AT, Store, VolatileStore
@@ -99,7 +98,6 @@ class Meter:
         "_unsaved",
         "_watch",
         "flows_back",
-        "listener",
         "lost_phases",
         "revision",
         "rings",
@@ -125,7 +123,6 @@ class Meter:
         self._card_acceptance = CardAcceptance(self._acceptance)
         self._load, self.switch = load, switch
         self.revision = 1
-        self.listener: Callable[[], None] | None = None
         self.stopped = False
         self._unsaved = False
         self.storage_lost = storage_lost
@@ -467,8 +464,6 @@ class Meter:
             raise
         self.revision += 1
         self._publish(stored)
-        if self.listener is not None:
-            self.listener()
         return reply
 
     def _status(self, request: AskStatus) -> Reply:
@@ -614,8 +609,6 @@ class Meter:
     def _stop(self, error: NvramFlushError) -> NoReturn:
         self.stopped = True
         self.revision += 1
-        if self.listener is not None:
-            self.listener()
         raise MeterStoppedError(f"meter {self._state.identity.serial_number}: {error}") from error
 
     def _require_running(self) -> None:

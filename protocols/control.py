@@ -25,7 +25,7 @@ SPEED_SCALE = 1000
 class Advance:
     """Move meter time forward, ms."""
 
-    duration: int
+    duration_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,14 @@ class ShowFaults:
     """List the faults in force, and how often each has struck."""
 
 
-CardCommand = InsertCard | RemoveCard
-RackCommand = (
+Command = (
     Advance
     | ChangeLoad
     | Power
     | Button
     | Sensor
+    | InsertCard
+    | RemoveCard
     | Speed
     | Show
     | Stop
@@ -122,9 +123,6 @@ RackCommand = (
     | EndFaults
     | ShowFaults
 )
-Command = RackCommand | CardCommand
-"""A card is a file or lies in a reader, so its commands are the host's; all others are the rack's.
-"""
 
 
 def parse_speed(text: str) -> int:

@@ -15,30 +15,43 @@ import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter import MeterStoppedError
-from firmware_sim.rack import CommandFailedError, UnknownMeterError
-from protocols.control import CardCommand, InsertCard, RemoveCard, parse_command
+from firmware_sim.rack.errors import CommandFailedError, UnknownMeterError
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.values import Value, to_json
+from protocols.control import Command, InsertCard, RemoveCard, parse_command
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
-
-if TYPE_CHECKING:
-    from firmware_sim.hosting.host import Host
 
 MAX_LINE = 65_536
 """A command is a few words; a longer line is no command."""
 
 
+class CommandHost(Protocol):
+    """What the socket needs of its host."""
+
+    operator: Operator
+
+    def after_command(self) -> None:
+        """Look at deadlines and at `stop` after a command."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """End because of an error."""
+        ...
+
+
 class ControlSocket:
     """Serves commands to the host's rack."""
 
-    def __init__(self, path: Path, host: Host) -> None:
+    def __init__(self, path: Path, host: CommandHost) -> None:
         self._path, self._host = path, host
         self._server: asyncio.Server | None = None
         self._slots: set[int] = set()
-        """Units whose card slot waits for a card in a reader."""
+        """Numbers of the stations whose card slot waits for a card in a reader."""
         _claim(path)
 
     async def start(self) -> None:
@@ -78,18 +91,12 @@ class ControlSocket:
             writer.close()
 
     async def _answer(self, request: bytes) -> str:
-        from firmware_sim.hosting.host import line_time
-
         try:
             asked = json.loads(request)
             words, meter = asked["words"], asked.get("meter")
             if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
                 raise QuantityError("words is a list of strings")
-            command = parse_command(words)
-            if isinstance(command, InsertCard | RemoveCard):
-                result = await self._about_a_card(command, meter)
-            else:
-                result = self._host.rack.execute(command, line_time(), meter)
+            result = await self._execute(parse_command(words), meter)
         except (QuantityError, UnknownMeterError, HostingError) as error:
             return _refused(str(error))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -101,28 +108,29 @@ class ControlSocket:
         except MeterStoppedError as error:
             self._host.fail(error)
             return _refused(str(error), 1)
-        self._host.replan()
-        return line({"ok": "true", "result": line(result)})
+        self._host.after_command()
+        return line({"ok": "true", "result": to_json(result)})
 
-    async def _about_a_card(self, command: CardCommand, meter: str | None) -> Mapping[str, str]:
-        from firmware_sim.hosting.cards import execute, insert_slowly, station_of
-
-        rack = self._host.rack
-        station = station_of(rack, meter)
-        if station.unit in self._slots:
+    async def _execute(self, command: Command, meter: str | None) -> Mapping[str, Value]:
+        operator = self._host.operator
+        if not isinstance(command, InsertCard | RemoveCard):
+            return operator.execute(command, meter)
+        station = operator.one(meter)
+        if station.number in self._slots:
             raise CommandFailedError(
                 "a card is in this slot and still being read; nothing was changed"
             )
         if not isinstance(command, InsertCard) or command.reader is None:
-            return execute(rack, command, meter)
-        from firmware_sim.hosting.pcsc import connector
+            return operator.execute(command, meter)
+        from firmware_sim.hosting.cards.pcsc import connector
+        from firmware_sim.hosting.cards.slot import insert_slowly
 
         contacts = connector(command.reader)
-        self._slots.add(station.unit)
+        self._slots.add(station.number)
         try:
-            return await insert_slowly(rack, station, contacts, command.pull_after)
+            return await insert_slowly(station, contacts, command.pull_after)
         finally:
-            self._slots.discard(station.unit)
+            self._slots.discard(station.number)
 
 
 def _refused(text: str, code: int = 2) -> str:

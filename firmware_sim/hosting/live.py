@@ -15,27 +15,29 @@ import difflib
 import json
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from firmware_sim.assembly import MeterDescription, rack_of
-from firmware_sim.hosting import cards
-from firmware_sim.hosting.card_file import open_card
-from firmware_sim.hosting.host import Host, line_time
-from firmware_sim.hosting.loads import read_load
-from firmware_sim.hosting.ports import parse_port
+from firmware_sim.hosting.cards.card_file import open_card
+from firmware_sim.hosting.cards.slot import insert, insert_file
+from firmware_sim.hosting.clock import line_time
+from firmware_sim.hosting.host import Host
+from firmware_sim.hosting.loads import load_for
 from firmware_sim.hosting.thread import LoopThread
 from firmware_sim.meter import Meter
-from firmware_sim.metrology.load import Load
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.stations import Station
+from firmware_sim.rack.values import Value, to_json, values
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
 from firmware_sim.requests import Reply
-from firmware_sim.scenarios.values import Value, values
 from firmware_sim.vending import SILENCE, Order, Vending, parse_order
+from firmware_sim.wire_kinds import MODBUS_TCP
 from protocols.card.applet import Card
-from protocols.control import BeginFault, InsertCard, RemoveCard, parse_command
+from protocols.control import BeginFault, Command, parse_command
 from protocols.data_model.tables import PURCHASES, Event, Purchase
 from protocols.errors import QuantityError
 from protocols.faults import parse_rule
@@ -74,21 +76,25 @@ class LiveMeter:
         link = folder / f"meter-{description.serial_number}-{description.unit}.tty"
         self.port = str(link)
         self._host = thread.call(lambda: self._open(description, link, seed))
-        thread.run(self._host.open_tcp("127.0.0.1:0"))
-        host, _, port = self._host.addresses[0].rpartition(":")
+        thread.run(self._host.open_tcp("127.0.0.1:0", MODBUS_TCP))
+        host, _, port = self._host.names(MODBUS_TCP)[0].rpartition(":")
         self.tcp = (host, int(port))
 
     def _open(self, description: MeterDescription, link: Path, seed: int) -> Host:
-        rack = rack_of(description, 0, _load_for, seed)
-        host = Host(rack, self._thread.loop)
+        rack = rack_of(description, 0, seed)
+        host = Host(rack, Operator(rack, load_for, line_time, insert_file), self._thread.loop)
         host.tap = lambda direction, data: self.frames.append((direction, data))
-        host.add_serial(parse_port(str(link)))
+        host.add_serial(str(link))
         host.begin()
         return host
 
     @property
+    def _station(self) -> Station:
+        return self._host.rack.stations[0]
+
+    @property
     def _meter(self) -> Meter:
-        return self._host.rack.stations[0].meter
+        return self._station.meter
 
     def _do(self, work: Callable[[], Result]) -> Result:
         """Do something on the thread of the wires; a failed storage is raised here as well."""
@@ -103,19 +109,15 @@ class LiveMeter:
         """Do what no wire can, in the words of `meter-sim control`; return the result as JSON would
         show it.
         """
-        command = parse_command([str(word) for word in words])
+        return _as_json(self._command(parse_command([str(word) for word in words])))
 
-        def execute() -> dict[str, str]:
-            if isinstance(command, InsertCard | RemoveCard):
-                result = dict(cards.execute(self._host.rack, command, None))
-            else:
-                result = dict(self._host.rack.execute(command, line_time()))
-            self._host.replan()
+    def _command(self, command: Command) -> Mapping[str, Value]:
+        def execute() -> Mapping[str, Value]:
+            result = self._host.operator.execute(command)
+            self._host.after_command()
             return result
 
-        return {
-            name: json.loads(text, parse_float=Decimal) for name, text in self._do(execute).items()
-        }
+        return self._do(execute)
 
     def advance(self, duration: str) -> None:
         """Move meter time forward, such as "2h" or "15m"; all that happens on the way happens at
@@ -160,10 +162,7 @@ class LiveMeter:
         if not isinstance(card, Card):
             with open_card(Path(card)) as found:
                 return self.insert(found, pull_after)
-        rack = self._host.rack
-        told = self._do(lambda: cards.insert(rack, rack.stations[0], card, pull_after))
-        self._do(self._host.replan)
-        return {name: json.loads(text, parse_float=Decimal) for name, text in told.items()}
+        return _as_json(self._do(lambda: insert(self._station, card, pull_after)))
 
     def power(self, turn: str) -> None:
         """Cut or return the meter's own supply: "cut" or "return"."""
@@ -180,8 +179,7 @@ class LiveMeter:
         `from` and `for` are written from_ and for_.
         """
         texts = {name.rstrip("_"): str(value) for name, value in options.items()}
-        rule = parse_rule(fault, texts)
-        self._do(lambda: self._host.rack.execute(BeginFault(rule), line_time()))
+        self._command(BeginFault(parse_rule(fault, texts)))
 
     def heal(self, fault: str | None = None) -> None:
         """End every fault of a name, or all of them."""
@@ -201,9 +199,8 @@ class LiveMeter:
             raise RefusedError(" ".join(words), outcome)
 
     def _hand_over(self, order: Order) -> Reply | None:
-        rack = self._host.rack
-        rack.present(line_time())
-        return rack.hand_over(rack.stations[0], self._vending.seal(self._meter, order))
+        meter = self._station.present(line_time())
+        return self._station.hand_over(self._vending.seal(meter, order))
 
     def topup(self, amount: object) -> None:
         """Top up, such as "50.00", as a vending point would; raises RefusedError."""
@@ -276,5 +273,7 @@ class LiveMeter:
         self.close()
 
 
-def _load_for(text: str, meter: Meter) -> Load:
-    return read_load(text, len(meter.demand.phases), meter.clock, meter.state.elapsed_ms)
+def _as_json(result: Mapping[str, Value]) -> dict[str, Any]:
+    """Return values as JSON would show them: lists, whole numbers, and Decimal for the others."""
+    shown: dict[str, Any] = json.loads(to_json(result), parse_float=Decimal)
+    return shown

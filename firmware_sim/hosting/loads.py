@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_text
+from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load, OnEnd, split
 from firmware_sim.metrology.load_csv import parse_load
 from protocols.errors import QuantityError
@@ -44,3 +45,9 @@ def read_load(
         raise HostingError(
             f"load {text!r}: allowed is a power (2kW, 350W, -1.5kW), FILE.csv or household"
         ) from error
+
+
+def load_for(text: str, meter: Meter) -> Load:
+    """Return the load that `text` names, for a running meter, from its present instant on."""
+    phases = len(meter.demand.phases)
+    return read_load(text, phases, meter.clock, meter.state.elapsed_ms)

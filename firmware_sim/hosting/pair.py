@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.faults import Faults
-from firmware_sim.hosting.host import READ_SIZE, line_time
+from firmware_sim.faults.in_force import Faults
+from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.ports import RESTORE_SPEED_AFTER_S, VirtualPort
+from firmware_sim.hosting.serial_line import READ_SIZE
 from firmware_sim.hosting.thread import LoopThread
-from firmware_sim.line import suffer
+from firmware_sim.servers.line import suffer
 from protocols.faults import FaultPlan, FaultScope, Way, parse_rule
 
 

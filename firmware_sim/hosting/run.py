@@ -10,23 +10,26 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from firmware_sim.assembly import MeterDescription, WrongKeysError, build, build_lost
-from firmware_sim.faults import Faults
+from firmware_sim.faults.in_force import Faults
+from firmware_sim.hosting.cards.slot import insert_file
+from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.descriptions import Described, MeterFlags, describe
 from firmware_sim.hosting.errors import HostingError, NotStoredError
-from firmware_sim.hosting.host import Host, line_time
-from firmware_sim.hosting.loads import read_load
+from firmware_sim.hosting.host import Host
+from firmware_sim.hosting.loads import load_for, read_load
 from firmware_sim.hosting.named_files import read_text
-from firmware_sim.hosting.ports import parse_port
 from firmware_sim.hosting.state_file import FileNvram, open_meter
 from firmware_sim.meter import Meter
-from firmware_sim.metrology.load import Load
-from firmware_sim.rack import Rack, show
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.rack import Rack
+from firmware_sim.rack.values import values, word
 from firmware_sim.requests import SetLoad
 from firmware_sim.storage.store import ForeignStorageError, StorageLostError
+from firmware_sim.wire_kinds import READY_KEYS, WIRE_KINDS, Wires
 from protocols.data_model.items import SETTINGS
 from protocols.data_model.json_lines import array, line
 from protocols.data_model.words import MeterType
@@ -38,8 +41,7 @@ from protocols.faults import FaultPlan, parse_plan
 class RunOptions:
     """What `run` takes beside the description of meters."""
 
-    modbus_rtu: tuple[str, ...] = ()
-    modbus_tcp: tuple[str, ...] = ()
+    wires: Wires = field(default_factory=dict)
     control: str | None = None
     state: str | None = None
     speed: int = 1000
@@ -69,18 +71,16 @@ def run(flags: MeterFlags, options: RunOptions) -> None:
         meters = [
             (one.description.unit, meter) for one, (meter, _) in zip(described, built, strict=True)
         ]
-        rack = Rack(meters, options.speed, _load_for, faults)
+        rack = Rack(meters, options.speed, faults)
         for station, (_, rebuild) in zip(rack.stations, built, strict=True):
             station.rebuild = rebuild
-        host = Host(rack, loop, options.silent_unknown_units)
+        operator = Operator(rack, load_for, line_time, insert_file)
+        host = Host(rack, operator, loop, options.silent_unknown_units)
         try:
             rack.begin_faults()
         except QuantityError as error:
             raise HostingError(f"faults {options.faults}: {error}") from error
-        for path in options.modbus_rtu:
-            host.add_serial(parse_port(path))
-        for address in options.modbus_tcp:
-            host.add_tcp(address)
+        host.add_wires(options.wires)
         if options.control is not None:
             host.add_control(Path(options.control))
         for _, meter in meters:
@@ -219,43 +219,28 @@ def _state_path(path: Path, description: MeterDescription, count: int) -> Path:
     return path / f"{description.serial_number}.nv"
 
 
-def _load_for(text: str, meter: Meter) -> Load:
-    phases = 3 if meter.state.identity.meter_type == MeterType.THREE_PHASE else 1
-    return read_load(text, phases, meter.clock, meter.state.elapsed_ms)
-
-
 def _in_force(meter: Meter) -> str:
-    shown = show(meter)
+    shown = values(meter)
     names = [
         "account_unit",
         "account_state",
         "available_credit",
         "price_1",
-        *(i.name for i in SETTINGS.values()),
+        *(item.name for item in SETTINGS.values()),
     ]
-    values = " ".join(f"{name}={_plain(shown[name])}" for name in names)
-    return f"meter {meter.state.identity.serial_number}: {values}"
-
-
-def _plain(fragment: str) -> str:
-    value = json.loads(fragment)
-    if isinstance(value, list):
-        return ",".join(value) or "none"
-    if value is None or isinstance(value, bool):
-        return {None: "off", True: "on", False: "off"}[value]
-    return value if isinstance(value, str) else fragment
+    words = " ".join(f"{name}={word(shown[name])}" for name in names)
+    return f"meter {meter.state.identity.serial_number}: {words}"
 
 
 def print_ready(host: Host, options: RunOptions) -> None:
     """Print the ready line (DESIGN.md 5.1)."""
-    meters = [(s.meter.state.identity.serial_number, s.unit) for s in host.rack.stations]
+    meters = [(station.serial_number, station.unit) for station in host.rack.stations]
+    opened = {kind.name: host.names(kind) for kind in WIRE_KINDS}
     if options.as_json:
         ready = line(
             {
                 "event": '"ready"',
-                "modbus_rtu": json.dumps(host.lines),
-                "modbus_tcp": json.dumps(host.addresses),
-                "dlt645": "[]",
+                **{key: json.dumps(opened.get(key, [])) for key in READY_KEYS},
                 "control": json.dumps(options.control),
                 "meters": array(
                     line({"serial_number": json.dumps(s), "unit": str(u)}) for s, u in meters
@@ -264,9 +249,7 @@ def print_ready(host: Host, options: RunOptions) -> None:
             }
         )
     else:
-        wires = [f"Modbus RTU {path}" for path in host.lines] + [
-            f"Modbus TCP {a}" for a in host.addresses
-        ]
+        wires = [f"{kind.title} {name}" for kind in WIRE_KINDS for name in opened[kind.name]]
         wires += [f"control {options.control}"] if options.control else []
         names = ", ".join(f"{s} (unit {u})" for s, u in meters)
         ready = f"ready: meter {names} on {', '.join(wires) or 'no wire'}"

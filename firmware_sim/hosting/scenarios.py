@@ -9,17 +9,20 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from firmware_sim.assembly import DEFAULT_START, rack_of
+from firmware_sim.hosting.cards.slot import insert_file
+from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.descriptions import describe_keys
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.host import Host, line_time
-from firmware_sim.hosting.loads import read_load
+from firmware_sim.hosting.host import Host
+from firmware_sim.hosting.loads import load_for
 from firmware_sim.hosting.named_files import read_text
-from firmware_sim.hosting.ports import parse_port
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack import Rack
+from firmware_sim.rack.operator import Operator, ReadLoad
+from firmware_sim.rack.rack import Rack
 from firmware_sim.scenarios.play import ExpectationResult, Play, check
 from firmware_sim.scenarios.script import Scenario, ScenarioError, parse_scenario
+from firmware_sim.wire_kinds import Wires
 from protocols.control import Speed
 from protocols.data_model.json_lines import line
 from protocols.quantities import format_duration
@@ -50,9 +53,10 @@ def read_scenario(path: str) -> Scenario:
         ) from error
 
 
-def make_rack(path: str, scenario: Scenario, speed: int) -> Rack:
-    """Return a rack with the scenario's meter, on a storage of its own; files are looked for beside
-    the scenario.
+def make_rack(path: str, scenario: Scenario) -> Rack:
+    """Return a rack with the scenario's meter, its time standing, on a storage in memory.
+
+    Files that the scenario names are found beside it.
     """
     folder = Path(path).parent
     keys = dict(scenario.meter)
@@ -65,18 +69,24 @@ def make_rack(path: str, scenario: Scenario, speed: int) -> Rack:
         raise HostingError(
             "\n".join(f"{path}: meter: {line}" for line in str(error).splitlines())
         ) from error
+    return rack_of(description, 0, scenario.seed)
 
-    def load_for(text: str, meter: Meter) -> Load:
-        named = str(folder / text) if text.lower().endswith(".csv") else text
-        return read_load(named, len(meter.demand.phases), meter.clock, meter.state.elapsed_ms)
 
-    return rack_of(description, speed, load_for, scenario.seed)
+def loads_beside(path: str) -> ReadLoad:
+    """Return a reader of loads that finds files beside a scenario."""
+    folder = Path(path).parent
+
+    def read(text: str, meter: Meter) -> Load:
+        return load_for(str(folder / text) if text.lower().endswith(".csv") else text, meter)
+
+    return read
 
 
 def check_file(path: str) -> Checked:
     """Play a file in virtual time; raises HostingError for a bad one."""
     scenario = read_scenario(path)
-    return Checked(path, scenario, check(scenario, make_rack(path, scenario, 0)))
+    operator = Operator(make_rack(path, scenario), loads_beside(path), lambda: 0, insert_file)
+    return Checked(path, scenario, check(scenario, operator))
 
 
 def junit(checked: list[Checked], errors: dict[str, str]) -> str:
@@ -115,8 +125,7 @@ def junit(checked: list[Checked], errors: dict[str, str]) -> str:
 
 def play_live(
     path: str,
-    modbus_rtu: tuple[str, ...],
-    modbus_tcp: tuple[str, ...],
+    wires: Wires,
     control: str | None,
     speed: int,
     as_json: bool,
@@ -132,19 +141,17 @@ def play_live(
     loop = event_loop()
     host: Host | None = None
     try:
-        rack = make_rack(path, scenario, 0)  # time stands until everything is open
-        host = Host(rack, loop)
-        for port in modbus_rtu:
-            host.add_serial(parse_port(port))
-        for address in modbus_tcp:
-            host.add_tcp(address)
+        rack = make_rack(path, scenario)  # time stands until everything is open
+        operator = Operator(rack, loads_beside(path), line_time, insert_file)
+        host = Host(rack, operator, loop)
+        host.add_wires(wires)
         if control is not None:
             host.add_control(Path(control))
-        play = Play(scenario, rack)
-        play.begin(line_time())
+        play = Play(scenario, operator)
+        play.begin()
         rack.agenda.plan(scenario.end, host.stop)
-        rack.execute(Speed(speed), line_time())
-        options = RunOptions(modbus_rtu, modbus_tcp, control, None, speed, as_json)
+        operator.execute(Speed(speed))
+        options = RunOptions(wires, control, None, speed, as_json)
         with contextlib.suppress(
             MeterStoppedError
         ):  # what the scenario wanted to see; its expectations tell
@@ -181,7 +188,7 @@ def report(checked: list[Checked], as_json: bool) -> None:
     console = Console()
     for one in checked:
         table = Table(title=f"{one.scenario.name}  ({one.path})", title_justify="left")
-        for column in ("step", "at", "expected", "verdict"):
+        for column in ("step", "at", "expected", "result"):
             table.add_column(column, justify="right" if column == "step" else "left")
         for result in one.results:
             told = "held" if result.held else f"FAILED: found {result.found}"

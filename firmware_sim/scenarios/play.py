@@ -1,6 +1,4 @@
-"""A scenario played on a rack: every step at its exact instant, with the verdict of each
-expectation.
-"""
+"""A scenario played on a rack: every step at its exact instant, with a result an expectation."""
 
 from __future__ import annotations
 
@@ -9,20 +7,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from firmware_sim.meter import Meter, MeterStoppedError
-from firmware_sim.rack import CommandFailedError, Rack
+from firmware_sim.rack.errors import CommandFailedError
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.rack import Rack
+from firmware_sim.rack.stations import Observer, Station
+from firmware_sim.rack.values import values, word
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Scenario, Step
-from firmware_sim.scenarios.values import values, word
 from firmware_sim.vending import Order, Vending
-from protocols.control import Advance, BeginFault, ChangeLoad, RackCommand
+from protocols.control import Advance, BeginFault, ChangeLoad, Command
 from protocols.data_model.tables import Event
-from protocols.quantities import format_duration
+from protocols.quantities import DAY, format_duration
 from protocols.sealed_message import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectationResult:
-    """What became of a step: when, what was wanted, and what was found where it did not hold."""
+    """The result of an expectation: its instant, what was wanted, what was found if it failed."""
 
     step: int
     at: int
@@ -43,35 +44,38 @@ class _Window:
     last: str = ""
 
 
-@dataclass(slots=True)
-class Play:
-    """One play. `verdicts` is complete when the meter's time has passed the scenario's end."""
+@dataclass
+class Play(Observer):
+    """One play. `results` is complete when the meter's time has passed the scenario's end."""
 
     scenario: Scenario
-    rack: Rack
+    operator: Operator
     results: list[ExpectationResult] = field(default_factory=list)
     _windows: list[_Window] = field(default_factory=list)
     _seen: list[str] = field(default_factory=list)
     _last_event: int = 0
+    _start: int = 0
     _vending: Vending = field(default_factory=Vending)
 
-    def begin(self, at: int = 0) -> None:
-        """Put every step on the rack's agenda, from line time `at` on.
+    def begin(self) -> None:
+        """Enter every step on the rack's agenda, from now on.
 
         Raises:
             QuantityError: a fault that no meter here can have.
             HostingError: a load that cannot be read.
         """
+        rack = self.rack
         for step in self.scenario.step:
             for doing in step.do:
                 if isinstance(doing, BeginFault):
-                    self.rack.check_rule(doing.rule)
+                    rack.check_rule(doing.rule)
                 elif isinstance(doing, ChangeLoad):
-                    self.rack.check_load(doing.text)
+                    self.operator.check_load(doing.text)
         self._last_event = self._meter.rings[EVENT_RING].last
         for rule in self.scenario.rules:
-            self.rack.execute(BeginFault(rule), at)
-        start = self.rack.timeline.instant(at)
+            self.operator.execute(BeginFault(rule))
+        rack.observers.append(self)
+        start = self._start = rack.agenda.now_ms
         for number, step in enumerate(self.scenario.step, 1):
             if step.within is not None:
                 self.rack.agenda.plan(
@@ -80,34 +84,41 @@ class Play:
             elif step.at is not None:
                 self.rack.agenda.plan(start + step.at, self._step(number, step))
         self.rack.agenda.plan(start + self.scenario.end, self._finish)
-        self._start = start
 
-    _start: int = 0
+    @property
+    def rack(self) -> Rack:
+        """The rack on which it is played."""
+        return self.operator.rack
+
+    @property
+    def _station(self) -> Station:
+        return self.rack.stations[0]
 
     @property
     def _meter(self) -> Meter:
-        return self.rack.stations[0].meter
+        """The meter, at the instant of the agenda."""
+        self._station.bring(self.rack.agenda.now_ms)
+        return self._station.meter
 
     @property
     def _at(self) -> int:
-        return self.rack.agenda.now - self._start
+        return self.rack.agenda.now_ms - self._start
 
     def _step(self, number: int, step: Step) -> Callable[[], None]:
         def work() -> None:
+            self._station.bring(self.rack.agenda.now_ms)
             if step.do:
                 for doing in step.do:
                     self._do(number, step, doing)
                 self._look()
             else:
-                self._judge(number, step)
+                self._check(number, step)
 
         return work
 
-    def _do(self, number: int, step: Step, doing: RackCommand | Order) -> None:
+    def _do(self, number: int, step: Step, doing: Command | Order) -> None:
         if isinstance(doing, Order):
-            reply = self.rack.hand_over(
-                self.rack.stations[0], self._vending.seal(self._meter, doing)
-            )
+            reply = self._station.hand_over(self._vending.seal(self._meter, doing))
             outcome = (
                 reply.answer.outcome if reply is not None and reply.answer is not None else None
             )
@@ -122,11 +133,11 @@ class Play:
                 self._add(number, text, "" if outcome is wanted else word)
             return
         try:
-            self.rack.act(doing)
+            self.operator.act(doing)
         except CommandFailedError as error:
             self._add(number, type(doing).__name__, str(error))
 
-    def _judge(self, number: int, step: Step) -> None:
+    def _check(self, number: int, step: Step) -> None:
         shown = values(self._meter)
         for condition in step.conditions:
             value = shown[condition.item]
@@ -138,7 +149,7 @@ class Play:
 
         def watch() -> None:
             self._try(window)
-            if window.open and self.rack.agenda.now < until:
+            if window.open and self.rack.agenda.now_ms < until:
                 self.rack.agenda.plan(min(self._next(), until), watch)
             elif window.open:
                 window.open = False
@@ -151,14 +162,9 @@ class Play:
         return begin
 
     def _next(self) -> int:
-        """Return the next rack time at which the meter changes by itself."""
-        deadline = self._meter.next_deadline()
-        later = self.rack.agenda.now + 86_400_000
-        return (
-            later
-            if deadline is None
-            else max(deadline - self.rack.stations[0].offset, self.rack.agenda.now + 1)
-        )
+        """Return the next rack time at which the meter changes by itself, within a day."""
+        now_ms, deadline = self.rack.agenda.now_ms, self._station.next_deadline()
+        return now_ms + DAY if deadline is None else max(deadline, now_ms + 1)
 
     def _look(self) -> None:
         for window in self._windows:
@@ -177,6 +183,10 @@ class Play:
         if not wrong:
             window.open = False
             self._add(window.number, _wanted(window.step), "")
+
+    def stopped(self, station: Station) -> None:
+        """End the play: a meter that stopped takes no further step."""
+        self.rack.agenda.clear()
 
     def conclude(self) -> None:
         """End the play wherever it is: an expectation that was not reached did not hold."""
@@ -213,15 +223,13 @@ class Play:
                 yield Event.unpack(row)
 
 
-def check(scenario: Scenario, rack: Rack) -> list[ExpectationResult]:
-    """Play a scenario in virtual time on a rack whose time stands; return the verdicts as they
-    fell.
-    """
-    play = Play(scenario, rack)
+def check(scenario: Scenario, operator: Operator) -> list[ExpectationResult]:
+    """Play a scenario in virtual time, on a rack whose time stands; return the results in order."""
+    play = Play(scenario, operator)
     play.begin()
-    # A storage that refuses or fails is what the scenario wanted to see; its expectations tell.
+    # A storage that refuses or fails may be what the scenario expects: its expectations say so.
     with suppress(CommandFailedError, MeterStoppedError):
-        rack.execute(Advance(scenario.end), 0)
+        operator.execute(Advance(scenario.end))
     play.conclude()
     return play.results
 

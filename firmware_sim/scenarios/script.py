@@ -24,12 +24,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from firmware_sim.scenarios.values import Value, word
+from firmware_sim.rack.values import Value, word
 from firmware_sim.vending import ORDERS, Order, parse_order
 from protocols.control import (
     Advance,
+    Command,
     InsertCard,
-    RackCommand,
     RemoveCard,
     Show,
     ShowFaults,
@@ -142,14 +142,14 @@ def _own_errors(read: Callable[[Any], Any]) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-def _doing(value: object) -> list[RackCommand | Order]:
+def _doing(value: object) -> list[Command | Order]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError("write a command, or a list of commands")
     return [_one(text.split()) for text in texts]
 
 
-def _one(words: list[str]) -> RackCommand | Order:
+def _one(words: list[str]) -> Command | Order:
     doing = parse_order(words) if words and words[0] in ORDERS else parse_command(words)
     if isinstance(doing, InsertCard | RemoveCard):
         raise ValueError("a scenario has no cards; the same credit goes in with topup")

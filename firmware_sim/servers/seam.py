@@ -1,33 +1,73 @@
-"""The seams of a wire (DESIGN.md 4): what a server is, and what it needs of the meters behind it.
+"""The seams of a wire (DESIGN.md 4): what a server is, and how it reaches the meters.
 
-`at` is line time in microseconds: monotonic, running whatever the meter's speed. It decides
-silence, delays and pacing and nothing about the meter.
+`at_us` is line time in microseconds: monotonic, whatever the meters' speed. It decides silence,
+delays and pacing, and nothing about a meter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
-from firmware_sim.faults import Faults
-from firmware_sim.meter import Meter
+from firmware_sim.faults.in_force import Faults
+from firmware_sim.rack.stations import Station
+
+PTY_SILENCE_US = 20_000
+"""A pty has no wire timing: a frame that a host writes in two parts must not be cut."""
+
+
+class Group(Enum):
+    """Addresses that are not one meter's."""
+
+    ALL = "all"
+    """A broadcast."""
+    ONLY = "only"
+    """The meter of a wire that has one; no station where there are several."""
+
+
+Address = int | Group
+"""A unit number or a group."""
+
+
+class Stations(Protocol):
+    """The stations that one wire reaches."""
+
+    def select(self, address: Address, at_us: int) -> Sequence[Station]:
+        """Return the stations of an address, each brought to line time `at_us`; often none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WireOptions:
+    """How a wire is served.
+
+    `silence_us` ends a frame on a serial line; `silent_unknown_units` leaves requests to units
+    that are not here unanswered where the protocol would answer.
+    """
+
+    silence_us: int = PTY_SILENCE_US
+    silent_unknown_units: bool = False
+    faults: Faults = field(default_factory=Faults)
 
 
 class Server(Protocol):
-    """One per connection or line, for many units: bytes in, bytes out; it never blocks and never
-    raises on bytes.
+    """The meters' end of one connection or line: bytes in, bytes out.
+
+    It never blocks and never raises on bytes.
     """
 
-    def receive(self, data: bytes, at: int) -> bytes:
+    def receive(self, data: bytes, at_us: int) -> bytes:
         """Take bytes; return what is due now, in one write."""
         ...
 
-    def wake(self, at: int) -> bytes:
-        """Return what has become due by `at`."""
+    def wake(self, at_us: int) -> bytes:
+        """Return what has become due by `at_us`."""
         ...
 
     def next_wake(self) -> int | None:
-        """Return when to call `wake`, None where nothing is due."""
+        """Return the line time at which to call `wake`, None where nothing is due."""
         ...
 
     def unit_of(self, data: bytes) -> int | None:
@@ -40,35 +80,23 @@ class Server(Protocol):
         ...
 
 
-class Station(Protocol):
-    """A meter under its unit number, brought to the present before it is given out; `images` are
-    the wires' own.
-    """
+class WireStations:
+    """All stations of a rack, or some, by their unit numbers."""
 
-    meter: Meter
-    unit: int
-    images: dict[str, object]
+    def __init__(self, stations: Sequence[Station]) -> None:
+        self._stations = stations
+        self._by_unit = {station.unit: (station,) for station in stations}
 
+    def select(self, address: Address, at_us: int) -> Sequence[Station]:
+        """Return the stations of an address, each brought to line time `at_us`."""
+        found: Sequence[Station] | None = self._by_unit.get(address)  # type: ignore[arg-type]
+        if found is None:
+            found = self._group(address)
+        for station in found:
+            station.present(at_us)
+        return found
 
-class Stations(Protocol):
-    """The meters that a wire reaches, and the faults that are to happen."""
-
-    faults: Faults
-
-    def power_lost(self, station: Station, at: int) -> None:
-        """Let a meter start anew whose power went in the middle of a write."""
-        ...
-
-    def find(self, unit: int, at: int) -> Station | None:
-        """Return the station of a unit, its meter at the instant of line time `at`; None where
-        there is none.
-        """
-        ...
-
-    def everyone(self, at: int) -> Iterable[Station]:
-        """Return every station, for a broadcast."""
-        ...
-
-    def alone(self, at: int) -> Station | None:
-        """Return the only station there is, None where there are several."""
-        ...
+    def _group(self, address: Address) -> Sequence[Station]:
+        if address is Group.ALL or (address is Group.ONLY and len(self._stations) == 1):
+            return self._stations
+        return ()

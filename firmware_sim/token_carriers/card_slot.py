@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS, status
-from firmware_sim.requests import CardFailed, Insertion, PresentCard
+from firmware_sim.requests import CardFailed, Insertion, PresentCard, Reply, Request
 from protocols.card.answer_to_reset import parse_answer
 from protocols.card.apdu import StatusWord
 from protocols.card.files import CardFile, CardType, LogActor, LogRow
@@ -74,19 +74,25 @@ class _SlotError(Exception):
 class CardSlot:
     """The slot of one meter, for one insertion."""
 
-    def __init__(self, meter: Meter, random: Callable[[int], bytes]) -> None:
-        self._meter = meter
+    def __init__(
+        self,
+        meter: Meter,
+        hand_over: Callable[[Request], Reply | None],
+        random: Callable[[int], bytes],
+    ) -> None:
+        """Serve one insertion at a meter.
+
+        Args:
+            meter: is read only.
+            hand_over: executes a request on it; None without power, and where the power failed.
+        """
+        self._meter, self._hand_over = meter, hand_over
         self._terminal = Terminal(random)
         self._serial = NO_SERIAL
         self._type: CardType | None = None
 
     def insert(self, answer_to_reset: bytes) -> Exchange[Inserted]:
-        """Read, judge and write back a card that was given power.
-
-        Raises:
-            PowerCutError: the meter's power went in the middle of a write.
-            MeterStoppedError: its storage failed to flush.
-        """
+        """Read a card that was given power, present it to the meter, and write it back."""
         if not self._meter.state.powered:
             return Inserted(None)
         try:
@@ -172,7 +178,7 @@ class CardSlot:
     # ---- judging and writing back
 
     def _present(self, card: PresentCard, contents: Contents) -> Exchange[Inserted]:
-        reply = self._meter.handle(card)
+        reply = self._hand_over(card)
         if reply is None:
             return Inserted(None, self._serial, self._type)
         insertion = reply.insertion
@@ -183,7 +189,7 @@ class CardSlot:
         try:
             yield from self._write_back(card, contents, insertion)
         except (CardGoneError, CardRefusedError, CardForgedError):
-            self._meter.handle(
+            self._hand_over(
                 CardFailed(InsertionError.PULLED_EARLY, self._serial, after_commit=True)
             )
             early = Insertion(
@@ -256,7 +262,7 @@ class CardSlot:
         )
 
     def _failed(self, error: InsertionError) -> Inserted:
-        reply = self._meter.handle(CardFailed(error, self._serial))
+        reply = self._hand_over(CardFailed(error, self._serial))
         return self._done(Insertion(error)) if reply is not None else Inserted(None, self._serial)
 
     def _done(self, insertion: Insertion, *, written_back: bool = False) -> Inserted:

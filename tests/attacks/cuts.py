@@ -14,15 +14,15 @@ from enum import Enum
 from pathlib import Path
 
 from firmware_sim.hal.nvram import PowerCutError, SimulatedNvram
-from firmware_sim.insertions import CardSession
-from firmware_sim.rack import Rack
+from firmware_sim.meter import Meter
+from firmware_sim.rack.rack import Rack
+from firmware_sim.token_carriers.insertion import CardInsertion
 from meterctl.errors import MeterctlError
 from meterctl.journal import EntryState
 from protocols.card.applet import Card
 from protocols.errors import CardGoneError
 from protocols.sealed_message import MessageKind
 from tests.support.setup import Setup
-from tests.support.wire import no_loads
 
 CENTS = 1000
 REFERENCE = "sale-1"
@@ -98,16 +98,15 @@ class Street:
         if cut.where is Where.METER_BYTE:
             self.device.cut_after = cut.after
         with self._cutting(cut) as contacts:
-            rack = Rack([(1, self.setup.meter)], 0, no_loads)  # type: ignore[arg-type]
-            rack.stations[0].rebuild = self._rebuild
-            CardSession(rack, rack.stations[0], self.setup.random).play(
-                self.card.power_on(), contacts, 0
-            )
-            self.setup.meter = rack.stations[0].meter
+            station = Rack([(1, self.setup.meter)], 0).stations[0]
+            station.rebuild = self._rebuild
+            insertion = CardInsertion(station, self.setup.random)
+            insertion.play(self.card.power_on(), contacts, 0)
+            self.setup.meter = station.meter
         self.device.cut_after = None  # where it writes less than that, it was not cut
         return self.device.written - written if cut.where is Where.METER_BYTE else contacts.counted
 
-    def _rebuild(self) -> object:
+    def _rebuild(self) -> Meter:
         self.device = SimulatedNvram(bytes(self.device.data))
         return self.setup.build(self.device)
 

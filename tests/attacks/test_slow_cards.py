@@ -5,7 +5,6 @@ notice.
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,14 +14,13 @@ from typing import Any
 import pytest
 
 from firmware_sim.assembly import MeterDescription, build
-from firmware_sim.hosting.cards import SESSION_S, Contacts, insert_slowly
-from firmware_sim.hosting.host import line_time
+from firmware_sim.hosting.cards.slot import SESSION_S, Contacts, insert_slowly
+from firmware_sim.hosting.clock import line_time
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack import Rack
+from firmware_sim.rack.rack import Rack
 from protocols.data_model.words import Cause
 from protocols.quantities import LEDGER
 from tests.support.meters import event_names
-from tests.support.wire import no_loads
 
 PATIENCE_S = 0.4
 SPEED = 100_000_000
@@ -44,7 +42,7 @@ def play(
     the turns it got.
     """
     meter = build(MeterDescription(credit=2 * LEDGER, load=Load.constant((2_000_000,))))
-    rack = Rack([(1, meter)], SPEED, no_loads)  # type: ignore[arg-type]
+    rack = Rack([(1, meter)], SPEED)
     turns = 0
 
     async def go_on() -> None:
@@ -54,11 +52,11 @@ def play(
             turns += 1
             await asyncio.sleep(0.01)
 
-    async def scene() -> tuple[Mapping[str, str], float]:
-        rack.timeline.line_origin = line_time()
+    async def scene() -> tuple[Mapping[str, Any], float]:
+        rack.timeline.line_origin_us = line_time()
         meter_goes_on = asyncio.create_task(go_on())
         began = time.monotonic()
-        told = await insert_slowly(rack, rack.stations[0], connect, seconds=seconds)
+        told = await insert_slowly(rack.stations[0], connect, seconds=seconds)
         took = time.monotonic() - began
         meter_goes_on.cancel()
         with suppress(asyncio.CancelledError):
@@ -66,7 +64,7 @@ def play(
         return told, took
 
     told, took = asyncio.run(scene())
-    return {name: json.loads(text) for name, text in told.items()}, rack, took, turns
+    return told, rack, took, turns
 
 
 def test_row_24_a_card_that_never_answers_is_given_up_while_the_supply_trips(

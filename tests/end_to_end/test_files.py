@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.hosting import named_files as meter_files
-from firmware_sim.hosting.card_file import create_blank, open_card
+from firmware_sim.hosting.cards.card_file import create_blank, open_card
 from firmware_sim.hosting.errors import HostingError
 from meterctl import named_files as host_files
 from meterctl.card_readers.image import open_image

@@ -122,7 +122,7 @@ def test_a_power_cut_in_the_middle_of_time_says_so(meter) -> None:  # type: igno
     from firmware_sim.rack import CommandFailedError
 
     meter.inject("torn_write", count=1)
-    with pytest.raises(CommandFailedError, match="started anew"):
+    with pytest.raises(CommandFailedError, match="restarted"):
         meter.advance("20m")
     assert meter.event_names()[-1] == "restart"
 

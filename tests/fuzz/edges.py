@@ -6,23 +6,24 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from functools import cache
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
-from unittest.mock import patch
+from typing import Any
 
 from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hal.nvram import SimulatedNvram
-from firmware_sim.hosting import host as hosting
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.descriptions import MeterFlags, describe, parse_keys
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.loads import HOUSEHOLD, read_load
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack import Rack, show
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.rack import Rack
+from firmware_sim.rack.values import Value, fragments
 from firmware_sim.servers.modbus.bank import Bank
 from firmware_sim.storage import record
 from firmware_sim.storage.store import (
@@ -51,34 +52,32 @@ MOST_LINES = 6
 MOST_ADVANCE = DAY
 
 
-class _ShortRack(Rack):
-    """A rack that moves time by a day at most for one command: years are not what is looked for
-    here.
-    """
+class _ShortOperator(Operator):
+    """An operator that moves time by a day at most for one command."""
 
-    def execute(
-        self, command: Command, at: int, serial_number: str | None = None
-    ) -> dict[str, str]:
-        """Do a command, an advance cut to a day."""
+    def execute(self, command: Command, serial_number: str | None = None) -> Mapping[str, Value]:
+        """Execute a command, an advance cut to a day."""
         if isinstance(command, Advance):
-            command = Advance(min(command.duration, MOST_ADVANCE))
-        return dict(super().execute(command, at, serial_number))
+            command = Advance(min(command.duration_ms, MOST_ADVANCE))
+        return super().execute(command, serial_number)
 
 
 class _FakeHost:
-    """What a control socket needs of a host; time moves 1 ms from one command to the next."""
+    """The part of a host that a control socket needs; each command comes 1 ms later."""
 
     def __init__(self) -> None:
         self.meters = [make_meter(), make_meter("000000000002")]
-        self.rack = _ShortRack(enumerate(self.meters, 1), 0, _read_load)
+        self.rack = Rack(enumerate(self.meters, 1), 0)
+        self._time_us = count(0, 1000)
+        self.operator: Operator = _ShortOperator(self.rack, _read_load, lambda: next(self._time_us))
         self.replans = 0
 
-    def replan(self) -> None:
+    def after_command(self) -> None:
         """Count."""
         self.replans += 1
 
     def fail(self, error: Exception) -> None:
-        """A meter that stops is a fault here."""
+        """Fail: no command may stop a meter."""
         raise AssertionError("a command stopped a meter") from error
 
 
@@ -155,11 +154,10 @@ def _at_once(answering: Coroutine[Any, Any, str]) -> str:
 
 def _converse(lines: list[bytes]) -> None:
     host = _FakeHost()
-    socket = ControlSocket(Path("no.sock"), cast(hosting.Host, host))
+    socket = ControlSocket(Path("no.sock"), host)
     credit = [meter.state.account.credit for meter in host.meters]
-    for index, request in enumerate(lines[:MOST_LINES]):
-        with patch.object(hosting, "line_time", lambda index=index: 1000 * index):
-            written = _at_once(socket._answer(request))
+    for request in lines[:MOST_LINES]:
+        written = _at_once(socket._answer(request))
         assert "\n" not in written
         said = json.loads(written.encode())
         assert isinstance(said, dict)
@@ -291,11 +289,11 @@ def _damaged_device(image: bytes, states: frozenset[bytes], data: bytes) -> None
 
 def _lives(meter: Meter) -> None:
     """Fail unless a meter can be shown, read on the wire and brought forward."""
-    show(meter)
+    fragments(meter)
     Bank(meter).read(0, MAP_END)
     meter.advance(meter.state.elapsed_ms + HOUR)
     assert meter.state.account.imbalance() == (0, 0)
-    show(meter)
+    fragments(meter)
 
 
 # ---- what people write

@@ -7,9 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import pack
 
-from firmware_sim.rack import Rack
-from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
-from firmware_sim.servers.seam import Server
 from protocols.data_model.tariff import Tariff, TariffChange
 from protocols.data_model.words import Carrier
 from protocols.modbus import rtu, tcp
@@ -43,6 +40,7 @@ from protocols.sealed_message import (
 from tests.fuzz.benches import Bench, MakeServer, at_once, check_replies, keys_of, with_silences
 from tests.fuzz.source import Source, cut, damaged
 from tests.support.meters import Host
+from tests.support.racks import rtu_server, tcp_server
 
 ADDRESSES = (
     0,
@@ -68,16 +66,6 @@ _READINGS = (
 )
 MOST_REQUESTS = 12
 """Of one input: enough for a message in parts with others between them."""
-
-
-def rtu_server(rack: Rack) -> Server:
-    """Return a server of a line."""
-    return ModbusRtuServer(rack)
-
-
-def tcp_server(rack: Rack) -> Server:
-    """Return a server of a connection."""
-    return ModbusTcpServer(rack)
 
 
 def any_bytes(make: MakeServer, meters: int, data: bytes) -> None:

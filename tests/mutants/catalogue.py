@@ -51,7 +51,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "EXPIRED before ALREADY_ACCEPTED",
-        "firmware_sim/security/authenticator.py",
+        "firmware_sim/authenticator.py",
         "    if message.sequence <= last:\n        before",
         "    if message.expires_at and elapsed_ms >= message.expires_at * 1000:\n"
         "        return Refused(Outcome.EXPIRED, message)\n"
@@ -162,7 +162,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a sequence that may be jumped",
-        "firmware_sim/security/authenticator.py",
+        "firmware_sim/authenticator.py",
         "    reach = 1 if message_class is MessageClass.CREDIT else COMMAND_REACH\n",
         "    reach = COMMAND_REACH\n",
         (DOOR,),
@@ -188,11 +188,11 @@ METER_MUTANTS = (
     Mutant(
         "the card told before the meter has committed",
         "firmware_sim/token_carriers/card_slot.py",
-        "        reply = self._meter.handle(card)\n        if reply is None:\n",
+        "        reply = self._hand_over(card)\n        if reply is None:\n",
         "        early = Insertion(None, Outcome.ACCEPTED, write_back=True)\n"
         "        if contents.return_slots.newest is None and card.credit.message:\n"
         "            yield from self._write_back(card, contents, early)\n"
-        "        reply = self._meter.handle(card)\n        if reply is None:\n",
+        "        reply = self._hand_over(card)\n        if reply is None:\n",
         (CARDS,),
     ),
     Mutant(
@@ -308,14 +308,14 @@ METER_MUTANTS = (
     ),
     Mutant(
         "expiry judged a second late",
-        "firmware_sim/security/authenticator.py",
+        "firmware_sim/authenticator.py",
         "elapsed_ms >= message.expires_at * 1000",
         "elapsed_ms // 1000 > message.expires_at",
         (DOOR,),
     ),
     Mutant(
         "any version above the current one taken",
-        "firmware_sim/security/authenticator.py",
+        "firmware_sim/authenticator.py",
         "        return version == min((held for held in self._keys if held > current), "
         "default=None)\n",
         "        return version > current\n",
@@ -323,7 +323,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "the very bytes unknown after a key change",
-        "firmware_sim/security/authenticator.py",
+        "firmware_sim/authenticator.py",
         "            return known or Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
         "            return Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
         (DOOR,),

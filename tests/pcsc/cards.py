@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from firmware_sim.hosting import vpcd
-from firmware_sim.hosting.card_file import create_blank, open_card
+from firmware_sim.hosting.cards import vpcd
+from firmware_sim.hosting.cards.card_file import create_blank, open_card
 from firmware_sim.hosting.errors import HostingError
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.applet import Card

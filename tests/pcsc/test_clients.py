@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.hosting.card_file import open_card
+from firmware_sim.hosting.cards.card_file import open_card
 from protocols.card.answer_to_reset import ANSWERS, Transmission
 from protocols.card.apdu import StatusWord
 from protocols.card.files import APPLICATION, SIZES, CardFile, CardIdentity

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.hosting.card_file import open_card
-from firmware_sim.hosting.cards import SESSION_S
+from firmware_sim.hosting.cards.card_file import open_card
+from firmware_sim.hosting.cards.slot import SESSION_S
 from firmware_sim.hosting.control_socket import ask
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.apdu import Instruction

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.hosting.card_file import open_card
+from firmware_sim.hosting.cards.card_file import open_card
+from firmware_sim.hosting.cards.pcsc import connector
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.pcsc import connector
 from protocols.errors import CardGoneError
 from tests.pcsc import cards
 from tests.pcsc.contacts import connected, wait_for_card

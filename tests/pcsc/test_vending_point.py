@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.hosting.card_file import open_card
+from firmware_sim.hosting.cards.card_file import open_card
 from tests.pcsc import cards
 from tests.pcsc.stack import READERS, Pcscd
 from tests.support.programs import meter_sim, meterctl, meterctl_json, running

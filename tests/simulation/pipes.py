@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from firmware_sim.hal.nvram import PowerCutError
-from firmware_sim.line import Line
+from firmware_sim.servers.line import Line
 from protocols.card.applet import Card
 from protocols.errors import CardGoneError
 from tests.support.wire import PipeTransport
@@ -56,7 +56,7 @@ class CrashingPipe(PipeTransport):
         """Send, on a new line where the old one hung up and has returned."""
         self.meanwhile(data)
         self._perhaps_die()
-        if self.line.closed and self.now_us >= (self.line.returns_at or 0):
+        if self.line.closed and self.now_us >= (self.line.returns_at_us or 0):
             self.new_line()
         super().send(data)
         self._perhaps_die()

@@ -16,17 +16,20 @@ from random import Random
 from typing import Any
 
 from firmware_sim.assembly import MeterDescription, build
-from firmware_sim.faults import Faults
-from firmware_sim.hal.nvram import PowerCutError, SimulatedNvram
-from firmware_sim.insertions import CardSession
-from firmware_sim.line import Line
+from firmware_sim.faults.in_force import Faults
+from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load, split
-from firmware_sim.rack import CommandFailedError, Rack, RackStation, show
+from firmware_sim.rack.errors import POWER_FAILED, CommandFailedError
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.rack import Rack
+from firmware_sim.rack.stations import Observer, Station
+from firmware_sim.rack.values import fragments
 from firmware_sim.records.ring import PURCHASE_RING
 from firmware_sim.requests import PresentCard, Reply, Request, Sealed
-from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
+from firmware_sim.servers.line import Line
 from firmware_sim.settings import Settings
+from firmware_sim.token_carriers.insertion import CardInsertion
 from firmware_sim.vending import Order, Vending
 from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError
@@ -72,6 +75,7 @@ from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFact
 from tests.simulation.hosts import Host
 from tests.simulation.liar import Liar, LyingServer, message_in
 from tests.simulation.pipes import CardContacts, CrashingPipe, HostCrashError, Time
+from tests.support.racks import rtu_server, tcp_server
 
 HOST_EPOCH_S = 1_767_225_600
 TIMEOUT_MS = 1000
@@ -102,6 +106,53 @@ OLDER, NEWER = 1, 2
 _SET_BACK_WORDS = ("set back", "has taken", "forged", "cloned", "tampered", "clone")
 
 
+@dataclass(slots=True)
+class Executing:
+    """A request that a meter executes, and how the meter was before it."""
+
+    meter: Meter
+    request: Sealed | PresentCard
+    before: Mapping[str, Any]
+    is_new: bool
+
+
+class Watch(Observer):
+    """Shows the auditor every sealed message and every card that reaches a meter."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._executing: dict[Station, Executing] = {}
+
+    def before(self, station: Station, request: Request) -> None:
+        """Keep how the meter is before a message or a card."""
+        world, meter = self._world, station.meter
+        if isinstance(request, Sealed):
+            before = world.step(meter)
+            world.delivered += 1
+            self._executing[station] = Executing(meter, request, before, False)
+        elif isinstance(request, PresentCard):
+            before, data = world.step(meter), request.credit.message
+            last = meter.state.security.credit_sequence
+            is_new = bool(data) and SealedMessage.decode(data).sequence > last
+            self._executing[station] = Executing(meter, request, before, is_new)
+
+    def after(self, station: Station, request: Request, reply: Reply | None) -> None:
+        """Show the auditor what a message or a card did."""
+        done = self._executing.pop(station, None)
+        if done is not None:
+            self._world.executed(done, reply, was_lost=False)
+
+    def interrupted(self, station: Station) -> None:
+        """Show the auditor a message or a card that may have been taken."""
+        done = self._executing.pop(station, None)
+        if done is not None:
+            self._world.executed(done, None, was_lost=True)
+
+    def stopped(self, station: Station) -> None:
+        """The same of a meter that stopped."""
+        self.interrupted(station)
+
+
 class World:
     """All of it. `run` plays the seed and raises AuditError, or whatever else went wrong."""
 
@@ -118,7 +169,6 @@ class World:
         self._vends = False
         self._vended: list[JournalLine] = []
         self._vending = Vending()
-        self._watched = self._watched_class()
         self.faults = Faults(FaultPlan((), seed))
         self.time = Time()
         self._choose_keys()
@@ -139,7 +189,9 @@ class World:
             placed.last = self.snapshot(meter)
             self.auditor.started(serial, placed.last)
             stations.append((description.unit, meter))
-        self.rack = Rack(stations, self.rng.choice((0, 1000, 60_000)), self._load, self.faults)
+        self.rack = Rack(stations, self.rng.choice((0, 1000, 60_000)), self.faults)
+        self.operator = Operator(self.rack, self._load, lambda: self.time.now_us)
+        self.rack.observers.append(Watch(self))
         for station in self.rack.stations:
             station.rebuild = self._rebuilder(
                 self.placed[station.meter.state.identity.serial_number]
@@ -183,7 +235,7 @@ class World:
         self._loses_journals = rng.random() < 0.2
         self._renews_storages = not self._sets_back and rng.random() < 0.12
         framed = rng.random() < 0.3
-        server = ModbusTcpServer if framed else ModbusRtuServer
+        server = tcp_server if framed else rtu_server
 
         def make_line() -> Line:
             made = server(self.rack)
@@ -264,9 +316,7 @@ class World:
     def _make(self, placed: Placed) -> Meter:
         unit = placed.description.unit
         faulty = self.faults.nvram(placed.device, unit)
-        meter = build(placed.description, faulty)
-        meter.__class__ = self._watched
-        return meter
+        return build(placed.description, faulty)
 
     def _rebuilder(self, placed: Placed) -> Callable[[], Meter]:
         def rebuild() -> Meter:
@@ -287,86 +337,57 @@ class World:
 
         return rebuild
 
-    def _watched_class(self) -> type[Meter]:
-        world = self
+    def executed(self, done: Executing, reply: Reply | None, *, was_lost: bool) -> None:
+        """Show the auditor a message or a card.
 
-        class Watched(Meter):
-            """A meter whose sealed messages the auditor sees."""
-
-            __slots__ = ()
-
-            def handle(self, request: Request) -> Reply | None:
-                if isinstance(request, PresentCard):
-                    return world.present_card(self, request, super().handle)
-                if not isinstance(request, Sealed):
-                    return super().handle(request)
-                return world.deliver(self, request, super().handle)
-
-        return Watched
-
-    def deliver(
-        self, meter: Meter, request: Sealed, handle: Callable[[Request], Reply | None]
-    ) -> Reply | None:
-        """Let a sealed message reach a meter under the auditor's eyes."""
-        serial = meter.state.identity.serial_number
-        before = self.step(meter)
-        self.delivered += 1
-        try:
-            reply = handle(request)
-        except (PowerCutError, MeterStoppedError):
-            self._sent.append((serial, request.data))
-            self.auditor.delivered(serial, request.data, None, before, before)
-            raise
-        if reply is None or reply.answer is None:
-            return reply
-        if (
-            not self._vends or reply.answer.outcome.applied
-        ):  # vending keeps nothing of what was refused
-            self._sent.append((serial, request.data))
-        self.seen[reply.answer.outcome.name] += 1
-        after = self.snapshot(meter)
-        self.log.append(
-            f"meter {serial}: {reply.answer.outcome.name} to sequence {reply.answer.sequence}"
-        )
-        self.auditor.delivered(serial, request.data, reply.answer.outcome.name, before, after)
-        self.placed[serial].last = after
-        return reply
-
-    def present_card(
-        self, meter: Meter, request: PresentCard, handle: Callable[[Request], Reply | None]
-    ) -> Reply | None:
-        """Let a card's sale reach a meter under the auditor's eyes; what is not accepted is a touch
-        like the button.
+        Args:
+            was_lost: whether the power or the storage failed while the meter executed it.
         """
-        serial, data = meter.state.identity.serial_number, request.credit.message
-        before = self.step(meter)
-        is_new = (
-            bool(data)
-            and SealedMessage.decode(data).sequence > meter.state.security.credit_sequence
-        )
-        try:
-            reply = handle(request)
-        except (PowerCutError, MeterStoppedError):
-            if (
-                is_new
-            ):  # a card that was taken before can die again and again without being a possibility
-                self.auditor.delivered(serial, data, None, before, before)
-            raise
-        finally:
-            if data:
-                self._sent.append((serial, data))
-        outcome = (
-            reply.insertion.outcome if reply is not None and reply.insertion is not None else None
-        )
-        self.log.append(f"meter {serial}: card, {reply.insertion if reply else None}")
-        if outcome is not Outcome.ACCEPTED:
-            self.step(meter)
-            return reply
+        if isinstance(done.request, Sealed):
+            self._delivered_message(done, done.request.data, reply, was_lost)
+        else:
+            self._inserted_card(done, done.request.credit.message, reply, was_lost)
+
+    def _delivered_message(
+        self, done: Executing, data: bytes, reply: Reply | None, was_lost: bool
+    ) -> None:
+        serial = done.meter.state.identity.serial_number
+        if was_lost:
+            self._sent.append((serial, data))
+            self.auditor.delivered(serial, data, None, done.before, done.before)
+            return
+        if reply is None or reply.answer is None:
+            return
+        outcome = reply.answer.outcome
+        if not self._vends or outcome.applied:  # vending keeps nothing that was refused
+            self._sent.append((serial, data))
+        self.seen[outcome.name] += 1
+        self.log.append(f"meter {serial}: {outcome.name} to sequence {reply.answer.sequence}")
+        self._took(done, data, outcome)
+
+    def _inserted_card(
+        self, done: Executing, data: bytes, reply: Reply | None, was_lost: bool
+    ) -> None:
+        """Show the auditor a card's sale; one that is not accepted counts like the button."""
+        serial = done.meter.state.identity.serial_number
+        if data:
+            self._sent.append((serial, data))
+        if was_lost:
+            if done.is_new:  # a card that was taken before is no new possibility
+                self.auditor.delivered(serial, data, None, done.before, done.before)
+            return
+        insertion = reply.insertion if reply is not None else None
+        self.log.append(f"meter {serial}: card, {insertion}")
+        if insertion is None or insertion.outcome is not Outcome.ACCEPTED:
+            self.step(done.meter)
+            return
         self.seen["taken from a card"] += 1
-        after = self.snapshot(meter)
-        self.auditor.delivered(serial, data, outcome.name, before, after)
+        self._took(done, data, insertion.outcome)
+
+    def _took(self, done: Executing, data: bytes, outcome: Outcome) -> None:
+        serial, after = done.meter.state.identity.serial_number, self.snapshot(done.meter)
+        self.auditor.delivered(serial, data, outcome.name, done.before, after)
         self.placed[serial].last = after
-        return reply
 
     def snapshot(self, meter: Meter) -> Mapping[str, Any]:
         """Return what the meter's items are; the same object while the meter has not changed."""
@@ -375,7 +396,7 @@ class World:
             return known[2]
         rows = meter.rings[PURCHASE_RING].newest(PURCHASES.depth)
         shown: dict[str, Any] = {
-            **show(meter),
+            **fragments(meter),
             "purchases": [Purchase.unpack(row).fragments() for row in rows],
         }
         self._shown[id(meter)] = (meter, meter.revision, shown)
@@ -468,7 +489,7 @@ class World:
 
     def _command_fault(self, rule: FaultRule) -> None:
         try:
-            self.rack.execute(BeginFault(rule), self.time.now_us)
+            self.operator.execute(BeginFault(rule))
         except MeterStoppedError:
             self._revive()
         self.log.append(f"fault {rule.name} {' '.join(rule.words())}")
@@ -584,14 +605,8 @@ class World:
 
     def _everyone(self) -> None:
         """Bring all meters to the present; one whose flush fails on the way is started anew."""
-        while True:
-            try:
-                self.rack.everyone(self.time.now_us)
-            except MeterStoppedError:
-                self._revive()
-            else:
-                self._revive()
-                return
+        self.rack.bring_all(self.time.now_us)
+        self._revive()
 
     def _revive(self) -> None:
         """A meter whose flush failed is a process that ended; whoever watches it starts it anew."""
@@ -599,21 +614,24 @@ class World:
             if station.meter.stopped:
                 self._cycle(station)
 
-    def _cycle(self, station: RackStation) -> None:
+    def _cycle(self, station: Station) -> None:
         placed = self.placed[station.meter.state.identity.serial_number]
         placed.device = placed.device.power_cycle(lambda _: self.rng.random() < 0.5)
-        self.rack.power_lost(station, self.time.now_us)
+        self._restart(station)
+
+    def _restart(self, station: Station) -> None:
+        station.restart(self.rack.timeline.instant(self.time.now_us))
 
     # ---- actions
 
-    def _station(self) -> RackStation:
+    def _station(self) -> Station:
         return self.rng.choice(self.rack.stations)
 
     def _now(self) -> int:
         return HOST_EPOCH_S + self.time.now_us // 1_000_000 // self._grain * self._grain
 
     def _session(
-        self, station: RackStation, host: Host | None = None, *, set_back: bool | None = None
+        self, station: Station, host: Host | None = None, *, set_back: bool | None = None
     ) -> tuple[Session, Journal]:
         """Return a session of the acting host, or another one, with a meter; it may serve a set
         back one knowingly.
@@ -641,16 +659,12 @@ class World:
 
     def _command(self, *words: str) -> None:
         self.look()
-        self.rack.execute(
-            parse_command(words),
-            self.time.now_us,
-            self._station().meter.state.identity.serial_number,
-        )
+        self.operator.execute(parse_command(words), self._station().serial_number)
 
     def _time(self) -> str:
         duration = self.rng.choice((1, 777, SECOND, MINUTE, HOUR, 7 * HOUR, DAY, 3 * DAY))
         self.look()
-        self.rack.execute(Advance(duration), self.time.now_us)
+        self.operator.execute(Advance(duration))
         return f"advance {duration} ms"
 
     def _bring(self, kind: MessageKind, amount: int) -> str:
@@ -690,7 +704,7 @@ class World:
         if settled.entry.state is not EntryState.CONFIRMED:
             raise AuditError(f"a sale ended without an error and is {settled.entry.state.value}")
 
-    def _must_refuse(self, station: RackStation, host: Host) -> bool:
+    def _must_refuse(self, station: Station, host: Host) -> bool:
         """Say whether a host has proof of a sequence that a meter which was set back has not
         reached.
         """
@@ -710,7 +724,7 @@ class World:
         )
 
     @staticmethod
-    def _is_copy(station: RackStation, host: Host) -> bool:
+    def _is_copy(station: Station, host: Host) -> bool:
         """Say whether a meter's last message of a host's journal number is none that the journal
         holds.
         """
@@ -788,15 +802,17 @@ class World:
             parameters=b"\0",
             key_version=keys.version,
         ).seal(keys.command)
-        try:
-            reply = meter.handle(Sealed(data))
-        except PowerCutError:
-            self.rack.power_lost(station, self.time.now_us)
-            return "the power went at a far command"
-        return (
-            f"a command {ahead} above the last: "
-            f"{reply.answer.outcome.name if reply and reply.answer else None}"
-        )
+        return f"a command {ahead} above the last: {self._outcome(station, data)}"
+
+    def _outcome(self, station: Station, data: bytes) -> str:
+        """Hand over a message; return the word of its outcome."""
+        restarts = station.restarts
+        reply = station.hand_over(Sealed(data))
+        if station.meter.stopped:
+            raise MeterStoppedError(f"meter {station.serial_number} stopped")
+        if station.restarts != restarts:
+            return POWER_FAILED
+        return reply.answer.outcome.name if reply and reply.answer else "no answer"
 
     def _of_a_stranger(self, meter: Meter, number: int) -> bytes:
         state, keys = meter.state, meter.authenticator.keys(meter.state.security.key_version)
@@ -814,7 +830,7 @@ class World:
             origin=origin,
         ).seal(keys.credit)
 
-    def _give(self, station: RackStation, seal: Callable[[], bytes]) -> str:
+    def _give(self, station: Station, seal: Callable[[], bytes]) -> str:
         """Give a meter a message of a vendor who keeps nothing of it but that it was accepted."""
         self.look()
         meter = station.meter
@@ -833,22 +849,18 @@ class World:
             "vending",
             lost=True,
         )
-        self._vends, outcome = True, "the power went"
+        self._vends = True
         try:
-            reply = meter.handle(Sealed(data))
-            assert reply is not None
-            assert reply.answer is not None
-            outcome = reply.answer.outcome.name
-            if reply.answer.outcome is Outcome.ACCEPTED:
-                self._vended.append(replace(line, state="confirmed"))
+            outcome = self._outcome(station, data)
         except MeterStoppedError:
             self._vended.append(line)
             raise
-        except PowerCutError:
-            self._vended.append(line)
-            self.rack.power_lost(station, self.time.now_us)
         finally:
             self._vends = False
+        if outcome == POWER_FAILED:
+            self._vended.append(line)
+        elif outcome == Outcome.ACCEPTED.name:
+            self._vended.append(replace(line, state="confirmed"))
         return outcome
 
     # ---- accidents and attacks
@@ -865,12 +877,7 @@ class World:
         meter = station.meter
         if meter.stopped or not meter.state.powered:
             return "no replay in the dark"
-        try:
-            reply = meter.handle(Sealed(data))
-        except PowerCutError:
-            self.rack.power_lost(station, self.time.now_us)
-            return "the power went at a replay"
-        return f"replayed: {reply.answer.outcome.name if reply and reply.answer else None}"
+        return f"replayed: {self._outcome(station, data)}"
 
     def _lose_journal(self) -> str:
         """Keep a copy of a journal; or put the copy, or another host's journal, in its place."""
@@ -902,7 +909,7 @@ class World:
         )
         placed.device, placed.is_new = SimulatedNvram(), True
         self.seen["new storage"] += 1
-        self.rack.power_lost(station, self.time.now_us)
+        self._restart(station)
         return f"meter {placed.description.serial_number} has got a new storage"
 
     def _go_back(self) -> str:
@@ -917,7 +924,7 @@ class World:
             return f"an image of meter {placed.description.serial_number} was kept"
         placed.device, placed.goes_back = SimulatedNvram(placed.image), True
         self.seen["set back"] += 1
-        self.rack.power_lost(station, self.time.now_us)
+        self._restart(station)
         return f"meter {placed.description.serial_number} was set back"
 
     def _top_up(self) -> str:
@@ -1062,7 +1069,7 @@ class World:
         """Buy, and go straight home with the card."""
         return f"{self._sell_card()}; {self._insert_card()}"
 
-    def _issue_card(self, station: RackStation) -> None:
+    def _issue_card(self, station: Station) -> None:
         """Issue the customer's card; an account that was never opened gets an opening card, or
         none.
         """
@@ -1086,9 +1093,8 @@ class World:
         self.look()
         contacts = CardContacts(card, self.rng, False)
         owner.chip.cut_after = self.rng.choice((None, None, None, self.rng.randrange(30_000)))
-        told = CardSession(self.rack, station, self.random).play(
-            card.power_on(), contacts, self.time.now_us
-        )
+        insertion = CardInsertion(station, self.random)
+        told = insertion.play(card.power_on(), contacts, self.time.now_us)
         return f"card inserted: {told.insertion if told else 'the power went'}"
 
     def _withdraw(self) -> str:
@@ -1104,9 +1110,8 @@ class World:
         for station in self.rack.stations:
             placed = self.placed[station.meter.state.identity.serial_number]
             card = self._card(placed)
-            CardSession(self.rack, station, self.random).play(
-                card.power_on(), card.apdu, self.time.now_us
-            )
+            insertion = CardInsertion(station, self.random)
+            insertion.play(card.power_on(), card.apdu, self.time.now_us)
             self.log.append(self._do(lambda: self._read_card(placed), self._vendor))  # noqa: B023
             self.look()
             self.log.append(self._do(lambda: self._withdraw_all(station), self._vendor))  # noqa: B023
@@ -1120,7 +1125,7 @@ class World:
             presented.hold_against(self._vendor.journal, standing)
         return "card read"
 
-    def _withdraw_all(self, station: RackStation) -> str:
+    def _withdraw_all(self, station: Station) -> str:
         session, journal = self._session(station, set_back=True)
         withdraw_cards(session, journal, erased_only=False)
         return "withdrawn"
@@ -1140,8 +1145,8 @@ class World:
         """End the faults and the lies; then everything is settled within the stated time, and old
         bytes are dead.
         """
-        self.rack.execute(parse_command(["fault", "off"]), self.time.now_us)
-        self.rack.execute(parse_command(["power", "return"]), self.time.now_us)
+        self.operator.execute(parse_command(["fault", "off"]))
+        self.operator.execute(parse_command(["power", "return"]))
         self.faults.storage_rests = True
         self._crowd, self._hosts_die = 0.0, False
         if self.liar is not None:
@@ -1163,19 +1168,18 @@ class World:
         if took > SETTLES_WITHIN_MS:
             raise AuditError(f"it took {took} ms to settle after the faults had ended")
         self._close_by_hand()
-        meters = {s.meter.state.identity.serial_number: s.meter for s in self.rack.stations}
-        self._finish(meters)
-        self._replay(meters)
-        self._finish(meters)
+        self._finish()
+        self._replay()
+        self._finish()
         self._sell_again()
-        self._finish(meters)
+        self._finish()
 
-    def _finish(self, meters: Mapping[str, Meter]) -> None:
+    def _finish(self) -> None:
         self.auditor.finish(
-            {serial: self.snapshot(meter) for serial, meter in meters.items()}, self.entries()
+            {s.serial_number: self.snapshot(s.meter) for s in self.rack.stations}, self.entries()
         )
 
-    def _resolve_at_the_end(self, station: RackStation) -> str:
+    def _resolve_at_the_end(self, station: Station) -> str:
         session, journal = self._session(station, set_back=True)
         resolved = resolve(session, journal)
         for one in resolved:
@@ -1201,7 +1205,7 @@ class World:
                     self.seen[f"by hand: {reason}"] += 1
                     self.log.append(f"closed by hand: {entry.kind} {entry.sequence}: {reason}")
 
-    def _replay(self, meters: Mapping[str, Meter]) -> None:
+    def _replay(self) -> None:
         """Deliver all bytes once more, and those that were refused or swallowed: no credit message
         has an effect.
         """
@@ -1218,10 +1222,11 @@ class World:
             if line.state in ("by_hand", *("unknown", "prepared"))
         }
         for serial, data in [*self._sent, *refused, *swallowed]:
-            before = _money(meters[serial])
-            meters[serial].handle(Sealed(data))
+            station = self.rack.station(serial)
+            before = _money(station.meter)
+            station.hand_over(Sealed(data))
             may_live = data in living or self.placed[serial].was_set_back or _opens_any_epoch(data)
-            if _moves_credit(data) and not may_live and _money(meters[serial]) != before:
+            if _moves_credit(data) and not may_live and _money(station.meter) != before:
                 raise AuditError(
                     f"meter {serial}: old bytes had an effect when they came again: {data.hex()}"
                 )
@@ -1234,7 +1239,7 @@ class World:
                     if self._sold_again(station, host, attempt):
                         break
 
-    def _sold_again(self, station: RackStation, host: Host, attempt: int) -> bool:
+    def _sold_again(self, station: Station, host: Host, attempt: int) -> bool:
         session, journal = self._session(station, host, set_back=True)
         try:
             execute(session, journal, plan(session, journal, MessageKind.CREDIT, 1))

@@ -12,10 +12,10 @@ from typing import Any
 
 from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hal.nvram import Nvram
-from firmware_sim.insertions import CardSession
 from firmware_sim.meter import Meter
-from firmware_sim.rack import Rack
+from firmware_sim.rack.rack import Rack
 from firmware_sim.token_carriers.card_slot import Inserted
+from firmware_sim.token_carriers.insertion import CardInsertion
 from meterctl.journal import Entry, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing, card_sales
@@ -28,7 +28,7 @@ from protocols.card.terminal import Transmit
 from protocols.errors import CardGoneError
 from protocols.keys import derive_meter_keys
 from protocols.quantities import CENT
-from tests.support.wire import connect, no_loads
+from tests.support.wire import connect
 
 MASTER = bytes(range(16))
 METER = "000000000042"
@@ -184,10 +184,9 @@ def insert_into(
     answer: bytes | None = None,
 ) -> Inserted:
     """Put a card into a meter's slot and let the exchange go to its end."""
-    rack = Rack([(1, meter)], 0, no_loads)  # type: ignore[arg-type]
-    session = CardSession(rack, rack.stations[0], random)
+    insertion = CardInsertion(Rack([(1, meter)], 0).stations[0], random)
     found = card.power_on()
-    inserted = session.play(found if answer is None else answer, transmit or card.apdu, 0)
+    inserted = insertion.play(found if answer is None else answer, transmit or card.apdu, 0)
     card.power_off()
     assert inserted is not None, "the meter lost its power"
     return inserted

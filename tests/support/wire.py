@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from firmware_sim.line import Line
 from firmware_sim.meter import Meter
-from firmware_sim.rack import Rack
-from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
+from firmware_sim.rack.rack import Rack
+from firmware_sim.servers.line import Line
 from meterctl.drivers.modbus import ModbusDriver
 from meterctl.key_ring import KeyRing, development_ring
 from meterctl.session import Session
+from tests.support.racks import rtu_server, tcp_server
 
 Fault = Callable[[int, str, bytes], bytes]
 LINE_MS = 1_000
@@ -70,11 +70,6 @@ class PipeTransport:
         """Nothing to give back."""
 
 
-def no_loads(text: str, _: Meter) -> object:
-    """Racks of tests change loads by requests."""
-    raise AssertionError(text)
-
-
 def connect(
     meter: Meter,
     fault: Fault | None = None,
@@ -83,10 +78,9 @@ def connect(
     framed: bool = False,
 ) -> tuple[Session, PipeTransport]:
     """Return a session with a meter over a pipe; meter time stands still."""
-    rack = Rack([(unit, meter)], 0, no_loads)  # type: ignore[arg-type]
-    transport = PipeTransport(
-        Line((ModbusTcpServer if framed else ModbusRtuServer)(rack)), fault, framed
-    )
+    rack = Rack([(unit, meter)], 0)
+    server = tcp_server(rack) if framed else rtu_server(rack)
+    transport = PipeTransport(Line(server), fault, framed)
     driver = ModbusDriver(transport, unit, 1000, transport.clock)
     return Session(
         driver, ring or development_ring(), lambda: 1_767_225_600, transport.clock

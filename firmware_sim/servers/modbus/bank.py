@@ -1,9 +1,8 @@
-"""A meter's registers as one big-endian image in blocks of 32, rebuilt where the meter's revision
-moved on.
+"""A meter's registers as one big-endian image in blocks of 32, rebuilt when the revision moved on.
 
 The plan (which item is packed where) is compiled once a map and shared by all meters; a meter keeps
-its image, the revision of each block, and its scratch registers and coils. A read at an unchanged
-revision copies bytes.
+its image, the revision of each block, its scratch registers and coils, and the replies to reads.
+A read at an unchanged revision copies bytes.
 """
 
 from __future__ import annotations
@@ -47,6 +46,15 @@ _PLAN = _compile(PLACES)
 _PURCHASE_END = PURCHASE_ADDRESS + PURCHASE_REGISTERS * PURCHASES.depth
 _SCRATCH_END = SCRATCH_ADDRESS + SCRATCH_REGISTERS
 _REPLIES_KEPT = 64
+_READS = (3, 4)
+
+
+def is_cacheable(pdu: bytes, reply: bytes) -> bool:
+    """Return whether a reply may be cached: a read of the map depends on the meter alone."""
+    return (
+        reply[0] in _READS
+        and int.from_bytes(pdu[1:3], "big") + int.from_bytes(pdu[3:5], "big") <= MAP_END
+    )
 
 
 class Bank:
@@ -65,15 +73,11 @@ class Bank:
         self._replies_at = 0
 
     def known(self, request: bytes) -> bytes | None:
-        """Return what was replied to the very same bytes, None where the meter has changed
-        since.
-        """
+        """Return the cached reply to the very bytes of a request; None after the meter changed."""
         return self._replies.get(request) if self._replies_at == self._meter.revision else None
 
     def keep(self, request: bytes, reply: bytes) -> None:
-        """Keep the reply to a read of the map: it stands for as long as the meter's revision
-        does.
-        """
+        """Cache the whole reply to the bytes of a request, until the meter's revision moves on."""
         if self._replies_at != self._meter.revision or len(self._replies) >= _REPLIES_KEPT:
             self._replies.clear()
             self._replies_at = self._meter.revision

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from struct import Struct, error
 
-from firmware_sim.meter import Meter
+from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.bank import Bank
 from firmware_sim.servers.modbus.windows import SessionWindows
 from protocols.errors import (
@@ -34,7 +34,7 @@ _READ_WRITE = Struct(">HHHHB")
 _ON, _OFF = 0xFF00, 0x0000
 
 
-def execute(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+def execute(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
     """Return the reply to a request, an exception reply where it is refused; each request has its
     own state.
     """
@@ -42,7 +42,7 @@ def execute(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> by
     try:
         if function is None:
             raise IllegalFunctionError
-        return function(meter, bank, windows, pdu)
+        return function(station, bank, windows, pdu)
     except ModbusError as refusal:
         return exception_reply(pdu[0], refusal.code)
     except error:
@@ -56,20 +56,20 @@ def _two_words(pdu: bytes) -> tuple[int, int]:
     return first, second
 
 
-def _read_registers(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+def _read_registers(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
     address, count = _two_words(pdu)
     if not 1 <= count <= MAX_READ_REGISTERS:
         raise IllegalValueError
-    return bytes((pdu[0], 2 * count)) + _registers(meter, bank, windows, address, count)
+    return bytes((pdu[0], 2 * count)) + _registers(station, bank, windows, address, count)
 
 
 def _registers(
-    meter: Meter, bank: Bank, windows: SessionWindows, address: int, count: int
+    station: Station, bank: Bank, windows: SessionWindows, address: int, count: int
 ) -> bytes:
     if address + count <= MAP_END:
         return bank.read(address, count)
     try:
-        return windows.read(meter, address, count)
+        return windows.read(station, address, count)
     except IllegalAddressError:
         return bank.read(address, count)
 
@@ -82,15 +82,15 @@ def _read_bits(pdu: bytes, read: Callable[[int, int], int]) -> bytes:
     return bytes((pdu[0], size)) + read(address, count).to_bytes(size, "little")
 
 
-def _read_coils(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+def _read_coils(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
     return _read_bits(pdu, bank.read_coils)
 
 
-def _read_inputs(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+def _read_inputs(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
     return _read_bits(pdu, bank.read_inputs)
 
 
-def _write_coil(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+def _write_coil(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
     address, value = _two_words(pdu)
     if value not in (_ON, _OFF):
         raise IllegalValueError
@@ -98,20 +98,20 @@ def _write_coil(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
     return pdu
 
 
-def _write_register(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+def _write_register(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
     address, _value = _two_words(pdu)
     bank.write(address, pdu[3:5])
     return pdu
 
 
-def _diagnostics(_: Meter, __: Bank, ___: SessionWindows, pdu: bytes) -> bytes:
+def _diagnostics(_: Station, __: Bank, ___: SessionWindows, pdu: bytes) -> bytes:
     sub_function, _data = _two_words(pdu)
     if sub_function != 0:
         raise IllegalFunctionError
     return pdu
 
 
-def _write_coils(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+def _write_coils(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
     address, count, size = _MULTIPLE.unpack_from(pdu, 1)
     if not 1 <= count <= MAX_WRITE_BITS or size != (count + 7) // 8 or len(pdu) != 6 + size:
         raise IllegalValueError
@@ -119,38 +119,40 @@ def _write_coils(_: Meter, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
     return pdu[:5]
 
 
-def _write_registers(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+def _write_registers(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
     address, count, size = _MULTIPLE.unpack_from(pdu, 1)
     if not 1 <= count <= MAX_WRITE_REGISTERS or size != 2 * count or len(pdu) != 6 + size:
         raise IllegalValueError
-    _write(meter, bank, windows, address, pdu[6:])
+    _write(station, bank, windows, address, pdu[6:])
     return pdu[:5]
 
 
-def _read_write(meter: Meter, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+def _read_write(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
     """Write first, then read (section 6.17); nothing is written unless both ranges are good."""
     read_address, read_count, address, count, size = _READ_WRITE.unpack_from(pdu, 1)
     if not (1 <= read_count <= MAX_READ_REGISTERS and 1 <= count <= MAX_READ_WRITE_REGISTERS):
         raise IllegalValueError
     if size != 2 * count or len(pdu) != 10 + size:
         raise IllegalValueError
-    _registers(meter, bank, windows, read_address, read_count)
-    _write(meter, bank, windows, address, pdu[10:])
+    _registers(station, bank, windows, read_address, read_count)
+    _write(station, bank, windows, address, pdu[10:])
     return bytes((pdu[0], 2 * read_count)) + _registers(
-        meter, bank, windows, read_address, read_count
+        station, bank, windows, read_address, read_count
     )
 
 
-def _write(meter: Meter, bank: Bank, windows: SessionWindows, address: int, data: bytes) -> None:
+def _write(
+    station: Station, bank: Bank, windows: SessionWindows, address: int, data: bytes
+) -> None:
     try:
         windows.check_write(address, data)
     except IllegalAddressError:
         bank.write(address, data)
     else:
-        windows.write(meter, address, data)
+        windows.write(station, address, data)
 
 
-def _identification(_: Meter, __: Bank, ___: SessionWindows, pdu: bytes) -> bytes:
+def _identification(_: Station, __: Bank, ___: SessionWindows, pdu: bytes) -> bytes:
     """Function 43/14: basic and regular objects, as a stream or one by one (section 6.21)."""
     if len(pdu) < 2 or pdu[1] != READ_DEVICE_IDENTIFICATION:
         raise IllegalFunctionError
@@ -172,7 +174,7 @@ def _identification(_: Meter, __: Bank, ___: SessionWindows, pdu: bytes) -> byte
     return head + body
 
 
-_FUNCTIONS: dict[int, Callable[[Meter, Bank, SessionWindows, bytes], bytes]] = {
+_FUNCTIONS: dict[int, Callable[[Station, Bank, SessionWindows, bytes], bytes]] = {
     1: _read_coils,
     2: _read_inputs,
     3: _read_registers,

@@ -1,33 +1,29 @@
-"""The meter's end of Modbus, on a serial line (RTU) and on a TCP connection: bytes in, bytes out,
-no socket.
+"""The meters' end of Modbus, on a serial line (RTU) and on a TCP connection: bytes to bytes.
 
-What comes off a wire is one of four things: incomplete (wait), corrupt (count, resynchronise, stay
+Bytes off a wire are one of four things: incomplete (wait), corrupt (count, resynchronise, stay
 silent), not for us (ignore), refused (answer with an exception).
 """
 
 from __future__ import annotations
 
-from firmware_sim.hal.nvram import PowerCutError
-from firmware_sim.meter import MeterStoppedError
-from firmware_sim.servers.modbus.bank import Bank
+from firmware_sim.rack.stations import Station
+from firmware_sim.servers.modbus.bank import Bank, is_cacheable
 from firmware_sim.servers.modbus.execute import execute
-from firmware_sim.servers.modbus.spoil import FaultyReply, spoil
+from firmware_sim.servers.modbus.reply_faults import FramedPdu, faulty_replies
 from firmware_sim.servers.modbus.windows import SessionWindows
-from firmware_sim.servers.outbox import Outbox
-from firmware_sim.servers.seam import Station, Stations
+from firmware_sim.servers.reply_faults import Sender, TimedReply
+from firmware_sim.servers.seam import Group, Stations, WireOptions
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import MAP_END
 from protocols.modbus.pdu import exception_reply
 
 GATEWAY_TARGET_FAILED = 0x0B
-_READS = (3, 4)
 _RTU_READ = 8
 _TCP_READ = tcp.HEADER_SIZE + 5
 """Bytes of a request to read registers, whole."""
 _AFTER_TRANSACTION, _UNIT = 2, 6
-"""Where a TCP frame goes on after its transaction identifier, and where its unit is."""
-PTY_SILENCE_US = 20_000
-"""A pty has no wire timing: a host that writes a frame in two goes must not be cut."""
+"""Offsets in a TCP frame: after its transaction identifier, and of its unit."""
+_TCP_ALONE = (0, 255)
+"""Units that address the meter of a TCP wire that has one (TCP guide 4.4.2.1)."""
 
 
 def t35_us(baud: int) -> int:
@@ -35,132 +31,81 @@ def t35_us(baud: int) -> int:
     return 1_750 if baud > 19_200 else 3_500_000 * 11 // baud
 
 
-class _Session:
-    """The banks and windows of one connection or line, by unit."""
+class _Requests:
+    """The requests of one connection or line: its windows by unit, and the stations it reaches."""
 
-    def __init__(self, stations: Stations) -> None:
-        self.stations = stations
+    def __init__(self, stations: Stations, options: WireOptions) -> None:
+        self.stations, self.options, self.faults = stations, options, options.faults
         self._windows: dict[int, SessionWindows] = {}
 
-    def answer(self, station: Station, pdu: bytes, at: int) -> bytes | None:
-        """Return the reply of a station at line time `at`, None where it is without power or
-        stopped.
-        """
+    def known(self, unit: int, request: bytes, at_us: int) -> bytes | None:
+        """Return the cached reply to the very bytes of a request, None where there is none."""
+        found = self.stations.select(unit, at_us)
+        return found[0].image(Bank).known(request) if found else None
+
+    def replies(
+        self, station: Station, pdu: bytes, at_us: int
+    ) -> tuple[TimedReply[FramedPdu], ...]:
+        """Execute a request; return what is sent for it."""
+        return faulty_replies(
+            self.faults, station.unit, pdu, at_us, lambda: self.answer(station, pdu)
+        )
+
+    def answer(self, station: Station, pdu: bytes) -> bytes | None:
+        """Return the reply of a station; None without power, stopped, or where the power failed."""
         meter = station.meter
         if meter.stopped or not meter.state.powered:
             return None
         windows = self._windows.get(station.unit)
         if windows is None:
             windows = self._windows[station.unit] = SessionWindows()
-        try:
-            return execute(meter, bank_of(station), windows, pdu)
-        except MeterStoppedError:
-            return None
-        except PowerCutError:
-            self.stations.power_lost(station, at)
-            return None
+        reply = execute(station, station.image(Bank), windows, pdu)
+        return reply if station.meter is meter and not meter.stopped else None
 
-    def replies(self, station: Station, pdu: bytes, at: int) -> tuple[FaultyReply, ...]:
-        """Return what is sent in reply: nothing, one reply, or what faults make of it."""
-        faults = self.stations.faults
-        if faults.reply:
-            return spoil(faults, station.unit, pdu, at, lambda: self.answer(station, pdu, at))
-        reply = self.answer(station, pdu, at)
-        return (FaultyReply(reply),) if reply else ()
-
-
-def bank_of(station: Station) -> Bank:
-    """Return the bank of a station, which all its wires share."""
-    bank = station.images.get("modbus")
-    if bank is None:
-        bank = station.images["modbus"] = Bank(station.meter)
-    assert isinstance(bank, Bank)
-    return bank
-
-
-def _only_the_meter_decides(pdu: bytes, reply: bytes) -> bool:
-    """Say whether a reply holds for every connection until the meter changes: a read of the map
-    that was done.
-    """
-    return (
-        reply[0] in _READS
-        and int.from_bytes(pdu[1:3], "big") + int.from_bytes(pdu[3:5], "big") <= MAP_END
-    )
-
-
-class _Sender:
-    """Frames on their way out: at once where nothing holds them, else in order when they are
-    due.
-    """
-
-    def __init__(self) -> None:
-        self._outbox = Outbox()
-
-    def send(self, frame: bytes, spoilt: FaultyReply, at: int) -> bytes:
-        """Return a frame that is due now; hold one that is not, byte by byte where a pause is
-        wanted.
-        """
-        if not (spoilt.delay_us or spoilt.gap_us or self._outbox):
-            return frame
-        pieces = [frame[i : i + 1] for i in range(len(frame))] if spoilt.gap_us else [frame]
-        for index, piece in enumerate(pieces):
-            self._outbox.put(at + spoilt.delay_us + index * spoilt.gap_us, piece)
-        return b""
-
-    @property
-    def holds(self) -> bool:
-        """Whether anything waits to be sent."""
-        return bool(self._outbox)
-
-    def due(self, at: int) -> bytes:
-        """Return what is due by now."""
-        return b"".join([data for _, data in self._outbox.take(at)])
-
-    def next(self) -> int | None:
-        """Return when anything is due next."""
-        return self._outbox.next()
+    def may_cache(self, pdu: bytes, reply: bytes) -> bool:
+        """Return whether a reply may be cached: also, no fault of replies is in force."""
+        return not self.faults.reply and is_cacheable(pdu, reply)
 
 
 class ModbusRtuServer:
-    """All meters of one serial line. A broadcast is executed by every one and never answered."""
+    """The meters of one serial line. A broadcast is executed by each and never answered."""
 
     closed = False
 
-    def __init__(self, stations: Stations, silence_us: int = PTY_SILENCE_US) -> None:
-        self._session = _Session(stations)
-        self._sender = _Sender()
-        self._silence_us = silence_us
+    def __init__(self, stations: Stations, options: WireOptions | None = None) -> None:
+        self._requests = _Requests(stations, options or WireOptions())
+        self._sender = Sender()
+        self._silence_us = self._requests.options.silence_us
         self._quiet_at: int | None = None
-        self._at = 0
-        self.receiver = rtu.RtuReceiver(self._ours)
+        self._at_us = 0
+        self.receiver = rtu.RtuReceiver(self._is_here)
 
-    def _ours(self, unit: int) -> bool:
-        return self._session.stations.find(unit, self._at) is not None
+    def _is_here(self, unit: int) -> bool:
+        return bool(self._requests.stations.select(unit, self._at_us))
 
     def unit_of(self, data: bytes) -> int | None:
         """Return the unit of the frame that begins here."""
         return data[0] if data else None
 
-    def receive(self, data: bytes, at: int) -> bytes:
-        """Take bytes; a gap in line time before them ends whatever was not whole."""
-        self._at = at
+    def receive(self, data: bytes, at_us: int) -> bytes:
+        """Take bytes; a gap in line time before them ends a frame that was not whole."""
+        self._at_us = at_us
         if len(data) == _RTU_READ and not (
-            self.receiver.pending or self._sender.holds or self._session.stations.faults.reply
+            self.receiver.pending or self._sender.holds or self._requests.faults.reply
         ):
-            station = self._session.stations.find(data[0], at)
-            known = bank_of(station).known(data) if station is not None else None
+            known = self._requests.known(data[0], data, at_us)
             if known is not None:
                 return known
-        out = self.wake(at)
+        out = self.wake(at_us)
         out += self._answers(self.receiver.receive(data))
-        self._quiet_at = at + self._silence_us if self.receiver.pending else None
+        self._quiet_at = at_us + self._silence_us if self.receiver.pending else None
         return out
 
-    def wake(self, at: int) -> bytes:
-        """Give what is due, and end what is not whole when the line has been silent long enough."""
-        self._at = at
-        out = self._sender.due(at)
-        if self._quiet_at is None or at < self._quiet_at:
+    def wake(self, at_us: int) -> bytes:
+        """Return what is due; a silence that is long enough ends a frame that was not whole."""
+        self._at_us = at_us
+        out = self._sender.due(at_us)
+        if self._quiet_at is None or at_us < self._quiet_at:
             return out
         self._quiet_at = None
         return out + self._answers(self.receiver.silence())
@@ -178,33 +123,29 @@ class ModbusRtuServer:
     def _answer(self, frame: rtu.RtuFrame) -> bytes:
         if frame.role is rtu.FrameRole.REPLY:
             return b""
+        requests, at_us = self._requests, self._at_us
         if frame.unit == rtu.BROADCAST:
-            for every in self._session.stations.everyone(self._at):
-                self._session.answer(every, frame.pdu, self._at)
-            return b""
-        station = self._session.stations.find(frame.unit, self._at)
-        if station is None:
+            for each in requests.stations.select(Group.ALL, at_us):
+                requests.answer(each, frame.pdu)
             return b""
         out = b""
-        for spoilt in self._session.replies(station, frame.pdu, self._at):
-            whole = rtu.encode((frame.unit + spoilt.unit_shift) % 256, spoilt.pdu)
-            if not self._session.stations.faults.reply and _only_the_meter_decides(
-                frame.pdu, spoilt.pdu
+        for station in requests.stations.select(frame.unit, at_us):
+            for (pdu, unit_shift, _), delay_us, gap_us in requests.replies(
+                station, frame.pdu, at_us
             ):
-                bank_of(station).keep(rtu.encode(frame.unit, frame.pdu), whole)
-            out += self._sender.send(whole, spoilt, self._at)
+                whole = rtu.encode((frame.unit + unit_shift) % 256, pdu)
+                if requests.may_cache(frame.pdu, pdu):
+                    station.image(Bank).keep(rtu.encode(frame.unit, frame.pdu), whole)
+                out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
 
 
 class ModbusTcpServer:
-    """One TCP connection. Pipelined requests are answered in order; units 0 and 255 address a meter
-    that is alone.
-    """
+    """One TCP connection. Pipelined requests are answered in order."""
 
-    def __init__(self, stations: Stations, unknown_unit_silent: bool = False) -> None:
-        self._session = _Session(stations)
-        self._sender = _Sender()
-        self._unknown_unit_silent = unknown_unit_silent
+    def __init__(self, stations: Stations, options: WireOptions | None = None) -> None:
+        self._requests = _Requests(stations, options or WireOptions())
+        self._sender = Sender()
         self._buffer = bytearray()
         self.closed = False
 
@@ -212,68 +153,63 @@ class ModbusTcpServer:
         """Return the unit of the frame that begins here."""
         return data[_UNIT] if len(data) > _UNIT else None
 
-    def receive(self, data: bytes, at: int) -> bytes:
-        """Take bytes and return all replies that they complete; a stream that lost its step is
-        closed.
+    def receive(self, data: bytes, at_us: int) -> bytes:
+        """Take bytes; return the replies to all requests that are whole.
+
+        A stream whose frames cannot be followed any more is closed.
         """
         if self.closed:
             return b""
-        if not (self._buffer or self._sender.holds or self._session.stations.faults.reply):
-            known = self._known(data, at)
+        if not (self._buffer or self._sender.holds or self._requests.faults.reply):
+            known = self._known(data, at_us)
             if known is not None:
                 return known
         self._buffer += data
         frames, self.closed = tcp.take(self._buffer)
         if len(frames) == 1:
-            return self._answer(frames[0], at)
-        return b"".join([self._answer(frame, at) for frame in frames])
+            return self._answer(frames[0], at_us)
+        return b"".join([self._answer(frame, at_us) for frame in frames])
 
-    def wake(self, at: int) -> bytes:
-        """Give replies that faults made late."""
-        return self._sender.due(at)
+    def wake(self, at_us: int) -> bytes:
+        """Return replies that faults delayed."""
+        return self._sender.due(at_us)
 
     def next_wake(self) -> int | None:
         """Return when a late reply is due."""
         return self._sender.next()
 
-    def _answer(self, frame: tcp.TcpFrame, at: int) -> bytes:
-        stations = self._session.stations
-        station = stations.find(frame.unit, at)
-        if station is None and frame.unit in (0, 255):
-            station = stations.alone(at)
-        if station is None:
-            if self._unknown_unit_silent:
+    def _answer(self, frame: tcp.TcpFrame, at_us: int) -> bytes:
+        requests = self._requests
+        found = requests.stations.select(frame.unit, at_us)
+        if not found and frame.unit in _TCP_ALONE:
+            found = requests.stations.select(Group.ONLY, at_us)
+        if not found:
+            if requests.options.silent_unknown_units:
                 return b""
-            return tcp.encode(
-                frame.transaction, frame.unit, exception_reply(frame.pdu[0], GATEWAY_TARGET_FAILED)
-            )
+            refusal = exception_reply(frame.pdu[0], GATEWAY_TARGET_FAILED)
+            return tcp.encode(frame.transaction, frame.unit, refusal)
         out = b""
-        for spoilt in self._session.replies(station, frame.pdu, at):
-            transaction = (frame.transaction + spoilt.transaction_shift) % 65_536
-            whole = tcp.encode(transaction, (frame.unit + spoilt.unit_shift) % 256, spoilt.pdu)
-            if not stations.faults.reply and _only_the_meter_decides(frame.pdu, spoilt.pdu):
-                asked = tcp.encode(0, frame.unit, frame.pdu)
-                bank_of(station).keep(asked[_AFTER_TRANSACTION:], whole[_AFTER_TRANSACTION:])
-            out += self._sender.send(whole, spoilt, at)
+        for framed, delay_us, gap_us in requests.replies(found[0], frame.pdu, at_us):
+            pdu, unit_shift, transaction_shift = framed
+            transaction = (frame.transaction + transaction_shift) % 65_536
+            whole = tcp.encode(transaction, (frame.unit + unit_shift) % 256, pdu)
+            if requests.may_cache(frame.pdu, pdu):
+                asked = tcp.encode(0, frame.unit, frame.pdu)[_AFTER_TRANSACTION:]
+                found[0].image(Bank).keep(asked, whole[_AFTER_TRANSACTION:])
+            out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
 
-    def _known(self, data: bytes, at: int) -> bytes | None:
-        """Return the replies to reads that were replied to before, None where one of them must be
-        looked at.
-        """
+    def _known(self, data: bytes, at_us: int) -> bytes | None:
+        """Return the cached replies to whole reads, None where one of them is not cached."""
         if len(data) == _TCP_READ:
-            station = self._session.stations.find(data[_UNIT], at)
-            known = (
-                bank_of(station).known(data[_AFTER_TRANSACTION:]) if station is not None else None
-            )
-            return data[:_AFTER_TRANSACTION] + known if known is not None else None
+            known = self._requests.known(data[_UNIT], data[_AFTER_TRANSACTION:], at_us)
+            return None if known is None else data[:_AFTER_TRANSACTION] + known
         if len(data) % _TCP_READ:
             return None
         replies = []
-        for start in range(
-            0, len(data), _TCP_READ
-        ):  # a known read says its own length, so the next begins behind it
-            reply = self._known(data[start : start + _TCP_READ], at)
+        for start in range(0, len(data), _TCP_READ):
+            # a cached read names its own length, so the next request begins after it
+            reply = self._known(data[start : start + _TCP_READ], at_us)
             if reply is None:
                 return None
             replies.append(reply)

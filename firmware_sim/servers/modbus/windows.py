@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from firmware_sim.meter import Meter
+from firmware_sim.rack.stations import Station
 from firmware_sim.records.ring import BILLING_RING, DAILY_RING, EVENT_RING, PROFILE_RING
 from firmware_sim.requests import AskReceipt, AskStatus, Sealed
 from protocols.errors import IllegalAddressError, IllegalValueError
@@ -58,16 +58,16 @@ class SessionWindows:
         self._question: tuple[MessageClass, int] | None = None
         self._status_question: StatusQuestion | None = None
 
-    def read(self, meter: Meter, address: int, count: int) -> bytes:
+    def read(self, station: Station, address: int, count: int) -> bytes:
         """Return registers of a window; raises IllegalAddressError where there is none."""
         for window in ROW_WINDOWS:
             if window.address <= address < window.read_address + window.read_registers:
                 cursor = _CURSOR.pack(self._cursors.get(window.name, 0))
-                return _cut(cursor + self._rows(meter, window), address - window.address, count)
+                return _cut(cursor + self._rows(station, window), address - window.address, count)
         if RECEIPT_READ <= address < RECEIPT_READ + RECEIPT_REGISTERS:
-            return _cut(self._receipt(meter), address - RECEIPT_READ, count)
+            return _cut(self._receipt(station), address - RECEIPT_READ, count)
         if STATUS_READ <= address < STATUS_READ + STATUS_REGISTERS:
-            return _cut(self._status(meter), address - STATUS_READ, count)
+            return _cut(self._status(station), address - STATUS_READ, count)
         if ANSWER_ADDRESS <= address < ANSWER_ADDRESS + ANSWER_REGISTERS:
             return _cut(self._answer, address - ANSWER_ADDRESS, count)
         raise IllegalAddressError
@@ -92,13 +92,13 @@ class SessionWindows:
         else:
             raise IllegalAddressError
 
-    def write(self, meter: Meter, address: int, data: bytes) -> None:
+    def write(self, station: Station, address: int, data: bytes) -> None:
         """Write a cursor, a question or a part of a message; the part that commits hands the
         message to the meter.
         """
         self.check_write(address, data)
         if address == MESSAGE_ADDRESS:
-            self._take_part(meter, data)
+            self._take_part(station, data)
         elif address == RECEIPT_ADDRESS:
             which, sequence = _RECEIPT_QUESTION.unpack(data)
             self._question = (_CLASSES[which], sequence)
@@ -108,8 +108,8 @@ class SessionWindows:
             name = next(window.name for window in ROW_WINDOWS if window.address == address)
             (self._cursors[name],) = _CURSOR.unpack(data)
 
-    def _rows(self, meter: Meter, window: RowWindow) -> bytes:
-        ring = meter.rings[_RINGS[window.name]]
+    def _rows(self, station: Station, window: RowWindow) -> bytes:
+        ring = station.meter.rings[_RINGS[window.name]]
         cursor = self._cursors.get(window.name, 0)
         first = max(ring.first, cursor or ring.last - window.rows + 1)
         rows = [
@@ -120,17 +120,17 @@ class SessionWindows:
         body = _ROWS_HEAD.pack(first, len(rows)) + b"".join(rows)
         return body.ljust(2 * window.read_registers, b"\0")
 
-    def _receipt(self, meter: Meter) -> bytes:
+    def _receipt(self, station: Station) -> bytes:
         receipt = b""
         if self._question:
-            reply = meter.handle(AskReceipt(*self._question))
+            reply = station.hand_over(AskReceipt(*self._question))
             receipt = reply.receipt if reply else b""
         return (len(receipt).to_bytes(2, "big") + receipt).ljust(2 * RECEIPT_REGISTERS, b"\0")
 
-    def _status(self, meter: Meter) -> bytes:
+    def _status(self, station: Station) -> bytes:
         status = b""
         if self._status_question:
-            reply = meter.handle(AskStatus(self._status_question))
+            reply = station.hand_over(AskStatus(self._status_question))
             status = reply.status if reply else b""
         return (len(status).to_bytes(2, "big") + status).ljust(2 * STATUS_REGISTERS, b"\0")
 
@@ -146,7 +146,7 @@ class SessionWindows:
         ):
             raise IllegalValueError
 
-    def _take_part(self, meter: Meter, data: bytes) -> None:
+    def _take_part(self, station: Station, data: bytes) -> None:
         _, offset, size, commit = MESSAGE_HEAD.unpack_from(data)
         del self._message[offset:]
         self._message += data[MESSAGE_HEAD.size : MESSAGE_HEAD.size + size]
@@ -155,7 +155,7 @@ class SessionWindows:
             return
         message = bytes(self._message)
         self._message.clear()
-        reply = meter.handle(Sealed(message))
+        reply = station.hand_over(Sealed(message))
         if reply is not None and reply.answer is not None:
             body = (1).to_bytes(2, "big") + reply.answer.encode()
             body += len(reply.receipt).to_bytes(2, "big") + reply.receipt.ljust(

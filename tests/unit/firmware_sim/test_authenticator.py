@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from firmware_sim.assembly import MeterDescription, build, build_lost
+from firmware_sim.authenticator import Authenticated
 from firmware_sim.clock import DAY_MS
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
@@ -25,7 +26,6 @@ from firmware_sim.requests import (
     SetLoad,
     StepClock,
 )
-from firmware_sim.security.authenticator import Authenticated
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import DayTables, Prices, Steps, TariffChange
 from protocols.data_model.words import AccountState, Carrier

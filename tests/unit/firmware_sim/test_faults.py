@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.assembly import MeterDescription, build
-from firmware_sim.faults import Faults
+from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hal.switch import SwitchDefect
-from firmware_sim.line import Line
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack import CommandFailedError, Rack
+from firmware_sim.rack.errors import CommandFailedError
+from firmware_sim.rack.rack import Rack
 from firmware_sim.readings import read
-from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
+from firmware_sim.servers.line import Line
 from protocols.control import Advance, BeginFault, parse_command
 from protocols.data_model.items import ACTIVE_POWERS, VOLTAGES
 from protocols.data_model.words import MeterType, SupplyState
@@ -29,6 +29,7 @@ from protocols.modbus.pdu import read_request
 from protocols.quantities import HOUR, LEDGER
 from protocols.sealed_message import MessageKind, SealedMessage
 from tests.support.meters import event_names
+from tests.support.racks import operate, rtu_server, tcp_server
 
 ASK = read_request(3, 0, 2)
 RIGHT = rtu.encode(1, bytes((3, 4)) + MAGIC[:4])
@@ -38,9 +39,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "faults"
 def rack_of(*rules: FaultRule, meter: Meter | None = None, seed: int = 1) -> Rack:
     """Return a rack of one meter with a plan in force."""
     meter = meter or build(MeterDescription(load=Load.constant((2_000_000,))))
-    rack = Rack(
-        [(1, meter)], 0, lambda *_: Load.constant((1_000_000,)), Faults(FaultPlan(rules, seed))
-    )
+    rack = Rack([(1, meter)], 0, Faults(FaultPlan(rules, seed)))
     rack.begin_faults()
     return rack
 
@@ -48,7 +47,7 @@ def rack_of(*rules: FaultRule, meter: Meter | None = None, seed: int = 1) -> Rac
 def heard(*rules: FaultRule, wait_us: int = 0, frame: bytes | None = None, seed: int = 1) -> bytes:
     """Return what a host hears within `wait_us` of its request on a serial line."""
     rack = rack_of(*rules, seed=seed)
-    return pump(Line(ModbusRtuServer(rack), faults=rack.faults), frame, wait_us)
+    return pump(Line(rtu_server(rack), faults=rack.faults), frame, wait_us)
 
 
 def pump(line: Line, frame: bytes | None = None, wait_us: int = 0) -> bytes:
@@ -116,23 +115,23 @@ def paced(rule: FaultRule) -> None:
 
 def away_and_back(rule: FaultRule) -> None:
     rack = rack_of(rule)
-    line = Line(ModbusRtuServer(rack), faults=rack.faults)
+    line = Line(rtu_server(rack), faults=rack.faults)
     assert pump(line) == b""
     assert line.closed
-    assert line.returns_at == 1_000_000
+    assert line.returns_at_us == 1_000_000
 
 
 def not_done(rule: FaultRule) -> None:
     message, meter = top_up_frame()
     rack = rack_of(rule, meter=meter)
-    assert pump(Line(ModbusRtuServer(rack)), message) == b""
+    assert pump(Line(rtu_server(rack)), message) == b""
     assert meter.state.account.credit == 20 * LEDGER
 
 
 def done_unheard(rule: FaultRule) -> None:
     message, meter = top_up_frame()
     rack = rack_of(rule, meter=meter)
-    assert pump(Line(ModbusRtuServer(rack)), message) == b""
+    assert pump(Line(rtu_server(rack)), message) == b""
     assert meter.state.account.credit == 25 * LEDGER
 
 
@@ -151,7 +150,7 @@ def other_unit(rule: FaultRule) -> None:
 
 def other_transaction(rule: FaultRule) -> None:
     rack = rack_of(rule)
-    out = Line(ModbusTcpServer(rack), faults=rack.faults).receive(tcp.encode(7, 1, ASK), 0)
+    out = Line(tcp_server(rack), faults=rack.faults).receive(tcp.encode(7, 1, ASK), 0)
     assert out == tcp.encode(8, 1, RIGHT[1:-2])
 
 
@@ -180,7 +179,7 @@ def stored(*rules: FaultRule, seed: int = 1) -> tuple[Rack, SimulatedNvram]:
     def make() -> Meter:
         return build(MeterDescription(), faults.nvram(device, 1))
 
-    rack = Rack([(1, make())], 0, lambda *_: Load.constant((1_000_000,)), faults)
+    rack = Rack([(1, make())], 0, faults)
     rack.stations[0].rebuild = make
     rack.begin_faults()
     return rack, device
@@ -189,9 +188,9 @@ def stored(*rules: FaultRule, seed: int = 1) -> tuple[Rack, SimulatedNvram]:
 def torn_and_up_again(rule: FaultRule) -> None:
     rack, _ = stored(rule)
     before = rack.stations[0].meter
-    with pytest.raises(CommandFailedError, match="started anew"):
-        rack.execute(parse_command(["button"]), 0) if before.state.supply.causes else rack.execute(
-            parse_command(["load", "1kW"]), 0
+    with pytest.raises(CommandFailedError, match="restarted"):
+        operate(rack, parse_command(["button"]), 0) if before.state.supply.causes else operate(
+            rack, parse_command(["load", "1kW"]), 0
         )
     assert rack.stations[0].meter is not before
     assert event_names(rack.stations[0].meter)[-1] == "restart"
@@ -206,12 +205,12 @@ def unflushed_is_lost(rule: FaultRule) -> None:
         torn = FaultRule("torn_write", count=1, value=0)
         rack, _ = stored(torn, *rules, seed=seed)
         rack.faults.storage_rests = True
-        rack.execute(Advance(2 * HOUR), 0)
+        operate(rack, Advance(2 * HOUR), 0)
         meter = rack.stations[0].meter
         meter.advance(meter.state.elapsed_ms + 4 * HOUR)  # saved, not flushed
         rack.faults.storage_rests = False
         with pytest.raises(CommandFailedError):
-            rack.execute(parse_command(["cover", "open"]), 0)
+            operate(rack, parse_command(["cover", "open"]), 0)
         return rack.stations[0].meter.state.elapsed_ms
 
     lost = {rows_after_a_cut(rule, seed=seed) for seed in range(12)}
@@ -223,7 +222,7 @@ def unflushed_is_lost(rule: FaultRule) -> None:
 def write_is_refused(rule: FaultRule) -> None:
     rack, _ = stored(rule)
     with pytest.raises(CommandFailedError, match="storage refused"):
-        rack.execute(parse_command(["cover", "open"]), 0)
+        operate(rack, parse_command(["cover", "open"]), 0)
     assert not rack.stations[0].meter.state.supply.sensors
 
 
@@ -232,7 +231,7 @@ def meter_stops(rule: FaultRule) -> None:
 
     rack, _ = stored(rule)
     with pytest.raises(MeterStoppedError):
-        rack.execute(parse_command(["cover", "open"]), 0)
+        operate(rack, parse_command(["cover", "open"]), 0)
     assert rack.stations[0].meter.stopped
 
 
@@ -240,7 +239,7 @@ def meter_of(rule: FaultRule, minutes: int = 0) -> Meter:
     """Return a meter after a fault of its own began, and some minutes."""
     rack = rack_of(rule)
     if minutes:
-        rack.execute(Advance(minutes * 60_000), 0)
+        operate(rack, Advance(minutes * 60_000), 0)
     return rack.stations[0].meter
 
 
@@ -271,7 +270,7 @@ def does_not_close(rule: FaultRule) -> None:
 
 def open_supply(rack: Rack) -> None:
     """Trip the meter by letting it use up its credit."""
-    rack.execute(Advance(60 * HOUR), 0)
+    operate(rack, Advance(60 * HOUR), 0)
     assert rack.stations[0].meter.state.supply.state is not SupplyState.CONNECTED
 
 
@@ -293,16 +292,16 @@ def phase_is_gone(rule: FaultRule) -> None:
     }
     assert [shown[f"voltage_l{n}_v"] for n in (1, 2, 3)] == [0, 230_000, 230_000]
     assert [shown[f"active_power_l{n}_kw"] for n in (1, 2, 3)] == [0, 1_000_000, 1_000_000]
-    rack.execute(parse_command(["fault", "off"]), 0)
+    operate(rack, parse_command(["fault", "off"]), 0)
     assert sum(meter.demand.phases) == 3_000_000
 
 
 def test_hardware_outlives_a_cut() -> None:
     """A welded switch is welded still after the meter started anew."""
     rack, _ = stored(FaultRule("switch_welded"))
-    rack.execute(parse_command(["fault", "torn_write", "on", "--count", "1"]), 0)
+    operate(rack, parse_command(["fault", "torn_write", "on", "--count", "1"]), 0)
     with pytest.raises(CommandFailedError):
-        rack.execute(parse_command(["load", "1kW"]), 0)
+        operate(rack, parse_command(["load", "1kW"]), 0)
     assert rack.stations[0].meter.switch.defect is SwitchDefect.WELDED
 
 
@@ -314,7 +313,7 @@ def flows_back(rule: FaultRule) -> None:
 def goes_out_and_returns(rule: FaultRule) -> None:
     rack = rack_of(rule)
     assert not rack.stations[0].meter.state.powered
-    rack.execute(Advance(1000), 0)
+    operate(rack, Advance(1000), 0)
     assert rack.stations[0].meter.state.powered
     assert event_names(rack.stations[0].meter)[-2:] == ["power_lost", "power_restored"]
 
@@ -400,14 +399,14 @@ def test_without_a_fault_the_reply_is_right() -> None:
 
 def test_the_next_three_replies_and_no_more() -> None:
     rack = rack_of(FaultRule("busy", count=3))
-    line = Line(ModbusRtuServer(rack), faults=rack.faults)
+    line = Line(rtu_server(rack), faults=rack.faults)
     replies = [pump(line) for _ in range(5)]
     assert [reply[1] for reply in replies] == [0x83, 0x83, 0x83, 3, 3]
 
 
 def test_a_span_begins_and_ends_in_line_time() -> None:
     rack = rack_of(FaultRule("busy", begins=1000, lasts=500))
-    line = Line(ModbusRtuServer(rack), faults=rack.faults)
+    line = Line(rtu_server(rack), faults=rack.faults)
     codes = [
         line.receive(rtu.encode(1, ASK), at)[1] for at in (999_999, 1_000_000, 1_499_999, 1_500_000)
     ]
@@ -417,8 +416,8 @@ def test_a_span_begins_and_ends_in_line_time() -> None:
 def test_only_one_unit_suffers() -> None:
     meters = [(unit, build(MeterDescription(f"{unit:012d}", unit))) for unit in (1, 2)]
     for rule in (FaultRule("busy", unit=2), FaultRule("truncate", unit=2)):
-        rack = Rack(meters, 0, lambda *_: Load.constant((0,)), Faults(FaultPlan((rule,))))
-        line = Line(ModbusRtuServer(rack), faults=rack.faults)
+        rack = Rack(meters, 0, Faults(FaultPlan((rule,))))
+        line = Line(rtu_server(rack), faults=rack.faults)
         assert pump(line, rtu.encode(1, ASK)) == RIGHT
         assert pump(line, rtu.encode(2, ASK)) != rtu.encode(2, RIGHT[1:-2])
 
@@ -426,7 +425,7 @@ def test_only_one_unit_suffers() -> None:
 def test_a_probability_is_kept_and_the_seed_repeats_it() -> None:
     def struck(seed: int) -> list[bool]:
         rack = rack_of(FaultRule("busy", probability=250_000), seed=seed)
-        line = Line(ModbusRtuServer(rack), faults=rack.faults)
+        line = Line(rtu_server(rack), faults=rack.faults)
         return [pump(line)[1] == 0x83 for _ in range(2000)]
 
     assert struck(1) == struck(1)
@@ -436,8 +435,8 @@ def test_a_probability_is_kept_and_the_seed_repeats_it() -> None:
 
 def test_a_fault_of_the_meter_ends_at_its_time() -> None:
     rack = rack_of()
-    rack.execute(BeginFault(FaultRule("magnet", begins=1000, lasts=2000)), 0)
-    rack.execute(Advance(HOUR), 0)
+    operate(rack, BeginFault(FaultRule("magnet", begins=1000, lasts=2000)), 0)
+    operate(rack, Advance(HOUR), 0)
     names = event_names(rack.stations[0].meter)
     assert names[-2:] == ["magnet_detected", "magnet_removed"]
     assert not list(rack.faults)
@@ -445,20 +444,20 @@ def test_a_fault_of_the_meter_ends_at_its_time() -> None:
 
 def test_a_fault_that_is_put_off_ends() -> None:
     rack = rack_of(FaultRule("switch_welded"), FaultRule("busy"))
-    rack.execute(parse_command(["fault", "switch_welded", "off"]), 0)
+    operate(rack, parse_command(["fault", "switch_welded", "off"]), 0)
     open_supply(rack)
     assert not rack.stations[0].meter.switch.closed
     assert [fault.rule.name for fault in rack.faults] == ["busy"]
-    rack.execute(parse_command(["fault", "off"]), 0)
+    operate(rack, parse_command(["fault", "off"]), 0)
     assert not list(rack.faults)
 
 
 def test_a_load_that_changes_while_it_flows_back_flows_back_too() -> None:
     rack = rack_of(FaultRule("reverse_flow"))
-    rack.execute(parse_command(["load", "1kW"]), 0)
-    rack.execute(Advance(HOUR), 0)
-    rack.execute(parse_command(["fault", "off"]), 0)
-    rack.execute(Advance(HOUR), 0)
+    operate(rack, parse_command(["load", "1kW"]), 0)
+    operate(rack, Advance(HOUR), 0)
+    operate(rack, parse_command(["fault", "off"]), 0)
+    operate(rack, Advance(HOUR), 0)
     registers = rack.stations[0].meter.state.registers
     assert (registers.import_mwh, registers.export_mwh) == (1_000_000, 1_000_000)
 
@@ -514,7 +513,7 @@ def test_the_special_behaviours_of_libmodbus_are_a_plan() -> None:
     rack = rack_of(*parse_plan((EXAMPLES / "libmodbus-unit-test.toml").read_text()).rules)
 
     def ask(address: int, count: int, wait_us: int = 0) -> bytes:
-        line = Line(ModbusTcpServer(rack), faults=rack.faults)
+        line = Line(tcp_server(rack), faults=rack.faults)
         return pump(line, tcp.encode(9, 1, read_request(3, address, count)), wait_us)
 
     assert tcp.HEADER.unpack_from(ask(0, 3)) == (9, 0, 9, 1)
@@ -532,16 +531,16 @@ def test_two_faults_of_one_kind_are_one_condition() -> None:
         FaultRule("reverse_flow", lasts=2 * HOUR), FaultRule("reverse_flow", unit=1, lasts=HOUR)
     )
     meter = rack.stations[0].meter
-    rack.execute(Advance(HOUR), 0)
+    operate(rack, Advance(HOUR), 0)
     assert meter.flows_back, "one of the two still stands"
-    rack.execute(Advance(HOUR), 0)
+    operate(rack, Advance(HOUR), 0)
     assert not meter.flows_back
     assert (meter.state.registers.import_mwh, meter.state.registers.export_mwh) == (0, 4_000_000)
 
 
 def test_a_fault_that_could_not_begin_ends_without_a_trace() -> None:
     rack, _ = stored(FaultRule("storage_full", count=2), FaultRule("reverse_flow", lasts=HOUR))
-    rack.execute(Advance(2 * HOUR), 0)
+    operate(rack, Advance(2 * HOUR), 0)
     assert not rack.stations[0].meter.flows_back
 
 
@@ -550,17 +549,17 @@ def test_a_command_that_comes_late_does_not_turn_the_rack_back() -> None:
     rack = rack_of()
     rack.timeline.set(0, 0, 1_000_000)
     rack.agenda.plan(10_000, lambda: None)
-    rack.execute(parse_command(["button"]), 3_590_000)
-    assert rack.agenda.now == 3_590_000
+    operate(rack, parse_command(["button"]), 3_590_000)
+    assert rack.agenda.now_ms == 3_590_000
 
 
 def test_a_storage_that_was_full_for_weeks_recovers() -> None:
     rack, _ = stored()
-    rack.execute(parse_command(["fault", "storage_full", "on"]), 0)
+    operate(rack, parse_command(["fault", "storage_full", "on"]), 0)
     with pytest.raises(CommandFailedError):
-        rack.execute(Advance(60 * 24 * HOUR), 0)
-    rack.execute(parse_command(["fault", "off"]), 0)
-    rack.execute(Advance(HOUR), 0)
+        operate(rack, Advance(60 * 24 * HOUR), 0)
+    operate(rack, parse_command(["fault", "off"]), 0)
+    operate(rack, Advance(HOUR), 0)
     elapsed_ms = rack.stations[0].meter.state.elapsed_ms
-    rack.power_lost(rack.stations[0], 0)
+    rack.stations[0].restart()
     assert rack.stations[0].meter.state.elapsed_ms == elapsed_ms

@@ -20,7 +20,7 @@ from firmware_sim.assembly import MeterDescription, WrongKeysError, build
 from firmware_sim.hal.nvram import NvramError, PowerCutError, SimulatedNvram
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack import show
+from firmware_sim.rack.values import fragments
 from firmware_sim.records.ring import (
     COMMAND_RECEIPTS,
     CREDIT_RECEIPTS,
@@ -134,7 +134,7 @@ def test_there_are_fixtures_of_layout_1() -> None:
 
 
 def test_a_meter_of_layout_1_shows_what_it_showed_then() -> None:
-    shown = show(meter_of(SimulatedNvram(image(READ))))
+    shown = fragments(meter_of(SimulatedNvram(image(READ))))
     then = (FOLDER / f"{READ}.read.json").read_text().strip()
     assert shown["event_number"] == "11", "the restart is an event"
     assert json_lines.line((shown | {"event_number": "10"}).items()) == then

@@ -18,7 +18,7 @@ class Scripted:
     """A line that answers every request in one way."""
 
     closed = False
-    returns_at = None
+    returns_at_us = None
 
     def __init__(self, framed: bool, unit_shift: int, transaction_shift: int) -> None:
         self.framed, self.unit_shift, self.transaction_shift = framed, unit_shift, transaction_shift

@@ -1,6 +1,4 @@
-"""Cards and the slots of running meters: a file in this process, or whatever lies in a PC/SC
-reader.
-"""
+"""A card in the slot of a running meter: from a file in this process, or in a PC/SC reader."""
 
 from __future__ import annotations
 
@@ -12,50 +10,43 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from firmware_sim.hosting.card_file import open_card
+from firmware_sim.hosting.cards.card_file import open_card
+from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.host import line_time
-from firmware_sim.insertions import CardSession, describe
-from firmware_sim.rack import CommandFailedError, Rack, RackStation
+from firmware_sim.rack.errors import POWER_FAILED, CommandFailedError
+from firmware_sim.rack.stations import Station
+from firmware_sim.rack.values import Value
+from firmware_sim.token_carriers.insertion import CardInsertion, describe
 from protocols.card.applet import Card
 from protocols.card.terminal import Transmit
-from protocols.control import CardCommand, InsertCard
-from protocols.errors import CardGoneError, QuantityError
+from protocols.control import InsertCard
+from protocols.errors import CardGoneError
 
 SESSION_S = 3.0
-"""Wall time that a card has from its insertion to the end; then it counts as pulled."""
-POWER_WENT = (
-    "the power went in the middle of a write; the meter started anew, and the card was not written"
-)
+"""Wall time from a card's insertion to its end; then the card counts as pulled."""
+NOT_WRITTEN = f"{POWER_FAILED}, and the card was not written"
 
 
-def execute(rack: Rack, command: CardCommand, serial_number: str | None) -> Mapping[str, str]:
-    """Do a command about a card in a file; return what became of it, as JSON values.
+def insert_file(station: Station, command: InsertCard) -> Mapping[str, Value]:
+    """Insert a card in a file; return the result of the insertion.
 
     Raises:
         HostingError: the file is no card, or another program holds it.
-        CommandFailedError: the meter lost its power in the middle of a write.
+        CommandFailedError: the power of the meter failed in the middle of a write.
     """
-    station = station_of(rack, serial_number)
-    if not isinstance(command, InsertCard):
-        return {}
     if command.file is None:
         raise HostingError("a card in a reader is inserted by a running meter-sim only")
     with open_card(Path(command.file)) as card:
-        return insert(rack, station, card, command.pull_after)
+        return insert(station, card, command.pull_after)
 
 
-def insert(
-    rack: Rack, station: RackStation, card: Card, pull_after: int | None = None
-) -> Mapping[str, str]:
-    """Put a card of this process into a meter's slot, and perhaps pull it after so many
-    exchanges.
-    """
-    session = CardSession(rack, station, os.urandom)
+def insert(station: Station, card: Card, pull_after: int | None = None) -> Mapping[str, Value]:
+    """Insert a card of this process; pull it after so many exchanges."""
+    insertion = CardInsertion(station, os.urandom)
     transmit = card.apdu if pull_after is None else pulled(card.apdu, pull_after)
-    session.play(card.power_on(), transmit, line_time())
+    insertion.play(card.power_on(), transmit, line_time())
     card.power_off()
-    return _result(session, station)
+    return _result(insertion, station)
 
 
 def pulled(transmit: Transmit, exchanges: int) -> Transmit:
@@ -72,27 +63,16 @@ def pulled(transmit: Transmit, exchanges: int) -> Transmit:
     return touch
 
 
-def station_of(rack: Rack, serial_number: str | None) -> RackStation:
-    """Return the meter whose slot is meant; raises QuantityError where there are several and none
-    is named.
-    """
-    stations = rack.chosen(serial_number)
-    if len(stations) != 1:
-        raise QuantityError("a card goes into one slot: say which meter with --meter SERIAL")
-    return stations[0]
-
-
 Contacts = tuple[bytes, Transmit, Callable[[], None]]
 """Of a card in a reader: its answer to reset, its contacts, and what gives it back."""
 
 
 async def insert_slowly(
-    rack: Rack,
-    station: RackStation,
+    station: Station,
     connect: Callable[[], Contacts],
     pull_after: int | None = None,
     seconds: float = SESSION_S,
-) -> Mapping[str, str]:
+) -> Mapping[str, Value]:
     """Put a card into a slot that may take its time: the meter goes on, and after `seconds` it
     counts as pulled.
 
@@ -102,7 +82,7 @@ async def insert_slowly(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     worker = _Worker(loop)
-    session = CardSession(rack, station, os.urandom)
+    insertion = CardInsertion(station, os.urandom)
     give_back: Callable[[], None] = _nothing
     try:
         try:
@@ -112,13 +92,13 @@ async def insert_slowly(
         except TimeoutError:
             answer_to_reset, transmit = b"", _silent
         transmit = transmit if pull_after is None else pulled(transmit, pull_after)
-        command = session.begin(answer_to_reset, line_time())
+        command = insertion.begin(answer_to_reset, line_time())
         while command is not None:
             response = await _response(worker, transmit, command, deadline - loop.time())
-            command = session.answer(response, line_time())
+            command = insertion.answer(response, line_time())
     finally:
         worker.end(give_back)
-    return _result(session, station)
+    return _result(insertion, station)
 
 
 async def _response(
@@ -141,10 +121,10 @@ def _nothing() -> None:
     pass
 
 
-def _result(session: CardSession, station: RackStation) -> Mapping[str, str]:
-    if session.power_lost or session.inserted is None:
-        raise CommandFailedError(POWER_WENT)
-    return describe(station, session.inserted)
+def _result(insertion: CardInsertion, station: Station) -> Mapping[str, Value]:
+    if insertion.inserted is None:
+        raise CommandFailedError(NOT_WRITTEN)
+    return describe(station, insertion.inserted)
 
 
 class _Worker:

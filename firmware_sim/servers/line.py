@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from firmware_sim.faults import ActiveFault, Faults
+from firmware_sim.faults.in_force import ActiveFault, Faults
 from firmware_sim.servers.outbox import Outbox
 from firmware_sim.servers.seam import Server
 from protocols.faults import Way
@@ -25,76 +25,79 @@ Timed = list[tuple[int, bytes]]
 class Line:
     """Between a wire and its server. Without a delay and without faults it adds nothing.
 
-    `response_delay_us` is the pause of a meter before it answers; `returns_at` says when a port
-    that hung up is back.
+    `response_delay_us` is the pause of a meter before it answers; `returns_at_us` is the line time
+    at which a port that hung up is back.
     """
 
     def __init__(
-        self, inner: Server, response_delay_us: int = 0, faults: Faults | None = None
+        self, server: Server, response_delay_us: int = 0, faults: Faults | None = None
     ) -> None:
-        self._inner = inner
+        self.server = server
         self._delay = response_delay_us
         self._faults = faults or Faults()
         self._coming, self._going = Outbox(), Outbox()
-        self.returns_at: int | None = None
+        self.returns_at_us: int | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether the line adds nothing now: bytes may go to its server and back directly."""
+        return not (self._delay or self._faults.line or self._coming or self._going)
 
     @property
     def closed(self) -> bool:
-        """Whether it hung up, or the server has given up and everything it said has been given
-        out.
-        """
-        return self.returns_at is not None or (self._inner.closed and not self._going)
+        """Whether it hung up, or its server has given up and all its replies were sent."""
+        return self.returns_at_us is not None or (self.server.closed and not self._going)
 
     def unit_of(self, data: bytes) -> int | None:
         """Return the unit that a transmission names first."""
-        return self._inner.unit_of(data)
+        return self.server.unit_of(data)
 
-    def receive(self, data: bytes, at: int) -> bytes:
-        """Hand bytes in; return what is due now."""
-        if not (self._delay or self._faults.line or self._coming or self._going):
-            return self._inner.receive(data, at)
-        if self.returns_at is not None:
+    def receive(self, data: bytes, at_us: int) -> bytes:
+        """Take bytes; return what is due now."""
+        if self.idle:
+            return self.server.receive(data, at_us)
+        if self.returns_at_us is not None:
             return b""
-        for delay, piece in self._suffer(data, Way.REQUEST, at):
-            self._coming.put(at + delay, piece)
-        return self.wake(at)
+        for delay, piece in self._suffer(data, Way.REQUEST, at_us):
+            self._coming.put(at_us + delay, piece)
+        return self.wake(at_us)
 
-    def wake(self, at: int) -> bytes:
+    def wake(self, at_us: int) -> bytes:
         """Return what has become due."""
-        if not (self._delay or self._faults.line or self._coming or self._going):
-            return self._inner.wake(at)
-        for due, piece in self._coming.take(at):
-            self._send(self._inner.receive(piece, due), at)
-        self._send(self._inner.wake(at), at)
-        return b"".join([data for _, data in self._going.take(at)])
+        if self.idle:
+            return self.server.wake(at_us)
+        for due, piece in self._coming.take(at_us):
+            self._send(self.server.receive(piece, due), at_us)
+        self._send(self.server.wake(at_us), at_us)
+        return b"".join([data for _, data in self._going.take(at_us)])
 
     def next_wake(self) -> int | None:
         """Return when anything is due next."""
-        inner = self._inner.next_wake()
+        inner = self.server.next_wake()
         if not (self._coming or self._going):
             return inner
         dues = (inner, self._coming.next(), self._going.next())
         return min([due for due in dues if due is not None])
 
-    def _send(self, made: bytes, at: int) -> None:
-        if not made or self.returns_at is not None:
+    def _send(self, made: bytes, at_us: int) -> None:
+        if not made or self.returns_at_us is not None:
             return
-        for delay, piece in self._suffer(made, Way.REPLY, at):
-            self._going.put(at + self._delay + delay, piece)
+        for delay, piece in self._suffer(made, Way.REPLY, at_us):
+            self._going.put(at_us + self._delay + delay, piece)
 
-    def _suffer(self, data: bytes, way: Way, at: int) -> Timed:
+    def _suffer(self, data: bytes, way: Way, at_us: int) -> Timed:
         """Return what is left of a transmission, in pieces."""
         struck = {
             fault.rule.name: fault
-            for fault in self._faults.on_line(way, self._inner.unit_of(data), at)
+            for fault in self._faults.on_line(way, self.server.unit_of(data), at_us)
         }
         if "hang_up" in struck:
-            self.returns_at = at + struck["hang_up"].amount * 1000
+            self.returns_at_us = at_us + struck["hang_up"].amount * 1000
             self._coming.clear()
             self._going.clear()
             return []
         if "echo" in struck and way is Way.REQUEST:
-            self._going.put(at, data)
+            self._going.put(at_us, data)
         return suffer(data, struck)
 
 
@@ -118,17 +121,17 @@ def suffer(data: bytes, struck: Mapping[str, ActiveFault]) -> Timed:
 
 
 def _change(fault: ActiveFault, data: bytes) -> bytes:
-    at = fault.below(len(data))
+    index = fault.below(len(data))
     match fault.rule.name:
         case "drop":
-            return data[:at] + data[at + 1 :]
+            return data[:index] + data[index + 1 :]
         case "duplicate":
-            return data[: at + 1] + data[at:]
+            return data[: index + 1] + data[index:]
         case "insert":
-            return data[:at] + bytes((fault.below(256),)) + data[at:]
+            return data[:index] + bytes((fault.below(256),)) + data[index:]
         case "flip":
-            return data[:at] + bytes((data[at] ^ 1 << fault.below(8),)) + data[at + 1 :]
+            return data[:index] + bytes((data[index] ^ 1 << fault.below(8),)) + data[index + 1 :]
         case "truncate":
-            return data[:at]
+            return data[:index]
         case _:  # noise
             return bytes(fault.below(256) for _ in range(fault.amount)) + data

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from firmware_sim.hosting.cards import Contacts
+from firmware_sim.hosting.cards.slot import Contacts
 from firmware_sim.hosting.errors import HostingError
 from protocols.errors import CardGoneError
 

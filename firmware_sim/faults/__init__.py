@@ -1,0 +1,1 @@
+"""Faults in force, and what those of meters do."""

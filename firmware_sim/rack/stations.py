@@ -1,0 +1,170 @@
+"""A station: a meter under its address, and the one way to it.
+
+    station.present(at_us)       bring the meter to the present, to be read only
+    station.hand_over(request)   execute a request on the meter
+    station.image(make)          a wire's own view of the meter, dropped at a restart
+    station.observers            see every request, every restart and every stop
+
+A power failure in the middle of a write (PowerCutError) is caught here and nowhere else: the meter
+is restarted from its storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from firmware_sim.faults.meters import hardware
+from firmware_sim.hal.nvram import PowerCutError
+from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.requests import Reply, Request
+
+if TYPE_CHECKING:
+    from firmware_sim.rack.rack import Rack
+
+Result = TypeVar("Result")
+
+
+class Observer:
+    """Sees what happens at stations. Every method does nothing here; override what is wanted."""
+
+    def before(self, station: Station, request: Request) -> None:
+        """See a request before its meter executes it."""
+
+    def after(self, station: Station, request: Request, reply: Reply | None) -> None:
+        """See a request after its meter executed it; `reply` is what `hand_over` returns."""
+
+    def interrupted(self, station: Station) -> None:
+        """See a meter whose power failed in the middle of a write, before it is restarted."""
+
+    def restarted(self, station: Station) -> None:
+        """See a meter that was restarted from its storage."""
+
+    def stopped(self, station: Station) -> None:
+        """See a meter that stopped because its storage failed to flush."""
+
+
+class Station:
+    """One meter on the rack.
+
+    `offset_ms` is the meter's elapsed time less rack time: a meter that continues from a state file
+    is further than a new one. `rebuild` makes the meter from its storage after a power failure;
+    None for a meter without a storage.
+    """
+
+    __slots__ = (
+        "_images",
+        "_rack",
+        "meter",
+        "number",
+        "observers",
+        "offset_ms",
+        "planned_ms",
+        "rebuild",
+        "restarts",
+        "serial_number",
+        "unit",
+    )
+
+    def __init__(self, rack: Rack, unit: int, meter: Meter, observers: list[Observer]) -> None:
+        self._rack = rack
+        self.serial_number = meter.state.identity.serial_number
+        self.unit = unit
+        self.meter = meter
+        self.offset_ms = meter.state.elapsed_ms
+        self.rebuild: Callable[[], Meter] | None = None
+        self.observers = observers
+        self.restarts = 0
+        self.number = 0
+        self.planned_ms: int | None = None
+        self._images: dict[object, object] | None = None
+
+    def present(self, at_us: int) -> Meter:
+        """Bring the meter to line time `at_us` and return it, to be read only."""
+        rack = self._rack
+        instant_ms = rack.timeline.instant(at_us)
+        if rack.agenda.holds_by(instant_ms):
+            rack.work_off(instant_ms)
+        self.bring(instant_ms)
+        return self.meter
+
+    def bring(self, instant_ms: int) -> None:
+        """Bring the meter to a rack time that is not earlier than its own; else leave it."""
+        elapsed_ms = instant_ms + self.offset_ms
+        meter = self.meter
+        if elapsed_ms > meter.state.elapsed_ms and not meter.stopped:
+            self._guarded(lambda: meter.advance(elapsed_ms))
+
+    def hand_over(self, request: Request) -> Reply | None:
+        """Let the meter execute a request at its own instant, which is the present after `present`.
+
+        Returns None from a meter that is without power or stopped, and where the power failed in
+        the middle of the write: then the meter was restarted from its storage.
+        """
+        meter = self.meter
+        if meter.stopped:
+            return None
+        revision = meter.revision
+        for observer in self.observers:
+            observer.before(self, request)
+        reply = self._guarded(lambda: meter.handle(request))
+        if self.meter is meter and meter.revision != revision:
+            self._rack.deadlines.touch(self)
+        for observer in self.observers:
+            observer.after(self, request, reply)
+        return reply
+
+    def save(self) -> bool | None:
+        """Save the meter exactly. Returns False where its storage refused, None as `hand_over`."""
+        return None if self.meter.stopped else self._guarded(self.meter.save)
+
+    def next_deadline(self) -> int | None:
+        """Return the rack time at which the meter next changes by itself, ms; None for never."""
+        deadline = self.meter.next_deadline()
+        return None if deadline is None else deadline - self.offset_ms
+
+    def image(self, make: Callable[[Meter], Result]) -> Result:
+        """Return what `make` makes of the meter, made once until the meter is restarted."""
+        images = self._images
+        if images is None:
+            images = self._images = {}
+        made = images.get(make)
+        if made is None:
+            made = images[make] = make(self.meter)
+        return cast(Result, made)
+
+    def restart(self, instant_ms: int | None = None) -> None:
+        """Restart the meter from its storage; load, switch and phases stay as they are.
+
+        Args:
+            instant_ms: the rack time of the restart; by default the instant of the meter.
+        """
+        assert self.rebuild is not None, "only a storage can tear"
+        before, faults = self.meter, self._rack.faults
+        if instant_ms is None:
+            instant_ms = before.state.elapsed_ms - self.offset_ms
+        faults.storage_rests = True
+        self.meter = self.rebuild()
+        for request in hardware(before):
+            self.meter.handle(request)
+        faults.storage_rests = False
+        self._images = None
+        self.restarts += 1
+        self.serial_number = self.meter.state.identity.serial_number
+        self.offset_ms = self.meter.state.elapsed_ms - instant_ms
+        self._rack.deadlines.touch(self)
+        for observer in self.observers:
+            observer.restarted(self)
+
+    def _guarded(self, work: Callable[[], Result]) -> Result | None:
+        """Do something with the meter; None where its power failed or its storage stopped it."""
+        try:
+            return work()
+        except PowerCutError:
+            for observer in self.observers:
+                observer.interrupted(self)
+            self.restart()
+        except MeterStoppedError:
+            for observer in self.observers:
+                observer.stopped(self)
+        return None

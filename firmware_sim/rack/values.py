@@ -1,0 +1,70 @@
+"""The items of a meter as values for people and scripts: Decimal for numbers, words for states.
+
+The edge makes JSON of them; nothing is computed from them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+
+from firmware_sim.meter import Meter
+from firmware_sim.readings import GETTERS, utc_offset_minutes
+from protocols.data_model.items import ITEMS
+from protocols.data_model.json_lines import array, line
+from protocols.data_model.kinds import Moment
+from protocols.quantities import format_money
+
+Value = Decimal | int | str | bool | None | tuple["Value", ...] | Mapping[str, "Value"]
+
+
+def values(meter: Meter) -> dict[str, Value]:
+    """Return every item of a meter by name, as `meterctl read --json` shows it."""
+    return {name: _value(fragment) for name, fragment in fragments(meter).items()}
+
+
+def fragments(meter: Meter) -> dict[str, str]:
+    """Return every item of a meter by name, as JSON fragments."""
+    offset = utc_offset_minutes(meter, meter.clock)
+    shown = {}
+    for item in ITEMS:
+        value, kind = GETTERS[item](meter), item.kind
+        shown[item.name] = (
+            kind.json(value, offset) if isinstance(kind, Moment) else kind.json(value)
+        )
+    return shown
+
+
+def _value(fragment: str) -> Value:
+    value = json.loads(fragment, parse_float=Decimal, parse_int=Decimal)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def money(amount: int) -> Value:
+    """Return ledger units as the number of money that people see."""
+    return Decimal(format_money(amount))
+
+
+def to_json(value: Value) -> str:
+    """Return a value as JSON; numbers keep their digits."""
+    match value:
+        case Decimal():
+            return f"{value:f}"
+        case tuple():
+            return array(to_json(each) for each in value)
+        case Mapping():
+            return line({name: to_json(each) for name, each in value.items()})
+        case _:
+            return json.dumps(value)
+
+
+def word(value: Value) -> str:
+    """Return a value as a word: lists with commas, switches as on and off."""
+    match value:
+        case tuple():
+            return ",".join(map(str, value)) or "none"
+        case None | bool():
+            return "on" if value else "off"
+        case _:
+            return str(value)

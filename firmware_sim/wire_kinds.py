@@ -1,0 +1,74 @@
+"""The table of wires: what `run`, the ready line, fixtures and scenarios can serve.
+
+A new wire is a row here and a server in servers/. Servers are imported when they are first made:
+the options of every command derive from this table, and most commands serve nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firmware_sim.servers.seam import Server, Stations, WireOptions
+
+
+class Medium(Enum):
+    """What carries the bytes of a wire; the value is the help of its option."""
+
+    SERIAL = "Serial port, or a path for a virtual one."
+    TCP = "HOST:PORT; port 0 takes a free one."
+
+
+@dataclass(frozen=True, slots=True)
+class WireKind:
+    """One kind of wire.
+
+    `name` is its key in the ready line; the option of `run` is made of it. `baud` and `parity` are
+    the defaults of a serial port; `silence_us` returns the silence that ends a frame on a real
+    line at a speed, None where the kind has no silence.
+    """
+
+    name: str
+    title: str
+    medium: Medium
+    serve: Callable[[Stations, WireOptions], Server]
+    silence_us: Callable[[int], int] | None = None
+    baud: int = 9600
+    parity: str = "N"
+
+    @property
+    def flag(self) -> str:
+        """The option of `meter-sim run`."""
+        return "--" + self.name.replace("_", "-")
+
+
+def _modbus_rtu(stations: Stations, options: WireOptions) -> Server:
+    from firmware_sim.servers.modbus.server import ModbusRtuServer
+
+    return ModbusRtuServer(stations, options)
+
+
+def _modbus_tcp(stations: Stations, options: WireOptions) -> Server:
+    from firmware_sim.servers.modbus.server import ModbusTcpServer
+
+    return ModbusTcpServer(stations, options)
+
+
+def _t35_us(baud: int) -> int:
+    from firmware_sim.servers.modbus.server import t35_us
+
+    return t35_us(baud)
+
+
+MODBUS_RTU = WireKind("modbus_rtu", "Modbus RTU", Medium.SERIAL, _modbus_rtu, _t35_us)
+MODBUS_TCP = WireKind("modbus_tcp", "Modbus TCP", Medium.TCP, _modbus_tcp)
+
+WIRE_KINDS = (MODBUS_RTU, MODBUS_TCP)
+READY_KEYS = (*(kind.name for kind in WIRE_KINDS), "dlt645")
+"""Keys of the ready line, in order; one that no kind serves yet has an empty list."""
+
+Wires = Mapping[WireKind, tuple[str, ...]]
+"""The paths of ports or the addresses that a person gave for each kind."""
