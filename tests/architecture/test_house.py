@@ -1,6 +1,4 @@
-"""The house keeps its rules: tables are complete, pages are current, nothing speaks of the machine
-it was made on.
-"""
+"""Architecture rules: complete tables, current pages, no machine names, sealing from proofs."""
 
 from __future__ import annotations
 
@@ -70,10 +68,10 @@ def test_every_mutant_can_be_put_in() -> None:
         ast.parse(mutant.applied(source))
 
 
-# ---- nothing is sealed from what a wire says unsealed (METER.md 8)
+# ---- messages are sealed from proved values only (METER.md 8)
 
 HINTS = {
-    "meterctl/operations/status.py",  # whose keys are tried, and why a status failed
+    "meterctl/operations/status.py",  # selects the keys to try and explains a failed status
     "meterctl/operations/sealing.py",
 }
 
@@ -125,7 +123,7 @@ def test_a_proved_meter_is_made_of_proofs_and_a_hinted_one_never_carried_out() -
                     makers.setdefault(path, set()).add(function.name)
     assert makers == {
         "meterctl/operations/status.py": {"_meter_of"},
-        "meterctl/operations/card_rules.py": {"hinted_meter"},  # to plan and to show
+        "meterctl/operations/card_rules.py": {"hinted_meter"},  # for plans and their display
         "meterctl/operations/card_sales.py": {
             "meter_of_journal",
             "_meter_of_proof",
@@ -135,7 +133,7 @@ def test_a_proved_meter_is_made_of_proofs_and_a_hinted_one_never_carried_out() -
     for (
         path,
         tree,
-    ) in host_code():  # what is planned by a hint is never carried out: only its text is used
+    ) in host_code():  # a plan from a hint is never executed: only its text is used
         for node in ast.walk(tree):
             if (
                 isinstance(node, ast.Attribute)
@@ -146,7 +144,7 @@ def test_a_proved_meter_is_made_of_proofs_and_a_hinted_one_never_carried_out() -
 
 
 def test_identify_is_for_display_and_hints() -> None:
-    """Its sequences, key version and epoch are read by no operation that seals."""
+    """Its sequences, account unit and customer number are read by no operation that seals."""
     told = {"credit_sequence", "command_sequence", "account_unit", "customer_number"}
     for path, tree in host_code():
         if not path.startswith("meterctl/operations/") or path in HINTS:
@@ -158,5 +156,5 @@ def test_identify_is_for_display_and_hints() -> None:
                 and node.value.id == "hint"
             ):
                 if path.endswith("card_rules.py"):
-                    continue  # `hinted_meter`, held by the test above
+                    continue  # `hinted_meter`, checked by the test above
                 assert node.attr not in told, f"{path}:{node.lineno} hint.{node.attr}"

@@ -1,6 +1,4 @@
-"""The wires seen from outside: raw bytes and other people's masters against a live `meter-sim
-run`.
-"""
+"""Conformance on the wire: raw bytes and third-party masters against a live `meter-sim run`."""
 
 import pytest
 

@@ -1,6 +1,4 @@
-"""Meters that run for the whole session; every test opens wires of its own and leaves them
-quiet.
-"""
+"""Meters that run for the whole session; each test opens wires of its own and leaves them idle."""
 
 from __future__ import annotations
 
@@ -13,11 +11,11 @@ from tests.conformance.running import Running, running
 from tests.conformance.wire import RtuWire, TcpWire, Wire
 
 UNITS = (3, 100)
-"""Units of the two meters that share wires; serial number and credit tell whose a value is."""
+"""Units of the two meters on shared wires; serial number and credit identify each meter."""
 
 
 def describe(folder: Path, unit: int) -> Path:
-    """Write the description of a meter: `unit` is its serial number and, with .25, its credit."""
+    """Write a meter's description: `unit` is also its serial number and, plus 0.25, its credit."""
     path = folder / f"meter_{unit}.toml"
     path.write_text(
         f'serial_number = "{unit:012}"\nunit = {unit}\ncredit = "{unit}.25"\nload = "0kW"\n'
@@ -32,14 +30,14 @@ def run_two(folder: Path) -> list[str | Path]:
 
 @pytest.fixture(scope="session")
 def one_meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Unit 1, alone on its wires: nothing described."""
+    """Yield unit 1, alone on its wires, with the default description."""
     with running(tmp_path_factory.mktemp("one")) as meters:
         yield meters
 
 
 @pytest.fixture(scope="session")
 def two_meters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """`UNITS` on the same wires."""
+    """Yield the meters of `UNITS` on the same wires."""
     folder = tmp_path_factory.mktemp("two")
     with running(folder, *run_two(folder)) as meters:
         yield meters
@@ -47,7 +45,7 @@ def two_meters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def two_silent_meters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """`UNITS` on the same wires, told to leave unknown units on TCP without an answer."""
+    """Yield the meters of `UNITS` on the same wires, with unknown units on TCP unanswered."""
     folder = tmp_path_factory.mktemp("silent")
     with running(folder, "--silent-unknown-units", *run_two(folder)) as meters:
         yield meters
@@ -55,7 +53,7 @@ def two_silent_meters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
 
 @pytest.fixture
 def tcp(one_meter: Running) -> Iterator[TcpWire]:
-    """A connection to the meter that is alone."""
+    """Yield a connection to the single meter."""
     with TcpWire(one_meter.tcp) as wire:
         yield wire
     one_meter.assert_well()
@@ -63,7 +61,7 @@ def tcp(one_meter: Running) -> Iterator[TcpWire]:
 
 @pytest.fixture
 def rtu(one_meter: Running) -> Iterator[RtuWire]:
-    """The serial line of the meter that is alone."""
+    """Yield the serial line of the single meter."""
     with RtuWire(one_meter.pty) as wire:
         yield wire
     one_meter.assert_well()
@@ -71,7 +69,7 @@ def rtu(one_meter: Running) -> Iterator[RtuWire]:
 
 @pytest.fixture(params=["tcp", "rtu"])
 def wire(request: pytest.FixtureRequest) -> Wire:
-    """Either wire of the meter that is alone."""
+    """Return either wire of the single meter."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Wire)
     return found
@@ -79,7 +77,7 @@ def wire(request: pytest.FixtureRequest) -> Wire:
 
 @pytest.fixture
 def tcp_of_two(two_meters: Running) -> Iterator[TcpWire]:
-    """A connection to both meters."""
+    """Yield a connection to both meters."""
     with TcpWire(two_meters.tcp) as wire:
         yield wire
     two_meters.assert_well()
@@ -87,7 +85,7 @@ def tcp_of_two(two_meters: Running) -> Iterator[TcpWire]:
 
 @pytest.fixture
 def rtu_of_two(two_meters: Running) -> Iterator[RtuWire]:
-    """The serial line of both meters."""
+    """Yield the serial line of both meters."""
     with RtuWire(two_meters.pty) as wire:
         yield wire
     two_meters.assert_well()

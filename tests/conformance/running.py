@@ -1,4 +1,4 @@
-"""A `meter-sim run` of its own, from its ready line to its orderly end."""
+"""A `meter-sim run` process, from its ready line to its orderly end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ END_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Meters that run: where their wires are. Its `errors` are what the program said on stderr."""
+    """Running meters: the process, its folder and the addresses of its wires."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -27,18 +27,18 @@ class Running:
     pty: Path
 
     def errors(self) -> str:
-        """Return what the program has said on stderr."""
+        """Return the stderr of the program so far."""
         return (self.folder / "stderr").read_text()
 
     def assert_well(self) -> None:
-        """Hold that the program runs and nothing in it broke."""
+        """Assert that the program runs and printed no traceback."""
         assert self.process.poll() is None, (
             f"meter-sim ended with {self.process.returncode}: {self.errors()}"
         )
         assert "Traceback" not in self.errors(), self.errors()
 
     def control(self, *words: str) -> str:
-        """Do what no wire can; return what it printed."""
+        """Run `meter-sim control` with the given words; return its output."""
         command: list[str | Path] = [
             PROGRAMS / "meter-sim",
             "control",

@@ -1,6 +1,4 @@
-"""What each function answers, on TCP and RTU alike: values, exceptions, and the order in which they
-are decided.
-"""
+"""Replies of each function on TCP and RTU: values, exceptions, and their precedence."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ from tests.conformance.wire import (
 
 ADDRESS = {place.item.name: place.address for place in reversed(PLACES)}
 NOWHERE = 0xF000
-"""No register, coil or input lies here."""
+"""An address without any register, coil or input."""
 PROVIDED = (1, 2, 3, 4, 5, 6, 8, 15, 16, 23, 43)
 
 
@@ -56,7 +54,7 @@ def write_and_read(
 
 
 def registers(wire: Wire, address: int, count: int, function: int = 3) -> bytes:
-    """Return the bytes of registers."""
+    """Read registers; return their bytes."""
     reply = wire.ask(1, read(function, address, count))
     assert reply[:2] == bytes([function, 2 * count]), reply.hex(" ")
     assert len(reply) == 2 + 2 * count
@@ -65,9 +63,7 @@ def registers(wire: Wire, address: int, count: int, function: int = 3) -> bytes:
 
 @pytest.fixture
 def scratch(wire: Wire) -> bytes:
-    """All scratch registers and coils, freshly set to what no test writes, as a read of the
-    registers answers.
-    """
+    """Set all scratch registers and coils to values of no other test; return the register bytes."""
     values = words(*range(0xA0, 0xA0 + SCRATCH_REGISTERS))
     write = write_registers(SCRATCH_ADDRESS, *range(0xA0, 0xA0 + SCRATCH_REGISTERS))
     assert wire.ask(1, write) == b"\x10" + words(SCRATCH_ADDRESS, SCRATCH_REGISTERS)
@@ -76,7 +72,7 @@ def scratch(wire: Wire) -> bytes:
 
 
 def assert_untouched(wire: Wire, scratch: bytes) -> None:
-    """Hold that no scratch register or coil has changed."""
+    """Assert that no scratch register or coil has changed."""
     assert registers(wire, SCRATCH_ADDRESS, SCRATCH_REGISTERS) == scratch
     assert wire.ask(1, read(1, 0, SCRATCH_COILS)) == b"\x01\x02\x5a\xc3"
 
@@ -137,7 +133,7 @@ class TestMap:
 
 
 class TestWhileTheMeterLives:
-    """One meter of its own: time passes, the cover is opened."""
+    """A meter of its own, whose time advances and whose cover is opened."""
 
     def test_identity_is_constant_and_the_rest_is_alive(self, tmp_path: Path) -> None:
         with (
@@ -164,9 +160,7 @@ class TestWhileTheMeterLives:
             self._each_session_has_its_cursor(wire, other, line)
 
     def test_without_power_it_is_silent_on_every_wire(self, tmp_path: Path) -> None:
-        """METER.md 11: not even a unit that is not there is answered for, and the other wires'
-        masters lose nothing.
-        """
+        """METER.md 9: without power every wire is silent; after power-up the line is answered."""
         with running(tmp_path) as meters, TcpWire(meters.tcp) as wire, RtuWire(meters.pty) as line:
             identity = registers(wire, 0, 10)
             meters.control("power", "cut")
@@ -185,7 +179,7 @@ class TestWhileTheMeterLives:
         assert inputs == b"\x02\x04" + status.to_bytes(4, "little")
 
     def _each_session_has_its_cursor(self, *wires: Wire) -> None:
-        """Function 23 sets the cursor and reads the rows; other sessions keep theirs."""
+        """Function 23 sets the cursor and reads the rows; each session has its own cursor."""
         newest = _number(registers(wires[0], ADDRESS["event_number"], 2), 0, 2)
         assert newest >= 2
         for wire, first in ((wires[0], 1), (wires[1], 2), (wires[2], 1)):
@@ -240,9 +234,7 @@ class TestRead:
         assert wire.ask(1, bytes([0x2B, 0x0E, 4, number])) == reply
 
     def test_identify_extended_answers_what_there_is(self, wire: Wire) -> None:
-        """Application Protocol V1.1b3 6.21: asked above its conformity level, a server answers at
-        its own level.
-        """
+        """Application Protocol V1.1b3 6.21: above its conformity level a server uses its own."""
         regular, extended = wire.ask(1, b"\x2b\x0e\x02\x00"), wire.ask(1, b"\x2b\x0e\x03\x00")
         assert extended[3:] == regular[3:]
 
@@ -315,9 +307,7 @@ class TestUnregisteredFunction:
 
     @pytest.mark.parametrize("sub", [1, 3, 0x15, 0xFFFF])
     def test_a_sub_function_of_8_that_is_not_there(self, wire: Wire, sub: int) -> None:
-        """Application Protocol V1.1b3, figure 18: function and sub-function are looked at
-        together.
-        """
+        """Application Protocol V1.1b3, figure 18: function and sub-function are one check."""
         assert wire.ask(1, b"\x08" + words(sub, 0)) == b"\x88\x01"
 
     def test_another_encapsulated_interface(self, tcp: TcpWire) -> None:
@@ -416,9 +406,7 @@ BAD_LENGTHS = {
 
 
 class TestRefusals:
-    """In the order of Application Protocol V1.1b3: 01 function, 03 quantity and value, 02
-    address.
-    """
+    """The order of Application Protocol V1.1b3: 01 function, 03 quantity and value, 02 address."""
 
     @pytest.mark.parametrize("pdu", BAD_COUNTS.values(), ids=BAD_COUNTS)
     def test_a_bad_count_is_03(self, wire: Wire, pdu: bytes, scratch: bytes) -> None:

@@ -1,6 +1,4 @@
-"""Masters that none of us wrote: pymodbus's own clients, pyserial bare, mbpoll; on TCP and on a
-virtual serial port.
-"""
+"""Third-party masters on TCP and on a virtual serial port: pymodbus, pyserial and mbpoll."""
 
 from __future__ import annotations
 
@@ -28,16 +26,16 @@ Client = ModbusTcpClient | ModbusSerialClient
 
 
 def tcp_client(meters: Running) -> ModbusTcpClient:
-    """Return pymodbus's client on TCP; nothing is tried twice."""
+    """Return pymodbus's client on TCP, without retries."""
     host, port = meters.tcp
     return ModbusTcpClient(host, port=port, timeout=3, retries=0)
 
 
 def serial_client(meters: Running) -> ModbusSerialClient:
-    """Return pymodbus's client on the virtual serial port; nothing is tried twice.
+    """Return pymodbus's client on the virtual serial port, without retries.
 
     Never with a parity: it sets the port twice within microseconds, which glibc refuses with EINVAL
-    on every pty that clears PARENB (measured on a bare one too). `TestPyserial` opens with a
+    on every pty that clears PARENB (measured on a bare pty too). `TestPyserial` opens with a
     parity.
     """
     return ModbusSerialClient(str(meters.pty), baudrate=115200, timeout=3, retries=0)
@@ -45,7 +43,7 @@ def serial_client(meters: Running) -> ModbusSerialClient:
 
 @pytest.fixture(params=["tcp", "serial"])
 def client(request: pytest.FixtureRequest, one_meter: Running) -> Iterator[Client]:
-    """Each of pymodbus's clients, connected to unit 1."""
+    """Yield each of pymodbus's clients, connected to unit 1."""
     made = tcp_client(one_meter) if request.param == "tcp" else serial_client(one_meter)
     try:
         assert made.connect()
@@ -156,20 +154,18 @@ class TestPymodbus:
 
 
 class TestPyserial:
-    """A pty clears PARENB, and where nothing of what is asked changes glibc refuses to set it
-    (facts/modbus.md 7).
-    """
+    """A pty clears PARENB; glibc refuses it if no other setting changes (facts/modbus.md 7)."""
 
     @pytest.fixture
     def port(self, one_meter: Running) -> str:
-        """The virtual serial port, after an exchange without parity."""
+        """Return the virtual serial port after an exchange without parity."""
         with serial.Serial(str(one_meter.pty), 115200, timeout=3) as line:
             self.exchange(line)
         return str(one_meter.pty)
 
     @staticmethod
     def exchange(line: serial.Serial) -> None:
-        """Read PPM1."""
+        """Read the identity mark, PPM1."""
         line.write(rtu(1, read(3, 0, 2)))
         assert line.read(9) == rtu(1, b"\x03\x04PPM1")
 
@@ -200,7 +196,7 @@ LINES = ["tcp", "rtu-none", "rtu-even"]
 class TestMbpoll:
     @pytest.fixture(params=LINES)
     def line(self, request: pytest.FixtureRequest, one_meter: Running) -> Iterator[list[str]]:
-        """The options that lead mbpoll to unit 1."""
+        """Yield the options by which mbpoll reaches unit 1."""
         yield _line(one_meter, request.param)
         one_meter.assert_well()
 
@@ -258,14 +254,14 @@ def _mbpoll(
 
 
 def _poll(line: list[str], *options: str) -> list[str]:
-    """Return the values that mbpoll read."""
+    """Return the values read by mbpoll."""
     done = _mbpoll(line, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return re.findall(r"^\[\d+\]:\s+(\S+)", done.stdout, re.MULTILINE)
 
 
 def _write(line: list[str], *options: str, values: list[str]) -> None:
-    """Let mbpoll write; it must see the answer."""
+    """Write by mbpoll, which must receive the reply."""
     done = _mbpoll(line, *options, values=values)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Written {len(values)} references" in done.stdout, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The last row of facts/modbus.md 1.3: our own master does not send a write again blindly.
+"""The last row of facts/modbus.md 1.3: `meterctl` does not repeat a write blindly.
 
 pymodbus with its default retries sends one write four times, and a late answer to the first then
 reports success.
@@ -27,9 +27,7 @@ Lost = Literal["request", "reply"]
 
 
 class LossyLine:
-    """A TCP line to a meter that loses the first commit of a sealed message, or the meter's answer
-    to it.
-    """
+    """A TCP line to a meter that loses the first commit of a sealed message, or its answer."""
 
     def __init__(self, meter: tuple[str, int], lost: Lost) -> None:
         self.requests: list[bytes] = []
@@ -55,11 +53,11 @@ class LossyLine:
 
     @property
     def commits(self) -> list[int]:
-        """Where in `requests` the commits stand."""
+        """Return the indices of the commits in `requests`."""
         return [n for n, pdu in enumerate(self.requests) if is_commit(pdu)]
 
     def _serve(self) -> None:
-        """One connection after another, until the listener is shut."""
+        """Serve one connection after another until the listener is closed."""
         while True:
             try:
                 near, _ = self._listener.accept()
@@ -83,9 +81,7 @@ class LossyLine:
 
 
 def is_commit(pdu: bytes) -> bool:
-    """Return whether a request hands a sealed message over: commit, the fourth word of the window,
-    is 1.
-    """
+    """Return whether a request commits a sealed message: the fourth word of the window is 1."""
     head = {0x10: 1, 0x17: 5}.get(pdu[0])
     if head is None or pdu[head : head + 2] != MESSAGE_ADDRESS.to_bytes(2, "big"):
         return False

@@ -1,6 +1,4 @@
-"""The window of the sealed status, by raw frames on TCP and RTU: question, status, refusals, and
-sessions apart.
-"""
+"""The window of the sealed status in raw frames: question, status, refusals, separate sessions."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ QUESTION = 0x1700
 QUESTION_SIZE = 7
 STATUS = 0x1707
 STATUS_SIZE = 68
-"""Registers: the size in bytes, and 134 bytes."""
+"""Registers: the size in bytes, then 134 bytes."""
 NONCE = (0x0011, 0x2233, 0x4455, 0x6677)
 OTHER_NONCE = (0x8899, 0xAABB, 0xCCDD, 0xEEFF)
 JOURNAL = (0x0A0B, 0x0C0D)
@@ -40,7 +38,7 @@ def question(nonce: tuple[int, ...] = NONCE, version: int = 0) -> tuple[int, ...
 
 
 def ask_and_read(*values: int, at: int = STATUS, count: int = STATUS_SIZE) -> bytes:
-    """Return the PDU of function 23 that asks and reads."""
+    """Return the PDU of function 23 that writes the question and reads the status."""
     head = b"\x17" + words(at, count, QUESTION, len(values))
     return head + bytes([2 * len(values)]) + words(*values)
 
@@ -48,14 +46,14 @@ def ask_and_read(*values: int, at: int = STATUS, count: int = STATUS_SIZE) -> by
 def registers(
     wire: Wire, address: int = STATUS, count: int = STATUS_SIZE, function: int = 3
 ) -> bytes:
-    """Return the bytes of registers."""
+    """Read registers; return their bytes."""
     reply = wire.ask(1, read(function, address, count))
     assert reply[:2] == bytes([function, 2 * count]), reply.hex(" ")
     return reply[2:]
 
 
 def hold(data: bytes, nonce: tuple[int, ...] = NONCE) -> bytes:
-    """Hold that these registers are a genuine status for a question; return the status."""
+    """Assert that registers hold a genuine status for a question; return the status."""
     assert len(data) == 2 * STATUS_SIZE
     assert data[:2] == words(134)
     status = data[2:]
@@ -69,7 +67,7 @@ def hold(data: bytes, nonce: tuple[int, ...] = NONCE) -> bytes:
 
 @contextmanager
 def another(meters: Running) -> Iterator[TcpWire]:
-    """Open one more connection."""
+    """Open and yield another connection."""
     with TcpWire(meters.tcp) as wire:
         yield wire
 
@@ -91,7 +89,7 @@ def test_function_23_asks_and_reads_in_one_exchange(wire: Wire) -> None:
 
 
 def test_a_status_may_be_read_in_parts(wire: Wire) -> None:
-    """Time stands still for this meter: every part is of the same status."""
+    """The time of this meter does not advance, so every part is of the same status."""
     assert wire.ask(1, write_registers(QUESTION, *question()))[0] == 0x10
     whole = registers(wire)
     hold(whole)
@@ -222,5 +220,5 @@ def test_a_status_is_of_the_instant_at_which_it_is_read_and_silent_without_power
 
 
 def rtu_question() -> bytes:
-    """Return the frame that asks and reads on a serial line."""
+    """Return the frame of `ask_and_read` on a serial line."""
     return rtu(1, ask_and_read(*question()))

@@ -1,9 +1,7 @@
-"""The table of probes in facts/modbus.md 1.3, row by row, with raw bytes: what a framing does with
-what arrives.
+"""The probes of facts/modbus.md 1.3, row by row, in raw bytes: framing on TCP and RTU.
 
-Rows about functions, counts and addresses are in test_modbus_functions.py. Two rows ask for a
-failing meter (an action that raises, one that is busy); no wire and no command of `control` can
-cause that here.
+Rows about functions, counts and addresses are in test_modbus_functions.py. Two rows need a failing
+meter (an action that raises, a busy one), which no wire and no command of `control` can cause.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ REQUESTS = {
     "unregistered": b"\x41",
     "wrong_count": read(3, 0, 0),
 }
-"""Requests that are answered when they reach a meter, with a value or with an exception."""
+"""Requests that a meter answers with a value or with an exception."""
 
 
 def serial_reply(unit: int) -> bytes:
@@ -225,9 +223,7 @@ class TestTcpFraming:
     def test_a_length_that_no_request_has_never_wedges_the_connection(
         self, tcp: TcpWire, length: int
     ) -> None:
-        """MODBUS on TCP 3.1.3: unit and PDU are 2 to 254 bytes. Where the next frame begins is not
-        known any more.
-        """
+        """MODBUS on TCP 3.1.3: unit and PDU are 2 to 254 bytes, else framing is lost."""
         tcp.send(tcp_frame(1, 1, MAGIC) + words(2, 0, length) + b"\x01")
         assert tcp.reply() == Reply(1, 1, MAGIC_REPLY)
         assert tcp.ended()
@@ -361,7 +357,7 @@ class TestRtuFraming:
     def test_its_length_is_not_guessed_from_a_crc_that_ends_with_00(
         self, rtu: RtuWire, low: int
     ) -> None:
-        """Where the last byte of a frame is 00, the frame without it has a right CRC too."""
+        """If the last byte of a frame is 00, the frame without it has a right CRC too."""
         bodies = (b"\x41\x55" + words(n) for n in range(0x10000))
         pdu = next(
             pdu for pdu in bodies if rtu_frame(1, pdu)[-1] == 0 and rtu_frame(1, pdu)[-2] & 1 == low
@@ -389,9 +385,7 @@ class TestRtuFraming:
     def test_a_frame_of_a_wrong_length_with_a_right_crc_does_not_take_the_next_with_it(
         self, rtu: RtuWire, pdu: str
     ) -> None:
-        """Silence or exception 03, either is right; the frame after a silence is answered in any
-        case.
-        """
+        """Silence or exception 03 is right; the next frame, after a silence, is always answered."""
         rtu.send(rtu_frame(1, bytes.fromhex(pdu)))
         reply = rtu.receive(1024, SILENCE_S)
         assert reply in (b"", rtu_frame(1, refusal(bytes.fromhex(pdu)[0], 0x03)))
@@ -475,7 +469,7 @@ class TestRtuBroadcast:
 
 
 class TestAnotherUnitPassesBy:
-    """Unit 9 is on the same bus, elsewhere: its master's requests and its own replies go by."""
+    """Unit 9 is elsewhere on the same bus: its master's requests and its replies are ignored."""
 
     EXCHANGES = (
         ("read", read(3, 0, 4), b"\x03\x08" + bytes(range(8))),
@@ -518,7 +512,7 @@ class TestAnotherUnitPassesBy:
             assert rtu.ask(1, MAGIC) == MAGIC_REPLY
 
     INNER = rtu_frame(1, set_scratch(0xDEAD))
-    """A whole request for us, with a right CRC, that lies inside another unit's frame."""
+    """A whole request for unit 1, with a right CRC, inside another unit's frame."""
     TRAPS = (
         ("registers", b"\x03" + bytes([len(INNER)]) + INNER),
         ("registers_later", b"\x03" + bytes([len(INNER) + 6]) + bytes(4) + INNER + bytes(2)),
@@ -559,7 +553,7 @@ class TestAnotherUnitPassesBy:
 
 
 def _in_time(wire: RtuWire, attempt: Callable[[], bool]) -> None:
-    """Repeat what a loaded machine made too slow to be one frame on the line."""
+    """Repeat an attempt whose frame was broken by a pause, on a loaded machine."""
     for _ in range(20):
         if attempt():
             return

@@ -1,6 +1,4 @@
-"""A Modbus master of raw bytes, written from the Modbus standards alone; it sends what a test says
-and nothing else.
-"""
+"""A Modbus master of raw bytes, from the Modbus standards alone: it sends only the given bytes."""
 
 from __future__ import annotations
 
@@ -17,21 +15,16 @@ from types import TracebackType
 from typing import Self
 
 ANSWER_S = 3.0
-"""An answer that has not come after this long does not come. A good one takes about a millisecond.
-"""
+"""Time-out of an answer; a good one takes about a millisecond."""
 SILENCE_S = 0.04
 """Twice the 20 ms that end a frame on a virtual serial port (DESIGN.md 5.1)."""
 
 LONG_PAUSE_S = 0.01
-"""A pause within a frame that a loaded machine made longer than this proves nothing: such a try is
-repeated.
-"""
+"""Limit of a pause within a frame; on a loaded machine it may be exceeded: then repeat the try."""
 
 
 def crc(data: bytes) -> bytes:
-    """Return the CRC-16 of MODBUS over Serial Line 2.5.1.2, low byte first, worked out bit by
-    bit.
-    """
+    """Return the CRC-16 of MODBUS over Serial Line 2.5.1.2, low byte first, computed bit by bit."""
     register = 0xFFFF
     for byte in data:
         register ^= byte
@@ -66,7 +59,7 @@ def write_registers(address: int, *values: int) -> bytes:
 
 
 def refusal(function: int, code: int) -> bytes:
-    """Return the PDU that refuses a function with an exception code."""
+    """Return the PDU of an exception reply."""
     return bytes([function | 0x80, code])
 
 
@@ -80,7 +73,7 @@ class Reply:
 
 
 class Wire(ABC):
-    """An open file of raw bytes, with a time-out around everything."""
+    """An open file of raw bytes; every operation has a time-out."""
 
     def __init__(self, file: int) -> None:
         self.file = file
@@ -102,14 +95,14 @@ class Wire(ABC):
         self.close()
 
     def send(self, data: bytes) -> None:
-        """Write all of it, in one write unless the other end does not take it."""
+        """Write all bytes, in one write unless the other end accepts fewer."""
         end = time.monotonic() + ANSWER_S
         while data:
             assert _ready(self.file, select.POLLOUT, end), f"{len(data)} bytes are not taken"
             data = data[os.write(self.file, data) :]
 
     def receive(self, size: int, timeout: float = ANSWER_S) -> bytes:
-        """Return `size` bytes, or what came until the time-out or the end of the stream."""
+        """Return `size` bytes, or those received before the time-out or the end of the stream."""
         end = time.monotonic() + timeout
         data = b""
         while len(data) < size and _ready(self.file, select.POLLIN, end):
@@ -123,17 +116,15 @@ class Wire(ABC):
         return data
 
     def expect(self, reply: bytes) -> None:
-        """Hold that exactly these bytes come next; longer or other ones fail."""
+        """Assert that the next bytes received are exactly these."""
         assert self.receive(len(reply)).hex(" ") == reply.hex(" ")
 
     def expect_silence(self, seconds: float = SILENCE_S) -> None:
-        """Hold that nothing comes for a while."""
+        """Assert that no byte is received for a while."""
         assert self.receive(1024, seconds).hex(" ") == ""
 
     def send_parts(self, *parts: bytes, pause: float = 0.002) -> bool:
-        """Write parts with a short pause between; return whether no pause came out so long that it
-        ends a frame.
-        """
+        """Write parts with short pauses; return whether each pause was too short to end a frame."""
         longest, last = 0.0, time.monotonic()
         for part in parts:
             self.send(part)
@@ -167,7 +158,7 @@ class TcpWire(Wire):
         return reply.pdu
 
     def reply(self) -> Reply:
-        """Return the next answer, whose header must be whole and right."""
+        """Return the next answer; its header must be complete and right."""
         head = self.receive(7)
         assert len(head) == 7, f"no answer, only {head.hex(' ')!r}"
         transaction, protocol, length = (int.from_bytes(head[i : i + 2], "big") for i in (0, 2, 4))
@@ -178,7 +169,7 @@ class TcpWire(Wire):
         return Reply(transaction, head[6], pdu)
 
     def ended(self) -> bool:
-        """Return whether the other end closes the connection, with nothing sent before."""
+        """Return whether the other end closes the connection without sending."""
         if not _ready(self.file, select.POLLIN, time.monotonic() + ANSWER_S):
             return False
         return self.receive(1, 0) == b""
@@ -194,7 +185,7 @@ class RtuWire(Wire):
         self.settle()
 
     def settle(self) -> None:
-        """Read what is left on the line, until a silence that ends whatever frame was begun."""
+        """Read the rest on the line until a silence that ends any frame."""
         while self.receive(1024, 0.025):
             pass
 
@@ -205,12 +196,12 @@ class RtuWire(Wire):
         return frame[1:-2]
 
     def leave_unanswered(self, data: bytes) -> None:
-        """Send what must stay without an answer; then the line is silent."""
+        """Send bytes that must get no answer; assert silence."""
         self.send(data)
         self.expect_silence()
 
     def frame(self) -> bytes:
-        """Return the next answer, which must be whole and have a right CRC."""
+        """Return the next answer, which must be complete, with a right CRC."""
         data = self.receive(3)
         if len(data) == 3:
             data += self._rest(data)
@@ -219,9 +210,7 @@ class RtuWire(Wire):
         return data
 
     def _rest(self, head: bytes) -> bytes:
-        """Return what follows unit, function and one more byte, by the length that the standard
-        gives the answer.
-        """
+        """Return the bytes after the first three, of the length that the standard defines."""
         function = head[1]
         if function & 0x80:
             return self.receive(2)

@@ -1,9 +1,6 @@
-"""Fuzz: any bytes into any server, codec and socket give a value, silence or a protocol error, and
-move no credit.
+"""Fuzz tests: any bytes give a value, silence or a protocol error, and move no credit.
 
-targets.py      every target by name                    python -m tests.fuzz [--seconds N]
-source.py       how fuzz bytes become choices           corpus/<target>/   inputs that reach
-something of their own
-seeds.py        inputs to begin with                    corpus/<target>/crash-…   inputs that broke
-something
+targets.py   every target by name              python -m tests.fuzz [--seconds N]
+source.py    choices from the fuzzer's bytes   corpus/<target>/          inputs with new coverage
+seeds.py     initial inputs                    corpus/<target>/crash-…   inputs that failed
 """

@@ -1,8 +1,7 @@
-"""`make fuzz SECONDS=n`: all targets, guided by coverage where atheris is installed; exits 1 where
-anything broke.
+"""`make fuzz SECONDS=n`: run all targets, guided by coverage if atheris is installed.
 
-What reaches something new goes to tests/fuzz/corpus/<target>/, what broke a target to crash-…
-beside it, shortened.
+Inputs with new coverage are stored in tests/fuzz/corpus/<target>/, failing inputs there too,
+shortened, as crash-…. Exit code 1 if a target failed.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from tests.fuzz.source import Source, damaged
 from tests.fuzz.targets import TARGETS, shares
 
 STEPS = 60
-"""Random bytes for one change of an input, where nothing guides."""
+"""Random bytes for one mutation of an input in the plain loop."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Fuzz, report, keep; return the exit code."""
+    """Run the targets, report, store findings; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="how long to fuzz (60)")
     parser.add_argument("--seed", type=int, default=1, help="the only source of randomness (1)")
@@ -57,9 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def run_guided(names: list[str], seconds: int, seed: int) -> tuple[Tally, dict[str, list[bytes]]]:
-    """Fuzz in processes of their own; return what happened, and the inputs that reached something
-    new.
-    """
+    """Fuzz in child processes; return the tally and the inputs with new coverage by target."""
     with TemporaryDirectory() as folder:
         for name in names:
             for sub in ("begin", "found"):
@@ -92,7 +89,7 @@ def run_guided(names: list[str], seconds: int, seed: int) -> tuple[Tally, dict[s
 
 
 def run_plain(names: list[str], seconds: int, seed: int) -> Tally:
-    """Change inputs of the corpus by a seeded generator; every target has its share of the time."""
+    """Mutate inputs of the corpus by a seeded generator, each target for its share of the time."""
     tally, chance = Tally(), random.Random(seed)
     known = {name: beginnings(name) for name in names}
     for name in names:
@@ -106,9 +103,7 @@ def run_plain(names: list[str], seconds: int, seed: int) -> Tally:
 
 
 def beginnings(name: str) -> list[bytes]:
-    """Return the seeds of a target and its corpus, known crashes too; a known hang would only eat
-    the target's time.
-    """
+    """Return seeds, corpus and crashes of a target; a known hang would only use up its time."""
     known = [
         path for path in files(name) if not path.name.startswith(f"{CRASH}{HangError.__name__}")
     ]
@@ -116,7 +111,7 @@ def beginnings(name: str) -> list[bytes]:
 
 
 def report(tally: Tally, names: Sequence[str], took: float) -> None:
-    """Print executions by target and every crash, whose input is shortened and kept as a file."""
+    """Print executions by target and every crash, whose input is shortened and stored in a file."""
     for name in names:
         print(f"{name:20} {tally.executions[name]:>10,}")
     total = sum(tally.executions.values())

@@ -1,6 +1,4 @@
-"""Meters under attack: a rack whose time stands still, and what must not have moved when all is
-over.
-"""
+"""Meters on a rack whose time does not advance, and the check of unchanged state."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ from protocols.quantities import LEDGER
 
 SERIAL_NUMBERS = ("000000000001", "000000000002")
 _MAY_CHANGE = {"security", "numbers", "tail"}
-"""Fields of a state that a refused message may touch, judged one by one below."""
+"""Fields of a state that a refused message may change, checked one by one below."""
 
 
 @cache
@@ -33,9 +31,7 @@ def keys_of(serial_number: str) -> MeterKeys:
 
 
 def make_meter(serial_number: str = SERIAL_NUMBERS[0]) -> Meter:
-    """Return an open account with credit and debt; the second meter is three-phase and not opened
-    yet.
-    """
+    """Return an open meter with credit and debt; the second one is three-phase and unopened."""
     keys = keys_of(serial_number)
     described = MeterDescription(serial_number, keys={keys.version: keys}, debt=5 * LEDGER)
     if serial_number != SERIAL_NUMBERS[0]:
@@ -51,7 +47,7 @@ def make_meter(serial_number: str = SERIAL_NUMBERS[0]) -> Meter:
 
 
 class Bench:
-    """One or two meters on a rack that stands still."""
+    """One or two meters on a rack whose time does not advance."""
 
     def __init__(self, meters: int = 1) -> None:
         self.meters = [make_meter(serial_number) for serial_number in SERIAL_NUMBERS[:meters]]
@@ -60,7 +56,7 @@ class Bench:
         self._events = [meter.state.numbers[EVENT_RING] for meter in self.meters]
 
     def check(self) -> None:
-        """Fail where anything moved but the count of wrong codes and its event."""
+        """Fail if anything changed but the count of wrong codes and its event."""
         for meter, before, first in zip(self.meters, self._before, self._events, strict=True):
             after = standing(meter)
             moved = [name for name, value in after.items() if value != before[name]]
@@ -74,7 +70,7 @@ class Bench:
             assert set(names) <= {"authentication_attack"}, names
 
     def counts(self) -> list[object]:
-        """Return what may move, so that two deliveries of the same bytes can be compared."""
+        """Return the values that may change, to compare two deliveries of the same bytes."""
         return [
             (meter.state.security.failures, meter.state.numbers[EVENT_RING])
             for meter in self.meters
@@ -82,9 +78,7 @@ class Bench:
 
 
 def standing(meter: Meter) -> dict[str, object]:
-    """Return everything of a meter that no unsealed byte may move: credit, sequences, books,
-    registers, settings.
-    """
+    """Return the values that unsealed bytes must not change: books, sequences, settings, keys."""
     state = meter.state.clone()
     out: dict[str, object] = {
         name: getattr(state, name) for name in state.__dataclass_fields__ if name not in _MAY_CHANGE
@@ -107,15 +101,13 @@ MakeServer = Callable[[Rack], Server]
 
 
 def at_once(server: Server, pieces: list[bytes]) -> bytes:
-    """Hand pieces in at one instant; return all that came out, with what a long silence brings at
-    the end.
-    """
+    """Deliver pieces at one instant; return the output, with that of a long silence at the end."""
     out = b"".join(server.receive(piece, 0) for piece in pieces)
     return out + _wake(server, 1_000_000)
 
 
 def with_silences(server: Server, pieces: list[bytes]) -> bytes:
-    """Hand pieces in with silences between them, every other one long enough to end a frame."""
+    """Deliver pieces with silences between them, every second one long enough to end a frame."""
     out, at = b"", 0
     for index, piece in enumerate(pieces):
         out += server.receive(piece, at)
@@ -135,7 +127,7 @@ def _wake(server: Server, at: int) -> bytes:
 
 
 def check_replies(server: Server, out: bytes) -> None:
-    """Fail unless what came out is a row of right replies of our units."""
+    """Fail unless the output is a sequence of valid replies of our units."""
     if isinstance(server, ModbusTcpServer):
         buffer = bytearray(out)
         _, lost = tcp.take(buffer)

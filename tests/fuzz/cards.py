@@ -1,6 +1,4 @@
-"""Targets of the card: any commands to it, any memory under it, any responses to a slot, any bytes
-in its files.
-"""
+"""Targets of the card: commands, memory images, responses to a slot, contents of files."""
 
 from __future__ import annotations
 
@@ -40,7 +38,7 @@ SERIAL_NUMBER = "000000000001"
 
 @cache
 def _images() -> dict[str, bytes]:
-    """Return the memories of a blank card of either transmission, and of one that was sold."""
+    """Return the memory of a blank card of each transmission and of a card with a sale."""
     found = {}
     for transmission in Transmission:
         memory = BytesMemory()
@@ -57,7 +55,7 @@ def _card(name: str) -> Card:
 
 
 def card_commands(data: bytes) -> None:
-    """Any commands, to a blank card, a sold one, or one with a session."""
+    """Any commands to a blank card, a card with a sale, or a card with a session."""
     source = Source(data)
     card = _card(source.choice(("T0", "T1", "sold", "session")).replace("session", "sold"))
     card.power_on()
@@ -83,7 +81,7 @@ def card_commands(data: bytes) -> None:
 
 
 def card_image(data: bytes) -> None:
-    """Any bytes under a card: a card, or none; and what is a card answers."""
+    """Any bytes as a card's memory: either no card, or a card that answers."""
     source = Source(data)
     image = bytearray(_images()[source.choice(tuple(_images()))])
     while source:
@@ -99,7 +97,7 @@ def card_image(data: bytes) -> None:
 
 
 def card_responses(data: bytes) -> None:
-    """Any responses to a meter's slot: nothing is credited that was not sold."""
+    """Any responses to a meter's slot: no credit but that of the sale."""
     source = Source(data)
     meter = build(MeterDescription(SERIAL_NUMBER, opened=False))
     card = _card("sold")
@@ -124,7 +122,7 @@ def card_responses(data: bytes) -> None:
 
 
 def card_files(data: bytes) -> None:
-    """Any bytes in every file: a value or a ProtocolError; and a value has one spelling."""
+    """Any bytes in every file: a ProtocolError, or a value with one encoding."""
     whole = checked(data.ljust(CREDIT_SLOT - 4, b"\0")[: CREDIT_SLOT - 4])
     for slot in (whole, split_credit(data).newest):
         record = _value(CreditRecord.decode, slot) if slot else None

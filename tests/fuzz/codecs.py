@@ -1,6 +1,4 @@
-"""Targets of everything in `protocols` that decodes or parses: a value, or a ProtocolError; a value
-writes itself.
-"""
+"""Targets of every decoder and parser in `protocols`: a value that encodes, or a ProtocolError."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ from tests.fuzz.source import Source, cut, expanded, has_words, text_of
 
 
 def sealed_message(data: bytes) -> None:
-    """A sealed message has one spelling; under a key that nobody used it is never right."""
+    """A sealed message has one encoding, and its code is wrong under an unused key."""
     message = _value(SealedMessage.decode, data)
     if message is not None:
         assert message.encode() + data[-16:] == data
@@ -41,13 +39,13 @@ def sealed_message(data: bytes) -> None:
 
 
 def answer(data: bytes) -> None:
-    """An answer has one spelling."""
+    """An answer has one encoding."""
     value = _value(Answer.decode, data)
     assert value is None or value.encode() == data
 
 
 def receipt(data: bytes) -> None:
-    """A receipt has one spelling, and is no message."""
+    """A receipt has one encoding, and is no message."""
     value = _value(Receipt.decode, data)
     if value is not None:
         assert value.seal(bytes(16))[:-16] == data[:-16]
@@ -56,7 +54,7 @@ def receipt(data: bytes) -> None:
 
 
 def sealed_status(data: bytes) -> None:
-    """A sealed status has one spelling, and is neither a message nor a receipt."""
+    """A sealed status has one encoding, and is neither a message nor a receipt."""
     value = _value(SealedStatus.decode, data)
     if value is not None:
         assert value.seal(bytes(16))[:-16] == data[:-16]
@@ -95,7 +93,7 @@ _ROWS: tuple[type[Row] | type[ProfileRecord], ...] = (Purchase, Event, Freeze, P
 
 
 def rows(data: bytes) -> None:
-    """Rows of every table, and the JSON that they are shown as."""
+    """Rows of every table, and their JSON."""
     source = Source(data)
     kind = source.choice(_ROWS)
     offset = source.number(2) - 0x8000
@@ -110,7 +108,7 @@ def rows(data: bytes) -> None:
 
 
 def registers(data: bytes) -> None:
-    """Registers of every place of the map, and the text and JSON of what they hold."""
+    """Registers of every place of the map, and the text and JSON of their values."""
     source = Source(data)
     place = (
         source.choice(PLACES) if source.number() % 2 else PLACES[-1 - source.number() % len(PLACES)]
@@ -159,7 +157,7 @@ def tcp_frames(data: bytes) -> None:
 
 
 def replies(data: bytes) -> None:
-    """Whether a reply can be that of a request, for any of both."""
+    """Any reply to any request: lengths from UNKNOWN up, and a match or a ProtocolError."""
     source = Source(data)
     asked = pdu.read_request(1 + source.number() % 43, source.number(2), source.number(2))
     reply = source.rest()
@@ -190,7 +188,7 @@ def texts(data: bytes) -> None:
 
 
 def kinds(data: bytes) -> None:
-    """Any text for the kind of every item; what was read is shown and written as JSON."""
+    """Any text for the kind of every item; a parsed value has a text and JSON."""
     source = Source(data)
     item = source.choice(ITEMS) if source.number() % 2 else ITEMS[-1 - source.number() % len(ITEMS)]
     value = _value(item.kind.parse, text_of(source.rest()))
@@ -199,7 +197,7 @@ def kinds(data: bytes) -> None:
 
 
 def control_words(data: bytes) -> None:
-    """Any words for the grammar of commands; each word begins behind a zero byte."""
+    """Any words for the grammar of commands, separated by zero bytes."""
     command = _value(control.parse_command, [text_of(word) for word in data.split(b"\0")])
     assert command is None or isinstance(command, control.Command)
 
@@ -216,7 +214,7 @@ def json_line(data: bytes) -> None:
 
 
 def storage_record(data: bytes) -> None:
-    """Any text as a state's record: a state, or a RecordError."""
+    """Any text as the record of a state: a state, or a RecordError."""
     try:
         state, _ = record.decode(expanded(data))
     except record.RecordError:
@@ -225,7 +223,7 @@ def storage_record(data: bytes) -> None:
 
 
 def _value(decode: Callable[[Any], Any], what: Any) -> Any:
-    """Return the value, None where it was refused; fail where a refusal says nothing."""
+    """Return the value, or None if it was refused; fail if the refusal has no text."""
     try:
         return decode(what)
     except ProtocolError as error:

@@ -1,6 +1,4 @@
-"""The corpus: inputs by target, each of which reaches a line that none before it reached; crashes
-by name.
-"""
+"""The corpus: inputs by target, each of which reaches a new line, and crashes by name."""
 
 from __future__ import annotations
 
@@ -17,27 +15,25 @@ from tests.fuzz.targets import TARGETS, Target
 
 
 class HangError(Exception):
-    """A target did not come to an end."""
+    """A target did not end in time."""
 
 
 FOLDER = Path(__file__).parent / "corpus"
 CRASH = "crash-"
 MOST_FILES = 40
-"""Kept of one target: the replay is part of every test run."""
+"""Limit of inputs kept of one target: every test run replays them."""
 MOST_TRIED = 200
-"""Inputs of one run of one target that are looked at, the shortest first: each is traced line by
-line.
-"""
+"""Limit of new inputs traced of one target, the shortest first: tracing each line is slow."""
 _PACKAGES = re.compile(r".*/(protocols|firmware_sim|meterctl)/.*")
 
 
 def files(name: str) -> list[Path]:
-    """Return the inputs of a target, in the order of their names."""
+    """Return the inputs of a target, sorted by name."""
     return sorted(path for path in (FOLDER / name).glob("*") if path.is_file())
 
 
 def keep(name: str, data: bytes, prefix: str = "") -> Path:
-    """Write an input of a target under the name of its contents."""
+    """Write an input of a target under the hash of its contents."""
     path = FOLDER / name / f"{prefix}{hashlib.sha256(data).hexdigest()[:12]}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
@@ -45,9 +41,7 @@ def keep(name: str, data: bytes, prefix: str = "") -> Path:
 
 
 def crash_name(error: BaseException) -> str:
-    """Return a name by the exception and the innermost function of the product; of a hang it is the
-    outermost.
-    """
+    """Return a name of the exception and the innermost product function (outermost for a hang)."""
     places, where = [], error.__traceback__
     while where is not None:
         places += _place(where)
@@ -63,9 +57,7 @@ def _place(where: TracebackType) -> list[str]:
 
 
 def shortened(target: Target, data: bytes, tries: int = 2_000) -> bytes:
-    """Return the shortest input found by leaving bytes out that still breaks the target at the same
-    place.
-    """
+    """Return the shortest input found, by removal of bytes, that fails at the same place."""
     wanted = _failure(target, data)
     size = len(data) // 2
     while size and tries:
@@ -90,14 +82,12 @@ def _failure(target: Target, data: bytes) -> str:
 
 
 def minimise(found: dict[str, list[bytes]]) -> int:
-    """Keep of the corpus and of what was found only what reaches something of its own; return how
-    many files stand.
-    """
+    """Keep only inputs with coverage of their own, old and new; return the count of files."""
     return sum(_minimise(name, found.get(name, [])) for name in TARGETS)
 
 
 def _minimise(name: str, found: list[bytes]) -> int:
-    """What stands comes before what is new, so that a run that finds nothing changes nothing."""
+    """Trace existing inputs before new ones, so that a run without findings changes no file."""
     reached: set[object] = set()
     for data in seeds()[name]:
         reached |= reach(TARGETS[name], data)
@@ -122,7 +112,7 @@ def _minimise(name: str, found: list[bytes]) -> int:
 
 
 def reach(target: Target, data: bytes) -> set[object]:
-    """Return the steps from line to line that an input takes through the three packages."""
+    """Return the steps from line to line in the three packages that an input executes."""
     reached: set[object] = set()
     last: dict[FrameType, int] = {}
 
@@ -142,7 +132,7 @@ def reach(target: Target, data: bytes) -> set[object]:
     try:
         target(data)
     except Exception:
-        return set()  # a crash has a file of its own
+        return set()  # a crash is kept as a file of its own
     finally:
         sys.settrace(before)
     return reached

@@ -1,6 +1,4 @@
-"""Targets of the edges: the control socket, the storage, and what people write (TOML, keys,
-loads).
-"""
+"""Targets of the edges: control socket, storage, files written by people (TOML, keys, loads)."""
 
 from __future__ import annotations
 
@@ -48,7 +46,7 @@ from tests.fuzz.source import Source, expanded, has_words, text_of
 from tests.support.meters import Host
 
 MOST_LINES = 6
-"""Of one input: commands move time, and time costs time."""
+"""Limit of lines in one input: commands advance time, which costs run time."""
 MOST_ADVANCE = DAY
 
 
@@ -82,9 +80,7 @@ class _FakeHost:
 
 
 def _read_load(text: str, meter: Meter) -> Load:
-    """The household is a constant here: its year of rows never changes, and reading it takes most
-    of a second.
-    """
+    """Read a load; the household is a constant: reading its year of rows takes most of a second."""
     phases = len(meter.demand.phases)
     if text == HOUSEHOLD:
         return Load.constant((350_000,) * phases)
@@ -128,7 +124,7 @@ _ARGUMENTS = (
 
 
 def control_commands(data: bytes) -> None:
-    """Right lines on the control socket, with words that are commands or nearly so."""
+    """Well-formed lines on the control socket, whose words are commands or similar."""
     source = Source(data)
     lines: list[bytes] = []
     while source and len(lines) < MOST_LINES:
@@ -144,7 +140,7 @@ def control_commands(data: bytes) -> None:
 
 
 def _at_once(answering: Coroutine[Any, Any, str]) -> str:
-    """Return what a line is answered; no command of these waits for anything."""
+    """Return the reply to a line; none of these commands waits."""
     try:
         answering.send(None)
     except StopIteration as end:
@@ -176,9 +172,7 @@ def _converse(lines: list[bytes]) -> None:
 
 @cache
 def device() -> tuple[bytes, frozenset[bytes]]:
-    """Return the image of a device after some messages and days, and the record of every state that
-    it was given.
-    """
+    """Return the image of a device after messages and days, and the record of each stored state."""
     nvram = SimulatedNvram()
     keys = keys_of("000000000001")
     meter = build(
@@ -205,11 +199,9 @@ def _without_tail(meter: Meter) -> bytes:
 
 @cache
 def device_of_layout_1() -> tuple[bytes, frozenset[bytes]]:
-    """Return a device of layout 1, and every state that may be found on it, brought up to this
-    layout.
+    """Return a device of layout 1, and every upgraded state that may be found on it.
 
-    Code and instant of the last message come from a receipt: where that was damaged, they are
-    unknown.
+    Code and instant of the last message come from a receipt; they are unknown if it is damaged.
     """
     image, states = gzip.decompress(_LAYOUT_1.read_bytes()), set()
     for slot in range(SLOTS):
@@ -240,12 +232,12 @@ _PLACES = (
 
 
 def storage_image(data: bytes) -> None:
-    """A damaged device: a declared error, or a meter in a state that was committed."""
+    """A damaged device: a declared error, or a meter in a committed state."""
     _damaged_device(*device(), data)
 
 
 def storage_image_of_layout_1(data: bytes) -> None:
-    """A damaged device of layout 1: the same."""
+    """A damaged device of layout 1: a declared error, or a meter in a committed state."""
     _damaged_device(*device_of_layout_1(), data)
 
 
@@ -265,7 +257,7 @@ def _damaged_device(image: bytes, states: frozenset[bytes], data: bytes) -> None
         elif what == 3:
             piece = source.sized()
             damaged[at : at + len(piece)] = piece
-        elif what == 4:  # a slot, a row or a part of it found at another place
+        elif what == 4:  # copy a slot, a row or a part of it to another place
             start, size = source.choice(_PLACES) + source.number(), source.number(2)
             piece = bytes(damaged[start : start + size])
             damaged[at : at + len(piece)] = piece
@@ -283,7 +275,7 @@ def _damaged_device(image: bytes, states: frozenset[bytes], data: bytes) -> None
         return
     found.state.tail.clear()
     assert record.encode(found.state) in states, "a state was found that was never committed"
-    if source.number() % 4 == 0:  # loading is slow, and it is done a second time here
+    if source.number() % 4 == 0:  # a quarter of the inputs: this second load is slow
         _lives(build(MeterDescription(), SimulatedNvram(bytes(damaged))))
 
 
@@ -296,13 +288,11 @@ def _lives(meter: Meter) -> None:
     fragments(meter)
 
 
-# ---- what people write
+# ---- files written by people
 
 
 def configuration(data: bytes) -> None:
-    """Any TOML file as a meter's configuration: a HostingError with words, or a meter that
-    lives.
-    """
+    """Any TOML file as a configuration: a HostingError with a text, or a meter that runs."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "meter.toml")
         path.write_bytes(_file(data))
@@ -316,7 +306,7 @@ def configuration(data: bytes) -> None:
 
 
 def load_csv(data: bytes) -> None:
-    """Any CSV file as a load: a HostingError with words, or a load that says what it draws."""
+    """Any CSV file as a load: a HostingError with a text, or a load with valid demands."""
     source = Source(data)
     phases = source.choice((1, 3))
     with TemporaryDirectory() as folder:
@@ -334,9 +324,7 @@ def load_csv(data: bytes) -> None:
 
 
 def key_files(data: bytes) -> None:
-    """Any file as a meter's keys and as a host's key ring: refused with words, or keys that can be
-    used.
-    """
+    """Any file as a meter's keys and as a host's key ring: refused with a text, or usable keys."""
     path = Path("keys.json")
     try:
         text = decode_text(_file(data))
@@ -358,5 +346,5 @@ def key_files(data: bytes) -> None:
 
 
 def _file(data: bytes) -> bytes:
-    """Return the bytes of a text file; runs are written out, other bytes stand as they are."""
+    """Return the bytes of a text file with runs expanded, other bytes unchanged."""
     return expanded(data)

@@ -1,9 +1,8 @@
-"""The coverage-guided run: libFuzzer by way of atheris, one target after another, each in a fork
-with its share.
+"""The coverage-guided run: libFuzzer by atheris, one target after another, each in a fork.
 
     python -m tests.fuzz.guided FOLDER SECONDS SEED NAME…
 
-reads FOLDER/begin/<target>/, writes FOLDER/found/<target>/ and FOLDER/<target>.json, a tally.
+Reads FOLDER/begin/<target>/; writes FOLDER/found/<target>/ and a tally, FOLDER/<target>.json.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ MEMORY_MB = 2048
 
 
 def main(folder: Path, seconds: float, seed: int, names: list[str]) -> None:
-    """Run all targets; one without a tally was ended by libFuzzer itself, whose words are in
-    FOLDER/<target>.log.
-    """
+    """Run all targets; one ended by libFuzzer itself has a FOLDER/<target>.log but no tally."""
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["protocols", "firmware_sim", "meterctl"]):
         from tests.fuzz.runs import Tally

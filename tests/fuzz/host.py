@@ -1,4 +1,4 @@
-"""Targets of the host's end: any bytes as a reply, and right frames with any contents."""
+"""Targets of the host: any bytes as a reply, and valid frames with any contents."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ REQUESTS = (
 
 
 class FakeWire:
-    """A transport that gives the pieces it was told to give, then silence; its clock moves by
-    waiting and sending.
-    """
+    """A transport with given pieces, then silence; its clock advances by sending and waiting."""
 
     name = "fuzz"
 
@@ -48,17 +46,17 @@ class FakeWire:
         self._pieces, self._reply = list(pieces), reply
 
     def clock(self) -> int:
-        """Virtual milliseconds."""
+        """Return virtual milliseconds."""
         return self.now
 
     def send(self, data: bytes) -> None:
-        """Take a request; where there is one who replies, this is when."""
+        """Take a request; queue the reply if there is a reply function."""
         self.now += 1
         if self._reply is not None:
             self._pieces = [self._reply(data)]
 
     def receive(self, timeout_ms: int) -> bytes:
-        """Return the next piece; without one the whole time-out passes."""
+        """Return the next piece, or no bytes after the whole time-out."""
         while self._pieces:
             piece = self._pieces.pop(0)
             if piece:
@@ -67,16 +65,14 @@ class FakeWire:
         return b""
 
     def discard_input(self) -> None:
-        """What the fuzzer sends comes after the request."""
+        """Do nothing: all input follows the request."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: no resource is held."""
 
 
 def any_reply(framed: bool, data: bytes) -> None:
-    """Receive bytes whole, byte by byte and in pieces: what is taken for the reply can be the
-    reply.
-    """
+    """Receive bytes whole, byte by byte and in pieces: an accepted reply matches the request."""
     source = Source(data)
     asked = source.choice(REQUESTS)
     request = tcp.encode(1, 1, asked) if framed else rtu.encode(1, asked)
@@ -99,9 +95,7 @@ def any_reply(framed: bool, data: bytes) -> None:
 
 
 def any_contents(framed: bool, data: bytes) -> None:
-    """Ask everything that a driver can ask; the replies are right frames of the right length with
-    any contents.
-    """
+    """Make every kind of request of a driver; replies are valid frames with any contents."""
     source = Source(data)
     what = source.number() % 5
     wire = FakeWire(framed, [], lambda request: _reply(framed, request, source))
@@ -123,9 +117,7 @@ def any_contents(framed: bool, data: bytes) -> None:
 
 
 def _reply(framed: bool, request: bytes, source: Source) -> bytes:
-    """Return a reply to a request: the right one, but for what it says; now and then a refusal or
-    nonsense.
-    """
+    """Return a reply of the right form with any contents, sometimes a refusal or any bytes."""
     asked = request[tcp.HEADER_SIZE :] if framed else request[1:-2]
     transaction = int.from_bytes(request[:2], "big") if framed else 0
     way = source.number() % 16

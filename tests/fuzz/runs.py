@@ -1,6 +1,4 @@
-"""Running targets on inputs: counting, a limit of time for each, and crashes kept one for each
-place.
-"""
+"""Runs of targets on inputs: counts, a time limit for each input, one crash for each place."""
 
 from __future__ import annotations
 
@@ -16,18 +14,18 @@ from tests.fuzz.corpus import HangError, crash_name
 from tests.fuzz.targets import TARGETS
 
 HANG_S = 5
-"""No input may keep a target busy for longer; the slowest takes a fraction of a second."""
+"""Time limit of one input; the slowest takes a fraction of a second."""
 
 
 class Tally:
-    """Executions by target, and the first input for each way to break one."""
+    """Executions by target, and the first input for each distinct failure."""
 
     def __init__(self) -> None:
         self.executions = dict.fromkeys(TARGETS, 0)
         self.crashes: dict[tuple[str, str], bytes] = {}
 
     def run(self, name: str, data: bytes) -> None:
-        """Run a target on an input; keep the input where it breaks in a way that is new."""
+        """Run a target on an input; keep the input of a new failure."""
         self.executions[name] += 1
         try:
             with limited():
@@ -36,19 +34,19 @@ class Tally:
             self.crashes.setdefault((name, crash_name(error)), data)
 
     def write(self, path: Path) -> None:
-        """Write everything to a file."""
+        """Write the tally to a file."""
         crashes = [[*key, data.hex()] for key, data in self.crashes.items()]
         path.write_text(json.dumps({"executions": self.executions, "crashes": crashes}))
 
     def add(self, other: Tally) -> None:
-        """Take over what another counted and found."""
+        """Add the counts and the crashes of another tally."""
         for name, count in other.executions.items():
             self.executions[name] += count
         self.crashes = other.crashes | self.crashes
 
     @classmethod
     def read(cls, path: Path) -> Tally:
-        """Return what a file holds."""
+        """Return the tally in a file."""
         tally, table = cls(), json.loads(path.read_text())
         tally.executions |= table["executions"]
         tally.crashes = {(name, how): bytes.fromhex(data) for name, how, data in table["crashes"]}
@@ -57,9 +55,7 @@ class Tally:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Raise HangError in a block that takes too long; a timer of somebody else's goes on
-    afterwards.
-    """
+    """Raise HangError in a block that takes too long; afterwards restart a timer set before."""
     before, began = signal.signal(signal.SIGALRM, _hang), time.monotonic()
     left, _ = signal.setitimer(signal.ITIMER_REAL, HANG_S)
     try:

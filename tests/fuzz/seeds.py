@@ -1,4 +1,4 @@
-"""Inputs to begin with: a few right ones for each target, near which the faults lie."""
+"""Initial inputs: a few valid ones for each target, since faults are near them."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ _COMMANDS = (
     (8, 0),
     (9, 0),
 )
-"""A command and an argument of it, by their places in `edges`."""
+"""Indices of a command and of its argument in `edges`."""
 _LINES = (
     b'{"words": ["advance", "5h"], "meter": "000000000001"}\n{"words": ["state"], '
     b'"meter": "000000000002"}\n',
@@ -192,7 +192,7 @@ _APDUS = (
 
 @cache
 def seeds() -> dict[str, tuple[bytes, ...]]:
-    """Return the first inputs of every target."""
+    """Return the initial inputs of every target."""
     by_name: dict[str, tuple[bytes, ...]] = dict.fromkeys(TARGETS, (b"",))
     for meters in ("one_meter", "two_meters"):
         by_name[f"rtu_{meters}"] = tuple(b"\2\3\4" + rtu.encode(1, pdu) for pdu in _PDUS)

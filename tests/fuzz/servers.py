@@ -1,6 +1,4 @@
-"""Targets of the meter's servers: any bytes, right frames with any contents, and sealed messages
-that were touched.
-"""
+"""Targets of the meter's servers: any bytes, valid frames with any contents, altered messages."""
 
 from __future__ import annotations
 
@@ -65,13 +63,13 @@ _READINGS = (
     (STATUS_READ, STATUS_REGISTERS),
 )
 MOST_REQUESTS = 12
-"""Of one input: enough for a message in parts with others between them."""
+"""Limit of requests in one input: enough for a message in parts, with others between them."""
 
 
 def any_bytes(make: MakeServer, meters: int, data: bytes) -> None:
     """Deliver bytes whole, byte by byte and in pieces, then with silences between the pieces.
 
-    Without silences all ways must agree in what comes out and in what moves.
+    Without silences the output and the counts must be the same in all three ways.
     """
     source = Source(data)
     points = source.take(source.number() % 8)
@@ -85,7 +83,7 @@ def any_bytes(make: MakeServer, meters: int, data: bytes) -> None:
 
 
 def deliver_every_way(make: MakeServer, meters: int, stream: bytes, pieces: list[bytes]) -> None:
-    """Fail unless a stream does the same whole, byte by byte and in these pieces."""
+    """Fail unless a stream has the same effect whole, byte by byte and in these pieces."""
     outcomes = []
     for way in ([stream], [bytes((byte,)) for byte in stream], pieces):
         bench = Bench(meters)
@@ -99,13 +97,13 @@ def deliver_every_way(make: MakeServer, meters: int, stream: bytes, pieces: list
 
 
 def right_frames(make: MakeServer, data: bytes) -> None:
-    """Deliver right frames whose contents are the data's, to two meters."""
+    """Deliver valid frames, with contents from the data, to two meters."""
     framed = [frame(make, index, *request) for index, request in enumerate(_requests(Source(data)))]
     deliver_every_way(make, 2, b"".join(framed), framed)
 
 
 def frame(make: MakeServer, index: int, unit: int, pdu: bytes) -> bytes:
-    """Return the frame of a PDU on the wire of that server."""
+    """Return the frame of a PDU for the kind of server."""
     return tcp.encode(index, unit, pdu) if make is tcp_server else rtu.encode(unit, pdu)
 
 
@@ -145,7 +143,7 @@ def _requests(source: Source) -> Iterator[tuple[int, bytes]]:
 
 
 def parts(source: Source, message: bytes) -> Iterator[bytes]:
-    """Yield the requests that hand a message over through the window; the last one commits."""
+    """Yield the requests that write a message through the window; the last one commits it."""
     cuts = range(0, max(len(message), 1), MESSAGE_PART)
     for offset in cuts:
         part = message[offset : offset + MESSAGE_PART]
@@ -154,9 +152,7 @@ def parts(source: Source, message: bytes) -> Iterator[bytes]:
 
 
 def _write_or_both(source: Source, address: int, data: bytes) -> bytes:
-    """Write with function 16, or with 23 and read answer, receipt or status in the same
-    exchange.
-    """
+    """Write by function 16, or by 23 with a read of answer, receipt or status."""
     data = _even(data)
     reading = source.choice(_READINGS)
     return _read_write(*reading, address, data) if reading[1] else write_request(address, data)
@@ -186,9 +182,7 @@ _PARAMETERS = {
 
 
 def touched_messages(data: bytes) -> None:
-    """Touch right sealed messages and hand them over directly and through both windows: none is
-    ever accepted.
-    """
+    """Deliver altered sealed messages, directly and through both servers: none is accepted."""
     source = Source(data)
     bench = Bench(2)
     servers = [rtu_server(bench.rack), tcp_server(bench.rack)]
@@ -221,9 +215,7 @@ def touched_messages(data: bytes) -> None:
 
 
 def _touched(right: bytes, source: Source, key: bytes) -> bytes:
-    """Return a message that nobody sealed: damaged, or with other fields under the code of a right
-    one.
-    """
+    """Return a forgery: damaged bytes, other fields under a right code, or a wrong key."""
     what = source.number() % 4
     if what < 2:
         return damaged(right, source, 3)

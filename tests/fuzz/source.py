@@ -1,4 +1,4 @@
-"""How the bytes of a fuzzer become choices: taken from the front, zeros once they are used up."""
+"""Choices from the bytes of a fuzzer: taken from the front, zeros after the end."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 REPEAT = 0xFF
-"""In a text, which never holds this byte: the letter before it, 64 times for each unit of the byte
-behind it.
-"""
+"""Repeat mark (no byte of UTF-8): 64 copies of the byte before it for each unit of the next."""
 _REPEATS = 64
 
 
 class Source:
-    """Gives numbers, choices and bytes; the same input always gives the same."""
+    """Deterministic numbers, choices and bytes from an input."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -23,13 +21,13 @@ class Source:
         return self._at < len(self._data)
 
     def take(self, size: int) -> bytes:
-        """Return the next bytes, fewer where fewer are left."""
+        """Return the next bytes, fewer if fewer are left."""
         out = self._data[self._at : self._at + size]
         self._at += len(out)
         return out
 
     def rest(self) -> bytes:
-        """Return all that is left."""
+        """Return all remaining bytes."""
         return self.take(len(self._data))
 
     def number(self, size: int = 1) -> int:
@@ -37,18 +35,16 @@ class Source:
         return int.from_bytes(self.take(size).ljust(size, b"\0"), "big")
 
     def sized(self) -> bytes:
-        """Return as many bytes as the next one says."""
+        """Return as many bytes as the next byte specifies."""
         return self.take(self.number())
 
     def choice(self, of: Sequence[T]) -> T:
-        """Return one of a few."""
+        """Return one element of a sequence."""
         return of[self.number() % len(of)]
 
 
 def cut(data: bytes, points: bytes) -> list[bytes]:
-    """Return `data` in pieces, each as long as the next of `points` says; what remains is the last
-    piece.
-    """
+    """Return `data` in pieces of the lengths in `points`; the rest is the last piece."""
     pieces, at = [], 0
     for size in points:
         pieces.append(data[at : at + size])
@@ -57,9 +53,7 @@ def cut(data: bytes, points: bytes) -> list[bytes]:
 
 
 def expanded(data: bytes) -> bytes:
-    """Return the bytes of a text with its runs written out, so that a short input reaches long
-    numbers and depths.
-    """
+    """Return a text with its runs expanded: a short input reaches long numbers and deep nesting."""
     out, at = bytearray(), 0
     while at < len(data):
         if data[at] == REPEAT and out and at + 1 < len(data):
@@ -77,7 +71,7 @@ def text_of(data: bytes) -> str:
 
 
 def damaged(data: bytes, source: Source, most: int = 8) -> bytes:
-    """Return `data` with some of its bytes flipped, replaced, taken away, put in or repeated."""
+    """Return `data` with some of its bytes flipped, replaced, removed, inserted or repeated."""
     out = bytearray(data)
     for _ in range(1 + source.number() % most):
         what, at = source.number() % 5, source.number(2) % (len(out) + 1)
@@ -95,5 +89,5 @@ def damaged(data: bytes, source: Source, most: int = 8) -> bytes:
 
 
 def has_words(error: Exception) -> None:
-    """Fail where a refusal says nothing."""
+    """Fail if an error has no text."""
     assert str(error), "a refusal without words"

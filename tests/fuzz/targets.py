@@ -1,6 +1,7 @@
-"""Every target by its name. A target takes any bytes and raises where something is wrong:
-AssertionError for what must not be, or the foreign exception itself. It leaves nothing behind, and
-the same bytes always do the same.
+"""Every target by its name.
+
+A target takes any bytes and raises on a fault: AssertionError for a broken guarantee, or the
+foreign exception itself. It keeps no state: the same bytes always have the same effect.
 """
 
 from __future__ import annotations
@@ -75,8 +76,6 @@ _HEAVY_SHARES = 4
 
 
 def shares(names: list[str]) -> dict[str, float]:
-    """Return each target's part of the time: one that builds meters has four times that of a mere
-    codec.
-    """
+    """Return each target's share of the time: four parts if it builds meters, else one."""
     weights = {name: 1 if name in _LIGHT else _HEAVY_SHARES for name in names}
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}

@@ -1,7 +1,7 @@
-"""Any bytes into any target; every target with the inputs that are known; and the targets can fail.
+"""Any bytes into every target, every known input, and proof that the targets can fail.
 
-`make fuzz SECONDS=n` looks further, guided by coverage; what it finds comes back here by way of the
-corpus.
+`make fuzz SECONDS=n` searches further, guided by coverage; the corpus keeps its findings, which
+these tests replay.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ many = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCh
 
 
 def inputs(name: str) -> st.SearchStrategy[bytes]:
-    """Any bytes, and bytes near a seed."""
+    """Return any bytes, and bytes near a seed."""
     near = st.builds(
         lambda seed, steps: damaged(seed, Source(steps)),
         st.sampled_from(seeds()[name]),
@@ -62,7 +62,7 @@ def test_the_corpus_belongs_to_targets_and_is_small() -> None:
 
 @pytest.mark.parametrize("make", [servers.rtu_server, servers.tcp_server])
 def test_credit_that_moves_is_seen(make: benches.MakeServer) -> None:
-    """The check fails for a genuine message: otherwise it would prove nothing."""
+    """The check must fail for a genuine message, which moves credit."""
     bench = benches.Bench(2)
     message = Host(bench.meters[0]).seal(MessageKind.CREDIT, amount=1)
     server = make(bench.rack)

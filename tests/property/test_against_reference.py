@@ -1,6 +1,4 @@
-"""The meter against a reference that steps millisecond by millisecond, however time is moved
-(METER.md, all modes).
-"""
+"""The meter against a reference in 1 ms steps, for any partition of time (METER.md, all modes)."""
 
 from __future__ import annotations
 
@@ -76,9 +74,7 @@ def test_one_millisecond_before_and_at_the_opening() -> None:
 
 
 def test_a_year_of_the_household_gives_the_bill_of_exact_fractions() -> None:
-    """Time-of-use rates, steps, standing charge and debt over 35,040 rows, to the last ledger
-    unit.
-    """
+    """Rates by time, steps, standing charge and debt over 35,040 rows, exact to the ledger unit."""
     rates = (3_000, 5_283, 8_001)
     table = ((0, 0), (480, 1), (720, 2), (1020, 1), (1320, 0))
     limits, additions = (200 * KWH, 260 * KWH), (0, 500, 3_007)

@@ -1,4 +1,4 @@
-"""What holds for every codec of `protocols`, whatever is encoded and whatever comes in.
+"""Properties of every codec of `protocols`, for any value and any input.
 
 decode(encode(x)) == x
 any bytes or text give a value or a ProtocolError, never anything else
@@ -71,9 +71,7 @@ def digits(count: int) -> SearchStrategy[str]:
 
 
 def messages(kind: MessageKind, version: int) -> SearchStrategy[SealedMessage]:
-    """Messages of a kind in a format; only a command of format 2 may expire, and only format 2 has
-    an origin.
-    """
+    """Return messages of a kind: credit of format 2 never expires, format 1 has no origin."""
     former = version == sealed.FORMER_VERSION
     expires = unsigned(32) if former or kind.message_class is MessageClass.COMMAND else st.just(0)
     most = sealed.MAX_PARAMETERS + (8 if former else 0)
@@ -234,7 +232,7 @@ PROFILES = st.builds(
 
 
 def values(one: Place) -> SearchStrategy[Any]:
-    """Values of an item that are in the range and of the grain of its place."""
+    """Return values of an item within the range and the resolution of its place."""
     kind: Kind = one.item.kind
     if isinstance(kind, Digits):
         return digits(kind.count)
@@ -336,9 +334,7 @@ def test_registers_come_back(held: tuple[Place, Any]) -> None:
 @many
 @given(st.sampled_from(PLACES), signed(80))
 def test_a_number_of_any_size_has_registers(one: Place, value: int) -> None:
-    """Money and measurements saturate and energies wrap: the map never fails on what the meter
-    holds.
-    """
+    """Money and measurements saturate, energies wrap: every value of the meter has registers."""
     if isinstance(one.item.kind, Fixed):
         data = one.packer()(value)
         assert len(data) == 2 * one.registers
@@ -364,7 +360,7 @@ def test_a_key_is_for_one_master_class_meter_and_version(
     assert (derive_key(*one) == derive_key(*other)) is (one == other)
 
 
-# ---- sealed means sealed
+# ---- every change of sealed bytes is detected
 
 
 @modest
@@ -387,7 +383,7 @@ def test_a_code_is_right_or_an_authentication_error(data: bytes, code: bytes) ->
 
 
 def value_or_refusal(decode: Callable[[Any], object], what: Any) -> None:
-    """Fail unless this gives a value, or a ProtocolError with words."""
+    """Fail unless decoding gives a value, or a ProtocolError with a text."""
     words = ""
     try:
         value = decode(what)
@@ -398,7 +394,7 @@ def value_or_refusal(decode: Callable[[Any], object], what: Any) -> None:
 
 @st.composite
 def edits(draw: st.DrawFn, data: bytes) -> bytes:
-    """Bytes near `data`: flipped, cut, put in, put behind."""
+    """Return bytes near `data`: flipped, cut, inserted, appended, replaced."""
     out = bytearray(data)
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, max(len(out) - 1, 0)))
@@ -417,7 +413,7 @@ def edits(draw: st.DrawFn, data: bytes) -> bytes:
 
 
 def near(good: SearchStrategy[bytes]) -> SearchStrategy[bytes]:
-    """Any bytes, and bytes that are nearly right."""
+    """Return any bytes, and bytes that are nearly valid."""
     return st.binary(max_size=300) | good | good.flatmap(edits)
 
 
@@ -464,7 +460,7 @@ def test_any_bytes_give_a_value_or_a_protocol_error(name: str, data: st.DataObje
 @modest
 @given(near(CHANGES.map(TariffChange.encode)))
 def test_a_tariff_change_has_one_spelling(data: bytes) -> None:
-    """What is accepted is what its value encodes to: nothing is carried that is not understood."""
+    """Accepted bytes equal the encoding of their value: unknown content is refused."""
     try:
         change = TariffChange.decode(data)
     except ProtocolError:
@@ -572,7 +568,7 @@ def test_a_length_once_told_stays(data: bytes, length: Callable[[bytes], int]) -
 
 @st.composite
 def pieces(draw: st.DrawFn, data: bytes) -> list[bytes]:
-    """The same bytes in pieces."""
+    """Return the same bytes in pieces."""
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=6)))
     return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
@@ -582,7 +578,7 @@ def ours(unit: int) -> bool:
 
 
 def received(chunks: list[bytes]) -> tuple[list[rtu.RtuFrame], list[rtu.RtuFrame], int]:
-    """Return the frames of the chunks, those that silence then gives, and how much was corrupt."""
+    """Return the frames of the chunks, those after a silence, and the count of corrupt bytes."""
     line = rtu.RtuReceiver(ours)
     frames = [frame for chunk in chunks for frame in line.receive(chunk)]
     late = line.silence()
@@ -591,9 +587,7 @@ def received(chunks: list[bytes]) -> tuple[list[rtu.RtuFrame], list[rtu.RtuFrame
 
 
 def two_readings(frame: bytes) -> bool:
-    """Whether a frame of another unit begins with what is a frame by itself: then RTU cannot tell
-    them apart.
-    """
+    """Return whether another unit's frame begins with a valid frame: RTU cannot separate them."""
     return not ours(frame[0]) and any(crc16(frame[:size]) == 0 for size in range(4, len(frame)))
 
 
@@ -622,7 +616,7 @@ def test_an_rtu_stream_gives_the_same_frames_whole_byte_by_byte_and_in_pieces(
     assert received(some) == whole
     frames, late, _ = whole
     for frame in frames + late:
-        assert rtu.encode(frame.unit, frame.pdu) in data  # nothing is invented
+        assert rtu.encode(frame.unit, frame.pdu) in data  # only frames that were sent
     assert len(late) <= 1
 
 
@@ -811,7 +805,7 @@ def test_a_duration_comes_back(milliseconds: int) -> None:
 def test_a_moment_comes_back_with_any_offset(moment: int, offset: int) -> None:
     text = quantities.format_moment(moment, offset)
     assert quantities.parse_moment(text) == moment
-    assert quantities.parse_moment(text, 60) == moment  # an offset that is written is not overruled
+    assert quantities.parse_moment(text, 60) == moment  # a written offset takes precedence
 
 
 @modest

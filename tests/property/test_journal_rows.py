@@ -1,6 +1,4 @@
-"""Rows of journals against a model that forgets nothing, whatever the order in which journals
-sell.
-"""
+"""Journal rows against a model without a limit, for any order of sales by journals."""
 
 from __future__ import annotations
 
@@ -45,9 +43,7 @@ def test_the_rows_are_those_of_the_16_journals_whose_messages_were_accepted_last
 def test_a_journal_learns_its_last_sequence_or_that_it_may_have_been_forgotten(
     journals: list[int], asked: int
 ) -> None:
-    """What a host settles by: no row and a lower `forgotten` prove that nothing of it was
-    accepted.
-    """
+    """No row and a lower `forgotten` prove to a host that its message was not accepted."""
     security = Security()
     truth = 0
     for sequence, journal in enumerate(journals, 1):

@@ -1,6 +1,4 @@
-"""Stateful machines for the account and the supply: whatever happens in whatever order, what must
-hold holds.
-"""
+"""Stateful machines for the account and the supply: invariants under any order of events."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ AMOUNTS = st.integers(1, 200_000)
 
 
 class AccountMachine(RuleBasedStateMachine):
-    """A ledger kept beside the meter by somebody who only sees answers."""
+    """A ledger model kept from the meter's answers alone."""
 
     meter: Meter
     host: Host
@@ -94,9 +92,7 @@ class AccountMachine(RuleBasedStateMachine):
 
 
 class SupplyMachine(RuleBasedStateMachine):
-    """Everything that opens and closes; the state must follow from the causes, and the causes from
-    the facts.
-    """
+    """All actions on the supply: its state follows from the causes, the causes from the facts."""
 
     meter: Meter
     host: Host
@@ -117,7 +113,7 @@ class SupplyMachine(RuleBasedStateMachine):
         self.host = Host(self.meter)
 
     def send(self, kind: MessageKind, **fields: object) -> None:
-        """Send a message; a meter without power is silent."""
+        """Send a message; a meter without power gives no answer."""
         if self.meter.state.powered:
             self.host.send(kind, **fields)
         else:

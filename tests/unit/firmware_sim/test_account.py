@@ -1,6 +1,4 @@
-"""Where a top-up goes (METER.md 6): overdraft first, then the debt's share of the amount, the rest
-is credit.
-"""
+"""Split of a top-up (METER.md 6): overdraft first, then the debt share, the rest is credit."""
 
 from __future__ import annotations
 
@@ -21,11 +19,11 @@ from firmware_sim.account.account import Account, Split, split_top_up
             100,
             30,
             Split(80, 20, 0),
-        ),  # the share is of the amount, and never of what the overdraft took
+        ),  # 30 % of the amount would be 30, but the overdraft leaves 20
         (-80, 1000, 200, 30, Split(80, 60, 60)),
         (-300, 1000, 100, 100, Split(100, 0, 0)),
         (-100, 1000, 100, 100, Split(100, 0, 0)),
-        (0, 1000, 99, 50, Split(0, 49, 50)),  # cut, never rounded up
+        (0, 1000, 99, 50, Split(0, 49, 50)),  # rounded down, never up
     ],
 )
 def test_the_three_parts_of_a_top_up(

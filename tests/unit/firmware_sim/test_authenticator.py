@@ -1,6 +1,4 @@
-"""The one door: outcomes in their order, replay, epochs, keys, suspension; what each message does
-(METER.md 6, 7).
-"""
+"""Sealed messages (METER.md 6, 7): outcomes in order, replay, epochs, keys, suspension, effects."""
 
 from __future__ import annotations
 
@@ -103,7 +101,7 @@ def test_each_refusal_by_name(fields: dict[str, object], outcome: Outcome) -> No
 
 
 def test_the_first_outcome_that_applies_is_the_answer() -> None:
-    """Each message is wrong in everything from its own outcome on."""
+    """Each message has the fault of its own outcome and of every later one."""
     meter = make(settings=Settings(max_credit=50 * LEDGER))
     host = Host(meter)
     wrong: dict[str, object] = {
@@ -303,7 +301,7 @@ def test_the_first_message_under_the_next_key_makes_it_current() -> None:
 
 
 def keys_of_versions(*versions: int) -> dict[int, MeterKeys]:
-    """Return keys of some versions."""
+    """Return the meter's keys of the given versions."""
     return {version: derive_meter_keys(MASTER, "000000000001", version) for version in versions}
 
 
@@ -606,9 +604,7 @@ def test_a_void_takes_its_sequence_in_every_account_state(state: AccountState) -
 
 
 def test_the_same_content_with_another_mark_is_another_message() -> None:
-    """Two copies of one journal sell the same at the same sequence: one is taken, and the other
-    learns of it.
-    """
+    """Two copies of a journal seal equal sales at one sequence: the second is a conflict."""
     meter = make()
     host = Host(meter)
     first, second = (host.seal(CREDIT, amount=100, origin=Origin(7, mark)) for mark in (1, 2))
@@ -689,7 +685,7 @@ def test_limits_are_all_or_nothing() -> None:
 
 
 def test_a_level_reached_exactly_where_the_load_ends_is_judged() -> None:
-    """1 kW until 30 minutes for 0.50 at 1.0000: the last mWh completes at the very edge."""
+    """1 kW for 30 minutes costs 0.50 at 1.0000: the last mWh completes as the load ends."""
     from firmware_sim.metrology.load import Demand, OnEnd
     from protocols.data_model.tariff import Tariff
 

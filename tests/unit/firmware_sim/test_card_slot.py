@@ -1,6 +1,4 @@
-"""The card slot: every one of the 21 insertion errors with its display group, binding, and what a
-card closes.
-"""
+"""The card slot: the 21 insertion errors with their display groups, binding, causes cleared."""
 
 from __future__ import annotations
 
@@ -65,7 +63,7 @@ def setup(tmp_path: Path) -> Iterator[Setup]:
 
 
 def opened(folder: Path, **description: Any) -> tuple[Setup, Card]:
-    """Return a town whose meter was opened by its card with 30.00."""
+    """Return a setup whose meter was opened with 30.00 by its card, and the card."""
     setup = Setup(folder, **description)
     card = setup.formatted()
     setup.open(card)
@@ -81,7 +79,7 @@ def refused(inserted: Inserted, error: InsertionError, display: str) -> None:
 
 
 def rewrite(setup: Setup, card: Card, kind: CardType, message: bytes, number: int = 90) -> None:
-    """Put a sale on a card past the vending point, with its write-back emptied."""
+    """Write a sale into the memory of a card, without the terminal, and clear its write-back."""
     slot = CreditRecord(kind, number, message).encode()
     state = card.state.with_file(CardFile.CREDIT, slot + bytes(len(slot))).with_file(
         CardFile.RETURN, bytes(480)
@@ -310,7 +308,7 @@ def test_17_counts_that_do_not_follow(folder: Path) -> None:
 def test_18_a_new_sale_with_the_write_back_still_standing(folder: Path) -> None:
     setup, card = opened(folder)
     rewrite(setup, card, CardType.PURCHASE, message(setup, sequence=3))
-    setup.insert(card)  # a count error is written back
+    setup.insert(card)  # a COUNT error makes a write-back
     kept = card.state.file(CardFile.RETURN)
     rewrite(setup, card, CardType.PURCHASE, message(setup))
     card._memory.commit(card.state.with_file(CardFile.RETURN, kept))
@@ -433,7 +431,7 @@ def bound_under(setup: Setup, card: Card, version: int) -> None:
 
 
 def card_issued_at(card: Card) -> int:
-    """Return when a card was issued."""
+    """Return the issue instant of a card."""
     return CardIdentity.decode(card.state.file(CardFile.IDENTITY)).issued_at
 
 

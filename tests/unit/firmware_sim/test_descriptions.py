@@ -1,6 +1,4 @@
-"""Meters without a file are described without the configuration, for a quick start: both describe
-the same meter.
-"""
+"""Descriptions by flags alone take a shorter path: it yields the meter of the configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from firmware_sim.hosting.descriptions import (
 from firmware_sim.hosting.errors import HostingError
 
 DRAWN = {"load", "epoch"}
-"""A load is compared by what it draws; an epoch is drawn anew each time."""
+"""A load is compared by its demands; an epoch is drawn for each description."""
 KEYS = ("unit", "serial_number", "credit", "trip_mode", "load", "start")
 
 

@@ -1,4 +1,4 @@
-"""Every fault of the registry has an effect: each check fails where its fault does nothing."""
+"""Each fault of the registry has its effect: a check fails if its fault has none."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def rack_of(*rules: FaultRule, meter: Meter | None = None, seed: int = 1) -> Rac
 
 
 def heard(*rules: FaultRule, wait_us: int = 0, frame: bytes | None = None, seed: int = 1) -> bytes:
-    """Return what a host hears within `wait_us` of its request on a serial line."""
+    """Return the bytes that a host receives within `wait_us` of its request on a serial line."""
     rack = rack_of(*rules, seed=seed)
     return pump(Line(rtu_server(rack), faults=rack.faults), frame, wait_us)
 
 
 def pump(line: Line, frame: bytes | None = None, wait_us: int = 0) -> bytes:
-    """Send a request at time 0 and gather what comes until `wait_us`."""
+    """Send a request at time 0 and collect the output until `wait_us`."""
     out = line.receive(rtu.encode(1, ASK) if frame is None else frame, 0)
     while (due := line.next_wake()) is not None and due <= wait_us:
         out += line.wake(due)
@@ -65,7 +65,7 @@ def differs_by_one_bit(rule: FaultRule) -> None:
 
 
 def replace_way(rule: FaultRule) -> FaultRule:
-    """Let a line fault strike replies only."""
+    """Restrict a line fault to replies."""
     return parse_rule(rule.name, {**dict(word.split("=") for word in rule.words()), "way": "reply"})
 
 
@@ -197,9 +197,7 @@ def torn_and_up_again(rule: FaultRule) -> None:
 
 
 def unflushed_is_lost(rule: FaultRule) -> None:
-    """A mere save is written and not flushed; with lots it is sometimes gone after the cut, and
-    without never.
-    """
+    """A periodic save is not flushed: a cut loses it for some seeds, without the fault never."""
 
     def rows_after_a_cut(*rules: FaultRule, seed: int) -> int:
         torn = FaultRule("torn_write", count=1, value=0)
@@ -236,7 +234,7 @@ def meter_stops(rule: FaultRule) -> None:
 
 
 def meter_of(rule: FaultRule, minutes: int = 0) -> Meter:
-    """Return a meter after a fault of its own began, and some minutes."""
+    """Return a meter the given minutes after its own fault began."""
     rack = rack_of(rule)
     if minutes:
         operate(rack, Advance(minutes * 60_000), 0)
@@ -297,7 +295,7 @@ def phase_is_gone(rule: FaultRule) -> None:
 
 
 def test_hardware_outlives_a_cut() -> None:
-    """A welded switch is welded still after the meter started anew."""
+    """A welded switch stays welded when the meter restarts."""
     rack, _ = stored(FaultRule("switch_welded"))
     operate(rack, parse_command(["fault", "torn_write", "on", "--count", "1"]), 0)
     with pytest.raises(CommandFailedError):
@@ -507,9 +505,7 @@ def test_the_examples_can_be_read(path: Path) -> None:
 
 
 def test_the_special_behaviours_of_libmodbus_are_a_plan() -> None:
-    """By quantity, wrong length; by address, busy, wrong transaction and unit, half a second late,
-    byte by byte.
-    """
+    """By quantity: wrong length. By address: busy, wrong ids, 500 ms late, byte by byte."""
     rack = rack_of(*parse_plan((EXAMPLES / "libmodbus-unit-test.toml").read_text()).rules)
 
     def ask(address: int, count: int, wait_us: int = 0) -> bytes:
@@ -545,7 +541,7 @@ def test_a_fault_that_could_not_begin_ends_without_a_trace() -> None:
 
 
 def test_a_command_that_comes_late_does_not_turn_the_rack_back() -> None:
-    """Work that is overdue is done at its own instant; what comes after it happens now."""
+    """Overdue work is done at its own instant, and the command at the present instant."""
     rack = rack_of()
     rack.timeline.set(0, 0, 1_000_000)
     rack.agenda.plan(10_000, lambda: None)

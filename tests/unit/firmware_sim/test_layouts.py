@@ -1,6 +1,4 @@
-"""Layouts of a state: an older one is read whole and brought up, a later one is refused, and none
-changes unnoticed.
-"""
+"""State layouts: an older one is upgraded, a later one is refused, no change goes undetected."""
 
 from __future__ import annotations
 
@@ -51,7 +49,7 @@ from protocols.sealed_status import LastOfJournal, SealedStatus, StatusQuestion
 from tests.support.meters import Host
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "layout_1"
-"""State files that commit 30f1bce wrote, with their keys and what the first of them showed then."""
+"""State files written by commit 30f1bce, their keys, and the readings of the first at that time."""
 SERIALS = tuple(sorted(path.name.split(".")[0] for path in FOLDER.glob("*.nv.gz")))
 READ = "000000000042"
 SEQUENCES = {
@@ -62,10 +60,10 @@ SEQUENCES = {
     "000000000046": (0, 0),
     "000000000047": (0, 0),
 }
-"""Credit and command sequence of each."""
+"""Credit and command sequence of each meter."""
 HEADER_SIZE = 24
 SHAPES = {2: 0x0BA06E32}
-"""The CRC of `record.shape()` of each layout since 2, with the names that its fields had then."""
+"""The CRC of `record.shape()` of each layout since 2, with the field names of that time."""
 
 RENAMED = {
     "elapsed_ms": "elapsed",
@@ -80,7 +78,7 @@ RENAMED = {
     "reclose_due_ms": "reclose_due",
     "fault_due_ms": "fault_due",
 }
-"""Fields that were renamed without a new layout: a record holds values in order, and no names."""
+"""Fields renamed without a new layout: a record holds values in order, without names."""
 
 
 def image(serial: str) -> bytes:
@@ -89,7 +87,7 @@ def image(serial: str) -> bytes:
 
 
 def keys_of(serial: str) -> dict[int, MeterKeys]:
-    """Return the meter's keys: version 1 of the ring, as its key file has them."""
+    """Return the meter's keys: version 1 of the ring, as in its key file."""
     keys = derive_meter_keys(bytes(range(16)), serial, 1)
     (written,) = json.loads((FOLDER / f"{serial}.keys.json").read_text())["keys"]
     assert (written["version"], written["credit"]) == (1, keys.credit.hex())
@@ -97,7 +95,7 @@ def keys_of(serial: str) -> dict[int, MeterKeys]:
 
 
 def meter_of(device: SimulatedNvram, serial: str = READ) -> Meter:
-    """Return the meter of a state file, under the load that it had."""
+    """Return the meter of a state file, with the load that it had."""
     load_then = Load.constant((1_500_000,)) if serial == READ else None
     return build(
         MeterDescription(serial, keys=keys_of(serial), keys_of=serial, load=load_then), device
@@ -105,14 +103,14 @@ def meter_of(device: SimulatedNvram, serial: str = READ) -> Meter:
 
 
 def loaded(device: SimulatedNvram) -> Loaded:
-    """Return what a device holds."""
+    """Return the state and the rings of a device."""
     found = load(device)
     assert found is not None
     return found
 
 
 def essence(found: Loaded | Meter) -> tuple[object, ...]:
-    """Return everything but the tail and the events, of which a restart makes one."""
+    """Return record and rings without the tail and the events (a restart adds an event)."""
     state = found.state.clone()
     state.tail = []
     state.numbers[EVENT_RING] = 0
@@ -124,7 +122,7 @@ def essence(found: Loaded | Meter) -> tuple[object, ...]:
     return record.encode(state), rings
 
 
-# ---- a state of layout 1 is read whole
+# ---- a state of layout 1 is read in full
 
 
 def test_there_are_fixtures_of_layout_1() -> None:
@@ -169,7 +167,7 @@ def test_last_code_and_instant_are_those_of_the_newest_receipt(serial: str) -> N
 
 
 def status_of(meter: Meter, serial: str, journal: int = 7) -> SealedStatus:
-    """Return a meter's status, whose code is held."""
+    """Return a meter's status after verification of its code."""
     reply = meter.handle(AskStatus(StatusQuestion(bytes(8), journal, 1)))
     assert reply is not None
     verify(reply.status, keys_of(serial)[1].credit)
@@ -212,9 +210,7 @@ def test_every_kept_receipt_of_layout_1_still_proves() -> None:
 
 
 def test_a_receipt_of_layout_1_is_byte_for_byte_what_the_meter_gave_then() -> None:
-    """It was kept with its code, under the version that is still current: sealing it anew gives the
-    same.
-    """
+    """Its code and the still current key version were kept: sealing again gives the same bytes."""
     found = loaded(SimulatedNvram(image(READ)))
     meter = meter_of(SimulatedNvram(image(READ)))
     for ring, message_class in (
@@ -306,14 +302,12 @@ def test_an_older_slot_of_layout_1_is_read_where_the_newest_is_damaged() -> None
 
 
 def generation(data: bytearray | bytes, slot: int) -> int:
-    """Return the generation that a slot names."""
+    """Return the generation of a slot."""
     return int.from_bytes(data[FIRST_SLOT + slot * SLOT_SIZE + 4 :][:8], "big")
 
 
 def test_the_last_is_not_taken_from_a_receipt_of_another_sequence() -> None:
-    """Where the newest receipt was lost, nothing is said: code and instant of an older message
-    would be wrong.
-    """
+    """Without the newest receipt, last code and instant stay unset: older ones would be wrong."""
     state, rings = (
         loaded(SimulatedNvram(image(READ))).state,
         loaded(SimulatedNvram(image(READ))).rings,
@@ -334,11 +328,11 @@ def test_a_state_of_this_layout_is_taken_as_it_stands() -> None:
     assert (found.state.security.last_code, found.state.security.last_at) == ("01020304", 5)
 
 
-# ---- bringing it up
+# ---- upgrade of the storage
 
 
 class Recording(SimulatedNvram):
-    """Keeps every write and flush in their order."""
+    """A device that records every write and flush in order."""
 
     def __init__(self, data: bytes = b"") -> None:
         super().__init__(data)
@@ -354,7 +348,7 @@ class Recording(SimulatedNvram):
 
 
 def layout_at(data: bytes | bytearray, place: int) -> int:
-    """Return what a header names as its layout."""
+    """Return the layout in a header."""
     return int.from_bytes(data[place + 8 : place + 12], "big")
 
 
@@ -391,7 +385,7 @@ def test_the_header_is_named_anew_before_the_first_record_and_one_of_its_places_
 
 
 def cuts(before: bytes, work: list[tuple[int, bytes] | None]) -> Iterator[tuple[str, bytes]]:
-    """Yield the device as a cut leaves it at each byte of each write."""
+    """Yield the contents of the device after a power cut at each byte of each write."""
     data = bytearray(before)
     for number, step in enumerate(work):
         if step is None:
@@ -469,7 +463,7 @@ def test_one_damaged_header_of_two_is_enough(place: int, broken: int) -> None:
 
 @pytest.mark.parametrize("cut", range(1, 2 * HEADER_SIZE))
 def test_the_place_of_the_header_that_is_not_whole_is_written_first(cut: int) -> None:
-    """A storage whose first place was damaged hangs on the second one: it must not be torn."""
+    """If the first header is damaged, the second is the only valid one and must not be torn."""
     data = bytearray(image(READ))
     data[HEADER_PLACES[1] : HEADER_PLACES[1] + HEADER_SIZE] = data[:HEADER_SIZE]
     data[5] ^= 1
@@ -495,7 +489,7 @@ def test_a_full_device_refuses_with_nothing_changed_and_takes_the_same_bytes_lat
 
 
 class FullBehindTheHeader(SimulatedNvram):
-    """A device that takes one place of the header and refuses everything after it."""
+    """A device that accepts one header write and refuses every later write."""
 
     def write(self, offset: int, data: bytes) -> None:
         if self.written:
@@ -529,7 +523,7 @@ def test_a_storage_of_a_later_layout_is_refused_by_name_and_untouched() -> None:
 
 
 def header_of(data: bytes | bytearray, layout: int) -> bytes:
-    """Return a whole header that names a layout."""
+    """Return a valid header of the given layout."""
     head = bytes(data[:8]) + layout.to_bytes(4, "big") + bytes(data[12:20])
     return head + zlib.crc32(head).to_bytes(4, "big")
 
@@ -579,7 +573,7 @@ def test_every_older_layout_has_a_step() -> None:
 
 
 def outer_names(shape: str) -> list[str]:
-    """Return the names of a shape that stand in no inner one."""
+    """Return the names at the outer level of a shape."""
     outer, depth = "", 0
     for sign in shape[1:-1]:
         depth -= sign in ")]"

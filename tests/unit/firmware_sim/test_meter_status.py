@@ -1,6 +1,4 @@
-"""The sealed status: without effect and without a commit, what it says, and that nothing committed
-goes back.
-"""
+"""The sealed status: no effect, no commit, its contents, and committed values that never fall."""
 
 from __future__ import annotations
 
@@ -45,14 +43,14 @@ PERIOD = HOUR // 4
 def reply_to(
     meter: Meter, journal: int = 7, version: int = 0, nonce: bytes = NONCE
 ) -> Reply | None:
-    """Ask for the status; return what the meter says."""
+    """Ask for the status; return the meter's reply."""
     return meter.handle(AskStatus(StatusQuestion(nonce, journal, version)))
 
 
 def ask(
     meter: Meter, journal: int = 7, keys: MeterKeys | None = None, nonce: bytes = NONCE
 ) -> SealedStatus:
-    """Ask for the status and hold its code."""
+    """Return the meter's status after verification of its code."""
     held = keys or Host(meter).keys
     reply = reply_to(meter, journal, held.version, nonce)
     assert reply is not None
@@ -62,14 +60,14 @@ def ask(
 
 
 def keys_of_versions(*versions: int) -> dict[int, MeterKeys]:
-    """Return keys of some versions."""
+    """Return the meter's keys of the given versions."""
     return {version: derive_meter_keys(MASTER, SERIAL, version) for version in versions}
 
 
 def sell(
     meter: Meter, journal: int, amount: int = 100, kind: MessageKind = CREDIT, **fields: object
 ) -> bytes:
-    """Have a message of the credit class accepted from a journal; return its bytes."""
+    """Deliver a credit-class message of a journal, assert its acceptance, and return its bytes."""
     host = Host(meter)
     origin = Origin(journal, (journal * 1000 + meter.state.security.credit_sequence) % 2**32)
     sealed = host.seal(kind, amount=amount, origin=origin, **fields)
@@ -141,7 +139,7 @@ def test_a_meter_that_stopped_says_nothing() -> None:
         reply_to(meter)
 
 
-# ---- under which version
+# ---- key versions
 
 
 def test_the_current_version_and_the_next_one_have_a_status_and_no_other() -> None:
@@ -171,7 +169,7 @@ def test_a_status_is_sealed_by_the_credit_key_of_the_version_asked_for() -> None
         verify(reply.status, keys[version].credit)
 
 
-# ---- what it says
+# ---- contents
 
 
 def test_a_status_answers_its_question_and_names_the_meter() -> None:
@@ -264,7 +262,7 @@ def test_last_code_and_instant_are_those_of_the_receipt_before_1970_too() -> Non
 
 
 def row(meter: Meter, journal: int) -> LastOfJournal:
-    """Return what a status says of a journal."""
+    """Return the row of a journal in the status."""
     return ask(meter, journal).of_journal
 
 
@@ -324,17 +322,17 @@ def test_a_seventeenth_journal_pushes_out_the_one_accepted_longest_ago() -> None
         sell(meter, journal)
     assert JOURNALS_KEPT == 16
     assert [row(meter, journal).sequence for journal in range(1, 17)] == list(range(1, 17))
-    sell(meter, 1)  # 17: the second is now the one of longest ago
+    sell(meter, 1)  # 17: the row of journal 2 is now the oldest
     sell(meter, 3, kind=MessageKind.VOID, amount=0)  # 18
     assert ask(meter).forgotten == 0, "no row gave way"
     sell(meter, 100)  # 19
     assert row(meter, 2) == LastOfJournal()
     assert ask(meter).forgotten == 2
-    sell(meter, 101)  # 20: the fourth gives way, for the third was accepted since
+    sell(meter, 101)  # 20: the row of journal 4 is dropped, since journal 3 was accepted at 18
     assert row(meter, 4) == LastOfJournal()
     assert (row(meter, 3).sequence, row(meter, 1).sequence) == (18, 17)
     assert ask(meter).forgotten == 4, "the highest sequence of a row that gave way"
-    sell(meter, 2)  # 21: back again, and the fifth gives way
+    sell(meter, 2)  # 21: journal 2 has a row again, and the row of journal 5 is dropped
     assert row(meter, 2).sequence == 21
     assert ask(meter, 12345).forgotten == 5, "whichever journal asks"
     kept = meter.state.security.journals
@@ -344,7 +342,7 @@ def test_a_seventeenth_journal_pushes_out_the_one_accepted_longest_ago() -> None
 
 def test_forgotten_never_falls() -> None:
     meter = make()
-    meter.state.security.forgotten = 5000  # as a state of an older layout begins
+    meter.state.security.forgotten = 5000  # the upgrade from an older layout sets such a value
     for journal in range(1, 40):
         sell(meter, journal)
         assert ask(meter).forgotten == 5000
@@ -402,7 +400,7 @@ def test_a_message_that_could_not_be_stored_leaves_no_row() -> None:
 
 
 def committed(status: SealedStatus) -> tuple[int, int, int]:
-    """Return what no kill takes back."""
+    """Return the committed values, which survive a kill."""
     return status.committed_elapsed, status.committed_energy, status.committed_cumulative
 
 

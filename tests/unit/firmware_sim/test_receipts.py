@@ -1,6 +1,4 @@
-"""Receipts: the last 16 of each class, sealed when they are asked for, and what they say never
-changes.
-"""
+"""Receipts: the last 16 of each class, sealed on request, with contents that never change."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ def meter_of_three_versions(nvram: SimulatedNvram | None = None) -> Meter:
 def accept(
     meter: Meter, keys: MeterKeys, message_class: MessageClass, **fields: object
 ) -> tuple[bytes, bytes]:
-    """Have a message accepted; return its bytes and the receipt that came with the answer."""
+    """Deliver a message, assert its acceptance, return its bytes and the receipt of the reply."""
     kind, amount, parameters = KINDS[message_class]
     known = {"kind": kind, "amount": amount, "parameters": parameters}
     sealed = Host(meter, keys).seal(**(known | fields))  # type: ignore[arg-type]
@@ -48,7 +46,7 @@ def accept(
 
 
 def ask(meter: Meter, message_class: MessageClass, sequence: int) -> bytes:
-    """Return the receipt of a sequence, as the meter seals it now."""
+    """Return the receipt of a sequence, as sealed now."""
     reply = meter.handle(AskReceipt(message_class, sequence))
     assert reply is not None
     assert reply.answer is None

@@ -1,6 +1,4 @@
-"""NVRAM: a cut at every byte of every write, devices that forget, full disks, damaged storage
-(METER.md 9).
-"""
+"""NVRAM (METER.md 9): cuts at every byte of a write, lost unflushed writes, full disks, damage."""
 
 from __future__ import annotations
 
@@ -51,9 +49,7 @@ STORY: tuple[Action, ...] = (
 
 
 def essence(meter: Meter) -> tuple[object, ...]:
-    """What must be one of two states: everything but the tail and the event of the restart
-    itself.
-    """
+    """Return the record and the rings to compare, without the tail and the restart's own event."""
     state = meter.state.clone()
     state.tail = []
     state.numbers[EVENT_RING] = 0
@@ -66,7 +62,7 @@ def essence(meter: Meter) -> tuple[object, ...]:
 
 
 def play(nvram: SimulatedNvram, until: int | None = None) -> tuple[Meter, list[tuple[object, ...]]]:
-    """Run the story and return the states between its steps."""
+    """Run the story up to a step; return the meter and the states before and after each step."""
     meter = build(DESCRIPTION, nvram)
     states = [essence(meter)]
     for action in STORY[:until]:
@@ -86,7 +82,7 @@ def test_a_restart_goes_on_exactly_where_the_last_commit_was() -> None:
 
 
 class RecordingNvram(SimulatedNvram):
-    """Keeps every write, so that each can be cut at each of its bytes afterwards."""
+    """A device that records every write, so that a test can cut it at each byte."""
 
     def __init__(self, data: bytes = b"") -> None:
         super().__init__(data)
@@ -98,14 +94,14 @@ class RecordingNvram(SimulatedNvram):
 
 
 class Image(SimulatedNvram):
-    """A device that is only looked at."""
+    """A device for reading only."""
 
     def flush(self) -> None:
-        """Nothing was written."""
+        """Do nothing: there was no write."""
 
 
 def found_on(device: Image) -> tuple[object, ...]:
-    """What a restart finds: the record's generation, and every row of every ring."""
+    """Return the result of a restart: record generation, credit, and every row of every ring."""
     loaded = load(device)
     assert loaded is not None
     rows = tuple(
@@ -157,7 +153,7 @@ def test_a_cut_within_a_commit_loses_or_keeps_the_top_up_whole() -> None:
         assert again.state.account.imbalance() == (0, 0)
         if answered is not None:
             assert sequence == 1, "what was acknowledged lasts"
-        # Whatever happened: the same bytes again bring it to exactly once.
+        # In either case the same bytes again credit the amount exactly once.
         assert Host(again).deliver(message).outcome.applied
         assert again.state.account.credit == 70 * LEDGER
         outcomes.add(sequence)

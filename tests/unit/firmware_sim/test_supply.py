@@ -1,4 +1,4 @@
-"""The switch: every cause, mode and clearing; and the state table of METER.md 5, row by row."""
+"""The supply control switch: causes, modes, clearing, and each row of the table in METER.md 5."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_tables_name_every_cause() -> None:
 def at(
     credit: int, mode: ReconnectMode = ReconnectMode.AUTOMATIC, reconnect: int = 8
 ) -> tuple[Meter, Host]:
-    """A meter of the table whose credit has come down from 12 to `credit`, in account units."""
+    """Return a meter of the table whose credit was consumed from 12 to `credit` account units."""
     settings = Settings(
         low_credit_threshold_1=10 * LEDGER,
         low_credit_threshold_2=5 * LEDGER,
@@ -108,11 +108,9 @@ def at(
 
 
 def burn(meter: Meter, credit: int) -> None:
-    """Let consumption bring the credit down to exactly `credit`, pressing the button at reminders
-    on the way.
-    """
-    # 0.5000 account unit a kWh would leave remainders; 1 mWh at 0.5283 costs 5283 units: use a
-    # level crossing instead.
+    """Consume down to the level `credit`, with a button press at each reminder."""
+    # 1 mWh costs 5283 ledger units at 0.5283, so a whole amount is not reached exactly:
+    # advance from one level crossing to the next.
     while meter.state.account.credit > credit * LEDGER:
         if meter.state.supply.state is SupplyState.READY_FOR_RECONNECTION:
             meter.handle(PressButton())

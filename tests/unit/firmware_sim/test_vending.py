@@ -1,6 +1,4 @@
-"""Vending inside the meter's own process: journal 0, marks that are counted, instants that are held
-to their field.
-"""
+"""Vending within the meter's own process: journal 0, counted marks, issue instants in range."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ def outcome(reply: Reply | None) -> Outcome:
 
 
 def sealed(vending: Vending, meter: Meter, order: Order) -> SealedMessage:
-    """Return an order as it is sealed."""
+    """Return the sealed message of an order, decoded."""
     return SealedMessage.decode(vending.seal(meter, order).data)
 
 

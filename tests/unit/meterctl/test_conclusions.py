@@ -1,4 +1,4 @@
-"""The four proofs of METER.md 8, sentence by sentence: what each settles, and what it does not."""
+"""The four proofs of METER.md 8, sentence by sentence: the state each settles, and its limits."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_b_the_void_that_was_sealed_for_it_refuses_alone() -> None:
 
 
 def test_b_nothing_else_refuses_an_opening_of_epoch_0() -> None:
-    """Another storage of its meter would still take it."""
+    """Another storage of the same meter would still accept the opening."""
     other = receipt(OPENING, code=b"else")
     assert (
         conclusion(OPENING, receipt=other, status=status(OPENING, credit_sequence=9, forgotten=0))
@@ -369,7 +369,7 @@ def test_d_a_higher_key_version_below_the_sequence_refuses() -> None:
     )
 
 
-# ---- together
+# ---- several proofs together
 
 
 def test_where_one_proof_says_confirmed_and_another_refused_it_is_confirmed() -> None:

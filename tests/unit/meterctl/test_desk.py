@@ -1,6 +1,4 @@
-"""Which ports end on this machine (money.md A18); names are resolved from a table, not a
-network.
-"""
+"""Ports on this machine (money.md A18); host names are resolved from a table, not a network."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A top-up over a line that loses, repeats and garbles: neither lost, nor doubled, nor said to be
-what it is not.
-"""
+"""A top-up over a faulty line: never lost, never doubled, never reported with a wrong outcome."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ def top_up(session: Session, journal: Journal, cents: int = 5000) -> Settled:
 
 
 def audit(meter: Meter, journal: Journal) -> None:
-    """Every confirmed entry is in the meter, every transfer in the meter is confirmed or still
-    open.
-    """
+    """Assert that the meter has every confirmed entry and only confirmed or open transfers."""
     confirmed = {
         e.sequence: e
         for e in journal.entries()
@@ -107,7 +103,7 @@ def test_a_dead_line_after_sending_is_unknown_and_resolved_later(journal: Journa
     meter = make()
     session, transport = connect(meter)
     planned = plan(session, journal, MessageKind.CREDIT, 5000)
-    sent = transport.exchanges + 1  # the status comes first
+    sent = transport.exchanges + 1  # the status is exchanged first
     transport.fault = lambda n, way, data: (
         data if n <= sent or (n == sent + 1 and way == "request") else b""
     )
@@ -217,7 +213,7 @@ def test_a_sale_is_sealed_anew_at_most_four_times(journal: Journal) -> None:
 
 
 def ahead(session: Session, journal: Journal) -> Entry:
-    """Seal a top-up three sequences above the meter's next: as if it had been set back since."""
+    """Seal a top-up three sequences above the meter's next, as if the meter had been set back."""
     proved = replace(
         ask_status(session, journal, session.identify()).require_ours(), credit_sequence=3
     )
@@ -238,7 +234,7 @@ def test_nothing_is_sent_to_a_meter_below_an_entry(journal: Journal) -> None:
 
 
 def test_nothing_below_an_entry_is_voided(journal: Journal) -> None:
-    """A meter below s - 1 was set back: a wire cannot make us spend its sequences."""
+    """A meter below s - 1 was set back: a wire must not make the host spend those sequences."""
     meter = make()
     session, _ = connect(meter)
     entry = ahead(session, journal)
@@ -251,9 +247,7 @@ def test_nothing_below_an_entry_is_voided(journal: Journal) -> None:
 
 
 def test_a_sale_that_nothing_proves_stays_open_and_is_not_sealed_anew(journal: Journal) -> None:
-    """The request is lost, and so is every receipt; the status alone says that the meter has not
-    taken it.
-    """
+    """Request and receipts are lost; the status alone shows that the meter did not accept it."""
     meter = make()
     session, _ = connect(meter)
     inner = session.driver.deliver
@@ -292,13 +286,11 @@ def test_a_wrong_key_ring_is_seen_before_anything_is_sent(journal: Journal) -> N
 
 
 def test_a_forged_acceptance_confirms_nothing(journal: Journal) -> None:
-    """Whoever sits on the wire can answer what he likes; without the sealed receipt nothing is
-    confirmed.
-    """
+    """Any answer can be forged on the wire: without the sealed receipt no entry is confirmed."""
     meter = make()
     session, transport = connect(meter)
     planned = plan(session, journal, MessageKind.CREDIT, 5000)
-    sent = transport.exchanges + 1  # the status is honest
+    sent = transport.exchanges + 1  # the status is not forged
 
     def forge(n: int, way: str, data: bytes) -> bytes:
         if n <= sent or way == "request":
@@ -377,9 +369,7 @@ def test_one_open_entry_for_a_meter_is_enforced_by_the_journal_itself(journal: J
 
 @pytest.mark.parametrize("value", ["epoch", "sequence"])
 def test_a_reading_that_was_spoilt_is_not_sealed_upon(journal: Journal, value: str) -> None:
-    """A TCP frame has no checksum, and a wire may lie in every register: what is sealed comes from
-    the status alone.
-    """
+    """A TCP frame has no checksum, so any register may be wrong: sealing uses the status alone."""
     meter = make(epoch=0x0E0C0E0C)
     meter.state.security.credit_sequence = 0x01020304
     session, transport = connect(meter, framed=True)
@@ -391,7 +381,7 @@ def test_a_reading_that_was_spoilt_is_not_sealed_upon(journal: Journal, value: s
         at = data.find(spoilt, 9)
         if (
             way == "reply" and at > 0 and len(data) < 140
-        ):  # a status is 145 bytes and more, an answer too
+        ):  # a status or an answer has at least 145 bytes
             flipped += 1
             return data[:at] + bytes((data[at] ^ 0x40,)) + data[at + 1 :]
         return data

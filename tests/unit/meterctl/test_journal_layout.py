@@ -1,6 +1,4 @@
-"""The journal's file: an older layout is brought up whole, another program's or a newer one is left
-alone.
-"""
+"""The journal file: an older layout is upgraded; a newer one or a foreign file stays unchanged."""
 
 from __future__ import annotations
 
@@ -86,7 +84,7 @@ def test_a_journal_that_cannot_be_brought_up_stays_as_it_was(tmp_path: Path) -> 
         db.execute("CREATE INDEX one_request ON audit (something)")
         db.execute(
             "ALTER TABLE entries ADD COLUMN ring TEXT"
-        )  # the last of three: two would be there after half a step
+        )  # the last of the three columns: a partial upgrade would leave the other two
     db.close()
     with pytest.raises(UsageError):
         Journal(path)
@@ -121,7 +119,7 @@ def test_a_limit_is_of_one_ring_one_day_and_what_was_sold(tmp_path: Path) -> Non
     journal.settle(entry, EntryState.REFUSED, BY_HAND, 86_400 * 3)
     with pytest.raises(
         NotPermittedError, match=r"9\.00 sold today"
-    ):  # on a person's word its bytes are not dead
+    ):  # an entry closed by a person still counts: its bytes can be accepted
         journal.prepare("000000000005", 7, 1, "open", 1000, b"6", 86_400 * 3 + 9, limit=limit)
     journal.prepare("000000000005", 7, 1, "open", 100, b"6", 86_400 * 3 + 9, limit=limit)
     assert [line.amount for line in journal.audit_lines()] == [101, 1000]
@@ -141,7 +139,7 @@ def test_a_key_of_a_requester_stands_once(tmp_path: Path) -> None:
     journal.close()
 
 
-# ---- a journal and meters of 30f1bce: layout 2, message format 1
+# ---- a journal and meters written by 30f1bce: layout 2, message format 1
 
 FORMER = Path(__file__).parents[2] / "fixtures" / "layout_1"
 MASTER = bytes(range(16))
@@ -149,14 +147,14 @@ RING = KeyRing({1: MASTER}, Path("keys.json"))
 
 
 def former_journal(folder: Path) -> Journal:
-    """Return the journal of layout 2 that 30f1bce wrote, with an entry in every state."""
+    """Return the journal of layout 2 written by 30f1bce, with an entry in every state."""
     path = folder / "journal.sqlite"
     path.write_bytes(gzip.decompress((FORMER / "journal.sqlite.gz").read_bytes()))
     return Journal(path)
 
 
 def former_meter(serial: str) -> Meter:
-    """Return the meter of a state file that 30f1bce wrote."""
+    """Return the meter of a state file written by 30f1bce."""
     data = gzip.decompress((FORMER / f"{serial}.nv.gz").read_bytes())
     keys = {1: derive_meter_keys(MASTER, serial, 1)}
     return build(MeterDescription(serial_number=serial, keys=keys), SimulatedNvram(data))

@@ -1,4 +1,4 @@
-"""Limits are read back, always: what the meter says it did is not what it has."""
+"""Limits are always read back: the value in force may differ from the meter's answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.wire import connect
 
 
 def change(word: str) -> list[tuple[object, object]]:
-    """Set one limit on a new meter. Return (before, after) of each setting."""
+    """Set one limit on a new meter; return (before, after) of each setting."""
     meter = make()
     session, _ = connect(meter)
     wanted = parse_settings([word])

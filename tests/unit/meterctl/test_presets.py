@@ -1,4 +1,4 @@
-"""Files of presets: what they may hold, and errors that name the key."""
+"""Preset files: permitted contents, and errors that name the key."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Replies that are not for us: another unit's on a shared line, another request's on a
-connection.
-"""
+"""Foreign replies: of another unit on a shared line, or to another request on a connection."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from tests.support.wire import PipeTransport
 
 
 class Scripted:
-    """A line that answers every request in one way."""
+    """A line whose every reply has the same shift of unit and transaction."""
 
     closed = False
     returns_at_us = None
@@ -37,11 +35,11 @@ class Scripted:
         return rtu.encode(data[0] + self.unit_shift, reply)
 
     def wake(self, at: int) -> bytes:
-        """Nothing comes later."""
+        """Return no bytes: there is no later output."""
         return b""
 
     def next_wake(self) -> int | None:
-        """Nothing comes later."""
+        """Return None: there is no later output."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""The control grammar: every command, every word of it, and refusals that say what is allowed."""
+"""The control grammar: every command, every word, and refusals that name the permitted words."""
 
 from __future__ import annotations
 

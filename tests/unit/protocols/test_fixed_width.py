@@ -1,6 +1,4 @@
-"""Fixed widths: what fits is packed as it is, what does not is cut to the nearest number that
-does.
-"""
+"""Fixed widths: a value in range is packed unchanged, any other saturates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes, derivation and check values, each against a source that is not this project."""
+"""Codes, derivation and check values, each against a source outside this project."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ def test_bcd_is_packed_high_digit_first() -> None:
 
 
 def sp_800_108(master: bytes, label: bytes, context: bytes, size: int) -> bytes:
-    """NIST SP 800-108r1, section 4.1, with r = 32 and AES-CMAC: K(i) = PRF(K, [i] || label || 00 ||
-    context || [L]).
+    """Derive a key by NIST SP 800-108r1, section 4.1, with r = 32 and AES-CMAC.
+
+    K(i) = PRF(K, [i] || label || 00 || context || [L]).
     """
     out = b""
     for i in range(1, -(-size // 16) + 1):

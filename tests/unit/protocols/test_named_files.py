@@ -1,4 +1,4 @@
-"""The rules for files that a person names (money.md A8, A9, A20, A21)."""
+"""Rules for files named by a person (money.md A8, A9, A20, A21)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The one grammar in which people write quantities: what it reads, writes and refuses, and with
-which words.
-"""
+"""The grammar of quantities: texts that are read, written and refused, and the error texts."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from protocols import quantities as q
 from protocols.errors import QuantityError
 
 TOO_LONG = "9" * 5000
-"""Longer than the interpreter turns into a number by itself (sys.set_int_max_str_digits)."""
+"""Longer than the interpreter converts to a number by default (sys.set_int_max_str_digits)."""
 
 
 def test_energy_times_price_is_a_whole_number_of_ledger_units() -> None:
@@ -386,5 +384,5 @@ def test_what_is_no_date_is_refused_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize("days", [2_932_897, 2**32 - 1])
 def test_a_date_beyond_the_calendar_can_be_written_all_the_same(days: int) -> None:
-    """Registers can hold it, so showing it must not end the program (compare `format_moment`)."""
+    """Registers can hold such a date, so its display must not raise (compare `format_moment`)."""
     assert str(days) in q.format_date(days)

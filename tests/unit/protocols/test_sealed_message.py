@@ -1,6 +1,4 @@
-"""The one door: layouts to the byte, every kind and outcome with its number, and codes that no
-flipped bit survives.
-"""
+"""Sealed messages: byte layouts, stable numbers, and codes that detect every flipped bit."""
 
 from __future__ import annotations
 
@@ -79,7 +77,7 @@ RECEIPT = Receipt(
 
 
 def flips(data: bytes) -> list[bytes]:
-    """Every text that is one bit away."""
+    """Return every byte string that differs in one bit."""
     return [
         bytes((*data[:i], data[i] ^ 1 << bit, *data[i + 1 :]))
         for i in range(len(data))
@@ -428,9 +426,7 @@ def test_a_receipt_whose_fields_cannot_be_is_malformed() -> None:
 
 @pytest.mark.parametrize("version", [s.FORMER_VERSION, s.FORMAT_VERSION])
 def test_a_receipt_is_never_taken_for_a_message(version: int) -> None:
-    """Its first byte names no format of a message, whatever lies where a message has the length of
-    its parameters.
-    """
+    """Its first byte names no format of a message, whatever its bytes at the length field."""
     sealed = replace(RECEIPT, version=version).seal(KEYS.credit)
     s.verify(sealed, KEYS.credit)
     assert sealed[0] == 0x80 + version

@@ -1,6 +1,4 @@
-"""The sealed status: its layout to the byte, a code that no flipped bit survives, and that it is
-nothing else.
-"""
+"""The sealed status: byte layout, code against flipped bits, never a message or a receipt."""
 
 from __future__ import annotations
 
@@ -58,8 +56,8 @@ DIAGRAM = (
     (50, "000000000000000a"),  # elapsed, ms
     (58, "fffffffffffffff5"),  # credit
     (66, "000000000000000c"),  # elapsed of the last flushed commit
-    (74, "000000000000000d"),  # import energy of it, mWh
-    (82, "fffffffffffffff2"),  # cumulative amount of it
+    (74, "000000000000000d"),  # import energy of that commit, mWh
+    (82, "fffffffffffffff2"),  # cumulative amount of that commit
     (90, "cafebabe"),  # code of the last message of the credit class
     (94, "000000000000000f"),  # its instant, ms
     (102, "cafed00d"),  # mark of the last message from that journal
@@ -196,7 +194,7 @@ def test_a_message_or_a_receipt_is_never_taken_for_a_status(version: int) -> Non
     )
     sealed = message.seal(KEYS.command)
     assert len(sealed) == SealedStatus.SIZE
-    if version != 0x42:  # that one is no message: no host seals it, and no meter takes it
+    if version != 0x42:  # such a message is never sealed by a host and never accepted by a meter
         with pytest.raises(MalformedMessageError):
             SealedStatus.decode(sealed)
     receipt = Receipt(MessageKind.CREDIT, SERIAL, 1, 1, 1, b"code", 1, 1, 1, 1, 1, 1, 1, 1).seal(

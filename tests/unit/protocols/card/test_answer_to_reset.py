@@ -1,4 +1,4 @@
-"""The answer to reset: ours, those of real cards, and whatever else a slot may hold."""
+"""The answer to reset: of this project's cards, of real cards, and malformed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ modest = settings(deadline=None, max_examples=300, database=None)
 
 
 def answer(interface: list[tuple[int, bytes]], historical: bytes) -> bytes:
-    """Compose an answer from pairs of a protocol and the bytes TA TB TC before its TD, as ISO
-    7816-3 section 8 says.
-    """
+    """Compose an answer from (protocol, TA TB TC before its TD) pairs (ISO 7816-3 section 8)."""
     indicators = [(0x80 if i < len(interface) else 0) for i in range(len(interface) + 1)]
     body = bytearray((indicators[0] | len(historical),))
     last = 0

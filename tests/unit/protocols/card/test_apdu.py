@@ -1,6 +1,4 @@
-"""APDUs: what is encoded comes back, every other text is refused, and every status word has a
-name.
-"""
+"""APDUs: round trips, refusal of every other byte string, and a name for every status word."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a card shows and lets write: selection, files, keys that nobody reads, blank and issued
-life, the log, T=0.
-"""
+"""Access to a card: selection, files, unreadable keys, blank and issued life, the log, T=0."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ WRITERS = {
 def secured(
     card: Card, session: SecureChannel, ins: int, p1: int, p2: int, data: bytes
 ) -> tuple[bytes, int]:
-    """Send a secured command; return the data of the response, proved, and its status."""
+    """Send a secured command; return the verified data of the response and its status."""
     response = ResponseApdu.decode(card.apdu(session.secure(ins, p1, p2, data).encode()))
     return session.open_response(response), response.status
 

@@ -1,6 +1,4 @@
-"""Who may begin a session: challenges that hold once (attack 16), tries that are counted first
-(attack 18).
-"""
+"""Authentication to a card: single-use challenges (attack 16), tries counted first (attack 18)."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ WRONG = bytes(16)
 
 
 def attempt(card: Card, reference: KeyReference, key: bytes) -> int:
-    """Try a key; return the status."""
+    """Authenticate with a key; return the status."""
     select(card)
     return status(card.apdu(proof(reference, key, challenge(card))))
 
@@ -232,7 +230,7 @@ def test_a_try_lasts_before_the_proof_is_looked_at(
 
 @pytest.mark.parametrize("key", ["right", "wrong"])
 def test_power_that_is_lost_in_a_try_never_gives_one_back(key: str) -> None:
-    """A thief with a switch learns at most as many answers as there are tries."""
+    """An attacker who cuts the power gets at most one answer for each try."""
     command_key = CARD_KEYS.vending if key == "right" else WRONG
     whole = issued()
     attempt(whole, KeyReference.VENDING, command_key)

@@ -1,6 +1,4 @@
-"""A card that was copied, or that only says yes, does not know the keys of the one that was issued
-(attack 3).
-"""
+"""A copied card, or one that confirms every proof, lacks the keys of the issued card (attack 3)."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ SERIAL_OF_CLONE = bytes(7) + b"\x01"
 
 
 def clone(key: StoredKey, serial: bytes) -> Card:
-    """Return a card onto which all that can be read of ours was copied, with keys that its maker
-    chose.
-    """
+    """Return a card with all readable contents of an issued card and keys chosen by its maker."""
     original = issued(sold=True)
     memory = BytesMemory(bytes(memory_of(original).data))
     forged = CardMemory(memory)
@@ -72,7 +68,7 @@ def test_a_card_that_says_yes_to_every_proof_is_forged() -> None:
 
 
 def test_a_proof_of_the_terminal_is_not_its_own_answer() -> None:
-    """A card that sends back what it was sent has not shown that it knows the key."""
+    """A card that returns the terminal's own proof has not proved that it knows the key."""
     commands: list[bytes] = []
 
     def transmit(command: bytes) -> bytes:

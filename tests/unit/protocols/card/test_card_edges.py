@@ -1,6 +1,4 @@
-"""Edges that a review found: torn erasing, keys in broken commands, reads that are too long,
-flushes that fail.
-"""
+"""Edge cases: torn erasing, keys in malformed commands, overlong reads, failing flushes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in a card's files: comes back, and no damaged byte is taken for anything else."""
+"""Card files: round trips, and no damaged byte is read as valid content."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Whatever comes to a card, in whatever state: a status word, never an exception, and nothing
-changed (attack 27).
-"""
+"""Any command in any state gets a status word, never an exception or a change (attack 27)."""
 
 from __future__ import annotations
 
@@ -55,7 +53,7 @@ WORDS |= {0x63C0 + n for n in range(1, 8)}
 
 
 def assert_answers(card: Card, state: str, command: bytes) -> bytes:
-    """Send a command in a state; the answer is short and ends in a word of the card's."""
+    """Send a command in a state; return a response of legal length with a known status word."""
     STATES[state](card)
     response = card.apdu(command)
     assert 2 <= len(response) <= 258

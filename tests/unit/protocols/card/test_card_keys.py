@@ -1,6 +1,4 @@
-"""Keys of a card: given once in clear, then by the issuer only, read by nobody; what a blank card
-takes.
-"""
+"""Card keys: set once in clear, changed by the issuer only, never readable; blank cards."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ def send(card: Card, text: str) -> str:
 
 @pytest.fixture
 def fresh() -> Card:
-    """A blank card whose application is selected."""
+    """Return a blank card whose application is selected."""
     card = Card(blank(), Numbers())
     select(card)
     return card
@@ -180,7 +178,7 @@ def test_a_new_key_has_all_its_tries_again() -> None:
     assert status(card.apdu(proof(KeyReference.METER, NEW, challenge(card)))) == 0x9000
 
 
-# ---- nobody reads them
+# ---- keys cannot be read
 
 
 def holds_a_key(text: bytes) -> bool:
@@ -230,7 +228,7 @@ def test_keys_are_never_written_out_by_accident() -> None:
         assert CARD_KEYS.issuing.hex() not in text
 
 
-# ---- where they come from
+# ---- derivation
 
 
 def test_every_input_makes_another_key() -> None:

@@ -1,6 +1,4 @@
-"""What a card keeps: a refused write changes nothing, a damaged page leaves the other, and what is
-no card is none.
-"""
+"""Card memory: refused writes, damaged pages, and images without a card."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A power cut at every byte of every write of a card's life: the state before or the state after,
-never a third.
-"""
+"""A power cut at each byte of each write of a card's life leaves the state before or after it."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ def whole_life(terminal: Terminal) -> Exchange[None]:
 
 @pytest.fixture(scope="module")
 def writes() -> list[tuple[int, bytes, bytes]]:
-    """Every write of a whole life: where, what, and all that stood before."""
+    """Return every write of a whole life: offset, data, and the memory before it."""
     memory = FragileMemory(bytes(blank().data))
     play(Card(memory, Numbers()), whole_life(Terminal(Numbers(1))))
     return memory.writes

@@ -1,6 +1,4 @@
-"""APDUs by name: everything that goes by has a line, and no line shows a key that is given in
-clear.
-"""
+"""Trace of APDUs: every command and response has a line, and no line shows a key in clear."""
 
 from __future__ import annotations
 

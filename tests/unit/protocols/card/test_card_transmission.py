@@ -1,6 +1,4 @@
-"""T=0 and T=1: data in and out in two steps or in one, the right length, and the terminal that
-copes with both.
-"""
+"""T=0 and T=1: data in two steps or in one, length correction, and a terminal for both."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ SELECT = bytes.fromhex("00A4040006F0505043310100")
 
 
 def get_response(card: Card, size: int) -> bytes:
-    """Fetch what waits."""
+    """Fetch the waiting data of a response."""
     return card.apdu(bytes((0, 0xC0, 0, 0, size)))
 
 

@@ -1,6 +1,4 @@
-"""Issuing, selling and taking back: torn at any command, a card carries what it carried or what it
-is to carry.
-"""
+"""Issuing, selling, taking back: a card torn at any command has its old or its new contents."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ executes = pytest.mark.parametrize("executes", [False, True])
 def torn(
     image: bytes, exchange: Callable[[Terminal], Exchange[None]], executes: bool
 ) -> list[Card]:
-    """Return the cards that an exchange leaves when it is cut at each of its commands, and the one
-    at its end.
-    """
+    """Return the card after a cut at each command of an exchange, and after the whole exchange."""
     found = []
     for number in range(100):
         card = Card(BytesMemory(image), Numbers(number + 10))
@@ -64,12 +60,12 @@ def torn(
 
 
 def contents_of(card: Card) -> Contents:
-    """Read a card as its vendor does."""
+    """Read a card with the vending key."""
     return play(card, read(Terminal(Numbers(999))))
 
 
 def returned(contents: Contents) -> int | None:
-    """Return the number of the write-back that counts."""
+    """Return the number of the newest write-back."""
     slot = contents.return_slots.newest
     return WriteBack.decode(slot).number if slot else None
 

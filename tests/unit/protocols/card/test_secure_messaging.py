@@ -1,6 +1,4 @@
-"""Secured commands: nothing is added, dropped, repeated, reordered or changed without an end of it
-all (attack 17).
-"""
+"""A secured command added, dropped, repeated, reordered or changed ends a session (attack 17)."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ WRITE = (Instruction.UPDATE_BINARY, 0x80 | CardFile.RETURN, 0)
 
 
 def write(session: SecureChannel, text: bytes) -> bytes:
-    """Return the next command, which writes a text at the start of the write-back."""
+    """Return the next command, which writes `text` at the start of the write-back."""
     return session.secure(*WRITE, b"\0\0" + text).encode()
 
 
@@ -46,7 +44,7 @@ def assert_session_is_gone(
     assert found.startswith(changed) if changed else not any(found)
 
 
-# ---- the two ends
+# ---- the channel at both ends
 
 
 def test_the_codes_are_those_of_the_description() -> None:
@@ -152,9 +150,7 @@ def test_commands_in_their_order_are_carried_out(
 def test_a_flipped_bit_in_any_byte_is_refused_and_ends_the_session(
     transmission: Transmission, reference: KeyReference
 ) -> None:
-    """The class says that there is a code, so without it there is none; Lc may not fit; Le carries
-    nothing.
-    """
+    """A class without its secured bits has no code; a changed Lc may not fit; Le has no content."""
     length = len(write(SecureChannel(KEY, NONCE, OTHER, 1), b"text"))
     for at in range(8 * (length - 1)):
         card = issued(transmission)

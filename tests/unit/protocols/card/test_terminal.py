@@ -1,6 +1,4 @@
-"""The terminal's side: reads what stands there or ends in a card's error, whoever is between
-(attacks 8, 11, 15).
-"""
+"""The terminal: true contents or a card error, tampering included (attacks 8, 11, 15)."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ from tests.support.cards import (
 
 
 def vendor(step: Callable[[Terminal], Exchange[None]]) -> Exchange[None]:
-    """Select, authenticate to vend, and take a step."""
+    """Select, authenticate with the vending key, and run a step."""
     terminal = Terminal(Numbers(7))
     yield from terminal.select()
     yield from terminal.authenticate(KeyReference.VENDING, CARD_KEYS.vending)
@@ -51,12 +49,12 @@ def vendor(step: Callable[[Terminal], Exchange[None]]) -> Exchange[None]:
 
 
 def rewritten(steps: list[bytes], responses: list[bytes]) -> Callable[[bytes], bytes]:
-    """Return contacts that answer from a list."""
+    """Return contacts that record commands and take the responses from a list."""
     left = iter(responses)
     return lambda command: steps.append(command) or next(left)  # type: ignore[func-returns-value]
 
 
-# ---- what is read
+# ---- reading
 
 
 @pytest.mark.parametrize("transmission", Transmission)
@@ -140,7 +138,7 @@ def test_the_log_is_read_newest_first() -> None:
     assert drive(terminal.read_log(), contacts) == rows[:1:-1]
 
 
-# ---- somebody in between
+# ---- tampering
 
 
 def tampered(number: int, bit: int) -> Callable[[int, bytes], bytes]:
@@ -176,7 +174,7 @@ def test_a_flipped_bit_of_any_response_is_an_error_or_harmless_and_never_wrong_c
             assert contents == wanted
             assert (
                 contacts.commands[number][0] != 0x0C or len(response) == 2
-            )  # 61xx: fetched in another way
+            )  # 61xx: another length is fetched
     assert {CardForgedError, CardRefusedError} <= errors
 
 
@@ -216,7 +214,7 @@ def test_responses_in_another_order_are_forged() -> None:
 
 
 def test_a_write_that_was_dropped_in_between_is_no_success() -> None:
-    """Neither a bare 9000 nor the answer to the write before passes for the write."""
+    """Neither a bare 9000 nor the response to the previous write is accepted for a write."""
     card = issued()
     contacts = Contacts(card)
     terminal = Terminal(Numbers(3))
@@ -241,7 +239,7 @@ def test_an_application_that_does_not_say_who_it_is_is_none(information: bytes) 
         drive(Terminal(Numbers()).select(), lambda _: information + b"\x90\x00")
 
 
-# ---- pulled
+# ---- card removed
 
 
 @pytest.mark.parametrize("executes", [False, True])

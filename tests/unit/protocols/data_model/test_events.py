@@ -1,4 +1,4 @@
-"""Event codes, for ever."""
+"""Event codes are stable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items: names once, setting numbers for ever, and the kinds that only items have."""
+"""Items: unique names, stable setting numbers, and the kinds that only items have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON Lines: fragments joined as they are, numbers untouched."""
+"""JSON Lines: fragments are joined unchanged, numbers included."""
 
 from __future__ import annotations
 

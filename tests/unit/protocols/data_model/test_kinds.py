@@ -1,4 +1,4 @@
-"""Kinds: how each value is held, shown, written in JSON, parsed, and refused."""
+"""Kinds: storage, display, JSON, parsing and refusal of values."""
 
 from __future__ import annotations
 

@@ -74,9 +74,7 @@ def test_a_row_has_the_bytes_of_its_diagram_and_comes_back(
 
 
 def test_numbers_beyond_their_field_are_cut_to_it() -> None:
-    """Totals are kept unwrapped in the meter, and a record must never keep it from running
-    (METER.md 3).
-    """
+    """Totals of a meter are unwrapped (METER.md 3): a record saturates and never stops it."""
     assert Freeze.unpack(Freeze(2**40, NEW_YEAR, 2**70, 0, 0, 0, 0, 0, -(2**70)).pack()) == Freeze(
         2**32 - 1, NEW_YEAR, 2**64 - 1, 0, 0, 0, 0, 0, -(2**63)
     )
@@ -91,7 +89,7 @@ def test_numbers_beyond_their_field_are_cut_to_it() -> None:
 def test_a_row_cut_short_or_too_long_is_a_protocol_error(
     kind: type[Row] | type[ProfileRecord],
 ) -> None:
-    """A window's count comes from the wire, so a row may be asked of bytes that are not there."""
+    """The row count of a window is read from the wire, so the bytes of a row may be missing."""
     for size in (0, 1, kind.PACKING.size - 1, kind.PACKING.size + 1):
         with pytest.raises(ProtocolError):
             kind.unpack(bytes(size))

@@ -1,4 +1,4 @@
-"""The tariff's four parts: what can be, the bytes of a change, and what is no change."""
+"""The tariff's four parts: valid values, the bytes of a change, and malformed changes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LARGEST = TariffChange(
 )
 
 
-# ---- what can be
+# ---- valid values
 
 
 def test_the_default_is_one_price_all_day() -> None:
@@ -180,7 +180,7 @@ def test_the_largest_change_fits_a_message() -> None:
     assert len(LARGEST.encode()) <= MAX_PARAMETERS
 
 
-# ---- what is no change
+# ---- malformed changes
 
 
 def test_a_change_cut_anywhere_is_malformed() -> None:

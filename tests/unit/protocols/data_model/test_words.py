@@ -1,4 +1,4 @@
-"""Words that are sent as numbers: every number, literally."""
+"""Words sent as numbers: every number, as a literal."""
 
 from __future__ import annotations
 

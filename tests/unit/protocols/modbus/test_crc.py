@@ -1,4 +1,4 @@
-"""The CRC against published vectors and against a division done bit by bit."""
+"""The CRC against published vectors and against a bitwise division."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from protocols.modbus.crc import crc16, with_crc
 
 
 def divided_bit_by_bit(data: bytes) -> int:
-    """MODBUS over Serial Line V1.02, section 6.2.2: the flow chart, nothing else."""
+    """Return the CRC by the flow chart of MODBUS over Serial Line V1.02, section 6.2.2."""
     register = 0xFFFF
     for byte in data:
         register ^= byte

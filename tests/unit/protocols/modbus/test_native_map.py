@@ -1,4 +1,4 @@
-"""The native map: every item has a place of its own, and its registers hold what its kind holds."""
+"""The native map: every item has its own place, whose registers hold the values of its kind."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ from protocols.sealed_status import SealedStatus
 
 
 def place(name: str, decimals: int | None = None) -> Place:
-    """Return the place of an item, that with `decimals` where it has two; the first of those with
-    the same.
-    """
+    """Return the first place of an item; `decimals` selects one if its places differ in them."""
     found = [p for p in PLACES if p.item.name == name and decimals in (None, p.decimals)]
     assert len({p.decimals for p in found}) == 1
     return found[0]
@@ -50,7 +48,7 @@ def named(one: Place) -> str:
     return f"{one.item.name} at {one.address}"
 
 
-# ---- where things lie
+# ---- addresses
 
 
 def test_no_two_places_overlap_and_all_lie_within_the_map() -> None:
@@ -208,7 +206,7 @@ def test_a_place_has_a_code_that_can_hold_its_kind(one: Place) -> None:
     elif isinstance(kind, Fixed | Optional):
         inner = kind.inner if isinstance(kind, Optional) else kind
         assert 0 <= one.decimals <= inner.decimals
-        if inner.high is not None:  # what may be set can be read back, and is not taken for "off"
+        if inner.high is not None:  # every settable value can be read back and is not read as "off"
             assert inner.low is not None
             scale = 10 ** (inner.decimals - one.decimals)
             low, high = bounds(one.code)
@@ -216,7 +214,7 @@ def test_a_place_has_a_code_that_can_hold_its_kind(one: Place) -> None:
             assert inner.high // scale < high
 
 
-# ---- what the registers hold
+# ---- values of registers
 
 
 def bounds(code: str) -> tuple[int, int]:
@@ -225,7 +223,7 @@ def bounds(code: str) -> tuple[int, int]:
 
 
 def samples(one: Place) -> list[Any]:
-    """Values of an item, in range and as fine as its place."""
+    """Return values of an item within the range and the resolution of its place."""
     kind, (low, high) = one.item.kind, bounds(one.code) if "s" not in one.code else (0, 0)
     if isinstance(kind, Digits):
         return ["0" * kind.count, "9" * kind.count, "0123456789012"[: kind.count]]
@@ -359,7 +357,7 @@ def test_a_truth_of_the_meter_is_a_whole_register() -> None:
     assert one.packer()(False) == b"\0\0"
 
 
-# ---- what a wire may bring
+# ---- any registers
 
 
 @pytest.mark.parametrize("one", [p for p in PLACES if isinstance(p.item.kind, Digits)], ids=named)

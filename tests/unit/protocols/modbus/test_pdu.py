@@ -1,4 +1,4 @@
-"""Lengths of requests and replies, exceptions, and what can be the reply to a request."""
+"""Lengths of requests and replies, exceptions, and the check of a reply against its request."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_requests_length_is_told_as_soon_as_it_can_be(name: str) -> None:
     told = [request_length(request[:size]) for size in range(len(request) + 1)]
     assert told[-1] == len(request)
     assert set(told) <= {INCOMPLETE, len(request)}
-    assert told == sorted(told)  # never forgotten again
+    assert told == sorted(told)  # a known length stays known
     assert request_length(request + b"\xff\xff") == len(request)
     assert request_length(memoryview(request)) == len(request)
 

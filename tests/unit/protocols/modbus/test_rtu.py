@@ -1,6 +1,4 @@
-"""The RTU receiver: the same frames however the bytes arrive, and never a frame that was not
-sent.
-"""
+"""The RTU receiver: the same frames for every split of the bytes, and only frames sent."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ READ = read_request(3, 0, 10)
 READ_FRAME = bytes.fromhex("01 03 00 00 00 0a c5 cd")
 WRITE = write_request(0x1500, bytes(range(60)))
 STRANGE = bytes.fromhex("41 01 02 03")
-"""A user-defined function: its length is not known."""
+"""A user-defined function, whose length is unknown."""
 
 
 def receiver() -> RtuReceiver:
@@ -41,7 +39,7 @@ def byte_by_byte(data: bytes) -> tuple[list[RtuFrame], RtuReceiver]:
 
 
 def both_ways(data: bytes) -> tuple[list[RtuFrame], RtuReceiver]:
-    """Return the frames of `data`, after it came whole and byte by byte with the same result."""
+    """Return the frames of `data`, asserted to be the same when received whole and byte by byte."""
     at_once, line = whole(data)
     slowly, other = byte_by_byte(data)
     assert at_once == slowly
@@ -161,9 +159,7 @@ def test_another_units_conversation_passes_by() -> None:
     "pdu", [bytes.fromhex("03 02 1234"), bytes.fromhex("01 02 cd01")], ids=bytes.hex
 )
 def test_a_broadcast_right_behind_another_units_reply_is_found(pdu: bytes) -> None:
-    """A right CRC followed by the 00 of a broadcast is right again: one byte more is not one frame
-    more.
-    """
+    """A frame and the 00 of a broadcast have a right CRC together, but are not one frame."""
     frames, line = both_ways(encode(THEIRS, pdu) + encode(BROADCAST, WRITE) + READ_FRAME)
     assert frames == [reply(THEIRS, pdu), request(BROADCAST, WRITE), request(OURS, READ)]
     assert line.corrupt == 0
@@ -179,9 +175,7 @@ def test_another_units_frame_that_looks_like_ours_inside_is_no_request_of_ours()
 
 
 def ambiguous_requests() -> list[bytes]:
-    """Reads whose first bytes have the length and the CRC of a reply: valid requests for registers
-    of the map.
-    """
+    """Return reads of mapped registers whose first bytes have the length and the CRC of a reply."""
     frames = [encode(3, read_request(4, 131, 2))]  # 03 04 00 | 83 00: "a reply of no bytes"
     for unit in (1, 2, 17, 247):
         for low in range(256):
@@ -197,9 +191,7 @@ def ambiguous_requests() -> list[bytes]:
 def test_a_request_for_our_unit_is_executed_even_if_its_beginning_could_be_a_reply(
     frame: bytes,
 ) -> None:
-    """DESIGN.md 5.4: a whole request for one of our units with a right CRC is executed at once,
-    however it arrives.
-    """
+    """DESIGN.md 5.4: a whole request with a right CRC for one of our units is executed at once."""
     wanted = [RtuFrame(frame[0], frame[1:-2], FrameRole.REQUEST)]
     for cut in range(len(frame) + 1):
         line = RtuReceiver(lambda unit: unit == frame[0])
@@ -222,9 +214,7 @@ def test_a_request_for_our_unit_is_executed_even_if_its_beginning_could_be_a_rep
 )
 @pytest.mark.parametrize("before", ["", "ff", "01 10 15 00 00 7b f6"])
 def test_an_echo_of_our_own_reply_is_never_a_request(pdu: bytes, before: str) -> None:
-    """Function codes from 80H on are replies (V1.1b3, section 4.1); answering one would make an
-    echo without end.
-    """
+    """Codes from 80H on are replies (V1.1b3, section 4.1): answering one makes an endless echo."""
     frames, line = both_ways(bytes.fromhex(before) + encode(OURS, pdu))
     frames += line.silence()
     assert [frame for frame in frames if frame.role is not FrameRole.REPLY] == []
@@ -306,9 +296,7 @@ def test_a_request_with_a_flipped_bit_is_never_taken(flipped: bytes) -> None:
 
 
 def test_what_waits_is_never_longer_than_a_frame() -> None:
-    """Noise like the head of a device identification must not make the line deaf to the requests
-    that follow.
-    """
+    """Noise like the head of a device identification must not block the requests after it."""
     line = RtuReceiver(lambda unit: unit == OURS)
     frames = line.receive(bytes.fromhex("09 2b 0e 01 01 00 00 ff") + b"\x03" * 300 + 4 * READ_FRAME)
     assert frames == [request(OURS, READ)] * 4

@@ -1,4 +1,4 @@
-"""Modbus TCP framing: pipelined frames in order, cut anywhere, and streams that are none."""
+"""Modbus TCP framing: pipelined frames in order, streams cut anywhere, invalid streams."""
 
 from __future__ import annotations
 
