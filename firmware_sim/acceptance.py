@@ -1,7 +1,6 @@
-"""The desk behind the door: a sealed message is vouched for, judged, done, receipted and answered
-(METER.md 7).
+"""Acceptance of sealed messages: authenticate, check, apply, receipt, answer (METER.md 7).
 
-It works on the state that it is given, which nobody has seen yet; committing it is the meter's.
+It works on an uncommitted copy of the state; the meter commits it.
 """
 
 from __future__ import annotations
@@ -33,9 +32,7 @@ def answer(
     to_overdraft: int = 0,
     to_debt: int = 0,
 ) -> Answer:
-    """Return the answer to a message: it names the sequence and the code that it answers, and how
-    things stand.
-    """
+    """Return the answer to a message, with the sequence and code answered, credit and supply."""
     data = request.data if isinstance(request, Sealed) else b""
     try:
         sequence = SealedMessage.decode(data).sequence
@@ -57,7 +54,7 @@ def answer(
 
 
 class Acceptance:
-    """Takes sealed messages for one meter and keeps their receipts."""
+    """Accepts sealed messages for one meter and keeps their receipts."""
 
     __slots__ = ("_rings", "authenticator")
 
@@ -72,15 +69,14 @@ class Acceptance:
         reevaluate: Callable[[], None],
         lasting: Lasting | None = None,
     ) -> tuple[Reply, bool]:
-        """Judge and do a message; return the reply, and whether the state must be committed before
-        it is given.
+        """Process a message; return the reply, and whether to commit the state before it is sent.
 
-        A message that is answered EXPIRED must be so after a kill too: elapsed time is committed
-        where the last commit lies before the expiry, which is once a message.
+        A message answered EXPIRED must be so after a kill too: where the last commit is older than
+        the expiry, the elapsed time is committed, which happens once per message.
 
         Args:
-            lasting: what the last flushed commit holds.
-            settle: judges thresholds and switch after the message was done (METER.md 2, step 8).
+            lasting: values of the last flushed commit.
+            reevaluate: evaluates thresholds and switch after the message (METER.md 2, step 8).
         """
         judged = self.authenticator.authenticate(
             request.data,
@@ -118,11 +114,10 @@ class Acceptance:
         return Reply(receipt=self._seal(state, found[1]) if found else b"")
 
     def status(self, state: State, request: AskStatus, lasting: Lasting) -> Reply:
-        """Return the sealed status for a question; empty for a version that is neither current nor
-        next.
+        """Return the sealed status for a question; empty for a version neither current nor next.
 
         Args:
-            lasting: what the last flushed commit holds.
+            lasting: values of the last flushed commit.
         """
         question, security, account = request.question, state.security, state.account
         keys = self.authenticator.keys(question.key_version)
@@ -216,9 +211,7 @@ class Acceptance:
         return receipt.seal(keys.key(receipt.kind.message_class))
 
     def _find(self, message_class: MessageClass, sequence: int) -> tuple[bytes, bytes] | None:
-        """Return the code of an accepted message of the last 16 of its class, and what is kept of
-        its receipt.
-        """
+        """Return code and kept receipt of an accepted message of the last 16 of its class."""
         ring = self._rings[_RINGS[message_class]]
         wanted = sequence.to_bytes(4, "big")
         for row in ring.newest(ring.depth):

@@ -1,6 +1,7 @@
-"""The door: who may come in. Every sealed message is judged here, in the fixed order of METER.md 7.
+"""Authentication of sealed messages, in the fixed order of checks of METER.md 7.
 
-Only `Door.judge` makes a `Vouched` message, and only a vouched message reaches the account.
+Only `Authenticator.authenticate` makes an `Authenticated` message, and only an authenticated
+message reaches the account.
 """
 
 from __future__ import annotations
@@ -23,16 +24,14 @@ from protocols.sealed_message import (
 )
 
 FindReceipt = Callable[[MessageClass, int], tuple[bytes, bytes] | None]
-"""Finds (code of the message, receipt as it is kept) of an accepted sequence among the last 16 of
-its class.
-"""
+"""Returns (message code, kept receipt) of an accepted sequence of the last 16 of its class."""
 
 _MADE_HERE = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A message whose code, sequence and expiry are right; made by the door alone."""
+    """A message with a correct code, sequence and expiry; made by `Authenticator` alone."""
 
     message: SealedMessage
     code: bytes
@@ -41,17 +40,17 @@ class Authenticated:
 
     def __post_init__(self) -> None:
         if self.made_by is not _MADE_HERE:
-            raise PermissionError("only the door vouches for a message")
+            raise PermissionError("only Authenticator makes an authenticated message")
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A message that was refused at the door, with whatever could be read of it."""
+    """A refused message, with the fields that could be decoded."""
 
     outcome: Outcome
     message: SealedMessage | None = None
     kept: bytes = b""
-    """The receipt as it is kept, of a message that was accepted before."""
+    """The kept receipt of a message that was accepted before."""
     attack: bool = False
 
 
@@ -67,13 +66,11 @@ class Authenticator:
 
     @property
     def first_version(self) -> int:
-        """The oldest version that the meter holds: where a new state begins."""
+        """The lowest version that the meter holds; a new state begins with it."""
         return min(self._keys)
 
     def accepts(self, version: int, current: int) -> bool:
-        """Whether a version is the current one or the next: the lowest above it that the meter
-        holds.
-        """
+        """Return whether a version is the current one or the next: the lowest held above it."""
         if version == current:
             return version in self._keys
         return version == min((held for held in self._keys if held > current), default=None)
@@ -89,12 +86,11 @@ class Authenticator:
         strict: bool,
         find_receipt: FindReceipt,
     ) -> Authenticated | Refused:
-        """Judge a message up to its expiry; a wrong code is counted in `security`, nothing else is
-        changed.
+        """Check a message up to its expiry; of `security` only the failures of a carrier change.
 
         Args:
-            elapsed: the meter's elapsed time, ms: it decides expiry, and no clock does.
-            strict: refuse genuine messages too while a suspension stands.
+            elapsed_ms: elapsed time of the meter; it decides expiry, and no clock does.
+            strict: during a suspension, refuse genuine messages too.
         """
         if data and data[0] != FORMAT_VERSION:
             return Refused(Outcome.UNSUPPORTED_VERSION)
@@ -155,9 +151,7 @@ def _check_sequence(
 def _accepted_before(
     message: SealedMessage, code: bytes, security: Security, find_receipt: FindReceipt
 ) -> Refused | None:
-    """Return ALREADY_ACCEPTED for the very code of a kept receipt, or of the opening; None for any
-    other.
-    """
+    """Return ALREADY_ACCEPTED for the code of a kept receipt or of the opening, else None."""
     known = find_receipt(message.kind.message_class, message.sequence)
     if known and known[0] == code:
         return Refused(Outcome.ALREADY_ACCEPTED, message, known[1])
@@ -169,8 +163,9 @@ def _accepted_before(
 def _epoch_fits(
     message: SealedMessage, code: bytes, identity: Identity, security: Security, account_state: int
 ) -> bool:
-    """Epoch 0 stands for the meter's own only in an opening card sold before the meter was ever
-    read.
+    """Return whether the epoch of a message is the meter's.
+
+    Epoch 0 fits only an opening card that was sold before the meter was ever read.
     """
     if message.epoch == identity.epoch:
         return True

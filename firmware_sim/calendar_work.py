@@ -1,5 +1,4 @@
-"""What the calendar makes a meter do at an instant: records, billing, tariff, inhibitors, charges
-(METER.md 1, 2).
+"""Calendar effects at an instant: records, billing, tariff, inhibitors, charges (METER.md 1, 2).
 
 The steps keep the order of METER.md 2: freeze records, end of the billing period, tariff and
 inhibitors, then the standing charge and the debt instalment.
@@ -36,7 +35,7 @@ def local_of(state: State, clock: int) -> Local:
 
 
 def begin(state: State) -> CalendarState:
-    """Return the calendar of a new meter: the date it starts on counts as done."""
+    """Return the calendar of a new meter; its first date counts as processed."""
     clock = state.clock.read(state.elapsed_ms)
     local = local_of(state, clock)
     calendar = CalendarState(
@@ -53,11 +52,10 @@ def begin(state: State) -> CalendarState:
 
 
 def pass_instant(state: State, clock: int, emit: Emit) -> None:
-    """Let the clock arrive naturally at `clock`, whatever midnights it passed since it was seen
-    last.
+    """Advance the calendar to `clock` and process every midnight passed since the last call.
 
-    A meter that was without power passes its missed midnights one by one, dated, with the registers
-    as they stand.
+    A meter that was without power processes its missed midnights one by one, each dated, with the
+    present registers.
     """
     local = local_of(state, clock)
     for date in range(state.calendar.date + 1, local.date):
@@ -80,7 +78,7 @@ def pass_instant(state: State, clock: int, emit: Emit) -> None:
 
 
 def jump(state: State, clock: int, emit: Emit) -> None:
-    """Let the clock or the offset be set: nothing of jumped days is made, and nothing is undone."""
+    """Apply a set clock or offset: skipped days have no freezes or charges; nothing is undone."""
     calendar, local = state.calendar, local_of(state, clock)
     period, year = (
         billing_period(local, state.tariff.steps),
@@ -98,7 +96,7 @@ def jump(state: State, clock: int, emit: Emit) -> None:
 
 
 def apply_calendar(state: State, clock: int, emit: Emit) -> None:
-    """Bring tariff, rate and inhibitors to what holds at `clock` (METER.md 2, step 4)."""
+    """Set tariff, rate and inhibitors to those in force at `clock` (METER.md 2, step 4)."""
     calendar, supply = state.calendar, state.supply
     if not state.clock.valid:
         _activate(state, 0, emit)
@@ -116,9 +114,7 @@ def apply_calendar(state: State, clock: int, emit: Emit) -> None:
 
 
 def next_calendar_clock(state: State, clock: int) -> int | None:
-    """Return the next clock after `clock` at which the calendar may change anything, None while it
-    is invalid.
-    """
+    """Return the next clock at which the calendar may have an effect, None while it is invalid."""
     if not state.clock.valid:
         return None
     local = local_of(state, clock)
@@ -136,7 +132,7 @@ def next_profile_clock(clock: int) -> int:
 
 
 def close_period(state: State, end: int, clock_set: bool = False) -> None:
-    """Close the open profile record at a clock; a whole period feeds the maximum demand."""
+    """Close the open profile record at a clock; a whole period updates the maximum demand."""
     period, registers = state.period, state.registers
     imported = registers.import_mwh - period.import_at_start
     row = ProfileRecord.packed(
@@ -169,9 +165,7 @@ def replace_part(tariff: Tariff, part: Part) -> Tariff:
 
 
 def _pass(state: State, local: Local, clock: int, emit: Emit) -> None:
-    """Pass one local instant: midnight freeze, billing end, tariff, then the charges of the
-    date.
-    """
+    """Process one local instant: midnight freeze, billing end, tariff, then the daily charges."""
     calendar = state.calendar
     midnight = local.date > calendar.date and local.date not in calendar.dates_done
     calendar.date = local.date
@@ -220,7 +214,7 @@ def _activate(state: State, clock: int, emit: Emit) -> None:
 
 
 def with_pending(state: State, parts: tuple[tuple[int, Part], ...]) -> tuple[PendingPart, ...]:
-    """Return the pending set after a change: a part replaces the pending part of its type."""
+    """Return the pending set with `parts`; each replaces the pending part of its type."""
     kinds = {type(part) for _, part in parts}
     kept = tuple(p for p in state.pending if type(p.part) not in kinds)
     return kept + tuple(PendingPart(activation, part) for activation, part in parts)

@@ -1,9 +1,8 @@
-"""The desk for cards: what a meter makes of a card that it has read, in the order of DL/T 645
-meters (docs/card.md).
+"""Acceptance of cards, in the order of checks of DL/T 645 meters (docs/card.md).
 
-It works on the state that it is given, which nobody has seen yet. Credit, binding, events and
-whatever the insertion closes are one commit; only afterwards does the slot write back, so a card
-that is pulled at any moment is neither lost nor doubled.
+It works on an uncommitted copy of the state. Credit, binding, events and the closing of the switch
+are one commit; the slot writes back only after it, so a card that is pulled at any moment is
+neither lost nor credited twice.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ ERRORS: dict[Outcome, InsertionError | None] = {
     Outcome.STORAGE_FAULT: InsertionError.SECURITY_MODULE_ACCESS,
     Outcome.ACCEPTED: None,
 }
-"""What each outcome of the card's message is to the one who stands before the meter."""
+"""Error on the display for each outcome of the card's message."""
 
 LEAVES_UNUSED = frozenset(
     {
@@ -56,7 +55,7 @@ LEAVES_UNUSED = frozenset(
         Outcome.STORAGE_FAULT,
     }
 )
-"""Outcomes after which nothing is written back: the card stays as it was sold."""
+"""Outcomes without a write-back: the card stays as sold."""
 
 _USER_CARDS = frozenset({CardType.OPEN, CardType.PURCHASE, CardType.REPLACEMENT})
 _UNOPENED = {
@@ -66,7 +65,7 @@ _UNOPENED = {
 
 
 class CardAcceptance:
-    """Takes cards for one meter; their messages go through the same door as any other."""
+    """Accepts cards for one meter; their messages pass the same authentication as all others."""
 
     __slots__ = ("_acceptance",)
 
@@ -76,9 +75,7 @@ class CardAcceptance:
     def take(
         self, state: State, card: PresentCard, emit: Emit, reevaluate: Callable[[], None]
     ) -> Reply:
-        """Judge a card and do what it brings; always to be committed, for the insertion is an
-        event.
-        """
+        """Process a card; the result is always committed, since every insertion is an event."""
         refused = _refusal(state, card)
         if refused is not None:
             return _conclude(state, card, Insertion(refused[0], write_back=refused[1]), emit)
@@ -90,7 +87,7 @@ class CardAcceptance:
         return _conclude(state, card, insertion, emit)
 
     def fail(self, state: State, failed: CardFailed, emit: Emit) -> Reply:
-        """Record that a card could not be read, or was pulled before its write-back was done."""
+        """Record a card that was not readable, or was pulled before its write-back was complete."""
         if failed.after_commit:
             emit("card_pulled_early", _signed(failed.serial), 0)
         else:
@@ -135,7 +132,7 @@ class CardAcceptance:
         emit: Emit,
         reevaluate: Callable[[], None],
     ) -> Insertion:
-        """Do the sealed commands in their order; the first that does not stand ends it."""
+        """Execute the sealed commands in order, up to the first that is not applied."""
         outcome: Outcome | None = None
         for data in card.commands:
             outcome = self._take_command(state, data, emit, reevaluate)
@@ -160,7 +157,7 @@ class CardAcceptance:
 
 
 def _decoded(data: bytes) -> SealedMessage | None:
-    """Return the fields of a sealed message; None where the door refuses the bytes."""
+    """Return the decoded message; None for malformed bytes or another format version."""
     try:
         message = SealedMessage.decode(data)
     except MalformedMessageError:
@@ -169,8 +166,9 @@ def _decoded(data: bytes) -> SealedMessage | None:
 
 
 def _refusal(state: State, card: PresentCard) -> tuple[InsertionError, bool] | None:
-    """Return why a card is refused before its messages are looked at, and whether it is written
-    back all the same.
+    """Return the error of a card that is refused before its messages are read, else None.
+
+    The second value is whether the card is written back all the same.
     """
     kind, account = card.credit.card_type, state.account
     if card.identity.meter != state.identity.serial_number:
@@ -189,8 +187,9 @@ def _refusal(state: State, card: PresentCard) -> tuple[InsertionError, bool] | N
 
 
 def _conclude(state: State, card: PresentCard, insertion: Insertion, emit: Emit) -> Reply:
-    """Bind and record a card that was taken, and let its insertion close what a customer may close
-    (METER.md 5).
+    """Record an insertion; bind an accepted customer card.
+
+    Such a card also clears the causes that the customer may clear (METER.md 5).
     """
     if insertion.error is not None:
         _refuse(state, card.serial, insertion.error, emit)
@@ -212,5 +211,5 @@ def _refuse(state: State, serial: bytes, error: InsertionError, emit: Emit) -> N
 
 
 def _signed(serial: bytes) -> int:
-    """Return a serial as the signed number that a detail of an event holds."""
+    """Return a serial as the signed number of an event detail."""
     return int.from_bytes(serial, "big", signed=True)

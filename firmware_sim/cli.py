@@ -1,6 +1,4 @@
-"""meter-sim: run simulated meters on wires, simulate them without, and do to them what no wire can
-(DESIGN.md 5.1).
-"""
+"""Command line of meter-sim: run, simulate and control simulated meters (DESIGN.md 5.1)."""
 
 from __future__ import annotations
 
@@ -62,7 +60,10 @@ FaultsFile = Annotated[
     str | None, typer.Option("--faults", help="Plan of faults in TOML (docs/faults.md).")
 ]
 SilentUnits = Annotated[
-    bool, typer.Option("--silent-unknown-units", help="TCP: silence, not exception 0B.")
+    bool,
+    typer.Option(
+        "--silent-unknown-units", help="TCP: no reply to unknown units, instead of exception 0B."
+    ),
 ]
 TopUps = Annotated[
     list[str] | None, typer.Option("--topup", help="WHEN:AMOUNT, such as 5d:20.00; repeatable.")
@@ -143,7 +144,7 @@ def run(
 
 @app.command()
 def simulate(
-    duration: Annotated[str, typer.Option("--for", help="How long, such as 30d.")],
+    duration: Annotated[str, typer.Option("--for", help="Duration, such as 30d.")],
     config: Config = None,
     unit: Unit = None,
     serial_number: Serial = None,
@@ -161,7 +162,7 @@ def simulate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a meter through virtual time as fast as it can, without a wire; events as they fall."""
+    """Simulate a meter in virtual time at full speed, without a wire; prints each event."""
     from firmware_sim.assembly import build
     from firmware_sim.hosting.descriptions import describe
     from firmware_sim.simulation import simulate as play
@@ -200,7 +201,7 @@ def control(
         str | None, typer.Option("--meter", help="Serial number, where there are several.")
     ] = None,
 ) -> None:
-    """Do to a running meter what no wire can; returns after the effect stands and is persisted."""
+    """Control a running meter (time, load, button, card); returns once the effect is stored."""
     from firmware_sim.hosting.control_socket import ask
     from protocols.control import InsertCard, parse_command
 
@@ -233,7 +234,7 @@ _TRANSMISSIONS = {"T=0": 0, "T=1": 1}
 @_card.command("new")
 def card_new(
     file: Annotated[
-        Path, typer.Argument(help="Where to write; an existing file is never overwritten.")
+        Path, typer.Argument(help="File to create; an existing file is never overwritten.")
     ],
     card_serial: Annotated[str, typer.Option("--card-serial", help="16 hexadecimal digits.")],
     transmission: Annotated[str, typer.Option("--transmission", help="T=0 or T=1.")] = "T=1",
@@ -254,7 +255,7 @@ def card_serve(
     reader: Annotated[
         int, typer.Option("--slot", help="Slot of the virtual reader: 0 or 1.", min=0, max=1)
     ] = 0,
-    host: Annotated[str, typer.Option("--host", help="Where pcscd runs.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="Host of pcscd.")] = "127.0.0.1",
     as_json: Json = False,
 ) -> None:
     """Put a card into the virtual PC/SC reader (vpcd), until interrupted: any PC/SC program sees
@@ -274,11 +275,11 @@ def card_serve(
             serve(card, wire, lambda: print(told if as_json else plain, flush=True))
         except KeyboardInterrupt:
             return
-    raise HostingError("the virtual reader went away; is pcscd still running?")
+    raise HostingError("the virtual reader closed the connection; is pcscd still running?")
 
 
 _scenario = typer.Typer(
-    no_args_is_help=True, help="Play a meter's story and check that it went as it should."
+    no_args_is_help=True, help="Play scenarios of a meter and check their expectations."
 )
 app.add_typer(_scenario, name="scenario")
 
@@ -287,7 +288,7 @@ app.add_typer(_scenario, name="scenario")
 def scenario_check(
     files: Annotated[list[str], typer.Argument(help="Scenarios in TOML (docs/scenarios.md).")],
     junit: Annotated[
-        Path | None, typer.Option("--junit", help="Write the verdicts as JUnit XML.")
+        Path | None, typer.Option("--junit", help="Write the results as JUnit XML.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -309,7 +310,7 @@ def scenario_check(
             junit.write_text(xml(checked, errors))
         except OSError as error:
             raise HostingError(
-                f"{junit}: {error.strerror}; the verdicts were not written"
+                f"{junit}: {error.strerror}; the results were not written"
             ) from error
     raise typer.Exit(EXIT_USAGE if errors else 0 if all(one.held for one in checked) else 3)
 
@@ -323,9 +324,7 @@ def scenario_run(
     speed: SpeedOption = "1",
     as_json: Json = False,
 ) -> None:
-    """Play a file live on wires, at a speed, until its end; exit 3 if an expectation did not
-    hold.
-    """
+    """Play a file live on wires until its end; exit 3 if an expectation did not hold."""
     from firmware_sim.hosting.scenarios import play_live, report
     from protocols.control import parse_speed
 
@@ -337,7 +336,7 @@ def scenario_run(
 @app.command()
 def new(
     file: Annotated[
-        Path, typer.Argument(help="Where to write; an existing file is never overwritten.")
+        Path, typer.Argument(help="File to create; an existing file is never overwritten.")
     ],
 ) -> None:
     """Write a commented example of a meter in TOML."""
@@ -412,9 +411,7 @@ def _show(happening: SimulatedEvent, as_json: bool) -> None:
 
 
 def main() -> None:
-    """The program: usage and local faults are exit 2, an internal fault is 1; no traceback reaches
-    a user.
-    """
+    """Run the program: usage and local faults exit with 2, internal faults with 1."""
     from firmware_sim.meter import MeterStoppedError
     from firmware_sim.rack import UnknownMeterError
 

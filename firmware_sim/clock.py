@@ -1,6 +1,4 @@
-"""The meter's clock and local time, computed from the elapsed time; nothing here reads a clock
-(METER.md 1).
-"""
+"""Meter clock and local time, computed from the elapsed time; no clock is read (METER.md 1)."""
 
 from __future__ import annotations
 
@@ -14,10 +12,11 @@ MINUTE_MS = 60_000
 
 @dataclass(slots=True)
 class Clock:
-    """clock = elapsed + offset + (elapsed - drift_from) x drift_numerator // drift_denominator, all
-    in ms.
+    """Clock of a meter, in ms since 1970 UTC.
 
-    `valid` is False when the clock is known lost: first rate, no expiry check, until it is set.
+        clock = elapsed + offset + (elapsed - drift_from) x drift_numerator // drift_denominator
+
+    `valid` is False while the clock is known lost: the first rate applies until it is set.
     """
 
     offset: int
@@ -34,36 +33,32 @@ class Clock:
         return elapsed_ms + self.offset + drift
 
     def when(self, clock: int) -> int:
-        """Return the first elapsed time at which the clock shows `clock` or later."""
+        """Return the first elapsed time at which the clock reads `clock` or later."""
         if not self.drift_numerator:
             return clock - self.offset
         n, d = self.drift_numerator, self.drift_denominator
         return -(-((clock - self.offset) * d + self.drift_from_ms * n) // (d + n))
 
     def next_multiple(self, elapsed_ms: int, period: int) -> int:
-        """Return the first elapsed time after `elapsed` at which the clock shows a multiple of
-        `period` or later.
-        """
+        """Return the next elapsed time whose clock is a multiple of `period` or later."""
         clock = self.read(elapsed_ms)
         return self.when(clock - clock % period + period)
 
     def drift(self, elapsed_ms: int, ppm: int) -> None:
-        """Run fast or slow from `elapsed` on, without a jump."""
+        """Run fast or slow by `ppm` from `elapsed_ms` on, without a jump."""
         clock = self.read(elapsed_ms)
         self.drift_from_ms, self.offset = elapsed_ms, clock - elapsed_ms
         self.drift_numerator, self.drift_denominator = ppm, 1_000_000
 
     def set(self, elapsed_ms: int, clock: int) -> None:
-        """Make the clock show `clock` at `elapsed`; the drift goes on from here."""
+        """Set the clock to `clock` at `elapsed_ms`; the drift continues from there."""
         self.drift_from_ms = elapsed_ms
         self.offset = clock - elapsed_ms
         self.valid = True
 
 
 class Local(NamedTuple):
-    """A local instant: the date as days since 1970, the ms of the day, and the offset that was
-    used.
-    """
+    """Local instant: date in days since 1970, ms of the day, and the offset that was applied."""
 
     date: int
     ms_of_day: int
@@ -73,9 +68,7 @@ class Local(NamedTuple):
 def local_time(
     clock: int, utc_offset_minutes: int, transitions: tuple[tuple[int, int], ...]
 ) -> Local:
-    """Return local time; `transitions` are (UTC ms, offset minutes); before the first the fixed
-    offset holds.
-    """
+    """Return local time; the fixed offset applies before the first (UTC ms, min) transition."""
     offset = utc_offset_minutes
     if transitions:
         index = bisect_right(transitions, clock, key=lambda row: row[0])
@@ -85,15 +78,13 @@ def local_time(
 
 
 def next_transition(clock: int, transitions: tuple[tuple[int, int], ...]) -> int | None:
-    """Return the next change of the offset after `clock`."""
+    """Return the clock of the next offset change after `clock`, None where there is none."""
     index = bisect_right(transitions, clock, key=lambda row: row[0])
     return transitions[index][0] if index < len(transitions) else None
 
 
 def civil(date: int) -> tuple[int, int, int]:
-    """Return (year, month, day) of days since 1970-01-01, proleptic Gregorian, for any whole
-    number.
-    """
+    """Return (year, month, day) of any number of days since 1970-01-01, proleptic Gregorian."""
     era, day_of_era = divmod(date + 719_468, 146_097)
     year = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
     day_of_year = day_of_era - (365 * year + year // 4 - year // 100)

@@ -1,7 +1,7 @@
-"""A meter described in TOML; keys are item names (DESIGN.md 5.1). Text in, description out: files
-are read at the edge.
+"""Configuration of a meter in TOML; keys are item names (DESIGN.md 5.1).
 
-Errors name the key, the value and what is allowed.
+Text in, description out: the edge reads the files. Errors name the key, the value and the allowed
+values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_SHOWN = 200
 
 
 class ConfigurationError(Exception):
-    """A description that cannot be; the text names every key, its value and what is allowed."""
+    """An invalid configuration; the text names every key, its value and the allowed values."""
 
 
 def _parsed(parse: Callable[[str], Any]) -> BeforeValidator:
@@ -77,14 +77,14 @@ class _Strict(BaseModel):
 
 
 class SeasonRow(_Strict):
-    """A season begins at a local date and holds a day table."""
+    """A season: its first local date and its day table."""
 
     start: Annotated[tuple[int, int], _parsed(_parse_month_day)]
     day_table: Annotated[int, _parsed(items.COUNT.parse)]
 
 
 class HolidayRow(_Strict):
-    """A holiday; day_table 0 keeps the day's own."""
+    """A holiday; day_table 0 keeps the regular table of the day."""
 
     date: Annotated[int, _parsed(parse_date)]
     day_table: Annotated[int, _parsed(items.COUNT.parse)] = 0
@@ -114,7 +114,7 @@ class TariffConfiguration(_Strict):
     holidays: list[HolidayRow] = []
 
     def tariff(self) -> Tariff:
-        """Return the tariff; raises ConfigurationError for parts that do not fit each other."""
+        """Return the tariff; raises ConfigurationError for inconsistent parts."""
         tables = tuple(tuple(sorted(row.entries)) for row in self.day_tables) or DayTables().tables
         seasons = (
             tuple(sorted((*row.start, row.day_table) for row in self.seasons)) or Seasons().starts
@@ -172,7 +172,7 @@ class _MeterBase(_Strict):
     tariff: TariffConfiguration | str = TariffConfiguration()
 
     def settings(self) -> Settings:
-        """Return the settings; raises ConfigurationError for values that do not fit each other."""
+        """Return the settings; raises ConfigurationError for inconsistent values."""
         settings = Settings(
             **{attribute(item): getattr(self, item.name) for item in items.SETTINGS.values()}
         )
@@ -190,28 +190,24 @@ MeterConfiguration = create_model(
         for item in items.SETTINGS.values()
     },  # type: ignore[call-overload]
 )
-"""The keys of a meter's TOML: what it is, and every setting by its item name."""
+"""The keys of a meter's TOML: its description, and every setting by its item name."""
 
 
 def parse_meter(text: str, overrides: dict[str, Any] | None = None) -> _MeterBase:
-    """Return the configuration of a TOML text, with values of flags over it; raises
-    ConfigurationError.
-    """
+    """Return the configuration of a TOML text, with `overrides`; raises ConfigurationError."""
     table = _toml(text)
     configuration: _MeterBase = _validate(MeterConfiguration, table | (overrides or {}))
     return configuration
 
 
 def parse_tariff(text: str) -> TariffConfiguration:
-    """Return the tariff of a TOML text of its own; raises ConfigurationError."""
+    """Return the tariff of a separate TOML text; raises ConfigurationError."""
     tariff: TariffConfiguration = _validate(TariffConfiguration, _toml(text))
     return tariff
 
 
 def tariff_of(configuration: _MeterBase, price: int | None, read: Callable[[str], str]) -> Tariff:
-    """Return the tariff of a configuration: its own, one from a file that `read` gives, or a price
-    for one rate.
-    """
+    """Return the tariff: the configuration's own, that of a file by `read`, or of one price."""
     section = configuration.tariff
     if isinstance(section, str):
         section = parse_tariff(read(section))
@@ -231,10 +227,8 @@ def tariff_of(configuration: _MeterBase, price: int | None, read: Callable[[str]
 def _toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=str)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # tomllib's own error is a ValueError; so is a number without end
+    # ValueError: tomllib's own error, and that of an integer with too many digits
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"it is not TOML: {error}") from error
 
 
@@ -259,8 +253,9 @@ def _explain(model: type[BaseModel], error: Any) -> str:
 
 
 def _shown(value: object) -> str:
-    """Write what was given, cut where it is long; a whole number may be too long to be written at
-    all.
+    """Return a value as text, shortened where it is long.
+
+    An integer may have too many digits for `repr`.
     """
     try:
         text = repr(value)

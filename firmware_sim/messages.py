@@ -1,6 +1,4 @@
-"""What an accepted message does, and why one is refused once the door has vouched for it (METER.md
-5, 6, 7).
-"""
+"""Refusal of authenticated messages and effects of accepted ones (METER.md 5, 6, 7)."""
 
 from __future__ import annotations
 
@@ -49,9 +47,9 @@ from protocols.sealed_message import (
 
 ENERGY_ACCOUNT = 0
 ENERGY_PRICE = 10_000
-"""1.0000 kWh for a kWh: in an energy account the price is fixed (DESIGN.md 3.3)."""
+"""1.0000 kWh per kWh: the price of an energy account is fixed (DESIGN.md 3.3)."""
 LAST_CLOCK = 4_102_444_800_000
-"""2100-01-01: a clock beyond it is a mistake."""
+"""2100-01-01: this clock or a later one is a mistake."""
 LAST_DATE = LAST_CLOCK // 86_400_000
 
 
@@ -60,7 +58,7 @@ NOTHING = Split(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an accepted message moved, in ledger units."""
+    """Amounts moved by an accepted message, in ledger units."""
 
     split: Split = NOTHING
     settlement: int = 0
@@ -86,7 +84,7 @@ def decode_parameters(message: SealedMessage) -> object:
 
 
 def refusal(state: State, message: SealedMessage, parameters: object) -> Outcome | None:
-    """Return why a vouched message is refused, or None; outcomes in the order of METER.md 7."""
+    """Return why an authenticated message is refused, or None; in the order of METER.md 7."""
     kind, account = message.kind, state.account
     if kind is MessageKind.VOID:
         return Outcome.OUT_OF_RANGE if message.amount else None
@@ -138,9 +136,7 @@ def _in_range(state: State, message: SealedMessage, parameters: object) -> bool:
 
 
 def _tariffs_hold(state: State, change: TariffChange) -> bool:
-    """Say whether every tariff that would ever be in force is whole: after each instant at which
-    parts activate.
-    """
+    """Return whether the tariff is complete after every pending instant of activation."""
     tariff, now = state.tariff, state.clock.read(state.elapsed_ms)
     parts = [(max(p.activation, now), p.part) for p in with_pending(state, change.parts)]
     for instant in sorted({activation for activation, _ in parts}):
@@ -161,7 +157,7 @@ def _energy_tariff(tariff: Tariff) -> bool:
 def apply(
     state: State, authenticated: Authenticated, parameters: object, clock: int, emit: Emit
 ) -> Applied:
-    """Do what an accepted message asks, on a copy of the state that nobody has seen yet."""
+    """Apply an accepted message to an uncommitted copy of the state."""
     message = authenticated.message
     return _ACTIONS[message.kind](state, authenticated, parameters, clock, emit) or Applied()
 
@@ -170,14 +166,12 @@ Action = Callable[[State, Authenticated, object, int, Emit], Applied | None]
 
 
 def held_back(state: State) -> bool:
-    """Say whether an inhibitor keeps credit from opening the switch."""
+    """Return whether an inhibitor prevents disconnection for credit."""
     return state.calendar.friendly or state.supply.guarantee or state.supply.moratorium
 
 
 def amount_to_reconnect(state: State) -> int:
-    """Return the smallest top-up that would end a standing exhaustion, in ledger units; 0 where
-    none stands.
-    """
+    """Return the smallest top-up that ends an open exhaustion, in ledger units; 0 without one."""
     if not state.supply.causes & Cause.CREDIT_EXHAUSTED:
         return 0
     wanted = max(state.settings.reconnect_threshold, 1)
@@ -269,9 +263,7 @@ def _clock(state: State, _: Authenticated, parameters: object, clock: int, emit:
 
 
 def set_clock(state: State, old: int, new: int, emit: Emit) -> None:
-    """Set the clock: no credit moves, no freeze is made; the open profile record is closed and
-    marked.
-    """
+    """Set the clock; the open profile record is closed and marked. No credit moves, no freeze."""
     close_period(state, old, clock_set=True)
     state.clock.set(state.elapsed_ms, new)
     state.period.began = new
@@ -280,7 +272,7 @@ def set_clock(state: State, old: int, new: int, emit: Emit) -> None:
 
 
 def step_clock(state: State, old: int, by: int, emit: Emit) -> None:
-    """Let the clock jump by itself: a fault. What was not known to be right does not become so."""
+    """Step the clock as a fault does; an invalid clock stays invalid."""
     valid = state.clock.valid
     set_clock(state, old, min(max(old + by, 0), LAST_CLOCK - 1), emit)
     state.clock.valid = valid

@@ -1,15 +1,14 @@
-"""One prepaid meter: it meters, charges, warns, trips and takes credit, exactly; time is an
-argument.
+"""One prepaid meter: metering, charging, warning, tripping, credit. Time is an argument.
 
-    meter.advance(to)        bring it to an instant, in one step or in a thousand: the same bits
-    meter.next_deadline()    the next instant at which anything would change by itself
-    meter.handle(request)    whatever changes its state; durable when it returns
+    meter.advance(to)        advance to an instant; one step or a thousand give the same bits
+    meter.next_deadline()    the next instant at which the state changes by itself
+    meter.handle(request)    execute a request; durable on return
     meter.revision           rises with every change that a reader could see
 
 Between two edges (a load row, a profile period, a calendar edge, a delay) power and price are
-constant, so a stretch is integrated at once; only where the nearest credit level or step limit was
-reached is the millisecond solved for. At an edge the steps of METER.md 2 are done in their order.
-Energy is in mWh, money in ledger units, time in ms.
+constant, so the interval is integrated at once; the millisecond is computed only where the nearest
+credit level or step limit was reached. At an edge the steps of METER.md 2 are executed in their
+order. Energy is in mWh, money in ledger units, time in ms.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ from protocols.quantities import MWH_IN_MW_MS
 from protocols.sealed_message import Outcome
 
 NEVER = 1 << 62
-"""Later than any instant: a stretch without an edge, a count without a level."""
+"""Later than any instant, larger than any count: no edge, no level."""
 
 _SENSOR_EVENTS = {
     Tamper.COVER: ("cover_closed", "cover_opened"),
@@ -71,13 +70,11 @@ _SENSOR_EVENTS = {
 
 
 class MeterStoppedError(Exception):
-    """The storage failed to flush: nobody knows what is in it, so the meter does nothing more."""
+    """The storage failed to flush; its content is unknown, so the meter executes nothing more."""
 
 
 class Meter:
-    """One meter. It is given its state, rings, storage, keys, load and switch; it reads no clock
-    and no socket.
-    """
+    """One meter, given its state, rings, storage, keys, load, switch. Reads no clock or socket."""
 
     __slots__ = (
         "_acceptance",
@@ -145,7 +142,7 @@ class Meter:
 
     @property
     def state(self) -> State:
-        """The state, to be read and not to be changed."""
+        """The state; not to be changed by a reader."""
         return self._state
 
     @property
@@ -160,12 +157,12 @@ class Meter:
 
     @property
     def demand(self) -> Demand:
-        """What flows now: zero through an open switch or without power."""
+        """The present power: zero through an open switch or without power."""
         return self._demand
 
     @property
     def load(self) -> Load:
-        """What the customer draws."""
+        """The customer's load."""
         return self._load
 
     @property
@@ -181,7 +178,7 @@ class Meter:
     # ---- time
 
     def advance(self, to: int) -> None:
-        """Bring the meter to the elapsed time `to`, ms, and do all that happens until and at it.
+        """Advance the meter to the elapsed time `to`, ms, with all that is due until and at it.
 
         Raises:
             ValueError: `to` lies in the past.
@@ -211,9 +208,7 @@ class Meter:
             self._publish()
 
     def next_deadline(self) -> int | None:
-        """Return the next elapsed time at which anything changes by itself, None where nothing ever
-        will.
-        """
+        """Return the next elapsed time at which the state changes by itself, None for never."""
         state = self._state
         if not state.powered or self.stopped:
             return None
@@ -235,8 +230,7 @@ class Meter:
         return (self._import_mw, registers.import_remainder), exported
 
     def _meter_until(self, until: int) -> bool:
-        """Integrate and charge to `until`, or to the first millisecond at which the watched count
-        of mWh completes.
+        """Integrate and charge to `until`, or to the ms at which the watched mWh complete.
 
         A mWh that completes at an instant belongs to the interval before it. Returns whether the
         count was reached.
@@ -274,9 +268,7 @@ class Meter:
         return reached
 
     def _charge(self, count: int, reached: bool) -> None:
-        """Charge `count` mWh, one by one where a step limit falls among them, and feed the step
-        counters.
-        """
+        """Charge `count` mWh and feed the step counters; each mWh has the price of its step."""
         state = self._state
         registers = state.registers
         if state.account.is_open:
@@ -291,16 +283,14 @@ class Meter:
         self._watch -= count
 
     def _counter(self) -> int:
-        """The consumption over which the steps count."""
+        """The consumption in mWh that selects the step."""
         registers = self._state.registers
         return registers.year_mwh if self._state.tariff.steps.yearly else registers.month_mwh
 
     # ---- one instant (METER.md 2)
 
     def _pass_edge(self, reached_level: bool) -> None:
-        """Do steps 2 to 8 of an instant at which something was planned, and perhaps a level was
-        reached too.
-        """
+        """Execute steps 2 to 8 of a planned instant, at which a level may have been reached too."""
         state = self._state
         now = state.elapsed_ms
         period_closed = now >= self._profile_due_ms
@@ -325,9 +315,7 @@ class Meter:
             self._save_periods()
 
     def _evaluate(self) -> None:
-        """Step 8: thresholds once, then the switch, then what flows through it and what to watch
-        next.
-        """
+        """Step 8: thresholds once, then the switch, its power and the next level to watch."""
         state = self._state
         supply, settings, now = state.supply, state.settings, state.elapsed_ms
         if state.account.is_open and state.powered:
@@ -344,16 +332,14 @@ class Meter:
         self._watch_levels()
 
     def _flow(self) -> None:
-        """Step 7: let the load flow through the real switch, and start or stop what depends on
-        it.
-        """
+        """Step 7: apply the load through the real switch; start or stop the dependent timers."""
         self._let_flow()
         state, supply = self._state, self._state.supply
         if (
             state.powered
             and supply.overload_due_ms is not None
             and supply.overload_due_ms <= state.elapsed_ms
-        ):  # no delay
+        ):  # an overload without delay
             run_delays(supply, state.settings, state.elapsed_ms, self._emit)
             self._let_flow()
         delay = supply.deadline()
@@ -384,9 +370,7 @@ class Meter:
             self.switch.drive(supply.closed)
 
     def _watch_levels(self) -> None:
-        """Count the mWh until the nearest credit level or step limit below is reached, at the price
-        of the next mWh.
-        """
+        """Set the mWh to the nearest credit level or step limit, at the price of the next mWh."""
         state = self._state
         steps, counter = state.tariff.steps, self._counter()
         self._unit_price = (
@@ -416,7 +400,7 @@ class Meter:
         self._calendar_due_ms = NEVER if due is None else clock.when(due)
 
     def _plan(self) -> None:
-        """Find the next edge; it lies after now."""
+        """Set the next edge; it lies after now."""
         edge = min(
             self._profile_due_ms, self._calendar_due_ms, self._load_due_ms, self._delay_due_ms
         )
@@ -425,13 +409,13 @@ class Meter:
     # ---- requests
 
     def handle(self, request: Request) -> Reply | None:
-        """Execute one request at the present instant; durable when it returns, None without power.
+        """Execute one request at the present instant; durable on return, None without power.
 
         The new state is computed on a copy, committed, applied, and only then answered. A refused
-        write is STORAGE_FAULT with nothing changed.
+        write is answered STORAGE_FAULT and changes nothing.
 
         Raises:
-            MeterStoppedError: a flush failed; nobody knows what is in the storage.
+            MeterStoppedError: a flush failed; the content of the storage is unknown.
         """
         self._require_running()
         if isinstance(request, AskReceipt):
@@ -458,18 +442,15 @@ class Meter:
             self._put_back(before, hardware)
             return Reply(answer(before, request, Outcome.STORAGE_FAULT))
         except BaseException:
-            self._put_back(
-                before, hardware
-            )  # a fault of ours: what was not committed does not stand
+            # an internal fault: the uncommitted state is discarded
+            self._put_back(before, hardware)
             raise
         self.revision += 1
         self._publish(stored)
         return reply
 
     def _status(self, request: AskStatus) -> Reply:
-        """Return the sealed status: empty where the storage is lost, and for keys that are not the
-        meter's now.
-        """
+        """Return the sealed status; empty with a lost storage, and for keys not valid now."""
         return (
             Reply()
             if self.storage_lost
@@ -479,7 +460,7 @@ class Meter:
     def _put_back(
         self, state: State, hardware: tuple[Load, SwitchDefect, frozenset[int], bool]
     ) -> None:
-        """Let the state before a request stand again, and what hangs on the meter."""
+        """Restore the state, the load and the hardware as they were before a request."""
         self._state = state
         self._load, self.switch.defect, self.lost_phases, self.flows_back = hardware
         self._plan_calendar()
@@ -488,9 +469,7 @@ class Meter:
         self._plan()
 
     def _execute(self, request: Request) -> tuple[Reply, bool]:
-        """Do a request on the copied state; return the reply and whether anything must be
-        committed.
-        """
+        """Execute a request on the copied state; return the reply and whether to commit."""
         state, supply = self._state, self._state.supply
         reply, changed = Reply(), True
         match request:
@@ -541,13 +520,13 @@ class Meter:
         return reply, changed
 
     def _reevaluate(self) -> None:
-        """Judge and plan after a request: step 8 follows each."""
+        """Evaluate and plan after a request: step 8 follows each."""
         self._plan_calendar()
         self._evaluate()
         self._plan()
 
     def amount_to_reconnect(self) -> int:
-        """Return the smallest top-up that would end a standing exhaustion, 0 where none stands."""
+        """Return the smallest top-up that ends an open exhaustion, ledger units; 0 without one."""
         return messages.amount_to_reconnect(self._state)
 
     def _sense(self, sensor: Tamper, present: bool) -> bool:
@@ -563,8 +542,9 @@ class Meter:
         return True
 
     def _return_power(self) -> None:
-        """Come up: the clock ran on; missed midnights first, then delays that are due, then
-        thresholds.
+        """Power up: missed midnights first, then due delays, then thresholds.
+
+        The clock ran on without power.
         """
         state = self._state
         state.powered = True
@@ -584,14 +564,12 @@ class Meter:
     # ---- records and storage
 
     def save(self) -> bool:
-        """Commit the state as it stands, as at an orderly stop; say whether the storage took it."""
+        """Commit the present state, as at an orderly stop; return whether it was stored."""
         self._require_running()
         return self._commit_or_stop(self._store.commit)
 
     def _save_periods(self) -> None:
-        """Save what was metered once a profile period was closed; a long jump through time saves at
-        its end.
-        """
+        """Save after a closed profile period; a long advance saves at its end."""
         self._unsaved = False
         self._commit_or_stop(self._store.save)
 
@@ -602,7 +580,7 @@ class Meter:
         except NvramFlushError as error:
             self._stop(error)
         except NvramError:
-            # the state before lasts; metering goes on, and the next save tries again
+            # the previous record stays valid; metering continues, and the next save tries again
             self._publish()
             return False
 
@@ -629,9 +607,7 @@ class Meter:
         state.append(EVENT_RING, row.pack())
 
     def _publish(self, stored: int = 0) -> None:
-        """Let readers see the rows that the state has gained; of its tail, `stored` rows need not
-        be kept longer.
-        """
+        """Append new rows of the tail to the rings of readers; drop its first `stored` rows."""
         rings, tail = self.rings, self._state.tail
         new = len(tail)
         while new and tail[new - 1].number > rings[tail[new - 1].ring].last:

@@ -20,7 +20,7 @@ def draw(
     events: Sequence[SimulatedEvent],
     path: Path,
 ) -> None:
-    """Draw credit (stepping down and up) and import power, with the events marked.
+    """Draw credit and import power over time, with the events marked.
 
     Raises:
         HostingError: matplotlib is not installed, or the file cannot be written.

@@ -1,6 +1,4 @@
-"""Item -> how its value is got from a meter. Reading changes nothing; a test says that the table is
-complete.
-"""
+"""Getter of every item from a meter. Reading changes nothing; a test checks completeness."""
 
 from __future__ import annotations
 
@@ -28,14 +26,12 @@ Getter = Callable[[Meter], Any]
 
 
 def read(meter: Meter, item: Item) -> Any:
-    """Return the value of an item, as its kind holds it."""
+    """Return the value of an item in the form of its kind."""
     return GETTERS[item](meter)
 
 
 def utc_offset_minutes(meter: Meter, clock: int) -> int:
-    """Return the offset of local time at a clock, minutes: daylight saving included where the meter
-    knows of it.
-    """
+    """Return the local offset in minutes at a clock, including daylight saving where configured."""
     return local_of(meter.state, clock).offset_ms // MINUTE_MS
 
 

@@ -1,6 +1,4 @@
-"""What can be asked of a meter: every change of its state goes through `Meter.handle` as one of
-these values.
-"""
+"""Requests of a meter and its reply: every change of its state passes `Meter.handle` as one."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from protocols.sealed_status import StatusQuestion
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed message and what carried it."""
+    """A sealed message and its carrier."""
 
     data: bytes
     carrier: Carrier = Carrier.WIRE
@@ -26,7 +24,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class AskReceipt:
-    """Ask for the sealed receipt of an accepted sequence, one of the last 16 of its class."""
+    """Request the sealed receipt of an accepted sequence, one of the last 16 of its class."""
 
     message_class: MessageClass
     sequence: int
@@ -34,26 +32,26 @@ class AskReceipt:
 
 @dataclass(frozen=True, slots=True)
 class AskStatus:
-    """Ask for the sealed status: without effect, and without a commit."""
+    """Request the sealed status, without effect and without a commit."""
 
     question: StatusQuestion
 
 
 @dataclass(frozen=True, slots=True)
 class PressButton:
-    """The customer presses the button, long enough to count."""
+    """The customer presses the button for long enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetLoad:
-    """The customer draws something else from now on."""
+    """The customer's load changes."""
 
     load: Load
 
 
 @dataclass(frozen=True, slots=True)
 class Sense:
-    """A tamper sensor sees something, or no longer."""
+    """A tamper sensor becomes active or inactive."""
 
     sensor: Tamper
     present: bool
@@ -61,24 +59,24 @@ class Sense:
 
 @dataclass(frozen=True, slots=True)
 class CutPower:
-    """The supply of the meter itself goes; hold-up energy lets it save exactly."""
+    """The meter's own supply fails; hold-up energy lets it save exactly."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnPower:
-    """The supply of the meter comes back."""
+    """The meter's own supply returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakSwitch:
-    """The supply control switch welds, sticks open or heals."""
+    """The supply control switch welds, sticks open or recovers."""
 
     defect: SwitchDefect
 
 
 @dataclass(frozen=True, slots=True)
 class LosePhase:
-    """A phase of the supply, 0 to 2, goes or returns."""
+    """A phase of the supply, 0 to 2, fails or returns."""
 
     phase: int
     lost: bool
@@ -86,19 +84,19 @@ class LosePhase:
 
 @dataclass(frozen=True, slots=True)
 class ReverseFlow:
-    """Current flows the other way from now on, or as it should."""
+    """The current is reversed from now on, or normal again."""
 
     turned: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LoseClock:
-    """The clock is known lost, as after a dead battery."""
+    """The clock is known lost, as with an empty battery."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepClock:
-    """The clock jumps by itself, ms."""
+    """The clock steps by `by` ms without a command."""
 
     by: int
 
@@ -112,9 +110,7 @@ class DriftClock:
 
 @dataclass(frozen=True, slots=True)
 class PresentCard:
-    """A card that proved to be the meter's own, and what stood on it; its messages are still to be
-    vouched for.
-    """
+    """An authenticated card of this meter, and its content with messages not yet authenticated."""
 
     serial: bytes
     identity: CardIdentity
@@ -125,8 +121,9 @@ class PresentCard:
 
 @dataclass(frozen=True, slots=True)
 class CardFailed:
-    """A card that could not be read (serial of zeros: not even that), or was pulled before its
-    write-back was done.
+    """A card that could not be read, or was pulled before its write-back was complete.
+
+    The serial is zeros where not even that was read.
     """
 
     error: InsertionError
@@ -156,10 +153,10 @@ Request = (
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """What became of a card. `outcome` is that of its credit transfer, None where it carried none
-    or was not asked.
+    """Result of a card insertion; credit in ledger units.
 
-    `write_back` says whether the slot is to tell the card; credit in ledger units.
+    `outcome` is that of its credit transfer, None where it had none or was not processed.
+    `write_back` is whether the slot writes the result to the card.
     """
 
     error: InsertionError | None = None
@@ -170,15 +167,13 @@ class Insertion:
     credit_before: int | None = None
 
     def with_commands(self, error: InsertionError | None, outcome: Outcome) -> Insertion:
-        """Return the same with what became of the card's sealed commands."""
+        """Return a copy with the result of the card's sealed commands."""
         return replace(self, error=error, command_outcome=outcome)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the meter says: an answer with its sealed receipt, a sealed status, or what became of a
-    card.
-    """
+    """Reply of a meter: an answer with its receipt, a sealed status, or the result of a card."""
 
     answer: Answer | None = None
     receipt: bytes = b""

@@ -1,5 +1,6 @@
-"""What a purchase agreement and a sealed `limits` command can set; attributes are item names
-(METER.md 4 and 5).
+"""Settings of a purchase agreement and of a sealed `limits` command (METER.md 4 and 5).
+
+Attributes are item names.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from protocols.data_model.items import POWER_LIMIT, SETTINGS, Item, settable
 from protocols.data_model.words import ReconnectMode, TripMode, UnopenedSupply
 
 _ATTRIBUTES = {POWER_LIMIT: "power_limit_mw"}
-"""Attributes that are not named as their item: they carry the unit that they hold."""
+"""Attributes that differ from the item name, because they carry the unit that they hold."""
 
 
 def attribute(item: Item) -> str:
@@ -48,9 +49,7 @@ class Settings:
     strict_suspension: int = 0
 
     def problem(self) -> str | None:
-        """Say which value cannot be, alone or beside another, or None (METER.md 4:
-        OUT_OF_RANGE).
-        """
+        """Return which value or pair is not allowed, or None (METER.md 4: OUT_OF_RANGE)."""
         for item in SETTINGS.values():
             kind = settable(item)
             if not kind.holds(getattr(self, attribute(item))):
@@ -68,6 +67,6 @@ class Settings:
         return replace(self, **named)  # type: ignore[arg-type]
 
     def levels(self) -> tuple[int, ...]:
-        """Return every credit at which something may happen, highest first."""
+        """Return every credit level that may have an effect, highest first."""
         some = {0, -self.overdraft_limit, self.low_credit_threshold_1, self.low_credit_threshold_2}
         return tuple(sorted((level for level in some if level is not None), reverse=True))

@@ -1,9 +1,8 @@
-"""Everything about a meter that a power cut must not lose: ONE record (METER.md 9).
+"""Persistent state of a meter: all that a power cut must not lose, in ONE record (METER.md 9).
 
-Only whole numbers, truths, strings and bytes, in small mutable pieces; a copy of it is what a
-request computes on. Rows of the rings are not here, but the numbers of the newest are, and the rows
-that the storage has not yet put into its
-rings: the tail.
+Integers, booleans, strings and bytes in small mutable pieces; a request computes on a copy. It does
+not hold the rows of the rings, but the numbers of the newest rows and the tail: the rows that the
+storage has not yet written to its rings.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def _copy(piece: Piece) -> Piece:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a meter is: constant for the life of its state."""
+    """Constants of a meter for the life of its state."""
 
     serial_number: str
     epoch: int
@@ -54,7 +53,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PendingPart:
-    """A part of the pending tariff set and the clock (ms UTC) from which it holds."""
+    """A part of the pending tariff set, and the clock (ms UTC) at which it activates."""
 
     activation: int
     part: Part
@@ -62,7 +61,7 @@ class PendingPart:
 
 @dataclass(slots=True)
 class Period:
-    """The open profile period, and the maximum demand of those that were closed."""
+    """The open profile period, and the maximum demand of the closed ones."""
 
     import_at_start: int = 0
     export_at_start: int = 0
@@ -74,11 +73,10 @@ class Period:
 
 @dataclass(slots=True)
 class CardSlotMemory:
-    """What the card slot remembers: the account's card (0 is none) and when it was issued, and how
-    often it was abused.
+    """The account's card (0: none), when it was issued, and the number of illegal insertions.
 
-    `bound_at` is the vendor's clock in s since 1970 UTC: a card that was issued earlier never
-    replaces a later one.
+    `bound_at` is the vendor's clock in s since 1970 UTC: a card issued earlier never replaces one
+    issued later.
     """
 
     bound_card: int = 0
@@ -87,7 +85,7 @@ class CardSlotMemory:
 
 
 class TailRow(NamedTuple):
-    """A row that the state's record carries until the rings hold it."""
+    """A row that the record of the state holds until the rings hold it."""
 
     ring: int
     number: int
@@ -96,11 +94,10 @@ class TailRow(NamedTuple):
 
 @dataclass(slots=True)
 class State:
-    """One meter's state. `elapsed` is its instant, ms; `numbers` are those of the newest row of
-    each ring.
+    """State of one meter at `elapsed_ms`; `numbers` are those of the newest row of each ring.
 
-    All of it is the same bits however time was moved, but the tail, which is the storage's
-    book-keeping.
+    It is bit for bit the same for any partition of time, except the tail, which depends on the
+    storage.
     """
 
     identity: Identity
@@ -138,6 +135,6 @@ class State:
         return other
 
     def append(self, ring: int, row: bytes) -> None:
-        """Add a row to a ring, by way of the tail."""
+        """Add a row to a ring through the tail."""
         self.numbers[ring] += 1
         self.tail.append(TailRow(ring, self.numbers[ring], row))

@@ -1,8 +1,7 @@
-"""A vending point inside the meter's own process: orders in words, sealed with the meter's own
-keys.
+"""Vending point in the process of the meter: orders in words, sealed with the meter's own keys.
 
-It is for those who hold the meter in their hand anyway: `simulate`, fixtures, scenarios. The
-message goes through the one door like any other.
+For `simulate`, fixtures and scenarios, which hold the meter. Its messages pass the same
+authentication as all others.
 """
 
 from __future__ import annotations
@@ -43,12 +42,12 @@ from protocols.sealed_message import (
 
 MAX_CENTS = MONEY_LIMIT // CENT
 SILENCE = "silence: the meter is without power, or lost it just then"
-"""What is told of an order that was not answered."""
+"""Text for an order without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted of a meter: the kind of message, its amount in 0.01, its parameters."""
+    """An order for a meter: kind of message, amount in 0.01, parameters."""
 
     kind: MessageKind
     amount: int = 0
@@ -154,7 +153,7 @@ GRAMMAR = (
 
 
 def parse_order(words: Sequence[str]) -> Order:
-    """Return the order that these words are; raises QuantityError, which says what is allowed."""
+    """Return the order in `words`; raises QuantityError with the allowed orders."""
     read = _ORDERS.get(words[0]) if words else None
     if read is None:
         raise QuantityError(f"{' '.join(words)!r} is no order: allowed are {GRAMMAR}")
@@ -165,15 +164,13 @@ def parse_order(words: Sequence[str]) -> Order:
 
 
 class Vending:
-    """Seals orders with the meter's own keys. Its journal has number 0, and its messages count
-    their marks.
-    """
+    """Seals orders with the meter's own keys as journal 0; its messages count their marks."""
 
     def __init__(self) -> None:
         self._marks = 0
 
     def send(self, meter: Meter, order: Order) -> Reply | None:
-        """Seal an order and hand it over; None where the meter is without power."""
+        """Seal an order and submit it; None where the meter is without power."""
         return meter.handle(self.seal(meter, order))
 
     def seal(self, meter: Meter, order: Order) -> Sealed:
@@ -206,14 +203,14 @@ class Vending:
     def buy_card(
         self, meter: Meter, cents: int, card: Card | None, random: Callable[[int], bytes]
     ) -> Card:
-        """Sell credit on a card for a meter, with its next sequence; a new card is issued and bound
-        to it first.
+        """Sell credit on a card for a meter, with its next sequence.
 
-        A new card for a meter that knows another one is its replacement.
+        A new card is issued and bound first; for a meter with another bound card it is the
+        replacement.
 
         Raises:
-            QuantityError: an amount that cannot be sold, or a card that carries credit which the
-                meter has not taken.
+            QuantityError: the amount is not allowed, or the card holds credit that the meter has
+                not accepted.
             CardError: the card is not of this meter.
         """
         if not 0 < cents <= MAX_CENTS:
@@ -233,9 +230,8 @@ class Vending:
             card = Card(memory, random)
         card.power_on()
         selected = drive(terminal.select(), card.apdu)
-        access = derive_card_keys(
-            keys.card, selected.serial, keys.version
-        )  # a vendor of this meter has no master
+        # the meter's own card key: there is no master in this process
+        access = derive_card_keys(keys.card, selected.serial, keys.version)
         if not selected.issued:
             drive(give_keys(terminal, access, keys.version), card.apdu)
             issued = min(max(meter.clock // 1000, 0), LAST_SECOND)
@@ -261,7 +257,7 @@ class Vending:
 
 
 def _require_consumed(contents: Contents, taken: int) -> None:
-    """Refuse to write over credit that the meter has not taken."""
+    """Refuse to overwrite credit that the meter has not accepted."""
     if contents.credit is not None and contents.credit.message:
         message = SealedMessage.decode(contents.credit.message)
         if message.sequence > taken:
@@ -271,9 +267,7 @@ def _require_consumed(contents: Contents, taken: int) -> None:
 
 
 def _card_serial(meter: Meter) -> bytes:
-    """Return a serial for a new card: the meter's number, and how many rows its event log has
-    seen.
-    """
+    """Return a serial for a new card: the meter's number and the count of its events."""
     return bcd(meter.state.identity.serial_number) + (
         meter.state.numbers[EVENT_RING] % 0xFFFF + 1
     ).to_bytes(2, "big")

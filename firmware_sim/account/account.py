@@ -1,10 +1,9 @@
-"""The account: one signed credit, debt, and the books that must balance to the last unit (METER.md
-6).
+"""Credit, debt and posting totals of one account, which always balance (METER.md 6).
 
     credit = opening + credited - refunded - settled - consumption - standing - instalments
     debt   = debt_entered - debt_from_top_ups - instalments
 
-where credited is the sum of amounts less what went to debt. All money is in ledger units.
+`credited` is the sum of the accepted amounts less their debt shares. Money is in ledger units.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ NO_CUSTOMER = "0" * 12
 
 @dataclass(slots=True)
 class Account:
-    """Balance and posting totals; `opening` is the balance that stood when the state was made."""
+    """Balance and posting totals; `opening` is the balance at the creation of the state."""
 
     state: int = AccountState.UNOPENED
     customer_number: str = NO_CUSTOMER
@@ -42,11 +41,11 @@ class Account:
 
     @property
     def is_open(self) -> bool:
-        """Whether anything is charged at all."""
+        """Whether the account is open; only then is anything charged."""
         return self.state == AccountState.OPEN
 
     def imbalance(self) -> tuple[int, int]:
-        """Return what is missing in the books of credit and of debt; both are 0, always."""
+        """Return credit and debt less the sums of their postings; both are always 0."""
         credit = self.opening + self.credited - self.refunded - self.settled
         credit -= self.consumption + self.standing + self.instalments
         return self.credit - credit, self.debt - (
@@ -55,7 +54,7 @@ class Account:
 
 
 class Split(NamedTuple):
-    """Where a top-up goes: three parts that sum to its amount."""
+    """The split of a top-up: three parts that sum to its amount."""
 
     to_overdraft: int
     to_debt: int
@@ -63,16 +62,14 @@ class Split(NamedTuple):
 
 
 def split_top_up(account: Account, amount: int, debt_share_percent: int) -> Split:
-    """Return where `amount` would go: overdraft first, then the debt's share, the rest is
-    credit.
-    """
+    """Return the split of `amount`: overdraft first, then the debt share, the rest is credit."""
     to_overdraft = min(amount, max(0, -account.credit))
     to_debt = min(account.debt, amount - to_overdraft, amount * debt_share_percent // 100)
     return Split(to_overdraft, to_debt, amount - to_overdraft - to_debt)
 
 
 def exceeds_max_credit(account: Account, amount: int, settings: Settings) -> bool:
-    """Say whether the credit after a top-up would be above max_credit; equal is accepted."""
+    """Return whether a top-up would raise the credit above max_credit; equal is accepted."""
     after = (
         account.credit + amount - split_top_up(account, amount, settings.debt_share_percent).to_debt
     )
@@ -98,9 +95,7 @@ def charge_consumption(account: Account, amount: int) -> None:
 
 
 def post_midnight(account: Account, settings: Settings) -> None:
-    """Post the standing charge of a local date and then the debt instalment, as far as credit
-    goes.
-    """
+    """Post the standing charge of a local date, then the debt instalment up to the credit."""
     if not account.is_open:
         return
     account.credit -= settings.standing_charge
@@ -112,25 +107,25 @@ def post_midnight(account: Account, settings: Settings) -> None:
 
 
 def refund(account: Account, amount: int) -> None:
-    """Post a refund; the caller has seen that it is at most the positive credit."""
+    """Post a refund; the caller has checked that it is at most the positive credit."""
     account.credit -= amount
     account.refunded += amount
 
 
 def enter_debt(account: Account, amount: int) -> None:
-    """Post a debt; nothing else changes."""
+    """Post a debt; the credit does not change."""
     account.debt += amount
     account.debt_entered += amount
 
 
 def open_account(account: Account, customer_number: str) -> None:
-    """Begin the account of a customer."""
+    """Open the account for a customer."""
     account.state = AccountState.OPEN
     account.customer_number = customer_number
 
 
 def close_account(account: Account) -> int:
-    """End the account: the balance goes to the settlement, which is returned."""
+    """Close the account; its balance becomes the settlement, which is returned."""
     settlement = account.credit
     account.settled += settlement
     account.credit = 0
@@ -139,9 +134,7 @@ def close_account(account: Account) -> int:
 
 
 def amount_to_reach(account: Account, credit: int, debt_share_percent: int) -> int:
-    """Return the smallest top-up, in ledger units and whole cents, after which the credit is at
-    least `credit`.
-    """
+    """Return the smallest top-up (whole cents, ledger units) that raises credit to `credit`."""
     low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2
     while low < high:
         middle = (low + high) // 2

@@ -1,6 +1,4 @@
-"""A storage whose writes tear, are lost, refused or never flushed: any byte device, made to suffer
-by faults.
-"""
+"""NVRAM with injected faults: torn, lost and refused writes, failing flushes."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from firmware_sim.hal.nvram import Nvram, NvramError, NvramFlushError, PowerCutE
 
 
 class Draw(Protocol):
-    """A fault that struck: what it takes, and lots to draw."""
+    """An applied fault: its amount, and random draws for its details."""
 
     @property
     def amount(self) -> int: ...
@@ -19,26 +17,22 @@ class Draw(Protocol):
 
 
 Strike = Callable[[str], Draw | None]
-"""Says whether a fault of that name strikes now."""
+"""Returns the draw of the named fault if it applies now, else None."""
 
 
 class FaultyNvram:
-    """Passes everything on to a device, and keeps what unflushed writes replaced, so that a power
-    cut can lose them.
-    """
+    """Passes calls to a device; keeps what unflushed writes replaced, so a cut can lose them."""
 
     def __init__(self, inner: Nvram, strike: Strike, any_faults: Callable[[], bool]) -> None:
         self._inner, self._strike, self._any_faults = inner, strike, any_faults
         self._replaced: list[tuple[int, bytes]] = []
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return what stands at `offset`."""
+        """Return up to `size` bytes at `offset`."""
         return self._inner.read(offset, size)
 
     def write(self, offset: int, data: bytes) -> None:
-        """Write; raises NvramError where it is refused and PowerCutError where the power goes in
-        the middle.
-        """
+        """Write; raises NvramError where refused and PowerCutError where the write is torn."""
         if not self._any_faults():
             self._inner.write(offset, data)
             return
@@ -57,14 +51,14 @@ class FaultyNvram:
         raise PowerCutError
 
     def flush(self) -> None:
-        """Make everything last; raises NvramFlushError where that fails."""
+        """Flush all writes; raises NvramFlushError where that fails."""
         if self._strike("flush_fails"):
             raise NvramFlushError("the device failed to flush")
         self._inner.flush()
         self._replaced.clear()
 
     def _lose(self) -> None:
-        """Take back each unflushed write for which the lot falls so, the newest first."""
+        """Undo each unflushed write that `lost_writes` selects at random, newest first."""
         for offset, before in reversed(self._replaced):
             lost = self._strike("lost_writes")
             if lost is not None and lost.below(2):

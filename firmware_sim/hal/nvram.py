@@ -1,6 +1,4 @@
-"""The meter's non-volatile memory: a byte device whose writes may tear until a flush returns
-(METER.md 9).
-"""
+"""Non-volatile memory: a byte device whose writes may tear until a flush returns (METER.md 9)."""
 
 from __future__ import annotations
 
@@ -9,15 +7,15 @@ from typing import Protocol
 
 
 class NvramError(Exception):
-    """A write that the device refused: nothing of it counts."""
+    """The device refused a write; none of its bytes count."""
 
 
 class NvramFlushError(NvramError):
-    """A flush that failed: nobody knows what is on the device, so the meter stops."""
+    """A flush failed; the content of the device is unknown, so the meter stops."""
 
 
 class PowerCutError(Exception):
-    """Simulated: the power went away in the middle of a write."""
+    """Simulated power failure during a write."""
 
 
 class Nvram(Protocol):
@@ -29,11 +27,11 @@ class Nvram(Protocol):
 
 
 class SimulatedNvram:
-    """A device in memory, with the faults that real ones have.
+    """A device in memory, with the faults of real ones.
 
-    `cut_after` bytes more, the power goes: the write in progress is torn there. `forget` decides,
-    for each write since the last flush, whether it survives `power_cycle` (a cache that loses or
-    reorders unflushed writes).
+    Power fails after `cut_after` more bytes: the write in progress is torn there. `survives`
+    decides, for each write since the last flush, whether it is kept by `power_cycle` (a cache that
+    loses or reorders unflushed writes).
     """
 
     def __init__(self, data: bytes = b"") -> None:
@@ -47,11 +45,11 @@ class SimulatedNvram:
         self._since_flush: list[tuple[int, bytes]] = []
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return what stands at `offset`."""
+        """Return up to `size` bytes at `offset`."""
         return bytes(self.data[offset : offset + size])
 
     def write(self, offset: int, data: bytes) -> None:
-        """Write; raises NvramError when full and PowerCutError where the cut falls."""
+        """Write; raises NvramError when full and PowerCutError at the cut."""
         if self.full:
             raise NvramError("the device is full")
         kept = data if self.cut_after is None else data[: self.cut_after]
@@ -66,7 +64,7 @@ class SimulatedNvram:
                 raise PowerCutError
 
     def flush(self) -> None:
-        """Make everything last; raises NvramFlushError where that fails."""
+        """Flush all writes; raises NvramFlushError where that fails."""
         if self.flush_fails:
             raise NvramFlushError("the device failed to flush")
         self.flushes += 1
@@ -74,9 +72,7 @@ class SimulatedNvram:
         self._since_flush.clear()
 
     def power_cycle(self, survives: Callable[[int], bool] = lambda _: True) -> SimulatedNvram:
-        """Return the device as it is found after a power cut: unflushed write number i is there if
-        `survives(i)`.
-        """
+        """Return the device after a power cut; unflushed write i is kept if `survives(i)`."""
         data = bytearray(self._flushed)
         for index, (offset, written) in enumerate(self._since_flush):
             if survives(index):

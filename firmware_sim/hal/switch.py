@@ -1,4 +1,4 @@
-"""The latching supply control switch as hardware: it is driven, and may not follow (METER.md 5)."""
+"""Hardware of the latching supply control switch, which may not follow its drive (METER.md 5)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Protocol
 
 
 class Switch(Protocol):
-    """A latching switch: `position_if` tells where it would really lie after a command."""
+    """A latching switch; `position_if` returns the real position after a command."""
 
     def position_if(self, closed: bool) -> bool: ...
     def drive(self, closed: bool) -> None: ...
 
 
 class SwitchDefect(Enum):
-    """What can be wrong with the simulated switch."""
+    """Defects of the simulated switch."""
 
     NONE = "none"
     WELDED = "welded"
@@ -35,5 +35,5 @@ class SimulatedSwitch:
         return self.defect is SwitchDefect.WELDED
 
     def drive(self, closed: bool) -> None:
-        """Drive the switch; it lies where it can."""
+        """Drive the switch; a defect determines its position."""
         self.closed = self.position_if(closed)

@@ -1,6 +1,4 @@
-"""From what a person typed (flags, TOML files, key files) to meter descriptions; files are read
-here.
-"""
+"""Meter descriptions from flags, TOML files and key files; the files are read here."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ _YEARS_OF_TRANSITIONS = 40
 
 @dataclass(frozen=True, slots=True)
 class MeterFlags:
-    """What describes a meter on a command line; None where it was not given."""
+    """Flags that describe a meter; None where not given."""
 
     config: tuple[str, ...] = ()
     unit: int | None = None
@@ -47,7 +45,7 @@ class MeterFlags:
     seed: int | None = None
 
     def given(self) -> list[str]:
-        """Return the flags that a state file overrides, as they were typed."""
+        """Return the given flags that a state file overrides."""
         named = {
             "--serial-number": self.serial_number,
             "--credit": self.credit,
@@ -61,9 +59,7 @@ class MeterFlags:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A description, where it came from, and the text of its load (read anew for a meter that goes
-    on).
-    """
+    """A description, its source, and the text of its load (read again for a resumed meter)."""
 
     description: MeterDescription
     source: str
@@ -74,12 +70,12 @@ class Described:
 
 
 class KeyFile(NamedTuple):
-    """A file of `meterctl keys export`: keys by version, and the serial number of their meter."""
+    """Content of a `meterctl keys export` file: keys by version, serial number of their meter."""
 
     keys: dict[int, MeterKeys] | None
     serial_number: str
     warning: str | None = None
-    """Set where others may read the file."""
+    """Set where other users may read the file."""
 
 
 NO_KEY_FILE = KeyFile(None, "")
@@ -106,8 +102,9 @@ def describe(flags: MeterFlags, default_start: int = DEFAULT_START) -> list[Desc
 
 
 def _describe(source: str, flags: MeterFlags, default_start: int) -> Described:
-    """Describe one meter; whatever is not plain and right is for the configuration to judge and to
-    explain.
+    """Describe one meter.
+
+    Values other than plain correct ones are left to the configuration, which explains them.
     """
     plain = None if source else _of_flags(flags, default_start)
     if plain is not None:
@@ -127,8 +124,7 @@ def _describe(source: str, flags: MeterFlags, default_start: int) -> Described:
 def describe_keys(
     config: str | None, keys: Mapping[str, object], default_start: int
 ) -> MeterDescription:
-    """Return the meter of a TOML file, or of none, with keys of such a file over it; `price` is the
-    price of one rate.
+    """Return the meter of a TOML file, or of none, with `keys` over it; `price` is for one rate.
 
     Raises:
         HostingError: a file that cannot be read, or a key or value that is not allowed.
@@ -150,8 +146,9 @@ def describe_keys(
 
 
 def _of_flags(flags: MeterFlags, default_start: int) -> Described | None:
-    """Describe a meter that has no file, without the configuration: that takes half the time of a
-    start to import.
+    """Describe a meter without a file; None where a value needs the configuration.
+
+    The configuration is not imported here: its import takes half of the start-up time.
     """
     try:
         unit = (
@@ -262,10 +259,10 @@ def with_start(described: Described, start: int) -> Described:
 
 
 def read_keys(path: Path) -> KeyFile:
-    """Return a file of `meterctl keys export`; `warning` is set where others may read it.
+    """Return the content of a `meterctl keys export` file.
 
     Raises:
-        HostingError: it cannot be read, others may write it, or it is no such file.
+        HostingError: it cannot be read, others may write it, or it is not such a file.
     """
     text, mode = read_named(path, "keys")
     if named_files.others_may_write(mode):
@@ -284,7 +281,7 @@ def parse_keys(text: str, path: Path) -> tuple[dict[int, MeterKeys], str]:
     `path` names the file in errors.
 
     Raises:
-        HostingError: it is no key file, or a key ring with masters: a meter never holds those.
+        HostingError: not a key file, or a key ring with masters, which a meter never holds.
     """
     try:
         table = json.loads(text)
@@ -317,9 +314,7 @@ def parse_keys(text: str, path: Path) -> tuple[dict[int, MeterKeys], str]:
 
 
 def _transitions(zone_name: str | None, start: int, where: str) -> tuple[tuple[int, int], ...]:
-    """Return the changes of offset of a zone, found to the minute by halving; the core never sees a
-    zone.
-    """
+    """Return the offset changes of a zone, to the minute by bisection; the core sees no zone."""
     if zone_name is None:
         return ()
     from datetime import UTC, datetime

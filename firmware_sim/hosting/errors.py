@@ -1,4 +1,4 @@
-"""The errors of the meter's edge, each with the exit code of the program.
+"""Errors of the meter's edge, each with the exit code of the program.
 
 HostingError           2  a local file, port or address that cannot be used
 └── NotStoredError     1  a storage refused the last save of its meter
@@ -6,12 +6,12 @@ HostingError           2  a local file, port or address that cannot be used
 
 
 class HostingError(Exception):
-    """The text says what failed and what is unchanged."""
+    """The text names the failure and the unchanged parts."""
 
     exit_code = 2
 
 
 class NotStoredError(HostingError):
-    """A storage refused the last save of its meter; the text says which credit is not stored."""
+    """A storage refused the last save of its meter; the text names the credit not stored."""
 
     exit_code = 1

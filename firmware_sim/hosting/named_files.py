@@ -1,4 +1,4 @@
-"""Opens the files that a person names, on the meter's side: no blocking, no endless reading."""
+"""Opens files named by a user, without blocking and with a limit on their size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from firmware_sim.hosting.errors import HostingError
 from protocols import named_files
 
 _ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-"""A FIFO opens at once, a terminal does not become this process's own, no child inherits a file."""
+"""No wait at a FIFO, no terminal as controlling terminal, no inheritance by a child."""
 _CHUNK = 1 << 20
 
 
@@ -32,8 +32,8 @@ def open_named(
     Args:
         path: its path.
         flags: of os.open, such as os.O_RDWR.
-        kind: what the file is for a person, such as "card"; it begins the text of an error.
-        max_size: bytes at most; None is without limit.
+        kind: kind of file, such as "card"; the error text begins with it.
+        max_size: limit in bytes; None is without limit.
 
     Raises:
         HostingError: it cannot be opened, is not a regular file, or is too large.
@@ -66,7 +66,7 @@ def read_named(path: Path | str, kind: str) -> NamedText:
         data = bytearray()
         while piece := os.read(file, _CHUNK):
             data += piece
-            if len(data) > named_files.MAX_SIZE:  # it grew, or its size was not told
+            if len(data) > named_files.MAX_SIZE:  # it grew, or its size was not known
                 raise _error(kind, path, named_files.TOO_LARGE)
         return NamedText(named_files.decode_text(bytes(data)), os.fstat(file).st_mode)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""The right to serve the path of a virtual port: held by one process, and given up however it ends.
+"""Exclusive lock on the path of a virtual port; it ends with the process that holds it.
 
-It is an exclusive flock on a file `.NAME.lock` beside the port's link. Whoever can put something at
-that name can also put something at the port's own name: the lock adds no way to hold a port.
+It is an exclusive flock on a file `.NAME.lock` in the directory of the port's link. A user who can
+create that file can also create the port's own name: the lock adds no way to hold a port.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from firmware_sim.hosting.errors import HostingError
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _FOREIGN = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EACCES, errno.EPERM)
-"""Of opening a symlink, a directory, a socket, and a file of another user."""
+"""errno of opening a symlink, a directory, a socket, or a file of another user."""
 _ATTEMPTS = 100
-"""A lock file that vanishes or is foreign again and again: then somebody else is at work there."""
+"""Limit: a lock file that vanishes or is foreign more often is changed by another program."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortLock:
-    """A held lock; `release` it after the port's link was taken away."""
+    """A held lock; `release` it after the port's link was removed."""
 
     path: Path
     file: int
@@ -41,7 +41,7 @@ class PortLock:
 def lock_port(link: Path) -> PortLock:
     """Return the lock of a port's path; only one process of this user holds it at a time.
 
-    A lock file of a process that ended is taken over. What is not a regular file of this user is
+    The lock file of an ended process is taken over. Anything but a regular file of this user is
     removed where the directory permits it.
 
     Raises:
@@ -65,12 +65,12 @@ def lock_port(link: Path) -> PortLock:
         except OSError as error:
             os.close(file)
             raise HostingError(f"port {link}: {path}: {error.strerror}") from error
-        os.close(file)  # its holder ended and removed it between our opening and our locking
-    raise HostingError(f"port {link}: {path} changes all the time; nothing was touched")
+        os.close(file)  # its holder removed it between os.open and flock
+    raise HostingError(f"port {link}: {path} keeps changing; nothing was touched")
 
 
 def _opened(link: Path, path: Path) -> int | None:
-    """Return the open lock file, None where something foreign is at its path."""
+    """Return the open lock file, None where its path holds anything but a file of this user."""
     try:
         file = os.open(path, _FLAGS, 0o600)
     except OSError as error:

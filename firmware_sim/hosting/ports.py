@@ -1,4 +1,4 @@
-"""Serial ports of the meter's side: virtual ones (ptys with a link), and real ones by pyserial."""
+"""Serial ports of the meter: virtual ones (ptys with a link), real ones through pyserial."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PARITIES = "NEO"
 
 
 def parse_port(text: str, baud: int = 9600, parity: str = "N") -> PortSpec:
-    """Return the port of a PATH; raises HostingError for settings that cannot be."""
+    """Return the port of a PATH; raises HostingError for settings that are not allowed."""
     path, _, query = text.partition("?")
     given = {key: values[-1] for key, values in parse_qs(query).items()}
     try:
@@ -57,8 +57,9 @@ def parse_port(text: str, baud: int = 9600, parity: str = "N") -> PortSpec:
 
 
 def is_real_port(path: Path) -> bool:
-    """Say whether a PATH is a character device of its own; a link into /dev/pts is a virtual port
-    of somebody.
+    """Return whether a PATH is itself a character device.
+
+    A link into /dev/pts is the virtual port of a process.
     """
     try:
         return not path.is_symlink() and stat.S_ISCHR(path.stat().st_mode)
@@ -69,18 +70,17 @@ def is_real_port(path: Path) -> bool:
 _PACKET_DATA = b"\0"
 _PACKET_SETTINGS = 64
 _EXTPROC = 0o200000
-"""Linux tells the master of a pty in packet mode when settings change, while the slave has EXTPROC.
-"""
+"""Linux reports changed settings to a master in packet mode only while the slave has EXTPROC."""
 RESTORE_SPEED_AFTER_S = 0.01
-"""A host reads its settings back after it set them; before that they must stay."""
+"""A host reads its settings back after setting them; until then they must not change."""
 
 
 class VirtualPort:
     """A pty whose slave end is linked at a path. Takes any speed and parity and emulates neither.
 
     The slave is held open: without it the loop would spin on hang-ups between two hosts. Its speed
-    is set back to 50 baud whenever a host changed it, so that every host's opening changes
-    something; the C library refuses an opening whose wish for parity changes nothing
+    is set back to 50 baud whenever a host changed it, so that every opening by a host changes a
+    setting; the C library refuses an opening whose requested parity changes nothing
     (facts/modbus.md 7).
     """
 
@@ -105,7 +105,7 @@ class VirtualPort:
             raise
 
     def _make_link(self, target: str) -> None:
-        """Link the path to the slave: the lock is held, so what is there is dead or not ours."""
+        """Link the path to the slave; the lock is held, so an existing link may be replaced."""
         _require_free(self.link)
         try:
             self.link.unlink(missing_ok=True)
@@ -115,20 +115,20 @@ class VirtualPort:
             raise HostingError(f"port {self.link}: {reason}; nothing was changed") from error
 
     def read(self, size: int) -> tuple[bytes, bool]:
-        """Return what a host sent, and whether it changed the port's settings (then `settle` is
-        wanted soon).
+        """Return the bytes of a host, and whether it changed the settings of the port.
+
+        After a change the caller runs `restore_speed`.
         """
         data = os.read(self.master, size)
         if not self._packets:
             return data, False
         if data[:1] == _PACKET_DATA:
             return data[1:], False
-        return b"", bool(
-            data and data[0] & _PACKET_SETTINGS
-        ) and self._speed_changed()  # our own settling is told as well
+        # a change by restore_speed is reported as well
+        return b"", bool(data and data[0] & _PACKET_SETTINGS) and self._speed_changed()
 
     def restore_speed(self) -> None:
-        """Undo the speed that a host has set."""
+        """Reset the speed that a host has set."""
         if self._speed_changed():
             self._set_speed()
 
@@ -144,7 +144,7 @@ class VirtualPort:
         termios.tcsetattr(self._slave, termios.TCSANOW, attributes)
 
     def close(self, unlink: bool = True) -> None:
-        """Take the port away, and its link where it is still ours."""
+        """Close the port, and remove its link where it still leads to it."""
         if unlink:
             with contextlib.suppress(OSError):
                 if os.readlink(self.link) == os.ttyname(self._slave):
@@ -155,10 +155,11 @@ class VirtualPort:
 
 
 def _require_free(link: Path) -> None:
-    """Raise HostingError where something else than a link that may be replaced is at a path.
+    """Raise HostingError where a path holds anything but a link that may be replaced.
 
-    A link of this user to a terminal may be replaced: the holder of the path's lock knows that its
-    maker is gone. A link of another user may be, once its terminal is gone or is somebody else's.
+    A link of this user to a terminal may be: the process that made it has ended, since the caller
+    holds the lock of the path. A link of another user may be where its terminal has ended or
+    belongs to a third user.
     """
     try:
         status = os.lstat(link)
@@ -171,7 +172,7 @@ def _require_free(link: Path) -> None:
     try:
         target, terminal = os.readlink(link), os.stat(link)
     except OSError:
-        return  # it leads nowhere
+        return  # a dangling link
     if not target.startswith(("/dev/pts/", "/dev/tty")):
         raise HostingError(f"port {link}: it is a link to {target}; nothing was touched")
     if status.st_uid != os.geteuid() and terminal.st_uid == status.st_uid:

@@ -1,4 +1,4 @@
-"""NVRAM in a file: positional writes, a flush that reaches the disk, one process at a time."""
+"""NVRAM in a file: positional writes, flush to disk, exclusive lock."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from firmware_sim.meter import Meter
 
 
 class FileNvram:
-    """A byte device in a file under an exclusive lock; never truncated, never grown by reading.
+    """A byte device in a file under an exclusive lock; never truncated, never extended by reads.
 
     A write is refused while the path does not lead to the open file, or while the file is shorter
-    than it was: a meter that is started again would not find what was written.
+    than before: a restarted meter would not find the data.
     """
 
     refusal: str | None = None
-    """Why the last write was refused; None where it was not."""
+    """The reason why the last write was refused; None where it was not."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
@@ -38,7 +38,7 @@ class FileNvram:
             ) from error
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return what stands at `offset`; fewer bytes at the end."""
+        """Return up to `size` bytes at `offset`; raises NvramError."""
         try:
             return os.pread(self._file, size, offset)
         except OSError as error:
@@ -64,7 +64,7 @@ class FileNvram:
         self.refusal = None
 
     def _require_path(self) -> None:
-        """Raise NvramError where the path does not lead to the open file, as long as it was."""
+        """Raise NvramError unless the path leads to the open file in its full length."""
         try:
             found = os.stat(self._path)
         except OSError as error:
@@ -76,11 +76,11 @@ class FileNvram:
             raise NvramError(f"{short}; put its content back")
 
     def is_at(self, path: Path) -> None:
-        """Take note of the path that leads to the file from now on."""
+        """Set the path that leads to the file from now on."""
         self._path = path
 
     def flush(self) -> None:
-        """Return when everything is on the disk."""
+        """Flush all writes to the disk; raises NvramFlushError."""
         try:
             if hasattr(fcntl, "F_FULLFSYNC"):
                 fcntl.fcntl(self._file, fcntl.F_FULLFSYNC)
@@ -90,13 +90,14 @@ class FileNvram:
             raise NvramFlushError(str(error)) from error
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file; this releases its lock."""
         os.close(self._file)
 
 
 def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, FileNvram]:
-    """Return the meter of a state file; a file that is absent is made whole under another name and
-    then moved here.
+    """Return the meter of a state file.
+
+    A new file is completed under another name and then linked to `path`.
 
     Raises:
         HostingError: the file cannot be used.
@@ -117,9 +118,8 @@ def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, 
     nvram = FileNvram(draft, create=True)
     try:
         meter = build(nvram)
-        os.link(
-            draft, path
-        )  # fails where another process was faster; its meter is never overwritten
+        # fails where another process was faster: its meter is never overwritten
+        os.link(draft, path)
         nvram.is_at(path)
         draft.unlink()
         directory = os.open(path.parent, os.O_RDONLY)

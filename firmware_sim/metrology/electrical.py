@@ -1,6 +1,4 @@
-"""Voltage, current, apparent and reactive power: they follow from the powers, which are the inputs
-(METER.md 3).
-"""
+"""Current, apparent and reactive power, derived from the active power (METER.md 3)."""
 
 from __future__ import annotations
 
@@ -30,6 +28,6 @@ def current_ma(power_mw: int, power_factor: int, voltage_mv: int) -> int:
 
 
 def total_power_factor(phases: Sequence[int], power_factor: int) -> int:
-    """Return the power factor in 1e-4 of all phases together; 1 without load."""
+    """Return the power factor of all phases together in 1e-4; 1.0000 without load."""
     apparent = sum(apparent_mva(p, power_factor) for p in phases)
     return min(abs(sum(phases)) * UNITY // apparent, UNITY) if apparent else UNITY

@@ -24,7 +24,7 @@ class Registers:
 def directions(phases: Sequence[int], per_phase: bool) -> tuple[int, int]:
     """Return (import, export) power in mW of signed phase powers.
 
-    Arithmetic summation lets the sign of the sum decide; per phase both may be above zero at once.
+    Arithmetic: the sign of the sum selects the direction. Per phase: both may be above zero.
     """
     if per_phase:
         return sum(p for p in phases if p > 0), -sum(p for p in phases if p < 0)
@@ -33,15 +33,14 @@ def directions(phases: Sequence[int], per_phase: bool) -> tuple[int, int]:
 
 
 def time_for(count: int, first: tuple[int, int], second: tuple[int, int] = (0, 0)) -> int | None:
-    """Return the milliseconds after which `count` mWh more have completed in two streams of (power,
-    remainder).
+    """Return the ms in which `count` more mWh complete in two streams of (power, remainder).
 
-    The answer is the first whole millisecond; None when they never complete.
+    The result is the first whole millisecond; None where they never complete.
     """
     if second[0] == 0 or first[0] == 0:
         power, remainder = second if first[0] == 0 else first
         return -(-(count * MWH_IN_MW_MS - remainder) // power) if power else None
-    # Two floors add up: the sum rises with time, so the first millisecond is found by halving.
+    # The sum of two floors rises with time: the first millisecond is found by bisection.
     low, high = 0, -(-(count * MWH_IN_MW_MS - first[1]) // first[0])
     while low < high:
         middle = (low + high) // 2

@@ -1,6 +1,4 @@
-"""The meter's records: rings of packed rows by running number, bounded, in few bytes (METER.md
-9).
-"""
+"""Records of a meter: bounded rings of packed rows by running number (METER.md 9)."""
 
 from __future__ import annotations
 
@@ -11,11 +9,11 @@ from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, EVENTS, 
 
 RECEIPT_CODE_SIZE = 16
 RECEIPTS_KEPT = 16
-"""METER.md 7: the last 16 can be asked for."""
+"""Receipts that can be requested per class (METER.md 7)."""
 
 
 class RingKind(NamedTuple):
-    """A ring: its place in the state's numbers, the bytes of a row, and how many rows are kept."""
+    """One ring: its index in the state's numbers, bytes per row, rows kept."""
 
     place: int
     name: str
@@ -24,7 +22,7 @@ class RingKind(NamedTuple):
 
 
 def ring_kinds(profile_rows: int, receipt_size: int) -> tuple[RingKind, ...]:
-    """Return all rings of a meter; a meter's profile depth is configured."""
+    """Return the ring kinds of a meter; the depth of its profile is configured."""
     row = RECEIPT_CODE_SIZE + 4 + receipt_size
     rows = (
         ("purchases", PURCHASES.row_size, PURCHASES.depth),
@@ -51,9 +49,7 @@ RINGS = 7
 
 
 class Ring:
-    """Rows by running number from 1; the newest `depth` are kept. Memory grows with the rows that
-    there are.
-    """
+    """Rows by running number from 1; keeps the newest `depth`. Memory grows with the rows held."""
 
     __slots__ = ("_data", "depth", "first", "last", "row_size")
 
@@ -63,7 +59,7 @@ class Ring:
         self._data = bytearray()
 
     def append(self, number: int, row: bytes) -> None:
-        """Add row `number`; a number at or below the newest is already here."""
+        """Add row `number`; ignored where it is at or below the newest."""
         if number <= self.last:
             return
         if number != self.last + 1:
@@ -73,7 +69,7 @@ class Ring:
         if missing == 0:
             self._data += row
         else:
-            if missing > 0:  # a ring that begins in the middle, after a clear
+            if missing > 0:  # first row after a clear: its slot is not the first
                 self._data += bytes(missing)
             self._data[slot : slot + self.row_size] = row
         self.last = number
@@ -81,7 +77,7 @@ class Ring:
             self.first = number - self.depth + 1
 
     def clear(self, last: int) -> None:
-        """Forget all rows; numbering goes on after `last`."""
+        """Delete all rows; numbering continues after `last`."""
         self._data.clear()
         self.first, self.last = last + 1, last
 

@@ -1,6 +1,4 @@
-"""What the meter's secure element remembers: sequences, key version, journals, failures (METER.md
-7).
-"""
+"""Security state of a meter: sequences, key version, journals, failures (METER.md 7)."""
 
 from __future__ import annotations
 
@@ -13,16 +11,12 @@ from protocols.sealed_message import Origin
 ATTACK_FAILURES = 5
 ATTACK_WINDOW_MS = 3_600_000
 JOURNALS_KEPT = 16
-"""A row of a seventeenth journal takes the place of the one whose message was accepted longest ago
-(METER.md 7).
-"""
+"""Rows kept; a further one replaces that of the message accepted longest ago (METER.md 7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """The last accepted message of the credit class from one journal; `code` is 8 hexadecimal
-    digits.
-    """
+    """Last accepted credit message of one journal; `code` is 8 hexadecimal digits."""
 
     journal: int
     mark: int
@@ -32,12 +26,11 @@ class JournalRow:
 
 @dataclass(slots=True)
 class Security:
-    """Sequences of both classes, the current key version, the bytes that opened the account,
-    failures by carrier.
+    """Sequences of both classes, key version, opening code, failures by carrier, journals.
 
     `last_code` (8 hexadecimal digits) and `last_at` (ms by the meter's clock) are of the last
-    accepted message of the credit class, as its receipt has them. `journals` are rows in the order
-    of their sequences; `forgotten` is the highest sequence of a row that gave way.
+    accepted credit message, as in its receipt. `journals` are rows in the order of their sequences;
+    `forgotten` is the highest sequence of a replaced row.
     """
 
     credit_sequence: int = 0
@@ -58,16 +51,14 @@ class Security:
         )
 
     def take(self, message_class: MessageClass, sequence: int) -> None:
-        """Accept a sequence."""
+        """Store an accepted sequence as the last of its class."""
         if message_class is MessageClass.CREDIT:
             self.credit_sequence = sequence
         else:
             self.command_sequence = sequence
 
     def remember(self, origin: Origin, sequence: int, code: bytes, at: int) -> None:
-        """Keep of which journal the last accepted message of the credit class was; journal 0 has no
-        row.
-        """
+        """Store the row of the last accepted credit message; journal 0 has no row."""
         self.last_code, self.last_at = code[:4].hex(), at
         if origin.journal == 0:
             return
@@ -82,23 +73,23 @@ class Security:
         return next((row for row in self.journals if row.journal == journal), None)
 
     def suspended(self, carrier: Carrier, elapsed_ms: int) -> bool:
-        """Say whether five failures lie within the last 3,600 s of a carrier."""
+        """Return whether a carrier has five failures within the last 3,600 s."""
         times = self.failures[carrier]
         return len(times) >= ATTACK_FAILURES and elapsed_ms - times[0] < ATTACK_WINDOW_MS
 
     def forgive(self, carrier: Carrier) -> None:
-        """Forget the failures of a carrier: something genuine came by it."""
+        """Delete the failures of a carrier after a genuine message."""
         if self.failures[carrier]:
             self._replace(carrier, ())
 
     def fail(self, carrier: Carrier, elapsed_ms: int) -> bool:
-        """Count a wrong code; say whether this one makes an attack."""
+        """Record a wrong code; return whether the carrier is suspended by it."""
         recent = (at for at in self.failures[carrier] if elapsed_ms - at < ATTACK_WINDOW_MS)
         self._replace(carrier, (*recent, elapsed_ms)[-ATTACK_FAILURES:])
         return self.suspended(carrier, elapsed_ms)
 
     def attacked(self, elapsed_ms: int) -> bool:
-        """Say whether any carrier is suspended."""
+        """Return whether any carrier is suspended."""
         return any(self.failures) and any(
             self.suspended(carrier, elapsed_ms) for carrier in Carrier
         )

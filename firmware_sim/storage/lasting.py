@@ -8,9 +8,7 @@ from firmware_sim.state import State
 
 
 class Lasting(NamedTuple):
-    """Elapsed time in ms, import energy in mWh and cumulative purchases in ledger units: no kill
-    takes them back.
-    """
+    """Elapsed ms, import energy in mWh, purchases in ledger units; flushed: no kill loses them."""
 
     elapsed_ms: int = 0
     import_mwh: int = 0
@@ -18,5 +16,5 @@ class Lasting(NamedTuple):
 
 
 def lasting_of(state: State) -> Lasting:
-    """Return these values of a state that was made to last."""
+    """Return the values of a state that was flushed."""
     return Lasting(state.elapsed_ms, state.registers.import_mwh, state.account.cumulative)

@@ -1,13 +1,10 @@
-"""Layout versions of a state, and the way from each older one (METER.md 7: an older layout is read
-for ever).
+"""Layout versions of a state; every older one can be read (METER.md 7).
 
-    1   the first one; its record has no version, its header has a fingerprint in the version's
-    place
-    2   security: code and instant of the last message of the credit class, a row for each journal,
-    `forgotten`
+    1   first layout: the record has no version, the header has a fingerprint in its place
+    2   security: code and instant of the last credit message, rows of journals, `forgotten`
 
-Whoever changes a field of a state raises LAYOUT, and writes here how a record of the layout before
-becomes one of the new layout. `tests/unit/firmware_sim/test_layouts.py` fails until both are done.
+A change to the fields of a state must raise LAYOUT and add the conversion from the previous layout;
+`tests/unit/firmware_sim/test_layouts.py` fails until both are done.
 """
 
 from __future__ import annotations
@@ -21,23 +18,21 @@ from protocols.sealed_message import Receipt
 
 LAYOUT = 2
 FINGERPRINT_OF_1 = 0xA64255C2
-"""What the header of layout 1 holds in the place of its version."""
+"""Header of layout 1: this value in place of a version."""
 Plain = list[Any]
-"""A record as JSON holds it, without its version."""
+"""A record decoded from JSON, without its version."""
 
 _SECURITY_IN_1 = 11
 _NO_CODE = "00000000"
 
 
 def layout_of_header(value: int) -> int | None:
-    """Return the layout that a storage's header names, None where it is not known."""
+    """Return the layout named in a header, None for an unknown one."""
     return {FINGERPRINT_OF_1: 1, LAYOUT: LAYOUT}.get(value)
 
 
 def brought_up(plain: Plain, layout: int) -> Plain:
-    """Return a record of any layout as one of the present layout; raises KeyError for one that is
-    not known.
-    """
+    """Convert a record of any layout to the present one; raises KeyError for an unknown one."""
     while layout != LAYOUT:
         plain = _STEPS[layout](plain)
         layout += 1
@@ -45,9 +40,7 @@ def brought_up(plain: Plain, layout: int) -> Plain:
 
 
 def _from_1(plain: Plain) -> Plain:
-    """Nobody knows which journals the accepted messages were of: every sequence so far counts as
-    forgotten.
-    """
+    """Add the fields of layout 2; every sequence counts as forgotten: its journal is unknown."""
     security = plain[_SECURITY_IN_1]
     return [
         *plain[:_SECURITY_IN_1],
@@ -60,9 +53,7 @@ _STEPS: dict[int, Callable[[Plain], Plain]] = {1: _from_1}
 
 
 def complete(state: State, layout: int, rings: tuple[Ring, ...]) -> None:
-    """Take from the rings what a record of an older layout lacks: the last receipt of the credit
-    class.
-    """
+    """Set fields that an older layout lacks: the last credit receipt is taken from its ring."""
     newest = next(rings[CREDIT_RECEIPTS].newest(1), None)
     if layout > 1 or newest is None:
         return

@@ -1,8 +1,8 @@
-"""The bytes of a state: a JSON array of its fields, so that whole numbers of any size are exact.
+"""Encoding of a state: a JSON array of its fields, exact for integers of any size.
 
-The array begins with the layout's version; only layout 1 has none. The layout is derived from the
-dataclasses: field by field in their order, whatever their classes are called. `storage/layouts.py`
-brings a record of an older layout up.
+The array begins with the version of the layout, except in layout 1. The order is that of the fields
+in the dataclasses; class names do not matter. `storage/layouts.py` converts records of older
+layouts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from protocols.data_model.tariff import DayTables, Part, Prices, Seasons, Steps
 
 _PARTS: tuple[type, ...] = (Seasons, DayTables, Prices, Steps)
 _FROZEN = ("identity", "settings", "tariff", "pending")
-"""Fields of a state that are replaced and never changed; they come first in a record."""
+"""Fields that are replaced as a whole and never changed in place; first in a record."""
 _CHANGING = tuple(field.name for field in fields(State) if field.name not in _FROZEN)
 _HINTS = get_type_hints(State)
 FIELDS = (*_FROZEN, *_CHANGING)
@@ -29,17 +29,15 @@ FIELDS = (*_FROZEN, *_CHANGING)
 _values = attrgetter(*_CHANGING)
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _Writer = Callable[[Any], Any]
-"""Turns a value into what JSON can hold; None in its place says that JSON holds it as it is."""
+"""Converts a value for JSON; None in its place means that JSON holds the value unchanged."""
 
 
 class RecordError(Exception):
-    """Bytes that are no state of this layout."""
+    """The bytes are not a state of a known layout."""
 
 
 class Encoder:
-    """Makes the records of one meter; of frozen pieces that are still the same objects the text is
-    kept.
-    """
+    """Encodes the states of one meter; caches the text of frozen fields by object identity."""
 
     __slots__ = ("_kept",)
 
@@ -80,14 +78,12 @@ def decode(data: bytes) -> tuple[State, int]:
 
 
 def shape() -> str:
-    """Return the layout of a state as text: the names of its fields in their order, without the
-    names of classes.
-    """
+    """Return the layout as text: field names and types in order, without names of dataclasses."""
     return _describe(State, (*_FROZEN, *_CHANGING))
 
 
 def _writer(kind: Any) -> _Writer | None:
-    """Compile the writer of a kind, as its type hints describe it."""
+    """Return the writer for a type hint, None where JSON holds the value unchanged."""
     if kind is TailRow:
         return lambda row: [row.ring, row.number, row.row.hex()]
     if kind == Part:

@@ -1,23 +1,16 @@
-"""How a state lasts: one record in alternating slots, with a CRC and a generation, and rings beside
-it (METER.md 9).
+"""Persistence of a state: one record in three alternating slots, and rings of rows (METER.md 9).
 
-    header   magic, layout version, profile rows, CRC                written when formatted, and at
-    a new layout
-    slots    length, generation, CRC, record          a commit is one write of one slot and one
-    flush
-    rings    rows by running number                   written from the record's tail after it was
-    committed
+    header   magic, layout version, profile rows, CRC   written at formatting and at a new layout
+    slots    length, generation, CRC, record            a commit is one slot write and one flush
+    rings    rows by running number                     written from the tail of a flushed record
 
-There are three slots, so that an unflushed save never overwrites the slot that was flushed last,
-nor the one before it that is being torn (docs/adr/0003). A row is in the record's tail until the
-rings that hold it were flushed; so whatever slot is found at start, its rows are all there, and no
-row is newer than it.
+A write goes to the slot that is neither the last flushed nor the newest, since the newest may be
+unflushed and torn (docs/adr/0003). A row stays in the tail of the record until the rings that hold
+it were flushed: at start all rows of the selected slot are found, and no row is newer than it.
 
-Every record names its own layout, so that a storage may hold two. A build that knows only the older
-layout must not
-open a storage with records of a newer one: so before the first such record the header is written
-anew, to its second place, and then to the first; whichever is whole counts. Reading alone changes
-nothing.
+Every record names its own layout, so a storage may hold two. A build that knows only the older
+layout must not open a storage with records of a newer one: before the first such record the header
+is rewritten, one copy after the other, and a copy with a valid CRC counts. Reading changes nothing.
 """
 
 from __future__ import annotations
@@ -46,21 +39,20 @@ FIRST_SLOT = 4096
 HEADER_PLACES = (0, 2048)
 FIRST_RING = FIRST_SLOT + SLOTS * SLOT_SIZE
 DRAIN_AT = 16
-"""Rows in the tail at which a commit also puts them into the rings, so that the record stays short.
-"""
+"""Rows in the tail at which a commit also writes the rings, so that the record stays short."""
 SAVE_FLUSHES_AT = 64
-"""Rows in the tail at which even a mere save becomes a commit."""
+"""Rows in the tail at which a save becomes a commit."""
 
 MAX_TAIL = 1024
-"""Rows that a record carries at most; more gather only while the storage refuses every write."""
+"""Limit of rows in a record; the tail exceeds it only while the storage refuses every write."""
 
 
 class StorageLostError(Exception):
-    """A storage that was ours and holds no valid record."""
+    """The storage is a meter's, but has no valid record."""
 
 
 class ForeignStorageError(Exception):
-    """Bytes that are not a meter's storage, or one of another version."""
+    """The bytes are not a meter's storage, or one of a later version."""
 
 
 def make_rings(profile_rows: int) -> tuple[Ring, ...]:
@@ -69,7 +61,7 @@ def make_rings(profile_rows: int) -> tuple[Ring, ...]:
 
 
 class VolatileStore:
-    """A meter without storage: nothing lasts, and every start is a new epoch."""
+    """Store without storage: every start is a new epoch."""
 
     keeps_tail = False
 
@@ -77,12 +69,12 @@ class VolatileStore:
         self.lasting = Lasting()
 
     def commit(self, state: State) -> int:
-        """Accept the state; no row of its tail needs to be kept."""
+        """Accept the state; every row of its tail counts as stored."""
         self.lasting = lasting_of(state)
         return len(state.tail)
 
     def save(self, state: State) -> int:
-        """Accept the state; no row of its tail needs to be kept."""
+        """Accept the state; every row of its tail counts as stored."""
         return self.commit(state)
 
 
@@ -106,12 +98,12 @@ class Store:
         self._encoder = record.Encoder()
         self._rows_lasting = 0
         self._names_older_layout = False
-        """Whether the header must be written anew before the first record of this layout."""
+        """Whether the header must be rewritten before the first record of the present layout."""
         self.lasting = Lasting()
-        """What the last flushed commit holds of what never goes back."""
+        """Rising values of the last flushed commit."""
 
     def format(self, state: State) -> None:
-        """Begin a new storage with a state."""
+        """Write the header and the first record of a new storage."""
         self._nvram.write(HEADER_PLACES[0], self._header())
         self.commit(state)
 
@@ -120,9 +112,7 @@ class Store:
         return header + zlib.crc32(header).to_bytes(4, "big")
 
     def _name_layout(self) -> None:
-        """Write the present layout into the header of a storage of an older one; one of its two
-        places stays whole.
-        """
+        """Write the present layout into both header copies in turn, so that one is always valid."""
         first, second = HEADER_PLACES
         first_is_whole = _is_whole(self._nvram.read(first, _HEADER_SIZE))
         for place in (second, first) if first_is_whole else (first, second):
@@ -131,12 +121,13 @@ class Store:
         self._names_older_layout = False
 
     def commit(self, state: State) -> int:
-        """Make a state last: durable when this returns. Returns how many rows of its tail the rings
-        hold now.
+        """Write and flush a state; it is durable on return.
+
+        Returns the number of its tail rows that the rings hold now.
 
         Raises:
-            NvramError: the write was refused; the state before stands.
-            NvramFlushError: nobody knows; the meter must stop.
+            NvramError: the write was refused; the previous state is kept.
+            NvramFlushError: the content of the storage is unknown; the meter must stop.
         """
         self._write(state)
         drained = self._drain(state) if len(state.tail) >= DRAIN_AT else 0
@@ -147,7 +138,8 @@ class Store:
         return drained
 
     def save(self, state: State) -> int:
-        """Write a state without waiting for it to last; a refused write leaves the one before.
+        """Write a state without a flush; a refused write keeps the previous one.
+
         Returns as `commit`.
         """
         if len(state.tail) >= SAVE_FLUSHES_AT:
@@ -173,11 +165,10 @@ class Store:
         self._written.newest, self._written.generation = slot, generation
 
     def _shorten(self, state: State) -> None:
-        """Let go of the oldest profile rows: a storage that was full for weeks must take a record
-        once it has room.
+        """Drop the oldest profile rows of a tail above MAX_TAIL.
 
-        Receipts and purchases are never among what gathers then: a message is not accepted that
-        cannot be stored.
+        A storage that was full for weeks must accept a record once it has room. Receipts and
+        purchases do not accumulate meanwhile: a message that cannot be stored is not accepted.
         """
         excess, kept, lasting = len(state.tail) - MAX_TAIL, [], 0
         for index, row in enumerate(state.tail):
@@ -189,11 +180,10 @@ class Store:
         state.tail[:], self._rows_lasting = kept, lasting
 
     def _drain(self, state: State) -> int:
-        """Put those rows of the tail into the rings that a flushed record holds; the flush to come
-        makes them last.
+        """Write the tail rows of the last flushed record to the rings; the next flush covers them.
 
-        A row takes the place of the oldest of its ring, which must not go before it is certain that
-        it is followed. A refused write keeps the rows in the tail, for a later commit.
+        A row overwrites the oldest of its ring, so it must be durable in a record before. After a
+        refused write the rows stay in the tail for a later commit.
         """
         lasting = sorted(state.tail[: self._rows_lasting])
         try:
@@ -210,9 +200,7 @@ class Store:
         return len(lasting)
 
     def _run(self, placed: tuple[int, TailRow]) -> tuple[int, int, int]:
-        """Rows of one run lie side by side in their ring: the same ring, in turn, and not around
-        its end.
-        """
+        """Return a key equal for adjacent rows: same ring, consecutive numbers, no wrap."""
         index, row = placed
         return row.ring, row.number - index, (row.number - 1) // self._kinds[row.ring].depth
 
@@ -235,7 +223,7 @@ class Store:
             except record.RecordError:
                 continue
             self._written = _Written(generation, slot, slot)
-            # what was found is what counts: make it last before it is built upon
+            # the record may not be flushed yet: flush it before a new one refers to it
             self._nvram.flush()
             self._names_older_layout = layout != LAYOUT
             rings = self._load_rings(state)
@@ -279,7 +267,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a storage held."""
+    """Content of a storage."""
 
     store: Store
     state: State
@@ -287,11 +275,11 @@ class Loaded:
 
 
 def load(nvram: Nvram) -> Loaded | None:
-    """Return what a device holds, None of an empty one.
+    """Return the content of a device, None for an empty one.
 
     Raises:
-        ForeignStorageError: the bytes are no meter's, or another version's; nothing was written.
-        StorageLostError: a meter's, without any valid record; nothing was written.
+        ForeignStorageError: not a meter's storage, or one of a later version; nothing was written.
+        StorageLostError: a meter's storage without a valid record; nothing was written.
     """
     if not nvram.read(0, 1):
         return None
@@ -311,5 +299,5 @@ def load(nvram: Nvram) -> Loaded | None:
 
 
 def _is_whole(header: bytes) -> bool:
-    """Return whether a header was written whole."""
+    """Return whether a header is complete."""
     return header[:8] == MAGIC and zlib.crc32(header[:-4]) == int.from_bytes(header[-4:], "big")

@@ -1,6 +1,4 @@
-"""The supply control of one meter: causes come and go, delays run, every change leaves its event
-(METER.md 4, 5).
-"""
+"""Supply control of one meter: causes, delays and their events (METER.md 4, 5)."""
 
 from __future__ import annotations
 
@@ -23,12 +21,11 @@ _OVERLOAD = int(Cause.OVERLOAD)
 
 @dataclass(slots=True)
 class Supply:
-    """Commanded position, causes, spent levels and deadlines. Instants are elapsed ms; None is no
-    deadline.
+    """Commanded position, open causes, spent levels and deadlines (elapsed ms; None: no deadline).
 
-    below        levels that warn: bit 0 threshold 1; where they do not trip, bit 1 threshold 2 and
-    bit 2 zero
-    spent        reminder levels that have tripped and are not armed: bit 1 threshold 2, bit 2 zero
+    below   warning levels reached: bit 0 threshold 1; where they do not trip, bit 1 threshold 2
+            and bit 2 zero
+    spent   reminder levels that have tripped and are not re-armed: bit 1 threshold 2, bit 2 zero
     """
 
     closed: bool = True
@@ -52,12 +49,12 @@ class Supply:
 
     @property
     def warning(self) -> bool:
-        """The warning lamp: lit exactly while credit is at or below a level that warns."""
+        """Warning lamp: lit exactly while credit is at or below a warning level."""
         return self.below != 0
 
     @property
     def overload_locked(self) -> bool:
-        """Whether an overload waits for the button: its own reclosings are used up."""
+        """Whether an open overload waits for the button: no automatic reclosing is left."""
         return bool(self.causes & _OVERLOAD) and self.reclose_due_ms is None
 
     @property
@@ -67,13 +64,13 @@ class Supply:
 
     @property
     def pending(self) -> int:
-        """Causes whose delay is running."""
+        """Causes with a running delay."""
         credit = Cause.CREDIT_EXHAUSTED if self.credit_due_ms is not None else Cause.NONE
         remote = Cause.REMOTE if self.remote_due_ms is not None else Cause.NONE
         return int(credit | remote)
 
     def deadline(self) -> int | None:
-        """The next elapsed time at which a delay is due."""
+        """Elapsed time at which the next delay is due, None without a running delay."""
         dues = (
             self.credit_due_ms,
             self.remote_due_ms,
@@ -87,7 +84,7 @@ class Supply:
 
 
 def trip(supply: Supply, cause: Cause, emit: Emit) -> None:
-    """Let a cause stand; a closed switch opens."""
+    """Add a cause; a closed switch opens."""
     if supply.causes & cause:
         return
     supply.causes |= cause
@@ -99,9 +96,7 @@ def trip(supply: Supply, cause: Cause, emit: Emit) -> None:
 
 
 def clear(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> bool:
-    """Clear what `by` may clear and close the switch where that follows; say whether anything
-    changed.
-    """
+    """Clear what `by` clears, close the switch where allowed; return whether anything changed."""
     before, was = supply.state, Cause(supply.causes)
     cleared = causes_cleared(was, by, supply.overload_locked)
     left = was & ~cleared
@@ -125,7 +120,7 @@ def clear(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> bool:
 def set_pending(
     supply: Supply, cause: Cause, due: int | None, emit: Emit, due_clock: int = 0
 ) -> None:
-    """Start (or with None cancel) the delay of a cause."""
+    """Start the delay of a cause, or cancel it with None."""
     was = supply.credit_due_ms if cause is Cause.CREDIT_EXHAUSTED else supply.remote_due_ms
     if was is None and due is None:
         return
@@ -140,9 +135,7 @@ def set_pending(
 
 
 def interrupt(supply: Supply, settings: Settings, now: int, due_clock: int, emit: Emit) -> None:
-    """Act on a sealed interrupt: at once, or after the trip delay where the profile gives it
-    one.
-    """
+    """Execute a sealed interrupt: at once, or after the delay where `remote_trip_delay` is set."""
     if supply.causes & Cause.REMOTE or supply.remote_due_ms is not None:
         return
     if settings.remote_trip_delay and settings.trip_delay_minutes:
@@ -154,13 +147,13 @@ def interrupt(supply: Supply, settings: Settings, now: int, due_clock: int, emit
 
 
 def permit(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> None:
-    """Act on a sealed permit or direct close; a running remote delay ends."""
+    """Execute a sealed permit or direct close; a running remote delay is cancelled."""
     set_pending(supply, Cause.REMOTE, None, emit)
     clear(supply, by, settings, emit)
 
 
 def hold_back(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> None:
-    """Begin a guarantee or a moratorium: credit causes clear and pending delays end."""
+    """Begin a guarantee or a moratorium: its causes are cleared, their delays cancelled."""
     set_pending(supply, Cause.CREDIT_EXHAUSTED, None, emit)
     if by is Clearing.GUARANTEE:
         set_pending(supply, Cause.REMOTE, None, emit)
@@ -168,16 +161,14 @@ def hold_back(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> N
 
 
 def release(supply: Supply) -> None:
-    """End a guarantee or a moratorium: all levels are armed anew."""
+    """End a guarantee or a moratorium: all levels are re-armed."""
     supply.spent = 0
 
 
 def follow_load(
     supply: Supply, settings: Settings, import_mw: int, real_closed: bool, flows: bool, now: int
 ) -> None:
-    """Start or stop the clocks of overload and of load against the command, after power or a limit
-    changed.
-    """
+    """Start or stop the overload and switch-fault timers after power or a limit changed."""
     limit = settings.power_limit_mw
     if (
         limit is None
@@ -185,7 +176,7 @@ def follow_load(
         and supply.overload_since_ms is None
         and supply.fault_due_ms is None
     ):
-        return  # nothing of it can begin or end
+        return  # no timer can start or stop
     if limit is not None and import_mw > limit:
         if supply.overload_since_ms is None:
             supply.overload_since_ms = now
@@ -208,15 +199,16 @@ def follow_load(
 
 
 def end_switch_fault(supply: Supply, emit: Emit) -> None:
-    """Forget a switch fault once position and command agree."""
+    """End a switch fault once position and command agree."""
     if supply.switch_fault:
         supply.switch_fault = False
         emit("switch_fault_ended", 0, 0)
 
 
 def run_delays(supply: Supply, settings: Settings, now: int, emit: Emit) -> None:
-    """Act on every delay that is due (METER.md 2, step 6); a credit delay is judged with the
-    thresholds.
+    """Execute every due delay (METER.md 2, step 6).
+
+    The delay of exhaustion is evaluated with the thresholds.
     """
     if supply.remote_due_ms is not None and supply.remote_due_ms <= now:
         supply.remote_due_ms = None
@@ -240,7 +232,7 @@ def _trip_overload(supply: Supply, settings: Settings, now: int, emit: Emit) -> 
 
 
 def drop_credit_causes(supply: Supply, settings: Settings, emit: Emit) -> None:
-    """Forget credit causes, levels and delays when the account closes."""
+    """Clear credit causes, levels and delays when the account is closed."""
     set_pending(supply, Cause.CREDIT_EXHAUSTED, None, emit)
     supply.below = supply.spent = 0
     if supply.causes & CREDIT_CAUSES:

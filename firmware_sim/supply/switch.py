@@ -1,8 +1,7 @@
-"""The supply control switch as tables: which causes stand, who clears them, who closes (METER.md
-5).
+"""Supply control switch as tables: causes, their clearing, closing (METER.md 5).
 
-The supply state is derived from the standing causes and the commanded position by one pure function
-and never stored. docs/supply-switch.md is generated from these tables.
+The supply state is derived from the open causes and the commanded position by one pure function and
+never stored. docs/supply-switch.md is generated from these tables.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from protocols.data_model.words import Cause, ReconnectMode, SupplyState, Switch
 
 
 class Clearing(Enum):
-    """What can clear causes, and with them the way to a closed switch."""
+    """An action or condition that clears causes and may close the switch."""
 
     BUTTON = "button"
     CARD = "own card"
@@ -49,8 +48,7 @@ CLEARED_BY: dict[Cause, frozenset[Clearing]] = {
     Cause.TAMPER: frozenset({Clearing.CLEAR_TAMPER}),
     Cause.ACCOUNT: frozenset({Clearing.OPENING}),
 }
-"""Who clears a cause. Button and card act on an overload only once its own reclosings are used up.
-"""
+"""Clearings of each cause. Button and card clear an overload once no reclosing is left."""
 
 CUSTOMER = frozenset({Clearing.BUTTON, Clearing.CARD})
 CLOSES_ALWAYS = CUSTOMER | {Clearing.DIRECT_CLOSE, Clearing.RECLOSING}
@@ -63,19 +61,17 @@ SWITCHED_BY: dict[Clearing, SwitchedBy] = {
     Clearing.DIRECT_CLOSE: SwitchedBy.REMOTE,
     Clearing.RECLOSING: SwitchedBy.OVERLOAD_RECLOSING,
 }
-"""How an event names a clearing; whatever is not here closed automatically."""
+"""Origin of a connection in its event; every other clearing closes automatically."""
 
 
 def customer_may_clear(causes: Cause, overload_locked: bool) -> bool:
-    """Say whether the customer may clear every standing cause; none standing is fine too."""
+    """Return whether the customer may clear every open cause; True where none is open."""
     allowed = Cause.CREDIT_REMINDER | (Cause.OVERLOAD if overload_locked else Cause.NONE)
     return not causes & ~allowed
 
 
 def supply_state(closed: bool, causes: Cause, overload_locked: bool) -> SupplyState:
-    """Return what the switch offers: a pure function of the commanded position and the standing
-    causes.
-    """
+    """Return the supply state for a commanded position and the open causes. Pure."""
     if closed and not causes:
         return SupplyState.CONNECTED
     if customer_may_clear(causes, overload_locked):
@@ -84,7 +80,7 @@ def supply_state(closed: bool, causes: Cause, overload_locked: bool) -> SupplySt
 
 
 def causes_cleared(causes: Cause, by: Clearing, overload_locked: bool) -> Cause:
-    """Return the standing causes that `by` clears; the customer clears all or nothing."""
+    """Return the open causes that `by` clears; the customer clears all or none."""
     if by in CUSTOMER and not customer_may_clear(causes, overload_locked):
         return Cause.NONE
     cleared = Cause.NONE
@@ -95,9 +91,7 @@ def causes_cleared(causes: Cause, by: Clearing, overload_locked: bool) -> Cause:
 
 
 def closes(causes_left: Cause, cleared: Cause, by: Clearing, mode: ReconnectMode) -> bool:
-    """Say whether an open switch closes now: only when nothing is left, and then by whom and in
-    which mode.
-    """
+    """Return whether an open switch closes: no cause is left, and `by` and the mode allow it."""
     if causes_left or by in CLOSES_NEVER:
         return False
     if by in CLOSES_ALWAYS:

@@ -1,5 +1,4 @@
-"""Credit against its levels: the warning, the reminder trips, exhaustion and its return (METER.md
-4).
+"""Credit thresholds: warning, reminder trips, exhaustion and its end (METER.md 4).
 
 Levels are evaluated once at every instant at which credit, a threshold, a mode, an inhibitor or the
 account changed: at or below trips, at or above returns.
@@ -24,12 +23,11 @@ def evaluate(
     emit: Emit,
     clock: int,
 ) -> None:
-    """Judge the credit of an open account once, at the end of an instant.
+    """Evaluate the credit of an open account, once at the end of an instant.
 
     Args:
         credit: exact, in ledger units.
-        held_back: a friendly window, a guarantee or a moratorium keeps credit from opening the
-            switch.
+        held_back: a friendly window, a guarantee or a moratorium inhibits disconnection for credit.
         now: elapsed ms; `clock` is the meter's clock at it.
     """
     _warn(supply, settings, credit, emit)
@@ -61,8 +59,9 @@ def evaluate(
 def spend_after_top_up(
     supply: Supply, settings: Settings, credit: int, held_back: bool, emit: Emit
 ) -> None:
-    """Acknowledge a standing reminder; what an accepted top-up leaves below is spent: the next trip
-    is a level down.
+    """Clear an open reminder after an accepted top-up.
+
+    Levels still reached are spent, so that the next reminder trip is one level deeper.
     """
     clear(supply, Clearing.TOP_UP, settings, emit)
     if not held_back:
@@ -70,9 +69,7 @@ def spend_after_top_up(
 
 
 def _arm(supply: Supply, settings: Settings, credit: int) -> None:
-    """Arm the reminder levels above which the credit stands; a level that is off keeps what it
-    was.
-    """
+    """Arm the reminder levels below the credit; a level that is off is unchanged."""
     two = settings.low_credit_threshold_2
     if two is not None and credit > two:
         supply.spent &= ~REMINDER
@@ -81,8 +78,9 @@ def _arm(supply: Supply, settings: Settings, credit: int) -> None:
 
 
 def _second_levels(settings: Settings, credit: int) -> int:
-    """Return which of threshold 2 and zero (where overdraft is allowed) the credit is at or
-    below.
+    """Return which of threshold 2 and zero the credit is at or below.
+
+    Zero is a level only where overdraft is allowed.
     """
     two = settings.low_credit_threshold_2
     zero = credit <= 0 and settings.overdraft_limit > 0
@@ -95,7 +93,7 @@ def _reminders(settings: Settings, credit: int) -> int:
 
 
 def _remind(supply: Supply, settings: Settings, credit: int, emit: Emit) -> None:
-    """Trip once for the deepest level reached; it and all above are spent."""
+    """Trip once for the deepest level reached; it and all levels above are spent."""
     reached = _reminders(settings, credit)
     if reached & ~supply.spent:
         supply.spent |= reached
@@ -103,9 +101,7 @@ def _remind(supply: Supply, settings: Settings, credit: int, emit: Emit) -> None
 
 
 def _warn(supply: Supply, settings: Settings, credit: int, emit: Emit) -> None:
-    """Light or put out the lamp, and record each crossing once; where levels 2 and 0 do not trip,
-    they warn.
-    """
+    """Set the warning levels, record each crossing; levels 2 and 0 warn where they do not trip."""
     levels = {
         WARNING: settings.low_credit_threshold_1,
         REMINDER: settings.low_credit_threshold_2,

@@ -1,7 +1,6 @@
-"""What the local calendar says: the rate in force, friendly windows, billing periods, and when that
-next changes.
+"""Local calendar: rate in force, friendly windows, billing periods and the next change.
 
-All of it is a pure function of the local date and the millisecond of the day (METER.md 1, 5 and 6).
+Pure functions of the local date and the millisecond of the day (METER.md 1, 5 and 6).
 """
 
 from __future__ import annotations
@@ -16,14 +15,12 @@ from protocols.data_model.tariff import Seasons, Steps, Tariff
 HOUR_MS = 3_600_000
 _WINDOWS = Windows()
 SPANS_KEPT = 16
-"""Gaps come from clock commands only; more than this many disjoint spans are a clock that is set
-every day.
-"""
+"""Limit: gaps come from clock commands only; more spans mean a clock that is set every day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Whole numbers that were done once and must not be done again, as disjoint rising spans."""
+    """Integers that were processed and are not processed again, as disjoint ascending spans."""
 
     spans: tuple[tuple[int, int], ...] = ()
 
@@ -31,7 +28,7 @@ class Spans:
         return any(first <= number <= last for first, last in self.spans)
 
     def adding(self, number: int) -> Spans:
-        """Return these with a number remembered."""
+        """Return the spans with `number` added."""
         if number in self:
             return self
         merged = sorted([*self.spans, (number, number)])
@@ -42,17 +39,14 @@ class Spans:
             else:
                 out.append((first, last))
         while len(out) > SPANS_KEPT:
-            out[:2] = [
-                (out[0][0], out[1][1])
-            ]  # the oldest gap is closed: what lay in it is never made any more
+            # the oldest gap is closed: its numbers count as processed
+            out[:2] = [(out[0][0], out[1][1])]
         return Spans(tuple(out))
 
 
 @dataclass(slots=True)
 class CalendarState:
-    """Where the calendar stands: current date, billing period and year, and what was already done
-    of them.
-    """
+    """Current date, billing period and year, and those that were processed."""
 
     date: int
     billing: int
@@ -85,7 +79,7 @@ def rate_at(local: Local, tariff: Tariff) -> int:
 
 
 def friendly_at(local: Local, settings: Settings, tariff: Tariff) -> bool:
-    """Say whether a friendly window holds credit back from opening the switch."""
+    """Return whether a friendly window inhibits disconnection for credit."""
     if settings.friendly_weekends and weekday(local.date) >= 5:
         return True
     if settings.friendly_holidays and any(
@@ -100,7 +94,7 @@ def friendly_at(local: Local, settings: Settings, tariff: Tariff) -> bool:
 
 
 def billing_period(local: Local, steps: Steps) -> int:
-    """Return the number of the billing period: months counted, from the billing day and hour on."""
+    """Return the number of the billing period: months, counted from the billing day and hour."""
     year, month, day = civil(local.date)
     begun = (day, local.ms_of_day // HOUR_MS) >= (steps.billing_day, steps.billing_hour)
     return year * 12 + month - (not begun)
@@ -113,9 +107,7 @@ def billing_year(local: Local, steps: Steps) -> int:
 
 
 def next_local_edge(local: Local, settings: Settings, tariff: Tariff) -> int:
-    """Return the local ms (since 1970) of the next instant of this date, or its end, at which
-    anything may change.
-    """
+    """Return the local ms since 1970 of the next possible change on this date, or of its end."""
     table = tariff.day_tables.tables[day_table(local.date, tariff.seasons) - 1]
     edges = [start * MINUTE_MS for start, _ in table]
     edges += [

@@ -1,1 +1,1 @@
-"""What carries credit to the meter by hand: the card slot."""
+"""Token carriers of the meter: the card slot."""

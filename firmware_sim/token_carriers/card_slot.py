@@ -1,9 +1,8 @@
-"""The card slot: it reads a card, lets the meter judge it, and writes back (docs/card.md has the
-order of checks).
+"""Card slot: reads a card, submits it to the meter and writes back (order of checks: docs/card.md).
 
-`insert` is an exchange: it yields commands and is sent responses, so that metering and tripping go
-on while a slow card is waited for. Credit is committed in the meter before the first byte of the
-write-back.
+`insert` is an exchange: it yields commands and is sent responses, so that metering and tripping
+continue while it waits for a slow card. Credit is committed in the meter before the first byte of
+the write-back.
 """
 
 from __future__ import annotations
@@ -36,15 +35,14 @@ from protocols.sealed_message import Outcome, SealedMessage, code_of
 
 NO_SERIAL = bytes(8)
 LOWEST_VOLTAGE_PERCENT = 80
-"""Of the nominal voltage; below it no card is touched."""
+"""Percent of the nominal voltage; with every phase below it no card is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """What became of an insertion; `insertion` is None where the meter has no power and shows
-    nothing.
+    """Result of an insertion; `insertion` is None where the meter has no power.
 
-    `written_back` says whether the card knows of it. Credit in ledger units.
+    `written_back`: whether the write-back on the card is complete. Credit in ledger units.
     """
 
     insertion: Insertion | None
@@ -55,16 +53,14 @@ class Inserted:
 
     @property
     def display(self) -> str:
-        """What the display shows at last: the credit, or the group of the error; nothing without
-        power.
-        """
+        """Final text on the display: the credit or the error group; empty without power."""
         if self.insertion is None:
             return ""
         return self.insertion.error.display if self.insertion.error else format_money(self.credit)
 
 
 class _SlotError(Exception):
-    """A card that goes no further, and why."""
+    """The insertion ends with an error."""
 
     def __init__(self, error: InsertionError) -> None:
         super().__init__(error.word)
@@ -128,8 +124,10 @@ class CardSlot:
             raise _SlotError(InsertionError.CARD_RESET) from None
 
     def _read(self) -> Exchange[tuple[PresentCard, Contents]]:
-        """Read a card; who it is for stands in clear, so that another meter's card is not tried
-        with a wrong key.
+        """Read a card.
+
+        Its meter number is read in clear first, so that another meter's card is not tried with a
+        wrong key.
         """
         terminal = self._terminal
         try:
@@ -175,14 +173,14 @@ class CardSlot:
             )
             raise _SlotError(wrong) from None
 
-    # ---- judging and writing back
+    # ---- processing and writing back
 
     def _present(self, card: PresentCard, contents: Contents) -> Exchange[Inserted]:
         reply = self._hand_over(card)
         if reply is None:
             return Inserted(None, self._serial, self._type)
         insertion = reply.insertion
-        if insertion is None:  # the storage refused it: nothing changed
+        if insertion is None:  # the storage refused the write: nothing changed
             insertion = Insertion(InsertionError.SECURITY_MODULE_ACCESS, Outcome.STORAGE_FAULT)
         if not insertion.write_back:
             return self._done(insertion)

@@ -156,7 +156,7 @@ def test_a_served_card_says_so_when_the_reader_goes_away(card_file: Path, pcscd:
         pcscd.end()
         assert served.process.wait(cards.END_S) == 2
         assert served.process.stderr is not None
-        assert "the virtual reader went away" in served.process.stderr.read()
+        assert "the virtual reader closed the connection" in served.process.stderr.read()
 
 
 def test_a_card_is_in_one_slot_only_and_without_a_reader_in_none(

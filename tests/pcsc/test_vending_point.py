@@ -97,7 +97,7 @@ def test_a_slot_that_has_a_card_takes_no_other(tmp_path: Path) -> None:
     cards.make(tmp_path / "d.img")
     with cards.serving(tmp_path / "c.img", 1):
         second = meter_sim("card", "serve", "d.img", "--slot", "1", cwd=tmp_path, check=2)
-    assert "another one is in this slot" in second.stderr
+    assert "another card is in this slot" in second.stderr
     assert "ready" not in second.stdout
 
 

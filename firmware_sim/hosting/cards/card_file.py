@@ -1,6 +1,4 @@
-"""A simulated card in a file: positional writes, a flush that reaches the disk, one program at a
-time.
-"""
+"""Simulated card in a file: positional writes, flush to disk, exclusive lock."""
 
 from __future__ import annotations
 
@@ -19,13 +17,13 @@ from protocols.errors import CardImageError, CardMemoryError
 
 
 class CardFileMemory:
-    """The memory of a card in an open file."""
+    """Memory of a card in an open file."""
 
     def __init__(self, file: int) -> None:
         self._file = file
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return what stands at `offset`; fewer bytes at the end. Raises CardMemoryError."""
+        """Return up to `size` bytes at `offset`. Raises CardMemoryError."""
         try:
             return os.pread(self._file, size, offset)
         except OSError as error:
@@ -42,7 +40,7 @@ class CardFileMemory:
             raise CardMemoryError(str(error)) from error
 
     def flush(self) -> None:
-        """Return when everything is on the disk."""
+        """Flush all writes to the disk; raises CardMemoryError."""
         try:
             os.fdatasync(self._file)
         except OSError as error:
@@ -51,9 +49,7 @@ class CardFileMemory:
 
 @contextlib.contextmanager
 def open_card(path: Path) -> Iterator[Card]:
-    """Give the card of a file, held under an exclusive lock; raises HostingError where there is
-    none to be had.
-    """
+    """Yield the card of a file under an exclusive lock; raises HostingError where there is none."""
     with _opened(path, os.O_RDWR) as file:
         try:
             card = Card(CardFileMemory(file), os.urandom)
@@ -63,7 +59,7 @@ def open_card(path: Path) -> Iterator[Card]:
 
 
 def create_blank(path: Path, serial: bytes, transmission: Transmission) -> None:
-    """Make a blank card in a new file; an existing one is never overwritten."""
+    """Create a blank card in a new file; an existing one is never overwritten."""
     with _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL) as file:
         try:
             make_blank(CardFileMemory(file), serial, transmission)

@@ -1,4 +1,4 @@
-"""A PC/SC reader as the slot of a simulated meter (extra `card`)."""
+"""PC/SC reader as the card slot of a simulated meter (extra `card`)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from protocols.errors import CardGoneError
 
 
 def connector(reader_name: str) -> Callable[[], Contacts]:
-    """Return what powers the card in the reader whose name begins so; raises HostingError without
-    pyscard or reader.
+    """Return a function that powers the card in the reader whose name begins with `reader_name`.
+
+    Raises:
+        HostingError: pyscard is missing, PC/SC fails, or not exactly one reader matches.
     """
     try:
         from smartcard.Exceptions import (

@@ -1,9 +1,8 @@
-"""A simulated card in the virtual reader of vsmartcard (vpcd): any PC/SC program sees it like one
-in a real reader.
+"""Simulated card in the virtual reader of vsmartcard (vpcd), visible to every PC/SC program.
 
-vpcd's wire, as its driver was seen to speak it: every message is a big-endian u16 length and a
-body. One byte 00 is power off, 01 power on, 02 reset (no reply to these), 04 asks for the answer to
-reset; everything else is a command.
+The protocol of vpcd, as observed from its driver: every message is a big-endian u16 length and a
+body. The body 00 is power off, 01 power on, 02 reset (no reply to these), 04 requests the answer to
+reset; every other body is a command.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from protocols.card.apdu import ResponseApdu, StatusWord
 from protocols.card.applet import Card
 
 FIRST_PORT = 35963
-"""Of the first slot, "Virtual PCD 00 00"; the second listens on the next."""
+"""Port of the first slot, "Virtual PCD 00 00"; the second slot has the next port."""
 FIRST_WORD_S = 5.0
-"""A reader asks every 0.4 s who is there."""
+"""Limit in s for the first message; a reader sends one every 0.4 s."""
 _OFF, _ON, _RESET, _ASK = b"\x00", b"\x01", b"\x02", b"\x04"
 _QUICK = getattr(socket, "TCP_QUICKACK", None)
 
 
 def connect(address: tuple[str, int]) -> socket.socket:
-    """Connect to a slot of the virtual reader; raises HostingError where nobody listens."""
+    """Connect to a slot of the virtual reader; raises HostingError where none is listening."""
     try:
         return socket.create_connection(address, 3)
     except OSError as error:
@@ -36,14 +35,13 @@ def connect(address: tuple[str, int]) -> socket.socket:
 
 
 def serve(card: Card, wire: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve a card until the reader goes away.
+    """Serve a card until the reader closes the connection.
 
     Args:
-        ready: called when the reader has spoken for the first time: a slot that has a card already
-            never does.
+        ready: called at the first message of the reader; a slot with another card sends none.
 
     Raises:
-        HostingError: it never spoke, or broke off.
+        HostingError: no first message, or a failed connection.
     """
     wire.settimeout(FIRST_WORD_S)
     spoken = False
@@ -58,8 +56,7 @@ def serve(card: Card, wire: socket.socket, ready: Callable[[], None] = lambda: N
                 wire.sendall(len(reply).to_bytes(2, "big") + reply)
     except TimeoutError as error:
         raise HostingError(
-            "virtual reader: it takes no card: another one is in this slot (--slot 1 is "
-            "the other slot)"
+            "virtual reader: another card is in this slot; use the other slot (--slot 0 or 1)"
         ) from error
     except OSError as error:
         raise HostingError(f"virtual reader: {error.strerror or error}") from error
@@ -77,9 +74,7 @@ def _answer(card: Card, message: bytes) -> bytes | None:
     else:
         try:
             return card.apdu(message)
-        except (
-            Exception
-        ):  # an answer that does not come ejects the card: a fault of ours is a status word
+        except Exception:  # a missing reply would eject the card
             return ResponseApdu(status=StatusWord.FAULT).encode()
     return None
 
@@ -90,8 +85,9 @@ def _receive(wire: socket.socket) -> bytes | None:
 
 
 def _exactly(wire: socket.socket, size: int) -> bytes | None:
-    """Return so many bytes, None where the other side ended. Quick acknowledgements: its driver
-    sends in two pieces.
+    """Return `size` bytes, None where the other side closed the connection.
+
+    Acknowledgements are quick, since the driver sends each message in two pieces.
     """
     data = b""
     while len(data) < size:
