@@ -1,7 +1,7 @@
-"""What the product costs, beside its peers, measured in one run on one machine (DESIGN.md 6).
+"""Cost of the product and of its peers, measured in one run on one machine (DESIGN.md 6).
 
     python -m benchmarks [--quick] [--only NAME]... [--json]
 
-Machines are noisy, so a peer is measured in turn with ours, round by round, and what is compared is
-the median of the rounds' ratios. Nothing here passes or fails a test.
+Machines are noisy, so a peer and our program are measured alternately, round by round, and the
+median of the rounds' ratios is compared. No test depends on the result.
 """

@@ -18,12 +18,13 @@ SUBJECTS = ("modbus_tcp", "modbus_rtu", "meter_year", "memory", "top_ups", "star
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what is asked for; the exit code says whether everything could be measured, not
-    whether it is fast.
+    """Measure the subjects asked for.
+
+    The exit code is 0 where every subject could be measured, however fast.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="fewer rounds: a look, not a measurement"
+        "--quick", action="store_true", help="fewer rounds: an estimate, not a measurement"
     )
     parser.add_argument(
         "--only", action="append", choices=SUBJECTS, metavar="NAME", help=", ".join(SUBJECTS)
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # so that every process that was started is ended
+    )  # so that every started process is ended
     say(_machine())
     figures: list[Figure] = []
     failed = False
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
                     print(figure.json(), flush=True)
         except (
             Exception
-        ) as error:  # one subject that cannot be measured does not take the others' figures
+        ) as error:  # a subject that cannot be measured must not discard the other figures
             failed = True
             say(f"{name}: {type(error).__name__}: {error}")
         except KeyboardInterrupt:
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def say(text: str) -> None:
-    """Tell a person something, on stderr."""
+    """Print a text for a person on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

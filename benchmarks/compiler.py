@@ -1,6 +1,4 @@
-"""C programs of the benchmarks: the load client and the libmodbus servers, compiled at run time
-into a folder.
-"""
+"""C programs of the benchmarks: load client and libmodbus servers, compiled at run time."""
 
 from __future__ import annotations
 
@@ -15,11 +13,11 @@ COMPILE_WITHIN_S = 60.0
 
 
 class AbsentError(Exception):
-    """What a C program needs is not on this machine; the text names the package."""
+    """A requirement of a C program is not on this machine; the text names the package."""
 
 
 def compile_c(source: Path, folder: Path, options: Sequence[str] = ()) -> Path:
-    """Return the program of a C file; raises AbsentError."""
+    """Compile a C file and return the program; raises AbsentError."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         raise AbsentError("no C compiler: apt-get install gcc libc6-dev")
@@ -41,9 +39,7 @@ def libmodbus_server(kind: str, folder: Path) -> Path:
 
 
 def load_client(folder: Path) -> tuple[list[str], str]:
-    """Return the command of the load client, and a note where the slower one in Python has to
-    do.
-    """
+    """Return the command of the load client, and a note where it is the slower one in Python."""
     try:
         return [str(compile_c(HERE / "load_client.c", folder))], ""
     except AbsentError as error:

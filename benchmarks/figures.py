@@ -1,4 +1,4 @@
-"""A figure beside its peer's, and the one table of them."""
+"""Measured figures with those of a peer, and their table."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ T = TypeVar("T")
 
 
 class BenchmarkError(Exception):
-    """Something that is measured did not come up, or answered wrongly; the text names it."""
+    """A measured program did not start or answered wrongly; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What is to be reached: a figure, or a ratio where `unit` is "x"."""
+    """A target: a figure, or a ratio where `unit` is "x"."""
 
     limit: float
     unit: str = "x"
     at_least: bool = False
 
     def text(self) -> str:
-        """Return it in words of a table."""
+        """Return the target as text for the table."""
         return f"{'>=' if self.at_least else '<='} {self.limit:g} {self.unit}"
 
     def met(self, value: float | None) -> bool | None:
-        """Say whether a value reaches it; None where nothing was measured."""
+        """Return whether a value meets the target; None without a measured value."""
         if value is None:
             return None
         return value >= self.limit if self.at_least else value <= self.limit
@@ -36,10 +36,9 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row: our figure, the peer's from the same run, and what was to be reached.
+    """One row: our figure, the peer's from the same run, and the target.
 
-    `met` is None where nothing was to be reached, or where the peer is absent; then `note` says
-    why.
+    `met` is None without a target or a peer; for an absent peer `note` has the reason.
     """
 
     what: str
@@ -53,7 +52,7 @@ class Figure:
     note: str = ""
 
     def cells(self, mark: str) -> tuple[str, ...]:
-        """Return the row of the table; `mark` leads to its note."""
+        """Return the row of the table; `mark` refers to its note."""
         peer = f"{_number(self.peer)} {self.peer_name}".strip()
         met = {True: "yes", False: "NO", None: ""}[self.met]
         ratio = "-" if self.ratio is None else f"{self.ratio:.2f}"
@@ -76,7 +75,7 @@ def beside(
     reach: Reach | None = None,
     note: str = "",
 ) -> Figure:
-    """Return the figure of what was measured in rounds; without a peer there is no ratio."""
+    """Return the figure of values measured in rounds; without a peer there is no ratio."""
     ratio = middle_ratio(ours, peers) if peers is not None else None
     met = reach.met(ratio if reach.unit == "x" else middle(ours)) if reach else None
     peer = middle(peers) if peers is not None else None
@@ -86,9 +85,7 @@ def beside(
 
 
 def in_turn(several: Sequence[T], turn: int) -> Sequence[T]:
-    """Return what is measured in a round, forwards and backwards in turn: so no one always comes
-    first.
-    """
+    """Return the programs of a round, in reverse order every second round."""
     return several[::-1] if turn % 2 else several
 
 
@@ -110,15 +107,13 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def middle(values: Iterable[float | None]) -> float | None:
-    """Return the median of what was measured, None where nothing was."""
+    """Return the median of the measured values, None where there are none."""
     known = [value for value in values if value is not None]
     return median(known) if known else None
 
 
 def middle_ratio(ours: Iterable[float | None], peers: Iterable[float | None]) -> float | None:
-    """Return the median of the rounds' ratios: both halves of each come from the same minute of the
-    machine.
-    """
+    """Return the median of the rounds' ratios; each ratio is of values measured close in time."""
     return middle(a / b for a, b in zip(ours, peers, strict=True) if a is not None and b)
 
 

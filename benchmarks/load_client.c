@@ -3,10 +3,11 @@
  *     load_client tcp HOST PORT CONNECTIONS IN_FLIGHT REQUESTS ADDRESS COUNT
  *     load_client rtu PATH REQUESTS ADDRESS COUNT
  *
- * Each connection keeps IN_FLIGHT requests unanswered until REQUESTS were sent in all. A TCP reply must carry the oldest
- * transaction that is unanswered: where it carries a later one, those before it are lost. What is unanswered after two
- * seconds of silence is lost too, and ends the run. Prints one JSON object; `seconds` runs from the first request to
- * the last reply. load_client.py is the same in Python, for machines without a compiler.
+ * Each connection keeps IN_FLIGHT requests unanswered until REQUESTS were sent in all. A TCP reply
+ * must carry the oldest unanswered transaction: where it carries a later one, those before it are
+ * lost. Two seconds of silence end the run; unanswered requests are lost too. Prints one JSON
+ * object; `seconds` runs from the first request to the last reply. load_client.py is the same in
+ * Python, for machines without a compiler.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -92,14 +93,14 @@ static void give_up(struct connection *c)
     c->unanswered = c->to_send = 0;
 }
 
-/* Look at one whole frame. */
+/* Count one whole frame as a right or wrong reply, and skipped transactions as lost. */
 static void judge(struct connection *c, const uint8_t *frame, size_t size)
 {
     int transaction = frame[0] << 8 | frame[1], at = 0;
     while (at < c->unanswered && c->transactions[(c->head + at) % MAX_IN_FLIGHT] != transaction)
         at++;
     if (at == c->unanswered) {
-        result.wrong++; /* nobody asked for it */
+        result.wrong++; /* a reply without a request */
         return;
     }
     result.lost += at;
@@ -111,7 +112,7 @@ static void judge(struct connection *c, const uint8_t *frame, size_t size)
         result.wrong++;
 }
 
-/* Take what came; returns 0 when the connection is finished. */
+/* Read received bytes; returns 0 when the connection is finished. */
 static int readable(struct connection *c)
 {
     ssize_t got = recv(c->fd, c->in + c->have, sizeof c->in - c->have, 0);

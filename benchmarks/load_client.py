@@ -1,8 +1,7 @@
-"""The load client in Python, for machines without a C compiler: the same arguments and result as
-load_client.c.
+"""The load client in Python, for machines without a C compiler.
 
-It is slower than the servers it measures, so its requests/s say little; CPU per request of the
-server still does.
+Arguments and result are those of load_client.c. It is slower than the measured servers, so its
+requests/s are no measure of a server; the server's CPU per request still is.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _RTU = Struct(">BBHH")
 
 
 class Counts:
-    """What became of the requests."""
+    """Counts of replies and of lost, wrong and unsent requests."""
 
     def __init__(self) -> None:
         self.replies = self.lost = self.wrong = self.unsent = 0
@@ -67,14 +66,14 @@ class Connection:
             self.wire.sendall(out)
 
     def give_up(self, counts: Counts) -> None:
-        """Count what was not answered."""
+        """Count the unanswered requests as lost and the rest as unsent."""
         counts.lost += len(self.unanswered)
         counts.unsent += self.to_send
         self.unanswered.clear()
         self.to_send = 0
 
     def readable(self, counts: Counts) -> bool:
-        """Take what came; False when the connection is finished."""
+        """Read received bytes; False when the connection is finished."""
         data = self.wire.recv(65_536)
         self._have += data
         while len(self._have) >= 6:
@@ -97,7 +96,7 @@ class Connection:
     def _judge(self, frame: bytes, counts: Counts) -> None:
         transaction = int.from_bytes(frame[:2], "big")
         if transaction not in self.unanswered:
-            counts.wrong += 1  # nobody asked for it
+            counts.wrong += 1  # a reply without a request
             return
         while self.unanswered.popleft() != transaction:
             counts.lost += 1
@@ -182,7 +181,7 @@ def rtu(path: str, requests: int, address: int, count: int) -> Counts:
 
 
 def main(arguments: list[str]) -> None:
-    """Load what is named and print the counts."""
+    """Run the load of the arguments and print the counts."""
     kind, target, *numbers = arguments
     if kind == "tcp":
         port, connections, in_flight, requests, address, count = map(int, numbers)

@@ -1,6 +1,4 @@
-"""An idle meter: the bytes that it holds, and the CPU time of a process in which nothing
-happens.
-"""
+"""Memory of an idle meter, and CPU time of a process with one idle meter."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ from protocols.quantities import DAY
 
 METER_REACH = Reach(10, "KiB")
 CPU_REACH = Reach(1, "ms/s")
-"""An event loop may wake a few times a second; a meter that polled would not stay below."""
+"""An event loop may wake a few times a second; a meter that polled would exceed this."""
 EVENTS, FREEZES, PROFILE_DAYS = 100, 31, 1
 _SWITCHING = Tariff(
     day_tables=DayTables((((0, 1), (7 * 60, 2), (21 * 60, 1)),)), prices=Prices((3_100, 5_283))
@@ -31,9 +29,9 @@ _SWITCHING = Tariff(
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Build meters, let them gather their records, and count; then watch an idle process."""
+    """Build meters with full records and measure their memory; then measure an idle process."""
     count = 50 if quick else 200
-    _lived_meter(0)  # what is made once for all meters is made before counting
+    _lived_meter(0)  # objects shared by all meters are made before the measurement
     gc.collect()
     tracemalloc.start()
     try:

@@ -1,6 +1,4 @@
-"""A year of virtual time: one three-phase meter with everything that a tariff and an agreement can
-have.
-"""
+"""A year of virtual time on one three-phase meter with all features of tariff and agreement."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ class MemoryNvram:
         self._data = bytearray()
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return what stands at `offset`."""
+        """Return the bytes at `offset`."""
         return bytes(self._data[offset : offset + size])
 
     def write(self, offset: int, data: bytes) -> None:
@@ -41,12 +39,13 @@ class MemoryNvram:
         self._data[offset : offset + len(data)] = data
 
     def flush(self) -> None:
-        """Everything lasts already."""
+        """No effect: every write is complete at once."""
 
 
 def full_meter(load: Load) -> MeterDescription:
-    """Return a three-phase meter with time of use, steps, standing charge and thresholds; it stays
-    connected.
+    """Return a three-phase meter with time of use, steps, standing charge and thresholds.
+
+    Its credit and overdraft keep it connected.
     """
     return MeterDescription(
         meter_type=MeterType.THREE_PHASE,
@@ -70,7 +69,7 @@ def full_meter(load: Load) -> MeterDescription:
 
 
 def spin_s() -> float:
-    """Return how long this machine takes for a fixed loop of integer additions in Python, s."""
+    """Return the time of a fixed loop of integer additions in Python on this machine, s."""
     began = time.perf_counter()
     total = 0
     for number in range(SPINS):
@@ -79,9 +78,7 @@ def spin_s() -> float:
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Advance a new meter by 365 days, in one step, with a calibration of the machine beside
-    each.
-    """
+    """Advance a new meter by 365 days in one step, with a calibration of the machine each time."""
     load = read_load("household", 3, DEFAULT_START)
     spins, without, stored = [], [], []
     for _ in range(3 if quick else 7):
@@ -109,9 +106,7 @@ def _year_s(load: Load) -> float:
 
 
 def _stored_s(load: Load) -> float:
-    """Do as a host does that lets time run: each deadline is met by itself, and what must be saved
-    is.
-    """
+    """Return the time of a run as by a host: deadline by deadline, with every save."""
     meter = build(full_meter(load), MemoryNvram())
     end = STORED_DAYS * DAY
     began = time.perf_counter()

@@ -1,6 +1,6 @@
-"""Modbus RTU on a virtual port: one closed loop, beside a libmodbus server in C in the same place.
+"""Modbus RTU on a virtual port: one closed loop, on our server and on a libmodbus server in C.
 
-Both servers hold the master of a pty and the client opens its slave; nothing relays between them.
+Both servers have the master of a pty and the client opens its slave; there is no relay in between.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ REACH = Reach(1, at_least=True)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A server on a serial line, and the path at which the client opens it."""
+    """A server on a serial line, and the path of the client's port."""
 
     child: Child
     path: str
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Measure both lines in turn, round by round."""
+    """Measure both lines alternately, round by round."""
     rounds, requests = (5, 2_000) if quick else (25, 4_000)
     with contextlib.ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))

@@ -1,6 +1,4 @@
-"""Modbus TCP: function 3 of ten registers in a closed loop, beside pymodbus's server and a
-libmodbus server in C.
-"""
+"""Modbus TCP: function 3 of ten registers in a closed loop; peers: pymodbus and libmodbus in C."""
 
 from __future__ import annotations
 
@@ -16,8 +14,7 @@ from benchmarks.figures import BenchmarkError, Figure, Reach, beside, in_turn
 from benchmarks.processes import Child, meter_sim, run_json
 
 ADDRESS, COUNT = 64, 10
-"""Available credit and what stands beside it: registers that a host polls, and that change while a
-meter runs.
+"""Available credit and following registers: a host polls them, and they change while a meter runs.
 """
 CLIENT_WITHIN_S = 120.0
 STANDING, RUNNING, PYMODBUS, LIBMODBUS = "speed 0", "speed 1", "pymodbus", "libmodbus"
@@ -29,9 +26,7 @@ NOTHING_LOST = Reach(0, "lost")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How many connections, each with how many requests unanswered, and how many requests in
-    all.
-    """
+    """Number of connections, of unanswered requests on each, and of requests in all."""
 
     connections: int
     in_flight: int
@@ -56,7 +51,7 @@ class Server:
 
 
 class Bench:
-    """The servers side by side, and the client that loads them in turn."""
+    """The servers, and the client that loads them alternately."""
 
     def __init__(
         self, client: list[str], servers: dict[str, Server], notes: dict[str, str]
@@ -64,7 +59,7 @@ class Bench:
         self._client, self._servers, self.notes = client, servers, notes
 
     def rounds(self, case: Case, rounds: int) -> dict[str, list[Measured]]:
-        """Return what was measured, by server."""
+        """Return the measurements by server."""
         measured: dict[str, list[Measured]] = {name: [] for name in self._servers}
         for turn in range(rounds):
             for name, server in in_turn(list(self._servers.items()), turn):
@@ -72,7 +67,7 @@ class Bench:
         return measured
 
     def run(self, server: Server, case: Case) -> Measured:
-        """Load a server once."""
+        """Load a server once and return the measurement."""
         arguments = (server.port, case.connections, case.in_flight, case.requests, ADDRESS, COUNT)
         before = server.child.cpu_us()
         result = run_json(
@@ -92,7 +87,7 @@ class Bench:
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Measure all cases, the servers in turn, round by round."""
+    """Measure all cases, the servers alternately, round by round."""
     rounds, scale = (3, 1) if quick else (11, 2)
     with contextlib.ExitStack() as running:
         bench = _set_up(running)

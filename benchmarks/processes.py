@@ -1,6 +1,4 @@
-"""Processes that are measured: started, heard until they are ready, their CPU time read, and always
-ended.
-"""
+"""Measured processes: start, wait for the ready line, read the CPU time, end."""
 
 from __future__ import annotations
 
@@ -32,8 +30,9 @@ def program(name: str) -> str:
 
 
 class Child:
-    """A server process: its first line on stdout says that it is ready; leaving the context ends
-    it.
+    """A server process.
+
+    The constructor waits for its first line on stdout, the ready line; leaving the context ends it.
     """
 
     def __init__(self, command: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
@@ -64,13 +63,11 @@ class Child:
         return self._process.pid
 
     def cpu_us(self) -> float | None:
-        """Return the CPU time of all its threads so far, in us; None where the system does not
-        tell.
-        """
+        """Return the CPU time of all its threads so far, us; None where the system lacks it."""
         return cpu_us(self._process.pid)
 
     def end(self) -> None:
-        """End it: orderly, and after a while by force."""
+        """End the process: orderly, by force after a time-out."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -101,9 +98,7 @@ class Child:
 
 
 def cpu_us(pid: int) -> float | None:
-    """Return the CPU time of a process in us: from schedstat (1 ns), else from stat (10 ms), else
-    None.
-    """
+    """Return the CPU time of a process, us: from schedstat (1 ns), stat (10 ms), or None."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         tasks = Path(f"/proc/{pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
@@ -115,13 +110,13 @@ def cpu_us(pid: int) -> float | None:
 
 @contextlib.contextmanager
 def meter_sim(*arguments: str) -> Iterator[tuple[Child, dict[str, Any]]]:
-    """Run `meter-sim run --json` with some arguments; give the process and its ready line."""
+    """Run `meter-sim run --json` with some arguments; yield the process and its ready line."""
     with Child([program("meter-sim"), "run", "--json", *arguments]) as child:
         yield child, json.loads(child.ready)
 
 
 def run_json(command: Sequence[str], timeout_s: float) -> dict[str, Any]:
-    """Run a command to its end and return the JSON object that it printed."""
+    """Run a command to its end and return the JSON object that it prints."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=True

@@ -1,4 +1,4 @@
-"""How long a person waits: `meter-sim run` until it is ready, and a whole `meterctl read`."""
+"""Start times: `meter-sim run` until it is ready, and a whole `meterctl read`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEER = "python -c pass"
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Start each in turn, with a bare Python beside."""
+    """Start each alternately with a bare Python."""
     rounds = 3 if quick else 9
     bare, ready, read = [], [], []
     with (

@@ -1,7 +1,7 @@
-"""Durable top-ups over TCP on one meter, beside a bare write and fdatasync on the same disk.
+"""Durable top-ups over TCP on one meter; the peer is a write and fdatasync on the same disk.
 
-The messages are sealed beforehand; each goes and is answered in one exchange of function 23. An
-answer that is not `accepted` ends the benchmark: nothing but credited money counts.
+The messages are sealed beforehand; each is sent and answered in one exchange of function 23. An
+answer other than `accepted` ends the benchmark: only accepted top-ups count.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ UNIT = 1
 ANSWER_WITHIN_S = 10.0
 PAGE = bytes(4096)
 PLACES = (4096, 4096 + (1 << 17), 4096 + (2 << 17))
-"""Where the bare writes go in turn, as a meter's records do."""
+"""Offsets of the bare writes in turn, spread like a meter's records."""
 DISK = Path("/var/tmp")
-"""On a disk where /tmp may be memory."""
+"""A folder on a disk; /tmp may be in memory."""
 _READ_WRITE = Struct(">BHHHHB")
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Measure both in turn, round by round."""
+    """Measure both alternately, round by round."""
     rounds, each = (3, 50) if quick else (9, 200)
     place = DISK if DISK.is_dir() else None
     with contextlib.ExitStack() as running:
@@ -139,7 +139,7 @@ def _exchange(wire: socket.socket, pdu: bytes) -> bytes:
 
 
 def _bare(path: Path, count: int) -> tuple[float, float]:
-    """Return how many writes a second last on this disk, and the CPU time of each in us."""
+    """Return the durable writes a second on this disk, and the CPU time of each, us."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         for place in PLACES:

@@ -1,3 +1,1 @@
-"""What the meter and its host must agree on: values, names, messages and frames; no I/O, no clock,
-no randomness.
-"""
+"""Values, names, messages and frames that meter and host share; no I/O, clock or randomness."""

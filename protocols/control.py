@@ -1,8 +1,7 @@
-"""What no wire can do, as values: time, load, power, button, covers. One definition for socket,
-fixtures and panel.
+"""Commands to a simulated meter beyond its wires: time, load, power, button, covers, card, faults.
 
-The words of a command are its grammar everywhere: `meter-sim control PATH advance 17h` sends
-["advance", "17h"].
+One definition serves control socket, fixtures and panel. The words of a command are its grammar:
+`meter-sim control PATH advance 17h` sends ["advance", "17h"].
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLoad:
-    """Draw another load from now on: a power, a file or `household`, as `--load` takes it."""
+    """Change the load: a power, a file or `household`, as `--load` takes it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Cut or return the meter's own supply."""
+    """Cut or return the supply of the meter itself."""
 
     present: bool
 
@@ -49,7 +48,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """Open or close a cover, bring or remove a magnet."""
+    """Open or close a cover, attach or remove a magnet."""
 
     sensor: Tamper
     present: bool
@@ -57,9 +56,9 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True)
 class InsertCard:
-    """Put a card into the slot: from an image file, or whatever lies in a PC/SC reader.
+    """Insert a card: an image file, or the card in a PC/SC reader.
 
-    `pull_after` takes it out again after so many exchanges; None leaves it in.
+    `pull_after` removes it after that number of exchanges; None leaves it in.
     """
 
     file: str | None = None
@@ -69,24 +68,24 @@ class InsertCard:
 
 @dataclass(frozen=True, slots=True)
 class RemoveCard:
-    """Take the card out of the slot."""
+    """Remove the card from the slot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Meter time runs so many thousandths of wall time."""
+    """Set the speed: thousandths of meter time to wall time."""
 
     thousandths: int
 
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Give every item of a meter."""
+    """Show every item of a meter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the process in good order."""
+    """Stop the process in an orderly way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class EndFaults:
 
 @dataclass(frozen=True, slots=True)
 class ShowFaults:
-    """List the faults in force, and how often each has struck."""
+    """List the faults in force, and how often each has applied."""
 
 
 Command = (
@@ -187,7 +186,7 @@ def _fault(words: Sequence[str]) -> Command:
     if turn == "on":
         return BeginFault(parse_words(name, options))
     if options:
-        raise QuantityError(f"'fault {name} off' takes nothing more")
+        raise QuantityError(f"'fault {name} off' takes no options")
     return EndFaults(name)
 
 
@@ -222,7 +221,7 @@ def _card(words: Sequence[str]) -> Command:
 
 
 def parse_command(words: Sequence[str]) -> Command:
-    """Return the command that these words are; raises QuantityError, which says what is allowed."""
+    """Return the command of these words; raises QuantityError, which names the allowed ones."""
     if not words:
         raise QuantityError(f"no command: allowed are {GRAMMAR}")
     name, arguments = words[0], words[1:]
@@ -235,5 +234,5 @@ def parse_command(words: Sequence[str]) -> Command:
     if name == "card":
         return _card(arguments)
     if name in _WITH_ARGUMENT and not arguments:
-        raise QuantityError(f"{name!r} wants one word more: {GRAMMAR}")
+        raise QuantityError(f"{name!r} needs one more word: {GRAMMAR}")
     raise QuantityError(f"{' '.join(words)!r} is no command: allowed are {GRAMMAR}")

@@ -1,66 +1,64 @@
-"""The error tree of everything that is agreed on a wire.
+"""The error tree of the protocols.
 
-ProtocolError                what came is not what the protocol allows
-├── QuantityError            a text that is no quantity: names the text and what is allowed
-├── FrameError               bytes that are no frame (corrupt: count, resynchronise, stay silent on
-a bus)
-├── MalformedMessageError    a sealed message or reply whose fields cannot be
-│   └── UnsupportedVersionError  a sealed message of a format that is not known
-├── AuthenticationError      a code that is not right under the key
-├── ApduError                bytes that are no APDU or no answer to reset
-├── CardError                what a card said or did that ends a session with it
-│   ├── CardRefusedError         a status word that is no success
-│   ├── CardForgedError          a card that does not know its key, or a response whose code is
-wrong
-│   ├── CardFormatError          a file whose content cannot be
-│   │   └── CardTypeError            a type of card that nobody knows
-│   └── CardGoneError            no response: pulled, or silent
-├── CardMemoryError          a card's memory that refuses a write
-├── CardImageError           bytes that hold no card
-└── ModbusError              a refusal with its Modbus exception code
-    ├── IllegalFunctionError      01
-    ├── IllegalAddressError       02
-    ├── IllegalValueError         03
-    └── DeviceFailureError        04
+ProtocolError                    bytes or text that the protocol does not allow
+├── QuantityError                text that is not a quantity; names the text and the allowed values
+├── FrameError                   bytes that are not a frame: count, resynchronise, silent on a bus
+├── MalformedMessageError        a sealed message or reply with invalid fields
+│   └── UnsupportedVersionError  a sealed message of an unknown format
+├── AuthenticationError          a code that does not verify under the key
+├── ApduError                    bytes that are not an APDU or an answer to reset
+├── CardError                    a failure of a card that ends its session
+│   ├── CardRefusedError         a status word other than success
+│   ├── CardForgedError          a card without the right key, or a response with a wrong code
+│   ├── CardFormatError          a file with invalid content
+│   │   └── CardTypeError        an unknown card type
+│   └── CardGoneError            no response: the card was pulled or is silent
+├── CardMemoryError              a card's memory that refuses a write
+├── CardImageError               bytes that do not hold a card
+└── ModbusError                  a refusal with its Modbus exception code
+    ├── IllegalFunctionError     01
+    ├── IllegalAddressError      02
+    ├── IllegalValueError        03
+    └── DeviceFailureError       04
 """
 
 from __future__ import annotations
 
 
 class ProtocolError(Exception):
-    """Root of the package: whatever bytes or text come in, nothing else is raised."""
+    """Root of the package: no bytes and no text raise anything else."""
 
 
 class QuantityError(ProtocolError):
-    """A text that is no quantity of the wanted kind."""
+    """Text that is not a quantity of the expected kind."""
 
 
 class FrameError(ProtocolError):
-    """Bytes that are no frame: a wrong CRC, a wrong length, a field that cannot be."""
+    """Bytes that are not a frame: wrong CRC, wrong length or an invalid field."""
 
 
 class MalformedMessageError(ProtocolError):
-    """A sealed message, outcome or receipt whose layout or fields cannot be."""
+    """A sealed message, answer or receipt with an invalid layout or field."""
 
 
 class UnsupportedVersionError(MalformedMessageError):
-    """A sealed message whose first byte names a format that is not known."""
+    """A sealed message whose first byte names an unknown format."""
 
 
 class AuthenticationError(ProtocolError):
-    """An authentication code that does not hold under the key."""
+    """An authentication code that does not verify under the key."""
 
 
 class ApduError(ProtocolError):
-    """Bytes that are no APDU, or no answer to reset."""
+    """Bytes that are not an APDU or an answer to reset."""
 
 
 class CardError(ProtocolError):
-    """What a card said or did that ends a session with it."""
+    """A failure of a card that ends its session."""
 
 
 class CardRefusedError(CardError):
-    """A status word that is no success; `status` is the word."""
+    """A status word other than success; `status` is the word."""
 
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
@@ -68,27 +66,27 @@ class CardRefusedError(CardError):
 
 
 class CardForgedError(CardError):
-    """A card that does not know its key, or a response whose code does not hold."""
+    """A card without the right key, or a response with a wrong code."""
 
 
 class CardFormatError(CardError):
-    """A file of a card whose content cannot be."""
+    """A file of a card with invalid content."""
 
 
 class CardTypeError(CardFormatError):
-    """A type of card that nobody knows."""
+    """An unknown card type."""
 
 
 class CardGoneError(CardError):
-    """No response: the card was pulled, or is silent. What the last command did is not known."""
+    """No response: the card was pulled or is silent; the last command may have been executed."""
 
 
 class CardMemoryError(ProtocolError):
-    """A card's memory that refuses a write: nothing of it counts."""
+    """A card's memory refused a write; the state before it stays in force."""
 
 
 class CardImageError(ProtocolError):
-    """Bytes that hold no card."""
+    """Bytes that do not hold a card."""
 
 
 class ModbusError(ProtocolError):
@@ -110,7 +108,7 @@ class IllegalAddressError(ModbusError):
 
 
 class IllegalValueError(ModbusError):
-    """Exception 03: a quantity or a value of the request cannot be."""
+    """Exception 03: a quantity or a value of the request is not allowed."""
 
     code = 3
 

@@ -1,8 +1,7 @@
-"""Faults as data: what can go wrong on a line, in a reply, in a storage and in a meter, and a
-frozen plan of it.
+"""Faults as data: faults of a line, a reply, a storage and a meter, and a frozen plan of them.
 
 One plan works in the deterministic simulation, on a live line (`meter-sim run --faults`, `meter-sim
-control PATH fault`) and in fixtures. `FAULTS` is the registry; docs/faults.md is drawn from it.
+control PATH fault`) and in fixtures. `FAULTS` is the registry; docs/faults.md is generated from it.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ ALWAYS = 1_000_000
 
 
 class FaultScope(Enum):
-    """Where a fault works; the value says so to a reader."""
+    """Part that a fault applies to; the value describes it in texts."""
 
     LINE = "the line: bytes of a transmission, either way"
     REPLY = "the reply: frames, before they become bytes"
     STORAGE = "the storage: its writes and flushes"
-    METER = "the meter itself, for as long as the fault stands"
+    METER = "the meter itself, while the fault is in force"
 
 
 class Way(Enum):
-    """Which way a transmission goes."""
+    """Direction of a transmission."""
 
     REQUEST = "request"
     REPLY = "reply"
@@ -39,7 +38,7 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One fault of the registry. `takes` names what `value` is; without it the fault takes none."""
+    """One fault of the registry. `takes` describes `value`; a fault without it takes no value."""
 
     name: str
     scope: FaultScope
@@ -77,29 +76,27 @@ def _timed(name: str, scope: FaultScope, meaning: str, takes: str, ms: int) -> F
 
 
 _KINDS = (
-    FaultKind("flip", FaultScope.LINE, "One bit is turned over."),
+    FaultKind("flip", FaultScope.LINE, "One bit is inverted."),
     FaultKind("drop", FaultScope.LINE, "One byte is lost."),
     FaultKind("duplicate", FaultScope.LINE, "One byte arrives twice."),
-    FaultKind("insert", FaultScope.LINE, "A byte that nobody sent is among the others."),
-    FaultKind("truncate", FaultScope.LINE, "The transmission breaks off."),
+    FaultKind("insert", FaultScope.LINE, "One byte is inserted."),
+    FaultKind("truncate", FaultScope.LINE, "The transmission ends early."),
     FaultKind(
         "noise",
         FaultScope.LINE,
-        "Bytes that belong to no frame come before it.",
+        "Bytes that belong to no frame precede it.",
         "bytes",
         3,
         _number(1, 64),
     ),
-    _timed(
-        "delay", FaultScope.LINE, "From one byte on, the rest comes later.", "how much later", 50
-    ),
+    _timed("delay", FaultScope.LINE, "The bytes from one position on arrive late.", "delay", 50),
     FaultKind(
-        "echo", FaultScope.LINE, "The host hears its own request, as some RS-485 adapters let it."
+        "echo", FaultScope.LINE, "The host receives its own request, as with some RS-485 adapters."
     ),
     FaultKind(
         "pacing",
         FaultScope.LINE,
-        "Bytes take the time that the line's speed needs.",
+        "Bytes take the transmission time of the line's speed.",
         "baud",
         9600,
         _number(50, 4_000_000),
@@ -107,24 +104,24 @@ _KINDS = (
     _timed(
         "hang_up",
         FaultScope.LINE,
-        "The port goes away for its time and returns; a connection is closed.",
-        "how long it is away",
+        "The port is removed for a time and returns; a connection is closed.",
+        "how long it is absent",
         1000,
     ),
     FaultKind(
         "request_lost",
         FaultScope.REPLY,
-        "The request is never heard: nothing is done, nothing answered.",
+        "The request is lost: it is not executed and not answered.",
     ),
-    FaultKind("reply_lost", FaultScope.REPLY, "The request is done; its reply is lost."),
-    _timed("reply_late", FaultScope.REPLY, "The reply comes later.", "how much later", 500),
-    FaultKind("reply_twice", FaultScope.REPLY, "The reply comes twice."),
+    FaultKind("reply_lost", FaultScope.REPLY, "The request is executed; its reply is lost."),
+    _timed("reply_late", FaultScope.REPLY, "The reply is sent late.", "delay", 500),
+    FaultKind("reply_twice", FaultScope.REPLY, "The reply is sent twice."),
     FaultKind("wrong_unit", FaultScope.REPLY, "The reply names another unit."),
     FaultKind("wrong_transaction", FaultScope.REPLY, "The reply names another transaction (TCP)."),
     FaultKind(
         "wrong_length",
         FaultScope.REPLY,
-        "The reply has fewer registers than were asked for, and is otherwise right.",
+        "The reply has fewer registers than requested and is otherwise right.",
         "registers missing",
         1,
         _number(1, 125),
@@ -132,15 +129,17 @@ _KINDS = (
     _timed(
         "byte_by_byte",
         FaultScope.REPLY,
-        "The reply comes byte by byte.",
+        "The reply is sent byte by byte.",
         "pause between two bytes",
         5,
     ),
-    FaultKind("busy", FaultScope.REPLY, "Exception 06, server device busy: nothing is done."),
+    FaultKind(
+        "busy", FaultScope.REPLY, "Exception 06, server device busy: the request is not executed."
+    ),
     FaultKind(
         "exception",
         FaultScope.REPLY,
-        "An exception: nothing is done.",
+        "An exception: the request is not executed.",
         "exception code",
         4,
         _number(1, 11),
@@ -148,9 +147,8 @@ _KINDS = (
     FaultKind(
         "torn_write",
         FaultScope.STORAGE,
-        "The power goes in the middle of a write; the meter starts anew from what "
-        "is in its storage.",
-        "bytes of the write that are kept; drawn where not said",
+        "The power fails during a write; the meter restarts from its storage.",
+        "bytes of the write that are kept; drawn by default",
         -1,
         _number(0, 1 << 20),
         lambda value: "drawn" if value < 0 else str(value),
@@ -158,19 +156,19 @@ _KINDS = (
     FaultKind(
         "lost_writes",
         FaultScope.STORAGE,
-        "With a torn write, some writes that were not flushed are lost, each by lot.",
+        "With a torn write, some of the unflushed writes are lost, drawn for each.",
     ),
     FaultKind("storage_full", FaultScope.STORAGE, "A write is refused, as on a full disk."),
     FaultKind(
         "flush_fails",
         FaultScope.STORAGE,
-        "A flush fails: the meter stops, because nobody knows what is stored.",
+        "A flush fails: the meter stops, because the stored state is unknown.",
     ),
     FaultKind(
         "clock_step",
         FaultScope.METER,
-        "The clock jumps, once.",
-        "how far; may be negative",
+        "The clock jumps once.",
+        "size of the jump; may be negative",
         3_600_000,
         _duration,
         _show_duration,
@@ -183,19 +181,19 @@ _KINDS = (
         200,
         _number(-100_000, 100_000),
     ),
-    FaultKind("clock_lost", FaultScope.METER, "The clock is known lost until it is set."),
+    FaultKind("clock_lost", FaultScope.METER, "The clock is invalid until it is set."),
     FaultKind(
         "switch_welded", FaultScope.METER, "The supply control switch is welded: it does not open."
     ),
     FaultKind(
         "switch_stuck_open",
         FaultScope.METER,
-        "The supply control switch falls open and does not close.",
+        "The supply control switch opens and does not close.",
     ),
     FaultKind(
         "lost_phase",
         FaultScope.METER,
-        "A phase of the supply is gone: no voltage, nothing flows; no event tells.",
+        "A supply phase is lost: no voltage, no current; no event is recorded.",
         "phase",
         1,
         _number(1, 3),
@@ -203,12 +201,14 @@ _KINDS = (
     FaultKind("cover_open", FaultScope.METER, "The meter cover is open."),
     FaultKind("terminal_cover_open", FaultScope.METER, "The terminal cover is open."),
     FaultKind("magnet", FaultScope.METER, "A magnet is held to the meter."),
-    FaultKind("reverse_flow", FaultScope.METER, "Current flows the other way: import is export."),
+    FaultKind(
+        "reverse_flow", FaultScope.METER, "The current is reversed: import counts as export."
+    ),
     _timed(
         "brown_out",
         FaultScope.METER,
-        "The supply is too low for the meter: it saves, goes out, and returns.",
-        "how long it is out",
+        "The supply is too low for the meter: it saves, powers down and restarts.",
+        "how long it is without power",
         1000,
     ),
 )
@@ -217,20 +217,19 @@ FAULTS: Mapping[str, FaultKind] = {kind.name: kind for kind in _KINDS}
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """One fault of a plan: what, how often, when and to whom.
+    """One fault of a plan with its value, probability, times and addressees.
 
     Args:
-        value: what the fault takes, in its own unit; None is its default.
-        probability: parts per million, of each transmission, reply, write or flush that it could
-            strike.
-        count: how often it strikes at most; None is without end.
-        begins: ms after the plan, or the command, began (line time; for faults of the meter, meter
+        value: in the fault's own unit; None is its default.
+        probability: of applying to a transmission, reply, write or flush, in parts per million.
+        count: how often it applies at most; None is unlimited.
+        begins: ms after the start of the plan or the command (line time; faults of the meter: meter
             time).
-        lasts: ms from then on; None is without end.
-        unit: only this unit; None is every one.
-        way: line faults: only this way; None is both.
-        address: reply faults: only requests that name this register or coil first.
-        quantity: reply faults: only requests for so many.
+        lasts: ms from then on; None is unlimited.
+        unit: only this unit; None is every unit.
+        way: line faults: only this direction; None is both.
+        address: reply faults: only requests whose first register or coil this is.
+        quantity: reply faults: only requests for this number of registers or coils.
     """
 
     name: str
@@ -254,21 +253,21 @@ class FaultRule:
         for name in (f.name for f in fields(self)):
             if name in _DEFAULTS and getattr(self, name) != _DEFAULTS[name] and name not in allowed:
                 raise QuantityError(
-                    f"{self.name} works on {kind.scope.value}, where {_WORD[name]!r} means nothing"
+                    f"{self.name} works on {kind.scope.value}, where {_WORD[name]!r} has no effect"
                 )
 
     @property
     def kind(self) -> FaultKind:
-        """What the registry says of this fault."""
+        """The registry's entry for this fault."""
         return FAULTS[self.name]
 
     @property
     def amount(self) -> int:
-        """The value, or the default where none was said."""
+        """The value, or the default where none is given."""
         return self.kind.default if self.value is None else self.value
 
     def words(self) -> list[str]:
-        """Return the words that `parse_rule` reads back, without the name."""
+        """Return the options as `parse_rule` reads them, without the name."""
         return [
             f"{option}={write(value, self.kind)}"
             for option, (name, _, write) in _OPTIONS.items()
@@ -323,7 +322,7 @@ _OPTIONS: dict[str, tuple[str, _Parse, _Write]] = {
     "address": ("address", lambda t, _: _number(0, 65_535)(t), _plain),
     "quantity": ("quantity", lambda t, _: _number(1, 2_000)(t), _plain),
 }
-"""Key of the plan and option of the command line -> field, how it is read, how it is written."""
+"""Key of the plan and option of the command line -> field, parser, writer."""
 _WORD = {name: option for option, (name, _, _) in _OPTIONS.items()}
 _DEFAULTS = {f.name: f.default for f in fields(FaultRule) if f.name != "name"}
 _ALLOWED = {
@@ -345,14 +344,12 @@ OPTIONS = tuple(_OPTIONS)
 
 
 def takes(scope: FaultScope, option: str) -> bool:
-    """Say whether faults of a place take an option."""
+    """Return whether the faults of a scope take an option."""
     return _OPTIONS[option][0] in _ALLOWED[scope]
 
 
 def parse_rule(name: str, options: Mapping[str, str]) -> FaultRule:
-    """Return the rule of a fault and its options as text; raises QuantityError, which says what is
-    allowed.
-    """
+    """Return the rule of a fault and its options as text; raises QuantityError."""
     kind = FAULTS.get(name)
     if kind is None:
         raise QuantityError(f"{name!r} is no fault: allowed are {', '.join(FAULTS)}")
@@ -372,20 +369,17 @@ def parse_rule(name: str, options: Mapping[str, str]) -> FaultRule:
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """Faults and the seed of their lots. The same plan on the same traffic strikes the same
-    bytes.
-    """
+    """Faults and the seed of their draws: one plan alters the same bytes of the same traffic."""
 
     rules: tuple[FaultRule, ...] = ()
     seed: int = 0
 
 
 def parse_plan(text: str) -> FaultPlan:
-    """Return the plan of a TOML text: `seed`, and a table [[fault]] for each rule with its `name`
-    and options.
+    """Return the plan of a TOML text: `seed`, and a table [[fault]] for each rule.
 
     Raises:
-        QuantityError: it is no TOML, or a key or value that is not allowed; the text says which.
+        QuantityError: invalid TOML, or a key or value that is not allowed; the text names it.
     """
     try:
         table = tomllib.loads(text, parse_float=str)
@@ -397,7 +391,7 @@ def parse_plan(text: str) -> FaultPlan:
             f"{', '.join(table)}: there is no such key; allowed are seed and [[fault]]"
         )
     if not isinstance(seed, int) or isinstance(seed, bool):
-        raise QuantityError(f"seed = {seed!r}: a whole number is wanted")
+        raise QuantityError(f"seed = {seed!r}: write a whole number")
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise QuantityError("fault: write each as a table of its own, [[fault]]")
     return FaultPlan(tuple(_rule_of(rule) for rule in rules), seed)
@@ -415,7 +409,7 @@ def _rule_of(table: dict[str, Any]) -> FaultRule:
 
 
 def parse_words(name: str, words: Sequence[str]) -> FaultRule:
-    """Return the rule of `--count 3 --for 10s`, also written `--count=3`."""
+    """Return the rule of `--count 3 --for 10s`; `--count=3` is accepted too."""
     options: dict[str, str] = {}
     rest = list(words)
     while rest:
@@ -427,7 +421,7 @@ def parse_words(name: str, words: Sequence[str]) -> FaultRule:
         option, equals, value = word.removeprefix("--").partition("=")
         if not equals:
             if not rest:
-                raise QuantityError(f"{name}: --{option} wants a value")
+                raise QuantityError(f"{name}: --{option} needs a value")
             value = rest.pop(0)
         options[option] = value
     return parse_rule(name, options)
@@ -435,9 +429,7 @@ def parse_words(name: str, words: Sequence[str]) -> FaultRule:
 
 @dataclass(slots=True)
 class RandomDraws:
-    """Lots drawn from a seed: a hash of (seed, point, number), so that they are the same on every
-    machine.
-    """
+    """Draws by a hash of (seed, point, number), the same on every machine."""
 
     seed: int
     point: str

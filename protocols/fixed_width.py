@@ -1,8 +1,7 @@
-"""Packing into fixed widths, where whole numbers saturate instead of failing: a wire is narrower
-than the books.
+"""Packing into fixed widths, where whole numbers saturate instead of failing.
 
-Totals are kept unwrapped in the meter; what leaves it in a record, an answer or a receipt is cut to
-its field.
+Totals are kept unwrapped in the meter; in a record, an answer or a receipt they are cut to the
+width of their field.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class SaturatingStruct(Struct):
             self._bounds += [bounds] * int(count or 1)
 
     def saturate(self, *values: object) -> bytes:
-        """Return the packed values; numbers beyond their field are cut to its range."""
+        """Return the packed values; numbers outside their field are cut to its range."""
         try:
             return self.pack(*values)
         except error:

@@ -1,9 +1,9 @@
-"""Keys: how a meter's own keys come from a master that the meter never holds, and their check
-values (METER.md 7).
+"""Keys: derivation of a meter's own keys from a master, and their check values (METER.md 7).
 
-Derivation is NIST SP 800-108 in counter mode with AES-CMAC: label `credit`, `command` or `card`,
-context serial number (12 BCD digits) and key version. How the keys of a card follow is in
-`protocols/card/keys.py`. Codes are AES-CMAC (NIST SP 800-38B, RFC 4493), 16 bytes.
+The meter never holds the master. Derivation is NIST SP 800-108 in counter mode with AES-CMAC: label
+`credit`, `command` or `card`, context serial number (12 BCD digits) and key version. The keys of a
+card are derived in `protocols/card/keys.py`. Codes are AES-CMAC (NIST SP 800-38B, RFC 4493), 16
+bytes.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ CODE_SIZE = 16
 DEVELOPMENT_MASTER = hashlib.sha256(b"prepaid-meter published development master").digest()[
     :KEY_SIZE
 ]
-"""Published, worth nothing: both sides use it, and say so, where no key ring is given."""
+"""Published, so it protects no credit; both sides use it without a key ring, and say so."""
 DEVELOPMENT_KEY_VERSION = 0
 CARD_LABEL = "card"
-"""Of the key from which a meter derives how it and one card know each other."""
+"""Label of the meter's card key, from which its keys to single cards are derived."""
 
 
 class MessageClass(Enum):
-    """Two classes of sealed messages with two keys and two sequences; the value is the label of the
-    derivation.
-    """
+    """Classes of sealed messages, each with its key and sequence; the value is the key's label."""
 
     CREDIT = "credit"
     COMMAND = "command"
@@ -46,9 +44,7 @@ def authentication_code(key: bytes, data: bytes) -> bytes:
 
 
 def verify_code(key: bytes, data: bytes, code: bytes) -> None:
-    """Raise AuthenticationError unless `code` is the code of `data`; takes the same time either
-    way.
-    """
+    """Raise AuthenticationError unless `code` is the code of `data`; constant-time comparison."""
     if not hmac.compare_digest(authentication_code(key, data), code):
         raise AuthenticationError("the authentication code is not right under this key")
 
@@ -83,8 +79,9 @@ def derive_key(master: bytes, label: str, serial_number: str, key_version: int) 
 
 @dataclass(frozen=True, slots=True)
 class MeterKeys:
-    """One meter's own keys of one version; `card` is empty where it was given none: then its slot
-    refuses cards.
+    """One meter's own keys of one version.
+
+    `card` is empty in key files of older exports: then the slot refuses cards.
     """
 
     version: int
@@ -99,7 +96,7 @@ class MeterKeys:
 
     @property
     def check_value(self) -> int:
-        """Three bytes that show which keys these are without telling them."""
+        """Three bytes that identify the keys without revealing them."""
         if self._check_value is None:
             both = authentication_code(self.credit, b"check") + authentication_code(
                 self.command, b"check"
@@ -107,7 +104,7 @@ class MeterKeys:
             value = int.from_bytes(hashlib.sha256(both).digest()[:3], "big")
             object.__setattr__(
                 self, "_check_value", value
-            )  # found once: every reading of the map asks for it
+            )  # computed once: every reading of the map needs it
             return value
         return self._check_value
 

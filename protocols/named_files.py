@@ -1,7 +1,7 @@
-"""The rules for files that a person names: which may be opened, how large, what they hold. No I/O.
+"""Rules for files that a person names: file type, size, permissions, text. No I/O.
 
-Cards, loads, key files, configurations, presets, scenarios, fault plans and state files. A FIFO
-or a device could block a program for ever or give bytes without end.
+They hold for cards, loads, key files, configurations, presets, scenarios, fault plans and state
+files. A FIFO or a device could block a program for ever or deliver bytes without end.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from stat import S_IRGRP, S_IROTH, S_ISREG, S_IWGRP, S_IWOTH
 
 MAX_SIZE = 64 << 20
-"""Bytes of a file at most: a load of one row a second for 18 days, read whole into memory."""
+"""Maximum size, bytes: a load of one row a second for 18 days, read whole into memory."""
 NOT_REGULAR = "it is not a regular file"
 TOO_LARGE = f"it is larger than {MAX_SIZE >> 20} MiB"
 
 
 def refusal(mode: int, size: int, max_size: int | None = MAX_SIZE) -> str | None:
-    """Return why a file is not read, None where it may be read.
+    """Return why a file must not be read, None where it may be read.
 
     Args:
         mode: its st_mode.

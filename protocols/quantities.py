@@ -1,11 +1,13 @@
-"""Integers with units, and the one grammar in which people write them: 2kW, 17h, 50.00.
+"""Integers with units, and the grammar in which people write them: 2kW, 17h, 50.00.
 
 Command lines, TOML, the control socket and the fixtures all parse here. Every value is a whole
 number:
 
-    power    milliwatt         energy   milliwatt-hour       time    millisecond
-    money    ledger unit, 1e-10 of the account unit (DESIGN.md 3.3)       price   1e-4 account unit
-    per kWh
+    power    milliwatt
+    energy   milliwatt-hour
+    time     millisecond
+    money    ledger unit, 1e-10 of the account unit (DESIGN.md 3.3)
+    price    1e-4 account unit per kWh
 
 so that energy times price is a whole number of ledger units, without rounding.
 """
@@ -21,7 +23,7 @@ LEDGER_DECIMALS = 10
 LEDGER: int = 10**LEDGER_DECIMALS
 """Ledger units in one account unit."""
 CENT = LEDGER // 100
-"""Ledger units in 0.01 account unit, the grain of amounts on every wire."""
+"""Ledger units in 0.01 account unit, the resolution of amounts on every wire."""
 MONEY_LIMIT = 99_999_999 * CENT
 """999,999.99: no balance, limit or amount may exceed it (METER.md 4)."""
 KWH = 1_000_000
@@ -50,7 +52,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
-    """Return the whole number of 10**-decimals units that `text` writes.
+    """Return the number in `text` as a whole number of 10**-decimals units.
 
     Raises:
         QuantityError: exponents, surplus decimals, group separators or anything else.
@@ -63,7 +65,7 @@ def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
         and len(part) <= decimals
         and (part.isdigit() or text == whole)
     ):
-        return int(whole + part.ljust(decimals, "0"))  # what nearly all texts are
+        return int(whole + part.ljust(decimals, "0"))  # the fast path of nearly all texts
     match = _NUMBER.fullmatch(text.strip())
     if not match:
         raise QuantityError(
@@ -77,9 +79,7 @@ def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
 
 
 def format_fixed(value: int, decimals: int, shown: int) -> str:
-    """Write `value` (in 10**-decimals units) with `shown` decimals, cut towards zero; never
-    "-0".
-    """
+    """Write `value` (10**-decimals units) with `shown` decimals, cut towards zero; never "-0"."""
     scale: int = 10 ** (decimals - shown)
     whole, part = divmod(abs(value) // scale, 10**shown)
     sign = "-" if value < 0 and (whole or part) else ""
@@ -92,9 +92,7 @@ def parse_money(text: str) -> int:
 
 
 def parse_amount(text: str, *, zero: bool = False) -> int:
-    """Return 0.01 from an amount that is sold, such as "50.00"; `zero` says that nothing may be
-    sold too.
-    """
+    """Return an amount to be sold, such as "50.00", in 0.01; `zero` allows an amount of 0.00."""
     amount = parse_money(text)
     if not (0 if zero else CENT) <= amount <= MONEY_LIMIT:
         raise QuantityError(
@@ -127,7 +125,7 @@ def parse_power(text: str) -> int:
         raise QuantityError(f"{text!r} is not a power: write it as 2kW, 350W or -1.5kW")
     value = parse_fixed(match[1], _POWER_DECIMALS[match[2].lower()], "a power")
     if abs(value) > MAX_POWER:
-        raise QuantityError(f"{text!r} is more than any line carries: at most 1000000kW")
+        raise QuantityError(f"{text!r} is out of range: at most 1000000kW")
     return value
 
 
@@ -135,7 +133,7 @@ def parse_duration(text: str) -> int:
     """Return milliseconds from "17h", "1h30m", "2.5s" or "10ms"; the unit is required.
 
     Raises:
-        QuantityError: no unit, a negative duration, or more than whole milliseconds.
+        QuantityError: no unit, a negative duration, or a fraction of a millisecond.
     """
     position, total, source = 0, 0, text.strip()
     while position < len(source):
@@ -156,7 +154,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(milliseconds: int) -> str:
-    """Write a duration the way `parse_duration` reads it, largest units first."""
+    """Write a duration in the grammar of `parse_duration`, largest units first."""
     parts, rest = [], milliseconds
     for name, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND), ("ms", 1)):
         count, rest = divmod(rest, size)
@@ -166,8 +164,9 @@ def format_duration(milliseconds: int) -> str:
 
 
 def parse_moment(text: str, utc_offset_minutes: int = 0) -> int:
-    """Return milliseconds since 1970 UTC from ISO 8601; without an offset it is local time of
-    `utc_offset_minutes`.
+    """Return milliseconds since 1970 UTC from ISO 8601.
+
+    Without an offset it is local time of `utc_offset_minutes`.
     """
     match = _MOMENT.fullmatch(text.strip())
     if not match:
@@ -191,9 +190,7 @@ def parse_moment(text: str, utc_offset_minutes: int = 0) -> int:
 
 
 def format_moment(milliseconds: int, utc_offset_minutes: int = 0) -> str:
-    """Write milliseconds since 1970 UTC as ISO 8601 with milliseconds and the offset ("Z" for
-    none).
-    """
+    """Write milliseconds since 1970 UTC as ISO 8601 with milliseconds and offset ("Z" for 0)."""
     try:
         moment = (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(
             timezone(timedelta(minutes=utc_offset_minutes))

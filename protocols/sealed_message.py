@@ -1,15 +1,13 @@
-"""Sealed messages: the one door through which credit and commands reach a meter (METER.md 7).
+"""Sealed messages, the only access to a meter's credit and commands (METER.md 7).
 
-    message    what a host seals and any carrier transports         docs/sealed-messages.md has the
-    byte diagrams
-    answer     what the meter says to a message at once: a named outcome, unsealed, so it proves
-    nothing
-    receipt    what the meter keeps of an accepted message, sealed when it is asked for: it proves
+    message    sealed by a host, transported by any carrier
+    answer     the meter's immediate reply: a named outcome, unsealed, so it is no proof
+    receipt    the meter's record of an accepted message, sealed when it is asked for: a proof
 
-A sealed status (`protocols/sealed_status.py`) proves how the meter stands now. The first byte tells
-them apart: a message begins with its format version, a receipt with 80H more, a status with 40H
-more. All numbers are big-endian.
-Nothing here decides anything: deciding is the meter's.
+docs/sealed-messages.md has the byte diagrams. A sealed status (`protocols/sealed_status.py`) proves
+the meter's present state. The first byte identifies them: a message begins with its format version,
+a receipt with 80H more, a status with 40H more. All numbers are big-endian. This module encodes and
+decodes; the meter decides.
 """
 
 from __future__ import annotations
@@ -29,22 +27,20 @@ from protocols.keys import CODE_SIZE, MessageClass, authentication_code, bcd, ve
 
 FORMAT_VERSION = 2
 FORMER_VERSION = 1
-"""Messages of this format have no origin. No meter accepts one; journals and cards may still hold
-some.
-"""
+"""Format without an origin. Meters refuse it; journals and cards may still hold such messages."""
 MAX_PARAMETERS = 1016
-"""No parameters are longer: the largest tariff set is 844 bytes."""
+"""Maximum size of the parameters, bytes; the largest tariff set has 844."""
 MAX_MESSAGE = 47 + MAX_PARAMETERS + CODE_SIZE
 ANY_CUSTOMER = "0" * 12
 LAST_SEQUENCE = 0xFFFF_FFFF
 LAST_SECOND = 0xFFFF_FFFF
-"""The issue instant is an unsigned number of 4 bytes: a later clock of the host is held to it."""
+"""Maximum of the issue instant, 4 bytes; a later clock of the host is cut to it."""
 COMMAND_REACH = 65_536
-"""How far above the last sequence of the command class a command may lie (METER.md 7)."""
+"""Maximum distance of a command from the last sequence of its class (METER.md 7)."""
 
 
 class MessageKind(IntEnum):
-    """What a message asks; below 16 credit, above commands."""
+    """Kind of a message; below 16 credit class, above it command class."""
 
     OPEN = 1
     CREDIT = 2
@@ -82,8 +78,9 @@ class SwitchAction(IntEnum):
 
 
 class Outcome(IntEnum):
-    """Named outcomes in their fixed precedence: the first that applies is the answer. Only ACCEPTED
-    moves anything.
+    """Named outcomes in their fixed precedence: the first that applies is the answer.
+
+    Only ACCEPTED changes the meter's state.
     """
 
     MALFORMED = 1
@@ -109,14 +106,13 @@ class Outcome(IntEnum):
 
     @property
     def applied(self) -> bool:
-        """Whether the message stands in the meter's books, now or from before."""
+        """Whether the message is in the meter's books, from this delivery or an earlier one."""
         return self in (Outcome.ACCEPTED, Outcome.ALREADY_ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who sealed a message: the number of a journal, and a mark that is drawn anew for every
-    message (METER.md 7).
+    """Origin of a message: number of the journal, and a mark drawn for each message (METER.md 7).
 
     Journal number 0 is vending inside the meter's own process.
     """
@@ -133,9 +129,11 @@ _FORMER_HEADER = Struct(">BB6sIBH6sIIIIH")
 
 @dataclass(frozen=True, slots=True)
 class SealedMessage:
-    """One message. Amount in 0.01 account unit; issue instant in s since 1970 UTC by the host's
-    clock, for people only; expiry in s of the meter's elapsed time, 0 is never and the only one
-    that the credit class may have.
+    """One message.
+
+    Amount in 0.01 account unit; issue instant in s since 1970 UTC by the host's clock, for people
+    only; expiry in s of the meter's elapsed time. Expiry 0 is never; messages of the credit class
+    have no other.
     """
 
     kind: MessageKind
@@ -153,9 +151,7 @@ class SealedMessage:
     version: int = FORMAT_VERSION
 
     def encode(self) -> bytes:
-        """Return the bytes that are sealed, without the code; in the former format where `version`
-        says so.
-        """
+        """Return the bytes that are sealed, without the code, in the format of `version`."""
         former = self.version == FORMER_VERSION
         header = _FORMER_HEADER if former else _HEADER
         origin = () if former else (self.origin.journal, self.origin.mark)
@@ -185,13 +181,12 @@ class SealedMessage:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the fields of a whole message, of the former format too; the code is not looked
-        at.
+        """Return the fields of a whole message of either format without verifying the code.
 
         Raises:
-            UnsupportedVersionError: the first byte names a format that is neither.
-            MalformedMessageError: lengths, digits or the kind cannot be, or a message of the credit
-                class expires.
+            UnsupportedVersionError: the first byte names an unknown format.
+            MalformedMessageError: invalid lengths, digits or kind, or a message of the credit class
+                with an expiry.
         """
         if data and data[0] not in (FORMAT_VERSION, FORMER_VERSION):
             raise UnsupportedVersionError(f"format version {data[0]} is not known")
@@ -243,7 +238,7 @@ class SealedMessage:
 
 
 def code_of(data: bytes) -> bytes:
-    """Return the first four bytes of a message's code: the name by which an answer knows it."""
+    """Return the first four bytes of a message's code, by which an answer identifies it."""
     return data[-CODE_SIZE:][:4]
 
 
@@ -264,8 +259,9 @@ _ANSWER = SaturatingStruct("BI4sqqqqBHq")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the meter says to a message. Money in ledger units; `causes` and `amount_to_reconnect`
-    as they stand now.
+    """The meter's answer to a message.
+
+    Money in ledger units; `causes` and `amount_to_reconnect` are those at the time of the answer.
     """
 
     outcome: Outcome
@@ -321,13 +317,14 @@ class Answer:
 
 _RECEIPT = SaturatingStruct("BB6sIBII4sQqqqqqq")
 _RECEIPT_MARK = 0x80
-"""Set in the first byte, so that no receipt is ever taken for a message under the same key."""
+"""Set in the first byte, so that no receipt can pass as a message under the same key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an accepted message did. Money in ledger units, amount in 0.01, `at` in ms by the
-    meter's clock.
+    """Effect of an accepted message.
+
+    Money in ledger units, amount in 0.01 account unit, `at` in ms by the meter's clock.
     """
 
     kind: MessageKind
@@ -349,7 +346,7 @@ class Receipt:
     SIZE: ClassVar[int] = _RECEIPT.size + CODE_SIZE
 
     def seal(self, key: bytes) -> bytes:
-        """Return the receipt, sealed under the key of the message's class that is current now."""
+        """Return the receipt, sealed under the current key of the message's class."""
         body = self.encode()[:-CODE_SIZE]
         return body + authentication_code(key, body)
 
@@ -375,8 +372,10 @@ class Receipt:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the fields, of the former format too; the code is not looked at. Raises
-        MalformedMessageError.
+        """Return the fields of either format without verifying the code.
+
+        Raises:
+            MalformedMessageError: a wrong size or first byte, invalid digits or kind.
         """
         if len(data) != cls.SIZE or data[0] ^ _RECEIPT_MARK not in (FORMAT_VERSION, FORMER_VERSION):
             raise MalformedMessageError(f"{len(data)} bytes are no receipt")
@@ -431,10 +430,13 @@ def encode_limits(values: dict[int, int | None]) -> bytes:
 
 
 def decode_limits(data: bytes) -> dict[int, int | None]:
-    """Return setting numbers and values; raises MalformedMessageError for an unknown number or a
-    value off limits.
+    """Return setting numbers and values.
 
-    Range is not judged here: a setting outside its range is OUT_OF_RANGE, not MALFORMED.
+    The range is not checked here: a setting outside its range is OUT_OF_RANGE, not MALFORMED.
+
+    Raises:
+        MalformedMessageError: a wrong length, an unknown number, a number given twice, or "off" for
+            a setting that cannot be off.
     """
     if not data or len(data) % _SETTING.size:
         raise MalformedMessageError(f"{len(data)} bytes are no settings")
@@ -444,7 +446,7 @@ def decode_limits(data: bytes) -> dict[int, int | None]:
         cannot_be_off = off and (value or item is None or not isinstance(item.kind, Optional))
         if item is None or off > 1 or cannot_be_off or number in values:
             raise MalformedMessageError(
-                f"setting {number} is unknown, stands twice or cannot be off"
+                f"setting {number} is unknown, given twice or cannot be off"
             )
         values[number] = None if off else value
     return values
@@ -456,8 +458,9 @@ _WIDTHS = {
     MessageKind.GUARANTEE: 1,
     MessageKind.MORATORIUM: 4,
 }
-"""Kinds whose parameters are one unsigned number: its bytes. Clock in ms, moratorium in days since
-1970, 0 is off.
+"""Kinds whose parameters are one unsigned number -> its bytes.
+
+Clock in ms, moratorium in days since 1970, 0 is off.
 """
 
 

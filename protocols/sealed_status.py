@@ -1,10 +1,10 @@
-"""The sealed status: how a meter stands, sealed for one question (METER.md 7).
+"""The sealed status: a proof of a meter's present state for one question (METER.md 7).
 
-    question   nonce, 8 bytes, drawn anew for every question; the number of a journal; a key version
-    status     134 bytes, sealed by the credit key of the version asked for: it proves, and is fresh
-    by its nonce
+    question   nonce (8 bytes, drawn for each question), number of a journal, a key version
+    status     134 bytes, sealed by the credit key of the version asked for; its nonce proves that
+               it is fresh
 
-Anybody may ask, at any time. Asking has no effect on the meter.
+Any client may ask, at any time. A question has no effect on the meter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STATUS = SaturatingStruct("BB6sI8sIBBH6sIIqQqQQq4sQII4sI")
 
 @dataclass(frozen=True, slots=True)
 class StatusQuestion:
-    """What a host asks: about the messages of one journal, under one key version."""
+    """A host's question about the messages of one journal, under one key version."""
 
     nonce: bytes
     journal: int
@@ -43,13 +43,13 @@ class LastOfJournal:
 
 @dataclass(frozen=True, slots=True)
 class SealedStatus:
-    """How a meter stands. Money in ledger units, `clock`, `elapsed` and `last_at` in ms, energy in
-    mWh.
+    """State of a meter at the time of the answer.
 
-    `key_version` is the one that was asked for, `current_version` the meter's. The values named
-    `committed_` are those of the last flushed commit, which no kill takes back. `last_code` and
-    `last_at` are of the last accepted message of the credit class, as its receipt has them.
-    `forgotten` is the highest sequence of a journal's row that gave way.
+    Money in ledger units, `clock`, `elapsed_ms` and `last_at` in ms, energy in mWh. `key_version`
+    is the version that was asked for, `current_version` the meter's. The values named `committed_`
+    are those of the last flushed commit; a kill does not set them back. `last_code` and `last_at`
+    are of the last accepted message of the credit class, as in its receipt. `forgotten` is the
+    highest sequence of a journal whose row was replaced.
     """
 
     key_version: int
@@ -109,7 +109,7 @@ class SealedStatus:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the fields; the code is not looked at. Raises MalformedMessageError."""
+        """Return the fields without verifying the code; raises MalformedMessageError."""
         if len(data) != cls.SIZE or data[0] != FORMAT_VERSION | _STATUS_MARK:
             raise MalformedMessageError(f"{len(data)} bytes are no sealed status")
         (

@@ -1,6 +1,4 @@
-"""Write the pages of docs/ that are drawn from the code; with --check say whether they are as
-the code would draw them.
-"""
+"""Generate the pages of docs/ from the code; with --check report pages that are out of date."""
 
 from __future__ import annotations
 
@@ -64,15 +62,12 @@ def register_map() -> str:
         "# The native Modbus map\n\n",
         NOTE,
         "\n",
-        "Holding and input registers carry the same map. Addresses are wire addresses, "
-        "from 0; numbers are big-endian, "
-        f"the high register first. Registers 0 to {m.MAP_END - 1} have no gaps: what no "
-        f"item uses reads 0, and a read "
-        "may begin and end anywhere. Energy wraps at 1,000,000.00 kWh, money saturates "
-        "at 999,999.99 with a status bit. "
-        '"Off" is all ones.\n\nNothing that moves credit or the switch is a register: '
-        "that is what the message window is "
-        "for (docs/sealed-messages.md).\n\n## Identity mark\n\n",
+        "Holding and input registers carry the same map. Addresses are wire addresses, from 0; "
+        "numbers are big-endian, the high register first. Registers 0 to "
+        f"{m.MAP_END - 1} have no gaps: unused registers read 0, and a read may begin and end "
+        "anywhere. Energy wraps at 1,000,000.00 kWh, money saturates at 999,999.99 with a status "
+        'bit. "Off" is all ones.\n\nNo register moves credit or the switch; only sealed messages '
+        "in the message window do (docs/sealed-messages.md).\n\n## Identity mark\n\n",
         f"Registers 0 and 1 hold `{m.MAGIC.decode()}`; registers 0 to 9 never change.\n",
     ]
     for title, places in m.SECTIONS.items():
@@ -91,16 +86,14 @@ def register_map() -> str:
             )
     out += [
         "\n## Purchase records\n\n",
-        f"From {m.PURCHASE_ADDRESS}: ten rows of {m.PURCHASE_REGISTERS} registers, "
-        f"newest first; a row that is not "
-        f"there reads 0. {columns(Purchase)}\n",
+        f"From {m.PURCHASE_ADDRESS}: ten rows of {m.PURCHASE_REGISTERS} registers, newest first; "
+        f"absent rows read 0. {columns(Purchase)}\n",
         "\n## Cursor windows\n\n",
-        "Write the number of the first row wanted (u32; 0 is the newest rows), read from "
-        "two registers on: the number "
-        "of the first row (u32), how many rows follow (u16), the rows. Function 23 does "
-        "both at once. The cursor belongs "
-        "to the session (TCP connection or serial line).\n\n",
-        head("cursor at", "read at", "registers", "table", "rows at once", "row"),
+        "Write the number of the first row (u32; 0 is the newest rows), then read from two "
+        "registers on: the number of the first row (u32), the row count (u16), the rows. Function "
+        "23 does both in one exchange. The cursor belongs to the session (TCP connection or serial "
+        "line).\n\n",
+        head("cursor at", "read at", "registers", "table", "rows per read", "row"),
     ]
     rows = {
         "events": Event,
@@ -120,24 +113,23 @@ def register_map() -> str:
             )
         )
     out += [
-        "\nEvents are explained in docs/events.md. Kept: "
+        "\ndocs/events.md lists the events. The meter keeps: "
         + ", ".join(f"{t.depth} {name}" for name, t in TABLES.items())
         + " (profile: `profile_days` x 96).\n",
         "\n## The message window\n\n",
-        head("address", "access", "what"),
+        head("address", "access", "content"),
         row(
             f"{m.MESSAGE_ADDRESS:#06x}",
             "write",
-            f"total, offset and size in bytes, commit (each u16), then at most "
-            f"{m.MESSAGE_PART} bytes, padded to whole registers. Parts follow each "
-            f"other; the one with commit 1 ends the "
-            "message and hands it over. Function 16 or 23",
+            "total, offset and size in bytes, commit (each u16), then at most "
+            f"{m.MESSAGE_PART} bytes, padded to whole registers. Parts are consecutive; the part "
+            "with commit 1 completes the message and delivers it. Function 16 or 23",
         ),
         row(
             f"{m.ANSWER_ADDRESS:#06x}",
             "read",
             f"{m.ANSWER_REGISTERS} registers: state (0 none, 1 answered), the answer, "
-            "the size of the receipt (u16), the sealed receipt. Of this session's last message",
+            "the size of the receipt (u16), the sealed receipt. For this session's last message",
         ),
         row(
             f"{m.RECEIPT_ADDRESS:#06x}",
@@ -162,9 +154,8 @@ def register_map() -> str:
         ),
         "\n## Scratch, inputs, identification\n\n",
         f"Registers {m.SCRATCH_ADDRESS:#06x} to "
-        f"{m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS - 1:#06x} and coils 0 to "
-        f"{m.SCRATCH_COILS - 1} have no effect: test writes on them, broadcast included. "
-        f"Discrete inputs 0 to "
+        f"{m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS - 1:#06x} and coils 0 to {m.SCRATCH_COILS - 1} "
+        "have no effect: use them for write tests, broadcast included. Discrete inputs 0 to "
         f"{m.STATUS_INPUTS - 1} are the bits of `status`:\n\n",
         head("bit", "status"),
     ]
@@ -174,7 +165,7 @@ def register_map() -> str:
         if flag.value
     ]
     out.append(
-        "\nFunction 43/14 gives: "
+        "\nFunction 43/14 returns: "
         + ", ".join(v.decode() for v in m.IDENTIFICATION.values())
         + ".\n"
     )
@@ -197,13 +188,13 @@ def _code(code: str) -> str:
 
 
 def supply_switch() -> str:
-    """Return docs/supply-switch.md: the tables of the switch and the diagram drawn from them."""
+    """Return docs/supply-switch.md: the tables of the switch and their diagram."""
     out = [
         "# The supply control switch\n\n",
         NOTE,
         "\n",
-        "The state follows from the commanded position and the set of standing causes; "
-        "it is never stored.\n\n",
+        "The supply state is derived from the commanded position and the set of open causes; it "
+        "is never stored.\n\n",
         "```mermaid\nstateDiagram-v2\n",
         "    connected --> ready_for_reconnection: credit_reminder\n",
     ]
@@ -226,10 +217,10 @@ def supply_switch() -> str:
         names = ", ".join(by.value for by in Clearing if by in clearings)
         out.append(row(f"`{(cause.name or '').lower()}`", names))
     out += [
-        "\nButton and card clear all standing causes or none: only where the customer "
-        "may clear every one "
-        "(`credit_reminder`; `overload` once its own reclosings are used up).\n\n## Closing\n\n",
-        head("what cleared the last cause", "closes"),
+        "\nButton and card clear all open causes or none: only where the customer may clear every "
+        "one (`credit_reminder`; `overload` once its automatic reclosings are used up).\n\n"
+        "## Closing\n\n",
+        head("last cause cleared by", "closes"),
     ]
     for by in Clearing:
         how = (
@@ -240,7 +231,7 @@ def supply_switch() -> str:
             else "in automatic mode"
         )
         extra = (
-            ", even with no cause standing" if by in CUSTOMER or by is Clearing.DIRECT_CLOSE else ""
+            ", even without an open cause" if by in CUSTOMER or by is Clearing.DIRECT_CLOSE else ""
         )
         out.append(row(by.value, how + extra))
     return "".join(out)
@@ -273,7 +264,7 @@ def events() -> str:
 
 
 def glossary() -> str:
-    """Return docs/glossary.md: the item name, what it means, and the terms of DL/T 645."""
+    """Return docs/glossary.md: name, meaning and DL/T 645 term of each item."""
     text = (ROOT / "docs" / "glossary.in.md").read_text()
     table = head("item", "meaning", "DL/T 645 term") + "".join(
         row(f"`{item.name}`", item.meaning, item.term) for item in ITEMS
@@ -287,39 +278,36 @@ def faults() -> str:
         "# Faults\n\n",
         NOTE,
         "\n",
-        "A plan of faults is a TOML file for `meter-sim run --faults`, and the same "
-        "words are commands to a running meter: "
-        "`meter-sim control PATH fault NAME on --count 3`, `fault NAME off`, `fault "
-        "off`, `fault list`. With the same seed "
-        "the same traffic suffers the same way.\n\n```toml\nseed = 7\n\n[[fault]]\nname "
-        '= "reply_late"\nvalue = '
-        '"300ms"\nprobability = 0.1   # of the replies\ncount = 3           # the next '
-        "three and no more\nunit = 1"
-        "            # of this meter only\n```\n\n`examples/faults/` holds plans, among "
-        "them the special behaviours of "
-        "libmodbus's own unit-test server.\n\n## Options\n\n",
-        head("option", "meaning", "for faults of"),
+        "A plan of faults is a TOML file for `meter-sim run --faults`, and the same words are "
+        "commands to a running meter: `meter-sim control PATH fault NAME on --count 3`, `fault "
+        "NAME off`, `fault off`, `fault list`. With the same seed the same traffic has the same "
+        'faults.\n\n```toml\nseed = 7\n\n[[fault]]\nname = "reply_late"\nvalue = "300ms"\n'
+        "probability = 0.1   # of the replies\ncount = 3           # the next three only\n"
+        "unit = 1            # of this meter only\n```\n\n"
+        "`examples/faults/` holds plans; one has the special behaviours of the server in "
+        "libmodbus's unit tests.\n\n## Options\n\n",
+        head("option", "meaning; default", "for faults of"),
     ]
     meanings = {
-        "value": "what the fault takes: see below",
+        "value": "value of the fault: see below",
         "probability": "above 0 and at most 1, of each transmission, reply, write or flush that it "
-        "could strike; 1",
-        "count": "how often it strikes at most; without end",
-        "from": "when it begins, counted from the start or the command; at once",
-        "for": "how long it stands from then on; without end",
-        "unit": "only the meter with this unit; every one",
+        "can apply to; 1",
+        "count": "how often it applies at most; unlimited",
+        "from": "time until it begins, from the start or the command; at once",
+        "for": "time in force from then on; unlimited",
+        "unit": "only the meter with this unit; every meter",
         "way": "`request` or `reply`; both",
-        "address": "only requests that name this register or coil first; every one",
-        "quantity": "only requests for so many registers or coils; every one",
+        "address": "only requests whose first register or coil this is; every request",
+        "quantity": "only requests for this number of registers or coils; every request",
     }
     for option in OPTIONS:
         places = [scope.name.lower() for scope in FaultScope if takes(scope, option)]
         out.append(row(f"`{option}`", meanings[option], ", ".join(places)))
     out.append(
-        "\nTimes of line and reply faults are wall time; those of the meter are meter time.\n"
+        "\nTimes of line and reply faults are wall time; times of meter faults are meter time.\n"
     )
     for scope in FaultScope:
-        out += [f"\n## On {scope.value}\n\n", head("fault", "what happens", "value", "default")]
+        out += [f"\n## On {scope.value}\n\n", head("fault", "effect", "value", "default")]
         for kind in FAULTS.values():
             if kind.scope is scope:
                 default = f"`{kind.show(kind.default)}`" if kind.takes else ""
@@ -342,7 +330,7 @@ _COMMANDS = (
         "P1 = 80 + file, P2 = offset; or offset of the current file",
     ),
     ("00 B2 rr 2C", Instruction.READ_RECORD, "row rr of the log, 1 is the newest"),
-    ("00 C0 00 00", Instruction.GET_RESPONSE, "what 61xx announced (T=0)"),
+    ("00 C0 00 00", Instruction.GET_RESPONSE, "the data that 61xx announced (T=0)"),
     ("0C B0", Instruction.READ_BINARY, "secured; P1 = 80 + file"),
     ("0C D6", Instruction.UPDATE_BINARY, "secured; P1 = 80 + file"),
     ("0C E2 00 28", Instruction.APPEND_RECORD, "secured; a row of the log"),
@@ -352,7 +340,7 @@ _COMMANDS = (
         "secured, issuing key: key kk of version vv, wrapped (RFC 3394)",
     ),
     ("80 D8 vv kk", Instruction.PUT_KEY, "blank card: key kk of version vv"),
-    ("80 44 00 00", Instruction.ACTIVATE, "blank card: it is issued now"),
+    ("80 44 00 00", Instruction.ACTIVATE, "blank card: becomes an issued card"),
 )
 _WIDTHS = {"B": 1, "H": 2, "I": 4, "Q": 8, "q": 8}
 _TYPES = {
@@ -360,12 +348,12 @@ _TYPES = {
     CardType.PURCHASE: "purchase",
     CardType.REPLACEMENT: "replacement for a lost card",
     CardType.PRESET: "parameter preset: sealed commands, no credit",
-    CardType.SERVICE: "service: brings back how the meter stands, and nothing else",
+    CardType.SERVICE: "service: brings back the state of the meter only",
 }
 
 
 def write_back() -> str:
-    """Return the byte diagram of the write-back's fixed part."""
+    """Return the byte table of the write-back's fixed part."""
     lines, at = [], 0
     widths = []
     for count, code in re.findall(r"(\d*)([BHIQqs])", WriteBack.PACKING.format):
@@ -380,7 +368,7 @@ def attacks() -> str:
     """Return the table of attacks with the tests that are named after its rows."""
     rows = (ROOT / "docs" / "card-attacks.csv").read_text().splitlines()[1:]
     source = "\n".join(path.read_text() for path in sorted((ROOT / "tests").rglob("test_*.py")))
-    out = head("row", "attack or fault", "what stands against it", "tests")
+    out = head("row", "attack or fault", "defence", "tests")
     for line in rows:
         number, attack, defence = line.split(";", 2)
         digits = f"{int(number):02d}"
@@ -400,9 +388,9 @@ def card() -> str:
         "aid": APPLICATION.hex(" ").upper(),
         "credit_slot": str(CREDIT_SLOT),
         "return_slot": str(RETURN_SLOT),
-        "commands": head("command", "name", "what")
+        "commands": head("command", "name", "effect")
         + "".join(row(f"`{c}`", i.name, what) for c, i, what in _COMMANDS),
-        "files": head("file", "what", "bytes", "written with key")
+        "files": head("file", "name", "bytes", "written with key")
         + "".join(
             row(
                 f"EF{f:02d}",
@@ -412,7 +400,7 @@ def card() -> str:
             )
             for f in CardFile
         ),
-        "types": head("type", "number", "what")
+        "types": head("type", "number", "purpose")
         + "".join(row(f"`{t.word}`", int(t), what) for t, what in _TYPES.items()),
         "write_back": write_back(),
         "errors": head("error", "name", "display", "counted as illegal")

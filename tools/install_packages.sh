@@ -1,8 +1,9 @@
 #!/bin/sh
-# Install distribution packages that tests use; what cannot be installed is named, and its tests skip themselves.
+# Install distribution packages that tests use. Packages that cannot be installed are named, and
+# their tests are skipped.
 #     install_packages.sh PACKAGE[:PROOF]...
-# PROOF shows that a package is there: a command, or the path of a file (it may hold * and ?). Without one it is the
-# command of the same name. Nothing is asked of apt-get where everything is there.
+# PROOF shows that a package is installed: a command, or the path of a file (with * and ?). Without
+# PROOF it is the command of the same name. apt-get is not called where every package is installed.
 set -u
 
 is_there() { # PROOF
@@ -34,7 +35,7 @@ install() { # PACKAGE...
 
 $as_root apt-get update -qq >/dev/null 2>&1
 # shellcheck disable=SC2086 # names of packages, one word each
-if ! install $missing; then # one that this distribution does not know keeps apt-get from all: ask it which it knows
+if ! install $missing; then # apt-get installs none where one is unknown: find the known ones
     known=""
     for package in $missing; do
         apt-get install -s -qq --no-install-recommends "$package" >/dev/null 2>&1 && known="$known $package"

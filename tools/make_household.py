@@ -1,25 +1,25 @@
 """Make a household's load profile for the meter simulator: one year in steps of 15 minutes.
 
-What it makes
+Output
     A CSV file with the header line ``time,power_w`` and one row per 15 minutes of the year, for
     example ``2026-01-01T00:00:00Z,123.4``: the time in UTC (ISO 8601 with ``Z``) and the power in
     watts with one decimal. A row's power holds from its time stamp until the next row's; the last
     row's until the end of the year. A common year has 35,040 rows, a leap year 35,136.
 
-From what
+Source
     The German standard load profile for households, BDEW H25 (published 2025, based on data of 2018
     and 2019): a table of typical days by month and kind of day (working day, Saturday, Sunday or
     holiday), multiplied by BDEW's dynamisation function of the day of the year. The table and the
-    function come with the package demandlib (MIT licence), so they are not copied here. demandlib
-    is a tool of this script and no dependency of the product, which only reads the finished CSV
-    file. To run this script, install it first::
+    function are in the package demandlib (MIT licence), so they are not copied here. demandlib is a
+    dependency of this script only; the product reads the finished CSV file. To run this script,
+    install it first::
 
         pip install demandlib
         python make_household.py --year 2026 --kwh 3500 --out household.csv
 
-    The file it was first made for came from demandlib 0.2.2 with pandas 3.1.1.
+    The shipped file was made with demandlib 0.2.2 and pandas 3.1.1.
 
-Why
+Purpose
     The simulator needs a consumption with a realistic course over the day, the week and the year
     and a known total. The powers are scaled to the year's energy and rounded to tenths of a watt by
     the largest-remainder method in integers, so that the sum of ``power_w`` times 0.25 h is exactly
@@ -27,16 +27,15 @@ Why
 
 Simplifications
     * The profile is defined in German local time. Here its calendar and clock are read as UTC: the
-    row of 18:00 UTC
-      has the power that the profile gives for 18:00 in Germany, and there is no change to summer
-      time. So every day has 96 rows, and the course lies one hour (in summer two) later than a real
-      German household's in UTC.
+      row of 18:00 UTC has the power that the profile gives for 18:00 in Germany, and there is no
+      change to summer time. So every day has 96 rows, and the course lies one hour (in summer two)
+      later than a real German household's in UTC.
     * Holidays are the nine that all German states share, as in force since 1995; neither the
-    holidays of single states
-      nor the one-off Reformation Day of 2017 are counted. 24 and 31 December count as the weekday
-      they are, as demandlib has it; network operators commonly give them the Saturday's course.
+      holidays of single states nor the one-off Reformation Day of 2017 are counted. 24 and 31
+      December count as their weekday, as in demandlib; network operators commonly give them the
+      Saturday's course.
     * A standard load profile is the mean of very many households: smooth, without the peaks of
-    single appliances.
+      single appliances.
 """
 
 import argparse
@@ -55,21 +54,19 @@ STEP = timedelta(minutes=15)
 TENTHS_PER_KWH = 1000 * 4 * 10
 
 # The profile's values are made integers by this factor before they are scaled, so that the last
-# bits of the floating point numbers, which may differ between machines, have no say in the result.
+# bits of the floating point numbers, which may differ between machines, do not change the result.
 WEIGHT_SCALE = 1_000_000
 
-# The holidays below are in force since 1995; the upper bound is only there to refuse typing errors.
+# The holidays below are in force since 1995; the upper bound only refuses typing errors.
 FIRST_YEAR = 1995
 LAST_YEAR = 2199
 
-# Far above any household; it is only there to refuse typing errors.
+# Far above any household; it only refuses typing errors.
 MAX_KWH = 1_000_000
 
 
 def easter_sunday(year: int) -> date:
-    """Return Easter Sunday of a year in the Gregorian calendar (the anonymous, or
-    Meeus/Jones/Butcher, algorithm).
-    """
+    """Return Easter Sunday of a year, Gregorian calendar (Meeus/Jones/Butcher algorithm)."""
     golden = year % 19
     century, year_of_century = divmod(year, 100)
     skipped_leap, century_rest = divmod(century, 4)
@@ -104,9 +101,7 @@ def national_holidays(year: int) -> list[date]:
 
 
 def h25_weights(year: int) -> list[int]:
-    """Return the dynamised H25 profile of a year as integers in proportion to the power, one for
-    each step.
-    """
+    """Return the dynamised H25 profile of a year: integers proportional to each step's power."""
     steps = (date(year + 1, 1, 1) - date(year, 1, 1)) // STEP
     index = pd.date_range(start=pd.Timestamp(year, 1, 1), periods=steps, freq="15min")
     profile = H25(index, holidays=national_holidays(year))
@@ -114,11 +109,10 @@ def h25_weights(year: int) -> list[int]:
 
 
 def apportion(total: int, weights: Sequence[int]) -> list[int]:
-    """Share out an integer total in proportion to the weights, as integers whose sum is exactly the
-    total.
+    """Divide an integer total in proportion to the weights into integers whose sum is the total.
 
-    Each share is first rounded down; the units that are left go one each to the largest remainders,
-    and of equal remainders to the earlier one.
+    Each share is first rounded down; the remaining units go one each to the largest remainders, and
+    of equal remainders to the earlier one.
     """
     weight_sum = sum(weights)
     pairs = [divmod(total * weight, weight_sum) for weight in weights]
@@ -151,9 +145,7 @@ def year_argument(text: str) -> int:
 
 
 def kwh_argument(text: str) -> int:
-    """Read the option --kwh and return it in tenths of a watt times one step, which must be a
-    whole number.
-    """
+    """Read the option --kwh: the energy in tenths of a watt times one step, a whole number."""
     try:
         kwh = Decimal(text)
     except InvalidOperation:
@@ -172,8 +164,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line and write the profile."""
     parser = argparse.ArgumentParser(
         description="Write a household's load profile (BDEW H25) as CSV, one row per 15 minutes of "
-        "a "
-        "year, in UTC."
+        "a year, in UTC."
     )
     parser.add_argument(
         "--year", type=year_argument, default=2026, help="the year (default: %(default)s)"

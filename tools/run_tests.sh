@@ -1,5 +1,5 @@
 #!/bin/sh
-# The checks, then all tests; ends with the duration and the 20 slowest.
+# Run the checks, then all tests; report the duration and the 20 slowest tests.
 set -u
 bin=$1
 began=$(date +%s)

@@ -1,5 +1,5 @@
-/* A libmodbus RTU server, unit 1, on the master of a pty: the open file whose number is its argument.
- * Prints a line when it is ready. Opening a master has no path, so libmodbus is given the file instead. */
+/* A libmodbus RTU server, unit 1, on the master of a pty, whose file descriptor is the argument.
+ * Prints a line when it is ready. A pty master has no path, so libmodbus is given the descriptor. */
 #include <errno.h>
 #include <modbus.h>
 #include <stdio.h>

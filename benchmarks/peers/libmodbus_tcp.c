@@ -1,5 +1,5 @@
-/* A libmodbus TCP server for many connections: its own example bandwidth-server-many-up.c, on a free port.
- * Prints the port when it is ready. Connections have TCP_NODELAY, as asyncio's have. */
+/* A libmodbus TCP server for many connections: libmodbus's example bandwidth-server-many-up.c, on a
+ * free port. Prints the port when it is ready. Connections have TCP_NODELAY, as asyncio's have. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <modbus.h>

@@ -1,4 +1,4 @@
-"""pymodbus's own TCP server with one device, on a free port. Prints the port when it is ready."""
+"""pymodbus's TCP server with one device, on a free port. Prints the port when it is ready."""
 
 from __future__ import annotations
 

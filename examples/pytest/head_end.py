@@ -1,6 +1,6 @@
-"""A user's own small head-end, twice: against plain pyserial, and against pymodbus.
+"""A user's small head-end in two versions: with plain pyserial, and with pymodbus.
 
-It reads what it needs from docs/register-map.md and decides on its own when to call the customer.
+It uses docs/register-map.md only, and decides by itself when to call the customer.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class SilentError(Exception):
 
 
 class CorruptError(Exception):
-    """An answer that cannot be right."""
+    """An invalid answer."""
 
 
 class BusyError(Exception):
-    """The device says that it is busy."""
+    """Exception 06: the device is busy."""
 
 
 def crc(data: bytes) -> bytes:
@@ -38,14 +38,14 @@ def crc(data: bytes) -> bytes:
 
 
 class SerialHeadEnd:
-    """Reads one meter over a serial port, with pyserial and nothing else."""
+    """Reads one meter over a serial port, with pyserial only."""
 
     def __init__(self, port: str, unit: int = 1, timeout: float = 0.3, tries: int = 1) -> None:
         self.line = serial.Serial(port, 9600, timeout=timeout)
         self.unit, self.tries = unit, tries
 
     def read(self, address: int, count: int) -> bytes:
-        """Return registers, trying again where nothing right came."""
+        """Return registers, with repeats after silence, a corrupt answer or busy."""
         for attempt in range(1, self.tries + 1):
             try:
                 return self._read(address, count)
@@ -77,7 +77,7 @@ class SerialHeadEnd:
         return STATES[int.from_bytes(self.read(SUPPLY_STATE, 1), "big")]
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         self.line.close()
 
 
@@ -97,9 +97,9 @@ class TcpHeadEnd:
         return int.from_bytes(struct.pack(">HH", *registers), "big", signed=True) / 100
 
     def customers_to_call(self, below: float) -> bool:
-        """Say whether the customer should be called."""
+        """Return whether the customer should be called."""
         return self.credit() < below
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self.client.close()

@@ -1,6 +1,4 @@
-"""Tests of the head-end against a meter that behaves: no sleeps, no hardware, the same every
-time.
-"""
+"""Tests of the head-end against a simulated meter: no sleeps, no hardware, reproducible."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ def test_it_reads_the_credit(meter, serial_head_end):
 
 
 def test_it_sees_the_trip_at_the_exact_instant(meter_factory):
-    """20.00 at 0.5283 and 2.345 kW last 58,117,785 ms: not one less, not one more."""
+    """20.00 at 0.5283 and 2.345 kW last exactly 58,117,785 ms."""
     meter = meter_factory(credit="20.00", price="0.5283", trip_mode="direct", load="2.345kW")
     head_end = SerialHeadEnd(meter.port)
     meter.advance("58117784ms")

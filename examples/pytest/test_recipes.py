@@ -1,4 +1,4 @@
-"""Recipes: what goes wrong in the field, in one line each. docs/testing.md explains them."""
+"""Recipes for faults of the field, one line each. docs/testing.md explains them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_dropped_connection(meter):
     client = ModbusTcpClient(meter.tcp[0], port=meter.tcp[1], timeout=1, retries=0)
     client.connect()
     meter.inject("hang_up", count=1)
-    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever pymodbus makes of it
+    with pytest.raises(Exception):  # noqa: B017, PT011 - pymodbus raises one of several
         client.read_holding_registers(0, count=2)
     client.connect()
     assert client.read_holding_registers(0, count=2).registers == [0x5050, 0x4D31]
@@ -85,7 +85,7 @@ def test_a_port_that_goes_away_and_returns(meter, head_end):
 
 
 def test_a_drifting_value(meter, head_end):
-    """A load that climbs by 100 W a minute."""
+    """A load that rises by 100 W a minute."""
     seen = []
     for watts in range(1000, 2000, 100):
         meter.load(f"{watts}W")
@@ -105,7 +105,7 @@ def test_a_lost_phase(meter_factory):
 
 
 def test_a_top_up_that_survives_a_lost_reply(meter, tmp_path):
-    """The controller sends the same sealed bytes again, and the meter takes them once."""
+    """The controller sends the same sealed bytes again; the meter credits them once."""
     import subprocess
     import sys
     from pathlib import Path
@@ -128,7 +128,7 @@ def test_a_card_that_is_pulled_too_early(meter_factory):
     card = meter.buy_card("30.00")
     assert (
         meter.insert(card, pull_after=10)["display"] == "Err-35"
-    )  # the credit is in, the card does not know
+    )  # the credit is booked, the write-back is missing
     assert meter.insert(card)["outcome"] == "already_accepted"
     assert meter.value("available_credit") == Decimal("30.00")
     meter.buy_card("5.00", card)

@@ -1,3 +1,1 @@
-"""The prepaid card: APDUs, files, keys, secure messaging, both ends of the contacts, and no I/O
-(docs/card.md).
-"""
+"""The prepaid card (docs/card.md): APDUs, files, keys, secure messaging, both ends; no I/O."""

@@ -1,9 +1,11 @@
-"""The answer to reset (ISO/IEC 7816-3 section 8): what a card says when power comes on.
+"""The answer to reset (ISO/IEC 7816-3 section 8), a card's first bytes after power-on.
 
- 0   1   [TA1 TB1 TC1] TD1 ...      historical bytes   TCK
-+---+---+--------------------------+------------------+-----+
-|TS |T0 | as the bits of T0 and TDi | low 4 bits of T0 | xor |   TCK is absent where only T=0 is
-offered +---+---+--------------------------+------------------+-----+
+     0   1   [TA1 TB1 TC1] TD1 ...      historical bytes   TCK
+    +---+---+--------------------------+------------------+-----+
+    |TS |T0 | as the bits of T0 and TDi| low 4 bits of T0 | xor |
+    +---+---+--------------------------+------------------+-----+
+
+TCK is absent where only T=0 is offered.
 """
 
 from __future__ import annotations
@@ -33,19 +35,19 @@ ANSWERS = {
     + HISTORICAL
     + bytes((reduce(xor, b"\x85\x80\x01" + HISTORICAL),)),
 }
-"""The two answers that our card gives."""
+"""The answer of our card for each transmission protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerToReset:
-    """What an answer offers."""
+    """Offered transmission protocols and historical bytes of an answer."""
 
     transmissions: tuple[int, ...]
     historical: bytes
 
 
 def parse_answer(data: bytes) -> AnswerToReset:
-    """Return what an answer to reset offers; raises ApduError for bytes that are none."""
+    """Return the fields of an answer to reset; raises ApduError for other bytes."""
     if not 2 <= len(data) <= MAX_SIZE or data[0] not in (0x3B, 0x3F):
         raise ApduError(f"{data.hex() or 'silence'} is no answer to reset")
     position, offered, indicator = 2, [], data[1]

@@ -1,9 +1,9 @@
 """APDUs and status words (ISO/IEC 7816-4), short lengths only.
 
-CLA INS P1 P2                  nothing in, nothing out
-CLA INS P1 P2 Le               out: at most Le bytes, 00 is 256
-CLA INS P1 P2 Lc data          in
-CLA INS P1 P2 Lc data Le       in and out
+CLA INS P1 P2                  no data in, no data out
+CLA INS P1 P2 Le               data out: at most Le bytes, 00 is 256
+CLA INS P1 P2 Lc data          data in
+CLA INS P1 P2 Lc data Le       data in and out
 
 data SW1 SW2                   the response
 """
@@ -18,7 +18,7 @@ from protocols.errors import ApduError
 
 MAX_DATA = 255
 SHORTEST = 4
-"""Nothing shorter is a command; some reader drivers hang on it, so it is never sent."""
+"""Minimum length of a command; shorter ones block some reader drivers and are never sent."""
 
 
 class Instruction(IntEnum):
@@ -37,9 +37,7 @@ class Instruction(IntEnum):
 
 
 class StatusWord(IntEnum):
-    """SW1 SW2. Of 61xx, 6Cxx and 63Cx the last digits are a count; `status_text` names these
-    too.
-    """
+    """SW1 SW2. In 61xx, 6Cxx and 63Cx the last digits are a count; see `status_text`."""
 
     OK = 0x9000
     MORE_DATA = 0x6100
@@ -83,7 +81,7 @@ def status_text(word: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CommandApdu:
-    """A command. `le` is the number of bytes wanted at most (0 is 256), None where none are."""
+    """A command. `le` is the maximum size of the response data (0 is 256), None for no data."""
 
     cla: int
     ins: int
@@ -108,9 +106,7 @@ class CommandApdu:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the command of some bytes; raises ApduError where lengths do not fit, or for
-        extended lengths.
-        """
+        """Return the command; raises ApduError for lengths that do not fit or are extended."""
         if len(data) < SHORTEST:
             raise ApduError(f"{len(data)} bytes are no command")
         cla, ins, p1, p2 = data[:4]
@@ -138,7 +134,7 @@ class ResponseApdu:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the response of some bytes; raises ApduError where there is no status word."""
+        """Return the response; raises ApduError without a status word or with over 256 bytes."""
         if not 2 <= len(data) <= 258:
             raise ApduError(f"{len(data)} bytes are no response")
         return cls(data[:-2], int.from_bytes(data[-2:], "big"))

@@ -1,12 +1,11 @@
-"""The card's own side: a state machine from command to response, whatever bytes come
-(docs/card.md).
+"""The card's side: a state machine from command to response for any bytes (docs/card.md).
 
     card = Card(memory, random)
     card.power_on()                     the answer to reset
     card.apdu(command) -> response      never raises on bytes
 
-What must survive a power cut is in `CardMemory`; selection, challenge and session die with the
-power. Nothing answers before what it did lasts, and a try is counted before a proof is looked at.
+`CardMemory` holds the state that survives a power cut; selection, challenge and session do not. A
+change is stored before its response is returned, and a try is counted before its proof is compared.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ from protocols.keys import KEY_SIZE
 
 PLAIN = 0x00
 FACTORY = 0x80
-"""Class of what a blank card takes without a key."""
+"""Class of the commands that a blank card accepts without a key."""
 BY_IDENTIFIER, BY_NAME = 0x02, 0x04
 WITH_INFORMATION, WITHOUT_INFORMATION = 0x00, 0x0C
 WRAPPED_KEY = KEY_SIZE + 8
 MAX_LOGGED = LOG_ROWS << 24
-"""Where the count of log rows begins anew, with the same place in the cycle."""
+"""Count of log rows at which it restarts, at the same position of the cycle."""
 OFFSET_SIZE = 2
 """Secured reads and writes begin with an offset of two bytes."""
 
@@ -66,19 +65,19 @@ class Card:
     """One card with the application PPC1."""
 
     def __init__(self, memory: Memory, random: Callable[[int], bytes]) -> None:
-        """Find the card that a memory holds; raises CardImageError where there is none."""
+        """Load the card of a memory; raises CardImageError where the memory holds none."""
         self._memory = CardMemory(memory)
         self._random = random
         self.power_off()
 
     @property
     def state(self) -> CardState:
-        """What the card keeps."""
+        """The stored state."""
         return self._memory.state
 
     @property
     def answer_to_reset(self) -> bytes:
-        """What the card says when power comes on."""
+        """The answer to reset of this card's transmission protocol."""
         return ANSWERS[self.state.transmission]
 
     def power_on(self) -> bytes:
@@ -87,7 +86,7 @@ class Card:
         return self.answer_to_reset
 
     def power_off(self) -> None:
-        """Switch off: selection, challenge and session are gone."""
+        """Switch off: selection, challenge and session are lost."""
         self._selected = False
         self._file: CardFile | None = None
         self._challenge: bytes | None = None
@@ -95,9 +94,7 @@ class Card:
         self._waiting = b""
 
     def apdu(self, data: bytes) -> bytes:
-        """Return the response to some bytes; a memory that loses power in the middle of a write
-        raises as it does.
-        """
+        """Return the response to any bytes; only a power loss during a memory write is raised."""
         try:
             command = CommandApdu.decode(data)
         except ApduError:
@@ -121,11 +118,11 @@ class Card:
         challenge, self._challenge = (
             self._challenge,
             None,
-        )  # single use: it dies with any other command
+        )  # single use: valid for the next command only
         if command.cla == SECURED:
             return self._execute_secured(command)
         if self._session is not None:
-            # a command without a code ends it, and only those that begin anew are served then
+            # a command without a code ends the session; then only SELECT and GET CHALLENGE work
             self._forget()
             if (command.cla, command.ins) not in _BEGINS_ANEW:
                 raise _RefusalError(StatusWord.SECURE_MESSAGING_MISSING)
@@ -207,14 +204,12 @@ class Card:
         return ResponseApdu()
 
     def _send(self, command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
-        """Give a response; with T=0, data in and data out go in two steps (ISO/IEC 7816-3 section
-        12).
-        """
+        """Return the response; T=0 needs two commands for data in and out (ISO/IEC 7816-3, 12)."""
         in_and_out = command.data and response.data
         if self.state.transmission is not Transmission.T0 or not in_and_out:
             return response
         if response.status != StatusWord.OK:
-            return ResponseApdu(status=response.status)  # T=0 has no room for data beside a refusal
+            return ResponseApdu(status=response.status)  # with T=0 a refusal carries no data
         self._waiting = response.data
         return ResponseApdu(status=StatusWord.MORE_DATA + len(response.data) % 256)
 
@@ -257,8 +252,9 @@ class Card:
         self._file = CardFile(number - 0xEF00)
 
     def _information(self) -> bytes:
-        """Return the control information: of a file its size; of the application its name, serial,
-        life, versions.
+        """Return the control information.
+
+        Of a file its size; of the application name, card serial, life and key versions.
         """
         if self._file is not None:
             inner = (
@@ -349,7 +345,7 @@ class Card:
         return ResponseApdu(found)
 
     def _read_record(self, command: CommandApdu) -> ResponseApdu:
-        """Record 1 is the newest row of the log."""
+        """Return a row of the log; record 1 is the newest."""
         self._require_selected()
         if command.data or command.le not in (0, LOG_ROW):
             raise _RefusalError(StatusWord.WRONG_LENGTH)
@@ -402,9 +398,7 @@ class Card:
         return b""
 
     def _content(self, file: CardFile) -> bytes:
-        """Return a file; the log is given with its newest row first, and only the rows that were
-        written.
-        """
+        """Return the content of a file; of the log the written rows, newest first."""
         content = self.state.file(file)
         if file is not CardFile.LOG:
             return content
@@ -415,7 +409,7 @@ class Card:
         ]
         return b"".join(newest_first)
 
-    # ---- what all share
+    # ---- shared
 
     def _commit(self, state: CardState) -> None:
         self._memory.commit(state)
@@ -438,7 +432,9 @@ def _reference(command: CommandApdu) -> KeyReference:
         reference = KeyReference(command.p2)
     except ValueError:
         raise _RefusalError(StatusWord.KEY_NOT_FOUND) from None
-    if command.p1 and command.ins != Instruction.PUT_KEY:  # there P1 is the version of the key
+    if (
+        command.p1 and command.ins != Instruction.PUT_KEY
+    ):  # in PUT KEY, P1 is the version of the key
         raise _RefusalError(StatusWord.WRONG_PARAMETERS)
     return reference
 

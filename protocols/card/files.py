@@ -1,15 +1,15 @@
-"""The files of a card, their access, and what stands in them; docs/card.md draws their bytes.
+"""The files of a card: sizes, access and content; docs/card.md has the byte diagrams.
 
     MF 3F00
     └ application PPC1
-      ├ EF01 identity      whose card it is: meter, customer, key version
-      ├ EF02 credit        slots A and B: the sealed credit transfer, what the card is for now
+      ├ EF01 identity      the binding: meter, customer, key version
+      ├ EF02 credit        slots A and B: the sealed credit transfer, the card type
       ├ EF03 parameters    sealed commands: limits, tariff, ...
       ├ EF04 return        slots A and B: the meter's write-back (protocols/card/write_back.py)
       └ EF05 log           the last 8 sales and insertions
 
-A slot is written whole and checked by its CRC, the other one stays: whoever reads takes the valid
-slot with the highest number. All numbers are big-endian.
+A slot is written whole and checked by its CRC, while the other slot stays. The valid slot with the
+highest number is current. All numbers are big-endian.
 """
 
 from __future__ import annotations
@@ -27,15 +27,13 @@ from protocols.keys import bcd
 from protocols.sealed_message import MAX_MESSAGE
 
 APPLICATION = bytes.fromhex("F05050433101")
-"""Application identifier: F0 says proprietary and unregistered, then "PPC1" in short and its
-version.
-"""
+"""Application identifier: F0 (proprietary, unregistered), "PPC1" and its version."""
 MASTER_FILE = 0x3F00
 LAYOUT = 1
 
 
 class CardFile(IntEnum):
-    """Elementary files by short identifier; the file identifier is EF00 + it."""
+    """Elementary files by short identifier n; the file identifier is EF00 + n."""
 
     IDENTITY = 1
     CREDIT = 2
@@ -45,7 +43,7 @@ class CardFile(IntEnum):
 
 
 class CardType(IntEnum):
-    """What a card is for (DL/T 645 user card subtypes 01 to 03; preset and service cards)."""
+    """Purpose of a card (DL/T 645 user card subtypes 01 to 03; preset and service cards)."""
 
     OPEN = 1
     PURCHASE = 2
@@ -81,7 +79,7 @@ MAY_WRITE: dict[CardFile, frozenset[KeyReference]] = {
     CardFile.RETURN: frozenset({KeyReference.VENDING, KeyReference.METER}),
     CardFile.LOG: frozenset({KeyReference.VENDING, KeyReference.METER}),
 }
-"""Who may write; everyone may read, and nothing on a card is a secret but its keys."""
+"""Keys that may write a file. Reading is free: only the keys of a card are secret."""
 
 
 def digits_of(data: bytes) -> str:
@@ -93,12 +91,12 @@ def digits_of(data: bytes) -> str:
 
 
 def checked(body: bytes) -> bytes:
-    """Return a record with its CRC, the mark that it was written whole."""
+    """Return a record with its CRC appended."""
     return body + zlib.crc32(body).to_bytes(4, "big")
 
 
 def holds(data: bytes) -> bool:
-    """Say whether a record is there and was written whole."""
+    """Return whether a record is present and its CRC is right."""
     return any(data) and zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "big")
 
 
@@ -107,7 +105,7 @@ _IDENTITY = Struct(">BB6s6sIH8x")
 
 @dataclass(frozen=True, slots=True)
 class CardIdentity:
-    """EF01: to whom a card is bound. `issued_at` in s since 1970 UTC by the host's clock."""
+    """EF01: the binding of a card. `issued_at` in s since 1970 UTC by the host's clock."""
 
     meter: str
     customer: str
@@ -129,9 +127,7 @@ class CardIdentity:
 
     @classmethod
     def decode(cls, data: bytes) -> Self | None:
-        """Return what stands in the file, None where the card is bound to nobody; raises
-        CardFormatError.
-        """
+        """Return the fields of the file, None for an unbound card; raises CardFormatError."""
         if not any(data):
             return None
         if len(data) != SIZES[CardFile.IDENTITY] or not holds(data) or data[0] != LAYOUT:
@@ -146,9 +142,9 @@ _MAX_CREDIT_MESSAGE = CREDIT_SLOT - _CREDIT.size - 1 - 4
 
 @dataclass(frozen=True, slots=True)
 class CreditRecord:
-    """EF02: what the card is for, and the sealed credit transfer that it carries (empty: none).
+    """EF02: the card type and the sealed credit transfer on the card (empty: none).
 
-    `number` rises with every sale; `sold_at` is the host's clock in s since 1970 UTC.
+    `number` rises with every sale; `sold_at` is in s since 1970 UTC by the host's clock.
     """
 
     card_type: CardType
@@ -163,7 +159,7 @@ class CreditRecord:
                 f"{len(self.message)} bytes are no credit transfer that fits a card"
             )
         if self.number > LAST_NUMBER:
-            raise CardFormatError("the card's sales are used up: replace it")
+            raise CardFormatError("the card has reached its last sale number: replace it")
         head = _CREDIT.pack(LAYOUT, self.card_type, self.number, self.sold_at) + bytes(
             (len(self.message),)
         )
@@ -171,7 +167,7 @@ class CreditRecord:
 
     @classmethod
     def decode(cls, slot: bytes) -> Self:
-        """Return what stands in a valid slot; raises CardFormatError."""
+        """Return the fields of a valid slot; raises CardFormatError."""
         layout, kind, number, sold_at = _CREDIT.unpack_from(slot)
         size = slot[_CREDIT.size]
         if layout != LAYOUT or size > _MAX_CREDIT_MESSAGE:
@@ -185,14 +181,14 @@ class CreditRecord:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """A file of two slots: the valid ones by their number, and where the next is to be written."""
+    """A file of two slots: the valid ones by their number, and the place of the next record."""
 
     valid: tuple[tuple[int, int, bytes], ...]
     size: int
 
     @classmethod
     def split(cls, data: bytes, size: int, number_at: int) -> Self:
-        """Find the valid slots of a file, the newest first."""
+        """Return the valid slots of a file, the newest first."""
         found = []
         for index in (0, 1):
             slot = data[index * size : (index + 1) * size]
@@ -202,7 +198,7 @@ class Slots:
 
     @property
     def newest(self) -> bytes | None:
-        """The slot that counts."""
+        """The current slot, None where no slot is valid."""
         return self.valid[0][2] if self.valid else None
 
     @property
@@ -212,7 +208,7 @@ class Slots:
 
     @property
     def next_offset(self) -> int:
-        """Where the next record is written: never over the one that counts."""
+        """Offset of the next record: never that of the current slot."""
         return (1 - self.valid[0][1]) * self.size if self.valid else 0
 
 
@@ -222,11 +218,12 @@ def split_credit(data: bytes) -> Slots:
 
 
 def encode_parameters(messages: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """Return the head and the body of the parameter file; the head is written last, so that a tear
-    leaves it empty.
+    """Return the head and the body of the parameter file.
+
+    The head is written last, so that a tear leaves the file empty.
 
     Raises:
-        CardFormatError: they do not fit.
+        CardFormatError: the messages do not fit.
     """
     if len(messages) > 255 or any(len(message) > MAX_MESSAGE for message in messages):
         raise CardFormatError(f"{len(messages)} sealed commands do not fit a card")
@@ -239,7 +236,7 @@ def encode_parameters(messages: Sequence[bytes]) -> tuple[bytes, bytes]:
 
 
 def parameter_size(head: bytes) -> int:
-    """Return how many bytes follow the head of the parameter file; raises CardFormatError."""
+    """Return the number of bytes after the head of the parameter file; raises CardFormatError."""
     if not any(head):
         return 0
     size = int.from_bytes(head[2:4], "big")
@@ -267,7 +264,7 @@ def decode_parameters(head: bytes, body: bytes) -> tuple[bytes, ...]:
 
 
 class LogActor(IntEnum):
-    """Who wrote a row of the log."""
+    """Writer of a row of the log."""
 
     VENDING = 1
     METER = 2
@@ -275,11 +272,10 @@ class LogActor(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """EF05, one of 8: a sale (`detail` is the card's type) or an insertion (`detail` is its error,
-    0 none).
+    """EF05, one of 8 rows: a sale or an insertion.
 
-    `at` in s since 1970 UTC, of the host or of the meter's clock; amount and credit in 0.01 account
-    unit.
+    `detail` is the card type of a sale, the error of an insertion (0 is none). `at` in s since 1970
+    UTC, of the host or of the meter's clock; `amount` and `credit` in 0.01 account unit.
     """
 
     PACKING: ClassVar[Struct] = Struct(">IBBBxIIq")

@@ -1,6 +1,4 @@
-"""Why a meter's slot refuses a card: the 21 insertion errors of DL/T 645 and the group that its
-display shows.
-"""
+"""The 21 insertion errors of DL/T 645 and the groups in which a meter displays them."""
 
 from __future__ import annotations
 
@@ -39,13 +37,14 @@ class InsertionError(IntEnum):
 
     @property
     def display(self) -> str:
-        """What the display shows: Err-31 to Err-36."""
+        """The text on the display: Err-31 to Err-36."""
         return f"Err-{next(group for last, group in _GROUPS if self <= last)}"
 
     @property
     def illegal(self) -> bool:
-        """Whether it counts as an illegal insertion: a foreign object, a wrong key or code, another
-        meter's card.
+        """Whether the error counts as an illegal insertion.
+
+        These are a foreign object, a wrong key or code, or another meter's card.
         """
         return self in _ILLEGAL
 

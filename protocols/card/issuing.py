@@ -1,9 +1,8 @@
-"""What a vending point does to a card, as exchanges: give keys, bind, sell, take back. Deciding is
-the vendor's.
+"""A vending point's exchanges with a card: give keys, bind, sell, erase. The vendor decides.
 
-The order of a sale is what makes a torn one harmless: the write-back is emptied first, then the
-credit is written in one command into the slot that does not count. A card in between carries its
-last credit and takes the same sale again.
+The order of a sale makes a torn one harmless: the write-back is emptied first, then the credit is
+written in one command into the inactive slot. A card torn in between holds its last credit and
+accepts the same sale again.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from protocols.sealed_message import SealedMessage
 
 
 def give_keys(terminal: Terminal, keys: CardKeys, key_version: int) -> Exchange[None]:
-    """Make a blank card an issued one."""
+    """Turn a blank card into an issued one."""
     yield from terminal.put_first_key(KeyReference.ISSUING, keys.issuing, key_version)
     yield from terminal.put_first_key(KeyReference.VENDING, keys.vending, key_version)
     yield from terminal.activate()
@@ -25,12 +24,13 @@ def give_keys(terminal: Terminal, keys: CardKeys, key_version: int) -> Exchange[
 def give_keys_anew(
     terminal: Terminal, keys: CardKeys, key_version: int, meter_access: tuple[bytes, int] | None
 ) -> Exchange[None]:
-    """Give an issued card its keys again, which ends what blocked them; its files stay. After
-    `authenticate`, issuing.
+    """Write the keys of an issued card again, which unblocks them; the files stay.
+
+    Needs a session with the issuing key.
 
     Args:
-        meter_access: the key of the meter that it is bound to, and its version; None where it is
-            bound to none.
+        meter_access: the key of the meter to which the card is bound, and its version; None for an
+            unbound card.
     """
     yield from terminal.put_key(KeyReference.VENDING, keys.vending, key_version)
     if meter_access is not None:
@@ -40,16 +40,14 @@ def give_keys_anew(
 def bind(
     terminal: Terminal, keys: CardKeys, identity: CardIdentity, meter_access: bytes
 ) -> Exchange[None]:
-    """Bind a card to a meter and a customer; the key by which card and meter know each other goes
-    with it.
-    """
+    """Bind a card to a meter and a customer, and write the key between card and meter."""
     yield from terminal.authenticate(KeyReference.ISSUING, keys.issuing)
     yield from terminal.put_key(KeyReference.METER, meter_access, identity.key_version)
     yield from terminal.update(CardFile.IDENTITY, 0, identity.encode())
 
 
 def read_as_vendor(terminal: Terminal, keys: CardKeys) -> Exchange[Contents]:
-    """Read all files with every response proved."""
+    """Read all files in a session with the vending key."""
     yield from terminal.authenticate(KeyReference.VENDING, keys.vending)
     return (yield from terminal.read_all())
 
@@ -62,15 +60,13 @@ def write_sale(terminal: Terminal, contents: Contents, record: CreditRecord) -> 
 
 
 def erase(terminal: Terminal, keys: CardKeys) -> Exchange[None]:
-    """Take a card back: what it carries, what it says, and whose it is; the keys of the vendor
-    stay.
-    """
+    """Erase parameters, credit, write-back and identity; the vendor's keys stay."""
     yield from terminal.authenticate(KeyReference.VENDING, keys.vending)
     contents = yield from terminal.read_all()
     yield from terminal.write_parameters(())
     for _, index, slot in reversed(
         contents.credit_slots.valid
-    ):  # no tear lets an older sale count again
+    ):  # a tear must not make an older sale current
         yield from terminal.update(CardFile.CREDIT, index * len(slot), bytes(len(slot)))
     yield from terminal.clear_write_back(contents.return_slots)
     yield from terminal.authenticate(KeyReference.ISSUING, keys.issuing)

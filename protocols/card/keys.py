@@ -1,13 +1,11 @@
-"""The keys of a card: diversified by its serial number, so that one opened card tells nothing of
-another.
+"""The keys of a card, diversified by its serial number: one opened card reveals no other's keys.
 
-    issuing    master -> card           formats, binds to a meter, changes keys
-    vending    master -> card           writes credit and parameters, clears the write-back
-    meter      the meter's card key -> card    the meter and this card know each other; no master in
-    the meter
+    issuing    master -> card                  formats, binds to a meter, changes keys
+    vending    master -> card                  writes credit and parameters, clears the write-back
+    meter      the meter's card key -> card    meter and card authenticate without a master
 
-The master derives the meter's card key (`protocols.keys.derive_meter_keys`), so the host can derive
-all three.
+The meter's card key is derived from the master (`protocols.keys.derive_meter_keys`), so the host
+can derive all three.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ class KeyReference(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class CardKeys:
-    """What a host knows of one card: the keys that its masters give."""
+    """The keys of one card that a host derives from its masters."""
 
     issuing: bytes = field(repr=False)
     vending: bytes = field(repr=False)
@@ -46,23 +44,21 @@ def derive_card_keys(master: bytes, card_serial: bytes, key_version: int) -> Car
 
 
 def derive_meter_access(meter_card_key: bytes, card_serial: bytes) -> bytes:
-    """Return the key by which one meter and one card know each other."""
+    """Return the key by which one meter and one card authenticate to each other."""
     return derive(meter_card_key, "card access", card_serial)
 
 
 def meter_access_of(
     master: bytes, serial_number: str, card_serial: bytes, key_version: int
 ) -> bytes:
-    """Return the same key as the host derives it."""
+    """Return the key between meter and card as the host derives it from the master."""
     return derive_meter_access(
         derive_key(master, CARD_LABEL, serial_number, key_version), card_serial
     )
 
 
 def parse_card_serial(text: str) -> bytes:
-    """Return the 8 bytes of a card's serial number from 16 hexadecimal digits; raises
-    QuantityError.
-    """
+    """Return the 8 bytes of 16 hexadecimal digits of a card serial; raises QuantityError."""
     try:
         serial = bytes.fromhex(text)
     except ValueError as error:

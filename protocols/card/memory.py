@@ -1,11 +1,12 @@
-"""What a card keeps, in two pages of a byte device: a write goes whole to the page that does not
-count, then it does.
+"""The state of a card in two pages of a byte device.
+
+Each write fills the inactive page as a whole; the valid page of the highest generation is current.
 
     page   magic 8 | layout 1 | transmission 1 | life 1 | 0 | generation 4 | serial 8
-           | 3 x (key 16, version 1, set 1, tries 1) | the files of `files.SIZES`, one after the
-           other | log count 4 | CRC-32 4
+           | 3 x (key 16, version 1, set 1, tries 1) | the files of `files.SIZES` in their order
+           | log count 4 | CRC-32 4
 
-A power cut at any byte of a page leaves the other page, which is the state before.
+A power cut at any byte of a write leaves the other page, which holds the state before.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from protocols.keys import KEY_SIZE
 PAGE = 4096
 PAGES = 2
 TRIES = 8
-"""Wrong authentications in a row after which a key is blocked."""
+"""Consecutive wrong authentications that block a key."""
 _MAGIC = b"PPC1CARD"
 _LAYOUT = 1
 LAST_GENERATION = 0xFFFF_FFFE
@@ -37,7 +38,7 @@ _SIZE = _HEAD.size + len(KeyReference) * _KEY.size + sum(SIZES.values()) + _COUN
 
 
 class Memory(Protocol):
-    """A byte device. Reads past the end give fewer bytes; a write may tear until `flush` returns.
+    """A byte device. Reads past the end return fewer bytes; a write may tear until `flush` returns.
 
     `write` and `flush` raise CardMemoryError where the device refuses.
     """
@@ -48,9 +49,7 @@ class Memory(Protocol):
 
 
 class Life(IntEnum):
-    """Life of a card: a blank takes its keys from whoever holds it, an issued one from its issuer
-    only.
-    """
+    """Life of a card: who may write its keys. Blank: anybody; issued: its issuer only."""
 
     BLANK = 0
     ISSUED = 1
@@ -58,7 +57,7 @@ class Life(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key of the card and how often it may still be failed."""
+    """A key of the card and its remaining tries."""
 
     key: bytes = field(default=bytes(KEY_SIZE), repr=False)
     version: int = 0
@@ -68,7 +67,7 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class CardState:
-    """Everything that a card keeps; replaced as a whole, never changed."""
+    """The whole stored state of a card; immutable."""
 
     serial: bytes
     transmission: Transmission = Transmission.T1
@@ -113,7 +112,7 @@ def _encode(state: CardState, generation: int) -> bytes:
 
 
 def _decode(page: bytes) -> tuple[int, CardState] | None:
-    """Return generation and state of a page, None of a page that was not written whole."""
+    """Return generation and state of a page, None for an incomplete or invalid page."""
     body = page[:_SIZE]
     if len(page) < _SIZE + 4 or zlib.crc32(body) != int.from_bytes(page[_SIZE : _SIZE + 4], "big"):
         return None
@@ -143,7 +142,7 @@ class CardMemory:
     """The state of a card in its memory."""
 
     def __init__(self, memory: Memory) -> None:
-        """Find the page that counts; raises CardImageError where none is whole."""
+        """Load the current page; raises CardImageError where no page is valid."""
         self._memory = memory
         found = [
             (*decoded, page)
@@ -155,15 +154,15 @@ class CardMemory:
         self._generation, self.state, self._page = max(found, key=lambda one: one[0])
 
     def commit(self, state: CardState) -> None:
-        """Make a state last, or raise CardMemoryError with the one before in force.
+        """Store a state; on CardMemoryError the state before stays in force.
 
-        A flush that fails leaves a page that may be whole: it is spoilt again, as far as the device
-        still takes writes.
+        A failed flush may have written the page completely: its magic is overwritten, if the device
+        still accepts writes.
         """
         if state is self.state:
             return
         if self._generation >= LAST_GENERATION:
-            raise CardMemoryError("the card is worn out: its writes are used up")
+            raise CardMemoryError("the card is worn out: it has reached its last write")
         page = 1 - self._page
         self._memory.write(page * PAGE, _encode(state, self._generation + 1))
         try:
@@ -176,23 +175,26 @@ class CardMemory:
 
 
 def make_blank(memory: Memory, serial: bytes, transmission: Transmission = Transmission.T1) -> None:
-    """Make a blank card, as it leaves its factory; raises CardMemoryError, and CardImageError where
-    something is.
+    """Make a blank card in an empty memory.
+
+    Raises:
+        CardImageError: the memory is not empty.
+        CardMemoryError: the memory refuses the write.
     """
     if memory.read(0, 1):
-        raise CardImageError("something is in it already")
+        raise CardImageError("it is not empty")
     memory.write(0, _encode(CardState(serial, transmission), 1))
     memory.flush()
 
 
 class BytesMemory:
-    """A card's memory in memory."""
+    """A card's memory in RAM."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray(data)
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return what stands at `offset`."""
+        """Return the bytes at `offset`."""
         return bytes(self.data[offset : offset + size])
 
     def write(self, offset: int, data: bytes) -> None:
@@ -203,4 +205,4 @@ class BytesMemory:
         self.data[offset : offset + len(data)] = data
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """No effect: every write is complete at once."""

@@ -1,17 +1,15 @@
-"""Mutual authentication and secure messaging: who speaks, and that nothing was added, dropped or
-changed.
+"""Mutual authentication and secure messaging between terminal and card.
 
-    card       RC, 8 random bytes          GET CHALLENGE
-    terminal   RT, 8 random bytes || code(K, "T" RC RT card serial reference)     MUTUAL
-    AUTHENTICATE
+    card       RC, 8 random bytes                                               GET CHALLENGE
+    terminal   RT, 8 random bytes || code(K, "T" RC RT card serial reference)   MUTUAL AUTHENTICATE
     card       code(K, "C" RT RC card serial reference)
     both       session keys = derive(K, "card session" or "card wrapping", RC RT)
 
-Then each command of class 0C carries, at the end of its data, the first 8 bytes of
-CMAC(session key, counter || CLA INS P1 P2 Lc || data), and each response the same over counter ||
-data || SW1 SW2; the send sequence counter is 8 bytes, 2n for the n-th command and 2n + 1 for its
-response. Data is not hidden, but keys are wrapped (RFC 3394). This is a proprietary form (ISO/IEC
-7816-4 leaves class 0C to it); it has no TLV objects.
+Then each command of class 0C carries, at the end of its data, the first 8 bytes of CMAC(session
+key, counter || CLA INS P1 P2 Lc || data), and each response the same over counter || data || SW1
+SW2. The send sequence counter is 8 bytes, 2n for the n-th command and 2n + 1 for its response. Data
+is not encrypted, but keys are wrapped (RFC 3394). This is a proprietary form (ISO/IEC 7816-4 leaves
+class 0C to it); it has no TLV objects.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ SECURED = 0x0C
 def terminal_proof(
     key: bytes, card_nonce: bytes, terminal_nonce: bytes, serial: bytes, reference: int
 ) -> bytes:
-    """Return what shows the card that the terminal knows a key."""
+    """Return the proof to the card that the terminal has a key."""
     return authentication_code(
         key, b"T" + card_nonce + terminal_nonce + serial + bytes([reference])
     )[:SHORT_CODE]
@@ -40,19 +38,19 @@ def terminal_proof(
 def card_proof(
     key: bytes, card_nonce: bytes, terminal_nonce: bytes, serial: bytes, reference: int
 ) -> bytes:
-    """Return what shows the terminal that the card knows a key."""
+    """Return the proof to the terminal that the card has a key."""
     return authentication_code(
         key, b"C" + terminal_nonce + card_nonce + serial + bytes([reference])
     )[:SHORT_CODE]
 
 
 def same(one: bytes, other: bytes) -> bool:
-    """Say whether two codes are alike, in the same time either way."""
+    """Return whether two codes are equal; constant-time comparison."""
     return hmac.compare_digest(one, other)
 
 
 class SecureChannel:
-    """What both ends share after authentication; each end keeps its own."""
+    """Session keys and counter after authentication; each end keeps its own."""
 
     __slots__ = ("_count", "_key", "_wrapping", "reference")
 
@@ -73,9 +71,7 @@ class SecureChannel:
         return CommandApdu(SECURED, ins, p1, p2, data + self._code(0, header + data), 0)
 
     def open_response(self, response: ResponseApdu) -> bytes:
-        """Return the data of the response to the last command; raises AuthenticationError for a
-        wrong code.
-        """
+        """Return the data of the response to the last command; raises AuthenticationError."""
         data, code = response.data[:-SHORT_CODE], response.data[-SHORT_CODE:]
         if not same(code, self._code(1, data + response.status.to_bytes(2, "big"))):
             raise AuthenticationError("the code of the response is wrong")
@@ -84,7 +80,7 @@ class SecureChannel:
     # ---- the card's end
 
     def open_command(self, command: CommandApdu) -> bytes:
-        """Return the data of the next command; raises AuthenticationError for a wrong code."""
+        """Return the data of the next command; raises AuthenticationError."""
         self._count += 1
         data, code = command.data[:-SHORT_CODE], command.data[-SHORT_CODE:]
         if not same(code, self._code(0, command.header + bytes((len(command.data),)) + data)):

@@ -1,8 +1,7 @@
-"""The terminal's side of the contacts: what a vending point and a meter's slot both do to a card,
-without I/O.
+"""The terminal's side of a card session, for a vending point and a meter's slot; no I/O.
 
-Each step is a generator that yields a command's bytes and is sent the response's; whoever has the
-contacts drives it:
+Each step is a generator that yields command bytes and is sent response bytes; `drive` runs it on a
+reader:
 
     contents = drive(terminal.read_all(), reader.transmit)
 
@@ -54,16 +53,16 @@ Result = TypeVar("Result")
 Exchange = Generator[bytes, bytes, Result]
 """Yields commands, is sent responses, returns a result."""
 Transmit = Callable[[bytes], bytes]
-"""Brings a command to a card and returns its response; raises CardGoneError where there is none."""
+"""Sends a command to a card and returns its response; raises CardGoneError without one."""
 
 CHUNK = 200
-"""Bytes of a file at once: with offset and code they fit a short command."""
+"""Bytes of a file in one command: with offset and code they fit a short command."""
 MAX_RESPONSES = 16
-"""GET RESPONSEs for one command: more is no card."""
+"""Maximum of GET RESPONSE for one command; more are a faulty card."""
 
 
 def drive(exchange: Exchange[Result], transmit: Transmit) -> Result:
-    """Play an exchange on a card to its end."""
+    """Run an exchange on a card to its end."""
     try:
         command = next(exchange)
         while True:
@@ -80,26 +79,26 @@ def drive(exchange: Exchange[Result], transmit: Transmit) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What the application says of itself."""
+    """Control information of the application."""
 
     serial: bytes
     issued: bool
     key_versions: bytes
-    """Version of each key in the order of its reference; FF where the card has none."""
+    """Version of each key in the order of its reference; FF where the card lacks the key."""
 
     @property
     def vendor_version(self) -> int:
-        """Version of the masters that gave the card its issuing and vending keys."""
+        """Version of the masters from which the issuing and vending keys are derived."""
         return self.key_versions[KeyReference.VENDING - 1]
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What stands on a card. `identity` is None where it is bound to nobody, `credit` where it was
-    never sold.
+    """Contents of a card.
 
-    `credit_slots` and `return_slots` say where the next records go; the seal of the write-back is
-    not looked at here.
+    `identity` is None for an unbound card, `credit` before the first sale. `credit_slots` and
+    `return_slots` give the offsets of the next records; the seal of the write-back is not verified
+    here.
     """
 
     identity: CardIdentity | None
@@ -110,11 +109,13 @@ class Contents:
 
 
 class Terminal:
-    """One card, powered, as seen from a reader. After `authenticate` every command is secured.
+    """One powered card at a reader. After `authenticate` every command is secured.
 
-    Every step raises CardRefusedError for a status word that is no success, CardForgedError for a
-    wrong proof or code, CardFormatError for files that cannot be, and CardGoneError where no
-    response came.
+    Raises, in every step:
+        CardRefusedError: a status word other than success.
+        CardForgedError: a wrong proof or code.
+        CardFormatError: a file with invalid content.
+        CardGoneError: no response.
     """
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
@@ -132,14 +133,12 @@ class Terminal:
         fields = _fields(information)
         serial, life, versions = fields.get(0x85, b""), fields.get(0x8A, b""), fields.get(0x90, b"")
         if len(serial) != SERIAL_SIZE or len(life) != 1 or len(versions) != len(KeyReference):
-            raise CardFormatError("the application does not say which card it is on")
+            raise CardFormatError("the control information of the application is incomplete")
         self._serial = serial
         return Selected(serial, life == b"\x05", versions)
 
     def authenticate(self, reference: KeyReference, key: bytes) -> Exchange[None]:
-        """Prove a key to the card and let it prove that it knows it too; from then on everything is
-        secured.
-        """
+        """Authenticate terminal and card to each other; from then on every command is secured."""
         self._session = None
         card_nonce = (
             yield from self._demand(
@@ -153,22 +152,22 @@ class Terminal:
         command = CommandApdu(0, Instruction.MUTUAL_AUTHENTICATE, 0, reference, nonce + proof, 0)
         answered = (yield from self._demand(command)).data
         if not same(answered, card_proof(key, card_nonce, nonce, self._serial, reference)):
-            raise CardForgedError("the card does not know its key")
+            raise CardForgedError("the card's authentication proof is wrong")
         self._session = SecureChannel(key, card_nonce, nonce, reference)
 
     def read(self, file: CardFile, offset: int, size: int) -> Exchange[bytes]:
-        """Read of a file, in pieces."""
+        """Read bytes of a file, in pieces."""
         found = b""
         while len(found) < size:
             want = min(CHUNK, size - len(found))
             piece = yield from self._read_piece(file, offset + len(found), want)
             if len(piece) != want:
-                raise CardFormatError(f"{file.name.lower()}: {len(piece)} bytes came for {want}")
+                raise CardFormatError(f"{file.name.lower()}: {len(piece)} bytes instead of {want}")
             found += piece
         return found
 
     def update(self, file: CardFile, offset: int, data: bytes) -> Exchange[None]:
-        """Write into a file; up to 240 bytes go in one command, longer ones in pieces."""
+        """Write into a file; up to 240 bytes in one command, longer data in pieces."""
         step = len(data) or 1 if len(data) <= 240 else CHUNK
         for begin in range(0, len(data), step):
             piece = (offset + begin).to_bytes(2, "big") + data[begin : begin + step]
@@ -179,7 +178,7 @@ class Terminal:
         yield from self._secured(Instruction.APPEND_RECORD, 0, CardFile.LOG << 3, row.encode())
 
     def read_log(self) -> Exchange[list[LogRow]]:
-        """Read the log, newest first; before any authentication."""
+        """Read the log, newest row first; needs no authentication."""
         rows: list[LogRow] = []
         for record in range(1, LOG_ROWS + 1):
             command = CommandApdu(
@@ -192,22 +191,22 @@ class Terminal:
         return rows
 
     def put_key(self, reference: KeyReference, key: bytes, version: int) -> Exchange[None]:
-        """Give the card a key; needs its issuing key."""
+        """Write a key to the card; needs a session with the issuing key."""
         assert self._session is not None, "authenticate first"
         yield from self._secured(Instruction.PUT_KEY, version, reference, self._session.wrap(key))
 
     def put_first_key(self, reference: KeyReference, key: bytes, version: int) -> Exchange[None]:
-        """Give a blank card a key, in clear: where cards are issued nobody listens."""
+        """Write a key to a blank card, in clear; cards are issued in a trusted place."""
         yield from self._demand(CommandApdu(0x80, Instruction.PUT_KEY, version, reference, key))
 
     def activate(self) -> Exchange[None]:
-        """End a blank card's openness."""
+        """Change a blank card to an issued one."""
         yield from self._demand(CommandApdu(0x80, Instruction.ACTIVATE, 0, 0))
 
-    # ---- files as what they are
+    # ---- files by content
 
     def read_identity(self) -> Exchange[CardIdentity | None]:
-        """Read to whom the card is bound."""
+        """Read the meter and customer to which the card is bound, None for an unbound card."""
         return CardIdentity.decode(
             (yield from self.read(CardFile.IDENTITY, 0, SIZES[CardFile.IDENTITY]))
         )
@@ -228,19 +227,19 @@ class Terminal:
         return Contents(identity, credit, slots, parameters, returned)
 
     def write_credit(self, slots: Slots, record: CreditRecord) -> Exchange[None]:
-        """Write a sale into the slot that does not count, in one command."""
+        """Write a sale into the inactive slot, in one command."""
         yield from self.update(CardFile.CREDIT, slots.next_offset, record.encode())
 
     def clear_write_back(self, slots: Slots) -> Exchange[None]:
-        """Empty the write-back, the older slot first, so that a tear never lets an older one
-        count.
-        """
+        """Empty the write-back, older slot first: a tear must not make an older one current."""
         for _, index, slot in reversed(slots.valid):
             yield from self.update(CardFile.RETURN, index * slots.size, bytes(len(slot)))
 
     def write_parameters(self, messages: tuple[bytes, ...]) -> Exchange[None]:
-        """Write sealed commands; a tear leaves the file empty. Raises CardFormatError for too many,
-        nothing done.
+        """Write sealed commands; a tear leaves the file empty.
+
+        Raises:
+            CardFormatError: they do not fit; the card is unchanged.
         """
         head, body = encode_parameters(messages)
         yield from self.update(CardFile.PARAMETERS, 0, bytes(PARAMETER_HEAD))
@@ -256,7 +255,7 @@ class Terminal:
             return (yield from self._secured(Instruction.READ_BINARY, 0x80 | file, 0, data))
         if offset <= 0xFF:
             command = CommandApdu(0, Instruction.READ_BINARY, 0x80 | file, offset, b"", size)
-        else:  # beyond what fits beside a short identifier, the file is selected first
+        else:  # a short file identifier leaves one byte for the offset: select the file first
             identifier = bytes((0xEF, file))
             yield from self._demand(CommandApdu(0, Instruction.SELECT, 0x02, 0x0C, identifier))
             command = CommandApdu(0, Instruction.READ_BINARY, offset >> 8, offset & 0xFF, b"", size)
@@ -269,7 +268,7 @@ class Terminal:
         response = yield from self._exchange(command)
         if not response.data:
             _succeeded(command, response)
-            raise CardForgedError("a response came without its code")
+            raise CardForgedError("a secured response has no code")
         try:
             opened = session.open_response(response)
         except AuthenticationError as error:
@@ -282,8 +281,10 @@ class Terminal:
         return _succeeded(command, (yield from self._exchange(command)))
 
     def _exchange(self, command: CommandApdu) -> Exchange[ResponseApdu]:
-        """Send a command and fetch its response, as T=0 wants it: 6Cxx again with the length, 61xx
-        and GET RESPONSE.
+        """Send a command and return its complete response.
+
+        T=0 needs further commands: after 6Cxx the command again with that length, after 61xx GET
+        RESPONSE.
         """
         response = _response((yield command.encode()))
         if response.status >> 8 == StatusWord.LENGTH_IS >> 8:
@@ -315,7 +316,7 @@ def _response(data: bytes) -> ResponseApdu:
 
 def _succeeded(command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
     if response.status != StatusWord.OK:
-        from protocols.card.trace import command_text  # noqa: PLC0415 - only where something went wrong
+        from protocols.card.trace import command_text  # noqa: PLC0415 - on failures only
 
         raise CardRefusedError(
             f"{command_text(command)}: the card answered {response.status:04X} "
@@ -326,8 +327,9 @@ def _succeeded(command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
 
 
 def _fields(information: bytes) -> dict[int, bytes]:
-    """Return the objects within a file control information, one-byte tags and lengths; what cannot
-    be is left out.
+    """Return the objects within a file control information, one-byte tags and lengths.
+
+    A truncated object is cut.
     """
     fields: dict[int, bytes] = {}
     inner = information[2:] if information[:1] == b"\x6f" else b""

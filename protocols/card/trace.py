@@ -1,4 +1,4 @@
-"""APDUs by name, for people who watch them go by."""
+"""APDUs as text for a trace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from protocols.errors import ApduError
 
 
 def command_text(command: CommandApdu) -> str:
-    """Return the name of a command and of what it is about."""
+    """Return the name of a command and of its file or key."""
     try:
         name = Instruction(command.ins).name.replace("_", " ")
     except ValueError:
@@ -34,7 +34,7 @@ def _object(command: CommandApdu) -> str:
 
 
 def command_line(data: bytes) -> str:
-    """Return a command's name and bytes; what may be a key is not shown."""
+    """Return a command's name and bytes; the data of PUT KEY is left out."""
     shown = data.hex(" ")
     if data[1:2] == bytes((Instruction.PUT_KEY,)) and data[5:]:
         shown = f"{data[:5].hex(' ')} (the key is not shown)"

@@ -1,10 +1,9 @@
-"""EF04, the write-back (返写): what a meter tells its vendor by way of the card, sealed by the
-meter's own card key.
+"""EF04, the write-back (返写): the meter's message to its vendor, sealed by the meter's card key.
 
-It answers the credit transfer that the card carried, names the state of the meter's account, and
-encloses the sealed
-receipt of that transfer where the meter has one: the receipt settles the host's journal, the totals
-are compared. An empty file says that the card has not been in its meter since it was sold.
+It answers the credit transfer of the card, names the state of the meter's account, and encloses the
+sealed receipt of that transfer where the meter has one. The receipt settles the host's journal; the
+host compares the totals. An empty file means that the card was not inserted in its meter since the
+last sale.
 """
 
 from __future__ import annotations
@@ -24,11 +23,12 @@ _CHECK = 4
 
 @dataclass(frozen=True, slots=True)
 class WriteBack:
-    """What the meter wrote. Money in ledger units, energy in mWh, `clock` and `elapsed` in ms.
+    """Fields of one write-back.
 
-    `answered_sequence`, `answered_code` and `outcome` are of the card's transfer (0 where it
-    carried none), `error` is the insertion error (0 is none), `command_outcome` that of the last
-    sealed command of the parameter file.
+    Money in ledger units, energy in mWh, `clock` and `elapsed_ms` in ms. `answered_sequence`,
+    `answered_code` and `outcome` are of the card's transfer (0 without one), `error` is the
+    insertion error (0 is none), `command_outcome` that of the last sealed command of the parameter
+    file.
     """
 
     PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("BBIB6sI6s8sI4sBBBIIBHqqqIQQQBHII")
@@ -67,7 +67,7 @@ class WriteBack:
     def of(
         cls, number: int, key_version: int, meter: str, customer: str, **values: int | bytes
     ) -> Self:
-        """Return a write-back of this layout; digits are packed."""
+        """Return a write-back of this layout; serial and customer number are packed as BCD."""
         known: dict[str, int | bytes] = {
             "layout": LAYOUT,
             "number": number,
@@ -100,7 +100,7 @@ class WriteBack:
 
     @classmethod
     def decode(cls, slot: bytes) -> Self:
-        """Return what stands in a valid slot; the seal is not looked at. Raises CardFormatError."""
+        """Return the fields of a valid slot without verifying the seal; raises CardFormatError."""
         if (
             len(slot) != RETURN_SLOT
             or slot[0] != LAYOUT

@@ -1,8 +1,7 @@
-"""The event log: every event that a meter records, with its number and the meaning of its two
-details.
+"""The event log: number, word and details of every event that a meter records.
 
-A record holds a running number, the clock, the elapsed time and two whole numbers; what these mean
-is declared here, so that the meter, every wire and every tool name them alike. Codes are stable;
+A record holds a running number, the clock, the elapsed time and two whole numbers. The meaning of
+these two is declared here, so that meter, wires and tools use the same names. Codes are stable;
 only append.
 """
 
@@ -18,9 +17,7 @@ TARIFF_PARTS = Choice(("seasons", "day_tables", "prices", "steps"))
 _CAUSE = flags(Cause)
 CARD_SERIAL = Hex(16)
 _CARD_TYPE = Choice(("none", "open", "purchase", "replacement", "preset", "service"))
-"""By the number of `protocols.card.files.CardType`, which every reading of a meter would have to
-import.
-"""
+"""Words of `protocols.card.files.CardType`; importing that module would slow every reading."""
 _CARD_ERROR = Choice(("none", *(error.word for error in InsertionError)))
 
 

@@ -1,9 +1,9 @@
 """Every scalar that a meter shows or takes, declared once (DESIGN.md 3.1).
 
-`name` is the JSON key, the CLI name and the TOML key, unit included. An item with a `setting`
-number can be set by a sealed `limits` command, under that number; nothing else sets anything. Wires
-only place items: see `protocols/modbus/native_map.py`. How a value is got stays in
-`firmware_sim/readings.py`.
+`name` is the JSON key, the CLI name and the TOML key, unit included. Only a sealed `limits` command
+sets an item, by its `setting` number; items without a number cannot be set. Wires only place items:
+see `protocols/modbus/native_map.py`. `firmware_sim/readings.py` reads their values from the
+meter.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ from protocols.quantities import LEDGER_DECIMALS, MONEY_LIMIT
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One scalar: its name everywhere, how it is held, what it means, and its DL/T 645 or IEC term.
+    """One scalar: name, kind, meaning, and its DL/T 645 or IEC term.
 
-    `live` items change while a meter merely runs; the others only by an event or a message.
+    `live` items change with the passing of time; the others only by an event or a message.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class AccountUnit:
-    """The unit in which the account counts: an ISO 4217 currency or the kWh."""
+    """The unit of the account: an ISO 4217 currency or the kWh."""
 
     def text(self, value: int) -> str:
         return account_unit_text(value)
@@ -87,14 +87,13 @@ class AccountUnit:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Up to two daily windows of local time, "22:00-06:00,12:00-13:00"; held as four 16-bit
-    minutes.
+    """Up to two daily windows of local time, "22:00-06:00,12:00-13:00".
+
+    Held as four 16-bit minutes of the day.
     """
 
     def pairs(self, value: int) -> list[tuple[int, int]]:
-        """Return (from, to) minutes of the day; from > to wraps over midnight, equal is no
-        window.
-        """
+        """Return (from, to) minutes of the day; from > to wraps at midnight; no equal pairs."""
         words = [value >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
         return [(a, b) for a, b in ((words[0], words[1]), (words[2], words[3])) if a != b]
 
@@ -260,14 +259,12 @@ CARD_SERIAL = Item(
 ILLEGAL_INSERTIONS = Item(
     "illegal_insertions",
     COUNT,
-    "Cards that were foreign, forged or of another meter.",
+    "Insertions of foreign or forged cards or cards of another meter.",
     "非法卡插入次数",
 )
 
-OPENING_BALANCE = Item(
-    "opening_balance_exact", MONEY_EXACT, "Books: credit that stood at the start."
-)
-CREDITED = Item("credited_exact", MONEY_EXACT, "Books: accepted top-ups less what went to debt.")
+OPENING_BALANCE = Item("opening_balance_exact", MONEY_EXACT, "Books: credit at the start.")
+CREDITED = Item("credited_exact", MONEY_EXACT, "Books: accepted top-ups less their part for debt.")
 REFUNDED = Item("refunded_exact", MONEY_EXACT, "Books: refunds.", "退费金额")
 SETTLED = Item("settled_exact", MONEY_EXACT, "Books: balance paid out when accounts were closed.")
 CONSUMPTION_CHARGED = Item(
@@ -320,12 +317,12 @@ POWER_LIMIT = Item(
     "power_limit_kw", _OFF_OR_POWER, "Import above it is an overload.", "功率限值", setting=10
 )
 POWER_LIMIT_DELAY = Item(
-    "power_limit_delay_s", _SECONDS, "How long above before the trip.", setting=11
+    "power_limit_delay_s", _SECONDS, "Overload time before the trip.", setting=11
 )
 OVERLOAD_RECONNECT = Item(
     "overload_reconnect_s",
     Fixed("s", 0, 0, low=1, high=86_400),
-    "After it the switch recloses.",
+    "Time after which the switch recloses.",
     setting=12,
 )
 OVERLOAD_ATTEMPTS = Item(
@@ -337,7 +334,7 @@ OVERLOAD_ATTEMPTS = Item(
 OVERLOAD_RESET = Item(
     "overload_reset_s",
     _SECONDS,
-    "Time without overload after which attempts count anew.",
+    "Time without overload after which the attempts restart at 0.",
     setting=14,
 )
 UNOPENED_SUPPLY = Item(
@@ -433,14 +430,14 @@ ITEMS: tuple[Item, ...] = tuple(
     for part in (entry if isinstance(entry, tuple) else (entry,))
     if isinstance(part, Item)
 )
-"""Every item, in the order of this page."""
+"""Every item, in the order of this module."""
 
 
 def settable(item: Item) -> SettableKind:
-    """Return the kind of an item with a setting number."""
+    """Return the kind of an item that has a setting number."""
     return cast(SettableKind, item.kind)
 
 
 BY_NAME: dict[str, Item] = {item.name: item for item in ITEMS}
 SETTINGS: dict[int, Item] = {item.setting: item for item in ITEMS if item.setting}
-"""Items, all of a `SettableKind`, that a sealed `limits` command sets, by their number in it."""
+"""Items of a `SettableKind` by their setting number in a sealed `limits` command."""

@@ -1,10 +1,9 @@
-"""How a value is held exactly, shown, written in JSON and parsed: the kinds of which items and
-columns are made.
+"""Kinds of items and columns: how a value is held, shown, written in JSON and parsed.
 
-Every kind holds a plain Python value (int, str, bool or None) and offers the same four things:
+Every kind holds a plain Python value (int, str, bool or None) and has the same methods:
 
-    text(value)    for people            json(value)    one JSON value, numbers with fixed decimals
-    parse(text)    what a person typed   holds(value)   whether a value may be set
+    text(value)    for people        json(value)    one JSON value, numbers with fixed decimals
+    parse(text)    of typed text     holds(value)   whether a value may be set
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from protocols.quantities import (
 
 
 class Kind(Protocol):
-    """What every kind offers; values are plain integers, strings, booleans or None."""
+    """Interface of every kind; values are plain integers, strings, booleans or None."""
 
     def text(self, value: Any) -> str: ...
     def json(self, value: Any) -> str: ...
@@ -34,7 +33,7 @@ class Kind(Protocol):
 
 
 class SettableKind(Kind, Protocol):
-    """A kind that knows which values may be set."""
+    """A kind with a range of values that may be set."""
 
     def holds(self, value: Any) -> bool: ...
     def allowed(self) -> str: ...
@@ -44,7 +43,8 @@ class SettableKind(Kind, Protocol):
 class Fixed:
     """A whole number of 10**-decimals units; shown with `shown` decimals, cut towards zero.
 
-    `grain` decimals are all that a person may write; `low` and `high` bound what may be set.
+    `grain` is the number of decimals accepted in input; `low` and `high` bound the values that may
+    be set.
     """
 
     unit: str
@@ -79,7 +79,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Optional:
-    """A kind or None, which is written "off" and is null in JSON."""
+    """A kind or None; None is written "off" and is null in JSON."""
 
     inner: Fixed
     off: str = "off"
@@ -180,9 +180,7 @@ class Digits:
 
 @dataclass(frozen=True, slots=True)
 class Hex:
-    """A number that is an identity, shown as `digits` hexadecimal digits; a signed field may
-    hold it.
-    """
+    """An identifier, shown as `digits` hexadecimal digits; a signed field may hold it."""
 
     digits: int
 

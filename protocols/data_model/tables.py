@@ -1,9 +1,8 @@
-"""Rows of records that a meter keeps, declared once: purchases, events, freezes and the load
-profile.
+"""Rows of the meter's records: purchases, events, freezes and the load profile.
 
 A row is a frozen dataclass whose fields carry their kind; a wire places the table, then the columns
-within a row. Each row packs itself into a fixed number of bytes, which is also what the meter
-stores (METER.md 9).
+within a row. Each row packs itself into a fixed number of bytes, which the meter stores as they are
+(METER.md 9).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _PURCHASE_KIND = Choice(("open", "credit"))
 
 
 class Row:
-    """What all rows share: fixed packing in field order, and the kinds of the columns."""
+    """Base of the rows: fixed packing in field order, and the kinds of the columns."""
 
     PACKING: ClassVar[SaturatingStruct]
 
@@ -38,7 +37,7 @@ class Row:
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
-        """Return the row of `PACKING.size` bytes."""
+        """Return the row of `PACKING.size` bytes; raises MalformedMessageError."""
         try:
             return cls(*cls.PACKING.unpack(data))
         except StructError as error:
@@ -77,8 +76,9 @@ def _json(kind: Kind, value: Any, utc_offset_minutes: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Purchase(Row):
-    """One accepted top-up (电表购电记录). `number` counts purchases, `sequence` is that of the
-    sealed message.
+    """One accepted top-up (电表购电记录).
+
+    `number` counts purchases, `sequence` is that of the sealed message.
     """
 
     PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQHqqqqqqIH")
@@ -98,9 +98,7 @@ class Purchase(Row):
 
 @dataclass(frozen=True, slots=True)
 class Event(Row):
-    """One event; `code` and the details `a` and `b` are explained by
-    `protocols.data_model.events`.
-    """
+    """One event; `protocols.data_model.events` names its `code` and the details `a` and `b`."""
 
     PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQQHqq")
 
@@ -113,7 +111,7 @@ class Event(Row):
 
     @property
     def name(self) -> str:
-        """The event's word; an unknown code keeps its number."""
+        """The event's word; `event_` and the number for an unknown code."""
         kind = EVENT_BY_CODE.get(self.code)
         return kind.name if kind else f"event_{self.code}"
 
@@ -127,7 +125,7 @@ class Event(Row):
         }
 
     def detail_fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
-        """Return the named details as JSON values; a set of one cause is that word."""
+        """Return the named details as JSON values; a set of one cause is a single word."""
         out = {}
         for name, (kind, value) in self.details().items():
             names = kind.names(value) if isinstance(kind, Flags) else []
@@ -139,7 +137,7 @@ class Event(Row):
 
 @dataclass(frozen=True, slots=True)
 class Freeze(Row):
-    """Registers as they stood at a midnight or at the end of a billing period (冻结)."""
+    """Registers at a midnight or at the end of a billing period (冻结)."""
 
     PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQQQQQQQq")
 
@@ -197,9 +195,7 @@ class ProfileRecord:
         clock_set: bool,
         supply_open: bool,
     ) -> bytes:
-        """Return the 12 bytes of a record without making it: a meter does so 35,000 times a
-        year.
-        """
+        """Return the 12 bytes of a record without an object: 35,000 records a year."""
         top = cls.SATURATED
         low = (import_mwh if import_mwh < top else top) | power_down << 30 | clock_set << 31
         high = (export_mwh if export_mwh < top else top) | supply_open << 30
@@ -207,7 +203,7 @@ class ProfileRecord:
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
-        """Return the record of 12 bytes."""
+        """Return the record of 12 bytes; raises MalformedMessageError."""
         try:
             end, low, high = cls.PACKING.unpack(data)
         except StructError as error:
@@ -225,7 +221,7 @@ class ProfileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of rows by running number, newest last in the meter; `depth` rows are kept."""
+    """A table of rows by running number, in rising order; the newest `depth` rows are kept."""
 
     name: str
     row_size: int

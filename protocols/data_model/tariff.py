@@ -1,13 +1,12 @@
-"""The tariff as both sides know it: four parts, each of which can be replaced at its own instant
-(METER.md 6).
+"""The tariff: four parts, each with its own activation instant (METER.md 6).
 
-    Seasons     which day table holds on which local date: holiday before weekday before season
-    DayTables   which rate holds from which local minute
+    Seasons     day table of each local date: holiday before weekday before season
+    DayTables   rate from each local minute on
     Prices      price of each rate, 1e-4 account unit per kWh
     Steps       limits in whole mWh, additions to the price, the period over which they count,
-    billing day and year
+                billing day and year
 
-Numbers of rates and day tables count from 1, as people and DL/T 645 count them.
+Rates and day tables are numbered from 1, as in DL/T 645.
 """
 
 from __future__ import annotations
@@ -23,16 +22,20 @@ MAX_DAY_TABLE_ENTRIES = 14
 MAX_SEASONS = 14
 MAX_HOLIDAYS = 64
 MAX_STEP_LIMIT = 10**15
-"""mWh: far beyond any meter, and well within a register."""
+"""mWh: far above any real consumption, and within a 64-bit register."""
 MAX_STEPS = 6
 MAX_PRICE = 99_999_999
-"""Prices are written with eight digits, 9999.9999 (DL/T 645)."""
+"""Prices have eight digits, 9999.9999 (DL/T 645)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seasons:
-    """Which day table holds: (month, day, table) in order; a table a weekday (Monday first, 0 by
-    season); holidays.
+    """Choice of the day table of a date.
+
+    Args:
+        starts: (month, day, table) in order of their dates.
+        weekdays: a table for each weekday, Monday first; 0 takes the season's table.
+        holidays: (days since 1970-01-01, table).
     """
 
     starts: tuple[tuple[int, int, int], ...] = ((1, 1, 1),)
@@ -40,7 +43,7 @@ class Seasons:
     holidays: tuple[tuple[int, int], ...] = ()
 
     def problem(self) -> str | None:
-        """Say what cannot be, or None."""
+        """Return the first invalid field as text, or None."""
         dates = [(month, day) for month, day, _ in self.starts]
         if not 1 <= len(dates) <= MAX_SEASONS or dates != sorted(set(dates)):
             return f"seasons: 1 to {MAX_SEASONS}, in order of their dates"
@@ -51,7 +54,7 @@ class Seasons:
         return None
 
     def tables(self) -> set[int]:
-        """The day tables that are named."""
+        """Return the day tables that are referenced."""
         return (
             {t for *_, t in self.starts}
             | {t for t in self.weekdays if t}
@@ -66,7 +69,7 @@ class DayTables:
     tables: tuple[tuple[tuple[int, int], ...], ...] = (((0, 1),),)
 
     def problem(self) -> str | None:
-        """Say what cannot be, or None."""
+        """Return the first invalid field as text, or None."""
         if not 1 <= len(self.tables) <= MAX_DAY_TABLES:
             return f"day tables: 1 to {MAX_DAY_TABLES}"
         for table in self.tables:
@@ -78,7 +81,7 @@ class DayTables:
         return None
 
     def rates(self) -> set[int]:
-        """The rates that are named."""
+        """Return the rates that are referenced."""
         return {rate for table in self.tables for _, rate in table}
 
 
@@ -89,7 +92,7 @@ class Prices:
     prices: tuple[int, ...] = (5283,)
 
     def problem(self) -> str | None:
-        """Say what cannot be, or None."""
+        """Return the first invalid field as text, or None."""
         if not 1 <= len(self.prices) <= MAX_RATES or any(
             not 0 <= p <= MAX_PRICE for p in self.prices
         ):
@@ -110,7 +113,7 @@ class Steps:
     year_day: int = 1
 
     def problem(self) -> str | None:
-        """Say what cannot be, or None."""
+        """Return the first invalid field as text, or None."""
         if len(self.limits) > MAX_STEPS or len(self.additions) != len(self.limits) + 1:
             return f"steps: at most {MAX_STEPS} limits and one addition more than limits"
         if list(self.limits) != sorted(set(self.limits)) or any(
@@ -139,7 +142,7 @@ PART_NAMES: dict[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """One whole set: all four parts."""
+    """One complete tariff set."""
 
     seasons: Seasons = field(default_factory=Seasons)
     day_tables: DayTables = field(default_factory=DayTables)
@@ -147,7 +150,7 @@ class Tariff:
     steps: Steps = field(default_factory=Steps)
 
     def problem(self) -> str | None:
-        """Say what cannot be in a part or between the parts, or None."""
+        """Return the first invalid field or reference between the parts as text, or None."""
         for part in (self.seasons, self.day_tables, self.prices, self.steps):
             if found := part.problem():
                 return found
@@ -163,9 +166,7 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class TariffChange:
-    """Parts of the pending set, each with the instant (ms, UTC) from which it holds; 0 is at
-    once.
-    """
+    """Parts of the pending set, each with its activation instant (ms, UTC); 0 is at once."""
 
     parts: tuple[tuple[int, Part], ...]
 
@@ -179,7 +180,7 @@ class TariffChange:
 
     @classmethod
     def decode(cls, data: bytes) -> TariffChange:
-        """Return the change; raises MalformedMessageError for anything that is none."""
+        """Return the change; raises MalformedMessageError for bytes that do not encode one."""
         try:
             parts, at = [], 1
             for _ in range(data[0]):
@@ -189,14 +190,14 @@ class TariffChange:
                     raise MalformedMessageError("a tariff part is cut short or unknown")
                 part = _DECODERS[which](data[at : at + size])
                 if _encode_part(part) != data[at : at + size]:
-                    raise MalformedMessageError("a tariff part has more than one spelling")
+                    raise MalformedMessageError("a tariff part is not in its canonical encoding")
                 parts.append((activation * 1000, part))
                 at += size
         except (error, IndexError) as fault:
             raise MalformedMessageError("a tariff part is cut short") from fault
         if at != len(data) or not parts or len({type(part) for _, part in parts}) != len(parts):
             raise MalformedMessageError(
-                "a tariff change has each part at most once and nothing behind"
+                "a tariff change has each part at most once and no trailing bytes"
             )
         return cls(tuple(parts))
 

@@ -1,6 +1,4 @@
-"""The words of the standards that are sent as numbers: states, modes, causes. Numbers are stable;
-only append.
-"""
+"""Enumerations of the standards that are sent as numbers. Numbers are stable; only append."""
 
 from __future__ import annotations
 
@@ -10,9 +8,7 @@ from protocols.data_model.kinds import Choice, Flags
 
 
 class SupplyState(IntEnum):
-    """What the supply control switch offers the customer (IEC 62055-31, METER.md 5); derived, never
-    stored.
-    """
+    """Supply state (IEC 62055-31, METER.md 5), derived from position and causes; never stored."""
 
     CONNECTED = 0
     READY_FOR_RECONNECTION = 1
@@ -20,7 +16,7 @@ class SupplyState(IntEnum):
 
 
 class Cause(IntFlag):
-    """Why the supply is open; several may stand at once (METER.md 5)."""
+    """Causes that keep the supply open; several may be open at once (METER.md 5)."""
 
     NONE = 0
     CREDIT_REMINDER = 1
@@ -42,7 +38,7 @@ class SwitchPosition(IntEnum):
 
 
 class TripMode(IntEnum):
-    """Way of tripping in the purchase agreement (METER.md 4)."""
+    """Trip mode of the purchase agreement (METER.md 4)."""
 
     TWO_STAGE = 0
     DIRECT = 1
@@ -50,14 +46,14 @@ class TripMode(IntEnum):
 
 
 class ReconnectMode(IntEnum):
-    """Whether the switch closes by itself when the last cause clears."""
+    """How the switch closes once the last cause is cleared: by itself, or by hand."""
 
     AUTOMATIC = 0
     MANUAL = 1
 
 
 class AccountState(IntEnum):
-    """Life of an account (METER.md 6)."""
+    """State of an account (METER.md 6)."""
 
     UNOPENED = 0
     OPEN = 1
@@ -72,7 +68,7 @@ class UnopenedSupply(IntEnum):
 
 
 class Tamper(IntFlag):
-    """What a tamper sensor can see."""
+    """Tamper sensors."""
 
     NONE = 0
     COVER = 1
@@ -88,21 +84,21 @@ class MeterType(IntEnum):
 
 
 class PhaseSummation(IntEnum):
-    """How the phases make import and export (METER.md 3)."""
+    """How phase powers are summed into import and export (METER.md 3)."""
 
     ARITHMETIC = 0
     PER_PHASE = 1
 
 
 class StepPeriod(IntEnum):
-    """Over which consumption the steps of the tariff count."""
+    """Period over which the consumption for the tariff steps is counted."""
 
     MONTH = 0
     YEAR = 1
 
 
 class Carrier(IntEnum):
-    """What carried a credit transfer to the meter."""
+    """Token carrier of a credit transfer."""
 
     WIRE = 0
     CARD = 1
@@ -110,7 +106,7 @@ class Carrier(IntEnum):
 
 
 class SwitchedBy(IntEnum):
-    """Who or what closed the switch or made it ready."""
+    """Source of a closing of the switch or of a change to ready for reconnection."""
 
     AUTOMATIC = 0
     BUTTON = 1
@@ -120,7 +116,7 @@ class SwitchedBy(IntEnum):
 
 
 class Status(IntFlag):
-    """The status word: one bit for each fact that a lamp or a head-end wants at once."""
+    """Bits of the status word."""
 
     NONE = 0
     LOW_CREDIT_WARNING = 1 << 0
@@ -153,7 +149,7 @@ def flags(words: type[IntFlag]) -> Flags:
 
 
 def cause_words(causes: int) -> list[str]:
-    """Return the names of standing causes, in the order of the table of METER.md 5."""
+    """Return the names of the open causes, in the order of the table of METER.md 5."""
     return flags(Cause).names(causes)
 
 
@@ -166,11 +162,11 @@ ACCOUNT_UNITS: dict[int, str] = {
     840: "USD",
     978: "EUR",
 }
-"""ISO 4217 numbers known by name; 0 is the energy account, whose unit is the kWh itself."""
+"""ISO 4217 numbers with a name here; 0 is the energy account, whose unit is the kWh."""
 
 
 def account_unit_text(number: int) -> str:
-    """Return the letters of an account unit, or its number where the letters are not known."""
+    """Return the letters of an account unit, or its number where it has no letters here."""
     return ACCOUNT_UNITS.get(number, f"{number:03d}")
 
 

@@ -1,6 +1,4 @@
-"""The CRC of Modbus RTU (Serial Line V1.02, section 2.5.1.2): polynomial A001H, low byte first on
-the wire.
-"""
+"""CRC of Modbus RTU (Serial Line V1.02, section 2.5.1.2): polynomial A001H, low byte first."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ _TABLE = _table()
 
 
 def crc16(data: bytes | bytearray, value: int = 0xFFFF) -> int:
-    """Return the CRC of `data`; of a whole frame with its CRC it is 0."""
+    """Return the CRC of `data`; it is 0 for a whole frame including its CRC."""
     table = _TABLE
     for byte in data:
         value = value >> 8 ^ table[(value ^ byte) & 0xFF]

@@ -1,10 +1,9 @@
-"""The native Modbus map: where each item, table and window lies (DESIGN.md 5.4).
-docs/register-map.md is made from it.
+"""The native Modbus map: address of each item, table and window (DESIGN.md 5.4).
 
-Holding and input registers carry the same map. From address 0 there are no gaps up to `MAP_END`;
-registers that no item uses read 0. Numbers are big-endian, the high register first. Energy wraps at
-1,000,000.00 kWh, money saturates at 999,999.99 with a status bit; the `_exact` registers are
-64-bit. "Off" is all ones.
+docs/register-map.md is generated from it. Holding and input registers carry the same map. From
+address 0 there are no gaps up to `MAP_END`; unused registers read 0. Numbers are big-endian, the
+high register first. Energy wraps at 1,000,000.00 kWh, money saturates at 999,999.99 with a status
+bit; the `_exact` registers are 64-bit. "Off" is all ones.
 """
 
 from __future__ import annotations
@@ -31,9 +30,7 @@ IDENTITY_END = 10
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an item lies: first register, struct code (big-endian), and the decimals of a
-    fixed-point value.
-    """
+    """Place of an item: first register, big-endian struct code, decimals of a fixed-point value."""
 
     address: int
     item: Item
@@ -42,17 +39,15 @@ class Place:
 
     @property
     def registers(self) -> int:
-        """How many registers the value takes."""
+        """Number of registers of the value."""
         return Struct(">" + self.code).size // 2
 
     def packer(self) -> Callable[[Any], bytes]:
-        """Return the function that makes the registers of a value."""
+        """Return the function that encodes a value into its registers."""
         return _packer(self)
 
     def unpack(self, data: bytes) -> Any:
-        """Return the value of the registers, as the item's kind holds it; raises
-        MalformedMessageError.
-        """
+        """Return the value of the registers in the item's kind; raises MalformedMessageError."""
         if len(data) != 2 * self.registers:
             raise MalformedMessageError(
                 f"{self.item.name} has {self.registers} registers, not {len(data)} bytes"
@@ -253,7 +248,7 @@ PLACES: tuple[Place, ...] = tuple(place for section in SECTIONS.values() for pla
 MAP_END = 352
 
 BEST_PLACES: dict[Item, tuple[Place, ...]] = {}
-"""Where a driver may read an item: the places with the most decimals."""
+"""Places of an item with the most decimals; a driver may read any of them."""
 for _place in PLACES:
     _best = BEST_PLACES.get(_place.item, ())
     if not _best or _place.decimals > _best[0].decimals:
@@ -261,19 +256,18 @@ for _place in PLACES:
     elif _place.decimals == _best[0].decimals:
         BEST_PLACES[_place.item] = (*_best, _place)
 BEST_PLACE: dict[Item, Place] = {item: places[0] for item, places in BEST_PLACES.items()}
-"""The first of these places."""
+"""The first of the best places of an item."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowWindow:
-    """A cursor window: write the number of the first row wanted (u32, 0 = the newest), read first,
-    count and rows.
+    """A cursor window: write the number of the first row (u32, 0 = the newest rows), read the rows.
 
         address      cursor, u32
-        address + 2  number of the first row, u32 · rows that follow, u16 · the rows, oldest first
+        address + 2  number of the first row, u32 · row count, u16 · the rows, oldest first
 
-    Made for function 23, which writes the cursor and reads the rows in one exchange. The cursor is
-    the session's.
+    Made for function 23, which writes the cursor and reads the rows in one exchange. The cursor
+    belongs to the session.
     """
 
     address: int
@@ -283,18 +277,18 @@ class RowWindow:
 
     @property
     def read_address(self) -> int:
-        """Where the read part begins."""
+        """First register of the read part."""
         return self.address + 2
 
     @property
     def read_registers(self) -> int:
-        """How many registers the read part has."""
+        """Number of registers of the read part."""
         return 3 + self.rows * self.row_size // 2
 
 
 PURCHASE_ADDRESS = 512
 PURCHASE_REGISTERS = PURCHASES.row_size // 2
-"""The last ten purchases, newest first, one row after another; a row that is not there reads 0."""
+"""The last ten purchases, newest first, one row after another; absent rows read 0."""
 EVENT_WINDOW = RowWindow(0x1000, "events", EVENTS.row_size, 6)
 PROFILE_WINDOW = RowWindow(0x1100, "profile", PROFILE.row_size, 20)
 DAILY_WINDOW = RowWindow(0x1200, "daily_freezes", DAILY_FREEZES.row_size, 3)
@@ -302,40 +296,37 @@ BILLING_WINDOW = RowWindow(0x1300, "billing_freezes", BILLING_FREEZES.row_size, 
 ROW_WINDOWS = (EVENT_WINDOW, PROFILE_WINDOW, DAILY_WINDOW, BILLING_WINDOW)
 
 RECEIPT_ADDRESS = 0x1400
-"""Write class (0 credit, 1 command) and sequence (u16, u32); read at + 3: size in bytes, the sealed
-receipt.
+"""Write class (u16: 0 credit, 1 command) and sequence (u32); read at + 3: size in bytes, receipt.
 """
 RECEIPT_READ = RECEIPT_ADDRESS + 3
 RECEIPT_REGISTERS = 1 + (Receipt.SIZE + 1) // 2
 MESSAGE_ADDRESS = 0x1500
-"""Write total, offset and size in bytes, commit (1 hands the message over), then the part, padded
-to registers.
+"""Write total, offset and size in bytes, commit, then the part, padded to registers.
+
+Commit 1 delivers the message to the meter.
 """
 MESSAGE_HEAD = Struct(">HHHH")
 MESSAGE_PART = 200
 """Bytes in one part: fits function 16 and function 23."""
 ANSWER_ADDRESS = 0x1600
-"""Read state (0 none, 1 answered), the answer, the size of the receipt, the receipt: of this
-session's last message.
+"""Read state (0 none, 1 answered), answer, size of the receipt, receipt.
+
+They belong to the last message of this session.
 """
 ANSWER_HEAD_REGISTERS = 1 + Answer.SIZE // 2
 ANSWER_REGISTERS = ANSWER_HEAD_REGISTERS + RECEIPT_REGISTERS
 
 STATUS_ADDRESS = 0x1700
-"""Write a nonce (4 registers), the number of a journal (2) and the key version asked for (1, high
-byte 0).
-"""
+"""Write a nonce (4 registers), a journal number (2) and the key version (1, high byte 0)."""
 STATUS_QUESTION = Struct(">8sIH")
 STATUS_READ = STATUS_ADDRESS + STATUS_QUESTION.size // 2
-"""Read the size in bytes (0: no status under this version) and the sealed status. Function 23 does
-both.
-"""
+"""Read size in bytes (0: no status under this version), sealed status. Function 23 does both."""
 STATUS_REGISTERS = 1 + SealedStatus.SIZE // 2
 
 SCRATCH_ADDRESS = 0x2000
 SCRATCH_REGISTERS = 16
 SCRATCH_COILS = 16
-"""Registers and coils (from coil 0) without effect, to test writes on, broadcast included."""
+"""Registers and coils (from coil 0) without effect, for write tests, broadcast included."""
 STATUS_INPUTS = 32
 """Discrete inputs 0 to 31: the bits of the status word."""
 IDENTIFICATION = {

@@ -1,5 +1,4 @@
-"""Requests and replies of the Modbus Application Protocol V1.1b3: lengths, limits and exceptions,
-for both sides.
+"""Requests and replies of the Modbus Application Protocol V1.1b3: lengths, limits, exceptions.
 
 A PDU is a function code and its data; the maximum is 253 bytes (section 4.1).
 """
@@ -21,7 +20,7 @@ EXCEPTION_FLAG = 0x80
 
 
 class Function(IntEnum):
-    """The function codes that this project speaks."""
+    """The function codes in use."""
 
     READ_COILS = 1
     READ_DISCRETE_INPUTS = 2
@@ -56,7 +55,7 @@ _FIXED_REQUEST = {
     43: 4,
 }
 _COUNTED_REQUEST = {15: 5, 16: 5, 20: 1, 21: 1, 23: 9}
-"""Function -> where its byte count stands in the PDU."""
+"""Function -> offset of its byte count in the PDU."""
 _FIXED_REPLY = {5: 5, 6: 5, 7: 2, 8: 5, 11: 5, 15: 5, 16: 5, 22: 7}
 _COUNTED_REPLY = {1: 1, 2: 1, 3: 1, 4: 1, 12: 1, 17: 1, 20: 1, 21: 1, 23: 1}
 
@@ -65,15 +64,17 @@ UNKNOWN = -2
 
 
 def request_length(pdu: bytes | memoryview) -> int:
-    """Return the length of a request that begins here; INCOMPLETE until it can be told, UNKNOWN of
-    a strange one.
+    """Return the length of the request that begins here.
+
+    INCOMPLETE while more bytes are needed for it, UNKNOWN for a function not listed.
     """
     return _length(pdu, _FIXED_REQUEST, _COUNTED_REQUEST)
 
 
 def reply_length(pdu: bytes | memoryview) -> int:
-    """Return the length of a reply that begins here; INCOMPLETE until it can be told, UNKNOWN of a
-    strange one.
+    """Return the length of the reply that begins here.
+
+    INCOMPLETE while more bytes are needed for it, UNKNOWN for a function not listed.
     """
     if not pdu:
         return INCOMPLETE
@@ -97,7 +98,7 @@ def _length(pdu: bytes | memoryview, fixed: dict[int, int], counted: dict[int, i
 
 
 def _identification_length(pdu: bytes | memoryview) -> int:
-    """A reply of 43/14: seven bytes, then objects of id, length and value."""
+    """Return the length of a 43/14 reply: seven bytes, then objects of id, length and value."""
     if len(pdu) < 7:
         return INCOMPLETE
     at = 7
@@ -122,7 +123,7 @@ def exception_reply(function: int, code: int) -> bytes:
 
 
 def check_reply(request: bytes, reply: bytes) -> None:
-    """Raise FrameError unless `reply` can be the answer to `request`: function, length and echo."""
+    """Raise FrameError unless function, length and echo of `reply` fit `request`."""
     if not reply or reply[0] & 0x7F != request[0]:
         raise FrameError(
             f"a reply to function {request[0]} came with function {reply[0] if reply else None}"

@@ -1,14 +1,13 @@
-"""Modbus RTU framing, both ways and without a clock: unit, PDU, CRC; frames end by length, by CRC,
-or by silence.
+"""Modbus RTU framing of requests and replies, without a clock: unit, PDU, CRC.
 
      0      1                 n      n+2
     +------+-----------------+------+
     | unit | PDU             | CRC  |     at most 256 bytes (Serial Line V1.02, section 2.5.1)
     +------+-----------------+------+
 
-A frame whose length is known is whole as soon as its CRC is right; silence ends only what is not
-whole. On a shared line other units' requests and replies pass by: both are recognised, so that they
-are skipped as wholes.
+A frame of known length is complete as soon as its CRC is right; silence ends only incomplete
+frames. On a shared line the requests and replies of other units are recognised too, so that each is
+skipped as a whole.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ BROADCAST = 0
 
 
 class FrameRole(Enum):
-    """What a whole frame on the line can be read as."""
+    """Role of a complete frame on the line."""
 
     REQUEST = "request"
     REPLY = "reply"
@@ -40,7 +39,7 @@ class FrameRole(Enum):
 
 
 class RtuFrame(NamedTuple):
-    """A whole frame with a right CRC."""
+    """A complete frame with a right CRC."""
 
     unit: int
     pdu: bytes
@@ -53,11 +52,10 @@ def encode(unit: int, pdu: bytes) -> bytes:
 
 
 class RtuReceiver:
-    """Takes bytes as they come and gives whole frames in order; `silence` says that the line was
-    quiet.
+    """Takes received bytes and returns complete frames in order.
 
-    `ours` tells whether a unit is ours: a request is looked for only there, everything else is
-    skipped. Counts what was corrupt in `corrupt`.
+    `ours` returns whether a unit is served here; frames of other units are skipped. `silence`
+    reports a silent line. `corrupt` counts corrupt frames and bytes.
     """
 
     def __init__(self, ours: Callable[[int], bool]) -> None:
@@ -67,11 +65,11 @@ class RtuReceiver:
 
     @property
     def pending(self) -> bool:
-        """Whether bytes wait for more, or for silence."""
+        """Whether the buffer holds bytes of an incomplete frame."""
         return bool(self._buffer)
 
     def receive(self, data: bytes) -> list[RtuFrame]:
-        """Return the frames that are whole now."""
+        """Add received bytes and return the frames that are complete now."""
         self._buffer += data
         frames = []
         while self._buffer:
@@ -87,7 +85,7 @@ class RtuReceiver:
         return frames
 
     def silence(self) -> list[RtuFrame]:
-        """End what is not whole: a frame that ends exactly here is taken, the rest is dropped."""
+        """End the buffer at a silence: return a frame that ends exactly here, drop the rest."""
         data = bytes(self._buffer)
         self._buffer.clear()
         for start in range(len(data) - 3):
@@ -96,7 +94,7 @@ class RtuReceiver:
                 continue
             pdu = frame[1:-2]
             if pdu[0] & EXCEPTION_FLAG:
-                break  # a refusal, ours echoed or another's: no request
+                break  # a refusal, ours echoed or another unit's: not a request
             if request_length(pdu) in (len(pdu), UNKNOWN):
                 self.corrupt += bool(start)
                 role = (
@@ -109,15 +107,15 @@ class RtuReceiver:
         return []
 
     def _first(self) -> tuple[int, RtuFrame | None] | None:
-        """Return (bytes to take, frame or None for one corrupt byte); None to wait for more bytes
-        or for silence.
+        """Return (bytes to take, frame); the frame is None for one corrupt byte.
+
+        None to wait for more bytes or for silence.
         """
         buffer = self._buffer
         pdu = memoryview(buffer)[1:]
         try:
-            # Nobody but us replies under our units, so there only a request is looked for.
-            # Elsewhere the shorter reading comes first: a right CRC stays right when a zero byte
-            # follows.
+            # No other device replies under our units, so their frames are requests only. For other
+            # units the shorter length is tried first: a CRC stays right with a zero byte appended.
             ours = buffer[0] == BROADCAST or self._ours(buffer[0])
             readings = [(request_length(pdu), FrameRole.REQUEST)]
             if ours and pdu and pdu[0] & EXCEPTION_FLAG:
@@ -138,15 +136,15 @@ class RtuReceiver:
                 elif crc16(buffer[: length + 3]) == 0:
                     return length + 3, RtuFrame(buffer[0], bytes(pdu[:length]), role)
             if all(length == UNKNOWN for length, _ in readings):
-                # Ours: answered as soon as its CRC is right. Another's: skipped as a whole, at the
-                # next silence.
+                # Our units answer as soon as the CRC is right. A frame of another unit is skipped
+                # as a whole at the next silence.
                 return self._strange() if ours else None if len(buffer) < MAX_FRAME else (1, None)
         finally:
             pdu.release()
         return None if waiting and len(buffer) < MAX_FRAME else (1, None)
 
     def _strange(self) -> tuple[int, RtuFrame | None] | None:
-        """A function without a known length ends where the CRC first comes out right."""
+        """Return a frame of unknown length: it ends at the first right CRC."""
         value = 0xFFFF
         for index, byte in enumerate(self._buffer[:MAX_FRAME]):
             value = crc16(bytes((byte,)), value)

@@ -31,10 +31,10 @@ def encode(transaction: int, unit: int, pdu: bytes) -> bytes:
 
 
 def take(buffer: bytearray) -> tuple[list[TcpFrame], bool]:
-    """Take every whole frame out of `buffer`, in order; what is not whole stays.
+    """Remove and return every complete frame of `buffer`, in order; an incomplete one stays.
 
-    The second value says that the stream is no Modbus TCP or lost its step: nothing behind the
-    frames can be trusted.
+    The second value is true where the stream is not Modbus TCP or its framing is lost: then the
+    rest of the buffer is discarded.
     """
     frames: list[TcpFrame] = []
     at, size = 0, len(buffer)

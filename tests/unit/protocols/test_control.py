@@ -68,7 +68,7 @@ def test_what_is_no_command_is_refused_with_the_whole_grammar(words: list[str]) 
 
 @pytest.mark.parametrize("word", ["advance", "load", "power", "cover", "speed"])
 def test_a_command_without_its_argument_says_so(word: str) -> None:
-    with pytest.raises(QuantityError, match=f"'{word}' wants one word more"):
+    with pytest.raises(QuantityError, match=f"'{word}' needs one more word"):
         c.parse_command([word])
 
 

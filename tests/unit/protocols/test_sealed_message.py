@@ -512,7 +512,7 @@ def test_an_unknown_setting_is_malformed(number: int) -> None:
 
 
 def test_a_setting_that_stands_twice_is_malformed() -> None:
-    with pytest.raises(MalformedMessageError, match=r"setting 3 .* stands twice"):
+    with pytest.raises(MalformedMessageError, match=r"setting 3 .* given twice"):
         s.decode_limits(2 * s.encode_limits({3: 1}))
 
 

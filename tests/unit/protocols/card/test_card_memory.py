@@ -104,7 +104,7 @@ def test_nothing_is_written_where_nothing_changed() -> None:
 def test_a_blank_card_is_not_made_over_something() -> None:
     for data in (b"\0", bytes(blank().data), b"a text"):
         memory = BytesMemory(data)
-        with pytest.raises(CardImageError, match="something is in it"):
+        with pytest.raises(CardImageError, match="it is not empty"):
             make_blank(memory, SERIAL)
         assert bytes(memory.data) == data
     refusing = FragileMemory()

@@ -235,7 +235,7 @@ def test_a_write_that_was_dropped_in_between_is_no_success() -> None:
     [b"", b"\x6f", b"\x6f\x00", b"\x6f\x0a\x85\x08" + SERIAL, bytes(40), b"\x6f\x03\x85\xff\x01"],
 )
 def test_an_application_that_does_not_say_who_it_is_is_none(information: bytes) -> None:
-    with pytest.raises(CardFormatError, match="does not say which card"):
+    with pytest.raises(CardFormatError, match="the application is incomplete"):
         drive(Terminal(Numbers()).select(), lambda _: information + b"\x90\x00")
 
 

@@ -208,7 +208,7 @@ def test_surplus_bytes_within_a_part_are_malformed(part: Part) -> None:
 
 
 def test_surplus_bytes_behind_the_parts_are_malformed() -> None:
-    with pytest.raises(MalformedMessageError, match="nothing behind"):
+    with pytest.raises(MalformedMessageError, match="no trailing bytes"):
         TariffChange.decode(TariffChange(((0, PRICES),)).encode() + b"\0")
 
 
