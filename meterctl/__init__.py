@@ -1,1 +1,1 @@
-"""The host's side: reads meters, tops them up exactly once, and proves what became of it."""
+"""The host side: reads meters, tops them up exactly once, and proves the outcome."""

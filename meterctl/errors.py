@@ -1,23 +1,24 @@
-"""The error tree of the host's side; every error carries its exit code (DESIGN.md 5.3).
+"""The error tree of the host side; every error carries its exit code (DESIGN.md 5.3).
 
 MeterctlError            1  internal fault
 ├── UsageError           2  usage, or a local file or port that cannot be used
 ├── RefusedError         3  the meter refused, or an expectation failed
-├── NoAnswerError        4  nobody answered
-├── CorruptAnswerError   5  something answered that cannot be the answer
-├── NotPermittedError    6  this must not be done: keys, rules of the journal
-│   └── OverDailyLimitError   the day's limit of a key ring
-└── UnknownOutcomeError  7  it may have happened; the journal keeps it open
+├── NoAnswerError        4  no answer in time
+├── CorruptAnswerError   5  the received bytes cannot be the answer
+├── NotPermittedError    6  not permitted: keys, rules of the journal
+│   ├── BusyError             another process works on the meter
+│   └── OverDailyLimitError   the daily limit of a key ring
+└── UnknownOutcomeError  7  the message may have been applied; the journal entry stays open
 """
 
 from __future__ import annotations
 
 
 class MeterctlError(Exception):
-    """Root: the text says what failed, on which meter, what is unchanged, and what to try.
+    """Root of the tree. The text names the failure, the meter, what is unchanged and what to try.
 
-    `outcome` is the word of METER.md 7 where the meter named one, `entry` the number of the
-    journal's entry.
+    `outcome` is the word of METER.md 7 if the meter named one, `entry` the number of the journal
+    entry.
     """
 
     exit_code = 1
@@ -47,32 +48,32 @@ class RefusedError(MeterctlError):
 
 
 class NoAnswerError(MeterctlError):
-    """Nobody answered in time."""
+    """No answer in time."""
 
     exit_code = 4
 
 
 class CorruptAnswerError(MeterctlError):
-    """What came cannot be the answer."""
+    """The received bytes cannot be the answer."""
 
     exit_code = 5
 
 
 class NotPermittedError(MeterctlError):
-    """This must not be done: a wrong key ring, an open journal entry, a meter that went back."""
+    """Not permitted: a wrong key ring, an open journal entry, a meter that was set back."""
 
     exit_code = 6
 
 
 class BusyError(NotPermittedError):
-    """Another process of the same journal is at work on the meter, and did not end in time."""
+    """Another process of the same journal works on the meter and did not finish in time."""
 
 
 class OverDailyLimitError(NotPermittedError):
-    """A sale would pass what may be sold in a day with a key ring."""
+    """A sale would exceed the daily limit of its key ring."""
 
 
 class UnknownOutcomeError(MeterctlError):
-    """It may have happened; `meterctl journal resolve` finds out."""
+    """The message may have been applied; `meterctl journal resolve` settles it."""
 
     exit_code = 7

@@ -1,5 +1,6 @@
-"""The host's key ring: masters by version in a file of mode 600; meters' keys are derived from them
-(METER.md 7).
+"""The host's key ring: masters by version in a file of mode 600 (METER.md 7).
+
+The keys of a meter are derived from a master.
 """
 
 from __future__ import annotations
@@ -29,9 +30,7 @@ FIRST_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class DailyLimit:
-    """Of a key ring: its name, and what may be sold with it in a day of UTC, 0.01; None is without
-    limit.
-    """
+    """The name of a key ring and its limit of sales per UTC day, in 0.01; None is no limit."""
 
     ring: str
     amount: int | None
@@ -44,29 +43,29 @@ class KeyRing:
     masters: dict[int, bytes] = field(repr=False)
     path: Path | None = None
     daily_limit: int | None = None
-    """What may be sold with it in a day, 0.01; None is without limit."""
+    """Limit of sales per UTC day, in 0.01; None is no limit."""
     retired: frozenset[int] = frozenset()
-    """Key versions under which nothing is sealed and nothing proves any more."""
+    """Key versions that neither seal nor prove any more."""
     warning: str | None = None
-    """What a person is told about the ring's file."""
+    """A warning about the ring's file for the user."""
 
     @property
     def is_development(self) -> bool:
-        """Whether this is the published key."""
+        """Whether this is the published development key."""
         return self.path is None
 
     @property
     def name(self) -> str:
-        """Eight digits that name the ring without telling its masters."""
+        """Eight hexadecimal digits that identify the ring without revealing its masters."""
         oldest = min(self.masters)  # a ring keeps its name when it gets another master
         return hashlib.sha256(derive(self.masters[oldest], "ring", bytes([oldest]))).hexdigest()[:8]
 
     def limit(self) -> DailyLimit:
-        """Return the ring's limit, as the journal holds it."""
+        """Return the daily limit in the form that the journal checks."""
         return DailyLimit(self.name, self.daily_limit)
 
     def master(self, version: int) -> bytes:
-        """Return a master; raises NotPermittedError where the ring has none of that version."""
+        """Return a master; raises NotPermittedError if the ring has none of that version."""
         master = self.masters.get(version)
         if master is None:
             held = ", ".join(map(str, sorted(self.masters))) or "none"
@@ -86,10 +85,9 @@ class KeyRing:
         return max(version for version in self.masters if version not in self.retired)
 
     def may_use(self, version: int, floor: int) -> bool:
-        """Return whether a version may seal and may prove: it is held, not retired and not below
-        the floor.
+        """Return whether a version may seal and prove: held, not retired, not below the floor.
 
-        The published development key is not judged by the floor.
+        The floor does not apply to the published development key.
         """
         return (
             version in self.masters
@@ -106,9 +104,7 @@ class KeyRing:
         ]
 
     def meter_keys(self, serial_number: str, version: int) -> MeterKeys:
-        """Return a meter's keys of one version; raises NotPermittedError where the ring has no such
-        master.
-        """
+        """Return a meter's keys of one version; raises NotPermittedError as `master` does."""
         return derive_meter_keys(self.master(version), serial_number, version)
 
 
@@ -118,11 +114,11 @@ def development_ring() -> KeyRing:
 
 
 def load_ring(path: Path) -> KeyRing:
-    """Return the ring of a file; its `warning` is set where others may read the file.
+    """Return the ring of a file; its `warning` is set if other users may read the file.
 
     Raises:
         UsageError: it cannot be read, or is no key ring.
-        NotPermittedError: others may write it, and so choose the keys that credit is sealed with.
+        NotPermittedError: other users may write it, and so choose the keys that seal credit.
     """
     try:
         text, mode = read_named(path)
@@ -139,7 +135,7 @@ def load_ring(path: Path) -> KeyRing:
 
 
 def parse_ring(text: str, path: Path) -> KeyRing:
-    """Return the ring of the text of a file, which `path` names; raises UsageError."""
+    """Return the ring in the text of the file `path`; raises UsageError."""
     try:
         table = json.loads(text)
         masters = {int(version): bytes.fromhex(text) for version, text in table["masters"].items()}
@@ -185,7 +181,7 @@ def with_retired(ring: KeyRing, version: int) -> KeyRing:
 
 
 def write_ring(ring: KeyRing) -> None:
-    """Write a ring over its file, whole or not at all; raises UsageError."""
+    """Replace a ring's file by this ring, all or nothing; raises UsageError."""
     assert ring.path is not None
     draft = ring.path.with_name(f".{ring.path.name}.{os.getpid()}")
     table: dict[str, object] = {
@@ -204,9 +200,7 @@ def write_ring(ring: KeyRing) -> None:
 
 
 def create_ring(path: Path, daily_limit: int | None = None) -> KeyRing:
-    """Draw a master from the operating system and write a new ring; an existing file is never
-    overwritten.
-    """
+    """Create a ring with a master from the operating system; never overwrites a file."""
     master = os.urandom(KEY_SIZE)
     table: dict[str, object] = {"masters": {str(FIRST_VERSION): master.hex()}}
     if daily_limit is not None:
@@ -216,10 +210,10 @@ def create_ring(path: Path, daily_limit: int | None = None) -> KeyRing:
 
 
 def export_keys(ring: KeyRing, serial_number: str, path: Path) -> list[MeterKeys]:
-    """Write the keys of one meter, derived, for `meter-sim run --keys`; masters stay here, and so
-    do retired versions.
+    """Write the derived keys of one meter for `meter-sim run --keys`.
 
-    A new meter begins with the lowest version that it is given.
+    Masters and retired versions are not written. A new meter starts with the lowest version that it
+    is given.
     """
     versions = sorted(version for version in ring.masters if version not in ring.retired)
     keys = [ring.meter_keys(serial_number, version) for version in versions]

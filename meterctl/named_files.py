@@ -1,6 +1,6 @@
-"""Opens the files that a person names, on the host's side: no blocking, no endless reading.
+"""Open and read files that the user names, without blocking and with a size limit.
 
-The errors give the reason only; the caller says which file it is, and what is unchanged.
+The errors give the reason only; the caller adds the file and what is unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from meterctl.errors import UsageError
 from protocols import named_files
 
 _ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-"""A FIFO opens at once, a terminal does not become this process's own, no child inherits a file."""
+"""A FIFO opens at once, a terminal does not become the controlling one, no child inherits it."""
 _CHUNK = 1 << 20
 
 
@@ -36,7 +36,7 @@ def open_named(path: Path, flags: int) -> int:
     """
     try:
         file = os.open(path, flags | _ALWAYS, 0o600)
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+    except (OSError, ValueError) as error:  # ValueError: an impossible file name
         raise UsageError(str(getattr(error, "strerror", None) or error)) from error
     try:
         status = os.fstat(file)
@@ -60,7 +60,7 @@ def read_named(path: Path) -> NamedText:
         data = bytearray()
         while piece := os.read(file, _CHUNK):
             data += piece
-            if len(data) > named_files.MAX_SIZE:  # it grew, or its size was not told
+            if len(data) > named_files.MAX_SIZE:  # it grew, or reported no size
                 raise UsageError(named_files.TOO_LARGE)
         return NamedText(named_files.decode_text(bytes(data)), os.fstat(file).st_mode)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A session: an open port, the driver on it, and what its command was told of the payee."""
+"""A session: an open port, the driver on it, and the payee options of the command."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ _IDENTITY = (
 
 @dataclass(frozen=True, slots=True)
 class MeterIdentity:
-    """Who the meter says it is and where its sequences stand: for display and as a hint; nothing is
-    sealed from it.
+    """Identity and sequences as the meter's registers show them, unsealed.
+
+    For display and as a hint; no message is sealed from it.
     """
 
     serial_number: str
@@ -51,7 +52,7 @@ class MeterIdentity:
 
 
 def nobody_to_ask(_: str) -> bool:
-    """Answer no: there is no person at a terminal."""
+    """Answer no: there is no user at a terminal."""
     return False
 
 
@@ -61,13 +62,12 @@ def no_pause(_: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What operations work on. `now` is the host's clock in s since 1970 UTC, for dates; `ticks`
-    are monotonic ms.
+    """The environment of an operation.
 
-    `pause` waits so many ms; `random` gives so many random bytes; `ask` puts a question to a person
-    at a terminal. `port` names the port with its protocol and unit, empty where none is to be
-    remembered; `payee` is the serial number of --meter; `set_back` serves a meter knowingly that
-    was set back.
+    `now` is the host's clock in s since 1970 UTC, for dates; `ticks` is monotonic ms; `pause` waits
+    that many ms; `random` returns that many random bytes; `ask` asks the user at a terminal. `port`
+    names the port with its protocol and unit, empty if the journal shall not store it; `payee` is
+    the serial number of --meter; `set_back` accepts a meter whose storage was set back.
     """
 
     driver: Driver
@@ -82,13 +82,13 @@ class Session:
     set_back: bool = False
 
     def identify(self) -> MeterIdentity:
-        """Read who the meter says it is: for display, and as a hint where to look."""
+        """Read the identity that the meter shows, for display and as a hint."""
         values = self.driver.read(_IDENTITY)
         plain = [values[item] for item in _IDENTITY]
         try:
             plain[4] = AccountState(plain[4])
         except ValueError as error:
             raise CorruptAnswerError(
-                f"meter {plain[0]}: account state {plain[4]} cannot be"
+                f"meter {plain[0]}: account state {plain[4]} is not defined"
             ) from error
         return MeterIdentity(*plain)

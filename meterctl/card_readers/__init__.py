@@ -1,4 +1,4 @@
-"""Where a card lies: in a PC/SC reader, or in a file (a simulated card)."""
+"""Card ports: a PC/SC reader, or a file (a simulated card)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CardPort:
-    """A card that has power. `transmit` raises CardGoneError where no response comes.
+    """A powered card. `transmit` raises CardGoneError if the card does not respond.
 
-    `is_desk` says whether it is simulated: there development keys do no harm.
+    `is_desk` is true for a simulated card, on which the development key is allowed.
     """
 
     name: str

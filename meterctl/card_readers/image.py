@@ -1,6 +1,4 @@
-"""A simulated card in a file: the card runs in this process; its memory is the file, held under a
-lock.
-"""
+"""A simulated card in a file: the card runs in this process, the locked file is its memory."""
 
 from __future__ import annotations
 
@@ -19,20 +17,20 @@ from protocols.errors import CardImageError, CardMemoryError
 
 
 class ImageMemory:
-    """The memory of a card in a file; the device may be full at any write."""
+    """The memory of a card in a file; any write may fail on a full disk."""
 
     def __init__(self, path: Path, file: int) -> None:
         self._path, self._file = path, file
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return what stands at `offset`."""
+        """Return `size` bytes from `offset`."""
         try:
             return os.pread(self._file, size, offset)
         except OSError as error:
             raise CardImageError(f"it cannot be read: {error.strerror}") from error
 
     def write(self, offset: int, data: bytes) -> None:
-        """Write all of it; raises CardMemoryError."""
+        """Write all bytes; raises CardMemoryError."""
         try:
             while data:
                 written = os.pwrite(self._file, data, offset)
@@ -41,7 +39,7 @@ class ImageMemory:
             raise CardMemoryError(f"{self._path}: {error.strerror}") from error
 
     def flush(self) -> None:
-        """Let it reach the disk; raises CardMemoryError."""
+        """Flush to the disk; raises CardMemoryError."""
         try:
             os.fsync(self._file)
         except OSError as error:
@@ -50,9 +48,7 @@ class ImageMemory:
 
 @contextmanager
 def open_image(path: Path) -> Iterator[CardPort]:
-    """Give the card of a file power; raises UsageError where there is none, or another program
-    holds it.
-    """
+    """Power the card in a file; raises UsageError if it is absent or held by another program."""
     try:
         file = open_named(path, os.O_RDWR)
     except UsageError as error:
@@ -74,7 +70,7 @@ def open_image(path: Path) -> Iterator[CardPort]:
 
 
 def create_image(path: Path, serial: bytes) -> None:
-    """Make a blank card in a new file; it appears whole or not at all."""
+    """Create a blank card in a new file, all or nothing."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -1,8 +1,7 @@
-"""Cards in PC/SC readers, through pyscard (extra `card`); a card is held exclusively while it is
-worked on.
+"""Cards in PC/SC readers, through pyscard (extra `card`); a card is held exclusively while in use.
 
-A reader may never answer: whatever it does is done on a thread of its own, and after a while the
-card counts as gone.
+A reader may never answer: every call runs on a thread of its own, and after a time-out the card
+counts as removed.
 """
 
 from __future__ import annotations
@@ -19,27 +18,28 @@ from protocols.card.apdu import SHORTEST
 from protocols.errors import ApduError, CardGoneError
 
 VIRTUAL = "Virtual PCD"
-"""How the readers of vsmartcard are named: what lies in them is simulated."""
+"""Name prefix of vsmartcard's readers, whose cards are simulated."""
 _SHARING_VIOLATION = 0x8010000B
 _Result = TypeVar("_Result")
 
 
 def reader_names() -> list[str]:
-    """Return the names of all readers; raises UsageError where PC/SC is not to be had."""
+    """Return the names of all readers; raises UsageError if PC/SC is not available."""
     return [str(reader) for reader in _readers()]
 
 
 @contextmanager
 def open_reader(wanted: str | None, seconds: float) -> Iterator[CardPort]:
-    """Give the card in a reader power: the one whose name begins so, else the only one, or the only
-    one with a card.
+    """Power the card in a reader.
 
     Args:
-        seconds: how long a card may take for a response.
+        wanted: beginning of the reader's name; None is the only reader, or the only one with a
+            card.
+        seconds: longest time for one response of the card.
 
     Raises:
         UsageError: no such reader, or another program holds its card.
-        NoAnswerError: no card is in it, or it is silent.
+        NoAnswerError: there is no card in it, or the card does not answer.
     """
     reader = _the_one(wanted)
     from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
@@ -88,13 +88,13 @@ def open_reader(wanted: str | None, seconds: float) -> Iterator[CardPort]:
     try:
         yield CardPort(str(reader), transmit, str(reader).startswith(VIRTUAL))
     finally:
-        if not silent:  # one that is waited for would hold us up as well
-            with suppress(SmartcardException, BaseSCardException):  # it may be gone already
+        if not silent:  # releasing a silent card would block too
+            with suppress(SmartcardException, BaseSCardException):  # it may be removed already
                 connection.release()
 
 
 def _the_one(wanted: str | None) -> Any:
-    """Return the reader that is meant; raises UsageError where none or several are."""
+    """Return the selected reader; raises UsageError if none or several match."""
     there = _readers()
     found = [reader for reader in there if wanted is None or str(reader).startswith(wanted)]
     if wanted is None and len(found) > 1:
@@ -113,7 +113,7 @@ def _the_one(wanted: str | None) -> Any:
 
 
 def _with_a_card(names: list[str]) -> list[str]:
-    """Return the readers in which a card is, without touching any."""
+    """Return the readers that hold a card, without connecting to any."""
     from smartcard import scard
 
     result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
@@ -129,7 +129,7 @@ def _with_a_card(names: list[str]) -> list[str]:
 
 
 def _within(seconds: float, work: Callable[[], _Result]) -> _Result:
-    """Do some work on a thread that nobody waits for longer than that; raises TimeoutError."""
+    """Run `work` on a thread of its own; raises TimeoutError after `seconds`."""
     done: SimpleQueue[tuple[_Result | None, BaseException | None]] = SimpleQueue()
 
     def run() -> None:

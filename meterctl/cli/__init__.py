@@ -9,9 +9,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the program. It is imported here, so that an interrupt while it is being imported shows
-    no traceback.
-    """
+    """Run the program. The late import lets an interrupt during it end without a traceback."""
     signal.signal(signal.SIGINT, _interrupted)
     from meterctl.cli.program import main as run
 
@@ -19,7 +17,7 @@ def main() -> None:
 
 
 def _interrupted(_: int, __: FrameType | None) -> None:
-    """End at once: nothing was begun yet."""
+    """End at once: no command was begun yet."""
     if sys.stderr is not None:
         sys.stderr.write("meterctl: interrupted\n")
     os._exit(INTERRUPTED)

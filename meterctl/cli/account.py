@@ -47,7 +47,7 @@ Amount = Annotated[str, typer.Argument(help="In the account unit, such as 50.00.
 VoidCardOption = Annotated[
     bool,
     typer.Option(
-        "--void-card", help="Void what a card carries for this meter, and say what is owed."
+        "--void-card", help="Void this meter's sales on cards, and report the amount owed."
     ),
 ]
 
@@ -87,9 +87,7 @@ def topup(
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Top up the meter, exactly once: whatever the line does, the credit is neither lost nor
-    doubled.
-    """
+    """Top up the meter exactly once, whatever the line does."""
     wanted = RequestedTopUp(
         MessageKind.CREDIT, _cents(amount), "top up", sale_key(sale), meter, set_back
     )
@@ -143,7 +141,7 @@ def refund(
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Take credit back, at most what is left."""
+    """Take credit back, at most the remaining credit."""
     _bring(
         context,
         RequestedTopUp(
@@ -176,7 +174,7 @@ def close(
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Close the account: the balance goes to the settlement on the receipt; charging stops."""
+    """Close the account: the balance becomes the settlement on the receipt; charging stops."""
     _bring(
         context,
         RequestedTopUp(MessageKind.CLOSE, 0, "close the account", sale_key(sale), meter, set_back),
@@ -192,7 +190,7 @@ def _cents(text: str, zero: bool = False) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RequestedTopUp:
-    """What a person asked for: amount in 0.01, the sale key, and the payee as it was typed."""
+    """A requested account operation: amount in 0.01, sale key, and payee as typed."""
 
     kind: MessageKind
     cents: int
@@ -265,7 +263,7 @@ def _bring(context: typer.Context, wanted: RequestedTopUp, *, void_card: bool = 
 def _go_on(
     given: Options, session: Session, journal: Journal, hint: MeterIdentity, known: Entry
 ) -> None:
-    """Go on with the sale of a key that is known, or show what became of it."""
+    """Settle the sale of a known key, or show its result."""
     say(f"sale {known.reference}: it was begun before, as journal entry {known.id}")
     going_on = f"go on with journal entry {known.id}, which is {known.state.value}"
     if (known.is_open or known.outcome == BY_HAND) and given.rehearses(going_on, known.meter):

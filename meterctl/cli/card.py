@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from meterctl.operations.presented_card import PresentedCard
 
 _card = typer.Typer(
-    no_args_is_help=True, help="Prepaid cards: sell credit on them, read what they bring back."
+    no_args_is_help=True, help="Prepaid cards: sell credit on them, read their write-backs."
 )
 File = Annotated[Path | None, typer.Option("--file", help="A simulated card in a file.")]
-Reader = Annotated[str | None, typer.Option("--reader", help="PC/SC reader whose name begins so.")]
+Reader = Annotated[str | None, typer.Option("--reader", help="PC/SC reader: start of its name.")]
 Meter = Annotated[str, typer.Option("--meter", help="Serial number of the meter, 12 digits.")]
 _UNIT = "CNY"
 _Result = TypeVar("_Result")
@@ -66,15 +66,13 @@ def format_(
     file: File = None,
     reader: Reader = None,
     card_serial: Annotated[
-        str | None, typer.Option("--card-serial", help="Of a new file: 16 hex digits.")
+        str | None, typer.Option("--card-serial", help="Serial of a new file: 16 hex digits.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="An issued card: its keys once more, unblocked.")
+        bool, typer.Option("--again", help="Write an issued card's keys again; unblocks them.")
     ] = False,
 ) -> None:
-    """Give a blank card the keys of this ring; with --file a card that is not there yet is made
-    first.
-    """
+    """Write the keys of this ring to a blank card; with --file a missing card is created first."""
     from meterctl.card_readers.image import create_image
     from meterctl.operations.card_issuing import plan_format
     from protocols.card.keys import parse_card_serial
@@ -84,8 +82,8 @@ def format_(
     _ring(given, file)
     if file is not None and not file.exists():
         if serial is None:
-            raise UsageError(f"card {file}: it is not there; give --card-serial to make it")
-        if given.rehearses(f"make card {serial.hex()} in {file} and give it its keys"):
+            raise UsageError(f"card {file}: it does not exist; give --card-serial to create it")
+        if given.rehearses(f"create card {serial.hex()} in {file} and write its keys"):
             return
         create_image(file, serial)
     with given.open_journal() as journal, given.presented(file, reader) as presented:
@@ -107,17 +105,13 @@ def open_(
     customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")],
     amount: Annotated[str, typer.Option("--amount", help="First credit, may be 0.00.")] = "0.00",
     account_unit: Annotated[str, typer.Option("--account-unit", help="CNY, EUR, kWh, ...")] = _UNIT,
-    again: Annotated[
-        bool, typer.Option("--again", help="The meter has got a new storage.")
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="The meter has a new storage.")] = False,
     sale: SaleOption = None,
     set_back: SetBackOption = False,
     file: File = None,
     reader: Reader = None,
 ) -> None:
-    """Sell an opening card: it opens the account of a meter that nobody has read yet, with its
-    first credit.
-    """
+    """Sell an opening card: it opens the account of a meter that was never read."""
     from meterctl.operations.card_sales import plan_opening
 
     given = options(context)
@@ -162,12 +156,12 @@ def sell(
     set_back: SetBackOption = False,
     bulk: Annotated[
         Path | None,
-        typer.Option("--from", help="CSV of sales: sale,file,amount; files are sought beside it."),
+        typer.Option("--from", help="CSV of sales: sale,file,amount; paths relative to it."),
     ] = None,
     file: File = None,
     reader: Reader = None,
 ) -> None:
-    """Sell credit on a card, or on many: --from sales.csv goes on where it was interrupted."""
+    """Sell credit on a card, or on many with --from sales.csv; a second run continues the first."""
     from meterctl.operations.card_sales import plan_sale
 
     given = options(context)
@@ -198,9 +192,7 @@ def sell(
 
 @_card.command("replace")
 def replace(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
-    """Give a customer another card for a lost one; it carries what the lost one carried, and binds
-    at the meter.
-    """
+    """Replace a customer's lost card: the new one carries its sale, and binds at the meter."""
     from meterctl.operations.card_issuing import plan_replacement
 
     given = options(context)
@@ -243,9 +235,7 @@ def preset(
     file: File = None,
     reader: Reader = None,
 ) -> None:
-    """Put sealed limits and prices on a card that is bound; its meter takes them at the next
-    insertion.
-    """
+    """Write sealed limits and prices to a bound card for the next insertion into its meter."""
     from meterctl.operations.card_issuing import plan_preset
     from meterctl.operations.presets import parse_presets
 
@@ -281,7 +271,7 @@ def preset(
 
 @_card.command("service")
 def service(context: typer.Context, meter: Meter, file: File = None, reader: Reader = None) -> None:
-    """Make a card that only brings back how a meter stands."""
+    """Make a service card, which only brings back the state of a meter."""
     from meterctl.operations.card_issuing import plan_service
 
     given = options(context)
@@ -307,7 +297,7 @@ def read(
     reader: Reader = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Read a card: what it carries, what its meter wrote back; that settles the journal."""
+    """Read a card, its sale and its meter's write-back; settle the journal entries it proves."""
     given = options(context)
     with (
         given.open_journal() as journal,
@@ -378,13 +368,11 @@ def erase(
     unknown_sale: Annotated[
         bool,
         typer.Option(
-            "--unknown-sale", help="Erase even credit that another journal sold and no meter took."
+            "--unknown-sale", help="Also erase unconsumed credit that another journal sold."
         ),
     ] = False,
 ) -> None:
-    """Take a card back; a sale on it that no write-back proves stays open until its meter is
-    asked.
-    """
+    """Erase a card; a sale on it without a proving write-back stays open for its meter."""
     from meterctl.operations.card_issuing import plan_erasure
 
     given = options(context)
@@ -411,15 +399,15 @@ def erase(
             if entry.is_open:
                 say(
                     f"meterctl --port ... journal resolve {entry.id} asks its meter: "
-                    f"taken, or void and owed"
+                    f"accepted, or void and owed"
                 )
 
 
-# ---- what they share
+# ---- shared by the commands
 
 
 def _ring(given: Options, file: Path | None) -> None:
-    """Look at the key ring before anything is made: a mistake there must leave nothing behind."""
+    """Check the key ring before anything is created: an error must leave no file."""
     if given.keys is not None or file is None:
         given.ring(seals=False)
 
@@ -427,7 +415,7 @@ def _ring(given: Options, file: Path | None) -> None:
 def _carry_out(
     given: Options, presented: PresentedCard, planned: Planned[_Result]
 ) -> _Result | None:
-    """Ask, then do what is planned; None where it is not to be done."""
+    """Confirm and carry out a plan; None if it is not carried out."""
     if given.dry_run:
         planned.rehearse()
     if not given.confirm(f"card {presented.serial}: {planned.text}"):

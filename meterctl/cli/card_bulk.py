@@ -1,6 +1,4 @@
-"""Selling in bulk: a progress bar, a line for every row, and an interrupt that says how far it
-came.
-"""
+"""Bulk sales: a progress bar, a line for every row, and a report after an interrupt."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ if TYPE_CHECKING:
 
 
 def sell_bulk(given: Options, path: Path) -> None:
-    """Sell what a CSV says; exits with the worst code of its rows, and 7 where it was
-    interrupted.
-    """
+    """Sell the rows of a CSV; exits with the worst code of its rows, or 7 after an interrupt."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -43,7 +39,7 @@ def sell_bulk(given: Options, path: Path) -> None:
         raise UsageError(f"sales {path}: {error}; nothing was sold") from error
     total = format_money(sum(one.cents for one in wanted) * CENT)
     given.confirm(
-        f"sell {total} on {len(wanted)} cards (what was sold before is left out)", last=False
+        f"sell {total} on {len(wanted)} cards (sales made before are left out)", last=False
     )
     done: list[Done] = []
     interrupted = False
@@ -65,17 +61,14 @@ def sell_bulk(given: Options, path: Path) -> None:
             interrupted = True
         signal.signal(
             signal.SIGINT, signal.SIG_IGN
-        )  # what was sold is told, however impatient somebody is
+        )  # a further interrupt must not suppress the report of the sales
     if not given.json and done:
         rows = [_bulk_row(one) for one in done]
         table = [[plain(value) for name, value in row.items() if name != "reason"] for row in rows]
         try:
             print_table("", [name for name in rows[0] if name != "reason"], table, ("amount", "id"))
         except OutputError as error:
-            say(
-                f"meterctl: what was sold cannot be printed: {error}; meterctl journal "
-                f"list shows it"
-            )
+            say(f"meterctl: the sales cannot be printed: {error}; meterctl journal list shows them")
     for one in done:
         if one.error is not None:
             say(f"meterctl: sale {one.wanted.sale}: {one.error}")
@@ -96,7 +89,7 @@ def sell_bulk(given: Options, path: Path) -> None:
 
 
 def _print_row(done: Done) -> None:
-    """Print a row that was sold; where that cannot be, the journal's entry is named on stderr."""
+    """Print the result of a row; if stdout fails, name its journal entry on stderr."""
     try:
         print_json(_bulk_row(done))
     except OutputError as error:
@@ -105,7 +98,7 @@ def _print_row(done: Done) -> None:
 
 
 def _bulk_row(done: Done) -> dict[str, str]:
-    """Return what became of a row, as JSON values."""
+    """Return the result of a row as JSON values."""
     wanted, entry = done.wanted, done.entry
     return {
         "sale": json.dumps(wanted.sale),

@@ -1,6 +1,4 @@
-"""How a card, a sale and a write-back are shown: tables for people, item names and JSON values for
-scripts.
-"""
+"""Output of cards, sales and write-backs: tables for people, JSON values for scripts."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_sold(given: Options, sold: Sold) -> None:
-    """Show what was put on a card, and say where nothing new was."""
+    """Show a sale on a card, and say if no new sale was made."""
     from meterctl.operations.card_sales import NEAR_THE_END
     from protocols.sealed_message import LAST_SEQUENCE
 
@@ -45,8 +43,8 @@ def print_sold(given: Options, sold: Sold) -> None:
     )
     if entry.sequence > NEAR_THE_END:
         say(
-            f"meter {entry.meter}: its sequences end at {LAST_SEQUENCE}; before that it "
-            f"needs a new epoch"
+            f"meter {entry.meter}: its sequences end at {LAST_SEQUENCE}; it needs a new "
+            f"epoch before"
         )
     if sold.before:
         say(f"sale {entry.reference} was made before (journal entry {entry.id}); nothing was sold")
@@ -57,7 +55,7 @@ def print_sold(given: Options, sold: Sold) -> None:
 def standing_fragments(
     presented: PresentedCard, journal: Journal, card_files: CardFiles
 ) -> dict[str, str]:
-    """Return what a card is, carries and brought back, as JSON values by name."""
+    """Return a card's identity, sale and write-back, as JSON values by name."""
     from meterctl.operations.card_sales import consumption
     from protocols.sealed_message import SealedMessage
 
@@ -84,7 +82,7 @@ def standing_fragments(
 
 
 def _back_fragments(card_files: CardFiles) -> dict[str, str]:
-    """Return what the meter wrote back, under its items' names; null where it has not."""
+    """Return the write-back under the names of its items; null for absent values."""
     from protocols.card.insertion import InsertionError
     from protocols.sealed_message import Outcome
 
@@ -129,8 +127,8 @@ def print_fields(
     """Show JSON values by name: as one object, or as a table of fields.
 
     Args:
-        changed: something was done and stays done, printed or not; with --json the object says how
-            it ended.
+        changed: the command had an effect, which stands if printing fails; with --json the object
+            has its result.
     """
     if changed:
         print_result(

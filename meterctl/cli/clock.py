@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 @_clock.command("show")
 def show(context: typer.Context) -> None:
-    """Show the meter's clock beside the host's."""
+    """Show the meter's clock and the host's."""
     given = options(context)
     with given.session() as session:
         values = session.driver.read([items.CLOCK, items.UTC_OFFSET, items.ELAPSED])
@@ -54,7 +54,7 @@ def set_(
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
 ) -> None:
-    """Set the meter's clock. No credit moves; charges of jumped days are not made."""
+    """Set the meter's clock. Credit is unchanged; charges of skipped days are not made."""
     given = options(context)
     lives = valid_for_s(valid_for)
     with (

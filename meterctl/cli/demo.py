@@ -15,16 +15,14 @@ def add_to(app: typer.Typer) -> None:
 def demo(
     price: Annotated[str, typer.Option(help="Price per kWh.")] = "0.5283",
     load: Annotated[
-        str, typer.Option(help="What the household draws, as `meter-sim run --load`.")
+        str, typer.Option(help="Load of the household, as `meter-sim run --load`.")
     ] = "household",
     credit: Annotated[str, typer.Option(help="Opening balance.")] = "3.20",
     speed: Annotated[
         int | None, typer.Option(help="Meter time per wall time; chosen to take 20 s.")
     ] = None,
 ) -> None:
-    """Watch a household burn its credit: warning, reminder trip, button, exhaustion, top-up, light;
-    then the books.
-    """
+    """Watch a household consume its credit: warning, trips, top-up, reconnection, books."""
     from meterctl.operations.demo import run_demo
 
     raise typer.Exit(run_demo(price, load, credit, speed))

@@ -29,7 +29,7 @@ from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money
 from protocols.sealed_message import Receipt
 
-_journal = typer.Typer(no_args_is_help=True, help="What was sealed and what became of it.")
+_journal = typer.Typer(no_args_is_help=True, help="Sealed messages and their outcomes.")
 _COLUMNS = (
     "id",
     "meter",
@@ -53,7 +53,7 @@ def add_to(app: typer.Typer) -> None:
 @_journal.command("list")
 def list_(
     context: typer.Context,
-    open_only: Annotated[bool, typer.Option("--open", help="Only what is not settled.")] = False,
+    open_only: Annotated[bool, typer.Option("--open", help="Only entries not settled.")] = False,
 ) -> None:
     """List the journal, oldest first."""
     given = options(context)
@@ -64,9 +64,7 @@ def list_(
 
 @_journal.command("show")
 def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
-    """Show everything that is known of one entry: its message, its receipt, its voids, its audit
-    lines.
-    """
+    """Show one entry: its message, its receipt, its voids, its audit lines."""
     given = options(context)
     with given.open_journal() as journal:
         entry = journal.entry(number)
@@ -81,9 +79,7 @@ def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="
 
 @_journal.command("renew")
 def renew(context: typer.Context) -> None:
-    """Draw a new number for a journal that is a copy or was restored; entries keep the number of
-    their sealing.
-    """
+    """Draw a new number for a copied or restored journal; entries keep their old number."""
     given = options(context)
     with given.open_journal() as journal:
         old = journal.number
@@ -99,20 +95,16 @@ def renew(context: typer.Context) -> None:
 def resolve(
     context: typer.Context,
     number: Annotated[
-        int | None, typer.Argument(metavar="[ID]", help="One entry; none is every open one.")
+        int | None, typer.Argument(metavar="[ID]", help="One entry; without ID all open ones.")
     ] = None,
     by_hand: Annotated[
         str | None,
-        typer.Option(
-            "--as", metavar="confirmed|refused", help="Close one entry that nothing can prove."
-        ),
+        typer.Option("--as", metavar="confirmed|refused", help="Close one entry without proof."),
     ] = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Settle open entries of the meter on the port: ask what it has, send the very bytes again, or
-    void them.
-    """
+    """Settle open entries of the meter on the port: by proof, by sending again, or by a void."""
     given = options(context)
     if by_hand is not None:
         _close_by_hand(given, number, by_hand, meter, set_back)
@@ -128,7 +120,7 @@ def resolve(
         with given.carrying_out("journal resolve"):
             results = settle_open(session, journal, number)
     if not results:
-        say("nothing is open")
+        say("no entry is open")
     worst = max((r.error.exit_code for r in results if r.error is not None), default=0)
     for result in results:
         if result.error is not None:
@@ -164,7 +156,7 @@ def _close_by_hand(
                 same = proved.state is states[word]
                 text = (
                     f"journal entry {number} is proved {proved.state.value} "
-                    f"({proved.outcome}): no word was needed"
+                    f"({proved.outcome}): it was not closed by hand"
                 )
                 say(f"meterctl: {text}")
                 _end(given, [proved], 0 if same else 3, text)
@@ -176,20 +168,19 @@ def _close_by_hand(
             return
         closed = close_by_hand(journal, entry, states[word], int(time.time()))
         say(f"journal entry {number}: {living_text(entry)}")
-        _end(given, [closed], 0, f"closed on a person's word; {living_text(entry)}")
+        _end(given, [closed], 0, f"closed without proof; {living_text(entry)}")
 
 
 def _proved(session: Session, journal: Journal, entry: Entry) -> Entry | None:
-    """Try to settle an entry by proof first; return it where one was found, None where nobody can
-    prove it.
+    """Try to settle an entry by proof first; return it if it was proved, else None.
 
     Raises:
-        MeterctlError: nothing was tried: another meter is on the port, another process is at work
+        MeterctlError: no attempt was made: another meter is on the port, or another process works
             on the entry.
     """
     try:
         results = settle_open(session, journal, entry.id)
-    except UnknownOutcomeError as error:  # nobody answers on the port
+    except UnknownOutcomeError as error:  # no answer on the port
         say(f"meterctl: {error}")
         return None
     for result in results:
@@ -202,9 +193,7 @@ def _proved(session: Session, journal: Journal, entry: Entry) -> Entry | None:
 
 
 def _end(given: Options, entries: list[Entry], exit_code: int, message: str) -> None:
-    """Show entries; with --json the last object says how the command ended. What was settled stays
-    settled.
-    """
+    """Show entries; with --json the last object has the result. Raises no OutputError."""
     last = entries[-1] if entries else None
     result = result_fragments(
         exit_code,
@@ -226,7 +215,7 @@ def _end(given: Options, entries: list[Entry], exit_code: int, message: str) -> 
 
 @_journal.command("audit")
 def audit(context: typer.Context) -> None:
-    """Show the audit: what was done with cards, and what was not allowed."""
+    """Show the audit log: actions with cards, and refusals."""
     given = options(context)
     with given.open_journal() as journal:
         lines = journal.audit_lines()
@@ -270,7 +259,7 @@ def entry_fragments(entry: Entry) -> dict[str, str]:
 
 
 def _whole(journal: Journal, entry: Entry) -> dict[str, str]:
-    """Return everything that is known of an entry, as JSON values."""
+    """Return all data of an entry, as JSON values."""
     message = entry.sealed
     fragments = {
         **entry_fragments(entry),

@@ -35,8 +35,7 @@ def init(
         str | None,
         typer.Option(
             "--daily-limit",
-            help="What may be sold with it in a day of UTC and one journal, such as 5000.00; "
-            "0.00 is nothing.",
+            help="Limit of sales per UTC day and journal, such as 5000.00; 0.00 permits none.",
         ),
     ] = None,
 ) -> None:
@@ -62,7 +61,7 @@ def show(
         str | None, typer.Option("--meter", help="Show the check values for this meter too.")
     ] = None,
 ) -> None:
-    """Show which masters the ring has, never the keys; with --meter the check values to compare."""
+    """Show the ring's key versions, never the keys; with --meter the check values to compare."""
     given = options(context)
     ring = given.ring(seals=False)
     serial = _serial(meter) if meter else None
@@ -107,9 +106,7 @@ def export(context: typer.Context, meter: Meter, out: Out) -> None:
 def retire(
     context: typer.Context, version: Annotated[int, typer.Argument(help="Key version, such as 1.")]
 ) -> None:
-    """Retire a key version: nothing is sealed under it any more, and nothing that is sealed under
-    it proves.
-    """
+    """Retire a key version: it no longer seals messages, and its seals no longer prove."""
     given = options(context)
     if given.keys is None:
         raise UsageError("keys retire: give the key ring with --keys FILE")
@@ -127,9 +124,7 @@ def retire(
 def advance(
     context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False
 ) -> None:
-    """Make the next key version of the meter on the port its current one, by a void that moves
-    nothing else.
-    """
+    """Make the next key version of the meter on the port current, by a void."""
     from meterctl.operations.credit import advance_key_version, rehearse_advance
     from meterctl.operations.status import require_payee
 
@@ -166,7 +161,7 @@ def advance(
 
 
 def _end(given: Options, message: str, serial: str | None = None) -> None:
-    """End with the object of --json; a table would say no more than the message."""
+    """Print the result object with --json; the message is on stderr already."""
     print_result({}, given.json, outcome=None, serial_number=serial, message=message)
 
 

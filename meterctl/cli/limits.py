@@ -89,6 +89,6 @@ def set_(
             print_table("", ("setting", "before", "read back"), rows, ("before", "read back"))
         except OutputError as error:
             say(
-                f"meterctl: it was done on meter {serial}, and what was done cannot be "
+                f"meterctl: it was done on meter {serial}, but the result cannot be "
                 f"printed: {error}"
             )

@@ -1,4 +1,4 @@
-"""What all commands share: the common options, and the session and journal that they make."""
+"""Options common to all commands, and the session and journal made from them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SetBackOption = Annotated[
     bool,
     typer.Option(
         "--set-back",
-        help="Serve a meter that was set back, knowingly: what was proved begins anew.",
+        help="Accept that the meter was set back: its proved state is reset.",
     ),
 ]
 SaleOption = Annotated[
@@ -52,13 +52,12 @@ ValidForOption = Annotated[
     ),
 ]
 CARD_SECONDS = 3.0
-"""How long a card in a reader may take for one response, where --timeout does not give it longer.
-"""
+"""Shortest time-out for one response of a card in a reader; --timeout may extend it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The common options, as given."""
+    """The common options as given."""
 
     port: str | None
     protocol: str
@@ -72,22 +71,21 @@ class Options:
     dry_run: bool
     development_key: bool
     said: set[str] = field(default_factory=set, compare=False, repr=False)
-    """Warnings that were printed: each is printed once."""
+    """Warnings that were printed; each is printed once."""
 
     @contextlib.contextmanager
     def session(
         self, *, seals: bool = False, payee: str | None = None, set_back: bool = False
     ) -> Iterator[Session]:
-        """Open the port; with `seals`, for a command that seals messages, the key ring is looked at
-        first.
+        """Open the port; with `seals` the key ring is checked for a command that seals.
 
         Args:
             payee: the text of --meter.
-            set_back: whether a meter that was set back is served knowingly.
+            set_back: whether a meter that was set back is accepted.
 
         Raises:
             UsageError: no port, or one that cannot be used.
-            NotPermittedError: the published key on a port that is not of this desk.
+            NotPermittedError: the published development key on a port that is not local.
         """
         from meterctl.drivers.modbus import ModbusDriver
         from meterctl.transports.wires import monotonic_ms, open_transport, pause_ms, wall_seconds
@@ -119,7 +117,7 @@ class Options:
     def session_if(
         self, payee: str | None = None, set_back: bool = False
     ) -> Iterator[Session | None]:
-        """Open the port where one is given; None where none is."""
+        """Open the port if one is given, else yield None."""
         if self.port is None:
             yield None
             return
@@ -127,7 +125,7 @@ class Options:
             yield session
 
     def _port_name(self) -> str:
-        """Return the name under which the journal remembers which meter a port leads to."""
+        """Return the name under which the journal stores the meter of this port."""
         assert self.port is not None
         parts = urlsplit(self.port)
         if parts.scheme:
@@ -139,20 +137,17 @@ class Options:
         return f"{where} {self.protocol} unit {self.unit}"
 
     def _ask(self, question: str) -> bool:
-        """Put a question to a person at a terminal; no where there is none, or where --yes says not
-        to ask.
-        """
+        """Ask the user at a terminal; False without a terminal, with --yes or in a dry run."""
         if self.yes or self.dry_run or not _has_terminal():
             return False
         return _confirm(question)
 
     @contextlib.contextmanager
     def card_port(self, file: Path | None, reader: str | None) -> Iterator[CardPort]:
-        """Give power to the card of a file, or of a PC/SC reader; with --trace its APDUs are shown
-        by name.
+        """Power the card of a file or of a PC/SC reader; --trace shows its APDUs by name.
 
         Raises:
-            UsageError: neither or both are given, or it cannot be used.
+            UsageError: both are given, or it cannot be used.
             NoAnswerError: no card is in the reader.
         """
         if file is not None and reader is not None:
@@ -190,9 +185,7 @@ class Options:
     def presented(
         self, file: Path | None, reader: str | None, *, set_back: bool = False
     ) -> Iterator[PresentedCard]:
-        """Put the card of --file or --reader on the counter; what it has to tell is said at the
-        end.
-        """
+        """Open the card of --file or --reader; its notices are printed at the end."""
         from meterctl.operations.presented_card import PresentedCard
         from meterctl.transports.wires import wall_seconds
 
@@ -206,9 +199,7 @@ class Options:
                     say(notice)
 
     def ring(self, *, seals: bool) -> KeyRing:
-        """Return the key ring; without one the published key, which is refused where it could do
-        harm.
-        """
+        """Return the key ring; by default the published key, refused on non-local ports."""
         from meterctl.transports.wires import is_desk
 
         if self.keys is not None:
@@ -216,7 +207,7 @@ class Options:
         if seals:
             if not self.development_key and not is_desk(self.port or ""):
                 raise NotPermittedError(
-                    f"port {self.port}: the published development key is for this desk "
+                    f"port {self.port}: the published development key is for local ports "
                     f"only (ptys, loopback). "
                     f"Give --keys FILE, or --development-key to use it all the same. "
                     f"Nothing was sent"
@@ -233,9 +224,7 @@ class Options:
 
     @contextlib.contextmanager
     def open_journal(self) -> Iterator[Journal]:
-        """Open the journal; a new one is told, and in a dry run nothing that is written into it
-        stands.
-        """
+        """Open the journal; a new one is reported, and a dry run keeps no write."""
         from meterctl.journal import Journal, default_path
         from meterctl.transports.wires import wall_seconds
 
@@ -252,11 +241,12 @@ class Options:
 
     @contextlib.contextmanager
     def carrying_out(self, what: str) -> Iterator[None]:
-        """Around what must not be left without a word: an interrupt in it is an unknown outcome,
-        one after it waits.
+        """Run the effect of a command; an interrupt in it is an unknown outcome.
+
+        Interrupts after it are ignored, so that the result is reported.
 
         Raises:
-            UnknownOutcomeError: somebody interrupted it.
+            UnknownOutcomeError: the user interrupted it.
         """
         from meterctl.errors import UnknownOutcomeError
 
@@ -264,15 +254,15 @@ class Options:
             yield
             signal.signal(
                 signal.SIGINT, signal.SIG_IGN
-            )  # what was done is told, however impatient somebody is
+            )  # a further interrupt must not suppress the report of the result
         except KeyboardInterrupt as error:
             raise UnknownOutcomeError(
                 f"{what}: interrupted; it may have been done or not: meterctl journal "
-                f"list --open says what is open"
+                f"list --open shows open entries"
             ) from error
 
     def rehearses(self, text: str, meter: str | None = None, *, last: bool = True) -> bool:
-        """Return True for --dry-run, after saying what would be done.
+        """Return whether this is a dry run, after printing the planned action.
 
         Args:
             meter: the serial number, for the object that ends a command with --json.
@@ -285,12 +275,11 @@ class Options:
         return self.dry_run
 
     def confirm(self, question: str, meter: str | None = None, *, last: bool = True) -> bool:
-        """Return True to go on: with --yes, or when a person says so; False for --dry-run, after
-        showing it.
+        """Return True to go on: with --yes, or if the user confirms; False in a dry run.
 
         Raises:
-            UsageError: nobody can be asked.
-            KeyboardInterrupt: the person ended the prompt instead of answering.
+            UsageError: there is no terminal, or the user did not confirm.
+            KeyboardInterrupt: the user ended the prompt instead of answering.
         """
         if self.rehearses(question, meter, last=last):
             return False
@@ -323,7 +312,7 @@ def _has_terminal() -> bool:
 
 
 def _confirm(question: str) -> bool:
-    """Ask a person; a prompt that is ended instead of answered (Ctrl-C, Ctrl-D) is an interrupt."""
+    """Ask the user; a prompt that is ended instead of answered (Ctrl-C, Ctrl-D) is an interrupt."""
     try:
         return typer.confirm(f"{question}?", err=True)
     except typer.Abort as error:
@@ -331,16 +320,14 @@ def _confirm(question: str) -> bool:
 
 
 def serial_number(text: str | None) -> str | None:
-    """Return the serial number that --meter names, None without one; raises QuantityError."""
+    """Return the serial number of --meter, None without one; raises QuantityError."""
     from protocols.data_model import items
 
     return None if text is None else str(items.SERIAL_NUMBER.kind.parse(text))
 
 
 def sale_key(text: str | None) -> str:
-    """Return a sale key, empty without one; raises UsageError for one that is not 1 to 64 printable
-    characters.
-    """
+    """Return a sale key, empty without one; raises UsageError as `require_sale_key`."""
     from meterctl.operations.credit import require_sale_key
 
     return "" if text is None else require_sale_key(text)

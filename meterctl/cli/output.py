@@ -1,7 +1,7 @@
 """Output: JSON Lines for scripts, tables for people; results on stdout, all else on stderr.
 
-What happened to money is never hidden by a stdout that cannot be written: `print_result` says on
-stderr what stands, and the exit code stays that of the outcome (METER.md 8).
+A stdout that cannot be written never hides a result about money: `print_result` then reports it on
+stderr, and the exit code stays that of the outcome (METER.md 8).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PLANNED = "planned"
 
 
 class OutputError(Exception):
-    """Stdout takes nothing more: a closed pipe, or a full disk."""
+    """Stdout cannot be written: a closed pipe, or a full disk."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))
@@ -37,27 +37,25 @@ class OutputError(Exception):
 
 
 def emit(text: str) -> None:
-    """Write a line on stdout, now; raises OutputError where it cannot be written."""
+    """Write and flush a line on stdout; raises OutputError if it cannot be written."""
     if sys.stdout is None:  # it was closed before the program began
         raise OutputError(OSError(0, "stdout is closed"))
     try:
         try:
             sys.stdout.write(f"{text}\n")
-        except (
-            UnicodeEncodeError
-        ):  # the locale cannot show a character: what was done is told all the same
+        except UnicodeEncodeError:  # the locale lacks a character: print the result with it escaped
             encoding = sys.stdout.encoding or "ascii"
             sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # what is buffered can go nowhere else
+        )  # discards the buffered output, which would fail again at exit
         raise OutputError(error) from error
 
 
 def say(text: str) -> None:
-    """Tell a person something, on stderr, as far as it can be written."""
+    """Print a message on stderr, if it can be written."""
     if sys.stderr is None:
         return
     try:
@@ -81,7 +79,7 @@ def result_fragments(
     message: str = "",
     planned: bool = False,
 ) -> dict[str, str]:
-    """Return the keys with which every command that changes something ends (DESIGN.md 5.3)."""
+    """Return the keys that end every command with an effect (DESIGN.md 5.3)."""
     return {
         "result": json.dumps(PLANNED if planned else RESULTS.get(exit_code, "unknown")),
         "outcome": json.dumps(outcome),
@@ -103,8 +101,9 @@ def print_result(
     entry: int | None = None,
     message: str = "",
 ) -> None:
-    """Print what a command did: one object with --json, else a table. Never fails: it was done, and
-    stays done.
+    """Print the result of a command: one object with --json, else a table.
+
+    Never raises OutputError: the command had its effect, which stands.
     """
     result = result_fragments(
         exit_code, outcome=outcome, serial_number=serial_number, entry=entry, message=message
@@ -120,11 +119,11 @@ def print_result(
     except OutputError as error:
         where = f", journal entry {entry}" if entry is not None else ""
         whom = f" on meter {serial_number}" if serial_number else ""
-        say(f"meterctl: it was done{whom}{where}, and what was done cannot be printed: {error}")
+        say(f"meterctl: it was done{whom}{where}, but the result cannot be printed: {error}")
 
 
 def item_json(item: Item, value: Any, utc_offset_minutes: int) -> str:
-    """Return a value as JSON; moments carry the meter's offset."""
+    """Return a value as JSON; moments have the meter's offset."""
     kind = item.kind
     return kind.json(value, utc_offset_minutes) if isinstance(kind, Moment) else kind.json(value)
 

@@ -1,6 +1,4 @@
-"""The program: options that may stand before or after the command, one table of exit codes, no
-traceback.
-"""
+"""The program: common options before or after the command, exit codes, no traceback."""
 
 from __future__ import annotations
 
@@ -32,9 +30,7 @@ app = typer.Typer(
 )
 _WITH_VALUE = ("--port", "--protocol", "--unit", "--keys", "--journal", "--timeout")
 INTERRUPTED = 130
-"""Exit code where somebody interrupted before anything was begun; what was begun has an outcome,
-known or not.
-"""
+"""Exit code of an interrupt before any effect; an interrupt after that has an outcome."""
 _FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 
 
@@ -50,7 +46,7 @@ def _options(
     journal: Annotated[
         Path | None, typer.Option(envvar="METERCTL_JOURNAL", help="Journal file.")
     ] = None,
-    timeout: Annotated[str, typer.Option(help="Of one try, such as 500ms.")] = "1s",
+    timeout: Annotated[str, typer.Option(help="Time-out of one try, such as 500ms.")] = "1s",
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,
     trace: Annotated[bool, typer.Option(help="Show frames on stderr.")] = False,
     yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
@@ -97,24 +93,18 @@ _FILES = {
     "card": ("card",),
     "demo": ("demo",),
 }
-"""File of this folder -> its commands. Only the file that is needed is imported: a read takes a
-third less time.
-"""
+"""Module of this package -> its commands. Only the needed one is imported, to start faster."""
 
 
 def add_commands(command: str | None) -> None:
-    """Add the file of one command to the program, or every file where the command is none of
-    ours.
-    """
+    """Add the module of one command to the program; all modules for an unknown command."""
     wanted = [file for file, commands in _FILES.items() if command in commands] or list(_FILES)
     for file in wanted:
         import_module(f"meterctl.cli.{file}").add_to(app)
 
 
 def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the arguments with the common options before the command, wherever they were typed;
-    and the command.
-    """
+    """Return the arguments with the common options first, and the command."""
     common: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
@@ -136,7 +126,7 @@ def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
 
 
 def main() -> None:
-    """Run the program; what went wrong is said on stderr and is the exit code."""
+    """Run the program; a failure is printed on stderr and gives the exit code."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
     arguments, command = hoist(sys.argv[1:])
     as_json = "--json" in arguments
@@ -144,7 +134,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         add_commands(command)
         ended = app(arguments, standalone_mode=False)
-        if ended == INTERRUPTED:  # what typer makes of an interrupt
+        if ended == INTERRUPTED:  # typer returns it for an interrupt
             raise KeyboardInterrupt
         sys.exit(ended if isinstance(ended, int) else 0)
     except MeterctlError as error:
@@ -178,7 +168,7 @@ def _fail(text: str, code: int, as_json: bool, error: MeterctlError | None = Non
 
 
 def _end(code: int, as_json: bool, message: str, error: MeterctlError | None = None) -> NoReturn:
-    """End with a code; with --json after the object that says so, as far as stdout takes it."""
+    """Exit with a code; with --json print the result object first, if stdout can be written."""
     if as_json:
         named = (
             (error.outcome, error.serial_number, error.entry)

@@ -45,18 +45,19 @@ def add_to(app: typer.Typer) -> None:
 def read(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[ITEM...]", help="Item names; none is all.")
+        list[str] | None, typer.Argument(metavar="[ITEM...]", help="Item names; default is all.")
     ] = None,
 ) -> None:
-    """Read items; those of several answers of the meter are told. `meterctl items` lists their
-    names.
+    """Read items; `meterctl items` lists their names.
+
+    It is reported if their values are from several answers of the meter.
     """
     wanted = [_item(name) for name in names or ()] or list(ITEMS)
     _read_and_print(context, wanted)
 
 
 def status(context: typer.Context) -> None:
-    """Show how the meter stands: supply, credit, power, clock."""
+    """Show the state of the meter: supply, credit, power, clock."""
     _read_and_print(context, list(STATUS))
 
 
@@ -103,8 +104,7 @@ def _read_and_print(context: typer.Context, wanted: list[Item]) -> None:
         answers = session.driver.answers(wanted)
     if answers > 1:
         say(
-            f"these values came in {answers} answers of the meter: they may be of "
-            f"different instants"
+            f"these values are from {answers} answers of the meter and may be of different instants"
         )
     offset = values[items.UTC_OFFSET]
     if given.json:

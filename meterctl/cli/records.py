@@ -50,7 +50,7 @@ def purchases(context: typer.Context) -> None:
 def events(
     context: typer.Context,
     first: Annotated[
-        int, typer.Option("--from", help="Number of the first event; 0 is all that are kept.")
+        int, typer.Option("--from", help="Number of the first event; 0 is all kept events.")
     ] = 0,
 ) -> None:
     """Show the event log, oldest first."""

@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """For whom a command is, and how long it may be taken, as they were typed."""
+    """Payee and lifetime of a command, as typed."""
 
     payee: str | None
     set_back: bool
@@ -62,7 +62,7 @@ def permit(
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
 ) -> None:
-    """Let the customer close the supply with the button."""
+    """Permit the customer to close the supply with the button."""
     terms = Terms(meter, set_back, valid_for)
     _command(context, terms, MessageKind.SWITCH, SwitchAction.PERMIT, "permit reconnection")
 
@@ -74,7 +74,7 @@ def restore(
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
 ) -> None:
-    """Close the supply now; exit 3 names the causes that keep it open all the same."""
+    """Close the supply now; exit 3 names the causes that keep it open."""
     terms = Terms(meter, set_back, valid_for)
     _command(
         context, terms, MessageKind.SWITCH, SwitchAction.DIRECT, "restore the supply", closes=True
@@ -88,7 +88,7 @@ def guarantee(
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
 ) -> None:
-    """Power guarantee (保电): nothing but overload and tamper opens the supply while it is on."""
+    """Power guarantee (保电): while it is on, only overload and tamper open the supply."""
     on = items.GUARANTEE.kind.parse(state)
     terms = Terms(meter, set_back, valid_for)
     _command(context, terms, MessageKind.GUARANTEE, on, f"power guarantee {'on' if on else 'off'}")
@@ -145,9 +145,7 @@ def _command(
     *,
     closes: bool = False,
 ) -> None:
-    """Bring a command to the meter and print what then stands; `closes`: exit 3 where the supply
-    stays open.
-    """
+    """Execute a command and print the supply state; `closes`: exit 3 if the supply stays open."""
     given = options(context)
     parameters = b"" if number is None else encode_number(kind, number)
     lives = valid_for_s(terms.valid_for)
@@ -183,9 +181,7 @@ _STANDING = (items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.AMOUNT_TO_RECONNECT)
 
 
 def _standing(session: Session, done: CommandDone) -> Mapping[Item, Any]:
-    """Return what stands after a command, for display: read, or from its answer; empty where
-    neither was heard.
-    """
+    """Return the supply state after a command, read or from its answer; empty if unknown."""
     try:
         return session.driver.read(_STANDING)
     except MeterctlError as error:
@@ -193,12 +189,12 @@ def _standing(session: Session, done: CommandDone) -> Mapping[Item, Any]:
         if answer is not None:
             values = (answer.supply_state, answer.causes, answer.amount_to_reconnect)
             return dict(zip(_STANDING, values, strict=True))
-        say(f"the command was accepted; how the supply stands was not heard: {error}")
+        say(f"the command was accepted; the supply state is not known: {error}")
         return {}
 
 
 def _stays_open(serial: str, standing: Mapping[Item, Any]) -> str:
-    """Return why the supply stays open, empty where it is connected."""
+    """Return why the supply stays open, empty if it is connected."""
     left, state = Cause(standing[items.SUPPLY_CAUSES]), SupplyState(standing[items.SUPPLY_STATE])
     if not left and state is SupplyState.CONNECTED:
         return ""

@@ -1,6 +1,4 @@
-"""One driver a protocol, behind one interface: what a host can ask of a meter, whatever the
-wire.
-"""
+"""The driver interface: requests of the host to a meter, the same for every protocol."""
 
 from __future__ import annotations
 
@@ -17,29 +15,27 @@ from protocols.sealed_status import StatusQuestion
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came back for a sealed message: the unsealed answer, and the sealed receipt where there
-    is one.
-    """
+    """The reply to a sealed message: the unsealed answer, and the sealed receipt if any."""
 
     answer: Answer
     receipt: bytes
 
 
 class Driver(Protocol):
-    """Raises NoAnswerError for silence, CorruptAnswerError for what cannot be the answer,
-    RefusedError for a no.
+    """A meter behind one protocol.
+
+    Raises NoAnswerError for silence, CorruptAnswerError for bytes that cannot be the answer,
+    RefusedError for a refusal.
     """
 
     name: str
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
-        """Return items, all of one meter; reading is repeated where an answer was lost."""
+        """Return items of one meter; a read whose answer was lost is repeated."""
         ...
 
     def answers(self, items: Iterable[Item]) -> int:
-        """Return how many answers of the meter the values of these items come in; those of one are
-        of one instant.
-        """
+        """Return the number of answers that these items need; one answer is of one instant."""
         ...
 
     def purchases(self) -> list[Purchase]:
@@ -47,8 +43,9 @@ class Driver(Protocol):
         ...
 
     def events(self, first: int) -> tuple[list[Event], bool]:
-        """Return events from number `first` on, oldest first, and whether there may be more; 0 is
-        the newest few.
+        """Return events from number `first` on, oldest first, and whether more may follow.
+
+        `first` 0 returns the newest few.
         """
         ...
 
@@ -57,11 +54,9 @@ class Driver(Protocol):
         ...
 
     def receipt(self, message_class: MessageClass, sequence: int) -> bytes:
-        """Return the sealed receipt of an accepted sequence, b"" where the meter has none."""
+        """Return the sealed receipt of an accepted sequence; b"" if the meter has none."""
         ...
 
     def status(self, question: StatusQuestion) -> bytes:
-        """Return the sealed status for a question, b"" where the meter has none under that key
-        version.
-        """
+        """Return the sealed status; b"" if the meter has none under that key version."""
         ...

@@ -1,6 +1,4 @@
-"""The Modbus driver: items, tables and the message window of the native map
-(docs/register-map.md).
-"""
+"""The Modbus driver: items, tables and message window of the native map (docs/register-map.md)."""
 
 from __future__ import annotations
 
@@ -44,7 +42,7 @@ from protocols.sealed_status import StatusQuestion
 TRIES = 3
 TOTAL_MS = 15_000
 GAP = 16
-"""Registers between two items that are read along rather than asked for anew."""
+"""Largest gap between two items that one request reads across, in registers."""
 
 
 class ModbusDriver:
@@ -66,7 +64,7 @@ class ModbusDriver:
         self._known = False
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
-        """Return items; neighbours are read together, each block in one request."""
+        """Return items; neighbouring items share one request."""
         self._know()
         values: dict[Item, Any] = {}
         for block in _blocks_of(items):
@@ -81,9 +79,7 @@ class ModbusDriver:
         return values
 
     def answers(self, items: Iterable[Item]) -> int:
-        """Return how many answers of the meter the values of these items come in; those of one are
-        of one instant.
-        """
+        """Return the number of answers that these items need; one answer is of one instant."""
         return len(_blocks_of(items))
 
     def purchases(self) -> list[Purchase]:
@@ -105,8 +101,9 @@ class ModbusDriver:
         return rows
 
     def events(self, first: int) -> tuple[list[Event], bool]:
-        """Return events from number `first` on and whether there may be more; 0 is the newest
-        few.
+        """Return events from number `first` on, oldest first, and whether more may follow.
+
+        `first` 0 returns the newest few.
         """
         self._know()
         window = EVENT_WINDOW
@@ -128,9 +125,7 @@ class ModbusDriver:
         return rows, count == window.rows
 
     def deliver(self, message: bytes) -> Delivery:
-        """Hand over a sealed message; all parts but the last may be repeated, the last is sent
-        once.
-        """
+        """Deliver a sealed message. The last part is sent exactly once, others may be repeated."""
         parts = [message[i : i + MESSAGE_PART] for i in range(0, len(message), MESSAGE_PART)]
         for index, part in enumerate(parts[:-1]):
             head = MESSAGE_HEAD.pack(len(message), index * MESSAGE_PART, len(part), 0)
@@ -141,7 +136,7 @@ class ModbusDriver:
         data = self._exchange(ANSWER_ADDRESS, ANSWER_REGISTERS, MESSAGE_ADDRESS, padded)
         if data[:2] != b"\0\1":
             raise CorruptAnswerError(
-                f"{self._where}: the message was handed over and no answer stands"
+                f"{self._where}: the message was delivered, but the answer window is empty"
             )
         try:
             answer = Answer.decode(data[2 : 2 * ANSWER_HEAD_REGISTERS])
@@ -150,7 +145,7 @@ class ModbusDriver:
         return Delivery(answer, _sized(data[2 * ANSWER_HEAD_REGISTERS :]))
 
     def receipt(self, message_class: MessageClass, sequence: int) -> bytes:
-        """Return the sealed receipt of an accepted sequence, b"" where the meter has none."""
+        """Return the sealed receipt of an accepted sequence; b"" if the meter has none."""
         which = 0 if message_class is MessageClass.CREDIT else 1
         question = which.to_bytes(2, "big") + sequence.to_bytes(4, "big")
         data = self._repeat(
@@ -159,9 +154,7 @@ class ModbusDriver:
         return _sized(data)
 
     def status(self, question: StatusQuestion) -> bytes:
-        """Return the sealed status for a question, b"" where the meter has none under that key
-        version.
-        """
+        """Return the sealed status; b"" if the meter has none under that key version."""
         asked = STATUS_QUESTION.pack(question.nonce, question.journal, question.key_version)
         return _sized(
             self._repeat(
@@ -172,11 +165,11 @@ class ModbusDriver:
     # ---- requests
 
     def _know(self) -> None:
-        """Make sure once that a meter of our map answers."""
+        """Check once that the device has the native map."""
         if not self._known:
             if self._read(0, 2) != MAGIC:
                 raise CorruptAnswerError(
-                    f"{self._where}: something answers that is no meter of this map"
+                    f"{self._where}: the device that answers is no meter with the native map"
                 )
             self._known = True
 
@@ -215,16 +208,14 @@ class ModbusDriver:
             code = getattr(reply, "exception_code", 0)
             name = MODBUS_EXCEPTIONS.get(code, "unknown")
             if code == 0x0B:
-                raise NoAnswerError(
-                    f"{self._where}: exception 0B, no such unit behind this address"
-                )
+                raise NoAnswerError(f"{self._where}: exception 0B, the gateway has no such unit")
             raise RefusedError(
                 f"{self._where}: Modbus exception {code:02d} ({name}); nothing was changed"
             )
         return b"".join(int(word).to_bytes(2, "big") for word in reply.registers)
 
     def _repeat(self, work: Callable[[], bytes]) -> bytes:
-        """Do what may be done twice again where its answer was lost: at most 3 tries and 15 s."""
+        """Run a repeatable request, again if its answer was lost: at most 3 tries and 15 s."""
         began = self._now()
         for attempt in range(TRIES):
             try:
@@ -236,9 +227,9 @@ class ModbusDriver:
 
 
 def _blocks_of(items: Iterable[Item]) -> list[list[Place]]:
-    """Choose where items are read, and group the places whose registers fit one request.
+    """Choose a place for each item, and group the places whose registers fit one request.
 
-    An item that stands in several places is read where it needs no request of its own.
+    An item with several places is read where it needs no request of its own.
     """
     choices = [BEST_PLACES[item] for item in set(items)]
     chosen = [places[0] for places in choices if len(places) == 1]

@@ -1,9 +1,8 @@
 """pymodbus's client over our Transport (ADR 0004).
 
-pymodbus makes the requests and reads the replies' values. What came off the wire is judged here
-first, by `protocols.modbus`: silence, corrupt, refused and not-for-us stay four answers, and
-pymodbus sees right frames only.
-It never repeats anything: retries are the driver's decision.
+pymodbus builds the requests and decodes the values of the replies. `protocols.modbus` checks the
+received bytes first, so that silence, corrupt, refused and not-for-us stay four results and
+pymodbus gets valid frames only. Nothing is repeated here: retries are the driver's decision.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from protocols.modbus.pdu import INCOMPLETE, UNKNOWN, check_reply, reply_length
 
 Trace = Callable[[str, bytes], None]
 GRACE_MS = 1_000
-"""Beyond our own time-out, so that pymodbus's never comes first."""
+"""Added to our time-out, so that pymodbus's own never expires first."""
 
 
 class TransportClient(ModbusBaseSyncClient):
@@ -55,14 +54,14 @@ class TransportClient(ModbusBaseSyncClient):
         self._passed_over = False
 
     def connect(self) -> bool:
-        """The transport is open already."""
+        """Return True: the transport is open already."""
         return True
 
     def close(self) -> None:
-        """Closing is the session's."""
+        """Do nothing: the session closes the transport."""
 
     def send(self, request: bytes, addr: Any = None) -> int:
-        """Send a request; whatever came unasked before is forgotten."""
+        """Send a request, after discarding bytes that were received before."""
         self._wire.discard_input()
         self._sent, self.kept, self._passed_over = bytes(request), b"", False
         if self._trace_frame:
@@ -71,10 +70,10 @@ class TransportClient(ModbusBaseSyncClient):
         return len(request)
 
     def recv(self, size: int | None) -> bytes:
-        """Return the whole, right reply to the request that was sent.
+        """Return the complete, valid reply to the request that was sent.
 
         Raises:
-            NoAnswerError: silence, or only whole frames that are not for us.
+            NoAnswerError: silence, or only complete frames that are not for us.
             CorruptAnswerError: bytes that cannot be the reply.
         """
         deadline = self._now() + self._timeout_ms
@@ -96,10 +95,10 @@ class TransportClient(ModbusBaseSyncClient):
         if self._trace_frame and self.kept:
             self._trace_frame("<?", self.kept)
         if self._passed_over and not corrupt and not buffer:
-            raise NoAnswerError(f"only answers to somebody else came: {self.kept[:40].hex(' ')}")
+            raise NoAnswerError(f"only replies not for us were received: {self.kept[:40].hex(' ')}")
         if corrupt or self.kept:
             raise CorruptAnswerError(
-                f"{corrupt or 'the answer is cut short'}; what came: {self.kept[:40].hex(' ')}"
+                f"{corrupt or 'the reply is incomplete'}; received: {self.kept[:40].hex(' ')}"
             )
         raise NoAnswerError(f"no answer within {self._timeout_ms} ms")
 
@@ -110,7 +109,7 @@ class TransportClient(ModbusBaseSyncClient):
         for frame in frames:
             if (frame.transaction, frame.unit) != (sent_transaction, sent_unit):
                 self._passed_over = True
-                continue  # late, or somebody else's: not for us
+                continue  # a late reply, or another request's: not for us
             check_reply(self._sent[tcp.HEADER_SIZE :], frame.pdu)
             return tcp.encode(*frame), bytes(pending)
         if lost:
@@ -118,9 +117,7 @@ class TransportClient(ModbusBaseSyncClient):
         return b"", bytes(pending)
 
     def _rtu(self, buffer: bytes) -> tuple[bytes, bytes]:
-        """Find the reply; an adapter's echo of the request and other units' frames are passed
-        over.
-        """
+        """Find the reply; skip an adapter's echo of the request and frames of other units."""
         if buffer.startswith(self._sent) and self._sent[1] not in (5, 6, 8):
             buffer = buffer[len(self._sent) :]
         while len(buffer) >= 4:
@@ -137,5 +134,5 @@ class TransportClient(ModbusBaseSyncClient):
         return b"", buffer
 
     def ask(self, call: Callable[..., ModbusPDU], **arguments: Any) -> ModbusPDU:
-        """Make a request by one of pymodbus's own methods and return its reply PDU."""
+        """Make a request by a method of pymodbus and return its reply PDU."""
         return call(**arguments)

@@ -1,6 +1,4 @@
-"""The journal: what was sealed and what became of it, and what was proved of meters (METER.md
-8).
-"""
+"""The journal: sealed messages with their outcomes, and the proved state of meters (METER.md 8)."""
 
 from meterctl.journal.entries import BY_HAND, AuditLine, Entry, EntryState, SeenWriteBack
 from meterctl.journal.journal import NOWHERE, Journal, default_path

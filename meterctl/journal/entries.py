@@ -1,4 +1,4 @@
-"""What stands in a journal, as values."""
+"""The rows of a journal as values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from protocols.errors import MalformedMessageError
 from protocols.sealed_message import FORMER_VERSION, NO_ORIGIN, Origin, SealedMessage, code_of
 
 BY_HAND = "by_hand"
-"""Outcome of an entry that a person closed: no proof."""
+"""Outcome of an entry that a person closed without proof."""
 VOID = "void"
 OPEN = "open"
 SALES = (OPEN, "credit")
@@ -25,11 +25,11 @@ CONSEQUENCES = {
     ),
     "debt": ("was entered as a debt", "was not entered as a debt"),
 }
-"""Kind -> what its amount means for the money outside the meter: confirmed, refused."""
+"""Message kind -> consequence for money outside the meter: if confirmed, if refused."""
 
 
 class EntryState(Enum):
-    """What is known of a message; the first three are open."""
+    """State of a message in the journal; the first three are open."""
 
     PREPARED = "prepared"
     ON_CARD = "on_card"
@@ -58,40 +58,32 @@ class Entry:
     message: bytes
     receipt: bytes
     card: str = ""
-    """Serial of the card that carries it, empty for the wire."""
+    """Serial number of the card that carries it; empty for a message sent by wire."""
     reference: str = ""
-    """The sale key under which its requester asked for it; a second request under it is the same
-    sale.
-    """
+    """The sale key that the requester chose; the same key again means the same sale."""
     origin: Origin = NO_ORIGIN
-    """The journal number and the mark under which it was sealed; both 0 in a message of the former
-    format.
-    """
+    """The journal number and mark under which it was sealed; both 0 in the former format."""
     void_of: int = 0
-    """Of a void: the entry for which it was sealed; 0 in entries of an older layout."""
+    """For a void: the entry that it voids; 0 in entries of an older layout."""
 
     @property
     def is_open(self) -> bool:
-        """Whether its outcome is not settled."""
+        """Whether the outcome is not settled yet."""
         return self.state in OPEN_STATES
 
     @property
     def code(self) -> bytes:
-        """The first four bytes of its message's code: the name under which meter and card answer
-        it.
-        """
+        """The first four bytes of the message's code; meter and card answer with it."""
         return code_of(self.message)
 
     @property
     def is_former(self) -> bool:
-        """Whether its message is of the former format: it has no origin, and its bytes are not sent
-        again.
-        """
+        """Whether the message has the former format: without origin, and never sent again."""
         return self.message[:1] == bytes((FORMER_VERSION,))
 
     @property
     def sealed(self) -> SealedMessage | None:
-        """The fields of its message; None of bytes that are none, which no proof can settle."""
+        """The decoded message; None for malformed bytes, which no proof can settle."""
         try:
             return SealedMessage.decode(self.message)
         except MalformedMessageError:
@@ -104,20 +96,18 @@ class Entry:
 
     @property
     def opens_any_epoch(self) -> bool:
-        """Whether it was sealed for epoch 0: any storage of its meter that was never opened takes
-        it.
-        """
+        """Whether it was sealed for epoch 0: any never-opened storage of its meter accepts it."""
         message = self.sealed
         return message is not None and message.epoch == 0
 
     def lives_in(self, epoch: int) -> bool:
-        """Return whether a meter of this epoch could take its message."""
+        """Return whether a meter with this epoch could accept the message."""
         return self.epoch in (epoch, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One line of the audit."""
+    """One line of the audit log."""
 
     id: int
     at: int
@@ -130,8 +120,9 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class SeenWriteBack:
-    """What never goes back in a sound meter: sequence, cumulative purchases in 0.01, energy in mWh,
-    elapsed in ms.
+    """Totals that never decrease in a sound meter.
+
+    `cumulative` is the sum of purchases in 0.01, `energy` is in mWh.
     """
 
     credit_sequence: int

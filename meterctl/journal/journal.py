@@ -34,16 +34,15 @@ from protocols.keys import DEVELOPMENT_KEY_VERSION
 from protocols.sealed_message import NO_ORIGIN, Origin
 
 NOWHERE = Path(":memory:")
-"""Of a journal that is forgotten with its process: for rehearsals where there is none yet."""
+"""Path of a journal that exists in memory only, such as that of a dry run."""
 DAY_S = 86_400
 WAIT_MS = 60_000
-"""How long one process waits for another that is at work with the same journal on the same meter.
-"""
+"""Longest wait for another process that works on the same meter with the same journal."""
 WAIT_STEP_MS = 20
 _ALONE = "(kind != 'void' OR (void_of = 0 AND journal != 0))"
-"""Entries that are settled by themselves: a void that advances the key version is one."""
+"""SQL condition: entries settled on their own, also a void that advances the key version."""
 _UNPROVED = "(state != 'confirmed' OR outcome = 'by_hand')"
-"""Entries that a proof may still change, by an index of these very words."""
+"""SQL condition: entries that a proof may still change; the same as that of index `unproved`."""
 _COLUMNS = (
     "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, "
     "message, receipt, card, reference,"
@@ -56,7 +55,7 @@ def _cents(amount: int) -> str:
 
 
 def default_path() -> Path:
-    """Return where the journal lies when nobody says otherwise (XDG base directories)."""
+    """Return the default path of the journal (XDG base directories)."""
     base = os.environ.get("XDG_STATE_HOME") or os.path.join(
         os.path.expanduser("~"), ".local", "state"
     )
@@ -67,11 +66,9 @@ class Journal:
     """The journal in one file.
 
     Args:
-        random: gives so many random bytes: for the journal's number, and for the marks of its
-            messages.
-        now: s since 1970 UTC, for the date of a new number only.
-        rehearsal: work on a copy in memory, so that nothing which is written stands, not even a new
-            layout.
+        random: returns that many random bytes, for journal numbers and marks of messages.
+        now: s since 1970 UTC, only to date a new journal number.
+        rehearsal: work on a copy in memory, so that no write is kept, not even a new layout.
     """
 
     def __init__(
@@ -85,9 +82,9 @@ class Journal:
         self.path = path
         self._random = random
         self.is_new = not path.exists()
-        """Whether there was none before."""
+        """Whether the file did not exist before."""
         self.notices: list[str] = []
-        """What a person should hear of entries whose closing was overruled by a proof."""
+        """Notices for the user, such as a closed entry that a proof overruled."""
         self._lock: int | None = None
         try:
             if rehearsal:
@@ -105,24 +102,24 @@ class Journal:
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"journal {path}: {error}; nothing was sent") from error
         self.proofs = ProvedStorages(self._db, self._guard, self.together)
-        """What was proved of meters."""
+        """The proved state of meters."""
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the database and the lock file."""
         self._db.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    # ---- its number
+    # ---- the journal number
 
     def _draw(self) -> int:
-        """Return a random number of 4 bytes that is not 0: a journal number, or a mark."""
+        """Return a random non-zero number of 4 bytes: a journal number or a mark."""
         return int.from_bytes(self._random(4), "big") or self._draw()
 
     @property
     def number(self) -> int:
-        """The number under which messages are sealed from now on."""
+        """The current journal number, under which new messages are sealed."""
         with self._guard():
             (number,) = self._db.execute(
                 "SELECT number FROM numbers ORDER BY id DESC LIMIT 1"
@@ -130,20 +127,18 @@ class Journal:
         return int(number)
 
     def renew(self, now: int) -> int:
-        """Draw and return a new number; entries keep the one under which they were sealed."""
+        """Draw and return a new journal number; entries keep the one they were sealed under."""
         number = self._draw()
         with self.together(), self._guard():
             self._db.execute("INSERT INTO numbers (number, drawn) VALUES (?, ?)", (number, now))
         return number
 
     def draw_origin(self) -> Origin:
-        """Return the origin of a new message: the journal's number, and a mark that no other
-        message has.
-        """
+        """Return the origin of a new message: the journal number and a newly drawn mark."""
         return Origin(self.number, self._draw())
 
     def knows_mark(self, meter: str, number: int, mark: int, sequence: int) -> bool:
-        """Return whether this journal holds the message of this origin, a void too."""
+        """Return whether this journal holds the message of this origin; voids count."""
         with self._guard():
             row = self._db.execute(
                 "SELECT 1 FROM entries WHERE meter = ? AND journal = ? AND mark = ? AND "
@@ -152,21 +147,20 @@ class Journal:
             ).fetchone()
         return row is not None
 
-    # ---- processes that share it
+    # ---- locks between processes
 
     @contextlib.contextmanager
     def alone_with(
         self, meter: str, ticks: Callable[[], int], pause: Callable[[int], None]
     ) -> Iterator[None]:
-        """Keep other processes of this journal from the meter; waits for one that is at work, at
-        most WAIT_MS.
+        """Lock a meter against other processes of this journal; wait at most WAIT_MS for the lock.
 
         Args:
             ticks: monotonic ms.
-            pause: waits so many ms.
+            pause: waits that many ms.
 
         Raises:
-            BusyError: the other one did not end in time; nothing was begun.
+            BusyError: the other process did not finish in time; nothing was begun.
         """
         if self.path == NOWHERE:
             yield
@@ -191,11 +185,9 @@ class Journal:
             fcntl.lockf(lock, fcntl.LOCK_UN, 1, place)
 
     def _lock_file(self) -> int:
-        """Return the open file whose bytes are locked: a byte for each meter, at its serial
-        number.
-        """
+        """Return the open lock file: one byte per meter, at the offset of its serial number."""
         if self._lock is None:
-            real = self.path.resolve()  # one journal, one lock, by whatever path it is named
+            real = self.path.resolve()  # all paths of one journal share one lock
             path = real.with_name(f"{real.name}.lock")
             try:
                 self._lock = os.open(
@@ -223,11 +215,11 @@ class Journal:
         origin: Origin = NO_ORIGIN,
         void_of: int = 0,
     ) -> Entry:
-        """Write an entry before its message is sent, or before it is written on a card.
+        """Write an entry before its message is sent or written to a card.
 
         Raises:
-            NotPermittedError: another entry is open, or the day's limit would be passed (which is
-                audited).
+            NotPermittedError: another entry is open, the sequence or key version was passed
+                meanwhile, or the daily limit would be exceeded (audited).
         """
         state = EntryState.ON_CARD if card else EntryState.PREPARED
         ring = limit.ring if limit else ""
@@ -285,14 +277,15 @@ class Journal:
             reference,
             origin,
             void_of,
-        )  # not read back: it is written, whoever holds the lock now
+        )  # not read back: it is committed, and another process may hold the lock
 
     def hold_limit(self, limit: DailyLimit, meter: str, card: str, amount: int, now: int) -> None:
-        """Refuse a sale before anything is done for it; the refusal is audited, and `prepare` looks
-        once more.
+        """Refuse a sale above the daily limit before it is made; the refusal is audited.
+
+        `prepare` checks the limit again.
 
         Raises:
-            OverDailyLimitError: the day's limit of the key ring would be passed.
+            OverDailyLimitError: the daily limit of the key ring would be exceeded.
         """
         with self._auditing(meter, card, amount, now), self._guard():
             self._require_within(limit, meter, amount, now)
@@ -308,14 +301,14 @@ class Journal:
         *,
         proved: bool = False,
     ) -> Entry:
-        """Write what became of an open entry and return how it stands.
+        """Write the outcome of an open entry and return the entry.
 
-        What was settled before stays settled, but a proof overrules what a person said, and an
-        acceptance overrules the void of an opening for epoch 0, which another storage of its meter
-        may take; both are audited and told.
+        A settled entry stays settled, with two exceptions: a proof overrules a closing by hand, and
+        an acceptance overrules the void of an opening for epoch 0, which another storage of its
+        meter may accept. Both are audited and reported.
 
         Args:
-            epoch: the epoch in which the meter took an opening that was sold for epoch 0.
+            epoch: the epoch in which the meter accepted an opening that was sold for epoch 0.
             proved: one of METER.md 8 (a) to (d) holds.
         """
         with self.together(), self._guard():
@@ -340,7 +333,7 @@ class Journal:
         return after
 
     def _overrule(self, before: Entry, state: EntryState, outcome: str, now: int) -> None:
-        """Audit and tell that a proof contradicts how an entry was closed."""
+        """Audit and report that a proof contradicts the way an entry was closed."""
         said = "a person" if before.outcome == BY_HAND else "a void in another epoch"
         amount = _cents(before.amount)
         detail = (
@@ -362,9 +355,7 @@ class Journal:
             self.notices.append(f"meter {before.meter}: {detail}")
 
     def move_to_card(self, entry: Entry, card: str, now: int) -> Entry:
-        """Write that another card carries an entry now; raises NotPermittedError where it was
-        settled meanwhile.
-        """
+        """Move an open entry to another card; raises NotPermittedError if it was settled."""
         try:
             with self._guard():
                 moved = self._db.execute(
@@ -382,7 +373,7 @@ class Journal:
         return replace(entry, card=card, state=EntryState.ON_CARD, outcome="", changed=now)
 
     def entry(self, number: int) -> Entry:
-        """Return an entry; raises UsageError where there is none."""
+        """Return an entry; raises UsageError if there is none with this number."""
         rows = list(self._rows("WHERE id = ?", number))
         if not rows:
             raise UsageError(f"journal {self.path}: there is no entry {number}")
@@ -393,8 +384,9 @@ class Journal:
         return list(self._rows("ORDER BY id"))
 
     def open_entries(self, meter: str) -> list[Entry]:
-        """Return the open entries of a meter, of every epoch, oldest first; the void of an entry
-        goes with it.
+        """Return the open entries of a meter, of every epoch, oldest first.
+
+        The void of an entry is not listed: it is settled with its entry.
         """
         return list(
             self._rows(
@@ -408,8 +400,8 @@ class Journal:
     def voids_of(self, entry: Entry) -> list[Entry]:
         """Return the voids that were sealed for an entry, oldest first.
 
-        In a journal of an older layout they are those of its sequence; for an opening of epoch 0
-        none is certain.
+        In a journal of an older layout they are the voids of its sequence and epoch; an opening for
+        epoch 0 has none there.
         """
         return list(
             self._rows(
@@ -429,15 +421,14 @@ class Journal:
         return [sealed.code for sealed in self.voids_of(entry)]
 
     def last_sequence(self, meter: str, epoch: int) -> int:
-        """Return the highest sequence that was proved spent in a meter's epoch, by whomever; 0
-        where none was.
-        """
+        """Return the highest sequence proved used in a meter's epoch, by any seller; 0 if none."""
         proved = self.proofs.of(meter).get(epoch)
         return proved.sequence if proved else 0
 
     def confirmed(self, meter: str, epoch: int) -> list[Entry]:
-        """Return what is proved to stand in the books of a meter's epoch, in the order of its
-        sequences.
+        """Return the proved entries of a meter's epoch, in order of their sequences.
+
+        Entries from before a known set-back of its storage are left out.
         """
         proved = self.proofs.of(meter).get(epoch)
         return list(
@@ -452,7 +443,7 @@ class Journal:
         )
 
     def newest_confirmed(self, meter: str) -> Entry | None:
-        """Return the entry of a meter, of any epoch, that was proved last; None where none was."""
+        """Return a meter's most recently proved entry, of any epoch, voids excluded; or None."""
         rows = list(
             self._rows(
                 "WHERE meter = ? AND state = 'confirmed' AND outcome != ? AND kind != 'void'"
@@ -464,9 +455,7 @@ class Journal:
         return rows[0] if rows else None
 
     def find_reference(self, reference: str) -> Entry | None:
-        """Return what was sold under a requester's key, whatever became of it; None where nothing
-        was.
-        """
+        """Return the newest entry of a sale key, in any state; None for a new key."""
         return next(
             self._rows(
                 "WHERE reference = ? AND reference != '' ORDER BY id DESC LIMIT 1", reference
@@ -475,37 +464,34 @@ class Journal:
         )
 
     def find_sale(self, meter: str, sequence: int, code: bytes) -> Entry | None:
-        """Return the newest entry of a meter, of any epoch and state, with this sequence and code;
-        None where none.
-        """
+        """Return a meter's newest entry with this sequence and code, in any epoch and state."""
         rows = self._rows(
             "WHERE meter = ? AND sequence = ? AND kind != 'void' ORDER BY id DESC", meter, sequence
         )
         return next((entry for entry in rows if entry.code == code), None)
 
     def provable_entries(self, meter: str) -> list[Entry]:
-        """Return the entries of a meter that a proof would still change, oldest first."""
+        """Return the entries of a meter that a proof can still change, oldest first."""
         rows = self._rows(f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} ORDER BY id", meter)
         return [entry for entry in rows if entry.is_open or _gives_way(entry, EntryState.CONFIRMED)]
 
     def find_message(self, meter: str, message: bytes) -> Entry | None:
-        """Return the newest entry of these very bytes, None where they were not sealed here."""
+        """Return the newest entry with exactly these message bytes; None if not sealed here."""
         return next(
             self._rows("WHERE meter = ? AND message = ? ORDER BY id DESC", meter, message), None
         )
 
     def carried(self, card: str | None = None) -> list[Entry]:
-        """Return the open sales that a card carries or carried, or all cards, oldest first."""
+        """Return the open sales that one card, or any card, carries or carried; oldest first."""
         rows = self._rows(
             f"WHERE {_UNPROVED} AND card != '' AND state IN ('on_card', 'unknown') ORDER BY id"
         )
         return [entry for entry in rows if card in (None, entry.card)]
 
     def card_in_use(self, meter: str) -> str:
-        """Return the serial of the card that last replaced another for a meter, or opened its
-        account since.
+        """Return the serial number of the card that is current for a meter since a replacement.
 
-        Empty where none ever replaced another.
+        That is the last replacement card, or a later opening card; empty if no card was replaced.
         """
         with self._guard():
             replaced = self._db.execute(
@@ -523,9 +509,7 @@ class Journal:
         return str(opened[0] if opened is not None and opened[1] > replaced[1] else replaced[0])
 
     def last_time(self, meter: str) -> int:
-        """Return when something was last done here for a meter, s since 1970 UTC; 0 where nothing
-        was.
-        """
+        """Return the time of a meter's newest entry or audit line, s since 1970 UTC; else 0."""
         with self._guard():
             (at,) = self._db.execute(
                 "SELECT MAX(at) FROM (SELECT created AS at FROM entries WHERE meter = ?"
@@ -535,9 +519,7 @@ class Journal:
         return int(at or 0)
 
     def is_spent(self, meter: str) -> bool:
-        """Say whether the first sequence of the newest known epoch of a meter was proved spent, if
-        only by a void.
-        """
+        """Return whether sequence 1 of a known epoch is proved used, also by a void."""
         with self._guard():
             row = self._db.execute(
                 "SELECT 1 FROM entries WHERE meter = ? AND state = 'confirmed' AND epoch "
@@ -547,7 +529,7 @@ class Journal:
             ).fetchone()
         return row is not None
 
-    # ---- what is kept beside the entries
+    # ---- the audit log and the write-backs of cards
 
     def audit(
         self,
@@ -559,7 +541,7 @@ class Journal:
         amount: int = 0,
         detail: str = "",
     ) -> None:
-        """Write a line that nothing ever changes: what was done, or was not allowed."""
+        """Append a line to the audit log: an action or a refusal. Lines are never changed."""
         with self._guard():
             self._db.execute(
                 "INSERT INTO audit (at, what, meter, card, amount, detail) VALUES (?, ?, "
@@ -568,7 +550,7 @@ class Journal:
             )
 
     def audit_lines(self) -> list[AuditLine]:
-        """Return the audit, oldest first."""
+        """Return the audit log, oldest first."""
         with self._guard():
             rows = self._db.execute(
                 "SELECT id, at, what, meter, card, amount, detail FROM audit ORDER BY id"
@@ -576,7 +558,7 @@ class Journal:
         return [AuditLine(*row) for row in rows]
 
     def has_audited(self, what: str, card: str) -> bool:
-        """Say whether something was done with a card."""
+        """Return whether the audit log has an action for a card."""
         with self._guard():
             row = self._db.execute(
                 "SELECT 1 FROM audit WHERE what = ? AND card = ? LIMIT 1", (what, card)
@@ -584,7 +566,7 @@ class Journal:
         return row is not None
 
     def last_write_back(self, meter: str, epoch: int, card: str) -> SeenWriteBack | None:
-        """Return what a card last brought back from a meter, None where it never did."""
+        """Return the totals that a card last brought back from a meter; None if it never did."""
         with self._guard():
             row = self._db.execute(
                 "SELECT credit_sequence, cumulative, energy, elapsed FROM write_backs"
@@ -596,7 +578,7 @@ class Journal:
     def keep_write_back(
         self, meter: str, epoch: int, card: str, seen: SeenWriteBack, now: int
     ) -> None:
-        """Remember what a card brought back."""
+        """Store the totals that a card brought back."""
         with self._guard():
             self._db.execute(
                 "INSERT OR REPLACE INTO write_backs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -613,10 +595,10 @@ class Journal:
             )
 
     def _require_room(self, meter: str, epoch: int, sequence: int, kind: str) -> None:
-        """Raise IntegrityError for a second open entry, or a second living message of a sequence.
+        """Raise IntegrityError for a second open entry, or a second valid message of a sequence.
 
-        An opening for epoch 0 counts for every epoch. Entries of before a storage was set back
-        knowingly do not count.
+        An opening for epoch 0 counts for every epoch. Entries from before a known set-back do not
+        count.
         """
         if kind == VOID:
             return
@@ -638,9 +620,7 @@ class Journal:
             raise sqlite3.IntegrityError("another entry is open, or holds the sequence")
 
     def _require_living(self, meter: str, epoch: int, sequence: int, message: bytes) -> None:
-        """Refuse what another process has ended since it was planned: a sequence reached, a key
-        version passed.
-        """
+        """Refuse a message whose sequence or key version was passed since it was planned."""
         floor, version = self.proofs.floor(meter), message[1] if len(message) > 1 else 0
         if version != DEVELOPMENT_KEY_VERSION and version < floor:
             raise NotPermittedError(
@@ -653,7 +633,7 @@ class Journal:
             )
 
     def last_id(self) -> int:
-        """Return the number of the newest entry, 0 where there is none."""
+        """Return the number of the newest entry; 0 if there is none."""
         with self._guard():
             (last,) = self._db.execute("SELECT COALESCE(MAX(id), 0) FROM entries").fetchone()
         return int(last)
@@ -661,20 +641,20 @@ class Journal:
     # ---- ports
 
     def meter_of_port(self, port: str) -> str:
-        """Return the meter that was last proved on a port, empty where none was."""
+        """Return the meter that was last proved on a port; empty if none was."""
         with self._guard():
             row = self._db.execute("SELECT meter FROM ports WHERE port = ?", (port,)).fetchone()
         return str(row[0]) if row else ""
 
     def keep_port(self, port: str, meter: str, now: int) -> None:
-        """Remember which meter was proved on a port."""
+        """Store which meter was proved on a port."""
         if self.meter_of_port(port) == meter:
             return
         with self._guard():
             self._db.execute("INSERT OR REPLACE INTO ports VALUES (?, ?, ?)", (port, meter, now))
 
     def _require_within(self, limit: DailyLimit, meter: str, amount: int, now: int) -> None:
-        """Raise OverDailyLimitError where a sale would pass the day's limit of a key ring."""
+        """Raise OverDailyLimitError if a sale would exceed the daily limit of its key ring."""
         if limit.amount is None:
             return
         day = now // DAY_S * DAY_S
@@ -694,7 +674,7 @@ class Journal:
 
     @contextlib.contextmanager
     def _auditing(self, meter: str, card: str, amount: int, now: int) -> Iterator[None]:
-        """Write a line for a sale that passes the day's limit."""
+        """Audit a sale that exceeds the daily limit."""
         try:
             yield
         except OverDailyLimitError as error:
@@ -705,7 +685,7 @@ class Journal:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Do several things as one: nobody writes between them, and all of it stands or nothing."""
+        """Run the block as one transaction, all or nothing; a nested block joins it."""
         if self._db.in_transaction:
             yield
             return
@@ -773,7 +753,7 @@ class Journal:
 
 
 def _copied(path: Path) -> sqlite3.Connection:
-    """Return a copy in memory of the journal in a file, or an empty one where there is none."""
+    """Return a copy in memory of a journal file, or an empty database if there is no file."""
     copy = sqlite3.connect(":memory:", isolation_level=None)
     if path.exists():
         with contextlib.closing(
@@ -784,7 +764,7 @@ def _copied(path: Path) -> sqlite3.Connection:
 
 
 def _gives_way(entry: Entry, state: EntryState) -> bool:
-    """Return whether a closed entry gives way to a proof of `state`."""
+    """Return whether a proof of `state` overrules a closed entry."""
     if entry.outcome == BY_HAND:
         return True
     elsewhere = entry.state is EntryState.REFUSED and entry.kind == OPEN and entry.opens_any_epoch

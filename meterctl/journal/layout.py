@@ -1,9 +1,8 @@
-"""The tables of a journal, and the way from each older layout: a journal of any layout is read for
-ever.
+"""The tables of a journal, and the migration from every older layout.
 
 1   entries
-2   cards, sale keys and key rings in entries; the audit; what cards brought back
-3   origins of messages, voids and their entries; journal numbers; what was proved of meters; ports
+2   cards, sale keys and key rings in entries; the audit log; totals that cards brought back
+3   origins of messages, voids and their entries; journal numbers; proved state of meters; ports
 """
 
 from __future__ import annotations
@@ -87,13 +86,12 @@ DrawNumber = Callable[[], int]
 
 
 def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> None:
-    """Make the tables, or bring those of an older layout up, whole or not at all; draws the
-    journal's number.
+    """Create the tables or migrate an older layout, all or nothing; draws the journal number.
 
     Raises:
-        UsageError: it is of a later version, or another program's.
+        UsageError: the file is of a later version, or of another program.
     """
-    db.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
+    db.execute("BEGIN IMMEDIATE")  # another process may migrate at the same time
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > LAYOUT or version < 0:
@@ -119,9 +117,7 @@ def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> 
 
 
 def _prove_from_entries(db: sqlite3.Connection) -> None:
-    """Take from the settled entries of an older layout what they prove: sequences, receipts, key
-    versions.
-    """
+    """Derive the proved state of meters from the settled entries of an older layout."""
     rows = db.execute(
         "SELECT meter, epoch, MAX(sequence) FROM entries"
         " WHERE epoch != 0 AND ((state = 'confirmed' AND outcome != ?)"

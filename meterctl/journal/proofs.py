@@ -1,7 +1,6 @@
-"""What was proved of meters: key versions that only rise, and totals that never go back (METER.md
-8).
+"""The proved state of meters: key versions and totals, which never decrease (METER.md 8).
 
-Whoever gives a proof to this module has verified its code. Nothing here is taken from a register.
+Callers have verified the code of each proof. No value is taken from an unsealed register.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ from protocols.sealed_status import SealedStatus
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """What was proved of one storage of a meter. `cumulative` in ledger units, `energy` in mWh,
-    times in ms.
+    """Proved state of one storage of a meter.
 
-    `turn` rises with every proof that is fresh or says more than was known: the highest is of the
-    present storage. `last_*` are sequence, code and instant of the last message of the credit class
-    that is known; `proof` is the last sealed status or slot of a write-back, whole; entries up to
-    `begun_after` were of the storage before it was set back knowingly.
+    `cumulative` is in ledger units, `energy` in mWh; `elapsed_ms` and `last_at` are in ms.
+
+    `turn` rises with every proof that is fresh or exceeds the known totals; the storage with the
+    highest turn is the current one. `last_*` are sequence, code and instant of the last known
+    message of the credit class; `proof` is the last sealed status or write-back, whole; entries up
+    to `begun_after` are from before a known set-back of the storage.
     """
 
     meter: str
@@ -53,7 +53,7 @@ _NEXT_TURN = "(SELECT COALESCE(MAX(turn), 0) + 1 FROM proved)"
 
 
 def behind(proved: Proved | None, status: SealedStatus) -> str | None:
-    """Return how a status contradicts what was proved of its storage, None where it does not."""
+    """Return how a status contradicts the proved state of its storage; None if it does not."""
     if proved is None:
         return None
     compared = (
@@ -75,7 +75,7 @@ def behind(proved: Proved | None, status: SealedStatus) -> str | None:
 
 
 class ProvedStorages:
-    """The part of a journal that holds what was proved."""
+    """The part of a journal that holds the proved state of meters."""
 
     def __init__(
         self,
@@ -86,9 +86,7 @@ class ProvedStorages:
         self._db, self._guard, self._together = db, guard, together
 
     def floor(self, meter: str) -> int:
-        """Return the highest current key version that a proof named for a meter, in whatever epoch;
-        0 where none.
-        """
+        """Return the highest current key version proved for a meter in any epoch; 0 if none."""
         with self._guard():
             row = self._db.execute(
                 "SELECT version FROM floors WHERE meter = ?", (meter,)
@@ -96,7 +94,7 @@ class ProvedStorages:
         return int(row[0]) if row else 0
 
     def of(self, meter: str) -> dict[int, Proved]:
-        """Return what was proved of every storage of a meter, by epoch."""
+        """Return the proved state of every storage of a meter, by epoch."""
         with self._guard():
             rows = self._db.execute(
                 f"SELECT {_COLUMNS} FROM proved WHERE meter = ?", (meter,)
@@ -104,13 +102,11 @@ class ProvedStorages:
         return {row[1]: Proved(*row) for row in rows}
 
     def newest(self, meter: str) -> Proved | None:
-        """Return what was proved of the storage of which the last proof is, None where there is
-        none.
-        """
+        """Return the proved state of the storage that was proved last; None if there is none."""
         return max(self.of(meter).values(), key=lambda proved: proved.turn, default=None)
 
     def note_status(self, status: SealedStatus, sealed: bytes) -> None:
-        """Keep what a verified status proves."""
+        """Record the proof of a verified status."""
         key = (status.serial_number, status.epoch)
         with self._together():
             self.raise_floor(status.serial_number, status.current_version)
@@ -126,7 +122,7 @@ class ProvedStorages:
             self._note_last(*key, status.credit_sequence, status.last_code, status.last_at)
 
     def note_receipt(self, receipt: Receipt, sealed: bytes) -> None:
-        """Keep what a verified receipt of the credit class proves."""
+        """Record the proof of a verified receipt of the credit class."""
         key = (receipt.serial_number, receipt.epoch)
         with self._together():
             self.raise_floor(receipt.serial_number, receipt.key_version)
@@ -134,11 +130,11 @@ class ProvedStorages:
             self._note_last(*key, receipt.sequence, receipt.code, receipt.at, sealed)
 
     def note_write_back(self, back: WriteBack, slot: bytes) -> None:
-        """Keep what a verified write-back proves.
+        """Record the proof of a verified write-back.
 
-        One of an earlier build is sealed under the version of its card, so it names the meter's
-        current version, and
-        does not prove it: the floor rises to the version of its seal.
+        A write-back of an earlier build is sealed under the version of its card: it names the
+        meter's current version without proving it. The floor rises at most to the version of the
+        seal.
         """
         with self._together():
             self.raise_floor(back.meter_digits, min(back.meter_key_version, back.key_version))
@@ -153,10 +149,9 @@ class ProvedStorages:
             )
 
     def begin_anew(self, meter: str, epoch: int, after_entry: int) -> None:
-        """Forget what was proved of a storage that was set back knowingly; entries up to
-        `after_entry` are of before.
+        """Reset the proved state of a storage that is known to be set back.
 
-        The floor stays: key versions only rise.
+        Entries up to `after_entry` are from before. The floor stays: key versions only rise.
         """
         with self._together(), self._guard():
             self._db.execute("DELETE FROM proved WHERE meter = ? AND epoch = ?", (meter, epoch))
@@ -170,9 +165,7 @@ class ProvedStorages:
             )
 
     def raise_floor(self, meter: str, version: int) -> None:
-        """Take note of a key version that a proof named: none below it is used for this meter any
-        more.
-        """
+        """Raise the floor of a meter; lower key versions are no longer used for it."""
         if version == DEVELOPMENT_KEY_VERSION or version <= self.floor(meter):
             return
         with self._guard():
@@ -194,9 +187,7 @@ class ProvedStorages:
         *,
         fresh: bool = False,
     ) -> None:
-        """Raise what never goes back; a proof that is not fresh takes a turn only where it says
-        more than was known.
-        """
+        """Raise the stored totals; a proof that is not fresh takes a turn only if it is higher."""
         with self._guard():
             self._db.execute(
                 f"INSERT OR IGNORE INTO proved (meter, epoch, turn) VALUES (?, ?, {_NEXT_TURN})",

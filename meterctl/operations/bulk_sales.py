@@ -1,10 +1,9 @@
-"""Selling in bulk: a CSV of sales, each under a key of its own, so that a second run sells nothing
-twice.
+"""Bulk sales from a CSV. Every row has its own sale key, so a second run sells nothing twice.
 
     sale,file,amount
     2026-11-0001,cards/0011223344556677.img,30.00
 
-`sale` is the key; a sale whose key is in the journal is done, whatever became of it later.
+`sale` is the key. A row whose key is in the journal is done, whatever its outcome is.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ COLUMNS = ("sale", "file", "amount")
 
 @dataclass(frozen=True, slots=True)
 class RequestedSale:
-    """One row: its key, the card's file, the amount in 0.01."""
+    """One row: sale key, card file, amount in 0.01."""
 
     sale: str
     file: Path
@@ -39,10 +38,10 @@ class RequestedSale:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a row: its entry, and why it was not sold, or nobody knows; `before`: it was
-    sold already.
+    """The result of a row: its journal entry, or the error if it failed or its outcome is unknown.
 
-    In a rehearsal neither entry nor error is there where it would be sold.
+    `before` is true for a sale that was made earlier. A rehearsal sets neither entry nor error for
+    a row that would be sold.
     """
 
     wanted: RequestedSale
@@ -52,14 +51,16 @@ class Done:
 
 
 def parse_sales(text: str, folder: Path) -> list[RequestedSale]:
-    """Return the rows of a CSV; files are sought from its folder. Raises UsageError, which names
-    the line.
+    """Return the rows of a CSV; card files are relative to `folder`.
+
+    Raises:
+        UsageError: it names the line.
     """
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
     try:
         if tuple(rows.fieldnames or ()) != COLUMNS:
             raise UsageError(
-                f"line 1: it is {text.partition(chr(10))[0]!r}; wanted is {','.join(COLUMNS)!r}"
+                f"line 1: it is {text.partition(chr(10))[0]!r}; expected is {','.join(COLUMNS)!r}"
             )
         return _wanted(rows, folder)
     except csv.Error as error:
@@ -72,13 +73,13 @@ def _wanted(rows: csv.DictReader[str], folder: Path) -> list[RequestedSale]:
     for number, row in enumerate(rows, 2):
         try:
             if None in row or None in row.values():
-                raise UsageError(f"{len(COLUMNS)} columns are wanted")
+                raise UsageError(f"{len(COLUMNS)} columns are required")
             cents = parse_amount(row["amount"])
             require_sale_key(row["sale"])
             if row["sale"] in keys:
                 raise UsageError(f"sale {row['sale']!r}: every row has a key of its own")
             if not row["file"]:
-                raise UsageError("file: the card's file is wanted")
+                raise UsageError("file: the card's file is required")
         except (UsageError, QuantityError) as error:
             raise UsageError(f"line {number}: {error}") from error
         keys.add(row["sale"])
@@ -98,11 +99,10 @@ def sell_all(
     *,
     rehearsal: bool = False,
 ) -> Iterator[Done]:
-    """Sell row by row; a row that fails is told, and the next is sold all the same; an interrupt
-    ends it.
+    """Sell row by row. A failed row is reported and the run goes on; an interrupt ends it.
 
     Args:
-        rehearsal: check every row, and sell none.
+        rehearsal: check every row and sell none.
     """
     for one in wanted:
         card_is_there = False
@@ -115,7 +115,7 @@ def sell_all(
         except MeterctlError as error:
             known = journal.find_reference(one.sale)
             if not card_is_there and known is not None and _is_made(known, one):
-                yield Done(one, known, before=True)  # its card is with the customer
+                yield Done(one, known, before=True)  # sold before; the customer has the card
                 continue
             yield Done(one, known if isinstance(error, UnknownOutcomeError) else None, error)
             if isinstance(error.__cause__, KeyboardInterrupt):
@@ -123,6 +123,6 @@ def sell_all(
 
 
 def _is_made(known: Entry, one: RequestedSale) -> bool:
-    """Return whether an entry is the sale of a row, proved: its card is with the customer."""
+    """Return whether an entry is the sale of a row, and proved."""
     same = (known.kind, known.amount) == (MessageKind.CREDIT.word, one.cents)
     return same and known.state is EntryState.CONFIRMED

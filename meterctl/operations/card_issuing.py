@@ -1,4 +1,4 @@
-"""The use cases of a card that sell nothing: format, replace, service, preset, erase."""
+"""Card operations without a sale: format, replace, service, preset, erase."""
 
 from __future__ import annotations
 
@@ -45,36 +45,31 @@ from protocols.quantities import CENT, format_money
 from protocols.sealed_message import ANY_CUSTOMER, MessageKind, SealedMessage
 
 ERASED = "erased"
-"""Outcome of a sale whose card was erased before a write-back came: whether the meter took it is
-asked of the meter.
-"""
+"""Outcome of a sale whose card was erased before a write-back; only its meter can settle it."""
 
 
 def plan_format(
     presented: PresentedCard, journal: Journal, *, again: bool = False
 ) -> Planned[None]:
-    """Plan to give a blank card the keys of this ring.
+    """Plan to write the keys of this ring to a blank card.
 
     Args:
-        again: an issued card gets the keys that it should have once more, what ends their being
-            blocked.
+        again: write its keys to an issued card again, which unblocks them.
 
     Raises:
         NotPermittedError: it has keys already, or is not one of this ring's.
     """
     if presented.selected.issued and again:
-        return Planned("give it its keys once more", lambda: _give_keys_anew(presented, journal))
+        return Planned("write its keys again", lambda: _give_keys_anew(presented, journal))
     if presented.selected.issued:
         raise NotPermittedError(
-            f"card {presented.serial}: it is formatted already; --again gives it its keys "
-            f"once more, and leaves what it "
-            f"carries. Nothing was changed"
+            f"card {presented.serial}: it is formatted already; --again writes its keys "
+            f"again and keeps its contents. Nothing was changed"
         )
     if journal.has_audited("card_formatted", presented.serial):
         presented.tell(
-            f"card {presented.serial}: this journal has formatted a card of this serial "
-            f"before; two cards of one serial "
-            f"are one card to it"
+            f"card {presented.serial}: this journal has formatted a card of this serial number "
+            f"before; it cannot distinguish the two cards"
         )
     version = presented.ring.newest
     keys = derive_card_keys(presented.ring.master(version), presented.selected.serial, version)
@@ -86,7 +81,7 @@ def plan_format(
         )
         journal.audit("card_formatted", presented.now(), card=presented.serial)
 
-    return Planned("give it its keys", carry_out)
+    return Planned("write its keys", carry_out)
 
 
 def _give_keys_anew(presented: PresentedCard, journal: Journal) -> None:
@@ -109,9 +104,8 @@ def _give_keys_anew(presented: PresentedCard, journal: Journal) -> None:
             and refused.status == StatusWord.AUTHENTICATION_BLOCKED
         ):
             raise NotPermittedError(
-                f"card {presented.serial}: its issuing key is blocked, so nobody can give "
-                f"it keys any more; card replace "
-                f"gives its customer another card. Nothing was changed"
+                f"card {presented.serial}: its issuing key is blocked, so it takes no keys any "
+                f"more; `card replace` issues another card to its customer. Nothing was changed"
             ) from error
         raise
     anew = give_keys_anew(presented.terminal, keys, version, access)
@@ -122,14 +116,13 @@ def _give_keys_anew(presented: PresentedCard, journal: Journal) -> None:
 def plan_replacement(
     presented: PresentedCard, journal: Journal, meter: str, session: Session | None = None
 ) -> Planned[Entry | None]:
-    """Plan another card for a customer in place of a lost one; what the old one carries, this one
-    carries too.
+    """Plan a card in place of a customer's lost one, with the sale that the lost one carries.
 
-    Both have the very same bytes, so the meter takes them once. What was taken already goes on no
-    card again.
+    Both cards carry identical bytes, so the meter accepts them once. A sale that is settled is not
+    carried by a card again.
 
     Raises:
-        NotPermittedError: nobody knows the meter's account.
+        NotPermittedError: the meter's account is not known.
     """
 
     def plan(ask: AskMeter | None) -> Planned[Entry | None]:
@@ -179,7 +172,7 @@ def _plan_replacement(
         and last.kind == MessageKind.CREDIT.word
         and not last.is_former
     ):
-        sealed = last.message  # the meter answers what it has taken, with its receipt
+        sealed = last.message  # accepted before: the meter answers it with its receipt
     kind = CardType.OPEN if opens else CardType.REPLACEMENT
     with_it = (
         f" with {format_money(carried.amount * CENT)} (journal entry {carried.id})"
@@ -210,7 +203,7 @@ def _plan_replacement(
 
 
 def plan_service(presented: PresentedCard, journal: Journal, meter: str) -> Planned[None]:
-    """Plan a card that brings back how a meter stands, and carries nothing."""
+    """Plan a service card: it carries no credit and brings back the state of a meter."""
     card_files = presented.read(journal)
     require_unbound(presented, card_files)
     require_known(presented, journal, card_files)
@@ -234,15 +227,13 @@ def plan_preset(
     session: Session | None = None,
     payee: str | None = None,
 ) -> Planned[list[SealedMessage]]:
-    """Plan sealed commands for a card that is bound; a purchase card without credit becomes a
-    preset card.
+    """Plan sealed commands on a bound card; a purchase card without credit becomes a preset card.
 
-    They have no expiry, for a card may lie for weeks; so none of them moves the switch (METER.md
-    8).
+    They have no expiry, since weeks may pass before the card is inserted; so none of them moves the
+    switch (METER.md 8).
 
     Raises:
-        NotPermittedError: neither write-back, journal nor meter proves where the commands' sequence
-            stands.
+        NotPermittedError: neither write-back, journal nor meter proves the command sequence.
     """
     if any(kind is MessageKind.SWITCH for kind, _ in commands):
         raise NotPermittedError(
@@ -256,14 +247,13 @@ def plan_preset(
 
 
 def _where(presented: PresentedCard, journal: Journal, card_files: CardFiles) -> ProvedMeter:
-    """Return where the meter stands by a proof that names its command sequence too."""
+    """Return the meter's proved state, from a proof that names its command sequence too."""
     newest = journal.proofs.newest(require_bound(presented, card_files).meter)
     if card_files.back is None and (newest is None or not newest.proof):
         raise NotPermittedError(
-            f"card {presented.serial}: the meter has not written back, so nobody knows its "
-            f"commands' sequence; insert "
-            f"the card first (presets go on it before the next sale), or give --port. "
-            f"Nothing was changed"
+            f"card {presented.serial}: the meter has not written back, so its command sequence "
+            f"is not known; insert the card first (write presets before the next sale), or give "
+            f"--port. Nothing was changed"
         )
     return where_it_stands(presented, journal, card_files)
 
@@ -327,12 +317,10 @@ def _plan_preset(
 def plan_erasure(
     presented: PresentedCard, journal: Journal, *, unknown_sale: bool = False
 ) -> Planned[list[Entry]]:
-    """Plan to take a card back. A sale on it that no write-back proves stays open until its meter
-    is asked.
+    """Plan to erase a card. A sale on it without a proving write-back stays open for the meter.
 
     Args:
-        unknown_sale: erase even unconsumed credit that this journal does not know; what it was is
-            audited.
+        unknown_sale: erase unconsumed credit too that this journal did not sell; it is audited.
 
     Raises:
         NotPermittedError: it carries such credit.
@@ -341,7 +329,7 @@ def plan_erasure(
     touched: list[Entry] = []
     with suppress(
         NotPermittedError
-    ):  # what cannot be believed settles nothing; a mismatch is in the audit
+    ):  # an invalid write-back settles nothing; a mismatch is audited
         proved = presented.read(journal)
         touched += presented.compare(journal, proved)
         card_files = proved
@@ -373,13 +361,13 @@ def plan_erasure(
         return touched
 
     carries = (
-        ", ".join(on_card_text(entry) for entry in mine) or strange or "nothing unconsumed is on it"
+        ", ".join(on_card_text(entry) for entry in mine) or strange or "no unconsumed credit on it"
     )
     return Planned(f"erase it ({carries})", carry_out)
 
 
 def _untaken_commands(card_files: CardFiles) -> int:
-    """Return how many commands a card carries that its meter has not answered."""
+    """Return the number of commands on a card that its meter has not answered."""
     taken = card_files.back.command_sequence if card_files.back is not None else 0
     messages = [decoded(sealed) for sealed in card_files.contents.parameters]
     return sum(message is not None and message.sequence > taken for message in messages)

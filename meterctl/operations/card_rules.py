@@ -1,6 +1,6 @@
-"""What must be true before a card is written: rules of the counter.
+"""Rules that a card must meet before it is written at the vending point.
 
-Each raises NotPermittedError that says what stands against it; none writes anything.
+Each raises NotPermittedError with the reason; none writes anything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 def require_bound(presented: PresentedCard, card_files: CardFiles) -> CardIdentity:
-    """Return to whom a card is bound; refuse one that is bound to no meter."""
+    """Return the identity of a bound card; refuse a card that is bound to no meter."""
     if card_files.contents.identity is None:
         raise NotPermittedError(
             f"card {presented.serial}: it is bound to no meter; `card open` sells an opening card"
@@ -44,7 +44,7 @@ def require_unbound(presented: PresentedCard, card_files: CardFiles) -> None:
 
 
 def require_nothing_owed(presented: PresentedCard, journal: Journal, meter: str) -> None:
-    """Refuse a card that should carry an open sale of another meter."""
+    """Refuse a card that carries an open sale for another meter."""
     for entry in journal.carried(presented.serial):
         if entry.state is EntryState.ON_CARD and entry.meter != meter:
             raise NotPermittedError(
@@ -53,9 +53,7 @@ def require_nothing_owed(presented: PresentedCard, journal: Journal, meter: str)
 
 
 def require_known(presented: PresentedCard, journal: Journal, card_files: CardFiles) -> None:
-    """Refuse to write over unconsumed credit that this journal did not seal: nobody here could give
-    it back.
-    """
+    """Refuse to overwrite unconsumed credit that this journal did not seal and cannot restore."""
     credit = card_files.contents.credit
     message = decoded(credit.message) if credit is not None else None
     if credit is None or message is None:
@@ -67,14 +65,13 @@ def require_known(presented: PresentedCard, journal: Journal, card_files: CardFi
     raise NotPermittedError(
         f"card {presented.serial}: it carries {format_money(message.amount * CENT)} for "
         f"meter {message.serial_number} "
-        f"(sequence {message.sequence}), unconsumed, which this journal did not sell: "
-        f"another journal did. Insert the "
+        f"(sequence {message.sequence}), unconsumed, sold by another journal. Insert the "
         f"card into its meter first, or give the --journal that sold it. Nothing was changed"
     )
 
 
 def _is_spent(back: WriteBack | None, message: SealedMessage, sealed: bytes) -> bool:
-    """Say whether a write-back proves that a message will never bring credit any more."""
+    """Return whether a write-back proves that a message cannot bring credit any more."""
     if back is None or (back.answered_sequence, back.answered_code) != (
         message.sequence,
         code_of(sealed),
@@ -88,9 +85,7 @@ def _is_spent(back: WriteBack | None, message: SealedMessage, sealed: bytes) -> 
 def require_in_use(
     presented: PresentedCard, journal: Journal, card_files: CardFiles, meter: str
 ) -> None:
-    """Refuse a service card, and a card that another one has replaced: its meter would refuse it
-    too.
-    """
+    """Refuse a service card, and a replaced card, which its meter would refuse too."""
     credit = card_files.contents.credit
     if credit is not None and credit.card_type is CardType.SERVICE:
         raise NotPermittedError(
@@ -106,7 +101,7 @@ def require_in_use(
 
 
 def require_takeable(presented: PresentedCard, card_files: CardFiles, entry: Entry) -> None:
-    """Refuse to write bytes again that the meter has shown it will never take."""
+    """Refuse to write a sale again if its write-back shows that the meter will not accept it."""
     identity, back = card_files.contents.identity, card_files.back
     if identity is not None and identity.meter != entry.meter:
         raise NotPermittedError(
@@ -121,17 +116,15 @@ def require_takeable(presented: PresentedCard, card_files: CardFiles, entry: Ent
     )
     if entry.epoch == back.epoch and 0 < entry.sequence <= back.credit_sequence:
         raise NotPermittedError(
-            f"{on_card_text(entry)}; the meter has that sequence behind it, and this "
-            f"write-back does not say what "
-            f"became of it: meterctl --port ... journal resolve {entry.id} asks the "
-            f"meter. Nothing was sold"
+            f"{on_card_text(entry)}, but the meter is already at sequence "
+            f"{back.credit_sequence}, and this write-back does not prove that sale: meterctl "
+            f"--port ... journal resolve {entry.id} asks the meter. Nothing was sold"
         )
     if entry.epoch not in (back.epoch, 0):
         raise NotPermittedError(
-            f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has got a "
-            f"new storage ({back.epoch:08x}), "
-            f"so it is dead: erase the card, then meterctl journal resolve {entry.id} "
-            f"--as refused --port ..."
+            f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has a new storage "
+            f"({back.epoch:08x}) and cannot accept it: erase the card, then meterctl journal "
+            f"resolve {entry.id} --as refused --port ..."
         )
     outcome = Outcome(back.outcome) if back.outcome else None
     if (
@@ -140,18 +133,18 @@ def require_takeable(presented: PresentedCard, card_files: CardFiles, entry: Ent
         and not outcome.applied
         and outcome is not Outcome.SEQUENCE_GAP
     ):
-        end = f"End it by {voiding_command(entry)}; or erase"
+        end = f"Void it by {voiding_command(entry)}; or erase"
         if entry.opens_any_epoch and outcome is Outcome.SEQUENCE_CONFLICT:
-            end = "Another message took its sequence, and a new storage could still take it: erase"
+            end = "Another message has its sequence; a new storage could still accept it: erase"
         raise NotPermittedError(
             f"{on_card_text(entry)}; the meter refused it ({outcome.name}). Nothing was "
             f"sold. {end} the card, and "
-            f"close it on your word: meterctl journal resolve {entry.id} --as refused"
+            f"close it without proof: meterctl journal resolve {entry.id} --as refused"
         )
 
 
 def carried_by(presented: PresentedCard, journal: Journal, meter: str) -> Entry | None:
-    """Return the open sale of a meter that this card carries, or should."""
+    """Return the open sale for a meter that the journal has on this card."""
     mine = [
         e
         for e in journal.open_entries(meter)
@@ -161,7 +154,7 @@ def carried_by(presented: PresentedCard, journal: Journal, meter: str) -> Entry 
 
 
 def decoded(sealed: bytes) -> SealedMessage | None:
-    """Return what a sealed message says, None where it is none."""
+    """Return the decoded message, None for malformed bytes."""
     try:
         return SealedMessage.decode(sealed)
     except MalformedMessageError:
@@ -169,7 +162,7 @@ def decoded(sealed: bytes) -> SealedMessage | None:
 
 
 def require_named(presented: PresentedCard, meter: str, payee: str | None) -> None:
-    """Refuse a card of another meter than the one that --meter names."""
+    """Refuse a card that is not for the meter of --meter."""
     if payee not in (None, meter):
         raise NotPermittedError(
             f"card {presented.serial}: it is for meter {meter}, --meter names {payee}; "
@@ -178,7 +171,7 @@ def require_named(presented: PresentedCard, meter: str, payee: str | None) -> No
 
 
 def hinted_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
-    """Return where the meter on the port says it stands: to plan and to show, never to seal from.
+    """Return the state that the meter on the port shows: for planning and display, not for sealing.
 
     Raises:
         UsageError: another meter is on the port.
@@ -203,11 +196,11 @@ def hinted_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
 
 
 def proved_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
-    """Return where the meter on the port stands by its sealed status.
+    """Return the state of the meter on the port, proved by its sealed status.
 
     Raises:
-        NotPermittedError: another meter, a wrong key ring, a meter that was set back, or a copied
-            journal.
+        UsageError: another meter is on the port.
+        NotPermittedError: a wrong key ring, a meter that was set back, or a copied journal.
     """
     hint = session.identify()
     if hint.serial_number != meter:
@@ -219,16 +212,15 @@ def proved_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
 
 
 AskMeter = Callable[[str], ProvedMeter]
-"""Gives where the meter of a serial number stands."""
+"""Returns the state of the meter with a serial number."""
 
 
 def with_port(
     session: Session, journal: Journal, plan: Callable[[AskMeter], Planned[Result]]
 ) -> Planned[Result]:
-    """Plan by what the meter on the port shows; what is carried out is planned anew by what it then
-    proves.
+    """Plan from the meter's registers; plan again from its sealed status before carrying out.
 
-    So the status is asked for after a person's yes (METER.md 8), and every check is made again.
+    So the status is requested after the user's yes (METER.md 8), and every check is repeated.
     """
     hinted = plan(lambda meter: hinted_meter(session, journal, meter))
 

@@ -1,10 +1,9 @@
-"""The sales of the card at a vending point: planned, when every check has passed; then carried out.
+"""Card sales at a vending point: planned after every check has passed, then carried out.
 
-A sale is in the journal, as `on_card`, before the first byte of it is on the card. Where the card
-is pulled in between,
-the same command with the same amount finishes that sale: the very bytes are written again, and no
-second one is made. Under a requester's key (`reference`) that holds for ever; without one, only
-until the sale was consumed.
+A sale is in the journal, as `on_card`, before its first byte is on the card. If the card is pulled
+in between, the same command with the same amount finishes that sale: the identical bytes are
+written again, and no second sale is made. With a sale key (`reference`) that holds for ever;
+without one, only until the sale was consumed.
 """
 
 from __future__ import annotations
@@ -56,15 +55,15 @@ from protocols.sealed_message import (
 from protocols.sealed_status import SealedStatus
 
 NEAR_THE_END = LAST_SEQUENCE - 1000
-"""Sequences beyond it are warned of: the last ones cannot be refilled but by a new epoch."""
+"""A sale above it warns that the sequences run out; only a new epoch provides more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """What was put on a card; `finished` says that an interrupted sale was completed and nothing
-    new was made.
+    """A sale on a card.
 
-    `before` says that the sale of this key was made earlier, and nothing was done.
+    `finished`: an interrupted sale was completed, no new one was made. `before`: the sale of this
+    key was made earlier, nothing was done.
     """
 
     entry: Entry
@@ -74,7 +73,7 @@ class Sold:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An opening as it is wanted: amount in 0.01."""
+    """A requested opening; amount in 0.01."""
 
     meter: str
     customer: str
@@ -94,17 +93,16 @@ def plan_opening(
     session: Session | None = None,
     reference: str = "",
 ) -> Planned[Sold]:
-    """Plan an opening card for a meter that nobody has read yet: epoch 0, sequence 1.
+    """Plan an opening card for a meter that was never read: epoch 0, sequence 1.
 
     Args:
-        session: a meter that can be asked all the same: then the card is for its epoch and its next
+        session: a port to the meter, if there is one: then the card is for its epoch and its next
             sequence.
-        again: the meter has got a new storage; an account that the journal knows does not stand in
-            the way.
+        again: the meter has a new storage; an account in the journal is no obstacle.
         reference: the sale key; a second opening under it is the first one.
 
     Raises:
-        NotPermittedError: the card or the journal stands against it.
+        NotPermittedError: a rule of the card or the journal is not met.
     """
     wanted = Opening(meter, customer, cents, unit)
 
@@ -152,9 +150,8 @@ def _plan_opening(
         )
     if asked is None and not again and journal.is_spent(wanted.meter):
         raise NotPermittedError(
-            f"meter {wanted.meter}: its first sequence is spent, so an opening card for "
-            f"a meter that nobody has read "
-            f"would be dead; give --port to ask the meter. Nothing was sold"
+            f"meter {wanted.meter}: its sequence 1 is used, so it would refuse an opening card "
+            f"sealed without its status; give --port to ask the meter. Nothing was sold"
         )
     if asked is not None:
         require_account(asked, MessageKind.OPEN)
@@ -196,9 +193,7 @@ def _plan_opening(
 
 
 def _newest(presented: PresentedCard, journal: Journal, meter: str) -> int:
-    """Return the newest key version of the ring that may be used; raises NotPermittedError where
-    none may.
-    """
+    """Return the ring's newest usable key version; raises NotPermittedError if there is none."""
     usable = presented.ring.usable(journal.proofs.floor(meter))
     if not usable:
         raise NotPermittedError(
@@ -215,8 +210,7 @@ def plan_sale(
     reference: str = "",
     payee: str | None = None,
 ) -> Planned[Sold]:
-    """Plan credit on a card that is bound to a meter, with the sequence that follows what the meter
-    has taken.
+    """Plan credit on a bound card, with the sequence after the meter's last accepted one.
 
     Args:
         reference: the sale key; a second sale under it is the first one.
@@ -224,7 +218,7 @@ def plan_sale(
 
     Raises:
         NotPermittedError: the last sale is unconsumed, or card, meter and journal do not agree.
-        UsageError: the key stands for another amount, kind or meter.
+        UsageError: the key is known with another amount, kind or meter.
     """
 
     def plan(ask: AskMeter | None) -> Planned[Sold]:
@@ -324,26 +318,26 @@ def sell(
     return plan_sale(presented, journal, cents, session, reference).carry_out()
 
 
-# ---- where a meter stands, without a port
+# ---- the state of a meter, without a port
 
 
 def where_it_stands(
     presented: PresentedCard, journal: Journal, card_files: CardFiles
 ) -> ProvedMeter:
-    """Return where a card's meter stands: by its write-back or the journal's last proof, whichever
-    is further.
+    """Return the state of a card's meter: its write-back or the journal's last proof.
+
+    The one with the higher credit sequence counts, with the higher command sequence of the two.
 
     Raises:
-        NotPermittedError: neither is there, or the write-back is of a storage that the meter no
+        NotPermittedError: there is neither, or the write-back is of a storage that the meter no
             longer has.
     """
     meter, back = require_bound(presented, card_files).meter, card_files.back
     of_journal = meter_of_journal(presented.ring, journal, meter)
     if back is None and of_journal is None:
         raise NotPermittedError(
-            f"card {presented.serial}: nobody knows where meter {meter} stands; insert the "
-            f"card into it first, or give "
-            f"--port to ask the meter. Nothing was sold"
+            f"card {presented.serial}: the credit sequence of meter {meter} is not known; insert "
+            f"the card into it first, or give --port to ask the meter. Nothing was sold"
         )
     if back is None:
         assert of_journal is not None
@@ -360,9 +354,7 @@ def where_it_stands(
 
 
 def meter_of_journal(ring: KeyRing, journal: Journal, meter: str) -> ProvedMeter | None:
-    """Return where a meter stands by the last proof of this journal and the sales that it has
-    confirmed since.
-    """
+    """Return the state of a meter by the journal's last proof and the sales confirmed since."""
     proved = journal.proofs.newest(meter)
     if proved is None or not proved.epoch:
         return None
@@ -398,7 +390,7 @@ def meter_of_journal(ring: KeyRing, journal: Journal, meter: str) -> ProvedMeter
 
 
 def _meter_of_proof(ring: KeyRing, journal: Journal, proof: bytes) -> ProvedMeter | None:
-    """Return where a meter stood by a status or a write-back that was verified when it was kept."""
+    """Return the state of a meter from a stored proof, a status or a write-back."""
     if not proof:
         return None
     if len(proof) != SealedStatus.SIZE:
@@ -437,9 +429,7 @@ def _meter_of_write_back(ring: KeyRing, journal: Journal, back: WriteBack) -> Pr
 
 
 def _proves(ring: KeyRing, journal: Journal, meter: str, version: int) -> bool:
-    """Return whether what was proved under a key version is a proof still: not retired since, and
-    not passed.
-    """
+    """Return whether a proof under a key version still counts: not retired, not passed."""
     return ring.may_use(version, journal.proofs.floor(meter))
 
 
@@ -458,14 +448,12 @@ def _sealing_version(ring: KeyRing, journal: Journal, meter: str, current: int) 
 def _require_current(
     presented: PresentedCard, journal: Journal, back: WriteBack, epoch: int
 ) -> None:
-    """Refuse a write-back of a storage that the meter no longer has, as far as the journal has
-    proof of a later one.
-    """
+    """Refuse a write-back of an old storage, if the journal has a proof of a later one."""
     if not journal.last_sequence(back.meter_digits, back.epoch):
         return
     raise NotPermittedError(
         f"card {presented.serial}: its write-back is of epoch {back.epoch:08x}, and meter "
-        f"{back.meter_digits} has got a "
+        f"{back.meter_digits} has a "
         f"new storage since ({epoch:08x}): insert the card first. Nothing was sold"
     )
 
@@ -499,7 +487,7 @@ def _sell(
         limit=presented.ring.limit(),
     )
     unchanged = (
-        f"the sale stands in the journal as entry {entry.id}, and the card may carry it "
+        f"the sale is journal entry {entry.id}, and the card may carry it "
         f"or not: the same command with "
         f"the same amount finishes "
         f"it{'' if reference else ', as long as the card has not been in its meter'}"
@@ -526,9 +514,7 @@ def _plan_to_finish(
     card_type: CardType,
     wanted: Opening | None = None,
 ) -> Planned[Sold]:
-    """Plan to complete the sale that this card should carry; refuse where it carries it already,
-    unconsumed.
-    """
+    """Plan to complete an interrupted sale; refuse if the card carries it complete, unconsumed."""
     message = entry.sealed
     if message is None or entry.is_former:
         raise NotPermittedError(
@@ -592,7 +578,7 @@ def _finish(
 
 
 def _is_whole(card_files: CardFiles, entry: Entry) -> bool:
-    """Say whether a card carries a sale as it was sold, and its meter has not answered it."""
+    """Return whether a card carries a sale completely, and its meter has not answered it."""
     contents = card_files.contents
     carried = (
         contents.identity is not None
@@ -605,17 +591,17 @@ def _is_whole(card_files: CardFiles, entry: Entry) -> bool:
 def sold_before(
     journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str
 ) -> Sold | None:
-    """Return what was sold on a card under a key, once that is settled.
+    """Return the settled sale of a key; None for a new key or an open sale.
 
     Raises:
-        UsageError: it stands for another amount, kind or meter.
-        RefusedError: that sale was refused: a new one wants a new key.
+        UsageError: the key is known with another amount, kind or meter.
+        RefusedError: that sale was refused: a new one needs a new key.
     """
     known = known_sale(journal, reference, kind, cents, meter)
     if known is not None and known.state is EntryState.REFUSED:
         raise RefusedError(
             f"sale {reference}: it was {known.outcome} (journal entry {known.id}); a new "
-            f"sale wants a new key",
+            f"sale needs a new key",
             outcome=known.outcome,
             serial_number=known.meter,
             entry=known.id,
@@ -624,7 +610,7 @@ def sold_before(
 
 
 def _type_of_sale(card_files: CardFiles) -> CardType:
-    """A replacement card stays one until its meter has bound it."""
+    """Return the card type of a sale; a replacement card stays one until its meter has bound it."""
     credit, back = card_files.contents.credit, card_files.back
     replaces = credit is not None and credit.card_type in (CardType.REPLACEMENT, CardType.OPEN)
     unseen = back is None or bool(back.error)
@@ -632,7 +618,7 @@ def _type_of_sale(card_files: CardFiles) -> CardType:
 
 
 def consumption(entry: Entry | None, card_files: CardFiles) -> str:
-    """Say in a word what became of the sale on a card: none, unconsumed, accepted, refused."""
+    """Return the state of the sale on a card: none, unconsumed, accepted, refused."""
     credit, back = card_files.contents.credit, card_files.back
     if credit is None or not credit.message:
         return "none"

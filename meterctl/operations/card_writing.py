@@ -1,6 +1,4 @@
-"""Binding and writing a card: what leaves a sale half done where it breaks off, and is finished by
-doing it again.
-"""
+"""Binding and writing a card. An interrupted write is finished by repeating the command."""
 
 from __future__ import annotations
 
@@ -24,22 +22,19 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Planned(Generic[Result]):
-    """What has passed every check; nothing of it is written yet. `text` is for a person to say yes
-    to.
-    """
+    """A checked plan; nothing is written yet. `text` is the question to the user."""
 
     text: str
     carry_out: Callable[[], Result]
     rehearse: Callable[[], object] = lambda: None
-    """What carrying out checks before it seals, where that needs the meter: for a dry run."""
+    """The checks before sealing that need the meter, for a dry run."""
 
 
 class Bound(NamedTuple):
-    """To whom a card is bound: meter, customer, account unit, the version of the meter's keys; and
-    since when.
+    """The binding of a card: meter, customer, account unit, version of the meter's keys, and time.
 
-    `issued_at` is in s since 1970 UTC: a meter lets a card replace another one only where it was
-    not issued earlier.
+    `issued_at` is in s since 1970 UTC: a meter lets a card replace another one only if it was not
+    issued earlier.
     """
 
     meter: str
@@ -50,7 +45,7 @@ class Bound(NamedTuple):
 
 
 def bound_to(message: SealedMessage, issued_at: int) -> Bound:
-    """Return whose card it is that carries a message."""
+    """Return the binding of a card that carries a message."""
     return Bound(
         message.serial_number,
         message.customer_number,
@@ -62,8 +57,9 @@ def bound_to(message: SealedMessage, issued_at: int) -> Bound:
 
 @contextmanager
 def handing_over(presented: PresentedCard, unchanged: str) -> Iterator[None]:
-    """Around what leaves a sale half done where it fails: whatever goes wrong, its outcome is
-    unknown.
+    """Run card writes: any failure in the block is an unknown outcome.
+
+    `unchanged` is the end of the error text.
     """
     presented.unchanged = unchanged
     try:
@@ -83,7 +79,10 @@ def bind_and_write(
     bind_to: Bound | None,
     card_files: CardFiles | None,
 ) -> None:
-    """Bind a card where it is not bound so yet (or anew, without `standing`), and write a sale."""
+    """Bind a card that is not bound to `bind_to` yet, and write a sale.
+
+    Without `card_files` the card is bound in any case.
+    """
     identity = card_files.contents.identity if card_files is not None else None
     if bind_to is not None and (
         identity is None or (identity.meter, identity.customer) != bind_to[:2]
@@ -93,7 +92,7 @@ def bind_and_write(
 
 
 def _bind(presented: PresentedCard, bound: Bound) -> None:
-    """Bind a card; what another meter wrote on it goes first."""
+    """Bind a card, after clearing the write-back of another meter."""
     contents = presented.read_contents()
     presented.write(presented.terminal.clear_write_back(contents.return_slots), presented.unchanged)
     meter, customer, unit, version, issued_at = bound
@@ -107,7 +106,7 @@ def _bind(presented: PresentedCard, bound: Bound) -> None:
 
 
 def write(presented: PresentedCard, journal: Journal, card_type: CardType, sealed: bytes) -> None:
-    """Write a sale and read it back: what is reported as sold was seen on the card."""
+    """Write a sale and read it back, so that a reported sale was seen on the card."""
     contents: Contents = presented.read(journal).contents
     record = CreditRecord(
         card_type, contents.credit_slots.next_number, sealed, host_second(presented.now())
@@ -117,4 +116,4 @@ def write(presented: PresentedCard, journal: Journal, card_type: CardType, seale
     )
     written = presented.read(journal).contents
     if written.credit != record or written.return_slots.newest is not None:
-        raise UnknownOutcomeError(f"card {presented.serial}: it does not hold what was written")
+        raise UnknownOutcomeError(f"card {presented.serial}: it does not hold the written sale")

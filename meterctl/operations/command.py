@@ -1,8 +1,8 @@
 """Sealed commands: limits, clock, switch, guarantee, moratorium, tamper. A lost one blocks nothing.
 
-A command takes the number after the one that a sealed status proves. It is done by its sealed
-receipt alone. After silence the receipt is asked for, and the identical bytes are sent again where
-it is not there.
+A command takes the number after the one that a sealed status proves. Only its sealed receipt
+completes it. After silence the receipt is requested, and the identical bytes are sent again if
+there is none.
 """
 
 from __future__ import annotations
@@ -26,17 +26,14 @@ from protocols.sealed_message import Answer, MessageKind, Receipt, SealedMessage
 
 DELIVERIES = 3
 LIVES_S = 300
-"""A command that is five minutes late, in the meter's elapsed time, is not wanted any more
-(METER.md 8).
-"""
+"""Default lifetime of a command in s of elapsed time, so that no late one applies (METER.md 8)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is wanted of the meter on the port; `meter` is a hint, for display only.
+    """A planned command for the meter on the port; `meter` is a hint, for display only.
 
-    `lives_s` is how long the command may be taken, in s of the meter's elapsed time; None is for
-    ever.
+    `lives_s` is its lifetime in s of the meter's elapsed time; None is unlimited.
     """
 
     meter: MeterIdentity
@@ -47,7 +44,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class CommandDone:
-    """A command that the meter accepted: its receipt, and the answer where it was heard."""
+    """A command that the meter accepted: its receipt, and the answer if it was received."""
 
     meter: MeterIdentity
     receipt: Receipt
@@ -61,11 +58,10 @@ def plan_command(
     parameters: bytes = b"",
     valid_for_s: int | None = None,
 ) -> Command:
-    """Read who the meter says it is, and refuse another payee. Nothing is sealed.
+    """Read the identity that the meter shows, and refuse another payee. Nothing is sealed.
 
     Args:
-        valid_for_s: how long it may be taken; 300 s where it is not told, for ever under the
-            development key.
+        valid_for_s: its lifetime; by default 300 s, unlimited under the development key.
     """
     hint = session.identify()
     require_payee(session, journal, hint.serial_number)
@@ -74,18 +70,18 @@ def plan_command(
 
 
 def rehearse_command(session: Session, journal: Journal, command: Command) -> ProvedMeter:
-    """Check all that `execute_command` checks before it seals, and seal nothing: for a dry run."""
+    """Run all checks of `execute_command` before it seals, for a dry run; nothing is sealed."""
     meter = ask_status(session, journal, command.meter).require_ours()
     require_key_version(journal, meter)
     return meter
 
 
 def execute_command(session: Session, journal: Journal, command: Command) -> CommandDone:
-    """Seal a command from the meter's status, and bring it to the meter.
+    """Seal a command from the meter's status, deliver it, and return its receipt.
 
     Raises:
-        RefusedError: the meter refused it; it says until when its bytes could still be taken.
-        UnknownOutcomeError: nobody answered, and nothing proves.
+        RefusedError: the meter refused it; the text says until when its bytes could be accepted.
+        UnknownOutcomeError: no answer and no proof.
     """
     serial = command.meter.serial_number
     with journal.alone_with(serial, session.ticks, session.pause):
@@ -125,7 +121,7 @@ def _try(
             answer, sealed_receipt = delivery.answer, delivery.receipt
         if (
             not sealed_receipt
-        ):  # a refusal is not sealed: what the meter has is asked for before it is believed
+        ):  # a refusal is unsealed: the receipt is requested before it is accepted
             sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
     except (NoAnswerError, CorruptAnswerError, RefusedError):
         try:
@@ -159,9 +155,7 @@ def _refused(
     *,
     taken_by_another: bool,
 ) -> MeterctlError:
-    """Return what to raise for a refusal, which is not sealed: the sealed status may contradict
-    it.
-    """
+    """Return the error for an unsealed refusal, which the sealed status may contradict."""
     try:
         status = ask_status(session, journal, meter).status
     except MeterctlError:
@@ -188,7 +182,7 @@ def _taken_until(message: SealedMessage) -> str:
 
 
 class Refusal(RefusedError):
-    """The meter refused a command by name, unsealed: a wire can say so too."""
+    """An unsealed refusal of a command, named by the meter; the wire can forge it."""
 
     def __init__(self, message: SealedMessage, answer: Answer, unchanged: str) -> None:
         super().__init__(

@@ -1,21 +1,18 @@
-"""What settles a journal entry: the four proofs of METER.md 8, (a) to (d). Pure: nobody is asked
-here.
+"""The four proofs (a) to (d) of METER.md 8, which settle a journal entry. Pure, without requests.
 
     (a) a receipt of the sequence with the entry's code, or a write-back that answers its code as
-    accepted: confirmed (b) a receipt of the sequence with another code: of a void sealed for the
-    entry, or beside a proof of that epoch
-        that has reached the sequence; or a write-back that answers its code with SEQUENCE_CONFLICT:
-        refused
-    (c) a status asked with the entry's own journal number: its last of that journal is the entry:
-    confirmed; it has
-        reached the sequence, and its last of that journal is another one at or below the sequence,
-        or is none that was
-        forgotten: refused
+        accepted: confirmed
+    (b) a receipt of the sequence with another code, either of a void sealed for the entry or with
+        a proof of that epoch that has reached the sequence; or a write-back that answers the
+        entry's code with SEQUENCE_CONFLICT: refused
+    (c) a status asked with the entry's own journal number: its last message of that journal is the
+        entry: confirmed; it has reached the sequence, and its last message of that journal is
+        another one at or below the sequence, or none with `forgotten` below the sequence: refused
     (d) a proof that names a higher key version than the entry's and has not reached the sequence:
-    refused
+        refused
 
-For an opening of epoch 0 only (a), the first half of (c) and its own void hold. Where one proof
-says confirmed and another refused, the entry is confirmed.
+For an opening of epoch 0 only (a), the first half of (c) and its own void hold. If one proof says
+confirmed and another refused, the entry is confirmed.
 """
 
 from __future__ import annotations
@@ -32,15 +29,15 @@ ACCEPTED = "accepted"
 CONFLICT = "sequence_conflict"
 VOIDED = "voided"
 KEY_PASSED = "unknown_key_version"
-"""Outcomes that entries get from proofs: the words of METER.md 7 where there is one."""
+"""Outcomes that proofs give to entries: the words of METER.md 7 where there are any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """Proofs whose codes were verified: a receipt of the entry's sequence, a status, a write-back.
+    """Verified proofs for an entry: a receipt of its sequence, a status, a write-back.
 
     `voids` are the codes of the voids that were sealed for the entry. A status counts for (c) only
-    where it was asked with the entry's own journal number, which it names.
+    if it was asked with the entry's own journal number, which it names.
     """
 
     receipt: Receipt | None = None
@@ -51,7 +48,7 @@ class Proofs:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a proof says of an entry; `epoch` is the one in which its meter took it."""
+    """The conclusion of a proof; `epoch` is the one in which the meter accepted the entry."""
 
     state: EntryState
     outcome: str
@@ -59,7 +56,7 @@ class Conclusion:
 
 
 def conclude(entry: Entry, proofs: Proofs) -> Conclusion | None:
-    """Return what proofs say of an entry, None where they say nothing: then its bytes live."""
+    """Return the conclusion of the proofs; None if they prove nothing: the bytes stay valid."""
     message = entry.sealed
     if message is None:
         return None
@@ -73,7 +70,7 @@ def conclude(entry: Entry, proofs: Proofs) -> Conclusion | None:
 
 
 def has_reached(proofs: Proofs, epoch: int, sequence: int) -> bool:
-    """Return whether a status or a write-back of an epoch stands at a sequence or beyond it."""
+    """Return whether a status or a write-back of an epoch is at a sequence or above it."""
     told = (proofs.status, proofs.back)
     return any(p is not None and p.epoch == epoch and p.credit_sequence >= sequence for p in told)
 
@@ -149,7 +146,7 @@ def _by_key_version(entry: Entry, message: SealedMessage, proofs: Proofs) -> Con
         if status
         else []
     )
-    if back is not None:  # one of an earlier build names a version that its seal does not prove
+    if back is not None:  # an earlier build's names a version that its seal does not prove
         version = min(back.key_version, back.meter_key_version)
         named.append((back.meter_digits, back.epoch, version, back.credit_sequence))
     for meter, epoch, version, sequence in named:

@@ -1,6 +1,4 @@
-"""The use cases of the account: top up, open, refund, debt, close; and settling what was left
-open.
-"""
+"""Account operations by wire: top up, open, refund, debt, close; and settling open entries."""
 
 from __future__ import annotations
 
@@ -53,14 +51,12 @@ from protocols.sealed_message import MessageKind, Receipt
 
 MAX_SALE_KEY = 64
 VOIDING = "voiding"
-"""Outcome of a card's sale whose void was not answered yet."""
+"""Outcome of a card's sale whose void has no answer yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is wanted of the meter on the port: for a person to say yes to. `meter` is a hint, for
-    display only.
-    """
+    """A planned sale for the user to confirm; `meter` is a hint, for display only."""
 
     meter: MeterIdentity
     sale: Sale
@@ -75,23 +71,23 @@ def plan(
     withdrawing: Collection[Entry] = (),
     reference: str = "",
 ) -> Plan:
-    """Read who the meter says it is, and refuse what needs no proof to be refused. Nothing is
-    written or sent.
+    """Read the identity that the meter shows, and refuse a sale that needs no proof to be refused.
+
+    Nothing is written or sent.
 
     Args:
         amount: 0.01 account unit.
-        withdrawing: open sales on cards that do not stand in the way, because they are voided
-            first.
+        withdrawing: open sales on cards that are voided first and so do not block the sale.
         reference: the sale key.
 
     Raises:
         NotPermittedError: another payee, or an entry is open.
-        OverDailyLimitError: the day's limit of the key ring would be passed; audited.
+        OverDailyLimitError: the daily limit of the key ring would be exceeded; audited.
     """
     hint = session.identify()
     require_payee(session, journal, hint.serial_number)
     for entry in journal.open_entries(hint.serial_number):
-        # one that is prepared may be another process's, which is waited for
+        # a prepared entry may belong to another process; `execute` waits for that process
         in_the_way = entry not in withdrawing and entry.state is not EntryState.PREPARED
         if in_the_way and entry.lives_in(hint.epoch):
             refuse_for_open(entry)
@@ -108,12 +104,12 @@ def plan(
 
 
 def rehearse(session: Session, journal: Journal, planned: Plan) -> ProvedMeter:
-    """Check all that `execute` checks before it seals, and seal nothing: for a dry run."""
+    """Run all checks of `execute` before it seals, for a dry run; nothing is sealed."""
     return ready_for(session, journal, planned.meter, planned.sale.kind)
 
 
 def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
-    """Bring what was planned to the meter exactly once."""
+    """Deliver a planned sale exactly once."""
     try:
         return sell_exactly_once(session, journal, planned.meter, planned.sale)
     except BegunBeforeError as begun:
@@ -127,12 +123,11 @@ def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
 def sale_begun_before(
     session: Session, journal: Journal, hint: MeterIdentity, sale: Sale
 ) -> Entry | None:
-    """Return the entry with which a sale key goes on, None of a new key; waits for a process that
-    is at work on it.
+    """Return the entry of a sale key, None for a new key; wait for a process that works on it.
 
     Raises:
-        UsageError: the key stands for another amount, kind or meter.
-        UnknownOutcomeError: the other process does not end, and its entry is open.
+        UsageError: the key is known with another amount, kind or meter.
+        UnknownOutcomeError: the other process does not finish, and its entry is open.
     """
     if not sale.reference:
         return None
@@ -154,10 +149,10 @@ def sale_begun_before(
 
 
 def go_on(session: Session, journal: Journal, hint: MeterIdentity, known: Entry) -> Settled:
-    """Go on with the sale of a key that is known, or return what became of it.
+    """Settle the sale of a known key, or return its result.
 
     Raises:
-        RefusedError: it was refused; a new sale wants a new key.
+        RefusedError: it was refused; a new sale needs a new key.
     """
     if known.is_open or known.outcome == BY_HAND:
         resolved = _resolve(session, journal, hint, known)
@@ -175,7 +170,7 @@ def go_on(session: Session, journal: Journal, hint: MeterIdentity, known: Entry)
     if known.state is EntryState.REFUSED:
         raise RefusedError(
             f"sale {known.reference}: it was refused, {known.outcome} (journal entry "
-            f"{known.id}); a new sale wants a "
+            f"{known.id}); a new sale needs a "
             f"new key",
             outcome=known.outcome,
             serial_number=known.meter,
@@ -185,20 +180,14 @@ def go_on(session: Session, journal: Journal, hint: MeterIdentity, known: Entry)
 
 
 def rehearse_advance(session: Session, journal: Journal, hint: MeterIdentity) -> ProvedMeter:
-    """Return the meter whose key version may be advanced, sealed for under its next version.
-
-    Raises:
-        NotPermittedError: an entry is open, or the ring has no next version of the meter.
-    """
+    """Return the meter with its next key version for sealing, if its version may be advanced."""
     meter = ask_status(session, journal, hint, advance=True).require_ours()
     require_nothing_open(journal, meter.serial_number, meter.epoch)
     return meter
 
 
 def advance_key_version(session: Session, journal: Journal, hint: MeterIdentity) -> Settled:
-    """Make the meter's next key version its current one, by a void under it; raises as
-    `rehearse_advance`.
-    """
+    """Make the meter's next key version current, by a void; raises as `rehearse_advance`."""
     with journal.alone_with(hint.serial_number, session.ticks, session.pause):
         meter = rehearse_advance(session, journal, hint)
         message = void_message(journal, meter, meter.credit_sequence + 1, session.now())
@@ -207,7 +196,7 @@ def advance_key_version(session: Session, journal: Journal, hint: MeterIdentity)
 
 
 def require_sale_key(key: str) -> str:
-    """Return a sale key; raises UsageError for one that is not 1 to 64 printable characters."""
+    """Return a sale key; raises UsageError unless it has 1 to 64 printable characters."""
     if not (key.strip() and key.isprintable() and len(key) <= MAX_SALE_KEY):
         raise UsageError(
             f"sale {key!r}: a key has 1 to {MAX_SALE_KEY} printable characters; nothing was sealed"
@@ -218,10 +207,10 @@ def require_sale_key(key: str) -> str:
 def known_sale(
     journal: Journal, reference: str, kind: MessageKind, cents: int, meter: str | None
 ) -> Entry | None:
-    """Return the last entry of a sale key, None of a new key.
+    """Return the newest entry of a sale key; None for a new key.
 
     Raises:
-        UsageError: the key stands for another amount, kind or meter.
+        UsageError: the key is known with another amount, kind or meter.
     """
     known = journal.find_reference(reference) if reference else None
     if known is None:
@@ -238,23 +227,23 @@ def known_sale(
     return known
 
 
-# ---- settling what is open
+# ---- settling open entries
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What became of one open entry; `error` says why where it was refused or stays open."""
+    """The result for one open entry; `error` is the reason if it was refused or stays open."""
 
     entry: Entry
     error: MeterctlError | None
 
 
 def resolve(session: Session, journal: Journal, number: int | None = None) -> list[Resolved]:
-    """Settle open entries of the meter on the port: one by its number, or every one.
+    """Settle open entries of the meter on the port: one by its number, or all.
 
     Raises:
         UsageError: there is no such entry, or it is of another meter than the one on the port.
-        UnknownOutcomeError: nobody answers on the port, and an entry of its meter is open.
+        UnknownOutcomeError: the meter does not answer, and an entry of it is open.
     """
     named = [] if number is None else [journal.entry(number)]
     expected = named if named else journal.open_entries(journal.meter_of_port(session.port))
@@ -273,8 +262,10 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
 
 
 def identify_for(session: Session, journal: Journal, entries: Collection[Entry]) -> MeterIdentity:
-    """Read who the meter says it is; where it does not answer, open entries that were to be settled
-    stay unknown.
+    """Read the identity that the meter shows.
+
+    Raises:
+        UnknownOutcomeError: no answer, and one of `entries` is open; it stays unknown.
     """
     try:
         return session.identify()
@@ -286,7 +277,9 @@ def identify_for(session: Session, journal: Journal, entries: Collection[Entry])
 
 
 def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -> Entry:
-    """Close an open entry on a person's word: no proof, and a later proof overrules it. Audited.
+    """Close an open entry without proof, on a person's decision; audited.
+
+    A later proof overrules it.
 
     Raises:
         UsageError: it is settled already.
@@ -312,13 +305,13 @@ def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -
 
 
 def living_text(entry: Entry) -> str:
-    """Say how long the bytes of an entry that nothing proved could still be taken."""
+    """Return a text that says how long the bytes of an unproved entry can be accepted."""
     if entry.opens_any_epoch:
         return "its bytes could still be taken by any storage of the meter that was never opened"
     return (
         f"its bytes could still be taken until the meter has reached sequence "
         f"{entry.sequence}, as a rule by the next "
-        f"credit message of anybody"
+        f"credit message of any seller"
     )
 
 
@@ -349,9 +342,7 @@ def _as_it_stands(journal: Journal, entry: Entry) -> Entry:
 def _ask_for_proof(
     session: Session, journal: Journal, hint: MeterIdentity, entry: Entry
 ) -> tuple[Conclusion | None, Delivered, Asked]:
-    """Ask the meter for what proves an entry, status and receipt; nothing is sent that it could
-    apply.
-    """
+    """Request the proofs of an entry, status and receipt; the meter applies nothing."""
     asked = ask_about(session, journal, hint, entry)
     told = ask_receipt(session, journal, entry) or Delivered()
     proofs = Proofs(told.receipt, asked.status, voids=journal.void_codes(entry))
@@ -359,18 +350,15 @@ def _ask_for_proof(
 
 
 def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Settled:
-    """Settle an entry by what the meter proves; else send its bytes again, or void them where they
-    were withdrawn.
-    """
+    """Settle an entry by proof; without one send its bytes again, or void them."""
     conclusion, told, asked = _ask_for_proof(session, journal, hint, entry)
     if conclusion is not None:
         return write_down(session, journal, entry, conclusion, told)
     if not entry.lives_in(asked.meter.epoch):
         raise NotPermittedError(
             f"journal entry {entry.id} is of epoch {entry.epoch:08x}; the meter's storage is now "
-            f"{asked.meter.epoch:08x}, so nothing here proves what became of it. Where "
-            f"nobody can: --as "
-            f"confirmed|refused",
+            f"{asked.meter.epoch:08x}, so this meter cannot prove its outcome. To close it "
+            f"without proof: --as confirmed|refused",
             serial_number=entry.meter,
             entry=entry.id,
         )
@@ -398,27 +386,26 @@ def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry:
     return settle(session, journal, hint, entry)
 
 
-# ---- sales on cards, ended by wire
+# ---- sales on cards, voided by wire
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What became of the sales that cards carried for a meter: `owed` to the customer, 0.01."""
+    """The results of voiding a meter's card sales; `owed` to the customer in 0.01."""
 
     entries: list[Entry] = field(default_factory=list)
 
     @property
     def owed(self) -> int:
-        """The sum of those that are dead."""
+        """The sum of the sales that can never be applied."""
         return sum(entry.amount for entry in self.entries if entry.state is EntryState.REFUSED)
 
 
 def carried_by_cards(session: Session, journal: Journal, *, erased_only: bool) -> list[Entry]:
-    """Return the sales that cards carry for the meter on the port, by its hints, and that it could
-    still take.
+    """Return the sales on cards that the meter on the port could still accept, by its registers.
 
     Args:
-        erased_only: only sales whose card was erased at the counter.
+        erased_only: only sales whose card was erased at the vending point.
     """
     if not journal.carried():
         return []
@@ -438,15 +425,15 @@ def withdraw_cards(
     erased_only: bool,
     tell: Callable[[Entry], None] = lambda _: None,
 ) -> Withdrawn:
-    """Void what cards carry for the meter on the port, so that it can be topped up by wire.
+    """Void the sales on cards for the meter on the port, so that it can be topped up by wire.
 
     Args:
-        tell: hears of each as it is settled, whatever becomes of the next.
+        tell: called with each entry as it is settled, also if a later one fails.
 
     Raises:
-        NotPermittedError: the meter was set back, or the journal is a copy; nothing more was
+        NotPermittedError: the meter was set back, or the journal is a copy; no further sale was
             voided.
-        UnknownOutcomeError: of one neither was proved; it stays open.
+        UnknownOutcomeError: the outcome of a sale is not proved; it stays open.
     """
     withdrawn = Withdrawn()
     carried = carried_by_cards(session, journal, erased_only=erased_only)
@@ -460,7 +447,7 @@ def withdraw_cards(
         tell(ended)
         with suppress(
             UsageError
-        ):  # the entry is settled: what is owed must be told, whatever holds the journal
+        ):  # the entry is settled: the amount owed is reported even if the journal is locked
             journal.audit(
                 "withdrawn",
                 session.now(),
@@ -473,8 +460,7 @@ def withdraw_cards(
 
 
 def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Entry:
-    """Make a sale that a card carries dead by voiding its sequence, or learn that the meter has
-    taken it.
+    """Void a sale on a card, unless the meter has accepted it.
 
     Returns:
         The entry, confirmed or refused; refused, its amount is owed to the customer.

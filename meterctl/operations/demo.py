@@ -1,9 +1,8 @@
-"""The demo: a household buys a card, burns its credit on a real virtual serial port, and buys
-again.
+"""The demo: a household buys credit on a card, consumes it, and buys again.
 
-The meter is a process of its own, and every figure is read over the wire. Only what a wire cannot
-do (the card, the button, the speed) goes by its control socket. Credit comes on a card alone: sold
-at the counter, carried, inserted.
+The meter is a process of its own on a virtual serial port, and every figure is read over the wire.
+The control socket is used only for actions without a wire command: the card, the button, the speed.
+All credit is sold on the card at the vending point.
 """
 
 from __future__ import annotations
@@ -45,9 +44,9 @@ from protocols.quantities import (
 )
 
 RUNS_FOR_MS = 18_000
-"""Wall time that the burning should take; the speed follows from credit, price and load."""
+"""Wall time for the consumption; the speed follows from credit, price and load."""
 LIMIT_MS = 50_000
-"""Wall time after which the demo gives up."""
+"""Wall time after which the demo fails."""
 POLL_S = 0.1
 START = "2026-01-05T05:00:00Z"
 """A Monday morning in winter, an hour before the household wakes."""
@@ -86,20 +85,18 @@ _CREDIT_SIDE: tuple[tuple[str, int, Item], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The customer's purchase agreement, made to fit the opening credit; amounts in ledger
-    units.
-    """
+    """The customer's purchase agreement, derived from the opening credit, in ledger units."""
 
     credit: int
     price: int
     load: str
 
     def part(self, eighths: int) -> int:
-        """Return so many eighths of the opening credit, in whole cents."""
+        """Return this many eighths of the opening credit, in whole cents."""
         return self.credit * eighths // 8 // CENT * CENT
 
     def toml(self) -> str:
-        """Return the meter's description."""
+        """Return the meter's description in TOML."""
         lines = {
             "account": "unopened",
             "load": self.load,
@@ -115,7 +112,7 @@ class Agreement:
 
 @dataclass(slots=True)
 class StepPrinter:
-    """Prints steps, and keeps the events that were seen on the wire."""
+    """Prints steps and stores the events that were read."""
 
     out: Callable[[str], None]
     seen: list[Event] = field(default_factory=list)
@@ -139,7 +136,7 @@ class VendingPoint:
             plan_format(presented, journal).carry_out()
 
     def sell(self, cents: int) -> None:
-        """Sell credit on the card: the first time it opens the account."""
+        """Sell credit on the card; the first sale opens the account."""
         with self._presented() as presented:
             if self.journal.entries():
                 entry = sell(presented, self.journal, cents).entry
@@ -154,9 +151,7 @@ class VendingPoint:
         )
 
     def reconcile(self) -> bool:
-        """Read what the card brought back, and say whether the journal agrees with the meter to the
-        cent.
-        """
+        """Read the write-back and return whether the journal agrees with the meter to the cent."""
         with self._presented() as presented:
             card_files = presented.read()
             back = card_files.back
@@ -189,17 +184,17 @@ class Stage:
         self._deadline = monotonic_ms() + LIMIT_MS
 
     def poll(self) -> tuple[int, SupplyState, Cause, list[Event]]:
-        """Read how the meter stands and the events that are new."""
+        """Read the state of the meter and its new events."""
         if monotonic_ms() > self._deadline:
             raise RefusedError(
-                f"demo: the expected events did not come within {LIMIT_MS // 1000} s"
+                f"demo: the expected events did not occur within {LIMIT_MS // 1000} s"
             )
         values = self.session.driver.read(_STANDING)
         new: list[Event] = []
         while len(self.show.seen) + len(new) < values[items.EVENT_NUMBER]:
             rows, _ = self.session.driver.events(len(self.show.seen) + len(new) + 1)
             if not rows:
-                raise RefusedError("demo: the meter counts events that it does not show")
+                raise RefusedError("demo: the meter's event number exceeds the events it returns")
             new += rows
         self.show.seen += new
         return (
@@ -210,9 +205,7 @@ class Stage:
         )
 
     def until(self, name: str, **details: int) -> None:
-        """Show what happens until an event with these details; press the button at each reminder
-        trip.
-        """
+        """Show events up to one with these details; press the button at each reminder trip."""
         while True:
             credit, state, causes, new = self.poll()
             found = False
@@ -246,7 +239,7 @@ class Stage:
             )
 
     def insert(self, card: Path) -> None:
-        """Put the card into the slot; raises RefusedError where the meter does not take it."""
+        """Insert the card; raises RefusedError if the meter refuses it."""
         told = json.loads(self.control("card", "insert", str(card)))
         if told["error"] is not None:
             raise RefusedError(f"demo: the meter shows {told['display']} ({told['error_name']})")
@@ -263,12 +256,11 @@ class Stage:
 def run_demo(
     price: str, load: str, credit: str, speed: int | None, out: Callable[[str], None] = print
 ) -> int:
-    """Play the demo; return 0 only if every expected event was seen and the books balance to the
-    last unit.
+    """Run the demo; return 0 only if all expected events occurred and the books balance exactly.
 
     Raises:
-        UsageError: a price, load or credit with which nothing can happen.
-        RefusedError: an expected event did not come.
+        UsageError: a price, load or credit without which no event would occur.
+        RefusedError: an expected event did not occur.
     """
     agreement = Agreement(parse_money(credit), parse_price(price), load)
     if agreement.part(2) <= 0 or agreement.price == 0:
@@ -304,9 +296,7 @@ def _play(
     )
     power = values[items.ACTIVE_POWER]
     if power <= 0:
-        raise UsageError(
-            f"demo: the load {agreement.load} draws nothing; nothing would ever happen"
-        )
+        raise UsageError(f"demo: the load {agreement.load} is zero, so no event would occur")
     if speed is None:
         energy = agreement.credit * 5 // 4 // agreement.price
         speed = min(max(energy * MWH_IN_MW_MS // power // RUNS_FOR_MS, 1), 100_000)
@@ -333,9 +323,7 @@ def _play(
 
 
 def _exact_instant(stage: Stage, agreement: Agreement) -> bool:
-    """Show that the supply opened at the very milliwatt-hour: at the limit, and one mWh before it
-    was not.
-    """
+    """Show that the supply opened at the exact mWh: the first one at or below the limit."""
     values = stage.session.driver.read(
         [items.AVAILABLE_CREDIT_EXACT, items.ENERGY_IMPORT, items.OVERDRAFT_LIMIT]
     )
@@ -352,9 +340,7 @@ def _exact_instant(stage: Stage, agreement: Agreement) -> bool:
 
 
 def _books(stage: Stage) -> bool:
-    """Print the books of METER.md 6, every figure from the wire, and say whether they balance to
-    the last unit.
-    """
+    """Print the books of METER.md 6 from the wire; return whether they balance to the last unit."""
     wanted = [item for *_, item in _CREDIT_SIDE]
     values = stage.session.driver.read(
         [
@@ -400,12 +386,12 @@ def _is(event: Event, name: str, details: dict[str, int]) -> bool:
 
 @contextmanager
 def _meter(folder: Path, agreement: Agreement) -> Iterator[Callable[..., str]]:
-    """Run `meter-sim` on a port in `folder`; give what sends it a control command."""
+    """Run `meter-sim` on a port in `folder`; yields a function that sends it a control command."""
     program = shutil.which("meter-sim", path=str(Path(sys.executable).parent)) or shutil.which(
         "meter-sim"
     )
     if program is None:
-        raise UsageError("demo: meter-sim is not installed beside meterctl")
+        raise UsageError("demo: meter-sim is not installed together with meterctl")
     (folder / "meter.toml").write_text(agreement.toml())
     socket = str(folder / "meter.sock")
     command = [

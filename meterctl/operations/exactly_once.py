@@ -1,13 +1,14 @@
-"""A credit message brought to a meter exactly once, whatever the line does (METER.md 8).
+"""Delivers a credit message to a meter exactly once, whatever the line does (METER.md 8).
 
-    prepared before sending -> delivered -> confirmed or refused by one of the proofs (a) to (d) of
-    `conclusions.py`
+    prepared before sending -> delivered -> confirmed or refused by one of the proofs (a) to (d)
+                                            of `conclusions.py`
                                          -> after a refusal that proves nothing: voided, and the
-                                         void's receipt is (b) -> unknown, where nothing proves:
-                                         `journal resolve` goes on later
+                                            void's receipt is (b)
+                                         -> unknown without proof: settled later by
+                                            `journal resolve`
 
-The answer on the wire is not sealed, so it proves nothing: it only chooses what is asked next. The
-same bytes may be delivered any number of times, because the meter takes a sequence once.
+The answer on the wire is unsealed, so it proves nothing: it only selects the next request. The same
+bytes may be delivered any number of times, because the meter accepts a sequence once.
 """
 
 from __future__ import annotations
@@ -51,24 +52,20 @@ from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, code
 
 DELIVERIES = 3
 TOTAL_MS = 15_000
-"""No delivery begins later than this after the first (DESIGN.md 5.2)."""
+"""No delivery begins later than this after the first one (DESIGN.md 5.2)."""
 MAX_RESEALED = 4
-"""How often a sale is sealed anew after another seller took its sequence (METER.md 8)."""
+"""Largest number of repeated sealings after another seller took the sequence (METER.md 8)."""
 LONGEST_PAUSE_MS = 200
-"""Before a sale is sealed anew: two sellers that collided do not collide again."""
+"""Longest random pause before a sale is sealed again, so that two sellers do not collide again."""
 LINE_FAULTS = (NoAnswerError, CorruptAnswerError, RefusedError)
-"""What a line can do to an exchange; none of it says what became of the message."""
+"""Faults of an exchange; none of them proves the outcome of the message."""
 NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)
-"""Silence, noise, a journal that cannot be written: where they meet an open entry, its outcome is
-unknown.
-"""
+"""Faults after which the outcome of an open entry is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a message: its entry, the proven receipt where there is one, the meter's
-    answer for display.
-    """
+    """The result of a message: its entry, the proved receipt, the meter's answer for display."""
 
     entry: Entry
     receipt: Receipt | None = None
@@ -77,9 +74,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What one round of deliveries brought: a proven receipt of the sequence, and the meter's
-    answer to these bytes.
-    """
+    """The result of one round of deliveries: a proved receipt of the sequence, and the answer."""
 
     receipt: Receipt | None = None
     sealed_receipt: bytes = b""
@@ -87,14 +82,14 @@ class Delivered:
 
     @property
     def refused(self) -> Outcome | None:
-        """The outcome of a refusal, which is not sealed."""
+        """The outcome of an unsealed refusal; None if there is none."""
         outcome = self.answer.outcome if self.answer is not None else None
         return None if outcome is None or outcome.applied else outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """What is wanted of a meter's account: kind, amount in 0.01, customer number, sale key."""
+    """A requested sale: kind, amount in 0.01, customer number, sale key."""
 
     kind: MessageKind
     amount: int
@@ -103,7 +98,7 @@ class Sale:
 
 
 class BegunBeforeError(Exception):
-    """A sale key that another process has used meanwhile; `entry` is the one to go on with."""
+    """Another process has used the sale key meanwhile; `entry` is its entry."""
 
     def __init__(self, entry: Entry) -> None:
         super().__init__(entry.reference)
@@ -113,14 +108,15 @@ class BegunBeforeError(Exception):
 def sell_exactly_once(
     session: Session, journal: Journal, hint: MeterIdentity, sale: Sale
 ) -> Settled:
-    """Seal, journal, send and settle a sale by wire; seal it anew where another seller was first,
-    at most four times.
+    """Seal, journal, send and settle a sale by wire.
+
+    It is sealed again, at most four times, if another seller took the sequence.
 
     Raises:
-        RefusedError: the meter refused it, or others were first each time: nothing of it can be
-            applied any more.
-        UnknownOutcomeError: nothing is proved; the entry stays open.
-        BegunBeforeError: its key is known by now.
+        RefusedError: the meter refused it, or other sellers were first each time; it can never be
+            applied.
+        UnknownOutcomeError: the outcome is not proved; the entry stays open.
+        BegunBeforeError: another process has used the sale key meanwhile.
     """
     with journal.alone_with(hint.serial_number, session.ticks, session.pause):
         begun = journal.find_reference(sale.reference) if sale.reference else None
@@ -146,7 +142,7 @@ def sell_exactly_once(
 
 
 def _begin(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) -> Entry:
-    """Ask for the status, and write the entry of a message that is sealed from it."""
+    """Request the status, and write the entry of a message that is sealed from it."""
     meter = ready_for(session, journal, hint, sale.kind)
     message = credit_message(journal, meter, sale.kind, sale.amount, session.now(), sale.customer)
     return enter(
@@ -162,9 +158,7 @@ def _begin(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) 
 def ready_for(
     session: Session, journal: Journal, hint: MeterIdentity, kind: MessageKind
 ) -> ProvedMeter:
-    """Return the proved meter for which a message of the credit class may be sealed now: nothing
-    stands against it.
-    """
+    """Return the proved meter, after all checks for sealing a message of the credit class."""
     meter = ask_status(session, journal, hint).require_ours()
     require_nothing_open(journal, meter.serial_number, meter.epoch)
     require_key_version(journal, meter)
@@ -173,12 +167,11 @@ def ready_for(
 
 
 def settle(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Settled:
-    """Find out what became of an open entry of the wire, sending its very bytes where they may
-    still be applied.
+    """Settle an open entry of the wire; send its bytes while they may still be applied.
 
     Raises:
-        RefusedError: refused, and proved dead; `outcome` says how.
-        UnknownOutcomeError: nothing is proved, or it could not be written down; the entry stays
+        RefusedError: refused, and it can never be applied; `outcome` is the meter's word.
+        UnknownOutcomeError: the outcome is not proved or could not be written; the entry stays
             open.
     """
     with bytes_are_out(session, journal, entry):
@@ -191,8 +184,9 @@ def settle(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry
 def _deliver_and_conclude(
     session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, sealed: Entry
 ) -> tuple[Conclusion | None, Delivered, Asked | None]:
-    """Deliver the bytes of an entry or of its void; return what then proves the entry, by the
-    status where it must.
+    """Deliver an entry or its void; return the conclusion about the entry.
+
+    The status is requested only if the receipt does not prove it.
     """
     told = _deliver(session, journal, sealed)
     voids = journal.void_codes(entry)
@@ -210,13 +204,11 @@ def bytes_are_out(
     entry: Entry,
     faults: tuple[type[MeterctlError], ...] = (*NOTHING_LEARNT, NotPermittedError),
 ) -> Iterator[None]:
-    """Around what follows the sending of an entry: what fails there says nothing of what the meter
-    did.
+    """Run the steps after the sending of an entry: a fault there proves nothing about the meter.
 
     Raises:
-        UnknownOutcomeError: for one of the faults, and for a refusal that names no outcome; the
-            entry stays open. A
-            refusal that was proved goes through.
+        UnknownOutcomeError: for one of the faults, and for a refusal without an outcome; the entry
+            stays open. A proved refusal is raised unchanged.
     """
     try:
         yield
@@ -229,21 +221,21 @@ def bytes_are_out(
 
 
 def ask_about(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Asked:
-    """Ask for the status under the entry's own journal number; raises as `ask_status`."""
+    """Request the status under the entry's own journal number; raises as `ask_status`."""
     return ask_status(session, journal, hint, entry.origin.journal or None)
 
 
 def write_down(
     session: Session, journal: Journal, entry: Entry, conclusion: Conclusion | None, told: Delivered
 ) -> Settled:
-    """Write down what was proved of an entry, and return it.
+    """Write the conclusion about an entry into the journal, and return the entry.
 
     Raises:
-        RefusedError: it is dead.
-        UnknownOutcomeError: nothing was proved; it stays open.
+        RefusedError: the entry can never be applied.
+        UnknownOutcomeError: there is no conclusion; the entry stays open.
     """
     if conclusion is None:
-        raise unknown(session, journal, entry, "no answer proves anything")
+        raise unknown(session, journal, entry, "no answer proves its outcome")
     word = conclusion.outcome
     if word == VOIDED and told.refused is not None:
         word = told.refused.name.lower()
@@ -267,15 +259,13 @@ def write_down(
         journal.notices.append(
             f"journal entry {entry.id}: the opening on card {entry.card} is void in this "
             f"storage; another storage of "
-            f"meter {entry.meter} that was never opened would still take it, so take the card back"
+            f"meter {entry.meter} that was never opened would still accept it: take the card back"
         )
     raise RefusedError(_refusal(settled), outcome=word, serial_number=entry.meter, entry=entry.id)
 
 
 def _settle_voids(session: Session, journal: Journal, entry: Entry, conclusion: Conclusion) -> None:
-    """Settle the open voids of an entry that is settled, as far as its own proof says what became
-    of them.
-    """
+    """Settle the open voids of a settled entry, as far as its proof settles them too."""
     voids = [sealed for sealed in journal.voids_of(entry) if sealed.is_open]
     if conclusion.state is EntryState.CONFIRMED or conclusion.outcome == CONFLICT:
         state, word = EntryState.REFUSED, CONFLICT
@@ -308,16 +298,14 @@ def _refusal(entry: Entry) -> str:
 
 
 def unknown(session: Session, journal: Journal, entry: Entry, what: str) -> UnknownOutcomeError:
-    """Write an entry of the wire down as unknown, as far as the journal can be written; return what
-    to raise.
-    """
+    """Write an entry as unknown, if the journal can be written; return the error to raise."""
     if entry.state is EntryState.PREPARED:
-        with suppress(UsageError):  # as prepared it is open too
+        with suppress(UsageError):  # a prepared entry is open too
             journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())
     return UnknownOutcomeError(
         f"meter {entry.meter}: sequence {entry.sequence} ({entry.kind}) may have been "
         f"applied; journal entry "
-        f"{entry.id} stays open: meterctl journal resolve {entry.id} (asked afterwards: "
+        f"{entry.id} stays open: meterctl journal resolve {entry.id} (reason: "
         f"{what.removeprefix(f'meter {entry.meter}: ')})",
         serial_number=entry.meter,
         entry=entry.id,
@@ -335,9 +323,7 @@ def _end(
     asked: Asked,
     told: Delivered,
 ) -> Settled:
-    """A refusal is not final while the bytes live: void their sequence, so that the void's receipt
-    proves them dead.
-    """
+    """Void the sequence of a refused entry: only the void's receipt proves the refusal final."""
     outcome = told.refused
     assert outcome is not None
     try:
@@ -347,7 +333,7 @@ def _end(
         with suppress(UsageError):
             journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
         raise UnknownOutcomeError(
-            f"{error}. It had answered {outcome.name}, which is not sealed and so proves nothing",
+            f"{error}. It answered {outcome.name}, which is not sealed and so proves nothing",
             outcome=outcome.name.lower(),
             serial_number=entry.meter,
             entry=entry.id,
@@ -364,15 +350,14 @@ def _end(
 def void(
     session: Session, journal: Journal, hint: MeterIdentity, entry: Entry, asked: Asked
 ) -> tuple[Conclusion, Delivered]:
-    """Void an entry's sequence, unless the meter has reached it; return what then proves the entry,
-    and the receipt.
+    """Void an entry's sequence unless the meter has reached it; return conclusion and receipt.
 
-    Nothing below the sequence is voided: it was one above what the meter had proved.
+    Nothing below the sequence is voided: it was one above the meter's proved sequence.
 
     Raises:
         NotPermittedError: the meter is below that, so it was set back; or the journal is a copy.
             Nothing was sealed.
-        UnknownOutcomeError: nothing proves; the entry stays open.
+        UnknownOutcomeError: the outcome is not proved; the entry stays open.
     """
     meter = require_voidable(session, journal, hint, entry, asked)
     require_key_version(journal, meter, spared=entry)
@@ -401,8 +386,8 @@ def require_voidable(
 ) -> ProvedMeter:
     """Return the meter for which an entry's sequence may be voided; raises as `void`.
 
-    What is sealed now bears the journal's present number: where the entry has an older one, it is
-    asked about too.
+    A new message has the journal's present number: if the entry has an older one, the status is
+    requested under the present number too.
     """
     reached = asked.meter.credit_sequence
     if reached >= entry.sequence:
@@ -410,7 +395,7 @@ def require_voidable(
             session,
             journal,
             entry,
-            f"the meter has reached sequence {reached}, and no proof of what it took is left",
+            f"the meter has reached sequence {reached}, and keeps no proof of that one any more",
         )
     if entry.origin.journal not in (0, journal.number):
         asked = ask_status(session, journal, hint)
@@ -421,7 +406,7 @@ def require_voidable(
             f"{entry.id} was sealed for "
             f"{entry.sequence}: its storage was set back. Nothing was voided; meterctl "
             f"journal resolve {entry.id} "
-            f"--as refused closes it on your word",
+            f"--as refused closes it without proof",
             serial_number=entry.meter,
             entry=entry.id,
         )
@@ -429,7 +414,7 @@ def require_voidable(
 
 
 def _void_entry(session: Session, journal: Journal, entry: Entry, meter: ProvedMeter) -> Entry:
-    """Return the open void of an entry that may be sent again, or a new one."""
+    """Return an open void of the entry that may be sent again, or a new one."""
     for known in reversed(journal.voids_of(entry)):
         same = (known.epoch, known.key_version) == (meter.epoch, meter.sealing_version)
         if known.is_open and same and not known.is_former:
@@ -442,9 +427,7 @@ def _void_entry(session: Session, journal: Journal, entry: Entry, meter: ProvedM
 
 
 def _deliver(session: Session, journal: Journal, entry: Entry) -> Delivered:
-    """Deliver the same bytes until a receipt of their sequence is had, a refusal is heard, or the
-    tries are used up.
-    """
+    """Deliver the same bytes until a receipt of their sequence, a refusal, or the last try."""
     heard: Answer | None = None
     began = session.ticks()
     for attempt in range(DELIVERIES):
@@ -472,7 +455,7 @@ def _deliver(session: Session, journal: Journal, entry: Entry) -> Delivered:
 
 
 def ask_receipt(session: Session, journal: Journal, entry: Entry) -> Delivered | None:
-    """Ask what stands at an entry's sequence; None where nothing is proved."""
+    """Request the receipt of an entry's sequence; None if it is not proved."""
     try:
         sealed = session.driver.receipt(MessageClass.CREDIT, entry.sequence)
     except LINE_FAULTS:
@@ -482,7 +465,7 @@ def ask_receipt(session: Session, journal: Journal, entry: Entry) -> Delivered |
 
 
 def prove(session: Session, journal: Journal, sealed: bytes, entry: Entry) -> Receipt | None:
-    """Return a receipt whose code is right and that is of the entry's meter and sequence."""
+    """Return a verified receipt of the entry's meter and sequence, else None."""
     receipt = verified_receipt(session.ring, journal, sealed, entry.meter, MessageClass.CREDIT)
     if receipt is None or receipt.sequence != entry.sequence or not entry.lives_in(receipt.epoch):
         return None

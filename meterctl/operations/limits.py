@@ -1,4 +1,4 @@
-"""Limits: set by one sealed command, read back always, after a refusal too (METER.md 8)."""
+"""Limits: set by one sealed command and always read back, after a refusal too (METER.md 8)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from protocols.sealed_message import encode_limits
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One setting: what was asked, and what the meter had and has."""
+    """One setting: the requested value, and the meter's values before and after."""
 
     item: Item
     asked: Any
@@ -26,7 +26,7 @@ class Change:
 
 
 def parse_settings(words: Sequence[str]) -> dict[Item, Any]:
-    """Return settings from "name=value" words; raises UsageError, which says what is allowed."""
+    """Return settings from "name=value" words; raises UsageError with the valid names."""
     wanted: dict[Item, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
@@ -38,7 +38,7 @@ def parse_settings(words: Sequence[str]) -> dict[Item, Any]:
                 f"nothing was sent"
             )
         if item in wanted:
-            raise UsageError(f"{name} stands twice; nothing was sent")
+            raise UsageError(f"{name} is given twice; nothing was sent")
         try:
             wanted[item] = item.kind.parse(text)
         except QuantityError as error:
@@ -54,12 +54,11 @@ def encode_settings(wanted: Mapping[Item, Any]) -> bytes:
 def set_limits(
     session: Session, journal: Journal, command: Command, wanted: Mapping[Item, Any]
 ) -> list[Change]:
-    """Set limits and return each setting as read back; none where the meter took them and did not
-    answer any more.
+    """Set limits and return each setting as read back; empty if accepted but not read back.
 
     Raises:
-        RefusedError: the meter refused, with what reading back showed; or it accepted and does not
-            have them.
+        RefusedError: the meter refused, with the result of reading back; or it accepted, but the
+            values read back differ.
     """
     before = session.driver.read(wanted)
     refusal: Refusal | None = None

@@ -1,8 +1,7 @@
-"""The counter of a vending point: a card that was handed in, proved, read, and held against the
-journal (METER.md 8).
+"""A card presented at a vending point: read, verified, compared with the journal (METER.md 8).
 
-What a card says is believed as far as it is sealed: the write-back by its meter's card key, the
-receipt within by its credit key. Sold is only on a card that agrees with the journal.
+The contents of a card count as far as they are sealed: the write-back by its meter's card key, the
+enclosed receipt by its credit key. Credit is sold only on a card that agrees with the journal.
 """
 
 from __future__ import annotations
@@ -44,25 +43,23 @@ from protocols.sealed_message import Outcome, Receipt
 
 @dataclass(frozen=True, slots=True)
 class CardFiles:
-    """How a card stands: its proved files, and its write-back where it has one whose seal is
-    right.
-    """
+    """The authenticated files of a card, and its write-back if there is one with a valid seal."""
 
     contents: Contents
     back: WriteBack | None
 
     @property
     def slot(self) -> bytes:
-        """The bytes of the write-back, empty where there is none."""
+        """The bytes of the write-back, empty if there is none."""
         return self.contents.return_slots.newest or b""
 
 
 class PresentedCard:
-    """A card on the counter. Every step raises an error that says what is unchanged.
+    """A card at the vending point. The error of every step says what is unchanged.
 
     Args:
-        transmit: its contacts.
-        random: gives so many random bytes.
+        transmit: sends a command to the card and returns its response.
+        random: returns that many random bytes.
         now: the host's clock, s since 1970 UTC.
     """
 
@@ -75,11 +72,11 @@ class PresentedCard:
     ) -> None:
         self._transmit, self.ring, self.now = transmit, ring, now
         self.unchanged = "nothing was changed"
-        """What errors say stands, as long as no step says otherwise."""
+        """End of the error texts, unless a step has its own."""
         self.notices: list[str] = []
-        """What the person at the counter should hear; none of it stands in the way."""
+        """Notices for the seller; none of them blocks a sale."""
         self.set_back = False
-        """Whether a meter that was set back is served knowingly (--set-back)."""
+        """Whether a meter that was set back is accepted (--set-back)."""
         self.terminal = Terminal(random)
         self._name = "card"
         self.selected: Selected = self.play(self.terminal.select())
@@ -92,25 +89,21 @@ class PresentedCard:
 
     @property
     def keys(self) -> CardKeys:
-        """The vendor's keys of this card; raises NotPermittedError where the ring lacks their
-        version.
-        """
+        """The vendor's keys of this card; raises NotPermittedError if the ring lacks them."""
         if not self.selected.issued:
             raise NotPermittedError(
-                f"card {self.serial}: it is blank; meterctl card format gives it its keys"
+                f"card {self.serial}: it is blank; meterctl card format writes its keys"
             )
         version = self.selected.vendor_version
         return derive_card_keys(self.ring.master(version), self.selected.serial, version)
 
     def tell(self, notice: str) -> None:
-        """Let the person at the counter hear something, once."""
+        """Add a notice for the seller, once."""
         if notice not in self.notices:
             self.notices.append(notice)
 
     def play(self, exchange: Exchange[Result], unchanged: str = "") -> Result:
-        """Play steps that only read; what the card does wrong becomes an error that tells what is
-        unchanged.
-        """
+        """Run steps that only read; the error of a fault says what is unchanged."""
         unchanged = unchanged or self.unchanged
         try:
             return drive(exchange, self._transmit)
@@ -127,9 +120,7 @@ class PresentedCard:
             raise CorruptAnswerError(f"{self._name}: {error}; {unchanged}") from error
 
     def write(self, exchange: Exchange[Result], left: str) -> Result:
-        """Play steps that write; where they break off nobody knows what stands, and `left` says
-        what to do.
-        """
+        """Run writing steps; an interruption is an unknown outcome, and `left` says what to do."""
         try:
             return self.play(exchange, left)
         except NoAnswerError as error:
@@ -140,25 +131,24 @@ class PresentedCard:
             return UsageError(f"this is no prepaid card: {error}; {unchanged}")
         if error.status == StatusWord.AUTHENTICATION_BLOCKED:
             return NotPermittedError(
-                f"{self._name}: {error}: too many wrong proofs have blocked this key; "
+                f"{self._name}: {error}: too many failed authentications have blocked this key; "
                 f"meterctl card format --again "
-                f"gives the card its keys anew; {unchanged}"
+                f"writes the card's keys again; {unchanged}"
             )
         if error.status & 0xFFF0 == 0x63C0:
             return NotPermittedError(
                 f"{self._name}: {error}: its keys are not this ring's, and every attempt "
-                f"costs one of its tries: give "
+                f"uses one of its tries: give "
                 f"the --keys of its vendor; {unchanged}"
             )
         return CorruptAnswerError(f"{self._name}: {error}; {unchanged}")
 
     def read(self, journal: Journal | None = None) -> CardFiles:
-        """Read all files under the vending key, and look at the seal of the write-back.
+        """Read all files under the vending key, and verify the write-back.
 
         Args:
-            journal: knows which key versions the meter has passed: to plan by, a write-back under
-                one is none. That
-                is told.
+            journal: its key version floor: a write-back under a passed version is reported and
+                ignored.
 
         Raises:
             NotPermittedError: a card of another ring, or a write-back that its meter did not write.
@@ -173,19 +163,19 @@ class PresentedCard:
         try:
             back = WriteBack.decode(slot)
         except CardError:
-            return False  # it is malformed, and refused as such
+            return False  # malformed: `_write_back` refuses it
         version, floor = back.key_version, journal.proofs.floor(back.meter_digits)
         if version not in self.ring.masters or self.ring.may_use(version, floor):
             return False
         self.tell(
             f"card {self.serial}: its write-back is sealed under key version {version}, "
             f"which is retired or which the "
-            f"meter has passed ({floor}): it proves nothing, and counts as none"
+            f"meter has passed ({floor}): it proves nothing and is ignored"
         )
         return True
 
     def read_contents(self) -> Contents:
-        """Read all files under the vending key, and believe nothing of the write-back."""
+        """Read all files under the vending key, without verifying the write-back."""
         return self.play(read_as_vendor(self.terminal, self.keys))
 
     def read_log(self) -> list[LogRow]:
@@ -217,14 +207,16 @@ class PresentedCard:
             )
         return back
 
-    # ---- against the journal
+    # ---- comparison with the journal
 
     def compare(self, journal: Journal, card_files: CardFiles) -> list[Entry]:
-        """Settle what a card's write-back proves, and hold its meter against the journal; return
-        what was settled.
+        """Settle the entries that a write-back proves, and compare its meter with the journal.
+
+        Returns:
+            The settled entries.
 
         Raises:
-            NotPermittedError: a meter and a journal that do not agree.
+            NotPermittedError: the meter and the journal do not agree.
         """
         if card_files.back is None:
             return []
@@ -233,8 +225,7 @@ class PresentedCard:
         return settled
 
     def settle(self, journal: Journal, back: WriteBack) -> list[Entry]:
-        """Settle what the journal has open for the card's meter, as far as the write-back proves
-        it.
+        """Settle and return the journal entries of the card's meter that the write-back proves.
 
         Raises:
             NotPermittedError: it is sealed under a key version below the floor, so it proves
@@ -257,7 +248,7 @@ class PresentedCard:
         return ended
 
     def _report_never_taken(self, journal: Journal, entry: Entry) -> None:
-        """Tell and audit what follows from a message that its meter never took."""
+        """Report and audit the consequence of a message that its meter never accepted."""
         amount = format_money(entry.amount * CENT)
         _, consequence = CONSEQUENCES.get(entry.kind, ("", "was not settled"))
         self.tell(
@@ -277,9 +268,7 @@ class PresentedCard:
     def _settle(
         self, journal: Journal, entry: Entry, back: WriteBack, receipt: Receipt | None
     ) -> Entry | None:
-        """Write what the write-back proves of an entry; None where it proves nothing that was not
-        written before.
-        """
+        """Write the conclusion about an entry; return the entry if it changed, else None."""
         conclusion = conclude(entry, Proofs(receipt, back=back, voids=journal.void_codes(entry)))
         if conclusion is None:
             return None
@@ -296,9 +285,7 @@ class PresentedCard:
         return after if (after.state, after.outcome) != (entry.state, entry.outcome) else None
 
     def _receipt(self, journal: Journal, back: WriteBack) -> Receipt | None:
-        """Return the receipt that a write-back encloses, where its own seal is right; keep what it
-        proves.
-        """
+        """Return the enclosed receipt if its own seal is valid, after recording its proof."""
         receipt = verified_receipt(
             self.ring, journal, back.receipt, back.meter_digits, MessageClass.CREDIT
         )
@@ -308,16 +295,15 @@ class PresentedCard:
         return receipt
 
     def hold_against(self, journal: Journal, card_files: CardFiles) -> None:
-        """Compare a meter's totals with the journal, and remember them.
+        """Compare a meter's totals with the journal, and store them.
 
-        A write-back answers the sale that the card brought, so the meter must know all sales that
-        were proved before it; and what a card brings back never goes back. Transfers that others
-        sold it are told and audited: they are sealed with this ring's keys, so they are another
-        journal's, and no reason to refuse a customer.
+        A write-back answers the sale on the card, so it must include all sales that were proved
+        before; and the totals of one card never decrease. Transfers that this journal does not hold
+        are reported and audited, but do not block a sale: they are sealed with this ring's keys, by
+        another journal.
 
         Raises:
-            NotPermittedError: a meter that was set back, or totals that cannot be; named and
-                audited.
+            NotPermittedError: a meter that was set back, or impossible totals; named and audited.
         """
         back = card_files.back
         if back is None:
@@ -331,9 +317,7 @@ class PresentedCard:
         journal.proofs.note_write_back(back, card_files.slot)
 
     def _served_knowingly(self, journal: Journal, back: WriteBack, problem: str) -> None:
-        """Refuse a meter that was set back, or begin anew what was proved of it, with
-        --set-back.
-        """
+        """Refuse a meter that was set back; with --set-back reset its proved state."""
         text = f"card {self.serial}, meter {back.meter_digits}: {problem}"
         what = "set_back_served" if self.set_back else "mismatch"
         journal.audit(what, self.now(), meter=back.meter_digits, card=self.serial, detail=problem)
@@ -343,15 +327,13 @@ class PresentedCard:
         journal.proofs.begin_anew(back.meter_digits, back.epoch, journal.last_id())
 
     def _tell_unknown(self, journal: Journal, back: WriteBack) -> None:
-        """Tell of transfers that the meter took and this journal does not know; audited when they
-        are new.
-        """
+        """Report transfers that only the meter holds, not this journal; audit new ones."""
         taken, total = _taken(journal, back)
         strange = back.credit_sequence - len(taken)
         proved = journal.proofs.of(back.meter_digits).get(back.epoch)
         if not strange or (
             proved is not None and proved.begun_after
-        ):  # of before it was set back nothing counts
+        ):  # transfers from before a known set-back do not count
             return
         text = (
             f"it has taken {strange} transfers that this journal does not know, "
@@ -399,7 +381,7 @@ class PresentedCard:
                         f"card is cloned"
                     )
         taken, total = _taken(journal, back)
-        complete = len(taken) == back.credit_sequence  # each proved sequence stands once
+        complete = len(taken) == back.credit_sequence  # each proved sequence occurs once
         if total > now.cumulative or (complete and total != now.cumulative):
             return (
                 f"it has taken {format_money(back.cumulative)} in all, the journal has sold it "
@@ -408,9 +390,7 @@ class PresentedCard:
         return None
 
     def _revived(self, journal: Journal, back: WriteBack) -> str | None:
-        """Say whether the meter took a sale that was settled otherwise: void, or taken in an
-        earlier life of it.
-        """
+        """Return a text if the meter accepted a sale that was void or accepted in another epoch."""
         if not back.outcome or not Outcome(back.outcome).applied:
             return None
         entry = journal.find_sale(back.meter_digits, back.answered_sequence, back.answered_code)
@@ -428,9 +408,7 @@ class PresentedCard:
 
 
 def _taken(journal: Journal, back: WriteBack) -> tuple[list[Entry], int]:
-    """Return what the journal has proved of the transfers that a meter says it took, and their sum
-    in 0.01.
-    """
+    """Return the proved entries up to a write-back's credit sequence, and their sum in 0.01."""
     taken = [
         e
         for e in journal.confirmed(back.meter_digits, back.epoch)

@@ -1,11 +1,11 @@
-"""A file of presets: what sealed commands a card brings to a meter, in TOML.
+"""Presets file: the sealed commands that a card brings to a meter, in TOML.
 
 [limits]                              # any setting, by its item name
 low_credit_threshold_1 = "10.00"
 
 [tariff]                              # optional
 prices = ["0.5283", "0.9000", "0.3000", "0.5283"]  # one for every rate, or one for each of the four
-activation = "2027-01-01T00:00:00Z"   # at once where it is absent
+activation = "2027-01-01T00:00:00Z"   # at once if absent
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Command = tuple[MessageKind, bytes]
 
 
 def parse_presets(text: str) -> list[Command]:
-    """Return the commands of a file of presets; raises UsageError, which names the key."""
+    """Return the commands of a presets file; raises UsageError, which names the key."""
     try:
         tables = tomllib.loads(text, parse_float=str)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Receipts as proofs: from a wire or in a write-back, by their own seal alone (METER.md 8)."""
+"""Receipts as proofs, from a wire or in a write-back, by their own seal alone (METER.md 8)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from protocols.sealed_message import Receipt, verify
 def verified_receipt(
     ring: KeyRing, journal: Journal, sealed: bytes, meter: str, message_class: MessageClass
 ) -> Receipt | None:
-    """Return a receipt of a meter whose code is right under a key version that may prove; None of
-    anything else.
-    """
+    """Return a meter's receipt if it is valid under a key version that may prove, else None."""
     if not sealed:
         return None
     try:

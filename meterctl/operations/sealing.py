@@ -1,7 +1,6 @@
-"""Where messages are sealed: from a proved meter and nothing else (METER.md 8). An architecture
-test holds this.
+"""Seals messages, only from a proved meter (METER.md 8); an architecture test checks this.
 
-Every message gets an origin: the journal's number, and a mark drawn for it alone.
+Every message gets an origin: the journal number and its own random mark.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ _NEEDS: dict[MessageKind, AccountState] = {
     MessageKind.DEBT: AccountState.OPEN,
     MessageKind.CLOSE: AccountState.OPEN,
 }
-"""The state of the account that a kind needs; a void is taken in every one."""
+"""The account state that a message kind needs; a void is accepted in every state."""
 
 
 def host_second(now: int) -> int:
-    """Return the host's clock as an issue instant: held to an unsigned number of 4 bytes."""
+    """Return the host's clock as an issue instant, limited to 4 unsigned bytes."""
     return min(max(now, 0), LAST_SECOND)
 
 
 def require_account(meter: ProvedMeter, kind: MessageKind) -> None:
-    """Refuse what the account's state refuses already; raises RefusedError, nothing is sealed."""
+    """Raise RefusedError if the account's state does not permit the message; nothing is sealed."""
     wanted = _NEEDS.get(kind)
     if wanted is not None and meter.account_state is not wanted:
         raise RefusedError(
@@ -42,10 +41,10 @@ def require_account(meter: ProvedMeter, kind: MessageKind) -> None:
 
 
 def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None) -> None:
-    """Refuse while an entry is open that could still be taken: in one epoch of a meter, or in any.
+    """Refuse if an open entry could still be accepted: in one epoch of a meter, or in any.
 
     Raises:
-        NotPermittedError: it says what settles it.
+        NotPermittedError: it says how to settle the entry.
     """
     for entry in journal.open_entries(meter):
         if epoch is None or entry.lives_in(epoch):
@@ -53,10 +52,10 @@ def require_nothing_open(journal: Journal, meter: str, epoch: int | None = None)
 
 
 def refuse_for_open(entry: Entry) -> None:
-    """Raise NotPermittedError for an open entry that stands in the way; it says what settles it."""
+    """Raise NotPermittedError for an open entry; the text says how to settle it."""
     meter = entry.meter
     former = (
-        ", of the former message format, which no meter takes any more" if entry.is_former else ""
+        ", of the former message format, which no meter accepts any more" if entry.is_former else ""
     )
     if entry.state is EntryState.ON_CARD:
         raise NotPermittedError(
@@ -72,22 +71,23 @@ def refuse_for_open(entry: Entry) -> None:
         f"meter {meter}: journal entry {entry.id} ({entry.kind}, sequence "
         f"{entry.sequence}{former}) is still "
         f"{entry.state.value}; nothing was sealed. Settle it first: meterctl journal "
-        f"resolve {entry.id}; where nobody "
-        f"can prove it, --as confirmed|refused closes it on your word",
+        f"resolve {entry.id}; "
+        f"--as confirmed|refused closes it without proof",
         serial_number=meter,
         entry=entry.id,
     )
 
 
 def voiding_command(entry: Entry) -> str:
-    """Return the command that voids a sale on a card: it is sold anew by wire."""
+    """Return the command that voids a sale on a card and sells it again by wire."""
     command = "account open" if entry.kind == MessageKind.OPEN.word else "topup"
     return f"meterctl {command} AMOUNT --void-card"
 
 
 def require_key_version(journal: Journal, meter: ProvedMeter, spared: Entry | None = None) -> None:
-    """Refuse what would raise the meter's key version above that of an open entry, whose bytes it
-    would kill.
+    """Refuse a message that would raise the meter's key version above that of an open entry.
+
+    That entry could not be accepted any more.
 
     Args:
         spared: the entry whose void is to be sealed.
@@ -115,8 +115,9 @@ def credit_message(
     now: int,
     customer: str | None = None,
 ) -> SealedMessage:
-    """Return the next message of the credit class for a proved meter. `amount` in 0.01, `now` in s
-    since 1970 UTC.
+    """Return a proved meter's next message of the credit class.
+
+    `amount` in 0.01, `now` in s since 1970 UTC.
 
     Raises:
         NotPermittedError: its sequences are used up.
@@ -192,8 +193,9 @@ def command_message(
     """Return a command for a proved meter.
 
     Args:
-        ahead: how far above the meter's last command: those of one card follow each other.
-        lives_s: expires so many s of the meter's elapsed time after it was proved; None is never.
+        ahead: distance from the meter's command sequence; the commands of a card are numbered in a
+            row.
+        lives_s: lifetime in s of the meter's elapsed time after its status; None is unlimited.
     """
     if meter.command_sequence + ahead > LAST_SEQUENCE:
         raise NotPermittedError(
@@ -233,9 +235,7 @@ def enter(
     limit: DailyLimit | None = None,
     void_of: int = 0,
 ) -> Entry:
-    """Seal a message of the credit class and write it into the journal, before it is sent or
-    written on a card.
-    """
+    """Seal a message of the credit class and enter it in the journal before it is delivered."""
     sealed = message.seal(ring.meter_keys(message.serial_number, message.key_version).credit)
     return journal.prepare(
         message.serial_number,
@@ -254,9 +254,9 @@ def enter(
 
 
 def on_card_text(entry: Entry) -> str:
-    """Tell of a sale that a card carries, or carried when it was erased."""
+    """Return a text about a sale that a card carries, or carried when it was erased."""
     amount = format_money(entry.amount * CENT)
     which = f"{amount} (journal entry {entry.id}, sequence {entry.sequence})"
     if entry.state is EntryState.ON_CARD:
         return f"card {entry.card} carries {which}"
-    return f"card {entry.card} carried {which}, and what became of it is not known"
+    return f"card {entry.card} carried {which}, and its outcome is not known"

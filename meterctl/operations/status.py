@@ -1,8 +1,7 @@
-"""The sealed status of the meter on a port: asked before every sealing and for every resolve
-(METER.md 8).
+"""The sealed status of a meter, requested before every sealing and resolve (METER.md 8).
 
-Nothing that a wire says unsealed steers what is sealed. A register of the meter is a hint: it names
-the serial number whose keys are tried first, and explains a failure.
+Unsealed data from the wire never determines the contents of a sealed message. A register is a hint:
+it names the serial number whose keys are tried first, and explains a failure.
 """
 
 from __future__ import annotations
@@ -20,15 +19,12 @@ from protocols.sealed_message import verify
 from protocols.sealed_status import NONCE_SIZE, SealedStatus, StatusQuestion
 
 TRIES = 3
-"""Questions under one key version: a TCP frame has no checksum, so an answer may be spoilt on the
-way.
-"""
+"""Questions per key version: a TCP frame has no checksum, so an answer may be corrupt."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProvedMeter:
-    """Where a meter stands, as far as a sealed status, a write-back or the journal's last proof
-    says.
+    """The state of a meter, proved by a sealed status, a write-back or the journal's last proof.
 
     `sealing_version` is the key version under which the next message is sealed. `elapsed_ms` is
     None without a port.
@@ -47,18 +43,14 @@ class ProvedMeter:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A verified status. `is_ours` says whether the last message that it names of this journal is
-    one of its own.
-    """
+    """A verified status. `is_ours`: this journal holds the last message that it names of it."""
 
     status: SealedStatus
     meter: ProvedMeter
     is_ours: bool
 
     def require_ours(self) -> ProvedMeter:
-        """Return the meter to seal for; raises NotPermittedError where the journal is a copy, or
-        was restored.
-        """
+        """Return the meter; raises NotPermittedError if the journal is a copy or was restored."""
         if not self.is_ours:
             row = self.status.of_journal
             raise NotPermittedError(
@@ -72,12 +64,10 @@ class Asked:
 
 
 def require_payee(session: Session, journal: Journal, serial_number: str) -> None:
-    """Refuse another meter than the payee: the one of --meter, or the one that was last proved on
-    the port.
+    """Refuse another meter than the payee of --meter, or than the port's last proved meter.
 
     Raises:
-        NotPermittedError: another one answers, and no person at a terminal says that it is the
-            right one.
+        NotPermittedError: another meter answers, and no user at a terminal confirms it.
     """
     if session.payee is not None:
         if session.payee != serial_number:
@@ -107,20 +97,19 @@ def ask_status(
     *,
     advance: bool = False,
 ) -> Asked:
-    """Ask for the sealed status and hold it against what was proved before; keep what it proves.
+    """Request the sealed status, compare it with the proved state, and record it.
 
     Args:
-        hint: who the meter says it is.
-        number: the journal number to ask about, where it is not the present one.
+        hint: the identity that the meter shows.
+        number: the journal number to ask about, if it is not the present one.
         advance: seal under the next key version, though the current one may be used.
 
     Raises:
         NoAnswerError: silence.
-        CorruptAnswerError: what came is malformed, or its code is wrong.
+        CorruptAnswerError: the status is malformed, or its code is wrong.
         RefusedError: the meter has lost its storage.
         NotPermittedError: no key version of the ring may be used or is the meter's; another meter
-            than the hint's; a
-            meter that was set back, or a clone (audited).
+            than the hint's; a meter that was set back, or a clone (audited).
     """
     serial = hint.serial_number
     asked_number = journal.number if number is None else number
@@ -164,11 +153,10 @@ def ask_status(
 
 
 def _overrule(journal: Journal, status: SealedStatus, now: int) -> None:
-    """Let a status overrule what a person said of entries of its meter, as far as it proves the
-    opposite.
+    """Overrule closings by hand that a status disproves.
 
-    Open entries stay: `resolve` settles them, so that whoever repeats a command is told of the
-    first one.
+    Open entries stay open: `resolve` settles them, so that a repeated command is answered with the
+    result of the first one.
     """
     for entry in journal.provable_entries(status.serial_number):
         if entry.is_open:
@@ -188,9 +176,7 @@ def _overrule(journal: Journal, status: SealedStatus, now: int) -> None:
 def _ask_under(
     session: Session, hint: MeterIdentity, number: int, version: int
 ) -> tuple[SealedStatus, bytes] | None:
-    """Return the verified status under one key version and its bytes, None where the meter has none
-    under it.
-    """
+    """Return the verified status under a key version and its bytes; None if the meter has none."""
     problem: CorruptAnswerError | None = None
     for _ in range(TRIES):
         question = StatusQuestion(session.random(NONCE_SIZE), number, version)
@@ -227,23 +213,21 @@ def _verified(
     verify(sealed, session.ring.meter_keys(status.serial_number, status.key_version).credit)
     if (
         status.current_version > status.key_version
-    ):  # it answers under its current version or the next, none below
+    ):  # a meter answers under its current or its next version only
         raise MalformedMessageError(
             f"it names version {status.current_version}, above the one that was asked for"
         )
     if status.serial_number != serial_number:
         raise NotPermittedError(
-            f"meter {status.serial_number} proves itself on this port, not meter "
-            f"{serial_number} that it showed; "
+            f"meter {status.serial_number} is proved on this port, but its registers name meter "
+            f"{serial_number}; "
             f"nothing was sealed"
         )
     return status
 
 
 def _meter_of(session: Session, status: SealedStatus, floor: int, *, advance: bool) -> ProvedMeter:
-    """Return the meter of a status: sealed for under its current version, or under the next where
-    it must be.
-    """
+    """Return the meter of a status, with its current key version, or its next one if necessary."""
     asked, current = status.key_version, status.current_version
     if advance and asked == current:
         raise NotPermittedError(
@@ -268,9 +252,7 @@ def _meter_of(session: Session, status: SealedStatus, floor: int, *, advance: bo
 def _hold_against(
     session: Session, journal: Journal, status: SealedStatus, known: Proved | None
 ) -> None:
-    """Refuse a status that is behind what was proved; with --set-back begin what was proved
-    anew.
-    """
+    """Refuse a status below the proved state; with --set-back reset that state."""
     problem = behind(known, status)
     if problem is None:
         return

@@ -1,4 +1,4 @@
-"""The host's end of a wire: synchronous bytes, nothing of any protocol."""
+"""The host's end of a wire: synchronous bytes, independent of the protocol."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Transport(Protocol):
-    """A wire that is open. `receive` waits for at least one byte; b"" is silence."""
+    """An open wire. `receive` waits for at least one byte; b"" is silence."""
 
     name: str
     framed: bool
@@ -18,6 +18,6 @@ class Transport(Protocol):
 
 
 class MonotonicClock(Protocol):
-    """What time a driver may know: monotonic milliseconds, for its own time-outs."""
+    """A driver's clock: monotonic milliseconds, for its own time-outs."""
 
     def __call__(self) -> int: ...

@@ -1,6 +1,4 @@
-"""Opening a port: a device path, tcp://host:port, or any URL of pyserial (rfc2217://, socket://,
-...).
-"""
+"""Opens a port: a device path, tcp://host:port, or a pyserial URL (rfc2217://, socket://, ...)."""
 
 from __future__ import annotations
 
@@ -18,29 +16,29 @@ CONNECT_TIMEOUT_S = 3.0
 
 
 def monotonic_ms() -> int:
-    """The clock of time-outs."""
+    """Return monotonic ms, for time-outs."""
     return time.monotonic_ns() // 1_000_000
 
 
 def wall_seconds() -> int:
-    """The host's clock, s since 1970 UTC: dates messages and journal entries, decides nothing."""
+    """Return the host's clock, s since 1970 UTC: only to date messages and journal entries."""
     return int(time.time())
 
 
 def pause_ms(milliseconds: int) -> None:
-    """Wait: for another process, or before a sale is sealed anew."""
+    """Wait, for another process or before a sale is sealed again."""
     time.sleep(milliseconds / 1000)
 
 
 def open_transport(port: str) -> Transport:
-    """Return the open wire of a --port; raises UsageError or NoAnswerError."""
+    """Open the wire of --port; raises UsageError or NoAnswerError."""
     return TcpTransport(port) if port.startswith("tcp://") else SerialTransport(port)
 
 
 def is_desk(port: str) -> bool:
     """Return whether a port ends on this machine: a pty, or a host of loopback addresses only.
 
-    There the published development key does no harm. A name that does not resolve is not.
+    The published development key is allowed there. A name that does not resolve is not local.
     """
     try:
         parts = urlsplit(port)
@@ -86,9 +84,7 @@ class TcpTransport:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data: bytes) -> None:
-        """Send all of it; a connection that broke is as good as silence, which `receive` will
-        report.
-        """
+        """Send all bytes; raises NoAnswerError if the connection broke."""
         try:
             self._socket.settimeout(CONNECT_TIMEOUT_S)
             self._socket.sendall(data)
@@ -96,7 +92,7 @@ class TcpTransport:
             raise NoAnswerError(f"{self.name}: {error}") from error
 
     def receive(self, timeout_ms: int) -> bytes:
-        """Return what came, b"" after `timeout_ms` of silence."""
+        """Return the received bytes; b"" after `timeout_ms` of silence."""
         self._socket.settimeout(max(timeout_ms, 1) / 1000)
         try:
             data = self._socket.recv(65_536)
@@ -109,7 +105,7 @@ class TcpTransport:
         return data
 
     def discard_input(self) -> None:
-        """Forget what came unasked."""
+        """Discard bytes that were received before."""
         self._socket.setblocking(False)
         try:
             while self._socket.recv(65_536):
@@ -123,7 +119,7 @@ class TcpTransport:
 
 
 def _port_faults() -> tuple[type[Exception], ...]:
-    """What a port that vanishes raises: a terminal's own error is no OSError."""
+    """Return the exceptions of a port that vanishes: termios.error is no OSError."""
     try:
         import termios
     except ImportError:
@@ -136,9 +132,7 @@ _OPEN_FAULTS: tuple[type[Exception], ...] = (*_PORT_FAULTS, ValueError)
 
 
 class SerialTransport:
-    """A serial port, real or virtual, by pyserial; settings in the query:
-    PATH?baud=9600&parity=E.
-    """
+    """A serial port, real or virtual, by pyserial. Settings: PATH?baud=9600&parity=E."""
 
     framed = False
 
@@ -163,7 +157,7 @@ class SerialTransport:
             raise UsageError(f"port {port}: {error}; nothing was sent") from error
 
     def send(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all bytes."""
         try:
             self._port.write(data)
             self._port.flush()
@@ -171,7 +165,7 @@ class SerialTransport:
             raise NoAnswerError(f"{self.name}: {error}") from error
 
     def receive(self, timeout_ms: int) -> bytes:
-        """Return what came, b"" after `timeout_ms` of silence."""
+        """Return the received bytes; b"" after `timeout_ms` of silence."""
         try:
             self._port.timeout = max(timeout_ms, 1) / 1000
             first: bytes = self._port.read(1)
@@ -181,12 +175,12 @@ class SerialTransport:
             raise NoAnswerError(f"{self.name}: {error}") from error
 
     def discard_input(self) -> None:
-        """Forget what came unasked."""
+        """Discard bytes that were received before."""
         try:
             self._port.reset_input_buffer()
         except _PORT_FAULTS as error:
             raise NoAnswerError(f"{self.name}: {error}") from error
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         self._port.close()

@@ -195,7 +195,7 @@ def test_a_sale_for_a_storage_that_is_gone_can_be_ended(setup: Setup, card: Card
     assert topped_up(setup, 500).state is EntryState.CONFIRMED, "it stands in nobody's way"
     (left,) = resolve(setup.session(), setup.journal, sold.id)
     assert isinstance(left.error, NotPermittedError)
-    assert "nothing here proves" in str(left.error), "an epoch that a wire shows is no proof"
+    assert "this meter cannot prove" in str(left.error), "an epoch that a wire shows is no proof"
     ended = close_by_hand(
         setup.journal,
         setup.journal.entry(sold.id),

@@ -53,7 +53,7 @@ def test_a_sale_that_was_taken_is_not_finished_again_where_another_journal_sold_
     setup.journal = own
     for cents in (700, 1000):
         with pytest.raises(
-            NotPermittedError, match=r"has that sequence behind it.*journal resolve 2"
+            NotPermittedError, match=r"the meter is already at sequence.*journal resolve 2"
         ):
             setup.sell(card, cents)
     assert setup.credit == 4500
@@ -78,7 +78,7 @@ def test_a_sale_whose_receipt_the_meter_no_longer_keeps_is_proved_by_its_journal
         topped_up(setup, 100)
     setup.journal = own
     setup.insert(card)
-    with pytest.raises(NotPermittedError, match="behind it"):
+    with pytest.raises(NotPermittedError, match="already at sequence"):
         setup.sell(card, 1000)
     (ended,) = withdraw_cards(setup.session(), setup.journal, erased_only=False).entries
     assert (ended.state, ended.receipt) == (EntryState.CONFIRMED, b"")
@@ -103,7 +103,7 @@ def test_a_seventeenth_journal_leaves_an_old_sale_to_a_persons_word(
         EntryState.ON_CARD,
         True,
     )
-    with pytest.raises(UnknownOutcomeError, match="no proof of what it took is left"):
+    with pytest.raises(UnknownOutcomeError, match="keeps no proof of that one"):
         withdraw_cards(setup.session(), setup.journal, erased_only=False)
     close_by_hand(
         setup.journal,
@@ -256,7 +256,7 @@ def test_a_journal_that_cannot_be_written_after_the_card_leaves_the_outcome_open
 
     with monkeypatch.context() as patched:
         patched.setattr(setup.journal, "audit", locked)
-        with pytest.raises(UnknownOutcomeError, match="stands in the journal as entry 2"):
+        with pytest.raises(UnknownOutcomeError, match="the sale is journal entry 2"):
             setup.sell(card, 1000)
         assert [
             entry.outcome

@@ -704,7 +704,7 @@ def test_a_meter_that_shows_another_serial_number_than_it_proves_is_refused(
     stranger = make(serial=OTHER)
     session = session_of(stranger)
     liar = lying(session, read=shows(session, serial_number=METER))
-    with pytest.raises(NotPermittedError, match="meter 000000000043 proves itself on this port"):
+    with pytest.raises(NotPermittedError, match="meter 000000000043 is proved on this port"):
         top_up(replace(liar, payee=METER), journal)
     assert credit(stranger) == 0
     assert journal.entries() == []

@@ -123,7 +123,7 @@ METER_MUTANTS = (
         "meterctl/drivers/pymodbus_client.py",
         "            if (frame.transaction, frame.unit) != (sent_transaction, sent_unit):\n"
         "                self._passed_over = True\n"
-        "                continue  # late, or somebody else's: not for us\n",
+        "                continue  # a late reply, or another request's: not for us\n",
         "            frame = frame._replace(transaction=sent_transaction, unit=sent_unit)\n",
         (WIRE,),
     ),

@@ -356,7 +356,7 @@ HOST_MUTANTS = (
         "blind resend with a new sequence",
         _ONCE,
         '    if conclusion is None:\n        raise unknown(session, journal, entry, "no '
-        'answer proves anything")\n',
+        'answer proves its outcome")\n',
         "    if conclusion is None:\n"
         "        journal.settle(entry, EntryState.REFUSED, entry.outcome, session.now())\n"
         "        raise RefusedError('again', outcome=CONFLICT)\n",
