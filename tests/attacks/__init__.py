@@ -1,1 +1,1 @@
-"""The attacks and faults on the card, each as a test: docs/card.md has the table."""
+"""Attacks and faults on cards, wires and journals, each as a test; docs/card.md has a table."""

@@ -1,6 +1,4 @@
-"""`make cuts`: every byte of a sale and of an insertion, and the product of both. STEP=n takes
-every n-th byte.
-"""
+"""`make cuts`: every byte of a sale and an insertion, and pairs of both; STEP=n thins it out."""
 
 from __future__ import annotations
 
@@ -26,9 +24,7 @@ _staged: list[tuple[Street, tuple[bytes, bytes, bytes]]] = []
 
 
 def pairs(step: int) -> Iterator[Pair]:
-    """Return every pair of cuts: each byte alone, then each point of the sale with each of the
-    insertion.
-    """
+    """Yield every pair of cuts: each byte alone, then points of sale times insertion."""
     street, kept = stage()
     commands = places(street, kept, Where.COMMAND)
     card_bytes = places(street, kept, Where.CARD_BYTE)
@@ -55,7 +51,7 @@ def pairs(step: int) -> Iterator[Pair]:
 
 
 def play_batch(batch: list[Pair]) -> list[str]:
-    """Play some pairs in this process; return what went wrong."""
+    """Run some pairs in this process; return the failures."""
     if not _staged:
         folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         _staged.append(stage(folder))
@@ -69,7 +65,7 @@ def play_batch(batch: list[Pair]) -> list[str]:
 
 
 def main() -> int:
-    """Play them all on every processor; exit 1 if one of them lost, doubled or invented credit."""
+    """Run all pairs on every processor; exit 1 if one lost, doubled or invented credit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--step", type=int, default=1)
     step = parser.parse_args().step

@@ -1,7 +1,7 @@
-"""A sale and an insertion, cut anywhere: at every command, at every byte that the card writes, at
-every byte that the meter writes. Whatever was cut, the customer and the vendor then do what people
-do: the same command again, the card in again. The credit is in the meter exactly once, and the
-journal says so.
+"""A sale and an insertion with a cut: at a command, a byte of the card or a byte of the meter.
+
+After the cut the vendor gives the same command again and the customer inserts the card again. The
+credit must be in the meter exactly once, and the journal must confirm it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from tests.support.setup import Setup
 
 CENTS = 1000
 REFERENCE = "sale-1"
-"""The requester's key: whoever gives the same command again means the same sale."""
+"""The requester's key: the same command again means the same sale."""
 MEMORY = Path("/dev/shm")
 
 
 class Where(Enum):
-    """What a cut counts."""
+    """The unit that a cut counts."""
 
     COMMAND = "commands of the exchange"
     CARD_BYTE = "bytes that the card writes"
@@ -40,7 +40,7 @@ class Where(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A cut after so many of something; None cuts nothing."""
+    """A cut after so many units; without `where` there is none."""
 
     where: Where | None = None
     after: int = 0
@@ -50,9 +50,7 @@ NO_CUT = Cut()
 
 
 class Street:
-    """A town before a sale of 10.00: an open account of 30.00, and the customer's card, on memories
-    that tear.
-    """
+    """A set-up before a sale of 10.00: an open account of 30.00 and a card, on tearing memories."""
 
     def __init__(self, folder: Path) -> None:
         self.device = SimulatedNvram()
@@ -68,7 +66,7 @@ class Street:
         return self.card
 
     def snapshot(self) -> tuple[bytes, bytes, bytes]:
-        """Return everything that lasts."""
+        """Return the contents of meter storage, card memory and journal."""
         return (
             bytes(self.device.data),
             bytes(self.chip.data),
@@ -76,7 +74,7 @@ class Street:
         )
 
     def restore(self, kept: tuple[bytes, bytes, bytes]) -> None:
-        """Let everything be as it was."""
+        """Restore meter storage, card memory and journal."""
         self.device, self.chip = SimulatedNvram(kept[0]), SimulatedNvram(kept[1])
         self.setup.journal.close()
         self.setup.journal.path.write_bytes(kept[2])
@@ -84,16 +82,16 @@ class Street:
         self.setup.meter = self.setup.build(self.device)
         self.card = Card(self.chip, self.setup.random)
 
-    # ---- what is cut
+    # ---- the exchanges that are cut
 
     def sell(self, cut: Cut) -> int:
-        """Sell, cut somewhere; return how much was counted, for those who want every place."""
+        """Sell with a cut; return the number of counted units."""
         with self._cutting(cut) as contacts, contextlib.suppress(MeterctlError):
             self.setup.sell(self.card, CENTS, contacts, reference=REFERENCE)
         return contacts.counted
 
     def insert(self, cut: Cut) -> int:
-        """Insert, cut somewhere; return how much was counted."""
+        """Insert with a cut; return the number of counted units."""
         written = self.device.written
         if cut.where is Where.METER_BYTE:
             self.device.cut_after = cut.after
@@ -119,18 +117,16 @@ class Street:
         self.chip = SimulatedNvram(bytes(self.chip.data))
         self.card = Card(self.chip, self.setup.random)
 
-    # ---- what people do then
+    # ---- recovery
 
     def recover(self) -> None:
-        """The vendor gives the same command again, the customer inserts again, and the card comes
-        back.
-        """
+        """Repeat the sale, insert the card again, and read it at the vending point."""
         self.sell(NO_CUT)
         self.insert(NO_CUT)
         self.setup.read(self.card)
 
     def audit(self) -> None:
-        """Raise AssertionError unless the credit is in exactly once and the journal knows."""
+        """Raise AssertionError unless the credit is in exactly once and the journal confirms it."""
         account = self.setup.meter.state.account
         entries = self.setup.journal.entries()
         assert self.setup.credit == 3000 + CENTS, f"credit {self.setup.credit}"
@@ -144,7 +140,7 @@ class Street:
 
 
 class _Contacts:
-    """Contacts that break after so many commands, or die with the card's memory."""
+    """Contacts that fail after so many commands, or with the card's memory."""
 
     def __init__(self, street: Street, cut: Cut) -> None:
         self._street, self._cut = street, cut
@@ -154,7 +150,7 @@ class _Contacts:
 
     @property
     def counted(self) -> int:
-        """What the cut counts, so far."""
+        """The number of counted units so far."""
         by_byte = self._cut.where is Where.CARD_BYTE
         return self._chip.written - self._began if by_byte else self._commands
 
@@ -172,13 +168,13 @@ class _Contacts:
 
 
 def stage(folder: Path | None = None) -> tuple[Street, tuple[bytes, bytes, bytes]]:
-    """Return a street and its state before the sale."""
+    """Return a set-up and its state before the sale."""
     street = Street(folder or Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)))
     return street, street.snapshot()
 
 
 def places(street: Street, kept: tuple[bytes, bytes, bytes], where: Where) -> tuple[int, int]:
-    """Count what a whole sale and a whole insertion have of something."""
+    """Count the units of a complete sale and of a complete insertion."""
     street.restore(kept)
     never = Cut(where, 1 << 40)
     sale = street.sell(never) if where is not Where.METER_BYTE else 0
@@ -188,7 +184,7 @@ def places(street: Street, kept: tuple[bytes, bytes, bytes], where: Where) -> tu
 
 
 def play(street: Street, kept: tuple[bytes, bytes, bytes], sale: Cut, insertion: Cut) -> None:
-    """Play one sale and one insertion with their cuts, recover, and audit."""
+    """Run one sale and one insertion with their cuts, recover, and audit."""
     street.restore(kept)
     street.sell(sale)
     street.insert(insertion)
@@ -200,5 +196,5 @@ def play(street: Street, kept: tuple[bytes, bytes, bytes], sale: Cut, insertion:
 
 
 def cuts_of(where: Where, count: int, step: int = 1) -> Iterator[Cut]:
-    """Return the cuts at every place of something."""
+    """Yield the cuts after every `step` units."""
     yield from (replace(Cut(where), after=after) for after in range(0, count + 1, step))

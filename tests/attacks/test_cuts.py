@@ -1,9 +1,8 @@
-"""A cut at every command and at every byte of a sale and of an insertion: the credit is taken
-exactly once.
+"""A cut at any command and any byte of a sale and of an insertion: one credit in the meter.
 
 A card's memory is torn in two steps here: every byte of every write leaves the card in the state
-before or after it, and a cut at every such state is played to its end. `make cuts` plays every byte
-itself, and the products.
+before or after it, and a cut at every such state is run to its end. `make cuts` runs every byte
+itself, and the pairs of cuts.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Staged = tuple[Street, tuple[bytes, bytes, bytes]]
 
 
 class RecordingMemory(SimulatedNvram):
-    """Keeps every write beside what stood before it."""
+    """A memory that records every write with the content before it."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)

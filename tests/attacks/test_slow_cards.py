@@ -1,6 +1,4 @@
-"""Row 24: a card that hangs or is foreign is given up after its time, and the meter does not
-notice.
-"""
+"""Row 24: a card that hangs or is foreign is given up after a time limit; the meter runs on."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ SPEED = 100_000_000
 
 @pytest.fixture
 def released() -> Iterator[threading.Event]:
-    """Ends what hangs when the test is over."""
+    """Set at the end of the test; it releases waiting cards and readers."""
     event = threading.Event()
     yield event
     event.set()
@@ -38,8 +36,9 @@ def released() -> Iterator[threading.Event]:
 def play(
     connect: Callable[[], Contacts], seconds: float = PATIENCE_S
 ) -> tuple[Mapping[str, Any], Rack, float, int]:
-    """Insert a card while a household burns its credit; return the result, the rack, the time, and
-    the turns it got.
+    """Insert a card in a meter whose load uses up its credit.
+
+    Return the result, the rack, the time in s and the number of turns of the meter.
     """
     meter = build(MeterDescription(credit=2 * LEDGER, load=Load.constant((2_000_000,))))
     rack = Rack([(1, meter)], SPEED)

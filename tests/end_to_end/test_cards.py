@@ -1,6 +1,4 @@
-"""The card end to end, as people type it: sold at the counter, carried, inserted, read back, sold
-again.
-"""
+"""A card end to end, as people type it: sold, inserted, read back, sold again."""
 
 from __future__ import annotations
 
@@ -226,7 +224,7 @@ def test_a_dry_run_writes_nothing(shop: Path, words: tuple[str, ...]) -> None:
     assert done.stdout == ""
     assert sorted(os.listdir(shop)) == names
     assert meterctl_json("journal", "list", cwd=shop) == journal
-    # a card that was read counts its authentications, so of these files the content is compared
+    # Reading a card counts its authentications, so the content of these files is compared.
     for before, name in zip(cards, ("b.img", "c.img"), strict=True):
         (shop / "before.img").write_bytes(before)
         assert files_of(shop / name) == files_of(shop / "before.img")
@@ -342,7 +340,7 @@ def test_row_19_masters_are_refused_and_none_is_in_the_meters_memory_or_state(sh
 
 
 def _memory_of(pid: int) -> bytes:
-    """Return all writable memory of a process; skips where that is not allowed."""
+    """Return all writable memory of a process; skip if that is not permitted."""
     pieces = []
     try:
         with open(f"/proc/{pid}/mem", "rb", 0) as memory, open(f"/proc/{pid}/maps") as maps:
@@ -355,7 +353,7 @@ def _memory_of(pid: int) -> bytes:
                 try:
                     pieces.append(memory.read(end - start))
                 except OSError:
-                    continue  # a page that cannot be read, such as vvar
+                    continue  # an unreadable page, such as vvar
     except PermissionError:
         pytest.skip("reading another process's memory is not allowed here")
     return b"".join(pieces)

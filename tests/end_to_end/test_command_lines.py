@@ -1,6 +1,4 @@
-"""The command lines end to end, over a virtual port and TCP, as their users type them (DESIGN.md
-5).
-"""
+"""The command lines end to end, over a virtual port and TCP, as users type them (DESIGN.md 5)."""
 
 from __future__ import annotations
 
@@ -476,9 +474,7 @@ def test_a_plan_of_faults_that_cannot_be_is_exit_2(tmp_path: Path) -> None:
 
 
 def test_an_entry_that_nothing_can_prove_is_closed_by_hand(tmp_path: Path) -> None:
-    """The meter dies for good with an entry open; its successor has another epoch, and a person
-    decides.
-    """
+    """A person closes an entry whose meter is lost: its successor has another epoch."""
     with running("--modbus-rtu", "m.tty", "--control", "c", "--state", "m.nv", cwd=tmp_path):
         meter_sim("control", "c", "fault", "storage_full", "on", cwd=tmp_path)
         meterctl("--port", "m.tty", "topup", "5.00", "--yes", cwd=tmp_path, check=7)

@@ -1,6 +1,4 @@
-"""What README and docs/card.md tell a newcomer to type works as it stands there, from top to
-bottom.
-"""
+"""The commands of README.md and docs/card.md work as written, from top to bottom."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ PAGE_S = 120
 
 
 def blocks(page: str) -> list[str]:
-    """Return the commands of a page, block by block; make's are those of other tests."""
+    """Return the blocks of meterctl and meter-sim commands of a page, in order."""
     found = re.findall(
         r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL
     )
@@ -41,9 +39,8 @@ def test_every_command_of_a_page_works_in_the_order_of_the_page(
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    text = (
-        "".join(found).replace("5020", port).replace("sleep 1", "sleep 4")
-    )  # every other test runs at the same time
+    # Other tests load the machine at the same time.
+    text = "".join(found).replace("5020", port).replace("sleep 1", "sleep 4")
     (tmp_path / "script").write_text("set -ex\n" + text)
     environment = {
         **os.environ,
@@ -63,7 +60,8 @@ def test_every_command_of_a_page_works_in_the_order_of_the_page(
         try:
             code = bash.wait(PAGE_S)
         finally:
-            with suppress(ProcessLookupError):  # meters that a failed command left running
+            # Ends the meters that a failed command left running.
+            with suppress(ProcessLookupError):
                 os.killpg(bash.pid, signal.SIGKILL)
     text = (tmp_path / "told").read_text()
     assert code == 0, text[-3000:]

@@ -1,4 +1,4 @@
-"""Files that are no regular files, or that others may use (money.md A8, A9, A20, A21)."""
+"""Files that are not regular files, or that other users may read or write."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Make = Callable[[Path], None]
 NOT_FILES = (fifo, endless, folder)
 
 
-# ---- A8, A9, A21: only regular files of a limited size
+# ---- only regular files of a limited size
 
 
 @pytest.mark.parametrize("make", NOT_FILES)
@@ -160,7 +160,7 @@ def test_a_card_file_that_cannot_be_read_is_refused_by_name(
         pass
 
 
-# ---- A20: who may read and write a key file
+# ---- the mode of a key file
 
 
 def test_a_key_ring_is_refused_or_warned_of_by_its_mode(tmp_path: Path) -> None:

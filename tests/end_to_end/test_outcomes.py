@@ -1,6 +1,4 @@
-"""What a command tells of what it did: one object, one exit code, whatever happens to stdout or at
-the keyboard.
-"""
+"""The result of a command: one object and one exit code, for any stdout and any prompt."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ KEYS = {"result", "outcome", "serial_number", "entry", "exit_code", "message"}
 
 @contextlib.contextmanager
 def metered(folder: Path, *more: str) -> Iterator[str]:
-    """Run a meter with keys of its own ring and a state; give its TCP port."""
+    """Run a meter with its own keys and a state file; yield its TCP port."""
     if not (folder / "k.json").exists():
         meterctl("keys", "init", "--out", "k.json", cwd=folder)
     if not (folder / "m.json").exists():
@@ -57,7 +55,7 @@ def metered(folder: Path, *more: str) -> Iterator[str]:
 
 
 def result(*words: str, cwd: Path, check: int) -> dict[str, Any]:
-    """Return the object with which a command ends; what stands before it are rows."""
+    """Return the object that ends a command's output; the lines before it are rows."""
     done = meterctl(*words, "--json", cwd=cwd, check=check)
     last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert last.keys() >= KEYS, last
@@ -157,7 +155,7 @@ def test_no_answer_ends_with_an_object_too(tmp_path: Path) -> None:
 
 
 def run_with_stdout(words: tuple[str, ...], stdout: int, cwd: Path) -> tuple[int, str]:
-    """Run meterctl with a stdout of its own; return its exit code and what it said."""
+    """Run meterctl with a given stdout; return its exit code and its error output."""
     environment = os.environ | {"XDG_STATE_HOME": str(cwd / "xdg")}
     done = subprocess.run(
         [BIN / "meterctl", *words],
@@ -248,9 +246,7 @@ def test_a_locale_that_cannot_show_the_output_hides_no_outcome(
 
 
 def test_processes_of_one_journal_wait_and_are_not_accused(tmp_path: Path) -> None:
-    """A13: twelve at once; every one is done, or refused with nothing begun, and the sum is the
-    meter's.
-    """
+    """Twelve processes at once are all done, and the sum is the meter's."""
     with metered(tmp_path, "--credit", "0.00") as tcp:
         words = ("--port", tcp, "--keys", "k.json", "--yes", "topup", "1.00")
         with ThreadPoolExecutor(12) as pool:
@@ -269,7 +265,7 @@ def test_processes_of_one_journal_wait_and_are_not_accused(tmp_path: Path) -> No
 
 
 def test_two_journals_selling_at_once_sum_to_what_the_meter_has(tmp_path: Path) -> None:
-    """A1, with real processes: the same second, the same amount."""
+    """The same second and the same amount, from two journals and real processes."""
     with metered(tmp_path, "--credit", "0.00") as tcp:
 
         def sell(name: str) -> int:
@@ -303,7 +299,7 @@ def test_two_journals_selling_at_once_sum_to_what_the_meter_has(tmp_path: Path) 
 
 
 def test_a_port_that_leads_to_another_meter_is_refused_in_a_script(tmp_path: Path) -> None:
-    """A14: the same address, another meter behind it."""
+    """The port's address is unchanged, but another meter answers there."""
     with metered(tmp_path) as tcp:
         own = ("--port", tcp, "--keys", "k.json", "--yes")
         meterctl(*own, "topup", "1.00", cwd=tmp_path)
@@ -382,7 +378,7 @@ def test_a_resolve_that_proves_goes_before_a_persons_word(tmp_path: Path) -> Non
 def test_read_says_when_items_are_of_several_answers_and_the_books_are_of_one(
     tmp_path: Path,
 ) -> None:
-    """A16."""
+    """The items of a set of books come from one answer, all items from several."""
     books = (
         "opening_balance_exact",
         "credited_exact",
@@ -416,13 +412,11 @@ def test_read_says_when_items_are_of_several_answers_and_the_books_are_of_one(
         assert "answers of the meter" in meterctl(*PORT, "read", cwd=tmp_path).stderr
 
 
-# ---- at the keyboard
+# ---- on a terminal
 
 
 def at_terminal(words: tuple[str, ...], typed: bytes, cwd: Path) -> tuple[int, str]:
-    """Run meterctl at a terminal, and type when it asks; return its exit code and what stood on the
-    screen.
-    """
+    """Run meterctl on a terminal and answer its prompt; return exit code and screen text."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(cwd)
@@ -434,8 +428,8 @@ def at_terminal(words: tuple[str, ...], typed: bytes, cwd: Path) -> tuple[int, s
             if select.select([terminal], [], [], 1.0)[0]:
                 seen += os.read(terminal, 4096)
                 asked = b"[y/N]" in seen and not rounds
-            # an interrupt just before the program reads the line is seen at the next key only
             else:
+                # An interrupt just before the line is read is detected at the next key only.
                 asked = b"[y/N]" in seen and typed == b"\x03"
             if asked:
                 os.write(terminal, typed)
@@ -468,9 +462,7 @@ def test_a_prompt_that_is_ended_is_130_and_nothing_was_sealed(
 def test_an_interrupt_while_the_program_starts_shows_no_traceback(
     tmp_path: Path, milliseconds: int
 ) -> None:
-    """The moment is not exact: before the interpreter has handlers it dies of the signal, later it
-    says so.
-    """
+    """The signal ends the process until the interpreter has handlers; then meterctl reports it."""
     process = subprocess.Popen(
         [BIN / "meterctl", "journal", "list"],
         cwd=tmp_path,
@@ -489,7 +481,7 @@ def test_an_interrupt_while_the_program_starts_shows_no_traceback(
 
 
 def test_a_host_clock_beyond_2106_is_no_internal_fault(tmp_path: Path) -> None:
-    """A12: the issue instant is for people only, and is held to four bytes."""
+    """The issue instant is for people only, and is limited to four bytes."""
     with metered(tmp_path):
         code = (
             "import meterctl.transports.wires as wires, sys\n"

@@ -1,4 +1,4 @@
-"""The plugin as a user's test run sees it: fixtures, the option, and what a failing test shows."""
+"""The pytest plugin in a user's test run: fixtures, the option, the report of a failing test."""
 
 from __future__ import annotations
 
@@ -143,9 +143,7 @@ def test_a_meter_that_was_put_away_does_nothing_more(meter_thread, tmp_path) -> 
 
 
 def test_an_order_comes_at_the_present(meter) -> None:  # type: ignore[no-untyped-def]
-    """Nothing else brings a meter forward meanwhile: its first deadline is 90 s of wall time
-    away.
-    """
+    """No other event advances the meter: its first deadline is 90 s of wall time away."""
     import time
 
     from firmware_sim.hosting.live import RefusedError

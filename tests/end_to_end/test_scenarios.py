@@ -1,4 +1,4 @@
-"""Scenarios on the command line: what holds, what does not, what cannot be, and a live play."""
+"""Scenarios on the command line: met and failed expectations, invalid files, live runs."""
 
 from __future__ import annotations
 

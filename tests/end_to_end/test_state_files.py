@@ -1,4 +1,4 @@
-"""A state file that goes away under a running meter (money.md A6)."""
+"""A state file that is removed, moved, replaced or truncated under a running meter."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_state_file_that_was_cut_short_refuses_writes_until_its_content_is_bac
 
 @contextmanager
 def metered(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a meter with a state file; give its process and its port. The test ends it."""
+    """Run a meter with a state file; yield its process and its port. The test ends it."""
     words = [BIN / "meter-sim", "run", *STATE]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, cwd=folder, stdout=pipe, stderr=pipe, text=True) as process:
@@ -87,7 +87,7 @@ def metered(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def stopped(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """End a meter in good order; return its exit code and what it said."""
+    """End a meter by SIGTERM; return its exit code and its error output."""
     process.terminate()
     _, said = process.communicate(timeout=TIMEOUT_S)
     return process.returncode, said

@@ -1,4 +1,4 @@
-"""The path of a virtual port is served by one process; no other user can hold it (money.md A19)."""
+"""One process serves the path of a virtual port; no other user can lock it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_port_is_served_once_and_again_after_its_process_was_killed(tmp_path: 
 
 
 def test_rivals_never_hold_one_port_at_the_same_time(tmp_path: Path) -> None:
-    """Every release removes the lock file, which a rival may just have opened."""
+    """Every release removes the lock file, which another process may just have opened."""
     link, inside, held, twice = tmp_path / "m.tty", threading.Lock(), [0] * RIVALS, []
     begin = threading.Barrier(RIVALS)
 
@@ -72,7 +72,7 @@ def test_rivals_never_hold_one_port_at_the_same_time(tmp_path: Path) -> None:
                 continue
             if inside.acquire(blocking=False):
                 held[number] += 1
-                os.listdir(tmp_path)  # gives its rivals a turn
+                os.listdir(tmp_path)  # lets the other threads run
                 inside.release()
             else:
                 twice.append(number)

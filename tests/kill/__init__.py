@@ -1,1 +1,1 @@
-"""Processes that die, and ground that gives way under them: no credit is lost or doubled."""
+"""Killed processes, full disks, damaged files and lost ports: no credit is lost or doubled."""

@@ -1,6 +1,4 @@
-"""`python -m tests.kill --rounds 200 [--seed N]`: kill programs, audit, and print where the kills
-fell.
-"""
+"""`python -m tests.kill --rounds 200 [--seed N]`: kill programs, audit, count the kills."""
 
 from __future__ import annotations
 
@@ -15,8 +13,9 @@ from tests.kill.rounds import play
 
 
 def main() -> int:
-    """Play; exit code 1 where an audit failed, or where too few kills fell between `prepared` and
-    `confirmed`.
+    """Run the rounds; exit 1 if an audit failed or too few kills fell inside the window.
+
+    The window is the time between `prepared` and `confirmed`.
     """
     parser = argparse.ArgumentParser(prog="python -m tests.kill", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, metavar="N")
@@ -35,7 +34,7 @@ def main() -> int:
 
 
 def say(text: str) -> None:
-    """Tell a person something, on stderr."""
+    """Print a text on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

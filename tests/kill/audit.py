@@ -1,6 +1,4 @@
-"""The audit of both sides after a fault: what the journals say was sold is in the meter, and
-nothing else is.
-"""
+"""The audit of both sides after a fault: the meter holds exactly the journals' confirmed sales."""
 
 from __future__ import annotations
 
@@ -34,8 +32,9 @@ Values = Mapping[Item, int]
 
 
 class Auditor:
-    """Remembers what it saw: the meter keeps ten purchases, so an audit is due at least every ten
-    top-ups.
+    """Compares meter and journals, and records all purchases it has read.
+
+    The meter stores ten purchases, so an audit is due at least every ten top-ups.
     """
 
     def __init__(self, site: Site) -> None:
@@ -43,15 +42,15 @@ class Auditor:
         self._purchases: dict[int, int] = {}
 
     def audit(self, looks: int = 1) -> list[str]:
-        """Return what is wrong, nothing where both sides agree to the last unit.
+        """Return the faults found, none if both sides agree to the last unit.
 
-        A reading may suffer from a faulty line; what stands wrong in the meter stays wrong at every
-        look.
+        A reading may fail on a faulty line, so there are up to `looks` tries; a wrong value in the
+        meter is wrong in every try.
         """
         return _again(self._look, looks)
 
     def as_users_see_it(self, looks: int = 1) -> list[str]:
-        """Return what `meterctl read` and `journal list` show otherwise than the audit read it."""
+        """Return the differences of `meterctl read` and `journal list` from the audit's values."""
         return _again(self._compare_with_commands, looks)
 
     def _compare_with_commands(self) -> list[str]:
@@ -149,7 +148,7 @@ def _books(values: Values) -> list[str]:
 
 
 def _sequences(entries: list[JournalRow], last: int) -> list[str]:
-    """Every sequence up to the meter's last was spent once, by what one journal has proof of."""
+    """Check that each sequence up to the meter's last is confirmed once in a journal."""
     spent = sorted(e.sequence for e in entries if e.state == "confirmed")
     return (
         []

@@ -1,9 +1,8 @@
-"""Rounds of a top-up in which one of the two programs is killed, each followed by a restart, a
-resolve and an audit.
+"""Rounds of a top-up with one program killed, then a restart, a resolve and an audit.
 
-SIGKILL ends a process, not the machine: what was written stays written. What is held here is the
-order in which things are written, on both sides; that a flush reaches the disk is held by
-tests/property with a memory that forgets.
+SIGKILL ends a process, not the machine: written data stays written. These rounds test the order of
+the writes on both sides; tests/property tests, with a memory that loses unflushed data, that a
+flush reaches the disk.
 """
 
 from __future__ import annotations
@@ -24,21 +23,18 @@ from tests.kill.site import Ended, JournalRow, Site, end, knows_faults
 
 ENOUGH_ROUNDS = 200
 ENOUGH_BETWEEN = 50
-"""Kills of a side that must have fallen between `prepared` and `confirmed` in ENOUGH_ROUNDS rounds.
-"""
+"""Minimum of kills of a side between `prepared` and `confirmed` in ENOUGH_ROUNDS rounds."""
 DELAY_MS = 20
-"""Of every answer of the meter: it widens the moment between `prepared` and `confirmed` from 10 to
-30 ms.
-"""
+"""Delay of every answer; it widens the window `prepared` to `confirmed` from 10 to 30 ms."""
 MEASURED = 5
 RESOLVES = 6
-"""Tries of `journal resolve` on a faulty line; on a sound one the first must do."""
+"""Tries of `journal resolve` on a faulty line; on a sound one the first must succeed."""
 SHARE_BEFORE, SHARE_BETWEEN = 0.12, 0.76
-"""Of the kills; the rest is aimed after `confirmed`."""
+"""Shares of the kills; the rest is aimed after `confirmed`."""
 SHARE_RESOLVES_KILLED = 0.15
-"""Of the rounds: there the first `journal resolve` is killed as well."""
+"""Share of the rounds in which the first `journal resolve` is killed as well."""
 LOOKS = 3
-"""Looks of an audit on a faulty line."""
+"""Tries of an audit on a faulty line."""
 
 _FAULTS = {
     "flip": "", "drop": "", "truncate": "", "byte_by_byte": "1ms", "reply_lost": "",
@@ -49,14 +45,14 @@ FAULT_PROBABILITY = "0.01"
 
 
 class Victim(Enum):
-    """Who is killed."""
+    """The program that is killed."""
 
     METER = "meter-sim"
     HOST = "meterctl"
 
 
 class Fell(Enum):
-    """Where in the life of the journal's entry a kill fell."""
+    """The time of a kill relative to the states of the journal's entry."""
 
     BEFORE = "before prepared"
     BETWEEN = "between"
@@ -65,10 +61,9 @@ class Fell(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """An undisturbed top-up, s: start to `prepared`, from there to `confirmed`, from there to the
-    end.
+    """An undisturbed top-up, s: start to `prepared`, then to `confirmed`, then to its end.
 
-    `changes` of the journal's file are seen up to `prepared`.
+    `changes` is the number of changes of the journal's file up to `prepared`.
     """
 
     prepared: float
@@ -79,7 +74,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When to kill: so many s after the start, or after the journal was seen to change."""
+    """The time of a kill: so many s after the start, or after the journal has changed."""
 
     after_entry: bool
     delay_s: float
@@ -93,7 +88,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Report:
-    """What the rounds showed."""
+    """The results of the rounds."""
 
     timing: Timing
     faulty: bool
@@ -106,7 +101,7 @@ class Report:
 
     @property
     def enough(self) -> bool:
-        """Whether as many kills fell between `prepared` and `confirmed` as so many rounds owe."""
+        """Whether enough kills fell between `prepared` and `confirmed` for the number of rounds."""
         wanted = ENOUGH_BETWEEN if self.rounds >= ENOUGH_ROUNDS else 0
         return all(self.fell[victim, Fell.BETWEEN] >= wanted for victim in Victim)
 
@@ -134,9 +129,9 @@ class Report:
 def play(
     rounds: int, seed: int, folder: Path, say: Callable[[str], None] = lambda text: None
 ) -> Report:
-    """Play rounds on one meter and two journals, which sell by turns as it is drawn.
+    """Run rounds on one meter and two journals; the journal of each round is drawn.
 
-    It stops at the first round that fails, for the folder to be looked at.
+    It stops at the first round that fails and leaves the folder for inspection.
     """
     random = Random(seed)
     faulty = knows_faults()
@@ -155,10 +150,8 @@ def play(
             amount = random.randrange(1, 1000) * CENT
             try:
                 wrong = _round(site, auditor, report, random, victim, moment, amount)
-            except (
-                AssertionError,
-                subprocess.TimeoutExpired,
-            ) as error:  # a program that does not start, or hangs
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                # A program does not start, or hangs.
                 wrong = [f"{type(error).__name__}: {error}"]
             report.rounds, report.seconds = number, time.monotonic() - began
             if wrong:
@@ -173,10 +166,9 @@ def play(
 
 
 def _measure(site: Site) -> Timing:
-    """Time undisturbed top-ups by the moments at which the journal's file changes: at `prepared`
-    and at `confirmed`.
+    """Time undisturbed top-ups by the journal's file changes at `prepared` and `confirmed`.
 
-    The status is written down before `prepared`, the receipt before `confirmed`.
+    The status is written before `prepared`, the receipt before `confirmed`.
     """
     times = []
     for _ in range(MEASURED):
@@ -191,14 +183,15 @@ def _measure(site: Site) -> Timing:
         assert ended.code == 0, ended.err
         assert last, "the journal was not written twice"
         times.append((prepared, last - prepared, time.monotonic() - began - last, changes))
-    columns = zip(*times[1:], strict=True)  # the first one makes the journal
+    columns = zip(*times[1:], strict=True)  # the first one creates the journal
     prepared, window, tail, changes = (median(column) for column in columns)
     return Timing(prepared, window, tail, round(changes))
 
 
 def _draw(random: Random, timing: Timing) -> Moment:
-    """Return a moment; of those between, half fall while the message goes out, half while its
-    answer waits.
+    """Return a moment of a kill.
+
+    Of those in the window, half fall while the message is sent, half while its answer is awaited.
     """
     share = random.random()
     if share < SHARE_BEFORE:
@@ -219,7 +212,7 @@ def _round(
     moment: Moment,
     amount: int,
 ) -> list[str]:
-    """Kill once, mend, and return what is wrong afterwards."""
+    """Kill once, restart and resolve, and return the faults found."""
     known, written = len(site.entries()), site.journal_changed_ns()
     process = site.start_host("topup", format_money(amount), "--yes", "--json")
     if moment.after_entry:
@@ -228,7 +221,7 @@ def _round(
     wrong = []
     if victim is Victim.METER:
         site.meter.kill()
-        made = site.entries()[known:]  # at once: the host lives and may have the answer already
+        made = site.entries()[known:]  # at once: the host runs on and may have the answer already
         site.kill_meter()
         wrong += _agrees(end(process), site.entries()[known:])
     else:
@@ -264,7 +257,7 @@ def _where(made: list[JournalRow]) -> Fell:
 
 
 def _agrees(ended: Ended, made: list[JournalRow]) -> list[str]:
-    """Hold that the exit code of a top-up says what its journal entry says."""
+    """Check that the exit code of a top-up matches the state of its journal entry."""
     wanted = {None: (2, 4, 5), "confirmed": (0,), "refused": (3,)}.get(
         made[0].state if made else None, (7,)
     )
@@ -277,7 +270,7 @@ def _agrees(ended: Ended, made: list[JournalRow]) -> list[str]:
 
 
 def _resolve(site: Site, faulty: bool) -> list[str]:
-    """Settle what is open; a faulty line may need several tries."""
+    """Settle the open entries; a faulty line may need several tries."""
     for _ in range(RESOLVES if faulty else 1):
         ended = site.host("journal", "resolve", "--json")
         if ended.code in (0, 3):
@@ -288,8 +281,9 @@ def _resolve(site: Site, faulty: bool) -> list[str]:
 
 
 def _line(site: Site, random: Random) -> list[str | Path]:
-    """Return the options of a faulty line, with other faults at every start; none where meter-sim
-    has no faults.
+    """Return the options of a line with newly drawn faults.
+
+    Empty where meter-sim has no faults.
     """
     if not knows_faults():
         return []

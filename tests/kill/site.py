@@ -1,6 +1,4 @@
-"""A meter and its hosts as real processes: one state file, two journals, a virtual serial port and
-TCP between them.
-"""
+"""A meter and its hosts as processes, with a state file, two journals, a serial port and TCP."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ from protocols.quantities import CENT, LEDGER_DECIMALS, parse_fixed
 
 PROGRAMS = Path(sys.executable).parent
 TIMEOUT_S = 60
-"""No program may take longer, however busy the machine is: beyond it is a hang."""
+"""The limit for every program on a busy machine; beyond it the program hangs."""
 OPENING = "20.00"
 _STILL = ("--credit", OPENING, "--load", "0kW", "--speed", "0")
 OPEN_STATES = ("prepared", "on_card", "unknown")
@@ -40,7 +38,7 @@ OPEN_STATES = ("prepared", "on_card", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A program that ended: its exit code and what it said."""
+    """An ended program: its exit code and its output."""
 
     code: int
     out: str
@@ -53,7 +51,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """An entry of the journal, read without the host's help. `amount` in ledger units."""
+    """An entry of the journal, read without the host's code. `amount` in ledger units."""
 
     sequence: int
     kind: str
@@ -62,7 +60,7 @@ class JournalRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody knows yet what became of it."""
+        """Whether the outcome of the entry is still unknown."""
         return self.state in OPEN_STATES
 
 
@@ -72,7 +70,7 @@ def ledger(text: str) -> int:
 
 
 class Site:
-    """A folder with a meter on its wires; leaving the block ends every process that it started."""
+    """A folder with a meter on its wires; leaving the block ends every process it started."""
 
     def __init__(
         self, folder: Path, delay_ms: int = 0, timeout_ms: int = 1000, *, faulty: bool = False
@@ -81,7 +79,7 @@ class Site:
         self.state = folder / "meter.nv"
         self.journals = (folder / "journal.sqlite", folder / "another.sqlite")
         self.journal = self.journals[0]
-        """The one that commands of meterctl work with from now on."""
+        """The journal of the following meterctl commands."""
         self.link, self.log = folder / "meter.tty", folder / "meter.log"
         self.tcp = ""
         self._delay_ms, self._timeout_ms, self._faulty = delay_ms, timeout_ms, faulty
@@ -108,13 +106,14 @@ class Site:
 
     @property
     def meter(self) -> subprocess.Popen[str]:
-        """The meter's process, the last one started."""
+        """The meter's last started process."""
         assert self._meter is not None
         return self._meter
 
     def start_meter(self, *options: str | Path) -> None:
-        """Run the meter, new or from its state file, until it is ready; it has no load, and its
-        time stands still.
+        """Start the meter, new or from its state file, and wait until it is ready.
+
+        It has no load, and its time stands still.
         """
         wires = [
             "--modbus-rtu",
@@ -148,7 +147,7 @@ class Site:
         self._hold_terminal(os.open(self.link, os.O_RDWR | os.O_NOCTTY))
 
     def start_meter_in_vain(self, file_size: int | None = None) -> Ended:
-        """Run a meter that is expected not to start; no file of it may grow beyond `file_size`."""
+        """Run a meter that must not start; no file of it may grow beyond `file_size`."""
         wire = ("--modbus-rtu", self.link)
         return end(
             self._run(
@@ -162,21 +161,22 @@ class Site:
         self.meter.communicate(timeout=TIMEOUT_S)
 
     def stop_meter(self) -> None:
-        """End the meter in good order."""
+        """End the meter by SIGTERM and check its exit code."""
         self.meter.terminate()
         self.meter.communicate(timeout=TIMEOUT_S)
         assert self.meter.returncode == 0, self.log.read_text()
 
     def _hold_terminal(self, terminal: int | None) -> None:
-        """Keep the far end open: the kernel gives its number to nobody else while the link of a
-        dead meter names it.
+        """Keep the far end open, so that the kernel does not reuse its number.
+
+        The link of a killed meter still names it.
         """
         if self._terminal is not None:
             os.close(self._terminal)
         self._terminal = terminal
 
     def stored_sequence(self) -> int:
-        """Return the last sequence of the credit class that the meter's state file holds."""
+        """Return the last sequence of the credit class in the meter's state file."""
         loaded = load(SimulatedNvram(self.state.read_bytes()))
         assert loaded is not None
         return loaded.state.security.credit_sequence
@@ -186,7 +186,7 @@ class Site:
     def start_host(
         self, *words: str, port: str | None = None, file_size: int | None = None
     ) -> subprocess.Popen[str]:
-        """Begin a command of meterctl on the serial line, or on another port."""
+        """Start a command of meterctl on the serial line, or on another port."""
         common: list[str | Path] = ["--port", port or self.link, "--journal", self.journal]
         return self._run(
             "meterctl", *common, "--timeout", f"{self._timeout_ms}ms", *words, file_size=file_size
@@ -203,7 +203,7 @@ class Site:
             name: value for name, value in os.environ.items() if not name.startswith("METERCTL_")
         }
         if file_size is not None:
-            environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a cache cut short would outlive the test
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a truncated cache would outlive the test
         process = subprocess.Popen(
             [PROGRAMS / program, *words],
             cwd=self.folder,
@@ -219,9 +219,7 @@ class Site:
 
     @property
     def clean_port(self) -> str:
-        """A port that tells the truth: TCP, but where the lines are faulty the serial one, whose
-        frames have a CRC.
-        """
+        """A port that shows true values: TCP, or serial, with a CRC, where the lines are faulty."""
         return str(self.link) if self._faulty else self.tcp
 
     def purchases(self) -> list[Purchase]:
@@ -243,9 +241,7 @@ class Site:
             transport.close()
 
     def wait_for_change(self, process: subprocess.Popen[str], since_ns: int) -> bool:
-        """Wait until the journal was written after `since_ns`; False where the process ended
-        without.
-        """
+        """Wait until the journal has changed since `since_ns`; False if the process ends first."""
         until = time.monotonic() + TIMEOUT_S
         while time.monotonic() < until:
             ended = process.poll() is not None
@@ -257,11 +253,10 @@ class Site:
         raise AssertionError(f"{process.args!r} neither writes its journal nor ends")
 
     def wait_for_entry(self, process: subprocess.Popen[str], known: int, since_ns: int) -> int:
-        """Wait until the journal holds more than `known` entries; return how many changes that
-        took, 0 for never.
+        """Wait until the journal has more than `known` entries; return the number of changes.
 
-        A status that was asked for is written down before: only a look says which change is the
-        entry.
+        It is 0 if the process ends first. A queried status is written before the entry, so the
+        entries are read after each change.
         """
         changes = 0
         while self.wait_for_change(process, since_ns):
@@ -271,18 +266,14 @@ class Site:
         return 0
 
     def wait_for_changes(self, process: subprocess.Popen[str], since_ns: int, count: int) -> None:
-        """Wait until the journal was written so often, or the process ended; looking disturbs
-        nobody.
-        """
+        """Wait for `count` changes of the journal, or for the process's end; takes no lock."""
         for _ in range(count):
             if not self.wait_for_change(process, since_ns):
                 return
             since_ns = self.journal_changed_ns()
 
     def wait_until_applied(self, process: subprocess.Popen[str]) -> None:
-        """Wait until the meter has stored the next top-up; its answer is still to come where
-        answers are slow.
-        """
+        """Wait until the meter has stored the next top-up; a slow answer is still to come."""
         known, until = self.stored_sequence(), time.monotonic() + TIMEOUT_S
         while self.stored_sequence() == known:
             assert process.poll() is None, end(process)
@@ -290,9 +281,7 @@ class Site:
             time.sleep(0.002)
 
     def journal_changed_ns(self) -> int:
-        """Return when the journal was written last; looking takes no lock, so it disturbs
-        nobody.
-        """
+        """Return the time of the journal's last write; takes no lock."""
         return self.journal.stat().st_mtime_ns if self.journal.exists() else 0
 
     def all_entries(self) -> list[JournalRow]:
@@ -307,8 +296,8 @@ class Site:
     def entries(self, *, writer_is_dead: bool = False) -> list[JournalRow]:
         """Return the journal, oldest entry first.
 
-        What a dead writer left half done is rolled back by the next who opens the file: read in a
-        copy, so that it is meterctl who does that.
+        The next process that opens the file rolls back the unfinished write of a killed writer:
+        `writer_is_dead` reads a copy, so that meterctl does the rollback.
         """
         if not self.journal.exists():
             return []
@@ -321,21 +310,19 @@ class Site:
 
 
 def end(process: subprocess.Popen[str]) -> Ended:
-    """Wait for the end of a program; raises where it hangs."""
+    """Wait for the end of a program; raises if it hangs."""
     out, err = process.communicate(timeout=TIMEOUT_S)
     return Ended(process.returncode, out, err)
 
 
 def limit_files(size: int, process: int = 0) -> None:
-    """Let a process, or this one, write no file beyond a size: the kernel refuses it as it does on
-    a full disk.
-    """
+    """Limit the file size of a process, or of this one: the kernel refuses as on a full disk."""
     resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 @cache
 def knows_faults() -> bool:
-    """Say whether meter-sim can make its lines faulty."""
+    """Return whether meter-sim can make its lines faulty."""
     words: Sequence[str | Path] = [PROGRAMS / "meter-sim", "run", "--help"]
     wide = os.environ | {"COLUMNS": "200"}
     return (

@@ -1,5 +1,4 @@
-"""Disks that are full, files that are damaged or held, ports that go away: a clear error, and
-nothing lost.
+"""Full disks, damaged or locked files, lost ports: a clear error, and no loss.
 
 Every test ends with an audit of both sides.
 """
@@ -22,7 +21,7 @@ from tests.kill.site import Ended, Site, end, limit_files
 
 TOPUP = ("topup", "5.00", "--yes", "--json")
 SLOW_MS = 300
-"""The delay of answers where something has to happen while one is awaited."""
+"""The delay of answers where an event must occur while one is awaited."""
 
 full_disk = pytest.mark.skipif(
     not hasattr(resource, "prlimit"), reason="the size of files cannot be limited here"
@@ -43,9 +42,7 @@ def slow(tmp_path: Path) -> Iterator[Site]:
 
 
 def fails(ended: Ended, code: int, *said: str) -> None:
-    """Hold that a program ended with this exit code, and said so to a person, and with --json to a
-    program.
-    """
+    """Check the exit code of a program, its error text and its JSON error object."""
     assert ended.code == code, ended
     assert [row["exit_code"] for row in ended.rows()] in ([], [code]), ended
     assert "Traceback" not in ended.err
@@ -60,19 +57,19 @@ def states(site: Site) -> list[str]:
 
 
 def top_up(site: Site) -> None:
-    """Hold that a top-up works."""
+    """Check that a top-up works."""
     ended = site.host(*TOPUP, port=site.tcp)
     assert ended.code == 0, ended
 
 
 def settle(site: Site) -> None:
-    """Hold that whatever is open can be settled."""
+    """Check that all open entries can be settled."""
     ended = site.host("journal", "resolve", port=site.tcp)
     assert ended.code == 0, ended
 
 
 def audit(site: Site) -> None:
-    """Hold that the meter can go on being topped up, and that both sides agree."""
+    """Check that the meter accepts a further top-up, and that both sides agree."""
     top_up(site)
     assert not Auditor(site).audit()
     assert "Traceback" not in site.log.read_text()
@@ -201,8 +198,9 @@ def test_a_state_file_cut_in_its_newest_slot_is_a_meter_set_back_and_is_sold_not
 
 
 def newest_slot(site: Site) -> int:
-    """Return which slot of the state file has the highest generation, a number of 8 bytes after its
-    length.
+    """Return the slot of the state file with the highest generation.
+
+    The generation is a number of 8 bytes after the slot's length.
     """
     data = site.state.read_bytes()
     heads = [FIRST_SLOT + slot * SLOT_SIZE for slot in range(SLOTS)]

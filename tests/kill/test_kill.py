@@ -1,6 +1,4 @@
-"""A kill at any moment neither loses nor doubles a credit; `make kill ROUNDS=200` plays more rounds
-of the same.
-"""
+"""A kill at any moment neither loses nor doubles a credit; `make kill ROUNDS=200` runs more."""
 
 from __future__ import annotations
 

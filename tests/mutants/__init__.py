@@ -1,1 +1,1 @@
-"""Faults put into the product on purpose: a test that does not find them proves nothing."""
+"""Faults put into the product on purpose: each must be found by a test."""

@@ -1,7 +1,7 @@
 """`make mutants`: apply each mutant to a copy of the product, and fail if one survives.
 
-The simulation looks first; what no seed finds, the named tests must. A mutant is found only by a
-test that passes on the product as it is, so the product goes first.
+The simulation runs first; a mutant that no seed finds must be found by its named tests. The product
+without a mutant must pass all of them, since only then does a failure prove a find.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WITHIN_S = 600
 
 
 def copy(folder: Path) -> None:
-    """Copy what the tests need."""
+    """Copy the files that the tests need."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
@@ -47,7 +47,7 @@ def copy(folder: Path) -> None:
 
 
 def run(folder: Path, *arguments: str) -> tuple[bool, str]:
-    """Run Python on a copy; return whether it failed, and what it printed."""
+    """Run Python on a copy; return whether it failed, and its output."""
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, *arguments]
     try:
@@ -66,14 +66,14 @@ def run(folder: Path, *arguments: str) -> tuple[bool, str]:
 
 
 def seeds(folder: Path) -> tuple[bool, str]:
-    """Let the simulation look."""
+    """Run the simulation on a copy."""
     return run(
         folder, "-m", "tests.simulation", "--seeds", str(SEEDS), "--from", "0", "--first", "--one"
     )
 
 
 def tests(folder: Path, paths: tuple[str, ...]) -> tuple[bool, str]:
-    """Let tests look."""
+    """Run tests on a copy."""
     return run(
         folder,
         "-m",
@@ -91,7 +91,7 @@ def tests(folder: Path, paths: tuple[str, ...]) -> tuple[bool, str]:
 
 
 def found_by(mutant: Mutant) -> str:
-    """Return what found a mutant, empty where it survived."""
+    """Return the seed or test that found a mutant, empty if it survived."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy(folder)
@@ -122,7 +122,7 @@ def found_by(mutant: Mutant) -> str:
 
 
 def sound() -> str:
-    """Say what fails on the product as it is; empty where all is well."""
+    """Return the failures of the product without a mutant, empty if there is none."""
     with tempfile.TemporaryDirectory() as name:
         copy(Path(name))
         failed, said = seeds(Path(name))
@@ -134,7 +134,7 @@ def sound() -> str:
 
 
 def main() -> int:
-    """Put in each mutant, print what found it; exit 1 if one survived."""
+    """Run each mutant and print what found it; exit 1 if one survived."""
     began = time.monotonic()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         whole = pool.submit(sound)

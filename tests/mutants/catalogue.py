@@ -1,6 +1,4 @@
-"""The mutants: each replaces one piece of the product's text, and names the tests that are to find
-it.
-"""
+"""The mutants of the meter, and all mutants: each names the tests that are to find it."""
 
 from __future__ import annotations
 
@@ -119,7 +117,7 @@ METER_MUTANTS = (
         (WIRE,),
     ),
     Mutant(
-        "a late reply of another transaction taken",
+        "a late reply of another transaction accepted",
         "meterctl/drivers/pymodbus_client.py",
         "            if (frame.transaction, frame.unit) != (sent_transaction, sent_unit):\n"
         "                self._passed_over = True\n"
@@ -136,14 +134,14 @@ METER_MUTANTS = (
         (DOOR, ONCE),
     ),
     Mutant(
-        "a refused write that stands",
+        "a refused write that is kept",
         "firmware_sim/meter.py",
         "        except NvramError:\n            self._put_back(before, hardware)\n",
         "        except NvramError:\n",
         (STORAGE,),
     ),
     Mutant(
-        "a known reply outlives a change",
+        "a cached reply returned after a change",
         "firmware_sim/servers/modbus/bank.py",
         "        return self._replies.get(request) if self._replies_at == "
         "self._meter.revision else None\n",
@@ -175,7 +173,7 @@ METER_MUTANTS = (
         (REFERENCE,),
     ),
     Mutant(
-        "a reply kept while the meter's time runs",
+        "a cached reply returned after the meter's time advanced",
         "firmware_sim/meter.py",
         "        if to == state.elapsed_ms:\n            return\n        self.revision += 1\n",
         "        if to == state.elapsed_ms:\n            return\n",
@@ -186,7 +184,7 @@ METER_MUTANTS = (
         ),
     ),
     Mutant(
-        "the card told before the meter has committed",
+        "the card written back before the meter has committed",
         "firmware_sim/token_carriers/card_slot.py",
         "        reply = self._hand_over(card)\n        if reply is None:\n",
         "        early = Insertion(None, Outcome.ACCEPTED, write_back=True)\n"
@@ -196,7 +194,7 @@ METER_MUTANTS = (
         (CARDS,),
     ),
     Mutant(
-        "a try counted after the proof was looked at",
+        "a try counted after the proof was checked",
         "protocols/card/applet.py",
         "        self._commit(self.state.with_key(reference, replace(stored, "
         "tries=stored.tries - 1)))\n",
@@ -204,7 +202,7 @@ METER_MUTANTS = (
         (APPLET,),
     ),
     Mutant(
-        "retry counters that the power takes back",
+        "retry counters reset by a power cut",
         "protocols/card/memory.py",
         "        self._memory.write(page * PAGE, _encode(state, self._generation + 1))\n",
         "        if state.files == self.state.files:\n            self.state = state\n   "
@@ -213,35 +211,35 @@ METER_MUTANTS = (
         (APPLET, CARDS),
     ),
     Mutant(
-        "a card's state written over the page that counts",
+        "a card's state written over its current page",
         "protocols/card/memory.py",
         "        page = 1 - self._page\n",
         "        page = self._page\n",
         (CARDS,),
     ),
     Mutant(
-        "a new sale taken over a standing write-back",
+        "a new sale accepted over an unread write-back",
         "firmware_sim/card_acceptance.py",
         "        if new and not card.write_back_empty:\n",
         "        if new and card.credit.number < 0:\n",
         (SLOT,),
     ),
     Mutant(
-        "a hoarded card written back",
+        "a write-back for a card refused by max_credit",
         "firmware_sim/card_acceptance.py",
         "     Outcome.EXCEEDS_MAX_CREDIT, Outcome.STORAGE_FAULT}\n",
         "     Outcome.STORAGE_FAULT}\n",
         (SLOT,),
     ),
     Mutant(
-        "any card of the meter taken for the bound one",
+        "any card of the meter accepted as the bound one",
         "firmware_sim/card_acceptance.py",
         "(kind is CardType.PURCHASE or outdated):\n",
         "outdated:\n",
         (SLOT,),
     ),
     Mutant(
-        "a response's code not looked at",
+        "a response's code not verified",
         "protocols/card/secure_messaging.py",
         "        if not same(code, self._code(1, data + response.status",
         "        if code is None and not same(code, self._code(1, data + response.status",
@@ -255,7 +253,7 @@ METER_MUTANTS = (
         (APPLET,),
     ),
     Mutant(
-        "an interrupted sale sold anew",
+        "an interrupted sale sold as a new one",
         "meterctl/operations/card_sales.py",
         "        return _plan_to_finish(presented, journal, card_files, mine, "
         "_type_of_sale(card_files))\n",
@@ -263,7 +261,7 @@ METER_MUTANTS = (
         (CARDS,),
     ),
     Mutant(
-        "a write-back believed without its seal",
+        "a write-back accepted without its code verified",
         "meterctl/operations/presented_card.py",
         "            verify_write_back(slot, derive_key(master, CARD_LABEL, meter, "
         "back.key_version))\n",
@@ -271,7 +269,7 @@ METER_MUTANTS = (
         (CARDS,),
     ),
     Mutant(
-        "the write-back left standing at a sale",
+        "the write-back not erased at a sale",
         "protocols/card/issuing.py",
         "    yield from terminal.clear_write_back(contents.return_slots)\n    yield from "
         "terminal.write_credit",
@@ -279,28 +277,28 @@ METER_MUTANTS = (
         (CARDS,),
     ),
     Mutant(
-        "an erased card's sale given up without asking its meter",
+        "an erased card's sale refused without a query to its meter",
         "meterctl/operations/card_issuing.py",
         "journal.settle(entry, EntryState.UNKNOWN, ERASED, presented.now())",
         "journal.settle(entry, EntryState.REFUSED, ERASED, presented.now())",
         (CARDS,),
     ),
     Mutant(
-        "a meter that went back not noticed",
+        "a meter that was set back not detected",
         "meterctl/operations/presented_card.py",
         "        if back.credit_sequence < before:\n",
         "        if back.credit_sequence < 0:\n",
         (CARDS,),
     ),
     Mutant(
-        "another journal's credit erased without a word",
+        "another journal's credit erased without a warning",
         "meterctl/operations/card_issuing.py",
         "        if not unknown_sale:\n            raise\n",
         "",
         (CARDS,),
     ),
     Mutant(
-        "a card voided for a top-up that cannot be",
+        "a card voided for a top-up that is refused",
         "meterctl/operations/credit.py",
         "    if kind in (MessageKind.OPEN, MessageKind.CREDIT):\n        journal.hold_limit(",
         "    if kind is MessageKind.OPEN:\n        journal.hold_limit(",
@@ -329,7 +327,7 @@ METER_MUTANTS = (
         (DOOR,),
     ),
     Mutant(
-        "the journal of the lowest number gives way instead of the one of longest ago",
+        "the row of the lowest journal number dropped instead of the oldest",
         "firmware_sim/security/replay.py",
         "            self.forgotten = max(self.forgotten, kept.pop(0).sequence)\n",
         "            oldest = min(kept, key=lambda row: row.journal)\n"
@@ -338,35 +336,35 @@ METER_MUTANTS = (
         (STATUS,),
     ),
     Mutant(
-        "a row that gave way and was not forgotten",
+        "a dropped row not recorded in `forgotten`",
         "firmware_sim/security/replay.py",
         "            self.forgotten = max(self.forgotten, kept.pop(0).sequence)\n",
         "            kept.pop(0)\n",
         (STATUS,),
     ),
     Mutant(
-        "committed values of a save that was not flushed",
+        "committed values of a save without a flush",
         "firmware_sim/storage/store.py",
         "        self._write(state)\n        return 0\n",
         "        self._write(state)\n        self.lasting = lasting_of(state)\n        return 0\n",
         (STATUS,),
     ),
     Mutant(
-        "a receipt sealed under the version of its day",
+        "a receipt sealed under the key version of its message",
         "firmware_sim/acceptance.py",
         "        receipt = replace(Receipt.decode(kept), key_version=keys.version)\n",
         "        receipt = Receipt.decode(kept)\n",
         (RECEIPTS,),
     ),
     Mutant(
-        "a write-back under the version that the card was bound under",
+        "a write-back under the key version of the card's binding",
         "firmware_sim/token_carriers/card_slot.py",
         "        keys = self._meter.authenticator.keys(self._meter.state.security.key_version)\n",
         "        keys = self._meter.authenticator.keys(card.identity.key_version)\n",
         (SLOT,),
     ),
     Mutant(
-        "an older layout that forgets nothing",
+        "an older layout read with `forgotten` = 0",
         "firmware_sim/storage/layouts.py",
         "        [*security, _NO_CODE, 0, [], security[0]],\n",
         "        [*security, _NO_CODE, 0, [], 0],\n",

@@ -1,6 +1,4 @@
-"""Mutants of the host's side: the four proofs, the status, the floor, marks, expiry, how a sale
-goes (METER.md 8).
-"""
+"""Mutants of the host: the four proofs, the status, key versions, expiry and sales (METER.md 8)."""
 
 from __future__ import annotations
 
@@ -9,8 +7,15 @@ from tests.mutants.mutant import Mutant
 ONCE = "tests/unit/meterctl/test_exactly_once.py"
 CONCLUSIONS = "tests/unit/meterctl/test_conclusions.py"
 JOURNAL = "tests/unit/meterctl/test_journal_layout.py"
-SELLERS = "tests/attacks/test_sellers_and_wires.py"
-AFTER = "tests/attacks/test_after_the_bytes.py"
+SEVERAL_JOURNALS = "tests/attacks/test_several_journals.py"
+UNTRUSTED_WIRE = "tests/attacks/test_untrusted_wire.py"
+KEY_VERSIONS = "tests/attacks/test_key_versions.py"
+SET_BACK_METERS = "tests/attacks/test_set_back_meters.py"
+OPENINGS = "tests/attacks/test_openings_and_storages.py"
+AFTER_DELIVERY = "tests/attacks/test_outcomes_after_delivery.py"
+CLOSED_BY_HAND = "tests/attacks/test_closed_by_hand.py"
+CARD_SALES = "tests/attacks/test_card_sales.py"
+WRITE_BACKS = "tests/attacks/test_write_backs.py"
 CARDS = "tests/attacks"
 _CONCLUSIONS = "meterctl/operations/conclusions.py"
 _STATUS = "meterctl/operations/status.py"
@@ -21,13 +26,13 @@ _PROOFS = "meterctl/journal/proofs.py"
 
 
 HOST_MUTANTS = (
-    # ---- (a)
+    # ---- proof (a)
     Mutant(
         "(a) any receipt of the sequence confirms",
         _CONCLUSIONS,
         "    if receipt.code == entry.code:\n",
         "    if receipt.code != b'':\n",
-        (CONCLUSIONS, SELLERS),
+        (CONCLUSIONS, SEVERAL_JOURNALS),
     ),
     Mutant(
         "(a) a receipt of another kind or amount confirms",
@@ -41,7 +46,7 @@ HOST_MUTANTS = (
         _CONCLUSIONS,
         "if same and receipt.key_version >= message.key_version",
         "if same",
-        (CONCLUSIONS, SELLERS),
+        (CONCLUSIONS, KEY_VERSIONS),
     ),
     Mutant(
         "(a) a receipt of another epoch confirms",
@@ -51,7 +56,7 @@ HOST_MUTANTS = (
         (CONCLUSIONS,),
     ),
     Mutant(
-        "(a) a write-back confirms whatever it answers",
+        "(a) a write-back for another message confirms",
         _CONCLUSIONS,
         "    if (back.answered_sequence, back.answered_code) != (entry.sequence, "
         "entry.code):\n        return None\n",
@@ -65,7 +70,7 @@ HOST_MUTANTS = (
         "    if outcome is not Outcome.SEQUENCE_CONFLICT and back",
         (CONCLUSIONS, CARDS),
     ),
-    # ---- (b)
+    # ---- proof (b)
     Mutant(
         "(b) another code alone refuses",
         _CONCLUSIONS,
@@ -78,7 +83,7 @@ HOST_MUTANTS = (
         _CONCLUSIONS,
         "    if entry.epoch and has_reached(proofs, receipt.epoch, entry.sequence):\n",
         "    if has_reached(proofs, receipt.epoch, entry.sequence):\n",
-        (CONCLUSIONS, SELLERS),
+        (CONCLUSIONS, OPENINGS),
     ),
     Mutant(
         "(b) any void refuses",
@@ -102,14 +107,14 @@ HOST_MUTANTS = (
         "    if outcome is Outcome.SEQUENCE_CONFLICT:\n",
         (CONCLUSIONS,),
     ),
-    # ---- (c)
+    # ---- proof (c)
     Mutant(
         "(c) the mark is not compared",
         _CONCLUSIONS,
         "    if (row.sequence, row.mark, row.code) == (entry.sequence, "
         "entry.origin.mark, entry.code):\n",
         "    if row.sequence == entry.sequence:\n",
-        (CONCLUSIONS, SELLERS),
+        (CONCLUSIONS, SEVERAL_JOURNALS),
     ),
     Mutant(
         "(c) a status about another journal counts",
@@ -124,7 +129,7 @@ HOST_MUTANTS = (
         _CONCLUSIONS,
         "    if not entry.epoch or status.credit_sequence < entry.sequence:\n        return None\n",
         "    if not entry.epoch:\n        return None\n",
-        (CONCLUSIONS, SELLERS),
+        (CONCLUSIONS, KEY_VERSIONS),
     ),
     Mutant(
         "(c) a later message of the journal refuses",
@@ -134,14 +139,14 @@ HOST_MUTANTS = (
         (CONCLUSIONS,),
     ),
     Mutant(
-        "(c) what was forgotten is not looked at",
+        "(c) `forgotten` is not compared",
         _CONCLUSIONS,
         "    none = not row.sequence and status.forgotten < entry.sequence\n",
         "    none = not row.sequence\n",
-        (CONCLUSIONS, SELLERS),
+        (CONCLUSIONS, SEVERAL_JOURNALS),
     ),
     Mutant(
-        "(c) what was forgotten at the very sequence refuses",
+        "(c) `forgotten` equal to the sequence refuses",
         _CONCLUSIONS,
         "    none = not row.sequence and status.forgotten < entry.sequence\n",
         "    none = not row.sequence and status.forgotten <= entry.sequence\n",
@@ -152,15 +157,15 @@ HOST_MUTANTS = (
         _CONCLUSIONS,
         "    if not entry.epoch or status.credit_sequence < entry.sequence:\n",
         "    if status.credit_sequence < entry.sequence:\n",
-        (CONCLUSIONS, SELLERS),
+        (CONCLUSIONS, OPENINGS),
     ),
-    # ---- (d)
+    # ---- proof (d)
     Mutant(
         "(d) the same key version refuses",
         _CONCLUSIONS,
         "        if mine and version > message.key_version and sequence < entry.sequence:\n",
         "        if mine and version >= message.key_version and sequence < entry.sequence:\n",
-        (CONCLUSIONS, SELLERS),
+        (CONCLUSIONS, KEY_VERSIONS),
     ),
     Mutant(
         "(d) a meter that has reached the sequence refuses",
@@ -186,7 +191,7 @@ HOST_MUTANTS = (
         (CONCLUSIONS,),
     ),
     Mutant(
-        "where proofs differ, refused wins",
+        "of two proofs that differ, refused is chosen",
         _CONCLUSIONS,
         "    confirmed = [conclusion for conclusion in conclusions if conclusion.state "
         "is EntryState.CONFIRMED]\n",
@@ -196,64 +201,64 @@ HOST_MUTANTS = (
     ),
     # ---- the status
     Mutant(
-        "a replayed status is taken",
+        "a replayed status is accepted",
         _STATUS,
         "    if StatusQuestion(status.nonce, status.journal, status.key_version) != question:\n",
         "    if (status.journal, status.key_version) != (question.journal, "
         "question.key_version):\n",
-        (SELLERS,),
+        (UNTRUSTED_WIRE,),
     ),
     Mutant(
-        "a status about another journal is taken",
+        "a status about another journal is accepted",
         _STATUS,
         "    if StatusQuestion(status.nonce, status.journal, status.key_version) != question:\n",
         "    if (status.nonce, status.key_version) != (question.nonce, question.key_version):\n",
-        (SELLERS,),
+        (UNTRUSTED_WIRE,),
     ),
     Mutant(
-        "a status whose code is wrong is taken",
+        "a status whose code is wrong is accepted",
         _STATUS,
         "    verify(sealed, session.ring.meter_keys(status.serial_number, "
         "status.key_version).credit)\n",
         "    session.ring.meter_keys(status.serial_number, status.key_version)\n",
-        (SELLERS,),
+        (UNTRUSTED_WIRE,),
     ),
     Mutant(
-        "a register steers what is sealed",
+        "a register determines the content of a message",
         _STATUS,
         "            meter = _meter_of(session, status, floor, advance=advance)\n",
         "            meter = _meter_of(session, status, floor, advance=advance)\n"
         "            object.__setattr__(meter, 'credit_sequence', hint.credit_sequence)\n"
         "            object.__setattr__(meter, 'command_sequence', hint.command_sequence)\n",
-        (SELLERS, ONCE),
+        (UNTRUSTED_WIRE, ONCE),
     ),
     Mutant(
         "a meter that proves another serial number is served",
         _STATUS,
         "    if status.serial_number != serial_number:\n",
         "    if not serial_number:\n",
-        (SELLERS,),
+        (UNTRUSTED_WIRE,),
     ),
     Mutant(
         "another payee is served",
         _STATUS,
         "        if session.payee != serial_number:\n",
         "        if not serial_number:\n",
-        (SELLERS,),
+        (UNTRUSTED_WIRE,),
     ),
     Mutant(
-        "a port that leads to another meter is believed",
+        "a port that leads to another meter is accepted",
         _STATUS,
         "    if last and last != serial_number:\n",
         "    if last and not serial_number:\n",
-        (SELLERS,),
+        (UNTRUSTED_WIRE,),
     ),
     Mutant(
         "a meter that was set back is served",
         _STATUS,
         "    if problem is None:\n        return\n    text",
         "    if problem is None or problem:\n        return\n    text",
-        (SELLERS, ONCE),
+        (SET_BACK_METERS, ONCE),
     ),
     Mutant(
         "the instant of the last message is not compared",
@@ -261,36 +266,36 @@ HOST_MUTANTS = (
         "    known_last, last = (proved.last_code, proved.last_at), (status.last_code, "
         "status.last_at)\n",
         "    known_last, last = proved.last_code, status.last_code\n",
-        (SELLERS,),
+        (SET_BACK_METERS,),
     ),
     Mutant(
-        "totals as they stand now are proved, not as committed",
+        "present totals are proved, not the committed ones",
         _PROOFS,
         "status.committed_elapsed, proof=sealed",
         "status.elapsed, proof=sealed",
-        (SELLERS,),
+        (SET_BACK_METERS,),
     ),
     Mutant(
         "a copied journal seals",
         _STATUS,
         "            is_ours = not row.sequence or journal.knows_mark(",
         "            is_ours = True or journal.knows_mark(",
-        (SELLERS,),
+        (SEVERAL_JOURNALS,),
     ),
-    # ---- the floor, retired versions, expiry
+    # ---- the floor of key versions, retired versions, expiry
     Mutant(
         "a version below the floor is used",
         "meterctl/key_ring.py",
         "(self.is_development or version >= floor)",
         "(self.is_development or version >= 0)",
-        (SELLERS,),
+        (KEY_VERSIONS,),
     ),
     Mutant(
         "a retired version is used",
         "meterctl/key_ring.py",
         "version in self.masters and version not in self.retired and",
         "version in self.masters and",
-        (SELLERS,),
+        (KEY_VERSIONS,),
     ),
     Mutant(
         "the floor does not rise",
@@ -298,43 +303,43 @@ HOST_MUTANTS = (
         "        if version == DEVELOPMENT_KEY_VERSION or version <= "
         "self.floor(meter):\n            return\n",
         "        if version >= DEVELOPMENT_KEY_VERSION:\n            return\n",
-        (SELLERS,),
+        (KEY_VERSIONS,),
     ),
     Mutant(
-        "the next version is sealed under where the current one may be used",
+        "the next key version is used although the current one may be",
         _STATUS,
         "    sealing = current if session.ring.may_use(current, floor) and not advance "
         "else asked\n",
         "    sealing = asked\n",
-        (SELLERS,),
+        (KEY_VERSIONS,),
     ),
     Mutant(
-        "a key change kills an open entry",
+        "a key change makes an open entry void",
         _SEALING,
         "        if entry.lives_in(meter.epoch) and entry.key_version < meter.sealing_version:\n",
         "        if entry.lives_in(meter.epoch) and entry.key_version < 0:\n",
-        (SELLERS,),
+        (KEY_VERSIONS,),
     ),
     Mutant(
         "a command never expires",
         "meterctl/operations/command.py",
         "    default = None if session.ring.is_development else LIVES_S\n",
         "    default = None\n",
-        (SELLERS,),
+        (UNTRUSTED_WIRE,),
     ),
     Mutant(
         "two sellers seal the same bytes",
         "meterctl/journal/journal.py",
         "        return Origin(self.number, self._draw())\n",
         "        return Origin(1, 1)\n",
-        (SELLERS,),
+        (SEVERAL_JOURNALS,),
     ),
     Mutant(
         "two copies of a journal seal the same bytes",
         "meterctl/journal/journal.py",
         "        return Origin(self.number, self._draw())\n",
         "        return Origin(self.number, self.last_id() + 1)\n",
-        (SELLERS,),
+        (SEVERAL_JOURNALS,),
     ),
     Mutant(
         "a receipt under any key version proves",
@@ -342,18 +347,18 @@ HOST_MUTANTS = (
         "        if receipt.serial_number != meter or not ring.may_use(receipt.key_version, "
         "journal.proofs.floor(meter)):\n            return None\n",
         "        if receipt.serial_number != meter:\n            return None\n",
-        (SELLERS,),
+        (KEY_VERSIONS,),
     ),
     Mutant(
         "the receipt's code not verified",
         _RECEIPTS,
         "        verify(sealed, ring.meter_keys(meter, receipt.key_version).key(message_class))\n",
         "        ring.meter_keys(meter, receipt.key_version).key(message_class)\n",
-        (SELLERS, ONCE),
+        (ONCE,),
     ),
-    # ---- how a sale goes
+    # ---- the steps of a sale
     Mutant(
-        "blind resend with a new sequence",
+        "a resend under a new sequence without proof",
         _ONCE,
         '    if conclusion is None:\n        raise unknown(session, journal, entry, "no '
         'answer proves its outcome")\n',
@@ -381,11 +386,11 @@ HOST_MUTANTS = (
         (ONCE,),
     ),
     Mutant(
-        "a sale that another seller beat is given up",
+        "a sale is given up after a conflict with another seller",
         _ONCE,
         "                if error.outcome != CONFLICT:\n                    raise\n",
         "                if error.outcome != CONFLICT or entry:\n                    raise\n",
-        (ONCE, SELLERS),
+        (ONCE, SEVERAL_JOURNALS),
     ),
     Mutant(
         "sequences below an entry are voided",
@@ -414,74 +419,74 @@ HOST_MUTANTS = (
         "    may_send = not entry.is_former and session.ring.may_use("
         "entry.key_version, journal.proofs.floor(entry.meter))\n",
         "    may_send = not entry.is_former\n",
-        (SELLERS,),
+        (KEY_VERSIONS,),
     ),
     Mutant(
-        "another meter after the bytes went out is exit code 6",
+        "another meter after the bytes were sent is exit code 6",
         _ONCE,
         "    faults: tuple[type[MeterctlError], ...] = (*NOTHING_LEARNT, NotPermittedError),\n",
         "    faults: tuple[type[MeterctlError], ...] = NOTHING_LEARNT,\n",
-        (AFTER,),
+        (AFTER_DELIVERY,),
     ),
     Mutant(
-        "a journal that cannot be written after the bytes went out is exit code 2",
+        "a journal that cannot be written after the bytes were sent is exit code 2",
         _ONCE,
         "NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)\n",
         "NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError)\n",
-        (AFTER,),
+        (AFTER_DELIVERY,),
     ),
     Mutant(
-        "the key of a sale that a person closed is believed",
+        "the key of a sale that a person closed is accepted",
         "meterctl/operations/credit.py",
         "    if known.is_open or known.outcome == BY_HAND:\n",
         "    if known.is_open:\n",
-        (AFTER,),
+        (CLOSED_BY_HAND,),
     ),
     Mutant(
-        "a command that its meter has done is told as refused",
+        "a command that its meter executed is reported as refused",
         "meterctl/operations/command.py",
         "    if reached and not taken_by_another:\n",
         "    if reached is None:\n",
-        (AFTER,),
+        (AFTER_DELIVERY,),
     ),
     Mutant(
         "a card sale is written though its sequence was ended meanwhile",
         "meterctl/journal/journal.py",
         "        if sequence <= self.last_sequence(meter, epoch):\n",
         "        if sequence < 0:\n",
-        (AFTER,),
+        (CARD_SALES,),
     ),
     Mutant(
-        "a write-back under a passed key version stands in the way of a sale",
+        "a write-back under a passed key version blocks a sale",
         "meterctl/operations/presented_card.py",
         "        if slot is None or (journal is not None and self._is_passed(slot, journal)):\n",
         "        if slot is None:\n",
-        (AFTER,),
+        (WRITE_BACKS,),
     ),
     Mutant(
-        "a voided opening is not told of",
+        "a voided opening is not reported",
         _ONCE,
         "    if entry.opens_any_epoch:\n        journal.notices",
         "    if entry.epoch is None:\n        journal.notices",
-        (AFTER,),
+        (OPENINGS,),
     ),
     Mutant(
-        "a person's word is final",
+        "an entry closed by hand cannot be proved later",
         "meterctl/journal/journal.py",
         "    if entry.outcome == BY_HAND:\n        return True\n",
         "    if entry.outcome == BY_HAND:\n        return False\n",
-        (SELLERS, ONCE),
+        (CLOSED_BY_HAND, ONCE),
     ),
     Mutant(
         "an account that refuses is sold to",
         _SEALING,
         "    if wanted is not None and meter.account_state is not wanted:\n",
         "    if wanted is not None and meter.account_state is None:\n",
-        (SELLERS, CARDS),
+        (CARD_SALES, CARDS),
     ),
     # ---- cards
     Mutant(
-        "sold before it stands in the journal",
+        "sold before the journal holds the entry",
         "meterctl/operations/card_sales.py",
         "    with handing_over(presented, unchanged):\n        bind_to",
         '    journal.settle(entry, EntryState.REFUSED, "unsold", presented.now())\n'
@@ -496,21 +501,21 @@ HOST_MUTANTS = (
         (CARDS,),
     ),
     Mutant(
-        "a daily limit that nobody holds",
+        "a daily limit that is not enforced",
         "meterctl/journal/journal.py",
         "        if sold + amount > limit.amount:\n",
         "        if sold + amount > limit.amount and not sold:\n",
         (CARDS,),
     ),
     Mutant(
-        "another journal's credit written over",
+        "another journal's credit overwritten",
         "meterctl/operations/card_sales.py",
         "    require_known(presented, journal, card_files)\n    meter = (\n        ask(",
         "    meter = (\n        ask(",
         (CARDS,),
     ),
     Mutant(
-        "a write-back under a passed key version is believed",
+        "a write-back under a passed key version is accepted",
         "meterctl/operations/presented_card.py",
         "        if not self.ring.may_use(back.key_version, floor):\n",
         "        if floor < 0:\n",

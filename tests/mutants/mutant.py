@@ -15,10 +15,10 @@ class MutantError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A replacement of `old` by `new` in `file`; `tests` must fail where no seed finds it.
+    """A replacement of `old` by `new` in `file`; `tests` must fail if no seed finds it.
 
-    `old` is matched token by token, so that line breaks and trailing commas of the formatter do
-    not matter.
+    `old` is matched token by token, so that line breaks and trailing commas of the formatter do not
+    matter.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Mutant:
         """Return the source with the fault in it.
 
         Raises:
-            MutantError: `old` is not there, or more than once.
+            MutantError: `old` is not in the source, or more than once.
         """
         if text.count(self.old) == 1:
             return text.replace(self.old, self.new)

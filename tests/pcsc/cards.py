@@ -1,6 +1,4 @@
-"""Cards for the virtual reader: sold in this process, put in by `meter-sim card serve`, or by a
-test's own hand.
-"""
+"""Cards for the virtual reader: sold in this process, inserted by a program or by a test."""
 
 from __future__ import annotations
 
@@ -41,7 +39,7 @@ START_S, END_S = 20, 10
 
 
 def issue(transmit: Transmit, meter: str = METER) -> None:
-    """Make a blank card one of a meter and of `CUSTOMER`."""
+    """Issue a blank card for a meter and `CUSTOMER`."""
     terminal = Terminal(os.urandom)
     assert drive(terminal.select(), transmit).serial == SERIAL
     drive(give_keys(terminal, KEYS, DEVELOPMENT_KEY_VERSION), transmit)
@@ -73,7 +71,7 @@ def make(
     sold: bool = False,
     meter: str = METER,
 ) -> Path:
-    """Make an issued card in a file, with the opening sale on it where wanted."""
+    """Make an issued card in a file; if `sold`, with the opening sale on it."""
     create_blank(path, SERIAL, transmission)
     with open_card(path) as card:
         card.power_on()
@@ -84,15 +82,13 @@ def make(
 
 
 class Served:
-    """A card that a `meter-sim card serve` of its own holds in a slot."""
+    """A card that a `meter-sim card serve` process holds in a slot."""
 
     def __init__(self, process: subprocess.Popen[str], reader: str) -> None:
         self.process, self.reader = process, reader
 
     def pull(self, how: signal.Signals = signal.SIGINT) -> int:
-        """Take the card out by ending its program; return the program's exit code when the reader
-        saw it go.
-        """
+        """Remove the card by ending its program; return its exit code after the reader noticed."""
         self.process.send_signal(how)
         code = self.process.wait(END_S)
         wait_for_card(self.reader, present=False)
@@ -101,8 +97,9 @@ class Served:
 
 @contextmanager
 def serving(path: Path, slot: int = 0) -> Iterator[Served]:
-    """Hold a card in a slot, from when the reader saw it until the block ends or it is pulled."""
-    wait_for_card(READERS[slot], present=False)  # nor does it take the card before for this one
+    """Hold a card in a slot by a program until the block ends or the card is pulled."""
+    # So that the reader does not take an earlier card for this one.
+    wait_for_card(READERS[slot], present=False)
     command = [BIN / "meter-sim", "card", "serve", path, "--slot", str(slot), "--json"]
     with subprocess.Popen(
         command,
@@ -132,9 +129,7 @@ def serving(path: Path, slot: int = 0) -> Iterator[Served]:
 
 @contextmanager
 def holding(path: Path, slot: int = 0) -> Iterator[None]:
-    """The same in this process, by what the program calls: where the program itself is not the
-    point, it is quicker.
-    """
+    """Hold a card in a slot by the program's functions in this process, which is faster."""
     wait_for_card(READERS[slot], present=False)
     with open_card(path) as card, vpcd.connect(("127.0.0.1", vpcd.FIRST_PORT + slot)) as wire:
         thread = threading.Thread(target=_serve, args=(card, wire), daemon=True)
@@ -150,7 +145,8 @@ def holding(path: Path, slot: int = 0) -> Iterator[None]:
 
 
 def _serve(card: Card, wire: socket.socket) -> None:
-    with suppress(HostingError):  # the wire is cut while it speaks
+    # The wire is closed while vpcd serves it.
+    with suppress(HostingError):
         vpcd.serve(card, wire)
 
 
@@ -163,19 +159,20 @@ def _reader_of(line: str) -> str:
 
 
 PULLED = b""
-"""Instead of a response: the card goes, in the middle of its command."""
+"""Instead of a response: the card is removed during its command."""
 SETTLE_S = 0.6
-"""After that a disconnection that fails says "no card" before pcscd has looked, and a card that
-comes before it looks, which is every 0.4 s, is never seen.
+"""Delay after a disconnection during a command.
+
+Before it has passed, a failing disconnection reports "no card" before pcscd has polled; a card
+inserted before the next poll, every 0.4 s, is never detected.
 """
 
 
 class Puppet:
-    """A card in the virtual reader whose answers a test makes: bytes, `PULLED`, or None for silence
-    from then on.
+    """A card in the virtual reader whose answers a test makes.
 
-    It speaks vpcd's wire on its own, so nothing of the product stands between the test and the
-    driver.
+    An answer is bytes, `PULLED`, or None for silence from then on. It implements vpcd's wire
+    protocol itself, so that no code of the product is between the test and the driver.
     """
 
     def __init__(
@@ -203,7 +200,7 @@ class Puppet:
         self.go()
 
     def go(self) -> None:
-        """Take the card out; return when the reader saw it."""
+        """Remove the card; return when the reader has noticed."""
         self._let_go.set()
         with suppress(OSError):
             self._wire.shutdown(socket.SHUT_RDWR)

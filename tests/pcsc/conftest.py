@@ -1,6 +1,4 @@
-"""One pcscd a test, in the foreground, ended by its pid; it starts within 30 ms, so none has to be
-shared.
-"""
+"""One pcscd per test, in the foreground, ended by its pid; it starts within 30 ms."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ from tests.pcsc.stack import Pcscd
 
 @pytest.fixture(autouse=True)
 def pcscd(tmp_path: Path) -> Iterator[Pcscd]:
-    """A running pcscd with two empty slots; skips, with the names of what lacks, where there can be
-    none.
-    """
+    """A running pcscd with two empty slots; skips with the names of missing parts."""
     if named := stack.lacking():
         pytest.skip(f"no PC/SC stack here: {', '.join(named)}")
     with stack.alone():

@@ -1,6 +1,4 @@
-"""The contacts of a card as pyscard gives them. pyscard is imported where it is used: it may not be
-there.
-"""
+"""The contacts of a card through pyscard, which is imported on use: it may not be installed."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SEEN_S = 5
-"""The driver is asked every 0.4 s whether a card is there."""
+"""The driver polls every 0.4 s for a card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +20,16 @@ class Contacts:
 
     @property
     def answer_to_reset(self) -> bytes:
-        """What it said when power came."""
+        """The answer to reset of the card."""
         return bytes(self.connection.getATR())
 
     def transmit(self, command: bytes) -> bytes:
-        """Bring a command to the card and return its response as it came; pyscard's exceptions
-        pass.
-        """
+        """Send a command to the card and return its response; pyscard's exceptions pass."""
         data, sw1, sw2 = self.connection.transmit(list(command))
         return bytes((*data, sw1, sw2))
 
     def __call__(self, text: str) -> str:
-        """The same in hexadecimal digits."""
+        """Send a command in hexadecimal digits; return the response in the same form."""
         return self.transmit(bytes.fromhex(text)).hex(" ").upper()
 
 
@@ -50,13 +46,14 @@ def connected(reader: str) -> Iterator[Contacts]:
         connection.connect(disposition=SCARD_UNPOWER_CARD)
         yield Contacts(connection)
     finally:
-        with suppress(CardConnectionException):  # of a card that is gone
+        # The card is removed.
+        with suppress(CardConnectionException):
             connection.disconnect()
         connection.release()
 
 
 def wait_for_card(reader: str, *, present: bool = True) -> None:
-    """Return when the reader sees a card, or none: a reader whose pcscd has gone sees none."""
+    """Wait until the reader has a card, or none; a reader whose pcscd has ended has none."""
     from smartcard import scard
 
     result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)

@@ -1,10 +1,8 @@
-"""The PC/SC stack of this machine: a pcscd of the test's own, with vsmartcard's virtual reader, and
-what it lacks.
+"""The PC/SC stack of a test: its own pcscd with vsmartcard's virtual reader.
 
-pcscd's socket has one place on a machine and the virtual reader has two fixed ports, so one test
-uses them at a time: `alone` is held around each. A lock for longer would not do: a pytest-xdist
-worker keeps its last test until the others have none left, so a lock that outlives a test keeps
-them all.
+pcscd's socket has one path on a machine and the virtual reader has two fixed ports, so one test
+uses them at a time, within `alone`. A lock for longer would block: a pytest-xdist worker keeps its
+last test until the others have none left, so a lock that outlives a test blocks them all.
 """
 
 from __future__ import annotations
@@ -33,12 +31,12 @@ START_S, END_S = 10, 5
 
 
 def daemon() -> str | None:
-    """Return where pcscd is; it is no program for users, so their PATH may not know it."""
+    """Return the path of pcscd, which may be outside a user's PATH."""
     return shutil.which("pcscd", path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
 
 
 def lacking() -> list[str]:
-    """Return the names of what this machine lacks, nothing where the lane can run."""
+    """Return the names of the parts that this machine lacks; empty if the tests can run."""
     named = []
     if daemon() is None:
         named.append("pcscd")
@@ -46,9 +44,8 @@ def lacking() -> list[str]:
         named.append(f"{DRIVER.name} (package vsmartcard-vpcd)")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # of the generator of its wrapper, at the first import
+            # The wrapper's generator warns at the first import.
+            warnings.simplefilter("ignore", DeprecationWarning)
             importlib.import_module("smartcard.System")
     except ImportError:
         named.append("pyscard (extra `card`)")
@@ -59,14 +56,14 @@ def lacking() -> list[str]:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Wait until no other test of this machine uses the stack, and keep the others out."""
+    """Wait until no other test of this machine uses the stack, and lock it for the block."""
     with LOCK.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def foreign() -> str | None:
-    """Return what runs here that is not ours, None where no pcscd does; ask while `alone`."""
+    """Return the name of a pcscd of another owner, None if there is none; call it in `alone`."""
     with suppress(OSError, ValueError):
         pid = int(PID_FILE.read_text())
         if Path(f"/proc/{pid}/comm").read_text().strip() == "pcscd":
@@ -81,7 +78,7 @@ def foreign() -> str | None:
 
 
 class Pcscd:
-    """A pcscd in the foreground, and every line that it wrote."""
+    """A pcscd in the foreground, and all lines of its log."""
 
     def __init__(self, folder: Path) -> None:
         self._log, self._ended = folder / "pcscd.log", False
@@ -94,7 +91,7 @@ class Pcscd:
             )
 
     def wait_until_ready(self) -> None:
-        """Return when both slots are there."""
+        """Wait until both slots exist."""
         from smartcard.pcsc.PCSCExceptions import BaseSCardException
         from smartcard.System import readers
 
@@ -111,22 +108,22 @@ class Pcscd:
                 found = tuple(map(str, readers()))
 
     def log(self) -> str:
-        """Return what it has said, commands and responses among it."""
+        """Return its log, with all commands and responses."""
         return self._log.read_text(errors="replace")
 
     def commands(self) -> list[bytes]:
-        """Return the APDUs that it has brought to cards."""
+        """Return the APDUs that it has sent to cards."""
         lines = (line.partition("APDU: ")[2] for line in self.log().splitlines())
         return [bytes.fromhex(line) for line in lines if line]
 
     def assert_well(self) -> None:
-        """Hold that it ran until it was ended, and that nobody sent what hangs its driver."""
+        """Check that it ran until it was ended, and that no command hangs its driver."""
         code = self._process.poll()
         assert self._ended or code is None, f"pcscd ended with {code}:\n{self.log()[-4000:]}"
         assert all(len(command) >= 4 for command in self.commands())
 
     def end(self) -> None:
-        """End it by its pid and take away what it left; a second time does nothing."""
+        """End it by its pid and remove its files; a second call does nothing."""
         if self._ended:
             return
         self._ended = True
@@ -141,7 +138,7 @@ class Pcscd:
 
 
 def _command() -> list[str]:
-    """Return the words that start it; where it can, it goes with us even if we are killed."""
+    """Return its command line; with setpriv it ends with its parent, even a killed one."""
     program = daemon()
     assert program is not None
     usage = subprocess.run(

@@ -1,6 +1,4 @@
-"""Any PC/SC program sees the simulated card: pyscard, opensc-tool and scriptor, with both
-transmission protocols.
-"""
+"""PC/SC clients read the simulated card: pyscard, opensc-tool and scriptor, T=0 and T=1."""
 
 from __future__ import annotations
 
@@ -29,15 +27,13 @@ from tests.support.programs import meter_sim
 SELECT = f"00 A4 04 00 06 {APPLICATION.hex(' ').upper()} 00"
 GET_CHALLENGE = "00 84 00 00 08"
 INFORMATION = "84 06 F0 50 50 43 31 01 85 08 01 02 03 04 05 06 07 08 8A 01 05 90 03 00 00 00"
-"""What our application says of a card of `cards`: its name, the serial, that it is issued, and
-three key versions.
-"""
+"""The application's control information: name, serial, issued, three key versions."""
 FCI = f"6F {len(bytes.fromhex(INFORMATION)):02X} {INFORMATION}"
 CLIENT_S = 20
 
 
 def run(*words: str | Path) -> str:
-    """Run a client that is not ours; return what it printed."""
+    """Run an independent client; return its output."""
     done = subprocess.run(
         words,
         capture_output=True,
@@ -116,9 +112,8 @@ def test_what_a_secured_update_wrote_is_read_back_also_after_the_power_was_off(
             )
         with connected(READERS[0]) as contacts:
             terminal = Terminal(os.urandom)
-            with pytest.raises(
-                CardRefusedError
-            ) as refused:  # the power took selection and session with it
+            # The power cut ended the selection and the session.
+            with pytest.raises(CardRefusedError) as refused:
                 drive(terminal.read(CardFile.CREDIT, 80, 80), contacts.transmit)
             assert refused.value.status == StatusWord.CONDITIONS_NOT_SATISFIED
             drive(terminal.select(), contacts.transmit)
@@ -178,8 +173,9 @@ def _assert_length_is_told(contacts: Contacts) -> None:
 
 
 def test_two_hundred_commands_wait_for_no_delayed_acknowledgement(card_file: Path) -> None:
-    """The driver sends each command in two pieces: 49 ms each where the card's socket does not
-    acknowledge at once.
+    """The driver sends each command in two parts.
+
+    A command takes 49 ms unless the card's socket acknowledges at once.
     """
     with cards.serving(card_file), connected(READERS[0]) as contacts:
         contacts(SELECT)

@@ -1,6 +1,4 @@
-"""A running meter whose slot is a PC/SC reader: sales, torn insertions, silence, and a reader that
-is not there.
-"""
+"""A meter whose slot is a PC/SC reader: sales, torn insertions, silence, a missing reader."""
 
 from __future__ import annotations
 
@@ -39,36 +37,34 @@ from tests.support.programs import BIN, meter_sim
 SLOT, VENDING = READERS
 SPEED = 1000
 END_S, AT_ONCE_S = 10, 2.5
-"""An answer within the second time, well below that of a session, was not held up by the card."""
+"""An answer within AT_ONCE_S, well below SESSION_S, was not delayed by the card."""
 
 
 class Meter:
-    """A running meter, unopened, with a load; every question goes over a connection of its own."""
+    """A running meter, unopened, with a load; every request has a connection of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def ask(self, *words: str) -> dict[str, Any]:
-        """Ask over the control socket; return the answer's result."""
+        """Send a request over the control socket; return the answer's result."""
         answer = ask(self._folder / "control", list(words), None)
         assert answer["ok"], answer
         result: dict[str, Any] = json.loads(str(answer["raw"]))["result"]
         return result
 
     def insert(self, reader: str = SLOT) -> dict[str, Any]:
-        """Insert what lies in a reader; return what became of it."""
+        """Insert the card in a reader; return the result."""
         return self.ask("card", "insert", "--reader", reader)
 
     def insert_by_program(self) -> dict[str, Any]:
-        """The same as a person does it; return what the program printed."""
+        """Insert the card with the program; return the printed result."""
         done = meter_sim("control", "control", "card", "insert", "--reader", SLOT, cwd=self._folder)
         printed: dict[str, Any] = json.loads(done.stdout)
         return printed
 
     def refuses(self, reader: str) -> str:
-        """Return why the meter refuses to look into a reader; that is a use it was not made for,
-        exit code 2.
-        """
+        """Return the error of an insertion that the meter refuses with exit code 2."""
         answer = ask(self._folder / "control", ["card", "insert", "--reader", reader], None)
         assert (answer["ok"], answer["exit"]) == (False, 2), answer
         return str(answer["error"])
@@ -78,9 +74,7 @@ class Meter:
 def run_meter(
     folder: Path, speed: int, faults: tuple[str, ...] = ("Traceback",)
 ) -> Iterator[Meter]:
-    """Run the meter; at its end it must end in good order, and none of `faults` may stand in what
-    it said.
-    """
+    """Run the meter; it must exit with code 0 and without any of `faults` in its log."""
     words = ["--unopened", "--load", "2kW", "--speed", str(speed), "--control", "control", "--json"]
     log = folder / "meter.log"
     with (
@@ -107,14 +101,14 @@ def run_meter(
 
 @pytest.fixture
 def meter(tmp_path: Path) -> Iterator[Meter]:
-    """The meter with time that stands."""
+    """The meter, its time standing still."""
     with run_meter(tmp_path, 0) as meter:
         yield meter
 
 
 @pytest.fixture
 def fast_meter(tmp_path: Path) -> Iterator[Meter]:
-    """The meter with time that runs."""
+    """The meter, its time running."""
     with run_meter(tmp_path, SPEED) as meter:
         yield meter
 
@@ -254,9 +248,7 @@ def test_a_slot_that_waits_for_a_card_takes_no_other(tmp_path: Path, fast_meter:
 def test_a_card_that_not_even_the_reader_hears_from_is_refused_and_the_next_one_taken(
     tmp_path: Path, fast_meter: Meter
 ) -> None:
-    """Depending on whether the reader still remembers its answer to reset it was no card, or it was
-    pulled.
-    """
+    """The error depends on whether the reader still holds the card's answer to reset."""
     file = cards.make(tmp_path / "card.ppc", sold=True)
     with open_card(file) as card:
         inserted = _insert_and_watch(fast_meter, cards.Puppet(card), mute=True)
@@ -270,7 +262,7 @@ def test_a_card_that_not_even_the_reader_hears_from_is_refused_and_the_next_one_
 
 
 def _insert_and_watch(meter: Meter, puppet: cards.Puppet, *, mute: bool = False) -> dict[str, Any]:
-    """Insert a card that makes the slot wait, and hold that the meter goes on all the while."""
+    """Insert a card that makes the slot wait, and check that the meter runs on meanwhile."""
     with ThreadPoolExecutor(2) as threads, puppet:
         puppet.mute = mute
         began = time.monotonic()
@@ -287,7 +279,7 @@ def _insert_and_watch(meter: Meter, puppet: cards.Puppet, *, mute: bool = False)
 def _read_while(
     work: Future[dict[str, Any]], read: Callable[[], dict[str, Any]]
 ) -> list[tuple[float, float, int]]:
-    """Return wall time, energy and meter time again and again until some work is done."""
+    """Return wall time, energy and meter time, read repeatedly until some work is done."""
     found = []
     while not work.done():
         state = read()
@@ -297,9 +289,7 @@ def _read_while(
 
 
 def _assert_metered(readings: list[tuple[float, float, int]]) -> None:
-    """Hold that the meter answered at once all the time, and that it metered what its load drew in
-    its own time.
-    """
+    """Check that the meter answered at once and metered its load over its own time."""
     walls, energies, times = zip(*readings, strict=True)
     assert walls[-1] - walls[0] > SESSION_S - 1
     assert max(later - earlier for earlier, later in pairwise(walls)) < AT_ONCE_S
@@ -340,7 +330,7 @@ def test_without_pcscd_an_insertion_is_refused_and_the_meter_goes_on(
 def test_a_pcscd_that_ends_within_an_insertion_is_a_card_that_is_gone(
     tmp_path: Path, pcscd: Pcscd
 ) -> None:
-    """What pyscard itself says of its own destructor is not held against the meter."""
+    """pyscard reports an error of its own destructor, which is no fault of the meter."""
 
     def answer(command: bytes) -> bytes | None:
         if _is_write_back(command):

@@ -1,6 +1,4 @@
-"""A card that is taken out: between two commands, in the middle of one, with its program in good
-order or killed.
-"""
+"""Removal of a card: between two commands or during one, its program ended or killed."""
 
 from __future__ import annotations
 
@@ -32,8 +30,9 @@ ANSWER_S = 10
 
 @pytest.fixture(autouse=True)
 def _nothing_outlives_pcscd(pcscd: Pcscd) -> Iterator[None]:
-    """Connections that only a traceback holds end while pcscd is there: pyscard's raise where it is
-    gone.
+    """Close connections that only a traceback holds while pcscd still runs.
+
+    Without pcscd pyscard's destructors raise.
     """
     yield
     gc.collect()
@@ -90,7 +89,7 @@ def test_a_program_killed_in_the_middle_of_a_command_is_a_card_that_is_gone(
 def test_of_a_card_pulled_in_the_middle_of_a_command_nobody_knows_what_it_did(
     card_file: Path,
 ) -> None:
-    """pyscard's result is 0 then: no error of the reader, just no response."""
+    """pyscard's result is 0 then: no error of the reader, only no response."""
     from smartcard.Exceptions import CardConnectionException
 
     def answer(command: bytes) -> bytes | None:

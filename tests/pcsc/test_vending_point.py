@@ -1,6 +1,4 @@
-"""The vending point at a real reader: `meterctl card` through pcscd, a meter's slot beside it, one
-card in between.
-"""
+"""A vending point with a PC/SC reader, and a meter whose slot is the second reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make simulate SEEDS=n [FROM=k]`: play n seeds, and keep in regressions.txt whichever fails."""
+"""`make simulate SEEDS=n [FROM=k]`: run n seeds and record failing ones in regressions.txt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.simulation.runs import REGRESSIONS, play, play_all, regressions
 
 
 def main() -> int:
-    """Play, print `n seeds, m failures` and the rate; exit 1 if any failed."""
+    """Run, print `n seeds, m failures` and the rate; exit 1 if any failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument(

@@ -1,10 +1,9 @@
-"""An auditor for the deterministic simulation: METER.md 1, 2, 4 to 9, written without sight of the
-product's ledger.
+"""An auditor for the deterministic simulation: METER.md 1, 2, 4 to 9, independent of the ledger.
 
-It sees only what anybody could see: the bytes that reached a meter, the outcome words, the items
-and purchase records before and after, and the hosts' journals. From these it keeps its own books of
-each meter and raises `AuditError` where meter, journals and METER.md do not agree to the last
-ledger unit. The clauses are named by their section, as "METER 6".
+It reads only public data: the bytes that reached a meter, the outcome words, the items and purchase
+records before and after, and the hosts' journals. From these it keeps its own books of each meter
+and raises `AuditError` where meter, journals and METER.md do not agree to the last ledger unit. It
+was written without the product's ledger code. Clauses are named by their section, as "METER 6".
 """
 
 from __future__ import annotations
@@ -73,9 +72,10 @@ _CREDIT_CAUSES = frozenset({"credit_reminder", "credit_exhausted"})
 
 @dataclass(frozen=True, slots=True)
 class MeterFacts:
-    """What the auditor is told of a meter. `price` is constant, in 1e-4 per kWh.
+    """The given facts of a meter. `price` is constant, in 1e-4 per kWh.
 
-    With `keys`, all that the meter holds by their version, codes and versions are verified too.
+    `keys` holds all keys of the meter by their version; with it, codes and versions are verified
+    too.
     """
 
     serial_number: str
@@ -88,7 +88,7 @@ class MeterFacts:
 
 @lru_cache(maxsize=16384)
 def _parse(name: str, text: str) -> Any:
-    """Return the exact value that an item's JSON text writes; quotes are tolerated everywhere."""
+    """Return the exact value of an item's JSON text; quotes are accepted around every value."""
     kind, bare = BY_NAME[name].kind, text.strip().strip('"')
     absent = bare.lower() in ("null", "off", "none", "never", "")
     if isinstance(kind, Optional):
@@ -121,7 +121,7 @@ def _cents(value: Any) -> int:
 
 
 def _cut(ledger: int) -> int:
-    """Return ledger units as 0.01, cut towards zero, as every wire shows them."""
+    """Return ledger units as 0.01, truncated towards zero, as every wire shows them."""
     return abs(ledger) // CENT * (-1 if ledger < 0 else 1)
 
 
@@ -153,7 +153,7 @@ def _record(row: Mapping[str, Any]) -> Record:
 
 
 class View:
-    """A snapshot, read exactly: numbers in METER's units, words without quotes."""
+    """A snapshot with exact values: numbers in METER's units, words without quotes."""
 
     __slots__ = ("serial", "snapshot")
 
@@ -215,7 +215,7 @@ class View:
 
     @property
     def powered(self) -> bool:
-        """A meter without power shows V = 0 (METER 9)."""
+        """Whether the meter has power: without it, V = 0 (METER 9)."""
         names = [
             name
             for name in ("voltage_l1_v", "voltage_l2_v", "voltage_l3_v")
@@ -229,14 +229,14 @@ class View:
 
     @property
     def charged_energy(self) -> int:
-        """What is charged: import, and export where it is told so (METER 3)."""
+        """Charged energy, mWh: import, and export if `reverse_charged` (METER 3)."""
         return self.number("energy_import_kwh") + (
             self.number("energy_export_kwh") if self["reverse_charged"] else 0
         )
 
     @property
     def moratorium(self) -> bool:
-        """Whether the local date is before the moratorium's end, by the items alone."""
+        """Whether the local date is before the moratorium's end, computed from the items alone."""
         return self.number("moratorium_until") > self.local // DAY
 
     def records(self) -> tuple[Record, ...]:
@@ -249,7 +249,7 @@ class View:
             ) from error
 
 
-# --- the books: what a meter must be, by METER 6 and 7, from what it was
+# --- the books: the state that METER 6 and 7 require, computed from the state before
 
 _TOTALS = {
     "opening": "opening_balance_exact",
@@ -263,15 +263,13 @@ _TOTALS = {
     "credit_sequence": "credit_sequence",
     "command_sequence": "command_sequence",
 }
-"""What messages alone may move: field of the books -> item."""
+"""Totals that only messages may change: field of the books -> item."""
 _SETTINGS = (*(item.name for item in SETTINGS.values()), "guarantee")
 
 
 @dataclass(slots=True)
 class Books:
-    """The auditor's own books of one meter at one instant; small, and copied to keep a point to
-    fall back to.
-    """
+    """The auditor's books of one meter at one instant; copied to keep an earlier state."""
 
     serial: str
     epoch: int
@@ -301,19 +299,19 @@ class Books:
     settings: Mapping[str, Any]
     records: tuple[Record, ...]
     remote: bool
-    """Whether the cause `remote` stands for certain; only messages clear it."""
+    """Whether the cause `remote` is certain; only messages clear it."""
     day: int
-    """The local date up to which daily charges are dealt with."""
+    """The local date up to which daily charges are accounted for."""
     top_day: int
     """The highest local date ever seen."""
     key_version: int = 0
     charged_days: frozenset[int] = frozenset()
     jumped: bool = False
-    """Whether the clock jumped since daily charges were last dealt with."""
+    """Whether the clock jumped since daily charges were last accounted for."""
 
     @classmethod
     def seen(cls, view: View, price: int) -> Books:
-        """Begin with what a snapshot shows."""
+        """Return books that begin with the values of a snapshot."""
         day = view.local // DAY
         fields: dict[str, Any] = {attribute: view[name] for attribute, name in _TOTALS.items()}
         return cls(
@@ -353,15 +351,16 @@ class Books:
         return self.debt_entered - self.debt_from_top_ups - self.instalments
 
     def fail(self, text: str, sequence: int | None = None) -> NoReturn:
-        """Raise with the name of the meter, and the credit sequence where no other is told."""
+        """Raise AuditError with the meter and a sequence; the default is the credit sequence."""
         number = self.credit_sequence if sequence is None else sequence
         raise AuditError(f"meter {self.serial} epoch {self.epoch:08x} sequence {number}: {text}")
 
     # -- time
 
     def move(self, view: View, midnights: str = "due") -> None:
-        """Follow to a later snapshot without a message between; `midnights` are "due",
-        "possible" or "none".
+        """Advance to a later snapshot without a message in between.
+
+        `midnights` is "due", "possible" or "none".
         """
         self._unmoved(view)
         elapsed_ms, imported, exported = (
@@ -427,9 +426,7 @@ class Books:
             )
 
     def _daily(self, view: View, elapsed_ms: int, charge: int, certain: bool) -> None:
-        """Standing charge, then instalment: once a local date, at its midnight, while open
-        (METER 1, 2, 6).
-        """
+        """Check standing charge, then instalment: once a local date, while open (METER 1, 2, 6)."""
         standing = view.number("standing_charged_exact") - self.standing
         taken = view.number("instalments_taken_exact") - self.instalments
         day = view.local // DAY
@@ -450,8 +447,9 @@ class Books:
         spare = 0
         moved = elapsed_ms - self.elapsed_ms
         if abs(view.local - self.local - moved) > 2 * HOUR + moved // 20:
-            spare, self.jumped = moved // DAY + 1, True  # the clock was set, and by no message
-        # which of the dates that wait in the dark were jumped over is not known until they are made
+            # The clock was set, and not by a message.
+            spare, self.jumped = moved // DAY + 1, True
+        # It is not known which of the dates that wait for power-up were jumped over.
         if self.jumped:
             certain = False
         if "clock_invalid" in view.status:
@@ -459,7 +457,8 @@ class Books:
         if not certain:
             must, may = [], [*must, *may]
         highest = len(must) + len(may) + spare
-        lowest = len(must) if view.powered else 0  # in the dark they wait for power-up (METER 1)
+        # Without power the dates wait for power-up (METER 1).
+        lowest = len(must) if view.powered else 0
         daily, days = self.settings["standing_charge"], 0
         if standing and (not daily or standing % daily or standing < 0):
             self.fail(
@@ -477,7 +476,8 @@ class Books:
         self._instalment(taken, standing, charge, lowest, highest)
         self.standing += standing
         self.instalments += taken
-        if not view.powered and (standing or taken):  # made before it went dark; the rest waits
+        # Charges made before the power failed; the remaining dates wait.
+        if not view.powered and (standing or taken):
             made = days if daily else -(-taken // self.settings["debt_instalment"])
             charged = [*must, *may][:made]
             self.charged_days |= frozenset(charged)
@@ -494,8 +494,9 @@ class Books:
     def _instalment(
         self, taken: int, standing: int, charge: int, lowest: int, highest: int
     ) -> None:
-        """min(instalment, debt, max(0, credit)) each midnight; credit only falls between two
-        messages.
+        """Check min(instalment, debt, max(0, credit)) for each midnight.
+
+        Credit only falls between two messages.
         """
         instalment = self.settings["debt_instalment"]
         if not 0 <= taken <= min(highest * instalment, self.debt):
@@ -550,7 +551,7 @@ class Books:
     # -- messages
 
     def apply(self, message: SealedMessage) -> None:
-        """Take an accepted message in, or fail where METER 6 and 7 do not let it be accepted."""
+        """Post an accepted message; fail if METER 6 and 7 forbid its acceptance."""
         number = message.sequence
         own = message.epoch == self.epoch
         first_card = (
@@ -624,7 +625,7 @@ class Books:
             if self.account == "open":
                 self.fail("accepted an open for an open account", number)
             self.account = "open"
-            self.customer = ""  # taken from the next snapshot
+            self.customer = ""  # Read from the next snapshot.
             self._top_up(message)
             return
         if self.customer.strip("0") and message.customer_number != self.customer:
@@ -731,7 +732,7 @@ def _fixed(value: int, decimals: int) -> str:
 
 
 def check_switch(view: View, fail: Callable[[str], NoReturn]) -> None:
-    """Check what METER 4 and 5 say of any single instant."""
+    """Check the rules of METER 4 and 5 for a single instant."""
     causes, state, mode = (
         view.words("supply_causes"),
         view.word("supply_state"),
@@ -756,7 +757,7 @@ def check_switch(view: View, fail: Callable[[str], NoReturn]) -> None:
     ):
         fail("the switch is open, and power flows")
     if not view.powered:
-        return  # nothing is judged in the dark
+        return  # No rule applies without power.
     _check_credit(view, causes, mode, fail)
 
 
@@ -819,9 +820,7 @@ def check_switch_step(
     fail: Callable[[str], NoReturn],
     buttons_apart: bool,
 ) -> None:
-    """Check what METER 4 and 5 say of two snapshots with one accepted message, or none, between
-    them.
-    """
+    """Check METER 4 and 5 over two snapshots with at most one accepted message between them."""
     old, new, kind = (
         before.words("supply_causes"),
         after.words("supply_causes"),
@@ -876,7 +875,7 @@ def check_switch_step(
 
 
 def _check_exhaustion_stays(before: View, after: View, fail: Callable[[str], NoReturn]) -> None:
-    """Exhaustion is latched: only credit, an inhibitor or the account's end clears it."""
+    """Check that only credit, an inhibitor or closing the account ends exhaustion."""
     gone = "credit_exhausted" in before.words("supply_causes") - after.words("supply_causes")
     credit = after.number("available_credit_exact")
     inhibited = any(
@@ -888,8 +887,9 @@ def _check_exhaustion_stays(before: View, after: View, fail: Callable[[str], NoR
 
 
 def _check_reminder(before: View, after: View, fail: Callable[[str], NoReturn]) -> None:
-    """In two_stage an armed level that was crossed trips; a button press must be a step of its
-    own.
+    """Check that a crossed armed level trips in two_stage.
+
+    A button press must be a step of its own.
     """
     quiet = all(
         view["trip_mode"] == "two_stage"
@@ -928,7 +928,7 @@ def _list(words: Iterable[str]) -> str:
 # --- the auditor
 
 _REFUSAL_MAY_MOVE = frozenset({"event_number", "status"})
-"""A refused message may be an event or an attack; it moves nothing else."""
+"""A refused message may be recorded as an event or an attack; it changes no other item."""
 _NAMES = tuple(item.name for item in ITEMS if item.name not in _REFUSAL_MAY_MOVE)
 _Key = tuple[int, MessageClass, int]
 _Lines = Mapping[bytes, JournalLine]
@@ -936,7 +936,7 @@ _Lines = Mapping[bytes, JournalLine]
 
 @dataclass(slots=True)
 class _Unanswered:
-    """A message whose meter died before it answered: it may be there or not."""
+    """A message whose meter crashed before it answered: its effect is possible, not certain."""
 
     data: bytes
     message: SealedMessage
@@ -945,7 +945,7 @@ class _Unanswered:
 
 @dataclass(slots=True)
 class _Audit:
-    """One meter: its books now, the books that no crash may undo, and which bytes took effect."""
+    """One meter: its present books, the books no crash may undo, the applied messages."""
 
     facts: MeterFacts
     books: Books
@@ -956,15 +956,13 @@ class _Audit:
     unanswered: list[_Unanswered] = field(default_factory=list)
     journaled: set[_Key] = field(default_factory=set)
     undone: set[bytes] = field(default_factory=set)
-    """Messages whose effect went when somebody set the storage back."""
+    """Messages whose effect was undone when the storage was set back."""
     was_set_back: bool = False
     dead_before: set[bytes] = field(default_factory=set)
-    """Messages whose sequence was reached before somebody set the storage back: proofs of that
-    time remain.
-    """
+    """Messages whose sequence was reached before the set-back; their proofs remain valid."""
 
     def precedes(self, line: JournalLine) -> bool:
-        """Return whether an entry is of before the auditor came."""
+        """Return whether an entry is older than the audit."""
         epochs = [line.epoch] if line.epoch else list(self.starts)
         return any(
             epoch in self.starts and line.sequence <= self.starts[epoch][0] for epoch in epochs
@@ -972,10 +970,10 @@ class _Audit:
 
 
 class Auditor:
-    """Watches meters and all journals; every method raises AuditError where METER.md is broken.
+    """Audits meters and all journals; every method raises AuditError on a violation of METER.md.
 
-    `buttons_apart`: a press of the button never shares a step with passing time, so a missed
-    reminder is seen.
+    `buttons_apart`: a press of the button never shares a step with passing time, so that a missed
+    reminder is detected.
     """
 
     def __init__(self, meters: Iterable[MeterFacts], *, buttons_apart: bool = True) -> None:
@@ -983,15 +981,13 @@ class Auditor:
         self._audits: dict[str, _Audit] = {}
         self._buttons_apart = buttons_apart
         self._refused: set[tuple[bytes, int]] = set()
-        """Messages with the epoch in which they were written `refused`: an opening for epoch 0
-        lives in others.
-        """
+        """Messages written `refused`, with the epoch: an opening for epoch 0 is valid in others."""
         self._final: dict[tuple[str, bytes], str] = {}
         self._journaled: set[bytes] = set()
-        """All messages that stood in a journal."""
+        """All messages that were in a journal."""
 
     def started(self, serial: str, snapshot: Snapshot) -> None:
-        """See a meter for the first time, or again with new storage and so a new epoch."""
+        """Register a meter, or its new storage, which is a new epoch."""
         if serial not in self._facts:
             raise AuditError(f"meter {serial} is not known to the auditor")
         view = View(serial, snapshot)
@@ -1012,7 +1008,7 @@ class Auditor:
         check_switch(view, books.fail)
 
     def stepped(self, serial: str, before: Snapshot, after: Snapshot) -> None:
-        """Time, load, button, cover or power: no message, no crash."""
+        """Check a step without a message or crash: time, load, button, cover or power."""
         audit = self._audit(serial)
         self._step(audit, View(serial, before))
         self._step(audit, View(serial, after))
@@ -1020,9 +1016,7 @@ class Auditor:
     def delivered(
         self, serial: str, data: bytes, outcome: str | None, before: Snapshot, after: Snapshot
     ) -> None:
-        """Take in one sealed message that reached the meter, and what the meter made of it;
-        None: it died.
-        """
+        """Check one sealed message that reached the meter; an `outcome` of None means a crash."""
         audit, old, new = self._audit(serial), View(serial, before), View(serial, after)
         self._step(audit, old)
         if outcome is None:
@@ -1043,9 +1037,7 @@ class Auditor:
         audit.floor, audit.unanswered = replace(audit.books), []
 
     def restarted(self, serial: str, last: Snapshot, now: Snapshot) -> None:
-        """Take in a crash: back to the last commit at most, unanswered messages whole or not at
-        all.
-        """
+        """Check a restart: the last commit or later, unanswered messages whole or absent."""
         audit, old, new = self._audit(serial), View(serial, last), View(serial, now)
         for lost in audit.unanswered:
             self._forget(audit, lost)
@@ -1080,11 +1072,11 @@ class Auditor:
         check_switch(new, books.fail)
 
     def set_back(self, serial: str, snapshot: Snapshot) -> None:
-        """Somebody put an older copy of the storage in its place: an attack, which no meter can
-        see.
+        """Register that an older copy of the storage was restored: an attack no meter can detect.
 
-        What the meter took since goes with it. Only what the older storage has is in its books now,
-        and bytes that were dead because their sequence was taken live again.
+        The effects of all later messages are undone. The meter's books now hold only the content of
+        the older storage, and messages that were void because their sequence was taken are valid
+        again.
         """
         audit, view = self._audit(serial), View(serial, snapshot)
         books = Books.seen(view, audit.facts.price)
@@ -1110,7 +1102,7 @@ class Auditor:
         audit.books, audit.floor, audit.view, audit.unanswered = books, replace(books), view, []
 
     def journal(self, entries: Iterable[JournalLine]) -> None:
-        """Look at the entries of all journals, after every step."""
+        """Check the entries of all journals; called after every step."""
         lines = list(entries)
         for line in lines:
             self._line(line)
@@ -1161,9 +1153,7 @@ class Auditor:
         return reasons
 
     def finish(self, snapshots: Mapping[str, Snapshot], entries: Iterable[JournalLine]) -> None:
-        """Close the books: faults have ended, everything has settled, a person has closed the
-        rest.
-        """
+        """Check the books at the end: no faults, all entries settled or closed by hand."""
         lines = list(entries)
         for serial, snapshot in snapshots.items():
             self._step(self._audit(serial), View(serial, snapshot))
@@ -1180,7 +1170,7 @@ class Auditor:
                 )
                 revived = decoded(data).epoch == 0 or data in audit.dead_before
                 if line.state == "refused" and revived:
-                    # void in one storage, and taken by another, or by one that was set back
+                    # Void in one storage and accepted by another, or by one that was set back.
                     continue
                 if not certain or line.state == "refused":
                     fail_line(line, f"is in the meter, the journal says {line.state}")
@@ -1216,7 +1206,7 @@ class Auditor:
     def _apply(
         self, audit: _Audit, books: Books, data: bytes, message: SealedMessage, old: View, new: View
     ) -> None:
-        """Take a message into `books` and compare with the snapshot after it."""
+        """Post a message to `books` and compare them with the snapshot after it."""
         number = message.sequence
 
         def fail(text: str) -> NoReturn:
@@ -1265,7 +1255,7 @@ class Auditor:
             )
 
     def _refusal(self, audit: _Audit, data: bytes, word: str, old: View, new: View) -> None:
-        """Only ACCEPTED moves anything (METER 7)."""
+        """Check that a message other than ACCEPTED changed no item (METER 7)."""
         number = _sequence(data)
         for name in _NAMES:
             if old.snapshot.get(name) != new.snapshot.get(name):
@@ -1288,9 +1278,7 @@ class Auditor:
         audit.view = new
 
     def _died(self, audit: _Audit, data: bytes, old: View, new: View) -> None:
-        """Keep a message as a possibility; what the dead meter still shows must be whole or
-        nothing.
-        """
+        """Record a possible message; the crashed meter shows all of its effect or none."""
         try:
             message = SealedMessage.decode(data)
         except ProtocolError:
@@ -1315,9 +1303,7 @@ class Auditor:
     def _resume(
         self, audit: _Audit, present: Sequence[_Unanswered], now: View
     ) -> tuple[Books, Books]:
-        """Return the books at `now`, and the floor, if exactly these unanswered messages took
-        effect.
-        """
+        """Return the books at `now` and the floor if exactly these messages took effect."""
         books = replace(audit.floor)
         for unanswered in present:
             if unanswered.before["elapsed_ms"] > books.elapsed_ms:
@@ -1346,14 +1332,14 @@ class Auditor:
 
     @staticmethod
     def _credit_messages(audit: _Audit) -> Iterator[tuple[_Key, bytes]]:
-        """Return what of the credit class had its effect, voids too."""
+        """Return the messages of the credit class that took effect, voids included."""
         return ((key, data) for key, data in audit.applied.items() if key[1] is MessageClass.CREDIT)
 
     @staticmethod
     def _find(serial: str, audit: _Audit, key: _Key, data: bytes, best: _Lines) -> JournalLine:
-        """Return the line of a message that is in the meter: the one that knows most of it."""
+        """Return the journal line of a message in the meter: the most informative one."""
         message, line = decoded(data), best.get(data)
-        of_any = message.epoch == 0  # each storage that was never opened takes it once
+        of_any = message.epoch == 0  # Each unopened storage accepts it once.
         if line is not None and line.serial == serial and (of_any or line.epoch == key[0]):
             return line
         raise AuditError(
@@ -1371,7 +1357,7 @@ class Auditor:
             if was != line.state and not revived:
                 fail_line(line, f"was {was}, which is final, and became {line.state}")
             if was == "confirmed":
-                return  # what is in the meter once stays: an acknowledged message never rolls back
+                return  # An acknowledged message is never undone.
         try:
             message = decoded(line.message)
         except ProtocolError as error:
@@ -1397,7 +1383,7 @@ class Auditor:
             self._final[name] = line.state
 
     def _settled(self, line: JournalLine, message: SealedMessage) -> None:
-        """Check what `confirmed` and `refused` promise (METER 8)."""
+        """Check the guarantees of `confirmed` and `refused` (METER 8)."""
         audit = self._audits.get(line.serial)
         if audit is None:
             return
@@ -1405,19 +1391,20 @@ class Auditor:
         epochs = [line.epoch] if line.epoch else list(audit.starts)
         current = audit.books.epoch in epochs
         if line.message in audit.dead_before:
-            return  # it was true when it was written, or proved
+            return  # The state was true when it was written, or was proved.
         if (
             message.epoch == 0
             and self._final.get((line.journal, line.message)) == line.state == "refused"
         ):
-            return  # void in the storage of that time; another one may take it
+            return  # Void in the earlier storage; another one may accept it.
         if line.state == "refused":
             if (
                 effect
                 and message.epoch == 0
                 and (line.message, audit.books.epoch) not in self._refused
             ):
-                # another storage took it: the person was told, and a proof overrules the void
+                # Another storage accepted it: the person was warned, and a proof overrides the
+                # void.
                 return
             if effect:
                 fail_line(line, "the journal says refused, and the meter has it")
@@ -1439,8 +1426,9 @@ class Auditor:
 
     @staticmethod
     def _one_open(lines: Iterable[JournalLine]) -> None:
-        """One open entry of a journal for each (serial, epoch); an opening for epoch 0 counts
-        for every one.
+        """Check for at most one open entry of a journal per (serial, epoch).
+
+        An opening for epoch 0 counts for every epoch.
         """
         seen: dict[tuple[str, str], set[int]] = {}
         for line in lines:
@@ -1457,9 +1445,7 @@ _KNOWS_MOST = ("confirmed", BY_HAND, "unknown", "on_card", "prepared", "refused"
 def _best_lines(
     lines: Iterable[JournalLine], name: Callable[[JournalLine], Any] = lambda line: line.message
 ) -> Mapping[Any, JournalLine]:
-    """Return one line for each name: several journals may hold one sale, and one of them may
-    know more.
-    """
+    """Return the most informative line for each name; several journals may hold the same sale."""
     best: dict[Any, JournalLine] = {}
     for line in lines:
         key = name(line)
@@ -1470,9 +1456,7 @@ def _best_lines(
 
 
 def _subsets(unanswered: Sequence[_Unanswered]) -> Iterator[tuple[_Unanswered, ...]]:
-    """Every choice of unanswered messages, in order of delivery; there is hardly ever more than
-    one.
-    """
+    """Yield every subset of the unanswered messages, in order of delivery; rarely more than one."""
     for size in range(len(unanswered) + 1):
         yield from combinations(unanswered, size)
 

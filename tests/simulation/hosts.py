@@ -1,6 +1,4 @@
-"""Hosts of the simulation: each has a journal, a key ring and a pipe; journals are copied, and
-restored.
-"""
+"""Hosts of the simulation: each has a journal, a key ring and a pipe; journals may be copied."""
 
 from __future__ import annotations
 
@@ -20,11 +18,11 @@ RandomBytes = Callable[[int], bytes]
 
 @dataclass
 class Host:
-    """A vending point. `generation` counts the journals that it had; `lost` are entries of those
-    that are gone.
+    """A vending point.
 
-    `served` are the meters that it served knowingly after they were set back; `sellers` names the
-    journals in which entries were made that this one got by being a copy.
+    `generation` counts its journals; `lost` holds the entries of the replaced ones. `served` holds
+    the meters that it served although they were set back; `sellers` maps an entry of a copied
+    journal to the journal that made it.
     """
 
     number: int
@@ -44,7 +42,7 @@ class Host:
         return f"{self.number}.{self.generation}"
 
     def lines(self) -> Iterable[JournalLine]:
-        """Return the entries of its journals, those that are gone too."""
+        """Return the entries of its present and its replaced journals."""
         yield from self.lost
         yield from (self._line(entry) for entry in self.journal.entries())
 
@@ -63,14 +61,14 @@ class Host:
         )
 
     def start_anew(self) -> None:
-        """Its process died: another one opens the journal."""
+        """Restart the host: its process ended, and a new one opens the journal."""
         self.pipe.discard_input()
         self.journal.close()
         self.journal = Journal(self.journal.path, self.random)
 
     @property
     def backup(self) -> Path:
-        """Where an earlier copy of its journal lies, if there is one."""
+        """The path of an earlier copy of its journal, which may not exist."""
         return self.journal.path.with_suffix(".earlier")
 
     def back_up(self) -> None:
@@ -82,11 +80,11 @@ class Host:
         return {e.id: self.sellers.get(e.id, self.name) for e in self.journal.entries()}
 
     def restore(self) -> None:
-        """Put the earlier copy of the journal in its place."""
+        """Replace the journal with its earlier copy."""
         self._take(self.backup, self._sellers_then)
 
     def copy_from(self, other: Host) -> None:
-        """Put a copy of another host's journal in the place of the own one."""
+        """Replace the own journal with a copy of another host's."""
         self._take(other.journal.path, other._sellers_now())
 
     def _take(self, source: Path, sellers: dict[int, str]) -> None:

@@ -1,10 +1,9 @@
-"""A proxy on the wire that lies: between a pipe and the meters' server, without keys that still
-count.
+"""A malicious proxy on the wire, between a pipe and the meters' server, without valid keys.
 
 It changes registers of readings, swallows messages and delivers them much later, replays receipts,
-statuses and answers in the place of new ones, forges refusals and acceptances, lets another meter
-answer, and empties statuses. In some worlds it holds the retired keys of the meters and forges
-receipts and statuses under them. It may deny service; it must never make money wrong (METER.md 8).
+statuses and answers, forges refusals and acceptances, diverts requests to another meter, and
+empties statuses. In some worlds it holds the retired keys of the meters and forges receipts and
+statuses under them. It may deny service; it must never cause wrong money (METER.md 8).
 """
 
 from __future__ import annotations
@@ -60,10 +59,10 @@ Forward = Callable[[Pdu], Pdu]
 
 
 class Liar:
-    """What one liar knows and does, on all lines of a world.
+    """The state and the actions of one liar on all lines of a world.
 
     Args:
-        retired: keys that no host lets prove anything, by serial number; none where it holds none.
+        retired: keys that no host accepts as proof, by serial number; empty if it holds none.
         serials: the serial numbers of the meters by their unit.
     """
 
@@ -89,7 +88,7 @@ class Liar:
         self._answers: list[bytes] = []
 
     def lies(self, trick: str) -> bool:
-        """Return whether it does this now; counted."""
+        """Return whether the liar applies a trick now; applications are counted."""
         told = trick in self.chances and self._random.random() < self.chances[trick]
         self.told[trick] += told
         return told
@@ -98,7 +97,7 @@ class Liar:
         """Return the reply to a request, empty for silence.
 
         Args:
-            forward: asks a meter itself.
+            forward: sends a request to a meter and returns its reply.
         """
         if self.is_honest:
             return forward(unit, pdu)
@@ -159,7 +158,8 @@ class Liar:
     def _message(self, unit: int, pdu: Pdu, data: bytes, size: int, ask: Forward) -> Pdu:
         sealed = message_in(data)
         message = _decoded(sealed)
-        if message is None:  # a part of a longer one
+        # A part of a longer message.
+        if message is None:
             return ask(pdu)
         if self.lies("swallow"):
             self.held.append((unit, pdu))
@@ -247,9 +247,7 @@ class Liar:
         ).seal(keys.key(message.kind.message_class))
 
     def _forged_status(self, unit: int, question: bytes) -> bytes:
-        """Return a status that says what would be worth most to an attacker, sealed under a retired
-        key.
-        """
+        """Return a status most useful to an attacker, sealed under a retired key."""
         nonce, journal, version = STATUS_QUESTION.unpack(question[: STATUS_QUESTION.size])
         keys = self._retired.get(self._serials[unit])
         if keys is None:
@@ -333,10 +331,9 @@ def _decoded(sealed: bytes) -> SealedMessage | None:
 
 
 class LyingServer:
-    """A server in front of a server: whole requests go through the liar, all other bytes pass as
-    they are.
+    """A server in front of a server: the liar answers whole requests; other bytes pass unchanged.
 
-    What the liar forwards of its own accord goes over a connection of its own.
+    Requests that the liar itself makes use a connection of their own.
     """
 
     def __init__(self, liar: Liar, inner: Server, own: Server, *, framed: bool) -> None:
@@ -344,7 +341,7 @@ class LyingServer:
 
     @property
     def closed(self) -> bool:
-        """Whether the server has given up."""
+        """Whether the server has closed the connection."""
         return self._inner.closed
 
     def unit_of(self, data: bytes) -> int | None:
@@ -352,15 +349,15 @@ class LyingServer:
         return self._inner.unit_of(data)
 
     def wake(self, at: int) -> bytes:
-        """Return what has become due."""
+        """Return the bytes that are due."""
         return self._inner.wake(at)
 
     def next_wake(self) -> int | None:
-        """Return when anything is due."""
+        """Return when the next bytes are due."""
         return self._inner.next_wake()
 
     def receive(self, data: bytes, at: int) -> bytes:
-        """Take bytes; where they are one whole request, the liar makes the reply."""
+        """Receive bytes; the liar makes the reply to a whole request."""
         request = self._open(data)
         if request is None or self._liar.is_honest:
             return self._inner.receive(data, at)

@@ -1,4 +1,4 @@
-"""What the auditor sees of journals: their entries, in words of METER.md 8."""
+"""Journal entries as the auditor reads them, in the terms of METER.md 8."""
 
 from __future__ import annotations
 
@@ -13,24 +13,20 @@ TRANSFERS = frozenset({"open", "credit", "refund", "debt", "close"})
 OPEN_STATES = frozenset({"prepared", "on_card", "unknown"})
 FINAL_STATES = frozenset({"confirmed", "refused"})
 BY_HAND = "by_hand"
-"""State of an entry that a person closed without proof, whatever the person said: it counts as
-open.
-"""
+"""State of an entry that a person closed without proof; it counts as open."""
 
 
 class AuditError(AssertionError):
-    """Meter or journals do not agree with METER.md; the text names meter, epoch and sequence."""
+    """Meter or journals contradict METER.md; the text names meter, epoch and sequence."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalLine:
     """One entry of a journal; `amount` in 0.01 account unit, `message` the sealed bytes.
 
-    `journal` names the journal: a copy of one, or one that was restored, is another. A line is
-    `lost`
-    where its journal is gone: nothing settles it any more. `seller` names the journal in which the
-    entry
-    was made: it is one sale, however many copies of that journal hold it.
+    `journal` names the journal; a copied or restored journal has another name. A line is `lost` if
+    its journal was replaced: no operation settles it any more. `seller` names the journal that made
+    the entry: copies of that journal hold the same sale.
     """
 
     serial: str
@@ -52,7 +48,7 @@ def decoded(data: bytes) -> SealedMessage:
 
 
 def fail_line(line: JournalLine, text: str) -> NoReturn:
-    """Raise for an entry of a journal."""
+    """Raise AuditError for an entry of a journal."""
     raise AuditError(
         f"meter {line.serial} epoch {line.epoch:08x} sequence {line.sequence}: journal "
         f"{line.journal}, "

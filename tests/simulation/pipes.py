@@ -1,6 +1,4 @@
-"""The pipes of the simulation: hosts that die, lines that hang up, cards that are pulled, one time
-for all.
-"""
+"""The pipes of the simulation: crashing hosts, lines that hang up, pulled cards."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from tests.support.wire import PipeTransport
 
 
 class HostCrashError(BaseException):
-    """The host's process died: nothing of it goes on, and no handler of its own runs."""
+    """The host's process ended: no code of it runs on, and none of its handlers."""
 
 
 @dataclass(slots=True)
@@ -27,9 +25,9 @@ class Time:
 
 
 class CrashingPipe(PipeTransport):
-    """A pipe whose host may die at any send or receive, and whose line may hang up and return.
+    """A pipe whose host may crash at any send or receive, and whose line may hang up and return.
 
-    `meanwhile` is called with every request before it goes out: there another host may act.
+    `meanwhile` is called with every request before it is sent: there another host may act.
     """
 
     def __init__(self, time: Time, make_line: Callable[[], Line], framed: bool) -> None:
@@ -41,7 +39,7 @@ class CrashingPipe(PipeTransport):
 
     @property
     def now_us(self) -> int:
-        """The time of all lines, which never goes back."""
+        """The time of all lines, which never decreases."""
         return self._time.now_us
 
     @now_us.setter
@@ -49,11 +47,11 @@ class CrashingPipe(PipeTransport):
         self._time.now_us = max(self._time.now_us, value)
 
     def pause(self, ms: int) -> None:
-        """Wait."""
+        """Advance the time."""
         self.now_us += 1000 * ms
 
     def send(self, data: bytes) -> None:
-        """Send, on a new line where the old one hung up and has returned."""
+        """Send; on a new line if the old one hung up and has returned."""
         self.meanwhile(data)
         self._perhaps_die()
         if self.line.closed and self.now_us >= (self.line.returns_at_us or 0):
@@ -62,12 +60,12 @@ class CrashingPipe(PipeTransport):
         self._perhaps_die()
 
     def new_line(self) -> None:
-        """Plug in anew: nothing of the old line is on its way any more."""
+        """Connect a new line; bytes in transit on the old one are dropped."""
         self.discard_input()
         self.line = self._make_line()
 
     def receive(self, timeout_ms: int) -> bytes:
-        """Receive, or die before anything of it is known."""
+        """Receive; a crash here loses the received bytes."""
         data = super().receive(timeout_ms)
         self._perhaps_die()
         return data
@@ -81,9 +79,7 @@ class CrashingPipe(PipeTransport):
 
 
 class CardContacts:
-    """A card's contacts: it may be pulled after some commands, lose its power in a write, or its
-    host may die.
-    """
+    """A card's contacts: the card may be pulled, lose power in a write, or its host may crash."""
 
     def __init__(self, card: Card, rng: Random, host_dies: bool) -> None:
         self.card = card
@@ -91,7 +87,7 @@ class CardContacts:
         self.dies_in = rng.randint(1, 30) if host_dies else None
 
     def __call__(self, command: bytes) -> bytes:
-        """Bring a command to the card."""
+        """Send a command to the card."""
         if self.dies_in is not None:
             self.dies_in -= 1
             if self.dies_in <= 0:

@@ -1,6 +1,4 @@
-"""Which open entry METER.md 8 leaves to a person: from what the meter took, not from what a host
-saw.
-"""
+"""Which open entry METER.md 8 leaves to a person, derived from the messages that the meter took."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ def why_left_to_a_person(
     *,
     was_set_back: bool,
 ) -> str | None:
-    """Return the reason, None where a proof, the bytes or a void must have settled the entry.
+    """Return the reason; None where a proof, the bytes or a void must have settled the entry.
 
     Args:
         lines: the entries of all journals.
@@ -60,9 +58,7 @@ def why_left_to_a_person(
 
 
 def _rows(taken: Mapping[int, bytes]) -> tuple[dict[int, tuple[int, int]], int]:
-    """Return (sequence, mark) of the last message of each journal that a meter keeps, and
-    `forgotten`.
-    """
+    """Return (sequence, mark) of each journal's last message in the meter, and `forgotten`."""
     rows: dict[int, tuple[int, int]] = {}
     forgotten = 0
     for sequence in sorted(taken):

@@ -1,4 +1,4 @@
-"""Seeds played one after another, or on both processors; a failure says how to play it again."""
+"""Run seeds in sequence or on all processors; a failure names the command that repeats it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.simulation.world import World
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 MEMORY = Path("/dev/shm")
-"""Where journals are flushed at no cost; the disk elsewhere."""
+"""The folder for journals, where a flush costs no disk access; else the default one."""
 LAST_LINES = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What became of a seed; `failure` is empty where the auditor found nothing."""
+    """The result of a seed; `failure` is empty if the auditor found no fault."""
 
     seed: int
     top_ups: int
@@ -31,11 +31,11 @@ class Played:
     seen: Counter[str] = field(default_factory=Counter)
     """What happened in it how often."""
     story: tuple[str, ...] = ()
-    """All that happened, in its order."""
+    """The log of the run, in its order."""
 
 
 def play(seed: int) -> Played:
-    """Play one seed."""
+    """Run one seed."""
     world = None
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         try:
@@ -59,7 +59,7 @@ def play(seed: int) -> Played:
 
 
 def play_all(seeds: Iterable[int]) -> Iterator[Played]:
-    """Play seeds on every processor, in their order."""
+    """Run seeds on every processor; return their results in order."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(play, seeds, chunksize=5)
 

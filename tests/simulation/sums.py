@@ -1,8 +1,8 @@
-"""The sums of all journals and a meter's books, each kind by itself (METER.md 7 and 8).
+"""The sums of all journals against a meter's books, for each kind (METER.md 7 and 8).
 
     confirmed <= the meter's books <= confirmed + open
 
-What a person closed by hand counts as open. So both sides are equal where nothing is open.
+An entry that a person closed by hand counts as open. Both sides are equal if no entry is open.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ KINDS = ("open", "credit", "refund", "debt", "close", "void")
 def check_sums(
     serial: str, lines: Iterable[JournalLine], taken: Iterable[bytes], undone: Collection[bytes]
 ) -> None:
-    """Compare numbers and amounts of each kind.
+    """Compare the number and the amount of each kind.
 
     Args:
         lines: the entries of all journals for one meter, each message once.
         taken: the messages of the credit class that are in the meter's books.
-        undone: messages that were in its books before somebody set its storage back.
+        undone: messages that were in its books before its storage was set back.
     """
     confirmed: Counter[tuple[str, str]] = Counter()
     unsettled: Counter[tuple[str, str]] = Counter()
@@ -35,9 +35,8 @@ def check_sums(
             _count(confirmed, line.kind, line.amount)
         elif _may_be_taken(line) or line.message in undone:
             _count(unsettled, line.kind, line.amount)
-    for data in dict.fromkeys(
-        taken
-    ):  # an opening for epoch 0 may be in several storages, and was sold once
+    # An opening for epoch 0 may be in several storages, but it is one sale.
+    for data in dict.fromkeys(taken):
         message = decoded(data)
         _count(books, message.kind.word, message.amount)
     for kind in KINDS:
@@ -53,8 +52,9 @@ def check_sums(
 
 
 def _may_be_taken(line: JournalLine) -> bool:
-    """Return whether an entry counts as open; an opening for epoch 0 that one storage voided is not
-    dead in others.
+    """Return whether an entry counts as open.
+
+    An opening for epoch 0 that is void in one storage is still valid in others.
     """
     is_void_in_one = line.state == "refused" and decoded(line.message).epoch == 0
     return line.state == BY_HAND or line.state in OPEN_STATES or is_void_in_one
@@ -62,7 +62,8 @@ def _may_be_taken(line: JournalLine) -> bool:
 
 def _count(sums: Counter[tuple[str, str]], kind: str, amount: int) -> None:
     sums[kind, "number"] += 1
-    if kind != MessageKind.CLOSE.word:  # what a closing pays out is the meter's to say
+    # The meter computes the amount of a closing.
+    if kind != MessageKind.CLOSE.word:
         sums[kind, "amount"] += amount
 
 

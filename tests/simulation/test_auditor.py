@@ -1,5 +1,6 @@
-"""Each rule of the auditor bites, and a right meter passes: hand-made snapshots of a little
-meter.
+"""Each rule of the auditor detects its violation, and a correct meter passes.
+
+The snapshots are made by a small fake meter.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ _FIXED: dict[str, str] = {
 
 @dataclass
 class Fake:
-    """A meter that does what METER says, as far as these tests need it; `over` forces any item."""
+    """A minimal meter by METER.md for these tests; `over` overrides any item."""
 
     elapsed_ms: int = 0
     clock: int = START
@@ -208,7 +209,7 @@ def line(message: SealedMessage, state: str, **more: Any) -> JournalLine:
 
 
 def change(fake: Fake, **fields: Any) -> Callable[[], None]:
-    """Return what sets fields of a fake when it is called."""
+    """Return a function that sets fields of a fake."""
     return lambda: vars(fake).update(fields)
 
 
@@ -261,7 +262,7 @@ def switch(action: SwitchAction) -> bytes:
     return encode_number(MessageKind.SWITCH, action)
 
 
-# --- a right meter passes
+# --- a correct meter passes
 
 
 def test_a_life_without_fault_passes() -> None:
@@ -446,7 +447,7 @@ def test_instalments_stop_at_debt_and_at_credit() -> None:
     with bites("instalments rose"):
         bench(3 * UNIT, 9 * UNIT, 19 * UNIT).run(12, 0, 1, 6 * UNIT)
     short = bench(3 * UNIT, 9 * UNIT, 6 * UNIT)
-    short.fake.causes = ("credit_exhausted",)  # takes what is there, to zero exactly
+    short.fake.causes = ("credit_exhausted",)  # the instalment takes all credit, to zero exactly
     before = short.auditor._audits[SERIAL].view.snapshot
     short.auditor.stepped(SERIAL, before, short.fake.run(12, 0, 1, 2 * UNIT))
 
@@ -770,9 +771,8 @@ def test_what_is_confirmed_is_in_the_meter() -> None:
     bench.credit(1, 500)
     with bites("never had it"):
         bench.auditor.journal([line(note("credit", 1, 5), "confirmed")])
-    Bench(Fake(credit_sequence=4)).auditor.journal(
-        [line(note("credit", 4, 5), "confirmed")]
-    )  # before we came
+    # Older than the audit.
+    Bench(Fake(credit_sequence=4)).auditor.journal([line(note("credit", 4, 5), "confirmed")])
 
 
 def test_refused_is_dead_before_and_after() -> None:
@@ -797,9 +797,7 @@ def test_refused_is_dead_before_and_after() -> None:
 
 
 def test_refused_bytes_after_new_storage() -> None:
-    """An opening for epoch 0 is void in the storage that took its void, and lives in others (METER
-    8).
-    """
+    """An opening for epoch 0 is void in the storage of its void, valid in others (METER 8)."""
     bench, message = Bench(Fake(account="unopened")), note("open", 1, 500, epoch=0)
     bytes_of_before = note("credit", 1, 500)
     void = bench.void(1)
@@ -855,9 +853,7 @@ KINDS = {"credit": 500, "refund": 300, "debt": 200, "close": 0, "void": 0}
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_kind_is_confirmed_more_often_than_it_is_in_the_books(kind: str) -> None:
-    """Two journals that sealed the very same bytes: one sale in the meter, two that were told as
-    done.
-    """
+    """Two journals sealed the same bytes: one sale in the meter, two confirmed."""
     bench, message = Bench(), note(kind, 1, KINDS[kind])
     bench.deliver(message, lambda: take(bench.fake, message))
     once = line(message, "confirmed", journal="a", seller="a")
@@ -869,7 +865,7 @@ def test_no_kind_is_confirmed_more_often_than_it_is_in_the_books(kind: str) -> N
 
 
 def take(fake: Fake, message: SealedMessage) -> None:
-    """Do what a message of the credit class does to a meter."""
+    """Apply a message of the credit class to a fake meter."""
     if message.kind is MessageKind.CREDIT:
         fake.top_up(message)
         return
@@ -926,9 +922,7 @@ def test_what_a_person_closed_counts_as_open_and_may_still_be_proved() -> None:
 
 
 def test_a_refusal_needs_a_dead_message() -> None:
-    """METER 8 (d): where its key version was passed it is dead though its sequence is not
-    reached.
-    """
+    """METER 8 (d): a passed key version makes a message void before its sequence is reached."""
     message = note("credit", 2, 500)
     with bites("the sequence is not spent"):
         Bench().auditor.journal([line(message, "refused")])
@@ -970,7 +964,7 @@ def test_a_storage_that_was_set_back_has_only_what_it_had() -> None:
         bench.auditor.set_back(SERIAL, bench.fake.snapshot(epoch='"00000001"'))
 
 
-# --- what METER 8 leaves to a person
+# --- entries that METER 8 leaves to a person
 
 
 def sold(sequence: int, journal: int, mark: int = 1, **more: Any) -> SealedMessage:

@@ -1,6 +1,4 @@
-"""Some hundred seeds, and every one that ever failed; and that what they are for happens in
-them.
-"""
+"""Seeds of the simulation, every seed that ever failed, and the events that must occur in them."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ HAPPENS = (
     "lie: forge_status",
     "lie: forge_answer",
 )  # fmt: skip
-"""What happens in the first seeds: worlds in which it did not would hold nothing of it."""
+"""Events that occur in the first seeds; a world without them would not test them."""
 WATCHED = 70
 
 

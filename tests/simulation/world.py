@@ -1,8 +1,7 @@
-"""One simulated world from one seed: meters, lying lines, hosts with journals, a workload, crashes,
-an auditor.
+"""One simulated world from one seed: meters, lines with faults, hosts, workload, crashes, auditor.
 
-Everything is the product's own, both sides; replaced are only the byte pipe, the meters' byte
-device, the clocks and the random numbers. Nothing sleeps, and the same seed gives the same world.
+Both sides run the product's code. Only the byte pipe, the meters' byte device, the clocks and the
+random numbers are replaced. No call sleeps, and the same seed gives the same world.
 """
 
 from __future__ import annotations
@@ -80,14 +79,14 @@ from tests.support.racks import rtu_server, tcp_server
 HOST_EPOCH_S = 1_767_225_600
 TIMEOUT_MS = 1000
 SETTLES_WITHIN_MS = 10 * MINUTE
-"""Line time in which everything is settled once the faults have ended."""
+"""Line time within which every entry is settled after the faults have ended."""
 STEPS = (10, 30)
 LEVELS = ("off", "2.00", "5.00")
 
 
 @dataclass(slots=True)
 class Placed:
-    """A meter, its byte device, and its customer's card."""
+    """A meter, its byte device and its customer's card."""
 
     description: MeterDescription
     device: SimulatedNvram
@@ -97,7 +96,7 @@ class Placed:
     """An earlier copy of its storage."""
     goes_back: bool = False
     is_new: bool = False
-    """Whether it has got another storage, which is a new epoch."""
+    """Whether the meter got a new storage, which is a new epoch."""
     was_set_back: bool = False
 
 
@@ -154,7 +153,7 @@ class Watch(Observer):
 
 
 class World:
-    """All of it. `run` plays the seed and raises AuditError, or whatever else went wrong."""
+    """The whole simulated system. `run` plays the seed and raises AuditError or another failure."""
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.seed, self.folder = seed, folder
@@ -203,9 +202,7 @@ class World:
     # ---- hosts
 
     def _choose_keys(self) -> None:
-        """Choose the development key, a ring of two versions, or one whose older version is
-        retired.
-        """
+        """Choose the development key or a ring of two versions, the older one retired or not."""
         kind = self.rng.choice(("development", "development", "two", "two", "retired"))
         draw = Random(f"masters/{self.seed}")
         self.ring = development_ring()
@@ -225,9 +222,7 @@ class World:
         return Liar(Random(f"liar/{self.seed}"), list(serials), retired, serials)
 
     def _place_hosts(self) -> None:
-        """Place one to three hosts; they have one clock, which stands still for a while in some
-        worlds.
-        """
+        """Create one to three hosts with one clock, which is coarse in some worlds."""
         rng = self.rng
         self._grain = rng.choice((1, 1, 60, 86_400))
         self._crowd = rng.choice((0.0, 0.0, 0.1, 0.3, 0.8))
@@ -258,8 +253,9 @@ class World:
         self._hosts_die = True
 
     def _interleaver(self, host: Host) -> Callable[[bytes], None]:
-        """Let another host act between two exchanges of a host: between its status and its
-        delivery, above all.
+        """Return a hook that lets another host act between two exchanges of a host.
+
+        It acts most often between the status and the delivery.
         """
 
         def meanwhile(request: bytes) -> None:
@@ -390,7 +386,7 @@ class World:
         self.placed[serial].last = after
 
     def snapshot(self, meter: Meter) -> Mapping[str, Any]:
-        """Return what the meter's items are; the same object while the meter has not changed."""
+        """Return the values of a meter's items; the same object while its revision is unchanged."""
         known = self._shown.get(id(meter))
         if known is not None and known[0] is meter and known[1] == meter.revision:
             return known[2]
@@ -403,7 +399,7 @@ class World:
         return shown
 
     def step(self, meter: Meter) -> Mapping[str, Any]:
-        """Show the auditor how a meter stands now."""
+        """Report a meter's present state to the auditor."""
         placed = self.placed[meter.state.identity.serial_number]
         now = self.snapshot(meter)
         if now is not placed.last:
@@ -412,20 +408,20 @@ class World:
         return now
 
     def look(self) -> None:
-        """Bring everybody to the present, and let the auditor look at all meters and journals."""
+        """Advance all meters to the present and audit all meters and journals."""
         self._everyone()
         for station in self.rack.stations:
             self.step(station.meter)
         self.auditor.journal(self.entries())
 
     def entries(self) -> list[JournalLine]:
-        """Return the entries of all journals, and of vending in the meters' own process."""
+        """Return the entries of all journals and of vending in the meters' own process."""
         return [*self._vended, *(line for host in self.hosts for line in host.lines())]
 
-    # ---- the play
+    # ---- the run
 
     def run(self) -> None:
-        """Play the workload under faults, end the faults, settle, and close the books."""
+        """Run the workload under faults, end the faults, settle, and check the books."""
         if self.liar is not None:
             self.liar.is_honest = True
         for station in self.rack.stations:
@@ -440,7 +436,7 @@ class World:
         self._settle()
 
     def _rules(self) -> list[FaultRule]:
-        """Return some faults, each rare enough that something still gets through."""
+        """Return some faults, each rare enough for some exchanges to succeed."""
         rng = self.rng
         ppm = lambda: rng.choice((10_000, 50_000, 150_000))  # noqa: E731
         possible = [
@@ -535,7 +531,7 @@ class World:
         return self._do(self.rng.choices(choices, weights)[0], self.rng.choice(self.hosts))
 
     def _wire_action(self) -> Callable[[], str]:
-        """Return what another host does meanwhile."""
+        """Return the action of the host that acts between two exchanges of another."""
         actions = (
             self._top_up,
             self._top_up,
@@ -548,7 +544,7 @@ class World:
         return self.rng.choice(actions)
 
     def _do(self, act: Callable[[], str], host: Host) -> str:
-        """Let a host act; return what came of it."""
+        """Run an action of a host and return its result as text."""
         acting, self._acting = self._acting, host
         if self._hosts_die and self.rng.random() < 0.12:
             host.pipe.dies_in = self.rng.randint(1, 40)
@@ -569,9 +565,7 @@ class World:
             self._acting = acting
 
     def _judge(self, error: MeterctlError, host: Host) -> None:
-        """Hold that an error is one of the named ones, and accuses no sound meter, card or
-        journal.
-        """
+        """Check that an error is a declared one and accuses no sound meter, card or journal."""
         if not 2 <= error.exit_code <= 7:
             raise AuditError(f"exit code {error.exit_code}: {error}") from error
         self.seen[type(error).__name__] += 1
@@ -609,7 +603,7 @@ class World:
         self._revive()
 
     def _revive(self) -> None:
-        """A meter whose flush failed is a process that ended; whoever watches it starts it anew."""
+        """Restart each meter whose flush failed, as the supervisor of its ended process does."""
         for station in self.rack.stations:
             if station.meter.stopped:
                 self._cycle(station)
@@ -633,8 +627,9 @@ class World:
     def _session(
         self, station: Station, host: Host | None = None, *, set_back: bool | None = None
     ) -> tuple[Session, Journal]:
-        """Return a session of the acting host, or another one, with a meter; it may serve a set
-        back one knowingly.
+        """Return a session with a meter for the acting host or `host`, and that host's journal.
+
+        With `set_back` the session serves a meter that was set back.
         """
         host = host or self._acting
         assert host is not None
@@ -756,9 +751,7 @@ class World:
         return f"key version advanced at sequence {settled.entry.sequence}"
 
     def _vend(self) -> str:
-        """Sell within the meter's own process: journal number 0, which keeps nothing but what was
-        accepted.
-        """
+        """Sell within the meter's own process: journal 0, which stores accepted messages only."""
         station = self._station()
         kind = self.rng.choice(
             (MessageKind.CREDIT, MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT)
@@ -769,9 +762,7 @@ class World:
         return f"vended {kind.word} {order.amount}: {outcome}"
 
     def _strangers(self) -> str:
-        """Let others sell more often than a meter keeps receipts, with as many journals as it
-        remembers or more.
-        """
+        """Sell 18 times with 1, 3, 15 or 18 other journals: a meter stores 16 receipts and rows."""
         station = self._station()
         count = self.rng.choice((1, 3, 15, 18))
         numbers = [self.rng.randrange(1, 1 << 32) for _ in range(count)]
@@ -783,7 +774,7 @@ class World:
         return f"{count} strangers sold 18 times: {outcomes}"
 
     def _far_command(self) -> str:
-        """Give a meter a genuine command whose sequence is far above its last one."""
+        """Send a genuine command whose sequence is far above the meter's last one."""
         station = self._station()
         ahead = self.rng.choice((2, 65_536, 65_537, 1 << 31))
         self.look()
@@ -866,7 +857,7 @@ class World:
     # ---- accidents and attacks
 
     def _replay_one(self) -> str:
-        """Give a meter a message once more that went over its wire, or was on its card."""
+        """Deliver again a message that a meter received by wire or card."""
         if not self._sent:
             return "nothing to replay"
         serial, data = self.rng.choice(self._sent[-12:])
@@ -880,7 +871,7 @@ class World:
         return f"replayed: {self._outcome(station, data)}"
 
     def _lose_journal(self) -> str:
-        """Keep a copy of a journal; or put the copy, or another host's journal, in its place."""
+        """Back up a journal, restore the backup, or replace the journal with another host's."""
         host = self._acting
         assert host is not None
         others = [other for other in self.hosts if other is not host]
@@ -897,9 +888,7 @@ class World:
         return "its journal was copied"
 
     def _new_storage(self) -> str:
-        """Give a meter a new storage: a new epoch, an account that was never opened or has a
-        balance.
-        """
+        """Give a meter a new storage: a new epoch, with the account unopened or with a balance."""
         station = self._station()
         placed = self.placed[station.meter.state.identity.serial_number]
         self.look()
@@ -913,7 +902,7 @@ class World:
         return f"meter {placed.description.serial_number} has got a new storage"
 
     def _go_back(self) -> str:
-        """Keep an image of a meter's storage; or put it back, once."""
+        """Save an image of a meter's storage, or restore it, once."""
         station = self._station()
         placed = self.placed[station.meter.state.identity.serial_number]
         self.look()
@@ -964,9 +953,7 @@ class World:
         return f"limits {word}"
 
     def _lives_s(self) -> int | None:
-        """Return how long a command may be taken; None is what the product does where it is not
-        told.
-        """
+        """Return for how many seconds a command is valid; None uses the product's default."""
         return self.rng.choice((None, None, 2, 60, 4000))
 
     def _send_command(self, kind: MessageKind, value: int) -> str:
@@ -1011,7 +998,7 @@ class World:
         resolved = [(r.entry.sequence, r.entry.state.value) for r in resolve(session, journal)]
         return f"resolve: {resolved}"
 
-    # ---- cards: the vending point is the first host's, its contacts are not the line's
+    # ---- cards: the first host is the vending point; card contacts are separate from the line
 
     @property
     def _vendor(self) -> Host:
@@ -1019,7 +1006,7 @@ class World:
 
     @contextmanager
     def _as_vendor(self) -> Iterator[Journal]:
-        """Let the first host act."""
+        """Make the first host the acting one."""
         acting, self._acting = self._acting, self._vendor
         try:
             yield self._vendor.journal
@@ -1035,9 +1022,7 @@ class World:
         return presented
 
     def _card(self, placed: Placed) -> Card:
-        """Return the customer's card, as its memory was left; the first time it is issued and
-        bound.
-        """
+        """Return the customer's card from its memory; the first call makes and formats it."""
         if not placed.chip.data:
             make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")  # type: ignore[arg-type]
             card = Card(placed.chip, self.random)  # type: ignore[arg-type]
@@ -1066,7 +1051,7 @@ class World:
         return f"sold {cents} on a card: entry {sold.entry.id}, finished {sold.finished}"
 
     def _command_round(self) -> str:
-        """Buy, and go straight home with the card."""
+        """Sell on a card and insert the card in its meter at once."""
         return f"{self._sell_card()}; {self._insert_card()}"
 
     def _issue_card(self, station: Station) -> None:
@@ -1104,9 +1089,7 @@ class World:
         return f"withdrawn: {[(entry.sequence, entry.state.value) for entry in ended]}"
 
     def _bring_cards_home(self) -> None:
-        """Insert every card in its meter, read it at the counter, and void what was sold and never
-        taken.
-        """
+        """Insert every card in its meter, read it at the vending point, void untaken sales."""
         for station in self.rack.stations:
             placed = self.placed[station.meter.state.identity.serial_number]
             card = self._card(placed)
@@ -1142,8 +1125,9 @@ class World:
     # ---- the end
 
     def _settle(self) -> None:
-        """End the faults and the lies; then everything is settled within the stated time, and old
-        bytes are dead.
+        """End the faults and the lies, and settle within SETTLES_WITHIN_MS.
+
+        After that no earlier message may have an effect.
         """
         self.operator.execute(parse_command(["fault", "off"]))
         self.operator.execute(parse_command(["power", "return"]))
@@ -1160,7 +1144,8 @@ class World:
         self._bring_cards_home()
         for host in self.hosts:
             for station in self.rack.stations:
-                if host is not self._vendor:  # a copy of the vendor's journal has his cards
+                # A copy of the vendor's journal holds the vendor's cards.
+                if host is not self._vendor:
                     self.log.append(self._do(lambda: self._withdraw_all(station), host))  # noqa: B023
                 self.log.append(self._do(lambda: self._resolve_at_the_end(station), host))  # noqa: B023
                 self.look()
@@ -1191,7 +1176,7 @@ class World:
         )
 
     def _close_by_hand(self) -> None:
-        """Close by hand what METER 8 leaves to a person, and nothing else."""
+        """Close by hand the entries that METER 8 leaves to a person, and no others."""
         reasons = {
             (line.journal, line.message): reason
             for line, reason in self.auditor.open_for_a_person(self.entries()).items()
@@ -1232,7 +1217,7 @@ class World:
                 )
 
     def _sell_again(self) -> None:
-        """Hold that denial has ended: every host can sell to every meter that takes credit."""
+        """Check that denial has ended: every host can sell to every meter that takes credit."""
         for host in self.hosts:
             for station in self.rack.stations:
                 for attempt in range(2):
@@ -1254,7 +1239,7 @@ class World:
 
 
 def _delivers(request: bytes) -> bool:
-    """Say whether a request hands over a message."""
+    """Return whether a request delivers a message."""
     return any(
         pdu[:1] == b"\x17" and pdu[5:7] == MESSAGE_ADDRESS.to_bytes(2, "big")
         for pdu in (request[1:], request[tcp.HEADER_SIZE :])
@@ -1267,9 +1252,7 @@ def _money(meter: Meter) -> tuple[int, int, int]:
 
 
 def _opens_any_epoch(data: bytes) -> bool:
-    """Say whether some bytes are an opening for epoch 0: void in one storage, it lives in
-    others.
-    """
+    """Return whether a message is an opening for epoch 0: void in one storage, valid in others."""
     try:
         return SealedMessage.decode(data).epoch == 0
     except MalformedMessageError:
@@ -1277,7 +1260,7 @@ def _opens_any_epoch(data: bytes) -> bool:
 
 
 def _moves_credit(data: bytes) -> bool:
-    """Say whether some bytes are a message that would move credit."""
+    """Return whether a message would move credit."""
     try:
         kind = SealedMessage.decode(data).kind
     except MalformedMessageError:

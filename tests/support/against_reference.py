@@ -1,6 +1,4 @@
-"""The product's meter run on a scenario of the reference, however time is moved, and what both must
-agree on.
-"""
+"""Runs the product's meter on a scenario of the reference, for any partition of the time."""
 
 from __future__ import annotations
 
@@ -47,19 +45,19 @@ Partition = Callable[[Meter, int], Iterator[int]]
 
 
 def at_once(_: Meter, to: int) -> Iterator[int]:
-    """One step."""
+    """Advance in one step."""
     yield to
 
 
 def by_deadlines(meter: Meter, to: int) -> Iterator[int]:
-    """From deadline to deadline, as a host does."""
+    """Advance from deadline to deadline, as a host does."""
     while (due := meter.next_deadline()) is not None and due < to:
         yield due
     yield to
 
 
 def every(step: int) -> Partition:
-    """Equal steps."""
+    """Return a partition into equal steps."""
 
     def partition(meter: Meter, to: int) -> Iterator[int]:
         while meter.state.elapsed_ms + step < to:
@@ -124,7 +122,7 @@ def describe(scenario: reference.Scenario) -> MeterDescription:
 
 
 def _do(meter: Meter, host: Host, name: str, argument: object) -> bool:
-    """Do an action; say whether it was refused."""
+    """Perform an action; return whether it was refused."""
     if not meter.state.powered and name != "power_return":
         return True
     requests: dict[str, Callable[[], Request]] = {
@@ -173,7 +171,7 @@ def _do(meter: Meter, host: Host, name: str, argument: object) -> bool:
 def run(
     scenario: reference.Scenario, partition: Partition = by_deadlines
 ) -> tuple[reference.Trace, Meter]:
-    """Return the trace that the product's meter leaves, and the meter."""
+    """Return the trace of the product's meter, and the meter."""
     meter = build(describe(scenario))
     host = Host(meter)
     changes: list[tuple[int, str, tuple[str, ...]]] = []

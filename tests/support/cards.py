@@ -1,6 +1,4 @@
-"""Cards for tests: made, issued and sold in memory, with a memory that loses power and contacts
-that lose or change.
-"""
+"""Cards for tests, with a memory that loses power and contacts that fail or change bytes."""
 
 from __future__ import annotations
 
@@ -37,12 +35,13 @@ IDENTITY = CardIdentity(METER, CUSTOMER, VERSION, 1_767_225_600)
 
 
 class PowerLossError(Exception):
-    """The power went away in the middle of a write."""
+    """The power failed during a write."""
 
 
 class FragileMemory(BytesMemory):
-    """A card's memory that refuses, or loses power `cut_after` bytes from now, and remembers what
-    was written.
+    """A card's memory that refuses writes, or loses power after `cut_after` bytes.
+
+    It records every write.
     """
 
     def __init__(self, data: bytes = b"") -> None:
@@ -50,7 +49,7 @@ class FragileMemory(BytesMemory):
         self.refuses = False
         self.cut_after: int | None = None
         self.writes: list[tuple[int, bytes, bytes]] = []
-        """Where, what, and all that stood in the memory before."""
+        """Offset and data of each write, and the whole memory before it."""
 
     def write(self, offset: int, data: bytes) -> None:
         """Write whole, not at all, or as far as the power lasts."""
@@ -67,7 +66,7 @@ class FragileMemory(BytesMemory):
 
 
 class Numbers:
-    """Bytes that never repeat and are always the same."""
+    """A reproducible source of bytes that never repeats."""
 
     def __init__(self, seed: int = 0) -> None:
         self._next = seed << 32
@@ -79,8 +78,9 @@ class Numbers:
 
 
 class Contacts:
-    """What a terminal transmits through; `dies_at` pulls the card at a command, `change` alters
-    response number n.
+    """A terminal's transmit function.
+
+    `dies_at` pulls the card at a command, `change` alters response number n.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class Contacts:
         self.responses: list[bytes] = []
         self.dies_at: int | None = None
         self.executes_last = False
-        """Whether the card still did what its last command said."""
+        """Whether the card executes its last command before it is pulled."""
         card.power_on()
 
     def __call__(self, command: bytes) -> bytes:
-        """Bring a command to the card."""
+        """Send a command to the card."""
         if len(self.commands) == self.dies_at:
             if self.executes_last:
                 self.card.apdu(command)
@@ -115,8 +115,9 @@ def blank(transmission: Transmission = Transmission.T1, serial: bytes = SERIAL) 
 
 @lru_cache
 def issued_image(transmission: Transmission = Transmission.T1, sold: bool = False) -> bytes:
-    """Return what stands in a card that has its keys and is bound; if `sold`, with credit,
-    parameters, write-back.
+    """Return the memory of an issued and bound card.
+
+    If `sold`, it holds credit, parameters and a write-back.
     """
     memory = blank(transmission)
     card = Card(memory, Numbers())
@@ -128,7 +129,7 @@ def issued_image(transmission: Transmission = Transmission.T1, sold: bool = Fals
 
 
 def issued(transmission: Transmission = Transmission.T1, sold: bool = False, seed: int = 0) -> Card:
-    """Return a card that has its keys and is bound, switched on."""
+    """Return an issued and bound card, powered on."""
     card = Card(FragileMemory(issued_image(transmission, sold)), Numbers(seed + 2))
     card.power_on()
     return card
@@ -142,7 +143,7 @@ def memory_of(card: Card) -> FragileMemory:
 
 
 def kept(memory: BytesMemory) -> CardState:
-    """Return what a card finds in its memory when it is switched on again."""
+    """Return the state that a card reads from its memory at power-on."""
     return CardMemory(BytesMemory(bytes(memory.data))).state
 
 
@@ -150,7 +151,7 @@ def kept(memory: BytesMemory) -> CardState:
 
 
 def issue(terminal: Terminal) -> Exchange[None]:
-    """Make a blank card an issued and bound one."""
+    """Issue and bind a blank card."""
     yield from terminal.select()
     yield from issuing.give_keys(terminal, CARD_KEYS, VERSION)
     yield from issuing.bind(terminal, CARD_KEYS, IDENTITY, METER_ACCESS)
@@ -180,7 +181,7 @@ def fill(terminal: Terminal) -> Exchange[None]:
 
 
 def play(card: Card, exchange: Exchange[Result]) -> Result:
-    """Play an exchange on a card that was just put in."""
+    """Run an exchange on a card that was just inserted."""
     return drive(exchange, Contacts(card))
 
 
@@ -196,7 +197,7 @@ def sale(sequence: int, number: int) -> CreditRecord:
 
 
 def write_back(number: int, **values: int | bytes) -> WriteBack:
-    """Return a write-back with a number of its own in every field."""
+    """Return a write-back with a different number in every field."""
     known: dict[str, int | bytes] = {
         "meter_key_version": 2, "epoch": 3, "card_serial": SERIAL, "answered_sequence": 4,
         "answered_code": b"code",
@@ -211,7 +212,7 @@ def write_back(number: int, **values: int | bytes) -> WriteBack:
     return replace(WriteBack.of(number, VERSION, METER, CUSTOMER, **known), **values)  # type: ignore[arg-type]
 
 
-# ---- by hand
+# ---- single commands
 
 
 def status(response: bytes) -> int:
@@ -244,9 +245,7 @@ def proof(
 
 
 def authenticate(card: Card, reference: KeyReference) -> SecureChannel:
-    """Select, prove the key of a card that `issued` made, and return the terminal's end of the
-    session.
-    """
+    """Select, prove a key of an `issued` card, and return the terminal's end of the session."""
     select(card)
     card_nonce = challenge(card)
     response = card.apdu(proof(reference, KEYS[reference], card_nonce))
@@ -260,7 +259,7 @@ def authenticate(card: Card, reference: KeyReference) -> SecureChannel:
 
 
 def flips(data: bytes) -> list[bytes]:
-    """Every text that is one bit away."""
+    """Return every variant of some bytes with one bit flipped."""
     return [
         bytes((*data[:i], data[i] ^ 1 << bit, *data[i + 1 :]))
         for i in range(len(data))

@@ -1,6 +1,4 @@
-"""Meters for tests, and a host of one line: seal a message with the development keys and hand it
-over.
-"""
+"""Meters for tests, and a host that seals messages with the development keys."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from protocols.sealed_message import Answer, MessageKind, SealedMessage
 
 
 class Host:
-    """Seals messages for one meter, with the next sequence unless told otherwise."""
+    """Seals messages for one meter; the default sequence is the next one."""
 
     def __init__(self, meter: Meter, keys: MeterKeys | None = None) -> None:
         self.meter = meter
@@ -44,11 +42,11 @@ class Host:
         return message.seal(self.keys.key(kind.message_class))
 
     def send(self, kind: MessageKind, **fields: object) -> Answer:
-        """Seal and hand over; return the answer."""
+        """Seal and deliver a message; return the answer."""
         return self.deliver(self.seal(kind, **fields))
 
     def deliver(self, data: bytes, carrier: Carrier = Carrier.WIRE) -> Answer:
-        """Hand over these very bytes."""
+        """Deliver sealed bytes; return the answer."""
         reply = self.meter.handle(Sealed(data, carrier))
         assert reply is not None
         assert reply.answer is not None

@@ -1,4 +1,4 @@
-"""The two programs, run as a user runs them."""
+"""Runs the two programs as a user does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 60
 
 
 def meterctl(*words: str, cwd: Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
-    """Run meterctl in a folder with a journal of its own; `check` is the exit code wanted."""
+    """Run meterctl in a folder with a journal of its own; `check` is the wanted exit code."""
     environment = os.environ | {"XDG_STATE_HOME": str(cwd / "xdg")}
     environment.pop("METERCTL_PORT", None)
     done = subprocess.run(
@@ -61,8 +61,9 @@ def meter_sim(*words: str, cwd: Path, check: int | None = 0) -> subprocess.Compl
 
 @contextmanager
 def running(*words: str, cwd: Path, kill: bool = False) -> Iterator[dict[str, Any]]:
-    """Run `meter-sim run … --json` until the block ends; give its ready line. With `kill` it ends
-    by SIGKILL.
+    """Run `meter-sim run … --json` for the block; yield its ready line.
+
+    With `kill` it ends by SIGKILL.
     """
     process = subprocess.Popen(
         [BIN / "meter-sim", "run", *words, "--json"],

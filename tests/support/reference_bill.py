@@ -1,8 +1,8 @@
 """The bill of one long run, computed in closed form from the energy as an exact function of time.
 
-For an open account whose supply never opens.  Neither stepping nor a queue of events: the energy is
-a piecewise-linear function of time in fractions, the whole mWh completed by a boundary are its
-floor, and ranges of mWh are priced.
+For an open account whose supply never opens. There is no stepping and no queue of events: the
+energy is a piecewise-linear function of time in fractions, the whole mWh completed by a boundary
+are its floor, and ranges of mWh are priced.
 """
 
 from bisect import bisect_right
@@ -50,13 +50,13 @@ class Energy:
             self.at_start.append(self.at_start[-1] + slope * (end - start))
 
     def at(self, elapsed_ms: int) -> Fraction:
-        """The energy by that instant."""
+        """Return the energy by an instant."""
         row = bisect_right(self.starts, elapsed_ms) - 1
         return self.at_start[row] + self.slopes[row] * (elapsed_ms - self.starts[row])
 
 
 class Run:
-    """The calendar of one run, and the price of the mWh that complete within a stretch of it."""
+    """The calendar of one run, and the price of the mWh that complete within a part of it."""
 
     def __init__(
         self,
@@ -98,49 +98,48 @@ class Run:
         self.completed = cache(self.count_completed)
 
     def elapsed_ms(self, day_number: int, minute: int) -> int:
-        """The elapsed time of a local minute."""
+        """Return the elapsed time of a local minute."""
         return day_number * MS_PER_DAY + minute * MS_PER_MINUTE - self.local_start
 
     def within(self, instants: list[int]) -> list[int]:
-        """Those instants that the run passes after its beginning, up to and with its end."""
+        """Return the instants after the beginning of the run, up to and with its end."""
         return sorted(instant for instant in set(instants) if 0 < instant <= self.until)
 
     @staticmethod
     def date(day_number: int) -> date:
-        """The date of a day counted from 1970."""
+        """Return the date of a day counted from 1970."""
         return FIRST_DATE + timedelta(days=day_number)
 
     def count_completed(self, elapsed_ms: int) -> int:
-        """How many whole mWh are complete by that instant; one that completes just then counts."""
+        """Return the whole mWh complete by an instant, one that completes at it included."""
         return floor(self.energy.at(elapsed_ms))
 
     def rate_after(self, elapsed_ms: int) -> int:
-        """The rate in force from that instant on."""
+        """Return the rate in force from an instant on."""
         table = sorted(self.settings.day_table)
         minute = (self.local_start + elapsed_ms) % MS_PER_DAY // MS_PER_MINUTE
-        return table[bisect_right([start for start, _ in table], minute) - 1][
-            1
-        ]  # index -1 is the last entry
+        # Index -1 is the last entry.
+        return table[bisect_right([start for start, _ in table], minute) - 1][1]
 
     def cuts(self, boundaries: list[int], start: int, end: int) -> list[int]:
-        """The start, the boundaries strictly between, and the end."""
+        """Return the start, the boundaries strictly between, and the end."""
         inside = boundaries[bisect_right(boundaries, start) :]
         return [start, *(boundary for boundary in inside if boundary < end), end]
 
     def energy_by_rate(self, start: int, end: int) -> list[int]:
-        """The mWh completed after start and by end, for each rate."""
+        """Return the mWh completed after start and by end, for each rate."""
         by_rate = [0] * len(self.settings.prices)
         for low, high in pairwise(self.cuts(self.rate_changes, start, end)):
             by_rate[self.rate_after(low)] += self.completed(high) - self.completed(low)
         return by_rate
 
     def last_reset(self, resets: list[int], elapsed_ms: int) -> int:
-        """The mWh completed by the newest of these resets that is not after that instant."""
+        """Return the mWh completed by the newest reset that is not after an instant."""
         index = bisect_right(resets, elapsed_ms)
         return self.completed(resets[index - 1]) if index else 0
 
     def additions(self, start: int, end: int) -> Fraction:
-        """The step additions of the mWh completed after start and by end."""
+        """Return the step additions of the mWh completed after start and by end."""
         limits = self.settings.step_limits_mwh
         total = Fraction(0)
         for low, high in pairwise(self.cuts(self.step_resets, start, end)):
@@ -154,7 +153,7 @@ class Run:
         return total
 
     def cost(self, start: int, end: int) -> Fraction:
-        """The price of the mWh completed after start and by end."""
+        """Return the price of the mWh completed after start and by end."""
         energy = zip(self.energy_by_rate(start, end), self.settings.prices, strict=True)
         return sum(
             (Fraction(count) * price for count, price in energy), Fraction(0)
@@ -162,7 +161,11 @@ class Run:
 
 
 def whole(amount: Fraction) -> int:
-    """An amount that must have come out whole."""
+    """Return an amount as a whole number.
+
+    Raises:
+        ArithmeticError: it has a fraction.
+    """
     if amount.denominator != 1:
         raise ArithmeticError(f"{amount} is not whole")
     return amount.numerator
@@ -171,7 +174,7 @@ def whole(amount: Fraction) -> int:
 def bill(
     load: Sequence[tuple[int, int]], until_ms: int, clock_start_ms: int, settings: Settings
 ) -> Bill:
-    """The bill from elapsed 0 up to and with `until_ms`; load is (elapsed ms, total mW) rows."""
+    """Return the bill from elapsed 0 up to `until_ms`; load is (elapsed ms, total mW) rows."""
     if settings.reverse_charged and any(power < 0 for _, power in load):
         raise ValueError("charged export is not covered here")
     run = Run(load, until_ms, clock_start_ms, settings)

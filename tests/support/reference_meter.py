@@ -1,9 +1,8 @@
-"""A brute-force prepaid meter: one step per millisecond, written from METER.md only, to test the
-real one against.
+"""A brute-force prepaid meter with one step per millisecond, written from METER.md only.
 
-Nothing here is solved or scheduled.  Every millisecond runs the steps of METER.md section 2 in
-their order. Money is in ledger units (1e-10 of the account unit), power in mW, energy in whole mWh
-with a remainder in mW*ms.
+The product's meter is tested against it. No event is solved or scheduled: every millisecond runs
+the steps of METER.md section 2 in their order. Money is in ledger units (1e-10 of the account
+unit), power in mW, energy in whole mWh with a remainder in mW*ms.
 """
 
 from collections.abc import Callable
@@ -42,7 +41,7 @@ LIMIT_FIELDS = frozenset(
 
 @dataclass(frozen=True)
 class Settings:
-    """What the meter is set to at elapsed 0."""
+    """The settings of the meter at elapsed 0."""
 
     account: str = "open"  # open | unopened
     credit: int = 0
@@ -65,9 +64,8 @@ class Settings:
     phase_summation: str = "arithmetic"  # arithmetic | per_phase
     reverse_charged: bool = False
     prices: tuple[int, ...] = (5283,)  # per rate, 1e-4 per kWh, which is ledger units per mWh
-    day_table: tuple[tuple[int, int], ...] = (
-        (0, 0),
-    )  # (local minute of day, rate index), ascending
+    # (local minute of day, rate index), ascending
+    day_table: tuple[tuple[int, int], ...] = ((0, 0),)
     step_limits_mwh: tuple[int, ...] = ()
     step_additions: tuple[int, ...] = (0,)  # one more than limits, 1e-4 per kWh
     step_period: str = "month"  # month | year
@@ -87,20 +85,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One run: how long, under which load, and who does what when."""
+    """One run: duration, load, actions and settings."""
 
     duration_ms: int
     clock_start_ms: int  # UTC ms since 1970 at elapsed 0
-    load: tuple[
-        tuple[int, tuple[int, ...]], ...
-    ]  # (elapsed ms from which it holds, signed mW per phase)
+    # (elapsed ms from which the row applies, signed mW per phase)
+    load: tuple[tuple[int, tuple[int, ...]], ...]
     actions: tuple[tuple[int, str, object], ...]  # (elapsed ms, name, argument), sorted by time
     settings: Settings
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What the meter shows at the end of a run, and the supply changes and refusals on the way."""
+    """The state of the meter at the end of a run, and the supply changes and refusals in it."""
 
     import_mwh: int
     export_mwh: int
@@ -124,21 +121,21 @@ class Trace:
 
 
 def whole_number(argument: object) -> int:
-    """The argument of an action that takes an integer."""
+    """Return the argument of an action that takes an integer."""
     if isinstance(argument, bool) or not isinstance(argument, int):
         raise TypeError(f"an integer is wanted, not {argument!r}")
     return argument
 
 
 def truth(argument: object) -> bool:
-    """The argument of an action that takes a bool."""
+    """Return the argument of an action that takes a bool."""
     if not isinstance(argument, bool):
         raise TypeError(f"a bool is wanted, not {argument!r}")
     return argument
 
 
 class Meter:
-    """All the state, and the steps of one instant."""
+    """The whole state and the steps of one instant."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -165,18 +162,17 @@ class Meter:
         # Switch.
         self.closed = True
         self.causes: set[str] = set()
-        self.cause_cleared = False  # in this instant, by something that may close the switch
+        self.cause_cleared = False  # in this instant, by an event that may close the switch
         self.threshold_2_spent = False
         self.zero_spent = False
         self.credit_due_ms: int | None = None  # elapsed ms at which a pending credit trip is due
         self.remote_due_ms: int | None = None
         # Overload.
-        self.overload_since_ms: int | None = None  # the condition that runs now began then
-        self.overload_ended_ms: int | None = None  # the condition before it ended then
+        self.overload_since_ms: int | None = None  # begin of the present overload condition
+        self.overload_ended_ms: int | None = None  # end of the overload condition before it
         self.overload_count = 0
-        self.overload_reclose: int | None = (
-            None  # None while overload stands: it waits for the button
-        )
+        # None during an overload: the button is needed.
+        self.overload_reclose: int | None = None
         # Inhibitors.
         self.guarantee = settings.guarantee
         self.moratorium_until = settings.moratorium_until
@@ -220,7 +216,7 @@ class Meter:
     # The run.
 
     def run(self) -> Trace:
-        """Step through the whole scenario, one millisecond at a time."""
+        """Run the whole scenario, one millisecond at a time."""
         scenario = self.scenario
         actions = scenario.actions
         following = 0
@@ -244,7 +240,7 @@ class Meter:
         return self.trace()
 
     def instant(self, t: int) -> None:
-        """Steps 1 to 8 of METER.md section 2."""
+        """Run steps 1 to 8 of METER.md section 2."""
         self.meter_one_millisecond()  # 1
         if self.power:
             local = self.local_start + t
@@ -259,7 +255,7 @@ class Meter:
         self.evaluate(t)  # 8
 
     def act(self, t: int, name: str, argument: object) -> None:
-        """Step 9: one request, and step 8 after it."""
+        """Run step 9, one request, and step 8 after it."""
         handler = self.handlers[name]
         if not self.power and name != "power_return":
             self.refusals.append((t, name))
@@ -271,11 +267,11 @@ class Meter:
     # Step 1: metering and charging.
 
     def really_closed(self) -> bool:
-        """Whether load can flow: a welded switch feeds whatever was commanded."""
+        """Return whether load can flow: a welded switch feeds against its command."""
         return self.power and (self.closed or self.welded)
 
     def meter_one_millisecond(self) -> None:
-        """Count the energy of the millisecond that ends now, each completed mWh by itself."""
+        """Count the energy of the millisecond that ends now, each completed mWh separately."""
         if not self.really_closed():
             return
         self.import_remainder += self.load_import
@@ -292,7 +288,7 @@ class Meter:
                 self.charge_one_mwh()
 
     def charge_one_mwh(self) -> None:
-        """Feed the step counters, and charge the mWh if the account is open."""
+        """Increment the step counters, and charge the mWh if the account is open."""
         self.month_mwh += 1
         self.year_mwh += 1
         if self.account != "open":
@@ -310,7 +306,7 @@ class Meter:
     # Steps 3 to 5: the calendar.
 
     def end_billing_periods(self, local_hour: int) -> None:
-        """Step 3, at the beginning of that local hour (counted from 1970)."""
+        """Run step 3 at the beginning of a local hour (counted from 1970)."""
         day_number, hour = divmod(local_hour, 24)
         day = date.fromordinal(ORDINAL_1970 + day_number)
         if (day.day, hour) == self.settings.billing_day:
@@ -319,7 +315,7 @@ class Meter:
             self.year_mwh = 0
 
     def set_calendar(self, t: int) -> None:
-        """Step 4: the rate and the inhibitors of this local minute."""
+        """Run step 4: the rate and the inhibitors of this local minute."""
         settings = self.settings
         day_number, ms_of_day = divmod(self.local_start + t, MS_PER_DAY)
         minute = ms_of_day // MS_PER_MINUTE
@@ -339,9 +335,7 @@ class Meter:
             self.arm_levels()
 
     def charge_for_the_date(self) -> None:
-        """Step 5: the standing charge, then the debt instalment, at the midnight that begins a
-        local date.
-        """
+        """Run step 5 at the midnight that begins a local date: standing charge, then instalment."""
         if self.account != "open":
             return
         self.credit -= self.settings.standing_charge
@@ -352,9 +346,7 @@ class Meter:
         self.instalments += instalment
 
     def catch_up(self, t: int) -> None:
-        """At power-up: the billing ends and midnights after the cut, up to and with now, one by
-        one.
-        """
+        """Run the billing ends and midnights since the cut, one by one, at power-up."""
         first_hour = (self.local_start + self.cut_at) // MS_PER_HOUR + 1
         last_hour = (self.local_start + t) // MS_PER_HOUR
         for local_hour in range(first_hour, last_hour + 1):
@@ -366,7 +358,7 @@ class Meter:
     # Step 6: delays that are due.
 
     def do_delays(self, t: int) -> None:
-        """Whatever was delayed until now."""
+        """Apply the delays that are due."""
         if self.overload_reclose is not None and t >= self.overload_reclose:
             self.overload_reclose = None
             self.causes.discard("overload")
@@ -390,9 +382,7 @@ class Meter:
     # Step 7: load.
 
     def take_load_row(self, t: int) -> None:
-        """Let the load table's rows that begin now hold, unless a request has overridden the
-        table.
-        """
+        """Apply the load table's rows that begin now, unless a request has overridden the table."""
         rows = self.scenario.load
         while self.next_row < len(rows) and rows[self.next_row][0] <= t:
             if self.load_from_table:
@@ -411,7 +401,7 @@ class Meter:
     # Step 8: thresholds and switch.
 
     def evaluate(self, t: int) -> None:
-        """Step 8.  Without power only the end of an overload condition is seen."""
+        """Run step 8. Without power only the end of an overload condition is detected."""
         if self.power:
             if self.account == "open":
                 self.evaluate_credit(t)
@@ -428,13 +418,11 @@ class Meter:
             self.watch_overload(t)
 
     def held_back(self) -> bool:
-        """Whether an inhibitor keeps credit from opening the switch now."""
+        """Return whether an inhibitor keeps credit from opening the switch now."""
         return self.window or self.guarantee or self.moratorium
 
     def evaluate_credit(self, t: int) -> None:
-        """Arm the levels, clear the credit causes that have ended, and trip what has been
-        reached.
-        """
+        """Arm the levels, clear the credit causes that have ended, and trip reached levels."""
         settings = self.settings
         if self.credit > 0:
             self.zero_spent = False
@@ -462,15 +450,16 @@ class Meter:
                     self.trip_exhausted()
             else:
                 self.trip_exhausted()
-        elif beyond_limit:  # the deepest level stands already: the others are spent
+        elif beyond_limit:  # the deepest level is already open: the others are spent
             self.threshold_2_spent = self.zero_spent = True
         elif self.reached_threshold_2(armed=True) or self.reached_zero(armed=True):
             self.arise("credit_reminder")
             self.spend_reached_levels()
 
     def reached_threshold_2(self, armed: bool) -> bool:
-        """Whether credit <= threshold 2 where that is a reminder level; with armed only if it is
-        not spent.
+        """Return whether credit <= threshold 2 where that is a reminder level.
+
+        With `armed`, only if the level is not spent.
         """
         level = self.settings.low_credit_threshold_2
         if self.settings.trip_mode != "two_stage" or level is None or self.credit > level:
@@ -478,8 +467,9 @@ class Meter:
         return not (armed and self.threshold_2_spent)
 
     def reached_zero(self, armed: bool) -> bool:
-        """Whether credit <= 0 where zero is a reminder level; with armed only if it is not
-        spent.
+        """Return whether credit <= 0 where zero is a reminder level.
+
+        With `armed`, only if the level is not spent.
         """
         if (
             self.settings.trip_mode != "two_stage"
@@ -495,36 +485,34 @@ class Meter:
         self.zero_spent = self.zero_spent or self.reached_zero(armed=False)
 
     def arm_levels(self) -> None:
-        """At the end of a guarantee or moratorium."""
+        """Arm both levels at the end of a guarantee or moratorium."""
         self.threshold_2_spent = False
         self.zero_spent = False
 
     def trip_exhausted(self) -> None:
-        """The deepest trip; it spends both reminder levels."""
+        """Make the deepest trip; it spends both reminder levels."""
         self.arise("credit_exhausted")
         self.credit_due_ms = None
         self.threshold_2_spent = True
         self.zero_spent = True
 
     def arise(self, cause: str) -> None:
-        """Add a cause: the switch opens."""
+        """Add a cause and open the switch."""
         self.causes.add(cause)
         self.closed = False
 
     def clear(self, cause: str) -> None:
-        """Clear a cause in a way that lets the switch close if it was the last and reconnection is
-        automatic.
-        """
+        """Clear a cause; the last one closes the switch if reconnection is automatic."""
         if cause in self.causes:
             self.causes.remove(cause)
             self.cause_cleared = True
 
     def customer_may_clear(self, cause: str) -> bool:
-        """Whether the button may clear this standing cause."""
+        """Return whether the button may clear an open cause."""
         return cause == "credit_reminder" or (cause == "overload" and self.overload_reclose is None)
 
     def supply_state(self) -> str:
-        """Derived from the commanded state and the causes."""
+        """Return the supply state of the commanded position and the causes."""
         if self.closed and not self.causes:
             return "connected"
         if not self.closed and all(self.customer_may_clear(cause) for cause in self.causes):
@@ -534,7 +522,7 @@ class Meter:
     # Overload.
 
     def watch_overload(self, t: int) -> None:
-        """Note when the actual import begins and ceases to be over the limit."""
+        """Record when the actual import begins and ceases to exceed the limit."""
         limit = self.settings.power_limit_mw
         over = limit is not None and self.really_closed() and self.load_import > limit
         if over and self.overload_since_ms is None:
@@ -547,7 +535,7 @@ class Meter:
             self.overload_ended_ms = t
 
     def trip_overload_if_due(self, t: int) -> None:
-        """Trip once the condition has lasted long enough."""
+        """Trip if the condition has lasted for the delay."""
         settings = self.settings
         since = self.overload_since_ms
         if (
@@ -561,10 +549,10 @@ class Meter:
             self.overload_reclose = t + settings.overload_reconnect_s * MS_PER_SECOND
         self.arise("overload")
 
-    # Step 9: requests.  Each answers whether it was accepted.
+    # Step 9: requests. Each returns whether it was accepted.
 
     def do_load(self, t: int, argument: object) -> bool:
-        """From now on the load is this, whatever the table says."""
+        """Set the load; from now on the load table does not apply."""
         if not isinstance(argument, tuple):
             raise TypeError("a tuple of mW per phase is wanted")
         self.load_from_table = False
@@ -572,8 +560,9 @@ class Meter:
         return True
 
     def post_credit(self, hundredths: int) -> bool:
-        """Post a credit transfer: to overdraft, to debt, the rest to credit.  Refused if too much
-        would result.
+        """Post a credit transfer: to overdraft, to debt, the rest to credit.
+
+        Refused if the resulting credit would exceed its limit.
         """
         amount = hundredths * UNITS_PER_HUNDREDTH
         to_overdraft = min(amount, max(0, -self.credit))
@@ -591,12 +580,12 @@ class Meter:
         return True
 
     def do_topup(self, t: int, argument: object) -> bool:
-        """A credit transfer to an open account."""
+        """Post a credit transfer to an open account."""
         hundredths = whole_number(argument)
         return self.account == "open" and hundredths > 0 and self.post_credit(hundredths)
 
     def do_refund(self, t: int, argument: object) -> bool:
-        """Give back at most the credit that is there."""
+        """Refund at most the available credit."""
         amount = whole_number(argument) * UNITS_PER_HUNDREDTH
         if self.account != "open" or amount <= 0 or amount > max(0, self.credit):
             return False
@@ -635,7 +624,7 @@ class Meter:
         return True
 
     def do_button(self, t: int, argument: object) -> bool:
-        """The customer's button; without effect unless the supply is ready for reconnection."""
+        """Press the button; no effect unless the supply is ready for reconnection."""
         if self.supply_state() == "ready_for_reconnection":
             if "overload" in self.causes:
                 self.overload_count = 0
@@ -644,7 +633,7 @@ class Meter:
         return True
 
     def do_interrupt(self, t: int, argument: object) -> bool:
-        """Sealed interrupt, at once or after the delay."""
+        """Interrupt (sealed), at once or after the delay."""
         if self.guarantee:
             return False
         if "remote" in self.causes or self.remote_due_ms is not None:
@@ -656,13 +645,13 @@ class Meter:
         return True
 
     def do_permit(self, t: int, argument: object) -> bool:
-        """Sealed permit: it never closes."""
+        """Permit (sealed): it never closes the switch."""
         self.causes.discard("remote")
         self.remote_due_ms = None
         return True
 
     def do_direct(self, t: int, argument: object) -> bool:
-        """Sealed direct close: closes when nothing remains."""
+        """Direct close (sealed): it closes the switch if no cause remains."""
         self.causes -= {"remote", "credit_reminder"}
         self.remote_due_ms = None
         if not self.causes:
@@ -670,7 +659,7 @@ class Meter:
         return True
 
     def do_guarantee(self, t: int, argument: object) -> bool:
-        """Power guarantee on or off."""
+        """Set the power guarantee on or off."""
         wanted = truth(argument)
         if self.guarantee and not wanted:
             self.arm_levels()
@@ -681,13 +670,13 @@ class Meter:
         return True
 
     def do_moratorium(self, t: int, argument: object) -> bool:
-        """Moratorium until a local date, or none."""
+        """Set the moratorium until a local date, or none."""
         self.moratorium_until = None if argument is None else whole_number(argument)
         self.set_calendar(t)
         return True
 
     def do_tamper(self, what: str, argument: object) -> bool:
-        """A cover or magnet; its opening (the edge) raises tamper where it is set to."""
+        """Open or close a cover or a magnet; opening adds the cause `tamper` if so configured."""
         if truth(argument):
             if what not in self.opened_covers and what in self.settings.tamper_trip:
                 self.arise("tamper")
@@ -697,7 +686,7 @@ class Meter:
         return True
 
     def do_clear_tamper(self, t: int, argument: object) -> bool:
-        """Sealed clear_tamper."""
+        """Clear tamper (sealed)."""
         self.clear("tamper")
         return True
 
@@ -728,13 +717,13 @@ class Meter:
         return True
 
     def do_power_cut(self, t: int, argument: object) -> bool:
-        """The mains go."""
+        """Cut the mains."""
         self.power = False
         self.cut_at = t
         return True
 
     def do_power_return(self, t: int, argument: object) -> bool:
-        """The mains come back: calendar, then delays, then (by the caller) thresholds."""
+        """Return the mains: calendar, then delays, then (by the caller) thresholds."""
         if self.power:
             return False
         self.power = True
@@ -743,14 +732,17 @@ class Meter:
         return True
 
     def do_weld(self, t: int, argument: object) -> bool:
-        """The real switch is welded closed, or healed."""
+        """Weld the real switch closed, or repair it."""
         self.welded = truth(argument)
         return True
 
-    # What is seen.
+    # Output.
 
     def warning(self) -> bool:
-        """Lit by threshold 1; where threshold 2 and zero do not trip they warn (section 4)."""
+        """Return the warning by threshold 1, and by threshold 2 and zero unless they trip.
+
+        METER.md section 4.
+        """
         settings = self.settings
         if self.account != "open":
             return False
@@ -761,11 +753,11 @@ class Meter:
         return any(level is not None and self.credit <= level for level in levels)
 
     def pair(self) -> tuple[str, tuple[str, ...]]:
-        """The supply state and the causes by name."""
+        """Return the supply state and the causes by name."""
         return self.supply_state(), tuple(sorted(self.causes))
 
     def trace(self) -> Trace:
-        """Everything, as it stands."""
+        """Return the trace with the present state."""
         state, causes = self.pair()
         return Trace(
             import_mwh=self.import_mwh,

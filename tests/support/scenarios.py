@@ -14,7 +14,7 @@ SOME_DATE = 20_454  # 2026-01-01, a Thursday
 
 
 def draw(rng: Random) -> Scenario:
-    """Return a scenario of at most half a minute of milliseconds, dense with what may go wrong."""
+    """Return a scenario of at most 30 s with many level crossings, edges and refusals."""
     phases = rng.choice((1, 1, 3))
     duration = rng.choice((4_000, 12_000, 30_000))
     start = _start(rng, duration)
@@ -32,7 +32,7 @@ def draw(rng: Random) -> Scenario:
 
 
 def _start(rng: Random, duration: int) -> int:
-    """Somewhere before a minute that matters: midnight, month's end, a window's edge."""
+    """Return a start shortly before an edge: midnight, a month's end, a window's edge."""
     date = SOME_DATE + rng.choice((0, 1, 2, 30, 58, 364))
     edge = rng.choice((DAY, 12 * 60 * MINUTE, 6 * 60 * MINUTE, 30 * MINUTE))
     return date * DAY + edge - rng.randrange(1, duration + 2_000)

@@ -1,6 +1,4 @@
-"""A town for tests: a vending point with its journal and key ring, cards, and a meter at the other
-end of the walk.
-"""
+"""A vending point with its journal and key ring, a meter and cards, for tests."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ NOW = 1_767_225_600
 
 
 class Contacts:
-    """A card's contacts that count commands, can break after some, and can be listened to."""
+    """A card's contacts that count commands, can fail after some, and can alter bytes."""
 
     def __init__(self, card: Card) -> None:
         self.card = card
@@ -50,7 +48,7 @@ class Contacts:
         self.change: Callable[[bytes], bytes] | None = None
 
     def __call__(self, command: bytes) -> bytes:
-        """Bring a command to the card."""
+        """Send a command to the card."""
         if self.breaks_after is not None and self.count >= self.breaks_after:
             self.broke = True
             raise CardGoneError("pulled")
@@ -101,7 +99,7 @@ class Setup:
 
     @contextmanager
     def presented(self, card: Card, transmit: Transmit | None = None) -> Iterator[PresentedCard]:
-        """Put a card on the counter."""
+        """Present a card to the vending point."""
         card.power_on()
         yield PresentedCard(transmit or card.apdu, self.ring, self.random, lambda: self.now)
         card.power_off()
@@ -146,7 +144,7 @@ class Setup:
             return card_sales.sell(presented, self.journal, cents, session, reference).entry
 
     def read(self, card: Card) -> list[Entry]:
-        """Read a card at the counter, settle, compare."""
+        """Read a card at the vending point, settle and compare it with the journal."""
         with self.presented(card) as presented:
             card_files = presented.read()
             assert card_files.back is not None
@@ -167,12 +165,12 @@ class Setup:
         answer: bytes | None = None,
         meter: Meter | None = None,
     ) -> Inserted:
-        """Put a card into the meter's slot; raises PowerCutError where the meter's power goes."""
+        """Insert a card in the meter's slot; raises PowerCutError if the meter loses power."""
         return insert_into(meter or self.meter, card, self.random, transmit, answer)
 
     @property
     def credit(self) -> int:
-        """The meter's credit, 0.01, cut."""
+        """The meter's credit, 0.01, truncated."""
         return self.meter.state.account.credit // CENT
 
 

@@ -1,8 +1,7 @@
-"""A wire in this process: the host's driver on one end, the meter's server on the other, in virtual
-time.
+"""A wire in one process: host driver and meter server, in virtual time.
 
-`fault(n, direction, data)` may change, drop or multiply the bytes of the n-th exchange: it returns
-what arrives.
+`fault(n, direction, data)` may change, drop or repeat the bytes of the n-th exchange: it returns
+the bytes that arrive.
 """
 
 from __future__ import annotations
@@ -22,9 +21,7 @@ LINE_MS = 1_000
 
 
 class PipeTransport:
-    """A transport whose other end is a server's line; its clock moves only by sending and
-    waiting.
-    """
+    """A transport to a server's line; its clock moves only when it sends and waits."""
 
     name = "pipe"
 
@@ -39,7 +36,7 @@ class PipeTransport:
         return self.now_us // 1000
 
     def send(self, data: bytes) -> None:
-        """Let the request reach the server and the reply come back, through the fault."""
+        """Send a request to the server and queue its reply, both changed by the fault."""
         self.exchanges += 1
         self.now_us += LINE_MS
         data = self.fault(self.exchanges, "request", data) if self.fault else data
@@ -49,7 +46,7 @@ class PipeTransport:
         self._arrived += reply
 
     def receive(self, timeout_ms: int) -> bytes:
-        """Return what has arrived or arrives first; silence costs the whole time-out."""
+        """Return the bytes that arrive first; silence takes the whole time-out."""
         deadline = self.now_us + timeout_ms * 1000
         while not self._arrived:
             due = self.line.next_wake()
@@ -62,12 +59,12 @@ class PipeTransport:
         return data
 
     def discard_input(self) -> None:
-        """Forget what arrived."""
+        """Drop all received bytes."""
         self.line.wake(self.now_us)
         self._arrived = b""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is no resource to release."""
 
 
 def connect(
