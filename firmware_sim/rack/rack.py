@@ -130,7 +130,7 @@ class Rack:
         stations = self.of_unit(rule.unit)
         if not stations:
             raise QuantityError(f"{rule.name}: no meter here has unit {rule.unit}")
-        if rule.kind.scope is FaultScope.STORAGE and not any(s.rebuild for s in self.stations):
+        if rule.kind.scope is FaultScope.STORAGE and not any(each.rebuild for each in stations):
             raise QuantityError(f"{rule.name}: no meter here has a storage; give `run` a --state")
         if rule.name == LOST_PHASE and all(
             rule.amount > len(station.meter.demand.phases) for station in stations
