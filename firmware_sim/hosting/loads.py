@@ -1,42 +1,46 @@
-"""Loads as a person names them: a power, a CSV file, or the household that is shipped."""
+"""Loads as a person names them: a power, a CSV file, or the household that is shipped.
+
+The rows of a file are read once a process and shared, packed, by all meters that draw them.
+"""
 
 from __future__ import annotations
 
 import csv
+import os
+from functools import cache
 from importlib.resources import files
+from weakref import WeakValueDictionary
 
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.meter import Meter
-from firmware_sim.metrology.load import Load, OnEnd, split
-from firmware_sim.metrology.load_csv import parse_load
+from firmware_sim.metrology.load import Load, LoadRows, OnEnd, split
+from firmware_sim.metrology.load_csv import parse_rows, place
 from protocols.errors import QuantityError
 from protocols.quantities import parse_power
 
 HOUSEHOLD = "household"
+_Version = tuple[int, int, int, int]
+_read: WeakValueDictionary[_Version, LoadRows] = WeakValueDictionary()
+"""Rows by the version of their file, for as long as a meter draws them."""
 
 
 def read_load(
-    text: str, phases: int, clock: int, origin: int = 0, on_end: OnEnd = OnEnd.REPEAT
+    text: str, phases: int, clock_ms: int, origin_ms: int = 0, on_end: OnEnd = OnEnd.REPEAT
 ) -> Load:
-    """Return the load that `text` names, from the elapsed time `origin` on, where the meter's clock
-    shows `clock`.
+    """Return the load that `text` names, for a meter of so many phases.
+
+    Args:
+        clock_ms: the meter's clock at the elapsed time `origin_ms`, at which offsets begin.
 
     Raises:
-        HostingError: a file that is not there or is no load; a text that is neither.
+        HostingError: a file that does not exist or is no load; a text that is neither.
     """
     if text == HOUSEHOLD:
-        return parse_load(
-            files("firmware_sim.data").joinpath("household.csv").read_text(),
-            phases,
-            clock,
-            on_end,
-            origin,
-        )
+        return place(_household(), phases, clock_ms, on_end, origin_ms)
     if text.lower().endswith(".csv"):
-        rows = read_text(text, "load")
         try:
-            return parse_load(rows, phases, clock, on_end, origin)
+            return place(_rows_of(text), phases, clock_ms, on_end, origin_ms)
         except (ValueError, QuantityError, csv.Error, OverflowError) as error:
             raise HostingError(f"load {text}: {error}") from error
     try:
@@ -51,3 +55,27 @@ def load_for(text: str, meter: Meter) -> Load:
     """Return the load that `text` names, for a running meter, from its present instant on."""
     phases = len(meter.demand.phases)
     return read_load(text, phases, meter.clock, meter.state.elapsed_ms)
+
+
+@cache
+def _household() -> LoadRows:
+    return parse_rows(files("firmware_sim.data").joinpath("household.csv").read_text())
+
+
+def _rows_of(path: str) -> LoadRows:
+    version = _version(path)
+    rows = None if version is None else _read.get(version)
+    if rows is None:
+        rows = parse_rows(read_text(path, "load"))
+        if version is not None:
+            _read[version] = rows
+    return rows
+
+
+def _version(path: str) -> _Version | None:
+    """Return what tells one content of a file from another, None for one that cannot be read."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size

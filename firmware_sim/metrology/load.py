@@ -1,5 +1,7 @@
-"""What the customer draws: step functions of elapsed time, in signed milliwatts per phase (METER.md
-3).
+"""The customer's load: step functions of elapsed time, in signed milliwatts per phase (METER.md 3).
+
+`LoadRows` are the rows of a file, packed, without any meter's clock or phases: all meters of a
+process share one. `Load` places them on one meter's elapsed time.
 """
 
 from __future__ import annotations
@@ -23,9 +25,7 @@ class Demand(NamedTuple):
     power_factor: int = UNITY
 
     def through(self, lost: frozenset[int], turned: bool) -> Demand:
-        """Return the demand with nothing on some phases, numbered from 0, and the other way where
-        it is turned.
-        """
+        """Return the demand without the lost phases, numbered from 0, and with turned signs."""
         sign = -1 if turned else 1
         return Demand(
             tuple(0 if n in lost else sign * p for n, p in enumerate(self.phases)),
@@ -34,61 +34,138 @@ class Demand(NamedTuple):
 
 
 class OnEnd(Enum):
-    """What holds after the last row of a file."""
+    """The load after the last row of a file."""
 
     HOLD = "hold"
     REPEAT = "repeat"
     ZERO = "zero"
 
 
-def split(power: int, phases: int) -> tuple[int, ...]:
+def split(power_mw: int, phases: int) -> tuple[int, ...]:
     """Return a total power split equally; the odd milliwatts are on L1."""
-    share, rest = divmod(abs(power), phases)
-    sign = -1 if power < 0 else 1
+    if phases == 1:
+        return (power_mw,)
+    share, rest = divmod(abs(power_mw), phases)
+    sign = -1 if power_mw < 0 else 1
     return (sign * (share + rest), *(sign * share for _ in range(phases - 1)))
 
 
-class Load:
-    """A step function: each row holds until the next one. A constant load is one row.
+def packed(values: Sequence[int]) -> array[int]:
+    """Return numbers in the smallest array that holds them: 2, 4 or 8 bytes each."""
+    low, high = min(values, default=0), max(values, default=0)
+    for code, bits in (("h", 15), ("i", 31)):
+        if -(1 << bits) <= low and high < 1 << bits:
+            return array(code, values)
+    return array("q", values)
 
-    Rows begin at elapsed times (ms) in rising order; the first holds from whenever the meter
-    starts. With REPEAT the rows recur every `period` ms, which by default is the span of the rows
-    and one more step.
+
+class LoadRows:
+    """Rows of a load: each holds until the next one begins.
+
+    Args:
+        starts_ms: beginnings, rising; from any origin.
+        columns: power in mW, one column a phase, or one of all phases.
+        factors: power factor of each row in 1e-4; None is 1 everywhere.
+        is_total: whether the one column is the power of all phases.
+        is_dated: whether the beginnings are clock times (ms since 1970 UTC) and no offsets.
     """
 
-    __slots__ = ("_demands", "_on_end", "_period", "_repeats", "_starts", "_zero")
+    __slots__ = ("__weakref__", "columns", "factors", "is_dated", "is_total", "starts_ms")
 
     def __init__(
-        self, starts: Sequence[int], demands: Sequence[Demand], on_end: OnEnd, period: int = 0
+        self,
+        starts_ms: Sequence[int],
+        columns: Sequence[Sequence[int]],
+        factors: Sequence[int] | None = None,
+        *,
+        is_total: bool = False,
+        is_dated: bool = False,
     ) -> None:
-        self._starts = array("q", starts)
-        self._demands = demands
-        self._on_end = on_end if len(demands) > 1 else OnEnd.HOLD
-        self._repeats = self._on_end is OnEnd.REPEAT
-        step = starts[-1] - starts[-2] if len(starts) > 1 else DAY
-        self._period = period or starts[-1] - starts[0] + step
-        self._zero = Demand((0,) * len(demands[0].phases))
+        self.starts_ms = _regular(starts_ms) or array("q", starts_ms)
+        self.columns = tuple(packed(column) for column in columns)
+        self.factors = None if factors is None else packed(factors)
+        self.is_total, self.is_dated = is_total, is_dated
+
+    def __len__(self) -> int:
+        return len(self.starts_ms)
+
+    def demand(self, index: int, phases: int) -> Demand:
+        """Return the demand of a row at a meter of so many phases."""
+        columns = self.columns
+        if self.is_total:
+            powers = split(columns[0][index], phases)
+        else:
+            powers = tuple([column[index] for column in columns])
+        return Demand(powers, UNITY if self.factors is None else self.factors[index])
+
+
+def _regular(starts_ms: Sequence[int]) -> range | None:
+    """Return beginnings at equal distances as a range, None for others."""
+    if len(starts_ms) < 2 or starts_ms[1] <= starts_ms[0]:
+        return None
+    step_ms = starts_ms[1] - starts_ms[0]
+    regular = range(starts_ms[0], starts_ms[0] + step_ms * len(starts_ms), step_ms)
+    return regular if array("q", regular) == array("q", starts_ms) else None
+
+
+class Load:
+    """A step function of elapsed time. The first row holds from whenever the meter starts.
+
+    With REPEAT the rows recur every `period_ms`, by default the span of the rows and one step.
+    """
+
+    __slots__ = ("_last", "_on_end", "_origin_ms", "_period_ms", "_phases", "_repeats", "_rows")
+
+    def __init__(
+        self,
+        starts_ms: Sequence[int],
+        demands: Sequence[Demand],
+        on_end: OnEnd,
+        period_ms: int = 0,
+    ) -> None:
+        """Make a load of demands that begin at elapsed times in rising order."""
+        phases = len(demands[0].phases)
+        columns = [[demand.phases[n] for demand in demands] for n in range(phases)]
+        factors = [demand.power_factor for demand in demands]
+        self._place(LoadRows(starts_ms, columns, factors), 0, phases, on_end, period_ms)
+
+    @classmethod
+    def of_rows(cls, rows: LoadRows, origin_ms: int, phases: int, on_end: OnEnd) -> Load:
+        """Return the load of shared rows; their origin is the elapsed time `origin_ms`."""
+        load = cls.__new__(cls)
+        load._place(rows, origin_ms, phases, on_end, 0)
+        return load
 
     @classmethod
     def constant(cls, phases: tuple[int, ...], power_factor: int = UNITY) -> Load:
         """Return a load that never changes."""
         return cls((0,), (Demand(phases, power_factor),), OnEnd.HOLD)
 
+    def _place(
+        self, rows: LoadRows, origin_ms: int, phases: int, on_end: OnEnd, period_ms: int
+    ) -> None:
+        starts_ms = rows.starts_ms
+        step_ms = starts_ms[-1] - starts_ms[-2] if len(rows) > 1 else DAY
+        self._rows, self._origin_ms, self._phases = rows, origin_ms, phases
+        self._on_end = on_end if len(rows) > 1 else OnEnd.HOLD
+        self._repeats = self._on_end is OnEnd.REPEAT
+        self._period_ms = period_ms or starts_ms[-1] - starts_ms[0] + step_ms
+        self._last = len(rows) - 1
+
     def at(self, elapsed_ms: int) -> tuple[Demand, int | None]:
-        """Return the demand at an elapsed time and the next elapsed time at which another row
-        begins.
-        """
-        starts = self._starts
-        turn = 0
+        """Return the demand at an elapsed time, and the elapsed time of the next row."""
+        rows = self._rows
+        starts_ms, origin_ms = rows.starts_ms, self._origin_ms
         if self._repeats:
-            turn = (elapsed_ms - starts[0]) // self._period * self._period
-        inside = elapsed_ms - turn
-        after = bisect_right(starts, inside)
-        if after < len(starts):
-            return self._demands[after - 1 if after else 0], starts[after] + turn
-        if self._repeats:
-            return self._demands[-1], starts[0] + self._period + turn
-        if self._on_end is OnEnd.ZERO:
-            end = starts[0] + self._period
-            return (self._demands[-1], end) if inside < end else (self._zero, None)
-        return self._demands[-1], None
+            turns = (elapsed_ms - origin_ms - starts_ms[0]) // self._period_ms
+            origin_ms += turns * self._period_ms
+        after = bisect_right(starts_ms, elapsed_ms - origin_ms)
+        demand = rows.demand(after - 1 if after else 0, self._phases)
+        if after <= self._last:
+            return demand, starts_ms[after] + origin_ms
+        if self._on_end is OnEnd.HOLD:
+            return demand, None
+        end_ms = starts_ms[0] + self._period_ms + origin_ms
+        if self._repeats or elapsed_ms < end_ms:
+            return demand, end_ms
+        return Demand((0,) * self._phases), None

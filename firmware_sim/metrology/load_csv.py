@@ -1,106 +1,255 @@
-"""Loads from CSV text: a time stamp or an offset, power of each phase or in all, optionally a power
-factor.
+"""Load rows from CSV text: a time stamp or an offset, powers, optionally a power factor.
 
-    time,power_w              2026-01-01T00:00:00Z,123.4      rows with time stamps are mapped to
-    elapsed once
-    offset,power_kw           15m,2.345                       offsets as durations, or offset_s as
-    whole seconds offset_s,power_l1_w,power_l2_w,power_l3_w,power_factor
+    time,power_w              2026-01-01T00:00:00Z,123.4      rows with time stamps
+    offset,power_kw           15m,2.345                       offsets as durations
+    offset_s,power_l1_w,power_l2_w,power_l3_w,power_factor    offsets in seconds
 
-A row holds until the next one. Rows rise in time.
+A row holds until the next one. Rows rise in time. The text is read in pieces and column by column;
+a piece that is not plain is read row by row, so that an error names its line.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+import re
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import chain
+from operator import lt
 
-from firmware_sim.metrology.load import UNITY, Demand, Load, OnEnd, split
+from firmware_sim.metrology.load import UNITY, Load, LoadRows, OnEnd
 from protocols.errors import QuantityError
-from protocols.quantities import MAX_POWER, parse_duration, parse_fixed
+from protocols.quantities import HOUR, MAX_POWER, MINUTE, SECOND, parse_duration, parse_fixed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_POWERS = {"power_w": 3, "power_kw": 6}
+_DECIMALS = {"power_w": 3, "power_kw": 6}
+_PIECE = 1 << 16
+"""Characters that are read at once: columns of a piece are lists, those of a file are packed."""
+_TIME_OF_DAY = re.compile(r"T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)Z", re.ASCII)
+
+
+class _NotPlainError(Exception):
+    """A column of a piece that is not plain: the piece is read row by row."""
+
+
+class _Column:
+    """One column: `read` reads one value, `plain` reads all values of a piece at once."""
+
+    def __init__(self, read: Callable[[str], int]) -> None:
+        self.read = read
+        self._known: dict[str, int] = {}
+
+    def plain(self, texts: Sequence[str]) -> Sequence[int]:
+        """Return the values of a piece; raises _NotPlainError where one must be looked at."""
+        known = self._known
+        try:
+            for text in set(texts).difference(known):
+                known[text] = self.read(text)
+        except (QuantityError, ValueError):
+            raise _NotPlainError from None
+        values = [known[text] for text in texts]
+        known.clear()
+        return values
+
+
+class _Fixed(_Column):
+    """Numbers with a fixed point, in units of 10**-decimals."""
+
+    def __init__(self, decimals: int, read: Callable[[str], int]) -> None:
+        super().__init__(read)
+        self._decimals = decimals
+        self._plain = _column_of(rf"-?[0-9]{{1,12}}(?:\.[0-9]{{1,{decimals}}})?")
+
+    def plain(self, texts: Sequence[str]) -> Sequence[int]:
+        joined, decimals = ",".join(texts), self._decimals
+        written = len(texts[0].partition(".")[2])
+        if written <= decimals and _same_decimals(written).fullmatch(joined):
+            scale: int = 10 ** (decimals - written)
+            return [int(digits) * scale for digits in joined.replace(".", "").split(",")]
+        if not self._plain.fullmatch(joined):
+            return super().plain(texts)
+        parts = [text.partition(".") for text in texts]
+        return [int(whole + part.ljust(decimals, "0")) for whole, _, part in parts]
+
+
+@cache
+def _same_decimals(decimals: int) -> re.Pattern[str]:
+    point = rf"\.[0-9]{{{decimals}}}" if decimals else ""
+    return _column_of(rf"-?[0-9]{{1,12}}{point}")
+
+
+def _column_of(number: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{number},)*{number}")
+
+
+class _Power(_Fixed):
+    """Power in mW."""
+
+    def plain(self, texts: Sequence[str]) -> Sequence[int]:
+        values = super().plain(texts)
+        if max(values) > MAX_POWER or min(values) < -MAX_POWER:
+            raise _NotPlainError
+        return values
+
+
+class _TimeStamps(_Column):
+    """Clock times in ms since 1970 UTC. A day and a time of day are read once each."""
+
+    def __init__(self) -> None:
+        super().__init__(_stamp)
+        self._midnights: dict[str, int] = {}
+        self._times: dict[str, int] = {}
+
+    def plain(self, texts: Sequence[str]) -> Sequence[int]:
+        days, times = [text[:10] for text in texts], [text[10:] for text in texts]
+        midnights, known = self._midnights, self._times
+        try:
+            for day in set(days).difference(midnights):
+                midnights[day] = _stamp(day + "T00:00:00Z")
+            for time in set(times).difference(known):
+                known[time] = _time_of_day(time)
+        except (QuantityError, ValueError):
+            raise _NotPlainError from None
+        return [midnights[day] + known[time] for day, time in zip(days, times, strict=True)]
 
 
 def parse_load(
-    text: str, phases: int, start_clock: int, on_end: OnEnd = OnEnd.REPEAT, origin: int = 0
+    text: str,
+    phases: int,
+    start_clock_ms: int,
+    on_end: OnEnd = OnEnd.REPEAT,
+    origin_ms: int = 0,
 ) -> Load:
-    """Return the load of a CSV file.
-
-    Args:
-        phases: how many the meter has; a total is split equally, odd milliwatts on L1.
-        start_clock: the meter's clock (ms UTC) at the elapsed time `origin`, to which time stamps
-            are mapped.
-        origin: the elapsed time (ms) at which offsets begin.
+    """Return the load of a CSV file at one meter; the arguments are those of `place`.
 
     Raises:
         QuantityError: names the line and what is allowed.
     """
-    rows = csv.reader(text.splitlines())
-    header = [name.strip().lower() for name in next(rows, [])]
-    if not header:
+    return place(parse_rows(text), phases, start_clock_ms, on_end, origin_ms)
+
+
+def place(
+    rows: LoadRows, phases: int, start_clock_ms: int, on_end: OnEnd, origin_ms: int = 0
+) -> Load:
+    """Return shared rows as the load of one meter.
+
+    Args:
+        phases: phases of the meter; a total is split equally, odd milliwatts on L1.
+        start_clock_ms: the meter's clock (ms UTC) at the elapsed time `origin_ms`.
+        origin_ms: the elapsed time at which offsets begin.
+
+    Raises:
+        QuantityError: rows with a column for each phase of another number of phases.
+    """
+    if not rows.is_total and len(rows.columns) != phases:
         raise QuantityError(
-            "the file is empty: the first line names the columns, such as time,power_w"
+            f"power columns of {len(rows.columns)} phases: allowed are power_w or "
+            f"{', '.join(_phase_names(phases, 'w'))}"
         )
-    read_time = _time_column(header[0], start_clock)
-    read_demand = _power_columns(header[1:], phases)
-    columns, last = len(header), -(1 << 63)
-    starts: list[int] = []
-    demands: list[Demand] = []
-    for number, row in enumerate(rows, 2):
-        if not row:
-            continue
+    shift_ms = origin_ms - start_clock_ms if rows.is_dated else origin_ms
+    return Load.of_rows(rows, shift_ms, phases, on_end)
+
+
+def parse_rows(text: str) -> LoadRows:
+    """Return the rows of a CSV file; raises QuantityError, which names the line."""
+    pieces = _pieces(text)
+    first = next(pieces, [])
+    header = [name.strip().lower() for name in next(csv.reader(first[:1]), [])]
+    if not header:
+        raise QuantityError("the file is empty: the first line names the columns: time,power_w")
+    reader = _Reader(header)
+    for lines in chain([first[1:]], pieces):
+        reader.take(lines)
+    return reader.rows()
+
+
+def _pieces(text: str) -> Iterator[list[str]]:
+    """Yield the lines of a text, about `_PIECE` characters at once."""
+    begin = 0
+    while begin < len(text):
+        end = text.find("\n", begin + _PIECE) + 1 or len(text)
+        yield text[begin:end].splitlines()
+        begin = end
+
+
+class _Reader:
+    """Reads the lines of a file into packed columns: time, powers, power factor."""
+
+    def __init__(self, header: list[str]) -> None:
+        self._width = len(header)
+        time = _time_column(header[0])
+        powers, self._is_total = _power_columns(header[1:])
+        columns = {0: time, **powers}
+        self._has_factor = "power_factor" in header[1:]
+        if self._has_factor:
+            columns[header.index("power_factor", 1)] = _Column(_factor)
+        self._columns = list(columns.items())
+        self._is_dated = isinstance(time, _TimeStamps)
+        self._found = [array("q") for _ in columns]
+        self._line = 2
+        self._last_ms = -(1 << 63)
+
+    def take(self, lines: list[str]) -> None:
+        """Read the next lines; raises QuantityError, which names the line."""
+        rows = list(csv.reader(lines))
         try:
-            if len(row) != columns:
-                raise QuantityError(f"{len(row)} values for {columns} columns")
-            at = origin + read_time(row[0])
-            if at <= last:
-                raise QuantityError(f"{row[0]} does not come after the row before it")
-            demand = read_demand(row)
-        except (QuantityError, ValueError) as error:
-            raise QuantityError(f"line {number}: {error}") from error
-        last = at
-        starts.append(at)
-        demands.append(demand)
-    if not starts:
-        raise QuantityError("the file has no rows")
-    return Load(starts, demands, on_end)
+            values = self._by_column(rows) if rows else []
+        except _NotPlainError:
+            values = self._row_by_row(rows)
+        for kept, read in zip(self._found, values, strict=bool(values)):
+            kept.extend(read)
+        self._line += len(lines)
+        self._last_ms = self._found[0][-1] if self._found[0] else self._last_ms
+
+    def rows(self) -> LoadRows:
+        """Return what was read; raises QuantityError for a file without rows."""
+        starts_ms, *powers = self._found
+        if not starts_ms:
+            raise QuantityError("the file has no rows")
+        factors = powers.pop() if self._has_factor else None
+        return LoadRows(
+            starts_ms, powers, factors, is_total=self._is_total, is_dated=self._is_dated
+        )
+
+    def _by_column(self, rows: list[list[str]]) -> list[Sequence[int]]:
+        if any(len(row) != self._width for row in rows):
+            raise _NotPlainError
+        texts = list(zip(*rows, strict=True))
+        values = [column.plain(texts[place]) for place, column in self._columns]
+        if not all(map(lt, chain([self._last_ms], values[0]), values[0])):
+            raise _NotPlainError
+        return values
+
+    def _row_by_row(self, rows: list[list[str]]) -> list[Sequence[int]]:
+        found: list[list[int]] = [[] for _ in self._columns]
+        last_ms = self._last_ms
+        for line, row in enumerate(rows, self._line):
+            if not row:
+                continue
+            try:
+                if len(row) != self._width:
+                    raise QuantityError(f"{len(row)} values for {self._width} columns")
+                values = [column.read(row[place]) for place, column in self._columns]
+                if values[0] <= last_ms:
+                    raise QuantityError(f"{row[0]} does not come after the row before it")
+            except (QuantityError, ValueError) as error:
+                raise QuantityError(f"line {line}: {error}") from error
+            last_ms = values[0]
+            for kept, value in zip(found, values, strict=True):
+                kept.append(value)
+        return list(found)
 
 
-def _time_column(name: str, start_clock: int) -> Callable[[str], int]:
+def _time_column(name: str) -> _Column:
     if name == "time":
-        midnights: dict[str, int] = {}
-
-        def read(text: str) -> int:
-            # Most stamps are "2026-01-01T00:15:00Z": the date is looked up, and the time is two
-            # digits each.
-            if (
-                len(text) == 20
-                and text[10] == "T"
-                and text[19] == "Z"
-                and text[13] == text[16] == ":"
-            ):
-                midnight = midnights.get(text[:10])
-                if midnight is None:
-                    midnight = midnights[text[:10]] = _stamp(text[:10] + "T00:00:00Z")
-                hours, minutes, seconds = text[11:13], text[14:16], text[17:19]
-                if (
-                    (hours + minutes + seconds).isdecimal()
-                    and hours < "24"
-                    and minutes < "60"
-                    and seconds < "60"
-                ):
-                    time = ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * 1000
-                    return midnight + time - start_clock
-            return _stamp(text) - start_clock
-
-        return read
+        return _TimeStamps()
     if name == "offset":
-        return parse_duration
+        return _Column(parse_duration)
     if name == "offset_s":
-        return lambda text: parse_fixed(text, 3)
+        return _Fixed(3, lambda text: parse_fixed(text, 3))
     raise QuantityError(f"the first column is {name!r}: allowed are time, offset and offset_s")
 
 
@@ -111,43 +260,46 @@ def _stamp(text: str) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
-def _power_columns(names: Sequence[str], phases: int) -> Callable[[Sequence[str]], Demand]:
-    """Return how a row's demand is read, for the columns behind the time."""
-    factor = names.index("power_factor") + 1 if "power_factor" in names else 0
+def _time_of_day(text: str) -> int:
+    """Return ms since midnight of T00:15:00Z; raises ValueError for any other spelling."""
+    match = _TIME_OF_DAY.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    hours, minutes, seconds = map(int, match.groups())
+    return hours * HOUR + minutes * MINUTE + seconds * SECOND
+
+
+def _phase_names(phases: int, unit: str) -> list[str]:
+    return [f"power_l{phase}_{unit}" for phase in range(1, phases + 1)]
+
+
+def _power_columns(names: Sequence[str]) -> tuple[dict[int, _Column], bool]:
+    """Return the columns of power by their places in a row, and whether one is of all phases."""
     powers = [name for name in names if name != "power_factor"]
-    if len(powers) == 1 and powers[0] in _POWERS:
-        decimals, column = _POWERS[powers[0]], names.index(powers[0]) + 1
-        single = phases == 1
-
-        def total(row: Sequence[str]) -> Demand:
-            power = _power(row[column], decimals)
-            return Demand((power,) if single else split(power, phases), _factor(row, factor))
-
-        return total
     unit = "kw" if powers and powers[0].endswith("_kw") else "w"
-    wanted = [f"power_l{phase}_{unit}" for phase in range(1, phases + 1)]
-    if powers != wanted:
+    is_total = powers == [f"power_{unit}"]
+    if not is_total and powers not in [_phase_names(n, unit) for n in (1, 2, 3)]:
         raise QuantityError(
-            f"power columns {', '.join(powers) or 'none'}: allowed are power_w or "
-            f"{', '.join(wanted)}"
+            f"power columns {', '.join(powers) or 'none'}: allowed are power_{unit} or "
+            f"{', '.join(_phase_names(3, unit))}"
         )
-    decimals, columns = _POWERS[f"power_{unit}"], [names.index(name) + 1 for name in wanted]
-    return lambda row: Demand(
-        tuple(_power(row[c], decimals) for c in columns), _factor(row, factor)
-    )
+    decimals = _DECIMALS[f"power_{unit}"]
+    columns: dict[int, _Column] = {
+        names.index(name) + 1: _Power(decimals, lambda text: _power(text, decimals))
+        for name in powers
+    }
+    return columns, is_total
 
 
 def _power(text: str, decimals: int) -> int:
-    power = parse_fixed(text, decimals, "a power")
-    if not -MAX_POWER <= power <= MAX_POWER:
-        raise QuantityError(f"{text} is more than any line carries: at most 1 GW")
-    return power
+    power_mw = parse_fixed(text, decimals, "a power")
+    if not -MAX_POWER <= power_mw <= MAX_POWER:
+        raise QuantityError(f"{text} is out of range: at most 1 GW")
+    return power_mw
 
 
-def _factor(row: Sequence[str], column: int) -> int:
-    if not column:
-        return UNITY
-    value = parse_fixed(row[column], 4, "a power factor")
+def _factor(text: str) -> int:
+    value = parse_fixed(text, 4, "a power factor")
     if not 0 < value <= UNITY:
-        raise QuantityError(f"{row[column]} is not a power factor: above 0, at most 1")
+        raise QuantityError(f"{text} is not a power factor: above 0, at most 1")
     return value
