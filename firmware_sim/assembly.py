@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from firmware_sim import calendar_work
 from firmware_sim.account.account import NO_CUSTOMER, Account
@@ -32,6 +33,7 @@ DEFAULT_SERIAL_NUMBER = "000000000001"
 DEFAULT_START = 1_767_225_600_000
 """2026-01-01T00:00:00Z: where simulate, fixtures and scenarios begin."""
 PROFILE_DAYS = 10
+SETTINGS_KEPT = 256
 PERIODS_A_DAY = DAY // calendar_work.PROFILE_PERIOD_MS
 
 
@@ -78,6 +80,12 @@ class MeterDescription:
         return 3 if self.meter_type == MeterType.THREE_PHASE else 1
 
 
+@lru_cache(maxsize=SETTINGS_KEPT)
+def _shared(settings: Settings) -> Settings:
+    """Return equal settings as one object: the meters of a rack mostly have the same."""
+    return settings
+
+
 def new_state(description: MeterDescription) -> State:
     """Return the state of a meter that never ran."""
     d = description
@@ -105,7 +113,7 @@ def new_state(description: MeterDescription) -> State:
         identity,
         clock,
         CalendarState(0, 0, 0),
-        settings=d.settings,
+        settings=_shared(d.settings),
         tariff=d.tariff,
         account=account,
         supply=Supply(guarantee=d.guarantee),

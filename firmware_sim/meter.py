@@ -59,6 +59,7 @@ from protocols.data_model.words import Cause, PhaseSummation, Tamper
 from protocols.quantities import MWH_IN_MW_MS
 from protocols.sealed_message import Outcome
 
+NO_PHASES: frozenset[int] = frozenset()
 NEVER = 1 << 62
 """Later than any instant, larger than any count: no edge, no level."""
 
@@ -123,7 +124,7 @@ class Meter:
         self.stopped = False
         self._unsaved = False
         self.storage_lost = storage_lost
-        self.lost_phases: frozenset[int] = frozenset()
+        self.lost_phases = NO_PHASES
         self.flows_back = False
         self._per_phase = state.identity.phase_summation == PhaseSummation.PER_PHASE
         self._demand = Demand((0,))

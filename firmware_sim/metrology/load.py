@@ -10,10 +10,13 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from protocols.quantities import DAY
 
+CONSTANTS_KEPT = 256
+"""Constant loads that are kept to be shared."""
 UNITY = 10_000
 """Power factor 1, in 1e-4."""
 
@@ -136,10 +139,11 @@ class Load:
         load._place(rows, origin_ms, phases, on_end, 0)
         return load
 
-    @classmethod
-    def constant(cls, phases: tuple[int, ...], power_factor: int = UNITY) -> Load:
-        """Return a load that never changes."""
-        return cls((0,), (Demand(phases, power_factor),), OnEnd.HOLD)
+    @staticmethod
+    @lru_cache(maxsize=CONSTANTS_KEPT)
+    def constant(phases: tuple[int, ...], power_factor: int = UNITY) -> Load:
+        """Return a load that never changes; meters with the same one share it."""
+        return Load((0,), (Demand(phases, power_factor),), OnEnd.HOLD)
 
     def _place(
         self, rows: LoadRows, origin_ms: int, phases: int, on_end: OnEnd, period_ms: int

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from zlib import compress, decompress
 
 from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, EVENTS, PROFILE, PURCHASES
 
 RECEIPT_CODE_SIZE = 16
 RECEIPTS_KEPT = 16
 """Receipts that can be requested per class (METER.md 7)."""
+
+
+BLOCK_SIZE = 768
+"""Bytes of rows that are compressed together; smaller blocks compress worse."""
+PLAIN_DEPTH = RECEIPTS_KEPT
+"""Rings of at most so many rows stay plain: they are searched with every sealed message."""
+COMPRESSION = 6
 
 
 class RingKind(NamedTuple):
@@ -49,14 +57,31 @@ RINGS = 7
 
 
 class Ring:
-    """Rows by running number from 1; keeps the newest `depth`. Memory grows with the rows held."""
+    """Rows by running number from 1; keeps the newest `depth`. Memory grows with the rows held.
 
-    __slots__ = ("_data", "depth", "first", "last", "row_size")
+    Rows of a long ring are compressed block by block once a block is full: an idle meter is mostly
+    records that are seldom read. The newest rows are always plain.
+    """
+
+    __slots__ = (
+        "_blocks",
+        "_open",
+        "_open_block",
+        "_rows_a_block",
+        "depth",
+        "first",
+        "last",
+        "row_size",
+    )
 
     def __init__(self, row_size: int, depth: int) -> None:
         self.row_size, self.depth = row_size, depth
+        self._rows_a_block = max(1, BLOCK_SIZE // row_size) if depth > PLAIN_DEPTH else depth
+        self._blocks: list[bytes] | None = None
+        """Compressed blocks, the newest last; the open block follows it."""
+        self._open: bytearray | None = None
+        self._open_block = 0
         self.first, self.last = 1, 0
-        self._data = bytearray()
 
     def append(self, number: int, row: bytes) -> None:
         """Add row `number`; ignored where it is at or below the newest."""
@@ -64,33 +89,52 @@ class Ring:
             return
         if number != self.last + 1:
             self.clear(number - 1)
-        slot = (number - 1) % self.depth * self.row_size
-        missing = slot - len(self._data)
-        if missing == 0:
-            self._data += row
-        else:
-            if missing > 0:  # first row after a clear: its slot is not the first
-                self._data += bytes(missing)
-            self._data[slot : slot + self.row_size] = row
+        block, place = divmod(number - 1, self._rows_a_block)
+        if self._open is None:
+            self._open, self._open_block = bytearray(place * self.row_size), block
+        elif block != self._open_block:
+            self._close(block)
+        self._open += row
         self.last = number
         if number - self.first >= self.depth:
             self.first = number - self.depth + 1
 
+    def _close(self, block: int) -> None:
+        """Compress the open block and open the next; forget blocks without a row that is kept."""
+        assert self._open is not None
+        blocks = self._blocks or []
+        blocks.append(compress(bytes(self._open), COMPRESSION))
+        self._open, self._open_block = bytearray(), block
+        oldest = (max(self.first, self.last + 2 - self.depth) - 1) // self._rows_a_block
+        del blocks[: max(0, len(blocks) - (block - oldest))]
+        self._blocks = blocks
+
     def clear(self, last: int) -> None:
         """Delete all rows; numbering continues after `last`."""
-        self._data.clear()
+        self._blocks = self._open = None
         self.first, self.last = last + 1, last
 
     def get(self, number: int) -> bytes | None:
         """Return a row, or None where it is not kept."""
         if not self.first <= number <= self.last:
             return None
-        slot = (number - 1) % self.depth * self.row_size
-        return bytes(self._data[slot : slot + self.row_size])
+        block, place = divmod(number - 1, self._rows_a_block)
+        begin = place * self.row_size
+        return bytes(self._rows_of(block)[begin : begin + self.row_size])
 
     def newest(self, count: int) -> Iterator[bytes]:
         """Yield at most `count` rows, newest first."""
-        for number in range(self.last, max(self.first, self.last - count + 1) - 1, -1):
-            row = self.get(number)
-            if row is not None:
-                yield row
+        oldest = max(self.first, self.last - count + 1)
+        held, rows = -1, b""
+        for number in range(self.last, oldest - 1, -1):
+            block, place = divmod(number - 1, self._rows_a_block)
+            if block != held:
+                held, rows = block, bytes(self._rows_of(block))
+            yield rows[place * self.row_size : (place + 1) * self.row_size]
+
+    def _rows_of(self, block: int) -> bytes | bytearray:
+        if block == self._open_block:
+            assert self._open is not None
+            return self._open
+        assert self._blocks is not None
+        return decompress(self._blocks[block - self._open_block])
