@@ -84,7 +84,7 @@ class Connection:
                 break
             if len(self._have) < 6 + length:
                 break
-            self._judge(self._have[: 6 + length], counts)
+            self._check(self._have[: 6 + length], counts)
             self._have = self._have[6 + length :]
         if not data:
             self.give_up(counts)
@@ -93,7 +93,7 @@ class Connection:
         self.fill()
         return bool(self.unanswered)
 
-    def _judge(self, frame: bytes, counts: Counts) -> None:
+    def _check(self, frame: bytes, counts: Counts) -> None:
         transaction = int.from_bytes(frame[:2], "big")
         if transaction not in self.unanswered:
             counts.wrong += 1  # a reply without a request

@@ -78,7 +78,7 @@ class Acceptance:
             lasting: values of the last flushed commit.
             reevaluate: evaluates thresholds and switch after the message (METER.md 2, step 8).
         """
-        judged = self.authenticator.authenticate(
+        checked = self.authenticator.authenticate(
             request.data,
             request.carrier,
             state.identity,
@@ -88,25 +88,25 @@ class Acceptance:
             bool(state.settings.strict_suspension),
             self._find,
         )
-        if isinstance(judged, Refused):
-            if judged.attack:
+        if isinstance(checked, Refused):
+            if checked.attack:
                 emit("authentication_attack", request.carrier, 0)
-            sealed = self._seal(state, judged.kept) if judged.kept else b""
+            sealed = self._seal(state, checked.kept) if checked.kept else b""
             unsure = (
-                judged.outcome is Outcome.EXPIRED
-                and judged.message is not None
+                checked.outcome is Outcome.EXPIRED
+                and checked.message is not None
                 and lasting is not None
-                and lasting.elapsed_ms < judged.message.expires_at * 1000
+                and lasting.elapsed_ms < checked.message.expires_at * 1000
             )
-            return Reply(answer(state, request, judged.outcome), sealed), unsure
+            return Reply(answer(state, request, checked.outcome), sealed), unsure
         try:
-            parameters = messages.decode_parameters(judged.message)
+            parameters = messages.decode_parameters(checked.message)
         except MalformedMessageError:
             return Reply(answer(state, request, Outcome.MALFORMED)), False
-        outcome = messages.refusal(state, judged.message, parameters)
+        outcome = messages.refusal(state, checked.message, parameters)
         if outcome is not None:
             return Reply(answer(state, request, outcome)), False
-        return self._accept(state, judged, parameters, request, emit, reevaluate), True
+        return self._accept(state, checked, parameters, request, emit, reevaluate), True
 
     def receipt(self, state: State, request: AskReceipt) -> Reply:
         """Return the receipt of an accepted sequence, sealed now; empty where it is not kept."""

@@ -1,6 +1,4 @@
-"""The composition root: meters are built here and nowhere else, for run, simulate, fixtures and
-scenarios.
-"""
+"""The composition root: meters are built here, for run, simulate, fixtures and scenarios."""
 
 from __future__ import annotations
 
@@ -43,11 +41,10 @@ class WrongKeysError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MeterDescription:
-    """What a meter is and how it begins; money in ledger units, `start` in ms since 1970 UTC.
+    """A meter and its initial state; money in ledger units, `start` in ms since 1970 UTC.
 
-    `keys_of` is the serial number for which `keys` were derived; empty where nobody said.
-    `epoch` names the storage's life: the edge draws it from the operating system unless the
-    configuration fixes it.
+    `keys_of` is the serial number for which `keys` were derived; empty if not known.
+    `epoch` identifies the storage: drawn at random unless the configuration fixes it.
     """
 
     serial_number: str = DEFAULT_SERIAL_NUMBER
@@ -128,7 +125,7 @@ def new_state(description: MeterDescription) -> State:
 
 
 def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
-    """Return the meter that `nvram` holds, or a new one in it; without a device nothing lasts.
+    """Return the meter that `nvram` holds, or a new one in it; None is a volatile meter.
 
     Raises:
         ForeignStorageError: the device holds something else; nothing was written.
@@ -164,9 +161,7 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
 
 
 def rack_of(description: MeterDescription, speed: int, seed: int = 0) -> Rack:
-    """Return a rack with one new meter on a storage in memory, which faults may strike: for
-    fixtures and scenarios.
-    """
+    """Return a rack with one new meter on a storage in memory that can have faults."""
     faults, device = Faults(FaultPlan(seed=seed)), SimulatedNvram()
 
     def make() -> Meter:
@@ -179,9 +174,7 @@ def rack_of(description: MeterDescription, speed: int, seed: int = 0) -> Rack:
 
 
 def build_lost(description: MeterDescription) -> Meter:
-    """Return a meter whose storage was found bad: it meters, and refuses every sealed message
-    (METER.md 7).
-    """
+    """Return a meter with a lost storage: it refuses every sealed message (METER.md 7)."""
     state = new_state(replace(description, opened=False, settings=Settings(), debt=0))
     authenticator = _authenticator(description, description.serial_number)
     state.security.key_version = authenticator.first_version

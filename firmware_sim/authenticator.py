@@ -118,10 +118,10 @@ class Authenticator:
             )
         if suspended and strict:
             return Refused(Outcome.SUSPENDED, message)
-        judged = _check_sequence(message, code, carrier, security, elapsed_ms, find_receipt)
-        if isinstance(judged, Authenticated):
+        checked = _check_sequence(message, code, carrier, security, elapsed_ms, find_receipt)
+        if isinstance(checked, Authenticated):
             security.forgive(carrier)
-        return judged
+        return checked
 
 
 def _check_sequence(

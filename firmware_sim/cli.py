@@ -180,9 +180,9 @@ def simulate(
         print(described[0].warning, file=sys.stderr)
     meter = build(described[0].description)
     curve: list[SimulatedEvent] = []
-    for happening in play(meter, length, top_ups):
-        curve.append(happening)
-        _show(happening, as_json)
+    for event in play(meter, length, top_ups):
+        curve.append(event)
+        _show(event, as_json)
     if plot is not None:
         from firmware_sim.plot import draw
 
@@ -391,19 +391,17 @@ def _top_up(text: str) -> tuple[int, int]:
     return parse_duration(when), cents
 
 
-def _show(happening: SimulatedEvent, as_json: bool) -> None:
+def _show(event: SimulatedEvent, as_json: bool) -> None:
     from protocols.data_model.json_lines import line
 
-    fragments = happening.fragments()
+    fragments = event.fragments()
     if as_json:
         print(line(fragments))
         return
-    details = " ".join(
-        f"{name}={value}".replace('"', "") for name, value in happening.details.items()
-    )
-    shown = {name: value.strip('"') for name, value in happening.standing.items()}
+    details = " ".join(f"{name}={value}".replace('"', "") for name, value in event.details.items())
+    shown = {name: value.strip('"') for name, value in event.standing.items()}
     print(
-        f"{json.loads(fragments['at'])}  {happening.name:<24} credit "
+        f"{json.loads(fragments['at'])}  {event.name:<24} credit "
         f"{shown['available_credit']:>10}  "
         f"import {shown['energy_import_kwh']:>14} kWh  {shown['supply_state']:<23} "
         f"{details}".rstrip()

@@ -1,8 +1,6 @@
-"""Fixtures for other people's tests: a behaving prepaid meter on real ports, in virtual time, with
-faults.
+"""Fixtures for other people's tests: a prepaid meter on real ports, in virtual time, with faults.
 
-Everything is imported where it is first wanted: pytest loads this file in every run of everybody.
-See docs/testing.md.
+Imports are late: pytest loads this file in every run of every project. See docs/testing.md.
 
 def test_my_head_end(meter):
     meter.load("3kW")
@@ -39,9 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Import what meters need before the first test that wants one: that takes half a second, once
-    a run.
-    """
+    """Import meters before the first test that uses one: half a second, once a run."""
     if any("meter_factory" in getattr(item, "fixturenames", ()) for item in session.items):
         import firmware_sim.hosting.live  # noqa: F401
         from firmware_sim.assembly import MeterDescription, build
@@ -90,9 +86,7 @@ def meter_factory(
 
 @pytest.fixture
 def meter(request: pytest.FixtureRequest, meter_factory: MeterFactory) -> LiveMeter:
-    """One meter on a fresh virtual serial port and TCP port, with credit 100.00; its time stands
-    until it is moved.
-    """
+    """One meter on a virtual serial port and a TCP port, with credit 100.00 and standing time."""
     return meter_factory(request.config.getoption("--meter-config"))
 
 
@@ -100,9 +94,7 @@ def meter(request: pytest.FixtureRequest, meter_factory: MeterFactory) -> LiveMe
 def serial_pair(
     tmp_path_factory: pytest.TempPathFactory, meter_thread: LoopThread
 ) -> Iterator[SerialPair]:
-    """Two joined virtual serial ports, `serial_pair.a` and `serial_pair.b`, for two devices of your
-    own.
-    """
+    """Two joined virtual serial ports, `serial_pair.a` and `serial_pair.b`, for your devices."""
     from firmware_sim.hosting.pair import SerialPair
 
     pair = SerialPair(meter_thread, tmp_path_factory.mktemp("pair"))
@@ -112,9 +104,7 @@ def serial_pair(
 
 @pytest.fixture
 def faulty_line(serial_pair: SerialPair) -> SerialPair:
-    """The same with a line that flips, drops and cuts bytes now and then; `inject` and `heal`
-    change what it does.
-    """
+    """The same with a line that flips, drops and cuts bytes; `inject` and `heal` change it."""
     for fault in ("flip", "drop", "truncate"):
         serial_pair.inject(fault, probability="0.1")
     return serial_pair
@@ -137,9 +127,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallI
 
 
 def _describe(config: str | None, keys: dict[str, object]) -> MeterDescription:
-    """Return a description; without a file and with flags' keys only, the configuration need not be
-    imported.
-    """
+    """Return a description; keys of flags without a file need no import of the configuration."""
     from firmware_sim.assembly import DEFAULT_START
     from firmware_sim.hosting.descriptions import describe_keys
 

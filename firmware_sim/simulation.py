@@ -1,6 +1,4 @@
-"""A meter run through virtual time as fast as it can, with what happens as it falls: no wire, no
-clock.
-"""
+"""A meter in virtual time, as fast as it can run, and its events: no wire, no clock."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ _SHOWN = (items.AVAILABLE_CREDIT, items.ENERGY_IMPORT, items.SUPPLY_STATE)
 
 @dataclass(frozen=True, slots=True)
 class SimulatedEvent:
-    """Something that happened: its word, when, its details as JSON values, and how the meter then
-    stood.
-    """
+    """An event: its word, its instant, its details as JSON values, and items of the meter then."""
 
     name: str
     at: int
@@ -46,7 +42,7 @@ class SimulatedEvent:
 def simulate(
     meter: Meter, duration: int, top_ups: Sequence[tuple[int, int]] = ()
 ) -> Iterator[SimulatedEvent]:
-    """Yield what happens in `duration` ms, then one happening named `end`.
+    """Yield the events of `duration` ms, then one that is named `end`.
 
     Args:
         top_ups: (elapsed ms from now, amount in 0.01), in order.
@@ -65,8 +61,8 @@ def simulate(
             yield from _new_events(meter, seen)
             seen = meter.rings[EVENT_RING].last
             if refused is not None:
-                yield _happening(meter, "credit_refused", {"outcome": f'"{refused.name.lower()}"'})
-    yield _happening(meter, "end", {})
+                yield _event(meter, "credit_refused", {"outcome": f'"{refused.name.lower()}"'})
+    yield _event(meter, "end", {})
 
 
 def _new_events(meter: Meter, seen: int) -> Iterator[SimulatedEvent]:
@@ -76,12 +72,12 @@ def _new_events(meter: Meter, seen: int) -> Iterator[SimulatedEvent]:
         if row is not None:
             event = Event.unpack(row)
             offset = utc_offset_minutes(meter, event.at)
-            yield _happening(
+            yield _event(
                 meter, event.name, event.detail_fragments(offset), event.at, event.elapsed_ms
             )
 
 
-def _happening(
+def _event(
     meter: Meter,
     name: str,
     details: dict[str, str],
@@ -95,7 +91,7 @@ def _happening(
 
 
 def _top_up(meter: Meter, vending: Vending, amount: int) -> Outcome | None:
-    """Top up through the one door, with the meter's own key; return the outcome of a refusal."""
+    """Top up by a sealed message; return the outcome of a refusal, None if accepted."""
     reply = vending.send(meter, Order(MessageKind.CREDIT, amount))
     if reply is None or reply.answer is None or reply.answer.outcome is Outcome.ACCEPTED:
         return None

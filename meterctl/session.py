@@ -51,7 +51,7 @@ class MeterIdentity:
     status: int
 
 
-def nobody_to_ask(_: str) -> bool:
+def answer_no(_: str) -> bool:
     """Answer no: there is no user at a terminal."""
     return False
 
@@ -76,7 +76,7 @@ class Session:
     ticks: Callable[[], int]
     pause: Callable[[int], None] = no_pause
     random: Callable[[int], bytes] = os.urandom
-    ask: Callable[[str], bool] = nobody_to_ask
+    ask: Callable[[str], bool] = answer_no
     port: str = ""
     payee: str | None = None
     set_back: bool = False

@@ -154,9 +154,9 @@ def test_a_line_that_lies(faulty_line):
         serial.Serial(faulty_line.a, 9600, timeout=0.2) as a,
         serial.Serial(faulty_line.b, 9600, timeout=0.2) as b,
     ):
-        spoilt = 0
+        faulty = 0
         for _ in range(60):
             a.write(b"0123456789")
-            spoilt += b.read(10) != b"0123456789"
+            faulty += b.read(10) != b"0123456789"
             b.reset_input_buffer()
-        assert 3 < spoilt < 50
+        assert 3 < faulty < 50

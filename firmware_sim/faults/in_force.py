@@ -1,6 +1,4 @@
-"""Faults in force: the rules of a plan and of commands, with what is left of them. Pure; lots come
-from the seed.
-"""
+"""Faults in force: rules of a plan and of commands, with their counts. Draws are seeded."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ class ActiveFault:
 
     @property
     def amount(self) -> int:
-        """What the fault takes."""
+        """The value of the fault."""
         return self.rule.amount
 
     def below(self, bound: int) -> int:
@@ -32,7 +30,7 @@ class ActiveFault:
         return self.lots.below(bound)
 
     def strikes(self) -> bool:
-        """Draw whether it strikes now, and count it."""
+        """Return whether it applies now, drawn by its probability, and count it."""
         if self.left == 0:
             return False
         if self.rule.probability < ALWAYS and self.lots.below(ALWAYS) >= self.rule.probability:
@@ -43,21 +41,19 @@ class ActiveFault:
         return True
 
     def stands(self, at: int) -> bool:
-        """Say whether the line time `at` lies within its span."""
+        """Return whether the line time `at` lies within its span."""
         since = at - self.origin - self.rule.begins * 1000
         return since >= 0 and (self.rule.lasts is None or since < self.rule.lasts * 1000)
 
 
 class Faults:
-    """All faults of one process. Without any, asking costs a look at an empty tuple."""
+    """All faults of one process. Without any, a query reads an empty tuple."""
 
     def __init__(self, plan: FaultPlan | None = None, at: int = 0) -> None:
         self._seed = plan.seed if plan is not None else 0
         self._made = 0
         self.storage_rests = True
-        """Whether storage faults rest: while a meter is made from its storage they would strike
-        nobody's request.
-        """
+        """Whether storage faults rest: they do while a meter is built from its storage."""
         self.line: tuple[ActiveFault, ...] = ()
         self.reply: tuple[ActiveFault, ...] = ()
         self.storage: tuple[ActiveFault, ...] = ()
@@ -89,7 +85,7 @@ class Faults:
         return ended
 
     def discard(self, fault: ActiveFault) -> None:
-        """Take one fault away."""
+        """Remove one fault."""
         room = _ATTRIBUTES[fault.rule.kind.scope]
         setattr(self, room, tuple(other for other in getattr(self, room) if other is not fault))
 
@@ -98,7 +94,7 @@ class Faults:
             yield from getattr(self, room)
 
     def on_line(self, way: Way, unit: int | None, at: int) -> list[ActiveFault]:
-        """Return the line faults that strike a transmission, in the order in which they work."""
+        """Return the line faults that apply to a transmission, in their order."""
         return [
             fault
             for fault in self.line
@@ -111,7 +107,7 @@ class Faults:
     def on_reply(
         self, unit: int, address: int | None, quantity: int | None, at: int
     ) -> dict[str, ActiveFault]:
-        """Return by name the reply faults that strike a request."""
+        """Return the reply faults that apply to a request, by name."""
         return {
             fault.rule.name: fault
             for fault in self.reply
@@ -123,14 +119,14 @@ class Faults:
         }
 
     def on_storage(self, name: str, unit: int) -> ActiveFault | None:
-        """Return the storage fault of a name that strikes a write or a flush."""
+        """Return the storage fault of a name that applies to a write or a flush."""
         for fault in () if self.storage_rests else self.storage:
             if fault.rule.name == name and fault.rule.unit in (None, unit) and fault.strikes():
                 return fault
         return None
 
     def nvram(self, inner: Nvram, unit: int) -> FaultyNvram:
-        """Return a storage of the meter with this unit that suffers these faults."""
+        """Return a storage with these faults, for the meter of this unit."""
         return FaultyNvram(
             inner, lambda name: self.on_storage(name, unit), lambda: bool(self.storage)
         )

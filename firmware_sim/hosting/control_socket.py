@@ -86,7 +86,7 @@ class ControlSocket:
                 writer.write((await self._answer(request)).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, asyncio.CancelledError):
-            pass  # the other side went away, or the process ends
+            pass  # the client closed the connection, or the process ends
         finally:
             writer.close()
 
@@ -138,7 +138,7 @@ def _refused(text: str, code: int = 2) -> str:
 
 
 def _claim(path: Path) -> None:
-    """A dead socket is removed; a live one, a file or a directory is left alone."""
+    """Remove a socket without a listener; refuse one with a listener, a file or a directory."""
     if not path.exists() and not path.is_symlink():
         return
     if not stat.S_ISSOCK(path.lstat().st_mode):
@@ -158,11 +158,11 @@ def _claim(path: Path) -> None:
 
 
 STARTING_S = 2.0
-"""How long a control socket may be in coming: a meter starts in a quarter of that."""
+"""Time that a meter may take to open its control socket; it takes a quarter of that."""
 
 
 def _connected(path: Path) -> socket.socket:
-    """Connect; where nobody listens yet, again for `STARTING_S`."""
+    """Connect; without a listener try again for `STARTING_S`."""
     deadline = time.monotonic() + STARTING_S
     while True:
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -180,9 +180,9 @@ def _connected(path: Path) -> socket.socket:
 
 
 def ask(path: Path, words: list[str], meter: str | None) -> dict[str, object]:
-    """Send one command and return the answer; raises HostingError where nobody answers.
+    """Send one command and return the answer; raises HostingError without an answer.
 
-    A meter that was started just before, in the line above of a script, is waited for.
+    A meter that a script started just before is waited for.
     """
     request = json.dumps({"words": words} | ({"meter": meter} if meter else {}))
     try:

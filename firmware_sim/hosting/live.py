@@ -1,12 +1,11 @@
-"""Meters that live in this process on real ports, for tests: a thread serves the wires, the test
-moves the time.
+"""Meters of this process on real ports, for tests: a thread serves wires, the test moves time.
 
     with LiveMeter(thread, description, folder) as meter:
         meter.load("3kW")
         meter.advance("2h")
         assert meter.value("supply_state") == "connected"
 
-Every call returns when its effect stands, so nothing ever has to wait.
+Every call returns when its effect holds, so a test never has to wait.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ Result = TypeVar("Result")
 
 
 class RefusedError(Exception):
-    """The meter refused an order, by name."""
+    """The meter refused an order; `outcome` is the reason."""
 
     def __init__(self, words: str, outcome: Outcome | None) -> None:
         super().__init__(f"{words}: {outcome.name if outcome is not None else SILENCE}")
@@ -59,9 +58,7 @@ class RefusedError(Exception):
 
 
 class LiveMeter:
-    """One meter on a virtual serial port and a TCP port of its own, with time that stands until it
-    is moved.
-    """
+    """One meter on a virtual serial port and a TCP port of its own; its time is moved by hand."""
 
     def __init__(
         self, thread: LoopThread, description: MeterDescription, folder: Path, seed: int = 0
@@ -103,12 +100,10 @@ class LiveMeter:
             raise self._host.failure
         return result
 
-    # ---- what moves it
+    # ---- commands
 
     def command(self, *words: str) -> dict[str, Any]:
-        """Do what no wire can, in the words of `meter-sim control`; return the result as JSON would
-        show it.
-        """
+        """Execute a command of `meter-sim control`; return its result as JSON would show it."""
         return _as_json(self._command(parse_command([str(word) for word in words])))
 
     def _command(self, command: Command) -> Mapping[str, Value]:
@@ -120,13 +115,11 @@ class LiveMeter:
         return self._do(execute)
 
     def advance(self, duration: str) -> None:
-        """Move meter time forward, such as "2h" or "15m"; all that happens on the way happens at
-        its instant.
-        """
+        """Move meter time forward, such as "2h" or "15m"; events on the way have their instants."""
         self.command("advance", duration)
 
     def load(self, text: str) -> None:
-        """Draw another load from now on: "3kW", "-1.5kW", a CSV file or "household"."""
+        """Change the load from now on: "3kW", "-1.5kW", a CSV file or "household"."""
         self.command("load", text)
 
     def button(self) -> None:
@@ -134,8 +127,7 @@ class LiveMeter:
         self.command("button")
 
     def buy_card(self, amount: object, card: Card | None = None) -> Card:
-        """Buy credit at a vending point, such as "30.00", on a new card or on one that was bought
-        before.
+        """Buy credit at a vending point, such as "30.00", on a new card or on one bought before.
 
         The first card of an unopened meter opens its account, and a new card for a meter that knows
         another one is its replacement. Like a top-up it carries the meter's next sequence; put it
@@ -173,8 +165,7 @@ class LiveMeter:
         self.command("cover", turn)
 
     def inject(self, fault: str, **options: object) -> None:
-        """Put a fault in force (docs/faults.md): inject("reply_lost", count=1),
-        inject("reply_late", value="300ms").
+        """Put a fault in force (docs/faults.md), such as inject("reply_late", value="300ms").
 
         `from` and `for` are written from_ and for_.
         """
@@ -186,11 +177,10 @@ class LiveMeter:
         self.command("fault", *((fault, "off") if fault else ("off",)))
 
     def order(self, *words: str) -> None:
-        """Seal an order with the meter's own keys and hand it over: order("limits",
-        "overdraft_limit=5.00").
+        """Seal an order with the meter's own keys and deliver it: order("debt", "10.00").
 
         Raises:
-            RefusedError: the meter refused it; `outcome` says why.
+            RefusedError: the meter refused it; `outcome` is the reason.
         """
         wanted = parse_order(words[0].split() if len(words) == 1 else words)
         reply = self._do(lambda: self._hand_over(wanted))
@@ -206,12 +196,10 @@ class LiveMeter:
         """Top up, such as "50.00", as a vending point would; raises RefusedError."""
         self.order("topup", str(amount))
 
-    # ---- what it shows
+    # ---- values
 
     def value(self, item: str) -> Value:
-        """Return an item as `meterctl read --json` shows it: Decimal for numbers, str for
-        states.
-        """
+        """Return an item as `meterctl read --json` shows it: Decimal or str."""
         values = self.values()
         if item not in values:
             near = ", ".join(difflib.get_close_matches(item, values)) or "see `meterctl items`"
@@ -237,9 +225,7 @@ class LiveMeter:
         return [Purchase.unpack(row) for row in rows]
 
     def report(self) -> str:
-        """Tell how it stands: its last events and the last frames on its lines, for a test that
-        failed.
-        """
+        """Return values, last events and last frames as text, for a test that failed."""
         values = self.values()
         names = ("clock", "available_credit", "supply_state", "supply_causes", "energy_import_kwh")
         lines = [
@@ -258,7 +244,7 @@ class LiveMeter:
         return "\n".join(lines)
 
     def close(self) -> None:
-        """Give its ports back."""
+        """Close its ports."""
         self._thread.call(self._host.close)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,4 @@
-"""Two joined virtual serial ports: what one end sends, the other hears, through a line that may
-lie.
-"""
+"""Two joined virtual serial ports with a line between them that faults may change."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ from protocols.faults import FaultPlan, FaultScope, Way, parse_rule
 
 
 class SerialPair:
-    """Two ports, `a` and `b`. What a sends is the request of the faults, what b sends their
-    reply.
-    """
+    """Two ports, `a` and `b`. For faults, bytes from a are requests and bytes from b replies."""
 
     def __init__(self, thread: LoopThread, folder: Path, name: str = "pair", seed: int = 0) -> None:
         self._thread = thread
@@ -51,7 +47,7 @@ class SerialPair:
         at = line_time()
         struck = {fault.rule.name: fault for fault in self._faults.on_line(way, None, at)}
         if "hang_up" in struck:
-            return  # the line is cut for a moment: what was said is lost
+            return  # the line is cut for a moment: the bytes are lost
         if "echo" in struck:
             _write(source, data)
         for delay, piece in suffer(data, struck):
@@ -61,9 +57,7 @@ class SerialPair:
                 _write(target, piece)
 
     def _later(self, seconds: Any, work: Callable[[], None]) -> None:
-        """Do something later, unless the pair is closed by then: its descriptors may be somebody
-        else's.
-        """
+        """Do work later, unless the pair is closed by then: its descriptors may be in use again."""
         self._timers = [
             timer
             for timer in self._timers
@@ -72,9 +66,7 @@ class SerialPair:
         self._timers.append(self._thread.loop.call_later(seconds, work))
 
     def inject(self, fault: str, **options: object) -> None:
-        """Put a fault of the line in force: inject("flip", probability=0.1), inject("drop",
-        way="reply", count=1).
-        """
+        """Put a fault of the line in force, such as inject("drop", way="reply", count=1)."""
         rule = parse_rule(fault, {name.rstrip("_"): str(value) for name, value in options.items()})
         if rule.kind.scope is not FaultScope.LINE:
             raise ValueError(
@@ -88,7 +80,7 @@ class SerialPair:
         self._thread.call(lambda: self._faults.remove(fault))
 
     def close(self) -> None:
-        """Give both ports back."""
+        """Close both ports."""
 
         def end() -> None:
             for timer in self._timers:
@@ -101,7 +93,7 @@ class SerialPair:
 
 
 def _write(port: VirtualPort, data: bytes) -> None:
-    try:  # noqa: SIM105 - as on a wire: what nobody takes is lost
+    try:  # noqa: SIM105 - as on a wire: bytes that are not read are lost
         os.write(port.master, data)
     except OSError:
         pass

@@ -39,7 +39,7 @@ from protocols.faults import FaultPlan, parse_plan
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `run` takes beside the description of meters."""
+    """Options of `run` other than those that describe meters."""
 
     wires: Wires = field(default_factory=dict)
     control: str | None = None
@@ -51,7 +51,7 @@ class RunOptions:
 
 
 def say(text: str) -> None:
-    """Tell a person something, on stderr."""
+    """Print a text for a person on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -117,9 +117,8 @@ def finish(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_asyncgens())
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # everything is put away: a second signal must not undo the exit code
+        # Everything is closed: a second signal must not change the exit code.
+        signal.signal(number, signal.SIG_IGN)
     loop.close()
 
 
@@ -146,9 +145,7 @@ def _build(
     count: int,
     faults: Faults,
 ) -> tuple[Meter, Rebuild | None]:
-    """Return a meter, new or from its state file, and how it is made anew; what the state holds
-    wins over flags.
-    """
+    """Return a meter, new or from its state file, and its rebuild; a state overrides flags."""
     description = one.description
     if options.state is None:
         try:

@@ -30,7 +30,7 @@ from protocols.quantities import format_duration
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A scenario file and its verdicts."""
+    """A scenario file and its results."""
 
     path: str
     scenario: Scenario
@@ -90,9 +90,7 @@ def check_file(path: str) -> Checked:
 
 
 def junit(checked: list[Checked], errors: dict[str, str]) -> str:
-    """Return the verdicts as JUnit XML: a suite a file, a case an expectation; a file that cannot
-    be is an error.
-    """
+    """Return the results as JUnit XML: a suite a file, a case an expectation; errors by file."""
     root = ElementTree.Element("testsuites")
     for path, error in errors.items():
         suite = ElementTree.SubElement(
@@ -141,7 +139,7 @@ def play_live(
     loop = event_loop()
     host: Host | None = None
     try:
-        rack = make_rack(path, scenario)  # time stands until everything is open
+        rack = make_rack(path, scenario)  # time stands until all wires are open
         operator = Operator(rack, loads_beside(path), line_time, insert_file)
         host = Host(rack, operator, loop)
         host.add_wires(wires)
@@ -152,9 +150,7 @@ def play_live(
         rack.agenda.plan(scenario.end, host.stop)
         operator.execute(Speed(speed))
         options = RunOptions(wires, control, None, speed, as_json)
-        with contextlib.suppress(
-            MeterStoppedError
-        ):  # what the scenario wanted to see; its expectations tell
+        with contextlib.suppress(MeterStoppedError):  # a scenario may expect it
             host.serve(lambda: print_ready(host, options))
         play.conclude()
         return Checked(path, scenario, play.results)
@@ -165,7 +161,7 @@ def play_live(
 
 
 def report(checked: list[Checked], as_json: bool) -> None:
-    """Print what held and what did not, with the meter's time."""
+    """Print the results of all expectations, with the meter's time."""
     if as_json:
         for one in checked:
             for result in one.results:

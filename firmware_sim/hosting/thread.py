@@ -1,6 +1,4 @@
-"""An event loop in a thread of its own: meters that live beside a test, on real ports, until they
-are put away.
-"""
+"""An event loop in a thread of its own, for meters on real ports beside a test."""
 
 from __future__ import annotations
 
@@ -12,13 +10,11 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 WITHIN_S = 60.0
-"""A call that takes longer hangs: it is given up with a TimeoutError."""
+"""A call that takes longer ends with a TimeoutError."""
 
 
 class LoopThread:
-    """A daemon thread with an event loop. Everything that touches meters or ports is called on
-    it.
-    """
+    """A daemon thread with an event loop, on which meters and ports are used."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -26,9 +22,7 @@ class LoopThread:
         self._thread.start()
 
     def call(self, work: Callable[[], Result]) -> Result:
-        """Do something on the loop's thread and return what it returns; what it raises is raised
-        here.
-        """
+        """Do work on the loop's thread; return its result or raise its exception here."""
         done: concurrent.futures.Future[Result] = concurrent.futures.Future()
 
         def run() -> None:

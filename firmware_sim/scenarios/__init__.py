@@ -1,1 +1,1 @@
-"""Scenarios: a meter, a timeline of what happens to it, and what must then be true."""
+"""Scenarios: a meter, a timeline of commands and orders, and expectations."""

@@ -32,7 +32,7 @@ class ExpectationResult:
 
     @property
     def held(self) -> bool:
-        """Whether it was so."""
+        """Whether the expectation held."""
         return not self.found
 
 
@@ -189,7 +189,7 @@ class Play(Observer):
         self.rack.agenda.clear()
 
     def conclude(self) -> None:
-        """End the play wherever it is: an expectation that was not reached did not hold."""
+        """End the play now: an expectation that was not reached did not hold."""
         self.rack.agenda.clear()
         told = {result.step for result in self.results}
         for number, step in enumerate(self.scenario.step, 1):

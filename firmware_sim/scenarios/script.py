@@ -1,5 +1,4 @@
-"""A scenario as data: read from TOML, checked by pydantic, every text parsed before anything is
-played.
+"""A scenario as data: TOML text, checked by pydantic; all texts are parsed before the play.
 
 name = "warning and trip"
 [meter]                                  # keys of a meter's TOML, and `price`
@@ -7,10 +6,12 @@ credit = "20.00"
 load = "2.345kW"
 [[step]]
 at = "+2h"
-do = "topup 50.00"                       # a command of `meter-sim control`, or an order of a
-vending point [[step]] within = ["+10h", "+11h"] expect = { supply_state = "disconnected",
-available_credit = "<= 0" } [[step]]
-events = ["low_credit_warning", "supply_disconnected"]    # in this order, with others between
+do = "topup 50.00"                       # a command of `control`, or an order of a vending point
+[[step]]
+within = ["+10h", "+11h"]
+expect = { supply_state = "disconnected", available_credit = "<= 0" }
+[[step]]
+events = ["low_credit_warning", "supply_disconnected"]    # in this order, others may be between
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from protocols.sealed_message import Outcome
 
 
 class ScenarioError(Exception):
-    """A scenario that cannot be; the text names the key, its value and what is allowed."""
+    """A wrong scenario; the text names the key, its value and what is allowed."""
 
 
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
@@ -58,7 +59,7 @@ _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one item must be: "<= 0", "!= connected", "has moratorium", "disconnected", 5."""
+    """A condition on one item: "<= 0", "!= connected", "has moratorium", "disconnected", 5."""
 
     item: str
     text: str
@@ -66,7 +67,7 @@ class Condition:
     wanted: Decimal | str
 
     def holds(self, value: Value) -> bool:
-        """Say whether a value is as wanted."""
+        """Return whether a value meets the condition."""
         if self.sign == "has":
             return isinstance(value, tuple) and self.wanted in value
         shown = value if isinstance(value, Decimal) else word(value)
@@ -89,7 +90,7 @@ def _condition(item: str, given: object) -> Condition:
 
 
 def _problem(condition: Condition) -> str:
-    """Say why a condition could never hold, or always would; empty where it can be."""
+    """Return why a condition could never fail or never hold; empty if it can do both."""
     kind, wanted = BY_NAME[condition.item].kind, condition.wanted
     if isinstance(kind, Choice):
         allowed = condition.sign in ("==", "!=") and wanted in kind.words
@@ -175,7 +176,7 @@ Instant = Annotated[int, _own_errors(_instant)]
 
 
 class Step(BaseModel):
-    """One step of the timeline: something is done, or something must be true."""
+    """One step of the timeline: commands and orders, or expectations."""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
@@ -203,7 +204,7 @@ class Step(BaseModel):
 
     @property
     def conditions(self) -> list[Condition]:
-        """What the items must be."""
+        """The conditions on items."""
         return [_condition(item, given) for item, given in self.expect.items()]
 
 
@@ -247,7 +248,7 @@ class Scenario(BaseModel):
 
     @property
     def end(self) -> int:
-        """When it ends, ms after its start: where it says, or with its last step."""
+        """The end, ms after the start: as given, or the last step."""
         instants = [
             i for step in self.step for i in (step.at, *(step.within or ())) if i is not None
         ]

@@ -1,8 +1,7 @@
-"""A line is a server around a server: it delays what comes out, and makes the bytes on the wire
-suffer.
+"""A line between a wire and its server: it delays replies and applies the faults of the line.
 
-A transmission is what one call hands over. Faults that change bytes work before those that change
-their times.
+A transmission is the bytes of one call. Faults that change bytes apply before faults that change
+times.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ class Line:
         return self.wake(at_us)
 
     def wake(self, at_us: int) -> bytes:
-        """Return what has become due."""
+        """Return the bytes that have become due."""
         if self.idle:
             return self.server.wake(at_us)
         for due, piece in self._coming.take(at_us):
@@ -86,7 +85,7 @@ class Line:
             self._going.put(at_us + self._delay + delay, piece)
 
     def _suffer(self, data: bytes, way: Way, at_us: int) -> Timed:
-        """Return what is left of a transmission, in pieces."""
+        """Apply the faults of the line to a transmission; return its pieces."""
         struck = {
             fault.rule.name: fault
             for fault in self._faults.on_line(way, self.server.unit_of(data), at_us)
@@ -102,7 +101,7 @@ class Line:
 
 
 def suffer(data: bytes, struck: Mapping[str, ActiveFault]) -> Timed:
-    """Return what faults leave of a transmission, in pieces with their delay."""
+    """Apply faults to a transmission; return its pieces with their delays."""
     for name in _BY_CHANGE:
         if name in struck and data:
             data = _change(struck[name], data)

@@ -1,6 +1,4 @@
-"""Bytes that are due later, in order: what a late reply, a slow line and a pause between bytes
-need.
-"""
+"""Bytes that are due later, in order: for late replies, slow lines, pauses between bytes."""
 
 from __future__ import annotations
 
@@ -8,9 +6,7 @@ from collections import deque
 
 
 class Outbox:
-    """A queue of (line time, bytes). What was put in first goes out first, however late that makes
-    the rest.
-    """
+    """A queue of (line time, bytes), first in, first out: a late entry delays those after it."""
 
     __slots__ = ("_held", "_last")
 
@@ -22,13 +18,13 @@ class Outbox:
         return bool(self._held)
 
     def put(self, due: int, data: bytes) -> None:
-        """Hold bytes until `due`, us, and until everything before them is out."""
+        """Hold bytes until `due`, us, and until all bytes before them are out."""
         if data:
             self._last = max(due, self._last)
             self._held.append((self._last, data))
 
     def take(self, at: int) -> list[tuple[int, bytes]]:
-        """Return what is due by `at`, each with the instant at which it was due."""
+        """Return the entries that are due by `at`, each with its due time."""
         out = []
         while self._held and self._held[0][0] <= at:
             out.append(self._held.popleft())
@@ -39,5 +35,5 @@ class Outbox:
         return self._held[0][0] if self._held else None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         self._held.clear()

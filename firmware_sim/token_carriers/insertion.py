@@ -1,7 +1,7 @@
 """One insertion of a card at a station: the exchange between them, step by step.
 
-Whoever has the card's contacts drives it: at once where the card is in this process, or at the pace
-of a reader. The meter is brought to the present before each step.
+The holder of the card's contacts drives it: at once for a card in this process, or at the pace of a
+reader. The meter is brought to the present before each step.
 """
 
 from __future__ import annotations

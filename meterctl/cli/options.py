@@ -16,6 +16,7 @@ import typer
 
 from meterctl.card_readers import CardPort
 from meterctl.cli.output import print_json, result_fragments, say
+from meterctl.drivers.table import DRIVERS
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.named_files import read_named
@@ -87,7 +88,6 @@ class Options:
             UsageError: no port, or one that cannot be used.
             NotPermittedError: the published development key on a port that is not local.
         """
-        from meterctl.drivers.modbus import ModbusDriver
         from meterctl.transports.wires import monotonic_ms, open_transport, pause_ms, wall_seconds
 
         if self.port is None:
@@ -97,7 +97,9 @@ class Options:
         try:
             ring = self.ring(seals=seals)
             trace = _print_frame if self.trace else None
-            driver = ModbusDriver(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
+            driver = DRIVERS[self.protocol].open(
+                transport, self.unit, self.timeout_ms, monotonic_ms, trace
+            )
             yield Session(
                 driver,
                 ring,

@@ -17,6 +17,7 @@ import typer
 
 from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError, print_json, result_fragments, say
+from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
 from protocols.errors import ProtocolError
 from protocols.quantities import SECOND, parse_duration
@@ -40,7 +41,7 @@ def _options(
     port: Annotated[
         str | None, typer.Option(envvar="METERCTL_PORT", help="Device, tcp://host:port, URL.")
     ] = None,
-    protocol: Annotated[str, typer.Option(help="modbus.")] = "modbus",
+    protocol: Annotated[str, typer.Option(help=f"{', '.join(DRIVERS)}.")] = MODBUS.name,
     unit: Annotated[int, typer.Option(help="Unit number, 1 to 247.")] = 1,
     keys: Annotated[Path | None, typer.Option(help="Key ring of `keys init`.")] = None,
     journal: Annotated[
@@ -57,8 +58,8 @@ def _options(
         bool, typer.Option("--development-key", help="Use the published key anywhere.")
     ] = False,
 ) -> None:
-    if protocol != "modbus":
-        raise UsageError(f"--protocol {protocol}: allowed is modbus")
+    if protocol not in DRIVERS:
+        raise UsageError(f"--protocol {protocol}: allowed is {', '.join(DRIVERS)}")
     if not 1 <= unit <= 247:
         raise UsageError(f"--unit {unit}: allowed is 1 to 247")
     milliseconds = parse_duration(

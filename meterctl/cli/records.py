@@ -10,7 +10,7 @@ from meterctl.cli.options import options
 from meterctl.cli.output import print_json, print_table
 from protocols.data_model import items
 from protocols.data_model.kinds import COUNT
-from protocols.data_model.tables import EVENTS, Event
+from protocols.data_model.tables import EVENTS, PURCHASES, Event
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,8 +24,8 @@ def purchases(context: typer.Context) -> None:
     given = options(context)
     with given.session() as session:
         offset = session.driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]
-        rows = session.driver.purchases()
-    shown = [row.fragments(offset) for row in rows]
+        rows, _ = session.driver.rows(PURCHASES)
+    shown = [row.fragments(offset) for row in reversed(rows)]
     if given.json:
         for fragments in shown:
             print_json(fragments)
@@ -61,7 +61,7 @@ def events(
         found: list[Event] = []
         next_number, more = max(first, newest - EVENTS.depth + 1, 1), newest > 0
         while more and next_number <= newest:
-            rows, more = session.driver.events(next_number)
+            rows, more = session.driver.rows(EVENTS, next_number)
             found += rows
             next_number = rows[-1].number + 1 if rows else newest + 1
     if given.json:

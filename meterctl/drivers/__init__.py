@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from protocols.data_model.items import Item
-from protocols.data_model.tables import Event, Purchase
+from protocols.data_model.tables import Table
 from protocols.keys import MessageClass
 from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
+
+Trace = Callable[[str, bytes], None]
+"""Sees the bytes of the wire: "->" to the meter, "<-" from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class Delivery:
     receipt: bytes
 
 
-class Driver(Protocol):
-    """A meter behind one protocol.
+class Reader(Protocol):
+    """A meter behind one protocol, to be read.
 
     Raises NoAnswerError for silence, CorruptAnswerError for bytes that cannot be the answer,
     RefusedError for a refusal.
@@ -38,16 +41,16 @@ class Driver(Protocol):
         """Return the number of answers that these items need; one answer is of one instant."""
         ...
 
-    def purchases(self) -> list[Purchase]:
-        """Return the purchase records, newest first."""
-        ...
-
-    def events(self, first: int) -> tuple[list[Event], bool]:
-        """Return events from number `first` on, oldest first, and whether more may follow.
+    def rows(self, table: Table, first: int = 0) -> tuple[list[Any], bool]:
+        """Return rows of a table from number `first` on, oldest first, and whether more may follow.
 
         `first` 0 returns the newest few.
         """
         ...
+
+
+class SealedCarrier(Protocol):
+    """A protocol that carries sealed messages; raises as a `Reader`."""
 
     def deliver(self, message: bytes) -> Delivery:
         """Deliver a sealed message. The final write is sent exactly once."""
@@ -60,3 +63,7 @@ class Driver(Protocol):
     def status(self, question: StatusQuestion) -> bytes:
         """Return the sealed status; b"" if the meter has none under that key version."""
         ...
+
+
+class Driver(Reader, SealedCarrier, Protocol):
+    """A meter behind a protocol that also carries sealed messages."""

@@ -6,12 +6,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from meterctl.drivers import Delivery
-from meterctl.drivers.pymodbus_client import Trace, TransportClient
+from meterctl.drivers import Delivery, Trace
+from meterctl.drivers.pymodbus_client import TransportClient
 from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, RefusedError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
-from protocols.data_model.tables import PURCHASES, Event, Purchase
+from protocols.data_model.tables import (
+    BILLING_FREEZES,
+    DAILY_FREEZES,
+    EVENTS,
+    PROFILE,
+    PURCHASES,
+    Event,
+    Freeze,
+    ProfileRecord,
+    Purchase,
+    Table,
+)
 from protocols.errors import MODBUS_EXCEPTIONS, MalformedMessageError, ProtocolError
 from protocols.keys import MessageClass
 from protocols.modbus.native_map import (
@@ -19,11 +30,14 @@ from protocols.modbus.native_map import (
     ANSWER_HEAD_REGISTERS,
     ANSWER_REGISTERS,
     BEST_PLACES,
+    BILLING_WINDOW,
+    DAILY_WINDOW,
     EVENT_WINDOW,
     MAGIC,
     MESSAGE_ADDRESS,
     MESSAGE_HEAD,
     MESSAGE_PART,
+    PROFILE_WINDOW,
     PURCHASE_ADDRESS,
     PURCHASE_REGISTERS,
     RECEIPT_ADDRESS,
@@ -34,11 +48,19 @@ from protocols.modbus.native_map import (
     STATUS_READ,
     STATUS_REGISTERS,
     Place,
+    RowWindow,
 )
 from protocols.modbus.pdu import MAX_READ_REGISTERS
 from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
 
+_WINDOWS: Mapping[Table, tuple[RowWindow, Any]] = {
+    EVENTS: (EVENT_WINDOW, Event),
+    PROFILE: (PROFILE_WINDOW, ProfileRecord),
+    DAILY_FREEZES: (DAILY_WINDOW, Freeze),
+    BILLING_FREEZES: (BILLING_WINDOW, Freeze),
+}
+"""Where a table is read by a cursor, and the kind of its rows."""
 TRIES = 3
 TOTAL_MS = 15_000
 GAP = 16
@@ -82,10 +104,36 @@ class ModbusDriver:
         """Return the number of answers that these items need; one answer is of one instant."""
         return len(_blocks_of(items))
 
-    def purchases(self) -> list[Purchase]:
-        """Return the purchase records, newest first."""
+    def rows(self, table: Table, first: int = 0) -> tuple[list[Any], bool]:
+        """Return rows of a table from number `first` on, oldest first, and whether more may follow.
+
+        `first` 0 returns the newest few. Rows without a number of their own are not counted.
+        """
         self._know()
-        rows = []
+        if table is PURCHASES:
+            return [row for row in self._purchases() if row.number >= first], False
+        window, row_of = _WINDOWS[table]
+        data = self._repeat(
+            lambda: self._exchange(
+                window.read_address, window.read_registers, window.address, first.to_bytes(4, "big")
+            )
+        )
+        count = int.from_bytes(data[4:6], "big")
+        if count > window.rows:
+            raise CorruptAnswerError(f"{self._where}: {count} rows in a window of {window.rows}")
+        rows = [
+            row_of.unpack(data[6 + i * window.row_size :][: window.row_size]) for i in range(count)
+        ]
+        numbers = [row.number for row in rows if isinstance(row, Event)]
+        if any(later <= earlier for earlier, later in pairwise(numbers)) or any(
+            number < first for number in numbers
+        ):
+            raise CorruptAnswerError(f"{self._where}: event numbers do not rise")
+        return rows, count == window.rows
+
+    def _purchases(self) -> list[Purchase]:
+        """Return the purchase records, oldest first."""
+        rows: list[Purchase] = []
         each = MAX_READ_REGISTERS // PURCHASE_REGISTERS
         for first in range(0, PURCHASES.depth, each):
             count = min(each, PURCHASES.depth - first)
@@ -98,31 +146,7 @@ class ModbusDriver:
             rows += [Purchase.unpack(row) for row in some if any(row)]
             if not any(some[-1]):
                 break
-        return rows
-
-    def events(self, first: int) -> tuple[list[Event], bool]:
-        """Return events from number `first` on, oldest first, and whether more may follow.
-
-        `first` 0 returns the newest few.
-        """
-        self._know()
-        window = EVENT_WINDOW
-        data = self._repeat(
-            lambda: self._exchange(
-                window.read_address, window.read_registers, window.address, first.to_bytes(4, "big")
-            )
-        )
-        count = int.from_bytes(data[4:6], "big")
-        if count > window.rows:
-            raise CorruptAnswerError(f"{self._where}: {count} rows in a window of {window.rows}")
-        rows = [
-            Event.unpack(data[6 + i * window.row_size :][: window.row_size]) for i in range(count)
-        ]
-        if any(later.number <= earlier.number for earlier, later in pairwise(rows)) or any(
-            row.number < first for row in rows
-        ):
-            raise CorruptAnswerError(f"{self._where}: event numbers do not rise")
-        return rows, count == window.rows
+        return rows[::-1]
 
     def deliver(self, message: bytes) -> Delivery:
         """Deliver a sealed message. The last part is sent exactly once, others may be repeated."""

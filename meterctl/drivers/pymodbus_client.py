@@ -15,6 +15,7 @@ from pymodbus.framer import FramerType
 from pymodbus.pdu import ModbusPDU
 from pymodbus.transport import CommParams, CommType
 
+from meterctl.drivers import Trace
 from meterctl.errors import CorruptAnswerError, NoAnswerError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.errors import FrameError
@@ -22,7 +23,6 @@ from protocols.modbus import tcp
 from protocols.modbus.crc import crc16
 from protocols.modbus.pdu import INCOMPLETE, UNKNOWN, check_reply, reply_length
 
-Trace = Callable[[str, bytes], None]
 GRACE_MS = 1_000
 """Added to our time-out, so that pymodbus's own never expires first."""
 

@@ -148,7 +148,7 @@ class ProvedStorages:
                 proof=slot,
             )
 
-    def begin_anew(self, meter: str, epoch: int, after_entry: int) -> None:
+    def begin_again(self, meter: str, epoch: int, after_entry: int) -> None:
         """Reset the proved state of a storage that is known to be set back.
 
         Entries up to `after_entry` are from before. The floor stays: key versions only rise.

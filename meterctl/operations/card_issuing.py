@@ -37,7 +37,7 @@ from meterctl.operations.status import ProvedMeter
 from meterctl.session import Session
 from protocols.card.apdu import StatusWord
 from protocols.card.files import CardType
-from protocols.card.issuing import erase, give_keys, give_keys_anew
+from protocols.card.issuing import erase, give_keys, rewrite_keys
 from protocols.card.keys import KeyReference, derive_card_keys, meter_access_of
 from protocols.errors import CardRefusedError
 from protocols.keys import MessageClass
@@ -60,7 +60,7 @@ def plan_format(
         NotPermittedError: it has keys already, or is not one of this ring's.
     """
     if presented.selected.issued and again:
-        return Planned("write its keys again", lambda: _give_keys_anew(presented, journal))
+        return Planned("write its keys again", lambda: _rewrite_keys(presented, journal))
     if presented.selected.issued:
         raise NotPermittedError(
             f"card {presented.serial}: it is formatted already; --again writes its keys "
@@ -84,7 +84,7 @@ def plan_format(
     return Planned("write its keys", carry_out)
 
 
-def _give_keys_anew(presented: PresentedCard, journal: Journal) -> None:
+def _rewrite_keys(presented: PresentedCard, journal: Journal) -> None:
     identity = presented.play(presented.terminal.read_identity())
     access = None
     if identity is not None:
@@ -108,7 +108,7 @@ def _give_keys_anew(presented: PresentedCard, journal: Journal) -> None:
                 f"more; `card replace` issues another card to its customer. Nothing was changed"
             ) from error
         raise
-    anew = give_keys_anew(presented.terminal, keys, version, access)
+    anew = rewrite_keys(presented.terminal, keys, version, access)
     presented.write(anew, "it may have some of its keys: the same command again")
     journal.audit("card_keys_renewed", presented.now(), card=presented.serial)
 

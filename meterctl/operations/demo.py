@@ -32,7 +32,7 @@ from meterctl.transports.wires import monotonic_ms, open_transport, wall_seconds
 from protocols.card.files import CardType
 from protocols.data_model import items
 from protocols.data_model.items import Item
-from protocols.data_model.tables import Event
+from protocols.data_model.tables import EVENTS, Event
 from protocols.data_model.words import Cause, SupplyState, SwitchedBy, cause_words
 from protocols.quantities import (
     CENT,
@@ -192,7 +192,7 @@ class Stage:
         values = self.session.driver.read(_STANDING)
         new: list[Event] = []
         while len(self.show.seen) + len(new) < values[items.EVENT_NUMBER]:
-            rows, _ = self.session.driver.events(len(self.show.seen) + len(new) + 1)
+            rows, _ = self.session.driver.rows(EVENTS, len(self.show.seen) + len(new) + 1)
             if not rows:
                 raise RefusedError("demo: the meter's event number exceeds the events it returns")
             new += rows

@@ -324,7 +324,7 @@ class PresentedCard:
         if not self.set_back:
             raise NotPermittedError(f"{text}; nothing was sold. --set-back serves it knowingly")
         self.tell(f"{text}; served knowingly")
-        journal.proofs.begin_anew(back.meter_digits, back.epoch, journal.last_id())
+        journal.proofs.begin_again(back.meter_digits, back.epoch, journal.last_id())
 
     def _tell_unknown(self, journal: Journal, back: WriteBack) -> None:
         """Report transfers that only the meter holds, not this journal; audit new ones."""

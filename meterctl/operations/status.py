@@ -268,4 +268,4 @@ def _hold_against(
     journal.audit(
         "set_back_served", session.now(), meter=serial, detail=f"epoch {status.epoch:08x}: {text}"
     )
-    journal.proofs.begin_anew(serial, status.epoch, journal.last_id())
+    journal.proofs.begin_again(serial, status.epoch, journal.last_id())

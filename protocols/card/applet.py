@@ -50,7 +50,7 @@ OFFSET_SIZE = 2
 """Secured reads and writes begin with an offset of two bytes."""
 
 
-_BEGINS_ANEW = frozenset({(PLAIN, Instruction.SELECT), (PLAIN, Instruction.GET_CHALLENGE)})
+_BEGINS_AGAIN = frozenset({(PLAIN, Instruction.SELECT), (PLAIN, Instruction.GET_CHALLENGE)})
 
 
 class _RefusalError(Exception):
@@ -124,7 +124,7 @@ class Card:
         if self._session is not None:
             # a command without a code ends the session; then only SELECT and GET CHALLENGE work
             self._forget()
-            if (command.cla, command.ins) not in _BEGINS_ANEW:
+            if (command.cla, command.ins) not in _BEGINS_AGAIN:
                 raise _RefusalError(StatusWord.SECURE_MESSAGING_MISSING)
         if command.cla == FACTORY:
             return self._execute_factory(command)

@@ -21,7 +21,7 @@ def give_keys(terminal: Terminal, keys: CardKeys, key_version: int) -> Exchange[
     yield from terminal.activate()
 
 
-def give_keys_anew(
+def rewrite_keys(
     terminal: Terminal, keys: CardKeys, key_version: int, meter_access: tuple[bytes, int] | None
 ) -> Exchange[None]:
     """Write the keys of an issued card again, which unblocks them; the files stay.

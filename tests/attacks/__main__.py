@@ -15,21 +15,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tests.attacks.cuts import MEMORY, NO_CUT, Cut, Street, Where, cuts_of, places, play, stage
+from tests.attacks.cuts import MEMORY, NO_CUT, Cut, CutSetup, Where, cuts_of, places, play, stage
 from tests.attacks.test_cuts import recorded
 
 Pair = tuple[Cut, Cut]
 BATCH = 200
-_staged: list[tuple[Street, tuple[bytes, bytes, bytes]]] = []
+_staged: list[tuple[CutSetup, tuple[bytes, bytes, bytes]]] = []
 
 
 def pairs(step: int) -> Iterator[Pair]:
     """Yield every pair of cuts: each byte alone, then points of sale times insertion."""
-    street, kept = stage()
-    commands = places(street, kept, Where.COMMAND)
-    card_bytes = places(street, kept, Where.CARD_BYTE)
-    meter_bytes = places(street, kept, Where.METER_BYTE)[1]
-    writes = recorded((street, kept))
+    cut_setup, kept = stage()
+    commands = places(cut_setup, kept, Where.COMMAND)
+    card_bytes = places(cut_setup, kept, Where.CARD_BYTE)
+    meter_bytes = places(cut_setup, kept, Where.METER_BYTE)[1]
+    writes = recorded((cut_setup, kept))
     for cut in cuts_of(Where.CARD_BYTE, card_bytes[0], step):
         yield cut, NO_CUT
     for cut in cuts_of(Where.CARD_BYTE, card_bytes[1], step):

@@ -49,7 +49,7 @@ class Cut:
 NO_CUT = Cut()
 
 
-class Street:
+class CutSetup:
     """A set-up before a sale of 10.00: an open account of 30.00 and a card, on tearing memories."""
 
     def __init__(self, folder: Path) -> None:
@@ -142,10 +142,10 @@ class Street:
 class _Contacts:
     """Contacts that fail after so many commands, or with the card's memory."""
 
-    def __init__(self, street: Street, cut: Cut) -> None:
-        self._street, self._cut = street, cut
+    def __init__(self, cut_setup: CutSetup, cut: Cut) -> None:
+        self._cut_setup, self._cut = cut_setup, cut
         self._commands = 0
-        self._chip, self._began = street.chip, street.chip.written
+        self._chip, self._began = cut_setup.chip, cut_setup.chip.written
         self._dead = False
 
     @property
@@ -161,36 +161,36 @@ class _Contacts:
             raise CardGoneError("the card was pulled")
         self._commands += 1
         try:
-            return self._street.card.apdu(command)
+            return self._cut_setup.card.apdu(command)
         except PowerCutError:
             self._dead = True
             raise CardGoneError("the card lost its power in a write") from None
 
 
-def stage(folder: Path | None = None) -> tuple[Street, tuple[bytes, bytes, bytes]]:
+def stage(folder: Path | None = None) -> tuple[CutSetup, tuple[bytes, bytes, bytes]]:
     """Return a set-up and its state before the sale."""
-    street = Street(folder or Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)))
-    return street, street.snapshot()
+    cut_setup = CutSetup(folder or Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)))
+    return cut_setup, cut_setup.snapshot()
 
 
-def places(street: Street, kept: tuple[bytes, bytes, bytes], where: Where) -> tuple[int, int]:
+def places(cut_setup: CutSetup, kept: tuple[bytes, bytes, bytes], where: Where) -> tuple[int, int]:
     """Count the units of a complete sale and of a complete insertion."""
-    street.restore(kept)
+    cut_setup.restore(kept)
     never = Cut(where, 1 << 40)
-    sale = street.sell(never) if where is not Where.METER_BYTE else 0
+    sale = cut_setup.sell(never) if where is not Where.METER_BYTE else 0
     if where is Where.METER_BYTE:
-        street.sell(NO_CUT)
-    return sale, street.insert(never)
+        cut_setup.sell(NO_CUT)
+    return sale, cut_setup.insert(never)
 
 
-def play(street: Street, kept: tuple[bytes, bytes, bytes], sale: Cut, insertion: Cut) -> None:
+def play(cut_setup: CutSetup, kept: tuple[bytes, bytes, bytes], sale: Cut, insertion: Cut) -> None:
     """Run one sale and one insertion with their cuts, recover, and audit."""
-    street.restore(kept)
-    street.sell(sale)
-    street.insert(insertion)
-    street.recover()
+    cut_setup.restore(kept)
+    cut_setup.sell(sale)
+    cut_setup.insert(insertion)
+    cut_setup.recover()
     try:
-        street.audit()
+        cut_setup.audit()
     except AssertionError as error:
         raise AssertionError(f"sale {sale}, insertion {insertion}: {error}") from error
 

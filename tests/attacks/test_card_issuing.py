@@ -33,7 +33,7 @@ def test_what_another_meter_wrote_does_not_brick_a_card(setup: Setup) -> None:
     assert setup.insert(card).display == "30.00"
 
 
-def test_a_card_whose_write_back_nobody_believes_can_be_erased(setup: Setup, card: Card) -> None:
+def test_a_card_whose_unproved_write_back_can_be_erased(setup: Setup, card: Card) -> None:
     setup.sell(card, 100)
     setup.insert(card)
     content = bytearray(card.state.files[3])

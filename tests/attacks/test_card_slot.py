@@ -118,11 +118,11 @@ def test_row_05_a_card_of_another_meter_or_customer_is_refused(setup: Setup, car
     assert inserted.display == "Err-33"
     assert neighbour.state.slot.illegal_insertions == 1
     assert card.state.keys[2].tries == tries, "the card was not tried with a wrong key"
-    stranger = setup.build(opened=True, customer_number="000000009999")
-    inserted = setup.insert(card, meter=stranger)
+    unrelated = setup.build(opened=True, customer_number="000000009999")
+    inserted = setup.insert(card, meter=unrelated)
     assert inserted.insertion is not None
     assert inserted.insertion.error is InsertionError.CUSTOMER_NUMBER
-    assert neighbour.state.account.cumulative == stranger.state.account.cumulative == 0
+    assert neighbour.state.account.cumulative == unrelated.state.account.cumulative == 0
     assert error_of(setup, card) is None
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from firmware_sim.hal.nvram import SimulatedNvram
 from protocols.card.memory import PAGE, CardMemory
-from tests.attacks.cuts import NO_CUT, Cut, Street, Where, cuts_of, places, play, stage
+from tests.attacks.cuts import NO_CUT, Cut, CutSetup, Where, cuts_of, places, play, stage
 
 PARTS = 8
 
@@ -21,13 +21,13 @@ PARTS = 8
 @pytest.fixture(scope="module")
 def staged(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Street, tuple[bytes, bytes, bytes]]]:
-    street, kept = stage(tmp_path_factory.mktemp("street"))
-    yield street, kept
-    street.setup.journal.close()
+) -> Iterator[tuple[CutSetup, tuple[bytes, bytes, bytes]]]:
+    cut_setup, kept = stage(tmp_path_factory.mktemp("street"))
+    yield cut_setup, kept
+    cut_setup.setup.journal.close()
 
 
-Staged = tuple[Street, tuple[bytes, bytes, bytes]]
+Staged = tuple[CutSetup, tuple[bytes, bytes, bytes]]
 
 
 class RecordingMemory(SimulatedNvram):
@@ -44,12 +44,12 @@ class RecordingMemory(SimulatedNvram):
 
 def recorded(staged: Staged) -> list[tuple[bytes, int, bytes]]:
     """Return every write of the card in a sale and the insertion after it."""
-    street, kept = staged
-    street.restore(kept)
-    memory = street.chip = RecordingMemory(kept[1])
-    street.card = type(street.card)(memory, street.setup.random)
-    street.setup.sell(street.card, 1000)
-    street.setup.insert(street.card)
+    cut_setup, kept = staged
+    cut_setup.restore(kept)
+    memory = cut_setup.chip = RecordingMemory(kept[1])
+    cut_setup.card = type(cut_setup.card)(memory, cut_setup.setup.random)
+    cut_setup.setup.sell(cut_setup.card, 1000)
+    cut_setup.setup.insert(cut_setup.card)
     return memory.writes
 
 
@@ -112,9 +112,9 @@ def test_row_08_and_09_a_cut_before_in_and_after_every_write_of_the_card(
 
 def test_the_audit_finds_a_sale_that_was_made_twice(staged: Staged) -> None:
     """Positive control."""
-    street, kept = staged
-    play(street, kept, NO_CUT, NO_CUT)
-    street.setup.sell(street.card, 1000)
-    street.setup.insert(street.card)
+    cut_setup, kept = staged
+    play(cut_setup, kept, NO_CUT, NO_CUT)
+    cut_setup.setup.sell(cut_setup.card, 1000)
+    cut_setup.setup.insert(cut_setup.card)
     with pytest.raises(AssertionError, match="credit 5000"):
-        street.audit()
+        cut_setup.audit()

@@ -152,23 +152,24 @@ def test_the_former_storage_on_an_old_card_image_proves_no_opening_dead(tmp_path
     old_receipt = session.driver.receipt(MessageKind.OPEN.message_class, 1)
     old_status = session.driver.status(StatusQuestion(bytes(8), setup.journal.number, 1))
     setup.meter = setup.build(SimulatedNvram(), epoch=0xE1)
-    shop = Journal(tmp_path / "shop.sqlite")
-    setup.journal = shop
+    seller = Journal(tmp_path / "shop.sqlite")
+    setup.journal = seller
     card = setup.formatted()
     setup.open(card, 3000)
     now = setup.session()
-    (left,) = resolve(lying(now, receipt=lambda *_: old_receipt), shop)
+    (left,) = resolve(lying(now, receipt=lambda *_: old_receipt), seller)
     assert left.entry.state is EntryState.ON_CARD, "(b) is not for an opening of epoch 0"
     assert (
-        resolve(lying(now, status=lambda _: old_status), shop)[0].entry.state is EntryState.ON_CARD
+        resolve(lying(now, status=lambda _: old_status), seller)[0].entry.state
+        is EntryState.ON_CARD
     )
     liar = lying(now, receipt=lambda *_: old_receipt, read=shows(now, epoch=0xE0))
-    (withdrawn,) = withdraw_cards(liar, shop, erased_only=False).entries
+    (withdrawn,) = withdraw_cards(liar, seller, erased_only=False).entries
     assert (withdrawn.state, withdrawn.outcome) == (EntryState.REFUSED, "voided"), (
         "its own void is the proof"
     )
     assert setup.meter.state.security.credit_sequence == 1
-    assert any("another storage" in notice for notice in shop.notices)
+    assert any("another storage" in notice for notice in seller.notices)
 
 
 def test_a_void_in_one_storage_gives_way_to_an_acceptance_in_another(tmp_path: Path) -> None:

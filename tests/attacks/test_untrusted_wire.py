@@ -136,7 +136,7 @@ def test_what_was_held_after_a_forged_refusal_expires(
     assert Host(meter).deliver(held[0]).outcome is Outcome.EXPIRED
 
 
-def test_a_command_that_lost_its_number_is_not_sealed_anew(journal: Journal) -> None:
+def test_a_command_that_lost_its_number_is_not_sealed_again(journal: Journal) -> None:
     meter = make()
     session = session_of(meter)
     inner = session.driver.deliver
@@ -186,13 +186,13 @@ def test_a_changed_status_is_corrupt_and_seals_nothing(journal: Journal, at: int
     meter = make()
     session = session_of(meter)
 
-    def spoilt(question: StatusQuestion) -> bytes:
+    def faulty(question: StatusQuestion) -> bytes:
         data = bytearray(session.driver.status(question))
         data[at] ^= 1
         return bytes(data)
 
     with pytest.raises(CorruptAnswerError) as error:
-        top_up(lying(session, status=spoilt), journal)
+        top_up(lying(session, status=faulty), journal)
     assert error.value.exit_code == 5
     assert journal.entries() == []
 
@@ -231,12 +231,12 @@ def test_a_lost_storage_is_3_and_nothing_is_sealed(journal: Journal) -> None:
 
 def test_a_wire_that_leads_to_another_meter_takes_no_top_up(journal: Journal) -> None:
     """The port's last meter is the payee, unless a person or --meter names another."""
-    mine, stranger = make(), make(serial=OTHER)
+    mine, unrelated = make(), make(serial=OTHER)
     port = "tcp://127.0.0.1:15999 modbus unit 1"
     assert top_up(session_of(mine, port=port), journal).state is EntryState.CONFIRMED, (
         "a first contact is believed"
     )
-    elsewhere = session_of(stranger, port=port)
+    elsewhere = session_of(unrelated, port=port)
     with pytest.raises(
         NotPermittedError, match=r"last time it was meter 000000000042.*--meter 000000000043"
     ) as error:
@@ -246,7 +246,7 @@ def test_a_wire_that_leads_to_another_meter_takes_no_top_up(journal: Journal) ->
         top_up(replace(elsewhere, payee=METER), journal)
     with pytest.raises(NotPermittedError):
         command(elsewhere, journal, MessageKind.CLEAR_TAMPER, b"")
-    assert credit(stranger) == 0
+    assert credit(unrelated) == 0
     asked: list[str] = []
 
     def yes(question: str) -> bool:
@@ -263,12 +263,12 @@ def test_a_wire_that_leads_to_another_meter_takes_no_top_up(journal: Journal) ->
 def test_a_meter_that_shows_another_serial_number_than_it_proves_is_refused(
     journal: Journal,
 ) -> None:
-    stranger = make(serial=OTHER)
-    session = session_of(stranger)
+    unrelated = make(serial=OTHER)
+    session = session_of(unrelated)
     liar = lying(session, read=shows(session, serial_number=METER))
     with pytest.raises(NotPermittedError, match="meter 000000000043 is proved on this port"):
         top_up(replace(liar, payee=METER), journal)
-    assert credit(stranger) == 0
+    assert credit(unrelated) == 0
     assert journal.entries() == []
 
 

@@ -238,7 +238,7 @@ class TestRead:
         regular, extended = wire.ask(1, b"\x2b\x0e\x02\x00"), wire.ask(1, b"\x2b\x0e\x03\x00")
         assert extended[3:] == regular[3:]
 
-    def test_identify_from_an_object_that_is_not_there_begins_anew(self, wire: Wire) -> None:
+    def test_identify_from_an_object_that_is_not_there_begins_again(self, wire: Wire) -> None:
         assert wire.ask(1, b"\x2b\x0e\x01\x77") == wire.ask(1, b"\x2b\x0e\x01\x00")
 
 

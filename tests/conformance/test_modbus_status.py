@@ -100,7 +100,7 @@ def test_a_status_may_be_read_in_parts(wire: Wire) -> None:
                 assert part == whole[2 * start : 2 * (start + count)]
 
 
-def test_the_same_question_again_is_answered_anew(wire: Wire) -> None:
+def test_the_same_question_again_is_answered_again(wire: Wire) -> None:
     for _ in range(3):
         assert wire.ask(1, write_registers(QUESTION, *question()))[0] == 0x10
         hold(registers(wire))

@@ -33,7 +33,7 @@ MAGIC = read(3, 0, 2)
 MAGIC_REPLY = b"\x03\x04PPM1"
 SERIAL = read(3, 2, 3)
 SCRATCH = read(3, SCRATCH_ADDRESS, 1)
-STRANGER = 9
+UNRELATED = 9
 REQUESTS = {
     "read": read(3, 0, 10),
     "write_one": b"\x06" + words(SCRATCH_ADDRESS, 0x0BAD),
@@ -64,7 +64,7 @@ def set_scratch(value: int) -> bytes:
 
 class TestUnknownUnit:
     @pytest.mark.parametrize("request_pdu", REQUESTS.values(), ids=REQUESTS)
-    @pytest.mark.parametrize("unit", [STRANGER, 248, 0, 255])
+    @pytest.mark.parametrize("unit", [UNRELATED, 248, 0, 255])
     def test_on_tcp_it_is_refused_with_0b(
         self, tcp_of_two: TcpWire, unit: int, request_pdu: bytes
     ) -> None:
@@ -74,7 +74,7 @@ class TestUnknownUnit:
         assert tcp.ask(2, MAGIC) == b"\x83\x0b"
         assert tcp.ask(1, MAGIC) == MAGIC_REPLY
 
-    @pytest.mark.parametrize("unit", [STRANGER, 248, 0, 255])
+    @pytest.mark.parametrize("unit", [UNRELATED, 248, 0, 255])
     def test_on_tcp_it_is_left_in_silence_where_told_so(
         self, two_silent_meters: Running, unit: int
     ) -> None:
@@ -85,7 +85,7 @@ class TestUnknownUnit:
             wire.expect_silence(0.02)
 
     @pytest.mark.parametrize("request_pdu", REQUESTS.values(), ids=REQUESTS)
-    @pytest.mark.parametrize("unit", [STRANGER, 248, 255])
+    @pytest.mark.parametrize("unit", [UNRELATED, 248, 255])
     def test_on_rtu_it_is_left_in_silence(
         self, rtu_of_two: RtuWire, unit: int, request_pdu: bytes
     ) -> None:
@@ -106,7 +106,7 @@ class TestUnits0And255OnTcp:
         assert tcp.ask(1, SCRATCH) == scratch(0x1000 + unit)
 
     @pytest.mark.parametrize("unit", [0, 255])
-    def test_they_reach_nobody_where_there_are_two(self, tcp_of_two: TcpWire, unit: int) -> None:
+    def test_they_reach_no_meter_where_there_are_two(self, tcp_of_two: TcpWire, unit: int) -> None:
         for meter in UNITS:
             assert tcp_of_two.ask(meter, set_scratch(meter)) == set_scratch(meter)
         assert tcp_of_two.ask(unit, set_scratch(0xDEAD)) == b"\x86\x0b"
@@ -245,7 +245,7 @@ class TestTcpFraming:
             replies = [wire.reply() for wire in wires]
         assert replies == [Reply(n, UNITS[n % 2], serial_reply(UNITS[n % 2])) for n in range(64)]
 
-    def test_a_connection_that_breaks_within_a_frame_troubles_nobody(
+    def test_a_connection_that_breaks_within_a_frame_troubles_no_other(
         self, one_meter: Running, tcp: TcpWire
     ) -> None:
         with TcpWire(one_meter.tcp) as other:
@@ -492,8 +492,8 @@ class TestAnotherUnitPassesBy:
 
     @pytest.mark.parametrize(("request_pdu", "reply_pdu"), PDUS, ids=NAMES)
     def test_with_silence_between(self, rtu: RtuWire, request_pdu: bytes, reply_pdu: bytes) -> None:
-        rtu.leave_unanswered(rtu_frame(STRANGER, request_pdu))
-        rtu.leave_unanswered(rtu_frame(STRANGER, reply_pdu))
+        rtu.leave_unanswered(rtu_frame(UNRELATED, request_pdu))
+        rtu.leave_unanswered(rtu_frame(UNRELATED, reply_pdu))
         assert rtu.ask(1, MAGIC) == MAGIC_REPLY
 
     @pytest.mark.parametrize(("request_pdu", "reply_pdu"), PDUS[:-1], ids=NAMES[:-1])
@@ -501,14 +501,16 @@ class TestAnotherUnitPassesBy:
         self, rtu: RtuWire, request_pdu: bytes, reply_pdu: bytes
     ) -> None:
         rtu.send(
-            rtu_frame(STRANGER, request_pdu) + rtu_frame(STRANGER, reply_pdu) + rtu_frame(1, MAGIC)
+            rtu_frame(UNRELATED, request_pdu)
+            + rtu_frame(UNRELATED, reply_pdu)
+            + rtu_frame(1, MAGIC)
         )
         rtu.expect(rtu_frame(1, MAGIC_REPLY))
         rtu.expect_silence()
 
     def test_a_unit_that_is_dead_does_not_silence_us(self, rtu: RtuWire) -> None:
         for _ in range(3):
-            rtu.leave_unanswered(rtu_frame(STRANGER, MAGIC))
+            rtu.leave_unanswered(rtu_frame(UNRELATED, MAGIC))
             assert rtu.ask(1, MAGIC) == MAGIC_REPLY
 
     INNER = rtu_frame(1, set_scratch(0xDEAD))
@@ -533,13 +535,13 @@ class TestAnotherUnitPassesBy:
     ) -> None:
         assert rtu.ask(1, set_scratch(0x0003)) == set_scratch(0x0003)
         if asked_before:
-            rtu.leave_unanswered(rtu_frame(STRANGER, read(3, 0, 4)))
-        rtu.leave_unanswered(rtu_frame(STRANGER, pdu))
+            rtu.leave_unanswered(rtu_frame(UNRELATED, read(3, 0, 4)))
+        rtu.leave_unanswered(rtu_frame(UNRELATED, pdu))
         assert rtu.ask(1, SCRATCH) == scratch(0x0003)
 
     @pytest.mark.parametrize("pdu", [pdu for _, pdu in TRAPS], ids=[name for name, _ in TRAPS])
     def test_nor_when_its_frame_comes_in_parts(self, rtu: RtuWire, pdu: bytes) -> None:
-        frame = rtu_frame(STRANGER, pdu)
+        frame = rtu_frame(UNRELATED, pdu)
         at = frame.index(b"\x06" + words(SCRATCH_ADDRESS, 0xDEAD)) - 1
         end = at + len(self.INNER)
 

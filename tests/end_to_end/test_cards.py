@@ -36,7 +36,7 @@ RUN = (
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
+def seller(tmp_path: Path) -> Path:
     """A folder with a key ring, one meter's own keys, and an opening card of 30.00."""
     meterctl("keys", "init", "--out", "keys.json", cwd=tmp_path)
     meterctl("card", "format", "--card-serial", SERIAL, *CARD, cwd=tmp_path)
@@ -74,116 +74,126 @@ def card_json(folder: Path, *words: str, check: int = 0) -> dict[str, Any]:
     return result
 
 
-def test_a_card_is_sold_carried_inserted_and_read_back(shop: Path) -> None:
-    with running(*RUN, cwd=shop):
-        first = insert(shop)
+def test_a_card_is_sold_carried_inserted_and_read_back(seller: Path) -> None:
+    with running(*RUN, cwd=seller):
+        first = insert(seller)
         assert (first["outcome"], first["error"], first["display"]) == ("accepted", None, "30.00")
-        (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "available_credit", cwd=shop)
+        (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "available_credit", cwd=seller)
         assert read == {"available_credit": 30.00}
-        back = card_json(shop, "read")
+        back = card_json(seller, "read")
         assert (back["state"], back["available_credit"], back["cumulative_purchased"]) == (
             "accepted",
             30.00,
             30.00,
         )
-        sold = card_json(shop, "sell", "12.50", "--yes")
+        sold = card_json(seller, "sell", "12.50", "--yes")
         assert (sold["outcome"], sold["sequence"], sold["amount"]) == ("on_card", 2, 12.50)
-        assert "unconsumed" in card_json(shop, "sell", "12.50", "--yes", check=6)["message"]
-        assert insert(shop, "--pull-after", "10")["error_name"] == "pulled_early"
-        again = insert(shop)
+        assert "unconsumed" in card_json(seller, "sell", "12.50", "--yes", check=6)["message"]
+        assert insert(seller, "--pull-after", "10")["error_name"] == "pulled_early"
+        again = insert(seller)
         assert (again["outcome"], again["available_credit"]) == ("already_accepted", 42.50)
-        meter_sim("control", "./m.sock", "card", "remove", cwd=shop)
-        (purchase, opening) = meterctl_json("--port", "./m.tty", *RING, "purchases", cwd=shop)
+        meter_sim("control", "./m.sock", "card", "remove", cwd=seller)
+        (purchase, opening) = meterctl_json("--port", "./m.tty", *RING, "purchases", cwd=seller)
         assert (purchase["carrier"], purchase["amount"], opening["kind"]) == ("card", 12.50, "open")
         events = [
             event["event"]
-            for event in meterctl_json("--port", "./m.tty", *RING, "events", cwd=shop)
+            for event in meterctl_json("--port", "./m.tty", *RING, "events", cwd=seller)
         ]
         assert events.count("card_accepted") == 3
         assert "card_pulled_early" in events
-    assert card_json(shop, "read")["credit_sequence"] == 2
-    states = [entry["state"] for entry in meterctl_json("journal", "list", cwd=shop)]
+    assert card_json(seller, "read")["credit_sequence"] == 2
+    states = [entry["state"] for entry in meterctl_json("journal", "list", cwd=seller)]
     assert states == ["confirmed", "confirmed"]
-    history = meterctl_json("card", "history", *CARD, cwd=shop)
+    history = meterctl_json("card", "history", *CARD, cwd=seller)
     assert [row["actor"] for row in history[:2]] == ["meter", "vending"]
-    audit = [line["what"] for line in meterctl_json("journal", "audit", cwd=shop)]
+    audit = [line["what"] for line in meterctl_json("journal", "audit", cwd=seller)]
     assert audit == ["card_formatted", "sold", "sold"]
 
 
-def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(shop: Path) -> None:
+def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(seller: Path) -> None:
     port = ("--port", "./m.tty", *RING)
-    with running(*RUN, cwd=shop):
-        insert(shop)
-        card_json(shop, "read")
-        card_json(shop, "sell", "12.50", "--yes")
-        refused = meterctl(*port, "topup", "5.00", "--yes", cwd=shop, check=6)
+    with running(*RUN, cwd=seller):
+        insert(seller)
+        card_json(seller, "read")
+        card_json(seller, "sell", "12.50", "--yes")
+        refused = meterctl(*port, "topup", "5.00", "--yes", cwd=seller, check=6)
         assert SERIAL in refused.stderr
-        dry = meterctl(*port, "topup", "5.00", "--dry-run", "--void-card", cwd=shop)
+        dry = meterctl(*port, "topup", "5.00", "--dry-run", "--void-card", cwd=seller)
         assert f"void what was sold on cards: card {SERIAL} carries 12.50" in dry.stderr
-        done = meterctl(*port, "topup", "5.00", "--yes", "--void-card", "--json", cwd=shop)
+        done = meterctl(*port, "topup", "5.00", "--yes", "--void-card", "--json", cwd=seller)
         assert "12.50 is owed to the customer" in done.stderr
         receipt = json.loads(done.stdout)
         assert receipt["owed"] == 12.50
         assert receipt["withdrawn"] == [{"id": 2, "card": SERIAL, "outcome": "voided"}]
-        lost = insert(shop)
+        lost = insert(seller)
         assert (lost["outcome"], lost["error"], lost["display"]) == (
             "sequence_conflict",
             17,
             "Err-34",
         )
         assert lost["available_credit"] == 35.00
-        card_json(shop, "sell", "2.00", "--yes")
-        meterctl(*port, "limits", "set", "max_credit=40.00", "--yes", cwd=shop)
+        card_json(seller, "sell", "2.00", "--yes")
+        meterctl(*port, "limits", "set", "max_credit=40.00", "--yes", cwd=seller)
         words = (*port, "topup", "30.00", "--yes", "--void-card", "--json")
-        failed = json.loads(meterctl(*words, cwd=shop, check=3).stdout)
+        failed = json.loads(meterctl(*words, cwd=seller, check=3).stdout)
         assert failed["outcome"] == "exceeds_max_credit"
         assert "Cards were voided before: 2.00 is owed to the customer" in failed["message"]
-        meterctl(*port, "limits", "set", "max_credit=off", "--yes", cwd=shop)
-        card_json(shop, "sell", "7.00", "--yes")
-        meterctl("card", "erase", "--yes", *CARD, cwd=shop)
-        done = meterctl(*port, "topup", "1.00", "--yes", cwd=shop)
+        meterctl(*port, "limits", "set", "max_credit=off", "--yes", cwd=seller)
+        card_json(seller, "sell", "7.00", "--yes")
+        meterctl("card", "erase", "--yes", *CARD, cwd=seller)
+        done = meterctl(*port, "topup", "1.00", "--yes", cwd=seller)
         assert "7.00 is owed to the customer" in done.stderr, (
             "an erased card's sale is voided by itself"
         )
 
 
-def test_presets_come_with_the_card(shop: Path) -> None:
-    (shop / "p.toml").write_text(
+def test_presets_come_with_the_card(seller: Path) -> None:
+    (seller / "p.toml").write_text(
         '[limits]\nlow_credit_threshold_1 = "9.00"\n[tariff]\nprices = ["0.7000"]\n'
     )
-    with running(*RUN, cwd=shop):
+    with running(*RUN, cwd=seller):
         assert (
             "has not written back"
-            in card_json(shop, "preset", "p.toml", "--yes", check=6)["message"]
+            in card_json(seller, "preset", "p.toml", "--yes", check=6)["message"]
         )
-        insert(shop)
-        preset = card_json(shop, "preset", "p.toml", "--yes")
+        insert(seller)
+        preset = card_json(seller, "preset", "p.toml", "--yes")
         assert preset["commands"] == ["limits", "tariff"]
-        assert insert(shop)["command_outcome"] == "accepted"
+        assert insert(seller)["command_outcome"] == "accepted"
         (read,) = meterctl_json(
-            "--port", "./m.tty", *RING, "read", "low_credit_threshold_1", "current_price", cwd=shop
+            "--port",
+            "./m.tty",
+            *RING,
+            "read",
+            "low_credit_threshold_1",
+            "current_price",
+            cwd=seller,
         )
         assert read == {"low_credit_threshold_1": 9.00, "current_price": 0.7000}
 
 
-def test_sales_in_bulk_go_on_where_they_were_interrupted(shop: Path) -> None:
-    with running(*RUN, cwd=shop):
-        insert(shop)
-    meterctl("card", "read", *CARD, cwd=shop)
-    (shop / "s.csv").write_text("sale,file,amount\na1,c.img,5.00\na2,gone.img,6.00\n")
-    done = meterctl("card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=shop, check=2)
+def test_sales_in_bulk_go_on_where_they_were_interrupted(seller: Path) -> None:
+    with running(*RUN, cwd=seller):
+        insert(seller)
+    meterctl("card", "read", *CARD, cwd=seller)
+    (seller / "s.csv").write_text("sale,file,amount\na1,c.img,5.00\na2,gone.img,6.00\n")
+    done = meterctl(
+        "card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=seller, check=2
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["outcome"] for row in rows] == ["sold", "failed", None]
     assert (rows[-1]["result"], rows[-1]["exit_code"]) == ("usage", 2)
     assert "gone.img" in done.stderr
-    done = meterctl("card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=shop, check=2)
+    done = meterctl(
+        "card", "sell", "--from", "s.csv", "--yes", "--json", *RING, cwd=seller, check=2
+    )
     assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == [
         "sold_before",
         "failed",
         None,
     ]
-    assert card_json(shop, "sell", "5.00", "--sale", "a1", "--yes")["id"] == 2
-    assert len(meterctl_json("journal", "list", cwd=shop)) == 2
+    assert card_json(seller, "sell", "5.00", "--sale", "a1", "--yes")["id"] == 2
+    assert len(meterctl_json("journal", "list", cwd=seller)) == 2
 
 
 @pytest.mark.parametrize(
@@ -210,52 +220,52 @@ def test_sales_in_bulk_go_on_where_they_were_interrupted(shop: Path) -> None:
     ],
     ids=lambda words: " ".join(words[:2]),
 )
-def test_a_dry_run_writes_nothing(shop: Path, words: tuple[str, ...]) -> None:
-    with running(*RUN, cwd=shop):
-        insert(shop)
-    meterctl("card", "read", *CARD, cwd=shop)
+def test_a_dry_run_writes_nothing(seller: Path, words: tuple[str, ...]) -> None:
+    with running(*RUN, cwd=seller):
+        insert(seller)
+    meterctl("card", "read", *CARD, cwd=seller)
     meterctl(
-        "card", "format", "--file", "b.img", "--card-serial", "0807060504030201", *RING, cwd=shop
+        "card", "format", "--file", "b.img", "--card-serial", "0807060504030201", *RING, cwd=seller
     )
-    names, journal = sorted(os.listdir(shop)), meterctl_json("journal", "list", cwd=shop)
-    cards = [(shop / name).read_bytes() for name in ("b.img", "c.img")]
-    done = meterctl(*words, "--dry-run", *RING, cwd=shop)
+    names, journal = sorted(os.listdir(seller)), meterctl_json("journal", "list", cwd=seller)
+    cards = [(seller / name).read_bytes() for name in ("b.img", "c.img")]
+    done = meterctl(*words, "--dry-run", *RING, cwd=seller)
     assert "dry run, nothing is sent or written" in done.stderr
     assert done.stdout == ""
-    assert sorted(os.listdir(shop)) == names
-    assert meterctl_json("journal", "list", cwd=shop) == journal
+    assert sorted(os.listdir(seller)) == names
+    assert meterctl_json("journal", "list", cwd=seller) == journal
     # Reading a card counts its authentications, so the content of these files is compared.
     for before, name in zip(cards, ("b.img", "c.img"), strict=True):
-        (shop / "before.img").write_bytes(before)
-        assert files_of(shop / name) == files_of(shop / "before.img")
+        (seller / "before.img").write_bytes(before)
+        assert files_of(seller / name) == files_of(seller / "before.img")
 
 
-def test_without_pyscard_a_reader_is_refused_with_what_to_install(shop: Path) -> None:
-    (shop / "smartcard").mkdir()
-    (shop / "smartcard" / "__init__.py").write_text("raise ImportError('not here')")
+def test_without_pyscard_a_reader_is_refused_with_what_to_install(seller: Path) -> None:
+    (seller / "smartcard").mkdir()
+    (seller / "smartcard" / "__init__.py").write_text("raise ImportError('not here')")
     for words in (
         ("card", "readers"),
         ("card", "read"),
         ("card", "sell", "5.00", "--reader", "x", "--yes"),
     ):
         command = [BIN / "meterctl", *words, *RING]
-        environment = {**os.environ, "PYTHONPATH": str(shop), "XDG_STATE_HOME": str(shop)}
+        environment = {**os.environ, "PYTHONPATH": str(seller), "XDG_STATE_HOME": str(seller)}
         done = subprocess.run(
-            command, cwd=shop, env=environment, capture_output=True, text=True, check=False
+            command, cwd=seller, env=environment, capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stdout) == (2, "")
         assert "pip install 'prepaid-meter[card]'" in done.stderr
 
 
-def test_apdus_are_traced_by_name_and_no_key_is_shown(shop: Path) -> None:
-    traced = meterctl("card", "read", "--trace", *CARD, cwd=shop).stderr
+def test_apdus_are_traced_by_name_and_no_key_is_shown(seller: Path) -> None:
+    traced = meterctl("card", "read", "--trace", *CARD, cwd=seller).stderr
     assert re.search(r"^-> 00 84 00 00 08  GET CHALLENGE$", traced, re.MULTILINE)
     assert "READ BINARY credit, secured" in traced
     assert "9000 ok" in traced
-    meter_sim("card", "new", "b.img", "--card-serial", "0102030405060708", cwd=shop)
-    issued = meterctl("card", "format", "--file", "b.img", *RING, "--trace", cwd=shop).stderr
+    meter_sim("card", "new", "b.img", "--card-serial", "0102030405060708", cwd=seller)
+    issued = meterctl("card", "format", "--file", "b.img", *RING, "--trace", cwd=seller).stderr
     assert issued.count("the key is not shown") == 2
-    master = json.loads((shop / "keys.json").read_text())["masters"]["1"]
+    master = json.loads((seller / "keys.json").read_text())["masters"]["1"]
     assert master not in issued.replace(" ", "")
 
 
@@ -302,39 +312,43 @@ def test_apdus_are_traced_by_name_and_no_key_is_shown(shop: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_says_why_and_changes_nothing(
-    shop: Path, words: tuple[str, ...], code: int, told: str
+    seller: Path, words: tuple[str, ...], code: int, told: str
 ) -> None:
-    before = files_of(shop / "c.img")
-    done = meterctl(*words, *RING, cwd=shop, check=code)
+    before = files_of(seller / "c.img")
+    done = meterctl(*words, *RING, cwd=seller, check=code)
     assert told in done.stderr
-    assert not (shop / "new.img").exists()
-    assert len(meterctl_json("journal", "list", cwd=shop)) == 1
-    assert files_of(shop / "c.img") == before
+    assert not (seller / "new.img").exists()
+    assert len(meterctl_json("journal", "list", cwd=seller)) == 1
+    assert files_of(seller / "c.img") == before
 
 
-def test_a_card_without_the_right_ring_or_held_by_another_is_refused(shop: Path) -> None:
-    meterctl("keys", "init", "--out", "other.json", cwd=shop)
-    wrong = meterctl("card", "read", "--file", "c.img", "--keys", "other.json", cwd=shop, check=6)
+def test_a_card_without_the_right_ring_or_held_by_another_is_refused(seller: Path) -> None:
+    meterctl("keys", "init", "--out", "other.json", cwd=seller)
+    wrong = meterctl("card", "read", "--file", "c.img", "--keys", "other.json", cwd=seller, check=6)
     assert "not this ring's" in wrong.stderr
-    with running(*RUN, cwd=shop):
-        no_card = meter_sim("control", "./m.sock", "card", "insert", "keys.json", cwd=shop, check=2)
+    with running(*RUN, cwd=seller):
+        no_card = meter_sim(
+            "control", "./m.sock", "card", "insert", "keys.json", cwd=seller, check=2
+        )
         assert "there is no card in it" in no_card.stderr
-        meter_sim("control", "./m.sock", "card", "insert", "gone.img", cwd=shop, check=2)
-        (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "account_state", cwd=shop)
+        meter_sim("control", "./m.sock", "card", "insert", "gone.img", cwd=seller, check=2)
+        (read,) = meterctl_json("--port", "./m.tty", *RING, "read", "account_state", cwd=seller)
         assert read == {"account_state": "unopened"}
 
 
-def test_row_19_masters_are_refused_and_none_is_in_the_meters_memory_or_state(shop: Path) -> None:
-    refused = meter_sim("run", "--keys", "keys.json", "--modbus-rtu", "./x.tty", cwd=shop, check=2)
+def test_row_19_masters_are_refused_and_none_is_in_the_meters_memory_or_state(seller: Path) -> None:
+    refused = meter_sim(
+        "run", "--keys", "keys.json", "--modbus-rtu", "./x.tty", cwd=seller, check=2
+    )
     assert "masters" in refused.stderr
-    master = bytes.fromhex(json.loads((shop / "keys.json").read_text())["masters"]["1"])
-    own = bytes.fromhex(json.loads((shop / "meter-keys.json").read_text())["keys"][0]["card"])
-    with running(*RUN, cwd=shop) as ready:
-        insert(shop)
+    master = bytes.fromhex(json.loads((seller / "keys.json").read_text())["masters"]["1"])
+    own = bytes.fromhex(json.loads((seller / "meter-keys.json").read_text())["keys"][0]["card"])
+    with running(*RUN, cwd=seller) as ready:
+        insert(seller)
         memory = _memory_of(int(ready["pid"]))
-    state = (shop / "m.nv").read_bytes()
+    state = (seller / "m.nv").read_bytes()
     assert own in memory, "positive control: the meter's own key is found"
-    for found in (memory, state, (shop / "meter-keys.json").read_bytes()):
+    for found in (memory, state, (seller / "meter-keys.json").read_bytes()):
         assert master not in found
         assert master.hex().encode() not in found.lower()
 

@@ -114,7 +114,7 @@ def test_a_meter_goes_on_after_an_orderly_stop_and_after_a_kill(tmp_path: Path) 
         assert names.count("restart") == 2
 
 
-def test_keys_keep_strangers_out(tmp_path: Path) -> None:
+def test_keys_keep_other_hosts_out(tmp_path: Path) -> None:
     serial = "000000000042"
     meterctl("keys", "init", "--out", "keys.json", cwd=tmp_path)
     assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600

@@ -307,7 +307,7 @@ def test_a_port_that_leads_to_another_meter_is_refused_in_a_script(tmp_path: Pat
         "keys", "export", "--meter", OTHER, "--keys", "k.json", "--out", "o.json", cwd=tmp_path
     )
     where = tcp.removeprefix("tcp://")
-    stranger = (
+    unrelated = (
         "--serial-number",
         OTHER,
         "--keys",
@@ -319,7 +319,7 @@ def test_a_port_that_leads_to_another_meter_is_refused_in_a_script(tmp_path: Pat
         "--speed",
         "0",
     )
-    with running(*stranger, cwd=tmp_path):
+    with running(*unrelated, cwd=tmp_path):
         refused = result(*own, "topup", "50.00", cwd=tmp_path, check=6)
         assert f"--meter {OTHER}" in refused["message"]
         (read,) = meterctl_json("--port", tcp, "read", "available_credit", cwd=tmp_path)

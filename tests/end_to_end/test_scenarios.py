@@ -106,7 +106,7 @@ def test_a_scenario_is_played_live_on_wires(tmp_path: Path) -> None:
     meter_sim("scenario", "run", "s.toml", "--speed", "0", cwd=tmp_path, check=2)
 
 
-def test_a_storage_fault_in_a_step_makes_the_meter_start_anew(tmp_path: Path) -> None:
+def test_a_storage_fault_in_a_step_makes_the_meter_start_again(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text(
         'name = "n"\n[meter]\ncredit = "1.00"\n'

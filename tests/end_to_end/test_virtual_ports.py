@@ -18,7 +18,7 @@ from firmware_sim.hosting.port_lock import lock_port
 from firmware_sim.hosting.ports import VirtualPort
 from tests.support.programs import meter_sim, running
 
-NOBODY = 65534
+OTHER_USER = 65534
 ROUNDS, RIVALS = 200, 4
 by_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of other users")
 
@@ -37,11 +37,11 @@ def lock_of(link: Path) -> Path:
     return link.with_name(f".{link.name}.lock")
 
 
-def test_a_stranger_cannot_hold_a_port_by_a_name_that_anybody_may_take(tmp_path: Path) -> None:
+def test_another_user_cannot_hold_a_port_by_a_name_that_anybody_may_take(tmp_path: Path) -> None:
     link = tmp_path / "m.tty"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as unrelated:
         name = hashlib.sha256(os.path.abspath(link).encode()).hexdigest()
-        stranger.bind(f"\0meter-sim:{name}")
+        unrelated.bind(f"\0meter-sim:{name}")
         with served(link):
             pass
     assert os.listdir(tmp_path) == [], "an orderly stop leaves neither link nor lock"
@@ -142,7 +142,7 @@ def test_what_is_no_lock_file_is_removed(tmp_path: Path, make: Callable[[Path], 
 def test_the_lock_file_of_another_user_is_removed_even_where_he_holds_it(tmp_path: Path) -> None:
     path = lock_of(tmp_path / "m.tty")
     with path.open("w") as strange:
-        os.chown(path, NOBODY, NOBODY)
+        os.chown(path, OTHER_USER, OTHER_USER)
         fcntl.flock(strange, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with served(tmp_path / "m.tty"):
             assert path.stat().st_uid == 0
@@ -167,8 +167,8 @@ def test_the_live_port_of_another_user_is_left_alone_and_a_dead_one_is_replaced(
     master, slave = os.openpty()
     link, terminal = tmp_path / "m.tty", os.ttyname(slave)
     link.symlink_to(terminal)
-    os.lchown(link, NOBODY, NOBODY)
-    os.chown(terminal, NOBODY, NOBODY)
+    os.lchown(link, OTHER_USER, OTHER_USER)
+    os.chown(terminal, OTHER_USER, OTHER_USER)
     try:
         with pytest.raises(HostingError, match="another user"):
             VirtualPort(link)

@@ -9,6 +9,7 @@ from meterctl.drivers.modbus import ModbusDriver
 from meterctl.drivers.pymodbus_client import TransportClient
 from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError
 from protocols.data_model.items import ITEMS
+from protocols.data_model.tables import PURCHASES, TABLES
 from protocols.keys import MessageClass
 from protocols.modbus import rtu, tcp
 from protocols.modbus.native_map import (
@@ -104,9 +105,9 @@ def any_contents(framed: bool, data: bytes) -> None:
         if what == 0:
             driver.read(ITEMS)
         elif what == 1:
-            driver.purchases()
+            driver.rows(PURCHASES)
         elif what == 2:
-            driver.events(source.number())
+            driver.rows(source.choice(tuple(TABLES.values())), source.number())
         elif what == 3:
             delivery = driver.deliver(bytes(source.number() + 1))
             assert isinstance(delivery.receipt, bytes)

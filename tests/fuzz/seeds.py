@@ -41,19 +41,19 @@ from tests.fuzz.host import REQUESTS
 from tests.fuzz.targets import TARGETS
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
-_NOBODY = b"nobody's own key"
+_UNUSED_KEY = b"nobody's own key"
 _MESSAGE = SealedMessage(MessageKind.CREDIT, "000000000001", 1, 1, 5000, origin=Origin(7, 9)).seal(
-    _NOBODY
+    _UNUSED_KEY
 )
 _FORMER_MESSAGE = SealedMessage(
     MessageKind.CREDIT, "000000000001", 1, 1, 5000, expires_at=9, version=FORMER_VERSION
-).seal(_NOBODY)
+).seal(_UNUSED_KEY)
 _COMMAND = SealedMessage(
     MessageKind.GUARANTEE, "000000000001", 1, 1, expires_at=9, parameters=b"\1", origin=Origin(7, 9)
-).seal(_NOBODY)
+).seal(_UNUSED_KEY)
 _RECEIPT = Receipt(
     MessageKind.CREDIT, "000000000001", 1, 1, 5000, b"code", 10**12, 1, 2, 3, 4, 5, 6, 0
-).seal(_NOBODY)
+).seal(_UNUSED_KEY)
 _STATUS = SealedStatus(
     0,
     "000000000001",
@@ -76,7 +76,7 @@ _STATUS = SealedStatus(
     10**12,
     LastOfJournal(9, 3, b"code"),
     2,
-).seal(_NOBODY)
+).seal(_UNUSED_KEY)
 _ANSWER = Answer(
     Outcome.ACCEPTED, 1, b"code", 10, 20, 0, 0, SupplyState.CONNECTED, Cause.REMOTE, 5
 ).encode()

@@ -25,7 +25,7 @@ from firmware_sim.storage.store import load
 from meterctl.drivers.modbus import ModbusDriver
 from meterctl.transports.wires import monotonic_ms, open_transport
 from protocols.data_model.items import Item
-from protocols.data_model.tables import Purchase
+from protocols.data_model.tables import PURCHASES, Purchase
 from protocols.quantities import CENT, LEDGER_DECIMALS, parse_fixed
 
 PROGRAMS = Path(sys.executable).parent
@@ -225,7 +225,8 @@ class Site:
     def purchases(self) -> list[Purchase]:
         """Return the meter's purchase records, newest first, as meterctl's driver reads them."""
         with self._driver() as driver:
-            return driver.purchases()
+            rows, _ = driver.rows(PURCHASES)
+            return rows[::-1]
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
         """Return items, as meterctl's driver reads them."""

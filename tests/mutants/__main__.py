@@ -147,7 +147,7 @@ def main() -> int:
         return 1
     table = Table("mutant", "found by")
     for mutant, finder in zip(MUTANTS, finders, strict=True):
-        table.add_row(mutant.name, finder or "[bold red]NOBODY: it survived[/]")
+        table.add_row(mutant.name, finder or "[bold red]no test: it survived[/]")
     Console(width=160).print(table)
     survivors = finders.count("")
     print(f"{len(MUTANTS)} mutants, {survivors} survived; {time.monotonic() - began:.0f} s")

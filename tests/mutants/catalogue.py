@@ -6,7 +6,7 @@ from tests.mutants.host import HOST_MUTANTS
 from tests.mutants.mutant import Mutant
 
 ACCOUNT = "tests/unit/firmware_sim/test_account.py"
-DOOR = "tests/unit/firmware_sim/test_authenticator.py"
+AUTHENTICATOR = "tests/unit/firmware_sim/test_authenticator.py"
 STORAGE = "tests/unit/firmware_sim/test_storage.py"
 ONCE = "tests/unit/meterctl"
 REFERENCE = "tests/property/test_against_reference.py"
@@ -54,7 +54,7 @@ METER_MUTANTS = (
         "    if message.expires_at and elapsed_ms >= message.expires_at * 1000:\n"
         "        return Refused(Outcome.EXPIRED, message)\n"
         "    if message.sequence <= last:\n        before",
-        (DOOR,),
+        (AUTHENTICATOR,),
     ),
     Mutant(
         "credit and commands in one sequence",
@@ -63,7 +63,7 @@ METER_MUTANTS = (
         "self.credit_sequence = sequence\n",
         "        if message_class is not None:\n            self.command_sequence = "
         "self.credit_sequence = sequence\n",
-        (DOOR,),
+        (AUTHENTICATOR,),
     ),
     Mutant(
         "remainder dropped at a load change",
@@ -106,7 +106,7 @@ METER_MUTANTS = (
         "firmware_sim/calendar_work.py",
         "    midnight = local.date > calendar.date and local.date not in calendar.dates_done\n",
         "    midnight = local.date > calendar.date\n",
-        (DOOR,),
+        (AUTHENTICATOR,),
     ),
     Mutant(
         "unit check on a shared line left out",
@@ -131,7 +131,7 @@ METER_MUTANTS = (
         "        state.security.take(message_class, message.sequence)\n",
         "        if message.kind.name != 'VOID':\n            "
         "state.security.take(message_class, message.sequence)\n",
-        (DOOR, ONCE),
+        (AUTHENTICATOR, ONCE),
     ),
     Mutant(
         "a refused write that is kept",
@@ -163,7 +163,7 @@ METER_MUTANTS = (
         "firmware_sim/authenticator.py",
         "    reach = 1 if message_class is MessageClass.CREDIT else COMMAND_REACH\n",
         "    reach = COMMAND_REACH\n",
-        (DOOR,),
+        (AUTHENTICATOR,),
     ),
     Mutant(
         "instalments taken into overdraft",
@@ -309,7 +309,7 @@ METER_MUTANTS = (
         "firmware_sim/authenticator.py",
         "elapsed_ms >= message.expires_at * 1000",
         "elapsed_ms // 1000 > message.expires_at",
-        (DOOR,),
+        (AUTHENTICATOR,),
     ),
     Mutant(
         "any version above the current one taken",
@@ -317,14 +317,14 @@ METER_MUTANTS = (
         "        return version == min((held for held in self._keys if held > current), "
         "default=None)\n",
         "        return version > current\n",
-        (DOOR,),
+        (AUTHENTICATOR,),
     ),
     Mutant(
         "the very bytes unknown after a key change",
         "firmware_sim/authenticator.py",
         "            return known or Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
         "            return Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
-        (DOOR,),
+        (AUTHENTICATOR,),
     ),
     Mutant(
         "the row of the lowest journal number dropped instead of the oldest",

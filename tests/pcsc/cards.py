@@ -168,7 +168,7 @@ inserted before the next poll, every 0.4 s, is never detected.
 """
 
 
-class Puppet:
+class ScriptedCard:
     """A card in the virtual reader whose answers a test makes.
 
     An answer is bytes, `PULLED`, or None for silence from then on. It implements vpcd's wire

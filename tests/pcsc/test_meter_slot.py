@@ -180,7 +180,7 @@ def test_a_card_pulled_in_the_middle_of_the_write_back_has_brought_its_credit_on
         return cards.PULLED
 
     file = cards.make(tmp_path / "card.ppc", sold=True)
-    with open_card(file) as card, cards.Puppet(card, answer=answer):
+    with open_card(file) as card, cards.ScriptedCard(card, answer=answer):
         torn = meter.insert()
     assert (torn["outcome"], torn["error_name"], torn["written_back"]) == (
         "accepted",
@@ -216,10 +216,10 @@ def test_a_card_that_falls_silent_stops_neither_metering_nor_the_next_card(
 ) -> None:
     file = cards.make(tmp_path / "card.ppc", sold=True)
     with open_card(file) as card:
-        puppet = cards.Puppet(
+        scripted = cards.ScriptedCard(
             card, answer=lambda command: None if silent_at(command) else card.apdu(command)
         )
-        inserted = _insert_and_watch(fast_meter, puppet)
+        inserted = _insert_and_watch(fast_meter, scripted)
     assert (inserted["outcome"], inserted["error_name"]) == (outcome, "pulled_early")
     assert inserted["written_back"] is False
     with cards.holding(file):
@@ -232,10 +232,10 @@ def test_a_card_that_falls_silent_stops_neither_metering_nor_the_next_card(
 def test_a_slot_that_waits_for_a_card_takes_no_other(tmp_path: Path, fast_meter: Meter) -> None:
     file = cards.make(tmp_path / "card.ppc", sold=True)
     with open_card(file) as card, ThreadPoolExecutor(1) as threads:
-        puppet = cards.Puppet(
+        scripted = cards.ScriptedCard(
             card, answer=lambda command: None if _is_challenge(command) else card.apdu(command)
         )
-        with puppet:
+        with scripted:
             waiting = threads.submit(fast_meter.insert)
             refused = {"ok": True}
             while refused["ok"] and not waiting.done():
@@ -251,7 +251,7 @@ def test_a_card_that_not_even_the_reader_hears_from_is_refused_and_the_next_one_
     """The error depends on whether the reader still holds the card's answer to reset."""
     file = cards.make(tmp_path / "card.ppc", sold=True)
     with open_card(file) as card:
-        inserted = _insert_and_watch(fast_meter, cards.Puppet(card), mute=True)
+        inserted = _insert_and_watch(fast_meter, cards.ScriptedCard(card), mute=True)
     assert inserted["error_name"] in (
         InsertionError.CARD_RESET.word,
         InsertionError.PULLED_EARLY.word,
@@ -261,10 +261,12 @@ def test_a_card_that_not_even_the_reader_hears_from_is_refused_and_the_next_one_
         assert fast_meter.insert()["outcome"] == "accepted"
 
 
-def _insert_and_watch(meter: Meter, puppet: cards.Puppet, *, mute: bool = False) -> dict[str, Any]:
+def _insert_and_watch(
+    meter: Meter, scripted: cards.ScriptedCard, *, mute: bool = False
+) -> dict[str, Any]:
     """Insert a card that makes the slot wait, and check that the meter runs on meanwhile."""
-    with ThreadPoolExecutor(2) as threads, puppet:
-        puppet.mute = mute
+    with ThreadPoolExecutor(2) as threads, scripted:
+        scripted.mute = mute
         began = time.monotonic()
         inserted = threads.submit(meter.insert)
         readings = _read_while(
@@ -340,7 +342,7 @@ def test_a_pcscd_that_ends_within_an_insertion_is_a_card_that_is_gone(
     with (
         open_card(cards.make(tmp_path / "card.ppc", sold=True)) as card,
         run_meter(tmp_path, 0, faults=("never retrieved", "Unhandled")) as meter,
-        cards.Puppet(card, answer=answer),
+        cards.ScriptedCard(card, answer=answer),
     ):
         torn = meter.insert()
         assert (torn["outcome"], torn["error_name"]) == ("accepted", "pulled_early")

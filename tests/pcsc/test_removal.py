@@ -86,7 +86,7 @@ def test_a_program_killed_in_the_middle_of_a_command_is_a_card_that_is_gone(
         give_back()
 
 
-def test_of_a_card_pulled_in_the_middle_of_a_command_nobody_knows_what_it_did(
+def test_of_a_card_pulled_in_the_middle_of_a_command_its_effect_is_unknown(
     card_file: Path,
 ) -> None:
     """pyscard's result is 0 then: no error of the reader, only no response."""
@@ -98,11 +98,11 @@ def test_of_a_card_pulled_in_the_middle_of_a_command_nobody_knows_what_it_did(
 
     with (
         open_card(card_file) as card,
-        cards.Puppet(card) as puppet,
+        cards.ScriptedCard(card) as scripted,
         connected(READERS[0]) as contacts,
     ):
         assert contacts(SELECT) == f"{FCI} 90 00"
-        puppet.answer = answer
+        scripted.answer = answer
         with pytest.raises(CardConnectionException) as gone:
             contacts(GET_CHALLENGE)
         assert gone.value.hresult == 0
@@ -112,10 +112,10 @@ def test_of_a_card_pulled_in_the_middle_of_a_command_nobody_knows_what_it_did(
 def test_our_slot_takes_a_card_that_goes_in_the_middle_of_a_command_for_gone(
     card_file: Path,
 ) -> None:
-    with open_card(card_file) as card, cards.Puppet(card) as puppet:
+    with open_card(card_file) as card, cards.ScriptedCard(card) as scripted:
         _, transmit, give_back = connector(READERS[0])()
         assert transmit(bytes.fromhex(SELECT)).endswith(b"\x90\x00")
-        puppet.answer = lambda _: cards.PULLED
+        scripted.answer = lambda _: cards.PULLED
         for _ in range(2):
             with pytest.raises(CardGoneError):
                 transmit(bytes.fromhex(GET_CHALLENGE))
@@ -140,7 +140,7 @@ def test_a_card_that_a_client_is_slow_with_waits_for_its_answer(card_file: Path)
     with (
         ThreadPoolExecutor(1) as thread,
         open_card(card_file) as card,
-        cards.Puppet(card, answer=answer),
+        cards.ScriptedCard(card, answer=answer),
         connected(READERS[0]) as contacts,
     ):
         asked = thread.submit(contacts, SELECT)

@@ -75,7 +75,7 @@ def test_a_card_is_sold_in_one_reader_and_inserted_in_another(tmp_path: Path) ->
 
 def test_a_card_that_says_nothing_is_no_wait_without_end(tmp_path: Path) -> None:
     file = cards.make(tmp_path / "c.img")
-    with open_card(file) as inside, cards.Puppet(inside, 1, answer=lambda _: None):
+    with open_card(file) as inside, cards.ScriptedCard(inside, 1, answer=lambda _: None):
         began = time.monotonic()
         silent = meterctl("card", "read", "--reader", COUNTER, cwd=tmp_path, check=4)
         assert "no response within 3 s" in silent.stderr

@@ -60,7 +60,7 @@ class Host:
             seller=self.sellers.get(e.id, self.name),
         )
 
-    def start_anew(self) -> None:
+    def restart(self) -> None:
         """Restart the host: its process ended, and a new one opens the journal."""
         self.pipe.discard_input()
         self.journal.close()

@@ -986,7 +986,7 @@ def reason(
     )
 
 
-def test_what_a_proof_settles_is_left_to_nobody() -> None:
+def test_what_a_proof_settles_is_not_left_open() -> None:
     mine = sold(1, 7)
     others = [sold(n, 8, n) for n in range(2, 40)]
     assert reason(mine, []) is None, "the bytes live: they are sent, or voided"

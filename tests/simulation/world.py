@@ -514,7 +514,7 @@ class World:
             (1, self._withdraw),
             (1.5, self._vend),
             (0.3, self._close),
-            (0.7, self._strangers),
+            (0.7, self._other_sellers),
             (1 if any(not p.description.opened for p in self.placed.values()) else 0, self._open),
             (0 if self.ring.is_development else 1.5, self._advance_key_version),
             *(((2, self._new_storage),) if self._renews_storages else ()),
@@ -551,10 +551,10 @@ class World:
         try:
             return f"host {host.name}: {act()}"
         except HostCrashError:
-            host.start_anew()
+            host.restart()
             return f"{act.__name__}: host {host.name} died"
         except MeterctlError as error:
-            self._judge(error, host)
+            self._check(error, host)
             return f"host {host.name}: {act.__name__}: {type(error).__name__} {error}"
         except CommandFailedError as error:
             return f"{act.__name__}: {error}"
@@ -564,7 +564,7 @@ class World:
             host.pipe.dies_in = None
             self._acting = acting
 
-    def _judge(self, error: MeterctlError, host: Host) -> None:
+    def _check(self, error: MeterctlError, host: Host) -> None:
         """Check that an error is a declared one and accuses no sound meter, card or journal."""
         if not 2 <= error.exit_code <= 7:
             raise AuditError(f"exit code {error.exit_code}: {error}") from error
@@ -761,13 +761,15 @@ class World:
         self.seen["vended"] += 1
         return f"vended {kind.word} {order.amount}: {outcome}"
 
-    def _strangers(self) -> str:
+    def _other_sellers(self) -> str:
         """Sell 18 times with 1, 3, 15 or 18 other journals: a meter stores 16 receipts and rows."""
         station = self._station()
         count = self.rng.choice((1, 3, 15, 18))
         numbers = [self.rng.randrange(1, 1 << 32) for _ in range(count)]
         outcomes = {
-            self._give(station, lambda number=number: self._of_a_stranger(station.meter, number))  # type: ignore[misc]
+            self._give(
+                station, lambda number=number: self._of_another_seller(station.meter, number)
+            )  # type: ignore[misc]
             for number in (numbers * 18)[:18]
         }
         self.seen[f"{count} strangers"] += 1
@@ -805,7 +807,7 @@ class World:
             return POWER_FAILED
         return reply.answer.outcome.name if reply and reply.answer else "no answer"
 
-    def _of_a_stranger(self, meter: Meter, number: int) -> bytes:
+    def _of_another_seller(self, meter: Meter, number: int) -> bytes:
         state, keys = meter.state, meter.authenticator.keys(meter.state.security.key_version)
         assert keys is not None
         origin = Origin(number, self.rng.randrange(1, 1 << 32))
@@ -1045,7 +1047,7 @@ class World:
                 session = self._session(station)[0] if self.rng.random() < 0.3 else None
                 sold = sell(presented, journal, cents, session)
         except HostCrashError:
-            self._vendor.start_anew()
+            self._vendor.restart()
             return f"host {self._vendor.name} died while it sold on a card"
         self.top_ups += not sold.finished
         return f"sold {cents} on a card: entry {sold.entry.id}, finished {sold.finished}"
@@ -1170,7 +1172,7 @@ class World:
         for one in resolved:
             if one.error is not None and one.entry.is_open:
                 assert self._acting is not None
-                self._judge(one.error, self._acting)
+                self._check(one.error, self._acting)
         return (
             f"settled: {[(r.entry.sequence, r.entry.state.value, str(r.error)) for r in resolved]}"
         )

@@ -80,7 +80,7 @@ class Setup:
     ) -> None:
         self.ring = KeyRing(masters or {1: MASTER}, folder / "keys.json")
         self.journal = Journal(folder / "journal.sqlite")
-        self.random = Random("town").randbytes
+        self.random = Random("setup").randbytes
         self.now = NOW
         self.description = {"serial_number": METER, "opened": False, "epoch": 0xE0, **description}
         self.meter = self.build(nvram)

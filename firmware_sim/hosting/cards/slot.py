@@ -64,7 +64,7 @@ def pulled(transmit: Transmit, exchanges: int) -> Transmit:
 
 
 Contacts = tuple[bytes, Transmit, Callable[[], None]]
-"""Of a card in a reader: its answer to reset, its contacts, and what gives it back."""
+"""A card in a reader: its answer to reset, its contacts, and a function that releases it."""
 
 
 async def insert_slowly(
@@ -73,8 +73,7 @@ async def insert_slowly(
     pull_after: int | None = None,
     seconds: float = SESSION_S,
 ) -> Mapping[str, Value]:
-    """Put a card into a slot that may take its time: the meter goes on, and after `seconds` it
-    counts as pulled.
+    """Insert a slow card: the meter runs on, and after `seconds` the card counts as pulled.
 
     Args:
         connect: powers the card; called, like its contacts, on a thread of its own.
@@ -128,7 +127,7 @@ def _result(insertion: CardInsertion, station: Station) -> Mapping[str, Value]:
 
 
 class _Worker:
-    """A thread for one card: a reader that never answers blocks it, and nothing else."""
+    """A thread for one card: a reader that never answers blocks only this thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -138,13 +137,13 @@ class _Worker:
         threading.Thread(target=self._run, daemon=True).start()
 
     def call(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Return what becomes of some work on the thread."""
+        """Do work on the thread; return its future."""
         future = self._loop.create_future()
         self._work.put((work, future))
         return future
 
     def end(self, last: Callable[[], None]) -> None:
-        """Let the thread do a last thing and end."""
+        """Do a last work on the thread, then end it."""
         self.call(last)
         self._work.put(None)
 
@@ -158,12 +157,12 @@ class _Worker:
             try:
                 self._loop.call_soon_threadsafe(_complete, future, result, error)
             except RuntimeError:
-                return  # the loop ended: nobody waits any more
+                return  # the loop ended
 
 
 def _complete(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
     if future.done():
-        return  # nobody waits any more
+        return  # it was cancelled
     if error is None:
         future.set_result(result)
     else:

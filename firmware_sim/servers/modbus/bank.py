@@ -103,9 +103,7 @@ class Bank:
         raise IllegalAddressError
 
     def check_write(self, address: int, count: int) -> None:
-        """Raise IllegalAddressError unless these registers are scratch: nothing else is written by
-        a register.
-        """
+        """Raise IllegalAddressError unless these are scratch registers, the only ones written."""
         if not (address >= SCRATCH_ADDRESS and address + count <= _SCRATCH_END):
             raise IllegalAddressError
 

@@ -1,6 +1,4 @@
-"""Modbus requests on one meter: each function with its checks in the order 01, 03, 02, 04 (V1.1b3,
-section 6).
-"""
+"""Modbus requests on one meter, with their checks in the order 01, 03, 02, 04 (V1.1b3, 6)."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ _ON, _OFF = 0xFF00, 0x0000
 
 
 def execute(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
-    """Return the reply to a request, an exception reply where it is refused; each request has its
-    own state.
-    """
+    """Execute a request; return its reply, an exception reply where it is refused."""
     function = _FUNCTIONS.get(pdu[0])
     try:
         if function is None:

@@ -1,5 +1,4 @@
-"""What belongs to a session (a TCP connection or a serial line): cursors, the message in parts, the
-last answer.
+"""The state of a session (a TCP connection or serial line): cursors, message parts, last answer.
 
 Two masters never read each other's answers, nor move each other's cursors (DESIGN.md 5.4).
 """
@@ -73,9 +72,7 @@ class SessionWindows:
         raise IllegalAddressError
 
     def check_write(self, address: int, data: bytes) -> None:
-        """Raise unless a write of these registers is one that a window takes; nothing is
-        changed.
-        """
+        """Raise ModbusError unless a window takes this write; nothing is changed."""
         if address == MESSAGE_ADDRESS:
             self._check_part(data)
         elif address == RECEIPT_ADDRESS:
@@ -93,9 +90,7 @@ class SessionWindows:
             raise IllegalAddressError
 
     def write(self, station: Station, address: int, data: bytes) -> None:
-        """Write a cursor, a question or a part of a message; the part that commits hands the
-        message to the meter.
-        """
+        """Write a cursor, a question or a message part; the last part delivers the message."""
         self.check_write(address, data)
         if address == MESSAGE_ADDRESS:
             self._take_part(station, data)

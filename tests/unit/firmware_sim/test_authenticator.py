@@ -52,7 +52,7 @@ MASTER = bytes(range(16))
 START_S = MeterDescription().start // 1000
 
 
-def test_only_the_door_vouches() -> None:
+def test_only_the_authenticator_makes_an_authenticated_message() -> None:
     message = Host(make()).message(CREDIT, amount=1)
     with pytest.raises(PermissionError):
         Authenticated(message, b"", Carrier.WIRE, object())
@@ -684,7 +684,7 @@ def test_limits_are_all_or_nothing() -> None:
     assert host.send(MessageKind.LIMITS, parameters=b"\0" * 10).outcome is Outcome.MALFORMED
 
 
-def test_a_level_reached_exactly_where_the_load_ends_is_judged() -> None:
+def test_a_level_reached_exactly_where_the_load_ends_is_checked() -> None:
     """1 kW for 30 minutes costs 0.50 at 1.0000: the last mWh completes as the load ends."""
     from firmware_sim.metrology.load import Demand, OnEnd
     from protocols.data_model.tariff import Tariff

@@ -363,7 +363,7 @@ def test_reading_alone_changes_nothing() -> None:
     assert device.written == 0, "it can still be opened by the build that wrote it"
 
 
-def test_the_header_is_named_anew_before_the_first_record_and_one_of_its_places_stays_whole() -> (
+def test_the_header_is_named_again_before_the_first_record_and_one_of_its_places_stays_whole() -> (
     None
 ):
     device = Recording(image(READ))

@@ -75,7 +75,7 @@ def test_a_receipt_is_sealed_under_the_current_key_of_its_class(
 
 @pytest.mark.parametrize("changed_by", MessageClass)
 @pytest.mark.parametrize("message_class", MessageClass)
-def test_after_a_key_change_a_receipt_is_sealed_anew_and_says_the_same(
+def test_after_a_key_change_a_receipt_is_sealed_again_and_says_the_same(
     message_class: MessageClass, changed_by: MessageClass
 ) -> None:
     meter = meter_of_three_versions()

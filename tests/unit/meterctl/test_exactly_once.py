@@ -167,7 +167,7 @@ def test_a_void_that_is_not_answered_leaves_the_entry_unknown(journal: Journal) 
     assert resolved.error.exit_code == 3
 
 
-def test_another_host_that_took_the_sequence_is_seen_and_the_sale_is_sealed_anew(
+def test_another_host_that_took_the_sequence_is_seen_and_the_sale_is_sealed_again(
     journal: Journal,
 ) -> None:
     meter = make()
@@ -195,7 +195,7 @@ def test_another_host_that_took_the_sequence_is_seen_and_the_sale_is_sealed_anew
     assert meter.state.account.credit == 20 * LEDGER + (777 + 888 + 5000) * LEDGER // 100
 
 
-def test_a_sale_is_sealed_anew_at_most_four_times(journal: Journal) -> None:
+def test_a_sale_is_sealed_again_at_most_four_times(journal: Journal) -> None:
     meter = make()
     session, _ = connect(meter)
     inner = session.driver.deliver
@@ -246,7 +246,7 @@ def test_nothing_below_an_entry_is_voided(journal: Journal) -> None:
     assert [(e.id, e.state) for e in journal.entries()] == [(entry.id, EntryState.UNKNOWN)]
 
 
-def test_a_sale_that_nothing_proves_stays_open_and_is_not_sealed_anew(journal: Journal) -> None:
+def test_a_sale_that_nothing_proves_stays_open_and_is_not_sealed_again(journal: Journal) -> None:
     """Request and receipts are lost; the status alone shows that the meter did not accept it."""
     meter = make()
     session, _ = connect(meter)
@@ -368,17 +368,17 @@ def test_one_open_entry_for_a_meter_is_enforced_by_the_journal_itself(journal: J
 
 
 @pytest.mark.parametrize("value", ["epoch", "sequence"])
-def test_a_reading_that_was_spoilt_is_not_sealed_upon(journal: Journal, value: str) -> None:
+def test_a_reading_that_was_faulty_is_not_sealed_upon(journal: Journal, value: str) -> None:
     """A TCP frame has no checksum, so any register may be wrong: sealing uses the status alone."""
     meter = make(epoch=0x0E0C0E0C)
     meter.state.security.credit_sequence = 0x01020304
     session, transport = connect(meter, framed=True)
-    spoilt = bytes.fromhex({"epoch": "0e0c0e0c", "sequence": "01020304"}[value])
+    faulty = bytes.fromhex({"epoch": "0e0c0e0c", "sequence": "01020304"}[value])
     flipped = 0
 
     def flip(_: int, way: str, data: bytes) -> bytes:
         nonlocal flipped
-        at = data.find(spoilt, 9)
+        at = data.find(faulty, 9)
         if (
             way == "reply" and at > 0 and len(data) < 140
         ):  # a status or an answer has at least 145 bytes

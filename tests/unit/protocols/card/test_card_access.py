@@ -126,7 +126,7 @@ def test_only_our_files_are_found_and_only_within_the_application() -> None:
         ("00A4", "6700"),
     ],
 )
-def test_parameters_lengths_and_order_are_judged(text: str, word: str) -> None:
+def test_parameters_lengths_and_order_are_checked(text: str, word: str) -> None:
     assert send(issued(), text) == word
 
 
@@ -205,7 +205,7 @@ def test_only_its_writers_write_a_file(file: CardFile, reference: KeyReference) 
 
 
 @pytest.mark.parametrize("reference", KeyReference)
-def test_a_write_is_judged_by_file_length_and_end(reference: KeyReference) -> None:
+def test_a_write_is_checked_by_file_length_and_end(reference: KeyReference) -> None:
     card = issued()
     session = authenticate(card, reference)
     mine = next(

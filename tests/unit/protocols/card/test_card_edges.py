@@ -146,7 +146,7 @@ def test_a_card_whose_writes_are_used_up_refuses_and_keeps_what_it_has() -> None
     assert memory.state == before
 
 
-def test_the_count_of_log_rows_begins_anew_in_its_place() -> None:
+def test_the_count_of_log_rows_begins_again_in_its_place() -> None:
     card = used_card(BytesMemory())
     card._memory.commit(replace(card.state, logged=MAX_LOGGED - 1))
     terminal = at_counter(card)

@@ -54,9 +54,7 @@ def fresh() -> Card:
 
 
 @references
-def test_a_blank_card_takes_keys_from_whoever_holds_it(
-    fresh: Card, reference: KeyReference
-) -> None:
+def test_a_blank_card_takes_keys_from_any_holder(fresh: Card, reference: KeyReference) -> None:
     assert send(fresh, f"80D805{reference:02X}10" + NEW.hex()) == "9000"
     stored = fresh.state.key(reference)
     assert (stored.key, stored.version, stored.present, stored.tries) == (NEW, 5, True, TRIES)

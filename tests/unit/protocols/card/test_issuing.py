@@ -213,7 +213,7 @@ def test_clearing_the_write_back_never_lets_an_older_one_count(
 # ---- taking back
 
 
-def test_a_card_that_was_taken_back_is_nobodys_and_carries_nothing() -> None:
+def test_a_card_that_was_taken_back_belongs_to_no_meter_and_carries_nothing() -> None:
     card = used_card()
     play(card, fill(Terminal(Numbers(4))))
     terminal, contacts = Terminal(Numbers(6)), Contacts(card)
