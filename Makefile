@@ -1,10 +1,14 @@
-# Two commands: `make demo` and `make test`, each on a fresh machine with Python 3.11+ and make. `make help` lists the rest.
+# Two commands: `make demo` and `make test`, each on a fresh machine with Python 3.11+ and make.
+# `make help` lists the rest.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt --editable
 
-.PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz clean environment distribution-packages card-reader-client
+.PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz clean \
+	environment distribution-packages card-reader-client
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -12,12 +16,14 @@ help:
 environment: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; try: make PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python has no venv. Install it first: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; try: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "This Python has no venv. Install it first: apt-get install python3-venv"; exit 1; }
 	@echo "Building the environment in $(VENV) ..."
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(INSTALL) '.[dev]'
 	@touch $@
 
 ## make demo      a household day on a virtual serial port: warning, trip, button, top-up, books
@@ -35,6 +41,7 @@ check: environment
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/generate_docs.py --check
+	@$(BIN)/python tools/check_words.py
 
 ## make format    let ruff format and mend what it can
 format: environment
@@ -54,12 +61,12 @@ SEEDS ?= 1000
 simulate: environment
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FROM),--from $(FROM))
 
-## make kill      kill meter-sim or meterctl within a top-up, ROUNDS=200 times, with an audit of both sides each time
+## make kill      kill meter-sim or meterctl within a top-up, ROUNDS=200 times, audited each time
 ROUNDS ?= 200
 kill: environment
 	@$(BIN)/python -m tests.kill --rounds $(ROUNDS)
 
-## make cuts      a card's sale and insertion cut at every byte and command, and the product; STEP=n thins it out
+## make cuts      a card's sale and insertion cut at every byte and command; STEP=n thins it out
 STEP ?= 1
 cuts: environment
 	@$(BIN)/python -m tests.attacks --step $(STEP)
@@ -72,10 +79,11 @@ mutants: environment
 SECONDS ?= 60
 fuzz: environment
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
-		$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]' 2>/dev/null || true
+		$(INSTALL) '.[fuzz]' 2>/dev/null || true
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
-# Of a virtual card reader: the daemon and its library, the reader, two clients that are not ours, and what builds pyscard.
+# A virtual card reader: daemon and library, the reader, two clients that are not ours, and the
+# packages that build pyscard.
 PCSC := pcscd:/usr/sbin/pcscd libpcsclite1:/usr/lib/*/libpcsclite.so.1 \
 	vsmartcard-vpcd:/usr/lib/pcsc/drivers/serial/libifdvpcd.so opensc:opensc-tool pcsc-tools:scriptor \
 	libpcsclite-dev:/usr/include/PCSC/winscard.h swig gcc python3-dev:/usr/include/python3*/Python.h
@@ -85,7 +93,7 @@ distribution-packages:
 
 card-reader-client: environment distribution-packages
 	@$(BIN)/python -W ignore -c 'import smartcard.System' 2>/dev/null || \
-		$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[card]' >/dev/null 2>&1 || \
+		$(INSTALL) '.[card]' >/dev/null 2>&1 || \
 		echo "not installed: pyscard - the tests through a PC/SC reader will be skipped"
 
 ## make clean     remove the environment and caches

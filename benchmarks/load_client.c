@@ -54,8 +54,10 @@ static void fail(const char *what)
 
 static void print_result(void)
 {
-    printf("{\"replies\": %ld, \"lost\": %ld, \"wrong\": %ld, \"unsent\": %ld, \"seconds\": %.6f}\n", result.replies,
-           result.lost, result.wrong, result.unsent, result.last > result.first ? result.last - result.first : 0.0);
+    double seconds = result.last > result.first ? result.last - result.first : 0.0;
+    printf("{\"replies\": %ld, \"lost\": %ld, \"wrong\": %ld, \"unsent\": %ld, ", result.replies,
+           result.lost, result.wrong, result.unsent);
+    printf("\"seconds\": %.6f}\n", seconds);
 }
 
 static void put16(uint8_t *at, int value)
@@ -94,7 +96,7 @@ static void give_up(struct connection *c)
 }
 
 /* Count one whole frame as a right or wrong reply, and skipped transactions as lost. */
-static void judge(struct connection *c, const uint8_t *frame, size_t size)
+static void check(struct connection *c, const uint8_t *frame, size_t size)
 {
     int transaction = frame[0] << 8 | frame[1], at = 0;
     while (at < c->unanswered && c->transactions[(c->head + at) % MAX_IN_FLIGHT] != transaction)
@@ -134,7 +136,7 @@ static int readable(struct connection *c)
         }
         if (c->have - at < size)
             break;
-        judge(c, frame, size);
+        check(c, frame, size);
         at += size;
     }
     memmove(c->in, c->in + at, c->have -= at);
@@ -242,7 +244,8 @@ static int rtu(char **a)
             break;
         }
         result.last = now();
-        if (have == wanted && in[0] == UNIT && in[1] == 3 && in[2] == 2 * count && crc16(in, have) == 0)
+        if (have == wanted && in[0] == UNIT && in[1] == 3 && in[2] == 2 * count &&
+            crc16(in, have) == 0)
             result.replies++;
         else
             result.wrong++;

@@ -78,9 +78,20 @@ def decode_parameters(message: SealedMessage) -> object:
                 return SwitchAction(decode_number(message.kind, message.parameters))
             except ValueError as error:
                 raise MalformedMessageError("no such switch action") from error
-    if message.parameters:
-        raise MalformedMessageError(f"a {message.kind.word} has no parameters")
-    return None
+        case (
+            MessageKind.OPEN
+            | MessageKind.CREDIT
+            | MessageKind.REFUND
+            | MessageKind.DEBT
+            | MessageKind.CLOSE
+            | MessageKind.VOID
+            | MessageKind.CLEAR_TAMPER
+            | MessageKind.CLEAR_EVENTS
+            | MessageKind.CLEAR_DEMAND
+        ):
+            if message.parameters:
+                raise MalformedMessageError(f"a {message.kind.word} has no parameters")
+            return None
 
 
 def refusal(state: State, message: SealedMessage, parameters: object) -> Outcome | None:
@@ -122,9 +133,11 @@ def _in_range(state: State, message: SealedMessage, parameters: object) -> bool:
             )
         case MessageKind.REFUND:
             return 0 < amount <= max(0, state.account.credit)
-        case MessageKind.LIMITS if isinstance(parameters, dict):
+        case MessageKind.LIMITS:
+            assert isinstance(parameters, dict)
             return state.settings.with_values(parameters).problem() is None
-        case MessageKind.TARIFF if isinstance(parameters, TariffChange):
+        case MessageKind.TARIFF:
+            assert isinstance(parameters, TariffChange)
             return _tariffs_hold(state, parameters)
         case MessageKind.CLOCK:
             return isinstance(parameters, int) and 0 < parameters < LAST_CLOCK
@@ -132,7 +145,15 @@ def _in_range(state: State, message: SealedMessage, parameters: object) -> bool:
             return parameters in (0, 1)
         case MessageKind.MORATORIUM:
             return isinstance(parameters, int) and parameters < LAST_DATE
-    return amount == 0
+        case (
+            MessageKind.CLOSE
+            | MessageKind.VOID
+            | MessageKind.SWITCH
+            | MessageKind.CLEAR_TAMPER
+            | MessageKind.CLEAR_EVENTS
+            | MessageKind.CLEAR_DEMAND
+        ):
+            return amount == 0
 
 
 def _tariffs_hold(state: State, change: TariffChange) -> bool:

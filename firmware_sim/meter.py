@@ -31,6 +31,7 @@ from firmware_sim.requests import (
     AskStatus,
     BreakSwitch,
     CardFailed,
+    Change,
     CutPower,
     DriftClock,
     LoseClock,
@@ -469,7 +470,7 @@ class Meter:
         self._watch_levels()
         self._plan()
 
-    def _execute(self, request: Request) -> tuple[Reply, bool]:
+    def _execute(self, request: Change) -> tuple[Reply, bool]:
         """Execute a request on the copied state; return the reply and whether to commit."""
         state, supply = self._state, self._state.supply
         reply, changed = Reply(), True

@@ -131,12 +131,10 @@ class CardFailed:
     after_commit: bool = False
 
 
-Request = (
+Change = (
     Sealed
     | PresentCard
     | CardFailed
-    | AskReceipt
-    | AskStatus
     | PressButton
     | SetLoad
     | Sense
@@ -149,6 +147,9 @@ Request = (
     | LosePhase
     | ReverseFlow
 )
+"""A request that may change the state."""
+
+Request = Change | AskReceipt | AskStatus
 
 
 @dataclass(frozen=True, slots=True)

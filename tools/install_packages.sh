@@ -38,7 +38,8 @@ $as_root apt-get update -qq >/dev/null 2>&1
 if ! install $missing; then # apt-get installs none where one is unknown: find the known ones
     known=""
     for package in $missing; do
-        apt-get install -s -qq --no-install-recommends "$package" >/dev/null 2>&1 && known="$known $package"
+        apt-get install -s -qq --no-install-recommends "$package" >/dev/null 2>&1 &&
+            known="$known $package"
     done
     [ -n "$known" ] && install $known
 fi

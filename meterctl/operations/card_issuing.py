@@ -108,8 +108,8 @@ def _rewrite_keys(presented: PresentedCard, journal: Journal) -> None:
                 f"more; `card replace` issues another card to its customer. Nothing was changed"
             ) from error
         raise
-    anew = rewrite_keys(presented.terminal, keys, version, access)
-    presented.write(anew, "it may have some of its keys: the same command again")
+    writing = rewrite_keys(presented.terminal, keys, version, access)
+    presented.write(writing, "it may have some of its keys: the same command again")
     journal.audit("card_keys_renewed", presented.now(), card=presented.serial)
 
 

@@ -150,7 +150,8 @@ class Card:
                 | Instruction.ACTIVATE
             ):
                 raise _RefusalError(StatusWord.SECURITY_STATUS_NOT_SATISFIED)
-        raise _RefusalError(StatusWord.INSTRUCTION_NOT_SUPPORTED)
+            case _:
+                raise _RefusalError(StatusWord.INSTRUCTION_NOT_SUPPORTED)
 
     def _execute_secured(self, command: CommandApdu) -> ResponseApdu:
         session = self._session

@@ -257,11 +257,11 @@ def test_row_26_the_last_sequence_is_taken_and_a_key_change_resets_nothing(tmp_p
     assert setup.meter.state.security.credit_sequence == LAST_SEQUENCE
     with pytest.raises(NotPermittedError, match="used up"):
         setup.sell(card, 100)
-    anew = setup.build(epoch=0xE1)
-    assert anew.state.security.credit_sequence == 0, "a new epoch begins anew"
+    renewed = setup.build(epoch=0xE1)
+    assert renewed.state.security.credit_sequence == 0, "a new epoch begins at 0"
     again = setup.formatted(OTHER)
     setup.open(again, 100, again=True)
-    inserted = setup.insert(again, meter=anew)
+    inserted = setup.insert(again, meter=renewed)
     assert inserted.insertion is not None
     assert inserted.insertion.outcome is Outcome.ACCEPTED
 

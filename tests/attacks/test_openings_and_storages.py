@@ -199,7 +199,7 @@ def test_a_sale_for_a_storage_that_is_gone_can_be_ended(setup: Setup, card: Card
     with pytest.raises(NotPermittedError, match="new storage"):
         setup.sell(card, 1000)
     assert withdraw_cards(setup.session(), setup.journal, erased_only=False).entries == []
-    assert topped_up(setup, 500).state is EntryState.CONFIRMED, "it stands in nobody's way"
+    assert topped_up(setup, 500).state is EntryState.CONFIRMED, "it blocks no sale"
     (left,) = resolve(setup.session(), setup.journal, sold.id)
     assert isinstance(left.error, NotPermittedError)
     assert "this meter cannot prove" in str(left.error), "an epoch that a wire shows is no proof"

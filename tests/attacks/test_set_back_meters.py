@@ -45,7 +45,7 @@ def test_a_storage_set_back_and_fed_the_same_bytes_is_named(journal: Journal) ->
     assert [line.what for line in journal.audit_lines()] == ["set_back"]
     served = session_of(back, set_back=True)
     assert top_up(served, journal, 100).sequence == 2
-    assert top_up(session_of(back), journal, 100).sequence == 3, "what was proved began anew"
+    assert top_up(session_of(back), journal, 100).sequence == 3, "the proved values restarted"
     assert [line.what for line in journal.audit_lines()] == ["set_back", "set_back_served"]
 
 

@@ -69,7 +69,7 @@ def test_it_runs_in_parallel(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("-n", "2").assert_outcomes(passed=8)
 
 
-def test_a_refused_order_and_a_wrong_word_say_what_is_wrong(meter_factory) -> None:  # type: ignore[no-untyped-def]
+def test_a_refused_order_and_a_wrong_word_say_what_is_wrong(meter_factory) -> None:
     from firmware_sim.hosting.live import RefusedError
     from protocols.errors import QuantityError
 
@@ -85,7 +85,7 @@ def test_a_refused_order_and_a_wrong_word_say_what_is_wrong(meter_factory) -> No
     assert meter.value("available_credit") == 150
 
 
-def test_a_storage_that_fails_is_raised_in_the_test(meter_factory) -> None:  # type: ignore[no-untyped-def]
+def test_a_storage_that_fails_is_raised_in_the_test(meter_factory) -> None:
     from firmware_sim.meter import MeterStoppedError
 
     meter = meter_factory()
@@ -94,12 +94,12 @@ def test_a_storage_that_fails_is_raised_in_the_test(meter_factory) -> None:  # t
         meter.topup("1.00")
 
 
-def test_twenty_meters_have_ports_of_their_own(meter_factory) -> None:  # type: ignore[no-untyped-def]
+def test_twenty_meters_have_ports_of_their_own(meter_factory) -> None:
     meters = [meter_factory(serial_number=f"{n:012d}", unit=n) for n in range(1, 21)]
     assert len({meter.port for meter in meters} | {meter.tcp for meter in meters}) == 40
 
 
-def test_meters_by_default_are_told_apart(meter, meter_factory) -> None:  # type: ignore[no-untyped-def]
+def test_meters_by_default_are_told_apart(meter, meter_factory) -> None:
     others = [meter_factory(), meter_factory(credit=5)]
     assert len({m.serial_number for m in (meter, *others)}) == 3
 
@@ -127,7 +127,7 @@ def test_a_power_cut_in_the_middle_of_time_says_so(meter) -> None:  # type: igno
     assert meter.event_names()[-1] == "restart"
 
 
-def test_a_meter_that_was_put_away_does_nothing_more(meter_thread, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_meter_that_was_put_away_does_nothing_more(meter_thread, tmp_path) -> None:
     import time
 
     from firmware_sim.assembly import MeterDescription
@@ -162,7 +162,7 @@ def test_an_order_comes_at_the_present(meter) -> None:  # type: ignore[no-untype
     assert meter.value("elapsed_ms") <= (time.monotonic() - began) * 10_000, "time was invented"
 
 
-def test_a_pair_that_was_closed_writes_nowhere(meter_thread, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_pair_that_was_closed_writes_nowhere(meter_thread, tmp_path) -> None:
     import os
     import time
 
@@ -182,7 +182,7 @@ def test_a_pair_that_was_closed_writes_nowhere(meter_thread, tmp_path) -> None: 
         file.close()
 
 
-def test_a_card_is_bought_inserted_and_bought_again(meter_factory) -> None:  # type: ignore[no-untyped-def]
+def test_a_card_is_bought_inserted_and_bought_again(meter_factory) -> None:
     from protocols.errors import QuantityError
 
     meter = meter_factory(account="unopened")
@@ -220,7 +220,7 @@ def test_no_second_card_is_bought_before_the_first_is_in_and_a_new_one_replaces_
     assert meter.insert(card)["error_name"] == "card_serial"
 
 
-def test_a_card_in_a_file_goes_in_by_its_command(meter, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_card_in_a_file_goes_in_by_its_command(meter, tmp_path) -> None:
     from firmware_sim.hosting.errors import HostingError
 
     for insert in (lambda path: meter.command("card", "insert", str(path)), meter.insert):

@@ -35,7 +35,7 @@ def sealed_message(data: bytes) -> None:
             sealed.verify(data, b"key of no meter.")
         except ProtocolError:
             return
-        raise AssertionError("a code came out right under a key that nobody used")
+        raise AssertionError("a code came out right under a key that was not used")
 
 
 def answer(data: bytes) -> None:

@@ -41,7 +41,7 @@ from tests.fuzz.host import REQUESTS
 from tests.fuzz.targets import TARGETS
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
-_UNUSED_KEY = b"nobody's own key"
+_UNUSED_KEY = b"an unused key 01"
 _MESSAGE = SealedMessage(MessageKind.CREDIT, "000000000001", 1, 1, 5000, origin=Origin(7, 9)).seal(
     _UNUSED_KEY
 )

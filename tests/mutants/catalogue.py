@@ -305,7 +305,7 @@ METER_MUTANTS = (
         (CARDS,),
     ),
     Mutant(
-        "expiry judged a second late",
+        "expiry checked a second late",
         "firmware_sim/authenticator.py",
         "elapsed_ms >= message.expires_at * 1000",
         "elapsed_ms // 1000 > message.expires_at",

@@ -73,7 +73,7 @@ def foreign() -> str | None:
         suppress(FileNotFoundError, ConnectionRefusedError),
     ):
         probe.connect(str(SOCKET))
-        return f"whoever answers on {SOCKET}"
+        return f"the program that answers on {SOCKET}"
     return None
 
 

@@ -52,7 +52,7 @@ def main() -> int:
     print(f"{given.seeds} seeds, {failed} failures; {given.seeds / took:.1f} seeds/s")
     print(
         f"{top_ups} top-ups begun, {delivered} sealed messages reached a meter, "
-        f"{crashes} meters started anew"
+        f"{crashes} meters restarted"
     )
     print(", ".join(f"{name} {count}" for name, count in sorted(seen.items())))
     return int(failed > 0)

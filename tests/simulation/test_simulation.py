@@ -11,7 +11,7 @@ from tests.simulation.runs import play, regressions
 SEEDS = 180
 EACH = 10
 HAPPENS = (
-    "resealed", "vended", "key advanced", "18 strangers", "journal copied", "journal restored",
+    "resealed", "vended", "key advanced", "18 sellers", "journal copied", "journal restored",
     "copy refused",
     "set back", "new storage", "opening card", "taken from a card", "SEQUENCE_CONFLICT", "EXPIRED",
     "UnknownOutcomeError",

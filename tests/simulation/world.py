@@ -235,7 +235,7 @@ class World:
         def make_line() -> Line:
             made = server(self.rack)
             if self.liar is not None:
-                made = LyingServer(self.liar, made, server(self.rack), framed=framed)  # type: ignore[assignment]
+                made = LyingServer(self.liar, made, server(self.rack), framed=framed)
             return Line(made, faults=self.faults)
 
         self.hosts: list[Host] = []
@@ -319,7 +319,7 @@ class World:
             meter = self._make(placed)
             self.crashes += 1
             now = self.snapshot(meter)
-            self.log.append(f"meter {placed.description.serial_number} started anew")
+            self.log.append(f"meter {placed.description.serial_number} restarted")
             if placed.is_new:
                 placed.is_new = False
                 self.auditor.started(placed.description.serial_number, now)
@@ -598,7 +598,7 @@ class World:
             raise AuditError(f"a sound meter or card was accused: {error}") from error
 
     def _everyone(self) -> None:
-        """Bring all meters to the present; one whose flush fails on the way is started anew."""
+        """Bring all meters to the present; one whose flush fails on the way is restarted."""
         self.rack.bring_all(self.time.now_us)
         self._revive()
 
@@ -676,7 +676,7 @@ class World:
             resealed = sum(e.id > before and e.kind == kind.word for e in journal.entries()) - 1
             self.seen["resealed"] += max(0, resealed)
             if resealed > 4:
-                raise AuditError(f"a sale was sealed anew {resealed} times")
+                raise AuditError(f"a sale was sealed again {resealed} times")
         self._hold_payee(session, settled)
         if behind and settled.entry.meter == station.meter.state.identity.serial_number:
             raise AuditError(
@@ -772,8 +772,8 @@ class World:
             )  # type: ignore[misc]
             for number in (numbers * 18)[:18]
         }
-        self.seen[f"{count} strangers"] += 1
-        return f"{count} strangers sold 18 times: {outcomes}"
+        self.seen[f"{count} sellers"] += 1
+        return f"{count} sellers sold 18 times: {outcomes}"
 
     def _far_command(self) -> str:
         """Send a genuine command whose sequence is far above the meter's last one."""
@@ -1026,7 +1026,7 @@ class World:
     def _card(self, placed: Placed) -> Card:
         """Return the customer's card from its memory; the first call makes and formats it."""
         if not placed.chip.data:
-            make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")  # type: ignore[arg-type]
+            make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")
             card = Card(placed.chip, self.random)  # type: ignore[arg-type]
             plan_format(
                 self._presented(placed, CardContacts(card, Random(0), False)), self._vendor.journal

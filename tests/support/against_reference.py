@@ -161,7 +161,7 @@ def _do(meter: Meter, host: Host, name: str, argument: object) -> bool:
         assert isinstance(argument, dict)
         numbers = {attribute(item): item.setting for item in SETTINGS.values()}
         values = dict(_setting(key, value) for key, value in argument.items())
-        parameters = encode_limits({numbers[key]: value for key, value in values.items()})  # type: ignore[misc]
+        parameters = encode_limits({numbers[key]: value for key, value in values.items()})
         answer = host.send(MessageKind.LIMITS, parameters=parameters)
     else:
         answer = host.send(MessageKind[name.upper()])

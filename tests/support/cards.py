@@ -209,7 +209,7 @@ def write_back(number: int, **values: int | bytes) -> WriteBack:
         "status": 19,
         "illegal_insertions": 21,
     }  # fmt: skip
-    return replace(WriteBack.of(number, VERSION, METER, CUSTOMER, **known), **values)  # type: ignore[arg-type]
+    return replace(WriteBack.of(number, VERSION, METER, CUSTOMER, **known), **values)
 
 
 # ---- single commands

@@ -219,7 +219,7 @@ def test_the_same_bytes_again_answer_with_the_first_receipt_and_credit_once() ->
     for _ in range(17):
         host.send(CREDIT, amount=1)
     assert host.deliver(sealed).outcome is Outcome.SEQUENCE_OLD
-    assert meter.handle(AskReceipt(MessageClass.CREDIT, 1)).receipt == b""  # type: ignore[union-attr]
+    assert meter.handle(AskReceipt(MessageClass.CREDIT, 1)).receipt == b""
 
 
 def test_a_command_never_touches_the_credit_sequence() -> None:
@@ -369,7 +369,7 @@ def test_the_very_code_of_a_kept_receipt_is_already_accepted_under_a_version_tha
         assert reply is not None
         assert reply.answer is not None
         assert reply.answer.outcome is Outcome.ALREADY_ACCEPTED
-        assert reply == replace(reply, receipt=meter.handle(AskReceipt(message_class, 1)).receipt)  # type: ignore[union-attr]
+        assert reply == replace(reply, receipt=meter.handle(AskReceipt(message_class, 1)).receipt)
         assert Receipt.decode(reply.receipt).code == data[-16:-12]
         verify(reply.receipt, keys[2].key(message_class))
     assert host.deliver(other).outcome is Outcome.UNKNOWN_KEY_VERSION, "other bytes at its sequence"
@@ -397,7 +397,7 @@ def test_the_very_opening_is_already_accepted_under_a_version_that_is_over(epoch
     assert old.deliver(opening).outcome is Outcome.ACCEPTED
     for _ in range(20):
         assert new.send(CREDIT, amount=1).outcome is Outcome.ACCEPTED
-    assert meter.handle(AskReceipt(MessageClass.CREDIT, 1)).receipt == b""  # type: ignore[union-attr]
+    assert meter.handle(AskReceipt(MessageClass.CREDIT, 1)).receipt == b""
     assert old.deliver(opening).outcome is Outcome.ALREADY_ACCEPTED
     assert old.deliver(other).outcome is Outcome.UNKNOWN_KEY_VERSION
     assert meter.state.account.credit == 30 * LEDGER + 20 * LEDGER // 100

@@ -149,7 +149,7 @@ def test_07_blank_unbound_and_foreign_cards(setup: Setup) -> None:
     refused(setup.insert(contacts.card, contacts), InsertionError.CARD_NOT_ISSUED, "Err-32")
 
 
-def test_08_a_type_of_card_that_nobody_knows(folder: Path) -> None:
+def test_08_an_unknown_type_of_card(folder: Path) -> None:
     from protocols.card.files import checked
 
     setup, card = opened(folder)

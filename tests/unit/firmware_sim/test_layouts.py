@@ -144,9 +144,7 @@ def test_sequences_epoch_and_what_counts_as_forgotten(serial: str) -> None:
     security = state.security
     assert state.identity.serial_number == serial
     assert (security.credit_sequence, security.command_sequence) == SEQUENCES[serial]
-    assert security.forgotten == security.credit_sequence, (
-        "nobody knows which journals they were of"
-    )
+    assert security.forgotten == security.credit_sequence, "the journals of these are not known"
     assert security.journals == ()
     assert security.key_version == 1
 

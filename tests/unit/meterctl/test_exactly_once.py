@@ -110,7 +110,7 @@ def test_a_dead_line_after_sending_is_unknown_and_resolved_later(journal: Journa
     with pytest.raises(UnknownOutcomeError) as error:
         execute(session, journal, planned)
     assert error.value.exit_code == 7
-    assert meter.state.account.credit == 70 * LEDGER, "it was applied; only nobody heard of it"
+    assert meter.state.account.credit == 70 * LEDGER, "it was applied; its answer was lost"
     assert journal.entries()[-1].state is EntryState.UNKNOWN
     transport.fault = None
     with pytest.raises(NotPermittedError, match="still unknown"):
@@ -255,7 +255,7 @@ def test_a_sale_that_nothing_proves_stays_open_and_is_not_sealed_again(journal: 
     def silent(*_: object) -> object:
         raise NoAnswerError("silence")
 
-    session.driver.deliver = session.driver.receipt = silent  # type: ignore[method-assign, assignment]
+    session.driver.deliver = session.driver.receipt = silent
     with pytest.raises(UnknownOutcomeError, match="no answer proves its outcome"):
         top_up(session, journal)
     assert [e.state for e in journal.entries()] == [EntryState.UNKNOWN]
@@ -388,7 +388,7 @@ def test_a_reading_that_was_faulty_is_not_sealed_upon(journal: Journal, value: s
 
     transport.fault = flip
     assert top_up(session, journal).receipt is not None
-    assert flipped, "a register was spoilt"
+    assert flipped, "a register was changed"
     (entry,) = journal.entries()
     assert (entry.epoch, entry.sequence) == (0x0E0C0E0C, 0x01020305)
 

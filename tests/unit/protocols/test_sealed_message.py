@@ -473,7 +473,7 @@ def test_an_answer_is_neither_a_message_nor_a_receipt() -> None:
 @pytest.mark.parametrize("frame", [SealedMessage, Origin, Answer, Receipt])
 def test_frames_are_values(frame: type) -> None:
     assert frame.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    assert set(frame.__slots__) == {field.name for field in fields(frame)}  # type: ignore[attr-defined]
+    assert set(frame.__slots__) == {field.name for field in fields(frame)}
 
 
 # ---- limits

@@ -243,4 +243,4 @@ def test_a_question_has_a_nonce_of_8_bytes() -> None:
 @pytest.mark.parametrize("frame", [SealedStatus, StatusQuestion, LastOfJournal])
 def test_frames_are_values(frame: type) -> None:
     assert frame.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    assert set(frame.__slots__) == {field.name for field in fields(frame)}  # type: ignore[attr-defined]
+    assert set(frame.__slots__) == {field.name for field in fields(frame)}

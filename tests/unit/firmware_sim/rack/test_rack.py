@@ -132,7 +132,7 @@ def test_a_deadline_that_moves_with_every_request_leaves_no_entries_behind() -> 
 
 
 class Counting(tuple[Station, ...]):
-    """Stations that count how often somebody walks over all of them."""
+    """Stations that count how often all of them are walked over."""
 
     walks = 0
 

@@ -143,14 +143,14 @@ def test_the_terminal_asks_again_with_the_length_that_is_right() -> None:
 def test_more_data_without_end_is_no_card(response: bytes) -> None:
     asked: list[bytes] = []
     with pytest.raises(CardFormatError, match="without end"):
-        drive(Terminal(Numbers()).select(), lambda command: asked.append(command) or response)  # type: ignore[func-returns-value]
+        drive(Terminal(Numbers()).select(), lambda command: asked.append(command) or response)
     assert len(asked) == 17
 
 
 def test_a_wrong_length_without_end_is_refused() -> None:
     asked: list[bytes] = []
     with pytest.raises(CardRefusedError, match="the length is 5") as refused:
-        drive(Terminal(Numbers()).select(), lambda command: asked.append(command) or b"\x6c\x05")  # type: ignore[func-returns-value]
+        drive(Terminal(Numbers()).select(), lambda command: asked.append(command) or b"\x6c\x05")
     assert refused.value.status == 0x6C05
     assert len(asked) == 2
     assert CommandApdu.decode(asked[1]).le == 5
