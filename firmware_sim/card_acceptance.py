@@ -15,7 +15,7 @@ from firmware_sim.state import State
 from firmware_sim.supply.control import Emit, clear
 from firmware_sim.supply.switch import Clearing
 from protocols.card.files import CardType
-from protocols.card.insertion import InsertionError
+from protocols.data_model.insertion import InsertionError
 from protocols.data_model.words import AccountState, Carrier
 from protocols.errors import MalformedMessageError
 from protocols.keys import MessageClass

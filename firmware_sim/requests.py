@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.metrology.load import Load
 from protocols.card.files import CardIdentity, CreditRecord
-from protocols.card.insertion import InsertionError
+from protocols.data_model.insertion import InsertionError
 from protocols.data_model.words import Carrier, Tamper
 from protocols.keys import MessageClass
 from protocols.sealed_message import Answer, Outcome

@@ -26,6 +26,12 @@ def refused_words(record: str) -> list[str]:
     return [word.strip() for row in rows[2:] for word in row.split(",")]
 
 
+def pattern(record: str) -> re.Pattern[str]:
+    """Return the pattern of all refused words, also as parts of names."""
+    refused = "|".join(refused_words(record))
+    return re.compile(rf"(?<![a-z])(?:{refused})[a-z]*", re.IGNORECASE)
+
+
 def width(line: str) -> int:
     """Return the columns of a line: wide characters take two, a linter's pragma none."""
     text = _PRAGMA.sub("", line)
@@ -51,8 +57,7 @@ def main() -> int:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    refused = "|".join(refused_words((ROOT / RECORD).read_text()))
-    words = re.compile(rf"(?<![a-z])(?:{refused})[a-z]*", re.IGNORECASE)
+    words = pattern((ROOT / RECORD).read_text())
     found = [
         problem
         for path in listed

@@ -21,10 +21,10 @@ from protocols.card.files import (
     CardFile,
     CardType,
 )
-from protocols.card.insertion import InsertionError
 from protocols.card.keys import KeyReference
 from protocols.card.write_back import WriteBack
 from protocols.data_model.events import EVENTS
+from protocols.data_model.insertion import InsertionError
 from protocols.data_model.items import ITEMS, SETTINGS, settable
 from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.tables import TABLES, Event, Freeze, ProfileRecord, Purchase

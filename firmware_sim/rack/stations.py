@@ -12,15 +12,16 @@ is restarted from its storage.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
+from firmware_sim.faults.in_force import Faults
 from firmware_sim.faults.meters import hardware
 from firmware_sim.hal.nvram import PowerCutError
 from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.rack.agenda import Agenda
+from firmware_sim.rack.deadlines import Deadlines
+from firmware_sim.rack.timeline import Timeline
 from firmware_sim.requests import Reply, Request
-
-if TYPE_CHECKING:
-    from firmware_sim.rack.rack import Rack
 
 Result = TypeVar("Result")
 
@@ -42,6 +43,19 @@ class Observer:
 
     def stopped(self, station: Station) -> None:
         """See a meter that stopped because its storage failed to flush."""
+
+
+class Surroundings(Protocol):
+    """What a station shares with the others of its rack."""
+
+    timeline: Timeline
+    agenda: Agenda
+    deadlines: Deadlines
+    faults: Faults
+
+    def work_off(self, instant_ms: int) -> None:
+        """Do what is planned up to a rack time."""
+        ...
 
 
 class Station:
@@ -66,7 +80,9 @@ class Station:
         "unit",
     )
 
-    def __init__(self, rack: Rack, unit: int, meter: Meter, observers: list[Observer]) -> None:
+    def __init__(
+        self, rack: Surroundings, unit: int, meter: Meter, observers: list[Observer]
+    ) -> None:
         self._rack = rack
         self.serial_number = meter.state.identity.serial_number
         self.unit = unit

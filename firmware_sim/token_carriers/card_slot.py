@@ -16,11 +16,11 @@ from firmware_sim.requests import CardFailed, Insertion, PresentCard, Reply, Req
 from protocols.card.answer_to_reset import parse_answer
 from protocols.card.apdu import StatusWord
 from protocols.card.files import CardFile, CardType, LogActor, LogRow
-from protocols.card.insertion import InsertionError
 from protocols.card.keys import KeyReference, derive_meter_access
 from protocols.card.terminal import Contents, Exchange, Selected, Terminal
 from protocols.card.write_back import WriteBack
 from protocols.data_model import items
+from protocols.data_model.insertion import InsertionError
 from protocols.errors import (
     ApduError,
     CardForgedError,

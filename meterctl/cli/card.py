@@ -325,7 +325,7 @@ def read(
 def history(context: typer.Context, file: File = None, reader: Reader = None) -> None:
     """Show the card's own log: its last 8 sales and insertions, newest first."""
     from protocols.card.files import CardType, LogActor
-    from protocols.card.insertion import InsertionError
+    from protocols.data_model.insertion import InsertionError
     from protocols.sealed_message import Outcome
 
     given = options(context)

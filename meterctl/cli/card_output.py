@@ -83,7 +83,7 @@ def standing_fragments(
 
 def _back_fragments(card_files: CardFiles) -> dict[str, str]:
     """Return the write-back under the names of its items; null for absent values."""
-    from protocols.card.insertion import InsertionError
+    from protocols.data_model.insertion import InsertionError
     from protocols.sealed_message import Outcome
 
     back = card_files.back

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocols.card.insertion import InsertionError
+from protocols.data_model.insertion import InsertionError
 from protocols.data_model.kinds import COUNT, MONEY, Boolean, Choice, Date, Hex, Kind, Moment
 from protocols.data_model.words import Carrier, Cause, SwitchedBy, choice, flags
 

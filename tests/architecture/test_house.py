@@ -8,9 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
+import pytest
+
 from firmware_sim.readings import GETTERS
 from firmware_sim.requests import Request
 from protocols.data_model.items import ITEMS
+from tools import check_words
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +57,42 @@ def test_the_core_has_no_float() -> None:
                 continue
             code = re.sub(r'""".*?"""|#.*', "", path.read_text(), flags=re.DOTALL)
             assert not re.search(r"\bfloat\(|\bDecimal\b", code), path
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("protocols", "firmware_sim", "meterctl", cache_dir=None)
+    for module in sorted(graph.modules):
+        for imported in graph.find_modules_directly_imported_by(module):
+            chain = graph.find_shortest_chain(imported, module)
+            assert chain is None, f"{module} -> {' -> '.join(chain)}"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "problem"),
+    [
+        ("a.py", "x = 1\n", None),
+        ("a.py", "x" * 100, None),
+        ("a.py", "x" * 101, "101 columns"),
+        ("a.md", "剩" * 51, "102 columns"),
+        ("a.md", "| " + "x" * 200, None),
+        ("a.md", "```\n" + "x" * 200 + "\n```", None),
+    ],
+)
+def test_long_lines_are_found(path: str, text: str, problem: str | None) -> None:
+    found = list(check_words.problems(path, text, re.compile(r"(?!)")))
+    assert len(found) == (problem is not None), found
+    assert problem is None or problem in found[0]
+
+
+@pytest.mark.parametrize(
+    "line", ["{} = 1", "# A {}.", "def test_{}() -> None: ...", "{}s", "_{}_x"]
+)
+def test_a_refused_word_is_found_also_as_a_part_of_a_name(line: str) -> None:
+    record = (ROOT / check_words.RECORD).read_text()
+    words, pattern = check_words.refused_words(record), check_words.pattern(record)
+    assert len(words) > 10
+    for word in words:
+        assert len(list(check_words.problems("a.py", line.format(word.upper()), pattern))) == 1
 
 
 def test_requests_are_values() -> None:

@@ -10,9 +10,9 @@ from meterctl.operations import card_issuing
 from meterctl.operations.credit import execute, plan
 from protocols.card.applet import Card
 from protocols.card.files import CREDIT_SLOT, CardFile
-from protocols.card.insertion import InsertionError
 from protocols.card.memory import BytesMemory, CardState
 from protocols.card.write_back import WriteBack, split_write_back
+from protocols.data_model.insertion import InsertionError
 from protocols.sealed_message import MessageKind, Outcome
 from tests.support.setup import METER, OTHER, Setup
 

@@ -8,7 +8,7 @@ import pytest
 
 from protocols.card.apdu import StatusWord
 from protocols.card.applet import Card
-from protocols.card.insertion import InsertionError
+from protocols.data_model.insertion import InsertionError
 from tests.attacks.cards import card_of, error_of, image, with_state
 from tests.support.setup import OTHER, Contacts, Setup
 

@@ -13,7 +13,7 @@ from meterctl.operations import card_issuing
 from meterctl.operations.credit import withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import CardType
-from protocols.card.insertion import InsertionError
+from protocols.data_model.insertion import InsertionError
 from protocols.data_model.words import AccountState
 from protocols.sealed_message import MessageKind, Outcome
 from tests.attacks.cards import THIRD, error, outcome, replaced, states

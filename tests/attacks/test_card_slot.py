@@ -15,8 +15,8 @@ from meterctl.journal import EntryState
 from meterctl.operations import card_issuing, card_sales
 from protocols.card.applet import Card
 from protocols.card.files import CardFile, CardType, CreditRecord, checked
-from protocols.card.insertion import InsertionError
 from protocols.card.write_back import split_write_back
+from protocols.data_model.insertion import InsertionError
 from protocols.keys import derive_meter_keys
 from protocols.quantities import HOUR, LEDGER, MINUTE
 from protocols.sealed_message import (

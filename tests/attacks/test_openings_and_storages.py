@@ -13,7 +13,7 @@ from meterctl.operations.card_issuing import plan_erasure
 from meterctl.operations.card_sales import Sold, plan_opening
 from meterctl.operations.credit import close_by_hand, execute, plan, resolve, withdraw_cards
 from protocols.card.applet import Card
-from protocols.card.insertion import InsertionError
+from protocols.data_model.insertion import InsertionError
 from protocols.sealed_message import MessageKind, Outcome
 from protocols.sealed_status import StatusQuestion
 from tests.attacks.cards import (

@@ -16,8 +16,8 @@ from meterctl.operations.credit import advance_key_version
 from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.card.files import RETURN_SLOT, CardFile, checked
-from protocols.card.insertion import InsertionError
 from protocols.card.write_back import WriteBack, split_write_back
+from protocols.data_model.insertion import InsertionError
 from protocols.keys import CARD_LABEL, derive_key, derive_meter_keys
 from protocols.quantities import LEDGER
 from protocols.sealed_message import MessageKind, Outcome

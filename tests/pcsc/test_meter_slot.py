@@ -21,12 +21,12 @@ from firmware_sim.hosting.control_socket import ask
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.apdu import Instruction
 from protocols.card.files import CardFile, LogActor, LogRow
-from protocols.card.insertion import InsertionError
 from protocols.card.issuing import read_as_vendor
 from protocols.card.keys import KeyReference
 from protocols.card.secure_messaging import SECURED
 from protocols.card.terminal import Contents, Exchange, Terminal, drive
 from protocols.card.write_back import WriteBack, verify_write_back
+from protocols.data_model.insertion import InsertionError
 from protocols.keys import development_keys
 from protocols.sealed_message import Outcome
 from tests.pcsc import cards

@@ -17,12 +17,12 @@ from firmware_sim.token_carriers.card_slot import Inserted
 from meterctl.operations import card_issuing
 from protocols.card.applet import Card
 from protocols.card.files import CardFile, CardIdentity, CardType, CreditRecord
-from protocols.card.insertion import InsertionError
 from protocols.card.issuing import bind
 from protocols.card.keys import derive_card_keys, meter_access_of
 from protocols.card.memory import StoredKey
 from protocols.card.terminal import Terminal, drive
 from protocols.card.write_back import WriteBack, split_write_back, verify_write_back
+from protocols.data_model.insertion import InsertionError
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState
 from protocols.errors import AuthenticationError
 from protocols.keys import derive_meter_keys
