@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,6 +17,7 @@ from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Observer, Station
 from firmware_sim.requests import CutPower, PressButton, Reply, Request, Sealed, Sense
+from firmware_sim.servers.modbus.server import ModbusRtuServer
 from firmware_sim.servers.seam import Group, WireStations
 from firmware_sim.settings import Settings
 from protocols.control import Advance, BeginFault, Button, Command, Sensor, Show, Speed
@@ -194,6 +196,38 @@ def test_a_request_and_a_deadline_walk_over_no_other_meter(counted: Rack) -> Non
     counted.station("000000000003").hand_over(Sense(Tamper.MAGNET, True))
     assert counted.run(900 * SECOND_US, 1) is not None
     assert (Counting.walks, CountingList.walks) == (0, 0)
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Return how many Python and C functions some work calls."""
+    count = 0
+
+    def profile(_: object, event: str, __: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("what", ["request", "command", "deadline"])
+def test_the_work_for_one_meter_is_the_same_among_ten_and_a_thousand(what: str) -> None:
+    counts = []
+    for meters in (10, 1_000):
+        rack = Rack([(n % 247 + 1, build(described(n))) for n in range(1, meters + 1)], 1000)
+        server = ModbusRtuServer(WireStations(rack.stations[:247]))
+        frame = rtu.encode(5, read_request(3, 0, 100))
+        work: dict[str, Callable[[], object]] = {
+            "request": lambda server=server, frame=frame: server.receive(frame, 1),
+            "command": lambda rack=rack: operate(rack, Button(), 1, "000000000004"),
+            "deadline": lambda rack=rack: rack.run(900 * SECOND_US, 1),
+        }
+        counts.append(calls_of(work[what]))
+    assert counts[0] == counts[1] > 0
 
 
 # ---- the one way to a meter

@@ -1,0 +1,86 @@
+"""Loads by name: read once a process, shared by meters, read again when the file has changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.hosting import loads
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.loads import HOUSEHOLD, read_load
+from firmware_sim.metrology.load import Demand, OnEnd
+
+TEXT = "offset,power_w\n0m,100\n15m,200\n"
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the paths of the files that were read."""
+    found: list[str] = []
+
+    def read_text(path: str, kind: str) -> str:
+        found.append(path)
+        return Path(path).read_text()
+
+    monkeypatch.setattr(loads, "read_text", read_text)
+    return found
+
+
+def test_meters_of_other_clocks_and_phases_share_the_rows_of_a_file(
+    tmp_path: Path, reads: list[str]
+) -> None:
+    path = tmp_path / "load.csv"
+    path.write_text(TEXT)
+    first = read_load(str(path), 1, 0)
+    second = read_load(str(path), 3, 10**12, 77, OnEnd.HOLD)
+    assert reads == [str(path)]
+    assert first._rows is second._rows
+    assert (first.at(0)[0], second.at(77)[0]) == (
+        Demand((100_000,)),
+        Demand((33_334, 33_333, 33_333)),
+    )
+
+
+def test_a_file_that_changed_is_read_again(tmp_path: Path, reads: list[str]) -> None:
+    path = tmp_path / "load.csv"
+    path.write_text(TEXT)
+    before = read_load(str(path), 1, 0)
+    path.write_text(TEXT.replace("100", "300"))
+    os.utime(path, ns=(1, 1))
+    after = read_load(str(path), 1, 0)
+    assert (before.at(0)[0], after.at(0)[0]) == (Demand((100_000,)), Demand((300_000,)))
+    assert len(reads) == 2
+
+
+def test_rows_that_no_meter_draws_any_more_are_not_kept(tmp_path: Path, reads: list[str]) -> None:
+    path = tmp_path / "load.csv"
+    path.write_text(TEXT)
+    read_load(str(path), 1, 0)
+    read_load(str(path), 1, 0)
+    assert len(reads) == 2
+
+
+def test_the_household_is_read_once() -> None:
+    assert read_load(HOUSEHOLD, 1, 0)._rows is read_load(HOUSEHOLD, 3, 9, 5)._rows
+
+
+def test_meters_of_one_constant_load_share_it() -> None:
+    assert read_load("2kW", 1, 0) is read_load("2000W", 1, 99)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("gone.csv", "load gone.csv: No such file"),
+        ("2 horses", "allowed is a power"),
+        ("", "allowed is a power"),
+    ],
+)
+def test_what_is_no_load_is_refused_with_what_is_allowed(
+    text: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HostingError, match=says):
+        read_load(text, 1, 0)

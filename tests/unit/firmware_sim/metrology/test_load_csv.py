@@ -1,0 +1,178 @@
+"""Loads from CSV text: values, spellings, errors with their lines, and rows that are shared."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_sim.metrology import load_csv
+from firmware_sim.metrology.load import Demand, Load, OnEnd
+from firmware_sim.metrology.load_csv import parse_load, parse_rows, place
+from protocols.errors import QuantityError
+from protocols.quantities import DAY, HOUR, MINUTE
+
+EPOCH_MS = 1_767_225_600_000
+"""2026-01-01T00:00:00Z."""
+
+
+def demands(load: Load, count: int) -> list[tuple[int, Demand]]:
+    """Return the first rows of a load: (elapsed ms, demand)."""
+    found, at = [], 0
+    for _ in range(count):
+        demand, following = load.at(at)
+        found.append((at, demand))
+        if following is None:
+            break
+        at = following
+    return found
+
+
+def test_offsets_begin_at_the_origin_and_time_stamps_at_the_clock() -> None:
+    by_offset = parse_load("offset,power_w\n0m,1\n15m,2\n", 1, 0, OnEnd.HOLD, origin_ms=5)
+    by_stamp = parse_load(
+        "time,power_w\n2026-01-01T00:00:00Z,1\n2026-01-01T00:15:00Z,2\n",
+        1,
+        EPOCH_MS,
+        OnEnd.HOLD,
+        origin_ms=5,
+    )
+    for load in (by_offset, by_stamp):
+        assert load.at(5) == (Demand((1000,)), 15 * MINUTE + 5)
+        assert load.at(15 * MINUTE + 5) == (Demand((2000,)), None)
+
+
+def test_a_total_is_split_with_the_odd_milliwatts_on_l1() -> None:
+    load = parse_load("offset_s,power_w\n0,-0.005\n1,7\n", 3, 0)
+    assert load.at(0)[0].phases == (-3, -1, -1)
+    assert load.at(1000)[0].phases == (2334, 2333, 2333)
+
+
+def test_a_column_a_phase_and_the_power_factor() -> None:
+    text = "offset_s,power_factor,power_l1_kw,power_l2_kw,power_l3_kw\n0,0.95,1,-2.5,0.000001\n"
+    assert parse_load(text, 3, 0).at(0) == (Demand((1_000_000, -2_500_000, 1), 9500), None)
+
+
+@pytest.mark.parametrize("phases", [1, 2])
+def test_columns_of_other_phases_than_the_meters_are_refused(phases: int) -> None:
+    rows = parse_rows("offset_s,power_l1_w,power_l2_w,power_l3_w\n0,1,2,3\n")
+    with pytest.raises(QuantityError, match="power columns of 3 phases"):
+        place(rows, phases, 0, OnEnd.HOLD)
+
+
+def test_the_column_of_one_phase_is_no_total() -> None:
+    rows = parse_rows("offset_s,power_l1_w\n0,1\n")
+    assert place(rows, 1, 0, OnEnd.HOLD).at(0)[0] == Demand((1000,))
+    with pytest.raises(QuantityError):
+        place(rows, 3, 0, OnEnd.HOLD)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "the file is empty"),
+        ("time,power_w\n", "the file has no rows"),
+        ("when,power_w\n0,1\n", "the first column is 'when'"),
+        ("time,watts\n0,1\n", "power columns watts"),
+        ("time\n0\n", "power columns none"),
+        ("offset,power_w\n1m,1\n2m,x\n", "line 3: 'x' is not a power"),
+        ("offset,power_w\n1m,1\n2m,1.2345\n", "line 3: '1.2345' has more than 3 decimals"),
+        ("offset,power_w\n1m,1\n1m,2\n", "line 3: 1m does not come after the row before it"),
+        ("offset,power_w\n1m,1\n\n2m\n", "line 4: 1 values for 2 columns"),
+        ("offset,power_w\n1m,1000000001\n", "line 2: 1000000001 is out of range: at most 1 GW"),
+        ("offset,power_w\nx,1\n", "line 2: 'x' is not a duration"),
+        ("time,power_w\n2026-01-01T00:00:00,1\n", "line 2: 2026-01-01T00:00:00 has no offset"),
+        ("time,power_w\n2026-02-30T00:00:00Z,1\n", "line 2: day is out of range"),
+        ("offset,power_w,power_factor\n1m,1,0\n", "line 2: 0 is not a power factor"),
+        ("offset,power_w,power_factor\n1m,1,1.5\n", "line 2: 1.5 is not a power factor"),
+    ],
+)
+def test_an_error_names_its_line_and_what_is_allowed(text: str, says: str) -> None:
+    with pytest.raises(QuantityError) as error:
+        parse_rows(text)
+    assert says in str(error.value)
+
+
+def test_an_error_after_many_plain_pieces_names_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_csv, "_PIECE", 64)
+    lines = [f"{number}m,{number}" for number in range(500)]
+    lines[321] = "320m,1"
+    with pytest.raises(QuantityError, match="line 323: 320m does not come after"):
+        parse_rows("offset,power_w\n" + "\n".join(lines))
+
+
+POWERS = st.decimals(-5000, 5000, places=3)
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(1, 10**6), POWERS), min_size=1, max_size=40),
+    piece=st.integers(1, 200),
+    spelling=st.sampled_from(["{:f}", "{:.3f}", "{:.1f}", "{:.0f}", "+{:.2f}", " {:f} "]),
+    dated=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_reading_in_pieces_and_by_column_gives_the_values_of_each_row(
+    rows: list[tuple[int, Decimal]], piece: int, spelling: str, dated: bool
+) -> None:
+    at_s, lines, wanted = 0, [], []
+    for step_s, power in rows:
+        text = spelling.format(abs(power) if spelling.startswith("+") else power)
+        value = Decimal(text)
+        at_s += step_s
+        days, rest_s = divmod(at_s, 86_400)
+        stamp = f"{2026 + days // 28 // 12}-{days // 28 % 12 + 1:02d}-{days % 28 + 1:02d}"
+        clock = f"T{rest_s // 3600:02d}:{rest_s // 60 % 60:02d}:{rest_s % 60:02d}Z"
+        lines.append(f"{stamp + clock if dated else at_s},{text}")
+        wanted.append(int(value * 1000))
+    header = "time,power_w" if dated else "offset_s,power_w"
+    held, load_csv._PIECE = load_csv._PIECE, piece
+    try:
+        found = parse_rows("\n".join([header, *lines]))
+    finally:
+        load_csv._PIECE = held
+    assert [found.demand(index, 1).phases[0] for index in range(len(found))] == wanted
+    if not dated:
+        assert list(found.starts_ms)[-1] == at_s * 1000
+
+
+def test_a_year_of_minutes_is_packed() -> None:
+    lines = (f"{minute}m,{minute % 4999}.{minute % 10}" for minute in range(10_000))
+    rows = parse_rows("offset,power_w\n" + "\n".join(lines))
+    assert isinstance(rows.starts_ms, range)
+    assert [column.itemsize for column in rows.columns] == [4]
+    assert rows.factors is None
+
+
+# ---- after the last row
+
+
+def test_repeated_rows_recur_with_their_last_step() -> None:
+    load = parse_load("offset,power_w\n0h,1\n1h,2\n3h,3\n", 1, 0, OnEnd.REPEAT)
+    assert demands(load, 5) == [
+        (0, Demand((1000,))),
+        (HOUR, Demand((2000,))),
+        (3 * HOUR, Demand((3000,))),
+        (5 * HOUR, Demand((1000,))),
+        (6 * HOUR, Demand((2000,))),
+    ]
+
+
+def test_rows_that_begin_later_hold_before_their_beginning() -> None:
+    load = parse_load("offset,power_w\n2h,1\n3h,2\n", 1, 0, OnEnd.HOLD)
+    assert load.at(0) == (Demand((1000,)), 2 * HOUR)
+
+
+def test_nothing_flows_after_the_end_of_rows_that_end_in_zero() -> None:
+    load = parse_load("offset,power_w\n0h,1\n1h,2\n", 3, 0, OnEnd.ZERO)
+    assert load.at(HOUR) == (Demand((668, 666, 666)), 2 * HOUR)
+    assert load.at(2 * HOUR) == (Demand((0, 0, 0)), None)
+
+
+def test_one_row_holds_whatever_comes_after_it() -> None:
+    for on_end in OnEnd:
+        assert parse_load("offset,power_w\n0h,1\n", 1, 0, on_end).at(9 * DAY) == (
+            Demand((1000,)),
+            None,
+        )

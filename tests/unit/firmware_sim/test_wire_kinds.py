@@ -1,0 +1,51 @@
+"""The table of wires: options, the ready line and servers derive from it."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.rack.rack import Rack
+from firmware_sim.servers.seam import WireOptions, WireStations
+from firmware_sim.wire_kinds import MODBUS_RTU, READY_KEYS, WIRE_KINDS, WireKind
+from protocols.modbus import rtu, tcp
+from protocols.modbus.native_map import MAGIC
+from protocols.modbus.pdu import read_request
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of typer's own imports
+@pytest.mark.parametrize("command", ["run", "scenario_run"])
+def test_every_kind_is_an_option_of_the_commands_that_serve(command: str) -> None:
+    from firmware_sim import cli
+
+    names = inspect.signature(getattr(cli, command)).parameters
+    assert [kind.name for kind in WIRE_KINDS if kind.name not in names] == []
+    assert "wires" not in names
+
+
+def test_every_kind_has_a_key_in_the_ready_line() -> None:
+    assert [kind.name for kind in WIRE_KINDS if kind.name not in READY_KEYS] == []
+    assert len(set(READY_KEYS)) == len(READY_KEYS)
+
+
+@pytest.mark.parametrize("kind", WIRE_KINDS, ids=lambda kind: kind.name)
+def test_every_kind_serves_stations(kind: WireKind) -> None:
+    rack = Rack([(1, build(MeterDescription()))], 0)
+    server = kind.serve(WireStations(rack.stations), WireOptions(faults=rack.faults))
+    request = read_request(3, 0, 2)
+    frame = rtu.encode(1, request) if kind is MODBUS_RTU else tcp.encode(7, 1, request)
+    assert MAGIC[:4] in server.receive(frame, 0)
+    assert server.unit_of(frame) == 1
+    assert not server.closed
+
+
+def test_the_silence_of_a_real_line_follows_its_speed() -> None:
+    assert MODBUS_RTU.silence_us is not None
+    assert [MODBUS_RTU.silence_us(baud) for baud in (1200, 9600, 19_200, 115_200)] == [
+        32_083,
+        4_010,
+        2_005,
+        1_750,
+    ]
