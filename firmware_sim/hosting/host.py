@@ -20,7 +20,7 @@ from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Observer, Station
 from firmware_sim.requests import Reply, Request
 from firmware_sim.servers.line import Line
-from firmware_sim.servers.seam import PTY_SILENCE_US, WireOptions, WireStations
+from firmware_sim.servers.seam import PTY_SILENCE_US, Stations, WireOptions, WireStations
 from firmware_sim.wire_kinds import MODBUS_RTU, WIRE_KINDS, Medium, WireKind, Wires
 from protocols.data_model.words import account_unit_text
 from protocols.quantities import format_money
@@ -44,7 +44,6 @@ class Host(Observer):
         self.connections: set[TcpConnection] = set()
         self.tap: Tap | None = None
         self._names: dict[WireKind, list[str]] = {kind: [] for kind in WIRE_KINDS}
-        self._stations = WireStations(rack.stations)
         self._silent_unknown_units = silent_unknown_units
         self._lines: list[SerialLine] = []
         self._servers: list[asyncio.Server] = []
@@ -80,8 +79,10 @@ class Host(Observer):
         elif kind.silence_us is not None and is_real_port(spec.path):
             silence_us = kind.silence_us(spec.baud)
 
+        stations = WireStations(self.rack.stations)
+
         def make_line() -> Line:
-            return self._line(kind, silence_us, spec.delay_ms * 1000)
+            return self._line(kind, stations, silence_us, spec.delay_ms * 1000)
 
         self._lines.append(SerialLine(self, spec, make_line))
         self._names[kind].append(spec.given)
@@ -89,9 +90,10 @@ class Host(Observer):
     async def open_tcp(self, address: str, kind: WireKind) -> None:
         """Serve a kind on HOST:PORT from within the loop; port 0 takes a free one."""
         name, port = parse_address(address)
+        stations = WireStations(self.rack.stations)
         try:
             server = await self.loop.create_server(
-                lambda: TcpConnection(self, self._line(kind), self.connections),
+                lambda: TcpConnection(self, self._line(kind, stations), self.connections),
                 name.strip("[]"),
                 port,
                 backlog=BACKLOG,
@@ -101,10 +103,16 @@ class Host(Observer):
         self._servers.append(server)
         self._names[kind].append(f"{name}:{server.sockets[0].getsockname()[1]}")
 
-    def _line(self, kind: WireKind, silence_us: int = PTY_SILENCE_US, delay_us: int = 0) -> Line:
+    def _line(
+        self,
+        kind: WireKind,
+        stations: Stations,
+        silence_us: int = PTY_SILENCE_US,
+        delay_us: int = 0,
+    ) -> Line:
         faults = self.rack.faults
         options = WireOptions(silence_us, self._silent_unknown_units, faults)
-        return Line(kind.serve(self._stations, options), delay_us, faults)
+        return Line(kind.serve(stations, options), delay_us, faults)
 
     def add_control(self, path: Path) -> None:
         """Take commands on a control socket."""
