@@ -7,18 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hosting.cards.slot import SESSION_S, Contacts, insert_slowly
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.rack import Rack
-from protocols.data_model.words import Cause
+from firmware_sim.requests import Sense
+from firmware_sim.token_carriers.insertion import CardInsertion
+from protocols.data_model.words import Cause, Tamper
 from protocols.quantities import LEDGER
 from tests.support.meters import event_names
+from tests.support.setup import Setup
 
 PATIENCE_S = 0.4
 SPEED = 100_000_000
@@ -102,3 +107,38 @@ def test_row_24_a_card_left_in_and_answering_noise_ends_too() -> None:
 
 def test_the_time_of_a_session_is_three_seconds() -> None:
     assert SESSION_S == 3.0
+
+
+def test_a_meter_that_restarts_while_its_card_is_read_takes_the_sale_once_and_keeps_it(
+    tmp_path: Path,
+) -> None:
+    """At every exchange: the restarted meter has the card's credit or the card still has it."""
+    exchanges = 0
+    for restart_after in range(16):
+        device = SimulatedNvram()
+        folder = tmp_path / str(restart_after)
+        folder.mkdir()
+        setup = Setup(folder, device)
+        card = setup.formatted()
+        setup.open(card, 3000)
+        station = Rack([(1, setup.meter)], 0).stations[0]
+        station.rebuild = lambda setup=setup, device=device: setup.build(device)  # type: ignore[misc]
+        insertion, count = CardInsertion(station, setup.random), 0
+        command = insertion.begin(card.power_on(), 0)
+        while command is not None:
+            response = card.apdu(command)
+            count += 1
+            if count == restart_after:
+                station.restart()
+            command = insertion.answer(response, 0)
+        card.power_off()
+        exchanges = max(exchanges, count)
+        if 0 < restart_after <= count:
+            assert insertion.inserted is None
+        again = CardInsertion(station, setup.random)
+        again.play(card.power_on(), card.apdu, 0)
+        card.power_off()
+        station.hand_over(Sense(Tamper.COVER, True))  # the next commit keeps it
+        assert setup.build(device.power_cycle()).state.account.credit == 30 * LEDGER
+        setup.journal.close()
+    assert 8 < exchanges < 15
