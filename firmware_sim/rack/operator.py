@@ -80,13 +80,14 @@ class Operator:
         """
         rack, at_us = self.rack, self._now()
         chosen = self.chosen(serial_number)
+        now_ms = rack.reach(at_us)
         match command:
             case Advance(duration_ms):
-                self._advance(at_us, duration_ms)
+                self._advance(at_us, now_ms + duration_ms)
                 shown = values(chosen[0].meter)
                 return {name: shown[name] for name in _TIME}
             case Speed(thousandths):
-                rack.timeline.set(at_us, rack.reach(at_us), thousandths)
+                rack.timeline.set(at_us, now_ms, thousandths)
             case Show():
                 return values(chosen[0].present(at_us))
             case Stop():
@@ -94,7 +95,6 @@ class Operator:
             case ShowFaults():
                 return {"faults": self._faults()}
             case BeginFault() | EndFaults() | ChangeLoad() | Power() | Sensor() | Button():
-                rack.reach(at_us)
                 self._act(command, chosen, at_us)
             case InsertCard():
                 station = self.one(serial_number)
@@ -134,9 +134,8 @@ class Operator:
             raise QuantityError("a card goes into one slot: name the meter with --meter SERIAL")
         return chosen[0]
 
-    def _advance(self, at_us: int, duration_ms: int) -> None:
+    def _advance(self, at_us: int, until_ms: int) -> None:
         rack = self.rack
-        until_ms = rack.reach(at_us) + duration_ms
         restarts = sum(station.restarts for station in rack.stations)
         rack.timeline.set(at_us, until_ms, rack.timeline.speed)
         for station in rack.bring_all(at_us):
