@@ -116,7 +116,7 @@ def new_state(description: MeterDescription) -> State:
         supply=Supply(guarantee=d.guarantee),
     )
     state.calendar = calendar_work.begin(state)
-    state.period.began = (
+    state.period.began_ms = (
         d.start // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
     )
     if not d.opened and d.settings.unopened_supply == UnopenedSupply.DISCONNECTED:

@@ -122,7 +122,7 @@ def next_calendar_clock(state: State, clock: int) -> int | None:
     transition = next_transition(clock, state.identity.transitions)
     if transition is not None:
         edges.append(transition)
-    edges += [pending.activation for pending in state.pending if pending.activation > clock]
+    edges += [pending.activation_ms for pending in state.pending if pending.activation_ms > clock]
     return min(edges)
 
 
@@ -144,11 +144,11 @@ def close_period(state: State, end: int, clock_set: bool = False) -> None:
         not state.supply.closed,
     )
     state.append(PROFILE_RING, row)
-    whole = end - period.began == PROFILE_PERIOD_MS and not period.power_down
+    whole = end - period.began_ms == PROFILE_PERIOD_MS and not period.power_down
     if whole and imported * PERIODS_AN_HOUR > period.maximum_demand_mw:
         period.maximum_demand_mw, period.maximum_demand_at_ms = imported * PERIODS_AN_HOUR, end
     period.import_at_start, period.export_at_start = registers.import_mwh, registers.export_mwh
-    period.began, period.power_down = end, False
+    period.began_ms, period.power_down = end, False
 
 
 def replace_part(tariff: Tariff, part: Part) -> Tariff:
@@ -193,10 +193,12 @@ def _end_billing(state: State, local: Local, clock: int, emit: Emit) -> None:
 
 
 def _activate(state: State, clock: int, emit: Emit) -> None:
-    due = sorted((p for p in state.pending if p.activation <= clock), key=lambda p: p.activation)
+    due = sorted(
+        (p for p in state.pending if p.activation_ms <= clock), key=lambda p: p.activation_ms
+    )
     if not due:
         return
-    state.pending = tuple(p for p in state.pending if p.activation > clock)
+    state.pending = tuple(p for p in state.pending if p.activation_ms > clock)
     for pending in due:
         old = state.tariff.steps
         state.tariff = replace_part(state.tariff, pending.part)

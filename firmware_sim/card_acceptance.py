@@ -180,7 +180,7 @@ def _refusal(state: State, card: PresentCard) -> tuple[InsertionError, bool] | N
     if card.identity.customer != account.customer_number:
         return InsertionError.CUSTOMER_NUMBER, False
     bound, serial = state.slot.bound_card, int.from_bytes(card.serial, "big")
-    outdated = card.identity.issued_at < state.slot.bound_at
+    outdated = card.identity.issued_at < state.slot.bound_at_s
     if bound and bound != serial and (kind is CardType.PURCHASE or outdated):
         return InsertionError.CARD_SERIAL, False
     return None
@@ -198,7 +198,7 @@ def _conclude(state: State, card: PresentCard, insertion: Insertion, emit: Emit)
     own = card.credit.card_type in _USER_CARDS
     if own and slot.bound_card != serial:
         emit("card_bound", _signed(card.serial), _signed(slot.bound_card.to_bytes(8, "big")))
-        slot.bound_card, slot.bound_at = serial, card.identity.issued_at
+        slot.bound_card, slot.bound_at_s = serial, card.identity.issued_at
     emit("card_accepted", _signed(card.serial), card.credit.card_type)
     if own:
         clear(state.supply, Clearing.CARD, state.settings, emit)

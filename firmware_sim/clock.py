@@ -19,7 +19,7 @@ class Clock:
     `valid` is False while the clock is known lost: the first rate applies until it is set.
     """
 
-    offset: int
+    offset_ms: int
     drift_numerator: int = 0
     drift_denominator: int = 1
     drift_from_ms: int = 0
@@ -28,16 +28,16 @@ class Clock:
     def read(self, elapsed_ms: int) -> int:
         """Return the clock at an elapsed time, ms since 1970 UTC."""
         if not self.drift_numerator:
-            return elapsed_ms + self.offset
+            return elapsed_ms + self.offset_ms
         drift = (elapsed_ms - self.drift_from_ms) * self.drift_numerator // self.drift_denominator
-        return elapsed_ms + self.offset + drift
+        return elapsed_ms + self.offset_ms + drift
 
     def when(self, clock: int) -> int:
         """Return the first elapsed time at which the clock reads `clock` or later."""
         if not self.drift_numerator:
-            return clock - self.offset
+            return clock - self.offset_ms
         n, d = self.drift_numerator, self.drift_denominator
-        return -(-((clock - self.offset) * d + self.drift_from_ms * n) // (d + n))
+        return -(-((clock - self.offset_ms) * d + self.drift_from_ms * n) // (d + n))
 
     def next_multiple(self, elapsed_ms: int, period: int) -> int:
         """Return the next elapsed time whose clock is a multiple of `period` or later."""
@@ -47,13 +47,13 @@ class Clock:
     def drift(self, elapsed_ms: int, ppm: int) -> None:
         """Run fast or slow by `ppm` from `elapsed_ms` on, without a jump."""
         clock = self.read(elapsed_ms)
-        self.drift_from_ms, self.offset = elapsed_ms, clock - elapsed_ms
+        self.drift_from_ms, self.offset_ms = elapsed_ms, clock - elapsed_ms
         self.drift_numerator, self.drift_denominator = ppm, 1_000_000
 
     def set(self, elapsed_ms: int, clock: int) -> None:
         """Set the clock to `clock` at `elapsed_ms`; the drift continues from there."""
         self.drift_from_ms = elapsed_ms
-        self.offset = clock - elapsed_ms
+        self.offset_ms = clock - elapsed_ms
         self.valid = True
 
 

@@ -159,7 +159,7 @@ def _in_range(state: State, message: SealedMessage, parameters: object) -> bool:
 def _tariffs_hold(state: State, change: TariffChange) -> bool:
     """Return whether the tariff is complete after every pending instant of activation."""
     tariff, now = state.tariff, state.clock.read(state.elapsed_ms)
-    parts = [(max(p.activation, now), p.part) for p in with_pending(state, change.parts)]
+    parts = [(max(p.activation_ms, now), p.part) for p in with_pending(state, change.parts)]
     for instant in sorted({activation for activation, _ in parts}):
         for activation, part in parts:
             if activation == instant:
@@ -287,7 +287,7 @@ def set_clock(state: State, old: int, new: int, emit: Emit) -> None:
     """Set the clock; the open profile record is closed and marked. No credit moves, no freeze."""
     close_period(state, old, clock_set=True)
     state.clock.set(state.elapsed_ms, new)
-    state.period.began = new
+    state.period.began_ms = new
     emit("clock_set", old, new)
     jump(state, new, emit)
 

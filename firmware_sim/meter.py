@@ -1,6 +1,6 @@
 """One prepaid meter: metering, charging, warning, tripping, credit. Time is an argument.
 
-    meter.advance(to)        advance to an instant; one step or a thousand give the same bits
+    meter.advance(to_ms)        advance to an instant; one step or a thousand give the same bits
     meter.next_deadline()    the next instant at which the state changes by itself
     meter.handle(request)    execute a request; durable on return
     meter.revision           rises with every change that a reader could see
@@ -84,7 +84,7 @@ class Meter:
         "_card_acceptance",
         "_delay_due_ms",
         "_demand",
-        "_edge",
+        "_edge_ms",
         "_export_mw",
         "_import_mw",
         "_load",
@@ -130,7 +130,7 @@ class Meter:
         self._per_phase = state.identity.phase_summation == PhaseSummation.PER_PHASE
         self._demand = Demand((0,))
         self._import_mw = self._export_mw = self._unit_price = 0
-        self._watch = self._edge = NEVER
+        self._watch = self._edge_ms = NEVER
         self._load_due_ms = self._profile_due_ms = self._calendar_due_ms = self._delay_due_ms = (
             NEVER
         )
@@ -179,27 +179,29 @@ class Meter:
 
     # ---- time
 
-    def advance(self, to: int) -> None:
-        """Advance the meter to the elapsed time `to`, ms, with all that is due until and at it.
+    def advance(self, to_ms: int) -> None:
+        """Advance the meter to the elapsed time `to_ms`, ms, with all that is due until and at it.
 
         Raises:
-            ValueError: `to` lies in the past.
+            ValueError: `to_ms` lies in the past.
             MeterStoppedError: its storage failed.
         """
         state = self._state
-        if to < state.elapsed_ms:
-            raise ValueError(f"elapsed time is {state.elapsed_ms} ms and does not go back to {to}")
+        if to_ms < state.elapsed_ms:
+            raise ValueError(
+                f"elapsed time is {state.elapsed_ms} ms and does not go back to {to_ms}"
+            )
         self._require_running()
-        if to == state.elapsed_ms:
+        if to_ms == state.elapsed_ms:
             return
         self.revision += 1
         if not state.powered:
-            state.elapsed_ms = to
+            state.elapsed_ms = to_ms
             return
-        while state.elapsed_ms < to:
-            edge = self._edge
-            reached_level = self._meter_until(min(edge, to))
-            if state.elapsed_ms == edge:
+        while state.elapsed_ms < to_ms:
+            edge_ms = self._edge_ms
+            reached_level = self._meter_until(min(edge_ms, to_ms))
+            if state.elapsed_ms == edge_ms:
                 self._pass_edge(reached_level)
             elif reached_level:
                 self._evaluate()
@@ -214,12 +216,12 @@ class Meter:
         state = self._state
         if not state.powered or self.stopped:
             return None
-        deadline = self._edge
+        deadline_ms = self._edge_ms
         if self._watch < NEVER:
-            wait = time_for(self._watch, *self._charged_streams())
-            if wait is not None:
-                deadline = min(deadline, state.elapsed_ms + wait)
-        return deadline if deadline < NEVER else None
+            wait_ms = time_for(self._watch, *self._charged_streams())
+            if wait_ms is not None:
+                deadline_ms = min(deadline_ms, state.elapsed_ms + wait_ms)
+        return deadline_ms if deadline_ms < NEVER else None
 
     def _charged_streams(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return (power, remainder) of the streams that are charged."""
@@ -231,7 +233,7 @@ class Meter:
         )
         return (self._import_mw, registers.import_remainder), exported
 
-    def _meter_until(self, until: int) -> bool:
+    def _meter_until(self, until_ms: int) -> bool:
         """Integrate and charge to `until`, or to the ms at which the watched mWh complete.
 
         A mWh that completes at an instant belongs to the interval before it. Returns whether the
@@ -239,28 +241,28 @@ class Meter:
         """
         state = self._state
         registers = state.registers
-        span = until - state.elapsed_ms
+        span_ms = until_ms - state.elapsed_ms
         imported, import_remainder = divmod(
-            registers.import_remainder + self._import_mw * span, MWH_IN_MW_MS
+            registers.import_remainder + self._import_mw * span_ms, MWH_IN_MW_MS
         )
         exported, export_remainder = divmod(
-            registers.export_remainder + self._export_mw * span, MWH_IN_MW_MS
+            registers.export_remainder + self._export_mw * span_ms, MWH_IN_MW_MS
         )
         charged = imported + exported if state.identity.reverse_charged else imported
         reached = charged >= self._watch
         if reached:
-            wait = time_for(self._watch, *self._charged_streams())
-            assert wait is not None
-            if wait < span:
-                until = state.elapsed_ms + wait
+            wait_ms = time_for(self._watch, *self._charged_streams())
+            assert wait_ms is not None
+            if wait_ms < span_ms:
+                until_ms = state.elapsed_ms + wait_ms
                 imported, import_remainder = divmod(
-                    registers.import_remainder + self._import_mw * wait, MWH_IN_MW_MS
+                    registers.import_remainder + self._import_mw * wait_ms, MWH_IN_MW_MS
                 )
                 exported, export_remainder = divmod(
-                    registers.export_remainder + self._export_mw * wait, MWH_IN_MW_MS
+                    registers.export_remainder + self._export_mw * wait_ms, MWH_IN_MW_MS
                 )
                 charged = imported + exported if state.identity.reverse_charged else imported
-        state.elapsed_ms = until
+        state.elapsed_ms = until_ms
         registers.import_remainder, registers.export_remainder = import_remainder, export_remainder
         if imported or exported:
             registers.import_mwh += imported
@@ -351,8 +353,8 @@ class Meter:
         state = self._state
         supply = state.supply
         real = self.switch.position_if(supply.closed)
-        drawn, due = self._load.at(state.elapsed_ms)
-        self._load_due_ms = NEVER if due is None else due
+        drawn, due_ms = self._load.at(state.elapsed_ms)
+        self._load_due_ms = NEVER if due_ms is None else due_ms
         flows = real and state.powered
         if self.lost_phases or self.flows_back:
             drawn = drawn.through(self.lost_phases, self.flows_back)
@@ -398,15 +400,15 @@ class Meter:
         self._plan_profile()
         clock = self._state.clock
         now = clock.read(self._state.elapsed_ms)
-        due = calendar_work.next_calendar_clock(self._state, now)
-        self._calendar_due_ms = NEVER if due is None else clock.when(due)
+        due_ms = calendar_work.next_calendar_clock(self._state, now)
+        self._calendar_due_ms = NEVER if due_ms is None else clock.when(due_ms)
 
     def _plan(self) -> None:
         """Set the next edge; it lies after now."""
-        edge = min(
+        edge_ms = min(
             self._profile_due_ms, self._calendar_due_ms, self._load_due_ms, self._delay_due_ms
         )
-        self._edge = max(edge, self._state.elapsed_ms + 1)
+        self._edge_ms = max(edge_ms, self._state.elapsed_ms + 1)
 
     # ---- requests
 
@@ -553,11 +555,11 @@ class Meter:
         self._emit("power_restored")
         clock = self.clock
         if state.clock.valid:
-            if calendar_work.next_profile_clock(state.period.began) <= clock:
+            if calendar_work.next_profile_clock(state.period.began_ms) <= clock:
                 calendar_work.close_period(
-                    state, calendar_work.next_profile_clock(state.period.began)
+                    state, calendar_work.next_profile_clock(state.period.began_ms)
                 )
-                state.period.began = (
+                state.period.began_ms = (
                     clock // calendar_work.PROFILE_PERIOD_MS * calendar_work.PROFILE_PERIOD_MS
                 )
             calendar_work.pass_instant(state, clock, self._emit)

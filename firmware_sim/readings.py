@@ -174,7 +174,7 @@ GETTERS: dict[Item, Getter] = {
     items.BILLING_YEAR: lambda m: (
         f"{m.state.tariff.steps.year_month:02d}{m.state.tariff.steps.year_day:02d}"
     ),
-    items.TARIFF_ACTIVATION: lambda m: min((p.activation for p in m.state.pending), default=0),
+    items.TARIFF_ACTIVATION: lambda m: min((p.activation_ms for p in m.state.pending), default=0),
     items.SUPPLY_STATE: lambda m: m.state.supply.state,
     items.SUPPLY_CAUSES: lambda m: m.state.supply.causes,
     items.SUPPLY_COMMANDED: lambda m: SwitchPosition(m.state.supply.closed),

@@ -55,7 +55,7 @@ class Identity:
 class PendingPart:
     """A part of the pending tariff set, and the clock (ms UTC) at which it activates."""
 
-    activation: int
+    activation_ms: int
     part: Part
 
 
@@ -65,7 +65,7 @@ class Period:
 
     import_at_start: int = 0
     export_at_start: int = 0
-    began: int = 0
+    began_ms: int = 0
     power_down: bool = False
     maximum_demand_mw: int = 0
     maximum_demand_at_ms: int = 0
@@ -75,12 +75,12 @@ class Period:
 class CardSlotMemory:
     """The account's card (0: none), when it was issued, and the number of illegal insertions.
 
-    `bound_at` is the vendor's clock in s since 1970 UTC: a card issued earlier never replaces one
+    `bound_at_s` is the vendor's clock in s since 1970 UTC: a card issued earlier never replaces one
     issued later.
     """
 
     bound_card: int = 0
-    bound_at: int = 0
+    bound_at_s: int = 0
     illegal_insertions: int = 0
 
 

@@ -16,7 +16,7 @@ class ActiveFault:
 
     rule: FaultRule
     lots: RandomDraws
-    origin: int
+    origin_us: int
     left: int | None
     struck: int = 0
 
@@ -42,7 +42,7 @@ class ActiveFault:
 
     def stands(self, at: int) -> bool:
         """Return whether the line time `at` lies within its span."""
-        since = at - self.origin - self.rule.begins * 1000
+        since = at - self.origin_us - self.rule.begins * 1000
         return since >= 0 and (self.rule.lasts is None or since < self.rule.lasts * 1000)
 
 

@@ -175,8 +175,8 @@ METER_MUTANTS = (
     Mutant(
         "a cached reply returned after the meter's time advanced",
         "firmware_sim/meter.py",
-        "        if to == state.elapsed_ms:\n            return\n        self.revision += 1\n",
-        "        if to == state.elapsed_ms:\n            return\n",
+        "        if to_ms == state.elapsed_ms:\n            return\n        self.revision += 1\n",
+        "        if to_ms == state.elapsed_ms:\n            return\n",
         (
             "tests/conformance/test_modbus_functions.py",
             ONCE,

@@ -77,6 +77,10 @@ RENAMED = {
     "overload_ended_ms": "overload_ended",
     "reclose_due_ms": "reclose_due",
     "fault_due_ms": "fault_due",
+    "offset_ms": "offset",
+    "began_ms": "began",
+    "bound_at_s": "bound_at",
+    "activation_ms": "activation",
 }
 """Fields renamed without a new layout: a record holds values in order, without names."""
 
