@@ -4,7 +4,7 @@
     2   security: code and instant of the last credit message, rows of journals, `forgotten`
 
 A change to the fields of a state must raise LAYOUT and add the conversion from the previous layout;
-`tests/unit/firmware_sim/test_layouts.py` fails until both are done.
+`tests/unit/firmware_sim/storage/test_layouts.py` fails until both are done.
 """
 
 from __future__ import annotations

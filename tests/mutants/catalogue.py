@@ -5,19 +5,19 @@ from __future__ import annotations
 from tests.mutants.host import HOST_MUTANTS
 from tests.mutants.mutant import Mutant
 
-ACCOUNT = "tests/unit/firmware_sim/test_account.py"
+ACCOUNT = "tests/unit/firmware_sim/account/test_account.py"
 AUTHENTICATOR = "tests/unit/firmware_sim/test_authenticator.py"
-STORAGE = "tests/unit/firmware_sim/test_storage.py"
+STORAGE = "tests/unit/firmware_sim/storage/test_store.py"
 ONCE = "tests/unit/meterctl"
 REFERENCE = "tests/property/test_against_reference.py"
 MACHINES = "tests/property/test_machines.py"
-WIRE = "tests/unit/meterctl/test_replies.py"
-LIMITS = "tests/unit/meterctl/test_limits.py"
+WIRE = "tests/unit/meterctl/drivers/test_modbus.py"
+LIMITS = "tests/unit/meterctl/operations/test_limits.py"
 CARDS = "tests/attacks"
-SLOT = "tests/unit/firmware_sim/test_card_slot.py"
-STATUS = "tests/unit/firmware_sim/test_meter_status.py"
-RECEIPTS = "tests/unit/firmware_sim/test_receipts.py"
-LAYOUTS = "tests/unit/firmware_sim/test_layouts.py"
+SLOT = "tests/unit/firmware_sim/token_carriers/test_card_slot.py"
+STATUS = "tests/unit/firmware_sim/test_acceptance_status.py"
+RECEIPTS = "tests/unit/firmware_sim/test_acceptance_receipts.py"
+LAYOUTS = "tests/unit/firmware_sim/storage/test_layouts.py"
 APPLET = "tests/unit/protocols/card"
 
 

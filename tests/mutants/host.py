@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-ONCE = "tests/unit/meterctl/test_exactly_once.py"
-CONCLUSIONS = "tests/unit/meterctl/test_conclusions.py"
-JOURNAL = "tests/unit/meterctl/test_journal_layout.py"
+ONCE = "tests/unit/meterctl/operations/test_exactly_once.py"
+CONCLUSIONS = "tests/unit/meterctl/operations/test_conclusions.py"
+JOURNAL = "tests/unit/meterctl/journal/test_layout.py"
 SEVERAL_JOURNALS = "tests/attacks/test_several_journals.py"
 UNTRUSTED_WIRE = "tests/attacks/test_untrusted_wire.py"
 KEY_VERSIONS = "tests/attacks/test_key_versions.py"

@@ -33,7 +33,7 @@ from tests.support.racks import operate, rtu_server, tcp_server
 
 ASK = read_request(3, 0, 2)
 RIGHT = rtu.encode(1, bytes((3, 4)) + MAGIC[:4])
-EXAMPLES = Path(__file__).parents[3] / "examples" / "faults"
+EXAMPLES = Path(__file__).parents[4] / "examples" / "faults"
 
 
 def rack_of(*rules: FaultRule, meter: Meter | None = None, seed: int = 1) -> Rack:

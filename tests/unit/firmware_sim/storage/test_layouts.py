@@ -48,7 +48,7 @@ from protocols.sealed_message import MessageKind, Origin, Outcome, Receipt, veri
 from protocols.sealed_status import LastOfJournal, SealedStatus, StatusQuestion
 from tests.support.meters import Host
 
-FOLDER = Path(__file__).parents[2] / "fixtures" / "layout_1"
+FOLDER = Path(__file__).parents[3] / "fixtures" / "layout_1"
 """State files written by commit 30f1bce, their keys, and the readings of the first at that time."""
 SERIALS = tuple(sorted(path.name.split(".")[0] for path in FOLDER.glob("*.nv.gz")))
 READ = "000000000042"

@@ -141,7 +141,7 @@ def test_a_key_of_a_requester_stands_once(tmp_path: Path) -> None:
 
 # ---- a journal and meters written by 30f1bce: layout 2, message format 1
 
-FORMER = Path(__file__).parents[2] / "fixtures" / "layout_1"
+FORMER = Path(__file__).parents[3] / "fixtures" / "layout_1"
 MASTER = bytes(range(16))
 RING = KeyRing({1: MASTER}, Path("keys.json"))
 
