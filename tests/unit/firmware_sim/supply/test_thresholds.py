@@ -1,0 +1,179 @@
+"""Credit thresholds: warning, reminder trips, exhaustion, delayed trips (METER.md 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_sim.settings import Settings
+from firmware_sim.supply.control import Supply
+from firmware_sim.supply.thresholds import evaluate, spend_after_top_up
+from protocols.data_model.words import Cause, ReconnectMode, SupplyState, TripMode
+from protocols.quantities import LEDGER
+
+AGREEMENT = Settings(
+    low_credit_threshold_1=10 * LEDGER,
+    low_credit_threshold_2=5 * LEDGER,
+    overdraft_limit=20 * LEDGER,
+    reconnect_threshold=8 * LEDGER,
+)
+DELAYED = Settings(
+    low_credit_threshold_2=5 * LEDGER, trip_mode=TripMode.DELAYED, trip_delay_minutes=30
+)
+MINUTE_MS = 60_000
+
+
+@dataclass
+class Evaluated:
+    """A supply whose thresholds are evaluated at one credit after the other."""
+
+    settings: Settings = AGREEMENT
+    supply: Supply = field(default_factory=Supply)
+    events: list[str] = field(default_factory=list)
+    now_ms: int = 0
+
+    def emit(self, name: str, _: int, __: int) -> None:
+        self.events.append(name)
+
+    def at(self, credit: int, *, held_back: bool = False) -> SupplyState:
+        """Evaluate at a credit in ledger units; return the supply state."""
+        evaluate(self.supply, self.settings, credit, held_back, self.now_ms, self.emit, 0)
+        return self.supply.state
+
+    def topped_up(self, credit: int) -> SupplyState:
+        """Evaluate after a top-up that resulted in a credit."""
+        spend_after_top_up(self.supply, self.settings, credit, False, self.emit)
+        return self.at(credit)
+
+
+def test_the_warning_is_lit_exactly_while_credit_is_at_or_below_threshold_1() -> None:
+    meter = Evaluated()
+    lit = []
+    for credit in (10 * LEDGER + 1, 10 * LEDGER, 10 * LEDGER + 1, 10 * LEDGER):
+        meter.at(credit)
+        lit.append(meter.supply.warning)
+    assert lit == [False, True, False, True]
+    assert meter.events == ["low_credit_warning"] * 2
+    assert meter.supply.closed
+
+
+@pytest.mark.parametrize(
+    ("credit", "state"),
+    [
+        (5 * LEDGER + 1, SupplyState.CONNECTED),
+        (5 * LEDGER, SupplyState.READY_FOR_RECONNECTION),
+        (0, SupplyState.READY_FOR_RECONNECTION),
+        (-20 * LEDGER + 1, SupplyState.READY_FOR_RECONNECTION),
+        (-20 * LEDGER, SupplyState.DISCONNECTED),
+    ],
+)
+def test_at_a_level_it_trips_and_just_above_it_does_not(credit: int, state: SupplyState) -> None:
+    assert Evaluated().at(credit) is state
+
+
+def test_a_jump_over_several_levels_trips_once_for_the_deepest() -> None:
+    meter = Evaluated()
+    assert meter.at(-27 * LEDGER) is SupplyState.DISCONNECTED
+    assert meter.events == ["low_credit_warning", "supply_disconnected"]
+    assert meter.supply.causes == Cause.CREDIT_EXHAUSTED
+
+
+def test_a_spent_level_trips_again_only_after_credit_was_above_it() -> None:
+    meter = Evaluated()
+    meter.at(5 * LEDGER)
+    meter.topped_up(4 * LEDGER)
+    assert meter.at(3 * LEDGER) is SupplyState.CONNECTED
+    assert meter.at(0) is SupplyState.READY_FOR_RECONNECTION
+    meter.topped_up(6 * LEDGER)
+    assert meter.at(5 * LEDGER) is SupplyState.READY_FOR_RECONNECTION
+
+
+def test_zero_is_a_level_only_where_overdraft_is_allowed() -> None:
+    without = Evaluated(Settings(low_credit_threshold_2=5 * LEDGER))
+    without.at(5 * LEDGER)
+    without.topped_up(4 * LEDGER)
+    assert without.at(1) is SupplyState.CONNECTED
+    assert without.at(0) is SupplyState.DISCONNECTED
+
+
+@pytest.mark.parametrize(
+    ("threshold", "credit", "returns"),
+    [(8, 8 * LEDGER - 1, False), (8, 8 * LEDGER, True), (0, 0, False), (0, 1, True)],
+)
+def test_exhaustion_ends_above_zero_and_at_the_reconnect_threshold(
+    threshold: int, credit: int, returns: bool
+) -> None:
+    meter = Evaluated(Settings(reconnect_threshold=threshold * LEDGER))
+    meter.at(-1)
+    assert meter.topped_up(credit) is (
+        SupplyState.CONNECTED if returns else SupplyState.DISCONNECTED
+    )
+
+
+def test_in_manual_mode_the_end_of_exhaustion_leaves_the_switch_open() -> None:
+    meter = Evaluated(Settings(reconnect_mode=ReconnectMode.MANUAL))
+    meter.at(0)
+    assert meter.topped_up(50 * LEDGER) is SupplyState.READY_FOR_RECONNECTION
+
+
+def test_exhaustion_is_latched_when_the_limit_is_raised() -> None:
+    meter = Evaluated(Settings())
+    meter.at(-LEDGER)
+    meter.settings = Settings(overdraft_limit=20 * LEDGER)
+    assert meter.at(-LEDGER) is SupplyState.DISCONNECTED
+    assert meter.supply.causes == Cause.CREDIT_EXHAUSTED
+
+
+def test_direct_mode_warns_at_threshold_2_and_at_zero_and_trips_at_the_limit_only() -> None:
+    meter = Evaluated(
+        Settings(
+            low_credit_threshold_2=5 * LEDGER,
+            overdraft_limit=20 * LEDGER,
+            trip_mode=TripMode.DIRECT,
+        )
+    )
+    states = [meter.at(credit * LEDGER) for credit in (5, 0, -19, -20)]
+    assert states == [SupplyState.CONNECTED] * 3 + [SupplyState.DISCONNECTED]
+    assert meter.events == ["low_credit_warning"] * 2 + ["supply_disconnected"]
+
+
+def test_delayed_mode_trips_when_its_delay_has_run_out() -> None:
+    meter = Evaluated(DELAYED)
+    assert meter.at(0) is SupplyState.CONNECTED
+    assert meter.supply.credit_due_ms == 30 * MINUTE_MS
+    meter.now_ms = 30 * MINUTE_MS - 1
+    assert meter.at(-LEDGER) is SupplyState.CONNECTED
+    meter.now_ms += 1
+    assert meter.at(-LEDGER) is SupplyState.DISCONNECTED
+    assert meter.supply.credit_due_ms is None
+
+
+@pytest.mark.parametrize(("credit", "held_back"), [(1, False), (-LEDGER, True)])
+def test_credit_above_the_limit_and_an_inhibitor_cancel_the_delay(
+    credit: int, held_back: bool
+) -> None:
+    meter = Evaluated(DELAYED)
+    meter.at(0)
+    meter.at(credit, held_back=held_back)
+    assert meter.supply.credit_due_ms is None
+    assert meter.events[-1] == "trip_cancelled"
+
+
+def test_while_held_back_nothing_trips_and_nothing_is_spent() -> None:
+    meter = Evaluated()
+    for credit in (5, 0, -20, -100):
+        assert meter.at(credit * LEDGER, held_back=True) is SupplyState.CONNECTED
+    assert meter.supply.spent == 0
+    assert meter.at(-100 * LEDGER) is SupplyState.DISCONNECTED
+
+
+@given(levels=st.lists(st.integers(-30, 15), max_size=8))
+def test_the_switch_is_open_exactly_while_a_cause_stands(levels: list[int]) -> None:
+    meter = Evaluated()
+    for credit in levels:
+        meter.at(credit * LEDGER)
+        assert meter.supply.closed == (not meter.supply.causes)
+        assert bool(meter.supply.causes & Cause.CREDIT_EXHAUSTED) <= (credit < 8)

@@ -1,0 +1,236 @@
+"""Parameters, refusals and effects of authenticated messages (METER.md 4, 5, 6, 7)."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware_sim.assembly import DEFAULT_START, MeterDescription, new_state
+from firmware_sim.clock import DAY_MS
+from firmware_sim.messages import LAST_CLOCK, decode_parameters, refusal, step_clock
+from firmware_sim.metrology.load import Load
+from firmware_sim.settings import Settings
+from protocols.data_model.items import SETTINGS
+from protocols.data_model.tariff import Prices, Steps, Tariff, TariffChange
+from protocols.data_model.words import AccountState, Cause, SupplyState
+from protocols.errors import MalformedMessageError
+from protocols.quantities import CENT, HOUR, LEDGER, MONEY_LIMIT
+from protocols.sealed_message import (
+    MessageKind,
+    Outcome,
+    SwitchAction,
+    encode_limits,
+    encode_number,
+)
+from tests.support.meters import Host, event_names, make
+
+NUMBER_OF = {item.name: number for number, item in SETTINGS.items()}
+TODAY = DEFAULT_START // DAY_MS
+MAX_CENTS = MONEY_LIMIT // CENT
+ENERGY_TARIFF = Tariff(prices=Prices((10_000,)))
+
+
+def number(kind: MessageKind, value: int) -> bytes:
+    return encode_number(kind, value)
+
+
+def limits(**values: int | None) -> bytes:
+    return encode_limits({NUMBER_OF[name]: value for name, value in values.items()})
+
+
+def refused(
+    kind: MessageKind, amount: int = 0, parameters: bytes = b"", **description: object
+) -> Outcome | None:
+    """Return the refusal of a message by a meter of a description."""
+    meter = make(**description)
+    message = Host(meter).message(kind, amount=amount, parameters=parameters)
+    return refusal(meter.state, message, decode_parameters(message))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        (MessageKind.CREDIT, b"\0"),
+        (MessageKind.CLEAR_TAMPER, b"\0"),
+        (MessageKind.SWITCH, b""),
+        (MessageKind.SWITCH, b"\0"),
+        (MessageKind.SWITCH, b"\4"),
+        (MessageKind.CLOCK, bytes(7)),
+        (MessageKind.GUARANTEE, bytes(2)),
+        (MessageKind.LIMITS, b""),
+        (MessageKind.TARIFF, b"\xff"),
+    ],
+)
+def test_parameters_that_do_not_fit_the_kind_are_malformed(
+    kind: MessageKind, parameters: bytes
+) -> None:
+    message = Host(make()).message(kind, parameters=parameters)
+    with pytest.raises(MalformedMessageError):
+        decode_parameters(message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "outcome"),
+    [
+        (MessageKind.CREDIT, 0, Outcome.OUT_OF_RANGE),
+        (MessageKind.CREDIT, 1, None),
+        (MessageKind.CREDIT, MAX_CENTS + 1, Outcome.OUT_OF_RANGE),
+        (MessageKind.CREDIT, MAX_CENTS, Outcome.EXCEEDS_MAX_CREDIT),
+        (MessageKind.CREDIT, MAX_CENTS - 2000, None),
+        (MessageKind.REFUND, 0, Outcome.OUT_OF_RANGE),
+        (MessageKind.REFUND, 2000, None),
+        (MessageKind.REFUND, 2001, Outcome.OUT_OF_RANGE),
+        (MessageKind.DEBT, 0, Outcome.OUT_OF_RANGE),
+        (MessageKind.DEBT, MAX_CENTS, None),
+        (MessageKind.DEBT, MAX_CENTS + 1, Outcome.OUT_OF_RANGE),
+        (MessageKind.CLOSE, 1, Outcome.OUT_OF_RANGE),
+        (MessageKind.CLOSE, 0, None),
+        (MessageKind.VOID, 1, Outcome.OUT_OF_RANGE),
+        (MessageKind.CLEAR_EVENTS, 1, Outcome.OUT_OF_RANGE),
+    ],
+)
+def test_amounts_at_the_limits_of_a_meter_with_20_00(
+    kind: MessageKind, amount: int, outcome: Outcome | None
+) -> None:
+    assert refused(kind, amount) is outcome
+
+
+def test_nothing_is_refunded_from_an_overdraft() -> None:
+    overdraft = Settings(overdraft_limit=5 * LEDGER)
+    assert refused(MessageKind.REFUND, 1, credit=-1, settings=overdraft) is Outcome.OUT_OF_RANGE
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "outcome"),
+    [
+        (MessageKind.CLOCK, 0, Outcome.OUT_OF_RANGE),
+        (MessageKind.CLOCK, 1, None),
+        (MessageKind.CLOCK, LAST_CLOCK - 1, None),
+        (MessageKind.CLOCK, LAST_CLOCK, Outcome.OUT_OF_RANGE),
+        (MessageKind.GUARANTEE, 2, Outcome.OUT_OF_RANGE),
+        (MessageKind.MORATORIUM, 0, None),
+        (MessageKind.MORATORIUM, TODAY + 1, None),
+        (MessageKind.MORATORIUM, LAST_CLOCK // DAY_MS, Outcome.OUT_OF_RANGE),
+    ],
+)
+def test_numbers_at_the_limits_of_a_command(
+    kind: MessageKind, value: int, outcome: Outcome | None
+) -> None:
+    assert refused(kind, parameters=number(kind, value)) is outcome
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ({"low_credit_threshold_1": LEDGER, "low_credit_threshold_2": LEDGER}, None),
+        (
+            {"low_credit_threshold_1": LEDGER - 1, "low_credit_threshold_2": LEDGER},
+            Outcome.OUT_OF_RANGE,
+        ),
+        ({"low_credit_threshold_1": None, "low_credit_threshold_2": LEDGER}, None),
+        ({"overdraft_limit": -1}, Outcome.OUT_OF_RANGE),
+        ({"overdraft_limit": MONEY_LIMIT + 1}, Outcome.OUT_OF_RANGE),
+        ({"max_credit": LEDGER, "reconnect_threshold": 2 * LEDGER}, Outcome.OUT_OF_RANGE),
+    ],
+)
+def test_limits_must_agree_with_each_other(
+    values: dict[str, int | None], outcome: Outcome | None
+) -> None:
+    assert refused(MessageKind.LIMITS, parameters=limits(**values)) is outcome
+
+
+def test_an_interrupt_is_refused_under_a_guarantee_and_a_permit_is_not() -> None:
+    interrupt, permit = (
+        number(MessageKind.SWITCH, action)
+        for action in (SwitchAction.INTERRUPT, SwitchAction.PERMIT)
+    )
+    wanted = Outcome.REFUSED_BY_GUARANTEE
+    assert refused(MessageKind.SWITCH, parameters=interrupt, guarantee=True) is wanted
+    assert refused(MessageKind.SWITCH, parameters=permit, guarantee=True) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "outcome"),
+    [
+        (Prices((10_000,)), None),
+        (Prices((10_001,)), Outcome.OUT_OF_RANGE),
+        (Steps((1,), (0, 1)), Outcome.OUT_OF_RANGE),
+        (Steps((1,), (0, 0)), None),
+    ],
+)
+def test_an_energy_account_has_the_price_of_one_and_no_additions(
+    part: Prices | Steps, outcome: Outcome | None
+) -> None:
+    change = TariffChange(((0, part),)).encode()
+    description = {"account_unit": 0, "tariff": ENERGY_TARIFF}
+    assert refused(MessageKind.TARIFF, parameters=change, **description) is outcome
+
+
+@pytest.mark.parametrize("kind", [MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT])
+def test_an_unopened_account_takes_no_credit_message(kind: MessageKind) -> None:
+    assert refused(kind, 1, opened=False) is Outcome.NOT_OPENED
+
+
+def test_closing_settles_the_balance_and_ends_the_credit_causes() -> None:
+    meter = make(credit=-5 * LEDGER)
+    assert meter.state.supply.causes == Cause.CREDIT_EXHAUSTED
+    Host(meter).send(MessageKind.CLOSE)
+    account = meter.state.account
+    assert (account.state, account.credit) == (AccountState.CLOSED, 0)
+    assert account.settled == -5 * LEDGER
+    assert meter.state.supply.state is SupplyState.CONNECTED
+    assert account.imbalance() == (0, 0)
+
+
+def test_a_debt_adds_debt_and_leaves_the_credit() -> None:
+    meter = make()
+    Host(meter).send(MessageKind.DEBT, amount=3000)
+    assert (meter.state.account.debt, meter.state.account.credit) == (30 * LEDGER, 20 * LEDGER)
+    assert meter.state.account.imbalance() == (0, 0)
+
+
+@pytest.mark.parametrize(("date", "on"), [(TODAY, False), (TODAY + 1, True)])
+def test_a_moratorium_that_ends_today_never_begins(date: int, on: bool) -> None:
+    meter = make()
+    Host(meter).send(MessageKind.MORATORIUM, parameters=number(MessageKind.MORATORIUM, date))
+    assert meter.state.supply.moratorium is on
+
+
+def test_a_guarantee_that_is_on_already_is_no_event() -> None:
+    meter = make()
+    for value in (1, 1, 0, 0):
+        Host(meter).send(MessageKind.GUARANTEE, parameters=number(MessageKind.GUARANTEE, value))
+    assert event_names(meter).count("guarantee_set") == 2
+
+
+def test_cleared_events_leave_the_clearing_alone() -> None:
+    meter = make()
+    Host(meter).send(MessageKind.DEBT, amount=1)
+    Host(meter).send(MessageKind.CLEAR_EVENTS)
+    assert event_names(meter) == ["events_cleared"]
+
+
+def test_cleared_demand_begins_at_zero() -> None:
+    meter = make(load=Load.constant((1_000_000,)))
+    meter.advance(HOUR)
+    assert meter.state.period.maximum_demand_mw == 1_000_000
+    Host(meter).send(MessageKind.CLEAR_DEMAND)
+    period = meter.state.period
+    assert (period.maximum_demand_mw, period.maximum_demand_at_ms) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("by", "clock"),
+    [
+        (HOUR, DEFAULT_START + HOUR),
+        (-DEFAULT_START - 1, 0),
+        (LAST_CLOCK, LAST_CLOCK - 1),
+    ],
+)
+def test_a_step_of_the_clock_stays_within_its_range_and_validates_nothing(
+    by: int, clock: int
+) -> None:
+    state = new_state(MeterDescription())
+    state.clock.valid = False
+    step_clock(state, DEFAULT_START, by, lambda *_: None)
+    assert state.clock.read(0) == clock
+    assert not state.clock.valid

@@ -1,0 +1,202 @@
+"""One meter in time: deadlines, the partition of time, revision, power, refused writes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.meter import MeterStoppedError
+from firmware_sim.metrology.load import Demand, Load, OnEnd
+from firmware_sim.requests import (
+    CutPower,
+    PressButton,
+    ReturnPower,
+    Sealed,
+    Sense,
+    SetLoad,
+)
+from firmware_sim.settings import Settings
+from protocols.data_model.tariff import Prices, Steps, Tariff
+from protocols.data_model.words import Cause, MeterType, PhaseSummation, SupplyState, Tamper
+from protocols.quantities import DAY, HOUR, KWH, LEDGER, MINUTE
+from protocols.sealed_message import MessageKind, Outcome
+from tests.support.meters import Host, event_names, make
+
+KILOWATT = Load.constant((1_000_000,))
+ONE_PER_KWH = Tariff(prices=Prices((10_000,)))
+QUARTER = 15 * MINUTE
+
+
+def test_an_hour_of_one_kilowatt_is_a_kilowatt_hour_at_its_price() -> None:
+    meter = make(load=KILOWATT)
+    meter.advance(HOUR)
+    assert meter.state.registers.import_mwh == KWH
+    assert meter.state.registers.rate_mwh == [KWH, 0, 0, 0]
+    assert meter.state.account.consumption == 5283 * LEDGER // 10_000
+    assert meter.state.account.imbalance() == (0, 0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(1, DAY - 1), max_size=8))
+def test_one_step_or_many_give_the_same_state(cuts: list[int]) -> None:
+    description = {
+        "load": Load((0, HOUR), (Demand((7_654_321,)), Demand((1_234,))), OnEnd.REPEAT),
+        "credit": 20 * LEDGER,
+        "settings": Settings(low_credit_threshold_1=10 * LEDGER, overdraft_limit=5 * LEDGER),
+        "tariff": Tariff(steps=Steps((KWH,), (0, 3_333))),
+    }
+    whole, parts = make(**description), make(**description)
+    whole.advance(DAY)
+    for cut in sorted(cuts):
+        parts.advance(cut)
+    parts.advance(DAY)
+    assert parts.state == whole.state
+    assert event_names(parts) == event_names(whole)
+
+
+def test_the_supply_trips_at_the_millisecond_of_the_last_mwh() -> None:
+    meter = make(load=KILOWATT, credit=LEDGER, tariff=ONE_PER_KWH)
+    meter.advance(HOUR - 1)
+    assert meter.state.supply.state is SupplyState.CONNECTED
+    meter.advance(HOUR)
+    assert meter.state.account.credit == 0
+    assert meter.state.supply.causes == Cause.CREDIT_EXHAUSTED
+    meter.advance(2 * HOUR)
+    assert meter.state.registers.import_mwh == KWH, "an open switch means no load"
+
+
+def test_a_deadline_is_the_next_profile_period_or_the_next_level() -> None:
+    assert make().next_deadline() == QUARTER
+    level = LEDGER // 10
+    meter = make(load=KILOWATT, credit=level, tariff=ONE_PER_KWH)
+    assert meter.next_deadline() == HOUR // 10
+
+
+def test_between_two_deadlines_nothing_but_counters_changes() -> None:
+    meter = make(load=KILOWATT, settings=Settings(low_credit_threshold_1=19 * LEDGER))
+    instants = [0]
+    while instants[-1] < 3 * HOUR:
+        due = meter.next_deadline()
+        assert due is not None
+        before = (meter.state.supply.below, list(meter.state.numbers))
+        meter.advance(due - 1)
+        assert (meter.state.supply.below, list(meter.state.numbers)) == before
+        meter.advance(due)
+        instants.append(due)
+    assert all(first < second for first, second in pairwise(instants))
+
+
+def test_time_does_not_go_back() -> None:
+    meter = make()
+    meter.advance(5)
+    with pytest.raises(ValueError, match="does not go back to 4"):
+        meter.advance(4)
+
+
+def test_export_is_counted_and_charged_only_where_it_is_configured() -> None:
+    for reverse_charged, charged in ((False, 0), (True, LEDGER)):
+        meter = make(
+            load=Load.constant((-1_000_000,)), reverse_charged=reverse_charged, tariff=ONE_PER_KWH
+        )
+        meter.advance(HOUR)
+        assert meter.state.registers.export_mwh == KWH
+        assert meter.state.registers.import_mwh == 0
+        assert meter.state.account.consumption == charged
+
+
+@pytest.mark.parametrize(
+    ("summation", "imported", "exported"),
+    [(PhaseSummation.ARITHMETIC, 2 * KWH, 0), (PhaseSummation.PER_PHASE, 4 * KWH, 2 * KWH)],
+)
+def test_the_phases_are_summed_as_configured(
+    summation: PhaseSummation, imported: int, exported: int
+) -> None:
+    load = Load.constant((3_000_000, 1_000_000, -2_000_000))
+    meter = make(meter_type=MeterType.THREE_PHASE, phase_summation=summation, load=load)
+    meter.advance(HOUR)
+    assert meter.state.registers.import_mwh == imported
+    assert meter.state.registers.export_mwh == exported
+
+
+def test_an_unopened_account_is_metered_and_not_charged() -> None:
+    meter = make(opened=False, load=KILOWATT)
+    meter.advance(HOUR)
+    assert meter.state.registers.import_mwh == KWH
+    assert (meter.state.account.credit, meter.state.account.consumption) == (0, 0)
+    assert event_names(meter) == []
+
+
+def test_a_revision_rises_with_every_change_and_not_with_a_read() -> None:
+    meter = make()
+    revisions = [meter.revision]
+    meter.advance(1)
+    revisions.append(meter.revision)
+    meter.handle(SetLoad(KILOWATT))
+    revisions.append(meter.revision)
+    Host(meter).send(MessageKind.CREDIT, amount=100)
+    revisions.append(meter.revision)
+    assert sorted(set(revisions)) == revisions
+    meter.next_deadline()
+    meter.amount_to_reconnect()
+    assert meter.revision == revisions[-1]
+
+
+def test_without_power_it_neither_meters_nor_answers_and_its_time_runs_on() -> None:
+    meter = make(load=KILOWATT)
+    sealed = Host(meter).seal(MessageKind.CREDIT, amount=100)
+    meter.handle(CutPower())
+    assert meter.next_deadline() is None
+    meter.advance(DAY)
+    assert meter.handle(Sealed(sealed)) is None
+    assert meter.handle(PressButton()) is None
+    assert meter.state.registers.import_mwh == 0
+    meter.handle(ReturnPower())
+    assert meter.state.elapsed_ms == DAY
+    assert event_names(meter) == ["power_lost", "power_restored"]
+    assert Host(meter).deliver(sealed).outcome is Outcome.ACCEPTED
+
+
+def test_a_sensor_trips_only_where_it_is_configured_and_is_one_event() -> None:
+    meter = make(settings=Settings(tamper_trip=int(Tamper.COVER)))
+    meter.handle(Sense(Tamper.MAGNET, True))
+    assert meter.state.supply.state is SupplyState.CONNECTED
+    meter.handle(Sense(Tamper.COVER, True))
+    meter.handle(Sense(Tamper.COVER, True))
+    assert meter.state.supply.causes == Cause.TAMPER
+    assert event_names(meter).count("cover_opened") == 1
+
+
+def test_a_top_up_of_the_amount_to_reconnect_reconnects_and_a_cent_less_does_not() -> None:
+    meter = make(credit=-LEDGER, settings=Settings(reconnect_threshold=8 * LEDGER))
+    assert meter.amount_to_reconnect() == 9 * LEDGER
+    Host(meter).send(MessageKind.CREDIT, amount=899)
+    assert meter.state.supply.state is SupplyState.DISCONNECTED
+    assert meter.amount_to_reconnect() == LEDGER // 100
+    Host(meter).send(MessageKind.CREDIT, amount=1)
+    assert meter.state.supply.state is SupplyState.CONNECTED
+    assert meter.amount_to_reconnect() == 0
+
+
+def test_a_refused_write_refuses_the_request_and_changes_nothing() -> None:
+    nvram = SimulatedNvram()
+    meter = make(nvram)
+    before = meter.state.clone()
+    nvram.full = True
+    assert Host(meter).send(MessageKind.CREDIT, amount=100).outcome is Outcome.STORAGE_FAULT
+    assert meter.state == before
+
+
+def test_a_failing_flush_stops_the_meter() -> None:
+    nvram = SimulatedNvram()
+    meter = make(nvram)
+    nvram.flush_fails = True
+    with pytest.raises(MeterStoppedError):
+        Host(meter).send(MessageKind.CREDIT, amount=100)
+    assert meter.stopped
+    assert meter.next_deadline() is None
+    with pytest.raises(MeterStoppedError):
+        meter.advance(1)
