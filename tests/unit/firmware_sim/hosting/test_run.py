@@ -1,0 +1,190 @@
+"""`meter-sim run` around a host without wires: the ready line, faults, state paths, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.assembly import MeterDescription
+from firmware_sim.hosting import run as module
+from firmware_sim.hosting.descriptions import MeterFlags
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.run import RunOptions, print_ready, run
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.rack import Rack
+from firmware_sim.wire_kinds import MODBUS_RTU, MODBUS_TCP, WireKind
+from protocols.faults import RandomDraws
+from tests.support.meters import make
+
+ONE = MeterDescription().serial_number
+TWO = "000000000002"
+
+
+class FakeHost:
+    """A host that opens nothing and stops as soon as it is ready."""
+
+    made: FakeHost
+
+    def __init__(
+        self, rack: Rack, operator: Operator, loop: object, silent_unknown_units: bool
+    ) -> None:
+        FakeHost.made = self
+        self.rack, self.operator = rack, operator
+        self.silent_unknown_units = silent_unknown_units
+        self.opened: dict[WireKind, list[str]] = {}
+        self.closed = False
+
+    def names(self, kind: WireKind) -> list[str]:
+        return self.opened.get(kind, [])
+
+    def add_wires(self, wires: dict[WireKind, tuple[str, ...]]) -> None:
+        self.opened = {kind: list(names) for kind, names in wires.items()}
+
+    def add_control(self, path: Path) -> None:
+        self.control = path
+
+    def serve(self, ready: Callable[[], None]) -> None:
+        ready()
+
+    def close(self) -> None:
+        for station in self.rack.stations:
+            station.save()
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def _without_wires(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(loop: asyncio.AbstractEventLoop) -> None:
+        loop.close()
+
+    monkeypatch.setattr(module, "Host", FakeHost)
+    monkeypatch.setattr(module, "finish", closed)
+
+
+def host_of(*units: int) -> FakeHost:
+    meters = [(unit, make(serial_number=f"{unit:012d}")) for unit in units]
+    rack = Rack(meters, 0)
+    return FakeHost(rack, Operator(rack, lambda *_: meters[0][1].load, lambda: 0), None, False)
+
+
+def several(folder: Path) -> MeterFlags:
+    """Return the flags of two meters."""
+    for number, serial in enumerate((ONE, TWO), 1):
+        (folder / f"{number}.toml").write_text(f'serial_number = "{serial}"\nunit = {number}\n')
+    return MeterFlags(config=(str(folder / "1.toml"), str(folder / "2.toml")))
+
+
+def test_the_ready_line_for_people_names_meters_and_wires(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    host = host_of(1, 2)
+    host.add_wires({MODBUS_TCP: ("127.0.0.1:5020",)})
+    print_ready(host, RunOptions(control="ctl"))  # type: ignore[arg-type]
+    assert capsys.readouterr().out == (
+        f"ready: meter {ONE} (unit 1), {TWO} (unit 2) on Modbus TCP 127.0.0.1:5020, control ctl\n"
+    )
+
+
+def test_the_ready_line_without_wires_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    print_ready(host_of(1), RunOptions())  # type: ignore[arg-type]
+    assert capsys.readouterr().out == f"ready: meter {ONE} (unit 1) on no wire\n"
+
+
+def test_the_ready_line_in_json_has_every_kind_of_wire(capsys: pytest.CaptureFixture[str]) -> None:
+    host = host_of(1)
+    host.add_wires({MODBUS_RTU: ("/tmp/a b", "/tmp/c")})
+    print_ready(host, RunOptions(as_json=True))  # type: ignore[arg-type]
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "ready",
+        "modbus_rtu": ["/tmp/a b", "/tmp/c"],
+        "modbus_tcp": [],
+        "dlt645": [],
+        "control": None,
+        "meters": [{"serial_number": ONE, "unit": 1}],
+        "pid": os.getpid(),
+    }
+
+
+def test_a_run_prints_one_ready_line_and_says_what_is_in_force(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(MeterFlags(credit="5.00"), RunOptions(speed=0, silent_unknown_units=True))
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [f"ready: meter {ONE} (unit 1) on no wire"]
+    assert "the published development key is in force" in shown.err
+    assert "available_credit=5.00" in shown.err
+    assert FakeHost.made.closed
+    assert FakeHost.made.silent_unknown_units
+
+
+def test_a_state_file_is_made_and_the_meter_goes_on_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = RunOptions(state=str(tmp_path / "a.nv"), speed=0)
+    run(MeterFlags(credit="5.00"), options)
+    capsys.readouterr()
+    run(MeterFlags(credit="7.00", serial_number=TWO), options)
+    said = capsys.readouterr().err
+    assert f"a.nv holds meter {ONE}" in said
+    assert "ignored" in said
+    assert "available_credit=5.00" in said
+
+
+def test_a_directory_holds_a_file_a_meter_by_its_serial_number(tmp_path: Path) -> None:
+    folder = tmp_path / "states"
+    run(several(tmp_path), RunOptions(state=str(folder), speed=0))
+    assert sorted(path.name for path in folder.iterdir()) == [f"{ONE}.nv", f"{TWO}.nv"]
+
+
+def test_one_meter_takes_its_file_in_a_directory_that_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "states"
+    folder.mkdir()
+    run(MeterFlags(), RunOptions(state=str(folder), speed=0))
+    assert [path.name for path in folder.iterdir()] == [f"{ONE}.nv"]
+
+
+def test_several_meters_do_not_fit_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.nv"
+    path.write_bytes(b"something")
+    with pytest.raises(HostingError, match="several meters need a directory"):
+        run(several(tmp_path), RunOptions(state=str(path), speed=0))
+    assert path.read_bytes() == b"something"
+
+
+def test_a_foreign_state_file_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.nv"
+    path.write_bytes(b"x" * 5000)
+    with pytest.raises(HostingError, match=r"a\.nv.*nothing was changed"):
+        run(MeterFlags(), RunOptions(state=str(path), speed=0))
+    assert path.read_bytes() == b"x" * 5000
+
+
+def test_the_seed_of_the_flags_goes_over_that_of_the_fault_plan(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text('seed = 5\n[[fault]]\nname = "flip"\n')
+    for seed, wanted in ((None, 5), (9, 9)):
+        run(MeterFlags(seed=seed), RunOptions(faults=str(plan), speed=0))
+        (flip,) = FakeHost.made.rack.faults.line
+        assert flip.below(1 << 32) == RandomDraws(wanted, "1/flip").below(1 << 32)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[[fault]]\nname = "no_such_fault"\n', "no_such_fault"),
+        ('[[fault]]\nname = "storage_full"\n', "give `run` a --state"),
+        ('[[fault]]\nname = "flip"\nunit = 9\n', "no meter here has unit 9"),
+    ],
+)
+def test_a_fault_plan_that_cannot_be_is_refused_by_name(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(text)
+    with pytest.raises(HostingError, match=told):
+        run(MeterFlags(), RunOptions(faults=str(plan), speed=0))

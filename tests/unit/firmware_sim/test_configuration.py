@@ -1,0 +1,176 @@
+"""A meter's TOML: defaults, values, refusals that name the key and the allowed values."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import pytest
+
+from firmware_sim.configuration import (
+    MAX_SHOWN,
+    ConfigurationError,
+    parse_meter,
+    parse_tariff,
+    tariff_of,
+)
+from firmware_sim.settings import Settings
+from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
+from protocols.data_model.words import MeterType, ReconnectMode, TripMode
+from protocols.quantities import KWH, LEDGER
+
+
+def no_file(name: str) -> NoReturn:
+    raise AssertionError(f"{name} was read")
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_meter(text)
+    return str(caught.value)
+
+
+def test_an_empty_text_is_the_default_meter() -> None:
+    meter = parse_meter("")
+    assert (meter.serial_number, meter.unit, meter.account_unit) == ("000000000001", 1, 156)
+    assert meter.meter_type is MeterType.SINGLE_PHASE
+    assert meter.settings() == Settings()
+    assert tariff_of(meter, None, no_file) == Tariff()
+
+
+def test_settings_are_given_by_their_item_names() -> None:
+    meter = parse_meter(
+        "low_credit_threshold_1 = 10.00\n"
+        'low_credit_threshold_2 = "off"\n'
+        'power_limit_kw = "2.5"\n'
+        'trip_mode = "delayed"\n'
+        'reconnect_mode = "manual"\n'
+        "friendly_weekends = true\n"
+    )
+    assert meter.settings() == Settings(
+        low_credit_threshold_1=10 * LEDGER,
+        power_limit_mw=2_500_000,
+        trip_mode=TripMode.DELAYED,
+        reconnect_mode=ReconnectMode.MANUAL,
+        friendly_weekends=1,
+    )
+
+
+def test_numbers_keep_every_digit_that_was_written() -> None:
+    assert parse_meter("credit = 0.1").credit == LEDGER // 10
+    assert parse_meter("credit = 999999.99").credit == 99_999_999 * LEDGER // 100
+
+
+def test_overrides_go_over_the_text() -> None:
+    meter = parse_meter('unit = 3\ncredit = "5.00"', {"unit": 7})
+    assert (meter.unit, meter.credit) == (7, 5 * LEDGER)
+
+
+@pytest.mark.parametrize("unit", [1, 247])
+def test_the_limits_of_a_unit_number_are_allowed(unit: int) -> None:
+    assert parse_meter(f"unit = {unit}").unit == unit
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("credit = ", "it is not TOML"),
+        ("credits = 1", "credits: there is no such key; allowed are account"),
+        ("unit = 0", "unit = 0"),
+        ("unit = 248", "unit = 248"),
+        ('serial_number = "12"', "serial_number = '12'"),
+        ('trip_mode = "three_stage"', "two_stage"),
+        ('credit = "1.001"', "credit = '1.001'"),
+        ('epoch = "00000000"', "00000001 to ffffffff"),
+        ('account = "closed"', "'open' or 'unopened'"),
+        ("overdraft_limit = -1", "overdraft_limit"),
+        ("friendly_weekends = 2", "friendly_weekends"),
+    ],
+)
+def test_a_refusal_names_the_key_and_what_is_allowed(text: str, told: str) -> None:
+    assert told in refused(text)
+
+
+def test_every_wrong_key_is_named() -> None:
+    assert len(refused("unit = 0\ndrift_ppm = 100001\nnothing = 1").splitlines()) == 3
+
+
+def test_a_long_value_is_shortened_in_its_refusal() -> None:
+    assert len(refused(f'account = "{"x" * 5000}"')) < 2 * MAX_SHOWN
+
+
+def test_a_number_of_thousands_of_digits_is_a_refusal() -> None:
+    assert refused(f"unit = {'1' * 5000}")
+
+
+def test_settings_that_do_not_agree_are_refused() -> None:
+    meter = parse_meter("low_credit_threshold_1 = 4\nlow_credit_threshold_2 = 5")
+    with pytest.raises(ConfigurationError, match="low_credit_threshold_1 is below"):
+        meter.settings()
+
+
+def test_a_whole_tariff() -> None:
+    tariff = parse_tariff(
+        'prices = ["0.5000", "0.8000"]\n'
+        "step_limits_kwh = [100]\n"
+        'step_additions = [0, "0.0500"]\n'
+        'step_period = "year"\n'
+        'billing_day = "1506"\n'
+        'billing_year = "0701"\n'
+        'day_tables = [{ entries = ["22:00 1", "08:00 2"] }]\n'
+        'seasons = [{ start = "10-01", day_table = 1 }, { start = "04-01", day_table = 1 }]\n'
+        "weekdays = { sunday = 1 }\n"
+        'holidays = [{ date = "1970-01-03" }]\n'
+    ).tariff()
+    assert tariff == Tariff(
+        Seasons(((4, 1, 1), (10, 1, 1)), (0, 0, 0, 0, 0, 0, 1), ((2, 0),)),
+        DayTables((((480, 2), (1320, 1)),)),
+        Prices((5000, 8000)),
+        Steps((100 * KWH,), (0, 500), True, 15, 6, 7, 1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('day_tables = [{ entries = ["24:00 1"] }]', "no time of day"),
+        ('day_tables = [{ entries = ["08:60 1"] }]', "no time of day"),
+        ('day_tables = [{ entries = ["08:00"] }]', "write '08:00 2'"),
+        ("day_tables = [{ entries = [] }]", "at least 1 item"),
+        ('seasons = [{ start = "0401", day_table = 1 }]', "write 05-01"),
+        ("weekdays = { someday = 1 }", "weekdays"),
+        ('prices = ["0.12345"]', "0.12345"),
+    ],
+)
+def test_an_entry_of_a_tariff_that_cannot_be_read_is_refused(text: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        parse_tariff(text)
+
+
+def test_a_tariff_that_names_a_rate_without_a_price_is_refused() -> None:
+    tariff = parse_tariff('day_tables = [{ entries = ["00:00 2"] }]')
+    with pytest.raises(ConfigurationError, match="tariff: "):
+        tariff.tariff()
+
+
+def test_a_tariff_may_be_in_a_file_of_its_own() -> None:
+    meter = parse_meter('tariff = "other.toml"')
+    read = {"other.toml": 'prices = ["0.7000"]'}
+    assert tariff_of(meter, None, read.__getitem__).prices == Prices((7000,))
+
+
+def test_a_price_goes_over_the_tariff_of_the_text() -> None:
+    meter = parse_meter('[tariff]\nprices = ["0.7000", "0.8000"]')
+    assert tariff_of(meter, 6000, no_file) == Tariff(prices=Prices((6000,)))
+
+
+def test_an_energy_account_has_the_price_of_one_and_no_other() -> None:
+    meter = parse_meter('account_unit = "kWh"')
+    assert tariff_of(meter, None, no_file).prices == Prices((10_000,))
+    with pytest.raises(ConfigurationError, match=r"fixed price 1\.0000"):
+        tariff_of(meter, 9_999, no_file)
+    stepped = parse_meter(
+        'account_unit = "kWh"\n[tariff]\nprices = ["1"]\n'
+        "step_limits_kwh = [1]\nstep_additions = [0, 1]"
+    )
+    with pytest.raises(ConfigurationError, match="no steps"):
+        tariff_of(stepped, None, no_file)
