@@ -95,8 +95,11 @@ def test_amounts_at_the_limits_of_a_meter_with_20_00(
 
 
 def test_nothing_is_refunded_from_an_overdraft() -> None:
-    overdraft = Settings(overdraft_limit=5 * LEDGER)
-    assert refused(MessageKind.REFUND, 1, credit=-1, settings=overdraft) is Outcome.OUT_OF_RANGE
+    overdraft = Settings(overdraft_limit=9 * LEDGER)
+    assert (
+        refused(MessageKind.REFUND, 1, credit=-5 * LEDGER, settings=overdraft)
+        is Outcome.OUT_OF_RANGE
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,9 @@ def test_a_spent_level_trips_again_only_after_credit_was_above_it() -> None:
     meter.at(5 * LEDGER)
     meter.topped_up(4 * LEDGER)
     assert meter.at(3 * LEDGER) is SupplyState.CONNECTED
+    assert meter.topped_up(5 * LEDGER) is SupplyState.CONNECTED, "equal is not above"
     assert meter.at(0) is SupplyState.READY_FOR_RECONNECTION
-    meter.topped_up(6 * LEDGER)
+    meter.topped_up(5 * LEDGER + 1)
     assert meter.at(5 * LEDGER) is SupplyState.READY_FOR_RECONNECTION
 
 
@@ -106,8 +107,8 @@ def test_zero_is_a_level_only_where_overdraft_is_allowed() -> None:
 def test_exhaustion_ends_above_zero_and_at_the_reconnect_threshold(
     threshold: int, credit: int, returns: bool
 ) -> None:
-    meter = Evaluated(Settings(reconnect_threshold=threshold * LEDGER))
-    meter.at(-1)
+    meter = Evaluated(Settings(overdraft_limit=20 * LEDGER, reconnect_threshold=threshold * LEDGER))
+    meter.at(-20 * LEDGER)
     assert meter.topped_up(credit) is (
         SupplyState.CONNECTED if returns else SupplyState.DISCONNECTED
     )

@@ -87,6 +87,17 @@ def test_a_friendly_window_may_pass_midnight(hour: int, minute: int, friendly: b
     assert friendly_at(local(THURSDAY, hour, minute), settings, Tariff()) is friendly
 
 
+@pytest.mark.parametrize(
+    ("hour", "minute", "friendly"),
+    [(11, 59, False), (12, 0, True), (12, 59, True), (13, 0, False)],
+)
+def test_a_friendly_window_holds_from_its_first_minute_to_before_its_last(
+    hour: int, minute: int, friendly: bool
+) -> None:
+    settings = Settings(friendly_hours=Windows().pack([(0, 1), (12 * 60, 13 * 60)]))
+    assert friendly_at(local(THURSDAY, hour, minute), settings, Tariff()) is friendly
+
+
 def test_weekends_and_holidays_are_friendly_only_where_they_are_set() -> None:
     holiday = Tariff(seasons=Seasons(holidays=((THURSDAY, 0),)))
     saturday, sunday, monday = (local(THURSDAY + n) for n in (2, 3, 4))

@@ -25,9 +25,11 @@ from meterctl.operations.card_sales import (
     where_it_stands,
 )
 from meterctl.operations.credit import execute, plan
+from meterctl.operations.status import ask_status
 from protocols.card.applet import Card
 from protocols.data_model.words import AccountState
 from protocols.sealed_message import MessageKind, Outcome
+from tests.support.meters import Host
 from tests.support.setup import CUSTOMER, METER, OTHER, SERIAL, Contacts, Setup
 
 OTHER_METER = "000000000043"
@@ -111,6 +113,19 @@ def test_a_sale_takes_the_last_proof_of_the_journal_where_that_is_newer(
     assert setup.credit == 4700
 
 
+def test_the_higher_command_sequence_of_write_back_and_journal_counts(
+    setup: Setup, card: Card
+) -> None:
+    Host(setup.meter, setup.ring.meter_keys(METER, 1)).send(MessageKind.CLEAR_EVENTS)
+    session = setup.session()
+    ask_status(session, setup.journal, session.identify())
+    with setup.presented(card) as presented:
+        files = presented.read()
+        assert files.back is not None
+        assert files.back.command_sequence == 0
+        assert where_it_stands(presented, setup.journal, files).command_sequence == 1
+
+
 def test_a_journal_that_knows_nothing_of_a_meter_says_so(setup: Setup, journal: Journal) -> None:
     card = setup.formatted()
     opened(setup, card)
@@ -146,6 +161,15 @@ def test_a_second_of_the_same_key_answers_the_first_sale(setup: Setup, card: Car
     assert first.entry.id == on_card.entry.id == settled.entry.id
     assert (first.before, on_card.before, settled.before) == (False, True, True)
     assert setup.credit == 4000
+
+
+def test_a_second_opening_of_the_same_key_answers_the_first_one(setup: Setup) -> None:
+    card = setup.formatted()
+    first = opened(setup, card, reference="key")
+    again = opened(setup, card, reference="key")
+    assert (again.entry.id, again.before) == (first.entry.id, True)
+    with pytest.raises(NotPermittedError, match="unconsumed"):
+        opened(setup, card, reference="other")
 
 
 def test_a_key_is_of_one_amount(setup: Setup, card: Card) -> None:
