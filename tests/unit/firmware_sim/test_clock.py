@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.clock import (
@@ -17,6 +17,8 @@ from firmware_sim.clock import (
     next_transition,
     weekday,
 )
+
+modest = settings(deadline=None, max_examples=100, database=None)
 
 NOON = 1_767_268_800_000
 """2026-01-01T12:00:00Z."""
@@ -41,6 +43,7 @@ def test_a_drift_of_one_ppm_is_a_millisecond_in_a_thousand_seconds(ppm: int, gai
     assert drifting(ppm).read(1_000_000) == NOON + 1_000_000 + gained
 
 
+@modest
 @given(ppm=PPM, elapsed=ELAPSED)
 def test_when_is_the_first_instant_at_which_a_reading_is_reached(ppm: int, elapsed: int) -> None:
     clock = drifting(ppm)
@@ -51,6 +54,7 @@ def test_when_is_the_first_instant_at_which_a_reading_is_reached(ppm: int, elaps
     assert clock.read(at - 1) < reading
 
 
+@modest
 @given(ppm=PPM, elapsed=ELAPSED, changed=PPM)
 def test_a_new_drift_makes_no_jump(ppm: int, elapsed: int, changed: int) -> None:
     clock = drifting(ppm)
@@ -59,6 +63,7 @@ def test_a_new_drift_makes_no_jump(ppm: int, elapsed: int, changed: int) -> None
     assert clock.read(elapsed) == before
 
 
+@modest
 @given(ppm=PPM, elapsed=ELAPSED, clock_ms=st.integers(0, 4_102_444_799_999))
 def test_a_set_clock_reads_what_it_was_set_to_and_keeps_its_drift(
     ppm: int, elapsed: int, clock_ms: int
@@ -110,6 +115,7 @@ def test_the_next_offset_change_lies_after_the_clock() -> None:
     assert next_transition(NOON, ()) is None
 
 
+@modest
 @given(st.dates())
 def test_civil_dates_and_weekdays_are_those_of_the_gregorian_calendar(day: date) -> None:
     number = (day - date(1970, 1, 1)) // timedelta(days=1)

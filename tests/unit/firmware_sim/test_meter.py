@@ -40,7 +40,7 @@ def test_an_hour_of_one_kilowatt_is_a_kilowatt_hour_at_its_price() -> None:
     assert meter.state.account.imbalance() == (0, 0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, database=None)
 @given(cuts=st.lists(st.integers(1, DAY - 1), max_size=8))
 def test_one_step_or_many_give_the_same_state(cuts: list[int]) -> None:
     description = {

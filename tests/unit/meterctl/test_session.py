@@ -1,4 +1,4 @@
-"""A session reads the identity that a meter shows, and asks nobody unless it is told whom."""
+"""A session reads the identity that a meter shows; by default it asks no user and does not wait."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_reading_the_identity_changes_nothing_at_the_meter() -> None:
     assert meter.state == before
 
 
-def test_a_session_asks_nobody_and_waits_for_nothing_by_default() -> None:
+def test_a_session_by_default_asks_no_user_and_does_not_wait() -> None:
     session, _ = connect(make())
     assert session.ask is answer_no
     assert session.pause is no_pause

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.metrology.electrical import (
@@ -13,6 +13,8 @@ from firmware_sim.metrology.electrical import (
     total_power_factor,
 )
 from firmware_sim.metrology.load import UNITY
+
+modest = settings(deadline=None, max_examples=100, database=None)
 
 POWER = st.integers(-(10**12), 10**12)
 FACTOR = st.integers(1, UNITY)
@@ -39,6 +41,7 @@ def test_a_power_factor_of_zero_is_no_division_by_zero() -> None:
     assert apparent_mva(1_000, 0) == 1_000 * UNITY
 
 
+@modest
 @given(power=POWER, factor=FACTOR)
 def test_apparent_power_is_the_root_of_the_squares_of_the_others(power: int, factor: int) -> None:
     apparent, reactive = apparent_mva(power, factor), reactive_mvar(power, factor)
@@ -76,6 +79,7 @@ def test_phases_that_oppose_each_other_lower_the_total_power_factor() -> None:
     assert total_power_factor((3_000, -1_000), UNITY) == 5_000
 
 
+@modest
 @given(phases=st.lists(POWER, min_size=1, max_size=3), factor=FACTOR)
 def test_the_total_power_factor_is_never_above_one(phases: list[int], factor: int) -> None:
     assert 0 <= total_power_factor(phases, factor) <= UNITY

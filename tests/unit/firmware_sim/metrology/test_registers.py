@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.metrology.registers import directions, time_for
 from protocols.quantities import MWH_IN_MW_MS
+
+modest = settings(deadline=None, max_examples=100, database=None)
 
 PHASES = st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=3)
 POWER = st.integers(0, 10**7)
@@ -32,6 +34,7 @@ def test_no_power_has_no_direction(per_phase: bool) -> None:
     assert directions((0, 0, 0), per_phase) == (0, 0)
 
 
+@modest
 @given(PHASES)
 def test_import_less_export_is_the_sum_of_the_phases_either_way(phases: list[int]) -> None:
     for per_phase in (False, True):
@@ -41,6 +44,7 @@ def test_import_less_export_is_the_sum_of_the_phases_either_way(phases: list[int
         assert imported - exported == sum(phases)
 
 
+@modest
 @given(PHASES)
 def test_the_arithmetic_sum_never_imports_and_exports_at_once(phases: list[int]) -> None:
     assert 0 in directions(phases, per_phase=False)
@@ -65,6 +69,7 @@ def test_without_power_nothing_completes() -> None:
     assert time_for(1, (0, 0), (0, 0)) is None
 
 
+@modest
 @given(count=st.integers(1, 10**6), first=STREAM, second=STREAM)
 def test_the_time_is_the_first_millisecond_in_which_the_count_is_complete(
     count: int, first: tuple[int, int], second: tuple[int, int]
@@ -77,6 +82,7 @@ def test_the_time_is_the_first_millisecond_in_which_the_count_is_complete(
         assert done(wait - 1, first, second) < count
 
 
+@modest
 @given(count=st.integers(1, 1000), stream=STREAM)
 def test_a_stream_without_power_makes_no_difference(count: int, stream: tuple[int, int]) -> None:
     assert time_for(count, stream) == time_for(count, (0, 5), stream)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.records.ring import (
@@ -17,6 +17,8 @@ from firmware_sim.records.ring import (
     Ring,
     ring_kinds,
 )
+
+modest = settings(deadline=None, max_examples=100, database=None)
 
 DEPTH = 4
 
@@ -79,6 +81,7 @@ def test_the_newest_rows_come_first_and_at_most_as_many_as_asked_for(
     assert list(filled(1, 2, 3).newest(count)) == [row(number) for number in wanted]
 
 
+@modest
 @given(start=st.integers(1, 40), count=st.integers(0, 40))
 def test_a_ring_holds_exactly_its_newest_rows(start: int, count: int) -> None:
     numbers = range(start, start + count)

@@ -19,10 +19,7 @@ from firmware_sim.supply.switch import (
     CLOSES_NEVER,
     CUSTOMER,
     Clearing,
-    causes_cleared,
-    closes,
     customer_may_clear,
-    supply_state,
 )
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState
 from protocols.quantities import LEDGER, SECOND
@@ -30,22 +27,6 @@ from protocols.sealed_message import MessageKind, Outcome, SwitchAction, encode_
 from tests.support.meters import Host, event_names, make
 
 ALL_CAUSES = [Cause(bits) for bits in range(64)]
-
-
-@pytest.mark.parametrize("locked", [False, True])
-@pytest.mark.parametrize("closed", [False, True])
-def test_the_state_follows_from_the_causes_over_the_whole_product(
-    closed: bool, locked: bool
-) -> None:
-    for causes in ALL_CAUSES:
-        state = supply_state(closed, causes, locked)
-        customers = Cause.CREDIT_REMINDER | (Cause.OVERLOAD if locked else Cause.NONE)
-        if closed and causes == Cause.NONE:
-            assert state is SupplyState.CONNECTED
-        elif causes | customers == customers:
-            assert state is SupplyState.READY_FOR_RECONNECTION
-        else:
-            assert state is SupplyState.DISCONNECTED
 
 
 @pytest.mark.parametrize("mode", list(ReconnectMode))
@@ -78,14 +59,6 @@ def test_every_clearing_of_every_set_of_causes_in_every_mode(
             assert by in CLOSES_ALWAYS or (mode is ReconnectMode.AUTOMATIC and cleared)
             assert emitted == ["supply_connected"]
         assert len(emitted) <= 1
-
-
-def test_the_tables_name_every_cause() -> None:
-    assert set(CLEARED_BY) == set(Cause) - {Cause.NONE}
-    assert not closes(Cause.REMOTE, Cause.NONE, Clearing.BUTTON, ReconnectMode.AUTOMATIC)
-    assert (
-        causes_cleared(Cause.REMOTE | Cause.CREDIT_REMINDER, Clearing.BUTTON, False) == Cause.NONE
-    )
 
 
 # ---- METER.md 5: two_stage, T1 10, T2 5, overdraft 20, reconnect 8, automatic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.settings import Settings
@@ -13,6 +13,8 @@ from firmware_sim.supply.control import Supply
 from firmware_sim.supply.thresholds import evaluate, spend_after_top_up
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState, TripMode
 from protocols.quantities import LEDGER
+
+modest = settings(deadline=None, max_examples=100, database=None)
 
 AGREEMENT = Settings(
     low_credit_threshold_1=10 * LEDGER,
@@ -171,6 +173,7 @@ def test_while_held_back_nothing_trips_and_nothing_is_spent() -> None:
     assert meter.at(-100 * LEDGER) is SupplyState.DISCONNECTED
 
 
+@modest
 @given(levels=st.lists(st.integers(-30, 15), max_size=8))
 def test_the_switch_is_open_exactly_while_a_cause_stands(levels: list[int]) -> None:
     meter = Evaluated()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.clock import DAY_MS, Local
@@ -22,6 +22,8 @@ from firmware_sim.tariff.calendar import (
 )
 from protocols.data_model.items import Windows
 from protocols.data_model.tariff import DayTables, Seasons, Steps, Tariff
+
+modest = settings(deadline=None, max_examples=100, database=None)
 
 HOUR_MS = 3_600_000
 
@@ -145,6 +147,7 @@ def test_the_billing_hour_is_an_edge_on_its_day_only() -> None:
     assert next_local_edge(local(THURSDAY + 1), Settings(), tariff) == (THURSDAY + 2) * DAY_MS
 
 
+@modest
 @given(st.lists(st.integers(0, 60), max_size=12))
 def test_spans_hold_exactly_what_was_added(numbers: list[int]) -> None:
     spans = Spans()

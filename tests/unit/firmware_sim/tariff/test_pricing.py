@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.tariff.pricing import cost, step_at, to_step_end
 from protocols.data_model.tariff import Steps
+
+modest = settings(deadline=None, max_examples=100, database=None)
 
 TWO = Steps((100, 250), (0, 30, 500))
 NONE = Steps()
@@ -49,6 +51,7 @@ def test_each_mwh_has_the_price_of_its_step(count: int, counter: int, wanted: in
     assert cost(count, counter, 1000, TWO) == wanted
 
 
+@modest
 @given(steps=STEPS, counter=st.integers(0, 1200), count=st.integers(0, 1200), price=st.integers(0))
 def test_a_charge_is_the_sum_of_the_charges_of_single_mwh(
     steps: Steps, counter: int, count: int, price: int
@@ -57,6 +60,7 @@ def test_a_charge_is_the_sum_of_the_charges_of_single_mwh(
     assert cost(count, counter, price, steps) == single
 
 
+@modest
 @given(steps=STEPS, counter=st.integers(0, 1200), parts=st.lists(st.integers(0, 400), max_size=5))
 def test_a_charge_does_not_depend_on_how_the_energy_is_divided(
     steps: Steps, counter: int, parts: list[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterctl.journal import NOWHERE, Journal, Proved
@@ -15,6 +15,8 @@ from protocols.data_model.words import AccountState
 from protocols.sealed_message import MessageKind, Receipt
 from protocols.sealed_status import LastOfJournal, SealedStatus
 from tests.support.cards import write_back
+
+modest = settings(deadline=None, max_examples=100, database=None)
 
 METER, EPOCH = "000000000042", 0xE0
 STATUS = SealedStatus(
@@ -74,6 +76,7 @@ def test_a_status_without_a_new_message_keeps_the_receipt(journal: Journal) -> N
     assert (proved(journal).last_sequence, proved(journal).receipt) == (6, b"")
 
 
+@modest
 @given(st.permutations([(5, 900, 1000), (6, 950, 1500), (7, 990, 1200)]))
 def test_totals_never_decrease_in_whatever_order_proofs_come(
     order: list[tuple[int, int, int]],

@@ -1,4 +1,4 @@
-"""Ports on this machine (money.md A18); host names are resolved from a table, not a network."""
+"""Ports on this machine; host names are resolved from a table, not a network."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _table(monkeypatch: pytest.MonkeyPatch) -> None:
         ("127.nowhere.example", False),
     ],
 )
-def test_a_host_is_of_this_desk_where_all_its_addresses_are_loopback(
+def test_a_host_is_on_this_machine_where_all_its_addresses_are_loopback(
     scheme: str,
     host: str,
     wanted: bool,
@@ -55,11 +55,13 @@ def test_a_host_is_of_this_desk_where_all_its_addresses_are_loopback(
 
 
 @pytest.mark.parametrize("port", ["tcp://:502", "tcp://[::1", "tcp://", "/dev/ttyUSB0", ""])
-def test_what_names_no_host_is_not_of_this_desk(port: str) -> None:
+def test_a_port_without_a_host_name_is_not_on_this_machine(port: str) -> None:
     assert not is_desk(port)
 
 
-def test_a_name_that_cannot_be_encoded_is_not_of_this_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_cannot_be_encoded_is_not_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def cannot(*_: object, **__: object) -> None:
         raise UnicodeError("label too long")
 
