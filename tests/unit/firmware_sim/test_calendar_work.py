@@ -222,5 +222,5 @@ def test_only_a_whole_period_gives_a_maximum_demand(
     (row,) = [row.row for row in state.tail if row.ring == PROFILE_RING]
     assert ProfileRecord.unpack(row).import_mwh == 100
     assert state.period.maximum_demand_mw == demand
-    assert (state.period.began, state.period.import_at_start) == (START + length, 100)
+    assert (state.period.began_ms, state.period.import_at_start) == (START + length, 100)
     assert not state.period.power_down
