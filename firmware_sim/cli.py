@@ -258,9 +258,7 @@ def card_serve(
     host: Annotated[str, typer.Option("--host", help="Host of pcscd.")] = "127.0.0.1",
     as_json: Json = False,
 ) -> None:
-    """Put a card into the virtual PC/SC reader (vpcd), until interrupted: any PC/SC program sees
-    it.
-    """
+    """Put a card into the virtual PC/SC reader (vpcd), for any PC/SC program, until interrupted."""
     from firmware_sim.hosting.cards.card_file import open_card
     from firmware_sim.hosting.cards.vpcd import FIRST_PORT, connect, serve
 

@@ -1,4 +1,4 @@
-"""The table of wires: what `run`, the ready line, fixtures and scenarios can serve.
+"""The table of wires that `run`, the ready line, fixtures and scenarios serve.
 
 A new wire is a row here and a server in servers/. Servers are imported when they are first made:
 the options of every command derive from this table, and most commands serve nothing.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Medium(Enum):
-    """What carries the bytes of a wire; the value is the help of its option."""
+    """The medium of a wire; the value is the help of its option."""
 
     SERIAL = "Serial port, or a path for a virtual one."
     TCP = "HOST:PORT; port 0 takes a free one."

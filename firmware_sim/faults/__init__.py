@@ -1,1 +1,1 @@
-"""Faults in force, and what those of meters do."""
+"""Faults in force, and the requests of those of meters."""

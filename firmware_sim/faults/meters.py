@@ -1,4 +1,4 @@
-"""What the faults of a meter do to it: the requests that begin and end each."""
+"""The faults of a meter: the requests that begin and end each."""
 
 from __future__ import annotations
 

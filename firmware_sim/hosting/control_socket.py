@@ -31,7 +31,7 @@ MAX_LINE = 65_536
 
 
 class CommandHost(Protocol):
-    """What the socket needs of its host."""
+    """The part of a host that the socket uses."""
 
     operator: Operator
 

@@ -135,7 +135,7 @@ class Host(Observer):
         self.loop.run_until_complete(self._ended)
 
     def begin(self) -> None:
-        """Let the meters' time run."""
+        """Start the meters' time."""
         self._serve_deadlines()
 
     @property
@@ -193,7 +193,7 @@ class Host(Observer):
         self._replan_soon()
 
     def stopped(self, station: Station) -> None:
-        """Without a storage that is known to hold what it was given, the host ends."""
+        """End: the content of a storage that failed to flush is unknown."""
         self.fail(
             MeterStoppedError("a meter's storage failed to flush; what it holds is not known")
         )

@@ -73,7 +73,7 @@ def _rows_of(path: str) -> LoadRows:
 
 
 def _version(path: str) -> _Version | None:
-    """Return what tells one content of a file from another, None for one that cannot be read."""
+    """Return the version of a file's content, None for a file that cannot be read."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):

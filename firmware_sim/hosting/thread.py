@@ -35,7 +35,7 @@ class LoopThread:
         return done.result(WITHIN_S)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine on the loop and return what it returns."""
+        """Run a coroutine on the loop; return its result."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(WITHIN_S)
 
     def end(self) -> None:

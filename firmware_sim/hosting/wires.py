@@ -1,4 +1,4 @@
-"""A wire on an event loop: a line in front of a server, and the timer of what is due later."""
+"""A wire on an event loop: a line in front of a server, and the timer of later bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tap = Callable[[str, bytes], None]
 
 
 class WireHost(Protocol):
-    """What a wire needs of its host."""
+    """The part of a host that a wire uses."""
 
     loop: asyncio.AbstractEventLoop
     tap: Tap | None
@@ -37,7 +37,7 @@ class Wire(ABC):
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self, data: bytes) -> None:
-        """Hand in bytes from the other side, and send what is due: the hot path of the host."""
+        """Receive bytes from the other side and send replies: the hot path of the host."""
         host, line = self._host, self._line
         is_direct = self._timer is None and host.tap is None and line.idle
         if host.tap is not None:
@@ -62,7 +62,7 @@ class Wire(ABC):
         self._go_on(out)
 
     def _go_on(self, out: bytes) -> None:
-        """Send bytes, set the timer of what is due later, and end a line that is closed."""
+        """Send bytes, set the timer of later bytes, and end a line that is closed."""
         if out:
             if self._host.tap is not None:
                 self._host.tap("<-", out)
@@ -88,7 +88,7 @@ class Wire(ABC):
         """Close the wire with the process."""
 
     def stop_timer(self) -> None:
-        """Forget what is due later."""
+        """Cancel the timer of later bytes."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -205,7 +205,7 @@ class _Reader:
         self._last_ms = self._found[0][-1] if self._found[0] else self._last_ms
 
     def rows(self) -> LoadRows:
-        """Return what was read; raises QuantityError for a file without rows."""
+        """Return the rows; raises QuantityError for a file without rows."""
         starts_ms, *powers = self._found
         if not starts_ms:
             raise QuantityError("the file has no rows")

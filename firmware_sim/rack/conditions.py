@@ -34,7 +34,7 @@ class Conditions:
         )
 
     def end(self, faults: Iterable[ActiveFault]) -> None:
-        """End faults that are no longer in force, and forget what was planned of them."""
+        """End faults that are no longer in force, and remove their planned work."""
         ended = list(faults)
         self._agenda.forget(ended)
         for fault in ended:

@@ -39,7 +39,7 @@ from protocols.control import (
 from protocols.errors import QuantityError
 
 ReadLoad = Callable[[str, Meter], Load]
-"""Reads what `--load` takes, for a meter; raises what reading it raises."""
+"""Reads a text of `--load` for a meter; raises HostingError or QuantityError for a wrong one."""
 InsertInto = Callable[[Station, InsertCard], Mapping[str, Value]]
 """Inserts a card into the slot of a station and returns the result of the insertion."""
 _TIME = ("serial_number", "clock", "elapsed_ms", "available_credit", "supply_state")
@@ -119,7 +119,7 @@ class Operator:
         self._act(command, self.rack.stations, at_us)
 
     def check_load(self, text: str) -> None:
-        """Read a load and leave it; raises what reading it raises."""
+        """Read a load without applying it; raises HostingError or QuantityError for a wrong one."""
         self._read_load(text, self.rack.stations[0].meter)
 
     def chosen(self, serial_number: str | None) -> Sequence[Station]:

@@ -88,7 +88,7 @@ class Rack:
         return now_ms
 
     def work_off(self, instant_ms: int) -> None:
-        """Do what is planned up to a rack time, each at its instant."""
+        """Do the work of the agenda up to a rack time, each at its instant."""
         while self.agenda.holds_by(instant_ms):
             self.agenda.take()()
 

@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class Observer:
-    """Sees what happens at stations. Every method does nothing here; override what is wanted."""
+    """Sees requests, power failures, restarts and stops of stations. Methods do nothing here."""
 
     def before(self, station: Station, request: Request) -> None:
         """See a request before its meter executes it."""
@@ -46,7 +46,7 @@ class Observer:
 
 
 class Surroundings(Protocol):
-    """What a station shares with the others of its rack."""
+    """The objects that a station shares with the other stations of its rack."""
 
     timeline: Timeline
     agenda: Agenda
@@ -54,7 +54,7 @@ class Surroundings(Protocol):
     faults: Faults
 
     def work_off(self, instant_ms: int) -> None:
-        """Do what is planned up to a rack time."""
+        """Do the work of the agenda up to a rack time."""
         ...
 
 
@@ -112,7 +112,7 @@ class Station:
             self._guarded(lambda: meter.advance(elapsed_ms))
 
     def hand_over(self, request: Request) -> Reply | None:
-        """Let the meter execute a request at its own instant, which is the present after `present`.
+        """Execute a request at the meter's own instant, which is the present after `present`.
 
         Returns None from a meter that is without power or stopped, and where the power failed in
         the middle of the write: then the meter was restarted from its storage.
@@ -140,7 +140,7 @@ class Station:
         return None if deadline is None else deadline - self.offset_ms
 
     def image(self, make: Callable[[Meter], Result]) -> Result:
-        """Return what `make` makes of the meter, made once until the meter is restarted."""
+        """Return `make(meter)`, made once until the meter is restarted."""
         images = self._images
         if images is None:
             images = self._images = {}
@@ -173,7 +173,7 @@ class Station:
             observer.restarted(self)
 
     def _guarded(self, work: Callable[[], Result]) -> Result | None:
-        """Do something with the meter; None where its power failed or its storage stopped it."""
+        """Do work with the meter; None where its power failed or its storage stopped it."""
         try:
             return work()
         except PowerCutError:

@@ -1,4 +1,4 @@
-"""The seams of a wire (DESIGN.md 4): what a server is, and how it reaches the meters.
+"""The seams of a wire (DESIGN.md 4): the server, and the stations that it reaches.
 
 `at_us` is line time in microseconds: monotonic, whatever the meters' speed. It decides silence,
 delays and pacing, and nothing about a meter.

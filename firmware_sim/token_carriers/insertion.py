@@ -27,7 +27,7 @@ class CardInsertion:
 
     @property
     def power_failed(self) -> bool:
-        """Whether the meter restarted since the insertion began: it knows nothing of the card."""
+        """Whether the meter restarted since the insertion began: it has no state of the card."""
         return self._station.restarts != self._restarts
 
     def begin(self, answer_to_reset: bytes, at_us: int) -> bytes | None:

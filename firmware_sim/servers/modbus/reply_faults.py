@@ -27,7 +27,7 @@ class FramedPdu(NamedTuple):
 def faulty_replies(
     faults: Faults, unit: int, request: bytes, at_us: int, answer: Callable[[], bytes | None]
 ) -> tuple[TimedReply[FramedPdu], ...]:
-    """Execute a request by `answer`, unless a fault prevents it; return what is sent."""
+    """Execute a request by `answer`, unless a fault prevents it; return the replies to send."""
     if not faults.reply:
         pdu = answer()
         return (TimedReply(FramedPdu(pdu)),) if pdu else ()

@@ -46,7 +46,7 @@ class _Requests:
     def replies(
         self, station: Station, pdu: bytes, at_us: int
     ) -> tuple[TimedReply[FramedPdu], ...]:
-        """Execute a request; return what is sent for it."""
+        """Execute a request; return the replies to send."""
         return faulty_replies(
             self.faults, station.unit, pdu, at_us, lambda: self.answer(station, pdu)
         )
