@@ -96,6 +96,8 @@ class ControlSocket:
             words, meter = asked["words"], asked.get("meter")
             if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
                 raise QuantityError("words is a list of strings")
+            if not isinstance(meter, str | None):
+                raise UnknownMeterError(f"no meter {meter} here")
             result = await self._execute(parse_command(words), meter)
         except (QuantityError, UnknownMeterError, HostingError) as error:
             return _refused(str(error))
@@ -108,7 +110,8 @@ class ControlSocket:
         except MeterStoppedError as error:
             self._host.fail(error)
             return _refused(str(error), 1)
-        self._host.after_command()
+        finally:
+            self._host.after_command()  # a command that failed may have moved time
         return line({"ok": "true", "result": to_json(result)})
 
     async def _execute(self, command: Command, meter: str | None) -> Mapping[str, Value]:

@@ -50,6 +50,7 @@ class Host(Observer):
         self._control: ControlSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._replanning = False
+        self._last_failure: MeterStoppedError | None = None
         self._ended = loop.create_future()
         self._closed = False
         rack.timeline.line_origin_us = line_time()
@@ -131,7 +132,8 @@ class Host(Observer):
         for number in (signal.SIGINT, signal.SIGTERM):
             self.loop.add_signal_handler(number, self.stop)
         self.begin()
-        self.loop.call_soon(ready)  # within the loop: a signal that came before it would be lost
+        if not self._ended.done():
+            self.loop.call_soon(ready)  # within the loop: a signal before it would be lost
         self.loop.run_until_complete(self._ended)
 
     def begin(self) -> None:
@@ -158,9 +160,10 @@ class Host(Observer):
 
         Raises:
             NotStoredError: a storage refused the last save; everything was closed all the same.
+            MeterStoppedError: a storage failed to flush the last save; likewise.
         """
         unsaved: list[str] = []
-        self._closed = True
+        self._closed, self._last_failure = True, None
         if self._timer is not None:
             self._timer.cancel()
         try:
@@ -179,6 +182,8 @@ class Host(Observer):
                 connection.end()
             if self._control is not None:
                 self._control.end()
+        if self._last_failure is not None:
+            raise self._last_failure
         if unsaved:
             raise NotStoredError("\n".join(unsaved))
 
@@ -192,11 +197,10 @@ class Host(Observer):
         """A restarted meter has other deadlines."""
         self._replan_soon()
 
-    def stopped(self, station: Station) -> None:
+    def stopped(self, station: Station, error: MeterStoppedError) -> None:
         """End: the content of a storage that failed to flush is unknown."""
-        self.fail(
-            MeterStoppedError("a meter's storage failed to flush; what it holds is not known")
-        )
+        self._last_failure = error
+        self.fail(error)
 
     def after_command(self) -> None:
         """Look at the deadlines again after a command of the operator, which may be `stop`."""

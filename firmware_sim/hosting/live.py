@@ -108,9 +108,10 @@ class LiveMeter:
 
     def _command(self, command: Command) -> Mapping[str, Value]:
         def execute() -> Mapping[str, Value]:
-            result = self._host.operator.execute(command)
-            self._host.after_command()
-            return result
+            try:
+                return self._host.operator.execute(command)
+            finally:
+                self._host.after_command()  # a command that failed may have moved time
 
         return self._do(execute)
 

@@ -20,7 +20,7 @@ from protocols.errors import QuantityError
 from protocols.quantities import parse_power
 
 HOUSEHOLD = "household"
-_Version = tuple[int, int, int, int]
+_Version = tuple[int, ...]
 _read: WeakValueDictionary[_Version, LoadRows] = WeakValueDictionary()
 """Rows by the version of their file, for as long as a meter draws them."""
 
@@ -78,4 +78,5 @@ def _version(path: str) -> _Version | None:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+    times = status.st_mtime_ns, status.st_ctime_ns  # a copy may keep the first
+    return status.st_dev, status.st_ino, status.st_size, *times

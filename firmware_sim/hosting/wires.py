@@ -9,11 +9,12 @@ from typing import Protocol
 
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.meter import MeterStoppedError
 from firmware_sim.servers.line import Line
 from protocols.errors import QuantityError
 
-FATAL = (QuantityError, HostingError)
-"""What ends a host: a scenario that cannot continue."""
+FATAL = (MeterStoppedError, QuantityError, HostingError)
+"""Errors that end a host: a storage that failed, or a scenario that cannot continue."""
 Tap = Callable[[str, bytes], None]
 """Sees the bytes of a wire: "->" to the meter, "<-" from it."""
 

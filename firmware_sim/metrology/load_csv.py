@@ -65,6 +65,8 @@ class _Fixed(_Column):
 
     def plain(self, texts: Sequence[str]) -> Sequence[int]:
         joined, decimals = ",".join(texts), self._decimals
+        if joined.count(",") != len(texts) - 1:  # a quoted value with a comma
+            return super().plain(texts)
         written = len(texts[0].partition(".")[2])
         if written <= decimals and _same_decimals(written).fullmatch(joined):
             scale: int = 10 ** (decimals - written)

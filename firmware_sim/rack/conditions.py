@@ -57,7 +57,11 @@ class Conditions:
         self._faults.discard(fault)
 
     def _turn(self, fault: ActiveFault, begins: bool) -> None:
-        """Begin or end a fault at its meters; it does not end where another one does the same."""
+        """Begin or end a fault at its meters; it does not end where another one does the same.
+
+        Raises:
+            MeterStoppedError: the storage of a meter failed to flush.
+        """
         fault.struck += begins
         others = [
             other
@@ -75,6 +79,7 @@ class Conditions:
             for _ in range(ATTEMPTS):
                 restarts = station.restarts
                 reply = station.hand_over(request)
+                station.require_running()
                 if station.restarts == restarts and not refused(reply):
                     break
 

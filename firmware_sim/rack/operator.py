@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
-from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.conditions import refused
 from firmware_sim.rack.errors import POWER_FAILED, CommandFailedError
@@ -97,11 +97,7 @@ class Operator:
             case BeginFault() | EndFaults() | ChangeLoad() | Power() | Sensor() | Button():
                 self._act(command, chosen, at_us)
             case InsertCard():
-                station = self.one(serial_number)
-                result = self._insert(station, command)
-                if station.meter.stopped:
-                    raise _stopped(station)
-                return result
+                return self._insert(self.one(serial_number), command)
             case RemoveCard():
                 self.one(serial_number)
             case _:
@@ -139,8 +135,7 @@ class Operator:
         restarts = sum(station.restarts for station in rack.stations)
         rack.timeline.set(at_us, until_ms, rack.timeline.speed)
         for station in rack.bring_all(at_us):
-            if station.meter.stopped:
-                raise _stopped(station)
+            station.require_running()
             self._save(station)
         if sum(station.restarts for station in rack.stations) != restarts:
             raise CommandFailedError(f"{POWER_FAILED}, at the instant of its last save")
@@ -150,8 +145,7 @@ class Operator:
         kept = station.save()
         if station.restarts != restarts:
             raise CommandFailedError(POWER_FAILED)
-        if kept is None:
-            raise _stopped(station)
+        station.require_running()
         if not kept:
             raise CommandFailedError(
                 "time moved on, but the storage refused the save: is the disk full?"
@@ -179,8 +173,7 @@ class Operator:
     def _request(self, station: Station, request: Request) -> None:
         restarts = station.restarts
         reply = station.hand_over(request)
-        if station.meter.stopped:
-            raise _stopped(station)
+        station.require_running()
         if station.restarts != restarts:
             raise CommandFailedError(POWER_FAILED)
         if refused(reply):
@@ -210,9 +203,3 @@ def _request_of(command: Power | Sensor | Button) -> Request:
             return PressButton()
         case _:
             assert_never(command)
-
-
-def _stopped(station: Station) -> MeterStoppedError:
-    return MeterStoppedError(
-        f"meter {station.serial_number}: its storage failed to flush; it stopped"
-    )

@@ -41,8 +41,8 @@ class Observer:
     def restarted(self, station: Station) -> None:
         """See a meter that was restarted from its storage."""
 
-    def stopped(self, station: Station) -> None:
-        """See a meter that stopped because its storage failed to flush."""
+    def stopped(self, station: Station, error: MeterStoppedError) -> None:
+        """See a meter that stopped because its storage failed to flush; `error` names both."""
 
 
 class Surroundings(Protocol):
@@ -69,6 +69,7 @@ class Station:
     __slots__ = (
         "_images",
         "_rack",
+        "failure",
         "meter",
         "number",
         "observers",
@@ -91,6 +92,8 @@ class Station:
         self.rebuild: Callable[[], Meter] | None = None
         self.observers = observers
         self.restarts = 0
+        self.failure: MeterStoppedError | None = None
+        """Why the meter stopped; None while it runs."""
         self.number = 0
         self.planned_ms: int | None = None
         self._images: dict[object, object] | None = None
@@ -109,7 +112,7 @@ class Station:
         elapsed_ms = instant_ms + self.offset_ms
         meter = self.meter
         if elapsed_ms > meter.state.elapsed_ms and not meter.stopped:
-            self._guarded(lambda: meter.advance(elapsed_ms))
+            self._guarded(lambda: meter.advance(elapsed_ms), instant_ms)
 
     def hand_over(self, request: Request) -> Reply | None:
         """Execute a request at the meter's own instant, which is the present after `present`.
@@ -123,7 +126,7 @@ class Station:
         revision = meter.revision
         for observer in self.observers:
             observer.before(self, request)
-        reply = self._guarded(lambda: meter.handle(request))
+        reply = self._guarded(lambda: meter.handle(request), self._instant_ms)
         if self.meter is meter and meter.revision != revision:
             self._rack.deadlines.touch(self)
         for observer in self.observers:
@@ -132,7 +135,14 @@ class Station:
 
     def save(self) -> bool | None:
         """Save the meter exactly. Returns False where its storage refused, None as `hand_over`."""
-        return None if self.meter.stopped else self._guarded(self.meter.save)
+        if self.meter.stopped:
+            return None
+        return self._guarded(self.meter.save, self._instant_ms)
+
+    def require_running(self) -> None:
+        """Raise the MeterStoppedError with which the meter stopped, if it has stopped."""
+        if self.failure is not None:
+            raise self.failure
 
     def next_deadline(self) -> int | None:
         """Return the rack time at which the meter next changes by itself, ms; None for never."""
@@ -149,38 +159,49 @@ class Station:
             made = images[make] = make(self.meter)
         return cast(Result, made)
 
+    @property
+    def _instant_ms(self) -> int:
+        """The rack time to which the meter was brought last."""
+        return self.meter.state.elapsed_ms - self.offset_ms
+
     def restart(self, instant_ms: int | None = None) -> None:
         """Restart the meter from its storage; load, switch and phases stay as they are.
 
+        Its elapsed time goes on from the stored one.
+
         Args:
-            instant_ms: the rack time of the restart; by default the instant of the meter.
+            instant_ms: the rack time of the restart; by default that of the meter.
         """
         assert self.rebuild is not None, "only a storage can tear"
         before, faults = self.meter, self._rack.faults
         if instant_ms is None:
-            instant_ms = before.state.elapsed_ms - self.offset_ms
+            instant_ms = self._instant_ms
         faults.storage_rests = True
         self.meter = self.rebuild()
         for request in hardware(before):
             self.meter.handle(request)
         faults.storage_rests = False
-        self._images = None
+        self._images = self.failure = None
         self.restarts += 1
-        self.serial_number = self.meter.state.identity.serial_number
         self.offset_ms = self.meter.state.elapsed_ms - instant_ms
         self._rack.deadlines.touch(self)
         for observer in self.observers:
             observer.restarted(self)
 
-    def _guarded(self, work: Callable[[], Result]) -> Result | None:
-        """Do work with the meter; None where its power failed or its storage stopped it."""
+    def _guarded(self, work: Callable[[], Result], instant_ms: int) -> Result | None:
+        """Do work with the meter; None where its power failed or its storage stopped it.
+
+        Args:
+            instant_ms: the rack time at which a meter whose power fails is restarted.
+        """
         try:
             return work()
         except PowerCutError:
             for observer in self.observers:
                 observer.interrupted(self)
-            self.restart()
-        except MeterStoppedError:
+            self.restart(instant_ms)
+        except MeterStoppedError as error:
+            self.failure = error
             for observer in self.observers:
-                observer.stopped(self)
+                observer.stopped(self, error)
         return None

@@ -10,7 +10,7 @@ from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack.errors import CommandFailedError
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
-from firmware_sim.rack.stations import Observer, Station
+from firmware_sim.rack.stations import Station
 from firmware_sim.rack.values import values, word
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Scenario, Step
@@ -45,7 +45,7 @@ class _Window:
 
 
 @dataclass
-class Play(Observer):
+class Play:
     """One play. `results` is complete when the meter's time has passed the scenario's end."""
 
     scenario: Scenario
@@ -74,7 +74,6 @@ class Play(Observer):
         self._last_event = self._meter.rings[EVENT_RING].last
         for rule in self.scenario.rules:
             self.operator.execute(BeginFault(rule))
-        rack.observers.append(self)
         start = self._start = rack.agenda.now_ms
         for number, step in enumerate(self.scenario.step, 1):
             if step.within is not None:
@@ -96,9 +95,13 @@ class Play(Observer):
 
     @property
     def _meter(self) -> Meter:
-        """The meter, at the instant of the agenda."""
-        self._station.bring(self.rack.agenda.now_ms)
+        """The meter, at the instant of the agenda; raises MeterStoppedError once it has stopped."""
+        self._bring()
         return self._station.meter
+
+    def _bring(self) -> None:
+        self._station.bring(self.rack.agenda.now_ms)
+        self._station.require_running()
 
     @property
     def _at(self) -> int:
@@ -106,7 +109,7 @@ class Play(Observer):
 
     def _step(self, number: int, step: Step) -> Callable[[], None]:
         def work() -> None:
-            self._station.bring(self.rack.agenda.now_ms)
+            self._bring()
             if step.do:
                 for doing in step.do:
                     self._do(number, step, doing)
@@ -119,6 +122,7 @@ class Play(Observer):
     def _do(self, number: int, step: Step, doing: Command | Order) -> None:
         if isinstance(doing, Order):
             reply = self._station.hand_over(self._vending.seal(self._meter, doing))
+            self._station.require_running()
             outcome = (
                 reply.answer.outcome if reply is not None and reply.answer is not None else None
             )
@@ -183,10 +187,6 @@ class Play(Observer):
         if not wrong:
             window.open = False
             self._add(window.number, _wanted(window.step), "")
-
-    def stopped(self, station: Station) -> None:
-        """End the play: a meter that stopped takes no further step."""
-        self.rack.agenda.clear()
 
     def conclude(self) -> None:
         """End the play now: an expectation that was not reached did not hold."""

@@ -8,19 +8,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hosting.cards.slot import SESSION_S, Contacts, insert_slowly
 from firmware_sim.hosting.clock import line_time
+from firmware_sim.meter import MeterStoppedError
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.rack import Rack
 from firmware_sim.requests import Sense
 from firmware_sim.token_carriers.insertion import CardInsertion
+from firmware_sim.vending import Vending
 from protocols.data_model.words import Cause, Tamper
+from protocols.faults import FaultPlan, FaultRule
 from protocols.quantities import LEDGER
 from tests.support.meters import event_names
 from tests.support.setup import Setup
@@ -142,3 +147,16 @@ def test_a_meter_that_restarts_while_its_card_is_read_takes_the_sale_once_and_ke
         assert setup.build(device.power_cycle()).state.account.credit == 30 * LEDGER
         setup.journal.close()
     assert 8 < exchanges < 15
+
+
+def test_a_card_in_a_reader_whose_meter_stops_is_no_success() -> None:
+    faults = Faults(FaultPlan((FaultRule("flush_fails"),)))
+    device = SimulatedNvram()
+    meter = build(MeterDescription(), faults.nvram(device, 1))
+    rack = Rack([(1, meter)], 0, faults)
+    rack.stations[0].rebuild = lambda: meter
+    card = Vending().buy_card(meter, 500, None, Random(1).randbytes)
+    rack.begin_faults()
+    contacts = card.power_on(), card.apdu, lambda: None
+    with pytest.raises(MeterStoppedError, match="meter 000000000001"):
+        asyncio.run(insert_slowly(rack.stations[0], lambda: contacts))

@@ -211,3 +211,37 @@ def test_a_fault_that_no_meter_can_have_is_exit_2(tmp_path: Path) -> None:
         '[[step]]\nevents = ["restart"]\n'
     )
     meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=2)
+
+
+FAILS = '[[fault]]\nname = "flush_fails"\n'
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        FAILS + '[[step]]\nat = "+30d"\nexpect = { supply_state = "connected" }\n',
+        FAILS + '[[step]]\nwithin = ["+20d", "+25d"]\nexpect = { supply_state = "connected" }\n',
+        '[[step]]\nat = "+1h"\ndo = "fault flush_fails on"\n[[step]]\nat = "+2h"\n'
+        'do = "topup 5.00"\n[[step]]\nat = "+3h"\nexpect = { supply_state = "connected" }\n',
+        '[[step]]\nat = "+1h"\ndo = ["fault flush_fails on", "cover open"]\n[[step]]\n'
+        'at = "+3h"\nexpect = { supply_state = "connected" }\n',
+    ],
+)
+def test_no_expectation_is_checked_on_a_meter_that_stopped(tmp_path: Path, steps: str) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('name = "n"\n[meter]\ncredit = "20.00"\nload = "1kW"\n' + steps)
+    (result,) = check_file(str(path)).results
+    assert (result.held, result.found) == (False, "not reached")
+
+
+def test_a_live_scenario_ends_where_its_meter_stopped_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        'name = "n"\n[meter]\ncredit = "20.00"\nload = "1kW"\n[[step]]\nat = "+1h"\n'
+        'do = "fault flush_fails on"\n[[step]]\nat = "+2h"\ndo = "cover open"\n'
+        '[[step]]\nat = "+3h"\nexpect = { supply_state = "connected" }\n'
+    )
+    done = meter_sim(
+        "scenario", "run", "s.toml", "--speed", "20000", "--json", cwd=tmp_path, check=3
+    )
+    assert done.stderr == ""
+    assert json.loads(done.stdout.splitlines()[-1])["found"] == "not reached"

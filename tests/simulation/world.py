@@ -147,7 +147,7 @@ class Watch(Observer):
         if done is not None:
             self._world.executed(done, None, was_lost=True)
 
-    def stopped(self, station: Station) -> None:
+    def stopped(self, station: Station, error: MeterStoppedError) -> None:
         """The same of a meter that stopped."""
         self.interrupted(station)
 

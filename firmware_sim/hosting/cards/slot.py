@@ -121,6 +121,7 @@ def _nothing() -> None:
 
 
 def _result(insertion: CardInsertion, station: Station) -> Mapping[str, Value]:
+    station.require_running()
     if insertion.inserted is None:
         raise CommandFailedError(NOT_WRITTEN)
     return describe(station, insertion.inserted)

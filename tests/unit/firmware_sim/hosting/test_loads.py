@@ -54,6 +54,16 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path, reads: list[str]) -> 
     assert len(reads) == 2
 
 
+def test_a_copy_with_the_same_size_and_time_is_read_again(tmp_path: Path, reads: list[str]) -> None:
+    path = tmp_path / "load.csv"
+    path.write_text(TEXT)
+    before, times = read_load(str(path), 1, 0), os.stat(path)
+    path.write_text(TEXT.replace("100", "300"))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert read_load(str(path), 1, 0).at(0)[0] != before.at(0)[0]
+    assert len(reads) == 2
+
+
 def test_rows_that_no_meter_draws_any_more_are_not_kept(tmp_path: Path, reads: list[str]) -> None:
     path = tmp_path / "load.csv"
     path.write_text(TEXT)

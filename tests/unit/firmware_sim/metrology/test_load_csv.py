@@ -86,6 +86,9 @@ def test_the_column_of_one_phase_is_no_total() -> None:
         ("time,power_w\n2026-01-01T00:00:00,1\n", "line 2: 2026-01-01T00:00:00 has no offset"),
         ("time,power_w\n2026-02-30T00:00:00Z,1\n", "line 2: day is out of range"),
         ("offset,power_w,power_factor\n1m,1,0\n", "line 2: 0 is not a power factor"),
+        ('offset,power_kw\n0s,"1,5"\n60s,"2,75"\n', "line 2: '1,5' is not a power"),
+        ('offset_s,power_w\n"0,900",100\n1800,200\n', "line 2: '0,900' is not a number"),
+        ('offset,power_w\n0s,1.5\n60s,"2,3"\n', "line 3: '2,3' is not a power"),
         ("offset,power_w,power_factor\n1m,1,1.5\n", "line 2: 1.5 is not a power factor"),
     ],
 )

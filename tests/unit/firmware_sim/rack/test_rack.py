@@ -12,8 +12,9 @@ import pytest
 from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import SimulatedNvram
-from firmware_sim.meter import Meter
+from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Demand, Load, OnEnd
+from firmware_sim.rack.errors import CommandFailedError
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Observer, Station
@@ -27,12 +28,13 @@ from protocols.faults import FaultPlan, FaultRule, parse_words
 from protocols.modbus import rtu
 from protocols.modbus.native_map import MESSAGE_ADDRESS, MESSAGE_HEAD
 from protocols.modbus.pdu import read_request, write_request
-from protocols.quantities import HOUR, LEDGER
+from protocols.quantities import DAY, HOUR, LEDGER
 from protocols.sealed_message import MessageKind, SwitchAction, encode_number
 from tests.support.meters import Host, event_names
 from tests.support.racks import one_kilowatt, operate, rtu_server
 
 SECOND_US = 1_000_000
+STOPPED = "stopped: meter 000000000001: the device failed to flush"
 DELAYED = Settings(trip_delay_minutes=1, remote_trip_delay=1)
 
 
@@ -256,8 +258,8 @@ class Seen(Observer):
     def restarted(self, station: Station) -> None:
         self.names.append("restarted")
 
-    def stopped(self, station: Station) -> None:
-        self.names.append("stopped")
+    def stopped(self, station: Station, error: MeterStoppedError) -> None:
+        self.names.append(f"stopped: {error}")
 
 
 def stored(*rules: FaultRule) -> tuple[Rack, Seen]:
@@ -293,15 +295,23 @@ def test_a_meter_that_stopped_answers_nothing_and_is_named_once() -> None:
     assert station.hand_over(PressButton()) is None
     station.bring(HOUR)
     assert station.save() is None
-    assert seen.names == ["before Sense", "stopped", "after Sense False"]
+    assert seen.names == ["before Sense", STOPPED, "after Sense False"]
 
 
-def test_a_power_failure_while_time_moves_restarts_at_the_instant_it_had_reached() -> None:
-    rack, _ = stored(FaultRule("torn_write", count=1))
+@pytest.mark.parametrize("duration_ms", [2 * HOUR, 120 * DAY])
+def test_a_power_failure_while_time_moves_leaves_the_meter_at_its_last_save(
+    duration_ms: int,
+) -> None:
+    """Its elapsed time goes on from there: time that it lost is not made up."""
+    rack, _ = stored()
+    operate(rack, Advance(HOUR))
+    rack.begin_fault(FaultRule("torn_write", count=1, value=0), 0)
+    with pytest.raises(CommandFailedError, match="at the instant of its last save"):
+        operate(rack, Advance(duration_ms))
     station = rack.stations[0]
-    station.bring(2 * HOUR)
-    assert station.restarts == 1
-    assert station.meter.state.elapsed_ms - station.offset_ms == 2 * HOUR
+    assert (station.restarts, station.meter.state.elapsed_ms) == (1, HOUR)
+    operate(rack, Advance(1))
+    assert station.meter.state.elapsed_ms == HOUR + 1
 
 
 def test_a_meter_without_power_answers_no_message_but_counts_time() -> None:

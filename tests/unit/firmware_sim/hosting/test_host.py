@@ -1,0 +1,174 @@
+"""The host: a failed storage ends it by name, also at its last save; failed commands replan."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.faults.in_force import Faults
+from firmware_sim.hal.nvram import NvramFlushError, SimulatedNvram
+from firmware_sim.hosting.clock import line_time
+from firmware_sim.hosting.control_socket import ControlSocket
+from firmware_sim.hosting.host import Host
+from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.rack import Rack
+from firmware_sim.requests import Sense
+from protocols.control import parse_command
+from protocols.data_model.words import Tamper
+from protocols.faults import FaultPlan, FaultRule
+from tests.support.racks import one_kilowatt
+
+STOPPED = "meter 000000000002: the device failed to flush"
+
+
+class FailingNvram(SimulatedNvram):
+    """A storage whose flushes fail once it is told so."""
+
+    fails = False
+
+    def flush(self) -> None:
+        """Flush, or fail."""
+        if self.fails:
+            raise NvramFlushError("the device failed to flush")
+        super().flush()
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """Return an event loop of its own."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+def hosted(loop: asyncio.AbstractEventLoop, *rules: FaultRule) -> tuple[Host, FailingNvram]:
+    """Return a host of two meters at speed 0, and the storage of the second."""
+    devices, faults = [FailingNvram(), FailingNvram()], Faults(FaultPlan(rules))
+
+    def make(index: int) -> Meter:
+        description = MeterDescription(f"{index + 1:012d}", index + 1)
+        return build(description, faults.nvram(devices[index], index + 1))
+
+    rack = Rack([(1, make(0)), (2, make(1))], 0, faults)
+    for index, station in enumerate(rack.stations):
+        station.rebuild = lambda index=index: make(index)  # type: ignore[misc]
+    return Host(rack, Operator(rack, one_kilowatt, line_time), loop), devices[1]
+
+
+def test_a_last_save_that_fails_to_flush_is_raised_after_an_orderly_stop(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    host, device = hosted(loop)
+    host.rack.stations[1].hand_over(Sense(Tamper.COVER, True))
+    host.stop()
+    device.fails = True
+    with pytest.raises(MeterStoppedError, match=STOPPED):
+        host.close()
+
+
+def test_a_storage_that_fails_ends_the_host_with_the_name_of_its_meter(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    host, device = hosted(loop)
+    device.fails = True
+    host.rack.stations[1].hand_over(Sense(Tamper.COVER, True))
+    assert str(host.failure) == STOPPED
+    host.close()
+
+
+def test_a_host_that_failed_before_it_served_is_never_ready(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    host, device = hosted(loop)
+    device.fails = True
+    host.rack.stations[1].hand_over(Sense(Tamper.COVER, True))
+    ready: list[str] = []
+    with pytest.raises(MeterStoppedError):
+        host.serve(lambda: ready.append("ready"))
+    host.close()
+    assert ready == []
+
+
+def test_work_of_the_agenda_that_meets_a_failed_storage_ends_the_host(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    host, device = hosted(loop)
+    station = host.rack.stations[1]
+
+    def work() -> None:
+        station.hand_over(Sense(Tamper.COVER, True))
+        station.require_running()
+
+    device.fails = True
+    host.rack.agenda.plan(0, work)
+    host.begin()
+    assert str(host.failure) == STOPPED
+    host.close()
+
+
+# ---- commands that fail
+
+
+class CommandHost:
+    """The part of a host that a control socket uses."""
+
+    def __init__(self, operator: Operator) -> None:
+        self.operator, self.replans = operator, 0
+        self.failures: list[Exception] = []
+
+    def after_command(self) -> None:
+        self.replans += 1
+
+    def fail(self, error: Exception) -> None:
+        self.failures.append(error)
+
+
+def answer(host: CommandHost, *words: str, meter: object = None) -> dict[str, object]:
+    """Return the answer of a control socket to a command."""
+    socket = ControlSocket(Path("no.sock"), host)
+    request = json.dumps({"words": words, "meter": meter}).encode()
+    answered: dict[str, object] = json.loads(asyncio.run(socket._answer(request)))
+    return answered
+
+
+def test_deadlines_are_looked_at_again_after_a_command_that_failed(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    host, _ = hosted(loop, FaultRule("storage_full"))
+    host.rack.begin_faults()
+    commands = CommandHost(host.operator)
+    assert answer(commands, "advance", "20h")["exit"] == 3
+    assert commands.replans == 1
+    assert answer(commands, "nonsense")["exit"] == 2
+    assert answer(commands, "state", meter="000000000009")["error"] == "no meter 000000000009 here"
+    assert answer(commands, "state", meter=["x"])["error"] == "no meter ['x'] here"
+
+
+@pytest.mark.parametrize("words", ["fault cover_open on --unit 2", "cover open", "advance 1d"])
+def test_a_command_that_stops_a_meter_is_no_success(
+    words: str, loop: asyncio.AbstractEventLoop
+) -> None:
+    host, device = hosted(loop)
+    host.rack.begin_faults()
+    device.fails = True
+    commands = CommandHost(host.operator)
+    failed = answer(commands, *words.split())
+    assert (failed["ok"], failed["exit"], failed["error"]) == (False, 1, STOPPED)
+    assert [str(error) for error in commands.failures] == [STOPPED]
+
+
+def test_the_end_of_a_fault_that_stops_a_meter_is_no_success(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    host, device = hosted(loop)
+    host.rack.begin_faults()
+    host.operator.execute(parse_command(["fault", "magnet", "on", "--unit", "2"]))
+    device.fails = True
+    with pytest.raises(MeterStoppedError, match=STOPPED):
+        host.operator.execute(parse_command(["fault", "magnet", "off"]))
