@@ -17,7 +17,7 @@ from protocols.errors import CardGoneError
 
 
 class CardInsertion:
-    """One insertion. `inserted` is its result, None while it goes on or after a power failure."""
+    """One insertion. `inserted` is its result; None while it goes on, or if the meter failed."""
 
     def __init__(self, station: Station, random: Callable[[int], bytes]) -> None:
         self._station, self._random = station, random
@@ -56,7 +56,8 @@ class CardInsertion:
         try:
             command = go_on()
         except StopIteration as end:
-            self.inserted = None if self.power_failed else end.value
+            failed = self.power_failed or self._station.failure is not None
+            self.inserted = None if failed else end.value
             return None
         return command
 
