@@ -49,8 +49,9 @@ def split(power_mw: int, phases: int) -> tuple[int, ...]:
     if phases == 1:
         return (power_mw,)
     share, rest = divmod(abs(power_mw), phases)
-    sign = -1 if power_mw < 0 else 1
-    return (sign * (share + rest), *(sign * share for _ in range(phases - 1)))
+    if power_mw < 0:
+        share, rest = -share, -rest
+    return (share + rest, *(share,) * (phases - 1))
 
 
 def packed(values: Sequence[int]) -> array[int]:
@@ -94,12 +95,11 @@ class LoadRows:
 
     def demand(self, index: int, phases: int) -> Demand:
         """Return the demand of a row at a meter of so many phases."""
-        columns = self.columns
+        factors = self.factors
+        factor = UNITY if factors is None else factors[index]
         if self.is_total:
-            powers = split(columns[0][index], phases)
-        else:
-            powers = tuple([column[index] for column in columns])
-        return Demand(powers, UNITY if self.factors is None else self.factors[index])
+            return Demand(split(self.columns[0][index], phases), factor)
+        return Demand(tuple([column[index] for column in self.columns]), factor)
 
 
 def _regular(starts_ms: Sequence[int]) -> range | None:
@@ -117,7 +117,19 @@ class Load:
     With REPEAT the rows recur every `period_ms`, by default the span of the rows and one step.
     """
 
-    __slots__ = ("_last", "_on_end", "_origin_ms", "_period_ms", "_phases", "_repeats", "_rows")
+    __slots__ = (
+        "_count",
+        "_demand",
+        "_first_ms",
+        "_on_end",
+        "_origin_ms",
+        "_period_ms",
+        "_phases",
+        "_repeats",
+        "_starts_ms",
+        "_step_ms",
+        "rows",
+    )
 
     def __init__(
         self,
@@ -149,27 +161,35 @@ class Load:
         self, rows: LoadRows, origin_ms: int, phases: int, on_end: OnEnd, period_ms: int
     ) -> None:
         starts_ms = rows.starts_ms
-        step_ms = starts_ms[-1] - starts_ms[-2] if len(rows) > 1 else DAY
-        self._rows, self._origin_ms, self._phases = rows, origin_ms, phases
+        last_step_ms = starts_ms[-1] - starts_ms[-2] if len(rows) > 1 else DAY
+        self.rows, self._starts_ms, self._demand = rows, starts_ms, rows.demand
+        self._count, self._origin_ms, self._phases = len(rows), origin_ms, phases
         self._on_end = on_end if len(rows) > 1 else OnEnd.HOLD
         self._repeats = self._on_end is OnEnd.REPEAT
-        self._period_ms = period_ms or starts_ms[-1] - starts_ms[0] + step_ms
-        self._last = len(rows) - 1
+        self._first_ms = starts_ms[0]
+        self._step_ms = starts_ms.step if isinstance(starts_ms, range) else 0
+        self._period_ms = period_ms or starts_ms[-1] - starts_ms[0] + last_step_ms
 
     def at(self, elapsed_ms: int) -> tuple[Demand, int | None]:
         """Return the demand at an elapsed time, and the elapsed time of the next row."""
-        rows = self._rows
-        starts_ms, origin_ms = rows.starts_ms, self._origin_ms
+        first_ms, step_ms = self._first_ms, self._step_ms
+        inside_ms = elapsed_ms - self._origin_ms
         if self._repeats:
-            turns = (elapsed_ms - origin_ms - starts_ms[0]) // self._period_ms
-            origin_ms += turns * self._period_ms
-        after = bisect_right(starts_ms, elapsed_ms - origin_ms)
-        demand = rows.demand(after - 1 if after else 0, self._phases)
-        if after <= self._last:
-            return demand, starts_ms[after] + origin_ms
+            inside_ms = (inside_ms - first_ms) % self._period_ms + first_ms
+        if step_ms:
+            after = (inside_ms - first_ms) // step_ms + 1
+            next_ms = first_ms + after * step_ms
+        else:
+            after = bisect_right(self._starts_ms, inside_ms)
+            next_ms = self._starts_ms[after] if after < self._count else 0
+        if 0 < after < self._count:
+            return self._demand(after - 1, self._phases), elapsed_ms - inside_ms + next_ms
+        if after <= 0:
+            return self._demand(0, self._phases), elapsed_ms - inside_ms + first_ms
+        last = self._demand(self._count - 1, self._phases)
         if self._on_end is OnEnd.HOLD:
-            return demand, None
-        end_ms = starts_ms[0] + self._period_ms + origin_ms
+            return last, None
+        end_ms = elapsed_ms - inside_ms + first_ms + self._period_ms
         if self._repeats or elapsed_ms < end_ms:
-            return demand, end_ms
+            return last, end_ms
         return Demand((0,) * self._phases), None

@@ -17,7 +17,8 @@ BLOCK_SIZE = 768
 """Bytes of rows that are compressed together; smaller blocks compress worse."""
 PLAIN_DEPTH = RECEIPTS_KEPT
 """Rings of at most so many rows stay plain: they are searched with every sealed message."""
-COMPRESSION = 6
+COMPRESSION = 1
+"""The fastest level: records are short and alike."""
 
 
 class RingKind(NamedTuple):
@@ -66,7 +67,7 @@ class Ring:
     __slots__ = (
         "_blocks",
         "_open",
-        "_open_block",
+        "_open_end",
         "_rows_a_block",
         "depth",
         "first",
@@ -80,34 +81,35 @@ class Ring:
         self._blocks: list[bytes] | None = None
         """Compressed blocks, the newest last; the open block follows it."""
         self._open: bytearray | None = None
-        self._open_block = 0
+        self._open_end = 0
+        """The number of the last row that fits into the open block."""
         self.first, self.last = 1, 0
 
     def append(self, number: int, row: bytes) -> None:
         """Add row `number`; ignored where it is at or below the newest."""
-        if number <= self.last:
+        last = self.last
+        if number <= last:
             return
-        if number != self.last + 1:
+        if number != last + 1:
             self.clear(number - 1)
-        block, place = divmod(number - 1, self._rows_a_block)
-        if self._open is None:
-            self._open, self._open_block = bytearray(place * self.row_size), block
-        elif block != self._open_block:
-            self._close(block)
+        if self._open is None or number > self._open_end:
+            self._open = self._opened(number)
         self._open += row
         self.last = number
         if number - self.first >= self.depth:
             self.first = number - self.depth + 1
 
-    def _close(self, block: int) -> None:
-        """Compress the open block and open the next; forget blocks without a row that is kept."""
-        assert self._open is not None
-        blocks = self._blocks or []
-        blocks.append(compress(bytes(self._open), COMPRESSION))
-        self._open, self._open_block = bytearray(), block
-        oldest = (max(self.first, self.last + 2 - self.depth) - 1) // self._rows_a_block
-        del blocks[: max(0, len(blocks) - (block - oldest))]
-        self._blocks = blocks
+    def _opened(self, number: int) -> bytearray:
+        """Compress the open block, forget blocks that are not kept; return the block of a row."""
+        block, place = divmod(number - 1, self._rows_a_block)
+        if self._open is not None:
+            blocks = self._blocks or []
+            blocks.append(compress(_by_column(self._open, self.row_size), COMPRESSION))
+            oldest = (max(self.first, number + 1 - self.depth) - 1) // self._rows_a_block
+            del blocks[: max(0, len(blocks) - (block - oldest))]
+            self._blocks = blocks
+        self._open_end = (block + 1) * self._rows_a_block
+        return bytearray(place * self.row_size)
 
     def clear(self, last: int) -> None:
         """Delete all rows; numbering continues after `last`."""
@@ -133,8 +135,23 @@ class Ring:
             yield rows[place * self.row_size : (place + 1) * self.row_size]
 
     def _rows_of(self, block: int) -> bytes | bytearray:
-        if block == self._open_block:
+        behind = self._open_end // self._rows_a_block - 1 - block
+        if behind == 0:
             assert self._open is not None
             return self._open
         assert self._blocks is not None
-        return decompress(self._blocks[block - self._open_block])
+        return _by_row(decompress(self._blocks[-behind]), self.row_size)
+
+
+def _by_column(rows: bytes | bytearray, row_size: int) -> bytes:
+    """Return the first bytes of all rows, then the second ones, and so on: they are alike."""
+    return b"".join([rows[place::row_size] for place in range(row_size)])
+
+
+def _by_row(columns: bytes, row_size: int) -> bytearray:
+    """Return the rows of `_by_column`."""
+    count = len(columns) // row_size
+    rows = bytearray(len(columns))
+    for place in range(row_size):
+        rows[place::row_size] = columns[place * count : (place + 1) * count]
+    return rows

@@ -36,7 +36,7 @@ def test_meters_of_other_clocks_and_phases_share_the_rows_of_a_file(
     first = read_load(str(path), 1, 0)
     second = read_load(str(path), 3, 10**12, 77, OnEnd.HOLD)
     assert reads == [str(path)]
-    assert first._rows is second._rows
+    assert first.rows is second.rows
     assert (first.at(0)[0], second.at(77)[0]) == (
         Demand((100_000,)),
         Demand((33_334, 33_333, 33_333)),
@@ -73,7 +73,7 @@ def test_rows_that_no_meter_draws_any_more_are_not_kept(tmp_path: Path, reads: l
 
 
 def test_the_household_is_read_once() -> None:
-    assert read_load(HOUSEHOLD, 1, 0)._rows is read_load(HOUSEHOLD, 3, 9, 5)._rows
+    assert read_load(HOUSEHOLD, 1, 0).rows is read_load(HOUSEHOLD, 3, 9, 5).rows
 
 
 def test_meters_of_one_constant_load_share_it() -> None:
