@@ -31,8 +31,7 @@ class TcpConnection(Wire, asyncio.Protocol):
         if len(self._connections) > MAX_CONNECTIONS:
             self._transport.abort()
 
-    def data_received(self, data: bytes) -> None:
-        self.take(data)
+    data_received = Wire.take
 
     def send(self, out: bytes) -> None:
         assert self._transport is not None

@@ -67,6 +67,7 @@ class Station:
     """
 
     __slots__ = (
+        "_brought_ms",
         "_images",
         "_rack",
         "failure",
@@ -91,6 +92,8 @@ class Station:
         self.offset_ms = meter.state.elapsed_ms
         self.rebuild: Callable[[], Meter] | None = None
         self.observers = observers
+        self._brought_ms = -1
+        """The rack time that was wanted last: the meter is there, unless it stopped before."""
         self.restarts = 0
         self.failure: MeterStoppedError | None = None
         """Why the meter stopped; None while it runs."""
@@ -100,17 +103,18 @@ class Station:
 
     def present(self, at_us: int) -> Meter:
         """Bring the meter to line time `at_us` and return it, to be read only."""
-        rack = self._rack
-        instant_ms = rack.timeline.instant(at_us)
-        if rack.agenda.holds_by(instant_ms):
-            rack.work_off(instant_ms)
-        self.bring(instant_ms)
+        timeline = self._rack.timeline
+        instant_ms = timeline.instant(at_us) if timeline.speed else timeline.rack_origin_ms
+        if instant_ms != self._brought_ms:
+            if self._rack.agenda.holds_by(instant_ms):
+                self._rack.work_off(instant_ms)
+            self.bring(instant_ms)
         return self.meter
 
     def bring(self, instant_ms: int) -> None:
         """Bring the meter to a rack time that is not earlier than its own; else leave it."""
         elapsed_ms = instant_ms + self.offset_ms
-        meter = self.meter
+        meter, self._brought_ms = self.meter, instant_ms
         if elapsed_ms > meter.state.elapsed_ms and not meter.stopped:
             self._guarded(lambda: meter.advance(elapsed_ms), instant_ms)
 

@@ -89,12 +89,14 @@ class WireStations:
 
     def select(self, address: Address, at_us: int) -> Sequence[Station]:
         """Return the stations of an address, each brought to line time `at_us`."""
-        found: Sequence[Station] | None = self._by_unit.get(address)  # type: ignore[arg-type]
-        if found is None:
-            found = self._group(address)
-        for station in found:
+        found = self._by_unit.get(address)  # type: ignore[arg-type]
+        if found is not None:
+            found[0].present(at_us)
+            return found
+        stations = self._group(address)
+        for station in stations:
             station.present(at_us)
-        return found
+        return stations
 
     def _group(self, address: Address) -> Sequence[Station]:
         if address is Group.ALL or (address is Group.ONLY and len(self._stations) == 1):

