@@ -42,7 +42,7 @@ class Observer:
         """See a meter that was restarted from its storage."""
 
     def stopped(self, station: Station, error: MeterStoppedError) -> None:
-        """See a meter that stopped because its storage failed to flush; `error` names both."""
+        """See a meter that stopped: its storage failed to flush. `error` names meter and reason."""
 
 
 class Surroundings(Protocol):
