@@ -12,7 +12,7 @@ from importlib.resources import files
 from weakref import WeakValueDictionary
 
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.named_files import read_text
+from firmware_sim.hosting.named_files import read_pieces
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load, LoadRows, OnEnd, split
 from firmware_sim.metrology.load_csv import parse_rows, place
@@ -66,7 +66,7 @@ def _rows_of(path: str) -> LoadRows:
     version = _version(path)
     rows = None if version is None else _read.get(version)
     if rows is None:
-        rows = parse_rows(read_text(path, "load"))
+        rows = parse_rows(read_pieces(path, "load"))
         if version is not None:
             _read[version] = rows
     return rows

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from io import IncrementalNewlineDecoder
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +15,7 @@ from protocols import named_files
 _ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """No wait at a FIFO, no terminal as controlling terminal, no inheritance by a child."""
 _CHUNK = 1 << 20
+_PIECE = 1 << 16
 
 
 class NamedText(NamedTuple):
@@ -80,6 +84,36 @@ def read_named(path: Path | str, kind: str) -> NamedText:
 def read_text(path: Path | str, kind: str) -> str:
     """Return the text of `read_named` alone; raises HostingError."""
     return read_named(path, kind).text
+
+
+def read_pieces(path: Path | str, kind: str) -> Iterator[str]:
+    """Yield the text of `read_text` in pieces of whole lines; a long file is never held whole.
+
+    Raises:
+        HostingError: as `read_named`, also after some pieces.
+    """
+    file = open_named(path, os.O_RDONLY, kind)
+    decoder = IncrementalNewlineDecoder(getincrementaldecoder("utf-8")(), translate=True)
+    size, rest = 0, ""
+    try:
+        while data := os.read(file, _PIECE):
+            size += len(data)
+            if size > named_files.MAX_SIZE:
+                raise _error(kind, path, named_files.TOO_LARGE)
+            text = rest + decoder.decode(data)
+            end = text.rfind("\n") + 1
+            rest = text[end:]
+            if end:
+                yield text[:end]
+        rest += decoder.decode(b"", final=True)
+        if rest:
+            yield rest
+    except OSError as error:
+        raise _error(kind, path, error.strerror) from error
+    except UnicodeDecodeError as error:
+        raise _error(kind, path, f"it is not UTF-8 text: {error}") from error
+    finally:
+        os.close(file)
 
 
 def _error(kind: str, path: Path | str, reason: object) -> HostingError:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain
@@ -155,9 +155,13 @@ def place(
     return Load.of_rows(rows, shift_ms, phases, on_end)
 
 
-def parse_rows(text: str) -> LoadRows:
-    """Return the rows of a CSV file; raises QuantityError, which names the line."""
-    pieces = _pieces(text)
+def parse_rows(text: str | Iterable[str]) -> LoadRows:
+    """Return the rows of a CSV file; raises QuantityError, which names the line.
+
+    Args:
+        text: the whole text, or its pieces of whole lines.
+    """
+    pieces = _pieces(text) if isinstance(text, str) else (each.splitlines() for each in text)
     first = next(pieces, [])
     header = [name.strip().lower() for name in next(csv.reader(first[:1]), [])]
     if not header:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from firmware_sim.hosting import loads
+from firmware_sim.hosting import loads, named_files
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.loads import HOUSEHOLD, read_load
+from firmware_sim.hosting.named_files import read_pieces
 from firmware_sim.metrology.load import Demand, OnEnd
+from protocols import named_files as rules
 
 TEXT = "offset,power_w\n0m,100\n15m,200\n"
 
@@ -20,11 +23,11 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the paths of the files that were read."""
     found: list[str] = []
 
-    def read_text(path: str, kind: str) -> str:
+    def pieces(path: str, kind: str) -> Iterator[str]:
         found.append(path)
-        return Path(path).read_text()
+        return read_pieces(path, kind)
 
-    monkeypatch.setattr(loads, "read_text", read_text)
+    monkeypatch.setattr(loads, "read_pieces", pieces)
     return found
 
 
@@ -94,3 +97,44 @@ def test_what_is_no_load_is_refused_with_what_is_allowed(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(HostingError, match=says):
         read_load(text, 1, 0)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", ["", "\n"])
+def test_pieces_of_a_file_are_its_text_in_whole_lines(
+    ending: str, last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, lines = tmp_path / "a.csv", [f"{number},剩余 {number}" for number in range(400)]
+    path.write_bytes((ending.join(lines) + last.replace("\n", ending)).encode())
+    for size in (7, 64, 1 << 16):
+        monkeypatch.setattr(named_files, "_PIECE", size)
+        pieces = list(read_pieces(path, "load"))
+        assert "".join(pieces) == "\n".join(lines) + last
+        assert all(piece.endswith("\n") for piece in pieces[:-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("time,power_w", "the file has no rows"), ("", "the file is empty")]
+)
+def test_a_file_of_one_line_or_none_is_refused_by_name(
+    text: str, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(HostingError, match=says):
+        read_load(str(path), 1, 0)
+
+
+def test_bytes_that_are_no_text_and_files_that_are_too_large_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"offset,power_w\n0s,\xff\n")
+    with pytest.raises(HostingError, match="it is not UTF-8 text"):
+        read_load(str(path), 1, 0)
+    path.write_bytes(b"offset,power_w\n0s,\xe5")
+    with pytest.raises(HostingError, match="it is not UTF-8 text"):
+        read_load(str(path), 1, 0)
+    monkeypatch.setattr(rules, "MAX_SIZE", 10)
+    with pytest.raises(HostingError, match="it is larger than"):
+        list(read_pieces(path, "load"))
