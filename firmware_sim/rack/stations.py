@@ -93,7 +93,7 @@ class Station:
         self.rebuild: Callable[[], Meter] | None = None
         self.observers = observers
         self._brought_ms = -1
-        """The rack time that was wanted last: the meter is there, unless it stopped before."""
+        """The rack time of the last `present`: the meter is there or later, unless it stopped."""
         self.restarts = 0
         self.failure: MeterStoppedError | None = None
         """Why the meter stopped; None while it runs."""
@@ -106,6 +106,7 @@ class Station:
         timeline = self._rack.timeline
         instant_ms = timeline.instant(at_us) if timeline.speed else timeline.rack_origin_ms
         if instant_ms != self._brought_ms:
+            self._brought_ms = instant_ms
             if self._rack.agenda.holds_by(instant_ms):
                 self._rack.work_off(instant_ms)
             self.bring(instant_ms)
@@ -114,7 +115,7 @@ class Station:
     def bring(self, instant_ms: int) -> None:
         """Bring the meter to a rack time that is not earlier than its own; else leave it."""
         elapsed_ms = instant_ms + self.offset_ms
-        meter, self._brought_ms = self.meter, instant_ms
+        meter = self.meter
         if elapsed_ms > meter.state.elapsed_ms and not meter.stopped:
             self._guarded(lambda: meter.advance(elapsed_ms), instant_ms)
 
