@@ -111,7 +111,7 @@ def _rss_kib(pid: int) -> float:
 
 
 class _Bench:
-    """A rack and what is measured on it; each returns the time of one, us."""
+    """A rack and four measured operations; each method returns the time of one, us."""
 
     def __init__(self, count: int) -> None:
         self.rack = Rack([new_meter(number, "0kW", 0) for number in range(count)], 1000)

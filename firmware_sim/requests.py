@@ -180,3 +180,9 @@ class Reply:
     receipt: bytes = b""
     insertion: Insertion | None = None
     status: bytes = b""
+
+
+def refused_by_storage(reply: Reply | None) -> bool:
+    """Return whether the storage of the meter refused the request of a reply."""
+    answer = reply.answer if reply is not None else None
+    return answer is not None and answer.outcome is Outcome.STORAGE_FAULT

@@ -14,7 +14,6 @@ from protocols import named_files
 
 _ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """No wait at a FIFO, no terminal as controlling terminal, no inheritance by a child."""
-_CHUNK = 1 << 20
 _PIECE = 1 << 16
 
 
@@ -67,16 +66,7 @@ def read_named(path: Path | str, kind: str) -> NamedText:
     """
     file = open_named(path, os.O_RDONLY, kind)
     try:
-        data = bytearray()
-        while piece := os.read(file, _CHUNK):
-            data += piece
-            if len(data) > named_files.MAX_SIZE:  # it grew, or its size was not known
-                raise _error(kind, path, named_files.TOO_LARGE)
-        return NamedText(named_files.decode_text(bytes(data)), os.fstat(file).st_mode)
-    except OSError as error:
-        raise _error(kind, path, error.strerror) from error
-    except UnicodeDecodeError as error:
-        raise _error(kind, path, f"it is not UTF-8 text: {error}") from error
+        return NamedText("".join(_pieces(file, path, kind)), os.fstat(file).st_mode)
     finally:
         os.close(file)
 
@@ -93,12 +83,20 @@ def read_pieces(path: Path | str, kind: str) -> Iterator[str]:
         HostingError: as `read_named`, also after some pieces.
     """
     file = open_named(path, os.O_RDONLY, kind)
+    try:
+        yield from _pieces(file, path, kind)
+    finally:
+        os.close(file)
+
+
+def _pieces(file: int, path: Path | str, kind: str) -> Iterator[str]:
+    """Yield the text of an open file in pieces of whole lines; each line ends in "\\n"."""
     decoder = IncrementalNewlineDecoder(getincrementaldecoder("utf-8")(), translate=True)
     size, rest = 0, ""
     try:
         while data := os.read(file, _PIECE):
             size += len(data)
-            if size > named_files.MAX_SIZE:
+            if size > named_files.MAX_SIZE:  # it grew, or its size was not known
                 raise _error(kind, path, named_files.TOO_LARGE)
             text = rest + decoder.decode(data)
             end = text.rfind("\n") + 1
@@ -106,14 +104,12 @@ def read_pieces(path: Path | str, kind: str) -> Iterator[str]:
             if end:
                 yield text[:end]
         rest += decoder.decode(b"", final=True)
-        if rest:
-            yield rest
     except OSError as error:
         raise _error(kind, path, error.strerror) from error
     except UnicodeDecodeError as error:
         raise _error(kind, path, f"it is not UTF-8 text: {error}") from error
-    finally:
-        os.close(file)
+    if rest:
+        yield rest
 
 
 def _error(kind: str, path: Path | str, reason: object) -> HostingError:

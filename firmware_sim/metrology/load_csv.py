@@ -40,19 +40,14 @@ class _Column:
 
     def __init__(self, read: Callable[[str], int]) -> None:
         self.read = read
-        self._known: dict[str, int] = {}
 
     def plain(self, texts: Sequence[str]) -> Sequence[int]:
-        """Return the values of a piece; raises _NotPlainError where one must be looked at."""
-        known = self._known
+        """Return the values of a piece; raises _NotPlainError where one is wrong."""
         try:
-            for text in set(texts).difference(known):
-                known[text] = self.read(text)
+            known = {text: self.read(text) for text in set(texts)}
         except (QuantityError, ValueError):
             raise _NotPlainError from None
-        values = [known[text] for text in texts]
-        known.clear()
-        return values
+        return [known[text] for text in texts]
 
 
 class _Fixed(_Column):

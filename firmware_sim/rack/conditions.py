@@ -8,8 +8,7 @@ from firmware_sim.faults.in_force import ActiveFault, Faults
 from firmware_sim.faults.meters import BROWN_OUT, EDGES, ONCE
 from firmware_sim.rack.agenda import Agenda
 from firmware_sim.rack.stations import Station
-from firmware_sim.requests import Reply
-from protocols.sealed_message import Outcome
+from firmware_sim.requests import refused_by_storage
 
 ATTEMPTS = 2
 """A request that met a power failure or a full storage is repeated once."""
@@ -80,14 +79,8 @@ class Conditions:
                 restarts = station.restarts
                 reply = station.hand_over(request)
                 station.require_running()
-                if station.restarts == restarts and not refused(reply):
+                if station.restarts == restarts and not refused_by_storage(reply):
                     break
-
-
-def refused(reply: Reply | None) -> bool:
-    """Return whether the storage of a meter refused a request."""
-    answer = reply.answer if reply is not None else None
-    return answer is not None and answer.outcome is Outcome.STORAGE_FAULT
 
 
 def _same(other: ActiveFault, fault: ActiveFault, unit: int) -> bool:

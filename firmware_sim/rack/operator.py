@@ -7,7 +7,6 @@ from typing import assert_never
 
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack.conditions import refused
 from firmware_sim.rack.errors import POWER_FAILED, CommandFailedError
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Station
@@ -19,6 +18,7 @@ from firmware_sim.requests import (
     ReturnPower,
     Sense,
     SetLoad,
+    refused_by_storage,
 )
 from protocols.control import (
     Advance,
@@ -176,7 +176,7 @@ class Operator:
         station.require_running()
         if station.restarts != restarts:
             raise CommandFailedError(POWER_FAILED)
-        if refused(reply):
+        if refused_by_storage(reply):
             raise CommandFailedError(
                 "the storage refused it: is the disk full? Nothing was changed"
             )

@@ -14,7 +14,7 @@ from firmware_sim.rack.stations import Station
 from firmware_sim.rack.values import values, word
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Scenario, Step
-from firmware_sim.vending import Order, Vending
+from firmware_sim.vending import SILENCE, Order, Vending
 from protocols.control import Advance, BeginFault, ChangeLoad, Command
 from protocols.data_model.tables import Event
 from protocols.quantities import DAY, format_duration
@@ -23,7 +23,7 @@ from protocols.sealed_message import Outcome
 
 @dataclass(frozen=True, slots=True)
 class ExpectationResult:
-    """The result of an expectation: its instant, what was wanted, what was found if it failed."""
+    """The result of an expectation: its instant, the wanted value, the found one if it failed."""
 
     step: int
     at: int
@@ -128,11 +128,7 @@ class Play:
             )
             wanted = step.refused or Outcome.ACCEPTED
             if outcome is not wanted or step.refused is not None:
-                word = (
-                    outcome.name.lower()
-                    if outcome is not None
-                    else "silence: the meter is without power, or lost it just then"
-                )
+                word = outcome.name.lower() if outcome is not None else SILENCE
                 text = f"{doing.kind.word} {wanted.name.lower()}"
                 self._add(number, text, "" if outcome is wanted else word)
             return
@@ -227,7 +223,7 @@ def check(scenario: Scenario, operator: Operator) -> list[ExpectationResult]:
     """Play a scenario in virtual time, on a rack whose time stands; return the results in order."""
     play = Play(scenario, operator)
     play.begin()
-    # A storage that refuses or fails may be what the scenario expects: its expectations say so.
+    # A scenario may expect a storage that refuses or fails.
     with suppress(CommandFailedError, MeterStoppedError):
         operator.execute(Advance(scenario.end))
     play.conclude()

@@ -52,7 +52,7 @@ class Line:
         return self.server.unit_of(data)
 
     def receive(self, data: bytes, at_us: int) -> bytes:
-        """Take bytes; return what is due now."""
+        """Take bytes; return the bytes that are due now."""
         if self.idle:
             return self.server.receive(data, at_us)
         if self.returns_at_us is not None:

@@ -23,7 +23,7 @@ class TimedReply(NamedTuple, Generic[Reply]):
 def replies(
     applied: Mapping[str, ActiveFault], answer: Callable[[], Reply | None]
 ) -> tuple[TimedReply[Reply], ...]:
-    """Return what is sent for a request: nothing, one reply or two.
+    """Return the replies that are sent for a request: none, one or two.
 
     Args:
         applied: the faults that apply to this request, by name.
@@ -61,7 +61,7 @@ class Sender:
         return bool(self._outbox)
 
     def due(self, at_us: int) -> bytes:
-        """Return what is due by now."""
+        """Return the bytes that are due by now."""
         return b"".join([data for _, data in self._outbox.take(at_us)])
 
     def next(self) -> int | None:

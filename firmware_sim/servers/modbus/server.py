@@ -98,7 +98,7 @@ class ModbusRtuServer:
         return out
 
     def wake(self, at_us: int) -> bytes:
-        """Return what is due; a silence that is long enough ends a frame that was not whole."""
+        """Return the bytes that are due; a silence that is long enough ends an unfinished frame."""
         self._at_us = at_us
         out = self._sender.due(at_us)
         if self._quiet_at is None or at_us < self._quiet_at:
