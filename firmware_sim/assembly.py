@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from firmware_sim import calendar_work
+from firmware_sim.acceptance.acceptance import Acceptance
+from firmware_sim.acceptance.sealed import SealedAuthenticator
 from firmware_sim.account.account import NO_CUSTOMER, Account
-from firmware_sim.authenticator import Authenticator
 from firmware_sim.clock import Clock
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import Nvram, SimulatedNvram
@@ -16,6 +17,7 @@ from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.rack import Rack
+from firmware_sim.records.ring import Ring
 from firmware_sim.settings import Settings
 from firmware_sim.state import Identity, State
 from firmware_sim.storage.store import Store, VolatileStore, load, make_rings
@@ -134,27 +136,28 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
     """
     found = load(nvram) if nvram is not None else None
     if found is not None:
-        authenticator = _authenticator(description, found.state.identity.serial_number)
+        keys = _keys(description, found.state.identity.serial_number)
         drawn = description.load or Load.constant((0,) * _phases(found.state.identity.meter_type))
         return Meter(
             found.state,
             found.rings,
             found.store,
-            authenticator,
+            _acceptance(keys, found.rings),
             drawn,
             SimulatedSwitch(),
             restarted=True,
         )
     state = new_state(description)
-    authenticator = _authenticator(description, description.serial_number)
-    state.security.key_version = authenticator.first_version
+    keys = _keys(description, description.serial_number)
+    state.security.key_version = min(keys)
     rows = description.profile_days * PERIODS_A_DAY
     store: Store | VolatileStore = VolatileStore()
     if nvram is not None:
         store = Store(nvram, rows)
         store.format(state)
     drawn = description.load or Load.constant((0,) * description.phases)
-    meter = Meter(state, make_rings(rows), store, authenticator, drawn, SimulatedSwitch())
+    rings = make_rings(rows)
+    meter = Meter(state, rings, store, _acceptance(keys, rings), drawn, SimulatedSwitch())
     if nvram is not None:
         meter.save()
     return meter
@@ -176,12 +179,13 @@ def rack_of(description: MeterDescription, speed: int, seed: int = 0) -> Rack:
 def build_lost(description: MeterDescription) -> Meter:
     """Return a meter with a lost storage: it refuses every sealed message (METER.md 7)."""
     state = new_state(replace(description, opened=False, settings=Settings(), debt=0))
-    authenticator = _authenticator(description, description.serial_number)
-    state.security.key_version = authenticator.first_version
+    keys = _keys(description, description.serial_number)
+    state.security.key_version = min(keys)
     drawn = description.load or Load.constant((0,) * description.phases)
     rings = make_rings(description.profile_days * PERIODS_A_DAY)
+    acceptance = _acceptance(keys, rings)
     return Meter(
-        state, rings, VolatileStore(), authenticator, drawn, SimulatedSwitch(), storage_lost=True
+        state, rings, VolatileStore(), acceptance, drawn, SimulatedSwitch(), storage_lost=True
     )
 
 
@@ -189,12 +193,17 @@ def _phases(meter_type: int) -> int:
     return 3 if meter_type == MeterType.THREE_PHASE else 1
 
 
-def _authenticator(description: MeterDescription, serial_number: str) -> Authenticator:
+def _acceptance(keys: Mapping[int, MeterKeys], rings: tuple[Ring, ...]) -> Acceptance:
+    """Return the acceptance of a meter; a further form of proof is one more entry here."""
+    return Acceptance(SealedAuthenticator(keys, rings))
+
+
+def _keys(description: MeterDescription, serial_number: str) -> Mapping[int, MeterKeys]:
     if description.keys is not None:
         if description.keys_of not in ("", serial_number):
             raise WrongKeysError(
                 f"the keys are for meter {description.keys_of}, not {serial_number}"
             )
-        return Authenticator(description.keys)
+        return description.keys
     keys = development_keys(serial_number)
-    return Authenticator({keys.version: keys})
+    return {keys.version: keys}

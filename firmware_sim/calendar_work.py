@@ -7,7 +7,7 @@ inhibitors, then the standing charge and the debt instalment.
 from __future__ import annotations
 
 from firmware_sim.account.account import post_midnight
-from firmware_sim.clock import DAY_MS, Local, local_time, next_transition
+from firmware_sim.clock import DAY_MS, LAST_CLOCK, Local, local_time, next_transition
 from firmware_sim.records.ring import BILLING_RING, DAILY_RING, PROFILE_RING
 from firmware_sim.state import PendingPart, State
 from firmware_sim.supply.control import Emit, release
@@ -95,6 +95,22 @@ def jump(state: State, clock: int, emit: Emit) -> None:
     apply_calendar(state, clock, emit)
 
 
+def set_clock(state: State, old: int, new: int, emit: Emit) -> None:
+    """Set the clock; the open profile record is closed and marked. No credit moves, no freeze."""
+    close_period(state, old, clock_set=True)
+    state.clock.set(state.elapsed_ms, new)
+    state.period.began_ms = new
+    emit("clock_set", old, new)
+    jump(state, new, emit)
+
+
+def step_clock(state: State, old: int, by: int, emit: Emit) -> None:
+    """Step the clock as a fault does; an invalid clock stays invalid."""
+    valid = state.clock.valid
+    set_clock(state, old, min(max(old + by, 0), LAST_CLOCK - 1), emit)
+    state.clock.valid = valid
+
+
 def apply_calendar(state: State, clock: int, emit: Emit) -> None:
     """Set tariff, rate and inhibitors to those in force at `clock` (METER.md 2, step 4)."""
     calendar, supply = state.calendar, state.supply
@@ -111,6 +127,20 @@ def apply_calendar(state: State, clock: int, emit: Emit) -> None:
         supply.moratorium, supply.moratorium_until = False, 0
         release(supply)
         emit("moratorium_ended", 0, 0)
+
+
+def return_power(state: State, emit: Emit) -> None:
+    """Power up: missed midnights first. The clock ran on without power."""
+    state.powered = True
+    emit("power_restored", 0, 0)
+    if not state.clock.valid:
+        return
+    clock, period = state.clock.read(state.elapsed_ms), state.period
+    end = next_profile_clock(period.began_ms)
+    if end <= clock:
+        close_period(state, end)
+        period.began_ms = clock // PROFILE_PERIOD_MS * PROFILE_PERIOD_MS
+    pass_instant(state, clock, emit)
 
 
 def next_calendar_clock(state: State, clock: int) -> int | None:

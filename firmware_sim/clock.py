@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+LAST_CLOCK = 4_102_444_800_000
+"""2100-01-01: this clock or a later one is a mistake."""
+LAST_DATE = LAST_CLOCK // DAY_MS
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ def _voltage(meter: Meter, phase: int) -> int:
     identity = meter.state.identity
     wired = (
         phase == 0 or identity.meter_type == MeterType.THREE_PHASE
-    ) and phase not in meter.lost_phases
+    ) and phase not in meter.installation.lost_phases
     return identity.nominal_voltage_mv if wired and meter.state.powered else 0
 
 
@@ -179,7 +179,7 @@ GETTERS: dict[Item, Getter] = {
     items.SUPPLY_CAUSES: lambda m: m.state.supply.causes,
     items.SUPPLY_COMMANDED: lambda m: SwitchPosition(m.state.supply.closed),
     items.SUPPLY_SWITCH: lambda m: SwitchPosition(m.switch.closed),
-    items.AMOUNT_TO_RECONNECT: lambda m: m.amount_to_reconnect(),
+    items.AMOUNT_TO_RECONNECT: lambda m: m.state.amount_to_reconnect(),
     items.LOW_CREDIT_WARNING: lambda m: int(m.state.supply.warning),
     items.TRIP_PENDING: lambda m: m.state.supply.pending,
     items.TRIP_DUE: _trip_due,

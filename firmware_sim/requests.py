@@ -15,11 +15,17 @@ from protocols.sealed_status import StatusQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """A sealed message and its carrier."""
+class Submission:
+    """Bytes that ask for credit or a command, and their carrier; its class is their form."""
 
     data: bytes
     carrier: Carrier = Carrier.WIRE
+
+
+class Sealed(Submission):
+    """A sealed message."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +137,8 @@ class CardFailed:
     after_commit: bool = False
 
 
-Change = (
-    Sealed
-    | PresentCard
-    | CardFailed
-    | PressButton
-    | SetLoad
+EnvironmentChange = (
+    SetLoad
     | Sense
     | CutPower
     | ReturnPower
@@ -147,6 +149,12 @@ Change = (
     | LosePhase
     | ReverseFlow
 )
+"""A request that no host and no card can make."""
+
+NeedsPower = Submission | PresentCard | CardFailed | PressButton
+"""A request that is not executed without power."""
+
+Change = NeedsPower | EnvironmentChange
 """A request that may change the state."""
 
 Request = Change | AskReceipt | AskStatus

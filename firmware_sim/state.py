@@ -10,17 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from firmware_sim.account.account import Account
+from firmware_sim.account.account import Account, amount_to_reach
 from firmware_sim.clock import Clock
 from firmware_sim.metrology.registers import Registers
-from firmware_sim.records.ring import RINGS
+from firmware_sim.records.publishing import TailRow
+from firmware_sim.records.ring import EVENT_RING, RINGS
 from firmware_sim.security.replay import Security
 from firmware_sim.settings import Settings
 from firmware_sim.supply.control import Supply
 from firmware_sim.tariff.calendar import CalendarState
+from protocols.data_model.events import EVENTS
+from protocols.data_model.tables import Event
 from protocols.data_model.tariff import Part, Tariff
+from protocols.data_model.words import Cause
 
 Piece = TypeVar("Piece")
 
@@ -84,14 +88,6 @@ class CardSlotMemory:
     illegal_insertions: int = 0
 
 
-class TailRow(NamedTuple):
-    """A row that the record of the state holds until the rings hold it."""
-
-    ring: int
-    number: int
-    row: bytes
-
-
 @dataclass(slots=True)
 class State:
     """State of one meter at `elapsed_ms`; `numbers` are those of the newest row of each ring.
@@ -134,7 +130,31 @@ class State:
         other.tail = list(self.tail)
         return other
 
+    @property
+    def held_back(self) -> bool:
+        """Whether an inhibitor prevents disconnection for credit."""
+        return self.calendar.friendly or self.supply.guarantee or self.supply.moratorium
+
+    def amount_to_reconnect(self) -> int:
+        """Return the smallest top-up that ends an open exhaustion, ledger units; 0 without one."""
+        if not self.supply.causes & Cause.CREDIT_EXHAUSTED:
+            return 0
+        wanted = max(self.settings.reconnect_threshold, 1)
+        return amount_to_reach(self.account, wanted, self.settings.debt_share_percent)
+
     def append(self, ring: int, row: bytes) -> None:
         """Add a row to a ring through the tail."""
         self.numbers[ring] += 1
         self.tail.append(TailRow(ring, self.numbers[ring], row))
+
+    def emit(self, name: str, a: int = 0, b: int = 0) -> None:
+        """Record an event at the present instant: its word and two details."""
+        row = Event(
+            self.numbers[EVENT_RING] + 1,
+            max(self.clock.read(self.elapsed_ms), 0),
+            self.elapsed_ms,
+            EVENTS[name].code,
+            int(a),
+            int(b),
+        )
+        self.append(EVENT_RING, row.pack())

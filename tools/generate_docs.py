@@ -9,7 +9,7 @@ import textwrap
 from dataclasses import fields
 from pathlib import Path
 
-from firmware_sim.card_acceptance import ERRORS, LEAVES_UNUSED
+from firmware_sim.acceptance.cards import ERRORS, LEAVES_UNUSED
 from firmware_sim.supply.switch import CLEARED_BY, CLOSES_ALWAYS, CLOSES_NEVER, CUSTOMER, Clearing
 from protocols.card.apdu import Instruction
 from protocols.card.files import (

@@ -62,10 +62,11 @@ def hardware(meter: Meter) -> list[Request]:
 
     No storage keeps load, switch and wiring, and no power failure changes them.
     """
-    lost = [LosePhase(phase, True) for phase in sorted(meter.lost_phases)]
+    installation = meter.installation
+    lost = [LosePhase(phase, True) for phase in sorted(installation.lost_phases)]
     return [
-        SetLoad(meter.load),
+        SetLoad(installation.load),
         BreakSwitch(meter.switch.defect),
-        ReverseFlow(meter.flows_back),
+        ReverseFlow(installation.flows_back),
         *lost,
     ]

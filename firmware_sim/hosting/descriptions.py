@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firmware_sim.assembly import DEFAULT_START, MeterDescription
+from firmware_sim.clock import LAST_CLOCK
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.loads import read_load
 from firmware_sim.hosting.named_files import read_named, read_text
-from firmware_sim.messages import LAST_CLOCK
 from firmware_sim.metrology.load import OnEnd
 from firmware_sim.settings import Settings
 from protocols import named_files

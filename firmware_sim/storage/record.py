@@ -15,7 +15,8 @@ from operator import attrgetter
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from firmware_sim.state import State, TailRow
+from firmware_sim.records.publishing import TailRow
+from firmware_sim.state import State
 from firmware_sim.storage.layouts import LAYOUT, brought_up
 from protocols.data_model.tariff import DayTables, Part, Prices, Seasons, Steps
 

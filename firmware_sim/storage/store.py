@@ -21,8 +21,9 @@ from itertools import groupby
 from struct import Struct
 
 from firmware_sim.hal.nvram import Nvram, NvramError, NvramFlushError
+from firmware_sim.records.publishing import TailRow
 from firmware_sim.records.ring import PROFILE_RING, Ring, RingKind, ring_kinds
-from firmware_sim.state import State, TailRow
+from firmware_sim.state import State
 from firmware_sim.storage import record
 from firmware_sim.storage.lasting import Lasting, lasting_of
 from firmware_sim.storage.layouts import LAYOUT, complete, layout_of_header

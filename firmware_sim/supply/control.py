@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from firmware_sim.settings import Settings
 from firmware_sim.supply.switch import SWITCHED_BY, Clearing, causes_cleared, closes, supply_state
-from protocols.data_model.words import CREDIT_CAUSES, Cause, ReconnectMode, SupplyState, SwitchedBy
+from protocols.data_model.words import (
+    CREDIT_CAUSES,
+    Cause,
+    ReconnectMode,
+    SupplyState,
+    SwitchedBy,
+    Tamper,
+)
 
 Emit = Callable[[str, int, int], None]
 """Records an event: its word and two details."""
@@ -17,6 +24,11 @@ MINUTE_MS = 60_000
 NO_CAUSE = int(Cause.NONE)
 _NO_DUES = (None,) * 5
 _OVERLOAD = int(Cause.OVERLOAD)
+_SENSOR_EVENTS = {
+    Tamper.COVER: ("cover_closed", "cover_opened"),
+    Tamper.TERMINAL_COVER: ("terminal_cover_closed", "terminal_cover_opened"),
+    Tamper.MAGNET: ("magnet_removed", "magnet_detected"),
+}
 
 
 @dataclass(slots=True)
@@ -93,6 +105,19 @@ def trip(supply: Supply, cause: Cause, emit: Emit) -> None:
         emit("supply_disconnected", int(cause), 0)
     else:
         emit("supply_cause_added", int(cause), 0)
+
+
+def sense(supply: Supply, settings: Settings, sensor: Tamper, present: bool, emit: Emit) -> bool:
+    """Record a sensor's change, which may trip; return whether it changed."""
+    if bool(supply.sensors & sensor) == present:
+        return False
+    supply.sensors ^= sensor
+    emit(_SENSOR_EVENTS[sensor][present], 0, 0)
+    if present:
+        supply.tampered |= sensor
+        if settings.tamper_trip & sensor:
+            trip(supply, Cause.TAMPER, emit)
+    return True
 
 
 def clear(supply: Supply, by: Clearing, settings: Settings, emit: Emit) -> bool:

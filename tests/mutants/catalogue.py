@@ -6,7 +6,7 @@ from tests.mutants.host import HOST_MUTANTS
 from tests.mutants.mutant import Mutant
 
 ACCOUNT = "tests/unit/firmware_sim/account/test_account.py"
-AUTHENTICATOR = "tests/unit/firmware_sim/test_authenticator.py"
+AUTHENTICATOR = "tests/unit/firmware_sim/acceptance/test_sealed.py"
 STORAGE = "tests/unit/firmware_sim/storage/test_store.py"
 ONCE = "tests/unit/meterctl"
 REFERENCE = "tests/property/test_against_reference.py"
@@ -15,8 +15,8 @@ WIRE = "tests/unit/meterctl/drivers/test_modbus.py"
 LIMITS = "tests/unit/meterctl/operations/test_limits.py"
 CARDS = "tests/attacks"
 SLOT = "tests/unit/firmware_sim/token_carriers/test_card_slot.py"
-STATUS = "tests/unit/firmware_sim/test_acceptance_status.py"
-RECEIPTS = "tests/unit/firmware_sim/test_acceptance_receipts.py"
+STATUS = "tests/unit/firmware_sim/acceptance/test_status.py"
+RECEIPTS = "tests/unit/firmware_sim/acceptance/test_receipts.py"
 LAYOUTS = "tests/unit/firmware_sim/storage/test_layouts.py"
 APPLET = "tests/unit/protocols/card"
 
@@ -49,11 +49,11 @@ METER_MUTANTS = (
     ),
     Mutant(
         "EXPIRED before ALREADY_ACCEPTED",
-        "firmware_sim/authenticator.py",
-        "    if message.sequence <= last:\n        before",
-        "    if message.expires_at and elapsed_ms >= message.expires_at * 1000:\n"
-        "        return Refused(Outcome.EXPIRED, message)\n"
-        "    if message.sequence <= last:\n        before",
+        "firmware_sim/acceptance/sealed.py",
+        "        if message.sequence <= last:\n            before",
+        "        if message.expires_at and elapsed_ms >= message.expires_at * 1000:\n"
+        "            return Refused(Outcome.EXPIRED)\n"
+        "        if message.sequence <= last:\n            before",
         (AUTHENTICATOR,),
     ),
     Mutant(
@@ -67,10 +67,10 @@ METER_MUTANTS = (
     ),
     Mutant(
         "remainder dropped at a load change",
-        "firmware_sim/meter.py",
-        "            case SetLoad(load):\n                self._load = load\n",
-        "            case SetLoad(load):\n                self._load = load\n"
-        "                state.registers.import_remainder = 0\n",
+        "firmware_sim/environment.py",
+        "            installation = replace(installation, load=load)\n",
+        "            installation = replace(installation, load=load)\n"
+        "            state.registers.import_remainder = 0\n",
         (REFERENCE,),
     ),
     Mutant(
@@ -127,16 +127,16 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a void that leaves its sequence free",
-        "firmware_sim/acceptance.py",
-        "        state.security.take(message_class, message.sequence)\n",
+        "firmware_sim/acceptance/sealed.py",
+        "        security.take(message_class, message.sequence)\n",
         "        if message.kind.name != 'VOID':\n            "
-        "state.security.take(message_class, message.sequence)\n",
+        "security.take(message_class, message.sequence)\n",
         (AUTHENTICATOR, ONCE),
     ),
     Mutant(
         "a refused write that is kept",
         "firmware_sim/meter.py",
-        "        except NvramError:\n            self._put_back(before, hardware)\n",
+        "        except NvramError:\n            self._put_back(before, installation, defect)\n",
         "        except NvramError:\n",
         (STORAGE,),
     ),
@@ -160,7 +160,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a sequence that may be jumped",
-        "firmware_sim/authenticator.py",
+        "firmware_sim/acceptance/sealed.py",
         "    reach = 1 if message_class is MessageClass.CREDIT else COMMAND_REACH\n",
         "    reach = COMMAND_REACH\n",
         (AUTHENTICATOR,),
@@ -219,21 +219,21 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a new sale accepted over an unread write-back",
-        "firmware_sim/card_acceptance.py",
+        "firmware_sim/acceptance/cards.py",
         "        if new and not card.write_back_empty:\n",
         "        if new and card.credit.number < 0:\n",
         (SLOT,),
     ),
     Mutant(
         "a write-back for a card refused by max_credit",
-        "firmware_sim/card_acceptance.py",
+        "firmware_sim/acceptance/cards.py",
         "     Outcome.EXCEEDS_MAX_CREDIT, Outcome.STORAGE_FAULT}\n",
         "     Outcome.STORAGE_FAULT}\n",
         (SLOT,),
     ),
     Mutant(
         "any card of the meter accepted as the bound one",
-        "firmware_sim/card_acceptance.py",
+        "firmware_sim/acceptance/cards.py",
         "(kind is CardType.PURCHASE or outdated):\n",
         "outdated:\n",
         (SLOT,),
@@ -306,14 +306,14 @@ METER_MUTANTS = (
     ),
     Mutant(
         "expiry checked a second late",
-        "firmware_sim/authenticator.py",
+        "firmware_sim/acceptance/sealed.py",
         "elapsed_ms >= message.expires_at * 1000",
         "elapsed_ms // 1000 > message.expires_at",
         (AUTHENTICATOR,),
     ),
     Mutant(
         "any version above the current one taken",
-        "firmware_sim/authenticator.py",
+        "firmware_sim/acceptance/sealed.py",
         "        return version == min((held for held in self._keys if held > current), "
         "default=None)\n",
         "        return version > current\n",
@@ -321,9 +321,9 @@ METER_MUTANTS = (
     ),
     Mutant(
         "the very bytes unknown after a key change",
-        "firmware_sim/authenticator.py",
-        "            return known or Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
-        "            return Refused(Outcome.UNKNOWN_KEY_VERSION, message)\n",
+        "firmware_sim/acceptance/sealed.py",
+        "            return known or Refused(Outcome.UNKNOWN_KEY_VERSION)\n",
+        "            return Refused(Outcome.UNKNOWN_KEY_VERSION)\n",
         (AUTHENTICATOR,),
     ),
     Mutant(
@@ -351,7 +351,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "a receipt sealed under the key version of its message",
-        "firmware_sim/acceptance.py",
+        "firmware_sim/acceptance/sealed.py",
         "        receipt = replace(Receipt.decode(kept), key_version=keys.version)\n",
         "        receipt = Receipt.decode(kept)\n",
         (RECEIPTS,),

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, new_state
+from firmware_sim.assembly import DEFAULT_START, MeterDescription, new_state
 from firmware_sim.calendar_work import (
     PROFILE_PERIOD_MS,
     apply_calendar,
@@ -17,9 +17,10 @@ from firmware_sim.calendar_work import (
     next_profile_clock,
     pass_instant,
     replace_part,
+    step_clock,
     with_pending,
 )
-from firmware_sim.clock import DAY_MS
+from firmware_sim.clock import DAY_MS, LAST_CLOCK
 from firmware_sim.records.ring import BILLING_RING, DAILY_RING, PROFILE_RING
 from firmware_sim.settings import Settings
 from firmware_sim.state import PendingPart, State
@@ -224,3 +225,21 @@ def test_only_a_whole_period_gives_a_maximum_demand(
     assert state.period.maximum_demand_mw == demand
     assert (state.period.began_ms, state.period.import_at_start) == (START + length, 100)
     assert not state.period.power_down
+
+
+@pytest.mark.parametrize(
+    ("by", "clock"),
+    [
+        (HOUR, DEFAULT_START + HOUR),
+        (-DEFAULT_START - 1, 0),
+        (LAST_CLOCK, LAST_CLOCK - 1),
+    ],
+)
+def test_a_step_of_the_clock_stays_within_its_range_and_validates_nothing(
+    by: int, clock: int
+) -> None:
+    state = new_state(MeterDescription())
+    state.clock.valid = False
+    step_clock(state, DEFAULT_START, by, lambda *_: None)
+    assert state.clock.read(0) == clock
+    assert not state.clock.valid

@@ -141,7 +141,7 @@ def test_a_revision_rises_with_every_change_and_not_with_a_read() -> None:
     revisions.append(meter.revision)
     assert sorted(set(revisions)) == revisions
     meter.next_deadline()
-    meter.amount_to_reconnect()
+    meter.state.amount_to_reconnect()
     assert meter.revision == revisions[-1]
 
 
@@ -172,13 +172,13 @@ def test_a_sensor_trips_only_where_it_is_configured_and_is_one_event() -> None:
 
 def test_a_top_up_of_the_amount_to_reconnect_reconnects_and_a_cent_less_does_not() -> None:
     meter = make(credit=-LEDGER, settings=Settings(reconnect_threshold=8 * LEDGER))
-    assert meter.amount_to_reconnect() == 9 * LEDGER
+    assert meter.state.amount_to_reconnect() == 9 * LEDGER
     Host(meter).send(MessageKind.CREDIT, amount=899)
     assert meter.state.supply.state is SupplyState.DISCONNECTED
-    assert meter.amount_to_reconnect() == LEDGER // 100
+    assert meter.state.amount_to_reconnect() == LEDGER // 100
     Host(meter).send(MessageKind.CREDIT, amount=1)
     assert meter.state.supply.state is SupplyState.CONNECTED
-    assert meter.amount_to_reconnect() == 0
+    assert meter.state.amount_to_reconnect() == 0
 
 
 def test_a_refused_write_refuses_the_request_and_changes_nothing() -> None:

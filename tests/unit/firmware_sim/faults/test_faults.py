@@ -528,16 +528,16 @@ def test_two_faults_of_one_kind_are_one_condition() -> None:
     )
     meter = rack.stations[0].meter
     operate(rack, Advance(HOUR), 0)
-    assert meter.flows_back, "one of the two still stands"
+    assert meter.installation.flows_back, "one of the two still stands"
     operate(rack, Advance(HOUR), 0)
-    assert not meter.flows_back
+    assert not meter.installation.flows_back
     assert (meter.state.registers.import_mwh, meter.state.registers.export_mwh) == (0, 4_000_000)
 
 
 def test_a_fault_that_could_not_begin_ends_without_a_trace() -> None:
     rack, _ = stored(FaultRule("storage_full", count=2), FaultRule("reverse_flow", lasts=HOUR))
     operate(rack, Advance(2 * HOUR), 0)
-    assert not rack.stations[0].meter.flows_back
+    assert not rack.stations[0].meter.installation.flows_back
 
 
 def test_a_command_that_comes_late_does_not_turn_the_rack_back() -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from firmware_sim.acceptance.instruction import Authenticated
+from firmware_sim.acceptance.sealed import SealedProof, instruction_of
 from firmware_sim.assembly import MeterDescription, build, build_lost
-from firmware_sim.authenticator import Authenticated
 from firmware_sim.clock import DAY_MS
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
@@ -27,8 +28,9 @@ from firmware_sim.requests import (
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import DayTables, Prices, Steps, TariffChange
 from protocols.data_model.words import AccountState, Carrier
+from protocols.errors import MalformedMessageError
 from protocols.keys import MessageClass, MeterKeys, derive_meter_keys, development_keys
-from protocols.quantities import HOUR, LEDGER, SECOND
+from protocols.quantities import CENT, HOUR, LEDGER, SECOND
 from protocols.sealed_message import (
     COMMAND_REACH,
     FORMAT_VERSION,
@@ -52,10 +54,38 @@ MASTER = bytes(range(16))
 START_S = MeterDescription().start // 1000
 
 
-def test_only_the_authenticator_makes_an_authenticated_message() -> None:
+def test_only_an_authenticator_makes_an_authenticated_instruction() -> None:
     message = Host(make()).message(CREDIT, amount=1)
+    instruction = instruction_of(message, Carrier.WIRE)
     with pytest.raises(PermissionError):
-        Authenticated(message, b"", Carrier.WIRE, object())
+        Authenticated(instruction, SealedProof(message, b"", 1), object())
+
+
+def test_an_amount_becomes_ledger_units_in_the_authenticator() -> None:
+    message = Host(make()).message(CREDIT, amount=1)
+    assert instruction_of(message, Carrier.WIRE).amount == CENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        (MessageKind.CREDIT, b"\0"),
+        (MessageKind.CLEAR_TAMPER, b"\0"),
+        (MessageKind.SWITCH, b""),
+        (MessageKind.SWITCH, b"\0"),
+        (MessageKind.SWITCH, b"\4"),
+        (MessageKind.CLOCK, bytes(7)),
+        (MessageKind.GUARANTEE, bytes(2)),
+        (MessageKind.LIMITS, b""),
+        (MessageKind.TARIFF, b"\xff"),
+    ],
+)
+def test_parameters_that_do_not_fit_the_kind_are_malformed(
+    kind: MessageKind, parameters: bytes
+) -> None:
+    message = Host(make()).message(kind, parameters=parameters)
+    with pytest.raises(MalformedMessageError):
+        instruction_of(message, Carrier.WIRE)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.metrology.registers import directions, time_for
+from firmware_sim.metrology.stretch import directions, time_for
 from protocols.quantities import MWH_IN_MW_MS
 
 modest = settings(deadline=None, max_examples=100, database=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from firmware_sim.acceptance import Acceptance
+from firmware_sim.acceptance.acceptance import Acceptance
 from firmware_sim.requests import CardFailed, Insertion, PresentCard, Reply, Sealed
 from firmware_sim.state import State
 from firmware_sim.supply.control import Emit, clear
@@ -69,8 +69,8 @@ class CardAcceptance:
 
     __slots__ = ("_acceptance",)
 
-    def __init__(self, desk: Acceptance) -> None:
-        self._acceptance = desk
+    def __init__(self, acceptance: Acceptance) -> None:
+        self._acceptance = acceptance
 
     def take(
         self, state: State, card: PresentCard, emit: Emit, reevaluate: Callable[[], None]

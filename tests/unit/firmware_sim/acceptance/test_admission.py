@@ -1,19 +1,18 @@
-"""Parameters, refusals and effects of authenticated messages (METER.md 4, 5, 6, 7)."""
+"""Refusals of authenticated instructions at their limits (METER.md 4, 5, 6, 7)."""
 
 from __future__ import annotations
 
 import pytest
 
-from firmware_sim.assembly import DEFAULT_START, MeterDescription, new_state
-from firmware_sim.clock import DAY_MS
-from firmware_sim.messages import LAST_CLOCK, decode_parameters, refusal, step_clock
-from firmware_sim.metrology.load import Load
+from firmware_sim.acceptance.admission import refusal
+from firmware_sim.acceptance.sealed import instruction_of
+from firmware_sim.assembly import DEFAULT_START
+from firmware_sim.clock import DAY_MS, LAST_CLOCK
 from firmware_sim.settings import Settings
 from protocols.data_model.items import SETTINGS
 from protocols.data_model.tariff import Prices, Steps, Tariff, TariffChange
-from protocols.data_model.words import AccountState, Cause, SupplyState
-from protocols.errors import MalformedMessageError
-from protocols.quantities import CENT, HOUR, LEDGER, MONEY_LIMIT
+from protocols.data_model.words import Carrier
+from protocols.quantities import CENT, LEDGER, MONEY_LIMIT
 from protocols.sealed_message import (
     MessageKind,
     Outcome,
@@ -21,7 +20,7 @@ from protocols.sealed_message import (
     encode_limits,
     encode_number,
 )
-from tests.support.meters import Host, event_names, make
+from tests.support.meters import Host, make
 
 NUMBER_OF = {item.name: number for number, item in SETTINGS.items()}
 TODAY = DEFAULT_START // DAY_MS
@@ -43,29 +42,7 @@ def refused(
     """Return the refusal of a message by a meter of a description."""
     meter = make(**description)
     message = Host(meter).message(kind, amount=amount, parameters=parameters)
-    return refusal(meter.state, message, decode_parameters(message))
-
-
-@pytest.mark.parametrize(
-    ("kind", "parameters"),
-    [
-        (MessageKind.CREDIT, b"\0"),
-        (MessageKind.CLEAR_TAMPER, b"\0"),
-        (MessageKind.SWITCH, b""),
-        (MessageKind.SWITCH, b"\0"),
-        (MessageKind.SWITCH, b"\4"),
-        (MessageKind.CLOCK, bytes(7)),
-        (MessageKind.GUARANTEE, bytes(2)),
-        (MessageKind.LIMITS, b""),
-        (MessageKind.TARIFF, b"\xff"),
-    ],
-)
-def test_parameters_that_do_not_fit_the_kind_are_malformed(
-    kind: MessageKind, parameters: bytes
-) -> None:
-    message = Host(make()).message(kind, parameters=parameters)
-    with pytest.raises(MalformedMessageError):
-        decode_parameters(message)
+    return refusal(meter.state, instruction_of(message, Carrier.WIRE))
 
 
 @pytest.mark.parametrize(
@@ -171,69 +148,3 @@ def test_an_energy_account_has_the_price_of_one_and_no_additions(
 @pytest.mark.parametrize("kind", [MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT])
 def test_an_unopened_account_takes_no_credit_message(kind: MessageKind) -> None:
     assert refused(kind, 1, opened=False) is Outcome.NOT_OPENED
-
-
-def test_closing_settles_the_balance_and_ends_the_credit_causes() -> None:
-    meter = make(credit=-5 * LEDGER)
-    assert meter.state.supply.causes == Cause.CREDIT_EXHAUSTED
-    Host(meter).send(MessageKind.CLOSE)
-    account = meter.state.account
-    assert (account.state, account.credit) == (AccountState.CLOSED, 0)
-    assert account.settled == -5 * LEDGER
-    assert meter.state.supply.state is SupplyState.CONNECTED
-    assert account.imbalance() == (0, 0)
-
-
-def test_a_debt_adds_debt_and_leaves_the_credit() -> None:
-    meter = make()
-    Host(meter).send(MessageKind.DEBT, amount=3000)
-    assert (meter.state.account.debt, meter.state.account.credit) == (30 * LEDGER, 20 * LEDGER)
-    assert meter.state.account.imbalance() == (0, 0)
-
-
-@pytest.mark.parametrize(("date", "on"), [(TODAY, False), (TODAY + 1, True)])
-def test_a_moratorium_that_ends_today_never_begins(date: int, on: bool) -> None:
-    meter = make()
-    Host(meter).send(MessageKind.MORATORIUM, parameters=number(MessageKind.MORATORIUM, date))
-    assert meter.state.supply.moratorium is on
-
-
-def test_a_guarantee_that_is_on_already_is_no_event() -> None:
-    meter = make()
-    for value in (1, 1, 0, 0):
-        Host(meter).send(MessageKind.GUARANTEE, parameters=number(MessageKind.GUARANTEE, value))
-    assert event_names(meter).count("guarantee_set") == 2
-
-
-def test_cleared_events_leave_the_clearing_alone() -> None:
-    meter = make()
-    Host(meter).send(MessageKind.DEBT, amount=1)
-    Host(meter).send(MessageKind.CLEAR_EVENTS)
-    assert event_names(meter) == ["events_cleared"]
-
-
-def test_cleared_demand_begins_at_zero() -> None:
-    meter = make(load=Load.constant((1_000_000,)))
-    meter.advance(HOUR)
-    assert meter.state.period.maximum_demand_mw == 1_000_000
-    Host(meter).send(MessageKind.CLEAR_DEMAND)
-    period = meter.state.period
-    assert (period.maximum_demand_mw, period.maximum_demand_at_ms) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("by", "clock"),
-    [
-        (HOUR, DEFAULT_START + HOUR),
-        (-DEFAULT_START - 1, 0),
-        (LAST_CLOCK, LAST_CLOCK - 1),
-    ],
-)
-def test_a_step_of_the_clock_stays_within_its_range_and_validates_nothing(
-    by: int, clock: int
-) -> None:
-    state = new_state(MeterDescription())
-    state.clock.valid = False
-    step_clock(state, DEFAULT_START, by, lambda *_: None)
-    assert state.clock.read(0) == clock
-    assert not state.clock.valid

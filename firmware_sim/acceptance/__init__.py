@@ -1,0 +1,1 @@
+"""Acceptance: who authenticates an instruction, its admission, execution and receipt."""

@@ -1,0 +1,100 @@
+"""Admission: why an authenticated instruction is refused, in the order of METER.md 7. Pure."""
+
+from __future__ import annotations
+
+from firmware_sim.acceptance.instruction import Instruction
+from firmware_sim.account.account import exceeds_max_credit
+from firmware_sim.calendar_work import replace_part, with_pending
+from firmware_sim.clock import LAST_CLOCK, LAST_DATE
+from firmware_sim.state import State
+from protocols.data_model.tariff import Tariff, TariffChange
+from protocols.data_model.words import AccountState
+from protocols.quantities import MONEY_LIMIT
+from protocols.sealed_message import MessageKind, Outcome, SwitchAction
+
+ENERGY_ACCOUNT = 0
+ENERGY_PRICE = 10_000
+"""1.0000 kWh per kWh: the price of an energy account is fixed (DESIGN.md 3.3)."""
+
+
+def refusal(state: State, instruction: Instruction) -> Outcome | None:
+    """Return the first reason that applies, or None: the instruction can be executed."""
+    kind, account, amount = instruction.kind, state.account, instruction.amount
+    if kind is MessageKind.VOID:
+        return Outcome.OUT_OF_RANGE if amount else None
+    if kind is MessageKind.OPEN and account.state != AccountState.UNOPENED:
+        return Outcome.ALREADY_OPENED
+    if (
+        kind in (MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT, MessageKind.CLOSE)
+        and not account.is_open
+    ):
+        return Outcome.NOT_OPENED
+    if kind is not MessageKind.OPEN and instruction.customer_number not in (
+        None,
+        account.customer_number,
+    ):
+        return Outcome.NOT_FOR_THIS_CUSTOMER
+    if instruction.account_unit not in (None, account.unit):
+        return Outcome.WRONG_UNIT
+    if not _in_range(state, instruction):
+        return Outcome.OUT_OF_RANGE
+    if kind in (MessageKind.OPEN, MessageKind.CREDIT) and exceeds_max_credit(
+        account, amount, state.settings
+    ):
+        return Outcome.EXCEEDS_MAX_CREDIT
+    if instruction.parameters is SwitchAction.INTERRUPT and state.supply.guarantee:
+        return Outcome.REFUSED_BY_GUARANTEE
+    return None
+
+
+def _in_range(state: State, instruction: Instruction) -> bool:
+    amount, parameters = instruction.amount, instruction.parameters
+    match instruction.kind:
+        case MessageKind.OPEN:
+            return amount <= MONEY_LIMIT
+        case MessageKind.CREDIT:
+            return 0 < amount <= MONEY_LIMIT
+        case MessageKind.DEBT:
+            return 0 < amount <= MONEY_LIMIT and state.account.debt + amount <= MONEY_LIMIT
+        case MessageKind.REFUND:
+            return 0 < amount <= max(0, state.account.credit)
+        case MessageKind.LIMITS:
+            assert isinstance(parameters, dict)
+            return state.settings.with_values(parameters).problem() is None
+        case MessageKind.TARIFF:
+            assert isinstance(parameters, TariffChange)
+            return _tariffs_hold(state, parameters)
+        case MessageKind.CLOCK:
+            return isinstance(parameters, int) and 0 < parameters < LAST_CLOCK
+        case MessageKind.GUARANTEE:
+            return parameters in (0, 1)
+        case MessageKind.MORATORIUM:
+            return isinstance(parameters, int) and parameters < LAST_DATE
+        case (
+            MessageKind.CLOSE
+            | MessageKind.VOID
+            | MessageKind.SWITCH
+            | MessageKind.CLEAR_TAMPER
+            | MessageKind.CLEAR_EVENTS
+            | MessageKind.CLEAR_DEMAND
+        ):
+            return amount == 0
+
+
+def _tariffs_hold(state: State, change: TariffChange) -> bool:
+    """Return whether the tariff is complete after every pending instant of activation."""
+    tariff, now = state.tariff, state.clock.read(state.elapsed_ms)
+    parts = [(max(p.activation_ms, now), p.part) for p in with_pending(state, change.parts)]
+    for instant in sorted({activation for activation, _ in parts}):
+        for activation, part in parts:
+            if activation == instant:
+                tariff = replace_part(tariff, part)
+        if tariff.problem() or (
+            state.account.unit == ENERGY_ACCOUNT and not _energy_tariff(tariff)
+        ):
+            return False
+    return True
+
+
+def _energy_tariff(tariff: Tariff) -> bool:
+    return set(tariff.prices.prices) == {ENERGY_PRICE} and not any(tariff.steps.additions)
