@@ -22,10 +22,9 @@ from benchmarks.rack_process import UNITS, new_meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
-from firmware_sim.requests import Sense
 from firmware_sim.servers.modbus.server import ModbusTcpServer
 from firmware_sim.servers.seam import WireStations
-from protocols.control import Sensor
+from protocols.control import Sense, Sensor
 from protocols.data_model.words import Tamper
 from protocols.modbus import tcp
 from protocols.modbus.pdu import read_request

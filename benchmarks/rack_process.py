@@ -25,8 +25,8 @@ from firmware_sim.meter import Meter
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.records.ring import DAILY_RING, EVENT_RING, PROFILE_RING
-from firmware_sim.requests import Sense
 from firmware_sim.wire_kinds import MODBUS_TCP
+from protocols.control import Sense
 from protocols.data_model.tariff import DayTables, Prices, Tariff
 from protocols.data_model.words import Tamper
 from protocols.quantities import DAY

@@ -9,19 +9,17 @@ from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.metrology.installation import Installation
 from firmware_sim.requests import (
     BreakSwitch,
-    CutPower,
     DriftClock,
     EnvironmentChange,
     LoseClock,
     LosePhase,
-    ReturnPower,
     ReverseFlow,
-    Sense,
     SetLoad,
     StepClock,
 )
 from firmware_sim.state import State
 from firmware_sim.supply.control import run_delays, sense
+from protocols.control import CutPower, ReturnPower, Sense
 
 
 def change(

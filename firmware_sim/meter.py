@@ -21,12 +21,12 @@ from firmware_sim.acceptance.acceptance import Acceptance
 from firmware_sim.acceptance.cards import CardAcceptance
 from firmware_sim.acceptance.sealed import SealedAuthenticator
 from firmware_sim.environment import change
-from firmware_sim.flow import NO_FLOW, let_flow
+from firmware_sim.flow import let_flow
 from firmware_sim.hal.nvram import NvramError, NvramFlushError
 from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
 from firmware_sim.metrology.installation import Installation
 from firmware_sim.metrology.load import Demand, Load
-from firmware_sim.metrology.stretch import UNREACHED, integrate, time_to
+from firmware_sim.metrology.stretch import UNREACHED, Flow, integrate, time_to
 from firmware_sim.records.publishing import publish
 from firmware_sim.records.ring import Ring
 from firmware_sim.requests import (
@@ -36,7 +36,6 @@ from firmware_sim.requests import (
     Change,
     NeedsPower,
     PresentCard,
-    PressButton,
     Reply,
     Request,
     Submission,
@@ -47,6 +46,7 @@ from firmware_sim.storage.store import SAVE_FLUSHES_AT, Store, VolatileStore
 from firmware_sim.supply.control import clear, run_delays
 from firmware_sim.supply.switch import Clearing
 from firmware_sim.supply.thresholds import evaluate
+from protocols.control import PressButton
 
 NEVER = UNREACHED
 """Later than any instant."""
@@ -64,10 +64,8 @@ class Meter:
         "_calendar_due_ms",
         "_card_acceptance",
         "_delay_due_ms",
-        "_demand",
         "_edge_ms",
-        "_load_due_ms",
-        "_powers",
+        "_flow",
         "_profile_due_ms",
         "_state",
         "_store",
@@ -101,7 +99,7 @@ class Meter:
         self.stopped = False
         self._unsaved = False
         self.storage_lost = storage_lost
-        self._demand, self._powers, self._load_due_ms = NO_FLOW
+        self._flow = Flow()
         self._unit_price, self._watch_mwh = 0, UNREACHED
         self._edge_ms = self._profile_due_ms = self._calendar_due_ms = self._delay_due_ms = NEVER
         switch.drive(state.supply.closed)
@@ -128,7 +126,7 @@ class Meter:
     @property
     def demand(self) -> Demand:
         """The present power: zero through an open switch or without power."""
-        return self._demand
+        return self._flow.demand
 
     @property
     def clock(self) -> int:
@@ -181,7 +179,7 @@ class Meter:
             return None
         deadline_ms = self._edge_ms
         if self._watch_mwh < UNREACHED:
-            wait_ms = time_to(state.registers, self._powers, self._watch_mwh)
+            wait_ms = time_to(state.registers, self._flow, self._watch_mwh)
             if wait_ms is not None:
                 deadline_ms = min(deadline_ms, state.elapsed_ms + wait_ms)
         return deadline_ms if deadline_ms < NEVER else None
@@ -200,7 +198,7 @@ class Meter:
             registers.import_remainder,
             registers.export_remainder,
             count,
-        ) = integrate(registers, self._powers, until_ms - state.elapsed_ms, watch_mwh)
+        ) = integrate(registers, self._flow, until_ms - state.elapsed_ms, watch_mwh)
         state.elapsed_ms += span_ms
         reached = count >= watch_mwh
         if imported or exported:
@@ -231,8 +229,8 @@ class Meter:
             run_delays(state.supply, state.settings, now, state.emit)
         if calendar_passed or delay_passed or reached_level:
             self._evaluate()
-        elif now >= self._load_due_ms:  # no level, mode, inhibitor or price changed
-            self._flow()
+        elif now >= self._flow.until_ms:  # no level, mode, inhibitor or price changed
+            self._let_flow()
         self._plan()
         self._unsaved = self._unsaved or period_closed
         if len(state.tail) >= SAVE_FLUSHES_AT:
@@ -257,7 +255,7 @@ class Meter:
                 state.emit,
                 self.clock,
             )
-        self._flow()
+        self._let_flow()
         self._watch_levels()
 
     def _watch_levels(self) -> None:
@@ -265,10 +263,9 @@ class Meter:
         self._unit_price = charging.unit_price(self._state)
         self._watch_mwh = charging.to_next_level(self._state, self._unit_price)
 
-    def _flow(self) -> None:
+    def _let_flow(self) -> None:
         """Step 7: apply the load through the real switch, and start or stop dependent timers."""
-        flow = let_flow(self._state, self.installation, self.switch)
-        self._demand, self._powers, self._load_due_ms = flow
+        let_flow(self._flow, self._state, self.installation, self.switch)
         delay_ms = self._state.supply.deadline()
         self._delay_due_ms = NEVER if delay_ms is None else delay_ms
 
@@ -287,7 +284,7 @@ class Meter:
     def _plan(self) -> None:
         """Set the next edge; it lies after now."""
         edge_ms = min(
-            self._profile_due_ms, self._calendar_due_ms, self._load_due_ms, self._delay_due_ms
+            self._profile_due_ms, self._calendar_due_ms, self._flow.until_ms, self._delay_due_ms
         )
         self._edge_ms = max(edge_ms, self._state.elapsed_ms + 1)
 
@@ -342,7 +339,7 @@ class Meter:
         """Restore the state and the hardware as they were before a request."""
         self._state, self.installation, self.switch.defect = state, installation, defect
         self._plan_calendar()
-        self._flow()
+        self._let_flow()
         self._watch_levels()
         self._plan()
 

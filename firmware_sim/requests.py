@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.metrology.load import Load
 from protocols.card.files import CardIdentity, CreditRecord
+from protocols.control import CutPower, PressButton, ReturnPower, Sense
 from protocols.data_model.insertion import InsertionError
-from protocols.data_model.words import Carrier, Tamper
+from protocols.data_model.words import Carrier
 from protocols.keys import MessageClass
 from protocols.sealed_message import Answer, Outcome
 from protocols.sealed_status import StatusQuestion
@@ -44,33 +45,10 @@ class AskStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class PressButton:
-    """The customer presses the button for long enough."""
-
-
-@dataclass(frozen=True, slots=True)
 class SetLoad:
     """The customer's load changes."""
 
     load: Load
-
-
-@dataclass(frozen=True, slots=True)
-class Sense:
-    """A tamper sensor becomes active or inactive."""
-
-    sensor: Tamper
-    present: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CutPower:
-    """The meter's own supply fails; hold-up energy lets it save exactly."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnPower:
-    """The meter's own supply returns."""
 
 
 @dataclass(frozen=True, slots=True)

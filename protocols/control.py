@@ -35,23 +35,30 @@ class ChangeLoad:
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
-    """Cut or return the supply of the meter itself."""
-
-    present: bool
+class CutPower:
+    """The meter's own supply fails; hold-up energy lets it save exactly."""
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
-    """Press the button."""
+class ReturnPower:
+    """The meter's own supply returns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sensor:
-    """Open or close a cover, attach or remove a magnet."""
+class PressButton:
+    """The customer presses the button for long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """A cover is opened or closed, a magnet attached or removed: its sensor changes."""
 
     sensor: Tamper
     present: bool
+
+
+Direct = CutPower | ReturnPower | PressButton | Sense
+"""A command that is a request of the meter as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +117,7 @@ class ShowFaults:
 Command = (
     Advance
     | ChangeLoad
-    | Power
-    | Button
-    | Sensor
+    | Direct
     | InsertCard
     | RemoveCard
     | Speed
@@ -149,19 +154,19 @@ def _either(words: tuple[str, str]) -> Callable[[str], bool]:
 
 def _sensor(sensor: Tamper, words: tuple[str, str]) -> Callable[[str], Command]:
     read = _either(words)
-    return lambda text: Sensor(sensor, read(text))
+    return lambda text: Sense(sensor, read(text))
 
 
 _WITH_ARGUMENT: dict[str, Callable[[str], Command]] = {
     "advance": lambda text: Advance(_bounded(parse_duration(text))),
     "load": ChangeLoad,
-    "power": lambda text: Power(_either(("return", "cut"))(text)),
+    "power": lambda text: ReturnPower() if _either(("return", "cut"))(text) else CutPower(),
     "cover": _sensor(Tamper.COVER, ("open", "close")),
     "terminal-cover": _sensor(Tamper.TERMINAL_COVER, ("open", "close")),
     "magnet": _sensor(Tamper.MAGNET, ("on", "off")),
     "speed": lambda text: Speed(parse_speed(text)),
 }
-_ALONE: dict[str, Callable[[], Command]] = {"button": Button, "state": Show, "stop": Stop}
+_ALONE: dict[str, Callable[[], Command]] = {"button": PressButton, "state": Show, "stop": Stop}
 GRAMMAR = (
     "advance 17h · load 3kW|FILE.csv|household · power cut|return · button · cover open|close · "
     "terminal-cover open|close · magnet on|off · speed N · state · stop · "

@@ -8,17 +8,15 @@ from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
 from firmware_sim.requests import (
     BreakSwitch,
-    CutPower,
     DriftClock,
     LoseClock,
     LosePhase,
     Request,
-    ReturnPower,
     ReverseFlow,
-    Sense,
     SetLoad,
     StepClock,
 )
+from protocols.control import CutPower, ReturnPower, Sense
 from protocols.data_model.words import Tamper
 
 Edge = Callable[[int], Request | None]

@@ -7,8 +7,9 @@ thousand that cover the same time give the same energies and remainders.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
+from firmware_sim.metrology.load import Demand
 from firmware_sim.metrology.registers import Registers
 from protocols.quantities import MWH_IN_MW_MS
 
@@ -16,23 +17,25 @@ UNREACHED = 1 << 62
 """A count of mWh that is never reached, an instant that never comes."""
 
 
-class Powers(NamedTuple):
-    """Import and export power; `export_charged`: exported energy is charged like imported."""
+NO_DEMAND = Demand((0,))
 
+
+@dataclass(slots=True)
+class Flow:
+    """What flows until `until_ms`, elapsed time of the load's next change.
+
+    `export_charged`: exported energy is charged like imported.
+    """
+
+    demand: Demand = NO_DEMAND
     import_mw: int = 0
     export_mw: int = 0
     export_charged: bool = False
+    until_ms: int = UNREACHED
 
 
-class Stretch(NamedTuple):
-    """Energies of a stretch of `span_ms`; `charged_mwh` is what the account is charged for."""
-
-    span_ms: int
-    import_mwh: int
-    export_mwh: int
-    import_remainder: int
-    export_remainder: int
-    charged_mwh: int
+Stretch = tuple[int, int, int, int, int, int]
+"""Its ms, import and export in mWh, their new remainders, and the mWh that are charged."""
 
 
 def directions(phases: Sequence[int], per_phase: bool) -> tuple[int, int]:
@@ -46,32 +49,31 @@ def directions(phases: Sequence[int], per_phase: bool) -> tuple[int, int]:
     return (total, 0) if total >= 0 else (0, -total)
 
 
-def integrate(registers: Registers, powers: Powers, span_ms: int, watch_mwh: int) -> Stretch:
+def integrate(registers: Registers, flow: Flow, span_ms: int, watch_mwh: int) -> Stretch:
     """Integrate `span_ms`, or up to the ms at which `watch_mwh` charged mWh are complete.
 
     A mWh that completes at an instant belongs to the stretch before it. `registers` give the
     remainders and are not changed.
     """
-    import_mw, export_mw, export_charged = powers
     imported, import_remainder = divmod(
-        registers.import_remainder + import_mw * span_ms, MWH_IN_MW_MS
+        registers.import_remainder + flow.import_mw * span_ms, MWH_IN_MW_MS
     )
     exported, export_remainder = divmod(
-        registers.export_remainder + export_mw * span_ms, MWH_IN_MW_MS
+        registers.export_remainder + flow.export_mw * span_ms, MWH_IN_MW_MS
     )
-    charged = imported + exported if export_charged else imported
+    charged = imported + exported if flow.export_charged else imported
     if charged >= watch_mwh:
-        reached_ms = time_to(registers, powers, watch_mwh)
+        reached_ms = time_to(registers, flow, watch_mwh)
         assert reached_ms is not None, "that many mWh complete within the span"
         if reached_ms < span_ms:
-            return integrate(registers, powers, reached_ms, watch_mwh)
-    return Stretch(span_ms, imported, exported, import_remainder, export_remainder, charged)
+            return integrate(registers, flow, reached_ms, watch_mwh)
+    return span_ms, imported, exported, import_remainder, export_remainder, charged
 
 
-def time_to(registers: Registers, powers: Powers, charged_mwh: int) -> int | None:
+def time_to(registers: Registers, flow: Flow, charged_mwh: int) -> int | None:
     """Return the ms until so many more charged mWh are complete, None where they never are."""
-    exported = (powers.export_mw, registers.export_remainder) if powers.export_charged else (0, 0)
-    return time_for(charged_mwh, (powers.import_mw, registers.import_remainder), exported)
+    exported = (flow.export_mw, registers.export_remainder) if flow.export_charged else (0, 0)
+    return time_for(charged_mwh, (flow.import_mw, registers.import_remainder), exported)
 
 
 def time_for(count: int, first: tuple[int, int], second: tuple[int, int] = (0, 0)) -> int | None:

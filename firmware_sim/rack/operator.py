@@ -11,26 +11,19 @@ from firmware_sim.rack.errors import POWER_FAILED, CommandFailedError
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Station
 from firmware_sim.rack.values import Value, values
-from firmware_sim.requests import (
-    CutPower,
-    PressButton,
-    Request,
-    ReturnPower,
-    Sense,
-    SetLoad,
-    refused_by_storage,
-)
+from firmware_sim.requests import Request, SetLoad, refused_by_storage
 from protocols.control import (
     Advance,
     BeginFault,
-    Button,
     ChangeLoad,
     Command,
+    CutPower,
     EndFaults,
     InsertCard,
-    Power,
+    PressButton,
     RemoveCard,
-    Sensor,
+    ReturnPower,
+    Sense,
     Show,
     ShowFaults,
     Speed,
@@ -43,7 +36,6 @@ ReadLoad = Callable[[str, Meter], Load]
 InsertInto = Callable[[Station, InsertCard], Mapping[str, Value]]
 """Inserts a card into the slot of a station and returns the result of the insertion."""
 _TIME = ("serial_number", "clock", "elapsed_ms", "available_credit", "supply_state")
-_AT_METERS = ChangeLoad | Power | Sensor | Button
 
 
 def no_cards(_: Station, __: InsertCard) -> Mapping[str, Value]:
@@ -94,7 +86,9 @@ class Operator:
                 self.stopping = True
             case ShowFaults():
                 return {"faults": self._faults()}
-            case BeginFault() | EndFaults() | ChangeLoad() | Power() | Sensor() | Button():
+            case BeginFault() | EndFaults() | ChangeLoad():
+                self._act(command, chosen, at_us)
+            case CutPower() | ReturnPower() | PressButton() | Sense():
                 self._act(command, chosen, at_us)
             case InsertCard():
                 return self._insert(self.one(serial_number), command)
@@ -163,10 +157,10 @@ class Operator:
                 loads = [self._read_load(text, station.meter) for station in chosen]
                 for station, load in zip(chosen, loads, strict=True):
                     self._request(station, SetLoad(load))
-            case Power() | Sensor() | Button():
+            case CutPower() | ReturnPower() | PressButton() | Sense():
                 for station in chosen:
                     station.bring(self.rack.agenda.now_ms)
-                    self._request(station, _request_of(command))
+                    self._request(station, command)
             case _:
                 raise AssertionError(f"{command} is no step of a scenario")
 
@@ -191,15 +185,3 @@ class Operator:
             }
             for fault in self.rack.faults
         )
-
-
-def _request_of(command: Power | Sensor | Button) -> Request:
-    match command:
-        case Power(present):
-            return ReturnPower() if present else CutPower()
-        case Sensor(sensor, present):
-            return Sense(sensor, present)
-        case Button():
-            return PressButton()
-        case _:
-            assert_never(command)

@@ -21,9 +21,9 @@ from firmware_sim.hosting.clock import line_time
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.rack import Rack
-from firmware_sim.requests import Sense
 from firmware_sim.token_carriers.insertion import CardInsertion
 from firmware_sim.vending import Vending
+from protocols.control import Sense
 from protocols.data_model.words import Cause, Tamper
 from protocols.faults import FaultPlan, FaultRule
 from protocols.quantities import LEDGER

@@ -10,9 +10,10 @@ from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.readings import GETTERS
-from firmware_sim.requests import CutPower, PressButton, ReturnPower, Sealed, Sense, SetLoad
+from firmware_sim.requests import Sealed, SetLoad
 from firmware_sim.settings import Settings
 from firmware_sim.storage import record
+from protocols.control import CutPower, PressButton, ReturnPower, Sense
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState, Tamper, TripMode
 from protocols.quantities import CENT, LEDGER
 from protocols.sealed_message import MessageKind, SwitchAction, encode_limits, encode_number

@@ -8,16 +8,9 @@ from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Demand, Load, OnEnd
-from firmware_sim.requests import (
-    BreakSwitch,
-    CutPower,
-    PressButton,
-    Request,
-    ReturnPower,
-    Sense,
-    SetLoad,
-)
+from firmware_sim.requests import BreakSwitch, Request, SetLoad
 from firmware_sim.settings import Settings, attribute
+from protocols.control import CutPower, PressButton, ReturnPower, Sense
 from protocols.data_model.items import SETTINGS, Windows
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
 from protocols.data_model.words import (

@@ -11,15 +11,9 @@ from hypothesis import strategies as st
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.metrology.load import Demand, Load, OnEnd
-from firmware_sim.requests import (
-    CutPower,
-    PressButton,
-    ReturnPower,
-    Sealed,
-    Sense,
-    SetLoad,
-)
+from firmware_sim.requests import Sealed, SetLoad
 from firmware_sim.settings import Settings
+from protocols.control import CutPower, PressButton, ReturnPower, Sense
 from protocols.data_model.tariff import Prices, Steps, Tariff
 from protocols.data_model.words import Cause, MeterType, PhaseSummation, SupplyState, Tamper
 from protocols.quantities import DAY, HOUR, KWH, LEDGER, MINUTE

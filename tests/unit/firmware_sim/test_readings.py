@@ -7,8 +7,9 @@ import pytest
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.readings import GETTERS, read, status, utc_offset_minutes
-from firmware_sim.requests import CutPower, LoseClock, LosePhase, Sense
+from firmware_sim.requests import LoseClock, LosePhase
 from firmware_sim.settings import Settings
+from protocols.control import CutPower, Sense
 from protocols.data_model import items
 from protocols.data_model.tariff import Prices, Steps, Tariff
 from protocols.data_model.words import MeterType, Status, SupplyState, Tamper

@@ -10,7 +10,8 @@ from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
 from firmware_sim.records.ring import RECEIPTS_KEPT
-from firmware_sim.requests import AskReceipt, CutPower, Sealed
+from firmware_sim.requests import AskReceipt, Sealed
+from protocols.control import CutPower
 from protocols.errors import AuthenticationError
 from protocols.keys import MessageClass, MeterKeys, derive_meter_keys
 from protocols.quantities import SECOND

@@ -17,15 +17,14 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.requests import (
     AskReceipt,
     AskStatus,
-    CutPower,
     DriftClock,
     LoseClock,
-    ReturnPower,
     Sealed,
     SetLoad,
     StepClock,
 )
 from firmware_sim.settings import Settings
+from protocols.control import CutPower, ReturnPower
 from protocols.data_model.tariff import DayTables, Prices, Steps, TariffChange
 from protocols.data_model.words import AccountState, Carrier
 from protocols.errors import MalformedMessageError

@@ -12,18 +12,11 @@ from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING
-from firmware_sim.requests import (
-    AskReceipt,
-    AskStatus,
-    CutPower,
-    LoseClock,
-    Reply,
-    ReturnPower,
-    StepClock,
-)
+from firmware_sim.requests import AskReceipt, AskStatus, LoseClock, Reply, StepClock
 from firmware_sim.security.replay import JOURNALS_KEPT
 from firmware_sim.settings import Settings
 from firmware_sim.storage import record
+from protocols.control import CutPower, ReturnPower
 from protocols.data_model.words import AccountState, Carrier
 from protocols.errors import AuthenticationError
 from protocols.keys import MessageClass, MeterKeys, derive_meter_keys

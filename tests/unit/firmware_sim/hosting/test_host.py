@@ -18,8 +18,7 @@ from firmware_sim.hosting.host import Host
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
-from firmware_sim.requests import Sense
-from protocols.control import parse_command
+from protocols.control import Sense, parse_command
 from protocols.data_model.words import Tamper
 from protocols.faults import FaultPlan, FaultRule
 from tests.support.racks import one_kilowatt

@@ -18,11 +18,20 @@ from firmware_sim.rack.errors import CommandFailedError
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Observer, Station
-from firmware_sim.requests import CutPower, PressButton, Reply, Request, Sealed, Sense
+from firmware_sim.requests import Reply, Request, Sealed
 from firmware_sim.servers.modbus.server import ModbusRtuServer
 from firmware_sim.servers.seam import Group, WireStations
 from firmware_sim.settings import Settings
-from protocols.control import Advance, BeginFault, Button, Command, Sensor, Show, Speed
+from protocols.control import (
+    Advance,
+    BeginFault,
+    Command,
+    CutPower,
+    PressButton,
+    Sense,
+    Show,
+    Speed,
+)
 from protocols.data_model.words import Cause, Tamper
 from protocols.faults import FaultPlan, FaultRule, parse_words
 from protocols.modbus import rtu
@@ -112,11 +121,11 @@ def test_200000_commands_at_speed_0_leave_no_memory_behind() -> None:
     rack = two_meters(speed=0)
     operator = Operator(rack, one_kilowatt, lambda: 0)
     for _ in range(1000):
-        operator.execute(Button(), "000000000001")
+        operator.execute(PressButton(), "000000000001")
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for number in range(200_000):
-        operator.execute(Speed(0) if number % 2 else Button(), "000000000001")
+        operator.execute(Speed(0) if number % 2 else PressButton(), "000000000001")
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert after - before < 1 << 20
@@ -178,8 +187,8 @@ class CountingList(list[Station]):
 @pytest.mark.parametrize(
     "command",
     [
-        Button(),
-        Sensor(Tamper.COVER, True),
+        PressButton(),
+        Sense(Tamper.COVER, True),
         Speed(500),
         Show(),
         BeginFault(parse_words("magnet", ["--unit", "3", "--for", "1s"])),
@@ -228,7 +237,7 @@ def test_the_work_for_one_meter_is_the_same_among_ten_and_a_thousand(what: str) 
         frame = rtu.encode(5, read_request(3, 0, 100))
         work: dict[str, Callable[[], object]] = {
             "request": lambda server=server, frame=frame: server.receive(frame, 1),
-            "command": lambda rack=rack: operate(rack, Button(), 1, "000000000004"),
+            "command": lambda rack=rack: operate(rack, PressButton(), 1, "000000000004"),
             "deadline": lambda rack=rack: rack.run(900 * SECOND_US, 1),
         }
         if what == "command":

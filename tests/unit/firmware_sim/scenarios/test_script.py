@@ -8,7 +8,7 @@ import pytest
 
 from firmware_sim.scenarios.script import Scenario, ScenarioError, parse_scenario
 from firmware_sim.vending import Order
-from protocols.control import Button, ChangeLoad
+from protocols.control import ChangeLoad, PressButton
 from protocols.quantities import HOUR, MINUTE
 from protocols.sealed_message import MessageKind, Outcome
 
@@ -53,7 +53,7 @@ def test_a_step_takes_commands_and_orders() -> None:
         '[[step]]\nat = "+1h"\ndo = "topup 5.00"\nrefused = "exceeds_max_credit"\n'
     )
     several, refused = scenario(steps + EXPECTATION).step[:2]
-    assert several.do == [Button(), ChangeLoad("2kW"), Order(MessageKind.CREDIT, 500)]
+    assert several.do == [PressButton(), ChangeLoad("2kW"), Order(MessageKind.CREDIT, 500)]
     assert refused.refused is Outcome.EXCEEDS_MAX_CREDIT
 
 

@@ -12,7 +12,6 @@ from firmware_sim.hal.nvram import PowerCutError, SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PROFILE_RING, PURCHASE_RING
-from firmware_sim.requests import CutPower, PressButton, ReturnPower
 from firmware_sim.storage import record
 from firmware_sim.storage.layouts import LAYOUT
 from firmware_sim.storage.store import (
@@ -24,6 +23,7 @@ from firmware_sim.storage.store import (
     StorageLostError,
     load,
 )
+from protocols.control import CutPower, PressButton, ReturnPower
 from protocols.quantities import HOUR, LEDGER
 from protocols.sealed_message import MessageKind, Outcome, encode_limits
 from tests.support.meters import Host

@@ -10,7 +10,7 @@ from firmware_sim.clock import DAY_MS
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
-from firmware_sim.requests import BreakSwitch, PressButton, SetLoad
+from firmware_sim.requests import BreakSwitch, SetLoad
 from firmware_sim.settings import Settings
 from firmware_sim.supply.control import Supply, clear
 from firmware_sim.supply.switch import (
@@ -21,6 +21,7 @@ from firmware_sim.supply.switch import (
     Clearing,
     customer_may_clear,
 )
+from protocols.control import PressButton
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState
 from protocols.quantities import LEDGER, SECOND
 from protocols.sealed_message import MessageKind, Outcome, SwitchAction, encode_number

@@ -11,7 +11,7 @@ import pytest
 
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.metrology.load import Load
-from firmware_sim.requests import CutPower, LosePhase
+from firmware_sim.requests import LosePhase
 from firmware_sim.settings import Settings
 from firmware_sim.token_carriers.card_slot import Inserted
 from meterctl.operations import card_issuing
@@ -22,6 +22,7 @@ from protocols.card.keys import derive_card_keys, meter_access_of
 from protocols.card.memory import StoredKey
 from protocols.card.terminal import Terminal, drive
 from protocols.card.write_back import WriteBack, split_write_back, verify_write_back
+from protocols.control import CutPower
 from protocols.data_model.insertion import InsertionError
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState
 from protocols.errors import AuthenticationError

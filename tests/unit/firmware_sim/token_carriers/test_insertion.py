@@ -10,9 +10,9 @@ import pytest
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Station
-from firmware_sim.requests import CutPower
 from firmware_sim.token_carriers.insertion import CardInsertion, describe
 from protocols.card.applet import Card
+from protocols.control import CutPower
 from protocols.data_model.insertion import InsertionError
 from protocols.errors import CardGoneError
 from tests.support.setup import METER, SERIAL, Setup
