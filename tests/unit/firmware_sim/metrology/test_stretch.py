@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.metrology.stretch import directions, time_for
+from firmware_sim.metrology.registers import Registers
+from firmware_sim.metrology.stretch import (
+    UNREACHED,
+    Flow,
+    Stretch,
+    directions,
+    integrate,
+    time_for,
+    time_to,
+)
 from protocols.quantities import MWH_IN_MW_MS
 
 modest = settings(deadline=None, max_examples=100, database=None)
@@ -86,3 +97,70 @@ def test_the_time_is_the_first_millisecond_in_which_the_count_is_complete(
 @given(count=st.integers(1, 1000), stream=STREAM)
 def test_a_stream_without_power_makes_no_difference(count: int, stream: tuple[int, int]) -> None:
     assert time_for(count, stream) == time_for(count, (0, 5), stream)
+
+
+FLOW = st.builds(
+    Flow,
+    import_mw=POWER,
+    export_mw=POWER,
+    export_charged=st.booleans(),
+)
+REGISTERS = st.builds(
+    Registers,
+    import_mwh=st.integers(0, 10**9),
+    import_remainder=REMAINDER,
+    export_remainder=REMAINDER,
+)
+
+
+def applied(registers: Registers, stretch: Stretch) -> Registers:
+    """Return the registers after a stretch."""
+    _, imported, exported, import_remainder, export_remainder, _ = stretch
+    return replace(
+        registers,
+        import_mwh=registers.import_mwh + imported,
+        export_mwh=registers.export_mwh + exported,
+        import_remainder=import_remainder,
+        export_remainder=export_remainder,
+    )
+
+
+@modest
+@given(
+    registers=REGISTERS, flow=FLOW, spans=st.lists(st.integers(0, 10**7), min_size=1, max_size=6)
+)
+def test_one_stretch_or_several_give_the_same_energies_and_remainders(
+    registers: Registers, flow: Flow, spans: list[int]
+) -> None:
+    whole = applied(registers, integrate(registers, flow, sum(spans), UNREACHED))
+    parts = registers
+    for span_ms in spans:
+        parts = applied(parts, integrate(parts, flow, span_ms, UNREACHED))
+    assert parts == whole
+
+
+@modest
+@given(registers=REGISTERS, flow=FLOW, span_ms=st.integers(0, 10**7), watch=st.integers(1, 10**5))
+def test_a_stretch_ends_at_the_ms_at_which_the_watched_mwh_are_complete(
+    registers: Registers, flow: Flow, span_ms: int, watch: int
+) -> None:
+    took_ms, *_, charged = integrate(registers, flow, span_ms, watch)
+    assert took_ms <= span_ms
+    if charged >= watch:
+        assert took_ms == time_to(registers, flow, watch)
+    else:
+        assert took_ms == span_ms
+
+
+def test_exported_energy_is_charged_only_where_the_flow_says_so() -> None:
+    flow = Flow(import_mw=3_600_000, export_mw=7_200_000)
+    assert integrate(Registers(), flow, 5, UNREACHED) == (5, 5, 10, 0, 0, 5)
+    flow.export_charged = True
+    assert integrate(Registers(), flow, 5, UNREACHED) == (5, 5, 10, 0, 0, 15)
+    assert integrate(Registers(), flow, 5, 6) == (2, 2, 4, 0, 0, 6)
+
+
+def test_integration_changes_no_register() -> None:
+    registers = Registers(import_mwh=7, import_remainder=9)
+    integrate(registers, Flow(import_mw=10**6), 10**6, UNREACHED)
+    assert registers == Registers(import_mwh=7, import_remainder=9)
