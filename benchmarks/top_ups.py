@@ -20,14 +20,9 @@ from benchmarks.processes import Child, meter_sim
 from protocols.data_model import items
 from protocols.keys import MessageClass, development_keys
 from protocols.modbus import tcp
-from protocols.modbus.native_map import (
-    ANSWER_ADDRESS,
-    ANSWER_HEAD_REGISTERS,
-    BEST_PLACE,
-    MESSAGE_ADDRESS,
-    MESSAGE_HEAD,
-)
+from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function, read_request
+from protocols.modbus.sealed_windows import ANSWER_HEAD_REGISTERS, MESSAGE_HEAD
 from protocols.sealed_message import Answer, MessageKind, Outcome, SealedMessage
 
 REACH = Reach(0.5, at_least=True)
@@ -87,8 +82,8 @@ def _messages(epoch: int, count: int) -> list[bytes]:
 
 
 def _epoch(wire: socket.socket) -> int:
-    place = BEST_PLACE[items.EPOCH]
-    epoch: int = place.unpack(_exchange(wire, read_request(3, place.address, place.registers))[2:])
+    place = NATIVE_MAP.best_registers[items.EPOCH][0]
+    epoch: int = place.unpack(_exchange(wire, read_request(3, place.address, place.width))[2:])
     return epoch
 
 
@@ -110,13 +105,15 @@ def _top_up_rate(
 
 
 def _request(message: bytes) -> bytes:
+    windows = NATIVE_MAP.windows
+    assert windows is not None
     part = MESSAGE_HEAD.pack(len(message), 0, len(message), 1) + message + bytes(len(message) % 2)
     size = len(part)
     head = (
         Function.READ_WRITE_MULTIPLE_REGISTERS,
-        ANSWER_ADDRESS,
+        windows.answer,
         ANSWER_HEAD_REGISTERS,
-        MESSAGE_ADDRESS,
+        windows.message,
         size // 2,
     )
     return _READ_WRITE.pack(*head, size) + part

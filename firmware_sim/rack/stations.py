@@ -3,6 +3,7 @@
     station.present(at_us)       bring the meter to the present, to be read only
     station.hand_over(request)   execute a request on the meter
     station.image(make)          a wire's own view of the meter, dropped at a restart
+    station.register_map         where the meter's values lie on Modbus
     station.observers            see every request, every restart and every stop
 
 A power failure in the middle of a write (PowerCutError) is caught here and nowhere else: the meter
@@ -22,6 +23,7 @@ from firmware_sim.rack.agenda import Agenda
 from firmware_sim.rack.deadlines import Deadlines
 from firmware_sim.rack.timeline import Timeline
 from firmware_sim.requests import Reply, Request
+from protocols.modbus.native_map import NATIVE_MAP
 
 Result = TypeVar("Result")
 
@@ -63,7 +65,7 @@ class Station:
 
     `offset_ms` is the meter's elapsed time less rack time: a meter that continues from a state file
     is further than a new one. `rebuild` makes the meter from its storage after a power failure;
-    None for a meter without a storage.
+    None for a meter without a storage. `register_map` is set before the station is served.
     """
 
     __slots__ = (
@@ -77,6 +79,7 @@ class Station:
         "offset_ms",
         "planned_ms",
         "rebuild",
+        "register_map",
         "restarts",
         "serial_number",
         "unit",
@@ -91,6 +94,7 @@ class Station:
         self.meter = meter
         self.offset_ms = meter.state.elapsed_ms
         self.rebuild: Callable[[], Meter] | None = None
+        self.register_map = NATIVE_MAP
         self.observers = observers
         self._brought_ms = -1
         """The rack time of the last `present`: the meter is there or later, unless it stopped."""
@@ -154,14 +158,14 @@ class Station:
         deadline = self.meter.next_deadline()
         return None if deadline is None else deadline - self.offset_ms
 
-    def image(self, make: Callable[[Meter], Result]) -> Result:
-        """Return `make(meter)`, made once until the meter is restarted."""
+    def image(self, make: Callable[[Station], Result]) -> Result:
+        """Return `make(self)`, made once until the meter is restarted."""
         images = self._images
         if images is None:
             images = self._images = {}
         made = images.get(make)
         if made is None:
-            made = images[make] = make(self.meter)
+            made = images[make] = make(self)
         return cast(Result, made)
 
     @property

@@ -1,14 +1,21 @@
-"""The Modbus driver: items, tables and message window of the native map (docs/register-map.md)."""
+"""The Modbus driver: items, tables and windows for sealed messages of a register map."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 from meterctl.drivers import Delivery, Trace
 from meterctl.drivers.pymodbus_client import TransportClient
-from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, RefusedError
+from meterctl.drivers.register_blocks import ReadableMap
+from meterctl.errors import (
+    CorruptAnswerError,
+    MeterctlError,
+    NoAnswerError,
+    RefusedError,
+    UsageError,
+)
 from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
 from protocols.data_model.tables import (
@@ -25,50 +32,39 @@ from protocols.data_model.tables import (
 )
 from protocols.errors import MODBUS_EXCEPTIONS, MalformedMessageError, ProtocolError
 from protocols.keys import MessageClass
-from protocols.modbus.native_map import (
-    ANSWER_ADDRESS,
+from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.register_map import Area, RegisterMap, RowList
+from protocols.modbus.sealed_windows import (
     ANSWER_HEAD_REGISTERS,
     ANSWER_REGISTERS,
-    BEST_PLACES,
-    BILLING_WINDOW,
-    DAILY_WINDOW,
-    EVENT_WINDOW,
-    MAGIC,
-    MESSAGE_ADDRESS,
     MESSAGE_HEAD,
     MESSAGE_PART,
-    PROFILE_WINDOW,
-    PURCHASE_ADDRESS,
-    PURCHASE_REGISTERS,
-    RECEIPT_ADDRESS,
-    RECEIPT_READ,
+    RECEIPT_QUESTION,
     RECEIPT_REGISTERS,
-    STATUS_ADDRESS,
     STATUS_QUESTION,
-    STATUS_READ,
     STATUS_REGISTERS,
-    Place,
-    RowWindow,
+    SealedWindows,
 )
-from protocols.modbus.pdu import MAX_READ_REGISTERS
 from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
 
-_WINDOWS: Mapping[Table, tuple[RowWindow, Any]] = {
-    EVENTS: (EVENT_WINDOW, Event),
-    PROFILE: (PROFILE_WINDOW, ProfileRecord),
-    DAILY_FREEZES: (DAILY_WINDOW, Freeze),
-    BILLING_FREEZES: (BILLING_WINDOW, Freeze),
+_ROWS: Mapping[Table, Any] = {
+    PURCHASES: Purchase,
+    EVENTS: Event,
+    PROFILE: ProfileRecord,
+    DAILY_FREEZES: Freeze,
+    BILLING_FREEZES: Freeze,
 }
-"""Where a table is read by a cursor, and the kind of its rows."""
+"""The kind of the rows of each table."""
 TRIES = 3
 TOTAL_MS = 15_000
-GAP = 16
-"""Largest gap between two items that one request reads across, in registers."""
 
 
 class ModbusDriver:
-    """A meter with the native map at one unit number."""
+    """A meter at one unit number, read by its map.
+
+    What the map does not have is refused before a byte is sent.
+    """
 
     name = "modbus"
 
@@ -79,40 +75,54 @@ class ModbusDriver:
         timeout_ms: int,
         clock: MonotonicClock,
         trace: Trace | None = None,
+        register_map: RegisterMap = NATIVE_MAP,
     ) -> None:
+        self._map, self._readable = register_map, ReadableMap(register_map)
         self._client = TransportClient(transport, timeout_ms, clock, trace)
         self._unit, self._now = unit, clock
         self._where = f"{transport.name} unit {unit}"
         self._known = False
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
-        """Return items; neighbouring items share one request."""
+        """Return items; neighbouring items share one request.
+
+        Raises:
+            UsageError: the map does not have an item.
+        """
+        blocks = self._readable.blocks_of(self._held(items))
         self._know()
         values: dict[Item, Any] = {}
-        for block in _blocks_of(items):
-            first = block[0].address
-            data = self._read(first, block[-1].address + block[-1].registers - first)
-            for place in block:
-                at = 2 * (place.address - first)
+        for block in blocks:
+            data = self._read(block.area, block.address, block.width)
+            for register in block.registers:
+                at = 2 * (register.address - block.address)
                 try:
-                    values[place.item] = place.unpack(data[at : at + 2 * place.registers])
+                    values[register.item] = register.unpack(data[at : at + 2 * register.width])
                 except ProtocolError as error:
                     raise CorruptAnswerError(f"{self._where}: {error}") from error
         return values
 
     def answers(self, items: Iterable[Item]) -> int:
         """Return the number of answers that these items need; one answer is of one instant."""
-        return len(_blocks_of(items))
+        return len(self._readable.blocks_of(self._held(items)))
 
     def rows(self, table: Table, first: int = 0) -> tuple[list[Any], bool]:
         """Return rows of a table from number `first` on, oldest first, and whether more may follow.
 
         `first` 0 returns the newest few. Rows without a number of their own are not counted.
+
+        Raises:
+            UsageError: the map does not have the table.
         """
+        listed, window = self._map.row_list(table), self._map.row_window(table)
+        if listed is not None:
+            self._know()
+            found = self._listed(listed)
+            return [row for row in found if getattr(row, "number", first) >= first], False
+        if window is None:
+            raise self._lacks(table.name)
         self._know()
-        if table is PURCHASES:
-            return [row for row in self._purchases() if row.number >= first], False
-        window, row_of = _WINDOWS[table]
+        row_of, size = _ROWS[table], table.row_size
         data = self._repeat(
             lambda: self._exchange(
                 window.read_address, window.read_registers, window.address, first.to_bytes(4, "big")
@@ -121,9 +131,7 @@ class ModbusDriver:
         count = int.from_bytes(data[4:6], "big")
         if count > window.rows:
             raise CorruptAnswerError(f"{self._where}: {count} rows in a window of {window.rows}")
-        rows = [
-            row_of.unpack(data[6 + i * window.row_size :][: window.row_size]) for i in range(count)
-        ]
+        rows = [row_of.unpack(data[6 + i * size :][:size]) for i in range(count)]
         numbers = [row.number for row in rows if isinstance(row, Event)]
         if any(later <= earlier for earlier, later in pairwise(numbers)) or any(
             number < first for number in numbers
@@ -131,33 +139,39 @@ class ModbusDriver:
             raise CorruptAnswerError(f"{self._where}: event numbers do not rise")
         return rows, count == window.rows
 
-    def _purchases(self) -> list[Purchase]:
-        """Return the purchase records, oldest first."""
-        rows: list[Purchase] = []
-        each = MAX_READ_REGISTERS // PURCHASE_REGISTERS
-        for first in range(0, PURCHASES.depth, each):
-            count = min(each, PURCHASES.depth - first)
+    def _listed(self, rows: RowList) -> list[Any]:
+        """Return the rows of a list, oldest first."""
+        found: list[Any] = []
+        each = self._map.largest_read // rows.row_registers
+        row_of, size = _ROWS[rows.table], rows.table.row_size
+        for first in range(0, rows.rows, each):
+            count = min(each, rows.rows - first)
             data = self._read(
-                PURCHASE_ADDRESS + first * PURCHASE_REGISTERS, count * PURCHASE_REGISTERS
+                Area.HOLDING,
+                rows.address + first * rows.row_registers,
+                count * rows.row_registers,
             )
-            some = [
-                data[i : i + PURCHASES.row_size] for i in range(0, len(data), PURCHASES.row_size)
-            ]
-            rows += [Purchase.unpack(row) for row in some if any(row)]
+            some = [data[i : i + size] for i in range(0, len(data), size)]
+            found += [row_of.unpack(row) for row in some if any(row)]
             if not any(some[-1]):
                 break
-        return rows[::-1]
+        return found[::-1]
 
     def deliver(self, message: bytes) -> Delivery:
-        """Deliver a sealed message. The last part is sent exactly once, others may be repeated."""
+        """Deliver a sealed message. The last part is sent exactly once, others may be repeated.
+
+        Raises:
+            UsageError: the map has no windows for sealed messages.
+        """
+        windows = self._sealed()
         parts = [message[i : i + MESSAGE_PART] for i in range(0, len(message), MESSAGE_PART)]
         for index, part in enumerate(parts[:-1]):
             head = MESSAGE_HEAD.pack(len(message), index * MESSAGE_PART, len(part), 0)
-            self._repeat(lambda head=head, part=part: self._write(MESSAGE_ADDRESS, head + part))  # type: ignore[misc]
+            self._repeat(lambda head=head, part=part: self._write(windows.message, head + part))  # type: ignore[misc]
         last = parts[-1]
         head = MESSAGE_HEAD.pack(len(message), len(message) - len(last), len(last), 1)
         padded = head + last + bytes(len(last) % 2)
-        data = self._exchange(ANSWER_ADDRESS, ANSWER_REGISTERS, MESSAGE_ADDRESS, padded)
+        data = self._exchange(windows.answer, ANSWER_REGISTERS, windows.message, padded)
         if data[:2] != b"\0\1":
             raise CorruptAnswerError(
                 f"{self._where}: the message was delivered, but the answer window is empty"
@@ -169,36 +183,73 @@ class ModbusDriver:
         return Delivery(answer, _sized(data[2 * ANSWER_HEAD_REGISTERS :]))
 
     def receipt(self, message_class: MessageClass, sequence: int) -> bytes:
-        """Return the sealed receipt of an accepted sequence; b"" if the meter has none."""
-        which = 0 if message_class is MessageClass.CREDIT else 1
-        question = which.to_bytes(2, "big") + sequence.to_bytes(4, "big")
-        data = self._repeat(
-            lambda: self._exchange(RECEIPT_READ, RECEIPT_REGISTERS, RECEIPT_ADDRESS, question)
-        )
-        return _sized(data)
+        """Return the sealed receipt of an accepted sequence; b"" if the meter has none.
 
-    def status(self, question: StatusQuestion) -> bytes:
-        """Return the sealed status; b"" if the meter has none under that key version."""
-        asked = STATUS_QUESTION.pack(question.nonce, question.journal, question.key_version)
+        Raises:
+            UsageError: the map has no windows for sealed messages.
+        """
+        windows = self._sealed()
+        which = 0 if message_class is MessageClass.CREDIT else 1
+        asked = RECEIPT_QUESTION.pack(which, sequence)
         return _sized(
             self._repeat(
-                lambda: self._exchange(STATUS_READ, STATUS_REGISTERS, STATUS_ADDRESS, asked)
+                lambda: self._exchange(
+                    windows.receipt_read, RECEIPT_REGISTERS, windows.receipt, asked
+                )
             )
         )
 
-    # ---- requests
+    def status(self, question: StatusQuestion) -> bytes:
+        """Return the sealed status; b"" if the meter has none under that key version.
+
+        Raises:
+            UsageError: the map has no windows for sealed messages.
+        """
+        windows = self._sealed()
+        asked = STATUS_QUESTION.pack(question.nonce, question.journal, question.key_version)
+        return _sized(
+            self._repeat(
+                lambda: self._exchange(windows.status_read, STATUS_REGISTERS, windows.status, asked)
+            )
+        )
+
+    # ---- the map
+
+    def _held(self, items: Iterable[Item]) -> set[Item]:
+        """Return items that the map has as registers; raises UsageError where it lacks one."""
+        wanted = set(items)
+        missing = sorted(item.name for item in wanted if item not in self._readable.best)
+        if missing:
+            raise self._lacks(", ".join(missing))
+        return wanted
+
+    def _sealed(self) -> SealedWindows:
+        if self._map.windows is None:
+            raise self._lacks("windows for sealed messages")
+        return self._map.windows
+
+    def _lacks(self, what: str) -> UsageError:
+        return UsageError(f"{self._where}: map {self._map.name} has no {what}; nothing was sent")
 
     def _know(self) -> None:
-        """Check once that the device has the native map."""
-        if not self._known:
-            if self._read(0, 2) != MAGIC:
+        """Check once that the device has the map, where the map has a mark."""
+        mark = self._map.mark
+        if not self._known and mark is not None:
+            area = Area.HOLDING if Area.HOLDING in mark.area else Area.INPUT
+            if self._read(area, mark.address, len(mark.data) // 2) != mark.data:
                 raise CorruptAnswerError(
-                    f"{self._where}: the device that answers is no meter with the native map"
+                    f"{self._where}: the device that answers is no meter with the "
+                    f"{self._map.name} map"
                 )
-            self._known = True
+        self._known = True
 
-    def _read(self, address: int, count: int) -> bytes:
-        call = self._client.read_holding_registers
+    # ---- requests
+
+    def _read(self, area: Area, address: int, count: int) -> bytes:
+        client = self._client
+        call = (
+            client.read_holding_registers if area is Area.HOLDING else client.read_input_registers
+        )
         return self._repeat(
             lambda: self._ask(call, address=address, count=count, device_id=self._unit)
         )
@@ -248,36 +299,6 @@ class ModbusDriver:
                 if attempt == TRIES - 1 or self._now() - began > TOTAL_MS:
                     raise
         raise AssertionError("unreachable")
-
-
-def _blocks_of(items: Iterable[Item]) -> list[list[Place]]:
-    """Choose a place for each item, and group the places whose registers fit one request.
-
-    An item with several places is read where it needs no request of its own.
-    """
-    choices = [BEST_PLACES[item] for item in set(items)]
-    chosen = [places[0] for places in choices if len(places) == 1]
-    for places in choices:
-        if len(places) > 1:
-            chosen.append(
-                min(places, key=lambda place: (len(_blocks([*chosen, place])), place.address))
-            )
-    return _blocks(chosen)
-
-
-def _blocks(places: Sequence[Place]) -> list[list[Place]]:
-    """Group places whose registers fit one request."""
-    blocks: list[list[Place]] = []
-    for place in sorted(places, key=lambda place: place.address):
-        end = place.address + place.registers
-        if blocks:
-            last = blocks[-1][-1]
-            near = place.address - (last.address + last.registers) <= GAP
-            if near and end - blocks[-1][0].address <= MAX_READ_REGISTERS:
-                blocks[-1].append(place)
-                continue
-        blocks.append([place])
-    return blocks
 
 
 def _words(data: bytes) -> list[int]:

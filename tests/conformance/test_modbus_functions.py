@@ -6,16 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.modbus.native_map import (
-    EVENT_WINDOW,
-    IDENTIFICATION,
-    MAP_END,
-    PLACES,
-    SCRATCH_ADDRESS,
-    SCRATCH_COILS,
-    SCRATCH_REGISTERS,
-    STATUS_INPUTS,
-)
+from protocols.modbus.native_map import MAP_END, NATIVE_MAP
 from tests.conformance.running import running
 from tests.conformance.wire import (
     RtuWire,
@@ -28,8 +19,8 @@ from tests.conformance.wire import (
     words,
     write_registers,
 )
+from tests.support.maps import ADDRESS, EVENT_WINDOW, SCRATCH, SCRATCH_COILS, STATUS_INPUTS
 
-ADDRESS = {place.item.name: place.address for place in reversed(PLACES)}
 NOWHERE = 0xF000
 """An address without any register, coil or input."""
 PROVIDED = (1, 2, 3, 4, 5, 6, 8, 15, 16, 23, 43)
@@ -64,17 +55,19 @@ def registers(wire: Wire, address: int, count: int, function: int = 3) -> bytes:
 @pytest.fixture
 def scratch(wire: Wire) -> bytes:
     """Set all scratch registers and coils to values of no other test; return the register bytes."""
-    values = words(*range(0xA0, 0xA0 + SCRATCH_REGISTERS))
-    write = write_registers(SCRATCH_ADDRESS, *range(0xA0, 0xA0 + SCRATCH_REGISTERS))
-    assert wire.ask(1, write) == b"\x10" + words(SCRATCH_ADDRESS, SCRATCH_REGISTERS)
-    assert wire.ask(1, write_coils(0, SCRATCH_COILS, "5a c3")) == b"\x0f" + words(0, SCRATCH_COILS)
+    values = words(*range(0xA0, 0xA0 + SCRATCH.count))
+    write = write_registers(SCRATCH.address, *range(0xA0, 0xA0 + SCRATCH.count))
+    assert wire.ask(1, write) == b"\x10" + words(SCRATCH.address, SCRATCH.count)
+    assert wire.ask(1, write_coils(0, SCRATCH_COILS.count, "5a c3")) == b"\x0f" + words(
+        0, SCRATCH_COILS.count
+    )
     return values
 
 
 def assert_untouched(wire: Wire, scratch: bytes) -> None:
     """Assert that no scratch register or coil has changed."""
-    assert registers(wire, SCRATCH_ADDRESS, SCRATCH_REGISTERS) == scratch
-    assert wire.ask(1, read(1, 0, SCRATCH_COILS)) == b"\x01\x02\x5a\xc3"
+    assert registers(wire, SCRATCH.address, SCRATCH.count) == scratch
+    assert wire.ask(1, read(1, 0, SCRATCH_COILS.count)) == b"\x01\x02\x5a\xc3"
 
 
 class TestMap:
@@ -123,7 +116,7 @@ class TestMap:
     def test_holding_registers_are_the_input_registers(self, wire: Wire, scratch: bytes) -> None:
         for start in range(0, MAP_END, 88):
             assert registers(wire, start, 88, 3) == registers(wire, start, 88, 4)
-        assert registers(wire, SCRATCH_ADDRESS, SCRATCH_REGISTERS, 4) == scratch
+        assert registers(wire, SCRATCH.address, SCRATCH.count, 4) == scratch
 
     def test_the_last_register_and_the_one_after_it(self, wire: Wire) -> None:
         assert len(registers(wire, MAP_END - 1, 1)) == 2
@@ -202,10 +195,10 @@ class TestWhileTheMeterLives:
 
 class TestRead:
     @pytest.mark.usefixtures("scratch")
-    @pytest.mark.parametrize("start", range(SCRATCH_COILS))
+    @pytest.mark.parametrize("start", range(SCRATCH_COILS.count))
     def test_coils_begin_anywhere_and_are_padded_with_zeros(self, wire: Wire, start: int) -> None:
         bits = 0xC35A >> start
-        for count in range(1, SCRATCH_COILS - start + 1):
+        for count in range(1, SCRATCH_COILS.count - start + 1):
             size = (count + 7) // 8
             data = (bits & (1 << count) - 1).to_bytes(size, "little")
             assert wire.ask(1, read(1, start, count)) == bytes([1, size]) + data
@@ -223,13 +216,16 @@ class TestRead:
         ("code", "objects"), [(1, (0, 1, 2)), (2, (0, 1, 2, 4, 5))], ids=["basic", "regular"]
     )
     def test_identify(self, wire: Wire, code: int, objects: tuple[int, ...]) -> None:
-        content = b"".join(bytes([n, len(IDENTIFICATION[n])]) + IDENTIFICATION[n] for n in objects)
+        content = b"".join(
+            bytes([n, len(NATIVE_MAP.identification[n])]) + NATIVE_MAP.identification[n]
+            for n in objects
+        )
         head = bytes([0x2B, 0x0E, code, 0x82, 0, 0, len(objects)])
         assert wire.ask(1, bytes([0x2B, 0x0E, code, 0])) == head + content
 
-    @pytest.mark.parametrize("number", sorted(IDENTIFICATION))
+    @pytest.mark.parametrize("number", sorted(NATIVE_MAP.identification))
     def test_identify_one_object(self, wire: Wire, number: int) -> None:
-        text = IDENTIFICATION[number]
+        text = NATIVE_MAP.identification[number]
         reply = bytes([0x2B, 0x0E, 4, 0x82, 0, 0, 1, number, len(text)]) + text
         assert wire.ask(1, bytes([0x2B, 0x0E, 4, number])) == reply
 
@@ -245,40 +241,42 @@ class TestRead:
 class TestWrite:
     @pytest.mark.usefixtures("scratch")
     def test_one_coil(self, wire: Wire) -> None:
-        for coil in range(SCRATCH_COILS):
+        for coil in range(SCRATCH_COILS.count):
             for value, bit in ((0xFF00, 1), (0x0000, 0), (0xFF00, 1)):
                 assert wire.ask(1, b"\x05" + words(coil, value)) == b"\x05" + words(coil, value)
                 assert wire.ask(1, read(1, coil, 1)) == bytes([1, 1, bit])
-        assert wire.ask(1, read(1, 0, SCRATCH_COILS)) == b"\x01\x02\xff\xff"
+        assert wire.ask(1, read(1, 0, SCRATCH_COILS.count)) == b"\x01\x02\xff\xff"
 
     @pytest.mark.usefixtures("scratch")
     def test_coils(self, wire: Wire) -> None:
         assert wire.ask(1, write_coils(3, 10, "cd 01")) == b"\x0f" + words(3, 10)
         bits = 0xC35A & ~(0x3FF << 3) | 0x1CD << 3
-        assert wire.ask(1, read(1, 0, SCRATCH_COILS)) == b"\x01\x02" + bits.to_bytes(2, "little")
+        assert wire.ask(1, read(1, 0, SCRATCH_COILS.count)) == b"\x01\x02" + bits.to_bytes(
+            2, "little"
+        )
 
     def test_one_register(self, wire: Wire, scratch: bytes) -> None:
-        for n in range(SCRATCH_REGISTERS):
-            pdu = b"\x06" + words(SCRATCH_ADDRESS + n, 0xFFFF - n)
+        for n in range(SCRATCH.count):
+            pdu = b"\x06" + words(SCRATCH.address + n, 0xFFFF - n)
             assert wire.ask(1, pdu) == pdu
-        expected = words(*range(0xFFFF, 0xFFFF - SCRATCH_REGISTERS, -1))
-        assert registers(wire, SCRATCH_ADDRESS, SCRATCH_REGISTERS) == expected != scratch
+        expected = words(*range(0xFFFF, 0xFFFF - SCRATCH.count, -1))
+        assert registers(wire, SCRATCH.address, SCRATCH.count) == expected != scratch
 
     def test_registers(self, wire: Wire, scratch: bytes) -> None:
-        assert wire.ask(1, write_registers(SCRATCH_ADDRESS + 5, 1, 0xFFFF, 3)) == b"\x10" + words(
-            SCRATCH_ADDRESS + 5, 3
+        assert wire.ask(1, write_registers(SCRATCH.address + 5, 1, 0xFFFF, 3)) == b"\x10" + words(
+            SCRATCH.address + 5, 3
         )
         expected = scratch[:10] + words(1, 0xFFFF, 3) + scratch[16:]
-        assert registers(wire, SCRATCH_ADDRESS, SCRATCH_REGISTERS) == expected
+        assert registers(wire, SCRATCH.address, SCRATCH.count) == expected
 
     def test_write_comes_before_read_in_function_23(self, wire: Wire, scratch: bytes) -> None:
-        reply = wire.ask(1, write_and_read(SCRATCH_ADDRESS, 4, SCRATCH_ADDRESS + 1, 0x1111, 0x2222))
+        reply = wire.ask(1, write_and_read(SCRATCH.address, 4, SCRATCH.address + 1, 0x1111, 0x2222))
         assert reply == b"\x17\x08" + scratch[:2] + words(0x1111, 0x2222) + scratch[6:8]
 
     def test_function_23_reads_elsewhere(self, wire: Wire, scratch: bytes) -> None:
         identity = registers(wire, 0, 10)
-        assert wire.ask(1, write_and_read(0, 10, SCRATCH_ADDRESS + 15, 7)) == b"\x17\x14" + identity
-        assert registers(wire, SCRATCH_ADDRESS, SCRATCH_REGISTERS) == scratch[:30] + words(7)
+        assert wire.ask(1, write_and_read(0, 10, SCRATCH.address + 15, 7)) == b"\x17\x14" + identity
+        assert registers(wire, SCRATCH.address, SCRATCH.count) == scratch[:30] + words(7)
 
 
 class TestUnregisteredFunction:
@@ -299,7 +297,7 @@ class TestUnregisteredFunction:
         pdu = {
             20: b"\x14\x07\x06" + words(4, 1, 2),
             21: b"\x15\x09\x06" + words(4, 1, 1, 7),
-            22: b"\x16" + words(SCRATCH_ADDRESS, 0xF2, 0x25),
+            22: b"\x16" + words(SCRATCH.address, 0xF2, 0x25),
             24: b"\x18" + words(0x04DE),
         }[function]
         assert wire.ask(1, pdu) == refusal(function, 1)
@@ -326,31 +324,31 @@ BAD_COUNTS = {
     "input_registers_126": read(4, 0, 126),
     "write_coils_0": write_coils(0, 0, ""),
     "write_coils_1969": write_coils(0, 1969, "00"),
-    "write_registers_0": write_registers(SCRATCH_ADDRESS),
-    "write_registers_124": b"\x10" + words(SCRATCH_ADDRESS, 124) + b"\x02\x00\x01",
-    "write_and_read_0": write_and_read(0, 0, SCRATCH_ADDRESS, 1),
-    "write_and_read_126": write_and_read(0, 126, SCRATCH_ADDRESS, 1),
-    "write_0_and_read": write_and_read(0, 1, SCRATCH_ADDRESS),
-    "write_122_and_read": write_and_read(0, 1, SCRATCH_ADDRESS, 1, quantity=122),
+    "write_registers_0": write_registers(SCRATCH.address),
+    "write_registers_124": b"\x10" + words(SCRATCH.address, 124) + b"\x02\x00\x01",
+    "write_and_read_0": write_and_read(0, 0, SCRATCH.address, 1),
+    "write_and_read_126": write_and_read(0, 126, SCRATCH.address, 1),
+    "write_0_and_read": write_and_read(0, 1, SCRATCH.address),
+    "write_122_and_read": write_and_read(0, 1, SCRATCH.address, 1, quantity=122),
 }
 BAD_VALUES = {
     **{
         f"coil_{value:04x}": b"\x05" + words(0, value)
         for value in (0x1234, 0x0001, 0xFF01, 0x00FF, 0xFFFF)
     },
-    "registers_byte_count_over": b"\x10" + words(SCRATCH_ADDRESS, 1) + b"\x04" + words(1, 2),
-    "registers_byte_count_under": b"\x10" + words(SCRATCH_ADDRESS, 2) + b"\x02" + words(1),
-    "registers_byte_count_odd": b"\x10" + words(SCRATCH_ADDRESS, 2) + b"\x03" + b"\x00\x01\x00",
+    "registers_byte_count_over": b"\x10" + words(SCRATCH.address, 1) + b"\x04" + words(1, 2),
+    "registers_byte_count_under": b"\x10" + words(SCRATCH.address, 2) + b"\x02" + words(1),
+    "registers_byte_count_odd": b"\x10" + words(SCRATCH.address, 2) + b"\x03" + b"\x00\x01\x00",
     "coils_byte_count_over": write_coils(0, 8, "00 00"),
     "coils_byte_count_under": write_coils(0, 9, "00"),
-    "write_and_read_byte_count_over": write_and_read(0, 1, SCRATCH_ADDRESS, 1, 2, quantity=1),
-    "write_and_read_byte_count_under": write_and_read(0, 1, SCRATCH_ADDRESS, 1, quantity=2),
+    "write_and_read_byte_count_over": write_and_read(0, 1, SCRATCH.address, 1, 2, quantity=1),
+    "write_and_read_byte_count_under": write_and_read(0, 1, SCRATCH.address, 1, quantity=2),
     "identify_code_0": b"\x2b\x0e\x00\x00",
     "identify_code_5": b"\x2b\x0e\x05\x00",
 }
 BAD_ADDRESSES = {
-    "coils_after": read(1, SCRATCH_COILS, 1),
-    "coils_over_the_end": read(1, 0, SCRATCH_COILS + 1),
+    "coils_after": read(1, SCRATCH_COILS.count, 1),
+    "coils_over_the_end": read(1, 0, SCRATCH_COILS.count + 1),
     "coils_2000": read(1, 0, 2000),
     "inputs_after": read(2, STATUS_INPUTS, 1),
     "inputs_over_the_end": read(2, 1, STATUS_INPUTS),
@@ -359,20 +357,20 @@ BAD_ADDRESSES = {
     "holding_125_over_the_end": read(3, MAP_END - 100, 125),
     "holding_over_65535": read(3, 0xFFFF, 2),
     "input_registers": read(4, NOWHERE, 125),
-    "coil": b"\x05" + words(SCRATCH_COILS, 0xFF00),
+    "coil": b"\x05" + words(SCRATCH_COILS.count, 0xFF00),
     "identity": b"\x06" + words(0, 1),
     "credit": b"\x06" + words(ADDRESS["available_credit"], 1),
-    "before_scratch": b"\x06" + words(SCRATCH_ADDRESS - 1, 1),
-    "after_scratch": b"\x06" + words(SCRATCH_ADDRESS + SCRATCH_REGISTERS, 1),
+    "before_scratch": b"\x06" + words(SCRATCH.address - 1, 1),
+    "after_scratch": b"\x06" + words(SCRATCH.address + SCRATCH.count, 1),
     "write_coils_over_the_end": write_coils(8, 9, "00 00"),
     "write_coils_1968": write_coils(0, 1968, "00" * 246),
-    "write_registers_over_the_end": write_registers(SCRATCH_ADDRESS + 15, 1, 2),
-    "write_registers_into_scratch": write_registers(SCRATCH_ADDRESS - 1, 1, 2),
-    "write_registers_123": write_registers(SCRATCH_ADDRESS, *range(123)),
+    "write_registers_over_the_end": write_registers(SCRATCH.address + 15, 1, 2),
+    "write_registers_into_scratch": write_registers(SCRATCH.address - 1, 1, 2),
+    "write_registers_123": write_registers(SCRATCH.address, *range(123)),
     "write_registers_over_65535": write_registers(0xFFFF, 1, 2),
-    "write_here_and_read_nowhere": write_and_read(NOWHERE, 1, SCRATCH_ADDRESS, 1),
-    "write_nowhere_and_read_here": write_and_read(SCRATCH_ADDRESS, 1, NOWHERE, 1),
-    "write_121_and_read_125": write_and_read(0, 125, SCRATCH_ADDRESS, *range(121)),
+    "write_here_and_read_nowhere": write_and_read(NOWHERE, 1, SCRATCH.address, 1),
+    "write_nowhere_and_read_here": write_and_read(SCRATCH.address, 1, NOWHERE, 1),
+    "write_121_and_read_125": write_and_read(0, 125, SCRATCH.address, *range(121)),
     "object_3": b"\x2b\x0e\x04\x03",
     "object_128": b"\x2b\x0e\x04\x80",
 }
@@ -436,10 +434,10 @@ class TestRefusals:
     @pytest.mark.parametrize("pdu", BAD_LENGTHS.values(), ids=BAD_LENGTHS)
     def test_a_request_of_a_wrong_length_on_tcp_is_03(self, tcp: TcpWire, pdu: str) -> None:
         """Application Protocol V1.1b3 7: 03 is also "that the implied length is incorrect"."""
-        before = registers(tcp, SCRATCH_ADDRESS, SCRATCH_REGISTERS)
+        before = registers(tcp, SCRATCH.address, SCRATCH.count)
         request = bytes.fromhex(pdu)
         assert tcp.ask(1, request) == refusal(request[0], 3)
-        assert registers(tcp, SCRATCH_ADDRESS, SCRATCH_REGISTERS) == before
+        assert registers(tcp, SCRATCH.address, SCRATCH.count) == before
 
 
 def _tcp(transaction: int, pdu: bytes) -> bytes:

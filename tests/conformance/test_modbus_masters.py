@@ -13,10 +13,11 @@ import serial
 from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.constants import ExcCodes
 
-from protocols.modbus.native_map import EVENT_WINDOW, IDENTIFICATION, PLACES, SCRATCH_ADDRESS
+from protocols.modbus.native_map import NATIVE_MAP
 from tests.conformance.conftest import UNITS
 from tests.conformance.running import Running
 from tests.conformance.wire import read, rtu
+from tests.support.maps import EVENT_WINDOW, PLACES, SCRATCH
 
 MBPOLL = shutil.which("mbpoll")
 CREDIT = next(place.address for place in PLACES if place.item.name == "available_credit")
@@ -69,12 +70,12 @@ class TestPymodbus:
 
     def test_scratch_registers(self, client: Client) -> None:
         values = [0x0102 * n for n in range(16)]
-        written = client.write_registers(SCRATCH_ADDRESS, values)
+        written = client.write_registers(SCRATCH.address, values)
         assert not written.isError()
-        assert client.read_holding_registers(SCRATCH_ADDRESS, count=16).registers == values
-        assert not client.write_register(SCRATCH_ADDRESS + 7, 0xCAFE).isError()
+        assert client.read_holding_registers(SCRATCH.address, count=16).registers == values
+        assert not client.write_register(SCRATCH.address + 7, 0xCAFE).isError()
         values[7] = 0xCAFE
-        assert client.read_input_registers(SCRATCH_ADDRESS, count=16).registers == values
+        assert client.read_input_registers(SCRATCH.address, count=16).registers == values
 
     def test_scratch_coils(self, client: Client) -> None:
         values = [n % 3 == 0 for n in range(16)]
@@ -88,11 +89,11 @@ class TestPymodbus:
         assert client.read_discrete_inputs(0, count=32).bits == [False] * 32
 
     def test_function_23(self, client: Client) -> None:
-        assert not client.write_registers(SCRATCH_ADDRESS, [1, 2, 3, 4]).isError()
+        assert not client.write_registers(SCRATCH.address, [1, 2, 3, 4]).isError()
         reply = client.readwrite_registers(
-            read_address=SCRATCH_ADDRESS,
+            read_address=SCRATCH.address,
             read_count=4,
-            write_address=SCRATCH_ADDRESS + 1,
+            write_address=SCRATCH.address + 1,
             values=[0xAAAA, 0xBBBB],
         )
         assert reply.registers == [1, 0xAAAA, 0xBBBB, 4]
@@ -115,7 +116,9 @@ class TestPymodbus:
     def test_identify(self, client: Client, code: int, objects: tuple[int, ...]) -> None:
         reply = client.read_device_information(read_code=code, object_id=0)
         assert not reply.isError()
-        assert vars(reply)["information"] == {number: IDENTIFICATION[number] for number in objects}
+        assert vars(reply)["information"] == {
+            number: NATIVE_MAP.identification[number] for number in objects
+        }
 
     def test_refusals(self, client: Client) -> None:
         assert (
@@ -143,11 +146,11 @@ class TestPymodbus:
         try:
             assert client.connect()
             client.write_registers(
-                SCRATCH_ADDRESS, [0xB0, 0xB1], device_id=0, no_response_expected=True
+                SCRATCH.address, [0xB0, 0xB1], device_id=0, no_response_expected=True
             )
             for unit in UNITS:
                 assert client.read_holding_registers(
-                    SCRATCH_ADDRESS, count=2, device_id=unit
+                    SCRATCH.address, count=2, device_id=unit
                 ).registers == [0xB0, 0xB1]
         finally:
             client.close()  # type: ignore[no-untyped-call]
@@ -213,10 +216,10 @@ class TestMbpoll:
         assert _poll(line, "-r", str(CREDIT), "-t", "3:int", "-B") == ["2000"]
 
     def test_scratch_registers(self, line: list[str]) -> None:
-        _write(line, "-r", str(SCRATCH_ADDRESS), "-t", "4", values=["11", "22", "33"])
-        assert _poll(line, "-r", str(SCRATCH_ADDRESS), "-c", "3", "-t", "4") == ["11", "22", "33"]
-        _write(line, "-r", str(SCRATCH_ADDRESS + 1), "-t", "4", values=["44"])
-        assert _poll(line, "-r", str(SCRATCH_ADDRESS), "-c", "3", "-t", "3") == ["11", "44", "33"]
+        _write(line, "-r", str(SCRATCH.address), "-t", "4", values=["11", "22", "33"])
+        assert _poll(line, "-r", str(SCRATCH.address), "-c", "3", "-t", "4") == ["11", "22", "33"]
+        _write(line, "-r", str(SCRATCH.address + 1), "-t", "4", values=["44"])
+        assert _poll(line, "-r", str(SCRATCH.address), "-c", "3", "-t", "3") == ["11", "44", "33"]
 
     def test_scratch_coils(self, line: list[str]) -> None:
         _write(line, "-r", "0", "-t", "0", values=["1", "0", "1", "1"])

@@ -18,9 +18,9 @@ from typing import Literal, Self
 
 import pytest
 
-from protocols.modbus.native_map import MESSAGE_ADDRESS, PLACES
 from tests.conformance.running import PROGRAMS, Running, running
 from tests.conformance.wire import TcpWire, read
+from tests.support.maps import PLACES, WINDOWS
 
 CREDIT = next(place.address for place in PLACES if place.item.name == "available_credit")
 Lost = Literal["request", "reply"]
@@ -83,7 +83,7 @@ class LossyLine:
 def is_commit(pdu: bytes) -> bool:
     """Return whether a request commits a sealed message: the fourth word of the window is 1."""
     head = {0x10: 1, 0x17: 5}.get(pdu[0])
-    if head is None or pdu[head : head + 2] != MESSAGE_ADDRESS.to_bytes(2, "big"):
+    if head is None or pdu[head : head + 2] != WINDOWS.message.to_bytes(2, "big"):
         return False
     data = pdu[head + 5 :]
     return data[6:8] == b"\x00\x01"

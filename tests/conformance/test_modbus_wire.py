@@ -12,7 +12,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from protocols.modbus.native_map import SCRATCH_ADDRESS
 from tests.conformance.conftest import UNITS
 from tests.conformance.running import Running
 from tests.conformance.wire import (
@@ -28,16 +27,17 @@ from tests.conformance.wire import (
 )
 from tests.conformance.wire import rtu as rtu_frame
 from tests.conformance.wire import tcp as tcp_frame
+from tests.support.maps import SCRATCH as SCRATCH_SPAN
 
 MAGIC = read(3, 0, 2)
 MAGIC_REPLY = b"\x03\x04PPM1"
 SERIAL = read(3, 2, 3)
-SCRATCH = read(3, SCRATCH_ADDRESS, 1)
+SCRATCH = read(3, SCRATCH_SPAN.address, 1)
 UNRELATED = 9
 REQUESTS = {
     "read": read(3, 0, 10),
-    "write_one": b"\x06" + words(SCRATCH_ADDRESS, 0x0BAD),
-    "write_many": write_registers(SCRATCH_ADDRESS, 0x0BAD, 0x0BAD),
+    "write_one": b"\x06" + words(SCRATCH_SPAN.address, 0x0BAD),
+    "write_many": write_registers(SCRATCH_SPAN.address, 0x0BAD, 0x0BAD),
     "write_coil": b"\x05" + words(0, 0xFF00),
     "diagnose": b"\x08" + words(0, 0x1234),
     "identify": b"\x2b\x0e\x01\x00",
@@ -59,7 +59,7 @@ def scratch(value: int) -> bytes:
 
 def set_scratch(value: int) -> bytes:
     """Return the request that writes the first scratch register; its answer is the same."""
-    return b"\x06" + words(SCRATCH_ADDRESS, value)
+    return b"\x06" + words(SCRATCH_SPAN.address, value)
 
 
 class TestUnknownUnit:
@@ -176,10 +176,10 @@ class TestTcpFraming:
         tcp.send_parts(
             *(
                 bytes([byte])
-                for byte in tcp_frame(0x0102, 1, write_registers(SCRATCH_ADDRESS, 0x1234, 2))
+                for byte in tcp_frame(0x0102, 1, write_registers(SCRATCH_SPAN.address, 0x1234, 2))
             )
         )
-        assert tcp.reply() == Reply(0x0102, 1, b"\x10" + words(SCRATCH_ADDRESS, 2))
+        assert tcp.reply() == Reply(0x0102, 1, b"\x10" + words(SCRATCH_SPAN.address, 2))
 
     @pytest.mark.parametrize("cut", range(1, 24))
     def test_two_requests_cut_anywhere(self, tcp: TcpWire, cut: int) -> None:
@@ -295,9 +295,9 @@ class TestRtuFraming:
         assert rtu.ask(1, MAGIC) == MAGIC_REPLY
 
     def test_byte_at_a_time(self, rtu: RtuWire) -> None:
-        frame = rtu_frame(1, write_registers(SCRATCH_ADDRESS, 0x1234, 2))
+        frame = rtu_frame(1, write_registers(SCRATCH_SPAN.address, 0x1234, 2))
         _in_time(rtu, lambda: rtu.send_parts(*(bytes([byte]) for byte in frame), pause=0.001))
-        rtu.expect(rtu_frame(1, b"\x10" + words(SCRATCH_ADDRESS, 2)))
+        rtu.expect(rtu_frame(1, b"\x10" + words(SCRATCH_SPAN.address, 2)))
         rtu.expect_silence()
 
     @pytest.mark.parametrize("cut", range(1, 8))
@@ -315,7 +315,7 @@ class TestRtuFraming:
         pdus = [
             set_scratch(1),
             SCRATCH,
-            write_registers(SCRATCH_ADDRESS, 2),
+            write_registers(SCRATCH_SPAN.address, 2),
             SCRATCH,
             set_scratch(3),
             SCRATCH,
@@ -324,7 +324,7 @@ class TestRtuFraming:
         answers = [
             set_scratch(1),
             scratch(1),
-            b"\x10" + words(SCRATCH_ADDRESS, 1),
+            b"\x10" + words(SCRATCH_SPAN.address, 1),
             scratch(2),
             set_scratch(3),
         ]
@@ -376,10 +376,10 @@ class TestRtuFraming:
 
     def test_a_request_inside_a_write_to_us_is_data(self, rtu: RtuWire) -> None:
         inner = rtu_frame(1, set_scratch(0xDEAD))
-        pdu = b"\x10" + words(SCRATCH_ADDRESS, 4) + b"\x08" + inner
-        assert rtu.ask(1, pdu) == b"\x10" + words(SCRATCH_ADDRESS, 4)
+        pdu = b"\x10" + words(SCRATCH_SPAN.address, 4) + b"\x08" + inner
+        assert rtu.ask(1, pdu) == b"\x10" + words(SCRATCH_SPAN.address, 4)
         rtu.expect_silence()
-        assert rtu.ask(1, read(3, SCRATCH_ADDRESS, 4)) == b"\x03\x08" + inner
+        assert rtu.ask(1, read(3, SCRATCH_SPAN.address, 4)) == b"\x03\x08" + inner
 
     @pytest.mark.parametrize("pdu", ["03 00 00", "10 20 00 00 01 02", "06 20 00", "08 00 00"])
     def test_a_frame_of_a_wrong_length_with_a_right_crc_does_not_take_the_next_with_it(
@@ -402,11 +402,11 @@ class TestRtuFraming:
 
 class TestRtuBroadcast:
     WRITES = (
-        ("write_one", set_scratch(0xB001), read(3, SCRATCH_ADDRESS, 1), scratch(0xB001)),
+        ("write_one", set_scratch(0xB001), read(3, SCRATCH_SPAN.address, 1), scratch(0xB001)),
         (
             "write_many",
-            write_registers(SCRATCH_ADDRESS, 1, 2),
-            read(4, SCRATCH_ADDRESS, 2),
+            write_registers(SCRATCH_SPAN.address, 1, 2),
+            read(4, SCRATCH_SPAN.address, 2),
             b"\x04\x04" + words(1, 2),
         ),
         ("write_coil", b"\x05" + words(3, 0xFF00), read(1, 3, 1), b"\x01\x01\x01"),
@@ -427,8 +427,8 @@ class TestRtuBroadcast:
         for unit in UNITS:
             clear_coils = b"\x0f" + words(0, 16) + b"\x02\x00\x00"
             assert rtu_of_two.ask(unit, clear_coils) == b"\x0f" + words(0, 16)
-            clear = write_registers(SCRATCH_ADDRESS, *[0] * 16)
-            assert rtu_of_two.ask(unit, clear) == b"\x10" + words(SCRATCH_ADDRESS, 16)
+            clear = write_registers(SCRATCH_SPAN.address, *[0] * 16)
+            assert rtu_of_two.ask(unit, clear) == b"\x10" + words(SCRATCH_SPAN.address, 16)
             assert rtu_of_two.ask(unit, check) != reply
         rtu_of_two.leave_unanswered(rtu_frame(0, write))
         assert [rtu_of_two.ask(unit, check) for unit in UNITS] == [reply, reply]
@@ -453,8 +453,8 @@ class TestRtuBroadcast:
             ),
             b"\x06" + words(0, 1),
             b"\x05" + words(0, 0x1234),
-            b"\x10" + words(SCRATCH_ADDRESS, 1) + b"\x04" + words(1, 2),
-            b"\x17" + words(0, 1, SCRATCH_ADDRESS, 1) + b"\x02" + words(7),
+            b"\x10" + words(SCRATCH_SPAN.address, 1) + b"\x04" + words(1, 2),
+            b"\x17" + words(0, 1, SCRATCH_SPAN.address, 1) + b"\x02" + words(7),
         ],
         ids=[
             *("read", "diagnose", "identify", "unregistered", "wrong_count"),
@@ -477,7 +477,11 @@ class TestAnotherUnitPassesBy:
         ("read_125", read(4, 0, 125), b"\x04\xfa" + bytes(range(250))),
         ("coils", read(1, 0, 3), b"\x01\x01\x05"),
         ("write_one", set_scratch(0xDEAD), set_scratch(0xDEAD)),
-        ("write_many", write_registers(SCRATCH_ADDRESS, 1, 2), b"\x10" + words(SCRATCH_ADDRESS, 2)),
+        (
+            "write_many",
+            write_registers(SCRATCH_SPAN.address, 1, 2),
+            b"\x10" + words(SCRATCH_SPAN.address, 2),
+        ),
         (
             "write_and_read",
             b"\x17" + words(0, 1, 0, 1) + b"\x02" + words(7),
@@ -542,7 +546,7 @@ class TestAnotherUnitPassesBy:
     @pytest.mark.parametrize("pdu", [pdu for _, pdu in TRAPS], ids=[name for name, _ in TRAPS])
     def test_nor_when_its_frame_comes_in_parts(self, rtu: RtuWire, pdu: bytes) -> None:
         frame = rtu_frame(UNRELATED, pdu)
-        at = frame.index(b"\x06" + words(SCRATCH_ADDRESS, 0xDEAD)) - 1
+        at = frame.index(b"\x06" + words(SCRATCH_SPAN.address, 0xDEAD)) - 1
         end = at + len(self.INNER)
 
         def attempt() -> bool:

@@ -18,10 +18,10 @@ from protocols.data_model.tariff import TariffChange
 from protocols.data_model.words import parse_account_unit
 from protocols.errors import ProtocolError
 from protocols.modbus import pdu, rtu, tcp
-from protocols.modbus.native_map import PLACES
 from protocols.sealed_message import Answer, MessageKind, Receipt, SealedMessage
 from protocols.sealed_status import SealedStatus
 from tests.fuzz.source import Source, cut, expanded, has_words, text_of
+from tests.support.maps import PLACES
 
 
 def sealed_message(data: bytes) -> None:

@@ -23,6 +23,7 @@ from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.values import Value, fragments
 from firmware_sim.servers.modbus.bank import Bank
+from firmware_sim.servers.modbus.plan import plan_of
 from firmware_sim.storage import record
 from firmware_sim.storage.store import (
     FIRST_RING,
@@ -37,7 +38,7 @@ from firmware_sim.storage.store import (
 from meterctl.errors import UsageError
 from meterctl.key_ring import parse_ring
 from protocols.control import Advance, Command
-from protocols.modbus.native_map import MAP_END
+from protocols.modbus.native_map import MAP_END, NATIVE_MAP
 from protocols.named_files import decode_text
 from protocols.quantities import DAY, HOUR
 from protocols.sealed_message import MessageKind
@@ -282,7 +283,8 @@ def _damaged_device(image: bytes, states: frozenset[bytes], data: bytes) -> None
 def _lives(meter: Meter) -> None:
     """Fail unless a meter can be shown, read on the wire and brought forward."""
     fragments(meter)
-    Bank(meter).read(0, MAP_END)
+    bank = Bank(meter, plan_of(NATIVE_MAP))
+    assert bank.read(bank.plan.holding, 0, MAP_END) is not None
     meter.advance(meter.state.elapsed_ms + HOUR)
     assert meter.state.account.imbalance() == (0, 0)
     fragments(meter)

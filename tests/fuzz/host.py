@@ -12,24 +12,19 @@ from protocols.data_model.items import ITEMS
 from protocols.data_model.tables import PURCHASES, TABLES
 from protocols.keys import MessageClass
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import (
-    ANSWER_ADDRESS,
-    ANSWER_REGISTERS,
-    MAGIC,
-    MESSAGE_ADDRESS,
-    SCRATCH_ADDRESS,
-)
 from protocols.modbus.pdu import MAX_PDU, check_reply, read_request, write_request
+from protocols.modbus.sealed_windows import ANSWER_REGISTERS
 from tests.fuzz.source import Source, cut, has_words
+from tests.support.maps import MAGIC, SCRATCH, WINDOWS
 
 TIMEOUT_MS = 1_000
 REQUESTS = (
     read_request(3, 0, 2),
     read_request(4, 0, 60),
     read_request(1, 0, 9),
-    write_request(SCRATCH_ADDRESS, b"1234"),
-    pack(">BHH", 6, SCRATCH_ADDRESS, 5),
-    pack(">BHHHHB", 23, ANSWER_ADDRESS, ANSWER_REGISTERS, MESSAGE_ADDRESS, 4, 8) + bytes(8),
+    write_request(SCRATCH.address, b"1234"),
+    pack(">BHH", 6, SCRATCH.address, 5),
+    pack(">BHHHHB", 23, WINDOWS.answer, ANSWER_REGISTERS, WINDOWS.message, 4, 8) + bytes(8),
     bytes((43, 14, 1, 0)),
 )
 

@@ -13,18 +13,8 @@ from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase
 from protocols.data_model.tariff import Tariff, TariffChange
 from protocols.data_model.words import AccountState, Cause, SupplyState
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import (
-    ANSWER_ADDRESS,
-    MESSAGE_ADDRESS,
-    MESSAGE_HEAD,
-    PURCHASE_ADDRESS,
-    SCRATCH_ADDRESS,
-    STATUS_ADDRESS,
-    STATUS_QUESTION,
-    STATUS_READ,
-    STATUS_REGISTERS,
-)
 from protocols.modbus.pdu import read_request, write_request
+from protocols.modbus.sealed_windows import MESSAGE_HEAD, STATUS_QUESTION, STATUS_REGISTERS
 from protocols.sealed_message import (
     FORMER_VERSION,
     Answer,
@@ -39,6 +29,7 @@ from protocols.sealed_status import LastOfJournal, SealedStatus
 from tests.fuzz.benches import make_meter
 from tests.fuzz.host import REQUESTS
 from tests.fuzz.targets import TARGETS
+from tests.support.maps import PURCHASE_LIST, SCRATCH, WINDOWS
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _UNUSED_KEY = b"an unused key 01"
@@ -88,16 +79,16 @@ _CHANGE = TariffChange(
 )
 _PDUS = (
     read_request(3, 0, 10),
-    read_request(4, PURCHASE_ADDRESS, 32),
+    read_request(4, PURCHASE_LIST.address, 32),
     read_request(1, 0, 16),
     read_request(2, 0, 32),
-    write_request(SCRATCH_ADDRESS, b"1234"),
+    write_request(SCRATCH.address, b"1234"),
     write_request(
-        MESSAGE_ADDRESS, MESSAGE_HEAD.pack(len(_MESSAGE), 0, len(_MESSAGE), 1) + _MESSAGE + b"\0"
+        WINDOWS.message, MESSAGE_HEAD.pack(len(_MESSAGE), 0, len(_MESSAGE), 1) + _MESSAGE + b"\0"
     ),
-    read_request(3, ANSWER_ADDRESS, 20),
-    write_request(STATUS_ADDRESS, STATUS_QUESTION.pack(bytes(range(8)), 7, 0)),
-    read_request(3, STATUS_READ, STATUS_REGISTERS),
+    read_request(3, WINDOWS.answer, 20),
+    write_request(WINDOWS.status, STATUS_QUESTION.pack(bytes(range(8)), 7, 0)),
+    read_request(3, WINDOWS.status_read, STATUS_REGISTERS),
     bytes((43, 14, 1, 0)),
     bytes((5, 0, 1, 255, 0)),
     bytes((0x41, 1, 2)),

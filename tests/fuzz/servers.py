@@ -8,24 +8,15 @@ from struct import pack
 from protocols.data_model.tariff import Tariff, TariffChange
 from protocols.data_model.words import Carrier
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import (
-    ANSWER_ADDRESS,
+from protocols.modbus.native_map import MAP_END, NATIVE_MAP
+from protocols.modbus.pdu import MAX_PDU, write_request
+from protocols.modbus.sealed_windows import (
     ANSWER_REGISTERS,
-    MAP_END,
-    MESSAGE_ADDRESS,
     MESSAGE_HEAD,
     MESSAGE_PART,
-    PURCHASE_ADDRESS,
-    RECEIPT_ADDRESS,
-    RECEIPT_READ,
     RECEIPT_REGISTERS,
-    ROW_WINDOWS,
-    SCRATCH_ADDRESS,
-    STATUS_ADDRESS,
-    STATUS_READ,
     STATUS_REGISTERS,
 )
-from protocols.modbus.pdu import MAX_PDU, write_request
 from protocols.sealed_message import (
     MessageKind,
     Origin,
@@ -37,30 +28,31 @@ from protocols.sealed_message import (
 )
 from tests.fuzz.benches import Bench, MakeServer, at_once, check_replies, keys_of, with_silences
 from tests.fuzz.source import Source, cut, damaged
+from tests.support.maps import PURCHASE_LIST, SCRATCH, WINDOWS
 from tests.support.meters import Host
 from tests.support.racks import rtu_server, tcp_server
 
 ADDRESSES = (
     0,
     MAP_END - 1,
-    PURCHASE_ADDRESS,
-    RECEIPT_ADDRESS,
-    RECEIPT_READ,
-    MESSAGE_ADDRESS,
-    ANSWER_ADDRESS,
-    SCRATCH_ADDRESS,
-    STATUS_ADDRESS,
-    STATUS_READ,
+    PURCHASE_LIST.address,
+    WINDOWS.receipt,
+    WINDOWS.receipt_read,
+    WINDOWS.message,
+    WINDOWS.answer,
+    SCRATCH.address,
+    WINDOWS.status,
+    WINDOWS.status_read,
     0xFFFF,
-    *(window.address for window in ROW_WINDOWS),
-    *(window.read_address for window in ROW_WINDOWS),
+    *(window.address for window in NATIVE_MAP.row_windows),
+    *(window.read_address for window in NATIVE_MAP.row_windows),
 )
 UNITS = (1, 2, 0, 3, 255)
 _READINGS = (
     (0, 0),
-    (ANSWER_ADDRESS, ANSWER_REGISTERS),
-    (RECEIPT_READ, RECEIPT_REGISTERS),
-    (STATUS_READ, STATUS_REGISTERS),
+    (WINDOWS.answer, ANSWER_REGISTERS),
+    (WINDOWS.receipt_read, RECEIPT_REGISTERS),
+    (WINDOWS.status_read, STATUS_REGISTERS),
 )
 MOST_REQUESTS = 12
 """Limit of requests in one input: enough for a message in parts, with others between them."""
@@ -126,7 +118,7 @@ def _requests(source: Source) -> Iterator[tuple[int, bytes]]:
             head = MESSAGE_HEAD.pack(
                 source.number(2), source.number(2), source.number() % 210, source.number() % 3
             )
-            pdu = _write_or_both(source, MESSAGE_ADDRESS, head + source.sized()[:MESSAGE_PART])
+            pdu = _write_or_both(source, WINDOWS.message, head + source.sized()[:MESSAGE_PART])
         elif what == 5:
             yield from ((unit, part) for part in parts(source, source.sized()))
             continue
@@ -148,7 +140,7 @@ def parts(source: Source, message: bytes) -> Iterator[bytes]:
     for offset in cuts:
         part = message[offset : offset + MESSAGE_PART]
         head = MESSAGE_HEAD.pack(len(message), offset, len(part), offset == cuts[-1])
-        yield _write_or_both(source, MESSAGE_ADDRESS, head + part)
+        yield _write_or_both(source, WINDOWS.message, head + part)
 
 
 def _write_or_both(source: Source, address: int, data: bytes) -> bytes:

@@ -45,9 +45,10 @@ from protocols.errors import AuthenticationError, FrameError, ProtocolError
 from protocols.keys import MessageClass, derive_key, verify_code
 from protocols.modbus import pdu, rtu, tcp
 from protocols.modbus.crc import crc16
-from protocols.modbus.native_map import PLACES, Place
+from protocols.modbus.register_map import Register
 from protocols.sealed_message import Answer, MessageKind, Origin, Outcome, Receipt, SealedMessage
 from protocols.sealed_status import LastOfJournal, SealedStatus
+from tests.support.maps import PLACES
 
 modest = settings(deadline=None, max_examples=80)
 many = settings(deadline=None, max_examples=200)
@@ -231,7 +232,7 @@ PROFILES = st.builds(
 )
 
 
-def values(one: Place) -> SearchStrategy[Any]:
+def values(one: Register) -> SearchStrategy[Any]:
     """Return values of an item within the range and the resolution of its place."""
     kind: Kind = one.item.kind
     if isinstance(kind, Digits):
@@ -242,18 +243,18 @@ def values(one: Place) -> SearchStrategy[Any]:
         return st.lists(st.tuples(st.integers(0, 1439), st.integers(0, 1439)), max_size=2).map(
             kind.pack
         )
-    raw = _CODES[one.code]
+    raw = st.integers(*one.layout.bounds)
     inner = kind.inner if isinstance(kind, Optional) else kind
     if not isinstance(inner, Fixed):
         return raw
-    scale = 10 ** (inner.decimals - one.decimals)
+    scale = 10 ** (inner.decimals - one.layout.decimals)
     if isinstance(kind, Optional):
-        most = 2 ** (16 * one.registers) - 2
+        most = one.layout.bounds[1] - 1
         return st.none() | st.integers(0, most).map(lambda value: value * scale)
     if kind.unit == "kWh":
         return st.integers(0, quantities.ENERGY_WRAP // scale - 1).map(lambda value: value * scale)
-    if kind.decimals == quantities.LEDGER_DECIMALS and one.decimals == 2:
-        low = -99_999_999 if one.code.islower() else 0
+    if kind.decimals == quantities.LEDGER_DECIMALS and one.layout.decimals == 2:
+        low = -99_999_999 if one.layout.signed else 0
         return st.integers(low, 99_999_999).map(lambda value: value * scale)
     return raw.map(lambda value: value * scale)
 
@@ -324,20 +325,20 @@ def test_a_row_comes_back(row: Row | ProfileRecord) -> None:
 
 @many
 @given(st.sampled_from(PLACES).flatmap(lambda one: st.tuples(st.just(one), values(one))))
-def test_registers_come_back(held: tuple[Place, Any]) -> None:
+def test_registers_come_back(held: tuple[Register, Any]) -> None:
     one, value = held
     data = one.packer()(value)
-    assert len(data) == 2 * one.registers
+    assert len(data) == 2 * one.width
     assert one.unpack(data) == value
 
 
 @many
 @given(st.sampled_from(PLACES), signed(80))
-def test_a_number_of_any_size_has_registers(one: Place, value: int) -> None:
+def test_a_number_of_any_size_has_registers(one: Register, value: int) -> None:
     """Money and measurements saturate, energies wrap: every value of the meter has registers."""
     if isinstance(one.item.kind, Fixed):
         data = one.packer()(value)
-        assert len(data) == 2 * one.registers
+        assert len(data) == 2 * one.width
         shown = one.unpack(data)
         assert one.unpack(one.packer()(shown)) == shown
 
@@ -482,12 +483,12 @@ def test_an_answer_has_one_spelling(data: bytes) -> None:
 @given(
     st.sampled_from(PLACES).flatmap(
         lambda one: st.tuples(
-            st.just(one), st.binary(min_size=2 * one.registers, max_size=2 * one.registers)
+            st.just(one), st.binary(min_size=2 * one.width, max_size=2 * one.width)
         )
     )
 )
 def test_any_registers_give_a_value_that_can_be_shown_or_a_protocol_error(
-    held: tuple[Place, bytes],
+    held: tuple[Register, bytes],
 ) -> None:
     one, data = held
     try:

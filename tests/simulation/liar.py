@@ -19,19 +19,12 @@ from protocols.errors import MalformedMessageError
 from protocols.keys import MeterKeys
 from protocols.modbus import tcp
 from protocols.modbus.crc import crc16, with_crc
-from protocols.modbus.native_map import (
-    ANSWER_ADDRESS,
-    ANSWER_HEAD_REGISTERS,
-    BEST_PLACES,
-    MESSAGE_ADDRESS,
-    MESSAGE_HEAD,
-    RECEIPT_ADDRESS,
-    STATUS_ADDRESS,
-    STATUS_QUESTION,
-)
+from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.sealed_windows import ANSWER_HEAD_REGISTERS, MESSAGE_HEAD, STATUS_QUESTION
 from protocols.quantities import CENT
 from protocols.sealed_message import Answer, Outcome, Receipt, SealedMessage, code_of
 from protocols.sealed_status import LastOfJournal, SealedStatus
+from tests.support.maps import WINDOWS
 
 _READ, _EXCHANGE = 3, 0x17
 _LIED_OF = (
@@ -46,7 +39,7 @@ _LIED_OF = (
     items.STATUS,
     items.CUSTOMER_NUMBER,
 )
-_PLACES = [place for item in _LIED_OF for place in BEST_PLACES[item]]
+_PLACES = [place for item in _LIED_OF for place in NATIVE_MAP.best_registers[item]]
 TRICKS = (
     "registers", "swallow", "replay_receipt", "replay_status", "replay_answer", "refuse", "accept",
     "another_meter", "divert", "empty_status", "empty_receipt", "release",
@@ -116,11 +109,11 @@ class Liar:
         write, data = int.from_bytes(pdu[5:7], "big"), pdu[10:]
         size = 2 * int.from_bytes(pdu[3:5], "big")
         ask: Forward = lambda question: forward(asked, question)  # noqa: E731
-        if write == MESSAGE_ADDRESS and int.from_bytes(pdu[1:3], "big") == ANSWER_ADDRESS:
+        if write == WINDOWS.message and int.from_bytes(pdu[1:3], "big") == WINDOWS.answer:
             return self._message(unit, pdu, data, size, ask)
-        if write == RECEIPT_ADDRESS:
+        if write == WINDOWS.receipt:
             return self._receipt(unit, pdu, size, ask)
-        if write == STATUS_ADDRESS:
+        if write == WINDOWS.status:
             return self._status(unit, pdu, data, size, ask)
         return forward(asked, pdu)
 
@@ -128,16 +121,14 @@ class Liar:
 
     def _reading(self, pdu: Pdu, reply: Pdu) -> Pdu:
         first, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
-        places = [
-            p for p in _PLACES if first <= p.address and p.address + p.registers <= first + count
-        ]
+        places = [p for p in _PLACES if first <= p.address and p.address + p.width <= first + count]
         if len(reply) != 2 + 2 * count or not places:
             return reply
         changed = bytearray(reply)
         for _ in range(2):
             if self.lies("registers"):
                 place = self._random.choice(places)
-                at, width = 2 + 2 * (place.address - first), 2 * place.registers
+                at, width = 2 + 2 * (place.address - first), 2 * place.width
                 old, bits = int.from_bytes(changed[at : at + width], "big"), 8 * width
                 new = self._random.choice(
                     (

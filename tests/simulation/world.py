@@ -60,7 +60,6 @@ from protocols.errors import MalformedMessageError
 from protocols.faults import FaultPlan, FaultRule, Way
 from protocols.keys import MessageClass, MeterKeys, bcd, derive_meter_keys
 from protocols.modbus import tcp
-from protocols.modbus.native_map import MESSAGE_ADDRESS
 from protocols.quantities import CENT, DAY, HOUR, LEDGER, MINUTE, SECOND, parse_power
 from protocols.sealed_message import (
     MessageKind,
@@ -74,6 +73,7 @@ from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFact
 from tests.simulation.hosts import Host
 from tests.simulation.liar import Liar, LyingServer, message_in
 from tests.simulation.pipes import CardContacts, CrashingPipe, HostCrashError, Time
+from tests.support.maps import WINDOWS
 from tests.support.racks import rtu_server, tcp_server
 
 HOST_EPOCH_S = 1_767_225_600
@@ -1243,7 +1243,7 @@ class World:
 def _delivers(request: bytes) -> bool:
     """Return whether a request delivers a message."""
     return any(
-        pdu[:1] == b"\x17" and pdu[5:7] == MESSAGE_ADDRESS.to_bytes(2, "big")
+        pdu[:1] == b"\x17" and pdu[5:7] == WINDOWS.message.to_bytes(2, "big")
         for pdu in (request[1:], request[tcp.HEADER_SIZE :])
     )
 

@@ -1,4 +1,4 @@
-"""A meter's registers as one big-endian image in blocks of 32, rebuilt when the revision moved on.
+"""A meter's registers as one image in blocks, rebuilt when the meter's revision moved on.
 
 The plan (which item is packed where) is compiled once a map and shared by all meters; a meter keeps
 its image, the revision of each block, its scratch registers and coils, and the replies to reads.
@@ -7,67 +7,36 @@ A read at an unchanged revision copies bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from firmware_sim.meter import Meter
-from firmware_sim.readings import GETTERS, status
-from firmware_sim.records.ring import PURCHASE_RING
-from protocols.data_model.tables import PURCHASES
+from firmware_sim.rack.stations import Station
+from firmware_sim.servers.modbus.plan import BLOCK, BitView, Plan, RegisterView, plan_of
+from firmware_sim.servers.modbus.rings import RINGS
 from protocols.errors import IllegalAddressError
-from protocols.modbus.native_map import (
-    BLOCK,
-    MAGIC,
-    MAP_END,
-    PLACES,
-    PURCHASE_ADDRESS,
-    PURCHASE_REGISTERS,
-    SCRATCH_ADDRESS,
-    SCRATCH_COILS,
-    SCRATCH_REGISTERS,
-    STATUS_INPUTS,
-    Place,
-)
 
-Step = tuple[int, int, Callable[[Meter], Any], Callable[[Any], bytes]]
-
-
-def _compile(places: tuple[Place, ...]) -> tuple[tuple[Step, ...], ...]:
-    blocks: list[list[Step]] = [[] for _ in range((MAP_END + BLOCK - 1) // BLOCK)]
-    for place in places:
-        begin, end = place.address, place.address + place.registers
-        step = (2 * begin, 2 * end, GETTERS[place.item], place.packer())
-        for block in range(begin // BLOCK, (end - 1) // BLOCK + 1):
-            blocks[block].append(step)
-    return tuple(map(tuple, blocks))
-
-
-_PLAN = _compile(PLACES)
-_PURCHASE_END = PURCHASE_ADDRESS + PURCHASE_REGISTERS * PURCHASES.depth
-_SCRATCH_END = SCRATCH_ADDRESS + SCRATCH_REGISTERS
 _REPLIES_KEPT = 64
-_READS = (3, 4)
-
-
-def is_cacheable(pdu: bytes, reply: bytes) -> bool:
-    """Return whether a reply may be cached: a read of the map depends on the meter alone."""
-    return (
-        reply[0] in _READS
-        and int.from_bytes(pdu[1:3], "big") + int.from_bytes(pdu[3:5], "big") <= MAP_END
-    )
+_READ_HOLDING, _READ_INPUT = 3, 4
 
 
 class Bank:
-    """The registers, coils and inputs of one meter."""
+    """The registers, coils and inputs of one meter under its map."""
 
-    __slots__ = ("_image", "_meter", "_replies", "_replies_at", "_revisions", "coils", "scratch")
+    __slots__ = (
+        "_image",
+        "_meter",
+        "_replies",
+        "_replies_at",
+        "_revisions",
+        "coils",
+        "plan",
+        "scratch",
+    )
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, plan: Plan) -> None:
+        self.plan = plan
         self._meter = meter
-        self._image = bytearray(2 * MAP_END)
-        self._image[: len(MAGIC)] = MAGIC
-        self._revisions = [0] * len(_PLAN)
-        self.scratch = bytearray(2 * SCRATCH_REGISTERS)
+        self._image = bytearray(plan.blank)
+        self._revisions = [0] * len(plan.blocks)
+        self.scratch = bytearray(plan.scratch_size)
         self.coils = 0
         self._replies: dict[bytes, bytes] = {}
         self._replies_at = 0
@@ -83,61 +52,101 @@ class Bank:
             self._replies_at = self._meter.revision
         self._replies[request] = reply
 
-    def read(self, address: int, count: int) -> bytes:
-        """Return `count` registers; raises IllegalAddressError where one of them does not exist."""
-        end = address + count
-        if end <= MAP_END:
-            revision, revisions = self._meter.revision, self._revisions
-            for block in range(address // BLOCK, (end - 1) // BLOCK + 1):
-                if revisions[block] != revision:
-                    self._rebuild(block)
-            return bytes(self._image[2 * address : 2 * end])
-        if address >= PURCHASE_ADDRESS and end <= _PURCHASE_END:
-            return self._purchases()[
-                2 * (address - PURCHASE_ADDRESS) : 2 * (end - PURCHASE_ADDRESS)
-            ]
-        if address >= SCRATCH_ADDRESS and end <= _SCRATCH_END:
-            return bytes(
-                self.scratch[2 * (address - SCRATCH_ADDRESS) : 2 * (end - SCRATCH_ADDRESS)]
-            )
-        raise IllegalAddressError
+    def is_cacheable(self, pdu: bytes, reply: bytes) -> bool:
+        """Return whether a reply may be cached: a read of the map depends on the meter alone."""
+        if reply[0] == _READ_HOLDING:
+            view = self.plan.holding
+        elif reply[0] == _READ_INPUT:
+            view = self.plan.input
+        else:
+            return False
+        address = int.from_bytes(pdu[1:3], "big")
+        return view.find(address, address + int.from_bytes(pdu[3:5], "big")) >= 0
 
-    def check_write(self, address: int, count: int) -> None:
-        """Raise IllegalAddressError unless these are scratch registers, the only ones written."""
-        if not (address >= SCRATCH_ADDRESS and address + count <= _SCRATCH_END):
-            raise IllegalAddressError
+    def read(self, view: RegisterView, address: int, count: int) -> bytes | None:
+        """Return `count` registers of an area; None where one of them does not exist."""
+        end = address + count
+        index = view.find(address, end)
+        if index < 0:
+            return self._read_apart(view, address, end)
+        segment = view.segments[index]
+        if end <= segment.end:
+            return self._piece(segment.shift, address, end)
+        pieces = []
+        while address < end:
+            segment = view.segments[index]
+            stop = min(end, segment.end)
+            pieces.append(self._piece(segment.shift, address, stop))
+            address, index = stop, index + 1
+        return b"".join(pieces)
 
     def write(self, address: int, data: bytes) -> None:
-        """Write scratch registers."""
-        self.check_write(address, len(data) // 2)
-        offset = 2 * (address - SCRATCH_ADDRESS)
-        self.scratch[offset : offset + len(data)] = data
+        """Write scratch registers, the only ones written; raises IllegalAddressError elsewhere."""
+        end = address + len(data) // 2
+        for extent, offset in self.plan.holding.scratch:
+            if extent.start <= address and end <= extent.stop:
+                at = offset + 2 * (address - extent.start)
+                self.scratch[at : at + len(data)] = data
+                return
+        raise IllegalAddressError
 
-    def read_coils(self, address: int, count: int) -> int:
-        """Return scratch coils as bits, the first in bit 0."""
-        if address + count > SCRATCH_COILS:
-            raise IllegalAddressError
-        return self.coils >> address & (1 << count) - 1
+    def read_bits(self, view: BitView, address: int, count: int) -> int:
+        """Return coils or discrete inputs as bits, the first in bit 0.
 
-    def read_inputs(self, address: int, count: int) -> int:
-        """Return discrete inputs as bits: the status word."""
-        if address + count > STATUS_INPUTS:
-            raise IllegalAddressError
-        return status(self._meter) >> address & (1 << count) - 1
+        Raises:
+            IllegalAddressError: one of them does not exist.
+        """
+        end, bits = address + count, 0
+        view.check(address, end)
+        for begin, stop, get, offset in view.fields:
+            if begin < end and address < stop:
+                held = self.coils >> offset if get is None else int(get(self._meter))
+                held &= (1 << stop - begin) - 1
+                bits |= held << begin - address if begin > address else held >> address - begin
+        return bits & (1 << count) - 1
 
     def write_coils(self, address: int, count: int, bits: int) -> None:
-        """Write scratch coils."""
-        if address + count > SCRATCH_COILS:
-            raise IllegalAddressError
-        mask = (1 << count) - 1 << address
-        self.coils = self.coils & ~mask | bits << address & mask
+        """Write scratch coils; raises IllegalAddressError elsewhere."""
+        for begin, stop, get, offset in self.plan.coils.fields:
+            if get is None and begin <= address and address + count <= stop:
+                shift = address - begin + offset
+                mask = (1 << count) - 1 << shift
+                self.coils = self.coils & ~mask | bits << shift & mask
+                return
+        raise IllegalAddressError
+
+    def _piece(self, shift: int | None, address: int, end: int) -> bytes:
+        """Return registers of one segment, rebuilt where the meter has changed."""
+        if shift is None:
+            return bytes(2 * (end - address))
+        revision, revisions = self._meter.revision, self._revisions
+        for block in range(address // BLOCK + shift, (end - 1) // BLOCK + shift + 1):
+            if revisions[block] != revision:
+                self._rebuild(block)
+        offset = BLOCK * shift
+        return bytes(self._image[2 * (address + offset) : 2 * (end + offset)])
 
     def _rebuild(self, block: int) -> None:
         meter, image = self._meter, self._image
-        for begin, end, get, pack in _PLAN[block]:
+        for begin, end, get, pack in self.plan.blocks[block]:
             image[begin:end] = pack(get(meter))
         self._revisions[block] = meter.revision
 
-    def _purchases(self) -> bytes:
-        rows = b"".join(self._meter.rings[PURCHASE_RING].newest(PURCHASES.depth))
-        return rows.ljust(PURCHASES.depth * PURCHASES.row_size, b"\0")
+    def _read_apart(self, view: RegisterView, address: int, end: int) -> bytes | None:
+        """Return registers of a row list or scratch registers."""
+        for rows in view.row_lists:
+            extent = rows.extent
+            if extent.start <= address and end <= extent.stop:
+                newest = b"".join(self._meter.rings[RINGS[rows.table]].newest(rows.rows))
+                data = newest.ljust(2 * len(extent), b"\0")
+                return data[2 * (address - extent.start) : 2 * (end - extent.start)]
+        for extent, offset in view.scratch:
+            if extent.start <= address and end <= extent.stop:
+                at = offset - 2 * extent.start
+                return bytes(self.scratch[2 * address + at : 2 * end + at])
+        return None
+
+
+def bank_of(station: Station) -> Bank:
+    """Return the bank of a station under its map."""
+    return Bank(station.meter, plan_of(station.register_map))

@@ -7,6 +7,7 @@ from struct import Struct, error
 
 from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.bank import Bank
+from firmware_sim.servers.modbus.plan import BitView, RegisterView
 from firmware_sim.servers.modbus.windows import SessionWindows
 from protocols.errors import (
     IllegalAddressError,
@@ -14,11 +15,9 @@ from protocols.errors import (
     IllegalValueError,
     ModbusError,
 )
-from protocols.modbus.native_map import IDENTIFICATION, MAP_END
 from protocols.modbus.pdu import (
     MAX_PDU,
     MAX_READ_BITS,
-    MAX_READ_REGISTERS,
     MAX_READ_WRITE_REGISTERS,
     MAX_WRITE_BITS,
     MAX_WRITE_REGISTERS,
@@ -36,7 +35,7 @@ def execute(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -
     """Execute a request; return its reply, an exception reply where it is refused."""
     function = _FUNCTIONS.get(pdu[0])
     try:
-        if function is None:
+        if function is None or pdu[0] not in bank.plan.functions:
             raise IllegalFunctionError
         return function(station, bank, windows, pdu)
     except ModbusError as refusal:
@@ -52,38 +51,49 @@ def _two_words(pdu: bytes) -> tuple[int, int]:
     return first, second
 
 
-def _read_registers(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+def _read_holding(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+    return _read_registers(station, bank, windows, pdu, bank.plan.holding)
+
+
+def _read_input(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
+    return _read_registers(station, bank, windows, pdu, bank.plan.input)
+
+
+def _read_registers(
+    station: Station, bank: Bank, windows: SessionWindows, pdu: bytes, view: RegisterView
+) -> bytes:
     address, count = _two_words(pdu)
-    if not 1 <= count <= MAX_READ_REGISTERS:
+    if not 1 <= count <= bank.plan.register_map.largest_read:
         raise IllegalValueError
-    return bytes((pdu[0], 2 * count)) + _registers(station, bank, windows, address, count)
+    return bytes((pdu[0], 2 * count)) + _registers(station, bank, windows, view, address, count)
 
 
 def _registers(
-    station: Station, bank: Bank, windows: SessionWindows, address: int, count: int
+    station: Station,
+    bank: Bank,
+    windows: SessionWindows,
+    view: RegisterView,
+    address: int,
+    count: int,
 ) -> bytes:
-    if address + count <= MAP_END:
-        return bank.read(address, count)
-    try:
-        return windows.read(station, address, count)
-    except IllegalAddressError:
-        return bank.read(address, count)
+    found = bank.read(view, address, count)
+    return windows.read(station, address, count) if found is None else found
 
 
-def _read_bits(pdu: bytes, read: Callable[[int, int], int]) -> bytes:
+def _read_bits(bank: Bank, view: BitView, pdu: bytes) -> bytes:
     address, count = _two_words(pdu)
     if not 1 <= count <= MAX_READ_BITS:
         raise IllegalValueError
     size = (count + 7) // 8
-    return bytes((pdu[0], size)) + read(address, count).to_bytes(size, "little")
+    return bytes((pdu[0], size)) + bank.read_bits(view, address, count).to_bytes(size, "little")
 
 
 def _read_coils(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
-    return _read_bits(pdu, bank.read_coils)
+    return _read_bits(bank, bank.plan.coils, pdu)
 
 
 def _read_inputs(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
-    return _read_bits(pdu, bank.read_inputs)
+    return _read_bits(bank, bank.plan.discrete, pdu)
 
 
 def _write_coil(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
@@ -126,15 +136,16 @@ def _write_registers(station: Station, bank: Bank, windows: SessionWindows, pdu:
 def _read_write(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
     """Write first, then read (section 6.17); nothing is written unless both ranges are good."""
     read_address, read_count, address, count, size = _READ_WRITE.unpack_from(pdu, 1)
-    if not (1 <= read_count <= MAX_READ_REGISTERS and 1 <= count <= MAX_READ_WRITE_REGISTERS):
+    most = bank.plan.register_map.largest_read
+    if not (1 <= read_count <= most and 1 <= count <= MAX_READ_WRITE_REGISTERS):
         raise IllegalValueError
     if size != 2 * count or len(pdu) != 10 + size:
         raise IllegalValueError
-    _registers(station, bank, windows, read_address, read_count)
+    view = bank.plan.holding
+    _registers(station, bank, windows, view, read_address, read_count)
     _write(station, bank, windows, address, pdu[10:])
-    return bytes((pdu[0], 2 * read_count)) + _registers(
-        station, bank, windows, read_address, read_count
-    )
+    data = _registers(station, bank, windows, view, read_address, read_count)
+    return bytes((pdu[0], 2 * read_count)) + data
 
 
 def _write(
@@ -148,24 +159,25 @@ def _write(
         windows.write(station, address, data)
 
 
-def _identification(_: Station, __: Bank, ___: SessionWindows, pdu: bytes) -> bytes:
+def _identification(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
     """Function 43/14: basic and regular objects, as a stream or one by one (section 6.21)."""
     if len(pdu) < 2 or pdu[1] != READ_DEVICE_IDENTIFICATION:
         raise IllegalFunctionError
     if len(pdu) != 4 or pdu[2] not in (1, 2, 3, 4):
         raise IllegalValueError
     code, wanted = pdu[2], pdu[3]
+    objects = bank.plan.register_map.identification
     if code == 4:
-        if wanted not in IDENTIFICATION:
+        if wanted not in objects:
             raise IllegalAddressError
         numbers = [wanted]
     else:
         last = 2 if code == 1 else 6
-        numbers = [n for n in IDENTIFICATION if n <= last]
+        numbers = [n for n in objects if n <= last]
         if wanted in numbers:
             numbers = numbers[numbers.index(wanted) :]
     head = bytes((pdu[0], pdu[1], code, 0x82, 0, 0, len(numbers)))
-    body = b"".join(bytes((n, len(IDENTIFICATION[n]))) + IDENTIFICATION[n] for n in numbers)
+    body = b"".join(bytes((n, len(objects[n]))) + objects[n] for n in numbers)
     assert len(head) + len(body) <= MAX_PDU
     return head + body
 
@@ -173,8 +185,8 @@ def _identification(_: Station, __: Bank, ___: SessionWindows, pdu: bytes) -> by
 _FUNCTIONS: dict[int, Callable[[Station, Bank, SessionWindows, bytes], bytes]] = {
     1: _read_coils,
     2: _read_inputs,
-    3: _read_registers,
-    4: _read_registers,
+    3: _read_holding,
+    4: _read_input,
     5: _write_coil,
     6: _write_register,
     8: _diagnostics,

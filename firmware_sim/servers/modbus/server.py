@@ -7,7 +7,7 @@ silent), not for us (ignore), refused (answer with an exception).
 from __future__ import annotations
 
 from firmware_sim.rack.stations import Station
-from firmware_sim.servers.modbus.bank import Bank, is_cacheable
+from firmware_sim.servers.modbus.bank import bank_of
 from firmware_sim.servers.modbus.execute import execute
 from firmware_sim.servers.modbus.reply_faults import FramedPdu, faulty_replies
 from firmware_sim.servers.modbus.windows import SessionWindows
@@ -53,13 +53,13 @@ class _Requests:
             return None
         windows = self._windows.get(station.unit)
         if windows is None:
-            windows = self._windows[station.unit] = SessionWindows()
-        reply = execute(station, station.image(Bank), windows, pdu)
+            windows = self._windows[station.unit] = SessionWindows(station.register_map)
+        reply = execute(station, station.image(bank_of), windows, pdu)
         return reply if station.meter is meter and not meter.stopped else None
 
-    def may_cache(self, pdu: bytes, reply: bytes) -> bool:
+    def may_cache(self, station: Station, pdu: bytes, reply: bytes) -> bool:
         """Return whether a reply may be cached: also, no fault of replies is in force."""
-        return not self.faults.reply and is_cacheable(pdu, reply)
+        return not self.faults.reply and station.image(bank_of).is_cacheable(pdu, reply)
 
 
 class ModbusRtuServer:
@@ -89,7 +89,7 @@ class ModbusRtuServer:
             self.receiver.pending or self._sender.holds or self._requests.faults.reply
         ):
             found = self._requests.stations.select(data[0], at_us)
-            known = found[0].image(Bank).known(data) if found else None
+            known = found[0].image(bank_of).known(data) if found else None
             if known is not None:
                 return known
         out = self.wake(at_us)
@@ -130,8 +130,8 @@ class ModbusRtuServer:
                 station, frame.pdu, at_us
             ):
                 whole = rtu.encode((frame.unit + unit_shift) % 256, pdu)
-                if requests.may_cache(frame.pdu, pdu):
-                    station.image(Bank).keep(rtu.encode(frame.unit, frame.pdu), whole)
+                if requests.may_cache(station, frame.pdu, pdu):
+                    station.image(bank_of).keep(rtu.encode(frame.unit, frame.pdu), whole)
                 out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
 
@@ -189,9 +189,9 @@ class ModbusTcpServer:
             pdu, unit_shift, transaction_shift = framed
             transaction = (frame.transaction + transaction_shift) % 65_536
             whole = tcp.encode(transaction, (frame.unit + unit_shift) % 256, pdu)
-            if requests.may_cache(frame.pdu, pdu):
+            if requests.may_cache(found[0], frame.pdu, pdu):
                 asked = tcp.encode(0, frame.unit, frame.pdu)[_AFTER_TRANSACTION:]
-                found[0].image(Bank).keep(asked, whole[_AFTER_TRANSACTION:])
+                found[0].image(bank_of).keep(asked, whole[_AFTER_TRANSACTION:])
             out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
 
@@ -201,7 +201,7 @@ class ModbusTcpServer:
             found = self._requests.stations.select(data[_UNIT], at_us)
             if not found:
                 return None
-            known = found[0].image(Bank).known(data[_AFTER_TRANSACTION:])
+            known = found[0].image(bank_of).known(data[_AFTER_TRANSACTION:])
             return None if known is None else data[:_AFTER_TRANSACTION] + known
         if len(data) % _TCP_READ:
             return None

@@ -6,52 +6,43 @@ Two masters never read each other's answers, nor move each other's cursors (DESI
 from __future__ import annotations
 
 from struct import Struct
+from typing import assert_never
 
 from firmware_sim.rack.stations import Station
-from firmware_sim.records.ring import BILLING_RING, DAILY_RING, EVENT_RING, PROFILE_RING
 from firmware_sim.requests import AskReceipt, AskStatus, Sealed
+from firmware_sim.servers.modbus.rings import RINGS
+from protocols.data_model.tables import Table
 from protocols.errors import IllegalAddressError, IllegalValueError
 from protocols.keys import MessageClass
-from protocols.modbus.native_map import (
-    ANSWER_ADDRESS,
+from protocols.modbus.register_map import RegisterMap, RowWindow
+from protocols.modbus.sealed_windows import (
     ANSWER_REGISTERS,
-    MESSAGE_ADDRESS,
     MESSAGE_HEAD,
     MESSAGE_PART,
-    RECEIPT_ADDRESS,
-    RECEIPT_READ,
+    RECEIPT_QUESTION,
     RECEIPT_REGISTERS,
-    ROW_WINDOWS,
-    STATUS_ADDRESS,
     STATUS_QUESTION,
-    STATUS_READ,
     STATUS_REGISTERS,
-    RowWindow,
+    SealedWindow,
 )
-from protocols.sealed_message import MAX_MESSAGE, Answer, Receipt
+from protocols.sealed_message import MAX_MESSAGE, Receipt
 from protocols.sealed_status import StatusQuestion
 
 _CURSOR = Struct(">I")
 _ROWS_HEAD = Struct(">IH")
-_RECEIPT_QUESTION = Struct(">HI")
-_RINGS = {
-    "events": EVENT_RING,
-    "profile": PROFILE_RING,
-    "daily_freezes": DAILY_RING,
-    "billing_freezes": BILLING_RING,
-}
 _CLASSES = (MessageClass.CREDIT, MessageClass.COMMAND)
 _LAST_VERSION = 255
 _NOTHING = bytes(2 * ANSWER_REGISTERS)
 
 
 class SessionWindows:
-    """The windows of one session onto one meter."""
+    """The windows of one session onto one meter, where the meter's map has them."""
 
-    __slots__ = ("_answer", "_cursors", "_message", "_question", "_status_question")
+    __slots__ = ("_answer", "_cursors", "_map", "_message", "_question", "_status_question")
 
-    def __init__(self) -> None:
-        self._cursors: dict[str, int] = {}
+    def __init__(self, register_map: RegisterMap) -> None:
+        self._map = register_map
+        self._cursors: dict[Table, int] = {}
         self._message = bytearray()
         self._answer = _NOTHING
         self._question: tuple[MessageClass, int] | None = None
@@ -59,53 +50,78 @@ class SessionWindows:
 
     def read(self, station: Station, address: int, count: int) -> bytes:
         """Return registers of a window; raises IllegalAddressError where there is none."""
-        for window in ROW_WINDOWS:
-            if window.address <= address < window.read_address + window.read_registers:
-                cursor = _CURSOR.pack(self._cursors.get(window.name, 0))
+        for window in self._map.row_windows:
+            if address in window.extent:
+                cursor = _CURSOR.pack(self._cursors.get(window.table, 0))
                 return _cut(cursor + self._rows(station, window), address - window.address, count)
-        if RECEIPT_READ <= address < RECEIPT_READ + RECEIPT_REGISTERS:
-            return _cut(self._receipt(station), address - RECEIPT_READ, count)
-        if STATUS_READ <= address < STATUS_READ + STATUS_REGISTERS:
-            return _cut(self._status(station), address - STATUS_READ, count)
-        if ANSWER_ADDRESS <= address < ANSWER_ADDRESS + ANSWER_REGISTERS:
-            return _cut(self._answer, address - ANSWER_ADDRESS, count)
+        if self._map.windows is not None:
+            for which, extent in self._map.windows.readable.items():
+                if address in extent:
+                    return _cut(self._shown(station, which), address - extent.start, count)
         raise IllegalAddressError
 
     def check_write(self, address: int, data: bytes) -> None:
         """Raise ModbusError unless a window takes this write; nothing is changed."""
-        if address == MESSAGE_ADDRESS:
-            self._check_part(data)
-        elif address == RECEIPT_ADDRESS:
-            if len(data) != _RECEIPT_QUESTION.size or _RECEIPT_QUESTION.unpack(data)[0] >= len(
-                _CLASSES
-            ):
-                raise IllegalValueError
-        elif address == STATUS_ADDRESS:
-            if len(data) != STATUS_QUESTION.size or STATUS_QUESTION.unpack(data)[2] > _LAST_VERSION:
-                raise IllegalValueError
-        elif address in (window.address for window in ROW_WINDOWS):
-            if len(data) != _CURSOR.size:
-                raise IllegalValueError
-        else:
-            raise IllegalAddressError
+        match self._written_at(address):
+            case SealedWindow.MESSAGE:
+                self._check_part(data)
+            case SealedWindow.RECEIPT:
+                size = RECEIPT_QUESTION.size
+                if len(data) != size or RECEIPT_QUESTION.unpack(data)[0] >= len(_CLASSES):
+                    raise IllegalValueError
+            case SealedWindow.STATUS:
+                size = STATUS_QUESTION.size
+                if len(data) != size or STATUS_QUESTION.unpack(data)[2] > _LAST_VERSION:
+                    raise IllegalValueError
+            case RowWindow():
+                if len(data) != _CURSOR.size:
+                    raise IllegalValueError
+            case SealedWindow.ANSWER | None:
+                raise IllegalAddressError
+            case never:
+                assert_never(never)
 
     def write(self, station: Station, address: int, data: bytes) -> None:
         """Write a cursor, a question or a message part; the last part delivers the message."""
         self.check_write(address, data)
-        if address == MESSAGE_ADDRESS:
-            self._take_part(station, data)
-        elif address == RECEIPT_ADDRESS:
-            which, sequence = _RECEIPT_QUESTION.unpack(data)
-            self._question = (_CLASSES[which], sequence)
-        elif address == STATUS_ADDRESS:
-            self._status_question = StatusQuestion(*STATUS_QUESTION.unpack(data))
-        else:
-            name = next(window.name for window in ROW_WINDOWS if window.address == address)
-            (self._cursors[name],) = _CURSOR.unpack(data)
+        match self._written_at(address):
+            case SealedWindow.MESSAGE:
+                self._take_part(station, data)
+            case SealedWindow.RECEIPT:
+                which, sequence = RECEIPT_QUESTION.unpack(data)
+                self._question = (_CLASSES[which], sequence)
+            case SealedWindow.STATUS:
+                self._status_question = StatusQuestion(*STATUS_QUESTION.unpack(data))
+            case RowWindow(table=table):
+                (self._cursors[table],) = _CURSOR.unpack(data)
+            case SealedWindow.ANSWER | None:
+                raise AssertionError("a write that was checked")
+            case never:
+                assert_never(never)
+
+    def _written_at(self, address: int) -> SealedWindow | RowWindow | None:
+        """Return the window that takes a write at an address."""
+        sealed = self._map.windows
+        found = sealed.written_at(address) if sealed is not None else None
+        if found is not None:
+            return found
+        return next((one for one in self._map.row_windows if one.address == address), None)
+
+    def _shown(self, station: Station, which: SealedWindow) -> bytes:
+        """Return the registers that a window for sealed messages shows."""
+        match which:
+            case SealedWindow.RECEIPT:
+                return self._receipt(station)
+            case SealedWindow.STATUS:
+                return self._status(station)
+            case SealedWindow.ANSWER:
+                return self._answer
+            case SealedWindow.MESSAGE:
+                raise IllegalAddressError
 
     def _rows(self, station: Station, window: RowWindow) -> bytes:
-        ring = station.meter.rings[_RINGS[window.name]]
-        cursor = self._cursors.get(window.name, 0)
+        ring = station.meter.rings[RINGS[window.table]]
+        cursor = self._cursors.get(window.table, 0)
         first = max(ring.first, cursor or ring.last - window.rows + 1)
         rows = [
             row
@@ -163,6 +179,3 @@ def _cut(registers: bytes, offset: int, count: int) -> bytes:
     if 2 * (offset + count) > len(registers):
         raise IllegalAddressError
     return registers[2 * offset : 2 * (offset + count)]
-
-
-assert Answer.SIZE % 2 == 0, "an answer fills whole registers"

@@ -11,8 +11,8 @@ from firmware_sim.rack.rack import Rack
 from firmware_sim.servers.seam import WireOptions, WireStations
 from firmware_sim.wire_kinds import MODBUS_RTU, READY_KEYS, WIRE_KINDS, WireKind
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import MAGIC
 from protocols.modbus.pdu import read_request
+from tests.support.maps import MAGIC
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of typer's own imports

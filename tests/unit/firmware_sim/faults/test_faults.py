@@ -24,10 +24,11 @@ from protocols.errors import QuantityError
 from protocols.faults import FAULTS, FaultPlan, FaultRule, FaultScope, parse_plan, parse_rule
 from protocols.keys import MessageClass, development_keys
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import MAGIC
 from protocols.modbus.pdu import read_request
+from protocols.modbus.sealed_windows import ANSWER_HEAD_REGISTERS, MESSAGE_HEAD
 from protocols.quantities import HOUR, LEDGER
 from protocols.sealed_message import MessageKind, SealedMessage
+from tests.support.maps import MAGIC, WINDOWS
 from tests.support.meters import event_names
 from tests.support.racks import operate, rtu_server, tcp_server
 
@@ -357,12 +358,6 @@ CHECKS: dict[str, Callable[[FaultRule], None]] = {
 
 def top_up_frame() -> tuple[bytes, Meter]:
     """Return a request that tops up 5.00 by function 23, and its meter."""
-    from protocols.modbus.native_map import (
-        ANSWER_ADDRESS,
-        ANSWER_HEAD_REGISTERS,
-        MESSAGE_ADDRESS,
-        MESSAGE_HEAD,
-    )
 
     meter = build(MeterDescription())
     keys = development_keys(meter.state.identity.serial_number)
@@ -372,7 +367,7 @@ def top_up_frame() -> tuple[bytes, Meter]:
     part = MESSAGE_HEAD.pack(len(sealed), 0, len(sealed), 1) + sealed + bytes(len(sealed) % 2)
     head = b"".join(
         word.to_bytes(2, "big")
-        for word in (ANSWER_ADDRESS, ANSWER_HEAD_REGISTERS, MESSAGE_ADDRESS, len(part) // 2)
+        for word in (WINDOWS.answer, ANSWER_HEAD_REGISTERS, WINDOWS.message, len(part) // 2)
     )
     return rtu.encode(1, bytes((23,)) + head + bytes((len(part),)) + part), meter
 

@@ -19,6 +19,7 @@ from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Observer, Station
 from firmware_sim.requests import Reply, Request, Sealed
+from firmware_sim.servers.modbus.bank import bank_of
 from firmware_sim.servers.modbus.server import ModbusRtuServer
 from firmware_sim.servers.seam import Group, WireStations
 from firmware_sim.settings import Settings
@@ -35,10 +36,11 @@ from protocols.control import (
 from protocols.data_model.words import Cause, Tamper
 from protocols.faults import FaultPlan, FaultRule, parse_words
 from protocols.modbus import rtu
-from protocols.modbus.native_map import MESSAGE_ADDRESS, MESSAGE_HEAD
 from protocols.modbus.pdu import read_request, write_request
+from protocols.modbus.sealed_windows import MESSAGE_HEAD
 from protocols.quantities import DAY, HOUR, LEDGER
 from protocols.sealed_message import MessageKind, SwitchAction, encode_number
+from tests.support.maps import WINDOWS
 from tests.support.meters import Host, event_names
 from tests.support.racks import one_kilowatt, operate, rtu_server
 
@@ -64,7 +66,7 @@ def switch(rack: Rack, action: SwitchAction, at_us: int) -> None:
     parameters = encode_number(MessageKind.SWITCH, action)
     sealed = Host(rack.stations[0].meter).seal(MessageKind.SWITCH, parameters=parameters)
     head = MESSAGE_HEAD.pack(len(sealed), 0, len(sealed), 1)
-    request = write_request(MESSAGE_ADDRESS, head + sealed + bytes(len(sealed) % 2))
+    request = write_request(WINDOWS.message, head + sealed + bytes(len(sealed) % 2))
     reply = rtu_server(rack).receive(rtu.encode(1, request), at_us)
     assert reply[1] == request[0]
 
@@ -289,10 +291,10 @@ def stored(*rules: FaultRule) -> tuple[Rack, Seen]:
 def test_a_power_failure_in_a_write_restarts_the_meter_and_answers_nothing() -> None:
     rack, seen = stored(FaultRule("torn_write", count=1))
     station = rack.stations[0]
-    meter, image = station.meter, station.image(id)
+    meter, image = station.meter, station.image(bank_of)
     assert station.hand_over(Sense(Tamper.COVER, True)) is None
     assert station.meter is not meter
-    assert (station.restarts, station.image(id) != image) == (1, True)
+    assert (station.restarts, station.image(bank_of) != image) == (1, True)
     assert seen.names == ["before Sense", "interrupted", "restarted", "after Sense False"]
     assert station.hand_over(Sense(Tamper.COVER, True)) is not None
 

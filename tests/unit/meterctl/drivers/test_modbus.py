@@ -8,7 +8,7 @@ from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import CorruptAnswerError, NoAnswerError
 from protocols.data_model import items
 from protocols.modbus import rtu, tcp
-from protocols.modbus.native_map import MAGIC
+from tests.support.maps import MAGIC
 from tests.support.wire import PipeTransport
 
 

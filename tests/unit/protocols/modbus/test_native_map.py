@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from struct import Struct
 from typing import Any
 
 import pytest
@@ -24,27 +23,41 @@ from protocols.data_model.kinds import (
 )
 from protocols.data_model.tables import TABLES
 from protocols.errors import ProtocolError
-from protocols.modbus import native_map as m
-from protocols.modbus.native_map import BEST_PLACE, BEST_PLACES, MAP_END, PLACES, Place
+from protocols.modbus import sealed_windows as w
+from protocols.modbus.native_map import MAP_END, NATIVE_MAP
 from protocols.modbus.pdu import (
     MAX_PDU,
     MAX_READ_REGISTERS,
     MAX_READ_WRITE_REGISTERS,
     MAX_WRITE_REGISTERS,
 )
+from protocols.modbus.register_map import Area, Register
+from protocols.modbus.value_layout import ValueType
 from protocols.quantities import CENT, ENERGY_WRAP, KWH, LEDGER, MONEY_LIMIT
 from protocols.sealed_message import MAX_MESSAGE, Answer, Receipt
 from protocols.sealed_status import SealedStatus
+from tests.support.maps import (
+    MAGIC,
+    PLACES,
+    PURCHASE_LIST,
+    SCRATCH,
+    SCRATCH_COILS,
+    STATUS_INPUTS,
+    WINDOWS,
+)
+
+BEST_PLACES = NATIVE_MAP.best_registers
+BEST_PLACE = {item: places[0] for item, places in BEST_PLACES.items()}
 
 
-def place(name: str, decimals: int | None = None) -> Place:
+def place(name: str, decimals: int | None = None) -> Register:
     """Return the first place of an item; `decimals` selects one if its places differ in them."""
-    found = [p for p in PLACES if p.item.name == name and decimals in (None, p.decimals)]
-    assert len({p.decimals for p in found}) == 1
+    found = [p for p in PLACES if p.item.name == name and decimals in (None, p.layout.decimals)]
+    assert len({p.layout.decimals for p in found}) == 1
     return found[0]
 
 
-def named(one: Place) -> str:
+def named(one: Register) -> str:
     return f"{one.item.name} at {one.address}"
 
 
@@ -52,27 +65,32 @@ def named(one: Place) -> str:
 
 
 def test_no_two_places_overlap_and_all_lie_within_the_map() -> None:
-    spans = sorted((p.address, p.address + p.registers) for p in PLACES)
+    spans = sorted((p.address, p.address + p.width) for p in PLACES)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
-    assert spans[0][0] >= len(m.MAGIC) // 2
+    assert spans[0][0] >= len(MAGIC) // 2
     assert spans[-1][1] <= MAP_END
 
 
 def test_sections_stand_in_order_and_hold_every_place() -> None:
-    assert [p for section in m.SECTIONS.values() for p in section] == list(PLACES)
+    assert [
+        p for section in NATIVE_MAP.sections for p in section.registers if Area.HOLDING in p.area
+    ] == list(PLACES)
     assert [p.address for p in PLACES] == sorted(p.address for p in PLACES)
 
 
 def test_the_windows_overlap_neither_the_map_nor_each_other() -> None:
     spans = [
         (0, MAP_END),
-        (m.PURCHASE_ADDRESS, m.PURCHASE_ADDRESS + m.PURCHASE_REGISTERS * TABLES["purchases"].depth),
-        *((w.address, w.read_address + w.read_registers) for w in m.ROW_WINDOWS),
-        (m.RECEIPT_ADDRESS, m.RECEIPT_READ + m.RECEIPT_REGISTERS),
-        (m.MESSAGE_ADDRESS, m.MESSAGE_ADDRESS + (m.MESSAGE_HEAD.size + m.MESSAGE_PART) // 2),
-        (m.ANSWER_ADDRESS, m.ANSWER_ADDRESS + m.ANSWER_REGISTERS),
-        (m.STATUS_ADDRESS, m.STATUS_READ + m.STATUS_REGISTERS),
-        (m.SCRATCH_ADDRESS, m.SCRATCH_ADDRESS + m.SCRATCH_REGISTERS),
+        (
+            PURCHASE_LIST.address,
+            PURCHASE_LIST.address + PURCHASE_LIST.row_registers * TABLES["purchases"].depth,
+        ),
+        *((one.address, one.read_address + one.read_registers) for one in NATIVE_MAP.row_windows),
+        (WINDOWS.receipt, WINDOWS.receipt_read + w.RECEIPT_REGISTERS),
+        (WINDOWS.message, WINDOWS.message + (w.MESSAGE_HEAD.size + w.MESSAGE_PART) // 2),
+        (WINDOWS.answer, WINDOWS.answer + w.ANSWER_REGISTERS),
+        (WINDOWS.status, WINDOWS.status_read + w.STATUS_REGISTERS),
+        (SCRATCH.address, SCRATCH.address + SCRATCH.count),
     ]
     assert spans == sorted(spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
@@ -84,8 +102,8 @@ def test_no_item_is_missing_and_a_driver_reads_the_place_with_the_most_decimals(
     for item, best in BEST_PLACE.items():
         every = [p for p in PLACES if p.item == item]
         assert best in every
-        assert best.decimals == max(p.decimals for p in every)
-    assert BEST_PLACE[items.ENERGY_IMPORT].decimals == 6
+        assert best.layout.decimals == max(p.layout.decimals for p in every)
+    assert BEST_PLACE[items.ENERGY_IMPORT].layout.decimals == 6
     assert {p.item for p in PLACES if p not in BEST_PLACE.values()} == {
         items.ENERGY_IMPORT,
         items.ENERGY_EXPORT,
@@ -99,9 +117,13 @@ def test_no_item_is_missing_and_a_driver_reads_the_place_with_the_most_decimals(
 def test_the_exact_credit_stands_beside_the_books_too_so_that_one_read_holds_their_sum() -> None:
     assert [p.address for p in BEST_PLACES[items.AVAILABLE_CREDIT_EXACT]] == [72, 228]
     assert BEST_PLACE[items.AVAILABLE_CREDIT_EXACT].address == 72
-    books = m.SECTIONS["Books, 1e-10 account unit"]
+    (books,) = [
+        section.registers
+        for section in NATIVE_MAP.sections
+        if section.title == "Books, 1e-10 account unit"
+    ]
     assert books[-1] == BEST_PLACES[items.AVAILABLE_CREDIT_EXACT][1]
-    assert books[-1].address + books[-1].registers - books[0].address <= MAX_READ_REGISTERS
+    assert books[-1].address + books[-1].width - books[0].address <= MAX_READ_REGISTERS
     assert all(places[0] == BEST_PLACE[item] for item, places in BEST_PLACES.items())
 
 
@@ -142,20 +164,19 @@ def test_addresses_that_integrators_write_down_are_stable() -> None:
     }
     assert place("energy_import_kwh", 2).address == 96
     assert place("energy_import_kwh", 6).address == 112
-    assert (m.PURCHASE_ADDRESS, m.RECEIPT_ADDRESS, m.MESSAGE_ADDRESS, m.ANSWER_ADDRESS) == (
+    assert (PURCHASE_LIST.address, WINDOWS.receipt, WINDOWS.message, WINDOWS.answer) == (
         512,
         0x1400,
         0x1500,
         0x1600,
     )
-    assert (m.STATUS_ADDRESS, m.STATUS_READ) == (0x1700, 0x1707)
-    assert [w.address for w in m.ROW_WINDOWS] == [0x1000, 0x1100, 0x1200, 0x1300]
-    assert (m.SCRATCH_ADDRESS, m.SCRATCH_REGISTERS, m.SCRATCH_COILS) == (0x2000, 16, 16)
-    assert m.MAGIC == b"PPM1"
+    assert (WINDOWS.status, WINDOWS.status_read) == (0x1700, 0x1707)
+    assert [one.address for one in NATIVE_MAP.row_windows] == [0x1000, 0x1100, 0x1200, 0x1300]
+    assert (SCRATCH.address, SCRATCH.count, SCRATCH_COILS.count) == (0x2000, 16, 16)
+    assert MAGIC == b"PPM1"
 
 
 def test_the_first_ten_registers_are_identity() -> None:
-    assert m.IDENTITY_END == 10
     assert {p.item for p in PLACES if p.address < 10} == {
         items.SERIAL_NUMBER,
         items.EPOCH,
@@ -163,37 +184,36 @@ def test_the_first_ten_registers_are_identity() -> None:
         items.ACCOUNT_UNIT,
         items.FIRMWARE_VERSION,
     }
-    assert all(p.address + p.registers <= 10 or p.address >= 10 for p in PLACES)
+    assert all(p.address + p.width <= 10 or p.address >= 10 for p in PLACES)
 
 
 def test_every_exchange_fits_one_request() -> None:
-    for window in m.ROW_WINDOWS:
-        table = TABLES[window.name]
-        assert window.row_size == table.row_size
+    for window in NATIVE_MAP.row_windows:
+        table = TABLES[window.table.name]
         assert window.read_address == window.address + 2
         assert window.read_registers == 3 + window.rows * table.row_size // 2 <= MAX_READ_REGISTERS
-    assert TABLES["purchases"].row_size == 2 * m.PURCHASE_REGISTERS
-    assert 2 * m.RECEIPT_REGISTERS >= 2 + Receipt.SIZE
-    assert 2 * m.ANSWER_HEAD_REGISTERS == 2 + Answer.SIZE
-    assert m.ANSWER_REGISTERS == m.ANSWER_HEAD_REGISTERS + m.RECEIPT_REGISTERS <= MAX_READ_REGISTERS
-    assert m.STATUS_QUESTION.size == 14
-    assert 2 * m.STATUS_REGISTERS == 2 + SealedStatus.SIZE
-    assert m.STATUS_REGISTERS <= MAX_READ_REGISTERS
-    assert m.STATUS_QUESTION.size // 2 <= min(MAX_WRITE_REGISTERS, MAX_READ_WRITE_REGISTERS)
-    part = (m.MESSAGE_HEAD.size + m.MESSAGE_PART) // 2
+    assert TABLES["purchases"].row_size == 2 * PURCHASE_LIST.row_registers
+    assert 2 * w.RECEIPT_REGISTERS >= 2 + Receipt.SIZE
+    assert 2 * w.ANSWER_HEAD_REGISTERS == 2 + Answer.SIZE
+    assert w.ANSWER_REGISTERS == w.ANSWER_HEAD_REGISTERS + w.RECEIPT_REGISTERS <= MAX_READ_REGISTERS
+    assert w.STATUS_QUESTION.size == 14
+    assert 2 * w.STATUS_REGISTERS == 2 + SealedStatus.SIZE
+    assert w.STATUS_REGISTERS <= MAX_READ_REGISTERS
+    assert w.STATUS_QUESTION.size // 2 <= min(MAX_WRITE_REGISTERS, MAX_READ_WRITE_REGISTERS)
+    part = (w.MESSAGE_HEAD.size + w.MESSAGE_PART) // 2
     assert part <= min(MAX_WRITE_REGISTERS, MAX_READ_WRITE_REGISTERS)
     assert MAX_MESSAGE <= 0xFFFF
-    assert 7 + sum(2 + len(value) for value in m.IDENTIFICATION.values()) <= MAX_PDU
-    assert m.STATUS_INPUTS == 32
+    assert 7 + sum(2 + len(value) for value in NATIVE_MAP.identification.values()) <= MAX_PDU
+    assert STATUS_INPUTS == 32
 
 
 @pytest.mark.parametrize("one", PLACES, ids=named)
-def test_a_place_has_a_code_that_can_hold_its_kind(one: Place) -> None:
-    size = Struct(">" + one.code).size
-    assert size == 2 * one.registers > 0
+def test_a_place_has_a_code_that_can_hold_its_kind(one: Register) -> None:
+    size = one.layout.struct.size
+    assert size == 2 * one.width > 0
     kind: Kind = one.item.kind
     if isinstance(kind, Digits):
-        assert one.code.endswith("s")
+        assert one.layout.type is ValueType.BCD
         assert 2 * size >= kind.count
     elif isinstance(kind, Choice):
         assert len(kind.words) <= 256**size
@@ -205,11 +225,11 @@ def test_a_place_has_a_code_that_can_hold_its_kind(one: Place) -> None:
         assert size == 8
     elif isinstance(kind, Fixed | Optional):
         inner = kind.inner if isinstance(kind, Optional) else kind
-        assert 0 <= one.decimals <= inner.decimals
+        assert 0 <= one.layout.decimals <= inner.decimals
         if inner.high is not None:  # every settable value can be read back and is not read as "off"
             assert inner.low is not None
-            scale = 10 ** (inner.decimals - one.decimals)
-            low, high = bounds(one.code)
+            scale = 10 ** (inner.decimals - one.layout.decimals)
+            low, high = one.layout.bounds
             assert low <= inner.low // scale
             assert inner.high // scale < high
 
@@ -217,24 +237,19 @@ def test_a_place_has_a_code_that_can_hold_its_kind(one: Place) -> None:
 # ---- values of registers
 
 
-def bounds(code: str) -> tuple[int, int]:
-    bits = 8 * Struct(">" + code).size
-    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if code.islower() else (0, 2**bits - 1)
-
-
-def samples(one: Place) -> list[Any]:
+def samples(one: Register) -> list[Any]:
     """Return values of an item within the range and the resolution of its place."""
-    kind, (low, high) = one.item.kind, bounds(one.code) if "s" not in one.code else (0, 0)
+    kind, (low, high) = one.item.kind, one.layout.bounds
     if isinstance(kind, Digits):
         return ["0" * kind.count, "9" * kind.count, "0123456789012"[: kind.count]]
     if isinstance(kind, Optional):
-        scale = 10 ** (kind.inner.decimals - one.decimals)
+        scale = 10 ** (kind.inner.decimals - one.layout.decimals)
         return [None, 0, scale, 12_345 * scale, high * scale - scale]
     if isinstance(kind, Fixed):
-        scale = 10 ** (kind.decimals - one.decimals)
+        scale = 10 ** (kind.decimals - one.layout.decimals)
         if kind.unit == "kWh":
             return [0, scale, ENERGY_WRAP - scale]
-        if one.decimals == 2 and kind.decimals == 10:
+        if one.layout.decimals == 2 and kind.decimals == 10:
             return [max(low * scale, -MONEY_LIMIT), 0, CENT, MONEY_LIMIT]
         return [low * scale, 0, scale, high * scale]
     if isinstance(kind, Choice):
@@ -250,11 +265,11 @@ def samples(one: Place) -> list[Any]:
 
 
 @pytest.mark.parametrize("one", PLACES, ids=named)
-def test_a_value_in_range_comes_back(one: Place) -> None:
+def test_a_value_in_range_comes_back(one: Register) -> None:
     pack = one.packer()
     for value in samples(one):
         data = pack(value)
-        assert len(data) == 2 * one.registers
+        assert len(data) == 2 * one.width
         assert one.unpack(data) == value
 
 
@@ -333,12 +348,12 @@ def test_counters_and_measurements_saturate_at_their_registers() -> None:
 
 
 @pytest.mark.parametrize("one", [p for p in PLACES if isinstance(p.item.kind, Optional)], ids=named)
-def test_off_is_all_ones_and_nothing_else_is_off(one: Place) -> None:
+def test_off_is_all_ones_and_nothing_else_is_off(one: Register) -> None:
     data = one.packer()(None)
-    assert data == b"\xff" * (2 * one.registers)
+    assert data == b"\xff" * (2 * one.width)
     assert one.unpack(data) is None
     assert one.unpack(data[:-1] + b"\xfe") is not None
-    assert one.unpack(bytes(2 * one.registers)) == 0
+    assert one.unpack(bytes(2 * one.width)) == 0
 
 
 def test_what_can_be_off_is_known() -> None:
@@ -362,14 +377,14 @@ def test_a_truth_of_the_meter_is_a_whole_register() -> None:
 
 @pytest.mark.parametrize("one", [p for p in PLACES if isinstance(p.item.kind, Digits)], ids=named)
 @pytest.mark.parametrize("fill", [0xAA, 0xFF, 0x0A])
-def test_registers_that_are_no_digits_are_no_digits(one: Place, fill: int) -> None:
+def test_registers_that_are_no_digits_are_no_digits(one: Register, fill: int) -> None:
     with pytest.raises(ProtocolError):
-        one.unpack(bytes([fill]) * (2 * one.registers))
+        one.unpack(bytes([fill]) * (2 * one.width))
 
 
 def test_too_few_or_too_many_registers_are_a_protocol_error() -> None:
     for one in PLACES:
-        for size in (0, 2 * one.registers - 1, 2 * one.registers + 2):
+        for size in (0, 2 * one.width - 1, 2 * one.width + 2):
             with pytest.raises(ProtocolError):
                 one.unpack(bytes(size))
 
@@ -378,7 +393,7 @@ def test_too_few_or_too_many_registers_are_a_protocol_error() -> None:
     "one", [p for p in PLACES if not isinstance(p.item.kind, Digits)], ids=named
 )
 @pytest.mark.parametrize("fill", [0x00, 0x7F, 0x80, 0xFF])
-def test_whatever_registers_hold_can_be_shown(one: Place, fill: int) -> None:
-    value = one.unpack(bytes([fill]) * (2 * one.registers))
+def test_whatever_registers_hold_can_be_shown(one: Register, fill: int) -> None:
+    value = one.unpack(bytes([fill]) * (2 * one.width))
     assert one.item.kind.text(value)
     assert one.item.kind.json(value)
