@@ -27,6 +27,8 @@ from protocols.data_model.tariff import Tariff
 from protocols.data_model.words import AccountState, Cause, MeterType, UnopenedSupply
 from protocols.faults import FaultPlan
 from protocols.keys import MeterKeys, development_keys
+from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.register_map import RegisterMap
 from protocols.quantities import DAY, LEDGER
 
 DEFAULT_SERIAL_NUMBER = "000000000001"
@@ -72,6 +74,7 @@ class MeterDescription:
     profile_days: int = PROFILE_DAYS
     guarantee: bool = False
     drift: tuple[int, int] = (0, 1_000_000)
+    register_map: RegisterMap = NATIVE_MAP
 
     @property
     def phases(self) -> int:
@@ -172,6 +175,7 @@ def rack_of(description: MeterDescription, speed: int, seed: int = 0) -> Rack:
 
     rack = Rack([(description.unit, make())], speed, faults)
     rack.stations[0].rebuild = make
+    rack.stations[0].register_map = description.register_map
     rack.begin_faults()
     return rack
 

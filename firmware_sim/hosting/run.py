@@ -72,8 +72,8 @@ def run(flags: MeterFlags, options: RunOptions) -> None:
             (one.description.unit, meter) for one, (meter, _) in zip(described, built, strict=True)
         ]
         rack = Rack(meters, options.speed, faults)
-        for station, (_, rebuild) in zip(rack.stations, built, strict=True):
-            station.rebuild = rebuild
+        for station, one, (_, rebuild) in zip(rack.stations, described, built, strict=True):
+            station.rebuild, station.register_map = rebuild, one.description.register_map
         operator = Operator(rack, load_for, line_time, insert_file)
         host = Host(rack, operator, loop, options.silent_unknown_units)
         try:

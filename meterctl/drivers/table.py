@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from meterctl.drivers import Driver, Trace
     from meterctl.transports import MonotonicClock, Transport
+    from protocols.modbus.register_map import RegisterMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,20 @@ class DriverKind:
     open: Callable[[Transport, int, int, MonotonicClock, Trace | None], Driver]
 
 
-def _modbus(
-    transport: Transport, unit: int, timeout_ms: int, clock: MonotonicClock, trace: Trace | None
-) -> Driver:
-    from meterctl.drivers.modbus import ModbusDriver
+def modbus(register_map: RegisterMap | None = None) -> DriverKind:
+    """Return Modbus with a register map, by default the native one."""
 
-    return ModbusDriver(transport, unit, timeout_ms, clock, trace)
+    def open_driver(
+        transport: Transport, unit: int, timeout_ms: int, clock: MonotonicClock, trace: Trace | None
+    ) -> Driver:
+        from meterctl.drivers.modbus import ModbusDriver
+        from protocols.modbus.native_map import NATIVE_MAP
+
+        chosen = NATIVE_MAP if register_map is None else register_map
+        return ModbusDriver(transport, unit, timeout_ms, clock, trace, chosen)
+
+    return DriverKind("modbus", open_driver)
 
 
-MODBUS = DriverKind("modbus", _modbus)
+MODBUS = modbus()
 DRIVERS: Mapping[str, DriverKind] = {kind.name: kind for kind in (MODBUS,)}
