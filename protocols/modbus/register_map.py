@@ -7,7 +7,7 @@ registers; what is placed in several areas lies at the same address in each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Flag
 from itertools import pairwise
@@ -167,14 +167,15 @@ class RegisterMap:
     whose unused addresses read 0; any other unused address is refused with exception 02. `scratch`
     spans take writes without effect. Row lists and windows are read as holding and as input
     registers; without `windows` no sealed message passes. `identification` holds the objects of
-    function 43/14. A read of more than `largest_read` registers is refused with exception 03, a
-    function that is not one of `functions` with 01.
+    function 43/14. A read of more than `largest_read` registers is refused with exception 03,
+    windows apart, which have sizes of their own; a function that is not one of `functions` is
+    refused with 01.
 
     Equal maps are equal values. A map that contradicts itself is refused when it is made.
 
     Raises:
         QuantityError: an address out of range or used twice, a value that its layout cannot hold,
-            a window or a row that one read cannot return.
+            a value or a row that one read cannot return.
     """
 
     name: str
@@ -204,8 +205,9 @@ class RegisterMap:
         for area in (Area.COIL, Area.DISCRETE, Area.HOLDING, Area.INPUT):
             placed = sorted(self._placed(area), key=lambda part: part[1].start)
             for name, extent in placed:
-                if extent.start < 0 or extent.stop > ADDRESSES:
-                    raise QuantityError(f"map {self.name}, {name}: no address {extent.stop - 1}")
+                for address in (extent.start, extent.stop - 1):
+                    if not 0 <= address < ADDRESSES:
+                        raise QuantityError(f"map {self.name}, {name}: no address {address}")
             for (one, first), (other, second) in pairwise(placed):
                 if first.stop > second.start:
                     raise QuantityError(
@@ -231,14 +233,7 @@ class RegisterMap:
         A read may begin and end anywhere within one.
         """
         parts: tuple[Placed, ...] = (*self.registers, *self.fixed, *self.zeros)
-        extents = [part.extent for part in parts if area in part.area]
-        runs: list[range] = []
-        for extent in sorted(extents, key=lambda one: one.start):
-            if runs and extent.start <= runs[-1].stop:
-                runs[-1] = range(runs[-1].start, max(runs[-1].stop, extent.stop))
-            else:
-                runs.append(extent)
-        return tuple(runs)
+        return unbroken(part.extent for part in parts if area in part.area)
 
     @property
     def best_registers(self) -> Mapping[Item, tuple[Register, ...]]:
@@ -269,10 +264,6 @@ class RegisterMap:
                 yield register.item.name, register.width
         for rows in self.row_lists:
             yield f"the list of {rows.table.name}", rows.row_registers
-        for window in self.row_windows:
-            yield f"the window of {window.table.name}", window.read_registers
-        for extent in self.windows.readable.values() if self.windows is not None else ():
-            yield "a window for sealed messages", len(extent)
 
     def _placed(self, area: Area) -> Iterator[tuple[str, range]]:
         """Yield what lies in an area, with its addresses; no two may overlap."""
@@ -292,6 +283,17 @@ class RegisterMap:
                 yield f"the window of {window.table.name}", window.extent
             for extent in self.windows.extents if self.windows is not None else ():
                 yield "a window for sealed messages", extent
+
+
+def unbroken(extents: Iterable[range]) -> tuple[range, ...]:
+    """Return extents in order, those that touch or overlap as one."""
+    runs: list[range] = []
+    for extent in sorted(extents, key=lambda one: one.start):
+        if runs and extent.start <= runs[-1].stop:
+            runs[-1] = range(runs[-1].start, max(runs[-1].stop, extent.stop))
+        else:
+            runs.append(extent)
+    return tuple(runs)
 
 
 def _problem(register: Register) -> str | None:

@@ -111,14 +111,24 @@ class Layout:
 def packer(kind: Kind, layout: Layout) -> Callable[[Any], bytes]:
     """Return the function that encodes a value of a kind into its registers. It never raises."""
     pack = _pack(layout)
-    if isinstance(kind, Digits):
-        digits = 4 * layout.size
-        return lambda value: pack(bytes.fromhex(value.rjust(digits, "0")))
+    match kind:
+        case Digits():
+            digits = 4 * layout.size
+            return lambda value: pack(bytes.fromhex(value.rjust(digits, "0")))
+        case Optional(inner):
+            up, down = _factors(inner, layout)
+            number = _optional_packer(layout, down, pack)
+            return number if up == 1 else lambda value: number(value and value * up)
+        case Fixed():
+            up, down = _factors(kind, layout)
+            fixed = _fixed_packer(kind, layout, up, down, pack)
+            return fixed if up == 1 else lambda value: fixed(value * up)
+        case _:
+            return _whole_packer(layout, pack)
+
+
+def _whole_packer(layout: Layout, pack: Callable[[Any], bytes]) -> Callable[[int], bytes]:
     low, high = layout.bounds
-    if isinstance(kind, Optional):
-        return _optional_packer(kind.inner, layout, pack)
-    if isinstance(kind, Fixed):
-        return _fixed_packer(kind, layout, pack)
 
     def whole(value: int) -> bytes:
         try:
@@ -130,34 +140,33 @@ def packer(kind: Kind, layout: Layout) -> Callable[[Any], bytes]:
 
 
 def _optional_packer(
-    kind: Fixed, layout: Layout, pack: Callable[[Any], bytes]
+    layout: Layout, down: int, pack: Callable[[Any], bytes]
 ) -> Callable[[int | None], bytes]:
     """Return the encoder of a number or "off"; a number at the end of the type is never "off"."""
-    up, down = _factors(kind, layout)
     low, high = layout.bounds
     off = layout.off
     low, high = low + (off == low), high - (off == high)
 
     def number(value: int | None) -> bytes:
-        return pack(off if value is None else min(max(value * up // down, low), high))
+        return pack(off if value is None else min(max(value // down, low), high))
 
     return number
 
 
 def _fixed_packer(
-    kind: Fixed, layout: Layout, pack: Callable[[Any], bytes]
+    kind: Fixed, layout: Layout, up: int, down: int, pack: Callable[[Any], bytes]
 ) -> Callable[[int], bytes]:
-    up, down = _factors(kind, layout)
+    """Return the encoder of a number that was multiplied by `up` and is to be divided by `down`."""
     low, high = layout.bounds
     if kind == ENERGY:
-        wrap = min(ENERGY_WRAP, (high + 1) * down // up)
-        return lambda value: pack(value % wrap * up // down)
+        wrap = min(ENERGY_WRAP * up, (high + 1) * down)
+        return lambda value: pack(value % wrap // down)
     if kind.decimals == LEDGER_DECIMALS > layout.decimals:
         limit = MONEY_LIMIT // down
         low, high = max(low, -limit), min(high, limit)
 
     def number(value: int) -> bytes:
-        cut = value * up // down if value >= 0 else -(-value * up // down)
+        cut = value // down if value >= 0 else -(-value // down)
         return pack(min(max(cut, low), high))
 
     return number

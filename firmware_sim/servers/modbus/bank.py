@@ -7,6 +7,9 @@ A read at an unchanged revision copies bytes.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from struct import Struct
+
 from firmware_sim.meter import Meter
 from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.plan import BLOCK, BitView, Plan, RegisterView, plan_of
@@ -14,6 +17,7 @@ from firmware_sim.servers.modbus.rings import RINGS
 from protocols.errors import IllegalAddressError
 
 _REPLIES_KEPT = 64
+_RANGE = Struct(">HH")
 _READ_HOLDING, _READ_INPUT = 3, 4
 
 
@@ -60,25 +64,23 @@ class Bank:
             view = self.plan.input
         else:
             return False
-        address = int.from_bytes(pdu[1:3], "big")
-        return view.find(address, address + int.from_bytes(pdu[3:5], "big")) >= 0
+        address, count = _RANGE.unpack_from(pdu, 1)
+        return view.holds(address, address + count)
 
     def read(self, view: RegisterView, address: int, count: int) -> bytes | None:
         """Return `count` registers of an area; None where one of them does not exist."""
         end = address + count
-        index = view.find(address, end)
-        if index < 0:
+        _, stop, _, shift = view.segments[bisect_right(view.begins, address) - 1]
+        if end > stop or shift is None:
+            if view.holds(address, end):
+                return self._read_across(view, address, end)
             return self._read_apart(view, address, end)
-        segment = view.segments[index]
-        if end <= segment.end:
-            return self._piece(segment.shift, address, end)
-        pieces = []
-        while address < end:
-            segment = view.segments[index]
-            stop = min(end, segment.end)
-            pieces.append(self._piece(segment.shift, address, stop))
-            address, index = stop, index + 1
-        return b"".join(pieces)
+        revision, revisions = self._meter.revision, self._revisions
+        for block in range(address // BLOCK + shift, (end - 1) // BLOCK + shift + 1):
+            if revisions[block] != revision:
+                self._rebuild(block)
+        offset = BLOCK * shift
+        return bytes(self._image[2 * (address + offset) : 2 * (end + offset)])
 
     def write(self, address: int, data: bytes) -> None:
         """Write scratch registers, the only ones written; raises IllegalAddressError elsewhere."""
@@ -115,16 +117,16 @@ class Bank:
                 return
         raise IllegalAddressError
 
-    def _piece(self, shift: int | None, address: int, end: int) -> bytes:
-        """Return registers of one segment, rebuilt where the meter has changed."""
-        if shift is None:
-            return bytes(2 * (end - address))
-        revision, revisions = self._meter.revision, self._revisions
-        for block in range(address // BLOCK + shift, (end - 1) // BLOCK + shift + 1):
-            if revisions[block] != revision:
-                self._rebuild(block)
-        offset = BLOCK * shift
-        return bytes(self._image[2 * (address + offset) : 2 * (end + offset)])
+    def _read_across(self, view: RegisterView, address: int, end: int) -> bytes:
+        """Return registers of consecutive segments, of which some may read 0."""
+        data = b""
+        while address < end:
+            segment = view.segment(address)
+            stop = min(end, segment.end)
+            held = None if segment.shift is None else self.read(view, address, stop - address)
+            data += held or bytes(2 * (stop - address))
+            address = stop
+        return data
 
     def _rebuild(self, block: int) -> None:
         meter, image = self._meter, self._image

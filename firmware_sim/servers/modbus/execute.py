@@ -7,7 +7,7 @@ from struct import Struct, error
 
 from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.bank import Bank
-from firmware_sim.servers.modbus.plan import BitView, RegisterView
+from firmware_sim.servers.modbus.plan import BitView
 from firmware_sim.servers.modbus.windows import SessionWindows
 from protocols.errors import (
     IllegalAddressError,
@@ -18,16 +18,20 @@ from protocols.errors import (
 from protocols.modbus.pdu import (
     MAX_PDU,
     MAX_READ_BITS,
+    MAX_READ_REGISTERS,
     MAX_READ_WRITE_REGISTERS,
     MAX_WRITE_BITS,
     MAX_WRITE_REGISTERS,
     READ_DEVICE_IDENTIFICATION,
+    Function,
     exception_reply,
+    read_request,
 )
 
 _TWO_WORDS = Struct(">HH")
 _MULTIPLE = Struct(">HHB")
 _READ_WRITE = Struct(">HHHHB")
+_READ_INPUT = 4
 _ON, _OFF = 0xFF00, 0x0000
 
 
@@ -51,33 +55,21 @@ def _two_words(pdu: bytes) -> tuple[int, int]:
     return first, second
 
 
-def _read_holding(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
-    return _read_registers(station, bank, windows, pdu, bank.plan.holding)
-
-
-def _read_input(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
-    return _read_registers(station, bank, windows, pdu, bank.plan.input)
-
-
-def _read_registers(
-    station: Station, bank: Bank, windows: SessionWindows, pdu: bytes, view: RegisterView
-) -> bytes:
+def _read_registers(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
     address, count = _two_words(pdu)
-    if not 1 <= count <= bank.plan.register_map.largest_read:
+    plan = bank.plan
+    if not 1 <= count <= plan.largest_read:
+        _check_window(windows, address, count)
+    found = bank.read(plan.input if pdu[0] == _READ_INPUT else plan.holding, address, count)
+    if found is None:
+        found = windows.read(station, address, count)
+    return bytes((pdu[0], 2 * count)) + found
+
+
+def _check_window(windows: SessionWindows, address: int, count: int) -> None:
+    """Raise IllegalValueError unless this is a read of a window, whatever the map's largest."""
+    if not (1 <= count <= MAX_READ_REGISTERS and windows.shows(address)):
         raise IllegalValueError
-    return bytes((pdu[0], 2 * count)) + _registers(station, bank, windows, view, address, count)
-
-
-def _registers(
-    station: Station,
-    bank: Bank,
-    windows: SessionWindows,
-    view: RegisterView,
-    address: int,
-    count: int,
-) -> bytes:
-    found = bank.read(view, address, count)
-    return windows.read(station, address, count) if found is None else found
 
 
 def _read_bits(bank: Bank, view: BitView, pdu: bytes) -> bytes:
@@ -136,16 +128,16 @@ def _write_registers(station: Station, bank: Bank, windows: SessionWindows, pdu:
 def _read_write(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
     """Write first, then read (section 6.17); nothing is written unless both ranges are good."""
     read_address, read_count, address, count, size = _READ_WRITE.unpack_from(pdu, 1)
-    most = bank.plan.register_map.largest_read
-    if not (1 <= read_count <= most and 1 <= count <= MAX_READ_WRITE_REGISTERS):
+    if not 1 <= read_count <= bank.plan.largest_read:
+        _check_window(windows, read_address, read_count)
+    if not 1 <= count <= MAX_READ_WRITE_REGISTERS:
         raise IllegalValueError
     if size != 2 * count or len(pdu) != 10 + size:
         raise IllegalValueError
-    view = bank.plan.holding
-    _registers(station, bank, windows, view, read_address, read_count)
+    request = read_request(Function.READ_HOLDING_REGISTERS, read_address, read_count)
+    _read_registers(station, bank, windows, request)
     _write(station, bank, windows, address, pdu[10:])
-    data = _registers(station, bank, windows, view, read_address, read_count)
-    return bytes((pdu[0], 2 * read_count)) + data
+    return pdu[:1] + _read_registers(station, bank, windows, request)[1:]
 
 
 def _write(
@@ -185,8 +177,8 @@ def _identification(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> b
 _FUNCTIONS: dict[int, Callable[[Station, Bank, SessionWindows, bytes], bytes]] = {
     1: _read_coils,
     2: _read_inputs,
-    3: _read_holding,
-    4: _read_input,
+    3: _read_registers,
+    4: _read_registers,
     5: _write_coil,
     6: _write_register,
     8: _diagnostics,

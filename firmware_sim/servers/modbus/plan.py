@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS
 from protocols.errors import IllegalAddressError
-from protocols.modbus.register_map import Area, Placed, Register, RegisterMap, RowList
+from protocols.modbus.register_map import Area, Placed, Register, RegisterMap, RowList, unbroken
 
 BLOCK = 32
 """Registers of a block."""
@@ -38,10 +38,13 @@ class Segment(NamedTuple):
     shift: int | None
 
 
+_NO_SEGMENT = Segment(-1, -1, -1, None)
+
+
 class RegisterView:
     """What one area of registers shows of an image."""
 
-    __slots__ = ("_begins", "row_lists", "scratch", "segments")
+    __slots__ = ("begins", "row_lists", "scratch", "segments")
 
     def __init__(
         self,
@@ -50,13 +53,18 @@ class RegisterView:
         row_lists: tuple[RowList, ...],
     ) -> None:
         """Show segments, scratch registers with their byte offset in the bank, and row lists."""
-        self.segments, self.scratch, self.row_lists = segments, scratch, row_lists
-        self._begins = [segment.begin for segment in segments]
+        self.segments = (_NO_SEGMENT, *segments)
+        """In order, after one that holds no register."""
+        self.begins = [segment.begin for segment in self.segments]
+        self.scratch, self.row_lists = scratch, row_lists
 
-    def find(self, address: int, end: int) -> int:
-        """Return the index of the segment of `address`; -1 unless the map holds all registers."""
-        index = bisect_right(self._begins, address) - 1
-        return index if index >= 0 and end <= self.segments[index].run_end else -1
+    def segment(self, address: int) -> Segment:
+        """Return the last segment that begins at an address or before it."""
+        return self.segments[bisect_right(self.begins, address) - 1]
+
+    def holds(self, address: int, end: int) -> bool:
+        """Return whether the map holds all registers from `address` to before `end`."""
+        return end <= self.segment(address).run_end
 
 
 class BitField(NamedTuple):
@@ -96,12 +104,14 @@ class Plan:
         "functions",
         "holding",
         "input",
+        "largest_read",
         "register_map",
         "scratch_size",
     )
 
     def __init__(self, register_map: RegisterMap) -> None:
         self.register_map = register_map
+        self.largest_read = register_map.largest_read
         self.functions = frozenset(map(int, register_map.functions))
         self.scratch_size = sum(
             2 * span.count for span in register_map.scratch if span.area & Area.REGISTERS
@@ -206,4 +216,4 @@ def _bits(register_map: RegisterMap, area: Area) -> BitView:
             runs.append(span.extent)
         if span.area & Area.BITS:
             offset += span.count
-    return BitView(tuple(runs), tuple(fields))
+    return BitView(unbroken(runs), tuple(fields))

@@ -7,7 +7,7 @@ silent), not for us (ignore), refused (answer with an exception).
 from __future__ import annotations
 
 from firmware_sim.rack.stations import Station
-from firmware_sim.servers.modbus.bank import bank_of
+from firmware_sim.servers.modbus.bank import Bank, bank_of
 from firmware_sim.servers.modbus.execute import execute
 from firmware_sim.servers.modbus.reply_faults import FramedPdu, faulty_replies
 from firmware_sim.servers.modbus.windows import SessionWindows
@@ -57,9 +57,12 @@ class _Requests:
         reply = execute(station, station.image(bank_of), windows, pdu)
         return reply if station.meter is meter and not meter.stopped else None
 
-    def may_cache(self, station: Station, pdu: bytes, reply: bytes) -> bool:
-        """Return whether a reply may be cached: also, no fault of replies is in force."""
-        return not self.faults.reply and station.image(bank_of).is_cacheable(pdu, reply)
+    def cache_of(self, station: Station, pdu: bytes, reply: bytes) -> Bank | None:
+        """Return the bank that may cache a reply; None as well while replies can have faults."""
+        if self.faults.reply:
+            return None
+        bank = station.image(bank_of)
+        return bank if bank.is_cacheable(pdu, reply) else None
 
 
 class ModbusRtuServer:
@@ -130,8 +133,9 @@ class ModbusRtuServer:
                 station, frame.pdu, at_us
             ):
                 whole = rtu.encode((frame.unit + unit_shift) % 256, pdu)
-                if requests.may_cache(station, frame.pdu, pdu):
-                    station.image(bank_of).keep(rtu.encode(frame.unit, frame.pdu), whole)
+                cache = requests.cache_of(station, frame.pdu, pdu)
+                if cache is not None:
+                    cache.keep(rtu.encode(frame.unit, frame.pdu), whole)
                 out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
 
@@ -189,9 +193,10 @@ class ModbusTcpServer:
             pdu, unit_shift, transaction_shift = framed
             transaction = (frame.transaction + transaction_shift) % 65_536
             whole = tcp.encode(transaction, (frame.unit + unit_shift) % 256, pdu)
-            if requests.may_cache(found[0], frame.pdu, pdu):
+            cache = requests.cache_of(found[0], frame.pdu, pdu)
+            if cache is not None:
                 asked = tcp.encode(0, frame.unit, frame.pdu)[_AFTER_TRANSACTION:]
-                found[0].image(bank_of).keep(asked, whole[_AFTER_TRANSACTION:])
+                cache.keep(asked, whole[_AFTER_TRANSACTION:])
             out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
 

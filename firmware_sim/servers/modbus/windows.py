@@ -60,6 +60,13 @@ class SessionWindows:
                     return _cut(self._shown(station, which), address - extent.start, count)
         raise IllegalAddressError
 
+    def shows(self, address: int) -> bool:
+        """Return whether a register of a window can be read at an address."""
+        sealed = self._map.windows
+        extents = [window.extent for window in self._map.row_windows]
+        extents += sealed.readable.values() if sealed is not None else ()
+        return any(address in extent for extent in extents)
+
     def check_write(self, address: int, data: bytes) -> None:
         """Raise ModbusError unless a window takes this write; nothing is changed."""
         match self._written_at(address):

@@ -1,0 +1,164 @@
+"""Register maps as values: what one holds, and what it refuses to hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from protocols.data_model import items
+from protocols.data_model.tables import EVENTS, PROFILE, PURCHASES
+from protocols.errors import QuantityError
+from protocols.modbus.native_map import MAP_END, NATIVE_MAP
+from protocols.modbus.register_map import (
+    Area,
+    Constant,
+    Register,
+    RegisterMap,
+    RowList,
+    RowWindow,
+    Section,
+    Span,
+)
+from protocols.modbus.sealed_windows import ANSWER_REGISTERS, SealedWindow, SealedWindows
+from protocols.modbus.value_layout import Layout, ValueType
+from tests.support.maps import SMALL_MAP, WINDOWS
+
+U16, U32 = Layout(ValueType.U16), Layout(ValueType.U32)
+BIT = Layout(ValueType.BITS, size=1)
+COUNT = items.PURCHASE_COUNT
+
+
+def a_map(*registers: Register, **parts: Any) -> RegisterMap:
+    """Return a map with registers and other parts."""
+    return RegisterMap("tried", (Section("All", registers),), **parts)
+
+
+# ---- values
+
+
+def test_equal_maps_are_equal_values() -> None:
+    again = replace(SMALL_MAP, sections=tuple(SMALL_MAP.sections))
+    assert again == SMALL_MAP
+    assert hash(again) == hash(SMALL_MAP)
+    assert len({again, SMALL_MAP, NATIVE_MAP}) == 2
+    assert replace(SMALL_MAP, largest_read=61) != SMALL_MAP
+
+
+def test_runs_join_items_constants_and_zeros_that_touch() -> None:
+    found = a_map(
+        Register(Area.HOLDING, 3, COUNT, U32),
+        Register(Area.HOLDING, 7, COUNT, U32),
+        Register(Area.INPUT, 5, COUNT, U32),
+        mark=Constant(Area.HOLDING, 5, bytes(4)),
+        zeros=(Span(Area.HOLDING, 20, 4), Span(Area.HOLDING, 8, 3)),
+    )
+    assert found.runs(Area.HOLDING) == (range(3, 11), range(20, 24))
+    assert found.runs(Area.INPUT) == (range(5, 7),)
+    assert found.runs(Area.COIL) == ()
+
+
+def test_the_native_map_has_one_run_in_both_areas_of_registers() -> None:
+    for area in (Area.HOLDING, Area.INPUT):
+        assert NATIVE_MAP.runs(area) == (range(MAP_END),)
+
+
+def test_the_best_registers_of_an_item_have_the_most_decimals() -> None:
+    coarse = Register(Area.INPUT, 0, items.ENERGY_IMPORT, Layout(ValueType.U32, 1))
+    fine = Register(Area.INPUT, 4, items.ENERGY_IMPORT, Layout(ValueType.U32, 3))
+    again = Register(Area.HOLDING, 4, items.ENERGY_IMPORT, Layout(ValueType.U32, 3))
+    bits = Register(Area.COIL, 9, items.GUARANTEE, BIT)
+    found = a_map(coarse, fine, again, bits)
+    assert found.best_registers == {items.ENERGY_IMPORT: (fine, again)}
+
+
+def test_lists_and_windows_are_found_by_their_table() -> None:
+    assert NATIVE_MAP.row_list(PURCHASES) is NATIVE_MAP.row_lists[0]
+    assert NATIVE_MAP.row_list(EVENTS) is None
+    assert NATIVE_MAP.row_window(PROFILE) is NATIVE_MAP.row_windows[1]
+    assert NATIVE_MAP.row_window(PURCHASES) is None
+
+
+def test_the_windows_for_sealed_messages_move_with_their_address() -> None:
+    moved = SealedWindows(0x4000)
+    assert [e.start + 0x4000 - 0x1400 for e in WINDOWS.extents] == [e.start for e in moved.extents]
+    assert moved.written_at(0x4000) is SealedWindow.RECEIPT
+    assert moved.written_at(0x4100) is SealedWindow.MESSAGE
+    assert moved.written_at(0x4300) is SealedWindow.STATUS
+    assert [moved.written_at(address) for address in (0x4200, 0x4001, 0x1500)] == [None] * 3
+    assert moved.readable[SealedWindow.ANSWER] == range(0x4200, 0x4200 + ANSWER_REGISTERS)
+    assert SealedWindow.MESSAGE not in moved.readable
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize(
+    ("register", "problem"),
+    [
+        (Register(Area.HOLDING | Area.COIL, 0, COUNT, U16), "registers, or in coils"),
+        (Register(Area(0), 0, COUNT, U16), "registers, or in coils"),
+        (Register(Area.COIL, 0, COUNT, U16), "hold bits"),
+        (Register(Area.INPUT, 0, items.GUARANTEE, BIT), "hold bits"),
+        (Register(Area.INPUT, 0, items.SERIAL_NUMBER, U32), "packed BCD"),
+        (Register(Area.INPUT, 0, items.MAX_CREDIT, U32), "off"),
+        (Register(Area.INPUT, 0xFFFF, COUNT, U32), "no address 65536"),
+        (Register(Area.INPUT, -1, COUNT, U32), "no address -1"),
+    ],
+)
+def test_a_register_that_cannot_be_is_refused_by_its_item(register: Register, problem: str) -> None:
+    with pytest.raises(QuantityError, match=problem) as raised:
+        a_map(register)
+    assert f"map tried, {register.item.name}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"constants": (Constant(Area.HOLDING, 11, bytes(2)),)},
+        {"mark": Constant(Area.REGISTERS, 8, bytes(6))},
+        {"scratch": (Span(Area.HOLDING, 4, 7),)},
+        {"row_lists": (RowList(10, PURCHASES, 1),)},
+        {"row_windows": (RowWindow(11, EVENTS, 1),)},
+        {"windows": SealedWindows(11)},
+        {"sections": (Section("Two", (Register(Area.HOLDING, 11, COUNT, U16),) * 2),)},
+    ],
+    ids=lambda parts: next(iter(parts)),
+)
+def test_an_address_is_used_once(parts: dict[str, Any]) -> None:
+    alone = a_map(Register(Area.HOLDING, 10, COUNT, U32))
+    with pytest.raises(QuantityError, match="overlap at"):
+        replace(alone, **parts)
+
+
+def test_the_same_address_of_another_area_is_another_address() -> None:
+    a_map(
+        Register(Area.HOLDING, 10, COUNT, U32),
+        Register(Area.INPUT, 10, COUNT, U32),
+        Register(Area.COIL, 10, items.GUARANTEE, BIT),
+        scratch=(Span(Area.DISCRETE, 10, 1),),
+    )
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"row_lists": (RowList(100, PURCHASES, 10),)},
+        {"largest_read": 1},
+    ],
+    ids=lambda parts: next(iter(parts)),
+)
+def test_one_read_returns_a_value_and_a_row(parts: dict[str, Any]) -> None:
+    small = a_map(Register(Area.HOLDING, 10, COUNT, U32), largest_read=16)
+    with pytest.raises(QuantityError, match="the largest read has"):
+        replace(small, **parts)
+
+
+def test_windows_may_be_larger_than_the_largest_read() -> None:
+    a_map(
+        Register(Area.HOLDING, 10, COUNT, U32),
+        row_windows=(RowWindow(100, EVENTS, 2),),
+        windows=SealedWindows(200),
+        largest_read=16,
+    )
