@@ -206,7 +206,7 @@ def scratch_and_inputs(m: RegisterMap) -> str:
         [
             "\n## Scratch, inputs, identification\n\n",
             f"Registers {registers.address:#06x} to {registers.extent.stop - 1:#06x} and coils "
-            f"0 to {coils.count - 1} have no effect: use them for write tests, broadcast included. "
+            f"0 to {coils.size - 1} have no effect: use them for write tests, broadcast included. "
             f"Discrete inputs 0 to {inputs.stop - 1} are the bits of `status`:\n\n",
             head("bit", "status"),
             *bits,

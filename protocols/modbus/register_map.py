@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Flag
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
@@ -45,8 +45,7 @@ class Placed(Protocol):
     def extent(self) -> range: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(NamedTuple):
     """Where an item lies: areas, first address, layout."""
 
     area: Area
@@ -73,30 +72,27 @@ class Register:
         return value_layout.unpack(self.item, self.layout, data)
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """Registers that belong together under a title of the docs."""
 
     title: str
     registers: tuple[Register, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Consecutive addresses."""
 
     area: Area
     address: int
-    count: int
+    size: int
 
     @property
     def extent(self) -> range:
         """All addresses of the span."""
-        return range(self.address, self.address + self.count)
+        return range(self.address, self.address + self.size)
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """Registers that never change: whole registers of bytes."""
 
     area: Area
@@ -109,8 +105,7 @@ class Constant:
         return range(self.address, self.address + len(self.data) // 2)
 
 
-@dataclass(frozen=True, slots=True)
-class RowList:
+class RowList(NamedTuple):
     """The newest rows of a table, newest first, one after another; absent rows read 0."""
 
     address: int
@@ -128,8 +123,7 @@ class RowList:
         return range(self.address, self.address + self.rows * self.row_registers)
 
 
-@dataclass(frozen=True, slots=True)
-class RowWindow:
+class RowWindow(NamedTuple):
     """A cursor window: write the number of the first row (u32, 0 = the newest rows), read the rows.
 
         address      cursor, u32

@@ -17,9 +17,9 @@ Function 23 asks and reads in one exchange. The windows belong to the session.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
+from typing import NamedTuple
 
 from protocols.sealed_message import Answer, Receipt
 from protocols.sealed_status import SealedStatus
@@ -44,8 +44,7 @@ class SealedWindow(Enum):
     STATUS = "status"
 
 
-@dataclass(frozen=True, slots=True)
-class SealedWindows:
+class SealedWindows(NamedTuple):
     """The four windows, `address` being the first."""
 
     address: int

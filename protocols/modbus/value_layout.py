@@ -41,6 +41,7 @@ _CODES = {
     ValueType.U64: "Q",
     ValueType.S64: "q",
 }
+_WIDTHS = {kind: Struct(">" + code).size // 2 for kind, code in _CODES.items()}
 
 
 class Order(Enum):
@@ -70,8 +71,7 @@ class Layout:
     @property
     def width(self) -> int:
         """Number of addresses of a value: registers, or single bits of BITS."""
-        code = _CODES.get(self.type)
-        return self.size if code is None else Struct(">" + code).size // 2
+        return _WIDTHS.get(self.type, self.size)
 
     @property
     def signed(self) -> bool:

@@ -55,19 +55,19 @@ def registers(wire: Wire, address: int, count: int, function: int = 3) -> bytes:
 @pytest.fixture
 def scratch(wire: Wire) -> bytes:
     """Set all scratch registers and coils to values of no other test; return the register bytes."""
-    values = words(*range(0xA0, 0xA0 + SCRATCH.count))
-    write = write_registers(SCRATCH.address, *range(0xA0, 0xA0 + SCRATCH.count))
-    assert wire.ask(1, write) == b"\x10" + words(SCRATCH.address, SCRATCH.count)
-    assert wire.ask(1, write_coils(0, SCRATCH_COILS.count, "5a c3")) == b"\x0f" + words(
-        0, SCRATCH_COILS.count
+    values = words(*range(0xA0, 0xA0 + SCRATCH.size))
+    write = write_registers(SCRATCH.address, *range(0xA0, 0xA0 + SCRATCH.size))
+    assert wire.ask(1, write) == b"\x10" + words(SCRATCH.address, SCRATCH.size)
+    assert wire.ask(1, write_coils(0, SCRATCH_COILS.size, "5a c3")) == b"\x0f" + words(
+        0, SCRATCH_COILS.size
     )
     return values
 
 
 def assert_untouched(wire: Wire, scratch: bytes) -> None:
     """Assert that no scratch register or coil has changed."""
-    assert registers(wire, SCRATCH.address, SCRATCH.count) == scratch
-    assert wire.ask(1, read(1, 0, SCRATCH_COILS.count)) == b"\x01\x02\x5a\xc3"
+    assert registers(wire, SCRATCH.address, SCRATCH.size) == scratch
+    assert wire.ask(1, read(1, 0, SCRATCH_COILS.size)) == b"\x01\x02\x5a\xc3"
 
 
 class TestMap:
@@ -116,7 +116,7 @@ class TestMap:
     def test_holding_registers_are_the_input_registers(self, wire: Wire, scratch: bytes) -> None:
         for start in range(0, MAP_END, 88):
             assert registers(wire, start, 88, 3) == registers(wire, start, 88, 4)
-        assert registers(wire, SCRATCH.address, SCRATCH.count, 4) == scratch
+        assert registers(wire, SCRATCH.address, SCRATCH.size, 4) == scratch
 
     def test_the_last_register_and_the_one_after_it(self, wire: Wire) -> None:
         assert len(registers(wire, MAP_END - 1, 1)) == 2
@@ -195,10 +195,10 @@ class TestWhileTheMeterLives:
 
 class TestRead:
     @pytest.mark.usefixtures("scratch")
-    @pytest.mark.parametrize("start", range(SCRATCH_COILS.count))
+    @pytest.mark.parametrize("start", range(SCRATCH_COILS.size))
     def test_coils_begin_anywhere_and_are_padded_with_zeros(self, wire: Wire, start: int) -> None:
         bits = 0xC35A >> start
-        for count in range(1, SCRATCH_COILS.count - start + 1):
+        for count in range(1, SCRATCH_COILS.size - start + 1):
             size = (count + 7) // 8
             data = (bits & (1 << count) - 1).to_bytes(size, "little")
             assert wire.ask(1, read(1, start, count)) == bytes([1, size]) + data
@@ -241,33 +241,33 @@ class TestRead:
 class TestWrite:
     @pytest.mark.usefixtures("scratch")
     def test_one_coil(self, wire: Wire) -> None:
-        for coil in range(SCRATCH_COILS.count):
+        for coil in range(SCRATCH_COILS.size):
             for value, bit in ((0xFF00, 1), (0x0000, 0), (0xFF00, 1)):
                 assert wire.ask(1, b"\x05" + words(coil, value)) == b"\x05" + words(coil, value)
                 assert wire.ask(1, read(1, coil, 1)) == bytes([1, 1, bit])
-        assert wire.ask(1, read(1, 0, SCRATCH_COILS.count)) == b"\x01\x02\xff\xff"
+        assert wire.ask(1, read(1, 0, SCRATCH_COILS.size)) == b"\x01\x02\xff\xff"
 
     @pytest.mark.usefixtures("scratch")
     def test_coils(self, wire: Wire) -> None:
         assert wire.ask(1, write_coils(3, 10, "cd 01")) == b"\x0f" + words(3, 10)
         bits = 0xC35A & ~(0x3FF << 3) | 0x1CD << 3
-        assert wire.ask(1, read(1, 0, SCRATCH_COILS.count)) == b"\x01\x02" + bits.to_bytes(
+        assert wire.ask(1, read(1, 0, SCRATCH_COILS.size)) == b"\x01\x02" + bits.to_bytes(
             2, "little"
         )
 
     def test_one_register(self, wire: Wire, scratch: bytes) -> None:
-        for n in range(SCRATCH.count):
+        for n in range(SCRATCH.size):
             pdu = b"\x06" + words(SCRATCH.address + n, 0xFFFF - n)
             assert wire.ask(1, pdu) == pdu
-        expected = words(*range(0xFFFF, 0xFFFF - SCRATCH.count, -1))
-        assert registers(wire, SCRATCH.address, SCRATCH.count) == expected != scratch
+        expected = words(*range(0xFFFF, 0xFFFF - SCRATCH.size, -1))
+        assert registers(wire, SCRATCH.address, SCRATCH.size) == expected != scratch
 
     def test_registers(self, wire: Wire, scratch: bytes) -> None:
         assert wire.ask(1, write_registers(SCRATCH.address + 5, 1, 0xFFFF, 3)) == b"\x10" + words(
             SCRATCH.address + 5, 3
         )
         expected = scratch[:10] + words(1, 0xFFFF, 3) + scratch[16:]
-        assert registers(wire, SCRATCH.address, SCRATCH.count) == expected
+        assert registers(wire, SCRATCH.address, SCRATCH.size) == expected
 
     def test_write_comes_before_read_in_function_23(self, wire: Wire, scratch: bytes) -> None:
         reply = wire.ask(1, write_and_read(SCRATCH.address, 4, SCRATCH.address + 1, 0x1111, 0x2222))
@@ -276,7 +276,7 @@ class TestWrite:
     def test_function_23_reads_elsewhere(self, wire: Wire, scratch: bytes) -> None:
         identity = registers(wire, 0, 10)
         assert wire.ask(1, write_and_read(0, 10, SCRATCH.address + 15, 7)) == b"\x17\x14" + identity
-        assert registers(wire, SCRATCH.address, SCRATCH.count) == scratch[:30] + words(7)
+        assert registers(wire, SCRATCH.address, SCRATCH.size) == scratch[:30] + words(7)
 
 
 class TestUnregisteredFunction:
@@ -347,8 +347,8 @@ BAD_VALUES = {
     "identify_code_5": b"\x2b\x0e\x05\x00",
 }
 BAD_ADDRESSES = {
-    "coils_after": read(1, SCRATCH_COILS.count, 1),
-    "coils_over_the_end": read(1, 0, SCRATCH_COILS.count + 1),
+    "coils_after": read(1, SCRATCH_COILS.size, 1),
+    "coils_over_the_end": read(1, 0, SCRATCH_COILS.size + 1),
     "coils_2000": read(1, 0, 2000),
     "inputs_after": read(2, STATUS_INPUTS, 1),
     "inputs_over_the_end": read(2, 1, STATUS_INPUTS),
@@ -357,11 +357,11 @@ BAD_ADDRESSES = {
     "holding_125_over_the_end": read(3, MAP_END - 100, 125),
     "holding_over_65535": read(3, 0xFFFF, 2),
     "input_registers": read(4, NOWHERE, 125),
-    "coil": b"\x05" + words(SCRATCH_COILS.count, 0xFF00),
+    "coil": b"\x05" + words(SCRATCH_COILS.size, 0xFF00),
     "identity": b"\x06" + words(0, 1),
     "credit": b"\x06" + words(ADDRESS["available_credit"], 1),
     "before_scratch": b"\x06" + words(SCRATCH.address - 1, 1),
-    "after_scratch": b"\x06" + words(SCRATCH.address + SCRATCH.count, 1),
+    "after_scratch": b"\x06" + words(SCRATCH.address + SCRATCH.size, 1),
     "write_coils_over_the_end": write_coils(8, 9, "00 00"),
     "write_coils_1968": write_coils(0, 1968, "00" * 246),
     "write_registers_over_the_end": write_registers(SCRATCH.address + 15, 1, 2),
@@ -434,10 +434,10 @@ class TestRefusals:
     @pytest.mark.parametrize("pdu", BAD_LENGTHS.values(), ids=BAD_LENGTHS)
     def test_a_request_of_a_wrong_length_on_tcp_is_03(self, tcp: TcpWire, pdu: str) -> None:
         """Application Protocol V1.1b3 7: 03 is also "that the implied length is incorrect"."""
-        before = registers(tcp, SCRATCH.address, SCRATCH.count)
+        before = registers(tcp, SCRATCH.address, SCRATCH.size)
         request = bytes.fromhex(pdu)
         assert tcp.ask(1, request) == refusal(request[0], 3)
-        assert registers(tcp, SCRATCH.address, SCRATCH.count) == before
+        assert registers(tcp, SCRATCH.address, SCRATCH.size) == before
 
 
 def _tcp(transaction: int, pdu: bytes) -> bytes:

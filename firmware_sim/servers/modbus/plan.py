@@ -114,7 +114,7 @@ class Plan:
         self.largest_read = register_map.largest_read
         self.functions = frozenset(map(int, register_map.functions))
         self.scratch_size = sum(
-            2 * span.count for span in register_map.scratch if span.area & Area.REGISTERS
+            2 * span.size for span in register_map.scratch if span.area & Area.REGISTERS
         )
         image = _Image(register_map)
         self.holding = image.view(Area.HOLDING)
@@ -185,7 +185,7 @@ class _Image:
             if area in span.area:
                 spans.append((span.extent, offset))
             if span.area & Area.REGISTERS:
-                offset += 2 * span.count
+                offset += 2 * span.size
         return tuple(spans)
 
 
@@ -215,5 +215,5 @@ def _bits(register_map: RegisterMap, area: Area) -> BitView:
             fields.append(BitField(span.extent.start, span.extent.stop, None, offset))
             runs.append(span.extent)
         if span.area & Area.BITS:
-            offset += span.count
+            offset += span.size
     return BitView(unbroken(runs), tuple(fields))

@@ -100,7 +100,7 @@ def test_a_device_without_the_mark_of_the_map_is_not_read() -> None:
     with pytest.raises(CorruptAnswerError, match="is no meter with the marked map"):
         driver.read([items.TRIP_MODE])
     assert transport.exchanges == 1
-    right = replace(marked, mark=replace(mark, data=bytes.fromhex("cafe")))
+    right = replace(marked, mark=mark._replace(data=bytes.fromhex("cafe")))
     driver, transport = with_map(right)
     for _ in range(2):
         assert driver.read([items.TRIP_MODE])[items.TRIP_MODE] == 1

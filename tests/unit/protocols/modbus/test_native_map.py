@@ -90,7 +90,7 @@ def test_the_windows_overlap_neither_the_map_nor_each_other() -> None:
         (WINDOWS.message, WINDOWS.message + (w.MESSAGE_HEAD.size + w.MESSAGE_PART) // 2),
         (WINDOWS.answer, WINDOWS.answer + w.ANSWER_REGISTERS),
         (WINDOWS.status, WINDOWS.status_read + w.STATUS_REGISTERS),
-        (SCRATCH.address, SCRATCH.address + SCRATCH.count),
+        (SCRATCH.address, SCRATCH.address + SCRATCH.size),
     ]
     assert spans == sorted(spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
@@ -172,7 +172,7 @@ def test_addresses_that_integrators_write_down_are_stable() -> None:
     )
     assert (WINDOWS.status, WINDOWS.status_read) == (0x1700, 0x1707)
     assert [one.address for one in NATIVE_MAP.row_windows] == [0x1000, 0x1100, 0x1200, 0x1300]
-    assert (SCRATCH.address, SCRATCH.count, SCRATCH_COILS.count) == (0x2000, 16, 16)
+    assert (SCRATCH.address, SCRATCH.size, SCRATCH_COILS.size) == (0x2000, 16, 16)
     assert MAGIC == b"PPM1"
 
 

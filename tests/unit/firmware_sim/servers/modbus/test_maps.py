@@ -19,6 +19,7 @@ from protocols.modbus import rtu, tcp
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import read_request, write_request
 from protocols.modbus.register_map import Area, Constant, Register, RegisterMap, Section, Span
+from protocols.modbus.sealed_windows import SealedWindows
 from protocols.modbus.value_layout import Layout, ValueType
 from protocols.quantities import CENT, HOUR, LEDGER
 from tests.support.maps import MAGIC, SMALL_MAP, WINDOWS
@@ -203,8 +204,7 @@ def test_a_map_without_windows_has_none(wire: Wire) -> None:
 
 
 def test_windows_move_with_the_map() -> None:
-    assert NATIVE_MAP.windows is not None
-    moved = Wire(replace(NATIVE_MAP, windows=replace(NATIVE_MAP.windows, address=0x5000)))
+    moved = Wire(replace(NATIVE_MAP, windows=SealedWindows(0x5000)))
     question = bytes(8) + (7).to_bytes(4, "big") + (0).to_bytes(2, "big")
     assert moved.ask(write_request(0x5300, question))[0] == 16
     assert int.from_bytes(moved.read(3, 0x5307, 1), "big") > 100
