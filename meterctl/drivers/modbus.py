@@ -75,9 +75,11 @@ class ModbusDriver:
         timeout_ms: int,
         clock: MonotonicClock,
         trace: Trace | None = None,
-        register_map: RegisterMap = NATIVE_MAP,
+        register_map: RegisterMap | None = None,
     ) -> None:
-        self._map, self._readable = register_map, ReadableMap(register_map)
+        """Serve a unit on a transport; the map is the native one by default."""
+        self._map = register_map or NATIVE_MAP
+        self._readable = ReadableMap(self._map)
         self._client = TransportClient(transport, timeout_ms, clock, trace)
         self._unit, self._now = unit, clock
         self._where = f"{transport.name} unit {unit}"

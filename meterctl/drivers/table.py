@@ -34,10 +34,8 @@ def modbus(register_map: RegisterMap | None = None) -> DriverKind:
         transport: Transport, unit: int, timeout_ms: int, clock: MonotonicClock, trace: Trace | None
     ) -> Driver:
         from meterctl.drivers.modbus import ModbusDriver
-        from protocols.modbus.native_map import NATIVE_MAP
 
-        chosen = NATIVE_MAP if register_map is None else register_map
-        return ModbusDriver(transport, unit, timeout_ms, clock, trace, chosen)
+        return ModbusDriver(transport, unit, timeout_ms, clock, trace, register_map)
 
     return DriverKind("modbus", open_driver)
 
