@@ -16,7 +16,7 @@ import typer
 
 from meterctl.card_readers import CardPort
 from meterctl.cli.output import print_json, result_fragments, say
-from meterctl.drivers.table import DRIVERS
+from meterctl.drivers.table import DriverKind
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.named_files import read_named
@@ -61,7 +61,7 @@ class Options:
     """The common options as given."""
 
     port: str | None
-    protocol: str
+    driver: DriverKind
     unit: int
     keys: Path | None
     journal: Path | None
@@ -97,9 +97,7 @@ class Options:
         try:
             ring = self.ring(seals=seals)
             trace = _print_frame if self.trace else None
-            driver = DRIVERS[self.protocol].open(
-                transport, self.unit, self.timeout_ms, monotonic_ms, trace
-            )
+            driver = self.driver.open(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
             yield Session(
                 driver,
                 ring,
@@ -136,7 +134,7 @@ class Options:
             )
         else:
             where = os.path.abspath(self.port.partition("?")[0])
-        return f"{where} {self.protocol} unit {self.unit}"
+        return f"{where} {self.driver.name} unit {self.unit}"
 
     def _ask(self, question: str) -> bool:
         """Ask the user at a terminal; False without a terminal, with --yes or in a dry run."""

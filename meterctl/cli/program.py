@@ -69,7 +69,7 @@ def _options(
         raise UsageError(f"--timeout {timeout}: allowed is above 0 and at most 15s")
     context.obj = Options(
         port,
-        protocol,
+        DRIVERS[protocol],
         unit,
         keys,
         journal,
