@@ -3,7 +3,7 @@
 from meterctl.journal.entries import BY_HAND, AuditLine, Entry, EntryState, SeenWriteBack
 from meterctl.journal.journal import NOWHERE, Journal, default_path
 from meterctl.journal.layout import LAYOUT
-from meterctl.journal.proofs import Proved
+from meterctl.journal.proofs import ProvedStorage
 
 __all__ = [
     "BY_HAND",
@@ -13,7 +13,7 @@ __all__ = [
     "Entry",
     "EntryState",
     "Journal",
-    "Proved",
+    "ProvedStorage",
     "SeenWriteBack",
     "default_path",
 ]

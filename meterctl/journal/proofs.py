@@ -17,7 +17,7 @@ from protocols.sealed_status import SealedStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class ProvedStorage:
     """Proved state of one storage of a meter.
 
     `cumulative` is in ledger units, `energy` in mWh; `elapsed_ms` and `last_at` are in ms.
@@ -52,7 +52,7 @@ _COLUMNS = (
 _NEXT_TURN = "(SELECT COALESCE(MAX(turn), 0) + 1 FROM proved)"
 
 
-def behind(proved: Proved | None, status: SealedStatus) -> str | None:
+def behind(proved: ProvedStorage | None, status: SealedStatus) -> str | None:
     """Return how a status contradicts the proved state of its storage; None if it does not."""
     if proved is None:
         return None
@@ -93,15 +93,15 @@ class ProvedStorages:
             ).fetchone()
         return int(row[0]) if row else 0
 
-    def of(self, meter: str) -> dict[int, Proved]:
+    def of(self, meter: str) -> dict[int, ProvedStorage]:
         """Return the proved state of every storage of a meter, by epoch."""
         with self._guard():
             rows = self._db.execute(
                 f"SELECT {_COLUMNS} FROM proved WHERE meter = ?", (meter,)
             ).fetchall()
-        return {row[1]: Proved(*row) for row in rows}
+        return {row[1]: ProvedStorage(*row) for row in rows}
 
-    def newest(self, meter: str) -> Proved | None:
+    def newest(self, meter: str) -> ProvedStorage | None:
         """Return the proved state of the storage that was proved last; None if there is none."""
         return max(self.of(meter).values(), key=lambda proved: proved.turn, default=None)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meterctl.errors import CorruptAnswerError, NotPermittedError, RefusedError
-from meterctl.journal import Journal, Proved
+from meterctl.journal import Journal, ProvedStorage
 from meterctl.journal.proofs import behind
 from meterctl.operations.conclusions import Proofs, conclude
 from meterctl.session import MeterIdentity, Session
@@ -250,7 +250,7 @@ def _meter_of(session: Session, status: SealedStatus, floor: int, *, advance: bo
 
 
 def _hold_against(
-    session: Session, journal: Journal, status: SealedStatus, known: Proved | None
+    session: Session, journal: Journal, status: SealedStatus, known: ProvedStorage | None
 ) -> None:
     """Refuse a status below the proved state; with --set-back reset that state."""
     problem = behind(known, status)

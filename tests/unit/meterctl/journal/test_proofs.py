@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meterctl.journal import NOWHERE, Journal, Proved
+from meterctl.journal import NOWHERE, Journal, ProvedStorage
 from meterctl.journal.proofs import behind
 from protocols.card.write_back import WriteBack
 from protocols.data_model.words import AccountState
@@ -45,7 +45,7 @@ STATUS = SealedStatus(
 RECEIPT = Receipt(
     MessageKind.CREDIT, METER, EPOCH, 5, 100, b"code", 77, 0, 0, 0, 0, 900, 0, key_version=1
 )
-PROVED = Proved(METER, EPOCH, 1, 5, 900, 70, 1000, 5, b"code", 77)
+PROVED = ProvedStorage(METER, EPOCH, 1, 5, 900, 70, 1000, 5, b"code", 77)
 
 
 def back(**values: int) -> WriteBack:
@@ -53,7 +53,7 @@ def back(**values: int) -> WriteBack:
     return replace(write_back(1), **{**known, **values})  # type: ignore[arg-type]
 
 
-def proved(journal: Journal, epoch: int = EPOCH) -> Proved:
+def proved(journal: Journal, epoch: int = EPOCH) -> ProvedStorage:
     return journal.proofs.of(METER)[epoch]
 
 
