@@ -82,10 +82,10 @@ def renew(context: typer.Context) -> None:
     """Draw a new number for a copied or restored journal; entries keep their old number."""
     given = options(context)
     with given.open_journal() as journal:
-        old = journal.number
+        old = journal.numbers.current
         if not given.confirm(f"journal {journal.path}: draw a new number in place of {old:08x}"):
             return
-        number = journal.renew(int(time.time()))
+        number = journal.numbers.renew(int(time.time()))
         journal.audit("renewed", int(time.time()), detail=f"number {old:08x} became {number:08x}")
     fragments = {"old": f'"{old:08x}"', "number": f'"{number:08x}"'}
     print_result(fragments, given.json, "journal", outcome=None)

@@ -1,9 +1,12 @@
 """The journal: sealed messages with their outcomes, and the proved state of meters (METER.md 8)."""
 
-from meterctl.journal.entries import BY_HAND, AuditLine, Entry, EntryState, SeenWriteBack
-from meterctl.journal.journal import NOWHERE, Journal, default_path
+from meterctl.journal.audit import AuditLine
+from meterctl.journal.database import NOWHERE
+from meterctl.journal.entries import BY_HAND, Entry, EntryState
+from meterctl.journal.journal import Journal, default_path
 from meterctl.journal.layout import LAYOUT
 from meterctl.journal.proofs import ProvedStorage
+from meterctl.journal.write_backs import SeenWriteBack
 
 __all__ = [
     "BY_HAND",

@@ -103,29 +103,3 @@ class Entry:
     def lives_in(self, epoch: int) -> bool:
         """Return whether a meter with this epoch could accept the message."""
         return self.epoch in (epoch, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """One line of the audit log."""
-
-    id: int
-    at: int
-    what: str
-    meter: str
-    card: str
-    amount: int
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class SeenWriteBack:
-    """Totals that never decrease in a sound meter.
-
-    `cumulative` is the sum of purchases in 0.01, `energy` is in mWh.
-    """
-
-    credit_sequence: int
-    cumulative: int
-    energy: int
-    elapsed_ms: int

@@ -5,11 +5,9 @@ Callers have verified the code of each proof. No value is taken from an unsealed
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from meterctl.journal.database import Database
 from protocols.card.write_back import WriteBack
 from protocols.keys import DEVELOPMENT_KEY_VERSION
 from protocols.sealed_message import Receipt
@@ -77,28 +75,17 @@ def behind(proved: ProvedStorage | None, status: SealedStatus) -> str | None:
 class ProvedStorages:
     """The part of a journal that holds the proved state of meters."""
 
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        guard: Callable[[], AbstractContextManager[None]],
-        together: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self._db, self._guard, self._together = db, guard, together
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
     def floor(self, meter: str) -> int:
         """Return the highest current key version proved for a meter in any epoch; 0 if none."""
-        with self._guard():
-            row = self._db.execute(
-                "SELECT version FROM floors WHERE meter = ?", (meter,)
-            ).fetchone()
+        row = self._db.row("SELECT version FROM floors WHERE meter = ?", meter)
         return int(row[0]) if row else 0
 
     def of(self, meter: str) -> dict[int, ProvedStorage]:
         """Return the proved state of every storage of a meter, by epoch."""
-        with self._guard():
-            rows = self._db.execute(
-                f"SELECT {_COLUMNS} FROM proved WHERE meter = ?", (meter,)
-            ).fetchall()
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM proved WHERE meter = ?", meter)
         return {row[1]: ProvedStorage(*row) for row in rows}
 
     def newest(self, meter: str) -> ProvedStorage | None:
@@ -108,7 +95,7 @@ class ProvedStorages:
     def note_status(self, status: SealedStatus, sealed: bytes) -> None:
         """Record the proof of a verified status."""
         key = (status.serial_number, status.epoch)
-        with self._together():
+        with self._db.together():
             self.raise_floor(status.serial_number, status.current_version)
             self._note(
                 *key,
@@ -124,7 +111,7 @@ class ProvedStorages:
     def note_receipt(self, receipt: Receipt, sealed: bytes) -> None:
         """Record the proof of a verified receipt of the credit class."""
         key = (receipt.serial_number, receipt.epoch)
-        with self._together():
+        with self._db.together():
             self.raise_floor(receipt.serial_number, receipt.key_version)
             self._note(*key, receipt.sequence, receipt.cumulative, 0, 0)
             self._note_last(*key, receipt.sequence, receipt.code, receipt.at, sealed)
@@ -136,7 +123,7 @@ class ProvedStorages:
         meter's current version without proving it. The floor rises at most to the version of the
         seal.
         """
-        with self._together():
+        with self._db.together():
             self.raise_floor(back.meter_digits, min(back.meter_key_version, back.key_version))
             self._note(
                 back.meter_digits,
@@ -153,27 +140,28 @@ class ProvedStorages:
 
         Entries up to `after_entry` are from before. The floor stays: key versions only rise.
         """
-        with self._together(), self._guard():
-            self._db.execute("DELETE FROM proved WHERE meter = ? AND epoch = ?", (meter, epoch))
-            self._db.execute(
-                "DELETE FROM write_backs WHERE meter = ? AND epoch = ?", (meter, epoch)
-            )
+        with self._db.together():
+            self._db.execute("DELETE FROM proved WHERE meter = ? AND epoch = ?", meter, epoch)
+            self._db.execute("DELETE FROM write_backs WHERE meter = ? AND epoch = ?", meter, epoch)
             self._db.execute(
                 f"INSERT INTO proved (meter, epoch, turn, begun_after) VALUES (?, ?, "
                 f"{_NEXT_TURN}, ?)",
-                (meter, epoch, after_entry),
+                meter,
+                epoch,
+                after_entry,
             )
 
     def raise_floor(self, meter: str, version: int) -> None:
         """Raise the floor of a meter; lower key versions are no longer used for it."""
         if version == DEVELOPMENT_KEY_VERSION or version <= self.floor(meter):
             return
-        with self._guard():
-            self._db.execute(
-                "INSERT INTO floors VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET "
-                "version = MAX(version, ?)",
-                (meter, version, version),
-            )
+        self._db.execute(
+            "INSERT INTO floors VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET "
+            "version = MAX(version, ?)",
+            meter,
+            version,
+            version,
+        )
 
     def _note(
         self,
@@ -188,36 +176,34 @@ class ProvedStorages:
         fresh: bool = False,
     ) -> None:
         """Raise the stored totals; a proof that is not fresh takes a turn only if it is higher."""
-        with self._guard():
-            self._db.execute(
-                f"INSERT OR IGNORE INTO proved (meter, epoch, turn) VALUES (?, ?, {_NEXT_TURN})",
-                (meter, epoch),
-            )
-            self._db.execute(
-                f"UPDATE proved SET turn = CASE WHEN ? OR ? > sequence OR ? > elapsed "
-                f"THEN {_NEXT_TURN} ELSE turn END,"
-                " sequence = MAX(sequence, ?), cumulative = MAX(cumulative, ?), energy = "
-                "MAX(energy, ?),"
-                " elapsed = MAX(elapsed, ?),"
-                " proof = CASE WHEN length(?) AND ? >= sequence AND ? >= elapsed THEN ? "
-                "ELSE proof END"
-                " WHERE meter = ? AND epoch = ?",
-                (
-                    fresh,
-                    sequence,
-                    elapsed_ms,
-                    sequence,
-                    cumulative,
-                    energy,
-                    elapsed_ms,
-                    proof,
-                    sequence,
-                    elapsed_ms,
-                    proof,
-                    meter,
-                    epoch,
-                ),
-            )
+        self._db.execute(
+            f"INSERT OR IGNORE INTO proved (meter, epoch, turn) VALUES (?, ?, {_NEXT_TURN})",
+            meter,
+            epoch,
+        )
+        self._db.execute(
+            f"UPDATE proved SET turn = CASE WHEN ? OR ? > sequence OR ? > elapsed "
+            f"THEN {_NEXT_TURN} ELSE turn END,"
+            " sequence = MAX(sequence, ?), cumulative = MAX(cumulative, ?), energy = "
+            "MAX(energy, ?),"
+            " elapsed = MAX(elapsed, ?),"
+            " proof = CASE WHEN length(?) AND ? >= sequence AND ? >= elapsed THEN ? "
+            "ELSE proof END"
+            " WHERE meter = ? AND epoch = ?",
+            fresh,
+            sequence,
+            elapsed_ms,
+            sequence,
+            cumulative,
+            energy,
+            elapsed_ms,
+            proof,
+            sequence,
+            elapsed_ms,
+            proof,
+            meter,
+            epoch,
+        )
 
     def _note_last(
         self,
@@ -228,25 +214,22 @@ class ProvedStorages:
         at: int,
         sealed_receipt: bytes = b"",
     ) -> None:
-        with self._guard():
-            self._db.execute(
-                "UPDATE proved SET"
-                " receipt = CASE WHEN length(?) THEN ? WHEN last_sequence < ? THEN x'' "
-                "ELSE receipt END,"
-                " last_sequence = ?, last_code = ?, last_at = ? WHERE meter = ? AND epoch = ?"
-                " AND (last_sequence < ? OR last_code = x'' OR (last_sequence = ? AND "
-                "last_code = ?))",
-                (
-                    sealed_receipt,
-                    sealed_receipt,
-                    sequence,
-                    sequence,
-                    code,
-                    at,
-                    meter,
-                    epoch,
-                    sequence,
-                    sequence,
-                    code,
-                ),
-            )
+        self._db.execute(
+            "UPDATE proved SET"
+            " receipt = CASE WHEN length(?) THEN ? WHEN last_sequence < ? THEN x'' "
+            "ELSE receipt END,"
+            " last_sequence = ?, last_code = ?, last_at = ? WHERE meter = ? AND epoch = ?"
+            " AND (last_sequence < ? OR last_code = x'' OR (last_sequence = ? AND "
+            "last_code = ?))",
+            sealed_receipt,
+            sealed_receipt,
+            sequence,
+            sequence,
+            code,
+            at,
+            meter,
+            epoch,
+            sequence,
+            sequence,
+            code,
+        )

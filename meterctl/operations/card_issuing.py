@@ -281,7 +281,7 @@ def _plan_preset(
     def carry_out() -> list[SealedMessage]:
         messages = [
             command_message(
-                journal.draw_origin(), meter, kind, parameters, presented.now(), ahead=ahead
+                journal.numbers.draw_origin(), meter, kind, parameters, presented.now(), ahead=ahead
             )
             for ahead, (kind, parameters) in enumerate(commands, 1)
         ]

@@ -176,7 +176,7 @@ def _plan_opening(
             presented.now(),
         )
 
-    journal.hold_limit(
+    journal.limits.hold(
         presented.ring.limit(), wanted.meter, presented.serial, wanted.cents, presented.now()
     )
     text = (
@@ -271,7 +271,7 @@ def _plan_sale(
         raise NotPermittedError(
             f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch"
         )
-    journal.hold_limit(
+    journal.limits.hold(
         presented.ring.limit(), meter.serial_number, presented.serial, cents, presented.now()
     )
     back, kind = card_files.back, _type_of_sale(card_files)

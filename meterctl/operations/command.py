@@ -84,9 +84,9 @@ def execute_command(session: Session, journal: Journal, command: Command) -> Com
         UnknownOutcomeError: no answer and no proof.
     """
     serial = command.meter.serial_number
-    with journal.alone_with(serial, session.ticks, session.pause):
+    with journal.locks.alone_with(serial, session.ticks, session.pause):
         meter = rehearse_command(session, journal, command)
-        origin = journal.draw_origin()
+        origin = journal.numbers.draw_origin()
         message = command_message(
             origin, meter, command.kind, command.parameters, session.now(), lives_s=command.lives_s
         )

@@ -99,7 +99,7 @@ def plan(
             serial_number=hint.serial_number,
         )
     if kind in (MessageKind.OPEN, MessageKind.CREDIT):
-        journal.hold_limit(session.ring.limit(), hint.serial_number, "", amount, session.now())
+        journal.limits.hold(session.ring.limit(), hint.serial_number, "", amount, session.now())
     return Plan(hint, Sale(kind, amount, customer_number, reference))
 
 
@@ -132,7 +132,7 @@ def sale_begun_before(
     if not sale.reference:
         return None
     try:
-        with journal.alone_with(hint.serial_number, session.ticks, session.pause):
+        with journal.locks.alone_with(hint.serial_number, session.ticks, session.pause):
             meter = hint.serial_number if session.payee is None else session.payee
             return known_sale(journal, sale.reference, sale.kind, sale.amount, meter)
     except BusyError as error:
@@ -188,7 +188,7 @@ def rehearse_advance(session: Session, journal: Journal, hint: MeterIdentity) ->
 
 def advance_key_version(session: Session, journal: Journal, hint: MeterIdentity) -> Settled:
     """Make the meter's next key version current, by a void; raises as `rehearse_advance`."""
-    with journal.alone_with(hint.serial_number, session.ticks, session.pause):
+    with journal.locks.alone_with(hint.serial_number, session.ticks, session.pause):
         meter = rehearse_advance(session, journal, hint)
         message = void_message(journal, meter, meter.credit_sequence + 1, session.now())
         entry = enter(journal, session.ring, message, session.now())
@@ -246,7 +246,7 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
         UnknownOutcomeError: the meter does not answer, and an entry of it is open.
     """
     named = [] if number is None else [journal.entry(number)]
-    expected = named if named else journal.open_entries(journal.meter_of_port(session.port))
+    expected = named if named else journal.open_entries(journal.ports.meter_of(session.port))
     hint = identify_for(session, journal, expected)
     require_payee(session, journal, hint.serial_number)
     for entry in named:
@@ -317,7 +317,7 @@ def living_text(entry: Entry) -> str:
 
 def _resolve(session: Session, journal: Journal, hint: MeterIdentity, entry: Entry) -> Resolved:
     try:
-        with journal.alone_with(entry.meter, session.ticks, session.pause):
+        with journal.locks.alone_with(entry.meter, session.ticks, session.pause):
             entry = journal.entry(entry.id)
             if entry.is_open:
                 with bytes_are_out(session, journal, entry, NOTHING_LEARNT):
@@ -470,7 +470,7 @@ def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Ent
         UnknownOutcomeError: neither was proved; the entry stays open.
     """
     with (
-        journal.alone_with(entry.meter, session.ticks, session.pause),
+        journal.locks.alone_with(entry.meter, session.ticks, session.pause),
         bytes_are_out(session, journal, entry, NOTHING_LEARNT),
     ):
         entry = journal.entry(entry.id)

@@ -118,7 +118,7 @@ def sell_exactly_once(
         UnknownOutcomeError: the outcome is not proved; the entry stays open.
         BegunBeforeError: another process has used the sale key meanwhile.
     """
-    with journal.alone_with(hint.serial_number, session.ticks, session.pause):
+    with journal.locks.alone_with(hint.serial_number, session.ticks, session.pause):
         begun = journal.find_reference(sale.reference) if sale.reference else None
         if begun is not None:
             raise BegunBeforeError(begun)
@@ -397,7 +397,7 @@ def require_voidable(
             entry,
             f"the meter has reached sequence {reached}, and keeps no proof of that one any more",
         )
-    if entry.origin.journal not in (0, journal.number):
+    if entry.origin.journal not in (0, journal.numbers.current):
         asked = ask_status(session, journal, hint)
     meter = asked.require_ours()
     if meter.credit_sequence < entry.sequence - 1:

@@ -313,7 +313,9 @@ class PresentedCard:
             self._served_knowingly(journal, back, problem)
         self._tell_unknown(journal, back)
         self._tell_commands(back)
-        journal.keep_write_back(back.meter_digits, back.epoch, self.serial, _seen(back), self.now())
+        journal.write_backs.keep(
+            back.meter_digits, back.epoch, self.serial, _seen(back), self.now()
+        )
         journal.proofs.note_write_back(back, card_files.slot)
 
     def _served_knowingly(self, journal: Journal, back: WriteBack, problem: str) -> None:
@@ -341,7 +343,7 @@ class PresentedCard:
             f"with these keys sold them"
         )
         self.tell(f"meter {back.meter_digits}: {text}")
-        last = journal.last_write_back(back.meter_digits, back.epoch, self.serial)
+        last = journal.write_backs.last(back.meter_digits, back.epoch, self.serial)
         if last is None or last.credit_sequence < back.credit_sequence:
             journal.audit(
                 "unknown_credit", self.now(), meter=back.meter_digits, card=self.serial, detail=text
@@ -369,7 +371,7 @@ class PresentedCard:
                 f"it stands at sequence {back.credit_sequence}, sequence {before} was proved "
                 f"earlier: it was set back"
             )
-        last = journal.last_write_back(back.meter_digits, back.epoch, self.serial)
+        last = journal.write_backs.last(back.meter_digits, back.epoch, self.serial)
         now = _seen(back)
         if last is not None:
             for name, old, new in zip(

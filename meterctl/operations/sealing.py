@@ -136,7 +136,7 @@ def credit_message(
         meter.customer_number if customer is None else customer,
         host_second(now),
         key_version=meter.sealing_version,
-        origin=journal.draw_origin(),
+        origin=journal.numbers.draw_origin(),
     )
 
 
@@ -160,7 +160,7 @@ def opening_for_any_epoch(
         customer,
         host_second(now),
         key_version=key_version,
-        origin=journal.draw_origin(),
+        origin=journal.numbers.draw_origin(),
     )
 
 
@@ -176,7 +176,7 @@ def void_message(journal: Journal, meter: ProvedMeter, sequence: int, now: int) 
         meter.customer_number,
         host_second(now),
         key_version=meter.sealing_version,
-        origin=journal.draw_origin(),
+        origin=journal.numbers.draw_origin(),
     )
 
 

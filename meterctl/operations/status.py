@@ -77,7 +77,7 @@ def require_payee(session: Session, journal: Journal, serial_number: str) -> Non
             )
         return
     last = (
-        journal.meter_of_port(session.port)
+        journal.ports.meter_of(session.port)
         if session.port and not session.ring.is_development
         else ""
     )
@@ -112,7 +112,7 @@ def ask_status(
             than the hint's; a meter that was set back, or a clone (audited).
     """
     serial = hint.serial_number
-    asked_number = journal.number if number is None else number
+    asked_number = journal.numbers.current if number is None else number
     floor, known = (
         journal.proofs.floor(serial),
         journal.proofs.of(serial),
@@ -133,7 +133,7 @@ def ask_status(
             journal.proofs.note_status(status, sealed)
             _overrule(journal, status, session.now())
             if session.port:
-                journal.keep_port(session.port, serial, session.now())
+                journal.ports.keep(session.port, serial, session.now())
             row = status.of_journal
             is_ours = not row.sequence or journal.knows_mark(
                 serial, asked_number, row.mark, row.sequence

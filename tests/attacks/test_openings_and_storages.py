@@ -150,7 +150,7 @@ def test_the_former_storage_on_an_old_card_image_proves_no_opening_dead(tmp_path
         plan(session, setup.journal, MessageKind.OPEN, 500, "000000001001"),
     )
     old_receipt = session.driver.receipt(MessageKind.OPEN.message_class, 1)
-    old_status = session.driver.status(StatusQuestion(bytes(8), setup.journal.number, 1))
+    old_status = session.driver.status(StatusQuestion(bytes(8), setup.journal.numbers.current, 1))
     setup.meter = setup.build(SimulatedNvram(), epoch=0xE1)
     seller = Journal(tmp_path / "shop.sqlite")
     setup.journal = seller

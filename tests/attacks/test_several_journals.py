@@ -19,6 +19,7 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.journal import EntryState, Journal
+from meterctl.journal.locks import MeterLocks
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import (
     Sale,
@@ -117,7 +118,7 @@ def test_a_copied_journal_settles_and_seals_nothing_until_it_is_renewed(
     top_up(session, own)
     shutil.copy(tmp_path / "own.sqlite", tmp_path / "copy.sqlite")
     copy = journals("copy")
-    assert copy.number == own.number
+    assert copy.numbers.current == own.numbers.current
     ours, theirs = prepared(session, own, 700), prepared(session, copy, 700)
     assert ours.message != theirs.message, "the marks are drawn, not counted"
     assert [r.error for r in resolve(session, own)] == [None]
@@ -127,8 +128,8 @@ def test_a_copied_journal_settles_and_seals_nothing_until_it_is_renewed(
         top_up(session, copy)
     with pytest.raises(NotPermittedError, match="a copy or was restored"):
         execute_command(session, copy, plan_command(session, copy, MessageKind.CLEAR_TAMPER))
-    number = copy.number
-    assert copy.renew(0) != number
+    number = copy.numbers.current
+    assert copy.numbers.renew(0) != number
     assert top_up(session, copy, 100).state is EntryState.CONFIRMED
     assert top_up(session, own, 100).state is EntryState.CONFIRMED
     assert credit(meter) == 5000 + 700 + 100 + 100
@@ -150,7 +151,7 @@ def test_a_restored_journal_seals_nothing_until_it_is_renewed(
     restored = journals("own")
     with pytest.raises(NotPermittedError, match="a copy or was restored"):
         top_up(session, restored)
-    restored.renew(0)
+    restored.numbers.renew(0)
     assert top_up(session, restored, 1).sequence == 3
     assert credit(meter) == 5301
 
@@ -161,12 +162,12 @@ def test_an_entry_keeps_the_number_under_which_it_was_sealed(journal: Journal) -
     session = session_of(meter)
     entry = prepared(session, journal)
     Host(meter).deliver(entry.message)
-    number = journal.number
-    journal.renew(0)
+    number = journal.numbers.current
+    journal.numbers.renew(0)
     session.driver.receipt = lambda *_: b""  # type: ignore[method-assign]
     (resolved,) = resolve(session, journal)
     assert (resolved.entry.state, resolved.entry.receipt) == (EntryState.CONFIRMED, b"")
-    assert resolved.entry.origin.journal == number != journal.number
+    assert resolved.entry.origin.journal == number != journal.numbers.current
 
 
 def test_an_entry_of_an_old_number_is_voided_under_the_new_one(journal: Journal) -> None:
@@ -177,7 +178,7 @@ def test_an_entry_of_an_old_number_is_voided_under_the_new_one(journal: Journal)
     meter = make()
     session = session_of(meter)
     entry = prepared(session, journal)
-    journal.renew(0)
+    journal.numbers.renew(0)
     journal.move_to_card(entry, "00" * 8, 0)
     (ended,) = withdraw_cards(session, journal, erased_only=False).entries
     assert (ended.state, ended.outcome) == (EntryState.REFUSED, "voided")
@@ -185,7 +186,7 @@ def test_an_entry_of_an_old_number_is_voided_under_the_new_one(journal: Journal)
     assert (void.kind, void.state, void.origin.journal) == (
         "void",
         EntryState.CONFIRMED,
-        journal.number,
+        journal.numbers.current,
     )
 
 
@@ -259,14 +260,15 @@ def test_a_key_that_another_process_sells_under_is_7_and_not_refused(
 ) -> None:
     session = session_of(make())
     entry = prepared(session, journal)
-    journal._db.execute("UPDATE entries SET reference = 'K' WHERE id = ?", (entry.id,))
+    journal._db.execute("UPDATE entries SET reference = 'K' WHERE id = ?", entry.id)
     wanted = Sale(MessageKind.CREDIT, 5000, None, "K")
 
-    class Held(Journal):
+    class Held(MeterLocks):
         def alone_with(self, *_: Any, **__: Any) -> Any:
             raise BusyError("another process is at work")
 
-    held = Held(tmp_path / "own.sqlite")
+    held = Journal(tmp_path / "own.sqlite")
+    held.locks = Held(held.path)
     with pytest.raises(UnknownOutcomeError, match="may have been applied"):
         sale_begun_before(session, held, session.identify(), wanted)
     with pytest.raises(BusyError):

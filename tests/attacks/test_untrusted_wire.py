@@ -257,7 +257,7 @@ def test_a_wire_that_leads_to_another_meter_takes_no_top_up(journal: Journal) ->
     assert len(asked) == 1
     assert top_up(elsewhere, journal, 1).meter == OTHER, "a yes makes it the port's last"
     assert top_up(session_of(mine, port=port, payee=METER), journal, 1).meter == METER
-    assert journal.meter_of_port(port) == METER
+    assert journal.ports.meter_of(port) == METER
 
 
 def test_a_meter_that_shows_another_serial_number_than_it_proves_is_refused(

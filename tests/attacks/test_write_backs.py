@@ -134,7 +134,7 @@ def test_a_write_back_below_the_floor_of_key_versions_proves_nothing(tmp_path: P
 
 
 def _asked(session: Session, journal: Journal) -> tuple[SealedStatus, bytes]:
-    sealed = session.driver.status(StatusQuestion(bytes(8), journal.number, 2))
+    sealed = session.driver.status(StatusQuestion(bytes(8), journal.numbers.current, 2))
     return SealedStatus.decode(sealed), sealed
 
 

@@ -300,8 +300,8 @@ METER_MUTANTS = (
     Mutant(
         "a card voided for a top-up that is refused",
         "meterctl/operations/credit.py",
-        "    if kind in (MessageKind.OPEN, MessageKind.CREDIT):\n        journal.hold_limit(",
-        "    if kind is MessageKind.OPEN:\n        journal.hold_limit(",
+        "    if kind in (MessageKind.OPEN, MessageKind.CREDIT):\n        journal.limits.hold(",
+        "    if kind is MessageKind.OPEN:\n        journal.limits.hold(",
         (CARDS,),
     ),
     Mutant(

@@ -329,16 +329,17 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "two sellers seal the same bytes",
-        "meterctl/journal/journal.py",
-        "        return Origin(self.number, self._draw())\n",
+        "meterctl/journal/numbers.py",
+        "        return Origin(self.current, draw_number(self._random))\n",
         "        return Origin(1, 1)\n",
         (SEVERAL_JOURNALS,),
     ),
     Mutant(
         "two copies of a journal seal the same bytes",
-        "meterctl/journal/journal.py",
-        "        return Origin(self.number, self._draw())\n",
-        "        return Origin(self.number, self.last_id() + 1)\n",
+        "meterctl/journal/numbers.py",
+        "        return Origin(self.current, draw_number(self._random))\n",
+        "        (last,) = self._db.row('SELECT COALESCE(MAX(id), 0) FROM entries')\n"
+        "        return Origin(self.current, last + 1)\n",
         (SEVERAL_JOURNALS,),
     ),
     Mutant(
@@ -452,8 +453,8 @@ HOST_MUTANTS = (
     Mutant(
         "a card sale is written though its sequence was ended meanwhile",
         "meterctl/journal/journal.py",
-        "        if sequence <= self.last_sequence(meter, epoch):\n",
-        "        if sequence < 0:\n",
+        "        if entry.sequence <= self.last_sequence(entry.meter, entry.epoch):\n",
+        "        if entry.sequence < 0:\n",
         (CARD_SALES,),
     ),
     Mutant(
@@ -502,7 +503,7 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "a daily limit that is not enforced",
-        "meterctl/journal/journal.py",
+        "meterctl/journal/limits.py",
         "        if sold + amount > limit.amount:\n",
         "        if sold + amount > limit.amount and not sold:\n",
         (CARDS,),

@@ -586,7 +586,7 @@ class World:
                 raise AuditError(f"a sound journal was accused: {error}") from error
             self.seen["copy refused"] += 1
             if self.rng.random() < 0.7:
-                host.journal.renew(self._now())
+                host.journal.numbers.renew(self._now())
                 self.seen["renewed"] += 1
         sets_back = any(placed.was_set_back for placed in self.placed.values())
         accused = isinstance(error, NotPermittedError) and any(
@@ -723,7 +723,7 @@ class World:
         """Say whether a meter's last message of a host's journal number is none that the journal
         holds.
         """
-        row = station.meter.state.security.last_of(host.journal.number)
+        row = station.meter.state.security.last_of(host.journal.numbers.current)
         origins = {(e.meter, e.origin.mark) for e in host.journal.entries()}
         return (
             row is not None
@@ -1235,7 +1235,7 @@ class World:
         except NotPermittedError as error:
             if "journal renew" not in str(error) or not self._loses_journals or attempt:
                 raise AuditError(f"host {host.name} cannot sell any more: {error}") from error
-            journal.renew(self._now())
+            journal.numbers.renew(self._now())
             return False
         return True
 

@@ -15,7 +15,8 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.journal import BY_HAND, NOWHERE, Entry, EntryState, Journal, SeenWriteBack
-from meterctl.journal.journal import WAIT_MS, WAIT_STEP_MS, default_path
+from meterctl.journal.journal import default_path
+from meterctl.journal.locks import WAIT_MS, WAIT_STEP_MS
 from meterctl.key_ring import DailyLimit
 from protocols.keys import development_keys
 from protocols.sealed_message import MessageKind, Origin, SealedMessage
@@ -128,12 +129,12 @@ def test_the_daily_limit_may_be_reached_and_not_passed(
     limit = DailyLimit("ring", 1000)
     prepare(journal, limit=limit)
     if allowed:
-        journal.hold_limit(limit, OTHER, "", amount, DAY_S - 1)
+        journal.limits.hold(limit, OTHER, "", amount, DAY_S - 1)
     else:
         with pytest.raises(OverDailyLimitError, match=r"9\.00 sold today"):
-            journal.hold_limit(limit, OTHER, "", amount, DAY_S - 1)
+            journal.limits.hold(limit, OTHER, "", amount, DAY_S - 1)
         assert [line.what for line in journal.audit_lines()] == ["over_daily_limit"]
-        journal.hold_limit(limit, OTHER, "", amount, DAY_S)
+        journal.limits.hold(limit, OTHER, "", amount, DAY_S)
 
 
 def test_an_open_entry_moves_to_another_card_and_a_settled_one_does_not(journal: Journal) -> None:
@@ -170,33 +171,33 @@ def test_the_card_in_use_is_the_last_replacement_or_a_later_opening(journal: Jou
 
 
 def test_a_renewed_journal_has_a_new_number_and_knows_its_old_marks(journal: Journal) -> None:
-    origin = journal.draw_origin()
-    assert origin.journal == journal.number != 0
+    origin = journal.numbers.draw_origin()
+    assert origin.journal == journal.numbers.current != 0
     prepare(journal, origin=origin)
-    assert journal.renew(9) == journal.number != origin.journal
+    assert journal.numbers.renew(9) == journal.numbers.current != origin.journal
     assert journal.knows_mark(METER, origin.journal, origin.mark, 1)
-    assert not journal.knows_mark(METER, journal.number, origin.mark, 1)
+    assert not journal.knows_mark(METER, journal.numbers.current, origin.mark, 1)
     assert not journal.knows_mark(METER, origin.journal, origin.mark, 2)
 
 
 def test_a_number_that_is_drawn_as_zero_is_drawn_again() -> None:
     draws = iter([bytes(4), b"\0\0\0\7", bytes(4), b"\0\0\0\x08"])
     with_zeros = Journal(NOWHERE, lambda _: next(draws))
-    assert with_zeros.draw_origin() == Origin(7, 8)
+    assert with_zeros.numbers.draw_origin() == Origin(7, 8)
 
 
 def test_a_port_keeps_its_last_meter(journal: Journal) -> None:
-    assert journal.meter_of_port("tty") == ""
+    assert journal.ports.meter_of("tty") == ""
     for meter in (METER, OTHER, OTHER):
-        journal.keep_port("tty", meter, 1)
-    assert journal.meter_of_port("tty") == OTHER
+        journal.ports.keep("tty", meter, 1)
+    assert journal.ports.meter_of("tty") == OTHER
 
 
 def test_the_last_write_back_of_a_card_is_kept(journal: Journal) -> None:
     seen = SeenWriteBack(1, 2, 3, 4)
-    journal.keep_write_back(METER, EPOCH, "card", seen, 0)
-    assert journal.last_write_back(METER, EPOCH, "card") == seen
-    assert journal.last_write_back(METER, EPOCH, "other") is None
+    journal.write_backs.keep(METER, EPOCH, "card", seen, 0)
+    assert journal.write_backs.last(METER, EPOCH, "card") == seen
+    assert journal.write_backs.last(METER, EPOCH, "other") is None
 
 
 def test_a_transaction_is_all_or_nothing(journal: Journal) -> None:
@@ -275,7 +276,7 @@ def test_a_meter_that_another_process_works_on_is_waited_for(
     held = HeldLocks({METER: held_ms})
     monkeypatch.setattr(fcntl, "lockf", held.lockf)
     journal = Journal(tmp_path / "j.sqlite")
-    with journal.alone_with(METER, held.ticks, held.pause):
+    with journal.locks.alone_with(METER, held.ticks, held.pause):
         assert held.now_ms == waited_ms
     journal.close()
 
@@ -288,9 +289,9 @@ def test_after_the_longest_wait_a_meter_is_busy_and_another_one_is_free(
     journal = Journal(tmp_path / "j.sqlite")
     with (
         pytest.raises(BusyError, match="nothing was begun"),
-        journal.alone_with(METER, held.ticks, held.pause),
+        journal.locks.alone_with(METER, held.ticks, held.pause),
     ):
         pass
-    with journal.alone_with(OTHER, held.ticks, held.pause):
+    with journal.locks.alone_with(OTHER, held.ticks, held.pause):
         assert held.now_ms == WAIT_MS + WAIT_STEP_MS
     journal.close()

@@ -69,11 +69,11 @@ def test_a_journal_of_the_first_layout_keeps_its_entries_and_their_rules(tmp_pat
     with pytest.raises(NotPermittedError):
         journal.prepare("000000000001", 7, 2, "credit", 1, b"", 3)
     journal.audit("x", 1)
-    journal.keep_write_back("000000000001", 7, "c", SeenWriteBack(1, 2, 3, 4), 5)
+    journal.write_backs.keep("000000000001", 7, "c", SeenWriteBack(1, 2, 3, 4), 5)
     journal.close()
     again = Journal(tmp_path / "j.sqlite")
     assert again.entries() == [entry]
-    assert again.last_write_back("000000000001", 7, "c") == SeenWriteBack(1, 2, 3, 4)
+    assert again.write_backs.last("000000000001", 7, "c") == SeenWriteBack(1, 2, 3, 4)
     again.close()
 
 
@@ -189,14 +189,14 @@ def test_a_journal_of_layout_2_is_read_whole(tmp_path: Path) -> None:
         assert entry.is_former
         assert entry.origin == NO_ORIGIN
     assert {entry.state for entry in journal.entries()} == set(EntryState)
-    number = journal.number
+    number = journal.numbers.current
     assert number
     assert journal.proofs.floor("000000000042") == 1
     epoch = of(journal, "000000000042").epoch
     assert journal.last_sequence("000000000042", epoch) == 7
     journal.close()
     again = Journal(tmp_path / "journal.sqlite")
-    assert again.number == number
+    assert again.numbers.current == number
     assert len(again.entries()) == len(told)
 
 
@@ -207,7 +207,7 @@ def test_two_processes_that_bring_a_journal_up_at_once_draw_one_number(tmp_path:
     numbers = set()
     for _ in range(2):
         journal = Journal(path)
-        numbers.add(journal.number)
+        numbers.add(journal.numbers.current)
         journal.close()
     assert len(numbers) == 1
 

@@ -116,7 +116,7 @@ def test_a_write_back_is_kept_with_its_totals(setup: Setup, card: Card) -> None:
     setup.sell(card, 1000)
     setup.insert(card)
     setup.read(card)
-    seen = setup.journal.last_write_back(METER, 0xE0, SERIAL.hex())
+    seen = setup.journal.write_backs.last(METER, 0xE0, SERIAL.hex())
     assert seen is not None
     assert (seen.credit_sequence, seen.cumulative) == (2, 4000)
     assert setup.journal.last_sequence(METER, 0xE0) == 2
@@ -158,7 +158,7 @@ def test_transfers_of_another_journal_are_told_and_audited_once(setup: Setup, ca
 def test_totals_that_went_back_are_a_set_back_meter_or_a_clone(
     setup: Setup, card: Card, seen: SeenWriteBack, told: str
 ) -> None:
-    setup.journal.keep_write_back(METER, 0xE0, SERIAL.hex(), seen, 0)
+    setup.journal.write_backs.keep(METER, 0xE0, SERIAL.hex(), seen, 0)
     with setup.presented(card) as presented:
         with pytest.raises(NotPermittedError, match=told):
             presented.compare(setup.journal, presented.read())

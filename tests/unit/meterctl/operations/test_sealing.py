@@ -73,7 +73,7 @@ def test_a_credit_message_takes_every_value_from_the_proved_meter(journal: Journ
         key_version=2,
         origin=message.origin,
     )
-    assert message.origin.journal == journal.number
+    assert message.origin.journal == journal.numbers.current
 
 
 def test_two_messages_never_have_the_same_mark(journal: Journal) -> None:

@@ -65,7 +65,7 @@ def test_a_status_is_recorded_as_proved_with_its_port(journal: Journal) -> None:
     assert newest is not None
     assert newest.proof
     assert journal.proofs.floor(METER) == 1
-    assert journal.meter_of_port(PORT) == METER
+    assert journal.ports.meter_of(PORT) == METER
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_another_meter_on_a_known_port_needs_a_yes(journal: Journal, yes: bool) 
     session = session_of(meter_of(1), port=PORT, ask=answer)
     require_payee(session, journal, METER)
     assert asked == [], "a first contact is believed"
-    journal.keep_port(PORT, OTHER, 0)
+    journal.ports.keep(PORT, OTHER, 0)
     if yes:
         require_payee(session, journal, METER)
     else:
@@ -212,5 +212,5 @@ def test_another_meter_on_a_known_port_needs_a_yes(journal: Journal, yes: bool) 
 
 def test_under_the_development_key_meters_come_and_go(journal: Journal) -> None:
     session = replace(connect(make())[0], port=PORT)
-    journal.keep_port(PORT, OTHER, 0)
+    journal.ports.keep(PORT, OTHER, 0)
     require_payee(session, journal, METER)

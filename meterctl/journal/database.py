@@ -1,0 +1,111 @@
+"""The SQLite file of a journal: its connection, its errors, its transactions.
+
+SQLite with FULL synchronisation: a statement that returned is on the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from meterctl.errors import UsageError
+from meterctl.journal.layout import LAYOUT, DrawNumber, bring_up
+
+NOWHERE = Path(":memory:")
+"""Path of a journal that exists in memory only, such as that of a dry run."""
+BUSY_S = 15.0
+"""Longest wait for the lock of another connection."""
+
+
+class Database:
+    """The open database of a journal, in the present layout.
+
+    Args:
+        draw: returns a new journal number, for a new file or an older layout.
+        now: s since 1970 UTC, only to date a new journal number.
+        rehearsal: work on a copy in memory, so that no write is kept, not even a new layout.
+
+    Raises:
+        UsageError: the file cannot be used; nothing was sent.
+    """
+
+    def __init__(self, path: Path, draw: DrawNumber, now: int, *, rehearsal: bool) -> None:
+        self.path = NOWHERE if rehearsal else path
+        try:
+            self._connection = _copied(path) if rehearsal else _connected(path)
+            self._connection.execute("PRAGMA synchronous = FULL")
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != LAYOUT:
+                bring_up(self._connection, path, draw, now)
+            if self.path != NOWHERE:
+                os.chmod(path, 0o600)
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(f"journal {path}: {error}; nothing was sent") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        """Run a statement that writes.
+
+        Raises:
+            sqlite3.IntegrityError: the statement violates a constraint of the tables.
+            UsageError: the file cannot be read or written.
+        """
+        with self._errors():
+            return self._connection.execute(sql, values)
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """Return all rows of a query; raises as `execute`."""
+        with self._errors():
+            return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: object) -> Any:
+        """Return the first row of a query, None if there is none; raises as `execute`."""
+        with self._errors():
+            return self._connection.execute(sql, values).fetchone()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Run the block as one transaction, all or nothing; a nested block joins it."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise UsageError(f"journal {self.path}: {error}") from error
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """Return a copy in memory of a journal file, or an empty database if there is no file."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    if path.exists():
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_S, uri=True)
+        ) as source:
+            source.backup(copy)
+    return copy

@@ -1,0 +1,250 @@
+"""The table of entries: rows as values, and the questions that a journal is asked about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meterctl.journal.database import Database
+from meterctl.journal.entries import BY_HAND, Entry, EntryState
+from protocols.sealed_message import Origin
+
+_COLUMNS = (
+    "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, "
+    "message, receipt, card, reference, journal, mark, void_of"
+)
+_OPEN = "state IN ('prepared', 'on_card', 'unknown')"
+_ALONE = "(kind != 'void' OR (void_of = 0 AND journal != 0))"
+"""SQL condition: entries settled on their own, also a void that advances the key version."""
+_UNPROVED = "(state != 'confirmed' OR outcome = 'by_hand')"
+"""SQL condition: entries that a proof may still change; the same as that of index `unproved`."""
+_PROVED = f"state = 'confirmed' AND outcome != '{BY_HAND}'"
+
+
+class EntryTable:
+    """The rows of a journal's entries. Nothing here decides what may be written."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # ---- writing
+
+    def insert(self, entry: Entry, ring: str) -> int:
+        """Insert an entry and return its number; `entry.id` is not used.
+
+        Raises:
+            sqlite3.IntegrityError: a second open entry, or a second living one of a sale key.
+        """
+        cursor = self._db.execute(
+            "INSERT INTO entries (meter, epoch, sequence, kind, amount, state, created, changed, "
+            "message, card, reference, ring, journal, mark, void_of)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            entry.meter,
+            entry.epoch,
+            entry.sequence,
+            entry.kind,
+            entry.amount,
+            entry.state.value,
+            entry.created,
+            entry.changed,
+            entry.message,
+            entry.card,
+            entry.reference,
+            ring,
+            entry.origin.journal,
+            entry.origin.mark,
+            entry.void_of,
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def update(self, entry: Entry) -> None:
+        """Write what a settlement or a move to another card changes in an entry."""
+        self._db.execute(
+            "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ?, "
+            "card = ? WHERE id = ?",
+            entry.state.value,
+            entry.outcome,
+            entry.changed,
+            entry.receipt,
+            entry.epoch,
+            entry.card,
+            entry.id,
+        )
+
+    # ---- single entries
+
+    def find(self, number: int) -> Entry | None:
+        """Return an entry by its number."""
+        return self._first("WHERE id = ?", number)
+
+    def find_reference(self, reference: str) -> Entry | None:
+        """Return the newest entry of a sale key."""
+        return self._first(
+            "WHERE reference = ? AND reference != '' ORDER BY id DESC LIMIT 1", reference
+        )
+
+    def find_message(self, meter: str, message: bytes) -> Entry | None:
+        """Return the newest entry with exactly these message bytes."""
+        return self._first("WHERE meter = ? AND message = ? ORDER BY id DESC", meter, message)
+
+    def newest_confirmed(self, meter: str) -> Entry | None:
+        """Return a meter's most recently proved entry, voids excluded."""
+        return self._first(
+            f"WHERE meter = ? AND {_PROVED} AND kind != 'void'"
+            " ORDER BY changed DESC, id DESC LIMIT 1",
+            meter,
+        )
+
+    # ---- lists of entries
+
+    def all(self) -> list[Entry]:
+        """Return all entries, oldest first."""
+        return self._rows("ORDER BY id")
+
+    def open_of(self, meter: str) -> list[Entry]:
+        """Return the open entries of a meter that are settled on their own, oldest first."""
+        return self._rows(
+            f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} AND {_OPEN} ORDER BY id", meter
+        )
+
+    def unproved_of(self, meter: str) -> list[Entry]:
+        """Return the entries of a meter that are settled on their own and not proved accepted."""
+        return self._rows(f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} ORDER BY id", meter)
+
+    def voids_of(self, entry: Entry) -> list[Entry]:
+        """Return the voids that were sealed for an entry, oldest first."""
+        return self._rows(
+            "WHERE kind = 'void' AND meter = ? AND sequence = ?"
+            " AND (void_of = ? OR (void_of = 0 AND journal = 0 AND epoch = ? AND epoch != 0))"
+            " AND id != ? ORDER BY id",
+            entry.meter,
+            entry.sequence,
+            entry.id,
+            entry.epoch,
+            entry.id,
+        )
+
+    def confirmed_of(self, meter: str, epoch: int, after: int) -> list[Entry]:
+        """Return the proved entries of an epoch that are newer than entry `after`, by sequence."""
+        return self._rows(
+            f"WHERE meter = ? AND epoch = ? AND {_PROVED} AND id > ? ORDER BY sequence",
+            meter,
+            epoch,
+            after,
+        )
+
+    def of_sequence(self, meter: str, sequence: int) -> list[Entry]:
+        """Return a meter's entries of a sequence in any epoch, newest first, voids excluded."""
+        return self._rows(
+            "WHERE meter = ? AND sequence = ? AND kind != 'void' ORDER BY id DESC", meter, sequence
+        )
+
+    def carried(self) -> list[Entry]:
+        """Return the open sales that cards carry or carried, oldest first."""
+        return self._rows(
+            f"WHERE {_UNPROVED} AND card != '' AND state IN ('on_card', 'unknown') ORDER BY id"
+        )
+
+    # ---- facts
+
+    def last_id(self) -> int:
+        """Return the number of the newest entry; 0 if there is none."""
+        return int(self._db.row("SELECT COALESCE(MAX(id), 0) FROM entries")[0])
+
+    def last_time(self, meter: str) -> int:
+        """Return the time of a meter's newest entry or audit line, s since 1970 UTC; else 0."""
+        (at,) = self._db.row(
+            "SELECT MAX(at) FROM (SELECT created AS at FROM entries WHERE meter = ?"
+            " UNION ALL SELECT at FROM audit WHERE meter = ?)",
+            meter,
+            meter,
+        )
+        return int(at or 0)
+
+    def newest_opening(self, meter: str) -> tuple[str, int] | None:
+        """Return card and time of a meter's newest opening by card that was not refused."""
+        row = self._db.row(
+            "SELECT card, created FROM entries WHERE meter = ? AND kind = 'open' AND card != ''"
+            " AND state != 'refused' ORDER BY id DESC LIMIT 1",
+            meter,
+        )
+        return (str(row[0]), int(row[1])) if row else None
+
+    def knows_mark(self, meter: str, origin: Origin, sequence: int) -> bool:
+        """Return whether there is a message of this origin and sequence; voids count."""
+        row = self._db.row(
+            "SELECT 1 FROM entries WHERE meter = ? AND journal = ? AND mark = ? AND "
+            "sequence = ? LIMIT 1",
+            meter,
+            origin.journal,
+            origin.mark,
+            sequence,
+        )
+        return row is not None
+
+    def is_spent(self, meter: str) -> bool:
+        """Return whether sequence 1 of a known epoch is proved used, also by a void."""
+        row = self._db.row(
+            f"SELECT 1 FROM entries WHERE meter = ? AND {_PROVED} AND epoch != 0 AND sequence = 1"
+            " LIMIT 1",
+            meter,
+        )
+        return row is not None
+
+    def has_room(self, meter: str, epoch: int, sequence: int) -> bool:
+        """Return whether no entry but a void is open for any epoch or living at this sequence.
+
+        The index of the table refuses a second open entry of the same epoch. Entries from before a
+        known set-back do not count.
+        """
+        (rivals,) = self._db.row(
+            f"SELECT COUNT(*) FROM entries WHERE meter = ? AND {_UNPROVED} AND kind != 'void'"
+            f" AND (epoch = 0 OR ? = 0) AND {_OPEN}",
+            meter,
+            epoch,
+        )
+        (twins,) = self._db.row(
+            "SELECT COUNT(*) FROM entries WHERE meter = ? AND epoch = ? AND sequence = ? "
+            "AND kind != 'void'"
+            " AND state != 'refused' AND outcome != ? AND id > COALESCE((SELECT "
+            "begun_after FROM proved"
+            " WHERE proved.meter = entries.meter AND proved.epoch = entries.epoch), 0)",
+            meter,
+            epoch,
+            sequence,
+            BY_HAND,
+        )
+        return not (rivals or twins)
+
+    def _first(self, where: str, *values: object) -> Entry | None:
+        row = self._db.row(f"SELECT {_COLUMNS} FROM entries {where}", *values)
+        return _entry(row) if row else None
+
+    def _rows(self, where: str, *values: object) -> list[Entry]:
+        return [
+            _entry(row) for row in self._db.rows(f"SELECT {_COLUMNS} FROM entries {where}", *values)
+        ]
+
+
+def _entry(row: Any) -> Entry:
+    """Return a row of `_COLUMNS` as a value."""
+    (number, meter, epoch, sequence, kind, amount, state, outcome, created, changed) = row[:10]
+    (message, receipt, card, reference, journal, mark, void_of) = row[10:]
+    return Entry(
+        number,
+        meter,
+        epoch,
+        sequence,
+        kind,
+        amount,
+        EntryState(state),
+        outcome,
+        created,
+        changed,
+        message,
+        receipt,
+        card,
+        reference,
+        Origin(journal, mark),
+        void_of,
+    )
