@@ -6,11 +6,20 @@ import argparse
 import re
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
 from firmware_sim.acceptance.cards import ERRORS, LEAVES_UNUSED
 from firmware_sim.supply.switch import CLEARED_BY, CLOSES_ALWAYS, CLOSES_NEVER, CUSTOMER, Clearing
+from meterctl.journal.states import (
+    BY_HAND_STATES,
+    OPEN_STATES,
+    OUTCOMES,
+    TRANSITIONS,
+    EntryEvent,
+    LedgerState,
+)
 from protocols.card.apdu import Instruction
 from protocols.card.files import (
     APPLICATION,
@@ -282,6 +291,57 @@ def supply_switch() -> str:
     return "".join(out)
 
 
+def after(states: Sequence[LedgerState], event: EntryEvent) -> LedgerState | None:
+    """Return the state after an event, the same from all `states`; None where it is refused."""
+    (state,) = {TRANSITIONS.get((state, event)) for state in states}
+    return state
+
+
+def word_after(event: EntryEvent) -> str:
+    """Return the outcome word that an event gives to an entry, for a table."""
+    if event is EntryEvent.NOT_ANSWERED:
+        return "unchanged"
+    if event not in OUTCOMES:
+        return "that of the refusal"
+    return f"`{OUTCOMES[event]}`" if OUTCOMES[event] else "none"
+
+
+def journal() -> str:
+    """Return docs/journal.md: the states of an entry, their diagram and the table of events."""
+    compound = {"open": OPEN_STATES, "closed_by_hand": BY_HAND_STATES}
+    single = [s for s in LedgerState if s not in (*OPEN_STATES, *BY_HAND_STATES)]
+    sources = {**compound, **{state.value: (state,) for state in single}}
+    out = [
+        "# The entries of a journal\n\n",
+        NOTE,
+        "\n",
+        "Every sealed message of the credit class is an entry of the journal before it is sent. An "
+        "event makes of its state what the table says; an event that the table does not name for "
+        "a state leaves the entry as it is. `refused_here` is an opening for epoch 0 that is void "
+        "in one storage of its meter. The journal shows `refused_here` and `refused_by_hand` as "
+        "`refused`, `confirmed_by_hand` as `confirmed`.\n\n",
+        "```mermaid\nstateDiagram-v2\n",
+    ]
+    for name, states in compound.items():
+        out += [f"    state {name} {{\n", *(f"        {s.value}\n" for s in states), "    }\n"]
+    out += ["    [*] --> prepared: by wire\n", "    [*] --> on_card: on a card\n"]
+    for name, states in sources.items():
+        for state in LedgerState:
+            events = [e.name.lower() for e in EntryEvent if after(states, e) is state]
+            for line in textwrap.wrap(", ".join(events), 60):
+                out.append(f"    {name} --> {state.value}: {line.rstrip(',')}\n")
+    out += [
+        "```\n\n## Events\n\nThe letters are those of the four proofs in "
+        "[sealed-messages.md](sealed-messages.md).\n\n",
+        head("event", "meaning", "outcome word", *(f"from {name}" for name in sources)),
+    ]
+    for event in EntryEvent:
+        found = [after(states, event) for states in sources.values()]
+        cells = [state.value if state else "" for state in found]
+        out.append(row(f"`{event.name.lower()}`", event.value, word_after(event), *cells))
+    return "".join(out)
+
+
 def sealed_messages() -> str:
     """Return docs/sealed-messages.md."""
     text = (ROOT / "docs" / "sealed-messages.in.md").read_text()
@@ -473,6 +533,7 @@ PAGES = {
     "card.md": card,
     "register-map.md": register_map,
     "supply-switch.md": supply_switch,
+    "journal.md": journal,
     "sealed-messages.md": sealed_messages,
     "events.md": events,
     "faults.md": faults,

@@ -19,7 +19,7 @@ from meterctl.cli.output import (
     say,
 )
 from meterctl.errors import MeterctlError, UsageError
-from meterctl.journal import BY_HAND, Entry, EntryState, Journal
+from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.credit import (
     Plan,
     Withdrawn,
@@ -266,7 +266,7 @@ def _go_on(
     """Settle the sale of a known key, or show its result."""
     say(f"sale {known.reference}: it was begun before, as journal entry {known.id}")
     going_on = f"go on with journal entry {known.id}, which is {known.state.value}"
-    if (known.is_open or known.outcome == BY_HAND) and given.rehearses(going_on, known.meter):
+    if (known.is_open or known.is_closed_by_hand) and given.rehearses(going_on, known.meter):
         return
     with given.carrying_out(f"journal entry {known.id}"):
         settled = go_on(session, journal, hint, known)

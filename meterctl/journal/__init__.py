@@ -2,18 +2,20 @@
 
 from meterctl.journal.audit import AuditLine
 from meterctl.journal.database import NOWHERE
-from meterctl.journal.entries import BY_HAND, Entry, EntryState
+from meterctl.journal.entries import Entry
 from meterctl.journal.journal import Journal, default_path
 from meterctl.journal.layout import LAYOUT
 from meterctl.journal.proofs import ProvedStorage
+from meterctl.journal.states import EntryEvent, EntryOutcome, EntryState
 from meterctl.journal.write_backs import SeenWriteBack
 
 __all__ = [
-    "BY_HAND",
     "LAYOUT",
     "NOWHERE",
     "AuditLine",
     "Entry",
+    "EntryEvent",
+    "EntryOutcome",
     "EntryState",
     "Journal",
     "ProvedStorage",

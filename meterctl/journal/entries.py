@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
+from meterctl.journal.states import OPEN_STATES, EntryOutcome, EntryState, LedgerState
 from protocols.errors import MalformedMessageError
+from protocols.quantities import CENT, format_money
 from protocols.sealed_message import FORMER_VERSION, NO_ORIGIN, Origin, SealedMessage, code_of
 
-BY_HAND = "by_hand"
-"""Outcome of an entry that a person closed without proof."""
 VOID = "void"
 OPEN = "open"
 SALES = (OPEN, "credit")
 """Kinds for which a customer has paid."""
-
-
 CONSEQUENCES = {
     "open": ("is to be claimed back from the customer", "is owed to the customer"),
     "credit": ("is to be claimed back from the customer", "is owed to the customer"),
@@ -26,19 +23,6 @@ CONSEQUENCES = {
     "debt": ("was entered as a debt", "was not entered as a debt"),
 }
 """Message kind -> consequence for money outside the meter: if confirmed, if refused."""
-
-
-class EntryState(Enum):
-    """State of a message in the journal; the first three are open."""
-
-    PREPARED = "prepared"
-    ON_CARD = "on_card"
-    UNKNOWN = "unknown"
-    CONFIRMED = "confirmed"
-    REFUSED = "refused"
-
-
-OPEN_STATES = (EntryState.PREPARED, EntryState.ON_CARD, EntryState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +36,7 @@ class Entry:
     kind: str
     amount: int
     state: EntryState
-    outcome: str
+    outcome: EntryOutcome
     created: int
     changed: int
     message: bytes
@@ -67,9 +51,33 @@ class Entry:
     """For a void: the entry that it voids; 0 in entries of an older layout."""
 
     @property
+    def ledger_state(self) -> LedgerState:
+        """The state of the entry in the table of transitions."""
+        match self.state:
+            case EntryState.PREPARED:
+                return LedgerState.PREPARED
+            case EntryState.ON_CARD:
+                return LedgerState.ON_CARD
+            case EntryState.UNKNOWN:
+                return LedgerState.UNKNOWN
+            case EntryState.CONFIRMED:
+                by_hand = self.is_closed_by_hand
+                return LedgerState.CONFIRMED_BY_HAND if by_hand else LedgerState.CONFIRMED
+            case EntryState.REFUSED:
+                if self.is_closed_by_hand:
+                    return LedgerState.REFUSED_BY_HAND
+                elsewhere = self.kind == OPEN and self.opens_any_epoch
+                return LedgerState.REFUSED_HERE if elsewhere else LedgerState.REFUSED
+
+    @property
     def is_open(self) -> bool:
         """Whether the outcome is not settled yet."""
-        return self.state in OPEN_STATES
+        return self.ledger_state in OPEN_STATES
+
+    @property
+    def is_closed_by_hand(self) -> bool:
+        """Whether a person closed it without proof."""
+        return self.outcome is EntryOutcome.BY_HAND
 
     @property
     def code(self) -> bytes:
@@ -103,3 +111,20 @@ class Entry:
     def lives_in(self, epoch: int) -> bool:
         """Return whether a meter with this epoch could accept the message."""
         return self.epoch in (epoch, 0)
+
+
+def overruled_text(before: Entry, after: Entry) -> str:
+    """Return a text about a proof that overrules the way an entry was closed.
+
+    If it proves the opposite, the text says what follows for money outside the meter.
+    """
+    said = "a person" if before.is_closed_by_hand else "a void in another epoch"
+    text = (
+        f"entry {before.id}: {said} had closed it as {before.state.value}; proved "
+        f"{after.state.value} ({after.outcome})"
+    )
+    if after.state is before.state or not before.amount or before.kind not in CONSEQUENCES:
+        return text
+    paid, owed = CONSEQUENCES[before.kind]
+    follows = paid if after.state is EntryState.CONFIRMED else owed
+    return f"{text}: {format_money(before.amount * CENT)} {follows}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from meterctl.errors import UsageError
 from meterctl.journal.database import Database
-from meterctl.journal.entries import BY_HAND, Entry, EntryState
+from meterctl.journal.entries import Entry
+from meterctl.journal.states import EntryOutcome, EntryState
 from protocols.sealed_message import Origin
 
 _COLUMNS = (
@@ -15,9 +17,9 @@ _COLUMNS = (
 _OPEN = "state IN ('prepared', 'on_card', 'unknown')"
 _ALONE = "(kind != 'void' OR (void_of = 0 AND journal != 0))"
 """SQL condition: entries settled on their own, also a void that advances the key version."""
-_UNPROVED = "(state != 'confirmed' OR outcome = 'by_hand')"
+_UNPROVED = f"(state != 'confirmed' OR outcome = '{EntryOutcome.BY_HAND}')"
 """SQL condition: entries that a proof may still change; the same as that of index `unproved`."""
-_PROVED = f"state = 'confirmed' AND outcome != '{BY_HAND}'"
+_PROVED = f"state = 'confirmed' AND outcome != '{EntryOutcome.BY_HAND}'"
 
 
 class EntryTable:
@@ -63,7 +65,7 @@ class EntryTable:
             "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ?, "
             "card = ? WHERE id = ?",
             entry.state.value,
-            entry.outcome,
+            entry.outcome.value,
             entry.changed,
             entry.receipt,
             entry.epoch,
@@ -212,39 +214,46 @@ class EntryTable:
             meter,
             epoch,
             sequence,
-            BY_HAND,
+            EntryOutcome.BY_HAND.value,
         )
         return not (rivals or twins)
 
     def _first(self, where: str, *values: object) -> Entry | None:
         row = self._db.row(f"SELECT {_COLUMNS} FROM entries {where}", *values)
-        return _entry(row) if row else None
+        return self._entry(row) if row else None
 
     def _rows(self, where: str, *values: object) -> list[Entry]:
         return [
-            _entry(row) for row in self._db.rows(f"SELECT {_COLUMNS} FROM entries {where}", *values)
+            self._entry(row)
+            for row in self._db.rows(f"SELECT {_COLUMNS} FROM entries {where}", *values)
         ]
 
-
-def _entry(row: Any) -> Entry:
-    """Return a row of `_COLUMNS` as a value."""
-    (number, meter, epoch, sequence, kind, amount, state, outcome, created, changed) = row[:10]
-    (message, receipt, card, reference, journal, mark, void_of) = row[10:]
-    return Entry(
-        number,
-        meter,
-        epoch,
-        sequence,
-        kind,
-        amount,
-        EntryState(state),
-        outcome,
-        created,
-        changed,
-        message,
-        receipt,
-        card,
-        reference,
-        Origin(journal, mark),
-        void_of,
-    )
+    def _entry(self, row: Any) -> Entry:
+        """Return a row of `_COLUMNS` as a value."""
+        (number, meter, epoch, sequence, kind, amount, state, outcome, created, changed) = row[:10]
+        (message, receipt, card, reference, journal, mark, void_of) = row[10:]
+        try:
+            word = EntryOutcome(outcome)
+        except ValueError as error:
+            raise UsageError(
+                f"journal {self._db.path}: entry {number} has the outcome {outcome!r}, "
+                f"which is not known"
+            ) from error
+        return Entry(
+            number,
+            meter,
+            epoch,
+            sequence,
+            kind,
+            amount,
+            EntryState(state),
+            word,
+            created,
+            changed,
+            message,
+            receipt,
+            card,
+            reference,
+            Origin(journal, mark),
+            void_of,
+        )

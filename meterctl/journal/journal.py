@@ -15,26 +15,26 @@ from pathlib import Path
 from meterctl.errors import NotPermittedError, OverDailyLimitError, UsageError
 from meterctl.journal.audit import AuditLine, AuditLog
 from meterctl.journal.database import Database
-from meterctl.journal.entries import (
-    BY_HAND,
-    CONSEQUENCES,
-    OPEN,
-    SALES,
-    VOID,
-    Entry,
-    EntryState,
-)
+from meterctl.journal.entries import SALES, VOID, Entry, overruled_text
 from meterctl.journal.entry_table import EntryTable
 from meterctl.journal.limits import DailyLimits
 from meterctl.journal.locks import MeterLocks
 from meterctl.journal.numbers import JournalNumbers, RandomBytes, draw_number
 from meterctl.journal.ports import Ports
 from meterctl.journal.proofs import ProvedStorages
+from meterctl.journal.states import (
+    EntryEvent,
+    EntryOutcome,
+    EntryState,
+    SettledError,
+    is_provable,
+    outcome_after,
+    transition,
+)
 from meterctl.journal.write_backs import SeenWriteBacks
 from meterctl.key_ring import DailyLimit
 from protocols.keys import DEVELOPMENT_KEY_VERSION
-from protocols.quantities import CENT, format_money
-from protocols.sealed_message import NO_ORIGIN, Origin
+from protocols.sealed_message import NO_ORIGIN, Origin, Outcome
 
 
 def default_path() -> Path:
@@ -124,7 +124,7 @@ class Journal:
             kind,
             amount,
             EntryState.ON_CARD if card else EntryState.PREPARED,
-            "",
+            EntryOutcome.NONE,
             now,
             now,
             message,
@@ -148,51 +148,57 @@ class Journal:
     def settle(
         self,
         entry: Entry,
-        state: EntryState,
-        outcome: str,
+        event: EntryEvent,
         now: int,
+        *,
         receipt: bytes = b"",
         epoch: int | None = None,
-        *,
-        proved: bool = False,
+        refusal: Outcome | None = None,
     ) -> Entry:
-        """Write the outcome of an open entry and return the entry.
+        """Write what an event makes of an entry (`states.py`), and return the entry.
 
-        A settled entry stays settled, with two exceptions: a proof overrules a closing by hand, and
-        an acceptance overrules the void of an opening for epoch 0, which another storage of its
-        meter may accept. Both are audited and reported.
+        A settled entry stays settled, unless the event is a proof that overrules its end; that is
+        audited and reported. The state that counts is that of the file: another process may have
+        settled the entry meanwhile.
 
         Args:
+            receipt: the sealed receipt of the entry, to be kept.
             epoch: the epoch in which the meter accepted an opening that was sold for epoch 0.
-            proved: one of METER.md 8 (a) to (d) holds.
+            refusal: the meter's unsealed refusal of the message, kept as the outcome word.
         """
         with self.together():
             before = self.entry(entry.id)
-            if not before.is_open and not (proved and _gives_way(before, state)):
+            try:
+                state = transition(before.ledger_state, event)
+            except SettledError:
                 return before
             after = replace(
                 before,
-                state=state,
-                outcome=outcome,
+                state=state.shown,
+                outcome=outcome_after(event, before.outcome, refusal),
                 changed=now,
                 receipt=receipt or before.receipt,
                 epoch=before.epoch if epoch is None else epoch,
             )
             self._entries.update(after)
             if not before.is_open:
-                self._overrule(before, after)
+                self._report_overruled(before, after)
         return after
 
     def move_to_card(self, entry: Entry, card: str, now: int) -> Entry:
         """Move an open entry to another card; raises NotPermittedError if it was settled."""
+        event = EntryEvent.MOVED_TO_CARD
         with self.together():
             before = self.entry(entry.id)
-            if not before.is_open:
+            try:
+                state = transition(before.ledger_state, event)
+            except SettledError as error:
                 raise NotPermittedError(
                     f"journal entry {entry.id}: another program settled it meanwhile; "
                     f"nothing was changed"
-                )
-            after = replace(before, card=card, state=EntryState.ON_CARD, outcome="", changed=now)
+                ) from error
+            outcome = outcome_after(event, before.outcome)
+            after = replace(before, card=card, state=state.shown, outcome=outcome, changed=now)
             self._entries.update(after)
         return after
 
@@ -218,11 +224,8 @@ class Journal:
 
     def provable_entries(self, meter: str) -> list[Entry]:
         """Return the entries of a meter that a proof can still change, oldest first."""
-        return [
-            entry
-            for entry in self._entries.unproved_of(meter)
-            if entry.is_open or _gives_way(entry, EntryState.CONFIRMED)
-        ]
+        entries = self._entries.unproved_of(meter)
+        return [entry for entry in entries if is_provable(entry.ledger_state)]
 
     def voids_of(self, entry: Entry) -> list[Entry]:
         """Return the voids that were sealed for an entry, oldest first.
@@ -353,32 +356,16 @@ class Journal:
                 f"nothing was sold"
             )
 
-    def _overrule(self, before: Entry, after: Entry) -> None:
-        """Audit and report that a proof contradicts the way an entry was closed."""
-        said = "a person" if before.outcome == BY_HAND else "a void in another epoch"
-        state, amount = after.state, format_money(before.amount * CENT)
-        detail = (
-            f"entry {before.id}: {said} had closed it as {before.state.value}; proved "
-            f"{state.value} ({after.outcome})"
-        )
-        if state is not before.state and before.amount and before.kind in CONSEQUENCES:
-            paid, owed = CONSEQUENCES[before.kind]
-            detail += f": {amount} {paid if state is EntryState.CONFIRMED else owed}"
+    def _report_overruled(self, before: Entry, after: Entry) -> None:
+        """Audit that a proof overruled the way an entry was closed; report it if it differs."""
+        text = overruled_text(before, after)
         self._audit_log.append(
             "overruled",
             after.changed,
             meter=before.meter,
             card=before.card,
             amount=before.amount,
-            detail=detail,
+            detail=text,
         )
-        if state is not before.state:
-            self.notices.append(f"meter {before.meter}: {detail}")
-
-
-def _gives_way(entry: Entry, state: EntryState) -> bool:
-    """Return whether a proof of `state` overrules a closed entry."""
-    if entry.outcome == BY_HAND:
-        return True
-    elsewhere = entry.state is EntryState.REFUSED and entry.kind == OPEN and entry.opens_any_epoch
-    return elsewhere and state is EntryState.CONFIRMED
+        if after.state is not before.state:
+            self.notices.append(f"meter {before.meter}: {text}")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from meterctl.errors import UsageError
-from meterctl.journal.entries import BY_HAND
+from meterctl.journal.states import EntryOutcome
 from protocols.errors import MalformedMessageError
 from protocols.keys import DEVELOPMENT_KEY_VERSION
 from protocols.sealed_message import Receipt
@@ -123,7 +123,7 @@ def _prove_from_entries(db: sqlite3.Connection) -> None:
         " WHERE epoch != 0 AND ((state = 'confirmed' AND outcome != ?)"
         " OR (state = 'refused' AND outcome = 'sequence_conflict'))"
         " GROUP BY meter, epoch ORDER BY MAX(changed), MAX(id)",
-        (BY_HAND,),
+        (EntryOutcome.BY_HAND.value,),
     ).fetchall()
     for turn, (meter, epoch, sequence) in enumerate(rows, 1):
         db.execute(

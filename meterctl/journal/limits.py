@@ -5,7 +5,7 @@ from __future__ import annotations
 from meterctl.errors import OverDailyLimitError
 from meterctl.journal.audit import AuditLog
 from meterctl.journal.database import Database
-from meterctl.journal.entries import BY_HAND
+from meterctl.journal.states import EntryOutcome
 from meterctl.key_ring import DailyLimit
 from protocols.quantities import CENT, format_money
 
@@ -46,7 +46,7 @@ class DailyLimits:
             limit.ring,
             day,
             day + DAY_S,
-            BY_HAND,
+            EntryOutcome.BY_HAND.value,
         )
         if sold + amount > limit.amount:
             raise OverDailyLimitError(

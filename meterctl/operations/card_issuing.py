@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from meterctl.errors import NotPermittedError
-from meterctl.journal import Entry, EntryState, Journal
+from meterctl.journal import Entry, EntryEvent, EntryState, Journal
 from meterctl.operations.card_rules import (
     AskMeter,
     decoded,
@@ -43,9 +43,6 @@ from protocols.errors import CardRefusedError
 from protocols.keys import MessageClass
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import ANY_CUSTOMER, MessageKind, SealedMessage
-
-ERASED = "erased"
-"""Outcome of a sale whose card was erased before a write-back; only its meter can settle it."""
 
 
 def plan_format(
@@ -351,7 +348,7 @@ def plan_erasure(
                     "unknown_sale_erased", presented.now(), card=presented.serial, detail=strange
                 )
             for entry in mine:
-                touched.append(journal.settle(entry, EntryState.UNKNOWN, ERASED, presented.now()))
+                touched.append(journal.settle(entry, EntryEvent.CARD_ERASED, presented.now()))
             presented.write(erase(presented.terminal, presented.keys), presented.unchanged)
             amount = sum(entry.amount for entry in mine)
             meter = mine[0].meter if mine else ""

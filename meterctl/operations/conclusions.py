@@ -20,16 +20,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from meterctl.journal import Entry, EntryState
+from meterctl.journal import Entry, EntryEvent, EntryOutcome, EntryState
+from meterctl.journal.states import CONFIRMING, OUTCOMES
 from protocols.card.write_back import WriteBack
 from protocols.sealed_message import MessageKind, Outcome, Receipt, SealedMessage
 from protocols.sealed_status import SealedStatus
-
-ACCEPTED = "accepted"
-CONFLICT = "sequence_conflict"
-VOIDED = "voided"
-KEY_PASSED = "unknown_key_version"
-"""Outcomes that proofs give to entries: the words of METER.md 7 where there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +43,23 @@ class Proofs:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """The conclusion of a proof; `epoch` is the one in which the meter accepted the entry."""
+    """The conclusion of a proof: what it is for the entry.
 
-    state: EntryState
-    outcome: str
+    `epoch` is the one in which the meter accepted the entry.
+    """
+
+    event: EntryEvent
     epoch: int | None = None
+
+    @property
+    def state(self) -> EntryState:
+        """The state that the proof gives to the entry: confirmed or refused."""
+        return EntryState.CONFIRMED if self.event in CONFIRMING else EntryState.REFUSED
+
+    @property
+    def outcome(self) -> EntryOutcome:
+        """The outcome word of the proof."""
+        return OUTCOMES[self.event]
 
 
 def conclude(entry: Entry, proofs: Proofs) -> Conclusion | None:
@@ -63,10 +70,8 @@ def conclude(entry: Entry, proofs: Proofs) -> Conclusion | None:
     conclusions = [
         conclusion for rule in _RULES if (conclusion := rule(entry, message, proofs)) is not None
     ]
-    confirmed = [
-        conclusion for conclusion in conclusions if conclusion.state is EntryState.CONFIRMED
-    ]
-    return next(iter(confirmed or conclusions), None)
+    confirming = [conclusion for conclusion in conclusions if conclusion.event in CONFIRMING]
+    return next(iter(confirming or conclusions), None)
 
 
 def has_reached(proofs: Proofs, epoch: int, sequence: int) -> bool:
@@ -87,14 +92,16 @@ def _by_receipt(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclus
     if receipt.code == entry.code:
         same = (receipt.kind, receipt.amount) == (message.kind, message.amount)
         return (
-            _confirmed(receipt.epoch)
+            Conclusion(EntryEvent.RECEIPT, receipt.epoch)
             if same and receipt.key_version >= message.key_version
             else None
         )
     if receipt.kind is MessageKind.VOID and receipt.code in proofs.voids:
-        return Conclusion(EntryState.REFUSED, VOIDED)
+        here = entry.kind == MessageKind.OPEN.word and entry.opens_any_epoch
+        event = EntryEvent.RECEIPT_OF_VOID_HERE if here else EntryEvent.RECEIPT_OF_VOID
+        return Conclusion(event)
     if entry.epoch and has_reached(proofs, receipt.epoch, entry.sequence):
-        return Conclusion(EntryState.REFUSED, CONFLICT)
+        return Conclusion(EntryEvent.RECEIPT_OF_ANOTHER)
     return None
 
 
@@ -111,9 +118,9 @@ def _by_write_back(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conc
         return None
     outcome = Outcome(back.outcome)
     if outcome.applied and back.meter_key_version >= message.key_version:
-        return _confirmed(back.epoch)
+        return Conclusion(EntryEvent.WRITE_BACK, back.epoch)
     if entry.epoch and outcome is Outcome.SEQUENCE_CONFLICT:
-        return Conclusion(EntryState.REFUSED, CONFLICT)
+        return Conclusion(EntryEvent.WRITE_BACK_OF_ANOTHER)
     return None
 
 
@@ -125,16 +132,16 @@ def _by_journal_row(entry: Entry, message: SealedMessage, proofs: Proofs) -> Con
         return None
     row = status.of_journal
     if (row.sequence, row.mark, row.code) == (entry.sequence, entry.origin.mark, entry.code):
-        return _confirmed(status.epoch) if status.current_version >= message.key_version else None
+        proves = status.current_version >= message.key_version
+        return Conclusion(EntryEvent.STATUS, status.epoch) if proves else None
     if not entry.epoch or status.credit_sequence < entry.sequence:
         return None
     another = 0 < row.sequence <= entry.sequence
     none = not row.sequence and status.forgotten < entry.sequence
     if not (another or none):
         return None
-    return Conclusion(
-        EntryState.REFUSED, VOIDED if row.sequence and row.code in proofs.voids else CONFLICT
-    )
+    voided = row.sequence and row.code in proofs.voids
+    return Conclusion(EntryEvent.STATUS_OF_VOID if voided else EntryEvent.STATUS_OF_ANOTHER)
 
 
 def _by_key_version(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:
@@ -152,12 +159,8 @@ def _by_key_version(entry: Entry, message: SealedMessage, proofs: Proofs) -> Con
     for meter, epoch, version, sequence in named:
         mine = (meter, epoch) == (entry.meter, entry.epoch)
         if mine and version > message.key_version and sequence < entry.sequence:
-            return Conclusion(EntryState.REFUSED, KEY_PASSED)
+            return Conclusion(EntryEvent.KEY_VERSION_PASSED)
     return None
-
-
-def _confirmed(epoch: int) -> Conclusion:
-    return Conclusion(EntryState.CONFIRMED, ACCEPTED, epoch)
 
 
 Rule = Callable[[Entry, SealedMessage, Proofs], Conclusion | None]

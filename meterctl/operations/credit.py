@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from meterctl.errors import (
     BusyError,
@@ -16,7 +16,7 @@ from meterctl.errors import (
     UnknownOutcomeError,
     UsageError,
 )
-from meterctl.journal import BY_HAND, Entry, EntryState, Journal
+from meterctl.journal import Entry, EntryEvent, EntryState, Journal
 from meterctl.operations.conclusions import Conclusion, Proofs, conclude
 from meterctl.operations.exactly_once import (
     NOTHING_LEARNT,
@@ -50,8 +50,6 @@ from protocols.quantities import CENT, format_money
 from protocols.sealed_message import MessageKind, Receipt
 
 MAX_SALE_KEY = 64
-VOIDING = "voiding"
-"""Outcome of a card's sale whose void has no answer yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +152,9 @@ def go_on(session: Session, journal: Journal, hint: MeterIdentity, known: Entry)
     Raises:
         RefusedError: it was refused; a new sale needs a new key.
     """
-    if known.is_open or known.outcome == BY_HAND:
+    if known.is_open or known.is_closed_by_hand:
         resolved = _resolve(session, journal, hint, known)
-        if resolved.error is not None and resolved.entry.outcome == BY_HAND:
+        if resolved.error is not None and resolved.entry.is_closed_by_hand:
             raise UnknownOutcomeError(
                 f"sale {known.reference}: a person closed it as {known.state.value} "
                 f"(journal entry {known.id}), and "
@@ -255,7 +253,7 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
                 f"journal entry {number} is of meter {entry.meter}; {hint.serial_number} "
                 f"is on this port"
             )
-    entries = [entry for entry in named if entry.is_open or entry.outcome == BY_HAND]
+    entries = [entry for entry in named if entry.is_open or entry.is_closed_by_hand]
     if number is None:
         entries = journal.open_entries(hint.serial_number)
     return [_resolve(session, journal, hint, entry) for entry in entries]
@@ -292,7 +290,7 @@ def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -
             )
         for sealed in journal.voids_of(entry):
             if sealed.is_open:
-                journal.settle(sealed, EntryState.REFUSED, BY_HAND, now)
+                journal.settle(sealed, EntryEvent.CLOSED_AS_REFUSED, now)
         journal.audit(
             "closed_by_hand",
             now,
@@ -301,7 +299,9 @@ def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -
             amount=entry.amount,
             detail=f"entry {entry.id} {state.value}; {living_text(entry)}",
         )
-        return journal.settle(entry, state, BY_HAND, now)
+        confirmed = state is EntryState.CONFIRMED
+        event = EntryEvent.CLOSED_AS_CONFIRMED if confirmed else EntryEvent.CLOSED_AS_REFUSED
+        return journal.settle(entry, event, now)
 
 
 def living_text(entry: Entry) -> str:
@@ -322,7 +322,7 @@ def _resolve(session: Session, journal: Journal, hint: MeterIdentity, entry: Ent
             if entry.is_open:
                 with bytes_are_out(session, journal, entry, NOTHING_LEARNT):
                     _settle_open(session, journal, hint, entry)
-            elif entry.outcome == BY_HAND:
+            elif entry.is_closed_by_hand:
                 conclusion, told, _ = _ask_for_proof(session, journal, hint, entry)
                 if conclusion is not None:
                     with suppress(RefusedError):
@@ -483,8 +483,7 @@ def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Ent
                     f"{on_card_text(entry)}, for another storage of this meter; nothing was voided"
                 )
             require_voidable(session, journal, hint, entry, asked)
-            journal.settle(entry, EntryState.UNKNOWN, VOIDING, session.now())
-            entry = replace(entry, state=EntryState.UNKNOWN, outcome=VOIDING)
+            entry = journal.settle(entry, EntryEvent.VOID_BEGUN, session.now())
             conclusion, told = void(session, journal, hint, entry, asked)
         with suppress(RefusedError):
             write_down(session, journal, entry, conclusion, told)

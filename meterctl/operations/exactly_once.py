@@ -26,16 +26,9 @@ from meterctl.errors import (
     UnknownOutcomeError,
     UsageError,
 )
-from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.conclusions import (
-    ACCEPTED,
-    CONFLICT,
-    KEY_PASSED,
-    VOIDED,
-    Conclusion,
-    Proofs,
-    conclude,
-)
+from meterctl.journal import Entry, EntryEvent, EntryOutcome, EntryState, Journal
+from meterctl.journal.states import outcome_after
+from meterctl.operations.conclusions import Conclusion, Proofs, conclude
 from meterctl.operations.receipts import verified_receipt
 from meterctl.operations.sealing import (
     credit_message,
@@ -127,13 +120,13 @@ def sell_exactly_once(
             try:
                 return settle(session, journal, hint, entry)
             except RefusedError as error:
-                if error.outcome != CONFLICT:
+                if error.outcome != EntryOutcome.SEQUENCE_CONFLICT:
                     raise
                 if resealed == MAX_RESEALED:
                     raise RefusedError(
                         f"{error}. Other sellers were first {resealed + 1} times: "
                         f"nothing was sold; try again later",
-                        outcome=CONFLICT,
+                        outcome=EntryOutcome.SEQUENCE_CONFLICT,
                         serial_number=entry.meter,
                         entry=entry.id,
                     ) from error
@@ -236,21 +229,18 @@ def write_down(
     """
     if conclusion is None:
         raise unknown(session, journal, entry, "no answer proves its outcome")
-    word = conclusion.outcome
-    if word == VOIDED and told.refused is not None:
-        word = told.refused.name.lower()
+    word = outcome_after(conclusion.event, entry.outcome, told.refused)
     mine = told.receipt is not None and told.receipt.code == entry.code
     with journal.together():
         if told.receipt is not None:
             journal.proofs.note_receipt(told.receipt, told.sealed_receipt)
         settled = journal.settle(
             entry,
-            conclusion.state,
-            word,
+            conclusion.event,
             session.now(),
-            told.sealed_receipt if mine else b"",
-            conclusion.epoch,
-            proved=True,
+            receipt=told.sealed_receipt if mine else b"",
+            epoch=conclusion.epoch,
+            refusal=told.refused,
         )
         _settle_voids(session, journal, entry, conclusion)
     if conclusion.state is EntryState.CONFIRMED:
@@ -267,24 +257,25 @@ def write_down(
 def _settle_voids(session: Session, journal: Journal, entry: Entry, conclusion: Conclusion) -> None:
     """Settle the open voids of a settled entry, as far as its proof settles them too."""
     voids = [sealed for sealed in journal.voids_of(entry) if sealed.is_open]
-    if conclusion.state is EntryState.CONFIRMED or conclusion.outcome == CONFLICT:
-        state, word = EntryState.REFUSED, CONFLICT
-    elif conclusion.outcome == VOIDED and len(voids) == 1:
-        state, word = EntryState.CONFIRMED, ACCEPTED
+    outcome = conclusion.outcome
+    if outcome in (EntryOutcome.ACCEPTED, EntryOutcome.SEQUENCE_CONFLICT):
+        event = EntryEvent.SEQUENCE_TAKEN
+    elif outcome is EntryOutcome.VOIDED and len(voids) == 1:
+        event = EntryEvent.RECEIPT
     else:
         return
     for sealed in voids:
-        journal.settle(sealed, state, word, session.now(), proved=True)
+        journal.settle(sealed, event, session.now())
 
 
 def _refusal(entry: Entry) -> str:
-    if entry.outcome == CONFLICT:
+    if entry.outcome is EntryOutcome.SEQUENCE_CONFLICT:
         return (
             f"meter {entry.meter}: sequence {entry.sequence} was taken by another "
             f"message; that of entry {entry.id} "
             f"can never be applied"
         )
-    if entry.outcome == KEY_PASSED:
+    if entry.outcome is EntryOutcome.UNKNOWN_KEY_VERSION:
         return (
             f"meter {entry.meter}: its key version has passed that of entry {entry.id}; "
             f"sequence {entry.sequence} can "
@@ -301,7 +292,7 @@ def unknown(session: Session, journal: Journal, entry: Entry, what: str) -> Unkn
     """Write an entry as unknown, if the journal can be written; return the error to raise."""
     if entry.state is EntryState.PREPARED:
         with suppress(UsageError):  # a prepared entry is open too
-            journal.settle(entry, EntryState.UNKNOWN, entry.outcome, session.now())
+            journal.settle(entry, EntryEvent.NOT_ANSWERED, session.now())
     return UnknownOutcomeError(
         f"meter {entry.meter}: sequence {entry.sequence} ({entry.kind}) may have been "
         f"applied; journal entry "
@@ -331,7 +322,7 @@ def _end(
             conclusion, proof = void(session, journal, hint, entry, asked)
     except UnknownOutcomeError as error:
         with suppress(UsageError):
-            journal.settle(entry, EntryState.UNKNOWN, outcome.name.lower(), session.now())
+            journal.settle(entry, EntryEvent.REFUSED_UNSEALED, session.now(), refusal=outcome)
         raise UnknownOutcomeError(
             f"{error}. It answered {outcome.name}, which is not sealed and so proves nothing",
             outcome=outcome.name.lower(),
@@ -365,7 +356,7 @@ def void(
     with bytes_are_out(session, journal, entry):
         conclusion, told, _ = _deliver_and_conclude(session, journal, hint, entry, sealed)
         if conclusion is None:
-            journal.settle(sealed, EntryState.UNKNOWN, sealed.outcome, session.now())
+            journal.settle(sealed, EntryEvent.NOT_ANSWERED, session.now())
             what = (
                 f"was refused, {told.refused.name}"
                 if told.refused is not None
@@ -374,10 +365,8 @@ def void(
             raise unknown(session, journal, entry, f"the void that would end it {what}")
         if told.receipt is not None:
             ours = told.receipt.code == sealed.code
-            state, word = (
-                (EntryState.CONFIRMED, ACCEPTED) if ours else (EntryState.REFUSED, CONFLICT)
-            )
-            journal.settle(sealed, state, word, session.now(), told.sealed_receipt, proved=True)
+            event = EntryEvent.RECEIPT if ours else EntryEvent.SEQUENCE_TAKEN
+            journal.settle(sealed, event, session.now(), receipt=told.sealed_receipt)
     return conclusion, told
 
 

@@ -275,12 +275,10 @@ class PresentedCard:
         mine = receipt is not None and receipt.code == entry.code
         after = journal.settle(
             entry,
-            conclusion.state,
-            conclusion.outcome,
+            conclusion.event,
             self.now(),
-            back.receipt if mine else b"",
-            conclusion.epoch,
-            proved=True,
+            receipt=back.receipt if mine else b"",
+            epoch=conclusion.epoch,
         )
         return after if (after.state, after.outcome) != (entry.state, entry.outcome) else None
 

@@ -163,14 +163,7 @@ def _overrule(journal: Journal, status: SealedStatus, now: int) -> None:
             continue
         conclusion = conclude(entry, Proofs(status=status, voids=journal.void_codes(entry)))
         if conclusion is not None:
-            journal.settle(
-                entry,
-                conclusion.state,
-                conclusion.outcome,
-                now,
-                epoch=conclusion.epoch,
-                proved=True,
-            )
+            journal.settle(entry, conclusion.event, now, epoch=conclusion.epoch)
 
 
 def _ask_under(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meterctl.errors import NotPermittedError, RefusedError
-from meterctl.journal import EntryState, Journal
+from meterctl.journal import EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing, card_sales
 from meterctl.operations.credit import carried_by_cards, execute, plan, resolve, withdraw_cards
@@ -87,7 +87,7 @@ def test_nothing_is_voided_for_a_top_up_of_an_account_that_is_closed(
     setup: Setup, card: Card
 ) -> None:
     setup.sell(card, 1000)
-    setup.journal.settle(setup.journal.entries()[-1], EntryState.UNKNOWN, "", 0)
+    setup.journal.settle(setup.journal.entries()[-1], EntryEvent.NOT_ANSWERED, 0)
     Host(setup.meter, setup.meter.authenticator.keys(1)).send(MessageKind.CLOSE)
     session = setup.session()
     carried = setup.journal.open_entries(METER)

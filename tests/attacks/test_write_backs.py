@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meterctl.errors import NotPermittedError
-from meterctl.journal import EntryState, Journal
+from meterctl.journal import EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_sales
 from meterctl.operations.card_sales import plan_sale
@@ -32,7 +32,7 @@ def test_row_12_credit_that_the_journal_never_sold_is_named(setup: Setup, card: 
     keys = setup.meter.authenticator.keys(1)
     Host(setup.meter, keys).send(MessageKind.VOID)
     setup.journal.prepare(METER, 0xE0, 2, "void", 0, b"", 0)
-    setup.journal.settle(setup.journal.entries()[-1], EntryState.CONFIRMED, "accepted", 0)
+    setup.journal.settle(setup.journal.entries()[-1], EntryEvent.RECEIPT, 0)
     setup.sell(card, 100, session=setup.session())
     setup.meter.state.account.cumulative += 777 * LEDGER
     setup.insert(card)

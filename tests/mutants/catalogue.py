@@ -257,7 +257,8 @@ METER_MUTANTS = (
         "meterctl/operations/card_sales.py",
         "        return _plan_to_finish(presented, journal, card_files, mine, "
         "_type_of_sale(card_files))\n",
-        '        journal.settle(mine, EntryState.REFUSED, "again", presented.now())\n',
+        "        from meterctl.journal import EntryEvent\n"
+        "        journal.settle(mine, EntryEvent.RECEIPT_OF_VOID, presented.now())\n",
         (CARDS,),
     ),
     Mutant(
@@ -279,8 +280,8 @@ METER_MUTANTS = (
     Mutant(
         "an erased card's sale refused without a query to its meter",
         "meterctl/operations/card_issuing.py",
-        "journal.settle(entry, EntryState.UNKNOWN, ERASED, presented.now())",
-        "journal.settle(entry, EntryState.REFUSED, ERASED, presented.now())",
+        "journal.settle(entry, EntryEvent.CARD_ERASED, presented.now())",
+        "journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, presented.now())",
         (CARDS,),
     ),
     Mutant(

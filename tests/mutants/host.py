@@ -193,10 +193,10 @@ HOST_MUTANTS = (
     Mutant(
         "of two proofs that differ, refused is chosen",
         _CONCLUSIONS,
-        "    confirmed = [conclusion for conclusion in conclusions if conclusion.state "
-        "is EntryState.CONFIRMED]\n",
-        "    confirmed = [conclusion for conclusion in conclusions if conclusion.state "
-        "is EntryState.REFUSED]\n",
+        "    confirming = [conclusion for conclusion in conclusions if conclusion.event "
+        "in CONFIRMING]\n",
+        "    confirming = [conclusion for conclusion in conclusions if conclusion.event "
+        "not in CONFIRMING]\n",
         (CONCLUSIONS,),
     ),
     # ---- the status
@@ -364,8 +364,8 @@ HOST_MUTANTS = (
         '    if conclusion is None:\n        raise unknown(session, journal, entry, "no '
         'answer proves its outcome")\n',
         "    if conclusion is None:\n"
-        "        journal.settle(entry, EntryState.REFUSED, entry.outcome, session.now())\n"
-        "        raise RefusedError('again', outcome=CONFLICT)\n",
+        "        journal.settle(entry, EntryEvent.KEY_VERSION_PASSED, session.now())\n"
+        "        raise RefusedError('again', outcome=EntryOutcome.SEQUENCE_CONFLICT)\n",
         (ONCE,),
     ),
     Mutant(
@@ -373,7 +373,7 @@ HOST_MUTANTS = (
         _ONCE,
         "            entry = _begin(session, journal, hint, sale)\n",
         "            entry = _begin(session, journal, hint, sale)\n"
-        "            journal.settle(entry, EntryState.CONFIRMED, 'accepted', session.now())\n",
+        "            journal.settle(entry, EntryEvent.RECEIPT, session.now())\n",
         (ONCE,),
     ),
     Mutant(
@@ -381,7 +381,7 @@ HOST_MUTANTS = (
         _ONCE,
         "    outcome = told.refused\n    assert outcome is not None\n    try:\n",
         "    outcome = told.refused\n    assert outcome is not None\n"
-        "    journal.settle(entry, EntryState.REFUSED, outcome.name.lower(), session.now())\n"
+        "    journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, session.now(), refusal=outcome)\n"
         "    raise RefusedError('refused')\n"
         "    try:\n",
         (ONCE,),
@@ -389,8 +389,10 @@ HOST_MUTANTS = (
     Mutant(
         "a sale is given up after a conflict with another seller",
         _ONCE,
-        "                if error.outcome != CONFLICT:\n                    raise\n",
-        "                if error.outcome != CONFLICT or entry:\n                    raise\n",
+        "                if error.outcome != EntryOutcome.SEQUENCE_CONFLICT:\n"
+        "                    raise\n",
+        "                if error.outcome != EntryOutcome.SEQUENCE_CONFLICT or entry:\n"
+        "                    raise\n",
         (ONCE, SEVERAL_JOURNALS),
     ),
     Mutant(
@@ -439,7 +441,7 @@ HOST_MUTANTS = (
     Mutant(
         "the key of a sale that a person closed is accepted",
         "meterctl/operations/credit.py",
-        "    if known.is_open or known.outcome == BY_HAND:\n",
+        "    if known.is_open or known.is_closed_by_hand:\n",
         "    if known.is_open:\n",
         (CLOSED_BY_HAND,),
     ),
@@ -473,9 +475,9 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "an entry closed by hand cannot be proved later",
-        "meterctl/journal/journal.py",
-        "    if entry.outcome == BY_HAND:\n        return True\n",
-        "    if entry.outcome == BY_HAND:\n        return False\n",
+        "meterctl/journal/states.py",
+        "        (BY_HAND_STATES, CONFIRMING, LedgerState.CONFIRMED),\n",
+        "",
         (CLOSED_BY_HAND, ONCE),
     ),
     Mutant(
@@ -490,7 +492,8 @@ HOST_MUTANTS = (
         "sold before the journal holds the entry",
         "meterctl/operations/card_sales.py",
         "    with handing_over(presented, unchanged):\n        bind_to",
-        '    journal.settle(entry, EntryState.REFUSED, "unsold", presented.now())\n'
+        "    from meterctl.journal import EntryEvent\n"
+        "    journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, presented.now())\n"
         "    with handing_over(presented, unchanged):\n        bind_to",
         (CARDS,),
     ),

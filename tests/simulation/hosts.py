@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from meterctl.journal import BY_HAND, Entry, Journal
+from meterctl.journal import Entry, Journal
 from meterctl.key_ring import KeyRing
 from tests.simulation import lines
 from tests.simulation.lines import JournalLine
@@ -47,7 +47,7 @@ class Host:
         yield from (self._line(entry) for entry in self.journal.entries())
 
     def _line(self, e: Entry) -> JournalLine:
-        state = lines.BY_HAND if e.outcome == BY_HAND else e.state.value
+        state = lines.BY_HAND if e.is_closed_by_hand else e.state.value
         return JournalLine(
             e.meter,
             e.epoch,

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from meterctl.journal import Entry, EntryState
+from meterctl.journal import Entry, EntryOutcome, EntryState
+from meterctl.journal.entries import overruled_text
+from meterctl.journal.states import LedgerState
 from protocols.keys import development_keys
 from protocols.sealed_message import FORMER_VERSION, MessageKind, SealedMessage
 
@@ -25,7 +27,7 @@ def entry_of(message: SealedMessage = MESSAGE) -> Entry:
         kind,
         message.amount,
         state,
-        "",
+        EntryOutcome.NONE,
         0,
         0,
         sealed,
@@ -83,3 +85,86 @@ def test_an_opening_for_epoch_0_lives_in_every_epoch_until_one_took_it() -> None
 def test_any_other_entry_lives_in_its_own_epoch_only() -> None:
     assert entry_of().lives_in(0xE0)
     assert not entry_of().lives_in(0xE1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "epoch", "state", "outcome", "ledger_state"),
+    [
+        ("credit", 0xE0, EntryState.PREPARED, "", LedgerState.PREPARED),
+        ("credit", 0xE0, EntryState.ON_CARD, "", LedgerState.ON_CARD),
+        ("credit", 0xE0, EntryState.UNKNOWN, "erased", LedgerState.UNKNOWN),
+        ("credit", 0xE0, EntryState.CONFIRMED, "accepted", LedgerState.CONFIRMED),
+        ("credit", 0xE0, EntryState.CONFIRMED, "by_hand", LedgerState.CONFIRMED_BY_HAND),
+        ("credit", 0xE0, EntryState.REFUSED, "voided", LedgerState.REFUSED),
+        ("credit", 0xE0, EntryState.REFUSED, "by_hand", LedgerState.REFUSED_BY_HAND),
+        ("open", 0xE0, EntryState.REFUSED, "voided", LedgerState.REFUSED),
+        ("open", 0, EntryState.REFUSED, "voided", LedgerState.REFUSED_HERE),
+        ("open", 0, EntryState.REFUSED, "sequence_conflict", LedgerState.REFUSED_HERE),
+        ("open", 0, EntryState.REFUSED, "by_hand", LedgerState.REFUSED_BY_HAND),
+        ("credit", 0, EntryState.REFUSED, "voided", LedgerState.REFUSED),
+    ],
+)
+def test_state_and_outcome_give_the_state_in_the_table(
+    kind: str, epoch: int, state: EntryState, outcome: str, ledger_state: LedgerState
+) -> None:
+    kinds = {"open": MessageKind.OPEN, "credit": MessageKind.CREDIT}
+    entry = entry_of(replace(MESSAGE, kind=kinds[kind], epoch=epoch))
+    entry = replace(entry, state=state, outcome=EntryOutcome(outcome))
+    assert entry.ledger_state is ledger_state
+    assert entry.is_open is (state in tuple(EntryState)[:3])
+    assert entry.is_closed_by_hand is (outcome == "by_hand")
+
+
+def closed(kind: MessageKind, amount: int = 900) -> Entry:
+    entry = entry_of(replace(MESSAGE, kind=kind, amount=amount))
+    return replace(entry, state=EntryState.REFUSED, outcome=EntryOutcome.BY_HAND)
+
+
+def proved(entry: Entry, state: EntryState) -> Entry:
+    confirmed = state is EntryState.CONFIRMED
+    outcome = EntryOutcome.ACCEPTED if confirmed else EntryOutcome.SEQUENCE_CONFLICT
+    return replace(entry, state=state, outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("kind", "follows"),
+    [
+        (MessageKind.OPEN, ": 9.00 is to be claimed back from the customer"),
+        (MessageKind.CREDIT, ": 9.00 is to be claimed back from the customer"),
+        (MessageKind.REFUND, ": 9.00 was taken back and is to be paid out"),
+        (MessageKind.DEBT, ": 9.00 was entered as a debt"),
+        (MessageKind.CLOSE, ""),
+    ],
+)
+def test_a_proof_of_the_opposite_says_what_follows_for_money(
+    kind: MessageKind, follows: str
+) -> None:
+    before = closed(kind)
+    text = overruled_text(before, proved(before, EntryState.CONFIRMED))
+    assert text == (
+        f"entry 1: a person had closed it as refused; proved confirmed (accepted){follows}"
+    )
+
+
+def test_a_proof_of_the_same_or_of_no_amount_says_nothing_of_money() -> None:
+    before = closed(MessageKind.CREDIT)
+    assert overruled_text(before, proved(before, EntryState.REFUSED)) == (
+        "entry 1: a person had closed it as refused; proved refused (sequence_conflict)"
+    )
+    before = closed(MessageKind.CREDIT, 0)
+    assert overruled_text(before, proved(before, EntryState.CONFIRMED)).endswith("(accepted)")
+
+
+def test_a_refusal_that_is_proved_against_a_person_is_owed() -> None:
+    before = replace(closed(MessageKind.CREDIT), state=EntryState.CONFIRMED)
+    assert overruled_text(before, proved(before, EntryState.REFUSED)).endswith(
+        ": 9.00 is owed to the customer"
+    )
+
+
+def test_an_acceptance_overrules_a_void_in_another_epoch() -> None:
+    opening = entry_of(replace(MESSAGE, kind=MessageKind.OPEN, epoch=0))
+    before = replace(opening, state=EntryState.REFUSED, outcome=EntryOutcome.VOIDED)
+    assert overruled_text(before, proved(before, EntryState.CONFIRMED)).startswith(
+        "entry 1: a void in another epoch had closed it as refused; proved confirmed"
+    )

@@ -14,7 +14,7 @@ from meterctl.errors import (
     OverDailyLimitError,
     UsageError,
 )
-from meterctl.journal import BY_HAND, NOWHERE, Entry, EntryState, Journal, SeenWriteBack
+from meterctl.journal import NOWHERE, Entry, EntryEvent, EntryState, Journal, SeenWriteBack
 from meterctl.journal.journal import default_path
 from meterctl.journal.locks import WAIT_MS, WAIT_STEP_MS
 from meterctl.key_ring import DailyLimit
@@ -73,33 +73,35 @@ def test_a_void_has_room_beside_the_entry_that_it_voids(journal: Journal) -> Non
 
 
 def test_a_sequence_is_taken_once_unless_its_entry_was_refused(journal: Journal) -> None:
-    journal.settle(prepare(journal), CONFIRMED, "accepted", 1)
+    journal.settle(prepare(journal), EntryEvent.RECEIPT, 1)
     with pytest.raises(NotPermittedError, match="sequence 1 is taken"):
         prepare(journal, message=b"x")
-    journal.settle(prepare(journal, 2), REFUSED, "void", 1)
+    journal.settle(prepare(journal, 2), EntryEvent.RECEIPT_OF_VOID, 1)
     prepare(journal, 2, message=b"x")
 
 
 def test_a_settled_entry_stays_settled(journal: Journal) -> None:
     entry = prepare(journal)
-    settled = journal.settle(entry, CONFIRMED, "accepted", 5, b"receipt")
+    settled = journal.settle(entry, EntryEvent.RECEIPT, 5, receipt=b"receipt")
     assert (settled.state, settled.changed, settled.receipt) == (CONFIRMED, 5, b"receipt")
-    assert journal.settle(entry, REFUSED, "void", 6, proved=True) == settled
+    assert journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, 6) == settled
 
 
 def test_a_proof_overrules_a_closing_by_hand_and_says_so(journal: Journal) -> None:
     entry = prepare(journal)
-    journal.settle(entry, REFUSED, BY_HAND, 1)
-    assert journal.settle(entry, CONFIRMED, "accepted", 2).state is REFUSED, "it is no proof"
-    assert journal.settle(entry, CONFIRMED, "accepted", 2, proved=True).state is CONFIRMED
+    journal.settle(entry, EntryEvent.CLOSED_AS_REFUSED, 1)
+    assert journal.settle(entry, EntryEvent.CLOSED_AS_CONFIRMED, 2).state is REFUSED, (
+        "it is no proof"
+    )
+    assert journal.settle(entry, EntryEvent.RECEIPT, 2).state is CONFIRMED
     assert [line.what for line in journal.audit_lines()] == ["overruled"]
     assert "9.00 is to be claimed back" in journal.notices[0]
 
 
 def test_an_acceptance_overrules_the_void_of_an_opening_for_epoch_0(journal: Journal) -> None:
     entry = opening(journal)
-    journal.settle(entry, REFUSED, "void", 1, proved=True)
-    settled = journal.settle(entry, CONFIRMED, "accepted", 2, epoch=0xE1, proved=True)
+    journal.settle(entry, EntryEvent.RECEIPT_OF_VOID_HERE, 1)
+    settled = journal.settle(entry, EntryEvent.RECEIPT, 2, epoch=0xE1)
     assert (settled.state, settled.epoch) == (CONFIRMED, 0xE1)
 
 
@@ -117,7 +119,7 @@ def test_an_unknown_sale_key_has_no_entry(journal: Journal, key: str) -> None:
 
 
 def test_a_sale_key_finds_its_newest_entry(journal: Journal) -> None:
-    journal.settle(prepare(journal, reference="key"), REFUSED, "void", 1)
+    journal.settle(prepare(journal, reference="key"), EntryEvent.RECEIPT_OF_VOID, 1)
     again = prepare(journal, reference="key", message=b"x")
     assert journal.find_reference("key") == again
 
@@ -143,13 +145,13 @@ def test_an_open_entry_moves_to_another_card_and_a_settled_one_does_not(journal:
     assert journal.entry(entry.id) == moved
     assert [found.card for found in journal.carried()] == ["new"]
     assert journal.carried("old") == []
-    journal.settle(entry, CONFIRMED, "accepted", 4)
+    journal.settle(entry, EntryEvent.RECEIPT, 4)
     with pytest.raises(NotPermittedError, match="settled it meanwhile"):
         journal.move_to_card(entry, "third", 5)
 
 
 def test_a_word_of_a_person_proves_nothing(journal: Journal) -> None:
-    journal.settle(prepare(journal), CONFIRMED, BY_HAND, 1)
+    journal.settle(prepare(journal), EntryEvent.CLOSED_AS_CONFIRMED, 1)
     assert journal.confirmed(METER, EPOCH) == []
     assert journal.newest_confirmed(METER) is None
     assert not journal.is_spent(METER)
@@ -157,7 +159,7 @@ def test_a_word_of_a_person_proves_nothing(journal: Journal) -> None:
 
 
 def test_sequence_1_is_spent_by_a_proved_entry_of_a_known_epoch(journal: Journal) -> None:
-    journal.settle(prepare(journal, kind="void", amount=0), CONFIRMED, "accepted", 1)
+    journal.settle(prepare(journal, kind="void", amount=0), EntryEvent.RECEIPT, 1)
     assert journal.is_spent(METER)
     assert not journal.is_spent(OTHER)
 
@@ -223,7 +225,7 @@ def test_a_rehearsal_writes_nothing(tmp_path: Path) -> None:
     journal = Journal(path)
     prepare(journal)
     copy = Journal(path, rehearsal=True)
-    copy.settle(copy.entry(1), CONFIRMED, "accepted", 1)
+    copy.settle(copy.entry(1), EntryEvent.RECEIPT, 1)
     assert journal.entry(1).is_open
     journal.close()
     absent = Journal(tmp_path / "absent.sqlite", rehearsal=True)

@@ -15,7 +15,15 @@ from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
 from meterctl.drivers import Delivery
 from meterctl.errors import NotPermittedError, UsageError
-from meterctl.journal import BY_HAND, LAYOUT, Entry, EntryState, Journal, SeenWriteBack
+from meterctl.journal import (
+    LAYOUT,
+    Entry,
+    EntryEvent,
+    EntryOutcome,
+    EntryState,
+    Journal,
+    SeenWriteBack,
+)
 from meterctl.key_ring import DailyLimit, KeyRing
 from meterctl.operations.card_sales import sell
 from meterctl.operations.credit import close_by_hand, execute, plan, resolve, withdraw_cards
@@ -116,7 +124,7 @@ def test_a_limit_is_of_one_ring_one_day_and_what_was_sold(tmp_path: Path) -> Non
         "000000000003", 7, 1, "credit", 5000, b"4", 86_400 * 3, limit=DailyLimit("bbbb", None)
     )
     journal.prepare("000000000004", 7, 1, "refund", 5000, b"5", 86_400 * 3, limit=limit)
-    journal.settle(entry, EntryState.REFUSED, BY_HAND, 86_400 * 3)
+    journal.settle(entry, EntryEvent.CLOSED_AS_REFUSED, 86_400 * 3)
     with pytest.raises(
         NotPermittedError, match=r"9\.00 sold today"
     ):  # an entry closed by a person still counts: its bytes can be accepted
@@ -132,7 +140,7 @@ def test_a_key_of_a_requester_stands_once(tmp_path: Path) -> None:
     with pytest.raises(NotPermittedError):
         journal.prepare("000000000002", 7, 1, "credit", 900, b"2", 0, card="d", reference="r1")
     assert journal.find_reference("r1") == entry
-    journal.settle(entry, EntryState.REFUSED, "x", 0)
+    journal.settle(entry, EntryEvent.RECEIPT_OF_ANOTHER, 0)
     found = journal.find_reference("r1")
     assert found is not None, "it stands, whatever became of it"
     assert found.state is EntryState.REFUSED
@@ -258,10 +266,10 @@ def test_bytes_of_format_1_are_not_sent_again_and_a_void_of_format_2_ends_them(
 def test_an_entry_of_format_1_that_was_never_answered_is_closed_by_a_person(tmp_path: Path) -> None:
     journal = former_journal(tmp_path)
     entry = of(journal, "000000000047")
-    assert (entry.state, entry.outcome) == (EntryState.REFUSED, BY_HAND)
+    assert (entry.state, entry.outcome) == (EntryState.REFUSED, EntryOutcome.BY_HAND)
     prepared = of(journal, "000000000046")
     closed = close_by_hand(journal, prepared, EntryState.REFUSED, 1)
-    assert closed.outcome == BY_HAND
+    assert closed.outcome is EntryOutcome.BY_HAND
 
 
 def card(name: str) -> Card:

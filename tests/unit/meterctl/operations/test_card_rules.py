@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from meterctl.errors import NotPermittedError, UsageError
-from meterctl.journal import Entry, EntryState, Journal
+from meterctl.journal import Entry, EntryEvent, Journal
 from meterctl.operations import card_rules as rules
 from meterctl.operations.card_writing import Planned
 from meterctl.operations.presented_card import CardFiles, PresentedCard
@@ -163,7 +163,7 @@ def test_the_sale_that_a_card_carries_is_the_open_one_of_this_card(
     with setup.presented(card) as presented:
         assert rules.carried_by(presented, setup.journal, METER) == entry
         assert rules.carried_by(presented, setup.journal, OTHER_METER) is None
-        setup.journal.settle(entry, EntryState.UNKNOWN, "erased", 0)
+        setup.journal.settle(entry, EntryEvent.CARD_ERASED, 0)
         assert rules.carried_by(presented, setup.journal, METER) is None
     assert entry.card == SERIAL.hex()
 

@@ -14,7 +14,7 @@ from meterctl.errors import (
     UnknownOutcomeError,
     UsageError,
 )
-from meterctl.journal import EntryState, Journal
+from meterctl.journal import EntryEvent, EntryState, Journal
 from meterctl.operations.card_sales import (
     Sold,
     consumption,
@@ -181,7 +181,7 @@ def test_a_key_is_of_one_amount(setup: Setup, card: Card) -> None:
 def test_the_key_of_a_refused_sale_needs_a_new_key(setup: Setup, card: Card) -> None:
     entry = sold(setup, card, 1000, reference="key").entry
     assert sold_before(setup.journal, "key", MessageKind.CREDIT, 1000, METER) is None
-    setup.journal.settle(entry, EntryState.REFUSED, "void", 0)
+    setup.journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, 0)
     with pytest.raises(RefusedError, match="needs a new key"):
         sold_before(setup.journal, "key", MessageKind.CREDIT, 1000, METER)
     assert sold_before(setup.journal, "", MessageKind.CREDIT, 1000, METER) is None

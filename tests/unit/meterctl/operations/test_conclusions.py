@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meterctl.journal import Entry, EntryState
+from meterctl.journal import Entry, EntryEvent, EntryOutcome, EntryState
 from meterctl.operations.conclusions import Conclusion, Proofs, conclude
 from protocols.card.write_back import WriteBack
 from protocols.data_model.words import AccountState
@@ -43,7 +43,7 @@ def entry_of(message: SealedMessage = MESSAGE, **fields: Any) -> Entry:
         message.kind.word,
         message.amount,
         EntryState.UNKNOWN,
-        "",
+        EntryOutcome.NONE,
         0,
         0,
         message.seal(KEY),
@@ -160,7 +160,7 @@ def test_without_proofs_the_bytes_live() -> None:
                     "credit",
                     1,
                     EntryState.UNKNOWN,
-                    "",
+                    EntryOutcome.NONE,
                     0,
                     0,
                     b"x",
@@ -179,7 +179,9 @@ def test_without_proofs_the_bytes_live() -> None:
 @pytest.mark.parametrize("entry", [ENTRY, OPENING, FORMER], ids=["entry", "opening", "former"])
 def test_a_a_receipt_of_the_sequence_with_its_code_confirms(entry: Entry) -> None:
     found = conclude(entry, Proofs(receipt(entry)))
-    assert found == Conclusion(CONFIRMED, "accepted", EPOCH)
+    assert found is not None
+    assert found == Conclusion(EntryEvent.RECEIPT, EPOCH)
+    assert (found.state, found.outcome) == (CONFIRMED, "accepted")
 
 
 @pytest.mark.parametrize(
@@ -200,10 +202,10 @@ def test_a_a_receipt_of_anything_else_confirms_nothing(fields: dict[str, Any]) -
 
 def test_a_an_opening_is_confirmed_in_whatever_epoch() -> None:
     assert conclude(OPENING, Proofs(receipt(OPENING, epoch=0x77))) == Conclusion(
-        CONFIRMED, "accepted", 0x77
+        EntryEvent.RECEIPT, 0x77
     )
     assert conclude(OPENING, Proofs(back=back(OPENING, epoch=0x78))) == Conclusion(
-        CONFIRMED, "accepted", 0x78
+        EntryEvent.WRITE_BACK, 0x78
     )
 
 
@@ -279,7 +281,7 @@ def test_b_nothing_else_refuses_an_opening_of_epoch_0() -> None:
 @pytest.mark.parametrize("entry", [ENTRY, OPENING], ids=["entry", "opening"])
 def test_c_the_last_of_its_journal_is_the_entry(entry: Entry) -> None:
     assert conclude(entry, Proofs(status=status(entry, of_journal=row(entry)))) == Conclusion(
-        CONFIRMED, "accepted", EPOCH
+        EntryEvent.STATUS, EPOCH
     )
 
 

@@ -18,7 +18,7 @@ from meterctl.errors import (
     UnknownOutcomeError,
     UsageError,
 )
-from meterctl.journal import BY_HAND, Entry, EntryState, Journal
+from meterctl.journal import Entry, EntryOutcome, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.credit import (
     MAX_SALE_KEY,
@@ -246,7 +246,7 @@ def test_resolving_on_a_silent_port_leaves_an_open_entry_unknown(journal: Journa
 def test_a_closing_by_hand_is_audited_and_done_once(journal: Journal, state: EntryState) -> None:
     entry = begun(meter_of(), journal)
     closed = close_by_hand(journal, entry, state, 9)
-    assert (closed.state, closed.outcome) == (state, BY_HAND)
+    assert (closed.state, closed.outcome) == (state, EntryOutcome.BY_HAND)
     (line,) = journal.audit_lines()
     assert (line.what, line.amount) == ("closed_by_hand", 5000)
     assert "sequence 1" in line.detail

@@ -18,7 +18,7 @@ from meterctl.errors import (
     UnknownOutcomeError,
     UsageError,
 )
-from meterctl.journal import Entry, EntryState, Journal
+from meterctl.journal import Entry, EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import close_by_hand, execute, plan, resolve
@@ -413,9 +413,9 @@ def test_a_person_closes_what_nothing_can_prove(journal: Journal) -> None:
 def test_a_receipt_goes_over_what_a_person_said(journal: Journal) -> None:
     entry = journal.prepare("000000000001", 1, 5, "credit", 100, b"x", 0)
     close_by_hand(journal, entry, EntryState.REFUSED, 1)
-    journal.settle(entry, EntryState.UNKNOWN, "", 2)
+    journal.settle(entry, EntryEvent.NOT_ANSWERED, 2)
     assert journal.entry(entry.id).outcome == "by_hand"
-    journal.settle(entry, EntryState.CONFIRMED, "accepted", 3, b"receipt", proved=True)
+    journal.settle(entry, EntryEvent.RECEIPT, 3, receipt=b"receipt")
     assert (journal.entry(entry.id).state, journal.entry(entry.id).receipt) == (
         EntryState.CONFIRMED,
         b"receipt",

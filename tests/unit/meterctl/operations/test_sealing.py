@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meterctl.errors import NotPermittedError, RefusedError, UsageError
-from meterctl.journal import Entry, EntryState, Journal
+from meterctl.journal import Entry, EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.sealing import (
     command_message,
@@ -173,7 +173,7 @@ def test_an_open_entry_of_the_epoch_blocks_and_one_of_another_epoch_does_not(
     require_nothing_open(journal, METER, EPOCH + 1)
     with pytest.raises(NotPermittedError):
         require_nothing_open(journal, METER)
-    journal.settle(entry, EntryState.CONFIRMED, "accepted", 1)
+    journal.settle(entry, EntryEvent.RECEIPT, 1)
     require_nothing_open(journal, METER)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from firmware_sim.meter import Meter
 from meterctl.errors import CorruptAnswerError, NotPermittedError, RefusedError
-from meterctl.journal import NOWHERE, EntryState, Journal
+from meterctl.journal import NOWHERE, EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.sealing import credit_message, enter
 from meterctl.operations.status import Asked, ask_status, require_payee
@@ -178,7 +178,7 @@ def test_a_status_overrules_a_closing_by_hand_and_leaves_open_entries_open(
     session.driver.deliver(entry.message)
     ask(session, journal)
     assert journal.entry(entry.id).is_open
-    journal.settle(entry, EntryState.REFUSED, "by_hand", 0)
+    journal.settle(entry, EntryEvent.CLOSED_AS_REFUSED, 0)
     ask(session, journal)
     assert journal.entry(entry.id).state is EntryState.CONFIRMED
 
