@@ -42,14 +42,24 @@ class Proofs:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedVoid:
+    """A void that a proof names as the message of its sequence in an epoch, by its code."""
+
+    epoch: int
+    code: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """The conclusion of a proof: what it is for the entry.
 
-    `epoch` is the one in which the meter accepted the entry.
+    `epoch` is the one in which the meter accepted the entry; `void` the entry's void that the meter
+    accepted instead.
     """
 
     event: EntryEvent
     epoch: int | None = None
+    void: AcceptedVoid | None = None
 
     @property
     def state(self) -> EntryState:
@@ -72,6 +82,23 @@ def conclude(entry: Entry, proofs: Proofs) -> Conclusion | None:
     ]
     confirming = [conclusion for conclusion in conclusions if conclusion.event in CONFIRMING]
     return next(iter(confirming or conclusions), None)
+
+
+def conclude_void(void: Entry, conclusion: Conclusion) -> EntryEvent | None:
+    """Return what the conclusion about an entry proves of one of its voids; None if nothing.
+
+    A void is confirmed only by a proof that names its own code in an epoch in which it lives.
+    """
+    accepted = conclusion.void
+    if accepted is None:
+        taken = conclusion.outcome in (EntryOutcome.ACCEPTED, EntryOutcome.SEQUENCE_CONFLICT)
+        return EntryEvent.SEQUENCE_TAKEN if taken else None
+    if not void.lives_in(accepted.epoch):
+        return None
+    if void.code != accepted.code:
+        return EntryEvent.SEQUENCE_TAKEN
+    by_status = conclusion.event is EntryEvent.STATUS_OF_VOID
+    return EntryEvent.STATUS if by_status else EntryEvent.RECEIPT
 
 
 def has_reached(proofs: Proofs, epoch: int, sequence: int) -> bool:
@@ -99,7 +126,7 @@ def _by_receipt(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclus
     if receipt.kind is MessageKind.VOID and receipt.code in proofs.voids:
         here = entry.kind == MessageKind.OPEN.word and entry.opens_any_epoch
         event = EntryEvent.RECEIPT_OF_VOID_HERE if here else EntryEvent.RECEIPT_OF_VOID
-        return Conclusion(event)
+        return Conclusion(event, void=AcceptedVoid(receipt.epoch, receipt.code))
     if entry.epoch and has_reached(proofs, receipt.epoch, entry.sequence):
         return Conclusion(EntryEvent.RECEIPT_OF_ANOTHER)
     return None
@@ -140,8 +167,9 @@ def _by_journal_row(entry: Entry, message: SealedMessage, proofs: Proofs) -> Con
     none = not row.sequence and status.forgotten < entry.sequence
     if not (another or none):
         return None
-    voided = row.sequence and row.code in proofs.voids
-    return Conclusion(EntryEvent.STATUS_OF_VOID if voided else EntryEvent.STATUS_OF_ANOTHER)
+    if not row.sequence or row.code not in proofs.voids:
+        return Conclusion(EntryEvent.STATUS_OF_ANOTHER)
+    return Conclusion(EntryEvent.STATUS_OF_VOID, void=AcceptedVoid(status.epoch, row.code))
 
 
 def _by_key_version(entry: Entry, message: SealedMessage, proofs: Proofs) -> Conclusion | None:

@@ -28,7 +28,7 @@ from meterctl.errors import (
 )
 from meterctl.journal import Entry, EntryEvent, EntryOutcome, EntryState, Journal
 from meterctl.journal.states import outcome_after
-from meterctl.operations.conclusions import Conclusion, Proofs, conclude
+from meterctl.operations.conclusions import Conclusion, Proofs, conclude, conclude_void
 from meterctl.operations.receipts import verified_receipt
 from meterctl.operations.sealing import (
     credit_message,
@@ -256,16 +256,10 @@ def write_down(
 
 def _settle_voids(session: Session, journal: Journal, entry: Entry, conclusion: Conclusion) -> None:
     """Settle the open voids of a settled entry, as far as its proof settles them too."""
-    voids = [sealed for sealed in journal.voids_of(entry) if sealed.is_open]
-    outcome = conclusion.outcome
-    if outcome in (EntryOutcome.ACCEPTED, EntryOutcome.SEQUENCE_CONFLICT):
-        event = EntryEvent.SEQUENCE_TAKEN
-    elif outcome is EntryOutcome.VOIDED and len(voids) == 1:
-        event = EntryEvent.RECEIPT
-    else:
-        return
-    for sealed in voids:
-        journal.settle(sealed, event, session.now())
+    for sealed in journal.voids_of(entry):
+        event = conclude_void(sealed, conclusion)
+        if sealed.is_open and event is not None:
+            journal.settle(sealed, event, session.now())
 
 
 def _refusal(entry: Entry) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.hal.nvram import SimulatedNvram
-from meterctl.errors import NotPermittedError
+from meterctl.drivers import Delivery
+from meterctl.errors import NoAnswerError, NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.operations.card_issuing import plan_erasure
 from meterctl.operations.card_sales import Sold, plan_opening
@@ -190,6 +191,26 @@ def test_a_void_in_one_storage_gives_way_to_an_acceptance_in_another(tmp_path: P
         "30.00 is to be claimed back from the customer" in notice
         for notice in setup.journal.notices
     )
+
+
+def test_a_void_of_a_former_storage_is_not_confirmed_by_one_of_the_present_storage(
+    tmp_path: Path,
+) -> None:
+    setup = Setup(tmp_path, SimulatedNvram())
+    setup.open(setup.formatted())
+
+    def silent(_: bytes) -> Delivery:
+        raise NoAnswerError("no answer")
+
+    with pytest.raises(UnknownOutcomeError, match="the void that would end it was not answered"):
+        withdraw_cards(lying(setup.session(), deliver=silent), setup.journal, erased_only=False)
+    setup.meter = setup.build(SimulatedNvram(), epoch=0xE1)
+    withdraw_cards(setup.session(), setup.journal, erased_only=False)
+    opening, former, present = setup.journal.entries()
+    assert (opening.state, opening.outcome) == (EntryState.REFUSED, "voided")
+    assert (former.epoch, former.state) == (0xE0, EntryState.UNKNOWN), "nothing proves it"
+    assert (present.epoch, present.state) == (0xE1, EntryState.CONFIRMED)
+    assert setup.journal.confirmed(METER, 0xE0) == []
 
 
 def test_a_sale_for_a_storage_that_is_gone_can_be_ended(setup: Setup, card: Card) -> None:

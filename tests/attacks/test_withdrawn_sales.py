@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from meterctl.errors import NotPermittedError, RefusedError
+from meterctl.drivers import Delivery
+from meterctl.errors import (
+    NoAnswerError,
+    NotPermittedError,
+    RefusedError,
+    UnknownOutcomeError,
+)
 from meterctl.journal import EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing, card_sales
@@ -12,6 +21,7 @@ from meterctl.operations.credit import carried_by_cards, execute, plan, resolve,
 from protocols.card.applet import Card
 from protocols.sealed_message import MessageKind, Outcome
 from tests.attacks.cards import audited, outcome, states, topped_up
+from tests.attacks.wires import lying
 from tests.support.meters import Host
 from tests.support.setup import METER, Contacts, Setup
 
@@ -81,6 +91,30 @@ def test_nothing_is_voided_for_a_top_up_that_the_daily_limit_forbids(
         plan(session, setup.journal, MessageKind.CREDIT, 1, None, carried)
     assert audited(setup)[-1] == "over_daily_limit"
     assert states(setup.journal) == ["confirmed", "on_card"]
+
+
+def test_of_two_voids_of_a_sale_the_one_that_the_meter_accepted_is_confirmed(
+    tmp_path: Path,
+) -> None:
+    setup = Setup(tmp_path, masters={1: bytes(16), 2: bytes(range(1, 17))})
+    setup.ring = replace(setup.ring, retired=frozenset({2}))
+    card = setup.formatted()
+    setup.open(card)
+    setup.insert(card)
+    sold = setup.sell(card, 1000)
+
+    def silent(_: bytes) -> Delivery:
+        raise NoAnswerError("no answer")
+
+    with pytest.raises(UnknownOutcomeError, match="the void that would end it was not answered"):
+        withdraw_cards(lying(setup.session(), deliver=silent), setup.journal, erased_only=False)
+    setup.ring = replace(setup.ring, retired=frozenset({1}))
+    withdraw_cards(setup.session(), setup.journal, erased_only=False)
+    _, entry, unsent, accepted = setup.journal.entries()
+    assert (entry.id, entry.state, entry.outcome) == (sold.id, EntryState.REFUSED, "voided")
+    assert (unsent.key_version, unsent.state) == (1, EntryState.REFUSED), "its sequence is taken"
+    assert (accepted.key_version, accepted.state) == (2, EntryState.CONFIRMED)
+    assert [each.id for each in setup.journal.confirmed(METER, 0xE0)] == [1, accepted.id]
 
 
 def test_nothing_is_voided_for_a_top_up_of_an_account_that_is_closed(

@@ -107,6 +107,20 @@ HOST_MUTANTS = (
         "    if outcome is Outcome.SEQUENCE_CONFLICT:\n",
         (CONCLUSIONS,),
     ),
+    Mutant(
+        "a void is confirmed by the proof of another void of its entry",
+        _CONCLUSIONS,
+        "    if void.code != accepted.code:\n        return EntryEvent.SEQUENCE_TAKEN\n",
+        "",
+        (CONCLUSIONS,),
+    ),
+    Mutant(
+        "a void is settled by a proof of another epoch",
+        _CONCLUSIONS,
+        "    if not void.lives_in(accepted.epoch):\n        return None\n",
+        "",
+        (CONCLUSIONS, OPENINGS),
+    ),
     # ---- proof (c)
     Mutant(
         "(c) the mark is not compared",

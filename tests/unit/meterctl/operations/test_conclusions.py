@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from meterctl.journal import Entry, EntryEvent, EntryOutcome, EntryState
-from meterctl.operations.conclusions import Conclusion, Proofs, conclude
+from meterctl.operations.conclusions import (
+    AcceptedVoid,
+    Conclusion,
+    Proofs,
+    conclude,
+    conclude_void,
+)
 from protocols.card.write_back import WriteBack
 from protocols.data_model.words import AccountState
 from protocols.keys import development_keys
@@ -383,3 +389,59 @@ def test_where_one_proof_says_confirmed_and_another_refused_it_is_confirmed() ->
     living = status(of_journal=row())
     other = receipt(code=b"else")
     assert conclusion(receipt=other, status=living) == (CONFIRMED, "accepted")
+
+
+# ---- the voids of an entry
+
+VOID = replace(MESSAGE, kind=MessageKind.VOID, amount=0)
+SEALED_VOID = entry_of(VOID)
+
+
+@pytest.mark.parametrize("entry", [ENTRY, OPENING], ids=["entry", "opening"])
+def test_a_receipt_of_its_void_names_the_void(entry: Entry) -> None:
+    void = receipt(entry, kind=MessageKind.VOID, code=VOID_CODE, amount=0)
+    found = conclude(entry, Proofs(void, voids=[VOID_CODE]))
+    event = EntryEvent.RECEIPT_OF_VOID if entry is ENTRY else EntryEvent.RECEIPT_OF_VOID_HERE
+    assert found == Conclusion(event, void=AcceptedVoid(EPOCH, VOID_CODE))
+
+
+def test_a_status_of_its_void_names_the_void() -> None:
+    voided = status(of_journal=row(mark=5, code=VOID_CODE))
+    found = conclude(ENTRY, Proofs(status=voided, voids=[VOID_CODE]))
+    assert found == Conclusion(EntryEvent.STATUS_OF_VOID, void=AcceptedVoid(EPOCH, VOID_CODE))
+
+
+@pytest.mark.parametrize(
+    ("event", "proof"),
+    [
+        (EntryEvent.RECEIPT_OF_VOID, EntryEvent.RECEIPT),
+        (EntryEvent.RECEIPT_OF_VOID_HERE, EntryEvent.RECEIPT),
+        (EntryEvent.STATUS_OF_VOID, EntryEvent.STATUS),
+    ],
+)
+def test_a_void_is_confirmed_by_its_own_code_in_its_epoch_only(
+    event: EntryEvent, proof: EntryEvent
+) -> None:
+    def found(epoch: int, code: bytes) -> EntryEvent | None:
+        return conclude_void(SEALED_VOID, Conclusion(event, void=AcceptedVoid(epoch, code)))
+
+    assert found(EPOCH, SEALED_VOID.code) is proof
+    assert found(EPOCH, b"else") is EntryEvent.SEQUENCE_TAKEN
+    assert found(0xE1, SEALED_VOID.code) is None
+    assert found(0xE1, b"else") is None
+
+
+@pytest.mark.parametrize(
+    ("event", "proof"),
+    [
+        (EntryEvent.RECEIPT, EntryEvent.SEQUENCE_TAKEN),
+        (EntryEvent.STATUS, EntryEvent.SEQUENCE_TAKEN),
+        (EntryEvent.RECEIPT_OF_ANOTHER, EntryEvent.SEQUENCE_TAKEN),
+        (EntryEvent.STATUS_OF_ANOTHER, EntryEvent.SEQUENCE_TAKEN),
+        (EntryEvent.KEY_VERSION_PASSED, None),
+    ],
+)
+def test_a_void_is_refused_where_its_entry_or_another_message_has_the_sequence(
+    event: EntryEvent, proof: EntryEvent | None
+) -> None:
+    assert conclude_void(SEALED_VOID, Conclusion(event)) is proof
