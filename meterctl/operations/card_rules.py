@@ -120,7 +120,7 @@ def require_takeable(presented: PresentedCard, card_files: CardFiles, entry: Ent
             f"{back.credit_sequence}, and this write-back does not prove that sale: meterctl "
             f"--port ... journal resolve {entry.id} asks the meter. Nothing was sold"
         )
-    if entry.epoch not in (back.epoch, 0):
+    if not entry.lives_in(back.epoch):
         raise NotPermittedError(
             f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has a new storage "
             f"({back.epoch:08x}) and cannot accept it: erase the card, then meterctl journal "

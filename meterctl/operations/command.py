@@ -9,22 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meterctl.errors import (
-    CorruptAnswerError,
-    MeterctlError,
-    NoAnswerError,
-    RefusedError,
-    UnknownOutcomeError,
-    UsageError,
-)
+from meterctl.errors import MeterctlError, RefusedError, UnknownOutcomeError, UsageError
 from meterctl.journal import Journal
+from meterctl.operations.delivery import Delivered, Outgoing, deliver
 from meterctl.operations.receipts import verified_receipt
 from meterctl.operations.sealing import command_message, require_key_version
 from meterctl.operations.status import ProvedMeter, ask_status, require_payee
 from meterctl.session import MeterIdentity, Session
 from protocols.sealed_message import Answer, MessageKind, Receipt, SealedMessage, code_of
 
-DELIVERIES = 3
 LIVES_S = 300
 """Default lifetime of a command in s of elapsed time, so that no late one applies (METER.md 8)."""
 
@@ -91,11 +84,19 @@ def execute_command(session: Session, journal: Journal, command: Command) -> Com
             origin, meter, command.kind, command.parameters, session.now(), lives_s=command.lives_s
         )
         sealed = message.seal(session.ring.meter_keys(serial, message.key_version).command)
+        outgoing = Outgoing(
+            sealed,
+            message.kind.message_class,
+            message.sequence,
+            lambda receipt: _prove(session, journal, message, sealed, receipt),
+            only_receipt_proves=True,
+        )
         try:
-            for _ in range(DELIVERIES):
-                done = _try(session, journal, command.meter, message, sealed)
-                if done is not None:
-                    return done
+            told = deliver(session, outgoing)
+            if told.receipt is not None:
+                return CommandDone(command.meter, told.receipt, told.answer)
+            if told.answer is not None:
+                raise _refused(session, journal, command.meter, message, told, told.answer)
         except UsageError as error:
             raise UnknownOutcomeError(
                 f"meter {serial}: {message.kind.word} was sent and may have been done; "
@@ -110,40 +111,24 @@ def execute_command(session: Session, journal: Journal, command: Command) -> Com
     )
 
 
-def _try(
-    session: Session, journal: Journal, meter: MeterIdentity, message: SealedMessage, sealed: bytes
-) -> CommandDone | None:
-    answer: Answer | None = None
-    sealed_receipt = b""
-    try:
-        delivery = session.driver.deliver(sealed)
-        if delivery.answer.sequence == message.sequence and delivery.answer.code == code_of(sealed):
-            answer, sealed_receipt = delivery.answer, delivery.receipt
-        if (
-            not sealed_receipt
-        ):  # a refusal is unsealed: the receipt is requested before it is accepted
-            sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
-    except (NoAnswerError, CorruptAnswerError, RefusedError):
-        try:
-            sealed_receipt = session.driver.receipt(message.kind.message_class, message.sequence)
-        except (NoAnswerError, CorruptAnswerError, RefusedError):
-            return None
-    receipt = verified_receipt(
-        session.ring, journal, sealed_receipt, message.serial_number, message.kind.message_class
-    )
-    mine = receipt is not None and (
-        receipt.epoch,
-        receipt.sequence,
-        receipt.kind,
-        receipt.code,
-    ) == (message.epoch, message.sequence, message.kind, code_of(sealed))
-    if receipt is None or not mine or receipt.key_version < message.key_version:
-        if answer is not None and not answer.outcome.applied:
-            raise _refused(
-                session, journal, meter, message, answer, taken_by_another=receipt is not None
-            )
+def _prove(
+    session: Session, journal: Journal, message: SealedMessage, sealed: bytes, receipt: bytes
+) -> Receipt | None:
+    """Return a receipt if it is verified and of exactly this command, else None."""
+    found = _verified(session, journal, message, receipt)
+    if found is None or found.key_version < message.key_version:
         return None
-    return CommandDone(meter, receipt, answer)
+    named = (found.epoch, found.sequence, found.kind, found.code)
+    mine = named == (message.epoch, message.sequence, message.kind, code_of(sealed))
+    return found if mine else None
+
+
+def _verified(
+    session: Session, journal: Journal, message: SealedMessage, receipt: bytes
+) -> Receipt | None:
+    return verified_receipt(
+        session.ring, journal, receipt, message.serial_number, message.kind.message_class
+    )
 
 
 def _refused(
@@ -151,15 +136,15 @@ def _refused(
     journal: Journal,
     meter: MeterIdentity,
     message: SealedMessage,
+    told: Delivered,
     answer: Answer,
-    *,
-    taken_by_another: bool,
 ) -> MeterctlError:
     """Return the error for an unsealed refusal, which the sealed status may contradict."""
     try:
         status = ask_status(session, journal, meter).status
     except MeterctlError:
         return Refusal(message, answer, "whether it was done is not proved")
+    taken_by_another = _verified(session, journal, message, told.sealed_receipt) is not None
     reached = status.epoch == message.epoch and status.command_sequence >= message.sequence
     if reached and not taken_by_another:
         return UnknownOutcomeError(

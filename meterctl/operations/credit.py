@@ -18,15 +18,15 @@ from meterctl.errors import (
 )
 from meterctl.journal import Entry, EntryEvent, EntryState, Journal
 from meterctl.operations.conclusions import Conclusion, Proofs, conclude
+from meterctl.operations.delivery import Delivered, ask_receipt
 from meterctl.operations.exactly_once import (
     NOTHING_LEARNT,
     BegunBeforeError,
-    Delivered,
     Sale,
     Settled,
     ask_about,
-    ask_receipt,
     bytes_are_out,
+    outgoing,
     ready_for,
     require_voidable,
     sell_exactly_once,
@@ -344,7 +344,7 @@ def _ask_for_proof(
 ) -> tuple[Conclusion | None, Delivered, Asked]:
     """Request the proofs of an entry, status and receipt; the meter applies nothing."""
     asked = ask_about(session, journal, hint, entry)
-    told = ask_receipt(session, journal, entry) or Delivered()
+    told = ask_receipt(session, outgoing(session, journal, entry))
     proofs = Proofs(told.receipt, asked.status, voids=journal.void_codes(entry))
     return conclude(entry, proofs), told, asked
 

@@ -29,6 +29,7 @@ from meterctl.errors import (
 from meterctl.journal import Entry, EntryEvent, EntryOutcome, EntryState, Journal
 from meterctl.journal.states import outcome_after
 from meterctl.operations.conclusions import Conclusion, Proofs, conclude, conclude_void
+from meterctl.operations.delivery import Delivered, Outgoing, deliver
 from meterctl.operations.receipts import verified_receipt
 from meterctl.operations.sealing import (
     credit_message,
@@ -41,17 +42,12 @@ from meterctl.operations.sealing import (
 from meterctl.operations.status import Asked, ProvedMeter, ask_status
 from meterctl.session import MeterIdentity, Session
 from protocols.keys import MessageClass
-from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, code_of
+from protocols.sealed_message import Answer, MessageKind, Receipt
 
-DELIVERIES = 3
-TOTAL_MS = 15_000
-"""No delivery begins later than this after the first one (DESIGN.md 5.2)."""
 MAX_RESEALED = 4
 """Largest number of repeated sealings after another seller took the sequence (METER.md 8)."""
 LONGEST_PAUSE_MS = 200
 """Longest random pause before a sale is sealed again, so that two sellers do not collide again."""
-LINE_FAULTS = (NoAnswerError, CorruptAnswerError, RefusedError)
-"""Faults of an exchange; none of them proves the outcome of the message."""
 NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)
 """Faults after which the outcome of an open entry is unknown."""
 
@@ -63,21 +59,6 @@ class Settled:
     entry: Entry
     receipt: Receipt | None = None
     answer: Answer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """The result of one round of deliveries: a proved receipt of the sequence, and the answer."""
-
-    receipt: Receipt | None = None
-    sealed_receipt: bytes = b""
-    answer: Answer | None = None
-
-    @property
-    def refused(self) -> Outcome | None:
-        """The outcome of an unsealed refusal; None if there is none."""
-        outcome = self.answer.outcome if self.answer is not None else None
-        return None if outcome is None or outcome.applied else outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +162,7 @@ def _deliver_and_conclude(
 
     The status is requested only if the receipt does not prove it.
     """
-    told = _deliver(session, journal, sealed)
+    told = deliver(session, outgoing(session, journal, sealed))
     voids = journal.void_codes(entry)
     conclusion = conclude(entry, Proofs(told.receipt, voids=voids))
     if conclusion is not None:
@@ -406,45 +387,17 @@ def _void_entry(session: Session, journal: Journal, entry: Entry, meter: ProvedM
     return enter(journal, session.ring, message, session.now(), void_of=entry.id)
 
 
-# ---- deliveries and receipts
+# ---- receipts
 
 
-def _deliver(session: Session, journal: Journal, entry: Entry) -> Delivered:
-    """Deliver the same bytes until a receipt of their sequence, a refusal, or the last try."""
-    heard: Answer | None = None
-    began = session.ticks()
-    for attempt in range(DELIVERIES):
-        if attempt and session.ticks() - began > TOTAL_MS:
-            break
-        try:
-            delivery = session.driver.deliver(entry.message)
-        except LINE_FAULTS:
-            told = ask_receipt(session, journal, entry)
-            if told is not None:
-                return told
-            continue
-        answer = delivery.answer
-        ours = answer.sequence == entry.sequence and answer.code == code_of(entry.message)
-        heard = answer if ours else heard
-        proof = prove(session, journal, delivery.receipt, entry)
-        if proof is not None:
-            return Delivered(proof, delivery.receipt, answer if ours else None)
-        told = ask_receipt(session, journal, entry)
-        if told is not None:
-            return Delivered(told.receipt, told.sealed_receipt, answer if ours else None)
-        if ours and not answer.outcome.applied:
-            return Delivered(answer=answer)
-    return Delivered(answer=heard if heard and not heard.outcome.applied else None)
-
-
-def ask_receipt(session: Session, journal: Journal, entry: Entry) -> Delivered | None:
-    """Request the receipt of an entry's sequence; None if it is not proved."""
-    try:
-        sealed = session.driver.receipt(MessageClass.CREDIT, entry.sequence)
-    except LINE_FAULTS:
-        return None
-    proof = prove(session, journal, sealed, entry)
-    return Delivered(proof, sealed) if proof is not None else None
+def outgoing(session: Session, journal: Journal, entry: Entry) -> Outgoing:
+    """Return an entry's message to be delivered; a receipt of its sequence proves."""
+    return Outgoing(
+        entry.message,
+        MessageClass.CREDIT,
+        entry.sequence,
+        lambda sealed: prove(session, journal, sealed, entry),
+    )
 
 
 def prove(session: Session, journal: Journal, sealed: bytes, entry: Entry) -> Receipt | None:

@@ -399,7 +399,7 @@ class PresentedCard:
         text = f"it has taken {format_money(entry.amount * CENT)} (journal entry {entry.id})"
         if entry.state is EntryState.REFUSED:
             return f"{text}, which was {entry.outcome}: its storage was set back or replaced"
-        if entry.state is EntryState.CONFIRMED and entry.epoch not in (back.epoch, 0):
+        if entry.state is EntryState.CONFIRMED and not entry.lives_in(back.epoch):
             return (
                 f"{text} once more: it had taken it in epoch {entry.epoch:08x}, before its "
                 f"storage was replaced"

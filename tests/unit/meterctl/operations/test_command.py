@@ -21,13 +21,13 @@ from meterctl.errors import (
 from meterctl.journal import Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.command import (
-    DELIVERIES,
     LIVES_S,
     Refusal,
     execute_command,
     plan_command,
     rehearse_command,
 )
+from meterctl.operations.delivery import DELIVERIES
 from meterctl.session import Session
 from protocols.keys import derive_meter_keys
 from protocols.quantities import HOUR
@@ -187,6 +187,20 @@ def test_a_refusal_that_the_sealed_status_contradicts_is_an_unknown_outcome(
     with pytest.raises(UnknownOutcomeError, match="names command sequence 1") as caught:
         done(line, journal)
     assert caught.value.outcome == "expired"
+
+
+def test_a_refusal_without_an_answer_for_the_receipt_is_an_unknown_outcome(
+    journal: Journal,
+) -> None:
+    line = Line(guarantee=True)
+
+    def silent(*_: Any) -> Any:
+        raise NoAnswerError("silence")
+
+    line.session.driver.receipt = silent  # type: ignore[method-assign]
+    with pytest.raises(UnknownOutcomeError, match="no answer to switch"):
+        done(line, journal, MessageKind.SWITCH, INTERRUPT)
+    assert len(line.delivered) == DELIVERIES
 
 
 def test_an_answer_to_other_bytes_is_no_refusal(journal: Journal) -> None:
