@@ -20,21 +20,13 @@ from meterctl.cli.output import (
 )
 from meterctl.errors import MeterctlError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.credit import (
-    Plan,
-    Withdrawn,
-    carried_by_cards,
-    execute,
-    go_on,
-    identify_for,
-    plan,
-    rehearse,
-    sale_begun_before,
-    withdraw_cards,
-)
-from meterctl.operations.exactly_once import Sale, Settled
+from meterctl.operations.credit import Plan, execute, go_on, plan, rehearse, sale_begun_before
+from meterctl.operations.entry_results import Settled
+from meterctl.operations.exactly_once import Sale
+from meterctl.operations.resolution import identify_for
 from meterctl.operations.sealing import on_card_text
 from meterctl.operations.status import ask_status, require_payee
+from meterctl.operations.withdrawal import Withdrawn, carried_by_cards, withdraw_cards
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model import items
 from protocols.data_model.words import account_unit_text, cause_words

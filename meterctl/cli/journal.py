@@ -22,8 +22,8 @@ from meterctl.cli.output import (
 )
 from meterctl.errors import BusyError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.credit import close_by_hand, living_text
-from meterctl.operations.credit import resolve as settle_open
+from meterctl.operations.resolution import close_by_hand, living_text
+from meterctl.operations.resolution import resolve as settle_open
 from meterctl.session import Session
 from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money

@@ -10,7 +10,7 @@ from firmware_sim.hal.nvram import SimulatedNvram
 from meterctl.errors import MeterctlError, NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState
 from meterctl.operations import card_issuing
-from meterctl.operations.credit import withdraw_cards
+from meterctl.operations.withdrawal import withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import CardType
 from protocols.data_model.insertion import InsertionError

@@ -21,8 +21,9 @@ from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing, card_sales
 from meterctl.operations.card_sales import plan_sale
-from meterctl.operations.credit import execute, plan, withdraw_cards
+from meterctl.operations.credit import execute, plan
 from meterctl.operations.status import ask_status
+from meterctl.operations.withdrawal import withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import CREDIT_SLOT, CardFile, CreditRecord, split_credit
 from protocols.data_model.words import Carrier

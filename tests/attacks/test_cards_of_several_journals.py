@@ -7,7 +7,8 @@ import pytest
 from meterctl.errors import NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.operations import card_issuing, card_sales
-from meterctl.operations.credit import close_by_hand, resolve, withdraw_cards
+from meterctl.operations.resolution import close_by_hand, resolve
+from meterctl.operations.withdrawal import withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import CardFile
 from tests.attacks.cards import audited, states, topped_up

@@ -9,15 +9,8 @@ import pytest
 from meterctl.errors import UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.operations import card_issuing
-from meterctl.operations.credit import (
-    Sale,
-    close_by_hand,
-    execute,
-    go_on,
-    plan,
-    resolve,
-    sale_begun_before,
-)
+from meterctl.operations.credit import Sale, execute, go_on, plan, sale_begun_before
+from meterctl.operations.resolution import close_by_hand, resolve
 from meterctl.operations.status import ask_status
 from meterctl.session import Session
 from protocols.card.applet import Card

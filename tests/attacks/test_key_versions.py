@@ -13,7 +13,8 @@ from meterctl.drivers import Delivery
 from meterctl.errors import NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing, export_keys
-from meterctl.operations.credit import advance_key_version, resolve
+from meterctl.operations.credit import advance_key_version
+from meterctl.operations.resolution import resolve
 from protocols.sealed_message import Answer, MessageKind, Outcome, Receipt, SealedMessage, code_of
 from protocols.sealed_status import SealedStatus, StatusQuestion
 from tests.attacks.wires import (

@@ -12,7 +12,9 @@ from meterctl.errors import NoAnswerError, NotPermittedError, UnknownOutcomeErro
 from meterctl.journal import EntryState, Journal
 from meterctl.operations.card_issuing import plan_erasure
 from meterctl.operations.card_sales import Sold, plan_opening
-from meterctl.operations.credit import close_by_hand, execute, plan, resolve, withdraw_cards
+from meterctl.operations.credit import execute, plan
+from meterctl.operations.resolution import close_by_hand, resolve
+from meterctl.operations.withdrawal import withdraw_cards
 from protocols.card.applet import Card
 from protocols.data_model.insertion import InsertionError
 from protocols.sealed_message import MessageKind, Outcome

@@ -20,7 +20,9 @@ from meterctl.errors import (
 )
 from meterctl.journal import EntryState, Journal
 from meterctl.operations.command import execute_command, plan_command
-from meterctl.operations.credit import advance_key_version, execute, plan, resolve, withdraw_cards
+from meterctl.operations.credit import advance_key_version, execute, plan
+from meterctl.operations.resolution import resolve
+from meterctl.operations.withdrawal import withdraw_cards
 from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.data_model.words import SupplyState

@@ -11,8 +11,9 @@ from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from meterctl.errors import NotPermittedError
 from meterctl.journal import EntryState, Journal
-from meterctl.operations.credit import resolve, withdraw_cards
+from meterctl.operations.resolution import resolve
 from meterctl.operations.status import ask_status
+from meterctl.operations.withdrawal import withdraw_cards
 from protocols.quantities import HOUR
 from protocols.sealed_message import MessageKind, Outcome
 from tests.attacks.cards import outcome, states, topped_up

@@ -21,16 +21,10 @@ from meterctl.errors import (
 from meterctl.journal import EntryState, Journal
 from meterctl.journal.locks import MeterLocks
 from meterctl.operations.command import execute_command, plan_command
-from meterctl.operations.credit import (
-    Sale,
-    close_by_hand,
-    execute,
-    plan,
-    resolve,
-    sale_begun_before,
-    withdraw_cards,
-)
+from meterctl.operations.credit import Sale, execute, plan, sale_begun_before
+from meterctl.operations.resolution import close_by_hand, resolve
 from meterctl.operations.status import ask_status
+from meterctl.operations.withdrawal import withdraw_cards
 from protocols.quantities import CENT
 from protocols.sealed_message import MessageKind, Outcome, Receipt
 from tests.attacks.wires import METER, OTHER, credit, make, prepared, session_of, top_up

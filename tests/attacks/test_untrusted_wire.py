@@ -20,7 +20,7 @@ from meterctl.errors import (
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.command import execute_command, plan_command
-from meterctl.operations.credit import resolve
+from meterctl.operations.resolution import resolve
 from protocols.data_model.words import Status
 from protocols.quantities import SECOND
 from protocols.sealed_message import (

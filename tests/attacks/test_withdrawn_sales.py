@@ -17,7 +17,9 @@ from meterctl.errors import (
 from meterctl.journal import EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations import card_issuing, card_sales
-from meterctl.operations.credit import carried_by_cards, execute, plan, resolve, withdraw_cards
+from meterctl.operations.credit import execute, plan
+from meterctl.operations.resolution import resolve
+from meterctl.operations.withdrawal import carried_by_cards, withdraw_cards
 from protocols.card.applet import Card
 from protocols.sealed_message import MessageKind, Outcome
 from tests.attacks.cards import audited, outcome, states, topped_up

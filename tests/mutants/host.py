@@ -374,7 +374,7 @@ HOST_MUTANTS = (
     # ---- the steps of a sale
     Mutant(
         "a resend under a new sequence without proof",
-        _ONCE,
+        "meterctl/operations/entry_results.py",
         '    if conclusion is None:\n        raise unknown(session, journal, entry, "no '
         'answer proves its outcome")\n',
         "    if conclusion is None:\n"
@@ -411,28 +411,28 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "sequences below an entry are voided",
-        _ONCE,
+        "meterctl/operations/voids.py",
         "    if meter.credit_sequence < entry.sequence - 1:\n        raise NotPermittedError(\n",
         "    if meter.credit_sequence < 0:\n        raise NotPermittedError(\n",
         (ONCE, CARDS),
     ),
     Mutant(
         "a set-back meter is sent old bytes",
-        "meterctl/operations/credit.py",
+        "meterctl/operations/resolution.py",
         "    if asked.meter.credit_sequence < entry.sequence - 1:\n",
         "    if asked.meter.credit_sequence < 0:\n",
         (ONCE,),
     ),
     Mutant(
         "bytes of the former format are sent again",
-        "meterctl/operations/credit.py",
+        "meterctl/operations/resolution.py",
         "    may_send = not entry.is_former and session",
         "    may_send = session",
         (JOURNAL,),
     ),
     Mutant(
         "bytes under a retired version are sent again",
-        "meterctl/operations/credit.py",
+        "meterctl/operations/resolution.py",
         "    may_send = not entry.is_former and session.ring.may_use("
         "entry.key_version, journal.proofs.floor(entry.meter))\n",
         "    may_send = not entry.is_former\n",
@@ -440,14 +440,14 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "another meter after the bytes were sent is exit code 6",
-        _ONCE,
+        "meterctl/operations/entry_results.py",
         "    faults: tuple[type[MeterctlError], ...] = (*NOTHING_LEARNT, NotPermittedError),\n",
         "    faults: tuple[type[MeterctlError], ...] = NOTHING_LEARNT,\n",
         (AFTER_DELIVERY,),
     ),
     Mutant(
         "a journal that cannot be written after the bytes were sent is exit code 2",
-        _ONCE,
+        "meterctl/operations/entry_results.py",
         "NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError, UsageError)\n",
         "NOTHING_LEARNT = (NoAnswerError, CorruptAnswerError)\n",
         (AFTER_DELIVERY,),
@@ -482,7 +482,7 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "a voided opening is not reported",
-        _ONCE,
+        "meterctl/operations/entry_results.py",
         "    if entry.opens_any_epoch:\n        journal.notices",
         "    if entry.epoch is None:\n        journal.notices",
         (OPENINGS,),
@@ -513,7 +513,7 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "a sale on a card sent by resolve",
-        "meterctl/operations/credit.py",
+        "meterctl/operations/resolution.py",
         "    if entry.state is EntryState.ON_CARD:\n        raise NotPermittedError(\n",
         "    if entry.state is None:\n        raise NotPermittedError(\n",
         (CARDS,),

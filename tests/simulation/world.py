@@ -38,16 +38,11 @@ from meterctl.operations import presented_card
 from meterctl.operations.card_issuing import plan_format, plan_replacement
 from meterctl.operations.card_sales import open_account, sell
 from meterctl.operations.command import execute_command, plan_command
-from meterctl.operations.credit import (
-    advance_key_version,
-    close_by_hand,
-    execute,
-    plan,
-    resolve,
-    withdraw_cards,
-)
-from meterctl.operations.exactly_once import Settled
+from meterctl.operations.credit import advance_key_version, execute, plan
+from meterctl.operations.entry_results import Settled
 from meterctl.operations.limits import encode_settings, parse_settings, set_limits
+from meterctl.operations.resolution import close_by_hand, resolve
+from meterctl.operations.withdrawal import withdraw_cards
 from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.card.memory import make_blank

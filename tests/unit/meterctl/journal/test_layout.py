@@ -26,8 +26,10 @@ from meterctl.journal import (
 )
 from meterctl.key_ring import DailyLimit, KeyRing
 from meterctl.operations.card_sales import sell
-from meterctl.operations.credit import close_by_hand, execute, plan, resolve, withdraw_cards
+from meterctl.operations.credit import execute, plan
 from meterctl.operations.presented_card import PresentedCard
+from meterctl.operations.resolution import close_by_hand, resolve
+from meterctl.operations.withdrawal import withdraw_cards
 from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.card.memory import BytesMemory

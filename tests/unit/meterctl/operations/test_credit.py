@@ -22,22 +22,19 @@ from meterctl.journal import Entry, EntryOutcome, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.credit import (
     MAX_SALE_KEY,
-    Withdrawn,
     advance_key_version,
-    carried_by_cards,
-    close_by_hand,
     execute,
     go_on,
     known_sale,
-    living_text,
     plan,
     rehearse,
     require_sale_key,
-    resolve,
     sale_begun_before,
-    withdraw_cards,
 )
-from meterctl.operations.exactly_once import Sale, Settled
+from meterctl.operations.entry_results import Settled
+from meterctl.operations.exactly_once import Sale
+from meterctl.operations.resolution import close_by_hand, living_text, resolve
+from meterctl.operations.withdrawal import Withdrawn, carried_by_cards, withdraw_cards
 from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.data_model.words import AccountState

@@ -21,8 +21,10 @@ from meterctl.errors import (
 from meterctl.journal import Entry, EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.command import execute_command, plan_command
-from meterctl.operations.credit import close_by_hand, execute, plan, resolve
-from meterctl.operations.exactly_once import Settled, settle
+from meterctl.operations.credit import execute, plan
+from meterctl.operations.entry_results import Settled
+from meterctl.operations.exactly_once import settle
+from meterctl.operations.resolution import close_by_hand, resolve
 from meterctl.operations.sealing import credit_message, enter
 from meterctl.operations.status import ask_status
 from meterctl.session import Session
