@@ -70,6 +70,8 @@ class Journal:
         self.path = self._db.path
         self._entries = EntryTable(self._db)
         self._audit_log = AuditLog(self._db)
+        self.audit = self._audit_log.append
+        """Append a line to the audit log: an action or a refusal. Lines are never changed."""
         self.numbers = JournalNumbers(self._db, random)
         """Its numbers, and the origins of new messages."""
         self.locks = MeterLocks(self.path)
@@ -304,19 +306,6 @@ class Journal:
 
     # ---- the audit log
 
-    def audit(
-        self,
-        what: str,
-        now: int,
-        *,
-        meter: str = "",
-        card: str = "",
-        amount: int = 0,
-        detail: str = "",
-    ) -> None:
-        """Append a line to the audit log: an action or a refusal. Lines are never changed."""
-        self._audit_log.append(what, now, meter=meter, card=card, amount=amount, detail=detail)
-
     def audit_lines(self) -> list[AuditLine]:
         """Return the audit log, oldest first."""
         return self._audit_log.lines()
@@ -359,7 +348,7 @@ class Journal:
     def _report_overruled(self, before: Entry, after: Entry) -> None:
         """Audit that a proof overruled the way an entry was closed; report it if it differs."""
         text = overruled_text(before, after)
-        self._audit_log.append(
+        self.audit(
             "overruled",
             after.changed,
             meter=before.meter,

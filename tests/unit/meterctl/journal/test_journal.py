@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meterctl.errors import (
-    BusyError,
     NotPermittedError,
-    OverDailyLimitError,
     UsageError,
 )
-from meterctl.journal import NOWHERE, Entry, EntryEvent, EntryState, Journal, SeenWriteBack
+from meterctl.journal import Entry, EntryEvent, EntryState, Journal
 from meterctl.journal.journal import default_path
-from meterctl.journal.locks import WAIT_MS, WAIT_STEP_MS
-from meterctl.key_ring import DailyLimit
+from protocols.data_model.words import AccountState
 from protocols.keys import development_keys
-from protocols.sealed_message import MessageKind, Origin, SealedMessage
+from protocols.sealed_message import MessageKind, Origin, Outcome, SealedMessage
+from protocols.sealed_status import LastOfJournal, SealedStatus
 
 METER, OTHER, EPOCH = "000000000042", "000000000043", 0xE0
 CONFIRMED, REFUSED = EntryState.CONFIRMED, EntryState.REFUSED
@@ -124,21 +122,6 @@ def test_a_sale_key_finds_its_newest_entry(journal: Journal) -> None:
     assert journal.find_reference("key") == again
 
 
-@pytest.mark.parametrize(("amount", "allowed"), [(100, True), (101, False)])
-def test_the_daily_limit_may_be_reached_and_not_passed(
-    journal: Journal, amount: int, allowed: bool
-) -> None:
-    limit = DailyLimit("ring", 1000)
-    prepare(journal, limit=limit)
-    if allowed:
-        journal.limits.hold(limit, OTHER, "", amount, DAY_S - 1)
-    else:
-        with pytest.raises(OverDailyLimitError, match=r"9\.00 sold today"):
-            journal.limits.hold(limit, OTHER, "", amount, DAY_S - 1)
-        assert [line.what for line in journal.audit_lines()] == ["over_daily_limit"]
-        journal.limits.hold(limit, OTHER, "", amount, DAY_S)
-
-
 def test_an_open_entry_moves_to_another_card_and_a_settled_one_does_not(journal: Journal) -> None:
     entry = prepare(journal, card="old")
     moved = journal.move_to_card(entry, "new", 3)
@@ -164,86 +147,9 @@ def test_sequence_1_is_spent_by_a_proved_entry_of_a_known_epoch(journal: Journal
     assert not journal.is_spent(OTHER)
 
 
-def test_the_card_in_use_is_the_last_replacement_or_a_later_opening(journal: Journal) -> None:
-    assert journal.card_in_use(METER) == ""
-    journal.audit("card_replaced", 5, meter=METER, card="second")
-    assert journal.card_in_use(METER) == "second"
-    prepare(journal, kind="open", card="third", now=6)
-    assert journal.card_in_use(METER) == "third"
-
-
-def test_a_renewed_journal_has_a_new_number_and_knows_its_old_marks(journal: Journal) -> None:
-    origin = journal.numbers.draw_origin()
-    assert origin.journal == journal.numbers.current != 0
-    prepare(journal, origin=origin)
-    assert journal.numbers.renew(9) == journal.numbers.current != origin.journal
-    assert journal.knows_mark(METER, origin.journal, origin.mark, 1)
-    assert not journal.knows_mark(METER, journal.numbers.current, origin.mark, 1)
-    assert not journal.knows_mark(METER, origin.journal, origin.mark, 2)
-
-
-def test_a_number_that_is_drawn_as_zero_is_drawn_again() -> None:
-    draws = iter([bytes(4), b"\0\0\0\7", bytes(4), b"\0\0\0\x08"])
-    with_zeros = Journal(NOWHERE, lambda _: next(draws))
-    assert with_zeros.numbers.draw_origin() == Origin(7, 8)
-
-
-def test_a_port_keeps_its_last_meter(journal: Journal) -> None:
-    assert journal.ports.meter_of("tty") == ""
-    for meter in (METER, OTHER, OTHER):
-        journal.ports.keep("tty", meter, 1)
-    assert journal.ports.meter_of("tty") == OTHER
-
-
-def test_the_last_write_back_of_a_card_is_kept(journal: Journal) -> None:
-    seen = SeenWriteBack(1, 2, 3, 4)
-    journal.write_backs.keep(METER, EPOCH, "card", seen, 0)
-    assert journal.write_backs.last(METER, EPOCH, "card") == seen
-    assert journal.write_backs.last(METER, EPOCH, "other") is None
-
-
-def test_a_transaction_is_all_or_nothing(journal: Journal) -> None:
-    def fail() -> None:
-        with journal.together():
-            journal.audit("one", 0)
-            with journal.together():
-                journal.audit("two", 0)
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert journal.audit_lines() == []
-
-
 def test_an_entry_that_is_not_there_is_a_usage_error(journal: Journal) -> None:
     with pytest.raises(UsageError, match="no entry 7"):
         journal.entry(7)
-
-
-def test_a_rehearsal_writes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "j.sqlite"
-    journal = Journal(path)
-    prepare(journal)
-    copy = Journal(path, rehearsal=True)
-    copy.settle(copy.entry(1), EntryEvent.RECEIPT, 1)
-    assert journal.entry(1).is_open
-    journal.close()
-    absent = Journal(tmp_path / "absent.sqlite", rehearsal=True)
-    assert absent.entries() == []
-    assert not (tmp_path / "absent.sqlite").exists()
-
-
-def test_the_file_of_a_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "j.sqlite"
-    Journal(path).close()
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_what_is_no_database_is_a_usage_error(tmp_path: Path) -> None:
-    path = tmp_path / "j.sqlite"
-    path.write_bytes(b"no database" * 100)
-    with pytest.raises(UsageError, match="nothing was sent"):
-        Journal(path)
 
 
 def test_the_default_path_is_that_of_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,46 +160,118 @@ def test_the_default_path_is_that_of_the_state_directory(monkeypatch: pytest.Mon
     assert default_path() == Path("/me/.local/state/meterctl/journal.sqlite")
 
 
-class HeldLocks:
-    """Locks of another process in place of those of the system: meters until their instants."""
-
-    def __init__(self, until_ms: dict[str, int]) -> None:
-        self.until_ms, self.now_ms = until_ms, 0
-
-    def lockf(self, _: int, command: int, __: int, place: int) -> None:
-        if command != fcntl.LOCK_UN and self.now_ms < self.until_ms.get(f"{place:012d}", 0):
-            raise BlockingIOError
-
-    def pause(self, ms: int) -> None:
-        self.now_ms += ms
-
-    def ticks(self) -> int:
-        return self.now_ms
-
-
-@pytest.mark.parametrize(("held_ms", "waited_ms"), [(0, 0), (1, WAIT_STEP_MS), (WAIT_MS, WAIT_MS)])
-def test_a_meter_that_another_process_works_on_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_ms: int, waited_ms: int
+def test_a_settled_entry_keeps_its_receipt_and_epoch_unless_there_are_new_ones(
+    journal: Journal,
 ) -> None:
-    held = HeldLocks({METER: held_ms})
-    monkeypatch.setattr(fcntl, "lockf", held.lockf)
-    journal = Journal(tmp_path / "j.sqlite")
-    with journal.locks.alone_with(METER, held.ticks, held.pause):
-        assert held.now_ms == waited_ms
-    journal.close()
+    entry = prepare(journal)
+    journal.settle(entry, EntryEvent.CLOSED_AS_REFUSED, 1)
+    kept = journal.settle(entry, EntryEvent.RECEIPT, 2, receipt=b"receipt")
+    assert (kept.receipt, kept.epoch, kept.changed) == (b"receipt", EPOCH, 2)
+    assert journal.entry(entry.id) == kept
 
 
-def test_after_the_longest_wait_a_meter_is_busy_and_another_one_is_free(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("event", EntryEvent)
+def test_a_proved_entry_is_left_as_it_is_by_every_event(
+    journal: Journal, event: EntryEvent
 ) -> None:
-    held = HeldLocks({METER: 2 * WAIT_MS})
-    monkeypatch.setattr(fcntl, "lockf", held.lockf)
-    journal = Journal(tmp_path / "j.sqlite")
-    with (
-        pytest.raises(BusyError, match="nothing was begun"),
-        journal.locks.alone_with(METER, held.ticks, held.pause),
-    ):
-        pass
-    with journal.locks.alone_with(OTHER, held.ticks, held.pause):
-        assert held.now_ms == WAIT_MS + WAIT_STEP_MS
+    for sequence, proof in ((1, EntryEvent.RECEIPT), (2, EntryEvent.RECEIPT_OF_ANOTHER)):
+        settled = journal.settle(prepare(journal, sequence), proof, 1)
+        assert journal.settle(settled, event, 2, receipt=b"x", epoch=9) == settled
+        assert journal.entry(settled.id) == settled
+    assert journal.audit_lines() == []
+
+
+def test_a_refusal_is_kept_as_the_word_of_an_entry_that_is_voided(journal: Journal) -> None:
+    entry = prepare(journal)
+    refusal = Outcome.EXCEEDS_MAX_CREDIT
+    left = journal.settle(entry, EntryEvent.REFUSED_UNSEALED, 1, refusal=refusal)
+    assert (left.state, left.outcome) == (EntryState.UNKNOWN, "exceeds_max_credit")
+    ended = journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, 2, refusal=refusal)
+    assert (ended.state, ended.outcome) == (REFUSED, "exceeds_max_credit")
+
+
+def test_a_proof_of_what_a_person_said_is_audited_and_not_reported(journal: Journal) -> None:
+    entry = prepare(journal)
+    journal.settle(entry, EntryEvent.CLOSED_AS_CONFIRMED, 1)
+    assert journal.settle(entry, EntryEvent.STATUS, 2).outcome == "accepted"
+    assert [line.what for line in journal.audit_lines()] == ["overruled"]
+    assert journal.notices == []
+
+
+def test_moving_to_a_card_ends_the_word_of_an_erased_one(journal: Journal) -> None:
+    entry = prepare(journal, card="old")
+    erased = journal.settle(entry, EntryEvent.CARD_ERASED, 1)
+    assert (erased.state, erased.outcome) == (EntryState.UNKNOWN, "erased")
+    moved = journal.move_to_card(erased, "new", 2)
+    assert (moved.state, moved.outcome, moved.card) == (EntryState.ON_CARD, "", "new")
+
+
+def test_no_sequence_is_used_twice_that_was_proved_by_another_seller(journal: Journal) -> None:
+    status = SealedStatus(
+        3, METER, EPOCH, bytes(8), journal.numbers.current, 3, AccountState.OPEN, 156, "1", 5, 0,
+        0, 0, 0, 0, 0, 0, b"code", 0, LastOfJournal(), 0,
+    )  # fmt: skip
+    journal.proofs.note_status(status, b"status")
+    assert journal.last_sequence(METER, EPOCH) == 5
+    with pytest.raises(NotPermittedError, match="reached sequence 5 meanwhile"):
+        prepare(journal, 5, message=b"\2\3")
+    prepare(journal, 6, message=b"\2\3")
+
+
+def test_entries_are_found_by_their_bytes_and_by_their_code(journal: Journal) -> None:
+    entry = prepare(journal, message=b"\2" * 63)
+    assert journal.find_message(METER, entry.message) == entry
+    assert journal.find_message(OTHER, entry.message) is None
+    assert journal.find_sale(METER, 1, entry.code) == entry
+    assert journal.find_sale(METER, 2, entry.code) is None
+    assert journal.find_sale(METER, 1, b"else") is None
+
+
+def test_the_newest_proved_entry_is_no_void(journal: Journal) -> None:
+    first = journal.settle(prepare(journal), EntryEvent.RECEIPT, 5)
+    void = prepare(journal, 2, kind="void", amount=0, message=b"v")
+    journal.settle(void, EntryEvent.RECEIPT, 6)
+    assert journal.newest_confirmed(METER) == first
+    assert [entry.sequence for entry in journal.confirmed(METER, EPOCH)] == [1, 2]
+
+
+def test_entries_from_before_a_known_set_back_are_not_confirmed(journal: Journal) -> None:
+    journal.settle(prepare(journal), EntryEvent.RECEIPT, 1)
+    journal.proofs.begin_again(METER, EPOCH, journal.last_id())
+    assert journal.confirmed(METER, EPOCH) == []
+    again = journal.settle(prepare(journal, message=b"x"), EntryEvent.RECEIPT, 2)
+    assert journal.confirmed(METER, EPOCH) == [again]
+
+
+def test_the_last_number_and_the_last_time_of_a_meter(journal: Journal) -> None:
+    assert (journal.last_id(), journal.last_time(METER)) == (0, 0)
+    prepare(journal, now=5)
+    assert (journal.last_id(), journal.last_time(METER)) == (1, 5)
+    journal.audit("sold", 8, meter=METER)
+    journal.audit("sold", 9, meter=OTHER)
+    assert journal.last_time(METER) == 8
+
+
+def test_voids_of_an_older_layout_are_found_by_their_epoch(journal: Journal) -> None:
+    entry = prepare(journal)
+    former = prepare(journal, kind="void", amount=0, message=b"v")
+    prepare(journal, kind="void", amount=0, message=b"w", epoch=0xE1)
+    assert journal.voids_of(entry) == [former]
+
+
+def test_a_void_that_advances_the_key_version_is_open_on_its_own(journal: Journal) -> None:
+    advance = prepare(journal, kind="void", amount=0, origin=Origin(5, 6))
+    assert journal.open_entries(METER) == [advance]
+    assert journal.provable_entries(METER) == [advance]
+
+
+def test_an_outcome_that_no_version_wrote_is_a_usage_error(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    journal = Journal(path)
+    prepare(journal)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE entries SET outcome = 'else'")
+    db.close()
+    with pytest.raises(UsageError, match="entry 1 has the outcome 'else', which is not known"):
+        journal.entries()
     journal.close()

@@ -1,0 +1,93 @@
+"""The file of a journal: its errors, its transactions, a rehearsal in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from meterctl.errors import UsageError
+from meterctl.journal import LAYOUT, NOWHERE, EntryEvent, Journal
+from meterctl.journal.database import Database
+
+METER = "000000000042"
+
+
+@pytest.fixture
+def db() -> Database:
+    """A new database in memory; its journal number is 7."""
+    return Database(NOWHERE, lambda: 7, 9, rehearsal=False)
+
+
+def test_a_new_database_has_the_present_layout_and_a_dated_number(db: Database) -> None:
+    assert db.row("PRAGMA user_version") == (LAYOUT,)
+    assert db.row("PRAGMA synchronous") == (2,), "FULL"
+    assert db.rows("SELECT number, drawn FROM numbers") == [(7, 9)]
+
+
+def test_a_row_that_is_not_there_is_none(db: Database) -> None:
+    assert db.row("SELECT * FROM ports WHERE port = ?", "tty") is None
+    assert db.rows("SELECT * FROM ports") == []
+
+
+def test_a_fault_of_the_file_is_a_usage_error_and_a_violated_constraint_is_not(
+    db: Database,
+) -> None:
+    for call in (db.execute, db.row, db.rows):
+        with pytest.raises(UsageError, match="journal :memory:: no such table"):
+            call("SELECT * FROM absent")
+    db.execute("INSERT INTO ports VALUES (?, ?, ?)", "tty", METER, 1)
+    with pytest.raises(sqlite3.IntegrityError):
+        db.execute("INSERT INTO ports VALUES (?, ?, ?)", "tty", METER, 2)
+
+
+def test_a_closed_database_is_a_usage_error(db: Database) -> None:
+    db.close()
+    with pytest.raises(UsageError, match="closed database"):
+        db.rows("SELECT * FROM ports")
+
+
+def test_a_block_that_ends_well_is_kept_whole(db: Database) -> None:
+    with db.together(), db.together():
+        db.execute("INSERT INTO ports VALUES ('tty', 'm', 1)")
+    assert db.rows("SELECT port FROM ports") == [("tty",)]
+
+
+def test_a_transaction_is_all_or_nothing(journal: Journal) -> None:
+    def fail() -> None:
+        with journal.together():
+            journal.audit("one", 0)
+            with journal.together():
+                journal.audit("two", 0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert journal.audit_lines() == []
+
+
+def test_a_rehearsal_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    journal = Journal(path)
+    journal.prepare(METER, 0xE0, 1, "credit", 900, b"1", 0)
+    copy = Journal(path, rehearsal=True)
+    copy.settle(copy.entry(1), EntryEvent.RECEIPT, 1)
+    assert journal.entry(1).is_open
+    journal.close()
+    absent = Journal(tmp_path / "absent.sqlite", rehearsal=True)
+    assert absent.entries() == []
+    assert not (tmp_path / "absent.sqlite").exists()
+
+
+def test_the_file_of_a_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "j.sqlite"
+    Journal(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_database_is_a_usage_error(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(UsageError, match="nothing was sent"):
+        Journal(path)
