@@ -7,7 +7,7 @@ inhibitors, then the standing charge and the debt instalment.
 from __future__ import annotations
 
 from firmware_sim.account.account import post_midnight
-from firmware_sim.clock import DAY_MS, LAST_CLOCK, Local, local_time, next_transition
+from firmware_sim.clock import LAST_CLOCK, Local, local_time, next_transition
 from firmware_sim.records.ring import BILLING_RING, DAILY_RING, PROFILE_RING
 from firmware_sim.state import PendingPart, State
 from firmware_sim.supply.control import Emit, release
@@ -23,10 +23,11 @@ from firmware_sim.tariff.calendar import (
 from protocols.data_model.events import TARIFF_PARTS
 from protocols.data_model.tables import Freeze, ProfileRecord
 from protocols.data_model.tariff import PART_NAMES, DayTables, Part, Prices, Seasons, Steps, Tariff
+from protocols.quantities import DAY
 
 PROFILE_PERIOD_MS = 900_000
 PERIODS_AN_HOUR = 4
-_END_OF_DAY = DAY_MS - 1
+_END_OF_DAY = DAY - 1
 
 
 def local_of(state: State, clock: int) -> Local:
@@ -59,18 +60,18 @@ def pass_instant(state: State, clock: int, emit: Emit) -> None:
     """
     local = local_of(state, clock)
     for date in range(state.calendar.date + 1, local.date):
-        _pass(state, Local(date, 0, local.offset_ms), date * DAY_MS - local.offset_ms, emit)
+        _pass(state, Local(date, 0, local.offset_ms), date * DAY - local.offset_ms, emit)
         _end_billing(
             state,
             Local(date, _END_OF_DAY, local.offset_ms),
-            (date + 1) * DAY_MS - local.offset_ms,
+            (date + 1) * DAY - local.offset_ms,
             emit,
         )
     if local.date > state.calendar.date and local.ms_of_day:
         _pass(
             state,
             Local(local.date, 0, local.offset_ms),
-            local.date * DAY_MS - local.offset_ms,
+            local.date * DAY - local.offset_ms,
             emit,
         )
     _pass(state, local, clock, emit)

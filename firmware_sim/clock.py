@@ -6,11 +6,11 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
-DAY_MS = 86_400_000
-MINUTE_MS = 60_000
+from protocols.quantities import DAY, MINUTE
+
 LAST_CLOCK = 4_102_444_800_000
 """2100-01-01: this clock or a later one is a mistake."""
-LAST_DATE = LAST_CLOCK // DAY_MS
+LAST_DATE = LAST_CLOCK // DAY
 
 
 @dataclass(slots=True)
@@ -76,8 +76,8 @@ def local_time(
     if transitions:
         index = bisect_right(transitions, clock, key=lambda row: row[0])
         offset = transitions[index - 1][1] if index else utc_offset_minutes
-    date, ms_of_day = divmod(clock + offset * MINUTE_MS, DAY_MS)
-    return Local(date, ms_of_day, offset * MINUTE_MS)
+    date, ms_of_day = divmod(clock + offset * MINUTE, DAY)
+    return Local(date, ms_of_day, offset * MINUTE)
 
 
 def next_transition(clock: int, transitions: tuple[tuple[int, int], ...]) -> int | None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from firmware_sim.calendar_work import local_of
-from firmware_sim.clock import MINUTE_MS
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.electrical import (
     apparent_mva,
@@ -19,7 +18,7 @@ from firmware_sim.tariff.pricing import step_at
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.words import Cause, MeterType, Status, SwitchPosition, Tamper
-from protocols.quantities import MONEY_LIMIT
+from protocols.quantities import MINUTE, MONEY_LIMIT
 
 FIRMWARE_VERSION = 1
 Getter = Callable[[Meter], Any]
@@ -32,7 +31,7 @@ def read(meter: Meter, item: Item) -> Any:
 
 def utc_offset_minutes(meter: Meter, clock: int) -> int:
     """Return the local offset in minutes at a clock, including daylight saving where configured."""
-    return local_of(meter.state, clock).offset_ms // MINUTE_MS
+    return local_of(meter.state, clock).offset_ms // MINUTE
 
 
 _CAUSE_OVERLOAD = int(Cause.OVERLOAD)

@@ -34,6 +34,7 @@ from firmware_sim.supply.thresholds import spend_after_top_up
 from protocols.data_model.tables import Purchase
 from protocols.data_model.tariff import TariffChange
 from protocols.data_model.words import Cause, UnopenedSupply
+from protocols.quantities import MINUTE
 from protocols.sealed_message import MessageKind, SwitchAction
 
 
@@ -168,7 +169,7 @@ def _switch(state: State, action: SwitchAction, clock: int, emit: Emit) -> None:
     supply, settings = state.supply, state.settings
     match action:
         case SwitchAction.INTERRUPT:
-            due = clock + settings.trip_delay_minutes * 60_000
+            due = clock + settings.trip_delay_minutes * MINUTE
             interrupt(supply, settings, state.elapsed_ms, due, emit)
         case SwitchAction.PERMIT:
             permit(supply, Clearing.PERMIT, settings, emit)

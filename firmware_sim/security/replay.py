@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from protocols.data_model.words import Carrier
 from protocols.keys import MessageClass
+from protocols.quantities import HOUR
 from protocols.sealed_message import Origin
 
 ATTACK_FAILURES = 5
-ATTACK_WINDOW_MS = 3_600_000
+ATTACK_WINDOW_MS = HOUR
 JOURNALS_KEPT = 16
 """Rows kept; a further one replaces that of the message accepted longest ago (METER.md 7)."""
 

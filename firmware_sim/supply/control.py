@@ -15,12 +15,12 @@ from protocols.data_model.words import (
     SwitchedBy,
     Tamper,
 )
+from protocols.quantities import MINUTE
 
 Emit = Callable[[str, int, int], None]
 """Records an event: its word and two details."""
 
 SWITCH_FAULT_AFTER_MS = 5_000
-MINUTE_MS = 60_000
 NO_CAUSE = int(Cause.NONE)
 _NO_DUES = (None,) * 5
 _OVERLOAD = int(Cause.OVERLOAD)
@@ -165,7 +165,7 @@ def interrupt(supply: Supply, settings: Settings, now: int, due_clock: int, emit
         return
     if settings.remote_trip_delay and settings.trip_delay_minutes:
         set_pending(
-            supply, Cause.REMOTE, now + settings.trip_delay_minutes * MINUTE_MS, emit, due_clock
+            supply, Cause.REMOTE, now + settings.trip_delay_minutes * MINUTE, emit, due_clock
         )
     else:
         trip(supply, Cause.REMOTE, emit)

@@ -7,9 +7,10 @@ account changed: at or below trips, at or above returns.
 from __future__ import annotations
 
 from firmware_sim.settings import Settings
-from firmware_sim.supply.control import MINUTE_MS, Emit, Supply, clear, set_pending, trip
+from firmware_sim.supply.control import Emit, Supply, clear, set_pending, trip
 from firmware_sim.supply.switch import Clearing
 from protocols.data_model.words import Cause, TripMode
+from protocols.quantities import MINUTE
 
 WARNING, REMINDER, ZERO = 1, 2, 4
 
@@ -46,7 +47,7 @@ def evaluate(
     if supply.causes & Cause.CREDIT_EXHAUSTED:
         return
     if settings.trip_mode == TripMode.DELAYED:
-        delay = settings.trip_delay_minutes * MINUTE_MS
+        delay = settings.trip_delay_minutes * MINUTE
         if supply.credit_due_ms is None and delay:
             set_pending(supply, Cause.CREDIT_EXHAUSTED, now + delay, emit, clock + delay)
         if supply.credit_due_ms is not None and supply.credit_due_ms > now:

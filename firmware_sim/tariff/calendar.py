@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from firmware_sim.clock import DAY_MS, MINUTE_MS, Local, civil, weekday
+from firmware_sim.clock import Local, civil, weekday
 from firmware_sim.settings import Settings
 from protocols.data_model.items import Windows
 from protocols.data_model.tariff import Seasons, Steps, Tariff
+from protocols.quantities import DAY, HOUR, MINUTE
 
-HOUR_MS = 3_600_000
 _WINDOWS = Windows()
 SPANS_KEPT = 16
 """Limit: gaps come from clock commands only; more spans mean a clock that is set every day."""
@@ -73,7 +73,7 @@ def day_table(date: int, seasons: Seasons) -> int:
 def rate_at(local: Local, tariff: Tariff) -> int:
     """Return the rate (from 1) in force; before a table's first entry its last applies."""
     table = tariff.day_tables.tables[day_table(local.date, tariff.seasons) - 1]
-    minute = local.ms_of_day // MINUTE_MS
+    minute = local.ms_of_day // MINUTE
     held = [rate for start, rate in table if start <= minute]
     return held[-1] if held else table[-1][1]
 
@@ -86,7 +86,7 @@ def friendly_at(local: Local, settings: Settings, tariff: Tariff) -> bool:
         date == local.date for date, _ in tariff.seasons.holidays
     ):
         return True
-    minute = local.ms_of_day // MINUTE_MS
+    minute = local.ms_of_day // MINUTE
     return any(
         start <= minute < end if start < end else (minute >= start or minute < end)
         for start, end in _WINDOWS.pairs(settings.friendly_hours)
@@ -96,7 +96,7 @@ def friendly_at(local: Local, settings: Settings, tariff: Tariff) -> bool:
 def billing_period(local: Local, steps: Steps) -> int:
     """Return the number of the billing period: months, counted from the billing day and hour."""
     year, month, day = civil(local.date)
-    begun = (day, local.ms_of_day // HOUR_MS) >= (steps.billing_day, steps.billing_hour)
+    begun = (day, local.ms_of_day // HOUR) >= (steps.billing_day, steps.billing_hour)
     return year * 12 + month - (not begun)
 
 
@@ -109,12 +109,10 @@ def billing_year(local: Local, steps: Steps) -> int:
 def next_local_edge(local: Local, settings: Settings, tariff: Tariff) -> int:
     """Return the local ms since 1970 of the next possible change on this date, or of its end."""
     table = tariff.day_tables.tables[day_table(local.date, tariff.seasons) - 1]
-    edges = [start * MINUTE_MS for start, _ in table]
+    edges = [start * MINUTE for start, _ in table]
     edges += [
-        minute * MINUTE_MS for pair in _WINDOWS.pairs(settings.friendly_hours) for minute in pair
+        minute * MINUTE for pair in _WINDOWS.pairs(settings.friendly_hours) for minute in pair
     ]
     if civil(local.date)[2] == tariff.steps.billing_day:
-        edges.append(tariff.steps.billing_hour * HOUR_MS)
-    return local.date * DAY_MS + min(
-        (edge for edge in edges if edge > local.ms_of_day), default=DAY_MS
-    )
+        edges.append(tariff.steps.billing_hour * HOUR)
+    return local.date * DAY + min((edge for edge in edges if edge > local.ms_of_day), default=DAY)

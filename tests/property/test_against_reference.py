@@ -8,14 +8,13 @@ from random import Random
 import pytest
 
 from firmware_sim.assembly import MeterDescription, build
-from firmware_sim.clock import DAY_MS
 from firmware_sim.hosting.loads import read_load
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
 from firmware_sim.storage import record
 from protocols.data_model.tariff import DayTables, Prices, Steps, Tariff
 from protocols.data_model.words import TripMode
-from protocols.quantities import HOUR, KWH, LEDGER
+from protocols.quantities import DAY, HOUR, KWH, LEDGER
 from tests.support import reference_bill, reference_meter
 from tests.support.against_reference import at_once, by_deadlines, every, run
 from tests.support.meters import events
@@ -96,7 +95,7 @@ def test_a_year_of_the_household_gives_the_bill_of_exact_fractions() -> None:
             ),
         )
     )
-    until = 365 * DAY_MS - 1
+    until = 365 * DAY - 1
     meter.advance(until)
     rows, at = [], 0
     while at < until:

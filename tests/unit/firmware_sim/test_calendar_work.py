@@ -20,18 +20,18 @@ from firmware_sim.calendar_work import (
     step_clock,
     with_pending,
 )
-from firmware_sim.clock import DAY_MS, LAST_CLOCK
+from firmware_sim.clock import LAST_CLOCK
 from firmware_sim.records.ring import BILLING_RING, DAILY_RING, PROFILE_RING
 from firmware_sim.settings import Settings
 from firmware_sim.state import PendingPart, State
 from protocols.data_model.tables import Freeze, ProfileRecord
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
-from protocols.quantities import HOUR, LEDGER
+from protocols.quantities import DAY, HOUR, LEDGER
 
 
 def instant(year: int, month: int, day: int) -> int:
     """Return a midnight of UTC as ms since 1970."""
-    return (date(year, month, day).toordinal() - date(1970, 1, 1).toordinal()) * DAY_MS
+    return (date(year, month, day).toordinal() - date(1970, 1, 1).toordinal()) * DAY
 
 
 START = instant(2026, 1, 10)
@@ -73,29 +73,29 @@ def test_the_first_date_of_a_new_meter_is_processed_already() -> None:
 
 def test_midnight_freezes_and_charges_once() -> None:
     meter = Watched(settings=CHARGED)
-    for clock in (START + DAY_MS - 1, START + DAY_MS, START + DAY_MS, START + DAY_MS + 1):
+    for clock in (START + DAY - 1, START + DAY, START + DAY, START + DAY + 1):
         meter.pass_to(clock)
-    assert meter.freezes(DAILY_RING) == [START + DAY_MS]
+    assert meter.freezes(DAILY_RING) == [START + DAY]
     assert meter.state.account.standing == LEDGER
 
 
 def test_missed_midnights_are_passed_one_by_one_each_with_its_own_instant() -> None:
     meter = Watched(settings=CHARGED)
-    meter.pass_to(START + 3 * DAY_MS + HOUR)
-    assert meter.freezes(DAILY_RING) == [START + n * DAY_MS for n in (1, 2, 3)]
+    meter.pass_to(START + 3 * DAY + HOUR)
+    assert meter.freezes(DAILY_RING) == [START + n * DAY for n in (1, 2, 3)]
     assert meter.state.account.standing == 3 * LEDGER
 
 
 def test_a_midnight_of_a_zone_carries_its_own_instant() -> None:
     meter = Watched(settings=Settings(utc_offset_minutes=60))
-    meter.pass_to(START + DAY_MS)
-    assert meter.freezes(DAILY_RING) == [START + DAY_MS - HOUR]
+    meter.pass_to(START + DAY)
+    assert meter.freezes(DAILY_RING) == [START + DAY - HOUR]
 
 
 def test_where_midnight_is_skipped_the_day_begins_at_the_change() -> None:
-    meter = Watched(transitions=((START - DAY_MS, 0), (START + DAY_MS, 60)))
-    meter.pass_to(START + DAY_MS)
-    meter.pass_to(START + DAY_MS + HOUR)
+    meter = Watched(transitions=((START - DAY, 0), (START + DAY, 60)))
+    meter.pass_to(START + DAY)
+    meter.pass_to(START + DAY + HOUR)
     assert len(meter.freezes(DAILY_RING)) == 1
 
 
@@ -127,10 +127,10 @@ def test_a_clock_set_forward_over_midnights_makes_no_freeze_and_no_charge() -> N
 
 def test_a_clock_set_back_undoes_nothing_and_charges_no_date_twice() -> None:
     meter = Watched(settings=CHARGED)
-    meter.pass_to(START + DAY_MS)
+    meter.pass_to(START + DAY)
     meter.jump_to(START + HOUR)
-    pass_instant(meter.state, START + DAY_MS, meter.emit)
-    assert meter.freezes(DAILY_RING) == [START + DAY_MS]
+    pass_instant(meter.state, START + DAY, meter.emit)
+    assert meter.freezes(DAILY_RING) == [START + DAY]
     assert meter.state.account.standing == LEDGER
 
 
@@ -179,10 +179,10 @@ def test_an_invalid_clock_has_the_first_rate_and_no_calendar_edge() -> None:
 def test_a_moratorium_ends_at_midnight_of_its_date_and_arms_the_levels() -> None:
     meter = Watched()
     supply = meter.state.supply
-    supply.moratorium, supply.moratorium_until, supply.spent = True, START // DAY_MS + 1, 6
-    meter.pass_to(START + DAY_MS - 1)
+    supply.moratorium, supply.moratorium_until, supply.spent = True, START // DAY + 1, 6
+    meter.pass_to(START + DAY - 1)
     assert supply.moratorium
-    meter.pass_to(START + DAY_MS)
+    meter.pass_to(START + DAY)
     assert (supply.moratorium, supply.moratorium_until, supply.spent) == (False, 0, 0)
     assert meter.events == ["moratorium_ended"]
 
@@ -190,11 +190,11 @@ def test_a_moratorium_ends_at_midnight_of_its_date_and_arms_the_levels() -> None
 @pytest.mark.parametrize(
     ("description", "pending", "edge"),
     [
-        ({}, (), DAY_MS),
+        ({}, (), DAY),
         ({}, (PendingPart(START + 5, Prices()),), 5),
-        ({}, (PendingPart(START, Prices()),), DAY_MS),
+        ({}, (PendingPart(START, Prices()),), DAY),
         ({"transitions": ((START - 1, 0), (START + HOUR, 60))}, (), HOUR),
-        ({"settings": Settings(utc_offset_minutes=60)}, (), DAY_MS - HOUR),
+        ({"settings": Settings(utc_offset_minutes=60)}, (), DAY - HOUR),
     ],
 )
 def test_the_next_edge_is_the_first_of_midnight_activation_and_offset_change(

@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.clock import (
-    DAY_MS,
-    Clock,
-    Local,
-    civil,
-    local_time,
-    next_transition,
-    weekday,
-)
+from firmware_sim.clock import Clock, Local, civil, local_time, next_transition, weekday
+from protocols.quantities import DAY
 
 modest = settings(deadline=None, max_examples=100, database=None)
 
@@ -84,9 +77,9 @@ def test_the_next_multiple_is_after_now(elapsed: int, wanted: int) -> None:
 @pytest.mark.parametrize(
     ("clock", "wanted"),
     [
-        (NOON, Local(DATE, DAY_MS // 2, 0)),
-        (NOON - DAY_MS // 2, Local(DATE, 0, 0)),
-        (NOON - DAY_MS // 2 - 1, Local(DATE - 1, DAY_MS - 1, 0)),
+        (NOON, Local(DATE, DAY // 2, 0)),
+        (NOON - DAY // 2, Local(DATE, 0, 0)),
+        (NOON - DAY // 2 - 1, Local(DATE - 1, DAY - 1, 0)),
     ],
 )
 def test_local_time_without_offset_is_utc(clock: int, wanted: Local) -> None:
@@ -99,19 +92,19 @@ def test_an_offset_moves_the_local_date() -> None:
 
 
 def test_an_offset_change_holds_from_its_instant_on() -> None:
-    changes = ((NOON, 60), (NOON + DAY_MS, 120))
+    changes = ((NOON, 60), (NOON + DAY, 120))
     offsets = [
         local_time(at, 30, changes).offset_ms // 60_000
-        for at in (NOON - 1, NOON, NOON + DAY_MS - 1, NOON + DAY_MS)
+        for at in (NOON - 1, NOON, NOON + DAY - 1, NOON + DAY)
     ]
     assert offsets == [30, 60, 60, 120]
 
 
 def test_the_next_offset_change_lies_after_the_clock() -> None:
-    changes = ((NOON, 60), (NOON + DAY_MS, 120))
+    changes = ((NOON, 60), (NOON + DAY, 120))
     assert next_transition(NOON - 1, changes) == NOON
-    assert next_transition(NOON, changes) == NOON + DAY_MS
-    assert next_transition(NOON + DAY_MS, changes) is None
+    assert next_transition(NOON, changes) == NOON + DAY
+    assert next_transition(NOON + DAY, changes) is None
     assert next_transition(NOON, ()) is None
 
 

@@ -7,12 +7,12 @@ import pytest
 from firmware_sim.acceptance.admission import refusal
 from firmware_sim.acceptance.sealed import instruction_of
 from firmware_sim.assembly import DEFAULT_START
-from firmware_sim.clock import DAY_MS, LAST_CLOCK
+from firmware_sim.clock import LAST_CLOCK
 from firmware_sim.settings import Settings
 from protocols.data_model.items import SETTINGS
 from protocols.data_model.tariff import Prices, Steps, Tariff, TariffChange
 from protocols.data_model.words import Carrier
-from protocols.quantities import CENT, LEDGER, MONEY_LIMIT
+from protocols.quantities import CENT, DAY, LEDGER, MONEY_LIMIT
 from protocols.sealed_message import (
     MessageKind,
     Outcome,
@@ -23,7 +23,7 @@ from protocols.sealed_message import (
 from tests.support.meters import Host, make
 
 NUMBER_OF = {item.name: number for number, item in SETTINGS.items()}
-TODAY = DEFAULT_START // DAY_MS
+TODAY = DEFAULT_START // DAY
 MAX_CENTS = MONEY_LIMIT // CENT
 ENERGY_TARIFF = Tariff(prices=Prices((10_000,)))
 
@@ -89,7 +89,7 @@ def test_nothing_is_refunded_from_an_overdraft() -> None:
         (MessageKind.GUARANTEE, 2, Outcome.OUT_OF_RANGE),
         (MessageKind.MORATORIUM, 0, None),
         (MessageKind.MORATORIUM, TODAY + 1, None),
-        (MessageKind.MORATORIUM, LAST_CLOCK // DAY_MS, Outcome.OUT_OF_RANGE),
+        (MessageKind.MORATORIUM, LAST_CLOCK // DAY, Outcome.OUT_OF_RANGE),
     ],
 )
 def test_numbers_at_the_limits_of_a_command(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from firmware_sim.assembly import DEFAULT_START
-from firmware_sim.clock import DAY_MS
 from firmware_sim.metrology.load import Load
 from protocols.data_model.words import AccountState, Cause, SupplyState
-from protocols.quantities import HOUR, LEDGER
+from protocols.quantities import DAY, HOUR, LEDGER
 from protocols.sealed_message import MessageKind, encode_number
 from tests.support.meters import Host, event_names, make
 
-TODAY = DEFAULT_START // DAY_MS
+TODAY = DEFAULT_START // DAY
 
 
 def test_closing_settles_the_balance_and_ends_the_credit_causes() -> None:

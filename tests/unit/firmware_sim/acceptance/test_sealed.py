@@ -10,7 +10,6 @@ import pytest
 from firmware_sim.acceptance.instruction import Authenticated
 from firmware_sim.acceptance.sealed import SealedProof, instruction_of
 from firmware_sim.assembly import MeterDescription, build, build_lost
-from firmware_sim.clock import DAY_MS
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
@@ -29,7 +28,7 @@ from protocols.data_model.tariff import DayTables, Prices, Steps, TariffChange
 from protocols.data_model.words import AccountState, Carrier
 from protocols.errors import MalformedMessageError
 from protocols.keys import MessageClass, MeterKeys, derive_meter_keys, development_keys
-from protocols.quantities import CENT, HOUR, LEDGER, SECOND
+from protocols.quantities import CENT, DAY, HOUR, LEDGER, SECOND
 from protocols.sealed_message import (
     COMMAND_REACH,
     FORMAT_VERSION,
@@ -490,7 +489,7 @@ def test_the_clock_forwards_and_back_charges_no_date_twice() -> None:
     host = Host(meter)
 
     def set_clock(days: int, hour: int) -> None:
-        moment = MeterDescription().start + days * DAY_MS + hour * HOUR
+        moment = MeterDescription().start + days * DAY + hour * HOUR
         assert (
             host.send(
                 MessageKind.CLOCK, parameters=encode_number(MessageKind.CLOCK, moment)
@@ -525,7 +524,7 @@ CLOCKS: dict[str, Callable[[Meter], object]] = {
     "years ahead": lambda meter: set_the_clock(meter, (START_S + 10 * 365 * 86_400) * 1000),
     "at its beginning": lambda meter: set_the_clock(meter, 1),
     "lost": lambda meter: meter.handle(LoseClock()),
-    "stepped back": lambda meter: meter.handle(StepClock(-40 * DAY_MS)),
+    "stepped back": lambda meter: meter.handle(StepClock(-40 * DAY)),
     "fast": lambda meter: meter.handle(DriftClock(1_000)),
 }
 COMMANDS = {
@@ -570,7 +569,7 @@ def test_a_command_expires_from_exactly_that_second_of_elapsed_on(
 @pytest.mark.parametrize("kind", COMMANDS, ids=lambda kind: kind.word)
 def test_of_a_command_the_meter_demands_no_expiry(kind: MessageKind) -> None:
     meter = make()
-    meter.advance(40 * DAY_MS)
+    meter.advance(40 * DAY)
     assert (
         Host(meter).send(kind, parameters=COMMANDS[kind], expires_at=0).outcome is Outcome.ACCEPTED
     )
@@ -732,7 +731,7 @@ def test_huge_overdraft_saturates_on_the_wire_and_not_in_the_books() -> None:
     meter = make(
         guarantee=True, load=Load.constant((10**12,)), tariff=Tariff(prices=Prices((99_999_999,)))
     )
-    meter.advance(30 * DAY_MS)
+    meter.advance(30 * DAY)
     assert meter.state.account.credit < -(1 << 63)
     answer = Host(meter).send(CREDIT, amount=5000)
     assert answer.outcome is Outcome.ACCEPTED

@@ -6,7 +6,6 @@ from itertools import product
 
 import pytest
 
-from firmware_sim.clock import DAY_MS
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
@@ -23,7 +22,7 @@ from firmware_sim.supply.switch import (
 )
 from protocols.control import PressButton
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState
-from protocols.quantities import LEDGER, SECOND
+from protocols.quantities import DAY, LEDGER, SECOND
 from protocols.sealed_message import MessageKind, Outcome, SwitchAction, encode_number
 from tests.support.meters import Host, event_names, make
 
@@ -203,7 +202,7 @@ def test_a_standing_charge_past_every_level_is_one_event() -> None:
         overdraft_limit=20 * LEDGER,
         standing_charge=39 * LEDGER,
     )
-    meter.advance(2 * DAY_MS - meter.state.elapsed_ms % DAY_MS)
+    meter.advance(2 * DAY - meter.state.elapsed_ms % DAY)
     assert stand(meter) == EXHAUSTED
     assert event_names(meter).count("supply_disconnected") == 1
 

@@ -12,7 +12,7 @@ from firmware_sim.settings import Settings
 from firmware_sim.supply.control import Supply
 from firmware_sim.supply.thresholds import evaluate, spend_after_top_up
 from protocols.data_model.words import Cause, ReconnectMode, SupplyState, TripMode
-from protocols.quantities import LEDGER
+from protocols.quantities import LEDGER, MINUTE
 
 modest = settings(deadline=None, max_examples=100, database=None)
 
@@ -25,7 +25,6 @@ AGREEMENT = Settings(
 DELAYED = Settings(
     low_credit_threshold_2=5 * LEDGER, trip_mode=TripMode.DELAYED, trip_delay_minutes=30
 )
-MINUTE_MS = 60_000
 
 
 @dataclass
@@ -146,8 +145,8 @@ def test_direct_mode_warns_at_threshold_2_and_at_zero_and_trips_at_the_limit_onl
 def test_delayed_mode_trips_when_its_delay_has_run_out() -> None:
     meter = Evaluated(DELAYED)
     assert meter.at(0) is SupplyState.CONNECTED
-    assert meter.supply.credit_due_ms == 30 * MINUTE_MS
-    meter.now_ms = 30 * MINUTE_MS - 1
+    assert meter.supply.credit_due_ms == 30 * MINUTE
+    meter.now_ms = 30 * MINUTE - 1
     assert meter.at(-LEDGER) is SupplyState.CONNECTED
     meter.now_ms += 1
     assert meter.at(-LEDGER) is SupplyState.DISCONNECTED

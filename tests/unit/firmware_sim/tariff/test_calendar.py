@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.clock import DAY_MS, Local
+from firmware_sim.clock import Local
 from firmware_sim.settings import Settings
 from firmware_sim.tariff.calendar import (
     SPANS_KEPT,
@@ -22,10 +22,9 @@ from firmware_sim.tariff.calendar import (
 )
 from protocols.data_model.items import Windows
 from protocols.data_model.tariff import DayTables, Seasons, Steps, Tariff
+from protocols.quantities import DAY, HOUR
 
 modest = settings(deadline=None, max_examples=100, database=None)
-
-HOUR_MS = 3_600_000
 
 
 def on(year: int, month: int, day: int) -> int:
@@ -138,13 +137,13 @@ def test_a_billing_year_ends_at_its_date() -> None:
 )
 def test_the_next_edge_is_a_rate_a_window_or_midnight(now: Local, edge: Local) -> None:
     settings = Settings(friendly_hours=Windows().pack([(12 * 60, 13 * 60)]))
-    assert next_local_edge(now, settings, PEAK) == edge.date * DAY_MS + edge.ms_of_day
+    assert next_local_edge(now, settings, PEAK) == edge.date * DAY + edge.ms_of_day
 
 
 def test_the_billing_hour_is_an_edge_on_its_day_only() -> None:
     tariff = Tariff(steps=Steps(billing_day=1, billing_hour=6))
-    assert next_local_edge(local(THURSDAY), Settings(), tariff) == THURSDAY * DAY_MS + 6 * HOUR_MS
-    assert next_local_edge(local(THURSDAY + 1), Settings(), tariff) == (THURSDAY + 2) * DAY_MS
+    assert next_local_edge(local(THURSDAY), Settings(), tariff) == THURSDAY * DAY + 6 * HOUR
+    assert next_local_edge(local(THURSDAY + 1), Settings(), tariff) == (THURSDAY + 2) * DAY
 
 
 @modest
