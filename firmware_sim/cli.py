@@ -19,7 +19,6 @@ from protocols.errors import QuantityError
 
 if TYPE_CHECKING:
     from firmware_sim.hosting.descriptions import MeterFlags
-    from firmware_sim.simulation import SimulatedEvent
 
 EXIT_INTERNAL, EXIT_USAGE = 1, 2
 
@@ -121,8 +120,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run one or more meters on wires, until SIGINT or SIGTERM."""
-    from firmware_sim.hosting.run import RunOptions
-    from firmware_sim.hosting.run import run as serve
+    from firmware_sim.programs.run import RunOptions
+    from firmware_sim.programs.run import run as serve
     from protocols.control import parse_speed
 
     options = RunOptions(
@@ -163,31 +162,13 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Simulate a meter in virtual time at full speed, without a wire; prints each event."""
-    from firmware_sim.assembly import build
-    from firmware_sim.hosting.descriptions import describe
-    from firmware_sim.simulation import simulate as play
+    from firmware_sim.programs.simulate import simulate as play
     from protocols.quantities import parse_duration
 
     flags = _flags(
         config, unit, serial_number, credit, price, trip_mode, load, unopened, keys, start, seed
     )
-    length = parse_duration(duration)
-    top_ups = [_top_up(text) for text in topup or ()]
-    described = describe(flags)
-    if len(described) != 1:
-        raise HostingError("simulate takes one meter: give one --config")
-    if described[0].warning is not None:
-        print(described[0].warning, file=sys.stderr)
-    meter = build(described[0].description)
-    curve: list[SimulatedEvent] = []
-    for event in play(meter, length, top_ups):
-        curve.append(event)
-        _show(event, as_json)
-    if plot is not None:
-        from firmware_sim.plot import draw
-
-        draw(described[0].description, length, top_ups, curve, plot)
-        print(f"drawn: {plot}", file=sys.stderr)
+    play(flags, parse_duration(duration), topup or (), plot, as_json)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
@@ -291,26 +272,9 @@ def scenario_check(
     as_json: Json = False,
 ) -> None:
     """Play files in virtual time; exit 3 if an expectation did not hold, 2 for a bad file."""
-    from firmware_sim.hosting.scenarios import check_file, report
-    from firmware_sim.hosting.scenarios import junit as xml
+    from firmware_sim.programs.scenarios import check_files
 
-    checked, errors = [], {}
-    for path in files:
-        try:
-            checked.append(check_file(path))
-        except (HostingError, QuantityError) as error:
-            errors[path] = str(error)
-    report(checked, as_json)
-    for message in errors.values():
-        print(f"meter-sim: {message}", file=sys.stderr)
-    if junit is not None:
-        try:
-            junit.write_text(xml(checked, errors))
-        except OSError as error:
-            raise HostingError(
-                f"{junit}: {error.strerror}; the results were not written"
-            ) from error
-    raise typer.Exit(EXIT_USAGE if errors else 0 if all(one.held for one in checked) else 3)
+    raise typer.Exit(check_files(files, junit, as_json))
 
 
 @_scenario.command("run")
@@ -323,12 +287,11 @@ def scenario_run(
     as_json: Json = False,
 ) -> None:
     """Play a file live on wires until its end; exit 3 if an expectation did not hold."""
-    from firmware_sim.hosting.scenarios import play_live, report
+    from firmware_sim.programs.scenarios import EXIT_NOT_HELD, play_live
     from protocols.control import parse_speed
 
-    played = play_live(file, wires or {}, control, parse_speed(speed), as_json)
-    report([played], as_json)
-    raise typer.Exit(0 if played.held else 3)
+    if not play_live(file, wires or {}, control, parse_speed(speed), as_json).held:
+        raise typer.Exit(EXIT_NOT_HELD)
 
 
 @app.command()
@@ -374,35 +337,6 @@ def _flags(
         keys,
         start,
         seed,
-    )
-
-
-def _top_up(text: str) -> tuple[int, int]:
-    from protocols.quantities import CENT, parse_duration, parse_money
-
-    when, colon, amount = text.partition(":")
-    if not colon:
-        raise QuantityError(f"--topup {text!r}: write WHEN:AMOUNT, such as 5d:20.00")
-    cents = parse_money(amount) // CENT
-    if cents <= 0:
-        raise QuantityError(f"--topup {text!r}: the amount is above 0")
-    return parse_duration(when), cents
-
-
-def _show(event: SimulatedEvent, as_json: bool) -> None:
-    from protocols.data_model.json_lines import line
-
-    fragments = event.fragments()
-    if as_json:
-        print(line(fragments))
-        return
-    details = " ".join(f"{name}={value}".replace('"', "") for name, value in event.details.items())
-    shown = {name: value.strip('"') for name, value in event.standing.items()}
-    print(
-        f"{json.loads(fragments['at'])}  {event.name:<24} credit "
-        f"{shown['available_credit']:>10}  "
-        f"import {shown['energy_import_kwh']:>14} kWh  {shown['supply_state']:<23} "
-        f"{details}".rstrip()
     )
 
 

@@ -18,9 +18,9 @@ import pytest
 
 if TYPE_CHECKING:
     from firmware_sim.assembly import MeterDescription
-    from firmware_sim.hosting.live import LiveMeter
-    from firmware_sim.hosting.pair import SerialPair
-    from firmware_sim.hosting.thread import LoopThread
+    from firmware_sim.fixtures.live import LiveMeter
+    from firmware_sim.fixtures.pair import SerialPair
+    from firmware_sim.fixtures.thread import LoopThread
 
 MeterFactory = Callable[..., "LiveMeter"]
 CREDIT = "100.00"
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Import meters before the first test that uses one: half a second, once a run."""
     if any("meter_factory" in getattr(item, "fixturenames", ()) for item in session.items):
-        import firmware_sim.hosting.live  # noqa: F401
+        import firmware_sim.fixtures.live  # noqa: F401
         from firmware_sim.assembly import MeterDescription, build
 
         build(MeterDescription())  # ciphers are imported by the first meter
@@ -48,7 +48,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def meter_thread() -> Iterator[LoopThread]:
     """The thread that serves the wires of all meters of a test run."""
-    from firmware_sim.hosting.thread import LoopThread
+    from firmware_sim.fixtures.thread import LoopThread
 
     thread = LoopThread()
     yield thread
@@ -66,7 +66,7 @@ def meter_factory(
     Its keywords are the keys of a meter's TOML: meter_factory(unit=2, credit="5.00",
     overdraft_limit="3.00"), or `config` with the path of such a file, over which keywords win.
     """
-    from firmware_sim.hosting.live import LiveMeter
+    from firmware_sim.fixtures.live import LiveMeter
 
     made: list[LiveMeter] = []
     request.node.stash[_LIVE] = made
@@ -95,7 +95,7 @@ def serial_pair(
     tmp_path_factory: pytest.TempPathFactory, meter_thread: LoopThread
 ) -> Iterator[SerialPair]:
     """Two joined virtual serial ports, `serial_pair.a` and `serial_pair.b`, for your devices."""
-    from firmware_sim.hosting.pair import SerialPair
+    from firmware_sim.fixtures.pair import SerialPair
 
     pair = SerialPair(meter_thread, tmp_path_factory.mktemp("pair"))
     yield pair

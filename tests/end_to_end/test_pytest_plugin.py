@@ -131,7 +131,7 @@ def test_a_meter_that_was_put_away_does_nothing_more(meter_thread, tmp_path) -> 
     import time
 
     from firmware_sim.assembly import MeterDescription
-    from firmware_sim.hosting.live import LiveMeter
+    from firmware_sim.fixtures.live import LiveMeter
 
     meter = LiveMeter(meter_thread, MeterDescription(), tmp_path)
     meter.command("speed", "100000")
@@ -166,7 +166,7 @@ def test_a_pair_that_was_closed_writes_nowhere(meter_thread, tmp_path) -> None:
     import os
     import time
 
-    from firmware_sim.hosting.pair import SerialPair
+    from firmware_sim.fixtures.pair import SerialPair
 
     pair = SerialPair(meter_thread, tmp_path)
     pair.inject("delay", value="100ms")

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from firmware_sim.hosting.scenarios import check_file
+from firmware_sim.programs.scenarios import check_file
 from tests.support.programs import meter_sim
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "scenarios").glob("*.toml"))

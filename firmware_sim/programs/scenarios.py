@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,11 +15,13 @@ from firmware_sim.hosting.cards.slot import insert_file
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.descriptions import describe_keys
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.event_loop import event_loop, finish
 from firmware_sim.hosting.host import Host
 from firmware_sim.hosting.loads import load_for
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.metrology.load import Load
+from firmware_sim.programs.ready import print_ready
 from firmware_sim.rack.operator import Operator, ReadLoad
 from firmware_sim.rack.rack import Rack
 from firmware_sim.scenarios.play import ExpectationResult, Play, check
@@ -25,7 +29,10 @@ from firmware_sim.scenarios.script import Scenario, ScenarioError, parse_scenari
 from firmware_sim.wire_kinds import Wires
 from protocols.control import Speed
 from protocols.data_model.json_lines import line
+from protocols.errors import QuantityError
 from protocols.quantities import format_duration
+
+EXIT_WRONG_FILE, EXIT_NOT_HELD = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,33 @@ def check_file(path: str) -> Checked:
     return Checked(path, scenario, check(scenario, operator))
 
 
+def check_files(paths: Sequence[str], junit_file: Path | None, as_json: bool) -> int:
+    """Play files in virtual time and print the results; return the exit code of the program.
+
+    Raises:
+        HostingError: the file of JUnit XML cannot be written.
+    """
+    checked, errors = [], {}
+    for path in paths:
+        try:
+            checked.append(check_file(path))
+        except (HostingError, QuantityError) as error:
+            errors[path] = str(error)
+    report(checked, as_json)
+    for message in errors.values():
+        print(f"meter-sim: {message}", file=sys.stderr)
+    if junit_file is not None:
+        try:
+            junit_file.write_text(junit(checked, errors))
+        except OSError as error:
+            raise HostingError(
+                f"{junit_file}: {error.strerror}; the results were not written"
+            ) from error
+    if errors:
+        return EXIT_WRONG_FILE
+    return 0 if all(one.held for one in checked) else EXIT_NOT_HELD
+
+
 def junit(checked: list[Checked], errors: dict[str, str]) -> str:
     """Return the results as JUnit XML: a suite a file, a case an expectation; errors by file."""
     root = ElementTree.Element("testsuites")
@@ -128,9 +162,11 @@ def play_live(
     speed: int,
     as_json: bool,
 ) -> Checked:
-    """Play a scenario on wires until its end, or until a signal; raises HostingError."""
-    from firmware_sim.hosting.run import RunOptions, event_loop, finish, print_ready
+    """Play a scenario on wires until its end, or until a signal, and print the results.
 
+    Raises:
+        HostingError: a wrong file, a port that cannot be used, or speed 0.
+    """
     scenario = read_scenario(path)
     if speed == 0:
         raise HostingError(
@@ -149,15 +185,16 @@ def play_live(
         play.begin()
         rack.agenda.plan(scenario.end, host.stop)
         operator.execute(Speed(speed))
-        options = RunOptions(wires, control, None, speed, as_json)
         with contextlib.suppress(MeterStoppedError):  # a scenario may expect it
-            host.serve(lambda: print_ready(host, options))
+            host.serve(lambda: print_ready(host, control, as_json))
         play.conclude()
-        return Checked(path, scenario, play.results)
     finally:
         if host is not None:
             host.close()
         finish(loop)
+    checked = Checked(path, scenario, play.results)
+    report([checked], as_json)
+    return checked
 
 
 def report(checked: list[Checked], as_json: bool) -> None:

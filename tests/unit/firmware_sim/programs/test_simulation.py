@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from firmware_sim.metrology.load import Load
+from firmware_sim.programs.simulation import SimulatedEvent, simulate
 from firmware_sim.settings import Settings
-from firmware_sim.simulation import SimulatedEvent, simulate
 from protocols.data_model.tariff import Prices, Tariff
 from protocols.quantities import HOUR, LEDGER
 from tests.support.meters import make

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -19,19 +14,20 @@ from firmware_sim.hosting.cards.slot import insert_file
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.descriptions import Described, MeterFlags, describe
 from firmware_sim.hosting.errors import HostingError, NotStoredError
+from firmware_sim.hosting.event_loop import event_loop, finish
 from firmware_sim.hosting.host import Host
 from firmware_sim.hosting.loads import load_for, read_load
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.hosting.state_file import FileNvram, open_meter
 from firmware_sim.meter import Meter
+from firmware_sim.programs.ready import print_ready
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.values import values, word
 from firmware_sim.requests import SetLoad
 from firmware_sim.storage.store import ForeignStorageError, StorageLostError
-from firmware_sim.wire_kinds import READY_KEYS, WIRE_KINDS, Wires
+from firmware_sim.wire_kinds import Wires
 from protocols.data_model.items import SETTINGS
-from protocols.data_model.json_lines import array, line
 from protocols.data_model.words import MeterType
 from protocols.errors import QuantityError
 from protocols.faults import FaultPlan, parse_plan
@@ -85,7 +81,7 @@ def run(flags: MeterFlags, options: RunOptions) -> None:
             host.add_control(Path(options.control))
         for _, meter in meters:
             say(_in_force(meter))
-        host.serve(lambda: print_ready(host, options))
+        host.serve(lambda: print_ready(host, options.control, options.as_json))
     finally:
         try:
             if host is not None:
@@ -97,29 +93,6 @@ def run(flags: MeterFlags, options: RunOptions) -> None:
             for device in devices:
                 device.close()
             finish(loop)
-
-
-def event_loop() -> asyncio.AbstractEventLoop:
-    """Return uvloop's loop where it is installed."""
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        return uvloop.new_event_loop()
-    return asyncio.new_event_loop()
-
-
-def finish(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop in good order."""
-    pending = asyncio.all_tasks(loop)
-    for task in pending:
-        task.cancel()
-    if pending:
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Everything is closed: a second signal must not change the exit code.
-        signal.signal(number, signal.SIG_IGN)
-    loop.close()
 
 
 def _plan(path: str | None, seed: int | None) -> FaultPlan:
@@ -227,27 +200,3 @@ def _in_force(meter: Meter) -> str:
     ]
     words = " ".join(f"{name}={word(shown[name])}" for name in names)
     return f"meter {meter.state.identity.serial_number}: {words}"
-
-
-def print_ready(host: Host, options: RunOptions) -> None:
-    """Print the ready line (DESIGN.md 5.1)."""
-    meters = [(station.serial_number, station.unit) for station in host.rack.stations]
-    opened = {kind.name: host.names(kind) for kind in WIRE_KINDS}
-    if options.as_json:
-        ready = line(
-            {
-                "event": '"ready"',
-                **{key: json.dumps(opened.get(key, [])) for key in READY_KEYS},
-                "control": json.dumps(options.control),
-                "meters": array(
-                    line({"serial_number": json.dumps(s), "unit": str(u)}) for s, u in meters
-                ),
-                "pid": str(os.getpid()),
-            }
-        )
-    else:
-        wires = [f"{kind.title} {name}" for kind in WIRE_KINDS for name in opened[kind.name]]
-        wires += [f"control {options.control}"] if options.control else []
-        names = ", ".join(f"{s} (unit {u})" for s, u in meters)
-        ready = f"ready: meter {names} on {', '.join(wires) or 'no wire'}"
-    print(ready, flush=True)

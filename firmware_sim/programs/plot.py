@@ -7,7 +7,7 @@ from pathlib import Path
 
 from firmware_sim.assembly import MeterDescription, build
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.simulation import SimulatedEvent, simulate
+from firmware_sim.programs.simulation import SimulatedEvent, simulate
 from protocols.quantities import HOUR, LEDGER
 
 POINTS = 2_000

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.assembly import MeterDescription
-from firmware_sim.hosting import run as module
 from firmware_sim.hosting.descriptions import MeterFlags
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.run import RunOptions, print_ready, run
+from firmware_sim.programs import run as module
+from firmware_sim.programs.ready import print_ready
+from firmware_sim.programs.run import RunOptions, run
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.wire_kinds import MODBUS_RTU, MODBUS_TCP, WireKind
@@ -84,21 +85,21 @@ def test_the_ready_line_for_people_names_meters_and_wires(
 ) -> None:
     host = host_of(1, 2)
     host.add_wires({MODBUS_TCP: ("127.0.0.1:5020",)})
-    print_ready(host, RunOptions(control="ctl"))  # type: ignore[arg-type]
+    print_ready(host, "ctl", False)  # type: ignore[arg-type]
     assert capsys.readouterr().out == (
         f"ready: meter {ONE} (unit 1), {TWO} (unit 2) on Modbus TCP 127.0.0.1:5020, control ctl\n"
     )
 
 
 def test_the_ready_line_without_wires_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    print_ready(host_of(1), RunOptions())  # type: ignore[arg-type]
+    print_ready(host_of(1), None, False)  # type: ignore[arg-type]
     assert capsys.readouterr().out == f"ready: meter {ONE} (unit 1) on no wire\n"
 
 
 def test_the_ready_line_in_json_has_every_kind_of_wire(capsys: pytest.CaptureFixture[str]) -> None:
     host = host_of(1)
     host.add_wires({MODBUS_RTU: ("/tmp/a b", "/tmp/c")})
-    print_ready(host, RunOptions(as_json=True))  # type: ignore[arg-type]
+    print_ready(host, None, True)  # type: ignore[arg-type]
     assert json.loads(capsys.readouterr().out) == {
         "event": "ready",
         "modbus_rtu": ["/tmp/a b", "/tmp/c"],

@@ -1,0 +1,1 @@
+"""The commands of meter-sim beyond parsing: run, simulate, scenarios, plot."""

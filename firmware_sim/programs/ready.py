@@ -1,0 +1,34 @@
+"""The ready line of a program that serves wires (DESIGN.md 5.1)."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from firmware_sim.hosting.host import Host
+from firmware_sim.wire_kinds import READY_KEYS, WIRE_KINDS
+from protocols.data_model.json_lines import array, line
+
+
+def print_ready(host: Host, control: str | None, as_json: bool) -> None:
+    """Print the names of the open wires, of the control socket and of the meters."""
+    meters = [(station.serial_number, station.unit) for station in host.rack.stations]
+    opened = {kind.name: host.names(kind) for kind in WIRE_KINDS}
+    if as_json:
+        ready = line(
+            {
+                "event": '"ready"',
+                **{key: json.dumps(opened.get(key, [])) for key in READY_KEYS},
+                "control": json.dumps(control),
+                "meters": array(
+                    line({"serial_number": json.dumps(s), "unit": str(u)}) for s, u in meters
+                ),
+                "pid": str(os.getpid()),
+            }
+        )
+    else:
+        wires = [f"{kind.title} {name}" for kind in WIRE_KINDS for name in opened[kind.name]]
+        wires += [f"control {control}"] if control else []
+        names = ", ".join(f"{s} (unit {u})" for s, u in meters)
+        ready = f"ready: meter {names} on {', '.join(wires) or 'no wire'}"
+    print(ready, flush=True)

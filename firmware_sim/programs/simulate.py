@@ -1,0 +1,69 @@
+"""`meter-sim simulate`: one meter in virtual time, its events on stdout, perhaps a drawing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from firmware_sim.assembly import build
+from firmware_sim.hosting.descriptions import MeterFlags, describe
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.programs.simulation import SimulatedEvent
+from firmware_sim.programs.simulation import simulate as play
+from protocols.data_model.json_lines import line
+from protocols.errors import QuantityError
+from protocols.quantities import CENT, parse_duration, parse_money
+
+
+def simulate(
+    flags: MeterFlags, duration_ms: int, top_ups: Sequence[str], plot: Path | None, as_json: bool
+) -> None:
+    """Simulate a meter and print each event.
+
+    Args:
+        top_ups: each WHEN:AMOUNT, such as 5d:20.00.
+        plot: an SVG file into which credit and power are drawn.
+
+    Raises:
+        HostingError: not exactly one meter, a wrong description, or a file that cannot be used.
+        QuantityError: a top-up that is none.
+    """
+    due = [parse_top_up(text) for text in top_ups]
+    described = describe(flags)
+    if len(described) != 1:
+        raise HostingError("simulate takes one meter: give one --config")
+    if described[0].warning is not None:
+        print(described[0].warning, file=sys.stderr)
+    meter = build(described[0].description)
+    curve: list[SimulatedEvent] = []
+    for event in play(meter, duration_ms, due):
+        curve.append(event)
+        print(line(event.fragments()) if as_json else _shown(event))
+    if plot is not None:
+        from firmware_sim.programs.plot import draw
+
+        draw(described[0].description, duration_ms, due, curve, plot)
+        print(f"drawn: {plot}", file=sys.stderr)
+
+
+def parse_top_up(text: str) -> tuple[int, int]:
+    """Return the instant, ms of elapsed time, and the amount in 0.01; raises QuantityError."""
+    when, colon, amount = text.partition(":")
+    if not colon:
+        raise QuantityError(f"--topup {text!r}: write WHEN:AMOUNT, such as 5d:20.00")
+    cents = parse_money(amount) // CENT
+    if cents <= 0:
+        raise QuantityError(f"--topup {text!r}: the amount is above 0")
+    return parse_duration(when), cents
+
+
+def _shown(event: SimulatedEvent) -> str:
+    details = " ".join(f"{name}={value}".replace('"', "") for name, value in event.details.items())
+    shown = {name: value.strip('"') for name, value in event.standing.items()}
+    at = json.loads(event.fragments()["at"])
+    return (
+        f"{at}  {event.name:<24} credit {shown['available_credit']:>10}  "
+        f"import {shown['energy_import_kwh']:>14} kWh  {shown['supply_state']:<23} {details}"
+    ).rstrip()
