@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.figures import BenchmarkError, Figure, Reach, beside
-from firmware_sim.assembly import DEFAULT_START, MeterDescription, build
-from firmware_sim.hosting.loads import read_load
+from firmware_sim.assembly import build
+from firmware_sim.description.loads import read_load
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff

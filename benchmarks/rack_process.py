@@ -17,11 +17,12 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import BenchmarkError
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
+from firmware_sim.description.loads import load_for, read_load
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.host import Host
-from firmware_sim.hosting.loads import load_for, read_load
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.records.ring import DAILY_RING, EVENT_RING, PROFILE_RING

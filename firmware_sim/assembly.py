@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from firmware_sim import calendar_work
 from firmware_sim.acceptance.acceptance import Acceptance
 from firmware_sim.acceptance.sealed import SealedAuthenticator
-from firmware_sim.account.account import NO_CUSTOMER, Account
+from firmware_sim.account.account import Account
 from firmware_sim.clock import Clock
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import Nvram, SimulatedNvram
 from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.rack import Rack
 from firmware_sim.records.ring import Ring
@@ -23,63 +24,19 @@ from firmware_sim.state import Identity, State
 from firmware_sim.storage.store import Store, VolatileStore, load, make_rings
 from firmware_sim.supply.control import Supply
 from firmware_sim.tariff.calendar import CalendarState
-from protocols.data_model.tariff import Tariff
 from protocols.data_model.words import AccountState, Cause, MeterType, UnopenedSupply
 from protocols.faults import FaultPlan
 from protocols.keys import MeterKeys, development_keys
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.register_map import RegisterMap
-from protocols.quantities import DAY, LEDGER
+from protocols.quantities import DAY
 
-DEFAULT_SERIAL_NUMBER = "000000000001"
-DEFAULT_START = 1_767_225_600_000
-"""2026-01-01T00:00:00Z: where simulate, fixtures and scenarios begin."""
-PROFILE_DAYS = 10
 SETTINGS_KEPT = 256
 PERIODS_A_DAY = DAY // calendar_work.PROFILE_PERIOD_MS
 
 
 class WrongKeysError(Exception):
     """Keys that were derived for another meter."""
-
-
-@dataclass(frozen=True, slots=True)
-class MeterDescription:
-    """A meter and its initial state; money in ledger units, `start` in ms since 1970 UTC.
-
-    `keys_of` is the serial number for which `keys` were derived; empty if not known.
-    `epoch` identifies the storage: drawn at random unless the configuration fixes it.
-    """
-
-    serial_number: str = DEFAULT_SERIAL_NUMBER
-    unit: int = 1
-    meter_type: int = MeterType.SINGLE_PHASE
-    account_unit: int = 156
-    opened: bool = True
-    customer_number: str = NO_CUSTOMER
-    credit: int = 20 * LEDGER
-    debt: int = 0
-    settings: Settings = field(default_factory=Settings)
-    tariff: Tariff = field(default_factory=Tariff)
-    load: Load | None = None
-    start: int = DEFAULT_START
-    epoch: int = 1
-    keys: Mapping[int, MeterKeys] | None = None
-    keys_of: str = ""
-    transitions: tuple[tuple[int, int], ...] = ()
-    phase_summation: int = 0
-    reverse_charged: bool = False
-    nominal_voltage_mv: int = 230_000
-    frequency_mhz: int = 50_000
-    profile_days: int = PROFILE_DAYS
-    guarantee: bool = False
-    drift: tuple[int, int] = (0, 1_000_000)
-    register_map: RegisterMap = NATIVE_MAP
-
-    @property
-    def phases(self) -> int:
-        """How many phases the meter has."""
-        return 3 if self.meter_type == MeterType.THREE_PHASE else 1
 
 
 @lru_cache(maxsize=SETTINGS_KEPT)
@@ -110,7 +67,7 @@ def new_state(description: MeterDescription) -> State:
         debt=d.debt,
         debt_entered=d.debt,
     )
-    clock = Clock(d.start, *d.drift)
+    clock = Clock(d.start, d.drift_ppm, 1_000_000)
     state = State(
         identity,
         clock,
@@ -166,6 +123,11 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
     return meter
 
 
+def map_of(description: MeterDescription) -> RegisterMap:
+    """Return the register map of a meter; the native one where none is described."""
+    return NATIVE_MAP if description.register_map is None else description.register_map
+
+
 def rack_of(description: MeterDescription, speed: int, seed: int = 0) -> Rack:
     """Return a rack with one new meter on a storage in memory that can have faults."""
     faults, device = Faults(FaultPlan(seed=seed)), SimulatedNvram()
@@ -175,7 +137,7 @@ def rack_of(description: MeterDescription, speed: int, seed: int = 0) -> Rack:
 
     rack = Rack([(description.unit, make())], speed, faults)
     rack.stations[0].rebuild = make
-    rack.stations[0].register_map = description.register_map
+    rack.stations[0].register_map = map_of(description)
     rack.begin_faults()
     return rack
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from firmware_sim.assembly import MeterDescription
     from firmware_sim.fixtures.live import LiveMeter
     from firmware_sim.fixtures.pair import SerialPair
     from firmware_sim.fixtures.thread import LoopThread
+    from firmware_sim.meter_description import MeterDescription
 
 MeterFactory = Callable[..., "LiveMeter"]
 CREDIT = "100.00"
@@ -40,7 +40,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Import meters before the first test that uses one: half a second, once a run."""
     if any("meter_factory" in getattr(item, "fixturenames", ()) for item in session.items):
         import firmware_sim.fixtures.live  # noqa: F401
-        from firmware_sim.assembly import MeterDescription, build
+        from firmware_sim.assembly import build
+        from firmware_sim.meter_description import MeterDescription
 
         build(MeterDescription())  # ciphers are imported by the first meter
 
@@ -128,8 +129,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallI
 
 def _describe(config: str | None, keys: dict[str, object]) -> MeterDescription:
     """Return a description; keys of flags without a file need no import of the configuration."""
-    from firmware_sim.assembly import DEFAULT_START
-    from firmware_sim.hosting.descriptions import describe_keys
+    from firmware_sim.description.files import describe_keys
+    from firmware_sim.meter_description import DEFAULT_START
 
     given = {"credit": CREDIT, **{name: value for name, value in keys.items() if value is not None}}
     if "credit" not in keys and (config is not None or keys.get("account") == "unopened"):

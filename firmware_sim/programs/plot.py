@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.programs.simulation import SimulatedEvent, simulate
 from protocols.quantities import HOUR, LEDGER
 

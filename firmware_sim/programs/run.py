@@ -8,18 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firmware_sim.assembly import MeterDescription, WrongKeysError, build, build_lost
+from firmware_sim.assembly import WrongKeysError, build, build_lost, map_of
+from firmware_sim.description.files import Described, describe
+from firmware_sim.description.flags import MeterFlags
+from firmware_sim.description.loads import load_for, read_load
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hosting.cards.slot import insert_file
 from firmware_sim.hosting.clock import line_time
-from firmware_sim.hosting.descriptions import Described, MeterFlags, describe
 from firmware_sim.hosting.errors import HostingError, NotStoredError
 from firmware_sim.hosting.event_loop import event_loop, finish
 from firmware_sim.hosting.host import Host
-from firmware_sim.hosting.loads import load_for, read_load
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.hosting.state_file import FileNvram, open_meter
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.programs.ready import print_ready
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
@@ -28,7 +30,6 @@ from firmware_sim.requests import SetLoad
 from firmware_sim.storage.store import ForeignStorageError, StorageLostError
 from firmware_sim.wire_kinds import Wires
 from protocols.data_model.items import SETTINGS
-from protocols.data_model.words import MeterType
 from protocols.errors import QuantityError
 from protocols.faults import FaultPlan, parse_plan
 
@@ -44,6 +45,7 @@ class RunOptions:
     as_json: bool = False
     silent_unknown_units: bool = False
     faults: str | None = None
+    seed: int | None = None
 
 
 def say(text: str) -> None:
@@ -56,9 +58,9 @@ def run(flags: MeterFlags, options: RunOptions) -> None:
     described = describe(flags, default_start=int(time.time()) * 1000)
     for warning in sorted({one.warning for one in described if one.warning is not None}):
         say(warning)
-    if flags.keys is None:
+    if "keys" not in flags.values:
         say("no --keys: the published development key is in force; anyone can seal for this meter")
-    faults = Faults(_plan(options.faults, flags.seed), line_time())
+    faults = Faults(_plan(options.faults, options.seed), line_time())
     loop = event_loop()
     devices: list[FileNvram] = []
     host: Host | None = None
@@ -69,7 +71,7 @@ def run(flags: MeterFlags, options: RunOptions) -> None:
         ]
         rack = Rack(meters, options.speed, faults)
         for station, one, (_, rebuild) in zip(rack.stations, described, built, strict=True):
-            station.rebuild, station.register_map = rebuild, one.description.register_map
+            station.rebuild, station.register_map = rebuild, map_of(one.description)
         operator = Operator(rack, load_for, line_time, insert_file)
         host = Host(rack, operator, loop, options.silent_unknown_units)
         try:
@@ -124,7 +126,7 @@ def _build(
         try:
             return build(description), None
         except WrongKeysError as error:
-            raise HostingError(f"keys {flags.keys}: {error}") from error
+            raise HostingError(f"keys {flags.values.get('keys')}: {error}") from error
     path = _state_path(Path(options.state), description, count)
     existed = path.exists()
     try:
@@ -134,7 +136,9 @@ def _build(
     except ForeignStorageError as error:
         raise HostingError(f"state file {path}: {error}; nothing was changed") from error
     except WrongKeysError as error:
-        raise HostingError(f"keys {flags.keys}: {error}; nothing was changed") from error
+        raise HostingError(
+            f"keys {flags.values.get('keys')}: {error}; nothing was changed"
+        ) from error
     except StorageLostError as error:
         say(
             f"state file {path}: {error}; it is left as it is. The meter comes up "
@@ -151,10 +155,10 @@ def _build(
         )
     if existed:
         identity = meter.state.identity
-        if flags.serial_number not in (None, identity.serial_number):
+        if flags.values.get("serial_number", identity.serial_number) != identity.serial_number:
             say(f"{path} holds meter {identity.serial_number}")
-        if given := flags.given():
-            say(f"{path} holds a meter that goes on: {', '.join(given)} ignored")
+        if ignored := flags.overridden():
+            say(f"{path} holds a meter that goes on: {', '.join(ignored)} ignored")
         _give_load(meter, one)
 
     def rebuild() -> Meter:
@@ -166,8 +170,9 @@ def _build(
 
 
 def _give_load(meter: Meter, one: Described) -> None:
-    phases = 3 if meter.state.identity.meter_type == MeterType.THREE_PHASE else 1
+    """Give a meter that goes on its described load, as if drawn since the meter began."""
     begun = meter.clock - meter.state.elapsed_ms
+    phases = len(meter.demand.phases)
     reply = meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
     if reply is not None and reply.answer is not None:
         raise HostingError(

@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from firmware_sim.assembly import DEFAULT_START, rack_of
+from firmware_sim.assembly import rack_of
+from firmware_sim.description.files import beside, describe_keys
+from firmware_sim.description.keys import LOAD_KIND
+from firmware_sim.description.loads import load_for
 from firmware_sim.hosting.cards.slot import insert_file
 from firmware_sim.hosting.clock import line_time
-from firmware_sim.hosting.descriptions import describe_keys
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.event_loop import event_loop, finish
 from firmware_sim.hosting.host import Host
-from firmware_sim.hosting.loads import load_for
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.metrology.load import Load
 from firmware_sim.programs.ready import print_ready
 from firmware_sim.rack.operator import Operator, ReadLoad
@@ -65,13 +67,8 @@ def make_rack(path: str, scenario: Scenario) -> Rack:
 
     Files that the scenario names are found beside it.
     """
-    folder = Path(path).parent
-    keys = dict(scenario.meter)
-    for name in ("load", "tariff"):
-        if isinstance(keys.get(name), str) and str(keys[name]).lower().endswith((".csv", ".toml")):
-            keys[name] = str(folder / str(keys[name]))
     try:
-        description = describe_keys(None, keys, DEFAULT_START)
+        description = describe_keys(None, beside(path, scenario.meter), DEFAULT_START)
     except HostingError as error:
         raise HostingError(
             "\n".join(f"{path}: meter: {line}" for line in str(error).splitlines())
@@ -84,7 +81,7 @@ def loads_beside(path: str) -> ReadLoad:
     folder = Path(path).parent
 
     def read(text: str, meter: Meter) -> Load:
-        return load_for(str(folder / text) if text.lower().endswith(".csv") else text, meter)
+        return load_for(str(folder / text) if LOAD_KIND.names_file(text) else text, meter)
 
     return read
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from firmware_sim.assembly import build
-from firmware_sim.hosting.descriptions import MeterFlags, describe
+from firmware_sim.description.files import describe
+from firmware_sim.description.flags import MeterFlags
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.programs.simulation import SimulatedEvent
 from firmware_sim.programs.simulation import simulate as play

@@ -153,8 +153,10 @@ def cause_words(causes: int) -> list[str]:
     return flags(Cause).names(causes)
 
 
+ENERGY_ACCOUNT = 0
+"""The unit of an account that is kept in kWh."""
 ACCOUNT_UNITS: dict[int, str] = {
-    0: "kWh",
+    ENERGY_ACCOUNT: "kWh",
     156: "CNY",
     710: "ZAR",
     356: "INR",
@@ -162,7 +164,7 @@ ACCOUNT_UNITS: dict[int, str] = {
     840: "USD",
     978: "EUR",
 }
-"""ISO 4217 numbers with a name here; 0 is the energy account, whose unit is the kWh."""
+"""ISO 4217 numbers with a name here, and the energy account."""
 
 
 def account_unit_text(number: int) -> str:

@@ -12,11 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.description.files import describe
+from firmware_sim.description.flags import MeterFlags
+from firmware_sim.description.key_files import parse_keys
+from firmware_sim.description.loads import HOUSEHOLD, read_load
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hosting.control_socket import ControlSocket
-from firmware_sim.hosting.descriptions import MeterFlags, describe, parse_keys
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.loads import HOUSEHOLD, read_load
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.operator import Operator

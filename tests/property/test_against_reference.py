@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from firmware_sim.assembly import MeterDescription, build
-from firmware_sim.hosting.loads import read_load
+from firmware_sim.description.loads import read_load
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
 from firmware_sim.storage import record

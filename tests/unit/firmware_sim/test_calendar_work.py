@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from firmware_sim.assembly import DEFAULT_START, MeterDescription, new_state
+from firmware_sim.assembly import new_state
 from firmware_sim.calendar_work import (
     PROFILE_PERIOD_MS,
     apply_calendar,
@@ -21,6 +21,7 @@ from firmware_sim.calendar_work import (
     with_pending,
 )
 from firmware_sim.clock import LAST_CLOCK
+from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.records.ring import BILLING_RING, DAILY_RING, PROFILE_RING
 from firmware_sim.settings import Settings
 from firmware_sim.state import PendingPart, State

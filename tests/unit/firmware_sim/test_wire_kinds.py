@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import pytest
@@ -16,11 +17,10 @@ from tests.support.maps import MAGIC
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of typer's own imports
-@pytest.mark.parametrize("command", ["run", "scenario_run"])
-def test_every_kind_is_an_option_of_the_commands_that_serve(command: str) -> None:
-    from firmware_sim import cli
-
-    names = inspect.signature(getattr(cli, command)).parameters
+@pytest.mark.parametrize(("module", "command"), [("program", "run"), ("scenario", "scenario_run")])
+def test_every_kind_is_an_option_of_the_commands_that_serve(module: str, command: str) -> None:
+    commands = importlib.import_module(f"firmware_sim.cli.{module}")
+    names = inspect.signature(getattr(commands, command)).parameters
     assert [kind.name for kind in WIRE_KINDS if kind.name not in names] == []
     assert "wires" not in names
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.hosting.descriptions import parse_keys
+from firmware_sim.description.key_files import parse_keys
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import (
     DailyLimit,

@@ -6,8 +6,8 @@ import pytest
 
 from firmware_sim.acceptance.admission import refusal
 from firmware_sim.acceptance.sealed import instruction_of
-from firmware_sim.assembly import DEFAULT_START
 from firmware_sim.clock import LAST_CLOCK
+from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.settings import Settings
 from protocols.data_model.items import SETTINGS
 from protocols.data_model.tariff import Prices, Steps, Tariff, TariffChange

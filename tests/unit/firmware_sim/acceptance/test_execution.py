@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_sim.assembly import DEFAULT_START
+from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.metrology.load import Load
 from protocols.data_model.words import AccountState, Cause, SupplyState
 from protocols.quantities import DAY, HOUR, LEDGER

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.assembly import MeterDescription
-from firmware_sim.hosting.descriptions import MeterFlags
+from firmware_sim.description.flags import MeterFlags
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.programs import run as module
 from firmware_sim.programs.ready import print_ready
@@ -114,7 +114,7 @@ def test_the_ready_line_in_json_has_every_kind_of_wire(capsys: pytest.CaptureFix
 def test_a_run_prints_one_ready_line_and_says_what_is_in_force(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run(MeterFlags(credit="5.00"), RunOptions(speed=0, silent_unknown_units=True))
+    run(MeterFlags(values={"credit": "5.00"}), RunOptions(speed=0, silent_unknown_units=True))
     shown = capsys.readouterr()
     assert shown.out.splitlines() == [f"ready: meter {ONE} (unit 1) on no wire"]
     assert "the published development key is in force" in shown.err
@@ -127,9 +127,9 @@ def test_a_state_file_is_made_and_the_meter_goes_on_in_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = RunOptions(state=str(tmp_path / "a.nv"), speed=0)
-    run(MeterFlags(credit="5.00"), options)
+    run(MeterFlags(values={"credit": "5.00"}), options)
     capsys.readouterr()
-    run(MeterFlags(credit="7.00", serial_number=TWO), options)
+    run(MeterFlags(values={"credit": "7.00", "serial_number": TWO}), options)
     said = capsys.readouterr().err
     assert f"a.nv holds meter {ONE}" in said
     assert "ignored" in said
@@ -169,7 +169,7 @@ def test_the_seed_of_the_flags_goes_over_that_of_the_fault_plan(tmp_path: Path) 
     plan = tmp_path / "plan.toml"
     plan.write_text('seed = 5\n[[fault]]\nname = "flip"\n')
     for seed, wanted in ((None, 5), (9, 9)):
-        run(MeterFlags(seed=seed), RunOptions(faults=str(plan), speed=0))
+        run(MeterFlags(), RunOptions(faults=str(plan), speed=0, seed=seed))
         (flip,) = FakeHost.made.rack.faults.line
         assert flip.below(1 << 32) == RandomDraws(wanted, "1/flip").below(1 << 32)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.hosting import loads, named_files
+from firmware_sim.description import loads
+from firmware_sim.description.loads import HOUSEHOLD, read_load
+from firmware_sim.hosting import named_files
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.loads import HOUSEHOLD, read_load
 from firmware_sim.hosting.named_files import read_pieces
 from firmware_sim.metrology.load import Demand, OnEnd
 from protocols import named_files as rules

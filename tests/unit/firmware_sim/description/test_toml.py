@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import pytest
 
-from firmware_sim.configuration import (
-    MAX_SHOWN,
-    ConfigurationError,
-    parse_meter,
-    parse_tariff,
-    tariff_of,
-)
+from firmware_sim.description.files import describe_keys
+from firmware_sim.description.tariffs import parse_tariff, tariff_in_force, tariff_of
+from firmware_sim.description.toml import MAX_SHOWN, ConfigurationError, parse_toml
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
-from protocols.data_model.words import MeterType, ReconnectMode, TripMode
+from protocols.data_model.words import ENERGY_ACCOUNT, MeterType, ReconnectMode, TripMode
 from protocols.quantities import KWH, LEDGER
 
 
-def no_file(name: str) -> NoReturn:
-    raise AssertionError(f"{name} was read")
+def described(text: str) -> MeterDescription:
+    return describe_keys(None, parse_toml(text), DEFAULT_START)
 
 
 def refused(text: str) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        parse_meter(text)
+    with pytest.raises((ConfigurationError, HostingError)) as caught:
+        described(text)
     return str(caught.value)
 
 
 def test_an_empty_text_is_the_default_meter() -> None:
-    meter = parse_meter("")
+    meter = described("")
     assert (meter.serial_number, meter.unit, meter.account_unit) == ("000000000001", 1, 156)
-    assert meter.meter_type is MeterType.SINGLE_PHASE
-    assert meter.settings() == Settings()
-    assert tariff_of(meter, None, no_file) == Tariff()
+    assert meter.meter_type == MeterType.SINGLE_PHASE
+    assert meter.settings == Settings()
+    assert meter.tariff == Tariff()
 
 
 def test_settings_are_given_by_their_item_names() -> None:
-    meter = parse_meter(
+    meter = described(
         "low_credit_threshold_1 = 10.00\n"
         'low_credit_threshold_2 = "off"\n'
         'power_limit_kw = "2.5"\n'
@@ -46,7 +42,7 @@ def test_settings_are_given_by_their_item_names() -> None:
         'reconnect_mode = "manual"\n'
         "friendly_weekends = true\n"
     )
-    assert meter.settings() == Settings(
+    assert meter.settings == Settings(
         low_credit_threshold_1=10 * LEDGER,
         power_limit_mw=2_500_000,
         trip_mode=TripMode.DELAYED,
@@ -56,18 +52,13 @@ def test_settings_are_given_by_their_item_names() -> None:
 
 
 def test_numbers_keep_every_digit_that_was_written() -> None:
-    assert parse_meter("credit = 0.1").credit == LEDGER // 10
-    assert parse_meter("credit = 999999.99").credit == 99_999_999 * LEDGER // 100
-
-
-def test_overrides_go_over_the_text() -> None:
-    meter = parse_meter('unit = 3\ncredit = "5.00"', {"unit": 7})
-    assert (meter.unit, meter.credit) == (7, 5 * LEDGER)
+    assert described("credit = 0.1").credit == LEDGER // 10
+    assert described("credit = 999999.99").credit == 99_999_999 * LEDGER // 100
 
 
 @pytest.mark.parametrize("unit", [1, 247])
 def test_the_limits_of_a_unit_number_are_allowed(unit: int) -> None:
-    assert parse_meter(f"unit = {unit}").unit == unit
+    assert described(f"unit = {unit}").unit == unit
 
 
 @pytest.mark.parametrize(
@@ -103,13 +94,12 @@ def test_a_number_of_thousands_of_digits_is_a_refusal() -> None:
 
 
 def test_settings_that_do_not_agree_are_refused() -> None:
-    meter = parse_meter("low_credit_threshold_1 = 4\nlow_credit_threshold_2 = 5")
-    with pytest.raises(ConfigurationError, match="low_credit_threshold_1 is below"):
-        meter.settings()
+    told = refused("low_credit_threshold_1 = 4\nlow_credit_threshold_2 = 5")
+    assert "low_credit_threshold_1 is below" in told
 
 
 def test_a_whole_tariff() -> None:
-    tariff = parse_tariff(
+    values = parse_tariff(
         'prices = ["0.5000", "0.8000"]\n'
         "step_limits_kwh = [100]\n"
         'step_additions = [0, "0.0500"]\n'
@@ -120,8 +110,8 @@ def test_a_whole_tariff() -> None:
         'seasons = [{ start = "10-01", day_table = 1 }, { start = "04-01", day_table = 1 }]\n'
         "weekdays = { sunday = 1 }\n"
         'holidays = [{ date = "1970-01-03" }]\n'
-    ).tariff()
-    assert tariff == Tariff(
+    )
+    assert tariff_of(values) == Tariff(
         Seasons(((4, 1, 1), (10, 1, 1)), (0, 0, 0, 0, 0, 0, 1), ((2, 0),)),
         DayTables((((480, 2), (1320, 1)),)),
         Prices((5000, 8000)),
@@ -146,31 +136,50 @@ def test_an_entry_of_a_tariff_that_cannot_be_read_is_refused(text: str, told: st
         parse_tariff(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("prices = 1", "prices = 1: allowed is a list"),
+        ("prices = [1, -2]", "prices.1 = -2"),
+        ("seasons = [1]", "seasons.0 = 1: allowed is a table with the keys day_table, start"),
+        ('seasons = [{ start = "04-01" }]', "seasons.0.day_table: this key is missing"),
+        ('step_period = "week"', "step_period = 'week': allowed is 'month' or 'year'"),
+        ("holidays = [{ date = 2026-02-30 }]", "it is not TOML"),
+        ("weekdays = { sunday = 1, someday = 1 }", "weekdays.someday: there is no such key"),
+        ("energy = 1", "energy: there is no such key; allowed are billing_day"),
+    ],
+)
+def test_a_refusal_of_a_tariff_names_the_place_of_the_value(text: str, place: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_tariff(text)
+    assert str(caught.value).startswith(place)
+
+
+def test_the_place_in_a_tariff_of_a_meter_begins_with_its_key() -> None:
+    assert refused('[tariff]\nprices = ["x"]\n[[tariff.day_tables]]\n').splitlines() == [
+        "tariff.prices.0 = 'x': 'x' is not a price per kWh: digits with at most 4 decimals are "
+        "allowed",
+        "tariff.day_tables.0.entries: this key is missing",
+    ]
+
+
 def test_a_tariff_that_names_a_rate_without_a_price_is_refused() -> None:
-    tariff = parse_tariff('day_tables = [{ entries = ["00:00 2"] }]')
+    values = parse_tariff('day_tables = [{ entries = ["00:00 2"] }]')
     with pytest.raises(ConfigurationError, match="tariff: "):
-        tariff.tariff()
-
-
-def test_a_tariff_may_be_in_a_file_of_its_own() -> None:
-    meter = parse_meter('tariff = "other.toml"')
-    read = {"other.toml": 'prices = ["0.7000"]'}
-    assert tariff_of(meter, None, read.__getitem__).prices == Prices((7000,))
+        tariff_of(values)
 
 
 def test_a_price_goes_over_the_tariff_of_the_text() -> None:
-    meter = parse_meter('[tariff]\nprices = ["0.7000", "0.8000"]')
-    assert tariff_of(meter, 6000, no_file) == Tariff(prices=Prices((6000,)))
+    values = parse_tariff('prices = ["0.7000", "0.8000"]')
+    assert tariff_in_force(values, 6000, 156) == Tariff(prices=Prices((6000,)))
 
 
 def test_an_energy_account_has_the_price_of_one_and_no_other() -> None:
-    meter = parse_meter('account_unit = "kWh"')
-    assert tariff_of(meter, None, no_file).prices == Prices((10_000,))
+    assert described('account_unit = "kWh"').tariff.prices == Prices((10_000,))
     with pytest.raises(ConfigurationError, match=r"fixed price 1\.0000"):
-        tariff_of(meter, 9_999, no_file)
-    stepped = parse_meter(
+        tariff_in_force({}, 9_999, ENERGY_ACCOUNT)
+    stepped = refused(
         'account_unit = "kWh"\n[tariff]\nprices = ["1"]\n'
         "step_limits_kwh = [1]\nstep_additions = [0, 1]"
     )
-    with pytest.raises(ConfigurationError, match="no steps"):
-        tariff_of(stepped, None, no_file)
+    assert "no steps" in stepped

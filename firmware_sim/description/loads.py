@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from weakref import WeakValueDictionary
 
+from firmware_sim.description.keys import LOAD_KIND
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_pieces
 from firmware_sim.meter import Meter
@@ -38,7 +39,7 @@ def read_load(
     """
     if text == HOUSEHOLD:
         return place(_household(), phases, clock_ms, on_end, origin_ms)
-    if text.lower().endswith(".csv"):
+    if LOAD_KIND.names_file(text):
         try:
             return place(_rows_of(text), phases, clock_ms, on_end, origin_ms)
         except (ValueError, QuantityError, csv.Error, OverflowError) as error:
@@ -53,8 +54,7 @@ def read_load(
 
 def load_for(text: str, meter: Meter) -> Load:
     """Return the load that `text` names, for a running meter, from its present instant on."""
-    phases = len(meter.demand.phases)
-    return read_load(text, phases, meter.clock, meter.state.elapsed_ms)
+    return read_load(text, len(meter.demand.phases), meter.clock, meter.state.elapsed_ms)
 
 
 @cache

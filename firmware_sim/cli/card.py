@@ -1,0 +1,61 @@
+"""meter-sim card: simulated cards in files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firmware_sim.cli.options import JsonOption
+from firmware_sim.hosting.errors import HostingError
+from protocols.errors import QuantityError
+
+app = typer.Typer(no_args_is_help=True, help="Simulated cards in files; sold with `meterctl card`.")
+_TRANSMISSIONS = {"T=0": 0, "T=1": 1}
+
+
+@app.command("new")
+def card_new(
+    file: Annotated[
+        Path, typer.Argument(help="File to create; an existing file is never overwritten.")
+    ],
+    card_serial: Annotated[str, typer.Option("--card-serial", help="16 hexadecimal digits.")],
+    transmission: Annotated[str, typer.Option("--transmission", help="T=0 or T=1.")] = "T=1",
+) -> None:
+    """Make a blank card, as it leaves its factory: `meterctl card format` gives it its keys."""
+    from firmware_sim.hosting.cards.card_file import create_blank
+    from protocols.card.answer_to_reset import Transmission
+    from protocols.card.keys import parse_card_serial
+
+    if transmission not in _TRANSMISSIONS:
+        raise QuantityError(f"--transmission {transmission}: allowed are T=0 and T=1")
+    create_blank(file, parse_card_serial(card_serial), Transmission(_TRANSMISSIONS[transmission]))
+
+
+@app.command("serve")
+def card_serve(
+    file: Annotated[Path, typer.Argument(help="The card.")],
+    reader: Annotated[
+        int, typer.Option("--slot", help="Slot of the virtual reader: 0 or 1.", min=0, max=1)
+    ] = 0,
+    host: Annotated[str, typer.Option("--host", help="Host of pcscd.")] = "127.0.0.1",
+    as_json: JsonOption = False,
+) -> None:
+    """Put a card into the virtual PC/SC reader (vpcd), for any PC/SC program, until interrupted."""
+    from firmware_sim.hosting.cards.card_file import open_card
+    from firmware_sim.hosting.cards.vpcd import FIRST_PORT, connect, serve
+
+    where = (host, FIRST_PORT + reader)
+    with open_card(file) as card, connect(where) as wire:
+        serial = card.state.serial.hex()
+        told = json.dumps(
+            {"event": "ready", "card": serial, "reader": f"Virtual PCD 00 {reader:02d}"}
+        )
+        plain = f"ready: card {serial} in Virtual PCD 00 {reader:02d}"
+        try:
+            serve(card, wire, lambda: print(told if as_json else plain, flush=True))
+        except KeyboardInterrupt:
+            return
+    raise HostingError("the virtual reader closed the connection; is pcscd still running?")

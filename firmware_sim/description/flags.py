@@ -1,0 +1,24 @@
+"""The part of a command line that describes meters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from firmware_sim.description.keys import FLAGS
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFlags:
+    """What a command line says of meters: files, and values by the names of their keys."""
+
+    config: tuple[str, ...] = ()
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def overridden(self) -> list[str]:
+        """Return the options that a state file overrides."""
+        return [
+            key.option
+            for key in FLAGS
+            if key.flag is not None and key.flag.overridden and key.name in self.values
+        ]

@@ -1,0 +1,147 @@
+"""The one table of keys that describe a meter.
+
+TOML files, the flags of `run` and `simulate`, keywords of fixtures, the `[meter]` of a scenario,
+`meter-sim new` and the message about the flags that a state file overrides derive from it. A new
+key is one row here, and the attribute of `MeterDescription` that it sets. Defaults stand there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from firmware_sim.description.kinds import (
+    Epoch,
+    FileOrText,
+    Instant,
+    Money,
+    Price,
+    Switch,
+    Text,
+    Words,
+)
+from firmware_sim.description.tariffs import TARIFF_KEYS
+from firmware_sim.description.toml import TableOrFile, TextKind, reader_of
+from firmware_sim.meter_description import MeterDescription
+from firmware_sim.metrology.load import OnEnd
+from firmware_sim.settings import attribute
+from protocols.data_model import items
+from protocols.data_model.items import Item
+from protocols.data_model.kinds import Fixed
+from protocols.data_model.words import MeterType, PhaseSummation, choice
+
+SETTINGS = "settings."
+"""Begin of the attribute of a key that is a setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An option of the commands that describe a meter.
+
+    `option` is made of the key's name where it is empty. A flag with a `value` has no argument: it
+    stands for that value. A flag that is `overridden` is ignored for a meter that a state file
+    holds.
+    """
+
+    help: str
+    option: str = ""
+    value: str | None = None
+    overridden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: its kind reads a text, or a table of TOML, and writes the text of the default.
+
+    `attribute` is that of `MeterDescription`; it is empty where `files.py` makes another attribute
+    of the value. A key that is not `in_file` is a flag and a keyword only.
+    """
+
+    name: str
+    kind: TextKind | TableOrFile
+    default: Any
+    attribute: str
+    meaning: str
+    flag: Flag | None = None
+    in_file: bool = True
+
+    @property
+    def option(self) -> str:
+        """The option of its flag."""
+        assert self.flag is not None
+        return self.flag.option or "--" + self.name.replace("_", "-")
+
+
+_NEW_METER = MeterDescription()
+
+
+def _key(
+    name: str,
+    kind: TextKind | TableOrFile,
+    attribute: str,
+    meaning: str,
+    flag: Flag | None = None,
+) -> Key:
+    return Key(name, kind, attrgetter(attribute)(_NEW_METER), attribute, meaning, flag)
+
+
+def _item(item: Item, attribute: str, flag: Flag | None = None) -> Key:
+    return _key(item.name, item.kind, attribute, item.meaning, flag)
+
+
+def _bounded(unit: str, decimals: int, low: int, high: int) -> Fixed:
+    return Fixed(unit, decimals, decimals, low=low, high=high)
+
+
+_SETTING_FLAGS = {
+    items.TRIP_MODE: Flag("two_stage, direct or delayed.", overridden=True),
+}
+
+LOAD_KIND = FileOrText(".csv")
+
+# fmt: off
+LOAD = Key("load", LOAD_KIND, "0kW", "", "A power, FILE.csv or household.",
+           Flag("2kW, -1.5kW, FILE.csv or household."))
+LOAD_ON_END = Key("load_on_end", Words({each.value: each for each in OnEnd}), OnEnd.REPEAT, "",
+                  "After the last row of a file: hold, repeat or zero.")
+KEYS: tuple[Key, ...] = (
+    _key("unit", _bounded("", 0, 1, 247), "unit", "Unit number on the wires, 1 to 247.",
+         Flag("Unit number on the wires, 1 to 247.")),
+    _item(items.SERIAL_NUMBER, "serial_number", Flag("12 digits.", overridden=True)),
+    _key("meter_type", choice(MeterType), "meter_type", "single_phase or three_phase."),
+    _item(items.ACCOUNT_UNIT, "account_unit"),
+    _item(items.CUSTOMER_NUMBER, "customer_number"),
+    _key("credit", Money(), "credit", "Opening balance of a new meter.",
+         Flag("Opening balance of a new meter, such as 20.00.", overridden=True)),
+    _key("debt", Money(), "debt", "Old debt of a new meter."),
+    Key("price", Price(), None, "", "Price per kWh of a one-rate tariff.",
+        Flag("Price per kWh of a one-rate tariff, such as 0.5283.", overridden=True),
+        in_file=False),
+    Key("tariff", TableOrFile(TARIFF_KEYS), {}, "", "The tariff, or the TOML file that holds it."),
+    *(_item(item, SETTINGS + attribute(item), _SETTING_FLAGS.get(item))
+      for item in items.SETTINGS.values()),
+    LOAD,
+    LOAD_ON_END,
+    _key("account", Words({"open": True, "unopened": False}), "opened", "open or unopened.",
+         Flag("The account is not open yet.", "--unopened", value="unopened", overridden=True)),
+    Key("keys", FileOrText(""), None, "", "The meter's own keys, from `meterctl keys export`.",
+        Flag("The meter's own keys, from `meterctl keys export`."), in_file=False),
+    _key("start", Instant(), "start", "Where the clock begins; `run` begins at the host's time.",
+         Flag("Where the clock begins, ISO 8601.", overridden=True)),
+    _key("epoch", Epoch(), "epoch", "Of the storage; drawn at random where it is left out."),
+    Key("time_zone", Text(), None, "", "Local time with daylight saving, such as Europe/Berlin."),
+    _key("phase_summation", choice(PhaseSummation), "phase_summation",
+         "How phase powers are summed."),
+    _key("reverse_charged", Switch(), "reverse_charged", "Export is charged too."),
+    _key("nominal_voltage_v", _bounded("V", 3, 1000, 1_000_000), "nominal_voltage_mv",
+         "Voltage of a phase."),
+    _key("frequency_hz", _bounded("Hz", 3, 1000, 500_000), "frequency_mhz", "Frequency."),
+    _key("profile_days", _bounded("", 0, 1, 366), "profile_days", "Days of the load profile."),
+    _key("drift_ppm", _bounded("ppm", 0, -100_000, 100_000), "drift_ppm", "Drift of the clock."),
+    _key("guarantee", Switch(), "guarantee", "Power guarantee."),
+)
+# fmt: on
+FLAGS = tuple(key for key in KEYS if key.flag is not None)
+KEYWORD_READERS = {key.name: reader_of(key.kind) for key in KEYS}
+FILE_READERS = {key.name: KEYWORD_READERS[key.name] for key in KEYS if key.in_file}

@@ -1,0 +1,134 @@
+"""The keys of a tariff, as a table of a meter's TOML or as a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from firmware_sim.description.kinds import Words
+from firmware_sim.description.toml import (
+    ConfigurationError,
+    list_of,
+    parse_toml,
+    parsed,
+    read_all,
+    reader_of,
+    table_of,
+)
+from protocols.data_model import items
+from protocols.data_model.kinds import COUNT
+from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
+from protocols.data_model.words import ENERGY_ACCOUNT
+from protocols.errors import QuantityError
+from protocols.quantities import parse_date, parse_fixed, parse_price
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+ENERGY_PRICE = 10_000
+"""Price of an energy account, 1e-4: it is charged in kWh."""
+
+
+def _parse_entry(text: str) -> tuple[int, int]:
+    """Read a day table entry, "08:00 2": a local time and the rate from then on."""
+    time, _, rate = text.strip().partition(" ")
+    hour, colon, minute = time.partition(":")
+    if not (colon and hour.isdigit() and minute.isdigit() and rate.strip().isdigit()):
+        raise QuantityError(f"{text!r} is no entry: write '08:00 2', a local time and a rate")
+    if int(hour) > 23 or int(minute) > 59:
+        raise QuantityError(f"{text!r} is no time of day")
+    return int(hour) * 60 + int(minute), int(rate)
+
+
+def _parse_month_day(text: str) -> tuple[int, int]:
+    month, dash, day = text.strip().partition("-")
+    if not (dash and month.isdigit() and day.isdigit()):
+        raise QuantityError(f"{text!r} is no date of the year: write 05-01")
+    return int(month), int(day)
+
+
+def _parse_step_limit(text: str) -> int:
+    return parse_fixed(text, 6)
+
+
+_TABLE_NUMBER = parsed(COUNT.parse)
+_PRICES = list_of(parsed(parse_price))
+
+TARIFF_KEYS = {
+    "prices": _PRICES,
+    "step_limits_kwh": list_of(parsed(_parse_step_limit)),
+    "step_additions": _PRICES,
+    "step_period": reader_of(Words({"month": False, "year": True})),
+    "billing_day": reader_of(items.BILLING_DAY.kind),
+    "billing_year": reader_of(items.BILLING_YEAR.kind),
+    "day_tables": list_of(
+        table_of({"entries": list_of(parsed(_parse_entry), least=1)}, needed=("entries",))
+    ),
+    "seasons": list_of(
+        table_of(
+            {"start": parsed(_parse_month_day), "day_table": _TABLE_NUMBER},
+            needed=("start", "day_table"),
+        )
+    ),
+    "weekdays": table_of(dict.fromkeys(WEEKDAYS, _TABLE_NUMBER)),
+    "holidays": list_of(
+        table_of({"date": parsed(parse_date), "day_table": _TABLE_NUMBER}, needed=("date",))
+    ),
+}
+"""Readers of the keys; what they yield is put together by `tariff_of`."""
+
+
+def parse_tariff(text: str) -> Mapping[str, Any]:
+    """Return the values of a TOML text, by the keys that it has; raises ConfigurationError."""
+    return read_all((TARIFF_KEYS, parse_toml(text)))
+
+
+def tariff_of(values: Mapping[str, Any]) -> Tariff:
+    """Return the tariff of the keys that are given; raises ConfigurationError if they disagree."""
+    steps = {
+        "limits": values.get("step_limits_kwh"),
+        "additions": values.get("step_additions"),
+        "yearly": values.get("step_period"),
+    }
+    for name, high, low in (
+        ("billing_day", "billing_day", "billing_hour"),
+        ("billing_year", "year_month", "year_day"),
+    ):
+        if name in values:
+            steps |= {high: int(values[name][:2]), low: int(values[name][2:])}
+    seasons = {
+        "starts": tuple(
+            sorted((*row["start"], row["day_table"]) for row in values.get("seasons", ()))
+        ),
+        "holidays": tuple(
+            (row["date"], row.get("day_table", 0)) for row in values.get("holidays", ())
+        ),
+        "weekdays": tuple(values.get("weekdays", {}).get(day, 0) for day in WEEKDAYS),
+    }
+    tables = tuple(tuple(sorted(row["entries"])) for row in values.get("day_tables", ()))
+    tariff = Tariff(
+        Seasons(**{name: value for name, value in seasons.items() if value}),
+        DayTables(tables) if tables else DayTables(),
+        Prices(values["prices"]) if "prices" in values else Prices(),
+        Steps(**{name: value for name, value in steps.items() if value is not None}),
+    )
+    if found := tariff.problem():
+        raise ConfigurationError(f"tariff: {found}")
+    return tariff
+
+
+def tariff_in_force(values: Mapping[str, Any], price: int | None, account_unit: int) -> Tariff:
+    """Return the tariff of a meter: of its keys, or of one `price` over them.
+
+    Raises:
+        ConfigurationError: keys that disagree, or another price of an energy account.
+    """
+    tariff = tariff_of(values)
+    if price is not None:
+        tariff = Tariff(prices=Prices((price,)))
+    if account_unit == ENERGY_ACCOUNT:
+        if price is None and not values:
+            tariff = Tariff(prices=Prices((ENERGY_PRICE,)))
+        if set(tariff.prices.prices) != {ENERGY_PRICE} or any(tariff.steps.additions):
+            raise ConfigurationError(
+                "tariff: an energy account (account_unit kWh) has the fixed price 1.0000, no steps"
+            )
+    return tariff

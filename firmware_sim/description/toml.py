@@ -1,0 +1,152 @@
+"""TOML text to values: every wrong key is named with its value and the allowed ones, all at once.
+
+A reader takes the place of a value, such as "tariff.prices.0", and the value as TOML holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from protocols.errors import ProtocolError
+
+MAX_SHOWN = 200
+
+
+class ConfigurationError(Exception):
+    """An invalid configuration; each line names a key, its value and the allowed values."""
+
+
+Reader = Callable[[str, object], Any]
+
+
+class TextKind(Protocol):
+    """A kind of value that is written as one text; `parse` raises QuantityError."""
+
+    def text(self, value: Any) -> str: ...
+    def parse(self, text: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableOrFile:
+    """A table of keys, or the name of the file that holds it."""
+
+    readers: Mapping[str, Reader]
+
+    def text(self, value: Mapping[str, Any]) -> str:
+        return str(value)
+
+    def names_file(self, text: str) -> bool:
+        """Return whether a text names a file: all do."""
+        return True
+
+    def read(self, place: str, value: object) -> Mapping[str, Any] | str:
+        """Return the values of a table, or the name of a file; raises ConfigurationError."""
+        if isinstance(value, str):
+            return value
+        values: Mapping[str, Any] = table_of(self.readers)(place, value)
+        return values
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the table of a text, its decimals as text; raises ConfigurationError."""
+    import tomllib  # half of all starts read no file
+
+    try:
+        return tomllib.loads(text, parse_float=str)
+    # ValueError: tomllib's own error, and that of an integer with too many digits
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"it is not TOML: {error}") from error
+
+
+def read_all(
+    *parts: tuple[Mapping[str, Reader], Mapping[str, Any]], place: str = ""
+) -> dict[str, Any]:
+    """Return the values of tables by their keys, each table read by its readers.
+
+    Raises:
+        ConfigurationError: keys that there are not, and values that are not allowed: all of them.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for readers, table in parts:
+        for name, value in table.items():
+            where = f"{place}.{name}" if place else str(name)
+            if name not in readers:
+                allowed = ", ".join(sorted(readers))
+                problems.append(f"{where}: there is no such key; allowed are {allowed}")
+                continue
+            try:
+                values[name] = readers[name](where, value)
+            except ConfigurationError as error:
+                problems.append(str(error))
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return values
+
+
+def reader_of(kind: TextKind | TableOrFile) -> Reader:
+    """Return the reader of a kind: of its text, or of its table."""
+    if isinstance(kind, TableOrFile):
+        return kind.read
+    allowed = getattr(kind, "allowed", None)
+    return parsed(kind.parse, allowed() if allowed is not None else "")
+
+
+def parsed(parse: Callable[[str], Any], allowed: str = "") -> Reader:
+    """Return a reader of a number, a text or a switch; an error names the `allowed` values."""
+
+    def read(place: str, value: object) -> Any:
+        try:
+            return parse(("on" if value else "off") if isinstance(value, bool) else str(value))
+        except (ProtocolError, ValueError) as error:
+            tail = f" (allowed: {allowed})" if allowed and "allowed" not in str(error) else ""
+            raise ConfigurationError(f"{place} = {_shown(value)}: {error}{tail}") from error
+
+    return read
+
+
+def list_of(reader: Reader, least: int = 0) -> Reader:
+    """Return a reader of a list of at least so many values."""
+
+    def read(place: str, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or len(value) < least:
+            wanted = f"a list of at least {least} item" if least else "a list"
+            raise ConfigurationError(f"{place} = {_shown(value)}: allowed is {wanted}")
+        readers = {str(number): reader for number in range(len(value))}
+        table = {str(number): each for number, each in enumerate(value)}
+        return tuple(read_all((readers, table), place=place).values())
+
+    return read
+
+
+def table_of(readers: Mapping[str, Reader], needed: Collection[str] = ()) -> Reader:
+    """Return a reader of a table, whose `needed` keys are always given."""
+
+    def read(place: str, value: object) -> Any:
+        if not isinstance(value, Mapping):
+            keys = ", ".join(sorted(readers))
+            raise ConfigurationError(
+                f"{place} = {_shown(value)}: allowed is a table with the keys {keys}"
+            )
+        missing = [name for name in needed if name not in value]
+        if missing:
+            raise ConfigurationError(
+                "\n".join(f"{place}.{name}: this key is missing" for name in missing)
+            )
+        return read_all((readers, value), place=place)
+
+    return read
+
+
+def _shown(value: object) -> str:
+    """Return a value as text, shortened where it is long.
+
+    An integer may have too many digits for `repr`.
+    """
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."

@@ -1,0 +1,135 @@
+"""Flags, keywords and files describe one meter by the same keys; files lie beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.description.files import describe, describe_keys
+from firmware_sim.description.flags import MeterFlags
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.meter_description import DEFAULT_START, MeterDescription
+from firmware_sim.metrology.load import OnEnd
+from protocols.data_model.tariff import Prices
+from protocols.quantities import LEDGER
+
+WITHOUT_CREDIT = {"serial_number": "123456789012", "trip_mode": "delayed", "load": "-1.5kW"}
+
+
+def plain(description: MeterDescription) -> MeterDescription:
+    """Return a description without its epoch, which is drawn for each."""
+    return replace(description, epoch=1)
+
+
+def file_of(folder: Path, keys: dict[str, str]) -> str:
+    path = folder / "meter.toml"
+    path.write_text("".join(f'{name} = "{value}"\n' for name, value in keys.items()))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"unit": "247", "credit": "5.50", **WITHOUT_CREDIT},
+        {"account": "unopened", **WITHOUT_CREDIT},
+        {"load": "household", "start": "2026-02-01T00:00:00Z", "credit": "-2.00"},
+    ],
+    ids=lambda keys: ",".join(keys) or "nothing",
+)
+def test_flags_keywords_and_a_file_describe_the_same_meter(
+    keys: dict[str, str], tmp_path: Path
+) -> None:
+    (by_flags,) = describe(MeterFlags(values=keys))
+    (by_file,) = describe(MeterFlags((file_of(tmp_path, keys),)))
+    by_keywords = describe_keys(None, keys, DEFAULT_START)
+    loads = [each.load for each in (by_flags.description, by_file.description, by_keywords)]
+    for elapsed_ms in (0, 1, 3_600_000, 10**10):
+        assert len({load.at(elapsed_ms) for load in loads if load is not None}) == 1
+    assert plain(replace(by_flags.description, load=None)) == plain(
+        replace(by_file.description, load=None)
+    )
+    assert plain(replace(by_flags.description, load=None)) == plain(replace(by_keywords, load=None))
+    assert (by_flags.load_text, by_flags.on_end) == (by_file.load_text, by_file.on_end)
+
+
+def test_nothing_given_is_the_default_meter_without_a_load() -> None:
+    (described,) = describe(MeterFlags())
+    assert plain(replace(described.description, load=None)) == MeterDescription()
+    assert (described.source, described.load_text, described.on_end) == ("", "0kW", OnEnd.REPEAT)
+
+
+def test_flags_go_over_the_file_also_where_its_value_is_wrong(tmp_path: Path) -> None:
+    path = file_of(tmp_path, {"unit": "300", "credit": "5.00"})
+    (described,) = describe(MeterFlags((path,), {"unit": 7}))
+    assert (described.description.unit, described.description.credit) == (7, 5 * LEDGER)
+
+
+def test_every_wrong_flag_is_named_with_its_value() -> None:
+    wrong = {"unit": 300, "credit": "x", "trip_mode": "never", "price": "free"}
+    with pytest.raises(HostingError) as caught:
+        describe(MeterFlags(values=wrong))
+    told = str(caught.value).splitlines()
+    assert [line.split(":")[0] for line in told] == [
+        "unit = 300", "credit = 'x'", "trip_mode = 'never'", "price = 'free'",
+    ]  # fmt: skip
+
+
+def test_every_line_about_a_file_names_it(tmp_path: Path) -> None:
+    path = file_of(tmp_path, {"unit": "0", "price": "1", "time_zone": "Nowhere"})
+    with pytest.raises(HostingError) as caught:
+        describe(MeterFlags((path,)))
+    told = str(caught.value).splitlines()
+    assert all(line.startswith(f"{path}: ") for line in told)
+    assert "price: there is no such key" in told[1], "a file has a tariff"
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"time_zone": "Nowhere"}, "time_zone = 'Nowhere': no such time zone"),
+        ({"start": "2100-01-01"}, "start: allowed is 1970 to 2099"),
+        ({"account": "unopened", "credit": "1.00"}, "an unopened account has no credit"),
+        ({"load": "2 horses"}, "load '2 horses': allowed is a power"),
+        ({"keys": "gone.json"}, "keys gone.json: No such file"),
+    ],
+)
+def test_a_value_that_no_meter_can_have_is_refused(keys: dict[str, str], told: str) -> None:
+    with pytest.raises(HostingError, match=told):
+        describe_keys(None, keys, DEFAULT_START)
+
+
+def test_files_that_a_file_names_lie_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "meters"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    (folder / "a.csv").write_text("offset,power_w\n0m,100\n")
+    (folder / "t.toml").write_text('prices = ["0.7000"]')
+    path = file_of(folder, {"load": "a.csv", "tariff": "t.toml"})
+    (described,) = describe(MeterFlags((path,)))
+    assert described.load_text == str(folder / "a.csv")
+    assert described.description.tariff.prices == Prices((7000,))
+    assert describe_keys(path, {"tariff": "t.toml"}, 0).tariff.prices == Prices((7000,))
+    with pytest.raises(HostingError, match=r"load a\.csv: No such file"):
+        describe(MeterFlags((path,), {"load": "a.csv"}))
+
+
+def test_the_options_that_a_state_file_overrides_are_those_of_its_content() -> None:
+    values = {"unit": 3, "serial_number": "1" * 12, "credit": "1", "price": "1", "load": "1kW"}
+    assert MeterFlags(values={**values, "account": "unopened"}).overridden() == [
+        "--serial-number", "--credit", "--price", "--unopened",
+    ]  # fmt: skip
+
+
+def test_one_meter_is_named_by_unit_and_serial_number_in_its_file(tmp_path: Path) -> None:
+    path = file_of(tmp_path, {})
+    with pytest.raises(HostingError, match="name one meter"):
+        describe(MeterFlags((path, path), {"unit": 1}))
+    with pytest.raises(HostingError, match="two meters have the same serial number"):
+        describe(MeterFlags((path, path)))
+    with pytest.raises(HostingError, match="--credit and --unopened"):
+        describe(MeterFlags(values={"account": "unopened", "credit": "1.00"}))
