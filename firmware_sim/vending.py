@@ -18,7 +18,7 @@ from protocols.card.issuing import bind, give_keys, read_as_vendor, write_sale
 from protocols.card.keys import derive_card_keys, derive_meter_access
 from protocols.card.memory import BytesMemory, make_blank
 from protocols.card.terminal import Contents, Terminal, drive
-from protocols.data_model.items import BY_NAME, SETTINGS
+from protocols.data_model.setting_words import parse_setting_words
 from protocols.data_model.words import AccountState
 from protocols.errors import QuantityError
 from protocols.keys import bcd
@@ -85,18 +85,9 @@ def _open(words: Sequence[str]) -> Order:
 
 
 def _limits(words: Sequence[str]) -> Order:
-    wanted: dict[int, int | None] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        item = BY_NAME.get(name)
-        if not equals or item is None or not item.setting:
-            names = ", ".join(i.name for i in SETTINGS.values())
-            raise QuantityError(
-                f"{word!r} is no setting: write NAME=VALUE, with NAME one of {names}"
-            )
-        wanted[item.setting] = item.kind.parse(text)
-    if not wanted:
+    if not words:
         raise QuantityError("limits: write NAME=VALUE")
+    wanted = {item.setting: value for item, value in parse_setting_words(words).items()}
     return Order(MessageKind.LIMITS, parameters=encode_limits(wanted))
 
 

@@ -57,7 +57,8 @@ class Words:
 
     def parse(self, text: str) -> Any:
         if text not in self.values:
-            raise QuantityError(f"allowed is {' or '.join(map(repr, self.values))}")
+            *others, last = map(repr, self.values)
+            raise QuantityError(f"allowed is {', '.join(others)} or {last}")
         return self.values[text]
 
 

@@ -45,8 +45,10 @@ class TableOrFile:
         """Return the values of a table, or the name of a file; raises ConfigurationError."""
         if isinstance(value, str):
             return value
-        values: Mapping[str, Any] = table_of(self.readers)(place, value)
-        return values
+        if not isinstance(value, Mapping):
+            allowed = "a table, or the name of the file that holds it"
+            raise ConfigurationError(f"{place} = {_shown(value)}: allowed is {allowed}")
+        return read_all((self.readers, value), place=place)
 
 
 def parse_toml(text: str) -> dict[str, Any]:

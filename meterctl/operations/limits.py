@@ -10,7 +10,8 @@ from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.journal import Journal
 from meterctl.operations.command import Command, Refusal, execute_command
 from meterctl.session import Session
-from protocols.data_model.items import BY_NAME, SETTINGS, Item
+from protocols.data_model.items import Item
+from protocols.data_model.setting_words import parse_setting_words
 from protocols.errors import QuantityError
 from protocols.sealed_message import encode_limits
 
@@ -27,23 +28,10 @@ class Change:
 
 def parse_settings(words: Sequence[str]) -> dict[Item, Any]:
     """Return settings from "name=value" words; raises UsageError with the valid names."""
-    wanted: dict[Item, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        item = BY_NAME.get(name)
-        if not equals or item is None or not item.setting:
-            names = ", ".join(i.name for i in SETTINGS.values())
-            raise UsageError(
-                f"{word!r} is no setting: write NAME=VALUE, with NAME one of {names}; "
-                f"nothing was sent"
-            )
-        if item in wanted:
-            raise UsageError(f"{name} is given twice; nothing was sent")
-        try:
-            wanted[item] = item.kind.parse(text)
-        except QuantityError as error:
-            raise UsageError(f"{name}: {error}; nothing was sent") from error
-    return wanted
+    try:
+        return parse_setting_words(words)
+    except QuantityError as error:
+        raise UsageError(f"{error}; nothing was sent") from error
 
 
 def encode_settings(wanted: Mapping[Item, Any]) -> bytes:

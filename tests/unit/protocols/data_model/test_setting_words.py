@@ -1,0 +1,36 @@
+"""Settings in words: values by item, and refusals that name the setting."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols.data_model.items import MAX_CREDIT, SETTINGS, TRIP_MODE
+from protocols.data_model.setting_words import parse_setting_words
+from protocols.data_model.words import TripMode
+from protocols.errors import QuantityError
+
+
+def test_values_are_given_by_item_in_the_order_of_the_words() -> None:
+    wanted = parse_setting_words(["trip_mode=direct", "max_credit=off"])
+    assert list(wanted.items()) == [(TRIP_MODE, TripMode.DIRECT), (MAX_CREDIT, None)]
+
+
+@pytest.mark.parametrize("word", ["max_credit", "credit=1", "clock=0", "=1", ""])
+def test_a_word_that_names_no_setting_is_refused_with_all_names(word: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        parse_setting_words([word])
+    assert str(caught.value).startswith(f"{word!r} is no setting: write NAME=VALUE")
+    assert all(item.name in str(caught.value) for item in SETTINGS.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["max_credit=1", "max_credit=2"], "max_credit is given twice"),
+        (["max_credit=1.001"], "max_credit: "),
+        (["trip_mode=never"], "trip_mode: "),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_setting(words: list[str], told: str) -> None:
+    with pytest.raises(QuantityError, match=told):
+        parse_setting_words(words)
