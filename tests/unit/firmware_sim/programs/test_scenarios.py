@@ -1,0 +1,81 @@
+"""Scenario files checked: exit codes, the XML of results, files beside a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.programs.scenarios import (
+    EXIT_NOT_HELD,
+    EXIT_WRONG_FILE,
+    check_file,
+    check_files,
+    play_live,
+)
+
+HELD = '[[step]]\nat = "+1h"\nexpect = { available_credit = "< 1" }\n'
+FAILED = '[[step]]\nat = "+1h"\nexpect = { available_credit = "> 1" }\n'
+
+
+def scenario(folder: Path, name: str, steps: str, meter: str = 'load = "2kW"') -> str:
+    path = folder / f"{name}.toml"
+    path.write_text(f'name = "{name}"\n[meter]\ncredit = "1.00"\n{meter}\n{steps}')
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("steps", "code"), [([HELD], 0), ([HELD, FAILED], EXIT_NOT_HELD), ([""], EXIT_WRONG_FILE)]
+)
+def test_the_exit_code_is_that_of_the_worst_file(
+    steps: list[str], code: int, tmp_path: Path
+) -> None:
+    files = [scenario(tmp_path, f"s{number}", text) for number, text in enumerate(steps)]
+    assert check_files(files, None, as_json=True) == code
+
+
+def test_the_other_files_are_checked_beside_a_wrong_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(tmp_path / "gone.toml"), scenario(tmp_path, "good", HELD)]
+    xml = tmp_path / "out.xml"
+    assert check_files(files, xml, as_json=True) == EXIT_WRONG_FILE
+    told = capsys.readouterr()
+    assert told.out.count('"held": true') == 1
+    assert told.err.startswith("meter-sim: scenario ")
+    suites = {suite.get("name"): suite.attrib for suite in ElementTree.parse(xml).getroot()}
+    assert (suites[files[0]]["errors"], suites["good"]["failures"]) == ("1", "0")
+
+
+def test_results_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
+    file = scenario(tmp_path, "good", HELD)
+    with pytest.raises(HostingError, match="the results were not written"):
+        check_files([file], tmp_path / "no" / "out.xml", as_json=True)
+
+
+def test_load_and_tariff_are_found_beside_the_scenario(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    (folder / "a.csv").write_text("offset,power_w\n0m,2000\n")
+    (folder / "t.toml").write_text('prices = ["0.7000"]')
+    steps = f'[[step]]\nat = "+30m"\ndo = "load a.csv"\n{HELD}'
+    file = scenario(folder, "beside", steps, 'load = "a.csv"\ntariff = "t.toml"')
+    assert check_file(file).held
+
+
+def test_a_wrong_meter_is_refused_by_the_name_of_the_file_and_of_its_keys(tmp_path: Path) -> None:
+    file = scenario(tmp_path, "wrong", HELD, "unit = 300\ncredits = 1")
+    with pytest.raises(HostingError) as caught:
+        check_file(file)
+    told = str(caught.value).splitlines()
+    assert [line.startswith(f"{file}: meter: ") for line in told] == [True, True]
+
+
+def test_at_speed_0_a_live_scenario_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HostingError, match="never ends"):
+        play_live(scenario(tmp_path, "s", HELD), {}, None, 0, as_json=True)
