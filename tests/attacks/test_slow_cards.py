@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hosting.cards.slot import SESSION_S, Contacts, insert_slowly
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.meter import MeterStoppedError
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.rack import Rack
 from firmware_sim.token_carriers.insertion import CardInsertion

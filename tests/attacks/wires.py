@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.nvram import Nvram
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from meterctl.drivers import Delivery
 from meterctl.errors import NoAnswerError
 from meterctl.journal import Entry, Journal

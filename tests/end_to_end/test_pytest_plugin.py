@@ -130,8 +130,8 @@ def test_a_power_cut_in_the_middle_of_time_says_so(meter) -> None:  # type: igno
 def test_a_meter_that_was_put_away_does_nothing_more(meter_thread, tmp_path) -> None:
     import time
 
-    from firmware_sim.assembly import MeterDescription
     from firmware_sim.fixtures.live import LiveMeter
+    from firmware_sim.meter_description import MeterDescription
 
     meter = LiveMeter(meter_thread, MeterDescription(), tmp_path)
     meter.command("speed", "100000")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.rack import Rack
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer

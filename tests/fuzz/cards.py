@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from random import Random
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.vending import Vending
 from protocols.card.answer_to_reset import Transmission, parse_answer
 from protocols.card.apdu import CommandApdu, ResponseApdu

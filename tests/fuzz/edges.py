@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.description.files import describe
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.description.key_files import parse_keys
@@ -20,6 +20,7 @@ from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack

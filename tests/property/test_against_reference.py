@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.description.loads import read_load
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
 from firmware_sim.storage import record

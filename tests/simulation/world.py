@@ -14,10 +14,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load, split
 from firmware_sim.rack.errors import POWER_FAILED, CommandFailedError
 from firmware_sim.rack.operator import Operator

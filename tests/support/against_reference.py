@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Demand, Load, OnEnd
 from firmware_sim.requests import BreakSwitch, Request, SetLoad
 from firmware_sim.settings import Settings, attribute

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.nvram import Nvram
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.requests import Sealed
 from protocols.data_model.tables import Event

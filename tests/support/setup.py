@@ -8,9 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.nvram import Nvram
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.rack import Rack
 from firmware_sim.token_carriers.card_slot import Inserted
 from firmware_sim.token_carriers.insertion import CardInsertion

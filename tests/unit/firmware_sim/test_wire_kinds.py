@@ -7,7 +7,8 @@ import inspect
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.rack import Rack
 from firmware_sim.servers.seam import WireOptions, WireStations
 from firmware_sim.wire_kinds import MODBUS_RTU, READY_KEYS, WIRE_KINDS, WireKind

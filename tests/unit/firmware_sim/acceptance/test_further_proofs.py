@@ -21,10 +21,11 @@ from firmware_sim.acceptance.instruction import (
     Refused,
 )
 from firmware_sim.acceptance.sealed import SealedAuthenticator
-from firmware_sim.assembly import MeterDescription, new_state
+from firmware_sim.assembly import new_state
 from firmware_sim.hal.nvram import NvramError
 from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import PURCHASE_RING
 from firmware_sim.requests import AskReceipt, Reply, Submission

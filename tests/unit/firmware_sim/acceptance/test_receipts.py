@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.records.ring import RECEIPTS_KEPT
 from firmware_sim.requests import AskReceipt, Sealed
 from protocols.control import CutPower

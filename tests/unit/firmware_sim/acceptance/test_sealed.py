@@ -9,9 +9,10 @@ import pytest
 
 from firmware_sim.acceptance.instruction import Authenticated
 from firmware_sim.acceptance.sealed import SealedProof, instruction_of
-from firmware_sim.assembly import MeterDescription, build, build_lost
+from firmware_sim.assembly import build, build_lost
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.requests import (
     AskReceipt,

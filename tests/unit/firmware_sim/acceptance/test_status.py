@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build, build_lost
+from firmware_sim.assembly import build, build_lost
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.requests import AskReceipt, AskStatus, LoseClock, Reply, StepClock

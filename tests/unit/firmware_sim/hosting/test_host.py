@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import NvramFlushError, SimulatedNvram
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.host import Host
 from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from protocols.control import Sense, parse_command

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.programs import run as module
 from firmware_sim.programs.ready import print_ready
 from firmware_sim.programs.run import RunOptions, run

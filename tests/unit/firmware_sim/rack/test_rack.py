@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Demand, Load, OnEnd
 from firmware_sim.rack.errors import CommandFailedError
 from firmware_sim.rack.operator import Operator

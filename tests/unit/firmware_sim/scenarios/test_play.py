@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, rack_of
+from firmware_sim.assembly import rack_of
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.operator import Operator
 from firmware_sim.scenarios.play import ExpectationResult, check

@@ -14,9 +14,10 @@ from typing import Any, Optional
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, WrongKeysError, build
+from firmware_sim.assembly import WrongKeysError, build
 from firmware_sim.hal.nvram import NvramError, PowerCutError, SimulatedNvram
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.values import fragments
 from firmware_sim.records.ring import (

@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.nvram import PowerCutError, SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PROFILE_RING, PURCHASE_RING
 from firmware_sim.storage import record

@@ -10,9 +10,10 @@ from random import Random
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from meterctl.drivers import Delivery
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.journal import (

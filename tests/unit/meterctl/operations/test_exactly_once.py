@@ -396,7 +396,8 @@ def test_a_reading_that_was_faulty_is_not_sealed_upon(journal: Journal, value: s
 
 
 def test_a_meter_without_a_storage_is_sold_nothing(journal: Journal) -> None:
-    from firmware_sim.assembly import MeterDescription, build_lost
+    from firmware_sim.assembly import build_lost
+    from firmware_sim.meter_description import MeterDescription
 
     session, _ = connect(build_lost(MeterDescription()))
     with pytest.raises(RefusedError, match="lost its storage"):
