@@ -24,7 +24,7 @@ from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.servers.modbus.server import ModbusTcpServer
 from firmware_sim.servers.seam import WireStations
-from protocols.control import Sense, Sensor
+from protocols.control import Sense
 from protocols.data_model.words import Tamper
 from protocols.modbus import tcp
 from protocols.modbus.pdu import read_request
@@ -134,7 +134,7 @@ class _Bench:
         serial_number = self.rack.stations[4].serial_number
         return _each(
             times,
-            lambda n: self._operator.execute(Sensor(Tamper.COVER, not n % 2), serial_number),
+            lambda n: self._operator.execute(Sense(Tamper.COVER, not n % 2), serial_number),
         )
 
     def deadline(self, times: int) -> float:

@@ -7,7 +7,6 @@ control PATH fault`) and in fixtures. `FAULTS` is the registry; docs/faults.md i
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -15,6 +14,7 @@ from typing import Any
 
 from protocols.errors import QuantityError
 from protocols.quantities import format_duration, format_fixed, parse_duration, parse_fixed
+from protocols.toml_text import parse_toml
 
 ALWAYS = 1_000_000
 """Probabilities are held in parts per million."""
@@ -381,10 +381,7 @@ def parse_plan(text: str) -> FaultPlan:
     Raises:
         QuantityError: invalid TOML, or a key or value that is not allowed; the text names it.
     """
-    try:
-        table = tomllib.loads(text, parse_float=str)
-    except tomllib.TOMLDecodeError as error:
-        raise QuantityError(f"it is not TOML: {error}") from error
+    table = parse_toml(text)
     seed, rules = table.pop("seed", 0), table.pop("fault", [])
     if table:
         raise QuantityError(

@@ -22,7 +22,7 @@ from firmware_sim.description.keys import (
 from firmware_sim.description.kinds import FileOrText
 from firmware_sim.description.loads import read_load
 from firmware_sim.description.tariffs import parse_tariff, tariff_in_force
-from firmware_sim.description.toml import ConfigurationError, TableOrFile, parse_toml, read_all
+from firmware_sim.description.toml import ConfigurationError, TableOrFile, read_all
 from firmware_sim.description.zones import transitions
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_text
@@ -30,6 +30,8 @@ from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.metrology.load import OnEnd
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import Tariff
+from protocols.errors import QuantityError
+from protocols.toml_text import parse_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _describe(source: str, given: Mapping[str, object], default_start: int) -> D
         values = _read(source, given)
         key_file = read_keys(Path(values["keys"])) if values.get("keys") else NO_KEY_FILE
         description = _description(values, key_file, default_start)
-    except ConfigurationError as error:
+    except (ConfigurationError, QuantityError) as error:
         where = f"{source}: " if source else ""
         raise HostingError("\n".join(where + one for one in str(error).splitlines())) from error
     load_text, on_end = (values.get(key.name, key.default) for key in (LOAD, LOAD_ON_END))

@@ -9,7 +9,6 @@ from firmware_sim.description.kinds import Words
 from firmware_sim.description.toml import (
     ConfigurationError,
     list_of,
-    parse_toml,
     parsed,
     read_all,
     reader_of,
@@ -21,6 +20,7 @@ from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tarif
 from protocols.data_model.words import ENERGY_ACCOUNT
 from protocols.errors import QuantityError
 from protocols.quantities import parse_date, parse_fixed, parse_price
+from protocols.toml_text import parse_toml
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ENERGY_PRICE = 10_000
@@ -77,7 +77,12 @@ TARIFF_KEYS = {
 
 
 def parse_tariff(text: str) -> Mapping[str, Any]:
-    """Return the values of a TOML text, by the keys that it has; raises ConfigurationError."""
+    """Return the values of a TOML text, by the keys that it has;
+
+    Raises:
+        QuantityError: it is not TOML.
+        ConfigurationError: keys that there are not, and values that are not allowed.
+    """
     return read_all((TARIFF_KEYS, parse_toml(text)))
 
 

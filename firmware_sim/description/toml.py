@@ -51,17 +51,6 @@ class TableOrFile:
         return read_all((self.readers, value), place=place)
 
 
-def parse_toml(text: str) -> dict[str, Any]:
-    """Return the table of a text, its decimals as text; raises ConfigurationError."""
-    import tomllib  # half of all starts read no file
-
-    try:
-        return tomllib.loads(text, parse_float=str)
-    # ValueError: tomllib's own error, and that of an integer with too many digits
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"it is not TOML: {error}") from error
-
-
 def read_all(
     *parts: tuple[Mapping[str, Reader], Mapping[str, Any]], place: str = ""
 ) -> dict[str, Any]:

@@ -19,7 +19,8 @@ def transitions(zone_name: str, start: int) -> tuple[tuple[int, int], ...]:
 
     try:
         zone = ZoneInfo(zone_name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    # OSError: the name of a folder of zones, such as Europe
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"time_zone = {zone_name!r}: no such time zone is known here"
         ) from error

@@ -17,7 +17,6 @@ events = ["low_credit_warning", "supply_disconnected"]    # in this order, other
 from __future__ import annotations
 
 import operator
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -41,10 +40,11 @@ from protocols.control import (
 from protocols.data_model.events import EVENTS
 from protocols.data_model.items import BY_NAME
 from protocols.data_model.kinds import Boolean, Choice, Fixed, Flags, Optional
-from protocols.errors import ProtocolError
+from protocols.errors import ProtocolError, QuantityError
 from protocols.faults import FaultRule, parse_rule
 from protocols.quantities import parse_duration
 from protocols.sealed_message import Outcome
+from protocols.toml_text import parse_toml
 
 
 class ScenarioError(Exception):
@@ -259,9 +259,9 @@ class Scenario(BaseModel):
 def parse_scenario(text: str) -> Scenario:
     """Return the scenario of a TOML text; raises ScenarioError."""
     try:
-        return Scenario.model_validate(tomllib.loads(text, parse_float=str))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScenarioError(f"it is not TOML: {error}") from error
+        return Scenario.model_validate(parse_toml(text))
+    except QuantityError as error:
+        raise ScenarioError(str(error)) from error
     except ValidationError as error:
         lines = []
         for one in error.errors():
@@ -270,5 +270,3 @@ def parse_scenario(text: str) -> Scenario:
             )
             lines.append(f"{where or 'scenario'}: {one['msg'].removeprefix('Value error, ')}")
         raise ScenarioError("\n".join(lines)) from error
-    except ValueError as error:
-        raise ScenarioError(f"it is not TOML: {error}") from error

@@ -10,7 +10,6 @@ activation = "2027-01-01T00:00:00Z"   # at once if absent
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from protocols.data_model.tariff import MAX_RATES, Prices, TariffChange
 from protocols.errors import QuantityError
 from protocols.quantities import parse_moment, parse_price
 from protocols.sealed_message import MessageKind
+from protocols.toml_text import parse_toml
 
 Command = tuple[MessageKind, bytes]
 """A kind and its parameters."""
@@ -28,9 +28,9 @@ Command = tuple[MessageKind, bytes]
 def parse_presets(text: str) -> list[Command]:
     """Return the commands of a presets file; raises UsageError, which names the key."""
     try:
-        tables = tomllib.loads(text, parse_float=str)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"it is not TOML: {error}") from error
+        tables = parse_toml(text)
+    except QuantityError as error:
+        raise UsageError(str(error)) from error
     readers: dict[str, Callable[[dict[str, Any]], Command]] = {"limits": _limits, "tariff": _tariff}
     unknown = sorted(set(tables) - set(readers))
     if unknown or not tables:

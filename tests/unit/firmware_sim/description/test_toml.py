@@ -6,13 +6,15 @@ import pytest
 
 from firmware_sim.description.files import describe_keys
 from firmware_sim.description.tariffs import parse_tariff, tariff_in_force, tariff_of
-from firmware_sim.description.toml import MAX_SHOWN, ConfigurationError, parse_toml
+from firmware_sim.description.toml import MAX_SHOWN, ConfigurationError
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
 from protocols.data_model.words import ENERGY_ACCOUNT, MeterType, ReconnectMode, TripMode
+from protocols.errors import QuantityError
 from protocols.quantities import KWH, LEDGER
+from protocols.toml_text import parse_toml
 
 
 def described(text: str) -> MeterDescription:
@@ -20,7 +22,7 @@ def described(text: str) -> MeterDescription:
 
 
 def refused(text: str) -> str:
-    with pytest.raises((ConfigurationError, HostingError)) as caught:
+    with pytest.raises((ConfigurationError, HostingError, QuantityError)) as caught:
         described(text)
     return str(caught.value)
 
@@ -150,7 +152,7 @@ def test_an_entry_of_a_tariff_that_cannot_be_read_is_refused(text: str, told: st
     ],
 )
 def test_a_refusal_of_a_tariff_names_the_place_of_the_value(text: str, place: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises((ConfigurationError, QuantityError)) as caught:
         parse_tariff(text)
     assert str(caught.value).startswith(place)
 

@@ -28,7 +28,7 @@ def test_a_change_that_is_no_whole_hour_is_found() -> None:
     assert transitions("Asia/Kathmandu", 0)[1] == (parse_moment("1985-12-31T18:30:00Z"), 345)
 
 
-@pytest.mark.parametrize("name", ["Nowhere", "../etc", ""])
+@pytest.mark.parametrize("name", ["Nowhere", "../etc", "Europe", ""])
 def test_a_zone_that_there_is_not_is_refused_by_name(name: str) -> None:
     with pytest.raises(ConfigurationError, match="no such time zone is known here"):
         transitions(name, DEFAULT_START)
