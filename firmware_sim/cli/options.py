@@ -52,7 +52,7 @@ def _given(given: dict[str, Any]) -> Iterator[tuple[Key, object]]:
     """Yield the keys whose flags were given; takes the values of all flags out of `given`."""
     for key in FLAGS:
         value = given.pop(key.name)
-        if value not in (None, False):
+        if value is not None and value is not False:
             yield key, value if key.flag is None or key.flag.value is None else key.flag.value
 
 
