@@ -12,13 +12,13 @@ from operator import attrgetter
 from typing import Any
 
 from firmware_sim.description.kinds import (
-    Epoch,
+    EPOCH,
+    INSTANT,
+    MONEY,
+    PRICE,
+    SWITCH,
+    TEXT,
     FileOrText,
-    Instant,
-    Money,
-    Price,
-    Switch,
-    Text,
     Words,
 )
 from firmware_sim.description.tariffs import TARIFF_KEYS
@@ -112,10 +112,10 @@ KEYS: tuple[Key, ...] = (
     _key("meter_type", choice(MeterType), "meter_type", "single_phase or three_phase."),
     _item(items.ACCOUNT_UNIT, "account_unit"),
     _item(items.CUSTOMER_NUMBER, "customer_number"),
-    _key("credit", Money(), "credit", "Opening balance of a new meter.",
+    _key("credit", MONEY, "credit", "Opening balance of a new meter.",
          Flag("Opening balance of a new meter, such as 20.00.", overridden=True)),
-    _key("debt", Money(), "debt", "Old debt of a new meter."),
-    Key("price", Price(), None, "", "Price per kWh of a one-rate tariff.",
+    _key("debt", MONEY, "debt", "Old debt of a new meter."),
+    Key("price", PRICE, None, "", "Price per kWh of a one-rate tariff.",
         Flag("Price per kWh of a one-rate tariff, such as 0.5283.", overridden=True),
         in_file=False),
     Key("tariff", TableOrFile(TARIFF_KEYS), {}, "", "The tariff, or the TOML file that holds it."),
@@ -127,19 +127,19 @@ KEYS: tuple[Key, ...] = (
          Flag("The account is not open yet.", "--unopened", value="unopened", overridden=True)),
     Key("keys", FileOrText(""), None, "", "The meter's own keys, from `meterctl keys export`.",
         Flag("The meter's own keys, from `meterctl keys export`."), in_file=False),
-    _key("start", Instant(), "start", "Where the clock begins; `run` begins at the host's time.",
+    _key("start", INSTANT, "start", "Where the clock begins; `run` begins at the host's time.",
          Flag("Where the clock begins, ISO 8601.", overridden=True)),
-    _key("epoch", Epoch(), "epoch", "Of the storage; drawn at random where it is left out."),
-    Key("time_zone", Text(), None, "", "Local time with daylight saving, such as Europe/Berlin."),
+    _key("epoch", EPOCH, "epoch", "Of the storage; drawn at random where it is left out."),
+    Key("time_zone", TEXT, None, "", "Local time with daylight saving, such as Europe/Berlin."),
     _key("phase_summation", choice(PhaseSummation), "phase_summation",
          "How phase powers are summed."),
-    _key("reverse_charged", Switch(), "reverse_charged", "Export is charged too."),
+    _key("reverse_charged", SWITCH, "reverse_charged", "Export is charged too."),
     _key("nominal_voltage_v", _bounded("V", 3, 1000, 1_000_000), "nominal_voltage_mv",
          "Voltage of a phase."),
     _key("frequency_hz", _bounded("Hz", 3, 1000, 500_000), "frequency_mhz", "Frequency."),
     _key("profile_days", _bounded("", 0, 1, 366), "profile_days", "Days of the load profile."),
     _key("drift_ppm", _bounded("ppm", 0, -100_000, 100_000), "drift_ppm", "Drift of the clock."),
-    _key("guarantee", Switch(), "guarantee", "Power guarantee."),
+    _key("guarantee", SWITCH, "guarantee", "Power guarantee."),
 )
 # fmt: on
 FLAGS = tuple(key for key in KEYS if key.flag is not None)

@@ -1,8 +1,8 @@
-"""Kinds of keys that no item has: money, prices, words, names of files."""
+"""Kinds of keys that no item has: money, prices, instants, words, names of files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,31 +19,11 @@ from protocols.quantities import (
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Any text; its consumer checks it. None is not given."""
+class Written:
+    """A value that one function writes as a text, and another reads or refuses (QuantityError)."""
 
-    def text(self, value: str | None) -> str:
-        return value or ""
-
-    def parse(self, text: str) -> str:
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class FileOrText:
-    """A text that names a file if it ends in `suffix`, relative to the file that holds the key."""
-
-    suffix: str
-
-    def text(self, value: str | None) -> str:
-        return value or ""
-
-    def parse(self, text: str) -> str:
-        return text
-
-    def names_file(self, text: str) -> bool:
-        """Return whether a text names a file."""
-        return text.lower().endswith(self.suffix)
+    text: Callable[[Any], str]
+    parse: Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,58 +43,38 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """An amount with at most two decimals, in ledger units."""
+class FileOrText:
+    """A text that names a file if it ends in `suffix`, relative to the file that holds the key."""
 
-    def text(self, value: int) -> str:
-        return format_money(value)
+    suffix: str
 
-    def parse(self, text: str) -> int:
-        return parse_money(text)
+    def text(self, value: str) -> str:
+        return value
 
+    def parse(self, text: str) -> str:
+        return text
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A price per kWh, in 1e-4 account unit; None is not given."""
-
-    def text(self, value: int | None) -> str:
-        return "" if value is None else format_fixed(value, 4, 4)
-
-    def parse(self, text: str) -> int:
-        return parse_price(text)
+    def names_file(self, text: str) -> bool:
+        """Return whether a text names a file."""
+        return text.lower().endswith(self.suffix)
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
-    """ISO 8601, in ms since 1970 UTC."""
-
-    def text(self, value: int) -> str:
-        return format_moment(value)
-
-    def parse(self, text: str) -> int:
-        return parse_moment(text)
+def _parse_epoch(text: str) -> int:
+    epoch = Hex(8).parse(text)
+    if epoch == 0:
+        raise QuantityError(f"{text!r} is no epoch: allowed is 00000001 to ffffffff")
+    return epoch
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """On or off, held as a bool."""
-
-    def text(self, value: bool) -> str:
-        return Boolean().text(value)
-
-    def parse(self, text: str) -> bool:
-        return bool(Boolean().parse(text))
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """An epoch of a storage, 8 hexadecimal digits; never 0."""
-
-    def text(self, value: int) -> str:
-        return Hex(8).text(value)
-
-    def parse(self, text: str) -> int:
-        epoch = Hex(8).parse(text)
-        if epoch == 0:
-            raise QuantityError(f"{text!r} is no epoch: allowed is 00000001 to ffffffff")
-        return epoch
+TEXT = Written(str, str)
+"""Any text; its consumer checks it."""
+MONEY = Written(format_money, parse_money)
+"""An amount with at most two decimals, in ledger units."""
+PRICE = Written(lambda price: format_fixed(price, 4, 4), parse_price)
+"""A price per kWh, in 1e-4 account unit."""
+INSTANT = Written(format_moment, parse_moment)
+"""ISO 8601, in ms since 1970 UTC."""
+SWITCH = Written(Boolean().text, lambda text: bool(Boolean().parse(text)))
+"""On or off, held as a bool."""
+EPOCH = Written(Hex(8).text, _parse_epoch)
+"""The epoch of a storage, 8 hexadecimal digits; never 0."""
