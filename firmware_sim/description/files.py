@@ -36,10 +36,9 @@ from protocols.toml_text import parse_toml
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A description, its source, and the text of its load (read again for a resumed meter)."""
+    """A description, and the text of its load (read again for a resumed meter)."""
 
     description: MeterDescription
-    source: str
     load_text: str
     on_end: OnEnd
     warning: str | None = None
@@ -102,7 +101,7 @@ def _describe(source: str, given: Mapping[str, object], default_start: int) -> D
         raise HostingError("\n".join(where + one for one in str(error).splitlines())) from error
     load_text, on_end = (values.get(key.name, key.default) for key in (LOAD, LOAD_ON_END))
     load = read_load(load_text, description.phases, description.start, 0, on_end)
-    return Described(replace(description, load=load), source, load_text, on_end, key_file.warning)
+    return Described(replace(description, load=load), load_text, on_end, key_file.warning)
 
 
 def _read(source: str, given: Mapping[str, object]) -> dict[str, Any]:

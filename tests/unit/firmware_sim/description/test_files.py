@@ -58,7 +58,7 @@ def test_flags_keywords_and_a_file_describe_the_same_meter(
 def test_nothing_given_is_the_default_meter_without_a_load() -> None:
     (described,) = describe(MeterFlags())
     assert plain(replace(described.description, load=None)) == MeterDescription()
-    assert (described.source, described.load_text, described.on_end) == ("", "0kW", OnEnd.REPEAT)
+    assert (described.load_text, described.on_end) == ("0kW", OnEnd.REPEAT)
 
 
 def test_flags_go_over_the_file_also_where_its_value_is_wrong(tmp_path: Path) -> None:
