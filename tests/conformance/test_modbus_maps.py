@@ -13,8 +13,8 @@ from firmware_sim.hosting.thread import LoopThread
 from pymodbus.client import ModbusTcpClient
 from pymodbus.constants import ExcCodes
 
-from firmware_sim.assembly import MeterDescription
 from firmware_sim.hosting.live import LiveMeter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
 from meterctl.drivers.modbus import ModbusDriver

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from firmware_sim import charging
-from firmware_sim.assembly import MeterDescription, new_state
+from firmware_sim.assembly import new_state
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.stretch import UNREACHED
 from firmware_sim.settings import Settings
 from firmware_sim.state import State

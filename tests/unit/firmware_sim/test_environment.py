@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_sim.assembly import DEFAULT_START, MeterDescription, new_state
+from firmware_sim.assembly import new_state
 from firmware_sim.environment import change
 from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
+from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.metrology.installation import Installation
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING

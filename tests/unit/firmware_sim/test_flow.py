@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from firmware_sim.assembly import MeterDescription, new_state
+from firmware_sim.assembly import new_state
 from firmware_sim.flow import let_flow
 from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.installation import Installation
 from firmware_sim.metrology.load import Load
 from firmware_sim.metrology.stretch import UNREACHED, Flow

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build, rack_of
+from firmware_sim.assembly import build, rack_of
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.servers.line import Line
 from firmware_sim.settings import Settings

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build, rack_of
+from firmware_sim.assembly import build, rack_of
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.rack import Rack
 from firmware_sim.servers.modbus.bank import Bank, bank_of
