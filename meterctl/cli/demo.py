@@ -23,6 +23,6 @@ def demo(
     ] = None,
 ) -> None:
     """Watch a household consume its credit: warning, trips, top-up, reconnection, books."""
-    from meterctl.operations.demo import run_demo
+    from meterctl.demo.story import run_demo
 
     raise typer.Exit(run_demo(price, load, credit, speed))

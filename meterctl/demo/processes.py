@@ -1,0 +1,70 @@
+"""The process of the demo's meter: `meter-sim`, with a virtual serial port and a control socket."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from meterctl.errors import MeterctlError, UsageError
+
+Control = Callable[..., str]
+"""Sends the words of a control command to the meter, and returns the reply."""
+
+
+@contextmanager
+def running_meter(folder: Path, description: str) -> Iterator[Control]:
+    """Run `meter-sim` on the port `meter.tty` of a folder; yields its control.
+
+    Args:
+        description: the meter's description in TOML.
+
+    Raises:
+        UsageError: meter-sim is not installed, or did not start.
+    """
+    program = shutil.which("meter-sim", path=str(Path(sys.executable).parent)) or shutil.which(
+        "meter-sim"
+    )
+    if program is None:
+        raise UsageError("demo: meter-sim is not installed together with meterctl")
+    (folder / "meter.toml").write_text(description)
+    socket = str(folder / "meter.sock")
+    command = [
+        program,
+        "run",
+        "--config",
+        str(folder / "meter.toml"),
+        "--modbus-rtu",
+        str(folder / "meter.tty"),
+        "--control",
+        socket,
+        "--speed",
+        "0",
+        "--json",
+    ]
+    with (folder / "meter.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+
+    def control(*words: str) -> str:
+        done = subprocess.run(
+            [program, "control", socket, *words], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise MeterctlError(f"demo: meter-sim control {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
+
+    try:
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            raise UsageError(
+                f"demo: the meter did not start: {(folder / 'meter.log').read_text().strip()}"
+            )
+        yield control
+    finally:
+        process.terminate()
+        process.wait(10)
+        assert process.stdout is not None
+        process.stdout.close()

@@ -1,0 +1,68 @@
+"""The vending point of the demo."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from meterctl.card_readers.image import create_image, open_image
+from meterctl.demo.household import CARD_SERIAL, CUSTOMER, SERIAL_NUMBER
+from meterctl.journal import EntryState, Journal
+from meterctl.key_ring import development_ring
+from meterctl.operations.card_issuing import plan_format
+from meterctl.operations.card_sales import open_account, sell
+from meterctl.operations.presented_card import PresentedCard
+from meterctl.transports.wires import wall_seconds
+from protocols.quantities import CENT, format_money
+
+
+class VendingPoint:
+    """The vending point: the customer's card, its key ring and its journal."""
+
+    def __init__(self, card: Path, journal: Journal, out: Callable[[str], None]) -> None:
+        self.card, self.journal, self._out = card, journal, out
+        create_image(card, CARD_SERIAL)
+        with self._presented() as presented:
+            plan_format(presented, journal).carry_out()
+
+    def sell(self, cents: int) -> None:
+        """Sell credit on the card; the first sale opens the account."""
+        with self._presented() as presented:
+            if self.journal.entries():
+                entry = sell(presented, self.journal, cents).entry
+            else:
+                entry = open_account(
+                    presented, self.journal, SERIAL_NUMBER, CUSTOMER, cents, 156
+                ).entry
+        self._out(
+            f"{'vending point':<13} card {entry.card} bought: "
+            f"{format_money(entry.amount * CENT)}, sequence "
+            f"{entry.sequence}, sealed for meter {entry.meter}"
+        )
+
+    def reconcile(self) -> bool:
+        """Read the write-back and return whether the journal agrees with the meter to the cent."""
+        with self._presented() as presented:
+            card_files = presented.read()
+            back = card_files.back
+            if back is None:
+                return False
+            presented.compare(self.journal, card_files)
+        confirmed = [
+            entry for entry in self.journal.entries() if entry.state is EntryState.CONFIRMED
+        ]
+        total = sum(entry.amount for entry in confirmed)
+        agreed = len(confirmed) == len(self.journal.entries()) and total * CENT == back.cumulative
+        self._out(
+            f"{'write-back':<13} the card brought back: purchases "
+            f"{format_money(back.cumulative)} in all; the journal "
+            f"has sold {format_money(total * CENT)}, {'proved' if agreed else 'NOT proved'}"
+        )
+        return agreed
+
+    @contextmanager
+    def _presented(self) -> Iterator[PresentedCard]:
+        with open_image(self.card) as port:
+            yield PresentedCard(port.transmit, development_ring(), os.urandom, wall_seconds)
