@@ -18,7 +18,7 @@ from meterctl.errors import UnknownOutcomeError, UsageError
 from protocols.quantities import CENT, format_money
 
 if TYPE_CHECKING:
-    from meterctl.operations.bulk_sales import Done
+    from meterctl.operations.card.bulk import Done
 
 
 def sell_bulk(given: Options, path: Path) -> None:
@@ -31,7 +31,7 @@ def sell_bulk(given: Options, path: Path) -> None:
         TimeRemainingColumn,
     )
 
-    from meterctl.operations.bulk_sales import parse_sales, sell_all
+    from meterctl.operations.card.bulk import parse_sales, sell_all
 
     try:
         wanted = parse_sales(text_of(path), path.parent)

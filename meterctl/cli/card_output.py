@@ -12,14 +12,14 @@ from protocols.data_model.kinds import Moment
 from protocols.quantities import CENT, format_money
 
 if TYPE_CHECKING:
-    from meterctl.journal import Journal
-    from meterctl.operations.card_sales import Sold
-    from meterctl.operations.presented_card import CardFiles, PresentedCard
+    from meterctl.operations.card.case import Case
+    from meterctl.operations.card.sold import Sold
+    from protocols.card.write_back import WriteBack
 
 
 def print_sold(given: Options, sold: Sold) -> None:
     """Show a sale on a card, and say if no new sale was made."""
-    from meterctl.operations.card_sales import NEAR_THE_END
+    from meterctl.operations.card.sales import NEAR_THE_END
     from protocols.sealed_message import LAST_SEQUENCE
 
     entry = sold.entry
@@ -52,22 +52,22 @@ def print_sold(given: Options, sold: Sold) -> None:
         say(f"an interrupted sale was finished (journal entry {entry.id}); nothing new was sold")
 
 
-def standing_fragments(
-    presented: PresentedCard, journal: Journal, card_files: CardFiles
-) -> dict[str, str]:
+def standing_fragments(case: Case) -> dict[str, str]:
     """Return a card's identity, sale and write-back, as JSON values by name."""
-    from meterctl.operations.card_sales import consumption
+    from meterctl.operations.card.sold import consumption
     from protocols.sealed_message import SealedMessage
 
-    identity, credit = card_files.contents.identity, card_files.contents.credit
+    identity, credit = case.identity, case.credit
     message = (
         SealedMessage.decode(credit.message) if credit is not None and credit.message else None
     )
     entry = (
-        journal.find_message(message.serial_number, credit.message) if credit and message else None
+        case.journal.find_message(message.serial_number, credit.message)
+        if credit and message
+        else None
     )
     return {
-        "card": f'"{presented.serial}"',
+        "card": f'"{case.serial}"',
         "card_type": f'"{credit.card_type.word}"' if credit is not None else "null",
         "meter": f'"{identity.meter}"' if identity else "null",
         "customer": f'"{identity.customer}"' if identity else "null",
@@ -75,18 +75,17 @@ def standing_fragments(
         "kind": f'"{message.kind.word}"' if message else "null",
         "sequence": str(message.sequence) if message else "null",
         "amount": format_money(message.amount * CENT) if message else "0.00",
-        "state": f'"{consumption(entry, card_files)}"',
-        "commands": str(len(card_files.contents.parameters)),
-        **_back_fragments(card_files),
+        "state": f'"{consumption(case, entry)}"',
+        "commands": str(len(case.files.contents.parameters)),
+        **_back_fragments(case.back),
     }
 
 
-def _back_fragments(card_files: CardFiles) -> dict[str, str]:
+def _back_fragments(back: WriteBack | None) -> dict[str, str]:
     """Return the write-back under the names of its items; null for absent values."""
     from protocols.data_model.insertion import InsertionError
     from protocols.sealed_message import Outcome
 
-    back = card_files.back
     if back is None:
         return {"written_back": "false"}
     return {

@@ -24,7 +24,7 @@ from meterctl.session import Session
 
 if TYPE_CHECKING:
     from meterctl.journal import Journal
-    from meterctl.operations.presented_card import PresentedCard
+    from meterctl.operations.card.presented import PresentedCard
     from protocols.card.terminal import Transmit
 
 
@@ -182,16 +182,13 @@ class Options:
         return development_ring()
 
     @contextlib.contextmanager
-    def presented(
-        self, file: Path | None, reader: str | None, *, set_back: bool = False
-    ) -> Iterator[PresentedCard]:
+    def presented(self, file: Path | None, reader: str | None) -> Iterator[PresentedCard]:
         """Open the card of --file or --reader; its notices are printed at the end."""
-        from meterctl.operations.presented_card import PresentedCard
+        from meterctl.operations.card.presented import PresentedCard
         from meterctl.transports.wires import wall_seconds
 
         with self.card_port(file, reader) as port:
             presented = PresentedCard(port.transmit, self.card_ring(port), os.urandom, wall_seconds)
-            presented.set_back = set_back
             try:
                 yield presented
             finally:

@@ -11,9 +11,12 @@ from meterctl.card_readers.image import create_image, open_image
 from meterctl.demo.household import CARD_SERIAL, CUSTOMER, SERIAL_NUMBER
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import development_ring
-from meterctl.operations.card_issuing import plan_format
-from meterctl.operations.card_sales import open_account, sell
-from meterctl.operations.presented_card import PresentedCard
+from meterctl.operations.card.case import Case
+from meterctl.operations.card.comparison import compare
+from meterctl.operations.card.issuing import plan_format
+from meterctl.operations.card.openings import Opening, open_account
+from meterctl.operations.card.presented import PresentedCard
+from meterctl.operations.card.sales import sell
 from meterctl.transports.wires import wall_seconds
 from protocols.quantities import CENT, format_money
 
@@ -30,12 +33,11 @@ class VendingPoint:
     def sell(self, cents: int) -> None:
         """Sell credit on the card; the first sale opens the account."""
         with self._presented() as presented:
+            case = Case.read(presented, self.journal)
             if self.journal.entries():
-                entry = sell(presented, self.journal, cents).entry
+                entry = sell(case, cents).entry
             else:
-                entry = open_account(
-                    presented, self.journal, SERIAL_NUMBER, CUSTOMER, cents, 156
-                ).entry
+                entry = open_account(case, Opening(SERIAL_NUMBER, CUSTOMER, cents, 156)).entry
         self._out(
             f"{'vending point':<13} card {entry.card} bought: "
             f"{format_money(entry.amount * CENT)}, sequence "
@@ -45,11 +47,11 @@ class VendingPoint:
     def reconcile(self) -> bool:
         """Read the write-back and return whether the journal agrees with the meter to the cent."""
         with self._presented() as presented:
-            card_files = presented.read()
-            back = card_files.back
+            case = Case.read(presented, self.journal)
+            back = case.back
             if back is None:
                 return False
-            presented.compare(self.journal, card_files)
+            compare(case)
         confirmed = [
             entry for entry in self.journal.entries() if entry.state is EntryState.CONFIRMED
         ]

@@ -163,9 +163,9 @@ def test_a_proved_meter_is_made_of_proofs_and_a_hinted_one_never_carried_out() -
                     makers.setdefault(path, set()).add(function.name)
     assert makers == {
         "meterctl/operations/status.py": {"_meter_of"},
-        "meterctl/operations/card_rules.py": {"hinted_meter"},  # for plans and their display
-        "meterctl/operations/card_sales.py": {
-            "meter_of_journal",
+        "meterctl/operations/card/port.py": {"hinted_meter"},  # for plans and their display
+        "meterctl/operations/card/last_proof.py": {
+            "_meter_of_receipt",
             "_meter_of_proof",
             "_meter_of_write_back",
         },
@@ -195,6 +195,6 @@ def test_identify_is_for_display_and_hints() -> None:
                 and isinstance(node.value, ast.Name)
                 and node.value.id == "hint"
             ):
-                if path.endswith("card_rules.py"):
+                if path.endswith("card/port.py"):
                     continue  # `hinted_meter`, checked by the test above
                 assert node.attr not in told, f"{path}:{node.lineno} hint.{node.attr}"

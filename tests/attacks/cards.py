@@ -6,7 +6,8 @@ from typing import Any
 
 from firmware_sim.token_carriers.card_slot import Inserted
 from meterctl.journal import Entry, Journal
-from meterctl.operations import card_issuing
+from meterctl.operations.card.erasure import plan_erasure
+from meterctl.operations.card.issuing import plan_replacement
 from meterctl.operations.credit import execute, plan
 from protocols.card.applet import Card
 from protocols.card.files import CREDIT_SLOT, CardFile
@@ -90,13 +91,10 @@ def topped_up(setup: Setup, cents: int) -> Entry:
 def replaced(setup: Setup, serial: bytes = OTHER, **how: Any) -> Card:
     card = setup.formatted(serial)
     with setup.presented(card) as presented:
-        card_issuing.plan_replacement(presented, setup.journal, METER, **how).carry_out()
+        plan_replacement(setup.case(presented, **how), METER).carry_out()
     return card
 
 
 def erased(setup: Setup, card: Card) -> list[str]:
     with setup.presented(card) as presented:
-        return [
-            entry.state.value
-            for entry in card_issuing.plan_erasure(presented, setup.journal).carry_out()
-        ]
+        return [entry.state.value for entry in plan_erasure(presented, setup.journal).carry_out()]

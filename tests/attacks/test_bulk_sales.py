@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meterctl.errors import UnknownOutcomeError, UsageError
-from meterctl.operations.bulk_sales import Done, RequestedSale, parse_sales, sell_all
+from meterctl.operations.card.bulk import Done, RequestedSale, parse_sales, sell_all
 from protocols.card.applet import Card
 from tests.attacks.cards import NEIGHBOUR
 from tests.support.setup import OTHER, Contacts, Setup

@@ -6,7 +6,10 @@ import pytest
 
 from meterctl.errors import NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState
-from meterctl.operations import card_issuing
+from meterctl.operations.card.comparison import compare
+from meterctl.operations.card.erasure import plan_erasure
+from meterctl.operations.card.issuing import plan_format, plan_service
+from meterctl.operations.card.presets import plan_preset
 from protocols.card.applet import Card
 from protocols.card.files import RETURN_SLOT, CardFile, checked
 from protocols.card.keys import KeyReference
@@ -28,7 +31,7 @@ def test_what_another_meter_wrote_does_not_brick_a_card(setup: Setup) -> None:
         setup.presented(card) as presented,
         pytest.raises(NotPermittedError, match="carries 30"),
     ):
-        card_issuing.plan_service(presented, setup.journal, NEIGHBOUR).carry_out()
+        plan_service(setup.case(presented), NEIGHBOUR).carry_out()
     setup.open(card)
     assert setup.insert(card).display == "30.00"
 
@@ -41,7 +44,7 @@ def test_a_card_whose_unproved_write_back_can_be_erased(setup: Setup, card: Card
     forged = checked(bytes(content[: RETURN_SLOT - 4]))
     card._memory.commit(card.state.with_file(CardFile.RETURN, forged + bytes(RETURN_SLOT)))
     with setup.presented(card) as presented:
-        card_issuing.plan_erasure(presented, setup.journal).carry_out()
+        plan_erasure(presented, setup.journal).carry_out()
     assert not any(card.state.file(CardFile.RETURN))
     assert not any(card.state.file(CardFile.IDENTITY))
 
@@ -65,8 +68,8 @@ def test_a_card_whose_keys_are_blocked_gets_them_again_and_keeps_what_it_carries
         presented.read()
     with setup.presented(card) as presented:
         with pytest.raises(NotPermittedError, match="formatted already"):
-            card_issuing.plan_format(presented, setup.journal)
-        card_issuing.plan_format(presented, setup.journal, again=True).carry_out()
+            plan_format(presented, setup.journal)
+        plan_format(presented, setup.journal, again=True).carry_out()
     assert card.state.files == before
     setup.insert(card)
     assert setup.credit == 4000
@@ -78,7 +81,7 @@ def test_commands_that_are_replaced_or_refused_are_told(setup: Setup, card: Card
     presets = [(MessageKind.CLEAR_EVENTS, b"")]
     for _ in range(2):
         with setup.presented(card) as presented:
-            card_issuing.plan_preset(presented, setup.journal, presets, setup.session()).carry_out()
+            plan_preset(setup.case(presented, setup.session()), presets).carry_out()
             told = presented.notices
     assert told == [
         f"card {card.state.serial.hex()}: 1 commands that its meter has not taken are replaced"
@@ -88,18 +91,18 @@ def test_commands_that_are_replaced_or_refused_are_told(setup: Setup, card: Card
     inserted = setup.insert(card)
     assert inserted.insertion is not None
     with setup.presented(card) as presented:
-        card_files = presented.read()
-        assert card_files.back is not None
-        outcome = Outcome(card_files.back.command_outcome)
-        presented.compare(setup.journal, card_files)
+        case = setup.case(presented)
+        assert case.back is not None
+        outcome = Outcome(case.back.command_outcome)
+        compare(case)
     assert not outcome.applied
     assert any(outcome.name.lower() in text for text in presented.notices)
 
 
 def test_a_service_card_is_not_made_of_a_card_with_credit(other_vendor: Setup, card: Card) -> None:
     with other_vendor.presented(card) as presented, pytest.raises(NotPermittedError):
-        card_issuing.plan_service(presented, other_vendor.journal, METER).carry_out()
+        plan_service(other_vendor.case(presented), METER).carry_out()
     other = other_vendor.formatted(OTHER)
     with other_vendor.presented(other) as presented:
-        card_issuing.plan_service(presented, other_vendor.journal, METER).carry_out()
+        plan_service(other_vendor.case(presented), METER).carry_out()
     assert other_vendor.insert(other).written_back

@@ -9,7 +9,9 @@ import pytest
 from firmware_sim.hal.nvram import SimulatedNvram
 from meterctl.errors import MeterctlError, NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState
-from meterctl.operations import card_issuing
+from meterctl.operations.card.erasure import plan_erasure
+from meterctl.operations.card.issuing import plan_replacement
+from meterctl.operations.card.presets import plan_preset
 from meterctl.operations.withdrawal import withdraw_cards
 from protocols.card.applet import Card
 from protocols.card.files import CardType
@@ -22,7 +24,7 @@ from tests.support.setup import CUSTOMER, METER, OTHER, Contacts, Setup
 
 def replaced_again(setup: Setup, card: Card) -> None:
     with setup.presented(card) as presented:
-        card_issuing.plan_replacement(presented, setup.journal, METER).carry_out()
+        plan_replacement(setup.case(presented), METER).carry_out()
 
 
 def test_a_replacement_carries_the_same_sale_binds_and_the_lost_card_is_refused(
@@ -31,7 +33,7 @@ def test_a_replacement_carries_the_same_sale_binds_and_the_lost_card_is_refused(
     sold = setup.sell(card, 1000)
     new = setup.formatted(OTHER)
     with setup.presented(new) as presented:
-        moved = card_issuing.plan_replacement(presented, setup.journal, METER).carry_out()
+        moved = plan_replacement(setup.case(presented), METER).carry_out()
     assert moved is not None
     assert (moved.id, moved.card) == (sold.id, OTHER.hex())
     assert setup.insert(new).display == "40.00"
@@ -50,7 +52,7 @@ def test_a_replacement_without_an_open_sale_binds_and_brings_nothing(
     setup.read(card)
     new = setup.formatted(OTHER)
     with setup.presented(new) as presented:
-        assert card_issuing.plan_replacement(presented, setup.journal, METER).carry_out() is None
+        assert plan_replacement(setup.case(presented), METER).carry_out() is None
     inserted = setup.insert(new)
     assert inserted.insertion is not None
     assert inserted.insertion.error is None
@@ -82,7 +84,7 @@ def test_a_lost_opening_card_is_replaced_by_one_that_opens(setup: Setup) -> None
 def test_the_replacement_of_an_erased_sale_is_a_sale_again(setup: Setup, card: Card) -> None:
     setup.sell(card, 1000)
     with setup.presented(card) as presented:
-        card_issuing.plan_erasure(presented, setup.journal).carry_out()
+        plan_erasure(presented, setup.journal).carry_out()
     new = replaced(setup)
     entry = setup.journal.open_entries(METER)[-1]
     assert (entry.state, entry.outcome, entry.card) == (EntryState.ON_CARD, "", OTHER.hex())
@@ -131,13 +133,13 @@ def test_a_replacement_that_breaks_off_does_not_say_that_nothing_was_changed(
     with setup.presented(new, contacts) as presented:
         told: MeterctlError | None = None
         try:
-            card_issuing.plan_replacement(presented, setup.journal, METER).carry_out()
+            plan_replacement(setup.case(presented), METER).carry_out()
         except MeterctlError as error:
             told = error
     if told is not None and "nothing was changed" in str(told):
         assert new.state.files == before
     with setup.presented(new) as presented:
-        card_issuing.plan_replacement(presented, setup.journal, METER).carry_out()
+        plan_replacement(setup.case(presented), METER).carry_out()
     setup.insert(new)
     assert setup.credit == 4000
 
@@ -175,7 +177,7 @@ def test_a_torn_replacement_of_an_opening_card_is_finished_as_one(
     contacts.breaks_after = breaks_after
     with setup.presented(new, contacts) as presented:
         try:
-            card_issuing.plan_replacement(presented, setup.journal, METER).carry_out()
+            plan_replacement(setup.case(presented), METER).carry_out()
         except Exception:
             assert contacts.broke
     if contacts.broke:
@@ -196,7 +198,7 @@ def test_presets_on_a_replacement_leave_it_one(setup: Setup, card: Card) -> None
     new = replaced(setup)
     with setup.presented(new) as presented:
         commands = [(MessageKind.CLEAR_EVENTS, b"")]
-        card_issuing.plan_preset(presented, setup.journal, commands, setup.session()).carry_out()
+        plan_preset(setup.case(presented, setup.session()), commands).carry_out()
     inserted = setup.insert(new)
     assert (error(inserted), inserted.card_type) == (None, CardType.REPLACEMENT)
 

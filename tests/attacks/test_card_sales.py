@@ -19,8 +19,8 @@ from meterctl.errors import (
 )
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing
-from meterctl.operations import card_issuing, card_sales
-from meterctl.operations.card_sales import plan_sale
+from meterctl.operations.card.issuing import plan_replacement
+from meterctl.operations.card.sales import plan_sale
 from meterctl.operations.credit import execute, plan
 from meterctl.operations.status import ask_status
 from meterctl.operations.withdrawal import withdraw_cards
@@ -240,8 +240,8 @@ def test_what_another_program_settled_meanwhile_is_neither_moved_nor_finished(
         setup.sell(card, 1000, contacts)
     new = setup.formatted(OTHER)
     with setup.presented(new) as presented, setup.presented(card) as here:
-        moving = card_issuing.plan_replacement(presented, setup.journal, METER)
-        finishing = card_sales.plan_sale(here, setup.journal, 1000)
+        moving = plan_replacement(setup.case(presented), METER)
+        finishing = plan_sale(setup.case(here), 1000)
         assert withdraw_cards(setup.session(), setup.journal, erased_only=False).owed == 1000
         for planned in (moving, finishing):
             with pytest.raises(NotPermittedError, match="settled"):
@@ -255,7 +255,7 @@ def test_a_card_sale_whose_sequence_was_ended_meanwhile_is_not_written(tmp_path:
     setup.open(card)
     setup.insert(card)
     with setup.presented(card) as presented:
-        planned = plan_sale(presented, setup.journal, 2000)
+        planned = plan_sale(setup.case(presented), 2000)
         session = setup.session()
         top_up(session, Journal(tmp_path / "other.sqlite"), 100)
         ask_status(session, setup.journal, session.identify())

@@ -12,7 +12,9 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
 from meterctl.errors import NotPermittedError
 from meterctl.journal import EntryState
-from meterctl.operations import card_issuing, card_sales
+from meterctl.operations.card.issuing import plan_replacement
+from meterctl.operations.card.openings import Opening, open_account
+from meterctl.operations.card.presets import plan_preset
 from protocols.card.applet import Card
 from protocols.card.files import CardFile, CardType, CreditRecord, checked
 from protocols.card.write_back import split_write_back
@@ -211,7 +213,7 @@ def test_row_23_a_preset_card_is_taken_once_and_its_replay_changes_nothing(
 ) -> None:
     commands = [(MessageKind.LIMITS, encode_limits({1: 7 * LEDGER}))]
     with setup.presented(card) as presented:
-        card_issuing.plan_preset(presented, setup.journal, commands).carry_out()
+        plan_preset(setup.case(presented), commands).carry_out()
     setup.insert(card)
     assert setup.meter.state.settings.low_credit_threshold_1 == 7 * LEDGER
     keys = setup.meter.authenticator.keys(1)
@@ -246,7 +248,7 @@ def test_row_26_the_last_sequence_is_taken_and_a_key_change_resets_nothing(tmp_p
     setup = Setup(tmp_path, masters={1: bytes(16), 2: bytes(range(1, 17))})
     card = setup.formatted()
     with setup.presented(card) as presented:
-        card_sales.open_account(presented, setup.journal, METER, CUSTOMER, 3000, 156)
+        open_account(setup.case(presented), Opening(METER, CUSTOMER, 3000, 156))
     assert error_of(setup, card) is None
     assert setup.meter.state.security.key_version == 2, (
         "the card was the first message of version 2"
@@ -295,7 +297,7 @@ def test_metering_goes_on_and_the_supply_trips_while_a_card_is_waited_for(tmp_pa
         return card.apdu(command)
 
     with setup.presented(card) as presented:
-        card_issuing.plan_replacement(presented, setup.journal, METER, setup.session()).carry_out()
+        plan_replacement(setup.case(presented, setup.session()), METER).carry_out()
     insert_into(meter, card, setup.random, slow)
     assert "supply_disconnected" in event_names(meter)
     assert meter.state.account.imbalance() == (0, 0)

@@ -6,7 +6,9 @@ import pytest
 
 from meterctl.errors import NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
-from meterctl.operations import card_issuing, card_sales
+from meterctl.operations.card.erasure import plan_erasure
+from meterctl.operations.card.issuing import plan_replacement
+from meterctl.operations.card.sales import sell
 from meterctl.operations.resolution import close_by_hand, resolve
 from meterctl.operations.withdrawal import withdraw_cards
 from protocols.card.applet import Card
@@ -25,10 +27,10 @@ def test_credit_of_another_journal_is_neither_written_over_nor_erased(
         other_vendor.sell(card, 500)
     with other_vendor.presented(card) as presented:
         with pytest.raises(NotPermittedError, match="another journal"):
-            card_issuing.plan_erasure(presented, other_vendor.journal).carry_out()
+            plan_erasure(presented, other_vendor.journal).carry_out()
         with pytest.raises(NotPermittedError, match="another journal"):
-            card_issuing.plan_replacement(
-                presented, other_vendor.journal, METER, other_vendor.session()
+            plan_replacement(
+                other_vendor.case(presented, other_vendor.session()), METER
             ).carry_out()
     assert card.state.files == before
     assert other_vendor.journal.entries() == []
@@ -40,7 +42,7 @@ def test_credit_of_another_journal_is_erased_by_name_only_and_audited(
     other_vendor: Setup, card: Card
 ) -> None:
     with other_vendor.presented(card) as presented:
-        card_issuing.plan_erasure(presented, other_vendor.journal, unknown_sale=True).carry_out()
+        plan_erasure(presented, other_vendor.journal, unknown_sale=True).carry_out()
     line = other_vendor.journal.audit_lines()[0]
     assert line.what == "unknown_sale_erased"
     assert "10.00" in line.detail
@@ -52,7 +54,7 @@ def test_what_another_journal_sold_is_told_and_audited_once_and_the_customer_is_
 ) -> None:
     other_vendor.insert(card)
     with other_vendor.presented(card) as presented:
-        card_sales.sell(presented, other_vendor.journal, 500)
+        sell(other_vendor.case(presented), 500)
         assert any(
             "2 transfers that this journal does not know, 40.00 in all" in text
             for text in presented.notices

@@ -8,7 +8,8 @@ import pytest
 
 from meterctl.errors import UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
-from meterctl.operations import card_issuing
+from meterctl.operations.card.comparison import settle_by_write_back
+from meterctl.operations.card.erasure import plan_erasure
 from meterctl.operations.credit import Sale, execute, go_on, plan, sale_begun_before
 from meterctl.operations.resolution import close_by_hand, resolve
 from meterctl.operations.status import ask_status
@@ -97,9 +98,9 @@ def test_a_live_card_is_called_dead_by_no_lied_epoch(tmp_path: Path) -> None:
     close_by_hand(setup.journal, setup.journal.entry(2), EntryState.REFUSED, setup.now)
     setup.insert(card)
     with setup.presented(card) as presented:
-        card_files = presented.read()
-        assert card_files.back is not None
-        presented.settle(setup.journal, card_files.back)
+        case = setup.case(presented)
+        assert case.back is not None
+        settle_by_write_back(case)
     assert setup.journal.entry(2).state is EntryState.CONFIRMED
     audited = [
         line for line in setup.journal.audit_lines() if line.what in ("closed_by_hand", "overruled")
@@ -113,7 +114,7 @@ def test_a_proof_goes_over_what_a_person_said(setup: Setup, card: Card) -> None:
     setup.sell(card, 1000)
     kept = image(card)
     with setup.presented(card) as presented:
-        (entry,) = card_issuing.plan_erasure(presented, setup.journal).carry_out()
+        (entry,) = plan_erasure(presented, setup.journal).carry_out()
     close_by_hand(setup.journal, entry, EntryState.REFUSED, setup.now)
     clone = card_of(kept, setup)
     assert outcome(setup.insert(clone)) is Outcome.ACCEPTED
@@ -131,9 +132,9 @@ def test_a_sale_refused_by_hand_that_was_taken_gives_way_to_its_proof(
     setup.sell(again, 500)
     assert outcome(setup.insert(card)) is Outcome.ACCEPTED
     with setup.presented(card) as presented:
-        card_files = presented.read()
-        assert card_files.back is not None
-        presented.settle(setup.journal, card_files.back)
+        case = setup.case(presented)
+        assert case.back is not None
+        settle_by_write_back(case)
     assert states(setup.journal) == ["confirmed", "confirmed", "refused"]
 
 

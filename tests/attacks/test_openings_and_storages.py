@@ -10,8 +10,10 @@ from firmware_sim.hal.nvram import SimulatedNvram
 from meterctl.drivers import Delivery
 from meterctl.errors import NoAnswerError, NotPermittedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
-from meterctl.operations.card_issuing import plan_erasure
-from meterctl.operations.card_sales import Sold, plan_opening
+from meterctl.operations.card.comparison import settle_by_write_back
+from meterctl.operations.card.erasure import plan_erasure
+from meterctl.operations.card.openings import Opening, plan_opening
+from meterctl.operations.card.sold import Sold
 from meterctl.operations.credit import execute, plan
 from meterctl.operations.resolution import close_by_hand, resolve
 from meterctl.operations.withdrawal import withdraw_cards
@@ -94,9 +96,8 @@ def test_the_key_of_an_opening_that_its_card_carries_shows_it_again(tmp_path: Pa
 
     def opened(key: str) -> Sold:
         with setup.presented(card) as presented:
-            return plan_opening(
-                presented, setup.journal, METER, CUSTOMER, 3000, 156, reference=key
-            ).carry_out()
+            case = setup.case(presented, reference=key)
+            return plan_opening(case, Opening(METER, CUSTOMER, 3000, 156)).carry_out()
 
     first = opened("K")
     again = opened("K")
@@ -184,9 +185,9 @@ def test_a_void_in_one_storage_gives_way_to_an_acceptance_in_another(tmp_path: P
     setup.meter = setup.build(SimulatedNvram(), epoch=0xE1)
     setup.insert(card)
     with setup.presented(card) as presented:
-        card_files = presented.read()
-        assert card_files.back is not None
-        (settled,) = presented.settle(setup.journal, card_files.back)
+        case = setup.case(presented)
+        assert case.back is not None
+        (settled,) = settle_by_write_back(case)
     assert (settled.state, settled.epoch) == (EntryState.CONFIRMED, 0xE1)
     assert [line.what for line in setup.journal.audit_lines()][-1] == "overruled"
     assert any(

@@ -16,7 +16,8 @@ from meterctl.errors import (
 )
 from meterctl.journal import EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
-from meterctl.operations import card_issuing, card_sales
+from meterctl.operations.card.erasure import plan_erasure
+from meterctl.operations.card.sales import sell
 from meterctl.operations.credit import execute, plan
 from meterctl.operations.resolution import resolve
 from meterctl.operations.withdrawal import carried_by_cards, withdraw_cards
@@ -62,7 +63,7 @@ def test_an_erased_card_owes_nothing_before_its_meter_was_asked(setup: Setup, ca
     contacts.breaks_after = 10
     setup.insert(card, contacts)
     with setup.presented(card) as presented:
-        (entry,) = card_issuing.plan_erasure(presented, setup.journal).carry_out()
+        (entry,) = plan_erasure(presented, setup.journal).carry_out()
     assert (entry.state, entry.outcome) == (EntryState.UNKNOWN, "erased")
     with pytest.raises(NotPermittedError, match="still unknown"):
         plan(setup.session(), setup.journal, MessageKind.CREDIT, 700)
@@ -147,7 +148,7 @@ def test_what_can_never_be_taken_is_said_to_be_owed(
     setup.journal = own
     assert outcome(setup.insert(card)) is Outcome.SEQUENCE_CONFLICT
     with setup.presented(card) as presented:
-        card_sales.sell(presented, setup.journal, 500)
+        sell(setup.case(presented), 500)
         assert any("10.00 is owed to the customer" in notice for notice in presented.notices)
     assert [
         (line.amount, line.card) for line in setup.journal.audit_lines() if line.what == "owed"

@@ -10,8 +10,7 @@ import pytest
 from meterctl.errors import NotPermittedError
 from meterctl.journal import EntryEvent, EntryState, Journal
 from meterctl.key_ring import KeyRing
-from meterctl.operations import card_sales
-from meterctl.operations.card_sales import plan_sale
+from meterctl.operations.card.sales import plan_sale, sell
 from meterctl.operations.credit import advance_key_version
 from meterctl.session import Session
 from protocols.card.applet import Card
@@ -83,7 +82,7 @@ def test_a_key_change_between_a_sale_and_its_insertion_proves_the_sale_dead(tmp_
     assert back_of(card).outcome == Outcome.UNKNOWN_KEY_VERSION
     assert (back_of(card).key_version, back_of(card).meter_key_version) == (2, 2)
     with setup.presented(card) as presented:
-        card_sales.sell(presented, setup.journal, 500)
+        sell(setup.case(presented), 500)
         assert any("10.00 is owed to the customer" in notice for notice in presented.notices)
     assert [(e.state.value, e.outcome, e.key_version) for e in setup.journal.entries()] == [
         ("confirmed", "accepted", 1),
@@ -154,7 +153,7 @@ def test_a_card_that_was_last_in_before_the_key_change_is_sold_to_all_the_same(
     advance_key_version(session, setup.journal, session.identify())
     setup.ring = replace(whole, retired=retired)
     with setup.presented(card) as presented:
-        sold = plan_sale(presented, setup.journal, 2000).carry_out()
+        sold = plan_sale(setup.case(presented), 2000).carry_out()
         assert any("is ignored" in notice for notice in presented.notices)
     assert sold.entry.key_version == 2
     setup.insert(card)

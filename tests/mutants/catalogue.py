@@ -254,16 +254,15 @@ METER_MUTANTS = (
     ),
     Mutant(
         "an interrupted sale sold as a new one",
-        "meterctl/operations/card_sales.py",
-        "        return _plan_to_finish(presented, journal, card_files, mine, "
-        "_type_of_sale(card_files))\n",
+        "meterctl/operations/card/sales.py",
+        "        return plan_of_carried(case, mine, _type_of_sale(case))\n",
         "        from meterctl.journal import EntryEvent\n"
-        "        journal.settle(mine, EntryEvent.RECEIPT_OF_VOID, presented.now())\n",
+        "        case.journal.settle(mine, EntryEvent.RECEIPT_OF_VOID, case.now())\n",
         (CARDS,),
     ),
     Mutant(
         "a write-back accepted without its code verified",
-        "meterctl/operations/presented_card.py",
+        "meterctl/operations/card/presented.py",
         "            verify_write_back(slot, derive_key(master, CARD_LABEL, meter, "
         "back.key_version))\n",
         "            derive_key(master, CARD_LABEL, meter, back.key_version)\n",
@@ -279,21 +278,21 @@ METER_MUTANTS = (
     ),
     Mutant(
         "an erased card's sale refused without a query to its meter",
-        "meterctl/operations/card_issuing.py",
-        "journal.settle(entry, EntryEvent.CARD_ERASED, presented.now())",
-        "journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, presented.now())",
+        "meterctl/operations/card/erasure.py",
+        "case.journal.settle(entry, EntryEvent.CARD_ERASED, case.now())",
+        "case.journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, case.now())",
         (CARDS,),
     ),
     Mutant(
         "a meter that was set back not detected",
-        "meterctl/operations/presented_card.py",
-        "        if back.credit_sequence < before:\n",
-        "        if back.credit_sequence < 0:\n",
+        "meterctl/operations/card/comparison.py",
+        "    if back.credit_sequence < before:\n",
+        "    if back.credit_sequence < 0:\n",
         (CARDS,),
     ),
     Mutant(
         "another journal's credit erased without a warning",
-        "meterctl/operations/card_issuing.py",
+        "meterctl/operations/card/erasure.py",
         "        if not unknown_sale:\n            raise\n",
         "",
         (CARDS,),

@@ -475,7 +475,7 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "a write-back under a passed key version blocks a sale",
-        "meterctl/operations/presented_card.py",
+        "meterctl/operations/card/presented.py",
         "        if slot is None or (journal is not None and self._is_passed(slot, journal)):\n",
         "        if slot is None:\n",
         (WRITE_BACKS,),
@@ -504,11 +504,11 @@ HOST_MUTANTS = (
     # ---- cards
     Mutant(
         "sold before the journal holds the entry",
-        "meterctl/operations/card_sales.py",
-        "    with handing_over(presented, unchanged):\n        bind_to",
+        "meterctl/operations/card/sold.py",
+        "    with handing_over(case, unchanged):\n        if binds:",
         "    from meterctl.journal import EntryEvent\n"
-        "    journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, presented.now())\n"
-        "    with handing_over(presented, unchanged):\n        bind_to",
+        "    case.journal.settle(entry, EntryEvent.RECEIPT_OF_VOID, case.now())\n"
+        "    with handing_over(case, unchanged):\n        if binds:",
         (CARDS,),
     ),
     Mutant(
@@ -527,16 +527,16 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "another journal's credit overwritten",
-        "meterctl/operations/card_sales.py",
-        "    require_known(presented, journal, card_files)\n    meter = (\n        ask(",
-        "    meter = (\n        ask(",
+        "meterctl/operations/card/sales.py",
+        "    require_known(case)\n    meter = case.ask(",
+        "    meter = case.ask(",
         (CARDS,),
     ),
     Mutant(
         "a write-back under a passed key version is accepted",
-        "meterctl/operations/presented_card.py",
-        "        if not self.ring.may_use(back.key_version, floor):\n",
-        "        if floor < 0:\n",
+        "meterctl/operations/card/comparison.py",
+        "    if not case.ring.may_use(back.key_version, floor):\n",
+        "    if floor < 0:\n",
         (CARDS,),
     ),
 )

@@ -35,9 +35,12 @@ from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing, development_ring
-from meterctl.operations import presented_card
-from meterctl.operations.card_issuing import plan_format, plan_replacement
-from meterctl.operations.card_sales import open_account, sell
+from meterctl.operations.card.case import Case
+from meterctl.operations.card.comparison import hold_against_journal, settle_by_write_back
+from meterctl.operations.card.issuing import plan_format, plan_replacement
+from meterctl.operations.card.openings import Opening, open_account
+from meterctl.operations.card.presented import PresentedCard
+from meterctl.operations.card.sales import sell
 from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import advance_key_version, execute, plan
 from meterctl.operations.entry_results import Settled
@@ -1011,13 +1014,16 @@ class World:
         finally:
             self._acting = acting
 
-    def _presented(self, placed: Placed, contacts: CardContacts) -> presented_card.PresentedCard:
+    def _presented(self, contacts: CardContacts) -> PresentedCard:
         contacts.card.power_on()
-        presented = presented_card.PresentedCard(
-            contacts, self._vendor.ring, self.random, self._now
-        )
-        presented.set_back = placed.was_set_back
-        return presented
+        return PresentedCard(contacts, self._vendor.ring, self.random, self._now)
+
+    def _case(
+        self, placed: Placed, presented: PresentedCard, session: Session | None = None
+    ) -> Case:
+        """Read a presented card for an operation with the journal of its vendor."""
+        journal = self._vendor.journal
+        return Case.read(presented, journal, session, set_back=placed.was_set_back)
 
     def _card(self, placed: Placed) -> Card:
         """Return the customer's card from its memory; the first call makes and formats it."""
@@ -1025,7 +1031,7 @@ class World:
             make_blank(placed.chip, bcd(placed.description.serial_number) + b"\x00\x01")
             card = Card(placed.chip, self.random)  # type: ignore[arg-type]
             plan_format(
-                self._presented(placed, CardContacts(card, Random(0), False)), self._vendor.journal
+                self._presented(CardContacts(card, Random(0), False)), self._vendor.journal
             ).carry_out()
         placed.chip = SimulatedNvram(bytes(placed.chip.data))
         return Card(placed.chip, self.random)  # type: ignore[arg-type]
@@ -1036,12 +1042,12 @@ class World:
         card = self._card(placed)
         contacts = CardContacts(card, self.rng, self.rng.random() < 0.1)
         placed.chip.cut_after = self.rng.choice((None, None, None, self.rng.randrange(30_000)))
-        presented = self._presented(placed, contacts)
+        presented = self._presented(contacts)
         cents = self.rng.choice((1, 700, 700, self.rng.randrange(1, 5000)))
         try:
-            with self._as_vendor() as journal:
+            with self._as_vendor():
                 session = self._session(station)[0] if self.rng.random() < 0.3 else None
-                sold = sell(presented, journal, cents, session)
+                sold = sell(self._case(placed, presented, session), cents)
         except HostCrashError:
             self._vendor.restart()
             return f"host {self._vendor.name} died while it sold on a card"
@@ -1057,13 +1063,15 @@ class World:
         none.
         """
         placed = self.placed[station.meter.state.identity.serial_number]
-        presented = self._presented(placed, CardContacts(self._card(placed), Random(0), False))
+        presented = self._presented(CardContacts(self._card(placed), Random(0), False))
         serial = placed.description.serial_number
-        with self._as_vendor() as journal:
+        with self._as_vendor():
             if placed.description.opened:
-                plan_replacement(presented, journal, serial, self._session(station)[0]).carry_out()
+                case = self._case(placed, presented, self._session(station)[0])
+                plan_replacement(case, serial).carry_out()
             elif self.rng.random() < 0.6:
-                open_account(presented, journal, serial, "0" * 12, self.rng.randrange(1, 3000), 156)
+                wanted = Opening(serial, "0" * 12, self.rng.randrange(1, 3000), 156)
+                open_account(self._case(placed, presented), wanted)
                 self.seen["opening card"] += 1
 
     def _insert_card(self) -> str:
@@ -1099,11 +1107,10 @@ class World:
             self.look()
 
     def _read_card(self, placed: Placed) -> str:
-        presented = self._presented(placed, CardContacts(self._card(placed), Random(0), False))
-        standing = presented.read()
-        if standing.back is not None:
-            presented.settle(self._vendor.journal, standing.back)
-            presented.hold_against(self._vendor.journal, standing)
+        presented = self._presented(CardContacts(self._card(placed), Random(0), False))
+        case = Case(presented, self._vendor.journal, presented.read(), set_back=placed.was_set_back)
+        settle_by_write_back(case)
+        hold_against_journal(case)
         return "card read"
 
     def _withdraw_all(self, station: Station) -> str:

@@ -17,8 +17,12 @@ from firmware_sim.token_carriers.card_slot import Inserted
 from firmware_sim.token_carriers.insertion import CardInsertion
 from meterctl.journal import Entry, Journal
 from meterctl.key_ring import KeyRing
-from meterctl.operations import card_issuing, card_sales
-from meterctl.operations.presented_card import PresentedCard
+from meterctl.operations.card.case import Case
+from meterctl.operations.card.comparison import hold_against_journal, settle_by_write_back
+from meterctl.operations.card.issuing import plan_format
+from meterctl.operations.card.openings import Opening, open_account
+from meterctl.operations.card.presented import PresentedCard
+from meterctl.operations.card.sales import sell
 from meterctl.session import Session
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.applet import Card
@@ -105,6 +109,10 @@ class Setup:
         yield PresentedCard(transmit or card.apdu, self.ring, self.random, lambda: self.now)
         card.power_off()
 
+    def case(self, presented: PresentedCard, session: Session | None = None, **how: Any) -> Case:
+        """Read a presented card for an operation."""
+        return Case.read(presented, self.journal, session, **how)
+
     def formatted(
         self,
         serial: bytes = SERIAL,
@@ -114,7 +122,7 @@ class Setup:
         """Return a card with this vendor's keys."""
         card = blank(serial, memory, transmission)
         with self.presented(card) as presented:
-            card_issuing.plan_format(presented, self.journal).carry_out()
+            plan_format(presented, self.journal).carry_out()
         return card
 
     def open(
@@ -128,9 +136,8 @@ class Setup:
     ) -> Entry:
         """Sell an opening card."""
         with self.presented(card, transmit) as presented:
-            return card_sales.open_account(
-                presented, self.journal, meter, customer, cents, 156, again=again
-            ).entry
+            wanted = Opening(meter, customer, cents, 156, again)
+            return open_account(self.case(presented), wanted).entry
 
     def sell(
         self,
@@ -142,15 +149,15 @@ class Setup:
     ) -> Entry:
         """Sell credit on a card."""
         with self.presented(card, transmit) as presented:
-            return card_sales.sell(presented, self.journal, cents, session, reference).entry
+            return sell(self.case(presented, session, reference=reference), cents).entry
 
     def read(self, card: Card) -> list[Entry]:
         """Read a card at the vending point, settle and compare it with the journal."""
         with self.presented(card) as presented:
-            card_files = presented.read()
-            assert card_files.back is not None
-            settled = presented.settle(self.journal, card_files.back)
-            presented.hold_against(self.journal, card_files)
+            case = Case(presented, self.journal, presented.read())
+            assert case.back is not None
+            settled = settle_by_write_back(case)
+            hold_against_journal(case)
             return settled
 
     def session(self, meter: Meter | None = None) -> Session:

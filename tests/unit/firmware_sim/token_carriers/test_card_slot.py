@@ -14,7 +14,7 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.requests import LosePhase
 from firmware_sim.settings import Settings
 from firmware_sim.token_carriers.card_slot import Inserted
-from meterctl.operations import card_issuing
+from meterctl.operations.card.issuing import plan_replacement, plan_service
 from protocols.card.applet import Card
 from protocols.card.files import CardFile, CardIdentity, CardType, CreditRecord
 from protocols.card.issuing import bind
@@ -387,7 +387,7 @@ def test_a_card_binds_where_none_is_bound_and_never_over_another(folder: Path) -
     setup = Setup(folder, opened=True, customer_number=CUSTOMER)
     card = setup.formatted()
     with setup.presented(card) as presented:
-        card_issuing.plan_replacement(presented, setup.journal, METER, setup.session()).carry_out()
+        plan_replacement(setup.case(presented, setup.session()), METER).carry_out()
     setup.sell(card, 100, session=setup.session())
     rewrite(setup, card, CardType.PURCHASE, message(setup))
     assert setup.insert(card).display == "21.00"
@@ -399,7 +399,7 @@ def test_a_service_card_brings_back_how_the_meter_stands_and_changes_nothing(fol
     setup, _ = opened(folder)
     service = setup.formatted(OTHER)
     with setup.presented(service) as presented:
-        card_issuing.plan_service(presented, setup.journal, METER).carry_out()
+        plan_service(setup.case(presented), METER).carry_out()
     before = setup.meter.state.account
     inserted = setup.insert(service)
     assert inserted.insertion is not None

@@ -26,9 +26,11 @@ from meterctl.journal import (
     SeenWriteBack,
 )
 from meterctl.key_ring import DailyLimit, KeyRing
-from meterctl.operations.card_sales import sell
+from meterctl.operations.card.case import Case
+from meterctl.operations.card.comparison import compare
+from meterctl.operations.card.presented import PresentedCard
+from meterctl.operations.card.sales import sell
 from meterctl.operations.credit import execute, plan
-from meterctl.operations.presented_card import PresentedCard
 from meterctl.operations.resolution import close_by_hand, resolve
 from meterctl.operations.withdrawal import withdraw_cards
 from meterctl.session import Session
@@ -282,18 +284,18 @@ def card(name: str) -> Card:
     )
 
 
-def counter_for(image: Card) -> PresentedCard:
+def case_of(image: Card, journal: Journal) -> Case:
     image.power_on()
-    return PresentedCard(image.apdu, RING, Random("counter").randbytes, lambda: 1_800_000_000)
+    random = Random("counter").randbytes
+    return Case.read(PresentedCard(image.apdu, RING, random, lambda: 1_800_000_000), journal)
 
 
 def test_a_write_back_of_the_former_build_still_proves(tmp_path: Path) -> None:
     journal = former_journal(tmp_path)
-    counter = counter_for(card("written_back"))
-    standing = counter.read()
-    (settled,) = counter.compare(journal, standing)
+    case = case_of(card("written_back"), journal)
+    (settled,) = compare(case)
     assert (settled.meter, settled.state) == ("000000000043", EntryState.CONFIRMED)
-    sold = sell(counter, journal, 500)
+    sold = sell(case.read_again(), 500)
     assert (sold.entry.sequence, sold.entry.is_former) == (2, False)
 
 
@@ -303,7 +305,7 @@ def test_an_unconsumed_sale_of_format_1_is_named_refused_by_the_meter_and_ended_
     journal = former_journal(tmp_path)
     image = card("unconsumed")
     with pytest.raises(NotPermittedError, match=r"former message format"):
-        sell(counter_for(image), journal, 1000)
+        sell(case_of(image, journal), 1000)
     session, meter = session_of("000000000044")
     inserted = insert_into(meter, image, Random("slot").randbytes)
     assert inserted.insertion is not None

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from meterctl.errors import NotPermittedError, UnknownOutcomeError, UsageError
-from meterctl.operations.bulk_sales import Done, RequestedSale, parse_sales, sell_all
-from meterctl.operations.presented_card import PresentedCard
+from meterctl.operations.card.bulk import Done, RequestedSale, parse_sales, sell_all
+from meterctl.operations.card.presented import PresentedCard
 from protocols.card.applet import Card
 from tests.support.setup import OTHER, Contacts, Setup
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meterctl.errors import UsageError
-from meterctl.operations.presets import parse_presets
+from meterctl.operations.card.preset_file import parse_presets
 from protocols.data_model.tariff import Prices, TariffChange
 from protocols.quantities import LEDGER
 from protocols.sealed_message import MessageKind, decode_limits

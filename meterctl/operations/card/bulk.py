@@ -17,9 +17,10 @@ from pathlib import Path
 
 from meterctl.errors import MeterctlError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.card_sales import plan_sale
+from meterctl.operations.card.case import Case
+from meterctl.operations.card.presented import PresentedCard
+from meterctl.operations.card.sales import plan_sale
 from meterctl.operations.credit import require_sale_key
-from meterctl.operations.presented_card import PresentedCard
 from protocols.errors import QuantityError
 from protocols.quantities import parse_amount
 from protocols.sealed_message import MessageKind
@@ -89,13 +90,13 @@ def _wanted(rows: csv.DictReader[str], folder: Path) -> list[RequestedSale]:
     return wanted
 
 
-OpenCounter = Callable[[Path], AbstractContextManager[PresentedCard]]
+OpenCard = Callable[[Path], AbstractContextManager[PresentedCard]]
 
 
 def sell_all(
     wanted: list[RequestedSale],
     journal: Journal,
-    open_counter: OpenCounter,
+    open_card: OpenCard,
     *,
     rehearsal: bool = False,
 ) -> Iterator[Done]:
@@ -107,9 +108,10 @@ def sell_all(
     for one in wanted:
         card_is_there = False
         try:
-            with open_counter(one.file) as presented:
+            with open_card(one.file) as presented:
                 card_is_there = True
-                planned = plan_sale(presented, journal, one.cents, reference=one.sale)
+                case = Case.read(presented, journal, reference=one.sale)
+                planned = plan_sale(case, one.cents)
                 sold = None if rehearsal else planned.carry_out()
             yield Done(one, sold.entry if sold else None, before=sold is not None and sold.before)
         except MeterctlError as error:

@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from meterctl.errors import MeterctlError, NoAnswerError, UnknownOutcomeError
-from meterctl.operations.card_writing import (
-    Bound,
-    Planned,
-    bind_and_write,
-    bound_to,
-    handing_over,
-    write,
-)
+from meterctl.operations.card.case import Case
+from meterctl.operations.card.writing import Bound, bind, bound_to, handing_over, is_bound_to, write
 from protocols.card.applet import Card
 from protocols.card.files import CardIdentity, CardType
 from protocols.sealed_message import LAST_SECOND, MessageKind, SealedMessage
@@ -40,13 +34,10 @@ def carried(setup: Setup, card: Card) -> tuple[CardType, bytes] | None:
     return None if credit is None else (credit.card_type, credit.message)
 
 
-def test_a_plan_is_carried_out_only_when_it_is_told_to_be() -> None:
-    done: list[str] = []
-    planned = Planned("sell", lambda: done.append("sold"))
-    planned.rehearse()
-    assert done == []
-    planned.carry_out()
-    assert done == ["sold"]
+def bind_and_write(case: Case, card_type: CardType, message: bytes) -> None:
+    if not is_bound_to(case, BOUND):
+        bind(case, BOUND)
+    write(case, card_type, message)
 
 
 def test_a_binding_is_that_of_the_message_that_the_card_carries() -> None:
@@ -57,50 +48,53 @@ def test_a_binding_is_that_of_the_message_that_the_card_carries() -> None:
 def test_an_unbound_card_is_bound_and_carries_the_sale(setup: Setup) -> None:
     card = setup.formatted()
     with setup.presented(card) as presented:
-        card_files = presented.read()
-        bind_and_write(
-            presented, setup.journal, CardType.PURCHASE, sealed(setup), BOUND, card_files
-        )
+        bind_and_write(setup.case(presented), CardType.PURCHASE, sealed(setup))
     assert identity_of(setup, card) == CardIdentity(METER, CUSTOMER, 1, NOW, 156)
     assert carried(setup, card) == (CardType.PURCHASE, sealed(setup))
 
 
 @pytest.mark.parametrize(
-    ("bind_to", "issued_at"),
+    ("bound", "expected"),
     [
-        (None, NOW),
-        (BOUND._replace(issued_at=NOW + 9), NOW),
-        (BOUND._replace(customer="000000009999", issued_at=NOW + 9), NOW + 9),
+        (BOUND, True),
+        (BOUND._replace(issued_at=NOW + 9), True),
+        (BOUND._replace(customer="000000009999"), False),
+        (BOUND._replace(meter=OTHER_METER), False),
     ],
 )
-def test_a_bound_card_is_bound_again_only_for_another_meter_or_customer(
-    setup: Setup, card: Card, bind_to: Bound | None, issued_at: int
+def test_a_card_is_bound_to_a_meter_and_a_customer(
+    setup: Setup, card: Card, bound: Bound, expected: bool
 ) -> None:
-    setup.now = NOW
     with setup.presented(card) as presented:
-        card_files = presented.read()
-        bind_and_write(presented, setup.journal, CardType.PURCHASE, b"", bind_to, card_files)
-    identity = identity_of(setup, card)
-    assert identity is not None
-    assert identity.issued_at == issued_at
+        assert is_bound_to(setup.case(presented), bound) is expected
 
 
-def test_without_files_a_card_is_bound_in_any_case(setup: Setup, card: Card) -> None:
-    again = BOUND._replace(issued_at=NOW + 9)
+def test_a_card_without_an_identity_is_bound_to_nothing(setup: Setup) -> None:
+    with setup.presented(setup.formatted()) as presented:
+        assert not is_bound_to(setup.case(presented), BOUND)
+
+
+def test_a_binding_replaces_an_older_one_of_the_same_meter(setup: Setup, card: Card) -> None:
     with setup.presented(card) as presented:
-        bind_and_write(presented, setup.journal, CardType.REPLACEMENT, b"", again, None)
+        bind(setup.case(presented), BOUND._replace(issued_at=NOW + 9))
     identity = identity_of(setup, card)
     assert identity is not None
     assert identity.issued_at == NOW + 9
 
 
+def test_a_sale_leaves_the_binding(setup: Setup, card: Card) -> None:
+    before = identity_of(setup, card)
+    with setup.presented(card) as presented:
+        write(setup.case(presented), CardType.PURCHASE, b"")
+    assert identity_of(setup, card) == before
+
+
 def test_a_binding_clears_the_write_back_of_the_former_meter(setup: Setup, card: Card) -> None:
     with setup.presented(card) as presented:
-        assert presented.read().back is not None
-        bind_and_write(
-            presented, setup.journal, CardType.SERVICE, b"", BOUND._replace(meter=OTHER_METER), None
-        )
-        assert presented.read().back is None
+        case = setup.case(presented)
+        assert case.back is not None
+        bind(case, BOUND._replace(meter=OTHER_METER))
+        assert case.read_again().back is None
 
 
 def test_a_sale_that_is_not_on_the_card_afterwards_is_an_unknown_outcome(
@@ -109,16 +103,17 @@ def test_a_sale_that_is_not_on_the_card_afterwards_is_an_unknown_outcome(
     with setup.presented(card) as presented:
         monkeypatch.setattr(presented, "write", lambda *_: None)
         with pytest.raises(UnknownOutcomeError, match="does not hold the written sale"):
-            write(presented, setup.journal, CardType.PURCHASE, sealed(setup))
+            write(setup.case(presented), CardType.PURCHASE, sealed(setup))
 
 
 def test_a_failure_while_handing_over_is_an_unknown_outcome_that_says_what_to_do(
     setup: Setup, card: Card
 ) -> None:
     with setup.presented(card) as presented:
+        case = setup.case(presented)
 
         def failing(error: BaseException) -> None:
-            with handing_over(presented, "the same command again"):
+            with handing_over(case, "the same command again"):
                 raise error
 
         for error in (NoAnswerError("pulled"), MeterctlError("broken")):
@@ -136,14 +131,10 @@ def test_a_card_that_is_pulled_at_a_command_is_finished_by_the_same_write(
     card = setup.formatted()
     contacts = Contacts(card)
     with setup.presented(card, contacts) as presented:
-        card_files = presented.read()
+        case = setup.case(presented)
         contacts.breaks_after = contacts.count + after
         with pytest.raises((NoAnswerError, UnknownOutcomeError)):
-            bind_and_write(
-                presented, setup.journal, CardType.OPEN, sealed(setup), BOUND, card_files
-            )
+            bind_and_write(case, CardType.OPEN, sealed(setup))
     with setup.presented(card) as presented:
-        bind_and_write(
-            presented, setup.journal, CardType.OPEN, sealed(setup), BOUND, presented.read()
-        )
+        bind_and_write(setup.case(presented), CardType.OPEN, sealed(setup))
     assert carried(setup, card) == (CardType.OPEN, sealed(setup))

@@ -5,65 +5,57 @@ Each raises NotPermittedError with the reason; none writes anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from meterctl.errors import NotPermittedError, UsageError
-from meterctl.journal import Entry, EntryState, Journal
-from meterctl.operations.card_writing import Planned
-from meterctl.operations.presented_card import CardFiles, PresentedCard
+from meterctl.errors import NotPermittedError
+from meterctl.journal import Entry, EntryState
+from meterctl.operations.card.case import Case
 from meterctl.operations.sealing import on_card_text, voiding_command
-from meterctl.operations.status import ProvedMeter, ask_status, require_payee
-from meterctl.session import Session
 from protocols.card.files import CardIdentity, CardType
 from protocols.card.write_back import WriteBack
 from protocols.errors import MalformedMessageError
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import Outcome, SealedMessage, code_of
 
-Result = TypeVar("Result")
 
-
-def require_bound(presented: PresentedCard, card_files: CardFiles) -> CardIdentity:
+def require_bound(case: Case) -> CardIdentity:
     """Return the identity of a bound card; refuse a card that is bound to no meter."""
-    if card_files.contents.identity is None:
+    if case.identity is None:
         raise NotPermittedError(
-            f"card {presented.serial}: it is bound to no meter; `card open` sells an opening card"
+            f"card {case.serial}: it is bound to no meter; `card open` sells an opening card"
         )
-    return card_files.contents.identity
+    return case.identity
 
 
-def require_unbound(presented: PresentedCard, card_files: CardFiles) -> None:
+def require_unbound(case: Case) -> None:
     """Refuse a card that is bound to a meter."""
-    identity = card_files.contents.identity
+    identity = case.identity
     if identity is not None:
         raise NotPermittedError(
-            f"card {presented.serial}: it is bound to meter {identity.meter}; erase it "
+            f"card {case.serial}: it is bound to meter {identity.meter}; erase it "
             f"first. Nothing was changed"
         )
 
 
-def require_nothing_owed(presented: PresentedCard, journal: Journal, meter: str) -> None:
+def require_nothing_owed(case: Case, meter: str) -> None:
     """Refuse a card that carries an open sale for another meter."""
-    for entry in journal.carried(presented.serial):
+    for entry in case.journal.carried(case.serial):
         if entry.state is EntryState.ON_CARD and entry.meter != meter:
             raise NotPermittedError(
                 f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed"
             )
 
 
-def require_known(presented: PresentedCard, journal: Journal, card_files: CardFiles) -> None:
+def require_known(case: Case) -> None:
     """Refuse to overwrite unconsumed credit that this journal did not seal and cannot restore."""
-    credit = card_files.contents.credit
+    credit = case.credit
     message = decoded(credit.message) if credit is not None else None
     if credit is None or message is None:
         return
-    if journal.find_message(message.serial_number, credit.message) is not None:
+    if case.journal.find_message(message.serial_number, credit.message) is not None:
         return
-    if _is_spent(card_files.back, message, credit.message):
+    if _is_spent(case.back, message, credit.message):
         return
     raise NotPermittedError(
-        f"card {presented.serial}: it carries {format_money(message.amount * CENT)} for "
+        f"card {case.serial}: it carries {format_money(message.amount * CENT)} for "
         f"meter {message.serial_number} "
         f"(sequence {message.sequence}), unconsumed, sold by another journal. Insert the "
         f"card into its meter first, or give the --journal that sold it. Nothing was changed"
@@ -82,27 +74,25 @@ def _is_spent(back: WriteBack | None, message: SealedMessage, sealed: bytes) -> 
     )
 
 
-def require_in_use(
-    presented: PresentedCard, journal: Journal, card_files: CardFiles, meter: str
-) -> None:
+def require_in_use(case: Case, meter: str) -> None:
     """Refuse a service card, and a replaced card, which its meter would refuse too."""
-    credit = card_files.contents.credit
+    credit = case.credit
     if credit is not None and credit.card_type is CardType.SERVICE:
         raise NotPermittedError(
-            f"card {presented.serial}: it is a service card and carries no credit; nothing was sold"
+            f"card {case.serial}: it is a service card and carries no credit; nothing was sold"
         )
-    current = journal.card_in_use(meter)
-    if current and current != presented.serial:
+    current = case.journal.card_in_use(meter)
+    if current and current != case.serial:
         raise NotPermittedError(
-            f"card {presented.serial}: it was replaced by card {current}; `card replace` "
+            f"card {case.serial}: it was replaced by card {current}; `card replace` "
             f"makes it the current one again. "
             f"Nothing was sold"
         )
 
 
-def require_takeable(presented: PresentedCard, card_files: CardFiles, entry: Entry) -> None:
+def require_takeable(case: Case, entry: Entry) -> None:
     """Refuse to write a sale again if its write-back shows that the meter will not accept it."""
-    identity, back = card_files.contents.identity, card_files.back
+    identity, back = case.identity, case.back
     if identity is not None and identity.meter != entry.meter:
         raise NotPermittedError(
             f"{on_card_text(entry)} for meter {entry.meter}, and is bound to "
@@ -143,12 +133,12 @@ def require_takeable(presented: PresentedCard, card_files: CardFiles, entry: Ent
         )
 
 
-def carried_by(presented: PresentedCard, journal: Journal, meter: str) -> Entry | None:
+def carried_by(case: Case, meter: str) -> Entry | None:
     """Return the open sale for a meter that the journal has on this card."""
     mine = [
         e
-        for e in journal.open_entries(meter)
-        if e.card == presented.serial and e.state is EntryState.ON_CARD
+        for e in case.journal.open_entries(meter)
+        if e.card == case.serial and e.state is EntryState.ON_CARD
     ]
     return mine[0] if mine else None
 
@@ -161,70 +151,10 @@ def decoded(sealed: bytes) -> SealedMessage | None:
         return None
 
 
-def require_named(presented: PresentedCard, meter: str, payee: str | None) -> None:
+def require_named(case: Case, meter: str) -> None:
     """Refuse a card that is not for the meter of --meter."""
-    if payee not in (None, meter):
+    if case.payee not in (None, meter):
         raise NotPermittedError(
-            f"card {presented.serial}: it is for meter {meter}, --meter names {payee}; "
+            f"card {case.serial}: it is for meter {meter}, --meter names {case.payee}; "
             f"nothing was sealed"
         )
-
-
-def hinted_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
-    """Return the state that the meter on the port shows: for planning and display, not for sealing.
-
-    Raises:
-        UsageError: another meter is on the port.
-    """
-    hint = session.identify()
-    if hint.serial_number != meter:
-        raise UsageError(
-            f"meter {hint.serial_number} is on this port, the card is for {meter}; "
-            f"nothing was changed"
-        )
-    require_payee(session, journal, meter)
-    return ProvedMeter(
-        meter,
-        hint.epoch,
-        hint.credit_sequence,
-        hint.command_sequence,
-        hint.account_state,
-        hint.account_unit,
-        hint.customer_number,
-        hint.key_version,
-    )
-
-
-def proved_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
-    """Return the state of the meter on the port, proved by its sealed status.
-
-    Raises:
-        UsageError: another meter is on the port.
-        NotPermittedError: a wrong key ring, a meter that was set back, or a copied journal.
-    """
-    hint = session.identify()
-    if hint.serial_number != meter:
-        raise UsageError(
-            f"meter {hint.serial_number} is on this port, the card is for {meter}; "
-            f"nothing was changed"
-        )
-    return ask_status(session, journal, hint).require_ours()
-
-
-AskMeter = Callable[[str], ProvedMeter]
-"""Returns the state of the meter with a serial number."""
-
-
-def with_port(
-    session: Session, journal: Journal, plan: Callable[[AskMeter], Planned[Result]]
-) -> Planned[Result]:
-    """Plan from the meter's registers; plan again from its sealed status before carrying out.
-
-    So the status is requested after the user's yes (METER.md 8), and every check is repeated.
-    """
-    hinted = plan(lambda meter: hinted_meter(session, journal, meter))
-
-    def proved() -> Planned[Result]:
-        return plan(lambda meter: proved_meter(session, journal, meter))
-
-    return Planned(hinted.text, lambda: proved().carry_out(), proved)

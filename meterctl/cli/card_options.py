@@ -1,0 +1,84 @@
+"""The options of card commands, and the case that they make."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from meterctl.cli.options import Options
+from meterctl.errors import UsageError
+from protocols.errors import QuantityError
+from protocols.quantities import parse_amount
+
+if TYPE_CHECKING:
+    from meterctl.operations.card.case import Case
+    from meterctl.operations.card.planning import Planned
+
+FileOption = Annotated[Path | None, typer.Option("--file", help="A simulated card in a file.")]
+ReaderOption = Annotated[
+    str | None, typer.Option("--reader", help="PC/SC reader: start of its name.")
+]
+MeterOption = Annotated[str, typer.Option("--meter", help="Serial number of the meter, 12 digits.")]
+Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def card_case(
+    given: Options,
+    file: Path | None,
+    reader: str | None,
+    *,
+    payee: str | None = None,
+    reference: str = "",
+    set_back: bool = False,
+) -> Iterator[Case]:
+    """Open the journal, the card, and the port if one is given; read the card.
+
+    Args:
+        payee: the serial number of --meter.
+        reference: the sale key.
+    """
+    from meterctl.operations.card.case import Case
+
+    with (
+        given.open_journal() as journal,
+        given.presented(file, reader) as presented,
+        given.session_if(payee, set_back) as session,
+    ):
+        yield Case.read(
+            presented, journal, session, reference=reference, payee=payee, set_back=set_back
+        )
+
+
+def is_confirmed(
+    given: Options, card: str, planned: Planned[Result], meter: str | None = None
+) -> bool:
+    """Return whether to carry out a plan: not in a dry run, which asks the meter that it needs.
+
+    Args:
+        card: the serial number of the card.
+        meter: the serial number, for the object that ends a command with --json.
+    """
+    if given.dry_run:
+        planned.rehearse()
+    return given.confirm(f"card {card}: {planned.text}", meter)
+
+
+def carry_out(given: Options, card: str, planned: Planned[Result]) -> Result | None:
+    """Confirm and carry out a plan; None if it is not carried out."""
+    if not is_confirmed(given, card, planned):
+        return None
+    with given.carrying_out(f"card {card}"):
+        return planned.carry_out()
+
+
+def cents_of(text: str, *, zero: bool = False) -> int:
+    """Return an amount in 0.01; raises UsageError."""
+    try:
+        return parse_amount(text, zero=zero)
+    except QuantityError as error:
+        raise UsageError(f"{error}; nothing was sold") from error

@@ -1,0 +1,191 @@
+"""card open|sell|replace|preset|service: what a card brings to its meter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meterctl.cli.card_bulk import sell_bulk
+from meterctl.cli.card_options import (
+    FileOption,
+    MeterOption,
+    ReaderOption,
+    card_case,
+    carry_out,
+    cents_of,
+    is_confirmed,
+)
+from meterctl.cli.card_output import print_fields, print_sold
+from meterctl.cli.options import (
+    PayeeOption,
+    SaleOption,
+    SetBackOption,
+    options,
+    sale_key,
+    serial_number,
+    text_of,
+)
+from meterctl.cli.output import say
+from meterctl.errors import UsageError
+from protocols.data_model import items
+from protocols.quantities import CENT, format_money
+
+
+def open_(
+    context: typer.Context,
+    meter: MeterOption,
+    customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")],
+    amount: Annotated[str, typer.Option("--amount", help="First credit, may be 0.00.")] = "0.00",
+    account_unit: Annotated[str, typer.Option("--account-unit", help="CNY, EUR, kWh, ...")] = "CNY",
+    again: Annotated[bool, typer.Option("--again", help="The meter has a new storage.")] = False,
+    sale: SaleOption = None,
+    set_back: SetBackOption = False,
+    file: FileOption = None,
+    reader: ReaderOption = None,
+) -> None:
+    """Sell an opening card: it opens the account of a meter that was never read."""
+    from meterctl.operations.card.openings import Opening, plan_opening
+
+    given = options(context)
+    serial = str(items.SERIAL_NUMBER.kind.parse(meter))
+    number = str(items.CUSTOMER_NUMBER.kind.parse(customer))
+    cents = cents_of(amount, zero=True)
+    wanted = Opening(serial, number, cents, items.ACCOUNT_UNIT.kind.parse(account_unit), again)
+    key = sale_key(sale)
+    with card_case(given, file, reader, payee=serial, reference=key, set_back=set_back) as case:
+        sold = carry_out(given, case.serial, plan_opening(case, wanted))
+        if sold is not None:
+            print_sold(given, sold)
+
+
+def sell(
+    context: typer.Context,
+    amount: Annotated[
+        str | None, typer.Argument(help="In the account unit, such as 50.00.")
+    ] = None,
+    sale: SaleOption = None,
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
+    bulk: Annotated[
+        Path | None,
+        typer.Option("--from", help="CSV of sales: sale,file,amount; paths relative to it."),
+    ] = None,
+    file: FileOption = None,
+    reader: ReaderOption = None,
+) -> None:
+    """Sell credit on a card, or on many with --from sales.csv; a second run continues the first."""
+    from meterctl.operations.card.sales import plan_sale
+
+    given = options(context)
+    if (amount is None) == (bulk is None):
+        raise UsageError("give AMOUNT, or --from FILE; nothing was sold")
+    key, payee = sale_key(sale), serial_number(meter)
+    if bulk is not None and (sale, file, reader, meter) != (None, None, None, None):
+        raise UsageError(
+            "--from has keys and cards in its rows: give no --sale, --file, --reader or "
+            "--meter; nothing was sold"
+        )
+    if bulk is not None:
+        sell_bulk(given, bulk)
+        return
+    assert amount is not None
+    cents = cents_of(amount)
+    with card_case(given, file, reader, payee=payee, reference=key, set_back=set_back) as case:
+        sold = carry_out(given, case.serial, plan_sale(case, cents))
+        if sold is not None:
+            print_sold(given, sold)
+
+
+def replace(
+    context: typer.Context, meter: MeterOption, file: FileOption = None, reader: ReaderOption = None
+) -> None:
+    """Replace a customer's lost card: the new one carries its sale, and binds at the meter."""
+    from meterctl.operations.card.issuing import plan_replacement
+
+    given = options(context)
+    serial = str(items.SERIAL_NUMBER.kind.parse(meter))
+    with card_case(given, file, reader, payee=serial) as case:
+        planned = plan_replacement(case, serial)
+        if not is_confirmed(given, case.serial, planned, serial):
+            return
+        with given.carrying_out(f"card {case.serial}"):
+            carried = planned.carry_out()
+        opens = carried is not None and carried.kind == "open"
+        print_fields(
+            given,
+            {
+                "card": f'"{case.serial}"',
+                "meter": f'"{serial}"',
+                "card_type": '"open"' if opens else '"replacement"',
+                "amount": format_money(carried.amount * CENT) if carried else "0.00",
+            },
+            changed=True,
+            serial=serial,
+            entry=carried.id if carried else None,
+        )
+
+
+def preset(
+    context: typer.Context,
+    presets: Annotated[
+        Path, typer.Argument(metavar="FILE", help="TOML with [limits] and [tariff].")
+    ],
+    meter: PayeeOption = None,
+    set_back: SetBackOption = False,
+    file: FileOption = None,
+    reader: ReaderOption = None,
+) -> None:
+    """Write sealed limits and prices to a bound card for the next insertion into its meter."""
+    from meterctl.operations.card.preset_file import parse_presets
+    from meterctl.operations.card.presets import plan_preset
+
+    given = options(context)
+    try:
+        text = text_of(presets)
+        commands = parse_presets(text)
+    except UsageError as error:
+        raise UsageError(f"presets {presets}: {error}; nothing was changed") from error
+    payee = serial_number(meter)
+    with card_case(given, file, reader, payee=payee, set_back=set_back) as case:
+        planned = plan_preset(case, commands)
+        if not given.yes:
+            say(text.rstrip())
+        sealed = carry_out(given, case.serial, planned)
+        if sealed is not None:
+            print_fields(
+                given,
+                {
+                    "card": f'"{case.serial}"',
+                    "meter": f'"{sealed[0].serial_number}"',
+                    "commands": json.dumps([message.kind.word for message in sealed]),
+                    "sequences": json.dumps([message.sequence for message in sealed]),
+                },
+                changed=True,
+                serial=sealed[0].serial_number,
+            )
+
+
+def service(
+    context: typer.Context, meter: MeterOption, file: FileOption = None, reader: ReaderOption = None
+) -> None:
+    """Make a service card, which only brings back the state of a meter."""
+    from meterctl.operations.card.case import Case
+    from meterctl.operations.card.issuing import plan_service
+
+    given = options(context)
+    serial = str(items.SERIAL_NUMBER.kind.parse(meter))
+    with given.open_journal() as journal, given.presented(file, reader) as presented:
+        planned = plan_service(Case.read(presented, journal), serial)
+        if given.rehearses(f"card {presented.serial}: {planned.text}"):
+            return
+        with given.carrying_out(f"card {presented.serial}"):
+            planned.carry_out()
+        fragments = {
+            "card": f'"{presented.serial}"',
+            "meter": f'"{serial}"',
+            "card_type": '"service"',
+        }
+        print_fields(given, fragments, changed=True, serial=serial)

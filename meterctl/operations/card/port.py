@@ -1,0 +1,75 @@
+"""The meter of a card on a port: planned from its registers, sealed from its sealed status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from meterctl.errors import UsageError
+from meterctl.journal import Journal
+from meterctl.operations.card.case import Case
+from meterctl.operations.card.planning import Planned
+from meterctl.operations.status import ProvedMeter, ask_status, require_payee
+from meterctl.session import MeterIdentity, Session
+
+Result = TypeVar("Result")
+
+
+def plan_with_port(case: Case, plan: Callable[[Case], Planned[Result]]) -> Planned[Result]:
+    """Plan without a port at once; with one from the registers, and again from the sealed status.
+
+    So the status is requested after the user's yes (METER.md 8). The card is read and every check
+    is made again before anything is sealed.
+    """
+    if case.session is None:
+        return plan(case)
+    session, journal = case.session, case.journal
+    hinted = plan(replace(case, ask=partial(hinted_meter, session, journal)))
+
+    def proved() -> Planned[Result]:
+        return plan(replace(case.read_again(), ask=partial(proved_meter, session, journal)))
+
+    return Planned(hinted.text, lambda: proved().carry_out(), proved)
+
+
+def hinted_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
+    """Return the state that the meter on the port shows: for planning and display, not for sealing.
+
+    Raises:
+        UsageError: another meter is on the port.
+    """
+    hint = _identified(session, meter)
+    require_payee(session, journal, meter)
+    return ProvedMeter(
+        meter,
+        hint.epoch,
+        hint.credit_sequence,
+        hint.command_sequence,
+        hint.account_state,
+        hint.account_unit,
+        hint.customer_number,
+        hint.key_version,
+    )
+
+
+def proved_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:
+    """Return the state of the meter on the port, proved by its sealed status.
+
+    Raises:
+        UsageError: another meter is on the port.
+        NotPermittedError: a wrong key ring, a meter that was set back, or a copied journal.
+    """
+    return ask_status(session, journal, _identified(session, meter)).require_ours()
+
+
+def _identified(session: Session, meter: str) -> MeterIdentity:
+    """Return the identity that the meter on the port shows; refuse another meter."""
+    hint = session.identify()
+    if hint.serial_number != meter:
+        raise UsageError(
+            f"meter {hint.serial_number} is on this port, the card is for {meter}; "
+            f"nothing was changed"
+        )
+    return hint
