@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
+from meterctl.cli.arguments import SetBackOption
 from meterctl.cli.card_options import FileOption, ReaderOption, carry_out
-from meterctl.cli.card_output import plain, print_fields, standing_fragments
+from meterctl.cli.card_output import (
+    LOG_COLUMNS,
+    log_fragments,
+    print_card_result,
+    standing_fragments,
+)
 from meterctl.cli.card_sales import open_, preset, replace, sell, service
-from meterctl.cli.options import Options, SetBackOption, options
-from meterctl.cli.output import print_json, print_table, say
+from meterctl.cli.options import Options, options
+from meterctl.cli.output import Table, print_rows, say, table_of
 from meterctl.errors import UsageError
-from protocols.quantities import CENT, format_moment, format_money
+from protocols.quantities import CENT, format_money
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,13 +46,12 @@ def readers(context: typer.Context) -> None:
     from meterctl.card_readers.pcsc import reader_names
 
     names = reader_names()
-    if options(context).json:
-        for name in names:
-            print_json({"reader": json.dumps(name)})
-    elif names:
-        print_table("", ("reader",), [[name] for name in names])
-    else:
-        say("no reader is connected; a simulated card needs none: --file card.img")
+    print_rows(
+        [{"reader": json.dumps(name)} for name in names],
+        options(context).json,
+        Table(("reader",), [[name] for name in names]),
+        "no reader is connected; a simulated card needs none: --file card.img",
+    )
 
 
 def format_(
@@ -83,7 +88,7 @@ def format_(
         if given.rehearses(f"card {presented.serial}: {planned.text}"):
             return
         planned.carry_out()
-        print_fields(given, {"card": f'"{presented.serial}"', "state": '"formatted"'}, changed=True)
+        print_card_result(given, {"card": f'"{presented.serial}"', "state": '"formatted"'})
 
 
 def read(
@@ -101,10 +106,9 @@ def read(
         case = Case(presented, journal, presented.read(), set_back=set_back)
         settled = settle_by_write_back(case)
         last = settled[-1] if settled else None
-        print_fields(
+        print_card_result(
             given,
             standing_fragments(case),
-            changed=True,
             serial=case.back.meter_digits if case.back else None,
             entry=last.id if last else None,
         )
@@ -118,40 +122,12 @@ def read(
 
 def history(context: typer.Context, file: FileOption = None, reader: ReaderOption = None) -> None:
     """Show the card's own log: its last 8 sales and insertions, newest first."""
-    from protocols.card.files import CardType, LogActor
-    from protocols.data_model.insertion import InsertionError
-    from protocols.sealed_message import Outcome
-
     given = options(context)
     with given.presented(file, reader) as presented:
         rows = presented.read_log()
-    shown = []
-    for row in rows:
-        by_meter = row.actor is LogActor.METER
-        error = InsertionError(row.detail) if by_meter and 1 <= row.detail <= 21 else None
-        kind = CardType(row.detail).word if not by_meter and 1 <= row.detail <= 5 else None
-        outcome = Outcome(row.outcome).name.lower() if 1 <= row.outcome <= 20 else None
-        shown.append(
-            {
-                "at": f'"{format_moment(row.at * 1000)}"',
-                "actor": f'"{row.actor.name.lower()}"',
-                "card_type": json.dumps(kind),
-                "outcome": json.dumps(outcome),
-                "error": str(int(error)) if error else "null",
-                "error_name": json.dumps(error.word if error else None),
-                "sequence": str(row.sequence),
-                "amount": format_money(row.amount * CENT),
-                "available_credit": format_money(row.credit * CENT) if by_meter else "null",
-            }
-        )
-    if given.json:
-        for fields in shown:
-            print_json(fields)
-    elif shown:
-        table = [[plain(value) for value in fields.values()] for fields in shown]
-        print_table("", list(shown[0]), table, ("sequence", "amount", "available_credit"))
-    else:
-        say("the card's log is empty")
+    records = [log_fragments(row) for row in rows]
+    table = table_of(records, LOG_COLUMNS, ("sequence", "amount", "available_credit"))
+    print_rows(records, given.json, table, "the card's log is empty")
 
 
 def erase(
@@ -175,10 +151,9 @@ def erase(
         if touched is None:
             return
         last = touched[-1] if touched else None
-        print_fields(
+        print_card_result(
             given,
             {"card": f'"{presented.serial}"', "state": '"erased"'},
-            changed=True,
             serial=last.meter if last else None,
             entry=last.id if last else None,
         )

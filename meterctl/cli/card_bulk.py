@@ -11,27 +11,28 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from meterctl.cli.card_output import plain
-from meterctl.cli.options import Options, text_of
-from meterctl.cli.output import OutputError, print_json, print_table, result_fragments, say
+from meterctl.cli.arguments import text_of
+from meterctl.cli.options import Options
+from meterctl.cli.output import (
+    OutputError,
+    print_json,
+    print_table,
+    result_fragments,
+    say,
+    table_of,
+)
 from meterctl.errors import UnknownOutcomeError, UsageError
 from protocols.quantities import CENT, format_money
 
 if TYPE_CHECKING:
-    from meterctl.operations.card.bulk import Done
+    from meterctl.operations.card.bulk import Done, RequestedSale
+
+_COLUMNS = ("sale", "file", "card", "meter", "amount", "id", "outcome")
 
 
 def sell_bulk(given: Options, path: Path) -> None:
     """Sell the rows of a CSV; exits with the worst code of its rows, or 7 after an interrupt."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    from meterctl.operations.card.bulk import parse_sales, sell_all
+    from meterctl.operations.card.bulk import parse_sales
 
     try:
         wanted = parse_sales(text_of(path), path.parent)
@@ -41,37 +42,8 @@ def sell_bulk(given: Options, path: Path) -> None:
     given.confirm(
         f"sell {total} on {len(wanted)} cards (sales made before are left out)", last=False
     )
-    done: list[Done] = []
-    interrupted = False
-    columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    bar = Progress(*columns, console=console, disable=given.json or not console.is_terminal)
-    with given.open_journal() as journal, bar as progress:
-        task = progress.add_task("", total=len(wanted))
-        opened = partial(given.presented, reader=None)
-        try:
-            for one in sell_all(wanted, journal, opened, rehearsal=given.dry_run):
-                done.append(one)
-                progress.advance(task)
-                if given.json:
-                    _print_row(one)
-        except KeyboardInterrupt:
-            interrupted = True
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # a further interrupt must not suppress the report of the sales
-    if not given.json and done:
-        rows = [_bulk_row(one) for one in done]
-        table = [[plain(value) for name, value in row.items() if name != "reason"] for row in rows]
-        try:
-            print_table("", [name for name in rows[0] if name != "reason"], table, ("amount", "id"))
-        except OutputError as error:
-            say(f"meterctl: the sales cannot be printed: {error}; meterctl journal list shows them")
-    for one in done:
-        if one.error is not None:
-            say(f"meterctl: sale {one.wanted.sale}: {one.error}")
+    done, interrupted = _sell(given, wanted)
+    _report(given, done)
     if interrupted and not done:
         raise KeyboardInterrupt
     if interrupted:
@@ -86,6 +58,54 @@ def sell_bulk(given: Options, path: Path) -> None:
         with contextlib.suppress(OutputError):
             print_json(result_fragments(worst, message=text, planned=given.dry_run and not worst))
     raise typer.Exit(worst)
+
+
+def _sell(given: Options, wanted: list[RequestedSale]) -> tuple[list[Done], bool]:
+    """Sell rows beside a progress bar; return their results, and whether the user interrupted it.
+
+    A further interrupt is ignored, so that the sales are reported.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from meterctl.operations.card.bulk import sell_all
+
+    done: list[Done] = []
+    interrupted = False
+    columns = (TextColumn("selling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, disable=given.json or not console.is_terminal)
+    with given.open_journal() as journal, bar as progress:
+        task = progress.add_task("", total=len(wanted))
+        opened = partial(given.presented, reader=None)
+        try:
+            for one in sell_all(wanted, journal, opened, rehearsal=given.dry_run):
+                done.append(one)
+                progress.advance(task)
+                if given.json:
+                    _print_row(one)
+        except KeyboardInterrupt:
+            interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return done, interrupted
+
+
+def _report(given: Options, done: list[Done]) -> None:
+    """Print the table of the rows, and every error on stderr."""
+    if not given.json and done:
+        try:
+            print_table(table_of([_bulk_row(one) for one in done], _COLUMNS, ("amount", "id")))
+        except OutputError as error:
+            say(f"meterctl: the sales cannot be printed: {error}; meterctl journal list shows them")
+    for one in done:
+        if one.error is not None:
+            say(f"meterctl: sale {one.wanted.sale}: {one.error}")
 
 
 def _print_row(done: Done) -> None:

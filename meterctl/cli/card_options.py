@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from meterctl.cli.options import Options
-from meterctl.errors import UsageError
-from protocols.errors import QuantityError
-from protocols.quantities import parse_amount
 
 if TYPE_CHECKING:
     from meterctl.operations.card.case import Case
@@ -74,11 +71,3 @@ def carry_out(given: Options, card: str, planned: Planned[Result]) -> Result | N
         return None
     with given.carrying_out(f"card {card}"):
         return planned.carry_out()
-
-
-def cents_of(text: str, *, zero: bool = False) -> int:
-    """Return an amount in 0.01; raises UsageError."""
-    try:
-        return parse_amount(text, zero=zero)
-    except QuantityError as error:
-        raise UsageError(f"{error}; nothing was sold") from error

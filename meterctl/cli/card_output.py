@@ -6,15 +6,21 @@ import json
 from typing import TYPE_CHECKING
 
 from meterctl.cli.options import Options
-from meterctl.cli.output import print_json, print_result, print_table, say
+from meterctl.cli.output import print_result, say
 from protocols.data_model import items
 from protocols.data_model.kinds import Moment
-from protocols.quantities import CENT, format_money
+from protocols.quantities import CENT, format_moment, format_money
 
 if TYPE_CHECKING:
     from meterctl.operations.card.case import Case
     from meterctl.operations.card.sold import Sold
+    from protocols.card.files import LogRow
     from protocols.card.write_back import WriteBack
+
+LOG_COLUMNS = (
+    *("at", "actor", "card_type", "outcome", "error"),
+    *("error_name", "sequence", "amount", "available_credit"),
+)
 
 
 def print_sold(given: Options, sold: Sold) -> None:
@@ -23,7 +29,7 @@ def print_sold(given: Options, sold: Sold) -> None:
     from protocols.sealed_message import LAST_SEQUENCE
 
     entry = sold.entry
-    print_fields(
+    print_card_result(
         given,
         {
             "id": str(entry.id),
@@ -36,7 +42,6 @@ def print_sold(given: Options, sold: Sold) -> None:
             "amount": format_money(entry.amount * CENT),
             "finished": json.dumps(sold.finished),
         },
-        changed=True,
         serial=entry.meter,
         entry=entry.id,
         outcome=entry.state.value,
@@ -114,33 +119,40 @@ def _back_fragments(back: WriteBack | None) -> dict[str, str]:
     }
 
 
-def print_fields(
+def log_fragments(row: LogRow) -> dict[str, str]:
+    """Return a row of a card's log, as JSON values by name; null for absent values."""
+    from protocols.card.files import CardType, LogActor
+    from protocols.data_model.insertion import InsertionError
+    from protocols.sealed_message import Outcome
+
+    by_meter = row.actor is LogActor.METER
+    error = InsertionError(row.detail) if by_meter and 1 <= row.detail <= 21 else None
+    kind = CardType(row.detail).word if not by_meter and 1 <= row.detail <= 5 else None
+    outcome = Outcome(row.outcome).name.lower() if 1 <= row.outcome <= 20 else None
+    return {
+        "at": f'"{format_moment(row.at * 1000)}"',
+        "actor": f'"{row.actor.name.lower()}"',
+        "card_type": json.dumps(kind),
+        "outcome": json.dumps(outcome),
+        "error": str(int(error)) if error else "null",
+        "error_name": json.dumps(error.word if error else None),
+        "sequence": str(row.sequence),
+        "amount": format_money(row.amount * CENT),
+        "available_credit": format_money(row.credit * CENT) if by_meter else "null",
+    }
+
+
+def print_card_result(
     given: Options,
     fragments: dict[str, str],
     *,
-    changed: bool = False,
     serial: str | None = None,
     entry: int | None = None,
     outcome: str | None = None,
 ) -> None:
-    """Show JSON values by name: as one object, or as a table of fields.
+    """Print the result of a card command: JSON values by name; raises as `print_result`.
 
     Args:
-        changed: the command had an effect, which stands if printing fails; with --json the object
-            has its result.
+        serial: the serial number of the meter that it concerns.
     """
-    if changed:
-        print_result(
-            fragments, given.json, "card", outcome=outcome, serial_number=serial, entry=entry
-        )
-    elif given.json:
-        print_json(fragments)
-    else:
-        print_table(
-            "card", ("field", "value"), [(name, plain(value)) for name, value in fragments.items()]
-        )
-
-
-def plain(value: str) -> str:
-    """Return a JSON value as people read it."""
-    return value.strip('"').replace("null", "-")
+    print_result(fragments, given.json, "card", outcome=outcome, serial_number=serial, entry=entry)

@@ -8,6 +8,15 @@ from typing import Annotated
 
 import typer
 
+from meterctl.cli.arguments import (
+    PayeeOption,
+    SaleOption,
+    SetBackOption,
+    cents_of,
+    sale_key,
+    serial_number,
+    text_of,
+)
 from meterctl.cli.card_bulk import sell_bulk
 from meterctl.cli.card_options import (
     FileOption,
@@ -15,19 +24,10 @@ from meterctl.cli.card_options import (
     ReaderOption,
     card_case,
     carry_out,
-    cents_of,
     is_confirmed,
 )
-from meterctl.cli.card_output import print_fields, print_sold
-from meterctl.cli.options import (
-    PayeeOption,
-    SaleOption,
-    SetBackOption,
-    options,
-    sale_key,
-    serial_number,
-    text_of,
-)
+from meterctl.cli.card_output import print_card_result, print_sold
+from meterctl.cli.options import options
 from meterctl.cli.output import say
 from meterctl.errors import UsageError
 from protocols.data_model import items
@@ -52,7 +52,7 @@ def open_(
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
     number = str(items.CUSTOMER_NUMBER.kind.parse(customer))
-    cents = cents_of(amount, zero=True)
+    cents = cents_of(amount, "nothing was sold", zero=True)
     wanted = Opening(serial, number, cents, items.ACCOUNT_UNIT.kind.parse(account_unit), again)
     key = sale_key(sale)
     with card_case(given, file, reader, payee=serial, reference=key, set_back=set_back) as case:
@@ -92,7 +92,7 @@ def sell(
         sell_bulk(given, bulk)
         return
     assert amount is not None
-    cents = cents_of(amount)
+    cents = cents_of(amount, "nothing was sold")
     with card_case(given, file, reader, payee=payee, reference=key, set_back=set_back) as case:
         sold = carry_out(given, case.serial, plan_sale(case, cents))
         if sold is not None:
@@ -114,7 +114,7 @@ def replace(
         with given.carrying_out(f"card {case.serial}"):
             carried = planned.carry_out()
         opens = carried is not None and carried.kind == "open"
-        print_fields(
+        print_card_result(
             given,
             {
                 "card": f'"{case.serial}"',
@@ -122,7 +122,6 @@ def replace(
                 "card_type": '"open"' if opens else '"replacement"',
                 "amount": format_money(carried.amount * CENT) if carried else "0.00",
             },
-            changed=True,
             serial=serial,
             entry=carried.id if carried else None,
         )
@@ -155,7 +154,7 @@ def preset(
             say(text.rstrip())
         sealed = carry_out(given, case.serial, planned)
         if sealed is not None:
-            print_fields(
+            print_card_result(
                 given,
                 {
                     "card": f'"{case.serial}"',
@@ -163,7 +162,6 @@ def preset(
                     "commands": json.dumps([message.kind.word for message in sealed]),
                     "sequences": json.dumps([message.sequence for message in sealed]),
                 },
-                changed=True,
                 serial=sealed[0].serial_number,
             )
 
@@ -188,4 +186,4 @@ def service(
             "meter": f'"{serial}"',
             "card_type": '"service"',
         }
-        print_fields(given, fragments, changed=True, serial=serial)
+        print_card_result(given, fragments, serial=serial)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import PayeeOption, SetBackOption, ValidForOption, options, valid_for_s
-from meterctl.cli.output import print_json, print_result, print_table
+from meterctl.cli.arguments import PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.options import options
+from meterctl.cli.output import print_result, print_rows, table_of_fields
 from meterctl.errors import MeterctlError
 from meterctl.operations.command import execute_command, plan_command, rehearse_command
 from protocols.data_model import items
@@ -38,12 +39,7 @@ def show(context: typer.Context) -> None:
         "host_clock": f'"{format_moment(host, offset)}"',
         "difference_s": str((values[items.CLOCK] - host) // 1000),
     }
-    if given.json:
-        print_json(fragments)
-    else:
-        print_table(
-            "", ("item", "value"), [(n, v.strip('"')) for n, v in fragments.items()], ("value",)
-        )
+    print_rows([fragments], given.json, table_of_fields(fragments, ("value",), heading="item"))
 
 
 @_clock.command("set")

@@ -9,16 +9,18 @@ from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import Options, PayeeOption, SetBackOption, options
+from meterctl.cli.arguments import PayeeOption, SetBackOption
+from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
     OutputError,
     emit,
     print_json,
     print_result,
-    print_table,
+    print_rows,
     receipt_fragments,
     result_fragments,
     say,
+    table_of,
 )
 from meterctl.errors import BusyError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
@@ -43,6 +45,7 @@ _COLUMNS = (
     "changed",
     "card",
 )
+_NUMBERS = ("id", "sequence", "amount")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -231,14 +234,9 @@ def audit(context: typer.Context) -> None:
         }
         for line in lines
     ]
-    if given.json:
-        for row in rows:
-            print_json(row)
-    elif rows:
-        table = [[v.strip('"').replace("null", "") for v in row.values()] for row in rows]
-        print_table("", list(rows[0]), table, ("id", "amount"))
-    else:
-        say("nothing was audited")
+    columns = ("id", "at", "what", "meter", "card", "amount", "detail")
+    table = table_of(rows, columns, ("id", "amount"), absent="")
+    print_rows(rows, given.json, table, "nothing was audited")
 
 
 def entry_fragments(entry: Entry) -> dict[str, str]:
@@ -294,11 +292,5 @@ def _whole(journal: Journal, entry: Entry) -> dict[str, str]:
 
 
 def _print(entries: list[Entry], as_json: bool) -> None:
-    if as_json:
-        for entry in entries:
-            print_json(entry_fragments(entry))
-    else:
-        rows = [
-            [v.strip('"').replace("null", "") for v in entry_fragments(e).values()] for e in entries
-        ]
-        print_table("", _COLUMNS, rows, ("id", "sequence", "amount"))
+    records = [entry_fragments(entry) for entry in entries]
+    print_rows(records, as_json, table_of(records, _COLUMNS, _NUMBERS, absent=""))

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import Options, PayeeOption, SetBackOption, options
-from meterctl.cli.output import print_json, print_result, print_table, say
+from meterctl.cli.arguments import PayeeOption, SetBackOption
+from meterctl.cli.options import Options, options
+from meterctl.cli.output import print_result, print_rows, say, table_of
 from meterctl.errors import UsageError
 from meterctl.key_ring import create_ring, export_keys, with_retired, write_ring
 from protocols.data_model import items
@@ -75,15 +76,7 @@ def show(
             value = items.KEY_CHECK_VALUE.kind.json(ring.meter_keys(serial, version).check_value)
             row |= {"meter": f'"{serial}"', "key_check_value": value}
         rows.append(row)
-    if given.json:
-        for row in rows:
-            print_json(row)
-    else:
-        print_table(
-            "",
-            list(rows[0]),
-            [[value.strip('"').replace("null", "-") for value in row.values()] for row in rows],
-        )
+    print_rows(rows, given.json, table_of(rows, list(rows[0])))
 
 
 @_keys.command("export")

@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from meterctl.cli.options import PayeeOption, SetBackOption, ValidForOption, options, valid_for_s
+from meterctl.cli.arguments import PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
-    OutputError,
+    Table,
     item_json,
     item_text,
-    print_json,
     print_result,
+    print_rows,
     print_table,
+    reporting_unprinted,
     say,
 )
 from meterctl.operations.command import plan_command, rehearse_command
-from meterctl.operations.limits import encode_settings, parse_settings, set_limits
+from meterctl.operations.limits import Change, encode_settings, parse_settings, set_limits
 from protocols.data_model.items import SETTINGS
 from protocols.sealed_message import MessageKind
 
@@ -37,11 +39,9 @@ def show(context: typer.Context) -> None:
     given = options(context)
     with given.session() as session:
         values = session.driver.read(SETTINGS.values())
-    if given.json:
-        print_json({item.name: item_json(item, values[item], 0) for item in SETTINGS.values()})
-    else:
-        rows = [(i.name, item_text(i, values[i], 0), i.meaning) for i in SETTINGS.values()]
-        print_table("", ("setting", "value", "meaning"), rows, ("value",))
+    record = {item.name: item_json(item, values[item], 0) for item in SETTINGS.values()}
+    rows = [(i.name, item_text(i, values[i], 0), i.meaning) for i in SETTINGS.values()]
+    print_rows([record], given.json, Table(("setting", "value", "meaning"), rows, ("value",)))
 
 
 @_limits.command("set")
@@ -70,6 +70,11 @@ def set_(
             return
         with given.carrying_out(f"meter {serial}"):
             changes = set_limits(session, journal, planned, wanted)
+    _print_changes(given, changes, serial)
+
+
+def _print_changes(given: Options, changes: list[Change], serial: str) -> None:
+    """Print the settings as they were read back; report where they were not."""
     unread = (
         ""
         if changes
@@ -85,10 +90,6 @@ def set_(
             (c.item.name, item_text(c.item, c.before, 0), item_text(c.item, c.after, 0))
             for c in changes
         ]
-        try:
-            print_table("", ("setting", "before", "read back"), rows, ("before", "read back"))
-        except OutputError as error:
-            say(
-                f"meterctl: it was done on meter {serial}, but the result cannot be "
-                f"printed: {error}"
-            )
+        with reporting_unprinted(serial):
+            columns = ("setting", "before", "read back")
+            print_table(Table(columns, rows, ("before", "read back")))

@@ -9,17 +9,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import typer
 
 from meterctl.card_readers import CardPort
+from meterctl.cli.arguments import serial_number
 from meterctl.cli.output import print_json, result_fragments, say
 from meterctl.drivers.table import DriverKind
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
-from meterctl.named_files import read_named
 from meterctl.session import Session
 
 if TYPE_CHECKING:
@@ -27,31 +27,6 @@ if TYPE_CHECKING:
     from meterctl.operations.card.presented import PresentedCard
     from protocols.card.terminal import Transmit
 
-
-PayeeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--meter", help="Serial number of the payee, 12 digits: another meter is refused."
-    ),
-]
-SetBackOption = Annotated[
-    bool,
-    typer.Option(
-        "--set-back",
-        help="Accept that the meter was set back: its proved state is reset.",
-    ),
-]
-SaleOption = Annotated[
-    str | None,
-    typer.Option("--sale", help="Your own key of this sale: the same key again is the same sale."),
-]
-ValidForOption = Annotated[
-    str | None,
-    typer.Option(
-        "--valid-for",
-        help="How long the meter may take the command, in its elapsed time, such as 5m.",
-    ),
-]
 CARD_SECONDS = 3.0
 """Shortest time-out for one response of a card in a reader; --timeout may extend it."""
 
@@ -314,37 +289,6 @@ def _confirm(question: str) -> bool:
         return typer.confirm(f"{question}?", err=True)
     except typer.Abort as error:
         raise KeyboardInterrupt from error
-
-
-def serial_number(text: str | None) -> str | None:
-    """Return the serial number of --meter, None without one; raises QuantityError."""
-    from protocols.data_model import items
-
-    return None if text is None else str(items.SERIAL_NUMBER.kind.parse(text))
-
-
-def sale_key(text: str | None) -> str:
-    """Return a sale key, empty without one; raises UsageError as `require_sale_key`."""
-    from meterctl.operations.credit import require_sale_key
-
-    return "" if text is None else require_sale_key(text)
-
-
-def valid_for_s(text: str | None) -> int | None:
-    """Return the seconds of --valid-for, None without it; raises UsageError."""
-    from protocols.quantities import SECOND, parse_duration
-
-    if text is None:
-        return None
-    seconds = parse_duration(text) // SECOND
-    if seconds < 1:
-        raise UsageError(f"--valid-for {text}: at least 1s is allowed; nothing was sealed")
-    return seconds
-
-
-def text_of(path: Path) -> str:
-    """Return the text of a file; raises UsageError, which does not name it."""
-    return read_named(path).text
 
 
 def _traced(transmit: Transmit) -> Transmit:

@@ -6,12 +6,14 @@ stderr, and the exit code stays that of the outcome (METER.md 8).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 from protocols.data_model import items
 from protocols.data_model.items import Item
@@ -90,6 +92,70 @@ def result_fragments(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What people see in place of JSON Lines; the `right` columns are flushed right."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Sequence[str] = ()
+    title: str = ""
+
+
+def table_of(
+    records: Sequence[Mapping[str, str]],
+    columns: Sequence[str],
+    right: Sequence[str] = (),
+    *,
+    absent: str = "-",
+) -> Table:
+    """Return the table of records of JSON values, a row each; `absent` stands for null."""
+    rows = [[_cell(record[name], absent) for name in columns] for record in records]
+    return Table(columns, rows, right)
+
+
+def table_of_fields(
+    record: Mapping[str, str], right: Sequence[str] = (), *, heading: str = "field", title: str = ""
+) -> Table:
+    """Return the table of one record of JSON values, a row for each of its fields."""
+    rows = [(name, _cell(value, "-")) for name, value in record.items()]
+    return Table((heading, "value"), rows, right, title)
+
+
+def _cell(value: str, absent: str) -> str:
+    """Return a JSON value as people read it."""
+    return value.strip('"').replace("null", absent)
+
+
+def print_rows(
+    records: Iterable[Mapping[str, str]], as_json: bool, table: Table, empty: str = ""
+) -> None:
+    """Print records of JSON values: with --json a line each, else their table.
+
+    Args:
+        empty: the message on stderr in place of a table without rows.
+
+    Raises:
+        OutputError: stdout cannot be written.
+    """
+    if as_json:
+        for record in records:
+            print_json(record)
+    elif table.rows or not empty:
+        print_table(table)
+    else:
+        say(empty)
+
+
+def print_items(
+    shown: Sequence[Item], values: Mapping[Item, Any], as_json: bool, utc_offset_minutes: int
+) -> None:
+    """Print items as one object, or a table with their units; raises OutputError."""
+    record = {item.name: item_json(item, values[item], utc_offset_minutes) for item in shown}
+    rows = [(item.name, item_text(item, values[item], utc_offset_minutes)) for item in shown]
+    print_rows([record], as_json, Table(("item", "value"), rows, ("value",)))
+
+
 def print_result(
     fragments: Mapping[str, str],
     as_json: bool,
@@ -108,14 +174,19 @@ def print_result(
     result = result_fragments(
         exit_code, outcome=outcome, serial_number=serial_number, entry=entry, message=message
     )
+    with reporting_unprinted(serial_number, entry):
+        if as_json or fragments:
+            table = table_of_fields(fragments, ("value",), title=title)
+            print_rows([{**fragments, **result}], as_json, table)
+
+
+@contextlib.contextmanager
+def reporting_unprinted(
+    serial_number: str | None = None, entry: int | None = None
+) -> Iterator[None]:
+    """Print the result of a command that had its effect; where stdout fails, say so on stderr."""
     try:
-        if as_json:
-            print_json({**fragments, **result})
-        elif fragments:
-            rows = [
-                (name, value.strip('"').replace("null", "-")) for name, value in fragments.items()
-            ]
-            print_table(title, ("field", "value"), rows, ("value",))
+        yield
     except OutputError as error:
         where = f", journal entry {entry}" if entry is not None else ""
         whom = f" on meter {serial_number}" if serial_number else ""
@@ -138,25 +209,22 @@ def item_text(item: Item, value: Any, utc_offset_minutes: int) -> str:
     return kind.text(value) + unit
 
 
-def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()
-) -> None:
-    """Print a table for people."""
+def print_table(table: Table) -> None:
+    """Print a table for people; raises OutputError."""
+    from rich import table as rich_table
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
+    drawn = rich_table.Table(title=table.title or None, title_justify="left", header_style="bold")
+    for column in table.columns:
+        justify: Literal["left", "right"] = "right" if column in table.right else "left"
+        drawn.add_column(column, justify=justify, no_wrap=True)
+    for row in table.rows:
+        drawn.add_row(*row)
     screen = Console()
     width = screen.width if screen.is_terminal else 200
-    drawn = StringIO()
-    Console(file=drawn, highlight=False, force_terminal=screen.is_terminal, width=width).print(
-        table
-    )
-    emit(drawn.getvalue().rstrip("\n"))
+    text = StringIO()
+    Console(file=text, highlight=False, force_terminal=screen.is_terminal, width=width).print(drawn)
+    emit(text.getvalue().rstrip("\n"))
 
 
 def receipt_fragments(receipt: Receipt, utc_offset_minutes: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from meterctl.cli.options import options
-from meterctl.cli.output import item_json, item_text, print_json, print_table, say
+from meterctl.cli.output import Table, print_items, print_rows, say
 from meterctl.errors import UsageError
 from protocols.data_model import items
 from protocols.data_model.items import BY_NAME, ITEMS, Item
@@ -63,21 +63,19 @@ def status(context: typer.Context) -> None:
 
 def list_items(context: typer.Context) -> None:
     """List every item that a meter shows, with its unit, meaning and DL/T 645 term."""
-    if options(context).json:
-        for item in ITEMS:
-            unit = getattr(item.kind, "unit", "")
-            print_json(
-                {
-                    "name": _quoted(item.name),
-                    "unit": _quoted(unit),
-                    "settable": "true" if item.setting else "false",
-                    "meaning": _quoted(item.meaning),
-                    "term": _quoted(item.term),
-                }
-            )
-        return
+    records = [
+        {
+            "name": _quoted(item.name),
+            "unit": _quoted(getattr(item.kind, "unit", "")),
+            "settable": "true" if item.setting else "false",
+            "meaning": _quoted(item.meaning),
+            "term": _quoted(item.term),
+        }
+        for item in ITEMS
+    ]
     rows = [(i.name, "set" if i.setting else "", i.meaning, i.term) for i in ITEMS]
-    print_table("", ("item", "limits", "meaning", "term"), rows)
+    table = Table(("item", "limits", "meaning", "term"), rows)
+    print_rows(records, options(context).json, table)
 
 
 def _quoted(text: str) -> str:
@@ -106,13 +104,4 @@ def _read_and_print(context: typer.Context, wanted: list[Item]) -> None:
         say(
             f"these values are from {answers} answers of the meter and may be of different instants"
         )
-    offset = values[items.UTC_OFFSET]
-    if given.json:
-        print_json({item.name: item_json(item, values[item], offset) for item in wanted})
-    else:
-        print_table(
-            "",
-            ("item", "value"),
-            [(i.name, item_text(i, values[i], offset)) for i in wanted],
-            ("value",),
-        )
+    print_items(wanted, values, given.json, values[items.UTC_OFFSET])

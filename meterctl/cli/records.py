@@ -7,10 +7,21 @@ from typing import Annotated
 import typer
 
 from meterctl.cli.options import options
-from meterctl.cli.output import print_json, print_table
+from meterctl.cli.output import Table, print_rows, table_of
 from protocols.data_model import items
 from protocols.data_model.kinds import COUNT
 from protocols.data_model.tables import EVENTS, PURCHASES, Event
+
+_AMOUNTS = (
+    "amount",
+    "to_overdraft",
+    "to_debt",
+    "credit_before",
+    "credit_after",
+    "cumulative",
+)
+_PURCHASE = ("number", "at", "kind", *_AMOUNTS, "sequence", "carrier")
+_NUMBERS = ("number", "sequence", *_AMOUNTS)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,25 +37,7 @@ def purchases(context: typer.Context) -> None:
         offset = session.driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]
         rows, _ = session.driver.rows(PURCHASES)
     shown = [row.fragments(offset) for row in reversed(rows)]
-    if given.json:
-        for fragments in shown:
-            print_json(fragments)
-        return
-    names = (
-        "number",
-        "at",
-        "kind",
-        "amount",
-        "to_overdraft",
-        "to_debt",
-        "credit_before",
-        "credit_after",
-        "cumulative",
-        "sequence",
-        "carrier",
-    )
-    plain = [[fragments[name].strip('"') for name in names] for fragments in shown]
-    print_table("", names, plain, ("number", "sequence", *names[3:9]))
+    print_rows(shown, given.json, table_of(shown, _PURCHASE, _NUMBERS, absent="null"))
 
 
 def events(
@@ -64,18 +57,17 @@ def events(
             rows, more = session.driver.rows(EVENTS, next_number)
             found += rows
             next_number = rows[-1].number + 1 if rows else newest + 1
-    if given.json:
-        for event in found:
-            print_json(event_fragments(event, offset))
-        return
-    rows_shown = []
-    for event in found:
-        details = event.detail_fragments(offset)
-        text = " ".join(f"{name}={value}" for name, value in details.items()).replace('"', "")
-        rows_shown.append(
-            (str(event.number), event.fragments(offset)["at"].strip('"'), event.name, text)
-        )
-    print_table("", ("number", "at", "event", "details"), rows_shown, ("number",))
+    records = [event_fragments(event, offset) for event in found]
+    rows = [_event_row(event, offset) for event in found]
+    columns = ("number", "at", "event", "details")
+    print_rows(records, given.json, Table(columns, rows, ("number",)))
+
+
+def _event_row(event: Event, utc_offset_minutes: int) -> list[str]:
+    details = event.detail_fragments(utc_offset_minutes)
+    text = " ".join(f"{name}={value}" for name, value in details.items()).replace('"', "")
+    at = event.fragments(utc_offset_minutes)["at"].strip('"')
+    return [str(event.number), at, event.name, text]
 
 
 def event_fragments(event: Event, utc_offset_minutes: int) -> dict[str, str]:

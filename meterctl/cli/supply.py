@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from meterctl.cli.options import PayeeOption, SetBackOption, ValidForOption, options, valid_for_s
+from meterctl.cli.arguments import PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.options import options
 from meterctl.cli.output import print_result, say
 from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.operations.command import CommandDone, execute_command, plan_command, rehearse_command

@@ -25,28 +25,16 @@ def running_meter(folder: Path, description: str) -> Iterator[Control]:
     Raises:
         UsageError: meter-sim is not installed, or did not start.
     """
-    program = shutil.which("meter-sim", path=str(Path(sys.executable).parent)) or shutil.which(
-        "meter-sim"
-    )
-    if program is None:
-        raise UsageError("demo: meter-sim is not installed together with meterctl")
+    program = _program()
     (folder / "meter.toml").write_text(description)
     socket = str(folder / "meter.sock")
-    command = [
-        program,
-        "run",
-        "--config",
-        str(folder / "meter.toml"),
-        "--modbus-rtu",
-        str(folder / "meter.tty"),
-        "--control",
-        socket,
-        "--speed",
-        "0",
-        "--json",
-    ]
     with (folder / "meter.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(
+            [program, "run", *_options(folder, socket)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
 
     def control(*words: str) -> str:
         done = subprocess.run(
@@ -56,8 +44,8 @@ def running_meter(folder: Path, description: str) -> Iterator[Control]:
             raise MeterctlError(f"demo: meter-sim control {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         if not process.stdout.readline():
             raise UsageError(
                 f"demo: the meter did not start: {(folder / 'meter.log').read_text().strip()}"
@@ -66,5 +54,24 @@ def running_meter(folder: Path, description: str) -> Iterator[Control]:
     finally:
         process.terminate()
         process.wait(10)
-        assert process.stdout is not None
         process.stdout.close()
+
+
+def _program() -> str:
+    """Return the path of meter-sim: beside this Python, or on the path."""
+    beside = str(Path(sys.executable).parent)
+    program = shutil.which("meter-sim", path=beside) or shutil.which("meter-sim")
+    if program is None:
+        raise UsageError("demo: meter-sim is not installed together with meterctl")
+    return program
+
+
+def _options(folder: Path, socket: str) -> tuple[str, ...]:
+    """Return the options of `meter-sim run`: a meter that stands still until its speed is set."""
+    return (
+        *("--config", str(folder / "meter.toml")),
+        *("--modbus-rtu", str(folder / "meter.tty")),
+        *("--control", socket),
+        *("--speed", "0"),
+        "--json",
+    )

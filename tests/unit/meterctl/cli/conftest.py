@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ with warnings.catch_warnings():
     import typer
 
     from meterctl.cli.options import Options
+    from meterctl.drivers.table import MODBUS
     from meterctl.session import Session
 
 
@@ -35,8 +37,9 @@ Run = Callable[..., Printed]
 @pytest.fixture
 def run(
     setup: Setup, card: Card, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+) -> Iterator[Run]:
     """Run a command of a module of `meterctl.cli`: its words, with --json and --yes."""
+    handler = signal.getsignal(signal.SIGINT)
 
     @contextmanager
     def session(_: Options, **__: Any) -> Iterator[Session]:
@@ -52,9 +55,10 @@ def run(
         app.callback()(lambda: None)
         import_module(f"meterctl.cli.{module}").add_to(app)
         path = journal or setup.journal.path
-        given = Options(None, "modbus", 1, None, path, 1000, json, False, True, False, False)
+        given = Options(None, MODBUS, 1, None, path, 1000, json, False, True, False, False)
         app(list(words), obj=given, standalone_mode=False)
         printed = capsys.readouterr()
         return Printed(printed.out, printed.err)
 
-    return run
+    yield run
+    signal.signal(signal.SIGINT, handler)  # commands ignore interrupts after their effect
