@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from meterctl.cli.options import Options
-from meterctl.cli.output import print_result, receipt_fragments, say
+from meterctl.cli.output import message_fragments, print_receipt, receipt_fragments, say
 from meterctl.errors import MeterctlError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.credit import Plan, execute, go_on, plan, rehearse, sale_begun_before
@@ -157,13 +157,7 @@ def _print_settled(
             f"journal entry {entry.id}: it is proved without a receipt, which the meter "
             f"no longer keeps or did not give"
         )
-        fragments |= {
-            "meter": f'"{entry.meter}"',
-            "epoch": items.EPOCH.kind.json(entry.epoch),
-            "kind": f'"{entry.kind}"',
-            "sequence": str(entry.sequence),
-            "amount": format_money(entry.amount * CENT),
-        }
+        fragments |= message_fragments(entry)
     if withdrawn.entries:
         ended = [
             {"id": entry.id, "card": entry.card, "outcome": entry.outcome}
@@ -176,14 +170,7 @@ def _print_settled(
             "supply_causes": items.SUPPLY_CAUSES.kind.json(answer.causes),
             "amount_to_reconnect": items.AMOUNT_TO_RECONNECT.kind.json(answer.amount_to_reconnect),
         }
-    print_result(
-        fragments,
-        given.json,
-        "receipt",
-        outcome=entry.outcome,
-        serial_number=entry.meter,
-        entry=entry.id,
-    )
+    print_receipt(entry, fragments, given.json)
     if answer is not None and answer.causes:
         words = ", ".join(cause_words(answer.causes))
         say(

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from meterctl.cli.options import Options
-from meterctl.cli.output import print_result, say
+from meterctl.cli.output import message_fragments, print_result, say
 from protocols.data_model import items
 from protocols.data_model.kinds import Moment
 from protocols.quantities import CENT, format_moment, format_money
@@ -35,11 +35,7 @@ def print_sold(given: Options, sold: Sold) -> None:
             "id": str(entry.id),
             "outcome": f'"{entry.state.value}"',
             "card": f'"{entry.card}"',
-            "meter": f'"{entry.meter}"',
-            "epoch": items.EPOCH.kind.json(entry.epoch),
-            "kind": f'"{entry.kind}"',
-            "sequence": str(entry.sequence),
-            "amount": format_money(entry.amount * CENT),
+            **message_fragments(entry),
             "finished": json.dumps(sold.finished),
         },
         serial=entry.meter,

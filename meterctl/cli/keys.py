@@ -10,7 +10,7 @@ import typer
 
 from meterctl.cli.arguments import PayeeOption, SetBackOption
 from meterctl.cli.options import Options, options
-from meterctl.cli.output import print_result, print_rows, say, table_of
+from meterctl.cli.output import print_receipt, print_result, print_rows, say, table_of
 from meterctl.errors import UsageError
 from meterctl.key_ring import create_ring, export_keys, with_retired, write_ring
 from protocols.data_model import items
@@ -143,14 +143,7 @@ def advance(
         "sequence": str(entry.sequence),
         "key_version": str(entry.key_version),
     }
-    print_result(
-        fragments,
-        given.json,
-        "receipt",
-        outcome=entry.outcome,
-        serial_number=entry.meter,
-        entry=entry.id,
-    )
+    print_receipt(entry, fragments, given.json)
 
 
 def _end(given: Options, message: str, serial: str | None = None) -> None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from protocols.data_model import items
 from protocols.data_model.items import Item
@@ -21,6 +21,9 @@ from protocols.data_model.json_lines import line
 from protocols.data_model.kinds import Fixed, Moment, Optional
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import Receipt
+
+if TYPE_CHECKING:
+    from meterctl.journal import Entry
 
 RESULTS = {
     0: "done", 2: "usage", 3: "refused", 4: "no_answer", 5: "corrupt", 6: "not_permitted",
@@ -180,6 +183,18 @@ def print_result(
             print_rows([{**fragments, **result}], as_json, table)
 
 
+def print_receipt(entry: Entry, fragments: Mapping[str, str], as_json: bool) -> None:
+    """Print the result of a settled journal entry; raises as `print_result`."""
+    print_result(
+        fragments,
+        as_json,
+        "receipt",
+        outcome=entry.outcome,
+        serial_number=entry.meter,
+        entry=entry.id,
+    )
+
+
 @contextlib.contextmanager
 def reporting_unprinted(
     serial_number: str | None = None, entry: int | None = None
@@ -225,6 +240,17 @@ def print_table(table: Table) -> None:
     text = StringIO()
     Console(file=text, highlight=False, force_terminal=screen.is_terminal, width=width).print(drawn)
     emit(text.getvalue().rstrip("\n"))
+
+
+def message_fragments(entry: Entry) -> dict[str, str]:
+    """Return the message of a journal entry as JSON values."""
+    return {
+        "meter": f'"{entry.meter}"',
+        "epoch": items.EPOCH.kind.json(entry.epoch),
+        "kind": f'"{entry.kind}"',
+        "sequence": str(entry.sequence),
+        "amount": format_money(entry.amount * CENT),
+    }
 
 
 def receipt_fragments(receipt: Receipt, utc_offset_minutes: int) -> dict[str, str]:
