@@ -6,8 +6,8 @@ without a mutant must pass all of them, since only then does a failure prove a f
 
 from __future__ import annotations
 
+import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,31 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.mutants.catalogue import MUTANTS
+from tests.mutants.drawn.run import run as run_drawn
 from tests.mutants.mutant import Mutant, MutantError
+from tests.mutants.tree import copy
 
-ROOT = Path(__file__).resolve().parents[2]
-COPIED = (
-    "protocols",
-    "firmware_sim",
-    "meterctl",
-    "tests",
-    "examples",
-    "docs",
-    "README.md",
-    "pyproject.toml",
-)
 SEEDS = 60
 WITHIN_S = 600
-
-
-def copy(folder: Path) -> None:
-    """Copy the files that the tests need."""
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
 
 
 def run(folder: Path, *arguments: str) -> tuple[bool, str]:
@@ -133,7 +114,7 @@ def sound() -> str:
         return said if failed else ""
 
 
-def main() -> int:
+def catalogue() -> int:
     """Run each mutant and print what found it; exit 1 if one survived."""
     began = time.monotonic()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -152,6 +133,17 @@ def main() -> int:
     survivors = finders.count("")
     print(f"{len(MUTANTS)} mutants, {survivors} survived; {time.monotonic() - began:.0f} s")
     return int(survivors > 0)
+
+
+def main() -> int:
+    """Run the mutants of the catalogue, or drawn ones."""
+    parser = argparse.ArgumentParser(prog="tests.mutants")
+    parser.add_argument("--random", type=int, metavar="N", help="draw N mutants instead")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the draw")
+    arguments = parser.parse_args()
+    if arguments.random is None:
+        return catalogue()
+    return run_drawn(arguments.random, arguments.seed)
 
 
 if __name__ == "__main__":

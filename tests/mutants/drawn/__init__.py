@@ -1,0 +1,1 @@
+"""Mutants drawn from a seed: small faults of operators, conditions, constants and calls."""

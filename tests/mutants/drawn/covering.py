@@ -1,0 +1,108 @@
+"""Which tests execute which lines of the product, and how long each takes.
+
+Each test file is run once with coverage by test, in a copy of the tree. Its part is kept under
+`.cache/mutants` until it, the product or the modules that the tests share change.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+TESTS = (
+    "tests/unit/**/test_*.py",
+    "tests/property/test_*.py",
+    "tests/attacks/test_*.py",
+    "tests/simulation/test_*.py",
+    "tests/end_to_end/test_scenarios.py",
+)
+"""The tests that are to find a mutant."""
+PRODUCT = ("protocols", "firmware_sim", "meterctl")
+
+
+@dataclass(frozen=True, slots=True)
+class TestPart:
+    """A test: its duration in seconds and, by file, the executed lines as bits of a number."""
+
+    __test__ = False
+    seconds: float
+    lines: dict[str, int]
+
+
+@dataclass(slots=True)
+class CoveringTests:
+    """All tests by their node identifiers."""
+
+    tests: dict[str, TestPart] = field(default_factory=dict)
+
+    imported: dict[str, int] = field(default_factory=dict)
+    """The lines that are executed outside of tests: by imports, for parameters."""
+
+    def of(self, file: str, first: int, last: int) -> list[str]:
+        """Return the tests that execute one of the lines, the quickest first.
+
+        Where only imports execute them, all tests: first those that are named after the module,
+        then those that execute anything else in it.
+        """
+        wanted = (1 << last + 1) - (1 << first)
+        within = [name for name, test in self.tests.items() if test.lines.get(file, 0) & wanted]
+        if within:
+            return sorted(within, key=lambda name: self.tests[name].seconds)
+        if not self.imported.get(file, 0) & wanted:
+            return []
+        named = f"test_{Path(file).stem}"
+        return sorted(
+            self.tests,
+            key=lambda name: (
+                named not in name.split("::")[0],
+                file not in self.tests[name].lines,
+                self.tests[name].seconds,
+            ),
+        )
+
+
+def test_files(root: Path) -> list[str]:
+    """Return the files of the tests that are to find a mutant."""
+    return sorted(
+        path.relative_to(root).as_posix() for pattern in TESTS for path in root.glob(pattern)
+    )
+
+
+def digests(root: Path) -> dict[str, str]:
+    """Return a digest for each test file: of it, the product and what the tests share."""
+    ours = test_files(root)
+    shared = sha256()
+    for folder in (*PRODUCT, "tests", "examples"):
+        for path in sorted((root / folder).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            if path.is_file() and path.suffix != ".pyc" and not _is_apart(name):
+                shared.update(name.encode() + b"\0" + path.read_bytes())
+    return {
+        name: sha256(shared.digest() + name.encode() + (root / name).read_bytes()).hexdigest()
+        for name in ours
+    }
+
+
+def _is_apart(name: str) -> bool:
+    """Return whether a file has no effect on other tests than its own."""
+    return Path(name).name.startswith("test_") or name.startswith(("tests/mutants", "tests/fuzz"))
+
+
+def load(cache: Path, wanted: dict[str, str]) -> tuple[CoveringTests, list[str]]:
+    """Return the kept parts and the test files that have none."""
+    covering, missing = CoveringTests(), []
+    for name, digest in wanted.items():
+        path = cache / f"{digest}.json"
+        if path.exists():
+            for test, (seconds, lines) in json.loads(path.read_text()).items():
+                bits = {file: int(text, 16) for file, text in lines.items()}
+                if test:
+                    covering.tests[test] = TestPart(seconds, bits)
+                else:
+                    for file, some in bits.items():
+                        covering.imported[file] = covering.imported.get(file, 0) | some
+        else:
+            missing.append(name)
+    return covering, missing
