@@ -1,0 +1,287 @@
+"""Every item of one meter in use, and every register of the page of the native map."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from firmware_sim.meter import Meter
+from firmware_sim.metrology.load import Load
+from firmware_sim.rack.rack import Rack
+from firmware_sim.readings import GETTERS, read
+from firmware_sim.requests import Sense
+from firmware_sim.settings import Settings
+from protocols.data_model.items import BY_NAME
+from protocols.data_model.kinds import Fixed, Optional
+from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff, TariffChange
+from protocols.data_model.words import (
+    MeterType,
+    PhaseSummation,
+    ReconnectMode,
+    Tamper,
+    TripMode,
+    UnopenedSupply,
+)
+from protocols.quantities import CENT, DAY, HOUR, KWH, LEDGER, MINUTE
+from protocols.sealed_message import Answer, MessageKind, Outcome, SwitchAction, encode_number
+from tests.support.meters import Host, make
+from tests.support.racks import tcp_server
+
+PAGE = Path(__file__).parents[3] / "docs" / "register-map.md"
+NEW_YEAR = 1_767_225_600_000
+SETTINGS = Settings(
+    low_credit_threshold_1=40 * LEDGER,
+    low_credit_threshold_2=5 * LEDGER,
+    overdraft_limit=21 * LEDGER,
+    max_credit=500 * LEDGER,
+    reconnect_threshold=3 * LEDGER,
+    trip_mode=TripMode.DELAYED,
+    reconnect_mode=ReconnectMode.MANUAL,
+    trip_delay_minutes=7,
+    remote_trip_delay=1,
+    power_limit_mw=9_000_001,
+    power_limit_delay_s=11,
+    overload_reconnect_s=61,
+    overload_attempts=4,
+    overload_reset_s=3601,
+    unopened_supply=UnopenedSupply.DISCONNECTED,
+    tamper_trip=int(Tamper.MAGNET),
+    standing_charge=35 * CENT,
+    debt_instalment=125 * CENT,
+    debt_share_percent=20,
+    friendly_hours=23 * 60 | (24 * 60 - 1) << 16,
+    friendly_weekends=1,
+    friendly_holidays=1,
+    utc_offset_minutes=90,
+    strict_suspension=1,
+)
+TARIFF = Tariff(
+    Seasons(((1, 1, 1), (6, 1, 2))),
+    DayTables((((0, 3), (8 * 60, 2)), ((0, 4), (60, 1)))),
+    Prices((4001, 5002, 6003, 7004)),
+    Steps(
+        (KWH, 2 * KWH, 300 * KWH, 400 * KWH, 500 * KWH, 600 * KWH),
+        (0, 101, 202, 303, 404, 505, 606),
+        True,
+        5,
+        6,
+        4,
+        7,
+    ),
+)
+
+
+def in_use() -> Meter:
+    """Return a meter of 22:00 UTC, 23:30 local, on New Year's Eve, after an hour and 5 minutes."""
+    meter = make(
+        serial_number="000000000777",
+        epoch=0x01020304,
+        meter_type=MeterType.THREE_PHASE,
+        account_unit=978,
+        customer_number="000000001001",
+        credit=45 * LEDGER,
+        debt=1234 * CENT,
+        settings=SETTINGS,
+        tariff=TARIFF,
+        start=NEW_YEAR - 2 * HOUR,
+        phase_summation=PhaseSummation.PER_PHASE,
+        reverse_charged=True,
+        nominal_voltage_mv=231_000,
+        frequency_mhz=50_100,
+        load=Load.constant((1_500_000, -250_000, 500_000), 9_000),
+    )
+    meter.advance(HOUR)
+    host = Host(meter)
+    prices = TariffChange(((NEW_YEAR + DAY, Prices((1, 2, 3, 4))),))
+    answers = [
+        host.send(MessageKind.CREDIT, amount=1250),
+        host.send(MessageKind.REFUND, amount=100),
+        host.send(MessageKind.DEBT, amount=200),
+        host.send(MessageKind.TARIFF, parameters=prices.encode()),
+        command(host, MessageKind.SWITCH, SwitchAction.INTERRUPT),
+        command(host, MessageKind.MORATORIUM, NEW_YEAR // DAY + 40),
+    ]
+    assert {answer.outcome for answer in answers} == {Outcome.ACCEPTED}
+    meter.handle(Sense(Tamper.COVER, True))
+    meter.advance(HOUR + 5 * MINUTE)
+    return meter
+
+
+def command(host: Host, kind: MessageKind, value: int) -> Answer:
+    return host.send(kind, parameters=encode_number(kind, value))
+
+
+VALUES: dict[str, object] = {
+    "serial_number": "000000000777",
+    "epoch": 16_909_060,
+    "meter_type": 1,
+    "account_unit": 978,
+    "firmware_version": 1,
+    "clock": 1_767_222_300_000,
+    "elapsed_ms": 3_900_000,
+    "energy_import_kwh": 2_166_666,
+    "energy_export_kwh": 270_833,
+    "energy_month_kwh": 2_437_499,
+    "energy_year_kwh": 2_437_499,
+    "active_power_kw": 1_750_000,
+    "reactive_power_kvar": 1_089_718,
+    "apparent_power_kva": 2_499_998,
+    "power_factor": 7_000,
+    "frequency_hz": 50_100,
+    "maximum_demand_kw": 2_000_000,
+    "maximum_demand_at": 1_767_219_300_000,
+    "account_state": 1,
+    "customer_number": "000000001001",
+    "available_credit": 511_430_568_705,
+    "available_credit_exact": 511_430_568_705,
+    "remaining_credit": 511_430_568_705,
+    "overdraft": 0,
+    "debt": 105_900_000_000,
+    "purchase_count": 1,
+    "credit_sequence": 3,
+    "command_sequence": 3,
+    "key_version": 0,
+    "key_check_value": 12_035_655,
+    "card_serial": 0,
+    "illegal_insertions": 0,
+    "opening_balance_exact": 450_000_000_000,
+    "credited_exact": 100_000_000_000,
+    "refunded_exact": 10_000_000_000,
+    "settled_exact": 0,
+    "consumption_charged_exact": 12_569_431_295,
+    "standing_charged_exact": 3_500_000_000,
+    "instalments_taken_exact": 12_500_000_000,
+    "debt_entered_exact": 143_400_000_000,
+    "debt_from_top_ups_exact": 25_000_000_000,
+    "cumulative_purchased": 125_000_000_000,
+    "phase_summation": 1,
+    "reverse_charged": 1,
+    "current_rate": 3,
+    "current_step": 3,
+    "current_price": 6_205,
+    "step_period": 1,
+    "billing_day": "0506",
+    "billing_year": "0407",
+    "tariff_activation": 1_767_312_000_000,
+    "supply_state": 0,
+    "supply_causes": 0,
+    "supply_commanded": 1,
+    "supply_switch": 1,
+    "amount_to_reconnect": 0,
+    "low_credit_warning": 0,
+    "trip_pending": 4,
+    "trip_due": 1_767_222_420_000,
+    "guarantee": 0,
+    "moratorium_until": 20_494,
+    "overload_count": 0,
+    "status": 33_034,
+    "event_number": 8,
+    "utc_offset_minutes": 90,
+    "low_credit_threshold_1": 400_000_000_000,
+    "low_credit_threshold_2": 50_000_000_000,
+    "overdraft_limit": 210_000_000_000,
+    "max_credit": 5_000_000_000_000,
+    "reconnect_threshold": 30_000_000_000,
+    "trip_mode": 2,
+    "reconnect_mode": 1,
+    "trip_delay_minutes": 7,
+    "remote_trip_delay": 1,
+    "power_limit_kw": 9_000_001,
+    "power_limit_delay_s": 11,
+    "overload_reconnect_s": 61,
+    "overload_attempts": 4,
+    "overload_reset_s": 3_601,
+    "unopened_supply": 1,
+    "tamper_trip": 4,
+    "standing_charge": 3_500_000_000,
+    "debt_instalment": 12_500_000_000,
+    "debt_share_percent": 20,
+    "friendly_hours": 94_307_684,
+    "friendly_weekends": 1,
+    "strict_suspension": 1,
+    "friendly_holidays": 1,
+    "energy_rate_1_kwh": 1_000_000,
+    "energy_rate_2_kwh": 0,
+    "energy_rate_3_kwh": 1_166_666,
+    "energy_rate_4_kwh": 0,
+    "voltage_l1_v": 231_000,
+    "voltage_l2_v": 231_000,
+    "voltage_l3_v": 231_000,
+    "current_l1_a": 7_215,
+    "current_l2_a": -1_202,
+    "current_l3_a": 2_405,
+    "active_power_l1_kw": 1_500_000,
+    "active_power_l2_kw": -250_000,
+    "active_power_l3_kw": 500_000,
+    "price_1": 4_001,
+    "price_2": 5_002,
+    "price_3": 6_003,
+    "price_4": 7_004,
+    "step_limit_1_kwh": 1_000_000,
+    "step_limit_2_kwh": 2_000_000,
+    "step_limit_3_kwh": 300_000_000,
+    "step_limit_4_kwh": 400_000_000,
+    "step_limit_5_kwh": 500_000_000,
+    "step_limit_6_kwh": 600_000_000,
+    "step_addition_1": 0,
+    "step_addition_2": 101,
+    "step_addition_3": 202,
+    "step_addition_4": 303,
+    "step_addition_5": 404,
+    "step_addition_6": 505,
+    "step_addition_7": 606,
+}
+"""Computed by hand from METER.md: at rate 1 until 22:30 UTC, local midnight, then at rate 3."""
+
+
+def test_every_item_of_a_meter_in_use() -> None:
+    meter = in_use()
+    assert {item.name: read(meter, item) for item in GETTERS} == VALUES
+
+
+def registers(meter: Meter, first: int, count: int) -> bytes:
+    """Return holding registers as a Modbus TCP client reads them."""
+    server = tcp_server(Rack([(1, meter)], 0))
+    request = b"\0\7\0\0\0\6\1\3" + first.to_bytes(2, "big") + count.to_bytes(2, "big")
+    reply = server.receive(request, 0)
+    assert reply[:9] == b"\0\7\0\0" + (3 + 2 * count).to_bytes(2, "big") + b"\1\3" + bytes(
+        [2 * count]
+    )
+    return reply[9:]
+
+
+def of_page(data: bytes, kind: str) -> int | str:
+    """Return the value of registers of a type of the page."""
+    if kind == "BCD":
+        return data.hex()
+    assert len(data) == int(kind[1:]) // 8
+    return int.from_bytes(data, "big", signed=kind[0] == "i")
+
+
+def as_shown(name: str, unit: str) -> object:
+    """Return the value of an item in the unit of the page, cut towards zero."""
+    value, kind = VALUES[name], BY_NAME[name].kind
+    if not isinstance(value, int):
+        return value
+    fixed = kind.inner if isinstance(kind, Optional) else kind
+    grain = re.match(r"0\.0*1\b", unit)
+    shown = len(grain[0]) - 2 if grain else 0
+    held = fixed.decimals if isinstance(fixed, Fixed) else 0
+    cut = abs(value) // 10 ** (held - shown)
+    return cut if value >= 0 else -cut
+
+
+def test_every_register_of_the_page_holds_its_item() -> None:
+    meter = in_use()
+    rows = re.findall(
+        r"^\| (\d+) \| (\d+) \| (\w+) \| `(\w+)` \| ([^|]*) \|", PAGE.read_text(), re.MULTILINE
+    )
+    seen = set()
+    for address, count, kind, name, unit in rows:
+        if name not in VALUES:
+            continue
+        seen.add(name)
+        data = registers(meter, int(address), int(count))
+        assert of_page(data, kind) == as_shown(name, unit), name
+    assert seen == set(VALUES)
+    assert registers(meter, 0, 2) == b"PPM1"
