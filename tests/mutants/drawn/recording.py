@@ -14,7 +14,7 @@ import pytest
 from tests.mutants.drawn.covering import PRODUCT, CoveringTests, digests, load
 from tests.mutants.drawn.process import in_parallel, run_tests
 
-FILES_AT_ONCE = 6
+FILES_AT_ONCE = 4
 
 
 class RecordingError(Exception):
@@ -79,8 +79,9 @@ def covering_tests(root: Path, cache: Path, folder: Path, at_once: int) -> Cover
     if not missing:
         return covering
     print(f"recording what {len(missing)} test files execute ...", flush=True)
-    count = -(-len(missing) // FILES_AT_ONCE)
-    batches = [missing[at::count] for at in range(count)]
+    starts = range(0, len(missing), FILES_AT_ONCE)
+    batches = [missing[at : at + FILES_AT_ONCE] for at in starts]
+    count = len(batches)
     logs = [folder / f"recording-{at}.log" for at in range(count)]
     jobs = [
         partial(
