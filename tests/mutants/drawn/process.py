@@ -33,6 +33,8 @@ LOADED_ONCE = (
     "typer.testing",
 )
 OURS = ("protocols", "firmware_sim", "meterctl", "tests", "examples")
+NOT_LOADED = 70
+"""Exit code where the tests passed, but never imported the mutated module."""
 MEMORY = 4 << 30
 """Bytes a process may map: a mutant that grows without end fails instead of the machine."""
 
@@ -43,7 +45,7 @@ class MutatedModule(SourceFileLoader):
     def __init__(self, root: Path, file: str, source: str) -> None:
         name = ".".join(Path(file).with_suffix("").parts).removesuffix(".__init__")
         super().__init__(name, str(root / file))
-        self.mutated = source
+        self.mutated, self.loaded = source, False
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         """Return the specification of the mutated module, None for any other."""
@@ -56,6 +58,7 @@ class MutatedModule(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         """Compile the given source; no bytecode file is read or written."""
+        self.loaded = True
         return compile(self.mutated, self.path, "exec", dont_inherit=True)
 
 
@@ -83,16 +86,12 @@ def run_tests(
         sys.meta_path.insert(0, mutated)
     settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
     settings.load_profile("repeatable")
-    options = ["-q", "--rootdir", str(root), "-p", "no:cacheprovider", "-p", "no:xdist"]
-    options += [
-        "-p",
-        "no:prepaid_meter",
-        "-p",
-        "no:faulthandler",
-        "-W",
-        "ignore::pytest.PytestAssertRewriteWarning",
-    ]
+    # Plain assertions: pytest's rewriting would load the modules of a plugin, ours among them.
+    options = ["-q", "--rootdir", str(root), "--assert=plain", "-p", "no:cacheprovider"]
+    options += ["-p", "no:xdist", "-p", "no:prepaid_meter", "-p", "no:faulthandler"]
     code = pytest.main([*options, *files], plugins=[plugin])
+    if mutated and code == os.EX_OK and not mutated.loaded:
+        code = NOT_LOADED
     sys.stdout.flush()
     os._exit(code)
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.mutants.drawn.covering import CoveringTests
 from tests.mutants.drawn.mutation import Mutation
-from tests.mutants.drawn.process import MutatedModule, run_tests
+from tests.mutants.drawn.process import NOT_LOADED, MutatedModule, run_tests
 
 STDERR = 2
 CAP_S = 60
@@ -110,6 +110,7 @@ def _run(
 
 def read_result(mutation: Mutation, code: int, progress: Path) -> Result:
     """Return what the exit code of a mutant's process, and the last test in it, say."""
+    assert code != NOT_LOADED, f"no test imports {mutation.file}"
     state, _, test = progress.read_text().partition(" ")
     if code == os.EX_OK:
         return Result(mutation, Ending.SURVIVED)
