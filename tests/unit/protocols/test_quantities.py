@@ -159,6 +159,48 @@ def test_money_is_read_in_cents_and_written_with_as_many_decimals_as_asked_for()
         q.parse_money("fifty")
 
 
+@pytest.mark.parametrize(
+    ("text", "zero", "cents"),
+    [
+        ("0.01", False, 1),
+        ("0.01", True, 1),
+        ("0", True, 0),
+        ("50", False, 5000),
+        ("999999.99", False, 99_999_999),
+        ("999999.99", True, 99_999_999),
+    ],
+)
+def test_an_amount_to_be_sold_is_read_in_cents(text: str, zero: bool, cents: int) -> None:
+    assert q.parse_amount(text, zero=zero) == cents
+
+
+@pytest.mark.parametrize(
+    ("text", "zero", "lowest"),
+    [
+        ("0", False, "0.01"),
+        ("0.00", False, "0.01"),
+        ("-0.01", False, "0.01"),
+        ("-0.01", True, "0.00"),
+        ("1000000", False, "0.01"),
+        ("1000000.00", True, "0.00"),
+    ],
+)
+def test_an_amount_out_of_range_is_refused_with_the_range(
+    text: str, zero: bool, lowest: str
+) -> None:
+    with pytest.raises(QuantityError) as caught:
+        q.parse_amount(text, zero=zero)
+    assert str(caught.value) == f"amount {text}: allowed is {lowest} to 999999.99"
+
+
+def test_the_power_of_a_load_is_at_most_a_gigawatt() -> None:
+    assert q.parse_power("1000000kW") == 10**12
+    assert q.parse_power("-1000000kW") == -(10**12)
+    for text in ("1000000000000.001W", "-1000000.000001kW"):
+        with pytest.raises(QuantityError, match="out of range: at most 1000000kW"):
+            q.parse_power(text)
+
+
 def test_a_price_has_four_decimals_and_is_not_negative() -> None:
     assert q.parse_price("0.5283") == 5283
     assert q.parse_price("0") == 0
