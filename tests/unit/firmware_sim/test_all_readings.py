@@ -5,24 +5,32 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.rack import Rack
 from firmware_sim.readings import GETTERS, read
-from firmware_sim.requests import Sense
+from firmware_sim.requests import BreakSwitch, Sense
 from firmware_sim.settings import Settings
+from protocols.data_model import items
 from protocols.data_model.items import BY_NAME
 from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff, TariffChange
 from protocols.data_model.words import (
+    Cause,
     MeterType,
     PhaseSummation,
     ReconnectMode,
+    Status,
+    SupplyState,
+    SwitchPosition,
     Tamper,
     TripMode,
     UnopenedSupply,
 )
-from protocols.quantities import CENT, DAY, HOUR, KWH, LEDGER, MINUTE
+from protocols.quantities import CENT, DAY, HOUR, KWH, LEDGER, MINUTE, MONEY_LIMIT
 from protocols.sealed_message import Answer, MessageKind, Outcome, SwitchAction, encode_number
 from tests.support.meters import Host, make
 from tests.support.racks import tcp_server
@@ -285,3 +293,83 @@ def test_every_register_of_the_page_holds_its_item() -> None:
         assert of_page(data, kind) == as_shown(name, unit), name
     assert seen == set(VALUES)
     assert registers(meter, 0, 2) == b"PPM1"
+
+
+@pytest.mark.parametrize(
+    ("credit", "saturated"),
+    [
+        (MONEY_LIMIT, False),
+        (MONEY_LIMIT + 1, True),
+        (-MONEY_LIMIT, False),
+        (-MONEY_LIMIT - 1, True),
+    ],
+)
+def test_money_beyond_the_largest_amount_is_a_status(credit: int, saturated: bool) -> None:
+    meter = make(credit=credit, settings=Settings(overdraft_limit=MONEY_LIMIT))
+    assert bool(read(meter, items.STATUS) & Status.MONEY_SATURATED) is saturated
+
+
+def test_purchases_beyond_the_largest_amount_are_a_status() -> None:
+    meter = make(credit=0)
+    host = Host(meter)
+    for amount, saturated in ((99_999_999, False), (1, True)):
+        assert host.send(MessageKind.CREDIT, amount=amount).outcome is Outcome.ACCEPTED
+        assert bool(read(meter, items.STATUS) & Status.MONEY_SATURATED) is saturated
+        refund = {"amount": min(amount, 99_999_999)}
+        assert host.send(MessageKind.REFUND, **refund).outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("credit", "reconnect", "amount"),
+    [
+        (-5 * LEDGER, 0, 501),
+        (-5 * LEDGER + 1, 0, 500),
+        (-5 * LEDGER, 1, 501),
+        (-5 * LEDGER, 3 * LEDGER, 800),
+        (-5 * LEDGER + 1, 3 * LEDGER, 800),
+        (-5 * LEDGER - 1, 3 * LEDGER, 801),
+    ],
+)
+def test_the_amount_to_reconnect_is_the_smallest_that_reconnects(
+    credit: int, reconnect: int, amount: int
+) -> None:
+    meter = make(credit=credit, settings=Settings(reconnect_threshold=reconnect))
+    assert read(meter, items.AMOUNT_TO_RECONNECT) == amount * CENT
+    host = Host(meter)
+    for cents, state in (
+        (amount - 1, SupplyState.DISCONNECTED),
+        (1, SupplyState.CONNECTED),
+    ):
+        assert host.send(MessageKind.CREDIT, amount=cents).outcome is Outcome.ACCEPTED
+        assert read(meter, items.SUPPLY_STATE) is state
+    assert read(meter, items.AMOUNT_TO_RECONNECT) == 0
+
+
+def test_the_readings_of_a_disconnected_meter() -> None:
+    meter = make(credit=-LEDGER, guarantee=False, load=Load.constant((1_000_000,)))
+    assert {
+        item.name: read(meter, item)
+        for item in (
+            items.SUPPLY_STATE,
+            items.SUPPLY_CAUSES,
+            items.SUPPLY_COMMANDED,
+            items.SUPPLY_SWITCH,
+            items.ACTIVE_POWER,
+            items.OVERDRAFT,
+            items.REMAINING_CREDIT,
+            items.STATUS,
+        )
+    } == {
+        "supply_state": SupplyState.DISCONNECTED,
+        "supply_causes": Cause.CREDIT_EXHAUSTED,
+        "supply_commanded": SwitchPosition.OPEN,
+        "supply_switch": SwitchPosition.OPEN,
+        "active_power_kw": 0,
+        "overdraft": LEDGER,
+        "remaining_credit": 0,
+        "status": Status.OVERDRAFT,
+    }
+    meter.handle(BreakSwitch(SwitchDefect.WELDED))
+    assert read(meter, items.SUPPLY_COMMANDED) == SwitchPosition.OPEN
+    assert read(meter, items.SUPPLY_SWITCH) == SwitchPosition.CLOSED
+    assert read(meter, items.ACTIVE_POWER) == 1_000_000

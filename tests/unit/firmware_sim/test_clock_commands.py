@@ -8,11 +8,13 @@ import pytest
 
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
+from firmware_sim.readings import read
 from firmware_sim.records.ring import BILLING_RING, DAILY_RING
 from firmware_sim.requests import CutPower, ReturnPower, SetLoad
 from firmware_sim.settings import Settings
+from protocols.data_model import items
 from protocols.data_model.tables import Freeze
-from protocols.data_model.tariff import Steps, Tariff
+from protocols.data_model.tariff import Steps, Tariff, TariffChange
 from protocols.data_model.words import Cause
 from protocols.quantities import DAY, HOUR, LEDGER, MINUTE
 from protocols.sealed_message import MessageKind, Outcome, encode_number
@@ -162,7 +164,8 @@ def test_a_moratorium_until_today_begins_nothing_and_clears_nothing() -> None:
     parameters = encode_number(MessageKind.MORATORIUM, START // DAY)
     assert Host(meter).send(MessageKind.MORATORIUM, parameters=parameters).outcome
     last = events(meter)[-1]
-    assert (last.name, last.a) == ("moratorium_set", 0)
+    assert (last.name, last.a, last.b) == ("moratorium_set", 0, 0)
+    assert read(meter, items.MORATORIUM) == 0
     assert meter.state.supply.causes == Cause.CREDIT_EXHAUSTED
 
 
@@ -171,8 +174,61 @@ def test_a_moratorium_until_tomorrow_closes_the_switch_until_midnight() -> None:
     parameters = encode_number(MessageKind.MORATORIUM, START // DAY + 1)
     assert Host(meter).send(MessageKind.MORATORIUM, parameters=parameters).outcome
     assert ("moratorium_set", START // DAY + 1) in [(e.name, e.a) for e in events(meter)]
+    assert read(meter, items.MORATORIUM) == START // DAY + 1
     meter.advance(DAY - 1)
     assert meter.state.supply.causes == Cause.NONE
     meter.advance(DAY)
     assert meter.state.supply.causes == Cause.CREDIT_EXHAUSTED
     assert event_names(meter).count("moratorium_ended") == 1
+
+
+def test_a_billing_end_within_a_missed_day_is_frozen_on_that_day() -> None:
+    steps = Steps(billing_day=12, billing_hour=6)
+    meter = running(tariff=Tariff(steps=steps), settings=Settings(utc_offset_minutes=60))
+    meter.handle(CutPower())
+    meter.advance(4 * DAY)
+    meter.handle(ReturnPower())
+    (ended,) = freezes(meter, BILLING_RING)
+    midnight = instant(2026, 1, 12) - HOUR
+    assert midnight < ended <= midnight + DAY
+    assert counters(meter) == (NOTHING, MONTH)
+
+
+def activate(meter: Meter, steps: Steps, clock: int) -> None:
+    change = TariffChange(((clock, steps),)).encode()
+    answer = Host(meter).send(MessageKind.TARIFF, parameters=change)
+    assert answer.outcome is Outcome.ACCEPTED
+
+
+def test_a_billing_year_that_is_set_by_a_tariff_ends_at_its_new_date() -> None:
+    meter = running()
+    activate(meter, Steps(year_month=1, year_day=20), START + 2 * DAY)
+    meter.advance(10 * DAY - 1)
+    assert counters(meter) == (MONTH, MONTH)
+    meter.advance(10 * DAY)
+    assert counters(meter) == (MONTH, NOTHING)
+    assert freezes(meter, BILLING_RING) == []
+
+
+def test_a_billing_day_that_is_set_by_a_tariff_ends_the_period_at_its_new_hour() -> None:
+    meter = running()
+    activate(meter, Steps(billing_day=15, billing_hour=6), START + 2 * DAY)
+    meter.advance(5 * DAY + 6 * HOUR - 1)
+    assert counters(meter) == (MONTH, MONTH)
+    meter.advance(5 * DAY + 6 * HOUR)
+    assert counters(meter) == (NOTHING, MONTH)
+    assert freezes(meter, BILLING_RING) == [START + 5 * DAY + 6 * HOUR]
+
+
+def test_steps_with_the_same_billing_dates_leave_the_periods_alone() -> None:
+    steps = Steps(billing_day=15, year_month=1, year_day=15)
+    meter = running(tariff=Tariff(steps=steps))
+    set_clock(meter, instant(2026, 1, 15))
+    set_clock(meter, START + 2 * HOUR)
+    meter.handle(SetLoad(Load.constant((1_000_000,))))
+    meter.advance(2 * HOUR)
+    meter.handle(SetLoad(Load.constant((0,))))
+    activate(meter, Steps((5,), (0, 0), billing_day=15, year_month=1, year_day=15), 0)
+    before = counters(meter)
+    meter.advance(7 * DAY)
+    assert counters(meter) == before, "both were ended by the first clock command"
