@@ -51,6 +51,8 @@ class Mutation:
     statement: tuple[int, int]
     """First and last line of the statement (of its head, where it has a body)."""
     source_line: str
+    nth: int
+    """Which one it is, from 1, where the line holds the replaced text more than once."""
     kind: str
     original: str
     replacement: str
@@ -82,8 +84,21 @@ def places(file: str, source: str) -> list[Place]:
             original, text = data[begin:end].decode(), ast.unparse(replacement)
             if _needs_brackets(replacement):
                 text = f"({text})"
-            line, shown = replaced.lineno, lines[replaced.lineno - 1].decode().strip()
-            place.append(Mutation(file, begin, line, statement, shown, kind, original, text))
+            whole = lines[replaced.lineno - 1]
+            nth = whole[: replaced.col_offset].decode().count(original) + 1
+            place.append(
+                Mutation(
+                    file,
+                    begin,
+                    replaced.lineno,
+                    statement,
+                    whole.decode().strip(),
+                    nth,
+                    kind,
+                    original,
+                    text,
+                )
+            )
         if place:
             found.append(tuple(place))
     return sorted(found, key=lambda place: (place[0].begin, place[0].kind, place[0].original))
