@@ -247,6 +247,134 @@ def test_every_item_of_a_meter_in_use() -> None:
     assert {item.name: read(meter, item) for item in GETTERS} == VALUES
 
 
+SHOWN = """\
+serial_number "000000000777"
+epoch "01020304"
+meter_type "three_phase"
+account_unit "EUR"
+firmware_version 1
+clock "2025-12-31T23:05:00.000Z"
+elapsed_ms 3900000
+energy_import_kwh 2.166666
+energy_export_kwh 0.270833
+energy_month_kwh 2.437499
+energy_year_kwh 2.437499
+active_power_kw 1.750000
+reactive_power_kvar 1.089718
+apparent_power_kva 2.499998
+power_factor 0.7000
+frequency_hz 50.100
+maximum_demand_kw 2.000000
+maximum_demand_at "2025-12-31T22:15:00.000Z"
+account_state "open"
+customer_number "000000001001"
+available_credit 51.14
+available_credit_exact 51.1430568705
+remaining_credit 51.14
+overdraft 0.00
+debt 10.59
+purchase_count 1
+credit_sequence 3
+command_sequence 3
+key_version 0
+key_check_value "b7a647"
+card_serial "0000000000000000"
+illegal_insertions 0
+opening_balance_exact 45.0000000000
+credited_exact 10.0000000000
+refunded_exact 1.0000000000
+settled_exact 0.0000000000
+consumption_charged_exact 1.2569431295
+standing_charged_exact 0.3500000000
+instalments_taken_exact 1.2500000000
+debt_entered_exact 14.3400000000
+debt_from_top_ups_exact 2.5000000000
+cumulative_purchased 12.50
+phase_summation "per_phase"
+reverse_charged true
+current_rate 3
+current_step 3
+current_price 0.6205
+step_period "year"
+billing_day "0506"
+billing_year "0407"
+tariff_activation "2026-01-02T00:00:00.000Z"
+supply_state "connected"
+supply_causes []
+supply_commanded "closed"
+supply_switch "closed"
+amount_to_reconnect 0.00
+low_credit_warning false
+trip_pending ["remote"]
+trip_due "2025-12-31T23:07:00.000Z"
+guarantee false
+moratorium_until "2026-02-10"
+overload_count 0
+status ["trip_pending", "moratorium", "cover_open", "tariff_pending"]
+event_number 8
+utc_offset_minutes 90
+low_credit_threshold_1 40.00
+low_credit_threshold_2 5.00
+overdraft_limit 21.00
+max_credit 500.00
+reconnect_threshold 3.00
+trip_mode "delayed"
+reconnect_mode "manual"
+trip_delay_minutes 7
+remote_trip_delay true
+power_limit_kw 9.000001
+power_limit_delay_s 11
+overload_reconnect_s 61
+overload_attempts 4
+overload_reset_s 3601
+unopened_supply "disconnected"
+tamper_trip ["magnet"]
+standing_charge 0.35
+debt_instalment 1.25
+debt_share_percent 20
+friendly_hours "23:00-23:59"
+friendly_weekends true
+strict_suspension true
+friendly_holidays true
+energy_rate_1_kwh 1.000000
+energy_rate_2_kwh 0.000000
+energy_rate_3_kwh 1.166666
+energy_rate_4_kwh 0.000000
+voltage_l1_v 231.000
+voltage_l2_v 231.000
+voltage_l3_v 231.000
+current_l1_a 7.215
+current_l2_a -1.202
+current_l3_a 2.405
+active_power_l1_kw 1.500000
+active_power_l2_kw -0.250000
+active_power_l3_kw 0.500000
+price_1 0.4001
+price_2 0.5002
+price_3 0.6003
+price_4 0.7004
+step_limit_1_kwh 1.000000
+step_limit_2_kwh 2.000000
+step_limit_3_kwh 300.000000
+step_limit_4_kwh 400.000000
+step_limit_5_kwh 500.000000
+step_limit_6_kwh 600.000000
+step_addition_1 0.0000
+step_addition_2 0.0101
+step_addition_3 0.0202
+step_addition_4 0.0303
+step_addition_5 0.0404
+step_addition_6 0.0505
+step_addition_7 0.0606
+"""
+
+
+def test_every_item_is_written_in_json_with_its_unit_and_decimals() -> None:
+    meter = in_use()
+    lines = [f"{item.name} {item.kind.json(read(meter, item))}" for item in GETTERS]
+    assert lines == SHOWN.splitlines()
+
+
 def registers(meter: Meter, first: int, count: int) -> bytes:
     """Return holding registers as a Modbus TCP client reads them."""
     server = tcp_server(Rack([(1, meter)], 0))

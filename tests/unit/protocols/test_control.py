@@ -135,6 +135,13 @@ def test_a_wrong_duration_is_refused_as_such() -> None:
         c.parse_command(["advance", "17"])
 
 
+def test_an_advance_is_at_most_3660_days() -> None:
+    assert c.parse_command(["advance", "3660d"]) == c.Advance(3660 * 86_400_000)
+    for text in ("3660d1ms", "3661d"):
+        with pytest.raises(QuantityError, match="an advance is at most 3660d"):
+            c.parse_command(["advance", text])
+
+
 @pytest.mark.parametrize(
     ("text", "thousandths"),
     [("0", 0), ("1", 1000), ("0.5", 500), ("0.001", 1), ("100000", 100_000_000)],

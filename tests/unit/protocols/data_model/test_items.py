@@ -101,6 +101,66 @@ def test_a_setting_knows_what_may_be_set_and_its_range_fits_a_message(item: Item
         assert not kind.holds(number.high + 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("utc_offset_minutes", "-840 to 840 min"),
+        ("low_credit_threshold_1", "off or 0.00 to 999999.99"),
+        ("low_credit_threshold_2", "off or 0.00 to 999999.99"),
+        ("overdraft_limit", "0.00 to 999999.99"),
+        ("max_credit", "off or 0.00 to 999999.99"),
+        ("reconnect_threshold", "0.00 to 999999.99"),
+        ("trip_mode", "two_stage, direct, delayed"),
+        ("reconnect_mode", "automatic, manual"),
+        ("trip_delay_minutes", "0 to 9999 min"),
+        ("remote_trip_delay", "on, off"),
+        ("power_limit_kw", "off or 0.000000 to 1000000.000000 kW"),
+        ("power_limit_delay_s", "0 to 86400 s"),
+        ("overload_reconnect_s", "1 to 86400 s"),
+        ("overload_attempts", "0 to 255"),
+        ("overload_reset_s", "0 to 86400 s"),
+        ("unopened_supply", "connected, disconnected"),
+        ("tamper_trip", "none or any of cover, terminal_cover, magnet"),
+        ("standing_charge", "0.00 to 999999.99"),
+        ("debt_instalment", "0.00 to 999999.99"),
+        ("debt_share_percent", "0 to 100 %"),
+        ("friendly_hours", "off or at most two windows such as 22:00-06:00,12:00-13:00"),
+        ("friendly_weekends", "on, off"),
+        ("strict_suspension", "on, off"),
+        ("friendly_holidays", "on, off"),
+    ],
+)
+def test_a_setting_has_its_range(name: str, allowed: str) -> None:
+    assert settable(BY_NAME[name]).allowed() == allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "finest", "too_fine"),
+    [
+        ("low_credit_threshold_1", "0.01", "0.011"),
+        ("overdraft_limit", "0.01", "0.010"),
+        ("standing_charge", "0.01", "0.001"),
+        ("power_limit_kw", "0.000001", "0.0000001"),
+        ("power_limit_delay_s", "1", "1.0"),
+        ("debt_share_percent", "1", "1.5"),
+    ],
+)
+def test_a_setting_has_its_grain(name: str, finest: str, too_fine: str) -> None:
+    kind = settable(BY_NAME[name])
+    assert kind.text(kind.parse(finest)) == finest
+    with pytest.raises(QuantityError):
+        kind.parse(too_fine)
+
+
+def test_items_that_change_by_themselves_are_known() -> None:
+    assert {item.name for item in ITEMS if item.live} == {
+        "clock", "elapsed_ms", "energy_import_kwh", "energy_export_kwh", "energy_rate_1_kwh",
+        "energy_rate_2_kwh", "energy_rate_3_kwh", "energy_rate_4_kwh", "energy_month_kwh",
+        "energy_year_kwh", "available_credit", "available_credit_exact", "remaining_credit",
+        "overdraft", "consumption_charged_exact", "current_step", "current_price",
+    }  # fmt: skip
+
+
 def test_every_item_says_what_it_means() -> None:
     assert all(item.meaning.endswith(".") for item in ITEMS)
 
