@@ -150,3 +150,13 @@ def test_development_keys_come_from_the_published_master() -> None:
     )
     assert DEVELOPMENT_KEY_VERSION == 0
     assert development_keys(SERIAL) == derive_meter_keys(DEVELOPMENT_MASTER, SERIAL, 0)
+
+
+def test_keys_are_compared_without_what_was_computed_from_them() -> None:
+    ours, same = (MeterKeys(3, bytes(16), bytes(range(16))) for _ in range(2))
+    assert ours.check_value == same.check_value == ours.check_value
+    other = MeterKeys(3, bytes(16), bytes(range(16)))
+    assert ours == other
+    assert repr(ours) == repr(other) == "MeterKeys(version=3)"
+    with pytest.raises(TypeError):
+        MeterKeys(3, bytes(16), bytes(16), b"", 1)  # type: ignore[call-arg]

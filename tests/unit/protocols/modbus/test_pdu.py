@@ -199,3 +199,47 @@ def test_registers_come_in_two_bytes_each(count: int) -> None:
     check_reply(p.read_request(3, 0, count), bytes((3, 2 * count)) + bytes(2 * count))
     with pytest.raises(FrameError):
         check_reply(p.read_request(3, 0, count), bytes((3, 2 * count - 2)) + bytes(2 * count - 2))
+
+
+OTHER_REQUESTS = {
+    7: "07",
+    11: "0b",
+    12: "0c",
+    17: "11",
+    20: "14 07 06 0004 0001 0002",
+    21: "15 0d 06 0004 0007 0003 06af 04be 100d",
+    22: "16 0004 00f2 0025",
+    24: "18 04de",
+}
+OTHER_REPLIES = {
+    7: "07 6d",
+    11: "0b ffff 0108",
+    12: "0c 08 0000 0108 0121 2000",
+    17: "11 03 11 ff 01",
+    20: "14 06 05 06 0dfe 0020",
+    21: "15 0d 06 0004 0007 0003 06af 04be 100d",
+    22: "16 0004 00f2 0025",
+}
+"""The examples of section 6 for functions that the meter does not have."""
+
+
+@pytest.mark.parametrize("function", OTHER_REQUESTS)
+def test_requests_of_other_functions_have_their_length(function: int) -> None:
+    request = bytes.fromhex(OTHER_REQUESTS[function])
+    assert request[0] == function
+    assert request_length(request + b"\xff") == len(request)
+
+
+@pytest.mark.parametrize("function", OTHER_REPLIES)
+def test_replies_of_other_functions_have_their_length(function: int) -> None:
+    reply = bytes.fromhex(OTHER_REPLIES[function])
+    assert reply[0] == function
+    assert reply_length(reply + b"\xff") == len(reply)
+
+
+def test_functions_of_the_table_alone_have_a_length() -> None:
+    some = bytes(20)
+    known = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 17, 20, 21, 22, 23, 24, 43}
+    for function in range(128):
+        known_length = request_length(bytes([function]) + some) != UNKNOWN
+        assert known_length == (function in known), function
