@@ -27,6 +27,8 @@ def test_only_a_regular_file_may_be_read(kind: int) -> None:
 
 
 def test_a_file_above_the_limit_is_refused_and_one_at_the_limit_is_not() -> None:
+    assert MAX_SIZE == 64 * 1024 * 1024
+    assert TOO_LARGE == "it is larger than 64 MiB"
     assert refusal(stat.S_IFREG, MAX_SIZE) is None
     assert refusal(stat.S_IFREG, MAX_SIZE + 1) == TOO_LARGE
     assert refusal(stat.S_IFREG, MAX_SIZE + 1, max_size=None) is None

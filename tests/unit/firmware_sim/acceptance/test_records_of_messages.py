@@ -64,7 +64,10 @@ def test_an_accepted_message_is_one_event_with_its_details(
     host.send(MessageKind.VOID)
     host.send(MessageKind.CLEAR_DEMAND)
     before = len(events(meter))
-    assert host.send(kind, **fields).outcome is Outcome.ACCEPTED
+    answer = host.send(kind, **fields)
+    assert (answer.outcome, answer.sequence) == (Outcome.ACCEPTED, 2)
+    assert (answer.to_overdraft, answer.to_debt, answer.amount_to_reconnect) == (0, 0, 0)
+    assert (answer.credit_before, answer.credit_after) == (20 * LEDGER, meter.state.account.credit)
     after = since(meter, 0) if kind is MessageKind.CLEAR_EVENTS else since(meter, before)
     assert after == [event]
 

@@ -57,6 +57,30 @@ def test_a_full_tariff_can_be() -> None:
 
 
 @pytest.mark.parametrize(
+    "part",
+    [
+        Seasons(tuple((1, day, 1) for day in range(1, 15))),
+        Seasons(((1, 1, 1), (12, 31, 1))),
+        Seasons(holidays=tuple((day, 1) for day in range(64))),
+        DayTables((((0, 1),),) * 8),
+        DayTables((tuple((m, 1) for m in range(1426, 1440)),)),
+        Prices((0, 99_999_999, 1, 1)),
+        Prices((1,)),
+        Steps((1, 2, 3, 4, 5, 10**15), (0, 99_999_999, 0, 0, 0, 0, 0)),
+        Steps(billing_day=28, billing_hour=23, year_month=12, year_day=28),
+        Steps(billing_day=1, billing_hour=0, year_month=1, year_day=1),
+    ],
+)
+def test_a_part_at_its_limits_can_be(part: Part) -> None:
+    assert part.problem() is None
+
+
+def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
+    assert Steps((10**15 + 1,), (0, 0)).problem() == "a step limit is at most 1,000,000,000 kWh"
+    assert Steps((10**15,), (0, 0)).problem() is None
+
+
+@pytest.mark.parametrize(
     ("part", "words"),
     [
         (Seasons(()), "seasons: 1 to 14"),
