@@ -25,6 +25,7 @@ from meterctl.journal import (
     Journal,
     SeenWriteBack,
 )
+from meterctl.journal.layout import bring_up
 from meterctl.key_ring import DailyLimit, KeyRing
 from meterctl.operations.card.case import Case
 from meterctl.operations.card.comparison import compare
@@ -314,3 +315,28 @@ def test_an_unconsumed_sale_of_format_1_is_named_refused_by_the_meter_and_ended_
     (ended,) = withdraw_cards(session, journal, erased_only=False).entries
     assert (ended.state, ended.outcome, ended.amount) == (EntryState.REFUSED, "voided", 1000)
     assert meter.state.account.credit == 30 * LEDGER
+
+
+def test_a_journal_that_another_process_brought_up_meanwhile_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    before = path.read_bytes()
+    with sqlite3.connect(path, isolation_level=None) as db:
+        bring_up(db, path, lambda: 99, 1)
+        assert db.execute("SELECT COUNT(*) FROM numbers").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (LAYOUT,)
+    db.close()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("version", [-1, LAYOUT + 1])
+def test_a_layout_that_this_build_does_not_know_is_refused(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="later version; nothing was changed"):
+        Journal(path)
+    assert path.read_bytes() == before

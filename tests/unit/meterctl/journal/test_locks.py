@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,15 @@ def test_a_lock_file_that_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> N
         locks.alone_with(METER, held.ticks, held.pause),
     ):
         pass
+
+
+def test_the_lock_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        locks = MeterLocks(tmp_path / "j.sqlite")
+        with locks.alone_with(METER, lambda: 0, lambda _: None):
+            pass
+        locks.close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "j.sqlite.lock").stat().st_mode) == 0o600

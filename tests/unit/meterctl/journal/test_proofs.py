@@ -131,6 +131,14 @@ def test_the_floor_rises_in_whatever_epoch_and_never_falls(journal: Journal) -> 
     assert journal.proofs.floor(METER) == 3
 
 
+def test_a_receipt_raises_the_floor_and_proves_neither_energy_nor_time(journal: Journal) -> None:
+    journal.proofs.note_receipt(replace(RECEIPT, key_version=4), b"receipt")
+    assert journal.proofs.floor(METER) == 4
+    one = proved(journal)
+    assert (one.sequence, one.cumulative, one.energy, one.elapsed_ms) == (5, 900, 0, 0)
+    assert (one.last_sequence, one.last_code, one.last_at) == (5, b"code", 77)
+
+
 def test_the_development_key_does_not_raise_the_floor(journal: Journal) -> None:
     journal.proofs.raise_floor(METER, 0)
     assert journal.proofs.floor(METER) == 0
