@@ -10,7 +10,7 @@ from pathlib import Path
 
 from firmware_sim.hal.nvram import NvramError, NvramFlushError
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.named_files import open_named
+from firmware_sim.hosting.locked_file import open_locked, write_all
 from firmware_sim.meter import Meter
 
 
@@ -27,15 +27,9 @@ class FileNvram:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
         self._path = path
-        self._file = open_named(path, flags, "state file", max_size=None)
+        held = "another process runs this meter"
+        self._file = open_locked(path, flags, "state file", held, max_size=None)
         self._size = os.fstat(self._file).st_size
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._file)
-            raise HostingError(
-                f"state file {path}: another process runs this meter; nothing was changed"
-            ) from error
 
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes at `offset`; raises NvramError."""
@@ -52,11 +46,7 @@ class FileNvram:
         """
         try:
             self._require_path()
-            view = memoryview(data)
-            while view:
-                done = os.pwrite(self._file, view, offset)
-                view, offset = view[done:], offset + done
-                self._size = max(self._size, offset)
+            self._size = max(self._size, write_all(self._file, offset, data))
         except (NvramError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             self.refusal = f"state file {self._path}: {reason}"

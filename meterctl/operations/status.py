@@ -40,6 +40,23 @@ class ProvedMeter:
     sealing_version: int
     elapsed_ms: int | None = None
 
+    @classmethod
+    def of(
+        cls, status: SealedStatus, sealing_version: int, elapsed_ms: int | None = None
+    ) -> ProvedMeter:
+        """Return the meter of a verified status."""
+        return cls(
+            status.serial_number,
+            status.epoch,
+            status.credit_sequence,
+            status.command_sequence,
+            status.account_state,
+            status.account_unit,
+            status.customer_number,
+            sealing_version,
+            elapsed_ms,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -229,17 +246,7 @@ def _meter_of(session: Session, status: SealedStatus, floor: int, *, advance: bo
             f"has; nothing was sealed"
         )
     sealing = current if session.ring.may_use(current, floor) and not advance else asked
-    return ProvedMeter(
-        status.serial_number,
-        status.epoch,
-        status.credit_sequence,
-        status.command_sequence,
-        status.account_state,
-        status.account_unit,
-        status.customer_number,
-        sealing,
-        status.elapsed_ms,
-    )
+    return ProvedMeter.of(status, sealing, status.elapsed_ms)
 
 
 def _hold_against(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.named_files import open_named
+from firmware_sim.hosting.locked_file import open_locked, write_all
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.applet import Card
 from protocols.card.memory import make_blank
@@ -31,11 +30,8 @@ class CardFileMemory:
 
     def write(self, offset: int, data: bytes) -> None:
         """Write all of `data`; raises CardMemoryError where the file refuses."""
-        view = memoryview(data)
         try:
-            while view:
-                done = os.pwrite(self._file, view, offset)
-                view, offset = view[done:], offset + done
+            write_all(self._file, offset, data)
         except OSError as error:
             raise CardMemoryError(str(error)) from error
 
@@ -70,14 +66,8 @@ def create_blank(path: Path, serial: bytes, transmission: Transmission) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    file = open_named(path, flags, "card")
+    file = open_locked(path, flags, "card", "another program holds this card")
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise HostingError(
-                f"card {path}: another program holds this card; nothing was changed"
-            ) from error
         yield file
     finally:
         os.close(file)

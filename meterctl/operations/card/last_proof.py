@@ -96,16 +96,8 @@ def _meter_of_proof(case: Case, proof: bytes) -> ProvedMeter | None:
         return None
     if not _proves(case, status.serial_number, status.key_version):
         return None
-    return ProvedMeter(
-        status.serial_number,
-        status.epoch,
-        status.credit_sequence,
-        status.command_sequence,
-        status.account_state,
-        status.account_unit,
-        status.customer_number,
-        _sealing_version(case, status.serial_number, status.current_version),
-    )
+    sealing = _sealing_version(case, status.serial_number, status.current_version)
+    return ProvedMeter.of(status, sealing)
 
 
 def _meter_of_write_back(case: Case, back: WriteBack) -> ProvedMeter:
