@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -81,13 +82,15 @@ def derive_key(master: bytes, label: str, serial_number: str, key_version: int) 
 class MeterKeys:
     """One meter's own keys of one version.
 
-    `card` is empty in key files of older exports: then the slot refuses cards.
+    `card` is empty in key files of older exports: then the slot refuses cards. `further` are keys
+    of other proofs by their name in the key file, such as the decoder key of tokens.
     """
 
     version: int
     credit: bytes = field(repr=False)
     command: bytes = field(repr=False)
     card: bytes = field(default=b"", repr=False)
+    further: Mapping[str, bytes] = field(default_factory=dict, repr=False, hash=False, kw_only=True)
     _check_value: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def key(self, message_class: MessageClass) -> bytes:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_named
 from protocols import named_files
 from protocols.keys import MeterKeys
+
+_NAMES = ("credit", "command", "card")
+_HEX = re.compile("([0-9a-fA-F]{2})+")
 
 
 class KeyFile(NamedTuple):
@@ -57,13 +61,7 @@ def parse_keys(text: str, path: Path) -> tuple[dict[int, MeterKeys], str]:
                 f"`meterctl keys export`"
             )
         serial_number = str(table["serial_number"])
-        keys = {
-            int(row["version"]): MeterKeys(
-                int(row["version"]),
-                *(bytes.fromhex(row.get(name, "")) for name in ("credit", "command", "card")),
-            )
-            for row in table["keys"]
-        }
+        keys = {int(row["version"]): _keys_of(row) for row in table["keys"]}
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise HostingError(f"keys {path}: it is no file of `meterctl keys export`") from error
     if not keys or any(
@@ -77,3 +75,15 @@ def parse_keys(text: str, path: Path) -> tuple[dict[int, MeterKeys], str]:
             f"keys {path}: a meter has at least one version, with two keys of 16 bytes"
         )
     return keys, serial_number
+
+
+def _keys_of(row: dict[str, Any]) -> MeterKeys:
+    """Return the keys of one version; other names with hexadecimal digits are further keys."""
+    version = int(row["version"])
+    own = (bytes.fromhex(row.get(name, "")) for name in _NAMES)
+    further = {
+        name: bytes.fromhex(text)
+        for name, text in row.items()
+        if name not in _NAMES and isinstance(text, str) and _HEX.fullmatch(text)
+    }
+    return MeterKeys(version, *own, further=further)

@@ -27,8 +27,8 @@ class Group(Enum):
     """The meter of a wire that has one; no station where there are several."""
 
 
-Address = int | Group
-"""A unit number or a group."""
+Address = int | str | Group
+"""A unit number, the 12 digits of a serial number, or a group."""
 
 
 class Stations(Protocol):
@@ -81,15 +81,17 @@ class Server(Protocol):
 
 
 class WireStations:
-    """All stations of a rack, or some, by their unit numbers."""
+    """All stations of a rack, or some, by their unit numbers and serial numbers."""
 
     def __init__(self, stations: Sequence[Station]) -> None:
         self._stations = stations
-        self._by_unit = {station.unit: (station,) for station in stations}
+        self._by_address: dict[Address, tuple[Station]] = {}
+        for station in stations:
+            self._by_address[station.unit] = self._by_address[station.serial_number] = (station,)
 
     def select(self, address: Address, at_us: int) -> Sequence[Station]:
         """Return the stations of an address, each brought to line time `at_us`."""
-        found = self._by_unit.get(address)  # type: ignore[arg-type]
+        found = self._by_address.get(address)
         if found is not None:
             found[0].present(at_us)
             return found
