@@ -24,7 +24,7 @@ from firmware_sim.state import Identity, State
 from firmware_sim.storage.store import Store, VolatileStore, load, make_rings
 from firmware_sim.supply.control import Supply
 from firmware_sim.tariff.calendar import CalendarState
-from protocols.data_model.words import AccountState, Cause, MeterType, UnopenedSupply
+from protocols.data_model.words import AccountState, Cause, UnopenedSupply
 from protocols.faults import FaultPlan
 from protocols.keys import MeterKeys, development_keys
 from protocols.modbus.native_map import NATIVE_MAP
@@ -97,7 +97,7 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
     found = load(nvram) if nvram is not None else None
     if found is not None:
         keys = _keys(description, found.state.identity.serial_number)
-        drawn = description.load or Load.constant((0,) * _phases(found.state.identity.meter_type))
+        drawn = description.load or Load.constant((0,) * found.state.identity.phases)
         return Meter(
             found.state,
             found.rings,
@@ -153,10 +153,6 @@ def build_lost(description: MeterDescription) -> Meter:
     return Meter(
         state, rings, VolatileStore(), acceptance, drawn, SimulatedSwitch(), storage_lost=True
     )
-
-
-def _phases(meter_type: int) -> int:
-    return 3 if meter_type == MeterType.THREE_PHASE else 1
 
 
 def _acceptance(keys: Mapping[int, MeterKeys], rings: tuple[Ring, ...]) -> Acceptance:

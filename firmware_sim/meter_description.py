@@ -61,4 +61,4 @@ class MeterDescription:
     @property
     def phases(self) -> int:
         """How many phases the meter has."""
-        return 3 if self.meter_type == MeterType.THREE_PHASE else 1
+        return MeterType(self.meter_type).phases

@@ -17,7 +17,7 @@ from firmware_sim.settings import attribute
 from firmware_sim.tariff.pricing import step_at
 from protocols.data_model import items
 from protocols.data_model.items import Item
-from protocols.data_model.words import Cause, MeterType, Status, SwitchPosition, Tamper
+from protocols.data_model.words import Cause, Status, SwitchPosition, Tamper
 from protocols.quantities import MINUTE, MONEY_LIMIT
 
 FIRMWARE_VERSION = 1
@@ -68,9 +68,7 @@ def status(meter: Meter) -> int:
 
 def _voltage(meter: Meter, phase: int) -> int:
     identity = meter.state.identity
-    wired = (
-        phase == 0 or identity.meter_type == MeterType.THREE_PHASE
-    ) and phase not in meter.installation.lost_phases
+    wired = phase < identity.phases and phase not in meter.installation.lost_phases
     return identity.nominal_voltage_mv if wired and meter.state.powered else 0
 
 

@@ -24,7 +24,7 @@ from firmware_sim.tariff.calendar import CalendarState
 from protocols.data_model.events import EVENTS
 from protocols.data_model.tables import Event
 from protocols.data_model.tariff import Part, Tariff
-from protocols.data_model.words import Cause
+from protocols.data_model.words import Cause, MeterType
 
 Piece = TypeVar("Piece")
 
@@ -53,6 +53,11 @@ class Identity:
     nominal_voltage_mv: int = 230_000
     frequency_mhz: int = 50_000
     transitions: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def phases(self) -> int:
+        """How many phases the meter has."""
+        return MeterType(self.meter_type).phases
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ def read_load(
 
 def load_for(text: str, meter: Meter) -> Load:
     """Return the load that `text` names, for a running meter, from its present instant on."""
-    return read_load(text, len(meter.demand.phases), meter.clock, meter.state.elapsed_ms)
+    phases = meter.state.identity.phases
+    return read_load(text, phases, meter.clock, meter.state.elapsed_ms)
 
 
 @cache

@@ -172,7 +172,7 @@ def _build(
 def _give_load(meter: Meter, one: Described) -> None:
     """Give a meter that goes on its described load, as if drawn since the meter began."""
     begun = meter.clock - meter.state.elapsed_ms
-    phases = len(meter.demand.phases)
+    phases = meter.state.identity.phases
     reply = meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
     if reply is not None and reply.answer is not None:
         raise HostingError(

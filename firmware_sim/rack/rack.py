@@ -133,7 +133,7 @@ class Rack:
         if rule.kind.scope is FaultScope.STORAGE and not any(each.rebuild for each in stations):
             raise QuantityError(f"{rule.name}: no meter here has a storage; give `run` a --state")
         if rule.name == LOST_PHASE and all(
-            rule.amount > len(station.meter.demand.phases) for station in stations
+            rule.amount > station.meter.state.identity.phases for station in stations
         ):
             raise QuantityError(f"{rule.name}: no meter here has a phase {rule.amount}")
 

@@ -82,6 +82,11 @@ class MeterType(IntEnum):
     SINGLE_PHASE = 0
     THREE_PHASE = 1
 
+    @property
+    def phases(self) -> int:
+        """Number of phases."""
+        return 3 if self is MeterType.THREE_PHASE else 1
+
 
 class PhaseSummation(IntEnum):
     """How phase powers are summed into import and export (METER.md 3)."""

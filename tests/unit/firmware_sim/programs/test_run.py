@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.description.flags import MeterFlags
+from firmware_sim.description.loads import load_for
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.programs import run as module
@@ -70,7 +71,9 @@ def _without_wires(monkeypatch: pytest.MonkeyPatch) -> None:
 def host_of(*units: int) -> FakeHost:
     meters = [(unit, make(serial_number=f"{unit:012d}")) for unit in units]
     rack = Rack(meters, 0)
-    return FakeHost(rack, Operator(rack, lambda *_: meters[0][1].load, lambda: 0), None, False)
+    return FakeHost(
+        rack, Operator(rack, lambda *_: meters[0][1].installation.load, lambda: 0), None, False
+    )
 
 
 def several(folder: Path) -> MeterFlags:
@@ -134,6 +137,25 @@ def test_a_state_file_is_made_and_the_meter_goes_on_in_it(
     assert f"a.nv holds meter {ONE}" in said
     assert "ignored" in said
     assert "available_credit=5.00" in said
+
+
+@pytest.mark.parametrize(
+    ("of_file", "wanted"),
+    [("three_phase", (1_000_000,) * 3), ("single_phase", (3_000_000,))],
+)
+def test_a_meter_that_goes_on_draws_the_load_of_the_flags_on_its_own_phases(
+    tmp_path: Path, of_file: str, wanted: tuple[int, ...]
+) -> None:
+    options = RunOptions(state=str(tmp_path / "a.nv"), speed=0)
+    for kind in ("single_phase", "three_phase"):
+        (tmp_path / f"{kind}.toml").write_text(f'meter_type = "{kind}"\nserial_number = "{ONE}"\n')
+    other = {"single_phase": "three_phase", "three_phase": "single_phase"}[of_file]
+    run(MeterFlags(config=(str(tmp_path / f"{of_file}.toml"),)), options)
+    flags = MeterFlags(config=(str(tmp_path / f"{other}.toml"),), values={"load": "3kW"})
+    run(flags, options)
+    (station,) = FakeHost.made.rack.stations
+    assert station.meter.demand.phases == wanted
+    assert load_for("3kW", station.meter).at(0)[0].phases == wanted
 
 
 def test_a_directory_holds_a_file_a_meter_by_its_serial_number(tmp_path: Path) -> None:
