@@ -158,7 +158,11 @@ def test_a_proved_meter_is_made_of_proofs_and_a_hinted_one_never_carried_out() -
     for path, tree in host_code():
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef):
-                made = [call for call in calls(function) if name_of(call) == "ProvedMeter"]
+                made = [
+                    call
+                    for call in calls(function)
+                    if ast.unparse(call.func) in ("ProvedMeter", "ProvedMeter.of")
+                ]
                 if made:
                     makers.setdefault(path, set()).add(function.name)
     assert makers == {
