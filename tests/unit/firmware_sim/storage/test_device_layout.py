@@ -15,6 +15,15 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PROFILE_RING, PURCHASE_RING
 from firmware_sim.storage.layouts import LAYOUT
 from firmware_sim.storage.store import ForeignStorageError, StorageLostError, load
+from protocols.data_model.tariff import (
+    DayTables,
+    Part,
+    Prices,
+    Seasons,
+    Steps,
+    Tariff,
+    TariffChange,
+)
 from protocols.quantities import DAY, HOUR
 from protocols.sealed_message import MessageKind, Outcome
 from tests.support.meters import Host
@@ -157,6 +166,27 @@ def test_other_bytes_are_foreign(content: bytes) -> None:
 
 def test_an_empty_device_holds_no_meter() -> None:
     assert load(SimulatedNvram()) is None
+
+
+def test_a_pending_tariff_is_stored_part_by_part() -> None:
+    nvram = SimulatedNvram()
+    meter = stored(nvram)
+    parts: tuple[tuple[int, Part], ...] = (
+        (9_000, Seasons(((1, 1, 1), (6, 1, 2)), (0, 0, 0, 0, 0, 1, 2), ((20_000, 2),))),
+        (8_000, DayTables((((0, 1),), ((0, 2), (60, 1))))),
+        (7_000, Prices((1, 2))),
+        (6_000, Steps((10, 20), (0, 1, 2), True, 5, 6, 4, 7)),
+    )
+    change = TariffChange(tuple((meter.clock + at, part) for at, part in parts)).encode()
+    assert Host(meter).send(MessageKind.TARIFF, parameters=change).outcome is Outcome.ACCEPTED
+    again = build(MeterDescription(epoch=7), nvram.power_cycle())
+    assert again.state.pending == meter.state.pending
+    assert {(one.activation_ms - meter.clock, one.part) for one in again.state.pending} == set(
+        parts
+    )
+    again.advance(9_000)
+    assert again.state.pending == ()
+    assert again.state.tariff == Tariff(*(part for _, part in parts))  # type: ignore[arg-type]
 
 
 class CountingNvram(SimulatedNvram):

@@ -161,6 +161,7 @@ def test_a_limit_that_is_set_below_the_power_begins_an_overload_and_one_above_en
     after(meter, 2)
     limit(None)
     assert after(meter, 10) is CONNECTED
+    assert "supply_disconnected" not in event_names(meter)
     limit(LIMIT - 1)
     assert after(meter, 13, -1) is CONNECTED
     assert after(meter, 13) is DISCONNECTED

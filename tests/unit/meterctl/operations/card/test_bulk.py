@@ -129,3 +129,30 @@ def test_a_card_that_is_pulled_leaves_its_entry_with_the_error(
     (done,) = sell_all([FIRST], setup.journal, lambda _: setup.presented(cards["a"], contacts))
     assert isinstance(done.error, UnknownOutcomeError)
     assert done.entry == setup.journal.find_reference("s1")
+
+
+def test_an_interrupt_in_the_middle_of_a_sale_reports_it_and_ends_the_run(
+    setup: Setup, cards: dict[str, Card]
+) -> None:
+    contacts = Contacts(cards["a"])
+
+    def interrupt(command: bytes) -> bytes:
+        if setup.journal.find_reference("s1"):
+            raise KeyboardInterrupt
+        return command
+
+    contacts.tap = interrupt
+    first = RequestedSale("s0", Path("a"), 500)
+    sales = sell_all(
+        [FIRST, RequestedSale("s3", Path("b"), 600), first],
+        setup.journal,
+        lambda file: setup.presented(
+            cards[str(file)], contacts if str(file) == "a" else cards["b"].apdu
+        ),
+    )
+    done = next(sales)
+    assert isinstance(done.error, UnknownOutcomeError)
+    assert done.entry == setup.journal.find_reference("s1")
+    with pytest.raises(KeyboardInterrupt):
+        next(sales)
+    assert setup.journal.find_reference("s3") is None
