@@ -39,7 +39,7 @@ class Line:
     def __init__(self, *deliveries: Delivery | MeterctlError, receipts: Any = (b"",)) -> None:
         self._deliveries, self._receipts = list(deliveries), list(receipts)
         self.asked: list[str] = []
-        self.now_ms = self.takes_ms = 0
+        self.now_ms, self.takes_ms = 70_000, 0
 
     def deliver(self, sealed: bytes) -> Delivery:
         assert sealed == SEALED
