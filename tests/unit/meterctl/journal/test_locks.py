@@ -30,7 +30,7 @@ class HeldLocks:
         self.now_ms += ms
 
     def ticks(self) -> int:
-        return self.now_ms
+        return 5_000 + self.now_ms
 
 
 @pytest.mark.parametrize(("held_ms", "waited_ms"), [(0, 0), (1, WAIT_STEP_MS), (WAIT_MS, WAIT_MS)])
