@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.requests import (
     BreakSwitch,

@@ -8,9 +8,10 @@ from struct import unpack
 
 import pytest
 
-from firmware_sim.assembly import MeterDescription, build
+from firmware_sim.assembly import build
 from firmware_sim.hal.nvram import NvramError, SimulatedNvram
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PROFILE_RING, PURCHASE_RING
 from firmware_sim.storage.layouts import LAYOUT

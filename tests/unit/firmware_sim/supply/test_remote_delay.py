@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_sim.assembly import DEFAULT_START
 from firmware_sim.meter import Meter
+from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.requests import PressButton
 from firmware_sim.settings import Settings
 from protocols.data_model.words import Cause, SupplyState, TripMode
