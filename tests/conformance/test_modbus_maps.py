@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from firmware_sim.hosting.thread import LoopThread
 from pymodbus.client import ModbusTcpClient
 from pymodbus.constants import ExcCodes
 
-from firmware_sim.hosting.live import LiveMeter
+from firmware_sim.fixtures.live import LiveMeter
+from firmware_sim.fixtures.thread import LoopThread
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
