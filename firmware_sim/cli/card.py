@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,8 @@ def card_serve(
     from firmware_sim.hosting.cards.card_file import open_card
     from firmware_sim.hosting.cards.vpcd import FIRST_PORT, connect, serve
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in a background job
+        signal.signal(number, signal.default_int_handler)
     where = (host, FIRST_PORT + reader)
     with open_card(file) as card, connect(where) as wire:
         serial = card.state.serial.hex()
