@@ -15,10 +15,17 @@ from firmware_sim.requests import Sealed, SetLoad
 from firmware_sim.settings import Settings
 from protocols.control import CutPower, PressButton, ReturnPower, Sense
 from protocols.data_model.tariff import Prices, Steps, Tariff
-from protocols.data_model.words import Cause, MeterType, PhaseSummation, SupplyState, Tamper
+from protocols.data_model.words import (
+    Cause,
+    MeterType,
+    PhaseSummation,
+    SupplyState,
+    Tamper,
+    TripMode,
+)
 from protocols.quantities import DAY, HOUR, KWH, LEDGER, MINUTE
 from protocols.sealed_message import MessageKind, Outcome
-from tests.support.meters import Host, event_names, make
+from tests.support.meters import Host, event_names, events, make
 
 KILOWATT = Load.constant((1_000_000,))
 ONE_PER_KWH = Tariff(prices=Prices((10_000,)))
@@ -194,3 +201,14 @@ def test_a_failing_flush_stops_the_meter() -> None:
     assert meter.next_deadline() is None
     with pytest.raises(MeterStoppedError):
         meter.advance(1)
+
+
+def test_a_delay_that_begins_between_two_edges_ends_at_its_own_instant() -> None:
+    delayed = Settings(trip_mode=TripMode.DELAYED, trip_delay_minutes=2)
+    kwh_a_minute = Load.constant((60 * KWH,))
+    meter = make(
+        credit=KWH, settings=delayed, tariff=Tariff(prices=Prices((1,))), load=kwh_a_minute
+    )
+    meter.advance(QUARTER - 1)
+    assert event_names(meter) == ["trip_pending", "supply_disconnected"]
+    assert [event.elapsed_ms for event in events(meter)] == [MINUTE, 3 * MINUTE]
