@@ -43,20 +43,18 @@ class CoveringTests:
     """The lines that are executed outside of tests: by imports, for parameters."""
 
     def of(self, file: str, first: int, last: int) -> list[str]:
-        """Return the tests that execute one of the lines, the quickest first.
+        """Return the tests that execute one of the lines: those named after the module, the rest.
 
-        Where only imports execute them, all tests: first those that are named after the module,
-        then those that execute anything else in it.
+        Both the quickest first. Where only imports execute the lines, all tests: of the rest, those
+        first that execute anything else in the module.
         """
         wanted = (1 << last + 1) - (1 << first)
         within = [name for name, test in self.tests.items() if test.lines.get(file, 0) & wanted]
-        if within:
-            return sorted(within, key=lambda name: self.tests[name].seconds)
-        if not self.imported.get(file, 0) & wanted:
+        if not within and not self.imported.get(file, 0) & wanted:
             return []
         named = f"test_{Path(file).stem}"
         return sorted(
-            self.tests,
+            within or self.tests,
             key=lambda name: (
                 named not in name.split("::")[0],
                 file not in self.tests[name].lines,

@@ -129,4 +129,18 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "True",
         "a jump to the present date and period changes nothing",
     ),
+    Equivalent(
+        "firmware_sim/storage/store.py",
+        "if len(state.tail) > MAX_TAIL:",
+        "len(state.tail) > MAX_TAIL",
+        "True",
+        "of a tail within its limit no row is dropped",
+    ),
+    Equivalent(
+        "firmware_sim/state.py",
+        "phase_summation: int = 0",
+        "0",
+        None,
+        "an identity is always made whole",
+    ),
 )

@@ -501,3 +501,21 @@ def test_the_readings_of_a_disconnected_meter() -> None:
     assert read(meter, items.SUPPLY_COMMANDED) == SwitchPosition.OPEN
     assert read(meter, items.SUPPLY_SWITCH) == SwitchPosition.CLOSED
     assert read(meter, items.ACTIVE_POWER) == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("credit", "cents"),
+    [
+        (-1, 0),
+        (-CENT + 1, 0),
+        (-CENT, -1),
+        (-2 * CENT + 1, -1),
+        (1, 0),
+        (CENT, 1),
+        (2 * CENT - 1, 1),
+    ],
+)
+def test_a_register_of_money_is_cut_towards_zero(credit: int, cents: int) -> None:
+    meter = make(credit=credit, settings=Settings(overdraft_limit=LEDGER))
+    available_credit = registers(meter, 64, 2)
+    assert int.from_bytes(available_credit, "big", signed=True) == cents

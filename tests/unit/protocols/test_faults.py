@@ -136,6 +136,7 @@ def test_what_is_no_probability_is_refused(text: str) -> None:
         ("clock_step", {"value": "-1h"}, FaultRule("clock_step", -HOUR)),
         ("reply_late", {"value": "20ms"}, FaultRule("reply_late", 20)),
         ("flip", {"way": "request"}, FaultRule("flip", way=Way.REQUEST)),
+        ("drop", {"probability": "0.000001"}, FaultRule("drop", probability=1)),
         ("magnet", {}, FaultRule("magnet")),
     ],
 )  # fmt: skip

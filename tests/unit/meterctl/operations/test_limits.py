@@ -42,3 +42,32 @@ def test_what_was_set_is_read_back() -> None:
 def test_a_meter_that_has_something_else_is_found_out() -> None:
     with pytest.raises(RefusedError, match="read back max_credit is not as asked"):
         change("max_credit=30.00")
+
+
+def refused(meanwhile: str = "") -> str:
+    """Return the error of limits that a meter refuses, while another host may set one."""
+    meter = make()
+    session, _ = connect(meter)
+    wanted = parse_settings(["max_credit=30.00", "reconnect_threshold=50.00"])
+    journal = Journal(NOWHERE)
+    command = plan_command(session, journal, MessageKind.LIMITS, encode_settings(wanted))
+    inner = session.driver.deliver
+
+    def deliver(sealed: bytes) -> object:
+        delivery = inner(sealed)
+        if meanwhile:
+            parameters = encode_settings(parse_settings([meanwhile]))
+            Host(meter).send(MessageKind.LIMITS, parameters=parameters)
+        return delivery
+
+    session.driver.deliver = deliver  # type: ignore[method-assign, assignment]
+    with pytest.raises(RefusedError) as caught:
+        set_limits(session, journal, command, wanted)
+    assert caught.value.outcome == "out_of_range"
+    return str(caught.value)
+
+
+def test_after_a_refusal_the_error_says_what_was_read_back() -> None:
+    assert "read back, nothing has changed" in refused()
+    assert "CHANGED" not in refused()
+    assert "read back, max_credit CHANGED all the same" in refused("max_credit=99.00")
