@@ -32,22 +32,34 @@ def card_case(
     payee: str | None = None,
     reference: str = "",
     set_back: bool = False,
+    asked_before_reading: str | None = None,
 ) -> Iterator[Case]:
     """Open the journal, the card, and the port if one is given; read the card.
 
     Args:
         payee: the serial number of --meter.
         reference: the sale key.
+        asked_before_reading: the meter that is asked on the port before the card is read.
     """
     from meterctl.operations.card.case import Case
+    from meterctl.operations.card.port import hinted_before_reading
 
     with (
         given.open_journal() as journal,
         given.presented(file, reader) as presented,
         given.session_if(payee, set_back) as session,
     ):
+        ask = None
+        if asked_before_reading is not None:
+            ask = hinted_before_reading(session, journal, asked_before_reading)
         yield Case.read(
-            presented, journal, session, reference=reference, payee=payee, set_back=set_back
+            presented,
+            journal,
+            session,
+            reference=reference,
+            payee=payee,
+            set_back=set_back,
+            ask=ask,
         )
 
 

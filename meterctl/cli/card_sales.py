@@ -107,7 +107,7 @@ def replace(
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
-    with card_case(given, file, reader, payee=serial) as case:
+    with card_case(given, file, reader, payee=serial, asked_before_reading=serial) as case:
         planned = plan_replacement(case, serial)
         if not is_confirmed(given, case.serial, planned, serial):
             return

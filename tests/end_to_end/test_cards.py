@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,19 @@ def test_a_wire_top_up_beside_a_sold_card_is_refused_and_void_card_ends_that(sel
         assert "7.00 is owed to the customer" in done.stderr, (
             "an erased card's sale is voided by itself"
         )
+
+
+@pytest.mark.parametrize("more", [("--dry-run",), ("--yes",)])
+def test_a_replacement_asks_a_silent_meter_first_and_leaves_the_card(
+    seller: Path, more: tuple[str, ...]
+) -> None:
+    meterctl("card", "format", "--card-serial", "aa" * 8, "--file", "new.img", *RING, cwd=seller)
+    before = (seller / "new.img").read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        words = ("--port", port, "--timeout", "50ms", "card", "replace", "--meter", METER)
+        meterctl(*words, "--file", "new.img", *RING, *more, cwd=seller, check=4)
+    assert (seller / "new.img").read_bytes() == before
 
 
 def test_presets_come_with_the_card(seller: Path) -> None:

@@ -19,7 +19,7 @@ AskMeter = Callable[[str], ProvedMeter]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What an operation on a card works on."""
+    """A card as it was read, with everything else that an operation on it needs."""
 
     presented: PresentedCard
     journal: Journal
@@ -46,6 +46,7 @@ class Case:
         reference: str = "",
         payee: str | None = None,
         set_back: bool = False,
+        ask: AskMeter | None = None,
     ) -> Case:
         """Read a card for an operation. A write-back that the journal has passed is ignored.
 
@@ -53,7 +54,7 @@ class Case:
             NotPermittedError: a card of another ring, or a write-back that its meter did not write.
         """
         files = presented.read(journal)
-        return cls(presented, journal, files, session, reference, payee, set_back)
+        return cls(presented, journal, files, session, reference, payee, set_back, ask)
 
     def read_again(self) -> Case:
         """Return the same case with the present files of the card; raises as `read`."""

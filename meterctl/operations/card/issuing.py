@@ -113,7 +113,7 @@ def plan_replacement(case: Case, meter: str) -> Planned[Entry | None]:
     Raises:
         NotPermittedError: the meter's account is not known.
     """
-    return plan_with_port(case, lambda case: _plan_replacement(case, meter))
+    return plan_with_port(case, lambda case: _plan_replacement(case, meter), before_reading=meter)
 
 
 def _plan_replacement(case: Case, meter: str) -> Planned[Entry | None]:

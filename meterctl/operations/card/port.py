@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from meterctl.errors import UsageError
 from meterctl.journal import Journal
-from meterctl.operations.card.case import Case
+from meterctl.operations.card.case import AskMeter, Case
 from meterctl.operations.card.planning import Planned
 from meterctl.operations.status import ProvedMeter, ask_status, require_payee
 from meterctl.session import MeterIdentity, Session
@@ -17,21 +17,42 @@ from meterctl.session import MeterIdentity, Session
 Result = TypeVar("Result")
 
 
-def plan_with_port(case: Case, plan: Callable[[Case], Planned[Result]]) -> Planned[Result]:
+def plan_with_port(
+    case: Case, plan: Callable[[Case], Planned[Result]], *, before_reading: str | None = None
+) -> Planned[Result]:
     """Plan without a port at once; with one from the registers, and again from the sealed status.
 
     So the status is requested after the user's yes (METER.md 8). The card is read and every check
     is made again before anything is sealed.
+
+    Args:
+        before_reading: the meter that is asked before the card is read, so that a silent meter
+            leaves the card as it is; `hinted_before_reading` did so for the first plan.
     """
     if case.session is None:
         return plan(case)
     session, journal = case.session, case.journal
-    hinted = plan(replace(case, ask=partial(hinted_meter, session, journal)))
+    hinted = plan(replace(case, ask=case.ask or partial(hinted_meter, session, journal)))
 
     def proved() -> Planned[Result]:
-        return plan(replace(case.read_again(), ask=partial(proved_meter, session, journal)))
+        ask: AskMeter = partial(proved_meter, session, journal)
+        if before_reading is not None:
+            ask = _answer(ask(before_reading))
+        return plan(replace(case.read_again(), ask=ask))
 
     return Planned(hinted.text, lambda: proved().carry_out(), proved)
+
+
+def hinted_before_reading(session: Session | None, journal: Journal, meter: str) -> AskMeter | None:
+    """Ask a meter before its card is read; return its state as the answer of a case.
+
+    Returns None without a port. Raises as `hinted_meter`.
+    """
+    return _answer(hinted_meter(session, journal, meter)) if session is not None else None
+
+
+def _answer(meter: ProvedMeter) -> AskMeter:
+    return lambda _: meter
 
 
 def hinted_meter(session: Session, journal: Journal, meter: str) -> ProvedMeter:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
-from meterctl.errors import UsageError
+from meterctl.errors import NoAnswerError, UsageError
 from meterctl.operations.card.case import Case
 from meterctl.operations.card.planning import Planned
-from meterctl.operations.card.port import hinted_meter, plan_with_port, proved_meter
+from meterctl.operations.card.port import (
+    hinted_before_reading,
+    hinted_meter,
+    plan_with_port,
+    proved_meter,
+)
+from meterctl.operations.card.presented import PresentedCard
+from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.data_model.words import AccountState
 from protocols.sealed_message import MessageKind
@@ -70,6 +78,43 @@ def test_with_a_port_the_card_is_read_again_before_the_plan_is_carried_out(
     card.power_on()
     presented.play(presented.terminal.select())
     assert planned.carry_out() == 2
+
+
+def test_a_meter_asked_before_reading_is_asked_once_a_plan_and_before_the_card(
+    setup: Setup, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = setup.session()
+    asked: list[bool] = []
+
+    def plan(case: Case) -> Planned[None]:
+        assert case.ask is not None
+        asked.append(case.ask(METER).elapsed_ms is not None)
+        return Planned("text", lambda: None)
+
+    with setup.presented(card) as presented:
+        ask = hinted_before_reading(session, setup.journal, METER)
+        monkeypatch.setattr(Session, "identify", _unexpected)
+        case = Case.read(presented, setup.journal, session, ask=ask)
+        planned = plan_with_port(case, plan, before_reading=METER)
+        monkeypatch.undo()
+        planned.carry_out()
+        assert asked == [False, True]
+        monkeypatch.setattr(Session, "identify", _silence)
+        monkeypatch.setattr(PresentedCard, "read", _unexpected)
+        with pytest.raises(NoAnswerError):
+            planned.carry_out()
+
+
+def _unexpected(*_: object) -> NoReturn:
+    raise AssertionError("not to be asked or read")
+
+
+def _silence(_: Session) -> NoReturn:
+    raise NoAnswerError("no answer")
+
+
+def test_without_a_port_no_meter_is_asked_before_reading(setup: Setup) -> None:
+    assert hinted_before_reading(None, setup.journal, METER) is None
 
 
 def test_without_a_port_the_plan_is_made_once_and_asks_no_meter(setup: Setup, card: Card) -> None:
