@@ -1,4 +1,4 @@
-"""The description of a new meter: what it is before it ever ran. Defaults of all keys stand here.
+"""The description of a new meter, with the defaults of all its keys.
 
 The defaults of its settings stand in `settings.py`, those of its tariff in
 `protocols/data_model/tariff.py`.

@@ -32,7 +32,7 @@ _MADE_HERE = object()
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """What a carrier asks of the meter; `amount` in ledger units.
+    """A requested credit transfer or command; `amount` in ledger units.
 
     Account unit and customer number are None where the carrier does not say them: then the meter's
     own hold.
@@ -67,7 +67,7 @@ class Content(NamedTuple):
 
 
 class Proof(Protocol):
-    """What authenticated an instruction, with its rule against replay."""
+    """Evidence that authenticates an instruction, with its rule against replay."""
 
     @property
     def number(self) -> int:
@@ -130,7 +130,7 @@ class Authenticator(ABC):
         """
 
     def reference(self, data: bytes) -> Reference:
-        """Return what names a submission in its answer; nothing where its form has no sequence."""
+        """Return the reference of a submission for its answer; empty without a sequence."""
         return NO_REFERENCE
 
     def seal(self, kept: bytes, security: Security) -> bytes:

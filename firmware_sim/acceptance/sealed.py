@@ -251,7 +251,7 @@ class SealedAuthenticator(Authenticator):
 
 
 def instruction_of(message: SealedMessage, carrier: Carrier) -> Instruction:
-    """Return what a message asks; raises MalformedMessageError for wrong parameters."""
+    """Return the instruction of a message; raises MalformedMessageError for wrong parameters."""
     return Instruction(
         message.kind,
         carrier,

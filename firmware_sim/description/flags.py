@@ -10,7 +10,7 @@ from firmware_sim.description.keys import FLAGS
 
 @dataclass(frozen=True, slots=True)
 class MeterFlags:
-    """What a command line says of meters: files, and values by the names of their keys."""
+    """Meters on a command line: configuration files, and values by the names of their keys."""
 
     config: tuple[str, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Key files: what `meterctl keys export` wrote for one meter."""
+"""Key files of one meter, as `meterctl keys export` writes them."""
 
 from __future__ import annotations
 

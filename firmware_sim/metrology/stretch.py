@@ -22,7 +22,7 @@ NO_DEMAND = Demand((0,))
 
 @dataclass(slots=True)
 class Flow:
-    """What flows until `until_ms`, elapsed time of the load's next change.
+    """Powers that are constant until `until_ms`, elapsed time of the load's next change.
 
     `export_charged`: exported energy is charged like imported.
     """

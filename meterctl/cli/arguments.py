@@ -67,7 +67,7 @@ def text_of(path: Path) -> str:
 
 
 def cents_of(text: str, unchanged: str, *, zero: bool = False) -> int:
-    """Return an amount in 0.01; raises UsageError, whose text ends with what is unchanged."""
+    """Return an amount in 0.01; raises UsageError, whose text ends with `unchanged`."""
     try:
         return parse_amount(text, zero=zero)
     except QuantityError as error:

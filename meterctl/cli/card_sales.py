@@ -1,4 +1,4 @@
-"""card open|sell|replace|preset|service: what a card brings to its meter."""
+"""card open|sell|replace|preset|service: credit and commands on a card."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def result_fragments(
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What people see in place of JSON Lines; the `right` columns are flushed right."""
+    """A table for people, in place of JSON Lines; the `right` columns are flushed right."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]

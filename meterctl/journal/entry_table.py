@@ -60,7 +60,7 @@ class EntryTable:
         return cursor.lastrowid
 
     def update(self, entry: Entry) -> None:
-        """Write what a settlement or a move to another card changes in an entry."""
+        """Write the columns of an entry that a settlement or a move to another card changes."""
         self._db.execute(
             "UPDATE entries SET state = ?, outcome = ?, changed = ?, receipt = ?, epoch = ?, "
             "card = ? WHERE id = ?",

@@ -1,4 +1,4 @@
-"""What can happen to a journal entry, as one table (METER.md 8); docs/journal.md draws it.
+"""States and events of a journal entry as one table (METER.md 8); docs/journal.md draws it.
 
 An open entry takes every event. A proof settles it, and a proof overrules a person who closed it
 without one. A proved entry stays as it is, so a confirmation stands against every later refusal; of
@@ -54,7 +54,7 @@ class LedgerState(Enum):
 
 
 class EntryEvent(Enum):
-    """What happens to an entry; the letters are those of METER.md 8."""
+    """An event of an entry; the letters are those of METER.md 8."""
 
     RECEIPT = "(a) a receipt with its code"
     WRITE_BACK = "(a) a write-back that accepted it"
@@ -161,7 +161,7 @@ TRANSITIONS: dict[tuple[LedgerState, EntryEvent], LedgerState] = {
     for state in states
     for event in events
 }
-"""The state after an event. What is absent is refused: the entry stays as it is."""
+"""The state after an event. An absent pair is refused: the entry stays as it is."""
 
 OUTCOMES: dict[EntryEvent, EntryOutcome] = {
     **dict.fromkeys(CONFIRMING, EntryOutcome.ACCEPTED),

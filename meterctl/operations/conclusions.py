@@ -51,7 +51,7 @@ class AcceptedVoid:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """The conclusion of a proof: what it is for the entry.
+    """The conclusion of a proof: an event of the entry.
 
     `epoch` is the one in which the meter accepted the entry; `void` the entry's void that the meter
     accepted instead.

@@ -252,7 +252,7 @@ class RegisterMap:
         return next((window for window in self.row_windows if window.table == table), None)
 
     def _read_at_once(self) -> Iterator[tuple[str, int]]:
-        """Yield what only one read may return, with its number of registers."""
+        """Yield each part that must fit one read, with its number of registers."""
         for register in self.registers:
             if register.area & Area.REGISTERS:
                 yield register.item.name, register.width
@@ -260,7 +260,7 @@ class RegisterMap:
             yield f"the list of {rows.table.name}", rows.row_registers
 
     def _placed(self, area: Area) -> Iterator[tuple[str, range]]:
-        """Yield what lies in an area, with its addresses; no two may overlap."""
+        """Yield the name and the addresses of each part of an area; no two may overlap."""
         for register in self.registers:
             if area in register.area:
                 yield register.item.name, register.extent

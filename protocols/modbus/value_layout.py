@@ -102,6 +102,8 @@ class Layout:
             return "digits are packed BCD, and nothing else is"
         if isinstance(kind, Digits) and kind.count > 4 * self.size:
             return f"{kind.count} digits do not fit {self.size} registers"
+        if self.decimals and not isinstance(kind, Fixed | Optional):
+            return "only fixed-point numbers have decimals"
         low, high = self.bounds
         if isinstance(kind, Optional) and (self.off is None or not low <= self.off <= high):
             return f'"off" needs a number from {low} to {high}'
@@ -197,7 +199,7 @@ def unpack(item: Item, layout: Layout, data: bytes) -> Any:
 
 
 def _factors(kind: Fixed, layout: Layout) -> tuple[int, int]:
-    """Return by what a value is multiplied and then divided to be the number in its registers."""
+    """Return the factor and then the divisor from a value to the number in its registers."""
     shift = kind.decimals - layout.decimals
     return 10 ** max(0, -shift), 10 ** max(0, shift)
 

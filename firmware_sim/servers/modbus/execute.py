@@ -67,7 +67,7 @@ def _read_registers(station: Station, bank: Bank, windows: SessionWindows, pdu: 
 
 
 def _check_window(windows: SessionWindows, address: int, count: int) -> None:
-    """Raise IllegalValueError unless this is a read of a window, whatever the map's largest."""
+    """Raise IllegalValueError unless a window is read: its read may exceed `largest_read`."""
     if not (1 <= count <= MAX_READ_REGISTERS and windows.shows(address)):
         raise IllegalValueError
 

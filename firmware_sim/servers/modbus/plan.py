@@ -42,7 +42,7 @@ _NO_SEGMENT = Segment(-1, -1, -1, None)
 
 
 class RegisterView:
-    """What one area of registers shows of an image."""
+    """The part of an image that is read as one area of registers."""
 
     __slots__ = ("begins", "row_lists", "scratch", "segments")
 
@@ -78,7 +78,7 @@ class BitField(NamedTuple):
 
 
 class BitView:
-    """What one area of single bits shows."""
+    """The bits of one area, coils or discrete inputs."""
 
     __slots__ = ("_runs", "fields")
 

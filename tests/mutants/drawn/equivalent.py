@@ -143,4 +143,33 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         None,
         "an identity is always made whole",
     ),
+    Equivalent(
+        "firmware_sim/clock.py",
+        "year = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 "
+        "- day_of_era // 146_096) // 365",
+        "1_460",
+        "1459",
+        "the year is the same for each of the 146,097 days of an era: a test enumerates them",
+    ),
+    Equivalent(
+        "firmware_sim/storage/record.py",
+        "if kept is None or kept[0] is not value:",
+        "0",
+        "-1",
+        "a text that is written again is the same text",
+    ),
+    Equivalent(
+        "meterctl/operations/card/presets.py",
+        "taken = case.back.command_sequence if case.back is not None else 0",
+        "0",
+        "-1",
+        "the sequences of commands begin at 1",
+    ),
+    Equivalent(
+        "protocols/card/files.py",
+        "issued_at: int = 0",
+        "0",
+        None,
+        "the product always names the instant of a binding",
+    ),
 )

@@ -114,3 +114,10 @@ def test_civil_dates_and_weekdays_are_those_of_the_gregorian_calendar(day: date)
     number = (day - date(1970, 1, 1)) // timedelta(days=1)
     assert civil(number) == (day.year, day.month, day.day)
     assert weekday(number) == day.weekday()
+
+
+def test_every_date_of_four_centuries_and_their_neighbours_is_that_of_the_calendar() -> None:
+    epoch = date(1970, 1, 1).toordinal()
+    for days in range(date(1999, 1, 1).toordinal() - epoch, date(2401, 1, 1).toordinal() - epoch):
+        day = date.fromordinal(days + epoch)
+        assert civil(days) == (day.year, day.month, day.day)

@@ -15,7 +15,7 @@ from firmware_sim.requests import AskReceipt, Sealed
 from protocols.control import CutPower
 from protocols.errors import AuthenticationError
 from protocols.keys import MessageClass, MeterKeys, derive_meter_keys
-from protocols.quantities import SECOND
+from protocols.quantities import LEDGER, SECOND
 from protocols.sealed_message import MessageKind, Outcome, Receipt, verify
 from tests.support.meters import Host
 
@@ -161,3 +161,23 @@ def test_a_question_for_a_receipt_commits_nothing_and_is_not_answered_without_po
     assert (bytes(nvram.data), nvram.written, nvram.flushes, meter.revision) == stored
     meter.handle(CutPower())
     assert meter.handle(AskReceipt(MessageClass.CREDIT, 1)) is None
+
+
+@pytest.mark.parametrize("message_class", MessageClass)
+def test_the_receipt_of_a_message_names_only_what_it_moved(message_class: MessageClass) -> None:
+    meter = meter_of_three_versions()
+    _, sealed = accept(meter, KEYS[1], message_class)
+    receipt = Receipt.decode(sealed)
+    before, after = receipt.credit_before, receipt.credit_after
+    assert after - before == (LEDGER if message_class is MessageClass.CREDIT else 0)
+    assert (receipt.to_overdraft, receipt.to_debt, receipt.settlement) == (0, 0, 0)
+
+
+def test_the_receipt_of_a_closing_names_the_settlement_and_no_split() -> None:
+    meter = meter_of_three_versions()
+    sealed = Host(meter, KEYS[1]).seal(MessageKind.CLOSE)
+    reply = meter.handle(Sealed(sealed))
+    assert reply is not None
+    receipt = Receipt.decode(reply.receipt)
+    assert receipt.settlement == 20 * LEDGER
+    assert (receipt.credit_after, receipt.to_overdraft, receipt.to_debt) == (0, 0, 0)

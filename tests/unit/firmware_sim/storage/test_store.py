@@ -12,12 +12,13 @@ from firmware_sim.hal.nvram import PowerCutError, SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
-from firmware_sim.records.ring import EVENT_RING, PROFILE_RING, PURCHASE_RING
+from firmware_sim.records.ring import CREDIT_RECEIPTS, EVENT_RING, PROFILE_RING, PURCHASE_RING
 from firmware_sim.storage import record
 from firmware_sim.storage.layouts import LAYOUT
 from firmware_sim.storage.store import (
     DRAIN_AT,
     FIRST_SLOT,
+    MAX_TAIL,
     SLOT_SIZE,
     SLOTS,
     ForeignStorageError,
@@ -25,9 +26,10 @@ from firmware_sim.storage.store import (
     load,
 )
 from protocols.control import CutPower, PressButton, ReturnPower
+from protocols.data_model.tables import PROFILE, PURCHASES
 from protocols.quantities import HOUR, LEDGER
 from protocols.sealed_message import MessageKind, Outcome, encode_limits
-from tests.support.meters import Host
+from tests.support.meters import Host, make
 
 DESCRIPTION = MeterDescription(load=Load.constant((2_000_000,)), credit=20 * LEDGER)
 PERIOD = HOUR // 4
@@ -272,3 +274,39 @@ def test_the_record_of_a_state_is_exact() -> None:
     for broken in (b"", b"[]", b"{}", data[:-1], b"[1" + data[2:], b"null"):
         with pytest.raises(record.RecordError):
             record.decode(broken)
+
+
+def test_a_tail_above_its_limit_loses_exactly_its_oldest_profile_rows() -> None:
+    meter = make(SimulatedNvram())
+    state, store = meter.state, meter._store
+    purchase = bytes(PURCHASES.row_size)
+    state.append(PURCHASE_RING, purchase)
+    rows = [number.to_bytes(PROFILE.row_size, "big") for number in range(MAX_TAIL + 4)]
+    for row in rows:
+        state.append(PROFILE_RING, row)
+    events = [row for row in state.tail if row.ring == EVENT_RING]
+    excess = len(state.tail) - MAX_TAIL
+    store.commit(state)
+    assert len(state.tail) == MAX_TAIL
+    assert [row.row for row in state.tail if row.ring == PROFILE_RING] == rows[excess:]
+    assert [row for row in state.tail if row.ring == EVENT_RING] == events
+    assert purchase in [row.row for row in state.tail if row.ring == PURCHASE_RING]
+
+
+@pytest.mark.parametrize("ends_in", ["row", "head of the row"])
+def test_a_device_that_ends_within_a_row_yields_the_meter_with_the_rows_behind_it(
+    ends_in: str,
+) -> None:
+    nvram = SimulatedNvram()
+    meter = make(nvram)
+    for _ in range(40):  # so that rows leave the tail for their ring
+        Host(meter).send(MessageKind.CREDIT, amount=1)
+    whole = bytes(nvram.read(0, 1 << 24))
+    cut = 3 if ends_in == "row" else meter.rings[CREDIT_RECEIPTS].row_size + 3
+    found = load(SimulatedNvram(whole[:-cut]))
+    assert found is not None
+    assert found.state.account.credit == meter.state.account.credit
+    credit = found.rings[CREDIT_RECEIPTS]
+    kept = [number for number in range(1, 41) if credit.get(number) is not None]
+    assert kept == list(range(kept[0], 41)), "the newest rows, without a gap"
+    assert kept[0] > 25, "the row that the device ends in is not made up"

@@ -233,3 +233,17 @@ def test_a_state_is_replaced_in_one_place(file: CardFile, reference: KeyReferenc
         state.file(one) for one in CardFile if one is not file
     ]
     assert replace(changed, files=state.files, keys=state.keys) == state
+
+
+def test_a_commit_raises_the_generation_by_one_and_the_keys_of_a_blank_card_have_version_0() -> (
+    None
+):
+    memory = BytesMemory()
+    make_blank(memory, bytes(8))
+    card = CardMemory(memory)
+    assert {key.version for key in card.state.keys} == {0}
+    begun = card._generation
+    for number in (1, 2, 3):
+        card.commit(replace(card.state, logged=number))
+        assert card._generation == begun + number
+        assert CardMemory(memory)._generation == begun + number

@@ -122,6 +122,10 @@ def test_files_longer_than_a_command_are_written_and_read_in_pieces(file: CardFi
             before = len(contacts.commands)
             drive(terminal.update(file, 0, content[:size]), contacts)
             assert len(contacts.commands) == before + 1
+    if len(content) > 240:
+        before = len(contacts.commands)
+        drive(terminal.update(file, 0, content[:241]), contacts)
+        assert len(contacts.commands) == before + -(-241 // CHUNK)
 
 
 def test_the_log_is_read_newest_first() -> None:

@@ -397,3 +397,12 @@ def test_whatever_registers_hold_can_be_shown(one: Register, fill: int) -> None:
     value = one.unpack(bytes([fill]) * (2 * one.width))
     assert one.item.kind.text(value)
     assert one.item.kind.json(value)
+
+
+def test_the_windows_for_sealed_messages_lie_where_the_docs_say() -> None:
+    windows = NATIVE_MAP.windows
+    assert windows is not None
+    assert (windows.receipt, windows.receipt_read) == (0x1400, 0x1403)
+    assert windows.message == 0x1500
+    assert windows.answer == 0x1600
+    assert (windows.status, windows.status_read) == (0x1700, 0x1707)

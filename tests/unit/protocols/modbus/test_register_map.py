@@ -162,3 +162,9 @@ def test_windows_may_be_larger_than_the_largest_read() -> None:
         windows=SealedWindows(200),
         largest_read=16,
     )
+
+
+def test_a_value_of_single_bits_is_not_limited_by_the_largest_read_of_registers() -> None:
+    bits = Layout(ValueType.BITS, size=32)
+    section = Section("bits", (Register(Area.DISCRETE, 0, items.STATUS, bits),))
+    assert RegisterMap("bits", (section,), largest_read=2).registers[0].width == 32

@@ -149,6 +149,9 @@ def test_all_ones_is_a_number_of_the_type() -> None:
         (items.MAX_CREDIT, Layout(ValueType.U16, 2, off=1 << 16), "off"),
         (items.MAX_CREDIT, Layout(ValueType.U16, 2, off=(1 << 16) - 1), None),
         (items.SERIAL_NUMBER, Layout(ValueType.BCD, size=3), None),
+        (items.CLOCK, Layout(ValueType.U64, 1), "fixed-point"),
+        (items.STATUS, Layout(ValueType.U32, 2), "fixed-point"),
+        (items.CLOCK, Layout(ValueType.U64), None),
     ],
 )
 def test_a_layout_names_why_it_cannot_hold_a_kind(

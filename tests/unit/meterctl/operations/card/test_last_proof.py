@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meterctl.errors import NotPermittedError
-from meterctl.journal import Journal
+from meterctl.journal import Entry, Journal, ProvedStorage
+from meterctl.journal.proofs import ProvedStorages
 from meterctl.key_ring import KeyRing
 from meterctl.operations.card.case import Case
 from meterctl.operations.card.last_proof import meter_of_journal, where_it_stands
@@ -95,3 +98,22 @@ def test_a_version_that_may_not_be_used_gives_way_to_the_lowest_usable_one_above
         presented.ring = KeyRing({1: MASTER}, setup.ring.path, retired=frozenset({1}))
         with pytest.raises(NotPermittedError, match="nor one above it"):
             where_it_stands(case)
+
+
+def test_an_entry_without_a_receipt_proves_no_account(
+    setup: Setup, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirmed, newest = Journal.confirmed, ProvedStorages.newest
+
+    def without_receipts(journal: Journal, meter: str, epoch: int) -> list[Entry]:
+        return [replace(entry, receipt=b"") for entry in confirmed(journal, meter, epoch)]
+
+    def without_proof(proofs: ProvedStorages, meter: str) -> ProvedStorage | None:
+        found = newest(proofs, meter)
+        return found and replace(found, proof=b"")
+
+    monkeypatch.setattr(ProvedStorages, "newest", without_proof)
+    with setup.presented(card) as presented:
+        assert meter_of_journal(setup.case(presented), METER) is not None
+        monkeypatch.setattr(Journal, "confirmed", without_receipts)
+        assert meter_of_journal(setup.case(presented), METER) is None

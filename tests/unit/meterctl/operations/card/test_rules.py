@@ -165,3 +165,21 @@ def test_the_sale_that_a_card_carries_is_the_open_one_of_this_card(
 def test_malformed_bytes_decode_to_nothing() -> None:
     assert rules.decoded(b"") is None
     assert rules.decoded(b"\2" * 70) is None
+
+
+@pytest.mark.parametrize(
+    ("epoch", "told"), [(0, "a new storage could still"), (0xE0, "Void it by")]
+)
+def test_a_sale_whose_sequence_another_message_has_is_told_by_where_it_lives(
+    setup: Setup, card: Card, epoch: int, told: str
+) -> None:
+    with read(setup, card) as before:
+        pass
+    entry = setup.sell(card, 1000)
+    message = entry.sealed
+    assert message is not None
+    other = replace(message, epoch=epoch).seal(bytes(16))
+    changed = replace(entry, epoch=epoch, message=other)
+    answering = answered(before, changed, outcome=Outcome.SEQUENCE_CONFLICT)
+    with pytest.raises(NotPermittedError, match=told):
+        rules.require_takeable(answering, changed)
