@@ -44,27 +44,8 @@ def open_reader(wanted: str | None, seconds: float) -> Iterator[CardPort]:
     reader = _the_one(wanted)
     from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
     from smartcard.pcsc.PCSCExceptions import BaseSCardException
-    from smartcard.scard import SCARD_SHARE_EXCLUSIVE, SCARD_UNPOWER_CARD
 
-    def connect() -> Any:
-        connection = reader.createConnection()
-        connection.connect(mode=SCARD_SHARE_EXCLUSIVE, disposition=SCARD_UNPOWER_CARD)
-        return connection
-
-    try:
-        connection = _within(seconds, connect)
-    except NoCardException as error:
-        raise NoAnswerError(f"reader {reader}: no card is in it; nothing was changed") from error
-    except TimeoutError as error:
-        raise NoAnswerError(
-            f"reader {reader}: its card does not answer; nothing was changed"
-        ) from error
-    except (SmartcardException, BaseSCardException) as error:
-        if getattr(error, "hresult", 0) & 0xFFFF_FFFF == _SHARING_VIOLATION:
-            raise UsageError(
-                f"reader {reader}: another program holds the card; nothing was sent"
-            ) from error
-        raise NoAnswerError(f"reader {reader}: {error}; nothing was changed") from error
+    connection = _connected(reader, seconds)
     silent = False
 
     def transmit(command: bytes) -> bytes:
@@ -91,6 +72,33 @@ def open_reader(wanted: str | None, seconds: float) -> Iterator[CardPort]:
         if not silent:  # releasing a silent card would block too
             with suppress(SmartcardException, BaseSCardException):  # it may be removed already
                 connection.release()
+
+
+def _connected(reader: Any, seconds: float) -> Any:
+    """Power the card in a reader for this program alone; raises as `open_reader`."""
+    from smartcard.Exceptions import NoCardException, SmartcardException
+    from smartcard.pcsc.PCSCExceptions import BaseSCardException
+    from smartcard.scard import SCARD_SHARE_EXCLUSIVE, SCARD_UNPOWER_CARD
+
+    def connect() -> Any:
+        connection = reader.createConnection()
+        connection.connect(mode=SCARD_SHARE_EXCLUSIVE, disposition=SCARD_UNPOWER_CARD)
+        return connection
+
+    try:
+        return _within(seconds, connect)
+    except NoCardException as error:
+        raise NoAnswerError(f"reader {reader}: no card is in it; nothing was changed") from error
+    except TimeoutError as error:
+        raise NoAnswerError(
+            f"reader {reader}: its card does not answer; nothing was changed"
+        ) from error
+    except (SmartcardException, BaseSCardException) as error:
+        if getattr(error, "hresult", 0) & 0xFFFF_FFFF == _SHARING_VIOLATION:
+            raise UsageError(
+                f"reader {reader}: another program holds the card; nothing was sent"
+            ) from error
+        raise NoAnswerError(f"reader {reader}: {error}; nothing was changed") from error
 
 
 def _the_one(wanted: str | None) -> Any:

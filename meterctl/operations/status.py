@@ -147,15 +147,7 @@ def ask_status(
             status, sealed = answered
             meter = _meter_of(session, status, floor, advance=advance)
             _hold_against(session, journal, status, known.get(status.epoch))
-            journal.proofs.note_status(status, sealed)
-            _overrule(journal, status, session.now())
-            if session.port:
-                journal.ports.keep(session.port, serial, session.now())
-            row = status.of_journal
-            is_ours = not row.sequence or journal.knows_mark(
-                serial, asked_number, row.mark, row.sequence
-            )
-            return Asked(status, meter, is_ours)
+            return Asked(status, meter, _record(session, journal, status, sealed))
     if hint.status & Status.STORAGE_LOST:
         raise RefusedError(
             f"meter {serial}: it has lost its storage and takes nothing until it gets a "
@@ -167,6 +159,16 @@ def ask_status(
         f"{hint.key_version} with check value {hint.key_check_value:06x}. Nothing was "
         f"sealed; give the right --keys"
     )
+
+
+def _record(session: Session, journal: Journal, status: SealedStatus, sealed: bytes) -> bool:
+    """Record a verified status; return whether this journal holds the message that it names."""
+    serial, row, now = status.serial_number, status.of_journal, session.now()
+    journal.proofs.note_status(status, sealed)
+    _overrule(journal, status, now)
+    if session.port:
+        journal.ports.keep(session.port, serial, now)
+    return not row.sequence or journal.knows_mark(serial, status.journal, row.mark, row.sequence)
 
 
 def _overrule(journal: Journal, status: SealedStatus, now: int) -> None:
