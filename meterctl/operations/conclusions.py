@@ -12,7 +12,8 @@
         refused
 
 For an opening of epoch 0 only (a), the first half of (c) and its own void hold. If one proof says
-confirmed and another refused, the entry is confirmed.
+confirmed and another refused, the entry is confirmed. Of two that say refused, the one that names
+its own void counts: a receipt may be repeated from before a set-back, a status is fresh.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def conclude(entry: Entry, proofs: Proofs) -> Conclusion | None:
         conclusion for rule in _RULES if (conclusion := rule(entry, message, proofs)) is not None
     ]
     confirming = [conclusion for conclusion in conclusions if conclusion.event in CONFIRMING]
-    return next(iter(confirming or conclusions), None)
+    of_void = [conclusion for conclusion in conclusions if conclusion.void is not None]
+    return next(iter(confirming or of_void or conclusions), None)
 
 
 def conclude_void(void: Entry, conclusion: Conclusion) -> EntryEvent | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meterctl.errors import NotPermittedError
 from meterctl.journal import Entry, EntryEvent, Journal
-from meterctl.operations.conclusions import Conclusion
+from meterctl.operations.conclusions import Conclusion, conclude_void
 from meterctl.operations.delivery import Delivered
 from meterctl.operations.entry_proofs import deliver_and_conclude
 from meterctl.operations.entry_results import bytes_are_out, unknown
@@ -38,11 +38,22 @@ def void(
                 else "was not answered"
             )
             raise unknown(session, journal, entry, f"the void that would end it {what}")
-        if told.receipt is not None:
-            ours = told.receipt.code == sealed.code
-            event = EntryEvent.RECEIPT if ours else EntryEvent.SEQUENCE_TAKEN
-            journal.settle(sealed, event, session.now(), receipt=told.sealed_receipt)
+        _settle(session, journal, sealed, conclusion, told)
     return conclusion, told
+
+
+def _settle(
+    session: Session, journal: Journal, sealed: Entry, conclusion: Conclusion, told: Delivered
+) -> None:
+    """Settle a delivered void by the conclusion about its entry, else by the receipt it brought."""
+    event = conclude_void(sealed, conclusion)
+    if event is None and told.receipt is not None:
+        event = EntryEvent.SEQUENCE_TAKEN
+    if event is None:
+        return
+    names_it = told.receipt is not None and told.receipt.code == sealed.code
+    kept = told.sealed_receipt if names_it or event is EntryEvent.SEQUENCE_TAKEN else b""
+    journal.settle(sealed, event, session.now(), receipt=kept)
 
 
 def require_voidable(

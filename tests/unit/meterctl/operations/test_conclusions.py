@@ -445,3 +445,14 @@ def test_a_void_is_refused_where_its_entry_or_another_message_has_the_sequence(
     event: EntryEvent, proof: EntryEvent | None
 ) -> None:
     assert conclude_void(SEALED_VOID, Conclusion(event)) is proof
+
+
+def test_a_status_that_names_the_void_counts_before_an_old_receipt_of_another_message() -> None:
+    """A meter that was set back: an old receipt of the sequence was played again."""
+    named = status(credit_sequence=SEQUENCE, of_journal=LastOfJournal(0x99, SEQUENCE, VOID_CODE))
+    proofs = Proofs(receipt=receipt(code=b"else"), status=named, voids=(VOID_CODE,))
+    found = conclude(ENTRY, proofs)
+    assert found is not None
+    assert (found.state, found.outcome) == (REFUSED, EntryOutcome.VOIDED)
+    void = replace(entry_of(), message=b"..." + VOID_CODE + bytes(12))
+    assert conclude_void(void, found) is EntryEvent.STATUS
