@@ -1,0 +1,195 @@
+"""docs/register-map.md: items, tables, windows and areas of a register map."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from pages import NOTE, head, row
+from protocols.data_model.kinds import Fixed, Optional
+from protocols.data_model.tables import TABLES, Event, Freeze, ProfileRecord, Purchase
+from protocols.data_model.words import Status
+from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.register_map import Area, Register, RegisterMap, Section
+from protocols.modbus.sealed_windows import (
+    ANSWER_REGISTERS,
+    MESSAGE_PART,
+    RECEIPT_REGISTERS,
+    STATUS_REGISTERS,
+)
+from protocols.modbus.value_layout import ValueType
+
+
+def unit_of(register: Register) -> str:
+    """Return the unit of a value on the wire, such as 0.01 kWh."""
+    kind, decimals = register.item.kind, register.layout.decimals
+    inner = kind.inner if isinstance(kind, Optional) else kind
+    if not isinstance(inner, Fixed):
+        return ""
+    scale = "1" if decimals == 0 else "0." + "0" * (decimals - 1) + "1"
+    return f"{scale} {inner.unit}".strip() if decimals or inner.unit else ""
+
+
+def type_of(register: Register) -> str:
+    """Return the type of a value on the wire, such as u32."""
+    if register.layout.type is ValueType.BCD:
+        return "BCD"
+    return ("i" if register.layout.signed else "u") + str(16 * register.width)
+
+
+def register_map(m: RegisterMap = NATIVE_MAP) -> str:
+    """Return docs/register-map.md, the page of the native map."""
+    assert m.mark is not None
+    out = [
+        "# The native Modbus map\n\n",
+        NOTE,
+        "\n",
+        "Holding and input registers carry the same map. Addresses are wire addresses, from 0; "
+        "numbers are big-endian, the high register first. Registers 0 to "
+        f"{m.zeros[0].extent.stop - 1} have no gaps: unused registers read 0, and a read may begin "
+        "and end anywhere. Energy wraps at 1,000,000.00 kWh, money saturates at 999,999.99 with a "
+        'status bit. "Off" is all ones.\n\nNo register moves credit or the switch; only sealed '
+        "messages in the message window do (docs/sealed-messages.md).\n\n## Identity mark\n\n",
+        f"Registers 0 and 1 hold `{m.mark.data.decode()}`; registers 0 to 9 never change.\n",
+    ]
+    out += [item_table(s) for s in m.sections if s.registers[0].area & Area.REGISTERS]
+    return "".join([*out, row_tables(m), sealed_windows(m), scratch_and_inputs(m)])
+
+
+def item_table(section: Section) -> str:
+    """Return the registers of a section as a table."""
+    return "".join(
+        [
+            f"\n## {section.title}\n\n",
+            head("address", "registers", "type", "item", "unit", "meaning"),
+            *(
+                row(r.address, r.width, type_of(r), f"`{r.item.name}`", unit_of(r), r.item.meaning)
+                for r in section.registers
+            ),
+        ]
+    )
+
+
+def row_tables(m: RegisterMap) -> str:
+    """Return where a map has rows of tables: one list, and cursor windows."""
+    (purchases,) = m.row_lists
+    assert purchases.rows == 10
+    out = [
+        "\n## Purchase records\n\n",
+        f"From {purchases.address}: ten rows of {purchases.row_registers} registers, newest first; "
+        f"absent rows read 0. {columns(Purchase)}\n",
+        "\n## Cursor windows\n\n",
+        "Write the number of the first row (u32; 0 is the newest rows), then read from two "
+        "registers on: the number of the first row (u32), the row count (u16), the rows. Function "
+        "23 does both in one exchange. The cursor belongs to the session (TCP connection or serial "
+        "line).\n\n",
+        head("cursor at", "read at", "registers", "table", "rows per read", "row"),
+    ]
+    rows = {
+        "events": Event,
+        "profile": ProfileRecord,
+        "daily_freezes": Freeze,
+        "billing_freezes": Freeze,
+    }
+    for w in m.row_windows:
+        out.append(
+            row(
+                f"{w.address:#06x}",
+                f"{w.read_address:#06x}",
+                w.read_registers,
+                w.table.name,
+                w.rows,
+                columns(rows[w.table.name]),
+            )
+        )
+    out.append(
+        "\ndocs/events.md lists the events. The meter keeps: "
+        + ", ".join(f"{t.depth} {name}" for name, t in TABLES.items())
+        + " (profile: `profile_days` x 96).\n"
+    )
+    return "".join(out)
+
+
+def sealed_windows(m: RegisterMap) -> str:
+    """Return where a map has the windows for sealed messages."""
+    assert m.windows is not None
+    w = m.windows
+    rows = (
+        (
+            w.message,
+            "write",
+            "total, offset and size in bytes, commit (each u16), then at most "
+            f"{MESSAGE_PART} bytes, padded to whole registers. Parts are consecutive; the part "
+            "with commit 1 completes the message and delivers it. Function 16 or 23",
+        ),
+        (
+            w.answer,
+            "read",
+            f"{ANSWER_REGISTERS} registers: state (0 none, 1 answered), the answer, "
+            "the size of the receipt (u16), the sealed receipt. For this session's last message",
+        ),
+        (
+            w.receipt,
+            "write",
+            "class (0 credit, 1 command; u16) and sequence (u32) of a receipt",
+        ),
+        (
+            w.receipt_read,
+            "read",
+            f"{RECEIPT_REGISTERS} registers: its size (0: none), the sealed receipt",
+        ),
+        (
+            w.status,
+            "write",
+            "nonce (8 bytes), number of a journal (u32), key version (u16) of a question",
+        ),
+        (
+            w.status_read,
+            "read",
+            f"{STATUS_REGISTERS} registers: its size (0: none under that version), the "
+            "sealed status. Function 23 does both",
+        ),
+    )
+    return (
+        "\n## The message window\n\n"
+        + head("address", "access", "content")
+        + "".join(row(f"{address:#06x}", access, content) for address, access, content in rows)
+    )
+
+
+def scratch_and_inputs(m: RegisterMap) -> str:
+    """Return the scratch registers and coils, the discrete inputs and the identification."""
+    registers, coils = m.scratch
+    inputs = m.runs(Area.DISCRETE)[0]
+    bits = [
+        row(flag.value.bit_length() - 1, name.lower())
+        for name, flag in Status.__members__.items()
+        if flag.value
+    ]
+    return "".join(
+        [
+            "\n## Scratch, inputs, identification\n\n",
+            f"Registers {registers.address:#06x} to {registers.extent.stop - 1:#06x} and coils "
+            f"0 to {coils.size - 1} have no effect: use them for write tests, broadcast included. "
+            f"Discrete inputs 0 to {inputs.stop - 1} are the bits of `status`:\n\n",
+            head("bit", "status"),
+            *bits,
+            "\nFunction 43/14 returns: ",
+            ", ".join(value.decode() for value in m.identification.values()),
+            ".\n",
+        ]
+    )
+
+
+def columns(kind: type[Purchase | Event | Freeze | ProfileRecord]) -> str:
+    """Return the columns of a row with their struct codes."""
+    if kind is ProfileRecord:
+        return "end in s (u32), flags and import in mWh, flags and export in mWh (u32 each)"
+    codes = kind.PACKING.format.removeprefix(">")
+    names = [field.name for field in fields(kind)]
+    return "Columns: " + ", ".join(
+        f"`{name}` {_code(code)}" for name, code in zip(names, codes, strict=True)
+    )
+
+
+def _code(code: str) -> str:
+    return {"I": "u32", "Q": "u64", "H": "u16", "q": "i64", "B": "u8"}[code]
