@@ -292,8 +292,8 @@ HOST_MUTANTS = (
     Mutant(
         "a copied journal seals",
         _STATUS,
-        "            is_ours = not row.sequence or journal.knows_mark(",
-        "            is_ours = True or journal.knows_mark(",
+        "    return not row.sequence or journal.knows_mark(",
+        "    return True or journal.knows_mark(",
         (SEVERAL_JOURNALS,),
     ),
     # ---- the floor of key versions, retired versions, expiry
