@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -72,3 +73,13 @@ def cents_of(text: str, unchanged: str, *, zero: bool = False) -> int:
         return parse_amount(text, zero=zero)
     except QuantityError as error:
         raise UsageError(f"{error}; {unchanged}") from error
+
+
+def with_settings(port: str | None, given: Mapping[str, str | None]) -> str | None:
+    """Return a port with settings that were given as options; raises UsageError for a TCP port."""
+    settings = [f"{key}={value}" for key, value in given.items() if value is not None]
+    if port is None or not settings:
+        return port
+    if port.startswith("tcp://"):
+        raise UsageError(f"port {port}: a TCP port has no {' and no '.join(settings)}")
+    return port + ("&" if "?" in port else "?") + "&".join(settings)

@@ -31,6 +31,15 @@ CARD_SECONDS = 3.0
 """Shortest time-out for one response of a card in a reader; --timeout may extend it."""
 
 
+def interrupts() -> list[signal.Signals]:
+    """Return the signals that interrupt a command; a hang-up that is ignored (nohup) stays so."""
+    found = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        found.append(hang_up)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The common options as given."""
@@ -68,7 +77,7 @@ class Options:
         if self.port is None:
             raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
         named = serial_number(payee)
-        transport = open_transport(self.port)
+        transport = open_transport(self.port, say)
         try:
             ring = self.ring(seals=seals)
             trace = _print_frame if self.trace else None
@@ -224,9 +233,8 @@ class Options:
 
         try:
             yield
-            signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # a further interrupt must not suppress the report of the result
+            for number in interrupts():  # a further one must not suppress the report of the result
+                signal.signal(number, signal.SIG_IGN)
         except KeyboardInterrupt as error:
             raise UnknownOutcomeError(
                 f"{what}: interrupted; it may have been done or not: meterctl journal "

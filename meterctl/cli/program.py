@@ -15,11 +15,13 @@ from typing import Annotated, NoReturn
 import click
 import typer
 
-from meterctl.cli.options import Options
+from meterctl.cli.arguments import with_settings
+from meterctl.cli.options import Options, interrupts
 from meterctl.cli.output import OutputError, print_json, result_fragments, say
 from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
 from protocols.errors import ProtocolError
+from protocols.port_settings import GRAMMAR
 from protocols.quantities import SECOND, parse_duration
 
 app = typer.Typer(
@@ -29,7 +31,16 @@ app = typer.Typer(
     help="Read prepaid meters, top them up exactly once, and command their supply. "
     "The options below are accepted before and after COMMAND.",
 )
-_WITH_VALUE = ("--port", "--protocol", "--unit", "--keys", "--journal", "--timeout")
+_WITH_VALUE = (
+    "--port",
+    "--baud",
+    "--parity",
+    "--protocol",
+    "--unit",
+    "--keys",
+    "--journal",
+    "--timeout",
+)
 INTERRUPTED = 130
 """Exit code of an interrupt before any effect; an interrupt after that has an outcome."""
 _FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
@@ -39,7 +50,15 @@ _FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 def _options(
     context: typer.Context,
     port: Annotated[
-        str | None, typer.Option(envvar="METERCTL_PORT", help="Device, tcp://host:port, URL.")
+        str | None,
+        typer.Option(
+            envvar="METERCTL_PORT",
+            help=f"Device (settings: DEVICE{GRAMMAR}), tcp://host:port, or a URL of pyserial.",
+        ),
+    ] = None,
+    baud: Annotated[str | None, typer.Option(help="Speed of a serial port, as ?baud=.")] = None,
+    parity: Annotated[
+        str | None, typer.Option(help="N, E or O, of a serial port, as ?parity=.")
     ] = None,
     protocol: Annotated[str, typer.Option(help=f"{', '.join(DRIVERS)}.")] = MODBUS.name,
     unit: Annotated[int, typer.Option(help="Unit number, 1 to 247.")] = 1,
@@ -68,7 +87,7 @@ def _options(
     if not 0 < milliseconds <= 15 * SECOND:
         raise UsageError(f"--timeout {timeout}: allowed is above 0 and at most 15s")
     context.obj = Options(
-        port,
+        with_settings(port, {"baud": baud, "parity": parity}),
         DRIVERS[protocol],
         unit,
         keys,
@@ -132,7 +151,8 @@ def main() -> None:
     arguments, command = hoist(sys.argv[1:])
     as_json = "--json" in arguments
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in interrupts():
+            signal.signal(number, signal.default_int_handler)
         add_commands(command)
         ended = app(arguments, standalone_mode=False)
         if ended == INTERRUPTED:  # typer returns it for an interrupt

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from meterctl.drivers import Delivery, Trace
+from meterctl.drivers.exchange import Exchange
 from meterctl.drivers.pymodbus_client import TransportClient
 from meterctl.drivers.register_blocks import ReadableMap
+from meterctl.drivers.rtu_exchange import RtuExchange
+from meterctl.drivers.table_rows import check_order, list_rows, window_rows
+from meterctl.drivers.tcp_exchange import TcpExchange
 from meterctl.errors import (
     CorruptAnswerError,
     MeterctlError,
@@ -18,21 +22,11 @@ from meterctl.errors import (
 )
 from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
-from protocols.data_model.tables import (
-    BILLING_FREEZES,
-    DAILY_FREEZES,
-    EVENTS,
-    PROFILE,
-    PURCHASES,
-    Event,
-    Freeze,
-    ProfileRecord,
-    Purchase,
-    Table,
-)
-from protocols.errors import MODBUS_EXCEPTIONS, MalformedMessageError, ProtocolError
+from protocols.data_model.tables import Table
+from protocols.errors import MODBUS_EXCEPTIONS, ProtocolError
 from protocols.keys import MessageClass
 from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.pdu import Function
 from protocols.modbus.register_map import Area, RegisterMap, RowList
 from protocols.modbus.sealed_windows import (
     ANSWER_HEAD_REGISTERS,
@@ -48,16 +42,15 @@ from protocols.modbus.sealed_windows import (
 from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
 
-_ROWS: Mapping[Table, Any] = {
-    PURCHASES: Purchase,
-    EVENTS: Event,
-    PROFILE: ProfileRecord,
-    DAILY_FREEZES: Freeze,
-    BILLING_FREEZES: Freeze,
-}
-"""The kind of the rows of each table."""
 TRIES = 3
 TOTAL_MS = 15_000
+"""An exchange ends within it, with all its tries."""
+BUSY_PAUSE_MS = 250
+"""Pause before a request is sent again to a device that is busy (V1.1b3, section 7)."""
+
+
+class _NotReadyError(RefusedError):
+    """The device did not execute the request now; it may be sent again later."""
 
 
 class ModbusDriver:
@@ -80,7 +73,19 @@ class ModbusDriver:
         """Serve a unit on a transport; the map is the native one by default."""
         self._map = register_map or NATIVE_MAP
         self._readable = ReadableMap(self._map)
-        self._client = TransportClient(transport, timeout_ms, clock, trace)
+        self._is_tcp = transport.framed
+        self._wire: Exchange = (
+            TcpExchange(transport, timeout_ms, clock, trace)
+            if self._is_tcp
+            else RtuExchange(
+                transport,
+                timeout_ms,
+                clock,
+                trace,
+                has_diagnostics=Function.DIAGNOSTICS in self._map.functions,
+            )
+        )
+        self._client = TransportClient(self._wire, is_tcp=self._is_tcp)
         self._unit, self._now = unit, clock
         self._where = f"{transport.name} unit {unit}"
         self._known = False
@@ -98,10 +103,8 @@ class ModbusDriver:
             data = self._read(block.area, block.address, block.width)
             for register in block.registers:
                 at = 2 * (register.address - block.address)
-                try:
+                with self._checking():
                     values[register.item] = register.unpack(data[at : at + 2 * register.width])
-                except ProtocolError as error:
-                    raise CorruptAnswerError(f"{self._where}: {error}") from error
         return values
 
     def answers(self, items: Iterable[Item]) -> int:
@@ -124,40 +127,64 @@ class ModbusDriver:
         if window is None:
             raise self._lacks(table.name)
         self._know()
-        row_of, size = _ROWS[table], table.row_size
-        data = self._repeat(
-            lambda: self._exchange(
-                window.read_address, window.read_registers, window.address, first.to_bytes(4, "big")
+        rows: list[Any] = []
+
+        def ask(until: int) -> bytes:
+            data = self._exchange(
+                window.read_address,
+                window.read_registers,
+                window.address,
+                first.to_bytes(4, "big"),
+                until,
             )
-        )
-        count = int.from_bytes(data[4:6], "big")
-        if count > window.rows:
-            raise CorruptAnswerError(f"{self._where}: {count} rows in a window of {window.rows}")
-        rows = [row_of.unpack(data[6 + i * size :][:size]) for i in range(count)]
-        numbers = [row.number for row in rows if isinstance(row, Event)]
-        if any(later <= earlier for earlier, later in pairwise(numbers)) or any(
-            number < first for number in numbers
-        ):
-            raise CorruptAnswerError(f"{self._where}: event numbers do not rise")
-        return rows, count == window.rows
+            with self._checking():
+                rows[:] = window_rows(table, first, window.rows, data)
+            return data
+
+        self._repeat(ask)
+        return rows, len(rows) == window.rows
 
     def _listed(self, rows: RowList) -> list[Any]:
-        """Return the rows of a list, oldest first."""
+        """Return the rows of a list, oldest first.
+
+        A purchase while the list is read moves all rows: then it is read again.
+        """
+        for attempt in range(TRIES):
+            found = self._parts(rows)[::-1]
+            try:
+                with self._checking():
+                    check_order(rows.table, found)
+            except CorruptAnswerError:
+                if attempt == TRIES - 1:
+                    raise
+            else:
+                break
+        return found
+
+    def _parts(self, rows: RowList) -> list[Any]:
+        """Return the rows of a list, newest first, read in as many requests as they need."""
         found: list[Any] = []
         each = self._map.largest_read // rows.row_registers
-        row_of, size = _ROWS[rows.table], rows.table.row_size
         for first in range(0, rows.rows, each):
-            count = min(each, rows.rows - first)
             data = self._read(
                 Area.HOLDING,
                 rows.address + first * rows.row_registers,
-                count * rows.row_registers,
+                min(each, rows.rows - first) * rows.row_registers,
             )
-            some = [data[i : i + size] for i in range(0, len(data), size)]
-            found += [row_of.unpack(row) for row in some if any(row)]
-            if not any(some[-1]):
+            with self._checking():
+                some, is_last = list_rows(rows.table, data)
+            found += some
+            if is_last:
                 break
-        return found[::-1]
+        return found
+
+    @contextmanager
+    def _checking(self) -> Iterator[None]:
+        """Raise CorruptAnswerError for contents that no answer can have."""
+        try:
+            yield
+        except ProtocolError as error:
+            raise CorruptAnswerError(f"{self._where}: {error}") from error
 
     def deliver(self, message: bytes) -> Delivery:
         """Deliver a sealed message. The last part is sent exactly once, others may be repeated.
@@ -169,19 +196,18 @@ class ModbusDriver:
         parts = [message[i : i + MESSAGE_PART] for i in range(0, len(message), MESSAGE_PART)]
         for index, part in enumerate(parts[:-1]):
             head = MESSAGE_HEAD.pack(len(message), index * MESSAGE_PART, len(part), 0)
-            self._repeat(lambda head=head, part=part: self._write(windows.message, head + part))  # type: ignore[misc]
+            self._repeat(lambda until, sent=head + part: self._write(windows.message, sent, until))  # type: ignore[misc]
         last = parts[-1]
         head = MESSAGE_HEAD.pack(len(message), len(message) - len(last), len(last), 1)
         padded = head + last + bytes(len(last) % 2)
-        data = self._exchange(windows.answer, ANSWER_REGISTERS, windows.message, padded)
+        until = self._now() + TOTAL_MS
+        data = self._exchange(windows.answer, ANSWER_REGISTERS, windows.message, padded, until)
         if data[:2] != b"\0\1":
             raise CorruptAnswerError(
                 f"{self._where}: the message was delivered, but the answer window is empty"
             )
-        try:
+        with self._checking():
             answer = Answer.decode(data[2 : 2 * ANSWER_HEAD_REGISTERS])
-        except MalformedMessageError as error:
-            raise CorruptAnswerError(f"{self._where}: {error}") from error
         return Delivery(answer, _sized(data[2 * ANSWER_HEAD_REGISTERS :]))
 
     def receipt(self, message_class: MessageClass, sequence: int) -> bytes:
@@ -195,8 +221,8 @@ class ModbusDriver:
         asked = RECEIPT_QUESTION.pack(which, sequence)
         return _sized(
             self._repeat(
-                lambda: self._exchange(
-                    windows.receipt_read, RECEIPT_REGISTERS, windows.receipt, asked
+                lambda until: self._exchange(
+                    windows.receipt_read, RECEIPT_REGISTERS, windows.receipt, asked, until
                 )
             )
         )
@@ -211,7 +237,9 @@ class ModbusDriver:
         asked = STATUS_QUESTION.pack(question.nonce, question.journal, question.key_version)
         return _sized(
             self._repeat(
-                lambda: self._exchange(windows.status_read, STATUS_REGISTERS, windows.status, asked)
+                lambda until: self._exchange(
+                    windows.status_read, STATUS_REGISTERS, windows.status, asked, until
+                )
             )
         )
 
@@ -234,37 +262,78 @@ class ModbusDriver:
         return UsageError(f"{self._where}: map {self._map.name} has no {what}; nothing was sent")
 
     def _know(self) -> None:
-        """Check once that the device has the map, where the map has a mark."""
-        mark = self._map.mark
-        if not self._known and mark is not None:
-            area = Area.HOLDING if Area.HOLDING in mark.area else Area.INPUT
-            if self._read(area, mark.address, len(mark.data) // 2) != mark.data:
-                raise CorruptAnswerError(
-                    f"{self._where}: the device that answers is no meter with the "
-                    f"{self._map.name} map"
-                )
+        """Make contact once; check that the device has the map, where the map has a mark.
+
+        On a serial line the first read precedes all probes: it shows whether an adapter echoes. Its
+        reply may be a late one to the process before, so it is believed only where it is the mark.
+
+        Raises:
+            CorruptAnswerError: the device is no meter with this map.
+        """
+        contact = None if self._known else self._contact()
         self._known = True
+        if contact is None:
+            return
+        area, address, count, known = contact
+        found = self._repeat(
+            lambda until: self._ask_registers(area, address, count, until, is_recognised=True)
+        )
+        if known and found != known and self._read(area, address, count) != known:
+            self._known = False
+            raise CorruptAnswerError(
+                f"{self._where}: the device that answers is no meter with the {self._map.name} map"
+            )
+
+    def _contact(self) -> tuple[Area, int, int, bytes] | None:
+        """Return area, address and count of the first read, and what it must give, if known."""
+        mark = self._map.mark
+        if mark is not None:
+            area = Area.HOLDING if Area.HOLDING in mark.area else Area.INPUT
+            return area, mark.address, len(mark.data) // 2, mark.data
+        if self._is_tcp:
+            return None
+        for registers in self._readable.best.values():
+            area = Area.HOLDING if Area.HOLDING in registers[0].area else Area.INPUT
+            return area, registers[0].address, registers[0].width, b""
+        return None
 
     # ---- requests
 
     def _read(self, area: Area, address: int, count: int) -> bytes:
+        return self._repeat(lambda until: self._ask_registers(area, address, count, until))
+
+    def _ask_registers(
+        self, area: Area, address: int, count: int, until: int, *, is_recognised: bool = False
+    ) -> bytes:
         client = self._client
         call = (
             client.read_holding_registers if area is Area.HOLDING else client.read_input_registers
         )
-        return self._repeat(
-            lambda: self._ask(call, address=address, count=count, device_id=self._unit)
-        )
-
-    def _write(self, address: int, data: bytes) -> bytes:
         return self._ask(
-            self._client.write_registers, address=address, values=_words(data), device_id=self._unit
+            call,
+            until,
+            is_recognised=is_recognised,
+            address=address,
+            count=count,
+            device_id=self._unit,
         )
 
-    def _exchange(self, read_address: int, count: int, address: int, data: bytes) -> bytes:
+    def _write(self, address: int, data: bytes, until: int) -> bytes:
+        return self._ask(
+            self._client.write_registers,
+            until,
+            address=address,
+            values=_words(data),
+            device_id=self._unit,
+        )
+
+    def _exchange(
+        self, read_address: int, count: int, address: int, data: bytes, until: int
+    ) -> bytes:
         """Write and read in one request (function 23)."""
         return self._ask(
             self._client.readwrite_registers,
+            until,
             read_address=read_address,
             read_count=count,
             write_address=address,
@@ -272,35 +341,55 @@ class ModbusDriver:
             device_id=self._unit,
         )
 
-    def _ask(self, call: Callable[..., Any], **arguments: Any) -> bytes:
+    def _ask(self, call: Callable[..., Any], until: int, **arguments: Any) -> bytes:
         from pymodbus.exceptions import ModbusException
 
         try:
-            reply = self._client.ask(call, **arguments)
+            reply = self._client.ask(call, until, **arguments)
         except ModbusException as error:
             raise CorruptAnswerError(f"{self._where}: {error}") from error
         except MeterctlError as error:
             raise type(error)(f"{self._where}: {error}") from error
         if reply.isError():
-            code = getattr(reply, "exception_code", 0)
-            name = MODBUS_EXCEPTIONS.get(code, "unknown")
-            if code == 0x0B:
-                raise NoAnswerError(f"{self._where}: exception 0B, the gateway has no such unit")
-            raise RefusedError(
-                f"{self._where}: Modbus exception {code:02d} ({name}); nothing was changed"
-            )
+            raise self._refusal(getattr(reply, "exception_code", 0))
         return b"".join(int(word).to_bytes(2, "big") for word in reply.registers)
 
-    def _repeat(self, work: Callable[[], bytes]) -> bytes:
-        """Run a repeatable request, again if its answer was lost: at most 3 tries and 15 s."""
-        began = self._now()
-        for attempt in range(TRIES):
+    def _refusal(self, code: int) -> MeterctlError:
+        said = f"{self._where}: Modbus exception {code:02X}"
+        said += f" ({MODBUS_EXCEPTIONS.get(code, 'unknown')})"
+        match code:
+            case 0x05:
+                return _NotReadyError(f"{said}: the meter has the request and works on it still")
+            case 0x06:
+                return _NotReadyError(f"{said}; nothing was changed")
+            case 0x0B:
+                return NoAnswerError(f"{self._where}: exception 0B, the gateway has no such unit")
+            case _:
+                return RefusedError(f"{said}; nothing was changed")
+
+    def _repeat(self, work: Callable[[int], bytes]) -> bytes:
+        """Run a repeatable request, again if its answer was lost: at most 3 tries and 15 s.
+
+        `work` takes the time at which all must be over. Of several failures the first is raised.
+        """
+        until = self._now() + TOTAL_MS
+        first: MeterctlError | None = None
+        for _ in range(TRIES):
             try:
-                return work()
-            except (NoAnswerError, CorruptAnswerError):
-                if attempt == TRIES - 1 or self._now() - began > TOTAL_MS:
-                    raise
-        raise AssertionError("unreachable")
+                return work(until)
+            except (NoAnswerError, CorruptAnswerError, _NotReadyError) as error:
+                first = first or error
+                if isinstance(error, _NotReadyError):
+                    self._rest()
+            if self._now() >= until:
+                break
+        assert first is not None
+        raise first
+
+    def _rest(self) -> None:
+        """Give a busy device its time; a wire that breaks meanwhile is found by the next try."""
+        with suppress(NoAnswerError):
+            self._wire.rest(BUSY_PAUSE_MS)
 
 
 def _words(data: bytes) -> list[int]:

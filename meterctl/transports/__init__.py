@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+Notice = Callable[[str], None]
+"""Takes one line for a person: a port went away, or is back."""
 
 
 class Transport(Protocol):
-    """An open wire. `receive` waits for at least one byte; b"" is silence."""
+    """An open wire.
+
+    `character_us` is the transmission time of one character, 0 where the wire has no speed of its
+    own; `silence_ms` is the silence between two frames, `pause_ms` a further one before a request.
+    Every call ends within its time-out and raises NoAnswerError where the wire broke.
+    """
 
     name: str
     framed: bool
+    character_us: int
+    silence_ms: int
+    pause_ms: int
 
-    def send(self, data: bytes) -> None: ...
-    def receive(self, timeout_ms: int) -> bytes: ...
-    def discard_input(self) -> None: ...
-    def close(self) -> None: ...
+    def prepare(self, timeout_ms: int) -> None:
+        """Open a wire again that went away; a framed one also discards what was received."""
+        ...
+
+    def send(self, data: bytes, timeout_ms: int) -> None:
+        """Send all bytes."""
+        ...
+
+    def receive(self, timeout_ms: int) -> bytes:
+        """Wait for at least one byte; b"" is silence."""
+        ...
+
+    def close(self) -> None:
+        """Close the wire; nothing that was not sent waits for it."""
+        ...
 
 
 class MonotonicClock(Protocol):

@@ -132,7 +132,7 @@ def check_reply(request: bytes, reply: bytes) -> None:
         if len(reply) != 2:
             raise FrameError("an exception reply has two bytes")
         return
-    wanted = _wanted_length(request)
+    wanted = expected_reply(request)
     if wanted is not None and len(reply) != wanted:
         raise FrameError(f"the reply has {len(reply)} bytes, {wanted} were asked for")
     if request[0] in (1, 2, 3, 4, 23) and reply[1] != len(reply) - 2:
@@ -142,7 +142,8 @@ def check_reply(request: bytes, reply: bytes) -> None:
         raise FrameError("the reply confirms another write than was asked for")
 
 
-def _wanted_length(request: bytes) -> int | None:
+def expected_reply(request: bytes) -> int | None:
+    """Return the length of the reply PDU to a request; None for a function whose replies vary."""
     if request[0] in (1, 2):
         return 2 + (int(unpack_from(">H", request, 3)[0]) + 7) // 8
     if request[0] in (3, 4, 23):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from struct import pack
 
 from meterctl.drivers.modbus import ModbusDriver
-from meterctl.drivers.pymodbus_client import TransportClient
+from meterctl.drivers.rtu_exchange import RtuExchange
+from meterctl.drivers.tcp_exchange import TcpExchange
 from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError
 from protocols.data_model.items import ITEMS
 from protocols.data_model.tables import PURCHASES, TABLES
@@ -33,6 +34,7 @@ class FakeWire:
     """A transport with given pieces, then silence; its clock advances by sending and waiting."""
 
     name = "fuzz"
+    character_us = silence_ms = pause_ms = 0
 
     def __init__(
         self, framed: bool, pieces: list[bytes], reply: Callable[[bytes], bytes] | None = None
@@ -40,27 +42,29 @@ class FakeWire:
         self.framed = framed
         self.now = 0
         self._pieces, self._reply = list(pieces), reply
+        self._asked = False
 
     def clock(self) -> int:
         """Return virtual milliseconds."""
         return self.now
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, timeout_ms: int) -> None:
         """Take a request; queue the reply if there is a reply function."""
         self.now += 1
+        self._asked = True
         if self._reply is not None:
             self._pieces = [self._reply(data)]
 
     def receive(self, timeout_ms: int) -> bytes:
         """Return the next piece, or no bytes after the whole time-out."""
-        while self._pieces:
+        while self._asked and self._pieces:
             piece = self._pieces.pop(0)
             if piece:
                 return piece
         self.now += timeout_ms
         return b""
 
-    def discard_input(self) -> None:
+    def prepare(self, timeout_ms: int) -> None:
         """Do nothing: all input follows the request."""
 
     def close(self) -> None:
@@ -76,10 +80,9 @@ def any_reply(framed: bool, data: bytes) -> None:
     stream = (request if source.number() % 4 == 0 else b"") + source.rest()  # an adapter's echo
     for way in ([stream], [bytes((byte,)) for byte in stream], cut(stream, points)):
         wire = FakeWire(framed, way)
-        client = TransportClient(wire, TIMEOUT_MS, wire.clock)
-        client.send(request)
+        exchange = (TcpExchange if framed else RtuExchange)(wire, TIMEOUT_MS, wire.clock)
         try:
-            frame = client.recv(None)
+            frame = exchange.ask(request, 15 * TIMEOUT_MS, is_recognised=True)
         except NoAnswerError as silence:
             if stream and "not for us" not in str(silence):
                 raise AssertionError("bytes came, and it says that there were none") from silence
@@ -121,6 +124,8 @@ def _reply(framed: bool, request: bytes, source: Source) -> bytes:
         reply = bytes((asked[0] | 0x80, source.number()))
     elif way == 1:
         reply = source.sized()[:MAX_PDU] or b"\0"
+    elif asked[0] == 8:
+        reply = asked
     elif asked[0] == 16:
         reply = asked[:5]
     else:

@@ -50,18 +50,18 @@ class CrashingPipe(PipeTransport):
         """Advance the time."""
         self.now_us += 1000 * ms
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, timeout_ms: int) -> None:
         """Send; on a new line if the old one hung up and has returned."""
         self.meanwhile(data)
         self._perhaps_die()
         if self.line.closed and self.now_us >= (self.line.returns_at_us or 0):
             self.new_line()
-        super().send(data)
+        super().send(data, timeout_ms)
         self._perhaps_die()
 
     def new_line(self) -> None:
         """Connect a new line; bytes in transit on the old one are dropped."""
-        self.discard_input()
+        self.prepare(0)
         self.line = self._make_line()
 
     def receive(self, timeout_ms: int) -> bytes:

@@ -24,6 +24,7 @@ class PipeTransport:
     """A transport to a server's line; its clock moves only when it sends and waits."""
 
     name = "pipe"
+    character_us = silence_ms = pause_ms = 0
 
     def __init__(self, line: Line, fault: Fault | None = None, framed: bool = False) -> None:
         self.line, self.fault, self.framed = line, fault, framed
@@ -35,7 +36,7 @@ class PipeTransport:
         """Virtual milliseconds."""
         return self.now_us // 1000
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, timeout_ms: int) -> None:
         """Send a request to the server and queue its reply, both changed by the fault."""
         self.exchanges += 1
         self.now_us += LINE_MS
@@ -58,7 +59,7 @@ class PipeTransport:
         data, self._arrived = self._arrived, b""
         return data
 
-    def discard_input(self) -> None:
+    def prepare(self, timeout_ms: int) -> None:
         """Drop all received bytes."""
         self.line.wake(self.now_us)
         self._arrived = b""

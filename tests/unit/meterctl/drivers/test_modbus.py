@@ -22,8 +22,10 @@ class Scripted:
         self.framed, self.unit_shift, self.transaction_shift = framed, unit_shift, transaction_shift
 
     def receive(self, data: bytes, at: int) -> bytes:
-        """Answer a read with the identity mark and zeros."""
+        """Answer a read with the identity mark and zeros, and function 8 with itself."""
         pdu = data[7:] if self.framed else data[1:-2]
+        if pdu[0] == 8:
+            return rtu.encode(data[0] + self.unit_shift, pdu)
         count = int.from_bytes(pdu[3:5], "big")
         reply = bytes((pdu[0], 2 * count)) + MAGIC[: 2 * count].ljust(2 * count, b"\0")
         if self.framed:

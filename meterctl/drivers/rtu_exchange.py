@@ -1,0 +1,298 @@
+"""Requests on a serial line, whose replies carry no number.
+
+A reply that comes late looks like the reply to the next request of the same shape. So the line is
+*settled* while everything sent on it has been answered. When it is not - after a try without a
+reply, and at the begin, where the process before may have left something - a *probe* precedes the
+next request: function 8, return query data (V1.1b3, section 6.8), with a number of its own. A
+device answers in order, so once the number is back no reply to anything before it can follow.
+
+    request, no reply in time | probe, late reply, number back | next request
+
+A late reply to the request that is repeated is its reply; any other one is discarded. For devices
+without function 8 the line must be silent for a whole time-out instead.
+"""
+
+from __future__ import annotations
+
+from struct import pack
+
+from meterctl.drivers import Trace
+from meterctl.drivers.exchange import Exchange
+from meterctl.errors import CorruptAnswerError
+from meterctl.transports import MonotonicClock, Transport
+from protocols.errors import FrameError
+from protocols.modbus import rtu
+from protocols.modbus.crc import crc16
+from protocols.modbus.pdu import (
+    EXCEPTION_FLAG,
+    INCOMPLETE,
+    UNKNOWN,
+    Function,
+    check_reply,
+    expected_reply,
+    reply_length,
+)
+
+PROBES = 3
+"""Probes in a row, as long as something comes back."""
+_REFUSED_PROBE = Function.DIAGNOSTICS | EXCEPTION_FLAG
+
+
+class RtuExchange(Exchange):
+    """Requests on a serial line. An adapter's echo of what was sent is skipped, whole or in parts.
+
+    The time-out is that of the device: the transmission times of request and reply at the speed of
+    the line are added to it. A device that answered late is given its time from then on.
+
+    Args:
+        has_diagnostics: whether the device has function 8.
+    """
+
+    def __init__(
+        self,
+        wire: Transport,
+        timeout_ms: int,
+        clock: MonotonicClock,
+        trace: Trace | None = None,
+        *,
+        has_diagnostics: bool = True,
+    ) -> None:
+        super().__init__(wire, timeout_ms, clock, trace)
+        self._buffer = b""
+        self._last_byte_at = clock()
+        self._echo = b""
+        """What was sent last and may come back once."""
+        self._echoes: bool | None = None
+        """Whether the adapter echoes, None while that is unknown."""
+        self._has_diagnostics = has_diagnostics
+        self._settled = not has_diagnostics
+        self._awaited = b""
+        """The only request whose reply may still come, empty where there may be others."""
+        self._unanswered = 0
+        """How often it was sent without a reply."""
+        self._asked_at = 0
+        self._slowest_ms = 0
+        self._number = clock() & 0xFFFF
+        self._probes: dict[bytes, int] = {}
+        """Probes that have not returned, with the times at which they were sent."""
+        self._returned = b""
+        """The probe that returned last."""
+        self._last: tuple[bytes, bytes] = b"", b""
+        """The last request and its reply."""
+
+    def ask(self, request: bytes, until_ms: int, *, is_recognised: bool = False) -> bytes:
+        """Send a request and return its reply; see Exchange."""
+        late = None if is_recognised else self._settle(request, until_ms)
+        reply = self._ask(request, until_ms, is_recognised) if late is None else late
+        if self._has_diagnostics and reply == self._last[1] and request != self._last[0]:
+            # it may be a second copy of the reply before: then its own one follows
+            self._settled, self._awaited = False, request
+            reply = self._settle(request, until_ms) or reply
+        self._last = request, reply
+        return reply
+
+    def _ask(self, request: bytes, until_ms: int, is_recognised: bool) -> bytes:
+        settled = self._settled
+        if request != self._awaited:
+            self._awaited = request if settled or is_recognised else b""
+            self._unanswered, self._asked_at = 0, self._now()
+        self._settled = False
+        self._unanswered += 1
+        self._transmit(request, until_ms)
+        reply = self._reply_to(request, until_ms)
+        self._settled = settled
+        if settled:
+            self._awaited = b""
+        return reply
+
+    # ---- a line that is settled
+
+    def _settle(self, request: bytes, until_ms: int) -> bytes | None:
+        """Settle the line; return a late reply to `request`, if one came.
+
+        Raises:
+            NoAnswerError: nothing came back, or only frames that are not for us.
+            CorruptAnswerError: only damaged bytes came back.
+        """
+        if self._settled:
+            return None
+        if not self._has_diagnostics:
+            return self._await_silence(request, until_ms)
+        for _ in range(PROBES):
+            returned, late = self._probe(request, until_ms)
+            if returned or late is not None:
+                return late
+            if not self._received:
+                break
+        raise self._failure(self._timeout_ms, is_incomplete=False)
+
+    def _probe(self, request: bytes, until_ms: int) -> tuple[bool, bytes | None]:
+        """Send a probe; return whether it returned, and a late reply to `request`."""
+        self._number = (self._number + 1) & 0xFFFF
+        probe = rtu.encode(request[0], pack(">BHH", Function.DIAGNOSTICS, 0, self._number))
+        self._transmit(probe, until_ms)
+        began = self._probes[probe] = self._now()
+        late: bytes | None = None
+        while (frame := self._next(self._deadline(probe, began, until_ms))) is not None:
+            self._passed_over = True
+            if frame[0] != probe[0]:
+                continue
+            if self._is_last_return(frame, probe):
+                self._settled = True
+                self._awaited, self._returned = b"", probe
+                self._probes.clear()
+                return True, late
+            late = late or self._late_reply(request, frame)
+        return False, late
+
+    def _is_last_return(self, frame: bytes, probe: bytes) -> bool:
+        """Return whether a frame is the last return that is due."""
+        if frame[1] == _REFUSED_PROBE and self._probes:
+            del self._probes[next(iter(self._probes))]
+            return not self._probes
+        self._learn_from_return(frame)
+        if frame == probe and self._echoes is None:
+            second = self._next(self._now() + self._timeout_ms)
+            while second not in (None, probe):
+                second = self._next(self._now() + self._timeout_ms)
+            self._echoes = second == probe
+        return frame == probe
+
+    def _learn_from_return(self, frame: bytes) -> None:
+        """A probe that returns tells how long the device takes."""
+        sent_at = self._probes.get(frame)
+        if sent_at is not None:
+            self._slowest_ms = max(self._slowest_ms, self._now() - sent_at)
+
+    def _await_silence(self, request: bytes, until_ms: int) -> bytes | None:
+        """Wait until the line was silent for a time-out, or everything sent was answered."""
+        late: bytes | None = None
+        self._received, self._buffer, self._echo = b"", b"", b""
+        silent_since = self._now()
+        while (end := min(until_ms, silent_since + self._timeout_ms)) > self._now():
+            frame = self._next(end)
+            silent_since = max(silent_since, self._last_byte_at)
+            found = self._late_reply(request, frame) if frame else None
+            if found is not None:
+                late = found
+                self._unanswered -= 1
+                if self._unanswered <= 0:
+                    break
+        self._settled, self._awaited = True, b""
+        return late
+
+    def _late_reply(self, request: bytes, frame: bytes) -> bytes | None:
+        """Return a frame that is the late reply to the request that is repeated, else None."""
+        if request != self._awaited or frame[0] != request[0] or not _fits(request, frame):
+            return None
+        self._slowest_ms = max(self._slowest_ms, self._now() - self._asked_at)
+        return self._taken(frame)
+
+    # ---- frames
+
+    def _transmit(self, frame: bytes, until_ms: int) -> None:
+        """Send a frame after the silence that is due before it."""
+        self._wire.prepare(max(1, until_ms - self._now()))
+        self._be_silent(until_ms)
+        is_probe = frame[1] == Function.DIAGNOSTICS
+        self._echo = b"" if is_probe and not self._echoes else frame
+        self._send(frame, until_ms)
+
+    def _be_silent(self, until_ms: int) -> None:
+        """Wait for the silence between two frames, then the pause; discard what arrives."""
+        give_up = min(until_ms, self._now() + self._timeout_ms)
+        discarded = self._buffer
+        wait_ms = 0
+        while True:
+            if data := self._wire.receive(wait_ms):
+                discarded += data
+                self._last_byte_at = self._now()
+            wait_ms = self._last_byte_at + self._wire.silence_ms - self._now()
+            if wait_ms <= 0 and not data:
+                break
+            wait_ms = max(wait_ms, 0)
+            if self._now() > give_up:
+                raise CorruptAnswerError("the line is never silent; nothing was sent")
+        if self._echo and self._echo in discarded:
+            self._echoes = True  # a late reply was before it
+        self._buffer = b""
+        if self._wire.pause_ms:
+            self.rest(self._wire.pause_ms)
+
+    def _deadline(self, request: bytes, began: int, until_ms: int) -> int:
+        """Return until when the reply to a request that was sent at `began` is awaited."""
+        size = len(request) + (expected_reply(request[1:-2]) or rtu.MAX_FRAME) + 3
+        wire_ms = -(-self._wire.character_us * size // 1000)
+        device_ms = max(self._timeout_ms, self._slowest_ms * 3 // 2)
+        return min(until_ms, began + device_ms + wire_ms)
+
+    def _reply_to(self, request: bytes, until_ms: int) -> bytes:
+        """Return the reply to a request that was sent just now."""
+        began = self._now()
+        reply: bytes | None = None
+        while (frame := self._next(self._deadline(request, began, until_ms))) is not None:
+            if frame[0] != request[0] or frame[1] & ~EXCEPTION_FLAG == Function.DIAGNOSTICS:
+                if frame == self._returned:
+                    self._echoes, self._awaited = True, b""
+                    raise CorruptAnswerError("a probe returned twice: an adapter echoes")
+                self._learn_from_return(frame)
+                self._passed_over = True  # another unit's, or the return of a probe
+                continue
+            try:
+                check_reply(request[1:-2], frame[1:-2])
+            except FrameError as error:
+                self._corrupt = error
+                continue
+            reply = frame
+            break
+        if self._echoes is None and self._received == (reply or b""):
+            self._echoes = False  # nothing but the reply, if any, came back
+        if reply is None:
+            raise self._failure(self._now() - began, is_incomplete=bool(self._buffer))
+        return self._taken(reply)
+
+    def _next(self, deadline: int) -> bytes | None:
+        """Return the next frame with a right CRC, of any unit; None where none comes in time."""
+        while True:
+            frame = self._first()
+            if frame is not None:
+                return frame
+            left = deadline - self._now()
+            if left <= 0:
+                return None
+            data = self._wire.receive(left)
+            if data:
+                self._last_byte_at = self._now()
+                self._received += data
+                self._buffer += data
+
+    def _first(self) -> bytes | None:
+        """Take the first frame of the buffer; skip an echo, and drop what is damaged."""
+        while self._buffer:
+            if self._echo and (at := self._buffer.find(self._echo)) >= 0:
+                # what came before it answers something earlier
+                self._buffer = self._buffer[at + len(self._echo) :]
+                self._echo, self._echoes = b"", True
+                continue
+            buffer = self._buffer
+            if self._echo.startswith(buffer):
+                return None
+            length = reply_length(buffer[1:])
+            if length == INCOMPLETE or (length != UNKNOWN and len(buffer) < length + 3):
+                return None
+            if length == UNKNOWN or crc16(buffer[: length + 3]) != 0:
+                self._corrupt = FrameError("the CRC is wrong")
+                self._buffer = buffer[1:]
+                continue
+            self._buffer = buffer[length + 3 :]
+            return buffer[: length + 3]
+        return None
+
+
+def _fits(request: bytes, frame: bytes) -> bool:
+    """Return whether a frame of the unit can be the reply to a request."""
+    try:
+        check_reply(request[1:-2], frame[1:-2])
+    except FrameError:
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""The rows of a table as Modbus carries them, and whether they can be the rows asked for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from protocols.data_model.tables import (
+    BILLING_FREEZES,
+    DAILY_FREEZES,
+    EVENTS,
+    PROFILE,
+    PURCHASES,
+    Event,
+    Freeze,
+    ProfileRecord,
+    Purchase,
+    Table,
+)
+from protocols.errors import FrameError
+
+_ROWS: Mapping[Table, Any] = {
+    PURCHASES: Purchase,
+    EVENTS: Event,
+    PROFILE: ProfileRecord,
+    DAILY_FREEZES: Freeze,
+    BILLING_FREEZES: Freeze,
+}
+"""The kind of the rows of each table."""
+_HEAD = 6
+"""Bytes of a window before its rows: the number of the first one, and their count."""
+
+
+def window_rows(table: Table, first: int, capacity: int, data: bytes) -> list[Any]:
+    """Return the rows that a window shows, oldest first; `first` is the number asked for.
+
+    Raises:
+        FrameError: they cannot be the answer: too many, of smaller numbers, or out of order.
+    """
+    shown, count = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:_HEAD], "big")
+    if count > capacity:
+        raise FrameError(f"{count} rows in a window of {capacity}")
+    if shown < first:
+        raise FrameError(f"{table.name} from number {shown} on, {first} was asked for")
+    rows = [_ROWS[table].unpack(row) for row in _cut(table, data[_HEAD:])[:count]]
+    check_order(table, rows)
+    return rows
+
+
+def list_rows(table: Table, data: bytes) -> tuple[list[Any], bool]:
+    """Return the rows of a part of a list, in its order, and whether the list ends in it.
+
+    Registers that are 0 hold no row.
+    """
+    some = _cut(table, data)
+    return [_ROWS[table].unpack(row) for row in some if any(row)], not any(some[-1])
+
+
+def check_order(table: Table, rows: Sequence[Any]) -> None:
+    """Raise FrameError unless the numbers of rows that have them, oldest first, rise."""
+    numbers = [row.number for row in rows if hasattr(row, "number")]
+    for earlier, later in pairwise(numbers):
+        if later <= earlier:
+            raise FrameError(f"the numbers of {table.name} do not rise: {earlier}, {later}")
+
+
+def _cut(table: Table, data: bytes) -> list[bytes]:
+    size = table.row_size
+    return [data[i : i + size] for i in range(0, len(data) - size + 1, size)]

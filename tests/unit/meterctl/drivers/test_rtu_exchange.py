@@ -1,0 +1,211 @@
+"""Late replies, echoes and probes on a serial line: no value under another name."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meterctl.drivers.rtu_exchange import RtuExchange
+from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError
+from protocols.modbus import rtu
+from tests.support.slow_lines import MAX_MS, UNIT, SlowLine, read, right_reply
+
+TRIES = 3
+
+
+def contact(line: SlowLine) -> RtuExchange:
+    """Return a new process on a line that has made its first read, as the driver does."""
+    exchange = line.process()
+    for _ in range(TRIES):
+        with suppress(NoAnswerError, CorruptAnswerError):
+            exchange.ask(read(0, 2), line.now + MAX_MS, is_recognised=True)
+            break
+    return exchange
+
+
+def ask(exchange: RtuExchange, line: SlowLine, request: bytes) -> bytes | None:
+    """Ask with the driver's tries; None where all fail."""
+    until = line.now + MAX_MS
+    for _ in range(TRIES):
+        try:
+            return exchange.ask(request, until)
+        except (NoAnswerError, CorruptAnswerError):
+            continue
+    return None
+
+
+@pytest.mark.parametrize("late_ms", [600, 990, 1010, 1200, 1500, 1990, 2010, 2500, 2900])
+def test_a_device_slower_than_the_time_out_gives_right_values(late_ms: int) -> None:
+    line = SlowLine([late_ms])
+    exchange = line.process()
+    for address in (10, 20, 30, 40):
+        assert ask(exchange, line, read(address)) == right_reply(read(address))
+
+
+def test_a_device_far_slower_than_all_tries_is_no_answer_and_never_another_value() -> None:
+    line = SlowLine([7000])
+    exchange = line.process()
+    for address in (10, 20, 30, 40):
+        assert ask(exchange, line, read(address)) in (None, right_reply(read(address)))
+
+
+def test_one_slow_request_delays_only_itself() -> None:
+    line = SlowLine([300, 300, 1300, 1300, 300])
+    exchange = line.process()
+    for address in range(10, 80, 10):
+        assert ask(exchange, line, read(address)) == right_reply(read(address))
+
+
+@given(
+    takes=st.lists(st.none() | st.integers(0, 4000), min_size=1, max_size=12),
+    counts=st.lists(st.integers(1, 3), min_size=1, max_size=8),
+    echo=st.lists(st.integers(1, 8), max_size=4).map(tuple),
+    knows=st.booleans(),
+)
+def test_whatever_is_late_or_lost_an_answer_is_the_right_one(
+    takes: list[int | None], counts: list[int], echo: tuple[int, ...], knows: bool
+) -> None:
+    line = SlowLine(takes, echo, knows)
+    exchange = contact(line)
+    for index, count in enumerate(counts):
+        request = read(100 * (index + 1), count)
+        assert ask(exchange, line, request) in (None, right_reply(request))
+
+
+@given(
+    takes=st.lists(st.none() | st.integers(0, 3000), min_size=1, max_size=8),
+    killed_after=st.integers(50, 2500),
+    echo=st.sampled_from([(), (3,)]),
+)
+def test_what_a_killed_process_left_is_no_answer_to_the_next_one(
+    takes: list[int | None], killed_after: int, echo: tuple[int, ...]
+) -> None:
+    line = SlowLine(takes, echo)
+    line.process()
+    line.send(read(500), 1000)
+    line.now += killed_after
+    exchange = contact(line)
+    for address in (10, 20):
+        assert ask(exchange, line, read(address)) in (None, right_reply(read(address)))
+
+
+@given(
+    takes=st.lists(st.none() | st.integers(0, 1900), min_size=1, max_size=12),
+    counts=st.lists(st.integers(1, 3), min_size=1, max_size=8),
+)
+def test_without_function_8_an_answer_within_two_time_outs_is_the_right_one(
+    takes: list[int | None], counts: list[int]
+) -> None:
+    line = SlowLine(takes)
+    exchange = line.process(has_diagnostics=False)
+    for index, count in enumerate(counts):
+        line.free_at = 0  # one that works on nothing else
+        request = read(100 * (index + 1), count)
+        assert ask(exchange, line, request) in (None, right_reply(request))
+
+
+def test_a_second_copy_of_a_reply_is_no_answer_to_the_next_request() -> None:
+    line = SlowLine([10])
+    exchange = line.process()
+    assert exchange.ask(read(10), MAX_MS) == right_reply(read(10))
+    line._arrives(line.now + 6, right_reply(read(10)))
+    assert exchange.ask(read(20), 2 * MAX_MS) == right_reply(read(20))
+
+
+def test_equal_contents_of_different_registers_are_both_taken() -> None:
+    line = SlowLine([10])
+    line.reply = lambda _: rtu.encode(UNIT, bytes((3, 4, 0, 0, 0, 0)))
+    exchange = line.process()
+    for address in (10, 20, 30):
+        assert exchange.ask(read(address), line.now + MAX_MS) == line.reply(b"")
+
+
+def test_a_settled_line_carries_requests_and_replies_only() -> None:
+    line = SlowLine([10])
+    exchange = line.process()
+    for address in (10, 20, 30):
+        exchange.ask(read(address), line.now + MAX_MS)
+    assert [frame[1] for frame in line.sent] == [8, 3, 3, 3]
+
+
+def test_a_silent_line_is_given_up_after_three_time_outs() -> None:
+    line = SlowLine([None])
+    exchange = line.process()
+    assert ask(exchange, line, read(10)) is None
+    assert line.now < 3 * 1000 + 100
+
+
+def test_all_ends_at_the_time_given() -> None:
+    line = SlowLine([None])
+    exchange = line.process(7000)
+    with pytest.raises(NoAnswerError):
+        exchange.ask(read(10), 5000)
+    assert line.now <= 5000
+
+
+def test_a_device_that_refuses_function_8_is_read_all_the_same() -> None:
+    line = SlowLine([10], knows_diagnostics=False)
+    exchange = line.process()
+    for address in (10, 20, 30):
+        assert ask(exchange, line, read(address)) == right_reply(read(address))
+    assert [frame[1] for frame in line.sent] == [8, 3, 3, 3]
+
+
+@pytest.mark.parametrize("late_ms", [600, 1010, 1200, 1900])
+def test_without_function_8_a_silence_of_a_time_out_separates_requests(late_ms: int) -> None:
+    line = SlowLine([10, late_ms, 10])
+    exchange = line.process(has_diagnostics=False)
+    for address in (10, 20, 30, 40):
+        assert ask(exchange, line, read(address)) == right_reply(read(address))
+    assert 8 not in [frame[1] for frame in line.sent]
+
+
+@pytest.mark.parametrize("echo", [(8,), (1,), (1,) * 7, (3, 3), (4,), (7,)])
+def test_an_echo_in_pieces_is_skipped_once(echo: tuple[int, ...]) -> None:
+    line = SlowLine([10], echo)
+    exchange = contact(line)
+    for address in (0x0400, 20, 30):
+        assert exchange.ask(read(address), line.now + MAX_MS) == right_reply(read(address))
+
+
+@pytest.mark.parametrize("echo", [(8,), (1,) * 7])
+def test_an_echo_is_not_the_return_of_a_probe(echo: tuple[int, ...]) -> None:
+    line = SlowLine([10, 1500, 10, 10], echo)
+    exchange = line.process()
+    assert exchange.ask(read(10), line.now + MAX_MS, is_recognised=True) == right_reply(read(10))
+    for address in (20, 30, 40):
+        assert ask(exchange, line, read(address)) == right_reply(read(address))
+
+
+def test_the_time_out_knows_the_speed_of_the_line() -> None:
+    slow = SlowLine([2000], character_us=9_167)  # 255 characters at 1200 baud, 8E1
+    assert slow.process().ask(read(10, 120), MAX_MS, is_recognised=True)
+    fast = SlowLine([2000], character_us=96)
+    with pytest.raises(NoAnswerError):
+        fast.process().ask(read(10, 120), MAX_MS, is_recognised=True)
+
+
+def test_a_line_that_is_never_silent_is_told_before_anything_is_sent() -> None:
+    line = SlowLine([10])
+    for at in range(4000):
+        line._arrives(at, b"\xff")
+    with pytest.raises(CorruptAnswerError, match="never silent; nothing was sent"):
+        line.process().ask(read(10), MAX_MS)
+    assert not line.sent
+
+
+def test_another_kind_of_reply_is_named() -> None:
+    line = SlowLine([10])
+    line.reply = lambda _: rtu.encode(UNIT, bytes((3, 2, 0, 0)))
+    with pytest.raises(CorruptAnswerError, match="the reply has 4 bytes, 6 were asked for"):
+        line.process().ask(read(10), MAX_MS)
+
+
+def test_a_foreign_unit_is_no_answer() -> None:
+    line = SlowLine([10])
+    line.reply = lambda request: rtu.encode(9, right_reply(request)[1:-2])
+    with pytest.raises(MeterctlError, match="not for us"):
+        line.process().ask(read(10), MAX_MS)
