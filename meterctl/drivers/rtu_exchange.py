@@ -152,11 +152,13 @@ class RtuExchange(Exchange):
             return not self._probes
         self._learn_from_return(frame)
         if frame == probe and self._echoes is None:
-            second = self._next(self._now() + self._timeout_ms)
-            while second not in (None, probe):
-                second = self._next(self._now() + self._timeout_ms)
-            self._echoes = second == probe
+            self._pass_over_second(probe)
         return frame == probe
+
+    def _pass_over_second(self, probe: bytes) -> None:
+        """Wait for a second copy of a probe: the first may have been the echo of an adapter."""
+        while self._next(self._now() + self._timeout_ms) not in (None, probe):
+            pass
 
     def _learn_from_return(self, frame: bytes) -> None:
         """A probe that returns tells how long the device takes."""
@@ -233,8 +235,8 @@ class RtuExchange(Exchange):
         while (frame := self._next(self._deadline(request, began, until_ms))) is not None:
             if frame[0] != request[0] or frame[1] & ~EXCEPTION_FLAG == Function.DIAGNOSTICS:
                 if frame == self._returned:
-                    self._echoes, self._awaited = True, b""
-                    raise CorruptAnswerError("a probe returned twice: an adapter echoes")
+                    self._echoes, self._awaited = None, b""
+                    raise CorruptAnswerError("a probe returned twice: an adapter may echo")
                 self._learn_from_return(frame)
                 self._passed_over = True  # another unit's, or the return of a probe
                 continue

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from firmware_sim.assembly import build
+from firmware_sim.meter_description import MeterDescription
 from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import CorruptAnswerError, NoAnswerError
 from protocols.data_model import items
 from protocols.modbus import rtu, tcp
 from tests.support.maps import MAGIC
-from tests.support.wire import PipeTransport
+from tests.support.wire import PipeTransport, connect
 
 
 class Scripted:
@@ -66,3 +68,12 @@ def test_a_reply_of_another_unit_is_not(framed: bool) -> None:
 def test_a_reply_to_another_request_is_not() -> None:
     with pytest.raises((NoAnswerError, CorruptAnswerError)):
         read(True, transaction_shift=1)
+
+
+def test_of_several_failures_the_first_is_told() -> None:
+    def damage(exchange: int, direction: str, data: bytes) -> bytes:
+        return data if direction == "request" else b"HTTP/1.1 400 Bad Request" * (exchange == 1)
+
+    session, _ = connect(build(MeterDescription()), damage, framed=True)
+    with pytest.raises(CorruptAnswerError, match="the stream is no Modbus TCP"):
+        session.driver.read([items.EPOCH])
