@@ -10,8 +10,8 @@ from pathlib import Path
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.errors import HostingError, NotStoredError
-from firmware_sim.hosting.ports import is_real_port, parse_port
-from firmware_sim.hosting.serial_line import SerialLine
+from firmware_sim.hosting.ports import parse_port, virtual_link
+from firmware_sim.hosting.serial_line import RealLine, SerialLine, VirtualLine
 from firmware_sim.hosting.tcp import BACKLOG, TcpConnection, parse_address
 from firmware_sim.hosting.wires import FATAL, Tap
 from firmware_sim.meter import Meter, MeterStoppedError
@@ -62,6 +62,11 @@ class Host(Observer):
         """Return the open ports or addresses of a kind, as a person gave them."""
         return self._names[kind]
 
+    @property
+    def virtual_ports(self) -> frozenset[str]:
+        """The names of the open ports that are virtual ones."""
+        return frozenset([line.path for line in self._lines if line.is_virtual])
+
     def add_wires(self, wires: Wires) -> None:
         """Open all wires before the loop runs; raises HostingError."""
         for kind, given in wires.items():
@@ -74,10 +79,11 @@ class Host(Observer):
     def add_serial(self, text: str, kind: WireKind = MODBUS_RTU) -> None:
         """Serve a serial line of a kind: a PATH with its settings."""
         spec = parse_port(text, kind.baud, kind.parity)
+        link = virtual_link(spec)
         silence_us = PTY_SILENCE_US
         if spec.silence_ms is not None:
             silence_us = spec.silence_ms * 1000
-        elif kind.silence_us is not None and is_real_port(spec.path):
+        elif kind.silence_us is not None and link is None:
             silence_us = kind.silence_us(spec.baud)
 
         stations = WireStations(self.rack.stations)
@@ -85,7 +91,11 @@ class Host(Observer):
         def make_line() -> Line:
             return self._line(kind, stations, silence_us, spec.delay_ms * 1000)
 
-        self._lines.append(SerialLine(self, spec, make_line))
+        self._lines.append(
+            RealLine(self, spec, make_line)
+            if link is None
+            else VirtualLine(self, spec, link, make_line)
+        )
         self._names[kind].append(spec.given)
 
     async def open_tcp(self, address: str, kind: WireKind) -> None:

@@ -1,179 +1,132 @@
-"""Serial ports of the meter: virtual ones (ptys with a link), real ones through pyserial."""
+"""A serial port as a person names it: its settings, and whether it is a real or a virtual one."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import stat
-import struct
-import sys
-import termios
-import tty
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs
 
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.port_lock import lock_port
+from firmware_sim.hosting.port_lock import is_left_link
+from protocols import port_settings
+from protocols.errors import QuantityError
+
+_MAX_LINKS = 40
+"""Links that Linux follows in one name."""
+_TERMINALS = ("/dev/pts/", "/dev/ttys")
+"""Slave ends of ptys on Linux and macOS."""
+_DEVICES, _SHARED_MEMORY = Path("/dev"), Path("/dev/shm")
+"""The folder of devices, and the one in it that holds files."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortSpec:
-    """A PATH of the command line, with its settings: `/dev/ttyUSB0?baud=9600&parity=E`."""
+    """A PATH of the command line, with its settings: `/dev/ttyUSB0?baud=9600&parity=E`.
+
+    `of_real_port` are the keys given that only a real port has.
+    """
 
     given: str
     path: Path
     baud: int
     parity: str
+    stop: int
+    bits: int
     delay_ms: int
     silence_ms: int | None
-
-
-_PARITIES = "NEO"
+    of_real_port: tuple[str, ...]
 
 
 def parse_port(text: str, baud: int = 9600, parity: str = "N") -> PortSpec:
-    """Return the port of a PATH; raises HostingError for settings that are not allowed."""
-    path, _, query = text.partition("?")
-    given = {key: values[-1] for key, values in parse_qs(query).items()}
-    try:
-        spec = PortSpec(
-            path,
-            Path(path),
-            int(given.pop("baud", baud)),
-            given.pop("parity", parity).upper(),
-            int(given.pop("delay_ms", 0)),
-            int(given.pop("silence_ms")) if "silence_ms" in given else None,
-        )
-    except ValueError as error:
-        raise HostingError(f"port {text}: {error}") from error
-    if given or spec.parity not in _PARITIES or spec.baud <= 0 or spec.delay_ms < 0:
-        raise HostingError(
-            f"port {text}: allowed settings are baud=9600, parity=N|E|O, delay_ms=0 and "
-            f"silence_ms=20"
-        )
-    return spec
+    """Return the port of a PATH; `baud` and `parity` are the defaults of its wire.
 
-
-def is_real_port(path: Path) -> bool:
-    """Return whether a PATH is itself a character device.
-
-    A link into /dev/pts is the virtual port of a process.
+    Raises:
+        HostingError: a setting that is not allowed, or a name that cannot be printed.
     """
     try:
-        return not path.is_symlink() and stat.S_ISCHR(path.stat().st_mode)
-    except OSError:
-        return False
-
-
-_PACKET_DATA = b"\0"
-_PACKET_SETTINGS = 64
-_EXTPROC = 0o200000
-"""Linux reports changed settings to a master in packet mode only while the slave has EXTPROC."""
-RESTORE_SPEED_AFTER_S = 0.01
-"""A host reads its settings back after setting them; until then they must not change."""
-
-
-class VirtualPort:
-    """A pty whose slave end is linked at a path. Takes any speed and parity and emulates neither.
-
-    The slave is held open: without it the loop would spin on hang-ups between two hosts. Its speed
-    is set back to 50 baud whenever a host changed it, so that every opening by a host changes a
-    setting; the C library refuses an opening whose requested parity changes nothing
-    (facts/modbus.md 7).
-    """
-
-    def __init__(self, link: Path) -> None:
-        _require_free(link)
-        self.link, self._lock = link, lock_port(link)
-        try:
-            self.master, self._slave = os.openpty()
-        except OSError as error:
-            self._lock.release()
-            raise HostingError(f"port {link}: {error.strerror}; nothing was changed") from error
-        tty.setraw(self._slave, termios.TCSANOW)
-        self._packets = sys.platform == "linux"
-        if self._packets:
-            fcntl.ioctl(self.master, termios.TIOCPKT, struct.pack("i", 1))
-        self._set_speed()
-        os.set_blocking(self.master, False)
-        try:
-            self._make_link(os.ttyname(self._slave))
-        except HostingError:
-            self.close(unlink=False)
-            raise
-
-    def _make_link(self, target: str) -> None:
-        """Link the path to the slave; the lock is held, so an existing link may be replaced."""
-        _require_free(self.link)
-        try:
-            self.link.unlink(missing_ok=True)
-            self.link.symlink_to(target)
-        except OSError as error:
-            reason = error.strerror
-            raise HostingError(f"port {self.link}: {reason}; nothing was changed") from error
-
-    def read(self, size: int) -> tuple[bytes, bool]:
-        """Return the bytes of a host, and whether it changed the settings of the port.
-
-        After a change the caller runs `restore_speed`.
-        """
-        data = os.read(self.master, size)
-        if not self._packets:
-            return data, False
-        if data[:1] == _PACKET_DATA:
-            return data[1:], False
-        # a change by restore_speed is reported as well
-        return b"", bool(data and data[0] & _PACKET_SETTINGS) and self._speed_changed()
-
-    def restore_speed(self) -> None:
-        """Reset the speed that a host has set."""
-        if self._speed_changed():
-            self._set_speed()
-
-    def _speed_changed(self) -> bool:
-        attributes = termios.tcgetattr(self._slave)
-        return attributes[4] != termios.B50 or bool(self._packets and not attributes[3] & _EXTPROC)
-
-    def _set_speed(self) -> None:
-        attributes = termios.tcgetattr(self._slave)
-        attributes[4] = attributes[5] = termios.B50
-        if self._packets:
-            attributes[3] |= _EXTPROC
-        termios.tcsetattr(self._slave, termios.TCSANOW, attributes)
-
-    def close(self, unlink: bool = True) -> None:
-        """Close the port, and remove its link where it still leads to it."""
-        if unlink:
-            with contextlib.suppress(OSError):
-                if os.readlink(self.link) == os.ttyname(self._slave):
-                    self.link.unlink()
-        os.close(self.master)
-        os.close(self._slave)
-        self._lock.release()
-
-
-def _require_free(link: Path) -> None:
-    """Raise HostingError where a path holds anything but a link that may be replaced.
-
-    A link of this user to a terminal may be: the process that made it has ended, since the caller
-    holds the lock of the path. A link of another user may be where its terminal has ended or
-    belongs to a third user.
-    """
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise HostingError(f"port {text!a}: the name is not UTF-8") from error
     try:
-        status = os.lstat(link)
+        path, settings = port_settings.parse_port(text)
+    except QuantityError as error:
+        raise HostingError(str(error)) from error
+    return PortSpec(
+        path,
+        Path(path),
+        settings.baud or baud,
+        settings.parity or parity,
+        settings.stop or 1,
+        settings.bits or 8,
+        settings.delay_ms or 0,
+        settings.silence_ms,
+        settings.of_line,
+    )
+
+
+def virtual_link(spec: PortSpec) -> Path | None:
+    """Return the place for the link of a virtual port, None where PATH is a real port.
+
+    All links are followed. A character device at their end is a real port: it is used, and no link
+    to it is changed. A virtual port takes a free name, the place of a link into /dev/pts whose
+    terminal has ended, or of the link that a killed meter-sim left, whose terminal may be another
+    program's by now.
+
+    Raises:
+        HostingError: nothing can be used or made there, or a running meter-sim serves it.
+    """
+    link, end = _follow(spec.path)
+    try:
+        mode = os.stat(end).st_mode
     except FileNotFoundError:
-        return
+        mode = 0
     except OSError as error:
-        raise HostingError(f"port {link}: {error.strerror}; nothing was touched") from error
-    if not stat.S_ISLNK(status.st_mode):
-        raise HostingError(f"port {link}: a file or directory is there; nothing was touched")
-    try:
-        target, terminal = os.readlink(link), os.stat(link)
-    except OSError:
-        return  # a dangling link
-    if not target.startswith(("/dev/pts/", "/dev/tty")):
-        raise HostingError(f"port {link}: it is a link to {target}; nothing was touched")
-    if status.st_uid != os.geteuid() and terminal.st_uid == status.st_uid:
-        raise HostingError(f"port {link}: another user's meter-sim serves it; nothing was touched")
+        raise HostingError(f"port {spec.given}: {error.strerror}; nothing was touched") from error
+    if mode and not stat.S_ISCHR(mode):
+        raise HostingError(f"port {spec.given}: a file or directory is there; nothing was touched")
+    if mode and (link is None or not is_left_link(link, spec.given)):
+        return None
+    place = end if link is None else link
+    if link is not None and not is_terminal(end):
+        raise HostingError(
+            f"port {spec.given}: it is a link to {end}, which does not exist; nothing was touched"
+        )
+    _require_no_device(spec, place)
+    return place
+
+
+def is_terminal(path: Path | str) -> bool:
+    """Return whether a path without links names the slave end of a pty."""
+    return str(path).startswith(_TERMINALS)
+
+
+def _require_no_device(spec: PortSpec, place: Path) -> None:
+    """Raise HostingError where a real port was meant, which does not exist."""
+    if place.is_relative_to(_DEVICES) and not place.is_relative_to(_SHARED_MEMORY):
+        raise HostingError(
+            f"port {spec.given}: no such device, and virtual ports are not made in /dev; "
+            f"nothing was touched"
+        )
+    if spec.of_real_port:
+        keys = " and ".join(f"{key}=" for key in spec.of_real_port)
+        raise HostingError(
+            f"port {spec.given}: {keys} set a real port, and there is none of that name; "
+            f"a virtual port takes any speed and parity N"
+        )
+
+
+def _follow(path: Path) -> tuple[Path | None, Path]:
+    """Return the last link of a path, None where it is no link, and the end of all links."""
+    link, end = None, _in_real_folder(path)
+    for _ in range(_MAX_LINKS):
+        try:
+            target = os.readlink(end)
+        except OSError:
+            break  # no link, or missing
+        link, end = end, _in_real_folder(end.parent / target)
+    return link, end
+
+
+def _in_real_folder(path: Path) -> Path:
+    return Path(os.path.realpath(path.parent), path.name)

@@ -6,7 +6,7 @@ import json
 import os
 
 from firmware_sim.hosting.host import Host
-from firmware_sim.wire_kinds import READY_KEYS, WIRE_KINDS
+from firmware_sim.wire_kinds import READY_KEYS, WIRE_KINDS, Medium, WireKind
 from protocols.data_model.json_lines import array, line
 
 
@@ -27,8 +27,17 @@ def print_ready(host: Host, control: str | None, as_json: bool) -> None:
             }
         )
     else:
-        wires = [f"{kind.title} {name}" for kind in WIRE_KINDS for name in opened[kind.name]]
+        wires = [
+            f"{kind.title} {name}{_note(host, kind, name)}"
+            for kind in WIRE_KINDS
+            for name in opened[kind.name]
+        ]
         wires += [f"control {control}"] if control else []
         names = ", ".join(f"{s} (unit {u})" for s, u in meters)
         ready = f"ready: meter {names} on {', '.join(wires) or 'no wire'}"
     print(ready, flush=True)
+
+
+def _note(host: Host, kind: WireKind, name: str) -> str:
+    is_virtual = kind.medium is Medium.SERIAL and name in host.virtual_ports
+    return " (virtual port, parity N)" if is_virtual else ""
