@@ -58,6 +58,16 @@ class SerialLine(Wire):
         """Close the port."""
 
     @abstractmethod
+    def _take(self) -> bool | None:
+        """Take the bytes of one read; return whether there were any, None for changed settings."""
+
+    def take_waiting(self) -> bool:
+        """Take the bytes that wait to be read; return whether there were any."""
+        while (taken := self._take()) is None:
+            pass
+        return taken
+
+    @abstractmethod
     def _may_return(self) -> bool:
         """Return whether it is worthwhile to open the port again."""
 
@@ -135,7 +145,7 @@ class VirtualLine(SerialLine):
     def _open(self) -> None:
         loop = self._host.loop
         self._port = VirtualPort(self._link, self.path)
-        loop.add_reader(self._port.master, self._readable)
+        loop.add_reader(self._port.master, self._take)
         self._beginning = loop.call_later(WATCH_OPENINGS_AFTER_S, self._watch_openings)
 
     def _close(self) -> None:
@@ -153,21 +163,23 @@ class VirtualLine(SerialLine):
     def _may_return(self) -> bool:
         return True
 
-    def _readable(self) -> None:
+    def _take(self) -> bool | None:
         try:
             data, changed = self._port.read(READ_SIZE)
             if data and (self._restoring is not None or not self._port.tells_changes):
                 self._restore_speed()  # a host that sends has read its settings back
         except BlockingIOError:
-            return
+            return False
         except _PORT_ERRORS as error:
             self._go_away(error)
-            return
+            return False
         if data:
             self.take(data)
-        elif changed and self._restoring is None:
+            return True
+        if changed and self._restoring is None:
             # A timer that runs is not begun again: a host that tries again would never get in.
             self._restoring = self._host.loop.call_later(RESTORE_SPEED_AFTER_S, self._restore_speed)
+        return None if self._port.tells_changes else False
 
     def _restore_speed(self) -> None:
         if self._restoring is not None:
@@ -207,7 +219,7 @@ class RealLine(SerialLine):
 
     def _open(self) -> None:
         self._port = RealPort(self._spec)
-        self._host.loop.add_reader(self._port.file, self._readable)
+        self._host.loop.add_reader(self._port.file, self._take)
         self._plan_look()
 
     def _close(self) -> None:
@@ -229,18 +241,19 @@ class RealLine(SerialLine):
             return
         self._plan_look()
 
-    def _readable(self) -> None:
+    def _take(self) -> bool:
         try:
             data = os.read(self._port.file, READ_SIZE)
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             self._go_away(error)
-            return
-        if data:
-            self.take(data)
-        else:
+            return False
+        if not data:
             self._go_away(OSError())
+            return False
+        self.take(data)
+        return True
 
     def send(self, out: bytes) -> None:
         # Bytes that do not fit into the port's buffer are lost.
