@@ -57,30 +57,31 @@ class VirtualPort:
         self._is_open = True
         try:
             self._require_free()
-            self.master, slave = os.openpty()
+            self.master, self._slave = os.openpty()
         except OSError as error:
             self._lock.release()
-            raise HostingError(
-                f"port {self._name}: {error.strerror}; nothing was changed"
-            ) from error
+            raise self._unusable(error) from error
         except HostingError:
             self._lock.release()
             raise
-        self._terminal = os.ttyname(slave)
-        tty.setraw(slave, termios.TCSANOW)
         self.tells_changes = sys.platform == "linux"
-        if self.tells_changes:
-            fcntl.ioctl(self.master, termios.TIOCPKT, struct.pack("i", 1))
-        os.set_blocking(self.master, False)
-        self._slave = slave
-        self._set_speed()
         try:
+            self._terminal = os.ttyname(self._slave)
+            self._set_up()
             self._make_link()
         except OSError as error:
             self.close(unlink=False)
-            raise HostingError(
-                f"port {self._name}: {error.strerror}; nothing was changed"
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> HostingError:
+        return HostingError(f"port {self._name}: {error.strerror}; nothing was changed")
+
+    def _set_up(self) -> None:
+        tty.setraw(self._slave, termios.TCSANOW)
+        if self.tells_changes:
+            fcntl.ioctl(self.master, termios.TIOCPKT, struct.pack("i", 1))
+        self._set_speed()
+        os.set_blocking(self.master, False)
 
     def _require_free(self) -> None:
         """Raise HostingError where the path holds anything but a link that may be replaced.

@@ -160,6 +160,20 @@ def test_what_cannot_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         VirtualPort(tmp_path / "m.tty")
 
 
+@pytest.mark.parametrize("missing", ["openpty", "ttyname"])
+def test_a_system_without_ptys_is_named_and_nothing_is_left(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, missing, refused)
+    with pytest.raises(HostingError) as failed:
+        VirtualPort(tmp_path / "m.tty", "m.tty")
+    assert str(failed.value) == "port m.tty: No space left on device; nothing was changed"
+    assert os.listdir(tmp_path) == []
+
+
 @by_root
 def test_the_live_port_of_another_user_is_left_alone_and_a_dead_one_is_replaced(
     tmp_path: Path,
