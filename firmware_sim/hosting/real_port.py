@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import termios
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware_sim.hosting.errors import HostingError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _PTY_SLAVES = range(136, 144)
 """Linux: major device numbers of the slave ends of ptys."""
+_PROCESSES, _TTY_NR = Path("/proc"), 4
+"""The processes, and the place of a field in their `stat` after the name."""
 _FLAGS = os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -29,11 +32,10 @@ class RealPort:
 
     def __init__(self, spec: PortSpec) -> None:
         try:
-            is_pty = os.major(os.stat(spec.path).st_rdev) in _PTY_SLAVES
-            if is_pty and _is_virtual_port(spec):
-                raise HostingError(
-                    f"port {spec.given}: another meter-sim serves it; nothing was touched"
-                )
+            device = os.stat(spec.path).st_rdev
+            is_pty = os.major(device) in _PTY_SLAVES
+            if is_pty:
+                _require_serial_line(spec, device)
             self._port = _opened(spec, is_pty)
         except (OSError, ValueError, termios.error) as error:
             raise HostingError(f"port {spec.given}: {_reason(error)}") from error
@@ -59,6 +61,18 @@ def is_device(spec: PortSpec) -> bool:
         return False
 
 
+def _require_serial_line(spec: PortSpec, device: int) -> None:
+    """Raise HostingError for a pty that is no serial line.
+
+    The numbers of ptys are used again: a link that a killed program left, or a port that went
+    away, may be the terminal of a shell by now.
+    """
+    if _is_virtual_port(spec):
+        raise HostingError(f"port {spec.given}: another meter-sim serves it; nothing was touched")
+    if _is_session_terminal(device):
+        raise HostingError(f"port {spec.given}: it is a shell's terminal; nothing was touched")
+
+
 def _is_virtual_port(spec: PortSpec) -> bool:
     """Return whether a pty is the virtual port of a running meter-sim: only they have EXTPROC."""
     file = os.open(spec.path, _FLAGS)
@@ -66,6 +80,19 @@ def _is_virtual_port(spec: PortSpec) -> bool:
         return bool(termios.tcgetattr(file)[3] & EXTPROC)
     finally:
         os.close(file)
+
+
+def _is_session_terminal(device: int) -> bool:
+    """Return whether a process has a device as its controlling terminal (proc_pid_stat(5))."""
+    for path in _PROCESSES.glob("[0-9]*/stat"):
+        try:
+            number = int(path.read_bytes().rpartition(b")")[2].split()[_TTY_NR])
+        except OSError:
+            continue  # it has ended
+        minor = number & 0xFF | number >> 12 & 0xFFF00
+        if (number >> 8 & 0xFFF, minor) == (os.major(device), os.minor(device)):
+            return True
+    return False
 
 
 def _opened(spec: PortSpec, is_pty: bool) -> serial.Serial:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from firmware_sim.hosting.ports import parse_port, virtual_link
 from firmware_sim.hosting.virtual_port import VirtualPort
 from firmware_sim.programs.ready import print_ready
 from tests.conformance.wire import read, rtu
-from tests.support.hosts import Adapter, one_meter_host, run_until
+from tests.support.hosts import Adapter, one_meter_host, plugged_in, run_until
 from tests.support.programs import meter_sim
 
 IDENTITY = rtu(1, read(3, 0, 2))
@@ -27,7 +29,7 @@ ENDED = "/dev/pts/4000000"
 
 @pytest.fixture
 def adapter() -> Iterator[Adapter]:
-    with Adapter() as adapter:
+    with plugged_in() as adapter:
         yield adapter
 
 
@@ -110,6 +112,38 @@ def test_a_port_is_opened_once_whatever_its_names(adapter: Adapter, tmp_path: Pa
     finally:
         host.close()
         loop.close()
+
+
+SHELL = """
+import os, sys
+os.open(sys.argv[1], os.O_RDWR)
+print("has a terminal", flush=True)
+input()
+"""
+
+
+def test_a_link_that_leads_to_the_terminal_of_a_shell_by_now_is_refused(
+    adapter: Adapter, tmp_path: Path
+) -> None:
+    """The numbers of ptys are used again after a program was killed and left its link."""
+    link = adapter.link(tmp_path / "ttyV0")
+    loop = asyncio.new_event_loop()
+    host = one_meter_host(loop)
+    with subprocess.Popen(
+        [sys.executable, "-c", SHELL, adapter.device],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as shell:
+        assert shell.stdout is not None
+        assert shell.stdout.readline()
+        try:
+            with pytest.raises(HostingError, match="it is a shell's terminal"):
+                host.add_serial(str(link))
+        finally:
+            shell.communicate(b"\n")
+            host.close()
+            loop.close()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from firmware_sim.hosting import serial_line
 from firmware_sim.hosting.host import Host
 from firmware_sim.wire_kinds import MODBUS_RTU
 from tests.conformance.wire import read, rtu
-from tests.support.hosts import Adapter, one_meter_host, run_until
+from tests.support.hosts import Adapter, one_meter_host, plugged_in, run_until
 
 IDENTITY = rtu(1, read(3, 0, 2))
 PPM1 = rtu(1, bytes.fromhex("030450504d31"))
@@ -91,7 +91,7 @@ def test_it_is_named_waited_for_and_served_again(
     assert told.last().startswith(f"port {name}: it went away (")
     assert is_answered(host, other)
     assert name in host.names(MODBUS_RTU), "the ready line names it"
-    with Adapter() as new:
+    with plugged_in() as new:
         new.link(tmp_path / "adapter")
         assert run_until(loop, lambda: told.last() == f"port {name}: it is back")
         new.send(IDENTITY)
@@ -124,7 +124,7 @@ def test_each_reason_why_it_cannot_be_opened_again_is_told_once(
     assert run_until(loop, asked)
     told.last()
     assert len(told.lines) == 2
-    with Adapter() as new:
+    with plugged_in() as new:
         new.link(path)
         assert run_until(loop, lambda: told.last() == f"port {path}: it is back")
         assert len(told.lines) == 3

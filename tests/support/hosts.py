@@ -9,10 +9,9 @@ import struct
 import termios
 import time
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
@@ -90,13 +89,12 @@ class Adapter:
             os.close(self._file)
             self._slave = None
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.unplug()
+@contextmanager
+def plugged_in() -> Iterator[Adapter]:
+    """Yield an adapter that is unplugged at the end of the block."""
+    adapter = Adapter()
+    try:
+        yield adapter
+    finally:
+        adapter.unplug()
