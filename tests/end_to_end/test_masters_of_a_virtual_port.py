@@ -16,15 +16,11 @@ import serial
 from firmware_sim.fixtures.thread import LoopThread
 from firmware_sim.hosting.host import Host
 from tests.conformance.wire import read, rtu
-from tests.support.hosts import WITHIN_S, one_meter_host, run_until, unread
+from tests.support.hosts import WITHIN_S, one_meter_host, run_until, unread, uvloop_loop
 
 IDENTITY, VERSION = rtu(1, read(3, 0, 2)), rtu(1, read(3, 2, 2))
 PPM1 = rtu(1, bytes.fromhex("030450504d31"))
 OTHER = rtu(1, bytes.fromhex("030400000000"))
-
-
-def uvloop_loop() -> asyncio.AbstractEventLoop:
-    return pytest.importorskip("uvloop").new_event_loop()  # type: ignore[no-any-return]
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop_loop], ids=["asyncio", "uvloop"])

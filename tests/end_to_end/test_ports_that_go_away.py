@@ -13,14 +13,10 @@ from firmware_sim.hosting import serial_line
 from firmware_sim.hosting.host import Host
 from firmware_sim.wire_kinds import MODBUS_RTU
 from tests.conformance.wire import read, rtu
-from tests.support.hosts import Adapter, one_meter_host, plugged_in, run_until
+from tests.support.hosts import Adapter, one_meter_host, plugged_in, run_until, uvloop_loop
 
 IDENTITY = rtu(1, read(3, 0, 2))
 PPM1 = rtu(1, bytes.fromhex("030450504d31"))
-
-
-def uvloop_loop() -> asyncio.AbstractEventLoop:
-    return pytest.importorskip("uvloop").new_event_loop()  # type: ignore[no-any-return]
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop_loop], ids=["asyncio", "uvloop"])

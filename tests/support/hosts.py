@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import SimulatedNvram
@@ -25,6 +27,11 @@ from tests.support.racks import one_kilowatt
 
 WITHIN_S = 20.0
 TURN_S = 0.01
+
+
+def uvloop_loop() -> asyncio.AbstractEventLoop:
+    """Return uvloop's loop; without uvloop the test is skipped."""
+    return pytest.importorskip("uvloop").new_event_loop()  # type: ignore[no-any-return]
 
 
 def one_meter_host(loop: asyncio.AbstractEventLoop) -> Host:
