@@ -12,6 +12,7 @@ ONCE = "tests/unit/meterctl"
 REFERENCE = "tests/property/test_against_reference.py"
 MACHINES = "tests/property/test_machines.py"
 WIRE = "tests/unit/meterctl/drivers/test_modbus.py"
+EXCHANGE = "tests/unit/meterctl/drivers/test_rtu_exchange.py"
 LIMITS = "tests/unit/meterctl/operations/test_limits.py"
 CARDS = "tests/attacks"
 SLOT = "tests/unit/firmware_sim/token_carriers/test_card_slot.py"
@@ -110,20 +111,47 @@ METER_MUTANTS = (
     ),
     Mutant(
         "unit check on a shared line left out",
-        "meterctl/drivers/pymodbus_client.py",
-        "            if frame[0] == self._sent[0]:\n",
-        "            if frame:\n                frame = self._sent[:1] + frame[1:-2]\n"
-        "                frame += crc16(frame).to_bytes(2, 'little')\n",
-        (WIRE,),
+        "meterctl/drivers/rtu_exchange.py",
+        "            if frame[0] != request[0] or "
+        "frame[1] & ~EXCEPTION_FLAG == Function.DIAGNOSTICS:\n",
+        "            frame = request[:1] + frame[1:-2]\n"
+        "            frame += crc16(frame).to_bytes(2, 'little')\n"
+        "            if frame[1] & ~EXCEPTION_FLAG == Function.DIAGNOSTICS:\n",
+        (EXCHANGE,),
     ),
     Mutant(
         "a late reply of another transaction accepted",
-        "meterctl/drivers/pymodbus_client.py",
-        "            if (frame.transaction, frame.unit) != (sent_transaction, sent_unit):\n"
+        "meterctl/drivers/tcp_exchange.py",
+        "            if (frame.transaction, frame.unit) != (transaction, unit):\n"
         "                self._passed_over = True\n"
-        "                continue  # a late reply, or another request's: not for us\n",
-        "            frame = frame._replace(transaction=sent_transaction, unit=sent_unit)\n",
+        "                continue\n",
+        "            frame = frame._replace(transaction=transaction, unit=unit)\n",
         (WIRE,),
+    ),
+    Mutant(
+        "a request on a line that is not settled",
+        "meterctl/drivers/rtu_exchange.py",
+        "        if self._settled:\n            return None\n",
+        "        if True:\n            return None\n",
+        (EXCHANGE,),
+    ),
+    Mutant(
+        "any number of a probe settles the line",
+        "meterctl/drivers/rtu_exchange.py",
+        "        if frame == probe and self._echoes is None:\n"
+        "            self._pass_over_second(probe)\n"
+        "        return frame == probe\n",
+        "        if frame == probe and self._echoes is None:\n"
+        "            self._pass_over_second(probe)\n"
+        "        return frame[1] == probe[1]\n",
+        (EXCHANGE,),
+    ),
+    Mutant(
+        "an echo taken for a reply",
+        "meterctl/drivers/rtu_exchange.py",
+        '        self._echo = b"" if is_probe and not self._echoes else frame\n',
+        '        self._echo = b""\n',
+        (EXCHANGE,),
     ),
     Mutant(
         "a void that leaves its sequence free",
