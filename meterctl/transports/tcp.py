@@ -32,6 +32,8 @@ class TcpTransport:
         self.name = port
         self._address = _address_of(port)
         self._socket: socket.socket | None = None
+        self._has_answered = False
+        """Whether anything came back on this connection."""
         try:
             self._connect(CONNECT_TIMEOUT_S)
         except TimeoutError as error:
@@ -43,6 +45,7 @@ class TcpTransport:
 
     def _connect(self, timeout_s: float) -> None:
         self._socket = socket.create_connection(self._address, timeout_s)
+        self._has_answered = False
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def prepare(self, timeout_ms: int) -> None:
@@ -90,6 +93,7 @@ class TcpTransport:
             raise self._broken(error.strerror or str(error)) from error
         if not data:
             raise self._broken("the other side closed the connection")
+        self._has_answered = True
         return data
 
     def close(self) -> None:
@@ -107,6 +111,8 @@ class TcpTransport:
     def _broken(self, reason: str) -> NoAnswerError:
         """Close a connection that broke; return the error that names the reason."""
         self.close()
+        if not self._has_answered:
+            reason += " before any answer; it may have as many connections as it can serve"
         return NoAnswerError(reason)
 
     def _is_open(self, connection: socket.socket) -> bool:
