@@ -31,6 +31,8 @@ class Function(IntEnum):
     DIAGNOSTICS = 8
     WRITE_MULTIPLE_COILS = 15
     WRITE_MULTIPLE_REGISTERS = 16
+    REPORT_SERVER_ID = 17
+    MASK_WRITE_REGISTER = 22
     READ_WRITE_MULTIPLE_REGISTERS = 23
     ENCAPSULATED_INTERFACE = 43
 
@@ -57,7 +59,8 @@ _FIXED_REQUEST = {
 _COUNTED_REQUEST = {15: 5, 16: 5, 20: 1, 21: 1, 23: 9}
 """Function -> offset of its byte count in the PDU."""
 _FIXED_REPLY = {5: 5, 6: 5, 7: 2, 8: 5, 11: 5, 15: 5, 16: 5, 22: 7}
-_COUNTED_REPLY = {1: 1, 2: 1, 3: 1, 4: 1, 12: 1, 17: 1, 20: 1, 21: 1, 23: 1}
+COUNTED_REPLY = {1: 1, 2: 1, 3: 1, 4: 1, 12: 1, 17: 1, 20: 1, 21: 1, 23: 1}
+"""Function -> offset of the byte count in its reply."""
 
 INCOMPLETE = -1
 UNKNOWN = -2
@@ -82,7 +85,7 @@ def reply_length(pdu: bytes | memoryview) -> int:
         return 2
     if pdu[0] == Function.ENCAPSULATED_INTERFACE:
         return _identification_length(pdu)
-    return _length(pdu, _FIXED_REPLY, _COUNTED_REPLY)
+    return _length(pdu, _FIXED_REPLY, COUNTED_REPLY)
 
 
 def _length(pdu: bytes | memoryview, fixed: dict[int, int], counted: dict[int, int]) -> int:

@@ -23,6 +23,10 @@ from protocols.modbus.value_layout import Layout, ValueType
 
 ADDRESSES = 0x10000
 """Addresses of an area."""
+SERVER_ID, RUNNING = 0x50, 0xFF
+"""The first two bytes of a report of the server identifier."""
+_PRODUCT_CODE, _PRODUCT_NAME = 1, 4
+"""Objects of the identification."""
 
 
 class Area(Flag):
@@ -242,6 +246,12 @@ class RegisterMap:
             elif register.layout.decimals == found[0].layout.decimals:
                 best[register.item] = (*found, register)
         return best
+
+    def server_data(self, serial_number: str) -> bytes:
+        """Return the data of function 17: identifier, running, product and serial number."""
+        known = self.identification
+        product = known.get(_PRODUCT_NAME, known.get(_PRODUCT_CODE, b""))
+        return bytes((SERVER_ID, RUNNING)) + product + b" " * bool(product) + serial_number.encode()
 
     def row_list(self, table: Table) -> RowList | None:
         """Return the row list of a table."""

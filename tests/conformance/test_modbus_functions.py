@@ -23,7 +23,7 @@ from tests.support.maps import ADDRESS, EVENT_WINDOW, SCRATCH, SCRATCH_COILS, ST
 
 NOWHERE = 0xF000
 """An address without any register, coil or input."""
-PROVIDED = (1, 2, 3, 4, 5, 6, 8, 15, 16, 23, 43)
+PROVIDED = (1, 2, 3, 4, 5, 6, 8, 15, 16, 17, 22, 23, 43)
 
 
 def write_coils(address: int, count: int, data: str) -> bytes:
@@ -229,6 +229,11 @@ class TestRead:
         reply = bytes([0x2B, 0x0E, 4, 0x82, 0, 0, 1, number, len(text)]) + text
         assert wire.ask(1, bytes([0x2B, 0x0E, 4, number])) == reply
 
+    def test_the_server_identifier(self, wire: Wire) -> None:
+        """Application Protocol V1.1b3 6.13: identifier, running, additional data."""
+        text = b"Simulated prepaid electricity meter 000000000001"
+        assert wire.ask(1, b"\x11") == bytes([0x11, 2 + len(text), 0x50, 0xFF]) + text
+
     def test_identify_extended_answers_what_there_is(self, wire: Wire) -> None:
         """Application Protocol V1.1b3 6.21: above its conformity level a server uses its own."""
         regular, extended = wire.ask(1, b"\x2b\x0e\x02\x00"), wire.ask(1, b"\x2b\x0e\x03\x00")
@@ -262,6 +267,20 @@ class TestWrite:
         expected = words(*range(0xFFFF, 0xFFFF - SCRATCH.size, -1))
         assert registers(wire, SCRATCH.address, SCRATCH.size) == expected != scratch
 
+    def test_bits_of_one_register(self, wire: Wire, scratch: bytes) -> None:
+        """Application Protocol V1.1b3 6.16: its example, and masks that change nothing or all."""
+        assert wire.ask(1, b"\x06" + words(SCRATCH.address, 0x12)) != b""
+        for and_mask, or_mask, expected in (
+            (0xF2, 0x25, 0x17),
+            (0xFFFF, 0x1234, 0x17),
+            (0, 0xA5A5, 0xA5A5),
+            (0, 0, 0),
+        ):
+            pdu = b"\x16" + words(SCRATCH.address, and_mask, or_mask)
+            assert wire.ask(1, pdu) == pdu
+            assert registers(wire, SCRATCH.address, 1) == words(expected)
+        assert registers(wire, SCRATCH.address + 1, SCRATCH.size - 1) == scratch[2:]
+
     def test_registers(self, wire: Wire, scratch: bytes) -> None:
         assert wire.ask(1, write_registers(SCRATCH.address + 5, 1, 0xFFFF, 3)) == b"\x10" + words(
             SCRATCH.address + 5, 3
@@ -280,7 +299,7 @@ class TestWrite:
 
 
 class TestUnregisteredFunction:
-    @pytest.mark.parametrize("pdu", ["41", "41 12 34", "07", "0b", "0c", "11", "64", "7f"])
+    @pytest.mark.parametrize("pdu", ["41", "41 12 34", "07", "0b", "0c", "64", "7f"])
     def test_it_is_refused_with_01(self, wire: Wire, pdu: str) -> None:
         request = bytes.fromhex(pdu)
         assert wire.ask(1, request) == refusal(request[0], 1)
@@ -292,12 +311,11 @@ class TestUnregisteredFunction:
             refusal(function, 1) for function in others
         ]
 
-    @pytest.mark.parametrize("function", [20, 21, 22, 24])
-    def test_file_mask_and_queue_requests_in_full(self, wire: Wire, function: int) -> None:
+    @pytest.mark.parametrize("function", [20, 21, 24])
+    def test_file_and_queue_requests_in_full(self, wire: Wire, function: int) -> None:
         pdu = {
             20: b"\x14\x07\x06" + words(4, 1, 2),
             21: b"\x15\x09\x06" + words(4, 1, 1, 7),
-            22: b"\x16" + words(SCRATCH.address, 0xF2, 0x25),
             24: b"\x18" + words(0x04DE),
         }[function]
         assert wire.ask(1, pdu) == refusal(function, 1)
@@ -360,6 +378,10 @@ BAD_ADDRESSES = {
     "coil": b"\x05" + words(SCRATCH_COILS.size, 0xFF00),
     "identity": b"\x06" + words(0, 1),
     "credit": b"\x06" + words(ADDRESS["available_credit"], 1),
+    "mask_identity": b"\x16" + words(0, 0xFFFF, 0),
+    "mask_after_scratch": b"\x16" + words(SCRATCH.address + SCRATCH.size, 0, 1),
+    "mask_nowhere": b"\x16" + words(NOWHERE, 0, 1),
+    "mask_window": b"\x16" + words(EVENT_WINDOW.address, 0, 1),
     "before_scratch": b"\x06" + words(SCRATCH.address - 1, 1),
     "after_scratch": b"\x06" + words(SCRATCH.address + SCRATCH.size, 1),
     "write_coils_over_the_end": write_coils(8, 9, "00 00"),
@@ -400,6 +422,17 @@ BAD_LENGTHS = {
     "registers_long": "10 20 00 00 01 02 00 01 00",
     "write_and_read_short": "17 00 00 00 01 20 00 00 01 02 00",
     "write_and_read_head_alone": "17 00 00 00 01",
+    "libmodbus_registers_0": "10 20 00 00 00 00 02 2b 00 01 00 64",
+    "libmodbus_coils_0": "0f 00 00 00 00 00 02",
+    "libmodbus_registers_byte_count": "10 20 00 00 03 04 02 2b 00 01 00 64",
+    "write_and_read_byte_count_0": "17 00 00 00 01 20 00 00 01 00 12 34",
+    "address_alone": "03 20 00",
+    "coil_long": "05 00 00 ff 00 00",
+    "loopback_short": "08 00 00",
+    "server_identifier_long": "11 00",
+    "mask_short": "16 20 00 00 f2",
+    "mask_long": "16 20 00 00 f2 00 25 00",
+    "identify_long": "2b 0e 01 00 00",
 }
 
 
@@ -428,11 +461,11 @@ class TestRefusals:
         assert wire.ask(1, pdu) == refusal(pdu[0], 3)
 
     def test_01_comes_before_03_and_02(self, wire: Wire) -> None:
-        assert wire.ask(1, b"\x16" + words(NOWHERE, 0, 0)) == b"\x96\x01"
+        assert wire.ask(1, b"\x18" + words(NOWHERE)) == b"\x98\x01"
         assert wire.ask(1, b"\x41" + words(NOWHERE, 0)) == b"\xc1\x01"
 
     @pytest.mark.parametrize("pdu", BAD_LENGTHS.values(), ids=BAD_LENGTHS)
-    def test_a_request_of_a_wrong_length_on_tcp_is_03(self, tcp: TcpWire, pdu: str) -> None:
+    def test_a_request_of_a_wrong_length_is_03(self, tcp: Wire, pdu: str) -> None:
         """Application Protocol V1.1b3 7: 03 is also "that the implied length is incorrect"."""
         before = registers(tcp, SCRATCH.address, SCRATCH.size)
         request = bytes.fromhex(pdu)

@@ -110,6 +110,18 @@ class TestPymodbus:
     def test_diagnose(self, client: Client) -> None:
         assert not client.diag_query_data(b"\x12\x34").isError()
 
+    def test_bits_of_a_register(self, client: Client) -> None:
+        assert not client.write_register(SCRATCH.address, 0x12).isError()
+        written = client.mask_write_register(address=SCRATCH.address, and_mask=0xF2, or_mask=0x25)
+        assert not written.isError()
+        assert client.read_holding_registers(SCRATCH.address, count=1).registers == [0x17]
+
+    def test_server_identifier(self, client: Client) -> None:
+        reply = client.report_device_id()
+        assert not reply.isError()
+        # pymodbus takes the last byte for the running state, which V1.1b3 has behind the identifier
+        assert vars(reply)["identifier"][:-11] == b"\x50\xffSimulated prepaid electricity meter "
+
     @pytest.mark.parametrize(
         ("code", "objects"), [(1, (0, 1, 2)), (2, (0, 1, 2, 4, 5))], ids=["basic", "regular"]
     )
@@ -126,7 +138,7 @@ class TestPymodbus:
             == ExcCodes.ILLEGAL_ADDRESS
         )
         assert client.write_register(0, 1).exception_code == ExcCodes.ILLEGAL_ADDRESS
-        assert client.report_device_id().exception_code == ExcCodes.ILLEGAL_FUNCTION
+        assert client.read_exception_status().exception_code == ExcCodes.ILLEGAL_FUNCTION
         assert client.diag_get_comm_event_counter().exception_code == ExcCodes.ILLEGAL_FUNCTION
         assert client.read_holding_registers(0, count=5).registers == IDENTITY
 

@@ -19,6 +19,9 @@ ANSWER_S = 3.0
 SILENCE_S = 0.04
 """Twice the 20 ms that end a frame on a virtual serial port (DESIGN.md 5.1)."""
 
+CERTAIN_SILENCE_S = 0.25
+"""A silence that a meter notices in time on a loaded machine too."""
+
 LONG_PAUSE_S = 0.01
 """Limit of a pause within a frame; on a loaded machine it may be exceeded: then repeat the try."""
 
@@ -195,10 +198,10 @@ class RtuWire(Wire):
         assert frame[0] == unit, frame.hex(" ")
         return frame[1:-2]
 
-    def leave_unanswered(self, data: bytes) -> None:
+    def leave_unanswered(self, data: bytes, seconds: float = SILENCE_S) -> None:
         """Send bytes that must get no answer; assert silence."""
         self.send(data)
-        self.expect_silence()
+        self.expect_silence(seconds)
 
     def frame(self) -> bytes:
         """Return the next answer, which must be complete, with a right CRC."""
@@ -214,8 +217,10 @@ class RtuWire(Wire):
         function = head[1]
         if function & 0x80:
             return self.receive(2)
-        if function in (1, 2, 3, 4, 23):
+        if function in (1, 2, 3, 4, 17, 23):
             return self.receive(head[2] + 2)
+        if function == 22:
+            return self.receive(7)
         if function != 43:
             return self.receive(5)
         rest = self.receive(5)

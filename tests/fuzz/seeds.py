@@ -82,6 +82,8 @@ _PDUS = (
     read_request(4, PURCHASE_LIST.address, 32),
     read_request(1, 0, 16),
     read_request(2, 0, 32),
+    bytes.fromhex("11"),
+    bytes.fromhex("16200000f20025"),
     write_request(SCRATCH.address, b"1234"),
     write_request(
         WINDOWS.message, MESSAGE_HEAD.pack(len(_MESSAGE), 0, len(_MESSAGE), 1) + _MESSAGE + b"\0"

@@ -128,7 +128,7 @@ def _requests(source: Source) -> Iterator[tuple[int, bytes]]:
             )
         else:
             pdu = (
-                bytes((source.choice((1, 2, 5, 6, 7, 8, 15, 22, 24, 43)),))
+                bytes((source.choice((1, 2, 5, 6, 7, 8, 15, 17, 22, 24, 43)),))
                 + source.sized()[: MAX_PDU - 1]
             )
         yield unit, pdu

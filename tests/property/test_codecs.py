@@ -529,14 +529,16 @@ REQUESTS = (
         unsigned(16),
         st.integers(1, 40).flatmap(lambda n: st.binary(min_size=2 * n, max_size=2 * n)),
     )
-    | st.just(bytes.fromhex("2b0e0100"))
+    | st.builds(lambda data: b"\x16" + data, st.binary(min_size=6, max_size=6))
+    | st.sampled_from([bytes.fromhex("2b0e0100"), b"\x11"])
 )
 REPLIES = (
     st.builds(
         lambda function, data: bytes((function, len(data))) + data,
-        st.sampled_from([1, 2, 3, 4, 23]),
+        st.sampled_from([1, 2, 3, 4, 17, 23]),
         st.binary(min_size=1, max_size=60),
     )
+    | st.builds(lambda data: b"\x16" + data, st.binary(min_size=6, max_size=6))
     | st.builds(lambda data: b"\x10" + data, st.binary(min_size=4, max_size=4))
     | st.builds(pdu.exception_reply, st.integers(1, 127), BYTE)
 )

@@ -9,7 +9,14 @@ from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.tables import TABLES, Event, Freeze, ProfileRecord, Purchase
 from protocols.data_model.words import Status
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import Area, Register, RegisterMap, Section
+from protocols.modbus.register_map import (
+    RUNNING,
+    SERVER_ID,
+    Area,
+    Register,
+    RegisterMap,
+    Section,
+)
 from protocols.modbus.sealed_windows import (
     ANSWER_REGISTERS,
     MESSAGE_PART,
@@ -175,7 +182,10 @@ def scratch_and_inputs(m: RegisterMap) -> str:
             *bits,
             "\nFunction 43/14 returns: ",
             ", ".join(value.decode() for value in m.identification.values()),
-            ".\n",
+            f". Function 17 returns the server identifier {SERVER_ID:02X}, {RUNNING:02X} (running) "
+            f"and `{m.server_data('000000000001')[2:].decode()}`: product name and serial number.\n"
+            f"\nFunctions: {', '.join(map(str, sorted(map(int, m.functions))))}. Function 22, like "
+            "function 6, writes scratch registers only.\n",
         ]
     )
 

@@ -31,6 +31,7 @@ from protocols.modbus.pdu import (
 _TWO_WORDS = Struct(">HH")
 _MULTIPLE = Struct(">HHB")
 _READ_WRITE = Struct(">HHHHB")
+_THREE_WORDS = Struct(">HHH")
 _READ_INPUT = 4
 _ON, _OFF = 0xFF00, 0x0000
 
@@ -125,6 +126,18 @@ def _write_registers(station: Station, bank: Bank, windows: SessionWindows, pdu:
     return pdu[:5]
 
 
+def _mask_write(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+    """Keep the bits of the and-mask, set the others from the or-mask (section 6.16)."""
+    if len(pdu) != 1 + _THREE_WORDS.size:
+        raise IllegalValueError
+    address, and_mask, or_mask = _THREE_WORDS.unpack_from(pdu, 1)
+    found = bank.read(bank.plan.holding, address, 1)
+    held = int.from_bytes(found, "big") if found is not None else 0
+    masked = held & and_mask | or_mask & ~and_mask
+    bank.write(address, masked.to_bytes(2, "big"))
+    return pdu
+
+
 def _read_write(station: Station, bank: Bank, windows: SessionWindows, pdu: bytes) -> bytes:
     """Write first, then read (section 6.17); nothing is written unless both ranges are good."""
     read_address, read_count, address, count, size = _READ_WRITE.unpack_from(pdu, 1)
@@ -149,6 +162,14 @@ def _write(
         bank.write(address, data)
     else:
         windows.write(station, address, data)
+
+
+def _server_id(station: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+    if len(pdu) != 1:
+        raise IllegalValueError
+    data = bank.plan.register_map.server_data(station.serial_number)
+    assert 2 + len(data) <= MAX_PDU
+    return bytes((pdu[0], len(data))) + data
 
 
 def _identification(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
@@ -184,6 +205,8 @@ _FUNCTIONS: dict[int, Callable[[Station, Bank, SessionWindows, bytes], bytes]] =
     8: _diagnostics,
     15: _write_coils,
     16: _write_registers,
+    17: _server_id,
+    22: _mask_write,
     23: _read_write,
     43: _identification,
 }

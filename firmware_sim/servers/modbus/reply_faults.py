@@ -10,7 +10,7 @@ from firmware_sim.servers.reply_faults import TimedReply, replies
 from protocols.modbus.pdu import EXCEPTION_FLAG, exception_reply
 
 _BUSY = 6
-_ADDRESSED = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 23})
+_ADDRESSED = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
 _QUANTIFIED = frozenset({1, 2, 3, 4, 15, 16, 23})
 _COUNTED = frozenset({1, 2, 3, 4, 23})
 _OTHER_UNIT, _OTHER_TRANSACTION = 1, 1

@@ -55,7 +55,8 @@ def test_limits_are_those_of_the_specification() -> None:
         "READ_INPUT_REGISTERS": 4,
         "WRITE_SINGLE_COIL": 5, "WRITE_SINGLE_REGISTER": 6, "DIAGNOSTICS": 8,
         "WRITE_MULTIPLE_COILS": 15,
-        "WRITE_MULTIPLE_REGISTERS": 16, "READ_WRITE_MULTIPLE_REGISTERS": 23,
+        "WRITE_MULTIPLE_REGISTERS": 16, "REPORT_SERVER_ID": 17,
+            "MASK_WRITE_REGISTER": 22, "READ_WRITE_MULTIPLE_REGISTERS": 23,
         "ENCAPSULATED_INTERFACE": 43,
     }  # fmt: skip
 
@@ -220,7 +221,7 @@ OTHER_REPLIES = {
     21: "15 0d 06 0004 0007 0003 06af 04be 100d",
     22: "16 0004 00f2 0025",
 }
-"""The examples of section 6 for functions that the meter does not have."""
+"""The examples of section 6 for functions that are not in the table of requests above."""
 
 
 @pytest.mark.parametrize("function", OTHER_REQUESTS)
