@@ -28,7 +28,7 @@ class WireKind:
 
     `name` is its key in the ready line; the option of `run` is made of it. `baud` and `parity` are
     the defaults of a serial port; `silence_us` returns the silence that ends a frame on a real
-    line at a speed, None where the kind has no silence.
+    line at a speed where none is given, None where the kind has no silence.
     """
 
     name: str
@@ -57,13 +57,17 @@ def _modbus_tcp(stations: Stations, options: WireOptions) -> Server:
     return ModbusTcpServer(stations, options)
 
 
-def _t35_us(baud: int) -> int:
-    from firmware_sim.servers.modbus.server import t35_us
+def _usb_silence_us(baud: int) -> int:
+    """Return a silence that is longer than any pause within a frame that a USB adapter makes.
 
-    return t35_us(baud)
+    An adapter hands bytes over when a packet of 62 is full or its timer (16 ms) ends. The 3.5
+    characters of Serial Line V1.02 (2.5.1.1) are shorter. A whole frame is answered at once, so a
+    longer silence delays only the recovery from a frame that was cut.
+    """
+    return max(100_000, 64 * 11 * 1_000_000 // baud + 40_000)
 
 
-MODBUS_RTU = WireKind("modbus_rtu", "Modbus RTU", Medium.SERIAL, _modbus_rtu, _t35_us)
+MODBUS_RTU = WireKind("modbus_rtu", "Modbus RTU", Medium.SERIAL, _modbus_rtu, _usb_silence_us)
 MODBUS_TCP = WireKind("modbus_tcp", "Modbus TCP", Medium.TCP, _modbus_tcp)
 
 WIRE_KINDS = (MODBUS_RTU, MODBUS_TCP)

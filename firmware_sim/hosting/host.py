@@ -85,11 +85,18 @@ class Host(Observer):
             silence_us = spec.silence_ms * 1000
         elif kind.silence_us is not None and link is None:
             silence_us = kind.silence_us(spec.baud)
-
+        options = WireOptions(
+            silence_us,
+            self._silent_unknown_units,
+            self.rack.faults,
+            link is None,
+            spec.baud,
+            spec.delay_ms * 1000,
+        )
         stations = WireStations(self.rack.stations)
 
         def make_line() -> Line:
-            return self._line(kind, stations, silence_us, spec.delay_ms * 1000)
+            return self._line(kind, stations, options)
 
         self._lines.append(
             RealLine(self, spec, make_line)
@@ -102,9 +109,12 @@ class Host(Observer):
         """Serve a kind on HOST:PORT from within the loop; port 0 takes a free one."""
         name, port = parse_address(address)
         stations = WireStations(self.rack.stations)
+        options = WireOptions(
+            silent_unknown_units=self._silent_unknown_units, faults=self.rack.faults
+        )
         try:
             server = await self.loop.create_server(
-                lambda: TcpConnection(self, self._line(kind, stations), self.connections),
+                lambda: TcpConnection(self, self._line(kind, stations, options), self.connections),
                 name.strip("[]"),
                 port,
                 backlog=BACKLOG,
@@ -114,16 +124,8 @@ class Host(Observer):
         self._servers.append(server)
         self._names[kind].append(f"{name}:{server.sockets[0].getsockname()[1]}")
 
-    def _line(
-        self,
-        kind: WireKind,
-        stations: Stations,
-        silence_us: int = PTY_SILENCE_US,
-        delay_us: int = 0,
-    ) -> Line:
-        faults = self.rack.faults
-        options = WireOptions(silence_us, self._silent_unknown_units, faults)
-        return Line(kind.serve(stations, options), delay_us, faults)
+    def _line(self, kind: WireKind, stations: Stations, options: WireOptions) -> Line:
+        return Line(kind.serve(stations, options), options.delay_us, self.rack.faults)
 
     def add_control(self, path: Path) -> None:
         """Take commands on a control socket."""

@@ -53,7 +53,17 @@ class Wire(ABC):
         elif out:
             self.send(out)
 
+    def take_waiting(self) -> bool:
+        """Take the bytes that wait to be read; return whether there were any.
+
+        Called before the line learns that time has passed: bytes that came while this process was
+        busy are no silence, and timers run before readers.
+        """
+        return False
+
     def _wake(self) -> None:
+        if self.take_waiting() or self._timer is None:
+            return  # the line learned the time with them, or the wire was closed
         self._timer = None
         try:
             out = self._line.wake(line_time())

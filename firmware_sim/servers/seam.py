@@ -44,12 +44,17 @@ class WireOptions:
     """How a wire is served.
 
     `silence_us` ends a frame on a serial line; `silent_unknown_units` leaves requests to units
-    that are not here unanswered where the protocol would answer.
+    that are not here unanswered where the protocol would answer. `real` is a serial line that is
+    not a virtual port, `baud` its speed, and `delay_us` its pause between a reply of the server and
+    the first byte on the wire.
     """
 
     silence_us: int = PTY_SILENCE_US
     silent_unknown_units: bool = False
     faults: Faults = field(default_factory=Faults)
+    real: bool = False
+    baud: int = 9600
+    delay_us: int = 0
 
 
 class Server(Protocol):

@@ -465,12 +465,12 @@ class TestRefusals:
         assert wire.ask(1, b"\x41" + words(NOWHERE, 0)) == b"\xc1\x01"
 
     @pytest.mark.parametrize("pdu", BAD_LENGTHS.values(), ids=BAD_LENGTHS)
-    def test_a_request_of_a_wrong_length_is_03(self, tcp: Wire, pdu: str) -> None:
+    def test_a_request_of_a_wrong_length_is_03(self, wire: Wire, pdu: str) -> None:
         """Application Protocol V1.1b3 7: 03 is also "that the implied length is incorrect"."""
-        before = registers(tcp, SCRATCH.address, SCRATCH.size)
+        before = registers(wire, SCRATCH.address, SCRATCH.size)
         request = bytes.fromhex(pdu)
-        assert tcp.ask(1, request) == refusal(request[0], 3)
-        assert registers(tcp, SCRATCH.address, SCRATCH.size) == before
+        assert wire.ask(1, request) == refusal(request[0], 3)
+        assert registers(wire, SCRATCH.address, SCRATCH.size) == before
 
 
 def _tcp(transaction: int, pdu: bytes) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 from tests.conformance.conftest import UNITS
 from tests.conformance.running import Running
 from tests.conformance.wire import (
-    SILENCE_S,
+    CERTAIN_SILENCE_S,
     Reply,
     RtuWire,
     TcpWire,
@@ -264,7 +264,7 @@ class TestRtuFraming:
     def test_halves_parted_by_silence_are_no_frame(self, rtu: RtuWire) -> None:
         assert rtu.ask(1, set_scratch(0x0001)) == set_scratch(0x0001)
         frame = rtu_frame(1, set_scratch(0xDEAD))
-        rtu.leave_unanswered(frame[:4])
+        rtu.leave_unanswered(frame[:4], CERTAIN_SILENCE_S)
         rtu.leave_unanswered(frame[4:])
         assert rtu.ask(1, SCRATCH) == scratch(0x0001)
 
@@ -385,11 +385,14 @@ class TestRtuFraming:
     def test_a_frame_of_a_wrong_length_with_a_right_crc_does_not_take_the_next_with_it(
         self, rtu: RtuWire, pdu: str
     ) -> None:
-        """Silence or exception 03 is right; the next frame, after a silence, is always answered."""
-        rtu.send(rtu_frame(1, bytes.fromhex(pdu)))
-        reply = rtu.receive(1024, SILENCE_S)
-        assert reply in (b"", rtu_frame(1, refusal(bytes.fromhex(pdu)[0], 0x03)))
+        """It is refused at the silence behind it; the next frame is always answered."""
+        request = rtu_frame(1, bytes.fromhex(pdu))
+        rtu.send(request)
+        rtu.expect(rtu_frame(1, refusal(bytes.fromhex(pdu)[0], 0x03)))
         assert rtu.ask(1, MAGIC) == MAGIC_REPLY
+        rtu.send(request + rtu_frame(1, MAGIC))
+        rtu.expect(rtu_frame(1, MAGIC_REPLY))
+        rtu.expect_silence()
 
     def test_the_line_goes_on_after_its_master_closed_it_within_a_frame(
         self, one_meter: Running

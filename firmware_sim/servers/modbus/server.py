@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.bank import Bank, bank_of
+from firmware_sim.servers.modbus.echo import Echo
 from firmware_sim.servers.modbus.execute import execute
 from firmware_sim.servers.modbus.reply_faults import FramedPdu, faulty_replies
 from firmware_sim.servers.modbus.windows import SessionWindows
@@ -24,11 +25,7 @@ _AFTER_TRANSACTION, _UNIT = 2, 6
 """Offsets in a TCP frame: after its transaction identifier, and of its unit."""
 _TCP_ALONE = (0, 255)
 """Units that address the meter of a TCP wire that has one (TCP guide 4.4.2.1)."""
-
-
-def t35_us(baud: int) -> int:
-    """Return the inter-frame silence of a real line, us (Serial Line V1.02, section 2.5.1.1)."""
-    return 1_750 if baud > 19_200 else 3_500_000 * 11 // baud
+_NO_REQUESTS = frozenset({rtu.FrameRole.REPLY, rtu.FrameRole.ECHO})
 
 
 class _Requests:
@@ -66,17 +63,23 @@ class _Requests:
 
 
 class ModbusRtuServer:
-    """The meters of one serial line. A broadcast is executed by each and never answered."""
+    """The meters of one serial line. A broadcast is executed by each and never answered.
+
+    Only `wake` ends a frame by silence: bytes that were received late may have waited in the port
+    while this process was busy.
+    """
 
     closed = False
 
     def __init__(self, stations: Stations, options: WireOptions | None = None) -> None:
-        self._requests = _Requests(stations, options or WireOptions())
+        options = options or WireOptions()
+        self._requests = _Requests(stations, options)
         self._sender = Sender()
-        self._silence_us = self._requests.options.silence_us
+        self._silence_us = options.silence_us
         self._quiet_at: int | None = None
         self._at_us = 0
-        self.receiver = rtu.RtuReceiver(self._is_here)
+        self._echo = Echo(options.baud, options.real, options.delay_us)
+        self.receiver = rtu.RtuReceiver(self._is_here, self._echo.match)
 
     def _is_here(self, unit: int) -> bool:
         return bool(self._requests.stations.select(unit, self._at_us))
@@ -86,16 +89,22 @@ class ModbusRtuServer:
         return data[0] if data else None
 
     def receive(self, data: bytes, at_us: int) -> bytes:
-        """Take bytes; a gap in line time before them ends a frame that was not whole."""
+        """Take bytes; return the replies to the requests that are whole, and what else is due."""
         self._at_us = at_us
         if len(data) == _RTU_READ and not (
-            self.receiver.pending or self._sender.holds or self._requests.faults.reply
+            self.receiver.pending
+            or self._sender.holds
+            or self._requests.faults.reply
+            or self._echo.waits
         ):
             found = self._requests.stations.select(data[0], at_us)
             known = found[0].image(bank_of).known(data) if found else None
             if known is not None:
+                self._echo.sent(known, data, at_us)
                 return known
-        out = self.wake(at_us)
+        if not self.receiver.pending:
+            self._echo.expire(at_us)
+        out = self._sender.due(at_us)
         out += self._answers(self.receiver.receive(data))
         self._quiet_at = at_us + self._silence_us if self.receiver.pending else None
         return out
@@ -117,17 +126,18 @@ class ModbusRtuServer:
         return min(late, self._quiet_at)
 
     def _answers(self, frames: list[rtu.RtuFrame]) -> bytes:
-        return b"".join([self._answer(frame) for frame in frames])
+        requests = [frame for frame in frames if frame.role not in _NO_REQUESTS]
+        if requests:
+            self._echo.asked(rtu.encode(requests[0].unit, requests[0].pdu))
+        return b"".join([self._answer(frame) for frame in requests])
 
     def _answer(self, frame: rtu.RtuFrame) -> bytes:
-        if frame.role is rtu.FrameRole.REPLY:
-            return b""
         requests, at_us = self._requests, self._at_us
         if frame.unit == rtu.BROADCAST:
             for each in requests.stations.select(Group.ALL, at_us):
                 requests.answer(each, frame.pdu)
             return b""
-        out = b""
+        out, asked = b"", rtu.encode(frame.unit, frame.pdu)
         for station in requests.stations.select(frame.unit, at_us):
             for (pdu, unit_shift, _), delay_us, gap_us in requests.replies(
                 station, frame.pdu, at_us
@@ -135,7 +145,8 @@ class ModbusRtuServer:
                 whole = rtu.encode((frame.unit + unit_shift) % 256, pdu)
                 cache = requests.cache_of(station, frame.pdu, pdu)
                 if cache is not None:
-                    cache.keep(rtu.encode(frame.unit, frame.pdu), whole)
+                    cache.keep(asked, whole)
+                self._echo.sent(whole, asked, at_us, delay_us + gap_us * len(whole))
                 out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
 

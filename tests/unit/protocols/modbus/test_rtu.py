@@ -325,3 +325,59 @@ def test_silence_takes_a_strange_function_behind_garbage() -> None:
     line = receiver()
     assert line.receive(bytes.fromhex("01 10 15 00 00 7b f6") + encode(OURS, STRANGE)) == []
     assert line.silence() == [RtuFrame(OURS, STRANGE, FrameRole.UNKNOWN_FUNCTION)]
+
+
+# ---- frames whose length does not fit their function
+
+WRONG_LENGTHS = [
+    "10 2000 0000 00 022b00010064",
+    "0f 0000 0000 00 02",
+    "10 2000 0003 04 022b00010064",
+    "10 2000 0001",
+    "17 0000 0001 2000 0001 00 1234",
+    "17 0000 0001",
+    "03 2000 0001 00",
+    "03 2000",
+    "03 00",
+    "03",
+    "06 2000",
+    "05 0000 ff00 00",
+    "08 0000",
+    "11 00",
+    "16 2000 00f2",
+    "2b 0e 01 00 00",
+    "07 00",
+]
+
+
+@pytest.mark.parametrize("pdu", WRONG_LENGTHS)
+def test_a_whole_frame_of_a_wrong_length_is_known_at_the_silence(pdu: str) -> None:
+    whole_pdu = bytes.fromhex(pdu)
+    frames, line = both_ways(encode(OURS, whole_pdu))
+    assert frames == []
+    assert line.pending
+    assert line.silence() == [RtuFrame(OURS, whole_pdu, FrameRole.WRONG_LENGTH)]
+    assert not line.pending
+    assert line.receive(READ_FRAME) == [request(OURS, READ)]
+
+
+@pytest.mark.parametrize("pdu", WRONG_LENGTHS)
+@pytest.mark.parametrize("before", ["ff", "01 03"])
+def test_a_frame_of_a_wrong_length_behind_other_bytes_is_corrupt(pdu: str, before: str) -> None:
+    frames, line = both_ways(bytes.fromhex(before) + encode(OURS, bytes.fromhex(pdu)))
+    assert frames + line.silence() == []
+    assert line.corrupt > 0
+
+
+@pytest.mark.parametrize("pdu", WRONG_LENGTHS)
+@pytest.mark.parametrize("unit", [THEIRS, BROADCAST])
+def test_a_frame_of_a_wrong_length_for_others_is_not_ours(pdu: str, unit: int) -> None:
+    frames, line = both_ways(encode(unit, bytes.fromhex(pdu)))
+    frames += line.silence()
+    assert [frame for frame in frames if frame.role is FrameRole.WRONG_LENGTH] == []
+
+
+def test_no_frame_is_longer_than_the_longest() -> None:
+    line = receiver()
+    line.receive(encode(OURS, b"\x03" + bytes(300)))
+    assert line.silence() == []

@@ -1,0 +1,146 @@
+"""The echo of a serial line: a 2-wire adapter hands the meters' own transmissions back to them.
+
+A transmission is expected back once, in order, whole or in pieces. Most replies cannot be requests,
+so their copies are an echo on every line. A reply that equals its request (functions 5, 6, 8 and
+22) can come again because the line echoes or because a master repeats its write: what the line was
+seen to do decides.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from protocols.modbus.pdu import INCOMPLETE
+
+WINDOW_US, KNOWN_WINDOW_US = 250_000, 2_000_000
+"""A copy that begins later after its transmission is a request: an echo takes two packets of a USB
+adapter and a stall of this process. A line that is known to echo gets more time."""
+MOST_EXPECTED = 128
+"""Transmissions expected at once: the replies to the requests of one read of a port."""
+MOST_REPEATS = 16
+"""Copies in a row, each sooner than a line can carry it, after which a line is known to echo."""
+MOST_MISSED = 3
+"""Transmissions in a row that did not return, after which a line no longer echoes: one may have
+been changed by noise."""
+_BITS_A_BYTE = 11
+
+
+class EchoState(Enum):
+    """What the line was seen to do."""
+
+    UNKNOWN = "unknown"
+    ECHOES = "echoes"
+    CLEAR = "clear"
+
+
+class Transmission(NamedTuple):
+    """A frame that was sent; `is_request` where a master could have sent it as well.
+
+    `until_us` is the line time after which a copy of such a frame is a request.
+    """
+
+    frame: bytes
+    is_request: bool
+    until_us: int
+
+
+class Echo:
+    """Recognises the echo of what was sent on one line.
+
+    Args:
+        baud: the speed of the line.
+        real: whether it is a real port; only there a first copy that could be a request is taken
+            for an echo.
+        delay_us: the pause of the line in front of the server before it sends.
+    """
+
+    def __init__(self, baud: int, real: bool, delay_us: int = 0) -> None:
+        self.state = EchoState.UNKNOWN
+        self._real, self._byte_us = real, _BITS_A_BYTE * 1_000_000 // baud
+        self._delay_us = delay_us
+        self._expected: list[Transmission] = []
+        self._idle_at_us = 0
+        self._repeated, self._repeated_at_us, self._repeats = b"", 0, 0
+        self._missed = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next bytes may be an echo, on a line that is not known to be clear."""
+        return bool(self._expected) and self.state is not EchoState.CLEAR
+
+    def sent(self, frame: bytes, request: bytes, at_us: int, held_us: int = 0) -> None:
+        """Expect a reply that leaves `held_us` after line time `at_us`."""
+        self._idle_at_us = max(self._idle_at_us, at_us + held_us) + len(frame) * self._byte_us
+        is_request = frame == request
+        if is_request:
+            self._count_repeat(frame, at_us)
+        else:
+            self._repeats = 0
+        window_us = KNOWN_WINDOW_US if self.state is EchoState.ECHOES else WINDOW_US
+        until_us = self._idle_at_us + self._delay_us + window_us
+        transmission = Transmission(frame, is_request, until_us)
+        if self.state is EchoState.CLEAR:
+            self._expected = [transmission]
+        else:
+            self._expected.append(transmission)
+            del self._expected[:-MOST_EXPECTED]
+
+    def match(self, data: bytearray) -> int:
+        """Return the length of the expected transmission that begins here, and expect it no more.
+
+        INCOMPLETE where more bytes are needed to tell, 0 where none begins here.
+        """
+        length = 0
+        for index, (frame, is_request, _) in enumerate(self._expected):
+            if is_request and not self._is_assumed():
+                continue
+            if data.startswith(frame):
+                del self._expected[: index + 1]
+                self._missed = 0
+                if not is_request or self._repeats >= MOST_REPEATS:
+                    self.state = EchoState.ECHOES
+                return len(frame)
+            if frame.startswith(data):
+                length = INCOMPLETE
+        return length
+
+    def asked(self, request: bytes) -> None:
+        """Note a request: the transmissions that are still expected did not return before it."""
+        if not self.waits:
+            return
+        if any(frame == request for frame, _, _ in self._expected):
+            self._expected.clear()  # a repetition: it says nothing about the line
+        else:
+            self._miss()
+
+    def expire(self, at_us: int) -> None:
+        """End the expectation of transmissions whose copies would be requests by now."""
+        if not self.waits:
+            return
+        kept = [sent for sent in self._expected if not sent.is_request or at_us <= sent.until_us]
+        if len(kept) < len(self._expected):
+            self._expected = kept
+            self._miss()
+
+    def _is_assumed(self) -> bool:
+        """Return whether a copy that could be a request is taken for an echo."""
+        match self.state:
+            case EchoState.ECHOES:
+                return True
+            case EchoState.UNKNOWN:
+                return self._real or self._repeats >= MOST_REPEATS
+            case EchoState.CLEAR:
+                return self._real and self._repeats >= MOST_REPEATS
+
+    def _count_repeat(self, frame: bytes, at_us: int) -> None:
+        """Count a reply to a copy of itself that came sooner than the line can carry one."""
+        soon = at_us - self._repeated_at_us < len(frame) * self._byte_us
+        self._repeats = self._repeats + 1 if soon and frame == self._repeated else 0
+        self._repeated, self._repeated_at_us = frame, at_us
+
+    def _miss(self) -> None:
+        self._missed += 1
+        if self.state is EchoState.UNKNOWN or self._missed >= MOST_MISSED:
+            self.state, self._missed = EchoState.CLEAR, 0
+            self._expected.clear()
