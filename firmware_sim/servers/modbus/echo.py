@@ -57,6 +57,10 @@ class Echo:
 
     def __init__(self, baud: int, real: bool, delay_us: int = 0) -> None:
         self.state = EchoState.UNKNOWN
+        self.waits = False
+        """Whether the next bytes may be an echo, on a line that is not known to be clear."""
+        self.last = b""
+        """The last transmission; on a clear line the only one that is expected."""
         self._real, self._byte_us = real, _BITS_A_BYTE * 1_000_000 // baud
         self._delay_us = delay_us
         self._expected: list[Transmission] = []
@@ -64,63 +68,63 @@ class Echo:
         self._repeated, self._repeated_at_us, self._repeats = b"", 0, 0
         self._missed = 0
 
-    @property
-    def waits(self) -> bool:
-        """Whether the next bytes may be an echo, on a line that is not known to be clear."""
-        return bool(self._expected) and self.state is not EchoState.CLEAR
+    def sent(self, frame: bytes, is_request: bool, at_us: int, held_us: int = 0) -> None:
+        """Expect a reply that leaves `held_us` after line time `at_us`.
 
-    def sent(self, frame: bytes, request: bytes, at_us: int, held_us: int = 0) -> None:
-        """Expect a reply that leaves `held_us` after line time `at_us`."""
-        self._idle_at_us = max(self._idle_at_us, at_us + held_us) + len(frame) * self._byte_us
-        is_request = frame == request
+        `is_request` is as in a Transmission.
+        """
         if is_request:
             self._count_repeat(frame, at_us)
-        else:
-            self._repeats = 0
+        self.last = frame
+        if self.state is EchoState.CLEAR:
+            return
+        self._idle_at_us = max(self._idle_at_us, at_us + held_us) + len(frame) * self._byte_us
         window_us = KNOWN_WINDOW_US if self.state is EchoState.ECHOES else WINDOW_US
         until_us = self._idle_at_us + self._delay_us + window_us
-        transmission = Transmission(frame, is_request, until_us)
-        if self.state is EchoState.CLEAR:
-            self._expected = [transmission]
-        else:
-            self._expected.append(transmission)
-            del self._expected[:-MOST_EXPECTED]
+        self._expected.append(Transmission(frame, is_request, until_us))
+        del self._expected[:-MOST_EXPECTED]
+        self.waits = True
 
     def match(self, data: bytearray) -> int:
         """Return the length of the expected transmission that begins here, and expect it no more.
 
         INCOMPLETE where more bytes are needed to tell, 0 where none begins here.
         """
-        length = 0
+        if self.state is EchoState.CLEAR:
+            is_request = self.last is self._repeated
+            if is_request and not self._is_assumed():
+                return 0
+            length = _compare(data, self.last)
+            if length > 0:
+                self.state, self.last = EchoState.ECHOES, b""
+            return length
+        is_begun = False
         for index, (frame, is_request, _) in enumerate(self._expected):
             if is_request and not self._is_assumed():
                 continue
-            if data.startswith(frame):
-                del self._expected[: index + 1]
+            length = _compare(data, frame)
+            if length > 0:
+                self._expect_after(index)
                 self._missed = 0
                 if not is_request or self._repeats >= MOST_REPEATS:
                     self.state = EchoState.ECHOES
-                return len(frame)
-            if frame.startswith(data):
-                length = INCOMPLETE
-        return length
+                return length
+            is_begun = is_begun or length == INCOMPLETE
+        return INCOMPLETE if is_begun else 0
 
     def asked(self, request: bytes) -> None:
-        """Note a request: the transmissions that are still expected did not return before it."""
-        if not self.waits:
-            return
+        """Note a request on a line that waits: what it waits for did not return before it."""
         if any(frame == request for frame, _, _ in self._expected):
-            self._expected.clear()  # a repetition: it says nothing about the line
+            self._expect_after(len(self._expected))  # a repetition says nothing about the line
         else:
             self._miss()
 
     def expire(self, at_us: int) -> None:
         """End the expectation of transmissions whose copies would be requests by now."""
-        if not self.waits:
-            return
         kept = [sent for sent in self._expected if not sent.is_request or at_us <= sent.until_us]
         if len(kept) < len(self._expected):
             self._expected = kept
+            self._expect_after(-1)
             self._miss()
 
     def _is_assumed(self) -> bool:
@@ -136,11 +140,24 @@ class Echo:
     def _count_repeat(self, frame: bytes, at_us: int) -> None:
         """Count a reply to a copy of itself that came sooner than the line can carry one."""
         soon = at_us - self._repeated_at_us < len(frame) * self._byte_us
-        self._repeats = self._repeats + 1 if soon and frame == self._repeated else 0
+        again = soon and self.last is self._repeated and frame == self._repeated
+        self._repeats = self._repeats + 1 if again else 0
         self._repeated, self._repeated_at_us = frame, at_us
+
+    def _expect_after(self, index: int) -> None:
+        """Expect only what was sent after a transmission."""
+        del self._expected[: index + 1]
+        self.waits = bool(self._expected)
 
     def _miss(self) -> None:
         self._missed += 1
         if self.state is EchoState.UNKNOWN or self._missed >= MOST_MISSED:
             self.state, self._missed = EchoState.CLEAR, 0
-            self._expected.clear()
+            self._expect_after(len(self._expected))
+
+
+def _compare(data: bytearray, frame: bytes) -> int:
+    """Return the length of a frame with which data begins, INCOMPLETE where it may, else 0."""
+    if data.startswith(frame):
+        return len(frame)
+    return INCOMPLETE if frame.startswith(data) else 0

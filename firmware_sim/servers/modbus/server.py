@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.bank import Bank, bank_of
-from firmware_sim.servers.modbus.echo import Echo
+from firmware_sim.servers.modbus.echo import Echo, EchoState
 from firmware_sim.servers.modbus.execute import execute
 from firmware_sim.servers.modbus.reply_faults import FramedPdu, faulty_replies
 from firmware_sim.servers.modbus.windows import SessionWindows
@@ -90,20 +90,20 @@ class ModbusRtuServer:
 
     def receive(self, data: bytes, at_us: int) -> bytes:
         """Take bytes; return the replies to the requests that are whole, and what else is due."""
-        self._at_us = at_us
+        self._at_us, echo = at_us, self._echo
         if len(data) == _RTU_READ and not (
-            self.receiver.pending
-            or self._sender.holds
-            or self._requests.faults.reply
-            or self._echo.waits
+            self.receiver.pending or self._sender.holds or self._requests.faults.reply or echo.waits
         ):
             found = self._requests.stations.select(data[0], at_us)
             known = found[0].image(bank_of).known(data) if found else None
             if known is not None:
-                self._echo.sent(known, data, at_us)
+                if echo.state is EchoState.CLEAR:
+                    echo.last = known  # as `sent` does, without the call
+                else:
+                    echo.sent(known, False, at_us)
                 return known
-        if not self.receiver.pending:
-            self._echo.expire(at_us)
+        if echo.waits and not self.receiver.pending:
+            echo.expire(at_us)
         out = self._sender.due(at_us)
         out += self._answers(self.receiver.receive(data))
         self._quiet_at = at_us + self._silence_us if self.receiver.pending else None
@@ -127,7 +127,7 @@ class ModbusRtuServer:
 
     def _answers(self, frames: list[rtu.RtuFrame]) -> bytes:
         requests = [frame for frame in frames if frame.role not in _NO_REQUESTS]
-        if requests:
+        if requests and self._echo.waits:
             self._echo.asked(rtu.encode(requests[0].unit, requests[0].pdu))
         return b"".join([self._answer(frame) for frame in requests])
 
@@ -137,7 +137,7 @@ class ModbusRtuServer:
             for each in requests.stations.select(Group.ALL, at_us):
                 requests.answer(each, frame.pdu)
             return b""
-        out, asked = b"", rtu.encode(frame.unit, frame.pdu)
+        out = b""
         for station in requests.stations.select(frame.unit, at_us):
             for (pdu, unit_shift, _), delay_us, gap_us in requests.replies(
                 station, frame.pdu, at_us
@@ -145,8 +145,9 @@ class ModbusRtuServer:
                 whole = rtu.encode((frame.unit + unit_shift) % 256, pdu)
                 cache = requests.cache_of(station, frame.pdu, pdu)
                 if cache is not None:
-                    cache.keep(asked, whole)
-                self._echo.sent(whole, asked, at_us, delay_us + gap_us * len(whole))
+                    cache.keep(rtu.encode(frame.unit, frame.pdu), whole)
+                is_request = pdu == frame.pdu and not unit_shift
+                self._echo.sent(whole, is_request, at_us, delay_us + gap_us * len(whole))
                 out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
 
