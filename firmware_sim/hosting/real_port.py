@@ -37,6 +37,7 @@ class RealPort:
             if is_pty:
                 _require_serial_line(spec, device)
             self._port = _opened(spec, is_pty)
+            _tell_no_bytes_from_hang_up(self._port.fileno())
         except (OSError, ValueError, termios.error) as error:
             raise HostingError(f"port {spec.given}: {_reason(error)}") from error
         self.file = self._port.fileno()
@@ -51,6 +52,13 @@ class RealPort:
     def close(self) -> None:
         """Close it."""
         self._port.close()
+
+
+def _tell_no_bytes_from_hang_up(file: int) -> None:
+    """Let a read raise BlockingIOError where no bytes wait: pyserial's setting returns none."""
+    attributes = termios.tcgetattr(file)
+    attributes[6][termios.VMIN] = 1
+    termios.tcsetattr(file, termios.TCSANOW, attributes)
 
 
 def is_device(spec: PortSpec) -> bool:

@@ -112,6 +112,8 @@ def test_a_request_is_answered_that_comes_in_two_parts_around_a_stall_of_the_met
                 finally:
                     os.kill(ready["pid"], signal.SIGCONT)
                 assert receive(file, ANSWER_S, 25)[:3] == b"\1\3\x14"
+            os.write(file, rtu.encode(1, bytes.fromhex("06 2000")))  # only silence ends it
+            assert receive(file, ANSWER_S, 5) == rtu.encode(1, exception_reply(6, 3))
 
 
 @pytest.mark.parametrize("write", [SET_REGISTER, MASK], ids=bytes.hex)
