@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from firmware_sim.servers.seam import Server
 
-MOST_TRANSMISSIONS = 100
+MOST_TRANSMISSIONS = 1000
 """A meter that answers its own transmissions is stopped after these."""
 QUIET_US = 5_000_000
 """A meter that sent nothing for so long sends nothing more: longer than any delay of the tests."""

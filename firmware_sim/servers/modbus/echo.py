@@ -18,8 +18,9 @@ WINDOW_US, KNOWN_WINDOW_US = 250_000, 2_000_000
 adapter and a stall of this process. A line that is known to echo gets more time."""
 MOST_EXPECTED = 128
 """Transmissions expected at once: the replies to the requests of one read of a port."""
-MOST_REPEATS = 16
-"""Copies in a row, each sooner than a line can carry it, after which a line is known to echo."""
+MOST_REPEATS = 400
+"""Copies in a row, each sooner than a line can carry it, after which a line is known to echo. On a
+virtual port a master may send the same write hundreds of times, as fast as it is answered."""
 MOST_MISSED = 3
 """Transmissions in a row that did not return, after which a line no longer echoes: one may have
 been changed by noise."""

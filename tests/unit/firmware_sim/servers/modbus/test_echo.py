@@ -34,7 +34,7 @@ PDUS = {
     "a refusal": "06 0124 0001",
     "an unknown function": "41 0102",
 }
-REPEATED = {"coil", "register", "loopback", "mask"}
+REPEATED = ("coil", "register", "loopback", "mask")
 """Requests whose reply equals them."""
 SIZES = [0, 1, 3, 4, 8, 62]
 REAL = WireOptions(silence_us=100_000, real=True)
