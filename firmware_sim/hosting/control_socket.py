@@ -13,11 +13,12 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.listener import BACKLOG, Listener
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.rack.errors import CommandFailedError, UnknownMeterError
 from firmware_sim.rack.operator import Operator
@@ -49,29 +50,50 @@ class ControlSocket:
 
     def __init__(self, path: Path, host: CommandHost) -> None:
         self._path, self._host = path, host
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._slots: set[int] = set()
         """Numbers of the stations whose card slot waits for a card in a reader."""
-        _claim(path)
 
-    async def start(self) -> None:
-        """Listen; only the owner of the process may connect."""
-        old = os.umask(0o177)
+    def listen(self, loop: asyncio.AbstractEventLoop, make_room: Callable[[], bool]) -> None:
+        """Listen on a loop; only the owner of the process may connect.
+
+        Args:
+            make_room: called where no descriptor is left; returns whether one is free soon.
+
+        Raises:
+            HostingError: the path cannot be used.
+        """
         try:
-            self._server = await asyncio.start_unix_server(
-                self._serve, str(self._path), limit=MAX_LINE
-            )
-        except OSError as error:
-            raise HostingError(f"control socket {self._path}: {error}") from error
-        finally:
-            os.umask(old)
+            _claim(self._path)
+            listening = _listening(self._path)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise HostingError(f"control socket {self._path}: {reason}") from error
+
+        def take(accepted: socket.socket) -> None:
+            task = loop.create_task(self._converse(accepted))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        self._listener = Listener(loop, [listening], take, make_room)
 
     def end(self) -> None:
         """Close and take the path away."""
-        if self._server is not None:
-            self._server.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        if self._listener is not None:
+            self._listener.end()
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    async def _converse(self, accepted: socket.socket) -> None:
+        try:
+            reader, writer = await asyncio.open_unix_connection(sock=accepted, limit=MAX_LINE)
+        except BaseException as error:
+            accepted.close()
+            if isinstance(error, OSError | asyncio.CancelledError):
+                return  # the client closed the connection, or the process ends
+            raise
+        await self._serve(reader, writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -85,6 +107,7 @@ class ControlSocket:
                     break
                 writer.write((await self._answer(request)).encode() + b"\n")
                 await writer.drain()
+                await asyncio.sleep(0)  # other wires have their turn
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client closed the connection, or the process ends
         finally:
@@ -138,6 +161,22 @@ class ControlSocket:
 
 def _refused(text: str, code: int = 2) -> str:
     return line({"ok": "false", "error": json.dumps(text), "exit": str(code)})
+
+
+def _listening(path: Path) -> socket.socket:
+    """Return a listening socket at a path; raises OSError, ValueError."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o177)
+    try:
+        listening.bind(os.fsencode(path))
+    except BaseException:
+        listening.close()
+        raise
+    finally:
+        os.umask(old)
+    listening.setblocking(False)
+    listening.listen(BACKLOG)
+    return listening
 
 
 def _claim(path: Path) -> None:

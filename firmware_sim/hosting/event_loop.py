@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.signals import end_signals, ignore_end_signals
+
+DESCRIPTORS = 10
+"""Descriptors that a loop needs to be made and to run, and a few for connections."""
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    """Return uvloop's loop where it is installed."""
+    """Return uvloop's loop where it is installed; raises HostingError without descriptors."""
+    require_descriptors()
     with contextlib.suppress(ImportError):
         import uvloop
 
@@ -16,15 +24,31 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
+def require_descriptors() -> None:
+    """Raise HostingError where too few descriptors are left: uvloop fails without a way back."""
+    opened: list[int] = []
+    try:
+        for _ in range(DESCRIPTORS // 2):
+            opened += os.pipe()
+    except OSError as error:
+        raise HostingError(f"{error.strerror}: raise the limit (ulimit -n)") from error
+    finally:
+        for each in opened:
+            os.close(each)
+
+
 def finish(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop in good order."""
+    """Close a loop in good order; signals that end the program are ignored from then on."""
     pending = asyncio.all_tasks(loop)
     for task in pending:
         task.cancel()
+    loop.call_soon(loop.stop)
+    loop.run_forever()  # closes aborted connections
     if pending:
         loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Everything is closed: a second signal must not change the exit code.
-        signal.signal(number, signal.SIG_IGN)
+    # A loop that is closed restores the default action of its signals.
+    numbers = end_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     loop.close()
+    ignore_end_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.errors import HostingError, NotStoredError
+from firmware_sim.hosting.event_loop import require_descriptors
+from firmware_sim.hosting.listener import listen_tcp
+from firmware_sim.hosting.notices import ConnectionNotices
 from firmware_sim.hosting.ports import parse_port, virtual_link
 from firmware_sim.hosting.serial_line import RealLine, SerialLine, VirtualLine
-from firmware_sim.hosting.tcp import BACKLOG, TcpConnection, parse_address
+from firmware_sim.hosting.signals import end_signals
+from firmware_sim.hosting.tcp import TcpConnections
 from firmware_sim.hosting.wires import FATAL, Tap
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack.operator import Operator
@@ -21,7 +24,7 @@ from firmware_sim.rack.stations import Observer, Station
 from firmware_sim.requests import Reply, Request
 from firmware_sim.servers.line import Line
 from firmware_sim.servers.seam import PTY_SILENCE_US, Stations, WireOptions, WireStations
-from firmware_sim.wire_kinds import MODBUS_RTU, WIRE_KINDS, Medium, WireKind, Wires
+from firmware_sim.wire_kinds import MODBUS_RTU, MODBUS_TCP, WIRE_KINDS, Medium, WireKind, Wires
 from protocols.data_model.words import account_unit_text
 from protocols.quantities import format_money
 
@@ -41,12 +44,12 @@ class Host(Observer):
         silent_unknown_units: bool = False,
     ) -> None:
         self.rack, self.operator, self.loop = rack, operator, loop
-        self.connections: set[TcpConnection] = set()
         self.tap: Tap | None = None
+        self._notices = ConnectionNotices(loop)
+        self._connections = TcpConnections(self, self._notices)
         self._names: dict[WireKind, list[str]] = {kind: [] for kind in WIRE_KINDS}
         self._silent_unknown_units = silent_unknown_units
         self._lines: list[SerialLine] = []
-        self._servers: list[asyncio.Server] = []
         self._control: ControlSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._replanning = False
@@ -71,10 +74,11 @@ class Host(Observer):
         """Open all wires before the loop runs; raises HostingError."""
         for kind, given in wires.items():
             for text in given:
+                require_text(kind.flag, text)
                 if kind.medium is Medium.SERIAL:
                     self.add_serial(text, kind)
                 else:
-                    self.loop.run_until_complete(self.open_tcp(text, kind))
+                    self.add_tcp(text, kind)
 
     def add_serial(self, text: str, kind: WireKind = MODBUS_RTU) -> None:
         """Serve a serial line of a kind: a PATH with its settings."""
@@ -105,32 +109,24 @@ class Host(Observer):
         )
         self._names[kind].append(spec.given)
 
-    async def open_tcp(self, address: str, kind: WireKind) -> None:
-        """Serve a kind on HOST:PORT from within the loop; port 0 takes a free one."""
-        name, port = parse_address(address)
+    def add_tcp(self, address: str, kind: WireKind = MODBUS_TCP) -> None:
+        """Serve a kind on HOST:PORT; port 0 takes a free one. Raises HostingError."""
         stations = WireStations(self.rack.stations)
         options = WireOptions(
             silent_unknown_units=self._silent_unknown_units, faults=self.rack.faults
         )
-        try:
-            server = await self.loop.create_server(
-                lambda: TcpConnection(self, self._line(kind, stations, options), self.connections),
-                name.strip("[]"),
-                port,
-                backlog=BACKLOG,
-            )
-        except OSError as error:
-            raise HostingError(f"address {address}: {error.strerror or error}") from error
-        self._servers.append(server)
-        self._names[kind].append(f"{name}:{server.sockets[0].getsockname()[1]}")
+        shown, sockets = listen_tcp(address)
+        self._connections.listen(sockets, lambda: self._line(kind, stations, options))
+        self._names[kind].append(shown)
 
     def _line(self, kind: WireKind, stations: Stations, options: WireOptions) -> Line:
         return Line(kind.serve(stations, options), options.delay_us, self.rack.faults)
 
     def add_control(self, path: Path) -> None:
-        """Take commands on a control socket."""
+        """Take commands on a control socket; raises HostingError."""
+        require_text("--control", str(path))
         self._control = ControlSocket(path, self)
-        self.loop.run_until_complete(self._control.start())
+        self._control.listen(self.loop, self._connections.make_room)
 
     # ---- life
 
@@ -138,15 +134,20 @@ class Host(Observer):
         """Serve until a signal or the command `stop`; `ready` is called once everything is open.
 
         Raises:
-            HostingError: a port went away.
+            HostingError: a port went away, or too few descriptors are left.
             MeterStoppedError: a storage failed to flush.
         """
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.loop.add_signal_handler(number, self.stop)
+        require_descriptors()
         self.begin()
         if not self._ended.done():
-            self.loop.call_soon(ready)  # within the loop: a signal before it would be lost
+            self.loop.call_soon(self._begin_serving, ready)
         self.loop.run_until_complete(self._ended)
+
+    def _begin_serving(self, ready: Callable[[], None]) -> None:
+        """Take signals from now on. Those that a loop takes before it runs are lost."""
+        for number in end_signals():
+            self.loop.add_signal_handler(number, self.stop)
+        ready()
 
     def begin(self) -> None:
         """Start the meters' time."""
@@ -188,10 +189,8 @@ class Host(Observer):
         finally:
             for line in self._lines:
                 line.end()
-            for server in self._servers:
-                server.close()
-            for connection in list(self.connections):
-                connection.end()
+            self._connections.end()
+            self._notices.end()
             if self._control is not None:
                 self._control.end()
         if self._last_failure is not None:
@@ -242,6 +241,14 @@ class Host(Observer):
         if due is not None:
             wait_s = min(max(0, due - line_time()) / 1e6, LONGEST_WAIT_S)
             self._timer = self.loop.call_later(wait_s, self._serve_deadlines)
+
+
+def require_text(option: str, text: str) -> None:
+    """Raise HostingError for a name with bytes that are no text: no output could show it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise HostingError(f"{option} {text!a}: the name is not valid UTF-8") from error
 
 
 def _not_stored(meter: Meter) -> str:
