@@ -1,5 +1,12 @@
 """meter-sim: run, simulate and control simulated meters (DESIGN.md 5.1)."""
 
-from firmware_sim.cli.program import main
+import signal
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the program. An interrupt while its modules are imported ends it without a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from firmware_sim.cli.program import main as run
+
+    run()

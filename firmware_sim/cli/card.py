@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from firmware_sim.cli.options import JsonOption
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.signals import interrupt_once
 from protocols.errors import QuantityError
 
 app = typer.Typer(no_args_is_help=True, help="Simulated cards in files; sold with `meterctl card`.")
@@ -48,17 +48,16 @@ def card_serve(
     from firmware_sim.hosting.cards.card_file import open_card
     from firmware_sim.hosting.cards.vpcd import FIRST_PORT, connect, serve
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in a background job
-        signal.signal(number, signal.default_int_handler)
+    interrupt_once()
     where = (host, FIRST_PORT + reader)
-    with open_card(file) as card, connect(where) as wire:
-        serial = card.state.serial.hex()
-        told = json.dumps(
-            {"event": "ready", "card": serial, "reader": f"Virtual PCD 00 {reader:02d}"}
-        )
-        plain = f"ready: card {serial} in Virtual PCD 00 {reader:02d}"
-        try:
+    try:
+        with open_card(file) as card, connect(where) as wire:
+            serial = card.state.serial.hex()
+            told = json.dumps(
+                {"event": "ready", "card": serial, "reader": f"Virtual PCD 00 {reader:02d}"}
+            )
+            plain = f"ready: card {serial} in Virtual PCD 00 {reader:02d}"
             serve(card, wire, lambda: print(told if as_json else plain, flush=True))
-        except KeyboardInterrupt:
-            return
+    except KeyboardInterrupt:
+        return
     raise HostingError("the virtual reader closed the connection; is pcscd still running?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from firmware_sim.cli.options import (
 )
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.signals import EndedBySignalError, end_by_signal, raise_at_signals
 from firmware_sim.wire_kinds import Wires
 from protocols.errors import QuantityError
 
@@ -153,8 +155,11 @@ def main() -> None:
     from firmware_sim.meter import MeterStoppedError
     from firmware_sim.rack import UnknownMeterError
 
+    raise_at_signals()
     try:
         app()
+    except EndedBySignalError as ended:
+        end_by_signal(ended.number)
     except HostingError as error:
         print(f"meter-sim: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -168,6 +173,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            print(f"meter-sim: {error.strerror}: raise the limit (ulimit -n)", file=sys.stderr)
+            sys.exit(EXIT_USAGE)
         if os.environ.get("METER_SIM_TRACEBACK"):
             raise
         print(

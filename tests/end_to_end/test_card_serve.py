@@ -25,7 +25,7 @@ main()
 ASK_ANSWER_TO_RESET = b"\0\1\4"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_served_card_ends_on_a_signal_also_as_a_background_job(
     tmp_path: Path, number: signal.Signals
 ) -> None:
