@@ -67,7 +67,7 @@ def run(
     faults: FaultsFile = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one or more meters on wires, until SIGINT or SIGTERM."""
+    """Run one or more meters on wires, until SIGINT, SIGTERM or SIGHUP."""
     from firmware_sim.programs.run import RunOptions
     from firmware_sim.programs.run import run as serve
     from protocols.control import parse_speed

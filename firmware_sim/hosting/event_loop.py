@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.signals import end_signals, ignore_end_signals
+from firmware_sim.hosting.signals import held_signals, ignore_end_signals
 
 DESCRIPTORS = 10
 """Descriptors that a loop needs to be made and to run, and a few for connections."""
@@ -39,16 +38,14 @@ def require_descriptors() -> None:
 
 def finish(loop: asyncio.AbstractEventLoop) -> None:
     """Close a loop in good order; signals that end the program are ignored from then on."""
-    pending = asyncio.all_tasks(loop)
-    for task in pending:
-        task.cancel()
-    loop.call_soon(loop.stop)
-    loop.run_forever()  # closes aborted connections
-    if pending:
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-    # A loop that is closed restores the default action of its signals.
-    numbers = end_signals()
-    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    loop.close()
-    ignore_end_signals()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    with held_signals():
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        loop.call_soon(loop.stop)
+        loop.run_forever()  # closes aborted connections
+        if pending:
+            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        # A loop that is closed restores the default action of its signals.
+        loop.close()
+        ignore_end_signals()

@@ -14,7 +14,7 @@ from firmware_sim.hosting.listener import listen_tcp
 from firmware_sim.hosting.notices import ConnectionNotices
 from firmware_sim.hosting.ports import parse_port, virtual_link
 from firmware_sim.hosting.serial_line import RealLine, SerialLine, VirtualLine
-from firmware_sim.hosting.signals import end_signals
+from firmware_sim.hosting.signals import end_signals, held_signals
 from firmware_sim.hosting.tcp import TcpConnections
 from firmware_sim.hosting.wires import FATAL, Tap
 from firmware_sim.meter import Meter, MeterStoppedError
@@ -139,15 +139,17 @@ class Host(Observer):
         """
         require_descriptors()
         self.begin()
-        if not self._ended.done():
-            self.loop.call_soon(self._begin_serving, ready)
-        self.loop.run_until_complete(self._ended)
+        with held_signals() as release:
 
-    def _begin_serving(self, ready: Callable[[], None]) -> None:
-        """Take signals from now on. Those that a loop takes before it runs are lost."""
-        for number in end_signals():
-            self.loop.add_signal_handler(number, self.stop)
-        ready()
+            def begin_serving() -> None:
+                for number in end_signals():
+                    self.loop.add_signal_handler(number, self.stop)
+                release()
+                ready()
+
+            if not self._ended.done():
+                self.loop.call_soon(begin_serving)
+            self.loop.run_until_complete(self._ended)
 
     def begin(self) -> None:
         """Start the meters' time."""

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
@@ -45,6 +46,23 @@ def interrupt_once() -> None:
     """
     for number in end_signals():
         signal.signal(number, _interrupt)
+
+
+@contextlib.contextmanager
+def held_signals() -> Iterator[Callable[[], None]]:
+    """Hold signals that end a program back until the yielded function, or the end of the block.
+
+    An event loop that a signal interrupts while it begins to run cannot be closed.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, end_signals())
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    try:
+        yield release
+    finally:
+        release()
 
 
 def ignore_end_signals() -> None:

@@ -54,7 +54,7 @@ def say(text: str) -> None:
 
 
 def run(flags: MeterFlags, options: RunOptions) -> None:
-    """Serve until SIGINT or SIGTERM; raises HostingError and MeterStoppedError."""
+    """Serve until a signal ends it; raises HostingError and MeterStoppedError."""
     described = describe(flags, default_start=int(time.time()) * 1000)
     for warning in sorted({one.warning for one in described if one.warning is not None}):
         say(warning)
