@@ -14,7 +14,16 @@ from collections.abc import Sequence
 from benchmarks.figures import Figure, table
 from benchmarks.meter_year import SPINS, spin_s
 
-SUBJECTS = ("modbus_tcp", "modbus_rtu", "meter_year", "memory", "growth", "top_ups", "start")
+SUBJECTS = (
+    "modbus_tcp",
+    "modbus_rtu",
+    "meter_year",
+    "memory",
+    "growth",
+    "top_ups",
+    "starvation",
+    "start",
+)
 
 
 def main(arguments: Sequence[str]) -> int:
