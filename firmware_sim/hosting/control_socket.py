@@ -67,9 +67,12 @@ class ControlSocket:
         try:
             _claim(self._path)
             listening = _listening(self._path)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise HostingError(f"control socket {self._path}: {reason}") from error
+        except UnicodeEncodeError as error:
+            raise HostingError(
+                f"control socket {str(self._path)!a}: the name is not UTF-8"
+            ) from error
+        except OSError as error:
+            raise HostingError(f"control socket {self._path}: {error.strerror or error}") from error
 
         def take(accepted: socket.socket) -> None:
             task = loop.create_task(self._converse(accepted))
@@ -164,11 +167,11 @@ def _refused(text: str, code: int = 2) -> str:
 
 
 def _listening(path: Path) -> socket.socket:
-    """Return a listening socket at a path; raises OSError, ValueError."""
+    """Return a listening socket at a path; raises OSError, UnicodeEncodeError."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old = os.umask(0o177)
     try:
-        listening.bind(os.fsencode(path))
+        listening.bind(str(path).encode())
     except BaseException:
         listening.close()
         raise

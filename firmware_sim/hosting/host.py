@@ -8,7 +8,7 @@ from pathlib import Path
 
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.control_socket import ControlSocket
-from firmware_sim.hosting.errors import HostingError, NotStoredError
+from firmware_sim.hosting.errors import NotStoredError
 from firmware_sim.hosting.event_loop import require_descriptors
 from firmware_sim.hosting.listener import listen_tcp
 from firmware_sim.hosting.notices import ConnectionNotices
@@ -74,7 +74,6 @@ class Host(Observer):
         """Open all wires before the loop runs; raises HostingError."""
         for kind, given in wires.items():
             for text in given:
-                require_text(kind.flag, text)
                 if kind.medium is Medium.SERIAL:
                     self.add_serial(text, kind)
                 else:
@@ -124,7 +123,6 @@ class Host(Observer):
 
     def add_control(self, path: Path) -> None:
         """Take commands on a control socket; raises HostingError."""
-        require_text("--control", str(path))
         self._control = ControlSocket(path, self)
         self._control.listen(self.loop, self._connections.make_room)
 
@@ -243,14 +241,6 @@ class Host(Observer):
         if due is not None:
             wait_s = min(max(0, due - line_time()) / 1e6, LONGEST_WAIT_S)
             self._timer = self.loop.call_later(wait_s, self._serve_deadlines)
-
-
-def require_text(option: str, text: str) -> None:
-    """Raise HostingError for a name with bytes that are no text: no output could show it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise HostingError(f"{option} {text!a}: the name is not valid UTF-8") from error
 
 
 def _not_stored(meter: Meter) -> str:
