@@ -38,7 +38,10 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One fault of the registry. `takes` describes `value`; a fault without it takes no value."""
+    """One fault of the registry. `takes` describes `value`; a fault without it takes no value.
+
+    `echoes` is the direction of the transmissions that an echo gives back to their sender.
+    """
 
     name: str
     scope: FaultScope
@@ -47,6 +50,7 @@ class FaultKind:
     default: int = 0
     parse: Callable[[str], int] | None = None
     show: Callable[[int], str] = str
+    echoes: Way | None = None
 
 
 def _duration(text: str) -> int:
@@ -91,7 +95,16 @@ _KINDS = (
     ),
     _timed("delay", FaultScope.LINE, "The bytes from one position on arrive late.", "delay", 50),
     FaultKind(
-        "echo", FaultScope.LINE, "The host receives its own request, as with some RS-485 adapters."
+        "echo",
+        FaultScope.LINE,
+        "The host receives its own request, as with some RS-485 adapters. Serial lines only.",
+        echoes=Way.REQUEST,
+    ),
+    FaultKind(
+        "meter_echo",
+        FaultScope.LINE,
+        "The meter receives its own reply, as with such an adapter at its end. Serial lines only.",
+        echoes=Way.REPLY,
     ),
     FaultKind(
         "pacing",
@@ -100,6 +113,22 @@ _KINDS = (
         "baud",
         9600,
         _number(50, 4_000_000),
+    ),
+    FaultKind(
+        "packets",
+        FaultScope.LINE,
+        "Bytes arrive in packets, as from a USB adapter: when one is full, and every 16 ms.",
+        "bytes of a full packet",
+        62,
+        _number(1, 512),
+    ),
+    _timed(
+        "stall",
+        FaultScope.LINE,
+        "From a position in the transmission on, nothing arrives for a time, either way; then "
+        "all of it at once.",
+        "how long nothing arrives",
+        50,
     ),
     _timed(
         "hang_up",
@@ -249,6 +278,10 @@ class FaultRule:
             raise QuantityError(f"{self.name!r} is no fault: allowed are {', '.join(FAULTS)}")
         if self.value is not None and kind.parse is None:
             raise QuantityError(f"{self.name} takes no value")
+        if kind.echoes is not None and self.way is not None and self.way is not kind.echoes:
+            raise QuantityError(
+                f"{self.name} echoes a {kind.echoes.value}: way = {self.way.value} has no effect"
+            )
         allowed = _ALLOWED[kind.scope]
         for name in (f.name for f in fields(self)):
             if name in _DEFAULTS and getattr(self, name) != _DEFAULTS[name] and name not in allowed:

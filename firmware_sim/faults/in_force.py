@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from firmware_sim.hal.faulty import FaultyNvram
 from firmware_sim.hal.nvram import Nvram
-from protocols.faults import ALWAYS, FaultPlan, FaultRule, FaultScope, RandomDraws, Way
+from protocols.faults import ALWAYS, FaultKind, FaultPlan, FaultRule, FaultScope, RandomDraws, Way
 
 
 @dataclass(slots=True)
@@ -19,6 +19,11 @@ class ActiveFault:
     origin_us: int
     left: int | None
     struck: int = 0
+
+    @property
+    def kind(self) -> FaultKind:
+        """The registry's entry for this fault."""
+        return self.rule.kind
 
     @property
     def amount(self) -> int:
@@ -93,16 +98,28 @@ class Faults:
         for room in _ATTRIBUTES.values():
             yield from getattr(self, room)
 
-    def on_line(self, way: Way, unit: int | None, at: int) -> list[ActiveFault]:
-        """Return the line faults that apply to a transmission, in their order."""
+    def on_line(
+        self, way: Way, unit: int | None, at: int, *, may_echo: bool = True
+    ) -> list[ActiveFault]:
+        """Return the line faults that apply to a transmission, in their order.
+
+        Without `may_echo` none of them gives it back to its sender: an echo is not echoed.
+        """
+        echoed = way if may_echo else None
         return [
             fault
             for fault in self.line
             if fault.rule.way in (None, way)
+            and fault.kind.echoes in (None, echoed)
             and fault.rule.unit in (None, unit)
             and fault.stands(at)
             and fault.strikes()
         ]
+
+    @property
+    def meter_hears_itself(self) -> bool:
+        """Whether a fault may give the meter its own replies: its line is known to echo."""
+        return any(fault.kind.echoes is Way.REPLY for fault in self.line)
 
     def on_reply(
         self, unit: int, address: int | None, quantity: int | None, at: int

@@ -119,7 +119,9 @@ class Host(Observer):
         self._names[kind].append(shown)
 
     def _line(self, kind: WireKind, stations: Stations, options: WireOptions) -> Line:
-        return Line(kind.serve(stations, options), options.delay_us, self.rack.faults)
+        server, faults = kind.serve(stations, options), self.rack.faults
+        is_serial = kind.medium is Medium.SERIAL
+        return Line(server, options.delay_us, faults, can_echo=is_serial)
 
     def add_control(self, path: Path) -> None:
         """Take commands on a control socket; raises HostingError."""

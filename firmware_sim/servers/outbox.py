@@ -17,11 +17,21 @@ class Outbox:
     def __bool__(self) -> bool:
         return bool(self._held)
 
-    def put(self, due: int, data: bytes) -> None:
-        """Hold bytes until `due`, us, and until all bytes before them are out."""
-        if data:
-            self._last = max(due, self._last)
-            self._held.append((self._last, data))
+    def put(self, due: int, data: bytes) -> int:
+        """Hold bytes until `due`, us, and until all bytes before them are out; return that time."""
+        if not data:
+            return due
+        self._last = max(due, self._last)
+        self._held.append((self._last, data))
+        return self._last
+
+    def postpone(self, after: int, until: int) -> None:
+        """Hold entries that are due between two times, us, until the later one."""
+        self._held = deque(
+            (until if after < due < until else due, data) for due, data in self._held
+        )
+        if after < self._last < until:
+            self._last = until
 
     def take(self, at: int) -> list[tuple[int, bytes]]:
         """Return the entries that are due by `at`, each with its due time."""

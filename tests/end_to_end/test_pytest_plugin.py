@@ -182,6 +182,27 @@ def test_a_pair_that_was_closed_writes_nowhere(meter_thread, tmp_path) -> None:
         file.close()
 
 
+def test_each_end_of_a_pair_hears_itself_and_the_other_in_packets(serial_pair) -> None:  # type: ignore[no-untyped-def]
+    import serial
+
+    serial_pair.inject("echo")
+    serial_pair.inject("meter_echo")
+    serial_pair.inject("packets", value=3)
+    serial_pair.inject("stall", value="100ms", count=1)
+    with (
+        serial.Serial(serial_pair.a, 9600, timeout=20) as a,
+        serial.Serial(serial_pair.b, 9600, timeout=20) as b,
+    ):
+        a.write(b"01234567")
+        assert [a.read(8), b.read(8)] == [b"01234567"] * 2
+        b.write(b"abcd")
+        assert [b.read(4), a.read(4)] == [b"abcd"] * 2
+        serial_pair.heal()
+        b.write(b"efgh")
+        assert a.read(4) == b"efgh"
+        assert not b.in_waiting
+
+
 def test_a_card_is_bought_inserted_and_bought_again(meter_factory) -> None:
     from protocols.errors import QuantityError
 

@@ -44,6 +44,14 @@ def glossary() -> str:
     return NOTE + text.replace("{items}", table)
 
 
+_COMBINED = """
+Faults that change bytes apply first. Then `delay` cuts the transmission, `pacing` gives each byte
+its time, `packets` gathers what came, and `stall` holds it; no stall begins within another. An echo
+is a transmission of its own in the other direction: faults of that direction apply to it as well,
+and it is not echoed again.
+"""
+
+
 def faults() -> str:
     """Return docs/faults.md."""
     out = [
@@ -57,7 +65,7 @@ def faults() -> str:
         "probability = 0.1   # of the replies\ncount = 3           # the next three only\n"
         "unit = 1            # of this meter only\n```\n\n"
         "`examples/faults/` holds plans; one has the special behaviours of the server in "
-        "libmodbus's unit tests.\n\n## Options\n\n",
+        "libmodbus's unit tests, one is a line with USB adapters.\n\n## Options\n\n",
         head("option", "meaning; default", "for faults of"),
     ]
     meanings = {
@@ -84,4 +92,6 @@ def faults() -> str:
             if kind.scope is scope:
                 default = f"`{kind.show(kind.default)}`" if kind.takes else ""
                 out.append(row(f"`{kind.name}`", kind.meaning, kind.takes, default))
+        if scope is FaultScope.LINE:
+            out.append(_COMBINED)
     return "".join(out)

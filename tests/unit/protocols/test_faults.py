@@ -24,7 +24,10 @@ from protocols.quantities import HOUR
 LINE, REPLY, STORAGE, METER = FaultScope
 
 REGISTRY = {
-    LINE: ("flip drop duplicate insert truncate noise delay echo pacing hang_up"),
+    LINE: (
+        "flip drop duplicate insert truncate noise delay echo meter_echo pacing packets stall "
+        "hang_up"
+    ),
     REPLY: (
         "request_lost reply_lost reply_late reply_twice wrong_unit wrong_transaction wrong_length "
         "byte_by_byte busy exception"
@@ -39,6 +42,8 @@ VALUES = {
     "noise": (3, "3"),
     "delay": (50, "50ms"),
     "pacing": (9600, "9600"),
+    "packets": (62, "62"),
+    "stall": (50, "50ms"),
     "hang_up": (1000, "1s"),
     "reply_late": (500, "500ms"),
     "wrong_length": (1, "1"),
@@ -74,6 +79,7 @@ def test_a_fault_that_takes_a_value_has_a_default() -> None:
     [
         ("noise", 1, 64),
         ("pacing", 50, 4_000_000),
+        ("packets", 1, 512),
         ("wrong_length", 1, 125),
         ("exception", 1, 11),
         ("torn_write", 0, 1 << 20),
@@ -136,6 +142,9 @@ def test_what_is_no_probability_is_refused(text: str) -> None:
         ("clock_step", {"value": "-1h"}, FaultRule("clock_step", -HOUR)),
         ("reply_late", {"value": "20ms"}, FaultRule("reply_late", 20)),
         ("flip", {"way": "request"}, FaultRule("flip", way=Way.REQUEST)),
+        ("echo", {"way": "request"}, FaultRule("echo", way=Way.REQUEST)),
+        ("meter_echo", {"way": "reply"}, FaultRule("meter_echo", way=Way.REPLY)),
+        ("stall", {"value": "80ms"}, FaultRule("stall", 80)),
         ("drop", {"probability": "0.000001"}, FaultRule("drop", probability=1)),
         ("magnet", {}, FaultRule("magnet")),
     ],
@@ -196,6 +205,8 @@ def test_an_option_without_effect_in_a_scope_is_refused(scope: FaultScope, optio
         ("flip", {"often": "1"}, "flip: 'often' is no option: allowed are value, probability"),
         ("flip", {"value": "1"}, "flip takes no value"),
         ("flip", {"way": "both"}, "'both': allowed are request and reply"),
+        ("echo", {"way": "reply"}, "echo echoes a request: way = reply has no effect"),
+        ("meter_echo", {"way": "request"}, "meter_echo echoes a reply: way = request has no"),
         ("delay", {"value": "-1s"}, "delay: value = -1s"),
         ("flip", {"for": "soon"}, "flip: for = soon"),
     ],

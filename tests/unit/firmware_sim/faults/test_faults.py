@@ -115,6 +115,51 @@ def paced(rule: FaultRule) -> None:
     assert heard(replace_way(rule), wait_us=9 * byte) == RIGHT
 
 
+def heard_by_the_meter(rule: FaultRule) -> None:
+    server = Recorder()
+    line = Line(server, faults=Faults(FaultPlan((rule,))))
+    assert pump(line, b"ask") == b"answer"
+    assert server.heard == [b"ask", b"answer"]
+
+
+class Recorder:
+    """A server that answers the first transmission and keeps all."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def receive(self, data: bytes, at_us: int) -> bytes:
+        self.heard.append(data)
+        return b"answer" if len(self.heard) == 1 else b""
+
+    def wake(self, at_us: int) -> bytes:
+        return b""
+
+    def next_wake(self) -> int | None:
+        return None
+
+    def unit_of(self, data: bytes) -> int | None:
+        return None
+
+
+def in_packets(rule: FaultRule) -> None:
+    """A reply of 125 registers arrives as 62, 62, 62, 62 and 7 bytes; the last within 16 ms."""
+    ask = rtu.encode(1, read_request(3, 0, 125))
+    whole = heard(frame=ask)
+    line = Line(rtu_server(rack := rack_of(replace_way(rule))), faults=rack.faults)
+    assert line.receive(ask, 0) == whole[:248]
+    due = line.next_wake()
+    assert due is not None
+    assert due < 16_000
+    assert line.wake(due) == whole[248:]
+
+
+def all_at_once_after_50_ms(rule: FaultRule) -> None:
+    rest_is_late(rule)
+
+
 def away_and_back(rule: FaultRule) -> None:
     rack = rack_of(rule)
     line = Line(rtu_server(rack), faults=rack.faults)
@@ -327,7 +372,10 @@ CHECKS: dict[str, Callable[[FaultRule], None]] = {
     "noise": noise_before,
     "delay": rest_is_late,
     "echo": echoed,
+    "meter_echo": heard_by_the_meter,
     "pacing": paced,
+    "packets": in_packets,
+    "stall": all_at_once_after_50_ms,
     "hang_up": away_and_back,
     "request_lost": not_done,
     "reply_lost": done_unheard,
