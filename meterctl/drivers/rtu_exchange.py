@@ -35,6 +35,7 @@ from protocols.modbus.pdu import (
 
 PROBES = 3
 """Probes in a row, as long as something comes back."""
+_READS = frozenset({Function.READ_HOLDING_REGISTERS, Function.READ_INPUT_REGISTERS})
 _REFUSED_PROBE = Function.DIAGNOSTICS | EXCEPTION_FLAG
 
 
@@ -85,10 +86,30 @@ class RtuExchange(Exchange):
         late = None if is_recognised else self._settle(request, until_ms)
         reply = self._ask(request, until_ms, is_recognised) if late is None else late
         if self._has_diagnostics and reply == self._last[1] and request != self._last[0]:
-            # it may be a second copy of the reply before: then its own one follows
-            self._settled, self._awaited = False, request
-            reply = self._settle(request, until_ms) or reply
+            reply = self._own_reply(request, until_ms) or self._ask_again(
+                request, reply, until_ms, is_recognised
+            )
         self._last = request, reply
+        return reply
+
+    def _own_reply(self, request: bytes, until_ms: int) -> bytes | None:
+        """Return the reply to a request that follows a second copy of the reply before, if any."""
+        self._settled, self._awaited, self._last = False, request, (b"", b"")
+        return self._settle(request, until_ms)
+
+    def _ask_again(self, request: bytes, reply: bytes, until_ms: int, is_recognised: bool) -> bytes:
+        """Return the reply to a request whose reply was like the one before, with no other behind.
+
+        Either its contents are the same, or it was a second copy and the request was lost. On the
+        line, settled by now, no copy can come any more, so a read is sent again.
+
+        Raises:
+            CorruptAnswerError: the request is no read, and the caller does not recognise its reply.
+        """
+        if request[1] in _READS:
+            return self._ask(request, until_ms, is_recognised)
+        if not is_recognised:
+            raise CorruptAnswerError("the reply may be the one before, received twice")
         return reply
 
     def _ask(self, request: bytes, until_ms: int, is_recognised: bool) -> bytes:

@@ -123,6 +123,27 @@ def test_equal_contents_of_different_registers_are_both_taken() -> None:
         assert exchange.ask(read(address), line.now + MAX_MS) == line.reply(b"")
 
 
+def test_a_second_copy_is_not_the_reply_to_a_request_that_was_lost() -> None:
+    line = SlowLine([10, 10, None, 10])
+    exchange = line.process()
+    reply = exchange.ask(read(10), line.now + MAX_MS)
+    line.coming.append((line.now + 20, reply))
+    assert exchange.ask(read(20), line.now + MAX_MS) == right_reply(read(20))
+    assert [frame[1] for frame in line.sent] == [8, 3, 3, 8, 3]
+
+
+def test_a_write_is_not_sent_again_when_its_reply_may_be_a_second_copy() -> None:
+    line = SlowLine([10, 10, None, 10])
+    line.reply = lambda _: rtu.encode(UNIT, bytes((23, 2, 0, 0)))
+    exchange = line.process()
+    requests = [rtu.encode(UNIT, bytes((23, 0, n, 0, 1, 0, 9, 0, 1, 2, 0, n))) for n in (1, 2)]
+    reply = exchange.ask(requests[0], line.now + MAX_MS)
+    line.coming.append((line.now + 20, reply))
+    with pytest.raises(CorruptAnswerError, match="may be the one before"):
+        exchange.ask(requests[1], line.now + MAX_MS)
+    assert exchange.ask(requests[1], line.now + MAX_MS) == line.reply(b""), "asked again: its own"
+
+
 def test_a_settled_line_carries_requests_and_replies_only() -> None:
     line = SlowLine([10])
     exchange = line.process()
