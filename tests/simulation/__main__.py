@@ -11,6 +11,7 @@ from collections import Counter
 from rich.progress import track
 
 from tests.simulation.runs import REGRESSIONS, play, play_all, regressions
+from tests.simulation.world import WITH_ADAPTERS
 
 
 def main() -> int:
@@ -26,13 +27,18 @@ def main() -> int:
     parser.add_argument(
         "--one", action="store_true", help="on one processor, and without keeping what fails"
     )
+    parser.add_argument(
+        "--draws", type=int, default=WITH_ADAPTERS, help="the version of the draws of a seed"
+    )
     given = parser.parse_args()
     first = secrets.randbelow(10**9) if given.start is None else given.start
     print(f"from {first}")
     began, failed, top_ups, crashes, delivered = time.monotonic(), 0, 0, 0, 0
     seen: Counter[str] = Counter()
     seeds = range(first, first + given.seeds)
-    played = map(play, seeds) if given.one else play_all(seeds)
+    played = (
+        (play(seed, given.draws) for seed in seeds) if given.one else play_all(seeds, given.draws)
+    )
     for one in track(played, "simulating", given.seeds, disable=not sys.stdout.isatty()):
         top_ups, crashes, delivered = (
             top_ups + one.top_ups,
@@ -45,9 +51,9 @@ def main() -> int:
             print(one.failure)
             if given.stop:
                 break
-            if not given.one and one.seed not in regressions():
+            if not given.one and (one.seed, given.draws) not in regressions():
                 with REGRESSIONS.open("a") as file:
-                    file.write(f"{one.seed}\n")
+                    file.write(f"{one.seed} {given.draws}\n")
     took = time.monotonic() - began
     print(f"{given.seeds} seeds, {failed} failures; {given.seeds / took:.1f} seeds/s")
     print(

@@ -62,7 +62,7 @@ class Host:
 
     def restart(self) -> None:
         """Restart the host: its process ended, and a new one opens the journal."""
-        self.pipe.discard_input()
+        self.pipe.prepare(0)
         self.journal.close()
         self.journal = Journal(self.journal.path, self.random)
 

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tests.simulation.world import World
+from tests.simulation.world import WITH_ADAPTERS, World
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 MEMORY = Path("/dev/shm")
@@ -34,12 +35,12 @@ class Played:
     """The log of the run, in its order."""
 
 
-def play(seed: int) -> Played:
-    """Run one seed."""
+def play(seed: int, draws: int = WITH_ADAPTERS) -> Played:
+    """Run one seed, with the draws of a version."""
     world = None
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         try:
-            world = World(seed, Path(folder))
+            world = World(seed, Path(folder), draws)
             world.run()
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
@@ -47,7 +48,7 @@ def play(seed: int) -> Played:
             story = "\n  ".join(world.log[-LAST_LINES:]) if world else ""
             raised = "".join(traceback.format_exception(error)[-3:])
             told = f"seed {seed}: {type(error).__name__}: {error}\n  {story}\n{raised}"
-            return Played(seed, 0, 0, 0, f"{told}\nagain: make simulate SEEDS=1 FROM={seed}")
+            return Played(seed, 0, 0, 0, f"{told}\nagain: {_again(seed, draws)}")
         return Played(
             seed,
             world.top_ups,
@@ -58,13 +59,20 @@ def play(seed: int) -> Played:
         )
 
 
-def play_all(seeds: Iterable[int]) -> Iterator[Played]:
+def _again(seed: int, draws: int) -> str:
+    """Return the command that repeats a seed."""
+    if draws == WITH_ADAPTERS:
+        return f"make simulate SEEDS=1 FROM={seed}"
+    return f"python -m tests.simulation --one --seeds 1 --from {seed} --draws {draws}"
+
+
+def play_all(seeds: Iterable[int], draws: int = WITH_ADAPTERS) -> Iterator[Played]:
     """Run seeds on every processor; return their results in order."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(play, seeds, chunksize=5)
+        yield from pool.map(partial(play, draws=draws), seeds, chunksize=5)
 
 
-def regressions() -> list[int]:
-    """Return every seed that ever failed."""
-    lines = (line.partition("#")[0].strip() for line in REGRESSIONS.read_text().splitlines())
-    return [int(line) for line in lines if line]
+def regressions() -> list[tuple[int, int]]:
+    """Return every seed that ever failed, with the version of its draws."""
+    lines = (line.partition("#")[0].split() for line in REGRESSIONS.read_text().splitlines())
+    return [(int(line[0]), int(line[1])) for line in lines if line]

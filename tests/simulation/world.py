@@ -28,10 +28,10 @@ from firmware_sim.rack.values import fragments
 from firmware_sim.records.ring import PURCHASE_RING
 from firmware_sim.requests import PresentCard, Reply, Request, Sealed
 from firmware_sim.servers.line import Line
+from firmware_sim.servers.transit import BITS_A_BYTE
 from firmware_sim.settings import Settings
 from firmware_sim.token_carriers.insertion import CardInsertion
 from firmware_sim.vending import Order, Vending
-from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import MeterctlError, NotPermittedError, RefusedError, UnknownOutcomeError
 from meterctl.journal import EntryState, Journal
 from meterctl.key_ring import KeyRing, development_ring
@@ -52,7 +52,7 @@ from protocols.card.applet import Card
 from protocols.card.memory import make_blank
 from protocols.control import Advance, BeginFault, parse_command
 from protocols.data_model.items import ITEMS
-from protocols.data_model.tables import PURCHASES, Purchase
+from protocols.data_model.tables import DAILY_FREEZES, EVENTS, PROFILE, PURCHASES, Purchase
 from protocols.data_model.tariff import Prices, Tariff
 from protocols.data_model.words import MeterType
 from protocols.errors import MalformedMessageError
@@ -68,10 +68,17 @@ from protocols.sealed_message import (
     SwitchAction,
     encode_number,
 )
+from tests.simulation.adapters import adapters
 from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFacts
 from tests.simulation.hosts import Host
 from tests.simulation.liar import Liar, LyingServer, message_in
 from tests.simulation.pipes import CardContacts, CrashingPipe, HostCrashError, Time
+from tests.simulation.witness import (
+    CHANGES_WITHOUT_A_TRACE,
+    Witness,
+    WitnessedDriver,
+    WitnessedServer,
+)
 from tests.support.maps import WINDOWS
 from tests.support.racks import rtu_server, tcp_server
 
@@ -80,6 +87,10 @@ TIMEOUT_MS = 1000
 SETTLES_WITHIN_MS = 10 * MINUTE
 """Line time within which every entry is settled after the faults have ended."""
 STEPS = (10, 30)
+WITH_ADAPTERS = 2
+"""Version of the draws of a seed; 1 is without adapters. A seed that failed once is played as it
+was drawn then."""
+TABLES_READ = (PURCHASES, EVENTS, PROFILE, DAILY_FREEZES)
 LEVELS = ("off", "2.00", "5.00")
 
 
@@ -154,8 +165,8 @@ class Watch(Observer):
 class World:
     """The whole simulated system. `run` plays the seed and raises AuditError or another failure."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
-        self.seed, self.folder = seed, folder
+    def __init__(self, seed: int, folder: Path, draws: int = WITH_ADAPTERS) -> None:
+        self.seed, self.folder, self._draws = seed, folder, draws
         self.rng = Random(f"simulate/{seed}")
         self.log: list[str] = []
         self.top_ups = self.crashes = self.delivered = 0
@@ -196,6 +207,8 @@ class World:
             )
         self.rack.begin_faults()
         self.liar = self._make_liar() if self.rng.random() < 0.45 else None
+        self._reads = Random(f"reads/{seed}")
+        self.witness = Witness(lambda serial: self.rack.station(serial).meter)
         self._place_hosts()
 
     # ---- hosts
@@ -228,14 +241,16 @@ class World:
         self._sets_back = rng.random() < 0.12
         self._loses_journals = rng.random() < 0.2
         self._renews_storages = not self._sets_back and rng.random() < 0.12
-        framed = rng.random() < 0.3
+        framed = self._framed = rng.random() < 0.3
         server = tcp_server if framed else rtu_server
 
         def make_line() -> Line:
             made = server(self.rack)
             if self.liar is not None:
                 made = LyingServer(self.liar, made, server(self.rack), framed=framed)
-            return Line(made, faults=self.faults)
+            can_echo = not framed or self._draws < WITH_ADAPTERS
+            served = WitnessedServer(self.witness, made)
+            return Line(served, faults=self.faults, can_echo=can_echo)
 
         self.hosts: list[Host] = []
         marks = Random(f"marks/{self.seed}").randbytes
@@ -427,11 +442,18 @@ class World:
             self._issue_card(station)
         if self.liar is not None:
             self.liar.is_honest = False
-        for rule in self._rules():
+        rules = [*self._rules(), *self._adapters()]
+        for rule in rules:
             self._command_fault(rule)
+            self.seen[f"fault: {rule.name}"] += 1
+        changes = self._framed and any(rule.name in CHANGES_WITHOUT_A_TRACE for rule in rules)
+        self.witness.trusts_the_line = self.liar is None and not changes
         for _ in range(self.rng.randint(*STEPS)):
             self.log.append(self._act())
             self.look()
+            if self._draws >= WITH_ADAPTERS and self._reads.random() < 0.3:
+                self.log.append(self._do(self._read, self._reads.choice(self.hosts)))
+                self.look()
         self._settle()
 
     def _rules(self) -> list[FaultRule]:
@@ -481,6 +503,15 @@ class World:
         return rng.sample(
             possible, rng.randint(0, 6) if self.liar is None else rng.choice((0, 0, 1, 2))
         )
+
+    def _adapters(self) -> list[FaultRule]:
+        """Return the adapters of the lines, none beside a liar; the hosts know their pace."""
+        if self._draws < WITH_ADAPTERS or self.liar is not None or self._framed:
+            return []
+        drawn = adapters(self.seed)
+        for host in self.hosts if drawn else ():
+            host.pipe.character_us = BITS_A_BYTE * 1_000_000 // drawn[0].amount
+        return drawn
 
     def _command_fault(self, rule: FaultRule) -> None:
         try:
@@ -633,7 +664,7 @@ class World:
         host = host or self._acting
         assert host is not None
         pipe, serial = host.pipe, station.meter.state.identity.serial_number
-        driver = ModbusDriver(pipe, station.unit, TIMEOUT_MS, pipe.clock)
+        driver = WitnessedDriver(self.witness, serial, pipe, station.unit, TIMEOUT_MS, pipe.clock)
         knowingly = self.rng.random() < 0.4 if set_back is None else set_back
         knowingly = knowingly and self.placed[serial].was_set_back
         if knowingly:
@@ -930,8 +961,14 @@ class World:
         return self._bring(MessageKind.DEBT, self.rng.randrange(1, 1500))
 
     def _read(self) -> str:
+        """Read items and tables; the witness compares what is returned."""
         session, _ = self._session(self._station())
-        session.driver.read(self.rng.sample(ITEMS, 5))
+        items = self.rng.sample(ITEMS, 5)
+        session.driver.read(items)
+        if self._draws >= WITH_ADAPTERS:
+            for table in TABLES_READ:
+                session.driver.rows(table)
+            session.driver.read(items)
         return "read"
 
     def _limits(self) -> str:
@@ -1138,6 +1175,7 @@ class World:
         self.operator.execute(parse_command(["power", "return"]))
         self.faults.storage_rests = True
         self._crowd, self._hosts_die = 0.0, False
+        self.seen["reading compared"] += self.witness.compared
         if self.liar is not None:
             self.liar.is_honest = True
             self.seen.update({f"lie: {trick}": times for trick, times in self.liar.told.items()})
@@ -1145,6 +1183,7 @@ class World:
         for host in self.hosts:
             host.pipe.new_line()
             host.ring = self.ring
+        self.witness.trusts_the_line = True
         began = self.time.now_us
         self._bring_cards_home()
         for host in self.hosts:

@@ -24,11 +24,11 @@ class PipeTransport:
     """A transport to a server's line; its clock moves only when it sends and waits."""
 
     name = "pipe"
-    character_us = silence_ms = pause_ms = 0
+    silence_ms = pause_ms = 0
 
     def __init__(self, line: Line, fault: Fault | None = None, framed: bool = False) -> None:
         self.line, self.fault, self.framed = line, fault, framed
-        self.now_us = 0
+        self.now_us = self.character_us = 0
         self.exchanges = 0
         self._arrived = b""
 

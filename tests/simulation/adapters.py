@@ -1,0 +1,35 @@
+"""Adapters of the simulated serial lines, drawn from streams of their own.
+
+So the other draws of a seed are the same with and without them.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from protocols.faults import FaultRule, Way
+
+BAUDS = (1200, 9600, 19_200, 115_200)
+
+
+def adapters(seed: int) -> list[FaultRule]:
+    """Return the adapters of a seed, the pace of the line first; in some seeds none."""
+    rng = Random(f"adapters/{seed}")
+    if rng.random() < 0.25:
+        return []
+    possible = [
+        FaultRule("packets", rng.choice((62, 62, 64, 8, 1)), way=_way(rng)),
+        FaultRule("stall", rng.choice((10, 50, 50, 300)), _ppm(rng), way=_way(rng)),
+        FaultRule("echo", probability=_ppm(rng)),
+        FaultRule("meter_echo", probability=_ppm(rng)),
+    ]
+    pace = FaultRule("pacing", rng.choice(BAUDS))
+    return [pace, *rng.sample(possible, rng.randint(1, 3))]
+
+
+def _way(rng: Random) -> Way | None:
+    return rng.choice((None, Way.REQUEST, Way.REPLY))
+
+
+def _ppm(rng: Random) -> int:
+    return rng.choice((50_000, 200_000, 1_000_000))
