@@ -39,7 +39,7 @@ LOOKS = 3
 _FAULTS = {
     "flip": "", "drop": "", "truncate": "", "byte_by_byte": "1ms", "reply_lost": "",
     "reply_late": "250ms",
-    "reply_twice": "", "noise": "", "echo": "",
+    "reply_twice": "", "noise": "", "echo": "", "meter_echo": "", "packets": "", "stall": "",
 }  # fmt: skip
 FAULT_PROBABILITY = "0.01"
 
