@@ -158,7 +158,7 @@ class RtuExchange(Exchange):
             self._passed_over = True
             if frame[0] != probe[0]:
                 continue
-            if self._is_last_return(frame, probe):
+            if self._is_last_return(frame, probe, until_ms):
                 self._settled = True
                 self._awaited, self._returned = b"", probe
                 self._probes.clear()
@@ -166,19 +166,19 @@ class RtuExchange(Exchange):
             late = late or self._late_reply(request, frame)
         return False, late
 
-    def _is_last_return(self, frame: bytes, probe: bytes) -> bool:
+    def _is_last_return(self, frame: bytes, probe: bytes, until_ms: int) -> bool:
         """Return whether a frame is the last return that is due."""
         if frame[1] == _REFUSED_PROBE and self._probes:
             del self._probes[next(iter(self._probes))]
             return not self._probes
         self._learn_from_return(frame)
         if frame == probe and self._echoes is None:
-            self._pass_over_second(probe)
+            self._pass_over_second(probe, min(until_ms, self._now() + self._timeout_ms))
         return frame == probe
 
-    def _pass_over_second(self, probe: bytes) -> None:
+    def _pass_over_second(self, probe: bytes, deadline: int) -> None:
         """Wait for a second copy of a probe: the first may have been the echo of an adapter."""
-        while self._next(self._now() + self._timeout_ms) not in (None, probe):
+        while self._next(deadline) not in (None, probe):
             pass
 
     def _learn_from_return(self, frame: bytes) -> None:

@@ -144,6 +144,16 @@ def test_a_write_is_not_sent_again_when_its_reply_may_be_a_second_copy() -> None
     assert exchange.ask(requests[1], line.now + MAX_MS) == line.reply(b""), "asked again: its own"
 
 
+def test_a_line_that_never_stops_sending_whole_frames_ends_in_time() -> None:
+    line = SlowLine([10])
+    exchange = line.process()
+    other = right_reply(read(10))
+    line.coming.extend((at, other) for at in range(20, 60_000, 200))
+    with suppress(MeterctlError):
+        exchange.ask(read(10), line.now + MAX_MS)
+    assert line.now <= MAX_MS
+
+
 def test_a_settled_line_carries_requests_and_replies_only() -> None:
     line = SlowLine([10])
     exchange = line.process()
