@@ -69,6 +69,10 @@ class Echo:
         self._repeated, self._repeated_at_us, self._repeats = b"", 0, 0
         self._missed = 0
 
+    def know(self) -> None:
+        """Take the line as one that echoes: a fault in force makes it one."""
+        self.state, self._missed = EchoState.ECHOES, 0
+
     def sent(self, frame: bytes, is_request: bool, at_us: int, held_us: int = 0) -> None:
         """Expect a reply that leaves `held_us` after line time `at_us`.
 

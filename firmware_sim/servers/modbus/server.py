@@ -147,6 +147,8 @@ class ModbusRtuServer:
                 if cache is not None:
                     cache.keep(rtu.encode(frame.unit, frame.pdu), whole)
                 is_request = pdu == frame.pdu and not unit_shift
+                if requests.faults.meter_hears_itself:
+                    self._echo.know()
                 self._echo.sent(whole, is_request, at_us, delay_us + gap_us * len(whole))
                 out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out

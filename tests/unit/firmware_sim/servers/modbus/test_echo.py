@@ -228,3 +228,15 @@ def test_a_request_that_begins_like_the_last_reply_is_executed() -> None:
         for piece in cut(frame("registers"), size)[:-1]:
             assert server.receive(piece, 2_000) == b""
         assert server.receive(cut(frame("registers"), size)[-1], 2_000) != b""
+
+
+@pytest.mark.parametrize("name", PDUS)
+def test_a_virtual_port_whose_fault_echoes_is_known_to_echo(name: str) -> None:
+    faults = Faults(FaultPlan((FaultRule("pacing"), FaultRule("meter_echo"))))
+    server = serve(WireOptions(faults=faults))
+    line, sent = Line(server, 0, faults), b""
+    for at_us in (1_000_000, 3_000_000):
+        sent += line.receive(frame(name), at_us)
+        while (due := line.next_wake()) is not None and due < at_us + 1_900_000:
+            sent += line.wake(due)
+    assert sent == 2 * serve(WireOptions()).receive(frame(name), 0)
