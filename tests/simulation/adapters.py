@@ -1,4 +1,4 @@
-"""Adapters of the simulated serial lines, drawn from streams of their own.
+"""Adapters of the simulated serial lines and late replies, drawn from streams of their own.
 
 So the other draws of a seed are the same with and without them.
 """
@@ -10,6 +10,7 @@ from random import Random
 from protocols.faults import FaultRule, Way
 
 BAUDS = (1200, 9600, 19_200, 115_200)
+LATE_MS = (600, 3000)
 
 
 def adapters(seed: int) -> list[FaultRule]:
@@ -25,6 +26,12 @@ def adapters(seed: int) -> list[FaultRule]:
     ]
     pace = FaultRule("pacing", rng.choice(BAUDS))
     return [pace, *rng.sample(possible, rng.randint(1, 3))]
+
+
+def late_replies(seed: int) -> list[FaultRule]:
+    """Return replies that come around the time-out or beyond it; in most seeds none."""
+    rng = Random(f"late/{seed}")
+    return [FaultRule("reply_late", rng.randint(*LATE_MS), _ppm(rng))] if rng.random() < 0.3 else []
 
 
 def _way(rng: Random) -> Way | None:

@@ -68,7 +68,7 @@ from protocols.sealed_message import (
     SwitchAction,
     encode_number,
 )
-from tests.simulation.adapters import adapters
+from tests.simulation.adapters import adapters, late_replies
 from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFacts
 from tests.simulation.hosts import Host
 from tests.simulation.liar import Liar, LyingServer, message_in
@@ -505,13 +505,16 @@ class World:
         )
 
     def _adapters(self) -> list[FaultRule]:
-        """Return the adapters of the lines, none beside a liar; the hosts know their pace."""
-        if self._draws < WITH_ADAPTERS or self.liar is not None or self._framed:
+        """Return late replies and the adapters of serial lines, none of them beside a liar.
+
+        The hosts know the pace of their lines.
+        """
+        if self._draws < WITH_ADAPTERS or self.liar is not None:
             return []
-        drawn = adapters(self.seed)
+        drawn = [] if self._framed else adapters(self.seed)
         for host in self.hosts if drawn else ():
             host.pipe.character_us = BITS_A_BYTE * 1_000_000 // drawn[0].amount
-        return drawn
+        return [*drawn, *late_replies(self.seed)]
 
     def _command_fault(self, rule: FaultRule) -> None:
         try:
