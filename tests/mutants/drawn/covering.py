@@ -45,18 +45,25 @@ class CoveringTests:
     def of(self, file: str, first: int, last: int) -> list[str]:
         """Return the tests that execute one of the lines: those named after the module, the rest.
 
-        Both the quickest first. Where only imports execute the lines, all tests: of the rest, those
-        first that execute anything else in the module.
+        Both the quickest first. Where imports execute the lines, behind them the tests that execute
+        anything else in the module: of a table with functions in it a test may execute no line.
+        Where imports alone execute the lines, all tests.
         """
         wanted = (1 << last + 1) - (1 << first)
-        within = [name for name, test in self.tests.items() if test.lines.get(file, 0) & wanted]
-        if not within and not self.imported.get(file, 0) & wanted:
+        within = {name for name, test in self.tests.items() if test.lines.get(file, 0) & wanted}
+        at_import = bool(self.imported.get(file, 0) & wanted)
+        if not within and not at_import:
             return []
         named = f"test_{Path(file).stem}"
         return sorted(
-            within or self.tests,
+            (
+                name
+                for name, test in self.tests.items()
+                if name in within or (at_import and (not within or file in test.lines))
+            ),
             key=lambda name: (
                 named not in name.split("::")[0],
+                name not in within,
                 file not in self.tests[name].lines,
                 self.tests[name].seconds,
             ),
