@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.mutants.drawn import trial
 from tests.mutants.drawn.covering import CoveringTests, TestPart
 from tests.mutants.drawn.draw import draw
-from tests.mutants.drawn.equivalent import EQUIVALENTS
+from tests.mutants.drawn.equivalent import EQUIVALENTS, Equivalent
 from tests.mutants.drawn.mutation import Mutation, places
 from tests.mutants.drawn.process import in_parallel
 from tests.mutants.drawn.trial import Ending
@@ -91,3 +92,30 @@ def test_each_equivalent_mutant_is_one_of_the_tree() -> None:
     for known in EQUIVALENTS:
         every = places(known.file, (ROOT / known.file).read_text())
         assert any(known.is_(one) for place in every for one in place), known
+
+
+def test_of_a_statement_that_imports_execute_all_tests_of_its_module_are_run() -> None:
+    tests = {
+        "test_product.py::test_lambda": TestPart(2, {"product.py": 0b1000}),
+        "test_product.py::test_table": TestPart(1, {"product.py": 0b1_0000}),
+        "test_further.py::test_user": TestPart(1, {"product.py": 0b1_0000}),
+        "test_further.py::test_other": TestPart(1, {"other.py": 0b1}),
+    }
+    covering = CoveringTests(tests, {"product.py": 0b110})
+    assert covering.of("product.py", 1, 3) == list(tests)[:3], "a table with a lambda in it"
+    assert covering.of("product.py", 1, 2) == [*(list(tests)[n] for n in (1, 0, 2, 3))]
+    assert covering.of("product.py", 3, 3) == ["test_product.py::test_lambda"]
+    assert covering.of("product.py", 5, 9) == []
+
+
+def test_an_equivalent_mutant_can_be_of_one_of_several_equal_lines() -> None:
+    mutations = [
+        one
+        for place in places("product.py", "f(1)\nf(2)\nf(1)\n")
+        for one in place
+        if (one.original, one.replacement) == ("f(1)", "pass")
+    ]
+    assert [one.occurrence for one in mutations] == [1, 2]
+    known = Equivalent("product.py", "f(1)", "f(1)", "pass", "one is enough", occurrence=2)
+    assert [known.is_(one) for one in mutations] == [False, True]
+    assert all(replace(known, occurrence=None).is_(one) for one in mutations)

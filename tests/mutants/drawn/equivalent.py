@@ -11,7 +11,7 @@ from tests.mutants.drawn.mutation import Mutation
 class Equivalent:
     """Mutants by their source, not by its line number; `reason` says why they have no effect.
 
-    `replacement` None is any replacement of the text.
+    `replacement` None is any replacement of the text, `occurrence` None any line with this source.
     """
 
     file: str
@@ -20,12 +20,15 @@ class Equivalent:
     replacement: str | None
     reason: str
     nth: int = 1
+    occurrence: int | None = None
 
     def is_(self, mutation: Mutation) -> bool:
         """Return whether a drawn mutant is one of these."""
         place = (mutation.file, mutation.source_line, mutation.original, mutation.nth)
-        return (self.file, self.source_line, self.original, self.nth) == place and (
-            self.replacement in (None, mutation.replacement)
+        return (
+            (self.file, self.source_line, self.original, self.nth) == place
+            and self.replacement in (None, mutation.replacement)
+            and self.occurrence in (None, mutation.occurrence)
         )
 
 
@@ -171,5 +174,242 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "0",
         None,
         "the product always names the instant of a binding",
+    ),
+    Equivalent(
+        "firmware_sim/metrology/load_csv.py",
+        "self._last_ms = -(1 << 63)",
+        "1",
+        "2",
+        "lies before the time of any row all the same",
+    ),
+    Equivalent(
+        "firmware_sim/metrology/load_csv.py",
+        'written = len(texts[0].partition(".")[2])',
+        "2",
+        "1",
+        "where a number has more decimals its column is read in another way, with the same values",
+    ),
+    Equivalent(
+        "firmware_sim/metrology/stretch.py",
+        "low, high = 0, -(-(count * MWH_IN_MW_MS - first[1]) // first[0])",
+        "0",
+        None,
+        "remainders are below one mWh and the count is at least 1: it is complete from 1 ms on",
+    ),
+    Equivalent(
+        "firmware_sim/metrology/load.py",
+        "next_ms = self._starts_ms[after] if after < self._count else 0",
+        "0",
+        None,
+        "after the last row it is not read",
+    ),
+    Equivalent(
+        "firmware_sim/metrology/electrical.py",
+        "return -amount if power_mw < 0 else amount",
+        "power_mw < 0",
+        "(power_mw <= 0)",
+        "without power the current is 0, with either sign",
+    ),
+    Equivalent(
+        "firmware_sim/tariff/calendar.py",
+        "start <= minute < end if start < end else (minute >= start or minute < end)",
+        "start < end",
+        "(start <= end)",
+        "a window of two equal times is not among the pairs",
+    ),
+    Equivalent(
+        "firmware_sim/calendar_work.py",
+        "_END_OF_DAY = DAY - 1",
+        "DAY - 1",
+        "(DAY + 1)",
+        "every instant of hour 23 or later is after the last billing hour",
+    ),
+    Equivalent(
+        "firmware_sim/calendar_work.py",
+        "_END_OF_DAY = DAY - 1",
+        "1",
+        None,
+        "every instant of hour 23 or later is after the last billing hour",
+    ),
+    Equivalent(
+        "firmware_sim/storage/store.py",
+        "if len(state.tail) > MAX_TAIL:",
+        "len(state.tail) > MAX_TAIL",
+        "(len(state.tail) >= MAX_TAIL)",
+        "of a tail within its limit no row is dropped",
+    ),
+    Equivalent(
+        "firmware_sim/storage/store.py",
+        "if not nvram.read(0, 1):",
+        "1",
+        "2",
+        "a device that holds anything holds a first byte",
+    ),
+    Equivalent(
+        "protocols/card/memory.py",
+        "if memory.read(0, 1):",
+        "1",
+        "2",
+        "a device that holds anything holds a first byte",
+    ),
+    Equivalent(
+        "firmware_sim/state.py",
+        "nominal_voltage_mv: int = 230_000",
+        "230_000",
+        None,
+        "an identity is always made whole",
+    ),
+    Equivalent(
+        "firmware_sim/state.py",
+        "frequency_mhz: int = 50_000",
+        "50_000",
+        None,
+        "an identity is always made whole",
+    ),
+    Equivalent(
+        "firmware_sim/state.py",
+        "reverse_charged: bool = False",
+        "False",
+        None,
+        "an identity is always made whole",
+    ),
+    Equivalent(
+        "meterctl/journal/ports.py",
+        'return str(row[0]) if row else ""',
+        "0",
+        "-1",
+        "the row has one column",
+    ),
+    Equivalent(
+        "meterctl/journal/proofs.py",
+        "return int(row[0]) if row else 0",
+        "0",
+        "-1",
+        "the row has one column",
+    ),
+    Equivalent(
+        "meterctl/journal/entry_table.py",
+        'return int(self._db.row("SELECT COALESCE(MAX(id), 0) FROM entries")[0])',
+        "0",
+        "-1",
+        "the row has one column",
+        nth=2,
+    ),
+    Equivalent(
+        "meterctl/journal/database.py",
+        'version = self._connection.execute("PRAGMA user_version").fetchone()[0]',
+        "0",
+        "-1",
+        "the row has one column",
+    ),
+    Equivalent(
+        "meterctl/journal/layout.py",
+        'if version == 0 and db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:',
+        "0",
+        "-1",
+        "the row has one column",
+        nth=2,
+    ),
+    Equivalent(
+        "meterctl/operations/card/last_proof.py",
+        "if based is None or entry.sequence > based.credit_sequence:",
+        "entry.sequence > based.credit_sequence",
+        "(entry.sequence >= based.credit_sequence)",
+        "a receipt of that sequence says what the proof says, or its version is below the floor",
+    ),
+    Equivalent(
+        "protocols/card/applet.py",
+        "wanted, waiting = command.le or 256, self._waiting",
+        "256",
+        "257",
+        "no response is longer than 256 bytes",
+    ),
+    Equivalent(
+        "protocols/card/applet.py",
+        "more = min(len(self._waiting), 255)",
+        "255",
+        "256",
+        "after one byte or more of a response at most 255 are left",
+    ),
+    Equivalent(
+        "protocols/card/applet.py",
+        "self._forget()",
+        "self._forget()",
+        "pass",
+        "SELECT in clear has ended a session before it is executed",
+        occurrence=5,
+    ),
+    Equivalent(
+        "protocols/card/applet.py",
+        "self._forget()",
+        "self._forget()",
+        "pass",
+        "SELECT in clear has ended a session before it is executed",
+        occurrence=6,
+    ),
+    Equivalent(
+        "protocols/card/applet.py",
+        "super().__init__(hex(status))",
+        "super().__init__(hex(status))",
+        "pass",
+        "the text of an internal refusal is shown nowhere",
+    ),
+    Equivalent(
+        "firmware_sim/acceptance/execution.py",
+        "if opening:",
+        "opening",
+        "True",
+        "credit is accepted for an open account of this customer only",
+        occurrence=1,
+    ),
+    Equivalent(
+        "firmware_sim/meter.py",
+        "elif now >= self._flow.until_ms:  # no level, mode, inhibitor or price changed",
+        "now >= self._flow.until_ms",
+        "True",
+        "a load that has not changed flows on as it did",
+    ),
+    Equivalent(
+        "firmware_sim/records/publishing.py",
+        "while new and tail[new - 1].number > rings[tail[new - 1].ring].last:",
+        "tail[new - 1].number > rings[tail[new - 1].ring].last",
+        "(tail[new - 1].number >= rings[tail[new - 1].ring].last)",
+        "a ring ignores a row that it holds",
+    ),
+    Equivalent(
+        "firmware_sim/supply/control.py",
+        "if supply.causes & CREDIT_CAUSES:",
+        "supply.causes & CREDIT_CAUSES",
+        "True",
+        "clearing causes of which none is open changes nothing",
+    ),
+    Equivalent(
+        "meterctl/operations/card/preset_file.py",
+        "if activation < 0 or activation % 1000 or activation // 1000 > 0xFFFF_FFFF:",
+        "0",
+        "-1",
+        "-1 ms is no whole second",
+    ),
+    Equivalent(
+        "firmware_sim/account/account.py",
+        "low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2",
+        "0",
+        None,
+        "the search ends at the same cent from any upper end that suffices",
+        nth=2,
+    ),
+    Equivalent(
+        "firmware_sim/account/account.py",
+        "low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2",
+        "2",
+        None,
+        "the search ends at the same cent from any upper end that suffices",
+    ),
+    Equivalent(
+        "firmware_sim/account/account.py",
+        "low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2",
+        "(max(0, credit - account.credit) + account.debt) // CENT",
+        "((max(0, credit - account.credit) + account.debt) * CENT)",
+        "the search ends at the same cent from any upper end that suffices",
     ),
 )

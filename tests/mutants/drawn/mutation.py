@@ -53,6 +53,8 @@ class Mutation:
     source_line: str
     nth: int
     """Which one it is, from 1, where the line holds the replaced text more than once."""
+    occurrence: int
+    """Which one its line is, from 1, where the file holds the line more than once."""
     kind: str
     original: str
     replacement: str
@@ -72,6 +74,7 @@ def places(file: str, source: str) -> list[Place]:
     """Return the places of a file from its top, each with its mutants."""
     data = source.encode()
     lines = data.splitlines(keepends=True)
+    stripped = [line.strip() for line in lines]
     starts = [0, *accumulate(len(line) for line in lines)]
     found: list[Place] = []
     for node, statement in _mutable(ast.parse(source), (0, 0)):
@@ -86,6 +89,7 @@ def places(file: str, source: str) -> list[Place]:
                 text = f"({text})"
             whole = lines[replaced.lineno - 1]
             nth = whole[: replaced.col_offset].decode().count(original) + 1
+            above = stripped[: replaced.lineno - 1]
             place.append(
                 Mutation(
                     file,
@@ -94,6 +98,7 @@ def places(file: str, source: str) -> list[Place]:
                     statement,
                     whole.decode().strip(),
                     nth,
+                    above.count(whole.strip()) + 1,
                     kind,
                     original,
                     text,
