@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.clock import Clock, Local, civil, local_time, next_transition, weekday
+from firmware_sim.clock import (
+    LAST_CLOCK,
+    LAST_DATE,
+    Clock,
+    Local,
+    civil,
+    local_time,
+    next_transition,
+    weekday,
+)
 from protocols.quantities import DAY
 
 modest = settings(deadline=None, max_examples=100, database=None)
@@ -121,3 +130,8 @@ def test_every_date_of_four_centuries_and_their_neighbours_is_that_of_the_calend
     for days in range(date(1999, 1, 1).toordinal() - epoch, date(2401, 1, 1).toordinal() - epoch):
         day = date.fromordinal(days + epoch)
         assert civil(days) == (day.year, day.month, day.day)
+
+
+def test_the_first_clock_that_is_a_mistake_is_that_of_2100() -> None:
+    assert 1000 * int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) == LAST_CLOCK
+    assert civil(LAST_DATE) == (2100, 1, 1)

@@ -24,7 +24,7 @@ from protocols.data_model.words import (
     TripMode,
 )
 from protocols.quantities import DAY, HOUR, KWH, LEDGER, MINUTE
-from protocols.sealed_message import MessageKind, Outcome
+from protocols.sealed_message import MessageKind, Outcome, code_of
 from tests.support.meters import Host, event_names, events, make
 
 KILOWATT = Load.constant((1_000_000,))
@@ -187,7 +187,10 @@ def test_a_refused_write_refuses_the_request_and_changes_nothing() -> None:
     meter = make(nvram)
     before = meter.state.clone()
     nvram.full = True
-    assert Host(meter).send(MessageKind.CREDIT, amount=100).outcome is Outcome.STORAGE_FAULT
+    sealed = Host(meter).seal(MessageKind.CREDIT, amount=100)
+    answer = Host(meter).deliver(sealed)
+    assert (answer.outcome, answer.sequence) == (Outcome.STORAGE_FAULT, 1)
+    assert answer.code == code_of(sealed)
     assert meter.state == before
 
 
@@ -195,9 +198,11 @@ def test_a_failing_flush_stops_the_meter() -> None:
     nvram = SimulatedNvram()
     meter = make(nvram)
     nvram.flush_fails = True
+    revision = meter.revision
     with pytest.raises(MeterStoppedError):
         Host(meter).send(MessageKind.CREDIT, amount=100)
     assert meter.stopped
+    assert meter.revision > revision
     assert meter.next_deadline() is None
     with pytest.raises(MeterStoppedError):
         meter.advance(1)
@@ -212,3 +217,17 @@ def test_a_delay_that_begins_between_two_edges_ends_at_its_own_instant() -> None
     meter.advance(QUARTER - 1)
     assert event_names(meter) == ["trip_pending", "supply_disconnected"]
     assert [event.elapsed_ms for event in events(meter)] == [MINUTE, 3 * MINUTE]
+
+
+def test_a_request_that_changes_nothing_is_not_committed() -> None:
+    nvram = SimulatedNvram()
+    meter = make(nvram)
+    flushes = nvram.flushes
+    meter.handle(PressButton())
+    meter.handle(Sense(Tamper.COVER, False))
+    assert Host(meter).send(MessageKind.CREDIT, amount=1, sequence=9).outcome is (
+        Outcome.SEQUENCE_GAP
+    )
+    assert nvram.flushes == flushes
+    meter.handle(Sense(Tamper.COVER, True))
+    assert nvram.flushes == flushes + 1

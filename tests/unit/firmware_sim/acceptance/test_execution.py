@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.metrology.load import Load
+from firmware_sim.requests import LoseClock
+from protocols.data_model import items
 from protocols.data_model.words import AccountState, Cause, SupplyState
 from protocols.quantities import DAY, HOUR, LEDGER
-from protocols.sealed_message import MessageKind, encode_number
+from protocols.sealed_message import MessageKind, encode_limits, encode_number
 from tests.support.meters import Host, event_names, make
 
 TODAY = DEFAULT_START // DAY
@@ -32,10 +36,12 @@ def test_a_debt_adds_debt_and_leaves_the_credit() -> None:
     assert meter.state.account.imbalance() == (0, 0)
 
 
-@pytest.mark.parametrize(("date", "on"), [(TODAY, False), (TODAY + 1, True)])
-def test_a_moratorium_that_ends_today_never_begins(date: int, on: bool) -> None:
+@pytest.mark.parametrize(("until", "on"), [(TODAY, False), (TODAY + 1, True)])
+def test_a_moratorium_that_ends_today_never_begins(until: int, on: bool) -> None:
     meter = make()
-    Host(meter).send(MessageKind.MORATORIUM, parameters=encode_number(MessageKind.MORATORIUM, date))
+    Host(meter).send(
+        MessageKind.MORATORIUM, parameters=encode_number(MessageKind.MORATORIUM, until)
+    )
     assert meter.state.supply.moratorium is on
 
 
@@ -62,3 +68,28 @@ def test_cleared_demand_begins_at_zero() -> None:
     Host(meter).send(MessageKind.CLEAR_DEMAND)
     period = meter.state.period
     assert (period.maximum_demand_mw, period.maximum_demand_at_ms) == (0, 0)
+
+
+@pytest.mark.parametrize(("until", "on"), [(0, False), (1, True), (TODAY, True)])
+def test_a_moratorium_begins_without_a_valid_clock_whatever_its_end(until: int, on: bool) -> None:
+    meter = make()
+    meter.handle(LoseClock())
+    Host(meter).send(
+        MessageKind.MORATORIUM, parameters=encode_number(MessageKind.MORATORIUM, until)
+    )
+    assert meter.state.supply.moratorium is on
+    assert meter.state.supply.moratorium_until == (until if on else 0)
+
+
+def test_a_set_offset_applies_to_the_date_and_the_billing_period_at_once() -> None:
+    last_of_january = (date(2026, 1, 31) - date(1970, 1, 1)).days
+    meter = make(start=last_of_january * DAY + 20 * HOUR, load=Load.constant((1_000_000,)))
+    meter.advance(HOUR)
+    assert (meter.state.calendar.date, meter.state.registers.month_mwh > 0) == (
+        last_of_january,
+        True,
+    )
+    number = items.UTC_OFFSET.setting
+    assert number is not None
+    Host(meter).send(MessageKind.LIMITS, parameters=encode_limits({number: 480}))
+    assert (meter.state.calendar.date, meter.state.registers.month_mwh) == (last_of_january + 1, 0)

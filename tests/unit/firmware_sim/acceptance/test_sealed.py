@@ -738,3 +738,21 @@ def test_huge_overdraft_saturates_on_the_wire_and_not_in_the_books() -> None:
     assert answer.outcome is Outcome.ACCEPTED
     assert Answer.decode(answer.encode()).credit_after == -(1 << 63)
     assert meter.state.account.imbalance() == (0, 0)
+
+
+def test_the_expiry_of_a_message_is_stored_once_so_that_no_restart_undoes_it() -> None:
+    nvram = SimulatedNvram()
+    meter = make(nvram)
+    host = Host(meter)
+    meter.advance(19_999)
+    assert host.send(CREDIT, amount=100).outcome is Outcome.ACCEPTED
+    sealed = host.seal(MessageKind.GUARANTEE, parameters=b"\1", expires_at=20)
+    meter.advance(20_000)
+    flushes = []
+    for _ in range(2):
+        assert host.deliver(sealed).outcome is Outcome.EXPIRED
+        flushes.append(nvram.flushes)
+    assert flushes[0] == flushes[1]
+    again = build(MeterDescription(), nvram.power_cycle())
+    assert again.state.elapsed_ms == 20_000
+    assert Host(again).deliver(sealed).outcome is Outcome.EXPIRED

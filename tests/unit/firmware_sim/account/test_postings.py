@@ -187,7 +187,9 @@ def test_an_opening_names_the_customer() -> None:
 
 @pytest.mark.parametrize("share", [0, 20, 50, 99])
 @pytest.mark.parametrize("debt", [0, 3 * CENT, 500 * CENT])
-@pytest.mark.parametrize("credit", [-10 * CENT, -10 * CENT + 1, 0, 1, 99 * CENT, 100 * CENT])
+@pytest.mark.parametrize(
+    "credit", [-10 * CENT, -10 * CENT + 1, 0, 1, 99 * CENT, 100 * CENT, 150 * CENT]
+)
 def test_the_amount_to_reach_a_credit_is_the_smallest_in_whole_cents(
     credit: int, debt: int, share: int
 ) -> None:

@@ -179,3 +179,46 @@ def test_one_row_holds_whatever_comes_after_it() -> None:
             Demand((1000,)),
             None,
         )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time,power_w,power_factor\n2026-01-01T00:00:00Z,1,0.9\n2026-01-01T01:00:00Z,-2.5,1\n",
+        "time,power_w,power_factor\n2026-01-01T00:00:00Z,1,0.9\n\n2026-01-01T01:00:00Z,-2.5,1\n",
+        "time,power_w,power_factor\n"
+        "2026-01-01T01:00:00+01:00,1,0.9\n2025-12-31T20:00:00.000-05:00,-2.5,1\n",
+    ],
+    ids=["plain", "with an empty line", "with other offsets"],
+)
+def test_rows_that_are_not_plain_are_read_like_plain_ones(text: str) -> None:
+    rows = parse_rows(text)
+    assert list(rows.starts_ms) == [EPOCH_MS, EPOCH_MS + HOUR]
+    assert [list(column) for column in rows.columns] == [[1000, -2500]]
+    assert rows.factors is not None
+    assert list(rows.factors) == [9000, 10_000]
+
+
+@pytest.mark.parametrize("first", ["0", "+0", "-5"])
+def test_the_first_offset_may_be_zero_or_earlier(first: str) -> None:
+    rows = parse_rows(f"offset_s,power_w\n{first},1\n7,2\n")
+    assert list(rows.starts_ms) == [1000 * int(first), 7000]
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_power_of_one_gigawatt_is_read_and_none_above_it(sign: str) -> None:
+    for column, limit, above in (
+        ("power_w", "1000000000", "1000000000.001"),
+        ("power_kw", "1000000", "1000000.000001"),
+    ):
+        rows = parse_rows(f"offset_s,{column}\n0,{sign}{limit}\n")
+        assert rows.columns[0][0] == int(f"{sign}{10**12}")
+        with pytest.raises(QuantityError, match="at most 1 GW"):
+            parse_rows(f"offset_s,{column}\n0,{sign}{above}\n")
+
+
+@pytest.mark.parametrize("power", ["1000000000", "-1000000000", "0.001"])
+def test_a_plain_file_is_read_by_column(power: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(load_csv._Reader, "_row_by_row")
+    for begins in ("time", "2026-01-01T00:00:00Z"), ("offset", "15m"), ("offset_s", "900.000"):
+        assert len(parse_rows(f"{begins[0]},power_w\n{begins[1]},{power}\n")) == 1

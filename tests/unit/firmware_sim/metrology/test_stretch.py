@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_sim.metrology.load import Demand
 from firmware_sim.metrology.registers import Registers
 from firmware_sim.metrology.stretch import (
     UNREACHED,
@@ -164,3 +165,7 @@ def test_integration_changes_no_register() -> None:
     registers = Registers(import_mwh=7, import_remainder=9)
     integrate(registers, Flow(import_mw=10**6), 10**6, UNREACHED)
     assert registers == Registers(import_mwh=7, import_remainder=9)
+
+
+def test_a_flow_of_which_nothing_is_said_is_none_for_ever() -> None:
+    assert Flow() == Flow(Demand((0,), 10_000), 0, 0, False, UNREACHED)

@@ -17,11 +17,12 @@ from firmware_sim.supply.switch import (
     CLOSES_ALWAYS,
     CLOSES_NEVER,
     CUSTOMER,
+    SWITCHED_BY,
     Clearing,
     customer_may_clear,
 )
 from protocols.control import PressButton
-from protocols.data_model.words import Cause, ReconnectMode, SupplyState
+from protocols.data_model.words import Cause, ReconnectMode, SupplyState, SwitchedBy
 from protocols.quantities import DAY, LEDGER, SECOND
 from protocols.sealed_message import MessageKind, Outcome, SwitchAction, encode_number
 from tests.support.meters import Host, event_names, make
@@ -36,13 +37,15 @@ def test_every_clearing_of_every_set_of_causes_in_every_mode(
 ) -> None:
     for causes, locked in product(ALL_CAUSES, (False, True)):
         supply = Supply(closed=False, causes=int(causes), reclose_due_ms=None if locked else 5)
-        emitted: list[str] = []
-        clear(
+        emitted: list[tuple[str, int, int]] = []
+        before = supply.state
+        changed = clear(
             supply,
             by,
             Settings(reconnect_mode=mode),
-            lambda name, a, b, out=emitted: out.append(name),
+            lambda name, a, b, out=emitted: out.append((name, a, b)),
         )
+        switched_by = SWITCHED_BY.get(by, SwitchedBy.AUTOMATIC)
         left = Cause(supply.causes)
         cleared = causes & ~left
         assert left | causes == causes, "clearing never adds a cause"
@@ -57,8 +60,12 @@ def test_every_clearing_of_every_set_of_causes_in_every_mode(
             assert left == Cause.NONE
             assert by not in CLOSES_NEVER
             assert by in CLOSES_ALWAYS or (mode is ReconnectMode.AUTOMATIC and cleared)
-            assert emitted == ["supply_connected"]
-        assert len(emitted) <= 1
+            assert emitted == [("supply_connected", switched_by, 0)]
+        elif supply.state is not before:
+            assert emitted == [("ready_for_reconnection", switched_by, 0)]
+        else:
+            assert emitted == [("supply_cause_cleared", int(cleared), 0)] * bool(cleared)
+        assert changed is (supply.closed or bool(cleared))
 
 
 # ---- METER.md 5: two_stage, T1 10, T2 5, overdraft 20, reconnect 8, automatic

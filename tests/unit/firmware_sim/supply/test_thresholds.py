@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -146,6 +146,7 @@ def test_delayed_mode_trips_when_its_delay_has_run_out() -> None:
     meter = Evaluated(DELAYED)
     assert meter.at(0) is SupplyState.CONNECTED
     assert meter.supply.credit_due_ms == 30 * MINUTE
+    assert meter.supply.spent == 0
     meter.now_ms = 30 * MINUTE - 1
     assert meter.at(-LEDGER) is SupplyState.CONNECTED
     meter.now_ms += 1
@@ -180,3 +181,32 @@ def test_the_switch_is_open_exactly_while_a_cause_stands(levels: list[int]) -> N
         meter.at(credit * LEDGER)
         assert meter.supply.closed == (not meter.supply.causes)
         assert bool(meter.supply.causes & Cause.CREDIT_EXHAUSTED) <= (credit < 8)
+
+
+@pytest.mark.parametrize(
+    ("credit", "held_back", "spent"),
+    [
+        (-20 * LEDGER, False, 6),
+        (-20 * LEDGER, True, 0),
+        (6 * LEDGER, False, 0),
+        (6 * LEDGER, True, 0),
+    ],
+)
+def test_while_exhausted_the_reminder_levels_are_spent_only_at_the_limit_and_not_held_back(
+    credit: int, held_back: bool, spent: int
+) -> None:
+    meter = Evaluated()
+    meter.at(-20 * LEDGER)
+    meter.supply.spent = 0
+    assert meter.at(credit, held_back=held_back) is SupplyState.DISCONNECTED
+    assert meter.supply.spent == spent
+
+
+def test_a_reminder_level_that_was_armed_while_exhausted_trips_when_exhaustion_ends() -> None:
+    meter = Evaluated()
+    meter.at(-20 * LEDGER)
+    meter.at(6 * LEDGER)
+    meter.at(5 * LEDGER)
+    meter.settings = replace(AGREEMENT, reconnect_threshold=5 * LEDGER)
+    assert meter.at(5 * LEDGER) is SupplyState.READY_FOR_RECONNECTION
+    assert meter.supply.causes == Cause.CREDIT_REMINDER

@@ -164,3 +164,9 @@ def test_beyond_the_limit_the_oldest_gap_counts_as_processed() -> None:
     assert len(spans.spans) == SPANS_KEPT
     assert 1 in spans
     assert 3 not in spans
+
+
+def test_a_friendly_window_of_two_equal_times_is_none() -> None:
+    settings = Settings(friendly_hours=Windows().pack([(0, 0), (12 * 60, 12 * 60)]))
+    for hour in (0, 11, 12, 13, 23):
+        assert not friendly_at(local(THURSDAY, hour), settings, Tariff())
