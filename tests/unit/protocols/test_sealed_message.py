@@ -560,3 +560,9 @@ def test_another_width_is_malformed(kind: MessageKind, width: int) -> None:
             match=f"{size} bytes of parameters are not the {width} of {kind.word}",
         ):
             s.decode_number(kind, bytes(size))
+
+
+def test_an_answer_that_names_only_its_outcome_says_nothing_else() -> None:
+    assert Answer(Outcome.MALFORMED) == Answer(
+        Outcome.MALFORMED, 0, bytes(4), 0, 0, 0, 0, SupplyState.CONNECTED, Cause.NONE, 0
+    )

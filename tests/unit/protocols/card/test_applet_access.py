@@ -287,3 +287,15 @@ def test_a_row_of_the_log_has_one_length_and_one_place() -> None:
     assert secured(card, session, 0xE2, 1, CardFile.LOG << 3, bytes(LOG_ROW)) == (b"", 0x6A86)
     assert secured(card, session, 0xE2, 0, CardFile.CREDIT << 3, bytes(LOG_ROW)) == (b"", 0x6A86)
     assert card.state.logged == 0
+
+
+@pytest.mark.parametrize("identifier", ["", "3F00"])
+def test_with_the_master_file_no_application_is_selected(identifier: str) -> None:
+    card = issued()
+    select(card)
+    data = bytes.fromhex(identifier)
+    command = CommandApdu(0, Instruction.SELECT, 0, 0x0C, data)
+    assert card.apdu(command.encode()) == b"\x90\x00"
+    for refused in ("0084000008", "00B0810010", "00B2012C18"):
+        assert status(card.apdu(bytes.fromhex(refused))) == 0x6985
+    assert status(card.apdu(bytes.fromhex("00A4000002EF01"))) == 0x6A82

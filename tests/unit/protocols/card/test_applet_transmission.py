@@ -9,6 +9,7 @@ from protocols.card.apdu import CommandApdu, Instruction, ResponseApdu
 from protocols.card.applet import Card
 from protocols.card.files import CardFile
 from protocols.card.keys import KeyReference
+from protocols.card.secure_messaging import SHORT_CODE
 from protocols.card.terminal import Terminal
 from protocols.errors import CardFormatError, CardRefusedError
 from tests.support.cards import (
@@ -167,3 +168,19 @@ def test_refusals_have_their_status_with_both() -> None:
             drive(terminal.update(CardFile.IDENTITY, 0, b"mine"), contacts)
         assert refused.value.status == 0x6982
         drive(terminal.read_identity(), contacts)
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 255])
+def test_with_t_0_a_response_of_256_bytes_is_fetched_whole_or_in_pieces(wanted: int) -> None:
+    card = issued(Transmission.T0)
+    session = authenticate(card, KeyReference.METER)
+    longest = bytes((0, 0, 256 - SHORT_CODE))
+    command = session.secure(Instruction.READ_BINARY, 0x80 | CardFile.RETURN, 0, longest)
+    assert card.apdu(command.encode()) == b"\x61\x00"
+    answer = get_response(card, wanted)
+    if wanted:
+        left = 256 - wanted
+        assert (len(answer), answer[-2:]) == (wanted + 2, bytes((0x61, left)))
+        answer = answer[:-2] + get_response(card, left)
+    opened = session.open_response(ResponseApdu.decode(answer))
+    assert opened == card.state.file(CardFile.RETURN)[: 256 - SHORT_CODE]

@@ -356,3 +356,48 @@ def test_a_slot_that_is_cut_short_does_not_count() -> None:
     assert len(Slots.split(data, CREDIT_SLOT, 2).valid) == 2
     assert len(Slots.split(data[:-1], CREDIT_SLOT, 2).valid) == 1
     assert Slots.split(data[: CREDIT_SLOT - 1], CREDIT_SLOT, 2).valid == ()
+
+
+def test_parameters_that_fill_their_file_are_whole_and_one_byte_more_is_refused() -> None:
+    messages = (bytes(MAX_MESSAGE), bytes(MAX_MESSAGE))
+    head, body = encode_parameters(messages)
+    assert PARAMETER_HEAD + len(body) == SIZES[CardFile.PARAMETERS]
+    assert parameter_size(head) == len(body)
+    assert decode_parameters(head, body) == messages
+    longer = (len(body) + 1).to_bytes(2, "big")
+    with pytest.raises(CardFormatError, match="of another layout"):
+        parameter_size(head[:2] + longer + head[4:])
+    with pytest.raises(CardFormatError, match=f"{len(body) + 1} bytes .* do not fit a card"):
+        encode_parameters((*messages[1:], bytes(MAX_MESSAGE - 1), b""))
+
+
+def test_up_to_255_parameters_of_any_size_that_fits_come_back() -> None:
+    room = SIZES[CardFile.PARAMETERS] - PARAMETER_HEAD
+    for count in (0, 1, 2, 255):
+        messages = (b"",) * count
+        assert decode_parameters(*encode_parameters(messages)) == messages
+    assert room >= 2 * 256
+    with pytest.raises(CardFormatError, match="256 sealed commands do not fit"):
+        encode_parameters((b"",) * 256)
+
+
+def test_the_last_sale_number_is_written_and_none_after_it() -> None:
+    last = CreditRecord(CardType.PURCHASE, 0xFFFF_FFFF, b"x")
+    assert CreditRecord.decode(last.encode()) == last
+    with pytest.raises(CardFormatError, match="last sale number"):
+        replace(last, number=0x1_0000_0000).encode()
+
+
+def test_a_record_that_names_only_what_it_must_says_nothing_else() -> None:
+    assert CardIdentity(METER, CUSTOMER, 1) == CardIdentity(METER, CUSTOMER, 1, 0, 156)
+    assert CreditRecord(CardType.OPEN, 1) == CreditRecord(CardType.OPEN, 1, b"", 0)
+
+
+def test_files_keep_their_sizes() -> None:
+    assert {file.name.lower(): SIZES[file] for file in CardFile} == {
+        "identity": 32,
+        "credit": 160,
+        "parameters": 8 + 2 * (2 + MAX_MESSAGE),
+        "return": 480,
+        "log": 192,
+    }

@@ -247,3 +247,17 @@ def test_a_commit_raises_the_generation_by_one_and_the_keys_of_a_blank_card_have
         card.commit(replace(card.state, logged=number))
         assert card._generation == begun + number
         assert CardMemory(memory)._generation == begun + number
+
+
+def test_the_pages_begin_at_0_and_4096() -> None:
+    card = issued(sold=True)
+    play(card, read(Terminal(Numbers(3))))
+    assert {offset for offset, _, _ in memory_of(card).writes} == {0, 4096}
+
+
+def test_a_new_card_is_blank_and_has_eight_tries_for_each_key() -> None:
+    state = kept(blank())
+    assert (state.life, state.transmission, state.logged) == (Life.BLANK, Transmission.T1, 0)
+    assert state.keys == (StoredKey(bytes(16), 0, False, 8),) * len(KeyReference)
+    assert [len(state.file(file)) for file in CardFile] == list(SIZES.values())
+    assert not any(map(any, state.files))

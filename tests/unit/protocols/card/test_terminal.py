@@ -314,3 +314,45 @@ def test_no_command_is_too_short_for_a_reader() -> None:
         CommandApdu.decode(command).ins in tuple(Instruction) for command in contacts.commands
     )
     assert min(map(len, contacts.commands)) >= 5
+
+
+def test_every_step_sends_the_commands_of_the_description() -> None:
+    contacts, terminal = Contacts(issued(sold=True)), Terminal(Numbers(7))
+    row = LogRow(1, LogActor.VENDING, 1, 2, 3, 4, -5)
+
+    def heads(step: Exchange[object]) -> list[str]:
+        """Return the first five bytes of each command of a step."""
+        before = len(contacts.commands)
+        drive(step, contacts)
+        return [command[:5].hex(" ") for command in contacts.commands[before:]]
+
+    select = ["00 a4 04 00 06"]
+    assert heads(terminal.select()) == select
+    assert heads(terminal.read(CardFile.RETURN, 0, SIZES[CardFile.RETURN])) == [
+        "00 b0 84 00 c8",
+        "00 b0 84 c8 c8",
+        "00 a4 02 0c 02",
+        "00 b0 01 90 50",
+    ]
+    assert heads(terminal.authenticate(KeyReference.ISSUING, CARD_KEYS.issuing)) == [
+        "00 84 00 00 08",
+        "00 82 00 01 10",
+    ]
+    assert heads(terminal.read(CardFile.IDENTITY, 0, 32)) == ["0c b0 81 00 0b"]
+    assert heads(terminal.read(CardFile.RETURN, 0, 201)) == ["0c b0 84 00 0b"] * 2
+    assert heads(terminal.put_key(KeyReference.METER, METER_ACCESS, 9)) == ["0c d8 09 03 20"]
+    assert heads(terminal.select()) == select
+    assert heads(terminal.authenticate(KeyReference.VENDING, CARD_KEYS.vending)) == [
+        "00 84 00 00 08",
+        "00 82 00 02 10",
+    ]
+    assert heads(terminal.update(CardFile.CREDIT, 0, bytes(80))) == ["0c d6 82 00 5a"]
+    assert heads(terminal.update(CardFile.CREDIT, 0, b"")) == []
+    assert heads(terminal.append_log(row)) == ["0c e2 00 28 20"]
+    assert heads(terminal.select()) == select
+    assert heads(terminal.read_log()) == [f"00 b2 0{n} 2c 18" for n in (1, 2, 3)], "two rows"
+    contacts = Contacts(Card(blank(), Numbers()))
+    heads(terminal.select())
+    assert heads(terminal.put_first_key(KeyReference.ISSUING, bytes(16), 9)) == ["80 d8 09 01 10"]
+    assert heads(terminal.put_first_key(KeyReference.VENDING, bytes(16), 9)) == ["80 d8 09 02 10"]
+    assert heads(terminal.activate()) == ["80 44 00 00"]

@@ -171,7 +171,12 @@ def test_addresses_that_integrators_write_down_are_stable() -> None:
         0x1600,
     )
     assert (WINDOWS.status, WINDOWS.status_read) == (0x1700, 0x1707)
-    assert [one.address for one in NATIVE_MAP.row_windows] == [0x1000, 0x1100, 0x1200, 0x1300]
+    assert [(one.address, one.table.name, one.rows) for one in NATIVE_MAP.row_windows] == [
+        (0x1000, "events", 6),
+        (0x1100, "profile", 20),
+        (0x1200, "daily_freezes", 3),
+        (0x1300, "billing_freezes", 3),
+    ]
     assert (SCRATCH.address, SCRATCH.size, SCRATCH_COILS.size) == (0x2000, 16, 16)
     assert MAGIC == b"PPM1"
 
@@ -406,3 +411,13 @@ def test_the_windows_for_sealed_messages_lie_where_the_docs_say() -> None:
     assert windows.message == 0x1500
     assert windows.answer == 0x1600
     assert (windows.status, windows.status_read) == (0x1700, 0x1707)
+
+
+def test_the_map_identifies_itself() -> None:
+    assert NATIVE_MAP.identification == {
+        0: b"prepaid-meter",
+        1: b"PPM1",
+        2: b"1",
+        4: b"Simulated prepaid electricity meter",
+        5: b"PPM1 native map",
+    }, "vendor, product code, revision, product name, model"
