@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,49 @@ def test_the_lock_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "j.sqlite.lock").stat().st_mode) == 0o600
+
+
+def locked_by_others(journal: Path, *meters: str) -> list[bool]:
+    """Return whether another process finds each meter locked."""
+    script = (
+        "import fcntl, sys\n"
+        "with open(sys.argv[1], 'r+b') as file:\n"
+        "    for meter in sys.argv[2:]:\n"
+        "        try:\n"
+        "            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(meter))\n"
+        "            print('free')\n"
+        "        except OSError:\n"
+        "            print('locked')\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-IS", "-c", script, f"{journal}.lock", *meters],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [word == "locked" for word in said.stdout.split()]
+
+
+def test_a_lock_is_of_one_meter_and_ends_with_its_block_or_its_file(tmp_path: Path) -> None:
+    journal, meters = tmp_path / "j.sqlite", ("000000000041", METER, OTHER, "000000000044")
+    held, locks = HeldLocks({}), MeterLocks(journal)
+    with locks.alone_with(OTHER, held.ticks, held.pause):
+        with locks.alone_with(METER, held.ticks, held.pause):
+            assert locked_by_others(journal, *meters) == [False, True, True, False]
+        assert locked_by_others(journal, *meters) == [False, False, True, False]
+    assert locked_by_others(journal, *meters) == [False] * 4
+
+
+def test_closing_the_locks_closes_their_file(tmp_path: Path) -> None:
+    held, locks = HeldLocks({}), MeterLocks(tmp_path / "j.sqlite")
+    closed: list[int] = []
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        locks.alone_with(METER, held.ticks, held.pause),
+    ):
+        patch.setattr(os, "close", closed.append)
+        locks.close()
+        locks.close()
+    (file,) = closed
+    assert os.fstat(file).st_ino == (tmp_path / "j.sqlite.lock").stat().st_ino
+    os.close(file)

@@ -207,8 +207,17 @@ def test_a_sale_is_sealed_again_at_most_four_times(journal: Journal) -> None:
         return inner(sealed)
 
     session.driver.deliver = deliver  # type: ignore[method-assign, assignment]
+    pauses: list[int] = []
+    drawn = iter((0x0000, 0x0001, 0x0100, 0xFFFF))
+    first = session.random
+
+    def random(size: int) -> bytes:
+        return next(drawn).to_bytes(2, "big") if size == 2 else first(size)
+
+    session = replace(session, pause=pauses.append, random=random)
     with pytest.raises(RefusedError, match="first 5 times") as error:
         top_up(session, journal)
+    assert [pause for pause in pauses if pause < 1000] == [0, 1, 56, 135], "drawn, below 200 ms"
     assert (error.value.exit_code, error.value.outcome) == (3, "sequence_conflict")
     assert [e.state for e in journal.entries()] == [EntryState.REFUSED] * 5
     assert meter.state.account.credit == 20 * LEDGER + 5 * LEDGER // 100

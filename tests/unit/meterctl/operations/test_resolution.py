@@ -139,3 +139,12 @@ def test_a_silent_port_makes_a_prepared_entry_unknown_and_no_other_one(journal: 
 def test_the_bytes_of_a_sale_live_until_its_sequence_is_reached(journal: Journal) -> None:
     entry = journal.prepare(METER, 0xE0, 4, "credit", 100, b"x", 0)
     assert "until the meter has reached sequence 4" in living_text(entry)
+
+
+def test_a_silent_port_leaves_an_entry_that_a_person_closed_as_it_is(journal: Journal) -> None:
+    meter = meter_of()
+    closed = close_by_hand(journal, begun(meter, journal), CONFIRMED, 9)
+    silent = connect(meter, lambda *_: b"", ring=RING)[0]
+    with pytest.raises(NoAnswerError):
+        resolve(silent, journal, closed.id)
+    assert journal.entry(closed.id) == closed

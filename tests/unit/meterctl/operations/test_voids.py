@@ -64,10 +64,11 @@ def test_the_message_itself_can_win_against_its_void(journal: Journal) -> None:
     hint, entry = session.identify(), sealed(session, journal)
     asked = ask_status(session, journal, hint)
     session.driver.deliver(entry.message)
-    conclusion, _ = void(session, journal, hint, entry, asked)
+    conclusion, told = void(session, journal, hint, entry, asked)
     assert conclusion.state is EntryState.CONFIRMED
     (made,) = journal.voids_of(entry)
     assert (made.state, made.outcome) == (EntryState.REFUSED, "sequence_conflict")
+    assert made.receipt == told.sealed_receipt != b"", "it names the message that was first"
 
 
 def test_a_sequence_that_the_meter_has_reached_is_not_voided(journal: Journal) -> None:

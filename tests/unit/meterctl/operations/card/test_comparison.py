@@ -15,6 +15,7 @@ from meterctl.operations.card.comparison import (
     hold_against_journal,
     settle_by_write_back,
 )
+from meterctl.operations.withdrawal import withdraw_cards
 from protocols.card.applet import Card
 from protocols.sealed_message import MessageKind, Outcome
 from tests.support.meters import Host
@@ -113,3 +114,19 @@ def test_the_commands_that_a_meter_did_not_take_are_told(setup: Setup, card: Car
         back = replace(case.back, command_outcome=Outcome.SEQUENCE_OLD)
         hold_against_journal(replace(case, files=replace(case.files, back=back)))
         assert "did not take the commands of this card: sequence_old" in presented.notices[0]
+
+
+def test_a_proof_that_says_again_what_an_entry_is_settles_nothing(setup: Setup) -> None:
+    card = setup.formatted()
+    entry = setup.open(card)
+    withdraw_cards(setup.session(), setup.journal, erased_only=False)
+    (void,) = setup.journal.voids_of(entry)
+    setup.insert(card)
+    with setup.presented(card) as presented:
+        case = setup.case(presented)
+        assert case.back is not None
+        back = replace(case.back, receipt=void.receipt)
+        assert settle_by_write_back(replace(case, files=replace(case.files, back=back))) == []
+    voided = setup.journal.entry(entry.id)
+    assert (voided.state, voided.outcome) == (EntryState.REFUSED, "voided")
+    assert "owed" not in [line.what for line in setup.journal.audit_lines()]

@@ -69,6 +69,8 @@ def test_a_replacement_carries_the_open_sale_and_moves_its_entry(setup: Setup, c
         moved = planned.carry_out()
     assert moved is not None
     assert (moved.id, moved.card) == (entry.id, OTHER.hex())
+    line = setup.journal.audit_lines()[-1]
+    assert (line.what, line.meter, line.amount) == ("card_replaced", METER, 1000)
     carried = contents(setup, new)
     assert carried.credit is not None
     assert (carried.credit.card_type, carried.credit.message) == (
@@ -84,6 +86,8 @@ def test_a_replacement_without_an_open_sale_brings_no_further_credit(
     new = setup.formatted(OTHER)
     with setup.presented(new) as presented:
         assert plan_replacement(setup.case(presented), METER).carry_out() is None
+    line = setup.journal.audit_lines()[-1]
+    assert (line.what, line.meter, line.amount) == ("card_replaced", METER, 0)
     identity = contents(setup, new).identity
     assert identity is not None
     assert (identity.meter, identity.customer) == (METER, CUSTOMER)
@@ -163,3 +167,48 @@ def test_no_replacement_is_made_while_a_sale_by_wire_is_open(setup: Setup, card:
         pytest.raises(NotPermittedError, match="still prepared"),
     ):
         plan_replacement(setup.case(presented), METER)
+
+
+def test_a_service_card_is_not_made_of_a_card_with_credit_of_another_journal(
+    setup: Setup, card: Card, journal: Journal
+) -> None:
+    setup.sell(card, 1000)
+    with setup.presented(card) as presented:
+        case = Case.read(presented, journal)
+        unbound = replace(case.files.contents, identity=None)
+        with pytest.raises(NotPermittedError, match="sold by another journal"):
+            plan_service(replace(case, files=replace(case.files, contents=unbound)), METER)
+
+
+def test_no_replacement_is_made_of_a_card_with_credit_of_another_journal(
+    setup: Setup, card: Card, journal: Journal
+) -> None:
+    setup.sell(card, 1000)
+    with (
+        setup.presented(card) as presented,
+        pytest.raises(NotPermittedError, match="sold by another journal"),
+    ):
+        plan_replacement(Case.read(presented, journal, setup.session()), METER)
+
+
+def test_no_replacement_is_made_of_a_card_that_is_owed_to_another_meter(
+    setup: Setup, card: Card
+) -> None:
+    setup.sell(card, 1000)
+    with setup.presented(card) as presented:
+        case = setup.case(presented)
+        unbound = replace(case.files.contents, identity=None)
+        with pytest.raises(NotPermittedError, match=r"carries 10\.00"):
+            plan_replacement(
+                replace(case, files=replace(case.files, contents=unbound)), OTHER_METER
+            )
+
+
+def test_a_sale_that_the_write_back_of_the_card_settles_is_not_carried_again(
+    setup: Setup, card: Card
+) -> None:
+    entry = setup.sell(card, 1000)
+    setup.insert(card)
+    with setup.presented(card) as presented:
+        assert plan_replacement(setup.case(presented), METER).carry_out() is None
+    assert not setup.journal.entry(entry.id).is_open

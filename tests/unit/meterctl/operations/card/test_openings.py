@@ -63,6 +63,18 @@ def test_a_second_opening_of_the_same_key_answers_the_first_one(setup: Setup) ->
     first = opened(setup, card, reference="key")
     again = opened(setup, card, reference="key")
     assert (again.entry.id, again.before) == (first.entry.id, True)
+    setup.insert(card)
+    setup.read(card)
+    settled = opened(setup, card, reference="key")
+    assert (settled.entry.id, settled.before) == (first.entry.id, True)
+    assert settled.entry.state is EntryState.CONFIRMED
+
+
+def test_an_opening_under_another_key_is_refused_while_the_first_is_unconsumed(
+    setup: Setup,
+) -> None:
+    card = setup.formatted()
+    opened(setup, card, reference="key")
     with pytest.raises(NotPermittedError, match="unconsumed"):
         opened(setup, card, reference="other")
 

@@ -55,3 +55,29 @@ def test_prices_without_an_instant_hold_at_once() -> None:
 def test_what_is_no_preset_says_which_key(text: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         parse_presets(text)
+
+
+TARIFF = '[tariff]\nprices = ["1"]\nactivation = "{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("activation", "seconds"),
+    [("1970-01-01T00:00:00Z", 0), ("2106-02-07T06:28:15Z", 0xFFFF_FFFF)],
+)
+def test_an_activation_is_a_whole_second_that_32_bits_hold(activation: str, seconds: int) -> None:
+    ((_, parameters),) = parse_presets(TARIFF.format(activation))
+    assert TariffChange.decode(parameters).parts[0][0] == seconds * 1000
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        "1969-12-31T23:59:59Z",
+        "2106-02-07T06:28:16Z",
+        "2027-01-01T00:00:00.001Z",
+        "1969-12-31T23:59:59.999Z",
+    ],
+)
+def test_another_activation_is_refused(activation: str) -> None:
+    with pytest.raises(UsageError, match="activation: whole seconds from 1970 to 2106 are allowed"):
+        parse_presets(TARIFF.format(activation))

@@ -83,3 +83,28 @@ def test_a_preset_is_for_the_meter_that_is_named(setup: Setup, card: Card) -> No
     other = setup.session(setup.build(serial_number=OTHER_METER))
     with pytest.raises(UsageError, match="is on this port"):
         preset(setup, card, EVENTS, session=other)
+
+
+def test_commands_that_the_meter_has_not_taken_are_told_before_they_are_replaced(
+    setup: Setup, card: Card
+) -> None:
+    def told() -> list[str]:
+        with setup.presented(card) as presented:
+            plan_preset(setup.case(presented), EVENTS)
+            return [text for text in presented.notices if "are replaced" in text]
+
+    assert told() == []
+    preset(setup, card, [*EVENTS, *EVENTS])
+    (text,) = told()
+    assert "2 commands that its meter has not taken are replaced" in text
+    setup.insert(card)
+    assert told() == []
+
+
+def test_commands_on_a_card_without_a_write_back_are_not_taken(setup: Setup) -> None:
+    card = setup.formatted()
+    setup.open(card)
+    preset(setup, card, EVENTS, session=setup.session())
+    with setup.presented(card) as presented:
+        plan_preset(setup.case(presented, session=setup.session()), EVENTS)
+        assert "1 commands that its meter has not taken" in " ".join(presented.notices)

@@ -183,3 +183,13 @@ def test_a_sale_whose_sequence_another_message_has_is_told_by_where_it_lives(
     answering = answered(before, changed, outcome=Outcome.SEQUENCE_CONFLICT)
     with pytest.raises(NotPermittedError, match=told):
         rules.require_takeable(answering, changed)
+
+
+def test_of_two_open_sales_of_a_card_the_older_one_is_carried(setup: Setup, card: Card) -> None:
+    first = setup.sell(card, 1000)
+    second = setup.journal.prepare(METER, 0xE1, 1, "credit", 500, b"x", 0, card=SERIAL.hex())
+    with setup.presented(card) as presented:
+        case = setup.case(presented)
+        assert rules.carried_by(case, METER) == first
+        setup.journal.settle(first, EntryEvent.RECEIPT_OF_VOID, 0)
+        assert rules.carried_by(case, METER) == second
