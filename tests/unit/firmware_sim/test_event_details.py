@@ -217,3 +217,9 @@ def test_a_switch_that_sticks_open_is_no_load_against_the_command() -> None:
     assert meter.demand.phases == (0,)
     assert meter.state.supply.state is SupplyState.CONNECTED
     assert plain(meter) == []
+
+
+def test_an_event_of_the_first_millisecond_of_1970_carries_it() -> None:
+    meter = make(start=0)
+    meter.handle(CutPower())
+    assert [(event.at, event.elapsed_ms) for event in events(meter)] == [(0, 0)]

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.hal.nvram import SimulatedNvram
+from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.metrology.load import Demand, Load, OnEnd
-from firmware_sim.requests import Sealed, SetLoad
+from firmware_sim.requests import BreakSwitch, Change, LosePhase, Sealed, SetLoad, StepClock
 from firmware_sim.settings import Settings
 from protocols.control import CutPower, PressButton, ReturnPower, Sense
 from protocols.data_model.tariff import Prices, Steps, Tariff
@@ -231,3 +232,31 @@ def test_a_request_that_changes_nothing_is_not_committed() -> None:
     assert nvram.flushes == flushes
     meter.handle(Sense(Tamper.COVER, True))
     assert nvram.flushes == flushes + 1
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SetLoad(Load((0, 7), [Demand((5_000_000,)), Demand((0,))], OnEnd.HOLD)),
+        BreakSwitch(SwitchDefect.STUCK_OPEN),
+        LosePhase(0, True),
+        StepClock(7 * MINUTE),
+        CutPower(),
+    ],
+)
+def test_after_a_refused_write_the_meter_goes_on_as_it_was(request_: Change) -> None:
+    nvram, untouched = SimulatedNvram(), make(load=KILOWATT, credit=LEDGER)
+    meter = make(nvram, load=KILOWATT, credit=LEDGER)
+    meter.advance(MINUTE)
+    untouched.advance(MINUTE)
+    nvram.full = True
+    meter.handle(request_)
+    nvram.full = False
+    assert (meter.demand, meter.next_deadline()) == (untouched.demand, untouched.next_deadline())
+    meter.advance(2 * HOUR)
+    untouched.advance(2 * HOUR)
+    assert meter.state.registers == untouched.state.registers
+    assert (meter.state.supply.state, meter.clock) == (
+        untouched.state.supply.state,
+        untouched.clock,
+    )

@@ -134,3 +134,11 @@ def test_reading_every_item_changes_nothing() -> None:
     assert (meter.state, meter.revision) == before
     assert [read(meter, item) for item in GETTERS] == values
     assert read(meter, items.SUPPLY_STATE) is SupplyState.CONNECTED
+
+
+@pytest.mark.parametrize(("yearly", "step"), [(False, 1), (True, 2)])
+def test_the_current_step_is_that_of_the_month_or_of_the_year(yearly: bool, step: int) -> None:
+    steps = Steps(limits=(KWH,), additions=(0, 100), yearly=yearly)
+    meter = make(tariff=Tariff(steps=steps))
+    meter.state.registers.month_mwh, meter.state.registers.year_mwh = KWH - 1, KWH + 1
+    assert read(meter, items.CURRENT_STEP) == step

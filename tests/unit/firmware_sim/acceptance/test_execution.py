@@ -93,3 +93,18 @@ def test_a_set_offset_applies_to_the_date_and_the_billing_period_at_once() -> No
     assert number is not None
     Host(meter).send(MessageKind.LIMITS, parameters=encode_limits({number: 480}))
     assert (meter.state.calendar.date, meter.state.registers.month_mwh) == (last_of_january + 1, 0)
+
+
+def test_the_end_of_a_moratorium_arms_all_levels_and_its_renewal_arms_none() -> None:
+    meter = make()
+
+    def until(date: int) -> None:
+        parameters = encode_number(MessageKind.MORATORIUM, date)
+        Host(meter).send(MessageKind.MORATORIUM, parameters=parameters)
+
+    until(TODAY + 5)
+    meter.state.supply.spent = 2
+    until(TODAY + 9)
+    assert (meter.state.supply.spent, meter.state.supply.moratorium_until) == (2, TODAY + 9)
+    until(0)
+    assert (meter.state.supply.spent, meter.state.supply.moratorium) == (0, False)

@@ -191,3 +191,21 @@ def test_a_closing_with_unopened_supply_disconnected_opens_the_switch_until_it_i
         MessageKind.LIMITS, parameters=limits(unopened_supply=UnopenedSupply.CONNECTED)
     )
     assert (answer.supply_state, answer.causes) == (SupplyState.CONNECTED, Cause.NONE)
+
+
+def test_a_refusal_names_no_part_of_an_amount() -> None:
+    meter = make(credit=-LEDGER, debt=10 * LEDGER)
+    answer = Host(meter).send(MessageKind.CREDIT, amount=5000, sequence=9)
+    assert answer.outcome is Outcome.SEQUENCE_GAP
+    assert (answer.to_overdraft, answer.to_debt) == (0, 0)
+    assert answer.credit_before == answer.credit_after == -LEDGER
+
+
+@pytest.mark.parametrize("carrier", [Carrier.WIRE, Carrier.CARD])
+def test_an_attack_is_an_event_that_names_its_carrier(carrier: Carrier) -> None:
+    meter = make()
+    host = Host(meter)
+    for amount in range(1, 6):
+        sealed = host.seal(MessageKind.CREDIT, amount=amount)
+        host.deliver(sealed[:-1] + bytes((sealed[-1] ^ 1,)), carrier)
+    assert since(meter, 0) == [("authentication_attack", carrier, 0)]

@@ -217,8 +217,33 @@ def test_a_power_of_one_gigawatt_is_read_and_none_above_it(sign: str) -> None:
             parse_rows(f"offset_s,{column}\n0,{sign}{above}\n")
 
 
+@pytest.mark.parametrize(
+    ("times", "starts_ms"),
+    [
+        (("time", "2026-01-01T00:00:00Z", "2026-01-02T23:59:58Z"), [0, 2 * DAY - 2000]),
+        (("time", "2026-01-01T10:20:30Z", "2026-01-01T11:00:00Z"), [37_230_000, 11 * HOUR]),
+        (("offset", "15m", "16m"), [15 * MINUTE, 16 * MINUTE]),
+        (("offset_s", "900.000", "900.001"), [900_000, 900_001]),
+        (("offset_s", "-1.5", "2"), [-1500, 2000]),
+    ],
+)
 @pytest.mark.parametrize("power", ["1000000000", "-1000000000", "0.001"])
-def test_a_plain_file_is_read_by_column(power: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_file_is_read_by_column(
+    times: tuple[str, str, str], starts_ms: list[int], power: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delattr(load_csv._Reader, "_row_by_row")
-    for begins in ("time", "2026-01-01T00:00:00Z"), ("offset", "15m"), ("offset_s", "900.000"):
-        assert len(parse_rows(f"{begins[0]},power_w\n{begins[1]},{power}\n")) == 1
+    name, first, second = times
+    rows = parse_rows(f"{name},power_w\n{first},{power}\n{second},7\n")
+    origin = EPOCH_MS if rows.is_dated else 0
+    assert [at - origin for at in rows.starts_ms] == starts_ms
+    assert list(rows.columns[0]) == [int(Decimal(power) * 1000), 7000]
+
+
+@pytest.mark.parametrize("phases", [1, 2, 3])
+def test_a_file_has_a_column_for_each_of_up_to_three_phases(phases: int) -> None:
+    names = ",".join(f"power_l{phase}_w" for phase in range(1, phases + 1))
+    values = ",".join(str(phase) for phase in range(1, phases + 1))
+    rows = parse_rows(f"offset_s,{names}\n0,{values}\n")
+    assert [column[0] for column in rows.columns] == [1000 * n for n in range(1, phases + 1)]
+    with pytest.raises(QuantityError, match="power columns"):
+        parse_rows(f"offset_s,{names},power_l{phases + 2}_w\n0,{values},1\n")

@@ -169,3 +169,7 @@ def test_integration_changes_no_register() -> None:
 
 def test_a_flow_of_which_nothing_is_said_is_none_for_ever() -> None:
     assert Flow() == Flow(Demand((0,), 10_000), 0, 0, False, UNREACHED)
+
+
+def test_exported_energy_that_is_not_charged_never_completes_a_charged_mwh() -> None:
+    assert time_to(Registers(export_remainder=MWH_IN_MW_MS - 1), Flow(export_mw=10**9), 1) is None

@@ -40,3 +40,9 @@ def test_cleared_events_are_not_shown_and_later_ones_are() -> None:
     publish([TailRow(EVENT_RING, number, row(number)) for number in (1, 2, 3)], shown, 2)
     assert (shown[EVENT_RING].first, shown[EVENT_RING].last) == (3, 3)
     assert shown[EVENT_RING].get(2) is None
+
+
+def test_events_that_gave_way_to_newer_ones_are_not_shown_again() -> None:
+    shown = rings()
+    publish([TailRow(EVENT_RING, number, row(number)) for number in range(1, 16)], shown, 0)
+    assert (shown[EVENT_RING].first, shown[EVENT_RING].last) == (6, 15)

@@ -238,3 +238,13 @@ def test_a_save_is_not_flushed_while_its_tail_is_short() -> None:
     assert nvram.written > written
     meter.save()
     assert nvram.flushes == flushed + 1
+
+
+def test_a_new_storage_is_written_and_flushed_before_the_meter_runs() -> None:
+    nvram = SimulatedNvram()
+    meter = stored(nvram)
+    assert nvram.flushes > 0
+    again = build(MeterDescription(epoch=9), nvram.power_cycle())
+    assert again.state.identity == meter.state.identity
+    assert again.state.identity.epoch == 7
+    assert bytes(nvram.data[2048:2072]) == bytes(24), "the second header is written with a layout"

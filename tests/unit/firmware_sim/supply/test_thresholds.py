@@ -210,3 +210,30 @@ def test_a_reminder_level_that_was_armed_while_exhausted_trips_when_exhaustion_e
     meter.settings = replace(AGREEMENT, reconnect_threshold=5 * LEDGER)
     assert meter.at(5 * LEDGER) is SupplyState.READY_FOR_RECONNECTION
     assert meter.supply.causes == Cause.CREDIT_REMINDER
+
+
+@pytest.mark.parametrize(
+    ("overdraft", "credit", "state"),
+    [
+        (LEDGER, 1, SupplyState.CONNECTED),
+        (LEDGER, 0, SupplyState.READY_FOR_RECONNECTION),
+        (1, 0, SupplyState.READY_FOR_RECONNECTION),
+        (0, 1, SupplyState.CONNECTED),
+        (0, 0, SupplyState.DISCONNECTED),
+    ],
+)
+def test_zero_is_reached_exactly_at_zero_and_with_any_overdraft(
+    overdraft: int, credit: int, state: SupplyState
+) -> None:
+    assert Evaluated(Settings(overdraft_limit=overdraft)).at(credit) is state
+
+
+def test_a_top_up_spends_the_levels_that_it_leaves_below() -> None:
+    meter = Evaluated()
+    assert meter.topped_up(5 * LEDGER) is SupplyState.CONNECTED
+    assert meter.supply.spent == 2
+    assert meter.topped_up(0) is SupplyState.CONNECTED
+    assert meter.supply.spent == 6
+    held_back = Evaluated()
+    spend_after_top_up(held_back.supply, AGREEMENT, 0, True, held_back.emit)
+    assert held_back.supply.spent == 0

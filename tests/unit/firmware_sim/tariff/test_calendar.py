@@ -170,3 +170,11 @@ def test_a_friendly_window_of_two_equal_times_is_none() -> None:
     settings = Settings(friendly_hours=Windows().pack([(0, 0), (12 * 60, 12 * 60)]))
     for hour in (0, 11, 12, 13, 23):
         assert not friendly_at(local(THURSDAY, hour), settings, Tariff())
+
+
+def test_numbers_that_follow_each_other_are_one_span_from_the_first_to_the_last() -> None:
+    spans = Spans()
+    for number in (3, 4, 5, 9, 2, 10, 6):
+        spans = spans.adding(number)
+    assert spans.spans == ((2, 6), (9, 10))
+    assert spans.adding(4) is spans
