@@ -428,3 +428,12 @@ def test_what_is_no_date_is_refused_with_an_example(text: str) -> None:
 def test_a_date_beyond_the_calendar_can_be_written_all_the_same(days: int) -> None:
     """Registers can hold such a date, so its display must not raise (compare `format_moment`)."""
     assert str(days) in q.format_date(days)
+
+
+def test_a_number_has_at_most_30_digits_on_either_side() -> None:
+    longest = "9" * 30
+    assert q.parse_fixed(longest, 0) == int(longest)
+    assert q.parse_fixed(f"{longest}.{longest}", 30) == int(longest + longest)
+    for text in ("9" * 31, f"1.{'9' * 31}", f"{'9' * 31}.1"):
+        with pytest.raises(QuantityError):
+            q.parse_fixed(text, 31)

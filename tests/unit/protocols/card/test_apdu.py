@@ -173,3 +173,17 @@ def test_every_status_word_of_the_card_has_a_name_of_its_own() -> None:
 
 def test_every_number_has_a_text() -> None:
     assert all(status_text(word) for word in range(0x10000))
+
+
+def test_status_words_keep_their_numbers() -> None:
+    assert {one.name: f"{one.value:04X}" for one in StatusWord} == {
+        "OK": "9000", "MORE_DATA": "6100", "AUTHENTICATION_FAILED": "63C0",
+        "MEMORY_FAILURE": "6581", "WRONG_LENGTH": "6700",
+        "SECURITY_STATUS_NOT_SATISFIED": "6982", "AUTHENTICATION_BLOCKED": "6983",
+        "CHALLENGE_INVALID": "6984", "CONDITIONS_NOT_SATISFIED": "6985",
+        "NO_CURRENT_FILE": "6986", "SECURE_MESSAGING_MISSING": "6987",
+        "SECURE_MESSAGING_WRONG": "6988", "WRONG_DATA": "6A80", "FILE_NOT_FOUND": "6A82",
+        "RECORD_NOT_FOUND": "6A83", "NO_SPACE": "6A84", "WRONG_PARAMETERS": "6A86",
+        "KEY_NOT_FOUND": "6A88", "WRONG_OFFSET": "6B00", "LENGTH_IS": "6C00",
+        "INSTRUCTION_NOT_SUPPORTED": "6D00", "CLASS_NOT_SUPPORTED": "6E00", "FAULT": "6F00",
+    }  # fmt: skip

@@ -299,3 +299,13 @@ def test_with_the_master_file_no_application_is_selected(identifier: str) -> Non
     for refused in ("0084000008", "00B0810010", "00B2012C18"):
         assert status(card.apdu(bytes.fromhex(refused))) == 0x6985
     assert status(card.apdu(bytes.fromhex("00A4000002EF01"))) == 0x6A82
+
+
+def test_a_row_of_the_log_is_read_with_its_length_or_with_any() -> None:
+    card = issued(sold=True)
+    select(card)
+    answers = [card.apdu(bytes.fromhex(f"00B2012C{le}")) for le in ("18", "00")]
+    assert answers[0] == answers[1]
+    assert len(answers[0]) == LOG_ROW + 2
+    for le in ("17", "19", "01", "FF"):
+        assert send(card, f"00B2012C{le}") == "6700"

@@ -401,3 +401,9 @@ def test_files_keep_their_sizes() -> None:
         "return": 480,
         "log": 192,
     }
+
+
+@pytest.mark.parametrize("size", [0, 1, SLOT_MESSAGE - 1, SLOT_MESSAGE])
+def test_a_sale_of_any_size_that_fits_a_slot_comes_back(size: int) -> None:
+    credit = CreditRecord(CardType.OPEN, 1, b"x" * size)
+    assert CreditRecord.decode(credit.encode()) == credit

@@ -261,3 +261,18 @@ def test_a_new_card_is_blank_and_has_eight_tries_for_each_key() -> None:
     assert state.keys == (StoredKey(bytes(16), 0, False, 8),) * len(KeyReference)
     assert [len(state.file(file)) for file in CardFile] == list(SIZES.values())
     assert not any(map(any, state.files))
+
+
+def test_a_new_card_is_flushed_before_it_is_used() -> None:
+    class CountedMemory(BytesMemory):
+        flushes = 0
+
+        def flush(self) -> None:
+            self.flushes += 1
+
+    memory = CountedMemory()
+    make_blank(memory, SERIAL)
+    assert memory.flushes == 1
+    state = CardMemory(memory).state
+    CardMemory(memory).commit(replace(state, logged=1))
+    assert memory.flushes == 2

@@ -17,7 +17,7 @@ from protocols.data_model.items import (
     Windows,
     settable,
 )
-from protocols.data_model.kinds import Fixed, Optional
+from protocols.data_model.kinds import Digits, Fixed, Optional
 from protocols.errors import QuantityError
 from protocols.quantities import LEDGER, MONEY_LIMIT
 
@@ -281,3 +281,9 @@ def test_an_hour_of_thousands_of_digits_is_no_time_of_day() -> None:
 @pytest.mark.parametrize("value", [1440, 1440 << 16, 1440 << 32, 1440 << 48, 1 << 64, -1])
 def test_minutes_past_the_day_cannot_be_set(value: int) -> None:
     assert not WINDOWS.holds(value)
+
+
+def test_numbers_of_digits_keep_their_counts() -> None:
+    assert {
+        item.name: item.kind.count for item in items.ITEMS if isinstance(item.kind, Digits)
+    } == {"serial_number": 12, "customer_number": 12, "billing_day": 4, "billing_year": 4}

@@ -196,3 +196,9 @@ def test_a_record_can_be_packed_without_being_made() -> None:
         ProfileRecord.packed(NEW_YEAR, 1, 2, True, False, True)
         == ProfileRecord(NEW_YEAR, 1, 2, power_down=True, supply_open=True).pack()
     )
+
+
+def test_an_instant_in_the_details_of_an_event_is_of_utc_where_no_offset_is_named() -> None:
+    event = Event(1, NEW_YEAR, 5, EVENTS["clock_set"].code, NEW_YEAR, NEW_YEAR + 1)
+    assert event.detail_fragments() == event.detail_fragments(0)
+    assert event.detail_fragments() != event.detail_fragments(1)

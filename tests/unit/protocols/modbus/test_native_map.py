@@ -421,3 +421,18 @@ def test_the_map_identifies_itself() -> None:
         4: b"Simulated prepaid electricity meter",
         5: b"PPM1 native map",
     }, "vendor, product code, revision, product name, model"
+
+
+def test_the_windows_extend_over_their_registers() -> None:
+    part = (w.MESSAGE_HEAD.size + w.MESSAGE_PART) // 2
+    assert [(one.start, len(one)) for one in WINDOWS.extents] == [
+        (0x1400, WINDOWS.receipt_read - 0x1400 + w.RECEIPT_REGISTERS),
+        (0x1500, part),
+        (0x1600, w.ANSWER_REGISTERS),
+        (0x1700, 7 + w.STATUS_REGISTERS),
+    ]
+    assert {window.name: (one.start, len(one)) for window, one in WINDOWS.readable.items()} == {
+        "RECEIPT": (WINDOWS.receipt_read, w.RECEIPT_REGISTERS),
+        "STATUS": (0x1707, w.STATUS_REGISTERS),
+        "ANSWER": (0x1600, w.ANSWER_REGISTERS),
+    }
