@@ -183,3 +183,9 @@ def test_a_status_at_or_above_the_proved_state_is_not_behind() -> None:
     assert behind(PROVED, STATUS) is None
     later = replace(STATUS, credit_sequence=6, last_code=b"next", last_at=80)
     assert behind(PROVED, later) is None
+
+
+def test_of_a_storage_of_which_nothing_else_is_proved_nothing_is_known() -> None:
+    assert ProvedStorage(METER, 7, 1) == ProvedStorage(
+        METER, 7, 1, 0, 0, 0, 0, 0, b"", 0, b"", b"", 0
+    )

@@ -10,6 +10,7 @@ from firmware_sim.settings import Settings
 from meterctl.errors import (
     OverDailyLimitError,
     RefusedError,
+    UnknownOutcomeError,
     UsageError,
 )
 from meterctl.journal import EntryState, Journal
@@ -28,6 +29,7 @@ from protocols.data_model.words import AccountState
 from protocols.quantities import LEDGER
 from protocols.sealed_message import MessageKind
 from tests.support.setup import METER
+from tests.support.wire import connect
 from tests.support.wire_sales import RING, begun, credit, meter_of, session_of, sold
 
 CREDIT, CONFIRMED, REFUSED = MessageKind.CREDIT, EntryState.CONFIRMED, EntryState.REFUSED
@@ -134,3 +136,33 @@ def test_advancing_the_key_version_spends_a_sequence_and_no_credit(journal: Jour
     assert (settled.entry.kind, settled.entry.state) == ("void", CONFIRMED)
     assert meter.state.security.key_version == 2
     assert (meter.state.security.credit_sequence, credit(meter)) == (1, 0)
+
+
+@pytest.mark.parametrize(("kind", "refused"), [(CREDIT, True), (MessageKind.DEBT, False)])
+def test_no_sale_on_a_card_is_voided_for_credit_that_a_closed_account_takes_not(
+    journal: Journal, kind: MessageKind, refused: bool
+) -> None:
+    meter = meter_of()
+    sold(session_of(meter), journal, 0, MessageKind.CLOSE)
+    session = session_of(meter)
+    on_card = journal.prepare(METER, 0xE0, 2, "credit", 500, b"x", 0, card="0011223344556677")
+    if refused:
+        with pytest.raises(RefusedError, match="is closed and takes no credit; nothing was voided"):
+            plan(session, journal, kind, 100, withdrawing=[on_card])
+    else:
+        plan(session, journal, kind, 100, withdrawing=[on_card])
+    assert journal.entry(on_card.id).is_open
+
+
+def test_a_sale_of_a_known_key_stays_open_where_its_meter_does_not_answer(
+    journal: Journal,
+) -> None:
+    meter = meter_of()
+    entry = begun(meter, journal, reference="key")
+    hint = session_of(meter).identify()
+    silent = connect(meter, lambda *_: b"", ring=RING)[0]
+    with pytest.raises(UnknownOutcomeError):
+        go_on(silent, journal, hint, entry)
+    assert journal.entry(entry.id).is_open
+    settled = go_on(session_of(meter), journal, hint, entry)
+    assert settled.entry.state is CONFIRMED

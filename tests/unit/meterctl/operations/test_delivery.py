@@ -161,3 +161,7 @@ def test_a_receipt_is_asked_for_and_applies_nothing() -> None:
     assert ask_receipt(Line(receipts=[b""]).session, MESSAGE) == Delivered(None, b"", None, True)
     for fault in FAULTS:
         assert ask_receipt(Line(receipts=[fault]).session, MESSAGE) == Delivered()
+
+
+def test_a_message_is_delivered_three_times_at_most() -> None:
+    assert DELIVERIES == 3

@@ -161,7 +161,8 @@ def test_a_void_that_is_not_answered_leaves_the_entry_unknown(journal: Journal) 
     transport.fault = lambda n, way, data: data if n <= sent + 4 else b""
     with pytest.raises(UnknownOutcomeError):
         execute(session, journal, planned)
-    assert journal.entries()[0].state is EntryState.UNKNOWN
+    left = journal.entries()[0]
+    assert (left.state, left.outcome) == (EntryState.UNKNOWN, "exceeds_max_credit")
     transport.fault = None
     (resolved,) = resolve(session, journal)
     assert resolved.entry.state is EntryState.REFUSED

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from meterctl.errors import RefusedError
+from meterctl.errors import NoAnswerError, RefusedError
 from meterctl.journal import NOWHERE, Journal
 from meterctl.operations.command import plan_command
-from meterctl.operations.limits import encode_settings, parse_settings, set_limits
+from meterctl.operations.limits import Change, encode_settings, parse_settings, set_limits
 from protocols.quantities import LEDGER
 from protocols.sealed_message import MessageKind
 from tests.support.meters import Host, make
@@ -71,3 +71,31 @@ def test_after_a_refusal_the_error_says_what_was_read_back() -> None:
     assert "read back, nothing has changed" in refused()
     assert "CHANGED" not in refused()
     assert "read back, max_credit CHANGED all the same" in refused("max_credit=99.00")
+
+
+def without_reading_back(*words: str) -> list[Change]:
+    """Set limits on a new meter that does not answer after the command."""
+    meter = make()
+    session, _ = connect(meter)
+    wanted = parse_settings(words)
+    journal = Journal(NOWHERE)
+    command = plan_command(session, journal, MessageKind.LIMITS, encode_settings(wanted))
+    answers = iter((session.driver.read(wanted),))
+
+    def read(_: object) -> object:
+        for answer in answers:
+            return answer
+        raise NoAnswerError("silence")
+
+    session.driver.read = read  # type: ignore[method-assign, assignment]
+    return set_limits(session, journal, command, wanted)
+
+
+def test_accepted_limits_that_cannot_be_read_back_are_accepted() -> None:
+    assert without_reading_back("overdraft_limit=3.00") == []
+
+
+def test_refused_limits_that_cannot_be_read_back_are_refused() -> None:
+    with pytest.raises(RefusedError, match="reading back was not answered: silence") as caught:
+        without_reading_back("max_credit=30.00", "reconnect_threshold=50.00")
+    assert caught.value.outcome == "out_of_range"

@@ -9,6 +9,7 @@ import pytest
 from meterctl.errors import NotPermittedError
 from meterctl.journal import EntryState, Journal, SeenWriteBack
 from meterctl.key_ring import KeyRing
+from meterctl.operations.card import comparison
 from meterctl.operations.card.case import Case
 from meterctl.operations.card.comparison import (
     compare,
@@ -130,3 +131,17 @@ def test_a_proof_that_says_again_what_an_entry_is_settles_nothing(setup: Setup) 
     voided = setup.journal.entry(entry.id)
     assert (voided.state, voided.outcome) == (EntryState.REFUSED, "voided")
     assert "owed" not in [line.what for line in setup.journal.audit_lines()]
+
+
+def test_the_answer_to_a_first_message_is_held_against_no_sequence_before_it(
+    setup: Setup, card: Card
+) -> None:
+    with setup.presented(card) as presented:
+        case = setup.case(presented)
+        assert case.back is not None
+        back = replace(case.back, credit_sequence=0, answered_sequence=1)
+        assert comparison._behind_proved_sales(case, back) is None
+        later = replace(back, answered_sequence=2)
+        told = comparison._behind_proved_sales(case, later)
+        assert told is not None
+        assert "stands at sequence 0, sequence 1 was proved" in told

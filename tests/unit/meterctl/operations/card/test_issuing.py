@@ -14,6 +14,7 @@ from meterctl.operations.card.port import proved_meter
 from meterctl.operations.sealing import credit_message, enter
 from protocols.card.applet import Card
 from protocols.card.files import CardIdentity, CardType
+from protocols.card.keys import KeyReference
 from protocols.card.terminal import Contents
 from protocols.sealed_message import ANY_CUSTOMER, MessageKind
 from tests.support.setup import CUSTOMER, METER, OTHER, Setup, blank
@@ -212,3 +213,20 @@ def test_a_sale_that_the_write_back_of_the_card_settles_is_not_carried_again(
     with setup.presented(card) as presented:
         assert plan_replacement(setup.case(presented), METER).carry_out() is None
     assert not setup.journal.entry(entry.id).is_open
+
+
+def test_a_blocked_issuing_key_is_told_and_another_wrong_one_as_such(
+    setup: Setup, card: Card
+) -> None:
+    state = card.state
+    issuing = state.key(KeyReference.ISSUING)
+    for changed, told in (
+        (replace(issuing, tries=0), "its issuing key is blocked"),
+        (replace(issuing, key=bytes(16)), "its keys are not this ring's"),
+    ):
+        card._memory.commit(state.with_key(KeyReference.ISSUING, changed))
+        with setup.presented(card) as presented:
+            planned = plan_format(presented, setup.journal, again=True)
+            with pytest.raises(NotPermittedError, match=told):
+                planned.carry_out()
+    assert "card_keys_renewed" not in audited(setup)

@@ -18,7 +18,7 @@ from meterctl.journal import Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.card.presented import PresentedCard
 from protocols.card.applet import Card
-from protocols.card.files import LogActor
+from protocols.card.files import RETURN_SLOT, CardFile, LogActor, checked
 from protocols.quantities import CENT
 from tests.support.setup import CUSTOMER, MASTER, METER, SERIAL, Contacts, Setup, blank
 
@@ -124,3 +124,15 @@ def test_a_notice_is_given_once(setup: Setup, card: Card) -> None:
         presented.tell("again")
         presented.tell("again")
         assert presented.notices == ["again"]
+
+
+def test_a_malformed_write_back_is_refused_and_not_ignored(
+    setup: Setup, card: Card, journal: Journal
+) -> None:
+    malformed = checked(b"\x09" + bytes(RETURN_SLOT - 5))
+    returned = malformed + bytes(RETURN_SLOT)
+    card._memory.commit(card.state.with_file(CardFile.RETURN, returned))
+    with setup.presented(card) as presented:
+        for known in (journal, None):
+            with pytest.raises(MeterctlError, match="nothing was changed"):
+                presented.read(known)

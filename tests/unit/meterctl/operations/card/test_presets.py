@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from meterctl.errors import NotPermittedError, UsageError
+from meterctl.journal import SeenWriteBack
 from meterctl.operations.card.preset_file import Command
 from meterctl.operations.card.presets import plan_preset
 from protocols.card.applet import Card
 from protocols.card.terminal import Contents
 from protocols.keys import MessageClass
 from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_number, verify
-from tests.support.setup import METER, Setup
+from tests.support.setup import METER, SERIAL, Setup
 
 OTHER_METER = "000000000043"
 EVENTS = [(MessageKind.CLEAR_EVENTS, b"")]
@@ -108,3 +109,10 @@ def test_commands_on_a_card_without_a_write_back_are_not_taken(setup: Setup) -> 
     with setup.presented(card) as presented:
         plan_preset(setup.case(presented, session=setup.session()), EVENTS)
         assert "1 commands that its meter has not taken" in " ".join(presented.notices)
+
+
+def test_a_card_of_a_meter_that_was_set_back_takes_no_preset(setup: Setup, card: Card) -> None:
+    setup.journal.write_backs.keep(METER, 0xE0, SERIAL.hex(), SeenWriteBack(2, 0, 0, 0), 0)
+    with pytest.raises(NotPermittedError, match="went back from 2 to 1"):
+        preset(setup, card, EVENTS)
+    assert contents(setup, card).parameters == ()

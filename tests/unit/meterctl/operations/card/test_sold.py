@@ -138,3 +138,13 @@ def test_a_new_sale_is_entered_before_it_is_written(setup: Setup, card: Card) ->
             sell_on_card(case, CardType.PURCHASE, message, binds=False)
     entry = setup.journal.entry(2)
     assert (entry.state, entry.card, entry.reference) == (EntryState.ON_CARD, case.serial, "key")
+
+
+def test_a_sale_that_its_write_back_settles_first_is_not_made_again(
+    setup: Setup, card: Card
+) -> None:
+    first = sold(setup, card, 1000, reference="key")
+    setup.insert(card)
+    again = sold(setup, card, 1000, reference="key")
+    assert (again.entry.id, again.before) == (first.entry.id, True)
+    assert again.entry.state is EntryState.CONFIRMED
