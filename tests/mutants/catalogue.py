@@ -138,11 +138,7 @@ METER_MUTANTS = (
     Mutant(
         "any number of a probe settles the line",
         "meterctl/drivers/rtu_exchange.py",
-        "        if frame == probe and self._echoes is None:\n"
-        "            self._pass_over_second(probe)\n"
         "        return frame == probe\n",
-        "        if frame == probe and self._echoes is None:\n"
-        "            self._pass_over_second(probe)\n"
         "        return frame[1] == probe[1]\n",
         (EXCHANGE,),
     ),
