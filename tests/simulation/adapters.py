@@ -14,15 +14,18 @@ LATE_MS = (600, 3000)
 
 
 def adapters(seed: int) -> list[FaultRule]:
-    """Return the adapters of a seed, the pace of the line first; in some seeds none."""
+    """Return the adapters of a seed, the pace of the line first; in some seeds none.
+
+    An adapter echoes always or never.
+    """
     rng = Random(f"adapters/{seed}")
     if rng.random() < 0.25:
         return []
     possible = [
         FaultRule("packets", rng.choice((62, 62, 64, 8, 1)), way=_way(rng)),
         FaultRule("stall", rng.choice((10, 50, 50, 300)), _ppm(rng), way=_way(rng)),
-        FaultRule("echo", probability=_ppm(rng)),
-        FaultRule("meter_echo", probability=_ppm(rng)),
+        FaultRule("echo"),
+        FaultRule("meter_echo"),
     ]
     pace = FaultRule("pacing", rng.choice(BAUDS))
     return [pace, *rng.sample(possible, rng.randint(1, 3))]

@@ -1231,6 +1231,8 @@ class World:
         for host in self.hosts:
             for entry in host.journal.entries():
                 reason = reasons.get((host.name, entry.message))
+                if entry.kind == MessageKind.VOID.word and self.placed[entry.meter].was_set_back:
+                    reason = "a void for a storage that was set back"
                 if reason is not None and entry.is_open:
                     said = self.rng.choice((EntryState.CONFIRMED, EntryState.REFUSED))
                     close_by_hand(host.journal, entry, said, self._now())
