@@ -260,3 +260,18 @@ def test_after_a_refused_write_the_meter_goes_on_as_it_was(request_: Change) -> 
         untouched.state.supply.state,
         untouched.clock,
     )
+
+
+def test_after_a_refused_top_up_the_supply_trips_where_it_would_have_without() -> None:
+    nvram = SimulatedNvram()
+    meter, untouched = make(nvram, load=KILOWATT, credit=KWH), make(load=KILOWATT, credit=KWH)
+    nvram.full = True
+    assert Host(meter).send(MessageKind.CREDIT, amount=100).outcome is Outcome.STORAGE_FAULT
+    nvram.full = False
+    assert meter.next_deadline() == untouched.next_deadline()
+    for ms in (1, HOUR):
+        meter.advance(ms)
+        untouched.advance(ms)
+        assert meter.state.account.credit == untouched.state.account.credit
+        assert meter.state.supply.state is untouched.state.supply.state
+    assert not meter.state.supply.closed

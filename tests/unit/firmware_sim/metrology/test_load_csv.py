@@ -247,3 +247,9 @@ def test_a_file_has_a_column_for_each_of_up_to_three_phases(phases: int) -> None
     assert [column[0] for column in rows.columns] == [1000 * n for n in range(1, phases + 1)]
     with pytest.raises(QuantityError, match="power columns"):
         parse_rows(f"offset_s,{names},power_l{phases + 2}_w\n0,{values},1\n")
+
+
+def test_without_an_origin_offsets_begin_with_the_meter() -> None:
+    text = "offset_s,power_w\n1,1\n2,2\n"
+    for load in (place(parse_rows(text), 1, 0, OnEnd.HOLD), parse_load(text, 1, 0, OnEnd.HOLD)):
+        assert [load.at(ms)[1] for ms in (0, 1000, 2000)] == [1000, 2000, None]

@@ -310,3 +310,15 @@ def test_a_device_that_ends_within_a_row_yields_the_meter_with_the_rows_behind_i
     kept = [number for number in range(1, 41) if credit.get(number) is not None]
     assert kept == list(range(kept[0], 41)), "the newest rows, without a gap"
     assert kept[0] > 25, "the row that the device ends in is not made up"
+
+
+def test_between_two_profile_periods_nothing_is_written() -> None:
+    nvram = SimulatedNvram()
+    meter = build(DESCRIPTION, nvram)
+    meter.advance(PERIOD)
+    written = nvram.written
+    for ms in (1, 1000, PERIOD - 1):
+        meter.advance(PERIOD + ms)
+        assert nvram.written == written
+    meter.advance(2 * PERIOD)
+    assert nvram.written > written

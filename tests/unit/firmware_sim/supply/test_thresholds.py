@@ -237,3 +237,12 @@ def test_a_top_up_spends_the_levels_that_it_leaves_below() -> None:
     held_back = Evaluated()
     spend_after_top_up(held_back.supply, AGREEMENT, 0, True, held_back.emit)
     assert held_back.supply.spent == 0
+
+
+@pytest.mark.parametrize(("overdraft", "warnings"), [(0, 0), (LEDGER, 1)])
+def test_zero_warns_in_direct_mode_only_where_overdraft_is_allowed(
+    overdraft: int, warnings: int
+) -> None:
+    meter = Evaluated(Settings(overdraft_limit=overdraft, trip_mode=TripMode.DIRECT))
+    meter.at(0)
+    assert meter.events.count("low_credit_warning") == warnings

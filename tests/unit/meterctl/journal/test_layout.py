@@ -39,7 +39,7 @@ from protocols.card.applet import Card
 from protocols.card.memory import BytesMemory
 from protocols.keys import derive_meter_keys
 from protocols.quantities import LEDGER
-from protocols.sealed_message import NO_ORIGIN, MessageKind, Outcome
+from protocols.sealed_message import NO_ORIGIN, MessageKind, Outcome, Receipt
 from tests.support.meters import Host
 from tests.support.setup import insert_into
 from tests.support.wire import connect
@@ -340,3 +340,23 @@ def test_a_layout_that_this_build_does_not_know_is_refused(tmp_path: Path, versi
     with pytest.raises(UsageError, match="later version; nothing was changed"):
         Journal(path)
     assert path.read_bytes() == before
+
+
+def test_the_receipts_of_a_journal_of_layout_2_prove_the_last_message(tmp_path: Path) -> None:
+    journal = former_journal(tmp_path)
+    proved = journal.proofs.newest("000000000042")
+    assert proved is not None
+    receipts = [
+        Receipt.decode(entry.receipt)
+        for entry in journal.entries()
+        if entry.meter == "000000000042" and entry.receipt
+    ]
+    last = max(receipts, key=lambda receipt: receipt.sequence)
+    assert (proved.last_sequence, proved.last_code, proved.last_at) == (
+        last.sequence,
+        last.code,
+        last.at,
+    )
+    assert proved.cumulative == max(receipt.cumulative for receipt in receipts)
+    assert Receipt.decode(proved.receipt) == last
+    journal.close()
