@@ -27,6 +27,12 @@ def contents(setup: Setup, card: Card) -> Contents:
         return presented.read().contents
 
 
+def unbound(case: Case) -> Case:
+    """Return a case whose card is bound to no meter and carries what it carries."""
+    contents = replace(case.files.contents, identity=None)
+    return replace(case, files=replace(case.files, contents=contents))
+
+
 def audited(setup: Setup) -> list[str]:
     return [line.what for line in setup.journal.audit_lines()]
 
@@ -140,9 +146,8 @@ def test_a_service_card_is_not_made_of_a_card_that_carries_an_open_sale(
     setup.sell(card, 1000)
     with setup.presented(card) as presented:
         case = setup.case(presented)
-        unbound = replace(case.files.contents, identity=None)
         with pytest.raises(NotPermittedError, match=r"carries 10\.00"):
-            plan_service(replace(case, files=replace(case.files, contents=unbound)), METER)
+            plan_service(unbound(case), METER)
 
 
 def test_a_replacement_is_issued_later_than_every_card_before_it(setup: Setup, card: Card) -> None:
@@ -176,9 +181,8 @@ def test_a_service_card_is_not_made_of_a_card_with_credit_of_another_journal(
     setup.sell(card, 1000)
     with setup.presented(card) as presented:
         case = Case.read(presented, journal)
-        unbound = replace(case.files.contents, identity=None)
         with pytest.raises(NotPermittedError, match="sold by another journal"):
-            plan_service(replace(case, files=replace(case.files, contents=unbound)), METER)
+            plan_service(unbound(case), METER)
 
 
 def test_no_replacement_is_made_of_a_card_with_credit_of_another_journal(
@@ -198,11 +202,8 @@ def test_no_replacement_is_made_of_a_card_that_is_owed_to_another_meter(
     setup.sell(card, 1000)
     with setup.presented(card) as presented:
         case = setup.case(presented)
-        unbound = replace(case.files.contents, identity=None)
         with pytest.raises(NotPermittedError, match=r"carries 10\.00"):
-            plan_replacement(
-                replace(case, files=replace(case.files, contents=unbound)), OTHER_METER
-            )
+            plan_replacement(unbound(case), OTHER_METER)
 
 
 def test_a_sale_that_the_write_back_of_the_card_settles_is_not_carried_again(
