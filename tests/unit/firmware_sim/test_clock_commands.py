@@ -232,3 +232,11 @@ def test_steps_with_the_same_billing_dates_leave_the_periods_alone() -> None:
     before = counters(meter)
     meter.advance(7 * DAY)
     assert counters(meter) == before, "both were ended by the first clock command"
+
+
+def test_a_billing_end_that_was_missed_today_carries_the_midnight_of_today() -> None:
+    meter = running(tariff=Tariff(steps=Steps(billing_day=11)))
+    meter.handle(CutPower())
+    meter.advance(DAY + 12 * HOUR)
+    meter.handle(ReturnPower())
+    assert freezes(meter, DAILY_RING) == freezes(meter, BILLING_RING) == [START + DAY]

@@ -246,3 +246,8 @@ def test_without_power_a_token_is_not_answered() -> None:
     setup.meter.handle(CutPower())
     assert setup.meter.handle(token(1, 100)) is None
     assert setup.meter.state.account.credit == 20 * LEDGER
+
+
+def test_an_instruction_of_which_nothing_else_is_said_moves_nothing() -> None:
+    instruction = Instruction(MessageKind.CLEAR_EVENTS, Carrier.WIRE)
+    assert instruction == Instruction(MessageKind.CLEAR_EVENTS, Carrier.WIRE, 0, None, None, None)

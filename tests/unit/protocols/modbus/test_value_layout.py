@@ -11,7 +11,7 @@ from protocols.data_model.items import Item
 from protocols.data_model.kinds import COUNT, ENERGY, MONEY, POWER, Digits, Flags, Hex, Optional
 from protocols.errors import MalformedMessageError
 from protocols.modbus.value_layout import Layout, Order, ValueType, packer, unpack
-from protocols.quantities import CENT, KWH, LEDGER, MONEY_LIMIT
+from protocols.quantities import CENT, ENERGY_WRAP, KWH, LEDGER, MONEY_LIMIT
 
 LOW, HIGH = Order.LOW_FIRST, Order.HIGH_FIRST
 NUMBERS = tuple(kind for kind in ValueType if kind not in (ValueType.BCD, ValueType.BITS))
@@ -175,3 +175,15 @@ def test_an_item_with_an_off_may_have_more_decimals_than_the_data_model() -> Non
     finer = Layout(ValueType.U64, 7, off=0)
     assert unpack(items.STEP_LIMITS[0], finer, packer(kind, finer)(3)) == 3
     assert unpack(items.STEP_LIMITS[0], finer, packer(kind, finer)(None)) is None
+
+
+def test_a_layout_of_which_only_the_type_is_said_has_whole_numbers_high_part_first() -> None:
+    high = Order.HIGH_FIRST
+    assert Layout(ValueType.U32) == Layout(ValueType.U32, 0, None, 0, high, high)
+
+
+@pytest.mark.parametrize("decimals", [6, 7, 9])
+def test_energy_wraps_at_a_million_kwh_with_more_decimals_too(decimals: int) -> None:
+    pack = packer(ENERGY, Layout(ValueType.U64, decimals))
+    for energy, shown in ((1, 1), (ENERGY_WRAP - 1, ENERGY_WRAP - 1), (ENERGY_WRAP + 1, 1)):
+        assert int.from_bytes(pack(energy), "big") == shown * 10 ** (decimals - 6)

@@ -81,3 +81,10 @@ def test_an_activation_is_a_whole_second_that_32_bits_hold(activation: str, seco
 def test_another_activation_is_refused(activation: str) -> None:
     with pytest.raises(UsageError, match="activation: whole seconds from 1970 to 2106 are allowed"):
         parse_presets(TARIFF.format(activation))
+
+
+def test_a_price_has_at_most_eight_digits() -> None:
+    ((_, parameters),) = parse_presets('[tariff]\nprices = ["9999.9999"]\n')
+    assert TariffChange.decode(parameters).parts[0][1] == Prices((99_999_999,) * 4)
+    with pytest.raises(UsageError, match="each 0 to 9999"):
+        parse_presets('[tariff]\nprices = ["10000"]\n')
