@@ -15,7 +15,7 @@ from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.records.ring import EVENT_RING, PROFILE_RING, PURCHASE_RING
 from firmware_sim.storage.layouts import LAYOUT
-from firmware_sim.storage.store import ForeignStorageError, StorageLostError, load
+from firmware_sim.storage.store import ForeignStorageError, StorageLostError, Store, load
 from protocols.data_model.tariff import (
     DayTables,
     Part,
@@ -248,3 +248,11 @@ def test_a_new_storage_is_written_and_flushed_before_the_meter_runs() -> None:
     assert again.state.identity == meter.state.identity
     assert again.state.identity.epoch == 7
     assert bytes(nvram.data[2048:2072]) == bytes(24), "the second header is written with a layout"
+
+
+def test_a_storage_that_was_formatted_holds_its_state_whatever_follows() -> None:
+    nvram, state = SimulatedNvram(), stored(SimulatedNvram()).state
+    Store(nvram, 192).format(state)
+    found = load(nvram.power_cycle())
+    assert found is not None
+    assert found.state.identity == state.identity
