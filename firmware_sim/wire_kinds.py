@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from protocols.port_settings import HELP
+
 if TYPE_CHECKING:
     from firmware_sim.servers.seam import Server, Stations, WireOptions
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 class Medium(Enum):
     """The medium of a wire; the value is the help of its option."""
 
-    SERIAL = "Serial port, or a path for a virtual one."
+    SERIAL = f"PATH of a serial port ({HELP}), or of a virtual one to make."
     TCP = "HOST:PORT; port 0 takes a free one."
 
 

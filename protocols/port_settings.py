@@ -69,7 +69,9 @@ _KEYS: Mapping[str, Callable[[str], Any]] = {
 }
 KEYS = tuple(_KEYS)
 GRAMMAR = "?baud=9600&parity=N|E|O&stop=1|2&bits=8|7&silence_ms=100&delay_ms=0"
-"""All settings, for help and error texts."""
+"""All settings, for error texts."""
+HELP = f"settings behind ?, joined by &: {', '.join(GRAMMAR[1:].split('&'))}"
+"""The same for help, where lines are broken."""
 
 
 def parse_port(text: str) -> tuple[str, PortSettings]:

@@ -21,7 +21,7 @@ from meterctl.cli.output import OutputError, print_json, result_fragments, say
 from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
 from protocols.errors import ProtocolError
-from protocols.port_settings import GRAMMAR
+from protocols.port_settings import HELP
 from protocols.quantities import SECOND, parse_duration
 
 app = typer.Typer(
@@ -53,7 +53,7 @@ def _options(
         str | None,
         typer.Option(
             envvar="METERCTL_PORT",
-            help=f"Device (settings: DEVICE{GRAMMAR}), tcp://host:port, or a URL of pyserial.",
+            help=f"Device ({HELP}), tcp://host:port, or a URL of pyserial.",
         ),
     ] = None,
     baud: Annotated[str | None, typer.Option(help="Speed of a serial port, as ?baud=.")] = None,

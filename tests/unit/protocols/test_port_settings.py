@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocols.errors import QuantityError
-from protocols.port_settings import KEYS, PortSettings, bits_a_character, parse_port
+from protocols.port_settings import HELP, KEYS, PortSettings, bits_a_character, parse_port
 
 
 def test_a_path_alone_has_no_settings() -> None:
@@ -70,3 +70,7 @@ def test_a_character_has_a_start_bit_data_parity_and_stop_bits(
     settings: PortSettings, bits: int
 ) -> None:
     assert bits_a_character(settings) == bits
+
+
+def test_the_help_names_every_setting() -> None:
+    assert [part.partition("=")[0] for part in HELP.partition(": ")[2].split(", ")] == list(KEYS)
