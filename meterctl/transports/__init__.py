@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+PATIENCE_S = 12.0
+"""How long a wire that went away is waited for, all attempts of a command together."""
 Notice = Callable[[str], None]
 """Takes one line for a person: a port went away, or is back."""
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from meterctl.errors import NoAnswerError, UsageError
-from meterctl.transports import Notice
+from meterctl.transports import PATIENCE_S, Notice
 from protocols.errors import QuantityError
 from protocols.port_settings import KEYS, PortSettings, bits_a_character, parse_settings
 from protocols.port_settings import parse_port as parse_path
@@ -130,6 +130,7 @@ class SerialTransport:
 
     def __init__(self, port: str, notice: Notice) -> None:
         self.name, self._notice = port, notice
+        self._patience_s = PATIENCE_S
         self._path, self._settings = _path_and_settings(port)
         self.character_us = 1_000_000 * bits_a_character(self._settings) // self._baud
         self.silence_ms = self._settings.silence_ms or _silence_ms(self.character_us, self._baud)
@@ -168,17 +169,20 @@ class SerialTransport:
             self._bytes = self._return(timeout_ms)
 
     def _return(self, timeout_ms: int) -> _Bytes:
-        deadline = time.monotonic() + timeout_ms / 1000
+        began = time.monotonic()
+        deadline = began + min(timeout_ms / 1000, self._patience_s)
         while True:
             try:
                 opened = self._open()
             except _OPEN_FAULTS as error:
                 if time.monotonic() + RETURN_CHECK_S >= deadline:
+                    self._patience_s -= time.monotonic() - began
                     raise NoAnswerError(
                         f"the port went away and is not back: {_reason(error)}"
                     ) from error
                 time.sleep(RETURN_CHECK_S)
             else:
+                self._patience_s = PATIENCE_S
                 self._notice(f"port {self.name}: it is back")
                 return opened
 

@@ -8,6 +8,7 @@ import time
 from urllib.parse import urlsplit
 
 from meterctl.errors import NoAnswerError, UsageError
+from meterctl.transports import PATIENCE_S
 
 CONNECT_TIMEOUT_S = 3.0
 RETRY_S = 0.05
@@ -31,6 +32,7 @@ class TcpTransport:
     def __init__(self, port: str) -> None:
         self.name = port
         self._address = _address_of(port)
+        self._patience_s = PATIENCE_S
         self._socket: socket.socket | None = None
         self._has_answered = False
         """Whether anything came back on this connection."""
@@ -53,18 +55,21 @@ class TcpTransport:
         if self._socket is not None and self._is_open(self._socket):
             return
         self.close()
-        deadline = time.monotonic() + min(timeout_ms / 1000, CONNECT_TIMEOUT_S)
+        began = time.monotonic()
+        deadline = began + min(timeout_ms / 1000, CONNECT_TIMEOUT_S, self._patience_s)
         while True:
             try:
                 self._connect(max(deadline - time.monotonic(), 0.001))
             except OSError as error:
                 if time.monotonic() + RETRY_S >= deadline:
+                    self._patience_s -= time.monotonic() - began
                     reason = error.strerror or error
                     raise NoAnswerError(
                         f"the connection ended and cannot be made again: {reason}"
                     ) from error
                 time.sleep(RETRY_S)
             else:
+                self._patience_s = PATIENCE_S
                 return
 
     def send(self, data: bytes, timeout_ms: int) -> None:

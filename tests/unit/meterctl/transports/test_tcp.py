@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+import meterctl.transports.tcp
 from meterctl.errors import NoAnswerError
 from meterctl.transports.tcp import TcpTransport
 
@@ -63,6 +65,22 @@ def test_a_server_that_is_gone_is_told() -> None:
             transport.receive(3000)
     with pytest.raises(NoAnswerError, match="cannot be made again: Connection refused"):
         transport.prepare(200)
+
+
+def test_all_waits_for_a_server_that_is_gone_have_one_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(meterctl.transports.tcp, "PATIENCE_S", 0.3)
+    with serving(b"one") as port:
+        transport = TcpTransport(port)
+        received(transport)
+        with pytest.raises(NoAnswerError):
+            transport.receive(3000)
+    began = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(NoAnswerError, match="cannot be made again"):
+            transport.prepare(1000)
+    assert time.monotonic() - began < 20
 
 
 def test_a_side_that_takes_no_bytes_is_given_up() -> None:
