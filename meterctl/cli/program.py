@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -174,6 +175,9 @@ def main() -> None:
             sys.exit(0)
         _fail(f"meterctl: stdout cannot be written: {error}", UsageError.exit_code, as_json=False)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            text = f"meterctl: {os.strerror(error.errno)}: raise the limit (ulimit -n)"
+            _fail(text, UsageError.exit_code, as_json)
         if os.environ.get("METERCTL_TRACEBACK"):
             raise
         text = (

@@ -9,7 +9,7 @@ from typing import Any
 from meterctl.drivers import Delivery, Trace
 from meterctl.drivers.exchange import Exchange
 from meterctl.drivers.pymodbus_client import TransportClient
-from meterctl.drivers.register_blocks import ReadableMap
+from meterctl.drivers.register_blocks import OwnLengths, ReadableMap
 from meterctl.drivers.rtu_exchange import RtuExchange
 from meterctl.drivers.table_rows import check_order, list_rows, window_rows
 from meterctl.drivers.tcp_exchange import TcpExchange
@@ -89,6 +89,7 @@ class ModbusDriver:
         self._unit, self._now = unit, clock
         self._where = f"{transport.name} unit {unit}"
         self._known = False
+        self._own = OwnLengths(self._readable, clock())
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
         """Return items; neighbouring items share one request.
@@ -300,7 +301,10 @@ class ModbusDriver:
     # ---- requests
 
     def _read(self, area: Area, address: int, count: int) -> bytes:
-        return self._repeat(lambda until: self._ask_registers(area, address, count, until))
+        """Return registers; on a serial line by a read of a length of its own."""
+        first, size = (address, count) if self._is_tcp else self._own.widened(area, address, count)
+        data = self._repeat(lambda until: self._ask_registers(area, first, size, until))
+        return data[2 * (address - first) :][: 2 * count]
 
     def _ask_registers(
         self, area: Area, address: int, count: int, until: int, *, is_recognised: bool = False

@@ -10,6 +10,8 @@ from protocols.modbus.register_map import Area, Register, RegisterMap
 
 GAP = 16
 """Largest gap between two items that one request reads across, in registers."""
+ROOM = 16
+"""Most registers that a read is made longer by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class ReadableMap:
 
     def __init__(self, register_map: RegisterMap) -> None:
         self.best = register_map.best_registers
-        self._largest = register_map.largest_read
+        self.largest = register_map.largest_read
         self._runs = {area: register_map.runs(area) for area in (Area.HOLDING, Area.INPUT)}
 
     def blocks_of(self, items: Iterable[Item]) -> list[Block]:
@@ -56,6 +58,13 @@ class ReadableMap:
                 )
         return self._blocks(chosen)
 
+    def run_of(self, area: Area, address: int, count: int) -> range:
+        """Return the unbroken run around some registers; the registers where there is none."""
+        for run in self._runs[area]:
+            if run.start <= address and address + count <= run.stop:
+                return run
+        return range(address, address + count)
+
     def _blocks(self, registers: Sequence[Register]) -> list[Block]:
         """Group registers that fit one request."""
         blocks: list[Block] = []
@@ -74,7 +83,7 @@ class ReadableMap:
         before, last = block.registers[-2:]
         return (
             last.address - before.extent.stop <= GAP
-            and block.width <= self._largest
+            and block.width <= self.largest
             and any(
                 run.start <= block.address and last.extent.stop <= run.stop
                 for run in self._runs[block.area]
@@ -85,3 +94,35 @@ class ReadableMap:
 def _area(register: Register) -> Area:
     """Return the area in which a register is read."""
     return Area.HOLDING if Area.HOLDING in register.area else Area.INPUT
+
+
+class OwnLengths:
+    """Gives each block that a session reads a length of its own, so that no reply fits another.
+
+    A block is read with some registers more, upwards or downwards, where the map has them. Lengths
+    begin at `shift`, which differs from session to session: a reply to the one before fits seldom.
+    """
+
+    def __init__(self, readable: ReadableMap, shift: int) -> None:
+        self._readable, self._shift = readable, shift
+        self._owner: dict[int, tuple[Area, int]] = {}
+        self._given: dict[tuple[Area, int, int], tuple[int, int]] = {}
+
+    def widened(self, area: Area, address: int, count: int) -> tuple[int, int]:
+        """Return address and count of a read that covers some registers.
+
+        They are as given where the map has no room.
+        """
+        asked = (area, address, count)
+        if asked not in self._given:
+            self._given[asked] = self._choose(*asked)
+        return self._given[asked]
+
+    def _choose(self, area: Area, address: int, count: int) -> tuple[int, int]:
+        run = self._readable.run_of(area, address, count)
+        room = min(len(run), self._readable.largest, count + ROOM) - count
+        for step in range(room + 1):
+            size = count + (step + self._shift) % (room + 1)
+            if self._owner.setdefault(size, (area, address)) == (area, address):
+                return min(address, run.stop - size), size
+        return address, count

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import select
 import sys
 import time
@@ -278,4 +279,6 @@ def _reason(error: Exception) -> str:
     if number:
         return os.strerror(number)
     text = str(error)
+    if found := re.search(r"\[Errno (\d+)\]", text):
+        return os.strerror(int(found[1]))
     return "the other side refuses its settings" if "dict_values" in text else text

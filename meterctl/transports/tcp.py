@@ -140,6 +140,13 @@ def _address_of(port: str) -> tuple[str, int]:
         host, number = parts.hostname, parts.port
     except ValueError as error:
         raise UsageError(f"port {port}: {error}; write tcp://HOST:PORT") from error
-    if not host or parts.path not in ("", "/") or parts.query or number == 0:
+    is_plain = parts.path in ("", "/") and not (parts.query or parts.username is not None)
+    if (
+        not host
+        or not is_plain
+        or number == 0
+        or parts.netloc.endswith(":")
+        or port.split() != [port]
+    ):
         raise UsageError(f"port {port}: write tcp://HOST:PORT")
     return host, number or DEFAULT_PORT

@@ -53,6 +53,8 @@ class SlowLine:
         self.character_us = character_us
         self.now = 0
         self.free_at = 0
+        self.in_order = True
+        """Whether a reply waits for those before it."""
         self.coming: deque[tuple[int, bytes]] = deque()
         self.sent: list[bytes] = []
         self.reply: Callable[[bytes], bytes] = right_reply
@@ -79,7 +81,7 @@ class SlowLine:
         takes = self.takes[min(index, len(self.takes) - 1)]
         if takes is None:
             return
-        self.free_at = max(self.free_at, at + 5) + takes
+        self.free_at = (max(self.free_at, at + 5) if self.in_order else at + 5) + takes
         reply = self._reply_to(data)
         self._arrives(self.free_at, reply)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meterctl.drivers.register_blocks import GAP, ReadableMap
+import pytest
+
+from meterctl.drivers.register_blocks import GAP, OwnLengths, ReadableMap
 from protocols.data_model import items
 from protocols.data_model.items import ITEMS, Item
 from protocols.modbus.native_map import NATIVE_MAP
@@ -82,3 +84,30 @@ def test_the_whole_native_map_takes_few_requests_that_hold_every_item() -> None:
 def test_bits_are_not_read_as_registers() -> None:
     assert items.GUARANTEE not in ReadableMap(SMALL_MAP).best
     assert items.TRIP_MODE in ReadableMap(SMALL_MAP).best
+
+
+@pytest.mark.parametrize("shift", range(20))
+def test_every_block_that_a_session_reads_has_a_length_of_its_own(shift: int) -> None:
+    readable = ReadableMap(NATIVE_MAP)
+    own = OwnLengths(readable, shift)
+    blocks = [block for item in readable.best for block in readable.blocks_of([item])]
+    blocks += readable.blocks_of(readable.best)
+    sizes: dict[int, tuple[Area, int]] = {}
+    crowded = 0
+    for block in blocks:
+        first, size = own.widened(block.area, block.address, block.width)
+        assert first <= block.address
+        assert block.address + block.width <= first + size
+        assert block.width <= size <= NATIVE_MAP.largest_read
+        assert any(
+            run.start <= first and first + size <= run.stop for run in NATIVE_MAP.runs(block.area)
+        )
+        assert own.widened(block.area, block.address, block.width) == (first, size)
+        crowded += sizes.setdefault(size, (block.area, block.address)) != (
+            block.area,
+            block.address,
+        )
+    few = OwnLengths(readable, shift)
+    given = [few.widened(b.area, b.address, b.width)[1] for b in readable.blocks_of(readable.best)]
+    assert len(set(given)) == len(given), "a read of everything has no two blocks alike"
+    assert crowded < len(blocks), "a session that reads very many blocks uses lengths again"

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meterctl.drivers.modbus import ModbusDriver
 from meterctl.drivers.rtu_exchange import RtuExchange
 from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError
+from protocols.data_model import items
 from protocols.modbus import rtu
+from tests.support.maps import MAGIC
 from tests.support.slow_lines import MAX_MS, UNIT, SlowLine, read, right_reply
 
 TRIES = 3
@@ -240,3 +243,27 @@ def test_a_foreign_unit_is_no_answer() -> None:
     line.reply = lambda request: rtu.encode(9, right_reply(request)[1:-2])
     with pytest.raises(MeterctlError, match="not for us"):
         line.process().ask(read(10), MAX_MS)
+
+
+NUMBERS = (items.ENERGY_IMPORT, items.AVAILABLE_CREDIT_EXACT)
+"""Of the same length in the map."""
+
+
+def with_mark(request: bytes) -> bytes:
+    """Return the reply of a meter with the native map whose registers hold their addresses."""
+    reply = right_reply(request)
+    if request[2:4] != bytes(2):
+        return reply
+    return rtu.encode(UNIT, reply[1:3] + MAGIC + reply[3 + len(MAGIC) : -2])
+
+
+@pytest.mark.parametrize("late_ms", [*range(1000, 1400, 25), 2000, 3000])
+@pytest.mark.parametrize("which", range(2, 5))
+def test_a_late_reply_that_was_overtaken_is_no_answer(which: int, late_ms: int) -> None:
+    def values(takes: list[int | None]) -> list[object]:
+        line = SlowLine(takes)
+        line.in_order, line.reply = False, with_mark
+        driver = ModbusDriver(line, UNIT, 1000, line.clock)
+        return [driver.read([item])[item] for item in NUMBERS + NUMBERS]
+
+    assert values([60] * which + [late_ms, 60]) == values([60])
