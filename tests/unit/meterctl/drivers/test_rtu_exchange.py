@@ -245,7 +245,7 @@ def test_a_foreign_unit_is_no_answer() -> None:
         line.process().ask(read(10), MAX_MS)
 
 
-NUMBERS = (items.ENERGY_IMPORT, items.AVAILABLE_CREDIT_EXACT)
+NUMBERS = (items.ENERGY_IMPORT, items.AVAILABLE_CREDIT_EXACT, items.CUMULATIVE_PURCHASED)
 """Of the same length in the map."""
 
 
