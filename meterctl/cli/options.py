@@ -72,12 +72,14 @@ class Options:
             UsageError: no port, or one that cannot be used.
             NotPermittedError: the published development key on a port that is not local.
         """
+        from meterctl.transports import PATIENCE_S
         from meterctl.transports.wires import monotonic_ms, open_transport, pause_ms, wall_seconds
 
         if self.port is None:
             raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
         named = serial_number(payee)
-        transport = open_transport(self.port, say)
+        patience_s = PATIENCE_S * min(self.timeout_ms, 1000) / 1000
+        transport = open_transport(self.port, say, patience_s)
         try:
             ring = self.ring(seals=seals)
             trace = _print_frame if self.trace else None

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 PATIENCE_S = 12.0
-"""How long a wire that went away is waited for, all attempts of a command together."""
+"""How long a wire that went away is waited for, all attempts of a command together; of a command
+with a shorter time-out than 1 s, that many time-outs."""
 Notice = Callable[[str], None]
 """Takes one line for a person: a port went away, or is back."""
 

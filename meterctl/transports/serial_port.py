@@ -129,9 +129,9 @@ class SerialTransport:
 
     framed = False
 
-    def __init__(self, port: str, notice: Notice) -> None:
+    def __init__(self, port: str, notice: Notice, patience_s: float = PATIENCE_S) -> None:
         self.name, self._notice = port, notice
-        self._patience_s = PATIENCE_S
+        self._patience_s = self._whole_patience_s = patience_s
         self._path, self._settings = _path_and_settings(port)
         self.character_us = 1_000_000 * bits_a_character(self._settings) // self._baud
         self.silence_ms = self._settings.silence_ms or _silence_ms(self.character_us, self._baud)
@@ -183,7 +183,7 @@ class SerialTransport:
                     ) from error
                 time.sleep(RETURN_CHECK_S)
             else:
-                self._patience_s = PATIENCE_S
+                self._patience_s = self._whole_patience_s
                 self._notice(f"port {self.name}: it is back")
                 return opened
 

@@ -29,10 +29,10 @@ class TcpTransport:
     framed = True
     character_us = silence_ms = pause_ms = 0
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str, patience_s: float = PATIENCE_S) -> None:
         self.name = port
         self._address = _address_of(port)
-        self._patience_s = PATIENCE_S
+        self._patience_s = self._whole_patience_s = patience_s
         self._socket: socket.socket | None = None
         self._has_answered = False
         """Whether anything came back on this connection."""
@@ -69,7 +69,7 @@ class TcpTransport:
                     ) from error
                 time.sleep(RETRY_S)
             else:
-                self._patience_s = PATIENCE_S
+                self._patience_s = self._whole_patience_s
                 return
 
     def send(self, data: bytes, timeout_ms: int) -> None:

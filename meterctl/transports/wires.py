@@ -8,7 +8,7 @@ import socket
 import time
 from urllib.parse import urlsplit
 
-from meterctl.transports import Notice, Transport
+from meterctl.transports import PATIENCE_S, Notice, Transport
 
 
 def monotonic_ms() -> int:
@@ -30,15 +30,20 @@ def _say_nothing(_: str) -> None:
     """Take a notice for which there is no person."""
 
 
-def open_transport(port: str, notice: Notice = _say_nothing) -> Transport:
-    """Open the wire of --port; raises UsageError or NoAnswerError."""
+def open_transport(
+    port: str, notice: Notice = _say_nothing, patience_s: float = PATIENCE_S
+) -> Transport:
+    """Open the wire of --port; raises UsageError or NoAnswerError.
+
+    `patience_s` is how long a wire that went away is waited for in all.
+    """
     if port.startswith("tcp://"):
         from meterctl.transports.tcp import TcpTransport
 
-        return TcpTransport(port)
+        return TcpTransport(port, patience_s)
     from meterctl.transports.serial_port import SerialTransport
 
-    return SerialTransport(port, notice)
+    return SerialTransport(port, notice, patience_s)
 
 
 def is_desk(port: str) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import meterctl.transports.serial_port
 from meterctl.errors import NoAnswerError
 from meterctl.transports.serial_port import SerialTransport
 
@@ -45,13 +44,10 @@ def test_a_port_that_comes_back_is_opened_again(tmp_path: Path) -> None:
     os.close(master)
 
 
-def test_all_waits_for_a_port_that_is_gone_have_one_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(meterctl.transports.serial_port, "PATIENCE_S", 0.3)
+def test_all_waits_for_a_port_that_is_gone_have_one_limit(tmp_path: Path) -> None:
     path = tmp_path / "port"
     ends = linked(path)
-    transport = SerialTransport(str(path), nothing)
+    transport = SerialTransport(str(path), nothing, 0.3)
     path.unlink()
     for end in ends:
         os.close(end)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 import pytest
 
-import meterctl.transports.tcp
 from meterctl.errors import NoAnswerError
 from meterctl.transports.tcp import TcpTransport
 
@@ -67,12 +66,9 @@ def test_a_server_that_is_gone_is_told() -> None:
         transport.prepare(200)
 
 
-def test_all_waits_for_a_server_that_is_gone_have_one_limit(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(meterctl.transports.tcp, "PATIENCE_S", 0.3)
+def test_all_waits_for_a_server_that_is_gone_have_one_limit() -> None:
     with serving(b"one") as port:
-        transport = TcpTransport(port)
+        transport = TcpTransport(port, 0.3)
         received(transport)
         with pytest.raises(NoAnswerError):
             transport.receive(3000)
