@@ -13,7 +13,7 @@ QUIET_S = 10.0
 
 
 class ConnectionEvent(Enum):
-    """What a person is told about connections; the value is the text before the count."""
+    """Events of connections that are printed; the value is the text before the count."""
 
     CLOSED = "unused and closed for new ones"
     REFUSED = "refused, since all that may be open are in use"
@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 
 class ConnectionNotices:
-    """Counts events. The first is told at once; those of the next `QUIET_S` in one line."""
+    """Counts events. The first is printed at once; those of the next `QUIET_S` in one line."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[str], None] = say) -> None:
         self._loop, self._say = loop, say
@@ -35,7 +35,7 @@ class ConnectionNotices:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, event: ConnectionEvent) -> None:
-        """Count an event, and tell it unless something was told just before."""
+        """Count an event; print it unless a line was printed less than `QUIET_S` ago."""
         self._counts[event] += 1
         if self._timer is None:
             self._tell()
@@ -50,6 +50,6 @@ class ConnectionNotices:
         self._timer = self._loop.call_later(QUIET_S, self._tell)
 
     def end(self) -> None:
-        """Tell nothing more."""
+        """Print nothing more."""
         if self._timer is not None:
             self._timer.cancel()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import sys
 import termios
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.notices import say
 from firmware_sim.hosting.ports import PortSpec
 from firmware_sim.hosting.real_port import RealPort, is_device
 from firmware_sim.hosting.virtual_port import RESTORE_SPEED_AFTER_S, VirtualPort
@@ -26,7 +25,7 @@ RETURN_S = 0.5
 PRESENT_S = 1.0
 """Between two looks whether a device is there: uvloop tells of no hang-up."""
 WATCH_OPENINGS_AFTER_S = 0.05
-"""After the ready line: what it needs costs 3 ms of a start."""
+"""Openings are followed from then on: to begin costs 3 ms, which the start does not wait for."""
 _PORT_ERRORS = (OSError, termios.error)
 
 
@@ -46,7 +45,7 @@ class SerialLine(Wire):
         self._returning: asyncio.TimerHandle | None = None
         self._is_away = False
         self._failures: set[str] = set()
-        """What was told about a port that is away; empty where it was not told to be."""
+        """Texts printed since the port went away; empty after a planned hang-up."""
         self._open()
 
     @abstractmethod
@@ -69,7 +68,7 @@ class SerialLine(Wire):
 
     @abstractmethod
     def _may_return(self) -> bool:
-        """Return whether it is worthwhile to open the port again."""
+        """Return whether the port can be there again."""
 
     def hang_up(self) -> None:
         """Remove the port, as when an adapter is pulled, until it returns."""
@@ -113,8 +112,7 @@ class SerialLine(Wire):
         """Tell about the port on stderr, each text once until it is back."""
         if text not in self._failures:
             self._failures.add(text)
-            with contextlib.suppress(OSError, ValueError):  # stderr is closed
-                print(f"port {self.path}: {text}", file=sys.stderr, flush=True)
+            say(f"port {self.path}: {text}")
 
     def end(self) -> None:
         self.stop_timer()

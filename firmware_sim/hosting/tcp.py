@@ -22,10 +22,9 @@ UNUSED_NS = 1_000_000_000
 MAX_UNSENT = 1 << 20
 """Bytes of replies that a client does not read; then its connection ends."""
 SHORT = 96
-"""Bytes executed at once in any case: eight reads. A master that waits for replies sends no more.
-"""
+"""Received bytes that are executed at once: eight read requests. More wait for their turn."""
 RECEIVE_BUFFER = 1 << 16
-"""Buffer of the system, bytes: what a client can send before its requests are executed."""
+"""Receive buffer of a socket, bytes: limits the requests of one client that wait."""
 KEEP_ALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 """A master that lost its power is found after 90 s."""
 
@@ -123,7 +122,7 @@ class TcpConnections:
     def make_room(self) -> bool:
         """End the connection unused for longest; return whether there was one.
 
-        It is told on stderr; without one, that no descriptor is left.
+        A notice on stderr names it, or that no descriptor is left.
         """
         if self._end_unused():
             return True

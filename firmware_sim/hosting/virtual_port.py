@@ -153,7 +153,7 @@ class VirtualPort:
         return self._openings.file
 
     def follow_openings(self) -> None:
-        """Discard what a host did not read before it closed the port.
+        """Discard replies that a host did not read before it closed the port.
 
         A real port receives nothing while no program has it open; the next host would take the old
         reply for its own.
@@ -206,7 +206,7 @@ class VirtualPort:
             return False
 
     def _discard(self) -> None:
-        """Discard what was sent and not read, on its way and in the slave."""
+        """Discard replies that no host read: in the master's output and in the slave's input."""
         termios.tcflush(self.master, termios.TCOFLUSH)
         termios.tcflush(self._slave, termios.TCIFLUSH)
 

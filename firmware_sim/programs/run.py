@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from firmware_sim.hosting.errors import HostingError, NotStoredError
 from firmware_sim.hosting.event_loop import event_loop, finish
 from firmware_sim.hosting.host import Host
 from firmware_sim.hosting.named_files import read_text
+from firmware_sim.hosting.notices import say
 from firmware_sim.hosting.state_file import FileNvram, open_meter
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
@@ -46,11 +46,6 @@ class RunOptions:
     silent_unknown_units: bool = False
     faults: str | None = None
     seed: int | None = None
-
-
-def say(text: str) -> None:
-    """Print a text for a person on stderr."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def run(flags: MeterFlags, options: RunOptions) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from meterctl.drivers import Delivery, Trace
-from meterctl.drivers.exchange import Exchange
-from meterctl.drivers.pymodbus_client import TransportClient
-from meterctl.drivers.register_blocks import OwnLengths, ReadableMap
-from meterctl.drivers.rtu_exchange import RtuExchange
+from meterctl.drivers.modbus_requests import TRIES, ModbusRequests
+from meterctl.drivers.register_blocks import OwnLengths, ReadableMap, reading_area
 from meterctl.drivers.table_rows import check_order, list_rows, window_rows
-from meterctl.drivers.tcp_exchange import TcpExchange
-from meterctl.errors import (
-    CorruptAnswerError,
-    MeterctlError,
-    NoAnswerError,
-    RefusedError,
-    UsageError,
-)
+from meterctl.errors import CorruptAnswerError, UsageError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
-from protocols.errors import MODBUS_EXCEPTIONS, ProtocolError
+from protocols.errors import ProtocolError
 from protocols.keys import MessageClass
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
@@ -41,16 +33,6 @@ from protocols.modbus.sealed_windows import (
 )
 from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
-
-TRIES = 3
-TOTAL_MS = 14_500
-"""An exchange ends within it, with all its tries, and its command in 15 s (DESIGN.md 5.2)."""
-BUSY_PAUSE_MS = 250
-"""Pause before a request is sent again to a device that is busy (V1.1b3, section 7)."""
-
-
-class _NotReadyError(RefusedError):
-    """The device did not execute the request now; it may be sent again later."""
 
 
 class ModbusDriver:
@@ -73,21 +55,15 @@ class ModbusDriver:
         """Serve a unit on a transport; the map is the native one by default."""
         self._map = register_map or NATIVE_MAP
         self._readable = ReadableMap(self._map)
-        self._is_tcp = transport.framed
-        self._wire: Exchange = (
-            TcpExchange(transport, timeout_ms, clock, trace)
-            if self._is_tcp
-            else RtuExchange(
-                transport,
-                timeout_ms,
-                clock,
-                trace,
-                has_diagnostics=Function.DIAGNOSTICS in self._map.functions,
-            )
+        self._requests = ModbusRequests(
+            transport,
+            unit,
+            timeout_ms,
+            clock,
+            trace,
+            has_diagnostics=Function.DIAGNOSTICS in self._map.functions,
         )
-        self._client = TransportClient(self._wire, is_tcp=self._is_tcp)
-        self._unit, self._now = unit, clock
-        self._where = f"{transport.name} unit {unit}"
+        self._where = self._requests.where
         self._known = False
         self._own = OwnLengths(self._readable, clock())
 
@@ -131,7 +107,7 @@ class ModbusDriver:
         rows: list[Any] = []
 
         def ask(until: int) -> bytes:
-            data = self._exchange(
+            data = self._requests.exchange(
                 window.read_address,
                 window.read_registers,
                 window.address,
@@ -142,7 +118,7 @@ class ModbusDriver:
                 rows[:] = window_rows(table, first, window.rows, data)
             return data
 
-        self._repeat(ask)
+        self._requests.repeat(ask)
         return rows, len(rows) == window.rows
 
     def _listed(self, rows: RowList) -> list[Any]:
@@ -197,12 +173,14 @@ class ModbusDriver:
         parts = [message[i : i + MESSAGE_PART] for i in range(0, len(message), MESSAGE_PART)]
         for index, part in enumerate(parts[:-1]):
             head = MESSAGE_HEAD.pack(len(message), index * MESSAGE_PART, len(part), 0)
-            self._repeat(lambda until, sent=head + part: self._write(windows.message, sent, until))  # type: ignore[misc]
+            self._requests.repeat(partial(self._requests.write, windows.message, head + part))
         last = parts[-1]
         head = MESSAGE_HEAD.pack(len(message), len(message) - len(last), len(last), 1)
         padded = head + last + bytes(len(last) % 2)
-        until = self._now() + TOTAL_MS
-        data = self._exchange(windows.answer, ANSWER_REGISTERS, windows.message, padded, until)
+        until = self._requests.end()
+        data = self._requests.exchange(
+            windows.answer, ANSWER_REGISTERS, windows.message, padded, until
+        )
         if data[:2] != b"\0\1":
             raise CorruptAnswerError(
                 f"{self._where}: the message was delivered, but the answer window is empty"
@@ -221,8 +199,8 @@ class ModbusDriver:
         which = 0 if message_class is MessageClass.CREDIT else 1
         asked = RECEIPT_QUESTION.pack(which, sequence)
         return _sized(
-            self._repeat(
-                lambda until: self._exchange(
+            self._requests.repeat(
+                lambda until: self._requests.exchange(
                     windows.receipt_read, RECEIPT_REGISTERS, windows.receipt, asked, until
                 )
             )
@@ -237,8 +215,8 @@ class ModbusDriver:
         windows = self._sealed()
         asked = STATUS_QUESTION.pack(question.nonce, question.journal, question.key_version)
         return _sized(
-            self._repeat(
-                lambda until: self._exchange(
+            self._requests.repeat(
+                lambda until: self._requests.exchange(
                     windows.status_read, STATUS_REGISTERS, windows.status, asked, until
                 )
             )
@@ -272,132 +250,36 @@ class ModbusDriver:
             CorruptAnswerError: the device is no meter with this map.
         """
         contact = None if self._known else self._contact()
-        self._known = True
-        if contact is None:
-            return
-        area, address, count, known = contact
-        found = self._repeat(
-            lambda until: self._ask_registers(area, address, count, until, is_recognised=True)
-        )
-        if known and found != known and self._read(area, address, count) != known:
-            self._known = False
-            raise CorruptAnswerError(
-                f"{self._where}: the device that answers is no meter with the {self._map.name} map"
+        if contact is not None:
+            area, address, count, known = contact
+            found = self._requests.repeat(
+                lambda until: self._requests.read(area, address, count, until, is_recognised=True)
             )
+            if known and found != known and self._read(area, address, count) != known:
+                raise CorruptAnswerError(
+                    f"{self._where}: the device that answers is no meter with the "
+                    f"{self._map.name} map"
+                )
+        self._known = True
 
     def _contact(self) -> tuple[Area, int, int, bytes] | None:
         """Return area, address and count of the first read, and what it must give, if known."""
         mark = self._map.mark
         if mark is not None:
-            area = Area.HOLDING if Area.HOLDING in mark.area else Area.INPUT
-            return area, mark.address, len(mark.data) // 2, mark.data
-        if self._is_tcp:
+            return reading_area(mark), mark.address, len(mark.data) // 2, mark.data
+        if self._requests.is_tcp:
             return None
-        for registers in self._readable.best.values():
-            area = Area.HOLDING if Area.HOLDING in registers[0].area else Area.INPUT
-            return area, registers[0].address, registers[0].width, b""
+        for register, *_ in self._readable.best.values():
+            return reading_area(register), register.address, register.width, b""
         return None
-
-    # ---- requests
 
     def _read(self, area: Area, address: int, count: int) -> bytes:
         """Return registers; on a serial line by a read of a length of its own."""
-        first, size = (address, count) if self._is_tcp else self._own.widened(area, address, count)
-        data = self._repeat(lambda until: self._ask_registers(area, first, size, until))
+        first, size = (
+            (address, count) if self._requests.is_tcp else self._own.widened(area, address, count)
+        )
+        data = self._requests.repeat(lambda until: self._requests.read(area, first, size, until))
         return data[2 * (address - first) :][: 2 * count]
-
-    def _ask_registers(
-        self, area: Area, address: int, count: int, until: int, *, is_recognised: bool = False
-    ) -> bytes:
-        client = self._client
-        call = (
-            client.read_holding_registers if area is Area.HOLDING else client.read_input_registers
-        )
-        return self._ask(
-            call,
-            until,
-            is_recognised=is_recognised,
-            address=address,
-            count=count,
-            device_id=self._unit,
-        )
-
-    def _write(self, address: int, data: bytes, until: int) -> bytes:
-        return self._ask(
-            self._client.write_registers,
-            until,
-            address=address,
-            values=_words(data),
-            device_id=self._unit,
-        )
-
-    def _exchange(
-        self, read_address: int, count: int, address: int, data: bytes, until: int
-    ) -> bytes:
-        """Write and read in one request (function 23)."""
-        return self._ask(
-            self._client.readwrite_registers,
-            until,
-            read_address=read_address,
-            read_count=count,
-            write_address=address,
-            values=_words(data),
-            device_id=self._unit,
-        )
-
-    def _ask(self, call: Callable[..., Any], until: int, **arguments: Any) -> bytes:
-        from pymodbus.exceptions import ModbusException
-
-        try:
-            reply = self._client.ask(call, until, **arguments)
-        except ModbusException as error:
-            raise CorruptAnswerError(f"{self._where}: {error}") from error
-        except MeterctlError as error:
-            raise type(error)(f"{self._where}: {error}") from error
-        if reply.isError():
-            raise self._refusal(getattr(reply, "exception_code", 0))
-        return b"".join(int(word).to_bytes(2, "big") for word in reply.registers)
-
-    def _refusal(self, code: int) -> MeterctlError:
-        said = f"{self._where}: Modbus exception {code:02X}"
-        said += f" ({MODBUS_EXCEPTIONS.get(code, 'unknown')})"
-        match code:
-            case 0x05:
-                return _NotReadyError(f"{said}: the meter has the request and works on it still")
-            case 0x06:
-                return _NotReadyError(f"{said}; nothing was changed")
-            case 0x0B:
-                return NoAnswerError(f"{self._where}: exception 0B, the gateway has no such unit")
-            case _:
-                return RefusedError(f"{said}; nothing was changed")
-
-    def _repeat(self, work: Callable[[int], bytes]) -> bytes:
-        """Run a repeatable request, again if its answer was lost: at most 3 tries and 15 s.
-
-        `work` takes the time at which all must be over. Of several failures the first is raised.
-        """
-        until = self._now() + TOTAL_MS
-        first: MeterctlError | None = None
-        for _ in range(TRIES):
-            try:
-                return work(until)
-            except (NoAnswerError, CorruptAnswerError, _NotReadyError) as error:
-                first = first or error
-                if isinstance(error, _NotReadyError):
-                    self._rest()
-            if self._now() >= until:
-                break
-        assert first is not None
-        raise first
-
-    def _rest(self) -> None:
-        """Give a busy device its time; a wire that breaks meanwhile is found by the next try."""
-        with suppress(NoAnswerError):
-            self._wire.rest(BUSY_PAUSE_MS)
-
-
-def _words(data: bytes) -> list[int]:
-    return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
 
 
 def _sized(data: bytes) -> bytes:

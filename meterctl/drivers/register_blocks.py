@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from protocols.data_model.items import Item
-from protocols.modbus.register_map import Area, Register, RegisterMap
+from protocols.modbus.register_map import Area, Constant, Register, RegisterMap
 
 GAP = 16
 """Largest gap between two items that one request reads across, in registers."""
@@ -68,8 +68,8 @@ class ReadableMap:
     def _blocks(self, registers: Sequence[Register]) -> list[Block]:
         """Group registers that fit one request."""
         blocks: list[Block] = []
-        for register in sorted(registers, key=lambda one: (_area(one).value, one.address)):
-            area = _area(register)
+        for register in sorted(registers, key=lambda one: (reading_area(one).value, one.address)):
+            area = reading_area(register)
             if blocks and blocks[-1].area is area:
                 longer = Block(area, (*blocks[-1].registers, register))
                 if self._fits(longer):
@@ -91,9 +91,9 @@ class ReadableMap:
         )
 
 
-def _area(register: Register) -> Area:
-    """Return the area in which a register is read."""
-    return Area.HOLDING if Area.HOLDING in register.area else Area.INPUT
+def reading_area(part: Register | Constant) -> Area:
+    """Return the area in which registers are read that lie in several."""
+    return Area.HOLDING if Area.HOLDING in part.area else Area.INPUT
 
 
 class OwnLengths:

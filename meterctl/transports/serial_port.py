@@ -14,6 +14,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -194,18 +195,17 @@ class SerialTransport:
         sent = 0
         while sent < len(data):
             left = deadline - time.monotonic()
-            rest = data[sent:]
             if left <= 0:
                 raise NoAnswerError(
                     f"the port takes no bytes: {sent} of {len(data)} within {timeout_ms} ms; "
                     f"its output is full or stopped"
                 )
-            sent += self._guarded(lambda rest=rest, left=left: port.write(rest, left))  # type: ignore[misc]
+            sent += self._guarded(partial(port.write, data[sent:], left))
 
     def receive(self, timeout_ms: int) -> bytes:
         """Return the received bytes; b"" after `timeout_ms` of silence."""
         port = self._here()
-        return self._guarded(lambda: port.read(max(timeout_ms, 0) / 1000))
+        return self._guarded(partial(port.read, max(timeout_ms, 0) / 1000))
 
     def close(self) -> None:
         """Close the port; bytes that it did not take are discarded."""

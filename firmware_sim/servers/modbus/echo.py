@@ -28,7 +28,7 @@ _BITS_A_BYTE = 11
 
 
 class EchoState(Enum):
-    """What the line was seen to do."""
+    """Whether the line echoes."""
 
     UNKNOWN = "unknown"
     ECHOES = "echoes"
@@ -47,7 +47,7 @@ class Transmission(NamedTuple):
 
 
 class Echo:
-    """Recognises the echo of what was sent on one line.
+    """Recognises copies of its own transmissions on one line.
 
     Args:
         baud: the speed of the line.

@@ -1,0 +1,161 @@
+"""Requests of Modbus to one unit: their refusals, and how often they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from meterctl.drivers import Trace
+from meterctl.drivers.exchange import Exchange
+from meterctl.drivers.pymodbus_client import TransportClient
+from meterctl.drivers.rtu_exchange import RtuExchange
+from meterctl.drivers.tcp_exchange import TcpExchange
+from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, RefusedError
+from meterctl.transports import MonotonicClock, Transport
+from protocols.errors import MODBUS_EXCEPTIONS
+from protocols.modbus.register_map import Area
+
+TRIES = 3
+TOTAL_MS = 14_500
+"""An exchange ends within it, with all its tries, and its command in 15 s (DESIGN.md 5.2)."""
+BUSY_PAUSE_MS = 250
+"""Pause before a request is sent again to a device that is busy (V1.1b3, section 7)."""
+
+
+class _NotReadyError(RefusedError):
+    """The device did not execute the request now; it may be sent again later."""
+
+
+class ModbusRequests:
+    """Requests to a unit on a transport, each sent once; `repeat` sends one again.
+
+    `where` names port and unit in errors; `until` is the clock's time at which all must be over.
+
+    Args:
+        has_diagnostics: whether the device has function 8, for a serial line.
+
+    Every request raises NoAnswerError, CorruptAnswerError or RefusedError.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        unit: int,
+        timeout_ms: int,
+        clock: MonotonicClock,
+        trace: Trace | None,
+        *,
+        has_diagnostics: bool,
+    ) -> None:
+        self.is_tcp = transport.framed
+        self._wire: Exchange = (
+            TcpExchange(transport, timeout_ms, clock, trace)
+            if self.is_tcp
+            else RtuExchange(transport, timeout_ms, clock, trace, has_diagnostics=has_diagnostics)
+        )
+        self._client = TransportClient(self._wire, is_tcp=self.is_tcp)
+        self._unit, self._now = unit, clock
+        self.where = f"{transport.name} unit {unit}"
+
+    def end(self) -> int:
+        """Return `until` for a request that begins now."""
+        return self._now() + TOTAL_MS
+
+    def read(
+        self, area: Area, address: int, count: int, until: int, *, is_recognised: bool = False
+    ) -> bytes:
+        """Return registers of an area.
+
+        `is_recognised`: the caller recognises the reply by its content (see Exchange).
+        """
+        client = self._client
+        call = (
+            client.read_holding_registers if area is Area.HOLDING else client.read_input_registers
+        )
+        return self._ask(
+            call,
+            until,
+            is_recognised=is_recognised,
+            address=address,
+            count=count,
+            device_id=self._unit,
+        )
+
+    def write(self, address: int, data: bytes, until: int) -> bytes:
+        """Write whole registers (function 16); the reply has no data."""
+        return self._ask(
+            self._client.write_registers,
+            until,
+            address=address,
+            values=_words(data),
+            device_id=self._unit,
+        )
+
+    def exchange(
+        self, read_address: int, count: int, address: int, data: bytes, until: int
+    ) -> bytes:
+        """Write and read in one request (function 23)."""
+        return self._ask(
+            self._client.readwrite_registers,
+            until,
+            read_address=read_address,
+            read_count=count,
+            write_address=address,
+            values=_words(data),
+            device_id=self._unit,
+        )
+
+    def _ask(self, call: Callable[..., Any], until: int, **arguments: Any) -> bytes:
+        from pymodbus.exceptions import ModbusException
+
+        try:
+            reply = self._client.ask(call, until, **arguments)
+        except ModbusException as error:
+            raise CorruptAnswerError(f"{self.where}: {error}") from error
+        except MeterctlError as error:
+            raise type(error)(f"{self.where}: {error}") from error
+        if reply.isError():
+            raise self._refusal(getattr(reply, "exception_code", 0))
+        return b"".join(int(word).to_bytes(2, "big") for word in reply.registers)
+
+    def _refusal(self, code: int) -> MeterctlError:
+        said = f"{self.where}: Modbus exception {code:02X}"
+        said += f" ({MODBUS_EXCEPTIONS.get(code, 'unknown')})"
+        match code:
+            case 0x05:
+                return _NotReadyError(f"{said}: the meter has the request and works on it still")
+            case 0x06:
+                return _NotReadyError(f"{said}; nothing was changed")
+            case 0x0B:
+                return NoAnswerError(f"{self.where}: exception 0B, the gateway has no such unit")
+            case _:
+                return RefusedError(f"{said}; nothing was changed")
+
+    def repeat(self, work: Callable[[int], bytes]) -> bytes:
+        """Run a repeatable request, again if its answer was lost: at most 3 tries and TOTAL_MS.
+
+        `work` takes the time at which all must be over. Of several failures the first is raised.
+        """
+        until = self.end()
+        first: MeterctlError | None = None
+        for _ in range(TRIES):
+            try:
+                return work(until)
+            except (NoAnswerError, CorruptAnswerError, _NotReadyError) as error:
+                first = first or error
+                if isinstance(error, _NotReadyError):
+                    self._rest()
+            if self._now() >= until:
+                break
+        assert first is not None
+        raise first
+
+    def _rest(self) -> None:
+        """Give a busy device its time; a wire that breaks meanwhile is found by the next try."""
+        with suppress(NoAnswerError):
+            self._wire.rest(BUSY_PAUSE_MS)
+
+
+def _words(data: bytes) -> list[int]:
+    return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
