@@ -30,6 +30,11 @@ class Exchange(ABC):
         self._corrupt: FrameError | None = None
         self._passed_over = False
 
+    @property
+    def strays(self) -> int:
+        """Replies received so far that nothing sent here explains: others may be wrong too."""
+        return 0
+
     @abstractmethod
     def ask(self, request: bytes, until_ms: int, *, is_recognised: bool = False) -> bytes:
         """Send a request, a whole frame, once; return the whole frame of its reply.

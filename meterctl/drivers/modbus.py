@@ -9,7 +9,7 @@ from typing import Any
 
 from meterctl.drivers import Delivery, Trace
 from meterctl.drivers.modbus_requests import TRIES, ModbusRequests
-from meterctl.drivers.register_blocks import OwnLengths, ReadableMap, reading_area
+from meterctl.drivers.register_blocks import Block, OwnLengths, ReadableMap, reading_area
 from meterctl.drivers.table_rows import check_order, list_rows, window_rows
 from meterctl.errors import CorruptAnswerError, UsageError
 from meterctl.transports import MonotonicClock, Transport
@@ -70,11 +70,23 @@ class ModbusDriver:
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
         """Return items; neighbouring items share one request.
 
+        A stray reply may have replaced the right one of any of them: then all are read again.
+
         Raises:
             UsageError: the map does not have an item.
+            CorruptAnswerError: stray replies came each time.
         """
         blocks = self._readable.blocks_of(self._held(items))
         self._know()
+        for _ in range(TRIES):
+            before = self._requests.strays
+            values = self._values(blocks)
+            if self._requests.strays == before:
+                return values
+        raise CorruptAnswerError(f"{self._where}: replies came that were not asked for")
+
+    def _values(self, blocks: Iterable[Block]) -> dict[Item, Any]:
+        """Return the values of the registers of some blocks."""
         values: dict[Item, Any] = {}
         for block in blocks:
             data = self._read(block.area, block.address, block.width)

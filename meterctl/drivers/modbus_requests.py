@@ -58,6 +58,11 @@ class ModbusRequests:
         self._unit, self._now = unit, clock
         self.where = f"{transport.name} unit {unit}"
 
+    @property
+    def strays(self) -> int:
+        """Replies received so far that nothing sent here explains."""
+        return self._wire.strays
+
     def end(self) -> int:
         """Return `until` for a request that begins now."""
         return self._now() + TOTAL_MS

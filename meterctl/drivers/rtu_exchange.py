@@ -9,15 +9,18 @@ device answers in order, so once the number is back no reply to anything before 
     request, no reply in time | probe, late reply, number back | next request
 
 A late reply to the request that is repeated is its reply; any other one is discarded. For devices
-without function 8 the line must be silent for a whole time-out instead.
+without function 8 the line must be silent for a whole time-out instead; so must one on which a
+*stray* came, a frame that nothing sent here explains: more of them may follow, in any order.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from struct import pack
 
 from meterctl.drivers import Trace
 from meterctl.drivers.exchange import Exchange
+from meterctl.drivers.strays import LEAST_FRAME, Strays
 from meterctl.errors import CorruptAnswerError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.errors import FrameError
@@ -35,6 +38,8 @@ from protocols.modbus.pdu import (
 
 PROBES = 3
 """Probes in a row, as long as something comes back."""
+LEAST_SILENCE_MS = 1000
+"""Silence after a stray, at least."""
 _READS = frozenset({Function.READ_HOLDING_REGISTERS, Function.READ_INPUT_REGISTERS})
 _REFUSED_PROBE = Function.DIAGNOSTICS | EXCEPTION_FLAG
 
@@ -80,6 +85,12 @@ class RtuExchange(Exchange):
         """The probe that returned last."""
         self._last: tuple[bytes, bytes] = b"", b""
         """The last request and its reply."""
+        self._strays = Strays()
+        self._has_sent = False
+
+    @property
+    def strays(self) -> int:
+        return self._strays.count
 
     def ask(self, request: bytes, until_ms: int, *, is_recognised: bool = False) -> bytes:
         """Send a request and return its reply; see Exchange."""
@@ -119,8 +130,8 @@ class RtuExchange(Exchange):
             self._unanswered, self._asked_at = 0, self._now()
         self._settled = False
         self._unanswered += 1
-        self._transmit(request, until_ms)
-        reply = self._reply_to(request, until_ms)
+        self._transmit(request, until_ms, settled)
+        reply = self._reply_to(request, until_ms, settled)
         self._settled = settled
         if settled:
             self._awaited = b""
@@ -135,6 +146,12 @@ class RtuExchange(Exchange):
             NoAnswerError: nothing came back, or only frames that are not for us.
             CorruptAnswerError: only damaged bytes came back.
         """
+        if self._strays.has_some:
+            self._awaited = b""
+            late = self._await_silence(request, until_ms, LEAST_SILENCE_MS)
+            if late is not None:
+                return late
+            self._settled = not self._has_diagnostics
         if self._settled:
             return None
         if not self._has_diagnostics:
@@ -153,6 +170,7 @@ class RtuExchange(Exchange):
         probe = rtu.encode(request[0], pack(">BHH", Function.DIAGNOSTICS, 0, self._number))
         self._transmit(probe, until_ms)
         began = self._probes[probe] = self._now()
+        self._strays.know(probe)
         late: bytes | None = None
         while (frame := self._next(self._deadline(probe, began, until_ms))) is not None:
             self._passed_over = True
@@ -187,12 +205,13 @@ class RtuExchange(Exchange):
         if sent_at is not None:
             self._slowest_ms = max(self._slowest_ms, self._now() - sent_at)
 
-    def _await_silence(self, request: bytes, until_ms: int) -> bytes | None:
+    def _await_silence(self, request: bytes, until_ms: int, least_ms: int = 0) -> bytes | None:
         """Wait until the line was silent for a time-out, or everything sent was answered."""
         late: bytes | None = None
         self._received, self._buffer, self._echo = b"", b"", b""
+        silence_ms = max(self._timeout_ms, least_ms)
         silent_since = self._now()
-        while (end := min(until_ms, silent_since + self._timeout_ms)) > self._now():
+        while (end := min(until_ms, silent_since + silence_ms)) > self._now():
             frame = self._next(end)
             silent_since = max(silent_since, self._last_byte_at)
             found = self._late_reply(request, frame) if frame else None
@@ -201,7 +220,7 @@ class RtuExchange(Exchange):
                 self._unanswered -= 1
                 if self._unanswered <= 0:
                     break
-        self._settled, self._awaited = True, b""
+        self._settled, self._awaited, self._strays.has_some = True, b"", False
         return late
 
     def _late_reply(self, request: bytes, frame: bytes) -> bytes | None:
@@ -213,16 +232,21 @@ class RtuExchange(Exchange):
 
     # ---- frames
 
-    def _transmit(self, frame: bytes, until_ms: int) -> None:
+    def _transmit(self, frame: bytes, until_ms: int, settled: bool = False) -> None:
         """Send a frame after the silence that is due before it."""
         self._wire.prepare(max(1, until_ms - self._now()))
-        self._be_silent(until_ms)
+        discarded = self._be_silent(until_ms)
+        if not self._has_sent:
+            self._strays.has_some = len(discarded) >= LEAST_FRAME
+        elif settled:
+            self._strays.note_bytes(frame[0], discarded)
+        self._has_sent = True
         is_probe = frame[1] == Function.DIAGNOSTICS
         self._echo = b"" if is_probe and not self._echoes else frame
         self._send(frame, until_ms)
 
-    def _be_silent(self, until_ms: int) -> None:
-        """Wait for the silence between two frames, then the pause; discard what arrives."""
+    def _be_silent(self, until_ms: int) -> bytes:
+        """Wait for the silence between two frames, then the pause; return what arrived, unused."""
         give_up = min(until_ms, self._now() + self._timeout_ms)
         discarded = self._buffer
         wait_ms = 0
@@ -241,6 +265,7 @@ class RtuExchange(Exchange):
         self._buffer = b""
         if self._wire.pause_ms:
             self.rest(self._wire.pause_ms)
+        return discarded
 
     def _deadline(self, request: bytes, began: int, until_ms: int) -> int:
         """Return until when the reply to a request that was sent at `began` is awaited."""
@@ -249,8 +274,11 @@ class RtuExchange(Exchange):
         device_ms = max(self._timeout_ms, self._slowest_ms * 3 // 2)
         return min(until_ms, began + device_ms + wire_ms)
 
-    def _reply_to(self, request: bytes, until_ms: int) -> bytes:
-        """Return the reply to a request that was sent just now."""
+    def _reply_to(self, request: bytes, until_ms: int, settled: bool) -> bytes:
+        """Return the reply to a request that was sent just now.
+
+        A read on a settled line on which a stray came is not answered: its reply may be one too.
+        """
         began = self._now()
         reply: bytes | None = None
         while (frame := self._next(self._deadline(request, began, until_ms))) is not None:
@@ -260,11 +288,15 @@ class RtuExchange(Exchange):
                     raise CorruptAnswerError("a probe returned twice: an adapter may echo")
                 self._learn_from_return(frame)
                 self._passed_over = True  # another unit's, or the return of a probe
+                if settled:
+                    self._strays.note(request[0], frame)
                 continue
             try:
                 check_reply(request[1:-2], frame[1:-2])
             except FrameError as error:
                 self._corrupt = error
+                if settled:  # else what was sent before explains it
+                    self._strays.note(request[0], frame)
                 continue
             reply = frame
             break
@@ -272,6 +304,9 @@ class RtuExchange(Exchange):
             self._echoes = False  # nothing but the reply, if any, came back
         if reply is None:
             raise self._failure(self._now() - began, is_incomplete=bool(self._buffer))
+        if settled and self._strays.has_some and request[1] in _READS:
+            raise CorruptAnswerError("a reply to nothing that was asked came before the reply")
+        self._strays.know(reply, instead_of=partial(_fits, request))
         return self._taken(reply)
 
     def _next(self, deadline: int) -> bytes | None:

@@ -267,3 +267,39 @@ def test_a_late_reply_that_was_overtaken_is_no_answer(which: int, late_ms: int) 
         return [driver.read([item])[item] for item in NUMBERS + NUMBERS]
 
     assert values([60] * which + [late_ms, 60]) == values([60])
+
+
+@pytest.mark.parametrize("each", [7, 23, 60, 190])
+def test_leftovers_of_the_process_before_are_no_values_of_this_one(each: int) -> None:
+    """Frames of the lengths of its own reads come without pause, each fitting some request."""
+
+    def values(leftovers: int) -> list[object]:
+        line = SlowLine([30])
+        line.reply = with_mark
+        for index in range(leftovers):
+            size = 2 * (1 + index % 60)
+            frame = rtu.encode(UNIT, bytes((3, size)) + bytes(size))
+            line.coming.append((index * each, frame))
+        driver = ModbusDriver(line, UNIT, 1000, line.clock)
+        read_items = driver.read(NUMBERS)
+        return [read_items[item] for item in NUMBERS]
+
+    assert values(1000 // each) == values(0)
+
+
+def test_a_right_reply_that_comes_after_a_stray_of_its_length_has_all_read_again() -> None:
+    line = SlowLine([10])
+    line.reply = with_mark
+    driver = ModbusDriver(line, UNIT, 1000, line.clock)
+    right = driver.read(NUMBERS)
+    answer = line.reply
+
+    def replaced(request: bytes) -> bytes:
+        reply = answer(request)
+        if len(line.sent) > sent + 1:
+            return reply
+        line.coming.append((line.now + 5, rtu.encode(UNIT, reply[1:3] + bytes(len(reply) - 5))))
+        return reply
+
+    sent, line.reply = len(line.sent), replaced
+    assert driver.read(NUMBERS) == right
