@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -241,37 +241,30 @@ class Site:
         finally:
             transport.close()
 
-    def wait_for_change(self, process: subprocess.Popen[str], since_ns: int) -> bool:
-        """Wait until the journal has changed since `since_ns`; False if the process ends first."""
+    def wait_for_commits(self, process: subprocess.Popen[str], count: int) -> bool:
+        """Wait until the journal has `count` commits; False if the process ends before."""
         until = time.monotonic() + TIMEOUT_S
         while time.monotonic() < until:
             ended = process.poll() is not None
-            if self.journal_changed_ns() != since_ns:
+            if self.commits() >= count:
                 return True
             if ended:
                 return False
             time.sleep(0.0005)
         raise AssertionError(f"{process.args!r} neither writes its journal nor ends")
 
-    def wait_for_entry(self, process: subprocess.Popen[str], known: int, since_ns: int) -> int:
-        """Wait until the journal has more than `known` entries; return the number of changes.
+    def wait_for_entry(self, process: subprocess.Popen[str], known: int, before: int) -> int:
+        """Wait until the journal has more than `known` entries; return the commits since `before`.
 
         It is 0 if the process ends first. A queried status is written before the entry, so the
-        entries are read after each change.
+        entries are read after each commit.
         """
-        changes = 0
-        while self.wait_for_change(process, since_ns):
-            since_ns, changes = self.journal_changed_ns(), changes + 1
-            if len(self.entries()) > known:
-                return changes
+        commits = before
+        while self.wait_for_commits(process, commits + 1):
+            entries, commits = self._entries_and_commits()
+            if entries > known:
+                return commits - before
         return 0
-
-    def wait_for_changes(self, process: subprocess.Popen[str], since_ns: int, count: int) -> None:
-        """Wait for `count` changes of the journal, or for the process's end; takes no lock."""
-        for _ in range(count):
-            if not self.wait_for_change(process, since_ns):
-                return
-            since_ns = self.journal_changed_ns()
 
     def wait_until_applied(self, process: subprocess.Popen[str]) -> None:
         """Wait until the meter has stored the next top-up; a slow answer is still to come."""
@@ -281,9 +274,30 @@ class Site:
             assert time.monotonic() < until, "the top-up never arrives"
             time.sleep(0.002)
 
-    def journal_changed_ns(self) -> int:
-        """Return the time of the journal's last write; takes no lock."""
-        return self.journal.stat().st_mtime_ns if self.journal.exists() else 0
+    def commits(self) -> int:
+        """Return the number of commits of the journal; takes no lock.
+
+        SQLite counts them in the file's header (bytes 24 to 27) and ends each by removing the
+        rollback journal: while there is one, the last may not stand yet.
+        """
+        if not self.journal.exists():
+            return 0
+        is_begun = Path(f"{self.journal}-journal").exists()
+        return max(self._counter() - is_begun, 0)
+
+    def _counter(self) -> int:
+        with self.journal.open("rb") as file:
+            return int.from_bytes(file.read(28)[24:], "big")
+
+    def _entries_and_commits(self) -> tuple[int, int]:
+        """Return both as of one instant: while the rows are read no commit can end."""
+        database = sqlite3.connect(
+            f"{self.journal.as_uri()}?mode=ro", uri=True, timeout=TIMEOUT_S, isolation_level=None
+        )
+        with closing(database):
+            database.execute("BEGIN")
+            entries = database.execute("SELECT COUNT(*) FROM entries").fetchone()[0]
+            return entries, self._counter()
 
     def all_entries(self) -> list[JournalRow]:
         """Return the entries of all journals."""
