@@ -54,6 +54,7 @@ from protocols.sealed_message import (
 from tests.simulation.lines import (
     BY_HAND,
     FINAL_STATES,
+    LEFT_OPEN,
     OPEN_STATES,
     TRANSFERS,
     AuditError,
@@ -1125,6 +1126,8 @@ class Auditor:
     def open_for_a_person(self, entries: Iterable[JournalLine]) -> dict[JournalLine, str]:
         """Return the open entries with the reason for which METER 8 leaves each to a person.
 
+        A void is there only with a reason: one that is open without it hinders the next sale.
+
         Raises:
             AuditError: an entry is open that one of the proofs (a) to (d), its bytes or a void
                 would settle.
@@ -1132,7 +1135,7 @@ class Auditor:
         lines = list(entries)
         reasons: dict[JournalLine, str] = {}
         for line in lines:
-            if line.state in OPEN_STATES and line.kind in TRANSFERS and not line.lost:
+            if line.state in OPEN_STATES and line.kind in LEFT_OPEN and not line.lost:
                 audit = self._audit(line.serial)
                 taken = {
                     k[2]: data
@@ -1147,6 +1150,8 @@ class Auditor:
                     taken,
                     was_set_back=audit.was_set_back,
                 )
+                if reason is None and line.kind not in TRANSFERS:
+                    continue
                 if reason is None:
                     fail_line(line, f"still {line.state} at the end, though METER 8 settles it")
                 reasons[line] = reason

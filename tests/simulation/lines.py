@@ -10,6 +10,8 @@ from protocols.quantities import CENT, format_money
 from protocols.sealed_message import SealedMessage
 
 TRANSFERS = frozenset({"open", "credit", "refund", "debt", "close"})
+LEFT_OPEN = TRANSFERS | {"void"}
+"""Kinds of entries that METER 8 may leave to a person."""
 OPEN_STATES = frozenset({"prepared", "on_card", "unknown"})
 FINAL_STATES = frozenset({"confirmed", "refused"})
 BY_HAND = "by_hand"
