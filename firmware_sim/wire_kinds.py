@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 
 
 class Medium(Enum):
-    """The medium of a wire; the value is the help of its option."""
+    """The medium of a wire; the value explains the argument of its option."""
 
-    SERIAL = f"PATH of a serial port ({HELP}), or of a virtual one to make."
-    TCP = "HOST:PORT; port 0 takes a free one."
+    SERIAL = (
+        f"PATH is a serial port ({HELP}); where there is none, a virtual one is made and linked "
+        "there."
+    )
+    TCP = "Port 0 takes a free one, which the ready line names."
+
+    @property
+    def placeholder(self) -> str:
+        """The word for the argument of its option."""
+        return "PATH" if self is Medium.SERIAL else "HOST:PORT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from protocols.data_model.words import Tamper
 from protocols.errors import QuantityError
 from protocols.faults import FAULTS, FaultRule, parse_words
 from protocols.quantities import DAY, parse_duration, parse_fixed
+from protocols.suggestions import did_you_mean, one_of
 
 MAX_SPEED = 100_000
 MAX_ADVANCE = 3660 * DAY
@@ -167,13 +168,56 @@ _WITH_ARGUMENT: dict[str, Callable[[str], Command]] = {
     "speed": lambda text: Speed(parse_speed(text)),
 }
 _ALONE: dict[str, Callable[[], Command]] = {"button": PressButton, "state": Show, "stop": Stop}
-GRAMMAR = (
-    "advance 17h · load 3kW|FILE.csv|household · power cut|return · button · cover open|close · "
-    "terminal-cover open|close · magnet on|off · speed N · state · stop · "
-    "card insert FILE [--pull-after N] · card insert --reader NAME · card remove · "
-    "fault NAME on [--count N] [--for 10s] [--unit N] [--value V] [--probability P]|off "
-    "· fault off · fault list"
+GRAMMAR_ROWS = (
+    ("advance TIME", "Let meter time pass at once, such as 17h."),
+    ("load LOAD", "Change what is drawn: a power such as 3kW, FILE.csv or household."),
+    ("power cut|return", "Cut or return the meter's own power; it saves and restarts."),
+    ("button", "Press the button, as a customer does to close the supply."),
+    ("cover open|close", "Open or close the cover of the meter."),
+    ("terminal-cover open|close", "Open or close the cover of its terminals."),
+    ("magnet on|off", "Hold a magnet to the meter, or take it away."),
+    ("card insert FILE", "Insert the card in a file; with --pull-after N it is pulled out early."),
+    ("card insert --reader NAME", "Insert the card that lies in a PC/SC reader."),
+    ("card remove", "Remove the card."),
+    (
+        "fault FAULT on",
+        "Put a fault in force; limit it with --count N, --for 10s, --unit N, --value V or "
+        "--probability P.",
+    ),
+    ("fault FAULT off", "End a fault."),
+    ("fault off", "End every fault."),
+    ("fault list", "Show the faults in force, and how often each has applied."),
+    ("speed N", "Let meter time run N times as fast as the clock; 0 stops it."),
+    ("state", "Show every item of the meter as JSON."),
+    ("stop", "Stop the program that runs the meter."),
 )
+"""Every command as it is typed, and what it does: for help, completion and error texts."""
+NAMES = tuple(dict.fromkeys(grammar.split()[0] for grammar, _ in GRAMMAR_ROWS))
+_PLACEHOLDERS: dict[str, Sequence[str]] = {"FAULT": tuple(FAULTS), "LOAD": ("household",)}
+
+
+def next_words(words: Sequence[str]) -> dict[str, str]:
+    """Return the words that may follow these of a command that is being typed, with meanings."""
+    found: dict[str, str] = {}
+    for grammar, meaning in GRAMMAR_ROWS:
+        parts = grammar.split()
+        if len(parts) > len(words) and all(map(_fits, parts, words)):
+            for word in _words_of(parts[len(words)]):
+                found.setdefault(word, meaning)
+    return found
+
+
+def _words_of(part: str) -> Sequence[str]:
+    return _PLACEHOLDERS.get(part, ()) if part.isupper() else part.split("|")
+
+
+def _fits(part: str, word: str) -> bool:
+    return part.isupper() or word in _words_of(part)
+
+
+def _written(name: str) -> str:
+    """Return how the commands of a name are written."""
+    return one_of(grammar for grammar, _ in GRAMMAR_ROWS if grammar.split()[0] == name)
 
 
 def _fault(words: Sequence[str]) -> Command:
@@ -182,17 +226,20 @@ def _fault(words: Sequence[str]) -> Command:
     if list(words) == ["off"]:
         return EndFaults(None)
     if len(words) < 2 or words[0] not in FAULTS or words[1] not in ("on", "off"):
-        raise QuantityError(
-            f"'fault {' '.join(words)}': write fault NAME on [--count N] [--for 10s] "
-            f"[--unit N], fault NAME off, "
-            f"fault off or fault list; NAME is one of {', '.join(FAULTS)}"
-        )
+        raise QuantityError(f"'{' '.join(['fault', *words])}': {_fault_hint(words)}")
     name, turn, options = words[0], words[1], words[2:]
     if turn == "on":
         return BeginFault(parse_words(name, options))
     if options:
         raise QuantityError(f"'fault {name} off' takes no options")
     return EndFaults(name)
+
+
+def _fault_hint(words: Sequence[str]) -> str:
+    if words and words[0] not in FAULTS:
+        hint = did_you_mean(words[0], [*FAULTS, "off", "list"], f"faults are {', '.join(FAULTS)}")
+        return f"there is no fault {words[0]!r}; {hint}"
+    return f"write {_written('fault')}"
 
 
 _INSERT = (
@@ -228,7 +275,7 @@ def _card(words: Sequence[str]) -> Command:
 def parse_command(words: Sequence[str]) -> Command:
     """Return the command of these words; raises QuantityError, which names the allowed ones."""
     if not words:
-        raise QuantityError(f"no command: allowed are {GRAMMAR}")
+        raise QuantityError(f"no command: commands are {', '.join(NAMES)}")
     name, arguments = words[0], words[1:]
     if name in _ALONE and not arguments:
         return _ALONE[name]()
@@ -238,6 +285,7 @@ def parse_command(words: Sequence[str]) -> Command:
         return _fault(arguments)
     if name == "card":
         return _card(arguments)
-    if name in _WITH_ARGUMENT and not arguments:
-        raise QuantityError(f"{name!r} needs one more word: {GRAMMAR}")
-    raise QuantityError(f"{' '.join(words)!r} is no command: allowed are {GRAMMAR}")
+    if name in NAMES:
+        raise QuantityError(f"{' '.join(words)!r}: write {_written(name)}")
+    hint = did_you_mean(name, NAMES, f"commands are {', '.join(NAMES)}")
+    raise QuantityError(f"there is no command {name!r}; {hint}")

@@ -6,24 +6,40 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from firmware_sim.cli.options import JsonOption
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.signals import interrupt_once
+from protocols.command_line import Argument, Option, Program, examples
 from protocols.errors import QuantityError
 
-app = typer.Typer(no_args_is_help=True, help="Simulated cards in files; sold with `meterctl card`.")
+app = Program(
+    "Simulated prepaid cards in files; `meterctl card` sells on them.",
+    epilog=examples(
+        ("meter-sim card new c.img --card-serial 00000000000000c1", "Make a blank card."),
+        ("meter-sim control m1.sock card insert c.img", "Put it into a running meter."),
+    ),
+)
 _TRANSMISSIONS = {"T=0": 0, "T=1": 1}
 
 
 @app.command("new")
 def card_new(
-    file: Annotated[
-        Path, typer.Argument(help="File to create; an existing file is never overwritten.")
+    file: Annotated[Path, Argument(help="File to create; an existing file is never overwritten.")],
+    card_serial: Annotated[
+        str,
+        Option(
+            "--card-serial", metavar="HEX", help="Serial number of the card: 16 hexadecimal digits."
+        ),
     ],
-    card_serial: Annotated[str, typer.Option("--card-serial", help="16 hexadecimal digits.")],
-    transmission: Annotated[str, typer.Option("--transmission", help="T=0 or T=1.")] = "T=1",
+    transmission: Annotated[
+        str,
+        Option(
+            "--transmission",
+            metavar="T=0|T=1",
+            help="Transmission protocol of the card: T=0 sends bytes, T=1 sends blocks.",
+            autocompletion=lambda: list(_TRANSMISSIONS),
+        ),
+    ] = "T=1",
 ) -> None:
     """Make a blank card, as it leaves its factory: `meterctl card format` gives it its keys."""
     from firmware_sim.hosting.cards.card_file import create_blank
@@ -37,11 +53,13 @@ def card_new(
 
 @app.command("serve")
 def card_serve(
-    file: Annotated[Path, typer.Argument(help="The card.")],
+    file: Annotated[Path, Argument(help="File that holds the card.")],
     reader: Annotated[
-        int, typer.Option("--slot", help="Slot of the virtual reader: 0 or 1.", min=0, max=1)
+        int, Option("--slot", metavar="N", help="Slot of the virtual reader: 0 or 1.", min=0, max=1)
     ] = 0,
-    host: Annotated[str, typer.Option("--host", help="Host of pcscd.")] = "127.0.0.1",
+    host: Annotated[
+        str, Option("--host", metavar="HOST", help="Computer on which pcscd runs.")
+    ] = "127.0.0.1",
     as_json: JsonOption = False,
 ) -> None:
     """Put a card into the virtual PC/SC reader (vpcd), for any PC/SC program, until interrupted."""

@@ -7,20 +7,56 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Annotated, Any
 
-import typer
-
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.description.keys import FLAGS, Key
 from firmware_sim.wire_kinds import WIRE_KINDS
-from protocols.data_model.kinds import Fixed
+from protocols.command_line import Option
+from protocols.data_model.kinds import Choice, Fixed
+
+METER, WIRES, TIME, FAULTS, OUTPUT = "The meter", "Wires", "Time and control", "Faults", "Output"
+"""The groups of the options in the help."""
 
 ConfigOption = Annotated[
-    list[str] | None, typer.Option("--config", help="Meter in TOML; repeat for several meters.")
+    list[str] | None,
+    Option(
+        "--config",
+        metavar="FILE",
+        help="A meter described in TOML, as `meter-sim new` writes one; repeat it for several.",
+        rich_help_panel=METER,
+    ),
 ]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of whatever is random.")]
-ControlOption = Annotated[str | None, typer.Option("--control", help="Path of the control socket.")]
-SpeedOption = Annotated[str, typer.Option("--speed", help="Meter time per wall time, 0 to 100000.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")]
+SeedOption = Annotated[
+    int | None,
+    Option(
+        "--seed",
+        metavar="N",
+        help="Number from which all chance is drawn: the same seed gives the same run.",
+        rich_help_panel=FAULTS,
+    ),
+]
+ControlOption = Annotated[
+    str | None,
+    Option(
+        "--control",
+        metavar="PATH",
+        help="Make a socket here, through which `meter-sim control` acts on the meters.",
+        rich_help_panel=TIME,
+    ),
+]
+SpeedOption = Annotated[
+    str,
+    Option(
+        "--speed",
+        metavar="N",
+        help="How many times faster than the clock meter time runs, 0 to 100000; at 0 it stands "
+        "still until `meter-sim control` advances it.",
+        rich_help_panel=TIME,
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    Option("--json", help="Print JSON Lines: one object a line.", rich_help_panel=OUTPUT),
+]
 Command = Callable[..., None]
 
 
@@ -31,7 +67,16 @@ def with_wires(command: Command) -> Command:
         return {kind: tuple(given.pop(kind.name) or ()) for kind in WIRE_KINDS}
 
     options = [
-        _option(kind.name, list[str] | None, typer.Option(kind.flag, help=kind.medium.value))
+        _option(
+            kind.name,
+            list[str] | None,
+            Option(
+                kind.flag,
+                metavar=kind.medium.placeholder,
+                help=f"Serve {kind.title} here; repeatable. {kind.medium.value}",
+                rich_help_panel=WIRES,
+            ),
+        )
         for kind in WIRE_KINDS
     ]
     return _in_place_of("wires", options, take, command)
@@ -58,7 +103,15 @@ def _given(given: dict[str, Any]) -> Iterator[tuple[Key, object]]:
 
 def _flag(key: Key) -> inspect.Parameter:
     assert key.flag is not None
-    option = typer.Option(key.option, help=key.flag.help)
+    words = key.kind.words if isinstance(key.kind, Choice) else key.flag.words
+    option = Option(
+        key.option,
+        metavar=key.flag.placeholder,
+        help=key.flag.help,
+        rich_help_panel=METER,
+        show_default=key.flag.default or False,
+        autocompletion=(lambda: list(words)) if words else None,
+    )
     if key.flag.value is not None:
         return _option(key.name, bool, option, default=False)
     is_whole = isinstance(key.kind, Fixed) and key.kind.decimals == 0

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from firmware_sim.cli import card, scenario
 from firmware_sim.cli.options import (
+    FAULTS,
+    METER,
+    OUTPUT,
+    TIME,
+    WIRES,
     ControlOption,
     JsonOption,
     SeedOption,
@@ -23,51 +26,137 @@ from firmware_sim.description.flags import MeterFlags
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.signals import EndedBySignalError, end_by_signal, raise_at_signals
 from firmware_sim.wire_kinds import Wires
+from protocols.command_line import (
+    VERSION,
+    Argument,
+    Context,
+    Exit,
+    Option,
+    Program,
+    UsageMistakeError,
+    examples,
+    execute,
+    exit_codes,
+    section_text,
+)
+from protocols.control import GRAMMAR_ROWS, next_words
 from protocols.errors import QuantityError
 
-EXIT_INTERNAL, EXIT_USAGE = 1, 2
+EXIT_INTERNAL, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="A simulated prepaid electricity meter, exact to the milliwatt-hour and to the cent.",
+NAME = "meter-sim"
+_EXAMPLES = examples(
+    (
+        "meter-sim run --modbus-rtu m1.tty --load 2kW --speed 3600",
+        "A meter on a virtual serial port that uses 2 kW; an hour passes in a second.",
+    ),
+    (
+        "meter-sim run --modbus-tcp 127.0.0.1:5020 --control m1.sock --speed 0",
+        "A meter on TCP whose time only moves when it is told to.",
+    ),
+    ("meter-sim control m1.sock advance 17h", "Let 17 hours pass in that meter."),
+    ("meter-sim simulate --load household --for 30d", "See a month of a household at once."),
 )
-app.add_typer(card.app, name="card")
-app.add_typer(scenario.app, name="scenario")
+app = Program(
+    "A simulated prepaid electricity meter, exact to the milliwatt-hour and to the cent.",
+    epilog="\n\n".join([_EXAMPLES, exit_codes((0, 1, 2, 3, 130))]),
+)
+RUN, VIRTUAL, MAKE = "Run a meter", "Try behaviour in virtual time", "Make files"
+_RUN = examples(
+    (
+        "meter-sim run --modbus-rtu m1.tty --load 2kW --speed 3600",
+        "On a virtual serial port; `meterctl --port m1.tty status` reads it.",
+    ),
+    (
+        "meter-sim run --modbus-rtu '/dev/ttyUSB0?baud=9600&parity=E' --credit 50.00",
+        "On a real serial port.",
+    ),
+    (
+        "meter-sim run --modbus-tcp 127.0.0.1:5020 --control m1.sock --state m1.nv",
+        "On TCP, acted on through m1.sock, kept in m1.nv.",
+    ),
+)
+_SIMULATE = examples(
+    ("meter-sim simulate --load 2kW --for 2d", "Two days at 2 kW, until the credit is used up."),
+    (
+        "meter-sim simulate --load household --for 30d --topup 5d:20.00 --plot month.svg",
+        "A month of a household with a top-up on day 5, drawn.",
+    ),
+)
+_CONTROL = "\n\n".join(
+    [
+        examples(
+            ("meter-sim control m1.sock advance 17h", "Let 17 hours pass."),
+            ("meter-sim control m1.sock load 3kW", "Change what is drawn."),
+            ("meter-sim control m1.sock state", "Show every item as JSON."),
+        ),
+        section_text("What it can do", *GRAMMAR_ROWS),
+    ]
+)
 
 StateFile = Annotated[
-    str | None, typer.Option("--state", help="State file; for several meters a directory.")
+    str | None,
+    Option(
+        "--state",
+        metavar="FILE",
+        help="Keep the meter in this file: it goes on from there at the next start. For several "
+        "meters a directory.",
+        rich_help_panel=METER,
+    ),
 ]
 FaultsFile = Annotated[
-    str | None, typer.Option("--faults", help="Plan of faults in TOML (docs/faults.md).")
+    str | None,
+    Option(
+        "--faults",
+        metavar="FILE",
+        help="Plan of faults of line, replies, storage and meter, in TOML (docs/faults.md).",
+        rich_help_panel=FAULTS,
+    ),
 ]
 SilentUnits = Annotated[
     bool,
-    typer.Option(
-        "--silent-unknown-units", help="TCP: no reply to unknown units, instead of exception 0B."
+    Option(
+        "--silent-unknown-units",
+        help="On TCP give no reply for a unit that is not here, instead of exception 0B.",
+        rich_help_panel=WIRES,
     ),
 ]
 TopUps = Annotated[
-    list[str] | None, typer.Option("--topup", help="WHEN:AMOUNT, such as 5d:20.00; repeatable.")
+    list[str] | None,
+    Option(
+        "--topup",
+        metavar="WHEN:AMOUNT",
+        help="Credit an amount after a time, such as 5d:20.00; repeatable.",
+        rich_help_panel=TIME,
+    ),
 ]
 
 
-@app.command()
+def control_words(context: Context) -> list[tuple[str, str]]:
+    """Return the words that a shell completes for `control`."""
+    return list(next_words(context.params.get("words") or ()).items())
+
+
+@app.callback()
+def _options(_version: Annotated[bool, VERSION] = False) -> None:
+    pass
+
+
+@app.command(rich_help_panel=RUN, epilog=_RUN)
 @with_flags
 @with_wires
 def run(
     flags: MeterFlags,
-    seed: SeedOption = None,
-    wires: Wires | None = None,
-    control: ControlOption = None,
     state: StateFile = None,
-    speed: SpeedOption = "1",
+    wires: Wires | None = None,
     silent_unknown_units: SilentUnits = False,
+    speed: SpeedOption = "1",
+    control: ControlOption = None,
     faults: FaultsFile = None,
+    seed: SeedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one or more meters on wires, until SIGINT, SIGTERM or SIGHUP."""
+    """Run one or more meters on wires until Ctrl-C or a signal ends it."""
     from firmware_sim.programs.run import RunOptions
     from firmware_sim.programs.run import run as serve
     from protocols.control import parse_speed
@@ -85,15 +174,29 @@ def run(
     serve(flags, options)
 
 
-@app.command()
+@app.command(rich_help_panel=VIRTUAL, epilog=_SIMULATE)
 @with_flags
 def simulate(
-    duration: Annotated[str, typer.Option("--for", help="Duration, such as 30d.")],
+    duration: Annotated[
+        str,
+        Option(
+            "--for",
+            metavar="TIME",
+            help="How much time passes in the meter, such as 17h or 30d.",
+            rich_help_panel=TIME,
+        ),
+    ],
     flags: MeterFlags,
-    seed: SeedOption = None,
     topup: TopUps = None,
+    seed: SeedOption = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw credit and power into an SVG file.")
+        Path | None,
+        Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw credit and power into this SVG file; needs matplotlib.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,15 +207,26 @@ def simulate(
     play(flags, parse_duration(duration), topup or (), plot, as_json)
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@app.command(
+    context_settings={"ignore_unknown_options": True}, rich_help_panel=RUN, epilog=_CONTROL
+)
 def control(
-    path: Annotated[Path, typer.Argument(help="The control socket of a running meter-sim.")],
+    path: Annotated[Path, Argument(help="The socket that `meter-sim run --control PATH` made.")],
     words: Annotated[
         list[str],
-        typer.Argument(help="advance 17h, load 3kW, button, card insert FILE, state, ..."),
+        Argument(
+            metavar="WORD",
+            help="What to do, such as advance 17h, button or state; all stand below.",
+            autocompletion=control_words,
+        ),
     ],
     meter: Annotated[
-        str | None, typer.Option("--meter", help="Serial number, where there are several.")
+        str | None,
+        Option(
+            "--meter",
+            metavar="SERIAL",
+            help="Serial number of the meter that is meant, where several run.",
+        ),
     ] = None,
 ) -> None:
     """Control a running meter (time, load, button, card); returns once the effect is stored."""
@@ -131,23 +245,25 @@ def control(
     answer = ask(path, words, meter)
     if not answer["ok"]:
         print(f"meter-sim control: {answer['error']}", file=sys.stderr)
-        raise typer.Exit(int(str(answer["exit"])))
+        raise Exit(int(str(answer["exit"])))
     raw = str(answer["raw"])
     result = raw[raw.index('"result": ') + len('"result": ') : raw.rindex("}")]
     if result != "{}":
         print(result)
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def new(
-    file: Annotated[
-        Path, typer.Argument(help="File to create; an existing file is never overwritten.")
-    ],
+    file: Annotated[Path, Argument(help="File to create; an existing file is never overwritten.")],
 ) -> None:
     """Write a commented example of a meter in TOML."""
     from firmware_sim.programs.new import write_example
 
     write_example(file)
+
+
+app.add_typer(scenario.app, name="scenario", rich_help_panel=VIRTUAL)
+app.add_typer(card.app, name="card", rich_help_panel=MAKE)
 
 
 def main() -> None:
@@ -157,7 +273,16 @@ def main() -> None:
 
     raise_at_signals()
     try:
-        app()
+        execute(app, NAME, sys.argv[1:])
+    except Exit as ended:
+        sys.exit(ended.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except UsageMistakeError as error:
+        from protocols.command_line.mistakes import explained
+
+        print(f"{NAME}: {explained(error)}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
     except EndedBySignalError as ended:
         end_by_signal(ended.number)
     except HostingError as error:

@@ -5,34 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from firmware_sim.cli.options import ControlOption, JsonOption, SpeedOption, with_wires
 from firmware_sim.wire_kinds import Wires
+from protocols.command_line import Argument, Exit, Option, Program, examples
 
-app = typer.Typer(
-    no_args_is_help=True, help="Play scenarios of a meter and check their expectations."
+app = Program(
+    "Play scenarios of a meter and check their expectations.",
+    epilog=examples(
+        ("meter-sim scenario check day.toml", "Play it in virtual time; exit code 3 if it fails."),
+        (
+            "meter-sim scenario run day.toml --modbus-rtu m1.tty --speed 60",
+            "Play it live on a wire, a minute a second.",
+        ),
+    ),
 )
 
 
 @app.command("check")
 def scenario_check(
-    files: Annotated[list[str], typer.Argument(help="Scenarios in TOML (docs/scenarios.md).")],
+    files: Annotated[
+        list[str], Argument(metavar="FILE", help="Scenarios in TOML (docs/scenarios.md).")
+    ],
     junit: Annotated[
-        Path | None, typer.Option("--junit", help="Write the results as JUnit XML.")
+        Path | None,
+        Option("--junit", metavar="FILE", help="Write the results into this file as JUnit XML."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play files in virtual time; exit 3 if an expectation did not hold, 2 for a bad file."""
     from firmware_sim.programs.scenarios import check_files
 
-    raise typer.Exit(check_files(files, junit, as_json))
+    raise Exit(check_files(files, junit, as_json))
 
 
 @app.command("run")
 @with_wires
 def scenario_run(
-    file: Annotated[str, typer.Argument(help="A scenario in TOML.")],
+    file: Annotated[str, Argument(help="A scenario in TOML.")],
     wires: Wires | None = None,
     control: ControlOption = None,
     speed: SpeedOption = "1",
@@ -43,4 +52,4 @@ def scenario_run(
     from protocols.control import parse_speed
 
     if not play_live(file, wires or {}, control, parse_speed(speed), as_json).held:
-        raise typer.Exit(EXIT_NOT_HELD)
+        raise Exit(EXIT_NOT_HELD)

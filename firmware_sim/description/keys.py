@@ -39,15 +39,19 @@ SETTINGS = "settings."
 class Flag:
     """An option of the commands that describe a meter.
 
-    `option` is made of the key's name where it is empty. A flag with a `value` has no argument: it
-    stands for that value. A flag that is `overridden` is ignored for a meter that a state file
-    holds.
+    `placeholder` is the word for its argument, `default` what the help shows, `words` what a shell
+    completes. `option` is made of the key's name where it is empty. A flag with a `value` has no
+    argument: it stands for that value. A flag that is `overridden` is ignored for a meter that a
+    state file holds.
     """
 
     help: str
+    placeholder: str = ""
+    default: str = ""
     option: str = ""
     value: str | None = None
     overridden: bool = False
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +99,37 @@ def _bounded(unit: str, decimals: int, low: int, high: int) -> Fixed:
 
 
 _SETTING_FLAGS = {
-    items.TRIP_MODE: Flag("two_stage, direct or delayed.", overridden=True),
+    items.TRIP_MODE: Flag(
+        "How the meter trips: in two stages with a reminder, directly, or after a delay.",
+        "MODE",
+        "two_stage",
+        overridden=True,
+    ),
 }
 
 LOAD_KIND = FileOrText(".csv")
 
 # fmt: off
 LOAD = Key("load", LOAD_KIND, "0kW", "", "A power, FILE.csv or household.",
-           Flag("2kW, -1.5kW, FILE.csv or household."))
+           Flag("What is drawn: a power such as 2kW or -1.5kW, a CSV file of time,power_w, or "
+                "household for a year of a real one.", "LOAD", "0kW", words=("household",)))
 LOAD_ON_END = Key("load_on_end", Words({each.value: each for each in OnEnd}), OnEnd.REPEAT, "",
                   "After the last row of a file: hold, repeat or zero.")
 KEYS: tuple[Key, ...] = (
     _key("unit", _bounded("", 0, 1, 247), "unit", "Unit number on the wires, 1 to 247.",
-         Flag("Unit number on the wires, 1 to 247.")),
-    _item(items.SERIAL_NUMBER, "serial_number", Flag("12 digits.", overridden=True)),
+         Flag("Unit number on the wires, 1 to 247.", "N", "1")),
+    _item(items.SERIAL_NUMBER, "serial_number",
+          Flag("Serial number of the meter, 12 digits.", "SERIAL", "000000000001",
+               overridden=True)),
     _key("meter_type", choice(MeterType), "meter_type", "single_phase or three_phase."),
     _item(items.ACCOUNT_UNIT, "account_unit"),
     _item(items.CUSTOMER_NUMBER, "customer_number"),
     _key("credit", MONEY, "credit", "Opening balance of a new meter.",
-         Flag("Opening balance of a new meter, such as 20.00.", overridden=True)),
+         Flag("Credit of a new meter at the beginning, such as 50.00.", "AMOUNT", "20.00",
+              overridden=True)),
     _key("debt", MONEY, "debt", "Old debt of a new meter."),
     Key("price", PRICE, None, "", "Price per kWh of a one-rate tariff.",
-        Flag("Price per kWh of a one-rate tariff, such as 0.5283.", overridden=True),
+        Flag("Price of a kWh at all hours, such as 0.5283.", "PRICE", "0.5283", overridden=True),
         in_file=False),
     Key("tariff", TableOrFile(TARIFF_KEYS), {}, "", "The tariff, or the TOML file that holds it."),
     *(_item(item, SETTINGS + attribute(item), _SETTING_FLAGS.get(item))
@@ -124,11 +137,14 @@ KEYS: tuple[Key, ...] = (
     LOAD,
     LOAD_ON_END,
     _key("account", Words({"open": True, "unopened": False}), "opened", "open or unopened.",
-         Flag("The account is not open yet.", "--unopened", value="unopened", overridden=True)),
+         Flag("The account of the meter is not open yet; there is no credit.", option="--unopened",
+              value="unopened", overridden=True)),
     Key("keys", FileOrText(""), None, "", "The meter's own keys, from `meterctl keys export`.",
-        Flag("The meter's own keys, from `meterctl keys export`."), in_file=False),
+        Flag("File with the meter's own keys, made by `meterctl keys export`.", "FILE",
+             "the published test key"), in_file=False),
     _key("start", INSTANT, "start", "Where the clock begins; `run` begins at the host's time.",
-         Flag("Where the clock begins, ISO 8601.", overridden=True)),
+         Flag("Where the meter's clock begins, such as 2026-01-01T00:00:00Z.", "MOMENT",
+              "now for run, the beginning of 2026 for simulate", overridden=True)),
     _key("epoch", EPOCH, "epoch", "Of the storage; drawn at random where it is left out."),
     Key("time_zone", TEXT, None, "", "Local time with daylight saving, such as Europe/Berlin."),
     _key("phase_summation", choice(PhaseSummation), "phase_summation",

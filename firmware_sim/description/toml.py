@@ -92,7 +92,8 @@ def parsed(parse: Callable[[str], Any], allowed: str = "") -> Reader:
         try:
             return parse(("on" if value else "off") if isinstance(value, bool) else str(value))
         except (ProtocolError, ValueError) as error:
-            tail = f" (allowed: {allowed})" if allowed and "allowed" not in str(error) else ""
+            is_told = any(words in str(error) for words in ("allowed", "is not one of"))
+            tail = f" (allowed: {allowed})" if allowed and not is_told else ""
             raise ConfigurationError(f"{place} = {_shown(value)}: {error}{tail}") from error
 
     return read

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from meterctl.cli.account_change import RequestedTopUp, change_account
-from meterctl.cli.arguments import PayeeOption, SaleOption, SetBackOption, cents_of, sale_key
+from meterctl.cli.arguments import (
+    SELL,
+    PayeeOption,
+    SaleOption,
+    SetBackOption,
+    cents_of,
+    sale_key,
+)
 from meterctl.cli.options import options
 from meterctl.cli.output import print_items
 from meterctl.operations.exactly_once import Sale
+from protocols.command_line import Argument, Context, Option, Program, examples
 from protocols.data_model import items
 from protocols.sealed_message import MessageKind
 
-_account = typer.Typer(no_args_is_help=True, help="The account: show, open, refund, debt, close.")
-AmountArgument = Annotated[str, typer.Argument(help="In the account unit, such as 50.00.")]
+_account = Program("Show, open and close the account of a meter; refund, and enter a debt.")
+AmountArgument = Annotated[
+    str,
+    Argument(
+        metavar="AMOUNT",
+        help="How much, in the meter's account unit (money or kWh), such as 50.00.",
+    ),
+]
 VoidCardOption = Annotated[
     bool,
-    typer.Option(
-        "--void-card", help="Void this meter's sales on cards, and report the amount owed."
+    Option(
+        "--void-card",
+        help="Void what was sold to this meter on cards and not used; shows the amount owed.",
     ),
 ]
 
@@ -45,28 +58,39 @@ SHOWN = (
 )
 
 
-def add_to(app: typer.Typer) -> None:
+_TOPUP = examples(
+    ("meterctl --port m1.tty topup 50.00", "Show the meter and the amount, ask, credit."),
+    ("meterctl --port m1.tty topup 50.00 --yes --json", "Answer yes; print the receipt as JSON."),
+    (
+        "meterctl --port m1.tty topup 50.00 --yes --sale R-1042",
+        "Repeat it: R-1042 is sold once.",
+    ),
+    ("meterctl --port m1.tty topup 50.00 --dry-run", "Show what would be sent."),
+)
+
+
+def add_to(app: Program) -> None:
     """Add the commands of this file."""
-    app.command("topup")(topup)
-    app.add_typer(_account, name="account")
+    app.command("topup", rich_help_panel=SELL, epilog=_TOPUP)(topup)
+    app.add_typer(_account, name="account", rich_help_panel=SELL)
 
 
 def topup(
-    context: typer.Context,
+    context: Context,
     amount: AmountArgument,
     void_card: VoidCardOption = False,
     sale: SaleOption = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Top up the meter exactly once, whatever the line does."""
+    """Credit the meter exactly once, whatever the line does."""
     wanted = _sale(MessageKind.CREDIT, amount, sale)
     change_account(options(context), RequestedTopUp(wanted, "top up", meter, set_back, void_card))
 
 
 @_account.command("show")
-def show(context: typer.Context) -> None:
-    """Show the account and its books."""
+def show(context: Context) -> None:
+    """Show the account and its books: what was credited, charged and refunded."""
     given = options(context)
     with given.session() as session:
         values = session.driver.read({*SHOWN, items.UTC_OFFSET})
@@ -75,10 +99,14 @@ def show(context: typer.Context) -> None:
 
 @_account.command("open")
 def open_account(
-    context: typer.Context,
-    amount: Annotated[str, typer.Argument(help="First credit, may be 0.00.")] = "0.00",
-    customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")] = "0"
-    * 12,
+    context: Context,
+    amount: Annotated[
+        str, Argument(help="First credit, in the account unit; may be 0.00.")
+    ] = "0.00",
+    customer: Annotated[
+        str,
+        Option("--customer", metavar="NUMBER", help="Number of the customer who pays, 12 digits."),
+    ] = "0" * 12,
     void_card: VoidCardOption = False,
     sale: SaleOption = None,
     meter: PayeeOption = None,
@@ -93,38 +121,38 @@ def open_account(
 
 @_account.command("refund")
 def refund(
-    context: typer.Context,
+    context: Context,
     amount: AmountArgument,
     sale: SaleOption = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Take credit back, at most the remaining credit."""
+    """Take credit back from the meter, at most what remains."""
     wanted = _sale(MessageKind.REFUND, amount, sale)
     change_account(options(context), RequestedTopUp(wanted, "refund", meter, set_back))
 
 
 @_account.command("debt")
 def debt(
-    context: typer.Context,
+    context: Context,
     amount: AmountArgument,
     sale: SaleOption = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Enter a debt, to be recovered from top-ups and instalments."""
+    """Enter a debt; the meter recovers it from top-ups and daily instalments."""
     wanted = _sale(MessageKind.DEBT, amount, sale)
     change_account(options(context), RequestedTopUp(wanted, "enter a debt of", meter, set_back))
 
 
 @_account.command("close")
 def close(
-    context: typer.Context,
+    context: Context,
     sale: SaleOption = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Close the account: the balance becomes the settlement on the receipt; charging stops."""
+    """Close the account: the receipt shows the balance to settle, and charging stops."""
     wanted = Sale(MessageKind.CLOSE, 0, reference=sale_key(sale))
     change_account(options(context), RequestedTopUp(wanted, "close the account", meter, set_back))
 

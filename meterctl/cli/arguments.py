@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from meterctl.errors import UsageError
 from meterctl.named_files import read_named
+from protocols.command_line import Option
 from protocols.data_model import items
 from protocols.errors import QuantityError
 from protocols.quantities import SECOND, parse_amount, parse_duration
 
 PayeeOption = Annotated[
     str | None,
-    typer.Option(
-        "--meter", help="Serial number of the payee, 12 digits: another meter is refused."
+    Option(
+        "--meter",
+        metavar="SERIAL",
+        help="Serial number of the meter that is meant, 12 digits: any other is refused.",
     ),
 ]
+LOOK, SELL, SUPPLY, SET_UP, TRY = "Look", "Sell", "Supply", "Set up", "Try it"
+"""The groups of the commands in the help."""
 SetBackOption = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--set-back",
-        help="Accept that the meter was set back: its proved state is reset.",
+        help="Accept that the meter was set back to an earlier state: what the journal has proved "
+        "of it begins again.",
     ),
 ]
 SaleOption = Annotated[
     str | None,
-    typer.Option("--sale", help="Your own key of this sale: the same key again is the same sale."),
+    Option(
+        "--sale",
+        metavar="KEY",
+        help="Your own name for this sale: the same command with the same KEY again goes on with "
+        "the same sale, and sells nothing twice.",
+    ),
 ]
 ValidForOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--valid-for",
-        help="How long the meter may take the command, in its elapsed time, such as 5m.",
+        metavar="TIME",
+        help="The meter refuses the command after this time, such as 5m, counted by the meter from "
+        "its last answer.",
+        show_default="5m, and no limit under the published test key",
     ),
 ]
+
+_ADDRESS = re.compile(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}|\d{1,3}(\.\d{1,3}){3}")
 
 
 def serial_number(text: str | None) -> str | None:
@@ -75,8 +91,15 @@ def cents_of(text: str, unchanged: str, *, zero: bool = False) -> int:
         raise UsageError(f"{error}; {unchanged}") from error
 
 
-def with_settings(port: str | None, given: Mapping[str, str | None]) -> str | None:
-    """Return a port with settings that were given as options; raises UsageError for a TCP port."""
+def port_of(port: str | None, given: Mapping[str, str | None]) -> str | None:
+    """Return a port with settings that were given as options.
+
+    Raises:
+        UsageError: settings for a TCP port; an address of one without its tcp://.
+    """
+    if port is not None and _ADDRESS.fullmatch(port) and not os.path.exists(port):
+        address = port if ":" in port else f"{port}:502"
+        raise UsageError(f"port {port}: a TCP address begins with tcp://: write tcp://{address}")
     settings = [f"{key}={value}" for key, value in given.items() if value is not None]
     if port is None or not settings:
         return port

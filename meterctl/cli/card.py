@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from meterctl.cli.arguments import SetBackOption
+from meterctl.cli.arguments import SELL, SetBackOption
 from meterctl.cli.card_options import FileOption, ReaderOption, carry_out
 from meterctl.cli.card_output import (
     LOG_COLUMNS,
@@ -20,13 +18,30 @@ from meterctl.cli.card_sales import open_, preset, replace, sell, service
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import Table, print_rows, say, table_of
 from meterctl.errors import UsageError
+from protocols.command_line import Context, Option, Program, examples
 from protocols.quantities import CENT, format_money
 
+_EXAMPLES = examples(
+    (
+        "meterctl card format --file c.img --card-serial 00000000000000c1",
+        "Make a simulated card and write your keys to it.",
+    ),
+    (
+        "meterctl card open --meter 000000000001 --customer 000000000042 --amount 50.00 "
+        "--file c.img",
+        "Sell the card that opens an account.",
+    ),
+    ("meterctl card sell 20.00 --file c.img", "Sell credit on a card that its meter has written."),
+    ("meterctl card sell --from sales.csv", "Sell many; a second run goes on where one ended."),
+    ("meterctl card read --file c.img", "See what the meter wrote back."),
+)
 
-def add_to(app: typer.Typer) -> None:
+
+def add_to(app: Program) -> None:
     """Add the commands of cards, in the order of their help."""
-    group = typer.Typer(
-        no_args_is_help=True, help="Prepaid cards: sell credit on them, read their write-backs."
+    group = Program(
+        "Prepaid cards: sell credit on them, read what the meter wrote back.",
+        epilog=_EXAMPLES,
     )
     group.command("readers")(readers)
     group.command("format")(format_)
@@ -38,11 +53,11 @@ def add_to(app: typer.Typer) -> None:
     group.command("read")(read)
     group.command("history")(history)
     group.command("erase")(erase)
-    app.add_typer(group, name="card")
+    app.add_typer(group, name="card", rich_help_panel=SELL)
 
 
-def readers(context: typer.Context) -> None:
-    """List PC/SC readers."""
+def readers(context: Context) -> None:
+    """List the PC/SC card readers of this computer."""
     from meterctl.card_readers.pcsc import reader_names
 
     names = reader_names()
@@ -55,17 +70,25 @@ def readers(context: typer.Context) -> None:
 
 
 def format_(
-    context: typer.Context,
+    context: Context,
     file: FileOption = None,
     reader: ReaderOption = None,
     card_serial: Annotated[
-        str | None, typer.Option("--card-serial", help="Serial of a new file: 16 hex digits.")
+        str | None,
+        Option(
+            "--card-serial",
+            metavar="HEX",
+            help="Serial number of a new card: 16 hexadecimal digits.",
+        ),
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Write an issued card's keys again; unblocks them.")
+        bool,
+        Option(
+            "--again", help="The card has keys already: write them again, which also unblocks them."
+        ),
     ] = False,
 ) -> None:
-    """Write the keys of this ring to a blank card; with --file a missing card is created first."""
+    """Write your keys to a blank card; with --file a missing card is created first."""
     from meterctl.card_readers.image import create_image
     from meterctl.operations.card.issuing import plan_format
     from protocols.card.keys import parse_card_serial
@@ -92,12 +115,12 @@ def format_(
 
 
 def read(
-    context: typer.Context,
+    context: Context,
     file: FileOption = None,
     reader: ReaderOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Read a card, its sale and its meter's write-back; settle the journal entries it proves."""
+    """Read a card: its sale, and what its meter wrote back; settle the entries this proves."""
     from meterctl.operations.card.case import Case
     from meterctl.operations.card.comparison import hold_against_journal, settle_by_write_back
 
@@ -120,7 +143,7 @@ def read(
         hold_against_journal(case)
 
 
-def history(context: typer.Context, file: FileOption = None, reader: ReaderOption = None) -> None:
+def history(context: Context, file: FileOption = None, reader: ReaderOption = None) -> None:
     """Show the card's own log: its last 8 sales and insertions, newest first."""
     given = options(context)
     with given.presented(file, reader) as presented:
@@ -131,17 +154,18 @@ def history(context: typer.Context, file: FileOption = None, reader: ReaderOptio
 
 
 def erase(
-    context: typer.Context,
+    context: Context,
     file: FileOption = None,
     reader: ReaderOption = None,
     unknown_sale: Annotated[
         bool,
-        typer.Option(
-            "--unknown-sale", help="Also erase unconsumed credit that another journal sold."
+        Option(
+            "--unknown-sale",
+            help="Erase credit too that another journal sold and no meter has taken.",
         ),
     ] = False,
 ) -> None:
-    """Erase a card; a sale on it without a proving write-back stays open for its meter."""
+    """Erase a card; a sale that no meter is proved to have taken stays open in the journal."""
     from meterctl.operations.card.erasure import plan_erasure
 
     given = options(context)

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from meterctl.cli.arguments import text_of
 from meterctl.cli.options import Options
 from meterctl.cli.output import (
@@ -22,6 +20,7 @@ from meterctl.cli.output import (
     table_of,
 )
 from meterctl.errors import UnknownOutcomeError, UsageError
+from protocols.command_line import Exit
 from protocols.quantities import CENT, format_money
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def sell_bulk(given: Options, path: Path) -> None:
         text = f"{len(done)} of {len(wanted)} rows, {failed} failed"
         with contextlib.suppress(OutputError):
             print_json(result_fragments(worst, message=text, planned=given.dry_run and not worst))
-    raise typer.Exit(worst)
+    raise Exit(worst)
 
 
 def _sell(given: Options, wanted: list[RequestedSale]) -> tuple[list[Done], bool]:

@@ -7,19 +7,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import typer
-
 from meterctl.cli.options import Options
+from protocols.command_line import Option
 
 if TYPE_CHECKING:
     from meterctl.operations.card.case import Case
     from meterctl.operations.card.planning import Planned
 
-FileOption = Annotated[Path | None, typer.Option("--file", help="A simulated card in a file.")]
-ReaderOption = Annotated[
-    str | None, typer.Option("--reader", help="PC/SC reader: start of its name.")
+FileOption = Annotated[
+    Path | None, Option("--file", metavar="FILE", help="The card is a simulated one, in this file.")
 ]
-MeterOption = Annotated[str, typer.Option("--meter", help="Serial number of the meter, 12 digits.")]
+ReaderOption = Annotated[
+    str | None,
+    Option(
+        "--reader",
+        metavar="NAME",
+        help="The card is in this PC/SC reader: its name, or how the name begins.",
+        show_default="the first one",
+    ),
+]
+MeterOption = Annotated[
+    str,
+    Option("--meter", metavar="SERIAL", help="Serial number of the meter, 12 digits."),
+]
 Result = TypeVar("Result")
 
 

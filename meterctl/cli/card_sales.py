@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from meterctl.cli.arguments import (
     PayeeOption,
     SaleOption,
@@ -29,24 +27,41 @@ from meterctl.cli.card_options import (
 from meterctl.cli.card_output import print_card_result, print_sold
 from meterctl.cli.options import options
 from meterctl.cli.output import say
+from meterctl.cli.values import offered
 from meterctl.errors import UsageError
+from protocols.command_line import Argument, Context, Option
 from protocols.data_model import items
 from protocols.quantities import CENT, format_money
 
 
 def open_(
-    context: typer.Context,
+    context: Context,
     meter: MeterOption,
-    customer: Annotated[str, typer.Option("--customer", help="Customer number, 12 digits.")],
-    amount: Annotated[str, typer.Option("--amount", help="First credit, may be 0.00.")] = "0.00",
-    account_unit: Annotated[str, typer.Option("--account-unit", help="CNY, EUR, kWh, ...")] = "CNY",
-    again: Annotated[bool, typer.Option("--again", help="The meter has a new storage.")] = False,
+    customer: Annotated[
+        str,
+        Option("--customer", metavar="NUMBER", help="Number of the customer who pays, 12 digits."),
+    ],
+    amount: Annotated[
+        str, Option("--amount", metavar="AMOUNT", help="First credit; may be 0.00.")
+    ] = "0.00",
+    account_unit: Annotated[
+        str,
+        Option(
+            "--account-unit",
+            metavar="UNIT",
+            help="Unit of the account: a currency such as CNY or EUR, or kWh.",
+            autocompletion=offered("CNY", "EUR", "USD", "kWh"),
+        ),
+    ] = "CNY",
+    again: Annotated[
+        bool, Option("--again", help="The meter has a new storage: open its account once more.")
+    ] = False,
     sale: SaleOption = None,
     set_back: SetBackOption = False,
     file: FileOption = None,
     reader: ReaderOption = None,
 ) -> None:
-    """Sell an opening card: it opens the account of a meter that was never read."""
+    """Sell an opening card: it opens the account of a meter, which need not be at hand."""
     from meterctl.operations.card.openings import Opening, plan_opening
 
     given = options(context)
@@ -62,16 +77,24 @@ def open_(
 
 
 def sell(
-    context: typer.Context,
+    context: Context,
     amount: Annotated[
-        str | None, typer.Argument(help="In the account unit, such as 50.00.")
+        str | None,
+        Argument(
+            metavar="AMOUNT", help="How much, in the account unit, such as 50.00; none with --from."
+        ),
     ] = None,
     sale: SaleOption = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     bulk: Annotated[
         Path | None,
-        typer.Option("--from", help="CSV of sales: sale,file,amount; paths relative to it."),
+        Option(
+            "--from",
+            metavar="FILE",
+            help="Sell the rows of a CSV with the columns sale,file,amount; the card files "
+            "are looked for beside it.",
+        ),
     ] = None,
     file: FileOption = None,
     reader: ReaderOption = None,
@@ -100,9 +123,9 @@ def sell(
 
 
 def replace(
-    context: typer.Context, meter: MeterOption, file: FileOption = None, reader: ReaderOption = None
+    context: Context, meter: MeterOption, file: FileOption = None, reader: ReaderOption = None
 ) -> None:
-    """Replace a customer's lost card: the new one carries its sale, and binds at the meter."""
+    """Replace a customer's lost card: the new one carries its sale, and the meter then takes it."""
     from meterctl.operations.card.issuing import plan_replacement
 
     given = options(context)
@@ -128,16 +151,16 @@ def replace(
 
 
 def preset(
-    context: typer.Context,
+    context: Context,
     presets: Annotated[
-        Path, typer.Argument(metavar="FILE", help="TOML with [limits] and [tariff].")
+        Path, Argument(metavar="FILE", help="TOML file with the tables [limits] and [tariff].")
     ],
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     file: FileOption = None,
     reader: ReaderOption = None,
 ) -> None:
-    """Write sealed limits and prices to a bound card for the next insertion into its meter."""
+    """Write limits and prices to a card; its meter takes them when the card is inserted."""
     from meterctl.operations.card.preset_file import parse_presets
     from meterctl.operations.card.presets import plan_preset
 
@@ -167,9 +190,9 @@ def preset(
 
 
 def service(
-    context: typer.Context, meter: MeterOption, file: FileOption = None, reader: ReaderOption = None
+    context: Context, meter: MeterOption, file: FileOption = None, reader: ReaderOption = None
 ) -> None:
-    """Make a service card, which only brings back the state of a meter."""
+    """Make a service card: it sells nothing and brings back the state of a meter."""
     from meterctl.operations.card.case import Case
     from meterctl.operations.card.issuing import plan_service
 

@@ -5,28 +5,28 @@ from __future__ import annotations
 import contextlib
 from typing import Annotated
 
-import typer
-
-from meterctl.cli.arguments import PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.arguments import LOOK, PayeeOption, SetBackOption, ValidForOption, valid_for_s
 from meterctl.cli.options import options
 from meterctl.cli.output import print_result, print_rows, table_of_fields
+from meterctl.cli.values import offered
 from meterctl.errors import MeterctlError
 from meterctl.operations.command import execute_command, plan_command, rehearse_command
+from protocols.command_line import Argument, Context, Program
 from protocols.data_model import items
 from protocols.quantities import format_moment, parse_moment
 from protocols.sealed_message import MessageKind, encode_number
 
-_clock = typer.Typer(no_args_is_help=True, help="The meter's clock.")
+_clock = Program("Show or set the clock of the meter.")
 
 
-def add_to(app: typer.Typer) -> None:
+def add_to(app: Program) -> None:
     """Add the commands of this file."""
-    app.add_typer(_clock, name="clock")
+    app.add_typer(_clock, name="clock", rich_help_panel=LOOK)
 
 
 @_clock.command("show")
-def show(context: typer.Context) -> None:
-    """Show the meter's clock and the host's."""
+def show(context: Context) -> None:
+    """Show the meter's clock beside the host's."""
     given = options(context)
     with given.session() as session:
         values = session.driver.read([items.CLOCK, items.UTC_OFFSET, items.ELAPSED])
@@ -44,8 +44,15 @@ def show(context: typer.Context) -> None:
 
 @_clock.command("set")
 def set_(
-    context: typer.Context,
-    moment: Annotated[str, typer.Argument(help="ISO 8601, or `now` for the host's clock.")] = "now",
+    context: Context,
+    moment: Annotated[
+        str,
+        Argument(
+            help="Date and time such as 2026-12-31T18:00, in the meter's local time unless an "
+            "offset is given, or `now` for the host's clock.",
+            autocompletion=offered("now"),
+        ),
+    ] = "now",
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,

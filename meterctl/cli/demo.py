@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from meterctl.cli.arguments import TRY
+from meterctl.cli.values import offered
+from protocols.command_line import Exit, Option, Program
 
 
-def add_to(app: typer.Typer) -> None:
+def add_to(app: Program) -> None:
     """Add the command of this file."""
-    app.command("demo")(demo)
+    app.command("demo", rich_help_panel=TRY)(demo)
 
 
 def demo(
-    price: Annotated[str, typer.Option(help="Price per kWh.")] = "0.5283",
+    price: Annotated[str, Option(metavar="PRICE", help="Price of a kWh.")] = "0.5283",
     load: Annotated[
-        str, typer.Option(help="Load of the household, as `meter-sim run --load`.")
+        str,
+        Option(
+            metavar="LOAD",
+            help="What the household draws: a power such as 2kW, a CSV file, or household for a "
+            "year of a real one.",
+            autocompletion=offered("household"),
+        ),
     ] = "household",
-    credit: Annotated[str, typer.Option(help="Opening balance.")] = "3.20",
+    credit: Annotated[
+        str, Option(metavar="AMOUNT", help="Credit of the household at the beginning.")
+    ] = "3.20",
     speed: Annotated[
-        int | None, typer.Option(help="Meter time per wall time; chosen to take 20 s.")
+        int | None,
+        Option(
+            metavar="N",
+            help="How much faster than the clock the meter runs.",
+            show_default="as fast as the story takes 20 s",
+        ),
     ] = None,
 ) -> None:
-    """Watch a household consume its credit: warning, trips, top-up, reconnection, books."""
+    """Watch a household consume its credit: warning, trips, top-up, reconnection, books.
+
+    It starts a meter of its own; no port and no keys are needed."""
     from meterctl.demo.story import run_demo
 
-    raise typer.Exit(run_demo(price, load, credit, speed))
+    raise Exit(run_demo(price, load, credit, speed))

@@ -7,9 +7,7 @@ import re
 import time
 from typing import Annotated
 
-import typer
-
-from meterctl.cli.arguments import PayeeOption, SetBackOption
+from meterctl.cli.arguments import SELL, PayeeOption, SetBackOption
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
     OutputError,
@@ -22,16 +20,18 @@ from meterctl.cli.output import (
     say,
     table_of,
 )
+from meterctl.cli.values import offered
 from meterctl.errors import BusyError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.resolution import close_by_hand, living_text
 from meterctl.operations.resolution import resolve as settle_open
 from meterctl.session import Session
+from protocols.command_line import Argument, Context, Exit, Option, Program
 from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money
 from protocols.sealed_message import Receipt
 
-_journal = typer.Typer(no_args_is_help=True, help="Sealed messages and their outcomes.")
+_journal = Program("The journal of this host: every sale and command, and what became of it.")
 _COLUMNS = (
     "id",
     "meter",
@@ -48,15 +48,17 @@ _COLUMNS = (
 _NUMBERS = ("id", "sequence", "amount")
 
 
-def add_to(app: typer.Typer) -> None:
+def add_to(app: Program) -> None:
     """Add the commands of this file."""
-    app.add_typer(_journal, name="journal")
+    app.add_typer(_journal, name="journal", rich_help_panel=SELL)
 
 
 @_journal.command("list")
 def list_(
-    context: typer.Context,
-    open_only: Annotated[bool, typer.Option("--open", help="Only entries not settled.")] = False,
+    context: Context,
+    open_only: Annotated[
+        bool, Option("--open", help="Only entries that are not settled yet.")
+    ] = False,
 ) -> None:
     """List the journal, oldest first."""
     given = options(context)
@@ -66,8 +68,13 @@ def list_(
 
 
 @_journal.command("show")
-def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
-    """Show one entry: its message, its receipt, its voids, its audit lines."""
+def show(
+    context: Context,
+    number: Annotated[
+        int, Argument(metavar="ID", help="Number of the entry, as `journal list` shows it.")
+    ],
+) -> None:
+    """Show all of one entry: its message, its receipt, its voids, its audit lines."""
     given = options(context)
     with given.open_journal() as journal:
         entry = journal.entry(number)
@@ -81,8 +88,8 @@ def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="
 
 
 @_journal.command("renew")
-def renew(context: typer.Context) -> None:
-    """Draw a new number for a copied or restored journal; entries keep their old number."""
+def renew(context: Context) -> None:
+    """Give a copied or restored journal a new number; entries keep their old one."""
     given = options(context)
     with given.open_journal() as journal:
         old = journal.numbers.current
@@ -96,18 +103,23 @@ def renew(context: typer.Context) -> None:
 
 @_journal.command("resolve")
 def resolve(
-    context: typer.Context,
+    context: Context,
     number: Annotated[
-        int | None, typer.Argument(metavar="[ID]", help="One entry; without ID all open ones.")
+        int | None, Argument(metavar="ID", help="Number of one entry; without it all open ones.")
     ] = None,
     by_hand: Annotated[
         str | None,
-        typer.Option("--as", metavar="confirmed|refused", help="Close one entry without proof."),
+        Option(
+            "--as",
+            metavar="confirmed|refused",
+            help="Close one entry by your word, without a proof of the meter.",
+            autocompletion=offered("confirmed", "refused"),
+        ),
     ] = None,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
 ) -> None:
-    """Settle open entries of the meter on the port: by proof, by sending again, or by a void."""
+    """Settle the open entries of the meter on the port: ask it, send again, or void them."""
     given = options(context)
     if by_hand is not None:
         _close_by_hand(given, number, by_hand, meter, set_back)
@@ -134,7 +146,7 @@ def resolve(
         worst,
         "; ".join(str(r.error) for r in results if r.error),
     )
-    raise typer.Exit(worst)
+    raise Exit(worst)
 
 
 def _close_by_hand(
@@ -163,7 +175,7 @@ def _close_by_hand(
                 )
                 say(f"meterctl: {text}")
                 _end(given, [proved], 0 if same else 3, text)
-                raise typer.Exit(0 if same else 3)
+                raise Exit(0 if same else 3)
         question = (
             f"close entry {number} ({entry.kind}, meter {entry.meter}) as {word} without proof"
         )
@@ -217,7 +229,7 @@ def _end(given: Options, entries: list[Entry], exit_code: int, message: str) -> 
 
 
 @_journal.command("audit")
-def audit(context: typer.Context) -> None:
+def audit(context: Context) -> None:
     """Show the audit log: actions with cards, and refusals."""
     given = options(context)
     with given.open_journal() as journal:

@@ -6,41 +6,49 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from meterctl.cli.arguments import PayeeOption, SetBackOption
+from meterctl.cli.arguments import SET_UP, PayeeOption, SetBackOption
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_receipt, print_result, print_rows, say, table_of
 from meterctl.errors import UsageError
 from meterctl.key_ring import create_ring, export_keys, with_retired, write_ring
+from protocols.command_line import Argument, Context, Option, Program
 from protocols.data_model import items
 from protocols.quantities import CENT, format_money, parse_money
 
-_keys = typer.Typer(no_args_is_help=True, help="Masters of this host, and the keys of one meter.")
+_keys = Program("Your keys: the file that seals messages, and the keys of single meters.")
 Out = Annotated[
-    Path, typer.Option("--out", help="New file, mode 600; an existing one is never overwritten.")
+    Path,
+    Option(
+        "--out",
+        metavar="FILE",
+        help="File to write, readable by you only; an existing one is never overwritten.",
+    ),
 ]
-Meter = Annotated[str, typer.Option("--meter", help="Serial number, 12 digits.")]
+Meter = Annotated[
+    str, Option("--meter", metavar="SERIAL", help="Serial number of the meter, 12 digits.")
+]
 
 
-def add_to(app: typer.Typer) -> None:
+def add_to(app: Program) -> None:
     """Add the commands of this file."""
-    app.add_typer(_keys, name="keys")
+    app.add_typer(_keys, name="keys", rich_help_panel=SET_UP)
 
 
 @_keys.command("init")
 def init(
-    context: typer.Context,
+    context: Context,
     out: Out,
     daily_limit: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--daily-limit",
-            help="Limit of sales per UTC day and journal, such as 5000.00; 0.00 permits none.",
+            metavar="AMOUNT",
+            help="At most so much is sold a UTC day and journal, such as 5000.00.",
+            show_default="no limit",
         ),
     ] = None,
 ) -> None:
-    """Draw a new master into a key ring."""
+    """Make a file with a new master key. Keep it: without it your meters cannot be topped up."""
     limit = None if daily_limit is None else parse_money(daily_limit) // CENT
     if limit is not None and limit < 0:
         raise UsageError(f"--daily-limit {daily_limit}: allowed is 0.00 and more")
@@ -57,12 +65,17 @@ def init(
 
 @_keys.command("show")
 def show(
-    context: typer.Context,
+    context: Context,
     meter: Annotated[
-        str | None, typer.Option("--meter", help="Show the check values for this meter too.")
+        str | None,
+        Option(
+            "--meter",
+            metavar="SERIAL",
+            help="Show the check values of the keys of this meter too, 12 digits.",
+        ),
     ] = None,
 ) -> None:
-    """Show the ring's key versions, never the keys; with --meter the check values to compare."""
+    """Show the versions of your keys, never the keys; with --meter the check values."""
     given = options(context)
     ring = given.ring(seals=False)
     serial = _serial(meter) if meter else None
@@ -80,8 +93,8 @@ def show(
 
 
 @_keys.command("export")
-def export(context: typer.Context, meter: Meter, out: Out) -> None:
-    """Write one meter's own keys, derived, for `meter-sim run --keys`."""
+def export(context: Context, meter: Meter, out: Out) -> None:
+    """Write the keys of one meter, for `meter-sim run --keys`."""
     given = options(context)
     if given.keys is None:
         raise UsageError("keys export: give the key ring with --keys FILE")
@@ -97,9 +110,12 @@ def export(context: typer.Context, meter: Meter, out: Out) -> None:
 
 @_keys.command("retire")
 def retire(
-    context: typer.Context, version: Annotated[int, typer.Argument(help="Key version, such as 1.")]
+    context: Context,
+    version: Annotated[
+        int, Argument(metavar="VERSION", help="Version of the key to retire, such as 1.")
+    ],
 ) -> None:
-    """Retire a key version: it no longer seals messages, and its seals no longer prove."""
+    """Retire a version of your keys: it seals nothing any more, and proves nothing."""
     given = options(context)
     if given.keys is None:
         raise UsageError("keys retire: give the key ring with --keys FILE")
@@ -114,10 +130,8 @@ def retire(
 
 
 @_keys.command("advance")
-def advance(
-    context: typer.Context, meter: PayeeOption = None, set_back: SetBackOption = False
-) -> None:
-    """Make the next key version of the meter on the port current, by a void."""
+def advance(context: Context, meter: PayeeOption = None, set_back: SetBackOption = False) -> None:
+    """Let the meter on the port change to the next version of your keys."""
     from meterctl.operations.credit import advance_key_version, rehearse_advance
     from meterctl.operations.status import require_payee
 

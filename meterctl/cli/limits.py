@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from meterctl.cli.arguments import PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.arguments import SUPPLY, PayeeOption, SetBackOption, ValidForOption, valid_for_s
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
     Table,
@@ -18,24 +16,33 @@ from meterctl.cli.output import (
     reporting_unprinted,
     say,
 )
+from meterctl.cli.values import settings as settings_
 from meterctl.operations.command import plan_command, rehearse_command
 from meterctl.operations.limits import Change, encode_settings, parse_settings, set_limits
+from protocols.command_line import Argument, Context, Program, examples
 from protocols.data_model.items import SETTINGS
 from protocols.sealed_message import MessageKind
 
-_limits = typer.Typer(
-    no_args_is_help=True, help="Thresholds and settings of the purchase agreement."
+_limits = Program("The purchase agreement: warning and trip levels, trip mode, power limit.")
+
+
+_EXAMPLES = examples(
+    (
+        "meterctl --port m1.tty limits set low_credit_threshold_1=10 overdraft_limit=5",
+        "Warn below 10.00 and trip at -5.00.",
+    ),
+    ("meterctl --port m1.tty limits set trip_mode=direct", "Trip without the reminder."),
 )
 
 
-def add_to(app: typer.Typer) -> None:
+def add_to(app: Program) -> None:
     """Add the commands of this file."""
-    app.add_typer(_limits, name="limits")
+    app.add_typer(_limits, name="limits", rich_help_panel=SUPPLY)
 
 
 @_limits.command("show")
-def show(context: typer.Context) -> None:
-    """Show every setting."""
+def show(context: Context) -> None:
+    """Show every setting with its meaning."""
     given = options(context)
     with given.session() as session:
         values = session.driver.read(SETTINGS.values())
@@ -44,11 +51,17 @@ def show(context: typer.Context) -> None:
     print_rows([record], given.json, Table(("setting", "value", "meaning"), rows, ("value",)))
 
 
-@_limits.command("set")
+@_limits.command("set", epilog=_EXAMPLES)
 def set_(
-    context: typer.Context,
+    context: Context,
     settings: Annotated[
-        list[str], typer.Argument(help="NAME=VALUE, all in one command: all or nothing.")
+        list[str],
+        Argument(
+            metavar="NAME=VALUE...",
+            help="Settings and their new values; the meter takes all of them or none. "
+            "`meterctl limits show` lists the names.",
+            autocompletion=settings_,
+        ),
     ],
     meter: PayeeOption = None,
     set_back: SetBackOption = False,

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import typer
-
 from meterctl.card_readers import CardPort
 from meterctl.cli.arguments import serial_number
 from meterctl.cli.output import print_json, result_fragments, say
@@ -21,6 +19,7 @@ from meterctl.drivers.table import DriverKind
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
+from protocols.command_line import Abort, Context, confirm
 
 if TYPE_CHECKING:
     from meterctl.journal import Journal
@@ -277,7 +276,7 @@ class Options:
         return True
 
 
-def options(context: typer.Context) -> Options:
+def options(context: Context) -> Options:
     """Return the common options of a command."""
     found = context.find_object(Options)
     assert found is not None
@@ -296,8 +295,8 @@ def _has_terminal() -> bool:
 def _confirm(question: str) -> bool:
     """Ask the user; a prompt that is ended instead of answered (Ctrl-C, Ctrl-D) is an interrupt."""
     try:
-        return typer.confirm(f"{question}?", err=True)
-    except typer.Abort as error:
+        return confirm(f"{question}?", err=True)
+    except Abort as error:
         raise KeyboardInterrupt from error
 
 

@@ -11,26 +11,56 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
-import click
-import typer
-
-from meterctl.cli.arguments import with_settings
+from meterctl.cli.arguments import port_of
 from meterctl.cli.options import Options, interrupts
 from meterctl.cli.output import OutputError, print_json, result_fragments, say
+from meterctl.cli.values import offered
 from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
+from protocols.command_line import (
+    VERSION,
+    Abort,
+    CommandGroup,
+    Context,
+    Exit,
+    Option,
+    Program,
+    UsageMistakeError,
+    completion_words,
+    examples,
+    execute,
+    exit_codes,
+)
 from protocols.errors import ProtocolError
-from protocols.port_settings import HELP
+from protocols.port_settings import HELP, PARITIES
 from protocols.quantities import SECOND, parse_duration
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Read prepaid meters, top them up exactly once, and command their supply. "
-    "The options below are accepted before and after COMMAND.",
+NAME = "meterctl"
+_EXAMPLES = examples(
+    ("meterctl demo", "See it all on a simulated meter: warning, trip, top-up, the books."),
+    ("meterctl --port /dev/ttyUSB0?baud=9600 status", "Read the state of a meter."),
+    ("meterctl --port tcp://192.168.1.50:502 topup 50.00", "Ask, then credit 50.00 exactly once."),
+    ("meterctl --port m1.tty read available_credit --json", "Read one item, for a script."),
+)
+_LINE, _OWN_FILES, _ACTING, _OUTPUT = "Line", "Keys and journal", "Before it acts", "Output"
+
+
+class _Group(CommandGroup):
+    """The commands of the program; common options are accepted behind a command too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words with the common options first."""
+        return super().parse_args(ctx, hoist(args)[0])
+
+
+app = Program(
+    """Read prepaid electricity meters, top them up exactly once, and command their supply.
+
+    The options below are accepted before and after COMMAND.""",
+    group=_Group,
+    epilog="\n\n".join([_EXAMPLES, exit_codes()]),
 )
 _WITH_VALUE = (
     "--port",
@@ -49,34 +79,107 @@ _FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 
 @app.callback()
 def _options(
-    context: typer.Context,
+    context: Context,
     port: Annotated[
         str | None,
-        typer.Option(
+        Option(
+            metavar="PORT",
             envvar="METERCTL_PORT",
-            help=f"Device ({HELP}), tcp://host:port, or a URL of pyserial.",
+            help="Where the meter is: a serial port such as /dev/ttyUSB0?baud=9600 "
+            f"({HELP}), tcp://HOST:PORT, or a URL of pyserial such as rfc2217://HOST:PORT.",
+            rich_help_panel=_LINE,
         ),
     ] = None,
-    baud: Annotated[str | None, typer.Option(help="Speed of a serial port, as ?baud=.")] = None,
+    baud: Annotated[
+        str | None,
+        Option(
+            metavar="N",
+            help="Speed of the serial port in bit/s, as ?baud= behind its path.",
+            rich_help_panel=_LINE,
+            show_default="9600",
+        ),
+    ] = None,
     parity: Annotated[
-        str | None, typer.Option(help="N, E or O, of a serial port, as ?parity=.")
+        str | None,
+        Option(
+            metavar="|".join(PARITIES),
+            help="Parity of the serial port, as ?parity= behind its path: none, even or odd.",
+            rich_help_panel=_LINE,
+            show_default="N",
+            autocompletion=offered(*PARITIES),
+        ),
     ] = None,
-    protocol: Annotated[str, typer.Option(help=f"{', '.join(DRIVERS)}.")] = MODBUS.name,
-    unit: Annotated[int, typer.Option(help="Unit number, 1 to 247.")] = 1,
-    keys: Annotated[Path | None, typer.Option(help="Key ring of `keys init`.")] = None,
+    protocol: Annotated[
+        str,
+        Option(
+            metavar="NAME",
+            help=f"Protocol on the line: {', '.join(DRIVERS)}.",
+            rich_help_panel=_LINE,
+            hidden=len(DRIVERS) == 1,
+        ),
+    ] = MODBUS.name,
+    unit: Annotated[
+        int,
+        Option(
+            metavar="N",
+            help="Unit number of the meter on its line, 1 to 247.",
+            rich_help_panel=_LINE,
+        ),
+    ] = 1,
+    timeout: Annotated[
+        str,
+        Option(
+            metavar="TIME",
+            help="Wait so long for an answer, such as 500ms or 2s, before the next of three tries.",
+            rich_help_panel=_LINE,
+        ),
+    ] = "1s",
+    keys: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE",
+            help="File with your keys, made by `meterctl keys init`.",
+            rich_help_panel=_OWN_FILES,
+        ),
+    ] = None,
     journal: Annotated[
-        Path | None, typer.Option(envvar="METERCTL_JOURNAL", help="Journal file.")
+        Path | None,
+        Option(
+            metavar="FILE",
+            envvar="METERCTL_JOURNAL",
+            help="File in which every sale and command is kept with its outcome.",
+            rich_help_panel=_OWN_FILES,
+            show_default="$XDG_STATE_HOME/meterctl/journal.sqlite",
+        ),
     ] = None,
-    timeout: Annotated[str, typer.Option(help="Time-out of one try, such as 500ms.")] = "1s",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on stdout.")] = False,
-    trace: Annotated[bool, typer.Option(help="Show frames on stderr.")] = False,
-    yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
-    ] = False,
     development_key: Annotated[
-        bool, typer.Option("--development-key", help="Use the published key anywhere.")
+        bool,
+        Option(
+            "--development-key",
+            help="Use the published test key on any port; anyone can make messages with it.",
+            rich_help_panel=_OWN_FILES,
+        ),
     ] = False,
+    yes: Annotated[
+        bool, Option(help="Answer yes to every question.", rich_help_panel=_ACTING)
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        Option(
+            "--dry-run",
+            help="Show what would be sent or written; send and write nothing.",
+            rich_help_panel=_ACTING,
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        Option("--json", help="Print JSON Lines: one object a line.", rich_help_panel=_OUTPUT),
+    ] = False,
+    trace: Annotated[
+        bool,
+        Option(help="Show every frame on the line, as bytes on stderr.", rich_help_panel=_OUTPUT),
+    ] = False,
+    _version: Annotated[bool, VERSION] = False,
 ) -> None:
     if protocol not in DRIVERS:
         raise UsageError(f"--protocol {protocol}: allowed is {', '.join(DRIVERS)}")
@@ -88,7 +191,7 @@ def _options(
     if not 0 < milliseconds <= 15 * SECOND:
         raise UsageError(f"--timeout {timeout}: allowed is above 0 and at most 15s")
     context.obj = Options(
-        with_settings(port, {"baud": baud, "parity": parity}),
+        port_of(port, {"baud": baud, "parity": parity}),
         DRIVERS[protocol],
         unit,
         keys,
@@ -103,18 +206,21 @@ def _options(
 
 
 _FILES = {
-    "reading": ("read", "status", "items"),
+    "demo": ("demo",),
+    "reading": ("status", "read", "items"),
     "records": ("purchases", "events"),
+    "clock": ("clock",),
     "account": ("topup", "account"),
+    "card": ("card",),
+    "journal": ("journal",),
     "supply": ("switch", "guarantee", "moratorium", "tamper"),
     "limits": ("limits",),
-    "clock": ("clock",),
     "keys": ("keys",),
-    "journal": ("journal",),
-    "card": ("card",),
-    "demo": ("demo",),
 }
-"""Module of this package -> its commands. Only the needed one is imported, to start faster."""
+"""Module of this package -> its commands, in the order of the help.
+
+Only the needed one is imported, to start faster.
+"""
 
 
 def add_commands(command: str | None) -> None:
@@ -149,27 +255,29 @@ def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
 def main() -> None:
     """Run the program; a failure is printed on stderr and gives the exit code."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
-    arguments, command = hoist(sys.argv[1:])
-    as_json = "--json" in arguments
+    arguments = sys.argv[1:]
+    as_json = "--json" in hoist(arguments)[0]
     try:
         for number in interrupts():
             signal.signal(number, signal.default_int_handler)
-        add_commands(command)
-        ended = app(arguments, standalone_mode=False)
-        if ended == INTERRUPTED:  # typer returns it for an interrupt
-            raise KeyboardInterrupt
-        sys.exit(ended if isinstance(ended, int) else 0)
+        add_commands(hoist(completion_words(NAME) or arguments)[1])
+        execute(app, NAME, arguments)
+        sys.exit(0)
     except MeterctlError as error:
         _fail(f"meterctl: {error}", error.exit_code, as_json, error)
     except ProtocolError as error:
         _fail(f"meterctl: {error}", UsageError.exit_code, as_json)
-    except click.exceptions.Exit as stopped:
+    except Exit as stopped:
         sys.exit(stopped.exit_code)
-    except click.ClickException as error:
-        error.show()
-        _end(error.exit_code, as_json, error.format_message())
-    except (KeyboardInterrupt, click.Abort):
+    except UsageMistakeError as error:
+        from protocols.command_line.mistakes import explained
+
+        _fail(f"meterctl: {explained(error)}", UsageError.exit_code, as_json)
+    except (KeyboardInterrupt, Abort):
         _fail("meterctl: interrupted", INTERRUPTED, as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except OutputError as error:
         if error.is_pipe:
             sys.exit(0)

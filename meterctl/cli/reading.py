@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from meterctl.cli.arguments import LOOK
 from meterctl.cli.options import options
 from meterctl.cli.output import Table, print_items, print_rows, say
+from meterctl.cli.values import item_names
 from meterctl.errors import UsageError
+from protocols.command_line import Argument, Context, Program, examples
 from protocols.data_model import items
 from protocols.data_model.items import BY_NAME, ITEMS, Item
+from protocols.suggestions import did_you_mean
 
 STATUS = (
     items.SERIAL_NUMBER,
@@ -35,17 +37,28 @@ STATUS = (
 )
 
 
-def add_to(app: typer.Typer) -> None:
+_READ = examples(
+    ("meterctl --port m1.tty read", "Read everything that the meter shows."),
+    ("meterctl --port m1.tty read available_credit supply_state --json", "For a script."),
+)
+
+
+def add_to(app: Program) -> None:
     """Add the commands of this file."""
-    app.command("read")(read)
-    app.command("status")(status)
-    app.command("items")(list_items)
+    app.command("status", rich_help_panel=LOOK)(status)
+    app.command("read", rich_help_panel=LOOK, epilog=_READ)(read)
+    app.command("items", rich_help_panel=LOOK)(list_items)
 
 
 def read(
-    context: typer.Context,
+    context: Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[ITEM...]", help="Item names; default is all.")
+        list[str] | None,
+        Argument(
+            metavar="ITEM",
+            help="Names of items such as available_credit; without any, all are read.",
+            autocompletion=item_names,
+        ),
     ] = None,
 ) -> None:
     """Read items; `meterctl items` lists their names.
@@ -56,12 +69,12 @@ def read(
     _read_and_print(context, wanted)
 
 
-def status(context: typer.Context) -> None:
+def status(context: Context) -> None:
     """Show the state of the meter: supply, credit, power, clock."""
     _read_and_print(context, list(STATUS))
 
 
-def list_items(context: typer.Context) -> None:
+def list_items(context: Context) -> None:
     """List every item that a meter shows, with its unit, meaning and DL/T 645 term."""
     records = [
         {
@@ -87,15 +100,12 @@ def _quoted(text: str) -> str:
 def _item(name: str) -> Item:
     item = BY_NAME.get(name)
     if item is None:
-        import difflib
-
-        near = difflib.get_close_matches(name, BY_NAME, 3)
-        hint = f"; did you mean {', '.join(near)}" if near else "; `meterctl items` lists them"
-        raise UsageError(f"there is no item {name!r}{hint}")
+        hint = did_you_mean(name, BY_NAME, "`meterctl items` lists them")
+        raise UsageError(f"there is no item {name!r}; {hint}")
     return item
 
 
-def _read_and_print(context: typer.Context, wanted: list[Item]) -> None:
+def _read_and_print(context: Context, wanted: list[Item]) -> None:
     given = options(context)
     with given.session() as session:
         values = session.driver.read({*wanted, items.UTC_OFFSET})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from meterctl.cli.arguments import LOOK
 from meterctl.cli.options import options
 from meterctl.cli.output import Table, print_rows, table_of
+from protocols.command_line import Context, Option, Program
 from protocols.data_model import items
 from protocols.data_model.kinds import COUNT
 from protocols.data_model.tables import EVENTS, PURCHASES, Event
@@ -24,13 +24,13 @@ _PURCHASE = ("number", "at", "kind", *_AMOUNTS, "sequence", "carrier")
 _NUMBERS = ("number", "sequence", *_AMOUNTS)
 
 
-def add_to(app: typer.Typer) -> None:
+def add_to(app: Program) -> None:
     """Add the commands of this file."""
-    app.command("purchases")(purchases)
-    app.command("events")(events)
+    app.command("purchases", rich_help_panel=LOOK)(purchases)
+    app.command("events", rich_help_panel=LOOK)(events)
 
 
-def purchases(context: typer.Context) -> None:
+def purchases(context: Context) -> None:
     """Show the last ten accepted top-ups, newest first."""
     given = options(context)
     with given.session() as session:
@@ -41,12 +41,17 @@ def purchases(context: typer.Context) -> None:
 
 
 def events(
-    context: typer.Context,
+    context: Context,
     first: Annotated[
-        int, typer.Option("--from", help="Number of the first event; 0 is all kept events.")
+        int,
+        Option(
+            "--from",
+            metavar="NUMBER",
+            help="Begin with the event of this number; 0 begins with the oldest kept.",
+        ),
     ] = 0,
 ) -> None:
-    """Show the event log, oldest first."""
+    """Show the event log of the meter, oldest first."""
     given = options(context)
     with given.session() as session:
         values = session.driver.read([items.UTC_OFFSET, items.EVENT_NUMBER])

@@ -6,33 +6,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import typer
-
-from meterctl.cli.arguments import PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.arguments import (
+    SUPPLY,
+    PayeeOption,
+    SetBackOption,
+    ValidForOption,
+    valid_for_s,
+)
 from meterctl.cli.options import options
 from meterctl.cli.output import print_result, say
+from meterctl.cli.values import offered
 from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.operations.command import CommandDone, execute_command, plan_command, rehearse_command
 from meterctl.session import Session
+from protocols.command_line import Argument, Context, Exit, Program
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.words import Cause, SupplyState, cause_words
 from protocols.quantities import format_date, format_money, parse_date
 from protocols.sealed_message import MessageKind, SwitchAction, encode_number
 
-_switch = typer.Typer(
-    no_args_is_help=True, help="The supply control switch: interrupt, permit, restore."
-)
-_moratorium = typer.Typer(no_args_is_help=True, help="No disconnection for credit until a date.")
-_tamper = typer.Typer(no_args_is_help=True, help="Tamper causes.")
+_switch = Program("Interrupt the supply, permit the customer to close it, or restore it.")
+_moratorium = Program("No disconnection for lack of credit until a date.")
+_tamper = Program("Clear the cause that an opened cover or a magnet has left.")
 
 
-def add_to(app: typer.Typer) -> None:
+def add_to(app: Program) -> None:
     """Add the commands of this file."""
-    app.add_typer(_switch, name="switch")
-    app.command("guarantee")(guarantee)
-    app.add_typer(_moratorium, name="moratorium")
-    app.add_typer(_tamper, name="tamper")
+    app.add_typer(_switch, name="switch", rich_help_panel=SUPPLY)
+    app.command("guarantee", rich_help_panel=SUPPLY)(guarantee)
+    app.add_typer(_moratorium, name="moratorium", rich_help_panel=SUPPLY)
+    app.add_typer(_tamper, name="tamper", rich_help_panel=SUPPLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Terms:
 
 @_switch.command("interrupt")
 def interrupt(
-    context: typer.Context,
+    context: Context,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
@@ -58,7 +62,7 @@ def interrupt(
 
 @_switch.command("permit")
 def permit(
-    context: typer.Context,
+    context: Context,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
@@ -70,12 +74,12 @@ def permit(
 
 @_switch.command("restore")
 def restore(
-    context: typer.Context,
+    context: Context,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
 ) -> None:
-    """Close the supply now; exit 3 names the causes that keep it open."""
+    """Close the supply now; exit code 3 names the causes that keep it open."""
     terms = Terms(meter, set_back, valid_for)
     _command(
         context, terms, MessageKind.SWITCH, SwitchAction.DIRECT, "restore the supply", closes=True
@@ -83,8 +87,15 @@ def restore(
 
 
 def guarantee(
-    context: typer.Context,
-    state: Annotated[str, typer.Argument(help="on or off")],
+    context: Context,
+    state: Annotated[
+        str,
+        Argument(
+            metavar="on|off",
+            help="Whether the power guarantee is on.",
+            autocompletion=offered("on", "off"),
+        ),
+    ],
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
@@ -97,8 +108,13 @@ def guarantee(
 
 @_moratorium.command("until")
 def until(
-    context: typer.Context,
-    date: Annotated[str, typer.Argument(help="Local date, such as 2026-12-31.")],
+    context: Context,
+    date: Annotated[
+        str,
+        Argument(
+            help="The meter may disconnect again from 00:00 of this local date, such as 2026-12-31."
+        ),
+    ],
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
@@ -113,7 +129,7 @@ def until(
 
 @_moratorium.command("off")
 def off(
-    context: typer.Context,
+    context: Context,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
@@ -126,19 +142,19 @@ def off(
 
 @_tamper.command("clear")
 def clear(
-    context: typer.Context,
+    context: Context,
     meter: PayeeOption = None,
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
 ) -> None:
-    """Clear a tamper cause."""
+    """Clear the tamper cause, so that the supply may be restored."""
     _command(
         context, Terms(meter, set_back, valid_for), MessageKind.CLEAR_TAMPER, None, "clear tamper"
     )
 
 
 def _command(
-    context: typer.Context,
+    context: Context,
     terms: Terms,
     kind: MessageKind,
     number: int | None,
@@ -175,7 +191,7 @@ def _command(
     print_result(fragments, given.json, serial_number=serial, message=stays, exit_code=code)
     if stays:
         say(f"meterctl: {stays}")
-        raise typer.Exit(code)
+        raise Exit(code)
 
 
 _STANDING = (items.SUPPLY_STATE, items.SUPPLY_CAUSES, items.AMOUNT_TO_RECONNECT)

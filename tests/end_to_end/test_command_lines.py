@@ -219,7 +219,7 @@ def test_no_answer_is_4_and_a_prompt_needs_a_terminal(tmp_path: Path) -> None:
         (("run", "--state", "file"), "file"),
         (("run", "--state", "folder/absent/m.nv"), "absent"),
         (("control", "absent.sock", "state"), "absent.sock"),
-        (("control", "absent.sock", "dance"), "allowed"),
+        (("control", "absent.sock", "dance"), "did you mean advance"),
         (("simulate", "--for", "3"), "duration"),
         (("simulate", "--for", "1h", "--topup", "nonsense"), "WHEN:AMOUNT"),
         (("new", "file"), "nothing was changed"),

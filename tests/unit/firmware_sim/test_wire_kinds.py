@@ -17,7 +17,6 @@ from protocols.modbus.pdu import read_request
 from tests.support.maps import MAGIC
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of typer's own imports
 @pytest.mark.parametrize(("module", "command"), [("program", "run"), ("scenario", "scenario_run")])
 def test_every_kind_is_an_option_of_the_commands_that_serve(module: str, command: str) -> None:
     commands = importlib.import_module(f"firmware_sim.cli.{module}")

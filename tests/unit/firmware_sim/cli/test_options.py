@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import inspect
 
-import pytest
-
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.description.keys import FLAGS
 from firmware_sim.wire_kinds import MODBUS_RTU, MODBUS_TCP, WIRE_KINDS, Wires
-
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of typer's own imports
 
 
 def test_flags_that_are_given_are_values_by_their_keys() -> None:

@@ -13,9 +13,10 @@ import pytest
 from firmware_sim.description.example import default_text, example
 from firmware_sim.description.files import describe_keys
 from firmware_sim.description.keys import FILE_READERS, FLAGS, KEYS, Key
-from firmware_sim.description.toml import TableOrFile, reader_of
+from firmware_sim.description.toml import ConfigurationError, TableOrFile, reader_of
 from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.settings import Settings
+from protocols.data_model.kinds import Choice, Flags
 from protocols.toml_text import parse_toml
 
 MADE = {"settings", "tariff", "load", "keys", "keys_of", "transitions", "register_map"}
@@ -39,7 +40,6 @@ def test_a_default_is_read_as_it_is_written(key: Key) -> None:
     assert key.default == attrgetter(key.attribute)(MeterDescription())
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of typer's own imports
 @pytest.mark.parametrize("command", ["run", "simulate"])
 def test_every_flag_is_an_option_of_the_commands_that_describe_a_meter(command: str) -> None:
     from firmware_sim.cli import program
@@ -81,3 +81,15 @@ def test_flags_are_read_without_pydantic_and_without_toml() -> None:
         "assert not {'pydantic', 'tomllib', 'zoneinfo'} & {*sys.modules}"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+WITH_WORDS = [key for key in KEYS if isinstance(key.kind, Choice | Flags)]
+
+
+@pytest.mark.parametrize("key", WITH_WORDS, ids=lambda key: key.name)
+def test_the_words_that_a_key_allows_are_told_once(key: Key) -> None:
+    assert isinstance(key.kind, Choice | Flags)
+    with pytest.raises(ConfigurationError) as caught:
+        reader_of(key.kind)(key.name, "nonsense")
+    told = str(caught.value).replace(",", " ").replace(")", " ").split()
+    assert [told.count(word) for word in key.kind.words] == [1] * len(key.kind.words)

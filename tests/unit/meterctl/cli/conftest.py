@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -12,16 +11,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from meterctl.cli.options import Options
+from meterctl.drivers.table import MODBUS
+from meterctl.session import Session
 from protocols.card.applet import Card
+from protocols.command_line import Program
 from tests.support.setup import Setup
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # typer imports names that click deprecates
-    import typer
-
-    from meterctl.cli.options import Options
-    from meterctl.drivers.table import MODBUS
-    from meterctl.session import Session
 
 
 class Printed(NamedTuple):
@@ -51,7 +46,7 @@ def run(
     monkeypatch.setattr("meterctl.card_readers.pcsc.reader_names", lambda: ["Reader 1"])
 
     def run(module: str, *words: str, json: bool = False, journal: Path | None = None) -> Printed:
-        app = typer.Typer()
+        app = Program("Commands of a test.")
         app.callback()(lambda: None)
         import_module(f"meterctl.cli.{module}").add_to(app)
         path = journal or setup.journal.path

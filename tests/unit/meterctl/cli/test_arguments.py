@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from meterctl.cli.arguments import cents_of, sale_key, serial_number, valid_for_s
+from meterctl.cli.arguments import cents_of, port_of, sale_key, serial_number, valid_for_s
 from meterctl.errors import UsageError
 from protocols.errors import QuantityError
 
@@ -37,3 +39,34 @@ def test_a_command_lives_at_least_a_second() -> None:
     assert valid_for_s("5m") == 300
     with pytest.raises(UsageError, match="at least 1s is allowed"):
         valid_for_s("0s")
+
+
+@pytest.mark.parametrize(
+    ("port", "written"),
+    [
+        ("127.0.0.1:5020", "tcp://127.0.0.1:5020"),
+        ("localhost:502", "tcp://localhost:502"),
+        ("meter-7.example.org:502", "tcp://meter-7.example.org:502"),
+        ("[::1]:5020", "tcp://[::1]:5020"),
+        ("192.168.1.50", "tcp://192.168.1.50:502"),
+    ],
+)
+def test_an_address_without_its_scheme_is_refused_with_what_to_write(
+    port: str, written: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        port_of(port, {})
+    assert str(caught.value).endswith(f"a TCP address begins with tcp://: write {written}")
+
+
+@pytest.mark.parametrize("port", ["m1.tty", "./m1.tty", "COM3", "/dev/ttyUSB0", "tcp://h:1", None])
+def test_a_port_that_is_no_address_is_left_as_it_is(port: str | None) -> None:
+    assert port_of(port, {"baud": None}) == port
+
+
+def test_a_file_that_looks_like_an_address_is_a_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tty:1").touch()
+    assert port_of("tty:1", {"baud": "9600"}) == "tty:1?baud=9600"

@@ -1,0 +1,5 @@
+"""`python -m meterctl`."""
+
+from meterctl.cli import main
+
+main()
