@@ -94,7 +94,7 @@ PCSC := pcscd:/usr/sbin/pcscd libpcsclite1:/usr/lib/*/libpcsclite.so.1 \
 	libpcsclite-dev:/usr/include/PCSC/winscard.h swig gcc python3-dev:/usr/include/python3*/Python.h
 
 distribution-packages:
-	@set -f; tools/install_packages.sh mbpoll $(PCSC)
+	@set -f; tools/install_packages.sh mbpoll man-db:man $(PCSC)
 
 card-reader-client: environment distribution-packages
 	@$(BIN)/python -W ignore -c 'import smartcard.System' 2>/dev/null || \

@@ -9,6 +9,7 @@ import textwrap
 from pages import ROOT
 from pages.card import card
 from pages.lists import events, faults, glossary, sealed_messages
+from pages.manual import meter_sim, meterctl
 from pages.register_map import register_map
 from pages.transitions import journal, supply_switch
 
@@ -22,6 +23,8 @@ PAGES = {
     "events.md": events,
     "faults.md": faults,
     "glossary.md": glossary,
+    "man/meterctl.1": meterctl,
+    "man/meter-sim.1": meter_sim,
 }
 
 
@@ -44,6 +47,11 @@ def wrapped(page: str) -> str:
     return "\n".join(lines)
 
 
+def made(name: str, page: str) -> str:
+    """Return the text of a page's file."""
+    return wrapped(page) if name.endswith(".md") else page
+
+
 def main() -> int:
     """Write the pages, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -51,7 +59,7 @@ def main() -> int:
     check = parser.parse_args().check
     stale = []
     for name, make in PAGES.items():
-        path, text = ROOT / "docs" / name, wrapped(make())
+        path, text = ROOT / "docs" / name, made(name, make())
         if check and (not path.exists() or path.read_text() != text):
             stale.append(name)
         elif not check:
