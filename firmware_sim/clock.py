@@ -68,9 +68,11 @@ class Local(NamedTuple):
     offset_ms: int
 
 
-def local_time(
-    clock: int, utc_offset_minutes: int, transitions: tuple[tuple[int, int], ...]
-) -> Local:
+Transitions = tuple[tuple[int, int], ...]
+"""Offset changes of a zone, ascending: (clock in ms since 1970 UTC, minutes from then on)."""
+
+
+def local_time(clock: int, utc_offset_minutes: int, transitions: Transitions) -> Local:
     """Return local time; the fixed offset applies before the first (UTC ms, min) transition."""
     offset = utc_offset_minutes
     if transitions:
@@ -80,10 +82,45 @@ def local_time(
     return Local(date, ms_of_day, offset * MINUTE)
 
 
-def next_transition(clock: int, transitions: tuple[tuple[int, int], ...]) -> int | None:
+def next_transition(clock: int, transitions: Transitions) -> int | None:
     """Return the clock of the next offset change after `clock`, None where there is none."""
     index = bisect_right(transitions, clock, key=lambda row: row[0])
     return transitions[index][0] if index < len(transitions) else None
+
+
+def latest_local(clock: int, utc_offset_minutes: int, transitions: Transitions) -> Local:
+    """Return the latest local time up to `clock`; after a step back it is later than local time."""
+    local = local_time(clock, utc_offset_minutes, transitions)
+    index = bisect_right(transitions, clock, key=lambda row: row[0])
+    if index and transitions[index - 1][0] > clock - DAY:
+        before = local_time(transitions[index - 1][0] - 1, utc_offset_minutes, transitions)
+        return max(before, local, key=lambda one: (one.date, one.ms_of_day))
+    return local
+
+
+def first_instant(local_ms: int, utc_offset_minutes: int, transitions: Transitions) -> int:
+    """Return the first clock whose local time is `local_ms` or later.
+
+    A local time that is skipped begins at the jump; of a repeated one it is the first.
+
+    Args:
+        local_ms: ms since 1970 of the local calendar.
+    """
+    clock = local_ms - DAY  # every offset is less than a day
+    while True:
+        offset_ms = local_time(clock, utc_offset_minutes, transitions).offset_ms
+        found = max(clock, local_ms - offset_ms)
+        change = next_transition(clock, transitions)
+        if change is None or found < change:
+            return found
+        clock = change
+
+
+def instant_of(local_ms: int, utc_offset_minutes: int, transitions: Transitions) -> int | None:
+    """Return the clock of a local time, the first of a repeated one; None for a skipped one."""
+    found = first_instant(local_ms, utc_offset_minutes, transitions)
+    offset_ms = local_time(found, utc_offset_minutes, transitions).offset_ms
+    return found if found + offset_ms == local_ms else None
 
 
 def civil(date: int) -> tuple[int, int, int]:
@@ -94,6 +131,15 @@ def civil(date: int) -> tuple[int, int, int]:
     shifted = (5 * day_of_year + 2) // 153
     month = shifted + 3 if shifted < 10 else shifted - 9
     return year + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) // 5 + 1
+
+
+def days_since_1970(year: int, month: int, day: int) -> int:
+    """Return the days since 1970-01-01 of a date, proleptic Gregorian; the inverse of `civil`."""
+    shifted, month_of_era = year - (month <= 2), (month + 9) % 12
+    era, year_of_era = divmod(shifted, 400)
+    day_of_year = (153 * month_of_era + 2) // 5 + day - 1
+    day_of_era = year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
+    return era * 146_097 + day_of_era - 719_468
 
 
 def weekday(date: int) -> int:

@@ -47,12 +47,15 @@ def change(
             calendar_work.return_power(state, emit)
             run_delays(state.supply, state.settings, now, emit)
         case LoseClock():
+            calendar_work.catch_up(state, emit)
             state.clock.valid = False
             emit("clock_invalid")
             calendar_work.apply_calendar(state, state.clock.read(now), emit)
         case StepClock(by):
+            calendar_work.catch_up(state, emit)
             calendar_work.step_clock(state, state.clock.read(now), by, emit)
         case DriftClock(ppm):
+            calendar_work.catch_up(state, emit)
             state.clock.drift(now, ppm)
         case BreakSwitch(defect):
             switch.defect = defect

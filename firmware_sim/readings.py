@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from firmware_sim.calendar_work import local_of
+from firmware_sim.calendar_work import offset_changes
+from firmware_sim.clock import local_time
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.electrical import (
     apparent_mva,
@@ -30,8 +31,8 @@ def read(meter: Meter, item: Item) -> Any:
 
 
 def utc_offset_minutes(meter: Meter, clock: int) -> int:
-    """Return the local offset in minutes at a clock, including daylight saving where configured."""
-    return local_of(meter.state, clock).offset_ms // MINUTE
+    """Return the offset of local time at a clock in minutes, the one of records made then."""
+    return local_time(clock, 0, offset_changes(meter.state)).offset_ms // MINUTE
 
 
 _CAUSE_OVERLOAD = int(Cause.OVERLOAD)

@@ -27,8 +27,8 @@ from protocols.quantities import (
     MONEY_LIMIT,
     format_money,
     parse_date,
-    parse_moment,
     parse_money,
+    parse_written_moment,
 )
 from protocols.sealed_message import (
     LAST_SECOND,
@@ -36,6 +36,7 @@ from protocols.sealed_message import (
     Origin,
     SealedMessage,
     SwitchAction,
+    encode_clock,
     encode_limits,
     encode_number,
 )
@@ -99,6 +100,11 @@ def _number(kind: MessageKind, read: Callable[[str], int]) -> Callable[[Sequence
     return order
 
 
+def _clock(words: Sequence[str]) -> Order:
+    (text,) = words
+    return Order(MessageKind.CLOCK, parameters=encode_clock(parse_written_moment(text)))
+
+
 def _switch(text: str) -> int:
     if text not in _SWITCH:
         raise QuantityError(f"{text!r}: allowed are {', '.join(_SWITCH)}")
@@ -131,7 +137,7 @@ _ORDERS: dict[str, Callable[[Sequence[str]], Order]] = {
     "moratorium": _number(
         MessageKind.MORATORIUM, lambda text: 0 if text == "off" else parse_date(text)
     ),
-    "clock": _number(MessageKind.CLOCK, parse_moment),
+    "clock": _clock,
     "clear-tamper": _alone(MessageKind.CLEAR_TAMPER),
 }
 ORDERS = tuple(_ORDERS)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import NamedTuple
 
 from protocols.errors import QuantityError
 
@@ -163,30 +164,42 @@ def format_duration(milliseconds: int) -> str:
     return "".join(parts) or "0s"
 
 
-def parse_moment(text: str, utc_offset_minutes: int = 0) -> int:
-    """Return milliseconds since 1970 UTC from ISO 8601.
+class LocalMoment(NamedTuple):
+    """A moment without an offset: ms since 1970 by a calendar whose offset is not known here."""
 
-    Without an offset it is local time of `utc_offset_minutes`.
-    """
+    ms: int
+
+    def __str__(self) -> str:
+        return format_moment(self.ms).removesuffix("Z")
+
+
+def parse_written_moment(text: str) -> int | LocalMoment:
+    """Return milliseconds since 1970 UTC from ISO 8601, or a local moment without an offset."""
     match = _MOMENT.fullmatch(text.strip())
     if not match:
         raise QuantityError(
             f"{text!r} is not a date and time: write 2026-01-31T08:00:00Z, "
             f"2026-01-31T08:00 or 2026-01-31"
         )
-    zone = match[4]
-    spelled = f"{match[1]}T{match[2] or '00:00'}"
+    zone = "" if match[4] in (None, "Z") else match[4]
     try:
-        moment = datetime.fromisoformat(spelled)
-        if zone is None:
-            moment = moment.replace(tzinfo=timezone(timedelta(minutes=utc_offset_minutes)))
-        elif zone == "Z":
-            moment = moment.replace(tzinfo=UTC)
-        else:
-            moment = datetime.fromisoformat(f"{spelled}{zone}")
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
+        moment = datetime.fromisoformat(f"{match[1]}T{match[2] or '00:00'}{zone}")
+        since = moment - (_EPOCH if zone else _EPOCH.replace(tzinfo=None))
     except (ValueError, OverflowError) as error:
         raise QuantityError(f"{text!r} is not a date and time: {error}") from error
+    milliseconds = since // timedelta(milliseconds=1)
+    return LocalMoment(milliseconds) if match[4] is None else milliseconds
+
+
+def parse_moment(text: str, utc_offset_minutes: int = 0) -> int:
+    """Return milliseconds since 1970 UTC from ISO 8601.
+
+    Without an offset it is local time of `utc_offset_minutes`.
+    """
+    moment = parse_written_moment(text)
+    if isinstance(moment, LocalMoment):
+        return moment.ms - utc_offset_minutes * MINUTE
+    return moment
 
 
 def format_moment(milliseconds: int, utc_offset_minutes: int = 0) -> str:

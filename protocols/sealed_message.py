@@ -24,6 +24,7 @@ from protocols.data_model.words import Cause, SupplyState
 from protocols.errors import MalformedMessageError, UnsupportedVersionError
 from protocols.fixed_width import SaturatingStruct
 from protocols.keys import CODE_SIZE, MessageClass, authentication_code, bcd, verify_code
+from protocols.quantities import LocalMoment
 
 FORMAT_VERSION = 2
 FORMER_VERSION = 1
@@ -460,13 +461,35 @@ _WIDTHS = {
 }
 """Kinds whose parameters are one unsigned number -> its bytes.
 
-Clock in ms, moratorium in days since 1970, 0 is off.
+Clock in ms (`encode_clock`), moratorium in days since 1970, 0 is off.
 """
 
 
 def encode_number(kind: MessageKind, value: int) -> bytes:
     """Return the parameters of a message whose only parameter is a number."""
     return value.to_bytes(_WIDTHS[kind], "big")
+
+
+_LOCAL_CLOCK = 1 << 63
+"""Mark of a clock that is local time of the meter; as a clock it is far out of range."""
+
+
+def encode_clock(moment: int | LocalMoment) -> bytes:
+    """Return the parameters of a `clock` message: an instant, or local time of the meter.
+
+    A moment before 1970 is encoded as the clock 0, which every meter refuses.
+    """
+    if isinstance(moment, LocalMoment) and moment.ms >= 0:
+        return encode_number(MessageKind.CLOCK, _LOCAL_CLOCK | moment.ms)
+    return encode_number(
+        MessageKind.CLOCK, 0 if isinstance(moment, LocalMoment) else max(moment, 0)
+    )
+
+
+def decode_clock(data: bytes) -> int | LocalMoment:
+    """Return the moment of a `clock` message; raises MalformedMessageError for a wrong width."""
+    number = decode_number(MessageKind.CLOCK, data)
+    return LocalMoment(number & ~_LOCAL_CLOCK) if number & _LOCAL_CLOCK else number
 
 
 def decode_number(kind: MessageKind, data: bytes) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from firmware_sim.acceptance.instruction import Instruction
 from firmware_sim.account.account import exceeds_max_credit
-from firmware_sim.calendar_work import replace_part, with_pending
+from firmware_sim.calendar_work import clock_at, replace_part, with_pending
 from firmware_sim.clock import LAST_CLOCK, LAST_DATE
 from firmware_sim.state import State
 from protocols.data_model.tariff import Tariff, TariffChange
 from protocols.data_model.words import AccountState
-from protocols.quantities import MONEY_LIMIT
+from protocols.quantities import MONEY_LIMIT, LocalMoment
 from protocols.sealed_message import MessageKind, Outcome, SwitchAction
 
 ENERGY_ACCOUNT = 0
@@ -65,7 +65,9 @@ def _in_range(state: State, instruction: Instruction) -> bool:
             assert isinstance(parameters, TariffChange)
             return _tariffs_hold(state, parameters)
         case MessageKind.CLOCK:
-            return isinstance(parameters, int) and 0 < parameters < LAST_CLOCK
+            assert isinstance(parameters, int | LocalMoment)
+            clock = clock_at(state, parameters)
+            return clock is not None and 0 < clock < LAST_CLOCK
         case MessageKind.GUARANTEE:
             return parameters in (0, 1)
         case MessageKind.MORATORIUM:
@@ -84,7 +86,10 @@ def _in_range(state: State, instruction: Instruction) -> bool:
 def _tariffs_hold(state: State, change: TariffChange) -> bool:
     """Return whether the tariff is complete after every pending instant of activation."""
     tariff, now = state.tariff, state.clock.read(state.elapsed_ms)
-    parts = [(max(p.activation_ms, now), p.part) for p in with_pending(state, change.parts)]
+    pending = with_pending(state, change.parts)
+    if pending is None:
+        return False
+    parts = [(max(p.activation_ms, now), p.part) for p in pending]
     for instant in sorted({activation for activation, _ in parts}):
         for activation, part in parts:
             if activation == instant:

@@ -16,7 +16,13 @@ from firmware_sim.account.account import (
     refund,
     top_up,
 )
-from firmware_sim.calendar_work import jump, local_of, set_clock, with_pending
+from firmware_sim.calendar_work import (
+    clock_at,
+    local_of,
+    set_clock,
+    set_offset,
+    with_pending,
+)
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
 from firmware_sim.state import State
 from firmware_sim.supply.control import (
@@ -34,7 +40,7 @@ from firmware_sim.supply.thresholds import spend_after_top_up
 from protocols.data_model.tables import Purchase
 from protocols.data_model.tariff import TariffChange
 from protocols.data_model.words import Cause, UnopenedSupply
-from protocols.quantities import MINUTE
+from protocols.quantities import MINUTE, LocalMoment
 from protocols.sealed_message import MessageKind, SwitchAction
 
 
@@ -86,11 +92,15 @@ def _apply(state: State, instruction: Instruction, number: int, clock: int, emit
             _set_limits(state, parameters, number, clock, emit)
         case MessageKind.TARIFF:
             assert isinstance(parameters, TariffChange)
-            state.pending = with_pending(state, parameters.parts)
+            pending = with_pending(state, parameters.parts)
+            assert pending is not None, "admission refuses a local time that is skipped"
+            state.pending = pending
             emit("tariff_set", number, 0)
         case MessageKind.CLOCK:
-            assert isinstance(parameters, int)
-            set_clock(state, clock, parameters, emit)
+            assert isinstance(parameters, int | LocalMoment)
+            new = clock_at(state, parameters)
+            assert new is not None, "admission refuses a local time that is skipped"
+            set_clock(state, clock, new, emit)
         case MessageKind.SWITCH:
             assert isinstance(parameters, SwitchAction)
             _switch(state, parameters, clock, emit)
@@ -157,7 +167,7 @@ def _set_limits(
     state.settings = state.settings.with_values(values)
     emit("limits_set", number, 0)
     if state.settings.utc_offset_minutes != offset:
-        jump(state, clock, emit)
+        set_offset(state, clock, offset, emit)
     if state.settings.unopened_supply != unopened and not state.account.is_open:
         if state.settings.unopened_supply == UnopenedSupply.DISCONNECTED:
             trip(state.supply, Cause.ACCOUNT, emit)

@@ -21,11 +21,12 @@ from firmware_sim.security.replay import Security
 from firmware_sim.state import State
 from protocols.data_model.tariff import TariffChange
 from protocols.data_model.words import Carrier
+from protocols.quantities import LocalMoment
 from protocols.sealed_message import MessageKind, Outcome, SwitchAction
 
-Parameters = Mapping[int, int | None] | TariffChange | SwitchAction | int | None
-"""Settings by number, a tariff, an action of the switch, or the number of clock (ms), guarantee (0,
-1) and moratorium (days since 1970, 0 is off)."""
+Parameters = Mapping[int, int | None] | TariffChange | SwitchAction | LocalMoment | int | None
+"""Settings by number, a tariff, an action of the switch, the moment of a clock (ms, or local time),
+or the number of guarantee (0, 1) and moratorium (days since 1970, 0 is off)."""
 
 _MADE_HERE = object()
 

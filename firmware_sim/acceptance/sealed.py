@@ -33,6 +33,7 @@ from protocols.sealed_message import (
     SealedMessage,
     SwitchAction,
     code_of,
+    decode_clock,
     decode_limits,
     decode_number,
     verify,
@@ -269,7 +270,9 @@ def _parameters(message: SealedMessage) -> Parameters:
             return decode_limits(message.parameters)
         case MessageKind.TARIFF:
             return TariffChange.decode(message.parameters)
-        case MessageKind.CLOCK | MessageKind.GUARANTEE | MessageKind.MORATORIUM:
+        case MessageKind.CLOCK:
+            return decode_clock(message.parameters)
+        case MessageKind.GUARANTEE | MessageKind.MORATORIUM:
             return decode_number(message.kind, message.parameters)
         case MessageKind.SWITCH:
             try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.clock import LAST_CLOCK
+from firmware_sim.clock import LAST_CLOCK, Transitions, instant_of
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.description.key_files import NO_KEY_FILE, KeyFile, read_keys
 from firmware_sim.description.keys import (
@@ -31,6 +31,7 @@ from firmware_sim.metrology.load import OnEnd
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import Tariff
 from protocols.errors import QuantityError
+from protocols.quantities import LocalMoment
 from protocols.toml_text import parse_toml
 
 
@@ -137,19 +138,35 @@ def _description(
         raise ConfigurationError(found)
     if values.get("account") is False and "credit" in values:
         raise ConfigurationError("credit: an unopened account has no credit")
-    start = fields.setdefault("start", default_start)
-    if not 0 <= start < LAST_CLOCK:
-        raise ConfigurationError("start: allowed is 1970 to 2099")
-    fields.setdefault("epoch", 1 + int.from_bytes(os.urandom(4), "big") % 0xFFFF_FFFF)
     zone = values.get("time_zone")
+    changes = transitions(zone) if zone is not None else ()
+    fields["start"] = _start(fields.get("start", default_start), settings, changes)
+    fields.setdefault("epoch", 1 + int.from_bytes(os.urandom(4), "big") % 0xFFFF_FFFF)
     return MeterDescription(
         **fields,
         settings=settings,
         tariff=tariff,
         keys=key_file.keys,
         keys_of=key_file.serial_number,
-        transitions=transitions(zone, start) if zone is not None else (),
+        transitions=changes,
     )
+
+
+def _start(moment: int | LocalMoment, settings: Settings, changes: Transitions) -> int:
+    """Return the clock at a moment, which is local time of the meter without an offset."""
+    start: int | None
+    if isinstance(moment, LocalMoment):
+        start = instant_of(moment.ms, settings.utc_offset_minutes, changes)
+        if start is None:
+            raise ConfigurationError(
+                f"start = {moment}: the meter's local time skips this hour; write another moment, "
+                f"or an offset after it"
+            )
+    else:
+        start = moment
+    if not 0 <= start < LAST_CLOCK:
+        raise ConfigurationError("start: allowed is 1970 to 2099")
+    return start
 
 
 def _tariff(values: Mapping[str, Any]) -> Tariff:

@@ -13,7 +13,7 @@ from typing import Any
 
 from firmware_sim.description.kinds import (
     EPOCH,
-    INSTANT,
+    MOMENT,
     MONEY,
     PRICE,
     SWITCH,
@@ -142,8 +142,9 @@ KEYS: tuple[Key, ...] = (
     Key("keys", FileOrText(""), None, "", "The meter's own keys, from `meterctl keys export`.",
         Flag("File with the meter's own keys, made by `meterctl keys export`.", "FILE",
              "the published test key"), in_file=False),
-    _key("start", INSTANT, "start", "Where the clock begins; `run` begins at the host's time.",
-         Flag("Where the meter's clock begins, such as 2026-01-01T00:00:00Z.", "MOMENT",
+    _key("start", MOMENT, "start", "Where the clock begins; `run` begins at the host's time.",
+         Flag("Where the meter's clock begins, such as 2026-01-01T00:00:00Z; local time of the "
+              "meter without an offset.", "MOMENT",
               "now for run, the beginning of 2026 for simulate", overridden=True)),
     _key("epoch", EPOCH, "epoch", "Of the storage; drawn at random where it is left out."),
     Key("time_zone", TEXT, None, "", "Local time with daylight saving, such as Europe/Berlin."),

@@ -12,9 +12,9 @@ from protocols.quantities import (
     format_fixed,
     format_moment,
     format_money,
-    parse_moment,
     parse_money,
     parse_price,
+    parse_written_moment,
 )
 
 
@@ -72,8 +72,8 @@ MONEY = Written(format_money, parse_money)
 """An amount with at most two decimals, in ledger units."""
 PRICE = Written(lambda price: format_fixed(price, 4, 4), parse_price)
 """A price per kWh, in 1e-4 account unit."""
-INSTANT = Written(format_moment, parse_moment)
-"""ISO 8601, in ms since 1970 UTC."""
+MOMENT = Written(format_moment, parse_written_moment)
+"""ISO 8601, in ms since 1970 UTC; without an offset it is local time of the meter."""
 SWITCH = Written(Boolean().text, lambda text: bool(Boolean().parse(text)))
 """On or off, held as a bool."""
 EPOCH = Written(Hex(8).text, _parse_epoch)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from firmware_sim.clock import Transitions
 from firmware_sim.description.toml import ConfigurationError
-from protocols.quantities import DAY, MINUTE
+from protocols.quantities import DAY, MINUTE, SECOND
 
-YEARS_OF_TRANSITIONS = 40
+LAST_YEAR = 2106
+"""The last year with changes: stamps of seconds end in it, a clock cannot be set beyond 2099."""
+STEP_S = 4 * DAY // SECOND
+"""No zone of the database has two changes within six days since 1970."""
 
 
-def transitions(zone_name: str, start: int) -> tuple[tuple[int, int], ...]:
-    """Return (ms since 1970 UTC, offset in minutes from then on), from a day before `start`.
+@cache
+def transitions(zone_name: str) -> Transitions:
+    """Return all offset changes that a clock can meet, from 1970 to 2106.
+
+    The first entry is the offset of 1970-01-01T00:00Z. Offsets are whole minutes, rounded down: of
+    Africa/Monrovia before 1972 they are not.
 
     Raises:
         ConfigurationError: no such zone is known on this machine.
@@ -24,20 +34,24 @@ def transitions(zone_name: str, start: int) -> tuple[tuple[int, int], ...]:
         raise ConfigurationError(
             f"time_zone = {zone_name!r}: no such time zone is known here"
         ) from error
-
-    def offset(ms: int) -> int:
-        delta = datetime.fromtimestamp(ms // 1000, UTC).astimezone(zone).utcoffset()
-        assert delta is not None
-        return int(delta.total_seconds()) // 60
-
-    found = [(start - DAY, offset(start))]
-    day = start
-    for _ in range(YEARS_OF_TRANSITIONS * 366):
-        if offset(day + DAY) != offset(day):
-            low, high = day, day + DAY
-            while high - low > MINUTE:
-                middle = (low + high) // (2 * MINUTE) * MINUTE
-                low, high = (low, middle) if offset(middle) != offset(low) else (middle, high)
-            found.append((high, offset(high)))
-        day += DAY
-    return tuple(found)
+    moment = datetime.fromtimestamp
+    begin, end = 0, int(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp())
+    offset = moment(begin, zone).utcoffset()
+    found = [(begin, offset)]
+    for high in range(begin + STEP_S, end, STEP_S):
+        if moment(high, zone).utcoffset() == offset:
+            continue
+        low, at = high - STEP_S, high
+        while at - low > 1:
+            middle = (low + at) // 2
+            if moment(middle, zone).utcoffset() == offset:
+                low = middle
+            else:
+                at = middle
+        offset = moment(at, zone).utcoffset()
+        found.append((at, offset))
+    return tuple(
+        (at * SECOND, int(offset.total_seconds()) * SECOND // MINUTE)
+        for at, offset in found
+        if offset is not None
+    )

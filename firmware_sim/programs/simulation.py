@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS, utc_offset_minutes
@@ -71,10 +72,8 @@ def _new_events(meter: Meter, seen: int) -> Iterator[SimulatedEvent]:
         row = ring.get(number)
         if row is not None:
             event = Event.unpack(row)
-            offset = utc_offset_minutes(meter, event.at)
-            yield _event(
-                meter, event.name, event.detail_fragments(offset), event.at, event.elapsed_ms
-            )
+            details = event.detail_fragments(partial(utc_offset_minutes, meter))
+            yield _event(meter, event.name, details, event.at, event.elapsed_ms)
 
 
 def _event(

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
 from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS, utc_offset_minutes
 from protocols.data_model.items import ITEMS
 from protocols.data_model.json_lines import array, line
-from protocols.data_model.kinds import Moment
+from protocols.data_model.tables import moment_json
 from protocols.quantities import format_money
 
 Value = Decimal | int | str | bool | None | tuple["Value", ...] | Mapping[str, "Value"]
@@ -26,14 +27,8 @@ def values(meter: Meter) -> dict[str, Value]:
 
 def fragments(meter: Meter) -> dict[str, str]:
     """Return every item of a meter by name, as JSON fragments."""
-    offset = utc_offset_minutes(meter, meter.clock)
-    shown = {}
-    for item in ITEMS:
-        value, kind = GETTERS[item](meter), item.kind
-        shown[item.name] = (
-            kind.json(value, offset) if isinstance(kind, Moment) else kind.json(value)
-        )
-    return shown
+    offset_at = partial(utc_offset_minutes, meter)
+    return {item.name: moment_json(item.kind, GETTERS[item](meter), offset_at) for item in ITEMS}
 
 
 def _value(fragment: str) -> Value:

@@ -2,6 +2,7 @@
 
     1   first layout: the record has no version, the header has a fingerprint in its place
     2   security: code and instant of the last credit message, rows of journals, `forgotten`
+    3   calendar: `past_offsets`; the changes of a zone begin in 1970
 
 A change to the fields of a state must raise LAYOUT and add the conversion from the previous layout;
 `tests/unit/firmware_sim/storage/test_layouts.py` fails until both are done.
@@ -16,19 +17,20 @@ from firmware_sim.records.ring import CREDIT_RECEIPTS, RECEIPT_CODE_SIZE, Ring
 from firmware_sim.state import State
 from protocols.sealed_message import Receipt
 
-LAYOUT = 2
+LAYOUT = 3
 FINGERPRINT_OF_1 = 0xA64255C2
 """Header of layout 1: this value in place of a version."""
 Plain = list[Any]
 """A record decoded from JSON, without its version."""
 
 _SECURITY_IN_1 = 11
+_IDENTITY_IN_2, _CALENDAR_IN_2 = 0, 5
 _NO_CODE = "00000000"
 
 
 def layout_of_header(value: int) -> int | None:
     """Return the layout named in a header, None for an unknown one."""
-    return {FINGERPRINT_OF_1: 1, LAYOUT: LAYOUT}.get(value)
+    return {FINGERPRINT_OF_1: 1, 2: 2, LAYOUT: LAYOUT}.get(value)
 
 
 def brought_up(plain: Plain, layout: int) -> Plain:
@@ -49,7 +51,18 @@ def _from_1(plain: Plain) -> Plain:
     ]
 
 
-_STEPS: dict[int, Callable[[Plain], Plain]] = {1: _from_1}
+def _from_2(plain: Plain) -> Plain:
+    """Add the fields of layout 3; before its list a zone has the offset with which it begins."""
+    *identity, transitions = plain[_IDENTITY_IN_2]
+    if transitions:
+        transitions = [[0, transitions[0][1]], *transitions[1:]]
+    whole = list(plain)
+    whole[_IDENTITY_IN_2] = [*identity, transitions]
+    whole[_CALENDAR_IN_2] = [*plain[_CALENDAR_IN_2], []]
+    return whole
+
+
+_STEPS: dict[int, Callable[[Plain], Plain]] = {1: _from_1, 2: _from_2}
 
 
 def complete(state: State, layout: int, rings: tuple[Ring, ...]) -> None:

@@ -149,6 +149,8 @@ class Store:
         return 0
 
     def _write(self, state: State) -> None:
+        if len(state.tail) > SAVE_FLUSHES_AT:
+            self._drop_replaced(state)
         if len(state.tail) > MAX_TAIL:
             self._shorten(state)
         data = self._encoder.encode(state)
@@ -164,6 +166,17 @@ class Store:
         whole = _SLOT.pack(len(data), generation, zlib.crc32(body)) + data
         self._nvram.write(FIRST_SLOT + slot * SLOT_SIZE, whole)
         self._written.newest, self._written.generation = slot, generation
+
+    def _drop_replaced(self, state: State) -> None:
+        """Drop rows that newer rows of their ring replace: years without power end at once.
+
+        The rows of the profile, which does not grow without power, are left to `_shorten`.
+        """
+        oldest = [state.numbers[kind.place] - kind.depth for kind in self._kinds]
+        oldest[PROFILE_RING] = 0
+        kept = [row.number > oldest[row.ring] for row in state.tail]
+        self._rows_lasting = sum(kept[: self._rows_lasting])
+        state.tail[:] = [row for row, keep in zip(state.tail, kept, strict=True) if keep]
 
     def _shorten(self, state: State) -> None:
         """Drop the oldest profile rows of a tail above MAX_TAIL.

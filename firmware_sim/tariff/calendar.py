@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from firmware_sim.clock import Local, civil, weekday
+from firmware_sim.clock import Local, civil, days_since_1970, weekday
 from firmware_sim.settings import Settings
 from protocols.data_model.items import Windows
 from protocols.data_model.tariff import Seasons, Steps, Tariff
 from protocols.quantities import DAY, HOUR, MINUTE
 
 _WINDOWS = Windows()
+OFFSETS_KEPT = 16
+"""Limit: a fixed offset is a setting that an installer corrects; the oldest are forgotten."""
 SPANS_KEPT = 16
 """Limit: gaps come from clock commands only; more spans mean a clock that is set every day."""
 
@@ -56,6 +58,8 @@ class CalendarState:
     dates_done: Spans = Spans()
     billings_done: Spans = Spans()
     years_done: Spans = Spans()
+    past_offsets: tuple[tuple[int, int], ...] = ()
+    """Offsets of a meter without a zone before the present one: (until which clock, minutes)."""
 
 
 def day_table(date: int, seasons: Seasons) -> int:
@@ -104,6 +108,18 @@ def billing_year(local: Local, steps: Steps) -> int:
     """Return the number of the billing year."""
     year, month, day = civil(local.date)
     return year - ((month, day) < (steps.year_month, steps.year_day))
+
+
+def period_begin(period: int, steps: Steps) -> int:
+    """Return the local ms since 1970 at which a billing period begins; it ends the one before."""
+    year, month = divmod(period - 1, 12)
+    date = days_since_1970(year, month + 1, steps.billing_day)
+    return date * DAY + steps.billing_hour * HOUR
+
+
+def year_begin(year: int, steps: Steps) -> int:
+    """Return the local ms since 1970 at which a billing year begins."""
+    return days_since_1970(year, steps.year_month, steps.year_day) * DAY
 
 
 def next_local_edge(local: Local, settings: Settings, tariff: Tariff) -> int:

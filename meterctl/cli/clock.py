@@ -9,12 +9,22 @@ from meterctl.cli.arguments import LOOK, PayeeOption, SetBackOption, ValidForOpt
 from meterctl.cli.options import options
 from meterctl.cli.output import print_result, print_rows, table_of_fields
 from meterctl.cli.values import offered
-from meterctl.errors import MeterctlError
-from meterctl.operations.command import execute_command, plan_command, rehearse_command
+from meterctl.drivers import Reader
+from meterctl.errors import MeterctlError, RefusedError
+from meterctl.journal import Journal
+from meterctl.operations.command import (
+    Command,
+    Refusal,
+    execute_command,
+    plan_command,
+    rehearse_command,
+)
+from meterctl.operations.local_time import read_offsets
+from meterctl.session import Session
 from protocols.command_line import Argument, Context, Program
 from protocols.data_model import items
-from protocols.quantities import format_moment, parse_moment
-from protocols.sealed_message import MessageKind, encode_number
+from protocols.quantities import LocalMoment, format_moment, parse_written_moment
+from protocols.sealed_message import MessageKind, Outcome, encode_clock
 
 _clock = Program("Show or set the clock of the meter.")
 
@@ -48,8 +58,8 @@ def set_(
     moment: Annotated[
         str,
         Argument(
-            help="Date and time such as 2026-12-31T18:00, in the meter's local time unless an "
-            "offset is given, or `now` for the host's clock.",
+            help="Date and time such as 2026-12-31T18:00, in the meter's local time at that "
+            "moment unless an offset is given, or `now` for the host's clock.",
             autocompletion=offered("now"),
         ),
     ] = "now",
@@ -60,30 +70,52 @@ def set_(
     """Set the meter's clock. Credit is unchanged; charges of skipped days are not made."""
     given = options(context)
     lives = valid_for_s(valid_for)
+    written = None if moment == "now" else parse_written_moment(moment)
     with (
         given.open_journal() as journal,
         given.session(seals=True, payee=meter, set_back=set_back) as session,
     ):
-        offset = session.driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]
-        wanted = session.now() * 1000 if moment == "now" else parse_moment(moment, offset)
-        parameters = encode_number(MessageKind.CLOCK, max(wanted, 0))
-        planned = plan_command(session, journal, MessageKind.CLOCK, parameters, lives)
+        wanted = session.now() * 1000 if written is None else written
+        planned = plan_command(session, journal, MessageKind.CLOCK, encode_clock(wanted), lives)
         hint = planned.meter
-        question = (
-            f"meter {hint.serial_number}: set the clock from "
-            f"{format_moment(hint.clock, offset)} to "
-        )
+        old = format_moment(hint.clock, hint.utc_offset_minutes)
         if given.dry_run:
             rehearse_command(session, journal, planned)
-        if not given.confirm(question + format_moment(wanted, offset), hint.serial_number):
+        question = f"meter {hint.serial_number}: set the clock from {old} to "
+        if not given.confirm(question + _shown(session.driver, wanted), hint.serial_number):
             return
         with given.carrying_out(f"meter {hint.serial_number}"):
-            execute_command(session, journal, planned)
-        now = wanted
+            _execute(session, journal, planned, wanted)
+        new = _shown(session.driver, wanted)
         with contextlib.suppress(MeterctlError):
-            now = session.driver.read([items.CLOCK])[items.CLOCK]
-    fragments = {
-        "old": f'"{format_moment(hint.clock, offset)}"',
-        "clock": f'"{format_moment(now, offset)}"',
-    }
+            values = session.driver.read([items.CLOCK, items.UTC_OFFSET])
+            new = format_moment(values[items.CLOCK], values[items.UTC_OFFSET])
+    fragments = {"old": f'"{old}"', "clock": f'"{new}"'}
     print_result(fragments, given.json, serial_number=hint.serial_number)
+
+
+def _shown(driver: Reader, moment: int | LocalMoment) -> str:
+    """Return a moment as text: an instant with the meter's offset then, or local time."""
+    if isinstance(moment, LocalMoment):
+        return f"{moment} local time"
+    try:
+        return format_moment(moment, read_offsets(driver, [moment]).at(moment))
+    except MeterctlError:
+        return format_moment(moment)
+
+
+def _execute(
+    session: Session, journal: Journal, planned: Command, wanted: int | LocalMoment
+) -> None:
+    """Execute the command; a refusal of local time says why that can be."""
+    try:
+        execute_command(session, journal, planned)
+    except Refusal as refusal:
+        if isinstance(wanted, LocalMoment) and refusal.answer.outcome is Outcome.OUT_OF_RANGE:
+            raise RefusedError(
+                f"{refusal}. {wanted} is local time of the meter: it is refused outside 1970 to "
+                f"2099, and in an hour that its zone skips; write another one, or an offset",
+                outcome=refusal.outcome,
+                serial_number=refusal.serial_number,
+            ) from refusal
+        raise

@@ -19,6 +19,7 @@ from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.json_lines import line
 from protocols.data_model.kinds import Fixed, Moment, Optional
+from protocols.data_model.tables import OffsetAt, moment_json
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import Receipt
 
@@ -151,11 +152,11 @@ def print_rows(
 
 
 def print_items(
-    shown: Sequence[Item], values: Mapping[Item, Any], as_json: bool, utc_offset_minutes: int
+    shown: Sequence[Item], values: Mapping[Item, Any], as_json: bool, offset: int | OffsetAt
 ) -> None:
     """Print items as one object, or a table with their units; raises OutputError."""
-    record = {item.name: item_json(item, values[item], utc_offset_minutes) for item in shown}
-    rows = [(item.name, item_text(item, values[item], utc_offset_minutes)) for item in shown]
+    record = {item.name: item_json(item, values[item], offset) for item in shown}
+    rows = [(item.name, item_text(item, values[item], offset)) for item in shown]
     print_rows([record], as_json, Table(("item", "value"), rows, ("value",)))
 
 
@@ -208,17 +209,16 @@ def reporting_unprinted(
         say(f"meterctl: it was done{whom}{where}, but the result cannot be printed: {error}")
 
 
-def item_json(item: Item, value: Any, utc_offset_minutes: int) -> str:
-    """Return a value as JSON; moments have the meter's offset."""
-    kind = item.kind
-    return kind.json(value, utc_offset_minutes) if isinstance(kind, Moment) else kind.json(value)
+def item_json(item: Item, value: Any, offset: int | OffsetAt) -> str:
+    """Return a value as JSON; a moment has its own offset."""
+    return moment_json(item.kind, value, offset)
 
 
-def item_text(item: Item, value: Any, utc_offset_minutes: int) -> str:
-    """Return a value for people, with its unit."""
+def item_text(item: Item, value: Any, offset: int | OffsetAt) -> str:
+    """Return a value for people, with its unit; a moment has its own offset."""
     kind = item.kind
     if isinstance(kind, Moment):
-        return kind.text(value, utc_offset_minutes)
+        return kind.text(value, offset if isinstance(offset, int) else offset(value))
     inner = kind.inner if isinstance(kind, Optional) else kind
     unit = f" {inner.unit}" if isinstance(inner, Fixed) and inner.unit and value is not None else ""
     return kind.text(value) + unit

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from meterctl.cli.arguments import LOOK
 from meterctl.cli.options import options
 from meterctl.cli.output import Table, print_items, print_rows, say
 from meterctl.cli.values import item_names
+from meterctl.drivers import Reader
 from meterctl.errors import UsageError
+from meterctl.operations.local_time import read_offsets
 from protocols.command_line import Argument, Context, Program, examples
 from protocols.data_model import items
 from protocols.data_model.items import BY_NAME, ITEMS, Item
+from protocols.data_model.kinds import Moment
+from protocols.data_model.tables import OffsetAt
 from protocols.suggestions import did_you_mean
 
 STATUS = (
@@ -110,8 +115,23 @@ def _read_and_print(context: Context, wanted: list[Item]) -> None:
     with given.session() as session:
         values = session.driver.read({*wanted, items.UTC_OFFSET})
         answers = session.driver.answers(wanted)
+        offset = _offset_at(session.driver, wanted, values)
     if answers > 1:
         say(
             f"these values are from {answers} answers of the meter and may be of different instants"
         )
-    print_items(wanted, values, given.json, values[items.UTC_OFFSET])
+    print_items(wanted, values, given.json, offset)
+
+
+def _offset_at(driver: Reader, shown: list[Item], values: Mapping[Item, Any]) -> int | OffsetAt:
+    """Return the offset of the clock, or of each moment where others than the clock are shown."""
+    moments = [
+        values[item]
+        for item in shown
+        if isinstance(item.kind, Moment) and item is not items.CLOCK and values[item]
+    ]
+    if not moments:
+        offset: int = values[items.UTC_OFFSET]
+        return offset
+    clock = [values[items.CLOCK]] if items.CLOCK in shown else []
+    return read_offsets(driver, [*moments, *clock]).at

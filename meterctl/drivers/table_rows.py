@@ -12,8 +12,10 @@ from protocols.data_model.tables import (
     EVENTS,
     PROFILE,
     PURCHASES,
+    UTC_OFFSETS,
     Event,
     Freeze,
+    OffsetChange,
     ProfileRecord,
     Purchase,
     Table,
@@ -26,6 +28,7 @@ _ROWS: Mapping[Table, Any] = {
     PROFILE: ProfileRecord,
     DAILY_FREEZES: Freeze,
     BILLING_FREEZES: Freeze,
+    UTC_OFFSETS: OffsetChange,
 }
 """The kind of the rows of each table."""
 _HEAD = 6

@@ -17,12 +17,24 @@ from struct import error as StructError
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from protocols.data_model.events import EVENT_BY_CODE
-from protocols.data_model.kinds import COUNT, ENERGY, MONEY, Boolean, Choice, Flags, Kind, Moment
+from protocols.data_model.kinds import (
+    COUNT,
+    ENERGY,
+    MONEY,
+    Boolean,
+    Choice,
+    Fixed,
+    Flags,
+    Kind,
+    Moment,
+)
 from protocols.data_model.words import Carrier, choice
 from protocols.errors import MalformedMessageError
 from protocols.fixed_width import SaturatingStruct
 
 _PURCHASE_KIND = Choice(("open", "credit"))
+OffsetAt = Callable[[int], int]
+"""The offset of local time in minutes at an instant, ms since 1970 UTC."""
 
 
 class Row:
@@ -51,10 +63,14 @@ class Row:
         kind: Any = cls
         return dict(_columns(kind))
 
-    def fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
-        """Return the columns as JSON values; moments carry the offset."""
+    def fragments(self, offset: int | OffsetAt = 0) -> dict[str, str]:
+        """Return the columns as JSON values; each moment carries its own offset.
+
+        Args:
+            offset: of all moments in minutes, or a function that returns that of each.
+        """
         return {
-            name: _json(kind, getattr(self, name), utc_offset_minutes)
+            name: moment_json(kind, getattr(self, name), offset)
             for name, kind in self.columns().items()
         }
 
@@ -70,8 +86,11 @@ def _columns(row: type) -> dict[str, Kind]:
     return {f.name: hints[f.name].__metadata__[0] for f in fields(row)}
 
 
-def _json(kind: Kind, value: Any, utc_offset_minutes: int) -> str:
-    return kind.json(value, utc_offset_minutes) if isinstance(kind, Moment) else kind.json(value)
+def moment_json(kind: Kind, value: Any, offset: int | OffsetAt) -> str:
+    """Return a value as JSON; a moment carries the offset, or its own."""
+    if not isinstance(kind, Moment):
+        return kind.json(value)
+    return kind.json(value, offset if isinstance(offset, int) else offset(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +134,11 @@ class Event(Row):
         kind = EVENT_BY_CODE.get(self.code)
         return kind.name if kind else f"event_{self.code}"
 
+    def moments(self) -> list[int]:
+        """Return the instant of the event, and those among its details."""
+        details = self.details().values()
+        return [self.at, *(value for kind, value in details if isinstance(kind, Moment))]
+
     def details(self) -> dict[str, tuple[Kind, int]]:
         """Return the named details with their kinds."""
         kind = EVENT_BY_CODE.get(self.code)
@@ -124,13 +148,16 @@ class Event(Row):
             for (name, kind), value in zip(named, (self.a, self.b), strict=False)
         }
 
-    def detail_fragments(self, utc_offset_minutes: int = 0) -> dict[str, str]:
-        """Return the named details as JSON values; a set of one cause is a single word."""
+    def detail_fragments(self, offset: int | OffsetAt = 0) -> dict[str, str]:
+        """Return the named details as JSON values; a set of one cause is a single word.
+
+        `offset` is that of `fragments`.
+        """
         out = {}
         for name, (kind, value) in self.details().items():
             names = kind.names(value) if isinstance(kind, Flags) else []
             out[name] = (
-                json.dumps(names[0]) if len(names) == 1 else _json(kind, value, utc_offset_minutes)
+                json.dumps(names[0]) if len(names) == 1 else moment_json(kind, value, offset)
             )
         return out
 
@@ -150,6 +177,17 @@ class Freeze(Row):
     energy_rate_3_kwh: Annotated[int, ENERGY]
     energy_rate_4_kwh: Annotated[int, ENERGY]
     available_credit: Annotated[int, MONEY]
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetChange(Row):
+    """From `at` on local time has this offset; the first change is at or before all records."""
+
+    PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQh")
+
+    number: Annotated[int, COUNT]
+    at: Annotated[int, Moment()]
+    utc_offset_minutes: Annotated[int, Fixed("min", 0, 0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +279,12 @@ PROFILE = Table(
     960,
     "Energy of each 15 minutes of UTC; `profile_days` of them.",
 )
+UTC_OFFSETS = Table(
+    "utc_offsets",
+    OffsetChange.PACKING.size,
+    512,
+    "Offsets of local time, each from an instant on: of records, and of years to come.",
+)
 TABLES: Mapping[str, Table] = {
-    t.name: t for t in (PURCHASES, EVENTS, DAILY_FREEZES, BILLING_FREEZES, PROFILE)
+    t.name: t for t in (PURCHASES, EVENTS, DAILY_FREEZES, BILLING_FREEZES, PROFILE, UTC_OFFSETS)
 }

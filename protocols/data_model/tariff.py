@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from struct import Struct, error, unpack_from
 
 from protocols.errors import MalformedMessageError
+from protocols.quantities import LocalMoment
 
 MAX_RATES = 4
 MAX_DAY_TABLES = 8
@@ -166,32 +167,42 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class TariffChange:
-    """Parts of the pending set, each with its activation instant (ms, UTC); 0 is at once."""
+    """Parts of the pending set, each with its activation; 0 is at once.
 
-    parts: tuple[tuple[int, Part], ...]
+    An activation is an instant (ms, UTC), or local time of the meter, in whole seconds.
+    """
+
+    parts: tuple[tuple[int | LocalMoment, Part], ...]
 
     def encode(self) -> bytes:
         """Return the parameters of a sealed `tariff` message (docs/sealed-messages.md)."""
         out = bytearray([len(self.parts)])
         for activation, part in self.parts:
             body = _encode_part(part)
-            out += _PART.pack(_PART_TYPES.index(type(part)), activation // 1000, len(body)) + body
+            which = _PART_TYPES.index(type(part))
+            if isinstance(activation, LocalMoment):
+                out += _PART.pack(which | _LOCAL, activation.ms // 1000, len(body)) + body
+            else:
+                out += _PART.pack(which, activation // 1000, len(body)) + body
         return bytes(out)
 
     @classmethod
     def decode(cls, data: bytes) -> TariffChange:
         """Return the change; raises MalformedMessageError for bytes that do not encode one."""
         try:
-            parts, at = [], 1
+            parts: list[tuple[int | LocalMoment, Part]] = []
+            at = 1
             for _ in range(data[0]):
-                which, activation, size = _PART.unpack_from(data, at)
+                marked, activation, size = _PART.unpack_from(data, at)
+                which = marked & ~_LOCAL
                 at += _PART.size
                 if at + size > len(data) or which >= len(_PART_TYPES):
                     raise MalformedMessageError("a tariff part is cut short or unknown")
                 part = _DECODERS[which](data[at : at + size])
                 if _encode_part(part) != data[at : at + size]:
                     raise MalformedMessageError("a tariff part is not in its canonical encoding")
-                parts.append((activation * 1000, part))
+                at_ms = activation * 1000
+                parts.append((LocalMoment(at_ms) if marked & _LOCAL else at_ms, part))
                 at += size
         except (error, IndexError) as fault:
             raise MalformedMessageError("a tariff part is cut short") from fault
@@ -203,6 +214,8 @@ class TariffChange:
 
 
 _PART = Struct(">BIH")
+_LOCAL = 0x80
+"""Mark on the type of a part whose activation is local time of the meter."""
 _PART_TYPES: tuple[type, ...] = (Seasons, DayTables, Prices, Steps)
 
 

@@ -11,7 +11,14 @@ from __future__ import annotations
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.kinds import Digits, Optional
-from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, EVENTS, PROFILE, PURCHASES
+from protocols.data_model.tables import (
+    BILLING_FREEZES,
+    DAILY_FREEZES,
+    EVENTS,
+    PROFILE,
+    PURCHASES,
+    UTC_OFFSETS,
+)
 from protocols.modbus.register_map import (
     Area,
     Constant,
@@ -204,6 +211,7 @@ NATIVE_MAP = RegisterMap(
         RowWindow(0x1100, PROFILE, 20),
         RowWindow(0x1200, DAILY_FREEZES, 3),
         RowWindow(0x1300, BILLING_FREEZES, 3),
+        RowWindow(0x1380, UTC_OFFSETS, 16),
     ),
     windows=SealedWindows(0x1400),
     identification={

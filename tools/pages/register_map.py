@@ -6,7 +6,15 @@ from dataclasses import fields
 
 from pages import NOTE, head, row
 from protocols.data_model.kinds import Fixed, Optional
-from protocols.data_model.tables import TABLES, Event, Freeze, ProfileRecord, Purchase
+from protocols.data_model.tables import (
+    TABLES,
+    UTC_OFFSETS,
+    Event,
+    Freeze,
+    OffsetChange,
+    ProfileRecord,
+    Purchase,
+)
 from protocols.data_model.words import Status
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.register_map import (
@@ -96,6 +104,7 @@ def row_tables(m: RegisterMap) -> str:
         "profile": ProfileRecord,
         "daily_freezes": Freeze,
         "billing_freezes": Freeze,
+        "utc_offsets": OffsetChange,
     }
     for w in m.row_windows:
         out.append(
@@ -110,8 +119,12 @@ def row_tables(m: RegisterMap) -> str:
         )
     out.append(
         "\ndocs/events.md lists the events. The meter keeps: "
-        + ", ".join(f"{t.depth} {name}" for name, t in TABLES.items())
-        + " (profile: `profile_days` x 96).\n"
+        + ", ".join(f"{t.depth} {name}" for name, t in TABLES.items() if t != UTC_OFFSETS)
+        + " (profile: `profile_days` x 96).\n\nRecords carry instants of UTC. `utc_offsets` says "
+        "which offset local time had or will have at each: from the instant of a row on, until "
+        "that of the next. Row 1 covers all before row 2. Of a meter with a time zone these are "
+        "all changes to 2106, else the values that `utc_offset_minutes` had. Without a number the "
+        "rows up to the next change are shown.\n"
     )
     return "".join(out)
 
@@ -190,7 +203,7 @@ def scratch_and_inputs(m: RegisterMap) -> str:
     )
 
 
-def columns(kind: type[Purchase | Event | Freeze | ProfileRecord]) -> str:
+def columns(kind: type[Purchase | Event | Freeze | ProfileRecord | OffsetChange]) -> str:
     """Return the columns of a row with their struct codes."""
     if kind is ProfileRecord:
         return "end in s (u32), flags and import in mWh, flags and export in mWh (u32 each)"
@@ -202,4 +215,4 @@ def columns(kind: type[Purchase | Event | Freeze | ProfileRecord]) -> str:
 
 
 def _code(code: str) -> str:
-    return {"I": "u32", "Q": "u64", "H": "u16", "q": "i64", "B": "u8"}[code]
+    return {"I": "u32", "Q": "u64", "H": "u16", "h": "i16", "q": "i64", "B": "u8"}[code]

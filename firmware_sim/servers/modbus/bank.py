@@ -13,7 +13,7 @@ from struct import Struct
 from firmware_sim.meter import Meter
 from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.plan import BLOCK, BitView, Plan, RegisterView, plan_of
-from firmware_sim.servers.modbus.rings import RINGS
+from firmware_sim.servers.modbus.rings import rows_of
 from protocols.errors import IllegalAddressError
 
 _REPLIES_KEPT = 64
@@ -139,7 +139,7 @@ class Bank:
         for rows in view.row_lists:
             extent = rows.extent
             if extent.start <= address and end <= extent.stop:
-                newest = b"".join(self._meter.rings[RINGS[rows.table]].newest(rows.rows))
+                newest = b"".join(rows_of(self._meter, rows.table).newest(rows.rows))
                 data = newest.ljust(2 * len(extent), b"\0")
                 return data[2 * (address - extent.start) : 2 * (end - extent.start)]
         for extent, offset in view.scratch:

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from firmware_sim.rack.stations import Station
 from firmware_sim.requests import AskReceipt, AskStatus, Sealed
-from firmware_sim.servers.modbus.rings import RINGS
+from firmware_sim.servers.modbus.rings import rows_of
 from protocols.data_model.tables import Table
 from protocols.errors import IllegalAddressError, IllegalValueError
 from protocols.keys import MessageClass
@@ -127,13 +127,13 @@ class SessionWindows:
                 raise IllegalAddressError
 
     def _rows(self, station: Station, window: RowWindow) -> bytes:
-        ring = station.meter.rings[RINGS[window.table]]
+        held = rows_of(station.meter, window.table)
         cursor = self._cursors.get(window.table, 0)
-        first = max(ring.first, cursor or ring.last - window.rows + 1)
+        first = max(held.first, cursor or held.last - window.rows + 1)
         rows = [
             row
             for number in range(first, first + window.rows)
-            if (row := ring.get(number)) is not None
+            if (row := held.get(number)) is not None
         ]
         body = _ROWS_HEAD.pack(first, len(rows)) + b"".join(rows)
         return body.ljust(2 * window.read_registers, b"\0")

@@ -5,7 +5,7 @@ low_credit_threshold_1 = "10.00"
 
 [tariff]                              # optional
 prices = ["0.5283", "0.9000", "0.3000", "0.5283"]  # one for every rate, or one for each of the four
-activation = "2027-01-01T00:00:00Z"   # at once if absent
+activation = "2027-01-01T00:00"       # local time of the meter without an offset; absent: at once
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from meterctl.errors import UsageError
 from meterctl.operations.limits import encode_settings, parse_settings
 from protocols.data_model.tariff import MAX_RATES, Prices, TariffChange
 from protocols.errors import QuantityError
-from protocols.quantities import parse_moment, parse_price
+from protocols.quantities import LocalMoment, parse_price, parse_written_moment
 from protocols.sealed_message import MessageKind
 from protocols.toml_text import parse_toml
 
+_AT_ONCE = "1970-01-01T00:00:00Z"
 Command = tuple[MessageKind, bytes]
 """A kind and its parameters."""
 
@@ -71,11 +72,12 @@ def _tariff(table: dict[str, Any]) -> Command:
     try:
         prices = prices * (MAX_RATES // len(prices))
         part = Prices(tuple(parse_price(str(price)) for price in prices))
-        activation = parse_moment(str(table["activation"])) if "activation" in table else 0
+        activation = parse_written_moment(str(table.get("activation", _AT_ONCE)))
     except QuantityError as error:
         raise UsageError(f"tariff: {error}") from error
     if found := part.problem():
         raise UsageError(f"tariff: {found}")
-    if activation < 0 or activation % 1000 or activation // 1000 > 0xFFFF_FFFF:
+    at_ms = activation.ms if isinstance(activation, LocalMoment) else activation
+    if at_ms < 0 or at_ms % 1000 or at_ms // 1000 > 0xFFFF_FFFF:
         raise UsageError("tariff: activation: whole seconds from 1970 to 2106 are allowed")
     return MessageKind.TARIFF, TariffChange(((activation, part),)).encode()

@@ -336,6 +336,27 @@ def test_moments_are_read_with_their_offset_or_as_local_time(
 
 
 @pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-01T08:00", q.LocalMoment(NEW_YEAR + 8 * q.HOUR)),
+        ("2026-01-01", q.LocalMoment(NEW_YEAR)),
+        ("1969-12-31T23:59:59.999", q.LocalMoment(-1)),
+        ("2026-01-01T08:00Z", NEW_YEAR + 8 * q.HOUR),
+        ("2026-01-01T08:00+08:00", NEW_YEAR),
+    ],
+)
+def test_a_moment_without_an_offset_is_told_from_an_instant(
+    text: str, moment: int | q.LocalMoment
+) -> None:
+    found = q.parse_written_moment(text)
+    assert (type(found), found) == (type(moment), moment)
+
+
+def test_a_local_moment_is_written_without_an_offset() -> None:
+    assert str(q.LocalMoment(NEW_YEAR)) == "2026-01-01T00:00:00.000"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

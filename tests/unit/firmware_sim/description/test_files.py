@@ -13,7 +13,7 @@ from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.metrology.load import OnEnd
 from protocols.data_model.tariff import Prices
-from protocols.quantities import LEDGER
+from protocols.quantities import LEDGER, parse_moment
 
 WITHOUT_CREDIT = {"serial_number": "123456789012", "trip_mode": "delayed", "load": "-1.5kW"}
 
@@ -133,3 +133,25 @@ def test_one_meter_is_named_by_unit_and_serial_number_in_its_file(tmp_path: Path
         describe(MeterFlags((path, path)))
     with pytest.raises(HostingError, match="--credit and --unopened"):
         describe(MeterFlags(values={"account": "unopened", "credit": "1.00"}))
+
+
+@pytest.mark.parametrize(
+    ("keys", "start"),
+    [
+        ({"start": "2026-12-30T12:00", "utc_offset_minutes": 480}, "2026-12-30T04:00:00Z"),
+        ({"start": "2026-12-30", "time_zone": "Europe/Berlin"}, "2026-12-29T23:00:00Z"),
+        ({"start": "2026-07-30T12:00", "time_zone": "Europe/Berlin"}, "2026-07-30T10:00:00Z"),
+        ({"start": "2026-10-25T02:30", "time_zone": "Europe/Berlin"}, "2026-10-25T00:30:00Z"),
+        ({"start": "2026-12-30T12:00Z", "time_zone": "Europe/Berlin"}, "2026-12-30T12:00:00Z"),
+        ({"start": "2026-12-30T12:00"}, "2026-12-30T12:00:00Z"),
+    ],
+)
+def test_a_start_without_an_offset_is_local_time_of_the_meter(
+    keys: dict[str, object], start: str
+) -> None:
+    assert describe_keys(None, keys, 0).start == parse_moment(start)
+
+
+def test_a_start_that_local_time_skips_is_refused_by_name() -> None:
+    with pytest.raises(HostingError, match=r"start = 2026-03-29T02:30:00.000.*skips this hour"):
+        describe_keys(None, {"start": "2026-03-29T02:30", "time_zone": "Europe/Berlin"}, 0)

@@ -42,9 +42,9 @@ from firmware_sim.storage.store import (
     load,
 )
 from protocols.data_model import json_lines
-from protocols.data_model.tables import Event, Purchase
+from protocols.data_model.tables import Event, Freeze, Purchase
 from protocols.keys import MessageClass, MeterKeys, derive_meter_keys
-from protocols.quantities import HOUR
+from protocols.quantities import HOUR, LEDGER
 from protocols.sealed_message import MessageKind, Origin, Outcome, Receipt, verify
 from protocols.sealed_status import LastOfJournal, SealedStatus, StatusQuestion
 from tests.support.meters import Host
@@ -63,7 +63,7 @@ SEQUENCES = {
 }
 """Credit and command sequence of each meter."""
 HEADER_SIZE = 24
-SHAPES = {2: 0x0BA06E32}
+SHAPES = {2: 0x0BA06E32, 3: 0xD31556BC}
 """The CRC of `record.shape()` of each layout since 2, with the field names of that time."""
 
 RENAMED = {
@@ -572,7 +572,7 @@ def test_every_older_layout_has_a_step() -> None:
     assert set(layouts._STEPS) == set(range(1, LAYOUT))
     assert set(SHAPES) == set(range(2, LAYOUT + 1))
     assert layouts.layout_of_header(FINGERPRINT_OF_1) == 1
-    assert layouts.layout_of_header(LAYOUT) == LAYOUT
+    assert [layouts.layout_of_header(named) for named in SHAPES] == [*SHAPES]
 
 
 def outer_names(shape: str) -> list[str]:
@@ -640,6 +640,24 @@ def test_the_step_from_layout_1_adds_to_the_security_alone() -> None:
     plain = json.loads(record.encode(state))[1:]
     place = record.FIELDS.index("security")
     former = [*plain[:place], plain[place][:5], *plain[place + 1 :]]
+    former[record.FIELDS.index("calendar")] = plain[record.FIELDS.index("calendar")][:-1]
     found = layouts.brought_up(former, 1)
     assert found[:place] + found[place + 1 :] == plain[:place] + plain[place + 1 :]
     assert found[place] == [*plain[place][:5], "00000000", 0, [], 9]
+
+
+def test_a_meter_of_layout_2_keeps_its_zone_and_its_records() -> None:
+    """Its list of offset changes began a day before its start; before it its first one holds."""
+    folder = FOLDER.parent / "layout_2"
+    device = SimulatedNvram(gzip.decompress((folder / "000000000052.nv.gz").read_bytes()))
+    meter = build(MeterDescription("000000000052"), device)
+    changes = meter.state.identity.transitions
+    assert changes[0] == (0, 120)
+    assert len(changes) > 80
+    assert meter.state.calendar.past_offsets == ()
+    assert [Freeze.unpack(row).number for row in meter.rings[DAILY_RING].newest(9)] == [3, 2, 1]
+    assert meter.state.account.cumulative == 50 * LEDGER
+    meter.save()
+    assert layouts.layout_of_header(int.from_bytes(device.read(8, 4), "big")) == LAYOUT
+    again = build(MeterDescription("000000000052"), device)
+    assert again.state.identity == meter.state.identity

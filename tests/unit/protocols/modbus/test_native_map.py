@@ -176,6 +176,7 @@ def test_addresses_that_integrators_write_down_are_stable() -> None:
         (0x1100, "profile", 20),
         (0x1200, "daily_freezes", 3),
         (0x1300, "billing_freezes", 3),
+        (0x1380, "utc_offsets", 16),
     ]
     assert (SCRATCH.address, SCRATCH.size, SCRATCH_COILS.size) == (0x2000, 16, 16)
     assert MAGIC == b"PPM1"

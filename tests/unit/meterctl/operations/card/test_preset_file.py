@@ -7,7 +7,7 @@ import pytest
 from meterctl.errors import UsageError
 from meterctl.operations.card.preset_file import parse_presets
 from protocols.data_model.tariff import Prices, TariffChange
-from protocols.quantities import LEDGER
+from protocols.quantities import LEDGER, LocalMoment
 from protocols.sealed_message import MessageKind, decode_limits
 
 
@@ -69,9 +69,16 @@ def test_an_activation_is_a_whole_second_that_32_bits_hold(activation: str, seco
     assert TariffChange.decode(parameters).parts[0][0] == seconds * 1000
 
 
+@pytest.mark.parametrize("written", ['"2027-01-01"', '"2027-01-01T00:00"', "2027-01-01"])
+def test_an_activation_without_an_offset_is_local_time_of_the_meter(written: str) -> None:
+    ((_, parameters),) = parse_presets(TARIFF.replace('"{}"', written))
+    assert TariffChange.decode(parameters).parts[0][0] == LocalMoment(1_798_761_600_000)
+
+
 @pytest.mark.parametrize(
     "activation",
     [
+        "1969-12-31T23:59:59",
         "1969-12-31T23:59:59Z",
         "2106-02-07T06:28:16Z",
         "2027-01-01T00:00:00.001Z",

@@ -1,0 +1,61 @@
+"""The offsets of a meter's local time, as its registers show them: for display only."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from meterctl.drivers import Reader
+from meterctl.errors import UsageError
+from protocols.data_model import items
+from protocols.data_model.tables import UTC_OFFSETS, OffsetChange
+
+MAX_READS = 64
+"""Limit: with the rows of a window these are centuries of offset changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Offset changes, ascending: (ms since 1970 UTC, minutes from then on)."""
+
+    changes: tuple[tuple[int, int], ...]
+
+    def at(self, instant: int) -> int:
+        """Return the offset at an instant, minutes; before all changes it is that of the first."""
+        index = bisect_right(self.changes, instant, key=lambda change: change[0])
+        return self.changes[max(index - 1, 0)][1]
+
+
+def read_offsets(driver: Reader, instants: Iterable[int]) -> Offsets:
+    """Return the offsets that cover these instants (ms since 1970 UTC; 0 is never).
+
+    A meter whose map has no table of offsets shows the present one alone.
+    """
+    wanted = [instant for instant in instants if instant > 0]
+    try:
+        rows, _ = driver.rows(UTC_OFFSETS)
+    except UsageError:
+        rows = []
+    if not rows:
+        return Offsets(((0, driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]),))
+    for _ in range(MAX_READS):
+        more = _further(driver, rows, wanted)
+        if not more:
+            break
+        rows = sorted({row.number: row for row in (*rows, *more)}.values(), key=lambda r: r.number)
+    return Offsets(tuple((row.at, row.utc_offset_minutes) for row in rows))
+
+
+def _further(driver: Reader, rows: list[OffsetChange], wanted: list[int]) -> list[OffsetChange]:
+    """Return rows before or after those that are known, where an instant lies outside of them."""
+    first, last = rows[0], rows[-1]
+    if not wanted:
+        return []
+    if min(wanted) < first.at and first.number > 1:
+        earlier, _ = driver.rows(UTC_OFFSETS, max(first.number - len(rows), 1))
+        return [row for row in earlier if row.number < first.number]
+    if max(wanted) >= last.at:
+        later, _ = driver.rows(UTC_OFFSETS, last.number + 1)
+        return list(later)
+    return []
