@@ -1083,6 +1083,8 @@ class Auditor:
         books = Books.seen(view, audit.facts.price)
         if books.epoch != audit.books.epoch:
             books.fail("a storage of another epoch is not an older copy")
+        # A date that was reached before may stand as charged in the older storage too.
+        books.top_day = max(books.top_day, audit.books.top_day)
         last = {
             MessageClass.CREDIT: books.credit_sequence,
             MessageClass.COMMAND: books.command_sequence,

@@ -429,6 +429,22 @@ def test_clock_jumps_charge_no_day_and_a_date_only_once() -> None:
         bench.run(1, 0, 1)
 
 
+def test_a_date_reached_before_a_set_back_may_be_charged_in_the_older_storage() -> None:
+    bench = Bench(Fake(settings={"standing_charge": UNIT}))
+    fake = bench.fake
+    bench.run(12, 0, 1)
+    bench.command(
+        "clock",
+        1,
+        encode_number(MessageKind.CLOCK, fake.clock - 6 * HOUR),
+        change(fake, clock=fake.clock - 6 * HOUR),
+    )
+    bench.auditor.set_back(SERIAL, fake.snapshot())
+    bench.run(7, 0, 0)  # the same midnight again
+    with bites("0 standing charges were made over 1 to 1"):
+        bench.run(24, 0, 0)
+
+
 def test_instalments_stop_at_debt_and_at_credit() -> None:
     def bench(instalment: int, debt: int, credit: int) -> Bench:
         fake = Fake(
