@@ -39,12 +39,22 @@ from protocols.control import (
 )
 from protocols.data_model.events import EVENTS
 from protocols.data_model.items import BY_NAME
-from protocols.data_model.kinds import Boolean, Choice, Fixed, Flags, Optional
+from protocols.data_model.kinds import (
+    Boolean,
+    Choice,
+    Fixed,
+    Flags,
+    Kind,
+    Moment,
+    Optional,
+)
 from protocols.errors import ProtocolError, QuantityError
 from protocols.faults import FaultRule, parse_rule
-from protocols.quantities import parse_duration
+from protocols.quantities import LocalMoment, parse_duration, parse_written_moment
 from protocols.sealed_message import Outcome
 from protocols.toml_text import parse_toml
+
+_LENGTH_OF_LOCAL_TIME = len("2026-01-31T08:00:00.000")
 
 
 class ScenarioError(Exception):
@@ -59,21 +69,36 @@ _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition on one item: "<= 0", "!= connected", "has moratorium", "disconnected", 5."""
+    """A condition on one item: "<= 0", "!= connected", "has moratorium", "disconnected", 5.
+
+    A moment is compared as an instant; without an offset it is local time of the meter.
+    """
 
     item: str
     text: str
     sign: str
-    wanted: Decimal | str
+    wanted: Decimal | str | int | LocalMoment
 
     def holds(self, value: Value) -> bool:
         """Return whether a value meets the condition."""
+        if isinstance(self.wanted, int | LocalMoment):
+            return _moment_holds(self.sign, self.wanted, value)
         if self.sign == "has":
             return isinstance(value, tuple) and self.wanted in value
         shown = value if isinstance(value, Decimal) else word(value)
         if isinstance(shown, Decimal) != isinstance(self.wanted, Decimal):
             return self.sign == "!="
         return _SIGNS[self.sign](shown, self.wanted)
+
+
+def _moment_holds(sign: str, wanted: int | LocalMoment, value: Value) -> bool:
+    """Compare the moment that a meter shows, None for never, with a wanted one."""
+    if not isinstance(value, str):
+        return sign == "!="
+    if isinstance(wanted, LocalMoment):
+        local = parse_written_moment(value[:_LENGTH_OF_LOCAL_TIME])
+        return _SIGNS[sign](local, wanted)
+    return _SIGNS[sign](parse_written_moment(value), wanted)
 
 
 def _condition(item: str, given: object) -> Condition:
@@ -83,7 +108,8 @@ def _condition(item: str, given: object) -> Condition:
     sign = next(
         (s for s in ("has", *_SIGNS) if text.startswith(s) and (s != "has" or text[3:4] == " ")), ""
     )
-    condition = Condition(item, text, sign or "==", _wanted(text[len(sign) :].strip()))
+    wanted = _wanted(BY_NAME[item].kind, text[len(sign) :].strip())
+    condition = Condition(item, text, sign or "==", wanted)
     if problem := _problem(condition):
         raise ValueError(f"{item} = {text!r}: {problem}")
     return condition
@@ -110,6 +136,10 @@ def _problem(condition: Condition) -> str:
         )
         allowed = may_be_off or (isinstance(wanted, Decimal) and condition.sign != "has")
         return "" if allowed else "a number, with <, <=, >, >= or != before it where wanted"
+    if isinstance(kind, Moment):
+        known = isinstance(wanted, int | LocalMoment) or condition.sign in ("==", "!=")
+        allowed = known and condition.sign != "has"
+        return "" if allowed else "a moment, with <, <=, >, >= or != before it where wanted"
     if isinstance(kind, Boolean):
         return (
             ""
@@ -119,7 +149,12 @@ def _problem(condition: Condition) -> str:
     return "" if condition.sign in ("==", "!=") else "allowed is a value, or != before one"
 
 
-def _wanted(text: str) -> Decimal | str:
+def _wanted(kind: Kind, text: str) -> Decimal | str | int | LocalMoment:
+    if isinstance(kind, Moment):
+        try:
+            return "off" if text in ("off", "never") else parse_written_moment(text)
+        except QuantityError as error:
+            raise ValueError(str(error)) from error
     try:
         return Decimal(text)
     except InvalidOperation:

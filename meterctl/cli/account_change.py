@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from meterctl.journal import Entry, EntryState, Journal
 from meterctl.operations.credit import Plan, execute, go_on, plan, rehearse, sale_begun_before
 from meterctl.operations.entry_results import Settled
 from meterctl.operations.exactly_once import Sale
+from meterctl.operations.local_time import read_offsets
 from meterctl.operations.resolution import identify_for
 from meterctl.operations.sealing import on_card_text
 from meterctl.operations.status import ask_status, require_payee
@@ -139,7 +141,11 @@ def _go_on(
         return
     with given.carrying_out(f"journal entry {known.id}"):
         settled = go_on(session, journal, hint, known)
-    _print_settled(given, settled, hint.utc_offset_minutes, Withdrawn())
+    offset = hint.utc_offset_minutes
+    if settled.receipt is not None:  # it may be of another season
+        with contextlib.suppress(MeterctlError):
+            offset = read_offsets(session.driver, [settled.receipt.at]).at(settled.receipt.at)
+    _print_settled(given, settled, offset, Withdrawn())
 
 
 # ---- output

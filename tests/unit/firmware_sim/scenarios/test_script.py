@@ -77,6 +77,17 @@ def test_a_step_takes_commands_and_orders() -> None:
         ("max_credit", '"off"', None, True),
         ("max_credit", '"off"', Decimal("5.00"), False),
         ("max_credit", '"!= off"', Decimal("5.00"), True),
+        ("clock", '"2026-07-10T12:00"', "2026-07-10T12:00:00.000+02:00", True),
+        ("clock", '"2026-07-10T12:00Z"', "2026-07-10T12:00:00.000+02:00", False),
+        ("clock", '"2026-07-10T10:00Z"', "2026-07-10T12:00:00.000+02:00", True),
+        ("clock", '">= 2026-07-10"', "2026-07-10T00:00:00.000+02:00", True),
+        ("clock", '"< 2026-07-10"', "2026-07-10T00:00:00.000+02:00", False),
+        ("clock", '"> 2026-07-09T22:00Z"', "2026-07-10T00:00:00.000+02:00", False),
+        ("trip_due", '"never"', None, True),
+        ("trip_due", '"!= never"', None, False),
+        ("trip_due", '"!= never"', "2026-07-10T00:00:00.000Z", True),
+        ("trip_due", '">= 2026-01-01"', None, False),
+        ("trip_due", '"!= 2026-01-01"', None, True),
     ],
 )
 def test_a_condition_holds_or_not(item: str, value: str, shown: object, wanted: bool) -> None:
@@ -94,6 +105,9 @@ def test_a_condition_holds_or_not(item: str, value: str, shown: object, wanted: 
         ("available_credit", '"off"', "a number"),
         ("guarantee", '"yes"', "true and false"),
         ("serial_number", '"> 1"', "allowed is a value"),
+        ("clock", '"noon"', "is not a date and time"),
+        ("clock", '"has 2026-01-01"', "a moment, with"),
+        ("trip_due", '"< never"', "a moment, with"),
     ],
 )
 def test_a_condition_that_could_never_hold_is_refused(item: str, value: str, told: str) -> None:
