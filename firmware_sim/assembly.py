@@ -10,7 +10,7 @@ from firmware_sim import calendar_work
 from firmware_sim.acceptance.acceptance import Acceptance
 from firmware_sim.acceptance.sealed import SealedAuthenticator
 from firmware_sim.account.account import Account
-from firmware_sim.clock import Clock
+from firmware_sim.clock import Clock, Transitions
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import Nvram, SimulatedNvram
 from firmware_sim.hal.switch import SimulatedSwitch
@@ -45,6 +45,12 @@ def _shared(settings: Settings) -> Settings:
     return settings
 
 
+@lru_cache(maxsize=SETTINGS_KEPT)
+def _shared_changes(changes: Transitions) -> Transitions:
+    """Return equal offset changes as one object: meters of a zone have hundreds of them alike."""
+    return changes
+
+
 def new_state(description: MeterDescription) -> State:
     """Return the state of a meter that never ran."""
     d = description
@@ -56,7 +62,7 @@ def new_state(description: MeterDescription) -> State:
         d.reverse_charged,
         d.nominal_voltage_mv,
         d.frequency_mhz,
-        d.transitions,
+        _shared_changes(d.transitions),
     )
     account = Account(
         state=int(AccountState.OPEN if d.opened else AccountState.UNOPENED),
@@ -96,6 +102,8 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
     """
     found = load(nvram) if nvram is not None else None
     if found is not None:
+        identity = found.state.identity
+        found.state.identity = replace(identity, transitions=_shared_changes(identity.transitions))
         keys = _keys(description, found.state.identity.serial_number)
         drawn = description.load or Load.constant((0,) * found.state.identity.phases)
         return Meter(

@@ -142,7 +142,7 @@ KEYS: tuple[Key, ...] = (
     Key("keys", FileOrText(""), None, "", "The meter's own keys, from `meterctl keys export`.",
         Flag("File with the meter's own keys, made by `meterctl keys export`.", "FILE",
              "the published test key"), in_file=False),
-    _key("start", MOMENT, "start", "Where the clock begins; `run` begins at the host's time.",
+    _key("start", MOMENT, "start", "Where the clock begins, local without an offset; `run`: now.",
          Flag("Where the meter's clock begins, such as 2026-01-01T00:00:00Z; local time of the "
               "meter without an offset.", "MOMENT",
               "now for run, the beginning of 2026 for simulate", overridden=True)),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meterctl.drivers import Reader
-from meterctl.errors import UsageError
+from meterctl.errors import RefusedError, UsageError
 from protocols.data_model import items
 from protocols.data_model.tables import UTC_OFFSETS, OffsetChange
 
@@ -30,12 +30,12 @@ class Offsets:
 def read_offsets(driver: Reader, instants: Iterable[int]) -> Offsets:
     """Return the offsets that cover these instants (ms since 1970 UTC; 0 is never).
 
-    A meter whose map has no table of offsets shows the present one alone.
+    A meter whose map or firmware has no table of offsets shows the present one alone.
     """
     wanted = [instant for instant in instants if instant > 0]
     try:
         rows, _ = driver.rows(UTC_OFFSETS)
-    except UsageError:
+    except (UsageError, RefusedError):
         rows = []
     if not rows:
         return Offsets(((0, driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]),))

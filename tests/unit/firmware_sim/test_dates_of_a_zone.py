@@ -9,6 +9,7 @@ import pytest
 
 from firmware_sim.assembly import build
 from firmware_sim.description.files import describe_keys
+from firmware_sim.hal.nvram import SimulatedNvram
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.metrology.load import Load
@@ -105,27 +106,36 @@ def test_a_clock_long_before_or_after_the_start_has_the_offset_of_its_zone(
     assert utc_offset_minutes(meter, meter.clock) == minutes
 
 
-def test_midnights_missed_over_the_begin_of_summer_time_carry_the_offset_of_their_own_day() -> None:
-    meter = described(time_zone="Europe/Berlin", start="2026-03-27T12:00:00Z")
-    cut_between(meter, "2026-03-27T13:00:00Z", "2026-03-31T12:00:00Z")
-    assert days(meter) == [
-        "2026-03-27T23:00",
-        "2026-03-28T23:00",
-        "2026-03-29T22:00",
-        "2026-03-30T22:00",
-    ]
-    assert meter.state.account.standing == 4 * LEDGER
-
-
-def test_midnights_missed_over_the_end_of_summer_time_carry_the_offset_of_their_own_day() -> None:
-    meter = described(time_zone="America/New_York", start="2026-10-30T12:00:00Z")
-    cut_between(meter, "2026-10-30T13:00:00Z", "2026-11-03T12:00:00Z")
-    assert days(meter) == [
-        "2026-10-31T04:00",
-        "2026-11-01T04:00",
-        "2026-11-02T05:00",
-        "2026-11-03T05:00",
-    ]
+@pytest.mark.parametrize(
+    ("zone", "begin", "end", "midnights"),
+    [
+        (
+            "Europe/Berlin",
+            "2026-03-27T13:00:00Z",
+            "2026-03-31T12:00:00Z",
+            ["2026-03-27T23:00", "2026-03-28T23:00", "2026-03-29T22:00", "2026-03-30T22:00"],
+        ),
+        (
+            "America/New_York",
+            "2026-10-30T13:00:00Z",
+            "2026-11-03T12:00:00Z",
+            ["2026-10-31T04:00", "2026-11-01T04:00", "2026-11-02T05:00", "2026-11-03T05:00"],
+        ),
+        (
+            "Australia/Lord_Howe",
+            "2026-04-03T00:00:00Z",
+            "2026-04-06T00:00:00Z",
+            ["2026-04-03T13:00", "2026-04-04T13:00", "2026-04-05T13:30"],
+        ),
+    ],
+)
+def test_midnights_missed_over_summer_time_carry_the_offset_of_their_own_day(
+    zone: str, begin: str, end: str, midnights: list[str]
+) -> None:
+    meter = described(time_zone=zone, start=begin)
+    cut_between(meter, begin, end)
+    assert days(meter) == midnights
+    assert meter.state.account.standing == len(midnights) * LEDGER
 
 
 def test_a_year_that_ended_without_power_is_dated_in_winter_time() -> None:
@@ -279,3 +289,23 @@ def test_a_clock_set_at_once_over_an_activation_and_its_billing_day_ends_the_per
     assert meter.state.registers.month_mwh == 0
     assert event_names(meter).count("billing_period_ended") == 1
     assert meter.state.account.standing == 4 * 100 * CENT, "of the days before the jump"
+
+
+@pytest.mark.parametrize("years", [3, 5, 40])
+def test_power_returns_after_years_and_the_storage_keeps_the_newest_records(years: int) -> None:
+    """More days than a record holds rows end at once: each ring keeps its newest ones."""
+    device = SimulatedNvram()
+    description = describe_keys(None, {**CHARGED, "time_zone": "Europe/Berlin"}, DEFAULT_START)
+    meter = build(description, device)
+    meter.handle(CutPower())
+    meter.advance(years * 365 * DAY)
+    meter.handle(ReturnPower())
+    assert meter.state.powered
+    again = build(description, device)
+    assert again.state.account.standing == years * 365 * LEDGER
+    for ring, kept in ((DAILY_RING, 62), (BILLING_RING, 12)):
+        numbers = [Freeze.unpack(row).number for row in again.rings[ring].newest(99)]
+        last = again.state.numbers[ring]
+        assert numbers == list(range(last, last - kept, -1))
+    assert days(again) == days(meter)
+    assert again.state.numbers[DAILY_RING] == years * 365

@@ -9,6 +9,7 @@ import pytest
 from firmware_sim.description.zones import transitions
 from firmware_sim.meter import Meter
 from firmware_sim.settings import Settings
+from meterctl.errors import RefusedError
 from meterctl.operations.local_time import read_offsets
 from protocols.data_model.tables import UTC_OFFSETS
 from protocols.modbus.native_map import NATIVE_MAP
@@ -63,4 +64,14 @@ def test_a_map_without_the_table_has_the_present_offset() -> None:
     windows = tuple(one for one in NATIVE_MAP.row_windows if one.table != UTC_OFFSETS)
     session, _ = connect(make(settings=Settings(utc_offset_minutes=60)))
     session.driver._map = replace(NATIVE_MAP, row_windows=windows)  # type: ignore[attr-defined]
+    assert read_offsets(session.driver, [5]).changes == ((0, 60),)
+
+
+def test_a_meter_that_refuses_the_table_has_the_present_offset() -> None:
+    session, _ = connect(make(settings=Settings(utc_offset_minutes=60)))
+
+    def rows(*_: object) -> object:
+        raise RefusedError("illegal address")
+
+    session.driver.rows = rows  # type: ignore[method-assign, assignment]
     assert read_offsets(session.driver, [5]).changes == ((0, 60),)
