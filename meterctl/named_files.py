@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from meterctl.errors import UsageError
 from protocols import named_files
+from protocols.errors import QuantityError
 
 _ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """A FIFO opens at once, a terminal does not become the controlling one, no child inherits it."""
@@ -50,10 +51,10 @@ def open_named(path: Path, flags: int) -> int:
 
 
 def read_named(path: Path) -> NamedText:
-    """Return the UTF-8 text of a regular file of at most `MAX_SIZE` bytes, and its mode.
+    """Return the text of a regular file of at most `MAX_SIZE` bytes, and its mode.
 
     Raises:
-        UsageError: it cannot be read, is not a regular file, is too large, or is not UTF-8.
+        UsageError: it cannot be read, is not a regular file, is too large, or is no text.
     """
     file = open_named(path, os.O_RDONLY)
     try:
@@ -65,7 +66,7 @@ def read_named(path: Path) -> NamedText:
         return NamedText(named_files.decode_text(bytes(data)), os.fstat(file).st_mode)
     except OSError as error:
         raise UsageError(str(error.strerror or error)) from error
-    except UnicodeDecodeError as error:
-        raise UsageError("it is no text") from error
+    except QuantityError as error:
+        raise UsageError(str(error)) from error
     finally:
         os.close(file)

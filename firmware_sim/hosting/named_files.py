@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from codecs import getincrementaldecoder
 from collections.abc import Iterator
-from io import IncrementalNewlineDecoder
 from pathlib import Path
 from typing import NamedTuple
 
 from firmware_sim.hosting.errors import HostingError
 from protocols import named_files
+from protocols.errors import QuantityError
 
 _ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """No wait at a FIFO, no terminal as controlling terminal, no inheritance by a child."""
@@ -59,10 +58,10 @@ def open_named(
 
 
 def read_named(path: Path | str, kind: str) -> NamedText:
-    """Return the UTF-8 text of a regular file of at most `MAX_SIZE` bytes, and its mode.
+    """Return the text of a regular file of at most `MAX_SIZE` bytes, and its mode.
 
     Raises:
-        HostingError: it cannot be read, is not a regular file, is too large, or is not UTF-8.
+        HostingError: it cannot be read, is not a regular file, is too large, or is no text.
     """
     file = open_named(path, os.O_RDONLY, kind)
     try:
@@ -91,7 +90,7 @@ def read_pieces(path: Path | str, kind: str) -> Iterator[str]:
 
 def _pieces(file: int, path: Path | str, kind: str) -> Iterator[str]:
     """Yield the text of an open file in pieces of whole lines; each line ends in "\\n"."""
-    decoder = IncrementalNewlineDecoder(getincrementaldecoder("utf-8")(), translate=True)
+    decoder = named_files.TextDecoder()
     size, rest = 0, ""
     try:
         while data := os.read(file, _PIECE):
@@ -106,8 +105,8 @@ def _pieces(file: int, path: Path | str, kind: str) -> Iterator[str]:
         rest += decoder.decode(b"", final=True)
     except OSError as error:
         raise _error(kind, path, error.strerror) from error
-    except UnicodeDecodeError as error:
-        raise _error(kind, path, f"it is not UTF-8 text: {error}") from error
+    except QuantityError as error:
+        raise _error(kind, path, error) from error
     if rest:
         yield rest
 

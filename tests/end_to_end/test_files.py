@@ -87,7 +87,7 @@ def test_a_text_keeps_its_signs_and_its_lines_end_alike(tmp_path: Path) -> None:
     path.write_bytes(b"\xff")
     with pytest.raises(HostingError, match="UTF-8"):
         meter_files.read_text(path, "load")
-    with pytest.raises(UsageError, match="no text"):
+    with pytest.raises(UsageError, match="UTF-8"):
         host_files.read_named(path)
 
 

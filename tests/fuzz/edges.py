@@ -41,6 +41,7 @@ from firmware_sim.storage.store import (
 from meterctl.errors import UsageError
 from meterctl.key_ring import parse_ring
 from protocols.control import Advance, Command
+from protocols.errors import QuantityError
 from protocols.modbus.native_map import MAP_END, NATIVE_MAP
 from protocols.named_files import decode_text
 from protocols.quantities import DAY, HOUR
@@ -333,7 +334,8 @@ def key_files(data: bytes) -> None:
     path = Path("keys.json")
     try:
         text = decode_text(_file(data))
-    except UnicodeDecodeError:
+    except QuantityError as error:
+        has_words(error)
         return
     try:
         keys, serial_number = parse_keys(text, path)

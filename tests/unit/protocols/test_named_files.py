@@ -6,10 +6,12 @@ import stat
 
 import pytest
 
+from protocols.errors import QuantityError
 from protocols.named_files import (
     MAX_SIZE,
     NOT_REGULAR,
     TOO_LARGE,
+    TextDecoder,
     decode_text,
     others_may_read,
     others_may_write,
@@ -36,8 +38,51 @@ def test_a_file_above_the_limit_is_refused_and_one_at_the_limit_is_not() -> None
 
 def test_every_line_of_a_text_ends_alike() -> None:
     assert decode_text("a\r\nb\rc\n剩余".encode()) == "a\nb\nc\n剩余"
-    with pytest.raises(UnicodeDecodeError):
-        decode_text(b"\xff")
+
+
+TEXT = "unit = 1\n# 剩余 😀\r\ncredit = 5.00\r\r\nend"
+LINES = "unit = 1\n# 剩余 😀\ncredit = 5.00\n\nend"
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+def test_a_text_is_read_as_it_was_saved_whole_and_in_pieces(codec: str, size: int) -> None:
+    data = TEXT.encode(codec)
+    assert decode_text(data) == LINES
+    assert decoded([data[at : at + size] for at in range(0, len(data), size)]) == LINES
+
+
+def decoded(pieces: list[bytes]) -> str:
+    decoder = TextDecoder()
+    texts = [decoder.decode(piece) for piece in pieces]
+    return "".join(texts) + decoder.decode(b"", final=True)
+
+
+def test_utf_16_of_either_byte_order_is_read_and_an_empty_file_is_empty() -> None:
+    for mark, codec in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        assert decode_text(mark + "剩余\r".encode(codec)) == "剩余\n"
+    assert decode_text(b"") == decode_text(b"\xef\xbb\xbf") == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\xff", "line 1: it is not UTF-8 text (byte FFH): save it as UTF-8"),
+        (b"a\r\nb\rc\n\xe9t\xe9", "line 4: it is not UTF-8 text (byte E9H)"),
+        ("a\n剩".encode()[:-1], "line 2: it is not UTF-8 text"),
+        ("a\nb".encode("utf-16-le"), "line 1: a zero byte, so it is no text"),
+        ("a\nb".encode("utf-32"), "it is UTF-32 text: save it as UTF-8"),
+        ("ab".encode("utf-16")[:-1], "it begins as UTF-16 and is no such text"),
+    ],
+)
+def test_what_is_no_text_is_refused_with_its_line_and_never_with_a_codec(
+    data: bytes, says: str
+) -> None:
+    for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
+        with pytest.raises(QuantityError) as caught:
+            decoded(pieces)
+        assert says in str(caught.value)
+        assert "codec" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
