@@ -5,7 +5,6 @@ The rows of a file are read once a process and shared, packed, by all meters tha
 
 from __future__ import annotations
 
-import csv
 import os
 from functools import cache
 from importlib.resources import files
@@ -42,14 +41,23 @@ def read_load(
     if LOAD_KIND.names_file(text):
         try:
             return place(_rows_of(text), phases, clock_ms, on_end, origin_ms)
-        except (ValueError, QuantityError, csv.Error, OverflowError) as error:
-            raise HostingError(f"load {text}: {error}") from error
+        except (ValueError, QuantityError, OverflowError) as error:
+            told = str(error).splitlines() or [""]
+            raise HostingError("\n".join(f"load {text}: {line}" for line in told)) from error
     try:
         return Load.constant(split(parse_power(text), phases))
     except QuantityError as error:
         raise HostingError(
             f"load {text!r}: allowed is a power (2kW, 350W, -1.5kW), FILE.csv or household"
         ) from error
+
+
+def outside_warning(text: str, load: Load | None, clock_ms: int) -> str | None:
+    """Return a warning where no row of the file `text` is for the present clock, else None."""
+    if load is None or text == HOUSEHOLD:
+        return None
+    found = load.outside(clock_ms)
+    return None if found is None else f"load {text}: {found}"
 
 
 def load_for(text: str, meter: Meter) -> Load:

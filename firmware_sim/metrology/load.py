@@ -13,7 +13,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from protocols.quantities import DAY
+from protocols.quantities import DAY, format_moment
 
 CONSTANTS_KEPT = 256
 """Constant loads that are kept to be shared."""
@@ -169,6 +169,32 @@ class Load:
         self._first_ms = starts_ms[0]
         self._step_ms = starts_ms.step if isinstance(starts_ms, range) else 0
         self._period_ms = period_ms or starts_ms[-1] - starts_ms[0] + last_step_ms
+
+    def outside(self, clock_ms: int) -> str | None:
+        """Return why no row of a file with time stamps is for a clock (ms UTC), None if one is."""
+        if not self.rows.is_dated:
+            return None
+        first_ms, end_ms = self._first_ms, self._first_ms + self._period_ms
+        clock = f"the meter's clock, {format_moment(clock_ms)}"
+        if clock_ms < first_ms:
+            return f"its rows begin at {format_moment(first_ms)}, after {clock}: {self._before()}"
+        if clock_ms >= end_ms:
+            return f"its rows end at {format_moment(end_ms)}, before {clock}: {self._after()}"
+        return None
+
+    def _before(self) -> str:
+        if self._repeats:
+            return "until then they are repeated backwards"
+        return "until then the power of the first row is drawn"
+
+    def _after(self) -> str:
+        match self._on_end:
+            case OnEnd.REPEAT:
+                return "they are repeated"
+            case OnEnd.HOLD:
+                return "the power of the last row is drawn"
+            case OnEnd.ZERO:
+                return "nothing is drawn"
 
     def at(self, elapsed_ms: int) -> tuple[Demand, int | None]:
         """Return the demand at an elapsed time, and the elapsed time of the next row."""

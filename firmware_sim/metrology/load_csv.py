@@ -4,8 +4,9 @@
     offset,power_kw           15m,2.345                       offsets as durations
     offset_s,power_l1_w,power_l2_w,power_l3_w,power_factor    offsets in seconds
 
-A row holds until the next one. Rows rise in time. The text is read in pieces and column by column;
-a piece that is not plain is read row by row, so that an error names its line.
+A row holds until the next one. Rows rise in time. Cells are separated as spreadsheets do it
+(`protocols/csv_text.py`). The text is read in pieces and column by column; a piece that is not
+plain is read row by row, so that an error names its line.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from itertools import chain
 from operator import lt
 
 from firmware_sim.metrology.load import UNITY, Load, LoadRows, OnEnd
+from protocols.csv_text import Header, cells, find_header, is_empty, trimmed, with_decimal_point
 from protocols.errors import QuantityError
 from protocols.quantities import HOUR, MAX_POWER, MINUTE, SECOND, parse_duration, parse_fixed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _DECIMALS = {"power_w": 3, "power_kw": 6}
+_WRONG_LINES_NAMED = 5
+"""Wrong lines that an error names; the others are counted."""
 _PIECE = 1 << 16
 """Characters that are read at once: columns of a piece are lists, those of a file are packed."""
 _TIME_OF_DAY = re.compile(r"T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)Z", re.ASCII)
@@ -37,6 +41,9 @@ class _NotPlainError(Exception):
 
 class _Column:
     """One column: `read` reads one value, `plain` reads all values of a piece at once."""
+
+    has_decimals = True
+    """Whether its values are numbers, in which a comma may be the decimal sign."""
 
     def __init__(self, read: Callable[[str], int]) -> None:
         self.read = read
@@ -94,6 +101,8 @@ class _Power(_Fixed):
 
 class _TimeStamps(_Column):
     """Clock times in ms since 1970 UTC. A day and a time of day are read once each."""
+
+    has_decimals = False
 
     def __init__(self) -> None:
         super().__init__(_stamp)
@@ -157,14 +166,20 @@ def parse_rows(text: str | Iterable[str]) -> LoadRows:
         text: the whole text, or its pieces of whole lines.
     """
     pieces = _pieces(text) if isinstance(text, str) else (each.splitlines() for each in text)
-    first = next(pieces, [])
-    header = [name.strip().lower() for name in next(csv.reader(first[:1]), [])]
-    if not header:
-        raise QuantityError("the file is empty: the first line names the columns: time,power_w")
-    reader = _Reader(header)
-    for lines in chain([first[1:]], pieces):
-        reader.take(lines)
-    return reader.rows()
+    number = 1
+    for lines in pieces:
+        header = find_header(lines, number)
+        if header is None:
+            number += len(lines)
+            continue
+        try:
+            reader = _Reader(header)
+        except QuantityError as error:
+            raise QuantityError(f"line {header.line}: {error}") from error
+        for rest in chain([lines[header.line - number + 1 :]], pieces):
+            reader.take(rest)
+        return reader.rows()
+    raise QuantityError("the file is empty: the first line names the columns: time,power_w")
 
 
 def _pieces(text: str) -> Iterator[list[str]]:
@@ -179,34 +194,43 @@ def _pieces(text: str) -> Iterator[list[str]]:
 class _Reader:
     """Reads the lines of a file into packed columns: time, powers, power factor."""
 
-    def __init__(self, header: list[str]) -> None:
-        self._width = len(header)
-        time = _time_column(header[0])
-        powers, self._is_total = _power_columns(header[1:])
+    def __init__(self, header: Header) -> None:
+        names = [name.lower() for name in header.names]
+        self._width, self._delimiter = len(names), header.delimiter
+        self._decimal_sign = ""
+        """The sign that numbers were seen with: a file has one."""
+        time = _time_column(names[0])
+        powers, self._is_total = _power_columns(names[1:])
         columns = {0: time, **powers}
-        self._has_factor = "power_factor" in header[1:]
+        self._has_factor = "power_factor" in names[1:]
         if self._has_factor:
-            columns[header.index("power_factor", 1)] = _Column(_factor)
+            columns[names.index("power_factor", 1)] = _Column(_factor)
+        self._names = names
         self._columns = list(columns.items())
         self._is_dated = isinstance(time, _TimeStamps)
         self._found = [array("q") for _ in columns]
-        self._line = 2
+        self._line = header.line + 1
         self._last_ms = -(1 << 63)
+        self._wrong: list[str] = []
+        self._wrong_lines = 0
 
     def take(self, lines: list[str]) -> None:
-        """Read the next lines; raises QuantityError, which names the line."""
-        rows = list(csv.reader(lines))
+        """Read the next lines; wrong ones are kept for `rows`."""
         try:
-            values = self._by_column(rows) if rows else []
+            values = self._by_column(lines)
         except _NotPlainError:
-            values = self._row_by_row(rows)
+            values = self._row_by_row(lines)
         for kept, read in zip(self._found, values, strict=bool(values)):
             kept.extend(read)
         self._line += len(lines)
         self._last_ms = self._found[0][-1] if self._found[0] else self._last_ms
 
     def rows(self) -> LoadRows:
-        """Return the rows; raises QuantityError for a file without rows."""
+        """Return the rows; raises QuantityError, a line for each wrong line, or without rows."""
+        if self._wrong:
+            unnamed = self._wrong_lines - len(self._wrong)
+            more = [f"{unnamed} more lines are wrong"] if unnamed else []
+            raise QuantityError("\n".join(self._wrong + more))
         starts_ms, *powers = self._found
         if not starts_ms:
             raise QuantityError("the file has no rows")
@@ -215,33 +239,90 @@ class _Reader:
             starts_ms, powers, factors, is_total=self._is_total, is_dated=self._is_dated
         )
 
-    def _by_column(self, rows: list[list[str]]) -> list[Sequence[int]]:
-        if any(len(row) != self._width for row in rows):
+    def _by_column(self, lines: list[str]) -> list[Sequence[int]]:
+        """Return the values of plain lines; raises _NotPlainError for others."""
+        try:
+            rows = list(csv.reader(lines, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            raise _NotPlainError from None
+        if len(rows) != len(lines):
             raise _NotPlainError
+        width = self._width
+        if any(len(row) != width for row in rows):
+            rows = [trimmed(row, width) for row in rows if not is_empty(row)]
+            if any(len(row) != width for row in rows):
+                raise _NotPlainError
+        if not rows:
+            return []
         texts = list(zip(*rows, strict=True))
+        if self._delimiter != ",":
+            texts = self._with_decimal_points(texts)
         values = [column.plain(texts[place]) for place, column in self._columns]
         if not all(map(lt, chain([self._last_ms], values[0]), values[0])):
             raise _NotPlainError
         return values
 
-    def _row_by_row(self, rows: list[list[str]]) -> list[Sequence[int]]:
+    def _with_decimal_points(self, texts: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Return columns of numbers with decimal points; raises _NotPlainError for both signs."""
+        numbers = [place for place, column in self._columns if column.has_decimals]
+        joined = {place: "\t".join(texts[place]) for place in numbers}
+        signs = {sign for sign in ",." if any(sign in text for text in joined.values())}
+        if len(signs | {self._decimal_sign} - {""}) > 1:
+            raise _NotPlainError
+        if "," in signs:
+            for place in numbers:
+                texts[place] = tuple(joined[place].replace(",", ".").split("\t"))
+        self._decimal_sign = next(iter(signs), self._decimal_sign)
+        return texts
+
+    def _row_by_row(self, lines: list[str]) -> list[Sequence[int]]:
+        """Return the values of the right lines, and keep what is wrong with the others."""
         found: list[list[int]] = [[] for _ in self._columns]
         last_ms = self._last_ms
-        for line, row in enumerate(rows, self._line):
-            if not row:
-                continue
+        for number, line in enumerate(lines, self._line):
             try:
-                if len(row) != self._width:
-                    raise QuantityError(f"{len(row)} values for {self._width} columns")
-                values = [column.read(row[place]) for place, column in self._columns]
+                row = trimmed(cells(line, self._delimiter, number), self._width)
+                if is_empty(row):
+                    continue
+                values = self._row(number, row)
                 if values[0] <= last_ms:
-                    raise QuantityError(f"{row[0]} does not come after the row before it")
-            except (QuantityError, ValueError) as error:
-                raise QuantityError(f"line {line}: {error}") from error
+                    raise QuantityError(
+                        f"line {number}: {row[0]} does not come after the row before it"
+                    )
+            except QuantityError as error:
+                self._wrong_lines += 1
+                if len(self._wrong) < _WRONG_LINES_NAMED:
+                    self._wrong.append(str(error))
+                continue
             last_ms = values[0]
             for kept, value in zip(found, values, strict=True):
                 kept.append(value)
         return list(found)
+
+    def _row(self, number: int, row: list[str]) -> list[int]:
+        """Return the values of one row; raises QuantityError, which names line and column."""
+        if len(row) != self._width:
+            raise QuantityError(f"line {number}: {len(row)} values for {self._width} columns")
+        values = []
+        for place, column in self._columns:
+            try:
+                values.append(column.read(self._number(row[place], column)))
+            except (QuantityError, ValueError) as error:
+                raise QuantityError(f"line {number}: {error} ({self._names[place]})") from error
+        return values
+
+    def _number(self, text: str, column: _Column) -> str:
+        """Return a cell's number with a decimal point; raises QuantityError for another sign."""
+        if self._delimiter == "," or not column.has_decimals:
+            return text
+        pointed = with_decimal_point(text, self._delimiter)
+        sign = "," if pointed != text else "." if "." in text else ""
+        if sign and self._decimal_sign not in ("", sign):
+            raise QuantityError(
+                f"{text!r} has the decimal sign {sign!r}, numbers before it {self._decimal_sign!r}"
+            )
+        self._decimal_sign = sign or self._decimal_sign
+        return pointed
 
 
 def _time_column(name: str) -> _Column:
@@ -255,7 +336,10 @@ def _time_column(name: str) -> _Column:
 
 
 def _stamp(text: str) -> int:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise QuantityError(f"{text!r} is no time: write 2026-01-01T00:00:00Z") from error
     if moment.tzinfo is None:
         raise QuantityError(f"{text} has no offset: write 2026-01-01T00:00:00Z")
     return (moment - _EPOCH) // _MILLISECOND

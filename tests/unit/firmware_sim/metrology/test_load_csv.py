@@ -77,14 +77,20 @@ def test_the_column_of_one_phase_is_no_total() -> None:
         ("when,power_w\n0,1\n", "the first column is 'when'"),
         ("time,watts\n0,1\n", "power columns watts"),
         ("time\n0\n", "power columns none"),
-        ("offset,power_w\n1m,1\n2m,x\n", "line 3: 'x' is not a power"),
+        (
+            "offset,power_w\n1m,1\n2m,x\n",
+            "line 3: 'x' is not a power: digits with at most 3 decimals are allowed (power_w)",
+        ),
         ("offset,power_w\n1m,1\n2m,1.2345\n", "line 3: '1.2345' has more than 3 decimals"),
         ("offset,power_w\n1m,1\n1m,2\n", "line 3: 1m does not come after the row before it"),
         ("offset,power_w\n1m,1\n\n2m\n", "line 4: 1 values for 2 columns"),
         ("offset,power_w\n1m,1000000001\n", "line 2: 1000000001 is out of range: at most 1 GW"),
         ("offset,power_w\nx,1\n", "line 2: 'x' is not a duration"),
         ("time,power_w\n2026-01-01T00:00:00,1\n", "line 2: 2026-01-01T00:00:00 has no offset"),
-        ("time,power_w\n2026-02-30T00:00:00Z,1\n", "line 2: day is out of range"),
+        (
+            "time,power_w\n2026-02-30T00:00:00Z,1\n",
+            "line 2: '2026-02-30T00:00:00Z' is no time: write 2026-01-01T00:00:00Z (time)",
+        ),
         ("offset,power_w,power_factor\n1m,1,0\n", "line 2: 0 is not a power factor"),
         ('offset,power_kw\n0s,"1,5"\n60s,"2,75"\n', "line 2: '1,5' is not a power"),
         ('offset_s,power_w\n"0,900",100\n1800,200\n', "line 2: '0,900' is not a number"),
@@ -253,3 +259,65 @@ def test_without_an_origin_offsets_begin_with_the_meter() -> None:
     text = "offset_s,power_w\n1,1\n2,2\n"
     for load in (place(parse_rows(text), 1, 0, OnEnd.HOLD), parse_load(text, 1, 0, OnEnd.HOLD)):
         assert [load.at(ms)[1] for ms in (0, 1000, 2000)] == [1000, 2000, None]
+
+
+# ---- files as spreadsheets write them
+
+PLAIN = "time,power_w\n2026-01-01T00:00:00Z,100.5\n2026-01-01T00:15:00Z,-2000\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.replace(",", ";"),
+        PLAIN.replace(",", "\t"),
+        PLAIN.replace(",", ";").replace(".", ","),
+        PLAIN.replace(",", "\t").replace(".", ","),
+        "sep=;\n" + PLAIN.replace(",", ";"),
+        "\n\n" + PLAIN + "\n\n",
+        ";;\n" + PLAIN.replace(",", ";").replace("\n", ";;\n") + ";;;\n",
+        PLAIN.replace("\n", ",,\n") + ",,,,\n",
+        PLAIN.replace("2026", '"2026').replace("Z", 'Z"').replace("time", '"Time"'),
+        PLAIN.replace("100.5\n", "100.5,,\n\n , \n"),
+    ],
+    ids=[
+        "semicolons", "tabs", "decimal commas", "tabs and decimal commas", "sep=", "empty lines",
+        "empty cells", "empty columns", "quotes", "an empty line and cells in the middle",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("piece", [1, 60, 1 << 16])
+def test_a_file_of_a_spreadsheet_is_read_as_the_plain_one(
+    text: str, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_csv, "_PIECE", piece)
+    found, plain = parse_rows(text), parse_rows(PLAIN)
+    assert found.is_dated
+    assert [*found.starts_ms] == [*plain.starts_ms]
+    assert [found.demand(n, 1) for n in range(2)] == [Demand((100_500,)), Demand((-2_000_000,))]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("offset;power_w\n0m;1,5\n1m;2.5", "line 3: '2.5' has the decimal sign '.', numbers bef"),
+        ("offset;power_w\n0m;1.5\n1m;2,5", "line 3: '2,5' has the decimal sign ',', numbers bef"),
+        ("offset;power_w\n0m;1.234,5", "line 2: '1.234,5' has separators of thousands"),
+        ('offset,power_w\n0m,"1,500"', "line 2: '1,500' is not a power"),
+        ('\n\noffset,power_w\n0m,"1\n1m,2\n', "line 4: a quotation mark is not closed"),
+        ("\n\nwhen,power_w\n", "line 3: the first column is 'when'"),
+        ("time,power_w\n01.01.2026 00:00,1\n", "line 2: '01.01.2026 00:00' is no time: write 2026"),
+    ],
+)
+def test_what_could_mean_two_things_is_refused_by_line(text: str, says: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        parse_rows(text)
+    assert str(caught.value).startswith(says)
+
+
+def test_wrong_lines_are_named_at_once_and_the_others_counted() -> None:
+    lines = [f"{minute}m,{'x' if minute % 2 else minute}" for minute in range(1, 40)]
+    with pytest.raises(QuantityError) as caught:
+        parse_rows("offset,power_w\n" + "\n".join(lines))
+    told = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in told[:-1]] == [f"line {n}" for n in range(2, 12, 2)]
+    assert told[-1] == "15 more lines are wrong"
