@@ -5,9 +5,11 @@ Attributes are item names.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from protocols.data_model.items import POWER_LIMIT, SETTINGS, Item, settable
+from protocols.data_model.items import POWER_LIMIT, SETTINGS, Item
+from protocols.data_model.limit_rules import LimitProblem, limit_problems
 from protocols.data_model.words import ReconnectMode, TripMode, UnopenedSupply
 
 _ATTRIBUTES = {POWER_LIMIT: "power_limit_mw"}
@@ -48,20 +50,11 @@ class Settings:
     utc_offset_minutes: int = 0
     strict_suspension: int = 0
 
-    def problem(self) -> str | None:
-        """Return which value or pair is not allowed, or None (METER.md 4: OUT_OF_RANGE)."""
-        for item in SETTINGS.values():
-            kind = settable(item)
-            if not kind.holds(getattr(self, attribute(item))):
-                return f"{item.name}: allowed is {kind.allowed()}"
-        one, two = self.low_credit_threshold_1, self.low_credit_threshold_2
-        if one is not None and two is not None and one < two:
-            return "low_credit_threshold_1 is below low_credit_threshold_2"
-        if self.max_credit is not None and self.reconnect_threshold > self.max_credit:
-            return "reconnect_threshold is above max_credit: no top-up could ever reconnect"
-        return None
+    def problems(self) -> list[LimitProblem]:
+        """Return every value and pair that is not allowed (METER.md 4: OUT_OF_RANGE)."""
+        return limit_problems({item: getattr(self, attribute(item)) for item in SETTINGS.values()})
 
-    def with_values(self, values: dict[int, int | None]) -> Settings:
+    def with_values(self, values: Mapping[int, int | None]) -> Settings:
         """Return the settings with values by setting number."""
         named = {attribute(SETTINGS[number]): value for number, value in values.items()}
         return replace(self, **named)  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from protocols.data_model.events import EVENTS
 from protocols.data_model.tables import Event
 from protocols.data_model.tariff import Part, Tariff
 from protocols.data_model.words import Cause, MeterType
+from protocols.quantities import MONEY_LIMIT
 
 Piece = TypeVar("Piece")
 
@@ -58,6 +59,11 @@ class Identity:
     def phases(self) -> int:
         """How many phases the meter has."""
         return MeterType(self.meter_type).phases
+
+    @property
+    def has_time_zone(self) -> bool:
+        """Whether a time zone says the local time, and `utc_offset_minutes` is not in force."""
+        return bool(self.transitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +147,16 @@ class State:
         return self.calendar.friendly or self.supply.guarantee or self.supply.moratorium
 
     def amount_to_reconnect(self) -> int:
-        """Return the smallest top-up that ends an open exhaustion, ledger units; 0 without one."""
+        """Return the smallest top-up that ends an open exhaustion, ledger units; 0 without one.
+
+        It is accepted and ends the exhaustion. Where no single top-up can, it is the largest one
+        that is accepted, 999,999.99: the rest is left to pay.
+        """
         if not self.supply.causes & Cause.CREDIT_EXHAUSTED:
             return 0
         wanted = max(self.settings.reconnect_threshold, 1)
-        return amount_to_reach(self.account, wanted, self.settings.debt_share_percent)
+        reached = amount_to_reach(self.account, wanted, self.settings.debt_share_percent)
+        return min(reached, MONEY_LIMIT)
 
     def append(self, ring: int, row: bytes) -> None:
         """Add a row to a ring through the tail."""

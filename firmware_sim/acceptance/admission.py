@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from firmware_sim.acceptance.instruction import Instruction
 from firmware_sim.account.account import exceeds_max_credit
-from firmware_sim.calendar_work import clock_at, replace_part, with_pending
+from firmware_sim.calendar_work import clock_at, local_of, replace_part, with_pending
 from firmware_sim.clock import LAST_CLOCK, LAST_DATE
 from firmware_sim.state import State
+from protocols.data_model.items import SETTINGS, UTC_OFFSET
 from protocols.data_model.tariff import Tariff, TariffChange
 from protocols.data_model.words import AccountState
 from protocols.quantities import MONEY_LIMIT, LocalMoment
@@ -60,7 +63,7 @@ def _in_range(state: State, instruction: Instruction) -> bool:
             return 0 < amount <= max(0, state.account.credit)
         case MessageKind.LIMITS:
             assert isinstance(parameters, dict)
-            return state.settings.with_values(parameters).problem() is None
+            return _limits_hold(state, parameters)
         case MessageKind.TARIFF:
             assert isinstance(parameters, TariffChange)
             return _tariffs_hold(state, parameters)
@@ -71,7 +74,7 @@ def _in_range(state: State, instruction: Instruction) -> bool:
         case MessageKind.GUARANTEE:
             return parameters in (0, 1)
         case MessageKind.MORATORIUM:
-            return isinstance(parameters, int) and parameters < LAST_DATE
+            return isinstance(parameters, int) and _moratorium_holds(state, parameters)
         case (
             MessageKind.CLOSE
             | MessageKind.VOID
@@ -83,8 +86,34 @@ def _in_range(state: State, instruction: Instruction) -> bool:
             return amount == 0
 
 
+def _limits_hold(state: State, values: Mapping[int, int | None]) -> bool:
+    """Return whether the settings that are set hold, alone and beside all others.
+
+    A state of an older build may hold a pair that is refused today; it does not stand in the way of
+    other settings.
+    """
+    changed = {SETTINGS[number] for number in values}
+    if UTC_OFFSET in changed and state.identity.has_time_zone:
+        return False
+    problems = state.settings.with_values(values).problems()
+    return not any(problem.items & changed for problem in problems)
+
+
+def _moratorium_holds(state: State, until: int) -> bool:
+    """Return whether a moratorium is off, or ends after the clock; a lost clock tells nothing."""
+    if until >= LAST_DATE:
+        return False
+    clock = state.clock
+    return not (until and clock.valid) or until > local_of(state, clock.read(state.elapsed_ms)).date
+
+
 def _tariffs_hold(state: State, change: TariffChange) -> bool:
-    """Return whether the tariff is complete after every pending instant of activation."""
+    """Return whether the tariff is complete after every pending instant of activation.
+
+    A part of the state is not checked again: one of an older build may be refused today.
+    """
+    if any(part.problem() for _, part in change.parts):
+        return False
     tariff, now = state.tariff, state.clock.read(state.elapsed_ms)
     pending = with_pending(state, change.parts)
     if pending is None:
@@ -94,7 +123,7 @@ def _tariffs_hold(state: State, change: TariffChange) -> bool:
         for activation, part in parts:
             if activation == instant:
                 tariff = replace_part(tariff, part)
-        if tariff.problem() or (
+        if tariff.reference_problem() or (
             state.account.unit == ENERGY_ACCOUNT and not _energy_tariff(tariff)
         ):
             return False

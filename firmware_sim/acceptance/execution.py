@@ -16,13 +16,7 @@ from firmware_sim.account.account import (
     refund,
     top_up,
 )
-from firmware_sim.calendar_work import (
-    clock_at,
-    local_of,
-    set_clock,
-    set_offset,
-    with_pending,
-)
+from firmware_sim.calendar_work import clock_at, set_clock, set_offset, with_pending
 from firmware_sim.records.ring import EVENT_RING, PURCHASE_RING
 from firmware_sim.state import State
 from firmware_sim.supply.control import (
@@ -108,7 +102,7 @@ def _apply(state: State, instruction: Instruction, number: int, clock: int, emit
             _set_guarantee(state, bool(parameters), emit)
         case MessageKind.MORATORIUM:
             assert isinstance(parameters, int)
-            _set_moratorium(state, parameters, clock, emit)
+            _set_moratorium(state, parameters, emit)
         case MessageKind.CLEAR_TAMPER:
             state.supply.tampered = 0
             emit("tamper_cleared", 0, 0)
@@ -198,12 +192,12 @@ def _set_guarantee(state: State, on: bool, emit: Emit) -> None:
         release(state.supply)
 
 
-def _set_moratorium(state: State, until: int, clock: int, emit: Emit) -> None:
-    supply = state.supply
-    on = until > local_of(state, clock).date or (until > 0 and not state.clock.valid)
-    emit("moratorium_set", until if on else 0, 0)
+def _set_moratorium(state: State, until: int, emit: Emit) -> None:
+    """Begin, change or end (0) a moratorium; admission has refused an end that is past."""
+    supply, on = state.supply, until > 0
+    emit("moratorium_set", until, 0)
     if supply.moratorium and not on:
         release(supply)
-    supply.moratorium, supply.moratorium_until = on, until if on else 0
+    supply.moratorium, supply.moratorium_until = on, until
     if on:
         hold_back(supply, Clearing.MORATORIUM, state.settings, emit)

@@ -62,9 +62,13 @@ class Split(NamedTuple):
 
 
 def split_top_up(account: Account, amount: int, debt_share_percent: int) -> Split:
-    """Return the split of `amount`: overdraft first, then the debt share, the rest is credit."""
+    """Return the split of `amount`: overdraft first, then the debt share, the rest is credit.
+
+    A negative debt, which a state of an older build may hold, counts as none.
+    """
     to_overdraft = min(amount, max(0, -account.credit))
-    to_debt = min(account.debt, amount - to_overdraft, amount * debt_share_percent // 100)
+    debt = max(0, account.debt)
+    to_debt = min(debt, amount - to_overdraft, amount * debt_share_percent // 100)
     return Split(to_overdraft, to_debt, amount - to_overdraft - to_debt)
 
 
@@ -100,7 +104,7 @@ def post_midnight(account: Account, settings: Settings) -> None:
         return
     account.credit -= settings.standing_charge
     account.standing += settings.standing_charge
-    instalment = min(settings.debt_instalment, account.debt, max(0, account.credit))
+    instalment = min(settings.debt_instalment, max(0, account.debt), max(0, account.credit))
     account.credit -= instalment
     account.debt -= instalment
     account.instalments += instalment
@@ -135,7 +139,7 @@ def close_account(account: Account) -> int:
 
 def amount_to_reach(account: Account, credit: int, debt_share_percent: int) -> int:
     """Return the smallest top-up (whole cents, ledger units) that raises credit to `credit`."""
-    low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2
+    low, high = 0, (max(0, credit - account.credit) + max(0, account.debt)) // CENT + 2
     while low < high:
         middle = (low + high) // 2
         to_debt = split_top_up(account, middle * CENT, debt_share_percent).to_debt

@@ -246,6 +246,10 @@ def control(
     if not answer["ok"]:
         print(f"meter-sim control: {answer['error']}", file=sys.stderr)
         raise Exit(int(str(answer["exit"])))
+    told = answer["result"]
+    if isinstance(told, dict) and "warning" in told:
+        print(f"meter-sim control: {told['warning']}", file=sys.stderr)
+        return
     raw = str(answer["raw"])
     result = raw[raw.index('"result": ') + len('"result": ') : raw.rindex("}")]
     if result != "{}":

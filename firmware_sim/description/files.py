@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from firmware_sim.description.flags import MeterFlags
 from firmware_sim.description.key_files import NO_KEY_FILE, KeyFile, read_keys
 from firmware_sim.description.keys import (
     FILE_READERS,
+    FLAGS,
     KEYS,
     KEYWORD_READERS,
     LOAD,
@@ -20,19 +23,19 @@ from firmware_sim.description.keys import (
     SETTINGS,
 )
 from firmware_sim.description.kinds import FileOrText
-from firmware_sim.description.loads import read_load
+from firmware_sim.description.loads import outside_warning, read_load
 from firmware_sim.description.tariffs import parse_tariff, tariff_in_force
 from firmware_sim.description.toml import ConfigurationError, TableOrFile, read_all
 from firmware_sim.description.zones import transitions
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.meter_description import DEFAULT_START, MeterDescription
-from firmware_sim.metrology.load import OnEnd
+from firmware_sim.metrology.load import Load, OnEnd
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import Tariff
 from protocols.errors import QuantityError
 from protocols.quantities import LocalMoment
-from protocols.toml_text import parse_toml
+from protocols.toml_text import parse_toml, with_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,16 @@ class Described:
     description: MeterDescription
     load_text: str
     on_end: OnEnd
-    warning: str | None = None
-    """A warning about the modes of its key file."""
+    warnings: tuple[str, ...] = ()
+    """Warnings about the modes of its key file, and about the rows of its load."""
 
 
 def describe(flags: MeterFlags, default_start: int = DEFAULT_START) -> list[Described]:
-    """Return the meters that flags and files describe; raises HostingError."""
+    """Return the meters that flags and files describe.
+
+    Raises:
+        HostingError: each mistake in the flags and all files has a line.
+    """
     given = flags.values
     if "account" in given and "credit" in given:
         raise HostingError("--credit and --unopened: an unopened account has no credit")
@@ -57,7 +64,14 @@ def describe(flags: MeterFlags, default_start: int = DEFAULT_START) -> list[Desc
             "--unit and --serial-number name one meter; with several --config put them "
             "into the files"
         )
-    described = [_describe(source, given, default_start) for source in sources]
+    described, told = [], []
+    for source in sources:
+        try:
+            described.append(_describe(source, given, default_start, _options()))
+        except HostingError as error:
+            told += str(error).splitlines()
+    if told:
+        raise HostingError("\n".join(dict.fromkeys(told)))  # flags are wrong once, not once a file
     for name, values in (
         ("serial number", [d.description.serial_number for d in described]),
         ("unit", [d.description.unit for d in described]),
@@ -72,10 +86,27 @@ def describe_keys(
 ) -> MeterDescription:
     """Return the meter of a TOML file, or of none, with `keys` over it.
 
+    Its warnings are UserWarnings of Python.
+
     Raises:
-        HostingError: a file that cannot be read, or a key or value that is not allowed.
+        HostingError: a file that cannot be read, or keys or values that are not allowed.
     """
-    return _describe(config or "", keys, default_start).description
+    described = described_by_keys(config, keys, default_start)
+    for text in described.warnings:
+        warnings.warn(text, stacklevel=2)
+    return described.description
+
+
+def described_by_keys(
+    config: str | None, keys: Mapping[str, object], default_start: int
+) -> Described:
+    """Return the meter of `describe_keys` with its warnings; raises HostingError."""
+    return _describe(config or "", keys, default_start, {})
+
+
+def _options() -> dict[str, str]:
+    """Return the options of keys that have a flag."""
+    return {key.name: key.option for key in FLAGS}
 
 
 def beside(path: str, values: Mapping[str, object]) -> dict[str, object]:
@@ -92,34 +123,113 @@ def beside(path: str, values: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def _describe(source: str, given: Mapping[str, object], default_start: int) -> Described:
-    try:
-        values = _read(source, given)
-        key_file = read_keys(Path(values["keys"])) if values.get("keys") else NO_KEY_FILE
-        description = _description(values, key_file, default_start)
-    except (ConfigurationError, QuantityError) as error:
-        where = f"{source}: " if source else ""
-        raise HostingError("\n".join(where + one for one in str(error).splitlines())) from error
+class _Mistakes:
+    """The mistakes of one description, each with its file and line, told all at once.
+
+    Args:
+        source: its TOML file, empty without one; `text` is its text.
+        given: keys that flags or keywords gave; `options` are their names on a command line.
+    """
+
+    def __init__(
+        self, source: str, text: str, given: Collection[str], options: Mapping[str, str]
+    ) -> None:
+        self._source, self._text, self._given, self._options = source, text, given, options
+        self._told: list[str] = []
+
+    def add(self, error: ConfigurationError | QuantityError | HostingError) -> None:
+        """Keep the lines of an error; those of a HostingError name their file themselves."""
+        lines = str(error).splitlines()
+        if isinstance(error, HostingError):
+            self._told += lines
+            return
+        for line in lines:
+            found = _KEY.match(line)
+            key = found[0] if found else ""
+            if key in self._given or not self._source:
+                self._told.append(self._options.get(key, key) + line.removeprefix(key))
+                continue
+            (numbered,) = with_lines([_outside_its_table(line)], self._text)
+            self._told.append(f"{self._source}: {numbered}")
+
+    def end(self) -> None:
+        """Raise HostingError if there was a mistake."""
+        if self._told:
+            raise HostingError("\n".join(self._told))
+
+
+_KEY = re.compile(r"\w+")
+_IN_TARIFF = re.compile(r"tariff\.(\w+): there is no such key.*")
+
+
+def _outside_its_table(line: str) -> str:
+    """Return a line about an unknown key; one of the meter below [tariff] is told where it goes."""
+    found = _IN_TARIFF.fullmatch(line)
+    if found is None or found[1] not in FILE_READERS:
+        return line
+    return f"tariff.{found[1]}: there is no such key; write {found[1]} above the line [tariff]"
+
+
+def _describe(
+    source: str, given: Mapping[str, object], default_start: int, options: Mapping[str, str]
+) -> Described:
+    text = read_text(source, "configuration") if source else ""
+    mistakes = _Mistakes(source, text, given, options)
+    values = _read(source, text, given, mistakes)
+    key_file = NO_KEY_FILE
+    if values.get("keys"):
+        try:
+            key_file = read_keys(Path(values["keys"]))
+        except HostingError as error:
+            mistakes.add(error)
+    description = _description(values, key_file, default_start, mistakes)
     load_text, on_end = (values.get(key.name, key.default) for key in (LOAD, LOAD_ON_END))
-    load = read_load(load_text, description.phases, description.start, 0, on_end)
-    return Described(replace(description, load=load), load_text, on_end, key_file.warning)
+    load: Load | None = None
+    try:
+        load = read_load(load_text, description.phases, description.start, 0, on_end)
+    except HostingError as error:
+        mistakes.add(error)
+    mistakes.end()
+    told = (key_file.warning, outside_warning(load_text, load, description.start))
+    return Described(
+        replace(description, load=load),
+        load_text,
+        on_end,
+        tuple(each for each in told if each is not None),
+    )
 
 
-def _read(source: str, given: Mapping[str, object]) -> dict[str, Any]:
-    """Return the values of the keys that a file and `given` hold; `given` wins."""
-    if not source:
-        return read_all((KEYWORD_READERS, given))
-    table = parse_toml(read_text(source, "configuration"))
-    of_file = beside(source, {name: table[name] for name in table if name not in given})
-    if "tariff" in given:  # as in the file, beside it
+def _read(
+    source: str, text: str, given: Mapping[str, object], mistakes: _Mistakes
+) -> dict[str, Any]:
+    """Return the values of the keys that a file and `given` hold; `given` wins.
+
+    Raises:
+        HostingError: the file is not TOML.
+    """
+    try:
+        table = parse_toml(text) if text else {}
+    except QuantityError as error:
+        raise HostingError(f"{source}: {error}") from error
+    replaced = {*given, *(_OTHER_LOCAL_TIME[name] for name in _OTHER_LOCAL_TIME if name in given)}
+    of_file = beside(source, {name: table[name] for name in table if name not in replaced})
+    if source and "tariff" in given:  # as in the file, beside it
         given = {**given, **beside(source, {"tariff": given["tariff"]})}
-    return read_all((FILE_READERS, of_file), (KEYWORD_READERS, given))
+    try:
+        return read_all((FILE_READERS, of_file), (KEYWORD_READERS, given))
+    except ConfigurationError as error:
+        mistakes.add(error)
+        return dict(error.values)
+
+
+_OTHER_LOCAL_TIME = {"time_zone": "utc_offset_minutes", "utc_offset_minutes": "time_zone"}
+"""Two keys that say the local time: one of them given over a file replaces the other in it."""
 
 
 def _description(
-    values: Mapping[str, Any], key_file: KeyFile, default_start: int
+    values: Mapping[str, Any], key_file: KeyFile, default_start: int, mistakes: _Mistakes
 ) -> MeterDescription:
-    """Return the description without its load; raises ConfigurationError."""
+    """Return the description without its load; what does not agree is added to the mistakes."""
     set_attributes = {key.attribute: values[key.name] for key in KEYS if key.name in values}
     settings = Settings(
         **{
@@ -133,45 +243,87 @@ def _description(
         for name, value in set_attributes.items()
         if name and not name.startswith(SETTINGS)
     }
-    tariff = _tariff(values)
-    if found := settings.problem():
-        raise ConfigurationError(found)
-    if values.get("account") is False and "credit" in values:
-        raise ConfigurationError("credit: an unopened account has no credit")
-    zone = values.get("time_zone")
-    changes = transitions(zone) if zone is not None else ()
-    fields["start"] = _start(fields.get("start", default_start), settings, changes)
+    changes = _transitions(values.get("time_zone"), mistakes)
+    fields["start"] = _start(fields.get("start", default_start), settings, changes, mistakes)
     fields.setdefault("epoch", 1 + int.from_bytes(os.urandom(4), "big") % 0xFFFF_FFFF)
+    for found in _disagreements(values, settings):
+        mistakes.add(ConfigurationError(found))
     return MeterDescription(
         **fields,
         settings=settings,
-        tariff=tariff,
+        tariff=_tariff(values, mistakes),
         keys=key_file.keys,
         keys_of=key_file.serial_number,
         transitions=changes,
     )
 
 
-def _start(moment: int | LocalMoment, settings: Settings, changes: Transitions) -> int:
+def _disagreements(values: Mapping[str, Any], settings: Settings) -> Iterator[str]:
+    """Yield what no meter can have, each beginning with its key."""
+    for problem in settings.problems():
+        yield problem.text
+    if "time_zone" in values and "utc_offset_minutes" in values:
+        yield "utc_offset_minutes: a meter with a time_zone has no offset of its own; write one"
+    if values.get("account") is False and "credit" in values:
+        yield "credit: an unopened account has no credit"
+
+
+def _start(
+    moment: int | LocalMoment, settings: Settings, changes: Transitions, mistakes: _Mistakes
+) -> int:
     """Return the clock at a moment, which is local time of the meter without an offset."""
     start: int | None
     if isinstance(moment, LocalMoment):
         start = instant_of(moment.ms, settings.utc_offset_minutes, changes)
         if start is None:
-            raise ConfigurationError(
-                f"start = {moment}: the meter's local time skips this hour; write another moment, "
-                f"or an offset after it"
+            mistakes.add(
+                ConfigurationError(
+                    f"start = {moment}: the meter's local time skips this hour; write another "
+                    f"moment, or an offset after it"
+                )
             )
+            return DEFAULT_START
     else:
         start = moment
     if not 0 <= start < LAST_CLOCK:
-        raise ConfigurationError("start: allowed is 1970 to 2099")
+        mistakes.add(ConfigurationError("start: allowed is 1970 to 2099"))
+        return DEFAULT_START
     return start
 
 
-def _tariff(values: Mapping[str, Any]) -> Tariff:
-    given = values.get("tariff", {})
-    if isinstance(given, str):
-        given = parse_tariff(read_text(given, "tariff"))
-    unit = values.get("account_unit", MeterDescription().account_unit)
-    return tariff_in_force(given, values.get("price"), unit)
+def _transitions(zone: str | None, mistakes: _Mistakes) -> Transitions:
+    if zone is None:
+        return ()
+    try:
+        return transitions(zone)
+    except ConfigurationError as error:
+        mistakes.add(error)
+        return ()
+
+
+def _tariff(values: Mapping[str, Any], mistakes: _Mistakes) -> Tariff:
+    """Return the tariff of the keys, or of the file that they name; it names its mistakes."""
+    given, unit = (
+        values.get("tariff", {}),
+        values.get("account_unit", MeterDescription().account_unit),
+    )
+    price = values.get("price")
+    if not isinstance(given, str):
+        try:
+            return tariff_in_force(given, price, unit)
+        except ConfigurationError as error:
+            mistakes.add(error)
+            return Tariff()
+    try:
+        text = read_text(given, "tariff")
+        try:
+            return tariff_in_force(parse_tariff(text), price, unit)
+        except QuantityError as error:
+            raise HostingError(f"tariff {given}: {error}") from error
+        except ConfigurationError as error:
+            told = (line.removeprefix("tariff.") for line in str(error).splitlines())
+            named = [f"tariff {given}: {line}" for line in with_lines(told, text)]
+            raise HostingError("\n".join(named)) from error
+    except HostingError as error:
+        mistakes.add(error)
+        return Tariff()

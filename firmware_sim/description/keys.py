@@ -12,9 +12,10 @@ from operator import attrgetter
 from typing import Any
 
 from firmware_sim.description.kinds import (
+    CREDIT,
+    DEBT,
     EPOCH,
     MOMENT,
-    MONEY,
     PRICE,
     SWITCH,
     TEXT,
@@ -124,10 +125,10 @@ KEYS: tuple[Key, ...] = (
     _key("meter_type", choice(MeterType), "meter_type", "single_phase or three_phase."),
     _item(items.ACCOUNT_UNIT, "account_unit"),
     _item(items.CUSTOMER_NUMBER, "customer_number"),
-    _key("credit", MONEY, "credit", "Opening balance of a new meter.",
+    _key("credit", CREDIT, "credit", "Opening balance of a new meter.",
          Flag("Credit of a new meter at the beginning, such as 50.00.", "AMOUNT", "20.00",
               overridden=True)),
-    _key("debt", MONEY, "debt", "Old debt of a new meter."),
+    _key("debt", DEBT, "debt", "Old debt of a new meter."),
     Key("price", PRICE, None, "", "Price per kWh of a one-rate tariff.",
         Flag("Price of a kWh at all hours, such as 0.5283.", "PRICE", "0.5283", overridden=True),
         in_file=False),

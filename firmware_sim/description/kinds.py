@@ -1,4 +1,4 @@
-"""Kinds of keys that no item has: money, prices, instants, words, names of files."""
+"""Kinds of keys that no item has: balances, prices, instants, words, names of files."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from protocols.data_model.kinds import Boolean, Hex
+from protocols.data_model.kinds import Boolean, Fixed, Hex
 from protocols.errors import QuantityError
 from protocols.quantities import (
+    LEDGER_DECIMALS,
+    MONEY_LIMIT,
     format_fixed,
     format_moment,
-    format_money,
-    parse_money,
     parse_price,
     parse_written_moment,
 )
@@ -68,8 +68,10 @@ def _parse_epoch(text: str) -> int:
 
 TEXT = Written(str, str)
 """Any text; its consumer checks it."""
-MONEY = Written(format_money, parse_money)
-"""An amount with at most two decimals, in ledger units."""
+CREDIT = Fixed("", LEDGER_DECIMALS, 2, grain=2, low=-MONEY_LIMIT, high=MONEY_LIMIT)
+"""A balance with at most two decimals, in ledger units; an overdraft is negative."""
+DEBT = Fixed("", LEDGER_DECIMALS, 2, grain=2, low=0, high=MONEY_LIMIT)
+"""An amount that has no sign, with at most two decimals, in ledger units."""
 PRICE = Written(lambda price: format_fixed(price, 4, 4), parse_price)
 """A price per kWh, in 1e-4 account unit."""
 MOMENT = Written(format_moment, parse_written_moment)

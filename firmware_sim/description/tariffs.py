@@ -16,7 +16,15 @@ from firmware_sim.description.toml import (
 )
 from protocols.data_model import items
 from protocols.data_model.kinds import COUNT
-from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
+from protocols.data_model.tariff import (
+    DAYS_OF_MONTH,
+    MAX_PRICE,
+    DayTables,
+    Prices,
+    Seasons,
+    Steps,
+    Tariff,
+)
 from protocols.data_model.words import ENERGY_ACCOUNT
 from protocols.errors import QuantityError
 from protocols.quantities import parse_date, parse_fixed, parse_price
@@ -42,6 +50,8 @@ def _parse_month_day(text: str) -> tuple[int, int]:
     month, dash, day = text.strip().partition("-")
     if not (dash and month.isdigit() and day.isdigit()):
         raise QuantityError(f"{text!r} is no date of the year: write 05-01")
+    if not (1 <= int(month) <= 12 and 1 <= int(day) <= DAYS_OF_MONTH[int(month) - 1]):
+        raise QuantityError(f"{text!r} is no date of the year: allowed is 01-01 to 12-31")
     return int(month), int(day)
 
 
@@ -77,7 +87,7 @@ TARIFF_KEYS = {
 
 
 def parse_tariff(text: str) -> Mapping[str, Any]:
-    """Return the values of a TOML text, by the keys that it has;
+    """Return the values of a TOML text, by the keys that it has.
 
     Raises:
         QuantityError: it is not TOML.
@@ -116,7 +126,8 @@ def tariff_of(values: Mapping[str, Any]) -> Tariff:
         Steps(**{name: value for name, value in steps.items() if value is not None}),
     )
     if found := tariff.problem():
-        raise ConfigurationError(f"tariff: {found}")
+        key, colon, _ = found.partition(":")
+        raise ConfigurationError(f"tariff{'.' if colon and key in TARIFF_KEYS else ': '}{found}")
     return tariff
 
 
@@ -129,6 +140,8 @@ def tariff_in_force(values: Mapping[str, Any], price: int | None, account_unit: 
     tariff = tariff_of(values)
     if price is not None:
         tariff = Tariff(prices=Prices((price,)))
+        if price > MAX_PRICE:
+            raise ConfigurationError("price: allowed is 0 to 9999.9999")
     if account_unit == ENERGY_ACCOUNT:
         if price is None and not values:
             tariff = Tariff(prices=Prices((ENERGY_PRICE,)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from protocols.errors import ProtocolError
@@ -15,7 +16,14 @@ MAX_SHOWN = 200
 
 
 class ConfigurationError(Exception):
-    """An invalid configuration; each line names a key, its value and the allowed values."""
+    """An invalid configuration; each line begins with a key and names what is allowed.
+
+    `values` are those of the other keys, where some keys were read.
+    """
+
+    def __init__(self, text: str, values: Mapping[str, Any] = MappingProxyType({})) -> None:
+        super().__init__(text)
+        self.values = values
 
 
 Reader = Callable[[str, object], Any]
@@ -33,6 +41,7 @@ class TableOrFile:
     """A table of keys, or the name of the file that holds it."""
 
     readers: Mapping[str, Reader]
+    """Readers of the keys of the table."""
 
     def text(self, value: Mapping[str, Any]) -> str:
         return str(value)
@@ -61,20 +70,36 @@ def read_all(
     """
     values: dict[str, Any] = {}
     problems: list[str] = []
+    listed: set[int] = set()
     for readers, table in parts:
         for name, value in table.items():
             where = f"{place}.{name}" if place else str(name)
             if name not in readers:
-                allowed = ", ".join(sorted(readers))
-                problems.append(f"{where}: there is no such key; allowed are {allowed}")
+                hint = _hint(name, readers)
+                if not hint and id(readers) not in listed:  # the names are listed once
+                    hint = f"; allowed are {', '.join(sorted(readers))}"
+                    listed.add(id(readers))
+                problems.append(f"{where}: there is no such key{hint}")
                 continue
             try:
                 values[name] = readers[name](where, value)
             except ConfigurationError as error:
                 problems.append(str(error))
     if problems:
-        raise ConfigurationError("\n".join(problems))
+        raise ConfigurationError("\n".join(problems), values)
     return values
+
+
+def _hint(name: str, readers: Mapping[str, Reader]) -> str:
+    """Return where an unknown key belongs, or the key that was meant; empty if neither is known."""
+    for table, reader in readers.items():
+        kind = getattr(reader, "__self__", None)
+        if isinstance(kind, TableOrFile) and name in kind.readers:
+            return f" here; write it under [{table}]"
+    from difflib import get_close_matches  # most starts have no wrong key
+
+    near = get_close_matches(name, readers, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def reader_of(kind: TextKind | TableOrFile) -> Reader:

@@ -51,7 +51,7 @@ class RunOptions:
 def run(flags: MeterFlags, options: RunOptions) -> None:
     """Serve until a signal ends it; raises HostingError and MeterStoppedError."""
     described = describe(flags, default_start=int(time.time()) * 1000)
-    for warning in sorted({one.warning for one in described if one.warning is not None}):
+    for warning in dict.fromkeys(each for one in described for each in one.warnings):
         say(warning)
     if "keys" not in flags.values:
         say("no --keys: the published development key is in force; anyone can seal for this meter")

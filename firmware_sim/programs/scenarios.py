@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from firmware_sim.assembly import rack_of
-from firmware_sim.description.files import beside, describe_keys
+from firmware_sim.description.files import beside, described_by_keys
 from firmware_sim.description.keys import LOAD_KIND
 from firmware_sim.description.loads import load_for
 from firmware_sim.hosting.cards.slot import insert_file
@@ -33,6 +33,7 @@ from protocols.control import Speed
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
 from protocols.quantities import format_duration
+from protocols.toml_text import with_lines
 
 EXIT_WRONG_FILE, EXIT_NOT_HELD = 2, 3
 
@@ -68,12 +69,14 @@ def make_rack(path: str, scenario: Scenario) -> Rack:
     Files that the scenario names are found beside it.
     """
     try:
-        description = describe_keys(None, beside(path, scenario.meter), DEFAULT_START)
+        described = described_by_keys(None, beside(path, scenario.meter), DEFAULT_START)
     except HostingError as error:
-        raise HostingError(
-            "\n".join(f"{path}: meter: {line}" for line in str(error).splitlines())
-        ) from error
-    return rack_of(description, 0, scenario.seed)
+        told = (f"meter.{line}" for line in str(error).splitlines())
+        named = with_lines(told, scenario.source)
+        raise HostingError("\n".join(f"{path}: {line}" for line in named)) from error
+    for warning in described.warnings:
+        print(f"{path}: {warning}", file=sys.stderr)
+    return rack_of(described.description, 0, scenario.seed)
 
 
 def loads_beside(path: str) -> ReadLoad:

@@ -15,7 +15,7 @@ from firmware_sim.programs.simulation import SimulatedEvent
 from firmware_sim.programs.simulation import simulate as play
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
-from protocols.quantities import CENT, parse_duration, parse_money
+from protocols.quantities import format_duration, parse_amount, parse_duration
 
 
 def simulate(
@@ -29,14 +29,14 @@ def simulate(
 
     Raises:
         HostingError: not exactly one meter, a wrong description, or a file that cannot be used.
-        QuantityError: a top-up that is none.
+        QuantityError: a top-up that is none, or one after the end.
     """
-    due = [parse_top_up(text) for text in top_ups]
+    due = [parse_top_up(text, duration_ms) for text in top_ups]
     described = describe(flags)
     if len(described) != 1:
         raise HostingError("simulate takes one meter: give one --config")
-    if described[0].warning is not None:
-        print(described[0].warning, file=sys.stderr)
+    for warning in described[0].warnings:
+        print(warning, file=sys.stderr)
     meter = build(described[0].description)
     curve: list[SimulatedEvent] = []
     for event in play(meter, duration_ms, due):
@@ -49,15 +49,25 @@ def simulate(
         print(f"drawn: {plot}", file=sys.stderr)
 
 
-def parse_top_up(text: str) -> tuple[int, int]:
-    """Return the instant, ms of elapsed time, and the amount in 0.01; raises QuantityError."""
+def parse_top_up(text: str, duration_ms: int) -> tuple[int, int]:
+    """Return the instant, ms of elapsed time, and the amount in 0.01.
+
+    Raises:
+        QuantityError: it is none, or its instant is after `duration_ms`.
+    """
     when, colon, amount = text.partition(":")
     if not colon:
         raise QuantityError(f"--topup {text!r}: write WHEN:AMOUNT, such as 5d:20.00")
-    cents = parse_money(amount) // CENT
-    if cents <= 0:
-        raise QuantityError(f"--topup {text!r}: the amount is above 0")
-    return parse_duration(when), cents
+    try:
+        at, cents = parse_duration(when), parse_amount(amount)
+    except QuantityError as error:
+        raise QuantityError(f"--topup {text!r}: {error}") from error
+    if at > duration_ms:
+        raise QuantityError(
+            f"--topup {text!r}: it is after the end, --for {format_duration(duration_ms)}; "
+            f"nothing was simulated"
+        )
+    return at, cents
 
 
 def _shown(event: SimulatedEvent) -> str:

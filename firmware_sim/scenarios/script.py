@@ -17,12 +17,21 @@ events = ["low_credit_warning", "supply_disconnected"]    # in this order, other
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from firmware_sim.rack.values import Value, word
 from firmware_sim.vending import ORDERS, Order, parse_order
@@ -52,7 +61,7 @@ from protocols.errors import ProtocolError, QuantityError
 from protocols.faults import FaultRule, parse_rule
 from protocols.quantities import LocalMoment, parse_duration, parse_written_moment
 from protocols.sealed_message import Outcome
-from protocols.toml_text import parse_toml
+from protocols.toml_text import line_of, lines_of, parse_toml
 
 _LENGTH_OF_LOCAL_TIME = len("2026-01-31T08:00:00.000")
 
@@ -255,6 +264,7 @@ class Scenario(BaseModel):
     lasts: Instant | None = None
     fault: list[dict[str, str | int]] = []
     step: list[Step] = []
+    _source: str = PrivateAttr("")
 
     @model_validator(mode="after")
     def _whole(self) -> Scenario:
@@ -267,6 +277,11 @@ class Scenario(BaseModel):
         if not any(step.expect or step.events for step in self.step):
             raise ValueError("a scenario without an expectation proves nothing")
         return self
+
+    @property
+    def source(self) -> str:
+        """The TOML text, in which a mistake of the meter has its line."""
+        return self._source
 
     @property
     def rules(self) -> list[FaultRule]:
@@ -292,16 +307,30 @@ class Scenario(BaseModel):
 
 
 def parse_scenario(text: str) -> Scenario:
-    """Return the scenario of a TOML text; raises ScenarioError."""
+    """Return the scenario of a TOML text; raises ScenarioError, a line for each mistake."""
     try:
-        return Scenario.model_validate(parse_toml(text))
+        scenario = Scenario.model_validate(parse_toml(text))
     except QuantityError as error:
         raise ScenarioError(str(error)) from error
     except ValidationError as error:
-        lines = []
-        for one in error.errors():
-            where = ".".join(
-                str(part + 1 if isinstance(part, int) else part) for part in one["loc"]
-            )
-            lines.append(f"{where or 'scenario'}: {one['msg'].removeprefix('Value error, ')}")
-        raise ScenarioError("\n".join(lines)) from error
+        lines = lines_of(text)
+        told = [_mistake(one["loc"], one["type"], one["msg"], lines) for one in error.errors()]
+        raise ScenarioError("\n".join(told)) from error
+    scenario._source = text
+    return scenario
+
+
+def _mistake(place: Sequence[str | int], kind: str, message: str, lines: Mapping[str, int]) -> str:
+    """Return a mistake with its line and its key, whose steps are numbered from 1."""
+    line = line_of(lines, ".".join(map(str, place)))
+    where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
+    if kind == "extra_forbidden":
+        model = Step if place[0] == "step" else Scenario
+        names = [field.alias or name for name, field in model.model_fields.items()]
+        near = get_close_matches(str(place[-1]), names, 1)
+        hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(names)}"
+        message = f"there is no such key; {hint}"
+    elif kind == "missing":
+        message = "this key is missing"
+    told = f"{where or 'scenario'}: {message.removeprefix('Value error, ')}"
+    return f"line {line}: {told}" if line else told

@@ -89,11 +89,15 @@ class AccountUnit:
 class Windows:
     """Up to two daily windows of local time, "22:00-06:00,12:00-13:00".
 
-    Held as four 16-bit minutes of the day.
+    A window begins at 00:00 to 23:59 and ends at another time; 24:00 is the end of the day, so
+    00:00-24:00 is the whole day. Held as four 16-bit minutes of the day; 0 and 0 is no window.
     """
 
     def pairs(self, value: int) -> list[tuple[int, int]]:
-        """Return (from, to) minutes of the day; from > to wraps at midnight; no equal pairs."""
+        """Return (from, to) minutes of the day; from > to wraps at midnight; no equal pairs.
+
+        A state of an older build may hold equal hours: they are no window.
+        """
         words = [value >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
         return [(a, b) for a, b in ((words[0], words[1]), (words[2], words[3])) if a != b]
 
@@ -114,7 +118,12 @@ class Windows:
             start, dash, end = word.strip().partition("-")
             if not dash:
                 raise QuantityError(f"{word!r} is not a window: write 22:00-06:00")
-            pairs.append((_minutes(start), _minutes(end)))
+            pairs.append((_minutes(start), 1440 if end.strip() == "24:00" else _minutes(end)))
+            if pairs[-1][0] == pairs[-1][1]:
+                raise QuantityError(
+                    f"{word!r} begins and ends at the same time: "
+                    f"write 00:00-24:00 for the whole day, or off"
+                )
         value = self.pack(pairs[:2])
         if len(pairs) > 2 or not self.holds(value):
             raise QuantityError(f"{text!r} is not {self.allowed()}")
@@ -122,10 +131,16 @@ class Windows:
 
     def holds(self, value: int) -> bool:
         words = [value >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
-        return 0 <= value < 1 << 64 and all(word < 1440 for word in words)
+        return 0 <= value < 1 << 64 and all(
+            start < 1440 and end <= 1440 and (start != end or not end)
+            for start, end in (words[:2], words[2:])
+        )
 
     def allowed(self) -> str:
-        return "off or at most two windows such as 22:00-06:00,12:00-13:00"
+        return (
+            "off or at most two windows such as 22:00-06:00,12:00-13:00; "
+            "00:00-24:00 is the whole day"
+        )
 
 
 def _hhmm(minutes: int) -> str:

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from struct import Struct, error, unpack_from
 
 from protocols.errors import MalformedMessageError
-from protocols.quantities import LocalMoment
+from protocols.quantities import LocalMoment, format_date
 
 MAX_RATES = 4
 MAX_DAY_TABLES = 8
 MAX_DAY_TABLE_ENTRIES = 14
 MAX_SEASONS = 14
 MAX_HOLIDAYS = 64
+DAYS_OF_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 MAX_STEP_LIMIT = 10**15
 """mWh: far above any real consumption, and within a 64-bit register."""
 MAX_STEPS = 6
@@ -34,7 +35,8 @@ class Seasons:
     """Choice of the day table of a date.
 
     Args:
-        starts: (month, day, table) in order of their dates.
+        starts: (month, day, table) in order of their dates. A season that starts on 29 February
+            starts on 1 March in a year without that day.
         weekdays: a table for each weekday, Monday first; 0 takes the season's table.
         holidays: (days since 1970-01-01, table).
     """
@@ -48,8 +50,15 @@ class Seasons:
         dates = [(month, day) for month, day, _ in self.starts]
         if not 1 <= len(dates) <= MAX_SEASONS or dates != sorted(set(dates)):
             return f"seasons: 1 to {MAX_SEASONS}, in order of their dates"
-        if any(not (1 <= month <= 12 and 1 <= day <= 31) for month, day in dates):
-            return "seasons: a start is no date"
+        for month, day in dates:
+            if not (1 <= month <= 12 and 1 <= day <= DAYS_OF_MONTH[month - 1]):
+                return f"seasons: a start is no date: {month:02d}-{day:02d}"
+        tables: dict[int, int] = {}
+        for date, table in self.holidays:
+            if tables.setdefault(date, table) != table:
+                return f"holidays: {format_date(date)} has two day tables: allowed is one"
+        if any(date < 0 for date in tables):
+            return "holidays: a date is before 1970"
         if len(self.weekdays) != 7 or len(self.holidays) > MAX_HOLIDAYS:
             return f"weekdays are seven; holidays at most {MAX_HOLIDAYS}"
         return None
@@ -155,6 +164,10 @@ class Tariff:
         for part in (self.seasons, self.day_tables, self.prices, self.steps):
             if found := part.problem():
                 return found
+        return self.reference_problem()
+
+    def reference_problem(self) -> str | None:
+        """Return the first invalid reference between the parts as text, or None."""
         if any(not 1 <= t <= len(self.day_tables.tables) for t in self.seasons.tables()):
             return (
                 f"a season, weekday or holiday names a day table beyond "

@@ -68,7 +68,7 @@ def test_a_file_above_the_limit_is_refused_and_no_more_of_it_is_read(
 
     def grows(_: int, size: int) -> bytes:
         read.append(size)
-        return bytes(size)
+        return b"a" * size
 
     monkeypatch.setattr(os, "read", grows)
     readers = (lambda: meter_files.read_text(path, "load"), lambda: host_files.read_named(path))

@@ -176,9 +176,10 @@ METER_MUTANTS = (
         "the debt's share before the overdraft",
         "firmware_sim/account/account.py",
         "    to_overdraft = min(amount, max(0, -account.credit))\n"
-        "    to_debt = min(account.debt, amount - to_overdraft, amount * "
-        "debt_share_percent // 100)\n",
-        "    to_debt = min(account.debt, amount * debt_share_percent // 100)\n"
+        "    debt = max(0, account.debt)\n"
+        "    to_debt = min(debt, amount - to_overdraft, amount * debt_share_percent // 100)\n",
+        "    debt = max(0, account.debt)\n"
+        "    to_debt = min(debt, amount * debt_share_percent // 100)\n"
         "    to_overdraft = min(amount - to_debt, max(0, -account.credit))\n",
         (ACCOUNT, MACHINES),
     ),
@@ -192,8 +193,9 @@ METER_MUTANTS = (
     Mutant(
         "instalments taken into overdraft",
         "firmware_sim/account/account.py",
-        "    instalment = min(settings.debt_instalment, account.debt, max(0, account.credit))\n",
-        "    instalment = min(settings.debt_instalment, account.debt)\n",
+        "    instalment = min(settings.debt_instalment, max(0, account.debt), "
+        "max(0, account.credit))\n",
+        "    instalment = min(settings.debt_instalment, max(0, account.debt))\n",
         (REFERENCE,),
     ),
     Mutant(

@@ -704,8 +704,9 @@ class Books:
             ):
                 self.fail("accepted low_credit_threshold_1 below low_credit_threshold_2", number)
             top = now["max_credit"]
-            if {4, 5} & values.keys() and top is not None and now["reconnect_threshold"] > top:
-                self.fail("accepted reconnect_threshold above max_credit", number)
+            most = MONEY_LIMIT if top is None else top
+            if {4, 5} & values.keys() and now["reconnect_threshold"] + CENT > most:
+                self.fail("accepted reconnect_threshold above max_credit less 0.01", number)
         elif kind is MessageKind.GUARANTEE:
             self.settings = {
                 **self.settings,

@@ -549,6 +549,7 @@ def test_sequences_by_one_once_and_apart() -> None:
         (note("limits", 1, parameters=encode_limits({3: -1})), "out of range"),
         (note("limits", 1, parameters=encode_limits({1: UNIT, 2: 2 * UNIT})), "below"),
         (note("limits", 1, parameters=encode_limits({4: UNIT, 5: 2 * UNIT})), "above max_credit"),
+        (note("limits", 1, parameters=encode_limits({4: UNIT, 5: UNIT})), "above max_credit"),
     ],
 )
 def test_what_may_never_be_accepted(message: SealedMessage, text: str) -> None:

@@ -670,7 +670,9 @@ class Meter:
         return True
 
     def do_moratorium(self, t: int, argument: object) -> bool:
-        """Set the moratorium until a local date, or none."""
+        """Set the moratorium until a local date after today's, or none."""
+        if argument is not None and whole_number(argument) <= (self.local_start + t) // MS_PER_DAY:
+            return False
         self.moratorium_until = None if argument is None else whole_number(argument)
         self.set_calendar(t)
         return True
@@ -711,7 +713,8 @@ class Meter:
             return False
         if threshold_1 is not None and threshold_2 is not None and threshold_1 < threshold_2:
             return False
-        if wanted.max_credit is not None and wanted.reconnect_threshold > wanted.max_credit:
+        most = LARGEST_MONEY if wanted.max_credit is None else wanted.max_credit
+        if wanted.reconnect_threshold + UNITS_PER_HUNDREDTH > most:
             return False
         self.settings = wanted
         return True

@@ -158,15 +158,22 @@ def test_a_gap_of_days_is_kept_while_sixteen_further_ones_are_done() -> None:
     assert freezes(meter, DAILY_RING) == [*before, START + 30 * DAY]
 
 
-def test_a_moratorium_until_today_begins_nothing_and_clears_nothing() -> None:
+@pytest.mark.parametrize("date", [1, START // DAY - 1, START // DAY])
+def test_a_moratorium_until_today_or_a_past_date_is_refused_and_ends_none(date: int) -> None:
     meter = make(start=START, credit=0)
-    assert meter.state.supply.causes == Cause.CREDIT_EXHAUSTED
-    parameters = encode_number(MessageKind.MORATORIUM, START // DAY)
-    assert Host(meter).send(MessageKind.MORATORIUM, parameters=parameters).outcome
-    last = events(meter)[-1]
-    assert (last.name, last.a, last.b) == ("moratorium_set", 0, 0)
+    host = Host(meter)
+
+    def until(date: int) -> Outcome:
+        parameters = encode_number(MessageKind.MORATORIUM, date)
+        return host.send(MessageKind.MORATORIUM, parameters=parameters).outcome
+
+    assert until(START // DAY + 9) is Outcome.ACCEPTED
+    count = len(events(meter))
+    assert until(date) is Outcome.OUT_OF_RANGE
+    assert read(meter, items.MORATORIUM) == START // DAY + 9
+    assert (len(events(meter)), meter.state.supply.causes) == (count, Cause.NONE)
+    assert until(0) is Outcome.ACCEPTED
     assert read(meter, items.MORATORIUM) == 0
-    assert meter.state.supply.causes == Cause.CREDIT_EXHAUSTED
 
 
 def test_a_moratorium_until_tomorrow_closes_the_switch_until_midnight() -> None:

@@ -10,7 +10,7 @@ from firmware_sim.clock import LAST_CLOCK
 from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.settings import Settings
 from protocols.data_model.items import SETTINGS
-from protocols.data_model.tariff import Prices, Steps, Tariff, TariffChange
+from protocols.data_model.tariff import Prices, Seasons, Steps, Tariff, TariffChange
 from protocols.data_model.words import Carrier
 from protocols.quantities import CENT, DAY, LEDGER, MONEY_LIMIT
 from protocols.sealed_message import (
@@ -88,6 +88,8 @@ def test_nothing_is_refunded_from_an_overdraft() -> None:
         (MessageKind.CLOCK, LAST_CLOCK, Outcome.OUT_OF_RANGE),
         (MessageKind.GUARANTEE, 2, Outcome.OUT_OF_RANGE),
         (MessageKind.MORATORIUM, 0, None),
+        (MessageKind.MORATORIUM, 1, Outcome.OUT_OF_RANGE),
+        (MessageKind.MORATORIUM, TODAY, Outcome.OUT_OF_RANGE),
         (MessageKind.MORATORIUM, TODAY + 1, None),
         (MessageKind.MORATORIUM, LAST_CLOCK // DAY, Outcome.OUT_OF_RANGE),
     ],
@@ -110,6 +112,15 @@ def test_numbers_at_the_limits_of_a_command(
         ({"overdraft_limit": -1}, Outcome.OUT_OF_RANGE),
         ({"overdraft_limit": MONEY_LIMIT + 1}, Outcome.OUT_OF_RANGE),
         ({"max_credit": LEDGER, "reconnect_threshold": 2 * LEDGER}, Outcome.OUT_OF_RANGE),
+        ({"max_credit": LEDGER, "reconnect_threshold": LEDGER}, Outcome.OUT_OF_RANGE),
+        ({"max_credit": LEDGER, "reconnect_threshold": LEDGER - CENT + 1}, Outcome.OUT_OF_RANGE),
+        ({"max_credit": LEDGER, "reconnect_threshold": LEDGER - CENT}, None),
+        ({"max_credit": None, "reconnect_threshold": MONEY_LIMIT}, Outcome.OUT_OF_RANGE),
+        ({"max_credit": None, "reconnect_threshold": MONEY_LIMIT - CENT}, None),
+        ({"max_credit": 0}, Outcome.OUT_OF_RANGE),
+        ({"max_credit": CENT}, None),
+        ({"friendly_hours": 360 | 360 << 16}, Outcome.OUT_OF_RANGE),
+        ({"friendly_hours": 1440 << 16}, None),
     ],
 )
 def test_limits_must_agree_with_each_other(
@@ -148,3 +159,51 @@ def test_an_energy_account_has_the_price_of_one_and_no_additions(
 @pytest.mark.parametrize("kind", [MessageKind.CREDIT, MessageKind.REFUND, MessageKind.DEBT])
 def test_an_unopened_account_takes_no_credit_message(kind: MessageKind) -> None:
     assert refused(kind, 1, opened=False) is Outcome.NOT_OPENED
+
+
+def test_a_limit_that_makes_a_standing_pair_impossible_is_refused() -> None:
+    eight = Settings(reconnect_threshold=8 * LEDGER)
+    too_low, enough = limits(max_credit=8 * LEDGER), limits(max_credit=8 * LEDGER + CENT)
+    assert refused(MessageKind.LIMITS, parameters=too_low, settings=eight) is Outcome.OUT_OF_RANGE
+    assert refused(MessageKind.LIMITS, parameters=enough, settings=eight) is None
+
+
+def test_a_pair_of_an_older_state_stands_only_in_its_own_way() -> None:
+    older = Settings(max_credit=8 * LEDGER, reconnect_threshold=8 * LEDGER, friendly_hours=360)
+    other = limits(trip_delay_minutes=5, low_credit_threshold_1=LEDGER)
+    assert refused(MessageKind.LIMITS, parameters=other, settings=older) is None
+    again = limits(trip_delay_minutes=5, reconnect_threshold=8 * LEDGER)
+    assert refused(MessageKind.LIMITS, parameters=again, settings=older) is Outcome.OUT_OF_RANGE
+    mended = limits(reconnect_threshold=7 * LEDGER)
+    assert refused(MessageKind.LIMITS, parameters=mended, settings=older) is None
+
+
+@pytest.mark.parametrize("minutes", [0, 60, 480])
+def test_an_offset_is_refused_where_a_time_zone_says_the_local_time(minutes: int) -> None:
+    offset = limits(utc_offset_minutes=minutes)
+    zone = ((0, 60),)
+    assert refused(MessageKind.LIMITS, parameters=offset, transitions=zone) is Outcome.OUT_OF_RANGE
+    assert refused(MessageKind.LIMITS, parameters=offset) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "outcome"),
+    [
+        (Seasons(((1, 1, 1), (2, 30, 1))), Outcome.OUT_OF_RANGE),
+        (Seasons(((4, 31, 1),)), Outcome.OUT_OF_RANGE),
+        (Seasons(((2, 29, 1),)), None),
+        (Seasons(holidays=((TODAY, 0), (TODAY, 1))), Outcome.OUT_OF_RANGE),
+        (Seasons(holidays=((TODAY, 1), (TODAY, 1))), None),
+    ],
+)
+def test_a_season_starts_on_a_date_and_a_holiday_has_one_table(
+    part: Seasons, outcome: Outcome | None
+) -> None:
+    change = TariffChange(((0, part),)).encode()
+    assert refused(MessageKind.TARIFF, parameters=change) is outcome
+
+
+def test_a_part_of_an_older_state_does_not_stand_in_the_way_of_other_parts() -> None:
+    older = Tariff(Seasons(((1, 1, 1), (2, 30, 1)), holidays=((TODAY, 0), (TODAY, 1))))
+    change = TariffChange(((0, Prices((1,))),)).encode()
+    assert refused(MessageKind.TARIFF, parameters=change, tariff=older) is None

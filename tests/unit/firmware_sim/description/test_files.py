@@ -73,7 +73,7 @@ def test_every_wrong_flag_is_named_with_its_value() -> None:
         describe(MeterFlags(values=wrong))
     told = str(caught.value).splitlines()
     assert [line.split(":")[0] for line in told] == [
-        "unit = 300", "credit = 'x'", "trip_mode = 'never'", "price = 'free'",
+        "--unit = 300", "--credit = 'x'", "--trip-mode = 'never'", "--price = 'free'",
     ]  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def test_every_line_about_a_file_names_it(tmp_path: Path) -> None:
         describe(MeterFlags((path,)))
     told = str(caught.value).splitlines()
     assert all(line.startswith(f"{path}: ") for line in told)
-    assert "price: there is no such key" in told[1], "a file has a tariff"
+    assert "line 2: price: there is no such key" in told[1], "a file has a tariff"
 
 
 @pytest.mark.parametrize(

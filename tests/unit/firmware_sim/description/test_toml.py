@@ -67,7 +67,8 @@ def test_the_limits_of_a_unit_number_are_allowed(unit: int) -> None:
     ("text", "told"),
     [
         ("credit = ", "it is not TOML"),
-        ("credits = 1", "credits: there is no such key; allowed are account"),
+        ("credits = 1", "credits: there is no such key; did you mean credit?"),
+        ("qqq = 1", "qqq: there is no such key; allowed are account, account_unit"),
         ("unit = 0", "unit = 0"),
         ("unit = 248", "unit = 248"),
         ('serial_number = "12"', "serial_number = '12'"),

@@ -73,7 +73,18 @@ def test_a_wrong_meter_is_refused_by_the_name_of_the_file_and_of_its_keys(tmp_pa
     with pytest.raises(HostingError) as caught:
         check_file(file)
     told = str(caught.value).splitlines()
-    assert [line.startswith(f"{file}: meter: ") for line in told] == [True, True]
+    first, second = (line.removeprefix(f"{file}: ") for line in told)
+    assert first.startswith("line 4: meter.unit = 300: ")
+    assert second == "line 5: meter.credits: there is no such key; did you mean credit?"
+
+
+def test_a_load_that_is_not_for_the_time_of_a_scenario_is_warned_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("time,power_w\n2027-01-01T00:00:00Z,1\n")
+    file = scenario(tmp_path, "later", HELD, 'load = "a.csv"')
+    check_file(file)
+    assert f"{file}: load {tmp_path / 'a.csv'}: its rows begin at 2027" in capsys.readouterr().err
 
 
 def test_at_speed_0_a_live_scenario_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from firmware_sim.description.flags import MeterFlags
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.programs.simulate import parse_top_up, simulate
 from protocols.errors import QuantityError
-from protocols.quantities import HOUR, MINUTE
+from protocols.quantities import DAY, HOUR, MINUTE
 
 FLAGS = MeterFlags(values={"credit": "1.00", "load": "2kW", "trip_mode": "direct"})
 
@@ -44,7 +44,16 @@ def test_it_takes_one_meter(tmp_path: Path) -> None:
 
 
 def test_a_top_up_is_an_instant_and_an_amount() -> None:
-    assert parse_top_up("1h30m:5.00") == (90 * MINUTE, 500)
+    assert parse_top_up("1h30m:5.00", 90 * MINUTE) == (90 * MINUTE, 500)
+
+
+def test_a_top_up_after_the_end_is_refused_and_names_the_end() -> None:
+    with pytest.raises(
+        QuantityError, match="it is after the end, --for 30d; nothing was simulated"
+    ):
+        parse_top_up("31d:1.00", 30 * DAY)
+    with pytest.raises(QuantityError, match=r"allowed is 0\.01 to 999999\.99"):
+        parse_top_up("1d:1000000.00", 30 * DAY)
 
 
 @pytest.mark.parametrize("text", ["5.00", "1h:0.00", "1h:-1", "1:5.00", "1h:5.001"])

@@ -158,5 +158,5 @@ def test_a_scenario_that_cannot_be_is_refused(text: str, told: str) -> None:
 
 
 def test_a_refusal_names_the_step_counted_from_one() -> None:
-    with pytest.raises(ScenarioError, match=r"^step\.2\.at: "):
+    with pytest.raises(ScenarioError, match=r"^line 6: step\.2\.at: "):
         scenario(EXPECTATION + '[[step]]\nat = "soon"\ndo = "button"\n')

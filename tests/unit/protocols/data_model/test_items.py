@@ -124,7 +124,11 @@ def test_a_setting_knows_what_may_be_set_and_its_range_fits_a_message(item: Item
         ("standing_charge", "0.00 to 999999.99"),
         ("debt_instalment", "0.00 to 999999.99"),
         ("debt_share_percent", "0 to 100 %"),
-        ("friendly_hours", "off or at most two windows such as 22:00-06:00,12:00-13:00"),
+        (
+            "friendly_hours",
+            "off or at most two windows such as 22:00-06:00,12:00-13:00; "
+            "00:00-24:00 is the whole day",
+        ),
         ("friendly_weekends", "on, off"),
         ("strict_suspension", "on, off"),
         ("friendly_holidays", "on, off"),
@@ -244,9 +248,23 @@ def test_windows_are_held_as_four_16_bit_minutes() -> None:
     assert WINDOWS.pack([NIGHT, NOON]) == 1320 | 360 << 16 | 720 << 32 | 780 << 48
 
 
-def test_a_window_of_no_length_is_none() -> None:
-    assert WINDOWS.pairs(WINDOWS.parse("06:00-06:00")) == []
-    assert WINDOWS.text(WINDOWS.parse("06:00-06:00,12:00-13:00")) == "12:00-13:00"
+@pytest.mark.parametrize("text", ["00:00-00:00", "06:00-06:00", "12:00-13:00,06:00-06:00"])
+def test_equal_hours_are_refused_with_the_way_to_write_a_whole_day(text: str) -> None:
+    with pytest.raises(QuantityError, match="write 00:00-24:00 for the whole day, or off"):
+        WINDOWS.parse(text)
+    assert not WINDOWS.holds(WINDOWS.pack([(360, 360)]))
+    assert not WINDOWS.holds(WINDOWS.pack([NOON, (360, 360)]))
+
+
+def test_equal_hours_of_an_older_state_are_no_window() -> None:
+    assert WINDOWS.pairs(WINDOWS.pack([(360, 360), NOON])) == [NOON]
+    assert WINDOWS.text(WINDOWS.pack([(360, 360), NOON])) == "12:00-13:00"
+
+
+def test_a_window_may_end_with_the_day() -> None:
+    assert WINDOWS.pairs(WINDOWS.parse("00:00-24:00")) == [(0, 1440)]
+    assert WINDOWS.text(WINDOWS.parse("22:00-24:00")) == "22:00-24:00"
+    assert WINDOWS.holds(WINDOWS.parse("00:00-24:00,23:00-24:00"))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +281,7 @@ def test_a_window_of_no_length_is_none() -> None:
         (
             "01:00-02:00,03:00-04:00,05:00-06:00",
             "'01:00-02:00,03:00-04:00,05:00-06:00' is not off or at most two windows "
-            "such as 22:00-06:00,12:00-13:00",
+            "such as 22:00-06:00,12:00-13:00; 00:00-24:00 is the whole day",
         ),
     ],
 )
@@ -278,7 +296,7 @@ def test_an_hour_of_thousands_of_digits_is_no_time_of_day() -> None:
         WINDOWS.parse("9" * 5000 + ":00-06:00")
 
 
-@pytest.mark.parametrize("value", [1440, 1440 << 16, 1440 << 32, 1440 << 48, 1 << 64, -1])
+@pytest.mark.parametrize("value", [1440, 1441 << 16, 1440 << 32, 1441 << 48, 1 << 64, -1])
 def test_minutes_past_the_day_cannot_be_set(value: int) -> None:
     assert not WINDOWS.holds(value)
 

@@ -61,6 +61,8 @@ def test_a_full_tariff_can_be() -> None:
     [
         Seasons(tuple((1, day, 1) for day in range(1, 15))),
         Seasons(((1, 1, 1), (12, 31, 1))),
+        Seasons(((2, 29, 1),)),
+        Seasons(holidays=((3, 1), (3, 1))),
         Seasons(holidays=tuple((day, 1) for day in range(64))),
         DayTables((((0, 1),),) * 8),
         DayTables((tuple((m, 1) for m in range(1426, 1440)),)),
@@ -92,6 +94,12 @@ def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
         (Seasons(((13, 1, 1),)), "a start is no date"),
         (Seasons(((1, 0, 1),)), "a start is no date"),
         (Seasons(((1, 32, 1),)), "a start is no date"),
+        *(
+            (Seasons(((month, day, 1),)), f"a start is no date: {month:02d}-{day}")
+            for month, day in ((2, 30), (2, 31), (4, 31), (6, 31), (9, 31), (11, 31))
+        ),
+        (Seasons(holidays=((0, 1), (1, 2), (0, 0))), "holidays: 1970-01-01 has two day tables"),
+        (Seasons(holidays=((-1, 1),)), "holidays: a date is before 1970"),
         (Seasons(weekdays=(0,) * 6), "weekdays are seven"),
         (Seasons(weekdays=(0,) * 8), "weekdays are seven"),
         (Seasons(holidays=tuple((day, 1) for day in range(65))), "holidays at most 64"),
