@@ -50,7 +50,7 @@ def find_header(lines: Sequence[str], first: int = 1) -> Header | None:
 def cells(line: str, delimiter: str, number: int) -> list[str]:
     """Return the cells of a line; raises QuantityError, which names the line by `number`."""
     try:
-        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+        return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True), [])
     except csv.Error as error:
         reason = "a quotation mark is not closed" if "end of data" in str(error) else error
         raise QuantityError(f"line {number}: {reason}") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 from protocols.errors import QuantityError
 from protocols.quantities import format_duration, format_fixed, parse_duration, parse_fixed
-from protocols.toml_text import parse_toml
+from protocols.toml_text import parse_toml, with_lines
 
 ALWAYS = 1_000_000
 """Probabilities are held in parts per million."""
@@ -412,19 +412,28 @@ def parse_plan(text: str) -> FaultPlan:
     """Return the plan of a TOML text: `seed`, and a table [[fault]] for each rule.
 
     Raises:
-        QuantityError: invalid TOML, or a key or value that is not allowed; the text names it.
+        QuantityError: invalid TOML, or keys or values that are not allowed: a line for each.
     """
     table = parse_toml(text)
-    seed, rules = table.pop("seed", 0), table.pop("fault", [])
+    seed, tables = table.pop("seed", 0), table.pop("fault", [])
+    mistakes = []
     if table:
-        raise QuantityError(
-            f"{', '.join(table)}: there is no such key; allowed are seed and [[fault]]"
-        )
+        unknown = ", ".join(table)
+        mistakes.append(f"{unknown}: there is no such key; allowed are seed and [[fault]]")
     if not isinstance(seed, int) or isinstance(seed, bool):
-        raise QuantityError(f"seed = {seed!r}: write a whole number")
-    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise QuantityError("fault: write each as a table of its own, [[fault]]")
-    return FaultPlan(tuple(_rule_of(rule) for rule in rules), seed)
+        mistakes.append(f"seed = {seed!r}: write a whole number")
+    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+        mistakes.append("fault: write each as a table of its own, [[fault]]")
+        tables = []
+    rules = []
+    for number, each in enumerate(tables):
+        try:
+            rules.append(_rule_of(each))
+        except QuantityError as error:
+            mistakes.append(f"fault.{number}: {error}")
+    if mistakes:
+        raise QuantityError("\n".join(with_lines(mistakes, text)))
+    return FaultPlan(tuple(rules), seed)
 
 
 def _rule_of(table: dict[str, Any]) -> FaultRule:

@@ -22,6 +22,7 @@ from firmware_sim.hosting.notices import say
 from firmware_sim.hosting.state_file import FileNvram, open_meter
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
+from firmware_sim.programs.older_values import refused_today
 from firmware_sim.programs.ready import print_ready
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
@@ -100,7 +101,8 @@ def _plan(path: str | None, seed: int | None) -> FaultPlan:
     try:
         plan = parse_plan(text)
     except QuantityError as error:
-        raise HostingError(f"faults {path}: {error}") from error
+        told = (f"faults {path}: {line}" for line in str(error).splitlines())
+        raise HostingError("\n".join(told)) from error
     return plan if seed is None else FaultPlan(plan.rules, seed)
 
 
@@ -154,6 +156,8 @@ def _build(
             say(f"{path} holds meter {identity.serial_number}")
         if ignored := flags.overridden():
             say(f"{path} holds a meter that goes on: {', '.join(ignored)} ignored")
+        for value in refused_today(meter.state):
+            say(f"{path} holds a value that is refused today and stays until it is set: {value}")
         _give_load(meter, one)
 
     def rebuild() -> Meter:

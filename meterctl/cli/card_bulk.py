@@ -36,7 +36,8 @@ def sell_bulk(given: Options, path: Path) -> None:
     try:
         wanted = parse_sales(text_of(path), path.parent)
     except UsageError as error:
-        raise UsageError(f"sales {path}: {error}; nothing was sold") from error
+        told = "\n".join(f"sales {path}: {line}" for line in str(error).splitlines())
+        raise UsageError(f"{told}; nothing was sold") from error
     total = format_money(sum(one.cents for one in wanted) * CENT)
     given.confirm(
         f"sell {total} on {len(wanted)} cards (sales made before are left out)", last=False

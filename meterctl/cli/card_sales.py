@@ -169,7 +169,8 @@ def preset(
         text = text_of(presets)
         commands = parse_presets(text)
     except UsageError as error:
-        raise UsageError(f"presets {presets}: {error}; nothing was changed") from error
+        told = "\n".join(f"presets {presets}: {line}" for line in str(error).splitlines())
+        raise UsageError(f"{told}; nothing was changed") from error
     payee = serial_number(meter)
     with card_case(given, file, reader, payee=payee, set_back=set_back) as case:
         planned = plan_preset(case, commands)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,7 +18,8 @@ from meterctl.cli.output import print_result, say
 from meterctl.cli.values import offered
 from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.operations.command import CommandDone, execute_command, plan_command, rehearse_command
-from meterctl.session import Session
+from meterctl.operations.moratorium import require_later
+from meterctl.session import MeterIdentity, Session
 from protocols.command_line import Argument, Context, Exit, Program
 from protocols.data_model import items
 from protocols.data_model.items import Item
@@ -124,7 +125,14 @@ def until(
     if days <= 0:
         raise UsageError(f"{date}: a date after 1970-01-01 is allowed")
     terms = Terms(meter, set_back, valid_for)
-    _command(context, terms, MessageKind.MORATORIUM, days, f"moratorium until {format_date(days)}")
+    _command(
+        context,
+        terms,
+        MessageKind.MORATORIUM,
+        days,
+        f"moratorium until {format_date(days)}",
+        check=lambda meter: require_later(meter, days),
+    )
 
 
 @_moratorium.command("off")
@@ -161,8 +169,12 @@ def _command(
     question: str,
     *,
     closes: bool = False,
+    check: Callable[[MeterIdentity], None] = lambda _: None,
 ) -> None:
-    """Execute a command and print the supply state; `closes`: exit 3 if the supply stays open."""
+    """Execute a command and print the supply state; `closes`: exit 3 if the supply stays open.
+
+    `check` refuses a command by what the meter shows, before anything is sealed.
+    """
     given = options(context)
     parameters = b"" if number is None else encode_number(kind, number)
     lives = valid_for_s(terms.valid_for)
@@ -172,6 +184,7 @@ def _command(
     ):
         planned = plan_command(session, journal, kind, parameters, lives)
         serial = planned.meter.serial_number
+        check(planned.meter)
         if given.dry_run:
             rehearse_command(session, journal, planned)
         if not given.confirm(f"meter {serial}: {question}", serial):

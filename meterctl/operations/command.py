@@ -16,7 +16,14 @@ from meterctl.operations.receipts import verified_receipt
 from meterctl.operations.sealing import command_message, require_key_version
 from meterctl.operations.status import ProvedMeter, ask_status, require_payee
 from meterctl.session import MeterIdentity, Session
-from protocols.sealed_message import Answer, MessageKind, Receipt, SealedMessage, code_of
+from protocols.sealed_message import (
+    Answer,
+    MessageKind,
+    Outcome,
+    Receipt,
+    SealedMessage,
+    code_of,
+)
 
 LIVES_S = 300
 """Default lifetime of a command in s of elapsed time, so that no late one applies (METER.md 8)."""
@@ -169,12 +176,27 @@ def _taken_until(message: SealedMessage) -> str:
 class Refusal(RefusedError):
     """An unsealed refusal of a command, named by the meter; the wire can forge it."""
 
-    def __init__(self, message: SealedMessage, answer: Answer, unchanged: str) -> None:
+    def __init__(
+        self, message: SealedMessage, answer: Answer, unchanged: str, reason: str = ""
+    ) -> None:
+        if not reason and answer.outcome is Outcome.OUT_OF_RANGE:
+            reason = _ALLOWED.get(message.kind, "")
         super().__init__(
             f"meter {message.serial_number}: {message.kind.word} refused, "
-            f"{answer.outcome.name}; {unchanged}. "
+            f"{answer.outcome.name}{f' ({reason})' if reason else ''}; {unchanged}. "
             f"A refusal is not sealed: {_taken_until(message)}",
             outcome=answer.outcome.name.lower(),
             serial_number=message.serial_number,
         )
-        self.answer, self.unchanged = answer, unchanged
+        self.message, self.answer, self.unchanged = message, answer, unchanged
+
+    def read_back(self, found: str, reason: str) -> Refusal:
+        """Return the refusal with what reading back found, and why it was refused."""
+        return Refusal(self.message, self.answer, found, reason)
+
+
+_ALLOWED = {
+    MessageKind.CLOCK: "allowed is a moment of 1970 to 2099",
+    MessageKind.MORATORIUM: "allowed is a date after the meter's clock, up to 2099-12-31, or off",
+}
+"""Values that a meter takes, for kinds whose refusal does not say it itself."""

@@ -10,10 +10,11 @@ from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.journal import Journal
 from meterctl.operations.command import Command, Refusal, execute_command
 from meterctl.session import Session
-from protocols.data_model.items import Item
+from protocols.data_model.items import UTC_OFFSET, Item
+from protocols.data_model.limit_rules import PAIRED, limit_problems
 from protocols.data_model.setting_words import parse_setting_words
 from protocols.errors import QuantityError
-from protocols.sealed_message import encode_limits
+from protocols.sealed_message import Outcome, encode_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,26 @@ def parse_settings(words: Sequence[str]) -> dict[Item, Any]:
 def encode_settings(wanted: Mapping[Item, Any]) -> bytes:
     """Return the parameters of the `limits` command."""
     return encode_limits({item.setting: value for item, value in wanted.items()})
+
+
+def limit_mistakes(wanted: Mapping[Item, Any]) -> list[str]:
+    """Return which of the wanted values and pairs no meter takes, and what is allowed."""
+    return [problem.text for problem in limit_problems(wanted)]
+
+
+def _reason(session: Session, refusal: Refusal, wanted: Mapping[Item, Any]) -> str:
+    """Return why a meter refused limits, from the settings that it shows; empty if unknown."""
+    if refusal.answer.outcome is not Outcome.OUT_OF_RANGE:
+        return ""
+    try:
+        shown = session.driver.read(PAIRED)
+    except MeterctlError:
+        shown = {}
+    problems = limit_problems({**shown, **wanted})
+    told = [problem.text for problem in problems if problem.items & wanted.keys()]
+    if not told and UTC_OFFSET in wanted:
+        told = ["utc_offset_minutes is not set on a meter that has a time zone"]
+    return "; ".join(told)
 
 
 def set_limits(
@@ -72,11 +93,7 @@ def set_limits(
             if moved
             else "read back, nothing has changed"
         )
-        raise RefusedError(
-            str(refusal).replace(refusal.unchanged, told),
-            outcome=refusal.outcome,
-            serial_number=refusal.serial_number,
-        ) from refusal
+        raise refusal.read_back(told, _reason(session, refusal, wanted)) from refusal
     wrong = [c.item.name for c in changes if c.after != c.asked]
     if wrong:
         serial = command.meter.serial_number

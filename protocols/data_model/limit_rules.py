@@ -20,6 +20,9 @@ from protocols.data_model.items import (
 )
 from protocols.quantities import CENT, MONEY_LIMIT, format_money
 
+PAIRED = (LOW_CREDIT_1, LOW_CREDIT_2, MAX_CREDIT, RECONNECT_THRESHOLD)
+"""Settings that must agree with each other."""
+
 
 class LimitProblem(NamedTuple):
     """Why values are refused: the text names them and what is allowed."""

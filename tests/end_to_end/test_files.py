@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -206,3 +207,33 @@ def test_a_meter_refuses_keys_that_others_may_write_and_warns_where_they_may_rea
     (tmp_path / "m.json").chmod(0o606)
     for refused in (words, run):
         assert "chmod 600 m.json" in meter_sim(*refused, cwd=tmp_path, check=2).stderr
+
+
+# ---- files whose content is not for the present
+
+
+def test_a_load_of_another_time_is_taken_with_a_warning_on_stderr(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("time;power_w\n2031-01-01T00:00:00Z;1,5\n")
+    done = meter_sim("simulate", "--load", "l.csv", "--for", "1h", "--json", cwd=tmp_path)
+    assert done.stderr.startswith("load l.csv: its rows begin at 2031-01-01T00:00:00.000Z, after")
+    assert len(done.stderr.splitlines()) == 1
+    with running(*WIRES, cwd=tmp_path):
+        told = meter_sim("control", "c.sock", "load", "l.csv", cwd=tmp_path)
+        assert (told.stdout, len(told.stderr.splitlines())) == ("", 1)
+        assert told.stderr.startswith(f"meter-sim control: load {tmp_path / 'l.csv'}: its rows")
+        state = json.loads(meter_sim("control", "c.sock", "state", cwd=tmp_path).stdout)
+        assert state["active_power_kw"] == 0.0015
+        household = meter_sim("control", "c.sock", "load", "household", cwd=tmp_path)
+        assert (household.stdout, household.stderr) == ("", "")
+
+
+def test_a_moratorium_that_has_ended_is_refused_by_host_and_meter(tmp_path: Path) -> None:
+    words = ("--start", "2026-11-30T12:00:00Z", *WIRES)
+    with running(*words, cwd=tmp_path) as ready:
+        port = ("--port", f"tcp://{ready['modbus_tcp'][0]}")
+        meterctl(*port, "moratorium", "until", "2026-12-01", "--yes", cwd=tmp_path)
+        for date in ("2025-12-01", "2026-11-30"):
+            told = meterctl(*port, "moratorium", "until", date, "--yes", cwd=tmp_path, check=2)
+            assert "by its clock it is 2026-11-30" in told.stderr
+        (shown,) = meterctl_json(*port, "read", "moratorium_until", cwd=tmp_path)
+        assert shown["moratorium_until"] == "2026-12-01"

@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,11 +19,14 @@ from meterctl.operations.card.case import Case
 from meterctl.operations.card.presented import PresentedCard
 from meterctl.operations.card.sales import plan_sale
 from meterctl.operations.credit import require_sale_key
+from protocols.csv_text import cells, find_header, is_empty, trimmed, with_decimal_point
 from protocols.errors import QuantityError
 from protocols.quantities import parse_amount
 from protocols.sealed_message import MessageKind
 
 COLUMNS = ("sale", "file", "amount")
+WRONG_ROWS_NAMED = 20
+"""Wrong rows that an error names; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +56,52 @@ def parse_sales(text: str, folder: Path) -> list[RequestedSale]:
     """Return the rows of a CSV; card files are relative to `folder`.
 
     Raises:
-        UsageError: it names the line.
+        UsageError: a line for each wrong row, which it names.
     """
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
+    lines = text.removeprefix("\ufeff").split("\n")
     try:
-        if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise UsageError(
-                f"line 1: it is {text.partition(chr(10))[0]!r}; expected is {','.join(COLUMNS)!r}"
-            )
-        return _wanted(rows, folder)
-    except csv.Error as error:
-        raise UsageError(f"line {rows.line_num}: {error}") from error
-
-
-def _wanted(rows: csv.DictReader[str], folder: Path) -> list[RequestedSale]:
-    wanted: list[RequestedSale] = []
-    keys: set[str] = set()
-    for number, row in enumerate(rows, 2):
+        header = find_header(lines)
+    except QuantityError as error:
+        raise UsageError(str(error)) from error
+    if header is None or tuple(header.names) != COLUMNS:
+        number = header.line if header is not None else 1
+        raise UsageError(
+            f"line {number}: it is {lines[number - 1]!r}; expected is {','.join(COLUMNS)!r}"
+        )
+    wanted: dict[str, RequestedSale] = {}
+    wrong: list[str] = []
+    for number, line in enumerate(lines[header.line :], header.line + 1):
         try:
-            if None in row or None in row.values():
-                raise UsageError(f"{len(COLUMNS)} columns are required")
-            cents = parse_amount(row["amount"])
-            require_sale_key(row["sale"])
-            if row["sale"] in keys:
-                raise UsageError(f"sale {row['sale']!r}: every row has a key of its own")
-            if not row["file"]:
-                raise UsageError("file: the card's file is required")
+            row = trimmed(cells(line, header.delimiter, number), len(COLUMNS))
+            if is_empty(row):
+                continue
+            one = _sale(row, header.delimiter, folder)
+            if one.sale in wanted:
+                raise UsageError(f"sale {one.sale!r}: every row has a key of its own")
         except (UsageError, QuantityError) as error:
-            raise UsageError(f"line {number}: {error}") from error
-        keys.add(row["sale"])
-        wanted.append(RequestedSale(row["sale"], folder / row["file"], cents))
+            named = str(error)
+            wrong.append(named if named.startswith("line ") else f"line {number}: {named}")
+        else:
+            wanted[one.sale] = one
+    if wrong:
+        unnamed = len(wrong) - WRONG_ROWS_NAMED
+        more = [f"{unnamed} more lines are wrong"] if unnamed > 0 else []
+        raise UsageError("\n".join(wrong[:WRONG_ROWS_NAMED] + more))
     if not wanted:
         raise UsageError("there is no sale in it")
-    return wanted
+    return list(wanted.values())
+
+
+def _sale(row: list[str], delimiter: str, folder: Path) -> RequestedSale:
+    """Return the sale of a row; raises UsageError or QuantityError."""
+    if len(row) != len(COLUMNS):
+        raise UsageError(f"{len(COLUMNS)} columns are required")
+    sale, file, amount = row
+    cents = parse_amount(with_decimal_point(amount, delimiter))
+    require_sale_key(sale)
+    if not file:
+        raise UsageError("file: the card's file is required")
+    return RequestedSale(sale, folder / file, cents)
 
 
 OpenCard = Callable[[Path], AbstractContextManager[PresentedCard]]

@@ -14,39 +14,60 @@ from collections.abc import Callable
 from typing import Any
 
 from meterctl.errors import UsageError
-from meterctl.operations.limits import encode_settings, parse_settings
+from meterctl.operations.limits import encode_settings, limit_mistakes
+from protocols.data_model.items import Item
+from protocols.data_model.setting_words import parse_setting_words
 from protocols.data_model.tariff import MAX_RATES, Prices, TariffChange
 from protocols.errors import QuantityError
 from protocols.quantities import LocalMoment, parse_price, parse_written_moment
 from protocols.sealed_message import MessageKind
-from protocols.toml_text import parse_toml
+from protocols.toml_text import parse_toml, with_lines
 
-_AT_ONCE = "1970-01-01T00:00:00Z"
+_AT_ONCE: int | LocalMoment = 0
 Command = tuple[MessageKind, bytes]
 """A kind and its parameters."""
 
 
 def parse_presets(text: str) -> list[Command]:
-    """Return the commands of a presets file; raises UsageError, which names the key."""
+    """Return the commands of a presets file.
+
+    Raises:
+        UsageError: a line for each mistake, with its line in the file and its key.
+    """
     try:
         tables = parse_toml(text)
     except QuantityError as error:
         raise UsageError(str(error)) from error
+    if not tables:
+        raise UsageError("it is empty: a preset has [limits] or [tariff]")
     readers: dict[str, Callable[[dict[str, Any]], Command]] = {"limits": _limits, "tariff": _tariff}
-    unknown = sorted(set(tables) - set(readers))
-    if unknown or not tables:
-        raise UsageError(
-            f"{', '.join(unknown) or 'it is empty'}: a preset has [limits] or [tariff]"
-        )
+    commands, mistakes = [], []
     for name, table in tables.items():
-        if not isinstance(table, dict) or not table:
-            raise UsageError(f"{name}: write [{name}] and its keys")
-    return [readers[name](table) for name, table in tables.items()]
+        try:
+            if name not in readers:
+                raise UsageError(f"{name}: a preset has [limits] or [tariff]")
+            if not isinstance(table, dict) or not table:
+                raise UsageError(f"{name}: write [{name}] and its keys")
+            commands.append(readers[name](table))
+        except UsageError as error:
+            mistakes += str(error).splitlines()
+    if mistakes:
+        raise UsageError("\n".join(with_lines(mistakes, text)))
+    return commands
 
 
 def _limits(table: dict[str, Any]) -> Command:
-    words = [f"{name}={_word(value)}" for name, value in table.items()]
-    return MessageKind.LIMITS, encode_settings(parse_settings(words))
+    wanted: dict[Item, Any] = {}
+    mistakes = []
+    for name, value in table.items():
+        try:
+            wanted |= parse_setting_words([f"{name}={_word(value)}"])
+        except QuantityError as error:
+            mistakes.append(f"limits.{name}: {error}")
+    mistakes += [f"limits.{problem}" for problem in limit_mistakes(wanted)]
+    if mistakes:
+        raise UsageError("\n".join(mistakes))
+    return MessageKind.LIMITS, encode_settings(wanted)
 
 
 def _word(value: object) -> str:
@@ -59,25 +80,39 @@ def _word(value: object) -> str:
 
 def _tariff(table: dict[str, Any]) -> Command:
     unknown = sorted(set(table) - {"prices", "activation"})
-    prices = table.get("prices")
-    if unknown or not isinstance(prices, list) or not prices:
-        raise UsageError(
-            f"tariff: {', '.join(unknown) or 'no prices'}: allowed are prices (a list) "
-            f"and activation"
-        )
-    if len(prices) not in (1, MAX_RATES):
-        raise UsageError(
-            f"tariff: prices: write one for every rate, or one for each of the {MAX_RATES}"
-        )
+    mistakes = [f"tariff.{name}: allowed are prices (a list) and activation" for name in unknown]
+    part, activation = Prices(), _AT_ONCE
     try:
-        prices = prices * (MAX_RATES // len(prices))
-        part = Prices(tuple(parse_price(str(price)) for price in prices))
-        activation = parse_written_moment(str(table.get("activation", _AT_ONCE)))
-    except QuantityError as error:
-        raise UsageError(f"tariff: {error}") from error
+        part = _prices(table.get("prices"))
+    except (QuantityError, UsageError) as error:
+        mistakes.append(f"tariff.prices: {error}")
+    try:
+        activation = _activation(table)
+    except (QuantityError, UsageError) as error:
+        mistakes.append(f"tariff.activation: {error}")
+    if mistakes:
+        raise UsageError("\n".join(mistakes))
+    return MessageKind.TARIFF, TariffChange(((activation, part),)).encode()
+
+
+def _prices(prices: object) -> Prices:
+    if not isinstance(prices, list) or not prices:
+        raise UsageError("there are no prices: write a list")
+    if len(prices) not in (1, MAX_RATES):
+        raise UsageError(f"write one for every rate, or one for each of the {MAX_RATES}")
+    prices = prices * (MAX_RATES // len(prices))
+    part = Prices(tuple(parse_price(str(price)) for price in prices))
     if found := part.problem():
-        raise UsageError(f"tariff: {found}")
+        raise UsageError(found)
+    return part
+
+
+def _activation(table: dict[str, Any]) -> int | LocalMoment:
+    """Return an instant, or local time of the meter where no offset is written."""
+    if "activation" not in table:
+        return _AT_ONCE
+    activation = parse_written_moment(str(table["activation"]))
     at_ms = activation.ms if isinstance(activation, LocalMoment) else activation
     if at_ms < 0 or at_ms % 1000 or at_ms // 1000 > 0xFFFF_FFFF:
-        raise UsageError("tariff: activation: whole seconds from 1970 to 2106 are allowed")
-    return MessageKind.TARIFF, TariffChange(((activation, part),)).encode()
+        raise UsageError("whole seconds from 1970 to 2106 are allowed")
+    return activation

@@ -277,6 +277,15 @@ def test_a_plan_that_cannot_be_is_refused(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_every_mistake_of_a_plan_is_told_with_its_line() -> None:
+    text = 'seed = true\n[[fault]]\nname = "flop"\n[[fault]]\nname = "flip"\ncount = 0\nx = 1\n'
+    with pytest.raises(QuantityError) as caught:
+        parse_plan(text)
+    assert [line[: line.index(": ", 8)] for line in str(caught.value).splitlines()] == [
+        "line 1: seed = True", "line 2: fault.0", "line 4: fault.1",
+    ]  # fmt: skip
+
+
 def test_draws_depend_on_seed_point_and_number_alone() -> None:
     draws = RandomDraws(7, "flip/1")
     assert [draws.below(1000) for _ in range(4)] == [852, 388, 55, 320]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.requests import PressButton
 from firmware_sim.settings import Settings
+from protocols.data_model import items
 from protocols.data_model.words import Cause, SupplyState, TripMode
 from protocols.quantities import LEDGER, MINUTE
-from protocols.sealed_message import MessageKind, Outcome, SwitchAction, encode_number
+from protocols.sealed_message import (
+    MessageKind,
+    Outcome,
+    SwitchAction,
+    encode_limits,
+    encode_number,
+)
 from tests.support.meters import Host, event_names, events, make
 
 DELAYED = Settings(remote_trip_delay=1, trip_delay_minutes=5)
@@ -125,3 +134,21 @@ def test_the_button_leaves_the_delay_of_an_interrupt() -> None:
     meter, _ = pending()
     meter.handle(PressButton())
     assert meter.state.supply.pending == Cause.REMOTE
+
+
+@pytest.mark.parametrize("cause", [Cause.REMOTE, Cause.CREDIT_EXHAUSTED])
+def test_a_delay_that_runs_keeps_its_end_when_the_setting_is_changed(cause: Cause) -> None:
+    if cause is Cause.REMOTE:
+        meter, host = pending()
+    else:
+        meter = make(settings=replace(DELAYED, trip_mode=TripMode.DELAYED), credit=0)
+        host = Host(meter)
+    assert (meter.state.supply.pending, meter.state.supply.deadline()) == (cause, DUE)
+    for minutes in (1, 60, 0):
+        setting = encode_limits({items.TRIP_DELAY.setting: minutes})
+        assert host.send(MessageKind.LIMITS, parameters=setting).outcome is Outcome.ACCEPTED
+        assert meter.state.supply.deadline() == DUE
+    meter.advance(DUE - 1)
+    assert not meter.state.supply.causes
+    meter.advance(DUE)
+    assert meter.state.supply.causes == cause

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from firmware_sim.settings import Settings
 from meterctl.errors import NoAnswerError, RefusedError
 from meterctl.journal import NOWHERE, Journal
 from meterctl.operations.command import plan_command
@@ -44,11 +47,14 @@ def test_a_meter_that_has_something_else_is_found_out() -> None:
         change("max_credit=30.00")
 
 
-def refused(meanwhile: str = "") -> str:
+PAIR = ("max_credit=30.00", "reconnect_threshold=50.00")
+
+
+def refused(meanwhile: str = "", words: Sequence[str] = PAIR, **description: object) -> str:
     """Return the error of limits that a meter refuses, while another host may set one."""
-    meter = make()
+    meter = make(**description)
     session, _ = connect(meter)
-    wanted = parse_settings(["max_credit=30.00", "reconnect_threshold=50.00"])
+    wanted = parse_settings(words)
     journal = Journal(NOWHERE)
     command = plan_command(session, journal, MessageKind.LIMITS, encode_settings(wanted))
     inner = session.driver.deliver
@@ -71,6 +77,27 @@ def test_after_a_refusal_the_error_says_what_was_read_back() -> None:
     assert "read back, nothing has changed" in refused()
     assert "CHANGED" not in refused()
     assert "read back, max_credit CHANGED all the same" in refused("max_credit=99.00")
+
+
+def test_a_refusal_says_which_pair_is_wrong_and_what_is_allowed() -> None:
+    told = refused()
+    assert (
+        "OUT_OF_RANGE (reconnect_threshold 50.00 + 0.01 is above max_credit 30.00: no top" in told
+    )
+    assert "allowed is a max_credit of at least 0.01 more than reconnect_threshold, or off)" in told
+
+
+def test_a_refusal_names_a_pair_with_a_setting_that_stands() -> None:
+    assert "low_credit_threshold_1 is below low_credit_threshold_2 (1.00 < 5.00)" in refused(
+        words=("low_credit_threshold_1=1.00",),
+        settings=Settings(low_credit_threshold_2=5 * LEDGER),
+    )
+
+
+def test_a_refused_offset_says_that_the_meter_has_a_time_zone() -> None:
+    told = refused(words=("utc_offset_minutes=480",), transitions=((0, 60),))
+    assert "OUT_OF_RANGE (utc_offset_minutes is not set on a meter that has a time zone)" in told
+    assert "read back, nothing has changed" in told
 
 
 def without_reading_back(*words: str) -> list[Change]:

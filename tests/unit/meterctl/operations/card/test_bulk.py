@@ -56,6 +56,34 @@ def test_quoted_values_and_a_byte_order_mark_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "\nsale;file;amount\ns1;a.img;5,00\n;;\ns2;b.img;1234,5\n",
+        "sep=;\nsale;file;amount;\ns1;a.img;5.00;\ns2;b.img;1234.50;\n",
+        'sale\tfile\tamount\n"s1"\ta.img\t5\n\ns2\tb.img\t1234,50\n\n',
+    ],
+)
+def test_a_list_is_read_as_a_spreadsheet_writes_it(text: str) -> None:
+    wanted = [RequestedSale("s1", Path("a.img"), 500), RequestedSale("s2", Path("b.img"), 123_450)]
+    assert parse_sales(text, Path()) == wanted
+
+
+@pytest.mark.parametrize("amount", ["1,000", "1.000,00", "1,000.00"])
+def test_an_amount_with_separators_of_thousands_is_refused(amount: str) -> None:
+    with pytest.raises(UsageError, match=r"^line 2: .*1"):
+        parse_sales(f"sale;file;amount\ns1;a.img;{amount}\n", FOLDER)
+
+
+def test_all_wrong_rows_are_named_with_the_lines_on_which_they_stand() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_sales(HEAD + 's1,a.img,x\n\ns2,b.img,"1\ns3,,1\n', FOLDER)
+    told = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in told] == ["line 2", "line 4", "line 5"]
+    with pytest.raises(UsageError, match="10 more lines are wrong"):
+        parse_sales(HEAD + "s,a,x\n" * 30, FOLDER)
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", "line 1: it is ''"),

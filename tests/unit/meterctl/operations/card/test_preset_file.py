@@ -95,3 +95,36 @@ def test_a_price_has_at_most_eight_digits() -> None:
     assert TariffChange.decode(parameters).parts[0][1] == Prices((99_999_999,) * 4)
     with pytest.raises(UsageError, match="each 0 to 9999"):
         parse_presets('[tariff]\nprices = ["10000"]\n')
+
+
+def test_every_mistake_of_a_preset_is_told_with_its_line_and_key() -> None:
+    text = (
+        "[limits]\nmax_credit = 8.00\nreconnect_threshold = 8.00\noverdraft_limit = -1\n"
+        'trip_mod = "direct"\n\n[tariff]\nprices = ["0,5"]\nactivation = "tomorrow"\nsteps = 1\n'
+        "[other]\nx = 1\n"
+    )
+    with pytest.raises(UsageError) as caught:
+        parse_presets(text)
+    told = str(caught.value).splitlines()
+    assert [line.partition(": ")[0] for line in told] == [
+        "line 4", "line 5", "line 3", "line 10", "line 8", "line 9", "line 11",
+    ]  # fmt: skip
+    assert "limits.overdraft_limit: " in told[0]
+    assert "no top-up could reconnect" in told[2]
+    assert "tariff.prices: '0,5' is not a price" in told[4]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        "low_credit_threshold_1 = 1\nlow_credit_threshold_2 = 2",
+        "reconnect_threshold = 0\nmax_credit = 0",
+        'friendly_hours = "00:00-00:00"',
+        "debt_instalment = 1000000",
+    ],
+)
+def test_a_card_carries_no_limits_that_its_meter_would_refuse(limits: str) -> None:
+    if limits == "max_credit = 0":
+        limits += "\nreconnect_threshold = 0"
+    with pytest.raises(UsageError, match=r"line 2: limits\."):
+        parse_presets(f"[limits]\n{limits}\n")
