@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from firmware_sim.acceptance.admission import limits_refusals, moratorium_refusal
 from firmware_sim.meter import Meter
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.requests import Reply, Sealed
@@ -36,6 +37,8 @@ from protocols.sealed_message import (
     Origin,
     SealedMessage,
     SwitchAction,
+    decode_limits,
+    decode_number,
     encode_clock,
     encode_limits,
     encode_number,
@@ -158,6 +161,18 @@ def parse_order(words: Sequence[str]) -> Order:
         return read(words[1:])
     except ValueError as error:  # too many words, or too few
         raise QuantityError(f"{' '.join(words)!r} is no order: allowed are {GRAMMAR}") from error
+
+
+def refusal_reason(meter: Meter, order: Order) -> str:
+    """Return why a meter refuses an order as out of range; empty where the order says it itself."""
+    match order.kind:
+        case MessageKind.LIMITS:
+            return "; ".join(limits_refusals(meter.state, decode_limits(order.parameters)))
+        case MessageKind.MORATORIUM:
+            until = decode_number(order.kind, order.parameters)
+            return moratorium_refusal(meter.state, until) or ""
+        case _:
+            return ""
 
 
 class Vending:

@@ -12,7 +12,7 @@ from firmware_sim.state import State
 from protocols.data_model.items import SETTINGS, UTC_OFFSET
 from protocols.data_model.tariff import Tariff, TariffChange
 from protocols.data_model.words import AccountState
-from protocols.quantities import MONEY_LIMIT, LocalMoment
+from protocols.quantities import MONEY_LIMIT, LocalMoment, format_date
 from protocols.sealed_message import MessageKind, Outcome, SwitchAction
 
 ENERGY_ACCOUNT = 0
@@ -63,7 +63,7 @@ def _in_range(state: State, instruction: Instruction) -> bool:
             return 0 < amount <= max(0, state.account.credit)
         case MessageKind.LIMITS:
             assert isinstance(parameters, dict)
-            return _limits_hold(state, parameters)
+            return not limits_refusals(state, parameters)
         case MessageKind.TARIFF:
             assert isinstance(parameters, TariffChange)
             return _tariffs_hold(state, parameters)
@@ -74,7 +74,7 @@ def _in_range(state: State, instruction: Instruction) -> bool:
         case MessageKind.GUARANTEE:
             return parameters in (0, 1)
         case MessageKind.MORATORIUM:
-            return isinstance(parameters, int) and _moratorium_holds(state, parameters)
+            return isinstance(parameters, int) and moratorium_refusal(state, parameters) is None
         case (
             MessageKind.CLOSE
             | MessageKind.VOID
@@ -86,25 +86,30 @@ def _in_range(state: State, instruction: Instruction) -> bool:
             return amount == 0
 
 
-def _limits_hold(state: State, values: Mapping[int, int | None]) -> bool:
-    """Return whether the settings that are set hold, alone and beside all others.
+def limits_refusals(state: State, values: Mapping[int, int | None]) -> list[str]:
+    """Return why settings by number are refused, alone or beside all others; empty if they hold.
 
     A state of an older build may hold a pair that is refused today; it does not stand in the way of
     other settings.
     """
     changed = {SETTINGS[number] for number in values}
-    if UTC_OFFSET in changed and state.identity.has_time_zone:
-        return False
     problems = state.settings.with_values(values).problems()
-    return not any(problem.items & changed for problem in problems)
+    found = [problem.text for problem in problems if problem.items & changed]
+    if UTC_OFFSET in changed and state.identity.has_time_zone:
+        found.append("utc_offset_minutes: a meter with a time zone has no offset of its own")
+    return found
 
 
-def _moratorium_holds(state: State, until: int) -> bool:
-    """Return whether a moratorium is off, or ends after the clock; a lost clock tells nothing."""
-    if until >= LAST_DATE:
-        return False
+def moratorium_refusal(state: State, until: int) -> str | None:
+    """Return why the end of a moratorium (days since 1970, 0 is off) is refused, None if not.
+
+    It is after the local date, except where the clock is known lost, and before 2100.
+    """
     clock = state.clock
-    return not (until and clock.valid) or until > local_of(state, clock.read(state.elapsed_ms)).date
+    today = local_of(state, clock.read(state.elapsed_ms)).date
+    if until >= LAST_DATE or (until and clock.valid and until <= today):
+        return f"allowed is off, or a date after {format_date(today)} and before 2100"
+    return None
 
 
 def _tariffs_hold(state: State, change: TariffChange) -> bool:

@@ -7,8 +7,9 @@ from protocols.sealed_message import Outcome
 
 
 class RefusedError(Exception):
-    """The meter refused an order; `outcome` is the reason."""
+    """The meter refused an order; `outcome` is its word, the text says what is allowed."""
 
-    def __init__(self, words: str, outcome: Outcome | None) -> None:
-        super().__init__(f"{words}: {outcome.name if outcome is not None else SILENCE}")
+    def __init__(self, words: str, outcome: Outcome | None, reason: str = "") -> None:
+        told = outcome.name if outcome is not None else SILENCE
+        super().__init__(f"{words}: {told}{f' ({reason})' if reason else ''}")
         self.outcome = outcome

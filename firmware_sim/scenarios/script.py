@@ -17,6 +17,7 @@ events = ["low_credit_warning", "supply_disconnected"]    # in this order, other
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -286,15 +287,14 @@ class Scenario(BaseModel):
     @property
     def rules(self) -> list[FaultRule]:
         """The faults, each from its own instant."""
-        try:
-            return [
-                parse_rule(
-                    str(table.get("name")), {k: str(v) for k, v in table.items() if k != "name"}
-                )
-                for table in self.fault
-            ]
-        except ProtocolError as error:
-            raise ValueError(str(error)) from error
+        rules = []
+        for number, table in enumerate(self.fault, 1):
+            options = {name: str(value) for name, value in table.items() if name != "name"}
+            try:
+                rules.append(parse_rule(str(table.get("name")), options))
+            except ProtocolError as error:
+                raise ValueError(f"fault {number}: {error}") from error
+        return rules
 
     @property
     def end(self) -> int:
@@ -320,9 +320,13 @@ def parse_scenario(text: str) -> Scenario:
     return scenario
 
 
+_NUMBERED = re.compile(r"Value error, (step|fault) (\d+): ")
+
+
 def _mistake(place: Sequence[str | int], kind: str, message: str, lines: Mapping[str, int]) -> str:
     """Return a mistake with its line and its key, whose steps are numbered from 1."""
-    line = line_of(lines, ".".join(map(str, place)))
+    found = _NUMBERED.match(message)
+    line = line_of(lines, f"{found[1]}.{int(found[2]) - 1}" if found else ".".join(map(str, place)))
     where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
     if kind == "extra_forbidden":
         model = Step if place[0] == "step" else Scenario

@@ -76,6 +76,8 @@ def test_a_refused_order_and_a_wrong_word_say_what_is_wrong(meter_factory) -> No
     meter = meter_factory(max_credit="120.00", credit="100.00")
     with pytest.raises(RefusedError, match="EXCEEDS_MAX_CREDIT"):
         meter.topup("50.00")
+    with pytest.raises(RefusedError, match=r"OUT_OF_RANGE \(allowed is off, or a date after 2026"):
+        meter.order("moratorium", "2020-01-01")
     with pytest.raises(QuantityError, match="advance"):
         meter.command("fly")
     with pytest.raises(QuantityError, match="no fault"):
@@ -248,3 +250,12 @@ def test_a_card_in_a_file_goes_in_by_its_command(meter, tmp_path) -> None:
         with pytest.raises(HostingError, match="No such file"):
             insert(tmp_path / "gone.img")
     assert meter.command("card", "remove") == {}
+
+
+def test_a_load_that_is_not_for_the_meters_time_is_a_warning(meter_factory, tmp_path) -> None:
+    load = tmp_path / "l.csv"
+    load.write_text("time,power_w\n2031-01-01T00:00:00Z,1\n")
+    with pytest.warns(UserWarning, match="its rows begin at 2031"):
+        meter = meter_factory(load=str(load))
+    with pytest.warns(UserWarning, match="its rows begin at 2031"):
+        meter.load(str(load))

@@ -6,9 +6,10 @@ import pytest
 
 from firmware_sim.meter import Meter
 from firmware_sim.requests import Reply
-from firmware_sim.vending import Order, Vending, parse_order
+from firmware_sim.settings import Settings
+from firmware_sim.vending import Order, Vending, parse_order, refusal_reason
 from protocols.data_model.words import Carrier
-from protocols.quantities import SECOND
+from protocols.quantities import LEDGER, SECOND
 from protocols.sealed_message import (
     LAST_SECOND,
     MessageKind,
@@ -82,3 +83,29 @@ def test_a_card_that_it_sells_is_of_journal_0_too() -> None:
     assert parse_order(["topup", "1.00"]) == CREDIT
     found = sealed(Vending(), meter, Order(MessageKind.OPEN, 100, customer_number="000000001001"))
     assert (found.origin.journal, found.kind) == (0, MessageKind.OPEN)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("limits max_credit=8.00 reconnect_threshold=8.00", "no top-up could reconnect; allowed"),
+        ("limits low_credit_threshold_2=5.00", "low_credit_threshold_1 is below low_credit_thresh"),
+        ("limits utc_offset_minutes=60", "a meter with a time zone has no offset of its own"),
+        ("moratorium 2026-01-01", "allowed is off, or a date after 2026-01-01 and before 2100"),
+        ("moratorium 2100-01-01", "and before 2100"),
+    ],
+)
+def test_an_order_out_of_range_is_refused_with_what_is_allowed(words: str, told: str) -> None:
+    one = Settings(low_credit_threshold_1=LEDGER)
+    meter = make(settings=one, transitions=((0, 0),))
+    order = parse_order(words.split())
+    reply = Vending().send(meter, order)
+    assert reply is not None
+    assert reply.answer is not None
+    assert reply.answer.outcome is Outcome.OUT_OF_RANGE
+    assert told in refusal_reason(meter, order)
+
+
+def test_an_order_in_range_has_no_reason_to_be_refused() -> None:
+    for words in ("limits max_credit=8.01 reconnect_threshold=8.00", "moratorium off", "close"):
+        assert refusal_reason(make(), parse_order(words.split())) == ""

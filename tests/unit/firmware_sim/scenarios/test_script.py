@@ -160,3 +160,25 @@ def test_a_scenario_that_cannot_be_is_refused(text: str, told: str) -> None:
 def test_a_refusal_names_the_step_counted_from_one() -> None:
     with pytest.raises(ScenarioError, match=r"^line 6: step\.2\.at: "):
         scenario(EXPECTATION + '[[step]]\nat = "soon"\ndo = "button"\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('abuot = "x"', "line 2: abuot: there is no such key; did you mean about?"),
+        ('[[step]]\nat = "+1h"\nexpct = { clock = 1 }', "line 4: step.1.expct: there is no such"),
+        (
+            '[[step]]\nat = "+1h"\nqqq = 1',
+            "line 4: step.1.qqq: there is no such key; allowed are a",
+        ),
+        (
+            '[[step]]\nat = "+1h"\nexpect = { clok = 1 }',
+            "line 2: scenario: step 1: 'clok' is no it",
+        ),
+        ('[[fault]]\nname = "flip"\n[[fault]]\nname = "flop"', "line 4: scenario: fault 2: 'flop'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(text: str, told: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(f'name = "x"\n{text}\n')
+    assert str(caught.value).splitlines()[0].startswith(told)
