@@ -91,23 +91,25 @@ def read_pieces(path: Path | str, kind: str) -> Iterator[str]:
 def _pieces(file: int, path: Path | str, kind: str) -> Iterator[str]:
     """Yield the text of an open file in pieces of whole lines; each line ends in "\\n"."""
     decoder = named_files.TextDecoder()
-    size, rest = 0, ""
+    size = 0
+    line: list[str] = []  # the pieces of one that has not ended
     try:
         while data := os.read(file, _PIECE):
             size += len(data)
             if size > named_files.MAX_SIZE:  # it grew, or its size was not known
                 raise _error(kind, path, named_files.TOO_LARGE)
-            text = rest + decoder.decode(data)
+            text = decoder.decode(data)
             end = text.rfind("\n") + 1
-            rest = text[end:]
             if end:
-                yield text[:end]
-        rest += decoder.decode(b"", final=True)
+                yield "".join([*line, text[:end]])
+                line.clear()
+            line.append(text[end:])
+        line.append(decoder.decode(b"", final=True))
     except OSError as error:
         raise _error(kind, path, error.strerror) from error
     except QuantityError as error:
         raise _error(kind, path, error) from error
-    if rest:
+    if rest := "".join(line):
         yield rest
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.description.key_files import read_keys
 from firmware_sim.hosting import named_files as meter_files
 from firmware_sim.hosting.cards.card_file import create_blank, open_card
 from firmware_sim.hosting.errors import HostingError
@@ -37,6 +38,7 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
+KEYS_OF_A_METER = [{"version": 1, "credit": "11" * 16, "command": "22" * 16, "card": "33" * 16}]
 Make = Callable[[Path], None]
 NOT_FILES = (fifo, endless, folder)
 
@@ -207,6 +209,18 @@ def test_a_meter_refuses_keys_that_others_may_write_and_warns_where_they_may_rea
     (tmp_path / "m.json").chmod(0o606)
     for refused in (words, run):
         assert "chmod 600 m.json" in meter_sim(*refused, cwd=tmp_path, check=2).stderr
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_key_files_are_read_as_an_editor_saved_them(tmp_path: Path, codec: str) -> None:
+    ring, exported = tmp_path / "ring.json", tmp_path / "meter.json"
+    create_ring(ring)
+    text = json.dumps({"serial_number": SERIAL, "keys": KEYS_OF_A_METER})
+    exported.write_bytes(text.replace("\n", "\r\n").encode(codec))
+    exported.chmod(0o600)
+    assert read_keys(exported).serial_number == SERIAL
+    ring.write_bytes(ring.read_text().encode(codec))
+    assert load_ring(ring).masters
 
 
 # ---- files whose content is not for the present

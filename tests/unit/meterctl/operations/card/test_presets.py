@@ -12,8 +12,18 @@ from meterctl.operations.card.preset_file import Command
 from meterctl.operations.card.presets import plan_preset
 from protocols.card.applet import Card
 from protocols.card.terminal import Contents
+from protocols.data_model.tariff import Seasons, TariffChange
 from protocols.keys import MessageClass
-from protocols.sealed_message import MessageKind, SealedMessage, SwitchAction, encode_number, verify
+from protocols.quantities import LEDGER
+from protocols.sealed_message import (
+    MessageKind,
+    Outcome,
+    SealedMessage,
+    SwitchAction,
+    encode_limits,
+    encode_number,
+    verify,
+)
 from tests.support.setup import METER, SERIAL, Setup
 
 OTHER_METER = "000000000043"
@@ -116,3 +126,25 @@ def test_a_card_of_a_meter_that_was_set_back_takes_no_preset(setup: Setup, card:
     with pytest.raises(NotPermittedError, match="went back from 2 to 1"):
         preset(setup, card, EVENTS)
     assert contents(setup, card).parameters == ()
+
+
+REFUSED_BY_METER = [
+    (MessageKind.LIMITS, encode_limits({4: 8 * LEDGER, 5: 8 * LEDGER})),
+    (MessageKind.LIMITS, encode_limits({20: 360 | 360 << 16})),
+    (MessageKind.LIMITS, encode_limits({18: -1})),
+    (MessageKind.TARIFF, TariffChange(((0, Seasons(((2, 30, 1),))),)).encode()),
+    (MessageKind.TARIFF, TariffChange(((0, Seasons(holidays=((1, 0), (1, 1)))),)).encode()),
+    (MessageKind.MORATORIUM, encode_number(MessageKind.MORATORIUM, 1)),
+]
+
+
+@pytest.mark.parametrize("command", REFUSED_BY_METER)
+def test_what_a_meter_refuses_on_a_wire_it_refuses_from_a_card(
+    setup: Setup, card: Card, command: Command
+) -> None:
+    preset(setup, card, [command])
+    before = setup.meter.state.settings, setup.meter.state.pending
+    inserted = setup.insert(card).insertion
+    assert inserted is not None
+    assert inserted.command_outcome is Outcome.OUT_OF_RANGE
+    assert (setup.meter.state.settings, setup.meter.state.pending) == before
