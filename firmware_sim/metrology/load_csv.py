@@ -12,114 +12,28 @@ plain is read row by row, so that an error names its line.
 from __future__ import annotations
 
 import csv
-import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import lt
 
-from firmware_sim.metrology.load import UNITY, Load, LoadRows, OnEnd
+from firmware_sim.metrology.load import Load, LoadRows, OnEnd
+from firmware_sim.metrology.load_columns import (
+    Column,
+    NotPlainError,
+    TimeStamps,
+    factor_column,
+    phase_names,
+    power_columns,
+    time_column,
+)
 from protocols.csv_text import Header, cells, find_header, is_empty, trimmed, with_decimal_point
 from protocols.errors import QuantityError
-from protocols.quantities import HOUR, MAX_POWER, MINUTE, SECOND, parse_duration, parse_fixed
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_DECIMALS = {"power_w": 3, "power_kw": 6}
 _WRONG_LINES_NAMED = 5
 """Wrong lines that an error names; the others are counted."""
 _PIECE = 1 << 16
 """Characters that are read at once: columns of a piece are lists, those of a file are packed."""
-_TIME_OF_DAY = re.compile(r"T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)Z", re.ASCII)
-
-
-class _NotPlainError(Exception):
-    """A column of a piece that is not plain: the piece is read row by row."""
-
-
-class _Column:
-    """One column: `read` reads one value, `plain` reads all values of a piece at once."""
-
-    has_decimals = True
-    """Whether its values are numbers, in which a comma may be the decimal sign."""
-
-    def __init__(self, read: Callable[[str], int]) -> None:
-        self.read = read
-
-    def plain(self, texts: Sequence[str]) -> Sequence[int]:
-        """Return the values of a piece; raises _NotPlainError where one is wrong."""
-        try:
-            known = {text: self.read(text) for text in set(texts)}
-        except (QuantityError, ValueError):
-            raise _NotPlainError from None
-        return [known[text] for text in texts]
-
-
-class _Fixed(_Column):
-    """Numbers with a fixed point, in units of 10**-decimals."""
-
-    def __init__(self, decimals: int, read: Callable[[str], int]) -> None:
-        super().__init__(read)
-        self._decimals = decimals
-        self._plain = _column_of(rf"-?[0-9]{{1,12}}(?:\.[0-9]{{1,{decimals}}})?")
-
-    def plain(self, texts: Sequence[str]) -> Sequence[int]:
-        joined, decimals = ",".join(texts), self._decimals
-        if joined.count(",") != len(texts) - 1:  # a quoted value with a comma
-            return super().plain(texts)
-        written = len(texts[0].partition(".")[2])
-        if written <= decimals and _same_decimals(written).fullmatch(joined):
-            scale: int = 10 ** (decimals - written)
-            return [int(digits) * scale for digits in joined.replace(".", "").split(",")]
-        if not self._plain.fullmatch(joined):
-            return super().plain(texts)
-        parts = [text.partition(".") for text in texts]
-        return [int(whole + part.ljust(decimals, "0")) for whole, _, part in parts]
-
-
-@cache
-def _same_decimals(decimals: int) -> re.Pattern[str]:
-    point = rf"\.[0-9]{{{decimals}}}" if decimals else ""
-    return _column_of(rf"-?[0-9]{{1,12}}{point}")
-
-
-def _column_of(number: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{number},)*{number}")
-
-
-class _Power(_Fixed):
-    """Power in mW."""
-
-    def plain(self, texts: Sequence[str]) -> Sequence[int]:
-        values = super().plain(texts)
-        if max(values) > MAX_POWER or min(values) < -MAX_POWER:
-            raise _NotPlainError
-        return values
-
-
-class _TimeStamps(_Column):
-    """Clock times in ms since 1970 UTC. A day and a time of day are read once each."""
-
-    has_decimals = False
-
-    def __init__(self) -> None:
-        super().__init__(_stamp)
-        self._midnights: dict[str, int] = {}
-        self._times: dict[str, int] = {}
-
-    def plain(self, texts: Sequence[str]) -> Sequence[int]:
-        days, times = [text[:10] for text in texts], [text[10:] for text in texts]
-        midnights, known = self._midnights, self._times
-        try:
-            for day in set(days).difference(midnights):
-                midnights[day] = _stamp(day + "T00:00:00Z")
-            for time in set(times).difference(known):
-                known[time] = _time_of_day(time)
-        except (QuantityError, ValueError):
-            raise _NotPlainError from None
-        return [midnights[day] + known[time] for day, time in zip(days, times, strict=True)]
 
 
 def parse_load(
@@ -153,7 +67,7 @@ def place(
     if not rows.is_total and len(rows.columns) != phases:
         raise QuantityError(
             f"power columns of {len(rows.columns)} phases: allowed are power_w or "
-            f"{', '.join(_phase_names(phases, 'w'))}"
+            f"{', '.join(phase_names(phases, 'w'))}"
         )
     shift_ms = origin_ms - start_clock_ms if rows.is_dated else origin_ms
     return Load.of_rows(rows, shift_ms, phases, on_end)
@@ -199,15 +113,15 @@ class _Reader:
         self._width, self._delimiter = len(names), header.delimiter
         self._decimal_sign = ""
         """The sign that numbers were seen with: a file has one."""
-        time = _time_column(names[0])
-        powers, self._is_total = _power_columns(names[1:])
+        time = time_column(names[0])
+        powers, self._is_total = power_columns(names[1:])
         columns = {0: time, **powers}
         self._has_factor = "power_factor" in names[1:]
         if self._has_factor:
-            columns[names.index("power_factor", 1)] = _Column(_factor)
+            columns[names.index("power_factor", 1)] = factor_column()
         self._names = names
         self._columns = list(columns.items())
-        self._is_dated = isinstance(time, _TimeStamps)
+        self._is_dated = isinstance(time, TimeStamps)
         self._found = [array("q") for _ in columns]
         self._line = header.line + 1
         self._last_ms = -(1 << 63)
@@ -218,7 +132,7 @@ class _Reader:
         """Read the next lines; wrong ones are kept for `rows`."""
         try:
             values = self._by_column(lines)
-        except _NotPlainError:
+        except NotPlainError:
             values = self._row_by_row(lines)
         for kept, read in zip(self._found, values, strict=bool(values)):
             kept.extend(read)
@@ -240,18 +154,18 @@ class _Reader:
         )
 
     def _by_column(self, lines: list[str]) -> list[Sequence[int]]:
-        """Return the values of plain lines; raises _NotPlainError for others."""
+        """Return the values of plain lines; raises NotPlainError for others."""
         try:
             rows = list(csv.reader(lines, delimiter=self._delimiter, strict=True))
         except csv.Error:
-            raise _NotPlainError from None
+            raise NotPlainError from None
         if len(rows) != len(lines):
-            raise _NotPlainError
+            raise NotPlainError
         width = self._width
         if any(len(row) != width for row in rows):
             rows = [trimmed(row, width) for row in rows if not is_empty(row)]
             if any(len(row) != width for row in rows):
-                raise _NotPlainError
+                raise NotPlainError
         if not rows:
             return []
         texts = list(zip(*rows, strict=True))
@@ -259,16 +173,16 @@ class _Reader:
             texts = self._with_decimal_points(texts)
         values = [column.plain(texts[place]) for place, column in self._columns]
         if not all(map(lt, chain([self._last_ms], values[0]), values[0])):
-            raise _NotPlainError
+            raise NotPlainError
         return values
 
     def _with_decimal_points(self, texts: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """Return columns of numbers with decimal points; raises _NotPlainError for both signs."""
+        """Return columns of numbers with decimal points; raises NotPlainError for both signs."""
         numbers = [place for place, column in self._columns if column.has_decimals]
         joined = {place: "\t".join(texts[place]) for place in numbers}
         signs = {sign for sign in ",." if any(sign in text for text in joined.values())}
         if len(signs | {self._decimal_sign} - {""}) > 1:
-            raise _NotPlainError
+            raise NotPlainError
         if "," in signs:
             for place in numbers:
                 texts[place] = tuple(joined[place].replace(",", ".").split("\t"))
@@ -311,7 +225,7 @@ class _Reader:
                 raise QuantityError(f"line {number}: {error} ({self._names[place]})") from error
         return values
 
-    def _number(self, text: str, column: _Column) -> str:
+    def _number(self, text: str, column: Column) -> str:
         """Return a cell's number with a decimal point; raises QuantityError for another sign."""
         if self._delimiter == "," or not column.has_decimals:
             return text
@@ -323,68 +237,3 @@ class _Reader:
             )
         self._decimal_sign = sign or self._decimal_sign
         return pointed
-
-
-def _time_column(name: str) -> _Column:
-    if name == "time":
-        return _TimeStamps()
-    if name == "offset":
-        return _Column(parse_duration)
-    if name == "offset_s":
-        return _Fixed(3, lambda text: parse_fixed(text, 3))
-    raise QuantityError(f"the first column is {name!r}: allowed are time, offset and offset_s")
-
-
-def _stamp(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise QuantityError(f"{text!r} is no time: write 2026-01-01T00:00:00Z") from error
-    if moment.tzinfo is None:
-        raise QuantityError(f"{text} has no offset: write 2026-01-01T00:00:00Z")
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def _time_of_day(text: str) -> int:
-    """Return ms since midnight of T00:15:00Z; raises ValueError for any other spelling."""
-    match = _TIME_OF_DAY.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    hours, minutes, seconds = map(int, match.groups())
-    return hours * HOUR + minutes * MINUTE + seconds * SECOND
-
-
-def _phase_names(phases: int, unit: str) -> list[str]:
-    return [f"power_l{phase}_{unit}" for phase in range(1, phases + 1)]
-
-
-def _power_columns(names: Sequence[str]) -> tuple[dict[int, _Column], bool]:
-    """Return the columns of power by their places in a row, and whether one is of all phases."""
-    powers = [name for name in names if name != "power_factor"]
-    unit = "kw" if powers and powers[0].endswith("_kw") else "w"
-    is_total = powers == [f"power_{unit}"]
-    if not is_total and powers not in [_phase_names(n, unit) for n in (1, 2, 3)]:
-        raise QuantityError(
-            f"power columns {', '.join(powers) or 'none'}: allowed are power_{unit} or "
-            f"{', '.join(_phase_names(3, unit))}"
-        )
-    decimals = _DECIMALS[f"power_{unit}"]
-    columns: dict[int, _Column] = {
-        names.index(name) + 1: _Power(decimals, lambda text: _power(text, decimals))
-        for name in powers
-    }
-    return columns, is_total
-
-
-def _power(text: str, decimals: int) -> int:
-    power_mw = parse_fixed(text, decimals, "a power")
-    if not -MAX_POWER <= power_mw <= MAX_POWER:
-        raise QuantityError(f"{text} is out of range: at most 1 GW")
-    return power_mw
-
-
-def _factor(text: str) -> int:
-    value = parse_fixed(text, 4, "a power factor")
-    if not 0 < value <= UNITY:
-        raise QuantityError(f"{text} is not a power factor: above 0, at most 1")
-    return value

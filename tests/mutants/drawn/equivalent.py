@@ -176,7 +176,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "lies before the time of any row all the same",
     ),
     Equivalent(
-        "firmware_sim/metrology/load_csv.py",
+        "firmware_sim/metrology/load_columns.py",
         'written = len(texts[0].partition(".")[2])',
         "2",
         "1",
@@ -421,7 +421,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         nth=2,
     ),
     Equivalent(
-        "firmware_sim/metrology/load_csv.py",
+        "firmware_sim/metrology/load_columns.py",
         'if joined.count(",") != len(texts) - 1:  # a quoted value with a comma',
         "1",
         None,
