@@ -31,6 +31,7 @@ from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.metrology.load import Load, OnEnd
+from firmware_sim.metrology.load_zone import Zone
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import Tariff
 from protocols.errors import QuantityError
@@ -186,7 +187,8 @@ def _describe(
     load_text, on_end = (values.get(key.name, key.default) for key in (LOAD, LOAD_ON_END))
     load: Load | None = None
     try:
-        load = read_load(load_text, description.phases, description.start, 0, on_end)
+        zone = Zone(description.settings.utc_offset_minutes, description.transitions)
+        load = read_load(load_text, description.phases, description.start, 0, on_end, zone)
     except HostingError as error:
         mistakes.add(error)
     mistakes.end()

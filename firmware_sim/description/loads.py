@@ -16,6 +16,8 @@ from firmware_sim.hosting.named_files import read_pieces
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load, LoadRows, OnEnd, split
 from firmware_sim.metrology.load_csv import parse_rows, place
+from firmware_sim.metrology.load_zone import UTC, Zone
+from firmware_sim.state import State
 from protocols.errors import QuantityError
 from protocols.quantities import parse_power
 
@@ -26,12 +28,18 @@ _read: WeakValueDictionary[_Version, LoadRows] = WeakValueDictionary()
 
 
 def read_load(
-    text: str, phases: int, clock_ms: int, origin_ms: int = 0, on_end: OnEnd = OnEnd.REPEAT
+    text: str,
+    phases: int,
+    clock_ms: int,
+    origin_ms: int = 0,
+    on_end: OnEnd = OnEnd.REPEAT,
+    zone: Zone = UTC,
 ) -> Load:
     """Return the load that `text` names, for a meter of so many phases.
 
     Args:
         clock_ms: the meter's clock at the elapsed time `origin_ms`, at which offsets begin.
+        zone: the meter's local time.
 
     Raises:
         HostingError: a file that does not exist or is no load; a text that is neither.
@@ -40,7 +48,7 @@ def read_load(
         return place(_household(), phases, clock_ms, on_end, origin_ms)
     if LOAD_KIND.names_file(text):
         try:
-            return place(_rows_of(text), phases, clock_ms, on_end, origin_ms)
+            return place(_rows_of(text), phases, clock_ms, on_end, origin_ms, zone)
         except (ValueError, QuantityError, OverflowError) as error:
             told = str(error).splitlines() or [""]
             raise HostingError("\n".join(f"load {text}: {line}" for line in told)) from error
@@ -63,7 +71,12 @@ def outside_warning(text: str, load: Load | None, clock_ms: int) -> str | None:
 def load_for(text: str, meter: Meter) -> Load:
     """Return the load that `text` names, for a running meter, from its present instant on."""
     phases = meter.state.identity.phases
-    return read_load(text, phases, meter.clock, meter.state.elapsed_ms)
+    return read_load(text, phases, meter.clock, meter.state.elapsed_ms, zone=zone_of(meter.state))
+
+
+def zone_of(state: State) -> Zone:
+    """Return the local time of a meter."""
+    return Zone(state.settings.utc_offset_minutes, state.identity.transitions)
 
 
 @cache

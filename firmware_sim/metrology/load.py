@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from protocols.quantities import DAY, format_moment
 
@@ -72,9 +73,21 @@ class LoadRows:
         factors: power factor of each row in 1e-4; None is 1 everywhere.
         is_total: whether the one column is the power of all phases.
         is_dated: whether the beginnings are clock times (ms since 1970 UTC) and no offsets.
+        is_local: whether they are local times (ms since 1970 of the local calendar), which
+            `load_zone.py` makes clock times of.
     """
 
-    __slots__ = ("__weakref__", "columns", "factors", "is_dated", "is_total", "starts_ms")
+    __slots__ = (
+        "__weakref__",
+        "_dated",
+        "_source",
+        "columns",
+        "factors",
+        "is_dated",
+        "is_local",
+        "is_total",
+        "starts_ms",
+    )
 
     def __init__(
         self,
@@ -84,11 +97,27 @@ class LoadRows:
         *,
         is_total: bool = False,
         is_dated: bool = False,
+        is_local: bool = False,
     ) -> None:
         self.starts_ms = _regular(starts_ms) or array("q", starts_ms)
         self.columns = tuple(packed(column) for column in columns)
         self.factors = None if factors is None else packed(factors)
-        self.is_total, self.is_dated = is_total, is_dated
+        self.is_total, self.is_dated, self.is_local = is_total, is_dated, is_local
+        self._dated: WeakValueDictionary[Hashable, LoadRows] = WeakValueDictionary()
+        self._source: LoadRows | None = None
+
+    def dated(self, zone: Hashable, instants: Callable[[Sequence[int]], Sequence[int]]) -> LoadRows:
+        """Return rows in local time at clock times, which `instants` returns for a zone.
+
+        Their powers are shared, and the rows by all meters of the zone.
+        """
+        rows = self._dated.get(zone)
+        if rows is None:
+            rows = LoadRows(instants(self.starts_ms), (), is_total=self.is_total, is_dated=True)
+            rows.columns, rows.factors = self.columns, self.factors
+            rows._source = self  # as long as it is drawn its file is not read again
+            self._dated[zone] = rows
+        return rows
 
     def __len__(self) -> int:
         return len(self.starts_ms)

@@ -14,7 +14,7 @@ from protocols.quantities import HOUR, MAX_POWER, MINUTE, SECOND, parse_duration
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _DECIMALS = {"power_w": 3, "power_kw": 6}
-_TIME_OF_DAY = re.compile(r"T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)Z", re.ASCII)
+_TIME_OF_DAY = re.compile(r"[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?Z?", re.ASCII)
 
 
 class NotPlainError(Exception):
@@ -82,12 +82,17 @@ class _Power(_Fixed):
 
 
 class TimeStamps(Column):
-    """Clock times in ms since 1970 UTC. A day and a time of day are read once each."""
+    """Clock times in ms since 1970 UTC, or local times where no row has an offset.
+
+    A day and a time of day are read once each.
+    """
 
     has_decimals = False
 
     def __init__(self) -> None:
-        super().__init__(_stamp)
+        super().__init__(self._read)
+        self.is_local: bool | None = None
+        """Whether the times are local; None before the first."""
         self._midnights: dict[str, int] = {}
         self._times: dict[str, int] = {}
 
@@ -96,12 +101,26 @@ class TimeStamps(Column):
         midnights, known = self._midnights, self._times
         try:
             for day in set(days).difference(midnights):
-                midnights[day] = _stamp(day + "T00:00:00Z")
+                midnights[day], _ = _stamp(day + "T00:00:00Z")
             for time in set(times).difference(known):
                 known[time] = _time_of_day(time)
         except (QuantityError, ValueError):
             raise NotPlainError from None
+        kinds = {not time.endswith("Z") for time in set(times)}
+        if len(kinds | {self.is_local} - {None}) > 1:
+            raise NotPlainError
+        (self.is_local,) = kinds
         return [midnights[day] + known[time] for day, time in zip(days, times, strict=True)]
+
+    def _read(self, text: str) -> int:
+        found_ms, is_local = _stamp(text)
+        if self.is_local not in (None, is_local):
+            told = "has no offset, times before it have one"
+            if not is_local:
+                told = "has an offset, times before it have none"
+            raise QuantityError(f"{text} {told}: write it in all rows, or in none")
+        self.is_local = is_local
+        return found_ms
 
 
 def time_column(name: str) -> Column:
@@ -115,22 +134,25 @@ def time_column(name: str) -> Column:
     raise QuantityError(f"the first column is {name!r}: allowed are time, offset and offset_s")
 
 
-def _stamp(text: str) -> int:
+def _stamp(text: str) -> tuple[int, bool]:
+    """Return ms since 1970 of a time stamp, and whether it is local, without an offset."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise QuantityError(f"{text!r} is no time: write 2026-01-01T00:00:00Z") from error
-    if moment.tzinfo is None:
-        raise QuantityError(f"{text} has no offset: write 2026-01-01T00:00:00Z")
-    return (moment - _EPOCH) // _MILLISECOND
+        raise QuantityError(
+            f"{text!r} is no time: write 2026-01-01T00:00:00Z, or 2026-01-01T00:00 for local time"
+        ) from error
+    is_local = moment.tzinfo is None
+    aware = moment.replace(tzinfo=UTC) if is_local else moment
+    return (aware - _EPOCH) // _MILLISECOND, is_local
 
 
 def _time_of_day(text: str) -> int:
-    """Return ms since midnight of T00:15:00Z; raises ValueError for any other spelling."""
+    """Return ms since midnight of T00:15:00Z or T00:15; raises ValueError for other spellings."""
     match = _TIME_OF_DAY.fullmatch(text)
     if match is None:
         raise ValueError(text)
-    hours, minutes, seconds = map(int, match.groups())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return hours * HOUR + minutes * MINUTE + seconds * SECOND
 
 

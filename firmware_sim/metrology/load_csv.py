@@ -1,6 +1,7 @@
 """Load rows from CSV text: a time stamp or an offset, powers, optionally a power factor.
 
-    time,power_w              2026-01-01T00:00:00Z,123.4      rows with time stamps
+    time,power_w              2026-01-01T00:00:00Z,123.4      time stamps
+    time,power_w              2026-01-01T00:00,123.4          time stamps in local time
     offset,power_kw           15m,2.345                       offsets as durations
     offset_s,power_l1_w,power_l2_w,power_l3_w,power_factor    offsets in seconds
 
@@ -27,6 +28,7 @@ from firmware_sim.metrology.load_columns import (
     power_columns,
     time_column,
 )
+from firmware_sim.metrology.load_zone import UTC, Zone, in_zone
 from protocols.csv_text import Header, cells, find_header, is_empty, trimmed, with_decimal_point
 from protocols.errors import QuantityError
 
@@ -42,17 +44,23 @@ def parse_load(
     start_clock_ms: int,
     on_end: OnEnd = OnEnd.REPEAT,
     origin_ms: int = 0,
+    zone: Zone = UTC,
 ) -> Load:
     """Return the load of a CSV file at one meter; the arguments are those of `place`.
 
     Raises:
         QuantityError: names the line and what is allowed.
     """
-    return place(parse_rows(text), phases, start_clock_ms, on_end, origin_ms)
+    return place(parse_rows(text), phases, start_clock_ms, on_end, origin_ms, zone)
 
 
 def place(
-    rows: LoadRows, phases: int, start_clock_ms: int, on_end: OnEnd, origin_ms: int = 0
+    rows: LoadRows,
+    phases: int,
+    start_clock_ms: int,
+    on_end: OnEnd,
+    origin_ms: int = 0,
+    zone: Zone = UTC,
 ) -> Load:
     """Return shared rows as the load of one meter.
 
@@ -60,15 +68,19 @@ def place(
         phases: phases of the meter; a total is split equally, odd milliwatts on L1.
         start_clock_ms: the meter's clock (ms UTC) at the elapsed time `origin_ms`.
         origin_ms: the elapsed time at which offsets begin.
+        zone: the meter's local time, in which time stamps without an offset are.
 
     Raises:
-        QuantityError: rows with a column for each phase of another number of phases.
+        QuantityError: rows with a column for each phase of another number of phases, or a time that
+            the meter's local time skips.
     """
     if not rows.is_total and len(rows.columns) != phases:
         raise QuantityError(
             f"power columns of {len(rows.columns)} phases: allowed are power_w or "
             f"{', '.join(phase_names(phases, 'w'))}"
         )
+    if rows.is_local:
+        rows = in_zone(rows, zone)
     shift_ms = origin_ms - start_clock_ms if rows.is_dated else origin_ms
     return Load.of_rows(rows, shift_ms, phases, on_end)
 
@@ -121,7 +133,7 @@ class _Reader:
             columns[names.index("power_factor", 1)] = factor_column()
         self._names = names
         self._columns = list(columns.items())
-        self._is_dated = isinstance(time, TimeStamps)
+        self._times = time if isinstance(time, TimeStamps) else None
         self._found = [array("q") for _ in columns]
         self._line = header.line + 1
         self._last_ms = -(1 << 63)
@@ -150,7 +162,12 @@ class _Reader:
             raise QuantityError("the file has no rows")
         factors = powers.pop() if self._has_factor else None
         return LoadRows(
-            starts_ms, powers, factors, is_total=self._is_total, is_dated=self._is_dated
+            starts_ms,
+            powers,
+            factors,
+            is_total=self._is_total,
+            is_dated=self._times is not None,
+            is_local=self._times is not None and bool(self._times.is_local),
         )
 
     def _by_column(self, lines: list[str]) -> list[Sequence[int]]:

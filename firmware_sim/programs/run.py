@@ -10,7 +10,7 @@ from pathlib import Path
 from firmware_sim.assembly import WrongKeysError, build, build_lost, map_of
 from firmware_sim.description.files import Described, describe
 from firmware_sim.description.flags import MeterFlags
-from firmware_sim.description.loads import load_for, read_load
+from firmware_sim.description.loads import load_for, read_load, zone_of
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hosting.cards.slot import insert_file
 from firmware_sim.hosting.clock import line_time
@@ -172,7 +172,9 @@ def _give_load(meter: Meter, one: Described) -> None:
     """Give a meter that goes on its described load, as if drawn since the meter began."""
     begun = meter.clock - meter.state.elapsed_ms
     phases = meter.state.identity.phases
-    reply = meter.handle(SetLoad(read_load(one.load_text, phases, begun, 0, one.on_end)))
+    zone = zone_of(meter.state)
+    load = read_load(one.load_text, phases, begun, 0, one.on_end, zone)
+    reply = meter.handle(SetLoad(load))
     if reply is not None and reply.answer is not None:
         raise HostingError(
             f"the storage of meter {meter.state.identity.serial_number} takes no writes: "

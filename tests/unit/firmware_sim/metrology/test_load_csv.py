@@ -86,10 +86,17 @@ def test_the_column_of_one_phase_is_no_total() -> None:
         ("offset,power_w\n1m,1\n\n2m\n", "line 4: 1 values for 2 columns"),
         ("offset,power_w\n1m,1000000001\n", "line 2: 1000000001 is out of range: at most 1 GW"),
         ("offset,power_w\nx,1\n", "line 2: 'x' is not a duration"),
-        ("time,power_w\n2026-01-01T00:00:00,1\n", "line 2: 2026-01-01T00:00:00 has no offset"),
+        (
+            "time,power_w\n2026-01-01T00:00:00Z,1\n2026-01-01T01:00:00,1\n",
+            "line 3: 2026-01-01T01:00:00 has no offset, times before it have one: write it in all",
+        ),
+        (
+            "time,power_w\n2026-01-01T00:00,1\n2026-01-01T01:00+01:00,1\n",
+            "line 3: 2026-01-01T01:00+01:00 has an offset, times before it have none",
+        ),
         (
             "time,power_w\n2026-02-30T00:00:00Z,1\n",
-            "line 2: '2026-02-30T00:00:00Z' is no time: write 2026-01-01T00:00:00Z (time)",
+            "line 2: '2026-02-30T00:00:00Z' is no time: write 2026-01-01T00:00:00Z, or",
         ),
         ("offset,power_w,power_factor\n1m,1,0\n", "line 2: 0 is not a power factor"),
         ('offset,power_kw\n0s,"1,5"\n60s,"2,75"\n', "line 2: '1,5' is not a power"),
