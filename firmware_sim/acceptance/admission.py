@@ -128,7 +128,7 @@ def _tariffs_hold(state: State, change: TariffChange) -> bool:
         for activation, part in parts:
             if activation == instant:
                 tariff = replace_part(tariff, part)
-        if tariff.reference_problem() or (
+        if tariff.reference_problems() or (
             state.account.unit == ENERGY_ACCOUNT and not _energy_tariff(tariff)
         ):
             return False

@@ -19,6 +19,7 @@ from firmware_sim.description.keys import (
     KEYS,
     KEYWORD_READERS,
     LOAD,
+    LOAD_KIND,
     LOAD_ON_END,
     SETTINGS,
 )
@@ -190,7 +191,11 @@ def _describe(
         zone = Zone(description.settings.utc_offset_minutes, description.transitions)
         load = read_load(load_text, description.phases, description.start, 0, on_end, zone)
     except HostingError as error:
-        mistakes.add(error)
+        if LOAD_KIND.names_file(load_text):
+            mistakes.add(error)
+        else:
+            allowed = "a power (2kW, 350W, -1.5kW), FILE.csv or household"
+            mistakes.add(ConfigurationError(f"load = {load_text!r}: allowed is {allowed}"))
     mistakes.end()
     told = (key_file.warning, outside_warning(load_text, load, description.start))
     return Described(

@@ -125,10 +125,15 @@ def tariff_of(values: Mapping[str, Any]) -> Tariff:
         Prices(values["prices"]) if "prices" in values else Prices(),
         Steps(**{name: value for name, value in steps.items() if value is not None}),
     )
-    if found := tariff.problem():
-        key, colon, _ = found.partition(":")
-        raise ConfigurationError(f"tariff{'.' if colon and key in TARIFF_KEYS else ': '}{found}")
+    if found := tariff.problems():
+        raise ConfigurationError("\n".join(map(_with_its_key, found)))
     return tariff
+
+
+def _with_its_key(problem: str) -> str:
+    """Return a problem of a tariff, which may name one of its keys, as one of its place."""
+    key = problem.split(maxsplit=1)[0].rstrip(":")
+    return f"tariff{'.' if key in TARIFF_KEYS else ': '}{problem}"
 
 
 def tariff_in_force(values: Mapping[str, Any], price: int | None, account_unit: int) -> Tariff:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from protocols.data_model.items import Windows
+from protocols.data_model.kinds import Flags
 from protocols.errors import ProtocolError
 
 MAX_SHOWN = 200
@@ -107,15 +109,21 @@ def reader_of(kind: TextKind | TableOrFile) -> Reader:
     if isinstance(kind, TableOrFile):
         return kind.read
     allowed = getattr(kind, "allowed", None)
-    return parsed(kind.parse, allowed() if allowed is not None else "")
+    told = allowed() if allowed is not None else ""
+    return parsed(kind.parse, told, is_list=isinstance(kind, Flags | Windows))
 
 
-def parsed(parse: Callable[[str], Any], allowed: str = "") -> Reader:
-    """Return a reader of a number, a text or a switch; an error names the `allowed` values."""
+def parsed(parse: Callable[[str], Any], allowed: str = "", *, is_list: bool = False) -> Reader:
+    """Return a reader of a number, a text or a switch; an error names the `allowed` values.
+
+    Args:
+        is_list: whether the text is a list with commas, which may be written as a list of TOML too.
+    """
 
     def read(place: str, value: object) -> Any:
+        text = ",".join(map(str, value)) if is_list and isinstance(value, list) else _text(value)
         try:
-            return parse(("on" if value else "off") if isinstance(value, bool) else str(value))
+            return parse(text)
         except (ProtocolError, ValueError) as error:
             is_told = any(words in str(error) for words in ("allowed", "is not one of"))
             tail = f" (allowed: {allowed})" if allowed and not is_told else ""
@@ -155,6 +163,16 @@ def table_of(readers: Mapping[str, Reader], needed: Collection[str] = ()) -> Rea
         return read_all((readers, value), place=place)
 
     return read
+
+
+def _text(value: object) -> str:
+    """Return a value as it is written in a text; an integer may have too many digits for that."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    try:
+        return str(value)
+    except ValueError:
+        return _shown(value)
 
 
 def _shown(value: object) -> str:

@@ -161,21 +161,25 @@ class Tariff:
 
     def problem(self) -> str | None:
         """Return the first invalid field or reference between the parts as text, or None."""
-        for part in (self.seasons, self.day_tables, self.prices, self.steps):
-            if found := part.problem():
-                return found
-        return self.reference_problem()
+        return next(iter(self.problems()), None)
 
-    def reference_problem(self) -> str | None:
-        """Return the first invalid reference between the parts as text, or None."""
+    def problems(self) -> list[str]:
+        """Return an invalid field of each part; where there is none, the invalid references."""
+        parts = (self.seasons, self.day_tables, self.prices, self.steps)
+        found = [problem for part in parts if (problem := part.problem())]
+        return found or self.reference_problems()
+
+    def reference_problems(self) -> list[str]:
+        """Return the invalid references between the parts."""
+        found = []
         if any(not 1 <= t <= len(self.day_tables.tables) for t in self.seasons.tables()):
-            return (
+            found.append(
                 f"a season, weekday or holiday names a day table beyond "
                 f"{len(self.day_tables.tables)}"
             )
         if any(not 1 <= r <= len(self.prices.prices) for r in self.day_tables.rates()):
-            return f"a day table names a rate beyond {len(self.prices.prices)}"
-        return None
+            found.append(f"a day table names a rate beyond {len(self.prices.prices)}")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

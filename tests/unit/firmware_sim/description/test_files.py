@@ -92,7 +92,7 @@ def test_every_line_about_a_file_names_it(tmp_path: Path) -> None:
         ({"time_zone": "Nowhere"}, "time_zone = 'Nowhere': no such time zone"),
         ({"start": "2100-01-01"}, "start: allowed is 1970 to 2099"),
         ({"account": "unopened", "credit": "1.00"}, "an unopened account has no credit"),
-        ({"load": "2 horses"}, "load '2 horses': allowed is a power"),
+        ({"load": "2 horses"}, "load = '2 horses': allowed is a power"),
         ({"keys": "gone.json"}, "keys gone.json: No such file"),
     ],
 )

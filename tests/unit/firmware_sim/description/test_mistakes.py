@@ -88,12 +88,41 @@ def test_every_mistake_is_told_once_with_its_line_and_what_is_allowed(tmp_path: 
             "line 2: tariff.holidays: 2026-05-01 has two day tables: allowed is one",
         ),
         ("\n[credit]\nx = 1", "line 2: credit = {'x': 1}: "),
+        ("\nload = 3", "line 2: load = '3': allowed is a power (2kW, 350W, -1.5kW), FILE.csv or"),
+        ('[tariff]\nbilling_day = "3100"', "line 2: tariff.billing_day is DDhh, day 01 to 28"),
         ("a.b = 1", "line 1: a: there is no such key; allowed are account, "),
     ],
 )
 def test_a_mistake_in_tables_and_lists_is_told_once(text: str, line: str, tmp_path: Path) -> None:
     (only,) = told(text, tmp_path)
     assert only.startswith(line)
+
+
+def test_every_part_of_a_tariff_that_does_not_hold_is_told(tmp_path: Path) -> None:
+    assert told(
+        "[tariff]\nprices = [1, 2, 3, 4, 5]\nstep_limits_kwh = [1]\n"
+        "holidays = [{date = 2026-05-01}, {date = 2026-05-01, day_table = 1}]\n",
+        tmp_path,
+    ) == [
+        "line 4: tariff.holidays: 2026-05-01 has two day tables: allowed is one",
+        "line 2: tariff.prices: 1 to 4, each 0 to 9999.9999",
+        "line 1: tariff: steps: at most 6 limits and one addition more than limits",
+    ]
+    references = told(
+        '[tariff]\nweekdays = { monday = 2 }\nday_tables = [{ entries = ["08:00 2"] }]', tmp_path
+    )
+    assert [line[:30] for line in references] == [
+        "line 1: tariff: a season, week", "line 1: tariff: a day table na",
+    ]  # fmt: skip
+
+
+def test_lists_of_words_and_windows_may_be_lists_of_toml() -> None:
+    keys = {"tamper_trip": ["cover", "magnet"], "friendly_hours": ["22:00-06:00", "12:00-13:00"]}
+    as_text = {name: ",".join(words) for name, words in keys.items()}
+    lists, texts = (describe_keys(None, each, DEFAULT_START).settings for each in (keys, as_text))
+    assert lists == texts
+    with pytest.raises(HostingError, match="unit"):
+        describe_keys(None, {"unit": [1]}, DEFAULT_START)
 
 
 def test_a_tariff_in_a_file_of_its_own_names_that_file_and_its_lines(tmp_path: Path) -> None:
