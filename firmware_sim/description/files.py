@@ -47,8 +47,15 @@ class Described:
     description: MeterDescription
     load_text: str
     on_end: OnEnd
-    warnings: tuple[str, ...] = ()
-    """Warnings about the modes of its key file, and about the rows of its load."""
+    key_warning: str | None = None
+    """A warning about the modes of its key file."""
+    load_warning: str | None = None
+    """A warning that no row of its load is for the present."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings that there are."""
+        return [each for each in (self.key_warning, self.load_warning) if each is not None]
 
 
 def describe(flags: MeterFlags, default_start: int = DEFAULT_START) -> list[Described]:
@@ -88,14 +95,14 @@ def describe_keys(
 ) -> MeterDescription:
     """Return the meter of a TOML file, or of none, with `keys` over it.
 
-    Its warnings are UserWarnings of Python.
+    A warning about its load is a UserWarning of Python.
 
     Raises:
         HostingError: a file that cannot be read, or keys or values that are not allowed.
     """
     described = described_by_keys(config, keys, default_start)
-    for text in described.warnings:
-        warnings.warn(text, stacklevel=2)
+    if described.load_warning is not None:
+        warnings.warn(described.load_warning, stacklevel=2)
     return described.description
 
 
@@ -197,12 +204,12 @@ def _describe(
             allowed = "a power (2kW, 350W, -1.5kW), FILE.csv or household"
             mistakes.add(ConfigurationError(f"load = {load_text!r}: allowed is {allowed}"))
     mistakes.end()
-    told = (key_file.warning, outside_warning(load_text, load, description.start))
     return Described(
         replace(description, load=load),
         load_text,
         on_end,
-        tuple(each for each in told if each is not None),
+        key_file.warning,
+        outside_warning(load_text, load, description.start),
     )
 
 

@@ -228,7 +228,7 @@ def test_descriptions_and_loads_are_read_as_people_save_them(
     assert (meter.credit, meter.tariff.prices.prices) == (5 * LEDGER, (7000,))
     assert meter.load is not None
     assert meter.load.at(0)[0].phases == (1500,)
-    assert described.warnings == ()
+    assert described.warnings == []
 
 
 @pytest.mark.parametrize(
