@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from firmware_sim.description.keys import (
 )
 from firmware_sim.description.kinds import FileOrText
 from firmware_sim.description.loads import outside_warning, read_load
+from firmware_sim.description.mistakes import Mistakes
 from firmware_sim.description.tariffs import parse_tariff, tariff_in_force
 from firmware_sim.description.toml import ConfigurationError, TableOrFile, read_all
 from firmware_sim.description.zones import transitions
@@ -132,58 +132,11 @@ def beside(path: str, values: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-class _Mistakes:
-    """The mistakes of one description, each with its file and line, told all at once.
-
-    Args:
-        source: its TOML file, empty without one; `text` is its text.
-        given: keys that flags or keywords gave; `options` are their names on a command line.
-    """
-
-    def __init__(
-        self, source: str, text: str, given: Collection[str], options: Mapping[str, str]
-    ) -> None:
-        self._source, self._text, self._given, self._options = source, text, given, options
-        self._told: list[str] = []
-
-    def add(self, error: ConfigurationError | QuantityError | HostingError) -> None:
-        """Keep the lines of an error; those of a HostingError name their file themselves."""
-        lines = str(error).splitlines()
-        if isinstance(error, HostingError):
-            self._told += lines
-            return
-        for line in lines:
-            found = _KEY.match(line)
-            key = found[0] if found else ""
-            if key in self._given or not self._source:
-                self._told.append(self._options.get(key, key) + line.removeprefix(key))
-                continue
-            (numbered,) = with_lines([_outside_its_table(line)], self._text)
-            self._told.append(f"{self._source}: {numbered}")
-
-    def end(self) -> None:
-        """Raise HostingError if there was a mistake."""
-        if self._told:
-            raise HostingError("\n".join(self._told))
-
-
-_KEY = re.compile(r"\w+")
-_IN_TARIFF = re.compile(r"tariff\.(\w+): there is no such key.*")
-
-
-def _outside_its_table(line: str) -> str:
-    """Return a line about an unknown key; one of the meter below [tariff] is told where it goes."""
-    found = _IN_TARIFF.fullmatch(line)
-    if found is None or found[1] not in FILE_READERS:
-        return line
-    return f"tariff.{found[1]}: there is no such key; write {found[1]} above the line [tariff]"
-
-
 def _describe(
     source: str, given: Mapping[str, object], default_start: int, options: Mapping[str, str]
 ) -> Described:
     text = read_text(source, "configuration") if source else ""
-    mistakes = _Mistakes(source, text, given, options)
+    mistakes = Mistakes(source, text, given, options)
     values = _read(source, text, given, mistakes)
     key_file = NO_KEY_FILE
     if values.get("keys"):
@@ -214,7 +167,7 @@ def _describe(
 
 
 def _read(
-    source: str, text: str, given: Mapping[str, object], mistakes: _Mistakes
+    source: str, text: str, given: Mapping[str, object], mistakes: Mistakes
 ) -> dict[str, Any]:
     """Return the values of the keys that a file and `given` hold; `given` wins.
 
@@ -241,7 +194,7 @@ _OTHER_LOCAL_TIME = {"time_zone": "utc_offset_minutes", "utc_offset_minutes": "t
 
 
 def _description(
-    values: Mapping[str, Any], key_file: KeyFile, default_start: int, mistakes: _Mistakes
+    values: Mapping[str, Any], key_file: KeyFile, default_start: int, mistakes: Mistakes
 ) -> MeterDescription:
     """Return the description without its load; what does not agree is added to the mistakes."""
     set_attributes = {key.attribute: values[key.name] for key in KEYS if key.name in values}
@@ -283,7 +236,7 @@ def _disagreements(values: Mapping[str, Any], settings: Settings) -> Iterator[st
 
 
 def _start(
-    moment: int | LocalMoment, settings: Settings, changes: Transitions, mistakes: _Mistakes
+    moment: int | LocalMoment, settings: Settings, changes: Transitions, mistakes: Mistakes
 ) -> int:
     """Return the clock at a moment, which is local time of the meter without an offset."""
     start: int | None
@@ -305,7 +258,7 @@ def _start(
     return start
 
 
-def _transitions(zone: str | None, mistakes: _Mistakes) -> Transitions:
+def _transitions(zone: str | None, mistakes: Mistakes) -> Transitions:
     if zone is None:
         return ()
     try:
@@ -315,7 +268,7 @@ def _transitions(zone: str | None, mistakes: _Mistakes) -> Transitions:
         return ()
 
 
-def _tariff(values: Mapping[str, Any], mistakes: _Mistakes) -> Tariff:
+def _tariff(values: Mapping[str, Any], mistakes: Mistakes) -> Tariff:
     """Return the tariff of the keys, or of the file that they name; it names its mistakes."""
     given, unit = (
         values.get("tariff", {}),
