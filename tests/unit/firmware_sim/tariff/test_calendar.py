@@ -178,3 +178,13 @@ def test_numbers_that_follow_each_other_are_one_span_from_the_first_to_the_last(
         spans = spans.adding(number)
     assert spans.spans == ((2, 6), (9, 10))
     assert spans.adding(4) is spans
+
+
+def test_a_friendly_window_of_a_whole_day_holds_at_every_minute() -> None:
+    whole = Settings(friendly_hours=Windows().parse("00:00-24:00"))
+    late = [Settings(friendly_hours=Windows().parse(f"22:00-{end}")) for end in ("24:00", "00:00")]
+    for hour in range(24):
+        assert friendly_at(local(THURSDAY, hour), whole, Tariff())
+        for one in late:
+            assert friendly_at(local(THURSDAY, hour), one, Tariff()) is (hour >= 22)
+    assert next_local_edge(local(THURSDAY, 1), whole, Tariff()) == (THURSDAY + 1) * DAY
