@@ -1233,7 +1233,8 @@ class World:
                 reason = reasons.get((host.name, entry.message))
                 if entry.kind == MessageKind.VOID.word and self.placed[entry.meter].was_set_back:
                     reason = "a void for a storage that was set back"
-                if reason is not None and entry.is_open:
+                # an entry that is closed takes its voids along
+                if reason is not None and host.journal.entry(entry.id).is_open:
                     said = self.rng.choice((EntryState.CONFIRMED, EntryState.REFUSED))
                     close_by_hand(host.journal, entry, said, self._now())
                     self.seen[f"by hand: {reason}"] += 1
