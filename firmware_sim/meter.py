@@ -28,7 +28,7 @@ from firmware_sim.metrology.installation import Installation
 from firmware_sim.metrology.load import Demand, Load
 from firmware_sim.metrology.stretch import UNREACHED, Flow, integrate, time_to
 from firmware_sim.records.publishing import publish
-from firmware_sim.records.ring import Ring
+from firmware_sim.records.ring import EVENT_RING, Ring
 from firmware_sim.requests import (
     AskReceipt,
     AskStatus,
@@ -72,6 +72,7 @@ class Meter:
         "_unit_price",
         "_unsaved",
         "_watch_mwh",
+        "events_before",
         "installation",
         "revision",
         "rings",
@@ -99,6 +100,8 @@ class Meter:
         self.stopped = False
         self._unsaved = False
         self.storage_lost = storage_lost
+        self.events_before = state.numbers[EVENT_RING]
+        """Number of the newest event that was recorded before this meter began or restarted."""
         self._flow = Flow()
         self._unit_price, self._watch_mwh = 0, UNREACHED
         self._edge_ms = self._profile_due_ms = self._calendar_due_ms = self._delay_due_ms = NEVER
@@ -140,8 +143,12 @@ class Meter:
 
     # ---- time
 
-    def advance(self, to_ms: int) -> None:
+    def advance(self, to_ms: int, *, to_event: bool = False) -> None:
         """Advance the meter to the elapsed time `to_ms`, ms, with all that is due until and at it.
+
+        Args:
+            to_event: end at the first instant that records an event; the storage is written only
+                at `to_ms`.
 
         Raises:
             ValueError: `to_ms` lies in the past.
@@ -159,7 +166,10 @@ class Meter:
         if not state.powered:
             state.elapsed_ms = to_ms
             return
+        recorded = state.numbers[EVENT_RING]
         while state.elapsed_ms < to_ms:
+            if to_event and state.numbers[EVENT_RING] != recorded:
+                break
             edge_ms = self._edge_ms
             reached_level = self._meter_until(min(edge_ms, to_ms))
             if state.elapsed_ms == edge_ms:
@@ -167,7 +177,7 @@ class Meter:
             elif reached_level:
                 self._evaluate()
                 self._plan()
-        if self._unsaved:
+        if self._unsaved and state.elapsed_ms == to_ms:
             self._save_periods()
         else:
             self._publish()

@@ -8,7 +8,8 @@ from pathlib import Path
 from firmware_sim.assembly import build
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter_description import MeterDescription
-from firmware_sim.programs.simulation import SimulatedEvent, simulate
+from firmware_sim.programs.shown_events import ShownEvent
+from firmware_sim.programs.simulation import simulate
 from protocols.quantities import HOUR, LEDGER
 
 POINTS = 2_000
@@ -18,7 +19,7 @@ def draw(
     description: MeterDescription,
     duration: int,
     top_ups: Sequence[tuple[int, int]],
-    events: Sequence[SimulatedEvent],
+    events: Sequence[ShownEvent],
     path: Path,
 ) -> None:
     """Draw credit and import power over time, with the events marked.

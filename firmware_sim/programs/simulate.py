@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from firmware_sim.assembly import build
 from firmware_sim.description.files import describe
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.programs.simulation import SimulatedEvent
+from firmware_sim.programs.shown_events import ShownEvent
 from firmware_sim.programs.simulation import simulate as play
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
@@ -38,10 +37,10 @@ def simulate(
     for warning in described[0].warnings:
         print(warning, file=sys.stderr)
     meter = build(described[0].description)
-    curve: list[SimulatedEvent] = []
+    curve: list[ShownEvent] = []
     for event in play(meter, duration_ms, due):
         curve.append(event)
-        print(line(event.fragments()) if as_json else _shown(event))
+        print(line(event.fragments()) if as_json else event.line(with_energy=True))
     if plot is not None:
         from firmware_sim.programs.plot import draw
 
@@ -68,13 +67,3 @@ def parse_top_up(text: str, duration_ms: int) -> tuple[int, int]:
             f"nothing was simulated"
         )
     return at, cents
-
-
-def _shown(event: SimulatedEvent) -> str:
-    details = " ".join(f"{name}={value}".replace('"', "") for name, value in event.details.items())
-    shown = {name: value.strip('"') for name, value in event.standing.items()}
-    at = json.loads(event.fragments()["at"])
-    return (
-        f"{at}  {event.name:<24} credit {shown['available_credit']:>10}  "
-        f"import {shown['energy_import_kwh']:>14} kWh  {shown['supply_state']:<23} {details}"
-    ).rstrip()

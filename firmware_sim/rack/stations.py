@@ -4,7 +4,7 @@
     station.hand_over(request)   execute a request on the meter
     station.image(make)          a wire's own view of the meter, dropped at a restart
     station.register_map         where the meter's values lie on Modbus
-    station.observers            see every request, every restart and every stop
+    station.observers            see every request, event, restart and stop
 
 A power failure in the middle of a write (PowerCutError) is caught here and nowhere else: the meter
 is restarted from its storage.
@@ -13,6 +13,7 @@ is restarted from its storage.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeVar, cast
 
 from firmware_sim.faults.in_force import Faults
@@ -22,6 +23,7 @@ from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack.agenda import Agenda
 from firmware_sim.rack.deadlines import Deadlines
 from firmware_sim.rack.timeline import Timeline
+from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.requests import Reply, Request
 from protocols.modbus.native_map import NATIVE_MAP
 
@@ -29,13 +31,16 @@ Result = TypeVar("Result")
 
 
 class Observer:
-    """Sees requests, power failures, restarts and stops of stations. Methods do nothing here."""
+    """Sees requests, events, power failures, restarts and stops of stations; does nothing here."""
 
     def before(self, station: Station, request: Request) -> None:
         """See a request before its meter executes it."""
 
     def after(self, station: Station, request: Request, reply: Reply | None) -> None:
         """See a request after its meter executed it; `reply` is what `hand_over` returns."""
+
+    def recorded(self, station: Station, first: int) -> None:
+        """See a meter at the instant of its new events; `first` is the number of the first."""
 
     def interrupted(self, station: Station) -> None:
         """See a meter whose power failed in the middle of a write, before it is restarted."""
@@ -70,6 +75,7 @@ class Station:
 
     __slots__ = (
         "_brought_ms",
+        "_events",
         "_images",
         "_rack",
         "failure",
@@ -96,6 +102,8 @@ class Station:
         self.rebuild: Callable[[], Meter] | None = None
         self.register_map = NATIVE_MAP
         self.observers = observers
+        self._events = meter.state.numbers[EVENT_RING]
+        """The number of the newest event that observers saw."""
         self._brought_ms = -1
         """The rack time of the last `present`: the meter is there or later, unless it stopped."""
         self.restarts = 0
@@ -117,11 +125,16 @@ class Station:
         return self.meter
 
     def bring(self, instant_ms: int) -> None:
-        """Bring the meter to a rack time that is not earlier than its own; else leave it."""
-        elapsed_ms = instant_ms + self.offset_ms
-        meter = self.meter
-        if elapsed_ms > meter.state.elapsed_ms and not meter.stopped:
-            self._guarded(lambda: meter.advance(elapsed_ms), instant_ms)
+        """Bring the meter to a rack time that is not earlier than its own; else leave it.
+
+        Observers see each event at its instant: the meter stands there.
+        """
+        while True:
+            elapsed_ms, meter = instant_ms + self.offset_ms, self.meter
+            if elapsed_ms <= meter.state.elapsed_ms or meter.stopped:
+                return
+            self._guarded(partial(meter.advance, elapsed_ms, to_event=True), instant_ms)
+            self._show_events()
 
     def hand_over(self, request: Request) -> Reply | None:
         """Execute a request at the meter's own instant, which is the present after `present`.
@@ -140,6 +153,7 @@ class Station:
             self._rack.deadlines.touch(self)
         for observer in self.observers:
             observer.after(self, request, reply)
+        self._show_events()
         return reply
 
     def save(self) -> bool | None:
@@ -196,6 +210,15 @@ class Station:
         self._rack.deadlines.touch(self)
         for observer in self.observers:
             observer.restarted(self)
+        self._events = self.meter.events_before
+        self._show_events()
+
+    def _show_events(self) -> None:
+        number, seen = self.meter.state.numbers[EVENT_RING], self._events
+        if number != seen:
+            self._events = number
+            for observer in self.observers:
+                observer.recorded(self, seen + 1)
 
     def _guarded(self, work: Callable[[], Result], instant_ms: int) -> Result | None:
         """Do work with the meter; None where its power failed or its storage stopped it.

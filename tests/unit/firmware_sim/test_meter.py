@@ -275,3 +275,36 @@ def test_after_a_refused_top_up_the_supply_trips_where_it_would_have_without() -
         assert meter.state.account.credit == untouched.state.account.credit
         assert meter.state.supply.state is untouched.state.supply.state
     assert not meter.state.supply.closed
+
+
+def test_an_advance_to_the_next_event_ends_at_its_instant_and_changes_no_bit() -> None:
+    described = {
+        "load": KILOWATT,
+        "credit": 4 * LEDGER,
+        "tariff": ONE_PER_KWH,
+        "settings": Settings(low_credit_threshold_1=3 * LEDGER, low_credit_threshold_2=LEDGER),
+    }
+    whole, parts = make(**described), make(**described)
+    whole.advance(5 * HOUR)
+    instants = []
+    while parts.state.elapsed_ms < 5 * HOUR:
+        parts.advance(5 * HOUR, to_event=True)
+        instants.append((parts.state.elapsed_ms, event_names(parts)[-1]))
+    assert instants == [
+        (HOUR, "low_credit_warning"),
+        (3 * HOUR, "supply_disconnected"),
+        (5 * HOUR, "supply_disconnected"),
+    ]
+    assert parts.state == whole.state
+
+
+def test_an_advance_to_events_saves_where_it_was_to_end() -> None:
+    device = SimulatedNvram()
+    warned = Settings(low_credit_threshold_1=19 * LEDGER)
+    meter = make(device, load=KILOWATT, settings=warned)
+    before = bytes(device.data)
+    meter.advance(5 * HOUR, to_event=True)
+    assert meter.state.elapsed_ms < 5 * HOUR
+    assert bytes(device.data) == before
+    meter.advance(5 * HOUR, to_event=True)
+    assert make(device).state.elapsed_ms == 5 * HOUR

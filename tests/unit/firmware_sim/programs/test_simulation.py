@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from firmware_sim.metrology.load import Load
-from firmware_sim.programs.simulation import SimulatedEvent, simulate
+from firmware_sim.programs.shown_events import ShownEvent
+from firmware_sim.programs.simulation import simulate
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import Prices, Tariff
 from protocols.quantities import HOUR, LEDGER
@@ -18,11 +19,11 @@ DESCRIPTION = {
 """1 kW at 1.0000: the warning after an hour, the trip after two."""
 
 
-def run(duration: int, *top_ups: tuple[int, int], **changed: object) -> list[SimulatedEvent]:
+def run(duration: int, *top_ups: tuple[int, int], **changed: object) -> list[ShownEvent]:
     return list(simulate(make(**{**DESCRIPTION, **changed}), duration, top_ups))
 
 
-def told(happened: list[SimulatedEvent]) -> list[tuple[str, int]]:
+def told(happened: list[ShownEvent]) -> list[tuple[str, int]]:
     return [(one.name, one.elapsed_ms) for one in happened]
 
 
