@@ -187,9 +187,9 @@ GRAMMAR_ROWS = (
     ("fault FAULT off", "End a fault."),
     ("fault off", "End every fault."),
     ("fault list", "Show the faults in force, and how often each has applied."),
-    ("speed N", "Let meter time run N times as fast as the clock; 0 stops it."),
+    ("speed N", "Let meter time run N times as fast as the clock; 0 stops it. For all meters."),
     ("state", "Show every item of the meter as JSON."),
-    ("stop", "Stop the program that runs the meter."),
+    ("stop", "Save the meters and stop the program that runs them."),
 )
 """Every command as it is typed, and what it does: for help, completion and error texts."""
 NAMES = tuple(dict.fromkeys(grammar.split()[0] for grammar, _ in GRAMMAR_ROWS))

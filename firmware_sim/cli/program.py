@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -130,6 +132,19 @@ TopUps = Annotated[
         rich_help_panel=TIME,
     ),
 ]
+Count = Annotated[
+    int | None,
+    Option(
+        "--count",
+        metavar="N",
+        help="So many meters alike; serial numbers and units count up from the given ones.",
+        rich_help_panel=METER,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    Option("--quiet", help="Tell no events, only the ready line.", rich_help_panel=OUTPUT),
+]
 
 
 def control_words(context: Context) -> list[tuple[str, str]]:
@@ -147,6 +162,7 @@ def _options(_version: Annotated[bool, VERSION] = False) -> None:
 @with_wires
 def run(
     flags: MeterFlags,
+    count: Count = None,
     state: StateFile = None,
     wires: Wires | None = None,
     silent_unknown_units: SilentUnits = False,
@@ -155,8 +171,12 @@ def run(
     faults: FaultsFile = None,
     seed: SeedOption = None,
     as_json: JsonOption = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Run one or more meters on wires until Ctrl-C or a signal ends it."""
+    """Run one or more meters on wires until Ctrl-C or a signal ends it; tells events as they fall.
+
+    Events are lines on stderr, with --json objects on stdout after the one that is named ready.
+    """
     from firmware_sim.programs.run import RunOptions
     from firmware_sim.programs.run import run as serve
     from protocols.control import parse_speed
@@ -170,8 +190,9 @@ def run(
         silent_unknown_units=silent_unknown_units,
         faults=faults,
         seed=seed,
+        quiet=quiet,
     )
-    serve(flags, options)
+    serve(replace(flags, count=count), options)
 
 
 @app.command(rich_help_panel=VIRTUAL, epilog=_SIMULATE)
@@ -224,12 +245,15 @@ def control(
         str | None,
         Option(
             "--meter",
-            metavar="SERIAL",
-            help="Serial number of the meter that is meant, where several run.",
+            metavar="SERIAL|UNIT",
+            help="Serial number or unit of the one meter that is meant; without it: all meters.",
         ),
     ] = None,
 ) -> None:
-    """Control a running meter (time, load, button, card); returns once the effect is stored."""
+    """Control running meters (time, load, button, card); returns once the effect is stored.
+
+    Prints an object a meter where there are several, each with its serial_number and unit.
+    """
     from firmware_sim.hosting.control_socket import ask
     from protocols.control import InsertCard, parse_command
 
@@ -242,28 +266,41 @@ def control(
         and command.file is not None
     ):
         words = [os.path.abspath(word) if word == command.file else word for word in words]
-    answer = ask(path, words, meter)
-    if not answer["ok"]:
-        print(f"meter-sim control: {answer['error']}", file=sys.stderr)
-        raise Exit(int(str(answer["exit"])))
-    told = answer["result"]
-    if isinstance(told, dict) and "warning" in told:
-        print(f"meter-sim control: {told['warning']}", file=sys.stderr)
-        return
-    raw = str(answer["raw"])
-    result = raw[raw.index('"result": ') + len('"result": ') : raw.rindex("}")]
-    if result != "{}":
-        print(result)
+    exit_code = 0
+    for answer in ask(path, words, meter):
+        told = json.loads(answer.result)
+        if "warning" in told:
+            print(f"meter-sim control: {told['warning']}", file=sys.stderr)
+        if answer.result != "{}" and set(told) != {"warning"}:
+            print(answer.result)
+        if answer.error is not None:
+            print(f"meter-sim control: {answer.error}", file=sys.stderr)
+            exit_code = exit_code or answer.exit_code
+    if exit_code:
+        raise Exit(exit_code)
 
 
 @app.command(rich_help_panel=MAKE)
 def new(
     file: Annotated[Path, Argument(help="File to create; an existing file is never overwritten.")],
+    serial_number: Annotated[
+        str | None,
+        Option(
+            "--serial-number",
+            metavar="12DIGITS",
+            help="Serial number of the meter, 000000000001 where it is left out.",
+        ),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        Option("--unit", metavar="N", help="Unit number on the wires, 1 to 247; 1 by default."),
+    ] = None,
 ) -> None:
     """Write a commented example of a meter in TOML."""
     from firmware_sim.programs.new import write_example
 
-    write_example(file)
+    given = {"serial_number": serial_number, "unit": unit}
+    write_example(file, {name: text for name, text in given.items() if text is not None})
 
 
 app.add_typer(scenario.app, name="scenario", rich_help_panel=VIRTUAL)

@@ -39,6 +39,8 @@ from protocols.errors import QuantityError
 from protocols.quantities import LocalMoment
 from protocols.toml_text import parse_toml, with_lines
 
+LAST_UNIT, LAST_SERIAL_NUMBER = 247, 10**12 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -67,6 +69,8 @@ def describe(flags: MeterFlags, default_start: int = DEFAULT_START) -> list[Desc
     given = flags.values
     if "account" in given and "credit" in given:
         raise HostingError("--credit and --unopened: an unopened account has no credit")
+    if flags.count is not None and flags.config:
+        raise HostingError("--count and --config: a file describes one meter; give one of them")
     sources = flags.config or ("",)
     if len(sources) > 1 and ("unit" in given or "serial_number" in given):
         raise HostingError(
@@ -81,6 +85,8 @@ def describe(flags: MeterFlags, default_start: int = DEFAULT_START) -> list[Desc
             told += str(error).splitlines()
     if told:
         raise HostingError("\n".join(dict.fromkeys(told)))  # flags are wrong once, not once a file
+    if flags.count is not None:
+        return _counted(described[0], flags)
     for name, values in (
         ("serial number", [d.description.serial_number for d in described]),
         ("unit", [d.description.unit for d in described]),
@@ -130,6 +136,34 @@ def beside(path: str, values: Mapping[str, object]) -> dict[str, object]:
         ):
             found[key.name] = str(folder / text)
     return found
+
+
+def _counted(first: Described, flags: MeterFlags) -> list[Described]:
+    """Return meters that are like the first, each with its own serial number, unit and epoch."""
+    count = flags.count or 0
+    serial_number, unit = int(first.description.serial_number), first.description.unit
+    room = min(LAST_UNIT - unit, LAST_SERIAL_NUMBER - serial_number) + 1
+    if not 1 <= count <= room:
+        raise HostingError(
+            f"--count {count}: from serial number {first.description.serial_number} and unit "
+            f"{unit} on, allowed is 1 to {room}; the last unit is {LAST_UNIT}"
+        )
+    return [first] + [
+        replace(
+            first,
+            description=replace(
+                first.description,
+                serial_number=f"{serial_number + number:012d}",
+                unit=unit + number,
+                epoch=_drawn_epoch(),
+            ),
+        )
+        for number in range(1, count)
+    ]
+
+
+def _drawn_epoch() -> int:
+    return 1 + int.from_bytes(os.urandom(4), "big") % 0xFFFF_FFFF
 
 
 def _describe(
@@ -212,7 +246,7 @@ def _description(
     }
     changes = _transitions(values.get("time_zone"), mistakes)
     fields["start"] = _start(fields.get("start", default_start), settings, changes, mistakes)
-    fields.setdefault("epoch", 1 + int.from_bytes(os.urandom(4), "big") % 0xFFFF_FFFF)
+    fields.setdefault("epoch", _drawn_epoch())
     for found in _disagreements(values, settings):
         mistakes.add(ConfigurationError(found))
     return MeterDescription(

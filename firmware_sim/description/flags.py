@@ -10,10 +10,14 @@ from firmware_sim.description.keys import FLAGS
 
 @dataclass(frozen=True, slots=True)
 class MeterFlags:
-    """Meters on a command line: configuration files, and values by the names of their keys."""
+    """Meters on a command line: configuration files, and values by the names of their keys.
+
+    With a `count` there are so many meters alike, without files.
+    """
 
     config: tuple[str, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)
+    count: int | None = None
 
     def overridden(self) -> list[str]:
         """Return the options that a state file overrides."""

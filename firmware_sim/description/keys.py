@@ -100,6 +100,21 @@ def _bounded(unit: str, decimals: int, low: int, high: int) -> Fixed:
 
 
 _SETTING_FLAGS = {
+    items.LOW_CREDIT_1: Flag(
+        "Warn at this credit, such as 10.00.", "AMOUNT", "off", overridden=True
+    ),
+    items.LOW_CREDIT_2: Flag(
+        "Open the supply at this credit until the button is pressed, such as 5.00.",
+        "AMOUNT",
+        "off",
+        overridden=True,
+    ),
+    items.OVERDRAFT_LIMIT: Flag(
+        "Debt at which only credit restores the supply, such as 20.00.",
+        "AMOUNT",
+        "0.00",
+        overridden=True,
+    ),
     items.TRIP_MODE: Flag(
         "How the meter trips: in two stages with a reminder, directly, or after a delay.",
         "MODE",

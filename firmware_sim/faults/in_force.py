@@ -79,12 +79,16 @@ class Faults:
         )
         return active
 
-    def remove(self, name: str | None = None) -> list[ActiveFault]:
-        """End every fault of a name, or all, and return them."""
+    def remove(self, name: str | None = None, unit: int | None = None) -> list[ActiveFault]:
+        """End every fault of a name, or all, and return them; with `unit` those for it alone."""
         ended = []
         for room in _ATTRIBUTES.values():
             faults = getattr(self, room)
-            gone = [fault for fault in faults if name in (None, fault.rule.name)]
+            gone = [
+                fault
+                for fault in faults
+                if name in (None, fault.rule.name) and unit in (None, fault.rule.unit)
+            ]
             ended += gone
             setattr(self, room, tuple(fault for fault in faults if fault not in gone))
         return ended

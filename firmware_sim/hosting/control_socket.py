@@ -1,7 +1,9 @@
-"""The control socket: JSON Lines on a Unix socket, one command a line, one answer a line.
+"""The control socket: JSON Lines on a Unix socket, one command a line, an answer of some lines.
 
-{"words": ["advance", "5h"], "meter": "000000000001"}
-{"ok": true, "result": {...}}        {"ok": false, "error": "...", "exit": 2}
+    {"words": ["advance", "5h"], "meter": "000000000001"}
+    {"ok": true, "result": {...}}        {"ok": false, "result": {...}, "error": "...", "exit": 2}
+
+A command to several meters is answered with a line each; all but the last have `"more": true`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -21,12 +25,14 @@ from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.listener import BACKLOG, Listener
 from firmware_sim.meter import MeterStoppedError
 from firmware_sim.rack.errors import CommandFailedError, UnknownMeterError
-from firmware_sim.rack.operator import Operator
-from firmware_sim.rack.values import Value, to_json
+from firmware_sim.rack.operator import Operator, Result, named
+from firmware_sim.rack.values import to_json
 from protocols.control import Command, InsertCard, RemoveCard, parse_command
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
 
+RESULTS_A_TURN = 16
+"""Results that are told before other wires have their turn."""
 MAX_LINE = 65_536
 """A command is a few words; a longer line is no command."""
 
@@ -108,15 +114,17 @@ class ControlSocket:
                     break
                 if not request:
                     break
-                writer.write((await self._answer(request)).encode() + b"\n")
-                await writer.drain()
+                async for answer in self._answers(request):
+                    writer.write(answer.encode() + b"\n")
+                    await writer.drain()
                 await asyncio.sleep(0)  # other wires have their turn
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client closed the connection, or the process ends
         finally:
             writer.close()
 
-    async def _answer(self, request: bytes) -> str:
+    async def _answers(self, request: bytes) -> AsyncIterator[str]:
+        """Execute a command; yield the lines of its answer."""
         try:
             asked = json.loads(request)
             words, meter = asked["words"], asked.get("meter")
@@ -124,46 +132,75 @@ class ControlSocket:
                 raise QuantityError("words is a list of strings")
             if not isinstance(meter, str | None):
                 raise UnknownMeterError(f"no meter {meter} here")
-            result = await self._execute(parse_command(words), meter)
+            results = iter(await self._execute(parse_command(words), meter))
         except (QuantityError, UnknownMeterError, HostingError) as error:
-            return _refused(str(error))
+            yield _refused(str(error))
+            return
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return _refused(
+            yield _refused(
                 'a command is {"words": ["advance", "5h"]}, with "meter" where there are several'
             )
-        except CommandFailedError as error:
-            return _refused(str(error), 3)
-        except MeterStoppedError as error:
-            self._host.fail(error)
-            return _refused(str(error), 1)
+            return
+        except (CommandFailedError, MeterStoppedError) as error:
+            yield _refused(str(error), self._exit_code(error))
+            return
         finally:
             self._host.after_command()  # a command that failed may have moved time
-        return line({"ok": "true", "result": to_json(result)})
+        result = next(results, Result())
+        for count, following in enumerate(chain(results, [None]), 1):
+            yield self._line(result, is_last=following is None)
+            if following is not None:
+                result = following
+            if count % RESULTS_A_TURN == 0:
+                await asyncio.sleep(0)  # other wires have their turn
 
-    async def _execute(self, command: Command, meter: str | None) -> Mapping[str, Value]:
+    def _line(self, result: Result, *, is_last: bool) -> str:
+        """Return a line of an answer; the failure of one meter among others names it."""
+        failure, told = result.failure, dict(self._host.operator.told(result))
+        answer = {"ok": json.dumps(failure is None)}
+        if not is_last:
+            answer["more"] = "true"
+        if failure is not None:
+            exit_code, text = self._exit_code(failure), str(failure)
+            if told and result.station is not None:
+                told |= {"error": text, "exit": exit_code}
+                name = f"meter {result.station.serial_number}"
+                text = text if text.startswith(name) else f"{name}: {text}"
+            answer |= {"error": json.dumps(text), "exit": str(exit_code)}
+        return line(answer | {"result": to_json(told)})
+
+    def _exit_code(self, failure: CommandFailedError | MeterStoppedError) -> int:
+        """Return the exit code of a failure; a meter that stopped ends the host."""
+        if isinstance(failure, MeterStoppedError):
+            self._host.fail(failure)
+            return 1
+        return 3
+
+    async def _execute(self, command: Command, meter: str | None) -> Iterable[Result]:
         operator = self._host.operator
         if not isinstance(command, InsertCard | RemoveCard):
-            return operator.execute(command, meter)
+            return operator.execute_each(command, meter)
         station = operator.one(meter)
         if station.number in self._slots:
             raise CommandFailedError(
                 "a card is in this slot and still being read; nothing was changed"
             )
         if not isinstance(command, InsertCard) or command.reader is None:
-            return operator.execute(command, meter)
+            return operator.execute_each(command, meter)
         from firmware_sim.hosting.cards.pcsc import connector
         from firmware_sim.hosting.cards.slot import insert_slowly
 
         contacts = connector(command.reader)
         self._slots.add(station.number)
         try:
-            return await insert_slowly(station, contacts, command.pull_after)
+            inserted = await insert_slowly(station, contacts, command.pull_after)
+            return [Result(station, lambda: named(station, inserted))]
         finally:
             self._slots.discard(station.number)
 
 
 def _refused(text: str, code: int = 2) -> str:
-    return line({"ok": "false", "error": json.dumps(text), "exit": str(code)})
+    return line({"ok": "false", "error": json.dumps(text), "exit": str(code), "result": "{}"})
 
 
 def _listening(path: Path) -> socket.socket:
@@ -224,20 +261,39 @@ def _connected(path: Path) -> socket.socket:
             raise
 
 
-def ask(path: Path, words: list[str], meter: str | None) -> dict[str, object]:
-    """Send one command and return the answer; raises HostingError without an answer.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A line of an answer: the result as JSON, `{}` without one, and the error of a failure."""
 
-    A meter that a script started just before is waited for.
+    result: str
+    error: str | None = None
+    exit_code: int = 0
+
+
+def ask(path: Path, words: list[str], meter: str | None) -> Iterator[Answer]:
+    """Send one command and yield the answer, a line a meter; a meter that just starts is awaited.
+
+    Raises:
+        HostingError: there is no answer.
     """
-    request = json.dumps({"words": words} | ({"meter": meter} if meter else {}))
+    request = json.dumps({"words": words} | ({"meter": meter} if meter is not None else {}))
     try:
         with _connected(path) as client:
             client.sendall(request.encode() + b"\n")
             with client.makefile() as stream:
-                answer = stream.readline()
+                has_more = True
+                while has_more and (text := stream.readline()):
+                    has_more, answer = _read_answer(text)
+                    yield answer
     except OSError as error:
         raise HostingError(f"control socket {path}: {error.strerror or error}") from error
-    if not answer:
+    if has_more:
         raise HostingError(f"control socket {path}: the meter went away")
-    decoded: dict[str, object] = json.loads(answer)
-    return decoded | {"raw": answer}
+
+
+def _read_answer(text: str) -> tuple[bool, Answer]:
+    """Return whether more lines follow, and the answer of a line; its numbers keep their digits."""
+    decoded = json.loads(text)
+    _, _, result = text.rstrip().removesuffix("}").partition('"result": ')
+    error = decoded.get("error")
+    return bool(decoded.get("more")), Answer(result, error, int(decoded.get("exit", 0)))

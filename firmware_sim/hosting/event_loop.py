@@ -15,12 +15,25 @@ DESCRIPTORS = 10
 
 def event_loop() -> asyncio.AbstractEventLoop:
     """Return uvloop's loop where it is installed; raises HostingError without descriptors."""
+    _fill_standard_descriptors()
     require_descriptors()
     with contextlib.suppress(ImportError):
         import uvloop
 
         return uvloop.new_event_loop()
     return asyncio.new_event_loop()
+
+
+def _fill_standard_descriptors() -> None:
+    """Open the null device where a standard stream is closed: its number is used by nothing else.
+
+    uvloop aborts the process when it closes a descriptor below 3.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def require_descriptors() -> None:

@@ -12,6 +12,7 @@ from firmware_sim.hosting.errors import NotStoredError
 from firmware_sim.hosting.event_loop import require_descriptors
 from firmware_sim.hosting.listener import listen_tcp
 from firmware_sim.hosting.notices import ConnectionNotices
+from firmware_sim.hosting.notices import say as say_at_once
 from firmware_sim.hosting.ports import parse_port, virtual_link
 from firmware_sim.hosting.serial_line import RealLine, SerialLine, VirtualLine
 from firmware_sim.hosting.signals import end_signals, held_signals
@@ -42,10 +43,11 @@ class Host(Observer):
         operator: Operator,
         loop: asyncio.AbstractEventLoop,
         silent_unknown_units: bool = False,
+        say: Callable[[str], None] = say_at_once,
     ) -> None:
-        self.rack, self.operator, self.loop = rack, operator, loop
+        self.rack, self.operator, self.loop, self.say = rack, operator, loop, say
         self.tap: Tap | None = None
-        self._notices = ConnectionNotices(loop)
+        self._notices = ConnectionNotices(loop, say)
         self._connections = TcpConnections(self, self._notices)
         self._names: dict[WireKind, list[str]] = {kind: [] for kind in WIRE_KINDS}
         self._silent_unknown_units = silent_unknown_units

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.notices import say
 from firmware_sim.hosting.ports import PortSpec
 from firmware_sim.hosting.real_port import RealPort, is_device
 from firmware_sim.hosting.virtual_port import RESTORE_SPEED_AFTER_S, VirtualPort
@@ -112,7 +111,7 @@ class SerialLine(Wire):
         """Tell about the port on stderr, each text once until it is back."""
         if text not in self._failures:
             self._failures.add(text)
-            say(f"port {self.path}: {text}")
+            self._host.say(f"port {self.path}: {text}")
 
     def end(self) -> None:
         self.stop_timer()

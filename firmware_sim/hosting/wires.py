@@ -24,6 +24,8 @@ class WireHost(Protocol):
 
     loop: asyncio.AbstractEventLoop
     tap: Tap | None
+    say: Callable[[str], None]
+    """Prints a text for a person on stderr."""
 
     def fail(self, error: Exception) -> None:
         """End because of an error."""

@@ -6,16 +6,17 @@ import json
 import os
 
 from firmware_sim.hosting.host import Host
+from firmware_sim.programs.meter_names import meter_names
 from firmware_sim.wire_kinds import READY_KEYS, WIRE_KINDS, Medium, WireKind
 from protocols.data_model.json_lines import array, line
 
 
-def print_ready(host: Host, control: str | None, as_json: bool) -> None:
-    """Print the names of the open wires, of the control socket and of the meters."""
+def ready_line(host: Host, control: str | None, as_json: bool) -> str:
+    """Return the names of the open wires, of the control socket and of the meters."""
     meters = [(station.serial_number, station.unit) for station in host.rack.stations]
     opened = {kind.name: host.names(kind) for kind in WIRE_KINDS}
     if as_json:
-        ready = line(
+        return line(
             {
                 "event": '"ready"',
                 **{key: json.dumps(opened.get(key, [])) for key in READY_KEYS},
@@ -26,16 +27,13 @@ def print_ready(host: Host, control: str | None, as_json: bool) -> None:
                 "pid": str(os.getpid()),
             }
         )
-    else:
-        wires = [
-            f"{kind.title} {name}{_note(host, kind, name)}"
-            for kind in WIRE_KINDS
-            for name in opened[kind.name]
-        ]
-        wires += [f"control {control}"] if control else []
-        names = ", ".join(f"{s} (unit {u})" for s, u in meters)
-        ready = f"ready: meter {names} on {', '.join(wires) or 'no wire'}"
-    print(ready, flush=True)
+    wires = [
+        f"{kind.title} {name}{_note(host, kind, name)}"
+        for kind in WIRE_KINDS
+        for name in opened[kind.name]
+    ]
+    wires += [f"control {control}"] if control else []
+    return f"ready: {meter_names(meters)} on {', '.join(wires) or 'no wire'}"
 
 
 def _note(host: Host, kind: WireKind, name: str) -> str:

@@ -23,7 +23,7 @@ from firmware_sim.hosting.named_files import read_text
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.meter_description import DEFAULT_START
 from firmware_sim.metrology.load import Load
-from firmware_sim.programs.ready import print_ready
+from firmware_sim.programs.ready import ready_line
 from firmware_sim.rack.operator import Operator, ReadLoad
 from firmware_sim.rack.rack import Rack
 from firmware_sim.scenarios.play import ExpectationResult, Play, check
@@ -186,7 +186,7 @@ def play_live(
         rack.agenda.plan(scenario.end, host.stop)
         operator.execute(Speed(speed))
         with contextlib.suppress(MeterStoppedError):  # a scenario may expect it
-            host.serve(lambda: print_ready(host, control, as_json))
+            host.serve(lambda: print(ready_line(host, control, as_json), flush=True))
         play.conclude()
     finally:
         if host is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from firmware_sim.faults.in_force import ActiveFault, Faults
 from firmware_sim.faults.meters import BROWN_OUT, EDGES, ONCE
+from firmware_sim.meter import MeterStoppedError
 from firmware_sim.rack.agenda import Agenda
 from firmware_sim.rack.stations import Station
 from firmware_sim.requests import refused_by_storage
@@ -59,7 +60,7 @@ class Conditions:
         """Begin or end a fault at its meters; it does not end where another one does the same.
 
         Raises:
-            MeterStoppedError: the storage of a meter failed to flush.
+            MeterStoppedError: the storage of a meter failed to flush; the others have the fault.
         """
         fault.struck += begins
         others = [
@@ -70,6 +71,7 @@ class Conditions:
         request = EDGES[fault.rule.name][not begins](fault.rule.amount)
         if request is None:
             return
+        failures: list[MeterStoppedError] = []
         for station in self._of_unit(fault.rule.unit):
             held = not begins and any(_same(other, fault, station.unit) for other in others)
             if station.meter.stopped or held:
@@ -78,9 +80,13 @@ class Conditions:
             for _ in range(ATTEMPTS):
                 restarts = station.restarts
                 reply = station.hand_over(request)
-                station.require_running()
+                if station.failure is not None:
+                    failures.append(station.failure)
+                    break
                 if station.restarts == restarts and not refused_by_storage(reply):
                     break
+        if failures:
+            raise failures[0]
 
 
 def _same(other: ActiveFault, fault: ActiveFault, unit: int) -> bool:

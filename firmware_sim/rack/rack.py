@@ -21,6 +21,9 @@ from firmware_sim.rack.timeline import Timeline
 from protocols.errors import QuantityError
 from protocols.faults import FaultRule, FaultScope
 
+UNIT_DIGITS = 3
+"""A number of more digits is a serial number."""
+
 
 class Rack:
     """Stations, their deadlines, the agenda and the faults in force."""
@@ -51,6 +54,21 @@ class Rack:
         if station is None:
             raise UnknownMeterError(f"no meter {serial_number} here")
         return station
+
+    def named(self, name: str) -> Station:
+        """Return the station of a serial number or of a unit number; raises UnknownMeterError."""
+        if len(name) <= UNIT_DIGITS and name.isascii() and name.isdigit():
+            found = self._by_unit.get(int(name), [])
+            if len(found) == 1:
+                return found[0]
+            if found:
+                serial_numbers = ", ".join(station.serial_number for station in found)
+                raise UnknownMeterError(
+                    f"unit {name} is that of several meters: name one by its serial number, "
+                    f"{serial_numbers}"
+                )
+            raise UnknownMeterError(f"no meter of unit {name} here")
+        return self.station(name)
 
     def of_unit(self, unit: int | None) -> Sequence[Station]:
         """Return the stations of a unit number, all stations for None."""
@@ -121,9 +139,11 @@ class Rack:
         if rule.kind.scope is FaultScope.METER:
             self._plan(fault)
 
-    def end_faults(self, name: str | None) -> None:
-        """End every fault of a name, or all."""
-        self._conditions.end(self.faults.remove(name))
+    def end_faults(self, name: str | None, unit: int | None = None) -> int:
+        """End every fault of a name, or all; with `unit` those for it alone. Return how many."""
+        ended = self.faults.remove(name, unit)
+        self._conditions.end(ended)
+        return len(ended)
 
     def check_rule(self, rule: FaultRule) -> None:
         """Raise QuantityError for a fault that cannot occur at any meter here."""

@@ -6,13 +6,13 @@ The edge makes JSON of them; nothing is computed from them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 
 from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS, utc_offset_minutes
-from protocols.data_model.items import ITEMS
+from protocols.data_model.items import ITEMS, Item
 from protocols.data_model.json_lines import array, line
 from protocols.data_model.tables import moment_json
 from protocols.quantities import format_money
@@ -22,13 +22,18 @@ Value = Decimal | int | str | bool | None | tuple["Value", ...] | Mapping[str, "
 
 def values(meter: Meter) -> dict[str, Value]:
     """Return every item of a meter by name, as `meterctl read --json` shows it."""
-    return {name: _value(fragment) for name, fragment in fragments(meter).items()}
+    return values_of(meter, ITEMS)
 
 
-def fragments(meter: Meter) -> dict[str, str]:
-    """Return every item of a meter by name, as JSON fragments."""
+def values_of(meter: Meter, items: Iterable[Item]) -> dict[str, Value]:
+    """Return some items of a meter by name, as `meterctl read --json` shows them."""
+    return {name: _value(fragment) for name, fragment in fragments(meter, items).items()}
+
+
+def fragments(meter: Meter, items: Iterable[Item] = ITEMS) -> dict[str, str]:
+    """Return items of a meter by name, as JSON fragments; every item by default."""
     offset_at = partial(utc_offset_minutes, meter)
-    return {item.name: moment_json(item.kind, GETTERS[item](meter), offset_at) for item in ITEMS}
+    return {item.name: moment_json(item.kind, GETTERS[item](meter), offset_at) for item in items}
 
 
 def _value(fragment: str) -> Value:

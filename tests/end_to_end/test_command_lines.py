@@ -128,7 +128,8 @@ def test_keys_keep_other_hosts_out(tmp_path: Path) -> None:
         "keys", "show", "--keys", "keys.json", "--meter", serial, "--json", cwd=tmp_path
     ).stdout
     assert master not in shown
-    meter_sim("run", "--serial-number", serial, "--keys", "keys.json", cwd=tmp_path, check=2)
+    words = ("run", "--serial-number", serial, "--control", "c.sock", "--keys")
+    assert "keys.json" in meter_sim(*words, "keys.json", cwd=tmp_path, check=2).stderr
     with running(
         "--serial-number",
         serial,
@@ -216,8 +217,9 @@ def test_no_answer_is_4_and_a_prompt_needs_a_terminal(tmp_path: Path) -> None:
         (("run", "--modbus-tcp", "nowhere"), "HOST:PORT"),
         (("run", "--modbus-rtu", "folder"), "nothing was touched"),
         (("run", "--control", "file"), "nothing was touched"),
-        (("run", "--state", "file"), "file"),
-        (("run", "--state", "folder/absent/m.nv"), "absent"),
+        (("run", "--control", "c", "--state", "file"), "state file file"),
+        (("run", "--control", "c", "--state", "folder/absent/m.nv"), "absent"),
+        (("run",), "nothing could reach the meter"),
         (("control", "absent.sock", "state"), "absent.sock"),
         (("control", "absent.sock", "dance"), "did you mean advance"),
         (("simulate", "--for", "3"), "duration"),

@@ -16,7 +16,7 @@ from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.port_lock import lock_port
 from firmware_sim.hosting.ports import parse_port, virtual_link
 from firmware_sim.hosting.virtual_port import VirtualPort
-from firmware_sim.programs.ready import print_ready
+from firmware_sim.programs.ready import ready_line
 from tests.conformance.wire import read, rtu
 from tests.support.hosts import Adapter, one_meter_host, plugged_in, run_until
 from tests.support.programs import meter_sim
@@ -307,8 +307,8 @@ def test_the_ready_line_tells_a_virtual_port_from_a_real_one(
     try:
         host.add_serial(str(tmp_path / "m.tty"))
         host.add_serial(adapter.device)
-        print_ready(host, None, as_json=False)
-        print_ready(host, None, as_json=True)
+        print(ready_line(host, None, as_json=False))
+        print(ready_line(host, None, as_json=True))
     finally:
         host.close()
         loop.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.hosting.control_socket import ask
+from firmware_sim.hosting.control_socket import Answer, ask
 from tests.support.programs import BIN, TIMEOUT_S
 
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
@@ -67,9 +67,10 @@ def left(folder: Path) -> list[str]:
     return sorted({*os.listdir(folder)} - {"m.nv", "s.toml"})
 
 
-def control(folder: Path, *words: str) -> dict[str, object]:
+def control(folder: Path, *words: str) -> Answer:
     """Return the answer of a running meter to a command."""
-    return ask(folder / "c.sock", list(words), None)
+    (answer,) = ask(folder / "c.sock", list(words), None)
+    return answer
 
 
 def test_a_hang_up_ends_a_running_meter_which_saves_and_removes_its_links(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_hang_up_ends_a_running_meter_which_saves_and_removes_its_links(tmp_pa
     assert left(tmp_path) == []
     with started(tmp_path, "run", *WIRES, "--state", "m.nv", "--speed", "0") as process:
         ready(process)
-        assert '"elapsed_ms": 7000' in str(control(tmp_path, "state")["raw"])
+        assert '"elapsed_ms": 7000' in control(tmp_path, "state").result
 
 
 def test_a_second_signal_does_not_change_the_exit_code(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_hang_up_that_is_ignored_at_the_begin_stays_ignored(tmp_path: Path) ->
     with started(tmp_path, "run", *WIRES, ignored=HUP) as process:
         ready(process)
         process.send_signal(HUP)
-        assert control(tmp_path, "state")["ok"]
+        assert control(tmp_path, "state").error is None
         process.send_signal(TERM)
         assert ended(process) == 0
 

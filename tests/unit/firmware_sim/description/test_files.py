@@ -155,3 +155,71 @@ def test_a_start_without_an_offset_is_local_time_of_the_meter(
 def test_a_start_that_local_time_skips_is_refused_by_name() -> None:
     with pytest.raises(HostingError, match=r"start = 2026-03-29T02:30:00.000.*skips this hour"):
         describe_keys(None, {"start": "2026-03-29T02:30", "time_zone": "Europe/Berlin"}, 0)
+
+
+def counted(count: int, **given: object) -> list[tuple[str, int]]:
+    described = describe(MeterFlags(values=given, count=count))
+    return [(one.description.serial_number, one.description.unit) for one in described]
+
+
+def test_a_count_counts_serial_numbers_and_units_up_from_the_given_ones() -> None:
+    assert counted(3) == [("000000000001", 1), ("000000000002", 2), ("000000000003", 3)]
+    assert counted(2, serial_number="000000000999", unit=246) == [
+        ("000000000999", 246),
+        ("000000001000", 247),
+    ]
+    assert counted(1, unit=247) == [("000000000001", 247)]
+    assert len(counted(247)) == 247
+
+
+def test_counted_meters_are_alike_but_have_their_own_epochs() -> None:
+    flags = MeterFlags(values={"credit": "7.00", "load": "household"}, count=3)
+    described = [one.description for one in describe(flags)]
+    assert {each.credit for each in described} == {7 * LEDGER}
+    assert len({id(each.load) for each in described}) == 1
+    assert len({each.epoch for each in described}) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "given"),
+    [
+        (0, {}),
+        (-1, {}),
+        (248, {}),
+        (2, {"unit": 247}),
+        (2, {"serial_number": "999999999999"}),
+        (10**30, {}),
+    ],
+)
+def test_a_count_beyond_the_last_unit_or_serial_number_is_refused(
+    count: int, given: dict[str, object]
+) -> None:
+    with pytest.raises(HostingError, match=r"--count .* allowed is 1 to \d+"):
+        counted(count, **given)
+
+
+def test_a_count_of_meters_that_files_describe_is_refused() -> None:
+    with pytest.raises(HostingError, match="--count and --config"):
+        describe(MeterFlags(("absent.toml",), count=2))
+
+
+def test_thresholds_and_the_overdraft_are_flags() -> None:
+    names = ("low_credit_threshold_1", "low_credit_threshold_2", "overdraft_limit")
+    flags = MeterFlags(values=dict(zip(names, ("10.00", "5.00", "20"), strict=True)))
+    (described,) = describe(flags)
+    settings = described.description.settings
+    assert [getattr(settings, name) // LEDGER for name in names] == [10, 5, 20]
+    assert flags.overridden() == [f"--{name.replace('_', '-')}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"low_credit_threshold_1": "x"}, "low_credit_threshold_1"),
+        ({"overdraft_limit": "-1"}, "overdraft_limit"),
+        ({"low_credit_threshold_1": "1", "low_credit_threshold_2": "2"}, "below"),
+    ],
+)
+def test_thresholds_that_no_meter_has_are_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(HostingError, match=said):
+        describe(MeterFlags(values=given))

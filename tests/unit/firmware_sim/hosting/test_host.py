@@ -130,12 +130,20 @@ class CommandHost:
         self.failures.append(error)
 
 
-def answer(host: CommandHost, *words: str, meter: object = None) -> dict[str, object]:
-    """Return the answer of a control socket to a command."""
+def answers(host: CommandHost, *words: str, meter: object = None) -> list[dict[str, object]]:
+    """Return the lines of the answer of a control socket to a command."""
     socket = ControlSocket(Path("no.sock"), host)
     request = json.dumps({"words": words, "meter": meter}).encode()
-    answered: dict[str, object] = json.loads(asyncio.run(socket._answer(request)))
-    return answered
+
+    async def read() -> list[str]:
+        return [text async for text in socket._answers(request)]
+
+    return [json.loads(text) for text in asyncio.run(read())]
+
+
+def answer(host: CommandHost, *words: str, meter: object = None) -> dict[str, object]:
+    """Return the last line, which is the whole answer where one meter is meant."""
+    return answers(host, *words, meter=meter)[-1]
 
 
 def test_deadlines_are_looked_at_again_after_a_command_that_failed(

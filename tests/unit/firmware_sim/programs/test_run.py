@@ -15,7 +15,7 @@ from firmware_sim.description.loads import load_for
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.programs import run as module
-from firmware_sim.programs.ready import print_ready
+from firmware_sim.programs.ready import ready_line
 from firmware_sim.programs.run import RunOptions, run
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
@@ -33,7 +33,12 @@ class FakeHost:
     made: FakeHost
 
     def __init__(
-        self, rack: Rack, operator: Operator, loop: object, silent_unknown_units: bool
+        self,
+        rack: Rack,
+        operator: Operator,
+        loop: object,
+        silent_unknown_units: bool = False,
+        say: Callable[[str], None] = print,
     ) -> None:
         FakeHost.made = self
         self.rack, self.operator = rack, operator
@@ -88,21 +93,21 @@ def test_the_ready_line_for_people_names_meters_and_wires(
 ) -> None:
     host = host_of(1, 2)
     host.add_wires({MODBUS_TCP: ("127.0.0.1:5020",)})
-    print_ready(host, "ctl", False)  # type: ignore[arg-type]
+    print(ready_line(host, "ctl", False))  # type: ignore[arg-type]
     assert capsys.readouterr().out == (
         f"ready: meter {ONE} (unit 1), {TWO} (unit 2) on Modbus TCP 127.0.0.1:5020, control ctl\n"
     )
 
 
 def test_the_ready_line_without_wires_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    print_ready(host_of(1), None, False)  # type: ignore[arg-type]
+    print(ready_line(host_of(1), None, False))  # type: ignore[arg-type]
     assert capsys.readouterr().out == f"ready: meter {ONE} (unit 1) on no wire\n"
 
 
 def test_the_ready_line_in_json_has_every_kind_of_wire(capsys: pytest.CaptureFixture[str]) -> None:
     host = host_of(1)
     host.add_wires({MODBUS_RTU: ("/tmp/a b", "/tmp/c")})
-    print_ready(host, None, True)  # type: ignore[arg-type]
+    print(ready_line(host, None, True))  # type: ignore[arg-type]
     assert json.loads(capsys.readouterr().out) == {
         "event": "ready",
         "modbus_rtu": ["/tmp/a b", "/tmp/c"],
@@ -117,9 +122,12 @@ def test_the_ready_line_in_json_has_every_kind_of_wire(capsys: pytest.CaptureFix
 def test_a_run_prints_one_ready_line_and_says_what_is_in_force(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run(MeterFlags(values={"credit": "5.00"}), RunOptions(speed=0, silent_unknown_units=True))
+    run(
+        MeterFlags(values={"credit": "5.00"}),
+        RunOptions(control="ctl", speed=0, silent_unknown_units=True),
+    )
     shown = capsys.readouterr()
-    assert shown.out.splitlines() == [f"ready: meter {ONE} (unit 1) on no wire"]
+    assert shown.out.splitlines() == [f"ready: meter {ONE} (unit 1) on control ctl"]
     assert "the published development key is in force" in shown.err
     assert "available_credit=5.00" in shown.err
     assert FakeHost.made.closed
@@ -129,7 +137,7 @@ def test_a_run_prints_one_ready_line_and_says_what_is_in_force(
 def test_a_state_file_is_made_and_the_meter_goes_on_in_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = RunOptions(state=str(tmp_path / "a.nv"), speed=0)
+    options = RunOptions(control="ctl", state=str(tmp_path / "a.nv"), speed=0)
     run(MeterFlags(values={"credit": "5.00"}), options)
     capsys.readouterr()
     run(MeterFlags(values={"credit": "7.00", "serial_number": TWO}), options)
@@ -146,7 +154,7 @@ def test_a_state_file_is_made_and_the_meter_goes_on_in_it(
 def test_a_meter_that_goes_on_draws_the_load_of_the_flags_on_its_own_phases(
     tmp_path: Path, of_file: str, wanted: tuple[int, ...]
 ) -> None:
-    options = RunOptions(state=str(tmp_path / "a.nv"), speed=0)
+    options = RunOptions(control="ctl", state=str(tmp_path / "a.nv"), speed=0)
     for kind in ("single_phase", "three_phase"):
         (tmp_path / f"{kind}.toml").write_text(f'meter_type = "{kind}"\nserial_number = "{ONE}"\n')
     other = {"single_phase": "three_phase", "three_phase": "single_phase"}[of_file]
@@ -160,14 +168,14 @@ def test_a_meter_that_goes_on_draws_the_load_of_the_flags_on_its_own_phases(
 
 def test_a_directory_holds_a_file_a_meter_by_its_serial_number(tmp_path: Path) -> None:
     folder = tmp_path / "states"
-    run(several(tmp_path), RunOptions(state=str(folder), speed=0))
+    run(several(tmp_path), RunOptions(control="ctl", state=str(folder), speed=0))
     assert sorted(path.name for path in folder.iterdir()) == [f"{ONE}.nv", f"{TWO}.nv"]
 
 
 def test_one_meter_takes_its_file_in_a_directory_that_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "states"
     folder.mkdir()
-    run(MeterFlags(), RunOptions(state=str(folder), speed=0))
+    run(MeterFlags(), RunOptions(control="ctl", state=str(folder), speed=0))
     assert [path.name for path in folder.iterdir()] == [f"{ONE}.nv"]
 
 
@@ -175,7 +183,7 @@ def test_several_meters_do_not_fit_one_file(tmp_path: Path) -> None:
     path = tmp_path / "a.nv"
     path.write_bytes(b"something")
     with pytest.raises(HostingError, match="several meters need a directory"):
-        run(several(tmp_path), RunOptions(state=str(path), speed=0))
+        run(several(tmp_path), RunOptions(control="ctl", state=str(path), speed=0))
     assert path.read_bytes() == b"something"
 
 
@@ -183,7 +191,7 @@ def test_a_foreign_state_file_is_named_and_left_as_it_is(tmp_path: Path) -> None
     path = tmp_path / "a.nv"
     path.write_bytes(b"x" * 5000)
     with pytest.raises(HostingError, match=r"a\.nv.*nothing was changed"):
-        run(MeterFlags(), RunOptions(state=str(path), speed=0))
+        run(MeterFlags(), RunOptions(control="ctl", state=str(path), speed=0))
     assert path.read_bytes() == b"x" * 5000
 
 
@@ -191,7 +199,7 @@ def test_the_seed_of_the_flags_goes_over_that_of_the_fault_plan(tmp_path: Path) 
     plan = tmp_path / "plan.toml"
     plan.write_text('seed = 5\n[[fault]]\nname = "flip"\n')
     for seed, wanted in ((None, 5), (9, 9)):
-        run(MeterFlags(), RunOptions(faults=str(plan), speed=0, seed=seed))
+        run(MeterFlags(), RunOptions(control="ctl", faults=str(plan), speed=0, seed=seed))
         (flip,) = FakeHost.made.rack.faults.line
         assert flip.below(1 << 32) == RandomDraws(wanted, "1/flip").below(1 << 32)
 
@@ -210,4 +218,49 @@ def test_a_fault_plan_that_cannot_be_is_refused_by_name(
     plan = tmp_path / "plan.toml"
     plan.write_text(text)
     with pytest.raises(HostingError, match=told):
-        run(MeterFlags(), RunOptions(faults=str(plan), speed=0))
+        run(MeterFlags(), RunOptions(control="ctl", faults=str(plan), speed=0))
+
+
+def test_events_that_a_meter_records_as_it_begins_follow_the_ready_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = MeterFlags(values={"low_credit_threshold_1": "25.00", "start": "2026-01-01T00:00:00Z"})
+    for quiet, wanted in ((False, ["ready", "low_credit_warning"]), (True, ["ready"])):
+        run(flags, RunOptions(control="ctl", speed=0, as_json=True, quiet=quiet))
+        shown = capsys.readouterr()
+        rows = [json.loads(line) for line in shown.out.splitlines()]
+        assert [row["event"] for row in rows] == wanted
+        assert "low_credit_warning" not in shown.err
+    run(flags, RunOptions(control="ctl", speed=0))
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 1
+    assert "2026-01-01T00:00:00.000Z  low_credit_warning " in shown.err
+
+
+def test_a_run_that_nothing_could_reach_is_refused_before_a_file_is_made(tmp_path: Path) -> None:
+    with pytest.raises(HostingError, match=r"give a wire \(--modbus-rtu, .*\) or --control PATH"):
+        run(MeterFlags(), RunOptions(state=str(tmp_path / "a.nv"), speed=0))
+    assert not (tmp_path / "a.nv").exists()
+
+
+def test_meters_that_go_on_are_told_once_with_the_flags_that_their_files_override(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = MeterFlags(values={"overdraft_limit": "9.00"}, count=30)
+    options = RunOptions(control="ctl", state=str(tmp_path / "nv"), speed=0, quiet=True)
+    run(flags, options)
+    first = capsys.readouterr().err
+    run(flags, options)
+    again = capsys.readouterr().err
+    note = "nv holds 30 of 30 meters, which go on: --overdraft-limit ignored for these"
+    assert note not in first
+    assert again.count(note) == 1
+    assert len(again.splitlines()) < 12
+
+
+def test_a_state_file_of_another_meter_is_not_taken_for_one_of_several(tmp_path: Path) -> None:
+    options = RunOptions(control="ctl", state=str(tmp_path / "nv"), speed=0)
+    run(MeterFlags(count=2), options)
+    (tmp_path / "nv" / f"{TWO}.nv").rename(tmp_path / "nv" / f"{ONE}.nv")
+    with pytest.raises(HostingError, match=f"it holds meter {TWO}, not {ONE}; nothing was changed"):
+        run(MeterFlags(count=2), options)
