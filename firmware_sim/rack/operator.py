@@ -255,7 +255,7 @@ class Operator:
 
     def _begin_fault(self, rule: FaultRule, named: Station | None, at_us: int) -> list[Result]:
         """Put a fault in force, at the named meter alone where there is one."""
-        if named is not None:
+        if named is not None and len(self.rack.stations) > 1:
             if rule.unit not in (None, named.unit):
                 raise QuantityError(
                     f"--meter names unit {named.unit} and --unit {rule.unit}: give one of them"
@@ -266,9 +266,7 @@ class Operator:
 
     def _end_faults(self, name: str | None, named: Station | None) -> list[Result]:
         """End faults; where a meter is named, those that are for this meter alone."""
-        unit = None if named is None else named.unit
-        if named is not None and len(self.rack.stations) == 1:
-            unit = None  # it is every meter
+        unit = None if named is None or len(self.rack.stations) == 1 else named.unit
         ended = 0
 
         def end() -> None:

@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/card.md work as written, from top to bottom."""
+"""The commands of README.md and docs/card.md work as written and show what the pages show."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def blocks(page: str) -> list[str]:
         for language, block in found
         if not language and re.match(r"meterctl |meter-sim ", block)
     ]
+
+
+def shown_lines(page: str) -> list[str]:
+    """Return the lines that a page says are on the screen: its blocks of text."""
+    found = re.findall(r"^```text\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+    return "".join(found).splitlines()
 
 
 @pytest.mark.parametrize(("page", "least"), [("README.md", 5), ("docs/card.md", 1)])
@@ -66,3 +72,7 @@ def test_every_command_of_a_page_works_in_the_order_of_the_page(
     text = (tmp_path / "told").read_text()
     assert code == 0, text[-3000:]
     assert "internal fault" not in text
+    told = text.splitlines()
+    on_screen = [line for line in shown_lines(page) if line in told]
+    assert on_screen == shown_lines(page)
+    assert page != "README.md" or "supply_connected" in "".join(on_screen)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Iterable
 from functools import cache
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from firmware_sim.assembly import build
 from firmware_sim.description.files import describe
@@ -22,9 +21,9 @@ from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
-from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.operator import Operator, Result
 from firmware_sim.rack.rack import Rack
-from firmware_sim.rack.values import Value, fragments
+from firmware_sim.rack.values import fragments
 from firmware_sim.servers.modbus.bank import Bank
 from firmware_sim.servers.modbus.plan import plan_of
 from firmware_sim.storage import record
@@ -58,11 +57,11 @@ MOST_ADVANCE = DAY
 class _ShortOperator(Operator):
     """An operator that moves time by a day at most for one command."""
 
-    def execute(self, command: Command, serial_number: str | None = None) -> Mapping[str, Value]:
+    def execute_each(self, command: Command, name: str | None = None) -> Iterable[Result]:
         """Execute a command, an advance cut to a day."""
         if isinstance(command, Advance):
             command = Advance(min(command.duration_ms, MOST_ADVANCE))
-        return super().execute(command, serial_number)
+        return super().execute_each(command, name)
 
 
 class _FakeHost:
@@ -144,12 +143,16 @@ def control_commands(data: bytes) -> None:
     _converse(lines)
 
 
-def _at_once(answering: Coroutine[Any, Any, str]) -> str:
-    """Return the reply to a line; none of these commands waits."""
+def _at_once(socket: ControlSocket, request: bytes) -> list[str]:
+    """Return the answer to a line; none of these commands waits."""
+
+    async def answers() -> list[str]:
+        return [answer async for answer in socket._answers(request)]
+
     try:
-        answering.send(None)
+        answers().send(None)
     except StopIteration as end:
-        return str(end.value)
+        return list(end.value)
     raise AssertionError("a command waited")
 
 
@@ -158,13 +161,15 @@ def _converse(lines: list[bytes]) -> None:
     socket = ControlSocket(Path("no.sock"), host)
     credit = [meter.state.account.credit for meter in host.meters]
     for request in lines[:MOST_LINES]:
-        written = _at_once(socket._answer(request))
-        assert "\n" not in written
-        said = json.loads(written.encode())
-        assert isinstance(said, dict)
-        assert said["ok"] is True or (
-            said["ok"] is False and said["error"] and said["exit"] in (2, 3)
-        ), written
+        answers = _at_once(socket, request)
+        for written in answers:
+            assert "\n" not in written
+            said = json.loads(written.encode())
+            assert isinstance(said, dict)
+            assert said["ok"] is True or (
+                said["ok"] is False and said["error"] and said["exit"] in (2, 3)
+            ), written
+            assert said.get("more", False) is (written is not answers[-1])
         for meter, before in zip(host.meters, credit, strict=True):
             account, security = meter.state.account, meter.state.security
             assert account.imbalance() == (0, 0)

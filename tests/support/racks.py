@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from firmware_sim.hal.nvram import NvramFlushError, SimulatedNvram
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.rack.operator import Operator
@@ -12,6 +13,18 @@ from firmware_sim.rack.values import Value
 from firmware_sim.servers.modbus.server import ModbusRtuServer, ModbusTcpServer
 from firmware_sim.servers.seam import WireOptions, WireStations
 from protocols.control import Command
+
+
+class FailingNvram(SimulatedNvram):
+    """A storage whose flushes fail once it is told so."""
+
+    fails = False
+
+    def flush(self) -> None:
+        """Flush, or fail."""
+        if self.fails:
+            raise NvramFlushError("the device failed to flush")
+        super().flush()
 
 
 def one_kilowatt(_: str, meter: Meter) -> Load:

@@ -11,7 +11,6 @@ import pytest
 
 from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
-from firmware_sim.hal.nvram import NvramFlushError, SimulatedNvram
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.control_socket import ControlSocket
 from firmware_sim.hosting.host import Host
@@ -22,21 +21,9 @@ from firmware_sim.rack.rack import Rack
 from protocols.control import Sense, parse_command
 from protocols.data_model.words import Tamper
 from protocols.faults import FaultPlan, FaultRule
-from tests.support.racks import one_kilowatt
+from tests.support.racks import FailingNvram, one_kilowatt
 
 STOPPED = "meter 000000000002: the device failed to flush"
-
-
-class FailingNvram(SimulatedNvram):
-    """A storage whose flushes fail once it is told so."""
-
-    fails = False
-
-    def flush(self) -> None:
-        """Flush, or fail."""
-        if self.fails:
-            raise NvramFlushError("the device failed to flush")
-        super().flush()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 
 from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
-from firmware_sim.hal.nvram import NvramFlushError, SimulatedNvram
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.errors import CommandFailedError, UnknownMeterError
@@ -20,22 +19,10 @@ from protocols.control import parse_command
 from protocols.errors import QuantityError
 from protocols.faults import FaultPlan, FaultRule
 from protocols.quantities import HOUR
-from tests.support.racks import one_kilowatt
+from tests.support.racks import FailingNvram, one_kilowatt
 
 SERIALS = [f"{number:012d}" for number in (1, 2, 3)]
 STANDING = ["serial_number", "unit", "clock", "elapsed_ms", "available_credit", "supply_state"]
-
-
-class FailingNvram(SimulatedNvram):
-    """A storage whose flushes fail once it is told so."""
-
-    fails = False
-
-    def flush(self) -> None:
-        """Flush, or fail."""
-        if self.fails:
-            raise NvramFlushError("the device failed to flush")
-        super().flush()
 
 
 class Bench:
