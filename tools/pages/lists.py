@@ -32,7 +32,26 @@ def events() -> str:
         row(k.code, f"`{k.name}`", ", ".join(f"`{name}`" for name, _ in k.details))
         for k in EVENTS.values()
     ]
-    return "".join(out)
+    return "".join(out) + _AS_THEY_FALL
+
+
+_AS_THEY_FALL = """
+## As they fall
+
+`meter-sim run` tells each event on stderr as it falls, with the credit and the supply state at its
+instant. With `--json` they are JSON Lines on stdout, after the line whose `event` is `ready`:
+
+```json
+{"event": "low_credit_warning", "serial_number": "000000000001", "unit": 1, "number": 1,
+ "at": "2026-08-01T18:00:00.000Z", "elapsed_ms": 36000000, "available_credit": 10.00,
+ "energy_import_kwh": 20.000000, "supply_state": "connected", "threshold": 10.00}
+```
+
+`number` is that of the meter's event log. Events that a state file holds already are not told
+again. No reader can make the meter wait: lines that a reader does not take (a pipe that is not
+read, a stopped terminal, a full disk) are not written, and the next line that is tells how many
+they were: `"dropped": 12`.
+"""
 
 
 def glossary() -> str:
