@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firmware_sim.assembly import map_of
-from firmware_sim.description.files import describe
+from firmware_sim.description.files import Described, describe
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.description.loads import load_for
 from firmware_sim.faults.in_force import Faults
@@ -24,7 +24,6 @@ from firmware_sim.programs.ready import ready_line
 from firmware_sim.programs.state_files import Meters
 from firmware_sim.programs.told_events import ToldEvents
 from firmware_sim.rack.operator import Operator
-from firmware_sim.rack.rack import Rack
 from firmware_sim.wire_kinds import WIRE_KINDS, Wires
 from protocols.errors import QuantityError
 from protocols.faults import FaultPlan, parse_plan
@@ -61,38 +60,18 @@ def run(flags: MeterFlags, options: RunOptions) -> None:
 
 def _run(flags: MeterFlags, options: RunOptions, out: LineOutput, errors: LineOutput) -> None:
     say = errors.put
-    described = describe(flags, default_start=int(time.time()) * 1000)
-    if options.control is None and not any(options.wires.values()):
-        wires = ", ".join(kind.flag for kind in WIRE_KINDS)
-        raise HostingError(
-            f"nothing could reach the meter: give a wire ({wires}) or --control PATH"
-        )
-    for warning in dict.fromkeys(each for one in described for each in one.warnings):
-        say(warning)
-    if "keys" not in flags.values:
-        say("no --keys: the published development key is in force; anyone can seal for this meter")
+    described = _described(flags, options, say)
     faults = Faults(_plan(options.faults, options.seed), line_time())
     loop = event_loop()
     meters = Meters(flags, options.state, faults, len(described), say)
     host: Host | None = None
     try:
-        built = [meters.build(one) for one in described]
-        meters.tell_resumed()
-        rack = Rack(
-            [
-                (one.description.unit, meter)
-                for one, (meter, _) in zip(described, built, strict=True)
-            ],
-            options.speed,
-            faults,
-        )
-        for station, one, (_, rebuild) in zip(rack.stations, described, built, strict=True):
-            station.rebuild, station.register_map = rebuild, map_of(one.description)
+        rack = meters.rack(described, options.speed)
         events = None
         if not options.quiet:
             events = ToldEvents(rack, out if options.as_json else errors, options.as_json)
         operator = Operator(rack, load_for, line_time, insert_file)
-        host = Host(rack, operator, loop, options.silent_unknown_units, say)
+        host = serving = Host(rack, operator, loop, options.silent_unknown_units, say)
         try:
             rack.begin_faults()
         except QuantityError as error:
@@ -102,10 +81,9 @@ def _run(flags: MeterFlags, options: RunOptions, out: LineOutput, errors: LineOu
             host.add_control(Path(options.control))
         for text in in_force(rack.stations):
             say(text)
-        served = host
 
         def begin() -> None:
-            out.put(ready_line(served, options.control, options.as_json))
+            out.put(ready_line(serving, options.control, options.as_json))
             if events is not None:
                 events.begin()
 
@@ -119,6 +97,23 @@ def _run(flags: MeterFlags, options: RunOptions, out: LineOutput, errors: LineOu
         finally:
             meters.close()
             finish(loop)
+
+
+def _described(
+    flags: MeterFlags, options: RunOptions, say: Callable[[str], None]
+) -> list[Described]:
+    """Return the meters, and tell about their keys; raises HostingError."""
+    described = describe(flags, default_start=int(time.time()) * 1000)
+    if options.control is None and not any(options.wires.values()):
+        wires = ", ".join(kind.flag for kind in WIRE_KINDS)
+        raise HostingError(
+            f"nothing could reach the meter: give a wire ({wires}) or --control PATH"
+        )
+    for warning in dict.fromkeys(each for one in described for each in one.warnings):
+        say(warning)
+    if "keys" not in flags.values:
+        say("no --keys: the published development key is in force; anyone can seal for this meter")
+    return described
 
 
 def _plan(path: str | None, seed: int | None) -> FaultPlan:

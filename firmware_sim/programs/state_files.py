@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from firmware_sim.assembly import WrongKeysError, build, build_lost
+from firmware_sim.assembly import WrongKeysError, build, build_lost, map_of
 from firmware_sim.description.files import Described
 from firmware_sim.description.flags import MeterFlags
 from firmware_sim.description.loads import read_load, zone_of
@@ -15,6 +15,7 @@ from firmware_sim.hosting.state_file import FileNvram, open_meter
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.programs.older_values import refused_today
+from firmware_sim.rack.rack import Rack
 from firmware_sim.requests import SetLoad
 from firmware_sim.storage.store import ForeignStorageError, StorageLostError
 
@@ -44,12 +45,23 @@ class Meters:
         self._resumed: list[Path] = []
         """The state files that held a meter."""
 
-    def build(self, one: Described) -> tuple[Meter, Rebuild | None]:
-        """Return a meter, new or from its state file, and its rebuild; a state overrides flags.
+    def rack(self, described: Sequence[Described], speed: int) -> Rack:
+        """Return a rack with all meters, and tell which flags their state files override.
 
         Raises:
-            HostingError: the keys or the state file cannot be used; nothing was changed.
+            HostingError: keys or a state file cannot be used; nothing was changed.
         """
+        built = [self._build(one) for one in described]
+        self._tell_resumed()
+        units = [one.description.unit for one in described]
+        meters = [meter for meter, _ in built]
+        rack = Rack(zip(units, meters, strict=True), speed, self._faults)
+        for station, one, (_, rebuild) in zip(rack.stations, described, built, strict=True):
+            station.rebuild, station.register_map = rebuild, map_of(one.description)
+        return rack
+
+    def _build(self, one: Described) -> tuple[Meter, Rebuild | None]:
+        """Return a meter, new or from its state file, and its rebuild; a state overrides flags."""
         description = one.description
         if self._state is None:
             try:
@@ -113,7 +125,7 @@ class Meters:
             )
         _give_load(meter, one)
 
-    def tell_resumed(self) -> None:
+    def _tell_resumed(self) -> None:
         """Tell which flags the state files override, once for all meters."""
         ignored = ", ".join(self._flags.overridden())
         if not ignored or not self._resumed:
