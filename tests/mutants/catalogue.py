@@ -20,6 +20,9 @@ STATUS = "tests/unit/firmware_sim/acceptance/test_status.py"
 RECEIPTS = "tests/unit/firmware_sim/acceptance/test_receipts.py"
 LAYOUTS = "tests/unit/firmware_sim/storage/test_layouts.py"
 APPLET = "tests/unit/protocols/card"
+EVENTS = "tests/unit/firmware_sim/programs/test_told_events.py"
+OUTPUT = "tests/unit/firmware_sim/hosting/test_line_output.py"
+OPERATOR = "tests/unit/firmware_sim/rack/test_operator.py"
 
 
 METER_MUTANTS = (
@@ -402,6 +405,34 @@ METER_MUTANTS = (
         "        if self._names_older_layout:\n",
         "        if not self._encoder:\n",
         (LAYOUTS,),
+    ),
+    Mutant(
+        "an event told with the credit after a jump of time",
+        "firmware_sim/rack/stations.py",
+        "partial(meter.advance, elapsed_ms, to_event=True)",
+        "partial(meter.advance, elapsed_ms)",
+        (EVENTS,),
+    ),
+    Mutant(
+        "events of a storage's past told again",
+        "firmware_sim/meter.py",
+        "        self.events_before = state.numbers[EVENT_RING]\n",
+        "        self.events_before = 0\n",
+        (EVENTS,),
+    ),
+    Mutant(
+        "lines that find no room not counted",
+        "firmware_sim/hosting/line_output.py",
+        "                self._missing += 1\n                return\n",
+        "                return\n",
+        (OUTPUT,),
+    ),
+    Mutant(
+        "a meter that refuses keeps a command from the others",
+        "firmware_sim/rack/operator.py",
+        "    except (CommandFailedError, MeterStoppedError) as error:\n        return error\n",
+        "    except (CommandFailedError, MeterStoppedError):\n        raise\n",
+        (OPERATOR,),
     ),
 )
 
