@@ -15,7 +15,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -114,17 +114,19 @@ class ControlSocket:
                     break
                 if not request:
                     break
-                async for answer in self._answers(request):
-                    writer.write(answer.encode() + b"\n")
-                    await writer.drain()
+                async with contextlib.aclosing(self._answers(request)) as answers:
+                    async for answer in answers:
+                        writer.write(answer.encode() + b"\n")
+                        await writer.drain()
                 await asyncio.sleep(0)  # other wires have their turn
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client closed the connection, or the process ends
         finally:
             writer.close()
 
-    async def _answers(self, request: bytes) -> AsyncIterator[str]:
+    async def _answers(self, request: bytes) -> AsyncGenerator[str, None]:
         """Execute a command; yield the lines of its answer."""
+        refusal, results = "", iter(list[Result]())
         try:
             asked = json.loads(request)
             words, meter = asked["words"], asked.get("meter")
@@ -134,18 +136,18 @@ class ControlSocket:
                 raise UnknownMeterError(f"no meter {meter} here")
             results = iter(await self._execute(parse_command(words), meter))
         except (QuantityError, UnknownMeterError, HostingError) as error:
-            yield _refused(str(error))
-            return
+            refusal = _refused(str(error))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            yield _refused(
+            refusal = _refused(
                 'a command is {"words": ["advance", "5h"]}, with "meter" where there are several'
             )
-            return
         except (CommandFailedError, MeterStoppedError) as error:
-            yield _refused(str(error), self._exit_code(error))
-            return
+            refusal = _refused(str(error), self._exit_code(error))
         finally:
             self._host.after_command()  # a command that failed may have moved time
+        if refusal:
+            yield refusal
+            return
         result = next(results, Result())
         for count, following in enumerate(chain(results, [None]), 1):
             yield self._line(result, is_last=following is None)

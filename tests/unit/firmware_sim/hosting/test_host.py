@@ -146,6 +146,40 @@ def test_deadlines_are_looked_at_again_after_a_command_that_failed(
     assert answer(commands, "state", meter=["x"])["error"] == "no meter ['x'] here"
 
 
+def test_deadlines_are_looked_at_again_before_a_client_took_its_answer(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    host, _ = hosted(loop, FaultRule("storage_full"))
+    host.rack.begin_faults()
+    commands = CommandHost(host.operator)
+    socket = ControlSocket(Path("no.sock"), commands)
+
+    async def first_line(*words: str) -> None:
+        answering = socket._answers(json.dumps({"words": words}).encode())
+        await anext(answering)
+        assert commands.replans == 1
+        await answering.aclose()
+
+    for words in (["advance", "20h"], ["nonsense"], ["speed", "0"]):
+        commands.replans = 0
+        asyncio.run(first_line(*words))
+
+
+def test_an_answer_has_a_line_a_meter_and_the_last_says_so(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    host, _ = hosted(loop)
+    host.rack.begin_faults()
+    commands = CommandHost(host.operator)
+    told = answers(commands, "state")
+    assert [(line["ok"], line.get("more", False)) for line in told] == [(True, True), (True, False)]
+    host.rack.begin_fault(FaultRule("storage_full", unit=2), 0)
+    told = answers(commands, "cover", "open")
+    assert [(line["ok"], line.get("exit")) for line in told] == [(True, None), (False, 3)]
+    assert str(told[1]["error"]).startswith("meter 000000000002: the storage refused it")
+    assert answers(commands, "speed", "0") == [{"ok": True, "result": {}}]
+
+
 @pytest.mark.parametrize("words", ["fault cover_open on --unit 2", "cover open", "advance 1d"])
 def test_a_command_that_stops_a_meter_is_no_success(
     words: str, loop: asyncio.AbstractEventLoop
