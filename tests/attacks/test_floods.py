@@ -58,7 +58,8 @@ def test_a_flood_of_requests_leaves_other_wires_their_turn(tmp_path: Path) -> No
         host, _, port = ready["modbus_tcp"][0].rpartition(":")
         with flooding((host, int(port)), 10):
             meterctl("--port", "m.tty", "read", "serial_number", cwd=tmp_path)
-            assert ask(tmp_path / "c.sock", ["state"], None)["ok"]
+            (answer,) = ask(tmp_path / "c.sock", ["state"], None)
+            assert answer.error is None
             with socket.create_connection((host, int(port)), TIMEOUT_S) as polite:
                 for _ in range(20):
                     polite.sendall(READ)
