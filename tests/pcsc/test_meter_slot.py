@@ -17,7 +17,7 @@ import pytest
 
 from firmware_sim.hosting.cards.card_file import open_card
 from firmware_sim.hosting.cards.slot import SESSION_S
-from firmware_sim.hosting.control_socket import ask
+from firmware_sim.hosting.control_socket import Answer, ask
 from protocols.card.answer_to_reset import Transmission
 from protocols.card.apdu import Instruction
 from protocols.card.files import CardFile, LogActor, LogRow
@@ -48,9 +48,9 @@ class Meter:
 
     def ask(self, *words: str) -> dict[str, Any]:
         """Send a request over the control socket; return the answer's result."""
-        answer = ask(self._folder / "control", list(words), None)
-        assert answer["ok"], answer
-        result: dict[str, Any] = json.loads(str(answer["raw"]))["result"]
+        (answer,) = ask(self._folder / "control", list(words), None)
+        assert answer.error is None, answer
+        result: dict[str, Any] = json.loads(answer.result)
         return result
 
     def insert(self, reader: str = SLOT) -> dict[str, Any]:
@@ -65,9 +65,10 @@ class Meter:
 
     def refuses(self, reader: str) -> str:
         """Return the error of an insertion that the meter refuses with exit code 2."""
-        answer = ask(self._folder / "control", ["card", "insert", "--reader", reader], None)
-        assert (answer["ok"], answer["exit"]) == (False, 2), answer
-        return str(answer["error"])
+        (answer,) = ask(self._folder / "control", ["card", "insert", "--reader", reader], None)
+        assert answer.error is not None
+        assert answer.exit_code == 2, answer
+        return answer.error
 
 
 @contextmanager
@@ -237,11 +238,11 @@ def test_a_slot_that_waits_for_a_card_takes_no_other(tmp_path: Path, fast_meter:
         )
         with scripted:
             waiting = threads.submit(fast_meter.insert)
-            refused = {"ok": True}
-            while refused["ok"] and not waiting.done():
-                refused = ask(tmp_path / "control", ["card", "remove"], None)
-            assert (refused["ok"], refused["exit"]) == (False, 3)
-            assert "still being read" in str(refused["error"])
+            refused = Answer("{}")
+            while refused.error is None and not waiting.done():
+                (refused,) = ask(tmp_path / "control", ["card", "remove"], None)
+            assert refused.exit_code == 3
+            assert "still being read" in str(refused.error)
             assert waiting.result()["error_name"] == "pulled_early"
 
 
