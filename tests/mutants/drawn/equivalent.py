@@ -371,7 +371,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
     ),
     Equivalent(
         "firmware_sim/account/account.py",
-        "low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2",
+        "low, high = 0, (max(0, credit - account.credit) + max(0, account.debt)) // CENT + 2",
         "0",
         None,
         "the search ends at the same cent from any upper end that suffices",
@@ -379,16 +379,16 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
     ),
     Equivalent(
         "firmware_sim/account/account.py",
-        "low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2",
+        "low, high = 0, (max(0, credit - account.credit) + max(0, account.debt)) // CENT + 2",
         "2",
         None,
         "the search ends at the same cent from any upper end that suffices",
     ),
     Equivalent(
         "firmware_sim/account/account.py",
-        "low, high = 0, (max(0, credit - account.credit) + account.debt) // CENT + 2",
-        "(max(0, credit - account.credit) + account.debt) // CENT",
-        "((max(0, credit - account.credit) + account.debt) * CENT)",
+        "low, high = 0, (max(0, credit - account.credit) + max(0, account.debt)) // CENT + 2",
+        "(max(0, credit - account.credit) + max(0, account.debt)) // CENT",
+        "((max(0, credit - account.credit) + max(0, account.debt)) * CENT)",
         "the search ends at the same cent from any upper end that suffices",
     ),
     Equivalent(
