@@ -3,6 +3,7 @@
 from meterctl.journal.audit import AuditLine
 from meterctl.journal.database import NOWHERE
 from meterctl.journal.entries import Entry
+from meterctl.journal.filters import AuditFilter, EntryFilter
 from meterctl.journal.journal import Journal, default_path
 from meterctl.journal.layout import LAYOUT
 from meterctl.journal.proofs import ProvedStorage
@@ -12,9 +13,11 @@ from meterctl.journal.write_backs import SeenWriteBack
 __all__ = [
     "LAYOUT",
     "NOWHERE",
+    "AuditFilter",
     "AuditLine",
     "Entry",
     "EntryEvent",
+    "EntryFilter",
     "EntryOutcome",
     "EntryState",
     "Journal",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from meterctl.errors import UsageError
-from meterctl.journal.layout import LAYOUT, DrawNumber, bring_up
+from meterctl.journal.layout import LAYOUT, DrawNumber, bring_up, is_up_to_date
 
 NOWHERE = Path(":memory:")
 """Path of a journal that exists in memory only, such as that of a dry run."""
@@ -28,20 +28,28 @@ class Database:
         draw: returns a new journal number, for a new file or an older layout.
         now: s since 1970 UTC, only to date a new journal number.
         rehearsal: work on a copy in memory, so that no write is kept, not even a new layout.
+        reading: only read a file, which must exist; one of an older layout is read as a copy.
 
     Raises:
         UsageError: the file cannot be used; nothing was sent.
     """
 
-    def __init__(self, path: Path, draw: DrawNumber, now: int, *, rehearsal: bool) -> None:
+    def __init__(
+        self, path: Path, draw: DrawNumber, now: int, *, rehearsal: bool, reading: bool = False
+    ) -> None:
         self.path = NOWHERE if rehearsal else path
         try:
-            self._connection = _copied(path) if rehearsal else _connected(path)
+            if reading:
+                self._connection = _readable(path)
+            else:
+                self._connection = _copied(path) if rehearsal else _connected(path)
             self._connection.execute("PRAGMA synchronous = FULL")
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != LAYOUT:
+            is_ready = _has_layout if reading else is_up_to_date
+            if not is_ready(self._connection):
                 bring_up(self._connection, path, draw, now)
-            if self.path != NOWHERE:
+            if reading:
+                self._connection.execute("PRAGMA query_only = ON")
+            elif self.path != NOWHERE:
                 os.chmod(path, 0o600)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"journal {path}: {error}; nothing was sent") from error
@@ -100,12 +108,30 @@ def _connected(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
 
 
+def _readable(path: Path) -> sqlite3.Connection:
+    """Open a file to read it; one of another layout as a copy in memory, to be brought up."""
+    file = _existing(path)
+    if _has_layout(file):
+        return file
+    file.close()
+    return _copied(path)
+
+
+def _has_layout(connection: sqlite3.Connection) -> bool:
+    found: tuple[int] = connection.execute("PRAGMA user_version").fetchone()
+    return found == (LAYOUT,)
+
+
+def _existing(path: Path) -> sqlite3.Connection:
+    """Open a file that exists; an interrupted transaction of another process is rolled back."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, timeout=BUSY_S, isolation_level=None, uri=True)
+
+
 def _copied(path: Path) -> sqlite3.Connection:
     """Return a copy in memory of a journal file, or an empty database if there is no file."""
     copy = sqlite3.connect(":memory:", isolation_level=None)
     if path.exists():
-        with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_S, uri=True)
-        ) as source:
+        with contextlib.closing(_existing(path)) as source:
             source.backup(copy)
     return copy

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from meterctl.errors import UsageError
 from meterctl.journal.database import Database
 from meterctl.journal.entries import Entry
+from meterctl.journal.filters import OPEN_STATES, PAGE, EntryFilter
 from meterctl.journal.states import EntryOutcome, EntryState
 from protocols.sealed_message import Origin
 
@@ -14,12 +16,20 @@ _COLUMNS = (
     "id, meter, epoch, sequence, kind, amount, state, outcome, created, changed, "
     "message, receipt, card, reference, journal, mark, void_of"
 )
-_OPEN = "state IN ('prepared', 'on_card', 'unknown')"
 _ALONE = "(kind != 'void' OR (void_of = 0 AND journal != 0))"
 """SQL condition: entries settled on their own, also a void that advances the key version."""
-_UNPROVED = f"(state != 'confirmed' OR outcome = '{EntryOutcome.BY_HAND}')"
-"""SQL condition: entries that a proof may still change; the same as that of index `unproved`."""
 _PROVED = f"state = 'confirmed' AND outcome != '{EntryOutcome.BY_HAND}'"
+_OF_EPOCH = f"INDEXED BY proved_by_sequence WHERE meter = ? AND epoch = ? AND {_PROVED} AND id > ?"
+"""SQL condition: the proved entries of an epoch that are newer than an entry."""
+_OF_METER = {
+    "open_of_meter": f"INDEXED BY open_of_meter WHERE meter = ? AND {OPEN_STATES}",
+    "by_hand_of_meter": "INDEXED BY by_hand_of_meter WHERE meter = ? AND outcome = 'by_hand'",
+    "openings_of_meter": "INDEXED BY openings_of_meter WHERE meter = ? AND kind = 'open'"
+    " AND state = 'refused'",
+}
+"""SQL conditions: the entries of a meter that a proof may still change, each by its index."""
+_CARRIED = "INDEXED BY on_card WHERE card > '' AND state IN ('on_card', 'unknown')"
+"""SQL condition: the sales on cards that are not settled."""
 
 
 class EntryTable:
@@ -87,31 +97,59 @@ class EntryTable:
 
     def find_message(self, meter: str, message: bytes) -> Entry | None:
         """Return the newest entry with exactly these message bytes."""
-        return self._first("WHERE meter = ? AND message = ? ORDER BY id DESC", meter, message)
+        return self._first(
+            "INDEXED BY code_of_message WHERE meter = ? AND substr(message, -8) = substr(?, -8)"
+            " AND message = ? ORDER BY id DESC LIMIT 1",
+            meter,
+            message,
+            message,
+        )
 
     def newest_confirmed(self, meter: str) -> Entry | None:
         """Return a meter's most recently proved entry, voids excluded."""
         return self._first(
-            f"WHERE meter = ? AND {_PROVED} AND kind != 'void'"
+            f"INDEXED BY proved_by_change WHERE meter = ? AND {_PROVED} AND kind != 'void'"
             " ORDER BY changed DESC, id DESC LIMIT 1",
             meter,
         )
 
     # ---- lists of entries
 
-    def all(self) -> list[Entry]:
-        """Return all entries, oldest first."""
-        return self._rows("ORDER BY id")
+    def listed(self, wanted: EntryFilter) -> Iterator[Entry]:
+        """Return the entries of a list, oldest first, a page at a time without a lock between."""
+        last, more = 0, True
+        while more:
+            where, values = wanted.sql(last)
+            page = self._rows(f"WHERE {where} ORDER BY id LIMIT {PAGE}", *values)
+            yield from page
+            last, more = (page[-1].id, True) if page else (last, False)
+
+    def newest(self, wanted: EntryFilter, limit: int) -> list[Entry]:
+        """Return the newest entries of a list, oldest first."""
+        where, values = wanted.sql()
+        rows = self._rows(f"WHERE {where} ORDER BY {wanted.newest_first} LIMIT {limit}", *values)
+        return sorted(rows, key=lambda entry: entry.id)
+
+    def count(self, wanted: EntryFilter) -> int:
+        """Return the number of entries of a list."""
+        where, values = wanted.sql()
+        return int(self._db.row(f"SELECT COUNT(*) FROM entries WHERE {where}", *values)[0])
 
     def open_of(self, meter: str) -> list[Entry]:
         """Return the open entries of a meter that are settled on their own, oldest first."""
-        return self._rows(
-            f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} AND {_OPEN} ORDER BY id", meter
-        )
+        return self._rows(f"{_OF_METER['open_of_meter']} AND {_ALONE} ORDER BY id", meter)
 
     def unproved_of(self, meter: str) -> list[Entry]:
-        """Return the entries of a meter that are settled on their own and not proved accepted."""
-        return self._rows(f"WHERE meter = ? AND {_UNPROVED} AND {_ALONE} ORDER BY id", meter)
+        """Return the entries of a meter that are settled on their own and may yet be proved.
+
+        They are open, closed by hand, or openings that were refused.
+        """
+        found = [
+            entry
+            for source in _OF_METER.values()
+            for entry in self._rows(f"{source} AND {_ALONE}", meter)
+        ]
+        return sorted({entry.id: entry for entry in found}.values(), key=lambda entry: entry.id)
 
     def voids_of(self, entry: Entry) -> list[Entry]:
         """Return the voids that were sealed for an entry, oldest first."""
@@ -126,14 +164,33 @@ class EntryTable:
             entry.id,
         )
 
-    def confirmed_of(self, meter: str, epoch: int, after: int) -> list[Entry]:
-        """Return the proved entries of an epoch that are newer than entry `after`, by sequence."""
+    def confirmed_of(self, meter: str, epoch: int, after: int, above: int) -> list[Entry]:
+        """Return the proved entries of an epoch above a sequence, by their sequences.
+
+        Only those that are newer than entry `after`, here and in the next two.
+        """
         return self._rows(
-            f"WHERE meter = ? AND epoch = ? AND {_PROVED} AND id > ? ORDER BY sequence",
-            meter,
-            epoch,
-            after,
+            f"{_OF_EPOCH} AND sequence > ? ORDER BY sequence",
+            *(meter, epoch, after, above),
         )
+
+    def confirmed_below(self, meter: str, epoch: int, after: int, sequence: int) -> int:
+        """Return the highest sequence below another one of a proved entry; 0 if there is none."""
+        row = self._db.row(
+            f"SELECT sequence FROM entries {_OF_EPOCH} AND sequence < ?"
+            " ORDER BY sequence DESC LIMIT 1",
+            *(meter, epoch, after, sequence),
+        )
+        return int(row[0]) if row else 0
+
+    def confirmed_sum(self, meter: str, epoch: int, after: int, sequence: int) -> tuple[int, int]:
+        """Return the number of proved entries up to a sequence, and the sum of sales, 0.01."""
+        row = self._db.row(
+            "SELECT COUNT(*), COALESCE(SUM(amount) FILTER (WHERE kind IN ('open', 'credit')), 0)"
+            f" FROM entries {_OF_EPOCH} AND sequence <= ?",
+            *(meter, epoch, after, sequence),
+        )
+        return int(row[0]), int(row[1])
 
     def of_sequence(self, meter: str, sequence: int) -> list[Entry]:
         """Return a meter's entries of a sequence in any epoch, newest first, voids excluded."""
@@ -141,13 +198,17 @@ class EntryTable:
             "WHERE meter = ? AND sequence = ? AND kind != 'void' ORDER BY id DESC", meter, sequence
         )
 
-    def carried(self) -> list[Entry]:
-        """Return the open sales that cards carry or carried, oldest first."""
-        return self._rows(
-            f"WHERE {_UNPROVED} AND card != '' AND state IN ('on_card', 'unknown') ORDER BY id"
-        )
+    def carried(self, card: str | None) -> list[Entry]:
+        """Return the open sales that one card, or any card, carries or carried, oldest first."""
+        if card is None:
+            return self._rows(f"{_CARRIED} ORDER BY id")
+        return self._rows(f"{_CARRIED} AND card = ? ORDER BY id", card)
 
     # ---- facts
+
+    def has_carried(self) -> bool:
+        """Return whether any card carries or carried an open sale."""
+        return self._db.row(f"SELECT 1 FROM entries {_CARRIED} LIMIT 1") is not None
 
     def last_id(self) -> int:
         """Return the number of the newest entry; 0 if there is none."""
@@ -155,19 +216,20 @@ class EntryTable:
 
     def last_time(self, meter: str) -> int:
         """Return the time of a meter's newest entry or audit line, s since 1970 UTC; else 0."""
-        (at,) = self._db.row(
-            "SELECT MAX(at) FROM (SELECT created AS at FROM entries WHERE meter = ?"
-            " UNION ALL SELECT at FROM audit WHERE meter = ?)",
-            meter,
-            meter,
+        (sold,) = self._db.row(
+            "SELECT MAX(created) FROM entries INDEXED BY created_of_meter WHERE meter = ?", meter
         )
-        return int(at or 0)
+        (audited,) = self._db.row(
+            "SELECT MAX(at) FROM audit INDEXED BY audit_of_meter WHERE meter = ?", meter
+        )
+        return max(int(sold or 0), int(audited or 0))
 
     def newest_opening(self, meter: str) -> tuple[str, int] | None:
         """Return card and time of a meter's newest opening by card that was not refused."""
         row = self._db.row(
-            "SELECT card, created FROM entries WHERE meter = ? AND kind = 'open' AND card != ''"
-            " AND state != 'refused' ORDER BY id DESC LIMIT 1",
+            "SELECT card, created FROM entries INDEXED BY openings_of_meter"
+            " WHERE meter = ? AND kind = 'open' AND card != '' AND state != 'refused'"
+            " ORDER BY id DESC LIMIT 1",
             meter,
         )
         return (str(row[0]), int(row[1])) if row else None
@@ -200,8 +262,8 @@ class EntryTable:
         known set-back do not count.
         """
         (rivals,) = self._db.row(
-            f"SELECT COUNT(*) FROM entries WHERE meter = ? AND {_UNPROVED} AND kind != 'void'"
-            f" AND (epoch = 0 OR ? = 0) AND {_OPEN}",
+            f"SELECT COUNT(*) FROM entries {_OF_METER['open_of_meter']} AND kind != 'void'"
+            " AND (epoch = 0 OR ? = 0)",
             meter,
             epoch,
         )

@@ -7,7 +7,9 @@ epoch); while it is open no other credit message is sealed for that meter.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from meterctl.journal.audit import AuditLine, AuditLog
 from meterctl.journal.database import Database
 from meterctl.journal.entries import SALES, VOID, Entry, overruled_text
 from meterctl.journal.entry_table import EntryTable
+from meterctl.journal.filters import AuditFilter, EntryFilter
 from meterctl.journal.limits import DailyLimits
 from meterctl.journal.locks import MeterLocks
 from meterctl.journal.numbers import JournalNumbers, RandomBytes, draw_number
@@ -52,6 +55,7 @@ class Journal:
         random: returns that many random bytes, for journal numbers and marks of messages.
         now: s since 1970 UTC, only to date a new journal number.
         rehearsal: work on a copy in memory, so that no write is kept, not even a new layout.
+        reading: only read a file, which must exist.
     """
 
     def __init__(
@@ -61,12 +65,15 @@ class Journal:
         now: int = 0,
         *,
         rehearsal: bool = False,
+        reading: bool = False,
     ) -> None:
         self.is_new = not path.exists()
         """Whether the file did not exist before."""
         self.notices: list[str] = []
         """Notices for the user, such as a closed entry that a proof overruled."""
-        self._db = Database(path, lambda: draw_number(random), now, rehearsal=rehearsal)
+        self._db = Database(
+            path, lambda: draw_number(random), now, rehearsal=rehearsal, reading=reading
+        )
         self.path = self._db.path
         self._entries = EntryTable(self._db)
         self._audit_log = AuditLog(self._db)
@@ -215,7 +222,22 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """Return all entries, oldest first."""
-        return self._entries.all()
+        return list(self.listed(EntryFilter()))
+
+    def listed(self, wanted: EntryFilter) -> Iterator[Entry]:
+        """Return the entries of a list, oldest first, a page at a time.
+
+        No lock is held between pages, so that a slow reader keeps no sale waiting.
+        """
+        return self._entries.listed(wanted)
+
+    def newest(self, wanted: EntryFilter, limit: int) -> list[Entry]:
+        """Return the newest entries of a list, oldest first, at most `limit`."""
+        return self._entries.newest(wanted, limit)
+
+    def count(self, wanted: EntryFilter) -> int:
+        """Return the number of entries of a list."""
+        return self._entries.count(wanted)
 
     def open_entries(self, meter: str) -> list[Entry]:
         """Return the open entries of a meter, of every epoch, oldest first.
@@ -241,13 +263,22 @@ class Journal:
         """Return the codes of the voids that were sealed for an entry."""
         return [sealed.code for sealed in self.voids_of(entry)]
 
-    def confirmed(self, meter: str, epoch: int) -> list[Entry]:
-        """Return the proved entries of a meter's epoch, in order of their sequences.
+    def confirmed(self, meter: str, epoch: int, above: int = 0) -> list[Entry]:
+        """Return the proved entries of a meter's epoch above a sequence, by their sequences.
 
-        Entries from before a known set-back of its storage are left out.
+        Entries from before a known set-back of its storage are left out, here and below.
         """
-        proved = self.proofs.of(meter).get(epoch)
-        return self._entries.confirmed_of(meter, epoch, proved.begun_after if proved else 0)
+        return self._entries.confirmed_of(meter, epoch, self._begun_after(meter, epoch), above)
+
+    def confirmed_below(self, meter: str, epoch: int, sequence: int) -> int:
+        """Return the highest sequence below another one of a proved entry; 0 if there is none."""
+        begun = self._begun_after(meter, epoch)
+        return self._entries.confirmed_below(meter, epoch, begun, sequence)
+
+    def confirmed_sum(self, meter: str, epoch: int, sequence: int) -> tuple[int, int]:
+        """Return the number of proved entries up to a sequence, and the sum of sales, 0.01."""
+        begun = self._begun_after(meter, epoch)
+        return self._entries.confirmed_sum(meter, epoch, begun, sequence)
 
     def newest_confirmed(self, meter: str) -> Entry | None:
         """Return a meter's most recently proved entry, of any epoch, voids excluded; or None."""
@@ -268,7 +299,11 @@ class Journal:
 
     def carried(self, card: str | None = None) -> list[Entry]:
         """Return the open sales that one card, or any card, carries or carried; oldest first."""
-        return [entry for entry in self._entries.carried() if card in (None, entry.card)]
+        return self._entries.carried(card)
+
+    def has_carried(self) -> bool:
+        """Return whether any card carries or carried an open sale."""
+        return self._entries.has_carried()
 
     # ---- facts about meters
 
@@ -308,11 +343,33 @@ class Journal:
 
     def audit_lines(self) -> list[AuditLine]:
         """Return the audit log, oldest first."""
-        return self._audit_log.lines()
+        return list(self._audit_log.listed(AuditFilter()))
+
+    def listed_audit(self, wanted: AuditFilter) -> Iterator[AuditLine]:
+        """Return the lines of a list of the audit log, as `listed`."""
+        return self._audit_log.listed(wanted)
+
+    def newest_audit(self, wanted: AuditFilter, limit: int) -> list[AuditLine]:
+        """Return the newest lines of a list of the audit log, oldest first, at most `limit`."""
+        return self._audit_log.newest(wanted, limit)
+
+    def count_audit(self, wanted: AuditFilter) -> int:
+        """Return the number of lines of a list of the audit log."""
+        return self._audit_log.count(wanted)
+
+    def audit_of(self, entry: Entry) -> list[AuditLine]:
+        """Return the lines of the audit log that name an entry, oldest first."""
+        named = re.compile(rf"\bentry {entry.id}\b")
+        lines = self._audit_log.mentioning(entry.meter, f"entry {entry.id}")
+        return [line for line in lines if named.search(line.detail)]
 
     def has_audited(self, what: str, card: str) -> bool:
         """Return whether the audit log has an action for a card."""
         return self._audit_log.has(what, card)
+
+    def _begun_after(self, meter: str, epoch: int) -> int:
+        proved = self.proofs.of(meter).get(epoch)
+        return proved.begun_after if proved else 0
 
     # ---- rules of writing
 

@@ -3,6 +3,9 @@
 1   entries
 2   cards, sale keys and key rings in entries; the audit log; totals that cards brought back
 3   origins of messages, voids and their entries; journal numbers; proved state of meters; ports
+
+Indexes belong to no layout: a journal without them gets them when it is next written, and a program
+that does not know them can still use it.
 """
 
 from __future__ import annotations
@@ -82,11 +85,48 @@ CREATE INDEX of_reference ON entries (reference) WHERE reference != '';
 """
 )
 _STEPS = {0: _ENTRIES, 1: _TO_2, 2: _TO_3}
+INDEXES = {
+    # of lists
+    "listed_by_meter": "entries (meter)",
+    "listed_by_state": "entries (state)",
+    "listed_by_meter_and_state": "entries (meter, state)",
+    "listed_by_time": "entries (created)",
+    "audit_by_meter": "audit (meter)",
+    "audit_by_time": "audit (at)",
+    # of sales and proofs
+    "open_of_meter": "entries (meter) WHERE state IN ('prepared', 'on_card', 'unknown')",
+    "by_hand_of_meter": "entries (meter) WHERE outcome = 'by_hand'",
+    "openings_of_meter": "entries (meter) WHERE kind = 'open'",
+    "on_card": "entries (card) WHERE card > '' AND state IN ('on_card', 'unknown')",
+    "proved_by_change": "entries (meter, changed)"
+    " WHERE state = 'confirmed' AND outcome != 'by_hand' AND kind != 'void'",
+    "proved_by_sequence": "entries (meter, epoch, sequence, id, kind, amount)"
+    " WHERE state = 'confirmed' AND outcome != 'by_hand'",
+    "created_of_meter": "entries (meter, created)",
+    "code_of_message": "entries (meter, substr(message, -8))",
+    "sold_of_ring": "entries (ring, created, kind, state, outcome, amount)",
+    "audit_of_meter": "audit (meter, at)",
+    "audit_of_card": "audit (card, what)",
+    "replaced_of_meter": "audit (meter) WHERE what = 'card_replaced'",
+    "turn_of_proved": "proved (turn)",
+}
+"""Index -> what it is on: no command searches the entries, audit lines or meters one by one."""
 DrawNumber = Callable[[], int]
+
+
+def is_up_to_date(db: sqlite3.Connection) -> bool:
+    """Return whether a journal has the present layout and all indexes."""
+    if db.execute("PRAGMA user_version").fetchone() != (LAYOUT,):
+        return False
+    names = ", ".join(f"'{name}'" for name in INDEXES)
+    (found,) = db.execute(f"SELECT COUNT(*) FROM sqlite_master WHERE name IN ({names})").fetchone()
+    return int(found) == len(INDEXES)
 
 
 def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> None:
     """Create the tables or migrate an older layout, all or nothing; draws the journal number.
+
+    A journal of the present layout gets the indexes that it lacks.
 
     Raises:
         UsageError: the file is of a later version, or of another program.
@@ -109,6 +149,8 @@ def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> 
             _prove_from_entries(db)
             db.execute("INSERT INTO numbers (number, drawn) VALUES (?, ?)", (draw(), now))
             db.execute(f"PRAGMA user_version = {LAYOUT}")
+        for name, on in INDEXES.items():
+            db.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {on}")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:

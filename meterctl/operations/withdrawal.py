@@ -34,7 +34,7 @@ def carried_by_cards(session: Session, journal: Journal, *, erased_only: bool) -
     Args:
         erased_only: only sales whose card was erased at the vending point.
     """
-    if not journal.carried():
+    if not journal.has_carried():
         return []
     hint = session.identify()
     carried = [

@@ -148,8 +148,8 @@ def _serve_knowingly(case: Case, back: WriteBack, problem: str) -> None:
 
 def _tell_unknown_transfers(case: Case, back: WriteBack) -> None:
     """Report transfers that only the meter holds, not this journal; audit new ones."""
-    taken, total = _taken(case, back)
-    strange = back.credit_sequence - len(taken)
+    taken, total = case.journal.confirmed_sum(back.meter_digits, back.epoch, back.credit_sequence)
+    strange = back.credit_sequence - taken
     proved = case.journal.proofs.of(back.meter_digits).get(back.epoch)
     if not strange or (
         proved is not None and proved.begun_after
@@ -205,12 +205,10 @@ def _revived(case: Case, back: WriteBack) -> str | None:
 
 def _behind_proved_sales(case: Case, back: WriteBack) -> str | None:
     """Return a text if a sequence below the answered one was proved that the meter lacks."""
-    known = case.journal.confirmed(back.meter_digits, back.epoch)
-    proved = case.journal.last_sequence(back.meter_digits, back.epoch)
-    sequences = [*(entry.sequence for entry in known), proved]
-    before = max(
-        (sequence for sequence in sequences if sequence < back.answered_sequence), default=0
-    )
+    meter, epoch, answered = back.meter_digits, back.epoch, back.answered_sequence
+    proved = case.journal.last_sequence(meter, epoch)
+    sold = case.journal.confirmed_below(meter, epoch, answered)
+    before = max(sold, proved if proved < answered else 0)
     if back.credit_sequence < before:
         return (
             f"it stands at sequence {back.credit_sequence}, sequence {before} was proved "
@@ -236,25 +234,15 @@ def _behind_last_write_back(case: Case, back: WriteBack) -> str | None:
 
 def _other_total(case: Case, back: WriteBack) -> str | None:
     """Return a text if the meter's purchases cannot contain the proved sales of the journal."""
-    taken, total = _taken(case, back)
+    taken, total = case.journal.confirmed_sum(back.meter_digits, back.epoch, back.credit_sequence)
     cumulative = _seen(back).cumulative
-    complete = len(taken) == back.credit_sequence  # each proved sequence occurs once
+    complete = taken == back.credit_sequence  # each proved sequence occurs once
     if total > cumulative or (complete and total != cumulative):
         return (
             f"it has taken {format_money(back.cumulative)} in all, the journal has sold it "
             f"{format_money(total * CENT)}"
         )
     return None
-
-
-def _taken(case: Case, back: WriteBack) -> tuple[list[Entry], int]:
-    """Return the proved entries up to a write-back's credit sequence, and their sum in 0.01."""
-    taken = [
-        e
-        for e in case.journal.confirmed(back.meter_digits, back.epoch)
-        if e.sequence <= back.credit_sequence
-    ]
-    return taken, sum(entry.amount for entry in taken if entry.kind in ("open", "credit"))
 
 
 def _seen_before(case: Case, back: WriteBack) -> SeenWriteBack | None:

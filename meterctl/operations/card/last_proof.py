@@ -52,9 +52,12 @@ def meter_of_journal(case: Case, meter: str) -> ProvedMeter | None:
     if proved is None or not proved.epoch:
         return None
     based = _meter_of_proof(case, proved.proof)
-    for entry in case.journal.confirmed(meter, proved.epoch):
-        if based is None or entry.sequence > based.credit_sequence:
-            based = _meter_of_receipt(case, entry, proved.epoch, based) or based
+    above = based.credit_sequence if based is not None else 0
+    for entry in reversed(case.journal.confirmed(meter, proved.epoch, above)):
+        later = _meter_of_receipt(case, entry, proved.epoch, based)
+        if later is not None:
+            based = later
+            break
     if based is None:
         return None
     return replace(based, credit_sequence=max(proved.sequence, based.credit_sequence))

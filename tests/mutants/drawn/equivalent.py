@@ -275,26 +275,12 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         nth=2,
     ),
     Equivalent(
-        "meterctl/journal/database.py",
-        'version = self._connection.execute("PRAGMA user_version").fetchone()[0]',
-        "0",
-        "-1",
-        "the row has one column",
-    ),
-    Equivalent(
         "meterctl/journal/layout.py",
         'if version == 0 and db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:',
         "0",
         "-1",
         "the row has one column",
         nth=2,
-    ),
-    Equivalent(
-        "meterctl/operations/card/last_proof.py",
-        "if based is None or entry.sequence > based.credit_sequence:",
-        "entry.sequence > based.credit_sequence",
-        "(entry.sequence >= based.credit_sequence)",
-        "a receipt of that sequence says what the proof says, or its version is below the floor",
     ),
     Equivalent(
         "protocols/card/applet.py",

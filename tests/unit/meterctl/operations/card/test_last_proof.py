@@ -123,8 +123,8 @@ def test_an_entry_without_a_receipt_proves_no_account(
 ) -> None:
     confirmed = Journal.confirmed
 
-    def without_receipts(journal: Journal, meter: str, epoch: int) -> list[Entry]:
-        return [replace(entry, receipt=b"") for entry in confirmed(journal, meter, epoch)]
+    def without_receipts(journal: Journal, meter: str, epoch: int, above: int) -> list[Entry]:
+        return [replace(entry, receipt=b"") for entry in confirmed(journal, meter, epoch, above)]
 
     with setup.presented(card) as presented, proofs_without_bytes():
         assert meter_of_journal(setup.case(presented), METER) is not None
