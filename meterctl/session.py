@@ -67,7 +67,8 @@ class Session:
     `now` is the host's clock in s since 1970 UTC, for dates; `ticks` is monotonic ms; `pause` waits
     that many ms; `random` returns that many random bytes; `ask` asks the user at a terminal. `port`
     names the port with its protocol and unit, empty if the journal shall not store it; `payee` is
-    the serial number of --meter; `set_back` accepts a meter whose storage was set back.
+    the serial number of --meter; `set_back` accepts a meter whose storage was set back; `now_ms` is
+    the host's clock in ms, where it is that fine.
     """
 
     driver: Driver
@@ -80,6 +81,11 @@ class Session:
     port: str = ""
     payee: str | None = None
     set_back: bool = False
+    now_ms: Callable[[], int] | None = None
+
+    def host_clock_ms(self) -> int:
+        """Return the host's clock, ms since 1970 UTC, in whole seconds if it is no finer."""
+        return self.now() * 1000 if self.now_ms is None else self.now_ms()
 
     def identify(self) -> MeterIdentity:
         """Read the identity that the meter shows, for display and as a hint."""

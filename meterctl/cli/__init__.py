@@ -3,7 +3,10 @@
 import os
 import signal
 import sys
+from io import TextIOWrapper
 from types import FrameType
+
+from protocols.replacements import replace_in
 
 INTERRUPTED = 130
 
@@ -11,6 +14,9 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the program. The late import lets an interrupt during it end without a traceback."""
     signal.signal(signal.SIGINT, _interrupted)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            replace_in(stream)
     from meterctl.cli.program import main as run
 
     run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from meterctl.cli.arguments import SELL, SetBackOption
 from meterctl.cli.card_options import FileOption, ReaderOption, carry_out
@@ -16,10 +16,14 @@ from meterctl.cli.card_output import (
 )
 from meterctl.cli.card_sales import open_, preset, replace, sell, service
 from meterctl.cli.options import Options, options
-from meterctl.cli.output import Table, print_rows, say, table_of
+from meterctl.cli.output import print_rows, say, table_of
+from meterctl.cli.tables import Table
 from meterctl.errors import UsageError
 from protocols.command_line import Context, Option, Program, examples
 from protocols.quantities import CENT, format_money
+
+if TYPE_CHECKING:
+    from meterctl.operations.card.case import Case
 
 _EXAMPLES = examples(
     (
@@ -132,7 +136,7 @@ def read(
         print_card_result(
             given,
             standing_fragments(case),
-            serial=case.back.meter_digits if case.back else None,
+            serial=_meter_of(case),
             entry=last.id if last else None,
         )
         for entry in settled:
@@ -192,6 +196,13 @@ def erase(
                     f"meterctl --port ... journal resolve {entry.id} asks its meter: "
                     f"accepted, or void and owed"
                 )
+
+
+def _meter_of(case: Case) -> str | None:
+    """Return the meter that a card is bound to or comes back from; None for neither."""
+    if case.back is not None:
+        return case.back.meter_digits
+    return case.identity.meter if case.identity is not None else None
 
 
 def _ring(given: Options, file: Path | None) -> None:

@@ -125,6 +125,7 @@ def _bulk_row(done: Done) -> dict[str, str]:
         "file": json.dumps(str(wanted.file)),
         "card": f'"{entry.card}"' if entry else "null",
         "meter": f'"{entry.meter}"' if entry else "null",
+        "serial_number": f'"{entry.meter}"' if entry else "null",
         "amount": format_money(wanted.cents * CENT),
         "id": str(entry.id) if entry else "null",
         "outcome": f'"{_bulk_outcome(done)}"',

@@ -71,6 +71,7 @@ def standing_fragments(case: Case) -> dict[str, str]:
         "card": f'"{case.serial}"',
         "card_type": f'"{credit.card_type.word}"' if credit is not None else "null",
         "meter": f'"{identity.meter}"' if identity else "null",
+        "serial_number": f'"{identity.meter}"' if identity else "null",
         "customer": f'"{identity.customer}"' if identity else "null",
         "key_version": str(identity.key_version) if identity else "null",
         "kind": f'"{message.kind.word}"' if message else "null",

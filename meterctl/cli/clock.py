@@ -39,17 +39,24 @@ def show(context: Context) -> None:
     """Show the meter's clock beside the host's."""
     given = options(context)
     with given.session() as session:
+        before = session.host_clock_ms()
         values = session.driver.read([items.CLOCK, items.UTC_OFFSET, items.ELAPSED])
-        host = session.now() * 1000
+        host = (before + session.host_clock_ms()) // 2
     offset = values[items.UTC_OFFSET]
     fragments = {
         "clock": f'"{format_moment(values[items.CLOCK], offset)}"',
         "utc_offset_minutes": str(offset),
         "elapsed_ms": str(values[items.ELAPSED]),
         "host_clock": f'"{format_moment(host, offset)}"',
-        "difference_s": str((values[items.CLOCK] - host) // 1000),
+        "difference_s": str(_nearest_s(values[items.CLOCK] - host)),
     }
     print_rows([fragments], given.json, table_of_fields(fragments, ("value",), heading="item"))
+
+
+def _nearest_s(difference_ms: int) -> int:
+    """Return the nearest second; half a second counts as one, forwards and backwards."""
+    seconds = (abs(difference_ms) + 500) // 1000
+    return seconds if difference_ms > 0 else -seconds
 
 
 @_clock.command("set")
@@ -75,7 +82,7 @@ def set_(
         given.open_journal() as journal,
         given.session(seals=True, payee=meter, set_back=set_back) as session,
     ):
-        wanted = session.now() * 1000 if written is None else written
+        wanted = session.host_clock_ms() if written is None else written
         planned = plan_command(session, journal, MessageKind.CLOCK, encode_clock(wanted), lives)
         hint = planned.meter
         old = format_moment(hint.clock, hint.utc_offset_minutes)

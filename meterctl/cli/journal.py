@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from typing import Annotated
 
-from meterctl.cli.arguments import SELL, PayeeOption, SetBackOption
+from meterctl.cli.arguments import SELL, PayeeOption, SetBackOption, serial_number
+from meterctl.cli.lists import (
+    AllOption,
+    Columns,
+    CsvOption,
+    Extent,
+    LimitOption,
+    Listing,
+    SinceOption,
+    print_list,
+    since_s,
+)
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
     OutputError,
@@ -19,10 +29,12 @@ from meterctl.cli.output import (
     result_fragments,
     say,
     table_of,
+    table_of_fields,
 )
+from meterctl.cli.tables import Screen, stacked
 from meterctl.cli.values import offered
 from meterctl.errors import BusyError, UnknownOutcomeError, UsageError
-from meterctl.journal import Entry, EntryState, Journal
+from meterctl.journal import AuditFilter, AuditLine, Entry, EntryFilter, EntryState, Journal
 from meterctl.operations.resolution import close_by_hand, living_text
 from meterctl.operations.resolution import resolve as settle_open
 from meterctl.session import Session
@@ -46,6 +58,12 @@ _COLUMNS = (
     "card",
 )
 _NUMBERS = ("id", "sequence", "amount")
+_CSV = ("id", "serial_number", *_COLUMNS[2:])
+_AUDIT = ("id", "at", "what", "meter", "card", "amount", "detail")
+ListedMeterOption = Annotated[
+    str | None,
+    Option("--meter", metavar="SERIAL", help="Only rows of the meter of this serial number."),
+]
 
 
 def add_to(app: Program) -> None:
@@ -59,12 +77,43 @@ def list_(
     open_only: Annotated[
         bool, Option("--open", help="Only entries that are not settled yet.")
     ] = False,
+    meter: ListedMeterOption = None,
+    state: Annotated[
+        str | None,
+        Option(
+            "--state",
+            metavar="STATE",
+            help=f"Only entries in this state: {', '.join(s.value for s in EntryState)}.",
+            autocompletion=offered(*(s.value for s in EntryState)),
+        ),
+    ] = None,
+    since: SinceOption = None,
+    limit: LimitOption = None,
+    every: AllOption = False,
+    as_csv: CsvOption = False,
 ) -> None:
-    """List the journal, oldest first."""
+    """List the newest sales and their outcomes, the newest last."""
     given = options(context)
-    with given.open_journal() as journal:
-        entries = [e for e in journal.entries() if e.is_open or not open_only]
-    _print(entries, given.json)
+    extent = Extent(limit, every, as_csv, given.json)
+    state_wanted = _state(state)
+    wanted = EntryFilter(
+        serial_number(meter), state_wanted, open_only, since_s(since, int(time.time()))
+    )
+    with given.open_journal(reading=True) as journal:
+        listing = Listing(
+            lambda: journal.count(wanted),
+            lambda limit: map(entry_fragments, journal.newest(wanted, limit)),
+            lambda: map(entry_fragments, journal.listed(wanted)),
+        )
+        print_list(extent, listing, Columns(_COLUMNS, _NUMBERS, _CSV))
+
+
+def _state(text: str | None) -> EntryState | None:
+    """Return the state of --state, None without it; raises UsageError."""
+    words = {state.value: state for state in EntryState}
+    if text is not None and text.lower() not in words:
+        raise UsageError(f"--state {text}: allowed are {', '.join(words)}")
+    return None if text is None else words[text.lower()]
 
 
 @_journal.command("show")
@@ -76,22 +125,20 @@ def show(
 ) -> None:
     """Show all of one entry: its message, its receipt, its voids, its audit lines."""
     given = options(context)
-    with given.open_journal() as journal:
+    with given.open_journal(reading=True) as journal:
         entry = journal.entry(number)
         fragments = _whole(journal, entry)
     if given.json:
         print_json(fragments)
     else:
-        width = max(map(len, fragments))
-        for name, value in fragments.items():
-            emit(f"{name:<{width}}  {value.strip(chr(34)).replace('null', '-')}")
+        emit(stacked(table_of_fields(fragments), Screen.of_stdout()))
 
 
 @_journal.command("renew")
 def renew(context: Context) -> None:
     """Give a copied or restored journal a new number; entries keep their old one."""
     given = options(context)
-    with given.open_journal() as journal:
+    with given.open_journal(exists=True) as journal:
         old = journal.numbers.current
         if not given.confirm(f"journal {journal.path}: draw a new number in place of {old:08x}"):
             return
@@ -125,7 +172,7 @@ def resolve(
         _close_by_hand(given, number, by_hand, meter, set_back)
         return
     with (
-        given.open_journal() as journal,
+        given.open_journal(exists=True) as journal,
         given.session(seals=True, payee=meter, set_back=set_back) as session,
     ):
         if number is not None:
@@ -157,7 +204,7 @@ def _close_by_hand(
         raise UsageError(
             "--as closes one entry: write journal resolve ID --as confirmed, or --as refused"
         )
-    with given.open_journal() as journal:
+    with given.open_journal(exists=True) as journal:
         entry = journal.entry(number)
         if not entry.is_open:
             raise UsageError(
@@ -229,26 +276,41 @@ def _end(given: Options, entries: list[Entry], exit_code: int, message: str) -> 
 
 
 @_journal.command("audit")
-def audit(context: Context) -> None:
-    """Show the audit log: actions with cards, and refusals."""
+def audit(
+    context: Context,
+    meter: ListedMeterOption = None,
+    since: SinceOption = None,
+    limit: LimitOption = None,
+    every: AllOption = False,
+    as_csv: CsvOption = False,
+) -> None:
+    """Show the audit log: actions with cards, and refusals, the newest last."""
     given = options(context)
-    with given.open_journal() as journal:
-        lines = journal.audit_lines()
-    rows = [
-        {
-            "id": str(line.id),
-            "at": f'"{format_moment(line.at * 1000)}"',
-            "what": f'"{line.what}"',
-            "meter": json.dumps(line.meter or None),
-            "card": json.dumps(line.card or None),
-            "amount": format_money(line.amount * CENT),
-            "detail": json.dumps(line.detail),
-        }
-        for line in lines
-    ]
-    columns = ("id", "at", "what", "meter", "card", "amount", "detail")
-    table = table_of(rows, columns, ("id", "amount"), absent="")
-    print_rows(rows, given.json, table, "nothing was audited")
+    extent = Extent(limit, every, as_csv, given.json)
+    wanted = AuditFilter(serial_number(meter), since_s(since, int(time.time())))
+    with given.open_journal(reading=True) as journal:
+        listing = Listing(
+            lambda: journal.count_audit(wanted),
+            lambda limit: map(_audit_fragments, journal.newest_audit(wanted, limit)),
+            lambda: map(_audit_fragments, journal.listed_audit(wanted)),
+        )
+        shown = Columns(
+            _AUDIT, ("id", "amount"), ("id", "at", "what", "serial_number", *_AUDIT[3:])
+        )
+        print_list(extent, listing, shown, "nothing was audited")
+
+
+def _audit_fragments(line: AuditLine) -> dict[str, str]:
+    return {
+        "id": str(line.id),
+        "at": f'"{format_moment(line.at * 1000)}"',
+        "what": f'"{line.what}"',
+        "meter": json.dumps(line.meter or None),
+        "serial_number": json.dumps(line.meter or None),
+        "card": json.dumps(line.card or None),
+        "amount": format_money(line.amount * CENT),
+        "detail": json.dumps(line.detail),
+    }
 
 
 def entry_fragments(entry: Entry) -> dict[str, str]:
@@ -256,6 +318,7 @@ def entry_fragments(entry: Entry) -> dict[str, str]:
     return {
         "id": str(entry.id),
         "meter": f'"{entry.meter}"',
+        "serial_number": f'"{entry.meter}"',
         "epoch": items.EPOCH.kind.json(entry.epoch),
         "sequence": str(entry.sequence),
         "kind": f'"{entry.kind}"',
@@ -293,8 +356,7 @@ def _whole(journal: Journal, entry: Entry) -> dict[str, str]:
         receipt = receipt_fragments(Receipt.decode(entry.receipt), 0)
         fragments |= {f"receipt_{name}": value for name, value in receipt.items()}
         fragments["receipt"] = f'"{entry.receipt.hex()}"'
-    named = re.compile(rf"\bentry {entry.id}\b")
-    lines = [line for line in journal.audit_lines() if named.search(line.detail)]
+    lines = journal.audit_of(entry)
     fragments["audit"] = json.dumps(
         [f"{line.what}: {line.detail}" for line in lines], ensure_ascii=False
     )

@@ -87,9 +87,14 @@ def show(
         row = {"version": str(version), "source": source, "retired": retired, "daily_limit": limit}
         if serial:
             value = items.KEY_CHECK_VALUE.kind.json(ring.meter_keys(serial, version).check_value)
-            row |= {"meter": f'"{serial}"', "key_check_value": value}
+            row |= {
+                "meter": f'"{serial}"',
+                "serial_number": f'"{serial}"',
+                "key_check_value": value,
+            }
         rows.append(row)
-    print_rows(rows, given.json, table_of(rows, list(rows[0])))
+    shown = [name for name in rows[0] if name != "serial_number"]
+    print_rows(rows, given.json, table_of(rows, shown))
 
 
 @_keys.command("export")

@@ -7,7 +7,6 @@ from typing import Annotated
 from meterctl.cli.arguments import SUPPLY, PayeeOption, SetBackOption, ValidForOption, valid_for_s
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
-    Table,
     item_json,
     item_text,
     print_result,
@@ -16,6 +15,7 @@ from meterctl.cli.output import (
     reporting_unprinted,
     say,
 )
+from meterctl.cli.tables import Table
 from meterctl.cli.values import settings as settings_
 from meterctl.operations.command import plan_command, rehearse_command
 from meterctl.operations.limits import Change, encode_settings, parse_settings, set_limits

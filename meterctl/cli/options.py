@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meterctl.operations.card.presented import PresentedCard
     from protocols.card.terminal import Transmit
 
+_DEVELOPMENT_KEY = "no --keys: the published development key is in force"
 CARD_SECONDS = 3.0
 """Shortest time-out for one response of a card in a reader; --timeout may extend it."""
 
@@ -54,8 +55,10 @@ class Options:
     yes: bool
     dry_run: bool
     development_key: bool
-    said: set[str] = field(default_factory=set, compare=False, repr=False)
-    """Warnings that were printed; each is printed once."""
+    _said: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Texts that were printed; each is printed once."""
+    _due: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Notices for a person, to be printed before the question or at the end."""
 
     @contextlib.contextmanager
     def session(
@@ -72,7 +75,13 @@ class Options:
             NotPermittedError: the published development key on a port that is not local.
         """
         from meterctl.transports import PATIENCE_S
-        from meterctl.transports.wires import monotonic_ms, open_transport, pause_ms, wall_seconds
+        from meterctl.transports.wires import (
+            monotonic_ms,
+            open_transport,
+            pause_ms,
+            wall_milliseconds,
+            wall_seconds,
+        )
 
         if self.port is None:
             raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
@@ -94,7 +103,9 @@ class Options:
                 self._port_name(),
                 named,
                 set_back,
+                wall_milliseconds,
             )
+            self._say_due()
         finally:
             transport.close()
 
@@ -163,7 +174,7 @@ class Options:
                 f"cards only. Give --keys FILE, or "
                 f"--development-key to use it all the same. Nothing was changed"
             )
-        say("no --keys: the published development key is in force")
+        self._due.add(_DEVELOPMENT_KEY)
         return development_ring()
 
     @contextlib.contextmanager
@@ -176,6 +187,7 @@ class Options:
             presented = PresentedCard(port.transmit, self.card_ring(port), os.urandom, wall_seconds)
             try:
                 yield presented
+                self._say_due()
             finally:
                 for notice in presented.notices:
                     say(notice)
@@ -194,26 +206,50 @@ class Options:
                     f"Give --keys FILE, or --development-key to use it all the same. "
                     f"Nothing was sent"
                 )
-            say("no --keys: the published development key is in force")
+            self._due.add(_DEVELOPMENT_KEY)
         return development_ring()
 
     def _loaded_ring(self, path: Path) -> KeyRing:
         ring = load_ring(path)
-        if ring.warning is not None and ring.warning not in self.said:
-            self.said.add(ring.warning)
-            say(ring.warning)
+        if ring.warning is not None:
+            self._say_once(ring.warning)
         return ring
 
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            say(text)
+
+    def _say_due(self) -> None:
+        """Print the notices that are due, at a terminal: a usage error before came without them."""
+        for notice in sorted(self._due):
+            if sys.stderr is not None and sys.stderr.isatty():
+                self._say_once(notice)
+
     @contextlib.contextmanager
-    def open_journal(self) -> Iterator[Journal]:
-        """Open the journal; a new one is reported, and a dry run keeps no write."""
+    def open_journal(self, *, reading: bool = False, exists: bool = False) -> Iterator[Journal]:
+        """Open the journal; a new one is reported, and a dry run keeps no write.
+
+        Args:
+            reading: for a command that only looks: it makes no file and changes none.
+            exists: for a command that has nothing to do without a journal.
+
+        Raises:
+            UsageError: there is none, for `reading` and `exists`.
+        """
         from meterctl.journal import Journal, default_path
         from meterctl.transports.wires import wall_seconds
 
         path = self.journal or default_path()
-        journal = Journal(path, now=wall_seconds(), rehearsal=self.dry_run)
-        if journal.is_new and not self.dry_run:
-            say(f"journal {path}: new")
+        if (reading or exists) and not path.exists():
+            raise UsageError(
+                f"journal {path}: there is no such file; nothing was sold with it. "
+                f"--journal FILE names another"
+            )
+        rehearsal = self.dry_run and not reading
+        journal = Journal(path, now=wall_seconds(), rehearsal=rehearsal, reading=reading)
+        if journal.is_new:
+            say(f"journal {path}: {'there is no such file yet' if rehearsal else 'new'}")
         try:
             yield journal
         finally:
@@ -264,6 +300,7 @@ class Options:
         """
         if self.rehearses(question, meter, last=last):
             return False
+        self._say_due()
         if self.yes:
             return True
         if not _has_terminal():

@@ -11,16 +11,16 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from io import StringIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from meterctl.cli.tables import Screen, Table, drawn
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.json_lines import line
 from protocols.data_model.kinds import Fixed, Moment, Optional
 from protocols.data_model.tables import OffsetAt, moment_json
 from protocols.quantities import CENT, format_money
+from protocols.replacements import escaped_json
 from protocols.sealed_message import Receipt
 
 if TYPE_CHECKING:
@@ -47,11 +47,7 @@ def emit(text: str) -> None:
     if sys.stdout is None:  # it was closed before the program began
         raise OutputError(OSError(0, "stdout is closed"))
     try:
-        try:
-            sys.stdout.write(f"{text}\n")
-        except UnicodeEncodeError:  # the locale lacks a character: print the result with it escaped
-            encoding = sys.stdout.encoding or "ascii"
-            sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except OSError as error:
         os.dup2(
@@ -72,8 +68,13 @@ def say(text: str) -> None:
 
 
 def print_json(fragments: Mapping[str, str]) -> None:
-    """Print one object, one line; raises OutputError."""
-    emit(line(fragments))
+    """Print one object, one line, in characters of the output; raises OutputError."""
+    emit(escaped_json(line(fragments), stdout_encoding()))
+
+
+def stdout_encoding() -> str:
+    """Return the encoding of stdout."""
+    return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
 def result_fragments(
@@ -94,16 +95,6 @@ def result_fragments(
         "exit_code": str(exit_code),
         "message": json.dumps(message, ensure_ascii=False),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table for people, in place of JSON Lines; the `right` columns are flushed right."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    right: Sequence[str] = ()
-    title: str = ""
 
 
 def table_of(
@@ -226,20 +217,7 @@ def item_text(item: Item, value: Any, offset: int | OffsetAt) -> str:
 
 def print_table(table: Table) -> None:
     """Print a table for people; raises OutputError."""
-    from rich import table as rich_table
-    from rich.console import Console
-
-    drawn = rich_table.Table(title=table.title or None, title_justify="left", header_style="bold")
-    for column in table.columns:
-        justify: Literal["left", "right"] = "right" if column in table.right else "left"
-        drawn.add_column(column, justify=justify, no_wrap=True)
-    for row in table.rows:
-        drawn.add_row(*row)
-    screen = Console()
-    width = screen.width if screen.is_terminal else 200
-    text = StringIO()
-    Console(file=text, highlight=False, force_terminal=screen.is_terminal, width=width).print(drawn)
-    emit(text.getvalue().rstrip("\n"))
+    emit(drawn(table, Screen.of_stdout()))
 
 
 def message_fragments(entry: Entry) -> dict[str, str]:

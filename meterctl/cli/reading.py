@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from meterctl.cli.arguments import LOOK
 from meterctl.cli.options import options
-from meterctl.cli.output import Table, print_items, print_rows, say
+from meterctl.cli.output import print_items, print_rows, say, stdout_encoding
+from meterctl.cli.tables import Table
 from meterctl.cli.values import item_names
 from meterctl.drivers import Reader
 from meterctl.errors import UsageError
@@ -17,6 +18,7 @@ from protocols.data_model import items
 from protocols.data_model.items import BY_NAME, ITEMS, Item
 from protocols.data_model.kinds import Moment
 from protocols.data_model.tables import OffsetAt
+from protocols.replacements import has
 from protocols.suggestions import did_you_mean
 
 STATUS = (
@@ -84,16 +86,19 @@ def list_items(context: Context) -> None:
     records = [
         {
             "name": _quoted(item.name),
-            "unit": _quoted(getattr(item.kind, "unit", "")),
+            "unit": _quoted(item.unit),
             "settable": "true" if item.setting else "false",
+            "allowed": _quoted(item.allowed) if item.setting else "null",
             "meaning": _quoted(item.meaning),
             "term": _quoted(item.term),
         }
         for item in ITEMS
     ]
-    rows = [(i.name, "set" if i.setting else "", i.meaning, i.term) for i in ITEMS]
-    table = Table(("item", "limits", "meaning", "term"), rows)
-    print_rows(records, options(context).json, table)
+    columns = ["item", "unit", "limits", "meaning", "term"]
+    rows = [[i.name, i.unit, i.allowed, i.meaning, i.term] for i in ITEMS]
+    if not has(stdout_encoding(), "".join(item.term for item in ITEMS)):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    print_rows(records, options(context).json, Table(columns, rows))
 
 
 def _quoted(text: str) -> str:

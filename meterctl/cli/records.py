@@ -6,7 +6,8 @@ from typing import Annotated
 
 from meterctl.cli.arguments import LOOK
 from meterctl.cli.options import options
-from meterctl.cli.output import Table, print_rows, table_of
+from meterctl.cli.output import print_rows, table_of
+from meterctl.cli.tables import Table
 from meterctl.operations.local_time import read_offsets
 from protocols.command_line import Context, Option, Program
 from protocols.data_model import items

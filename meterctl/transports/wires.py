@@ -21,6 +21,11 @@ def wall_seconds() -> int:
     return int(time.time())
 
 
+def wall_milliseconds() -> int:
+    """Return the host's clock, ms since 1970 UTC: to compare it with a meter's and to set that."""
+    return int(time.time() * 1000)
+
+
 def pause_ms(milliseconds: int) -> None:
     """Wait, for another process or before a sale is sealed again."""
     time.sleep(milliseconds / 1000)

@@ -50,6 +50,11 @@ from protocols.data_model.words import (
 from protocols.errors import QuantityError
 from protocols.quantities import LEDGER_DECIMALS, MONEY_LIMIT
 
+MONEY_UNIT = "account_unit"
+"""The unit of money: the item that names it."""
+_UNITS = {"_ms": "ms", "_minutes": "min"}
+"""End of an item's name -> the unit of a count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -64,6 +69,22 @@ class Item:
     term: str = ""
     setting: int = 0
     live: bool = False
+
+    @property
+    def unit(self) -> str:
+        """The unit of its values, empty without one; money is in the unit of the account."""
+        inner = self.kind.inner if isinstance(self.kind, Optional) else self.kind
+        if isinstance(inner, Fixed) and inner.decimals == LEDGER_DECIMALS:
+            return MONEY_UNIT
+        if inner == PRICE:
+            return f"{MONEY_UNIT} per kWh"
+        named = inner.unit if isinstance(inner, Fixed) else ""
+        return named or next((u for end, u in _UNITS.items() if self.name.endswith(end)), "")
+
+    @property
+    def allowed(self) -> str:
+        """The values that may be set, empty for an item that cannot be set."""
+        return cast(SettableKind, self.kind).allowed() if self.setting else ""
 
 
 @dataclass(frozen=True, slots=True)

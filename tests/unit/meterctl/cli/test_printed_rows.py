@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meterctl.journal import EntryState
+from meterctl.journal import EntryState, Journal
 from protocols.card.applet import Card
 from tests.support.setup import METER, SERIAL, Setup
 from tests.unit.meterctl.cli.conftest import Run
@@ -82,27 +82,30 @@ def test_limits_and_items_have_their_meaning_in_the_table_only(run: Run) -> None
         "name": "serial_number",
         "unit": "",
         "settable": False,
+        "allowed": None,
         "meaning": "Serial number of the meter, 12 digits.",
         "term": "表号",
     }
     heading, first, *_ = cells(run("reading", "items").out)
-    assert heading == ["item", "limits", "meaning", "term"]
-    assert first == ["serial_number", "", "Serial number of the meter, 12 digits.", "表号"]
+    assert heading == ["item", "unit", "limits", "meaning", "term"]
+    assert first == ["serial_number", "", "", "Serial number of the meter, 12 digits.", "表号"]
 
 
 def test_entries_of_the_journal_are_a_line_each_and_absent_values_are_empty(run: Run) -> None:
     assert run("journal", "journal", "list", json=True).out == (
-        '{"id": 1, "meter": "000000000042", "epoch": "000000e0", "sequence": 1, "kind": "open", '
-        '"amount": 30.00, "state": "confirmed", "outcome": "accepted", '
+        '{"id": 1, "meter": "000000000042", "serial_number": "000000000042", '
+        '"epoch": "000000e0", "sequence": 1, "kind": "open", "amount": 30.00, '
+        '"state": "confirmed", "outcome": "accepted", '
         f'"created": "{AT}", "changed": "{AT}", "card": "0011223344556677"}}\n'
     )
     words = f"1 {METER} 000000e0 1 open 30.00 confirmed accepted {AT} {AT} {SERIAL.hex()}".split()
     assert cells(run("journal", "journal", "list").out) == [ENTRY_HEADING, words]
     assert run("journal", "journal", "audit", json=True).out == (
         f'{{"id": 1, "at": "{AT}", "what": "card_formatted", "meter": null, '
-        '"card": "0011223344556677", "amount": 0.00, "detail": ""}\n'
+        '"serial_number": null, "card": "0011223344556677", "amount": 0.00, "detail": ""}\n'
         f'{{"id": 2, "at": "{AT}", "what": "sold", "meter": "000000000042", '
-        '"card": "0011223344556677", "amount": 30.00, "detail": "entry 1"}\n'
+        '"serial_number": "000000000042", "card": "0011223344556677", "amount": 30.00, '
+        '"detail": "entry 1"}\n'
     )
     assert cells(run("journal", "journal", "audit").out)[:2] == [
         ["id", "at", "what", "meter", "card", "amount", "detail"],
@@ -114,6 +117,7 @@ def test_an_empty_journal_is_an_empty_table_and_an_empty_log_a_message(
     run: Run, tmp_path: Path
 ) -> None:
     new = tmp_path / "new.sqlite"
+    Journal(new).close()
     assert cells(run("journal", "journal", "list", journal=new).out) == [ENTRY_HEADING]
     assert run("journal", "journal", "list", json=True, journal=new).out == ""
     assert run("journal", "journal", "audit", journal=new) == ("", "nothing was audited\n")
@@ -127,7 +131,7 @@ def test_one_entry_is_printed_whole(run: Run, setup: Setup, card: Card) -> None:
     lines = run("journal", "journal", "show", "2").out.splitlines()
     assert lines[0] == "id               2"
     assert [line.split()[0] for line in lines] == list(shown)
-    assert lines[11] == "sale             -"
+    assert lines[12] == "sale             -"
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -176,6 +180,7 @@ def test_readers_and_keys(run: Run, setup: Setup) -> None:
         "retired": False,
         "daily_limit": None,
         "meter": METER,
+        "serial_number": METER,
         "key_check_value": f"{setup.ring.meter_keys(METER, 1).check_value:06x}",
     }
     heading, row = cells(run("keys", "keys", "show").out)
