@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 from firmware_sim.assembly import rack_of
@@ -36,6 +38,8 @@ from protocols.quantities import format_duration
 from protocols.toml_text import with_lines
 
 EXIT_WRONG_FILE, EXIT_NOT_HELD = 2, 3
+UNFOLDED = 2**14
+"""Width without a terminal and without COLUMNS: each row is a line, as scripts read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def check_files(paths: Sequence[str], junit_file: Path | None, as_json: bool) ->
         print(f"meter-sim: {message}", file=sys.stderr)
     if junit_file is not None:
         try:
-            junit_file.write_text(junit(checked, errors))
+            junit_file.write_text(junit(checked, errors), encoding="utf-8")
         except OSError as error:
             raise HostingError(
                 f"{junit_file}: {error.strerror}; the results were not written"
@@ -217,15 +221,23 @@ def report(checked: list[Checked], as_json: bool) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
+    is_terminal = sys.stdout.isatty()
+    width = None if is_terminal or os.environ.get("COLUMNS") else UNFOLDED
+    console = Console(
+        width=width, force_terminal=is_terminal, markup=False, highlight=False, emoji=False
+    )
     for one in checked:
         table = Table(title=f"{one.scenario.name}  ({one.path})", title_justify="left")
         for column in ("step", "at", "expected", "result"):
-            table.add_column(column, justify="right" if column == "step" else "left")
+            is_number = column in ("step", "at")
+            justify: Literal["left", "right"] = "right" if column == "step" else "left"
+            table.add_column(column, justify=justify, no_wrap=is_number, overflow="fold")
         for result in one.results:
             told = "held" if result.held else f"FAILED: found {result.found}"
-            table.add_row(str(result.step), f"+{format_duration(result.at)}", result.wanted, told)
+            shown = Text(told, "green" if result.held else "red")
+            table.add_row(str(result.step), f"+{format_duration(result.at)}", result.wanted, shown)
         console.print(table)
     failed = sum(not result.held for one in checked for result in one.results)
     total = sum(len(one.results) for one in checked)

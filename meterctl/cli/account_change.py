@@ -42,8 +42,8 @@ class RequestedTopUp:
 def change_account(given: Options, wanted: RequestedTopUp) -> None:
     """Carry out a change that the user confirms, and print it; a known sale key goes on."""
     with (
-        given.open_journal() as journal,
         given.session(seals=True, payee=wanted.payee, set_back=wanted.set_back) as session,
+        given.open_journal() as journal,
     ):
         if _goes_on(given, session, journal, wanted.sale):
             return

@@ -106,7 +106,7 @@ def format_(
         if given.rehearses(f"create card {serial.hex()} in {file} and write its keys"):
             return
         create_image(file, serial)
-    with given.open_journal() as journal, given.presented(file, reader) as presented:
+    with given.presented(file, reader) as presented, given.open_journal() as journal:
         if serial is not None and presented.selected.serial != serial:
             raise UsageError(
                 f"card {presented.serial}: it is not {serial.hex()}; nothing was changed"
@@ -129,7 +129,7 @@ def read(
     from meterctl.operations.card.comparison import hold_against_journal, settle_by_write_back
 
     given = options(context)
-    with given.open_journal() as journal, given.presented(file, reader) as presented:
+    with given.presented(file, reader) as presented, given.open_journal(looks=True) as journal:
         case = Case(presented, journal, presented.read(), set_back=set_back)
         settled = settle_by_write_back(case)
         last = settled[-1] if settled else None
@@ -173,7 +173,7 @@ def erase(
     from meterctl.operations.card.erasure import plan_erasure
 
     given = options(context)
-    with given.open_journal() as journal, given.presented(file, reader) as presented:
+    with given.presented(file, reader) as presented, given.open_journal() as journal:
         planned = plan_erasure(presented, journal, unknown_sale=unknown_sale)
         touched = carry_out(given, presented.serial, planned)
         if touched is None:

@@ -55,9 +55,9 @@ def card_case(
     from meterctl.operations.card.port import hinted_before_reading
 
     with (
-        given.open_journal() as journal,
         given.presented(file, reader) as presented,
         given.session_if(payee, set_back) as session,
+        given.open_journal() as journal,
     ):
         ask = None
         if asked_before_reading is not None:

@@ -199,7 +199,7 @@ def service(
 
     given = options(context)
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
-    with given.open_journal() as journal, given.presented(file, reader) as presented:
+    with given.presented(file, reader) as presented, given.open_journal() as journal:
         planned = plan_service(Case.read(presented, journal), serial)
         if given.rehearses(f"card {presented.serial}: {planned.text}"):
             return

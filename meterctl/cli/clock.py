@@ -48,12 +48,12 @@ def show(context: Context) -> None:
         "utc_offset_minutes": str(offset),
         "elapsed_ms": str(values[items.ELAPSED]),
         "host_clock": f'"{format_moment(host, offset)}"',
-        "difference_s": str(_nearest_s(values[items.CLOCK] - host)),
+        "difference_s": str(nearest_s(values[items.CLOCK] - host)),
     }
     print_rows([fragments], given.json, table_of_fields(fragments, ("value",), heading="item"))
 
 
-def _nearest_s(difference_ms: int) -> int:
+def nearest_s(difference_ms: int) -> int:
     """Return the nearest second; half a second counts as one, forwards and backwards."""
     seconds = (abs(difference_ms) + 500) // 1000
     return seconds if difference_ms > 0 else -seconds
@@ -79,8 +79,8 @@ def set_(
     lives = valid_for_s(valid_for)
     written = None if moment == "now" else parse_written_moment(moment)
     with (
-        given.open_journal() as journal,
         given.session(seals=True, payee=meter, set_back=set_back) as session,
+        given.open_journal() as journal,
     ):
         wanted = session.host_clock_ms() if written is None else written
         planned = plan_command(session, journal, MessageKind.CLOCK, encode_clock(wanted), lives)

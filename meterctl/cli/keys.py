@@ -142,8 +142,8 @@ def advance(context: Context, meter: PayeeOption = None, set_back: SetBackOption
 
     given = options(context)
     with (
-        given.open_journal() as journal,
         given.session(seals=True, payee=meter, set_back=set_back) as session,
+        given.open_journal() as journal,
     ):
         hint = session.identify()
         require_payee(session, journal, hint.serial_number)

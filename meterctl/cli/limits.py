@@ -71,8 +71,8 @@ def set_(
     given = options(context)
     wanted, lives = parse_settings(settings), valid_for_s(valid_for)
     with (
-        given.open_journal() as journal,
         given.session(seals=True, payee=meter, set_back=set_back) as session,
+        given.open_journal() as journal,
     ):
         planned = plan_command(session, journal, MessageKind.LIMITS, encode_settings(wanted), lives)
         serial = planned.meter.serial_number

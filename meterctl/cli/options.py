@@ -227,26 +227,30 @@ class Options:
                 self._say_once(notice)
 
     @contextlib.contextmanager
-    def open_journal(self, *, reading: bool = False, exists: bool = False) -> Iterator[Journal]:
+    def open_journal(
+        self, *, reading: bool = False, exists: bool = False, looks: bool = False
+    ) -> Iterator[Journal]:
         """Open the journal; a new one is reported, and a dry run keeps no write.
 
         Args:
             reading: for a command that only looks: it makes no file and changes none.
             exists: for a command that has nothing to do without a journal.
+            looks: for a command that looks at something else, and at the journal if there is one.
 
         Raises:
-            UsageError: there is none, for `reading` and `exists`.
+            UsageError: there is none, for `reading` and `exists`; for `looks` where it was named.
         """
         from meterctl.journal import Journal, default_path
         from meterctl.transports.wires import wall_seconds
 
         path = self.journal or default_path()
-        if (reading or exists) and not path.exists():
+        is_missing = not path.exists()
+        if is_missing and (reading or exists or (looks and self.journal is not None)):
             raise UsageError(
                 f"journal {path}: there is no such file; nothing was sold with it. "
                 f"--journal FILE names another"
             )
-        rehearsal = self.dry_run and not reading
+        rehearsal = (self.dry_run and not reading) or (looks and is_missing)
         journal = Journal(path, now=wall_seconds(), rehearsal=rehearsal, reading=reading)
         if journal.is_new:
             say(f"journal {path}: {'there is no such file yet' if rehearsal else 'new'}")

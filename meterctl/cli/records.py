@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 from meterctl.cli.arguments import LOOK
+from meterctl.cli.lists import (
+    AllOption,
+    Columns,
+    CsvOption,
+    Extent,
+    LimitOption,
+    listing_of,
+    print_list,
+)
 from meterctl.cli.options import options
-from meterctl.cli.output import print_rows, table_of
-from meterctl.cli.tables import Table
 from meterctl.operations.local_time import read_offsets
 from protocols.command_line import Context, Option, Program
 from protocols.data_model import items
@@ -23,6 +31,7 @@ _AMOUNTS = (
     "cumulative",
 )
 _PURCHASE = ("number", "at", "kind", *_AMOUNTS, "sequence", "carrier")
+_EVENT = ("number", "at", "event", "details")
 _NUMBERS = ("number", "sequence", *_AMOUNTS)
 
 
@@ -32,14 +41,21 @@ def add_to(app: Program) -> None:
     app.command("events", rich_help_panel=LOOK)(events)
 
 
-def purchases(context: Context) -> None:
+def purchases(
+    context: Context,
+    limit: LimitOption = None,
+    every: AllOption = False,
+    as_csv: CsvOption = False,
+) -> None:
     """Show the last ten accepted top-ups, newest first."""
     given = options(context)
+    extent = Extent(limit, every, as_csv, given.json)
     with given.session() as session:
         rows, _ = session.driver.rows(PURCHASES)
         offsets = read_offsets(session.driver, [row.at for row in rows])
     shown = [row.fragments(offsets.at) for row in reversed(rows)]
-    print_rows(shown, given.json, table_of(shown, _PURCHASE, _NUMBERS, absent="null"))
+    columns = Columns(_PURCHASE, _NUMBERS, _PURCHASE, absent="null")
+    print_list(extent, listing_of(shown, newest_first=True), columns)
 
 
 def events(
@@ -52,9 +68,13 @@ def events(
             help="Begin with the event of this number; 0 begins with the oldest kept.",
         ),
     ] = 0,
+    limit: LimitOption = None,
+    every: AllOption = False,
+    as_csv: CsvOption = False,
 ) -> None:
     """Show the event log of the meter, oldest first."""
     given = options(context)
+    extent = Extent(limit, every or (first > 0 and limit is None), as_csv, given.json)
     with given.session() as session:
         newest = session.driver.read([items.EVENT_NUMBER])[items.EVENT_NUMBER]
         found: list[Event] = []
@@ -65,17 +85,17 @@ def events(
             next_number = rows[-1].number + 1 if rows else newest + 1
         moments = [moment for event in found for moment in event.moments()]
         offset_at = read_offsets(session.driver, moments).at
-    records = [event_fragments(event, offset_at) for event in found]
-    rows = [_event_row(event, offset_at) for event in found]
-    columns = ("number", "at", "event", "details")
-    print_rows(records, given.json, Table(columns, rows, ("number",)))
+    fragments = event_fragments if given.json else _event_row
+    listing = listing_of([fragments(event, offset_at) for event in found])
+    print_list(extent, listing, Columns(_EVENT, ("number",), _EVENT))
 
 
-def _event_row(event: Event, offset_at: OffsetAt) -> list[str]:
+def _event_row(event: Event, offset_at: OffsetAt) -> dict[str, str]:
+    """Return an event as JSON values for a table: its own details are one text."""
     details = event.detail_fragments(offset_at)
     text = " ".join(f"{name}={value}" for name, value in details.items()).replace('"', "")
-    at = event.fragments(offset_at)["at"].strip('"')
-    return [str(event.number), at, event.name, text]
+    shown = event_fragments(event, offset_at)
+    return {**{name: shown[name] for name in _EVENT[:-1]}, "details": json.dumps(text)}
 
 
 def event_fragments(event: Event, offset_at: OffsetAt) -> dict[str, str]:

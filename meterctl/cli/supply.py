@@ -179,8 +179,8 @@ def _command(
     parameters = b"" if number is None else encode_number(kind, number)
     lives = valid_for_s(terms.valid_for)
     with (
-        given.open_journal() as journal,
         given.session(seals=True, payee=terms.payee, set_back=terms.set_back) as session,
+        given.open_journal() as journal,
     ):
         planned = plan_command(session, journal, kind, parameters, lives)
         serial = planned.meter.serial_number

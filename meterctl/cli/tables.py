@@ -153,16 +153,14 @@ def _pair(name: str, value: Text, width: int | None) -> Iterator[Text]:
     from rich.text import Text
 
     room = (width or sys.maxsize) - len(name) - 2
-    if all(len(word) <= room for word in _words(value.plain)):
-        first, indent = Text(f"{name}  ", "bold"), " " * (len(name) + 2)
-    else:
+    first, indent = f"{name}  ", " " * (len(name) + 2)
+    if any(len(word) > room for word in _words(value.plain)):
         yield Text(name.rstrip(), "bold")
-        first, indent, room = Text("  "), "  ", max((width or sys.maxsize) - 2, 1)
-    folded = textwrap.wrap(value.plain, room, break_long_words=False, break_on_hyphens=False) or [
-        ""
-    ]
-    for number, part in enumerate(folded):
-        yield (first if not number else Text(indent)) + Text(part, value.style)
+        first, indent, room = "  ", "  ", max((width or sys.maxsize) - 2, 1)
+    folded = textwrap.wrap(value.plain, room, break_long_words=False, break_on_hyphens=False)
+    for number, part in enumerate(folded or [""]):
+        before = indent if number else first
+        yield Text.assemble((before, "bold"), (part, value.style))
 
 
 def _coloured(table: Table, row: Sequence[str], place: int) -> Text:

@@ -156,7 +156,7 @@ def _refused(
     if reached and not taken_by_another:
         return UnknownOutcomeError(
             f"meter {message.serial_number}: {message.kind.word} refused, "
-            f"{answer.outcome.name}, but its sealed status "
+            f"{answer.outcome.name.lower()}, but its sealed status "
             f"names command sequence {status.command_sequence}: it may have been done. "
             f"Read the meter",
             outcome=answer.outcome.name.lower(),
@@ -183,7 +183,7 @@ class Refusal(RefusedError):
             reason = _ALLOWED.get(message.kind, "")
         super().__init__(
             f"meter {message.serial_number}: {message.kind.word} refused, "
-            f"{answer.outcome.name}{f' ({reason})' if reason else ''}; {unchanged}. "
+            f"{answer.outcome.name.lower()}{f' ({reason})' if reason else ''}; {unchanged}. "
             f"A refusal is not sealed: {_taken_until(message)}",
             outcome=answer.outcome.name.lower(),
             serial_number=message.serial_number,

@@ -131,7 +131,7 @@ def _refusal(entry: Entry) -> str:
             f"never be applied"
         )
     return (
-        f"meter {entry.meter}: refused, {entry.outcome.upper()}; nothing was credited, "
+        f"meter {entry.meter}: refused, {entry.outcome}; nothing was credited, "
         f"and sequence {entry.sequence} "
         f"is void"
     )

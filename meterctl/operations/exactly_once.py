@@ -151,7 +151,8 @@ def _end(
         with suppress(UsageError):
             journal.settle(entry, EntryEvent.REFUSED_UNSEALED, session.now(), refusal=outcome)
         raise UnknownOutcomeError(
-            f"{error}. It answered {outcome.name}, which is not sealed and so proves nothing",
+            f"{error}. It answered {outcome.name.lower()}, which is not sealed and so proves "
+            f"nothing",
             outcome=outcome.name.lower(),
             serial_number=entry.meter,
             entry=entry.id,

@@ -33,7 +33,7 @@ def void(
         if conclusion is None:
             journal.settle(sealed, EntryEvent.NOT_ANSWERED, session.now())
             what = (
-                f"was refused, {told.refused.name}"
+                f"was refused, {told.refused.name.lower()}"
                 if told.refused is not None
                 else "was not answered"
             )

@@ -180,7 +180,7 @@ def test_a_command_that_was_done_and_is_answered_as_expired_is_7(journal: Journa
     planned = plan_command(lied, journal, MessageKind.SWITCH, bytes((SwitchAction.INTERRUPT,)))
     with pytest.raises(
         UnknownOutcomeError,
-        match=r"refused, EXPIRED, but its sealed status names command sequence 1",
+        match=r"refused, expired, but its sealed status names command sequence 1",
     ):
         execute_command(lied, journal, planned)
     assert meter.state.supply.state is not SupplyState.CONNECTED
@@ -188,5 +188,5 @@ def test_a_command_that_was_done_and_is_answered_as_expired_is_7(journal: Journa
     def refuse(sealed: bytes) -> Delivery:
         return Delivery(Answer(Outcome.EXPIRED, 2, code_of(sealed)), b"")
 
-    with pytest.raises(RefusedError, match="EXPIRED; nothing was changed"):
+    with pytest.raises(RefusedError, match="expired; nothing was changed"):
         execute_command(lying(session, deliver=refuse), journal, planned)

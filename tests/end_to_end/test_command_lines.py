@@ -154,12 +154,12 @@ def test_refusals_have_exit_3_and_change_nothing(tmp_path: Path) -> None:
     with running(*METER, cwd=tmp_path):
         meterctl(*PORT, "limits", "set", "max_credit=25", "--yes", cwd=tmp_path)
         done = meterctl(*PORT, "topup", "6.00", "--yes", cwd=tmp_path, check=3)
-        assert "EXCEEDS_MAX_CREDIT" in done.stderr
+        assert "exceeds_max_credit" in done.stderr
         kinds = [(e["kind"], e["state"]) for e in meterctl_json("journal", "list", cwd=tmp_path)]
         assert kinds == [("credit", "refused"), ("void", "confirmed")]
         bad = ("low_credit_threshold_1=1", "low_credit_threshold_2=2")
         done = meterctl(*PORT, "limits", "set", *bad, "--yes", cwd=tmp_path, check=3)
-        assert "OUT_OF_RANGE" in done.stderr
+        assert "out_of_range" in done.stderr
         assert "read back" in done.stderr
         meter_sim("control", "./m1.sock", "advance", "48h", cwd=tmp_path)
         done = meterctl(*PORT, "switch", "restore", "--yes", cwd=tmp_path, check=3)

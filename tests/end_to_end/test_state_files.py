@@ -100,7 +100,7 @@ def test_a_top_up_is_refused_while_the_state_file_is_gone(tmp_path: Path) -> Non
         os.link(tmp_path / "a.nv", tmp_path / "kept.nv")
         (tmp_path / "a.nv").unlink()
         said = meterctl("--port", port, "topup", "20.00", "--yes", cwd=tmp_path, check=7).stderr
-        assert "STORAGE_FAULT" in said
+        assert "storage_fault" in said
         (shown,) = meterctl_json("--port", port, *read, cwd=tmp_path)
         assert shown == {"available_credit": 50.00, "credit_sequence": 1}
         os.link(tmp_path / "kept.nv", tmp_path / "a.nv")

@@ -104,7 +104,7 @@ def test_no_room_for_the_meter_refuses_the_top_up(site: Site) -> None:
     site.start_meter()
     top_up(site)
     limit_files(0, site.meter.pid)
-    fails(site.host(*TOPUP), 7, "STORAGE_FAULT", "journal resolve")
+    fails(site.host(*TOPUP), 7, "storage_fault", "journal resolve")
     assert site.meter.poll() is None, "the meter goes on"
     limit_files(resource.RLIM_INFINITY, site.meter.pid)
     settle(site)

@@ -127,7 +127,7 @@ def require_takeable(case: Case, entry: Entry) -> None:
         if entry.opens_any_epoch and outcome is Outcome.SEQUENCE_CONFLICT:
             end = "Another message has its sequence; a new storage could still accept it: erase"
         raise NotPermittedError(
-            f"{on_card_text(entry)}; the meter refused it ({outcome.name}). Nothing was "
+            f"{on_card_text(entry)}; the meter refused it ({outcome.name.lower()}). Nothing was "
             f"sold. {end} the card, and "
             f"close it without proof: meterctl journal resolve {entry.id} --as refused"
         )

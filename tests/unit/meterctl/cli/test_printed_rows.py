@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from meterctl.cli.clock import nearest_s
+from meterctl.errors import UsageError
 from meterctl.journal import EntryState, Journal
 from protocols.card.applet import Card
 from tests.support.setup import METER, SERIAL, Setup
@@ -234,3 +236,79 @@ def test_limits_are_printed_as_read_back(run: Run) -> None:
         '{"overdraft_limit": 1.00, "result": "done", "outcome": "accepted", '
         '"serial_number": "000000000042", "entry": null, "exit_code": 0, "message": ""}\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("meter_ms", "host_ms", "shown"),
+    [
+        (59_991, 60_000, 0),
+        (60_009, 60_000, 0),
+        (60_500, 60_000, 1),
+        (59_500, 60_000, -1),
+        (59_501, 60_000, 0),
+        (55_000, 60_000, -5),
+    ],
+)
+def test_the_difference_of_clocks_is_rounded(meter_ms: int, host_ms: int, shown: int) -> None:
+    assert nearest_s(meter_ms - host_ms) == shown
+
+
+def test_a_card_names_its_meter_under_one_key(run: Run) -> None:
+    shown = json.loads(run("card", "card", "read", json=True).out)
+    assert (shown["meter"], shown["serial_number"]) == (METER, METER)
+
+
+def test_every_item_names_its_unit_and_its_limits(run: Run) -> None:
+    listed = map(json.loads, run("reading", "items", json=True).out.splitlines())
+    items = {item["name"]: item for item in listed}
+    units = {name: item["unit"] for name, item in items.items()}
+    assert (units["power_limit_kw"], units["step_limit_3_kwh"]) == ("kW", "kWh")
+    assert (units["elapsed_ms"], units["trip_delay_minutes"]) == ("ms", "min")
+    assert {units[name] for name in ("debt", "available_credit", "max_credit")} == {"account_unit"}
+    assert units["price_1"] == "account_unit per kWh"
+    assert items["max_credit"]["allowed"] == "off or 0.00 to 999999.99"
+    assert items["debt"]["allowed"] is None
+    for name, item in items.items():
+        assert item["unit"] or not name.endswith(("_kw", "_kwh", "_v", "_a", "_ms", "_s", "_exact"))
+
+
+def test_terms_are_left_out_where_the_output_has_none(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meterctl.cli.reading.stdout_encoding", lambda: "latin-1")
+    assert cells(run("reading", "items").out)[0] == ["item", "unit", "limits", "meaning"]
+
+
+def test_lists_are_filtered_and_limited(run: Run, setup: Setup, card: Card) -> None:
+    setup.sell(card, 1000)
+
+    def listed(*words: str) -> list[int]:
+        out = run("journal", "journal", *words, json=True).out
+        return [json.loads(line)["id"] for line in out.splitlines()]
+
+    assert listed("list") == [1, 2]
+    assert listed("list", "--state", "on_card") == [2]
+    assert listed("list", "--open") == [2]
+    assert listed("list", "--limit", "1") == [2]
+    assert listed("list", "--meter", "000000000043") == []
+    assert listed("list", "--since", "2026-01-01") == [1, 2]
+    assert listed("list", "--since", "2026-01-02") == []
+    assert listed("audit", "--meter", METER, "--limit", "1") == [3]
+    out = run("journal", "journal", "list", "--csv").out.splitlines()
+    assert (
+        out[0] == "id,serial_number,epoch,sequence,kind,amount,state,outcome,created,changed,card"
+    )
+    assert out[2].startswith(f"2,{METER},000000e0,2,credit,10.00,on_card,,{AT}")
+    with pytest.raises(UsageError, match="--state open: allowed are prepared, on_card"):
+        run("journal", "journal", "list", "--state", "open")
+
+
+def test_purchases_and_events_are_limited_and_written_as_csv(run: Run) -> None:
+    assert run("records", "events", "--limit", "1").err == (
+        "2 older rows are not shown: --all shows all\n"
+    )
+    assert run("records", "events", "--csv").out.splitlines()[:2] == [
+        "number,at,event,details",
+        f"1,{AT},account_opened,amount=30.00 sequence=1",
+    ]
+    assert run("records", "purchases", "--csv").out.splitlines()[1].startswith(f"1,{AT},open,30.00")

@@ -170,7 +170,7 @@ def test_an_acceptance_without_a_receipt_is_no_proof(journal: Journal) -> None:
 
 def test_a_refusal_says_until_when_the_bytes_could_be_taken(journal: Journal) -> None:
     line = Line(guarantee=True)
-    with pytest.raises(Refusal, match="REFUSED_BY_GUARANTEE") as caught:
+    with pytest.raises(Refusal, match="refused_by_guarantee") as caught:
         done(line, journal, MessageKind.SWITCH, INTERRUPT)
     assert caught.value.outcome == "refused_by_guarantee"
     assert caught.value.unchanged == "nothing was changed"

@@ -112,7 +112,7 @@ def test_the_key_of_an_open_sale_goes_on_with_it(journal: Journal) -> None:
 def test_the_key_of_a_refused_sale_sells_nothing_more(journal: Journal) -> None:
     meter = meter_of(settings=Settings(max_credit=LEDGER))
     session = session_of(meter)
-    for told in ("EXCEEDS_MAX_CREDIT", "a new sale needs a new key"):
+    for told in ("exceeds_max_credit", "a new sale needs a new key"):
         with pytest.raises(RefusedError, match=told):
             sold(session, journal, reference="key")
     assert [entry.state for entry in journal.entries() if entry.kind == "credit"] == [REFUSED]

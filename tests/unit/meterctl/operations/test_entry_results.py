@@ -42,8 +42,8 @@ def test_a_confirmation_is_written_and_returned(journal: Journal, entry: Entry) 
 @pytest.mark.parametrize(
     ("event", "told", "outcome", "text"),
     [
-        (EntryEvent.RECEIPT_OF_VOID, Delivered(), "voided", "VOIDED; nothing was credited"),
-        (EntryEvent.RECEIPT_OF_VOID, REFUSAL, "exceeds_max_credit", "EXCEEDS_MAX_CREDIT; nothing"),
+        (EntryEvent.RECEIPT_OF_VOID, Delivered(), "voided", "voided; nothing was credited"),
+        (EntryEvent.RECEIPT_OF_VOID, REFUSAL, "exceeds_max_credit", "exceeds_max_credit; nothing"),
         (EntryEvent.RECEIPT_OF_ANOTHER, REFUSAL, "sequence_conflict", "taken by another message"),
         (EntryEvent.KEY_VERSION_PASSED, REFUSAL, "unknown_key_version", "key version has passed"),
     ],

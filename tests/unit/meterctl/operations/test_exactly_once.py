@@ -140,7 +140,7 @@ def test_a_refusal_is_final_only_after_a_void(journal: Journal) -> None:
     meter = make()
     session, _ = connect(meter)
     Host(meter).send(MessageKind.LIMITS, parameters=encode_limits({4: 30 * LEDGER}))
-    with pytest.raises(RefusedError, match="EXCEEDS_MAX_CREDIT"):
+    with pytest.raises(RefusedError, match="exceeds_max_credit"):
         top_up(session, journal)
     credit, void = journal.entries()
     assert (credit.state, credit.outcome) == (EntryState.REFUSED, "exceeds_max_credit")

@@ -120,7 +120,7 @@ def test_a_replaced_card_and_a_service_card_carry_no_sale(setup: Setup, card: Ca
     [
         ({"credit_sequence": 2}, "already at sequence 2"),
         ({"epoch": 0xE1}, "has a new storage"),
-        ({"outcome": Outcome.EXCEEDS_MAX_CREDIT}, r"refused it \(EXCEEDS_MAX_CREDIT\)"),
+        ({"outcome": Outcome.EXCEEDS_MAX_CREDIT}, r"refused it \(exceeds_max_credit\)"),
         ({"outcome": Outcome.SEQUENCE_GAP}, ""),
         ({"outcome": 0}, ""),
         ({"outcome": Outcome.EXCEEDS_MAX_CREDIT, "answered_code": b"else"}, ""),
