@@ -177,9 +177,14 @@ def _rendered(what: object, screen: Screen, width: int | None) -> str:
     from rich.console import Console
 
     text = StringIO()
-    Console(
-        file=text, highlight=False, force_terminal=screen.is_terminal, width=width or 2**16
-    ).print(what, soft_wrap=width is None, end="")
+    console = Console(
+        file=text,
+        highlight=False,
+        force_terminal=screen.is_terminal,
+        width=width or 2**16,
+        height=25,  # a dumb terminal is 80 wide for rich unless both are given
+    )
+    console.print(what, soft_wrap=width is None, end="")
     return text.getvalue().rstrip("\n")
 
 
