@@ -464,7 +464,7 @@ def test_an_interrupt_while_the_program_starts_shows_no_traceback(
 ) -> None:
     """The signal ends the process until the interpreter has handlers; then meterctl reports it."""
     process = subprocess.Popen(
-        [BIN / "meterctl", "journal", "list"],
+        [BIN / "meterctl", "items"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
