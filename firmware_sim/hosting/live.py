@@ -10,6 +10,6 @@ class RefusedError(Exception):
     """The meter refused an order; `outcome` is its word, the text says what is allowed."""
 
     def __init__(self, words: str, outcome: Outcome | None, reason: str = "") -> None:
-        told = outcome.name if outcome is not None else SILENCE
+        told = outcome.name.lower() if outcome is not None else SILENCE
         super().__init__(f"{words}: {told}{f' ({reason})' if reason else ''}")
         self.outcome = outcome

@@ -95,16 +95,10 @@ def list_(
     """List the newest sales and their outcomes, the newest last."""
     given = options(context)
     extent = Extent(limit, every, as_csv, given.json)
-    state_wanted = _state(state)
-    wanted = EntryFilter(
-        serial_number(meter), state_wanted, open_only, since_s(since, int(time.time()))
-    )
+    instant = since_s(since, int(time.time()))
+    wanted = EntryFilter(serial_number(meter), _state(state), open_only, instant)
     with given.open_journal(reading=True) as journal:
-        listing = Listing(
-            lambda: journal.count(wanted),
-            lambda limit: map(entry_fragments, journal.newest(wanted, limit)),
-            lambda: map(entry_fragments, journal.listed(wanted)),
-        )
+        listing = Listing.of(journal.entry_list, wanted, entry_fragments)
         print_list(extent, listing, Columns(_COLUMNS, _NUMBERS, _CSV))
 
 
@@ -289,11 +283,7 @@ def audit(
     extent = Extent(limit, every, as_csv, given.json)
     wanted = AuditFilter(serial_number(meter), since_s(since, int(time.time())))
     with given.open_journal(reading=True) as journal:
-        listing = Listing(
-            lambda: journal.count_audit(wanted),
-            lambda limit: map(_audit_fragments, journal.newest_audit(wanted, limit)),
-            lambda: map(_audit_fragments, journal.listed_audit(wanted)),
-        )
+        listing = Listing.of(journal.audit_list, wanted, _audit_fragments)
         shown = Columns(
             _AUDIT, ("id", "amount"), ("id", "at", "what", "serial_number", *_AUDIT[3:])
         )

@@ -12,11 +12,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from meterctl.cli.output import emit, print_table, say, stdout_encoding, table_of
 from meterctl.cli.tables import Screen, streamed
 from meterctl.errors import UsageError
+from meterctl.journal.lists import Filter, Row, RowList
 from protocols.command_line import Option
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
@@ -49,6 +50,10 @@ SinceOption = Annotated[
         help="Only rows since a moment (2026-01-31T08:00, in UTC), or in the last 2d.",
     ),
 ]
+
+
+AnyFilter = TypeVar("AnyFilter", bound=Filter)
+AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,20 @@ class Listing:
     count: Callable[[], int]
     newest: Callable[[int], Iterable[Mapping[str, str]]]
     all: Callable[[], Iterator[Mapping[str, str]]]
+
+    @classmethod
+    def of(
+        cls,
+        rows: RowList[AnyFilter, AnyRow],
+        wanted: AnyFilter,
+        fragments: Callable[[AnyRow], Mapping[str, str]],
+    ) -> Listing:
+        """Return a list of a journal's rows; `fragments` makes JSON values of a row."""
+        return cls(
+            lambda: rows.count(wanted),
+            lambda limit: map(fragments, rows.newest(wanted, limit)),
+            lambda: map(fragments, rows.listed(wanted)),
+        )
 
 
 def listing_of(records: Sequence[Mapping[str, str]], *, newest_first: bool = False) -> Listing:

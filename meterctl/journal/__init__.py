@@ -3,9 +3,9 @@
 from meterctl.journal.audit import AuditLine
 from meterctl.journal.database import NOWHERE
 from meterctl.journal.entries import Entry
-from meterctl.journal.filters import AuditFilter, EntryFilter
 from meterctl.journal.journal import Journal, default_path
 from meterctl.journal.layout import LAYOUT
+from meterctl.journal.lists import AuditFilter, EntryFilter
 from meterctl.journal.proofs import ProvedStorage
 from meterctl.journal.states import EntryEvent, EntryOutcome, EntryState
 from meterctl.journal.write_backs import SeenWriteBack

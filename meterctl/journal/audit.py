@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meterctl.journal.database import Database
-from meterctl.journal.filters import PAGE, AuditFilter
+from meterctl.journal.lists import AuditFilter, RowList
 
 _COLUMNS = "id, at, what, meter, card, amount, detail"
 
@@ -29,6 +28,8 @@ class AuditLog:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self.list = RowList[AuditFilter, AuditLine](db, "audit", self._lines)
+        """All lines, as lists show them."""
 
     def append(
         self,
@@ -51,32 +52,12 @@ class AuditLog:
             detail,
         )
 
-    def listed(self, wanted: AuditFilter) -> Iterator[AuditLine]:
-        """Return the lines of a list, oldest first, a page at a time without a lock between."""
-        last, more = 0, True
-        while more:
-            where, values = wanted.sql(last)
-            page = self._lines(f"{where} ORDER BY id LIMIT {PAGE}", *values)
-            yield from page
-            last, more = (page[-1].id, True) if page else (last, False)
-
-    def newest(self, wanted: AuditFilter, limit: int) -> list[AuditLine]:
-        """Return the newest lines of a list, oldest first."""
-        where, values = wanted.sql()
-        rows = self._lines(f"{where} ORDER BY {wanted.newest_first} LIMIT {limit}", *values)
-        return sorted(rows, key=lambda line: line.id)
-
-    def count(self, wanted: AuditFilter) -> int:
-        """Return the number of lines of a list."""
-        where, values = wanted.sql()
-        return int(self._db.row(f"SELECT COUNT(*) FROM audit WHERE {where}", *values)[0])
-
     def mentioning(self, meter: str, text: str) -> list[AuditLine]:
         """Return the lines of a meter whose detail contains a text, oldest first."""
-        return self._lines("meter = ? AND instr(detail, ?) ORDER BY id", meter, text)
+        return self._lines("WHERE meter = ? AND instr(detail, ?) ORDER BY id", meter, text)
 
     def _lines(self, where: str, *values: object) -> list[AuditLine]:
-        rows = self._db.rows(f"SELECT {_COLUMNS} FROM audit WHERE {where}", *values)
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM audit {where}", *values)
         return [AuditLine(*row) for row in rows]
 
     def has(self, what: str, card: str) -> bool:

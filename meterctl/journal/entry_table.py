@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from meterctl.errors import UsageError
 from meterctl.journal.database import Database
 from meterctl.journal.entries import Entry
-from meterctl.journal.filters import OPEN_STATES, PAGE, EntryFilter
+from meterctl.journal.lists import OPEN_STATES, EntryFilter, RowList
 from meterctl.journal.states import EntryOutcome, EntryState
 from protocols.sealed_message import Origin
 
@@ -37,6 +36,8 @@ class EntryTable:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self.list = RowList[EntryFilter, Entry](db, "entries", self._rows)
+        """All entries, as lists show them."""
 
     # ---- writing
 
@@ -114,26 +115,6 @@ class EntryTable:
         )
 
     # ---- lists of entries
-
-    def listed(self, wanted: EntryFilter) -> Iterator[Entry]:
-        """Return the entries of a list, oldest first, a page at a time without a lock between."""
-        last, more = 0, True
-        while more:
-            where, values = wanted.sql(last)
-            page = self._rows(f"WHERE {where} ORDER BY id LIMIT {PAGE}", *values)
-            yield from page
-            last, more = (page[-1].id, True) if page else (last, False)
-
-    def newest(self, wanted: EntryFilter, limit: int) -> list[Entry]:
-        """Return the newest entries of a list, oldest first."""
-        where, values = wanted.sql()
-        rows = self._rows(f"WHERE {where} ORDER BY {wanted.newest_first} LIMIT {limit}", *values)
-        return sorted(rows, key=lambda entry: entry.id)
-
-    def count(self, wanted: EntryFilter) -> int:
-        """Return the number of entries of a list."""
-        where, values = wanted.sql()
-        return int(self._db.row(f"SELECT COUNT(*) FROM entries WHERE {where}", *values)[0])
 
     def open_of(self, meter: str) -> list[Entry]:
         """Return the open entries of a meter that are settled on their own, oldest first."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +18,8 @@ from meterctl.journal.audit import AuditLine, AuditLog
 from meterctl.journal.database import Database
 from meterctl.journal.entries import SALES, VOID, Entry, overruled_text
 from meterctl.journal.entry_table import EntryTable
-from meterctl.journal.filters import AuditFilter, EntryFilter
 from meterctl.journal.limits import DailyLimits
+from meterctl.journal.lists import AuditFilter, EntryFilter
 from meterctl.journal.locks import MeterLocks
 from meterctl.journal.numbers import JournalNumbers, RandomBytes, draw_number
 from meterctl.journal.ports import Ports
@@ -77,6 +76,8 @@ class Journal:
         self.path = self._db.path
         self._entries = EntryTable(self._db)
         self._audit_log = AuditLog(self._db)
+        self.entry_list, self.audit_list = self._entries.list, self._audit_log.list
+        """Its entries and its audit log, as lists show them."""
         self.audit = self._audit_log.append
         """Append a line to the audit log: an action or a refusal. Lines are never changed."""
         self.numbers = JournalNumbers(self._db, random)
@@ -222,22 +223,7 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """Return all entries, oldest first."""
-        return list(self.listed(EntryFilter()))
-
-    def listed(self, wanted: EntryFilter) -> Iterator[Entry]:
-        """Return the entries of a list, oldest first, a page at a time.
-
-        No lock is held between pages, so that a slow reader keeps no sale waiting.
-        """
-        return self._entries.listed(wanted)
-
-    def newest(self, wanted: EntryFilter, limit: int) -> list[Entry]:
-        """Return the newest entries of a list, oldest first, at most `limit`."""
-        return self._entries.newest(wanted, limit)
-
-    def count(self, wanted: EntryFilter) -> int:
-        """Return the number of entries of a list."""
-        return self._entries.count(wanted)
+        return list(self.entry_list.listed(EntryFilter()))
 
     def open_entries(self, meter: str) -> list[Entry]:
         """Return the open entries of a meter, of every epoch, oldest first.
@@ -343,19 +329,7 @@ class Journal:
 
     def audit_lines(self) -> list[AuditLine]:
         """Return the audit log, oldest first."""
-        return list(self._audit_log.listed(AuditFilter()))
-
-    def listed_audit(self, wanted: AuditFilter) -> Iterator[AuditLine]:
-        """Return the lines of a list of the audit log, as `listed`."""
-        return self._audit_log.listed(wanted)
-
-    def newest_audit(self, wanted: AuditFilter, limit: int) -> list[AuditLine]:
-        """Return the newest lines of a list of the audit log, oldest first, at most `limit`."""
-        return self._audit_log.newest(wanted, limit)
-
-    def count_audit(self, wanted: AuditFilter) -> int:
-        """Return the number of lines of a list of the audit log."""
-        return self._audit_log.count(wanted)
+        return list(self.audit_list.listed(AuditFilter()))
 
     def audit_of(self, entry: Entry) -> list[AuditLine]:
         """Return the lines of the audit log that name an entry, oldest first."""

@@ -11,8 +11,8 @@ import pytest
 
 from meterctl.errors import UsageError
 from meterctl.journal import NOWHERE, AuditFilter, EntryFilter, EntryState, Journal
-from meterctl.journal.filters import PAGE
 from meterctl.journal.layout import INDEXES
+from meterctl.journal.lists import PAGE
 from meterctl.key_ring import DailyLimit
 from meterctl.operations.card.sales import sell
 from meterctl.operations.resolution import close_by_hand, resolve
@@ -122,11 +122,11 @@ def worked_for_a_page(entries: int) -> int:
     grown(journal, entries)
     with Work(journal) as work:
         for meter in (None, METER):
-            journal.newest(EntryFilter(meter, EntryState.REFUSED), 50)
+            journal.entry_list.newest(EntryFilter(meter, EntryState.REFUSED), 50)
             for since in (None, 5):
-                journal.newest_audit(AuditFilter(meter, since), 50)
-                journal.newest(EntryFilter(meter, since=since), 50)
-        journal.newest(EntryFilter(is_open=True), 50)
+                journal.audit_list.newest(AuditFilter(meter, since), 50)
+                journal.entry_list.newest(EntryFilter(meter, since=since), 50)
+        journal.entry_list.newest(EntryFilter(is_open=True), 50)
         journal.voids_of(journal.entry(20))
     journal.close()
     return work.done
@@ -140,11 +140,11 @@ def test_a_first_page_searches_nothing_one_by_one(journal: Journal) -> None:
     statements = Statements(journal)
     for meter in (None, METER):
         for since in (None, 5):
-            journal.newest_audit(AuditFilter(meter, since), 50)
+            journal.audit_list.newest(AuditFilter(meter, since), 50)
             for state in (None, EntryState.REFUSED):
-                journal.newest(EntryFilter(meter, state, since=since), 50)
-    journal.newest(EntryFilter(is_open=True), 50)
-    found = [step for step in statements.searches() if "WHERE TRUE" not in step]
+                journal.entry_list.newest(EntryFilter(meter, state, since=since), 50)
+    journal.entry_list.newest(EntryFilter(is_open=True), 50)
+    found = [step for step in statements.searches() if "WHERE" in step]
     assert found == [], "without a condition the first rows of the table are the page"
 
 
@@ -203,16 +203,16 @@ def test_a_list_is_read_in_pages_and_its_newest_rows_alone(
 ) -> None:
     assert callable(holds)
     expected = [n for n in range(1, 2 * PAGE + 11) if holds(n)]
-    assert [entry.id for entry in long.listed(wanted)] == expected
-    assert [entry.id for entry in long.newest(wanted, 50)] == expected[-50:]
-    assert long.count(wanted) == len(expected)
+    assert [entry.id for entry in long.entry_list.listed(wanted)] == expected
+    assert [entry.id for entry in long.entry_list.newest(wanted, 50)] == expected[-50:]
+    assert long.entry_list.count(wanted) == len(expected)
 
 
 def test_no_lock_is_held_between_the_pages_of_a_list(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j.sqlite")
     grown(journal, 2 * PAGE)
     reading = Journal(tmp_path / "j.sqlite", reading=True)
-    rows = reading.listed(EntryFilter())
+    rows = reading.entry_list.listed(EntryFilter())
     next(rows)
     journal._db._connection.execute("PRAGMA busy_timeout = 0")
     journal.prepare(METER, 9, 1, "credit", 5, b"m", 0)
@@ -231,7 +231,7 @@ def test_a_journal_without_indexes_gets_them_when_it_is_written(tmp_path: Path) 
     db.commit()
     held = path.read_bytes()
     reading = Journal(path, reading=True)
-    assert reading.newest(EntryFilter(METER), 50) == []
+    assert reading.entry_list.newest(EntryFilter(METER), 50) == []
     reading.close()
     assert path.read_bytes() == held, "a read changes nothing"
     Journal(path).close()
@@ -253,7 +253,7 @@ def test_a_journal_that_is_read_is_not_made_and_not_written(tmp_path: Path) -> N
     empty = tmp_path / "empty.sqlite"
     empty.touch()
     read = Journal(empty, reading=True)
-    assert list(read.listed(EntryFilter())) == []
+    assert list(read.entry_list.listed(EntryFilter())) == []
     read.close()
     assert empty.read_bytes() == b"", "an older layout is brought up in memory only"
 
