@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from meterctl.cli.output import emit, print_table, say, stdout_encoding, table_of
 from meterctl.cli.tables import Screen, streamed
@@ -23,6 +23,9 @@ from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
 from protocols.quantities import parse_duration, parse_moment
 from protocols.replacements import escaped_json
+
+if TYPE_CHECKING:
+    from meterctl.journal.lists import Filter, Row, RowList
 
 NEWEST = 50
 """Rows of a table without --limit and --all."""
@@ -52,8 +55,8 @@ SinceOption = Annotated[
 ]
 
 
-AnyFilter = TypeVar("AnyFilter", bound=Filter)
-AnyRow = TypeVar("AnyRow", bound=Row)
+AnyFilter = TypeVar("AnyFilter", bound="Filter")
+AnyRow = TypeVar("AnyRow", bound="Row")
 
 
 @dataclass(frozen=True, slots=True)
