@@ -1,7 +1,7 @@
 """Tables for people, in the width, the characters and the colours of their output.
 
 A table that is too wide folds its columns of words; where that is not enough, each row becomes
-lines of a name and a value. A number is never cut. Without a terminal and without COLUMNS there is
+lines of names and values. A number is never cut. Without a terminal and without COLUMNS there is
 no width, so that a script finds each row in one line.
 """
 
@@ -136,31 +136,73 @@ def _stacked(table: Table, width: int | None) -> Iterator[Text]:
     """Return the lines of a table whose rows are written one below the other."""
     from rich.text import Text
 
-    is_record = len(table.columns) == 2
     if table.title:
         yield Text(table.title, "italic")
-    names = [row[0] for row in table.rows] if is_record else table.columns
-    longest = max(map(len, names), default=0)
+    if len(table.columns) == 2:
+        longest = max((len(row[0]) for row in table.rows), default=0)
+        for row in table.rows:
+            yield from _pair(row[0].ljust(longest), _coloured(table, row, 1), width)
+        return
+    groups = _groups(table, width or sys.maxsize)
     for number, row in enumerate(table.rows):
-        if number and not is_record:
+        if number:
             yield Text("")
-        for place, name in [(1, row[0])] if is_record else enumerate(table.columns):
-            yield from _pair(name.ljust(longest), _coloured(table, row, place), width)
+        for group in groups:
+            if len(group) == 1:
+                ((place, _),) = group
+                yield from _pair(table.columns[place], _coloured(table, row, place), width)
+            else:
+                yield _pairs(table, row, group)
+
+
+def _groups(table: Table, width: int) -> list[list[tuple[int, int]]]:
+    """Return the columns that share a line, each with the length of its longest value."""
+    groups: list[list[tuple[int, int]]] = []
+    room = 0
+    for place, cells in enumerate(zip(table.columns, *table.rows, strict=True)):
+        longest = max(map(len, cells[1:]), default=0)
+        wanted = len(cells[0]) + 2 + longest
+        if not groups or wanted + _BETWEEN > room:
+            groups.append([])
+            room = width + _BETWEEN
+        groups[-1].append((place, longest))
+        room -= wanted + _BETWEEN
+    return groups
+
+
+def _pairs(table: Table, row: Sequence[str], group: Sequence[tuple[int, int]]) -> Text:
+    """Return a line of names and values; those of the rows below stand under it."""
+    from rich.text import Text
+
+    line = Text()
+    for place, longest in group:
+        is_right = table.columns[place] in table.right
+        cell = row[place].rjust(longest) if is_right else row[place].ljust(longest)
+        style = _coloured(table, row, place).style
+        between = " " * _BETWEEN if line.plain else ""
+        line.append_text(
+            Text.assemble(between, (table.columns[place], "bold"), "  ", (cell, style))
+        )
+    line.rstrip()
+    return line
 
 
 def _pair(name: str, value: Text, width: int | None) -> Iterator[Text]:
     """Return the lines of a name and its value; a word is never broken."""
+    from rich.cells import cell_len
     from rich.text import Text
 
     room = (width or sys.maxsize) - len(name) - 2
     first, indent = f"{name}  ", " " * (len(name) + 2)
-    if any(len(word) > room for word in _words(value.plain)):
+    if any(cell_len(word) > room for word in _words(value.plain)):
         yield Text(name.rstrip(), "bold")
         first, indent, room = "  ", "  ", max((width or sys.maxsize) - 2, 1)
     folded = textwrap.wrap(value.plain, room, break_long_words=False, break_on_hyphens=False)
     for number, part in enumerate(folded or [""]):
         before = indent if number else first
-        yield Text.assemble((before, "bold"), (part, value.style))
+        line = Text.assemble((before, "bold"), (part, value.style))
+        line.rstrip()
+        yield line
 
 
 def _coloured(table: Table, row: Sequence[str], place: int) -> Text:

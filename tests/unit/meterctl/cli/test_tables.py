@@ -53,9 +53,17 @@ def test_words_are_folded_before_rows_are_stacked() -> None:
     folded = drawn(NARROW, screen(72))
     assert folded.startswith("┏")
     assert len(folded.splitlines()) > 6
-    assert drawn(NARROW, screen(40)).splitlines()[:2] == [
-        "id             1",
-        "serial_number  000000000042",
+
+
+def test_rows_that_are_stacked_have_their_values_under_each_other() -> None:
+    assert drawn(NARROW, screen(40)).splitlines() == [
+        "id       1   serial_number  000000000042",
+        "state  confirmed   amount  12345.67",
+        "meaning  A sale that the meter took.",
+        "",
+        "id  300000   serial_number  000000000043",
+        "state  refused     amount      0.01",
+        "meaning  Void.",
     ]
 
 
@@ -120,7 +128,10 @@ def test_a_long_table_is_written_as_its_rows_come() -> None:
     ]
     stacks = list(streamed(NARROW, iter(NARROW.rows), screen(40)))
     assert stacks.count("") == 3
-    assert stacks[:2] == ["id             1", "serial_number  000000000042"]
+    assert stacks[:2] == [
+        "id  1   serial_number  000000000042",
+        "state  confirmed   amount  12345.67",
+    ]
 
 
 def test_an_empty_table_is_its_heading(capsys: pytest.CaptureFixture[str]) -> None:

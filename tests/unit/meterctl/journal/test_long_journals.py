@@ -20,6 +20,7 @@ from meterctl.operations.withdrawal import carried_by_cards
 from protocols.card.applet import Card
 from tests.support.setup import METER, OTHER, Setup
 from tests.support.wire_sales import meter_of, session_of, sold
+from tests.unit.meterctl.journal.test_layout import old_journal
 
 OTHER_METER = "000000000043"
 _GROWING = re.compile(r"^SCAN (entries|audit|proved|write_backs|floors|ports)\b")
@@ -239,6 +240,34 @@ def test_a_journal_without_indexes_gets_them_when_it_is_written(tmp_path: Path) 
     assert set(INDEXES) <= names
     assert db.execute("PRAGMA user_version").fetchone() == before, "an older program reads it too"
     db.close()
+
+
+def test_a_journal_of_an_older_layout_is_read_and_left_as_it_is(tmp_path: Path) -> None:
+    path = old_journal(tmp_path / "j.sqlite")
+    held = path.read_bytes()
+    reading = Journal(path, reading=True)
+    (entry,) = reading.entry_list.newest(EntryFilter(is_open=True), 50)
+    assert (entry.meter, entry.state) == ("000000000001", EntryState.UNKNOWN)
+    reading.close()
+    assert path.read_bytes() == held
+    assert [one.name for one in tmp_path.iterdir()] == ["j.sqlite"]
+
+
+def test_a_crash_of_a_writer_is_rolled_back_by_the_next_reader(tmp_path: Path) -> None:
+    path, left = tmp_path / "j.sqlite", tmp_path / "left.sqlite"
+    journal = Journal(path)
+    grown(journal, 50)
+    db = journal._db._connection
+    db.execute("PRAGMA cache_size = 1")
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("UPDATE entries SET amount = 999, message = zeroblob(4000)")
+    for name in ("j.sqlite", "j.sqlite-journal"):
+        (tmp_path / name.replace("j.", "left.", 1)).write_bytes((tmp_path / name).read_bytes())
+    db.execute("ROLLBACK")
+    journal.close()
+    reading = Journal(left, reading=True)
+    assert {entry.amount for entry in reading.entry_list.listed(EntryFilter())} == {100}
+    reading.close()
 
 
 def test_a_journal_that_is_read_is_not_made_and_not_written(tmp_path: Path) -> None:
