@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from meterctl.cli.output import emit, print_table, say, stdout_encoding, table_of
 from meterctl.cli.tables import Screen, streamed
 from meterctl.errors import UsageError
-from meterctl.journal.lists import Filter, Row, RowList
 from protocols.command_line import Option
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError

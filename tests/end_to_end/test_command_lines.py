@@ -185,6 +185,8 @@ def test_refusals_have_exit_3_and_change_nothing(tmp_path: Path) -> None:
         (("--port", "x", "limits", "set", "nonsense=1"), 2, "nothing was sent"),
         (("--port", "x", "limits", "set", "debt_share_percent=101"), 2, "0 to 100"),
         (("--journal", ".", "journal", "list"), 2, "journal"),
+        (("--journal", "deep/none.sqlite", "journal", "audit"), 2, "there is no such file"),
+        (("--journal", "none.sqlite", "card", "read", "--file", "none.img"), 2, "none.img"),
         (("keys", "show", "--keys", "absent.json"), 2, "absent.json"),
     ],
 )
@@ -192,6 +194,7 @@ def test_bad_input_is_exit_2_and_says_so(
     tmp_path: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:
     assert said in meterctl(*words, cwd=tmp_path, check=code).stderr
+    assert list(tmp_path.iterdir()) == [], "nothing is made, no journal and no folder"
 
 
 def test_no_answer_is_4_and_a_prompt_needs_a_terminal(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,10 +129,18 @@ def test_a_run_prints_one_ready_line_and_says_what_is_in_force(
     )
     shown = capsys.readouterr()
     assert shown.out.splitlines() == [f"ready: meter {ONE} (unit 1) on control ctl"]
-    assert "the published development key is in force" in shown.err
+    assert "the published development key" not in shown.err, "there is no terminal"
     assert "available_credit=5.00" in shown.err
     assert FakeHost.made.closed
     assert FakeHost.made.silent_unknown_units
+
+
+def test_the_development_key_is_told_once_at_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    run(MeterFlags(values={"credit": "5.00"}), RunOptions(speed=0))
+    assert capsys.readouterr().err.count("the published development key is in force") == 1
 
 
 def test_a_state_file_is_made_and_the_meter_goes_on_in_it(
