@@ -2,15 +2,16 @@
 
 import signal
 import sys
-from io import TextIOWrapper
-
-from protocols.replacements import replace_in
 
 
 def main() -> None:
     """Run the program. An interrupt while its modules are imported ends it without a traceback."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from io import TextIOWrapper
+
+    from protocols.replacements import replace_in
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             replace_in(stream)

@@ -3,17 +3,18 @@
 import os
 import signal
 import sys
-from io import TextIOWrapper
 from types import FrameType
-
-from protocols.replacements import replace_in
 
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the program. The late import lets an interrupt during it end without a traceback."""
+    """Run the program. The late imports let an interrupt during them end without a traceback."""
     signal.signal(signal.SIGINT, _interrupted)
+    from io import TextIOWrapper
+
+    from protocols.replacements import replace_in
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             replace_in(stream)
