@@ -101,7 +101,7 @@ def guarantee(
     set_back: SetBackOption = False,
     valid_for: ValidForOption = None,
 ) -> None:
-    """Power guarantee (保电): while it is on, only overload and tamper open the supply."""
+    """Power guarantee: while it is on, only overload and tamper open the supply."""
     on = items.GUARANTEE.kind.parse(state)
     terms = Terms(meter, set_back, valid_for)
     _command(context, terms, MessageKind.GUARANTEE, on, f"power guarantee {'on' if on else 'off'}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
 
-import click
 import pytest
 
+from protocols.command_line import Program, pages_of
 from protocols.replacements import replace_in
 
 LACKING = ("ascii", "latin-1", "cp437")
@@ -24,19 +23,14 @@ def output_in(encoding: str, monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
     return raw
 
 
-def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Return the words of a program's commands and groups, its own first."""
-    yield path
-    if isinstance(group, click.Group):
-        for name, command in group.commands.items():
-            yield from commands(command, (*path, name))
-
-
-def helps(program: click.Command, encoding: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Return the help of every command of a program, printed in an encoding."""
+def helps(
+    program: Program, name: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """Return the help of every command of a program, printed in an encoding, by its words."""
     printed = {}
-    for words in commands(program):
+    for page in pages_of(program, name):
         raw = output_in(encoding, monkeypatch)
-        program.main([*words, "--help"], "program", standalone_mode=False)
+        words = page.path.split()[1:]
+        program([*words, "--help"], standalone_mode=False)
         printed[" ".join(words)] = raw.getvalue().decode(encoding)
     return printed

@@ -139,7 +139,7 @@ def test_the_development_key_is_told_once_at_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    run(MeterFlags(values={"credit": "5.00"}), RunOptions(speed=0))
+    run(MeterFlags(values={"credit": "5.00"}), RunOptions(control="ctl", speed=0))
     assert capsys.readouterr().err.count("the published development key is in force") == 1
 
 

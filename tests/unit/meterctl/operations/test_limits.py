@@ -82,7 +82,7 @@ def test_after_a_refusal_the_error_says_what_was_read_back() -> None:
 def test_a_refusal_says_which_pair_is_wrong_and_what_is_allowed() -> None:
     told = refused()
     assert (
-        "OUT_OF_RANGE (reconnect_threshold 50.00 + 0.01 is above max_credit 30.00: no top" in told
+        "out_of_range (reconnect_threshold 50.00 + 0.01 is above max_credit 30.00: no top" in told
     )
     assert "allowed is a max_credit of at least 0.01 more than reconnect_threshold, or off)" in told
 
@@ -96,7 +96,7 @@ def test_a_refusal_names_a_pair_with_a_setting_that_stands() -> None:
 
 def test_a_refused_offset_says_that_the_meter_has_a_time_zone() -> None:
     told = refused(words=("utc_offset_minutes=480",), transitions=((0, 60),))
-    assert "OUT_OF_RANGE (utc_offset_minutes is not set on a meter that has a time zone)" in told
+    assert "out_of_range (utc_offset_minutes is not set on a meter that has a time zone)" in told
     assert "read back, nothing has changed" in told
 
 

@@ -56,5 +56,5 @@ def test_the_refusal_of_a_meter_says_what_is_allowed() -> None:
     journal = Journal(NOWHERE)
     past = encode_number(MessageKind.MORATORIUM, TODAY)
     command = plan_command(session, journal, MessageKind.MORATORIUM, past)
-    with pytest.raises(RefusedError, match=r"OUT_OF_RANGE \(allowed is a date after the meter's"):
+    with pytest.raises(RefusedError, match=r"out_of_range \(allowed is a date after the meter's"):
         execute_command(session, journal, command)
