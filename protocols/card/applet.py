@@ -181,27 +181,21 @@ class Card:
         return session.secure_response(ResponseApdu(answer))
 
     def _execute_factory(self, command: CommandApdu) -> ResponseApdu:
+        if command.ins not in (Instruction.PUT_KEY, Instruction.ACTIVATE):
+            raise _RefusalError(StatusWord.INSTRUCTION_NOT_SUPPORTED)
         if self.state.life is not Life.BLANK:
             raise _RefusalError(StatusWord.CONDITIONS_NOT_SATISFIED)
         self._require_selected()
-        match command.ins:
-            case Instruction.PUT_KEY:
-                if len(command.data) != KEY_SIZE:
-                    raise _RefusalError(StatusWord.WRONG_LENGTH)
-                self._commit(
-                    self.state.with_key(
-                        _reference(command), StoredKey(command.data, command.p1, True)
-                    )
-                )
-            case Instruction.ACTIVATE:
-                if not (
-                    self.state.key(KeyReference.ISSUING).present
-                    and self.state.key(KeyReference.VENDING).present
-                ):
-                    raise _RefusalError(StatusWord.CONDITIONS_NOT_SATISFIED)
-                self._commit(replace(self.state, life=Life.ISSUED))
-            case _:
-                raise _RefusalError(StatusWord.INSTRUCTION_NOT_SUPPORTED)
+        if command.ins == Instruction.PUT_KEY:
+            if len(command.data) != KEY_SIZE:
+                raise _RefusalError(StatusWord.WRONG_LENGTH)
+            first = StoredKey(command.data, command.p1, True)
+            self._commit(self.state.with_key(_reference(command), first))
+        else:
+            needed = (KeyReference.ISSUING, KeyReference.VENDING)
+            if not all(self.state.key(reference).present for reference in needed):
+                raise _RefusalError(StatusWord.CONDITIONS_NOT_SATISFIED)
+            self._commit(replace(self.state, life=Life.ISSUED))
         return ResponseApdu()
 
     def _send(self, command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
