@@ -34,7 +34,7 @@ from firmware_sim.wire_kinds import Wires
 from protocols.control import Speed
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
-from protocols.quantities import format_duration
+from protocols.quantities import format_duration, format_fixed
 from protocols.toml_text import with_lines
 
 EXIT_WRONG_FILE, EXIT_NOT_HELD = 2, 3
@@ -44,11 +44,12 @@ UNFOLDED = 2**14
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A scenario file and its results."""
+    """A scenario file, its results, and the wall time that it was played in, us."""
 
     path: str
     scenario: Scenario
     results: list[ExpectationResult]
+    took_us: int
 
     @property
     def held(self) -> bool:
@@ -95,9 +96,11 @@ def loads_beside(path: str) -> ReadLoad:
 
 def check_file(path: str) -> Checked:
     """Play a file in virtual time; raises HostingError for a bad one."""
+    began_us = line_time()
     scenario = read_scenario(path)
     operator = Operator(make_rack(path, scenario), loads_beside(path), lambda: 0, insert_file)
-    return Checked(path, scenario, check(scenario, operator))
+    results = check(scenario, operator)
+    return Checked(path, scenario, results, line_time() - began_us)
 
 
 def check_files(paths: Sequence[str], junit_file: Path | None, as_json: bool) -> int:
@@ -128,35 +131,55 @@ def check_files(paths: Sequence[str], junit_file: Path | None, as_json: bool) ->
 
 
 def junit(checked: list[Checked], errors: dict[str, str]) -> str:
-    """Return the results as JUnit XML: a suite a file, a case an expectation; errors by file."""
-    root = ElementTree.Element("testsuites")
+    """Return the results as JUnit XML: a suite a file, a case an expectation; errors by file.
+
+    `time` is wall time in seconds. A file is played at once, so its cases share its time equally.
+    """
+    root = ElementTree.Element("testsuites", name="meter-sim scenario check")
     for path, error in errors.items():
-        suite = ElementTree.SubElement(
-            root, "testsuite", name=path, tests="1", failures="0", errors="1"
+        suite = _suite(root, path, tests=1, failures=0, errors=1, took_us=0)
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=path, name="the file", time=_seconds(0)
         )
-        case = ElementTree.SubElement(suite, "testcase", classname=path, name="the file")
         ElementTree.SubElement(case, "error", message=error)
     for one in checked:
         failures = sum(not result.held for result in one.results)
-        suite = ElementTree.SubElement(
-            root,
-            "testsuite",
-            name=one.scenario.name,
-            tests=str(len(one.results)),
-            failures=str(failures),
-            errors="0",
-        )
-        for result in one.results:
+        count = len(one.results)
+        suite = _suite(root, one.scenario.name, count, failures, errors=0, took_us=one.took_us)
+        for number, result in enumerate(one.results):
+            shared_us = one.took_us * (number + 1) // count - one.took_us * number // count
             case = ElementTree.SubElement(
                 suite,
                 "testcase",
                 classname=one.path,
                 name=f"step {result.step} at +{format_duration(result.at)}: {result.wanted}",
+                time=_seconds(shared_us),
             )
             if not result.held:
                 ElementTree.SubElement(case, "failure", message=f"found {result.found}")
+    for name in ("tests", "failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    root.set("time", _seconds(sum(one.took_us for one in checked)))
     ElementTree.indent(root)
     return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
+
+
+def _suite(
+    root: ElementTree.Element, name: str, tests: int, failures: int, errors: int, took_us: int
+) -> ElementTree.Element:
+    return ElementTree.SubElement(
+        root,
+        "testsuite",
+        name=name,
+        tests=str(tests),
+        failures=str(failures),
+        errors=str(errors),
+        time=_seconds(took_us),
+    )
+
+
+def _seconds(us: int) -> str:
+    return format_fixed(us, 6, 6)
 
 
 def play_live(
@@ -171,6 +194,7 @@ def play_live(
     Raises:
         HostingError: a wrong file, a port that cannot be used, or speed 0.
     """
+    began_us = line_time()
     scenario = read_scenario(path)
     if speed == 0:
         raise HostingError(
@@ -196,7 +220,7 @@ def play_live(
         if host is not None:
             host.close()
         finish(loop)
-    checked = Checked(path, scenario, play.results)
+    checked = Checked(path, scenario, play.results, line_time() - began_us)
     report([checked], as_json)
     return checked
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -47,6 +48,8 @@ def test_what_does_not_hold_is_exit_3_and_in_the_xml(tmp_path: Path) -> None:
     ]
     suite = ElementTree.parse(tmp_path / "out.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("4", "3")
+    took = [Decimal(case.get("time", "-1")) for case in suite]
+    assert min(took) >= 0 < sum(took) == Decimal(suite.get("time", "-1")), "seconds of wall time"
     assert "FAILED" in meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=3).stdout
 
 
