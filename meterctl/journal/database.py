@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class Database:
                 self._connection = _readable(path)
             else:
                 self._connection = _copied(path) if rehearsal else _connected(path)
+            self._closing = weakref.finalize(self, self._connection.close)
             self._connection.execute("PRAGMA synchronous = FULL")
             is_ready = _has_layout if reading else is_up_to_date
             if not is_ready(self._connection):
@@ -55,8 +57,8 @@ class Database:
             raise UsageError(f"journal {path}: {error}; nothing was sent") from error
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file; a database that is dropped is closed as well."""
+        self._closing()
 
     def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
         """Run a statement that writes.
@@ -110,10 +112,12 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 def _readable(path: Path) -> sqlite3.Connection:
     """Open a file to read it; one of another layout as a copy in memory, to be brought up."""
-    file = _existing(path)
-    if _has_layout(file):
-        return file
-    file.close()
+    with contextlib.ExitStack() as opened:
+        file = _existing(path)
+        opened.callback(file.close)
+        if _has_layout(file):
+            opened.pop_all()
+            return file
     return _copied(path)
 
 
@@ -130,8 +134,13 @@ def _existing(path: Path) -> sqlite3.Connection:
 
 def _copied(path: Path) -> sqlite3.Connection:
     """Return a copy in memory of a journal file, or an empty database if there is no file."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    if path.exists():
-        with contextlib.closing(_existing(path)) as source:
+    with contextlib.ExitStack() as opened:
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        opened.callback(copy.close)
+        if path.exists():
+            source = _existing(path)
+            opened.callback(source.close)
             source.backup(copy)
+            source.close()
+        opened.pop_all()
     return copy
