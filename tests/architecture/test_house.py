@@ -50,7 +50,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 def test_the_core_has_no_float() -> None:
     for package in ("protocols", "firmware_sim"):
         for path in (ROOT / package).rglob("*.py"):
-            if {"hosting", "fixtures"} & {*path.parts} or path.name == "plot.py":
+            if {"hosting", "library"} & {*path.parts} or path.name == "plot.py":
                 continue
             # Decimal there is what is shown: nothing is computed from it.
             if "scenarios" in path.parts or path.match("rack/values.py"):

@@ -6,14 +6,12 @@ pymodbus's client knows nothing of maps: addresses, types and orders are written
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pymodbus.client import ModbusTcpClient
 from pymodbus.constants import ExcCodes
 
-from firmware_sim.fixtures.live import LiveMeter
-from firmware_sim.fixtures.thread import LoopThread
+from firmware_sim import PrepaidMeter
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
@@ -34,17 +32,15 @@ DESCRIPTION = MeterDescription(
 
 
 @pytest.fixture(scope="module")
-def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMeter]:
+def meter() -> Iterator[PrepaidMeter]:
     """Yield a meter with the small map after an hour at 123.456 kW."""
-    thread = LoopThread()
-    with LiveMeter(thread, DESCRIPTION, Path(tmp_path_factory.mktemp("maps"))) as live:
+    with PrepaidMeter(DESCRIPTION) as live:
         live.advance("1h")
         yield live
-    thread.end()
 
 
 @pytest.fixture
-def client(meter: LiveMeter) -> Iterator[ModbusTcpClient]:
+def client(meter: PrepaidMeter) -> Iterator[ModbusTcpClient]:
     """Yield pymodbus's client, connected."""
     host, port = meter.tcp
     made = ModbusTcpClient(host, port=port, timeout=3, retries=0)
@@ -81,7 +77,7 @@ def test_pymodbus_is_refused_in_gaps(client: ModbusTcpClient) -> None:
 
 
 @pytest.mark.parametrize("serial", [False, True])
-def test_the_driver_reads_every_item_of_the_map(meter: LiveMeter, serial: bool) -> None:
+def test_the_driver_reads_every_item_of_the_map(meter: PrepaidMeter, serial: bool) -> None:
     host, port = meter.tcp
     transport = open_transport(meter.port if serial else f"tcp://{host}:{port}")
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.fixtures.live import LiveMeter
+from firmware_sim import PrepaidMeter
 from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, UsageError
 from meterctl.transports.wires import monotonic_ms, open_transport
@@ -47,7 +47,7 @@ def driver(port: str, timeout_ms: int = 1000) -> Iterator[ModbusDriver]:
 
 
 @pytest.fixture
-def used(meter: LiveMeter) -> LiveMeter:
+def used(meter: PrepaidMeter) -> PrepaidMeter:
     """Return a meter with purchases, events and a profile."""
     for amount in range(1, 9):
         meter.topup(f"{amount}.00")
@@ -67,7 +67,7 @@ def everything(reader: ModbusDriver) -> list[Any]:
 
 
 @pytest.mark.parametrize("late_ms", [150, 260])
-def test_a_meter_slower_than_the_time_out_is_read_right(used: LiveMeter, late_ms: int) -> None:
+def test_a_meter_slower_than_the_time_out_is_read_right(used: PrepaidMeter, late_ms: int) -> None:
     with driver(used.port) as reader:
         truth = everything(reader)
     used.command("fault", "reply_late", "on", "--value", f"{late_ms}ms")
@@ -75,7 +75,7 @@ def test_a_meter_slower_than_the_time_out_is_read_right(used: LiveMeter, late_ms
         assert everything(reader) == truth
 
 
-def test_a_process_that_was_killed_leaves_no_answer_to_the_next(used: LiveMeter) -> None:
+def test_a_process_that_was_killed_leaves_no_answer_to_the_next(used: PrepaidMeter) -> None:
     wanted: list[Item] = [items.AVAILABLE_CREDIT_EXACT, items.ENERGY_IMPORT]
     with driver(used.port) as reader:
         truth = dict(reader.read(wanted))
@@ -92,7 +92,7 @@ def test_a_process_that_was_killed_leaves_no_answer_to_the_next(used: LiveMeter)
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 8, 300])
-def test_an_echo_in_pieces_is_not_an_answer(used: LiveMeter, chunk: int) -> None:
+def test_an_echo_in_pieces_is_not_an_answer(used: PrepaidMeter, chunk: int) -> None:
     with driver(used.port) as reader:
         truth = everything(reader)
     with echoing_adapter(used.port, chunk) as port, driver(port) as reader:
@@ -102,7 +102,7 @@ def test_an_echo_in_pieces_is_not_an_answer(used: LiveMeter, chunk: int) -> None
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("replies", [1, 2, 3])
 def test_a_gateway_that_closes_after_its_replies_is_connected_to_again(
-    used: LiveMeter, replies: int, resets: bool
+    used: PrepaidMeter, replies: int, resets: bool
 ) -> None:
     with driver(used.port) as reader:
         truth = everything(reader)
@@ -110,7 +110,7 @@ def test_a_gateway_that_closes_after_its_replies_is_connected_to_again(
         assert everything(reader) == truth
 
 
-def test_a_port_that_hung_up_is_waited_for(used: LiveMeter) -> None:
+def test_a_port_that_hung_up_is_waited_for(used: PrepaidMeter) -> None:
     said: list[str] = []
     transport = open_transport(used.port, said.append)
     try:
@@ -127,14 +127,16 @@ def test_a_port_that_hung_up_is_waited_for(used: LiveMeter) -> None:
 
 
 @pytest.mark.parametrize("words", [("busy", "on"), ("exception", "on", "--value", "5")])
-def test_a_meter_that_is_busy_once_is_asked_again(used: LiveMeter, words: tuple[str, ...]) -> None:
+def test_a_meter_that_is_busy_once_is_asked_again(
+    used: PrepaidMeter, words: tuple[str, ...]
+) -> None:
     with driver(used.port) as reader:
         reader.read([items.ENERGY_IMPORT])
         used.command("fault", *words, "--count", "1")
         assert reader.read([items.SERIAL_NUMBER]) == {items.SERIAL_NUMBER: used.serial_number}
 
 
-def test_an_acknowledge_does_not_say_that_nothing_was_changed(used: LiveMeter) -> None:
+def test_an_acknowledge_does_not_say_that_nothing_was_changed(used: PrepaidMeter) -> None:
     used.command("fault", "exception", "on", "--value", "5")
     with driver(used.port) as reader, pytest.raises(MeterctlError) as refused:
         reader.read([items.SERIAL_NUMBER])
@@ -143,7 +145,7 @@ def test_an_acknowledge_does_not_say_that_nothing_was_changed(used: LiveMeter) -
 
 
 @pytest.mark.parametrize("code", ["10", "11"])
-def test_exception_codes_are_told_in_hexadecimal(used: LiveMeter, code: str) -> None:
+def test_exception_codes_are_told_in_hexadecimal(used: PrepaidMeter, code: str) -> None:
     used.command("fault", "exception", "on", "--value", code)
     with driver(used.port) as reader, pytest.raises(MeterctlError) as refused:
         reader.read([items.SERIAL_NUMBER])
@@ -165,13 +167,13 @@ def test_a_command_on_a_silent_port_ends_in_15_s(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("parity", ["E", "O"])
-def test_a_virtual_port_takes_any_parity_every_time(used: LiveMeter, parity: str) -> None:
+def test_a_virtual_port_takes_any_parity_every_time(used: PrepaidMeter, parity: str) -> None:
     for _ in range(20):
         with driver(f"{used.port}?parity={parity}&stop=2") as reader:
             assert reader.read([items.SERIAL_NUMBER])
 
 
-def test_pause_and_silence_before_a_request_are_settings(used: LiveMeter) -> None:
+def test_pause_and_silence_before_a_request_are_settings(used: PrepaidMeter) -> None:
     with driver(f"{used.port}?delay_ms=30&silence_ms=20") as reader:
         began = time.monotonic()
         reader.read([items.SERIAL_NUMBER])
@@ -216,7 +218,7 @@ def test_a_signal_ends_a_command_orderly(tmp_path: Path, number: signal.Signals)
     assert rest.splitlines() == ["meterctl: interrupted"]
 
 
-def test_the_speed_of_a_port_is_also_an_option(used: LiveMeter, tmp_path: Path) -> None:
+def test_the_speed_of_a_port_is_also_an_option(used: PrepaidMeter, tmp_path: Path) -> None:
     port = ["--port", used.port]
     meterctl(*port, "--baud", "1200", "--parity", "E", "read", "serial_number", cwd=tmp_path)
     twice = meterctl(*port, "--baud=fast", "read", "serial_number", cwd=tmp_path, check=2)

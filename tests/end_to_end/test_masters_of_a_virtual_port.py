@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import serial
 
-from firmware_sim.fixtures.thread import LoopThread
 from firmware_sim.hosting.host import Host
+from firmware_sim.library.thread import LoopThread
 from tests.conformance.wire import read, rtu
 from tests.support.hosts import WITHIN_S, one_meter_host, run_until, unread, uvloop_loop
 

@@ -132,10 +132,10 @@ def test_a_power_cut_in_the_middle_of_time_says_so(meter) -> None:  # type: igno
 def test_a_meter_that_was_put_away_does_nothing_more(meter_thread, tmp_path) -> None:
     import time
 
-    from firmware_sim.fixtures.live import LiveMeter
+    from firmware_sim import PrepaidMeter
     from firmware_sim.meter_description import MeterDescription
 
-    meter = LiveMeter(meter_thread, MeterDescription(), tmp_path)
+    meter = PrepaidMeter(MeterDescription(), thread=meter_thread)
     meter.command("speed", "100000")
     meter.close()
     state = meter._meter.state
@@ -168,9 +168,9 @@ def test_a_pair_that_was_closed_writes_nowhere(meter_thread, tmp_path) -> None:
     import os
     import time
 
-    from firmware_sim.fixtures.pair import SerialPair
+    from firmware_sim import SerialPair
 
-    pair = SerialPair(meter_thread, tmp_path)
+    pair = SerialPair(tmp_path, thread=meter_thread)
     pair.inject("delay", value="100ms")
     line = os.open(pair.a, os.O_RDWR | os.O_NOCTTY)
     os.write(line, b"ABCDWXYZ")

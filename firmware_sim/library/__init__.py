@@ -1,0 +1,1 @@
+"""Meters and lines of this process on real ports, for programs and for the pytest plugin."""

@@ -1,0 +1,420 @@
+"""A meter of this process on real ports: a thread serves its wires, the caller moves its time.
+
+    with PrepaidMeter(credit="20.00") as meter:
+        meter.load("3kW")
+        meter.advance("2h")
+        assert meter.value("supply_state") == "connected"
+
+Every call returns when its effect holds, so a caller never has to wait. docs/library.md is the page
+of it; the fixtures of the pytest plugin give the same meters.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from firmware_sim.assembly import WrongKeysError, rack_of
+from firmware_sim.description.files import describe_keys
+from firmware_sim.description.keys import KEYWORD_READERS
+from firmware_sim.description.loads import load_for
+from firmware_sim.errors import (
+    TOLD,
+    CommandFailedError,
+    HostingError,
+    QuantityError,
+    RefusedError,
+)
+from firmware_sim.hosting.cards.card_file import open_card
+from firmware_sim.hosting.cards.slot import insert, insert_file
+from firmware_sim.hosting.clock import line_time
+from firmware_sim.hosting.host import Host
+from firmware_sim.library.thread import LoopThread
+from firmware_sim.meter import Meter
+from firmware_sim.meter_description import DEFAULT_START, MeterDescription
+from firmware_sim.rack.operator import Operator
+from firmware_sim.rack.stations import Station
+from firmware_sim.rack.values import Value, to_json, values
+from firmware_sim.records.ring import (
+    BILLING_RING,
+    DAILY_RING,
+    EVENT_RING,
+    PROFILE_RING,
+    PURCHASE_RING,
+)
+from firmware_sim.requests import Reply
+from firmware_sim.vending import Order, Vending, parse_order
+from firmware_sim.wire_kinds import MODBUS_TCP
+from protocols.card.applet import Card
+from protocols.control import BeginFault, Command, parse_command, parse_speed
+from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase
+from protocols.faults import parse_rule
+from protocols.quantities import CENT, parse_money
+from protocols.sealed_message import Outcome
+
+__tracebackhide__ = True  # pytest shows the line of the test, and what the error says
+
+FRAMES_KEPT = 40
+EVENTS_SHOWN = 20
+FREEZES = {"daily": DAILY_RING, "billing": BILLING_RING}
+FREE_PORT = "127.0.0.1:0"
+FileName = str | os.PathLike[str]
+
+Result = TypeVar("Result")
+
+
+class PrepaidMeter:
+    """One meter on a virtual serial port and a TCP port of its own, from here to `close`.
+
+    `port` is the path of its serial port, `tcp` is (host, port), `frames` are the last ones on its
+    lines: "->" to the meter, "<-" from it.
+
+    Args:
+        config: a TOML file that describes the meter (`meter-sim new FILE` writes one), or a
+            description made in Python.
+        modbus_rtu: the serial port, as `meter-sim run --modbus-rtu` takes it; by default a new
+            virtual port.
+        modbus_tcp: HOST:PORT; port 0 takes a free one.
+        speed: of meter time to wall time; 0: it stands and is moved with `advance`.
+        seed: of the faults.
+        thread: a thread that serves several meters; by default one of its own.
+        keys: the keys of a meter's TOML over those of `config`, such as credit="20.00", unit=2,
+            overdraft_limit="3.00", besides `price` and `keys`. None is as if it was not given.
+
+    Raises:
+        HostingError: a key or value that is not allowed, a file or a port that cannot be used.
+    """
+
+    def __init__(
+        self,
+        config: FileName | MeterDescription | None = None,
+        *,
+        modbus_rtu: FileName | None = None,
+        modbus_tcp: str = FREE_PORT,
+        speed: object = 0,
+        seed: int = 0,
+        thread: LoopThread | None = None,
+        **keys: object,
+    ) -> None:
+        with _Boundary(), ExitStack() as opened:
+            description = _description(config, keys)
+            thousandths = parse_speed(str(speed))
+            self.unit, self.serial_number = description.unit, description.serial_number
+            self.frames: deque[tuple[str, bytes]] = deque(maxlen=FRAMES_KEPT)
+            self._vending = Vending()
+            self._sold = 0
+            """Sequence of the newest card that was bought."""
+            if modbus_rtu is None:
+                folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="prepaid-meter-"))
+                modbus_rtu = Path(folder) / f"{self.serial_number}.tty"
+            if thread is None:
+                thread = LoopThread()
+                opened.callback(thread.end)
+            self._thread = thread
+            self._host = thread.call(lambda: self._made(description, thousandths, seed))
+            opened.callback(self._close)
+            self._thread.call(lambda: self._open(os.fspath(modbus_rtu), modbus_tcp))
+            self._opened = opened.pop_all()
+            self._closed = False
+
+    def _made(self, description: MeterDescription, speed: int, seed: int) -> Host:
+        try:
+            rack = rack_of(description, speed, seed)
+        except WrongKeysError as error:
+            raise HostingError(str(error)) from error
+        host = Host(rack, Operator(rack, load_for, line_time, insert_file), self._thread.loop)
+        host.tap = lambda direction, data: self.frames.append((direction, data))
+        return host
+
+    def _open(self, modbus_rtu: str, modbus_tcp: str) -> None:
+        host = self._host
+        host.add_serial(modbus_rtu)
+        host.add_tcp(modbus_tcp)
+        host.begin()
+        self.port = modbus_rtu.partition("?")[0]
+        name, _, port = host.names(MODBUS_TCP)[0].rpartition(":")
+        self.tcp = (name.strip("[]"), int(port))
+
+    @property
+    def _station(self) -> Station:
+        return self._host.rack.stations[0]
+
+    @property
+    def _meter(self) -> Meter:
+        return self._station.meter
+
+    def _do(self, work: Callable[[], Result]) -> Result:
+        """Do something on the thread of the wires; a failed storage is raised here as well."""
+        with _Boundary():
+            if self._closed:
+                raise HostingError(f"meter {self.serial_number} is closed")
+            result = self._thread.call(work)
+            if self._host.failure is not None:
+                raise self._host.failure
+        return result
+
+    # ---- commands
+
+    def command(self, *words: str) -> dict[str, Any]:
+        """Execute a command of `meter-sim control`; return its result as JSON would show it."""
+        with _Boundary():
+            command = parse_command([str(word) for word in words])
+        return _as_json(self._command(command))
+
+    def _command(self, command: Command) -> Mapping[str, Value]:
+        def execute() -> Mapping[str, Value]:
+            try:
+                return self._host.operator.execute(command)
+            finally:
+                self._host.after_command()  # a command that failed may have moved time
+
+        return self._do(execute)
+
+    def advance(self, duration: str) -> None:
+        """Move meter time forward, such as "2h" or "15m"; events on the way have their instants."""
+        self.command("advance", duration)
+
+    def load(self, text: str) -> None:
+        """Change the load from now on: "3kW", "-1.5kW", a CSV file or "household"."""
+        self.command("load", text)
+
+    def button(self) -> None:
+        """Press the button."""
+        self.command("button")
+
+    def buy_card(self, amount: object, card: Card | None = None) -> Card:
+        """Buy credit at a vending point, such as "30.00", on a new card or on one bought before.
+
+        The first card of an unopened meter opens its account, and a new card for a meter that knows
+        another one is its replacement. Like a top-up it carries the meter's next sequence; put it
+        in with `insert` before the next.
+        """
+        with _Boundary():
+            cents = parse_money(str(amount)) // CENT
+        return self._do(lambda: self._buy(cents, card))
+
+    def _buy(self, cents: int, card: Card | None) -> Card:
+        following = self._meter.state.security.credit_sequence + 1
+        if self._sold == following:
+            raise QuantityError("a card was bought and not inserted yet: insert it first")
+        bought = self._vending.buy_card(self._meter, cents, card, os.urandom)
+        self._sold = following
+        return bought
+
+    def insert(
+        self, card: Card | str | os.PathLike[str], pull_after: int | None = None
+    ) -> dict[str, Any]:
+        """Put a card, or one in a file, into the slot, perhaps pull it after so many exchanges.
+
+        Returns what `control` would print; amounts are exact.
+        """
+        if not isinstance(card, Card):
+            with _Boundary(), open_card(Path(card)) as found:
+                return self.insert(found, pull_after)
+        return _as_json(self._do(lambda: insert(self._station, card, pull_after)))
+
+    def power(self, turn: str) -> None:
+        """Cut or return the meter's own supply: "cut" or "return"."""
+        self.command("power", turn)
+
+    def restart(self, *, killed: bool = False) -> None:
+        """Restart the meter from its storage, as a stop and a start of `meter-sim run --state`.
+
+        Load, switch, phases and faults stay, and the ports stay open. A meter that was `killed`
+        saves nothing before: metering and its charge since the last save (at most 15 minutes of
+        meter time) are gone, and no acknowledged message is.
+        """
+        self._do(lambda: self._restart(killed))
+
+    def _restart(self, killed: bool) -> None:
+        station = self._station
+        station.present(line_time())
+        station.require_running()
+        if not killed and not station.save():
+            raise CommandFailedError("the storage refused the save; the meter was not restarted")
+        station.restart()
+        self._host.after_command()
+
+    def cover(self, turn: str) -> None:
+        """Open or close the meter cover: "open" or "close"."""
+        self.command("cover", turn)
+
+    def inject(self, fault: str, **options: object) -> None:
+        """Put a fault in force (docs/faults.md), such as inject("reply_late", value="300ms").
+
+        `from` and `for` are written from_ and for_.
+        """
+        texts = {name.rstrip("_"): str(value) for name, value in options.items()}
+        with _Boundary():
+            rule = parse_rule(fault, texts)
+        self._command(BeginFault(rule))
+
+    def heal(self, fault: str | None = None) -> None:
+        """End every fault of a name, or all of them."""
+        self.command("fault", *((fault, "off") if fault else ("off",)))
+
+    def order(self, *words: str) -> None:
+        """Seal an order with the meter's own keys and deliver it: order("debt", "10.00").
+
+        Raises:
+            RefusedError: the meter refused it; `outcome` is the reason.
+        """
+        with _Boundary():
+            wanted = parse_order(words[0].split() if len(words) == 1 else words)
+        reply = self._do(lambda: self._hand_over(wanted))
+        outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
+        if outcome is not Outcome.ACCEPTED:
+            raise RefusedError(" ".join(words), outcome)
+
+    def _hand_over(self, order: Order) -> Reply | None:
+        meter = self._station.present(line_time())
+        return self._station.hand_over(self._vending.seal(meter, order))
+
+    def topup(self, amount: object) -> None:
+        """Top up, such as "50.00", as a vending point would; raises RefusedError."""
+        self.order("topup", str(amount))
+
+    # ---- values
+
+    def value(self, item: str) -> Value:
+        """Return an item as `meterctl read --json` shows it: Decimal or str."""
+        values = self.values()
+        if item not in values:
+            near = ", ".join(difflib.get_close_matches(item, values)) or "see `meterctl items`"
+            raise KeyError(f"{item!r} is no item; near it: {near}")
+        return values[item]
+
+    def values(self) -> dict[str, Value]:
+        """Return every item by name."""
+        return self._do(lambda: values(self._station.present(line_time())))
+
+    def events(self) -> list[Event]:
+        """Return the event log, oldest first; `event.name` is the word of docs/events.md."""
+        return [Event.unpack(row) for row in reversed(self._rows(EVENT_RING))]
+
+    def event_names(self) -> list[str]:
+        """Return the words of the event log, oldest first."""
+        return [event.name for event in self.events()]
+
+    def purchases(self) -> list[Purchase]:
+        """Return the purchase records, newest first; money in 1e-10 of the account unit."""
+        return [Purchase.unpack(row) for row in self._rows(PURCHASE_RING)]
+
+    def profile(self) -> list[ProfileRecord]:
+        """Return the load profile, oldest first: energy of each 15 minutes in mWh, `end` in ms."""
+        return [ProfileRecord.unpack(row) for row in reversed(self._rows(PROFILE_RING))]
+
+    def freezes(self, kind: str = "daily") -> list[Freeze]:
+        """Return the registers at local midnights, oldest first, or at "billing" ends (冻结).
+
+        Energies in mWh, the available credit in 1e-10 of the account unit, `at` in ms.
+        """
+        with _Boundary():
+            if kind not in FREEZES:
+                raise QuantityError(f"{kind!r}: allowed are {' and '.join(FREEZES)}")
+        return [Freeze.unpack(row) for row in reversed(self._rows(FREEZES[kind]))]
+
+    def _rows(self, place: int) -> list[bytes]:
+        """Return the rows of a ring, newest first."""
+
+        def read() -> list[bytes]:
+            ring = self._station.present(line_time()).rings[place]
+            return list(ring.newest(ring.depth))
+
+        return self._do(read)
+
+    def report(self) -> str:
+        """Return values, last events and last frames as text, for a test that failed."""
+        values = self.values()
+        names = ("clock", "available_credit", "supply_state", "supply_causes", "energy_import_kwh")
+        lines = [
+            f"meter {self.serial_number} unit {self.unit} on {self.port} and "
+            f"{self.tcp[0]}:{self.tcp[1]}"
+        ]
+        lines += [f"  {name} = {values[name]}" for name in names]
+        lines.append("last events:")
+        for event in self.events()[-EVENTS_SHOWN:]:
+            details = " ".join(f"{name}={text}" for name, text in event.detail_fragments(0).items())
+            lines.append(
+                f"  {event.number:>4}  {event.elapsed_ms:>12} ms  {event.name}  {details}".rstrip()
+            )
+        lines.append("last frames (-> to the meter, <- from it):")
+        lines += [f"  {direction} {data.hex(' ')}" for direction, data in self.frames]
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """Close its ports, and its thread if it has one; again does nothing.
+
+        Raises:
+            HostingError: its storage refused the last save; all was closed.
+        """
+        if not self._closed:
+            self._closed = True
+            with _Boundary():
+                self._opened.close()
+
+    def _close(self) -> None:
+        self._thread.call(self._host.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _description(
+    config: FileName | MeterDescription | None, keys: Mapping[str, object]
+) -> MeterDescription:
+    """Return the description of a file and of keys over it; raises HostingError."""
+    if isinstance(config, MeterDescription):
+        if keys:
+            raise HostingError(f"a MeterDescription holds all keys: put {', '.join(keys)} into it")
+        return config
+    given = {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for name, value in keys.items()
+        if value is not None
+    }
+    for name in given:
+        if name not in KEYWORD_READERS:
+            near = difflib.get_close_matches(name, KEYWORD_READERS, 1)
+            guess = f"did you mean {near[0]!r}?" if near else "`meter-sim new FILE` lists them"
+            raise HostingError(f"{name!r} is no key of a meter: {guess}")
+    return describe_keys(None if config is None else os.fspath(config), given, DEFAULT_START)
+
+
+class _Boundary:
+    """Raises errors whose text says all without the frames of the library's inside."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, TOLD):
+            raise error.with_traceback(None) from None
+
+
+def _as_json(result: Mapping[str, Value]) -> dict[str, Any]:
+    """Return values as JSON would show them: lists, whole numbers, and Decimal for the others."""
+    shown: dict[str, Any] = json.loads(to_json(result), parse_float=Decimal)
+    return shown

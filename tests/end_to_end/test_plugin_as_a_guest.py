@@ -1,0 +1,125 @@
+"""The pytest plugin in projects that have packages of our names, and its own weight in any run."""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import fnmatch
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+OWN = "def test_own(): assert __import__('{name}').greet() == 'mine'\n"
+
+
+LEAN = ("cacheprovider", "hypothesispytest", "timeout", "xdist")
+"""Plugins that these runs do without: they are slow to load."""
+
+
+def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    lean = [word for name in LEAN for word in ("-p", f"no:{name}")]
+    return pytester.runpytest_subprocess(*lean, "-rN", *options)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "options"),
+    [
+        ("protocols", "protocols/__init__.py", ()),
+        ("protocols", "protocols.py", ("--import-mode=importlib",)),
+        ("firmware_sim", "firmware_sim/__init__.py", ()),
+    ],
+)
+def test_a_project_with_a_package_of_our_name_runs_all_its_tests(
+    pytester: pytest.Pytester, name: str, place: str, options: tuple[str, ...]
+) -> None:
+    own = pytester.path / place
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("def greet(): return 'mine'\n")
+    pytester.makeini("[pytest]\npythonpath = .\nfilterwarnings = error\n")
+    pytester.makepyfile(OWN.format(name=name) + "def test_meter(meter): pass\n")
+    result = run(pytester, *options)
+    result.assert_outcomes(passed=1, errors=1)
+    after = result.outlines[result.outlines.index(_line(result, "*ERROR at setup*")) + 1 :]
+    told, last = after
+    assert "1 passed, 1 error" in last
+    assert f"`{name}`" in told
+    assert str(own) in told
+    assert "meter-sim run" in told
+
+
+def _line(result: pytest.RunResult, pattern: str) -> str:
+    result.stdout.fnmatch_lines([pattern])
+    return next(line for line in result.outlines if fnmatch(line, pattern))
+
+
+def test_a_package_beside_the_tests_is_the_projects(pytester: pytest.Pytester) -> None:
+    """Its name is taken in sys.modules when a meter is asked for."""
+    folder = pytester.mkpydir("protocols")
+    (folder / "test_in.py").write_text("def test_own(): pass\ndef test_meter(meter): pass\n")
+    result = run(pytester)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*needs its own package `protocols`*"])
+
+
+def test_a_project_with_its_own_meterctl_has_meters(pytester: pytest.Pytester) -> None:
+    (pytester.path / "meterctl.py").write_text("def greet(): return 'mine'\n")
+    pytester.makeini("[pytest]\npythonpath = .\nfilterwarnings = error\n")
+    pytester.makepyfile(
+        OWN.format(name="meterctl") + "def test_meter(meter): meter.advance('1h')\n"
+    )
+    run(pytester).assert_outcomes(passed=2)
+
+
+def test_a_run_without_a_meter_of_ours_imports_nothing_of_ours(pytester: pytest.Pytester) -> None:
+    """A project's own fixture `meter` stays its own."""
+    pytester.makepyfile(
+        """
+        import sys
+        import pytest
+
+        @pytest.fixture
+        def meter(): return 7
+
+        def test_it(meter):
+            ours = {"protocols", "firmware_sim", "meterctl", "pydantic", "cryptography", "asyncio"}
+            assert not ours & {name.partition(".")[0] for name in sys.modules}
+            assert meter == 7
+        """
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_the_plugin_can_be_left_out(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(): pass\ndef test_meter(meter): pass\n")
+    result = run(pytester, "-p", "no:prepaid_meter")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'meter' not found*"])
+
+
+def test_a_wrong_key_is_one_sentence_at_the_line_of_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makefile(".toml", wrong="pricee = 3\n")
+    pytester.makepyfile(
+        """
+        def test_key(meter_factory):
+            meter_factory(pricee="0.50")
+
+        def test_item(meter):
+            meter.value("available_credits")
+
+        def test_fault(meter):
+            meter.inject("flop")
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(["E*'pricee' is no key of a meter: did you mean 'price'?"])
+    shown = [line for line in result.outlines if "firmware_sim/" in line]
+    assert not shown, "no line of our code"
+    result = run(pytester, "--meter-config", "wrong.toml", "-k", "item")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["--meter-config: wrong.toml: pricee*"])
+    assert not any(".py:" in line for line in result.outlines)
+
+
+def test_these_tests_find_this_plugin() -> None:
+    assert "pytest_prepaid_meter" in sys.modules
