@@ -78,14 +78,7 @@ class ModbusRequests:
         call = (
             client.read_holding_registers if area is Area.HOLDING else client.read_input_registers
         )
-        return self._ask(
-            call,
-            until,
-            is_recognised=is_recognised,
-            address=address,
-            count=count,
-            device_id=self._unit,
-        )
+        return self._ask(call, until, is_recognised=is_recognised, address=address, count=count)
 
     def write(self, address: int, data: bytes, until: int) -> bytes:
         """Write whole registers (function 16); the reply has no data."""
@@ -94,7 +87,6 @@ class ModbusRequests:
             until,
             address=address,
             values=_words(data),
-            device_id=self._unit,
         )
 
     def exchange(
@@ -108,14 +100,13 @@ class ModbusRequests:
             read_count=count,
             write_address=address,
             values=_words(data),
-            device_id=self._unit,
         )
 
     def _ask(self, call: Callable[..., Any], until: int, **arguments: Any) -> bytes:
         from pymodbus.exceptions import ModbusException
 
         try:
-            reply = self._client.ask(call, until, **arguments)
+            reply = self._client.ask(call, self._unit, until, **arguments)
         except ModbusException as error:
             raise CorruptAnswerError(f"{self.where}: {error}") from error
         except MeterctlError as error:

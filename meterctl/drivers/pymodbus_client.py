@@ -19,6 +19,9 @@ from meterctl.drivers.exchange import Exchange
 
 NEVER_S = 3_600.0
 """Time-out of pymodbus itself: the exchange ends long before."""
+_KEYWORDS = ModbusBaseSyncClient.read_holding_registers.__kwdefaults__ or {}
+UNIT = "device_id" if "device_id" in _KEYWORDS else "slave"
+"""Keyword of the unit number: `device_id` from pymodbus 3.10 on, `slave` before."""
 
 
 class TransportClient(ModbusBaseSyncClient):
@@ -52,16 +55,17 @@ class TransportClient(ModbusBaseSyncClient):
     def ask(
         self,
         call: Callable[..., ModbusPDU],
+        unit: int,
         until_ms: int,
         *,
         is_recognised: bool = False,
         **arguments: Any,
     ) -> ModbusPDU:
-        """Make a request by a method of pymodbus and return its reply PDU.
+        """Make a request to a unit by a method of pymodbus and return its reply PDU.
 
         Args:
             until_ms: the clock's time at which all must be over.
             is_recognised: the caller recognises the reply by its content.
         """
         self._until_ms, self._is_recognised = until_ms, is_recognised
-        return call(**arguments)
+        return call(**{UNIT: unit}, **arguments)

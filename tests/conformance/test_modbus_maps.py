@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 from pymodbus.client import ModbusTcpClient
-from pymodbus.constants import ExcCodes
 
 from firmware_sim import PrepaidMeter
 from firmware_sim.meter_description import MeterDescription
@@ -19,6 +18,7 @@ from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import UsageError
 from meterctl.transports.wires import monotonic_ms, open_transport
 from protocols.data_model import items
+from protocols.errors import IllegalAddressError
 from protocols.quantities import CENT, LEDGER
 from protocols.sealed_status import StatusQuestion
 from tests.support.maps import SMALL_MAP
@@ -73,7 +73,7 @@ def test_pymodbus_is_refused_in_gaps(client: ModbusTcpClient) -> None:
         client.write_registers(0x1500, [0, 0, 0, 0]),
     ):
         assert reply.isError()
-        assert vars(reply)["exception_code"] == ExcCodes.ILLEGAL_ADDRESS
+        assert vars(reply)["exception_code"] == IllegalAddressError.code
 
 
 @pytest.mark.parametrize("serial", [False, True])
