@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,3 +93,35 @@ def test_what_is_no_database_is_a_usage_error(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 100)
     with pytest.raises(UsageError, match="nothing was sent"):
         Journal(path)
+
+
+def test_a_journal_that_is_dropped_is_closed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.sqlite")
+    connection = journal._db._connection
+    del journal
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("rehearsal", [False, True])
+def test_a_journal_that_cannot_be_opened_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rehearsal: bool
+) -> None:
+    path = tmp_path / "j.sqlite"
+    path.write_bytes(b"no database" * 100)
+    made: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def noted(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        made.append(connect(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", noted)
+    with pytest.raises(UsageError):
+        Journal(path, rehearsal=rehearsal)
+    gc.collect()
+    assert len(made) == 1 + rehearsal
+    for connection in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
