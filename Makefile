@@ -7,8 +7,8 @@ STAMP := $(VENV)/.installed
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --editable
 
-.PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz clean \
-	environment distribution-packages card-reader-client
+.PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz pythons pins \
+	clean environment distribution-packages card-reader-client
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -86,6 +86,14 @@ fuzz: environment
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
 		$(INSTALL) '.[fuzz]' 2>/dev/null || true
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+## make pythons   the tests on every supported Python that this machine has (PATH, pyenv, uv)
+pythons: environment
+	@$(BIN)/python -m tools.pythons
+
+## make pins      the tests of the dependencies with the oldest and the newest of each
+pins: environment
+	@$(BIN)/python -m tools.pins
 
 # A virtual card reader: daemon and library, the reader, two clients that are not ours, and the
 # packages that build pyscard.

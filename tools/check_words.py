@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+
+from tools.source_tree import files_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = "docs/adr/0007-words-and-lines.md"
@@ -54,13 +55,10 @@ def problems(path: str, text: str, words: re.Pattern[str]) -> Iterator[str]:
 
 def main() -> int:
     """Check all tracked files; the exit code is 1 where one has a problem."""
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
     words = pattern((ROOT / RECORD).read_text())
     found = [
         problem
-        for path in listed
+        for path in files_of(ROOT)
         if path.endswith(SUFFIXES) and (ROOT / path).is_file()
         for problem in problems(path, (ROOT / path).read_text(), words)
     ]

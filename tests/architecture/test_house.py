@@ -15,15 +15,13 @@ from firmware_sim.readings import GETTERS
 from firmware_sim.requests import Request
 from protocols.data_model.items import ITEMS
 from tools import check_words
+from tools.source_tree import files_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def tracked() -> list[Path]:
-    names = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split("\n")
-    return [ROOT / name for name in names if name and not (ROOT / name).is_symlink()]
+    return [ROOT / name for name in files_of(ROOT) if not (ROOT / name).is_symlink()]
 
 
 def test_every_item_has_a_reading() -> None:

@@ -1,0 +1,80 @@
+"""Prove the oldest and the newest version of every dependency at run time: `make pins`.
+
+The oldest are the lower bounds of pyproject.toml, each exactly; the newest are what pip finds
+without constraints. Both run the tests that use those packages: drivers, transports, keys, cards,
+descriptions, command lines, fixtures, and masters that are not ours.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+
+from packaging.requirements import Requirement
+
+from tools import environments
+
+TESTS = (
+    "tests/unit/meterctl/drivers",
+    "tests/unit/meterctl/transports",
+    "tests/unit/meterctl/cli",
+    "tests/unit/firmware_sim/cli",
+    "tests/unit/firmware_sim/description",
+    "tests/unit/firmware_sim/hosting",
+    "tests/unit/firmware_sim/scenarios",
+    "tests/unit/protocols/test_keys.py",
+    "tests/unit/protocols/card/test_secure_messaging.py",
+    "tests/conformance/test_modbus_masters.py",
+    "tests/conformance/test_modbus_maps.py",
+    "tests/end_to_end/test_command_lines.py",
+    "tests/end_to_end/test_cards.py",
+    "tests/end_to_end/test_library.py",
+    "tests/end_to_end/test_plugin_as_a_guest.py",
+    "tests/end_to_end/test_pytest_plugin.py",
+)
+PLUGINS = ("pytest-timeout", "pytest-xdist", "hypothesis", "packaging")
+OLD_PYTEST = "pytest==7.0.*"
+
+
+def lower_bounds() -> list[str]:
+    """Return the dependencies of pyproject.toml, each at its lower bound."""
+    project = tomllib.loads((environments.ROOT / "pyproject.toml").read_text())["project"]
+    return [lower_bound(text) for text in project["dependencies"]]
+
+
+def lower_bound(text: str) -> str:
+    """Return a requirement of exactly the lowest version that a dependency allows."""
+    wanted = Requirement(text)
+    (least,) = [each.version for each in wanted.specifier if each.operator == ">="]
+    marker = f"; {wanted.marker}" if wanted.marker else ""
+    return f"{wanted.name}=={least}{marker}"
+
+
+def main() -> int:
+    """Test both environments; fail if one fails."""
+    failed = False
+    for name, options in (
+        ("oldest", (*lower_bounds(), ".")),
+        ("newest", ("--upgrade", "--upgrade-strategy", "eager", ".")),
+    ):
+        try:
+            folder = environments.CACHE / f"pins-{name}"
+            own = environments.make(folder, sys.executable, "pytest>=8", *PLUGINS, *options)
+            print(f"{name}: {versions_in(str(own))}", flush=True)
+            print(f"{name}: {environments.test(own, '-n', '2', *TESTS)}", flush=True)
+        except environments.EnvironmentFailedError as error:
+            failed = True
+            print(f"{name}: {error}", flush=True)
+    return int(failed)
+
+
+def versions_in(python: str) -> str:
+    """Return the versions of the dependencies that an environment has."""
+    names = [Requirement(text).name for text in lower_bounds()]
+    code = "import sys; from importlib.metadata import version as v\n"
+    code += "print(' '.join(f'{n} {v(n)}' for n in sys.argv[1:]))"
+    return environments.call([python, "-c", code, *names]).strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
