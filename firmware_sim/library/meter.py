@@ -20,15 +20,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from firmware_sim.assembly import WrongKeysError, rack_of
-from firmware_sim.description.files import describe_keys
-from firmware_sim.description.keys import KEYWORD_READERS
 from firmware_sim.description.loads import load_for
 from firmware_sim.errors import (
-    TOLD,
     CommandFailedError,
     HostingError,
     QuantityError,
@@ -38,9 +34,11 @@ from firmware_sim.hosting.cards.card_file import open_card
 from firmware_sim.hosting.cards.slot import insert, insert_file
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.host import Host
+from firmware_sim.library.boundary import Boundary
+from firmware_sim.library.keywords import FileName, describe
 from firmware_sim.library.thread import LoopThread
 from firmware_sim.meter import Meter
-from firmware_sim.meter_description import DEFAULT_START, MeterDescription
+from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.stations import Station
 from firmware_sim.rack.values import Value, to_json, values
@@ -67,7 +65,6 @@ FRAMES_KEPT = 40
 EVENTS_SHOWN = 20
 FREEZES = {"daily": DAILY_RING, "billing": BILLING_RING}
 FREE_PORT = "127.0.0.1:0"
-FileName = str | os.PathLike[str]
 
 Result = TypeVar("Result")
 
@@ -105,8 +102,8 @@ class PrepaidMeter:
         thread: LoopThread | None = None,
         **keys: object,
     ) -> None:
-        with _Boundary(), ExitStack() as opened:
-            description = _description(config, keys)
+        with Boundary(), ExitStack() as opened:
+            description = describe(config, keys)
             thousandths = parse_speed(str(speed))
             self.unit, self.serial_number = description.unit, description.serial_number
             self.frames: deque[tuple[str, bytes]] = deque(maxlen=FRAMES_KEPT)
@@ -154,7 +151,7 @@ class PrepaidMeter:
 
     def _do(self, work: Callable[[], Result]) -> Result:
         """Do something on the thread of the wires; a failed storage is raised here as well."""
-        with _Boundary():
+        with Boundary():
             if self._closed:
                 raise HostingError(f"meter {self.serial_number} is closed")
             result = self._thread.call(work)
@@ -166,7 +163,7 @@ class PrepaidMeter:
 
     def command(self, *words: str) -> dict[str, Any]:
         """Execute a command of `meter-sim control`; return its result as JSON would show it."""
-        with _Boundary():
+        with Boundary():
             command = parse_command([str(word) for word in words])
         return _as_json(self._command(command))
 
@@ -198,7 +195,7 @@ class PrepaidMeter:
         another one is its replacement. Like a top-up it carries the meter's next sequence; put it
         in with `insert` before the next.
         """
-        with _Boundary():
+        with Boundary():
             cents = parse_money(str(amount)) // CENT
         return self._do(lambda: self._buy(cents, card))
 
@@ -218,7 +215,7 @@ class PrepaidMeter:
         Returns what `control` would print; amounts are exact.
         """
         if not isinstance(card, Card):
-            with _Boundary(), open_card(Path(card)) as found:
+            with Boundary(), open_card(Path(card)) as found:
                 return self.insert(found, pull_after)
         return _as_json(self._do(lambda: insert(self._station, card, pull_after)))
 
@@ -254,7 +251,7 @@ class PrepaidMeter:
         `from` and `for` are written from_ and for_.
         """
         texts = {name.rstrip("_"): str(value) for name, value in options.items()}
-        with _Boundary():
+        with Boundary():
             rule = parse_rule(fault, texts)
         self._command(BeginFault(rule))
 
@@ -268,7 +265,7 @@ class PrepaidMeter:
         Raises:
             RefusedError: the meter refused it; `outcome` is the reason.
         """
-        with _Boundary():
+        with Boundary():
             wanted = parse_order(words[0].split() if len(words) == 1 else words)
         reply = self._do(lambda: self._hand_over(wanted))
         outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
@@ -318,7 +315,7 @@ class PrepaidMeter:
 
         Energies in mWh, the available credit in 1e-10 of the account unit, `at` in ms.
         """
-        with _Boundary():
+        with Boundary():
             if kind not in FREEZES:
                 raise QuantityError(f"{kind!r}: allowed are {' and '.join(FREEZES)}")
         return [Freeze.unpack(row) for row in reversed(self._rows(FREEZES[kind]))]
@@ -359,7 +356,7 @@ class PrepaidMeter:
         """
         if not self._closed:
             self._closed = True
-            with _Boundary():
+            with Boundary():
                 self._opened.close()
 
     def _close(self) -> None:
@@ -368,50 +365,8 @@ class PrepaidMeter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _description(
-    config: FileName | MeterDescription | None, keys: Mapping[str, object]
-) -> MeterDescription:
-    """Return the description of a file and of keys over it; raises HostingError."""
-    if isinstance(config, MeterDescription):
-        if keys:
-            raise HostingError(f"a MeterDescription holds all keys: put {', '.join(keys)} into it")
-        return config
-    given = {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value
-        for name, value in keys.items()
-        if value is not None
-    }
-    for name in given:
-        if name not in KEYWORD_READERS:
-            near = difflib.get_close_matches(name, KEYWORD_READERS, 1)
-            guess = f"did you mean {near[0]!r}?" if near else "`meter-sim new FILE` lists them"
-            raise HostingError(f"{name!r} is no key of a meter: {guess}")
-    return describe_keys(None if config is None else os.fspath(config), given, DEFAULT_START)
-
-
-class _Boundary:
-    """Raises errors whose text says all without the frames of the library's inside."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, TOLD):
-            raise error.with_traceback(None) from None
 
 
 def _as_json(result: Mapping[str, Value]) -> dict[str, Any]:
