@@ -1,8 +1,9 @@
 """Prove the oldest and the newest version of every dependency at run time: `make pins`.
 
-The oldest are the lower bounds of pyproject.toml, each exactly; the newest are what pip finds
-without constraints. Both run the tests that use those packages: drivers, transports, keys, cards,
-descriptions, command lines, fixtures, and masters that are not ours.
+The oldest are the lower bounds of pyproject.toml, each exactly, on the oldest Python where there is
+one (wheels of those days are of no newer one); the newest are what pip finds. Both run the tests
+that use those packages: drivers, transports, keys, cards, descriptions, command lines, fixtures,
+and masters that are not ours.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ TESTS = (
     "tests/end_to_end/test_plugin_as_a_guest.py",
     "tests/end_to_end/test_pytest_plugin.py",
 )
-PLUGINS = ("pytest-timeout", "pytest-xdist", "hypothesis", "packaging")
-OLD_PYTEST = "pytest==7.0.*"
+TOOLS = {
+    "oldest": ("pytest==8.0.0", "pytest-timeout==2.3.*", "pytest-xdist==3.5.*", "hypothesis"),
+    "newest": ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis"),
+}
 
 
 def lower_bounds() -> list[str]:
@@ -52,6 +55,7 @@ def lower_bound(text: str) -> str:
 
 def main() -> int:
     """Test both environments; fail if one fails."""
+    oldest_python = next(iter(dict(environments.pythons(["3.11"])).values())) or sys.executable
     failed = False
     for name, options in (
         ("oldest", (*lower_bounds(), ".")),
@@ -59,7 +63,7 @@ def main() -> int:
     ):
         try:
             folder = environments.CACHE / f"pins-{name}"
-            own = environments.make(folder, sys.executable, "pytest>=8", *PLUGINS, *options)
+            own = environments.make(folder, oldest_python, *TOOLS[name], *options)
             print(f"{name}: {versions_in(str(own))}", flush=True)
             print(f"{name}: {environments.test(own, '-n', '2', *TESTS)}", flush=True)
         except environments.EnvironmentFailedError as error:

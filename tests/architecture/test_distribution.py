@@ -23,8 +23,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = PYPROJECT["project"]
 BUILD: dict[str, Any] = PYPROJECT["tool"]["hatch"]["build"]["targets"]
 OURS = ("firmware_sim", "meterctl", "protocols", "pytest_prepaid_meter")
-DISTRIBUTIONS = {"serial": "pyserial", "smartcard": "pyscard"}
-"""Distributions that are called otherwise than what is imported of them."""
+DISTRIBUTIONS = {"serial": "pyserial", "smartcard": "pyscard", "click": "typer"}
+"""Distributions that are called otherwise than what is imported of them; typer brings its click."""
 NOT_NEEDED = {"pytest"}
 """The plugin is imported by pytest itself."""
 CAPPED = {"pymodbus", "typer"}
