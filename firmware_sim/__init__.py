@@ -17,6 +17,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import extend_path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from firmware_sim.library.thread import LoopThread
     from protocols import __version__
 
+__path__ = extend_path(__path__, __name__)  # a project may have a folder of this name, as modules
 _MODULES = {
     "PrepaidMeter": "firmware_sim.library.meter",
     "SerialPair": "firmware_sim.library.pair",

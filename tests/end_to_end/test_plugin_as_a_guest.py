@@ -61,6 +61,27 @@ def test_a_package_beside_the_tests_is_the_projects(pytester: pytest.Pytester) -
     result.stdout.fnmatch_lines(["*needs its own package `protocols`*"])
 
 
+def test_a_folder_of_our_name_without_an_init_is_importable_and_meters_work(
+    pytester: pytest.Pytester,
+) -> None:
+    for name in ("protocols", "firmware_sim", "meterctl"):
+        (pytester.path / name).mkdir()
+        (pytester.path / name / "own.py").write_text("def greet(): return 'mine'\n")
+    pytester.makeconftest("")  # puts the project on the path
+    pytester.makepyfile(
+        """
+        from firmware_sim.own import greet as simulated
+        from meterctl.own import greet as controlled
+        from protocols.own import greet
+
+        def test_it(meter):
+            assert {greet(), simulated(), controlled()} == {"mine"}
+            meter.advance("1h")
+        """
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
 def test_a_run_without_a_meter_of_ours_imports_nothing_of_ours(pytester: pytest.Pytester) -> None:
     """A project's own fixture `meter` stays its own."""
     pytester.makepyfile(
