@@ -52,8 +52,8 @@ def client(meter: PrepaidMeter) -> Iterator[ModbusTcpClient]:
 def test_pymodbus_reads_the_energy_low_word_first(client: ModbusTcpClient) -> None:
     words = client.read_input_registers(1000, count=4).registers
     assert words == [1234, 0, 0, 0]
-    kind = client.DATATYPE.UINT32
-    assert client.convert_from_registers(words[:2], kind, word_order="little") == 1234
+    high_first = words[1::-1]  # the first releases of pymodbus 3.8 know no other order
+    assert client.convert_from_registers(high_first, client.DATATYPE.UINT32) == 1234
 
 
 def test_pymodbus_reads_areas_that_differ(client: ModbusTcpClient) -> None:
