@@ -33,9 +33,10 @@ TESTS = (
     "tests/end_to_end/test_plugin_as_a_guest.py",
     "tests/end_to_end/test_pytest_plugin.py",
 )
+BESIDE = ("hypothesis", "matplotlib", "packaging")
 TOOLS = {
-    "oldest": ("pytest==8.0.0", "pytest-timeout==2.3.*", "pytest-xdist==3.5.*", "hypothesis"),
-    "newest": ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis"),
+    "oldest": ("pytest==8.0.0", "pytest-timeout==2.3.*", "pytest-xdist==3.5.*", *BESIDE),
+    "newest": ("pytest", "pytest-timeout", "pytest-xdist", *BESIDE),
 }
 
 
