@@ -27,7 +27,7 @@ DISTRIBUTIONS = {"serial": "pyserial", "smartcard": "pyscard", "click": "typer"}
 """Distributions that are called otherwise than what is imported of them; typer brings its click."""
 NOT_NEEDED = {"pytest"}
 """The plugin is imported by pytest itself."""
-CAPPED = {"pymodbus", "typer"}
+CAPPED = {"pymodbus"}
 """Dependencies with an upper bound: the client is built on a class that pymodbus calls internal."""
 
 

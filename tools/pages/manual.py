@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-import tomllib
 from collections.abc import Iterator
 
 from firmware_sim.cli import program as meter_sim_program
 from meterctl.cli import program as meterctl_program
-from pages import ROOT
+from protocols import __version__
 from protocols.command_line import Program, pages_of
 from protocols.command_line.help_page import HelpPage, Section
 
@@ -40,7 +39,7 @@ def meter_sim() -> str:
 
 def _manual(app: Program, name: str, other: str, variables: tuple[tuple[str, str], ...]) -> str:
     first, *commands = pages_of(app, name)
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = __version__
     summary = first.paragraphs[0].rstrip(".")
     lines = [
         f'.TH {name.upper()} 1 "" "prepaid-meter {version}" "User Commands"',
