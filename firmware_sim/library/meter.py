@@ -15,10 +15,12 @@ import difflib
 import json
 import os
 import tempfile
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -42,6 +44,7 @@ from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.stations import Station
 from firmware_sim.rack.values import Value, to_json, values
+from firmware_sim.readings import utc_offset_minutes
 from firmware_sim.records.ring import (
     BILLING_RING,
     DAILY_RING,
@@ -50,7 +53,7 @@ from firmware_sim.records.ring import (
     PURCHASE_RING,
 )
 from firmware_sim.requests import Reply
-from firmware_sim.vending import Order, Vending, parse_order
+from firmware_sim.vending import Order, Vending, parse_order, refusal_reason
 from firmware_sim.wire_kinds import MODBUS_TCP
 from protocols.card.applet import Card
 from protocols.control import BeginFault, Command, parse_command, parse_speed
@@ -181,8 +184,13 @@ class PrepaidMeter:
         self.command("advance", duration)
 
     def load(self, text: str) -> None:
-        """Change the load from now on: "3kW", "-1.5kW", a CSV file or "household"."""
-        self.command("load", text)
+        """Change the load from now on: "3kW", "-1.5kW", a CSV file or "household".
+
+        A UserWarning says if no row of the file is for the meter's clock.
+        """
+        result = self.command("load", text)
+        if "warning" in result:
+            warnings.warn(str(result["warning"]), stacklevel=2)
 
     def button(self) -> None:
         """Press the button."""
@@ -270,7 +278,10 @@ class PrepaidMeter:
         reply = self._do(lambda: self._hand_over(wanted))
         outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
         if outcome is not Outcome.ACCEPTED:
-            raise RefusedError(" ".join(words), outcome)
+            reason = ""
+            if outcome is Outcome.OUT_OF_RANGE:
+                reason = self._do(lambda: refusal_reason(self._meter, wanted))
+            raise RefusedError(" ".join(words), outcome, reason)
 
     def _hand_over(self, order: Order) -> Reply | None:
         meter = self._station.present(line_time())
@@ -339,8 +350,11 @@ class PrepaidMeter:
         ]
         lines += [f"  {name} = {values[name]}" for name in names]
         lines.append("last events:")
+        offset_at = partial(utc_offset_minutes, self._meter)
         for event in self.events()[-EVENTS_SHOWN:]:
-            details = " ".join(f"{name}={text}" for name, text in event.detail_fragments(0).items())
+            details = " ".join(
+                f"{name}={text}" for name, text in event.detail_fragments(offset_at).items()
+            )
             lines.append(
                 f"  {event.number:>4}  {event.elapsed_ms:>12} ms  {event.name}  {details}".rstrip()
             )
