@@ -1,13 +1,17 @@
 """meter-sim: run, simulate and control simulated meters (DESIGN.md 5.1)."""
 
+import os
 import signal
 import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 
 
 def main() -> None:
     """Run the program. An interrupt while its modules are imported ends it without a traceback."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _use_own_packages()
     from io import TextIOWrapper
 
     from protocols.replacements import replace_in
@@ -18,3 +22,15 @@ def main() -> None:
     from firmware_sim.cli.program import main as run
 
     run()
+
+
+def _use_own_packages() -> None:
+    """Use the `protocols` beside this package, whatever PYTHONPATH puts in front of it.
+
+    A program is no guest in another project: nothing else in it wants that project's package.
+    """
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    spec = PathFinder.find_spec("protocols", [root])
+    if spec is not None and spec.loader is not None and "protocols" not in sys.modules:
+        own = sys.modules["protocols"] = module_from_spec(spec)
+        spec.loader.exec_module(own)

@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from types import FrameType
 
 INTERRUPTED = 130
@@ -11,6 +13,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the program. The late imports let an interrupt during them end without a traceback."""
     signal.signal(signal.SIGINT, _interrupted)
+    _use_own_packages()
     from io import TextIOWrapper
 
     from protocols.replacements import replace_in
@@ -21,6 +24,18 @@ def main() -> None:
     from meterctl.cli.program import main as run
 
     run()
+
+
+def _use_own_packages() -> None:
+    """Use the `protocols` beside this package, whatever PYTHONPATH puts in front of it.
+
+    A program is no guest in another project: nothing else in it wants that project's package.
+    """
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    spec = PathFinder.find_spec("protocols", [root])
+    if spec is not None and spec.loader is not None and "protocols" not in sys.modules:
+        own = sys.modules["protocols"] = module_from_spec(spec)
+        spec.loader.exec_module(own)
 
 
 def _interrupted(_: int, __: FrameType | None) -> None:

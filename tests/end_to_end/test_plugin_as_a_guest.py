@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
+from tests.support.programs import BIN
+
 pytest_plugins = ["pytester"]
+MODULES = {"meter-sim": "firmware_sim", "meterctl": "meterctl"}
 
 OWN = "def test_own(): assert __import__('{name}').greet() == 'mine'\n"
 
@@ -136,9 +142,24 @@ def test_a_wrong_key_is_one_sentence_at_the_line_of_the_test(pytester: pytest.Py
     assert not shown, "no line of our code"
     result = run(pytester, "--meter-config", "wrong.toml", "-k", "item")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["--meter-config: wrong.toml: pricee*"])
+    result.stdout.fnmatch_lines(["--meter-config: wrong.toml: line 1: pricee*"])
     assert not any(".py:" in line for line in result.outlines)
 
 
 def test_these_tests_find_this_plugin() -> None:
     assert "pytest_prepaid_meter" in sys.modules
+
+
+@pytest.mark.parametrize("program", ["meter-sim", "meterctl"])
+def test_the_programs_run_where_the_search_path_has_a_package_of_our_name(
+    tmp_path: Path, program: str
+) -> None:
+    (tmp_path / "protocols").mkdir()
+    (tmp_path / "protocols" / "__init__.py").write_text("X = 1\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    for command in ([BIN / program], [sys.executable, "-m", MODULES[program]]):
+        shown = subprocess.run(
+            [*command, "--version"],
+            env=environment, cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert shown.stdout.startswith(f"{program} ")

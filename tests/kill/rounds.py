@@ -276,6 +276,8 @@ def _agrees(ended: Ended, made: list[JournalRow]) -> list[str]:
 
 def _resolve(site: Site, faulty: bool) -> list[str]:
     """Settle the open entries; a faulty line may need several tries."""
+    if not site.journal.exists():
+        return []  # killed before it was made
     for _ in range(RESOLVES if faulty else 1):
         ended = site.host("journal", "resolve", "--json")
         if ended.code in (0, 3):
