@@ -117,10 +117,14 @@ def first_instant(local_ms: int, utc_offset_minutes: int, transitions: Transitio
 
 
 def instant_of(local_ms: int, utc_offset_minutes: int, transitions: Transitions) -> int | None:
-    """Return the clock of a local time, the first of a repeated one; None for a skipped one."""
+    """Return the clock of a local time, the first of a repeated one; None for a skipped one.
+
+    A midnight is the first instant of its date (METER.md 1), also where the hour is skipped.
+    """
     found = first_instant(local_ms, utc_offset_minutes, transitions)
-    offset_ms = local_time(found, utc_offset_minutes, transitions).offset_ms
-    return found if found + offset_ms == local_ms else None
+    reached_ms = found + local_time(found, utc_offset_minutes, transitions).offset_ms
+    is_midnight = local_ms % DAY == 0 and reached_ms // DAY == local_ms // DAY
+    return found if reached_ms == local_ms or is_midnight else None
 
 
 def civil(date: int) -> tuple[int, int, int]:

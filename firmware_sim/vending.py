@@ -120,6 +120,16 @@ def _on(text: str) -> int:
     return int(text == "on")
 
 
+def _until(text: str) -> int:
+    """Return the date of a moratorium, 0 for off."""
+    if text == "off":
+        return 0
+    date = parse_date(text)
+    if date <= 0:
+        raise QuantityError(f"{text!r} is no date of a meter: its dates begin in 1970")
+    return date
+
+
 def _alone(kind: MessageKind) -> Callable[[Sequence[str]], Order]:
     def order(words: Sequence[str]) -> Order:
         () = words
@@ -137,9 +147,7 @@ _ORDERS: dict[str, Callable[[Sequence[str]], Order]] = {
     "limits": _limits,
     "switch": _number(MessageKind.SWITCH, _switch),
     "guarantee": _number(MessageKind.GUARANTEE, _on),
-    "moratorium": _number(
-        MessageKind.MORATORIUM, lambda text: 0 if text == "off" else parse_date(text)
-    ),
+    "moratorium": _number(MessageKind.MORATORIUM, _until),
     "clock": _clock,
     "clear-tamper": _alone(MessageKind.CLEAR_TAMPER),
 }

@@ -252,6 +252,18 @@ def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
     return common + rest, next((word for word in rest if not word.startswith("-")), None)
 
 
+def require_values(arguments: Sequence[str]) -> None:
+    """Raise UsageError for a common option whose value is missing, or is another option."""
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return
+        if word in _WITH_VALUE:
+            value = next(words, None)
+            if value is None or value.startswith("--"):
+                raise UsageError(f"{word} needs a value; meterctl -h shows how")
+
+
 def main() -> None:
     """Run the program; a failure is printed on stderr and gives the exit code."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
@@ -260,7 +272,10 @@ def main() -> None:
     try:
         for number in interrupts():
             signal.signal(number, signal.default_int_handler)
-        add_commands(hoist(completion_words(NAME) or arguments)[1])
+        completed = completion_words(NAME)
+        if completed is None:
+            require_values(arguments)
+        add_commands(hoist(completed or arguments)[1])
         execute(app, NAME, arguments)
         sys.exit(0)
     except MeterctlError as error:

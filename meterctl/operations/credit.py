@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from unicodedata import is_normalized
 
 from meterctl.errors import BusyError, RefusedError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
@@ -175,10 +176,23 @@ def known_sale(
 
 
 def require_sale_key(key: str) -> str:
-    """Return a sale key; raises UsageError unless it has 1 to 64 printable characters."""
+    """Return a sale key of 1 to 64 printable characters.
+
+    One that looks like another is refused: with blanks at its ends, or characters in parts (NFC).
+
+    Raises:
+        UsageError: it is no such key.
+    """
     if not (key.strip() and key.isprintable() and len(key) <= MAX_SALE_KEY):
         raise UsageError(
             f"sale {key!r}: a key has 1 to {MAX_SALE_KEY} printable characters; nothing was sealed"
+        )
+    if key != key.strip():
+        raise UsageError(f"sale {key!r}: a key has no blanks at its ends; nothing was sealed")
+    if not is_normalized("NFC", key):
+        raise UsageError(
+            f"sale {key!r}: its accents are characters of their own, and another key looks the "
+            f"same: write it in composed characters (NFC); nothing was sealed"
         )
     return key
 

@@ -39,21 +39,27 @@ def read_offsets(driver: Reader, instants: Iterable[int]) -> Offsets:
         rows = []
     if not rows:
         return Offsets(((0, driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]),))
+    window = len(rows)
     for _ in range(MAX_READS):
-        more = _further(driver, rows, wanted)
+        more = _further(driver, rows, wanted, window)
         if not more:
             break
         rows = sorted({row.number: row for row in (*rows, *more)}.values(), key=lambda r: r.number)
     return Offsets(tuple((row.at, row.utc_offset_minutes) for row in rows))
 
 
-def _further(driver: Reader, rows: list[OffsetChange], wanted: list[int]) -> list[OffsetChange]:
-    """Return rows before or after those that are known, where an instant lies outside of them."""
+def _further(
+    driver: Reader, rows: list[OffsetChange], wanted: list[int], window: int
+) -> list[OffsetChange]:
+    """Return the `window` rows before or after those that are known.
+
+    There are none where every instant lies within them.
+    """
     first, last = rows[0], rows[-1]
     if not wanted:
         return []
     if min(wanted) < first.at and first.number > 1:
-        earlier, _ = driver.rows(UTC_OFFSETS, max(first.number - len(rows), 1))
+        earlier, _ = driver.rows(UTC_OFFSETS, max(first.number - window, 1))
         return [row for row in earlier if row.number < first.number]
     if max(wanted) >= last.at:
         later, _ = driver.rows(UTC_OFFSETS, last.number + 1)

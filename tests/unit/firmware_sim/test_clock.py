@@ -14,11 +14,13 @@ from firmware_sim.clock import (
     Clock,
     Local,
     civil,
+    instant_of,
     local_time,
     next_transition,
     weekday,
 )
-from protocols.quantities import DAY
+from firmware_sim.description.zones import transitions
+from protocols.quantities import DAY, parse_moment
 
 modest = settings(deadline=None, max_examples=100, database=None)
 
@@ -135,3 +137,20 @@ def test_every_date_of_four_centuries_and_their_neighbours_is_that_of_the_calend
 def test_the_first_clock_that_is_a_mistake_is_that_of_2100() -> None:
     assert 1000 * int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) == LAST_CLOCK
     assert civil(LAST_DATE) == (2100, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "instant"),
+    [
+        ("America/Havana", "2026-03-08T00:00:00Z", "2026-03-08T05:00:00Z"),
+        ("Africa/Cairo", "2026-04-24T00:00:00Z", "2026-04-23T22:00:00Z"),
+        ("America/Havana", "2026-03-08T00:30:00Z", None),
+        ("Europe/Berlin", "2026-03-29T02:00:00Z", None),
+        ("Pacific/Apia", "2011-12-30T00:00:00Z", None),
+    ],
+)
+def test_a_midnight_that_is_skipped_is_the_first_instant_of_its_date(
+    zone: str, local: str, instant: str | None
+) -> None:
+    found = instant_of(parse_moment(local), 0, transitions(zone))
+    assert found == (parse_moment(instant) if instant else None)

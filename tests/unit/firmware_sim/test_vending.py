@@ -9,6 +9,7 @@ from firmware_sim.requests import Reply
 from firmware_sim.settings import Settings
 from firmware_sim.vending import Order, Vending, parse_order, refusal_reason
 from protocols.data_model.words import Carrier
+from protocols.errors import QuantityError
 from protocols.quantities import LEDGER, SECOND
 from protocols.sealed_message import (
     LAST_SECOND,
@@ -109,3 +110,9 @@ def test_an_order_out_of_range_is_refused_with_what_is_allowed(words: str, told:
 def test_an_order_in_range_has_no_reason_to_be_refused() -> None:
     for words in ("limits max_credit=8.01 reconnect_threshold=8.00", "moratorium off", "close"):
         assert refusal_reason(make(), parse_order(words.split())) == ""
+
+
+@pytest.mark.parametrize("text", ["1970-01-01", "1969-12-31", "0001-01-01"])
+def test_a_moratorium_before_all_dates_of_a_meter_is_no_order(text: str) -> None:
+    with pytest.raises(QuantityError, match=f"'{text}' is no date of a meter"):
+        parse_order(["moratorium", text])

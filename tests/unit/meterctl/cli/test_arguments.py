@@ -35,6 +35,12 @@ def test_a_sale_key_is_checked() -> None:
         sale_key("")
 
 
+@pytest.mark.parametrize("key", ["R1 ", " R1", "\u00a0R1", "Caf\u0065\u0301"])
+def test_a_sale_key_that_looks_like_another_is_refused(key: str) -> None:
+    with pytest.raises(UsageError, match="nothing was sealed"):
+        sale_key(key)
+
+
 def test_a_command_lives_at_least_a_second() -> None:
     assert valid_for_s("5m") == 300
     with pytest.raises(UsageError, match="at least 1s is allowed"):

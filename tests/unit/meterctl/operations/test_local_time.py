@@ -40,6 +40,16 @@ def test_each_instant_has_the_offset_of_its_own(instants: list[str]) -> None:
     assert [offsets.at(clock) for clock in clocks] == [BERLIN[instant] for instant in instants]
 
 
+@pytest.mark.parametrize("year", range(2027, 2099, 6))
+def test_records_many_changes_before_the_clock_have_their_own_offsets(year: int) -> None:
+    start = parse_moment(f"{year}-01-15T00:00:00Z")
+    session, _ = connect(make(start=start, transitions=transitions("Europe/Berlin")))
+    clocks = [parse_moment(f"{each}-0{month}-15T12:00:00Z") for each in range(1990, 2027, 4)
+              for month in (1, 7)]  # fmt: skip
+    offsets = read_offsets(session.driver, clocks)
+    assert [offsets.at(clock) for clock in clocks] == [60, 120] * (len(clocks) // 2)
+
+
 @pytest.mark.parametrize("clocks", [[], [0], [parse_moment("2026-03-01T00:00:00Z")]])
 def test_records_of_the_last_years_need_one_read(clocks: list[int]) -> None:
     session, _ = connect(berlin())
