@@ -57,7 +57,7 @@ class Database:
             raise UsageError(f"journal {path}: {error}; nothing was sent") from error
 
     def close(self) -> None:
-        """Close the file; a database that is dropped is closed as well."""
+        """Close the file; a database that is dropped is closed as well, in whatever thread."""
         self._closing()
 
     def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
@@ -107,7 +107,7 @@ class Database:
 
 def _connected(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+    return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
 
 
 def _readable(path: Path) -> sqlite3.Connection:
@@ -129,13 +129,15 @@ def _has_layout(connection: sqlite3.Connection) -> bool:
 def _existing(path: Path) -> sqlite3.Connection:
     """Open a file that exists; an interrupted transaction of another process is rolled back."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
-    return sqlite3.connect(uri, timeout=BUSY_S, isolation_level=None, uri=True)
+    return sqlite3.connect(
+        uri, timeout=BUSY_S, isolation_level=None, uri=True, check_same_thread=False
+    )
 
 
 def _copied(path: Path) -> sqlite3.Connection:
     """Return a copy in memory of a journal file, or an empty database if there is no file."""
     with contextlib.ExitStack() as opened:
-        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         opened.callback(copy.close)
         if path.exists():
             source = _existing(path)

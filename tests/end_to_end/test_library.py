@@ -229,6 +229,6 @@ def test_a_pair_needs_no_thread_and_no_folder() -> None:
 
 def test_an_order_that_is_refused_names_its_outcome() -> None:
     with PrepaidMeter(credit="10.00", max_credit="12.00") as meter:
-        with pytest.raises(RefusedError, match="EXCEEDS_MAX_CREDIT") as raised:
+        with pytest.raises(RefusedError, match="exceeds_max_credit") as raised:
             meter.topup(5)
         assert raised.value.outcome is not None

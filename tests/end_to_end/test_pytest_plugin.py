@@ -76,7 +76,7 @@ def test_a_refused_order_and_a_wrong_word_say_what_is_wrong(meter_factory) -> No
     meter = meter_factory(max_credit="120.00", credit="100.00")
     with pytest.raises(RefusedError, match="exceeds_max_credit"):
         meter.topup("50.00")
-    with pytest.raises(RefusedError, match=r"OUT_OF_RANGE \(allowed is off, or a date after 2026"):
+    with pytest.raises(RefusedError, match=r"out_of_range \(allowed is off, or a date after 2026"):
         meter.order("moratorium", "2020-01-01")
     with pytest.raises(QuantityError, match="advance"):
         meter.command("fly")

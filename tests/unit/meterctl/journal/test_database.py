@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,16 @@ def test_a_journal_that_is_dropped_is_closed(tmp_path: Path) -> None:
     connection = journal._db._connection
     del journal
     gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
+def test_a_journal_is_closed_in_whatever_thread_it_is_dropped(tmp_path: Path) -> None:
+    journals = [Journal(tmp_path / "j.sqlite")]
+    connection = journals[0]._db._connection
+    thread = threading.Thread(target=lambda: (journals.clear(), gc.collect()))
+    thread.start()
+    thread.join()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
 
