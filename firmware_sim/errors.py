@@ -2,8 +2,9 @@
 
 HostingError           a wrong description, a file or a port that cannot be used, a closed meter
 └── NotStoredError     a storage refused the last save of its meter
-RefusedError           the meter refused an order; `outcome` is the reason
-CommandFailedError     the storage refused a change, or the power failed in the middle of a write
+RefusedError           the meter refused an order and carried nothing out; `outcome` is the reason
+CommandFailedError     no answer to an order, or a change that does not hold: the meter is without
+                       power, it failed in the middle of a write, or the storage refused a change
 MeterStoppedError      a storage failed to flush; the meter stays stopped
 ProtocolError          root of `protocols.errors`
 ├── QuantityError      a word or a number that is not allowed; names the allowed ones

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from firmware_sim.vending import SILENCE
 from protocols.sealed_message import Outcome
 
 
 class RefusedError(Exception):
-    """The meter refused an order; `outcome` is its word, the text says what is allowed."""
+    """The meter refused an order and carried nothing out; `outcome` is its word.
 
-    def __init__(self, words: str, outcome: Outcome | None, reason: str = "") -> None:
-        told = outcome.name.lower() if outcome is not None else SILENCE
-        super().__init__(f"{words}: {told}{f' ({reason})' if reason else ''}")
+    The text says what is allowed, where the outcome alone does not.
+    """
+
+    def __init__(self, words: str, outcome: Outcome, reason: str = "") -> None:
+        super().__init__(f"{words}: {outcome.name.lower()}{f' ({reason})' if reason else ''}")
         self.outcome = outcome

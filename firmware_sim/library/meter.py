@@ -30,7 +30,6 @@ from firmware_sim.errors import (
     CommandFailedError,
     HostingError,
     QuantityError,
-    RefusedError,
 )
 from firmware_sim.hosting.cards.card_file import open_card
 from firmware_sim.hosting.cards.slot import insert, insert_file
@@ -38,7 +37,9 @@ from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.host import Host
 from firmware_sim.library.boundary import Boundary
 from firmware_sim.library.keywords import FileName, describe
+from firmware_sim.library.orders import deliver
 from firmware_sim.library.thread import LoopThread
+from firmware_sim.library.words import written
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.operator import Operator
@@ -52,15 +53,13 @@ from firmware_sim.records.ring import (
     PROFILE_RING,
     PURCHASE_RING,
 )
-from firmware_sim.requests import Reply
-from firmware_sim.vending import Order, Vending, parse_order, refusal_reason
+from firmware_sim.vending import Vending, parse_order
 from firmware_sim.wire_kinds import MODBUS_TCP
 from protocols.card.applet import Card
 from protocols.control import BeginFault, Command, parse_command, parse_speed
 from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase
 from protocols.faults import parse_rule
 from protocols.quantities import CENT, parse_money
-from protocols.sealed_message import Outcome
 
 __tracebackhide__ = True  # pytest shows the line of the test, and what the error says
 
@@ -267,29 +266,22 @@ class PrepaidMeter:
         """End every fault of a name, or all of them."""
         self.command("fault", *((fault, "off") if fault else ("off",)))
 
-    def order(self, *words: str) -> None:
+    def order(self, *words: object) -> None:
         """Seal an order with the meter's own keys and deliver it: order("debt", "10.00").
 
         Raises:
             RefusedError: the meter refused it; `outcome` is the reason.
+            CommandFailedError: no answer: the meter is without power, so it was not carried out, or
+                its power failed during the write, and `purchases` shows whether it was.
         """
+        texts = [written(word) for word in words]
         with Boundary():
-            wanted = parse_order(words[0].split() if len(words) == 1 else words)
-        reply = self._do(lambda: self._hand_over(wanted))
-        outcome = reply.answer.outcome if reply is not None and reply.answer is not None else None
-        if outcome is not Outcome.ACCEPTED:
-            reason = ""
-            if outcome is Outcome.OUT_OF_RANGE:
-                reason = self._do(lambda: refusal_reason(self._meter, wanted))
-            raise RefusedError(" ".join(words), outcome, reason)
-
-    def _hand_over(self, order: Order) -> Reply | None:
-        meter = self._station.present(line_time())
-        return self._station.hand_over(self._vending.seal(meter, order))
+            wanted = parse_order(texts[0].split() if len(texts) == 1 else texts)
+        self._do(lambda: deliver(self._station, self._vending, wanted, " ".join(texts)))
 
     def topup(self, amount: object) -> None:
-        """Top up, such as "50.00", as a vending point would; raises RefusedError."""
-        self.order("topup", str(amount))
+        """Top up, such as "50.00", as a vending point would; raises as `order`."""
+        self.order("topup", amount)
 
     # ---- values
 

@@ -148,7 +148,7 @@ def test_an_order_comes_at_the_present(meter) -> None:  # type: ignore[no-untype
     """No other event advances the meter: its first deadline is 90 s of wall time away."""
     import time
 
-    from firmware_sim.hosting.live import RefusedError
+    from firmware_sim.errors import CommandFailedError
 
     began = time.monotonic()
     meter.command("speed", "10")
@@ -158,7 +158,7 @@ def test_an_order_comes_at_the_present(meter) -> None:  # type: ignore[no-untype
     assert meter.events()[-1].elapsed_ms >= 2000
     meter.command("fault", "torn_write", "on", "--count", "1")
     time.sleep(0.2)
-    with pytest.raises(RefusedError):
+    with pytest.raises(CommandFailedError):
         meter.topup("1.00")
     meter.command("speed", "0")
     assert meter.value("elapsed_ms") <= (time.monotonic() - began) * 10_000, "time was invented"

@@ -1,0 +1,43 @@
+"""What a caller of the library is told where storage, power or thread of a meter fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware_sim import PrepaidMeter
+from firmware_sim.errors import CommandFailedError, RefusedError
+from protocols.sealed_message import Outcome
+
+
+@pytest.mark.parametrize(("torn_at", "booked"), [(0, 0), (100_000, 1)])
+def test_a_top_up_whose_power_fails_is_no_refusal_and_says_where_to_look(
+    torn_at: int, booked: int
+) -> None:
+    with PrepaidMeter() as meter:
+        meter.inject("torn_write", count=1, value=torn_at)
+        with pytest.raises(CommandFailedError) as raised:
+            meter.topup("5.00")
+        told = str(raised.value)
+        assert told.startswith("topup 5.00: the power failed in the middle of a write")
+        assert "It may have been carried out: see purchases()" in told
+        assert len(meter.purchases()) == booked
+        meter.topup("6.00")
+        assert len(meter.purchases()) == booked + 1
+
+
+def test_an_order_for_a_meter_without_power_was_not_carried_out() -> None:
+    with PrepaidMeter() as meter:
+        meter.power("cut")
+        with pytest.raises(CommandFailedError, match=r"without power; it was not carried out$"):
+            meter.topup("5.00")
+        meter.power("return")
+        assert not meter.purchases()
+
+
+def test_an_order_that_the_storage_refuses_is_a_refusal_with_its_outcome() -> None:
+    with PrepaidMeter() as meter:
+        meter.inject("storage_full", count=1)
+        with pytest.raises(RefusedError, match=r"^topup 5.00: storage_fault$") as raised:
+            meter.topup("5.00")
+        assert raised.value.outcome is Outcome.STORAGE_FAULT
+        assert not meter.purchases()
