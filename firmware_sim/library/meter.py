@@ -42,6 +42,7 @@ from firmware_sim.library.thread import LoopThread
 from firmware_sim.library.words import written
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
+from firmware_sim.rack.errors import POWER_FAILED
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.stations import Station
 from firmware_sim.rack.values import Value, to_json, values
@@ -236,6 +237,11 @@ class PrepaidMeter:
         Load, switch, phases and faults stay, and the ports stay open. A meter that was `killed`
         saves nothing before: metering and its charge since the last save (at most 15 minutes of
         meter time) are gone, and no acknowledged message is.
+
+        Raises:
+            CommandFailedError: the storage refused the save, and the meter was not restarted; or
+                its power failed in the middle of the save, and it restarted from what was stored.
+            MeterStoppedError: the save failed to flush.
         """
         self._do(lambda: self._restart(killed))
 
@@ -243,8 +249,15 @@ class PrepaidMeter:
         station = self._station
         station.present(line_time())
         station.require_running()
-        if not killed and not station.save():
-            raise CommandFailedError("the storage refused the save; the meter was not restarted")
+        if not killed:
+            saved = station.save()
+            station.require_running()
+            if saved is None:
+                raise CommandFailedError(f"{POWER_FAILED}, at the instant of its last save")
+            if not saved:
+                raise CommandFailedError(
+                    "the storage refused the save; the meter was not restarted"
+                )
         station.restart()
         self._host.after_command()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware_sim import PrepaidMeter
-from firmware_sim.errors import CommandFailedError, RefusedError
+from firmware_sim.errors import CommandFailedError, MeterStoppedError, RefusedError
 from protocols.sealed_message import Outcome
 
 
@@ -41,3 +41,30 @@ def test_an_order_that_the_storage_refuses_is_a_refusal_with_its_outcome() -> No
             meter.topup("5.00")
         assert raised.value.outcome is Outcome.STORAGE_FAULT
         assert not meter.purchases()
+
+
+def test_a_restart_whose_power_fails_during_its_save_says_that_it_was_restarted() -> None:
+    with PrepaidMeter() as meter:
+        meter.inject("torn_write", count=1)
+        with pytest.raises(CommandFailedError, match="the meter restarted from its storage"):
+            meter.restart()
+        assert meter.event_names() == ["restart"]
+        meter.restart()
+        assert meter.event_names() == ["restart", "restart"]
+
+
+def test_a_restart_whose_save_fails_to_flush_leaves_the_meter_stopped() -> None:
+    with PrepaidMeter() as meter:
+        meter.inject("flush_fails", count=1)
+        with pytest.raises(MeterStoppedError):
+            meter.restart()
+        with pytest.raises(MeterStoppedError):
+            meter.advance("1h")
+
+
+def test_a_restart_whose_save_is_refused_did_not_restart_the_meter() -> None:
+    with PrepaidMeter() as meter:
+        meter.inject("storage_full", count=1)
+        with pytest.raises(CommandFailedError, match="the meter was not restarted"):
+            meter.restart()
+        assert meter.event_names() == []
