@@ -107,11 +107,27 @@ def test_a_run_without_a_meter_of_ours_imports_nothing_of_ours(pytester: pytest.
     run(pytester).assert_outcomes(passed=1)
 
 
-def test_the_plugin_can_be_left_out(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("name", ["prepaid_meter", "pytest_prepaid_meter"])
+def test_the_plugin_can_be_left_out(pytester: pytest.Pytester, name: str) -> None:
     pytester.makepyfile("def test_it(): pass\ndef test_meter(meter): pass\n")
-    result = run(pytester, "-p", "no:prepaid_meter")
+    result = run(pytester, "-p", f"no:{name}")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*fixture 'meter' not found*"])
+
+
+@pytest.mark.parametrize(
+    ("place", "loaded"), [("conftest", True), ("option", True), ("conftest", False)]
+)
+def test_a_project_may_name_the_plugin_itself(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, place: str, loaded: bool
+) -> None:
+    if not loaded:
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    if place == "conftest":
+        pytester.makeconftest('pytest_plugins = ["pytest_prepaid_meter"]')
+    pytester.makepyfile("def test_meter(request): assert request.getfixturevalue('meter_factory')")
+    options = ("-p", "pytest_prepaid_meter") if place == "option" else ()
+    run(pytester, *options).assert_outcomes(passed=1)
 
 
 def test_a_wrong_key_is_one_sentence_at_the_line_of_the_test(pytester: pytest.Pytester) -> None:
