@@ -123,8 +123,10 @@ class PrepaidMeter:
             self._host = thread.call(lambda: self._made(description, thousandths, seed))
             opened.callback(self._close)
             self._thread.call(lambda: self._open(os.fspath(modbus_rtu), modbus_tcp))
-            self._opened = opened.pop_all()
+            thread.close_at_end(self.close)
+            opened.callback(thread.forget, self.close)
             self._closed = False
+            self._opened = opened.pop_all()
 
     def _made(self, description: MeterDescription, speed: int, seed: int) -> Host:
         try:

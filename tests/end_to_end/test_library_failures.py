@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from firmware_sim import PrepaidMeter
-from firmware_sim.errors import CommandFailedError, MeterStoppedError, RefusedError
+from firmware_sim import LoopThread, PrepaidMeter, SerialPair
+from firmware_sim.errors import (
+    CommandFailedError,
+    HostingError,
+    MeterStoppedError,
+    RefusedError,
+)
 from protocols.sealed_message import Outcome
 
 
@@ -68,3 +77,47 @@ def test_a_restart_whose_save_is_refused_did_not_restart_the_meter() -> None:
         with pytest.raises(CommandFailedError, match="the meter was not restarted"):
             meter.restart()
         assert meter.event_names() == []
+
+
+def test_a_thread_closes_its_meters_and_pairs_when_it_ends(tmp_path: Path) -> None:
+    link = tmp_path / "k.tty"
+    with LoopThread() as thread:
+        meter = PrepaidMeter(thread=thread, modbus_rtu=link)
+        pair = SerialPair(thread=thread)
+        PrepaidMeter(thread=thread).close()
+        assert link.is_symlink()
+        assert Path(pair.a).is_symlink()
+    assert not link.is_symlink()
+    assert not Path(pair.a).parent.exists()
+    with pytest.raises(HostingError, match="meter 000000000001 is closed"):
+        meter.advance("1h")
+    with pytest.raises(HostingError, match="this pair of ports is closed"):
+        pair.inject("drop")
+    with pytest.raises(HostingError, match="this pair of ports is closed"):
+        pair.heal()
+    meter.close()
+    pair.close()
+    with pytest.raises(HostingError, match="this LoopThread has ended"):
+        PrepaidMeter(thread=thread)
+    with pytest.raises(HostingError, match="this LoopThread has ended"):
+        SerialPair(thread=thread)
+
+
+def test_a_meter_that_is_never_closed_leaves_no_link_behind_its_program(tmp_path: Path) -> None:
+    program = (
+        "from firmware_sim import PrepaidMeter, SerialPair\n"
+        "meter, pair = PrepaidMeter(modbus_rtu='k.tty'), SerialPair('.')\n"
+        "import os; print(sorted(os.listdir()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    assert "k.tty" in done.stdout
+    assert "pair-a.tty" in done.stdout
+    assert not list(tmp_path.iterdir())
