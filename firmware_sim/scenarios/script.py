@@ -37,6 +37,7 @@ from pydantic import (
 from firmware_sim.rack.values import Value, word
 from firmware_sim.vending import ORDERS, Order, parse_order
 from protocols.control import (
+    MAX_ADVANCE,
     Advance,
     Command,
     InsertCard,
@@ -60,7 +61,7 @@ from protocols.data_model.kinds import (
 )
 from protocols.errors import ProtocolError, QuantityError
 from protocols.faults import FaultRule, parse_rule
-from protocols.quantities import LocalMoment, parse_duration, parse_written_moment
+from protocols.quantities import LocalMoment, format_duration, parse_duration, parse_written_moment
 from protocols.sealed_message import Outcome
 from protocols.toml_text import line_of, lines_of, parse_toml
 
@@ -175,6 +176,10 @@ def _instant(text: object) -> int:
     if not isinstance(text, str) or not text.startswith("+"):
         raise ValueError("write an instant as +2h30m, counted from the start")
     duration: int = parse_duration(text[1:])
+    if duration > MAX_ADVANCE:
+        raise ValueError(
+            f"{text!r}: an instant is at most {format_duration(MAX_ADVANCE)} after the start"
+        )
     return duration
 
 

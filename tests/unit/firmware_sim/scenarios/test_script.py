@@ -126,6 +126,11 @@ def test_a_condition_that_could_never_hold_is_refused(item: str, value: str, tol
         ('at = "+1h"\nwithin = ["+1h", "+2h"]\nexpect = { debt = 0 }', "either at"),
         ('within = ["+2h", "+1h"]\nexpect = { debt = 0 }', "ends before it begins"),
         ('at = "1h"\ndo = "button"', r"\+2h30m"),
+        (
+            'at = "+99999d"\ndo = "button"',
+            r"'\+99999d': an instant is at most 3660d after the start",
+        ),
+        ('within = ["+1h", "+3660d1ms"]\nexpect = { debt = 0 }', "at most 3660d after the start"),
         ('at = "+1h"\ndo = "button"\nrefused = "expired"', "belongs to one order"),
         ('at = "+1h"\ndo = ["topup 1", "topup 2"]\nrefused = "expired"', "belongs to one order"),
         ('at = "+1h"\ndo = "topup 1"\nrefused = "lost"', "allowed are malformed"),
