@@ -113,10 +113,14 @@ def check_files(paths: Sequence[str], junit_file: Path | None, as_json: bool) ->
     for path in paths:
         try:
             checked.append(check_file(path))
-        except (HostingError, QuantityError) as error:
+        except HostingError as error:
             errors[path] = str(error)
+        except QuantityError as error:
+            errors[path] = f"{path}: {error}"
     report(checked, as_json)
-    for message in errors.values():
+    for path, message in errors.items():
+        if as_json:
+            print(line({"file": json.dumps(path), "held": "false", "error": json.dumps(message)}))
         print(f"meter-sim: {message}", file=sys.stderr)
     if junit_file is not None:
         try:
@@ -265,4 +269,9 @@ def report(checked: list[Checked], as_json: bool) -> None:
         console.print(table)
     failed = sum(not result.held for one in checked for result in one.results)
     total = sum(len(one.results) for one in checked)
-    console.print(f"{len(checked)} scenarios, {total} expectations, {failed} failed")
+    counts = f"{_counted(len(checked), 'scenario')}, {_counted(total, 'expectation')}"
+    console.print(f"{counts}, {failed} failed")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

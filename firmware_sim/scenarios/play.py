@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from firmware_sim.calendar_work import clock_at
 from firmware_sim.meter import Meter, MeterStoppedError
 from firmware_sim.rack.errors import CommandFailedError
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Station
-from firmware_sim.rack.values import values, word
+from firmware_sim.rack.values import Value, values, word
 from firmware_sim.records.ring import EVENT_RING
-from firmware_sim.scenarios.script import Scenario, Step
+from firmware_sim.scenarios.script import Condition, Scenario, Step
 from firmware_sim.vending import SILENCE, Order, Vending
 from protocols.control import Advance, BeginFault, ChangeLoad, Command
 from protocols.data_model.tables import Event
-from protocols.quantities import DAY, format_duration
+from protocols.errors import QuantityError
+from protocols.quantities import DAY, LocalMoment, format_duration
 from protocols.sealed_message import Outcome
 
 
@@ -61,7 +63,7 @@ class Play:
         """Enter every step on the rack's agenda, from now on.
 
         Raises:
-            QuantityError: a fault that no meter here can have.
+            QuantityError: a fault that no meter here can have, or a local time that it skips.
             HostingError: a load that cannot be read.
         """
         rack = self.rack
@@ -71,6 +73,7 @@ class Play:
                     rack.check_rule(doing.rule)
                 elif isinstance(doing, ChangeLoad):
                     self.operator.check_load(doing.text)
+        self._check_moments()
         self._last_event = self._meter.rings[EVENT_RING].last
         for rule in self.scenario.rules:
             self.operator.execute(BeginFault(rule))
@@ -83,6 +86,16 @@ class Play:
             elif step.at is not None:
                 self.rack.agenda.plan(start + step.at, self._step(number, step))
         self.rack.agenda.plan(start + self.scenario.end, self._finish)
+
+    def _check_moments(self) -> None:
+        for number, step in enumerate(self.scenario.step, 1):
+            for condition in step.conditions:
+                moment = condition.wanted
+                if isinstance(moment, LocalMoment) and clock_at(self._meter.state, moment) is None:
+                    raise QuantityError(
+                        f"step {number}: {condition.item} = {condition.text!r}: the meter's local "
+                        f"time skips this hour; write another moment, or an offset after it"
+                    )
 
     @property
     def rack(self) -> Rack:
@@ -141,8 +154,17 @@ class Play:
         shown = values(self._meter)
         for condition in step.conditions:
             value = shown[condition.item]
-            found = "" if condition.holds(value) else word(value)
+            found = "" if self._holds(condition, value) else word(value)
             self._add(number, f"{condition.item} {condition.text}", found)
+
+    def _holds(self, condition: Condition, value: Value) -> bool:
+        """Return whether a value meets a condition; of a repeated local time it is the first."""
+        state, wanted = self._meter.state, condition.wanted
+        if isinstance(wanted, LocalMoment) and state.identity.transitions:
+            instant = clock_at(state, wanted)
+            assert instant is not None, "a skipped local time is refused before the play"
+            condition = replace(condition, wanted=instant)
+        return condition.holds(value)
 
     def _open(self, number: int, step: Step, until: int) -> Callable[[], None]:
         window = _Window(number, step)
@@ -177,7 +199,7 @@ class Play:
         wrong = [
             f"{c.item} {word(shown[c.item])}"
             for c in window.step.conditions
-            if not c.holds(shown[c.item])
+            if not self._holds(c, shown[c.item])
         ]
         window.last = ", ".join(wrong)
         if not wrong:

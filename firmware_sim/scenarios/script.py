@@ -210,10 +210,11 @@ def _one(words: list[str]) -> Command | Order:
 
 
 def _outcome(value: object) -> Outcome:
-    word = str(value).upper()
-    if word not in Outcome.__members__:
-        raise ValueError(f"allowed are {', '.join(name.lower() for name in Outcome.__members__)}")
-    return Outcome[word]
+    refusals = {each.name.lower(): each for each in Outcome if each is not Outcome.ACCEPTED}
+    outcome = refusals.get(str(value).lower())
+    if outcome is None:
+        raise ValueError(f"{value!r} is no refusal: allowed are {', '.join(refusals)}")
+    return outcome
 
 
 def _event(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,6 +16,7 @@ from firmware_sim.programs.scenarios import (
     check_files,
     play_live,
 )
+from protocols.errors import QuantityError
 
 HELD = '[[step]]\nat = "+1h"\nexpect = { available_credit = "< 1" }\n'
 FAILED = '[[step]]\nat = "+1h"\nexpect = { available_credit = "> 1" }\n'
@@ -45,8 +47,40 @@ def test_the_other_files_are_checked_beside_a_wrong_one(
     told = capsys.readouterr()
     assert told.out.count('"held": true') == 1
     assert told.err.startswith("meter-sim: scenario ")
+    wrong = json.loads(told.out.splitlines()[-1])
+    assert (wrong["file"], wrong["held"]) == (files[0], False)
+    assert told.err == f"meter-sim: {wrong['error']}\n"
     suites = {suite.get("name"): suite.attrib for suite in ElementTree.parse(xml).getroot()}
     assert (suites[files[0]]["errors"], suites["good"]["failures"]) == ("1", "0")
+
+
+def test_one_is_counted_in_the_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = scenario(tmp_path, "good", HELD)
+    assert check_files([file], None, as_json=False) == 0
+    assert capsys.readouterr().out.endswith("\n1 scenario, 1 expectation, 0 failed\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "condition", "holds"),
+    [
+        ("2026-10-25T02:30", ">= 2026-10-25T02:30", True),
+        ("2026-10-25T02:10+01:00", ">= 2026-10-25T02:30", True),
+        ("2026-10-25T02:30+01:00", "2026-10-25T02:30", False),
+    ],
+)
+def test_a_repeated_local_time_of_a_condition_is_the_first(
+    start: str, condition: str, holds: bool, tmp_path: Path
+) -> None:
+    meter = f'time_zone = "Europe/Berlin"\nstart = "{start}"'
+    steps = f'[[step]]\nat = "+0s"\nexpect = {{ clock = "{condition}" }}\n'
+    assert check_file(scenario(tmp_path, "zone", steps, meter)).held is holds
+
+
+def test_a_skipped_local_time_of_a_condition_is_refused(tmp_path: Path) -> None:
+    meter = 'time_zone = "Europe/Berlin"\nstart = "2026-03-29"'
+    steps = '[[step]]\nat = "+2h"\nexpect = { clock = ">= 2026-03-29T02:30" }\n'
+    with pytest.raises(QuantityError, match=r"^step 1: clock = .* skips this hour; write another"):
+        check_file(scenario(tmp_path, "zone", steps, meter))
 
 
 def test_results_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:

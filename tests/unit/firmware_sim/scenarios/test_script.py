@@ -133,7 +133,11 @@ def test_a_condition_that_could_never_hold_is_refused(item: str, value: str, tol
         ('within = ["+1h", "+3660d1ms"]\nexpect = { debt = 0 }', "at most 3660d after the start"),
         ('at = "+1h"\ndo = "button"\nrefused = "expired"', "belongs to one order"),
         ('at = "+1h"\ndo = ["topup 1", "topup 2"]\nrefused = "expired"', "belongs to one order"),
-        ('at = "+1h"\ndo = "topup 1"\nrefused = "lost"', "allowed are malformed"),
+        (
+            'at = "+1h"\ndo = "topup 1"\nrefused = "lost"',
+            "'lost' is no refusal: allowed are malformed",
+        ),
+        ('at = "+1h"\ndo = "topup 1"\nrefused = "accepted"', "'accepted' is no refusal"),
         ('at = "+1h"\ndo = []', "a command, or a list"),
         ('at = "+1h"\ndo = "advance 1h"', "time passes by itself"),
         ('at = "+1h"\ndo = "card insert a.img"', "no cards"),
