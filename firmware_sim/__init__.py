@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         CommandFailedError,
         HostingError,
         MeterStoppedError,
+        PrepaidMeterError,
         QuantityError,
         RefusedError,
     )
@@ -44,6 +45,7 @@ _MODULES = {
     "CommandFailedError": "firmware_sim.errors",
     "HostingError": "firmware_sim.errors",
     "MeterStoppedError": "firmware_sim.errors",
+    "PrepaidMeterError": "firmware_sim.errors",
     "QuantityError": "firmware_sim.errors",
     "RefusedError": "firmware_sim.errors",
 }
@@ -54,6 +56,7 @@ __all__ = [
     "LoopThread",
     "MeterStoppedError",
     "PrepaidMeter",
+    "PrepaidMeterError",
     "QuantityError",
     "RefusedError",
     "SerialPair",

@@ -47,12 +47,13 @@ from firmware_sim.supply.control import clear, run_delays
 from firmware_sim.supply.switch import Clearing
 from firmware_sim.supply.thresholds import evaluate
 from protocols.control import PressButton
+from protocols.errors import PrepaidMeterError
 
 NEVER = UNREACHED
 """Later than any instant."""
 
 
-class MeterStoppedError(Exception):
+class MeterStoppedError(PrepaidMeterError):
     """The storage failed to flush; its content is unknown, so the meter executes nothing more."""
 
 

@@ -1,4 +1,4 @@
-"""The error tree of the protocols.
+"""The error tree of the protocols. ProtocolError is a PrepaidMeterError, as the meter's errors are.
 
 ProtocolError                    bytes or text that the protocol does not allow
 ├── QuantityError                text that is not a quantity; names the text and the allowed values
@@ -25,7 +25,11 @@ ProtocolError                    bytes or text that the protocol does not allow
 from __future__ import annotations
 
 
-class ProtocolError(Exception):
+class PrepaidMeterError(Exception):
+    """Root of all errors that a user of the library meets (`firmware_sim.errors`)."""
+
+
+class ProtocolError(PrepaidMeterError):
     """Root of the package: no bytes and no text raise anything else."""
 
 

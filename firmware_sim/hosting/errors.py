@@ -4,8 +4,10 @@ HostingError           2  a local file, port or address that cannot be used
 └── NotStoredError     1  a storage refused the last save of its meter
 """
 
+from protocols.errors import PrepaidMeterError
 
-class HostingError(Exception):
+
+class HostingError(PrepaidMeterError):
     """The text names the failure and the unchanged parts."""
 
     exit_code = 2

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from protocols.errors import PrepaidMeterError
 from protocols.sealed_message import Outcome
 
 
-class RefusedError(Exception):
+class RefusedError(PrepaidMeterError):
     """The meter refused an order and carried nothing out; `outcome` is its word.
 
     The text says what is allowed, where the outcome alone does not.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from firmware_sim.errors import TOLD
+from firmware_sim.errors import PrepaidMeterError
 
 __tracebackhide__ = True
 
@@ -24,5 +24,5 @@ class Boundary:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, TOLD):
+        if isinstance(error, PrepaidMeterError):
             raise error.with_traceback(None) from None

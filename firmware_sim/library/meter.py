@@ -11,7 +11,6 @@ of it; the fixtures of the pytest plugin give the same meters.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import tempfile
@@ -61,6 +60,7 @@ from protocols.control import BeginFault, Command, parse_command, parse_speed
 from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase
 from protocols.faults import parse_rule
 from protocols.quantities import CENT, parse_money
+from protocols.suggestions import did_you_mean
 
 __tracebackhide__ = True  # pytest shows the line of the test, and what the error says
 
@@ -301,12 +301,16 @@ class PrepaidMeter:
     # ---- values
 
     def value(self, item: str) -> Value:
-        """Return an item as `meterctl read --json` shows it: Decimal or str."""
-        values = self.values()
-        if item not in values:
-            near = ", ".join(difflib.get_close_matches(item, values)) or "see `meterctl items`"
-            raise KeyError(f"{item!r} is no item; near it: {near}")
-        return values[item]
+        """Return an item as `meterctl read --json` shows it: Decimal or str.
+
+        Raises:
+            QuantityError: there is no such item; the text names those near it.
+        """
+        shown = self.values()
+        if item not in shown:
+            hint = did_you_mean(written(item), shown, "`meterctl items` lists them")
+            raise QuantityError(f"{item!r} is no item: {hint}")
+        return shown[item]
 
     def values(self) -> dict[str, Value]:
         """Return every item by name."""

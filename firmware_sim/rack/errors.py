@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from protocols.errors import PrepaidMeterError
+
 POWER_FAILED = "the power failed in the middle of a write; the meter restarted from its storage"
 
 
-class CommandFailedError(Exception):
+class CommandFailedError(PrepaidMeterError):
     """A command whose effect does not hold."""
 
 

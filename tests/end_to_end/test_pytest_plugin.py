@@ -116,7 +116,7 @@ def test_words_and_numbers_are_taken_as_they_come(meter) -> None:  # type: ignor
         meter.advance(5)
     with pytest.raises(QuantityError, match="an amount is"):
         meter.topup("99999999.00")
-    with pytest.raises(KeyError, match="available_credit"):
+    with pytest.raises(QuantityError, match="did you mean available_credit"):
         meter.value("available_credits")
 
 
