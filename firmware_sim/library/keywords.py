@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from firmware_sim.description.files import describe_keys
 from firmware_sim.description.keys import KEYWORD_READERS
 from firmware_sim.errors import HostingError
+from firmware_sim.library.words import FileName, file_name
 from firmware_sim.meter_description import DEFAULT_START, MeterDescription
-
-FileName = str | os.PathLike[str]
 
 
 def describe(
@@ -32,4 +31,6 @@ def describe(
             near = difflib.get_close_matches(name, KEYWORD_READERS, 1)
             guess = f"did you mean {near[0]!r}?" if near else "`meter-sim new FILE` lists them"
             raise HostingError(f"{name!r} is no key of a meter: {guess}")
-    return describe_keys(None if config is None else os.fspath(config), given, DEFAULT_START)
+    return describe_keys(
+        None if config is None else file_name("config", config), given, DEFAULT_START
+    )

@@ -35,10 +35,18 @@ from firmware_sim.hosting.cards.slot import insert, insert_file
 from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.host import Host
 from firmware_sim.library.boundary import Boundary
-from firmware_sim.library.keywords import FileName, describe
+from firmware_sim.library.keywords import describe
 from firmware_sim.library.orders import deliver
-from firmware_sim.library.thread import LoopThread
-from firmware_sim.library.words import written
+from firmware_sim.library.thread import LoopThread, thread_of
+from firmware_sim.library.words import (
+    Address,
+    FileName,
+    address,
+    card_of,
+    exchanges,
+    file_name,
+    written,
+)
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.errors import POWER_FAILED
@@ -83,7 +91,7 @@ class PrepaidMeter:
             description made in Python.
         modbus_rtu: the serial port, as `meter-sim run --modbus-rtu` takes it; by default a new
             virtual port.
-        modbus_tcp: HOST:PORT; port 0 takes a free one.
+        modbus_tcp: HOST:PORT, or (host, port) as `tcp` is; port 0 takes a free one.
         speed: of meter time to wall time; 0: it stands and is moved with `advance`.
         seed: of the faults.
         thread: a thread that serves several meters; by default one of its own.
@@ -99,7 +107,7 @@ class PrepaidMeter:
         config: FileName | MeterDescription | None = None,
         *,
         modbus_rtu: FileName | None = None,
-        modbus_tcp: str = FREE_PORT,
+        modbus_tcp: Address = FREE_PORT,
         speed: object = 0,
         seed: int = 0,
         thread: LoopThread | None = None,
@@ -107,7 +115,7 @@ class PrepaidMeter:
     ) -> None:
         with Boundary(), ExitStack() as opened:
             description = describe(config, keys)
-            thousandths = parse_speed(str(speed))
+            thousandths = parse_speed(written(speed))
             self.unit, self.serial_number = description.unit, description.serial_number
             self.frames: deque[tuple[str, bytes]] = deque(maxlen=FRAMES_KEPT)
             self._vending = Vending()
@@ -119,10 +127,11 @@ class PrepaidMeter:
             if thread is None:
                 thread = LoopThread()
                 opened.callback(thread.end)
-            self._thread = thread
+            self._thread = thread = thread_of(thread)
             self._host = thread.call(lambda: self._made(description, thousandths, seed))
             opened.callback(self._close)
-            self._thread.call(lambda: self._open(os.fspath(modbus_rtu), modbus_tcp))
+            serial, network = file_name("modbus_rtu", modbus_rtu), address(modbus_tcp)
+            thread.call(lambda: self._open(serial, network))
             thread.close_at_end(self.close)
             opened.callback(thread.forget, self.close)
             self._closed = False
@@ -166,10 +175,10 @@ class PrepaidMeter:
 
     # ---- commands
 
-    def command(self, *words: str) -> dict[str, Any]:
+    def command(self, *words: object) -> dict[str, Any]:
         """Execute a command of `meter-sim control`; return its result as JSON would show it."""
         with Boundary():
-            command = parse_command([str(word) for word in words])
+            command = parse_command([written(word) for word in words])
         return _as_json(self._command(command))
 
     def _command(self, command: Command) -> Mapping[str, Value]:
@@ -206,8 +215,9 @@ class PrepaidMeter:
         in with `insert` before the next.
         """
         with Boundary():
-            cents = parse_money(str(amount)) // CENT
-        return self._do(lambda: self._buy(cents, card))
+            cents = parse_money(written(amount)) // CENT
+            old = None if card is None else card_of(card)
+        return self._do(lambda: self._buy(cents, old))
 
     def _buy(self, cents: int, card: Card | None) -> Card:
         following = self._meter.state.security.credit_sequence + 1
@@ -217,17 +227,18 @@ class PrepaidMeter:
         self._sold = following
         return bought
 
-    def insert(
-        self, card: Card | str | os.PathLike[str], pull_after: int | None = None
-    ) -> dict[str, Any]:
+    def insert(self, card: Card | FileName, pull_after: int | None = None) -> dict[str, Any]:
         """Put a card, or one in a file, into the slot, perhaps pull it after so many exchanges.
 
         Returns what `control` would print; amounts are exact.
         """
-        if not isinstance(card, Card):
-            with Boundary(), open_card(Path(card)) as found:
-                return self.insert(found, pull_after)
-        return _as_json(self._do(lambda: insert(self._station, card, pull_after)))
+        with Boundary():
+            pulled = exchanges(pull_after)
+            if isinstance(card, str | os.PathLike):
+                with open_card(Path(card)) as found:
+                    return self.insert(found, pulled)
+            given = card_of(card)
+        return _as_json(self._do(lambda: insert(self._station, given, pulled)))
 
     def power(self, turn: str) -> None:
         """Cut or return the meter's own supply: "cut" or "return"."""
@@ -272,9 +283,9 @@ class PrepaidMeter:
 
         `from` and `for` are written from_ and for_.
         """
-        texts = {name.rstrip("_"): str(value) for name, value in options.items()}
+        texts = {name.rstrip("_"): written(value) for name, value in options.items()}
         with Boundary():
-            rule = parse_rule(fault, texts)
+            rule = parse_rule(written(fault), texts)
         self._command(BeginFault(rule))
 
     def heal(self, fault: str | None = None) -> None:
@@ -307,7 +318,7 @@ class PrepaidMeter:
             QuantityError: there is no such item; the text names those near it.
         """
         shown = self.values()
-        if item not in shown:
+        if not isinstance(item, str) or item not in shown:
             hint = did_you_mean(written(item), shown, "`meterctl items` lists them")
             raise QuantityError(f"{item!r} is no item: {hint}")
         return shown[item]
@@ -338,7 +349,7 @@ class PrepaidMeter:
         Energies in mWh, the available credit in 1e-10 of the account unit, `at` in ms.
         """
         with Boundary():
-            if kind not in FREEZES:
+            if written(kind) not in FREEZES:
                 raise QuantityError(f"{kind!r}: allowed are {' and '.join(FREEZES)}")
         return [Freeze.unpack(row) for row in reversed(self._rows(FREEZES[kind]))]
 
