@@ -64,7 +64,7 @@ from firmware_sim.records.ring import (
 from firmware_sim.vending import Vending, parse_order
 from firmware_sim.wire_kinds import MODBUS_TCP
 from protocols.card.applet import Card
-from protocols.control import BeginFault, Command, parse_command, parse_speed
+from protocols.control import BeginFault, Command, Stop, parse_command, parse_speed
 from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase
 from protocols.faults import parse_rule
 from protocols.quantities import CENT, parse_money
@@ -176,9 +176,17 @@ class PrepaidMeter:
     # ---- commands
 
     def command(self, *words: object) -> dict[str, Any]:
-        """Execute a command of `meter-sim control`; return its result as JSON would show it."""
+        """Execute a command of `meter-sim control`; return its result as JSON would show it.
+
+        Raises:
+            QuantityError: no such command, or `stop`, which is for a program of its own.
+        """
         with Boundary():
             command = parse_command([written(word) for word in words])
+            if isinstance(command, Stop):
+                raise QuantityError(
+                    "'stop' ends a `meter-sim run`; a meter of this program ends with close()"
+                )
         return _as_json(self._command(command))
 
     def _command(self, command: Command) -> Mapping[str, Value]:
@@ -366,10 +374,7 @@ class PrepaidMeter:
         """Return values, last events and last frames as text, for a test that failed."""
         values = self.values()
         names = ("clock", "available_credit", "supply_state", "supply_causes", "energy_import_kwh")
-        lines = [
-            f"meter {self.serial_number} unit {self.unit} on {self.port} and "
-            f"{self.tcp[0]}:{self.tcp[1]}"
-        ]
+        lines = [self._named()]
         lines += [f"  {name} = {values[name]}" for name in names]
         lines.append("last events:")
         offset_at = partial(utc_offset_minutes, self._meter)
@@ -397,6 +402,15 @@ class PrepaidMeter:
 
     def _close(self) -> None:
         self._thread.call(self._host.close)
+
+    def _named(self) -> str:
+        return (
+            f"meter {self.serial_number} unit {self.unit} on {self.port} and "
+            f"{self.tcp[0]}:{self.tcp[1]}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._named()}{', closed' if self._closed else ''}>"
 
     def __enter__(self) -> Self:
         return self

@@ -96,3 +96,16 @@ def test_a_meter_takes_the_address_that_another_one_gave() -> None:
         address = made.tcp
     with PrepaidMeter(modbus_tcp=address) as made:
         assert made.tcp == address
+
+
+def test_stop_is_no_command_of_a_meter_in_a_program(meter: PrepaidMeter) -> None:
+    with pytest.raises(QuantityError, match=r"ends with close\(\)$"):
+        meter.command("stop")
+    assert meter.value("supply_state") == "connected"
+
+
+def test_a_meter_is_shown_by_its_serial_number_unit_and_ports() -> None:
+    with PrepaidMeter(unit=7, serial_number="000000000042") as made:
+        name = f"meter 000000000042 unit 7 on {made.port} and 127.0.0.1:{made.tcp[1]}"
+        assert repr(made) == f"<PrepaidMeter: {name}>"
+    assert repr(made) == f"<PrepaidMeter: {name}, closed>"
