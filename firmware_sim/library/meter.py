@@ -344,7 +344,7 @@ class PrepaidMeter:
         return [event.name for event in self.events()]
 
     def purchases(self) -> list[Purchase]:
-        """Return the purchase records, newest first; money in 1e-10 of the account unit."""
+        """Return the accepted top-ups, newest first; money in 1e-10 of the account unit."""
         return [Purchase.unpack(row) for row in self._rows(PURCHASE_RING)]
 
     def profile(self) -> list[ProfileRecord]:
@@ -354,7 +354,8 @@ class PrepaidMeter:
     def freezes(self, kind: str = "daily") -> list[Freeze]:
         """Return the registers at local midnights, oldest first, or at "billing" ends (冻结).
 
-        Energies in mWh, the available credit in 1e-10 of the account unit, `at` in ms.
+        Energies in mWh, also `energy_import_kwh`; the available credit in 1e-10 of the account
+        unit, `at` in ms.
         """
         with Boundary():
             if written(kind) not in FREEZES:

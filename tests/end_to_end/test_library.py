@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import firmware_sim
 import meterctl
 from firmware_sim import HostingError, LoopThread, PrepaidMeter, SerialPair, errors
 from firmware_sim.errors import MeterStoppedError, QuantityError, RefusedError
+from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase
 from protocols.quantities import LEDGER
 from tests.support.programs import BIN
 
@@ -232,3 +234,12 @@ def test_an_order_that_is_refused_names_its_outcome() -> None:
         with pytest.raises(RefusedError, match="exceeds_max_credit") as raised:
             meter.topup(5)
         assert raised.value.outcome is not None
+
+
+def test_the_page_lists_every_field_of_the_rows() -> None:
+    page = PAGE.read_text()
+    table = page[page.index("| call | order |") : page.index("`advance` saves the meter")]
+    for row in (Event, Freeze, ProfileRecord, Purchase):
+        rated = {f"energy_rate_{rate}_kwh" for rate in (2, 3)}  # "1 to 4"
+        for field in {each.name for each in fields(row)} - rated:
+            assert f"`{field}`" in table
