@@ -37,6 +37,7 @@ from firmware_sim.hosting.host import Host
 from firmware_sim.library.boundary import Boundary
 from firmware_sim.library.keywords import describe
 from firmware_sim.library.orders import deliver
+from firmware_sim.library.records import MeterRecords
 from firmware_sim.library.thread import LoopThread, thread_of
 from firmware_sim.library.words import (
     Address,
@@ -52,35 +53,25 @@ from firmware_sim.meter_description import MeterDescription
 from firmware_sim.rack.errors import POWER_FAILED
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.stations import Station
-from firmware_sim.rack.values import Value, to_json, values
+from firmware_sim.rack.values import Value, to_json
 from firmware_sim.readings import utc_offset_minutes
-from firmware_sim.records.ring import (
-    BILLING_RING,
-    DAILY_RING,
-    EVENT_RING,
-    PROFILE_RING,
-    PURCHASE_RING,
-)
 from firmware_sim.vending import Vending, parse_order
 from firmware_sim.wire_kinds import MODBUS_TCP
 from protocols.card.applet import Card
 from protocols.control import BeginFault, Command, Stop, parse_command, parse_speed
-from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase
 from protocols.faults import parse_rule
 from protocols.quantities import CENT, parse_money
-from protocols.suggestions import did_you_mean
 
 __tracebackhide__ = True  # pytest shows the line of the test, and what the error says
 
 FRAMES_KEPT = 40
 EVENTS_SHOWN = 20
-FREEZES = {"daily": DAILY_RING, "billing": BILLING_RING}
 FREE_PORT = "127.0.0.1:0"
 
 Result = TypeVar("Result")
 
 
-class PrepaidMeter:
+class PrepaidMeter(MeterRecords):
     """One meter on a virtual serial port and a TCP port of its own, from here to `close`.
 
     `port` is the path of its serial port, `tcp` is (host, port), `frames` are the last ones on its
@@ -172,6 +163,9 @@ class PrepaidMeter:
             if self._host.failure is not None:
                 raise self._host.failure
         return result
+
+    def _read(self, work: Callable[[Meter], Result]) -> Result:
+        return self._do(lambda: work(self._station.present(line_time())))
 
     # ---- commands
 
@@ -317,59 +311,7 @@ class PrepaidMeter:
         """Top up, such as "50.00", as a vending point would; raises as `order`."""
         self.order("topup", amount)
 
-    # ---- values
-
-    def value(self, item: str) -> Value:
-        """Return an item as `meterctl read --json` shows it: Decimal or str.
-
-        Raises:
-            QuantityError: there is no such item; the text names those near it.
-        """
-        shown = self.values()
-        if not isinstance(item, str) or item not in shown:
-            hint = did_you_mean(written(item), shown, "`meterctl items` lists them")
-            raise QuantityError(f"{item!r} is no item: {hint}")
-        return shown[item]
-
-    def values(self) -> dict[str, Value]:
-        """Return every item by name."""
-        return self._do(lambda: values(self._station.present(line_time())))
-
-    def events(self) -> list[Event]:
-        """Return the event log, oldest first; `event.name` is the word of docs/events.md."""
-        return [Event.unpack(row) for row in reversed(self._rows(EVENT_RING))]
-
-    def event_names(self) -> list[str]:
-        """Return the words of the event log, oldest first."""
-        return [event.name for event in self.events()]
-
-    def purchases(self) -> list[Purchase]:
-        """Return the accepted top-ups, newest first; money in 1e-10 of the account unit."""
-        return [Purchase.unpack(row) for row in self._rows(PURCHASE_RING)]
-
-    def profile(self) -> list[ProfileRecord]:
-        """Return the load profile, oldest first: energy of each 15 minutes in mWh, `end` in ms."""
-        return [ProfileRecord.unpack(row) for row in reversed(self._rows(PROFILE_RING))]
-
-    def freezes(self, kind: str = "daily") -> list[Freeze]:
-        """Return the registers at local midnights, oldest first, or at "billing" ends (冻结).
-
-        Energies in mWh, also `energy_import_kwh`; the available credit in 1e-10 of the account
-        unit, `at` in ms.
-        """
-        with Boundary():
-            if written(kind) not in FREEZES:
-                raise QuantityError(f"{kind!r}: allowed are {' and '.join(FREEZES)}")
-        return [Freeze.unpack(row) for row in reversed(self._rows(FREEZES[kind]))]
-
-    def _rows(self, place: int) -> list[bytes]:
-        """Return the rows of a ring, newest first."""
-
-        def read() -> list[bytes]:
-            ring = self._station.present(line_time()).rings[place]
-            return list(ring.newest(ring.depth))
-
-        return self._do(read)
+    # ---- report and end
 
     def report(self) -> str:
         """Return values, last events and last frames as text, for a test that failed."""
