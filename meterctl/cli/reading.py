@@ -82,13 +82,18 @@ def status(context: Context) -> None:
 
 
 def list_items(context: Context) -> None:
-    """List every item that a meter shows, with its unit, meaning and DL/T 645 term."""
+    """List every item that a meter shows, with its unit, meaning and DL/T 645 term.
+
+    With --json, `codes` holds the word of each number that a wire carries, of sets that of each
+    bit.
+    """
     records = [
         {
             "name": _quoted(item.name),
             "unit": _quoted(item.unit),
             "settable": "true" if item.setting else "false",
             "allowed": _quoted(item.allowed) if item.setting else "null",
+            "codes": _codes(item),
             "meaning": _quoted(item.meaning),
             "term": _quoted(item.term),
         }
@@ -99,6 +104,14 @@ def list_items(context: Context) -> None:
     if not has(stdout_encoding(), "".join(item.term for item in ITEMS)):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     print_rows(records, options(context).json, Table(columns, rows))
+
+
+def _codes(item: Item) -> str:
+    import json
+
+    from protocols.data_model.codes import codes  # no other command needs it
+
+    return json.dumps({str(number): word for number, word in codes(item.kind).items()} or None)
 
 
 def _quoted(text: str) -> str:

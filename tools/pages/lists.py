@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pages import NOTE, ROOT, head, row
+from pages.codings import UNITS, code_tables, coding
 from protocols.data_model.events import EVENTS
 from protocols.data_model.items import ITEMS, SETTINGS, settable
 from protocols.faults import FAULTS, OPTIONS, FaultScope, takes
@@ -27,12 +28,27 @@ def sealed_messages() -> str:
 
 def events() -> str:
     """Return docs/events.md."""
-    out = ["# Events\n\n", NOTE, "\n", head("code", "event", "details")]
-    out += [
-        row(k.code, f"`{k.name}`", ", ".join(f"`{name}`" for name, _ in k.details))
-        for k in EVENTS.values()
+    named = {name: kind for event in EVENTS.values() for name, kind in event.details}
+    assert all(named[name] == kind for event in EVENTS.values() for name, kind in event.details)
+    out = [
+        "# Events\n\n",
+        NOTE,
+        "\nA row of the event log (docs/register-map.md) has a `code` and two whole numbers of 64 "
+        "bits, `a` and `b`, which are 0 where an event has no such detail. An identifier is their "
+        f"bits without a sign. {UNITS}\n",
+        head("code", "event", "`a`", "`b`"),
     ]
-    return "".join(out) + _AS_THEY_FALL
+    for event in EVENTS.values():
+        details = [f"`{name}`: {coding(name, kind)}" for name, kind in event.details]
+        out.append(row(event.code, f"`{event.name}`", *details, *[""] * (2 - len(details))))
+    return "".join(
+        (
+            *out,
+            "\n## Codes\n",
+            code_tables({f"`{name}`": kind for name, kind in named.items()}),
+            _AS_THEY_FALL,
+        )
+    )
 
 
 _AS_THEY_FALL = """

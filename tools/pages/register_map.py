@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from pages import NOTE, head, row
-from protocols.data_model.kinds import Fixed, Optional
+from pages.codings import FRIENDLY_HOURS, UNITS, code_tables, coding
+from protocols.data_model.kinds import Kind
 from protocols.data_model.tables import (
     TABLES,
     UTC_OFFSETS,
     Event,
     Freeze,
     OffsetChange,
-    ProfileRecord,
     Purchase,
+    Row,
 )
 from protocols.data_model.words import Status
 from protocols.modbus.native_map import NATIVE_MAP
@@ -35,13 +34,8 @@ from protocols.modbus.value_layout import ValueType
 
 
 def unit_of(register: Register) -> str:
-    """Return the unit of a value on the wire, such as 0.01 kWh."""
-    kind, decimals = register.item.kind, register.layout.decimals
-    inner = kind.inner if isinstance(kind, Optional) else kind
-    if not isinstance(inner, Fixed):
-        return ""
-    scale = "1" if decimals == 0 else "0." + "0" * (decimals - 1) + "1"
-    return f"{scale} {inner.unit}".strip() if decimals or inner.unit else ""
+    """Return how the number of a value on the wire is read, such as 0.01 kWh."""
+    return coding(register.item.name, register.item.kind, register.layout.decimals)
 
 
 def type_of(register: Register) -> str:
@@ -62,12 +56,19 @@ def register_map(m: RegisterMap = NATIVE_MAP) -> str:
         "numbers are big-endian, the high register first. Registers 0 to "
         f"{m.zeros[0].extent.stop - 1} have no gaps: unused registers read 0, and a read may begin "
         "and end anywhere. Energy wraps at 1,000,000.00 kWh, money saturates at 999,999.99 with a "
-        'status bit. "Off" is all ones.\n\nNo register moves credit or the switch; only sealed '
+        'status bit. "Off" is all ones.\n\n'
+        "There are no floating-point numbers and no NaN. What a meter does not have reads 0: "
+        "voltage, current and power of phases that it is not wired for or that have failed, "
+        "instants that are never, prices and additions beyond its tariff. A step limit beyond its "
+        "tariff reads off.\n\n"
+        "On TCP unit 0 and unit 255 address the meter when it is alone on the port; of several "
+        "each has its own unit. Broadcast (unit 0, executed by each meter and answered by none) "
+        "exists on serial framings only.\n\nNo register moves credit or the switch; only sealed "
         "messages in the message window do (docs/sealed-messages.md).\n\n## Identity mark\n\n",
         f"Registers 0 and 1 hold `{m.mark.data.decode()}`; registers 0 to 9 never change.\n",
     ]
     out += [item_table(s) for s in m.sections if s.registers[0].area & Area.REGISTERS]
-    return "".join([*out, row_tables(m), sealed_windows(m), scratch_and_inputs(m)])
+    return "".join([*out, row_tables(m), sealed_windows(m), scratch_and_inputs(m), code_section(m)])
 
 
 def item_table(section: Section) -> str:
@@ -91,21 +92,14 @@ def row_tables(m: RegisterMap) -> str:
     out = [
         "\n## Purchase records\n\n",
         f"From {purchases.address}: ten rows of {purchases.row_registers} registers, newest first; "
-        f"absent rows read 0. {columns(Purchase)}\n",
+        f"absent rows read 0.\n\n{columns(Purchase)}",
         "\n## Cursor windows\n\n",
         "Write the number of the first row (u32; 0 is the newest rows), then read from two "
         "registers on: the number of the first row (u32), the row count (u16), the rows. Function "
         "23 does both in one exchange. The cursor belongs to the session (TCP connection or serial "
         "line).\n\n",
-        head("cursor at", "read at", "registers", "table", "rows per read", "row"),
+        head("cursor at", "read at", "registers", "table", "rows per read"),
     ]
-    rows = {
-        "events": Event,
-        "profile": ProfileRecord,
-        "daily_freezes": Freeze,
-        "billing_freezes": Freeze,
-        "utc_offsets": OffsetChange,
-    }
     for w in m.row_windows:
         out.append(
             row(
@@ -114,17 +108,25 @@ def row_tables(m: RegisterMap) -> str:
                 w.read_registers,
                 w.table.name,
                 w.rows,
-                columns(rows[w.table.name]),
             )
         )
+    for title, columns_table in (
+        ("events", columns(Event)),
+        ("profile", _PROFILE_ROW),
+        ("daily_freezes and billing_freezes", columns(Freeze)),
+        ("utc_offsets", columns(OffsetChange)),
+    ):
+        out.append(f"\n### Rows of {title}\n\n{columns_table}")
     out.append(
-        "\ndocs/events.md lists the events. The meter keeps: "
+        "\ndocs/events.md lists the events: `code`, and what `a` and `b` are. The meter keeps: "
         + ", ".join(f"{t.depth} {name}" for name, t in TABLES.items() if t != UTC_OFFSETS)
         + " (profile: `profile_days` x 96).\n\nRecords carry instants of UTC. `utc_offsets` says "
         "which offset local time had or will have at each: from the instant of a row on, until "
         "that of the next. Row 1 covers all before row 2. Of a meter with a time zone these are "
-        "all changes to 2106, else the values that `utc_offset_minutes` had. Without a number the "
-        "rows up to the next change are shown.\n"
+        "all changes to 2106, else the values that `utc_offset_minutes` had; setting the clock "
+        "back drops the rows that began after its new instant, and the last row that is left has "
+        "the offset in force, for the records made since its beginning too. "
+        "Without a number the rows up to the next change are shown.\n"
     )
     return "".join(out)
 
@@ -203,16 +205,28 @@ def scratch_and_inputs(m: RegisterMap) -> str:
     )
 
 
-def columns(kind: type[Purchase | Event | Freeze | ProfileRecord | OffsetChange]) -> str:
-    """Return the columns of a row with their struct codes."""
-    if kind is ProfileRecord:
-        return "end in s (u32), flags and import in mWh, flags and export in mWh (u32 each)"
-    codes = kind.PACKING.format.removeprefix(">")
-    names = [field.name for field in fields(kind)]
-    return "Columns: " + ", ".join(
-        f"`{name}` {_code(code)}" for name, code in zip(names, codes, strict=True)
+def columns(kind: type[Row]) -> str:
+    """Return the columns of a row as a table, with type and unit."""
+    letters = kind.PACKING.format.removeprefix(">")
+    return head("column", "type", "unit") + "".join(
+        row(f"`{name}`", _CODES[letter], coding(name, column))
+        for letter, (name, column) in zip(letters, kind.columns().items(), strict=True)
     )
 
 
-def _code(code: str) -> str:
-    return {"I": "u32", "Q": "u64", "H": "u16", "h": "i16", "q": "i64", "B": "u8"}[code]
+_CODES = {"I": "u32", "Q": "u64", "H": "u16", "h": "i16", "q": "i64", "B": "u8"}
+_PROFILE_ROW = head("column", "type", "unit") + "".join(
+    (
+        row("`end`", "u32", "s since 1970-01-01T00:00:00Z"),
+        row("import", "u32", "bits 0 to 29: 0.000001 kWh; bit 30 `power_down`, 31 `clock_set`"),
+        row("export", "u32", "bits 0 to 29: 0.000001 kWh; bit 30 `supply_open`"),
+    )
+)
+
+
+def code_section(m: RegisterMap) -> str:
+    """Return the codes of all values that are words, and the windows of time."""
+    named: dict[str, Kind] = {f"`{r.item.name}`": r.item.kind for r in m.registers}
+    for name, column in Purchase.columns().items():
+        named[f"`{name}` of purchases"] = column
+    return f"\n## Codes\n\n{UNITS}\n{FRIENDLY_HOURS}{code_tables(named)}"

@@ -85,6 +85,7 @@ def test_limits_and_items_have_their_meaning_in_the_table_only(run: Run) -> None
         "unit": "",
         "settable": False,
         "allowed": None,
+        "codes": None,
         "meaning": "Serial number of the meter, 12 digits.",
         "term": "表号",
     }
@@ -268,6 +269,11 @@ def test_every_item_names_its_unit_and_its_limits(run: Run) -> None:
     assert units["price_1"] == "account_unit per kWh"
     assert items["max_credit"]["allowed"] == "off or 0.00 to 999999.99"
     assert items["debt"]["allowed"] is None
+    assert items["supply_state"]["codes"] == {
+        "0": "connected", "1": "ready_for_reconnection", "2": "disconnected",
+    }  # fmt: skip
+    assert items["supply_causes"]["codes"]["32"] == "account"
+    assert items["debt"]["codes"] is None
     for name, item in items.items():
         assert item["unit"] or not name.endswith(("_kw", "_kwh", "_v", "_a", "_ms", "_s", "_exact"))
 
