@@ -22,7 +22,7 @@ from firmware_sim.description.kinds import (
     FileOrText,
     Words,
 )
-from firmware_sim.description.tariffs import TARIFF_KEYS
+from firmware_sim.description.tariffs import TARIFF_KEYS, read_tariff
 from firmware_sim.description.toml import TableOrFile, TextKind, reader_of
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import OnEnd
@@ -147,7 +147,8 @@ KEYS: tuple[Key, ...] = (
     Key("price", PRICE, None, "", "Price per kWh of a one-rate tariff.",
         Flag("Price of a kWh at all hours, such as 0.5283.", "PRICE", "0.5283", overridden=True),
         in_file=False),
-    Key("tariff", TableOrFile(TARIFF_KEYS), {}, "", "The tariff, or the TOML file that holds it."),
+    Key("tariff", TableOrFile(TARIFF_KEYS, read_tariff), {}, "",
+        "The tariff, or the TOML file that holds it."),
     *(_item(item, SETTINGS + attribute(item), _SETTING_FLAGS.get(item))
       for item in items.SETTINGS.values()),
     LOAD,

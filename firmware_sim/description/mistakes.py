@@ -35,10 +35,20 @@ class Mistakes:
             found = _KEY.match(line)
             key = found[0] if found else ""
             if key in self._given or not self._source:
-                self._told.append(self._options.get(key, key) + line.removeprefix(key))
+                first = self._options.get(key, key)
+                self._told.append(first + self._with_options(line.removeprefix(key)))
                 continue
             (numbered,) = with_lines([_outside_its_table(line)], self._text)
-            self._told.append(f"{self._source}: {numbered}")
+            self._told.append(f"{self._source}: {self._with_options(numbered)}")
+
+    def _with_options(self, text: str) -> str:
+        """Return a text in which each key that was given has the name of its option."""
+        return _NAME.sub(
+            lambda found: (
+                self._options.get(found[0], found[0]) if found[0] in self._given else found[0]
+            ),
+            text,
+        )
 
     def end(self) -> None:
         """Raise HostingError if there was a mistake."""
@@ -47,6 +57,8 @@ class Mistakes:
 
 
 _KEY = re.compile(r"\w+")
+_NAME = re.compile(r"(?<!['\w.])[a-z]+_\w+")
+"""A name of several words; one word may be a word of the sentence."""
 _IN_TARIFF = re.compile(r"tariff\.(\w+): there is no such key.*")
 
 

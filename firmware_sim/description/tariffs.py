@@ -93,11 +93,45 @@ def parse_tariff(text: str) -> Mapping[str, Any]:
         QuantityError: it is not TOML.
         ConfigurationError: keys that there are not, and values that are not allowed.
     """
-    return read_all((TARIFF_KEYS, parse_toml(text)))
+    return read_tariff(parse_toml(text))
+
+
+def read_tariff(table: Mapping[str, Any], place: str = "") -> Mapping[str, Any]:
+    """Return the values of a table, by the keys that it has.
+
+    Raises:
+        ConfigurationError: keys that there are not, values that are not allowed, and what the
+            other keys say that no tariff can have.
+    """
+    try:
+        return read_all((TARIFF_KEYS, table), place=place)
+    except ConfigurationError as error:
+        told = [str(error), *invalid_fields(error.values)]
+        raise ConfigurationError("\n".join(told), error.values) from error
 
 
 def tariff_of(values: Mapping[str, Any]) -> Tariff:
     """Return the tariff of the keys that are given; raises ConfigurationError if they disagree."""
+    tariff = _unchecked(values)
+    if found := tariff.problems():
+        raise ConfigurationError("\n".join(map(_with_its_key, found)))
+    return tariff
+
+
+def invalid_fields(values: Mapping[str, Any]) -> list[str]:
+    """Return the invalid fields of a tariff some of whose keys could not be read.
+
+    What two keys say together is not checked, as the unread one may be one of them.
+    """
+    found = _unchecked(values).field_problems()
+    return [_with_its_key(problem) for problem in found if not problem.startswith(_OF_TWO_KEYS)]
+
+
+_OF_TWO_KEYS = "steps:"
+"""Begin of the problem of a tariff that more than one key has: so many limits and additions."""
+
+
+def _unchecked(values: Mapping[str, Any]) -> Tariff:
     steps = {
         "limits": values.get("step_limits_kwh"),
         "additions": values.get("step_additions"),
@@ -119,20 +153,17 @@ def tariff_of(values: Mapping[str, Any]) -> Tariff:
         "weekdays": tuple(values.get("weekdays", {}).get(day, 0) for day in WEEKDAYS),
     }
     tables = tuple(tuple(sorted(row["entries"])) for row in values.get("day_tables", ()))
-    tariff = Tariff(
+    return Tariff(
         Seasons(**{name: value for name, value in seasons.items() if value}),
         DayTables(tables) if tables else DayTables(),
         Prices(values["prices"]) if "prices" in values else Prices(),
         Steps(**{name: value for name, value in steps.items() if value is not None}),
     )
-    if found := tariff.problems():
-        raise ConfigurationError("\n".join(map(_with_its_key, found)))
-    return tariff
 
 
 def _with_its_key(problem: str) -> str:
     """Return a problem of a tariff, which may name one of its keys, as one of its place."""
-    key = problem.split(maxsplit=1)[0].rstrip(":")
+    key = problem.split(maxsplit=1)[0].rstrip(":").partition(".")[0]
     return f"tariff{'.' if key in TARIFF_KEYS else ': '}{problem}"
 
 

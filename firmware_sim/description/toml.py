@@ -44,6 +44,8 @@ class TableOrFile:
 
     readers: Mapping[str, Reader]
     """Readers of the keys of the table."""
+    read_table: Callable[[Mapping[str, Any], str], Mapping[str, Any]]
+    """Reads a table at a place; raises ConfigurationError."""
 
     def text(self, value: Mapping[str, Any]) -> str:
         return str(value)
@@ -59,7 +61,7 @@ class TableOrFile:
         if not isinstance(value, Mapping):
             allowed = "a table, or the name of the file that holds it"
             raise ConfigurationError(f"{place} = {_shown(value)}: allowed is {allowed}")
-        return read_all((self.readers, value), place=place)
+        return self.read_table(value, place)
 
 
 def read_all(

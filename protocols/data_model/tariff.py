@@ -11,11 +11,14 @@ Rates and day tables are numbered from 1, as in DL/T 645.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from struct import Struct, error, unpack_from
 
 from protocols.errors import MalformedMessageError
-from protocols.quantities import LocalMoment, format_date
+from protocols.quantities import LocalMoment, format_date, format_fixed
 
 MAX_RATES = 4
 MAX_DAY_TABLES = 8
@@ -30,8 +33,22 @@ MAX_PRICE = 99_999_999
 """Prices have eight digits, 9999.9999 (DL/T 645)."""
 
 
+class _Checked(ABC):
+    """Base of the parts."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def problems(self) -> Iterator[str]:
+        """Yield each invalid field; a text begins with its key in a description."""
+
+    def problem(self) -> str | None:
+        """Return the first invalid field as text, or None."""
+        return next(self.problems(), None)
+
+
 @dataclass(frozen=True, slots=True)
-class Seasons:
+class Seasons(_Checked):
     """Choice of the day table of a date.
 
     Args:
@@ -45,23 +62,26 @@ class Seasons:
     weekdays: tuple[int, ...] = (0,) * 7
     holidays: tuple[tuple[int, int], ...] = ()
 
-    def problem(self) -> str | None:
-        """Return the first invalid field as text, or None."""
+    def problems(self) -> Iterator[str]:
         dates = [(month, day) for month, day, _ in self.starts]
-        if not 1 <= len(dates) <= MAX_SEASONS or dates != sorted(set(dates)):
-            return f"seasons: 1 to {MAX_SEASONS}, in order of their dates"
+        twice = [one for one, other in pairwise(sorted(dates)) if one == other]
+        if twice:
+            yield f"seasons: {_month_day(twice[0])} starts two seasons: allowed is one"
+        elif not 1 <= len(dates) <= MAX_SEASONS or dates != sorted(dates):
+            yield f"seasons: 1 to {MAX_SEASONS}, in order of their dates"
         for month, day in dates:
             if not (1 <= month <= 12 and 1 <= day <= DAYS_OF_MONTH[month - 1]):
-                return f"seasons: a start is no date: {month:02d}-{day:02d}"
+                yield f"seasons: a start is no date: {_month_day((month, day))}"
         tables: dict[int, int] = {}
         for date, table in self.holidays:
             if tables.setdefault(date, table) != table:
-                return f"holidays: {format_date(date)} has two day tables: allowed is one"
+                yield f"holidays: {format_date(date)} has two day tables: allowed is one"
         if any(date < 0 for date in tables):
-            return "holidays: a date is before 1970"
-        if len(self.weekdays) != 7 or len(self.holidays) > MAX_HOLIDAYS:
-            return f"weekdays are seven; holidays at most {MAX_HOLIDAYS}"
-        return None
+            yield "holidays: a date is before 1970"
+        if len(self.weekdays) != 7:
+            yield "weekdays are seven"
+        if len(self.holidays) > MAX_HOLIDAYS:
+            yield f"holidays: {len(self.holidays)} are given: holidays at most {MAX_HOLIDAYS}"
 
     def tables(self) -> set[int]:
         """Return the day tables that are referenced."""
@@ -73,22 +93,24 @@ class Seasons:
 
 
 @dataclass(frozen=True, slots=True)
-class DayTables:
+class DayTables(_Checked):
     """Day tables: (local minute, rate) in order; before a table's first entry its last applies."""
 
     tables: tuple[tuple[tuple[int, int], ...], ...] = (((0, 1),),)
 
-    def problem(self) -> str | None:
-        """Return the first invalid field as text, or None."""
+    def problems(self) -> Iterator[str]:
         if not 1 <= len(self.tables) <= MAX_DAY_TABLES:
-            return f"day tables: 1 to {MAX_DAY_TABLES}"
-        for table in self.tables:
-            minutes = [minute for minute, _ in table]
-            if not 1 <= len(table) <= MAX_DAY_TABLE_ENTRIES or minutes != sorted(set(minutes)):
-                return f"a day table has 1 to {MAX_DAY_TABLE_ENTRIES} entries in order of time"
-            if minutes[-1] >= 1440:
-                return "a day table entry is past 23:59"
-        return None
+            yield f"day_tables: 1 to {MAX_DAY_TABLES}"
+        for number, table in enumerate(self.tables):
+            key, minutes = f"day_tables.{number}.entries", [minute for minute, _ in table]
+            twice = [one for one, other in pairwise(sorted(minutes)) if one == other]
+            if twice:
+                time = f"{twice[0] // 60:02d}:{twice[0] % 60:02d}"
+                yield f"{key}: {time} begins two entries: allowed is one"
+            elif not 1 <= len(table) <= MAX_DAY_TABLE_ENTRIES or minutes != sorted(minutes):
+                yield f"{key}: 1 to {MAX_DAY_TABLE_ENTRIES} entries in order of time"
+            if any(minute >= 1440 for minute in minutes):
+                yield f"{key}: an entry is past 23:59"
 
     def rates(self) -> set[int]:
         """Return the rates that are referenced."""
@@ -96,22 +118,20 @@ class DayTables:
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(_Checked):
     """Price of each rate, 1e-4 account unit per kWh."""
 
     prices: tuple[int, ...] = (5283,)
 
-    def problem(self) -> str | None:
-        """Return the first invalid field as text, or None."""
+    def problems(self) -> Iterator[str]:
         if not 1 <= len(self.prices) <= MAX_RATES or any(
             not 0 <= p <= MAX_PRICE for p in self.prices
         ):
-            return f"prices: 1 to {MAX_RATES}, each 0 to 9999.9999"
-        return None
+            yield f"prices: 1 to {MAX_RATES}, each 0 to 9999.9999"
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(_Checked):
     """Step limits in mWh, one addition more than limits, and the billing dates (DDhh, MMDD)."""
 
     limits: tuple[int, ...] = ()
@@ -122,23 +142,31 @@ class Steps:
     year_month: int = 1
     year_day: int = 1
 
-    def problem(self) -> str | None:
-        """Return the first invalid field as text, or None."""
+    def problems(self) -> Iterator[str]:
         if len(self.limits) > MAX_STEPS or len(self.additions) != len(self.limits) + 1:
-            return f"steps: at most {MAX_STEPS} limits and one addition more than limits"
-        if list(self.limits) != sorted(set(self.limits)) or any(
-            limit <= 0 for limit in self.limits
-        ):
-            return "step limits rise"
-        if self.limits and self.limits[-1] > MAX_STEP_LIMIT:
-            return "a step limit is at most 1,000,000,000 kWh"
+            yield f"steps: at most {MAX_STEPS} limits and one addition more than limits"
+        for before, limit in pairwise((0, *self.limits)):
+            if limit <= before:
+                yield (
+                    f"step_limits_kwh: {_kwh(limit)} is not above {_kwh(before)}: step limits "
+                    f"rise from above 0"
+                )
+        if any(limit > MAX_STEP_LIMIT for limit in self.limits):
+            yield "step_limits_kwh: a step limit is at most 1,000,000,000 kWh"
         if any(not 0 <= a <= MAX_PRICE for a in self.additions):
-            return "step additions are 0 to 9999.9999"
+            yield "step_additions: step additions are 0 to 9999.9999"
         if not (1 <= self.billing_day <= 28 and 0 <= self.billing_hour <= 23):
-            return "billing_day is DDhh, day 01 to 28, hour 00 to 23"
+            yield "billing_day is DDhh, day 01 to 28, hour 00 to 23"
         if not (1 <= self.year_month <= 12 and 1 <= self.year_day <= 28):
-            return "billing_year is MMDD, day 01 to 28"
-        return None
+            yield "billing_year is MMDD, day 01 to 28"
+
+
+def _month_day(date: tuple[int, int]) -> str:
+    return f"{date[0]:02d}-{date[1]:02d}"
+
+
+def _kwh(mwh: int) -> str:
+    return format_fixed(mwh, 6, 6)
 
 
 Part = Seasons | DayTables | Prices | Steps
@@ -164,10 +192,13 @@ class Tariff:
         return next(iter(self.problems()), None)
 
     def problems(self) -> list[str]:
-        """Return an invalid field of each part; where there is none, the invalid references."""
-        parts = (self.seasons, self.day_tables, self.prices, self.steps)
-        found = [problem for part in parts if (problem := part.problem())]
-        return found or self.reference_problems()
+        """Return the invalid fields of all parts; where there is none, the invalid references."""
+        return self.field_problems() or self.reference_problems()
+
+    def field_problems(self) -> list[str]:
+        """Return the invalid fields of all parts."""
+        parts: tuple[Part, ...] = (self.seasons, self.day_tables, self.prices, self.steps)
+        return list(dict.fromkeys(problem for part in parts for problem in part.problems()))
 
     def reference_problems(self) -> list[str]:
         """Return the invalid references between the parts."""

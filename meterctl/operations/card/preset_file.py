@@ -63,7 +63,7 @@ def _limits(table: dict[str, Any]) -> Command:
         try:
             wanted |= parse_setting_words([f"{name}={_word(value)}"])
         except QuantityError as error:
-            mistakes.append(f"limits.{name}: {error}")
+            mistakes.append(f"limits.{name}: {str(error).removeprefix(f'{name}: ')}")
     mistakes += [f"limits.{problem}" for problem in limit_mistakes(wanted)]
     if mistakes:
         raise UsageError("\n".join(mistakes))
@@ -103,7 +103,7 @@ def _prices(prices: object) -> Prices:
     prices = prices * (MAX_RATES // len(prices))
     part = Prices(tuple(parse_price(str(price)) for price in prices))
     if found := part.problem():
-        raise UsageError(found)
+        raise UsageError(found.removeprefix("prices: "))
     return part
 
 

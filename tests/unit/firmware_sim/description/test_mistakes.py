@@ -254,3 +254,61 @@ def test_a_load_whose_rows_are_not_for_the_present_is_warned_about(
     warnings = described_by_keys(None, keys, DEFAULT_START).warnings
     assert len(warnings) == bool(says)
     assert all(each.startswith(f"load {path}: its rows ") and says in each for each in warnings)
+
+
+def test_mistakes_of_one_key_of_a_tariff_do_not_hide_those_of_others(tmp_path: Path) -> None:
+    wrong = (
+        'prices = ["0,5"]\nbilling_day = "3100"\nstep_limits_kwh = ["0"]\n'
+        "holidays = [{date = 2026-05-01}, {date = 2026-05-01, day_table = 1}]\n"
+    )
+    (tmp_path / "tariff.toml").write_text(wrong)
+    inline = told(f"[tariff]\n{wrong}", tmp_path)
+    assert [line[:40] for line in inline] == [
+        "line 2: tariff.prices.0 = '0,5': '0,5' i",
+        "line 5: tariff.holidays: 2026-05-01 has ",
+        "line 4: tariff.step_limits_kwh: 0.000000",
+        "line 3: tariff.billing_day is DDhh, day ",
+    ]
+    of_file = told('tariff = "tariff.toml"', tmp_path)
+    assert [line.partition("tariff.toml: line ")[2][:12] for line in of_file] == [
+        "1: prices.0 ", "4: holidays:", "3: step_limi", "2: billing_d",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            'seasons = [{start = "01-01", day_table = 1}, {start = "01-01", day_table = 1}]',
+            "line 2: tariff.seasons: 01-01 starts two seasons: allowed is one",
+        ),
+        (
+            'day_tables = [{entries = ["08:00 1", "08:00 1"]}]',
+            "line 2: tariff.day_tables.0.entries: 08:00 begins two entries: allowed is one",
+        ),
+        (
+            'step_limits_kwh = ["0"]\nstep_additions = [0, 0]',
+            "line 2: tariff.step_limits_kwh: 0.000000 is not above 0.000000: step limits rise from "
+            "above 0",
+        ),
+    ],
+)
+def test_what_is_given_twice_in_a_tariff_is_named_with_its_key(
+    text: str, line: str, tmp_path: Path
+) -> None:
+    assert told(f"[tariff]\n{text}\n", tmp_path) == [line]
+
+
+def test_flags_that_disagree_are_named_as_they_were_given(tmp_path: Path) -> None:
+    both = {"low_credit_threshold_1": "1.00", "low_credit_threshold_2": "2.00"}
+    allowed = "(1.00 < 2.00): allowed is the same or more"
+    assert told("", tmp_path, **both) == [
+        f"--low-credit-threshold-1 is below --low-credit-threshold-2 {allowed}"
+    ]
+    one, two = ({name: value} for name, value in both.items())
+    assert told('low_credit_threshold_2 = "2.00"', tmp_path, **one) == [
+        f"--low-credit-threshold-1 is below low_credit_threshold_2 {allowed}"
+    ]
+    assert told('low_credit_threshold_1 = "1.00"', tmp_path, **two) == [
+        f"line 1: low_credit_threshold_1 is below --low-credit-threshold-2 {allowed}"
+    ]

@@ -78,7 +78,9 @@ def test_a_part_at_its_limits_can_be(part: Part) -> None:
 
 
 def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
-    assert Steps((10**15 + 1,), (0, 0)).problem() == "a step limit is at most 1,000,000,000 kWh"
+    assert Steps((10**15 + 1,), (0, 0)).problem() == (
+        "step_limits_kwh: a step limit is at most 1,000,000,000 kWh"
+    )
     assert Steps((10**15,), (0, 0)).problem() is None
 
 
@@ -88,8 +90,8 @@ def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
         (Seasons(()), "seasons: 1 to 14"),
         (Seasons(tuple((1, day, 1) for day in range(1, 16))), "seasons: 1 to 14"),
         (Seasons(((2, 1, 1), (1, 1, 2))), "in order of their dates"),
-        (Seasons(((1, 1, 1), (1, 1, 1))), "in order of their dates"),
-        (Seasons(((1, 1, 1), (1, 1, 2))), "in order of their dates"),
+        (Seasons(((1, 1, 1), (1, 1, 1))), "seasons: 01-01 starts two seasons"),
+        (Seasons(((1, 1, 1), (1, 1, 2))), "seasons: 01-01 starts two seasons"),
         (Seasons(((0, 1, 1),)), "a start is no date"),
         (Seasons(((13, 1, 1),)), "a start is no date"),
         (Seasons(((1, 0, 1),)), "a start is no date"),
@@ -103,12 +105,15 @@ def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
         (Seasons(weekdays=(0,) * 6), "weekdays are seven"),
         (Seasons(weekdays=(0,) * 8), "weekdays are seven"),
         (Seasons(holidays=tuple((day, 1) for day in range(65))), "holidays at most 64"),
-        (DayTables(()), "day tables: 1 to 8"),
-        (DayTables((((0, 1),),) * 9), "day tables: 1 to 8"),
+        (DayTables(()), "day_tables: 1 to 8"),
+        (DayTables((((0, 1),),) * 9), "day_tables: 1 to 8"),
         (DayTables(((),)), "1 to 14 entries in order of time"),
         (DayTables((tuple((m, 1) for m in range(15)),)), "1 to 14 entries in order of time"),
         (DayTables((((60, 1), (0, 1)),)), "1 to 14 entries in order of time"),
-        (DayTables((((60, 1), (60, 2)),)), "1 to 14 entries in order of time"),
+        (
+            DayTables((((0, 1),), ((0, 1), (480, 1), (480, 2)))),
+            "day_tables.1.entries: 08:00 begins two entries: allowed is one",
+        ),
         (DayTables((((0, 1),), ((1440, 1),))), "past 23:59"),
         (Prices(()), "prices: 1 to 4"),
         (Prices((1,) * 5), "prices: 1 to 4"),
@@ -117,9 +122,9 @@ def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
         (Steps(tuple(range(1, 8)), (0,) * 8), "at most 6 limits"),
         (Steps((1,), (0,)), "one addition more than limits"),
         (Steps((), ()), "one addition more than limits"),
-        (Steps((2, 1), (0, 0, 0)), "step limits rise"),
-        (Steps((1, 1), (0, 0, 0)), "step limits rise"),
-        (Steps((0,), (0, 0)), "step limits rise"),
+        (Steps((2, 1), (0, 0, 0)), "step_limits_kwh: 0.000001 is not above 0.000002: step limits"),
+        (Steps((1, 1), (0, 0, 0)), "step_limits_kwh: 0.000001 is not above 0.000001: step limits"),
+        (Steps((0,), (0, 0)), "step_limits_kwh: 0.000000 is not above 0.000000: step limits rise"),
         (Steps((), (-1,)), "additions are 0 to 9999.9999"),
         (Steps((), (100_000_000,)), "additions are 0 to 9999.9999"),
         (Steps(billing_day=0), "billing_day is DDhh"),

@@ -128,3 +128,19 @@ def test_a_card_carries_no_limits_that_its_meter_would_refuse(limits: str) -> No
         limits += "\nreconnect_threshold = 0"
     with pytest.raises(UsageError, match=r"line 2: limits\."):
         parse_presets(f"[limits]\n{limits}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[limits]\noverdraft_limit = "-1.00"\n',
+            "line 2: limits.overdraft_limit: -1.00 is out of range: allowed is 0.00 to 999999.99",
+        ),
+        ('[tariff]\nprices = ["10000"]\n', "line 2: tariff.prices: 1 to 4, each 0 to 9999.9999"),
+    ],
+)
+def test_a_mistake_names_its_key_once(text: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_presets(text)
+    assert str(caught.value) == told
