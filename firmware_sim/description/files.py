@@ -53,6 +53,10 @@ class Described:
     """A warning about the modes of its key file."""
     load_warning: str | None = None
     """A warning that no row of its load is for the present."""
+    source: str = ""
+    """Its TOML file, empty without one."""
+    of_file: tuple[str, ...] = ()
+    """The keys whose values are those of the file."""
 
     @property
     def warnings(self) -> list[str]:
@@ -197,6 +201,8 @@ def _describe(
         on_end,
         key_file.warning,
         outside_warning(load_text, load, description.start),
+        source,
+        tuple(name for name in values if name not in given),
     )
 
 

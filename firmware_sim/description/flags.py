@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from firmware_sim.description.keys import FLAGS
+from firmware_sim.description.keys import FLAGS, OF_DESCRIPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +24,5 @@ class MeterFlags:
         return [
             key.option
             for key in FLAGS
-            if key.flag is not None and key.flag.overridden and key.name in self.values
+            if key.name in self.values and key.name not in OF_DESCRIPTION
         ]

@@ -42,8 +42,7 @@ class Flag:
 
     `placeholder` is the word for its argument, `default` what the help shows, `words` what a shell
     completes. `option` is made of the key's name where it is empty. A flag with a `value` has no
-    argument: it stands for that value. A flag that is `overridden` is ignored for a meter that a
-    state file holds.
+    argument: it stands for that value.
     """
 
     help: str
@@ -51,7 +50,6 @@ class Flag:
     default: str = ""
     option: str = ""
     value: str | None = None
-    overridden: bool = False
     words: tuple[str, ...] = ()
 
 
@@ -100,26 +98,21 @@ def _bounded(unit: str, decimals: int, low: int, high: int) -> Fixed:
 
 
 _SETTING_FLAGS = {
-    items.LOW_CREDIT_1: Flag(
-        "Warn at this credit, such as 10.00.", "AMOUNT", "off", overridden=True
-    ),
+    items.LOW_CREDIT_1: Flag("Warn at this credit, such as 10.00.", "AMOUNT", "off"),
     items.LOW_CREDIT_2: Flag(
         "Open the supply at this credit until the button is pressed, such as 5.00.",
         "AMOUNT",
         "off",
-        overridden=True,
     ),
     items.OVERDRAFT_LIMIT: Flag(
         "Debt at which only credit restores the supply, such as 20.00.",
         "AMOUNT",
         "0.00",
-        overridden=True,
     ),
     items.TRIP_MODE: Flag(
         "How the meter trips: in two stages with a reminder, directly, or after a delay.",
         "MODE",
         "two_stage",
-        overridden=True,
     ),
 }
 
@@ -135,17 +128,15 @@ KEYS: tuple[Key, ...] = (
     _key("unit", _bounded("", 0, 1, 247), "unit", "Unit number on the wires, 1 to 247.",
          Flag("Unit number on the wires, 1 to 247.", "N", "1")),
     _item(items.SERIAL_NUMBER, "serial_number",
-          Flag("Serial number of the meter, 12 digits.", "SERIAL", "000000000001",
-               overridden=True)),
+          Flag("Serial number of the meter, 12 digits.", "SERIAL", "000000000001")),
     _key("meter_type", choice(MeterType), "meter_type", "single_phase or three_phase."),
     _item(items.ACCOUNT_UNIT, "account_unit"),
     _item(items.CUSTOMER_NUMBER, "customer_number"),
     _key("credit", CREDIT, "credit", "Opening balance of a new meter.",
-         Flag("Credit of a new meter at the beginning, such as 50.00.", "AMOUNT", "20.00",
-              overridden=True)),
+         Flag("Credit of a new meter at the beginning, such as 50.00.", "AMOUNT", "20.00")),
     _key("debt", DEBT, "debt", "Old debt of a new meter."),
     Key("price", PRICE, None, "", "Price per kWh of a one-rate tariff.",
-        Flag("Price of a kWh at all hours, such as 0.5283.", "PRICE", "0.5283", overridden=True),
+        Flag("Price of a kWh at all hours, such as 0.5283.", "PRICE", "0.5283"),
         in_file=False),
     Key("tariff", TableOrFile(TARIFF_KEYS, read_tariff), {}, "",
         "The tariff, or the TOML file that holds it."),
@@ -155,14 +146,14 @@ KEYS: tuple[Key, ...] = (
     LOAD_ON_END,
     _key("account", Words({"open": True, "unopened": False}), "opened", "open or unopened.",
          Flag("The account of the meter is not open yet; there is no credit.", option="--unopened",
-              value="unopened", overridden=True)),
+              value="unopened")),
     Key("keys", FileOrText(""), None, "", "The meter's own keys, from `meterctl keys export`.",
         Flag("File with the meter's own keys, made by `meterctl keys export`.", "FILE",
              "the published test key"), in_file=False),
     _key("start", MOMENT, "start", "Where the clock begins, local without an offset; `run`: now.",
          Flag("Where the meter's clock begins, such as 2026-01-01T00:00:00Z; local time of the "
               "meter without an offset.", "MOMENT",
-              "now for run, the beginning of 2026 for simulate", overridden=True)),
+              "now for run, the beginning of 2026 for simulate")),
     _key("epoch", EPOCH, "epoch", "Of the storage; drawn at random where it is left out."),
     Key("time_zone", TEXT, None, "", "Local time with daylight saving, such as Europe/Berlin."),
     _key("phase_summation", choice(PhaseSummation), "phase_summation",
@@ -176,6 +167,8 @@ KEYS: tuple[Key, ...] = (
     _key("guarantee", SWITCH, "guarantee", "Power guarantee."),
 )
 # fmt: on
+OF_DESCRIPTION = frozenset({"unit", "load", "load_on_end", "keys"})
+"""Keys that a state file never overrides (DESIGN.md 5.1); it overrides all others."""
 FLAGS = tuple(key for key in KEYS if key.flag is not None)
 KEYWORD_READERS = {key.name: reader_of(key.kind) for key in KEYS}
 FILE_READERS = {key.name: KEYWORD_READERS[key.name] for key in KEYS if key.in_file}

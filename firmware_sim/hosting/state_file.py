@@ -65,6 +65,12 @@ class FileNvram:
             short = f"it was cut from {self._size} to {found.st_size} bytes"
             raise NvramError(f"{short}; put its content back")
 
+    def remove(self) -> None:
+        """Remove the file where its path still leads to it; it stays open."""
+        with contextlib.suppress(NvramError, OSError):
+            self._require_path()
+            self._path.unlink()
+
     def is_at(self, path: Path) -> None:
         """Set the path that leads to the file from now on."""
         self._path = path
@@ -105,6 +111,10 @@ def open_meter(path: Path, build: Callable[[FileNvram], Meter]) -> tuple[Meter, 
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
+    if not path.parent.is_dir():
+        raise HostingError(
+            f"state file {path}: there is no directory {path.parent}; nothing was changed"
+        )
     nvram = FileNvram(draft, create=True)
     try:
         meter = build(nvram)

@@ -65,6 +65,7 @@ def _run(flags: MeterFlags, options: RunOptions, out: LineOutput, errors: LineOu
     loop = event_loop()
     meters = Meters(flags, options.state, faults, len(described), say)
     host: Host | None = None
+    has_begun = False
     try:
         rack = meters.rack(described, options.speed)
         events = None
@@ -83,6 +84,8 @@ def _run(flags: MeterFlags, options: RunOptions, out: LineOutput, errors: LineOu
             say(text)
 
         def begin() -> None:
+            nonlocal has_begun
+            has_begun = True
             out.put(ready_line(serving, options.control, options.as_json))
             if events is not None:
                 events.begin()
@@ -95,7 +98,7 @@ def _run(flags: MeterFlags, options: RunOptions, out: LineOutput, errors: LineOu
         except NotStoredError as error:
             raise NotStoredError("\n".join([str(error), *meters.refusals()])) from error
         finally:
-            meters.close()
+            meters.close(keep_new=has_begun)
             finish(loop)
 
 

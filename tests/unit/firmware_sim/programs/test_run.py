@@ -22,6 +22,7 @@ from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.wire_kinds import MODBUS_RTU, MODBUS_TCP, WireKind
 from protocols.faults import RandomDraws
+from protocols.quantities import LEDGER
 from tests.support.meters import make
 
 ONE = MeterDescription().serial_number
@@ -273,3 +274,113 @@ def test_a_state_file_of_another_meter_is_not_taken_for_one_of_several(tmp_path:
     (tmp_path / "nv" / f"{TWO}.nv").rename(tmp_path / "nv" / f"{ONE}.nv")
     with pytest.raises(HostingError, match=f"it holds meter {TWO}, not {ONE}; nothing was changed"):
         run(MeterFlags(count=2), options)
+
+
+def kept(folder: Path, text: str) -> tuple[MeterFlags, RunOptions]:
+    """Return the flags of a file m.toml, whose meter is kept in m.nv."""
+    (folder / "m.toml").write_text(text)
+    flags = MeterFlags((str(folder / "m.toml"),))
+    return flags, RunOptions(control="ctl", state=str(folder / "m.nv"), speed=0, quiet=True)
+
+
+def test_a_state_file_of_another_meter_than_the_file_names_is_refused_and_left_as_it_is(
+    tmp_path: Path,
+) -> None:
+    run(*kept(tmp_path, f'serial_number = "{TWO}"\ncredit = "5.00"\n'))
+    before = (tmp_path / "m.nv").read_bytes()
+    with pytest.raises(HostingError, match=f"it holds meter {TWO}, not {ONE}; nothing was changed"):
+        run(*kept(tmp_path, f'serial_number = "{ONE}"\n'))
+    assert (tmp_path / "m.nv").read_bytes() == before
+
+
+def test_a_serial_number_by_flag_beside_the_state_of_another_meter_is_named_and_ignored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(*kept(tmp_path, f'serial_number = "{TWO}"\n'))
+    flags, options = kept(tmp_path, f'serial_number = "{ONE}"\n')
+    run(MeterFlags(flags.config, {"serial_number": ONE}), options)
+    assert f"m.nv holds meter {TWO}, not {ONE}" in capsys.readouterr().err
+
+
+def test_the_keys_of_a_file_that_a_state_file_overrides_are_named_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f'serial_number = "{ONE}"\nunit = 3\nload = "1kW"\n'
+    of_state = 'credit = "7.00"\nlow_credit_threshold_1 = "2.00"\ntime_zone = "Asia/Tokyo"\n'
+    run(*kept(tmp_path, text))
+    assert "goes on" not in capsys.readouterr().err
+    run(*kept(tmp_path, text))
+    assert "goes on" not in capsys.readouterr().err, "nothing of the file is ignored"
+    flags, options = kept(tmp_path, text + of_state)
+    run(MeterFlags(flags.config, {"price": "0.6"}), options)
+    names = f"credit, low_credit_threshold_1, time_zone of {tmp_path / 'm.toml'}"
+    line = f"m.nv holds a meter that goes on: --price, {names} ignored\n"
+    assert capsys.readouterr().err.count(line) == 1
+
+
+def test_keys_of_several_files_that_state_files_override_are_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = several(tmp_path)
+    for path in flags.config:
+        with open(path, "a") as file:
+            file.write('credit = "3.00"\n')
+    for _ in range(2):
+        run(flags, RunOptions(control="ctl", state=str(tmp_path / "nv"), speed=0, quiet=True))
+    note = "nv holds 2 of 2 meters, which go on: credit of their files ignored for these"
+    assert capsys.readouterr().err.count(note) == 1
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_start_that_fails_leaves_no_new_state_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    def refused(_: FakeHost, __: object) -> None:
+        raise HostingError("the port is busy; nothing was changed")
+
+    state = str(tmp_path / "nv") + ("/" if count > 1 else "")
+    options = RunOptions(control="ctl", state=state, speed=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeHost, "add_wires", refused)
+        with pytest.raises(HostingError, match="busy"):
+            run(MeterFlags(values={"credit": "5.00"}, count=count), options)
+    assert list(tmp_path.iterdir()) == []
+    run(MeterFlags(values={"credit": "7.00"}, count=count), options)
+    for station in FakeHost.made.rack.stations:
+        assert station.meter.state.account.credit == 7 * LEDGER
+
+
+def test_a_start_that_fails_keeps_a_state_file_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: FakeHost, __: object) -> None:
+        raise HostingError("the port is busy; nothing was changed")
+
+    options = RunOptions(control="ctl", state=str(tmp_path / "m.nv"), speed=0)
+    run(MeterFlags(), options)
+    monkeypatch.setattr(FakeHost, "add_wires", refused)
+    with pytest.raises(HostingError, match="busy"):
+        run(MeterFlags(), options)
+    assert (tmp_path / "m.nv").stat().st_size
+
+
+def test_a_path_that_ends_in_a_slash_is_a_directory_also_for_one_meter(tmp_path: Path) -> None:
+    options = RunOptions(control="ctl", state=f"{tmp_path}/nd/", speed=0)
+    run(MeterFlags(), options)
+    assert [path.name for path in (tmp_path / "nd").iterdir()] == [f"{ONE}.nv"]
+
+
+def test_a_directory_that_is_a_file_is_refused_for_one_meter(tmp_path: Path) -> None:
+    (tmp_path / "nd").write_text("text")
+    with pytest.raises(HostingError, match="nd: it is no directory; nothing was changed"):
+        run(MeterFlags(), RunOptions(control="ctl", state=f"{tmp_path}/nd/", speed=0))
+
+
+def test_a_state_file_in_no_directory_is_refused_by_the_name_that_was_given(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "deep" / "er" / "m.nv"
+    told = f"state file {path}: there is no directory {path.parent}; nothing was changed"
+    with pytest.raises(HostingError) as refused:
+        run(MeterFlags(), RunOptions(control="ctl", state=str(path), speed=0))
+    assert str(refused.value) == told
