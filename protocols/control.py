@@ -169,7 +169,7 @@ _WITH_ARGUMENT: dict[str, Callable[[str], Command]] = {
 }
 _ALONE: dict[str, Callable[[], Command]] = {"button": PressButton, "state": Show, "stop": Stop}
 GRAMMAR_ROWS = (
-    ("advance TIME", "Let meter time pass at once, such as 17h."),
+    ("advance TIME", "Let meter time pass at once, such as 17h. For all meters."),
     ("load LOAD", "Change what is drawn: a power such as 3kW, FILE.csv or household."),
     ("power cut|return", "Cut or return the meter's own power; it saves and restarts."),
     ("button", "Press the button, as a customer does to close the supply."),
@@ -189,7 +189,7 @@ GRAMMAR_ROWS = (
     ("fault list", "Show the faults in force, and how often each has applied."),
     ("speed N", "Let meter time run N times as fast as the clock; 0 stops it. For all meters."),
     ("state", "Show every item of the meter as JSON."),
-    ("stop", "Save the meters and stop the program that runs them."),
+    ("stop", "Save all meters and stop the program that runs them."),
 )
 """Every command as it is typed, and what it does: for help, completion and error texts."""
 NAMES = tuple(dict.fromkeys(grammar.split()[0] for grammar, _ in GRAMMAR_ROWS))

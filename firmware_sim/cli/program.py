@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from firmware_sim.cli import card, scenario
+from firmware_sim.cli.control_words import ControlCommand, complete_words
 from firmware_sim.cli.options import (
     FAULTS,
     METER,
@@ -31,7 +32,6 @@ from firmware_sim.wire_kinds import Wires
 from protocols.command_line import (
     VERSION,
     Argument,
-    Context,
     Exit,
     Option,
     Program,
@@ -41,7 +41,7 @@ from protocols.command_line import (
     exit_codes,
     section_text,
 )
-from protocols.control import GRAMMAR_ROWS, next_words
+from protocols.control import GRAMMAR_ROWS
 from protocols.errors import QuantityError
 
 EXIT_INTERNAL, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -147,11 +147,6 @@ Quiet = Annotated[
 ]
 
 
-def control_words(context: Context) -> list[tuple[str, str]]:
-    """Return the words that a shell completes for `control`."""
-    return list(next_words(context.params.get("words") or ()).items())
-
-
 @app.callback()
 def _options(_version: Annotated[bool, VERSION] = False) -> None:
     pass
@@ -229,7 +224,10 @@ def simulate(
 
 
 @app.command(
-    context_settings={"ignore_unknown_options": True}, rich_help_panel=RUN, epilog=_CONTROL
+    cls=ControlCommand,
+    context_settings={"ignore_unknown_options": True},
+    rich_help_panel=RUN,
+    epilog=_CONTROL,
 )
 def control(
     path: Annotated[Path, Argument(help="The socket that `meter-sim run --control PATH` made.")],
@@ -238,7 +236,7 @@ def control(
         Argument(
             metavar="WORD",
             help="What to do, such as advance 17h, button or state; all stand below.",
-            autocompletion=control_words,
+            autocompletion=complete_words,
         ),
     ],
     meter: Annotated[

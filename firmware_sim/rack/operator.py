@@ -73,7 +73,8 @@ class Operator:
     """Executes commands on the meters of a rack, each at the present instant.
 
     A command is for the meter that `name` names, a serial number or a unit, and without a name for
-    every meter; what concerns the process (speed, stop, faults of wires) is done once.
+    every meter; what concerns the process (speed, stop, faults of wires) is done once. Speed and
+    stop take no name where there are several meters: they would be done to all.
 
     Args:
         now: returns the line time, us.
@@ -106,11 +107,14 @@ class Operator:
 
         Raises:
             UnknownMeterError: no meter has that serial number or unit, or several have.
-            QuantityError: a load that cannot be read, or a fault that no meter here can have;
-                nothing changed.
+            QuantityError: a load that cannot be read, a fault that no meter here can have, or a
+                name with a command that is for all meters; nothing changed.
         """
         rack, at_us = self.rack, self._now()
         chosen = self.chosen(name)
+        if isinstance(command, Speed | Stop) and len(chosen) < len(rack.stations):
+            word = type(command).__name__.lower()
+            raise QuantityError(f"{word} is for all meters; leave out --meter; nothing was changed")
         now_ms = rack.reach(at_us)
         match command:
             case Advance(duration_ms):

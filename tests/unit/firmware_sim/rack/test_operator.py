@@ -95,6 +95,18 @@ def test_what_concerns_the_process_is_done_once_and_tells_nothing(words: str) ->
     assert Bench().do(words) == [Result()]
 
 
+@pytest.mark.parametrize("words", ["speed 100", "stop"])
+def test_what_is_for_all_meters_is_refused_with_the_name_of_one(words: str) -> None:
+    bench = Bench()
+    name = words.split(maxsplit=1)[0]
+    with pytest.raises(QuantityError, match=f"{name} is for all meters; leave out --meter"):
+        bench.do(words, "2")
+    assert not bench.operator.stopping
+    assert bench.rack.timeline.speed == 0
+    lone = Bench(units=(2,))
+    assert lone.do(words, "2") == [Result()], "it is all meters"
+
+
 def test_the_faults_in_force_are_those_of_the_process() -> None:
     bench = Bench()
     bench.do("fault flip on")

@@ -128,7 +128,10 @@ def test_200000_commands_at_speed_0_leave_no_memory_behind() -> None:
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for number in range(200_000):
-        operator.execute(Speed(0) if number % 2 else PressButton(), "000000000001")
+        if number % 2:
+            operator.execute(Speed(0))
+        else:
+            operator.execute(PressButton(), "000000000001")
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert after - before < 1 << 20
@@ -199,7 +202,8 @@ class CountingList(list[Station]):
     ],
 )
 def test_a_command_to_one_meter_walks_over_no_other(counted: Rack, command: Command) -> None:
-    operate(counted, command, 10 * SECOND_US, "000000000003")
+    name = None if isinstance(command, Speed) else "000000000003"
+    operate(counted, command, 10 * SECOND_US, name)
     counted.run(3600 * SECOND_US, 2)
     assert (Counting.walks, CountingList.walks) == (0, 0)
 
