@@ -2,7 +2,7 @@
 
 A thread writes. Where it cannot (a pipe whose reader does not read, a stopped terminal), `WAITING`
 lines wait; the lines that find no room, and those that a full disk or a closed pipe refuses, are
-counted, and the next line that is written tells their number.
+counted, and the next line that is written tells their number; where none follows, `end` does.
 """
 
 from __future__ import annotations
@@ -29,15 +29,23 @@ class LineOutput:
     Args:
         stream: None where the stream was closed before the program began.
         counted: returns a line that tells how many lines before it were not written.
+        last: returns the last line where lines before the end were not written; None for none.
     """
 
-    def __init__(self, stream: TextIO | None, counted: Callable[[str, int], str]) -> None:
-        self._stream, self._counted = stream, counted
+    def __init__(
+        self,
+        stream: TextIO | None,
+        counted: Callable[[str, int], str],
+        last: Callable[[int], str] | None = None,
+    ) -> None:
+        self._stream, self._counted, self._last = stream, counted, last
         self._descriptor = _descriptor_of(stream)
         self._waiting: deque[tuple[str, int]] = deque()
         """Lines, each with the number of lines that found no room before it."""
         self._missing = 0
         """Lines that found no room since the last one that did."""
+        self._unwritten = 0
+        """Lines that the stream refused since the last one that it took, or has not taken yet."""
         self._rest = b""
         """The end of a line whose begin was written."""
         self._ended = stream is None
@@ -66,23 +74,36 @@ class LineOutput:
         with self._changed:
             self._missing += count
 
-    def end(self) -> None:
-        """Write the lines that wait, for `END_S` at most; later ones are not written."""
+    def end(self) -> int:
+        """Write the lines that wait, for `END_S` at most; later ones are not written.
+
+        Returns how many lines were not written and are told by none; 0 where the stream was closed
+        before the program began.
+        """
         with self._changed:
             self._ended = True
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(END_S)
+        if self._stream is None:
+            return 0
+        with self._changed:
+            waiting = sum(1 + missing for _, missing in self._waiting)
+            return self._unwritten + waiting + self._missing
 
     # ---- the thread
 
     def _run(self) -> None:
-        refused = 0
         while (taken := self._take()) is not None:
             line, missing = taken
-            missing += refused
+            missing += self._unwritten
             text = self._counted(line, missing) if missing else line
-            refused = 0 if self._write(text + "\n") else missing + 1
+            self._unwritten = missing + 1
+            if self._write(text + "\n"):
+                self._unwritten = 0
+        lost = self._unwritten + self._missing
+        if lost and self._last is not None and self._write(self._last(lost) + "\n"):
+            self._unwritten = self._missing = 0
 
     def _take(self) -> tuple[str, int] | None:
         """Wait for a line; return None at the end."""
@@ -145,6 +166,15 @@ def counted_text(line: str, missing: int) -> str:
 def counted_json(line: str, missing: int) -> str:
     """Return a JSON object that tells the number of missing ones as `dropped`."""
     return f'{line[:-1]}, "dropped": {missing}}}'
+
+
+def not_taken(count: int) -> str:
+    """Return a line for people that tells how many lines of events were lost for good."""
+    return (
+        "1 line of events was not taken"
+        if count == 1
+        else f"{count} lines of events were not taken"
+    )
 
 
 def _descriptor_of(stream: TextIO | None) -> int | None:

@@ -17,7 +17,7 @@ from firmware_sim.hosting.clock import line_time
 from firmware_sim.hosting.errors import HostingError, NotStoredError
 from firmware_sim.hosting.event_loop import event_loop, finish
 from firmware_sim.hosting.host import Host
-from firmware_sim.hosting.line_output import LineOutput, counted_json, counted_text
+from firmware_sim.hosting.line_output import LineOutput, counted_json, counted_text, not_taken
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.programs.in_force import in_force
 from firmware_sim.programs.ready import ready_line
@@ -50,11 +50,13 @@ def run(flags: MeterFlags, options: RunOptions) -> None:
     Whatever it tells never makes a wire wait: streams that take no lines are no fault.
     """
     out = LineOutput(sys.stdout, counted_json if options.as_json else counted_text)
-    errors = LineOutput(sys.stderr, counted_text)
+    errors = LineOutput(sys.stderr, counted_text, not_taken)
     try:
         _run(flags, options, out, errors)
     finally:
-        out.end()
+        lost = out.end()
+        if lost and options.as_json:
+            errors.put(not_taken(lost))
         errors.end()
 
 

@@ -17,7 +17,13 @@ from typing import TextIO
 import pytest
 
 from firmware_sim.hosting import line_output
-from firmware_sim.hosting.line_output import WAITING, LineOutput, counted_json, counted_text
+from firmware_sim.hosting.line_output import (
+    WAITING,
+    LineOutput,
+    counted_json,
+    counted_text,
+    not_taken,
+)
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 MANY = 3 * WAITING
@@ -166,3 +172,38 @@ def test_a_name_that_the_stream_cannot_write_is_written_with_escapes() -> None:
         with output(writer) as lines:
             lines.put("port m\N{LATIN SMALL LETTER U WITH DIAERESIS}.tty")
         assert reader.readline() == "port m\\xfc.tty\n"
+
+
+def test_the_end_says_how_many_lines_no_line_told(pipe: tuple[TextIO, TextIO]) -> None:
+    disk = Disk(2, 3)
+    lines = LineOutput(disk, counted_text)
+    for word in ("a", "b", "c"):
+        lines.put(word)
+    assert lines.end() == 2
+    taken = LineOutput(Disk(), counted_text)
+    taken.put("a")
+    assert taken.end() == 0
+    reader, writer = pipe
+    stuck = LineOutput(writer, counted_text)
+    for _ in range(MANY):
+        stuck.put(LONG)
+    stuck.miss(5)
+    lost = stuck.end()
+    os.set_blocking(reader.fileno(), False)
+    whole = os.read(reader.fileno(), 1 << 20).count(b"\n")
+    assert lost == MANY + 5 - whole
+    assert LineOutput(None, counted_text).end() == 0
+
+
+def test_the_last_line_tells_what_was_not_taken_before_the_end() -> None:
+    for refused, wanted in (
+        ((), ["a", "b"]),
+        ((2,), ["a", "1 line of events was not taken"]),
+        ((1, 2), ["2 lines of events were not taken"]),
+    ):
+        disk = Disk(*refused)
+        lines = LineOutput(disk, counted_text, not_taken)
+        lines.put("a")
+        lines.put("b")
+        assert lines.end() == 0
+        assert disk.getvalue().splitlines() == wanted

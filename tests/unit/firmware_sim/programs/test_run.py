@@ -384,3 +384,15 @@ def test_a_state_file_in_no_directory_is_refused_by_the_name_that_was_given(
     with pytest.raises(HostingError) as refused:
         run(MeterFlags(), RunOptions(control="ctl", state=str(path), speed=0))
     assert str(refused.value) == told
+
+
+def test_events_that_stdout_did_not_take_are_told_at_the_end_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = MeterFlags(values={"low_credit_threshold_1": "25.00"})
+    for as_json, wanted in ((True, "2 lines of events were not taken"), (False, None)):
+        with open("/dev/full", "w") as full, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", full)
+            run(flags, RunOptions(control="ctl", speed=0, as_json=as_json))
+        told = [line for line in capsys.readouterr().err.splitlines() if "not taken" in line]
+        assert told == ([wanted] if wanted else [])
