@@ -28,12 +28,14 @@ from firmware_sim.metrology.load_columns import (
     power_columns,
     time_column,
 )
+from firmware_sim.metrology.load_points import Points
 from firmware_sim.metrology.load_zone import UTC, Zone, in_zone
 from protocols.csv_text import Header, cells, find_header, is_empty, trimmed, with_decimal_point
 from protocols.errors import QuantityError
 
 _WRONG_LINES_NAMED = 5
 """Wrong lines that an error names; the others are counted."""
+_COMMA_HINT = "; commas separate the cells here: write 1.5, or separate cells by semicolons"
 _PIECE = 1 << 16
 """Characters that are read at once: columns of a piece are lists, those of a file are packed."""
 
@@ -125,6 +127,7 @@ class _Reader:
         self._width, self._delimiter = len(names), header.delimiter
         self._decimal_sign = ""
         """The sign that numbers were seen with: a file has one."""
+        self._points, self._doubtful_line = Points(), 0
         time = time_column(names[0])
         powers, self._is_total = power_columns(names[1:])
         columns = {0: time, **powers}
@@ -146,6 +149,9 @@ class _Reader:
             values = self._by_column(lines)
         except NotPlainError:
             values = self._row_by_row(lines)
+        if self._points.doubtful and not self._doubtful_line:
+            numbers = enumerate(lines, self._line)
+            self._doubtful_line = next(n for n, line in numbers if self._points.doubtful in line)
         for kept, read in zip(self._found, values, strict=bool(values)):
             kept.extend(read)
         self._line += len(lines)
@@ -157,6 +163,8 @@ class _Reader:
             unnamed = self._wrong_lines - len(self._wrong)
             more = [f"{unnamed} more lines are wrong"] if unnamed else []
             raise QuantityError("\n".join(self._wrong + more))
+        if self._points.problem:
+            raise QuantityError(f"line {self._doubtful_line}: {self._points.problem}")
         starts_ms, *powers = self._found
         if not starts_ms:
             raise QuantityError("the file has no rows")
@@ -203,6 +211,9 @@ class _Reader:
         if "," in signs:
             for place in numbers:
                 texts[place] = tuple(joined[place].replace(",", ".").split("\t"))
+        if "." in signs:
+            for place in numbers:
+                self._points.take(texts[place])
         self._decimal_sign = next(iter(signs), self._decimal_sign)
         return texts
 
@@ -233,13 +244,17 @@ class _Reader:
     def _row(self, number: int, row: list[str]) -> list[int]:
         """Return the values of one row; raises QuantityError, which names line and column."""
         if len(row) != self._width:
-            raise QuantityError(f"line {number}: {len(row)} values for {self._width} columns")
+            hint = _COMMA_HINT if len(row) > self._width and self._delimiter == "," else ""
+            raise QuantityError(f"line {number}: {len(row)} values for {self._width} columns{hint}")
         values = []
         for place, column in self._columns:
             try:
                 values.append(column.read(self._number(row[place], column)))
             except (QuantityError, ValueError) as error:
-                raise QuantityError(f"line {number}: {error} ({self._names[place]})") from error
+                hint = _COMMA_HINT if "," in row[place] and self._delimiter == "," else ""
+                raise QuantityError(
+                    f"line {number}: {error} ({self._names[place]}){hint}"
+                ) from error
         return values
 
     def _number(self, text: str, column: Column) -> str:
@@ -253,4 +268,5 @@ class _Reader:
                 f"{text!r} has the decimal sign {sign!r}, numbers before it {self._decimal_sign!r}"
             )
         self._decimal_sign = sign or self._decimal_sign
+        self._points.take([text])
         return pointed

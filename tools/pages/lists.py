@@ -66,7 +66,8 @@ instant. With `--json` they are JSON Lines on stdout, after the line whose `even
 `number` is that of the meter's event log. Events that a state file holds already are not told
 again. No reader can make the meter wait: lines that a reader does not take (a pipe that is not
 read, a stopped terminal, a full disk) are not written, and the next line that is tells how many
-they were: `"dropped": 12`.
+they were: `"dropped": 12`. Where none follows, a line on stderr tells it at the end:
+`2733 lines of events were not taken`.
 """
 
 

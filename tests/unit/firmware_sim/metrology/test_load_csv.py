@@ -328,3 +328,33 @@ def test_wrong_lines_are_named_at_once_and_the_others_counted() -> None:
     told = str(caught.value).splitlines()
     assert [line.partition(":")[0] for line in told[:-1]] == [f"line {n}" for n in range(2, 12, 2)]
     assert told[-1] == "15 more lines are wrong"
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("last", ["2.000", "999", "-1.250", " 12.000"])
+def test_points_that_may_be_separators_of_thousands_are_refused(delimiter: str, last: str) -> None:
+    rows = ["offset;power_w", "", "0m;800", "1m;1.500", *(f"{n}m;2.000" for n in range(2, 9))]
+    text = "\n".join([*rows, f"9m;{last}"]).replace(";", delimiter)
+    told = "line 4: '1.500' may be thousands or decimals.*write 1500, or 1,500 with a decimal comma"
+    with pytest.raises(QuantityError, match=told):
+        parse_rows(text)
+    with pytest.raises(QuantityError, match=told):
+        parse_rows(line + "\n" for line in text.splitlines())
+
+
+@pytest.mark.parametrize("last", ["0.250", "1.5", "1234.500", "-0.000", "2.00"])
+def test_one_number_that_cannot_be_thousands_makes_all_points_decimal(last: str) -> None:
+    text = f"offset;power_w\n0m;1.500\n1m;2.000\n2m;{last}"
+    for pieces in (text, [line + "\n" for line in text.splitlines()]):
+        assert list(parse_rows(pieces).columns[0])[:2] == [1500, 2000]
+
+
+def test_three_decimals_are_plain_where_commas_separate_cells_or_are_the_decimal_sign() -> None:
+    for text in ("offset,power_w\n0m,1.500", "offset;power_w\n0m;1,500"):
+        assert list(parse_rows(text).columns[0]) == [1500]
+
+
+@pytest.mark.parametrize("cell", ["1,5", '"1,5"'])
+def test_a_comma_in_a_number_of_a_file_with_commas_is_named_as_the_trouble(cell: str) -> None:
+    with pytest.raises(QuantityError, match=r"line 2: .*; commas separate the cells here: write 1"):
+        parse_rows(f"offset,power_w\n0m,{cell}")
