@@ -23,7 +23,7 @@ from firmware_sim.description.keys import (
     SETTINGS,
 )
 from firmware_sim.description.kinds import FileOrText
-from firmware_sim.description.loads import outside_warning, read_load
+from firmware_sim.description.loads import allowed_instead, outside_warning, read_load
 from firmware_sim.description.mistakes import Mistakes
 from firmware_sim.description.tariffs import parse_tariff, tariff_in_force
 from firmware_sim.description.toml import ConfigurationError, TableOrFile, read_all
@@ -147,10 +147,12 @@ def _counted(first: Described, flags: MeterFlags) -> list[Described]:
     count = flags.count or 0
     serial_number, unit = int(first.description.serial_number), first.description.unit
     room = min(LAST_UNIT - unit, LAST_SERIAL_NUMBER - serial_number) + 1
+    is_unit = LAST_UNIT - unit < room
+    last = f"unit is {LAST_UNIT}" if is_unit else f"serial number is {LAST_SERIAL_NUMBER}"
     if not 1 <= count <= room:
         raise HostingError(
             f"--count {count}: from serial number {first.description.serial_number} and unit "
-            f"{unit} on, allowed is 1 to {room}; the last unit is {LAST_UNIT}"
+            f"{unit} on, allowed is 1 to {room}; the last {last}"
         )
     return [first] + [
         replace(
@@ -192,8 +194,7 @@ def _describe(
         if LOAD_KIND.names_file(load_text):
             mistakes.add(error)
         else:
-            allowed = "a power (2kW, 350W, -1.5kW), FILE.csv or household"
-            mistakes.add(ConfigurationError(f"load = {load_text!r}: allowed is {allowed}"))
+            mistakes.add(ConfigurationError(f"load = {load_text!r}: {allowed_instead(load_text)}"))
     mistakes.end()
     return Described(
         replace(description, load=load),

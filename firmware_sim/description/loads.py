@@ -6,6 +6,7 @@ The rows of a file are read once a process and shared, packed, by all meters tha
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from importlib.resources import files
 from weakref import WeakValueDictionary
@@ -22,6 +23,7 @@ from protocols.errors import QuantityError
 from protocols.quantities import parse_power
 
 HOUSEHOLD = "household"
+_LIKE_A_FILE = re.compile(r"/|\.[A-Za-z]")
 _Version = tuple[int, ...]
 _read: WeakValueDictionary[_Version, LoadRows] = WeakValueDictionary()
 """Rows by the version of their file, for as long as a meter draws them."""
@@ -55,9 +57,13 @@ def read_load(
     try:
         return Load.constant(split(parse_power(text), phases))
     except QuantityError as error:
-        raise HostingError(
-            f"load {text!r}: allowed is a power (2kW, 350W, -1.5kW), FILE.csv or household"
-        ) from error
+        raise HostingError(f"load {text!r}: {allowed_instead(text)}") from error
+
+
+def allowed_instead(text: str) -> str:
+    """Return what is allowed where a text is no load; one like a file is told the ending."""
+    reason = "the name of a load file ends in .csv; " if _LIKE_A_FILE.search(text) else ""
+    return f"{reason}allowed is a power (2kW, 350W, -1.5kW), FILE.csv or household"
 
 
 def outside_warning(text: str, load: Load | None, clock_ms: int) -> str | None:

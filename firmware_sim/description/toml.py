@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -100,6 +101,8 @@ def _hint(name: str, readers: Mapping[str, Reader]) -> str:
         kind = getattr(reader, "__self__", None)
         if isinstance(kind, TableOrFile) and name in kind.readers:
             return f" here; write it under [{table}]"
+        if isinstance(kind, TableOrFile) and f"{name}s" in kind.readers:
+            return f" here; write {name}s under [{table}]"
     from difflib import get_close_matches  # most starts have no wrong key
 
     near = get_close_matches(name, readers, 1)
@@ -171,6 +174,8 @@ def _text(value: object) -> str:
     """Return a value as it is written in a text; an integer may have too many digits for that."""
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
     try:
         return str(value)
     except ValueError:
@@ -183,7 +188,7 @@ def _shown(value: object) -> str:
     An integer may have too many digits for `repr`.
     """
     try:
-        text = repr(value)
+        text = str(value) if isinstance(value, date | time) else repr(value)
     except ValueError:
         return "a number of thousands of digits"
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."

@@ -13,6 +13,9 @@ LAST_YEAR = 2106
 STEP_S = 4 * DAY // SECOND
 """No zone of the database has two changes within six days since 1970."""
 
+_OF_THE_MACHINE = ("localtime", "posixrules", "Factory")
+"""Names that the zone database of a machine gives to what is set on it."""
+
 
 @cache
 def transitions(zone_name: str) -> Transitions:
@@ -22,8 +25,13 @@ def transitions(zone_name: str) -> Transitions:
     Africa/Monrovia before 1972 they are not.
 
     Raises:
-        ConfigurationError: no such zone is known on this machine.
+        ConfigurationError: no such zone is known on this machine, or it is the machine's own.
     """
+    if zone_name in _OF_THE_MACHINE:
+        raise ConfigurationError(
+            f"time_zone = {zone_name!r}: it is another zone on another machine; name a place, such "
+            f"as Europe/Berlin"
+        )
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 

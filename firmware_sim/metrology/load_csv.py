@@ -32,10 +32,12 @@ from firmware_sim.metrology.load_points import Points
 from firmware_sim.metrology.load_zone import UTC, Zone, in_zone
 from protocols.csv_text import Header, cells, find_header, is_empty, trimmed, with_decimal_point
 from protocols.errors import QuantityError
+from protocols.quantities import HOUR
 
 _WRONG_LINES_NAMED = 5
 """Wrong lines that an error names; the others are counted."""
 _COMMA_HINT = "; commas separate the cells here: write 1.5, or separate cells by semicolons"
+_REPEATED_HINT = "; where local time repeats an hour, write offsets after all times"
 _PIECE = 1 << 16
 """Characters that are read at once: columns of a piece are lists, those of a file are packed."""
 
@@ -228,8 +230,9 @@ class _Reader:
                     continue
                 values = self._row(number, row)
                 if values[0] <= last_ms:
+                    hint = _REPEATED_HINT if self._may_repeat(last_ms - values[0]) else ""
                     raise QuantityError(
-                        f"line {number}: {row[0]} does not come after the row before it"
+                        f"line {number}: {row[0]} does not come after the row before it{hint}"
                     )
             except QuantityError as error:
                 self._wrong_lines += 1
@@ -240,6 +243,10 @@ class _Reader:
             for kept, value in zip(found, values, strict=True):
                 kept.append(value)
         return list(found)
+
+    def _may_repeat(self, back_ms: int) -> bool:
+        """Return whether a step back may be that of local time in autumn."""
+        return self._times is not None and bool(self._times.is_local) and back_ms <= HOUR
 
     def _row(self, number: int, row: list[str]) -> list[int]:
         """Return the values of one row; raises QuantityError, which names line and column."""

@@ -223,3 +223,56 @@ def test_thresholds_and_the_overdraft_are_flags() -> None:
 def test_thresholds_that_no_meter_has_are_refused(given: dict[str, object], said: str) -> None:
     with pytest.raises(HostingError, match=said.replace("_", "[_-]")):
         describe(MeterFlags(values=given))
+
+
+@pytest.mark.parametrize(
+    ("given", "last"),
+    [
+        ({"serial_number": "999999999999"}, "the last serial number is 999999999999"),
+        ({"unit": 246}, "the last unit is 247"),
+    ],
+)
+def test_a_count_is_refused_with_the_limit_that_it_passes(
+    given: dict[str, object], last: str
+) -> None:
+    with pytest.raises(HostingError, match=last):
+        counted(3, **given)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-12-30T12:00:00.5Z", "2026-12-30T12:00:00.500Z"),
+        ("2026-12-30T12:00:00.25+01:00", "2026-12-30T11:00:00.250Z"),
+        ("2026-12-30 12:00:00", "2026-12-30T12:00:00Z"),
+    ],
+)
+def test_a_start_may_be_a_date_time_of_toml_with_a_fraction(
+    tmp_path: Path, written: str, meant: str
+) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(f"start = {written}\n")
+    (described,) = describe(MeterFlags((str(path),)))
+    assert described.description.start == parse_moment(meant)
+
+
+def test_a_wrong_date_of_toml_is_shown_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text("credit = 2026-12-30\n")
+    with pytest.raises(HostingError, match="credit = 2026-12-30: "):
+        describe(MeterFlags((str(path),)))
+
+
+def test_a_price_outside_its_table_is_told_where_prices_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text('price = "0.5"\n')
+    with pytest.raises(HostingError, match=r"price: there is no .* write prices under \[tariff\]"):
+        describe(MeterFlags((str(path),)))
+
+
+@pytest.mark.parametrize("text", ["load.txt", "folder/load", "year.CSV2"])
+def test_a_load_file_of_another_ending_is_told_the_ending(text: str) -> None:
+    with pytest.raises(HostingError, match=r"a load file ends in \.csv; allowed is a power"):
+        describe(MeterFlags(values={"load": text}))
+    with pytest.raises(HostingError, match=r"^load '2MW': allowed is|load = '2MW': allowed is"):
+        describe_keys(None, {"load": "2MW"}, 0)

@@ -13,7 +13,7 @@ from firmware_sim.description.toml import ConfigurationError
 from firmware_sim.description.zones import LAST_YEAR, transitions
 from protocols.quantities import DAY, HOUR, MINUTE, SECOND, parse_moment
 
-ZONES = sorted(available_timezones() - {"localtime", "Factory"})
+ZONES = sorted(available_timezones() - {"localtime", "posixrules", "Factory"})
 SAMPLED = 60
 """Zones of one run beside the hard ones; with another seed the test holds for the others too."""
 HARD = (
@@ -98,4 +98,10 @@ def test_a_change_of_less_than_a_minute_counts_whole_minutes() -> None:
 @pytest.mark.parametrize("name", ["Nowhere", "../etc", "Europe", ""])
 def test_a_zone_that_there_is_not_is_refused_by_name(name: str) -> None:
     with pytest.raises(ConfigurationError, match="no such time zone is known here"):
+        transitions(name)
+
+
+@pytest.mark.parametrize("name", ["localtime", "posixrules", "Factory"])
+def test_a_name_for_the_zone_of_the_machine_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"time_zone = '{name}': it is another zone on an"):
         transitions(name)

@@ -358,3 +358,15 @@ def test_three_decimals_are_plain_where_commas_separate_cells_or_are_the_decimal
 def test_a_comma_in_a_number_of_a_file_with_commas_is_named_as_the_trouble(cell: str) -> None:
     with pytest.raises(QuantityError, match=r"line 2: .*; commas separate the cells here: write 1"):
         parse_rows(f"offset,power_w\n0m,{cell}")
+
+
+def test_a_step_back_within_an_hour_of_local_time_is_told_the_cure() -> None:
+    told = "line 3: .* does not come after the row before it; .* write offsets after all times"
+    for first, second in (("T02:45", "T02:00"), ("T02:00", "T02:00")):
+        with pytest.raises(QuantityError, match=told):
+            parse_rows(f"time,power_w\n2026-10-25{first},1\n2026-10-25{second},2")
+    for first, second in (("T04:00", "T02:00"), ("T02:45Z", "T02:00Z")):
+        with pytest.raises(QuantityError, match=r"the row before it$"):
+            parse_rows(f"time,power_w\n2026-10-25{first},1\n2026-10-25{second},2")
+    whole = "time,power_w\n2026-10-25T02:45+02:00,1\n2026-10-25T02:00+01:00,2"
+    assert len(parse_rows(whole).starts_ms) == 2
