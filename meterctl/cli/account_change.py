@@ -6,6 +6,7 @@ import contextlib
 import json
 from dataclasses import dataclass
 
+from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import Options
 from meterctl.cli.output import message_fragments, print_receipt, receipt_fragments, say
 from meterctl.errors import MeterctlError
@@ -50,13 +51,14 @@ def change_account(given: Options, wanted: RequestedTopUp) -> None:
         carried = carried_by_cards(session, journal, erased_only=not wanted.void_card)
         planned = _plan(session, journal, wanted.sale, carried)
         hint = planned.meter
+        serial = hint.serial_number
         if given.dry_run and carried:
             ask_status(session, journal, hint).require_ours()
         elif given.dry_run:
             rehearse(session, journal, planned)
-        if not given.confirm(_question(planned, wanted, carried), hint.serial_number):
+        if not given.confirm(_question(planned, wanted, carried), serial):
             return
-        with given.carrying_out(f"meter {hint.serial_number}"):
+        with carrying_out(f"meter {serial}", journal, meter=serial, begun=bool(carried)):
             if carried:
                 settled, withdrawn = _carry_out_after_cards(session, journal, wanted)
             else:
@@ -139,7 +141,7 @@ def _go_on(
     going_on = f"go on with journal entry {known.id}, which is {known.state.value}"
     if (known.is_open or known.is_closed_by_hand) and given.rehearses(going_on, known.meter):
         return
-    with given.carrying_out(f"journal entry {known.id}"):
+    with carrying_out(f"journal entry {known.id}", journal, meter=known.meter, begun=True):
         settled = go_on(session, journal, hint, known)
     offset = hint.utc_offset_minutes
     if settled.receipt is not None:  # it may be of another season

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
+from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import Options
 from protocols.command_line import Option
 
@@ -91,5 +92,5 @@ def carry_out(given: Options, card: str, planned: Planned[Result]) -> Result | N
     """Confirm and carry out a plan; None if it is not carried out."""
     if not is_confirmed(given, card, planned):
         return None
-    with given.carrying_out(f"card {card}"):
+    with carrying_out(f"card {card}"):
         return planned.carry_out()

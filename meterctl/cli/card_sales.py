@@ -25,6 +25,7 @@ from meterctl.cli.card_options import (
     is_confirmed,
 )
 from meterctl.cli.card_output import print_card_result, print_sold
+from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import options
 from meterctl.cli.output import say
 from meterctl.cli.values import offered
@@ -134,7 +135,7 @@ def replace(
         planned = plan_replacement(case, serial)
         if not is_confirmed(given, case.serial, planned, serial):
             return
-        with given.carrying_out(f"card {case.serial}"):
+        with carrying_out(f"card {case.serial}"):
             carried = planned.carry_out()
         opens = carried is not None and carried.kind == "open"
         print_card_result(
@@ -203,7 +204,7 @@ def service(
         planned = plan_service(Case.read(presented, journal), serial)
         if given.rehearses(f"card {presented.serial}: {planned.text}"):
             return
-        with given.carrying_out(f"card {presented.serial}"):
+        with carrying_out(f"card {presented.serial}"):
             planned.carry_out()
         fragments = {
             "card": f'"{presented.serial}"',

@@ -6,6 +6,7 @@ import contextlib
 from typing import Annotated
 
 from meterctl.cli.arguments import LOOK, PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import options
 from meterctl.cli.output import print_result, print_rows, table_of_fields
 from meterctl.cli.values import offered
@@ -85,20 +86,21 @@ def set_(
         wanted = session.host_clock_ms() if written is None else written
         planned = plan_command(session, journal, MessageKind.CLOCK, encode_clock(wanted), lives)
         hint = planned.meter
+        serial = hint.serial_number
         old = format_moment(hint.clock, hint.utc_offset_minutes)
         if given.dry_run:
             rehearse_command(session, journal, planned)
-        question = f"meter {hint.serial_number}: set the clock from {old} to "
-        if not given.confirm(question + _shown(session.driver, wanted), hint.serial_number):
+        question = f"meter {serial}: set the clock from {old} to "
+        if not given.confirm(question + _shown(session.driver, wanted), serial):
             return
-        with given.carrying_out(f"meter {hint.serial_number}"):
+        with carrying_out(f"meter {serial}", journal, meter=serial):
             _execute(session, journal, planned, wanted)
         new = _shown(session.driver, wanted)
         with contextlib.suppress(MeterctlError):
             values = session.driver.read([items.CLOCK, items.UTC_OFFSET])
             new = format_moment(values[items.CLOCK], values[items.UTC_OFFSET])
     fragments = {"old": f'"{old}"', "clock": f'"{new}"'}
-    print_result(fragments, given.json, serial_number=hint.serial_number)
+    print_result(fragments, given.json, serial_number=serial)
 
 
 def _shown(driver: Reader, moment: int | LocalMoment) -> str:

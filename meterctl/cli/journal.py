@@ -7,6 +7,7 @@ import time
 from typing import Annotated
 
 from meterctl.cli.arguments import SELL, PayeeOption, SetBackOption, serial_number
+from meterctl.cli.interruption import carrying_out
 from meterctl.cli.lists import (
     AllOption,
     Columns,
@@ -173,7 +174,7 @@ def resolve(
             journal.entry(number)
         if given.rehearses("settle the open entries of the meter on the port"):
             return
-        with given.carrying_out("journal resolve"):
+        with carrying_out("journal resolve"):
             results = settle_open(session, journal, number)
     if not results:
         say("no entry is open")

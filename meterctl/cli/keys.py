@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from meterctl.cli.arguments import SET_UP, PayeeOption, SetBackOption
+from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_receipt, print_result, print_rows, say, table_of
 from meterctl.errors import UsageError
@@ -146,13 +147,14 @@ def advance(context: Context, meter: PayeeOption = None, set_back: SetBackOption
         given.open_journal() as journal,
     ):
         hint = session.identify()
-        require_payee(session, journal, hint.serial_number)
+        serial = hint.serial_number
+        require_payee(session, journal, serial)
         if given.dry_run:
             rehearse_advance(session, journal, hint)
-        question = f"meter {hint.serial_number}: advance its key version from {hint.key_version}"
-        if not given.confirm(question, hint.serial_number):
+        question = f"meter {serial}: advance its key version from {hint.key_version}"
+        if not given.confirm(question, serial):
             return
-        with given.carrying_out(f"meter {hint.serial_number}"):
+        with carrying_out(f"meter {serial}", journal, meter=serial):
             settled = advance_key_version(session, journal, hint)
     entry = settled.entry
     fragments = {

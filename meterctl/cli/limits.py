@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from meterctl.cli.arguments import SUPPLY, PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
     item_json,
@@ -81,7 +82,7 @@ def set_(
             rehearse_command(session, journal, planned)
         if not given.confirm(f"meter {serial}: set {asked}", serial):
             return
-        with given.carrying_out(f"meter {serial}"):
+        with carrying_out(f"meter {serial}", journal, meter=serial):
             changes = set_limits(session, journal, planned, wanted)
     _print_changes(given, changes, serial)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,15 +28,6 @@ if TYPE_CHECKING:
 _DEVELOPMENT_KEY = "no --keys: the published development key is in force"
 CARD_SECONDS = 3.0
 """Shortest time-out for one response of a card in a reader; --timeout may extend it."""
-
-
-def interrupts() -> list[signal.Signals]:
-    """Return the signals that interrupt a command; a hang-up that is ignored (nohup) stays so."""
-    found = [signal.SIGINT, signal.SIGTERM]
-    hang_up = getattr(signal, "SIGHUP", None)
-    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
-        found.append(hang_up)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,27 +250,6 @@ class Options:
             for notice in journal.notices:
                 say(f"meterctl: {notice}")
             journal.close()
-
-    @contextlib.contextmanager
-    def carrying_out(self, what: str) -> Iterator[None]:
-        """Run the effect of a command; an interrupt in it is an unknown outcome.
-
-        Interrupts after it are ignored, so that the result is reported.
-
-        Raises:
-            UnknownOutcomeError: the user interrupted it.
-        """
-        from meterctl.errors import UnknownOutcomeError
-
-        try:
-            yield
-            for number in interrupts():  # a further one must not suppress the report of the result
-                signal.signal(number, signal.SIG_IGN)
-        except KeyboardInterrupt as error:
-            raise UnknownOutcomeError(
-                f"{what}: interrupted; it may have been done or not: meterctl journal "
-                f"list --open shows open entries"
-            ) from error
 
     def rehearses(self, text: str, meter: str | None = None, *, last: bool = True) -> bool:
         """Return whether this is a dry run, after printing the planned action.

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from meterctl.cli.arguments import port_of
-from meterctl.cli.options import Options, interrupts
+from meterctl.cli.interruption import interrupts
+from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError, print_json, result_fragments, say
 from meterctl.cli.values import offered
 from meterctl.drivers.table import DRIVERS, MODBUS
@@ -288,8 +289,8 @@ def main() -> None:
         from protocols.command_line.mistakes import explained
 
         _fail(f"meterctl: {explained(error)}", UsageError.exit_code, as_json)
-    except (KeyboardInterrupt, Abort):
-        _fail("meterctl: interrupted", INTERRUPTED, as_json)
+    except (KeyboardInterrupt, Abort) as interrupt:
+        _fail(f"meterctl: {interrupt or 'interrupted'}", INTERRUPTED, as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

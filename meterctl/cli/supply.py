@@ -13,6 +13,7 @@ from meterctl.cli.arguments import (
     ValidForOption,
     valid_for_s,
 )
+from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import options
 from meterctl.cli.output import print_result, say
 from meterctl.cli.values import offered
@@ -189,7 +190,7 @@ def _command(
             rehearse_command(session, journal, planned)
         if not given.confirm(f"meter {serial}: {question}", serial):
             return
-        with given.carrying_out(f"meter {serial}"):
+        with carrying_out(f"meter {serial}", journal, meter=serial):
             done = execute_command(session, journal, planned)
         standing = _standing(session, done)
     fragments = {

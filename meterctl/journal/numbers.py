@@ -28,6 +28,8 @@ class JournalNumbers:
 
     def __init__(self, db: Database, random: RandomBytes) -> None:
         self._db, self._random = db, random
+        self.has_drawn = False
+        """Whether an origin was drawn: before, no message was sealed."""
 
     @property
     def current(self) -> int:
@@ -43,4 +45,6 @@ class JournalNumbers:
 
     def draw_origin(self) -> Origin:
         """Return the origin of a new message: the current number and a newly drawn mark."""
-        return Origin(self.current, draw_number(self._random))
+        origin = Origin(self.current, draw_number(self._random))
+        self.has_drawn = True
+        return origin

@@ -1,0 +1,68 @@
+"""Interrupts of a command: before its effect, in it, after it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from meterctl.errors import UnknownOutcomeError
+
+if TYPE_CHECKING:
+    from meterctl.journal import Entry, Journal
+
+
+def interrupts() -> list[signal.Signals]:
+    """Return the signals that interrupt a command; a hang-up that is ignored (nohup) stays so."""
+    found = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        found.append(hang_up)
+    return found
+
+
+@contextlib.contextmanager
+def carrying_out(
+    what: str, journal: Journal | None = None, *, meter: str | None = None, begun: bool = False
+) -> Iterator[None]:
+    """Run the effect of a command; an interrupt in it is an unknown outcome.
+
+    Interrupts after it are ignored, so that the result is reported.
+
+    Args:
+        journal: the journal whose number every message of the command bears: as long as none was
+            made, an interrupt is one before any effect.
+        meter: the serial number of the meter whose open entry an interrupt leaves.
+        begun: whether the command goes on with messages that were made before.
+
+    Raises:
+        KeyboardInterrupt: the user interrupted it before anything was sealed.
+        UnknownOutcomeError: the user interrupted it later.
+    """
+    try:
+        yield
+        for number in interrupts():  # a further one must not suppress the report of the result
+            signal.signal(number, signal.SIG_IGN)
+    except KeyboardInterrupt as error:
+        if journal is not None and not begun and not journal.numbers.has_drawn:
+            raise KeyboardInterrupt(
+                f"{what}: interrupted; nothing was sealed, nothing was sent"
+            ) from error
+        entry = _open_entry(journal, meter)
+        looks = (
+            "meterctl journal list --open shows open entries"
+            if entry is None
+            else f"journal entry {entry.id} stays open: meterctl journal resolve {entry.id}"
+        )
+        raise UnknownOutcomeError(
+            f"{what}: interrupted; it may have been done or not: {looks}",
+            serial_number=meter,
+            entry=None if entry is None else entry.id,
+        ) from error
+
+
+def _open_entry(journal: Journal | None, meter: str | None) -> Entry | None:
+    """Return the newest open entry of a meter."""
+    found = [] if journal is None or meter is None else journal.open_entries(meter)
+    return max(found, key=lambda entry: entry.id, default=None)
