@@ -35,6 +35,7 @@ from protocols.command_line import (
     Exit,
     Option,
     Program,
+    StdoutError,
     UsageMistakeError,
     examples,
     execute,
@@ -333,8 +334,12 @@ def main() -> None:
     except MeterStoppedError as error:
         print(f"meter-sim: {error}", file=sys.stderr)
         sys.exit(EXIT_INTERNAL)
+    except StdoutError as error:
+        _discard_stdout()
+        print(f"{NAME}: stdout cannot be written: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         sys.exit(0)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
@@ -348,3 +353,8 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(EXIT_INTERNAL)
+
+
+def _discard_stdout() -> None:
+    """Discard what stdout did not take: it would fail again when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

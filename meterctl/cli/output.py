@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from meterctl.cli.tables import Screen, Table, drawn
+from protocols.command_line import StdoutError
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.json_lines import line
@@ -34,7 +35,7 @@ RESULTS = {
 PLANNED = "planned"
 
 
-class OutputError(Exception):
+class OutputError(StdoutError):
     """Stdout cannot be written: a closed pipe, or a full disk."""
 
     def __init__(self, error: OSError) -> None:
@@ -50,10 +51,13 @@ def emit(text: str) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # discards the buffered output, which would fail again at exit
+        discard_stdout()
         raise OutputError(error) from error
+
+
+def discard_stdout() -> None:
+    """Discard what stdout did not take: it would fail again when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(text: str) -> None:

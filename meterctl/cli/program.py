@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 from meterctl.cli.arguments import port_of
 from meterctl.cli.interruption import interrupts
 from meterctl.cli.options import Options
-from meterctl.cli.output import OutputError, print_json, result_fragments, say
+from meterctl.cli.output import OutputError, discard_stdout, print_json, result_fragments, say
 from meterctl.cli.values import offered
 from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
@@ -28,6 +28,7 @@ from protocols.command_line import (
     Exit,
     Option,
     Program,
+    StdoutError,
     UsageMistakeError,
     completion_words,
     examples,
@@ -292,11 +293,12 @@ def main() -> None:
     except (KeyboardInterrupt, Abort) as interrupt:
         _fail(f"meterctl: {interrupt or 'interrupted'}", INTERRUPTED, as_json)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         sys.exit(0)
-    except OutputError as error:
-        if error.is_pipe:
+    except StdoutError as error:
+        if isinstance(error, OutputError) and error.is_pipe:
             sys.exit(0)
+        discard_stdout()
         _fail(f"meterctl: stdout cannot be written: {error}", UsageError.exit_code, as_json=False)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):

@@ -29,7 +29,7 @@ class JournalNumbers:
     def __init__(self, db: Database, random: RandomBytes) -> None:
         self._db, self._random = db, random
         self.has_drawn = False
-        """Whether an origin was drawn: before, no message was sealed."""
+        """Whether an origin was asked for: before, no message was sealed."""
 
     @property
     def current(self) -> int:
@@ -45,6 +45,5 @@ class JournalNumbers:
 
     def draw_origin(self) -> Origin:
         """Return the origin of a new message: the current number and a newly drawn mark."""
-        origin = Origin(self.current, draw_number(self._random))
         self.has_drawn = True
-        return origin
+        return Origin(self.current, draw_number(self._random))

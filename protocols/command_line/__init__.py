@@ -18,6 +18,7 @@ from protocols.command_line.commands import (
     version,
 )
 from protocols.command_line.epilogs import examples, exit_codes, section_text
+from protocols.command_line.stdout import StdoutError
 from protocols.command_line.typer_names import (
     Abort,
     Argument,
@@ -38,6 +39,7 @@ __all__ = [
     "Exit",
     "Option",
     "Program",
+    "StdoutError",
     "UsageMistakeError",
     "command_of",
     "completion_words",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from protocols.command_line.parameter_values import explained_arguments, read_plainly
+from protocols.command_line.stdout import written_out
 from protocols.command_line.typer_names import (
     Context,
     Exit,
@@ -82,7 +83,8 @@ class Command(_Helped, TyperCommand):
         """Parse the words; a number below zero is refused as a number, not as an option."""
         numbers = [word for word in args if re.match(r"-\.?[0-9]", word)]
         try:
-            return super().parse_args(ctx, args)
+            with written_out():
+                return super().parse_args(ctx, args)
         except UsageMistakeError as error:
             named = str(getattr(error, "option_name", ""))
             below = next((word for word in numbers if named and word.startswith(named)), None)
@@ -118,7 +120,8 @@ class CommandGroup(_Helped, TyperGroup):
             if sys.stderr is not None:
                 print(self.get_help(ctx), file=sys.stderr)
             raise Exit(EXIT_USAGE)
-        return super().parse_args(ctx, args)
+        with written_out():
+            return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete commands and options; the `--no-` of a flag is accepted, and not offered."""
@@ -172,10 +175,12 @@ def execute(program: Typer, name: str, arguments: Sequence[str]) -> None:
     Raises:
         UsageMistakeError: the words cannot be parsed; see `explained`.
         Exit: the command ended with a code.
+        StdoutError: stdout cannot be written.
     """
     command = command_of(program)
     if _completion_variable(name) in os.environ:
-        command.main(list(arguments), prog_name=name)
+        with written_out():
+            command.main(list(arguments), prog_name=name)
         return
     with command.make_context(name, list(arguments)) as context:
         command.invoke(context)
