@@ -30,6 +30,8 @@ NEWEST = 50
 """Rows of a table without --limit and --all."""
 LONGEST_TABLE = 1000
 """Rows of a table that is drawn whole; a longer one is written in lines as it is read."""
+LONGEST_LIST = 1_000_000_000
+"""Largest --limit: no journal has more rows, and SQLite counts in 8 bytes."""
 _BATCH = 500
 """Lines written at once."""
 
@@ -70,8 +72,8 @@ class Extent:
     def __post_init__(self) -> None:
         if self.limit is not None and self.all:
             raise UsageError("give --limit or --all, not both")
-        if self.limit is not None and self.limit < 1:
-            raise UsageError(f"--limit {self.limit}: allowed is 1 and more")
+        if self.limit is not None and not 1 <= self.limit <= LONGEST_LIST:
+            raise UsageError(f"--limit {self.limit}: allowed is 1 to {LONGEST_LIST}")
         if self.csv and self.json:
             raise UsageError("give --csv or --json, not both")
 

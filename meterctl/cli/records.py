@@ -16,6 +16,7 @@ from meterctl.cli.lists import (
     print_list,
 )
 from meterctl.cli.options import options
+from meterctl.errors import UsageError
 from meterctl.operations.local_time import read_offsets
 from protocols.command_line import Context, Option, Program
 from protocols.data_model import items
@@ -43,11 +44,15 @@ def add_to(app: Program) -> None:
 
 def purchases(
     context: Context,
-    limit: LimitOption = None,
-    every: AllOption = False,
+    limit: Annotated[
+        int | None, Option("--limit", metavar="N", help="Show the newest N of them.")
+    ] = None,
+    every: Annotated[
+        bool, Option("--all", help="Show all that the meter keeps, as without --limit.")
+    ] = False,
     as_csv: CsvOption = False,
 ) -> None:
-    """Show the last ten accepted top-ups, newest first."""
+    """Show the accepted top-ups that the meter keeps, at most ten, newest first."""
     given = options(context)
     extent = Extent(limit, every, as_csv, given.json)
     with given.session() as session:
@@ -74,6 +79,8 @@ def events(
 ) -> None:
     """Show the event log of the meter, oldest first."""
     given = options(context)
+    if first < 0:
+        raise UsageError(f"--from {first}: allowed is 0, for the oldest kept, and more")
     extent = Extent(limit, every or (first > 0 and limit is None), as_csv, given.json)
     with given.session() as session:
         newest = session.driver.read([items.EVENT_NUMBER])[items.EVENT_NUMBER]

@@ -38,6 +38,9 @@ from meterctl.key_ring import DailyLimit
 from protocols.keys import DEVELOPMENT_KEY_VERSION
 from protocols.sealed_message import NO_ORIGIN, Origin, Outcome
 
+LAST_NUMBER = (1 << 63) - 1
+"""Largest number of a row that SQLite can have."""
+
 
 def default_path() -> Path:
     """Return the default path of the journal (XDG base directories)."""
@@ -216,7 +219,7 @@ class Journal:
 
     def entry(self, number: int) -> Entry:
         """Return an entry; raises UsageError if there is none with this number."""
-        entry = self._entries.find(number)
+        entry = self._entries.find(number) if 0 < number <= LAST_NUMBER else None
         if entry is None:
             raise UsageError(f"journal {self.path}: there is no entry {number}")
         return entry

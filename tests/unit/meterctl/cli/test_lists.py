@@ -109,8 +109,8 @@ def test_an_empty_list_is_a_heading_or_a_message(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize(
     ("limit", "every", "as_csv", "as_json"),
-    [(5, True, False, False), (0, False, False, False), (-1, False, True, False),
-     (None, False, True, True)],
+    [(5, True, False, False), (10**20, False, False, False),
+     (0, False, False, False), (-1, False, True, False), (None, False, True, True)],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_refused(
     limit: int | None, every: bool, as_csv: bool, as_json: bool

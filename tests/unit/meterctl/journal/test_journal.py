@@ -48,6 +48,13 @@ def test_an_entry_is_read_back_as_it_was_prepared(journal: Journal) -> None:
     assert prepare(journal, meter=OTHER, card="c").state is EntryState.ON_CARD
 
 
+@pytest.mark.parametrize("number", [0, -1, 7, 1 << 63, 99999999999999999999, -(1 << 64)])
+def test_a_number_that_no_entry_has_is_refused(journal: Journal, number: int) -> None:
+    prepare(journal)
+    with pytest.raises(UsageError, match=f"there is no entry {number}"):
+        journal.entry(number)
+
+
 def test_a_second_open_entry_of_a_storage_is_refused(journal: Journal) -> None:
     prepare(journal)
     with pytest.raises(NotPermittedError, match="another entry is open"):
