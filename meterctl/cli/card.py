@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from meterctl.cli.arguments import SELL, SetBackOption
-from meterctl.cli.card_options import FileOption, ReaderOption, carry_out
+from meterctl.cli.card_options import FileOption, ReaderOption, carry_out, meter_of
 from meterctl.cli.card_output import (
     LOG_COLUMNS,
     log_fragments,
@@ -23,7 +23,7 @@ from protocols.command_line import Context, Option, Program, examples
 from protocols.quantities import CENT, format_money
 
 if TYPE_CHECKING:
-    from meterctl.operations.card.case import Case
+    pass
 
 _EXAMPLES = examples(
     (
@@ -136,7 +136,7 @@ def read(
         print_card_result(
             given,
             standing_fragments(case),
-            serial=_meter_of(case),
+            serial=meter_of(case),
             entry=last.id if last else None,
         )
         for entry in settled:
@@ -196,13 +196,6 @@ def erase(
                     f"meterctl --port ... journal resolve {entry.id} asks its meter: "
                     f"accepted, or void and owed"
                 )
-
-
-def _meter_of(case: Case) -> str | None:
-    """Return the meter that a card is bound to or comes back from; None for neither."""
-    if case.back is not None:
-        return case.back.meter_digits
-    return case.identity.meter if case.identity is not None else None
 
 
 def _ring(given: Options, file: Path | None) -> None:

@@ -88,9 +88,18 @@ def is_confirmed(
     return given.confirm(f"card {card}: {planned.text}", meter)
 
 
-def carry_out(given: Options, card: str, planned: Planned[Result]) -> Result | None:
-    """Confirm and carry out a plan; None if it is not carried out."""
-    if not is_confirmed(given, card, planned):
+def carry_out(
+    given: Options, card: str, planned: Planned[Result], meter: str | None = None
+) -> Result | None:
+    """Confirm and carry out a plan, as `is_confirmed`; None if it is not carried out."""
+    if not is_confirmed(given, card, planned, meter):
         return None
-    with carrying_out(f"card {card}"):
+    with carrying_out(f"card {card}", meter=meter):
         return planned.carry_out()
+
+
+def meter_of(case: Case) -> str | None:
+    """Return the meter that a card is bound to or comes back from; None for neither."""
+    if case.back is not None:
+        return case.back.meter_digits
+    return case.identity.meter if case.identity is not None else None

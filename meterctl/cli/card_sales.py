@@ -23,6 +23,7 @@ from meterctl.cli.card_options import (
     card_case,
     carry_out,
     is_confirmed,
+    meter_of,
 )
 from meterctl.cli.card_output import print_card_result, print_sold
 from meterctl.cli.interruption import carrying_out
@@ -72,7 +73,7 @@ def open_(
     wanted = Opening(serial, number, cents, items.ACCOUNT_UNIT.kind.parse(account_unit), again)
     key = sale_key(sale)
     with card_case(given, file, reader, payee=serial, reference=key, set_back=set_back) as case:
-        sold = carry_out(given, case.serial, plan_opening(case, wanted))
+        sold = carry_out(given, case.serial, plan_opening(case, wanted), serial)
         if sold is not None:
             print_sold(given, sold)
 
@@ -118,7 +119,7 @@ def sell(
     assert amount is not None
     cents = cents_of(amount, "nothing was sold")
     with card_case(given, file, reader, payee=payee, reference=key, set_back=set_back) as case:
-        sold = carry_out(given, case.serial, plan_sale(case, cents))
+        sold = carry_out(given, case.serial, plan_sale(case, cents), meter_of(case))
         if sold is not None:
             print_sold(given, sold)
 
@@ -135,7 +136,7 @@ def replace(
         planned = plan_replacement(case, serial)
         if not is_confirmed(given, case.serial, planned, serial):
             return
-        with carrying_out(f"card {case.serial}"):
+        with carrying_out(f"card {case.serial}", meter=serial):
             carried = planned.carry_out()
         opens = carried is not None and carried.kind == "open"
         print_card_result(
@@ -177,7 +178,7 @@ def preset(
         planned = plan_preset(case, commands)
         if not given.yes:
             say(text.rstrip())
-        sealed = carry_out(given, case.serial, planned)
+        sealed = carry_out(given, case.serial, planned, meter_of(case))
         if sealed is not None:
             print_card_result(
                 given,
@@ -202,9 +203,9 @@ def service(
     serial = str(items.SERIAL_NUMBER.kind.parse(meter))
     with given.presented(file, reader) as presented, given.open_journal() as journal:
         planned = plan_service(Case.read(presented, journal), serial)
-        if given.rehearses(f"card {presented.serial}: {planned.text}"):
+        if given.rehearses(f"card {presented.serial}: {planned.text}", serial):
             return
-        with carrying_out(f"card {presented.serial}"):
+        with carrying_out(f"card {presented.serial}", meter=serial):
             planned.carry_out()
         fragments = {
             "card": f'"{presented.serial}"',

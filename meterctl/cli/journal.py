@@ -170,11 +170,10 @@ def resolve(
         given.open_journal(exists=True) as journal,
         given.session(seals=True, payee=meter, set_back=set_back) as session,
     ):
-        if number is not None:
-            journal.entry(number)
-        if given.rehearses("settle the open entries of the meter on the port"):
+        whom = None if number is None else journal.entry(number).meter
+        if given.rehearses("settle the open entries of the meter on the port", whom):
             return
-        with carrying_out("journal resolve"):
+        with carrying_out("journal resolve", journal, meter=whom, begun=True):
             results = settle_open(session, journal, number)
     if not results:
         say("no entry is open")
@@ -204,6 +203,7 @@ def _close_by_hand(
         if not entry.is_open:
             raise UsageError(
                 f"journal entry {number} is {entry.state.value} already; nothing was changed",
+                serial_number=entry.meter,
                 entry=number,
             )
         if given.port is not None and not given.dry_run:

@@ -105,7 +105,7 @@ def export(context: Context, meter: Meter, out: Out) -> None:
     if given.keys is None:
         raise UsageError("keys export: give the key ring with --keys FILE")
     ring, serial = given.ring(seals=False), _serial(meter)
-    if given.rehearses(f"write the keys of meter {serial} to {out}"):
+    if given.rehearses(f"write the keys of meter {serial} to {out}", serial):
         return
     exported = export_keys(ring, serial, out)
     values = ", ".join(f"version {k.version} check value {k.check_value:06x}" for k in exported)

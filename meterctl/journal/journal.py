@@ -152,7 +152,8 @@ class Journal:
         except sqlite3.IntegrityError as error:
             raise NotPermittedError(
                 f"meter {meter}: sequence {sequence} is taken or another entry is open "
-                f"in {self.path}; nothing was sent"
+                f"in {self.path}; nothing was sent",
+                serial_number=meter,
             ) from error
         except UsageError as error:
             raise UsageError(f"{error}; nothing was sent") from error
@@ -371,12 +372,14 @@ class Journal:
         if version != DEVELOPMENT_KEY_VERSION and version < floor:
             raise NotPermittedError(
                 f"meter {entry.meter}: it has passed key version {version} meanwhile "
-                f"({floor}); nothing was sold"
+                f"({floor}); nothing was sold",
+                serial_number=entry.meter,
             )
         if entry.sequence <= self.last_sequence(entry.meter, entry.epoch):
             raise NotPermittedError(
                 f"meter {entry.meter}: it has reached sequence {entry.sequence} meanwhile; "
-                f"nothing was sold"
+                f"nothing was sold",
+                serial_number=entry.meter,
             )
 
     def _report_overruled(self, before: Entry, after: Entry) -> None:

@@ -52,7 +52,8 @@ class DailyLimits:
             raise OverDailyLimitError(
                 f"meter {meter}: {format_money(amount * CENT)} would pass the daily limit: "
                 f"{format_money(sold * CENT)} sold today with this key "
-                f"ring, its daily limit is {format_money(limit.amount * CENT)}. Nothing was sold"
+                f"ring, its daily limit is {format_money(limit.amount * CENT)}. Nothing was sold",
+                serial_number=meter,
             )
 
     def audit_refusal(

@@ -56,7 +56,8 @@ class MeterLocks:
                     raise BusyError(
                         f"meter {meter}: another process is at work on it with journal "
                         f"{self._journal}, for more than "
-                        f"{WAIT_MS // 1000} s; nothing was begun"
+                        f"{WAIT_MS // 1000} s; nothing was begun",
+                        serial_number=meter,
                     ) from error
                 pause(WAIT_STEP_MS)
         try:

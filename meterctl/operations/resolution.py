@@ -53,7 +53,8 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
         if entry.meter != hint.serial_number:
             raise UsageError(
                 f"journal entry {number} is of meter {entry.meter}; {hint.serial_number} "
-                f"is on this port"
+                f"is on this port",
+                serial_number=entry.meter,
             )
     entries = [entry for entry in named if entry.is_open or entry.is_closed_by_hand]
     if number is None:
@@ -108,7 +109,9 @@ def close_by_hand(journal: Journal, entry: Entry, state: EntryState, now: int) -
         entry = journal.entry(entry.id)
         if not entry.is_open:
             raise UsageError(
-                f"journal entry {entry.id} is {entry.state.value} already; nothing was changed"
+                f"journal entry {entry.id} is {entry.state.value} already; nothing was changed",
+                serial_number=entry.meter,
+                entry=entry.id,
             )
         for sealed in journal.voids_of(entry):
             if sealed.is_open:

@@ -124,7 +124,8 @@ def credit_message(
     """
     if meter.credit_sequence >= LAST_SEQUENCE:
         raise NotPermittedError(
-            f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch"
+            f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch",
+            serial_number=meter.serial_number,
         )
     return SealedMessage(
         kind,
@@ -199,7 +200,8 @@ def command_message(
     """
     if meter.command_sequence + ahead > LAST_SEQUENCE:
         raise NotPermittedError(
-            f"meter {meter.serial_number}: its command sequences are used up; it needs a new epoch"
+            f"meter {meter.serial_number}: its command sequences are used up; it needs a new epoch",
+            serial_number=meter.serial_number,
         )
     expires = 0
     if lives_s is not None:

@@ -75,7 +75,8 @@ class Asked:
                 f"journal's number (sequence "
                 f"{row.sequence}) that this journal does not hold: the journal is a copy "
                 f"or was restored. Nothing was "
-                f"sealed; meterctl journal renew draws a new number"
+                f"sealed; meterctl journal renew draws a new number",
+                serial_number=self.status.serial_number,
             )
         return self.meter
 
@@ -90,7 +91,8 @@ def require_payee(session: Session, journal: Journal, serial_number: str) -> Non
         if session.payee != serial_number:
             raise NotPermittedError(
                 f"meter {serial_number} answers on this port, --meter names "
-                f"{session.payee}; nothing was sealed"
+                f"{session.payee}; nothing was sealed",
+                serial_number=serial_number,
             )
         return
     last = (
@@ -102,7 +104,8 @@ def require_payee(session: Session, journal: Journal, serial_number: str) -> Non
         text = f"port {session.port}: meter {serial_number} answers, last time it was meter {last}"
         if not session.ask(f"{text}: is {serial_number} the right one"):
             raise NotPermittedError(
-                f"{text}; nothing was sealed. Name the payee: --meter {serial_number}"
+                f"{text}; nothing was sealed. Name the payee: --meter {serial_number}",
+                serial_number=serial_number,
             )
 
 
@@ -139,7 +142,8 @@ def ask_status(
         raise NotPermittedError(
             f"meter {serial}: a key version of {floor} or above is needed that is not "
             f"retired; this key ring has "
-            f"{', '.join(map(str, sorted(session.ring.masters)))}. Nothing was sealed"
+            f"{', '.join(map(str, sorted(session.ring.masters)))}. Nothing was sealed",
+            serial_number=serial,
         )
     for version in versions:
         answered = _ask_under(session, hint, asked_number, version)
@@ -151,13 +155,15 @@ def ask_status(
     if hint.status & Status.STORAGE_LOST:
         raise RefusedError(
             f"meter {serial}: it has lost its storage and takes nothing until it gets a "
-            f"new one; nothing was sealed"
+            f"new one; nothing was sealed",
+            serial_number=serial,
         )
     raise NotPermittedError(
         f"meter {serial}: it has none of this key ring's versions "
         f"({', '.join(map(str, versions))}); it shows version "
         f"{hint.key_version} with check value {hint.key_check_value:06x}. Nothing was "
-        f"sealed; give the right --keys"
+        f"sealed; give the right --keys",
+        serial_number=serial,
     )
 
 
@@ -199,7 +205,8 @@ def _ask_under(
             return _verified(session, question, sealed, hint.serial_number), sealed
         except (MalformedMessageError, AuthenticationError) as error:
             problem = CorruptAnswerError(
-                f"meter {hint.serial_number}: its sealed status: {error}; nothing was sealed"
+                f"meter {hint.serial_number}: its sealed status: {error}; nothing was sealed",
+                serial_number=hint.serial_number,
             )
             problem.__cause__ = error
     assert problem is not None
@@ -211,7 +218,8 @@ def _ask_under(
         raise NotPermittedError(
             f"meter {hint.serial_number}: its keys have check value "
             f"{hint.key_check_value:06x}, those of this key ring "
-            f"{keys.check_value:06x}. Nothing was sealed; give the right --keys"
+            f"{keys.check_value:06x}. Nothing was sealed; give the right --keys",
+            serial_number=hint.serial_number,
         ) from problem
     raise problem
 
@@ -233,7 +241,8 @@ def _verified(
         raise NotPermittedError(
             f"meter {status.serial_number} is proved on this port, but its registers name meter "
             f"{serial_number}; "
-            f"nothing was sealed"
+            f"nothing was sealed",
+            serial_number=status.serial_number,
         )
     return status
 
@@ -245,7 +254,8 @@ def _meter_of(session: Session, status: SealedStatus, floor: int, *, advance: bo
         raise NotPermittedError(
             f"meter {status.serial_number}: its current key version {current} is the "
             f"newest of this key ring that it "
-            f"has; nothing was sealed"
+            f"has; nothing was sealed",
+            serial_number=status.serial_number,
         )
     sealing = current if session.ring.may_use(current, floor) and not advance else asked
     return ProvedMeter.of(status, sealing, status.elapsed_ms)
@@ -265,7 +275,8 @@ def _hold_against(
             "set_back", session.now(), meter=serial, detail=f"epoch {status.epoch:08x}: {text}"
         )
         raise NotPermittedError(
-            f"meter {serial}: {text}. Nothing was sealed; --set-back serves it knowingly"
+            f"meter {serial}: {text}. Nothing was sealed; --set-back serves it knowingly",
+            serial_number=serial,
         )
     journal.audit(
         "set_back_served", session.now(), meter=serial, detail=f"epoch {status.epoch:08x}: {text}"

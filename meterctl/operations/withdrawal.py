@@ -107,7 +107,9 @@ def withdraw(session: Session, journal: Journal, hint: MeterIdentity, entry: Ent
         if conclusion is None:
             if not entry.lives_in(asked.meter.epoch):
                 raise NotPermittedError(
-                    f"{on_card_text(entry)}, for another storage of this meter; nothing was voided"
+                    f"{on_card_text(entry)}, for another storage of this meter; nothing was voided",
+                    serial_number=entry.meter,
+                    entry=entry.id,
                 )
             require_voidable(session, journal, hint, entry, asked)
             entry = journal.settle(entry, EntryEvent.VOID_BEGUN, session.now())

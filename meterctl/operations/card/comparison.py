@@ -50,7 +50,8 @@ def settle_by_write_back(case: Case) -> list[Entry]:
             f"card {case.serial}: its write-back is sealed under key version "
             f"{back.key_version}, meter "
             f"{back.meter_digits} has passed it ({floor}): it proves nothing; "
-            f"{case.presented.unchanged}"
+            f"{case.presented.unchanged}",
+            serial_number=back.meter_digits,
         )
     receipt = _enclosed_receipt(case, back)
     entries = [e for e in journal.provable_entries(back.meter_digits) if e.lives_in(back.epoch)]

@@ -121,7 +121,8 @@ def _plan_replacement(case: Case, meter: str) -> Planned[Entry | None]:
     identity = case.identity
     if identity is not None and identity.meter != meter:
         raise NotPermittedError(
-            f"card {case.serial}: it is bound to meter {identity.meter}; erase it first"
+            f"card {case.serial}: it is bound to meter {identity.meter}; erase it first",
+            serial_number=identity.meter,
         )
     compare(case)
     require_known(case)
@@ -172,7 +173,8 @@ def _binding(case: Case, meter: str, asked: ProvedMeter | None, last: Entry | No
     message = last.sealed if last is not None else None
     if message is None:
         raise NotPermittedError(
-            f"meter {meter}: the journal knows no account of it; give --port to ask the meter"
+            f"meter {meter}: the journal knows no account of it; give --port to ask the meter",
+            serial_number=meter,
         )
     return bound_to(message, issued_at)
 

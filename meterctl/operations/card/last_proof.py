@@ -30,7 +30,8 @@ def where_it_stands(case: Case) -> ProvedMeter:
     if back is None and of_journal is None:
         raise NotPermittedError(
             f"card {case.serial}: the credit sequence of meter {meter} is not known; insert "
-            f"the card into it first, or give --port to ask the meter. Nothing was sold"
+            f"the card into it first, or give --port to ask the meter. Nothing was sold",
+            serial_number=meter,
         )
     if back is None:
         assert of_journal is not None
@@ -129,7 +130,8 @@ def _sealing_version(case: Case, meter: str, current: int) -> int:
         raise NotPermittedError(
             f"meter {meter}: its key version {current} may not be used by this key ring, "
             f"nor one above it; nothing was "
-            f"sealed"
+            f"sealed",
+            serial_number=meter,
         )
     return min(usable)
 
@@ -141,5 +143,6 @@ def _require_current(case: Case, back: WriteBack, epoch: int) -> None:
     raise NotPermittedError(
         f"card {case.serial}: its write-back is of epoch {back.epoch:08x}, and meter "
         f"{back.meter_digits} has a "
-        f"new storage since ({epoch:08x}): insert the card first. Nothing was sold"
+        f"new storage since ({epoch:08x}): insert the card first. Nothing was sold",
+        serial_number=back.meter_digits,
     )

@@ -98,7 +98,9 @@ def _plan_of_carried(case: Case, wanted: Opening, mine: Entry) -> Planned[Sold]:
         message = require_present_format(mine)
         if (wanted.cents, wanted.customer) != (message.amount, message.customer_number):
             raise NotPermittedError(
-                f"meter {mine.meter}: {on_card_text(mine)}, for customer {message.customer_number}"
+                f"meter {mine.meter}: {on_card_text(mine)}, for customer {message.customer_number}",
+                serial_number=mine.meter,
+                entry=mine.id,
             )
     return plan_of_carried(case, mine, CardType.OPEN)
 
@@ -117,12 +119,14 @@ def _require_openable(case: Case, wanted: Opening, asked: ProvedMeter | None) ->
         raise NotPermittedError(
             f"meter {meter}: the journal knows its account already; `card "
             f"replace` gives it a card, --again "
-            f"opens a meter with a new storage. Nothing was sold"
+            f"opens a meter with a new storage. Nothing was sold",
+            serial_number=meter,
         )
     if asked is None and not wanted.again and journal.is_spent(meter):
         raise NotPermittedError(
             f"meter {meter}: its sequence 1 is used, so it would refuse an opening card "
-            f"sealed without its status; give --port to ask the meter. Nothing was sold"
+            f"sealed without its status; give --port to ask the meter. Nothing was sold",
+            serial_number=meter,
         )
     if asked is None:
         return
@@ -131,7 +135,8 @@ def _require_openable(case: Case, wanted: Opening, asked: ProvedMeter | None) ->
         raise NotPermittedError(
             f"meter {meter}: its unit is "
             f"{account_unit_text(asked.account_unit)}; no opening card in "
-            f"{account_unit_text(wanted.unit)} was sold"
+            f"{account_unit_text(wanted.unit)} was sold",
+            serial_number=meter,
         )
 
 
@@ -156,6 +161,7 @@ def _newest_version(case: Case, meter: str) -> int:
     usable = case.ring.usable(case.journal.proofs.floor(meter))
     if not usable:
         raise NotPermittedError(
-            f"meter {meter}: no key version of this ring may be used for it; nothing was sealed"
+            f"meter {meter}: no key version of this ring may be used for it; nothing was sealed",
+            serial_number=meter,
         )
     return usable[0]

@@ -91,6 +91,7 @@ def _identified(session: Session, meter: str) -> MeterIdentity:
     if hint.serial_number != meter:
         raise UsageError(
             f"meter {hint.serial_number} is on this port, the card is for {meter}; "
-            f"nothing was changed"
+            f"nothing was changed",
+            serial_number=hint.serial_number,
         )
     return hint

@@ -195,6 +195,7 @@ class PresentedCard:
             raise NotPermittedError(
                 f"card {self.serial}: its write-back is of card {back.card_serial.hex()} "
                 f"and meter {meter}: a cloned "
-                f"card; {self.unchanged}"
+                f"card; {self.unchanged}",
+                serial_number=meter,
             )
         return back

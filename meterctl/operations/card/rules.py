@@ -31,7 +31,8 @@ def require_unbound(case: Case) -> None:
     if identity is not None:
         raise NotPermittedError(
             f"card {case.serial}: it is bound to meter {identity.meter}; erase it "
-            f"first. Nothing was changed"
+            f"first. Nothing was changed",
+            serial_number=identity.meter,
         )
 
 
@@ -40,7 +41,9 @@ def require_nothing_owed(case: Case, meter: str) -> None:
     for entry in case.journal.carried(case.serial):
         if entry.state is EntryState.ON_CARD and entry.meter != meter:
             raise NotPermittedError(
-                f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed"
+                f"{on_card_text(entry)} for meter {entry.meter}; nothing was changed",
+                serial_number=entry.meter,
+                entry=entry.id,
             )
 
 
@@ -58,7 +61,8 @@ def require_known(case: Case) -> None:
         f"card {case.serial}: it carries {format_money(message.amount * CENT)} for "
         f"meter {message.serial_number} "
         f"(sequence {message.sequence}), unconsumed, sold by another journal. Insert the "
-        f"card into its meter first, or give the --journal that sold it. Nothing was changed"
+        f"card into its meter first, or give the --journal that sold it. Nothing was changed",
+        serial_number=message.serial_number,
     )
 
 
@@ -79,14 +83,16 @@ def require_in_use(case: Case, meter: str) -> None:
     credit = case.credit
     if credit is not None and credit.card_type is CardType.SERVICE:
         raise NotPermittedError(
-            f"card {case.serial}: it is a service card and carries no credit; nothing was sold"
+            f"card {case.serial}: it is a service card and carries no credit; nothing was sold",
+            serial_number=meter,
         )
     current = case.journal.card_in_use(meter)
     if current and current != case.serial:
         raise NotPermittedError(
             f"card {case.serial}: it was replaced by card {current}; `card replace` "
             f"makes it the current one again. "
-            f"Nothing was sold"
+            f"Nothing was sold",
+            serial_number=meter,
         )
 
 
@@ -96,7 +102,9 @@ def require_takeable(case: Case, entry: Entry) -> None:
     if identity is not None and identity.meter != entry.meter:
         raise NotPermittedError(
             f"{on_card_text(entry)} for meter {entry.meter}, and is bound to "
-            f"{identity.meter}: erase it first"
+            f"{identity.meter}: erase it first",
+            serial_number=entry.meter,
+            entry=entry.id,
         )
     if back is None:
         return
@@ -108,13 +116,17 @@ def require_takeable(case: Case, entry: Entry) -> None:
         raise NotPermittedError(
             f"{on_card_text(entry)}, but the meter is already at sequence "
             f"{back.credit_sequence}, and this write-back does not prove that sale: meterctl "
-            f"--port ... journal resolve {entry.id} asks the meter. Nothing was sold"
+            f"--port ... journal resolve {entry.id} asks the meter. Nothing was sold",
+            serial_number=entry.meter,
+            entry=entry.id,
         )
     if not entry.lives_in(back.epoch):
         raise NotPermittedError(
             f"{on_card_text(entry)}, for epoch {entry.epoch:08x}; the meter has a new storage "
             f"({back.epoch:08x}) and cannot accept it: erase the card, then meterctl journal "
-            f"resolve {entry.id} --as refused --port ..."
+            f"resolve {entry.id} --as refused --port ...",
+            serial_number=entry.meter,
+            entry=entry.id,
         )
     outcome = Outcome(back.outcome) if back.outcome else None
     if (
@@ -129,7 +141,9 @@ def require_takeable(case: Case, entry: Entry) -> None:
         raise NotPermittedError(
             f"{on_card_text(entry)}; the meter refused it ({outcome.name.lower()}). Nothing was "
             f"sold. {end} the card, and "
-            f"close it without proof: meterctl journal resolve {entry.id} --as refused"
+            f"close it without proof: meterctl journal resolve {entry.id} --as refused",
+            serial_number=entry.meter,
+            entry=entry.id,
         )
 
 
@@ -156,5 +170,6 @@ def require_named(case: Case, meter: str) -> None:
     if case.payee not in (None, meter):
         raise NotPermittedError(
             f"card {case.serial}: it is for meter {meter}, --meter names {case.payee}; "
-            f"nothing was sealed"
+            f"nothing was sealed",
+            serial_number=meter,
         )

@@ -89,13 +89,15 @@ def _require_sellable(case: Case, identity: CardIdentity, meter: ProvedMeter) ->
         raise NotPermittedError(
             f"card {case.serial}: it is customer {identity.customer}'s, the account "
             f"of meter {meter.serial_number} "
-            f"is {meter.customer_number}'s"
+            f"is {meter.customer_number}'s",
+            serial_number=meter.serial_number,
         )
     require_nothing_open(case.journal, meter.serial_number, meter.epoch)
     require_key_version(case.journal, meter)
     if meter.credit_sequence >= LAST_SEQUENCE:
         raise NotPermittedError(
-            f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch"
+            f"meter {meter.serial_number}: its sequences are used up; it needs a new epoch",
+            serial_number=meter.serial_number,
         )
 
 

@@ -118,7 +118,9 @@ def require_present_format(entry: Entry) -> SealedMessage:
             f"{on_card_text(entry)}: it is of the former message format, which no meter "
             f"takes any more. Nothing was "
             f"sold; end it: {voiding_command(entry)}, or meterctl journal resolve "
-            f"{entry.id} --as refused"
+            f"{entry.id} --as refused",
+            serial_number=entry.meter,
+            entry=entry.id,
         )
     return message
 
@@ -156,7 +158,9 @@ def _is_whole(case: Case, entry: Entry) -> bool:
 def unconsumed(entry: Entry) -> NotPermittedError:
     """Return the error for a sale that must be consumed before the next one."""
     return NotPermittedError(
-        f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold"
+        f"meter {entry.meter}: {on_card_text(entry)}, unconsumed; nothing was sold",
+        serial_number=entry.meter,
+        entry=entry.id,
     )
 
 

@@ -52,7 +52,11 @@ def handing_over(case: Case, unchanged: str) -> Iterator[None]:
         yield
     except MeterctlError as error:
         text = str(error)
-        raise UnknownOutcomeError(text if unchanged in text else f"{text}; {unchanged}") from error
+        raise UnknownOutcomeError(
+            text if unchanged in text else f"{text}; {unchanged}",
+            serial_number=error.serial_number,
+            entry=error.entry,
+        ) from error
     except KeyboardInterrupt as error:
         raise UnknownOutcomeError(f"card {case.serial}: interrupted; {unchanged}") from error
 

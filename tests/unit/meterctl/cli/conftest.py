@@ -45,12 +45,18 @@ def run(
     monkeypatch.setattr(Options, "ring", lambda *_, **__: setup.ring)
     monkeypatch.setattr("meterctl.card_readers.pcsc.reader_names", lambda: ["Reader 1"])
 
-    def run(module: str, *words: str, json: bool = False, journal: Path | None = None) -> Printed:
+    def run(
+        module: str,
+        *words: str,
+        json: bool = False,
+        journal: Path | None = None,
+        dry_run: bool = False,
+    ) -> Printed:
         app = Program("Commands of a test.")
         app.callback()(lambda: None)
         import_module(f"meterctl.cli.{module}").add_to(app)
         path = journal or setup.journal.path
-        given = Options(None, MODBUS, 1, None, path, 1000, json, False, True, False, False)
+        given = Options(None, MODBUS, 1, None, path, 1000, json, False, True, dry_run, False)
         app(list(words), obj=given, standalone_mode=False)
         printed = capsys.readouterr()
         return Printed(printed.out, printed.err)
