@@ -186,7 +186,9 @@ def parse_written_moment(text: str) -> int | LocalMoment:
         moment = datetime.fromisoformat(f"{match[1]}T{match[2] or '00:00'}{zone}")
         since = moment - (_EPOCH if zone else _EPOCH.replace(tzinfo=None))
     except (ValueError, OverflowError) as error:
-        raise QuantityError(f"{text!r} is not a date and time: {error}") from error
+        is_offset = bool(zone) and not (zone[1:3] < "24" and zone[-2:] < "60")
+        reason = "an offset is at most 23:59" if is_offset else error
+        raise QuantityError(f"{text!r} is not a date and time: {reason}") from error
     milliseconds = since // timedelta(milliseconds=1)
     return LocalMoment(milliseconds) if match[4] is None else milliseconds
 

@@ -11,8 +11,9 @@ from meterctl.cli.options import options
 from meterctl.cli.output import print_result, print_rows, table_of_fields
 from meterctl.cli.values import offered
 from meterctl.drivers import Reader
-from meterctl.errors import MeterctlError, RefusedError
+from meterctl.errors import MeterctlError
 from meterctl.journal import Journal
+from meterctl.operations.clock_setting import explained, require_settable
 from meterctl.operations.command import (
     Command,
     Refusal,
@@ -25,7 +26,7 @@ from meterctl.session import Session
 from protocols.command_line import Argument, Context, Program
 from protocols.data_model import items
 from protocols.quantities import LocalMoment, format_moment, parse_written_moment
-from protocols.sealed_message import MessageKind, Outcome, encode_clock
+from protocols.sealed_message import MessageKind, encode_clock
 
 _clock = Program("Show or set the clock of the meter.")
 
@@ -79,6 +80,8 @@ def set_(
     given = options(context)
     lives = valid_for_s(valid_for)
     written = None if moment == "now" else parse_written_moment(moment)
+    if written is not None:
+        require_settable(written)
     with (
         given.session(seals=True, payee=meter, set_back=set_back) as session,
         given.open_journal() as journal,
@@ -120,11 +123,4 @@ def _execute(
     try:
         execute_command(session, journal, planned)
     except Refusal as refusal:
-        if isinstance(wanted, LocalMoment) and refusal.answer.outcome is Outcome.OUT_OF_RANGE:
-            raise RefusedError(
-                f"{refusal}. {wanted} is local time of the meter: it is refused outside 1970 to "
-                f"2099, and in an hour that its zone skips; write another one, or an offset",
-                outcome=refusal.outcome,
-                serial_number=refusal.serial_number,
-            ) from refusal
-        raise
+        raise explained(refusal, wanted) from refusal

@@ -19,7 +19,13 @@ from meterctl.cli.output import (
 from meterctl.cli.tables import Table
 from meterctl.cli.values import settings as settings_
 from meterctl.operations.command import plan_command, rehearse_command
-from meterctl.operations.limits import Change, encode_settings, parse_settings, set_limits
+from meterctl.operations.limits import (
+    Change,
+    encode_settings,
+    parse_settings,
+    require_settable,
+    set_limits,
+)
 from protocols.command_line import Argument, Context, Program, examples
 from protocols.data_model.items import SETTINGS
 from protocols.sealed_message import MessageKind
@@ -77,6 +83,7 @@ def set_(
     ):
         planned = plan_command(session, journal, MessageKind.LIMITS, encode_settings(wanted), lives)
         serial = planned.meter.serial_number
+        require_settable(session.driver, wanted, serial)
         asked = " ".join(f"{item.name}={item.kind.text(value)}" for item, value in wanted.items())
         if given.dry_run:
             rehearse_command(session, journal, planned)

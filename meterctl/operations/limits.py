@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from meterctl.drivers import Reader
 from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.journal import Journal
 from meterctl.operations.command import Command, Refusal, execute_command
@@ -45,19 +47,39 @@ def limit_mistakes(wanted: Mapping[Item, Any]) -> list[str]:
     return [problem.text for problem in limit_problems(wanted)]
 
 
+def require_settable(driver: Reader, wanted: Mapping[Item, Any], serial_number: str) -> None:
+    """Refuse values that no meter takes, and pairs that this one does not, by what it shows.
+
+    Raises:
+        RefusedError: nothing was sent.
+    """
+    told = _problems(driver, wanted)
+    if told:
+        raise RefusedError(
+            f"meter {serial_number}: {told}; nothing was sent",
+            outcome=Outcome.OUT_OF_RANGE.name.lower(),
+            serial_number=serial_number,
+        )
+
+
+def _problems(driver: Reader, wanted: Mapping[Item, Any]) -> str:
+    """Return which wanted values and pairs are not allowed beside the settings that are shown."""
+    shown: Mapping[Item, Any] = {}
+    if wanted.keys() & set(PAIRED):
+        with suppress(MeterctlError):
+            shown = driver.read(PAIRED)
+    problems = limit_problems({**shown, **wanted})
+    return "; ".join(problem.text for problem in problems if problem.items & wanted.keys())
+
+
 def _reason(session: Session, refusal: Refusal, wanted: Mapping[Item, Any]) -> str:
     """Return why a meter refused limits, from the settings that it shows; empty if unknown."""
     if refusal.answer.outcome is not Outcome.OUT_OF_RANGE:
         return ""
-    try:
-        shown = session.driver.read(PAIRED)
-    except MeterctlError:
-        shown = {}
-    problems = limit_problems({**shown, **wanted})
-    told = [problem.text for problem in problems if problem.items & wanted.keys()]
+    told = _problems(session.driver, wanted)
     if not told and UTC_OFFSET in wanted:
-        told = ["utc_offset_minutes is not set on a meter that has a time zone"]
-    return "; ".join(told)
+        return "utc_offset_minutes is not set on a meter that has a time zone"
+    return told
 
 
 def set_limits(
