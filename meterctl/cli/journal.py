@@ -135,7 +135,9 @@ def renew(context: Context) -> None:
     given = options(context)
     with given.open_journal(exists=True) as journal:
         old = journal.numbers.current
-        if not given.confirm(f"journal {journal.path}: draw a new number in place of {old:08x}"):
+        if not given.confirm(
+            f"journal {given.journal_path}: draw a new number in place of {old:08x}"
+        ):
             return
         number = journal.numbers.renew(int(time.time()))
         journal.audit("renewed", int(time.time()), detail=f"number {old:08x} became {number:08x}")

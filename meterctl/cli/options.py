@@ -216,6 +216,13 @@ class Options:
             if sys.stderr is not None and sys.stderr.isatty():
                 self._say_once(notice)
 
+    @property
+    def journal_path(self) -> Path:
+        """The file of the journal, in a dry run too."""
+        from meterctl.journal import default_path
+
+        return self.journal or default_path()
+
     @contextlib.contextmanager
     def open_journal(
         self, *, reading: bool = False, exists: bool = False, looks: bool = False
@@ -230,10 +237,10 @@ class Options:
         Raises:
             UsageError: there is none, for `reading` and `exists`; for `looks` where it was named.
         """
-        from meterctl.journal import Journal, default_path
+        from meterctl.journal import Journal
         from meterctl.transports.wires import wall_seconds
 
-        path = self.journal or default_path()
+        path = self.journal_path
         is_missing = not path.exists()
         if is_missing and (reading or exists or (looks and self.journal is not None)):
             raise UsageError(
@@ -251,17 +258,22 @@ class Options:
                 say(f"meterctl: {notice}")
             journal.close()
 
-    def rehearses(self, text: str, meter: str | None = None, *, last: bool = True) -> bool:
+    def rehearses(
+        self, text: str, meter: str | None = None, *, last: bool = True, entry: int | None = None
+    ) -> bool:
         """Return whether this is a dry run, after printing the planned action.
 
         Args:
             meter: the serial number, for the object that ends a command with --json.
             last: whether the command ends with it.
+            entry: the number of the journal entry that it is about, for the object.
         """
         if self.dry_run:
             say(f"dry run, nothing is sent or written: {text}")
             if self.json and last:
-                print_json(result_fragments(serial_number=meter, message=text, planned=True))
+                print_json(
+                    result_fragments(serial_number=meter, entry=entry, message=text, planned=True)
+                )
         return self.dry_run
 
     def confirm(self, question: str, meter: str | None = None, *, last: bool = True) -> bool:

@@ -8,6 +8,7 @@ from unicodedata import is_normalized
 
 from meterctl.errors import BusyError, RefusedError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
+from meterctl.operations.account_refusals import explain
 from meterctl.operations.entry_results import Settled
 from meterctl.operations.exactly_once import (
     BegunBeforeError,
@@ -82,7 +83,7 @@ def rehearse(session: Session, journal: Journal, planned: Plan) -> ProvedMeter:
 
 
 def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
-    """Deliver a planned sale exactly once."""
+    """Deliver a planned sale exactly once; a refused amount is explained."""
     try:
         return sell_exactly_once(session, journal, planned.meter, planned.sale)
     except BegunBeforeError as begun:
@@ -91,6 +92,9 @@ def execute(session: Session, journal: Journal, planned: Plan) -> Settled:
             journal, sale.reference, sale.kind, sale.amount, planned.meter.serial_number
         )
         return go_on(session, journal, planned.meter, known or begun.entry)
+    except RefusedError as refusal:
+        explain(session.driver, planned.sale.kind, refusal)
+        raise
 
 
 def sale_begun_before(

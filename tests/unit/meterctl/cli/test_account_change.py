@@ -68,3 +68,27 @@ def test_a_top_up_that_fails_after_a_void_names_the_owed_amount(
     with pytest.raises(NoAnswerError, match=owed):
         run("account", "topup", "5.00", "--void-card")
     assert setup.journal.entry(entry.id).state is EntryState.REFUSED
+
+
+def test_a_refused_amount_says_how_much_fits(run: Run) -> None:
+    with pytest.raises(RefusedError, match=r"exceeds_max.*at most 999969\.99 fits"):
+        run("account", "topup", "999999.99")
+    run("limits", "limits", "set", "max_credit=40")
+    with pytest.raises(RefusedError, match=r"would pass 40\.00, max_credit: at most 10\.00 fits"):
+        run("account", "topup", "10.01")
+    with pytest.raises(RefusedError, match=r"at most 30\.00 can be refunded"):
+        run("account", "account", "refund", "30.01")
+
+
+def test_a_dry_run_of_a_finished_sale_is_planned_and_shows_it_as_it_stands(run: Run) -> None:
+    run("account", "topup", "5.00", "--sale", "key")
+    planned = json.loads(
+        run("account", "topup", "5.00", "--sale", "key", json=True, dry_run=True).out
+    )
+    assert (planned["result"], planned["entry"]) == ("planned", 2)
+    assert "is sold already, as journal entry 2" in planned["message"]
+
+
+def test_a_dry_run_of_a_new_number_names_the_file_of_the_journal(run: Run, setup: Setup) -> None:
+    told = run("journal", "journal", "renew", dry_run=True).err
+    assert f"journal {setup.journal.path}: draw a new number" in told
