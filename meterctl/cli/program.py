@@ -54,6 +54,10 @@ class _Group(CommandGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words with the common options first."""
+        if args and args[-1] in _WITH_VALUE and "--" not in args:
+            is_value = args[-2:-1] and args[-2] in _WITH_VALUE
+            if not is_value and not ctx.resilient_parsing:
+                raise UsageMistakeError(f"{args[-1]} needs a value", ctx)
         return super().parse_args(ctx, hoist(args)[0])
 
 

@@ -15,13 +15,10 @@ def explained(error: Any) -> str:
     text = str(error.format_message()).rstrip(".")
     kind, parameter = type(error).__name__, getattr(error, "param", None)
     if kind == "NoSuchOption" and context is not None:
-        text = f"there is no option {error.option_name}"
-        options = [*parameters(context.command)[1], *shared_options(context.find_root())]
-        known = [name for option in options for name in (*option.opts, *option.secondary_opts)]
-        hint = did_you_mean(error.option_name, known)
-        text += f"; {hint}" if hint else ""
+        text = _unknown_option(error.option_name, context)
     elif kind == "BadOptionUsage":
-        text = f"{error.option_name} needs a value"
+        needs = "takes no" if "does not take a value" in text else "needs a"
+        text = f"{error.option_name} {needs} value"
     elif kind == "MissingParameter" and parameter is not None:
         meaning = str(parameter.help).rstrip(".")
         text = f"{_word_of(parameter)} is missing: {meaning[:1].lower()}{meaning[1:]}"
@@ -35,6 +32,16 @@ def explained(error: Any) -> str:
     end = "" if text.endswith("?") else "."
     shows = "lists them" if text.startswith("there is no") else "shows how"
     return f"{text}{end} {context.command_path} -h {shows}"
+
+
+def _unknown_option(name: str, context: Any) -> str:
+    """Return why an option is refused: no command has it, or it is the program's, with a value."""
+    options = [*parameters(context.command)[1], *shared_options(context.find_root())]
+    known = [each for option in options for each in (*option.opts, *option.secondary_opts)]
+    if name in known:
+        return f"{name} takes no value"
+    hint = did_you_mean(name, known)
+    return f"there is no option {name}{'; ' if hint else ''}{hint}"
 
 
 def _word_of(parameter: Any) -> str:

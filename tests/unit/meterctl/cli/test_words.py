@@ -1,0 +1,29 @@
+"""Mistakes in the words of meterctl: the common options, and words that were meant."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--json=yes", "status"), "--json takes no value"),
+        (("status", "--json=yes"), "--json takes no value"),
+        (("status", "--port"), "--port needs a value"),
+        (("purchases", "--all=1"), "--all takes no value"),
+    ],
+)
+def test_a_mistake_in_a_common_option_is_named(words: tuple[str, ...], told: str) -> None:
+    assert refused(*words).startswith(f"meterctl: {told}")
+
+
+def refused(*words: str) -> str:
+    """Return what meterctl says of words that it refuses."""
+    ran = [sys.executable, "-m", "meterctl", *words]
+    done = subprocess.run(ran, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    return done.stderr
