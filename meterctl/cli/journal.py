@@ -43,8 +43,11 @@ from protocols.command_line import Argument, Context, Exit, Option, Program
 from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money
 from protocols.sealed_message import Receipt
+from protocols.suggestions import did_you_mean
 
-_journal = Program("The journal of this host: every sale and command, and what became of it.")
+_journal = Program(
+    "The journal of this host: every sealed message about an account, and what became of it."
+)
 _COLUMNS = (
     "id",
     "meter",
@@ -196,7 +199,10 @@ def _close_by_hand(
     given: Options, number: int | None, word: str, meter: str | None, set_back: bool
 ) -> None:
     states = {state.value: state for state in (EntryState.CONFIRMED, EntryState.REFUSED)}
-    if number is None or word not in states:
+    if number is not None and word not in states:
+        meant = did_you_mean(word, states, f"allowed is {' or '.join(states)}")
+        raise UsageError(f"--as {word}: {meant}", entry=number)
+    if number is None:
         raise UsageError(
             "--as closes one entry: write journal resolve ID --as confirmed, or --as refused"
         )
@@ -240,13 +246,13 @@ def _proved(session: Session, journal: Journal, entry: Entry) -> Entry | None:
     try:
         results = settle_open(session, journal, entry.id)
     except UnknownOutcomeError as error:  # no answer on the port
-        say(f"meterctl: {error}")
+        say(f"meterctl: no proof before it is closed by your word: {error}")
         return None
     for result in results:
         if isinstance(result.error, BusyError):
             raise result.error
         if result.error is not None and result.entry.is_open:
-            say(f"meterctl: {result.error}")
+            say(f"meterctl: no proof before it is closed by your word: {result.error}")
     after = journal.entry(entry.id)
     return None if after.is_open else after
 
@@ -281,14 +287,17 @@ def audit(
     every: AllOption = False,
     as_csv: CsvOption = False,
 ) -> None:
-    """Show the audit log: actions with cards, and refusals, the newest last."""
+    """Show the audit log: cards, closings by hand, meters that were set back, daily limits passed.
+
+    Other refusals are not in it. The newest is the last.
+    """
     given = options(context)
     extent = Extent(limit, every, as_csv, given.json)
     wanted = AuditFilter(serial_number(meter), since_s(since, int(time.time())))
     with given.open_journal(reading=True) as journal:
         listing = Listing.of(journal.audit_list, wanted, _audit_fragments)
         shown = Columns(
-            _AUDIT, ("id", "amount"), ("id", "at", "what", "serial_number", *_AUDIT[3:])
+            _AUDIT, ("id", "amount"), ("id", "at", "what", "serial_number", *_AUDIT[4:])
         )
         print_list(extent, listing, shown, "nothing was audited")
 

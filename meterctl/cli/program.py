@@ -153,7 +153,8 @@ def _options(
         Option(
             metavar="FILE",
             envvar="METERCTL_JOURNAL",
-            help="File in which every sale and command is kept with its outcome.",
+            help="File in which every sale is kept with its outcome, and every other message about "
+            "an account; commands to the supply, limits and the clock are not in it.",
             rich_help_panel=_OWN_FILES,
             show_default="$XDG_STATE_HOME/meterctl/journal.sqlite",
         ),

@@ -39,6 +39,8 @@ class Database:
         self, path: Path, draw: DrawNumber, now: int, *, rehearsal: bool, reading: bool = False
     ) -> None:
         self.path = NOWHERE if rehearsal else path
+        if path.exists() and not path.is_file():
+            raise UsageError(f"journal {path}: it is no file; nothing was sent")
         try:
             if reading:
                 self._connection = _readable(path)
@@ -115,6 +117,8 @@ def _readable(path: Path) -> sqlite3.Connection:
     with contextlib.ExitStack() as opened:
         file = _existing(path)
         opened.callback(file.close)
+        if not file.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+            raise UsageError(f"journal {path}: it is empty, and no journal")
         if _has_layout(file):
             opened.pop_all()
             return file

@@ -318,3 +318,16 @@ def test_purchases_and_events_are_limited_and_written_as_csv(run: Run) -> None:
         f"1,{AT},account_opened,amount=30.00 sequence=1",
     ]
     assert run("records", "purchases", "--csv").out.splitlines()[1].startswith(f"1,{AT},open,30.00")
+
+
+@pytest.mark.usefixtures("card")
+def test_csv_of_the_audit_log_has_each_column_once(run: Run) -> None:
+    heading, first, *_ = run("journal", "journal", "audit", "--csv").out.splitlines()
+    assert heading == "id,at,what,serial_number,card,amount,detail"
+    assert first.startswith("1,")
+
+
+@pytest.mark.usefixtures("card")
+def test_a_wrong_word_of_a_closing_by_hand_is_named(run: Run) -> None:
+    with pytest.raises(UsageError, match=r"--as confirmd: did you mean confirmed\?"):
+        run("journal", "journal", "resolve", "1", "--as", "confirmd")

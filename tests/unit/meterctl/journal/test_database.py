@@ -136,3 +136,17 @@ def test_a_journal_that_cannot_be_opened_is_closed(
     for connection in made:
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connection.execute("SELECT 1")
+
+
+def test_an_empty_file_is_read_as_no_journal(tmp_path: Path) -> None:
+    empty = tmp_path / "j.sqlite"
+    empty.touch()
+    with pytest.raises(UsageError, match="it is empty, and no journal"):
+        Journal(empty, reading=True)
+    assert empty.read_bytes() == b""
+
+
+@pytest.mark.parametrize("how", [{"reading": True}, {"rehearsal": True}, {}])
+def test_a_device_is_no_journal(how: dict[str, bool]) -> None:
+    with pytest.raises(UsageError, match="journal /dev/null: it is no file"):
+        Journal(Path("/dev/null"), **how)
