@@ -58,7 +58,10 @@ _ADDRESS = re.compile(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}|\d{1,3}(\.\d{1
 
 def serial_number(text: str | None) -> str | None:
     """Return the serial number of --meter, None without one; raises QuantityError."""
-    return None if text is None else str(items.SERIAL_NUMBER.kind.parse(text))
+    try:
+        return None if text is None else str(items.SERIAL_NUMBER.kind.parse(text))
+    except QuantityError as error:
+        raise QuantityError(f"--meter: {error}") from error
 
 
 def sale_key(text: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from meterctl.cli.arguments import LOOK
@@ -72,7 +72,7 @@ def read(
 
     It is reported if their values are from several answers of the meter.
     """
-    wanted = [_item(name) for name in names or ()] or list(ITEMS)
+    wanted = _items(names or ()) or list(ITEMS)
     _read_and_print(context, wanted)
 
 
@@ -120,12 +120,16 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _item(name: str) -> Item:
-    item = BY_NAME.get(name)
-    if item is None:
-        hint = did_you_mean(name, BY_NAME, "`meterctl items` lists them")
-        raise UsageError(f"there is no item {name!r}; {hint}")
-    return item
+def _items(names: Sequence[str]) -> list[Item]:
+    """Return items by name; raises UsageError, which names every unknown one."""
+    wrong = [
+        f"there is no item {name!r}; {did_you_mean(name, BY_NAME, '`meterctl items` lists them')}"
+        for name in names
+        if name not in BY_NAME
+    ]
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return [BY_NAME[name] for name in names]
 
 
 def _read_and_print(context: Context, wanted: list[Item]) -> None:

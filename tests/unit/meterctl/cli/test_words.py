@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from meterctl.cli.arguments import serial_number
+from protocols.errors import QuantityError
+
 
 @pytest.mark.parametrize(
     ("words", "told"),
@@ -27,3 +30,14 @@ def refused(*words: str) -> str:
     done = subprocess.run(ran, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     return done.stderr
+
+
+def test_a_meter_that_is_no_serial_number_is_named_with_its_option() -> None:
+    with pytest.raises(QuantityError, match="--meter: '42' is not 12 decimal digits"):
+        serial_number("42")
+
+
+def test_every_unknown_item_is_named() -> None:
+    told = refused("read", "wrong1", "wrong2")
+    assert "'wrong1'" in told
+    assert "'wrong2'" in told
