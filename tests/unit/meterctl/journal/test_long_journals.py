@@ -279,12 +279,6 @@ def test_a_journal_that_is_read_is_not_made_and_not_written(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="readonly"):
         reading.audit("x", 0)
     reading.close()
-    empty = tmp_path / "empty.sqlite"
-    empty.touch()
-    read = Journal(empty, reading=True)
-    assert list(read.entry_list.listed(EntryFilter())) == []
-    read.close()
-    assert empty.read_bytes() == b"", "an older layout is brought up in memory only"
 
 
 def test_the_sum_of_proved_sales_counts_what_was_paid(setup: Setup, card: Card) -> None:
