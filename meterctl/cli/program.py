@@ -296,7 +296,7 @@ def main() -> None:
 
         _fail(f"meterctl: {explained(error)}", UsageError.exit_code, as_json)
     except (KeyboardInterrupt, Abort) as interrupt:
-        _fail(f"meterctl: {interrupt or 'interrupted'}", INTERRUPTED, as_json)
+        _fail(f"meterctl: {str(interrupt) or 'interrupted'}", INTERRUPTED, as_json)
     except BrokenPipeError:
         discard_stdout()
         sys.exit(0)
