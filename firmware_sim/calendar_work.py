@@ -89,7 +89,7 @@ def begin(state: State) -> CalendarState:
 
 
 def pass_instant(state: State, clock: int, emit: Emit) -> None:
-    """Process all of the calendar that is due up to `clock`, then set what is in force then."""
+    """Process the dates and activations due up to `clock`, then apply the tariff of it."""
     pass_due(state, clock, emit)
     apply_calendar(state, clock, emit)
 
@@ -180,7 +180,7 @@ def apply_calendar(state: State, clock: int, emit: Emit) -> None:
 
 
 def return_power(state: State, emit: Emit) -> None:
-    """Power up: what the calendar missed comes first. The clock ran on without power."""
+    """Power up: first process the dates that passed without power; the clock ran on."""
     clock, period = state.clock.read(state.elapsed_ms), state.period
     catch_up(state, emit)
     state.powered = True

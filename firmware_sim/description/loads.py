@@ -61,7 +61,7 @@ def read_load(
 
 
 def allowed_instead(text: str) -> str:
-    """Return what is allowed where a text is no load; one like a file is told the ending."""
+    """Return what an error about a load says: the allowed forms, or the ending of a file."""
     reason = "the name of a load file ends in .csv; " if _LIKE_A_FILE.search(text) else ""
     return f"{reason}allowed is a power (2kW, 350W, -1.5kW), FILE.csv or household"
 

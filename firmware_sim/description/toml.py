@@ -19,7 +19,7 @@ MAX_SHOWN = 200
 
 
 class ConfigurationError(Exception):
-    """An invalid configuration; each line begins with a key and names what is allowed.
+    """An invalid description; each line of its text has a key and its allowed values.
 
     `values` are those of the other keys, where some keys were read.
     """

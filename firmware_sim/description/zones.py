@@ -14,7 +14,7 @@ STEP_S = 4 * DAY // SECOND
 """No zone of the database has two changes within six days since 1970."""
 
 _OF_THE_MACHINE = ("localtime", "posixrules", "Factory")
-"""Names that the zone database of a machine gives to what is set on it."""
+"""Zone names whose rules are a setting of the machine, so they differ between machines."""
 
 
 @cache

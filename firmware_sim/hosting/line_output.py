@@ -140,7 +140,7 @@ class LineOutput:
         return True
 
     def _send(self, descriptor: int, data: bytes) -> bytes:
-        """Write until the stream refuses; return what it did not take."""
+        """Write until the stream refuses; return the bytes that were not written."""
         while data:
             try:
                 data = data[os.write(descriptor, data) :]

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 class MeterRecords(ABC):
-    """What is read of a meter. Rows hold whole numbers: mWh, 1e-10 of the account unit, and ms."""
+    """Values and rows of a meter. Rows hold whole numbers: mWh, 1e-10 of the account unit, ms."""
 
     @abstractmethod
     def _read(self, work: Callable[[Meter], Result]) -> Result:

@@ -27,9 +27,9 @@ def main() -> None:
 
 
 def _use_own_packages() -> None:
-    """Use the `protocols` beside this package, whatever PYTHONPATH puts in front of it.
+    """Import the `protocols` of this installation, also where PYTHONPATH names another one.
 
-    A program is no guest in another project: nothing else in it wants that project's package.
+    Both programs have this function, because it runs before anything that they share is imported.
     """
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     spec = PathFinder.find_spec("protocols", [root])

@@ -192,24 +192,27 @@ def _options(
         raise UsageError(f"--protocol {protocol}: allowed is {', '.join(DRIVERS)}")
     if not 1 <= unit <= 247:
         raise UsageError(f"--unit {unit}: allowed is 1 to 247")
-    milliseconds = parse_duration(
-        timeout if not timeout.isdigit() else f"{int(timeout) * SECOND}ms"
-    )
-    if not 0 < milliseconds <= 15 * SECOND:
-        raise UsageError(f"--timeout {timeout}: allowed is above 0 and at most 15s")
     context.obj = Options(
         port_of(port, {"baud": baud, "parity": parity}),
         DRIVERS[protocol],
         unit,
         keys,
         journal,
-        milliseconds,
+        _timeout_ms(timeout),
         as_json,
         trace,
         yes,
         dry_run,
         development_key,
     )
+
+
+def _timeout_ms(text: str) -> int:
+    """Return the time-out of --timeout, ms; a number alone is seconds. Raises UsageError."""
+    milliseconds = parse_duration(text if not text.isdigit() else f"{int(text) * SECOND}ms")
+    if not 0 < milliseconds <= 15 * SECOND:
+        raise UsageError(f"--timeout {text}: allowed is above 0 and at most 15s")
+    return milliseconds
 
 
 _FILES = {
