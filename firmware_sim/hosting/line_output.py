@@ -30,6 +30,7 @@ class LineOutput:
         stream: None where the stream was closed before the program began.
         counted: returns a line that tells how many lines before it were not written.
         last: returns the last line where lines before the end were not written; None for none.
+        end_s: time that the last lines have at the end, in seconds.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class LineOutput:
         stream: TextIO | None,
         counted: Callable[[str, int], str],
         last: Callable[[int], str] | None = None,
+        end_s: float = END_S,
     ) -> None:
         self._stream, self._counted, self._last = stream, counted, last
+        self._end_s = end_s
         self._descriptor = _descriptor_of(stream)
         self._waiting: deque[tuple[str, int]] = deque()
         """Lines, each with the number of lines that found no room before it."""
@@ -49,6 +52,9 @@ class LineOutput:
         self._rest = b""
         """The end of a line whose begin was written."""
         self._ended = stream is None
+        self._given_up = False
+        """Whether the time of the last lines is over: the thread writes nothing more, since the
+        descriptor may be another file's by now."""
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
         if stream is not None:
@@ -75,7 +81,7 @@ class LineOutput:
             self._missing += count
 
     def end(self) -> int:
-        """Write the lines that wait, for `END_S` at most; later ones are not written.
+        """Write the lines that wait, for `end_s` at most; later ones are not written.
 
         Returns how many lines were not written and are told by none; 0 where the stream was closed
         before the program began.
@@ -84,7 +90,8 @@ class LineOutput:
             self._ended = True
             self._changed.notify()
         if self._thread.is_alive():
-            self._thread.join(END_S)
+            self._thread.join(self._end_s)
+        self._given_up = True
         if self._stream is None:
             return 0
         with self._changed:
@@ -132,6 +139,8 @@ class LineOutput:
 
     def _write_text(self, text: str) -> bool:
         assert self._stream is not None
+        if self._given_up:
+            return False
         try:
             self._stream.write(text)
             self._stream.flush()
@@ -141,7 +150,7 @@ class LineOutput:
 
     def _send(self, descriptor: int, data: bytes) -> bytes:
         """Write until the stream refuses; return the bytes that were not written."""
-        while data:
+        while data and not self._given_up:
             try:
                 data = data[os.write(descriptor, data) :]
             except BlockingIOError:  # another process made it so

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import select
 import termios
 import tty
 from collections.abc import Iterator
@@ -32,8 +33,10 @@ LONG = "x" * 200
 
 
 @contextmanager
-def output(stream: TextIO | None, *, as_json: bool = False) -> Iterator[LineOutput]:
-    lines = LineOutput(stream, counted_json if as_json else counted_text)
+def output(
+    stream: TextIO | None, *, as_json: bool = False, end_s: float = 60
+) -> Iterator[LineOutput]:
+    lines = LineOutput(stream, counted_json if as_json else counted_text, end_s=end_s)
     try:
         yield lines
     finally:
@@ -94,7 +97,7 @@ def test_a_terminal_that_is_stopped_takes_no_time() -> None:
     with os.fdopen(master) as screen, os.fdopen(slave, "w") as terminal:
         tty.setraw(slave)
         termios.tcflow(slave, termios.TCOOFF)
-        with output(terminal) as lines:
+        with output(terminal, end_s=0.1) as lines:
             for number in range(MANY):
                 lines.put(f"{number} {LONG}")
             termios.tcflow(slave, termios.TCOON)
@@ -154,6 +157,22 @@ def test_a_pipe_without_a_reader_and_a_stream_that_was_closed_are_no_fault(
             lines.miss(1)
 
 
+def test_what_could_not_be_written_until_the_end_is_not_written_after_it(
+    pipe: tuple[TextIO, TextIO],
+) -> None:
+    reader, writer = pipe
+    lines = LineOutput(writer, counted_text, end_s=0.1)
+    for number in range(WAITING):
+        lines.put(f"{number} {LONG}")
+    lost = lines.end()
+    last = WAITING - lost  # the thread is in the middle of it
+    for number in range(last + 1):
+        assert reader.readline() == f"{number} {LONG}\n"
+    os.set_blocking(reader.fileno(), False)
+    lines._thread.join()
+    assert not select.select([reader], [], [], 0)[0]
+
+
 def test_a_descriptor_that_does_not_block_loses_nothing_but_what_finds_no_room(
     pipe: tuple[TextIO, TextIO],
 ) -> None:
@@ -176,11 +195,11 @@ def test_a_name_that_the_stream_cannot_write_is_written_with_escapes() -> None:
 
 def test_the_end_says_how_many_lines_no_line_told(pipe: tuple[TextIO, TextIO]) -> None:
     disk = Disk(2, 3)
-    lines = LineOutput(disk, counted_text)
+    lines = LineOutput(disk, counted_text, end_s=60)
     for word in ("a", "b", "c"):
         lines.put(word)
     assert lines.end() == 2
-    taken = LineOutput(Disk(), counted_text)
+    taken = LineOutput(Disk(), counted_text, end_s=60)
     taken.put("a")
     assert taken.end() == 0
     reader, writer = pipe
@@ -202,7 +221,7 @@ def test_the_last_line_tells_what_was_not_taken_before_the_end() -> None:
         ((1, 2), ["2 lines of events were not taken"]),
     ):
         disk = Disk(*refused)
-        lines = LineOutput(disk, counted_text, not_taken)
+        lines = LineOutput(disk, counted_text, not_taken, end_s=60)
         lines.put("a")
         lines.put("b")
         assert lines.end() == 0
