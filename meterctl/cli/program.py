@@ -8,10 +8,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
 
 from meterctl.cli.arguments import port_of
 from meterctl.cli.interruption import interrupts
@@ -51,6 +51,14 @@ _LINE, _OWN_FILES, _ACTING, _OUTPUT = "Line", "Keys and journal", "Before it act
 
 class _Group(CommandGroup):
     """The commands of the program; common options are accepted behind a command too."""
+
+    other_words: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("recharge", "credit", "charge", "pay", "vend"), "topup"),
+        **dict.fromkeys(("balance", "state", "info"), "status"),
+        **dict.fromkeys(("history", "sales"), "journal list"),
+        **dict.fromkeys(("disconnect", "connect", "relay"), "switch"),
+        **dict.fromkeys(("time", "date"), "clock"),
+    }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words with the common options first."""

@@ -6,8 +6,8 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from protocols.command_line.parameter_values import explained_arguments, read_plainly
 from protocols.command_line.stdout import written_out
@@ -110,6 +110,9 @@ class Command(_Helped, TyperCommand):
 class CommandGroup(_Helped, TyperGroup):
     """A group of commands; without a command it shows its help and exits with 2."""
 
+    other_words: ClassVar[Mapping[str, str]] = {}
+    """Words that people try, with the command that does what they mean."""
+
     def get_params(self, ctx: Any) -> Any:
         """Return the options."""
         return read_plainly(super().get_params(ctx))
@@ -135,6 +138,8 @@ class CommandGroup(_Helped, TyperGroup):
         name = args[0]
         if self.get_command(ctx, name) is None and not ctx.resilient_parsing:
             deeper = [path for path in _paths(self, ctx) if path.split()[1:] == [name]]
+            if not deeper and name.lower() in self.other_words:
+                deeper = [self.other_words[name.lower()]]
             meant = f"did you mean {one_of(deeper)}?" if deeper else ""
             hint = meant or did_you_mean(name, self.list_commands(ctx))
             ctx.fail(f"there is no command {name!r}{'; ' if hint else ''}{hint}")
@@ -179,6 +184,7 @@ def execute(program: Typer, name: str, arguments: Sequence[str]) -> None:
     """
     command = command_of(program)
     if _completion_variable(name) in os.environ:
+        _join_words_of_bash()
         with written_out():
             command.main(list(arguments), prog_name=name)
         return
@@ -192,6 +198,15 @@ def completion_words(name: str) -> list[str] | None:
         return None
     typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
     return typed.split()[1:]
+
+
+def _join_words_of_bash() -> None:
+    from protocols.command_line.bash_words import joined
+
+    words, current = os.environ.get("COMP_WORDS"), os.environ.get("COMP_CWORD", "")
+    if words is not None and "\n" in words and current.isdecimal():  # bash; zsh gives one line
+        own, index = joined(words.split("\n"), int(current))
+        os.environ |= {"COMP_WORDS": "\n".join(own), "COMP_CWORD": str(index)}
 
 
 def _completion_variable(name: str) -> str:

@@ -33,6 +33,11 @@ QUESTIONS = (
     ("meterctl status --tr", "--trace"),
     ("meterctl topup --no-", ""),
     ("meter-sim control x.sock power ''", "cut return"),
+    ("meterctl --port tcp : //h : 502 read avail", "available_credit available_credit_exact"),
+    ("meterctl --port=/dev/ttyS0?baud = 9600 topup --parity = ''", ""),
+    ("meterctl --parity = E", "E"),
+    ("meterctl --unit = 1 limits set trip_mode=two_stage trip_mode = de", "delayed"),
+    ("meter-sim run --trip-mode = di", "direct"),
     ("meter-sim run --trip-mode ''", "two_stage direct delayed"),
 )  # fmt: skip
 

@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from meterctl.cli.arguments import serial_number
+from meterctl.cli.program import add_commands, app
+from protocols.command_line import command_of, pages_of
 from protocols.errors import QuantityError
 
 
@@ -41,3 +43,11 @@ def test_every_unknown_item_is_named() -> None:
     told = refused("read", "wrong1", "wrong2")
     assert "'wrong1'" in told
     assert "'wrong2'" in told
+
+
+def test_a_word_that_people_try_leads_to_the_command_that_they_mean() -> None:
+    assert "did you mean topup?" in refused("recharge", "50.00")
+    assert "did you mean status?" in refused("Balance")
+    add_commands(None)
+    paths = {" ".join(page.path.split()[1:]) for page in pages_of(app, "meterctl")}
+    assert {*type(command_of(app)).other_words.values()} <= paths
