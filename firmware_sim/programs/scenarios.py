@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 from firmware_sim.assembly import rack_of
-from firmware_sim.description.files import beside, described_by_keys
+from firmware_sim.description.files import Described, beside, described_by_keys
 from firmware_sim.description.keys import LOAD_KIND
 from firmware_sim.description.loads import load_for
 from firmware_sim.hosting.cards.slot import insert_file
@@ -35,7 +35,7 @@ from protocols.control import Speed
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
 from protocols.quantities import format_duration, format_fixed
-from protocols.toml_text import with_lines
+from protocols.toml_text import parse_toml, with_lines
 
 EXIT_WRONG_FILE, EXIT_NOT_HELD = 2, 3
 UNFOLDED = 2**14
@@ -63,9 +63,21 @@ def read_scenario(path: str) -> Scenario:
     try:
         return parse_scenario(text)
     except ScenarioError as error:
-        raise HostingError(
-            "\n".join(f"{path}: {line}" for line in str(error).splitlines())
-        ) from error
+        told = [f"{path}: {line}" for line in str(error).splitlines()]
+        raise HostingError("\n".join([*told, *_mistakes_of_meter(path, text)])) from error
+
+
+def _mistakes_of_meter(path: str, text: str) -> list[str]:
+    """Return the mistakes of the meter of a scenario that has others: all are told at once."""
+    try:
+        meter = parse_toml(text).get("meter")
+        if isinstance(meter, dict):
+            _described(path, meter, text)
+    except QuantityError:
+        return []
+    except HostingError as error:
+        return str(error).splitlines()
+    return []
 
 
 def make_rack(path: str, scenario: Scenario) -> Rack:
@@ -73,15 +85,19 @@ def make_rack(path: str, scenario: Scenario) -> Rack:
 
     Files that the scenario names are found beside it.
     """
-    try:
-        described = described_by_keys(None, beside(path, scenario.meter), DEFAULT_START)
-    except HostingError as error:
-        told = (f"meter.{line}" for line in str(error).splitlines())
-        named = with_lines(told, scenario.source)
-        raise HostingError("\n".join(f"{path}: {line}" for line in named)) from error
+    described = _described(path, scenario.meter, scenario.source)
     for warning in described.warnings:
         print(f"{path}: {warning}", file=sys.stderr)
     return rack_of(described.description, 0, scenario.seed)
+
+
+def _described(path: str, meter: dict[str, Any], source: str) -> Described:
+    try:
+        return described_by_keys(None, beside(path, meter), DEFAULT_START)
+    except HostingError as error:
+        told = (f"meter.{line}" for line in str(error).splitlines())
+        named = with_lines(told, source)
+        raise HostingError("\n".join(f"{path}: {line}" for line in named)) from error
 
 
 def loads_beside(path: str) -> ReadLoad:

@@ -63,7 +63,7 @@ def test_what_does_not_hold_is_exit_3_and_in_the_xml(tmp_path: Path) -> None:
         (GOOD + '[[step]]\nat = "+1h"\ndo = "fly"\n', "fly"),
         (GOOD + '[[step]]\nat = "+1h"\ndo = "advance 3h"\n', "time passes by itself"),
         (GOOD + '[[step]]\nevents = ["no_such"]\n', "no_such"),
-        (GOOD + '[[step]]\nexpect = { supply_state = "x" }\n', "either at"),
+        (GOOD + '[[step]]\nexpect = { supply_state = "connected" }\n', "either at"),
         (GOOD + '[[fault]]\nname = "flop"\n[[step]]\nevents = ["restart"]\n', "flop"),
         ('name = "n"\n[meter]\ncredit = "abc"\n[[step]]\nevents = ["restart"]\n', "credit"),
     ],
@@ -74,6 +74,21 @@ def test_a_scenario_that_cannot_be_is_exit_2(tmp_path: Path, text: str, said: st
     (tmp_path / "s.toml").write_text(text)
     done = meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=2)
     assert re.search(said, done.stderr)
+
+
+def test_all_mistakes_of_steps_and_meter_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        'name = "n"\n[meter]\ncredit = "2x"\n[[step]]\nat = "+1h"\ndo = "toup 5.00"\n'
+        '[[step]]\nat = "+2h"\nexpect = { clok = "x", available_credit = "< x" }\n'
+    )
+    done = meter_sim("scenario", "check", "s.toml", cwd=tmp_path, check=2)
+    for told in (
+        "line 3: meter.credit",
+        "line 6: step.1.do: there is no command or order 'toup'; did you mean topup",
+        "line 9: step.2.expect: 'clok'",
+        "available_credit = '< x'",
+    ):
+        assert told in done.stderr
 
 
 def test_a_window_that_is_missed_says_what_was_there(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_a_refusal_names_the_step_counted_from_one() -> None:
         ),
         (
             '[[step]]\nat = "+1h"\nexpect = { clok = 1 }',
-            "line 2: scenario: step 1: 'clok' is no it",
+            "line 4: step.1.expect: 'clok' is no item; did you mean clock",
         ),
         ('[[fault]]\nname = "flip"\n[[fault]]\nname = "flop"', "line 4: scenario: fault 2: 'flop'"),
     ],
