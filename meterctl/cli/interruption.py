@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from meterctl.journal import Entry, Journal
 
 
+class EarlyInterruptError(KeyboardInterrupt):
+    """A command was interrupted before anything was sealed."""
+
+    def __init__(self, text: str, serial_number: str | None) -> None:
+        super().__init__(text)
+        self.serial_number = serial_number
+
+
 def interrupts() -> list[signal.Signals]:
     """Return the signals that interrupt a command; a hang-up that is ignored (nohup) stays so."""
     found = [signal.SIGINT, signal.SIGTERM]
@@ -33,11 +41,11 @@ def carrying_out(
     Args:
         journal: the journal whose number every message of the command bears: as long as none was
             made, an interrupt is one before any effect.
-        meter: the serial number of the meter whose open entry an interrupt leaves.
+        meter: the serial number of the meter that it is about.
         begun: whether the command goes on with messages that were made before.
 
     Raises:
-        KeyboardInterrupt: the user interrupted it before anything was sealed.
+        EarlyInterruptError: the user interrupted it before anything was sealed.
         UnknownOutcomeError: the user interrupted it later.
     """
     try:
@@ -46,8 +54,8 @@ def carrying_out(
             signal.signal(number, signal.SIG_IGN)
     except KeyboardInterrupt as error:
         if journal is not None and not begun and not journal.numbers.has_drawn:
-            raise KeyboardInterrupt(
-                f"{what}: interrupted; nothing was sealed, nothing was sent"
+            raise EarlyInterruptError(
+                f"{what}: interrupted; nothing was sealed, nothing was sent", meter
             ) from error
         entry = _open_entry(journal, meter)
         looks = (

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from meterctl.card_readers import CardPort
 from meterctl.cli.arguments import serial_number
+from meterctl.cli.interruption import EarlyInterruptError
 from meterctl.cli.output import print_json, result_fragments, say
 from meterctl.drivers.table import DriverKind
 from meterctl.errors import NotPermittedError, UsageError
@@ -281,7 +282,7 @@ class Options:
 
         Raises:
             UsageError: there is no terminal, or the user did not confirm.
-            KeyboardInterrupt: the user ended the prompt instead of answering.
+            EarlyInterruptError: the user ended the prompt instead of answering.
         """
         if self.rehearses(question, meter, last=last):
             return False
@@ -293,7 +294,7 @@ class Options:
                 f"{question}: give --yes, there is no terminal to ask on. Nothing was sent",
                 serial_number=meter,
             )
-        if not _confirm(question):
+        if not _confirm(question, meter):
             raise UsageError("not confirmed; nothing was sent", serial_number=meter)
         return True
 
@@ -314,12 +315,12 @@ def _has_terminal() -> bool:
     )
 
 
-def _confirm(question: str) -> bool:
+def _confirm(question: str, meter: str | None) -> bool:
     """Ask the user; a prompt that is ended instead of answered (Ctrl-C, Ctrl-D) is an interrupt."""
     try:
         return confirm(f"{question}?", err=True)
     except Abort as error:
-        raise KeyboardInterrupt from error
+        raise EarlyInterruptError("interrupted; nothing was sent", meter) from error
 
 
 def _traced(transmit: Transmit) -> Transmit:

@@ -307,7 +307,9 @@ def main() -> None:
 
         _fail(f"meterctl: {explained(error)}", UsageError.exit_code, as_json)
     except (KeyboardInterrupt, Abort) as interrupt:
-        _fail(f"meterctl: {str(interrupt) or 'interrupted'}", INTERRUPTED, as_json)
+        text = f"meterctl: {str(interrupt) or 'interrupted'}"
+        serial_number = getattr(interrupt, "serial_number", None)
+        _fail(text, INTERRUPTED, as_json, MeterctlError(text, serial_number=serial_number))
     except BrokenPipeError:
         discard_stdout()
         sys.exit(0)

@@ -452,6 +452,7 @@ def test_a_prompt_that_is_ended_is_130_and_nothing_was_sealed(
         assert "Traceback" not in seen
         last = json.loads(seen.splitlines()[-1])
         assert last["exit_code"] == code
+        assert last["serial_number"] is not None
         entries = meterctl_json("journal", "list", cwd=tmp_path)
         assert len(entries) == (code == 0), (
             "asked for a status only after the yes, and sealed only then"

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from meterctl.cli.account_change import RequestedTopUp, change_account
-from meterctl.cli.interruption import carrying_out
+from meterctl.cli.interruption import EarlyInterruptError, carrying_out
 from meterctl.cli.options import Options
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import UnknownOutcomeError
@@ -27,10 +27,11 @@ def _handler() -> Iterator[None]:
 
 def test_an_interrupt_before_anything_was_sealed_is_no_unknown_outcome(setup: Setup) -> None:
     with (
-        pytest.raises(KeyboardInterrupt, match="nothing was sealed, nothing was sent"),
+        pytest.raises(EarlyInterruptError, match="nothing was sealed, nothing was sent") as raised,
         carrying_out(f"meter {METER}", setup.journal, meter=METER),
     ):
         raise KeyboardInterrupt
+    assert raised.value.serial_number == METER
 
 
 def test_an_interrupt_after_a_message_was_made_is_an_unknown_outcome(setup: Setup) -> None:
