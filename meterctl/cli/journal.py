@@ -36,7 +36,7 @@ from meterctl.cli.tables import Screen, stacked
 from meterctl.cli.values import offered
 from meterctl.errors import BusyError, UnknownOutcomeError, UsageError
 from meterctl.journal import AuditFilter, AuditLine, Entry, EntryFilter, EntryState, Journal
-from meterctl.operations.resolution import close_by_hand, living_text
+from meterctl.operations.resolution import close_by_hand, living_text, to_settle
 from meterctl.operations.resolution import resolve as settle_open
 from meterctl.session import Session
 from protocols.command_line import Argument, Context, Exit, Option, Program
@@ -176,7 +176,11 @@ def resolve(
         given.session(seals=True, payee=meter, set_back=set_back) as session,
     ):
         whom = None if number is None else journal.entry(number).meter
-        if given.rehearses("settle the open entries of the meter on the port", whom):
+        if given.dry_run:
+            hint, entries = to_settle(session, journal, number)
+            numbers = ", ".join(str(entry.id) for entry in entries) or "none"
+            planned = f"settle the open entries of meter {hint.serial_number}: {numbers}"
+            given.rehearses(planned, hint.serial_number)
             return
         with carrying_out("journal resolve", journal, meter=whom, begun=True):
             results = settle_open(session, journal, number)

@@ -39,7 +39,15 @@ class Resolved:
 
 
 def resolve(session: Session, journal: Journal, number: int | None = None) -> list[Resolved]:
-    """Settle open entries of the meter on the port: one by its number, or all.
+    """Settle open entries of the meter on the port: one by its number, or all; as `to_settle`."""
+    hint, entries = to_settle(session, journal, number)
+    return [resolve_entry(session, journal, hint, entry) for entry in entries]
+
+
+def to_settle(
+    session: Session, journal: Journal, number: int | None = None
+) -> tuple[MeterIdentity, list[Entry]]:
+    """Return the meter on the port and its entries to settle: one by its number, or all.
 
     Raises:
         UsageError: there is no such entry, or it is of another meter than the one on the port.
@@ -59,7 +67,7 @@ def resolve(session: Session, journal: Journal, number: int | None = None) -> li
     entries = [entry for entry in named if entry.is_open or entry.is_closed_by_hand]
     if number is None:
         entries = journal.open_entries(hint.serial_number)
-    return [resolve_entry(session, journal, hint, entry) for entry in entries]
+    return hint, entries
 
 
 def resolve_entry(

@@ -50,3 +50,9 @@ def test_a_card_of_another_meter_and_a_settled_entry_are_named(run: Run, setup: 
 def test_a_planned_sale_on_a_card_names_its_meter(run: Run) -> None:
     planned = json.loads(run("card", "card", "sell", "5", json=True, dry_run=True).out)
     assert (planned["result"], planned["serial_number"]) == ("planned", METER)
+
+
+def test_what_would_be_settled_is_planned_with_its_meter(run: Run) -> None:
+    planned = json.loads(run("journal", "journal", "resolve", json=True, dry_run=True).out)
+    assert (planned["result"], planned["serial_number"]) == ("planned", METER)
+    assert f"open entries of meter {METER}: " in planned["message"]
