@@ -315,7 +315,7 @@ def _has_terminal() -> bool:
     )
 
 
-def _confirm(question: str, meter: str | None) -> bool:
+def _confirm(question: str, meter: str | None = None) -> bool:
     """Ask the user; a prompt that is ended instead of answered (Ctrl-C, Ctrl-D) is an interrupt."""
     try:
         return confirm(f"{question}?", err=True)
