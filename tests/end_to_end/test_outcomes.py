@@ -17,7 +17,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.programs import BIN, TIMEOUT_S, meter_sim, meterctl, meterctl_json, running
+from tests.support.programs import (
+    BIN,
+    TIMEOUT_S,
+    meter_sim,
+    meterctl,
+    meterctl_json,
+    running,
+    signalled_at_import,
+)
 
 SERIAL, OTHER = "000000000042", "000000000043"
 PORT = ("--port", "./m.tty")
@@ -459,26 +467,22 @@ def test_a_prompt_that_is_ended_is_130_and_nothing_was_sealed(
         )
 
 
-@pytest.mark.parametrize("milliseconds", [60, 120, 200, 300])
+@pytest.mark.parametrize(
+    "imported", ["protocols.replacements", "meterctl.cli.program", "typer", "meterctl.cli.reading"]
+)
 def test_an_interrupt_while_the_program_starts_shows_no_traceback(
-    tmp_path: Path, milliseconds: int
+    tmp_path: Path, imported: str
 ) -> None:
-    """The signal ends the process until the interpreter has handlers; then meterctl reports it."""
-    process = subprocess.Popen(
-        [BIN / "meterctl", "items"],
+    done = subprocess.run(
+        signalled_at_import("meterctl.cli", signal.SIGINT, imported, "items"),
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "xdg")},
+        capture_output=True,
         text=True,
-        start_new_session=True,
+        timeout=TIMEOUT_S,
+        check=False,
     )
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(milliseconds / 1000)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode in (0, 130, -signal.SIGINT)
-    assert "meterctl" not in said or "Traceback" not in said
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "meterctl: interrupted\n"
 
 
 def test_a_host_clock_beyond_2106_is_no_internal_fault(tmp_path: Path) -> None:

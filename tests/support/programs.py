@@ -85,3 +85,22 @@ def running(*words: str, cwd: Path, kill: bool = False) -> Iterator[dict[str, An
         _, errors = process.communicate(timeout=TIMEOUT_S)
         assert "Traceback" not in errors, errors
         assert kill or process.returncode == 0, errors
+
+
+def signalled_at_import(program: str, number: int, imported: str, *words: str) -> list[str]:
+    """Return a command that runs a program; a signal reaches it while it imports a module.
+
+    `program` is the module that has its `main`, such as `meterctl.cli`.
+    """
+    code = (
+        "import os, sys\n"
+        "class Signalling:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {imported!r}:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Signalling())\n"
+        f"sys.argv = {['program', *words]!r}\n"
+        f"from {program} import main\n"
+        "main()\n"
+    )
+    return [str(BIN / "python"), "-c", code]
