@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from firmware_sim.calendar_work import offset_changes
+from firmware_sim.calendar_work import PERIODS_AN_HOUR, offset_changes
 from firmware_sim.clock import local_time
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.electrical import (
     apparent_mva,
     current_ma,
+    line_voltage_mv,
+    mean,
+    neutral_current_ma,
+    phase_angle,
     reactive_mvar,
     total_power_factor,
 )
+from firmware_sim.records.ring import PROFILE_RING
 from firmware_sim.settings import attribute
 from firmware_sim.tariff.pricing import step_at
 from protocols.data_model import items
 from protocols.data_model.items import Item
+from protocols.data_model.tables import ProfileRecord
 from protocols.data_model.words import Cause, Status, SwitchPosition, Tamper
 from protocols.quantities import MINUTE, MONEY_LIMIT
 
@@ -82,6 +88,57 @@ def _current(meter: Meter, phase: int) -> int:
     return current_ma(_power(meter, phase), meter.demand.power_factor, _voltage(meter, phase))
 
 
+def _currents(meter: Meter) -> list[int]:
+    """Return the signed current of each phase that the meter has."""
+    return [_current(meter, phase) for phase in range(meter.state.identity.phases)]
+
+
+def _neutral(meter: Meter) -> int:
+    first, second, third = (_current(meter, phase) for phase in range(3))
+    return neutral_current_ma(first, second, third)
+
+
+def _line_voltage(meter: Meter, pair: int) -> int:
+    """Return the voltage between a phase and the next one; 0 where the meter lacks either."""
+    other = (pair + 1) % 3
+    if max(pair, other) >= meter.state.identity.phases:
+        return 0
+    return line_voltage_mv(_voltage(meter, pair), _voltage(meter, other))
+
+
+def _apparent(meter: Meter, phase: int) -> int:
+    return apparent_mva(_power(meter, phase), meter.demand.power_factor)
+
+
+def _reactive(meter: Meter, phase: int) -> int:
+    return reactive_mvar(_power(meter, phase), meter.demand.power_factor)
+
+
+def _power_factor(meter: Meter, phase: int) -> int:
+    if phase >= meter.state.identity.phases:
+        return 0
+    return total_power_factor((_power(meter, phase),), meter.demand.power_factor)
+
+
+def _total_power_factor(meter: Meter) -> int:
+    return total_power_factor(meter.demand.phases, meter.demand.power_factor)
+
+
+def _phase_angle(meter: Meter, phase: int) -> int:
+    if phase >= meter.state.identity.phases:
+        return 0
+    return phase_angle(_power_factor(meter, phase))
+
+
+def _demand(meter: Meter) -> int:
+    newest = next(meter.rings[PROFILE_RING].newest(1), None)
+    return 0 if newest is None else ProfileRecord.unpack(newest).import_mwh * PERIODS_AN_HOUR
+
+
+def _not_kept(_: Meter) -> int | None:
+    return None
+
+
 def _trip_due(meter: Meter) -> int:
     supply = meter.state.supply
     dues = [due for due in (supply.credit_due_ms, supply.remote_due_ms) if due is not None]
@@ -123,6 +180,11 @@ GETTERS: dict[Item, Getter] = {
     items.ELAPSED: lambda m: m.state.elapsed_ms,
     items.ENERGY_IMPORT: lambda m: m.state.registers.import_mwh,
     items.ENERGY_EXPORT: lambda m: m.state.registers.export_mwh,
+    items.ENERGY_TOTAL: lambda m: m.state.registers.import_mwh + m.state.registers.export_mwh,
+    items.REACTIVE_IMPORT: _not_kept,
+    items.REACTIVE_EXPORT: _not_kept,
+    items.REACTIVE_TOTAL: _not_kept,
+    items.APPARENT_TOTAL: _not_kept,
     items.ENERGY_MONTH: lambda m: m.state.registers.month_mwh,
     items.ENERGY_YEAR: lambda m: m.state.registers.year_mwh,
     items.ACTIVE_POWER: lambda m: sum(m.demand.phases),
@@ -132,8 +194,15 @@ GETTERS: dict[Item, Getter] = {
     items.APPARENT_POWER: lambda m: sum(
         apparent_mva(p, m.demand.power_factor) for p in m.demand.phases
     ),
-    items.POWER_FACTOR: lambda m: total_power_factor(m.demand.phases, m.demand.power_factor),
+    items.POWER_FACTOR: _total_power_factor,
+    items.PHASE_ANGLE: lambda m: phase_angle(_total_power_factor(m)),
     items.FREQUENCY: lambda m: m.state.identity.frequency_mhz if m.state.powered else 0,
+    items.VOLTAGE_MEAN: lambda m: mean([_voltage(m, n) for n in range(m.state.identity.phases)]),
+    items.LINE_VOLTAGE_MEAN: lambda m: mean([_line_voltage(m, n) for n in range(3)]),
+    items.CURRENT_NEUTRAL: _neutral,
+    items.CURRENT_MEAN: lambda m: mean([abs(current) for current in _currents(m)]),
+    items.CURRENT_SUM: lambda m: sum(abs(current) for current in _currents(m)),
+    items.DEMAND: _demand,
     items.MAXIMUM_DEMAND: lambda m: m.state.period.maximum_demand_mw,
     items.MAXIMUM_DEMAND_AT: lambda m: m.state.period.maximum_demand_at_ms,
     items.ACCOUNT_STATE: lambda m: m.state.account.state,
@@ -202,8 +271,16 @@ GETTERS[items.UTC_OFFSET] = lambda m: utc_offset_minutes(m, m.clock)
 for _items, _get in (
     (items.ENERGY_RATES, lambda m, n: m.state.registers.rate_mwh[n]),
     (items.VOLTAGES, _voltage),
+    (items.LINE_VOLTAGES, _line_voltage),
     (items.CURRENTS, _current),
     (items.ACTIVE_POWERS, _power),
+    (items.REACTIVE_POWERS, _reactive),
+    (items.APPARENT_POWERS, _apparent),
+    (items.POWER_FACTORS, _power_factor),
+    (items.PHASE_ANGLES, _phase_angle),
+    (items.ENERGY_IMPORTS, lambda m, n: None),
+    (items.ENERGY_EXPORTS, lambda m, n: None),
+    (items.ENERGY_TOTALS, lambda m, n: None),
     (items.PRICES, _price),
     (items.STEP_LIMITS, _step_limit),
     (items.STEP_ADDITIONS, _step_addition),

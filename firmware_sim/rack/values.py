@@ -16,7 +16,7 @@ from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS, utc_offset_minutes
 from protocols.data_model.items import ITEMS, Item
 from protocols.data_model.json_lines import array, line
-from protocols.data_model.kinds import Fixed
+from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.tables import moment_json
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.register_map import Register
@@ -60,7 +60,7 @@ def _on_the_wire() -> dict[Item, tuple[Callable[[Any], bytes], Register]]:
     return {
         item: (best[item][0].packer(), best[item][0])
         for item in ITEMS
-        if item in best and isinstance(item.kind, Fixed)
+        if item in best and isinstance(item.kind, Fixed | Optional)
     }
 
 

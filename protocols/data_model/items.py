@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import cast
 
 from protocols.data_model.kinds import (
+    APPARENT_ENERGY,
     COUNT,
     ENERGY,
     MONEY,
     MONEY_EXACT,
     POWER,
     PRICE,
+    REACTIVE_ENERGY,
     Boolean,
     Date,
     Digits,
@@ -61,6 +63,8 @@ class Item:
     """One scalar: name, kind, meaning, and its DL/T 645 or IEC term.
 
     `live` items change with the passing of time; the others only by an event or a message.
+    `phases` is the number of phases that a meter needs to have the value; it is absent from a meter
+    with fewer.
     """
 
     name: str
@@ -69,6 +73,12 @@ class Item:
     term: str = ""
     setting: int = 0
     live: bool = False
+    phases: int = 1
+
+    @property
+    def kept_on_request(self) -> bool:
+        """Whether a meter counts it only where its map or its description asks for it."""
+        return isinstance(self.kind, Optional) and self.kind.inner.wraps
 
     @property
     def unit(self) -> str:
@@ -209,6 +219,13 @@ ENERGY_IMPORT = Item(
 ENERGY_EXPORT = Item(
     "energy_export_kwh", ENERGY, "Export active energy, total.", "反向有功总电能", live=True
 )
+ENERGY_TOTAL = Item(
+    "energy_total_kwh",
+    ENERGY,
+    "Active energy, import plus export.",
+    "组合有功总电能",
+    live=True,
+)
 ENERGY_RATES = tuple(
     Item(
         f"energy_rate_{n}_kwh",
@@ -234,34 +251,145 @@ ENERGY_YEAR = Item(
     live=True,
 )
 
-VOLTAGES = tuple(
-    Item(f"voltage_l{n}_v", Fixed("V", 3, 3), f"Voltage of phase {n}.", f"{'ABC'[n - 1]}相电压")
-    for n in (1, 2, 3)
+_LETTERS = "ABC"
+_COUNTED = Optional(ENERGY, "not_kept")
+_COUNTED_REACTIVE = Optional(REACTIVE_ENERGY, "not_kept")
+
+
+def _of_phases(
+    name: str, kind: Kind, meaning: str, term: str = "", *, live: bool = False
+) -> tuple[Item, ...]:
+    """Return an item of each phase: {n} is its number, {letter} its letter in DL/T 645."""
+    return tuple(
+        Item(
+            name.format(n=n),
+            kind,
+            meaning.format(n=n),
+            term.format(letter=_LETTERS[n - 1]),
+            live=live,
+            phases=n,
+        )
+        for n in (1, 2, 3)
+    )
+
+
+ENERGY_IMPORTS = _of_phases(
+    "energy_import_l{n}_kwh",
+    _COUNTED,
+    "Import active energy of phase {n}, since the meter keeps it.",
+    "{letter}相正向有功电能",
+    live=True,
 )
-CURRENTS = tuple(
-    Item(f"current_l{n}_a", Fixed("A", 3, 3), f"Current of phase {n}.", f"{'ABC'[n - 1]}相电流")
-    for n in (1, 2, 3)
+ENERGY_EXPORTS = _of_phases(
+    "energy_export_l{n}_kwh",
+    _COUNTED,
+    "Export active energy of phase {n}, since the meter keeps it.",
+    "{letter}相反向有功电能",
+    live=True,
+)
+ENERGY_TOTALS = _of_phases(
+    "energy_total_l{n}_kwh",
+    _COUNTED,
+    "Active energy of phase {n}, import plus export, since the meter keeps it.",
+    live=True,
+)
+REACTIVE_IMPORT = Item(
+    "energy_reactive_import_kvarh",
+    _COUNTED_REACTIVE,
+    "Reactive energy (inductive) while active power is imported, since the meter keeps it.",
+    live=True,
+)
+REACTIVE_EXPORT = Item(
+    "energy_reactive_export_kvarh",
+    _COUNTED_REACTIVE,
+    "Reactive energy (inductive) while active power is exported, since the meter keeps it.",
+    live=True,
+)
+REACTIVE_TOTAL = Item(
+    "energy_reactive_total_kvarh",
+    _COUNTED_REACTIVE,
+    "Reactive energy, import plus export, since the meter keeps it.",
+    live=True,
+)
+APPARENT_TOTAL = Item(
+    "energy_apparent_kvah",
+    Optional(APPARENT_ENERGY, "not_kept"),
+    "Apparent energy of both directions, since the meter keeps it.",
+    live=True,
+)
+
+VOLTAGES = _of_phases("voltage_l{n}_v", Fixed("V", 3, 3), "Voltage of phase {n}.", "{letter}相电压")
+LINE_VOLTAGES = tuple(
+    Item(
+        f"voltage_l{first}{second}_v",
+        Fixed("V", 3, 3),
+        f"Voltage between phases {first} and {second}.",
+        f"{_LETTERS[first - 1]}{_LETTERS[second - 1]}线电压",
+        phases=max(first, second),
+    )
+    for first, second in ((1, 2), (2, 3), (3, 1))
+)
+VOLTAGE_MEAN = Item("voltage_mean_v", Fixed("V", 3, 3), "Mean voltage of the meter's phases.")
+LINE_VOLTAGE_MEAN = Item(
+    "voltage_line_mean_v", Fixed("V", 3, 3), "Mean of the three voltages between phases.", phases=3
+)
+CURRENTS = _of_phases("current_l{n}_a", Fixed("A", 3, 3), "Current of phase {n}.", "{letter}相电流")
+CURRENT_NEUTRAL = Item(
+    "current_neutral_a",
+    Fixed("A", 3, 3),
+    "Current of the neutral: the sum of the phase currents as vectors, without a sign.",
+    "零线电流",
+)
+CURRENT_MEAN = Item(
+    "current_mean_a", Fixed("A", 3, 3), "Mean current of the meter's phases, signs left out."
+)
+CURRENT_SUM = Item(
+    "current_sum_a", Fixed("A", 3, 3), "Sum of the currents of all phases, signs left out."
 )
 ACTIVE_POWER = Item(
     "active_power_kw", POWER, "Active power, total; negative is export.", "瞬时总有功功率"
 )
-ACTIVE_POWERS = tuple(
-    Item(
-        f"active_power_l{n}_kw",
-        POWER,
-        f"Active power of phase {n}.",
-        f"瞬时{'ABC'[n - 1]}相有功功率",
-    )
-    for n in (1, 2, 3)
+ACTIVE_POWERS = _of_phases(
+    "active_power_l{n}_kw", POWER, "Active power of phase {n}.", "瞬时{letter}相有功功率"
 )
 REACTIVE_POWER = Item(
     "reactive_power_kvar", Fixed("kvar", 6, 6), "Reactive power, total.", "瞬时总无功功率"
 )
+REACTIVE_POWERS = _of_phases(
+    "reactive_power_l{n}_kvar",
+    Fixed("kvar", 6, 6),
+    "Reactive power of phase {n}, inductive.",
+    "瞬时{letter}相无功功率",
+)
 APPARENT_POWER = Item(
     "apparent_power_kva", Fixed("kVA", 6, 6), "Apparent power, total.", "瞬时总视在功率"
 )
+APPARENT_POWERS = _of_phases(
+    "apparent_power_l{n}_kva",
+    Fixed("kVA", 6, 6),
+    "Apparent power of phase {n}.",
+    "瞬时{letter}相视在功率",
+)
 POWER_FACTOR = Item("power_factor", Fixed("", 4, 4), "Power factor, total.", "总功率因数")
+POWER_FACTORS = _of_phases(
+    "power_factor_l{n}",
+    Fixed("", 4, 4),
+    "Power factor of phase {n}; 1 without load.",
+    "{letter}相功率因数",
+)
+PHASE_ANGLE = Item(
+    "phase_angle_deg",
+    Fixed("deg", 2, 2),
+    "Angle of the total power factor; positive: the current lags (inductive).",
+)
+PHASE_ANGLES = _of_phases(
+    "phase_angle_l{n}_deg",
+    Fixed("deg", 2, 2),
+    "Angle between voltage and current of phase {n}; positive: the current lags (inductive).",
+    "{letter}相相角",
+)
 FREQUENCY = Item("frequency_hz", Fixed("Hz", 3, 3), "Supply frequency.", "电网频率")
+DEMAND = Item("demand_kw", POWER, "Mean import power of the last completed profile period.")
 MAXIMUM_DEMAND = Item(
     "maximum_demand_kw", POWER, "Highest mean import power of a profile period.", "最大需量"
 )
@@ -412,8 +540,10 @@ CURRENT_PRICE = Item(
 PRICES = tuple(
     Item(f"price_{n}", PRICE, f"Price of rate {n}.", f"费率{n}电价") for n in range(1, 5)
 )
+_STEP_ENERGY = Fixed("kWh", 6, 6)
+"""Energy of a tariff: no counter, so it does not wrap."""
 STEP_LIMITS = tuple(
-    Item(f"step_limit_{n}_kwh", Optional(ENERGY), f"End of step {n}.", f"第{n}阶梯值")
+    Item(f"step_limit_{n}_kwh", Optional(_STEP_ENERGY), f"End of step {n}.", f"第{n}阶梯值")
     for n in range(1, 7)
 )
 STEP_ADDITIONS = tuple(

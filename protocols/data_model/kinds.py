@@ -44,7 +44,7 @@ class Fixed:
     """A whole number of 10**-decimals units; shown with `shown` decimals, cut towards zero.
 
     `grain` is the number of decimals accepted in input; `low` and `high` bound the values that may
-    be set.
+    be set. `wraps`: a counter of energy, which begins again at 1,000,000 units on a wire.
     """
 
     unit: str
@@ -53,6 +53,7 @@ class Fixed:
     grain: int | None = None
     low: int | None = None
     high: int | None = None
+    wraps: bool = False
 
     def text(self, value: int) -> str:
         return format_fixed(value, self.decimals, self.shown)
@@ -257,6 +258,8 @@ class Boolean:
 MONEY = Fixed("", LEDGER_DECIMALS, 2, grain=2)
 MONEY_EXACT = Fixed("", LEDGER_DECIMALS, LEDGER_DECIMALS)
 PRICE = Fixed("per kWh", 4, 4)
-ENERGY = Fixed("kWh", 6, 6)
+ENERGY = Fixed("kWh", 6, 6, wraps=True)
+REACTIVE_ENERGY = Fixed("kvarh", 6, 6, wraps=True)
+APPARENT_ENERGY = Fixed("kVAh", 6, 6, wraps=True)
 POWER = Fixed("kW", 6, 6)
 COUNT = Fixed("", 0, 0)

@@ -32,7 +32,7 @@ from protocols.modbus.register_map import (
 from protocols.modbus.sealed_windows import SealedWindows
 from protocols.modbus.value_layout import Layout, ValueType
 
-MAP_END = 352
+MAP_END = 504
 U16, S16, U32, S32 = ValueType.U16, ValueType.S16, ValueType.U32, ValueType.S32
 U64, S64, BCD = ValueType.U64, ValueType.S64, ValueType.BCD
 _Entry = tuple[Item, ValueType, int]
@@ -65,6 +65,16 @@ _ENERGIES = (
     *items.ENERGY_RATES,
     items.ENERGY_MONTH,
     items.ENERGY_YEAR,
+)
+_FURTHER_ENERGIES = (
+    items.ENERGY_TOTAL,
+    *items.ENERGY_IMPORTS,
+    *items.ENERGY_EXPORTS,
+    *items.ENERGY_TOTALS,
+    items.REACTIVE_IMPORT,
+    items.REACTIVE_EXPORT,
+    items.REACTIVE_TOTAL,
+    items.APPARENT_TOTAL,
 )
 _BOOKS = (
     items.OPENING_BALANCE,
@@ -192,6 +202,26 @@ _SECTIONS = (
         (items.BILLING_DAY, BCD, 0),
         (items.BILLING_YEAR, BCD, 0),
         (items.TARIFF_ACTIVATION, U64, 0),
+    ),
+    _section(
+        "Further instantaneous values",
+        352,
+        *_each(items.LINE_VOLTAGES, U32, 3),
+        (items.VOLTAGE_MEAN, U32, 3),
+        (items.LINE_VOLTAGE_MEAN, U32, 3),
+        (items.CURRENT_NEUTRAL, U32, 3),
+        (items.CURRENT_MEAN, U32, 3),
+        (items.CURRENT_SUM, U32, 3),
+        *_each(items.REACTIVE_POWERS, S64, 6),
+        *_each(items.APPARENT_POWERS, S64, 6),
+        *_each(items.POWER_FACTORS, U16, 4),
+        *_each(items.PHASE_ANGLES, S16, 2),
+        (items.PHASE_ANGLE, S16, 2),
+        (items.DEMAND, S64, 6),
+    ),
+    _section("Further energies in 0.01 kWh, kvarh, kVAh", 416, *_each(_FURTHER_ENERGIES, U32, 2)),
+    _section(
+        "Further energies in 0.000001 kWh, kvarh, kVAh", 448, *_each(_FURTHER_ENERGIES, U64, 6)
     ),
 )
 

@@ -15,7 +15,7 @@ from struct import error as StructError
 from typing import Any
 
 from protocols.data_model.items import Item
-from protocols.data_model.kinds import ENERGY, Digits, Fixed, Kind, Optional
+from protocols.data_model.kinds import Digits, Fixed, Kind, Optional
 from protocols.errors import MalformedMessageError
 from protocols.quantities import ENERGY_WRAP, LEDGER_DECIMALS, MONEY_LIMIT
 
@@ -119,6 +119,8 @@ def packer(kind: Kind, layout: Layout) -> Callable[[Any], bytes]:
             return lambda value: pack(bytes.fromhex(value.rjust(digits, "0")))
         case Optional(inner):
             up, down = _factors(inner, layout)
+            if inner.wraps:
+                return _optional_counter_packer(layout, up, down, pack)
             number = _optional_packer(layout, down, pack)
             return number if up == 1 else lambda value: number(value and value * up)
         case Fixed():
@@ -155,13 +157,33 @@ def _optional_packer(
     return number
 
 
+def _optional_counter_packer(
+    layout: Layout, up: int, down: int, pack: Callable[[Any], bytes]
+) -> Callable[[int | None], bytes]:
+    """Return the encoder of a counter of energy or "off"; a number that means "off" is left out."""
+    low, high = layout.bounds
+    off = layout.off
+    low, high = low + (off == low), high - (off == high)
+    wrap = _wrap(layout, up, down)
+
+    def number(value: int | None) -> bytes:
+        return pack(off if value is None else min(max(value * up % wrap // down, low), high))
+
+    return number
+
+
+def _wrap(layout: Layout, up: int, down: int) -> int:
+    """Return where a counter begins again, before it is divided by `down`."""
+    return min(ENERGY_WRAP * up, (layout.bounds[1] + 1) * down)
+
+
 def _fixed_packer(
     kind: Fixed, layout: Layout, up: int, down: int, pack: Callable[[Any], bytes]
 ) -> Callable[[int], bytes]:
     """Return the encoder of a number that was multiplied by `up` and is to be divided by `down`."""
     low, high = layout.bounds
-    if kind == ENERGY:
-        wrap = min(ENERGY_WRAP * up, (high + 1) * down)
+    if kind.wraps:
+        wrap = _wrap(layout, up, down)
         return lambda value: pack(value % wrap // down)
     if kind.decimals == LEDGER_DECIMALS > layout.decimals:
         limit = MONEY_LIMIT // down

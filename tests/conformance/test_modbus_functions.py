@@ -107,15 +107,15 @@ class TestMap:
             assert registers(rtu, start, count, function) == whole[2 * start : 2 * (start + count)]
 
     def test_a_read_may_begin_and_end_anywhere_in_the_whole_map(self, tcp: TcpWire) -> None:
-        whole = b"".join(registers(tcp, at, 88) for at in range(0, MAP_END, 88))
+        whole = b"".join(registers(tcp, at, 84) for at in range(0, MAP_END, 84))
         for start in range(MAP_END):
             for most in (1, 3, 33, 63, 125):
                 count = min(most, MAP_END - start)
                 assert registers(tcp, start, count) == whole[2 * start : 2 * (start + count)]
 
     def test_holding_registers_are_the_input_registers(self, wire: Wire, scratch: bytes) -> None:
-        for start in range(0, MAP_END, 88):
-            assert registers(wire, start, 88, 3) == registers(wire, start, 88, 4)
+        for start in range(0, MAP_END, 84):
+            assert registers(wire, start, 84, 3) == registers(wire, start, 84, 4)
         assert registers(wire, SCRATCH.address, SCRATCH.size, 4) == scratch
 
     def test_the_last_register_and_the_one_after_it(self, wire: Wire) -> None:

@@ -250,8 +250,10 @@ def values(one: Register) -> SearchStrategy[Any]:
     scale = 10 ** (inner.decimals - one.layout.decimals)
     if isinstance(kind, Optional):
         most = one.layout.bounds[1] - 1
+        if inner.wraps:
+            most = quantities.ENERGY_WRAP // scale - 1
         return st.none() | st.integers(0, most).map(lambda value: value * scale)
-    if kind.unit == "kWh":
+    if kind.wraps:
         return st.integers(0, quantities.ENERGY_WRAP // scale - 1).map(lambda value: value * scale)
     if kind.decimals == quantities.LEDGER_DECIMALS and one.layout.decimals == 2:
         low = -99_999_999 if one.layout.signed else 0

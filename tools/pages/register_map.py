@@ -60,7 +60,7 @@ def register_map(m: RegisterMap = NATIVE_MAP) -> str:
         "There are no floating-point numbers and no NaN. What a meter does not have reads 0: "
         "voltage, current and power of phases that it is not wired for or that have failed, "
         "instants that are never, prices and additions beyond its tariff. A step limit beyond its "
-        "tariff reads off.\n\n"
+        "tariff and an energy that the meter does not keep (docs/energies.md) read off.\n\n"
         "On TCP unit 0 and unit 255 address the meter when it is alone on the port; of several "
         "each has its own unit. Broadcast (unit 0, executed by each meter and answered by none) "
         "exists on serial framings only.\n\nNo register moves credit or the switch; only sealed "

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from firmware_sim.meter import Meter
-from firmware_sim.metrology.load import Load
+from firmware_sim.metrology.load import Demand, Load, OnEnd
 from firmware_sim.readings import GETTERS, read, status, utc_offset_minutes
 from firmware_sim.requests import LoseClock, LosePhase
 from firmware_sim.settings import Settings
 from protocols.control import CutPower, Sense
 from protocols.data_model import items
 from protocols.data_model.tariff import Prices, Steps, Tariff
-from protocols.data_model.words import MeterType, Status, SupplyState, Tamper
-from protocols.quantities import HOUR, KWH, LEDGER
+from protocols.data_model.words import MeterType, PhaseSummation, Status, SupplyState, Tamper
+from protocols.quantities import HOUR, KWH, LEDGER, MINUTE
 from protocols.sealed_message import MessageKind, encode_number
 from tests.support.meters import Host, make
 
@@ -61,6 +61,90 @@ def test_without_power_voltage_frequency_and_load_are_zero() -> None:
     meter = make(load=KILOWATT)
     meter.handle(CutPower())
     assert shown(meter, items.VOLTAGES[0], items.FREQUENCY, items.ACTIVE_POWER) == [0, 0, 0]
+
+
+OF_THREE_PHASES = [item for item in items.ITEMS if item.phases > 1]
+
+
+def test_items_say_how_many_phases_a_meter_needs_for_them() -> None:
+    needed = {item.name: item.phases for item in items.ITEMS}
+    assert [needed[f"voltage_l{n}_v"] for n in (1, 2, 3, 12, 23, 31)] == [1, 2, 3, 2, 3, 3]
+    assert needed["voltage_line_mean_v"] == 3
+    assert needed["power_factor_l2"] == needed["energy_import_l2_kwh"] == 2
+    assert needed["current_neutral_a"] == needed["voltage_mean_v"] == needed["power_factor"] == 1
+
+
+def test_what_a_single_phase_meter_lacks_is_zero_or_not_kept() -> None:
+    meter = make(load=Load.constant((1_000_000,), 8_000))
+    assert len(OF_THREE_PHASES) == 24
+    for item in OF_THREE_PHASES:
+        assert read(meter, item) == (None if item.kept_on_request else 0), item.name
+
+
+def test_values_of_a_single_phase_are_those_of_the_whole_meter() -> None:
+    meter = make(load=Load.constant((1_000_000,), 8_000))
+    assert shown(meter, items.VOLTAGE_MEAN, items.CURRENT_NEUTRAL, items.CURRENT_SUM) == [
+        230_000,
+        5_434,
+        5_434,
+    ]
+    for whole, of_phases in (
+        (items.REACTIVE_POWER, items.REACTIVE_POWERS),
+        (items.APPARENT_POWER, items.APPARENT_POWERS),
+        (items.POWER_FACTOR, items.POWER_FACTORS),
+        (items.PHASE_ANGLE, items.PHASE_ANGLES),
+        (items.CURRENT_MEAN, items.CURRENTS),
+    ):
+        assert read(meter, whole) == read(meter, of_phases[0]) != 0
+
+
+def test_means_and_sums_are_over_the_phases_without_signs() -> None:
+    load = Load.constant((2_300_000, -1_150_000, 0), 10_000)
+    meter = make(meter_type=MeterType.THREE_PHASE, load=load)
+    assert shown(meter, *items.CURRENTS) == [10_000, -5_000, 0]
+    assert shown(meter, items.CURRENT_SUM, items.CURRENT_MEAN) == [15_000, 5_000]
+    assert read(meter, items.CURRENT_NEUTRAL) == 13_228
+    assert shown(meter, *items.POWER_FACTORS) == [10_000] * 3
+    assert shown(meter, *items.PHASE_ANGLES, items.PHASE_ANGLE) == [0, 0, 0, 7_053]
+
+
+def test_voltages_between_phases_with_a_lost_phase_and_without_power() -> None:
+    meter = make(meter_type=MeterType.THREE_PHASE, load=Load.constant((1_000_000,) * 3))
+    voltages = (*items.LINE_VOLTAGES, items.LINE_VOLTAGE_MEAN, items.VOLTAGE_MEAN)
+    assert shown(meter, *voltages) == [398_371, 398_371, 398_371, 398_371, 230_000]
+    assert read(meter, items.CURRENT_NEUTRAL) == 0
+    meter.handle(LosePhase(1, True))
+    assert shown(meter, *voltages) == [230_000, 230_000, 398_371, 286_123, 153_333]
+    assert read(meter, items.CURRENT_NEUTRAL) == read(meter, items.CURRENTS[0]) == 4_347
+    meter.handle(CutPower())
+    assert shown(meter, *voltages) == [0, 0, 0, 0, 0]
+    assert shown(meter, items.CURRENT_NEUTRAL, items.CURRENT_SUM, items.PHASE_ANGLE) == [0, 0, 0]
+
+
+def test_the_demand_is_the_mean_of_the_last_complete_period() -> None:
+    powers = (Demand((1_200_000,)), Demand((3_000_000,)), Demand((0,)))
+    meter = make(load=Load((0, 15 * MINUTE, 20 * MINUTE), powers, OnEnd.HOLD))
+    meter.advance(15 * MINUTE - 1)
+    assert shown(meter, items.DEMAND, items.MAXIMUM_DEMAND) == [0, 0]
+    meter.advance(29 * MINUTE)
+    assert read(meter, items.DEMAND) == 1_200_000
+    meter.advance(30 * MINUTE)
+    assert shown(meter, items.DEMAND, items.MAXIMUM_DEMAND) == [1_000_000, 1_200_000]
+    meter.advance(45 * MINUTE)
+    assert shown(meter, items.DEMAND, items.MAXIMUM_DEMAND) == [0, 1_200_000]
+
+
+def test_import_and_export_make_the_total_energy() -> None:
+    load = Load.constant((3_000_000, 1_000_000, -2_000_000))
+    meter = make(
+        meter_type=MeterType.THREE_PHASE, load=load, phase_summation=PhaseSummation.PER_PHASE
+    )
+    meter.advance(HOUR)
+    assert shown(meter, items.ENERGY_IMPORT, items.ENERGY_EXPORT, items.ENERGY_TOTAL) == [
+        4 * KWH,
+        2 * KWH,
+        6 * KWH,
+    ]
 
 
 def test_the_current_step_counts_from_one() -> None:

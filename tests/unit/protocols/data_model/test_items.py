@@ -162,6 +162,7 @@ def test_items_that_change_by_themselves_are_known() -> None:
         "energy_rate_2_kwh", "energy_rate_3_kwh", "energy_rate_4_kwh", "energy_month_kwh",
         "energy_year_kwh", "available_credit", "available_credit_exact", "remaining_credit",
         "overdraft", "consumption_charged_exact", "current_step", "current_price",
+        "energy_total_kwh", *(item.name for item in ITEMS if item.kept_on_request),
     }  # fmt: skip
 
 

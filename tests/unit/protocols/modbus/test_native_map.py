@@ -110,7 +110,9 @@ def test_no_item_is_missing_and_a_driver_reads_the_place_with_the_most_decimals(
         *items.ENERGY_RATES,
         items.ENERGY_MONTH,
         items.ENERGY_YEAR,
+        items.ENERGY_TOTAL,
         items.AVAILABLE_CREDIT_EXACT,
+        *(item for item in ITEMS if item.kept_on_request),
     }
 
 
@@ -250,10 +252,12 @@ def samples(one: Register) -> list[Any]:
         return ["0" * kind.count, "9" * kind.count, "0123456789012"[: kind.count]]
     if isinstance(kind, Optional):
         scale = 10 ** (kind.inner.decimals - one.layout.decimals)
+        if kind.inner.wraps:
+            return [None, 0, scale, ENERGY_WRAP - scale]
         return [None, 0, scale, 12_345 * scale, high * scale - scale]
     if isinstance(kind, Fixed):
         scale = 10 ** (kind.decimals - one.layout.decimals)
-        if kind.unit == "kWh":
+        if kind.wraps:
             return [0, scale, ENERGY_WRAP - scale]
         if one.layout.decimals == 2 and kind.decimals == 10:
             return [max(low * scale, -MONEY_LIMIT), 0, CENT, MONEY_LIMIT]
@@ -369,6 +373,7 @@ def test_what_can_be_off_is_known() -> None:
         "max_credit",
         "power_limit_kw",
         *(f"step_limit_{n}_kwh" for n in range(1, 7)),
+        *(item.name for item in ITEMS if item.kept_on_request),
     }
 
 

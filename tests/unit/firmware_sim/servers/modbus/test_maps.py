@@ -256,8 +256,8 @@ def test_stations_with_equal_maps_share_a_plan_and_have_banks_of_their_own() -> 
 def test_the_native_map_stands_once_in_the_image_for_both_areas() -> None:
     plan = plan_of(NATIVE_MAP)
     assert plan.holding is plan.input
-    assert len(plan.blocks) == 11
-    assert plan.blank == MAGIC + bytes(2 * 11 * BLOCK - len(MAGIC))
+    assert len(plan.blocks) == 16
+    assert plan.blank == MAGIC + bytes(2 * 16 * BLOCK - len(MAGIC))
 
 
 def test_a_described_map_reaches_the_station() -> None:
