@@ -17,9 +17,10 @@ from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
 from protocols.errors import ProtocolError
 from protocols.keys import MessageClass
+from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
-from protocols.modbus.register_map import Area, RegisterMap, RowList
+from protocols.modbus.register_map import RegisterMap, RowList
 from protocols.modbus.sealed_windows import (
     ANSWER_HEAD_REGISTERS,
     ANSWER_REGISTERS,

@@ -14,7 +14,7 @@ from meterctl.drivers.tcp_exchange import TcpExchange
 from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, RefusedError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.errors import MODBUS_EXCEPTIONS
-from protocols.modbus.register_map import Area
+from protocols.modbus.areas import Area
 
 TRIES = 3
 TOTAL_MS = 14_500

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from protocols.data_model.items import Item
-from protocols.modbus.register_map import Area, Constant, Register, RegisterMap
+from protocols.modbus.areas import Area
+from protocols.modbus.register_map import Constant, Register, RegisterMap
 
 GAP = 16
 """Largest gap between two items that one request reads across, in registers."""

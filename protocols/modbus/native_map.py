@@ -19,8 +19,8 @@ from protocols.data_model.tables import (
     PURCHASES,
     UTC_OFFSETS,
 )
+from protocols.modbus.areas import Area
 from protocols.modbus.register_map import (
-    Area,
     Constant,
     Register,
     RegisterMap,

@@ -9,35 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Flag
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 from protocols.data_model.items import Item
+from protocols.data_model.kinds import Fixed
 from protocols.data_model.tables import Table
 from protocols.errors import QuantityError
-from protocols.modbus import value_layout
+from protocols.modbus import value_packing
+from protocols.modbus.areas import ADDRESSES, Area
 from protocols.modbus.pdu import MAX_READ_REGISTERS, Function
+from protocols.modbus.plain_writes import ForceControl, PlainCredit
 from protocols.modbus.sealed_windows import SealedWindows
 from protocols.modbus.value_layout import Layout, ValueType
 
-ADDRESSES = 0x10000
-"""Addresses of an area."""
 SERVER_ID, RUNNING = 0x50, 0xFF
 """The first two bytes of a report of the server identifier."""
 _PRODUCT_CODE, _PRODUCT_NAME = 1, 4
 """Objects of the identification."""
-
-
-class Area(Flag):
-    """An area of addresses, or several."""
-
-    COIL = 1
-    DISCRETE = 2
-    HOLDING = 4
-    INPUT = 8
-    REGISTERS = HOLDING | INPUT
-    BITS = COIL | DISCRETE
 
 
 class Placed(Protocol):
@@ -50,12 +39,21 @@ class Placed(Protocol):
 
 
 class Register(NamedTuple):
-    """Where an item lies: areas, first address, layout."""
+    """Where an item lies: areas, first address, layout.
+
+    Plain writes may set one that is `writable`, where the meter allows them. One with `absent`
+    shows the layout's "off" while the meter lacks the phase. `magnitude` shows the value without
+    its sign; `sign_of` with the sign of another item.
+    """
 
     area: Area
     address: int
     item: Item
     layout: Layout
+    writable: bool = False
+    absent: bool = False
+    magnitude: bool = False
+    sign_of: Item | None = None
 
     @property
     def width(self) -> int:
@@ -67,13 +65,57 @@ class Register(NamedTuple):
         """All addresses of the value."""
         return range(self.address, self.address + self.layout.width)
 
+    @property
+    def problem(self) -> str | None:
+        """Why the value cannot lie in these areas under this layout, None where it can."""
+        in_bits = bool(self.area & Area.BITS)
+        if not self.area or (in_bits and self.area & Area.REGISTERS):
+            return "it lies in registers, or in coils and discrete inputs"
+        if self.layout.type is not ValueType.BOOL and in_bits != (
+            self.layout.type is ValueType.BITS
+        ):
+            return "coils and discrete inputs hold bits, and nothing else does"
+        return (
+            self.layout.problem(self.item.kind) or self._absence_problem() or self._access_problem()
+        )
+
+    def _absence_problem(self) -> str | None:
+        if self.area & Area.BITS and self.layout.off is not None:
+            return 'bits have no number for "off" or for what is absent'
+        if self.absent and self.layout.off is None:
+            return "what is absent needs a number"
+        return None
+
+    def _access_problem(self) -> str | None:
+        if self.writable and not self.item.setting:
+            return "only a setting is writable"
+        if self.writable and not self.area & (Area.HOLDING | Area.COIL):
+            return "holding registers and coils are writable"
+        others = (self.item,) if self.sign_of is None else (self.item, self.sign_of)
+        if self.magnitude or self.sign_of is not None:
+            if not all(isinstance(item.kind, Fixed) for item in others):
+                return "only numbers have a sign"
+            if self.magnitude and self.sign_of is not None:
+                return "the sign is left out or that of another item"
+            if self.sign_of is not None and not self.layout.signed:
+                return f"a sign needs a signed type, not {self.layout.type.value}"
+        return None
+
     def packer(self) -> Callable[[Any], bytes]:
         """Return the function that encodes a value into its registers."""
-        return value_layout.packer(self.item.kind, self.layout)
+        return value_packing.packer(self.item.kind, self.layout)
+
+    def bits(self) -> Callable[[Any], int]:
+        """Return the function from a value to its coils or discrete inputs, the first in bit 0."""
+        return value_packing.bits_of(self.item.kind, self.layout)
 
     def unpack(self, data: bytes) -> Any:
         """Return the value of the registers in the item's kind; raises MalformedMessageError."""
-        return value_layout.unpack(self.item, self.layout, data)
+        return value_packing.unpack(self.item, self.layout, data)
+
+    def of_bits(self, bits: int) -> Any:
+        """Return the value of coils or discrete inputs; raises MalformedMessageError."""
+        return value_packing.of_bits(self.item, self.layout, bits)
 
 
 class Section(NamedTuple):
@@ -84,11 +126,15 @@ class Section(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Consecutive addresses."""
+    """Consecutive addresses; of scratch `initial` is what they hold before they are written.
+
+    It is whole registers of bytes, or coils with the first in bit 0; what is left out is 0.
+    """
 
     area: Area
     address: int
     size: int
+    initial: bytes = b""
 
     @property
     def extent(self) -> range:
@@ -97,16 +143,18 @@ class Span(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """Registers that never change: whole registers of bytes."""
+    """What never changes: whole registers of bytes, or `size` bits with the first in bit 0."""
 
     area: Area
     address: int
     data: bytes
+    size: int = 0
 
     @property
     def extent(self) -> range:
         """All addresses of the constant."""
-        return range(self.address, self.address + len(self.data) // 2)
+        width = self.size if self.area & Area.BITS else len(self.data) // 2
+        return range(self.address, self.address + width)
 
 
 class RowList(NamedTuple):
@@ -167,7 +215,12 @@ class RegisterMap:
     registers; without `windows` no sealed message passes. `identification` holds the objects of
     function 43/14. A read of more than `largest_read` registers is refused with exception 03,
     windows apart, which have sizes of their own; a function that is not one of `functions` is
-    refused with 01.
+    refused with 01. With `whole_values` a read that begins or ends inside a value is refused with
+    exception 02. A meter whose map has `any_unit` answers every unit on TCP while it is alone.
+    `asks_phase_energies`: a meter with this map keeps the counters that are kept on request.
+
+    `credit` and `control` take plain writes, where the meter allows them; registers may be read at
+    the same addresses.
 
     Equal maps are equal values. A map that contradicts itself is refused when it is made.
 
@@ -188,12 +241,19 @@ class RegisterMap:
     identification: Mapping[int, bytes] = field(default_factory=dict)
     functions: frozenset[Function] = frozenset(Function)
     largest_read: int = MAX_READ_REGISTERS
+    whole_values: bool = False
+    any_unit: bool = False
+    server_id: bytes = b""
+    asks_phase_energies: bool = False
+    credit: PlainCredit | None = None
+    control: ForceControl | None = None
 
     def __post_init__(self) -> None:
         for register in self.registers:
-            problem = _problem(register)
-            if problem is not None:
-                raise QuantityError(f"map {self.name}, {register.item.name}: {problem}")
+            if register.problem is not None:
+                raise QuantityError(f"map {self.name}, {register.item.name}: {register.problem}")
+        for name, problem in self._plain_problems():
+            raise QuantityError(f"map {self.name}, {name}: {problem}")
         for name, count in self._read_at_once():
             if count > self.largest_read:
                 raise QuantityError(
@@ -201,16 +261,19 @@ class RegisterMap:
                     f"the largest read has {self.largest_read}"
                 )
         for area in (Area.COIL, Area.DISCRETE, Area.HOLDING, Area.INPUT):
-            placed = sorted(self._placed(area), key=lambda part: part[1].start)
-            for name, extent in placed:
-                for address in (extent.start, extent.stop - 1):
-                    if not 0 <= address < ADDRESSES:
-                        raise QuantityError(f"map {self.name}, {name}: no address {address}")
-            for (one, first), (other, second) in pairwise(placed):
-                if first.stop > second.start:
-                    raise QuantityError(
-                        f"map {self.name}: {one} and {other} overlap at {second.start}"
-                    )
+            self._refuse_overlaps(list(self._placed(area)))
+            self._refuse_overlaps(list(self._written(area)))
+
+    def _refuse_overlaps(self, placed: list[tuple[str, range]]) -> None:
+        """Raise QuantityError for an address that there is not, and for one that is used twice."""
+        placed.sort(key=lambda part: part[1].start)
+        for name, extent in placed:
+            for address in (extent.start, extent.stop - 1):
+                if not 0 <= address < ADDRESSES:
+                    raise QuantityError(f"map {self.name}, {name}: no address {address}")
+        for (one, first), (other, second) in pairwise(placed):
+            if first.stop > second.start:
+                raise QuantityError(f"map {self.name}: {one} and {other} overlap at {second.start}")
 
     def __hash__(self) -> int:
         return hash(self.name)  # cheap: the compiled plans of servers are found by the map
@@ -235,20 +298,28 @@ class RegisterMap:
 
     @property
     def best_registers(self) -> Mapping[Item, tuple[Register, ...]]:
-        """Registers of each item that have the most decimals; a host may read any of them."""
+        """Registers of each item that are finest; a host may read any of them.
+
+        One bit of a set is not the item.
+        """
         best: dict[Item, tuple[Register, ...]] = {}
         for register in self.registers:
-            if not register.area & Area.REGISTERS:
+            if not register.area & Area.REGISTERS or register.layout.bit:
                 continue
             found = best.get(register.item, ())
-            if not found or register.layout.decimals > found[0].layout.decimals:
+            step = register.layout.resolution
+            if not found or step < found[0].layout.resolution:
                 best[register.item] = (register,)
-            elif register.layout.decimals == found[0].layout.decimals:
+            elif step == found[0].layout.resolution:
                 best[register.item] = (*found, register)
         return best
 
     def server_data(self, serial_number: str) -> bytes:
-        """Return the data of function 17: identifier, running, product and serial number."""
+        """Return the data of function 17: `server_id` or, where the map has none, identifier,
+        running, product and serial number.
+        """
+        if self.server_id:
+            return self.server_id
         known = self.identification
         product = known.get(_PRODUCT_NAME, known.get(_PRODUCT_CODE, b""))
         return bytes((SERVER_ID, RUNNING)) + product + b" " * bool(product) + serial_number.encode()
@@ -268,6 +339,37 @@ class RegisterMap:
                 yield register.item.name, register.width
         for rows in self.row_lists:
             yield f"the list of {rows.table.name}", rows.row_registers
+
+    def _plain_problems(self) -> Iterator[tuple[str, str]]:
+        """Yield name and problem of each part that takes plain writes and cannot."""
+        if self.credit is not None and self.credit.problem is not None:
+            yield "the plain credit", self.credit.problem
+        control = self.control
+        if control is None:
+            return
+        if control.area not in (Area.HOLDING, Area.COIL):
+            yield "the force control", "holding registers, or a coil, order the switch"
+        bits = control.size if control.area is Area.COIL else 16 * control.size
+        if not control.values or not all(0 <= number < 1 << bits for number in control.values):
+            yield "the force control", f"its values are numbers from 0 to {(1 << bits) - 1}"
+
+    def _written(self, area: Area) -> Iterator[tuple[str, range]]:
+        """Yield the name and the addresses of each part that is written; no two may overlap."""
+        for register in self.registers:
+            if register.writable and area in register.area & (Area.HOLDING | Area.COIL):
+                yield register.item.name, register.extent
+        for span in self.scratch:
+            if area in span.area:
+                yield "a scratch span", span.extent
+        if area is Area.HOLDING:
+            if self.credit is not None:
+                yield "the plain credit", self.credit.extent
+            for window in self.row_windows:
+                yield f"the window of {window.table.name}", window.extent
+            for extent in self.windows.extents if self.windows is not None else ():
+                yield "a window for sealed messages", extent
+        if self.control is not None and area in self.control.area:
+            yield "the force control", self.control.extent
 
     def _placed(self, area: Area) -> Iterator[tuple[str, range]]:
         """Yield the name and the addresses of each part of an area; no two may overlap."""
@@ -298,12 +400,3 @@ def unbroken(extents: Iterable[range]) -> tuple[range, ...]:
         else:
             runs.append(extent)
     return tuple(runs)
-
-
-def _problem(register: Register) -> str | None:
-    """Return why a value cannot lie in the areas of a register, None where it can."""
-    if not register.area or (register.area & Area.BITS and register.area & Area.REGISTERS):
-        return "it lies in registers, or in coils and discrete inputs"
-    if (register.layout.type is ValueType.BITS) != bool(register.area & Area.BITS):
-        return "coils and discrete inputs hold bits, and nothing else does"
-    return register.layout.problem(register.item.kind)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from protocols.data_model import items
+from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
-from protocols.modbus.register_map import Area, Constant, Register, RegisterMap, Section, Span
+from protocols.modbus.register_map import (
+    Constant,
+    Register,
+    RegisterMap,
+    Section,
+    Span,
+)
 from protocols.modbus.sealed_windows import SealedWindows
 from protocols.modbus.value_layout import Layout, Order, ValueType
 

@@ -15,11 +15,11 @@ from protocols.data_model.tables import (
     Row,
 )
 from protocols.data_model.words import Status
+from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.register_map import (
     RUNNING,
     SERVER_ID,
-    Area,
     Register,
     RegisterMap,
     Section,

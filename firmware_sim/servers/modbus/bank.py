@@ -40,8 +40,8 @@ class Bank:
         self._meter = meter
         self._image = bytearray(plan.blank)
         self._revisions = [0] * len(plan.blocks)
-        self.scratch = bytearray(plan.scratch_size)
-        self.coils = 0
+        self.scratch = bytearray(plan.scratch_initial)
+        self.coils = plan.coils_initial
         self._replies: dict[bytes, bytes] = {}
         self._replies_at = 0
 
@@ -65,11 +65,16 @@ class Bank:
         else:
             return False
         address, count = _RANGE.unpack_from(pdu, 1)
-        return view.holds(address, address + count)
+        return view.holds(address, address + count) and not view.written(address, address + count)
 
     def read(self, view: RegisterView, address: int, count: int) -> bytes | None:
-        """Return `count` registers of an area; None where one of them does not exist."""
+        """Return `count` registers of an area; None where one of them does not exist.
+
+        None too where the read begins or ends inside a value, under a map that refuses it.
+        """
         end = address + count
+        if view.inside and (address in view.inside or end in view.inside):
+            return None
         _, stop, _, shift = view.segments[bisect_right(view.begins, address) - 1]
         if end > stop or shift is None:
             if view.holds(address, end):
@@ -118,15 +123,25 @@ class Bank:
         raise IllegalAddressError
 
     def _read_across(self, view: RegisterView, address: int, end: int) -> bytes:
-        """Return registers of consecutive segments, of which some may read 0."""
+        """Return registers of consecutive segments, of which some are scratch or read 0."""
         data = b""
         while address < end:
             segment = view.segment(address)
             stop = min(end, segment.end)
-            held = None if segment.shift is None else self.read(view, address, stop - address)
-            data += held or bytes(2 * (stop - address))
+            if segment.shift is None:
+                data += self._unheld(view, address, stop)
+            else:
+                data += self.read(view, address, stop - address) or b""
             address = stop
         return data
+
+    def _unheld(self, view: RegisterView, address: int, end: int) -> bytes:
+        """Return registers of a segment that does not stand in the image: scratch or zeros."""
+        for extent, offset in view.scratch:
+            if address in extent:
+                at = offset - 2 * extent.start
+                return bytes(self.scratch[2 * address + at : 2 * end + at])
+        return bytes(2 * (end - address))
 
     def _rebuild(self, block: int) -> None:
         meter, image = self._meter, self._image
@@ -135,17 +150,13 @@ class Bank:
         self._revisions[block] = meter.revision
 
     def _read_apart(self, view: RegisterView, address: int, end: int) -> bytes | None:
-        """Return registers of a row list or scratch registers."""
+        """Return registers of a row list."""
         for rows in view.row_lists:
             extent = rows.extent
             if extent.start <= address and end <= extent.stop:
                 newest = b"".join(rows_of(self._meter, rows.table).newest(rows.rows))
                 data = newest.ljust(2 * len(extent), b"\0")
                 return data[2 * (address - extent.start) : 2 * (end - extent.start)]
-        for extent, offset in view.scratch:
-            if extent.start <= address and end <= extent.stop:
-                at = offset - 2 * extent.start
-                return bytes(self.scratch[2 * address + at : 2 * end + at])
         return None
 
 

@@ -1,7 +1,8 @@
 """A register map compiled for banks: once a map, shared by all meters that have it.
 
 The image of a meter holds only blocks of 32 registers in which the map has items or constants;
-blocks of equal areas stand in it once. A block is rebuilt by its steps.
+blocks of equal areas stand in it once. A block is rebuilt by its steps. Scratch registers, which
+are written, stand beside the image.
 """
 
 from __future__ import annotations
@@ -12,9 +13,18 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from firmware_sim.meter import Meter
-from firmware_sim.readings import GETTERS
+from firmware_sim.readings import GETTERS, Getter
+from protocols.data_model.words import MeterType
 from protocols.errors import IllegalAddressError
-from protocols.modbus.register_map import Area, Placed, Register, RegisterMap, RowList, unbroken
+from protocols.modbus.areas import Area
+from protocols.modbus.register_map import (
+    Constant,
+    Placed,
+    Register,
+    RegisterMap,
+    RowList,
+    unbroken,
+)
 
 BLOCK = 32
 """Registers of a block."""
@@ -29,7 +39,7 @@ class Segment(NamedTuple):
 
     `run_end` is the end of the unbroken run of readable addresses that the segment belongs to;
     `shift` is the number of a block in the image less its number by address, None where no block
-    stands in the image and all registers read 0.
+    stands in the image: the segment is scratch, or all its registers read 0.
     """
 
     begin: int
@@ -44,19 +54,23 @@ _NO_SEGMENT = Segment(-1, -1, -1, None)
 class RegisterView:
     """The part of an image that is read as one area of registers."""
 
-    __slots__ = ("begins", "row_lists", "scratch", "segments")
+    __slots__ = ("begins", "inside", "row_lists", "scratch", "segments")
 
     def __init__(
         self,
         segments: tuple[Segment, ...],
         scratch: tuple[tuple[range, int], ...],
         row_lists: tuple[RowList, ...],
+        inside: frozenset[int],
     ) -> None:
-        """Show segments, scratch registers with their byte offset in the bank, and row lists."""
+        """Show segments, scratch registers with their byte offset in the bank, and row lists.
+
+        No read begins `inside` a value, or ends before such an address.
+        """
         self.segments = (_NO_SEGMENT, *segments)
         """In order, after one that holds no register."""
         self.begins = [segment.begin for segment in self.segments]
-        self.scratch, self.row_lists = scratch, row_lists
+        self.scratch, self.row_lists, self.inside = scratch, row_lists, inside
 
     def segment(self, address: int) -> Segment:
         """Return the last segment that begins at an address or before it."""
@@ -66,9 +80,13 @@ class RegisterView:
         """Return whether the map holds all registers from `address` to before `end`."""
         return end <= self.segment(address).run_end
 
+    def written(self, address: int, end: int) -> bool:
+        """Return whether some registers from `address` to before `end` are scratch."""
+        return any(extent.start < end and address < extent.stop for extent, _ in self.scratch)
+
 
 class BitField(NamedTuple):
-    """Consecutive coils or discrete inputs: an item's bits or, without `get`, scratch coils."""
+    """Consecutive coils or discrete inputs: a value or, without `get`, scratch coils."""
 
     begin: int
     end: int
@@ -100,22 +118,28 @@ class Plan:
         "blank",
         "blocks",
         "coils",
+        "coils_initial",
         "discrete",
         "functions",
         "holding",
         "input",
         "largest_read",
         "register_map",
-        "scratch_size",
+        "scratch_initial",
     )
 
     def __init__(self, register_map: RegisterMap) -> None:
         self.register_map = register_map
         self.largest_read = register_map.largest_read
         self.functions = frozenset(map(int, register_map.functions))
-        self.scratch_size = sum(
-            2 * span.size for span in register_map.scratch if span.area & Area.REGISTERS
+        self.scratch_initial = b"".join(
+            span.initial.ljust(2 * span.size, b"\0")
+            for span in register_map.scratch
+            if span.area & Area.REGISTERS
         )
+        """Scratch registers before they are written."""
+        self.coils_initial = _initial_coils(register_map)
+        """Scratch coils before they are written, the first in bit 0."""
         image = _Image(register_map)
         self.holding = image.view(Area.HOLDING)
         same = image.content(Area.HOLDING) == image.content(Area.INPUT)
@@ -168,14 +192,23 @@ class _Image:
         for constant in constants:
             at = 2 * (constant.address + BLOCK * shifts[constant.address // BLOCK])
             self.blank[at : at + len(constant.data)] = constant.data
-        segments = [segment for run in self._map.runs(area) for segment in _segments(run, shifts)]
-        return RegisterView(tuple(segments), self._scratch(area), self._map.row_lists)
+        scratch = self._scratch(area)
+        written = [extent for extent, _ in scratch]
+        runs = unbroken([*self._map.runs(area), *written])
+        segments = [segment for run in runs for segment in _segments(run, shifts, written)]
+        inside = [address for one in registers for address in one.extent[1:]]
+        return RegisterView(
+            tuple(segments),
+            scratch,
+            self._map.row_lists,
+            frozenset(inside if self._map.whole_values else ()),
+        )
 
     def _add(self, register: Register, shifts: dict[int, int]) -> None:
         extent = register.extent
         shift = shifts[extent.start // BLOCK]
         begin = 2 * (extent.start + BLOCK * shift)
-        step = (begin, begin + 2 * len(extent), GETTERS[register.item], register.packer())
+        step = (begin, begin + 2 * len(extent), _reading(register), register.packer())
         for block in _blocks(extent):
             self.blocks[block + shift].append(step)
 
@@ -194,14 +227,51 @@ def _blocks(extent: range) -> range:
     return range(extent.start // BLOCK, (extent.stop - 1) // BLOCK + 1)
 
 
-def _segments(run: range, shifts: dict[int, int]) -> Iterator[Segment]:
-    """Cut a run of readable addresses where blocks do not stand together in the image."""
+def _segments(run: range, shifts: dict[int, int], written: list[range]) -> Iterator[Segment]:
+    """Cut a run of readable addresses at scratch, and where blocks do not stand together."""
     begin = run.start
-    for block in _blocks(run):
-        end = min(run.stop, (block + 1) * BLOCK)
-        if end == run.stop or shifts.get(block) != shifts.get(block + 1):
-            yield Segment(begin, end, run.stop, shifts.get(block))
+    for extent in sorted(written, key=lambda one: one.start):
+        if extent.start in run:
+            yield from _held_segments(range(begin, extent.start), run.stop, shifts)
+            yield Segment(extent.start, extent.stop, run.stop, None)
+            begin = extent.stop
+    yield from _held_segments(range(begin, run.stop), run.stop, shifts)
+
+
+def _held_segments(part: range, run_end: int, shifts: dict[int, int]) -> Iterator[Segment]:
+    """Cut registers that are no scratch where their blocks do not stand together in the image."""
+    begin = part.start
+    for block in _blocks(part) if part else ():
+        end = min(part.stop, (block + 1) * BLOCK)
+        if end == part.stop or shifts.get(block) != shifts.get(block + 1):
+            yield Segment(begin, end, run_end, shifts.get(block))
             begin = end
+
+
+def _reading(register: Register) -> Getter:
+    """Return the function that reads the value of a register from a meter."""
+    get = GETTERS[register.item]
+    if register.magnitude:
+        get = _magnitude(get)
+    if register.sign_of is not None:
+        get = _signed(get, GETTERS[register.sign_of])
+    if register.absent and register.item.phases > 1:
+        get = _present(get, register.item.phases)
+    return get
+
+
+def _magnitude(get: Getter) -> Getter:
+    return lambda meter: abs(get(meter))
+
+
+def _signed(get: Getter, sign: Getter) -> Getter:
+    return lambda meter: -abs(get(meter)) if sign(meter) < 0 else abs(get(meter))
+
+
+def _present(get: Getter, phases: int) -> Getter:
+    """Return a getter whose value is None of a meter with fewer phases."""
+    lacking = frozenset(int(each) for each in MeterType if each.phases < phases)
+    return lambda meter: None if meter.state.identity.meter_type in lacking else get(meter)
 
 
 def _bits(register_map: RegisterMap, area: Area) -> BitView:
@@ -209,7 +279,11 @@ def _bits(register_map: RegisterMap, area: Area) -> BitView:
     for register in register_map.registers:
         if area in register.area:
             extent = register.extent
-            fields.append(BitField(extent.start, extent.stop, GETTERS[register.item], 0))
+            fields.append(BitField(extent.start, extent.stop, _bit_reading(register), 0))
+    for constant in register_map.fixed:
+        if area in constant.area:
+            extent = constant.extent
+            fields.append(BitField(extent.start, extent.stop, _unchanging(constant), 0))
     for span in register_map.scratch:
         if area in span.area:
             fields.append(BitField(span.extent.start, span.extent.stop, None, offset))
@@ -217,3 +291,22 @@ def _bits(register_map: RegisterMap, area: Area) -> BitView:
         if span.area & Area.BITS:
             offset += span.size
     return BitView(unbroken(runs), tuple(fields))
+
+
+def _bit_reading(register: Register) -> Getter:
+    get, bits = _reading(register), register.bits()
+    return get if bits is int else lambda meter: bits(get(meter))
+
+
+def _unchanging(constant: Constant) -> Getter:
+    held = int.from_bytes(constant.data, "little")
+    return lambda _: held
+
+
+def _initial_coils(register_map: RegisterMap) -> int:
+    held = offset = 0
+    for span in register_map.scratch:
+        if span.area & Area.BITS:
+            held |= (int.from_bytes(span.initial, "little") & (1 << span.size) - 1) << offset
+            offset += span.size
+    return held

@@ -17,8 +17,9 @@ from meterctl.errors import CorruptAnswerError, UsageError
 from protocols.data_model import items
 from protocols.data_model.tables import PURCHASES, TABLES
 from protocols.keys import MessageClass
+from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import Area, Constant, RegisterMap
+from protocols.modbus.register_map import Constant, RegisterMap
 from protocols.quantities import CENT, HOUR, LEDGER
 from protocols.sealed_message import MessageKind
 from protocols.sealed_status import StatusQuestion

@@ -24,6 +24,7 @@ from protocols.data_model.kinds import (
 from protocols.data_model.tables import TABLES
 from protocols.errors import ProtocolError
 from protocols.modbus import sealed_windows as w
+from protocols.modbus.areas import Area
 from protocols.modbus.native_map import MAP_END, NATIVE_MAP
 from protocols.modbus.pdu import (
     MAX_PDU,
@@ -31,7 +32,7 @@ from protocols.modbus.pdu import (
     MAX_READ_WRITE_REGISTERS,
     MAX_WRITE_REGISTERS,
 )
-from protocols.modbus.register_map import Area, Register
+from protocols.modbus.register_map import Register
 from protocols.modbus.value_layout import ValueType
 from protocols.quantities import CENT, ENERGY_WRAP, KWH, LEDGER, MONEY_LIMIT
 from protocols.sealed_message import MAX_MESSAGE, Answer, Receipt

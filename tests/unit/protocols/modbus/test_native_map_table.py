@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.register_map import Register
-from protocols.modbus.value_layout import packer
+from protocols.modbus.value_packing import packer
 
 PUBLISHED = """\
 2 3 bcd 0 - serial_number

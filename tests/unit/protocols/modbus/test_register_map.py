@@ -10,9 +10,10 @@ import pytest
 from protocols.data_model import items
 from protocols.data_model.tables import EVENTS, PROFILE, PURCHASES
 from protocols.errors import QuantityError
+from protocols.modbus.areas import Area
 from protocols.modbus.native_map import MAP_END, NATIVE_MAP
+from protocols.modbus.plain_writes import ForceControl, PlainCredit
 from protocols.modbus.register_map import (
-    Area,
     Constant,
     Register,
     RegisterMap,
@@ -22,10 +23,10 @@ from protocols.modbus.register_map import (
     Span,
 )
 from protocols.modbus.sealed_windows import ANSWER_REGISTERS, SealedWindow, SealedWindows
-from protocols.modbus.value_layout import Layout, ValueType
+from protocols.modbus.value_layout import NAN, Layout, ValueType
 from tests.support.maps import SMALL_MAP, WINDOWS
 
-U16, U32 = Layout(ValueType.U16), Layout(ValueType.U32)
+U16, S16, U32 = Layout(ValueType.U16), Layout(ValueType.S16), Layout(ValueType.U32)
 BIT = Layout(ValueType.BITS, size=1)
 COUNT = items.PURCHASE_COUNT
 
@@ -73,6 +74,34 @@ def test_the_best_registers_of_an_item_have_the_most_decimals() -> None:
     assert found.best_registers == {items.ENERGY_IMPORT: (fine, again)}
 
 
+def test_the_finest_register_of_an_item_may_have_a_scale_or_be_a_float() -> None:
+    watts = Register(Area.INPUT, 0, items.ACTIVE_POWER, Layout(ValueType.S32, factor=(1, 1000)))
+    tenths = Register(Area.INPUT, 2, items.ACTIVE_POWER, Layout(ValueType.S16, 1))
+    single = Register(Area.INPUT, 4, items.ACTIVE_POWER, Layout(ValueType.F32))
+    double = Register(Area.INPUT, 6, items.ACTIVE_POWER, Layout(ValueType.F64))
+    for registers, best in (
+        ((tenths, watts), watts),
+        ((tenths, watts, single), single),
+        ((double, single, tenths), double),
+    ):
+        assert a_map(*registers).best_registers == {items.ACTIVE_POWER: (best,)}
+
+
+def test_one_bit_of_a_set_is_not_its_item() -> None:
+    bit = Register(Area.INPUT, 0, items.STATUS, Layout(ValueType.BOOL, bit="overload"))
+    assert a_map(bit).best_registers == {}
+
+
+def test_a_constant_of_bits_is_as_long_as_its_size() -> None:
+    assert Constant(Area.DISCRETE, 4, b"\xff\x07", 11).extent == range(4, 15)
+    assert Constant(Area.INPUT, 4, bytes(6)).extent == range(4, 7)
+
+
+def test_function_17_tells_what_the_map_says_and_else_the_meter() -> None:
+    assert a_map(server_id=b"whole").server_data("000000000001") == b"whole"
+    assert a_map().server_data("000000000001") == b"\x50\xff000000000001"
+
+
 def test_lists_and_windows_are_found_by_their_table() -> None:
     assert NATIVE_MAP.row_list(PURCHASES) is NATIVE_MAP.row_lists[0]
     assert NATIVE_MAP.row_list(EVENTS) is None
@@ -104,6 +133,14 @@ def test_the_windows_for_sealed_messages_move_with_their_address() -> None:
         (Register(Area.INPUT, 0, items.SERIAL_NUMBER, U32), "packed BCD"),
         (Register(Area.INPUT, 0, items.MAX_CREDIT, U32), "off"),
         (Register(Area.INPUT, 0xFFFF, COUNT, U32), "no address 65536"),
+        (Register(Area.INPUT, 0, COUNT, U32, absent=True), "absent needs a number"),
+        (Register(Area.COIL, 0, items.GUARANTEE, replace(BIT, off=1)), "bits have no number"),
+        (Register(Area.HOLDING, 0, COUNT, U32, writable=True), "a setting"),
+        (Register(Area.INPUT, 0, items.TRIP_MODE, U16, writable=True), "are writable"),
+        (Register(Area.INPUT, 0, items.TRIP_MODE, U16, magnitude=True), "have a sign"),
+        (Register(Area.INPUT, 0, COUNT, S16, sign_of=items.TRIP_MODE), "have a sign"),
+        (Register(Area.INPUT, 0, COUNT, U16, sign_of=COUNT), "signed type"),
+        (Register(Area.INPUT, 0, COUNT, S16, magnitude=True, sign_of=COUNT), "left out or"),
         (Register(Area.INPUT, -1, COUNT, U32), "no address -1"),
     ],
 )
@@ -168,3 +205,53 @@ def test_a_value_of_single_bits_is_not_limited_by_the_largest_read_of_registers(
     bits = Layout(ValueType.BITS, size=32)
     section = Section("bits", (Register(Area.DISCRETE, 0, items.STATUS, bits),))
     assert RegisterMap("bits", (section,), largest_read=2).registers[0].width == 32
+
+
+# ---- plain writes
+
+
+def test_a_purchase_and_an_order_lie_over_registers_that_are_read() -> None:
+    found = a_map(
+        Register(Area.HOLDING, 10, COUNT, U16),
+        Register(Area.HOLDING, 11, items.REMAINING_CREDIT, Layout(ValueType.U32, 2)),
+        Register(Area.COIL, 3, items.SUPPLY_SWITCH, BIT),
+        credit=PlainCredit(10, U16, Layout(ValueType.U32, 2)),
+        control=ForceControl(Area.COIL, 3, {0: "interrupt", 1: "permit"}),
+    )
+    assert found.credit is not None
+    assert (found.credit.amount_address, found.credit.extent) == (11, range(10, 13))
+    assert found.control is not None
+    assert found.control.extent == range(3, 4)
+
+
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ({"credit": PlainCredit(0xFFFE, U16, U32)}, "no address 65536"),
+        ({"credit": PlainCredit(0, Layout(ValueType.F32), U32)}, "whole numbers, not f32"),
+        ({"credit": PlainCredit(0, U16, Layout(ValueType.BCD, size=2))}, "numbers, not bcd"),
+        ({"credit": PlainCredit(9, U16, U32)}, "the plain credit and trip_mode overlap at 10"),
+        ({"credit": PlainCredit(99, U16, U32)}, "the plain credit and a scratch span"),
+        ({"control": ForceControl(Area.INPUT, 0, {1: "permit"})}, "holding registers, or a coil"),
+        ({"control": ForceControl(Area.HOLDING, 0, {})}, "from 0 to 65535"),
+        ({"control": ForceControl(Area.COIL, 0, {2: "permit"})}, "from 0 to 1"),
+        ({"control": ForceControl(Area.HOLDING, 10, {2: "permit"})}, "overlap at 10"),
+        ({"control": ForceControl(Area.HOLDING, 0, {1 << 32: "permit"}, 2)}, "4294967295"),
+    ],
+)
+def test_what_is_written_lies_apart(parts: dict[str, Any], problem: str) -> None:
+    alone = a_map(
+        Register(Area.HOLDING, 10, items.TRIP_MODE, U16, writable=True),
+        scratch=(Span(Area.HOLDING, 100, 4),),
+    )
+    with pytest.raises(QuantityError, match=problem):
+        replace(alone, **parts)
+
+
+def test_a_map_of_layouts_with_words_and_nan_is_a_value_too() -> None:
+    words = {"two_stage": 1, "direct": 2, "delayed": 3}
+    registers = (
+        Register(Area.INPUT, 0, items.TRIP_MODE, Layout(ValueType.U16, values=words)),
+        Register(Area.INPUT, 2, items.FREQUENCY, Layout(ValueType.F32, off=NAN), absent=True),
+    )
+    assert len({a_map(*registers), a_map(*registers)}) == 1
