@@ -1,6 +1,6 @@
 """Where a map takes plain writes of credit and of the switch.
 
-A meter takes them only with `unsafe_writes` (METER.md 7): nobody vouches for them.
+A meter takes them only with `unsafe_writes` (METER.md 7): they carry no proof.
 """
 
 from __future__ import annotations

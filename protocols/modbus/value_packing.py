@@ -12,7 +12,7 @@ shortest decimal number that it stands for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite, isnan, nan
+from math import inf, isfinite, isnan, nan
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -31,6 +31,7 @@ from protocols.modbus.value_layout import (
 from protocols.quantities import ENERGY_WRAP, LEDGER_DECIMALS, MONEY_LIMIT
 
 Encoder = Callable[[Any], bytes]
+_F32 = Struct("f")
 _LARGEST_F32 = 3.4028234663852886e38
 
 
@@ -40,7 +41,7 @@ def packer(kind: Kind, layout: Layout) -> Encoder:
     It takes None where the layout has a number for "off", and of a counter that the meter may not
     keep, which is then 0.
     """
-    pack = _pack(layout)
+    pack = encoder(layout)
     if isinstance(kind, Optional) and not kind.inner.wraps and not layout.is_float:
         return _optional_packer(kind.inner, layout, pack)
     if isinstance(kind, Optional):
@@ -56,7 +57,7 @@ def _or_off(encode: Encoder, layout: Layout) -> Encoder:
 
 def off_bytes(layout: Layout) -> bytes:
     """Return the registers of "off" under a layout that has a number for it."""
-    return _pack(layout)(nan if isinstance(layout.off, NotANumber) else layout.off)
+    return encoder(layout)(nan if isinstance(layout.off, NotANumber) else layout.off)
 
 
 def bits_of(kind: Kind, layout: Layout) -> Callable[[Any], int]:
@@ -267,25 +268,27 @@ def _rounded(item: Item, layout: Layout, raw: float) -> Any:
     """Return the value of a float, rounded to the nearest that the kind can hold."""
     from fractions import Fraction  # noqa: PLC0415 - read by hosts of meters that have floats
 
-    number = Fraction(_shortest(layout, raw))
+    number = Fraction(repr(raw))
+    if layout.type is ValueType.F32:
+        shorter = (Fraction(f"{raw:.{digits}g}") for digits in range(1, 10))
+        number = next(one for one in shorter if _as_f32(one.numerator / one.denominator) == raw)
     if not isinstance(item.kind, Fixed | Optional | Moment):
         return _value(item, layout, round(number))
     up, down = layout.ratio(decimals_of(item.kind))
     return round(number * down / up)
 
 
-def _shortest(layout: Layout, raw: float) -> str:
-    """Return the decimal number with the fewest digits whose nearest float is `raw`."""
-    if layout.type is ValueType.F32:
-        for digits in range(1, 9):
-            text = f"{raw:.{digits}g}"
-            if Struct("f").unpack(Struct("f").pack(float(text)))[0] == raw:
-                return text
-        return f"{raw:.9g}"
-    return repr(raw)
+def _as_f32(number: float) -> float:
+    """Return the f32 nearest to an f64; infinity beyond the f32."""
+    try:
+        found: float = _F32.unpack(_F32.pack(number))[0]
+    except OverflowError:
+        return inf
+    return found
 
 
-def _pack(layout: Layout) -> Encoder:
+def encoder(layout: Layout) -> Encoder:
+    """Return the function from a number, or the bytes of digits and text, to registers."""
     pack = layout.struct.pack
     if layout.word_order is layout.byte_order is Order.HIGH_FIRST:
         return pack

@@ -163,3 +163,15 @@ def test_any_registers_give_a_value_or_are_malformed(layout: Layout, data: bytes
                 unpack(Item("tried", kind, ""), fitting, data[: 2 * layout.width])
             except MalformedMessageError:
                 assert layout.is_float
+
+
+@modest
+@given(st.integers(0, 0x7F7F_FFFF), st.booleans())
+def test_every_f32_is_read(bits: int, negative: bool) -> None:
+    layout = Layout(ValueType.F32)
+    data = (bits | negative << 31).to_bytes(4, "big")
+    (number,) = struct.unpack(">f", data)
+    found = unpack(Item("tried", POWER, ""), layout, data)
+    assert abs(Fraction(found, 10**6) - Fraction(number)) <= Fraction(1, 10**6) + abs(
+        Fraction(number)
+    ) / (1 << 23)
