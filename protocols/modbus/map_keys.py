@@ -29,7 +29,7 @@ from protocols.modbus.map_key_kinds import (
     Words,
     shown,
 )
-from protocols.modbus.pdu import MAX_READ_REGISTERS
+from protocols.modbus.pdu import MAX_READ_BITS, MAX_READ_REGISTERS
 from protocols.modbus.plain_writes import CONTROL_ACTIONS
 from protocols.modbus.value_layout import Order, ValueType
 
@@ -101,6 +101,7 @@ _ANY = Text()
 _WORD = Text(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", "a word of small letters, digits and hyphens")
 _ADDRESS = Whole(0, ADDRESSES - 1)
 _SIZE = Whole(1, ADDRESSES)
+_VALUE_SIZE = Whole(1, MAX_READ_BITS)
 _TYPES = Words({one.value: one for one in ValueType})
 _ORDERS = Words({one.value: one for one in Order})
 _NAME = Text(r"[a-z][a-z0-9_]*", "the name of an item")
@@ -171,7 +172,7 @@ REGISTER = Table("register", "A value of the meter, one [[register]] each.", (
     Key("off", NumberOrNan(), 'The number for "off" of an item that has it.',
         default="needed by such an item"),
     _ABSENT,
-    Key("size", _SIZE, "Registers of bcd and ascii, addresses of bits.",
+    Key("size", _VALUE_SIZE, "Registers of bcd and ascii, addresses of bits.",
         default="as many as the item needs"),
     _WORD_ORDER,
     _BYTE_ORDER,
@@ -194,7 +195,7 @@ CONSTANT = Table("constant", "What never changes, one [[constant]] each.", (
     Key("value", ConstantValue(), "The number or the text; 0x8000 of an s16 is its bits."),
     Key("hex", HEX, "The bytes, instead of type and value: whole registers, or bits with the "
         "first one in the lowest bit."),
-    Key("size", _SIZE, "Registers of ascii, which is filled with NUL; number of bits.",
+    Key("size", _VALUE_SIZE, "Registers of ascii, which is filled with NUL; number of bits.",
         default="as many as the value needs"),
     _WORD_ORDER,
     _BYTE_ORDER,

@@ -8,12 +8,12 @@ registers; what is placed in several areas lies at the same address in each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 from protocols.data_model.items import Item
-from protocols.data_model.kinds import Fixed
+from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.tables import Table
 from protocols.errors import QuantityError
 from protocols.modbus import value_packing
@@ -66,6 +66,11 @@ class Register(NamedTuple):
         return range(self.address, self.address + self.layout.width)
 
     @property
+    def may_lack(self) -> bool:
+        """Whether some meter with this map lacks the phase and shows the number of absence."""
+        return self.absent and self.item.phases > 1
+
+    @property
     def problem(self) -> str | None:
         """Why the value cannot lie in these areas under this layout, None where it can."""
         in_bits = bool(self.area & Area.BITS)
@@ -103,7 +108,10 @@ class Register(NamedTuple):
 
     def packer(self) -> Callable[[Any], bytes]:
         """Return the function that encodes a value into its registers."""
-        return value_packing.packer(self.item.kind, self.layout)
+        layout, kind = self.layout, self.item.kind
+        if layout.off is not None and not isinstance(kind, Optional) and not self.may_lack:
+            layout = replace(layout, off=None)
+        return value_packing.packer(kind, layout)
 
     def bits(self) -> Callable[[Any], int]:
         """Return the function from a value to its coils or discrete inputs, the first in bit 0."""

@@ -56,6 +56,10 @@ every midpoint of two f32 than from its f64: that f64 as an f32 is the f32 neare
 """
 
 
+MAX_BITS = 64
+"""Most bits of a value in coils or discrete inputs: those of the largest items."""
+
+
 class Order(Enum):
     """Which part of a number comes first."""
 
@@ -168,6 +172,8 @@ class Layout:
         """Return why values of a kind cannot lie like this, None where they can."""
         if self.width < 1:
             return f"{self.type.value} needs a size of at least 1"
+        if self.type is ValueType.BITS and self.size > MAX_BITS:
+            return f"the bits of a value are at most {MAX_BITS}"
         if isinstance(kind, Digits) != (self.type in (ValueType.BCD, ValueType.ASCII)):
             return "digits are packed BCD or ASCII, and nothing else is"
         return self._digits_problem(kind) or self._scale_problem(kind) or self._word_problem(kind)
@@ -183,6 +189,8 @@ class Layout:
             return "only fixed-point numbers have decimals"
         if self.factor != (1, 1) and not isinstance(kind, Fixed | Optional | Moment):
             return "only fixed-point numbers and instants have a scale"
+        if self.type is ValueType.BITS and (self.decimals or self.factor != (1, 1)):
+            return "bits have no scale"
         if not self.factor[0] or self.factor[1] < 1:
             return "a scale is not 0"
         if self.factor[0] < 0 and not self.signed:
@@ -195,6 +203,8 @@ class Layout:
         return self._off_problem(kind)
 
     def _off_problem(self, kind: Kind) -> str | None:
+        if self.type is ValueType.BITS and isinstance(kind, Optional):
+            return 'bits have no "off"'
         low, high = self.bounds
         allowed = f"a number from {low} to {high}{' or nan' if self.is_float else ''}"
         if self.off is None:

@@ -118,15 +118,16 @@ def _whole_packer(layout: Layout, pack: Encoder) -> Encoder:
     return whole
 
 
-def _numbers_but_off(layout: Layout) -> tuple[int, int]:
-    """Return the bounds of the numbers that a value saturates at: not those of "off"."""
+def _ends_but_off(layout: Layout) -> tuple[int, int]:
+    """Return the numbers at which a value saturates: not that of absence, unless it is 0."""
     low, high = layout.bounds
-    return low + (layout.off == low), high - (layout.off == high)
+    return low + (layout.off == low != 0), high - (layout.off == high)
 
 
 def _optional_packer(kind: Fixed, layout: Layout, pack: Encoder) -> Encoder:
     """Return the encoder of a limit or "off"; a number at the end of the type is never "off"."""
-    (low, high), off = _numbers_but_off(layout), layout.off
+    (low, high), off = layout.bounds, layout.off
+    low, high = low + (off == low), high - (off == high)
     up, down = layout.ratio(kind.decimals)
 
     def number(value: int | None) -> bytes:
@@ -137,7 +138,7 @@ def _optional_packer(kind: Fixed, layout: Layout, pack: Encoder) -> Encoder:
 
 def _fixed_packer(kind: Fixed, layout: Layout, pack: Encoder) -> Encoder:
     up, down = layout.ratio(kind.decimals)
-    low, high = _numbers_but_off(layout)
+    low, high = _ends_but_off(layout)
     if kind.wraps:
         return _counter_packer(layout, up, down, pack)
     if layout.wraps:
@@ -155,7 +156,7 @@ def _fixed_packer(kind: Fixed, layout: Layout, pack: Encoder) -> Encoder:
 
 def _counter_packer(layout: Layout, up: int, down: int, pack: Encoder) -> Encoder:
     """Return the encoder of a counter of energy, which wraps and is never negative."""
-    low, high = _numbers_but_off(layout)
+    low, high = _ends_but_off(layout)
     most = -layout.bounds[0] if up < 0 else layout.bounds[1]
     wrap = min(ENERGY_WRAP * abs(up), (most + 1) * down)
     if up < 0:

@@ -255,7 +255,7 @@ def _reading(register: Register) -> Getter:
         get = _magnitude(get)
     if register.sign_of is not None:
         get = _signed(get, GETTERS[register.sign_of])
-    if register.absent and register.item.phases > 1:
+    if register.may_lack:
         get = _present(get, register.item.phases)
     return get
 

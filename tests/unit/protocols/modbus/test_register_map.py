@@ -87,6 +87,17 @@ def test_the_finest_register_of_an_item_may_have_a_scale_or_be_a_float() -> None
         assert a_map(*registers).best_registers == {items.ACTIVE_POWER: (best,)}
 
 
+def test_a_value_that_every_meter_has_is_never_shown_as_absent() -> None:
+    layout = Layout(ValueType.S16, 1, off=-0x8000)
+    always = Register(Area.INPUT, 0, items.FREQUENCY, layout, absent=True)
+    second = Register(Area.INPUT, 0, items.ACTIVE_POWERS[1], layout, absent=True)
+    assert (always.may_lack, second.may_lack) == (False, True)
+    lowest = -(10**10)
+    assert [second.packer()(value) for value in (None, lowest)] == [b"\x80\0", b"\x80\1"]
+    assert replace(always, item=items.ACTIVE_POWER).packer()(lowest) == b"\x80\0"
+    assert always.unpack(b"\x80\0") is None
+
+
 def test_one_bit_of_a_set_is_not_its_item() -> None:
     bit = Register(Area.INPUT, 0, items.STATUS, Layout(ValueType.BOOL, bit="overload"))
     assert a_map(bit).best_registers == {}

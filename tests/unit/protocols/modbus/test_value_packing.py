@@ -123,6 +123,12 @@ def test_a_number_at_the_end_of_the_type_is_not_absent() -> None:
     assert packed(ENERGY, Layout(U16, off=0xFFFF), 65_535 * KWH) == "fffe"
 
 
+def test_zero_is_shown_where_the_number_of_absence_is_zero() -> None:
+    assert packed(ENERGY, Layout(U32, 3, off=0), 0) == "00000000"
+    assert packed(POWER, Layout(U16, off=0), 0) == "0000"
+    assert packed(items.MAX_CREDIT.kind, Layout(U16, 2, off=0), 0) == "0001"
+
+
 def test_a_choice_that_is_absent_has_a_number_too() -> None:
     layout = Layout(U16, off=9)
     assert [packed(CHOICE, layout, value) for value in (None, 2)] == ["0009", "0002"]
@@ -253,6 +259,10 @@ def test_digits_as_text_are_filled_with_nul() -> None:
         (CHOICE, Layout(U16, bit="open"), "set of words"),
         (Boolean(), Layout(BOOL), None),
         (COUNT, Layout(S16, wraps=True), "unsigned"),
+        (POWER, Layout(BITS, 2, size=16), "no scale"),
+        (FLAGS, Layout(BITS, size=65), "at most 64"),
+        (items.MAX_CREDIT.kind, Layout(BITS, size=32), 'bits have no "off"'),
+        (items.ENERGY_IMPORTS[0].kind, Layout(BITS, size=32), 'bits have no "off"'),
     ],
 )
 def test_a_layout_names_why_it_cannot_hold_a_kind(
