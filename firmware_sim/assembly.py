@@ -17,6 +17,8 @@ from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Load
+from firmware_sim.metrology.phase_energies import BEGUN
+from firmware_sim.metrology.registers import Registers
 from firmware_sim.rack.rack import Rack
 from firmware_sim.records.ring import Ring
 from firmware_sim.settings import Settings
@@ -80,6 +82,7 @@ def new_state(description: MeterDescription) -> State:
         CalendarState(0, 0, 0),
         settings=_shared(d.settings),
         tariff=d.tariff,
+        registers=Registers(phase_energies=BEGUN if d.keeps_phase_energies else None),
         account=account,
         supply=Supply(guarantee=d.guarantee),
     )
@@ -103,6 +106,9 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
     found = load(nvram) if nvram is not None else None
     if found is not None:
         identity = found.state.identity
+        registers = found.state.registers
+        if registers.phase_energies is None and description.keeps_phase_energies:
+            registers.phase_energies = BEGUN
         found.state.identity = replace(identity, transitions=_shared_changes(identity.transitions))
         keys = _keys(description, found.state.identity.serial_number)
         drawn = description.load or Load.constant((0,) * found.state.identity.phases)

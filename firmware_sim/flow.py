@@ -5,6 +5,7 @@ from __future__ import annotations
 from firmware_sim.hal.switch import SimulatedSwitch
 from firmware_sim.metrology.installation import Installation
 from firmware_sim.metrology.load import Demand
+from firmware_sim.metrology.phase_energies import counted_powers
 from firmware_sim.metrology.stretch import UNREACHED, Flow, directions
 from firmware_sim.state import State
 from firmware_sim.supply.control import end_switch_fault, follow_load, run_delays
@@ -30,6 +31,8 @@ def _apply(flow: Flow, state: State, installation: Installation, switch: Simulat
     flow.demand = demand = drawn if flows else Demand((0,) * len(drawn.phases))
     import_mw, export_mw = directions(demand.phases, identity.phase_summation == _PER_PHASE)
     flow.import_mw, flow.export_mw = import_mw, export_mw
+    if state.registers.phase_energies is not None:
+        flow.counted = counted_powers(demand, identity.phase_summation == _PER_PHASE)
     flow.export_charged = identity.reverse_charged
     flow.until_ms = UNREACHED if due_ms is None else due_ms
     follow_load(

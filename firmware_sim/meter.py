@@ -26,6 +26,7 @@ from firmware_sim.hal.nvram import NvramError, NvramFlushError
 from firmware_sim.hal.switch import SimulatedSwitch, SwitchDefect
 from firmware_sim.metrology.installation import Installation
 from firmware_sim.metrology.load import Demand, Load
+from firmware_sim.metrology.phase_energies import integrated
 from firmware_sim.metrology.stretch import UNREACHED, Flow, integrate, time_to
 from firmware_sim.records.publishing import publish
 from firmware_sim.records.ring import EVENT_RING, Ring
@@ -211,6 +212,10 @@ class Meter:
             count,
         ) = integrate(registers, self._flow, until_ms - state.elapsed_ms, watch_mwh)
         state.elapsed_ms += span_ms
+        if registers.phase_energies is not None:
+            registers.phase_energies = integrated(
+                registers.phase_energies, self._flow.counted, span_ms
+            )
         reached = count >= watch_mwh
         if imported or exported:
             registers.import_mwh += imported

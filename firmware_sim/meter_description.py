@@ -30,7 +30,8 @@ class MeterDescription:
 
     `keys_of` is the serial number for which `keys` were derived; empty if not known.
     `epoch` identifies the storage: drawn at random unless the configuration fixes it.
-    `load` None is no load; `register_map` None is the native map.
+    `load` None is no load; `register_map` None is the native map. `phase_energies`: the meter keeps
+    energies of phases even where its map does not ask for them.
     """
 
     serial_number: str = "000000000001"
@@ -56,9 +57,16 @@ class MeterDescription:
     profile_days: int = 10
     guarantee: bool = False
     drift_ppm: int = 0
+    phase_energies: bool = False
     register_map: RegisterMap | None = None
 
     @property
     def phases(self) -> int:
         """How many phases the meter has."""
         return MeterType(self.meter_type).phases
+
+    @property
+    def keeps_phase_energies(self) -> bool:
+        """Whether the description or its map asks for energies of phases."""
+        of_map = self.register_map is not None and self.register_map.asks_phase_energies
+        return self.phase_energies or of_map

@@ -18,6 +18,7 @@ from firmware_sim.metrology.electrical import (
     reactive_mvar,
     total_power_factor,
 )
+from firmware_sim.metrology.phase_energies import Counter
 from firmware_sim.records.ring import PROFILE_RING
 from firmware_sim.settings import attribute
 from firmware_sim.tariff.pricing import step_at
@@ -25,7 +26,7 @@ from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.tables import ProfileRecord
 from protocols.data_model.words import Cause, Status, SwitchPosition, Tamper
-from protocols.quantities import MINUTE, MONEY_LIMIT
+from protocols.quantities import MINUTE, MONEY_LIMIT, MWH_IN_MW_MS
 
 FIRMWARE_VERSION = 1
 Getter = Callable[[Meter], Any]
@@ -135,8 +136,18 @@ def _demand(meter: Meter) -> int:
     return 0 if newest is None else ProfileRecord.unpack(newest).import_mwh * PERIODS_AN_HOUR
 
 
-def _not_kept(_: Meter) -> int | None:
-    return None
+def _counted(meter: Meter, *places: int) -> int | None:
+    """Return the sum of counters in thousandths of a unit-hour; None where none are kept."""
+    energies = meter.state.registers.phase_energies
+    if energies is None:
+        return None
+    return sum(energies[place] // MWH_IN_MW_MS for place in places)
+
+
+def _counted_of_phase(meter: Meter, phase: int, *counters: Counter) -> int | None:
+    if phase >= meter.state.identity.phases:
+        return None
+    return _counted(meter, *(counter + phase for counter in counters))
 
 
 def _trip_due(meter: Meter) -> int:
@@ -181,10 +192,10 @@ GETTERS: dict[Item, Getter] = {
     items.ENERGY_IMPORT: lambda m: m.state.registers.import_mwh,
     items.ENERGY_EXPORT: lambda m: m.state.registers.export_mwh,
     items.ENERGY_TOTAL: lambda m: m.state.registers.import_mwh + m.state.registers.export_mwh,
-    items.REACTIVE_IMPORT: _not_kept,
-    items.REACTIVE_EXPORT: _not_kept,
-    items.REACTIVE_TOTAL: _not_kept,
-    items.APPARENT_TOTAL: _not_kept,
+    items.REACTIVE_IMPORT: lambda m: _counted(m, Counter.REACTIVE_IMPORT),
+    items.REACTIVE_EXPORT: lambda m: _counted(m, Counter.REACTIVE_EXPORT),
+    items.REACTIVE_TOTAL: lambda m: _counted(m, Counter.REACTIVE_IMPORT, Counter.REACTIVE_EXPORT),
+    items.APPARENT_TOTAL: lambda m: _counted(m, Counter.APPARENT),
     items.ENERGY_MONTH: lambda m: m.state.registers.month_mwh,
     items.ENERGY_YEAR: lambda m: m.state.registers.year_mwh,
     items.ACTIVE_POWER: lambda m: sum(m.demand.phases),
@@ -278,9 +289,9 @@ for _items, _get in (
     (items.APPARENT_POWERS, _apparent),
     (items.POWER_FACTORS, _power_factor),
     (items.PHASE_ANGLES, _phase_angle),
-    (items.ENERGY_IMPORTS, lambda m, n: None),
-    (items.ENERGY_EXPORTS, lambda m, n: None),
-    (items.ENERGY_TOTALS, lambda m, n: None),
+    (items.ENERGY_IMPORTS, lambda m, n: _counted_of_phase(m, n, Counter.IMPORT)),
+    (items.ENERGY_EXPORTS, lambda m, n: _counted_of_phase(m, n, Counter.EXPORT)),
+    (items.ENERGY_TOTALS, lambda m, n: _counted_of_phase(m, n, Counter.IMPORT, Counter.EXPORT)),
     (items.PRICES, _price),
     (items.STEP_LIMITS, _step_limit),
     (items.STEP_ADDITIONS, _step_addition),

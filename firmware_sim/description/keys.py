@@ -164,11 +164,16 @@ KEYS: tuple[Key, ...] = (
     _key("frequency_hz", _bounded("Hz", 3, 1000, 500_000), "frequency_mhz", "Frequency."),
     _key("profile_days", _bounded("", 0, 1, 366), "profile_days", "Days of the load profile."),
     _key("drift_ppm", _bounded("ppm", 0, -100_000, 100_000), "drift_ppm", "Drift of the clock."),
+    _key("phase_energies", SWITCH, "phase_energies",
+         "Energies of each phase, reactive and apparent energy are kept."),
     _key("guarantee", SWITCH, "guarantee", "Power guarantee."),
 )
 # fmt: on
-OF_DESCRIPTION = frozenset({"unit", "load", "load_on_end", "keys"})
-"""Keys that a state file never overrides (DESIGN.md 5.1); it overrides all others."""
+OF_DESCRIPTION = frozenset({"unit", "load", "load_on_end", "keys", "phase_energies"})
+"""Keys that a state file never overrides (DESIGN.md 5.1); it overrides all others.
+
+One that has energies of phases goes on keeping them; without them they begin where they are asked.
+"""
 FLAGS = tuple(key for key in KEYS if key.flag is not None)
 KEYWORD_READERS = {key.name: reader_of(key.kind) for key in KEYS}
 FILE_READERS = {key.name: KEYWORD_READERS[key.name] for key in KEYS if key.in_file}

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Registers:
-    """Energy in mWh, never wrapped; remainders in mW x ms, always below one mWh."""
+    """Energy in mWh, never wrapped; remainders in mW x ms, always below one mWh.
+
+    `phase_energies` are in mW x ms, see `phase_energies.py`; None where the meter keeps none.
+    """
 
     import_mwh: int = 0
     export_mwh: int = 0
@@ -16,3 +19,4 @@ class Registers:
     rate_mwh: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     month_mwh: int = 0
     year_mwh: int = 0
+    phase_energies: tuple[int, ...] | None = None

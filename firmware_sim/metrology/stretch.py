@@ -24,7 +24,8 @@ NO_DEMAND = Demand((0,))
 class Flow:
     """Powers that are constant until `until_ms`, elapsed time of the load's next change.
 
-    `export_charged`: exported energy is charged like imported.
+    `export_charged`: exported energy is charged like imported. `counted` are the powers of the
+    counters of `phase_energies.py`, empty where the meter keeps none.
     """
 
     demand: Demand = NO_DEMAND
@@ -32,6 +33,7 @@ class Flow:
     export_mw: int = 0
     export_charged: bool = False
     until_ms: int = UNREACHED
+    counted: tuple[int, ...] = ()
 
 
 Stretch = tuple[int, int, int, int, int, int]

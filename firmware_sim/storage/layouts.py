@@ -3,6 +3,7 @@
     1   first layout: the record has no version, the header has a fingerprint in its place
     2   security: code and instant of the last credit message, rows of journals, `forgotten`
     3   calendar: `past_offsets`; the changes of a zone begin in 1970
+    4   registers: `phase_energies`
 
 A change to the fields of a state must raise LAYOUT and add the conversion from the previous layout;
 `tests/unit/firmware_sim/storage/test_layouts.py` fails until both are done.
@@ -17,7 +18,7 @@ from firmware_sim.records.ring import CREDIT_RECEIPTS, RECEIPT_CODE_SIZE, Ring
 from firmware_sim.state import State
 from protocols.sealed_message import Receipt
 
-LAYOUT = 3
+LAYOUT = 4
 FINGERPRINT_OF_1 = 0xA64255C2
 """Header of layout 1: this value in place of a version."""
 Plain = list[Any]
@@ -25,12 +26,15 @@ Plain = list[Any]
 
 _SECURITY_IN_1 = 11
 _IDENTITY_IN_2, _CALENDAR_IN_2 = 0, 5
+_REGISTERS_IN_3 = 8
 _NO_CODE = "00000000"
 
 
 def layout_of_header(value: int) -> int | None:
     """Return the layout named in a header, None for an unknown one."""
-    return {FINGERPRINT_OF_1: 1, 2: 2, LAYOUT: LAYOUT}.get(value)
+    if value == FINGERPRINT_OF_1:
+        return 1
+    return value if 2 <= value <= LAYOUT else None
 
 
 def brought_up(plain: Plain, layout: int) -> Plain:
@@ -62,7 +66,14 @@ def _from_2(plain: Plain) -> Plain:
     return whole
 
 
-_STEPS: dict[int, Callable[[Plain], Plain]] = {1: _from_1, 2: _from_2}
+def _from_3(plain: Plain) -> Plain:
+    """Add the field of layout 4: no energies of phases are kept."""
+    whole = list(plain)
+    whole[_REGISTERS_IN_3] = [*plain[_REGISTERS_IN_3], None]
+    return whole
+
+
+_STEPS: dict[int, Callable[[Plain], Plain]] = {1: _from_1, 2: _from_2, 3: _from_3}
 
 
 def complete(state: State, layout: int, rings: tuple[Ring, ...]) -> None:

@@ -54,6 +54,21 @@ def test_the_code_of_the_page_runs_without_pytest(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_program_reads_energies_of_phases_where_it_asked_for_them() -> None:
+    described = {"meter_type": "three_phase", "load": "3kW"}
+    with (
+        PrepaidMeter(phase_energies=True, **described) as asked,
+        PrepaidMeter(**described) as other,
+    ):
+        for meter in (asked, other):
+            meter.advance("1h")
+        assert asked.value("energy_import_l2_kwh") == Decimal("1.000000")
+        assert asked.value("energy_total_l3_kwh") == Decimal("1.000000")
+        assert asked.value("energy_reactive_total_kvarh") == 0
+        assert other.value("energy_import_l2_kwh") is None
+        assert other.value("voltage_l12_v") == Decimal("398.371")
+
+
 def test_importing_the_package_imports_nothing_but_it() -> None:
     program = (
         "import sys, firmware_sim, meterctl\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from firmware_sim.assembly import build
 from firmware_sim.hal.switch import SwitchDefect
@@ -163,10 +164,13 @@ def _do(meter: Meter, host: Host, name: str, argument: object) -> bool:
 
 
 def run(
-    scenario: reference.Scenario, partition: Partition = by_deadlines
+    scenario: reference.Scenario,
+    partition: Partition = by_deadlines,
+    *,
+    phase_energies: bool = False,
 ) -> tuple[reference.Trace, Meter]:
     """Return the trace of the product's meter, and the meter."""
-    meter = build(describe(scenario))
+    meter = build(replace(describe(scenario), phase_energies=phase_energies))
     host = Host(meter)
     changes: list[tuple[int, str, tuple[str, ...]]] = []
     refusals: list[tuple[int, str]] = []

@@ -96,6 +96,7 @@ def in_use() -> Meter:
         reverse_charged=True,
         nominal_voltage_mv=231_000,
         frequency_mhz=50_100,
+        phase_energies=True,
         load=Load.constant((1_500_000, -250_000, 500_000), 9_000),
     )
     meter.advance(HOUR)
@@ -130,6 +131,10 @@ VALUES: dict[str, object] = {
     "energy_import_kwh": 2_166_666,
     "energy_export_kwh": 270_833,
     "energy_total_kwh": 2_437_499,
+    "energy_reactive_import_kvarh": 1_049_360,
+    "energy_reactive_export_kvarh": 131_167,
+    "energy_reactive_total_kvarh": 1_180_527,
+    "energy_apparent_kvah": 2_708_331,
     "energy_month_kwh": 2_437_499,
     "energy_year_kwh": 2_437_499,
     "active_power_kw": 1_750_000,
@@ -244,6 +249,15 @@ VALUES: dict[str, object] = {
     "phase_angle_l1_deg": 2_584,
     "phase_angle_l2_deg": 2_584,
     "phase_angle_l3_deg": 2_584,
+    "energy_import_l1_kwh": 1_625_000,
+    "energy_import_l2_kwh": 0,
+    "energy_import_l3_kwh": 541_666,
+    "energy_export_l1_kwh": 0,
+    "energy_export_l2_kwh": 270_833,
+    "energy_export_l3_kwh": 0,
+    "energy_total_l1_kwh": 1_625_000,
+    "energy_total_l2_kwh": 270_833,
+    "energy_total_l3_kwh": 541_666,
     "price_1": 4_001,
     "price_2": 5_002,
     "price_3": 6_003,
@@ -267,7 +281,7 @@ VALUES: dict[str, object] = {
 
 def test_every_item_of_a_meter_in_use() -> None:
     meter = in_use()
-    assert {item.name: read(meter, item) for item in GETTERS if not item.kept_on_request} == VALUES
+    assert {item.name: read(meter, item) for item in GETTERS} == VALUES
 
 
 SHOWN = """\
@@ -281,6 +295,10 @@ elapsed_ms 3900000
 energy_import_kwh 2.166666
 energy_export_kwh 0.270833
 energy_total_kwh 2.437499
+energy_reactive_import_kvarh 1.049360
+energy_reactive_export_kvarh 0.131167
+energy_reactive_total_kvarh 1.180527
+energy_apparent_kvah 2.708331
 energy_month_kwh 2.437499
 energy_year_kwh 2.437499
 active_power_kw 1.750000
@@ -395,6 +413,15 @@ power_factor_l3 0.9000
 phase_angle_l1_deg 25.84
 phase_angle_l2_deg 25.84
 phase_angle_l3_deg 25.84
+energy_import_l1_kwh 1.625000
+energy_import_l2_kwh 0.000000
+energy_import_l3_kwh 0.541666
+energy_export_l1_kwh 0.000000
+energy_export_l2_kwh 0.270833
+energy_export_l3_kwh 0.000000
+energy_total_l1_kwh 1.625000
+energy_total_l2_kwh 0.270833
+energy_total_l3_kwh 0.541666
 price_1 0.4001
 price_2 0.5002
 price_3 0.6003
@@ -417,11 +444,7 @@ step_addition_7 0.0606
 
 def test_every_item_is_written_in_json_with_its_unit_and_decimals() -> None:
     meter = in_use()
-    lines = [
-        f"{item.name} {item.kind.json(read(meter, item))}"
-        for item in GETTERS
-        if not item.kept_on_request
-    ]
+    lines = [f"{item.name} {item.kind.json(read(meter, item))}" for item in GETTERS]
     assert lines == SHOWN.splitlines()
 
 

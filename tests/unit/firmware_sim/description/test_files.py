@@ -55,6 +55,14 @@ def test_flags_keywords_and_a_file_describe_the_same_meter(
     assert (by_flags.load_text, by_flags.on_end) == (by_file.load_text, by_file.on_end)
 
 
+def test_phase_energies_are_asked_for_by_a_file_and_by_a_keyword(tmp_path: Path) -> None:
+    (by_file,) = describe(MeterFlags((file_of(tmp_path, {"phase_energies": "on"}),)))
+    for described in (by_file.description, describe_keys(None, {"phase_energies": True}, 0)):
+        assert described.phase_energies
+        assert described.keeps_phase_energies
+    assert not describe_keys(None, {}, 0).keeps_phase_energies
+
+
 def test_nothing_given_is_the_default_meter_without_a_load() -> None:
     (described,) = describe(MeterFlags())
     assert plain(replace(described.description, load=None)) == MeterDescription()

@@ -318,6 +318,24 @@ def test_the_keys_of_a_file_that_a_state_file_overrides_are_named_in_one_line(
     assert capsys.readouterr().err.count(line) == 1
 
 
+def test_phase_energies_of_a_file_are_in_force_on_a_state_without_them_and_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def counters() -> object:
+        (station,) = FakeHost.made.rack.stations
+        return station.meter.state.registers.phase_energies
+
+    text = 'meter_type = "three_phase"\nload = "3kW"\n'
+    run(*kept(tmp_path, text))
+    assert counters() is None
+    run(*kept(tmp_path, text + "phase_energies = true\n"))
+    assert counters() == (0,) * 9
+    run(*kept(tmp_path, text + "phase_energies = false\n"))
+    assert counters() == (0,) * 9, "they are kept once they were begun"
+    ignored = f"m.nv holds a meter that goes on: meter_type of {tmp_path / 'm.toml'} ignored\n"
+    assert capsys.readouterr().err.count(ignored) == 2
+
+
 def test_keys_of_several_files_that_state_files_override_are_named_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

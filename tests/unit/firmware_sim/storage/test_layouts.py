@@ -64,7 +64,7 @@ SEQUENCES = {
 }
 """Credit and command sequence of each meter."""
 HEADER_SIZE = 24
-SHAPES = {2: 0x0BA06E32, 3: 0xD31556BC}
+SHAPES = {2: 0x0BA06E32, 3: 0xD31556BC, 4: 0xF87F899F}
 """The CRC of `record.shape()` of each layout since 2, with the field names of that time."""
 
 RENAMED = {
@@ -642,7 +642,8 @@ def test_the_step_from_layout_1_adds_to_the_security_alone() -> None:
     plain = json.loads(record.encode(state))[1:]
     place = record.FIELDS.index("security")
     former = [*plain[:place], plain[place][:5], *plain[place + 1 :]]
-    former[record.FIELDS.index("calendar")] = plain[record.FIELDS.index("calendar")][:-1]
+    for added in ("calendar", "registers"):
+        former[record.FIELDS.index(added)] = plain[record.FIELDS.index(added)][:-1]
     found = layouts.brought_up(former, 1)
     assert found[:place] + found[place + 1 :] == plain[:place] + plain[place + 1 :]
     assert found[place] == [*plain[place][:5], "00000000", 0, [], 9]
@@ -663,3 +664,57 @@ def test_a_meter_of_layout_2_keeps_its_zone_and_its_records() -> None:
     assert layouts.layout_of_header(int.from_bytes(device.read(8, 4), "big")) == LAYOUT
     again = build(MeterDescription("000000000052"), device)
     assert again.state.identity == meter.state.identity
+
+
+LAYOUT_3, OF_LAYOUT_3 = FOLDER.parent / "layout_3", "000000000063"
+LOAD_OF_LAYOUT_3 = Load.constant((1_500_001, -250_000, 500_000), 9_000)
+
+
+def meter_of_layout_3(device: SimulatedNvram, **described: Any) -> Meter:
+    """Return the meter of a state file that commit e48a4c6 wrote."""
+    keys = {1: derive_meter_keys(bytes(range(16)), OF_LAYOUT_3, 1)}
+    return build(
+        MeterDescription(OF_LAYOUT_3, keys=keys, load=LOAD_OF_LAYOUT_3, **described), device
+    )
+
+
+def image_of_layout_3() -> bytes:
+    return gzip.decompress((LAYOUT_3 / f"{OF_LAYOUT_3}.nv.gz").read_bytes())
+
+
+def test_a_meter_of_layout_3_shows_what_it_showed_then_and_keeps_no_energies_of_phases() -> None:
+    device = SimulatedNvram(image_of_layout_3())
+    assert layouts.layout_of_header(int.from_bytes(device.read(8, 4), "big")) == 3
+    meter = meter_of_layout_3(device)
+    then = (LAYOUT_3 / f"{OF_LAYOUT_3}.read.json").read_text().strip()
+    shown = fragments(meter, [BY_NAME[name] for name in json.loads(then)])
+    assert json_lines.line((shown | {"event_number": "3"}).items()) == then
+    assert meter.state.registers.phase_energies is None
+    assert {
+        item.name for item in BY_NAME.values() if fragments(meter, [item])[item.name] == "null"
+    } >= {
+        "energy_import_l1_kwh",
+        "energy_apparent_kvah",
+    }
+    meter.save()
+    assert layouts.layout_of_header(int.from_bytes(device.read(8, 4), "big")) == LAYOUT
+    assert meter_of_layout_3(device).state.registers == meter.state.registers
+
+
+def test_a_meter_of_layout_3_begins_to_count_at_zero_where_it_is_asked() -> None:
+    device = SimulatedNvram(image_of_layout_3())
+    meter = meter_of_layout_3(device, phase_energies=True)
+    began = meter.state.registers
+    assert began.phase_energies == (0,) * 9
+    imported, exported = began.import_mwh, began.export_mwh
+    meter.advance(meter.state.elapsed_ms + 4 * HOUR)
+    meter.save()
+    again = meter_of_layout_3(device.power_cycle(lambda _: False))
+    assert again.state.registers == meter.state.registers, "it goes on, whatever is described"
+    shown = {name: value for name, value in fragments(again).items() if "_l" in name}
+    assert (shown["energy_import_l1_kwh"], shown["energy_export_l2_kwh"]) == (
+        "6.000004",
+        "1.000000",
+    )
+    assert (again.state.registers.import_mwh - imported) == 8_000_004
+    assert (again.state.registers.export_mwh - exported) == 1_000_000
