@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from firmware_sim.metrology.electrical import apparent_mva, reactive_mvar
-from firmware_sim.metrology.load import Demand
-from firmware_sim.metrology.stretch import directions
+from firmware_sim.metrology.load import UNITY, Demand
 
 PhaseEnergies = tuple[int, ...]
 """The counters, in the order of `Counter`."""
@@ -38,25 +37,24 @@ def counted_powers(demand: Demand, per_phase: bool) -> tuple[int, ...]:
     Each phase counts by its own sign. Reactive energy has the direction of the active one:
     arithmetic: by the sign of the sum of all phases; per phase: by each phase's own.
     """
-    phases, factor = demand.phases, demand.power_factor
-    lacking = (0,) * (PHASES - len(phases))
-    reactive = [reactive_mvar(power, factor) for power in phases]
-    if per_phase:
-        signed = [q if p >= 0 else -q for p, q in zip(phases, reactive, strict=True)]
-        reactive_import, reactive_export = directions(signed, per_phase)
-    elif sum(phases) >= 0:
-        reactive_import, reactive_export = sum(reactive), 0
-    else:
-        reactive_import, reactive_export = 0, sum(reactive)
-    return (
-        *(max(power, 0) for power in phases),
-        *lacking,
-        *(max(-power, 0) for power in phases),
-        *lacking,
-        reactive_import,
-        reactive_export,
-        sum(apparent_mva(power, factor) for power in phases),
-    )
+    phases, factor = demand
+    imported, exported = [0] * PHASES, [0] * PHASES
+    reactive_import = reactive_export = apparent = 0
+    sum_exports = sum(phases) < 0
+    for phase, power in enumerate(phases):
+        if power < 0:
+            exported[phase] = -power
+        else:
+            imported[phase] = power
+        apparent += apparent_mva(power, factor)
+        if factor < UNITY:
+            reactive = reactive_mvar(power, factor)
+            exports = power < 0 if per_phase else sum_exports
+            if exports:
+                reactive_export += reactive
+            else:
+                reactive_import += reactive
+    return (*imported, *exported, reactive_import, reactive_export, apparent)
 
 
 def integrated(energies: PhaseEnergies, powers: Sequence[int], span_ms: int) -> PhaseEnergies:

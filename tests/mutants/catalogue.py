@@ -22,6 +22,7 @@ LAYOUTS = "tests/unit/firmware_sim/storage/test_layouts.py"
 APPLET = "tests/unit/protocols/card"
 EVENTS = "tests/unit/firmware_sim/programs/test_told_events.py"
 OUTPUT = "tests/unit/firmware_sim/hosting/test_line_output.py"
+PHASES = "tests/property/test_phase_energies.py"
 OPERATOR = "tests/unit/firmware_sim/rack/test_operator.py"
 
 
@@ -433,6 +434,20 @@ METER_MUTANTS = (
         "    except (CommandFailedError, MeterStoppedError) as error:\n        return error\n",
         "    except (CommandFailedError, MeterStoppedError):\n        raise\n",
         (OPERATOR,),
+    ),
+    Mutant(
+        "energies of phases begun again at each restart",
+        "firmware_sim/assembly.py",
+        "        if registers.phase_energies is None and description.keeps_phase_energies:\n",
+        "        if description.keeps_phase_energies:\n",
+        (PHASES,),
+    ),
+    Mutant(
+        "energies of phases of the powers before a change of the load",
+        "firmware_sim/flow.py",
+        "    if state.registers.phase_energies is not None:\n",
+        "    if state.registers.phase_energies is not None and not flow.counted:\n",
+        (PHASES,),
     ),
 )
 

@@ -198,6 +198,10 @@ class View:
         value: int = self[name]
         return value
 
+    def kept(self, name: str) -> int | None:
+        """Return a counter; None where the meter keeps none or the snapshot has none."""
+        return self[name] if name in self.snapshot else None
+
     def word(self, name: str) -> str:
         value: str = self[name]
         return value
@@ -548,6 +552,32 @@ class Books:
             and sum(view.number(name) for name in rates) != self.imported
         ):
             self.fail(f"the rate registers do not sum to the import of {self.imported} mWh")
+        self._phases(view)
+
+    def _phases(self, view: View) -> None:
+        """Compare the energies of phases of a meter that kept them from its start with the totals.
+
+        Each value is cut to a mWh, of six phase counters and two totals; import less export of the
+        phases is that of the totals, whatever the summation.
+        """
+        if view.kept("energy_import_l1_kwh") is None:
+            return
+        imported, exported = (
+            sum(view.kept(f"energy_{way}_l{n}_kwh") or 0 for n in (1, 2, 3))
+            for way in ("import", "export")
+        )
+        if abs(imported - exported - (self.imported - self.exported)) > 3:
+            self.fail(
+                f"import less export of the phases is {imported - exported} mWh, "
+                f"of the totals {self.imported - self.exported} mWh"
+            )
+        if imported < self.imported - 2 or exported < self.exported - 2:
+            self.fail(
+                f"the phases imported {imported} and exported {exported} mWh, less than the totals"
+            )
+        apparent = view.kept("energy_apparent_kvah") or 0
+        if apparent < imported + exported - 1:
+            self.fail(f"the apparent energy is {apparent}, less than {imported + exported} mWh")
 
     # -- messages
 

@@ -380,6 +380,35 @@ def test_rates_sum_to_the_total() -> None:
         Bench().run(1, 5, **rates)
 
 
+OF_PHASES = {
+    "energy_import_l1_kwh": "0.000003",
+    "energy_import_l2_kwh": "0.000002",
+    "energy_import_l3_kwh": "0.000001",
+    **{f"energy_export_l{n}_kwh": "0.000000" for n in (1, 2, 3)},
+    "energy_apparent_kvah": "0.000007",
+}
+
+
+@pytest.mark.parametrize("energy", [6, 7, 8])
+def test_phases_may_be_short_by_what_is_cut(energy: int) -> None:
+    Bench().run(1, energy, **OF_PHASES)
+
+
+@pytest.mark.parametrize(
+    ("energy", "over", "text"),
+    [
+        (10, {}, "import less export of the phases is 6 mWh, of the totals 10"),
+        (2, {}, "import less export of the phases is 6 mWh, of the totals 2"),
+        (9, {"energy_import_l1_kwh": "0.000003"}, "less than the totals"),
+        (6, {"energy_export_l3_kwh": "0.000005"}, "import less export of the phases is 1"),
+        (6, {"energy_apparent_kvah": "0.000004"}, "the apparent energy is 4, less than 6"),
+    ],
+)
+def test_phases_agree_with_the_totals(energy: int, over: dict[str, str], text: str) -> None:
+    with bites(text):
+        Bench().run(1, energy, **OF_PHASES | over)
+
+
 def test_an_account_that_is_not_open_is_not_charged() -> None:
     bench = Bench(Fake(account="unopened"))
     with bites("an account that is unopened"):

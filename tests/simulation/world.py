@@ -321,6 +321,7 @@ class World:
             settings=settings,
             tariff=Tariff(prices=Prices((rng.randrange(1, 20_000),))),
             epoch=rng.randrange(1, 1 << 32),
+            phase_energies=Random(f"{serial} keeps energies of phases").random() < 0.5,
         )
 
     def _make(self, placed: Placed) -> Meter:
