@@ -12,11 +12,12 @@ from firmware_sim.rack.errors import CommandFailedError
 from firmware_sim.rack.operator import Operator
 from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Station
-from firmware_sim.rack.values import Value, values, word
+from firmware_sim.rack.values import Value, values_of, word
 from firmware_sim.records.ring import EVENT_RING
 from firmware_sim.scenarios.script import Condition, Scenario, Step
 from firmware_sim.vending import SILENCE, Order, Vending
 from protocols.control import Advance, BeginFault, ChangeLoad, Command
+from protocols.data_model.items import BY_NAME
 from protocols.data_model.tables import Event
 from protocols.errors import QuantityError
 from protocols.quantities import DAY, LocalMoment, format_duration
@@ -151,11 +152,15 @@ class Play:
             self._add(number, type(doing).__name__, str(error))
 
     def _check(self, number: int, step: Step) -> None:
-        shown = values(self._meter)
+        shown = self._shown(step)
         for condition in step.conditions:
             value = shown[condition.item]
             found = "" if self._holds(condition, value) else word(value)
             self._add(number, f"{condition.item} {condition.text}", found)
+
+    def _shown(self, step: Step) -> dict[str, Value]:
+        """Return the values of the items of a step's conditions."""
+        return values_of(self._meter, [BY_NAME[condition.item] for condition in step.conditions])
 
     def _holds(self, condition: Condition, value: Value) -> bool:
         """Return whether a value meets a condition; of a repeated local time it is the first."""
@@ -195,7 +200,7 @@ class Play:
     def _try(self, window: _Window) -> None:
         if not window.open:
             return
-        shown = values(self._meter)
+        shown = self._shown(window.step)
         wrong = [
             f"{c.item} {word(shown[c.item])}"
             for c in window.step.conditions

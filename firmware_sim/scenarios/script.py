@@ -183,6 +183,8 @@ def _wanted(kind: Kind, text: str) -> Decimal | str | int | LocalMoment:
             return "off" if text in ("off", "never") else parse_written_moment(text)
         except QuantityError as error:
             raise ValueError(str(error)) from error
+    if isinstance(kind, Optional) and text == kind.off:
+        return "off"
     try:
         return Decimal(text)
     except InvalidOperation:
