@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
 from protocols.keys import MessageClass
 from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
+
+if TYPE_CHECKING:
+    from protocols.modbus.areas import Area
 
 Trace = Callable[[str, bytes], None]
 """Sees the bytes of the wire: "->" to the meter, "<-" from it."""
@@ -35,6 +38,10 @@ class Reader(Protocol):
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
         """Return items of one meter; a read whose answer was lost is repeated."""
+        ...
+
+    def holds(self, item: Item) -> bool:
+        """Return whether an item can be read here; no byte is sent."""
         ...
 
     def answers(self, items: Iterable[Item]) -> int:
@@ -65,5 +72,25 @@ class SealedCarrier(Protocol):
         ...
 
 
-class Driver(Reader, SealedCarrier, Protocol):
-    """A meter behind a protocol that also carries sealed messages."""
+class PlainWriter(Protocol):
+    """A protocol that writes numbers at addresses without a seal; raises as a `Reader`.
+
+    The numbers are those of registers, or 0 and 1 of coils.
+    """
+
+    def write_once(self, area: Area, address: int, numbers: Sequence[int]) -> None:
+        """Write numbers in one request, which is sent exactly once.
+
+        Raises:
+            RefusedError: the meter answered with an exception.
+            NoAnswerError, CorruptAnswerError: it may have been executed.
+        """
+        ...
+
+    def read_numbers(self, area: Area, address: int, count: int) -> Sequence[int]:
+        """Return numbers as they stand; a read whose answer was lost is repeated."""
+        ...
+
+
+class Driver(Reader, SealedCarrier, PlainWriter, Protocol):
+    """A meter behind a protocol that also carries sealed messages, and writes without a seal."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from meterctl.drivers import Delivery, Trace
 from meterctl.drivers.modbus_requests import TRIES, ModbusRequests
-from meterctl.drivers.register_blocks import Block, OwnLengths, ReadableMap, reading_area
+from meterctl.drivers.register_blocks import (
+    Block,
+    OwnLengths,
+    ReadableMap,
+    value_of,
+    write_function,
+)
 from meterctl.drivers.table_rows import check_order, list_rows, window_rows
 from meterctl.errors import CorruptAnswerError, UsageError
 from meterctl.transports import MonotonicClock, Transport
@@ -34,6 +40,8 @@ from protocols.modbus.sealed_windows import (
 )
 from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
+
+Result = TypeVar("Result")
 
 
 class ModbusDriver:
@@ -69,9 +77,7 @@ class ModbusDriver:
         self._own = OwnLengths(self._readable, clock())
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
-        """Return items; neighbouring items share one request.
-
-        A stray reply may have replaced the right one of any of them: then all are read again.
+        """Return items; neighbouring items share one request. None is a value that is not there.
 
         Raises:
             UsageError: the map does not have an item.
@@ -79,23 +85,39 @@ class ModbusDriver:
         """
         blocks = self._readable.blocks_of(self._held(items))
         self._know()
+        return self._undisturbed(lambda: self._values(blocks))
+
+    def _undisturbed(self, work: Callable[[], Result]) -> Result:
+        """Return what reads give; a stray may have replaced any of them: then all are repeated.
+
+        Raises:
+            CorruptAnswerError: stray replies came each time.
+        """
         for _ in range(TRIES):
             before = self._requests.strays
-            values = self._values(blocks)
+            result = work()
             if self._requests.strays == before:
-                return values
+                return result
         raise CorruptAnswerError(f"{self._where}: replies came that were not asked for")
 
     def _values(self, blocks: Iterable[Block]) -> dict[Item, Any]:
-        """Return the values of the registers of some blocks."""
+        """Return the values of the registers and bits of some blocks."""
         values: dict[Item, Any] = {}
         for block in blocks:
             data = self._read(block.area, block.address, block.width)
+            each = 1 if block.area & Area.BITS else 2
             for register in block.registers:
-                at = 2 * (register.address - block.address)
+                at = each * (register.address - block.address)
                 with self._checking():
-                    values[register.item] = register.unpack(data[at : at + 2 * register.width])
+                    value = value_of(register, data[at : at + each * register.width])
+                if register.layout.bit:
+                    value |= values.get(register.item, 0)
+                values[register.item] = value
         return values
+
+    def holds(self, item: Item) -> bool:
+        """Return whether the map has an item where it can be read; no byte is sent."""
+        return self._readable.holds(item)
 
     def answers(self, items: Iterable[Item]) -> int:
         """Return the number of answers that these items need; one answer is of one instant."""
@@ -238,9 +260,9 @@ class ModbusDriver:
     # ---- the map
 
     def _held(self, items: Iterable[Item]) -> set[Item]:
-        """Return items that the map has as registers; raises UsageError where it lacks one."""
+        """Return items that the map has; raises UsageError where it lacks one."""
         wanted = set(items)
-        missing = sorted(item.name for item in wanted if item not in self._readable.best)
+        missing = sorted(item.name for item in wanted if not self._readable.holds(item))
         if missing:
             raise self._lacks(", ".join(missing))
         return wanted
@@ -265,8 +287,9 @@ class ModbusDriver:
         contact = None if self._known else self._contact()
         if contact is not None:
             area, address, count, known = contact
+            read = self._requests.read_bits if area & Area.BITS else self._requests.read
             found = self._requests.repeat(
-                lambda until: self._requests.read(area, address, count, until, is_recognised=True)
+                lambda until: read(area, address, count, until, is_recognised=True)
             )
             if known and found != known and self._read(area, address, count) != known:
                 raise CorruptAnswerError(
@@ -276,23 +299,62 @@ class ModbusDriver:
         self._known = True
 
     def _contact(self) -> tuple[Area, int, int, bytes] | None:
-        """Return area, address and count of the first read, and what it must give, if known."""
+        """Return area, address and count of the first read, and what it must give, if known.
+
+        Without a mark its reply may be a late one to the process before: it has a length of its
+        own, so that no reply that follows is like it.
+        """
         mark = self._map.mark
-        if mark is not None:
-            return reading_area(mark), mark.address, len(mark.data) // 2, mark.data
+        if mark is not None and (area := self._readable.area_of(mark)) is not None:
+            return area, mark.address, len(mark.data) // 2, mark.data
         if self._requests.is_tcp:
             return None
-        for register, *_ in self._readable.best.values():
-            return reading_area(register), register.address, register.width, b""
+        for place, *_ in (*self._readable.best.values(), *self._readable.in_bits.values()):
+            area = self._readable.area_of(place)
+            if area is not None:
+                return area, *self._widened(area, place.address, place.width), b""
         return None
 
+    def _widened(self, area: Area, address: int, count: int) -> tuple[int, int]:
+        """Return address and count of a read: on a serial line registers have their own length."""
+        if self._requests.is_tcp or area & Area.BITS:
+            return address, count
+        return self._own.widened(area, address, count)
+
     def _read(self, area: Area, address: int, count: int) -> bytes:
-        """Return registers; on a serial line by a read of a length of its own."""
-        first, size = (
-            (address, count) if self._requests.is_tcp else self._own.widened(area, address, count)
-        )
+        """Return registers; on a serial line by a read of a length of its own.
+
+        Of coils and discrete inputs a byte each, 0 or 1.
+        """
+        if area & Area.BITS:
+            return self._requests.repeat(
+                lambda until: self._requests.read_bits(area, address, count, until)
+            )
+        first, size = self._widened(area, address, count)
         data = self._requests.repeat(lambda until: self._requests.read(area, first, size, until))
         return data[2 * (address - first) :][: 2 * count]
+
+    # ---- writes without a seal
+
+    def write_once(self, area: Area, address: int, numbers: Sequence[int]) -> None:
+        """Write registers or coils in one request, which is sent exactly once.
+
+        Raises:
+            UsageError: the map has no function for it.
+        """
+        function = write_function(self._map.functions, area, len(numbers))
+        if function is None:
+            raise self._lacks(f"function that writes {len(numbers)} at once")
+        self._know()
+        self._requests.write_once(function, address, numbers)
+
+    def read_numbers(self, area: Area, address: int, count: int) -> Sequence[int]:
+        """Return registers or coils as numbers; a read whose answer was lost is repeated."""
+        self._know()
+        data = self._undisturbed(lambda: self._read(area, address, count))
+        if area & Area.BITS:
+            return tuple(data)
+        return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
 
 
 def _sized(data: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from meterctl.drivers import Trace
@@ -15,6 +16,7 @@ from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, Re
 from meterctl.transports import MonotonicClock, Transport
 from protocols.errors import MODBUS_EXCEPTIONS
 from protocols.modbus.areas import Area
+from protocols.modbus.pdu import Function
 
 TRIES = 3
 TOTAL_MS = 14_500
@@ -25,6 +27,10 @@ BUSY_PAUSE_MS = 250
 
 class _NotReadyError(RefusedError):
     """The device did not execute the request now; it may be sent again later."""
+
+
+class _WorkingError(_NotReadyError):
+    """The device has the request and works on it."""
 
 
 class ModbusRequests:
@@ -78,22 +84,46 @@ class ModbusRequests:
         call = (
             client.read_holding_registers if area is Area.HOLDING else client.read_input_registers
         )
-        return self._ask(call, until, is_recognised=is_recognised, address=address, count=count)
+        reply = self._ask(call, until, is_recognised=is_recognised, address=address, count=count)
+        return _registers(reply)
+
+    def read_bits(
+        self, area: Area, address: int, count: int, until: int, *, is_recognised: bool = False
+    ) -> bytes:
+        """Return coils or discrete inputs, a byte each, 0 or 1; see `read`."""
+        client = self._client
+        call = client.read_coils if area is Area.COIL else client.read_discrete_inputs
+        reply = self._ask(call, until, is_recognised=is_recognised, address=address, count=count)
+        return bytes(reply.bits[:count])
 
     def write(self, address: int, data: bytes, until: int) -> bytes:
         """Write whole registers (function 16); the reply has no data."""
-        return self._ask(
-            self._client.write_registers,
-            until,
-            address=address,
-            values=_words(data),
-        )
+        self._ask(self._client.write_registers, until, address=address, values=_words(data))
+        return b""
+
+    def write_once(self, function: Function, address: int, numbers: Sequence[int]) -> None:
+        """Write by function 5, 6, 15 or 16; a device that works on it still has not answered."""
+        client = self._client
+        call: Callable[..., Any]
+        match function:
+            case Function.WRITE_SINGLE_COIL:
+                call = partial(client.write_coil, value=bool(numbers[0]))
+            case Function.WRITE_SINGLE_REGISTER:
+                call = partial(client.write_register, value=numbers[0])
+            case Function.WRITE_MULTIPLE_COILS:
+                call = partial(client.write_coils, values=[*map(bool, numbers)])
+            case _:
+                call = partial(client.write_registers, values=[*numbers])
+        try:
+            self._ask(call, self.end(), address=address)
+        except _WorkingError as error:
+            raise NoAnswerError(str(error)) from error
 
     def exchange(
         self, read_address: int, count: int, address: int, data: bytes, until: int
     ) -> bytes:
         """Write and read in one request (function 23)."""
-        return self._ask(
+        reply = self._ask(
             self._client.readwrite_registers,
             until,
             read_address=read_address,
@@ -101,8 +131,9 @@ class ModbusRequests:
             write_address=address,
             values=_words(data),
         )
+        return _registers(reply)
 
-    def _ask(self, call: Callable[..., Any], until: int, **arguments: Any) -> bytes:
+    def _ask(self, call: Callable[..., Any], until: int, **arguments: Any) -> Any:
         from pymodbus.exceptions import ModbusException
 
         try:
@@ -113,14 +144,14 @@ class ModbusRequests:
             raise type(error)(f"{self.where}: {error}") from error
         if reply.isError():
             raise self._refusal(getattr(reply, "exception_code", 0))
-        return b"".join(int(word).to_bytes(2, "big") for word in reply.registers)
+        return reply
 
     def _refusal(self, code: int) -> MeterctlError:
         said = f"{self.where}: Modbus exception {code:02X}"
         said += f" ({MODBUS_EXCEPTIONS.get(code, 'unknown')})"
         match code:
             case 0x05:
-                return _NotReadyError(f"{said}: the meter has the request and works on it still")
+                return _WorkingError(f"{said}: the meter has the request and works on it still")
             case 0x06:
                 return _NotReadyError(f"{said}; nothing was changed")
             case 0x0B:
@@ -151,6 +182,10 @@ class ModbusRequests:
         """Give a busy device its time; a wire that breaks meanwhile is found by the next try."""
         with suppress(NoAnswerError):
             self._wire.rest(BUSY_PAUSE_MS)
+
+
+def _registers(reply: Any) -> bytes:
+    return b"".join(int(word).to_bytes(2, "big") for word in reply.registers)
 
 
 def _words(data: bytes) -> list[int]:

@@ -1,23 +1,32 @@
-"""Which registers of a map are read for some items, and in which requests. Pure."""
+"""Which registers and bits of a map are read for some items, and in which requests. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from protocols.data_model.items import Item
 from protocols.modbus.areas import Area
+from protocols.modbus.pdu import MAX_READ_BITS, Function
 from protocols.modbus.register_map import Constant, Register, RegisterMap
 
 GAP = 16
 """Largest gap between two items that one request reads across, in registers."""
 ROOM = 16
 """Most registers that a read is made longer by."""
+_FUNCTIONS = {
+    Area.HOLDING: Function.READ_HOLDING_REGISTERS,
+    Area.INPUT: Function.READ_INPUT_REGISTERS,
+    Area.COIL: Function.READ_COILS,
+    Area.DISCRETE: Function.READ_DISCRETE_INPUTS,
+}
+"""Areas and the functions that read them; what lies in several is read in the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Registers of one area that one request reads, in the order of their addresses."""
+    """Registers, or bits, of one area that one request reads, in the order of their addresses."""
 
     area: Area
     registers: tuple[Register, ...]
@@ -34,21 +43,59 @@ class Block:
 
 
 class ReadableMap:
-    """The items of a map that a host can read as registers."""
+    """The items of a map that a host can read.
+
+    `best` are those in registers, each with the places of which any may be read. `in_bits` are the
+    others, in coils, discrete inputs or single bits of a set: all places of one make its value.
+    """
 
     def __init__(self, register_map: RegisterMap) -> None:
-        self.best = register_map.best_registers
-        self.largest = register_map.largest_read
-        self._runs = {area: register_map.runs(area) for area in (Area.HOLDING, Area.INPUT)}
+        self._functions = register_map.functions
+        self.best = {
+            item: readable
+            for item, places in register_map.best_registers.items()
+            if (readable := tuple(place for place in places if self.area_of(place)))
+        }
+        self.in_bits: dict[Item, tuple[Register, ...]] = {}
+        for place in register_map.registers:
+            in_bits = place.area & Area.BITS or place.layout.bit
+            if in_bits and place.item not in self.best and self.area_of(place):
+                found = self.in_bits.get(place.item, ())
+                if not found or place.layout.bit:
+                    self.in_bits[place.item] = (*found, place)
+        self._most = {
+            area: MAX_READ_BITS if area & Area.BITS else register_map.largest_read
+            for area in _FUNCTIONS
+        }
+        self._runs = {area: register_map.runs(area) for area in _FUNCTIONS}
+        self._whole = () if _is_bank(register_map) else register_map.registers
+
+    def holds(self, item: Item) -> bool:
+        """Return whether an item can be read."""
+        return item in self.best or item in self.in_bits
+
+    def area_of(self, part: Register | Constant) -> Area | None:
+        """Return the area in which a part is read, None where the map has no function for it."""
+        for area, function in _FUNCTIONS.items():
+            if area in part.area and function in self._functions:
+                return area
+        return None
+
+    def largest(self, area: Area) -> int:
+        """Return how much of an area one request reads."""
+        return self._most[area]
 
     def blocks_of(self, items: Iterable[Item]) -> list[Block]:
         """Choose registers for each item, and group those that fit one request.
 
         An item with several places is read where it needs no request of its own. Every item must be
-        in `best`.
+        held.
         """
-        choices = [self.best[item] for item in set(items)]
+        wanted = set(items)
+        choices = [self.best[item] for item in wanted if item in self.best]
         chosen = [registers[0] for registers in choices if len(registers) == 1]
+        for item in wanted - self.best.keys():
+            chosen += self.in_bits[item]
         for registers in choices:
             if len(registers) > 1:
                 chosen.append(
@@ -58,6 +105,16 @@ class ReadableMap:
                     )
                 )
         return self._blocks(chosen)
+
+    def cuts_a_value(self, area: Area, address: int, count: int) -> bool:
+        """Return whether a read would begin or end within a value, which devices may refuse."""
+        end = address + count
+        return any(
+            one.address < edge < one.extent.stop
+            for one in self._whole
+            if area in one.area
+            for edge in (address, end)
+        )
 
     def run_of(self, area: Area, address: int, count: int) -> range:
         """Return the unbroken run around some registers; the registers where there is none."""
@@ -69,8 +126,8 @@ class ReadableMap:
     def _blocks(self, registers: Sequence[Register]) -> list[Block]:
         """Group registers that fit one request."""
         blocks: list[Block] = []
-        for register in sorted(registers, key=lambda one: (reading_area(one).value, one.address)):
-            area = reading_area(register)
+        placed = [(area, one) for one in registers if (area := self.area_of(one))]
+        for area, register in sorted(placed, key=lambda one: (one[0].value, one[1].address)):
             if blocks and blocks[-1].area is area:
                 longer = Block(area, (*blocks[-1].registers, register))
                 if self._fits(longer):
@@ -84,7 +141,7 @@ class ReadableMap:
         before, last = block.registers[-2:]
         return (
             last.address - before.extent.stop <= GAP
-            and block.width <= self.largest
+            and block.width <= self.largest(block.area)
             and any(
                 run.start <= block.address and last.extent.stop <= run.stop
                 for run in self._runs[block.area]
@@ -92,9 +149,38 @@ class ReadableMap:
         )
 
 
-def reading_area(part: Register | Constant) -> Area:
-    """Return the area in which registers are read that lie in several."""
-    return Area.HOLDING if Area.HOLDING in part.area else Area.INPUT
+def value_of(register: Register, data: bytes) -> Any:
+    """Return the value of the registers of a place, or of its bits, a byte each.
+
+    It has no sign where the place shows that of another item.
+
+    Raises:
+        MalformedMessageError: no value of the item.
+    """
+    if register.area & Area.BITS:
+        value = register.of_bits(sum(bit << place for place, bit in enumerate(data)))
+    else:
+        value = register.unpack(data)
+    return abs(value) if value and register.sign_of is not None else value
+
+
+def write_function(functions: Collection[Function], area: Area, count: int) -> Function | None:
+    """Return the function of a device that writes so many registers or coils, None without one."""
+    if area is Area.COIL:
+        single, several = Function.WRITE_SINGLE_COIL, Function.WRITE_MULTIPLE_COILS
+        order = (single, several) if count == 1 else (several,)
+    else:
+        single, several = Function.WRITE_SINGLE_REGISTER, Function.WRITE_MULTIPLE_REGISTERS
+        order = (several, single) if count == 1 else (several,)
+    return next((function for function in order if function in functions), None)
+
+
+def _is_bank(register_map: RegisterMap) -> bool:
+    """Return whether a device with a map answers reads that begin or end anywhere.
+
+    Of devices that are not ours it is not known, whatever they do with gaps.
+    """
+    return register_map.windows is not None and not register_map.whole_values
 
 
 class OwnLengths:
@@ -120,10 +206,14 @@ class OwnLengths:
         return self._given[asked]
 
     def _choose(self, area: Area, address: int, count: int) -> tuple[int, int]:
-        run = self._readable.run_of(area, address, count)
-        room = min(len(run), self._readable.largest, count + ROOM) - count
+        readable = self._readable
+        run = readable.run_of(area, address, count)
+        room = min(len(run), readable.largest(area), count + ROOM) - count
         for step in range(room + 1):
             size = count + (step + self._shift) % (room + 1)
+            first = min(address, run.stop - size)
+            if readable.cuts_a_value(area, first, size):
+                continue
             if self._owner.setdefault(size, (area, address)) == (area, address):
-                return min(address, run.stop - size), size
+                return first, size
         return address, count

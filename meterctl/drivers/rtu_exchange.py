@@ -40,7 +40,14 @@ PROBES = 3
 """Probes in a row, as long as something comes back."""
 LEAST_SILENCE_MS = 1000
 """Silence after a stray, at least."""
-_READS = frozenset({Function.READ_HOLDING_REGISTERS, Function.READ_INPUT_REGISTERS})
+_READS = frozenset(
+    {
+        Function.READ_COILS,
+        Function.READ_DISCRETE_INPUTS,
+        Function.READ_HOLDING_REGISTERS,
+        Function.READ_INPUT_REGISTERS,
+    }
+)
 _REFUSED_PROBE = Function.DIAGNOSTICS | EXCEPTION_FLAG
 
 

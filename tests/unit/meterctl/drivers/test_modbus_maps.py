@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,13 +15,18 @@ from firmware_sim.metrology.load import Load
 from firmware_sim.servers.line import Line
 from firmware_sim.settings import Settings
 from meterctl.drivers.modbus import ModbusDriver
-from meterctl.errors import CorruptAnswerError, UsageError
+from meterctl.drivers.register_blocks import OwnLengths, ReadableMap
+from meterctl.errors import CorruptAnswerError, NoAnswerError, UsageError
 from protocols.data_model import items
+from protocols.data_model.items import ITEMS
 from protocols.data_model.tables import PURCHASES, TABLES
 from protocols.keys import MessageClass
+from protocols.modbus import rtu
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import Constant, RegisterMap
+from protocols.modbus.pdu import Function
+from protocols.modbus.register_map import Constant, Register, RegisterMap, Section, Span
+from protocols.modbus.value_layout import NAN, Layout, ValueType
 from protocols.quantities import CENT, HOUR, LEDGER
 from protocols.sealed_message import MessageKind
 from protocols.sealed_status import StatusQuestion
@@ -28,8 +35,8 @@ from tests.support.meters import Host
 from tests.support.racks import rtu_server, tcp_server
 from tests.support.wire import PipeTransport, connect
 
-MISSING = (items.GUARANTEE, items.EPOCH, items.TRIP_MODE)
-"""`guarantee` lies in a discrete input only, `trip_mode` in a register."""
+MISSING = (items.FREQUENCY, items.EPOCH, items.TRIP_MODE, items.GUARANTEE)
+"""`trip_mode` lies in a register, `guarantee` in a discrete input; the others nowhere."""
 
 CONSUMED = MeterDescription(
     credit=200 * LEDGER,
@@ -87,7 +94,9 @@ def test_a_map_without_windows_refuses_sealed_messages_before_a_byte_is_sent(
 def test_items_and_tables_that_the_map_lacks_are_named_before_a_byte_is_sent() -> None:
     driver, transport = with_map(SMALL_MAP)
     for missing in (lambda: driver.read(MISSING), lambda: driver.answers(MISSING)):
-        with pytest.raises(UsageError, match="map small has no epoch, guarantee; nothing was sent"):
+        with pytest.raises(
+            UsageError, match="map small has no epoch, frequency_hz; nothing was sent"
+        ):
             missing()
     for table in TABLES.values():
         with pytest.raises(UsageError, match=f"map small has no {table.name}; nothing was sent"):
@@ -119,3 +128,144 @@ def test_rows_of_a_list_are_read_in_requests_that_the_map_allows() -> None:
     driver = ModbusDriver(transport, 1, 1000, transport.clock, None, register_map)
     rows, more = driver.rows(PURCHASES, 3)
     assert ([row.number for row in rows], more) == ([3, 4, 5], False)
+
+
+def test_items_in_coils_and_discrete_inputs_are_read_as_bits() -> None:
+    for framed in (True, False):
+        driver, transport = with_map(SMALL_MAP, framed)
+        in_bits = (items.SUPPLY_SWITCH, items.GUARANTEE, items.TAMPER_TRIP)
+        assert all(driver.holds(item) for item in in_bits)
+        values = driver.read(in_bits)
+        assert values == {items.SUPPLY_SWITCH: 1, items.GUARANTEE: 0, items.TAMPER_TRIP: 0}
+        assert transport.exchanges == 2 + (not framed), "the discrete inputs share a request"
+
+
+def test_single_bits_of_a_set_make_its_value() -> None:
+    words = items.STATUS.kind.words[:3]  # type: ignore[attr-defined]
+    bits = tuple(
+        Register(Area.HOLDING, 0x2000 + place, items.STATUS, Layout(ValueType.BOOL, bit=word))
+        for place, word in enumerate(words)
+    )
+    driver, _ = scratch_driver(*bits)
+    driver.write_once(Area.HOLDING, 0x2000, (1, 0, 1))
+    assert driver.read([items.STATUS]) == {items.STATUS: 0b101}
+
+
+def scratch_driver(*registers: Register, **how: Any) -> tuple[ModbusDriver, PipeTransport]:
+    """Return a driver whose map has registers where the meter's native map has scratch."""
+    register_map = RegisterMap("tried", (Section("All", registers),), **how)
+    _, transport = connect(build(MeterDescription()), framed=True)
+    return ModbusDriver(transport, 1, 1000, transport.clock, None, register_map), transport
+
+
+def test_a_value_that_the_meter_lacks_is_none() -> None:
+    layout = Layout(ValueType.F32, off=NAN)
+    place = Register(Area.HOLDING, 0x2000, items.VOLTAGES[1], layout, absent=True)
+    driver, _ = scratch_driver(place)
+    driver.write_once(Area.HOLDING, 0x2000, (0x7FC0, 0))
+    assert driver.read([place.item]) == {place.item: None}
+    driver.write_once(Area.HOLDING, 0x2000, (0x4366, 0x8000))
+    assert driver.read([place.item]) == {place.item: 230_500}
+
+
+def test_items_are_read_by_a_function_that_the_map_has() -> None:
+    found = ReadableMap(replace(NATIVE_MAP, functions=frozenset({Function.READ_INPUT_REGISTERS})))
+    assert {block.area for block in found.blocks_of(ITEMS)} == {Area.INPUT}
+    none = ReadableMap(replace(NATIVE_MAP, functions=frozenset({Function.READ_COILS})))
+    assert not any(none.holds(item) for item in ITEMS)
+
+
+@pytest.mark.parametrize(
+    ("functions", "area", "numbers", "code"),
+    [
+        (frozenset(Function), Area.HOLDING, (7,), 16),
+        (frozenset(Function), Area.HOLDING, (7, 8), 16),
+        (frozenset(Function), Area.COIL, (1,), 5),
+        (frozenset(Function), Area.COIL, (1, 0, 1), 15),
+        (frozenset(Function) - {Function.WRITE_MULTIPLE_REGISTERS}, Area.HOLDING, (7,), 6),
+        (frozenset(Function) - {Function.WRITE_SINGLE_COIL}, Area.COIL, (1,), 15),
+    ],
+)
+def test_numbers_are_written_by_a_function_that_the_map_has(
+    functions: frozenset[Function], area: Area, numbers: tuple[int, ...], code: int
+) -> None:
+    sent: list[bytes] = []
+
+    def seen(_: int, direction: str, data: bytes) -> bytes:
+        sent.extend([data] if direction == "request" else [])
+        return data
+
+    _, transport = connect(build(MeterDescription()), seen, framed=True)
+    register_map = replace(NATIVE_MAP, functions=functions)
+    driver = ModbusDriver(transport, 1, 1000, transport.clock, None, register_map)
+    address = 0x2000 if area is Area.HOLDING else 0
+    driver.write_once(area, address, numbers)
+    assert sent[-1][7] == code
+    assert driver.read_numbers(area, address, len(numbers)) == numbers
+
+
+def test_a_write_for_which_the_map_has_no_function_is_not_sent() -> None:
+    functions = frozenset(Function) - {Function.WRITE_MULTIPLE_REGISTERS}
+    driver, transport = scratch_driver(functions=functions)
+    with pytest.raises(UsageError, match="no function that writes 2 at once; nothing was sent"):
+        driver.write_once(Area.HOLDING, 0x2000, (1, 2))
+    assert transport.exchanges == 0
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_write_is_sent_once_whatever_becomes_of_its_answer(framed: bool) -> None:
+    writes: list[bytes] = []
+
+    def lost(_: int, direction: str, data: bytes) -> bytes:
+        is_write = data[7 if framed else 1] == Function.WRITE_MULTIPLE_REGISTERS
+        writes.extend([data] if is_write and direction == "request" else [])
+        return b"" if is_write and direction == "reply" else data
+
+    _, transport = connect(build(MeterDescription()), lost, framed=framed)
+    driver = ModbusDriver(transport, 1, 1000, transport.clock)
+    with pytest.raises(NoAnswerError):
+        driver.write_once(Area.HOLDING, 0x2000, (7,))
+    assert len(writes) == 1
+    assert driver.read_numbers(Area.HOLDING, 0x2000, 1) == (7,)
+
+
+def test_a_read_of_a_map_that_is_not_ours_never_begins_or_ends_within_a_value() -> None:
+    voltages = tuple(
+        Register(Area.INPUT, 2 * place, item, Layout(ValueType.F32))
+        for place, item in enumerate(items.VOLTAGES)
+    )
+    readable = ReadableMap(RegisterMap("tried", (Section("All", voltages),)))
+    for shift in range(20):
+        own = OwnLengths(readable, shift)
+        for address, count in ((0, 2), (2, 2), (4, 2), (0, 6)):
+            first, size = own.widened(Area.INPUT, address, count)
+            assert first % 2 == size % 2 == 0, "real meters refuse an odd address"
+            assert first <= address < address + count <= first + size <= 6
+
+
+def test_a_late_reply_to_the_process_before_is_not_believed_where_there_is_no_probe() -> None:
+    stale = rtu.encode(1, bytes((Function.READ_HOLDING_REGISTERS, 4)) + bytes.fromhex("00990099"))
+    held: list[bytes] = []
+
+    def late(number: int, direction: str, data: bytes) -> bytes:
+        if direction == "request" or not data:
+            return data
+        held.append(data)
+        return stale if number == 1 else held.pop(0)  # each reply comes one request late
+
+    registers = (
+        Register(Area.HOLDING, 0x2000, items.PURCHASE_COUNT, Layout(ValueType.U32)),
+        Register(Area.HOLDING, 0x2002, items.CREDIT_SEQUENCE, Layout(ValueType.U32)),
+    )
+    register_map = RegisterMap(
+        "tried",
+        (Section("All", registers),),
+        zeros=(Span(Area.HOLDING, 0x2004, 8),),
+        functions=frozenset(Function) - {Function.DIAGNOSTICS},
+    )
+    for wanted in ([items.PURCHASE_COUNT], [items.CREDIT_SEQUENCE]):
+        held.clear()
+        _, transport = connect(build(MeterDescription()), late)
+        driver = ModbusDriver(transport, 1, 1000, transport.clock, None, register_map)
+        with suppress(NoAnswerError, CorruptAnswerError):
+            assert driver.read(wanted) == {wanted[0]: 0}
