@@ -44,6 +44,7 @@ from protocols.command_line import (
 )
 from protocols.control import GRAMMAR_ROWS
 from protocols.errors import QuantityError
+from protocols.modbus.named_maps import shipped_names
 
 EXIT_INTERNAL, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -142,6 +143,18 @@ Count = Annotated[
         rich_help_panel=METER,
     ),
 ]
+Maps = Annotated[
+    list[str] | None,
+    Option(
+        "--map",
+        metavar="NAME|FILE[@UNIT]",
+        help="Register map on Modbus: a shipped one (`meter-sim map list`), or a file whose name "
+        "has a / or ends in .toml; for every meter, or with @UNIT for one; repeatable.",
+        rich_help_panel=METER,
+        show_default="native",
+        autocompletion=shipped_names,
+    ),
+]
 Quiet = Annotated[
     bool,
     Option("--quiet", help="Tell no events, only the ready line.", rich_help_panel=OUTPUT),
@@ -158,6 +171,7 @@ def _options(_version: Annotated[bool, VERSION] = False) -> None:
 @with_wires
 def run(
     flags: MeterFlags,
+    maps: Maps = None,
     count: Count = None,
     state: StateFile = None,
     wires: Wires | None = None,
@@ -188,7 +202,7 @@ def run(
         seed=seed,
         quiet=quiet,
     )
-    serve(replace(flags, count=count), options)
+    serve(replace(flags, count=count, maps=tuple(maps or ())), options)
 
 
 @app.command(rich_help_panel=VIRTUAL, epilog=_SIMULATE)

@@ -20,10 +20,12 @@ from firmware_sim.description.keys import (
     LOAD,
     LOAD_KIND,
     LOAD_ON_END,
+    REGISTER_MAP,
     SETTINGS,
 )
-from firmware_sim.description.kinds import FileOrText
+from firmware_sim.description.kinds import FileOrText, MapName
 from firmware_sim.description.loads import allowed_instead, outside_warning, read_load
+from firmware_sim.description.maps import map_of_every_meter, maps_of_units, read_map
 from firmware_sim.description.mistakes import Mistakes
 from firmware_sim.description.tariffs import parse_tariff, tariff_in_force
 from firmware_sim.description.toml import ConfigurationError, TableOrFile, read_all
@@ -36,6 +38,7 @@ from firmware_sim.metrology.load_zone import Zone
 from firmware_sim.settings import Settings
 from protocols.data_model.tariff import Tariff
 from protocols.errors import QuantityError
+from protocols.modbus.register_map import RegisterMap
 from protocols.quantities import LocalMoment
 from protocols.toml_text import parse_toml, with_lines
 
@@ -70,7 +73,22 @@ def describe(flags: MeterFlags, default_start: int = DEFAULT_START) -> list[Desc
     Raises:
         HostingError: each mistake in the flags and all files has a line.
     """
-    given = flags.values
+    described = _meters(flags, default_start)
+    maps = maps_of_units(flags.maps, [one.description.unit for one in described])
+    return [
+        replace(one, description=replace(one.description, register_map=found))
+        if (found := maps.get(one.description.unit)) is not None
+        else one
+        for one in described
+    ]
+
+
+def _meters(flags: MeterFlags, default_start: int) -> list[Described]:
+    """Return the meters as `describe`, without the maps of single units."""
+    given = dict(flags.values)
+    everywhere = map_of_every_meter(flags.maps)
+    if everywhere is not None:
+        given[REGISTER_MAP.name] = everywhere
     if "account" in given and "credit" in given:
         raise HostingError("--credit and --unopened: an unopened account has no credit")
     if flags.count is not None and flags.config:
@@ -124,8 +142,8 @@ def described_by_keys(
 
 
 def _options() -> dict[str, str]:
-    """Return the options of keys that have a flag."""
-    return {key.name: key.option for key in FLAGS}
+    """Return the options of keys that have one."""
+    return {**{key.name: key.option for key in FLAGS}, REGISTER_MAP.name: "--map"}
 
 
 def beside(path: str, values: Mapping[str, object]) -> dict[str, object]:
@@ -135,7 +153,7 @@ def beside(path: str, values: Mapping[str, object]) -> dict[str, object]:
         text = found.get(key.name)
         if (
             isinstance(text, str)
-            and isinstance(key.kind, FileOrText | TableOrFile)
+            and isinstance(key.kind, FileOrText | MapName | TableOrFile)
             and key.kind.names_file(text)
         ):
             found[key.name] = str(folder / text)
@@ -260,6 +278,7 @@ def _description(
         **fields,
         settings=settings,
         tariff=_tariff(values, mistakes),
+        register_map=_register_map(values.get(REGISTER_MAP.name), mistakes),
         keys=key_file.keys,
         keys_of=key_file.serial_number,
         transitions=changes,
@@ -307,6 +326,19 @@ def _transitions(zone: str | None, mistakes: Mistakes) -> Transitions:
     except ConfigurationError as error:
         mistakes.add(error)
         return ()
+
+
+def _register_map(named: str | None, mistakes: Mistakes) -> RegisterMap | None:
+    """Return the map of the key; None, the native one, without it."""
+    if named is None:
+        return None
+    try:
+        return read_map(named)
+    except QuantityError as error:
+        mistakes.add(ConfigurationError(f"{REGISTER_MAP.name} = {named!r}: {error}"))
+    except HostingError as error:
+        mistakes.add(error)
+    return None
 
 
 def _tariff(values: Mapping[str, Any], mistakes: Mistakes) -> Tariff:

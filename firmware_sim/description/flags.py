@@ -12,12 +12,14 @@ from firmware_sim.description.keys import FLAGS, OF_DESCRIPTION
 class MeterFlags:
     """Meters on a command line: configuration files, and values by the names of their keys.
 
-    With a `count` there are so many meters alike, without files.
+    With a `count` there are so many meters alike, without files. `maps` are register maps, each
+    NAME or FILE for every meter, or with @UNIT for the one of a unit.
     """
 
     config: tuple[str, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)
     count: int | None = None
+    maps: tuple[str, ...] = ()
 
     def overridden(self) -> list[str]:
         """Return the options that a state file overrides."""

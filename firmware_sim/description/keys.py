@@ -15,6 +15,7 @@ from firmware_sim.description.kinds import (
     CREDIT,
     DEBT,
     EPOCH,
+    MAP,
     MOMENT,
     PRICE,
     SWITCH,
@@ -31,6 +32,7 @@ from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.kinds import Fixed
 from protocols.data_model.words import MeterType, PhaseSummation, choice
+from protocols.modbus.named_maps import NATIVE
 
 SETTINGS = "settings."
 """Begin of the attribute of a key that is a setting."""
@@ -124,6 +126,8 @@ LOAD = Key("load", LOAD_KIND, "0kW", "", "A power, FILE.csv or household.",
                 "household for a year of a real one.", "LOAD", "0kW", words=("household",)))
 LOAD_ON_END = Key("load_on_end", Words({each.value: each for each in OnEnd}), OnEnd.REPEAT, "",
                   "After the last row of a file: hold, repeat or zero.")
+REGISTER_MAP = Key("map", MAP, NATIVE, "",
+                   "Register map on Modbus: a shipped one, or a file.")
 KEYS: tuple[Key, ...] = (
     _key("unit", _bounded("", 0, 1, 247), "unit", "Unit number on the wires, 1 to 247.",
          Flag("Unit number on the wires, 1 to 247.", "N", "1")),
@@ -167,9 +171,10 @@ KEYS: tuple[Key, ...] = (
     _key("phase_energies", SWITCH, "phase_energies",
          "Energies of each phase, reactive and apparent energy are kept."),
     _key("guarantee", SWITCH, "guarantee", "Power guarantee."),
+    REGISTER_MAP,
 )
 # fmt: on
-OF_DESCRIPTION = frozenset({"unit", "load", "load_on_end", "keys", "phase_energies"})
+OF_DESCRIPTION = frozenset({"unit", "load", "load_on_end", "keys", "map", "phase_energies"})
 """Keys that a state file never overrides (DESIGN.md 5.1); it overrides all others.
 
 One that has energies of phases goes on keeping them; without them they begin where they are asked.

@@ -8,6 +8,7 @@ from typing import Any
 
 from protocols.data_model.kinds import Boolean, Fixed, Hex
 from protocols.errors import QuantityError
+from protocols.modbus.named_maps import names_file
 from protocols.quantities import (
     LEDGER_DECIMALS,
     MONEY_LIMIT,
@@ -59,6 +60,21 @@ class FileOrText:
         return text.lower().endswith(self.suffix)
 
 
+@dataclass(frozen=True, slots=True)
+class MapName:
+    """A shipped map by its name, or the file of one, relative to the file that holds the key."""
+
+    def text(self, value: str) -> str:
+        return value
+
+    def parse(self, text: str) -> str:
+        return text
+
+    def names_file(self, text: str) -> bool:
+        """Return whether a text names a file."""
+        return names_file(text)
+
+
 def _parse_epoch(text: str) -> int:
     epoch = Hex(8).parse(text)
     if epoch == 0:
@@ -78,5 +94,7 @@ MOMENT = Written(format_moment, parse_written_moment)
 """ISO 8601, in ms since 1970 UTC; without an offset it is local time of the meter."""
 SWITCH = Written(Boolean().text, lambda text: bool(Boolean().parse(text)))
 """On or off, held as a bool."""
+MAP = MapName()
+"""The register map of a meter."""
 EPOCH = Written(Hex(8).text, _parse_epoch)
 """The epoch of a storage, 8 hexadecimal digits; never 0."""

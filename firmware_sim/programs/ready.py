@@ -7,13 +7,18 @@ import os
 
 from firmware_sim.hosting.host import Host
 from firmware_sim.programs.meter_names import meter_names
+from firmware_sim.rack.operator import named_map
+from firmware_sim.rack.stations import Station
 from firmware_sim.wire_kinds import READY_KEYS, WIRE_KINDS, Medium, WireKind
 from protocols.data_model.json_lines import array, line
 
 
 def ready_line(host: Host, control: str | None, as_json: bool) -> str:
-    """Return the names of the open wires, of the control socket and of the meters."""
-    meters = [(station.serial_number, station.unit) for station in host.rack.stations]
+    """Return the names of the open wires, of the control socket and of the meters.
+
+    A register map is named where it is not the native one.
+    """
+    stations = host.rack.stations
     opened = {kind.name: host.names(kind) for kind in WIRE_KINDS}
     if as_json:
         return line(
@@ -21,9 +26,7 @@ def ready_line(host: Host, control: str | None, as_json: bool) -> str:
                 "event": '"ready"',
                 **{key: json.dumps(opened.get(key, [])) for key in READY_KEYS},
                 "control": json.dumps(control),
-                "meters": array(
-                    line({"serial_number": json.dumps(s), "unit": str(u)}) for s, u in meters
-                ),
+                "meters": array(map(_meter, stations)),
                 "pid": str(os.getpid()),
             }
         )
@@ -33,7 +36,19 @@ def ready_line(host: Host, control: str | None, as_json: bool) -> str:
         for name in opened[kind.name]
     ]
     wires += [f"control {control}"] if control else []
-    return f"ready: {meter_names(meters)} on {', '.join(wires) or 'no wire'}"
+    meters = [(station.serial_number, station.unit) for station in stations]
+    named = meter_names(meters, [station.register_map.name for station in stations])
+    return f"ready: {named} on {', '.join(wires) or 'no wire'}"
+
+
+def _meter(station: Station) -> str:
+    """Return a meter as a JSON object."""
+    fragments = {
+        "serial_number": json.dumps(station.serial_number),
+        "unit": str(station.unit),
+        **{name: json.dumps(value) for name, value in named_map(station).items()},
+    }
+    return line(fragments)
 
 
 def _note(host: Host, kind: WireKind, name: str) -> str:

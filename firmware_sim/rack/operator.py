@@ -35,6 +35,7 @@ from protocols.control import (
 from protocols.data_model import items
 from protocols.errors import QuantityError
 from protocols.faults import FAULTS, FaultRule, FaultScope
+from protocols.modbus.named_maps import NATIVE
 
 ReadLoad = Callable[[str, Meter], Load]
 """Reads a text of `--load` for a meter; raises HostingError or QuantityError for a wrong one."""
@@ -196,8 +197,9 @@ class Operator:
     # ---- what is done to meters
 
     def _show(self, station: Station) -> Mapping[str, Value]:
-        """Return every item of a meter at the present."""
-        return named(station, values(station.present(self._now())))
+        """Return every item of a meter at the present, behind its map if that is not native."""
+        shown = values(station.present(self._now()))
+        return named(station, {**named_map(station), **shown})
 
     def _advance(self, at_us: int, until_ms: int, chosen: Sequence[Station]) -> list[Result]:
         """Move the time of all meters; return the results of the chosen, and all failures."""
@@ -326,6 +328,12 @@ def _standing(station: Station) -> Mapping[str, Value]:
 def named(station: Station, shown: Mapping[str, Value]) -> Mapping[str, Value]:
     """Return values of a meter behind its serial number and unit."""
     return {"serial_number": station.serial_number, "unit": station.unit, **shown}
+
+
+def named_map(station: Station) -> Mapping[str, str]:
+    """Return the name of a meter's register map; nothing where it is the native one."""
+    name = station.register_map.name
+    return {} if name == NATIVE else {"map": name}
 
 
 def _failure_of(work: Callable[[], None]) -> Failure | None:

@@ -70,3 +70,30 @@ SMALL_MAP = RegisterMap(
 )
 """Input and holding registers differ, gaps are refused with exception 02, and there is no mark, no
 table and no window."""
+
+
+def map_text(name: str) -> str:
+    """Return the text of a map file: energy in input register 72, credit at 5000H."""
+    return f"""\
+format = 1
+name = "{name}"
+title = "A map of the tests"
+[[source]]
+text = "nothing but the tests"
+confidence = "memory"
+[[register]]
+area = "input"
+address = 72
+type = "f32"
+item = "energy_import_kwh"
+[[register]]
+area = "holding"
+address = 20480
+type = "s32"
+item = "available_credit"
+decimals = 2
+[[scratch]]
+area = "holding"
+address = 256
+size = 4
+"""

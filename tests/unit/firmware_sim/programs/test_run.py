@@ -16,6 +16,7 @@ from firmware_sim.description.loads import load_for
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.programs import run as module
+from firmware_sim.programs.meter_names import meter_names
 from firmware_sim.programs.ready import ready_line
 from firmware_sim.programs.run import RunOptions, run
 from firmware_sim.rack.operator import Operator
@@ -23,6 +24,7 @@ from firmware_sim.rack.rack import Rack
 from firmware_sim.wire_kinds import MODBUS_RTU, MODBUS_TCP, WireKind
 from protocols.faults import RandomDraws
 from protocols.quantities import LEDGER
+from tests.support.maps import SMALL_MAP, map_text
 from tests.support.meters import make
 
 ONE = MeterDescription().serial_number
@@ -119,6 +121,42 @@ def test_the_ready_line_in_json_has_every_kind_of_wire(capsys: pytest.CaptureFix
         "meters": [{"serial_number": ONE, "unit": 1}],
         "pid": os.getpid(),
     }
+
+
+def test_the_ready_line_names_maps_that_are_not_native() -> None:
+    host = host_of(1, 2)
+    host.rack.stations[1].register_map = SMALL_MAP
+    named = ready_line(host, None, False)  # type: ignore[arg-type]
+    assert named == f"ready: meter {ONE} (unit 1), {TWO} (unit 2, map small) on no wire"
+    shown = json.loads(ready_line(host, None, True))  # type: ignore[arg-type]
+    assert shown["meters"] == [
+        {"serial_number": ONE, "unit": 1},
+        {"serial_number": TWO, "unit": 2, "map": "small"},
+    ]
+
+
+def test_the_ready_line_of_many_meters_names_their_maps_once() -> None:
+    meters = [(f"{number:012d}", number) for number in range(1, 11)]
+    native = "10 meters, 000000000001 (unit 1) to 000000000010 (unit 10)"
+    assert meter_names(meters, ["native"] * 10) == meter_names(meters) == native
+    assert meter_names(meters, ["small"] * 10) == f"{native}, map small"
+    assert meter_names(meters, ["small", *["native"] * 9]) == f"{native}, maps native, small"
+
+
+def test_a_state_file_never_overrides_the_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.toml").write_text(map_text("one"))
+    Path("meter.toml").write_text('map = "one.toml"\n')
+    options = RunOptions(control="ctl", state="m.nv", speed=0)
+    run(MeterFlags(), options)
+    for flags in (MeterFlags(maps=("one.toml",)), MeterFlags(("meter.toml",))):
+        capsys.readouterr()
+        run(flags, options)
+        shown = capsys.readouterr()
+        assert shown.out == f"ready: meter {ONE} (unit 1, map one) on control ctl\n"
+        assert "ignored" not in shown.err
 
 
 def test_a_run_prints_one_ready_line_and_says_what_is_in_force(

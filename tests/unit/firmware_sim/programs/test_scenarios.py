@@ -14,9 +14,12 @@ from firmware_sim.programs.scenarios import (
     EXIT_WRONG_FILE,
     check_file,
     check_files,
+    make_rack,
     play_live,
+    read_scenario,
 )
 from protocols.errors import QuantityError
+from tests.support.maps import map_text
 
 HELD = '[[step]]\nat = "+1h"\nexpect = { available_credit = "< 1" }\n'
 FAILED = '[[step]]\nat = "+1h"\nexpect = { available_credit = "> 1" }\n'
@@ -100,6 +103,18 @@ def test_load_and_tariff_are_found_beside_the_scenario(
     steps = f'[[step]]\nat = "+30m"\ndo = "load a.csv"\n{HELD}'
     file = scenario(folder, "beside", steps, 'load = "a.csv"\ntariff = "t.toml"')
     assert check_file(file).held
+
+
+def test_a_map_is_found_beside_the_scenario_and_its_mistakes_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text(map_text("mine"))
+    file = scenario(tmp_path, "mapped", HELD, 'map = "mine.toml"')
+    monkeypatch.chdir("/")
+    assert make_rack(file, read_scenario(file)).stations[0].register_map.name == "mine"
+    (tmp_path / "mine.toml").write_text(map_text("mine").replace('"f32"', '"f33"'))
+    with pytest.raises(HostingError, match=r"mapped.toml: line 4: meter.map .*mine.toml: line 10:"):
+        check_file(file)
 
 
 def test_a_wrong_meter_is_refused_by_the_name_of_the_file_and_of_its_keys(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from protocols.control import parse_command
 from protocols.errors import QuantityError
 from protocols.faults import FaultPlan, FaultRule
 from protocols.quantities import HOUR
+from tests.support.maps import SMALL_MAP
 from tests.support.racks import FailingNvram, one_kilowatt
 
 SERIALS = [f"{number:012d}" for number in (1, 2, 3)]
@@ -194,3 +195,12 @@ def test_the_items_of_many_meters_are_read_one_meter_at_a_time() -> None:
     next(results)
     bench.do("cover open")
     assert "cover_open" in next(results).values["status"]  # type: ignore[operator]
+
+
+def test_the_state_of_a_meter_names_a_map_that_is_not_native() -> None:
+    bench = Bench((1, 2))
+    bench.rack.stations[1].register_map = SMALL_MAP
+    first, second = (result.values for result in bench.do("state"))
+    assert "map" not in first
+    assert list(second)[:3] == ["serial_number", "unit", "map"]
+    assert second["map"] == "small"
