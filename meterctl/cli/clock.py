@@ -8,7 +8,7 @@ from typing import Annotated
 from meterctl.cli.arguments import LOOK, PayeeOption, SetBackOption, ValidForOption, valid_for_s
 from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import options
-from meterctl.cli.output import print_result, print_rows, table_of_fields
+from meterctl.cli.output import item_json, print_result, print_rows, table_of_fields
 from meterctl.cli.values import offered
 from meterctl.drivers import Reader
 from meterctl.errors import MeterctlError
@@ -38,17 +38,18 @@ def add_to(app: Program) -> None:
 
 @_clock.command("show")
 def show(context: Context) -> None:
-    """Show the meter's clock beside the host's."""
+    """Show the meter's clock beside the host's, in UTC where the meter shows no offset."""
     given = options(context)
     with given.session() as session:
+        driver = session.driver
+        beside = [item for item in (items.UTC_OFFSET, items.ELAPSED) if driver.holds(item)]
         before = session.host_clock_ms()
-        values = session.driver.read([items.CLOCK, items.UTC_OFFSET, items.ELAPSED])
+        values = driver.read([items.CLOCK, *beside])
         host = (before + session.host_clock_ms()) // 2
-    offset = values[items.UTC_OFFSET]
+    offset = values.get(items.UTC_OFFSET, 0)
     fragments = {
         "clock": f'"{format_moment(values[items.CLOCK], offset)}"',
-        "utc_offset_minutes": str(offset),
-        "elapsed_ms": str(values[items.ELAPSED]),
+        **{i.name: item_json(i, values.get(i), 0) for i in (items.UTC_OFFSET, items.ELAPSED)},
         "host_clock": f'"{format_moment(host, offset)}"',
         "difference_s": str(nearest_s(values[items.CLOCK] - host)),
     }

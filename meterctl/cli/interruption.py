@@ -32,7 +32,12 @@ def interrupts() -> list[signal.Signals]:
 
 @contextlib.contextmanager
 def carrying_out(
-    what: str, journal: Journal | None = None, *, meter: str | None = None, begun: bool = False
+    what: str,
+    journal: Journal | None = None,
+    *,
+    meter: str | None = None,
+    begun: bool = False,
+    looks: str = "meterctl journal list --open shows open entries",
 ) -> Iterator[None]:
     """Run the effect of a command; an interrupt in it is an unknown outcome.
 
@@ -43,6 +48,7 @@ def carrying_out(
             made, an interrupt is one before any effect.
         meter: the serial number of the meter that it is about.
         begun: whether the command goes on with messages that were made before.
+        looks: what shows whether it was done, where no journal entry does.
 
     Raises:
         EarlyInterruptError: the user interrupted it before anything was sealed.
@@ -58,11 +64,8 @@ def carrying_out(
                 f"{what}: interrupted; nothing was sealed, nothing was sent", meter
             ) from error
         entry = _open_entry(journal, meter)
-        looks = (
-            "meterctl journal list --open shows open entries"
-            if entry is None
-            else f"journal entry {entry.id} stays open: meterctl journal resolve {entry.id}"
-        )
+        if entry is not None:
+            looks = f"journal entry {entry.id} stays open: meterctl journal resolve {entry.id}"
         raise UnknownOutcomeError(
             f"{what}: interrupted; it may have been done or not: {looks}",
             serial_number=meter,

@@ -15,7 +15,7 @@ from meterctl.card_readers import CardPort
 from meterctl.cli.arguments import serial_number
 from meterctl.cli.interruption import EarlyInterruptError
 from meterctl.cli.output import print_json, result_fragments, say
-from meterctl.drivers.table import DriverKind
+from meterctl.drivers.table import DriverKind, modbus
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meterctl.journal import Journal
     from meterctl.operations.card.presented import PresentedCard
     from protocols.card.terminal import Transmit
+    from protocols.modbus.register_map import RegisterMap
 
 _DEVELOPMENT_KEY = "no --keys: the published development key is in force"
 CARD_SECONDS = 3.0
@@ -46,6 +47,7 @@ class Options:
     yes: bool
     dry_run: bool
     development_key: bool
+    map_name: str | None = None
     _said: set[str] = field(default_factory=set, compare=False, repr=False)
     """Texts that were printed; each is printed once."""
     _due: set[str] = field(default_factory=set, compare=False, repr=False)
@@ -55,14 +57,14 @@ class Options:
     def session(
         self, *, seals: bool = False, payee: str | None = None, set_back: bool = False
     ) -> Iterator[Session]:
-        """Open the port; with `seals` the key ring is checked for a command that seals.
+        """Open the port; with `seals` key ring and map are checked for a command that seals.
 
         Args:
             payee: the text of --meter.
             set_back: whether a meter that was set back is accepted.
 
         Raises:
-            UsageError: no port, or one that cannot be used.
+            UsageError: no port or map, or one that cannot be used.
             NotPermittedError: the published development key on a port that is not local.
         """
         from meterctl.transports import PATIENCE_S
@@ -77,12 +79,13 @@ class Options:
         if self.port is None:
             raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
         named = serial_number(payee)
+        driver_kind = self._driver(seals=seals)
         patience_s = PATIENCE_S * min(self.timeout_ms, 1000) / 1000
         transport = open_transport(self.port, say, patience_s)
         try:
             ring = self.ring(seals=seals)
             trace = _print_frame if self.trace else None
-            driver = self.driver.open(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
+            driver = driver_kind.open(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
             yield Session(
                 driver,
                 ring,
@@ -110,6 +113,31 @@ class Options:
             return
         with self.session(seals=True, payee=payee, set_back=set_back) as session:
             yield session
+
+    def register_map(self) -> RegisterMap | None:
+        """Return the register map of --map, None without it; raises UsageError."""
+        if self.map_name is None:
+            return None
+        from meterctl.named_maps import read_map  # most commands name no map
+
+        return read_map(self.map_name)
+
+    def _driver(self, *, seals: bool) -> DriverKind:
+        """Return the driver with the map of --map.
+
+        Raises:
+            UsageError: a map that cannot be used, or one without windows for a command that seals.
+        """
+        register_map = self.register_map()
+        if register_map is None:
+            return self.driver
+        if seals and register_map.windows is None:
+            raise UsageError(
+                f"map {register_map.name} has no windows for sealed messages, which this command "
+                f"needs; nothing was sealed or sent. Leave out --map for a meter with the native "
+                f"map, or name a map file with `windows`"
+            )
+        return modbus(register_map)
 
     def _port_name(self) -> str:
         """Return the name under which the journal stores the meter of this port."""

@@ -149,9 +149,12 @@ def print_rows(
 def print_items(
     shown: Sequence[Item], values: Mapping[Item, Any], as_json: bool, offset: int | OffsetAt
 ) -> None:
-    """Print items as one object, or a table with their units; raises OutputError."""
-    record = {item.name: item_json(item, values[item], offset) for item in shown}
-    rows = [(item.name, item_text(item, values[item], offset)) for item in shown]
+    """Print items as one object, or a table with their units; raises OutputError.
+
+    Items without a value are null in the object, and not in the table.
+    """
+    record = {item.name: item_json(item, values.get(item), offset) for item in shown}
+    rows = [(i.name, item_text(i, values[i], offset)) for i in shown if i in values]
     print_rows([record], as_json, Table(("item", "value"), rows, ("value",)))
 
 
@@ -205,13 +208,20 @@ def reporting_unprinted(
 
 
 def item_json(item: Item, value: Any, offset: int | OffsetAt) -> str:
-    """Return a value as JSON; a moment has its own offset."""
+    """Return a value as JSON; a moment has its own offset. A value that is not there is null."""
+    if value is None:
+        return "null"
     return moment_json(item.kind, value, offset)
 
 
 def item_text(item: Item, value: Any, offset: int | OffsetAt) -> str:
-    """Return a value for people, with its unit; a moment has its own offset."""
+    """Return a value for people, with its unit; a moment has its own offset.
+
+    A value that is not there, such as that of a phase that the meter lacks, is "-".
+    """
     kind = item.kind
+    if value is None and not isinstance(kind, Optional):
+        return "-"
     if isinstance(kind, Moment):
         return kind.text(value, offset if isinstance(offset, int) else offset(value))
     inner = kind.inner if isinstance(kind, Optional) else kind

@@ -17,7 +17,7 @@ from meterctl.cli.arguments import port_of
 from meterctl.cli.interruption import interrupts
 from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError, discard_stdout, print_json, result_fragments, say
-from meterctl.cli.values import offered
+from meterctl.cli.values import map_names, offered
 from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
 from protocols.command_line import (
@@ -81,6 +81,7 @@ _WITH_VALUE = (
     "--baud",
     "--parity",
     "--protocol",
+    "--map",
     "--unit",
     "--keys",
     "--journal",
@@ -132,6 +133,19 @@ def _options(
             hidden=len(DRIVERS) == 1,
         ),
     ] = MODBUS.name,
+    map_name: Annotated[
+        str | None,
+        Option(
+            "--map",
+            metavar="NAME|FILE",
+            envvar="METERCTL_MAP",
+            help="Register map of the meter: a shipped one (`meter-sim map list`), or a file whose "
+            "name has a / or ends in .toml.",
+            rich_help_panel=_LINE,
+            show_default="native",
+            autocompletion=map_names,
+        ),
+    ] = None,
     unit: Annotated[
         int,
         Option(
@@ -212,6 +226,7 @@ def _options(
         yes,
         dry_run,
         development_key,
+        map_name or None,
     )
 
 
@@ -225,7 +240,8 @@ def _timeout_ms(text: str) -> int:
 
 _FILES = {
     "demo": ("demo",),
-    "reading": ("status", "read", "items"),
+    "reading": ("status", "read"),
+    "item_list": ("items",),
     "records": ("purchases", "events"),
     "clock": ("clock",),
     "account": ("topup", "account"),
@@ -233,6 +249,7 @@ _FILES = {
     "journal": ("journal",),
     "supply": ("switch", "guarantee", "moratorium", "tamper"),
     "limits": ("limits",),
+    "write": ("write",),
     "keys": ("keys",),
 }
 """Module of this package -> its commands, in the order of the help.

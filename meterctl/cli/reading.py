@@ -1,14 +1,13 @@
-"""read, status, items."""
+"""read, status."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
 
 from meterctl.cli.arguments import LOOK
-from meterctl.cli.options import options
-from meterctl.cli.output import print_items, print_rows, say, stdout_encoding
-from meterctl.cli.tables import Table
+from meterctl.cli.options import Options, options
+from meterctl.cli.output import print_items, say
 from meterctl.cli.values import item_names
 from meterctl.drivers import Reader
 from meterctl.errors import UsageError
@@ -18,7 +17,6 @@ from protocols.data_model import items
 from protocols.data_model.items import BY_NAME, ITEMS, Item
 from protocols.data_model.kinds import Moment
 from protocols.data_model.tables import OffsetAt
-from protocols.replacements import has
 from protocols.suggestions import did_you_mean
 
 STATUS = (
@@ -54,7 +52,6 @@ def add_to(app: Program) -> None:
     """Add the commands of this file."""
     app.command("status", rich_help_panel=LOOK)(status)
     app.command("read", rich_help_panel=LOOK, epilog=_READ)(read)
-    app.command("items", rich_help_panel=LOOK)(list_items)
 
 
 def read(
@@ -70,54 +67,38 @@ def read(
 ) -> None:
     """Read items; `meterctl items` lists their names.
 
-    It is reported if their values are from several answers of the meter.
+    It is reported if their values are from several answers of the meter. Without an ITEM all are
+    read that the meter's map has.
     """
-    wanted = _items(names or ()) or list(ITEMS)
-    _read_and_print(context, wanted)
+    given = options(context)
+    wanted = _items(names or ())
+    with given.session() as session:
+        wanted = wanted or _held(session.driver, ITEMS)
+        found = _read(session.driver, wanted)
+    _print(given, wanted, found)
 
 
 def status(context: Context) -> None:
-    """Show the state of the meter: supply, credit, power, clock."""
-    _read_and_print(context, list(STATUS))
+    """Show the state of the meter: supply, credit, power, clock.
 
-
-def list_items(context: Context) -> None:
-    """List every item that a meter shows, with its unit, meaning and DL/T 645 term.
-
-    With --json, `codes` holds the word of each number that a wire carries, of sets that of each
-    bit.
+    It is told which of it the meter's map does not have; in JSON that is null.
     """
-    records = [
-        {
-            "name": _quoted(item.name),
-            "unit": _quoted(item.unit),
-            "settable": "true" if item.setting else "false",
-            "allowed": _quoted(item.allowed) if item.setting else "null",
-            "codes": _codes(item),
-            "meaning": _quoted(item.meaning),
-            "term": _quoted(item.term),
-        }
-        for item in ITEMS
-    ]
-    columns = ["item", "unit", "limits", "meaning", "term"]
-    rows = [[i.name, i.unit, i.allowed, i.meaning, i.term] for i in ITEMS]
-    if not has(stdout_encoding(), "".join(item.term for item in ITEMS)):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    print_rows(records, options(context).json, Table(columns, rows))
-
-
-def _codes(item: Item) -> str:
-    import json
-
-    from protocols.data_model.codes import codes  # no other command needs it
-
-    return json.dumps({str(number): word for number, word in codes(item.kind).items()} or None)
-
-
-def _quoted(text: str) -> str:
-    import json
-
-    return json.dumps(text, ensure_ascii=False)
+    given = options(context)
+    with given.session() as session:
+        found = _held(session.driver, STATUS)
+        missing = [item.name for item in STATUS if item not in found]
+        if not found:
+            raise UsageError(
+                f"map {given.map_name} has nothing of the status; `meterctl read` reads what it "
+                f"has. Nothing was sent"
+            )
+        if missing:
+            say(
+                f"map {given.map_name} has {len(found)} of the {len(STATUS)} items of the status, "
+                f"and no {', '.join(missing)}"
+            )
+        values = _read(session.driver, found)
+    _print(given, STATUS, values)
 
 
 def _items(names: Sequence[str]) -> list[Item]:
@@ -132,20 +113,35 @@ def _items(names: Sequence[str]) -> list[Item]:
     return [BY_NAME[name] for name in names]
 
 
-def _read_and_print(context: Context, wanted: list[Item]) -> None:
-    given = options(context)
-    with given.session() as session:
-        values = session.driver.read({*wanted, items.UTC_OFFSET})
-        answers = session.driver.answers(wanted)
-        offset = _offset_at(session.driver, wanted, values)
-    if answers > 1:
+def _held(driver: Reader, wanted: Iterable[Item]) -> list[Item]:
+    """Return the items that can be read."""
+    return [item for item in wanted if driver.holds(item)]
+
+
+class _Read(NamedTuple):
+    """The values of items, the number of answers that they came in, and the offsets of moments."""
+
+    values: Mapping[Item, Any]
+    answers: int
+    offset: int | OffsetAt
+
+
+def _read(driver: Reader, wanted: Sequence[Item]) -> _Read:
+    values = driver.read({*wanted, *_held(driver, [items.UTC_OFFSET])})
+    offset = _offset_at(driver, wanted, values)
+    return _Read({item: values[item] for item in wanted}, driver.answers(wanted), offset)
+
+
+def _print(given: Options, shown: Sequence[Item], found: _Read) -> None:
+    if found.answers > 1:
         say(
-            f"these values are from {answers} answers of the meter and may be of different instants"
+            f"these values are from {found.answers} answers of the meter and may be of different "
+            f"instants"
         )
-    print_items(wanted, values, given.json, offset)
+    print_items(shown, found.values, given.json, found.offset)
 
 
-def _offset_at(driver: Reader, shown: list[Item], values: Mapping[Item, Any]) -> int | OffsetAt:
+def _offset_at(driver: Reader, shown: Sequence[Item], values: Mapping[Item, Any]) -> int | OffsetAt:
     """Return the offset of the clock, or of each moment where others than the clock are shown."""
     moments = [
         values[item]
@@ -153,7 +149,7 @@ def _offset_at(driver: Reader, shown: list[Item], values: Mapping[Item, Any]) ->
         if isinstance(item.kind, Moment) and item is not items.CLOCK and values[item]
     ]
     if not moments:
-        offset: int = values[items.UTC_OFFSET]
+        offset: int = values.get(items.UTC_OFFSET, 0)
         return offset
     clock = [values[items.CLOCK]] if items.CLOCK in shown else []
     return read_offsets(driver, [*moments, *clock]).at

@@ -30,7 +30,8 @@ class Offsets:
 def read_offsets(driver: Reader, instants: Iterable[int]) -> Offsets:
     """Return the offsets that cover these instants (ms since 1970 UTC; 0 is never).
 
-    A meter whose map or firmware has no table of offsets shows the present one alone.
+    A meter whose map or firmware has no table of offsets shows the present one alone; one that
+    shows no offset at all has UTC.
     """
     wanted = [instant for instant in instants if instant > 0]
     try:
@@ -38,7 +39,7 @@ def read_offsets(driver: Reader, instants: Iterable[int]) -> Offsets:
     except (UsageError, RefusedError):
         rows = []
     if not rows:
-        return Offsets(((0, driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]),))
+        return Offsets(((0, read_offset(driver)),))
     window = len(rows)
     for _ in range(MAX_READS):
         more = _further(driver, rows, wanted, window)
@@ -46,6 +47,13 @@ def read_offsets(driver: Reader, instants: Iterable[int]) -> Offsets:
             break
         rows = sorted({row.number: row for row in (*rows, *more)}.values(), key=lambda r: r.number)
     return Offsets(tuple((row.at, row.utc_offset_minutes) for row in rows))
+
+
+def read_offset(driver: Reader) -> int:
+    """Return the present offset, minutes; 0 where the meter's map does not have it."""
+    if not driver.holds(items.UTC_OFFSET):
+        return 0
+    return int(driver.read([items.UTC_OFFSET])[items.UTC_OFFSET])
 
 
 def _further(

@@ -79,7 +79,7 @@ def test_limits_and_items_have_their_meaning_in_the_table_only(run: Run) -> None
     assert heading == ["setting", "value", "meaning"]
     assert [row[0] for row in rows] == list(shown)
     assert ["max_credit", "off", "A top-up that would exceed it is refused."] in rows
-    listed = [json.loads(line) for line in run("reading", "items", json=True).out.splitlines()]
+    listed = [json.loads(line) for line in run("item_list", "items", json=True).out.splitlines()]
     assert listed[0] == {
         "name": "serial_number",
         "unit": "",
@@ -89,7 +89,7 @@ def test_limits_and_items_have_their_meaning_in_the_table_only(run: Run) -> None
         "meaning": "Serial number of the meter, 12 digits.",
         "term": "表号",
     }
-    heading, first, *_ = cells(run("reading", "items").out)
+    heading, first, *_ = cells(run("item_list", "items").out)
     assert heading == ["item", "unit", "limits", "meaning", "term"]
     assert first == ["serial_number", "", "", "Serial number of the meter, 12 digits.", "表号"]
 
@@ -260,7 +260,7 @@ def test_a_card_names_its_meter_under_one_key(run: Run) -> None:
 
 
 def test_every_item_names_its_unit_and_its_limits(run: Run) -> None:
-    listed = map(json.loads, run("reading", "items", json=True).out.splitlines())
+    listed = map(json.loads, run("item_list", "items", json=True).out.splitlines())
     items = {item["name"]: item for item in listed}
     units = {name: item["unit"] for name, item in items.items()}
     assert (units["power_limit_kw"], units["step_limit_3_kwh"]) == ("kW", "kWh")
@@ -281,8 +281,8 @@ def test_every_item_names_its_unit_and_its_limits(run: Run) -> None:
 def test_terms_are_left_out_where_the_output_has_none(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meterctl.cli.reading.stdout_encoding", lambda: "latin-1")
-    assert cells(run("reading", "items").out)[0] == ["item", "unit", "limits", "meaning"]
+    monkeypatch.setattr("meterctl.cli.item_list.stdout_encoding", lambda: "latin-1")
+    assert cells(run("item_list", "items").out)[0] == ["item", "unit", "limits", "meaning"]
 
 
 def test_lists_are_filtered_and_limited(run: Run, setup: Setup, card: Card) -> None:

@@ -11,13 +11,18 @@ from meterctl.cli.values import item_names, offered, settings
 from protocols.data_model.items import ITEMS, SETTINGS
 
 
+def line(*before: str, map_name: str | None = None) -> Any:
+    """Return the context of a line that is completed."""
+    root = SimpleNamespace(params={"map_name": map_name})
+    return SimpleNamespace(params={"settings": list(before)}, find_root=lambda: root)
+
+
 def found(incomplete: str, *before: str) -> list[str]:
-    context: Any = SimpleNamespace(params={"settings": list(before)})
-    return [word for word, _ in settings(context, incomplete)]
+    return [word for word, _ in settings(line(*before), incomplete)]
 
 
 def test_every_item_is_offered_with_its_meaning() -> None:
-    assert item_names() == [(item.name, item.meaning) for item in ITEMS]
+    assert item_names(line()) == [(item.name, item.meaning) for item in ITEMS]
     assert offered("on", "off")() == ["on", "off"]
 
 

@@ -1,0 +1,135 @@
+"""write."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from meterctl.cli.arguments import SUPPLY, PayeeOption, serial_number
+from meterctl.cli.interruption import carrying_out
+from meterctl.cli.options import Options, options
+from meterctl.cli.output import item_text, print_result, print_table, reporting_unprinted
+from meterctl.cli.tables import Table
+from meterctl.cli.values import writable_items
+from meterctl.errors import NotPermittedError, UsageError
+from meterctl.operations.plain_writes import (
+    PlainWrite,
+    Written,
+    read_all,
+    scratch_writes,
+    setting_writes,
+    write_each,
+)
+from meterctl.session import Session
+from protocols.command_line import Argument, Context, Option, Program, examples
+from protocols.data_model import items
+from protocols.modbus.areas import Area
+from protocols.modbus.native_map import NATIVE_MAP
+
+_EXAMPLES = examples(
+    (
+        "meterctl --port m1.tty --map ./mine.toml write low_credit_threshold_1=10",
+        "Write a setting that the map marks writable, and read it back.",
+    ),
+    ("meterctl --port m1.tty write --register 0x2000=0x00ff", "Try a write on scratch."),
+)
+
+
+def add_to(app: Program) -> None:
+    """Add the command of this file."""
+    app.command("write", rich_help_panel=SUPPLY, epilog=_EXAMPLES)(write)
+
+
+def write(
+    context: Context,
+    settings: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="ITEM=VALUE...",
+            help="Settings that the map marks writable, and their new values.",
+            autocompletion=writable_items,
+        ),
+    ] = None,
+    registers: Annotated[
+        list[str] | None,
+        Option(
+            "--register",
+            metavar="ADDRESS=VALUE",
+            help="Write a scratch register of the map, or several from there on: "
+            "0x2000=1,2,0xff. Repeatable.",
+        ),
+    ] = None,
+    coils: Annotated[
+        list[str] | None,
+        Option(
+            "--coil",
+            metavar="ADDRESS=VALUE",
+            help="Write a scratch coil of the map, or several: 0=1,0,1. Repeatable.",
+        ),
+    ] = None,
+    meter: PayeeOption = None,
+) -> None:
+    """Write settings without a seal, where the map has them; they are read back and compared.
+
+    Each is one request, sent once, in the order given; the first that fails ends it.
+    """
+    given = options(context)
+    payee = serial_number(meter)
+    register_map = given.register_map() or NATIVE_MAP
+    writes = [
+        *setting_writes(register_map, settings or ()),
+        *scratch_writes(register_map, Area.HOLDING, registers or ()),
+        *scratch_writes(register_map, Area.COIL, coils or ()),
+    ]
+    if not writes:
+        raise UsageError("nothing to write: give ITEM=VALUE, --register or --coil")
+    with given.session() as session:
+        serial = _serial_of(session, payee, register_map.name)
+        before = read_all(session.driver, writes)
+        where = f"meter {serial}" if serial else f"port {given.port} unit {given.unit}"
+        asked = ", ".join(
+            f"{one.name}={one.text(one.value)} (now {one.text(old)})"
+            for one, old in zip(writes, before, strict=True)
+        )
+        if not given.confirm(f"{where}: write {asked}", serial):
+            return
+        with carrying_out(where, meter=serial, looks="meterctl read shows what stands there"):
+            done = write_each(session.driver, writes, before)
+    _print(given, done, serial)
+
+
+def _serial_of(session: Session, payee: str | None, map_name: str) -> str | None:
+    """Return the serial number that the meter shows, None where its map has none.
+
+    Raises:
+        UsageError, NotPermittedError: it is not the one of --meter.
+    """
+    if not session.driver.holds(items.SERIAL_NUMBER):
+        if payee is not None:
+            raise UsageError(
+                f"--meter {payee}: map {map_name} has no serial_number to compare; nothing was sent"
+            )
+        return None
+    serial: str = session.driver.read([items.SERIAL_NUMBER])[items.SERIAL_NUMBER]
+    if payee not in (None, serial):
+        raise NotPermittedError(
+            f"meter {serial} answers on this port, --meter names {payee}; nothing was written",
+            serial_number=serial,
+        )
+    return serial
+
+
+def _print(given: Options, done: list[Written], serial: str | None) -> None:
+    if given.json:
+        values = {each.write.name: each.write.json(each.after) for each in done}
+        print_result(values, as_json=True, outcome=None, serial_number=serial)
+        return
+    rows = [
+        (each.write.name, _shown(each.write, each.before), _shown(each.write, each.after))
+        for each in done
+    ]
+    with reporting_unprinted(serial):
+        print_table(Table(("written", "before", "read back"), rows, ("before", "read back")))
+
+
+def _shown(write: PlainWrite, value: object) -> str:
+    return write.text(value) if write.item is None else item_text(write.item, value, 0)

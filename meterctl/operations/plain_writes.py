@@ -1,0 +1,270 @@
+"""Writes without a seal: settings that a register map marks writable, and scratch. Read back.
+
+What a word would write is checked against the item's kind and the range of its registers before
+anything is sent. Each write is sent once; a lost answer is resolved by reading back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meterctl.drivers import PlainWriter
+from meterctl.errors import (
+    CorruptAnswerError,
+    MeterctlError,
+    NoAnswerError,
+    RefusedError,
+    UnknownOutcomeError,
+    UsageError,
+)
+from protocols.data_model.items import BY_NAME, Item
+from protocols.data_model.kinds import Optional
+from protocols.errors import QuantityError
+from protocols.modbus.areas import Area
+from protocols.modbus.pdu import MAX_WRITE_BITS, MAX_WRITE_REGISTERS
+from protocols.modbus.register_map import Register, RegisterMap
+from protocols.suggestions import did_you_mean
+
+_LARGEST = {Area.HOLDING: 0xFFFF, Area.COIL: 1}
+_MOST = {Area.HOLDING: MAX_WRITE_REGISTERS, Area.COIL: MAX_WRITE_BITS}
+_NAMES = {Area.HOLDING: "register", Area.COIL: "coil"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlainWrite:
+    """What one request writes: numbers from an address of one area on, and their name.
+
+    `item` is the setting that they are, None for scratch.
+    """
+
+    name: str
+    area: Area
+    address: int
+    numbers: tuple[int, ...]
+    item: Item | None
+    unpack: Callable[[Sequence[int]], Any]
+
+    @property
+    def value(self) -> Any:
+        """The value that is written, in the item's kind; of scratch the numbers."""
+        return self.unpack(self.numbers)
+
+    def text(self, value: Any) -> str:
+        """Return such a value for people."""
+        if self.item is not None:
+            return "-" if _is_absent(self.item, value) else self.item.kind.text(value)
+        return ",".join(
+            f"{number:04X}" if self.area is Area.HOLDING else str(number) for number in value
+        )
+
+    def json(self, value: Any) -> str:
+        """Return such a value as JSON."""
+        if self.item is not None:
+            return "null" if value is None else self.item.kind.json(value)
+        return str(list(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write that was made, and the meter's values before and after."""
+
+    write: PlainWrite
+    before: Any
+    after: Any
+
+
+def setting_writes(register_map: RegisterMap, words: Sequence[str]) -> list[PlainWrite]:
+    """Return the writes of ITEM=VALUE words, in their order.
+
+    Raises:
+        UsageError: every word that names no writable item, or has a value that its kind or its
+            registers do not hold; a line each.
+    """
+    writes: list[PlainWrite] = []
+    told: list[str] = []
+    for word in words:
+        try:
+            write = _setting(register_map, word)
+            if write.name in (other.name for other in writes):
+                raise QuantityError(f"{write.name} is given twice")
+            writes.append(write)
+        except QuantityError as error:
+            told.append(str(error))
+    if told:
+        raise UsageError("\n".join([*told[:-1], f"{told[-1]}; nothing was sent"]))
+    return writes
+
+
+def scratch_writes(register_map: RegisterMap, area: Area, words: Sequence[str]) -> list[PlainWrite]:
+    """Return the writes of ADDRESS=VALUE[,VALUE…] words to scratch of an area.
+
+    Raises:
+        UsageError: every word that is none, or is not within scratch; a line each.
+    """
+    writes, told = [], []
+    for word in words:
+        try:
+            writes.append(_scratch(register_map, area, word))
+        except QuantityError as error:
+            told.append(str(error))
+    if told:
+        raise UsageError("\n".join([*told[:-1], f"{told[-1]}; nothing was sent"]))
+    return writes
+
+
+def write_each(
+    writer: PlainWriter, writes: Sequence[PlainWrite], before: Sequence[Any]
+) -> list[Written]:
+    """Write one after another, each sent once and read back; the first that fails ends it.
+
+    Raises:
+        RefusedError: an exception of the meter, or another value was read back.
+        UnknownOutcomeError: no answer, neither to the write nor when it was to be read back.
+        MeterctlError: a write was confirmed and could not be read back.
+    """
+    done: list[Written] = []
+    for write, old in zip(writes, before, strict=True):
+        try:
+            done.append(Written(write, old, _write(writer, write)))
+        except MeterctlError as error:
+            text = "; ".join([str(error), *_of_others(done, writes)])
+            raise type(error)(text, outcome=error.outcome) from error
+    return done
+
+
+def read_all(writer: PlainWriter, writes: Sequence[PlainWrite]) -> list[Any]:
+    """Return the meter's present values where writes would go."""
+    return [_read(writer, write) for write in writes]
+
+
+def _write(writer: PlainWriter, write: PlainWrite) -> Any:
+    """Write once and return what is read back, which is what was written."""
+    lost: MeterctlError | None = None
+    try:
+        writer.write_once(write.area, write.address, write.numbers)
+    except (NoAnswerError, CorruptAnswerError) as error:
+        lost = error
+    except RefusedError as error:
+        raise RefusedError(f"{write.name}: {error}") from error
+    try:
+        found = _read(writer, write)
+    except MeterctlError as error:
+        if lost is not None:
+            raise UnknownOutcomeError(
+                f"{write.name}: it may have been written or not: {lost}; reading back: {error}"
+            ) from error
+        raise type(error)(
+            f"{write.name}: the meter confirmed the write; reading back: {error}"
+        ) from error
+    if found != write.value:
+        how = "confirmed" if lost is None else f"not answered ({lost})"
+        raise RefusedError(
+            f"{write.name}: the write of {write.text(write.value)} was {how}, and "
+            f"{write.text(found)} is read back"
+        )
+    return found
+
+
+def _read(writer: PlainWriter, write: PlainWrite) -> Any:
+    return write.unpack(writer.read_numbers(write.area, write.address, len(write.numbers)))
+
+
+def _of_others(done: Sequence[Written], writes: Sequence[PlainWrite]) -> list[str]:
+    """Return what became of the other writes of a command of which one failed."""
+    told = [f"{each.write.name} was written" for each in done]
+    return told + [f"{write.name} was not sent" for write in writes[len(done) + 1 :]]
+
+
+def _is_absent(item: Item, value: Any) -> bool:
+    return value is None and not isinstance(item.kind, Optional)
+
+
+# ---- words
+
+
+def _setting(register_map: RegisterMap, word: str) -> PlainWrite:
+    name, equals, text = word.partition("=")
+    writable = {one.item.name: one for one in register_map.registers if one.writable}
+    if name not in writable:
+        raise QuantityError(_not_writable(register_map, name, list(writable)))
+    if not equals:
+        raise QuantityError(f"{name} has no value: write {name}=VALUE, with one =")
+    register = writable[name]
+    item = register.item
+    try:
+        value = item.kind.parse(text)
+    except QuantityError as error:
+        raise QuantityError(f"{name}: {error}") from error
+    area = Area.HOLDING if Area.HOLDING in register.area else Area.COIL
+    write = PlainWrite(
+        name, area, register.address, _numbers(register, value), item, _unpacker(register)
+    )
+    if write.value != value:
+        raise QuantityError(
+            f"{name}: its {register.layout.type.value} at {register.address:04X} does not hold "
+            f"{item.kind.text(value)}, it would be {write.text(write.value)}"
+        )
+    return write
+
+
+def _not_writable(register_map: RegisterMap, name: str, writable: Sequence[str]) -> str:
+    """Return why an item is not written, and which are or what sets it."""
+    listed = f"writable are {', '.join(writable)}" if writable else "it marks none"
+    if name not in BY_NAME:
+        return f"{name!r} is no item; {did_you_mean(name, writable or BY_NAME, listed)}"
+    if BY_NAME[name].setting and register_map.windows is not None:
+        listed += f"; `meterctl limits set {name}=VALUE` sets it by a sealed command"
+    return f"map {register_map.name} does not mark {name} writable; {listed}"
+
+
+def _numbers(register: Register, value: Any) -> tuple[int, ...]:
+    """Return the numbers of a value: those of registers, or of coils the bits."""
+    if register.area & Area.BITS:
+        bits = register.bits()(value)
+        return tuple(bits >> bit & 1 for bit in range(register.width))
+    data = register.packer()(value)
+    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+
+
+def _unpacker(register: Register) -> Callable[[Sequence[int]], Any]:
+    def unpack(numbers: Sequence[int]) -> Any:
+        if register.area & Area.BITS:
+            return register.of_bits(sum(bit << place for place, bit in enumerate(numbers)))
+        return register.unpack(b"".join(number.to_bytes(2, "big") for number in numbers))
+
+    return unpack
+
+
+def _scratch(register_map: RegisterMap, area: Area, word: str) -> PlainWrite:
+    kind, largest = _NAMES[area], _LARGEST[area]
+    left, equals, right = word.partition("=")
+    if not equals:
+        raise QuantityError(f"{word!r}: write ADDRESS=VALUE, such as 0x2000=0x00ff")
+    address = _number(left, 0xFFFF, f"--{kind} {word}: address")
+    numbers = tuple(_number(text, largest, f"--{kind} {word}: value") for text in right.split(","))
+    spans = [span for span in register_map.scratch if area in span.area]
+    if not any(
+        span.extent.start <= address and address + len(numbers) <= span.extent.stop
+        for span in spans
+    ):
+        named = ", ".join(f"{s.extent.start:04X} to {s.extent.stop - 1:04X}" for s in spans)
+        raise QuantityError(
+            f"--{kind} {word}: map {register_map.name} has "
+            f"{f'its scratch {kind}s at {named}' if spans else f'no scratch {kind}s'}"
+        )
+    if len(numbers) > _MOST[area]:
+        raise QuantityError(f"--{kind} {word}: one request writes at most {_MOST[area]}")
+    return PlainWrite(f"{kind} {address:04X}", area, address, numbers, None, tuple)
+
+
+def _number(text: str, largest: int, what: str) -> int:
+    try:
+        number = int(text, 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= largest:
+        allowed = f"0 to {largest}" + (f" (0x{largest:x})" if largest > 1 else "")
+        raise QuantityError(f"{what} {text!r}: allowed is {allowed}, 0x before hexadecimal digits")
+    return number

@@ -1,0 +1,369 @@
+"""Commands under --map: what the map has is read, nothing is sealed without windows, writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware_sim.assembly import rack_of
+from firmware_sim.meter_description import MeterDescription
+from firmware_sim.servers.line import Line
+from meterctl.cli.options import Options
+from meterctl.cli.program import hoist
+from meterctl.cli.reading import STATUS
+from meterctl.cli.values import item_names, map_names, writable_items
+from meterctl.drivers.table import MODBUS
+from meterctl.errors import NotPermittedError, RefusedError, UsageError
+from meterctl.named_maps import read_map
+from protocols.command_line import Program
+from protocols.data_model import items
+from protocols.modbus.areas import Area
+from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.register_map import Register, RegisterMap, Section
+from protocols.modbus.value_layout import NAN, Layout, ValueType
+from tests.support.maps import SMALL_MAP, map_text
+from tests.support.racks import tcp_server
+from tests.support.wire import PipeTransport
+from tests.unit.meterctl.cli.conftest import Printed
+from tests.unit.meterctl.cli.test_values import line
+
+WRITABLE = RegisterMap(
+    "tried",
+    (
+        Section(
+            "At the scratch of a native map",
+            (
+                Register(
+                    Area.HOLDING,
+                    0x2000,
+                    items.LOW_CREDIT_1,
+                    Layout(ValueType.U16, 2, off=0xFFFF),
+                    writable=True,
+                ),
+                Register(
+                    Area.HOLDING,
+                    0x2002,
+                    items.VOLTAGES[1],
+                    Layout(ValueType.F32, off=NAN),
+                    absent=True,
+                ),
+            ),
+        ),
+    ),
+    scratch=(),
+)
+SERIAL = "000000000001"
+
+
+class Desk:
+    """A host at a meter, whose commands name a register map."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.journal, self._capsys = folder / "journal.sqlite", capsys
+        self.map_name: str | None = "tried"
+        rack = rack_of(MeterDescription(register_map=SMALL_MAP), 0)
+        native = rack_of(MeterDescription(), 0)
+        self.of_small = PipeTransport(Line(tcp_server(rack)), framed=True)
+        self.of_native = PipeTransport(Line(tcp_server(native)), framed=True)
+        self.transport = self.of_native
+
+    def run(self, module: str, *words: str, as_json: bool = False, **how: bool) -> Printed:
+        """Run a command of a module of `meterctl.cli`."""
+        app = Program("Commands of a test.")
+        app.callback()(lambda: None)
+        import_module(f"meterctl.cli.{module}").add_to(app)
+        given = Options(
+            "tcp://127.0.0.1:9", MODBUS, 1, None, self.journal, 1000, as_json, False,
+            how.get("yes", True), how.get("dry_run", False), False, self.map_name,
+        )  # fmt: skip
+        app(list(words), obj=given, standalone_mode=False)
+        printed = self._capsys.readouterr()
+        return Printed(printed.out, printed.err)
+
+
+@pytest.fixture
+def maps() -> dict[str, RegisterMap]:
+    """The register maps of the desk by their names."""
+    return {"tried": WRITABLE, "small": SMALL_MAP, "native": NATIVE_MAP}
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    maps: dict[str, RegisterMap],
+) -> Desk:
+    """A host at a meter with the native map, under the name `tried` of another."""
+    made = Desk(tmp_path, capsys)
+    monkeypatch.setattr("meterctl.named_maps.read_map", maps.__getitem__)
+    monkeypatch.setattr("meterctl.cli.write.carrying_out", _without_signals)
+    monkeypatch.setattr("meterctl.transports.wires.open_transport", lambda *_: made.transport)
+    return made
+
+
+class _without_signals:
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def small(desk: Desk) -> Desk:
+    """A host at a meter with the small map."""
+    desk.transport, desk.map_name = desk.of_small, "small"
+    return desk
+
+
+# ---- reading
+
+
+def test_all_items_are_those_of_the_map(small: Desk) -> None:
+    shown = json.loads(small.run("reading", "read", as_json=True).out)
+    wanted = [item.name for item in items.ITEMS if any(r.item == item for r in SMALL_MAP.registers)]
+    assert list(shown) == wanted
+    assert shown["available_credit"] == 20.0
+    assert shown["supply_switch"] == "closed"
+
+
+def test_an_item_that_the_map_lacks_is_refused(small: Desk) -> None:
+    with pytest.raises(UsageError, match="map small has no frequency_hz; nothing was sent"):
+        small.run("reading", "read", "frequency_hz")
+    assert small.transport.exchanges == 0
+
+
+def test_the_status_is_what_the_map_has_of_it_and_the_rest_is_named(small: Desk) -> None:
+    shown = small.run("reading", "status", as_json=True)
+    values = json.loads(shown.out)
+    assert list(values) == [item.name for item in STATUS]
+    assert values["serial_number"] == SERIAL
+    assert values["clock"] is None
+    assert values["available_credit"] == 20.0
+    assert "map small has 5 of the 19 items of the status, and no clock, supply_state" in shown.err
+    table = small.run("reading", "status").out
+    assert "available_credit" in table
+    assert "supply_state" not in table
+
+
+def test_a_map_without_any_of_the_status_says_so(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="map tried has nothing of the status; `meterctl read`"):
+        desk.run("reading", "status")
+    assert desk.transport.exchanges == 0
+
+
+def test_a_value_that_the_meter_lacks_is_a_dash_and_null(desk: Desk) -> None:
+    desk.map_name = "native"
+    desk.run("write", "write", "--register", "0x2002=0x7fc0,0")
+    desk.map_name = "tried"
+    name = items.VOLTAGES[1].name
+    assert desk.run("reading", "read", name, as_json=True).out == f'{{"{name}": null}}\n'
+    assert re.search(rf"{name}\W+ - ", desk.run("reading", "read", name).out)
+
+
+def test_a_clock_without_an_offset_is_shown_in_utc(desk: Desk, maps: dict[str, Any]) -> None:
+    place = next(one for one in NATIVE_MAP.registers if one.item is items.CLOCK)
+    maps["tried"] = RegisterMap("tried", (Section("All", (place,)),))
+    shown = json.loads(desk.run("clock", "clock", "show", as_json=True).out)
+    assert shown["clock"] == "2026-01-01T00:00:00.000Z"
+    assert shown["utc_offset_minutes"] is shown["elapsed_ms"] is None
+
+
+@pytest.mark.parametrize("words", [("purchases",), ("events",)])
+def test_tables_that_the_map_lacks_are_refused(small: Desk, words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match=r"map small has no .*; nothing was sent"):
+        small.run("records", *words)
+    assert small.transport.exchanges == 0
+
+
+def test_tables_are_read_under_a_map_that_has_them(desk: Desk) -> None:
+    desk.map_name = "native"
+    desk.run("account", "topup", "5.00")
+    (bought,) = desk.run("records", "purchases", as_json=True).out.splitlines()
+    assert json.loads(bought)["amount"] == 5.0
+
+
+# ---- the items of a map
+
+
+def test_the_items_of_a_map_have_their_area_address_and_type(small: Desk) -> None:
+    shown = [
+        json.loads(each) for each in small.run("item_list", "items", as_json=True).out.splitlines()
+    ]
+    by_name = {each["name"]: each for each in shown}
+    assert len(shown) == len(SMALL_MAP.registers)
+    credit = by_name["available_credit"]
+    assert (credit["areas"], credit["address"], credit["type"]) == (["input"], 40, "s32")
+    assert by_name["tamper_trip"]["areas"] == ["coil"]
+    assert by_name["energy_import_kwh"]["unit"] == "kWh"
+    table = small.run("item_list", "items").out
+    assert "03E8" in table
+    assert "frequency_hz" not in table
+
+
+def test_the_items_without_a_map_are_as_ever(desk: Desk) -> None:
+    desk.map_name = None
+    shown = [
+        json.loads(each) for each in desk.run("item_list", "items", as_json=True).out.splitlines()
+    ]
+    assert [each["name"] for each in shown] == [item.name for item in items.ITEMS]
+    assert "address" not in shown[0]
+
+
+# ---- what is sealed
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("account", ("topup", "50.00")),
+        ("account", ("account", "open")),
+        ("account", ("account", "refund", "1.00")),
+        ("account", ("account", "debt", "1.00")),
+        ("account", ("account", "close")),
+        ("supply", ("switch", "interrupt")),
+        ("supply", ("switch", "permit")),
+        ("supply", ("switch", "restore")),
+        ("supply", ("guarantee", "on")),
+        ("supply", ("moratorium", "until", "2027-01-01")),
+        ("supply", ("moratorium", "off")),
+        ("supply", ("tamper", "clear")),
+        ("limits", ("limits", "set", "trip_mode=direct")),
+        ("clock", ("clock", "set")),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
+)
+def test_no_command_seals_over_a_map_without_windows(
+    small: Desk, module: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        small.run(module, *words)
+    assert str(raised.value) == (
+        "map small has no windows for sealed messages, which this command needs; nothing was "
+        "sealed or sent. Leave out --map for a meter with the native map, or name a map file with "
+        "`windows`"
+    )
+    assert small.transport.exchanges == 0
+    assert not small.journal.exists(), "nothing was journalled"
+
+
+def test_a_map_with_windows_seals(desk: Desk, maps: dict[str, RegisterMap]) -> None:
+    maps["tried"] = replace(NATIVE_MAP, name="tried")
+    done = json.loads(desk.run("account", "topup", "5.00", as_json=True).out)
+    assert (done["result"], done["credit_after"]) == ("done", 25.0)
+
+
+# ---- writes
+
+
+def test_a_written_setting_is_read_back(desk: Desk) -> None:
+    done = json.loads(desk.run("write", "write", "low_credit_threshold_1=7.5", as_json=True).out)
+    assert done["low_credit_threshold_1"] == 7.5
+    assert (done["result"], done["exit_code"]) == ("done", 0)
+    assert done["serial_number"] is done["outcome"] is None
+    table = desk.run("write", "write", "low_credit_threshold_1=off").out
+    assert _cells(table)[-1] == ["low_credit_threshold_1", "7.50", "off"]
+
+
+def test_a_dry_run_writes_nothing(desk: Desk) -> None:
+    shown = desk.run("write", "write", "low_credit_threshold_1=7.5", dry_run=True)
+    assert "nothing is sent or written: port tcp://127.0.0.1:9 unit 1: write" in shown.err
+    assert json.loads(desk.run("reading", "read", as_json=True).out)["low_credit_threshold_1"] == 0
+
+
+def test_a_write_is_confirmed_first(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="give --yes, there is no terminal to ask on"):
+        desk.run("write", "write", "low_credit_threshold_1=7.5", yes=False)
+
+
+def test_an_exception_of_the_meter_is_named(desk: Desk, maps: dict[str, RegisterMap]) -> None:
+    (section,) = WRITABLE.sections
+    place = section.registers[0]._replace(address=32)
+    maps["tried"] = RegisterMap("tried", (Section("All", (place,)),))
+    with pytest.raises(RefusedError, match=r"low_credit_threshold_1: .* Modbus exception 02"):
+        desk.run("write", "write", "low_credit_threshold_1=7.5")
+
+
+def test_scratch_is_written_under_the_native_map_of_the_named_meter(desk: Desk) -> None:
+    desk.map_name = None
+    words = ("write", "--register", "0x2000=1,2", "--coil", "3=1", "--meter", SERIAL)
+    done = json.loads(desk.run("write", *words, as_json=True).out)
+    assert (done["register 2000"], done["coil 0003"]) == ([1, 2], [1])
+    assert done["serial_number"] == SERIAL
+    with pytest.raises(NotPermittedError, match=f"meter {SERIAL} answers on this port, --meter na"):
+        desk.run("write", "write", "--register", "0x2000=1", "--meter", "000000000002")
+
+
+def test_a_meter_is_named_only_where_the_map_shows_its_number(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="map tried has no serial_number to compare"):
+        desk.run("write", "write", "low_credit_threshold_1=1", "--meter", SERIAL)
+
+
+def test_nothing_to_write_is_refused(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="nothing to write: give ITEM=VALUE, --register or --coil"):
+        desk.run("write", "write")
+
+
+def _cells(table: str) -> list[list[str]]:
+    """Return the rows of a table that is printed, each as its words."""
+    return [words for row in table.splitlines() if (words := re.findall(r"[\w.]+", row))]
+
+
+# ---- names of maps
+
+
+def test_a_map_is_a_shipped_name_or_a_file(tmp_path: Path) -> None:
+    assert read_map("native") == NATIVE_MAP
+    path = tmp_path / "mine.toml"
+    path.write_text(map_text("mine"))
+    assert read_map(str(path)).name == "mine"
+
+
+def test_wrong_maps_are_usage_errors(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        read_map("nativ")
+    assert str(raised.value) == (
+        "--map nativ: there is no shipped map 'nativ'; did you mean native?; "
+        "the name of a file has a / or ends in .toml; nothing was sent"
+    )
+    gone = tmp_path / "gone.toml"
+    with pytest.raises(UsageError) as raised:
+        read_map(str(gone))
+    assert str(raised.value) == f"map {gone}: No such file or directory; nothing was sent"
+    gone.write_text(map_text("one").replace("address = 72", "adress = 72"))
+    with pytest.raises(UsageError) as raised:
+        read_map(str(gone))
+    assert str(raised.value).startswith(f"map {gone}: line ")
+
+
+def test_the_option_is_accepted_behind_a_command() -> None:
+    assert hoist(["read", "--map", "sdm630", "voltage_l1_v"]) == (
+        ["--map", "sdm630", "read", "voltage_l1_v"],
+        "read",
+    )
+
+
+def test_names_of_maps_and_their_items_are_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "native" in map_names()
+    path = tmp_path / "mine.toml"
+    path.write_text(map_text("mine"))
+    names = [name for name, _ in item_names(line(map_name=str(path)))]
+    assert names == ["energy_import_kwh", "available_credit"]
+    assert item_names(line(map_name=f"{path}.gone")) == item_names(line())
+    read: Callable[[str], RegisterMap] = lambda _: WRITABLE  # noqa: E731
+    monkeypatch.setattr("meterctl.named_maps.read_map", read)
+    found = [word for word, _ in writable_items(line(map_name="tried"), "")]
+    assert found == ["low_credit_threshold_1=", "low_credit_threshold_1=off"]

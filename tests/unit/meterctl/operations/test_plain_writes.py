@@ -1,0 +1,230 @@
+"""Writes without a seal: checked before they are sent, sent once, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from meterctl.errors import (
+    CorruptAnswerError,
+    MeterctlError,
+    NoAnswerError,
+    RefusedError,
+    UnknownOutcomeError,
+    UsageError,
+)
+from meterctl.operations.plain_writes import (
+    read_all,
+    scratch_writes,
+    setting_writes,
+    write_each,
+)
+from protocols.data_model import items
+from protocols.modbus.areas import Area
+from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.register_map import Register, RegisterMap, Section, Span
+from protocols.modbus.value_layout import Layout, ValueType
+from protocols.quantities import CENT
+
+MAP = RegisterMap(
+    "tried",
+    (
+        Section(
+            "All",
+            (
+                Register(
+                    Area.HOLDING,
+                    0x10,
+                    items.LOW_CREDIT_1,
+                    Layout(ValueType.U16, 1, off=0xFFFF),
+                    writable=True,
+                ),
+                Register(Area.HOLDING, 0x11, items.TRIP_MODE, Layout(ValueType.U16), writable=True),
+                Register(
+                    Area.COIL, 3, items.STRICT_SUSPENSION, Layout(ValueType.BOOL), writable=True
+                ),
+                Register(Area.HOLDING, 0x12, items.RECONNECT_MODE, Layout(ValueType.U16)),
+            ),
+        ),
+    ),
+    scratch=(Span(Area.HOLDING, 0x100, 4), Span(Area.COIL, 8, 2)),
+)
+Places = dict[tuple[Area, int], int]
+
+
+class ScriptedWriter:
+    """Registers and coils of which writes and reads fail as told."""
+
+    def __init__(self) -> None:
+        self.places: Places = {}
+        self.sent: list[int] = []
+        self.keeps: Callable[[int], int] = lambda number: number
+        self.fails: MeterctlError | None = None
+        self.applies = True
+        self.silent = False
+
+    def write_once(self, area: Area, address: int, numbers: Sequence[int]) -> None:
+        self.sent.append(address)
+        if self.applies:
+            self.places |= {(area, address + i): self.keeps(n) for i, n in enumerate(numbers)}
+        if self.fails is not None:
+            raise self.fails
+
+    def read_numbers(self, area: Area, address: int, count: int) -> Sequence[int]:
+        if self.silent:
+            raise NoAnswerError("silence")
+        return tuple(self.places.get((area, address + i), 0) for i in range(count))
+
+
+def texts(*words: str) -> list[str]:
+    """Return what each setting word would write."""
+    return [f"{one.address:x}={one.numbers}" for one in setting_writes(MAP, words)]
+
+
+def test_settings_are_written_where_and_as_the_map_has_them() -> None:
+    assert texts("low_credit_threshold_1=10.50", "trip_mode=direct", "strict_suspension=on") == [
+        "10=(105,)",
+        "11=(1,)",
+        "3=(1,)",
+    ]
+    assert texts("low_credit_threshold_1=off") == ["10=(65535,)"]
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("trip_mod=direct", "'trip_mod' is no item; did you mean trip_mode?"),
+        ("reconnect_mode=manual", "map tried does not mark reconnect_mode writable; writable are"),
+        ("trip_mode", "trip_mode has no value: write trip_mode=VALUE, with one ="),
+        ("trip_mode=never", "trip_mode: 'never' is not one of two_stage, direct, delayed"),
+        ("low_credit_threshold_1=-1", "low_credit_threshold_1: -1 is out of range"),
+        (
+            "low_credit_threshold_1=10.55",
+            "low_credit_threshold_1: its u16 at 0010 does not hold 10.55, it would be 10.50",
+        ),
+        (
+            "low_credit_threshold_1=6553.5",
+            "low_credit_threshold_1: its u16 at 0010 does not hold 6553.50, it would be 6553.40",
+        ),
+    ],
+)
+def test_a_wrong_value_is_refused_before_anything_is_sent(word: str, text: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        setting_writes(MAP, [word])
+    assert str(raised.value).startswith(text)
+    assert str(raised.value).endswith("; nothing was sent")
+
+
+def test_every_wrong_word_is_told_at_once() -> None:
+    with pytest.raises(UsageError) as raised:
+        setting_writes(MAP, ["trip_mode=never", "trip_mode=direct", "trip_mode=direct", "x=1"])
+    first, second, third = str(raised.value).splitlines()
+    assert first.startswith("trip_mode: 'never'")
+    assert second == "trip_mode is given twice"
+    assert third.startswith("'x' is no item")
+
+
+def test_a_map_with_windows_names_the_sealed_command() -> None:
+    with pytest.raises(UsageError, match="marks none; `meterctl limits set trip_mode=VALUE`"):
+        setting_writes(NATIVE_MAP, ["trip_mode=direct"])
+
+
+def test_scratch_takes_numbers_within_its_addresses() -> None:
+    (registers,) = scratch_writes(MAP, Area.HOLDING, ["0x102=1,0xffff"])
+    assert (registers.name, registers.address, registers.numbers) == (
+        "register 0102",
+        258,
+        (1, 65535),
+    )
+    assert registers.text(registers.value) == "0001,FFFF"
+    (coil,) = scratch_writes(MAP, Area.COIL, ["9=1"])
+    assert (coil.name, coil.numbers, coil.json(coil.value)) == ("coil 0009", (1,), "[1]")
+
+
+@pytest.mark.parametrize(
+    ("area", "word", "text"),
+    [
+        (Area.HOLDING, "0x100", "'0x100': write ADDRESS=VALUE"),
+        (Area.HOLDING, "0x10=1", "map tried has its scratch registers at 0100 to 0103"),
+        (Area.HOLDING, "0x103=1,2", "map tried has its scratch registers at 0100 to 0103"),
+        (Area.HOLDING, "0x100=0x10000", "value '0x10000': allowed is 0 to 65535"),
+        (Area.HOLDING, "here=1", "address 'here': allowed is 0 to 65535"),
+        (Area.COIL, "8=2", "value '2': allowed is 0 to 1"),
+        (Area.COIL, "0=1", "map tried has its scratch coils at 0008 to 0009"),
+    ],
+)
+def test_other_addresses_and_numbers_are_no_scratch(area: Area, word: str, text: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        scratch_writes(MAP, area, [word])
+    assert text in str(raised.value)
+
+
+def test_what_is_written_is_read_back() -> None:
+    writer = ScriptedWriter()
+    writes = setting_writes(MAP, ["low_credit_threshold_1=10", "strict_suspension=on"])
+    before = read_all(writer, writes)
+    done = write_each(writer, writes, before)
+    assert [(each.before, each.after) for each in done] == [(0, 10 * 100 * CENT), (0, 1)]
+    assert writer.sent == [0x10, 3]
+
+
+def failing(writer: ScriptedWriter) -> MeterctlError:
+    """Return the error of two writes, the first of which fails; the second is never sent."""
+    writes = setting_writes(MAP, ["low_credit_threshold_1=10", "trip_mode=direct"])
+    with pytest.raises(MeterctlError) as raised:
+        write_each(writer, writes, [0, 0])
+    assert writer.sent == [0x10], "a write is sent once"
+    assert str(raised.value).endswith("; trip_mode was not sent")
+    return raised.value
+
+
+def test_an_exception_of_the_meter_is_a_refusal_that_names_the_item() -> None:
+    writer = ScriptedWriter()
+    writer.applies, writer.fails = False, RefusedError("Modbus exception 03")
+    error = failing(writer)
+    assert type(error) is RefusedError
+    assert str(error).startswith("low_credit_threshold_1: Modbus exception 03")
+
+
+def test_another_value_that_is_read_back_is_a_refusal() -> None:
+    writer = ScriptedWriter()
+    writer.keeps = lambda number: number + 1
+    error = failing(writer)
+    assert type(error) is RefusedError
+    assert "the write of 10.00 was confirmed, and 10.10 is read back" in str(error)
+
+
+@pytest.mark.parametrize("lost", [NoAnswerError("silence"), CorruptAnswerError("a wrong CRC")])
+def test_a_lost_answer_is_resolved_by_reading_back(lost: MeterctlError) -> None:
+    writer = ScriptedWriter()
+    writer.fails = lost
+    writes = setting_writes(MAP, ["low_credit_threshold_1=10"])
+    assert [each.after for each in write_each(writer, writes, [0])] == [10 * 100 * CENT]
+    assert writer.sent == [0x10], "a write is sent once"
+    writer = ScriptedWriter()
+    writer.fails, writer.applies = lost, False
+    error = failing(writer)
+    assert type(error) is RefusedError
+    assert f"was not answered ({lost}), and 0.00 is read back" in str(error)
+
+
+def test_the_outcome_is_unknown_only_where_reading_back_is_not_answered_either() -> None:
+    writer = ScriptedWriter()
+    writer.fails, writer.silent = NoAnswerError("silence"), True
+    error = failing(writer)
+    assert type(error) is UnknownOutcomeError
+    assert "it may have been written or not: silence; reading back: silence" in str(error)
+    writer = ScriptedWriter()
+    writer.silent = True
+    error = failing(writer)
+    assert type(error) is NoAnswerError
+    assert "the meter confirmed the write; reading back: silence" in str(error)
+
+
+def test_a_failure_names_what_was_written_before_it() -> None:
+    writer = ScriptedWriter()
+    writes = setting_writes(MAP, ["low_credit_threshold_1=10", "trip_mode=direct"])
+    writer.keeps = lambda number: 0 if number == 1 else number
+    with pytest.raises(RefusedError, match="two_stage is read back; low_credit_threshold_1 was wr"):
+        write_each(writer, writes, [0, 0])
