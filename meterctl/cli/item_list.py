@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from meterctl.cli.arguments import LOOK
 from meterctl.cli.options import options
@@ -13,8 +14,10 @@ from protocols.command_line import Context, Program
 from protocols.data_model.codes import codes
 from protocols.data_model.items import ITEMS, Item
 from protocols.modbus.areas import Area
-from protocols.modbus.register_map import Register, RegisterMap
 from protocols.replacements import has
+
+if TYPE_CHECKING:
+    from protocols.modbus.register_map import Register, RegisterMap
 
 
 def add_to(app: Program) -> None:

@@ -74,6 +74,8 @@ def read(
     wanted = _items(names or ())
     with given.session() as session:
         wanted = wanted or _held(session.driver, ITEMS)
+        if not wanted:
+            raise UsageError(f"map {given.map_name} has no item that can be read; nothing was sent")
         found = _read(session.driver, wanted)
     _print(given, wanted, found)
 

@@ -147,7 +147,8 @@ def _write(writer: PlainWriter, write: PlainWrite) -> Any:
     except (NoAnswerError, CorruptAnswerError) as error:
         lost = error
     except RefusedError as error:
-        raise RefusedError(f"{write.name}: {error}") from error
+        reason = str(error).removesuffix("; nothing was changed")
+        raise RefusedError(f"{write.name}: {reason}; it was not changed") from error
     try:
         found = _read(writer, write)
     except MeterctlError as error:

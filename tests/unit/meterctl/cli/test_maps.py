@@ -163,6 +163,12 @@ def test_a_map_without_any_of_the_status_says_so(desk: Desk) -> None:
     assert desk.transport.exchanges == 0
 
 
+def test_a_map_without_items_has_nothing_to_read(desk: Desk, maps: dict[str, RegisterMap]) -> None:
+    maps["tried"] = RegisterMap("tried", ())
+    with pytest.raises(UsageError, match="map tried has no item that can be read; nothing was se"):
+        desk.run("reading", "read")
+
+
 def test_a_value_that_the_meter_lacks_is_a_dash_and_null(desk: Desk) -> None:
     desk.map_name = "native"
     desk.run("write", "write", "--register", "0x2002=0x7fc0,0")

@@ -181,10 +181,10 @@ def failing(writer: ScriptedWriter) -> MeterctlError:
 
 def test_an_exception_of_the_meter_is_a_refusal_that_names_the_item() -> None:
     writer = ScriptedWriter()
-    writer.applies, writer.fails = False, RefusedError("Modbus exception 03")
+    writer.applies, writer.fails = False, RefusedError("Modbus exception 03; nothing was changed")
     error = failing(writer)
     assert type(error) is RefusedError
-    assert str(error).startswith("low_credit_threshold_1: Modbus exception 03")
+    assert str(error).startswith("low_credit_threshold_1: Modbus exception 03; it was not changed")
 
 
 def test_another_value_that_is_read_back_is_a_refusal() -> None:
