@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.host import HOST_MUTANTS
+from tests.mutants.maps import MAP_MUTANTS
 from tests.mutants.mutant import Mutant
 
 ACCOUNT = "tests/unit/firmware_sim/account/test_account.py"
@@ -451,4 +452,4 @@ METER_MUTANTS = (
     ),
 )
 
-MUTANTS = (*METER_MUTANTS, *HOST_MUTANTS)
+MUTANTS = (*METER_MUTANTS, *HOST_MUTANTS, *MAP_MUTANTS)
