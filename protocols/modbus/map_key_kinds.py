@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from protocols.errors import QuantityError
@@ -47,6 +47,8 @@ class Whole:
 
     @property
     def allowed(self) -> str:
+        if self.low == self.high:
+            return str(self.low)
         return f"a whole number from {self.low} to {self.high}"
 
     @property
@@ -54,6 +56,8 @@ class Whole:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
     def read(self, value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"0x[0-9A-Fa-f]+|-?[0-9]+", value):
+            raise QuantityError(f"{shown(value)} is a text: write it without quotation marks")
         if not isinstance(value, int) or isinstance(value, bool):
             raise QuantityError(f"{shown(value)} is no whole number")
         if not self.low <= value <= self.high:
@@ -86,9 +90,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One of a few words; each stands for a value."""
+    """One of a few words; each stands for a value. `elsewhere` are their names in other lists."""
 
     values: Mapping[str, Any]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def allowed(self) -> str:
@@ -100,9 +105,13 @@ class Words:
 
     def read(self, value: object) -> Any:
         if not isinstance(value, str) or value not in self.values:
-            hint = did_you_mean(value, self.values) if isinstance(value, str) else ""
+            hint = self._hint(value) if isinstance(value, str) else ""
             raise QuantityError(f"{shown(value)} is not one of them{hint and f'; {hint}'}")
         return self.values[value]
+
+    def _hint(self, value: str) -> str:
+        word = self.elsewhere.get(value.lower(), value.lower())
+        return f"write {word}" if word in self.values else did_you_mean(value, self.values)
 
 
 @dataclass(frozen=True, slots=True)

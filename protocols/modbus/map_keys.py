@@ -102,7 +102,20 @@ _WORD = Text(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", "a word of small letters, digits 
 _ADDRESS = Whole(0, ADDRESSES - 1)
 _SIZE = Whole(1, ADDRESSES)
 _VALUE_SIZE = Whole(1, MAX_READ_BITS)
-_TYPES = Words({one.value: one for one in ValueType})
+_TYPES = Words(
+    {one.value: one for one in ValueType},
+    {
+        "float": "f32",
+        "double": "f64",
+        "string": "ascii",
+        "bit": "bool",
+        "boolean": "bool",
+        **{f"float{bits}": f"f{bits}" for bits in (32, 64)},
+        **{f"uint{bits}": f"u{bits}" for bits in (16, 32, 64)},
+        **{f"int{bits}": f"s{bits}" for bits in (16, 32, 64)},
+        **{f"i{bits}": f"s{bits}" for bits in (16, 32, 64)},
+    },
+)
 _ORDERS = Words({one.value: one for one in Order})
 _NAME = Text(r"[a-z][a-z0-9_]*", "the name of an item")
 _GAPS = Words({"zero": True, "refuse": False})

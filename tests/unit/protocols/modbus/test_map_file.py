@@ -435,6 +435,10 @@ ROW = 'area = "input"\naddress = 0\ntype = "u16"\nitem = "meter_type"\n'
         (ROW.replace("meter_type", "voltage_l1"), "item: 'voltage_l1' is no item; did you mean"),
         (ROW.replace("meter_type", "Voltage L1"), "item: 'Voltage L1' is not the name of an item"),
         (ROW.replace('"u16"', '"u61"'), "type: 'u61' is not one of them; did you mean"),
+        (ROW.replace('"u16"', '"float"'), "type: 'float' is not one of them; write f32"),
+        (ROW.replace('"u16"', '"UINT16"'), "type: 'UINT16' is not one of them; write u16"),
+        (ROW.replace('"u16"', '"U32"'), "type: 'U32' is not one of them; write u32"),
+        (ROW.replace("address = 0", 'address = "0x10"'), "'0x10' is a text: write it without"),
         (ROW.replace('"input"', '"inputs"'), "area: 'inputs' is not one of them"),
         (ROW.replace('"input"', '["input", "coil"]'), "registers, or in coils"),
         (ROW.replace("address = 0", "address = 65536"), "address: 65536 is out of range"),
@@ -504,6 +508,7 @@ def test_a_constant_that_cannot_be_is_told_with_its_line(row: str, told: str) ->
 @pytest.mark.parametrize(
     ("body", "told"),
     [
+        ("[quirk]", "quirk: {} is no list of tables; allowed is tables [[quirk]]"),
         ("surprise = 1", "surprise: there is no such key; allowed are format, name"),
         ('[request]\ngaps = "zero"', "request: there is no such key; did you mean requests?"),
         ("[requests]\nfunctions = [3, 99]", "requests.functions: there is no function 99"),
@@ -613,6 +618,11 @@ def test_a_file_of_a_newer_format_is_refused_before_its_keys() -> None:
 def test_a_text_that_is_no_toml_is_told_with_its_line() -> None:
     with pytest.raises(QuantityError, match="it is not TOML: line 4"):
         read("x = = 1")
+
+
+def test_the_version_of_the_format_is_told_as_one_number() -> None:
+    with pytest.raises(QuantityError, match=r"line 1: format: 0 is out of range; allowed is 1$"):
+        parse_map(HEAD.replace("format = 1", "format = 0"), "x")
 
 
 def test_an_empty_file_lacks_what_every_map_has() -> None:
