@@ -17,9 +17,9 @@ from meterctl.cli.card_output import (
 from meterctl.cli.card_sales import open_, preset, replace, sell, service
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_rows, say, table_of
-from meterctl.cli.tables import Table
 from meterctl.errors import UsageError
 from protocols.command_line import Context, Option, Program, examples
+from protocols.command_line.tables import Table
 from protocols.quantities import CENT, format_money
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from meterctl.cli.arguments import LOOK
 from meterctl.cli.options import options
 from meterctl.cli.output import print_rows, stdout_encoding
-from meterctl.cli.tables import Table
 from protocols.command_line import Context, Program
+from protocols.command_line.tables import Table
 from protocols.data_model.codes import codes
 from protocols.data_model.items import ITEMS, Item
 from protocols.modbus.areas import Area

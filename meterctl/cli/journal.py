@@ -32,7 +32,6 @@ from meterctl.cli.output import (
     table_of,
     table_of_fields,
 )
-from meterctl.cli.tables import Screen, stacked
 from meterctl.cli.values import offered
 from meterctl.errors import BusyError, UnknownOutcomeError, UsageError
 from meterctl.journal import AuditFilter, AuditLine, Entry, EntryFilter, EntryState, Journal
@@ -40,6 +39,7 @@ from meterctl.operations.resolution import close_by_hand, living_text, to_settle
 from meterctl.operations.resolution import resolve as settle_open
 from meterctl.session import Session
 from protocols.command_line import Argument, Context, Exit, Option, Program
+from protocols.command_line.tables import Screen, stacked
 from protocols.data_model import items
 from protocols.quantities import CENT, format_moment, format_money
 from protocols.sealed_message import Receipt

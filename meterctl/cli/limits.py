@@ -16,7 +16,6 @@ from meterctl.cli.output import (
     reporting_unprinted,
     say,
 )
-from meterctl.cli.tables import Table
 from meterctl.cli.values import settings as settings_
 from meterctl.operations.command import plan_command, rehearse_command
 from meterctl.operations.limits import (
@@ -27,6 +26,7 @@ from meterctl.operations.limits import (
     set_limits,
 )
 from protocols.command_line import Argument, Context, Program, examples
+from protocols.command_line.tables import Table
 from protocols.data_model.items import SETTINGS
 from protocols.sealed_message import MessageKind
 

@@ -15,9 +15,9 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from meterctl.cli.output import emit, print_table, say, stdout_encoding, table_of
-from meterctl.cli.tables import Screen, streamed
 from meterctl.errors import UsageError
 from protocols.command_line import Option
+from protocols.command_line.tables import Screen, streamed
 from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
 from protocols.quantities import parse_duration, parse_moment

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from meterctl.cli.tables import Screen, Table, drawn
 from protocols.command_line import StdoutError
+from protocols.command_line.tables import Screen, Table, drawn
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.json_lines import line

@@ -8,7 +8,6 @@ from meterctl.cli.arguments import SUPPLY, PayeeOption, serial_number
 from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import item_text, print_result, print_table, reporting_unprinted
-from meterctl.cli.tables import Table
 from meterctl.cli.values import writable_items
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.operations.plain_writes import (
@@ -21,6 +20,7 @@ from meterctl.operations.plain_writes import (
 )
 from meterctl.session import Session
 from protocols.command_line import Argument, Context, Option, Program, examples
+from protocols.command_line.tables import Table
 from protocols.data_model import items
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
