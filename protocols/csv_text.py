@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from protocols.errors import QuantityError
@@ -47,13 +47,48 @@ def find_header(lines: Sequence[str], first: int = 1) -> Header | None:
     return None
 
 
+class Record(NamedTuple):
+    """The cells of a row, and the number of its first line, from 1."""
+
+    line: int
+    cells: list[str]
+
+
+def records(lines: Sequence[str], delimiter: str) -> Iterator[Record]:
+    """Yield the rows of a text that are not empty; a quoted cell may hold line breaks.
+
+    Raises:
+        QuantityError: a quotation mark is not closed; it names the line.
+    """
+    reader = csv.reader(
+        (f"{line}\n" for line in lines), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
+    first = 1
+    try:
+        for row in reader:
+            if not is_empty(row) and not _NAMED.fullmatch(delimiter.join(row)):
+                yield Record(first, [" ".join(cell.split()) for cell in row])
+            first = reader.line_num + 1
+    except csv.Error as error:
+        raise QuantityError(f"line {first}: {_reason(error)}") from error
+
+
+def possible_delimiters(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the delimiter that the first line names, or all that a text may have."""
+    named = _NAMED.fullmatch(lines[0]) if lines else None
+    return (named[1],) if named else _DELIMITERS
+
+
 def cells(line: str, delimiter: str, number: int) -> list[str]:
     """Return the cells of a line; raises QuantityError, which names the line by `number`."""
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True), [])
     except csv.Error as error:
-        reason = "a quotation mark is not closed" if "end of data" in str(error) else error
-        raise QuantityError(f"line {number}: {reason}") from error
+        raise QuantityError(f"line {number}: {_reason(error)}") from error
+
+
+def _reason(error: csv.Error) -> str:
+    return "a quotation mark is not closed" if "end of data" in str(error) else str(error)
 
 
 def trimmed(row: Sequence[str], width: int = 0) -> list[str]:

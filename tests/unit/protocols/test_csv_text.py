@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.csv_text import Header, cells, find_header, is_empty, trimmed, with_decimal_point
+from protocols.csv_text import (
+    Header,
+    Record,
+    cells,
+    find_header,
+    is_empty,
+    possible_delimiters,
+    records,
+    trimmed,
+    with_decimal_point,
+)
 from protocols.errors import QuantityError
 
 
@@ -56,3 +66,19 @@ def test_separators_of_thousands_are_refused(text: str) -> None:
 def test_a_comma_is_the_decimal_sign_where_it_separates_no_cells() -> None:
     assert with_decimal_point("-1,5", ";") == with_decimal_point("-1.5", "\t") == "-1.5"
     assert with_decimal_point("1,5", ",") == "1,5"
+
+
+def test_a_quoted_cell_of_a_record_may_hold_line_breaks() -> None:
+    lines = ['a,"b', ' c"', "", ",,", '"d"']
+    assert list(records(lines, ",")) == [Record(1, ["a", "b c"]), Record(5, ["d"])]
+
+
+def test_a_mark_that_is_not_closed_is_refused_by_the_line_on_which_it_opens() -> None:
+    with pytest.raises(QuantityError, match="line 2: a quotation mark is not closed"):
+        list(records(["a", 'b,"c', "d"], ","))
+
+
+def test_a_first_line_that_names_the_delimiter_is_obeyed_and_is_no_record() -> None:
+    assert possible_delimiters(["sep=|", "a|b"]) == ("|",)
+    assert list(records(["sep=|", "a|b"], "|")) == [Record(2, ["a", "b"])]
+    assert possible_delimiters(["a;b"]) == possible_delimiters([]) == (",", ";", "\t")

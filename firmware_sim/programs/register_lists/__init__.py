@@ -1,0 +1,1 @@
+"""Lists of registers as people own them (CSV), read for `meter-sim map new --from-csv`."""

@@ -1,0 +1,277 @@
+"""Which item a register of a list means: its name is read word by word, in several languages.
+
+A name means an item only where each of its words is known: "Phase 1 current THD" is no current.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import NamedTuple
+
+from firmware_sim.programs.register_lists.cells import split_unit
+from protocols.data_model.items import BY_NAME, ITEMS
+from protocols.suggestions import nearest
+
+Marks = frozenset[str]
+
+
+class Meaning(NamedTuple):
+    """What the words of a name say, and those that say nothing that is known."""
+
+    marks: Marks
+    unknown: tuple[str, ...]
+
+
+_LATIN_END = r"(?![a-z0-9])"
+_WORDS: tuple[tuple[str, str], ...] = (
+    # what is no part of the meaning
+    (r"since last reset|l(?:ine)?[- /]?(?:to )?n(?:eutral)?(?= volt|$)", ""),
+    (r"frequency of (?:the )?supply(?: voltages?)?", "frequency"),
+    (r"instantaneous|inst|rms|present|actual|measured|measurement|reading|value|register", ""),
+    (r"of|the|in|at|ac|grid|mains|supply|meter|electric(?:al)?|data|counter", ""),
+    (r"瞬时|当前|电网|数据|值|电表|计量", ""),
+    # phases
+    (r"(?:phase |line )?(?:l ?1|1|a)(?: to | ?[-/–] ?| )?(?:phase |line )?(?:l ?2|2|b)", "l12"),
+    (r"(?:phase |line )?(?:l ?2|2|b)(?: to | ?[-/–] ?| )?(?:phase |line )?(?:l ?3|3|c)", "l23"),
+    (r"(?:phase |line )?(?:l ?3|3|c)(?: to | ?[-/–] ?| )?(?:phase |line )?(?:l ?1|1|a)", "l31"),
+    (r"[vu]_?ab|v12|u12", "voltage l12"),
+    (r"[vu]_?bc|v23|u23", "voltage l23"),
+    (r"[vu]_?ca|v31|u31", "voltage l31"),
+    (r"ab ?(?:相间|线)", "l12"),
+    (r"bc ?(?:相间|线)", "l23"),
+    (r"ca ?(?:相间|线)", "l31"),
+    (r"line[- ]to[- ]line|phase[- ]to[- ]phase|l[- ]?l|线(?=电压)", "between"),
+    (r"(?:phase|line|ph|l)[ _-]?(?:l?1|a)(?:[ -]?n)?|a(?= phase|$)|a ?相|l1-n|phase r", "l1"),
+    (r"(?:phase|line|ph|l)[ _-]?(?:l?2|b)(?:[ -]?n)?|b(?= phase|$)|b ?相|l2-n|phase s", "l2"),
+    (r"(?:phase|line|ph|l)[ _-]?(?:l?3|c)(?:[ -]?n)?|c(?= phase|$)|c ?相|l3-n|phase t", "l3"),
+    (r"neutral|n(?= current|$)|零线|中性线", "neutral"),
+    (r"phase|line", ""),
+    # letters of quantities
+    (r"[uv]_?(?:a|an|1|l1)", "voltage l1"),
+    (r"[uv]_?(?:b|bn|2|l2)", "voltage l2"),
+    (r"[uv]_?(?:c|cn|3|l3)", "voltage l3"),
+    (r"i_?(?:a|1|l1)", "current l1"),
+    (r"i_?(?:b|2|l2)", "current l2"),
+    (r"i_?(?:c|3|l3)", "current l3"),
+    (r"i_?n|in", "current neutral"),
+    *((rf"pf_?(?:{letter}|{n}|l{n})", f"power_factor l{n}") for n, letter in enumerate("abc", 1)),
+    *((rf"p_?(?:{letter}|{n}|l{n})", f"active_power l{n}") for n, letter in enumerate("abc", 1)),
+    *((rf"q_?(?:{letter}|{n}|l{n})", f"reactive_power l{n}") for n, letter in enumerate("abc", 1)),
+    *((rf"s_?(?:{letter}|{n}|l{n})", f"apparent_power l{n}") for n, letter in enumerate("abc", 1)),
+    # quantities, the longer ones first
+    (r"power factors?|pf|cos ?(?:phi|φ)?|leistungsfaktor|功率因数|功率因素", "power_factor"),
+    (r"phase angles?|power angle|angle|phi|phasenwinkel|相角", "phase_angle"),
+    (r"apparent energy|kvah|vah|scheinenergie|视在电[能度量]", "apparent_energy"),
+    (r"reactive energy|kvarh|varh|blindenergie|无功(?:总)?电[能度量]", "reactive_energy"),
+    (r"active energy|real energy|kwh|wh|wirkenergie|有功(?:总)?电[能度量]", "active_energy"),
+    (r"reactive power|volt[- ]?amps? reactive|k?vars?|blindleistung|无功功率", "reactive_power"),
+    (r"apparent power|volt[- ]?amps?|k?va|scheinleistung|视在功率", "apparent_power"),
+    (r"(?:active|real) power|k?watts?|kw|wirkleistung|有功功率", "active_power"),
+    (r"有功", "active_power"),
+    (r"无功", "reactive_power"),
+    (r"energy|electricity|energie|电能|电度|电量", "energy"),
+    (r"power|leistung|功率", "power"),
+    (r"voltages?|volts?|spannung|电压", "voltage"),
+    (r"currents?|amps?|amperage|strom|电流", "current"),
+    (r"frequency|freq|netzfrequenz|frequenz|频率", "frequency"),
+    (r"demand|需量", "demand"),
+    # directions and sums
+    (r"imported|import|imp|forward|positive|consumed|consumption|bezug|正向", "import"),
+    (r"exported|export|exp|reverse|negative|feed[- ]?in|lieferung|einspeisung|反向", "export"),
+    (r"maximum|max|peak|最大", "maximum"),
+    (r"average|avg|mean|mittel(?:wert)?|平均", "mean"),
+    (r"total|system|sys|combined|overall|all phases|gesamt|summe|总|合计|组合|合相", "total"),
+    (r"sum", "sum"),
+    *((rf"(?:t|tariff|rate) ?{n}", f"rate{n}") for n in (1, 2, 3, 4)),
+    *((rf"{letter}(?:时段|电[能度量])?", f"rate{n}") for n, letter in enumerate("尖峰平谷", 1)),
+)
+"""What is written -> the marks that it adds; the first that fits counts."""
+_LEXER = tuple(
+    (re.compile(rf"(?:{text}){'' if re.search('[一-鿿]$', text) else _LATIN_END}"), marks)
+    for text, marks in _WORDS
+)
+_BETWEEN = re.compile(r"[\s_,;:.()\[\]\-/]+")
+_WORD = re.compile(r"[a-z0-9]+|.")
+_UNDERSCORE = re.compile(r"(?<=[a-z]{2})_|_(?=[a-z]{2})")
+"""One between words; U_a is one word."""
+_CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z](?:[a-z]|\d|$))")
+_OTHER_NAMES = {
+    "available_credit": "balance|remaining credit|available credit|remaining amount|剩余金额",
+    "overdraft": "overdraft|overdraft amount|透支金额",
+    "purchase_count": "purchase count|purchases|number of purchases|购电次数",
+    "cumulative_purchased": "total purchase amount|cumulative purchases|累计购电金额",
+    "serial_number": "serial number|serial no|meter serial number|表号|电表号",
+    "customer_number": "customer number|customer no|客户编号|用户号",
+    "supply_state": "relay state|relay status|继电器状态",
+    "current_price": "price|present price|当前电价|电价",
+    "debt": "debt",
+}
+"""Item -> other names of what is no measured quantity, in lower case."""
+
+
+def _by_marks() -> dict[Marks, str]:
+    """Return the item of each set of marks."""
+    found: dict[Marks, str] = {}
+    for marks, item in _pairs():
+        found.setdefault(frozenset(marks.split()), item)
+    return {marks: item for marks, item in found.items() if item in BY_NAME}
+
+
+def _pairs() -> Iterator[tuple[str, str]]:
+    for pair in ("l12", "l23", "l31"):
+        yield f"voltage {pair}", f"voltage_{pair}_v"
+        yield f"voltage between {pair}", f"voltage_{pair}_v"
+    yield "voltage mean", "voltage_mean_v"
+    yield "voltage between mean", "voltage_line_mean_v"
+    yield "current neutral", "current_neutral_a"
+    yield "current mean", "current_mean_a"
+    yield from ((f"current {word}", "current_sum_a") for word in ("sum", "total"))
+    yield "frequency", "frequency_hz"
+    for n in (1, 2, 3):
+        yield f"voltage l{n}", f"voltage_l{n}_v"
+        yield f"current l{n}", f"current_l{n}_a"
+    for quantity, unit in _POWERS:
+        for n in (1, 2, 3):
+            yield f"{quantity} l{n}", f"{quantity}_l{n}{unit}"
+        yield from ((f"{quantity}{word}", f"{quantity}{unit}") for word in ("", " total", " sum"))
+    for words in ("demand", "demand active_power", "demand active_power import"):
+        for total in ("", " total"):
+            yield f"{words}{total}", "demand_kw"
+            yield f"{words}{total} maximum", "maximum_demand_kw"
+    yield from _energies()
+
+
+_POWERS = (
+    ("active_power", "_kw"),
+    ("reactive_power", "_kvar"),
+    ("apparent_power", "_kva"),
+    ("power_factor", ""),
+    ("phase_angle", "_deg"),
+)
+
+
+def _energies() -> Iterator[tuple[str, str]]:
+    for way, total in product(("import", "export"), ("", " total", " sum")):
+        yield f"active_energy {way}{total}", f"energy_{way}_kwh"
+        yield f"reactive_energy {way}{total}", f"energy_reactive_{way}_kvarh"
+        for n in (1, 2, 3):
+            yield f"active_energy {way} l{n}{total}", f"energy_{way}_l{n}_kwh"
+    for total in ("total", "sum", "import export", "import export total"):
+        yield f"active_energy {total}", "energy_total_kwh"
+        yield f"reactive_energy {total}", "energy_reactive_total_kvarh"
+        for n in (1, 2, 3):
+            yield f"active_energy {total} l{n}", f"energy_total_l{n}_kwh"
+    yield from ((f"apparent_energy{word}", "energy_apparent_kvah") for word in ("", " total"))
+    for n, total in product((1, 2, 3, 4), ("", " total")):
+        yield f"active_energy import rate{n}{total}", f"energy_rate_{n}_kwh"
+
+
+ITEM_OF = _by_marks()
+_QUANTITIES = frozenset(marks for _, named in _WORDS for marks in named.split() if "_" in marks) | {
+    "voltage",
+    "current",
+    "frequency",
+}
+_BY_UNIT = {
+    "V": "voltage", "A": "current", "W": "active_power", "var": "reactive_power",
+    "VA": "apparent_power", "Hz": "frequency", "deg": "phase_angle", "Wh": "active_energy",
+    "varh": "reactive_energy", "VAh": "apparent_energy",
+}  # fmt: skip
+_OPEN = {"power": "_power", "energy": "_energy"}
+"""A word that leaves the quantity open, and how the names of its quantities end."""
+
+
+def meaning_of(name: str, unit: str = "") -> Meaning:
+    """Return what a name says; where it leaves the quantity open, its unit says that."""
+    marks: set[str] = set()
+    unknown: list[str] = []
+    rest = _normal(name)
+    while rest := rest[match.end() :] if (match := _BETWEEN.match(rest)) else rest:
+        for pattern, named in _LEXER:
+            if (found := pattern.match(rest)) and found.end():
+                marks.update(named.split())
+                break
+        else:
+            found = _WORD.match(rest)
+            assert found is not None
+            unknown.append(found[0])
+        rest = rest[found.end() :]
+    return Meaning(_with_quantity(marks, unit), tuple(unknown))
+
+
+def _normal(name: str) -> str:
+    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", name))
+    return " ".join(_UNDERSCORE.sub(" ", spaced.lower()).split())
+
+
+def _with_quantity(marks: set[str], unit: str) -> Marks:
+    """Return marks with the quantity that a unit says where the words leave it open."""
+    by_unit = _BY_UNIT.get(split_unit(unit)[0], "")
+    for word, end in _OPEN.items():
+        if word in marks:
+            marks.discard(word)
+            if marks & _QUANTITIES:
+                marks.add(word)
+            else:
+                marks.add(by_unit if by_unit.endswith(end) else f"active{end}")
+    if by_unit and not marks & _QUANTITIES and not marks & set(_OPEN):
+        marks.add(by_unit)
+    return frozenset(marks)
+
+
+def item_named(name: str, unit: str = "", *, single_phase: bool = False) -> str:
+    """Return the item that a name means, empty where it means none or may mean several.
+
+    Args:
+        single_phase: the list has no other phases, so that "Voltage" is that of phase 1.
+    """
+    if item := _spelled(name):
+        return item
+    marks, unknown = meaning_of(name, unit)
+    if unknown:
+        return ""
+    if single_phase and marks in ({"voltage"}, {"current"}):
+        marks |= {"l1"}
+    item = ITEM_OF.get(marks, "")
+    return item if item and _fits(item, unit) else ""
+
+
+def _spelled(name: str) -> str:
+    """Return the item whose name, other name or DL/T 645 term this is; empty for none."""
+    plain = _normal(name)
+    word = re.sub(r"[\s-]+", "_", plain)
+    if word in BY_NAME:
+        return word
+    for item, others in _OTHER_NAMES.items():
+        if plain in others.split("|") and item in BY_NAME:
+            return item
+    return next((item.name for item in ITEMS if item.term and item.term == plain), "")
+
+
+def _fits(item: str, unit: str) -> bool:
+    """Return whether values of an item can be written in a unit; no unit fits all."""
+    if not unit:
+        return True
+    return split_unit(unit)[0].lower() == split_unit(BY_NAME[item].unit or unit)[0].lower()
+
+
+def has_other_phases(meanings: Iterable[Meaning]) -> bool:
+    """Return whether one of several names is of a phase other than 1."""
+    return any(m.marks & {"l2", "l3", "l12", "l23", "l31"} for m in meanings)
+
+
+def near_items(name: str, unit: str = "", count: int = 3) -> list[str]:
+    """Return the items that a name is nearest to, the nearest first; perhaps none."""
+    marks, _ = meaning_of(name, unit)
+    quantity = marks & _QUANTITIES
+    ranked = sorted(
+        (own for own in ITEM_OF if quantity and quantity <= own),
+        key=lambda own: (len(own ^ marks), len(own)),
+    )
+    alike = [ITEM_OF[own] for own in ranked if len(own ^ marks) <= 2]
+    if not alike:
+        alike = nearest(_normal(name).replace(" ", "_"), BY_NAME, count)
+    return list(dict.fromkeys(alike))[:count]

@@ -1,0 +1,100 @@
+"""Names of registers in manuals: which item they mean, and that a doubtful one means none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_sim.programs.register_lists.names import (
+    ITEM_OF,
+    has_other_phases,
+    item_named,
+    meaning_of,
+    near_items,
+)
+from protocols.data_model.items import BY_NAME
+
+MEANT = [
+    ("Phase 1 line to neutral volts", "V", "voltage_l1_v"),
+    ("Voltage L2-N", "V", "voltage_l2_v"),
+    ("U_a", "V", "voltage_l1_v"),
+    ("Ub", "V", "voltage_l2_v"),
+    ("A相电压", "V", "voltage_l1_v"),
+    ("Current Phase C", "A", "current_l3_a"),
+    ("Phase 3 power", "W", "active_power_l3_kw"),
+    ("ActivePowerL1", "W", "active_power_l1_kw"),
+    ("active_power_total", "W", "active_power_kw"),
+    ("Total system power", "W", "active_power_kw"),
+    ("总有功功率", "kW", "active_power_kw"),
+    ("Total system VAr", "var", "reactive_power_kvar"),
+    ("Total system volt amps", "VA", "apparent_power_kva"),
+    ("Power", "var", "reactive_power_kvar"),
+    ("cos φ", "", "power_factor"),
+    ("Frequency of supply voltages", "Hz", "frequency_hz"),
+    ("Import Wh since last reset", "kWh", "energy_import_kwh"),
+    ("Total export active energy", "kWh", "energy_export_kwh"),
+    ("正向有功总电能", "kWh", "energy_import_kwh"),
+    ("Import energy tariff 2", "kWh", "energy_rate_2_kwh"),
+    ("Maximum power demand", "W", "maximum_demand_kw"),
+    ("剩余金额", "money", "available_credit"),
+    ("购电次数", "", "purchase_count"),
+    ("Serial number", "", "serial_number"),
+    ("Purchase Count", "", "purchase_count"),
+    ("low_credit_threshold_1", "money", "low_credit_threshold_1"),
+    ("L1", "A", "current_l1_a"),
+]
+
+
+@pytest.mark.parametrize(("name", "unit", "item"), MEANT)
+def test_a_name_means_an_item(name: str, unit: str, item: str) -> None:
+    assert item_named(name, unit) == item
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("Phase 1 current THD", "%"),
+        ("Maximum current L1", "A"),
+        ("Current demand", "A"),
+        ("Active energy", "kWh"),
+        ("Voltage L1", "kWh"),
+        ("Import active power", "W"),
+        ("Net energy", "kWh"),
+        ("Voltage", "V"),
+        ("Baud rate", ""),
+        ("", ""),
+    ],
+)
+def test_a_doubtful_name_means_no_item(name: str, unit: str) -> None:
+    assert item_named(name, unit) == ""
+
+
+def test_without_other_phases_the_voltage_is_that_of_phase_1() -> None:
+    assert item_named("Voltage", "V", single_phase=True) == "voltage_l1_v"
+    assert item_named("Line current", "A", single_phase=True) == "current_l1_a"
+    assert has_other_phases([meaning_of("Voltage L1"), meaning_of("Uab")])
+    assert not has_other_phases([meaning_of("Voltage"), meaning_of("Voltage L1")])
+
+
+def test_the_nearest_items_of_a_doubtful_name_are_those_of_its_quantity() -> None:
+    assert near_items("Active energy", "kWh")[0].startswith("energy_")
+    assert near_items("Phase 1 voltage THD", "%")[0] == "voltage_l1_v"
+    assert near_items("low credit treshold 1")[0] == "low_credit_threshold_1"
+    assert near_items("qqq") == []
+
+
+def test_every_item_that_names_lead_to_exists() -> None:
+    assert set(ITEM_OF.values()) <= set(BY_NAME)
+    assert {"voltage_l1_v", "active_power_kw", "energy_import_kwh"} <= set(ITEM_OF.values())
+
+
+@pytest.mark.parametrize("item", sorted(BY_NAME))
+def test_the_name_of_every_item_means_it(item: str) -> None:
+    assert item_named(item) == item
+
+
+@given(st.text(max_size=30), st.sampled_from(["", "V", "kWh", "money", "%"]))
+def test_any_name_means_an_item_or_none(name: str, unit: str) -> None:
+    assert item_named(name, unit) in {"", *BY_NAME}
+    assert len(near_items(name, unit)) <= 3

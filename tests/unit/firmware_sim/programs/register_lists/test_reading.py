@@ -1,0 +1,134 @@
+"""Whole lists of registers: titles above the heading, areas in titles, cells with line breaks."""
+
+from __future__ import annotations
+
+import contextlib
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_sim.programs.register_lists.addresses import Numbering
+from firmware_sim.programs.register_lists.reading import (
+    ListedRegister,
+    RegisterList,
+    Title,
+    UnreadRow,
+    parse_register_list,
+)
+from protocols.errors import QuantityError
+
+MANUAL = """Modbus registers of the meter;;;;;
+Input registers (function 04);;;;;
+Address (Register);Parameter;Units;"Start address
+hex";Format;Length (bytes)
+30001;Phase 1 line to neutral volts;Volts;00 00;Float;4
+30073;Total import kWh;kWh;00 48;Float;4
+;;;;;
+Holding registers;;;;;
+40003;Demand period;minutes;00 02;Float;4
+;see page 4;;;;
+"""
+SPREADSHEET = """sep=,
+Name,Register,FC,Data Type,Unit,Gain,R/W,Remarks
+Voltage,0x0000,03,UINT16,V,10,RO,"of the
+only phase"
+Power,0x0003,3/6,INT32 (CDAB),W,1,RW,
+Set address,0x0010,06,UINT16,,1,WO,
+Energy,0x0100-0x0101,03,,0.01kWh,,,
+"""
+
+
+def rows(text: str) -> list[ListedRegister]:
+    return [row for row in parse_register_list(text).rows if isinstance(row, ListedRegister)]
+
+
+def left_out(found: RegisterList) -> list[UnreadRow]:
+    return [row for row in found.rows if isinstance(row, UnreadRow)]
+
+
+def test_titles_name_the_area_of_the_rows_below_them() -> None:
+    found = parse_register_list(MANUAL)
+    volts, energy, period = rows(MANUAL)
+    assert found.numbering is Numbering.REFERENCE
+    assert (volts.extent.address, volts.areas, volts.type.type, volts.unit) == (
+        0,
+        ("input",),
+        "f32",
+        "V",
+    )
+    assert (energy.extent.address, energy.line, energy.type.size) == (72, 6, 2)
+    assert (period.extent.address, period.areas) == (2, ("holding",))
+    assert [row for row in found.rows if isinstance(row, Title)] == [
+        (8, "Holding registers"),
+        (10, "see page 4"),
+    ]
+
+
+def test_a_spreadsheet_is_read_with_its_gains_ranges_and_functions() -> None:
+    volts, power, energy = rows(SPREADSHEET)
+    assert (volts.scale, volts.description) == (Fraction(1, 10), "of the only phase")
+    assert power.type[:2] == ("s32", "low_first")
+    assert power.writes
+    assert not volts.writes
+    assert (energy.extent.size, energy.type.size, energy.scale) == (2, 2, Fraction(1, 100))
+    (written_only,) = left_out(parse_register_list(SPREADSHEET))
+    assert (written_only.line, written_only.reason) == (6, "it can only be written")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_any_delimiter_gives_the_same_registers(delimiter: str) -> None:
+    text = SPREADSHEET.partition("\n")[2].replace(",", delimiter)
+    own = [row._replace(line=row.line + 1) for row in rows(text)]
+    assert own == rows(SPREADSHEET)
+
+
+def test_the_numbering_can_be_told() -> None:
+    text = "address,name\n40001,Voltage\n"
+    assert rows(text)[0].extent.address == 0
+    (told,) = parse_register_list(text, Numbering.DECIMAL).rows
+    assert isinstance(told, ListedRegister)
+    assert told.extent.address == 40001
+
+
+def test_the_column_with_most_addresses_is_that_of_addresses() -> None:
+    (row,) = rows("address,register,name\nsee register,5,Voltage\n")
+    assert row.extent.address == 5
+
+
+def test_a_unit_in_the_name_is_its_unit() -> None:
+    (row,) = rows("register,description\n5,Voltage L1 [V]\n")
+    assert (row.name, row.unit) == ("Voltage L1", "V")
+
+
+def test_a_decimal_comma_is_read_where_cells_are_not_separated_by_commas() -> None:
+    (row,) = rows("Adresse;Bezeichnung;Faktor\n5;Spannung L1;0,1\n")
+    assert (row.name, row.scale) == ("Spannung L1", Fraction(1, 10))
+
+
+def test_a_scale_that_contradicts_the_unit_leaves_the_row_out() -> None:
+    text = "address,name,unit,scale\n1,Ua,0.1V,0.1\n2,Ub,0.1V,0.01\n3,Uc,V,A_SF\n"
+    found = parse_register_list(text)
+    assert rows(text)[0].scale == Fraction(1, 10)
+    assert [row.reason for row in left_out(found)] == [
+        "its unit says 1/10 and its scale 1/100",
+        "'A_SF' is no scale",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "just,some,words\n1,2,3\n", "address\n1\n"])
+def test_a_list_without_a_heading_is_refused_with_what_it_needs(text: str) -> None:
+    with pytest.raises(QuantityError, match=r"addresses .* names"):
+        parse_register_list(text)
+
+
+def test_a_quotation_mark_that_is_not_closed_is_named_with_its_line() -> None:
+    with pytest.raises(QuantityError, match="line 2: a quotation mark is not closed"):
+        parse_register_list('address,name\n1,"Voltage\n')
+
+
+@given(st.text(alphabet='ab1,;\t"\n0x', max_size=60))
+def test_any_text_is_a_list_or_is_refused(text: str) -> None:
+    with contextlib.suppress(QuantityError):
+        assert parse_register_list("address,name\n" + text).used
