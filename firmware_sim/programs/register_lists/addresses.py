@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from protocols.errors import QuantityError
-from protocols.modbus.register_map import ADDRESSES
+from protocols.modbus.areas import ADDRESSES
 
 
 class Numbering(Enum):

@@ -93,7 +93,7 @@ _LEXER = tuple(
     (re.compile(rf"(?:{text}){'' if re.search('[一-鿿]$', text) else _LATIN_END}"), marks)
     for text, marks in _WORDS
 )
-_BETWEEN = re.compile(r"[\s_,;:.()\[\]\-/]+")
+_BETWEEN = re.compile(r"[\s_,;:.()\[\]{}<>'\"*\-/]+")
 _WORD = re.compile(r"[a-z0-9]+|.")
 _UNDERSCORE = re.compile(r"(?<=[a-z]{2})_|_(?=[a-z]{2})")
 """One between words; U_a is one word."""
@@ -264,14 +264,14 @@ def has_other_phases(meanings: Iterable[Meaning]) -> bool:
 
 
 def near_items(name: str, unit: str = "", count: int = 3) -> list[str]:
-    """Return the items that a name is nearest to, the nearest first; perhaps none."""
+    """Return the items in such a unit that a name is nearest to, nearest first; perhaps none."""
     marks, _ = meaning_of(name, unit)
-    quantity = marks & _QUANTITIES
+    quantity, order = marks & _QUANTITIES, list(BY_NAME)
     ranked = sorted(
         (own for own in ITEM_OF if quantity and quantity <= own),
-        key=lambda own: (len(own ^ marks), len(own)),
+        key=lambda own: (len(own ^ marks), order.index(ITEM_OF[own])),
     )
     alike = [ITEM_OF[own] for own in ranked if len(own ^ marks) <= 2]
     if not alike:
         alike = nearest(_normal(name).replace(" ", "_"), BY_NAME, count)
-    return list(dict.fromkeys(alike))[:count]
+    return [item for item in dict.fromkeys(alike) if _fits(item, unit)][:count]

@@ -43,6 +43,19 @@ MEANT = [
     ("Purchase Count", "", "purchase_count"),
     ("low_credit_threshold_1", "money", "low_credit_threshold_1"),
     ("L1", "A", "current_l1_a"),
+    ("Phase 1 volt amps reactive", "var", "reactive_power_l1_kvar"),
+    ("Average line to neutral volts", "V", "voltage_mean_v"),
+    ("Average line to line volts", "V", "voltage_line_mean_v"),
+    ("Line 1 to Line 2 volts", "V", "voltage_l12_v"),
+    ("Uab", "V", "voltage_l12_v"),
+    ("Sum of line currents", "A", "current_sum_a"),
+    ("Neutral current", "A", "current_neutral_a"),
+    ("PFa", "", "power_factor_l1"),
+    ("Total system phase angle", "deg", "phase_angle_deg"),
+    ("Total kWh", "kWh", "energy_total_kwh"),
+    ("L2 total kWh", "kWh", "energy_total_l2_kwh"),
+    ("Import VArh since last reset", "kvarh", "energy_reactive_import_kvarh"),
+    ("Total system power demand", "W", "demand_kw"),
 ]
 
 
@@ -79,7 +92,8 @@ def test_without_other_phases_the_voltage_is_that_of_phase_1() -> None:
 
 def test_the_nearest_items_of_a_doubtful_name_are_those_of_its_quantity() -> None:
     assert near_items("Active energy", "kWh")[0].startswith("energy_")
-    assert near_items("Phase 1 voltage THD", "%")[0] == "voltage_l1_v"
+    assert near_items("Phase 1 voltage, maximum", "V")[0] == "voltage_l1_v"
+    assert near_items("Phase 1 voltage THD", "%") == []
     assert near_items("low credit treshold 1")[0] == "low_credit_threshold_1"
     assert near_items("qqq") == []
 
