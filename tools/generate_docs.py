@@ -10,6 +10,7 @@ from pages import ROOT
 from pages.card import card
 from pages.lists import events, faults, glossary, sealed_messages
 from pages.manual import meter_sim, meterctl
+from pages.maps import map_schema, maps
 from pages.register_map import register_map
 from pages.transitions import journal, supply_switch
 
@@ -23,6 +24,8 @@ PAGES = {
     "events.md": events,
     "faults.md": faults,
     "glossary.md": glossary,
+    "maps.md": maps,
+    "map.schema.json": map_schema,
     "man/meterctl.1": meterctl,
     "man/meter-sim.1": meter_sim,
 }

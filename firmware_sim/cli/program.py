@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from firmware_sim.cli import card, scenario
+from firmware_sim.cli import map as map_commands
 from firmware_sim.cli.control_words import ControlCommand, complete_words
 from firmware_sim.cli.options import (
     FAULTS,
@@ -318,6 +319,7 @@ def new(
 
 app.add_typer(scenario.app, name="scenario", rich_help_panel=VIRTUAL)
 app.add_typer(card.app, name="card", rich_help_panel=MAKE)
+app.add_typer(map_commands.app, name="map", rich_help_panel=MAKE)
 
 
 def main() -> None:

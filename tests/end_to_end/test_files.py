@@ -121,6 +121,8 @@ def test_a_meter_that_is_given_no_regular_file_says_so_and_goes_on(
         ("scenario", "check", "x.csv"),
         ("scenario", "run", "x.csv"),
         ("card", "serve", "x.csv"),
+        ("map", "check", "./x.csv"),
+        ("map", "new", "m.toml", "--from-csv", "x.csv"),
     ],
 )
 def test_a_fifo_blocks_no_command_of_meter_sim(tmp_path: Path, words: tuple[str, ...]) -> None:

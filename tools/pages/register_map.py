@@ -52,6 +52,7 @@ def register_map(m: RegisterMap = NATIVE_MAP) -> str:
         "# The native Modbus map\n\n",
         NOTE,
         "\n",
+        "A meter has this map where no other one is named (docs/maps.md). "
         "Holding and input registers carry the same map. Addresses are wire addresses, from 0; "
         "numbers are big-endian, the high register first. Registers 0 to "
         f"{m.zeros[0].extent.stop - 1} have no gaps: unused registers read 0, and a read may begin "

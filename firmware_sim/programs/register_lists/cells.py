@@ -91,8 +91,9 @@ def parse_type(text: str, size: int = 0) -> WrittenType:
     found = _plain_type(word)
     if not found or (swapped and found == "ascii"):
         raise QuantityError(f"{text!r} is a type that is not known")
-    if word in _OF_ANY_SIZE and size in (1, 2, 4):
-        found = f"{_OF_ANY_SIZE[word]}{16 * size}"
+    letter = _OF_ANY_SIZE.get(word)
+    if letter is not None and size in ((2, 4) if letter == "f" else (1, 2, 4)):
+        found = f"{letter}{16 * size}"
     sized = _SIZED.fullmatch(word)
     if sized and sized[2] and not size and found == "ascii":
         size = -(-int(sized[2]) // 2)  # characters, two in a register

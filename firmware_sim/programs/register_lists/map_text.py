@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from firmware_sim.programs.map_rows import decimal_text
+from firmware_sim.programs.register_lists.addresses import Numbering
 from firmware_sim.programs.register_lists.names import (
     has_other_phases,
     item_named,
@@ -25,6 +25,7 @@ from firmware_sim.programs.register_lists.reading import (
     Title,
     UnreadRow,
 )
+from firmware_sim.programs.shown_maps import decimal_text
 from protocols.data_model.items import BY_NAME, Item
 from protocols.data_model.kinds import Digits, Fixed, Optional
 from protocols.errors import QuantityError
@@ -71,9 +72,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class MadeMap:
-    """The text of a map file, and how many rows of its list are placed and left out."""
+    """The text of a map file, and how many rows of its list are placed and left out.
+
+    `numbering` is how the addresses of the list were read.
+    """
 
     text: str
+    numbering: Numbering
     placed: int
     left_out: int
 
@@ -104,7 +109,7 @@ def map_text(
         placed = sum(block.placed for block in blocks)
         others = sum(block.register is not None or bool(block.keys) for block in blocks) - placed
         unread = sum(isinstance(row, UnreadRow) for row in listed.rows)
-        return MadeMap(text, placed, others + unread)
+        return MadeMap(text, listed.numbering, placed, others + unread)
     raise QuantityError(
         "no row has a name that means an item: give the list a column `item` with names of "
         "`meterctl items`"
@@ -132,8 +137,10 @@ def _block(row: ListedRegister, single_phase: bool) -> Block:
     if item in BY_NAME:
         return Block(row, _cut(comment + _assumed(row, BY_NAME[item])), _keys(row, item), True)
     near = near_items(item or row.name, row.unit)
-    meant = f"perhaps {one_of(near)}" if near else "no item"
-    return Block(row, _cut(f"{comment}: {meant}"), _keys(row, near[0] if near else ""))
+    if not near:
+        place = f"{' '.join(row.areas)} 0x{row.extent.address:04X}".strip()
+        return Block(row, _cut(f"{comment} at {place}: no item"))
+    return Block(row, _cut(f"{comment}: perhaps {one_of(near)}"), _keys(row, near[0]))
 
 
 def _assumed(row: ListedRegister, item: Item) -> str:
@@ -149,7 +156,7 @@ def _assumed(row: ListedRegister, item: Item) -> str:
 
 def _keys(row: ListedRegister, item_name: str) -> dict[str, str]:
     """Return the keys of a register and their values as TOML."""
-    item = BY_NAME.get(item_name)
+    item = BY_NAME[item_name]
     found = {"address": f"0x{row.extent.address:04X}", "item": f'"{item_name}"'}
     areas = row.areas or ("holding", "input")
     written = f'"{areas[0]}"' if len(areas) == 1 else _listed(f'"{area}"' for area in areas)
@@ -163,9 +170,9 @@ def _keys(row: ListedRegister, item_name: str) -> dict[str, str]:
     if size := _size(row, kind, item):
         found["size"] = str(size)
     found |= _scale(row, item)
-    if item is not None and isinstance(item.kind, Optional) and item.setting:
+    if isinstance(item.kind, Optional) and item.setting:
         found["off"] = _off(kind)
-    if item is not None and item.setting and row.writes:
+    if item.setting and row.writes:
         found["writable"] = "true"
     return found
 
@@ -177,31 +184,31 @@ def _listed(words: Iterable[str]) -> str:
 _SIGNED = ("power", "current_l", "current_n", "angle", "credit", "factor")
 
 
-def _type(row: ListedRegister, item: Item | None) -> str:
+def _type(row: ListedRegister, item: Item) -> str:
     """Return the type of a row; without one that which its size and its item lead to."""
     in_bits = set(row.areas) & {"coil", "discrete"}
     if row.type.type:
         return "bool" if in_bits and row.type.type == "u16" else row.type.type
     if in_bits:
         return "bool"
-    if item is not None and isinstance(item.kind, Digits):
+    if isinstance(item.kind, Digits):
         return "bcd"
-    letter = "s" if item is not None and any(part in item.name for part in _SIGNED) else "u"
+    letter = "s" if any(part in item.name for part in _SIGNED) else "u"
     return f"{letter}{16 * row.type.size}" if row.type.size in (1, 2, 4) else f"{letter}16"
 
 
-def _size(row: ListedRegister, kind: str, item: Item | None) -> int:
+def _size(row: ListedRegister, kind: str, item: Item) -> int:
     """Return the size of a type that needs one, 0 for another."""
     if kind not in ("bcd", "ascii", "bits"):
         return 0
-    digits = item.kind.count if item is not None and isinstance(item.kind, Digits) else 0
+    digits = item.kind.count if isinstance(item.kind, Digits) else 0
     return row.type.size or -(-digits // (4 if kind == "bcd" else 2)) or 1
 
 
-def _scale(row: ListedRegister, item: Item | None) -> dict[str, str]:
+def _scale(row: ListedRegister, item: Item) -> dict[str, str]:
     """Return the unit where it is not that of the item, and the scale of the number."""
     found: dict[str, str] = {}
-    if item is not None and row.unit and row.unit not in ("money", item.unit):
+    if row.unit not in ("", "money", item.unit):
         found["unit"] = f'"{row.unit}"'
     if row.scale == 1:
         return found

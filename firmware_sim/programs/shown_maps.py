@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -10,6 +10,8 @@ from protocols.data_model.codes import codes
 from protocols.data_model.items import Windows
 from protocols.data_model.kinds import Date, Digits, Fixed, Flags, Hex, Kind, Moment, Optional
 from protocols.modbus.areas import Area
+from protocols.modbus.map_file import MapFile
+from protocols.modbus.map_rows import MapRow
 from protocols.modbus.register_map import Constant, Register, RegisterMap, Span
 from protocols.modbus.value_layout import NAN, Layout, NotANumber, Order, ValueType
 
@@ -21,9 +23,15 @@ AREAS = {
 }
 _LONGEST_TEXT = 40
 """Characters of a constant that are shown."""
+_SHORTEST_TEXT = 4
+"""Printable bytes that are a text: fewer are often a number."""
 
 
-class MapRow(NamedTuple):
+_Said = Mapping[Register | Constant, MapRow]
+"""What the file of a map says of its registers and constants."""
+
+
+class ShownRow(NamedTuple):
     """One value, constant or span of a map.
 
     `scale` is the value of the number 1 in `unit`; both are empty where a number has none.
@@ -49,11 +57,13 @@ class MapRow(NamedTuple):
         return ", ".join(f"low {what} first" for what, order in named if order)
 
 
-def rows_of(register_map: RegisterMap) -> list[MapRow]:
-    """Return everything that lies at an address of a map, by area and address."""
+def rows_of(file: MapFile) -> list[ShownRow]:
+    """Return everything that lies at an address of a map, by its areas and by address."""
+    said: _Said = {row.part: row for row in file.rows}
     order = list(AREAS.values())
     return sorted(
-        _rows(register_map), key=lambda row: (order.index(row.areas[-1]), row.address, row.size)
+        _rows(file.register_map, said),
+        key=lambda row: ([order.index(area) for area in row.areas], row.address, row.size),
     )
 
 
@@ -75,9 +85,9 @@ def areas_of(area: Area) -> tuple[str, ...]:
     return tuple(word for one, word in AREAS.items() if one in area)
 
 
-def _rows(m: RegisterMap) -> Iterator[MapRow]:
-    yield from map(_register, m.registers)
-    yield from map(_constant, m.fixed)
+def _rows(m: RegisterMap, said: _Said) -> Iterator[ShownRow]:
+    yield from (_register(one, said.get(one)) for one in m.registers)
+    yield from (_constant(one, said.get(one)) for one in m.fixed)
     yield from (_span(span, "zeros", "read") for span in m.zeros)
     yield from (_span(span, "scratch: takes writes without effect", "write") for span in m.scratch)
     both = areas_of(Area.REGISTERS)
@@ -93,7 +103,7 @@ def _rows(m: RegisterMap) -> Iterator[MapRow]:
     yield from _plain_writes(m)
 
 
-def _plain_writes(m: RegisterMap) -> Iterator[MapRow]:
+def _plain_writes(m: RegisterMap) -> Iterator[ShownRow]:
     """Yield what plain writes may do where a meter allows them (`unsafe_writes`)."""
     if m.credit is not None:
         counted = f"purchase count ({m.credit.count.type.value}) and amount"
@@ -105,29 +115,31 @@ def _plain_writes(m: RegisterMap) -> Iterator[MapRow]:
         yield _plain(areas_of(m.control.area), m.control.extent, meaning, "write")
 
 
-def _plain(areas: tuple[str, ...], extent: range, meaning: str, access: str) -> MapRow:
+def _plain(areas: tuple[str, ...], extent: range, meaning: str, access: str) -> ShownRow:
     size = len(extent)
-    return MapRow(areas, extent.start, size, "", "", "", "", "", "", access, (), meaning)
+    return ShownRow(areas, extent.start, size, "", "", "", "", "", "", access, (), meaning)
 
 
-def _span(span: Span, meaning: str, access: str) -> MapRow:
+def _span(span: Span, meaning: str, access: str) -> ShownRow:
     return _plain(areas_of(span.area), span.extent, meaning, access)
 
 
-def _constant(constant: Constant) -> MapRow:
+def _constant(constant: Constant, said: MapRow | None) -> ShownRow:
     data = constant.data
     shown = data.hex(" ", 2)
     text = data.rstrip(b"\0")
-    if len(text) > 1 and text.isascii() and text.decode("ascii").isprintable():
+    if len(text) >= _SHORTEST_TEXT and text.isascii() and text.decode("ascii").isprintable():
         shown = repr(text.decode("ascii"))
     if len(shown) > _LONGEST_TEXT:
         shown = f"{shown[:_LONGEST_TEXT]} ..."
-    return _plain(areas_of(constant.area), constant.extent, f"constant {shown}", "read")
+    meaning = f"constant {shown}" + (f": {said.note}" if said is not None and said.note else "")
+    return _plain(areas_of(constant.area), constant.extent, meaning, "read")
 
 
-def _register(register: Register) -> MapRow:
+def _register(register: Register, said: MapRow | None) -> ShownRow:
+    own = (said.note,) if said is not None and said.note else ()
     layout, kind = register.layout, register.item.kind
-    return MapRow(
+    return ShownRow(
         areas_of(register.area),
         register.address,
         register.width,
@@ -137,7 +149,7 @@ def _register(register: Register) -> MapRow:
         register.item.name,
         *_number(register),
         "write" if register.writable else "read",
-        (*_coding(kind), *_notes(register, layout)),
+        (*_coding(kind), *_notes(register, layout), *own),
         register.item.meaning,
     )
 
@@ -160,7 +172,7 @@ def _coding(kind: Kind) -> Iterator[str]:
     """Yield how a number that is no quantity is read."""
     match kind:
         case Moment():
-            yield "since 1970-01-01T00:00:00Z; 0: never"
+            yield "since 1970 UTC; 0: never"
         case Date():
             yield "days since 1970-01-01; 0: off"
         case Hex():
@@ -181,9 +193,9 @@ def _notes(register: Register, layout: Layout) -> Iterator[str]:
     if layout.values:
         yield " ".join(f"{word}={number}" for word, number in layout.values.items())
     if isinstance(register.item.kind, Optional):
-        yield f"off {_off(layout.off)}"
+        yield f"off {_off(layout)}"
     if register.absent:
-        yield f"absent {_off(layout.off)}"
+        yield f"absent {_off(layout)}"
     if register.magnitude:
         yield "without sign"
     if register.sign_of is not None:
@@ -192,5 +204,8 @@ def _notes(register: Register, layout: Layout) -> Iterator[str]:
         yield "wraps"
 
 
-def _off(off: int | NotANumber | None) -> str:
-    return NAN.value if isinstance(off, NotANumber) else str(off)
+def _off(layout: Layout) -> str:
+    """Return the number for "off" and for absence."""
+    if isinstance(layout.off, NotANumber):
+        return NAN.value
+    return "all ones" if layout.off == layout.all_ones else str(layout.off)

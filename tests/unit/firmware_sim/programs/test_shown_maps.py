@@ -6,9 +6,11 @@ from fractions import Fraction
 
 import pytest
 
-from firmware_sim.programs.map_rows import decimal_text, rows_of
+from firmware_sim.programs.shown_maps import decimal_text, rows_of
 from protocols.data_model import items
 from protocols.modbus.areas import Area
+from protocols.modbus.map_file import MapFile
+from protocols.modbus.map_rows import MapRow
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
 from protocols.modbus.register_map import Constant, Register, RegisterMap, Section, Span
@@ -17,8 +19,9 @@ from protocols.modbus.value_layout import NAN, Layout, Order, ValueType
 U16, F32 = ValueType.U16, ValueType.F32
 
 
-def map_of(*registers: Register, **others: object) -> RegisterMap:
-    return RegisterMap("m", (Section("", registers),), **others)  # type: ignore[arg-type]
+def file_of(*registers: Register, **others: object) -> MapFile:
+    """Return a map whose file says nothing of itself."""
+    return MapFile(RegisterMap("m", (Section("", registers),), **others), "")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_a_scale_is_written_whole(number: Fraction, text: str) -> None:
 
 
 def test_the_native_map_has_a_row_for_each_of_its_parts() -> None:
-    rows = rows_of(NATIVE_MAP)
+    rows = rows_of(MapFile(NATIVE_MAP, ""))
     by_item = {row.item: row for row in rows if row.item and row.areas != ("discrete",)}
     assert {register.item.name for register in NATIVE_MAP.registers} <= {row.item for row in rows}
     energy = by_item["energy_import_kwh"]
@@ -56,8 +59,8 @@ def test_a_row_says_how_its_number_is_written() -> None:
     turned = Layout(U16, 1, 0xFFFF, word_order=Order.LOW_FIRST, byte_order=Order.LOW_FIRST)
     watts = Layout(F32, off=NAN, factor=(1, 1000))
     bit = Layout(ValueType.BOOL, bit=items.STATUS.kind.words[0])  # type: ignore[attr-defined]
-    first, second, third = rows_of(
-        map_of(
+    third, first, second = rows_of(
+        file_of(
             Register(Area.INPUT, 0, items.VOLTAGES[1], turned, absent=True, magnitude=True),
             Register(Area.INPUT, 1, items.ACTIVE_POWER, watts),
             Register(Area.REGISTERS, 8, items.STATUS, bit),
@@ -66,7 +69,7 @@ def test_a_row_says_how_its_number_is_written() -> None:
     assert (first.scale, first.unit, first.notes) == (
         "0.1",
         "V",
-        ("absent 65535", "without sign"),
+        ("absent all ones", "without sign"),
     )
     assert first.order == "low words first, low bytes first"
     assert (second.scale, second.unit, second.size, second.order) == ("0.001", "kW", 2, "")
@@ -78,7 +81,7 @@ def test_off_and_words_of_a_choice_are_notes() -> None:
     off = Layout(ValueType.U32, 2, 0)
     words = Layout(U16, values=dict.fromkeys(items.SUPPLY_STATE.kind.words, 7))  # type: ignore[attr-defined]
     limit, state = rows_of(
-        map_of(
+        file_of(
             Register(Area.HOLDING, 0, items.MAX_CREDIT, off, writable=True),
             Register(Area.HOLDING, 2, items.SUPPLY_STATE, words),
         )
@@ -90,7 +93,7 @@ def test_off_and_words_of_a_choice_are_notes() -> None:
 
 def test_constants_show_text_or_bytes_and_spans_what_they_do() -> None:
     rows = rows_of(
-        map_of(
+        file_of(
             constants=(
                 Constant(Area.HOLDING, 0, b"SunS"),
                 Constant(Area.HOLDING, 2, b"\x80\x00"),
@@ -112,3 +115,16 @@ def test_constants_show_text_or_bytes_and_spans_what_they_do() -> None:
     assert told["coil", 0] == (5, "scratch: takes writes without effect")
     assert "purchase count (u16) and amount" in told["holding", 200][1]
     assert told["holding", 210][1].endswith("0: permit, 1: interrupt")
+
+
+def test_what_the_file_says_of_a_row_is_shown() -> None:
+    register = Register(Area.HOLDING, 0, items.FREQUENCY, Layout(U16, 2))
+    constant = Constant(Area.HOLDING, 1, b"\0\1")
+    rows = (
+        MapRow(register, 3, "0.01 Hz", note="mean of a second"),
+        MapRow(constant, 4, note="baud rate"),
+    )
+    shown = MapFile(RegisterMap("m", (Section("", (register,)),), None, (constant,)), "", rows=rows)
+    first, second = rows_of(shown)
+    assert first.notes == ("mean of a second",)
+    assert second.meaning == "constant 0001: baud rate"

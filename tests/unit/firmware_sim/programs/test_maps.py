@@ -1,0 +1,260 @@
+"""`meter-sim map`: mistakes with their lines, four forms of one map, and files that are made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_sim.hosting.errors import HostingError
+from firmware_sim.programs.map_pages import CSV_COLUMNS
+from firmware_sim.programs.maps import (
+    check_maps,
+    list_made,
+    list_maps,
+    new_map,
+    read_map,
+    show_map,
+)
+from protocols.data_model.items import BY_NAME
+from protocols.errors import QuantityError
+from protocols.modbus.map_file import parse_map
+from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.shipped_maps import names, shipped
+
+HEAD = """format = 1
+name = "mine"
+title = "Mine"
+source = [{ text = "a list", confidence = "documented" }]
+"""
+GOOD = HEAD + 'register = [{ address = 0, area = "input", type = "f32", item = "voltage_l1_v" }]\n'
+CSV = "address,name,type,unit,function\n0,Voltage L1,UINT16,V,4\n"
+
+
+def written(folder: Path, text: str, name: str = "mine.toml") -> str:
+    """Write a file; return its path."""
+    path = folder / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_right_map_is_told_with_what_it_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, GOOD)
+    assert check_maps([path], as_json=False)
+    assert capsys.readouterr().out == f"{path}: OK, 1 register (1 input) of 1 item\n"
+
+
+def test_every_mistake_is_told_at_once_with_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = HEAD + (
+        'defaults = { area = "input", type = "u16" }\n'
+        "register = [\n"
+        '  { address = 0, item = "voltage_l1" },\n'
+        '  { address = 1, item = "voltage_l2_v", typ = "u16" },\n'
+        '  { address = 4, type = "u32", item = "energy_import_kwh" },\n'
+        '  { address = 5, item = "voltage_l3_v" },\n'
+        "]\n"
+    )
+    path = written(tmp_path, text)
+    assert not check_maps([path], as_json=False)
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.splitlines()
+    assert [re.sub(r"^meter-sim: ", "", line).split(": ")[:2] for line in lines] == [
+        [path, f"line {number}"] for number in (7, 8, 10)
+    ]
+    assert "did you mean voltage_l1_v" in lines[0]
+    assert "did you mean type?" in lines[1]
+
+
+def test_warnings_are_separate_and_no_mistakes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, GOOD.replace("address = 0", "address = 1"))
+    assert check_maps([path], as_json=False)
+    told = capsys.readouterr()
+    assert ": OK, " in told.out
+    assert told.err.startswith(f"{path}: line 5: ")
+    assert told.err.endswith(" (warning)\n")
+    assert check_maps([path], as_json=True)
+    (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert warning["line"] == 5
+
+
+def test_several_files_are_checked_and_json_is_an_object_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = written(tmp_path, GOOD), written(tmp_path, "format = 0\n", "bad.toml")
+    assert not check_maps([bad, good, "sdm999", str(tmp_path / "none.toml")], as_json=True)
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["ok"] for one in told] == [False, True, False, False]
+    assert told[0]["mistakes"][0]["line"] == 1
+    assert told[1] == {
+        "file": good,
+        "ok": True,
+        "registers": 1,
+        "items": 1,
+        "mistakes": [],
+        "warnings": [],
+    }
+    assert "no shipped map" in told[2]["mistakes"][0]["message"]
+    assert "No such file" in told[3]["mistakes"][0]["message"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_shipped_map_is_right_and_is_shown_in_every_form(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check_maps([name], as_json=False)
+    capsys.readouterr()
+    for form in ("table", "markdown", "csv", "json"):
+        show_map(name, form)
+        shown = capsys.readouterr().out
+        for register in shipped(name).register_map.registers:
+            assert register.item.name in shown
+
+
+def test_a_name_that_is_not_shipped_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(HostingError, match="did you mean native"):
+        read_map("natve")
+
+
+def test_a_table_fits_the_columns_of_the_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    show_map("native", "table")
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
+def test_csv_has_one_line_for_each_part_and_json_is_one_object(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_map("native", "csv")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    show_map("native", "json")
+    shown = json.loads(capsys.readouterr().out)
+    assert len(shown["rows"]) == len(rows) > len(NATIVE_MAP.registers)
+    assert list(rows[0]) == list(CSV_COLUMNS)
+    assert shown["sealed_windows"] is True
+
+
+def test_the_list_names_each_shipped_map_with_its_sources(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    list_maps(as_json=True)
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["name"] for one in told] == list(names())
+    assert all(one["sources"] and one["confidence"] for one in told)
+    list_maps(as_json=False)
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names())
+
+
+def test_a_new_map_is_right_and_so_is_each_of_its_comments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "My meter 2.toml"
+    new_map(path, None, None)
+    assert check_maps([str(path)], as_json=False)
+    assert capsys.readouterr().err == ""
+    text = path.read_text()
+    assert 'name = "my-meter-2"' in text
+    for found in re.findall(r"^  # ({ .* },)$", text, re.MULTILINE):
+        parse_map(text.replace(f"  # {found}", f"  {found}"), "one more")
+    shown = re.sub(r"^(requests = .*)$", r"", text, count=1, flags=re.MULTILINE)
+    for block in re.findall(r"(?:^# +[\[{}\]\w].*\n)+", shown, re.MULTILINE):
+        code = "".join(line.removeprefix("# ") for line in block.splitlines(True))
+        if re.match(r"\w+ = ", code):
+            parse_map(shown.replace(block, code), "one more")
+
+
+@pytest.mark.parametrize("from_csv", [False, True])
+def test_a_file_that_exists_is_never_overwritten(tmp_path: Path, from_csv: bool) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("mine")
+    with pytest.raises(HostingError, match="nothing was changed"):
+        new_map(path, written(tmp_path, CSV, "a.csv") if from_csv else None, None)
+    assert path.read_text() == "mine"
+
+
+def test_a_map_of_a_register_list_is_right_and_says_how_it_was_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "shop.toml"
+    new_map(path, written(tmp_path, CSV + "9,Baud rate,UINT16,,3\n", "my list.csv"), None)
+    told = capsys.readouterr()
+    assert told.out == f"{path}: 1 register, 1 row as comments\n"
+    assert "wire addresses, from 0" in told.err
+    assert check_maps([str(path)], as_json=False)
+    file = parse_map(path.read_text(), str(path))
+    assert [register.item.name for register in file.register_map.registers] == ["voltage_l1_v"]
+    assert file.sources[0].text == "register list my list.csv"
+
+
+@pytest.mark.parametrize(
+    "encoded", [CSV.encode("utf-8-sig"), CSV.encode("utf-16"), CSV.replace("\n", "\r\n").encode()]
+)
+def test_a_list_is_read_as_spreadsheets_save_it(tmp_path: Path, encoded: bytes) -> None:
+    (tmp_path / "list.csv").write_bytes(encoded)
+    new_map(tmp_path / "m.toml", str(tmp_path / "list.csv"), None)
+    assert check_maps([str(tmp_path / "m.toml")], as_json=True)
+
+
+def test_a_list_without_registers_writes_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    for text in ("nothing\n", "address,name\n1,Baud rate\n", 'address,name\n1,"Ua\n'):
+        with pytest.raises(HostingError, match=r"list\.csv: "):
+            new_map(path, written(tmp_path, text, "list.csv"), None)
+        assert not path.exists()
+
+
+def test_a_map_that_is_shown_as_csv_can_be_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_map("native", "csv")
+    source = written(tmp_path, capsys.readouterr().out, "native.csv")
+    new_map(tmp_path / "again.toml", source, None)
+    again = read_map(str(tmp_path / "again.toml")).register_map
+    own = {(r.area, r.address, r.item.name, r.layout.scale) for r in NATIVE_MAP.registers}
+    made = {(r.area, r.address, r.item.name, r.layout.scale) for r in again.registers}
+    assert len(made) > len(own) // 2
+    assert made <= own
+
+
+NAMES = ["Voltage L1", "Current L1", "Power", "Active energy", "表号", "Baud rate", *BY_NAME]
+ROWS = st.tuples(
+    st.integers(0, 0x10010).map(hex) | st.integers(0, 30).map(str) | st.just("40001"),
+    st.sampled_from(NAMES),
+    st.sampled_from(
+        ["UINT16", "INT32", "float CDAB", "double", "STRING", "BCD", "bool", "U64", ""]
+    ),
+    st.sampled_from(["V", "kWh", "W", "GW", "%", "s", "0.01kWh", "", "x"]),
+    st.sampled_from(["0.1", "10", "1/3", "1e-11", "", "SF"]),
+    st.sampled_from(["1", "2", "3", "4", "3/4/16", "", "06", "99"]),
+    st.sampled_from(["R", "R/W", "W", ""]),
+    st.sampled_from(["1", "2", "16", "300", ""]),
+)
+
+
+@given(st.lists(ROWS, max_size=12))
+def test_a_map_of_any_list_is_right_and_loses_no_row(rows: list[tuple[str, ...]]) -> None:
+    head = ("address", "name", "type", "unit", "scale", "function", "access", "size")
+    text = "\n".join(";".join(row) for row in (head, *rows))
+    try:
+        made = list_made("any", "any.csv", text, None)
+    except QuantityError:
+        return
+    file = parse_map(made.text, "any")
+    assert len(file.register_map.registers) == made.placed
+    assert made.placed + made.left_out == len(rows)
+    assert all(f"line {number}: " in made.text for number in range(2, len(rows) + 2))
