@@ -23,6 +23,7 @@ from protocols.modbus import shipped_maps
 from protocols.modbus.map_file import MapFile, parse_map
 from protocols.suggestions import did_you_mean
 
+_DIVIDED = "divisors, as 10 or more of V, A or Hz shows: 100 is 0.01"
 _AT_LINE = re.compile(r"(?:line (\d+): )?(.*)")
 
 
@@ -164,7 +165,9 @@ def new_map(path: Path, from_csv: str | None, addresses: str | None) -> None:
         told = (f"{from_csv}: {mistake}" for mistake in str(error).splitlines())
         raise HostingError("\n".join(told)) from error
     _create(path, made.text)
-    print(f"addresses of {from_csv}: {made.numbering.meaning}", file=sys.stderr)
+    print(f"addresses of {from_csv}: {made.listed.numbering.meaning}", file=sys.stderr)
+    if made.listed.scales_divide:
+        print(f"scales of {from_csv}: {_DIVIDED}", file=sys.stderr)
     left = f"{_counted(made.left_out, 'row')} as comments" if made.left_out else "no row left out"
     print(f"{path}: {_counted(made.placed, 'register')}, {left}")
 
@@ -217,6 +220,8 @@ def _head_lines(name: str, source: str, listed: RegisterList, common: str) -> It
     text = json.dumps(f"register list {Path(source).name}", ensure_ascii=False)
     yield f"# A register map for `meter-sim run --map {name}.toml`; docs/maps.md explains its keys."
     yield f"# Addresses of the list: {listed.numbering.meaning}."
+    if listed.scales_divide:
+        yield f"# Scales of the list: {_DIVIDED}."
     yield "# Rows that mean no item for sure are comments: decide, and take the marks away."
     yield "format = 1"
     yield f'name = "{name}"'

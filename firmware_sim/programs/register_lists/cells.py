@@ -29,10 +29,11 @@ _TYPES = (
     (r"acc(?:umulator)?(16|32|64)", "u"),
     (r"(?:bitfield|enum|bitmap)(16|32|64)?", "u"),
     (r"u(?:nsigned)?(?:int|integer|short|long)?(8|16|32|64)(?:bits?)?(?:int|integer)?", "u"),
-    (r"(16|32|64)bits?unsigned(?:int|integer)?", "u"),
+    (r"(16|32|64)bits?u(?:nsigned)?(?:int|integer)?", "u"),
     (r"(?:s|i|int|sint|signed|signedint|integer|signedinteger)(8|16|32|64)(?:bits?)?", "s"),
-    (r"(16|32|64)bits?signed(?:int|integer)?", "s"),
-    (r"(?:f|flo|float|real|ieee754|ieee|floatingpoint)(32|64)(?:bits?)?(?:ieee754)?", "f"),
+    (r"(16|32|64)bits?(?:signed)?(?:int|integer)", "s"),
+    (r"(16|32|64)bits?signed", "s"),
+    (r"(?:f|fp|flo|float|real|ieee754|ieee|floatingpoint)(32|64)(?:bits?)?(?:ieee754)?", "f"),
     (r"(32|64)bits?(?:ieee754)?(?:float|real|floatingpoint)(?:ieee754)?", "f"),
 )
 _NAMED_TYPES = {
@@ -40,8 +41,10 @@ _NAMED_TYPES = {
     **dict.fromkeys(("unsignedshort", "unsignedword", "uword", "u", "无符号整数"), "u16"),
     **dict.fromkeys(("int", "short", "integer", "signed", "sint", "signedint", "sword"), "s16"),
     **dict.fromkeys(("signedshort", "signedword", "i", "s", "有符号整数"), "s16"),
-    **dict.fromkeys(("dword", "udword", "ulong", "udint", "unsignedlong", "32bit"), "u32"),
-    **dict.fromkeys(("unsigneddword", "doubleword", "udoubleword"), "u32"),
+    **dict.fromkeys(
+        ("dword", "udword", "udoubleword", "ulong", "udint", "unsignedlong", "32bit"), "u32"
+    ),
+    **dict.fromkeys(("unsigneddword", "doubleword"), "u32"),
     **dict.fromkeys(("long", "dint", "signedlong", "sdword", "longint", "signeddword"), "s32"),
     **dict.fromkeys(("qword", "ulint", "ulonglong", "64bit", "uqword"), "u64"),
     **dict.fromkeys(("lint", "longlong", "sqword"), "s64"),
@@ -52,12 +55,18 @@ _NAMED_TYPES = {
     **dict.fromkeys(("bool", "boolean", "bit", "coil", "位"), "bool"),
 }
 _ORDERS = {
-    **dict.fromkeys(("abcd", "bigendian", "big", "be", "msb", "msw", "hl"), ("", "")),
-    **dict.fromkeys(("cdab", "wordswap", "swapped", "swap", "sw", "lsw"), ("low_first", "")),
-    **dict.fromkeys(("lowfirst", "wordle", "midlittleendian"), ("low_first", "")),
-    **dict.fromkeys(("badc", "byteswap", "midbigendian"), ("", "low_first")),
     **dict.fromkeys(
-        ("dcba", "littleendian", "little", "le", "wordbyteswap", "lsb"), ("low_first", "low_first")
+        ("abcd", "1234", "bigendian", "big", "be", "msb", "msw", "hl", "hwlw", "hilo"), ("", "")
+    ),
+    **dict.fromkeys(
+        ("cdab", "3412", "wordswap", "swapped", "swap", "sw", "lsw", "lwhw", "lohi", "r"),
+        ("low_first", ""),
+    ),
+    **dict.fromkeys(("lowfirst", "wordle", "midlittleendian"), ("low_first", "")),
+    **dict.fromkeys(("badc", "2143", "byteswap", "midbigendian"), ("", "low_first")),
+    **dict.fromkeys(
+        ("dcba", "4321", "littleendian", "little", "le", "wordbyteswap", "lsb"),
+        ("low_first", "low_first"),
     ),
 }
 _SIZED = re.compile(r"(string|ascii|char|str|bcd)(\d{0,3})")
@@ -102,7 +111,7 @@ def parse_type(text: str, size: int = 0) -> WrittenType:
 
 def parse_order(text: str) -> tuple[str, str]:
     """Return the order of words and of bytes of a cell such as CDAB; raises QuantityError."""
-    plain = re.sub(r"[^a-z]", "", text.lower())
+    plain = re.sub(r"[^a-z0-9]", "", text.lower())
     if not plain:
         return ("", "")
     if plain not in _ORDERS:
@@ -180,6 +189,22 @@ def parse_unit(text: str) -> WrittenUnit:
     return WrittenUnit(_unit(found[2] or "", text), factor)
 
 
+def unit_in_name(text: str) -> WrittenUnit:
+    """Return the unit that stands in brackets behind a name, an empty one where none does."""
+    none = WrittenUnit("", Fraction(1))
+    found = UNIT_IN_NAME.fullmatch(text)
+    if found is None:
+        return none
+    try:
+        unit = parse_unit(found[2])
+    except QuantityError:
+        return none
+    return unit if unit.unit else none
+
+
+UNIT_IN_NAME = re.compile(r"(.+?)\s*[(\[]([^()\[\]]{1,8})[)\]]")
+
+
 def _unit(word: str, text: str) -> str:
     word = word.strip()
     whole = _WHOLE_UNITS.get(word.lower())
@@ -221,7 +246,7 @@ class WrittenFunctions(NamedTuple):
 def parse_functions(text: str) -> WrittenFunctions:
     """Return the areas of a cell such as 03, FC04 or "3/6/16" or "input register"."""
     lower = text.lower()
-    if named := areas_in(lower):
+    if named := areas_in(text):
         return WrittenFunctions(named, "write" in lower)
     codes = [_function(code) for code in re.findall(r"0x[0-9a-f]+|\d+", lower)]
     if not codes and lower.strip(" -/"):
@@ -241,7 +266,7 @@ def _function(code: str) -> int:
 
 def areas_in(text: str) -> tuple[str, ...]:
     """Return the areas that a text names in words, such as "Holding registers"."""
-    lower = text.lower()
+    lower = text.lower().replace("_", " ")
     return tuple(area for pattern, area in _AREA_WORDS if re.search(pattern, lower))
 
 

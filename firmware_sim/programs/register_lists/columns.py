@@ -31,32 +31,35 @@ class Role(Enum):
 
 _HEADINGS: Mapping[Role, str] = {
     Role.ITEM: "item|data item",
-    Role.ADDRESS: "address|addr|start address|starting address|register address|reg address|"
-    "reg addr|modbus address|protocol address|data address|offset|start|adresse|registeradresse|"
-    "startadresse|地址|寄存器地址|起始地址|register|registers|reg|modbus register|register number|"
-    "register no|reg no|start register|register start|nr|no|hex|dec|hex address|dec address|"
-    "address hex|address dec|hexadecimal|decimal",
-    Role.NAME: "name|parameter|parameter name|register name|variable|variable name|signal|"
-    "signal name|point|point name|data point|tag|tag name|measurand|measured value|label|symbol|"
-    "mnemonic|data|data name|field|quantity|measurement|bezeichnung|parametername|messwert|"
-    "名称|参数|变量|数据项|数据名称|参数名称|nombre",
+    Role.ADDRESS: "address|display address|addr|start address|starting address|register address|"
+    "reg address|reg addr|modbus address|protocol address|data address|offset|start|"
+    "adresse|registeradresse|startadresse|地址|寄存器地址|起始地址|register|registers|"
+    "reg|modbus register|register number|register no|reg no|start register|"
+    "register start|nr|no|hex|dec|hex address|dec address|address hex|address dec|"
+    "hexadecimal|decimal",
+    Role.NAME: "name|metric|parameter|parameter name|register name|variable|variable name|signal|"
+    "signal name|point|point name|data point|tag|tag name|measurand|measured value|label|"
+    "symbol|mnemonic|data|data name|field|quantity|measurement|bezeichnung|parametername|"
+    "messwert|名称|参数|变量|数据项|数据名称|参数名称|nombre",
     Role.DESCRIPTION: "description|desc|comment|comments|remark|remarks|meaning|note|notes|"
     "explanation|beschreibung|bemerkung|kommentar|说明|描述|备注|含义|descripcion",
-    Role.TYPE: "type|data type|datatype|format|data format|number format|value type|datentyp|typ|"
-    "数据类型|类型|格式|数据格式",
+    Role.TYPE: "type|data type|modbus data type|datatype|format|data format|number format|"
+    "value type|datentyp|typ|数据类型|类型|格式|数据格式",
     Role.SIZE: "size|bytes|bits|length|len|count|words|no of registers|number of registers|"
-    "num registers|register count|reg count|# of registers|registers count|word count|länge|"
-    "anzahl|anzahl register|长度|寄存器数|字数|字长",
-    Role.UNIT: "unit|units|engineering unit|eu|einheit|einheiten|单位|unidad",
+    "num registers|register count|reg count|# of registers|registers count|word count|"
+    "länge|anzahl|anzahl register|长度|寄存器数|字数|字长",
+    Role.UNIT: "unit|units|uom|unit of measurement|scale unit|engineering unit|eu|einheit|"
+    "einheiten|单位|unidad",
     Role.SCALE: "scale|scaling|factor|multiplier|scale factor|scaling factor|resolution|"
     "multiplicator|coefficient|faktor|skalierung|auflösung|倍率|系数|分辨率|比例|sf",
     Role.GAIN: "gain|divisor|divider|div|增益",
     Role.DECIMALS: "decimals|decimal places|decimal|precision|nachkommastellen|小数位|小数位数",
-    Role.FUNCTION: "function|function code|function codes|fc|func|fcode|function code read|"
-    "read function|modbus function|area|register type|reg type|table|object type|register class|"
-    "space|space type|funktion|funktionscode|功能码|功能|寄存器类型",
+    Role.FUNCTION: "function|fncode|fn code|function type|datamodel|data model|function code|"
+    "function codes|fc|func|fcode|function code read|read function|modbus function|area|"
+    "register type|reg type|table|object type|register class|space|space type|funktion|"
+    "funktionscode|功能码|功能|寄存器类型",
     Role.ACCESS: "access|r/w|rw|read/write|permission|permissions|attribute|mode|access mode|"
-    "read or write|zugriff|读写|读写属性|属性",
+    "read or write|write|writable|zugriff|读写|读写属性|属性",
     Role.ORDER: "order|byte order|word order|byteorder|wordorder|endian|endianness|endianess|swap|"
     "字节序|字节顺序",
 }
@@ -90,8 +93,12 @@ class Heading(NamedTuple):
 
     def cell(self, role: Role, row: Sequence[str]) -> str:
         """Return the first cell of a role that has a text."""
-        texts = (row[c.place] for c in self.columns.get(role, ()) if c.place < len(row))
-        return next((text for text in texts if text.strip()), "").strip()
+        return next(iter(self.cells(role, row)), "")
+
+    def cells(self, role: Role, row: Sequence[str]) -> list[str]:
+        """Return the cells of a role that have a text."""
+        places = (column.place for column in self.columns.get(role, ()))
+        return [row[place].strip() for place in places if place < len(row) and row[place].strip()]
 
 
 def find_heading(records: Iterable[Record]) -> Heading | None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from firmware_sim.programs.register_lists.addresses import Numbering
 from firmware_sim.programs.register_lists.names import (
     has_other_phases,
     item_named,
@@ -74,11 +73,11 @@ class Block:
 class MadeMap:
     """The text of a map file, and how many rows of its list are placed and left out.
 
-    `numbering` is how the addresses of the list were read.
+    `listed` is the list as it was read.
     """
 
     text: str
-    numbering: Numbering
+    listed: RegisterList
     placed: int
     left_out: int
 
@@ -109,7 +108,7 @@ def map_text(
         placed = sum(block.placed for block in blocks)
         others = sum(block.register is not None or bool(block.keys) for block in blocks) - placed
         unread = sum(isinstance(row, UnreadRow) for row in listed.rows)
-        return MadeMap(text, listed.numbering, placed, others + unread)
+        return MadeMap(text, listed, placed, others + unread)
     raise QuantityError(
         "no row has a name that means an item: give the list a column `item` with names of "
         "`meterctl items`"
@@ -118,7 +117,9 @@ def map_text(
 
 def _blocks(listed: RegisterList) -> list[Block]:
     registers = [row for row in listed.rows if isinstance(row, ListedRegister)]
-    single_phase = not has_other_phases(meaning_of(row.name, row.unit) for row in registers)
+    single_phase = not has_other_phases(
+        meaning_of(name, row.unit) for row in registers for name in row.names
+    )
     blocks = []
     for row in listed.rows:
         match row:
@@ -132,11 +133,13 @@ def _blocks(listed: RegisterList) -> list[Block]:
 
 
 def _block(row: ListedRegister, single_phase: bool) -> Block:
-    item = row.item or item_named(row.name, row.unit, single_phase=single_phase)
-    comment = f"line {row.line}: {row.name or row.description}"
-    if item in BY_NAME:
-        return Block(row, _cut(comment + _assumed(row, BY_NAME[item])), _keys(row, item), True)
-    near = near_items(item or row.name, row.unit)
+    named = (item_named(name, row.unit, single_phase=single_phase) for name in row.names)
+    meant = [row.item] if row.item else list(dict.fromkeys(item for item in named if item))
+    comment = f"line {row.line}: {row.name or row.item}"
+    if len(meant) == 1 and meant[0] in BY_NAME:
+        item = BY_NAME[meant[0]]
+        return Block(row, _cut(comment + _assumed(row, item)), _keys(row, item.name), True)
+    near = meant if len(meant) > 1 else near_items(row.item or row.name, row.unit)
     if not near:
         place = f"{' '.join(row.areas)} 0x{row.extent.address:04X}".strip()
         return Block(row, _cut(f"{comment} at {place}: no item"))

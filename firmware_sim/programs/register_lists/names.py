@@ -34,9 +34,9 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"of|the|in|at|ac|grid|mains|supply|meter|electric(?:al)?|data|counter", ""),
     (r"瞬时|当前|电网|数据|值|电表|计量", ""),
     # phases
-    (r"(?:phase |line )?(?:l ?1|1|a)(?: to | ?[-/–] ?| )?(?:phase |line )?(?:l ?2|2|b)", "l12"),
-    (r"(?:phase |line )?(?:l ?2|2|b)(?: to | ?[-/–] ?| )?(?:phase |line )?(?:l ?3|3|c)", "l23"),
-    (r"(?:phase |line )?(?:l ?3|3|c)(?: to | ?[-/–] ?| )?(?:phase |line )?(?:l ?1|1|a)", "l31"),
+    (r"(?:phase |line )?(?:l ?1|1|a)(?: to | ?[-/–] ?|[ _])?(?:phase |line )?(?:l ?2|2|b)", "l12"),
+    (r"(?:phase |line )?(?:l ?2|2|b)(?: to | ?[-/–] ?|[ _])?(?:phase |line )?(?:l ?3|3|c)", "l23"),
+    (r"(?:phase |line )?(?:l ?3|3|c)(?: to | ?[-/–] ?|[ _])?(?:phase |line )?(?:l ?1|1|a)", "l31"),
     (r"[vu]_?ab|v12|u12", "voltage l12"),
     (r"[vu]_?bc|v23|u23", "voltage l23"),
     (r"[vu]_?ca|v31|u31", "voltage l31"),
@@ -65,18 +65,21 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"power factors?|pf|cos ?(?:phi|φ)?|leistungsfaktor|功率因数|功率因素", "power_factor"),
     (r"phase angles?|power angle|angle|phi|phasenwinkel|相角", "phase_angle"),
     (r"apparent energy|kvah|vah|scheinenergie|视在电[能度量]", "apparent_energy"),
-    (r"reactive energy|kvarh|varh|blindenergie|无功(?:总)?电[能度量]", "reactive_energy"),
-    (r"active energy|real energy|kwh|wh|wirkenergie|有功(?:总)?电[能度量]", "active_energy"),
-    (r"reactive power|volt[- ]?amps? reactive|k?vars?|blindleistung|无功功率", "reactive_power"),
+    (r"react(?:ive)? energy|kvarh|varh|blindenergie|无功(?:总)?电[能度量]", "reactive_energy"),
+    (r"(?:active|act|real) energy|kwh|wh|wirkenergie|有功(?:总)?电[能度量]", "active_energy"),
+    (
+        r"react(?:ive)? power|volt[- ]?amps? reactive|k?vars?|blindleistung|无功功率",
+        "reactive_power",
+    ),
     (r"apparent power|volt[- ]?amps?|k?va|scheinleistung|视在功率", "apparent_power"),
-    (r"(?:active|real) power|k?watts?|kw|wirkleistung|有功功率", "active_power"),
+    (r"(?:active|act|real) power|k?watts?|kw|wirkleistung|有功功率", "active_power"),
     (r"有功", "active_power"),
     (r"无功", "reactive_power"),
     (r"energy|electricity|energie|电能|电度|电量", "energy"),
     (r"power|leistung|功率", "power"),
     (r"voltages?|volts?|spannung|电压", "voltage"),
     (r"currents?|amps?|amperage|strom|电流", "current"),
-    (r"frequency|freq|netzfrequenz|frequenz|频率", "frequency"),
+    (r"frequency|freq|hz|netzfrequenz|frequenz|频率", "frequency"),
     (r"demand|需量", "demand"),
     # directions and sums
     (r"imported|import|imp|forward|positive|consumed|consumption|bezug|正向", "import"),
@@ -213,10 +216,11 @@ def _with_quantity(marks: set[str], unit: str) -> Marks:
     for word, end in _OPEN.items():
         if word in marks:
             marks.discard(word)
-            if marks & _QUANTITIES:
-                marks.add(word)
-            else:
+            quantities = marks & _QUANTITIES
+            if not quantities:
                 marks.add(by_unit if by_unit.endswith(end) else f"active{end}")
+            elif not all(quantity.endswith(end) for quantity in quantities):
+                marks.add(word)
     if by_unit and not marks & _QUANTITIES and not marks & set(_OPEN):
         marks.add(by_unit)
     return frozenset(marks)

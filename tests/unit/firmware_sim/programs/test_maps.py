@@ -210,6 +210,17 @@ def test_a_list_is_read_as_spreadsheets_save_it(tmp_path: Path, encoded: bytes) 
     assert check_maps([str(tmp_path / "m.toml")], as_json=True)
 
 
+def test_scales_that_divide_are_told_and_written_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = written(tmp_path, "register,name,unit,factor\n0,Voltage L1,V,10\n", "list.csv")
+    new_map(tmp_path / "m.toml", source, None)
+    assert "divisors" in capsys.readouterr().err
+    text = (tmp_path / "m.toml").read_text()
+    assert "# Scales of the list: divisors" in text
+    assert "decimals = 1" in text
+
+
 def test_a_list_without_registers_writes_no_file(tmp_path: Path) -> None:
     path = tmp_path / "m.toml"
     for text in ("nothing\n", "address,name\n1,Baud rate\n", 'address,name\n1,"Ua\n'):

@@ -66,6 +66,16 @@ def test_a_row_without_one_sure_item_is_a_comment_with_the_nearest_items() -> No
     assert '  # { address = 0x0002, item = "energy_import_kwh" },\n' in made_map.text
 
 
+def test_a_row_is_placed_by_any_of_its_names_and_left_out_where_two_disagree() -> None:
+    text = "address,name,description\n0,V1,Voltage L1-N\n1,Ua,Current L1\n2,xyz,Voltage L2\n"
+    found = map_text(lambda common: common, parse_register_list(text), lambda text: None)
+    assert [row["item"] for row in tomllib.loads(found.text)["register"]] == [
+        "voltage_l1_v",
+        "voltage_l2_v",
+    ]
+    assert "line 3: Ua: perhaps voltage_l1_v or current_l1_a" in found.text
+
+
 def test_a_row_of_an_address_that_is_taken_is_a_comment_that_names_the_other() -> None:
     text = made("0,Ua,Float,V,,4,R\n1,Ub,Float,V,,4,R\n1,Uc,UINT16,V,,3,R\n").text
     assert "line 3: Ub: line 2 has the same address" in text

@@ -68,7 +68,7 @@ def test_titles_name_the_area_of_the_rows_below_them() -> None:
 
 def test_a_spreadsheet_is_read_with_its_gains_ranges_and_functions() -> None:
     volts, power, energy = rows(SPREADSHEET)
-    assert (volts.scale, volts.description) == (Fraction(1, 10), "of the only phase")
+    assert (volts.scale, volts.names) == (Fraction(1, 10), ("Voltage", "of the only phase"))
     assert power.type[:2] == ("s32", "low_first")
     assert power.writes
     assert not volts.writes
@@ -117,6 +117,58 @@ def test_a_scale_that_contradicts_the_unit_leaves_the_row_out() -> None:
     ]
 
 
+MARKDOWN = """# Energy meter
+
+| Register(s) | Meaning | Scale Unit | Data format | R/W |
+|---|:---:|---|---|---|
+| 0000h-0001h | total energy | 1/100 kWh | unsigned dword | R |
+| 000Ch | voltage | 1/10 V | unsigned | R |
+"""
+
+
+def test_a_table_of_markdown_is_a_list() -> None:
+    energy, volts = rows(MARKDOWN)
+    assert (energy.extent[:2], energy.type.type, energy.unit) == ((0, 2), "u32", "kWh")
+    assert (volts.extent.address, volts.scale, volts.name) == (12, Fraction(1, 10), "voltage")
+    assert left_out(parse_register_list(MARKDOWN)) == []
+
+
+def test_lengths_that_would_overlap_count_bytes() -> None:
+    text = "address,name,type,length\n0,Ua,float,4\n2,Ub,float,4\n4,Uc,uint,2\n"
+    assert [row.type[:1] + row.type[3:] for row in rows(text)] == [
+        ("f32", 2),
+        ("f32", 2),
+        ("u16", 1),
+    ]
+    text = "address,name,type,length\n0,Ua,float,4\n4,Ub,float,4\n"
+    assert [row.type.type for row in rows(text)] == ["f64", "f64"]
+
+
+def test_a_column_of_scales_that_can_only_divide_divides() -> None:
+    text = "register,name,unit,type,factor\n0,Ua,V,u16,10\n1,P,W,u16,1\n2,f,Hz,u16,100\n"
+    found = parse_register_list(text)
+    assert found.scales_divide
+    assert [row.scale for row in rows(text)] == [Fraction(1, 10), 1, Fraction(1, 100)]
+    multiplied = parse_register_list("register,name,unit,factor\n0,Ua,V,0.1\n1,P,W,10\n")
+    assert not multiplied.scales_divide
+    assert [row.scale for row in multiplied.rows if isinstance(row, ListedRegister)] == [
+        Fraction(1, 10),
+        10,
+    ]
+
+
+def test_a_type_that_is_an_area_is_the_area() -> None:
+    volts, relay = rows("type,register number,name\nInput,0,Phase 1 Voltage\nCoil,7,Relay\n")
+    assert (volts.areas, volts.type.type) == (("input",), "")
+    assert (relay.areas, relay.type.type) == (("coil",), "bool")
+
+
+def test_all_names_and_descriptions_of_a_row_are_kept() -> None:
+    (row,) = rows("address,name,label,description\n0,V_L1,Voltage L1-N (V),phase to neutral\n")
+    assert row.names == ("V_L1", "Voltage L1-N", "phase to neutral")
+    assert row.unit == "V"
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "just,some,words\n1,2,3\n", "address\n1\n"])
 def test_a_list_without_a_heading_is_refused_with_what_it_needs(text: str) -> None:
     with pytest.raises(QuantityError, match=r"addresses .* names"):
@@ -131,4 +183,4 @@ def test_a_quotation_mark_that_is_not_closed_is_named_with_its_line() -> None:
 @given(st.text(alphabet='ab1,;\t"\n0x', max_size=60))
 def test_any_text_is_a_list_or_is_refused(text: str) -> None:
     with contextlib.suppress(QuantityError):
-        assert parse_register_list("address,name\n" + text).used
+        assert len(parse_register_list("address,name\n" + text).rows) <= len(text)

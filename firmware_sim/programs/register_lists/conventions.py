@@ -1,0 +1,168 @@
+"""How a whole list is written: its heading, its delimiter, its addresses, sizes and scales."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from firmware_sim.programs.register_lists.addresses import (
+    Extent,
+    Numbering,
+    numbering_of,
+    parse_extent,
+)
+from firmware_sim.programs.register_lists.cells import parse_unit, split_unit, unit_in_name
+from firmware_sim.programs.register_lists.columns import Column, Heading, Role, find_heading
+from protocols.csv_text import Record, possible_delimiters, records
+from protocols.errors import QuantityError
+
+_PARTS = {"byte": 2, "octet": 2, "bit": 16}
+"""What a column of sizes counts, where it is not registers -> how many are in a register."""
+_RULE = re.compile(r"[:|\s-]*")
+"""The line below the heading of a Markdown table."""
+_MARKDOWN = "|"
+_LARGE_SCALE = 10
+_NEVER_COARSE = ("V", "A", "Hz")
+"""Units of which no meter counts tens: a scale of 10 or more divides there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """How a list is written.
+
+    `rows` are those below the heading; `parts` is what the sizes count, how many are in a register;
+    with `scales_divide` a scale of 10 is a tenth.
+    """
+
+    heading: Heading
+    rows: Sequence[Record]
+    delimiter: str
+    addresses: Column
+    numbering: Numbering
+    parts: int
+    scales_divide: bool
+
+    def extent(self, record: Record) -> Extent | None:
+        """Return the addresses of a row, None where it has none."""
+        return _extent(_cell(record, self.addresses), self.numbering)
+
+    def address_text(self, record: Record) -> str:
+        """Return the cell of addresses of a row."""
+        return _cell(record, self.addresses)
+
+
+def find_conventions(text: str, numbering: Numbering | None) -> Conventions:
+    """Return how a list is written.
+
+    Raises:
+        QuantityError: no heading names a column of addresses and one of names.
+    """
+    heading, rows, delimiter = _heading(text.split("\n"))
+    column, written = _addresses(heading, rows, numbering)
+    return Conventions(
+        heading,
+        rows,
+        delimiter,
+        column,
+        written,
+        _parts(heading, rows, column, written),
+        any(_divides(heading, row) for row in rows),
+    )
+
+
+def size_of(text: str) -> int:
+    """Return the number of a cell of sizes, 0 where it has none."""
+    found = re.match(r"(\d{1,3})(?:\.0+)?(?!\d)", text)
+    return int(found[1]) if found else 0
+
+
+def _heading(lines: Sequence[str]) -> tuple[Heading, list[Record], str]:
+    """Return the heading with most columns of all delimiters, and the rows below it."""
+    found: list[tuple[Heading, list[Record], str]] = []
+    problem = ""
+    for delimiter in (*possible_delimiters(lines), _MARKDOWN):
+        try:
+            rows = list(records(lines, delimiter))
+        except QuantityError as error:
+            problem = problem or str(error)
+            continue
+        heading = find_heading(rows)
+        if heading is not None:
+            below = [row for row in rows if row.line > heading.line]
+            below = [row for row in below if not _RULE.fullmatch("".join(row.cells))]
+            found.append((heading, below, delimiter))
+    if not found:
+        raise QuantityError(
+            problem
+            or "no line names its columns: one of addresses (address, register) and one of "
+            "names (name, description, item) are needed"
+        )
+    return max(found, key=lambda one: len(one[0].columns))
+
+
+def _addresses(
+    heading: Heading, rows: Sequence[Record], numbering: Numbering | None
+) -> tuple[Column, Numbering]:
+    """Return the column of addresses in which most cells are one, and how it writes them."""
+    best, count = None, -1
+    for column in heading.columns[Role.ADDRESS]:
+        texts = [text for row in rows if (text := _cell(row, column))]
+        written = numbering or numbering_of(column.whole, texts)
+        read = sum(_extent(text, written) is not None for text in texts)
+        if read > count:
+            best, count = (column, written), read
+    assert best is not None
+    return best
+
+
+def _cell(record: Record, column: Column) -> str:
+    cells = record.cells
+    return cells[column.place].strip() if column.place < len(cells) else ""
+
+
+def _extent(text: str, numbering: Numbering) -> Extent | None:
+    try:
+        return parse_extent(text, numbering) if text else None
+    except QuantityError:
+        return None
+
+
+def _parts(heading: Heading, rows: Sequence[Record], column: Column, numbering: Numbering) -> int:
+    """Return how many of what the sizes count are in a register.
+
+    They count bytes where the heading says so, and where as many registers would overlap.
+    """
+    sizes = heading.columns.get(Role.SIZE, ())
+    if not sizes:
+        return 1
+    named = next((parts for word, parts in _PARTS.items() if word in sizes[0].whole), 0)
+    return named or (2 if any(_overlaps(heading, rows, column, numbering)) else 1)
+
+
+def _overlaps(
+    heading: Heading, rows: Sequence[Record], column: Column, numbering: Numbering
+) -> Iterator[bool]:
+    """Yield for each pair of neighbours whether the first reaches into the second."""
+    placed = [
+        (extent.address, size_of(heading.cell(Role.SIZE, row.cells)))
+        for row in rows
+        if (extent := _extent(_cell(row, column), numbering)) is not None
+    ]
+    for (address, size), (following, _) in pairwise(placed):
+        yield address < following < address + size <= address + 2 * (following - address)
+
+
+def _divides(heading: Heading, row: Record) -> bool:
+    """Return whether the scale of a row can only be a divisor: 100 of a frequency in Hz."""
+    scale = heading.cell(Role.SCALE, row.cells)
+    if not scale.isdecimal() or int(scale[:9]) < _LARGE_SCALE:
+        return False
+    try:
+        unit = parse_unit(heading.cell(Role.UNIT, row.cells)).unit
+    except QuantityError:
+        return False
+    names = (heading.cell(role, row.cells) for role in (Role.NAME, Role.DESCRIPTION))
+    unit = unit or next((found.unit for found in map(unit_in_name, names) if found.unit), "")
+    return split_unit(unit)[0] in _NEVER_COARSE and unit[:1] not in ("m",)
