@@ -7,6 +7,7 @@ from typing import Annotated
 
 from firmware_sim.cli.options import JsonOption
 from protocols.command_line import Argument, Exit, Option, Program, examples
+from protocols.modbus.named_maps import shipped_names
 from protocols.suggestions import one_of
 
 FORMATS = ("table", "markdown", "csv", "json")
@@ -26,18 +27,12 @@ app = Program(
 )
 
 
-def _shipped() -> list[str]:
-    from protocols.modbus.shipped_maps import names
-
-    return list(names())
-
-
 NamedMap = Annotated[
     str,
     Argument(
         metavar="NAME|FILE",
         help="A shipped map (`meter-sim map list`), or a file: it has a / or ends in .toml.",
-        autocompletion=_shipped,
+        autocompletion=shipped_names,
     ),
 ]
 

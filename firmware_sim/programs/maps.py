@@ -21,15 +21,10 @@ from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
 from protocols.modbus import shipped_maps
 from protocols.modbus.map_file import MapFile, parse_map
-from protocols.suggestions import did_you_mean
+from protocols.modbus.named_maps import FILES, names_file
 
 _DIVIDED = "divisors, as 10 or more of V, A or Hz shows: 100 is 0.01"
 _AT_LINE = re.compile(r"(?:line (\d+): )?(.*)")
-
-
-def names_file(named: str) -> bool:
-    """Return whether a name is that of a file: it has a "/", or ends in .toml."""
-    return "/" in named or named.lower().endswith(".toml")
 
 
 def read_map(named: str) -> MapFile:
@@ -39,16 +34,18 @@ def read_map(named: str) -> MapFile:
         HostingError: there is no such map, the file cannot be read, or every mistake in it.
     """
     if not names_file(named):
-        names = shipped_maps.names()
-        if named not in names:
-            listed = "`meter-sim map list` lists them; that of a file has a / or ends in .toml"
-            hint = f"write ./{named} for the file" if Path(named).is_file() else ""
-            hint = hint or did_you_mean(named, names, listed)
-            raise HostingError(f"there is no shipped map {named!r}; {hint}")
-        return shipped_maps.shipped(named)
+        try:
+            return shipped_maps.shipped(named)
+        except QuantityError as error:
+            reason = str(error)
+            if Path(named).is_file():
+                reason = f"{reason.partition(';')[0]}; write ./{named} for the file"
+            elif not reason.endswith("?"):
+                reason = f"{reason}; {FILES}"
+            raise HostingError(reason) from error
     text = read_text(named, "map")
     try:
-        return parse_map(text, named)
+        return parse_map(text, Path(named).stem)
     except QuantityError as error:
         told = (f"{named}: {mistake}" for mistake in str(error).splitlines())
         raise HostingError("\n".join(told)) from error

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NATIVE = "native"
 """The name of the map that meters have where no other is named."""
 SUFFIX = ".toml"
+FILES = f"the name of a file has a / or ends in {SUFFIX}"
 _AT_UNIT = re.compile(r"(?P<named>.*)@(?P<unit>[0-9]{1,3})", re.DOTALL)
 
 
@@ -48,7 +49,7 @@ def shipped_map(name: str) -> RegisterMap:
     try:
         return shipped(name).register_map
     except QuantityError as error:
-        raise QuantityError(f"{error}; the name of a file has a / or ends in {SUFFIX}") from error
+        raise QuantityError(f"{error}; {FILES}") from error
 
 
 def map_of_text(path: str, text: str) -> RegisterMap:

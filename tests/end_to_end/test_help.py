@@ -39,6 +39,7 @@ QUESTIONS = (
     ("meterctl --unit = 1 limits set trip_mode=two_stage trip_mode = de", "delayed"),
     ("meter-sim run --trip-mode = di", "direct"),
     ("meter-sim run --trip-mode ''", "two_stage direct delayed"),
+    ("meter-sim map show nat", "native"),
 )  # fmt: skip
 
 

@@ -1,42 +1,39 @@
-"""Register maps from the command lines: two meters on one wire, each with a map of its own."""
+"""The map of docs/maps.md on a running meter."""
 
 from __future__ import annotations
 
-import json
+import re
+import socket
 from pathlib import Path
 
-import pytest
+from tests.support.programs import meterctl_json, running
 
-from tests.support.maps import map_text
-from tests.support.programs import meter_sim, meterctl, meterctl_json, running
-
-
-def test_a_map_of_one_unit_is_served_and_read_beside_the_native_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "mine.toml").write_text(map_text("mine"))
-    given = ("--count", "2", "--map", "mine.toml@2", "--modbus-tcp", "127.0.0.1:0")
-    with running(*given, "--control", "c.sock", "--speed", "0", cwd=tmp_path) as ready:
-        assert [meter.get("map") for meter in ready["meters"]] == [None, "mine"]
-        port = ("--port", f"tcp://{ready['modbus_tcp'][0]}")
-        mine = (*port, "--unit", "2", "--map", "mine.toml")
-        (values,) = meterctl_json(*mine, "read", cwd=tmp_path)
-        assert values == {"available_credit": 20.0, "energy_import_kwh": 0.0}
-        refused = meterctl(*mine, "topup", "5.00", "--yes", cwd=tmp_path, check=2)
-        assert "map mine has no windows for sealed messages" in refused.stderr
-        assert not (tmp_path / "xdg").exists(), "nothing was journalled"
-        monkeypatch.setenv("METERCTL_MAP", "mine.toml")
-        wrong = meterctl(*port, "--unit", "1", "read", cwd=tmp_path, check=3)
-        assert "exception 02" in wrong.stderr, "the map of the other meter"
-        state = meter_sim("control", "c.sock", "--meter", "2", "state", cwd=tmp_path).stdout
-        assert json.loads(state)["map"] == "mine"
+PAGE = (Path(__file__).parents[2] / "docs" / "maps.md").read_text()
 
 
-def test_maps_that_cannot_be_used_end_a_run_with_one_sentence_each(tmp_path: Path) -> None:
-    given = ("run", "--control", "c.sock", "--map", "gone.toml@1", "--map", "nativ@7")
-    ended = meter_sim(*given, cwd=tmp_path, check=2)
-    assert [line.removeprefix("meter-sim: ")[:20] for line in ended.stderr.splitlines()] == [
-        "map gone.toml: No su",
-        "--map nativ@7: no me",
-        "--map nativ@7: there",
-    ]
+def input_registers(address: str, first: int, count: int) -> list[int]:
+    """Return input registers as a program that is not ours reads them."""
+    host, port = address.rsplit(":", 1)
+    request = b"\0\1\0\0\0\6\1\4" + first.to_bytes(2, "big") + count.to_bytes(2, "big")
+    with socket.create_connection((host, int(port)), timeout=30) as wire:
+        wire.sendall(request)
+        reply = b""
+        while len(reply) < 9 + 2 * count:
+            reply += wire.recv(300)
+    assert reply[7] == 4
+    return [int.from_bytes(reply[at : at + 2], "big") for at in range(9, len(reply), 2)]
+
+
+def test_the_map_of_the_page_is_a_meter_that_two_readers_read_alike(tmp_path: Path) -> None:
+    found = re.search(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    (tmp_path / "shop.toml").write_text(found[1])
+    wires = ("--modbus-tcp", "127.0.0.1:0", "--load", "2kW", "--speed", "0")
+    with running("--map", "./shop.toml", *wires, cwd=tmp_path) as ready:
+        (address,) = ready["modbus_tcp"]
+        numbers = input_registers(address, 0, 8)
+        host = ("--port", f"tcp://{address}", "--map", "shop.toml")
+        (read,) = meterctl_json(*host, "read", cwd=tmp_path)
+    assert (numbers[0], read["voltage_l1_v"]) == (2300, 230)
+    assert (numbers[2] << 16 | numbers[3], read["active_power_kw"]) == (2000, 2)
+    assert (numbers[4], read["frequency_hz"]) == (5000, 50)

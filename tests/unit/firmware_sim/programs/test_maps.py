@@ -126,6 +126,17 @@ def test_every_shipped_map_is_right_and_is_shown_in_every_form(
 def test_a_name_that_is_not_shipped_is_refused_with_the_one_that_was_meant() -> None:
     with pytest.raises(HostingError, match="did you mean native"):
         read_map("natve")
+    with pytest.raises(HostingError, match=r"shipped are .*; the name of a file has a / or ends"):
+        read_map("qqqqqq")
+
+
+def test_a_file_without_a_slash_is_named_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, GOOD, "mine")
+    with pytest.raises(HostingError, match=r"no shipped map 'mine'; write \./mine for the file"):
+        read_map("mine")
 
 
 def test_a_table_fits_the_columns_of_the_screen(
