@@ -42,8 +42,7 @@ def _table(file: MapFile, screen: Screen) -> str:
     columns: dict[str, Callable[[ShownRow], str]] = {
         "address": lambda row: str(row.address),
         "hex": lambda row: f"{row.address:04X}",
-        "size": lambda row: str(row.size),
-        "type": lambda row: " ".join(filter(None, (row.type, row.order))),
+        "type": _type,
         "content": lambda row: row.item or row.meaning,
         "meaning": lambda row: "; ".join(filter(None, (_unit(row), _notes(row)))),
     }
@@ -51,7 +50,7 @@ def _table(file: MapFile, screen: Screen) -> str:
     for areas, rows in groupby(rows_of(file), key=lambda row: row.areas):
         cells = [[cell(row) for cell in columns.values()] for row in rows]
         title = " and ".join(_TITLES[area] for area in areas)
-        table = Table(tuple(columns), cells, ("address", "hex", "size"), title)
+        table = Table(tuple(columns), cells, ("address", "hex"), title)
         parts.append(drawn(table, screen))
     return "\n".join(parts)
 
@@ -69,11 +68,10 @@ def _markdown(file: MapFile) -> str:
         "area": lambda row: ", ".join(row.areas),
         "address": lambda row: str(row.address),
         "hex": lambda row: f"{row.address:04X}",
-        "size": lambda row: str(row.size),
-        "type": lambda row: " ".join(filter(None, (row.type, row.order))),
+        "type": _type,
         "item": lambda row: f"`{row.item}`" if row.item else "",
         "unit": _unit,
-        "meaning": lambda row: "; ".join(filter(None, (row.meaning, _notes(row)))),
+        "meaning": lambda row: "; ".join(filter(None, (row.meaning.rstrip("."), _notes(row)))),
     }
     lines = [f"# {file.title}", "", *(f"- {fact}" for fact in _facts(file)), ""]
     lines += [_marked(columns), f"|{' --- |' * len(columns)}"]
@@ -85,6 +83,15 @@ def _markdown(file: MapFile) -> str:
 
 def _marked(cells: Sequence[str] | Iterator[str] | Mapping[str, object]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _type(row: ShownRow) -> str:
+    """Return type, size where the type has none of its own, and orders: ascii x16."""
+    size = "" if row.type and row.type not in _SIZED else f"x{row.size}"
+    return " ".join(filter(None, (row.type, size, row.order)))
+
+
+_SIZED = ("ascii", "bcd", "bits")
 
 
 def _unit(row: ShownRow) -> str:
@@ -108,7 +115,7 @@ CSV_COLUMNS: dict[str, Callable[[ShownRow], str]] = {
     "scale": lambda row: row.scale,
     "unit": lambda row: row.unit,
     "access": lambda row: "r/w" if row.access == "write" else "r",
-    "description": lambda row: "; ".join((row.meaning, *row.notes)),
+    "description": lambda row: "; ".join((row.meaning.rstrip("."), *row.notes)),
 }
 """Heading -> the cell of a row. `map new --from-csv` reads these columns."""
 

@@ -24,7 +24,7 @@ AREAS = {
 _LONGEST_TEXT = 40
 """Characters of a constant that are shown."""
 _SHORTEST_TEXT = 4
-"""Printable bytes that are a text: fewer are often a number."""
+"""Printable bytes that are a text: fewer are often a number, but in a long field."""
 
 
 _Said = Mapping[Register | Constant, MapRow]
@@ -128,7 +128,8 @@ def _constant(constant: Constant, said: MapRow | None) -> ShownRow:
     data = constant.data
     shown = data.hex(" ", 2)
     text = data.rstrip(b"\0")
-    if len(text) >= _SHORTEST_TEXT and text.isascii() and text.decode("ascii").isprintable():
+    is_text = len(text) >= _SHORTEST_TEXT or len(data) > 2 * _SHORTEST_TEXT
+    if text and is_text and text.isascii() and text.decode("ascii").isprintable():
         shown = repr(text.decode("ascii"))
     if len(shown) > _LONGEST_TEXT:
         shown = f"{shown[:_LONGEST_TEXT]} ..."

@@ -167,6 +167,7 @@ _WHOLE_UNITS = {
     **dict.fromkeys(("min", "minute", "minutes", "mins", "分钟"), "min"),
     **dict.fromkeys(("%", "percent"), "%"),
     **dict.fromkeys(("元", "yuan", "rmb", "cny", "¥", "eur", "€", "usd", "zar", "credit"), "money"),
+    **dict.fromkeys(("account_unit", "account_unit per kwh", "元/kwh", "yuan/kwh"), "money"),
     "ms": "ms",
 }
 _WITH_NUMBER = re.compile(
@@ -181,6 +182,8 @@ def parse_unit(text: str) -> WrittenUnit:
     cell = " ".join(text.split()).strip("[]() ")
     if cell in ("", "-", "--", "/", "—", "n/a", "N/A", "none", "None"):
         return WrittenUnit("", Fraction(1))
+    if whole := _WHOLE_UNITS.get(cell.lower()):
+        return WrittenUnit(whole, Fraction(1))
     found = _WITH_NUMBER.fullmatch(cell)
     if found is None or (found[1] and found[3]):
         raise QuantityError(f"{text!r} is a unit that is not known")

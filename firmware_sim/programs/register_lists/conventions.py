@@ -132,26 +132,29 @@ def _extent(text: str, numbering: Numbering) -> Extent | None:
 def _parts(heading: Heading, rows: Sequence[Record], column: Column, numbering: Numbering) -> int:
     """Return how many of what the sizes count are in a register.
 
-    They count bytes where the heading says so, and where as many registers would overlap.
+    They count bytes where the heading says so, and where more of so many registers would reach
+    into their neighbours than end at them.
     """
     sizes = heading.columns.get(Role.SIZE, ())
     if not sizes:
         return 1
     named = next((parts for word, parts in _PARTS.items() if word in sizes[0].whole), 0)
-    return named or (2 if any(_overlaps(heading, rows, column, numbering)) else 1)
+    return named or (2 if sum(_reaches(heading, rows, column, numbering)) > 0 else 1)
 
 
-def _overlaps(
+def _reaches(
     heading: Heading, rows: Sequence[Record], column: Column, numbering: Numbering
-) -> Iterator[bool]:
-    """Yield for each pair of neighbours whether the first reaches into the second."""
+) -> Iterator[int]:
+    """Yield for each pair of neighbours 1 if the first reaches into the second, -1 up to it."""
     placed = [
         (extent.address, size_of(heading.cell(Role.SIZE, row.cells)))
         for row in rows
         if (extent := _extent(_cell(row, column), numbering)) is not None
     ]
     for (address, size), (following, _) in pairwise(placed):
-        yield address < following < address + size <= address + 2 * (following - address)
+        gap = following - address
+        if size > 1:
+            yield (gap < size <= 2 * gap) - (gap == size)
 
 
 def _divides(heading: Heading, row: Record) -> bool:

@@ -34,10 +34,13 @@ from protocols.suggestions import one_of
 _WIDTH = 100
 _COMMENT_COLUMN = 52
 _LONGEST_COMMENT = _WIDTH - 4
+_LONGEST_NAME = 44
+"""Columns of a row's line and name before the reason why it is left out."""
 _MOST_DECIMALS = 9
 _WIDEST_ZEROS = 4096
 """Addresses between the first and the last register up to which a made map reads 0 in gaps."""
 _LINE = re.compile(r"line (\d+): (.*)")
+_OF_ROW = re.compile(r"register(?:\.\w+)?: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Block:
 
     def left_out(self, reason: str) -> Block:
         """Return the block as a comment that says why."""
-        return replace(self, placed=False, comment=_cut(f"{self.comment}: {reason}"))
+        named = _cut(self.comment, _LONGEST_NAME)
+        return replace(self, placed=False, comment=_cut(f"{named}: {reason}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +272,7 @@ def _without_refused(
             raise error
         line = int(found[1])
         place = max((n for n, first in enumerate(first_lines) if first <= line), default=-1)
-        reasons.setdefault(place, found[2])
+        reasons.setdefault(place, _OF_ROW.sub("", found[2]))
     refused = [place for place in reasons if place >= 0 and blocks[place].placed]
     if not refused:
         raise error
@@ -317,7 +321,7 @@ def _joined(
     return "\n".join([*lines, "]", ""]), first_lines
 
 
-def _cut(comment: str) -> str:
+def _cut(comment: str, longest: int = _LONGEST_COMMENT) -> str:
     """Return a comment in one line of a bounded length, of characters that a TOML comment takes."""
     plain = "".join(c if c.isprintable() else " " for c in " ".join(comment.split()))
-    return plain if len(plain) <= _LONGEST_COMMENT else f"{plain[: _LONGEST_COMMENT - 4]} ..."
+    return plain if len(plain) <= longest else f"{plain[: longest - 4]} ..."

@@ -12,7 +12,7 @@ from itertools import product
 from typing import NamedTuple
 
 from firmware_sim.programs.register_lists.cells import split_unit
-from protocols.data_model.items import BY_NAME, ITEMS
+from protocols.data_model.items import BY_NAME, ITEMS, MONEY_UNIT
 from protocols.suggestions import nearest
 
 Marks = frozenset[str]
@@ -259,7 +259,10 @@ def _fits(item: str, unit: str) -> bool:
     """Return whether values of an item can be written in a unit; no unit fits all."""
     if not unit:
         return True
-    return split_unit(unit)[0].lower() == split_unit(BY_NAME[item].unit or unit)[0].lower()
+    own = BY_NAME[item].unit or unit
+    if own.startswith(MONEY_UNIT):
+        own = "money"
+    return split_unit(unit)[0].lower() == split_unit(own)[0].lower()
 
 
 def has_other_phases(meanings: Iterable[Meaning]) -> bool:

@@ -98,6 +98,7 @@ def test_constants_show_text_or_bytes_and_spans_what_they_do() -> None:
                 Constant(Area.HOLDING, 0, b"SunS"),
                 Constant(Area.HOLDING, 2, b"\x80\x00"),
                 Constant(Area.DISCRETE, 0, b"\xac", 8),
+                Constant(Area.HOLDING, 10, b"1" + bytes(15)),
                 Constant(Area.HOLDING, 100, b"x" * 60),
             ),
             zeros=(Span(Area.INPUT, 0, 80),),
@@ -109,6 +110,7 @@ def test_constants_show_text_or_bytes_and_spans_what_they_do() -> None:
     told = {(row.areas[0], row.address): (row.size, row.meaning) for row in rows}
     assert told["holding", 0] == (2, "constant 'SunS'")
     assert told["holding", 2] == (1, "constant 8000")
+    assert told["holding", 10] == (8, "constant '1'")
     assert told["discrete", 0] == (8, "constant ac")
     assert told["holding", 100][1].endswith(" ...")
     assert told["input", 0] == (80, "zeros")

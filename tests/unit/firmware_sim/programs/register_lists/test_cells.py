@@ -119,6 +119,8 @@ def test_what_is_no_factor_is_refused(text: str) -> None:
         ("10 W", "W", 10),
         ("0.1", "", Fraction(1, 10)),
         ("元", "money", 1),
+        ("account_unit per kWh", "money", 1),
+        ("元/kWh", "money", 1),
         ("-", "", 1),
     ],
 )

@@ -84,9 +84,9 @@ def test_a_row_of_an_address_that_is_taken_is_a_comment_that_names_the_other() -
 
 def test_a_row_that_the_format_refuses_is_a_comment_with_the_reason() -> None:
     rows = "0,Ua,Float,V,,4,R\n2,Serial number,UINT32,,,4,R\n4,Ub,Float,V,,4,R\n"
-    made_map = made(rows, refused={"serial_number": "register.1.type: digits are no u32"})
+    made_map = made(rows, refused={"serial_number": "register.type: digits are no u32"})
     assert (made_map.placed, made_map.left_out) == (2, 1)
-    assert "line 3: Serial number: register.1.type: digits are no u32" in made_map.text
+    assert "line 3: Serial number: digits are no u32" in made_map.text
 
 
 def test_a_mistake_of_no_row_is_not_hidden() -> None:

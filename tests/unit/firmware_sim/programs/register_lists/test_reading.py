@@ -142,6 +142,8 @@ def test_lengths_that_would_overlap_count_bytes() -> None:
     ]
     text = "address,name,type,length\n0,Ua,float,4\n4,Ub,float,4\n"
     assert [row.type.type for row in rows(text)] == ["f64", "f64"]
+    text = "address,name,type,length\n0,all,,9\n5,Ua,,2\n7,Ub,,2\n9,Uc,,2\n"
+    assert [row.type.size for row in rows(text)] == [9, 2, 2, 2]
 
 
 def test_a_column_of_scales_that_can_only_divide_divides() -> None:
