@@ -75,6 +75,20 @@ def read_text(path: Path | str, kind: str) -> str:
     return read_named(path, kind).text
 
 
+def create_text(path: Path, text: str) -> None:
+    """Write a new file; an existing one is never overwritten.
+
+    Raises:
+        HostingError: it exists or cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as out:
+            out.write(text)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise HostingError(f"{path}: {reason}; nothing was changed") from error
+
+
 def read_pieces(path: Path | str, kind: str) -> Iterator[str]:
     """Yield the text of `read_text` in pieces of whole lines; a long file is never held whole.
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from firmware_sim.hosting.errors import HostingError
-from firmware_sim.hosting.named_files import read_text
+from firmware_sim.hosting.named_files import create_text, read_text
 from firmware_sim.programs.map_pages import PageFormat, page_of
 from firmware_sim.programs.register_lists.addresses import Numbering
 from firmware_sim.programs.register_lists.map_text import MadeMap, map_text
@@ -150,7 +150,7 @@ def new_map(path: Path, from_csv: str | None, addresses: str | None) -> None:
     """
     name = _map_name(path)
     if from_csv is None:
-        _create(path, _example(name))
+        create_text(path, _example(name))
         return
     if path.exists():  # told before a long list is read; the file is created exclusively anyway
         raise HostingError(f"{path}: File exists; nothing was changed")
@@ -161,7 +161,7 @@ def new_map(path: Path, from_csv: str | None, addresses: str | None) -> None:
     except QuantityError as error:
         told = (f"{from_csv}: {mistake}" for mistake in str(error).splitlines())
         raise HostingError("\n".join(told)) from error
-    _create(path, made.text)
+    create_text(path, made.text)
     print(f"addresses of {from_csv}: {made.listed.numbering.meaning}", file=sys.stderr)
     if made.listed.scales_divide:
         print(f"scales of {from_csv}: {_DIVIDED}", file=sys.stderr)
@@ -192,15 +192,6 @@ def list_made(name: str, source: str, text: str, numbering: Numbering | None) ->
 def _example(name: str) -> str:
     """Return the commented example of a map."""
     return files("firmware_sim.data").joinpath("map.toml").read_text().replace("NAME", name)
-
-
-def _create(path: Path, text: str) -> None:
-    try:
-        with path.open("x", encoding="utf-8") as out:
-            out.write(text)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise HostingError(f"{path}: {reason}; nothing was changed") from error
 
 
 def _map_name(path: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from firmware_sim.description.example import example
-from firmware_sim.hosting.errors import HostingError
+from firmware_sim.hosting.named_files import create_text
 
 
 def write_example(path: Path, given: Mapping[str, str] | None = None) -> None:
@@ -15,9 +15,4 @@ def write_example(path: Path, given: Mapping[str, str] | None = None) -> None:
     Raises:
         HostingError: the file exists or cannot be written, or a text that its key does not allow.
     """
-    text = example(given or {})
-    try:
-        with path.open("x") as out:
-            out.write(text)
-    except OSError as error:
-        raise HostingError(f"{path}: {error.strerror}; nothing was changed") from error
+    create_text(path, example(given or {}))

@@ -76,6 +76,50 @@ def test_every_mistake_is_told_at_once_with_file_and_line(
     assert "did you mean type?" in lines[1]
 
 
+EVERY_MISTAKE = """format = 1
+title = "Bad"
+source = [{ text = "x", confidence = "sure" }]
+requests = { functions = [3, 6], largest_read = 2, windows = 0x1400, gap = "zero" }
+register = [
+  { address = 0, area = "holding", type = "u16", item = "voltage_l1" },
+  { address = 2, area = "holding", type = "u32", item = "energy_import_kwh", decimals = 2 },
+  { address = 3, area = "holding", type = "u16", item = "frequency_hz" },
+  { address = 10, area = "holding", type = "u64", item = "energy_export_kwh" },
+  { address = 20, area = "holding", type = "u16", item = "serial_number" },
+  { address = 21, area = "coil", type = "u16", item = "voltage_l2_v" },
+  { address = 22, area = "input", type = "u16", item = "voltage_l3_v" },
+  { address = 0x1401, area = "holding", type = "u16", item = "voltage_mean_v" },
+  { address = 31, area = "holding", type = "u16", item = "energy_total_kwh", unit = "V" },
+]
+"""
+TOLD = (
+    (3, "did you mean measured?"),
+    (4, "did you mean gaps?"),
+    (4, "4 is missing, which reads input registers; line 12 has voltage_l3_v"),
+    (4, "16 is missing, which writes a window for sealed messages"),
+    (6, "did you mean voltage_l1_v"),
+    (8, "frequency_hz and energy_import_kwh of line 7 overlap at 0x0003"),
+    (9, "energy_export_kwh has 4 registers, and the largest read 2"),
+    (10, "serial_number: digits are packed BCD or ASCII"),
+    (11, "voltage_l2_v: coils and discrete inputs hold bits"),
+    (13, "voltage_mean_v and a window for sealed messages of line 4 overlap at 0x1401"),
+    (14, "V is no unit of energy_total_kwh; allowed are kWh"),
+)
+"""Line -> a part of what is told of it."""
+
+
+def test_every_kind_of_mistake_is_told_in_one_round(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not check_maps([written(tmp_path, EVERY_MISTAKE)], as_json=True)
+    told = [
+        (one["line"], one["message"]) for one in json.loads(capsys.readouterr().out)["mistakes"]
+    ]
+    assert [line for line, _ in told] == [line for line, _ in TOLD]
+    for (_, message), (_, part) in zip(told, TOLD, strict=True):
+        assert part in message
+
+
 def test_warnings_are_separate_and_no_mistakes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
