@@ -32,6 +32,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"frequency of (?:the )?supply(?: voltages?)?", "frequency"),
     (r"instantaneous|inst|rms|present|actual|measured|measurement|reading|value|register", ""),
     (r"of|the|in|at|ac|grid|mains|supply|meter|electric(?:al)?|data|counter", ""),
+    (r"de|da|do|del|la|le|du|instantanee?", ""),
     (r"瞬时|当前|电网|数据|值|电表|计量", ""),
     # phases
     (r"(?:phase |line )?(?:l ?1|1|a)(?: to | ?[-/–] ?|[ _])?(?:phase |line )?(?:l ?2|2|b)", "l12"),
@@ -47,7 +48,11 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"(?:phase|line|ph|l)[ _-]?(?:l?1|a)(?:[ -]?n)?|a(?= phase|$)|a ?相|l1-n|phase r", "l1"),
     (r"(?:phase|line|ph|l)[ _-]?(?:l?2|b)(?:[ -]?n)?|b(?= phase|$)|b ?相|l2-n|phase s", "l2"),
     (r"(?:phase|line|ph|l)[ _-]?(?:l?3|c)(?:[ -]?n)?|c(?= phase|$)|c ?相|l3-n|phase t", "l3"),
-    (r"neutral|n(?= current|$)|零线|中性线", "neutral"),
+    *(
+        (rf"(?:fase|linha|linea|ligne)[ _-]?(?:l?{n}|{letter})", f"l{n}")
+        for n, letter in enumerate("abc", 1)
+    ),
+    (r"neutral|n(?= current|$)|neutro|neutre|零线|中性线", "neutral"),
     (r"phase|line", ""),
     # letters of quantities
     (r"[uv]_?(?:a|an|1|l1)", "voltage l1"),
@@ -62,6 +67,15 @@ _WORDS: tuple[tuple[str, str], ...] = (
     *((rf"q_?(?:{letter}|{n}|l{n})", f"reactive_power l{n}") for n, letter in enumerate("abc", 1)),
     *((rf"s_?(?:{letter}|{n}|l{n})", f"apparent_power l{n}") for n, letter in enumerate("abc", 1)),
     # quantities, the longer ones first
+    (r"fator de potencia|factor de potencia|facteur de puissance", "power_factor"),
+    (r"energia re(?:at|act)iva|energie reactive", "reactive_energy"),
+    (r"energia ac?tiva|energie active", "active_energy"),
+    (r"potencia aparente|puissance apparente", "apparent_power"),
+    (r"potencia re(?:at|act)iva|puissance reactive", "reactive_power"),
+    (r"potencia ac?tiva|puissance active", "active_power"),
+    (r"tensao|tension", "voltage"),
+    (r"corrente|corriente|courant", "current"),
+    (r"frequencia|frecuencia|frequence", "frequency"),
     (r"power factors?|pf|cos ?(?:phi|φ)?|leistungsfaktor|功率因数|功率因素", "power_factor"),
     (r"phase angles?|power angle|angle|phi|phasenwinkel|相角", "phase_angle"),
     (r"apparent energy|kvah|vah|scheinenergie|视在电[能度量]", "apparent_energy"),
@@ -82,11 +96,15 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"frequency|freq|hz|netzfrequenz|frequenz|频率", "frequency"),
     (r"demand|需量", "demand"),
     # directions and sums
-    (r"imported|import|imp|forward|positive|consumed|consumption|bezug|正向", "import"),
-    (r"exported|export|exp|reverse|negative|feed[- ]?in|lieferung|einspeisung|反向", "export"),
+    (r"imported|import|imp|forward|positive|consumed|consumption|positiva|bezug|正向", "import"),
+    (
+        r"exported|export|exp|reverse|negative|feed[- ]?in|negativa|lieferung|einspeisung|反向",
+        "export",
+    ),
     (r"maximum|max|peak|最大", "maximum"),
     (r"average|avg|mean|mittel(?:wert)?|平均", "mean"),
-    (r"total|system|sys|combined|overall|all phases|gesamt|summe|总|合计|组合|合相", "total"),
+    (r"total|system|sys|combined|overall|all phases|trifasic[ao]|triphasee?", "total"),
+    (r"gesamt|summe|总|合计|组合|合相", "total"),
     (r"sum", "sum"),
     *((rf"(?:t|tariff|rate) ?{n}", f"rate{n}") for n in (1, 2, 3, 4)),
     *((rf"{letter}(?:时段|电[能度量])?", f"rate{n}") for n, letter in enumerate("尖峰平谷", 1)),
@@ -206,7 +224,9 @@ def meaning_of(name: str, unit: str = "") -> Meaning:
 
 
 def _normal(name: str) -> str:
-    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", name))
+    """Return a name in lower case, without accents, a blank between its words."""
+    parted = unicodedata.normalize("NFKD", name)
+    spaced = _CAMEL.sub(" ", "".join(c for c in parted if not unicodedata.combining(c)))
     return " ".join(_UNDERSCORE.sub(" ", spaced.lower()).split())
 
 
