@@ -259,6 +259,7 @@ class FaultRule:
         way: line faults: only this direction; None is both.
         address: reply faults: only requests whose first register or coil this is.
         quantity: reply faults: only requests for this number of registers or coils.
+        function: reply faults: only requests with this function code.
     """
 
     name: str
@@ -271,6 +272,7 @@ class FaultRule:
     way: Way | None = None
     address: int | None = None
     quantity: int | None = None
+    function: int | None = None
 
     def __post_init__(self) -> None:
         kind = FAULTS.get(self.name)
@@ -354,6 +356,7 @@ _OPTIONS: dict[str, tuple[str, _Parse, _Write]] = {
     "way": ("way", lambda t, _: _way(t), lambda v, _: str(v.value)),
     "address": ("address", lambda t, _: _number(0, 65_535)(t), _plain),
     "quantity": ("quantity", lambda t, _: _number(1, 2_000)(t), _plain),
+    "function": ("function", lambda t, _: _number(1, 127)(t), _plain),
 }
 """Key of the plan and option of the command line -> field, parser, writer."""
 _WORD = {name: option for option, (name, _, _) in _OPTIONS.items()}
@@ -369,6 +372,7 @@ _ALLOWED = {
         "unit",
         "address",
         "quantity",
+        "function",
     },
     FaultScope.STORAGE: {"value", "probability", "count", "unit"},
     FaultScope.METER: {"value", "begins", "lasts", "unit"},

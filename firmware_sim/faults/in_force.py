@@ -126,13 +126,14 @@ class Faults:
         return any(fault.kind.echoes is Way.REPLY for fault in self.line)
 
     def on_reply(
-        self, unit: int, address: int | None, quantity: int | None, at: int
+        self, unit: int, function: int, address: int | None, quantity: int | None, at: int
     ) -> dict[str, ActiveFault]:
         """Return the reply faults that apply to a request, by name."""
         return {
             fault.rule.name: fault
             for fault in self.reply
             if fault.rule.unit in (None, unit)
+            and fault.rule.function in (None, function)
             and fault.rule.address in (None, address)
             and fault.rule.quantity in (None, quantity)
             and fault.stands(at)

@@ -115,6 +115,7 @@ def faults() -> str:
         "way": "`request` or `reply`; both",
         "address": "only requests whose first register or coil this is; every request",
         "quantity": "only requests for this number of registers or coils; every request",
+        "function": "only requests with this function code, 1 to 127; every request",
     }
     for option in OPTIONS:
         places = [scope.name.lower() for scope in FaultScope if takes(scope, option)]

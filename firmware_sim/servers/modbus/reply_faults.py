@@ -32,7 +32,7 @@ def faulty_replies(
         pdu = answer()
         return (TimedReply(FramedPdu(pdu)),) if pdu else ()
     address, quantity = _word(request, 1, _ADDRESSED), _word(request, 3, _QUANTIFIED)
-    applied = faults.on_reply(unit, address, quantity, at_us)
+    applied = faults.on_reply(unit, request[0], address, quantity, at_us)
 
     def reply() -> FramedPdu | None:
         if "busy" in applied:

@@ -103,6 +103,7 @@ def test_a_value_is_read_at_both_ends_of_its_range(name: str, low: int, high: in
         ("unit", "unit", 1, 247),
         ("address", "address", 0, 65_535),
         ("quantity", "quantity", 1, 2_000),
+        ("function", "function", 1, 127),
     ],
 )
 def test_an_option_is_read_at_both_ends_of_its_range(
@@ -139,6 +140,7 @@ def test_what_is_no_probability_is_refused(text: str) -> None:
             FaultRule("noise", 5, 250_000, 3, 1000, 120_000, 7, Way.REPLY),
         ),
         ("busy", {"address": "0", "quantity": "1"}, FaultRule("busy", address=0, quantity=1)),
+        ("busy", {"function": "6"}, FaultRule("busy", function=6)),
         ("clock_step", {"value": "-1h"}, FaultRule("clock_step", -HOUR)),
         ("reply_late", {"value": "20ms"}, FaultRule("reply_late", 20)),
         ("flip", {"way": "request"}, FaultRule("flip", way=Way.REQUEST)),
@@ -162,13 +164,23 @@ def test_a_rule_without_options_applies_always_and_to_all() -> None:
     rule = FaultRule("flip")
     assert (rule.probability, rule.begins) == (ALWAYS, 0)
     assert (rule.value, rule.count, rule.lasts, rule.unit, rule.way) == (None,) * 5
-    assert (rule.address, rule.quantity) == (None, None)
+    assert (rule.address, rule.quantity, rule.function) == (None, None, None)
     assert rule.words() == []
 
 
 ALLOWED = {
     LINE: {"value", "probability", "count", "from", "for", "unit", "way"},
-    REPLY: {"value", "probability", "count", "from", "for", "unit", "address", "quantity"},
+    REPLY: {
+        "value",
+        "probability",
+        "count",
+        "from",
+        "for",
+        "unit",
+        "address",
+        "quantity",
+        "function",
+    },
     STORAGE: {"value", "probability", "count", "unit"},
     METER: {"value", "from", "for", "unit"},
 }
@@ -182,6 +194,7 @@ TEXTS = {
     "way": "reply",
     "address": "1",
     "quantity": "1",
+    "function": "3",
 }
 EXAMPLES = {LINE: "noise", REPLY: "exception", STORAGE: "torn_write", METER: "lost_phase"}
 

@@ -566,6 +566,22 @@ def test_the_special_behaviours_of_libmodbus_are_a_plan() -> None:
     assert [len(ask(0x103, 1, 5_000 * n)) for n in range(12)] == [*range(1, 12), 11]
 
 
+def test_a_fault_of_one_function_leaves_the_others_alone() -> None:
+    """Of two rules at one address, a read meets one and a write the other."""
+    rack = rack_of(
+        FaultRule("busy", function=3, address=0x2000),
+        FaultRule("exception", 3, function=6, address=0x2000),
+    )
+
+    def ask(pdu: bytes) -> bytes:
+        return pump(Line(tcp_server(rack), faults=rack.faults), tcp.encode(9, 1, pdu))[7:]
+
+    assert ask(read_request(3, 0x2000, 1)) == bytes((0x83, 6))
+    assert ask(bytes.fromhex("06 2000 0042")) == bytes((0x86, 3))
+    assert ask(bytes.fromhex("10 2000 0001 02 0042")) == bytes.fromhex("10 2000 0001")
+    assert ask(read_request(4, 0x2000, 1)) == bytes.fromhex("04 02 0042")
+
+
 def test_two_faults_of_one_kind_are_one_condition() -> None:
     rack = rack_of(
         FaultRule("reverse_flow", lasts=2 * HOUR), FaultRule("reverse_flow", unit=1, lasts=HOUR)
