@@ -6,6 +6,8 @@ silent), not for us (ignore), refused (answer with an exception).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.bank import Bank, bank_of
 from firmware_sim.servers.modbus.echo import Echo, EchoState
@@ -194,9 +196,7 @@ class ModbusTcpServer:
 
     def _answer(self, frame: tcp.TcpFrame, at_us: int) -> bytes:
         requests = self._requests
-        found = requests.stations.select(frame.unit, at_us)
-        if not found and frame.unit in _TCP_ALONE:
-            found = requests.stations.select(Group.ONLY, at_us)
+        found = requests.stations.select(frame.unit, at_us) or self._alone(frame.unit, at_us)
         if not found:
             if requests.options.silent_unknown_units:
                 return b""
@@ -213,6 +213,11 @@ class ModbusTcpServer:
                 cache.keep(asked, whole[_AFTER_TRANSACTION:])
             out += self._sender.send(whole, at_us, delay_us, gap_us)
         return out
+
+    def _alone(self, unit: int, at_us: int) -> Sequence[Station]:
+        """Return the meter that is alone, where it answers to a unit that is not its own."""
+        alone = self._requests.stations.select(Group.ONLY, at_us)
+        return [one for one in alone if unit in _TCP_ALONE or one.register_map.any_unit]
 
     def _known(self, data: bytes, at_us: int) -> bytes | None:
         """Return the cached replies to whole reads, None where one of them is not cached."""

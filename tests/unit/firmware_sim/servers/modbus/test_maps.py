@@ -250,6 +250,32 @@ def test_two_stations_of_one_wire_have_maps_of_their_own() -> None:
         assert data(1, 4, 65_532, 4) == b"\x84" + ILLEGAL_ADDRESS
 
 
+@pytest.mark.parametrize("unit", [0, 1, 2, 18, 247, 255])
+def test_a_meter_that_is_alone_answers_every_unit_where_its_map_says_so(unit: int) -> None:
+    """On TCP only, where the address of the connection is the address of the meter."""
+    rack = Rack([(1, a_meter())], 0)
+    rack.stations[0].register_map = replace(SMALL_MAP, any_unit=True)
+    request = read_request(4, 40, 2)
+    reply = tcp_server(rack).receive(tcp.encode(7, unit, request), 0)
+    assert reply[: tcp.HEADER_SIZE] == tcp.HEADER.pack(7, 0, 7, unit)
+    assert reply[tcp.HEADER_SIZE :][:2] == b"\4\4"
+    own = unit in (0, 1, 255)
+    rack.stations[0].register_map = SMALL_MAP
+    reply = tcp_server(rack).receive(tcp.encode(7, unit, request), 0)
+    assert (reply[tcp.HEADER_SIZE :] == b"\x84\x0b") != own
+    line, frame = rtu_server(rack), rtu.encode(2, request)
+    rack.stations[0].register_map = replace(SMALL_MAP, any_unit=True)
+    assert line.receive(frame, 0) == b""
+
+
+def test_of_two_meters_none_answers_the_units_of_others() -> None:
+    rack = Rack([(1, a_meter(1)), (2, a_meter(2))], 0)
+    for station in rack.stations:
+        station.register_map = replace(SMALL_MAP, any_unit=True)
+    reply = tcp_server(rack).receive(tcp.encode(7, 3, read_request(4, 40, 2)), 0)
+    assert reply[tcp.HEADER_SIZE :] == b"\x84\x0b"
+
+
 def test_stations_with_equal_maps_share_a_plan_and_have_banks_of_their_own() -> None:
     rack = Rack([(1, a_meter(1)), (2, a_meter(2))], 0)
     for station in rack.stations:
