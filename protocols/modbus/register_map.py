@@ -8,12 +8,12 @@ registers; what is placed in several areas lies at the same address in each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 from protocols.data_model.items import Item
-from protocols.data_model.kinds import Fixed, Optional
+from protocols.data_model.kinds import Fixed
 from protocols.data_model.tables import Table
 from protocols.errors import QuantityError
 from protocols.modbus import value_packing
@@ -108,10 +108,7 @@ class Register(NamedTuple):
 
     def packer(self) -> Callable[[Any], bytes]:
         """Return the function that encodes a value into its registers."""
-        layout, kind = self.layout, self.item.kind
-        if layout.off is not None and not isinstance(kind, Optional) and not self.may_lack:
-            layout = replace(layout, off=None)
-        return value_packing.packer(kind, layout)
+        return value_packing.packer(self.item.kind, self.layout)
 
     def bits(self) -> Callable[[Any], int]:
         """Return the function from a value to its coils or discrete inputs, the first in bit 0."""

@@ -94,7 +94,8 @@ def test_a_value_that_every_meter_has_is_never_shown_as_absent() -> None:
     assert (always.may_lack, second.may_lack) == (False, True)
     lowest = -(10**10)
     assert [second.packer()(value) for value in (None, lowest)] == [b"\x80\0", b"\x80\1"]
-    assert always._replace(item=items.ACTIVE_POWER).packer()(lowest) == b"\x80\0"
+    total = always._replace(item=items.ACTIVE_POWER)
+    assert total.packer()(lowest) == b"\x80\1", "a host would take the number for an absent one"
     assert always.unpack(b"\x80\0") is None
 
 
