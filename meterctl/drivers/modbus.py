@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 from meterctl.drivers import Delivery, Trace
 from meterctl.drivers.modbus_requests import TRIES, ModbusRequests
+from meterctl.drivers.modbus_sealed import SealedRequests
 from meterctl.drivers.register_blocks import (
     Block,
     OwnLengths,
@@ -27,18 +27,6 @@ from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
 from protocols.modbus.register_map import RegisterMap, RowList
-from protocols.modbus.sealed_windows import (
-    ANSWER_HEAD_REGISTERS,
-    ANSWER_REGISTERS,
-    MESSAGE_HEAD,
-    MESSAGE_PART,
-    RECEIPT_QUESTION,
-    RECEIPT_REGISTERS,
-    STATUS_QUESTION,
-    STATUS_REGISTERS,
-    SealedWindows,
-)
-from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
 
 Result = TypeVar("Result")
@@ -204,25 +192,7 @@ class ModbusDriver:
         Raises:
             UsageError: the map has no windows for sealed messages.
         """
-        windows = self._sealed()
-        parts = [message[i : i + MESSAGE_PART] for i in range(0, len(message), MESSAGE_PART)]
-        for index, part in enumerate(parts[:-1]):
-            head = MESSAGE_HEAD.pack(len(message), index * MESSAGE_PART, len(part), 0)
-            self._requests.repeat(partial(self._requests.write, windows.message, head + part))
-        last = parts[-1]
-        head = MESSAGE_HEAD.pack(len(message), len(message) - len(last), len(last), 1)
-        padded = head + last + bytes(len(last) % 2)
-        until = self._requests.end()
-        data = self._requests.exchange(
-            windows.answer, ANSWER_REGISTERS, windows.message, padded, until
-        )
-        if data[:2] != b"\0\1":
-            raise CorruptAnswerError(
-                f"{self._where}: the message was delivered, but the answer window is empty"
-            )
-        with self._checking():
-            answer = Answer.decode(data[2 : 2 * ANSWER_HEAD_REGISTERS])
-        return Delivery(answer, _sized(data[2 * ANSWER_HEAD_REGISTERS :]))
+        return self._sealed().deliver(message)
 
     def receipt(self, message_class: MessageClass, sequence: int) -> bytes:
         """Return the sealed receipt of an accepted sequence; b"" if the meter has none.
@@ -230,16 +200,7 @@ class ModbusDriver:
         Raises:
             UsageError: the map has no windows for sealed messages.
         """
-        windows = self._sealed()
-        which = 0 if message_class is MessageClass.CREDIT else 1
-        asked = RECEIPT_QUESTION.pack(which, sequence)
-        return _sized(
-            self._requests.repeat(
-                lambda until: self._requests.exchange(
-                    windows.receipt_read, RECEIPT_REGISTERS, windows.receipt, asked, until
-                )
-            )
-        )
+        return self._sealed().receipt(message_class, sequence)
 
     def status(self, question: StatusQuestion) -> bytes:
         """Return the sealed status; b"" if the meter has none under that key version.
@@ -247,15 +208,7 @@ class ModbusDriver:
         Raises:
             UsageError: the map has no windows for sealed messages.
         """
-        windows = self._sealed()
-        asked = STATUS_QUESTION.pack(question.nonce, question.journal, question.key_version)
-        return _sized(
-            self._requests.repeat(
-                lambda until: self._requests.exchange(
-                    windows.status_read, STATUS_REGISTERS, windows.status, asked, until
-                )
-            )
-        )
+        return self._sealed().status(question)
 
     # ---- the map
 
@@ -267,10 +220,10 @@ class ModbusDriver:
             raise self._lacks(", ".join(missing))
         return wanted
 
-    def _sealed(self) -> SealedWindows:
+    def _sealed(self) -> SealedRequests:
         if self._map.windows is None:
             raise self._lacks("windows for sealed messages")
-        return self._map.windows
+        return SealedRequests(self._requests, self._map.windows)
 
     def _lacks(self, what: str) -> UsageError:
         return UsageError(f"{self._where}: map {self._map.name} has no {what}; nothing was sent")
@@ -355,8 +308,3 @@ class ModbusDriver:
         if area & Area.BITS:
             return tuple(data)
         return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
-
-
-def _sized(data: bytes) -> bytes:
-    size = int.from_bytes(data[:2], "big")
-    return data[2 : 2 + size]
