@@ -25,9 +25,9 @@ from firmware_sim.description.keys import (
 )
 from firmware_sim.description.kinds import FileOrText, MapName
 from firmware_sim.description.loads import allowed_instead, outside_warning, read_load
-from firmware_sim.description.maps import map_of_every_meter, maps_of_units, read_map
+from firmware_sim.description.maps import map_of_every_meter, maps_of_units
 from firmware_sim.description.mistakes import Mistakes
-from firmware_sim.description.tariffs import parse_tariff, tariff_in_force
+from firmware_sim.description.named_parts import register_map_of, tariff_of
 from firmware_sim.description.toml import ConfigurationError, TableOrFile, read_all
 from firmware_sim.description.zones import transitions
 from firmware_sim.hosting.errors import HostingError
@@ -36,11 +36,9 @@ from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.metrology.load import Load, OnEnd
 from firmware_sim.metrology.load_zone import Zone
 from firmware_sim.settings import Settings
-from protocols.data_model.tariff import Tariff
 from protocols.errors import QuantityError
-from protocols.modbus.register_map import RegisterMap
 from protocols.quantities import LocalMoment
-from protocols.toml_text import parse_toml, with_lines
+from protocols.toml_text import parse_toml
 
 LAST_UNIT, LAST_SERIAL_NUMBER = 247, 10**12 - 1
 
@@ -277,8 +275,8 @@ def _description(
     return MeterDescription(
         **fields,
         settings=settings,
-        tariff=_tariff(values, mistakes),
-        register_map=_register_map(values.get(REGISTER_MAP.name), mistakes),
+        tariff=tariff_of(values, mistakes),
+        register_map=register_map_of(values, mistakes),
         keys=key_file.keys,
         keys_of=key_file.serial_number,
         transitions=changes,
@@ -326,44 +324,3 @@ def _transitions(zone: str | None, mistakes: Mistakes) -> Transitions:
     except ConfigurationError as error:
         mistakes.add(error)
         return ()
-
-
-def _register_map(named: str | None, mistakes: Mistakes) -> RegisterMap | None:
-    """Return the map of the key; None, the native one, without it."""
-    if named is None:
-        return None
-    try:
-        return read_map(named)
-    except QuantityError as error:
-        mistakes.add(ConfigurationError(f"{REGISTER_MAP.name} = {named!r}: {error}"))
-    except HostingError as error:
-        mistakes.add(error)
-    return None
-
-
-def _tariff(values: Mapping[str, Any], mistakes: Mistakes) -> Tariff:
-    """Return the tariff of the keys, or of the file that they name; it names its mistakes."""
-    given, unit = (
-        values.get("tariff", {}),
-        values.get("account_unit", MeterDescription().account_unit),
-    )
-    price = values.get("price")
-    if not isinstance(given, str):
-        try:
-            return tariff_in_force(given, price, unit)
-        except ConfigurationError as error:
-            mistakes.add(error)
-            return Tariff()
-    try:
-        text = read_text(given, "tariff")
-        try:
-            return tariff_in_force(parse_tariff(text), price, unit)
-        except QuantityError as error:
-            raise HostingError(f"tariff {given}: {error}") from error
-        except ConfigurationError as error:
-            told = (line.removeprefix("tariff.") for line in str(error).splitlines())
-            named = [f"tariff {given}: {line}" for line in with_lines(told, text)]
-            raise HostingError("\n".join(named)) from error
-    except HostingError as error:
-        mistakes.add(error)
-        return Tariff()
