@@ -468,7 +468,8 @@ def test_a_prompt_that_is_ended_is_130_and_nothing_was_sealed(
 
 
 @pytest.mark.parametrize(
-    "imported", ["protocols.replacements", "meterctl.cli.program", "typer", "meterctl.cli.reading"]
+    "imported",
+    ["protocols.replacements", "meterctl.cli.program", "typer", "meterctl.cli.item_list"],
 )
 def test_an_interrupt_while_the_program_starts_shows_no_traceback(
     tmp_path: Path, imported: str
