@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from firmware_sim import calendar_work
 from firmware_sim.acceptance.acceptance import Acceptance
+from firmware_sim.acceptance.instruction import Authenticator
+from firmware_sim.acceptance.plain import PlainAuthenticator
 from firmware_sim.acceptance.sealed import SealedAuthenticator
 from firmware_sim.account.account import Account
 from firmware_sim.clock import Clock, Transitions
@@ -21,6 +23,7 @@ from firmware_sim.metrology.phase_energies import BEGUN
 from firmware_sim.metrology.registers import Registers
 from firmware_sim.rack.rack import Rack
 from firmware_sim.records.ring import Ring
+from firmware_sim.requests import Plain, Submission
 from firmware_sim.settings import Settings
 from firmware_sim.state import Identity, State
 from firmware_sim.storage.store import Store, VolatileStore, load, make_rings
@@ -116,7 +119,7 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
             found.state,
             found.rings,
             found.store,
-            _acceptance(keys, found.rings),
+            _acceptance(keys, found.rings, description),
             drawn,
             SimulatedSwitch(),
             restarted=True,
@@ -131,7 +134,8 @@ def build(description: MeterDescription, nvram: Nvram | None = None) -> Meter:
         store.format(state)
     drawn = description.load or Load.constant((0,) * description.phases)
     rings = make_rings(rows)
-    meter = Meter(state, rings, store, _acceptance(keys, rings), drawn, SimulatedSwitch())
+    acceptance = _acceptance(keys, rings, description)
+    meter = Meter(state, rings, store, acceptance, drawn, SimulatedSwitch())
     if nvram is not None:
         meter.save()
     return meter
@@ -163,15 +167,20 @@ def build_lost(description: MeterDescription) -> Meter:
     state.security.key_version = min(keys)
     drawn = description.load or Load.constant((0,) * description.phases)
     rings = make_rings(description.profile_days * PERIODS_A_DAY)
-    acceptance = _acceptance(keys, rings)
+    acceptance = _acceptance(keys, rings, description)
     return Meter(
         state, rings, VolatileStore(), acceptance, drawn, SimulatedSwitch(), storage_lost=True
     )
 
 
-def _acceptance(keys: Mapping[int, MeterKeys], rings: tuple[Ring, ...]) -> Acceptance:
+def _acceptance(
+    keys: Mapping[int, MeterKeys], rings: tuple[Ring, ...], description: MeterDescription
+) -> Acceptance:
     """Return the acceptance of a meter; a further form of proof is one more entry here."""
-    return Acceptance(SealedAuthenticator(keys, rings))
+    further: dict[type[Submission], Authenticator] = {}
+    if description.unsafe_writes:
+        further[Plain] = PlainAuthenticator(rings)
+    return Acceptance(SealedAuthenticator(keys, rings), further)
 
 
 def _keys(description: MeterDescription, serial_number: str) -> Mapping[int, MeterKeys]:

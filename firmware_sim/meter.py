@@ -36,6 +36,7 @@ from firmware_sim.requests import (
     CardFailed,
     Change,
     NeedsPower,
+    Plain,
     PresentCard,
     Reply,
     Request,
@@ -122,6 +123,11 @@ class Meter:
     def authenticator(self) -> SealedAuthenticator:
         """The secure element."""
         return self._acceptance.sealed
+
+    @property
+    def takes_plain_writes(self) -> bool:
+        """Whether writes that nothing authenticates are executed: `unsafe_writes` (METER.md 7)."""
+        return self._acceptance.takes(Plain)
 
     @property
     def lasting(self) -> Lasting:

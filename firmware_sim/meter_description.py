@@ -31,7 +31,8 @@ class MeterDescription:
     `keys_of` is the serial number for which `keys` were derived; empty if not known.
     `epoch` identifies the storage: drawn at random unless the configuration fixes it.
     `load` None is no load; `register_map` None is the native map. `phase_energies`: the meter keeps
-    energies of phases even where its map does not ask for them.
+    energies of phases even where its map does not ask for them. `unsafe_writes`: the plain writes
+    of its map are executed, which nothing authenticates.
     """
 
     serial_number: str = "000000000001"
@@ -59,6 +60,7 @@ class MeterDescription:
     drift_ppm: int = 0
     phase_energies: bool = False
     register_map: RegisterMap | None = None
+    unsafe_writes: bool = False
 
     @property
     def phases(self) -> int:

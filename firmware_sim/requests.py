@@ -29,6 +29,12 @@ class Sealed(Submission):
     __slots__ = ()
 
 
+class Plain(Submission):
+    """A plain write: `acceptance/plain.py` makes and reads its bytes."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class AskReceipt:
     """Request the sealed receipt of an accepted sequence, one of the last 16 of its class."""

@@ -73,6 +73,10 @@ class Acceptance:
             **(further or {}),
         }
 
+    def takes(self, form: type[Submission]) -> bool:
+        """Return whether submissions of a form are accepted at all."""
+        return form in self._authenticators
+
     def take(
         self,
         state: State,

@@ -33,7 +33,7 @@ from firmware_sim.supply.switch import Clearing
 from firmware_sim.supply.thresholds import spend_after_top_up
 from protocols.data_model.tables import Purchase
 from protocols.data_model.tariff import TariffChange
-from protocols.data_model.words import Cause, UnopenedSupply
+from protocols.data_model.words import Carrier, Cause, UnopenedSupply
 from protocols.quantities import MINUTE, LocalMoment
 from protocols.sealed_message import MessageKind, SwitchAction
 
@@ -46,6 +46,8 @@ class _Moved(NamedTuple):
 
 
 _NOTHING = _Moved()
+_PLAIN_KINDS = (MessageKind.CREDIT, MessageKind.SWITCH, MessageKind.LIMITS)
+"""Kinds of plain writes, in the order of their words in the event log."""
 
 
 def execute(state: State, authenticated: Authenticated, emit: Emit) -> Done:
@@ -60,8 +62,11 @@ def execute(state: State, authenticated: Authenticated, emit: Emit) -> Done:
     if state.security.key_version != version:
         emit("key_changed", state.security.key_version, 0)
     number = authenticated.proof.number
-    moved = _apply(state, authenticated.instruction, number, clock, emit)
+    instruction = authenticated.instruction
+    moved = _apply(state, instruction, number, clock, emit)
     account = state.account
+    if instruction.carrier is Carrier.PLAIN:
+        emit("plain_write_accepted", _PLAIN_KINDS.index(instruction.kind), account.purchases)
     return Done(at, before, account.credit, moved.split, moved.settlement, account.cumulative)
 
 

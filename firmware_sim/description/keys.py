@@ -172,9 +172,16 @@ KEYS: tuple[Key, ...] = (
          "Energies of each phase, reactive and apparent energy are kept."),
     _key("guarantee", SWITCH, "guarantee", "Power guarantee."),
     REGISTER_MAP,
+    _key("unsafe_writes", SWITCH, "unsafe_writes",
+         "Plain writes of its map are executed: anyone on the wire can credit, set and switch it.",
+         Flag("Execute the plain writes of the register map, which no key authenticates: anyone "
+              "on the wire can credit, set and switch the meter.",
+              option="--unsafe-writes", value="on")),
 )
 # fmt: on
-OF_DESCRIPTION = frozenset({"unit", "load", "load_on_end", "keys", "map", "phase_energies"})
+OF_DESCRIPTION = frozenset(
+    {"unit", "load", "load_on_end", "keys", "map", "phase_energies", "unsafe_writes"}
+)
 """Keys that a state file never overrides (DESIGN.md 5.1); it overrides all others.
 
 One that has energies of phases goes on keeping them; without them they begin where they are asked.

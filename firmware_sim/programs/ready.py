@@ -16,7 +16,8 @@ from protocols.data_model.json_lines import array, line
 def ready_line(host: Host, control: str | None, as_json: bool) -> str:
     """Return the names of the open wires, of the control socket and of the meters.
 
-    A register map is named where it is not the native one.
+    A register map is named where it is not the native one, and meters whose plain writes are
+    executed are named as such.
     """
     stations = host.rack.stations
     opened = {kind.name: host.names(kind) for kind in WIRE_KINDS}
@@ -38,7 +39,9 @@ def ready_line(host: Host, control: str | None, as_json: bool) -> str:
     wires += [f"control {control}"] if control else []
     meters = [(station.serial_number, station.unit) for station in stations]
     named = meter_names(meters, [station.register_map.name for station in stations])
-    return f"ready: {named} on {', '.join(wires) or 'no wire'}"
+    unsafe = [(one.serial_number, one.unit) for one in stations if one.meter.takes_plain_writes]
+    note = f"; unsafe_writes: {meter_names(unsafe)}" if unsafe else ""
+    return f"ready: {named} on {', '.join(wires) or 'no wire'}{note}"
 
 
 def _meter(station: Station) -> str:
@@ -48,6 +51,8 @@ def _meter(station: Station) -> str:
         "unit": str(station.unit),
         **{name: json.dumps(value) for name, value in named_map(station).items()},
     }
+    if station.meter.takes_plain_writes:
+        fragments["unsafe_writes"] = "true"
     return line(fragments)
 
 

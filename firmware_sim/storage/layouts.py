@@ -3,7 +3,7 @@
     1   first layout: the record has no version, the header has a fingerprint in its place
     2   security: code and instant of the last credit message, rows of journals, `forgotten`
     3   calendar: `past_offsets`; the changes of a zone begin in 1970
-    4   registers: `phase_energies`
+    4   registers: `phase_energies`; security: failures of the carrier `plain`
 
 A change to the fields of a state must raise LAYOUT and add the conversion from the previous layout;
 `tests/unit/firmware_sim/storage/test_layouts.py` fails until both are done.
@@ -25,6 +25,7 @@ Plain = list[Any]
 """A record decoded from JSON, without its version."""
 
 _SECURITY_IN_1 = 11
+_SECURITY_IN_3, _FAILURES_IN_3 = 11, 4
 _IDENTITY_IN_2, _CALENDAR_IN_2 = 0, 5
 _REGISTERS_IN_3 = 8
 _NO_CODE = "00000000"
@@ -67,9 +68,11 @@ def _from_2(plain: Plain) -> Plain:
 
 
 def _from_3(plain: Plain) -> Plain:
-    """Add the field of layout 4: no energies of phases are kept."""
+    """Add the fields of layout 4: no energies of phases are kept, and the carrier never failed."""
     whole = list(plain)
     whole[_REGISTERS_IN_3] = [*plain[_REGISTERS_IN_3], None]
+    security = whole[_SECURITY_IN_3] = list(plain[_SECURITY_IN_3])
+    security[_FAILURES_IN_3] = [*security[_FAILURES_IN_3], []]
     return whole
 
 

@@ -13,6 +13,8 @@ from protocols.data_model.insertion import InsertionError
 from protocols.data_model.kinds import COUNT, MONEY, Boolean, Choice, Date, Hex, Kind, Moment
 from protocols.data_model.words import Carrier, Cause, SwitchedBy, choice, flags
 
+PLAIN_WRITES = Choice(("credit", "switch", "limits"))
+"""Kinds of plain writes."""
 TARIFF_PARTS = Choice(("seasons", "day_tables", "prices", "steps"))
 _CAUSE = flags(Cause)
 CARD_SERIAL = Hex(16)
@@ -76,6 +78,7 @@ _KINDS = (
     EventKind(43, "card_refused", (("card", CARD_SERIAL), ("error", _CARD_ERROR))),
     EventKind(44, "card_bound", (("card", CARD_SERIAL), ("previous", CARD_SERIAL))),
     EventKind(45, "card_pulled_early", (("card", CARD_SERIAL),)),
+    EventKind(46, "plain_write_accepted", (("kind", PLAIN_WRITES), ("purchase_count", COUNT))),
 )
 EVENTS: dict[str, EventKind] = {kind.name: kind for kind in _KINDS}
 EVENT_BY_CODE: dict[int, EventKind] = {kind.code: kind for kind in _KINDS}

@@ -97,7 +97,8 @@ def moment_json(kind: Kind, value: Any, offset: int | OffsetAt) -> str:
 class Purchase(Row):
     """One accepted top-up (电表购电记录).
 
-    `number` counts purchases, `sequence` is that of the sealed message.
+    `number` counts purchases, `sequence` is that of the sealed message, of a plain write its
+    purchase count.
     """
 
     PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQHqqqqqqIH")

@@ -103,11 +103,12 @@ class StepPeriod(IntEnum):
 
 
 class Carrier(IntEnum):
-    """Token carrier of a credit transfer."""
+    """Token carrier of a credit transfer; PLAIN is a write without a key (METER.md 7)."""
 
     WIRE = 0
     CARD = 1
     KEYPAD = 2
+    PLAIN = 3
 
 
 class SwitchedBy(IntEnum):

@@ -108,6 +108,25 @@ def test_the_ready_line_without_wires_says_so(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == f"ready: meter {ONE} (unit 1) on no wire\n"
 
 
+def test_the_ready_line_names_the_meters_with_unsafe_writes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    meters = [(1, make(serial_number=ONE)), (2, make(serial_number=TWO, unsafe_writes=True))]
+    rack = Rack(meters, 0)
+    operator = Operator(rack, lambda *_: meters[0][1].installation.load, lambda: 0)
+    host = FakeHost(rack, operator, None, False)
+    print(ready_line(host, None, False))  # type: ignore[arg-type]
+    assert capsys.readouterr().out == (
+        f"ready: meter {ONE} (unit 1), {TWO} (unit 2) on no wire; "
+        f"unsafe_writes: meter {TWO} (unit 2)\n"
+    )
+    print(ready_line(host, None, True))  # type: ignore[arg-type]
+    assert json.loads(capsys.readouterr().out)["meters"] == [
+        {"serial_number": ONE, "unit": 1},
+        {"serial_number": TWO, "unit": 2, "unsafe_writes": True},
+    ]
+
+
 def test_the_ready_line_in_json_has_every_kind_of_wire(capsys: pytest.CaptureFixture[str]) -> None:
     host = host_of(1)
     host.add_wires({MODBUS_RTU: ("/tmp/a b", "/tmp/c")})

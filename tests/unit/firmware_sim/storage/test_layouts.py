@@ -642,6 +642,7 @@ def test_the_step_from_layout_1_adds_to_the_security_alone() -> None:
     plain = json.loads(record.encode(state))[1:]
     place = record.FIELDS.index("security")
     former = [*plain[:place], plain[place][:5], *plain[place + 1 :]]
+    former[place][4] = plain[place][4][:-1]
     for added in ("calendar", "registers"):
         former[record.FIELDS.index(added)] = plain[record.FIELDS.index(added)][:-1]
     found = layouts.brought_up(former, 1)
@@ -718,3 +719,17 @@ def test_a_meter_of_layout_3_begins_to_count_at_zero_where_it_is_asked() -> None
     )
     assert (again.state.registers.import_mwh - imported) == 8_000_004
     assert (again.state.registers.export_mwh - exported) == 1_000_000
+
+
+def test_a_meter_of_layout_3_keeps_the_failures_of_its_carriers() -> None:
+    """It knew three carriers; its keypad was suspended."""
+    folder = FOLDER.parent / "layout_3"
+    device = SimulatedNvram(gzip.decompress((folder / "000000000053.nv.gz").read_bytes()))
+    meter = build(MeterDescription("000000000053"), device)
+    kept = (1000, 2000, 3000, 4000, 5000)
+    assert meter.state.security.failures == ((), (), kept, ())
+    assert meter.state.security.attacked(meter.state.elapsed_ms)
+    assert meter.state.account.cumulative == 50 * LEDGER
+    meter.save()
+    again = build(MeterDescription("000000000053"), device)
+    assert again.state.security == meter.state.security

@@ -56,11 +56,12 @@ def test_codes_are_stable() -> None:
         43: "card_refused",
         44: "card_bound",
         45: "card_pulled_early",
+        46: "plain_write_accepted",
     }
 
 
 def test_codes_and_names_are_unique_and_agree() -> None:
-    assert len(EVENTS) == len(EVENT_BY_CODE) == 45
+    assert len(EVENTS) == len(EVENT_BY_CODE) == 46
     assert all(EVENT_BY_CODE[kind.code] is kind for kind in EVENTS.values())
     assert all(EVENTS[kind.name] is kind for kind in EVENTS.values())
     assert all(1 <= code <= 0xFFFF for code in EVENT_BY_CODE)

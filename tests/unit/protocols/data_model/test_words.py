@@ -18,7 +18,7 @@ ENUMERATIONS: dict[type[IntEnum], dict[str, int]] = {
     w.MeterType: {"SINGLE_PHASE": 0, "THREE_PHASE": 1},
     w.PhaseSummation: {"ARITHMETIC": 0, "PER_PHASE": 1},
     w.StepPeriod: {"MONTH": 0, "YEAR": 1},
-    w.Carrier: {"WIRE": 0, "CARD": 1, "KEYPAD": 2},
+    w.Carrier: {"WIRE": 0, "CARD": 1, "KEYPAD": 2, "PLAIN": 3},
     w.SwitchedBy: {"AUTOMATIC": 0, "BUTTON": 1, "CARD": 2, "REMOTE": 3, "OVERLOAD_RECLOSING": 4},
 }
 SETS: dict[type[IntFlag], dict[str, int]] = {
