@@ -338,8 +338,12 @@ class Journal:
     def audit_of(self, entry: Entry) -> list[AuditLine]:
         """Return the lines of the audit log that name an entry, oldest first."""
         named = re.compile(rf"\bentry {entry.id}\b")
-        lines = self._audit_log.mentioning(entry.meter, f"entry {entry.id}")
+        lines = self.audit_mentioning(entry.meter, f"entry {entry.id}")
         return [line for line in lines if named.search(line.detail)]
+
+    def audit_mentioning(self, meter: str, text: str) -> list[AuditLine]:
+        """Return the lines of a meter whose detail contains a text, oldest first."""
+        return self._audit_log.mentioning(meter, text)
 
     def has_audited(self, what: str, card: str) -> bool:
         """Return whether the audit log has an action for a card."""

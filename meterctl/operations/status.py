@@ -12,6 +12,7 @@ from meterctl.errors import CorruptAnswerError, NotPermittedError, RefusedError
 from meterctl.journal import Journal, ProvedStorage
 from meterctl.journal.proofs import behind
 from meterctl.operations.conclusions import Proofs, conclude
+from meterctl.operations.plain_credit import tell_plain_credit
 from meterctl.session import MeterIdentity, Session
 from protocols.data_model.words import AccountState, Status
 from protocols.errors import AuthenticationError, MalformedMessageError
@@ -170,8 +171,10 @@ def ask_status(
 def _record(session: Session, journal: Journal, status: SealedStatus, sealed: bytes) -> bool:
     """Record a verified status; return whether this journal holds the message that it names."""
     serial, row, now = status.serial_number, status.of_journal, session.now()
+    before = journal.proofs.of(serial).get(status.epoch)
     journal.proofs.note_status(status, sealed)
     _overrule(journal, status, now)
+    tell_plain_credit(journal, status, before, now)
     if session.port:
         journal.ports.keep(session.port, serial, now)
     return not row.sequence or journal.knows_mark(serial, status.journal, row.mark, row.sequence)

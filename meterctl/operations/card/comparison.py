@@ -10,6 +10,7 @@ from meterctl.journal import Entry, EntryState, SeenWriteBack
 from meterctl.journal.entries import CONSEQUENCES, SALES
 from meterctl.operations.card.case import Case
 from meterctl.operations.conclusions import Proofs, conclude
+from meterctl.operations.plain_credit import known_plain_credit
 from meterctl.operations.receipts import verified_receipt
 from protocols.card.write_back import WriteBack
 from protocols.keys import MessageClass
@@ -156,6 +157,7 @@ def _tell_unknown_transfers(case: Case, back: WriteBack) -> None:
         proved is not None and proved.begun_after
     ):  # transfers from before a known set-back do not count
         return
+    total += known_plain_credit(case.journal, back.meter_digits, back.epoch)
     text = (
         f"it has taken {strange} transfers that this journal does not know, "
         f"{format_money(back.cumulative - total * CENT)} in all: another journal "
@@ -237,8 +239,9 @@ def _other_total(case: Case, back: WriteBack) -> str | None:
     """Return a text if the meter's purchases cannot contain the proved sales of the journal."""
     taken, total = case.journal.confirmed_sum(back.meter_digits, back.epoch, back.credit_sequence)
     cumulative = _seen(back).cumulative
+    plain = known_plain_credit(case.journal, back.meter_digits, back.epoch)
     complete = taken == back.credit_sequence  # each proved sequence occurs once
-    if total > cumulative or (complete and total != cumulative):
+    if total > cumulative or (complete and total + plain != cumulative):
         return (
             f"it has taken {format_money(back.cumulative)} in all, the journal has sold it "
             f"{format_money(total * CENT)}"

@@ -1,0 +1,230 @@
+"""Credit that came by a plain write is named at the next status, and counted once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from firmware_sim.acceptance.plain import plain_credit
+from firmware_sim.meter import Meter
+from meterctl.errors import NoAnswerError, NotPermittedError, UnknownOutcomeError
+from meterctl.journal import Journal
+from meterctl.key_ring import KeyRing
+from meterctl.operations.credit import execute, plan
+from meterctl.operations.plain_credit import known_plain_credit
+from meterctl.operations.resolution import resolve_entry
+from meterctl.operations.status import ask_status
+from meterctl.session import Session
+from protocols.card.applet import Card
+from protocols.control import CutPower, ReturnPower
+from protocols.keys import derive_meter_keys
+from protocols.sealed_message import MessageKind, Outcome
+from tests.support.meters import Host, make
+from tests.support.setup import MASTER, Setup
+from tests.support.wire import connect
+
+METER, EPOCH = "000000000042", 0xE0
+RING = KeyRing({1: MASTER}, Path("keys.json"))
+
+
+@pytest.fixture
+def meter() -> Meter:
+    """Return a meter that takes plain writes."""
+    keys = {1: derive_meter_keys(MASTER, METER, 1)}
+    return make(serial_number=METER, epoch=EPOCH, keys=keys, unsafe_writes=True)
+
+
+def session_of(meter: Meter) -> Session:
+    """Return a session with a meter."""
+    return connect(meter, ring=RING)[0]
+
+
+def write_credit(meter: Meter, cents: int) -> None:
+    """Credit a meter by a plain write."""
+    reply = meter.handle(plain_credit(meter.state.account.purchases + 1, cents))
+    assert reply is not None
+    assert reply.answer is not None
+    assert reply.answer.outcome is Outcome.ACCEPTED
+
+
+def top_up(meter: Meter, journal: Journal, cents: int) -> None:
+    """Sell by wire."""
+    session = session_of(meter)
+    execute(session, journal, plan(session, journal, MessageKind.CREDIT, cents))
+
+
+def ask(meter: Meter, journal: Journal) -> None:
+    """Request a status."""
+    session = session_of(meter)
+    ask_status(session, journal, session.identify())
+
+
+def told(journal: Journal) -> list[str]:
+    """Return the notices since the last call."""
+    notices, journal.notices = journal.notices, []
+    return notices
+
+
+def audited(journal: Journal) -> list[int]:
+    """Return the amounts of the audit lines of plain credit, 0.01."""
+    return [line.amount for line in journal.audit_lines() if line.what == "plain_credit"]
+
+
+def notice(amount: str) -> str:
+    """Return the notice of an amount."""
+    return (
+        f"meter {METER}: credit of {amount} came by no sealed message: "
+        "by a plain write, which its unsafe_writes allow"
+    )
+
+
+def test_a_plain_credit_is_named_at_the_next_top_up_and_only_once(
+    meter: Meter, journal: Journal
+) -> None:
+    top_up(meter, journal, 1000)
+    assert told(journal) == []
+    write_credit(meter, 3000)
+    top_up(meter, journal, 500)
+    assert told(journal) == [notice("30.00")]
+    top_up(meter, journal, 500)
+    ask(meter, journal)
+    assert told(journal) == []
+    assert audited(journal) == [3000]
+    assert known_plain_credit(journal, METER, EPOCH) == 3000
+    assert known_plain_credit(journal, METER, EPOCH + 1) == 0
+
+
+def test_a_plain_credit_before_the_first_contact_is_named(meter: Meter, journal: Journal) -> None:
+    write_credit(meter, 1)
+    write_credit(meter, 2)
+    ask(meter, journal)
+    assert told(journal) == [notice("0.03")]
+
+
+def test_a_plain_credit_between_a_status_and_the_sale_that_it_sealed_is_named_later(
+    meter: Meter, journal: Journal
+) -> None:
+    """The receipt of the sale proves a total that holds it already."""
+    top_up(meter, journal, 100)
+    session = session_of(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, 200)
+    deliver = session.driver.deliver
+
+    def late(message: bytes) -> object:
+        if meter.state.account.purchases == 1:
+            write_credit(meter, 700)
+        return deliver(message)
+
+    session.driver.deliver = late  # type: ignore[method-assign, assignment]
+    execute(session, journal, planned)
+    assert told(journal) == []
+    ask(meter, journal)
+    assert told(journal) == [notice("7.00")]
+
+
+def test_a_sale_whose_receipt_was_lost_is_no_plain_credit(meter: Meter, journal: Journal) -> None:
+    top_up(meter, journal, 100)
+    session = session_of(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, 200)
+    deliver = session.driver.deliver
+
+    def torn(message: bytes) -> object:
+        deliver(message)
+        write_credit(meter, 900)
+        meter.handle(CutPower())
+        raise NoAnswerError("no power")
+
+    session.driver.deliver = torn  # type: ignore[method-assign, assignment]
+    with pytest.raises(UnknownOutcomeError):
+        execute(session, journal, planned)
+    (entry,) = journal.open_entries(METER)
+    meter.handle(ReturnPower())
+    session = session_of(meter)
+    resolve_entry(session, journal, session.identify(), entry)
+    assert told(journal) == [notice("9.00")]
+    ask(meter, journal)
+    assert told(journal) == []
+
+
+def test_messages_that_are_no_purchase_are_none(meter: Meter, journal: Journal) -> None:
+    top_up(meter, journal, 1000)
+    session = session_of(meter)
+    execute(session, journal, plan(session, journal, MessageKind.REFUND, 300))
+    execute(session, journal, plan(session, journal, MessageKind.DEBT, 300))
+    ask(meter, journal)
+    assert told(journal) == []
+
+
+def test_where_another_journal_sold_nothing_is_said_until_the_totals_are_known_again(
+    meter: Meter, journal: Journal
+) -> None:
+    top_up(meter, journal, 1000)
+    Host(meter, derive_meter_keys(MASTER, METER, 1)).send(MessageKind.CREDIT, amount=700)
+    write_credit(meter, 300)
+    ask(meter, journal)
+    assert told(journal) == []
+    write_credit(meter, 400)
+    top_up(meter, journal, 100)
+    assert told(journal) == [notice("4.00")]
+
+
+def test_a_meter_that_was_served_after_a_set_back_begins_again(
+    meter: Meter, journal: Journal
+) -> None:
+    write_credit(meter, 300)
+    ask(meter, journal)
+    assert told(journal) == [notice("3.00")]
+    journal.proofs.begin_again(METER, EPOCH, journal.last_id())
+    ask(meter, journal)
+    assert told(journal) == []
+    write_credit(meter, 200)
+    ask(meter, journal)
+    assert told(journal) == [notice("2.00")]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_plain_credit_that_is_named_is_the_plain_credit_that_was_written(
+    meter: Meter, journal: Journal, seed: int
+) -> None:
+    rng, written = Random(f"plain/{seed}"), 0
+    for _ in range(8):
+        cents = rng.randrange(1, 2000)
+        if rng.random() < 0.5:
+            write_credit(meter, cents)
+            written += cents
+        else:
+            top_up(meter, journal, cents)
+    ask(meter, journal)
+    assert sum(audited(journal)) == known_plain_credit(journal, METER, EPOCH) == written
+    assert len(audited(journal)) <= len(told(journal)) + 1
+
+
+# ---- cards
+
+
+def test_a_card_is_refused_until_a_status_has_named_the_plain_credit(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, unsafe_writes=True)
+    card = opened(setup)
+    write_credit(setup.meter, 5000)
+    setup.sell(card, 1000)
+    setup.insert(card)
+    with pytest.raises(NotPermittedError, match=r"taken 90\.00 in all, .* has sold it 40\.00"):
+        setup.sell(card, 200)
+    session = setup.session()
+    ask_status(session, setup.journal, session.identify())
+    assert audited(setup.journal) == [5000]
+    setup.sell(card, 200)
+    setup.insert(card)
+    setup.read(card)
+    assert setup.credit == 9200
+
+
+def opened(setup: Setup) -> Card:
+    """Return the card with which the account was opened."""
+    card = setup.formatted()
+    setup.open(card)
+    setup.insert(card)
+    setup.read(card)
+    return card
