@@ -1,9 +1,9 @@
 """Credit that no sealed message brought: what a status counts above all that was sold (METER.md 7).
 
 A meter with `unsafe_writes` takes credit by a plain write, which moves its cumulative purchases and
-no sequence. Where this journal holds every message between two proofs of a meter, the rest of what
-was purchased between them came by plain writes. Where another journal sold in between, it cannot be
-told apart, and nothing is said.
+no sequence. Where this journal holds every message of a meter, or every one since its last proof,
+the rest of what was purchased came by plain writes. Where another journal sold in between, it
+cannot be told apart, and nothing is said.
 """
 
 from __future__ import annotations
@@ -21,25 +21,15 @@ AUDITED = "plain_credit"
 """The word of its audit lines."""
 
 
-class _Total(NamedTuple):
-    """Credit sequence of a meter, and its cumulative purchases in ledger units."""
-
-    sequence: int
-    cumulative: int
-
-
 def tell_plain_credit(
     journal: Journal, status: SealedStatus, before: ProvedStorage | None, now: int
 ) -> None:
-    """Report and audit the credit since the last proof that no sealed message brought.
+    """Report and audit the credit that no sealed message brought and that is not audited yet.
 
     Args:
         before: the proved state of the storage without this status.
     """
-    since = _total_of(before)
-    if since is None:
-        return
-    cents = _unsold(journal, status, since)
+    cents = _unsold(journal, status, before)
     if cents <= 0:
         return
     text = (
@@ -66,38 +56,55 @@ def _named(epoch: int) -> str:
     return f"epoch {epoch:08x}"
 
 
-def _total_of(before: ProvedStorage | None) -> _Total | None:
-    """Return the totals of the last whole proof, those of a new storage where there is none.
+class _Total(NamedTuple):
+    """Messages of the credit class up to an instant, and the purchases among them, 0.01."""
 
-    None where a known set-back makes them unknown.
+    messages: int
+    purchased: int
+
+    def __sub__(self, other: _Total) -> _Total:
+        return _Total(self.messages - other.messages, self.purchased - other.purchased)
+
+
+def _unsold(journal: Journal, status: SealedStatus, before: ProvedStorage | None) -> int:
+    """Return the purchases that are in no entry, 0.01; 0 where another journal sold too."""
+    meter, epoch = status.serial_number, status.epoch
+    shown = _Total(status.credit_sequence, status.committed_cumulative // CENT)
+    held = _held(journal, status)
+    if held.messages == shown.messages and not (before and before.begun_after):
+        known = known_plain_credit(journal, meter, epoch)
+        return shown.purchased - held.purchased - known
+    since = _total_of(before)
+    if since is None:
+        return 0
+    held -= _Total(*journal.confirmed_sum(meter, epoch, since.messages))
+    shown -= since
+    return shown.purchased - held.purchased if held.messages == shown.messages else 0
+
+
+def _held(journal: Journal, status: SealedStatus) -> _Total:
+    """Return what this journal holds of a meter's messages, an open entry included that is proved.
+
+    The status proves that entry; a later step settles it.
     """
-    if before is None:
-        return _Total(0, 0)
-    if not before.proof:
-        begun_again = before.begun_after or not before.sequence
-        return None if begun_again else _Total(0, 0)
+    count, sold = journal.confirmed_sum(status.serial_number, status.epoch, status.credit_sequence)
+    row = status.of_journal
+    for entry in journal.open_entries(status.serial_number):
+        if (entry.sequence, entry.origin.mark, entry.code) == (row.sequence, row.mark, row.code):
+            count += 1
+            sold += entry.amount if entry.kind in SALES else 0
+    return _Total(count, sold)
+
+
+def _total_of(before: ProvedStorage | None) -> _Total | None:
+    """Return the totals of the last whole proof of a storage, None without one."""
+    if before is None or not before.proof:
+        return None
     try:
         if len(before.proof) != SealedStatus.SIZE:
             back = WriteBack.decode(before.proof)
-            return _Total(back.credit_sequence, back.cumulative)
+            return _Total(back.credit_sequence, back.cumulative // CENT)
         status = SealedStatus.decode(before.proof)
     except MalformedMessageError:
         return None
-    return _Total(status.credit_sequence, status.committed_cumulative)
-
-
-def _unsold(journal: Journal, status: SealedStatus, since: _Total) -> int:
-    """Return the purchases since then that are in no entry, 0.01; 0 if another journal sold too."""
-    meter, epoch = status.serial_number, status.epoch
-    held, sold = journal.confirmed_sum(meter, epoch, status.credit_sequence)
-    held_then, sold_then = journal.confirmed_sum(meter, epoch, since.sequence)
-    held, sold = held - held_then, sold - sold_then
-    row = status.of_journal
-    for entry in journal.open_entries(meter):
-        # the status proves it; it is settled by a later step
-        if (entry.sequence, entry.origin.mark, entry.code) == (row.sequence, row.mark, row.code):
-            held += 1
-            sold += entry.amount if entry.kind in SALES else 0
-    if held != status.credit_sequence - since.sequence:
-        return 0
-    return (status.committed_cumulative - since.cumulative) // CENT - sold
+    return _Total(status.credit_sequence, status.committed_cumulative // CENT)
