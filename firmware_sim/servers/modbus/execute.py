@@ -89,17 +89,19 @@ def _read_inputs(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> byte
     return _read_bits(bank, bank.plan.discrete, pdu)
 
 
-def _write_coil(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+def _write_coil(station: Station, bank: Bank, _: SessionWindows, pdu: bytes) -> bytes:
     address, value = _two_words(pdu)
     if value not in (_ON, _OFF):
         raise IllegalValueError
-    bank.write_coils(address, 1, value == _ON)
+    if not bank.plan.plain.write_coils(station, address, 1, value == _ON):
+        bank.write_coils(address, 1, value == _ON)
     return pdu
 
 
-def _write_register(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+def _write_register(station: Station, bank: Bank, _: SessionWindows, pdu: bytes) -> bytes:
     address, _value = _two_words(pdu)
-    bank.write(address, pdu[3:5])
+    if not bank.plan.plain.write_registers(station, address, pdu[3:5]):
+        bank.write(address, pdu[3:5])
     return pdu
 
 
@@ -110,11 +112,13 @@ def _diagnostics(_: Station, __: Bank, ___: SessionWindows, pdu: bytes) -> bytes
     return pdu
 
 
-def _write_coils(_: Station, bank: Bank, __: SessionWindows, pdu: bytes) -> bytes:
+def _write_coils(station: Station, bank: Bank, _: SessionWindows, pdu: bytes) -> bytes:
     address, count, size = _MULTIPLE.unpack_from(pdu, 1)
     if not 1 <= count <= MAX_WRITE_BITS or size != (count + 7) // 8 or len(pdu) != 6 + size:
         raise IllegalValueError
-    bank.write_coils(address, count, int.from_bytes(pdu[6:], "little"))
+    bits = int.from_bytes(pdu[6:], "little")
+    if not bank.plan.plain.write_coils(station, address, count, bits):
+        bank.write_coils(address, count, bits)
     return pdu[:5]
 
 
@@ -122,7 +126,8 @@ def _write_registers(station: Station, bank: Bank, windows: SessionWindows, pdu:
     address, count, size = _MULTIPLE.unpack_from(pdu, 1)
     if not 1 <= count <= MAX_WRITE_REGISTERS or size != 2 * count or len(pdu) != 6 + size:
         raise IllegalValueError
-    _write(station, bank, windows, address, pdu[6:])
+    if not bank.plan.plain.write_registers(station, address, pdu[6:]):
+        _write(station, bank, windows, address, pdu[6:])
     return pdu[:5]
 
 

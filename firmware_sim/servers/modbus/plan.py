@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from firmware_sim.meter import Meter
 from firmware_sim.readings import GETTERS, Getter
+from firmware_sim.servers.modbus.plain_writes import PlainWrites
 from protocols.data_model.words import MeterType
 from protocols.errors import IllegalAddressError
 from protocols.modbus.areas import Area
@@ -124,12 +125,14 @@ class Plan:
         "holding",
         "input",
         "largest_read",
+        "plain",
         "register_map",
         "scratch_initial",
     )
 
     def __init__(self, register_map: RegisterMap) -> None:
         self.register_map = register_map
+        self.plain = PlainWrites(register_map)
         self.largest_read = register_map.largest_read
         self.functions = frozenset(map(int, register_map.functions))
         self.scratch_initial = b"".join(

@@ -12,6 +12,7 @@ from firmware_sim.rack.stations import Station
 from firmware_sim.servers.modbus.bank import Bank, bank_of
 from firmware_sim.servers.modbus.echo import Echo, EchoState
 from firmware_sim.servers.modbus.execute import execute
+from firmware_sim.servers.modbus.plan import plan_of
 from firmware_sim.servers.modbus.reply_faults import FramedPdu, faulty_replies
 from firmware_sim.servers.modbus.windows import SessionWindows
 from firmware_sim.servers.reply_faults import Sender, TimedReply
@@ -55,6 +56,11 @@ class _Requests:
             windows = self._windows[station.unit] = SessionWindows(station.register_map)
         reply = execute(station, station.image(bank_of), windows, pdu)
         return reply if station.meter is meter and not meter.stopped else None
+
+    def broadcast(self, station: Station, pdu: bytes) -> None:
+        """Execute a broadcast; a plain write is not executed: no meter would answer for it."""
+        if not plan_of(station.register_map).plain.concern(pdu):
+            self.answer(station, pdu)
 
     def cache_of(self, station: Station, pdu: bytes, reply: bytes) -> Bank | None:
         """Return the bank that may cache a reply; None as well while replies can have faults."""
@@ -137,7 +143,7 @@ class ModbusRtuServer:
         requests, at_us = self._requests, self._at_us
         if frame.unit == rtu.BROADCAST:
             for each in requests.stations.select(Group.ALL, at_us):
-                requests.answer(each, frame.pdu)
+                requests.broadcast(each, frame.pdu)
             return b""
         out = b""
         for station in requests.stations.select(frame.unit, at_us):
