@@ -11,7 +11,7 @@ from collections import Counter
 from rich.progress import track
 
 from tests.simulation.runs import REGRESSIONS, play, play_all, regressions
-from tests.simulation.world import WITH_ADAPTERS
+from tests.simulation.world import LATEST_DRAWS
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
         "--one", action="store_true", help="on one processor, and without keeping what fails"
     )
     parser.add_argument(
-        "--draws", type=int, default=WITH_ADAPTERS, help="the version of the draws of a seed"
+        "--draws", type=int, default=LATEST_DRAWS, help="the version of the draws of a seed"
     )
     given = parser.parse_args()
     first = secrets.randbelow(10**9) if given.start is None else given.start

@@ -657,7 +657,7 @@ class Books:
                 self.fail("accepted an open for an open account", number)
             self.account = "open"
             self.customer = ""  # Read from the next snapshot.
-            self._top_up(message)
+            self._top_up(message.kind.word, number, message.amount)
             return
         if self.customer.strip("0") and message.customer_number != self.customer:
             self.fail(
@@ -668,7 +668,7 @@ class Books:
         if kind is MessageKind.CREDIT:
             if self.account != "open":
                 self.fail(f"accepted a credit: the account is {self.account}", number)
-            self._top_up(message)
+            self._top_up(message.kind.word, number, message.amount)
         elif kind is MessageKind.REFUND:
             if amount > max(0, self.credit):
                 self.fail(
@@ -681,8 +681,18 @@ class Books:
             self.settled += self.credit
             self.account = "closed"
 
-    def _top_up(self, message: SealedMessage) -> None:
-        amount, before = message.amount * CENT, self.credit
+    def take_plain(self, count: int, cents: int) -> None:
+        """Post an accepted plain credit; fail if METER 7 forbids it. It moves no sequence."""
+        if self.account != "open":
+            self.fail(f"accepted a plain credit: the account is {self.account}", count)
+        if count != self.purchase_count + 1:
+            self.fail(f"accepted the plain credit {count} after {self.purchase_count}", count)
+        if not 0 < cents * CENT <= MONEY_LIMIT:
+            self.fail(f"accepted a plain credit of {format_money(cents * CENT)}", count)
+        self._top_up("credit", count, cents)
+
+    def _top_up(self, kind: str, sequence: int, cents: int) -> None:
+        amount, before = cents * CENT, self.credit
         to_overdraft = min(amount, max(0, -before))
         share = amount * self.settings["debt_share_percent"] // 100  # exact: amounts are in 0.01
         to_debt = min(self.debt, amount - to_overdraft, share)
@@ -693,15 +703,15 @@ class Books:
             self.fail(
                 f"accepted {format_money(amount)}: credit "
                 f"{format_money(self.credit, 10)} exceeds max_credit",
-                message.sequence,
+                sequence,
             )
         self.cumulative += amount
         self.purchase_count += 1
         row = (
             self.purchase_count,
-            message.kind.word,
-            message.sequence,
-            message.amount,
+            kind,
+            sequence,
+            cents,
             _cut(to_overdraft),
             _cut(to_debt),
             _cut(before),
@@ -976,6 +986,15 @@ class _Unanswered:
 
 
 @dataclass(slots=True)
+class _UnansweredPlain:
+    """A plain credit whose meter crashed before it answered: purchase count and 0.01."""
+
+    count: int
+    cents: int
+    before: View
+
+
+@dataclass(slots=True)
 class _Audit:
     """One meter: its present books, the books no crash may undo, the applied messages."""
 
@@ -986,6 +1005,9 @@ class _Audit:
     applied: dict[_Key, bytes] = field(default_factory=dict)
     starts: dict[int, tuple[int, int]] = field(default_factory=dict)
     unanswered: list[_Unanswered] = field(default_factory=list)
+    plain: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Epoch and purchase count of each accepted plain credit -> its amount, 0.01."""
+    unanswered_plain: list[_UnansweredPlain] = field(default_factory=list)
     journaled: set[_Key] = field(default_factory=set)
     undone: set[bytes] = field(default_factory=set)
     """Messages whose effect was undone when the storage was set back."""
@@ -1035,6 +1057,7 @@ class Auditor:
                 known.starts,
                 known.journaled,
             )
+            audit.plain = known.plain
         audit.starts[books.epoch] = (books.credit_sequence, books.command_sequence)
         self._audits[serial] = audit
         check_switch(view, books.fail)
@@ -1067,6 +1090,48 @@ class Auditor:
         self._apply(audit, audit.books, data, message, old, new)
         audit.view = new
         audit.floor, audit.unanswered = replace(audit.books), []
+        audit.unanswered_plain = []
+
+    def written_plainly(
+        self,
+        serial: str,
+        credit: tuple[int, int],
+        outcome: str | None,
+        before: Snapshot,
+        after: Snapshot,
+    ) -> None:
+        """Check one plain credit that reached the meter: purchase count and amount, 0.01.
+
+        An `outcome` of None means a crash.
+        """
+        audit, old, new = self._audit(serial), View(serial, before), View(serial, after)
+        self._step(audit, old)
+        count, cents = credit
+        known = audit.plain.get((audit.books.epoch, count))
+        if outcome is None:
+            if known is None:
+                audit.unanswered_plain.append(_UnansweredPlain(count, cents, old))
+            return
+        if outcome != "ACCEPTED":
+            if outcome == "ALREADY_ACCEPTED" and known != cents:
+                audit.books.fail(f"the plain credit {count} of {cents} never had effect", count)
+            if outcome != "ALREADY_ACCEPTED" and known == cents and "OLD" not in outcome:
+                audit.books.fail(f"{outcome} for the plain credit {count} that had effect", count)
+            self._unmoved(audit, outcome, count, old, new)
+            audit.view = new
+            return
+        if known is not None:
+            audit.books.fail(f"the plain credit {count} had its effect already", count)
+        audit.books.take_plain(count, cents)
+        audit.books.move(new, "none")
+        check_switch(new, audit.books.fail)
+        check_switch_step(old, new, None, audit.books.fail, self._buttons_apart)
+        if "credit_reminder" in new.words("supply_causes"):
+            audit.books.fail("an accepted plain credit did not acknowledge the reminder", count)
+        audit.plain[audit.books.epoch, count] = cents
+        audit.view = new
+        audit.floor, audit.unanswered = replace(audit.books), []
+        audit.unanswered_plain = []
 
     def restarted(self, serial: str, last: Snapshot, now: Snapshot) -> None:
         """Check a restart: the last commit or later, unanswered messages whole or absent."""
@@ -1074,9 +1139,14 @@ class Auditor:
         for lost in audit.unanswered:
             self._forget(audit, lost)
         failures = []
-        for present in _subsets(audit.unanswered):
+        possible = [
+            (present, plain)
+            for plain in (None, *audit.unanswered_plain)
+            for present in _subsets(audit.unanswered)
+        ]
+        for present, plain in possible:
             try:
-                books, floor = self._resume(audit, present, new)
+                books, floor = self._resume(audit, present, plain, new)
             except AuditError as error:
                 failures.append(str(error))
                 continue
@@ -1100,7 +1170,10 @@ class Auditor:
             books.fail("after a restart an acknowledged interrupt is gone")
         for unanswered in present:
             self._remember(audit, unanswered.data, unanswered.message)
+        if plain is not None:
+            audit.plain[books.epoch, plain.count] = plain.cents
         audit.books, audit.floor, audit.view, audit.unanswered = books, floor, new, []
+        audit.unanswered_plain = []
         check_switch(new, books.fail)
 
     def set_back(self, serial: str, snapshot: Snapshot) -> None:
@@ -1133,6 +1206,12 @@ class Auditor:
             if decoded(data).serial_number == serial and decoded(data).sequence <= reached
         }
         audit.was_set_back = True
+        audit.plain = {
+            key: cents
+            for key, cents in audit.plain.items()
+            if key[0] != books.epoch or key[1] <= books.purchase_count
+        }
+        audit.unanswered_plain = []
         audit.books, audit.floor, audit.view, audit.unanswered = books, replace(books), view, []
 
     def journal(self, entries: Iterable[JournalLine]) -> None:
@@ -1293,17 +1372,9 @@ class Auditor:
             )
 
     def _refusal(self, audit: _Audit, data: bytes, word: str, old: View, new: View) -> None:
-        """Check that a message other than ACCEPTED changed no item (METER 7)."""
+        """Check a message other than ACCEPTED: it changed no item (METER 7)."""
         number = _sequence(data)
-        for name in _NAMES:
-            if old.snapshot.get(name) != new.snapshot.get(name):
-                audit.books.fail(
-                    f"{word} moved {name} from {old.snapshot.get(name)} to "
-                    f"{new.snapshot.get(name)}",
-                    number,
-                )
-        if old.records() != new.records():
-            audit.books.fail(f"{word} moved the purchase records", number)
+        self._unmoved(audit, word, number, old, new)
         if word in ("ALREADY_ACCEPTED", "SEQUENCE_CONFLICT"):
             message = self._decode(audit, data)
             first, epoch = audit.applied, audit.books.epoch
@@ -1314,6 +1385,19 @@ class Auditor:
             if word == "SEQUENCE_CONFLICT" and mine == data:
                 audit.books.fail("SEQUENCE_CONFLICT for the very bytes that had effect", number)
         audit.view = new
+
+    @staticmethod
+    def _unmoved(audit: _Audit, word: str, number: int, old: View, new: View) -> None:
+        """Check that a refusal changed no item."""
+        for name in _NAMES:
+            if old.snapshot.get(name) != new.snapshot.get(name):
+                audit.books.fail(
+                    f"{word} moved {name} from {old.snapshot.get(name)} to "
+                    f"{new.snapshot.get(name)}",
+                    number,
+                )
+        if old.records() != new.records():
+            audit.books.fail(f"{word} moved the purchase records", number)
 
     def _died(self, audit: _Audit, data: bytes, old: View, new: View) -> None:
         """Record a possible message; the crashed meter shows all of its effect or none."""
@@ -1339,7 +1423,11 @@ class Auditor:
         audit.view = new
 
     def _resume(
-        self, audit: _Audit, present: Sequence[_Unanswered], now: View
+        self,
+        audit: _Audit,
+        present: Sequence[_Unanswered],
+        plain: _UnansweredPlain | None,
+        now: View,
     ) -> tuple[Books, Books]:
         """Return the books at `now` and the floor if exactly these messages took effect."""
         books = replace(audit.floor)
@@ -1350,6 +1438,10 @@ class Auditor:
             if audit.facts.keys:
                 self._decode(audit, unanswered.data)
             books.apply(unanswered.message)
+        if plain is not None:
+            if plain.before["elapsed_ms"] > books.elapsed_ms:
+                books.move(plain.before)
+            books.take_plain(plain.count, plain.cents)
         floor = replace(books)
         books.move(now)
         books.customer = now["customer_number"]

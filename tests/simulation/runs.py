@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.simulation.world import WITH_ADAPTERS, World
+from tests.simulation.world import LATEST_DRAWS, World
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 MEMORY = Path("/dev/shm")
@@ -35,7 +35,7 @@ class Played:
     """The log of the run, in its order."""
 
 
-def play(seed: int, draws: int = WITH_ADAPTERS) -> Played:
+def play(seed: int, draws: int = LATEST_DRAWS) -> Played:
     """Run one seed, with the draws of a version."""
     world = None
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
@@ -61,12 +61,12 @@ def play(seed: int, draws: int = WITH_ADAPTERS) -> Played:
 
 def _again(seed: int, draws: int) -> str:
     """Return the command that repeats a seed."""
-    if draws == WITH_ADAPTERS:
+    if draws == LATEST_DRAWS:
         return f"make simulate SEEDS=1 FROM={seed}"
     return f"python -m tests.simulation --one --seeds 1 --from {seed} --draws {draws}"
 
 
-def play_all(seeds: Iterable[int], draws: int = WITH_ADAPTERS) -> Iterator[Played]:
+def play_all(seeds: Iterable[int], draws: int = LATEST_DRAWS) -> Iterator[Played]:
     """Run seeds on every processor; return their results in order."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(partial(play, draws=draws), seeds, chunksize=5)

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from firmware_sim.acceptance.plain import plain_credit
 from firmware_sim.assembly import build
 from firmware_sim.faults.in_force import Faults
 from firmware_sim.hal.nvram import SimulatedNvram
@@ -26,7 +27,7 @@ from firmware_sim.rack.rack import Rack
 from firmware_sim.rack.stations import Observer, Station
 from firmware_sim.rack.values import fragments
 from firmware_sim.records.ring import PURCHASE_RING
-from firmware_sim.requests import PresentCard, Reply, Request, Sealed
+from firmware_sim.requests import Plain, PresentCard, Reply, Request, Sealed
 from firmware_sim.servers.line import Line
 from firmware_sim.servers.transit import BITS_A_BYTE
 from firmware_sim.settings import Settings
@@ -45,7 +46,9 @@ from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import advance_key_version, execute, plan
 from meterctl.operations.entry_results import Settled
 from meterctl.operations.limits import encode_settings, parse_settings, set_limits
+from meterctl.operations.plain_credit import known_plain_credit
 from meterctl.operations.resolution import close_by_hand, resolve
+from meterctl.operations.status import ask_status
 from meterctl.operations.withdrawal import withdraw_cards
 from meterctl.session import Session
 from protocols.card.applet import Card
@@ -87,9 +90,10 @@ TIMEOUT_MS = 1000
 SETTLES_WITHIN_MS = 10 * MINUTE
 """Line time within which every entry is settled after the faults have ended."""
 STEPS = (10, 30)
-WITH_ADAPTERS = 2
-"""Version of the draws of a seed; 1 is without adapters. A seed that failed once is played as it
-was drawn then."""
+WITH_ADAPTERS, WITH_PLAIN_WRITES = 2, 3
+LATEST_DRAWS = WITH_PLAIN_WRITES
+"""Versions of the draws of a seed; 1 is without either. A seed that failed once is played as it was
+drawn then."""
 TABLES_READ = (PURCHASES, EVENTS, PROFILE, DAILY_FREEZES)
 LEVELS = ("off", "2.00", "5.00")
 
@@ -120,7 +124,7 @@ class Executing:
     """A request that a meter executes, and how the meter was before it."""
 
     meter: Meter
-    request: Sealed | PresentCard
+    request: Sealed | Plain | PresentCard
     before: Mapping[str, Any]
     is_new: bool
 
@@ -135,9 +139,9 @@ class Watch(Observer):
     def before(self, station: Station, request: Request) -> None:
         """Keep how the meter is before a message or a card."""
         world, meter = self._world, station.meter
-        if isinstance(request, Sealed):
+        if isinstance(request, Sealed | Plain):
             before = world.step(meter)
-            world.delivered += 1
+            world.delivered += isinstance(request, Sealed)
             self._executing[station] = Executing(meter, request, before, False)
         elif isinstance(request, PresentCard):
             before, data = world.step(meter), request.credit.message
@@ -165,7 +169,7 @@ class Watch(Observer):
 class World:
     """The whole simulated system. `run` plays the seed and raises AuditError or another failure."""
 
-    def __init__(self, seed: int, folder: Path, draws: int = WITH_ADAPTERS) -> None:
+    def __init__(self, seed: int, folder: Path, draws: int = LATEST_DRAWS) -> None:
         self.seed, self.folder, self._draws = seed, folder, draws
         self.rng = Random(f"simulate/{seed}")
         self.log: list[str] = []
@@ -178,6 +182,13 @@ class World:
         self._vends = False
         self._vended: list[JournalLine] = []
         self._vending = Vending()
+        self._plain = Random(f"plain/{seed}")
+        self._writes_plainly = draws >= WITH_PLAIN_WRITES and self._plain.random() < 0.25
+        self._credit_written = (0, 0)
+        """Purchase count and amount of the plain credit that is being written."""
+        self._written_last: dict[str, tuple[int, int]] = {}
+        self._written: Counter[str] = Counter()
+        """Plain credit by the serial number of the meter that took it or may have, 0.01."""
         self.faults = Faults(FaultPlan((), seed))
         self.time = Time()
         self._choose_keys()
@@ -322,6 +333,7 @@ class World:
             tariff=Tariff(prices=Prices((rng.randrange(1, 20_000),))),
             epoch=rng.randrange(1, 1 << 32),
             phase_energies=Random(f"{serial} keeps energies of phases").random() < 0.5,
+            unsafe_writes=self._writes_plainly,
         )
 
     def _make(self, placed: Placed) -> Meter:
@@ -349,12 +361,14 @@ class World:
         return rebuild
 
     def executed(self, done: Executing, reply: Reply | None, *, was_lost: bool) -> None:
-        """Show the auditor a message or a card.
+        """Show the auditor a message, a plain credit or a card.
 
         Args:
             was_lost: whether the power or the storage failed while the meter executed it.
         """
-        if isinstance(done.request, Sealed):
+        if isinstance(done.request, Plain):
+            self._written_plainly(done, reply, was_lost)
+        elif isinstance(done.request, Sealed):
             self._delivered_message(done, done.request.data, reply, was_lost)
         else:
             self._inserted_card(done, done.request.credit.message, reply, was_lost)
@@ -375,6 +389,20 @@ class World:
         self.seen[outcome.name] += 1
         self.log.append(f"meter {serial}: {outcome.name} to sequence {reply.answer.sequence}")
         self._took(done, data, outcome)
+
+    def _written_plainly(self, done: Executing, reply: Reply | None, was_lost: bool) -> None:
+        serial = done.meter.state.identity.serial_number
+        credit = self._credit_written
+        outcome = reply.answer.outcome.name if reply is not None and reply.answer else None
+        if not was_lost and outcome is None:
+            return
+        if was_lost or outcome == Outcome.ACCEPTED.name:
+            self._written[serial] += credit[1]
+        self.seen[f"plain: {outcome}"] += 1
+        after = done.before if was_lost else self.snapshot(done.meter)
+        self.auditor.written_plainly(serial, credit, outcome, done.before, after)
+        if not was_lost:
+            self.placed[serial].last = after
 
     def _inserted_card(
         self, done: Executing, data: bytes, reply: Reply | None, was_lost: bool
@@ -454,6 +482,9 @@ class World:
             self.look()
             if self._draws >= WITH_ADAPTERS and self._reads.random() < 0.3:
                 self.log.append(self._do(self._read, self._reads.choice(self.hosts)))
+                self.look()
+            if self._writes_plainly and self._plain.random() < 0.3:
+                self.log.append(self._do_plainly())
                 self.look()
         self._settle()
 
@@ -598,6 +629,13 @@ class World:
             host.pipe.dies_in = None
             self._acting = acting
 
+    def _do_plainly(self) -> str:
+        """Write credit; draw nothing of the other draws."""
+        try:
+            return self._write_credit()
+        except MeterStoppedError:
+            return "a plain write: the meter stopped"
+
     def _check(self, error: MeterctlError, host: Host) -> None:
         """Check that an error is a declared one and accuses no sound meter, card or journal."""
         if not 2 <= error.exit_code <= 7:
@@ -626,7 +664,9 @@ class World:
         accused = isinstance(error, NotPermittedError) and any(
             word in text for word in _SET_BACK_WORDS
         )
-        if accused and sets_back:
+        if accused and self._writes_plainly and "the journal has sold it" in text:
+            self.seen["card refused for plain credit"] += 1
+        elif accused and sets_back:
             self.seen["set back refused"] += 1
         elif accused and not self._loses_journals and not self._renews_storages:
             raise AuditError(f"a sound meter or card was accused: {error}") from error
@@ -794,6 +834,46 @@ class World:
         outcome = self._give(station, lambda: self._vending.seal(station.meter, order).data)
         self.seen["vended"] += 1
         return f"vended {kind.word} {order.amount}: {outcome}"
+
+    def _write_credit(self) -> str:
+        """Write credit plainly: mostly the next count, else one that was or that is not yet."""
+        station, rng = self._plain.choice(self.rack.stations), self._plain
+        self.look()
+        meter = station.meter
+        if meter.stopped or not meter.state.powered:
+            return "no plain write in the dark"
+        count = meter.state.account.purchases + rng.choice((1, 1, 1, 0, 0, -1, 2))
+        kept = self._written_last.get(station.serial_number)
+        if kept is not None and rng.random() < 0.3:
+            self._credit_written = kept
+        else:
+            self._credit_written = (max(0, count), rng.choice((0, 1, 700, rng.randrange(1, 3000))))
+        restarts = station.restarts
+        reply = station.hand_over(plain_credit(*self._credit_written))
+        self._written_last[station.serial_number] = self._credit_written
+        if station.meter.stopped:
+            raise MeterStoppedError(f"meter {station.serial_number} stopped")
+        if station.restarts != restarts:
+            return f"wrote credit {self._credit_written}: {POWER_FAILED}"
+        outcome = reply.answer.outcome.name if reply and reply.answer else "no answer"
+        return f"wrote credit {self._credit_written}: {outcome}"
+
+    def _ask_for_status(self, station: Station) -> str:
+        session, journal = self._session(station, set_back=True)
+        ask_status(session, journal, session.identify())
+        return "status"
+
+    def _check_plain_credit(self) -> None:
+        """Check that no journal names more plain credit than was ever written."""
+        for host in self.hosts:
+            for serial, placed in self.placed.items():
+                named = known_plain_credit(host.journal, serial, placed.description.epoch)
+                if named > self._written[serial]:
+                    raise AuditError(
+                        f"meter {serial}: host {host.name} names {named} of plain credit, "
+                        f"{self._written[serial]} was written"
+                    )
+                self.seen["plain credit named"] += bool(named)
 
     def _other_sellers(self) -> str:
         """Sell 18 times with 1, 3, 15 or 18 other journals: a meter stores 16 receipts and rows."""
@@ -1189,6 +1269,9 @@ class World:
             host.ring = self.ring
         self.witness.trusts_the_line = True
         began = self.time.now_us
+        for station in self.rack.stations if self._writes_plainly else ():
+            for host in self.hosts:
+                self.log.append(self._do(lambda: self._ask_for_status(station), host))  # noqa: B023
         self._bring_cards_home()
         for host in self.hosts:
             for station in self.rack.stations:
@@ -1206,6 +1289,7 @@ class World:
         self._finish()
         self._sell_again()
         self._finish()
+        self._check_plain_credit()
 
     def _finish(self) -> None:
         self.auditor.finish(
