@@ -17,6 +17,8 @@ EXCHANGE = "tests/unit/meterctl/drivers/test_rtu_exchange.py"
 LIMITS = "tests/unit/meterctl/operations/test_limits.py"
 CARDS = "tests/attacks"
 SLOT = "tests/unit/firmware_sim/token_carriers/test_card_slot.py"
+PLAIN = "tests/unit/firmware_sim/acceptance/test_plain.py"
+PLAIN_WIRE = "tests/unit/firmware_sim/servers/modbus/test_plain_writes.py"
 STATUS = "tests/unit/firmware_sim/acceptance/test_status.py"
 RECEIPTS = "tests/unit/firmware_sim/acceptance/test_receipts.py"
 LAYOUTS = "tests/unit/firmware_sim/storage/test_layouts.py"
@@ -28,6 +30,48 @@ OPERATOR = "tests/unit/firmware_sim/rack/test_operator.py"
 
 
 METER_MUTANTS = (
+    Mutant(
+        "a plain credit of a count that a sealed purchase had is confirmed",
+        "firmware_sim/acceptance/plain.py",
+        "if purchase.carrier == Carrier.PLAIN and purchase.sequence == count:",
+        "if purchase.number == count:",
+        (PLAIN,),
+    ),
+    Mutant(
+        "the same count with another amount is confirmed",
+        "firmware_sim/acceptance/plain.py",
+        "same = accepted == amount",
+        "same = accepted is not None",
+        (PLAIN,),
+    ),
+    Mutant(
+        "a plain credit may leave counts out",
+        "firmware_sim/acceptance/plain.py",
+        "if count > purchases + 1:",
+        "if count > purchases + 2:",
+        (PLAIN,),
+    ),
+    Mutant(
+        "plain writes without unsafe_writes",
+        "firmware_sim/servers/modbus/plain_writes.py",
+        "if not self._holding or not station.meter.takes_plain_writes:",
+        "if not self._holding:",
+        (PLAIN_WIRE,),
+    ),
+    Mutant(
+        "a broadcast credits",
+        "firmware_sim/servers/modbus/server.py",
+        "if not plan_of(station.register_map).plain.concern(pdu):",
+        "if pdu:",
+        (PLAIN_WIRE,),
+    ),
+    Mutant(
+        "a part of a value is written",
+        "firmware_sim/servers/modbus/plain_writes.py",
+        "if found[0].extent.start != written.start or found[-1].extent.stop != written.stop:",
+        "if found[0].extent.start != written.start:",
+        (PLAIN_WIRE,),
+    ),
     Mutant(
         "balance and sequence in two records",
         "firmware_sim/meter.py",
