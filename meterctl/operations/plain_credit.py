@@ -72,8 +72,8 @@ def _unsold(journal: Journal, status: SealedStatus, before: ProvedStorage | None
     shown = _Total(status.credit_sequence, status.committed_cumulative // CENT)
     held = _held(journal, status)
     if held.messages == shown.messages and not (before and before.begun_after):
-        known = known_plain_credit(journal, meter, epoch)
-        return shown.purchased - held.purchased - known
+        unsold = shown.purchased - held.purchased
+        return unsold - known_plain_credit(journal, meter, epoch) if unsold else 0
     since = _total_of(before)
     if since is None:
         return 0

@@ -239,6 +239,8 @@ def _other_total(case: Case, back: WriteBack) -> str | None:
     """Return a text if the meter's purchases cannot contain the proved sales of the journal."""
     taken, total = case.journal.confirmed_sum(back.meter_digits, back.epoch, back.credit_sequence)
     cumulative = _seen(back).cumulative
+    if total == cumulative:
+        return None
     plain = known_plain_credit(case.journal, back.meter_digits, back.epoch)
     complete = taken == back.credit_sequence  # each proved sequence occurs once
     if total > cumulative or (complete and total + plain != cumulative):
