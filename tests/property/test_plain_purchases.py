@@ -49,7 +49,7 @@ def make() -> Meter:
     return build(MeterDescription(unsafe_writes=True, settings=settings_))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(PURCHASES, max_size=24))
 def test_purchases_in_any_order_are_those_of_the_model(
     steps: list[tuple[bool, int, int]],
@@ -82,7 +82,7 @@ def test_purchases_in_any_order_are_those_of_the_model(
     assert security.credit_sequence == purchases - len(plain)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(FUNCTIONS, ADDRESSES, st.binary(min_size=2, max_size=14))
 def test_any_write_is_confirmed_or_refused_and_a_refused_one_changes_nothing(
     function: int, address: int, data: bytes
