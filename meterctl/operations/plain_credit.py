@@ -62,9 +62,6 @@ class _Total(NamedTuple):
     messages: int
     purchased: int
 
-    def __sub__(self, other: _Total) -> _Total:
-        return _Total(self.messages - other.messages, self.purchased - other.purchased)
-
 
 def _unsold(journal: Journal, status: SealedStatus, before: ProvedStorage | None) -> int:
     """Return the purchases that are in no entry, 0.01; 0 where another journal sold too."""
@@ -77,20 +74,24 @@ def _unsold(journal: Journal, status: SealedStatus, before: ProvedStorage | None
     since = _total_of(before)
     if since is None:
         return 0
-    held -= _Total(*journal.confirmed_sum(meter, epoch, since.messages))
-    shown -= since
-    return shown.purchased - held.purchased if held.messages == shown.messages else 0
+    held = _held(journal, status, since.messages)
+    more = _Total(shown.messages - since.messages, shown.purchased - since.purchased)
+    return more.purchased - held.purchased if held.messages == more.messages else 0
 
 
-def _held(journal: Journal, status: SealedStatus) -> _Total:
-    """Return what this journal holds of a meter's messages, an open entry included that is proved.
+def _held(journal: Journal, status: SealedStatus, above: int = 0) -> _Total:
+    """Return what this journal holds of a meter's messages above a sequence.
 
-    The status proves that entry; a later step settles it.
+    An open entry is counted that the status proves: a later step settles it.
     """
-    count, sold = journal.confirmed_sum(status.serial_number, status.epoch, status.credit_sequence)
+    meter, epoch = status.serial_number, status.epoch
+    count, sold = journal.confirmed_sum(meter, epoch, status.credit_sequence)
+    below, sold_below = journal.confirmed_sum(meter, epoch, above) if above else (0, 0)
+    count, sold = count - below, sold - sold_below
     row = status.of_journal
-    for entry in journal.open_entries(status.serial_number):
-        if (entry.sequence, entry.origin.mark, entry.code) == (row.sequence, row.mark, row.code):
+    for entry in journal.open_entries(meter):
+        told = (entry.sequence, entry.origin.mark, entry.code)
+        if entry.sequence > above and told == (row.sequence, row.mark, row.code):
             count += 1
             sold += entry.amount if entry.kind in SALES else 0
     return _Total(count, sold)

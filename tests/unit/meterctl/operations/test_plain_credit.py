@@ -170,6 +170,24 @@ def test_where_another_journal_sold_nothing_is_said_until_the_totals_are_known_a
     assert told(journal) == [notice("4.00")]
 
 
+def test_an_open_sale_of_before_the_last_proof_does_not_stand_for_another_journals_later_one(
+    tmp_path: Path,
+) -> None:
+    """A card took it; its write-back has not come home, and others sold before and after."""
+    setup = Setup(tmp_path, unsafe_writes=True)
+    other = Host(setup.meter, derive_meter_keys(MASTER, METER, 1))
+    card = opened(setup)
+    other.send(MessageKind.VOID)
+    session = setup.session()
+    setup.sell(card, 1000, session=session)
+    setup.insert(card)
+    other.send(MessageKind.VOID)
+    ask_status(session, setup.journal, session.identify())
+    other.send(MessageKind.CREDIT, amount=6235)
+    ask_status(session, setup.journal, session.identify())
+    assert audited(setup.journal) == []
+
+
 def test_a_meter_that_was_served_after_a_set_back_begins_again(
     meter: Meter, journal: Journal
 ) -> None:
