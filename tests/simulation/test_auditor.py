@@ -1283,3 +1283,92 @@ def test_unknown_meters_are_named() -> None:
         auditor.stepped(SERIAL, {}, {})
     with pytest.raises(AuditError, match="000000000009 is not known"):
         auditor.started("000000000009", {})
+
+
+# ---- plain credit
+
+
+def write_plainly(
+    bench: Bench,
+    count: int,
+    cents: int = 1000,
+    outcome: str | None = "ACCEPTED",
+    takes: bool = True,
+    **over: Any,
+) -> None:
+    """Let the fake take a plain credit, or not, and show it to the auditor."""
+    before = bench.fake.snapshot()
+    sequence = bench.fake.credit_sequence
+    if takes:
+        bench.fake.top_up(note("credit", count, cents))
+        bench.fake.credit_sequence = sequence
+    after = bench.fake.snapshot(**over)
+    bench.auditor.written_plainly(SERIAL, (count, cents), outcome, before, after)
+
+
+def test_a_plain_credit_is_a_purchase_beside_sealed_ones_and_counts_once() -> None:
+    bench = Bench()
+    write_plainly(bench, 1)
+    bench.credit(1)
+    write_plainly(bench, 3, 200)
+    for outcome, cents in (("ALREADY_ACCEPTED", 200), ("SEQUENCE_CONFLICT", 201)):
+        write_plainly(bench, 3, cents, outcome, takes=False)
+    write_plainly(bench, 2, 1000, "SEQUENCE_OLD", takes=False)
+    bench.credit(2)
+
+
+@pytest.mark.parametrize(
+    ("count", "cents", "outcome", "takes", "text"),
+    [
+        (1, 1000, "ACCEPTED", True, "the plain credit 1 had its effect already"),
+        (3, 1000, "ACCEPTED", True, "accepted the plain credit 3 after 1"),
+        (2, 0, "ACCEPTED", True, "accepted a plain credit of 0.00"),
+        (2, 1000, "ACCEPTED", False, "credited_exact is"),
+        (1, 1000, "ALREADY_ACCEPTED", True, "ALREADY_ACCEPTED moved"),
+        (1, 999, "ALREADY_ACCEPTED", False, "never had effect"),
+        (1, 1000, "SEQUENCE_CONFLICT", False, "that had effect"),
+        (2, 1000, "SEQUENCE_GAP", True, "SEQUENCE_GAP moved"),
+    ],
+)
+def test_a_plain_credit_that_may_not_be_is_found(
+    count: int, cents: int, outcome: str, takes: bool, text: str
+) -> None:
+    bench = Bench()
+    write_plainly(bench, 1)
+    with bites(text):
+        write_plainly(bench, count, cents, outcome, takes)
+
+
+def test_a_plain_credit_moves_no_sequence_and_needs_an_open_account() -> None:
+    with bites("credit_sequence is 1"):
+        write_plainly(Bench(), 1, credit_sequence="1")
+    bench = Bench()
+    bench.deliver(
+        note("close", 1),
+        lambda: vars(bench.fake).update(
+            settled=bench.fake.credit, account="closed", credit_sequence=1
+        ),
+    )
+    with bites("the account is closed"):
+        write_plainly(bench, 1)
+
+
+@pytest.mark.parametrize("takes", [False, True])
+def test_an_unanswered_plain_credit_is_whole_or_absent_after_a_restart(takes: bool) -> None:
+    bench = Bench()
+    last = bench.fake.snapshot()
+    bench.auditor.written_plainly(SERIAL, (1, 1000), None, last, last)
+    if takes:
+        bench.fake.top_up(note("credit", 1, 1000))
+    bench.fake.credit_sequence = 0
+    bench.auditor.restarted(SERIAL, last, bench.fake.snapshot())
+    outcome = "ALREADY_ACCEPTED" if takes else "ACCEPTED"
+    write_plainly(bench, 1, 1000, outcome, takes=not takes)
+
+
+def test_half_of_an_unanswered_plain_credit_is_found() -> None:
+    bench = Bench()
+    last = bench.fake.snapshot()
+    bench.auditor.written_plainly(SERIAL, (1, 1000), None, last, last)
+    with bites("after a restart|must be"):
+        bench.auditor.restarted(SERIAL, last, bench.fake.snapshot(purchase_count="1"))

@@ -21,6 +21,7 @@ HAPPENS = (
     "lie: forge_answer",
     "fault: packets", "fault: stall", "fault: echo", "fault: meter_echo", "fault: reply_late",
     "reading compared",
+    "plain: ACCEPTED", "plain: ALREADY_ACCEPTED", "plain: SEQUENCE_CONFLICT", "plain credit named",
 )  # fmt: skip
 """Events that occur in the first seeds; a world without them would not test them."""
 WATCHED = 70
