@@ -22,7 +22,7 @@ from firmware_sim.rack.rack import Rack
 from firmware_sim.servers.line import Line
 from firmware_sim.settings import Settings
 from protocols.control import Advance
-from protocols.data_model.words import MeterType, PhaseSummation
+from protocols.data_model.words import Cause, MeterType, PhaseSummation
 from protocols.faults import parse_plan
 from protocols.modbus import shipped_maps, tcp
 from protocols.modbus.areas import Area
@@ -89,7 +89,7 @@ ANGLE = degrees(acos(0.8))
 class Wire:
     """A TCP connection to a meter with a shipped map, an hour after its load began."""
 
-    def __init__(self, name: str, known: Known) -> None:
+    def __init__(self, name: str, known: Known, unsafe_writes: bool = False) -> None:
         three = len(known.powers) == 3
         description = MeterDescription(
             serial_number="202611300042",
@@ -106,6 +106,7 @@ class Wire:
             ),
             phase_summation=int(PhaseSummation.PER_PHASE),
             register_map=shipped_maps.shipped(name).register_map,
+            unsafe_writes=unsafe_writes,
         )
         self.rack = rack_of(description, 0)
         operate(self.rack, Advance(HOUR))
@@ -472,6 +473,37 @@ def test_an_exporting_acrel_meter_shows_an_unsigned_current_and_a_negative_power
     assert wire.number("H", 0x000C) == pytest.approx(1304, abs=1)
     assert wire.number("h", 0x000D) == -2400
     assert wire.number("h", 0x0010) == -800
+
+
+def test_an_acrel_meter_takes_a_purchase_by_its_count() -> None:
+    wire = Wire("acrel-prepaid", ONE, unsafe_writes=True)
+    money = wire.number("i", 0x004F)
+    purchase = write_request(0x004E, struct.pack(">HI", 1, 2500))
+    for _ in range(2):
+        assert wire.ask(purchase) == bytes.fromhex("10 004e 0003")
+        assert (wire.number("H", 0x004E), wire.number("i", 0x004F)) == (1, money + 2500)
+    for count, amount in ((1, 2600), (3, 2500)):
+        assert wire.ask(write_request(0x004E, struct.pack(">HI", count, amount))) == b"\x90\3"
+    assert wire.ask(write_request(0x0046, bytes(56))) == bytes((0x90, ADDRESS)), "the whole block"
+    assert wire.number("i", 0x004F) == money + 2500
+
+
+def test_an_acrel_meter_takes_orders_to_its_switch_and_alarms() -> None:
+    wire = Wire("acrel-prepaid", ONE, unsafe_writes=True)
+    meter = wire.rack.stations[0].meter
+    for order, causes in ((0x0001_0001, Cause.REMOTE), (0x0001_0000, 0)):
+        assert wire.ask(write_request(0x0057, order.to_bytes(4))) == bytes.fromhex("10 0057 0002")
+        assert meter.state.supply.causes == causes
+        assert [wire.number("H", address) for address in (0x0057, 0x0058)] == [bool(causes)] * 2
+    assert wire.ask(write_request(0x0057, b"\0\1")) == bytes((0x90, VALUE)), "half of an order"
+    assert wire.ask(write_request(0x0046, struct.pack(">II", 600, 200)))[0] == 16
+    assert [wire.number("I", address) for address in (0x0046, 0x0048)] == [600, 200]
+
+
+def test_an_acrel_meter_takes_nothing_without_unsafe_writes() -> None:
+    wire = Wire("acrel-prepaid", ONE)
+    for address, data in ((0x004E, "0001 000009c4"), (0x0057, "00010001"), (0x0046, "00000258")):
+        assert wire.ask(write_request(address, bytes.fromhex(data))) == bytes((0x90, ADDRESS))
 
 
 # ---- libmodbus
