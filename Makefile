@@ -8,7 +8,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --editable
 
 .PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz pythons pins \
-	clean environment distribution-packages card-reader-client
+	strangers clean environment distribution-packages card-reader-client
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -94,6 +94,13 @@ pythons: environment
 ## make pins      the tests of the dependencies with the oldest and the newest of each
 pins: environment
 	@$(BIN)/python -m tools.pins
+
+## make strangers  clients of other projects, each installed in .cache, read our meters
+THIRD_PARTY := mbpoll tshark libmodbus-dev:/usr/include/modbus/modbus.h dpkg-dev:dpkg-source \
+	gcc pkg-config
+strangers: environment
+	@tools/install_packages.sh $(THIRD_PARTY)
+	@$(BIN)/python -m tools.third_party
 
 # A virtual card reader: daemon and library, the reader, two clients that are not ours, and the
 # packages that build pyscard.

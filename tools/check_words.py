@@ -18,6 +18,7 @@ _LONG_OK = re.compile(r"\s*\||.*https?://|\s*\[[^]]+\]:")
 """Rows of Markdown tables and lines with a link may be longer."""
 _PRAGMA = re.compile(r"\s*# (?:noqa|type: ignore).*$")
 _WITHOUT_WORDS = (RECORD,)
+_TARGET = re.compile(r"^## make ([a-z]+)", re.MULTILINE)
 
 
 def refused_words(record: str) -> list[str]:
@@ -33,6 +34,12 @@ def pattern(record: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z])(?:{refused})[a-z]*", re.IGNORECASE)
 
 
+def command_names(makefile: str, is_makefile: bool = False) -> re.Pattern[str]:
+    """Return the pattern of the commands `make …` of users; in the Makefile targets stand alone."""
+    targets = "|".join(_TARGET.findall(makefile))
+    return re.compile(rf"(?<![\w-]){'' if is_makefile else 'make '}(?:{targets})(?![\w-])")
+
+
 def width(line: str) -> int:
     """Return the columns of a line: wide characters take two, a linter's pragma none."""
     text = _PRAGMA.sub("", line)
@@ -41,6 +48,7 @@ def width(line: str) -> int:
 
 def problems(path: str, text: str, words: re.Pattern[str]) -> Iterator[str]:
     """Yield what is wrong with a file, one line each."""
+    commands = command_names((ROOT / "Makefile").read_text(), is_makefile=path == "Makefile")
     is_page, in_code = path.endswith(".md"), False
     for number, line in enumerate(text.splitlines(), 1):
         if is_page and line.startswith("```"):
@@ -48,7 +56,7 @@ def problems(path: str, text: str, words: re.Pattern[str]) -> Iterator[str]:
         may_be_long = is_page and (in_code or _LONG_OK.match(line))
         if width(line) > COLUMNS and not may_be_long:
             yield f"{path}:{number}: {width(line)} columns, at most {COLUMNS}"
-        found = None if path in _WITHOUT_WORDS else words.search(line)
+        found = None if path in _WITHOUT_WORDS else words.search(commands.sub("", line))
         if found:
             yield f"{path}:{number}: the word {found[0]!r}: see {RECORD}"
 

@@ -145,6 +145,6 @@ def test_every_folder_of_make_pins_is_there() -> None:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize("target", ["pythons", "pins"])
-def test_make_helps_with_what_it_offers(target: str) -> None:
-    assert f"## make {target}" in (ROOT / "Makefile").read_text()
+@pytest.mark.parametrize("command", ["make pythons", "make pins", "make strangers"])
+def test_make_helps_with_what_it_offers(command: str) -> None:
+    assert f"## {command}" in (ROOT / "Makefile").read_text()

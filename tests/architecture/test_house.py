@@ -93,6 +93,19 @@ def test_a_refused_word_is_found_also_as_a_part_of_a_name(line: str) -> None:
         assert len(list(check_words.problems("a.py", line.format(word.upper()), pattern))) == 1
 
 
+def test_the_name_of_a_command_may_hold_a_refused_word() -> None:
+    pattern = check_words.pattern((ROOT / check_words.RECORD).read_text())
+    command = "make strangers"
+    word = command.removeprefix("make ")
+    for path, line, refused in (
+        ("a.py", f"`{command}` reads", 0),
+        ("a.py", word + " read", 1),
+        ("Makefile", word + ": environment", 0),
+        ("Makefile", f"the-{word}: environment", 1),
+    ):
+        assert len(list(check_words.problems(path, line, pattern))) == refused, line
+
+
 def test_requests_are_values() -> None:
     for kind in Request.__args__:  # type: ignore[attr-defined]
         assert kind.__dataclass_params__.frozen
