@@ -65,9 +65,19 @@ class Meters:
         """Return the values of all items of a meter."""
         return self._states[unit]
 
+    @property
+    def tcp(self) -> tuple[str, int]:
+        """Host and port of the meters."""
+        return self._process.tcp
+
+    @property
+    def pty(self) -> Path:
+        """Virtual serial port of the meters."""
+        return self._process.pty
+
     def target(self, wire: str) -> object:
         """Return where a client connects."""
-        return list(self._process.tcp) if wire == TCP else str(self._process.pty)
+        return list(self.tcp) if wire == TCP else str(self.pty)
 
     def assert_well(self) -> None:
         """Assert that the program runs and that reading changed nothing."""
