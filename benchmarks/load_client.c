@@ -1,7 +1,7 @@
-/* The load of the Modbus benchmarks: closed loop, function 3, every reply checked.
+/* The load of the Modbus benchmarks: closed loop, reads, every reply checked.
  *
- *     load_client tcp HOST PORT CONNECTIONS IN_FLIGHT REQUESTS ADDRESS COUNT
- *     load_client rtu PATH REQUESTS ADDRESS COUNT
+ *     load_client tcp HOST PORT CONNECTIONS IN_FLIGHT REQUESTS FUNCTION ADDRESS COUNT
+ *     load_client rtu PATH REQUESTS FUNCTION ADDRESS COUNT
  *
  * Each connection keeps IN_FLIGHT requests unanswered until REQUESTS were sent in all. A TCP reply
  * must carry the oldest unanswered transaction: where it carries a later one, those before it are
@@ -37,7 +37,7 @@ struct connection {
 };
 
 static struct { long replies, lost, wrong, unsent; double first, last; } result;
-static int address, count, in_flight;
+static int function, address, count, in_flight;
 
 static double now(void)
 {
@@ -77,7 +77,7 @@ static void fill(struct connection *c)
         put16(r + 2, 0);
         put16(r + 4, 6);
         r[6] = UNIT;
-        r[7] = 3;
+        r[7] = function;
         put16(r + 8, address);
         put16(r + 10, count);
         size += REQUEST;
@@ -108,7 +108,7 @@ static void check(struct connection *c, const uint8_t *frame, size_t size)
     result.lost += at;
     c->head = (c->head + at + 1) % MAX_IN_FLIGHT;
     c->unanswered -= at + 1;
-    if (size == 9u + 2 * count && frame[6] == UNIT && frame[7] == 3 && frame[8] == 2 * count)
+    if (size == 9u + 2 * count && frame[6] == UNIT && frame[7] == function && frame[8] == 2 * count)
         result.replies++;
     else
         result.wrong++;
@@ -151,8 +151,9 @@ static int tcp(char **a)
     int port = atoi(a[1]), connections = atoi(a[2]);
     in_flight = atoi(a[3]);
     long requests = atol(a[4]);
-    address = atoi(a[5]);
-    count = atoi(a[6]);
+    function = atoi(a[5]);
+    address = atoi(a[6]);
+    count = atoi(a[7]);
     if (connections < 1 || in_flight < 1 || in_flight > MAX_IN_FLIGHT)
         return 2;
     struct connection *all = calloc(connections, sizeof *all);
@@ -213,11 +214,12 @@ static int rtu(char **a)
 {
     int fd = open(a[0], O_RDWR | O_NOCTTY);
     long requests = atol(a[1]);
-    address = atoi(a[2]);
-    count = atoi(a[3]);
+    function = atoi(a[2]);
+    address = atoi(a[3]);
+    count = atoi(a[4]);
     if (fd < 0)
         fail(a[0]);
-    uint8_t request[8] = {UNIT, 3}, in[MAX_RTU];
+    uint8_t request[8] = {UNIT, function}, in[MAX_RTU];
     put16(request + 2, address);
     put16(request + 4, count);
     uint16_t crc = crc16(request, 6);
@@ -244,7 +246,7 @@ static int rtu(char **a)
             break;
         }
         result.last = now();
-        if (have == wanted && in[0] == UNIT && in[1] == 3 && in[2] == 2 * count &&
+        if (have == wanted && in[0] == UNIT && in[1] == function && in[2] == 2 * count &&
             crc16(in, have) == 0)
             result.replies++;
         else
@@ -256,11 +258,11 @@ static int rtu(char **a)
 
 int main(int argc, char **argv)
 {
-    if (argc == 9 && !strcmp(argv[1], "tcp"))
+    if (argc == 10 && !strcmp(argv[1], "tcp"))
         return tcp(argv + 2);
-    if (argc == 6 && !strcmp(argv[1], "rtu"))
+    if (argc == 7 && !strcmp(argv[1], "rtu"))
         return rtu(argv + 2);
-    fprintf(stderr, "load_client tcp HOST PORT CONNECTIONS IN_FLIGHT REQUESTS ADDRESS COUNT | "
-                    "rtu PATH REQUESTS ADDRESS COUNT\n");
+    fprintf(stderr, "load_client tcp HOST PORT CONNECTIONS IN_FLIGHT REQUESTS FUNCTION ADDRESS "
+                    "COUNT | rtu PATH REQUESTS FUNCTION ADDRESS COUNT\n");
     return 2;
 }

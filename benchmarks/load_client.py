@@ -14,12 +14,21 @@ import sys
 import time
 from collections import deque
 from struct import Struct
+from typing import NamedTuple
 
 SILENCE_S = 2.0
 UNIT = 1
 _REQUEST = Struct(">HHHBBHH")
 _HEAD = Struct(">HHHBBB")
 _RTU = Struct(">BBHH")
+
+
+class Question(NamedTuple):
+    """What every request asks."""
+
+    function: int
+    address: int
+    count: int
 
 
 class Counts:
@@ -46,10 +55,10 @@ class Connection:
     """One TCP connection with its unanswered transactions, oldest first."""
 
     def __init__(
-        self, wire: socket.socket, to_send: int, in_flight: int, address: int, count: int
+        self, wire: socket.socket, to_send: int, in_flight: int, question: Question
     ) -> None:
         self.wire, self.to_send, self._in_flight = wire, to_send, in_flight
-        self._address, self._count = address, count
+        self._question = question
         self.unanswered: deque[int] = deque()
         self._next = 0
         self._have = b""
@@ -58,7 +67,7 @@ class Connection:
         """Send as many requests as may be in flight, in one write."""
         out = b""
         while len(self.unanswered) < self._in_flight and self.to_send:
-            out += _REQUEST.pack(self._next, 0, 6, UNIT, 3, self._address, self._count)
+            out += _REQUEST.pack(self._next, 0, 6, UNIT, *self._question)
             self.unanswered.append(self._next)
             self._next = self._next + 1 & 0xFFFF
             self.to_send -= 1
@@ -100,15 +109,16 @@ class Connection:
             return
         while self.unanswered.popleft() != transaction:
             counts.lost += 1
-        wanted = (transaction, 0, 3 + 2 * self._count, UNIT, 3, 2 * self._count)
-        if len(frame) == 9 + 2 * self._count and _HEAD.unpack_from(frame) == wanted:
+        function, _, count = self._question
+        wanted = (transaction, 0, 3 + 2 * count, UNIT, function, 2 * count)
+        if len(frame) == 9 + 2 * count and _HEAD.unpack_from(frame) == wanted:
             counts.replies += 1
         else:
             counts.wrong += 1
 
 
 def tcp(
-    host: str, port: int, connections: int, in_flight: int, requests: int, address: int, count: int
+    host: str, port: int, connections: int, in_flight: int, requests: int, question: Question
 ) -> Counts:
     """Load a TCP server."""
     everyone = [
@@ -116,8 +126,7 @@ def tcp(
             socket.create_connection((host, port), 5),
             requests // connections,
             in_flight,
-            address,
-            count,
+            question,
         )
         for _ in range(connections)
     ]
@@ -152,10 +161,11 @@ def crc16(data: bytes) -> int:
     return crc
 
 
-def rtu(path: str, requests: int, address: int, count: int) -> Counts:
+def rtu(path: str, requests: int, question: Question) -> Counts:
     """Load a serial line."""
     file = os.open(path, os.O_RDWR | os.O_NOCTTY)
-    request = _RTU.pack(UNIT, 3, address, count)
+    function, _, count = question
+    request = _RTU.pack(UNIT, *question)
     request += crc16(request).to_bytes(2, "little")
     wanted = 5 + 2 * count
     with selectors.DefaultSelector() as selector:
@@ -172,7 +182,7 @@ def rtu(path: str, requests: int, address: int, count: int) -> Counts:
             counts.last = time.monotonic()
             right = (
                 len(reply) == wanted
-                and reply[:3] == bytes((UNIT, 3, 2 * count))
+                and reply[:3] == bytes((UNIT, function, 2 * count))
                 and crc16(reply) == 0
             )
             counts.replies += right
@@ -184,11 +194,11 @@ def main(arguments: list[str]) -> None:
     """Run the load of the arguments and print the counts."""
     kind, target, *numbers = arguments
     if kind == "tcp":
-        port, connections, in_flight, requests, address, count = map(int, numbers)
-        counts = tcp(target, port, connections, in_flight, requests, address, count)
+        port, connections, in_flight, requests, *question = map(int, numbers)
+        counts = tcp(target, port, connections, in_flight, requests, Question(*question))
     else:
-        requests, address, count = map(int, numbers)
-        counts = rtu(target, requests, address, count)
+        requests, *question = map(int, numbers)
+        counts = rtu(target, requests, Question(*question))
     print(counts.show())
 
 

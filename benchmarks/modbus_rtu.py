@@ -16,7 +16,8 @@ from typing import Any
 
 from benchmarks.compiler import AbsentError, libmodbus_server, load_client
 from benchmarks.figures import BenchmarkError, Figure, Reach, beside, in_turn
-from benchmarks.modbus_tcp import ADDRESS, CLIENT_WITHIN_S, COUNT
+from benchmarks.load_client import Question
+from benchmarks.modbus_tcp import CLIENT_WITHIN_S, CREDIT
 from benchmarks.processes import Child, meter_sim, run_json
 
 REACH = Reach(1, at_least=True)
@@ -24,10 +25,11 @@ REACH = Reach(1, at_least=True)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A server on a serial line, and the path of the client's port."""
+    """A server on a serial line, the path of the client's port, and what it is asked."""
 
     child: Child
     path: str
+    question: Question = CREDIT
 
 
 def measure(quick: bool) -> Iterator[Figure]:
@@ -46,21 +48,7 @@ def measure(quick: bool) -> Iterator[Figure]:
             lines.append(_libmodbus(libmodbus_server("rtu", folder), running))
         except AbsentError as error:
             note = str(error)
-        for line in lines:
-            _run(client, line, 500)
-        rates: list[list[float | None]] = [[] for _ in lines]
-        cpu: list[list[float | None]] = [[] for _ in lines]
-        for turn in range(rounds):
-            for index, line in in_turn(list(enumerate(lines)), turn):
-                before = line.child.cpu_us()
-                result = _run(client, line, requests)
-                after = line.child.cpu_us()
-                rates[index].append(result["replies"] / result["seconds"])
-                cpu[index].append(
-                    (after - before) / requests
-                    if before is not None and after is not None
-                    else None
-                )
+        rates, cpu = loaded(client, lines, rounds, requests)
         several = len(lines) > 1
         what = "Modbus RTU on a virtual port"
         yield beside(
@@ -68,6 +56,26 @@ def measure(quick: bool) -> Iterator[Figure]:
         )
         what += ": server CPU per request"
         yield beside(what, "us", cpu[0], cpu[1] if several else None, "libmodbus", None, note)
+
+
+def loaded(
+    client: list[str], lines: list[Line], rounds: int, requests: int
+) -> tuple[list[list[float | None]], list[list[float | None]]]:
+    """Load the lines alternately; return requests/s and CPU per request of each, by round."""
+    for line in lines:
+        _run(client, line, 500)
+    rates: list[list[float | None]] = [[] for _ in lines]
+    cpu: list[list[float | None]] = [[] for _ in lines]
+    for turn in range(rounds):
+        for index, line in in_turn(list(enumerate(lines)), turn):
+            before = line.child.cpu_us()
+            result = _run(client, line, requests)
+            after = line.child.cpu_us()
+            rates[index].append(result["replies"] / result["seconds"])
+            cpu[index].append(
+                (after - before) / requests if before is not None and after is not None else None
+            )
+    return rates, cpu
 
 
 def _libmodbus(program: Path, running: contextlib.ExitStack) -> Line:
@@ -80,7 +88,7 @@ def _libmodbus(program: Path, running: contextlib.ExitStack) -> Line:
 
 
 def _run(client: list[str], line: Line, requests: int) -> dict[str, Any]:
-    command = [*client, "rtu", line.path, str(requests), str(ADDRESS), str(COUNT)]
+    command = [*client, "rtu", line.path, str(requests), *map(str, line.question)]
     result = run_json(command, CLIENT_WITHIN_S)
     if result["replies"] != requests:
         raise BenchmarkError(f"{line.child.name} on a pty: {result}")

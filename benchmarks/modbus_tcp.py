@@ -11,11 +11,13 @@ from pathlib import Path
 
 from benchmarks.compiler import HERE, AbsentError, libmodbus_server, load_client
 from benchmarks.figures import BenchmarkError, Figure, Reach, beside, in_turn
+from benchmarks.load_client import Question
 from benchmarks.processes import Child, meter_sim, run_json
 
 ADDRESS, COUNT = 64, 10
 """Available credit and following registers: a host polls them, and they change while a meter runs.
 """
+CREDIT = Question(3, ADDRESS, COUNT)
 CLIENT_WITHIN_S = 120.0
 STANDING, RUNNING, PYMODBUS, LIBMODBUS = "speed 0", "speed 1", "pymodbus", "libmodbus"
 CPU_REACHES = ((LIBMODBUS, Reach(1.1)), (PYMODBUS, Reach(0.25)))
@@ -44,10 +46,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server and the port on which it listens."""
+    """A server, the port on which it listens, and what it is asked."""
 
     child: Child
     port: int
+    question: Question = CREDIT
 
 
 class Bench:
@@ -68,10 +71,11 @@ class Bench:
 
     def run(self, server: Server, case: Case) -> Measured:
         """Load a server once and return the measurement."""
-        arguments = (server.port, case.connections, case.in_flight, case.requests, ADDRESS, COUNT)
+        arguments = (server.port, case.connections, case.in_flight, case.requests)
         before = server.child.cpu_us()
         result = run_json(
-            [*self._client, "tcp", "127.0.0.1", *map(str, arguments)], CLIENT_WITHIN_S
+            [*self._client, "tcp", "127.0.0.1", *map(str, (*arguments, *server.question))],
+            CLIENT_WITHIN_S,
         )
         after = server.child.cpu_us()
         replies = result["replies"]
@@ -95,10 +99,10 @@ def measure(quick: bool) -> Iterator[Figure]:
         for ours in (STANDING, RUNNING):
             what = f"Modbus TCP at {ours}, 16 connections: server CPU per request"
             for peer, reach in CPU_REACHES:
-                yield _cpu(bench, measured, what, ours, peer, reach)
+                yield cpu_figure(bench, measured, what, ours, peer, reach)
         measured = bench.rounds(Case(64, 1, 16_000 * scale), rounds)
         for ours in (STANDING, RUNNING):
-            yield _rate(
+            yield rate_figure(
                 bench,
                 measured,
                 f"Modbus TCP at {ours}, 64 connections",
@@ -106,13 +110,13 @@ def measure(quick: bool) -> Iterator[Figure]:
                 LIBMODBUS,
                 RATE_REACH,
             )
-        yield _rate(
+        yield rate_figure(
             bench, measured, f"Modbus TCP at {STANDING}, 64 connections", STANDING, PYMODBUS, None
         )
         measured = bench.rounds(Case(16, 8, 32_000 * scale), rounds)
         for ours in (STANDING, RUNNING):
             what = f"Modbus TCP at {ours}, 16 connections x 8 in flight"
-            yield _rate(bench, measured, what, ours, LIBMODBUS, PIPELINED_REACH)
+            yield rate_figure(bench, measured, what, ours, LIBMODBUS, PIPELINED_REACH)
         for peer in (LIBMODBUS, PYMODBUS):
             yield _lost(bench, measured, peer)
 
@@ -141,7 +145,7 @@ def _set_up(running: contextlib.ExitStack) -> Bench:
     return bench
 
 
-def _cpu(
+def cpu_figure(
     bench: Bench, measured: dict[str, list[Measured]], what: str, ours: str, peer: str, reach: Reach
 ) -> Figure:
     mine = [one.cpu_us for one in measured[ours]]
@@ -149,7 +153,7 @@ def _cpu(
     return beside(what, "us", mine, theirs, peer, reach, bench.notes[peer])
 
 
-def _rate(
+def rate_figure(
     bench: Bench,
     measured: dict[str, list[Measured]],
     what: str,

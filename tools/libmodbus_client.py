@@ -48,7 +48,7 @@ def _unpacked(folder: Path) -> Path:
     wanted = [*SOURCES.glob("sources.list.d/*.sources"), *SOURCES.glob("**/*.list")]
     for number, path in enumerate(wanted):
         own = folder / "sources" / f"{number}{path.suffix}"
-        own.write_text(_of_sources(path.read_text(), path.suffix))
+        own.write_text(of_sources(path.read_text(), path.suffix))
     options = {
         "Dir::Etc::SourceList": "/dev/null",
         "Dir::Etc::SourceParts": folder / "sources",
@@ -65,11 +65,12 @@ def _unpacked(folder: Path) -> Path:
     return unpacked
 
 
-def _of_sources(text: str, suffix: str) -> str:
-    """Return a list of binary packages as one of source packages."""
-    old, new = ("Types: deb", "Types: deb-src") if suffix == ".sources" else ("deb ", "deb-src ")
-    lines = (line for line in text.splitlines() if not line.startswith(new.strip()))
-    return "\n".join(new + line[len(old) :] if line.startswith(old) else line for line in lines)
+def of_sources(text: str, suffix: str) -> str:
+    """Return a list of binary packages, in either format of apt, as one of source packages."""
+    lines = text.splitlines()
+    if suffix == ".sources":
+        return "\n".join("Types: deb-src" if "Types:" in line else line for line in lines)
+    return "\n".join(f"deb-src {line[4:]}" for line in lines if line.startswith("deb "))
 
 
 if __name__ == "__main__":

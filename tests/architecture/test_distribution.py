@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from pathspec import GitIgnoreSpec
 
 import firmware_sim
-from tools import environments, pins, pythons
+from tools import environments, libmodbus_client, pins, pythons
 from tools.source_tree import files_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,6 +143,24 @@ def test_the_pythons_that_are_named_are_looked_for() -> None:
 def test_every_folder_of_make_pins_is_there() -> None:
     for path in (*pins.TESTS, *(f"tests/{name}" for name in pythons.TESTS)):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "binary", "source"),
+    [
+        (
+            ".list",
+            "deb [signed-by=k] u s main\ndeb-src u s main\n",
+            "deb-src [signed-by=k] u s main",
+        ),
+        (".sources", "Types: deb\nURIs: u", "Types: deb-src\nURIs: u"),
+        (".sources", "Types: deb deb-src\nURIs: u", "Types: deb-src\nURIs: u"),
+    ],
+)
+def test_a_list_of_packages_becomes_one_of_their_sources(
+    suffix: str, binary: str, source: str
+) -> None:
+    assert libmodbus_client.of_sources(binary, suffix) == source
 
 
 @pytest.mark.parametrize("command", ["make pythons", "make pins", "make strangers"])
