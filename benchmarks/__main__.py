@@ -17,6 +17,7 @@ from benchmarks.meter_year import SPINS, spin_s
 SUBJECTS = (
     "modbus_tcp",
     "modbus_rtu",
+    "modbus_maps",
     "meter_year",
     "memory",
     "growth",

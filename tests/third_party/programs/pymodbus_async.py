@@ -5,7 +5,7 @@ import json
 import sys
 
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus_words import WIDTHS, decoded, unit_of
+from pymodbus_words import decoded, unit_of, width
 
 
 async def main(task):
@@ -19,7 +19,7 @@ async def main(task):
     unit = unit_of(task, client)
     values = []
     for area, address, kind in task["questions"]:
-        reply = await reads[area](address, count=WIDTHS[kind], **unit)
+        reply = await reads[area](address, count=width(kind), **unit)
         values.append(decoded(client, reply, kind))
     client.close()
     print(json.dumps(values))

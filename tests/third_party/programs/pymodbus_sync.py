@@ -4,7 +4,7 @@ import json
 import sys
 
 from pymodbus.client import ModbusSerialClient, ModbusTcpClient
-from pymodbus_words import WIDTHS, decoded, unit_of
+from pymodbus_words import decoded, unit_of, width
 
 
 def main(task):
@@ -18,7 +18,7 @@ def main(task):
     unit = unit_of(task, client)
     values = []
     for area, address, kind in task["questions"]:
-        reply = reads[area](address, count=WIDTHS[kind], **unit)
+        reply = reads[area](address, count=width(kind), **unit)
         values.append(decoded(client, reply, kind))
     client.close()
     print(json.dumps(values))

@@ -2,8 +2,13 @@
 
 import inspect
 
-WIDTHS = {"u16": 1, "s16": 1, "u32": 2, "s32": 2, "f32": 2, "u64": 4, "s64": 4}
 _NAMES = {"u": "UINT", "s": "INT", "f": "FLOAT"}
+
+
+def width(kind):
+    """Return the number of registers of a type, such as u32, or of a block, such as f32*40."""
+    single, _, count = kind.partition("*")
+    return int(single[1:]) // 16 * int(count or 1)
 
 
 def unit_of(task, client):
@@ -13,7 +18,8 @@ def unit_of(task, client):
 
 
 def decoded(client, reply, kind):
-    """Return the value of a reply, decoded by the client."""
+    """Return the value of a reply, or the values of a block, decoded by the client."""
     assert not reply.isError(), str(reply)
     kinds = client.DATATYPE
-    return client.convert_from_registers(reply.registers, kinds[_NAMES[kind[0]] + kind[1:]])
+    single = kind.partition("*")[0]
+    return client.convert_from_registers(reply.registers, kinds[_NAMES[kind[0]] + single[1:]])

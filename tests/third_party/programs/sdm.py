@@ -15,7 +15,7 @@ def main(task):
         host, port = task["tcp"]
         wire = {"host": host, "port": port}
     else:
-        wire = {"device": task["rtu"], "baud": 9600}
+        wire = {"device": task["rtu"], "baud": 9600, "parity": "N"}
     meter = getattr(sdm_modbus, model)(**wire, unit=task["unit"], timeout=3)
     assert meter.connected(), "not connected"
     read = meter.read_all(sdm_modbus.registerType.INPUT)
