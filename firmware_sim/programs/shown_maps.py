@@ -12,7 +12,8 @@ from protocols.data_model.kinds import Date, Digits, Fixed, Flags, Hex, Kind, Mo
 from protocols.modbus.areas import Area
 from protocols.modbus.map_file import MapFile
 from protocols.modbus.map_rows import MapRow
-from protocols.modbus.register_map import Constant, Register, RegisterMap, Span
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, Span
 from protocols.modbus.value_layout import NAN, Layout, NotANumber, Order, ValueType
 
 AREAS = {

@@ -19,7 +19,7 @@ from protocols.data_model.json_lines import array, line
 from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.tables import moment_json
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import Register
+from protocols.modbus.register_parts import Register
 from protocols.quantities import format_money
 
 Value = Decimal | int | str | bool | None | tuple["Value", ...] | Mapping[str, "Value"]

@@ -17,7 +17,8 @@ from protocols.modbus.areas import Area
 from protocols.replacements import has
 
 if TYPE_CHECKING:
-    from protocols.modbus.register_map import Register, RegisterMap
+    from protocols.modbus.register_map import RegisterMap
+    from protocols.modbus.register_parts import Register
 
 
 def add_to(app: Program) -> None:

@@ -26,7 +26,8 @@ from protocols.keys import MessageClass
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
-from protocols.modbus.register_map import RegisterMap, RowList
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import RowList
 from protocols.sealed_status import StatusQuestion
 
 Result = TypeVar("Result")

@@ -9,7 +9,8 @@ from typing import Any
 from protocols.data_model.items import Item
 from protocols.modbus.areas import Area
 from protocols.modbus.pdu import MAX_READ_BITS, Function
-from protocols.modbus.register_map import Constant, Register, RegisterMap
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register
 
 GAP = 16
 """Largest gap between two items that one request reads across, in registers."""

@@ -24,7 +24,8 @@ from protocols.data_model.kinds import Optional
 from protocols.errors import QuantityError
 from protocols.modbus.areas import Area
 from protocols.modbus.pdu import MAX_WRITE_BITS, MAX_WRITE_REGISTERS
-from protocols.modbus.register_map import Register, RegisterMap
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Register
 from protocols.suggestions import did_you_mean
 
 _LARGEST = {Area.HOLDING: 0xFFFF, Area.COIL: 1}

@@ -12,7 +12,7 @@ from protocols.modbus.areas import ADDRESSES, Area
 from protocols.modbus.map_mistakes import Findings
 from protocols.modbus.map_units import unit_of
 from protocols.modbus.pdu import Function
-from protocols.modbus.register_map import Register
+from protocols.modbus.register_parts import Register
 from protocols.modbus.value_layout import Layout, ValueType, decimals_of
 from protocols.quantities import format_fixed
 

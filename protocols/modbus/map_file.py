@@ -16,7 +16,8 @@ from protocols.modbus.map_keys import FORMAT, IDENTIFICATION_OBJECTS
 from protocols.modbus.map_mistakes import Findings, Row, read_file
 from protocols.modbus.map_rows import MapRow, RowReader, server_id_of
 from protocols.modbus.pdu import MAX_READ_REGISTERS, Function
-from protocols.modbus.register_map import Constant, Register, RegisterMap, Section, Span
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, Section, Span
 from protocols.modbus.sealed_windows import SealedWindows
 from protocols.toml_text import parse_toml
 

@@ -14,7 +14,8 @@ from protocols.modbus.areas import Area
 from protocols.modbus.map_mistakes import Findings, Row
 from protocols.modbus.map_units import factor_of, unit_of, units_of
 from protocols.modbus.plain_writes import CONTROL_ACTIONS, ControlAction, ForceControl, PlainCredit
-from protocols.modbus.register_map import RUNNING, SERVER_ID, Constant, Register, Span
+from protocols.modbus.register_map import RUNNING, SERVER_ID
+from protocols.modbus.register_parts import Constant, Register, Span
 from protocols.modbus.value_layout import Layout, NotANumber, Order, ValueType
 from protocols.modbus.value_packing import encoder
 from protocols.quantities import format_fixed

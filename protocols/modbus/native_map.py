@@ -20,15 +20,8 @@ from protocols.data_model.tables import (
     UTC_OFFSETS,
 )
 from protocols.modbus.areas import Area
-from protocols.modbus.register_map import (
-    Constant,
-    Register,
-    RegisterMap,
-    RowList,
-    RowWindow,
-    Section,
-    Span,
-)
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, RowList, RowWindow, Section, Span
 from protocols.modbus.sealed_windows import SealedWindows
 from protocols.modbus.value_layout import Layout, ValueType
 

@@ -45,7 +45,7 @@ from protocols.errors import AuthenticationError, FrameError, ProtocolError
 from protocols.keys import MessageClass, derive_key, verify_code
 from protocols.modbus import pdu, rtu, tcp
 from protocols.modbus.crc import crc16
-from protocols.modbus.register_map import Register
+from protocols.modbus.register_parts import Register
 from protocols.sealed_message import Answer, MessageKind, Origin, Outcome, Receipt, SealedMessage
 from protocols.sealed_status import LastOfJournal, SealedStatus
 from tests.support.maps import PLACES

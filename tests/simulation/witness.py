@@ -20,7 +20,7 @@ from meterctl.drivers.modbus import ModbusDriver
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import RowWindow
+from protocols.modbus.register_parts import RowWindow
 from tests.simulation.lines import AuditError
 
 Shown = list[Any]

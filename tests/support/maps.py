@@ -6,13 +6,8 @@ from protocols.data_model import items
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
-from protocols.modbus.register_map import (
-    Constant,
-    Register,
-    RegisterMap,
-    Section,
-    Span,
-)
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, Section, Span
 from protocols.modbus.sealed_windows import SealedWindows
 from protocols.modbus.value_layout import Layout, Order, ValueType
 

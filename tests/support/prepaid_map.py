@@ -5,7 +5,8 @@ from __future__ import annotations
 from protocols.data_model import items
 from protocols.modbus.areas import Area
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
-from protocols.modbus.register_map import Register, RegisterMap, Section, Span
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Register, Section, Span
 from protocols.modbus.value_layout import Layout, ValueType
 
 U16, MONEY = Layout(ValueType.U16), Layout(ValueType.U32, 2)

@@ -17,13 +17,8 @@ from protocols.data_model.tables import (
 from protocols.data_model.words import Status
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import (
-    RUNNING,
-    SERVER_ID,
-    Register,
-    RegisterMap,
-    Section,
-)
+from protocols.modbus.register_map import RUNNING, SERVER_ID, RegisterMap
+from protocols.modbus.register_parts import Register, Section
 from protocols.modbus.sealed_windows import (
     ANSWER_REGISTERS,
     MESSAGE_PART,

@@ -31,7 +31,8 @@ from protocols.modbus import value_packing
 from protocols.modbus.areas import Area
 from protocols.modbus.pdu import Function
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
-from protocols.modbus.register_map import Register, RegisterMap
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Register
 from protocols.quantities import CENT, MONEY_LIMIT
 from protocols.sealed_message import Outcome, SwitchAction
 

@@ -18,14 +18,8 @@ from firmware_sim.servers.modbus.plain_writes import PlainWrites
 from protocols.data_model.words import MeterType
 from protocols.errors import IllegalAddressError
 from protocols.modbus.areas import Area
-from protocols.modbus.register_map import (
-    Constant,
-    Placed,
-    Register,
-    RegisterMap,
-    RowList,
-    unbroken,
-)
+from protocols.modbus.register_map import RegisterMap, unbroken
+from protocols.modbus.register_parts import Constant, Placed, Register, RowList
 
 BLOCK = 32
 """Registers of a block."""

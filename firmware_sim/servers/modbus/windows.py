@@ -14,7 +14,8 @@ from firmware_sim.servers.modbus.rings import rows_of
 from protocols.data_model.tables import Table
 from protocols.errors import IllegalAddressError, IllegalValueError
 from protocols.keys import MessageClass
-from protocols.modbus.register_map import RegisterMap, RowWindow
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import RowWindow
 from protocols.modbus.sealed_windows import (
     ANSWER_REGISTERS,
     MESSAGE_HEAD,

@@ -19,7 +19,8 @@ from firmware_sim.requests import SetLoad
 from protocols.data_model import items
 from protocols.data_model.words import MeterType, PhaseSummation
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import Area, Register, RegisterMap, Section
+from protocols.modbus.register_map import Area, RegisterMap
+from protocols.modbus.register_parts import Register, Section
 from protocols.modbus.value_layout import Layout, ValueType
 from protocols.quantities import DAY, ENERGY_WRAP, HOUR, KWH, LEDGER, MWH_IN_MW_MS
 from protocols.sealed_message import MessageKind, Outcome

@@ -13,7 +13,8 @@ from protocols.modbus.map_file import MapFile
 from protocols.modbus.map_rows import MapRow
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
-from protocols.modbus.register_map import Constant, Register, RegisterMap, Section, Span
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, Section, Span
 from protocols.modbus.value_layout import NAN, Layout, Order, ValueType
 
 U16, F32 = ValueType.U16, ValueType.F32

@@ -26,7 +26,8 @@ from protocols.command_line import Program
 from protocols.data_model import items
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import Register, RegisterMap, Section
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Register, Section
 from protocols.modbus.value_layout import NAN, Layout, ValueType
 from tests.support.maps import SMALL_MAP, map_text
 from tests.support.racks import tcp_server

@@ -25,7 +25,8 @@ from protocols.modbus import rtu
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
-from protocols.modbus.register_map import Constant, Register, RegisterMap, Section, Span
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, Section, Span
 from protocols.modbus.value_layout import NAN, Layout, ValueType
 from protocols.quantities import CENT, HOUR, LEDGER
 from protocols.sealed_message import MessageKind

@@ -11,12 +11,8 @@ from protocols.data_model import items
 from protocols.data_model.items import ITEMS, Item
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import (
-    Register,
-    RegisterMap,
-    Section,
-    Span,
-)
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Register, Section, Span
 from protocols.modbus.value_layout import Layout, ValueType
 from tests.support.maps import SMALL_MAP
 

@@ -23,7 +23,8 @@ from meterctl.operations.plain_writes import (
 from protocols.data_model import items
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import Register, RegisterMap, Section, Span
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Register, Section, Span
 from protocols.modbus.value_layout import Layout, ValueType
 from protocols.quantities import CENT
 

@@ -14,7 +14,8 @@ from protocols.modbus.areas import Area
 from protocols.modbus.map_file import MapFile, Quirk, Source, parse_map
 from protocols.modbus.pdu import Function
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
-from protocols.modbus.register_map import Constant, Register, RegisterMap, Span
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, Span
 from protocols.modbus.sealed_windows import SealedWindows
 from protocols.modbus.value_layout import NAN, Layout, Order, ValueType
 

@@ -32,7 +32,7 @@ from protocols.modbus.pdu import (
     MAX_READ_WRITE_REGISTERS,
     MAX_WRITE_REGISTERS,
 )
-from protocols.modbus.register_map import Register
+from protocols.modbus.register_parts import Register
 from protocols.modbus.value_layout import ValueType
 from protocols.quantities import CENT, ENERGY_WRAP, KWH, LEDGER, MONEY_LIMIT
 from protocols.sealed_message import MAX_MESSAGE, Answer, Receipt

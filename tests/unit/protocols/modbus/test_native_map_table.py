@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.modbus.register_map import Register
+from protocols.modbus.register_parts import Register
 from protocols.modbus.value_packing import packer
 
 PUBLISHED = """\

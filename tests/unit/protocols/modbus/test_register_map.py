@@ -13,15 +13,8 @@ from protocols.errors import QuantityError
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import MAP_END, NATIVE_MAP
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
-from protocols.modbus.register_map import (
-    Constant,
-    Register,
-    RegisterMap,
-    RowList,
-    RowWindow,
-    Section,
-    Span,
-)
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, RowList, RowWindow, Section, Span
 from protocols.modbus.sealed_windows import ANSWER_REGISTERS, SealedWindow, SealedWindows
 from protocols.modbus.value_layout import NAN, Layout, ValueType
 from tests.support.maps import SMALL_MAP, WINDOWS

@@ -20,13 +20,8 @@ from protocols.data_model.words import MeterType
 from protocols.modbus import tcp
 from protocols.modbus.areas import Area
 from protocols.modbus.pdu import read_request, write_request
-from protocols.modbus.register_map import (
-    Constant,
-    Register,
-    RegisterMap,
-    Section,
-    Span,
-)
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Constant, Register, Section, Span
 from protocols.modbus.value_layout import NAN, Layout, ValueType
 from protocols.quantities import LEDGER
 from tests.support.racks import tcp_server

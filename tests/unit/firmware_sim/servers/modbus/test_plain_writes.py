@@ -24,7 +24,8 @@ from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import read_request, write_request
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
-from protocols.modbus.register_map import Register, RegisterMap, Section
+from protocols.modbus.register_map import RegisterMap
+from protocols.modbus.register_parts import Register, Section
 from protocols.modbus.value_layout import Layout, Order, ValueType
 from protocols.quantities import CENT, LEDGER
 from protocols.sealed_message import MessageKind, Outcome
