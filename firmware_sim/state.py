@@ -24,7 +24,7 @@ from firmware_sim.tariff.calendar import CalendarState
 from protocols.data_model.events import EVENTS
 from protocols.data_model.tables import Event
 from protocols.data_model.tariff import Part, Tariff
-from protocols.data_model.words import Cause, MeterType
+from protocols.data_model.words import PHASES_OF, Cause
 from protocols.quantities import MONEY_LIMIT
 
 Piece = TypeVar("Piece")
@@ -58,7 +58,7 @@ class Identity:
     @property
     def phases(self) -> int:
         """How many phases the meter has."""
-        return MeterType(self.meter_type).phases
+        return PHASES_OF[self.meter_type]
 
     @property
     def has_time_zone(self) -> bool:

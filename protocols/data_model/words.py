@@ -88,6 +88,10 @@ class MeterType(IntEnum):
         return 3 if self is MeterType.THREE_PHASE else 1
 
 
+PHASES_OF = {int(each): each.phases for each in MeterType}
+"""Number of a meter type -> number of its phases: asked many times in a reading."""
+
+
 class PhaseSummation(IntEnum):
     """How phase powers are summed into import and export (METER.md 3)."""
 
