@@ -1,7 +1,22 @@
-"""Tests run as beside no terminal: the workers of a parallel run set COLUMNS for their own use."""
+"""Tests run as beside no terminal, and each leaves the signals as it found them."""
 
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 
-os.environ.pop("COLUMNS", None)
+import pytest
+
+os.environ.pop("COLUMNS", None)  # the workers of a parallel run set it for their own use
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """Restore handlers: commands ignore interrupts after their effect, and children would too."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)

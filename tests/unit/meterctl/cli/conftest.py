@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -32,9 +31,8 @@ Run = Callable[..., Printed]
 @pytest.fixture
 def run(
     setup: Setup, card: Card, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
+) -> Run:
     """Run a command of a module of `meterctl.cli`: its words, with --json and --yes."""
-    handler = signal.getsignal(signal.SIGINT)
 
     @contextmanager
     def session(_: Options, **__: Any) -> Iterator[Session]:
@@ -61,5 +59,4 @@ def run(
         printed = capsys.readouterr()
         return Printed(printed.out, printed.err)
 
-    yield run
-    signal.signal(signal.SIGINT, handler)  # commands ignore interrupts after their effect
+    return run

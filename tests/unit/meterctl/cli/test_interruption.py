@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
@@ -16,13 +14,6 @@ from meterctl.errors import UnknownOutcomeError
 from meterctl.operations.exactly_once import Sale
 from protocols.sealed_message import MessageKind
 from tests.support.setup import METER, Setup
-
-
-@pytest.fixture(autouse=True)
-def _handler() -> Iterator[None]:
-    handler = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, handler)
 
 
 def test_an_interrupt_before_anything_was_sealed_is_no_unknown_outcome(setup: Setup) -> None:
