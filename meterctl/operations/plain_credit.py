@@ -4,6 +4,10 @@ A meter with `unsafe_writes` takes credit by a plain write, which moves its cumu
 no sequence. Where this journal holds every message of a meter, or every one since its last proof,
 the rest of what was purchased came by plain writes. Where another journal sold in between, it
 cannot be told apart, and nothing is said.
+
+A storage that was set back holds other messages than those which were proved before. Once the
+journal has a sign of that, the rest is reported without naming a plain write, and the totals are
+compared from that status on.
 """
 
 from __future__ import annotations
@@ -19,6 +23,19 @@ from protocols.sealed_status import SealedStatus
 
 AUDITED = "plain_credit"
 """The word of its audit lines."""
+UNEXPLAINED = "unexplained_credit"
+"""The word of the audit lines of credit that may have come by other sales."""
+SERVED = "set_back_served"
+"""The word of the audit line of a set-back after which a journal begins again."""
+SIGNS = ("set_back", SERVED, "mismatch")
+"""The words of the audit lines that tell of a storage that was set back."""
+_TEXTS = {
+    AUDITED: "came by no sealed message: by a plain write, which its unsafe_writes allow",
+    UNEXPLAINED: (
+        "is in no entry of this journal; the storage was set back, so that other sales may have "
+        "brought it"
+    ),
+}
 
 
 def tell_plain_credit(
@@ -29,21 +46,21 @@ def tell_plain_credit(
     Args:
         before: the proved state of the storage without this status.
     """
-    cents = _unsold(journal, status, before)
+    meter, epoch = status.serial_number, status.epoch
+    cents = _above_all_entries(journal, status, before)
+    if cents is None:
+        cents = _above_last_proof(journal, status, before)
     if cents <= 0:
         return
-    text = (
-        f"credit of {format_money(cents * CENT)} came by no sealed message: "
-        f"by a plain write, which its unsafe_writes allow"
-    )
-    journal.notices.append(f"meter {status.serial_number}: {text}")
-    journal.audit(
-        AUDITED,
-        now,
-        meter=status.serial_number,
-        amount=cents,
-        detail=f"{_named(status.epoch)}: {text}",
-    )
+    past = _Past.of(journal, meter, epoch)
+    if past.was_set_back and not past.is_doubted:
+        cents = _above_last_proof(journal, status, before)
+        if cents <= 0:
+            return
+    what = UNEXPLAINED if past.is_doubted else AUDITED
+    text = f"credit of {format_money(cents * CENT)} {_TEXTS[what]}"
+    journal.notices.append(f"meter {meter}: {text}")
+    journal.audit(what, now, meter=meter, amount=cents, detail=f"{_named(epoch)}: {text}")
 
 
 def known_plain_credit(journal: Journal, meter: str, epoch: int) -> int:
@@ -63,20 +80,65 @@ class _Total(NamedTuple):
     purchased: int
 
 
-def _unsold(journal: Journal, status: SealedStatus, before: ProvedStorage | None) -> int:
-    """Return the purchases that are in no entry, 0.01; 0 where another journal sold too."""
-    meter, epoch = status.serial_number, status.epoch
-    shown = _Total(status.credit_sequence, status.committed_cumulative // CENT)
+class _Past(NamedTuple):
+    """What a journal tells of a storage that was set back.
+
+    `is_doubted`: no rest of purchases has been reported since the last sign of it, and the storage
+    was not served knowingly since.
+    """
+
+    was_set_back: bool
+    is_doubted: bool
+
+    @classmethod
+    def of(cls, journal: Journal, meter: str, epoch: int) -> _Past:
+        """Return the past of a storage; a card's lines name no epoch and are a sign in each."""
+        past, named = cls(_repeats(journal, meter, epoch), is_doubted=False), _named(epoch)
+        for line in journal.audit_mentioning(meter, "set back"):
+            here = named in line.detail
+            if line.what in SIGNS and (here or line.card):
+                past = cls(was_set_back=True, is_doubted=not (here and line.what == SERVED))
+            elif line.what == UNEXPLAINED and here:
+                past = past._replace(is_doubted=False)
+        return past
+
+
+def _above_all_entries(
+    journal: Journal, status: SealedStatus, before: ProvedStorage | None
+) -> int | None:
+    """Return the purchases that are in no entry and not audited, 0.01.
+
+    None where the journal does not hold every message.
+    """
     held = _held(journal, status)
-    if held.messages == shown.messages and not (before and before.begun_after):
-        unsold = shown.purchased - held.purchased
-        return unsold - known_plain_credit(journal, meter, epoch) if unsold else 0
+    if held.messages != status.credit_sequence or (before and before.begun_after):
+        return None
+    unsold = status.committed_cumulative // CENT - held.purchased
+    if unsold <= 0:
+        return 0
+    return unsold - known_plain_credit(journal, status.serial_number, status.epoch)
+
+
+def _above_last_proof(journal: Journal, status: SealedStatus, before: ProvedStorage | None) -> int:
+    """Return the purchases since the last whole proof that are in no entry, 0.01.
+
+    0 where there is none, or where another journal sold too.
+    """
     since = _total_of(before)
     if since is None:
         return 0
     held = _held(journal, status, since.messages)
-    more = _Total(shown.messages - since.messages, shown.purchased - since.purchased)
-    return more.purchased - held.purchased if held.messages == more.messages else 0
+    if held.messages != status.credit_sequence - since.messages:
+        return 0
+    cents = status.committed_cumulative // CENT - since.purchased - held.purchased
+    meter, epoch = status.serial_number, status.epoch
+    return 0 if cents > 0 and _repeats(journal, meter, epoch, since.messages) else cents
+
+
+def _repeats(journal: Journal, meter: str, epoch: int, above: int = 0) -> bool:
+    """Return whether two entries have proved the same sequence: one is of a former storage."""
+    proved = journal.confirmed(meter, epoch, above)
+    return len({entry.sequence for entry in proved}) < len(proved)
 
 
 def _held(journal: Journal, status: SealedStatus, above: int = 0) -> _Total:

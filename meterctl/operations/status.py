@@ -172,9 +172,10 @@ def _record(session: Session, journal: Journal, status: SealedStatus, sealed: by
     """Record a verified status; return whether this journal holds the message that it names."""
     serial, row, now = status.serial_number, status.of_journal, session.now()
     before = journal.proofs.of(serial).get(status.epoch)
-    journal.proofs.note_status(status, sealed)
-    _overrule(journal, status, now)
-    tell_plain_credit(journal, status, before, now)
+    with journal.together():  # a proof of which the rest was not told would hide it for ever
+        journal.proofs.note_status(status, sealed)
+        _overrule(journal, status, now)
+        tell_plain_credit(journal, status, before, now)
     if session.port:
         journal.ports.keep(session.port, serial, now)
     return not row.sequence or journal.knows_mark(serial, status.journal, row.mark, row.sequence)

@@ -46,7 +46,6 @@ from meterctl.operations.command import execute_command, plan_command
 from meterctl.operations.credit import advance_key_version, execute, plan
 from meterctl.operations.entry_results import Settled
 from meterctl.operations.limits import encode_settings, parse_settings, set_limits
-from meterctl.operations.plain_credit import known_plain_credit
 from meterctl.operations.resolution import close_by_hand, resolve
 from meterctl.operations.status import ask_status
 from meterctl.operations.withdrawal import withdraw_cards
@@ -76,6 +75,7 @@ from tests.simulation.auditor import AuditError, Auditor, JournalLine, MeterFact
 from tests.simulation.hosts import Host
 from tests.simulation.liar import Liar, LyingServer, message_in
 from tests.simulation.pipes import CardContacts, CrashingPipe, HostCrashError, Time
+from tests.simulation.plain_named import named_plainly
 from tests.simulation.witness import (
     CHANGES_WITHOUT_A_TRACE,
     Witness,
@@ -869,7 +869,8 @@ class World:
         """Check that no journal names more plain credit than was ever written."""
         for host in self.hosts:
             for serial, placed in self.placed.items():
-                named = known_plain_credit(host.journal, serial, placed.description.epoch)
+                epoch, gone_back = placed.description.epoch, placed.was_set_back
+                named = named_plainly(host.journal, serial, epoch, was_set_back=gone_back)
                 if named > self._written[serial]:
                     raise AuditError(
                         f"meter {serial}: host {host.name} names {named} of plain credit, "

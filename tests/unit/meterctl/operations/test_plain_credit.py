@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from firmware_sim.acceptance.plain import plain_credit
+from firmware_sim.hal.nvram import Nvram, SimulatedNvram
 from firmware_sim.meter import Meter
 from meterctl.errors import NoAnswerError, NotPermittedError, UnknownOutcomeError
-from meterctl.journal import Journal
+from meterctl.journal import EntryEvent, Journal
 from meterctl.key_ring import KeyRing
 from meterctl.operations.credit import execute, plan
 from meterctl.operations.plain_credit import known_plain_credit
@@ -32,8 +34,13 @@ RING = KeyRing({1: MASTER}, Path("keys.json"))
 @pytest.fixture
 def meter() -> Meter:
     """Return a meter that takes plain writes."""
+    return meter_on(None)
+
+
+def meter_on(nvram: Nvram | None) -> Meter:
+    """Return a meter that takes plain writes, with the storage of a device."""
     keys = {1: derive_meter_keys(MASTER, METER, 1)}
-    return make(serial_number=METER, epoch=EPOCH, keys=keys, unsafe_writes=True)
+    return make(nvram, serial_number=METER, epoch=EPOCH, keys=keys, unsafe_writes=True)
 
 
 def session_of(meter: Meter) -> Session:
@@ -55,9 +62,9 @@ def top_up(meter: Meter, journal: Journal, cents: int) -> None:
     execute(session, journal, plan(session, journal, MessageKind.CREDIT, cents))
 
 
-def ask(meter: Meter, journal: Journal) -> None:
-    """Request a status."""
-    session = session_of(meter)
+def ask(meter: Meter, journal: Journal, *, set_back: bool = False) -> None:
+    """Request a status; with `set_back` serve a meter that was set back."""
+    session = replace(session_of(meter), set_back=set_back)
     ask_status(session, journal, session.identify())
 
 
@@ -217,6 +224,140 @@ def test_the_plain_credit_that_is_named_is_the_plain_credit_that_was_written(
     ask(meter, journal)
     assert sum(audited(journal)) == known_plain_credit(journal, METER, EPOCH) == written
     assert len(audited(journal)) <= len(told(journal)) + 1
+
+
+# ---- storages that were set back
+
+
+def unexplained(journal: Journal) -> list[int]:
+    """Return the amounts of the audit lines of credit that other sales may have brought, 0.01."""
+    return [line.amount for line in journal.audit_lines() if line.what == "unexplained_credit"]
+
+
+def other_host(meter: Meter) -> Host:
+    """Return a seller with another journal."""
+    return Host(meter, derive_meter_keys(MASTER, METER, 1))
+
+
+def set_back_by_others(journal: Journal) -> Meter:
+    """Return a meter whose storage was set back, which the journal refused, and has caught up.
+
+    The journal's own sale, its sequence 3, came again behind another sale of 9.00 in place of 1.00.
+    """
+    device = SimulatedNvram()
+    meter = meter_on(device)
+    top_up(meter, journal, 100)
+    image = bytes(device.data)
+    other_host(meter).send(MessageKind.CREDIT, amount=100)
+    top_up(meter, journal, 500)
+    back = meter_on(SimulatedNvram(image))
+    with pytest.raises(NotPermittedError, match="set back"):
+        ask(back, journal)
+    other_host(back).send(MessageKind.CREDIT, amount=900)
+    assert other_host(back).deliver(journal.entries()[-1].message).outcome is Outcome.ACCEPTED
+    return back
+
+
+def test_sales_of_others_after_a_set_back_that_was_refused_are_no_plain_credit(
+    journal: Journal,
+) -> None:
+    meter = set_back_by_others(journal)
+    ask(meter, journal)
+    assert (audited(journal), unexplained(journal)) == ([], [800])
+    assert told(journal) == [
+        f"meter {METER}: credit of 8.00 is in no entry of this journal; the storage was set back, "
+        "so that other sales may have brought it"
+    ]
+
+
+def test_plain_credit_is_named_again_from_the_first_status_behind_a_set_back(
+    journal: Journal,
+) -> None:
+    meter = set_back_by_others(journal)
+    ask(meter, journal)
+    write_credit(meter, 200)
+    top_up(meter, journal, 100)
+    ask(meter, journal)
+    assert (audited(journal), unexplained(journal)) == ([200], [800])
+
+
+def test_the_rest_of_a_whole_journal_is_told_once_behind_a_set_back(journal: Journal) -> None:
+    """The journal holds every sequence, but one of them of the former storage."""
+    device = SimulatedNvram()
+    meter = meter_on(device)
+    image = bytes(device.data)
+    top_up(meter, journal, 100)
+    top_up(meter, journal, 500)
+    back = meter_on(SimulatedNvram(image))
+    with pytest.raises(NotPermittedError, match="set back"):
+        ask(back, journal)
+    other_host(back).send(MessageKind.CREDIT, amount=700)
+    other_host(back).deliver(journal.entries()[-1].message)
+    ask(back, journal)
+    ask(back, journal)
+    assert (audited(journal), unexplained(journal)) == ([], [600])
+
+
+def test_plain_credit_is_named_after_a_set_back_that_was_served(journal: Journal) -> None:
+    device = SimulatedNvram()
+    meter = meter_on(device)
+    image = bytes(device.data)
+    top_up(meter, journal, 100)
+    back = meter_on(SimulatedNvram(image))
+    ask(back, journal, set_back=True)
+    write_credit(back, 200)
+    top_up(back, journal, 100)
+    assert (audited(journal), unexplained(journal)) == ([200], [])
+
+
+@pytest.mark.parametrize(
+    ("card", "detail", "named"),
+    [
+        ("0000000000420001", "its energy went back: it was set back, or the card is cloned", []),
+        ("", "epoch 000000e1: its energy went back: its storage was set back", [200]),
+        ("", "epoch 000000e0: its energy went back: its storage was set back", []),
+        ("0000000000420001", "it has taken 2.00 in all, the journal has sold it 1.00", [200]),
+    ],
+)
+def test_a_card_that_shows_a_set_back_is_a_sign_of_it_and_another_epoch_is_none(
+    meter: Meter, journal: Journal, card: str, detail: str, named: list[int]
+) -> None:
+    top_up(meter, journal, 100)
+    journal.audit("mismatch" if card else "set_back", 1, meter=METER, card=card, detail=detail)
+    write_credit(meter, 200)
+    ask(meter, journal)
+    assert audited(journal) == named
+    assert unexplained(journal) == ([] if named else [200])
+
+
+def test_two_proved_entries_of_one_sequence_do_not_stand_for_a_sale_of_another_journal(
+    meter: Meter, journal: Journal
+) -> None:
+    top_up(meter, journal, 100)
+    former = journal.prepare(METER, EPOCH, 2, "credit", 50, b"former", 1)
+    journal.settle(former, EntryEvent.CLOSED_AS_REFUSED, 1)
+    top_up(meter, journal, 100)
+    journal.settle(former, EntryEvent.RECEIPT, 1)
+    other_host(meter).send(MessageKind.CREDIT, amount=700)
+    ask(meter, journal)
+    assert audited(journal) == unexplained(journal) == []
+    write_credit(meter, 300)
+    ask(meter, journal)
+    assert audited(journal) == [300], "since the last proof each sequence occurs once"
+
+
+def test_a_program_that_ends_while_it_names_plain_credit_has_not_lost_it(
+    meter: Meter, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_host(meter).send(MessageKind.CREDIT, amount=700)
+    ask(meter, journal)
+    write_credit(meter, 300)
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "audit", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ask(meter, journal)
+    ask(meter, journal)
+    assert audited(journal) == [300]
 
 
 # ---- cards
