@@ -187,8 +187,8 @@ class ProvedStorages:
             " sequence = MAX(sequence, ?), cumulative = MAX(cumulative, ?), energy = "
             "MAX(energy, ?),"
             " elapsed = MAX(elapsed, ?),"
-            " proof = CASE WHEN length(?) AND ? >= sequence AND ? >= elapsed THEN ? "
-            "ELSE proof END"
+            " proof = CASE WHEN length(?) AND ? >= sequence AND ? >= cumulative AND ? >= elapsed"
+            " THEN ? ELSE proof END"
             " WHERE meter = ? AND epoch = ?",
             fresh,
             sequence,
@@ -199,6 +199,7 @@ class ProvedStorages:
             elapsed_ms,
             proof,
             sequence,
+            cumulative,
             elapsed_ms,
             proof,
             meter,

@@ -105,6 +105,20 @@ def test_an_older_write_back_does_not_replace_the_last_proof(journal: Journal) -
     assert journal.proofs.of(meter)[EPOCH].proof == b"newer"
 
 
+def test_a_write_back_with_less_purchases_does_not_replace_a_proof_of_the_same_instant(
+    journal: Journal,
+) -> None:
+    meter = back().meter_digits
+    journal.proofs.note_status(replace(STATUS, serial_number=meter), b"status")
+    same = back(
+        credit_sequence=STATUS.credit_sequence,
+        elapsed_ms=STATUS.committed_elapsed,
+        cumulative=STATUS.committed_cumulative - 1,
+    )
+    journal.proofs.note_write_back(same, b"older")
+    assert journal.proofs.of(meter)[EPOCH].proof == b"status"
+
+
 def test_the_storage_that_was_proved_last_is_the_newest(journal: Journal) -> None:
     for epoch in (1, 2, 1):
         journal.proofs.note_status(replace(STATUS, epoch=epoch), b"sealed")

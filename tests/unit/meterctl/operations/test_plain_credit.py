@@ -380,6 +380,23 @@ def test_a_card_is_refused_until_a_status_has_named_the_plain_credit(tmp_path: P
     assert setup.credit == 9200
 
 
+def test_a_write_back_from_before_a_plain_credit_does_not_have_it_named_again(
+    tmp_path: Path,
+) -> None:
+    """Meter time stands still, so that its time tells nothing about the order."""
+    setup = Setup(tmp_path, unsafe_writes=True)
+    card = opened(setup)
+    Host(setup.meter, derive_meter_keys(MASTER, METER, 1)).send(MessageKind.VOID)
+    setup.insert(card)
+    session = setup.session()
+    ask_status(session, setup.journal, session.identify())
+    write_credit(setup.meter, 500)
+    ask_status(session, setup.journal, session.identify())
+    setup.read(card)
+    ask_status(session, setup.journal, session.identify())
+    assert audited(setup.journal) == [500]
+
+
 def opened(setup: Setup) -> Card:
     """Return the card with which the account was opened."""
     card = setup.formatted()
