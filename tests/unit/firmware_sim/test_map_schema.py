@@ -7,10 +7,10 @@ import re
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from protocols.modbus.map_keys import TABLES
@@ -113,10 +113,7 @@ def test_every_table_and_key_is_described() -> None:
         assert all(one["description"] for one in described.values())
 
 
-@pytest.mark.skipif(find_spec("jsonschema") is None, reason="jsonschema is not installed")
 @pytest.mark.parametrize("text", [*MAPS.values(), EXAMPLE], ids=[*MAPS, "example"])
 def test_a_right_map_is_valid_for_a_validator_that_is_not_ours(text: str) -> None:
-    import jsonschema  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     jsonschema.validate(tomllib.loads(text), SCHEMA)
