@@ -180,7 +180,10 @@ def _unwrapped(credit: PlainCredit, written: int, following: int) -> int:
 
 
 def _settings(registers: list[Register], parts: list[_Part], meter: Meter) -> Plain:
-    """Return one change of settings; the same setting twice must have the same value."""
+    """Return one change of settings; the same setting twice must have the same value.
+
+    A number that is finer than the setting is refused, not cut.
+    """
     values: dict[int, int | None] = {}
     for register, part in zip(registers, parts, strict=True):
         item, kind = register.item, register.item.kind
@@ -191,6 +194,8 @@ def _settings(registers: list[Register], parts: list[_Part], meter: Meter) -> Pl
             value |= held & ~(1 << kind.words.index(register.layout.bit))
         elif values.get(item.setting, value) != value:
             raise IllegalValueError
+        elif isinstance(part, bytes) and register.packer()(value) != part:
+            raise IllegalValueError  # finer than the setting
         values[item.setting] = value
     return plain_limits(values)
 

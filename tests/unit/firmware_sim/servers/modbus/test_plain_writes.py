@@ -26,7 +26,7 @@ from protocols.modbus.pdu import read_request, write_request
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Register, Section
-from protocols.modbus.value_layout import Layout, Order, ValueType
+from protocols.modbus.value_layout import NAN, Layout, Order, ValueType
 from protocols.quantities import CENT, LEDGER
 from protocols.sealed_message import MessageKind, Outcome
 from tests.support.meters import Host, event_names
@@ -493,6 +493,22 @@ def test_one_setting_twice_in_a_request_has_one_value() -> None:
     assert wire.limits(LIMITS, pack(">II", 100, 200)) == BAD_VALUE
     assert wire.limits(LIMITS, pack(">II", 100, 0xFFFF_FFFF)) == BAD_VALUE
     assert wire.limits(LIMITS, pack(">II", 100, 100)) == 0
+
+
+def test_a_number_that_is_finer_than_the_setting_is_refused_not_cut() -> None:
+    finer = replace(OFF, decimals=3)
+    watts = Layout(ValueType.F32, factor=(1, 1000), off=NAN)
+    fields = (
+        Register(Area.HOLDING, LIMITS, items.POWER_LIMIT, watts, writable=True),
+        Register(Area.HOLDING, LIMITS + 2, items.LOW_CREDIT_1, finer, writable=True),
+    )
+    wire = Wire(RegisterMap("finer", (Section("", fields),)))
+    assert wire.limits(LIMITS, pack(">f", 1.4e-45)) == BAD_VALUE
+    assert wire.limits(LIMITS + 2, pack(">I", 3145)) == BAD_VALUE
+    assert wire.limits(LIMITS, pack(">f", 1234.5)) == 0
+    assert wire.limits(LIMITS + 2, pack(">I", 3140)) == 0
+    settings = wire.meter.state.settings
+    assert (settings.power_limit_mw, settings.low_credit_threshold_1) == (1_234_500, 314 * CENT)
 
 
 def test_credit_control_and_settings_do_not_share_a_request() -> None:
