@@ -496,17 +496,17 @@ def test_one_setting_twice_in_a_request_has_one_value() -> None:
 
 
 def test_a_number_that_is_finer_than_the_setting_is_refused_not_cut() -> None:
-    finer = replace(OFF, decimals=3)
+    amount = Layout(ValueType.F32, off=NAN)
     watts = Layout(ValueType.F32, factor=(1, 1000), off=NAN)
     fields = (
         Register(Area.HOLDING, LIMITS, items.POWER_LIMIT, watts, writable=True),
-        Register(Area.HOLDING, LIMITS + 2, items.LOW_CREDIT_1, finer, writable=True),
+        Register(Area.HOLDING, LIMITS + 2, items.LOW_CREDIT_1, amount, writable=True),
     )
     wire = Wire(RegisterMap("finer", (Section("", fields),)))
     assert wire.limits(LIMITS, pack(">f", 1.4e-45)) == BAD_VALUE
-    assert wire.limits(LIMITS + 2, pack(">I", 3145)) == BAD_VALUE
+    assert wire.limits(LIMITS + 2, pack(">f", 3.145)) == BAD_VALUE
     assert wire.limits(LIMITS, pack(">f", 1234.5)) == 0
-    assert wire.limits(LIMITS + 2, pack(">I", 3140)) == 0
+    assert wire.limits(LIMITS + 2, pack(">f", 3.14)) == 0
     settings = wire.meter.state.settings
     assert (settings.power_limit_mw, settings.low_credit_threshold_1) == (1_234_500, 314 * CENT)
 
