@@ -48,6 +48,8 @@ class PlainCredit:
         for layout, kind in ((self.count, COUNT), (self.amount, MONEY)):
             if layout.is_float or layout.problem(kind) is not None:
                 return f"count and amount are whole numbers, not {layout.type.value}"
+        if self.count.scale != 1:
+            return "the purchase count has no scale: every count is written as it is"
         return None
 
 

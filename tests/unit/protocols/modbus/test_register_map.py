@@ -235,6 +235,10 @@ def test_a_purchase_and_an_order_lie_over_registers_that_are_read() -> None:
         ({"credit": PlainCredit(0xFFFE, U16, U32)}, "no address 65536"),
         ({"credit": PlainCredit(0, Layout(ValueType.F32), U32)}, "whole numbers, not f32"),
         ({"credit": PlainCredit(0, U16, Layout(ValueType.BCD, size=2))}, "numbers, not bcd"),
+        (
+            {"credit": PlainCredit(0, replace(U16, decimals=-1), U32)},
+            "the purchase count has no scale",
+        ),
         ({"credit": PlainCredit(9, U16, U32)}, "the plain credit and trip_mode overlap at 10"),
         ({"credit": PlainCredit(99, U16, U32)}, "the plain credit and a scratch span"),
         ({"control": ForceControl(Area.INPUT, 0, {1: "permit"})}, "holding registers, or a coil"),
