@@ -48,6 +48,15 @@ _READS = frozenset(
         Function.READ_INPUT_REGISTERS,
     }
 )
+_REPEATING = frozenset(
+    {
+        Function.WRITE_SINGLE_COIL,
+        Function.WRITE_SINGLE_REGISTER,
+        Function.DIAGNOSTICS,
+        Function.MASK_WRITE_REGISTER,
+    }
+)
+"""Functions whose reply repeats the request, so that it looks like an adapter's echo."""
 _REFUSED_PROBE = Function.DIAGNOSTICS | EXCEPTION_FLAG
 
 
@@ -248,8 +257,7 @@ class RtuExchange(Exchange):
         elif settled:
             self._strays.note_bytes(frame[0], discarded)
         self._has_sent = True
-        is_probe = frame[1] == Function.DIAGNOSTICS
-        self._echo = b"" if is_probe and not self._echoes else frame
+        self._echo = b"" if frame[1] in _REPEATING and not self._echoes else frame
         self._send(frame, until_ms)
 
     def _be_silent(self, until_ms: int) -> bytes:
@@ -307,7 +315,9 @@ class RtuExchange(Exchange):
                 continue
             reply = frame
             break
-        if self._echoes is None and self._received == (reply or b""):
+        if reply == request and self._echoes is None:
+            reply = self._behind_echo(request, until_ms)
+        elif self._echoes is None and self._received == (reply or b""):
             self._echoes = False  # nothing but the reply, if any, came back
         if reply is None:
             raise self._failure(self._now() - began, is_incomplete=bool(self._buffer))
@@ -315,6 +325,18 @@ class RtuExchange(Exchange):
             raise CorruptAnswerError("a reply to nothing that was asked came before the reply")
         self._strays.know(reply, instead_of=partial(_fits, request))
         return self._taken(reply)
+
+    def _behind_echo(self, request: bytes, until_ms: int) -> bytes:
+        """Return the reply behind one that equals the request, which may be an adapter's echo.
+
+        Raises:
+            CorruptAnswerError: none came, so that the request may have been lost behind its echo.
+        """
+        deadline = self._deadline(request, self._now(), until_ms)
+        while (frame := self._next(deadline)) is not None:
+            if frame[0] == request[0] and _fits(request, frame):
+                return frame
+        raise CorruptAnswerError("the reply may be an adapter's echo of the request")
 
     def _next(self, deadline: int) -> bytes | None:
         """Return the next frame with a right CRC, of any unit; None where none comes in time."""

@@ -214,6 +214,60 @@ def test_an_echo_is_not_the_return_of_a_probe(echo: tuple[int, ...]) -> None:
         assert ask(exchange, line, read(address)) == right_reply(read(address))
 
 
+def write(function: int, value: int = 0xFF00) -> bytes:
+    """Return a frame of function 5 or 6, whose reply repeats it."""
+    return rtu.encode(UNIT, bytes((function, 0, 20)) + value.to_bytes(2, "big"))
+
+
+def repeating(request: bytes) -> bytes:
+    """Return the right reply to a read, or to a write of function 5 or 6."""
+    return request if request[1] in (5, 6) else right_reply(request)
+
+
+@pytest.mark.parametrize("knows", [True, False])
+@pytest.mark.parametrize("echo", [(), (8,), (1,) * 7])
+@pytest.mark.parametrize("function", [5, 6])
+def test_a_reply_that_repeats_its_request_is_no_echo_where_nothing_is_echoed(
+    function: int, echo: tuple[int, ...], knows: bool
+) -> None:
+    line = SlowLine([10], echo)
+    line.reply = repeating
+    exchange = line.process(has_diagnostics=knows)
+    assert exchange.ask(read(10), line.now + MAX_MS, is_recognised=True) == right_reply(read(10))
+    for request in (write(function), read(20), write(function, 0), read(30), write(function)):
+        assert exchange.ask(request, line.now + MAX_MS) == repeating(request)
+    assert len(line.sent) == 6 + knows, "each is sent once, after one probe"
+    line.takes = [None]
+    with pytest.raises((NoAnswerError, CorruptAnswerError)):
+        exchange.ask(write(function), line.now + MAX_MS)
+    line.takes = [10]
+    assert ask(exchange, line, read(40)) == right_reply(read(40))
+
+
+@pytest.mark.parametrize("function", [5, 6])
+def test_a_first_write_that_comes_back_once_is_not_confirmed_by_what_may_be_its_echo(
+    function: int,
+) -> None:
+    echoing, plain, lost = SlowLine([10], (8,)), SlowLine([10]), SlowLine([10, None, 10], (8,))
+    for line in (echoing, plain, lost):
+        line.reply = repeating
+        exchange = line.process()
+        if line is echoing:
+            assert exchange.ask(write(function), line.now + MAX_MS) == write(function)
+        else:
+            with pytest.raises(CorruptAnswerError, match="may be an adapter's echo"):
+                exchange.ask(write(function), line.now + MAX_MS)
+        for request in (read(20), write(function, 0), read(30)):
+            assert ask(exchange, line, request) == repeating(request)
+
+
+def test_a_refusal_behind_the_echo_of_a_first_write_is_the_reply() -> None:
+    line = SlowLine([10], (8,))
+    refusal = rtu.encode(UNIT, bytes((0x85, 2)))
+    line.reply = lambda _: refusal
+    assert line.process().ask(write(5), MAX_MS) == refusal
+
+
 def test_the_time_out_knows_the_speed_of_the_line() -> None:
     slow = SlowLine([2000], character_us=9_167)  # 255 characters at 1200 baud, 8E1
     assert slow.process().ask(read(10, 120), MAX_MS, is_recognised=True)
