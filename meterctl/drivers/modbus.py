@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from meterctl.drivers import Delivery, Trace
-from meterctl.drivers.modbus_requests import TRIES, ModbusRequests
+from meterctl.drivers.modbus_requests import TRIES, ExtentRefusedError, ModbusRequests
 from meterctl.drivers.modbus_sealed import SealedRequests
 from meterctl.drivers.register_blocks import (
     Block,
@@ -27,7 +27,7 @@ from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
 from protocols.modbus.register_map import RegisterMap
-from protocols.modbus.register_parts import RowList
+from protocols.modbus.register_parts import Placed, RowList
 from protocols.sealed_status import StatusQuestion
 
 Result = TypeVar("Result")
@@ -234,6 +234,7 @@ class ModbusDriver:
 
         On a serial line the first read precedes all probes: it shows whether an adapter echoes. Its
         reply may be a late one to the process before, so it is believed only where it is the mark.
+        Without a mark a refusal is a contact too: the reads that follow tell their own.
 
         Raises:
             CorruptAnswerError: the device is no meter with this map.
@@ -242,9 +243,14 @@ class ModbusDriver:
         if contact is not None:
             area, address, count, known = contact
             read = self._requests.read_bits if area & Area.BITS else self._requests.read
-            found = self._requests.repeat(
-                lambda until: read(area, address, count, until, is_recognised=True)
-            )
+            try:
+                found = self._requests.repeat(
+                    lambda until: read(area, address, count, until, is_recognised=True)
+                )
+            except ExtentRefusedError:
+                if known:
+                    raise
+                found = known
             if known and found != known and self._read(area, address, count) != known:
                 raise CorruptAnswerError(
                     f"{self._where}: the device that answers is no meter with the "
@@ -263,10 +269,14 @@ class ModbusDriver:
             return area, mark.address, len(mark.data) // 2, mark.data
         if self._requests.is_tcp:
             return None
-        for place, *_ in (*self._readable.best.values(), *self._readable.in_bits.values()):
-            area = self._readable.area_of(place)
+        readable = self._readable
+        places = [place for place, *_ in (*readable.best.values(), *readable.in_bits.values())]
+        parts: tuple[Placed, ...] = (*places, *self._map.fixed, *self._map.scratch)
+        for part in parts:
+            area = readable.area_of(part)
             if area is not None:
-                return area, *self._widened(area, place.address, place.width), b""
+                extent = part.extent[: readable.largest(area)]
+                return area, *self._widened(area, extent.start, len(extent)), b""
         return None
 
     def _widened(self, area: Area, address: int, count: int) -> tuple[int, int]:
@@ -285,7 +295,15 @@ class ModbusDriver:
                 lambda until: self._requests.read_bits(area, address, count, until)
             )
         first, size = self._widened(area, address, count)
-        data = self._requests.repeat(lambda until: self._requests.read(area, first, size, until))
+        try:
+            data = self._requests.repeat(
+                lambda until: self._requests.read(area, first, size, until)
+            )
+        except ExtentRefusedError:
+            if size == count:
+                raise
+            self._own.keep(area, address, count)  # a device may refuse what its map allows
+            return self._read(area, address, count)
         return data[2 * (address - first) :][: 2 * count]
 
     # ---- writes without a seal

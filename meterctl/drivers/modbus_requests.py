@@ -25,6 +25,10 @@ BUSY_PAUSE_MS = 250
 """Pause before a request is sent again to a device that is busy (V1.1b3, section 7)."""
 
 
+class ExtentRefusedError(RefusedError):
+    """The device does not have all of the registers, or not in one request (02 and 03)."""
+
+
 class _NotReadyError(RefusedError):
     """The device did not execute the request now; it may be sent again later."""
 
@@ -150,6 +154,8 @@ class ModbusRequests:
         said = f"{self.where}: Modbus exception {code:02X}"
         said += f" ({MODBUS_EXCEPTIONS.get(code, 'unknown')})"
         match code:
+            case 0x02 | 0x03:
+                return ExtentRefusedError(f"{said}; nothing was changed")
             case 0x05:
                 return _WorkingError(f"{said}: the meter has the request and works on it still")
             case 0x06:

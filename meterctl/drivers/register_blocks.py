@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from protocols.data_model.items import Item
 from protocols.modbus.areas import Area
 from protocols.modbus.pdu import MAX_READ_BITS, Function
 from protocols.modbus.register_map import RegisterMap
-from protocols.modbus.register_parts import Constant, Register
+from protocols.modbus.register_parts import Placed, Register
 
 GAP = 16
 """Largest gap between two items that one request reads across, in registers."""
@@ -69,13 +70,21 @@ class ReadableMap:
             for area in _FUNCTIONS
         }
         self._runs = {area: register_map.runs(area) for area in _FUNCTIONS}
-        self._whole = () if _is_bank(register_map) else register_map.registers
+        parts: tuple[Placed, ...] = (*register_map.registers, *register_map.fixed)
+        self._whole: dict[Area, list[range]] = {
+            area: sorted(
+                (one.extent for one in parts if area in one.area), key=lambda one: one.start
+            )
+            for area in _FUNCTIONS
+            if not _is_bank(register_map)
+        }
+        """The values of each area, in order, of a device that may refuse to cut one."""
 
     def holds(self, item: Item) -> bool:
         """Return whether an item can be read."""
         return item in self.best or item in self.in_bits
 
-    def area_of(self, part: Register | Constant) -> Area | None:
+    def area_of(self, part: Placed) -> Area | None:
         """Return the area in which a part is read, None where the map has no function for it."""
         for area, function in _FUNCTIONS.items():
             if area in part.area and function in self._functions:
@@ -108,14 +117,14 @@ class ReadableMap:
         return self._blocks(chosen)
 
     def cuts_a_value(self, area: Area, address: int, count: int) -> bool:
-        """Return whether a read would begin or end within a value, which devices may refuse."""
-        end = address + count
-        return any(
-            one.address < edge < one.extent.stop
-            for one in self._whole
-            if area in one.area
-            for edge in (address, end)
-        )
+        """Return whether a read begins or ends within a value, which devices may refuse.
+
+        A gap beside values counts as values of two registers, as such devices do.
+        """
+        values = self._whole.get(area)
+        if not values:
+            return False
+        return any(_is_inside(values, edge) for edge in (address, address + count))
 
     def run_of(self, area: Area, address: int, count: int) -> range:
         """Return the unbroken run around some registers; the registers where there is none."""
@@ -176,6 +185,20 @@ def write_function(functions: Collection[Function], area: Area, count: int) -> F
     return next((function for function in order if function in functions), None)
 
 
+def _is_inside(values: Sequence[range], address: int) -> bool:
+    """Return whether an address lies inside a value, or inside a pair of registers of a gap.
+
+    Pairs are counted from the value before the gap, or back from the first value.
+    """
+    before = bisect_right(values, address, key=lambda one: one.start) - 1
+    if before < 0:
+        return (values[0].start - address) % 2 != 0
+    value = values[before]
+    if address < value.stop:
+        return address != value.start
+    return (address - value.stop) % 2 != 0
+
+
 def _is_bank(register_map: RegisterMap) -> bool:
     """Return whether a device with a map answers reads that begin or end anywhere.
 
@@ -206,14 +229,22 @@ class OwnLengths:
             self._given[asked] = self._choose(*asked)
         return self._given[asked]
 
+    def keep(self, area: Area, address: int, count: int) -> None:
+        """Widen a read no more: the device has refused it."""
+        self._given[area, address, count] = address, count
+
     def _choose(self, area: Area, address: int, count: int) -> tuple[int, int]:
         readable = self._readable
         run = readable.run_of(area, address, count)
         room = min(len(run), readable.largest(area), count + ROOM) - count
         for step in range(room + 1):
             size = count + (step + self._shift) % (room + 1)
-            first = min(address, run.stop - size)
-            if readable.cuts_a_value(area, first, size):
+            lowest = max(run.start, address + count - size)
+            places = range(min(address, run.stop - size), lowest - 1, -1)
+            first = next(
+                (one for one in places if not readable.cuts_a_value(area, one, size)), None
+            )
+            if first is None:
                 continue
             if self._owner.setdefault(size, (area, address)) == (area, address):
                 return first, size

@@ -21,7 +21,7 @@ from protocols.data_model import items
 from protocols.data_model.items import ITEMS
 from protocols.data_model.tables import PURCHASES, TABLES
 from protocols.keys import MessageClass
-from protocols.modbus import rtu
+from protocols.modbus import rtu, shipped_maps
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
@@ -242,6 +242,84 @@ def test_a_read_of_a_map_that_is_not_ours_never_begins_or_ends_within_a_value() 
             first, size = own.widened(Area.INPUT, address, count)
             assert first % 2 == size % 2 == 0, "real meters refuse an odd address"
             assert first <= address < address + count <= first + size <= 6
+
+
+@pytest.mark.parametrize("name", ["sdm120", "sdm630"])
+def test_reads_of_a_map_of_double_registers_begin_and_end_at_even_addresses(name: str) -> None:
+    register_map = shipped_maps.shipped(name).register_map
+    readable = ReadableMap(register_map)
+    blocks = [block for item in readable.best for block in readable.blocks_of([item])]
+    blocks += readable.blocks_of(readable.best)
+    for shift in range(20):
+        own = OwnLengths(readable, shift)
+        for block in blocks:
+            first, size = own.widened(block.area, block.address, block.width)
+            assert first % 2 == size % 2 == 0, "real meters refuse anything else"
+            assert first <= block.address <= block.address + block.width <= first + size
+
+
+def test_a_read_of_a_foreign_map_cuts_no_pair_of_registers_of_a_gap() -> None:
+    places = (
+        Register(Area.INPUT, 2, items.VOLTAGES[0], Layout(ValueType.F32)),
+        Register(Area.INPUT, 8, items.VOLTAGES[1], Layout(ValueType.F32)),
+    )
+    zeros = (Span(Area.INPUT, 0, 15),)
+    constants = (Constant(Area.INPUT, 12, b"abcd"),)
+    readable = ReadableMap(
+        RegisterMap("tried", (Section("All", places),), zeros=zeros, constants=constants)
+    )
+    found = {OwnLengths(readable, s).widened(Area.INPUT, 2, 2) for s in range(30)}
+    found |= {OwnLengths(readable, s).widened(Area.INPUT, 8, 2) for s in range(30)}
+    assert len(found) > 6
+    assert all(first % 2 == size % 2 == 0 for first, size in found)
+
+
+@pytest.mark.parametrize("has_diagnostics", [True, False])
+def test_a_longer_read_that_a_device_refuses_is_tried_once_as_long_as_it_must_be(
+    has_diagnostics: bool,
+) -> None:
+    voltages = tuple(
+        Register(Area.INPUT, 2 * place, item, Layout(ValueType.F32))
+        for place, item in enumerate(items.VOLTAGES)
+    )
+    functions = frozenset({Function.READ_INPUT_REGISTERS})
+    if has_diagnostics:
+        functions |= {Function.DIAGNOSTICS}
+    register_map = RegisterMap(
+        "tried", (Section("All", voltages),), zeros=(Span(Area.INPUT, 6, 40),), functions=functions
+    )
+    counts: list[int] = []
+
+    def refusing(_: int, direction: str, data: bytes) -> bytes:
+        nonlocal count
+        if direction == "request":
+            count = data[5] if data[1] == 4 else 0
+            counts.append(count)
+        elif count:
+            longer = count != 6
+            return rtu.encode(1, b"\x84\x02" if longer else b"\x04\x0c" + bytes(12))
+        return data
+
+    count = 0
+    _, transport = connect(build(MeterDescription()), refusing)
+    driver = ModbusDriver(transport, 1, 1000, transport.clock, None, register_map)
+    for _ in range(2):
+        assert set(driver.read(items.VOLTAGES).values()) == {0}
+    assert counts.count(6) == 2
+    assert len([count for count in counts if count not in (0, 6)]) <= 2, "then no longer"
+
+
+@pytest.mark.parametrize("function", [5, 6, 15])
+def test_a_write_to_a_map_of_scratch_alone_is_confirmed_on_a_serial_line(function: int) -> None:
+    functions = frozenset({*Function} - {5, 6, 15, 16}) | {Function(function)}
+    scratch = (Span(Area.COIL, 0, 8), Span(Area.HOLDING, 0x2000, 4))
+    register_map = RegisterMap("tried", (), scratch=scratch, functions=functions)
+    area, address = (Area.HOLDING, 0x2000) if function == 6 else (Area.COIL, 0)
+    _, transport = connect(build(MeterDescription()))
+    driver = ModbusDriver(transport, 1, 1000, transport.clock, None, register_map)
+    for value in (1, 0):
+        driver.write_once(area, address, (value,))
+        assert driver.read_numbers(area, address, 1) == (value,)
 
 
 @pytest.mark.parametrize("shift", range(16))
