@@ -5,6 +5,7 @@ MeterctlError            1  internal fault
 ├── RefusedError         3  the meter refused, or an expectation failed
 ├── NoAnswerError        4  no answer in time
 ├── CorruptAnswerError   5  the received bytes cannot be the answer
+│   └── NotFiniteValuesError  floats that are no numbers, beside values that are right
 ├── NotPermittedError    6  not permitted: keys, rules of the journal
 │   ├── BusyError             another process works on the meter
 │   └── OverDailyLimitError   the daily limit of a key ring
@@ -12,6 +13,12 @@ MeterctlError            1  internal fault
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from protocols.data_model.items import Item
 
 
 class MeterctlError(Exception):
@@ -57,6 +64,18 @@ class CorruptAnswerError(MeterctlError):
     """The received bytes cannot be the answer."""
 
     exit_code = 5
+
+
+class NotFiniteValuesError(CorruptAnswerError):
+    """Values that were read, of which some are NaN or infinite.
+
+    `values` are the others, `items` those that are no numbers.
+    """
+
+    def __init__(self, where: str, values: Mapping[Item, Any], items: frozenset[Item]) -> None:
+        names = ", ".join(sorted(item.name for item in items))
+        super().__init__(f"{where}: no finite number stands for {names}")
+        self.values, self.items = values, items
 
 
 class NotPermittedError(MeterctlError):

@@ -4,7 +4,8 @@ ProtocolError                    bytes or text that the protocol does not allow
 ├── QuantityError                text that is not a quantity; names the text and the allowed values
 ├── FrameError                   bytes that are not a frame: count, resynchronise, silent on a bus
 ├── MalformedMessageError        a sealed message or reply with invalid fields
-│   └── UnsupportedVersionError  a sealed message of an unknown format
+│   ├── UnsupportedVersionError  a sealed message of an unknown format
+│   └── NotFiniteError           a float that is NaN or infinite where a number is due
 ├── AuthenticationError          a code that does not verify under the key
 ├── ApduError                    bytes that are not an APDU or an answer to reset
 ├── CardError                    a failure of a card that ends its session
@@ -47,6 +48,10 @@ class MalformedMessageError(ProtocolError):
 
 class UnsupportedVersionError(MalformedMessageError):
     """A sealed message whose first byte names an unknown format."""
+
+
+class NotFiniteError(MalformedMessageError):
+    """A float that is NaN or infinite where a number is due."""
 
 
 class AuthenticationError(ProtocolError):

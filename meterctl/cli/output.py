@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from protocols.command_line import StdoutError
@@ -147,14 +147,23 @@ def print_rows(
 
 
 def print_items(
-    shown: Sequence[Item], values: Mapping[Item, Any], as_json: bool, offset: int | OffsetAt
+    shown: Sequence[Item],
+    values: Mapping[Item, Any],
+    as_json: bool,
+    offset: int | OffsetAt,
+    unknown: Collection[Item] = (),
 ) -> None:
     """Print items as one object, or a table with their units; raises OutputError.
 
-    Items without a value are null in the object, and not in the table.
+    Items without a value are null in the object. In the table they are "-" if they are `unknown`,
+    and left out otherwise.
     """
     record = {item.name: item_json(item, values.get(item), offset) for item in shown}
-    rows = [(i.name, item_text(i, values[i], offset)) for i in shown if i in values]
+    rows = [
+        (item.name, item_text(item, values[item], offset) if item in values else "-")
+        for item in shown
+        if item in values or item in unknown
+    ]
     print_rows([record], as_json, Table(("item", "value"), rows, ("value",)))
 
 

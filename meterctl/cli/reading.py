@@ -10,7 +10,7 @@ from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_items, say
 from meterctl.cli.values import item_names
 from meterctl.drivers import Reader
-from meterctl.errors import UsageError
+from meterctl.errors import NotFiniteValuesError, UsageError
 from meterctl.operations.local_time import read_offsets
 from protocols.command_line import Argument, Context, Program, examples
 from protocols.data_model import items
@@ -121,17 +121,26 @@ def _held(driver: Reader, wanted: Iterable[Item]) -> list[Item]:
 
 
 class _Read(NamedTuple):
-    """The values of items, the number of answers that they came in, and the offsets of moments."""
+    """The values of items, the number of answers that they came in, and the offsets of moments.
+
+    `unknown` are items for which the meter has no finite number; they have no value.
+    """
 
     values: Mapping[Item, Any]
     answers: int
     offset: int | OffsetAt
+    unknown: frozenset[Item]
 
 
 def _read(driver: Reader, wanted: Sequence[Item]) -> _Read:
-    values = driver.read({*wanted, *_held(driver, [items.UTC_OFFSET])})
+    unknown: frozenset[Item] = frozenset()
+    try:
+        values = driver.read({*wanted, *_held(driver, [items.UTC_OFFSET])})
+    except NotFiniteValuesError as error:
+        values, unknown = error.values, error.items
     offset = _offset_at(driver, wanted, values)
-    return _Read({item: values[item] for item in wanted}, driver.answers(wanted), offset)
+    found = {item: values[item] for item in wanted if item not in unknown}
+    return _Read(found, driver.answers(wanted), offset, unknown)
 
 
 def _print(given: Options, shown: Sequence[Item], found: _Read) -> None:
@@ -140,7 +149,10 @@ def _print(given: Options, shown: Sequence[Item], found: _Read) -> None:
             f"these values are from {found.answers} answers of the meter and may be of different "
             f"instants"
         )
-    print_items(shown, found.values, given.json, found.offset)
+    if found.unknown:
+        names = ", ".join(sorted(item.name for item in found.unknown))
+        say(f"the meter has no finite number (NaN or infinity) for {names}")
+    print_items(shown, found.values, given.json, found.offset, found.unknown)
 
 
 def _offset_at(driver: Reader, shown: Sequence[Item], values: Mapping[Item, Any]) -> int | OffsetAt:
@@ -148,10 +160,10 @@ def _offset_at(driver: Reader, shown: Sequence[Item], values: Mapping[Item, Any]
     moments = [
         values[item]
         for item in shown
-        if isinstance(item.kind, Moment) and item is not items.CLOCK and values[item]
+        if isinstance(item.kind, Moment) and item is not items.CLOCK and values.get(item)
     ]
     if not moments:
-        offset: int = values.get(items.UTC_OFFSET, 0)
+        offset: int = values.get(items.UTC_OFFSET) or 0
         return offset
-    clock = [values[items.CLOCK]] if items.CLOCK in shown else []
+    clock = [values[items.CLOCK]] if items.CLOCK in shown and values.get(items.CLOCK) else []
     return read_offsets(driver, [*moments, *clock]).at

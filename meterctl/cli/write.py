@@ -13,17 +13,16 @@ from meterctl.errors import NotPermittedError, UsageError
 from meterctl.operations.plain_writes import (
     PlainWrite,
     Written,
+    plain_writes,
     read_all,
-    scratch_writes,
-    setting_writes,
     write_each,
 )
 from meterctl.session import Session
 from protocols.command_line import Argument, Context, Option, Program, examples
 from protocols.command_line.tables import Table
 from protocols.data_model import items
-from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.value_layout import NAN
 
 _EXAMPLES = examples(
     (
@@ -75,11 +74,7 @@ def write(
     given = options(context)
     payee = serial_number(meter)
     register_map = given.register_map() or NATIVE_MAP
-    writes = [
-        *setting_writes(register_map, settings or ()),
-        *scratch_writes(register_map, Area.HOLDING, registers or ()),
-        *scratch_writes(register_map, Area.COIL, coils or ()),
-    ]
+    writes = plain_writes(register_map, settings or (), registers or (), coils or ())
     if not writes:
         raise UsageError("nothing to write: give ITEM=VALUE, --register or --coil")
     with given.session() as session:
@@ -132,4 +127,6 @@ def _print(given: Options, done: list[Written], serial: str | None) -> None:
 
 
 def _shown(write: PlainWrite, value: object) -> str:
-    return write.text(value) if write.item is None else item_text(write.item, value, 0)
+    if write.item is None or value is NAN:
+        return write.text(value)
+    return item_text(write.item, value, 0)

@@ -17,17 +17,18 @@ from meterctl.drivers.register_blocks import (
     write_function,
 )
 from meterctl.drivers.table_rows import check_order, list_rows, window_rows
-from meterctl.errors import CorruptAnswerError, UsageError
+from meterctl.errors import CorruptAnswerError, NotFiniteValuesError, UsageError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
-from protocols.errors import ProtocolError
+from protocols.errors import NotFiniteError, ProtocolError
 from protocols.keys import MessageClass
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Placed, RowList
+from protocols.modbus.value_layout import NAN
 from protocols.sealed_status import StatusQuestion
 
 Result = TypeVar("Result")
@@ -70,11 +71,17 @@ class ModbusDriver:
 
         Raises:
             UsageError: the map does not have an item.
+            NotFiniteValuesError: the meter has NaN or infinity for some; it carries the others.
             CorruptAnswerError: stray replies came each time.
         """
         blocks = self._readable.blocks_of(self._held(items))
         self._know()
-        return self._undisturbed(lambda: self._values(blocks))
+        values = self._undisturbed(lambda: self._values(blocks))
+        wrong = frozenset(item for item, value in values.items() if value is NAN)
+        if wrong:
+            right = {item: value for item, value in values.items() if item not in wrong}
+            raise NotFiniteValuesError(self._where, right, wrong)
+        return values
 
     def _undisturbed(self, work: Callable[[], Result]) -> Result:
         """Return what reads give; a stray may have replaced any of them: then all are repeated.
@@ -90,7 +97,7 @@ class ModbusDriver:
         raise CorruptAnswerError(f"{self._where}: replies came that were not asked for")
 
     def _values(self, blocks: Iterable[Block]) -> dict[Item, Any]:
-        """Return the values of the registers and bits of some blocks."""
+        """Return the values of the registers and bits of some blocks; NAN for no finite number."""
         values: dict[Item, Any] = {}
         for block in blocks:
             data = self._read(block.area, block.address, block.width)
@@ -98,7 +105,10 @@ class ModbusDriver:
             for register in block.registers:
                 at = each * (register.address - block.address)
                 with self._checking():
-                    value = value_of(register, data[at : at + each * register.width])
+                    try:
+                        value = value_of(register, data[at : at + each * register.width])
+                    except NotFiniteError:
+                        value = NAN
                 if register.layout.bit:
                     value |= values.get(register.item, 0)
                 values[register.item] = value

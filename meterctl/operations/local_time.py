@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meterctl.drivers import Reader
-from meterctl.errors import RefusedError, UsageError
+from meterctl.errors import NotFiniteValuesError, RefusedError, UsageError
 from protocols.data_model import items
 from protocols.data_model.tables import UTC_OFFSETS, OffsetChange
 
@@ -50,10 +50,14 @@ def read_offsets(driver: Reader, instants: Iterable[int]) -> Offsets:
 
 
 def read_offset(driver: Reader) -> int:
-    """Return the present offset, minutes; 0 where the meter's map does not have it."""
+    """Return the present offset, minutes; 0 where the meter or its map does not have it."""
     if not driver.holds(items.UTC_OFFSET):
         return 0
-    return int(driver.read([items.UTC_OFFSET])[items.UTC_OFFSET])
+    try:
+        offset = driver.read([items.UTC_OFFSET])[items.UTC_OFFSET]
+    except NotFiniteValuesError:
+        return 0
+    return int(offset or 0)
 
 
 def _further(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from meterctl.drivers import PlainWriter
@@ -21,11 +22,12 @@ from meterctl.errors import (
 )
 from protocols.data_model.items import BY_NAME, Item
 from protocols.data_model.kinds import Optional
-from protocols.errors import QuantityError
+from protocols.errors import NotFiniteError, ProtocolError, QuantityError
 from protocols.modbus.areas import Area
 from protocols.modbus.pdu import MAX_WRITE_BITS, MAX_WRITE_REGISTERS
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Register
+from protocols.modbus.value_layout import NAN
 from protocols.suggestions import did_you_mean
 
 _LARGEST = {Area.HOLDING: 0xFFFF, Area.COIL: 1}
@@ -54,6 +56,8 @@ class PlainWrite:
 
     def text(self, value: Any) -> str:
         """Return such a value for people."""
+        if value is NAN:
+            return "-"
         if self.item is not None:
             return "-" if _is_absent(self.item, value) else self.item.kind.text(value)
         return ",".join(
@@ -76,38 +80,36 @@ class Written:
     after: Any
 
 
-def setting_writes(register_map: RegisterMap, words: Sequence[str]) -> list[PlainWrite]:
-    """Return the writes of ITEM=VALUE words, in their order.
+def plain_writes(
+    register_map: RegisterMap,
+    settings: Sequence[str] = (),
+    registers: Sequence[str] = (),
+    coils: Sequence[str] = (),
+) -> list[PlainWrite]:
+    """Return the writes of the words of a command: settings, then scratch; each in its order.
+
+    Args:
+        settings: ITEM=VALUE words.
+        registers: ADDRESS=VALUE[,VALUE…] words of scratch registers.
+        coils: the same of scratch coils.
 
     Raises:
-        UsageError: every word that names no writable item, or has a value that its kind or its
-            registers do not hold; a line each.
+        UsageError: every word that names no writable item or is not within scratch, or has a value
+            that its kind or its registers do not hold; a line each.
     """
+    made = [
+        *(partial(_setting, register_map, word) for word in settings),
+        *(partial(_scratch, register_map, Area.HOLDING, word) for word in registers),
+        *(partial(_scratch, register_map, Area.COIL, word) for word in coils),
+    ]
     writes: list[PlainWrite] = []
     told: list[str] = []
-    for word in words:
+    for make in made:
         try:
-            write = _setting(register_map, word)
-            if write.name in (other.name for other in writes):
+            write = make()
+            if write.item is not None and write.item in [other.item for other in writes]:
                 raise QuantityError(f"{write.name} is given twice")
             writes.append(write)
-        except QuantityError as error:
-            told.append(str(error))
-    if told:
-        raise UsageError("\n".join([*told[:-1], f"{told[-1]}; nothing was sent"]))
-    return writes
-
-
-def scratch_writes(register_map: RegisterMap, area: Area, words: Sequence[str]) -> list[PlainWrite]:
-    """Return the writes of ADDRESS=VALUE[,VALUE…] words to scratch of an area.
-
-    Raises:
-        UsageError: every word that is none, or is not within scratch; a line each.
-    """
-    writes, told = [], []
-    for word in words:
-        try:
-            writes.append(_scratch(register_map, area, word))
         except QuantityError as error:
             told.append(str(error))
     if told:
@@ -170,7 +172,14 @@ def _write(writer: PlainWriter, write: PlainWrite) -> Any:
 
 
 def _read(writer: PlainWriter, write: PlainWrite) -> Any:
-    return write.unpack(writer.read_numbers(write.area, write.address, len(write.numbers)))
+    """Return the meter's value; NAN where its float is no finite number."""
+    numbers = writer.read_numbers(write.area, write.address, len(write.numbers))
+    try:
+        return write.unpack(numbers)
+    except NotFiniteError:
+        return NAN
+    except ProtocolError as error:
+        raise CorruptAnswerError(str(error)) from error
 
 
 def _of_others(done: Sequence[Written], writes: Sequence[PlainWrite]) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from protocols.data_model.items import Item
 from protocols.data_model.kinds import Digits, Fixed, Flags, Kind, Moment, Optional
-from protocols.errors import MalformedMessageError
+from protocols.errors import MalformedMessageError, NotFiniteError
 from protocols.modbus.value_layout import (
     Layout,
     NotANumber,
@@ -221,7 +221,7 @@ def unpack(item: Item, layout: Layout, data: bytes) -> Any:
     if not layout.is_float:
         return _value(item, layout, raw)
     if not isfinite(raw):
-        raise MalformedMessageError(f"{item.name}: {raw} is no number")
+        raise NotFiniteError(f"{item.name}: {raw} is no number")
     return _rounded(item, layout, raw)
 
 

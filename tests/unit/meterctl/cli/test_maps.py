@@ -179,6 +179,40 @@ def test_a_value_that_the_meter_lacks_is_a_dash_and_null(desk: Desk) -> None:
     assert re.search(rf"{name}\W+ - ", desk.run("reading", "read", name).out)
 
 
+@pytest.mark.parametrize("words", ["0x7fc0,0", "0x7f80,0", "0xff80,0"])
+def test_a_value_that_is_no_number_is_a_dash_and_null_beside_the_others(
+    desk: Desk, maps: dict[str, Any], words: str
+) -> None:
+    floats = Layout(ValueType.F32)
+    registers = (
+        Register(Area.HOLDING, 0x2000, items.VOLTAGES[0], floats),
+        Register(Area.HOLDING, 0x2002, items.VOLTAGES[1], floats),
+        Register(Area.HOLDING, 0x2004, items.POWER_LIMIT, Layout(ValueType.F32, off=0)),
+        Register(Area.HOLDING, 0x2006, items.UTC_OFFSET, floats),
+        Register(Area.HOLDING, 0x2008, items.CLOCK, floats),
+    )
+    desk.map_name = "native"
+    desk.run("write", "write", "--register", f"0x2000=0x4366,0x8000,{','.join([words] * 4)}")
+    desk.map_name = "tried"
+    maps["tried"] = RegisterMap("tried", (Section("All", registers),))
+    shown = desk.run("reading", "read", as_json=True)
+    assert json.loads(shown.out) == {
+        "clock": None,
+        "utc_offset_minutes": None,
+        "voltage_l1_v": 230.5,
+        "voltage_l2_v": None,
+        "power_limit_kw": None,
+    }
+    assert "the meter has no finite number (NaN or infinity) for clock, power_limit_kw" in shown.err
+    table = desk.run("reading", "read").out
+    assert all(re.search(rf"{one.item.name}\W+ - ", table) for one in registers[1:]), (
+        "none of them is off"
+    )
+    assert "230.5" in table
+    alone = desk.run("reading", "read", "voltage_l1_v", as_json=True)
+    assert json.loads(alone.out) == {"voltage_l1_v": 230.5}
+
+
 def test_a_clock_without_an_offset_is_shown_in_utc(desk: Desk, maps: dict[str, Any]) -> None:
     place = next(one for one in NATIVE_MAP.registers if one.item is items.CLOCK)
     maps["tried"] = RegisterMap("tried", (Section("All", (place,)),))

@@ -15,9 +15,8 @@ from meterctl.errors import (
     UsageError,
 )
 from meterctl.operations.plain_writes import (
+    plain_writes,
     read_all,
-    scratch_writes,
-    setting_writes,
     write_each,
 )
 from protocols.data_model import items
@@ -80,7 +79,7 @@ class ScriptedWriter:
 
 def texts(*words: str) -> list[str]:
     """Return what each setting word would write."""
-    return [f"{one.address:x}={one.numbers}" for one in setting_writes(MAP, words)]
+    return [f"{one.address:x}={one.numbers}" for one in plain_writes(MAP, words)]
 
 
 def test_settings_are_written_where_and_as_the_map_has_them() -> None:
@@ -112,34 +111,63 @@ def test_settings_are_written_where_and_as_the_map_has_them() -> None:
 )
 def test_a_wrong_value_is_refused_before_anything_is_sent(word: str, text: str) -> None:
     with pytest.raises(UsageError) as raised:
-        setting_writes(MAP, [word])
+        plain_writes(MAP, [word])
     assert str(raised.value).startswith(text)
     assert str(raised.value).endswith("; nothing was sent")
 
 
 def test_every_wrong_word_is_told_at_once() -> None:
     with pytest.raises(UsageError) as raised:
-        setting_writes(MAP, ["trip_mode=never", "trip_mode=direct", "trip_mode=direct", "x=1"])
+        plain_writes(MAP, ["trip_mode=never", "trip_mode=direct", "trip_mode=direct", "x=1"])
     first, second, third = str(raised.value).splitlines()
     assert first.startswith("trip_mode: 'never'")
     assert second == "trip_mode is given twice"
     assert third.startswith("'x' is no item")
 
 
+def test_wrong_words_of_settings_registers_and_coils_are_told_in_one_round() -> None:
+    with pytest.raises(UsageError) as raised:
+        plain_writes(MAP, ["nix=1", "trip_mode=direct"], ["5=1"], ["20=2", "8=1", "30=1"])
+    told = str(raised.value).splitlines()
+    assert [line.split(":")[0] for line in told] == [
+        "'nix' is no item; writable are low_credit_threshold_1, trip_mode, strict_suspension",
+        "--register 5=1",
+        "--coil 20=2",
+        "--coil 30=1",
+    ]
+    assert [line.endswith("; nothing was sent") for line in told] == [False, False, False, True]
+
+
+def test_a_float_that_is_no_number_is_shown_as_absent_and_never_read_back_as_off() -> None:
+    register = Register(
+        Area.HOLDING, 0x10, items.LOW_CREDIT_1, Layout(ValueType.F32, off=0), writable=True
+    )
+    (write,) = plain_writes(
+        RegisterMap("floats", (Section("All", (register,)),)), ["low_credit_threshold_1=off"]
+    )
+    writer = ScriptedWriter()
+    writer.keeps = lambda _: 0xFFFF
+    writer.places[Area.HOLDING, 0x10] = 0x7FC0
+    (before,) = read_all(writer, [write])
+    assert write.text(before) == "-"
+    with pytest.raises(RefusedError, match="and - is read back"):
+        write_each(writer, [write], [before])
+
+
 def test_a_map_with_windows_names_the_sealed_command() -> None:
     with pytest.raises(UsageError, match="marks none; `meterctl limits set trip_mode=VALUE`"):
-        setting_writes(NATIVE_MAP, ["trip_mode=direct"])
+        plain_writes(NATIVE_MAP, ["trip_mode=direct"])
 
 
 def test_scratch_takes_numbers_within_its_addresses() -> None:
-    (registers,) = scratch_writes(MAP, Area.HOLDING, ["0x102=1,0xffff"])
+    (registers,) = plain_writes(MAP, registers=["0x102=1,0xffff"])
     assert (registers.name, registers.address, registers.numbers) == (
         "register 0102",
         258,
         (1, 65535),
     )
     assert registers.text(registers.value) == "0001,FFFF"
-    (coil,) = scratch_writes(MAP, Area.COIL, ["9=1"])
+    (coil,) = plain_writes(MAP, coils=["9=1"])
     assert (coil.name, coil.numbers, coil.json(coil.value)) == ("coil 0009", (1,), "[1]")
 
 
@@ -157,13 +185,13 @@ def test_scratch_takes_numbers_within_its_addresses() -> None:
 )
 def test_other_addresses_and_numbers_are_no_scratch(area: Area, word: str, text: str) -> None:
     with pytest.raises(UsageError) as raised:
-        scratch_writes(MAP, area, [word])
+        plain_writes(MAP, **{"coils" if area is Area.COIL else "registers": [word]})
     assert text in str(raised.value)
 
 
 def test_what_is_written_is_read_back() -> None:
     writer = ScriptedWriter()
-    writes = setting_writes(MAP, ["low_credit_threshold_1=10", "strict_suspension=on"])
+    writes = plain_writes(MAP, ["low_credit_threshold_1=10", "strict_suspension=on"])
     before = read_all(writer, writes)
     done = write_each(writer, writes, before)
     assert [(each.before, each.after) for each in done] == [(0, 10 * 100 * CENT), (0, 1)]
@@ -172,7 +200,7 @@ def test_what_is_written_is_read_back() -> None:
 
 def failing(writer: ScriptedWriter) -> MeterctlError:
     """Return the error of two writes, the first of which fails; the second is never sent."""
-    writes = setting_writes(MAP, ["low_credit_threshold_1=10", "trip_mode=direct"])
+    writes = plain_writes(MAP, ["low_credit_threshold_1=10", "trip_mode=direct"])
     with pytest.raises(MeterctlError) as raised:
         write_each(writer, writes, [0, 0])
     assert writer.sent == [0x10], "a write is sent once"
@@ -200,7 +228,7 @@ def test_another_value_that_is_read_back_is_a_refusal() -> None:
 def test_a_lost_answer_is_resolved_by_reading_back(lost: MeterctlError) -> None:
     writer = ScriptedWriter()
     writer.fails = lost
-    writes = setting_writes(MAP, ["low_credit_threshold_1=10"])
+    writes = plain_writes(MAP, ["low_credit_threshold_1=10"])
     assert [each.after for each in write_each(writer, writes, [0])] == [10 * 100 * CENT]
     assert writer.sent == [0x10], "a write is sent once"
     writer = ScriptedWriter()
@@ -225,7 +253,7 @@ def test_the_outcome_is_unknown_only_where_reading_back_is_not_answered_either()
 
 def test_a_failure_names_what_was_written_before_it() -> None:
     writer = ScriptedWriter()
-    writes = setting_writes(MAP, ["low_credit_threshold_1=10", "trip_mode=direct"])
+    writes = plain_writes(MAP, ["low_credit_threshold_1=10", "trip_mode=direct"])
     writer.keeps = lambda number: 0 if number == 1 else number
     with pytest.raises(RefusedError, match="two_stage is read back; low_credit_threshold_1 was wr"):
         write_each(writer, writes, [0, 0])
