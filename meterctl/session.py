@@ -9,24 +9,8 @@ from dataclasses import dataclass
 from meterctl.drivers import Driver
 from meterctl.errors import CorruptAnswerError
 from meterctl.key_ring import KeyRing
-from protocols.data_model import items
+from protocols.data_model.items import IDENTITY
 from protocols.data_model.words import AccountState
-
-_IDENTITY = (
-    items.SERIAL_NUMBER,
-    items.EPOCH,
-    items.ACCOUNT_UNIT,
-    items.CUSTOMER_NUMBER,
-    items.ACCOUNT_STATE,
-    items.CREDIT_SEQUENCE,
-    items.COMMAND_SEQUENCE,
-    items.KEY_VERSION,
-    items.KEY_CHECK_VALUE,
-    items.CLOCK,
-    items.UTC_OFFSET,
-    items.AVAILABLE_CREDIT,
-    items.STATUS,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +73,8 @@ class Session:
 
     def identify(self) -> MeterIdentity:
         """Read the identity that the meter shows, for display and as a hint."""
-        values = self.driver.read(_IDENTITY)
-        plain = [values[item] for item in _IDENTITY]
+        values = self.driver.read(IDENTITY)
+        plain = [values[item] for item in IDENTITY]
         try:
             plain[4] = AccountState(plain[4])
         except ValueError as error:

@@ -20,6 +20,7 @@ from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
 from protocols.command_line import Abort, Context, confirm
+from protocols.data_model.items import IDENTITY
 
 if TYPE_CHECKING:
     from meterctl.journal import Journal
@@ -132,11 +133,14 @@ class Options:
         if register_map is None:
             return self.driver
         if seals and register_map.windows is None:
-            raise UsageError(
-                f"map {register_map.name} has no windows for sealed messages, which this command "
-                f"needs; nothing was sealed or sent. Leave out --map for a meter with the native "
-                f"map, or name a map file with `windows`"
-            )
+            raise _unsealable(register_map, "windows for sealed messages")
+        if seals:
+            from meterctl.drivers.register_blocks import ReadableMap  # few commands seal over a map
+
+            readable = ReadableMap(register_map)
+            missing = [item.name for item in IDENTITY if not readable.holds(item)]
+            if missing:
+                raise _unsealable(register_map, ", ".join(missing))
         return modbus(register_map)
 
     def _port_name(self) -> str:
@@ -325,6 +329,15 @@ class Options:
         if not _confirm(question, meter):
             raise UsageError("not confirmed; nothing was sent", serial_number=meter)
         return True
+
+
+def _unsealable(register_map: RegisterMap, missing: str) -> UsageError:
+    """Return the refusal of a command that seals over a map that lacks something."""
+    return UsageError(
+        f"map {register_map.name} has no {missing}, which this command needs; nothing was sealed "
+        f"or sent. Leave out --map for a meter with the native map, or name a map file with "
+        f"`windows` and the items that docs/maps.md lists beside it"
+    )
 
 
 def options(context: Context) -> Options:

@@ -150,6 +150,17 @@ def _lacking(part: Part, functions: frozenset[Function]) -> Iterable[str]:
                 yield f"{either} is missing, which writes {AREAS[area]}"
 
 
+def check_sealed_items(registers: Iterable[Register], findings: Findings) -> None:
+    """Warn of items without which no message is sealed for the windows of a map."""
+    held = {register.item for register in registers}
+    missing = [item.name for item in items.IDENTITY if item not in held]
+    if missing:
+        findings.warning(
+            "requests.windows",
+            f"a host seals nothing without {', '.join(missing)}, which the map does not have",
+        )
+
+
 def check_register(register: Register, place: str, largest: int, findings: Findings) -> None:
     """Keep a value that no read returns or that its type cannot hold; warn of what may be wrong."""
     item, layout = register.item, register.layout

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 
 from protocols.errors import QuantityError
 from protocols.modbus.areas import Area
-from protocols.modbus.map_checks import Part, check_parts, check_register, check_requests
+from protocols.modbus.map_checks import (
+    Part,
+    check_parts,
+    check_register,
+    check_requests,
+    check_sealed_items,
+)
 from protocols.modbus.map_keys import FORMAT, IDENTIFICATION_OBJECTS
 from protocols.modbus.map_mistakes import Findings, Row, read_file
 from protocols.modbus.map_rows import MapRow, RowReader, server_id_of
@@ -117,6 +123,9 @@ class _Parts:
         for row, found in self.rows:
             if isinstance(found.part, Register):
                 check_register(found.part, row.place, largest, self._findings)
+        if self.windows is not None:
+            held = [found.part for _, found in self.rows if isinstance(found.part, Register)]
+            check_sealed_items(held, self._findings)
 
     def register_map(self, file: Row, name: str) -> RegisterMap:
         """Return the map of parts without a mistake."""

@@ -194,7 +194,7 @@ METER_MUTANTS = (
     Mutant(
         "an echo taken for a reply",
         "meterctl/drivers/rtu_exchange.py",
-        '        self._echo = b"" if is_probe and not self._echoes else frame\n',
+        '        self._echo = b"" if frame[1] in _REPEATING and not self._echoes else frame\n',
         '        self._echo = b""\n',
         (EXCHANGE,),
     ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware_sim.programs.maps import list_made, summary_of
 from pages import NOTE, ROOT, head, row
-from protocols.data_model.items import ITEMS
+from protocols.data_model.items import IDENTITY, ITEMS
 from protocols.modbus import shipped_maps
 from protocols.modbus.map_file import parse_map
 from protocols.modbus.map_keys import FILE, TABLES, Key, Table, TableKind
@@ -40,6 +40,7 @@ def maps() -> str:
         "keys": "".join(map(_keys, TABLES)).strip(),
         "units": _units(),
         "shipped": _shipped(),
+        "identity": "".join(f"- `{item.name}`\n" for item in IDENTITY),
     }.items():
         text = text.replace(f"{{{name}}}\n", f"{part.rstrip()}\n")
     return NOTE + text

@@ -293,10 +293,36 @@ def test_no_command_seals_over_a_map_without_windows(
     assert str(raised.value) == (
         "map small has no windows for sealed messages, which this command needs; nothing was "
         "sealed or sent. Leave out --map for a meter with the native map, or name a map file with "
-        "`windows`"
+        "`windows` and the items that docs/maps.md lists beside it"
     )
     assert small.transport.exchanges == 0
     assert not small.journal.exists(), "nothing was journalled"
+
+
+def test_no_command_seals_over_a_map_that_lacks_an_item_that_a_seal_needs(
+    desk: Desk, maps: dict[str, RegisterMap]
+) -> None:
+    lacking = {items.EPOCH, items.STATUS}
+    held = tuple(one for one in NATIVE_MAP.registers if one.item not in lacking)
+    maps["tried"] = replace(NATIVE_MAP, name="tried", sections=(Section("All", held),))
+    for module, words in (("account", ("topup", "5.00")), ("supply", ("switch", "permit"))):
+        with pytest.raises(UsageError) as raised:
+            desk.run(module, *words)
+        assert str(raised.value).startswith("map tried has no epoch, status, which this command")
+    assert desk.transport.exchanges == 0
+    assert not desk.journal.exists(), "nothing was journalled"
+
+
+def test_windows_and_the_items_of_the_identity_are_enough_to_seal(
+    desk: Desk, maps: dict[str, RegisterMap]
+) -> None:
+    held = tuple(one for one in NATIVE_MAP.registers if one.item in items.IDENTITY)
+    maps["tried"] = RegisterMap("tried", (Section("All", held),), windows=NATIVE_MAP.windows)
+    done = json.loads(desk.run("account", "topup", "5.00", as_json=True).out)
+    assert (done["result"], done["credit_after"]) == ("done", 25.0)
+    desk.run("supply", "switch", "interrupt")
+    done = json.loads(desk.run("supply", "switch", "permit", as_json=True).out)
+    assert done["result"] == "done"
 
 
 def test_a_map_with_windows_seals(desk: Desk, maps: dict[str, RegisterMap]) -> None:

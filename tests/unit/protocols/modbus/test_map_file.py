@@ -12,6 +12,7 @@ from protocols.data_model import items
 from protocols.errors import QuantityError
 from protocols.modbus.areas import Area
 from protocols.modbus.map_file import MapFile, Quirk, Source, parse_map
+from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
 from protocols.modbus.register_map import RegisterMap
@@ -669,3 +670,25 @@ def test_what_may_be_a_mistake_is_a_warning_with_its_line(row: str, told: str) -
 )
 def test_a_common_row_has_no_warning(row: str) -> None:
     assert read(f'[[register]]\narea = "input"\n{row}').warnings == ()
+
+
+def test_windows_without_the_items_that_a_seal_needs_are_a_warning() -> None:
+    rows = [
+        f'''[[register]]
+area = "holding"
+address = {one.address}
+item = "{one.item.name}"
+type = "{one.layout.type.value}"
+{f"size = {one.width}" if one.layout.type is ValueType.BCD else ""}'''
+        for item in items.IDENTITY
+        for one in NATIVE_MAP.best_registers[item][:1]
+    ]
+    windows = "[requests]\nwindows = 0x1400\n"
+
+    def warnings(text: str) -> list[str]:
+        return [told for told in read(text).warnings if "seals" in told]
+
+    assert warnings(windows + "\n".join(rows)) == warnings("\n".join(rows[2:])) == []
+    (warning,) = warnings(windows + "\n".join(rows[2:]))
+    assert warning.startswith("line ")
+    assert "a host seals nothing without serial_number, epoch, which the map does" in warning
