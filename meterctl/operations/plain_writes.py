@@ -224,6 +224,7 @@ def _not_writable(register_map: RegisterMap, name: str, writable: Sequence[str])
     """Return why an item is not written, and which are or what sets it."""
     listed = f"writable are {', '.join(writable)}" if writable else "it marks none"
     if name not in BY_NAME:
+        listed = listed if writable else f"map {register_map.name} marks none writable"
         return f"{name!r} is no item; {did_you_mean(name, writable or BY_NAME, listed)}"
     if BY_NAME[name].setting and register_map.windows is not None:
         listed += f"; `meterctl limits set {name}=VALUE` sets it by a sealed command"
