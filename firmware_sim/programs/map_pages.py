@@ -12,6 +12,7 @@ from itertools import groupby
 from firmware_sim.programs.shown_maps import ShownRow, rows_of
 from protocols.command_line.tables import Screen, Table, drawn
 from protocols.modbus.map_file import MapFile
+from protocols.modbus.map_key_kinds import AREAS
 from protocols.modbus.pdu import Function
 
 
@@ -138,6 +139,10 @@ def _facts(file: MapFile) -> Iterator[str]:
     yield f"a read has at most {m.largest_read} registers"
     if m.whole_values:
         yield "a read that begins or ends inside a value is refused with exception 02"
+        pairs = [word for word, area in AREAS.items() if m.in_pairs(area)]
+        if pairs:
+            areas = " and ".join(pairs)
+            yield f"{areas}: a read of an odd address or length is refused with exception 02"
     if m.any_unit:
         yield "on TCP every unit is answered while the meter is alone"
     if m.windows is None:

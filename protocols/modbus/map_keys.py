@@ -154,8 +154,10 @@ REQUESTS = Table("requests", "Which requests the meter takes.", (
         "exception 03.", default=str(MAX_READ_REGISTERS)),
     Key("gaps", _GAPS, "Addresses without a meaning between the first and the last one of each "
         "area: they read 0, or are refused with exception 02.", default="refuse"),
-    Key("odd_addresses", _ODD, "A read that begins or ends inside a value: allowed, or refused "
-        "with exception 02.", default="allow"),
+    Key("odd_addresses", _ODD, "A read that begins or ends inside a value or a constant: "
+        "allowed, or refused with exception 02. Where all values of an area have even addresses "
+        "and even widths, a read of an odd address or length is refused too, gaps included.",
+        default="allow"),
     Key("windows", _ADDRESS, "Address of the windows for sealed messages; without them no sealed "
         "top-up passes.", default="none"),
     Key("any_unit", Switch(), "On TCP a meter that is alone answers whatever unit is asked.",

@@ -44,8 +44,9 @@ class RegisterMap:
     registers; without `windows` no sealed message passes. `identification` holds the objects of
     function 43/14. A read of more than `largest_read` registers is refused with exception 03,
     windows apart, which have sizes of their own; a function that is not one of `functions` is
-    refused with 01. With `whole_values` a read that begins or ends inside a value is refused with
-    exception 02. A meter whose map has `any_unit` answers every unit on TCP while it is alone.
+    refused with 01. With `whole_values` a read that cuts a value or a constant is refused with
+    exception 02, and in areas that count `in_pairs` one of an odd address or length. A meter whose
+    map has `any_unit` answers every unit on TCP while it is alone.
     `asks_phase_energies`: a meter with this map keeps the counters that are kept on request.
 
     `credit` and `control` take plain writes, where the meter allows them; registers may be read at
@@ -124,6 +125,21 @@ class RegisterMap:
         """
         parts: tuple[Placed, ...] = (*self.registers, *self.fixed, *self.zeros)
         return unbroken(part.extent for part in parts if area in part.area)
+
+    def in_pairs(self, area: Area) -> bool:
+        """Return whether reads of an area begin at even addresses and have even lengths.
+
+        They do under `whole_values` where all values, constants and scratch registers of the area
+        have even addresses and even widths, as on meters that have 32-bit values alone: what reads
+        0 between them counts in pairs too.
+        """
+        if not (self.whole_values and area & Area.REGISTERS):
+            return False
+        parts: tuple[Placed, ...] = (*self.registers, *self.fixed)
+        values = [part.extent for part in parts if area in part.area]
+        scratch = [span.extent for span in self.scratch if area in span.area]
+        odd = any(one.start % 2 or len(one) % 2 for one in (*values, *scratch))
+        return bool(values) and not odd
 
     @property
     def best_registers(self) -> Mapping[Item, tuple[Register, ...]]:

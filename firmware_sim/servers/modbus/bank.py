@@ -70,10 +70,10 @@ class Bank:
     def read(self, view: RegisterView, address: int, count: int) -> bytes | None:
         """Return `count` registers of an area; None where one of them does not exist.
 
-        None too where the read begins or ends inside a value, under a map that refuses it.
+        None too where the read cuts a value or a pair, under a map that refuses it.
         """
         end = address + count
-        if view.inside and (address in view.inside or end in view.inside):
+        if view.inside and view.cuts(address, end):
             return None
         _, stop, _, shift = view.segments[bisect_right(view.begins, address) - 1]
         if end > stop or shift is None:

@@ -49,7 +49,7 @@ _NO_SEGMENT = Segment(-1, -1, -1, None)
 class RegisterView:
     """The part of an image that is read as one area of registers."""
 
-    __slots__ = ("begins", "inside", "row_lists", "scratch", "segments")
+    __slots__ = ("begins", "in_pairs", "inside", "row_lists", "scratch", "segments")
 
     def __init__(
         self,
@@ -57,15 +57,18 @@ class RegisterView:
         scratch: tuple[tuple[range, int], ...],
         row_lists: tuple[RowList, ...],
         inside: frozenset[int],
+        in_pairs: bool,
     ) -> None:
         """Show segments, scratch registers with their byte offset in the bank, and row lists.
 
-        No read begins `inside` a value, or ends before such an address.
+        No read begins `inside` a value or a constant, or ends before such an address. Where they
+        count `in_pairs` none has an odd address or an odd length.
         """
         self.segments = (_NO_SEGMENT, *segments)
         """In order, after one that holds no register."""
         self.begins = [segment.begin for segment in self.segments]
-        self.scratch, self.row_lists, self.inside = scratch, row_lists, inside
+        self.scratch, self.row_lists = scratch, row_lists
+        self.inside, self.in_pairs = inside, in_pairs
 
     def segment(self, address: int) -> Segment:
         """Return the last segment that begins at an address or before it."""
@@ -74,6 +77,12 @@ class RegisterView:
     def holds(self, address: int, end: int) -> bool:
         """Return whether the map holds all registers from `address` to before `end`."""
         return end <= self.segment(address).run_end
+
+    def cuts(self, address: int, end: int) -> bool:
+        """Return whether a read from `address` to before `end` cuts what the map reads whole."""
+        if self.in_pairs and (address % 2 or end % 2):
+            return True
+        return address in self.inside or end in self.inside
 
     def written(self, address: int, end: int) -> bool:
         """Return whether some registers from `address` to before `end` are scratch."""
@@ -193,12 +202,13 @@ class _Image:
         written = [extent for extent, _ in scratch]
         runs = unbroken([*self._map.runs(area), *written])
         segments = [segment for run in runs for segment in _segments(run, shifts, written)]
-        inside = [address for one in registers for address in one.extent[1:]]
+        inside = [address for part in parts for address in part.extent[1:]]
         return RegisterView(
             tuple(segments),
             scratch,
             self._map.row_lists,
             frozenset(inside if self._map.whole_values else ()),
+            self._map.in_pairs(area),
         )
 
     def _add(self, register: Register, shifts: dict[int, int]) -> None:

@@ -200,6 +200,15 @@ def test_an_sdm630_shows_demands_angles_and_reactive_and_apparent_energy() -> No
     floats(Wire("sdm630", EXPORT), 4, [(0x4C, 0.0), (0x4E, 3.6), (0x158, 3.6), (0x54, 0.0)])
 
 
+@pytest.mark.parametrize("name", ["sdm120", "sdm630"])
+def test_an_eastron_meter_refuses_reads_of_odd_addresses_and_lengths(name: str) -> None:
+    wire = Wire(name, LOAD)
+    for function in (3, 4):
+        assert len(wire.read(function, 0, 60)) == 120
+        for address, count in ((0, 3), (2, 1), (3, 2), (11, 3)):
+            assert wire.refused(function, address, count) == ADDRESS
+
+
 def test_an_sdm630_with_one_phase_reads_0_where_its_wiring_has_nothing() -> None:
     """The manual: values that the wiring does not have read 0."""
     wire = Wire("sdm630", ONE)

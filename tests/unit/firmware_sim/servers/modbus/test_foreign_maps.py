@@ -188,6 +188,28 @@ def test_a_read_may_cut_a_value_unless_the_map_refuses_it() -> None:
         assert len(refusing.read(4, address, count)) == 2 * count
 
 
+def test_gaps_and_constants_are_not_cut_where_all_values_have_even_widths() -> None:
+    register = Register(Area.INPUT, 0, items.VOLTAGES[0], F32)
+    constant = Constant(Area.INPUT, 8, b"\1\2\3\4")
+    zeros = (Span(Area.INPUT, 0, 12),)
+    wire = Wire(a_meter(), register, constants=(constant,), zeros=zeros, whole_values=True)
+    for address, count in ((0, 3), (2, 1), (3, 2), (3, 1), (8, 1), (9, 1), (11, 3)):
+        assert wire.read(4, address, count) == ILLEGAL_ADDRESS
+    for address, count in ((0, 2), (2, 2), (2, 4), (8, 2), (0, 12)):
+        assert len(wire.read(4, address, count)) == 2 * count
+
+
+def test_single_registers_beside_wide_ones_are_read_alone() -> None:
+    register = Register(Area.INPUT, 0, items.METER_TYPE, U16)
+    constant = Constant(Area.INPUT, 3, b"\1\2\3\4")
+    zeros = (Span(Area.INPUT, 0, 8),)
+    wire = Wire(a_meter(), register, constants=(constant,), zeros=zeros, whole_values=True)
+    for address, count in ((0, 1), (1, 1), (0, 3), (3, 2), (5, 1)):
+        assert len(wire.read(4, address, count)) == 2 * count
+    for address, count in ((3, 1), (0, 4), (4, 2)):
+        assert wire.read(4, address, count) == ILLEGAL_ADDRESS
+
+
 def test_the_map_may_say_the_whole_data_of_function_17() -> None:
     wire = Wire(a_meter(), server_id=bytes.fromhex("b4ff4c4d42332e312e36"))
     assert wire.ask(b"\x11") == bytes.fromhex("11 0a b4ff4c4d42332e312e36")
