@@ -176,6 +176,10 @@ def check_register(register: Register, place: str, largest: int, findings: Findi
         )
     elif not layout.is_float:
         _warn_of_range(register, place, findings)
+    for number in layout.shared_numbers:
+        words = [word for word, each in layout.values.items() if each == number]
+        told = f"{number} stands for {' and '.join(words)}: readers cannot tell them apart"
+        findings.warning(f"{place}.values", told)
     if layout.width in (2, 4) and register.area & Area.REGISTERS and register.address % 2:
         findings.warning(
             f"{place}.address",

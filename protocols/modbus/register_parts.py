@@ -80,6 +80,9 @@ class Register(NamedTuple):
             return "only a setting is writable"
         if self.writable and not self.area & (Area.HOLDING | Area.COIL):
             return "holding registers and coils are writable"
+        if self.writable and self.layout.shared_numbers:
+            number = self.layout.shared_numbers[0]
+            return f"{number} stands for several words, and a write of it for none"
         others = (self.item,) if self.sign_of is None else (self.item, self.sign_of)
         if self.magnitude or self.sign_of is not None:
             if not all(isinstance(item.kind, Fixed) for item in others):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -167,6 +168,12 @@ class Layout:
             up, down = -up, -down
         common = gcd(up, down)
         return up // common, down // common
+
+    @property
+    def shared_numbers(self) -> tuple[int, ...]:
+        """The numbers that stand for several words each: a reader cannot tell which."""
+        counts = Counter(self.values.values())
+        return tuple(number for number, count in counts.items() if count > 1)
 
     def problem(self, kind: Kind) -> str | None:
         """Return why values of a kind cannot lie like this, None where they can."""

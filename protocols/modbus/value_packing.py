@@ -203,7 +203,9 @@ def unpack(item: Item, layout: Layout, data: bytes) -> Any:
     """Return the value of registers in the item's kind, None where they say "off".
 
     Numbers that the kind cannot hold are rounded to the nearest that it can; the digits of a whole
-    number that the item does not have are cut. One bit of a set is that word, or no word.
+    number that the item does not have are cut. One bit of a set is that word, or no word. A number
+    that stands for several words is none of them: it comes back itself, as an unknown one, and as
+    None where the data model has a word of that number.
 
     Raises:
         MalformedMessageError: another size, digits that are none, a float that is no number, a
@@ -252,10 +254,7 @@ def _value(item: Item, layout: Layout, raw: int) -> Any:
         assert isinstance(kind, Flags)
         return bool(raw) << kind.words.index(layout.bit)
     if layout.values:
-        for number, word in enumerate(words_of(kind)):
-            if layout.values[word] == raw:
-                return number
-        raise MalformedMessageError(f"{item.name}: {raw} is the number of no word")
+        return _word(item, layout, raw)
     if not isinstance(kind, Fixed | Optional | Moment):
         return raw
     up, down = layout.ratio(decimals_of(kind))
@@ -263,6 +262,17 @@ def _value(item: Item, layout: Layout, raw: int) -> Any:
         return (2 * raw * down + up) // (2 * up)
     value = raw * down if up > 0 else -raw * down
     return value // abs(up) if value >= 0 else -(-value // abs(up))
+
+
+def _word(item: Item, layout: Layout, raw: int) -> int | None:
+    """Return the number in the data model of the word that a number of a layout stands for."""
+    words = words_of(item.kind)
+    found = [number for number, word in enumerate(words) if layout.values[word] == raw]
+    if not found:
+        raise MalformedMessageError(f"{item.name}: {raw} is the number of no word")
+    if len(found) == 1:
+        return found[0]
+    return None if 0 <= raw < len(words) else raw
 
 
 def _rounded(item: Item, layout: Layout, raw: float) -> Any:

@@ -453,6 +453,11 @@ ROW = 'area = "input"\naddress = 0\ntype = "u16"\nitem = "meter_type"\n'
         (ROW + 'unit = "W"', "unit: W is no unit of meter_type; it has none"),
         (ROW + "size = 3", "size: a value of type u16 has 1 addresses"),
         (ROW + "values = { single_phase = 1 }", "values lacks three_phase"),
+        (
+            ROW.replace("meter_type", "trip_mode").replace("input", "holding")
+            + "values = { two_stage = 7, direct = 8, delayed = 7 }\nwritable = true",
+            "trip_mode: 7 stands for several words",
+        ),
         (ROW + "writable = true", "only a setting is writable"),
         (ROW + "off = 70000", "off\" is a number from 0 to 65535"),
         (ROW + 'sign_of = "power"', "sign_of: 'power' is no item"),
@@ -651,6 +656,9 @@ def test_an_empty_file_lacks_what_every_map_has() -> None:
         ('address = 0\ntype = "u16"\nitem = "energy_import_kwh"', "then it begins again at 0"),
         ('address = 0\ntype = "u16"\nitem = "active_power_kw"\ndecimals = 2', "has no sign"),
         ('address = 0\ntype = "u16"\nitem = "overdraft_limit"', "up to 65535.000 only"),
+        ('address = 0\ntype = "u16"\nitem = "meter_type"\n'
+         "values = { single_phase = 1, three_phase = 1 }",
+         "values: 1 stands for single_phase and three_phase"),
     ],
 )  # fmt: skip
 def test_what_may_be_a_mistake_is_a_warning_with_its_line(row: str, told: str) -> None:

@@ -188,9 +188,15 @@ def test_words_have_the_numbers_of_the_map() -> None:
     layout = Layout(U16, values={"open": 0x55, "closed": 0xAA, "welded": 0xAA})
     assert [packed(CHOICE, layout, value) for value in (0, 1, 2)] == ["0055", "00aa", "00aa"]
     assert unpack(WORDS, layout, b"\0\x55") == 0
-    assert unpack(WORDS, layout, b"\0\xaa") == 1
     with pytest.raises(MalformedMessageError, match="number of no word"):
         unpack(WORDS, layout, b"\0\1")
+
+
+def test_a_number_of_several_words_is_read_as_none_of_them() -> None:
+    layout = Layout(U16, values={"open": 0x55, "closed": 0xAA, "welded": 0xAA})
+    assert CHOICE.text(unpack(WORDS, layout, b"\0\xaa")) == "unknown_170"
+    layout = Layout(BOOL, values={"open": 0, "closed": 1, "welded": 1})
+    assert [of_bits(WORDS, layout, bit) for bit in (0, 1)] == [0, None]
 
 
 def test_a_switch_has_numbers_of_the_map_too() -> None:
