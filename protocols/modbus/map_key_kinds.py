@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, time
 from typing import Any, Protocol
 
 from protocols.errors import QuantityError
@@ -289,11 +290,22 @@ HEX = Text(r"(?:[0-9A-Fa-f]{2}[ _]*)+", "an even number of hexadecimal digits")
 
 
 def shown(value: object) -> str:
-    """Return a value of TOML as it is told in a mistake, shortened where it is long."""
+    """Return a value of TOML as it is told in a mistake, _shortened where it is long."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, list):
+        return _shortened(f"[{', '.join(map(shown, value))}]")
     try:
         text = repr(value)
     except ValueError:
         return "a number of thousands of digits"
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a text that is too long for a line of its own."""
     return text if len(text) <= 60 else text[:57] + "..."

@@ -79,6 +79,11 @@ class TableKind:
         if self.is_list:
             if isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
                 return value
+            if isinstance(value, Mapping):
+                name = self.of.name
+                raise QuantityError(f"it is a list of tables: write [[{name}]], not [{name}]")
+        elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+            raise QuantityError("it is one table, which has single brackets, and no list of them")
         elif isinstance(value, Mapping):
             return value
         raise QuantityError(f"{shown(value)} is no {'list of tables' if self.is_list else 'table'}")

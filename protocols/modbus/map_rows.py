@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from protocols.data_model.items import ITEMS, Item
 from protocols.data_model.kinds import Digits, Fixed, Flags, Optional
 from protocols.modbus.areas import Area
+from protocols.modbus.map_key_kinds import shown
 from protocols.modbus.map_mistakes import Findings, Row
 from protocols.modbus.map_units import factor_of, unit_of, units_of
 from protocols.modbus.plain_writes import CONTROL_ACTIONS, ControlAction, ForceControl, PlainCredit
@@ -61,7 +62,7 @@ class RowReader:
         if area is None or kind is None or item is None or ("sign_of" in row and sign_of is None):
             return None
         scale = self._scale(row, item)
-        if scale is None or "address" not in row:
+        if scale is None or "address" not in row or self._holds_no(row, kind):
             return None
         absent = self._absent(row, kind, item, area)
         off = row.get("off", absent)
@@ -230,6 +231,21 @@ class RowReader:
         if isinstance(item.kind, Optional) and "off" in row:
             return None
         return number_of(kind, self._defaults.get("absent"))
+
+    def _holds_no(self, row: Row, kind: ValueType) -> bool:
+        """Return whether a number for "off" or for absence is none of its type: a mistake."""
+        if kind in (*_TEXTS, ValueType.BITS):
+            return False
+        layout, found = Layout(kind), False
+        for source in (row, self._defaults) if "type" not in row else (row,):
+            for name in ("off", "absent"):
+                number = number_of(kind, source.get(name))
+                if number is not None and not layout.holds(number):
+                    written = shown(source.get(name)) if isinstance(number, int) else '"nan"'
+                    told = f"{written} is no {kind.value}; allowed is {layout.allowed}"
+                    self._findings.mistake(source.at(name), told)
+                    found = True
+        return found
 
     def _hex_data(self, row: Row, in_bits: bool) -> bytes | None:
         data = bytes.fromhex(row.get("hex").replace("_", " "))

@@ -212,15 +212,23 @@ class Layout:
     def _off_problem(self, kind: Kind) -> str | None:
         if self.type is ValueType.BITS and isinstance(kind, Optional):
             return 'bits have no "off"'
-        low, high = self.bounds
-        allowed = f"a number from {low} to {high}{' or nan' if self.is_float else ''}"
         if self.off is None:
             needed = isinstance(kind, Optional) and not kind.inner.wraps
-            return f'"off" needs {allowed}' if needed else None
+            return f'"off" needs {self.allowed}' if needed else None
         if isinstance(kind, Digits):
             return 'digits have no number for "off"'
-        fits = self.is_float if isinstance(self.off, NotANumber) else low <= self.off <= high
-        return None if fits else f'"off" is {allowed}'
+        return None if self.holds(self.off) else f'"off" is {self.allowed}'
+
+    @property
+    def allowed(self) -> str:
+        """The numbers of the type, as they are told in a mistake."""
+        low, high = self.bounds
+        return f"a number from {low} to {high}{' or nan' if self.is_float else ''}"
+
+    def holds(self, number: int | NotANumber) -> bool:
+        """Return whether a number is one of the type."""
+        low, high = self.bounds
+        return self.is_float if isinstance(number, NotANumber) else low <= number <= high
 
     def _word_problem(self, kind: Kind) -> str | None:
         if self.bit or (self.type is ValueType.BOOL and isinstance(kind, Flags)):

@@ -459,7 +459,8 @@ ROW = 'area = "input"\naddress = 0\ntype = "u16"\nitem = "meter_type"\n'
             "trip_mode: 7 stands for several words",
         ),
         (ROW + "writable = true", "only a setting is writable"),
-        (ROW + "off = 70000", "off\" is a number from 0 to 65535"),
+        (ROW + "off = 70000", "register.off: 70000 is no u16; allowed is a number from 0 to 65535"),
+        (ROW + "absent = 65536", "register.absent: 65536 is no u16; allowed is a number from 0"),
         (ROW + 'sign_of = "power"', "sign_of: 'power' is no item"),
         (ROW.replace("meter_type", "status"), "status needs 17 bits, and u16 has 16"),
         (ROW.replace("meter_type", "clock"), "clock needs 42 bits, and u16 has 16"),
@@ -477,7 +478,7 @@ ROW = 'area = "input"\naddress = 0\ntype = "u16"\nitem = "meter_type"\n'
         (ROW.replace("meter_type", "frequency_hz") + 'scale = "x"', "scale: 'x' is no number"),
         (ROW.replace("meter_type", "frequency_hz") + "scale = 0", "scale: a scale is not 0"),
         (ROW.replace("meter_type", "max_credit") + "off = 1\nabsent = 2", "both off and absent"),
-        (ROW + 'absent = "nan"', "off\" is a number from 0 to 65535"),
+        (ROW + 'absent = "nan"', 'register.absent: "nan" is no u16; allowed is a number from 0 to'),
     ],
 )  # fmt: skip
 def test_a_row_that_cannot_be_is_told_with_its_line(row: str, told: str) -> None:
@@ -515,14 +516,18 @@ def test_a_constant_that_cannot_be_is_told_with_its_line(row: str, told: str) ->
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("[quirk]", "quirk: {} is no list of tables; allowed is tables [[quirk]]"),
+        ("[quirk]", "quirk: it is a list of tables: write [[quirk]], not [quirk]; allowed is"),
+        ("[[requests]]", "requests: it is one table, which has single brackets, and no list"),
+        ("quirk = [[{}], true]", "quirk: [[a table], true] is no list of tables; allowed is"),
+        ("name = { text = 1 }", "name: a table is not a word of small letters"),
+        ("name = 2026-11-30", "name: 2026-11-30 is not a word of small letters"),
         ("surprise = 1", "surprise: there is no such key; allowed are format, name"),
         ('[request]\ngaps = "zero"', "request: there is no such key; did you mean requests?"),
         ("[requests]\nfunctions = [3, 99]", "requests.functions: there is no function 99"),
         ("[requests]\nlargest_read = 126", "requests.largest_read: 126 is out of range"),
         ('[requests]\ngaps = "hole"', "requests.gaps: 'hole' is not one of them; allowed is zero"),
         ('[identification]\nvendor = "Ä"', "identification.vendor: 'Ä' is not 1 to 200"),
-        ("[scratch]\nsize = 1", "scratch: {'size': 1} is no list of tables"),
+        ("[scratch]\nsize = 1", "scratch: it is a list of tables: write [[scratch]], not ["),
         ("[[scratch]]\narea = 'coil'\naddress = 0\nsize = 2\ninitial = [0, 1, 1]", "longer than 2"),
         ("[[scratch]]\narea = 'coil'\naddress = 0\nsize = 2\ninitial = [2]", "a bit is 0 or 1"),
         ("[[zeros]]\narea = 'coil'\naddress = 65535\nsize = 2", "ends after address 0xffff"),
@@ -537,6 +542,15 @@ def test_a_table_that_cannot_be_is_told_with_its_line(body: str, told: str) -> N
     found = mistake(body)
     assert told in found
     assert found.startswith("line ")
+
+
+def test_a_number_of_absence_that_the_default_type_lacks_is_told_once_where_it_is_written() -> None:
+    rows = (f'[[register]]\naddress = {n}\nitem = "voltage_l{n}_v"\n' for n in (1, 2))
+    told = mistake('[defaults]\narea = "input"\ntype = "s16"\nabsent = 65536\n' + "".join(rows))
+    assert told == (
+        f"line {FIRST + 3}: defaults.absent: 65536 is no s16; "
+        "allowed is a number from -32768 to 32767"
+    )
 
 
 def test_every_mistake_is_told_at_once_in_the_order_of_lines() -> None:
