@@ -21,6 +21,7 @@ from protocols.modbus.map_checks import (
 from protocols.modbus.map_keys import FORMAT, IDENTIFICATION_OBJECTS
 from protocols.modbus.map_mistakes import Findings, Row, read_file
 from protocols.modbus.map_rows import MapRow, RowReader, server_id_of
+from protocols.modbus.needless_keys import check_identification, check_keys
 from protocols.modbus.pdu import MAX_READ_REGISTERS, Function
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Constant, Register, Section, Span
@@ -120,7 +121,9 @@ class _Parts:
         parts = list(self._all())
         check_parts(parts, self._findings)
         check_requests(parts, self.functions, self._findings)
+        check_identification(self._identification, self.functions, self._findings)
         for row, found in self.rows:
+            check_keys(row, found.part, self._findings)
             if isinstance(found.part, Register):
                 check_register(found.part, row.place, largest, self._findings)
         if self.windows is not None:

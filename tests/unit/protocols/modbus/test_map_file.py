@@ -673,6 +673,11 @@ def test_an_empty_file_lacks_what_every_map_has() -> None:
         ('address = 0\ntype = "u16"\nitem = "meter_type"\n'
          "values = { single_phase = 1, three_phase = 1 }",
          "values: 1 stands for single_phase and three_phase"),
+        ('address = 0\ntype = "u16"\nitem = "meter_type"\noff = 9', "off: meter_type is never off"),
+        ('address = 0\ntype = "f32"\nitem = "voltage_l2_v"\noff = "nan"', "lacks has `absent`"),
+        ('address = 0\ntype = "f32"\nitem = "voltage_l1_v"\nabsent = 0', "is never absent"),
+        ('address = 0\ntype = "u16"\nitem = "meter_type"\nword_order = "low_first"',
+         "word_order: it changes nothing: the value is one register"),
     ],
 )  # fmt: skip
 def test_what_may_be_a_mistake_is_a_warning_with_its_line(row: str, told: str) -> None:
@@ -682,8 +687,38 @@ def test_what_may_be_a_mistake_is_a_warning_with_its_line(row: str, told: str) -
 
 
 @pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('type = "u16"\nvalue = 1\nword_order = "low_first"', "word_order: it changes nothing"),
+        ('hex = "12345678"\nbyte_order = "low_first"', "byte_order: it changes nothing: hex"),
+        ('area = "coil"\ntype = "bool"\nvalue = true\nword_order = "low_first"', "bits have no"),
+    ],
+)
+def test_an_order_that_a_constant_does_not_have_is_a_warning(row: str, told: str) -> None:
+    area = "" if "area" in row else 'area = "input"\n'
+    (warning,) = read(f"[[constant]]\naddress = 0\n{area}{row}").warnings
+    assert told in warning
+
+
+def test_an_identification_that_no_function_tells_is_a_warning() -> None:
+    objects = '[identification]\nvendor = "A"\nmodel = "B"\nproduct_name = "C"\nserver_id = "D"'
+    warnings = read(f"[requests]\nfunctions = [3]\n{objects}").warnings
+    told = [warning.partition(": ")[2] for warning in warnings]
+    assert told == [
+        "identification.vendor: nothing tells it: requests.functions lacks 43",
+        "identification.model: nothing tells it: requests.functions lacks 43",
+        "identification.product_name: nothing tells it: requests.functions lacks 17 or 43",
+        "identification.server_id: nothing tells it: requests.functions lacks 17",
+    ]
+    assert read(f"[requests]\nfunctions = [3, 17, 43]\n{objects}").warnings == ()
+
+
+@pytest.mark.parametrize(
     "row",
     [
+        'address = 0\ntype = "f32"\nitem = "voltage_l2_v"\nabsent = "nan"',
+        'address = 0\ntype = "u32"\nitem = "max_credit"\ndecimals = 2\noff = 0',
+        'address = 0\ntype = "u16"\nitem = "meter_type"\nbyte_order = "low_first"',
         'address = 0\ntype = "u16"\nitem = "current_l1_a"\ndecimals = 2\nmagnitude = true',
         'address = 0\ntype = "u16"\nitem = "voltage_l1_v"\ndecimals = 1',
         'address = 0\ntype = "f32"\nitem = "energy_import_kwh"',
