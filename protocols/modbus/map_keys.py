@@ -193,7 +193,7 @@ REGISTER = Table("register", "A value of the meter, one [[register]] each.", (
         default="needed by such an item"),
     _ABSENT,
     Key("size", _VALUE_SIZE, "Registers of bcd and ascii, addresses of bits.",
-        default="as many as the item needs"),
+        default="as many as the item needs; a number in bcd needs it"),
     _WORD_ORDER,
     _BYTE_ORDER,
     Key("values", WordNumbers(), "Numbers of the words of a choice, or of on and off.",

@@ -62,7 +62,7 @@ class RowReader:
         if area is None or kind is None or item is None or ("sign_of" in row and sign_of is None):
             return None
         scale = self._scale(row, item)
-        if scale is None or "address" not in row or self._holds_no(row, kind):
+        if scale is None or "address" not in row or self._holds_no(row, kind, item):
             return None
         absent = self._absent(row, kind, item, area)
         off = row.get("off", absent)
@@ -232,12 +232,13 @@ class RowReader:
             return None
         return number_of(kind, self._defaults.get("absent"))
 
-    def _holds_no(self, row: Row, kind: ValueType) -> bool:
+    def _holds_no(self, row: Row, kind: ValueType, item: Item) -> bool:
         """Return whether a number for "off" or for absence is none of its type: a mistake."""
-        if kind in (*_TEXTS, ValueType.BITS):
+        if kind in (ValueType.ASCII, ValueType.BITS) or isinstance(item.kind, Digits):
             return False
-        layout, found = Layout(kind), False
-        for source in (row, self._defaults) if "type" not in row else (row,):
+        layout, found = Layout(kind, size=row.get("size", 0)), False
+        of_defaults = () if "type" in row or kind in _TEXTS else (self._defaults,)
+        for source in (row, *of_defaults):
             for name in ("off", "absent"):
                 number = number_of(kind, source.get(name))
                 if number is not None and not layout.holds(number):

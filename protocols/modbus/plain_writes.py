@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from protocols.data_model.kinds import COUNT, MONEY
 from protocols.modbus.areas import Area
-from protocols.modbus.value_layout import Layout
+from protocols.modbus.value_layout import Layout, ValueType
 
 ControlAction = Literal["interrupt", "permit", "direct"]
 """A word of SwitchAction (METER.md 5)."""
@@ -46,7 +46,8 @@ class PlainCredit:
     def problem(self) -> str | None:
         """Why a purchase cannot be written like this, None where it can."""
         for layout, kind in ((self.count, COUNT), (self.amount, MONEY)):
-            if layout.is_float or layout.problem(kind) is not None:
+            is_whole = not layout.is_float and layout.type is not ValueType.BCD
+            if not is_whole or layout.problem(kind) is not None:
                 return f"count and amount are whole numbers, not {layout.type.value}"
         if self.count.scale != 1:
             return "the purchase count has no scale: every count is written as it is"

@@ -128,13 +128,15 @@ class Layout:
             return -most, most
         if self.type is ValueType.BOOL:
             return 0, 1
+        if self.type is ValueType.BCD:
+            return 0, 10 ** (4 * self.size) - 1
         bits = self.width if self.type is ValueType.BITS else 16 * self.width
         return (-(1 << bits - 1), (1 << bits - 1) - 1) if self.signed else (0, (1 << bits) - 1)
 
     @property
     def all_ones(self) -> int:
-        """The number whose bits are all ones."""
-        return -1 if self.signed else self.bounds[1]
+        """The number whose bits are all ones, -1 of packed BCD, which has none."""
+        return -1 if self.signed or self.type is ValueType.BCD else self.bounds[1]
 
     @property
     def struct(self) -> Struct:
@@ -181,8 +183,13 @@ class Layout:
             return f"{self.type.value} needs a size of at least 1"
         if self.type is ValueType.BITS and self.size > MAX_BITS:
             return f"the bits of a value are at most {MAX_BITS}"
-        if isinstance(kind, Digits) != (self.type in (ValueType.BCD, ValueType.ASCII)):
-            return "digits are packed BCD or ASCII, and nothing else is"
+        is_text = self.type in (ValueType.BCD, ValueType.ASCII)
+        if isinstance(kind, Digits) and not is_text:
+            return f"its value is {kind.count} digits: the type is bcd or ascii"
+        if self.type is ValueType.ASCII and not isinstance(kind, Digits):
+            return "ascii holds digits only, such as those of a serial number"
+        if self.type is ValueType.BCD and not isinstance(kind, Digits | Fixed | Optional):
+            return "bcd holds digits and numbers only"
         return self._digits_problem(kind) or self._scale_problem(kind) or self._word_problem(kind)
 
     def _digits_problem(self, kind: Kind) -> str | None:

@@ -41,7 +41,7 @@ def packer(kind: Kind, layout: Layout) -> Encoder:
     It takes None where the layout has a number for "off", and of a counter that the meter may not
     keep, which is then 0.
     """
-    pack = encoder(layout)
+    pack = encoder(layout) if isinstance(kind, Digits) else _number_encoder(layout)
     if isinstance(kind, Optional) and not kind.inner.wraps and not layout.is_float:
         return _optional_packer(kind.inner, layout, pack)
     if isinstance(kind, Optional):
@@ -57,7 +57,7 @@ def _or_off(encode: Encoder, layout: Layout) -> Encoder:
 
 def off_bytes(layout: Layout) -> bytes:
     """Return the registers of "off" under a layout that has a number for it."""
-    return encoder(layout)(nan if isinstance(layout.off, NotANumber) else layout.off)
+    return _number_encoder(layout)(nan if isinstance(layout.off, NotANumber) else layout.off)
 
 
 def bits_of(kind: Kind, layout: Layout) -> Callable[[Any], int]:
@@ -218,6 +218,8 @@ def unpack(item: Item, layout: Layout, data: bytes) -> Any:
     (raw,) = layout.struct.unpack(_arranged(layout, data))
     if isinstance(item.kind, Digits):
         return _digits(item, item.kind, layout, raw)
+    if layout.type is ValueType.BCD:
+        raw = _of_packed_digits(item, raw)
     if isnan(raw) if isinstance(layout.off, NotANumber) else raw == layout.off:
         return None
     if not layout.is_float:
@@ -245,6 +247,14 @@ def _digits(item: Item, kind: Digits, layout: Layout, raw: bytes) -> str:
         wanted = "packed BCD" if layout.type is ValueType.BCD else f"number of {kind.count} digits"
         raise MalformedMessageError(f"{item.name}: {text} is no {wanted}")
     return text
+
+
+def _of_packed_digits(item: Item, raw: bytes) -> int:
+    """Return the number of packed BCD."""
+    digits = raw.hex()
+    if not digits.isdecimal():
+        raise MalformedMessageError(f"{item.name}: {digits} is no packed BCD")
+    return int(digits)
 
 
 def _value(item: Item, layout: Layout, raw: int) -> Any:
@@ -296,6 +306,15 @@ def _as_f32(number: float) -> float:
     except OverflowError:
         return inf
     return found
+
+
+def _number_encoder(layout: Layout) -> Encoder:
+    """Return the function from a number of the type to registers."""
+    pack = encoder(layout)
+    if layout.type is not ValueType.BCD:
+        return pack
+    digits = 4 * layout.size
+    return lambda number: pack(bytes.fromhex(str(number).rjust(digits, "0")))
 
 
 def encoder(layout: Layout) -> Encoder:

@@ -24,6 +24,7 @@ WHOLE = (
     ValueType.U64,
     ValueType.S64,
 )
+NUMBERS = (*WHOLE, ValueType.BCD)
 FLOATS = (ValueType.F32, ValueType.F64)
 VOLTAGE = Fixed("V", 3, 3)
 LIMIT = Optional(Fixed("kW", 6, 6, low=0))
@@ -38,9 +39,12 @@ modest = settings(max_examples=150, deadline=None)
 @st.composite
 def layouts(draw: st.DrawFn, types: tuple[ValueType, ...], *, absent: bool = False) -> Layout:
     """Draw a layout of numbers."""
+    kind = draw(st.sampled_from(types))
+    size = draw(st.integers(1, 4)) if kind is ValueType.BCD else 0
     layout = Layout(
-        draw(st.sampled_from(types)),
+        kind,
         draw(st.integers(-2, 7)),
+        size=size,
         word_order=draw(orders),
         byte_order=draw(orders),
         factor=draw(factors),
@@ -49,7 +53,7 @@ def layouts(draw: st.DrawFn, types: tuple[ValueType, ...], *, absent: bool = Fal
     if layout.is_float and off is not None and draw(st.booleans()):
         off = NAN
     return Layout(
-        layout.type, layout.decimals, off, 0, layout.word_order, layout.byte_order, layout.factor
+        layout.type, layout.decimals, off, size, layout.word_order, layout.byte_order, layout.factor
     )
 
 
@@ -69,7 +73,7 @@ def plain(kind: Kind, layout: Layout) -> Layout:
 
 
 @modest
-@given(st.sampled_from(KINDS), layouts((*WHOLE, *FLOATS), absent=True), values)
+@given(st.sampled_from(KINDS), layouts((*NUMBERS, *FLOATS), absent=True), values)
 def test_a_value_comes_back_within_the_resolution_of_its_number(
     kind: Kind, layout: Layout, value: int
 ) -> None:
@@ -96,7 +100,7 @@ def test_a_value_comes_back_within_the_resolution_of_its_number(
 
 
 @modest
-@given(st.sampled_from(KINDS), layouts((*WHOLE, *FLOATS), absent=True))
+@given(st.sampled_from(KINDS), layouts((*NUMBERS, *FLOATS), absent=True))
 def test_off_comes_back_from_every_layout_that_has_a_number_for_it(
     kind: Kind, layout: Layout
 ) -> None:
@@ -154,7 +158,7 @@ def test_each_word_comes_back_from_its_own_number(kind: ValueType, data: st.Data
 
 
 @modest
-@given(layouts((*WHOLE, *FLOATS), absent=True), st.binary(min_size=8, max_size=8))
+@given(layouts((*NUMBERS, *FLOATS), absent=True), st.binary(min_size=8, max_size=8))
 def test_any_registers_give_a_value_or_are_malformed(layout: Layout, data: bytes) -> None:
     for kind in KINDS:
         fitting = plain(kind, layout)
@@ -162,7 +166,7 @@ def test_any_registers_give_a_value_or_are_malformed(layout: Layout, data: bytes
             try:
                 unpack(Item("tried", kind, ""), fitting, data[: 2 * layout.width])
             except MalformedMessageError:
-                assert layout.is_float
+                assert layout.is_float or layout.type is ValueType.BCD
 
 
 @modest

@@ -100,7 +100,7 @@ TOLD = (
     (6, "did you mean voltage_l1_v"),
     (8, "frequency_hz and energy_import_kwh of line 7 overlap at 0x0003"),
     (9, "energy_export_kwh has 4 registers, and the largest read 2"),
-    (10, "serial_number: digits are packed BCD or ASCII"),
+    (10, "serial_number: its value is 12 digits: the type is bcd or ascii"),
     (11, "voltage_l2_v: coils and discrete inputs hold bits"),
     (13, "voltage_mean_v and a window for sealed messages of line 4 overlap at 0x1401"),
     (14, "V is no unit of energy_total_kwh; allowed are kWh"),

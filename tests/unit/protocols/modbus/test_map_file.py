@@ -466,7 +466,17 @@ ROW = 'area = "input"\naddress = 0\ntype = "u16"\nitem = "meter_type"\n'
         (ROW.replace("meter_type", "clock"), "clock needs 42 bits, and u16 has 16"),
         (ROW.replace("meter_type", "key_check_value"), "key_check_value needs 24 bits"),
         (ROW.replace("meter_type", "max_credit"), "max_credit: \"off\" needs a number"),
-        (ROW.replace("meter_type", "serial_number"), "digits are packed BCD or ASCII"),
+        (ROW.replace("meter_type", "serial_number"), "its value is 12 digits: the type is bcd"),
+        (ROW.replace("u16", "ascii") + "size = 2", "meter_type: ascii holds digits only, such as"),
+        (ROW.replace("u16", "bcd") + "size = 2", "meter_type: bcd holds digits and numbers only"),
+        (
+            ROW.replace("u16", "bcd").replace("meter_type", "max_credit") + "size = 1\noff = 10000",
+            "register.off: 10000 is no bcd; allowed is a number from 0 to 9999",
+        ),
+        (
+            ROW.replace("u16", "bcd").replace("meter_type", "energy_import_kwh"),
+            "energy_import_kwh: bcd needs a size of at least 1",
+        ),
         (
             ROW.replace("meter_type", "active_power_kw").replace("u16", "s16") + 'unit = "V"',
             "unit: V is no unit of active_power_kw; allowed are kW, W, mW, MW",

@@ -135,7 +135,7 @@ def test_the_windows_for_sealed_messages_move_with_their_address() -> None:
         (Register(Area(0), 0, COUNT, U16), "registers, or in coils"),
         (Register(Area.COIL, 0, COUNT, U16), "hold bits"),
         (Register(Area.INPUT, 0, items.GUARANTEE, BIT), "hold bits"),
-        (Register(Area.INPUT, 0, items.SERIAL_NUMBER, U32), "packed BCD"),
+        (Register(Area.INPUT, 0, items.SERIAL_NUMBER, U32), "bcd or ascii"),
         (Register(Area.INPUT, 0, items.MAX_CREDIT, U32), "off"),
         (Register(Area.INPUT, 0xFFFF, COUNT, U32), "no address 65536"),
         (Register(Area.INPUT, 0, COUNT, U32, absent=True), "absent needs a number"),

@@ -143,8 +143,8 @@ def test_all_ones_is_a_number_of_the_type() -> None:
 @pytest.mark.parametrize(
     ("item", "layout", "problem"),
     [
-        (items.SERIAL_NUMBER, Layout(ValueType.U64), "packed BCD"),
-        (items.PURCHASE_COUNT, Layout(ValueType.BCD, size=2), "packed BCD"),
+        (items.SERIAL_NUMBER, Layout(ValueType.U64), "the type is bcd or ascii"),
+        (items.METER_TYPE, Layout(ValueType.BCD, size=2), "bcd holds digits and numbers only"),
         (items.SERIAL_NUMBER, Layout(ValueType.BCD, size=2), "12 digits"),
         (items.SERIAL_NUMBER, Layout(ValueType.BCD), "size"),
         (items.STATUS, Layout(ValueType.BITS), "size"),

@@ -184,6 +184,19 @@ def test_a_count_that_wraps_begins_again_after_the_end_of_its_type() -> None:
 # ---- words and bits
 
 
+def test_a_number_in_packed_bcd_has_four_digits_a_register() -> None:
+    energy, bcd = Item("energy", ENERGY, ""), ValueType.BCD
+    layout = Layout(bcd, 2, size=2)
+    assert packed(ENERGY, layout, 1234 * KWH + 56 * KWH // 100) == "00123456"
+    assert unpack(energy, layout, bytes.fromhex("00123456")) == 1234 * KWH + 56 * KWH // 100
+    turned = Layout(bcd, 2, size=2, word_order=Order.LOW_FIRST)
+    assert packed(ENERGY, turned, 99 * KWH) == "99000000"
+    assert packed(POWER, layout, -1) == "00000000"
+    assert packed(POWER, Layout(bcd, 0, size=1), 10**12) == "9999"
+    with pytest.raises(MalformedMessageError, match="00ff3456 is no packed BCD"):
+        unpack(energy, layout, bytes.fromhex("00ff3456"))
+
+
 def test_words_have_the_numbers_of_the_map() -> None:
     layout = Layout(U16, values={"open": 0x55, "closed": 0xAA, "welded": 0xAA})
     assert [packed(CHOICE, layout, value) for value in (0, 1, 2)] == ["0055", "00aa", "00aa"]
@@ -241,8 +254,8 @@ def test_digits_as_text_are_filled_with_nul() -> None:
     [
         (Digits(12), Layout(ASCII, size=5), "12 digits"),
         (Digits(12), Layout(ASCII, size=6), None),
-        (Digits(12), Layout(F32), "ASCII"),
-        (COUNT, Layout(ASCII, size=6), "ASCII"),
+        (Digits(12), Layout(F32), "bcd or ascii"),
+        (COUNT, Layout(ASCII, size=6), "ascii holds digits only"),
         (POWER, Layout(U16, factor=(-1, 1)), "signed type"),
         (POWER, Layout(U16, factor=(0, 1)), "not 0"),
         (POWER, Layout(F32, factor=(-1, 1000)), None),
