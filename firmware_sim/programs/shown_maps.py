@@ -134,6 +134,8 @@ def _constant(constant: Constant, said: MapRow | None) -> ShownRow:
         shown = repr(text.decode("ascii"))
     if len(shown) > _LONGEST_TEXT:
         shown = f"{shown[:_LONGEST_TEXT]} ..."
+    if constant.unit_layout is not None:
+        shown = "unit number of the meter"
     meaning = f"constant {shown}" + (f": {said.note}" if said is not None and said.note else "")
     return _plain(areas_of(constant.area), constant.extent, meaning, "read")
 

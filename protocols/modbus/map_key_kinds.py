@@ -255,9 +255,9 @@ class WordNumbers:
 
 @dataclass(frozen=True, slots=True)
 class ConstantValue:
-    """A number, a text of an ascii constant, or true and false of a bool."""
+    """A number or "unit", a text of an ascii constant, or true and false of a bool."""
 
-    allowed: str = "a number of its type, a text of ascii, true or false of a bool"
+    allowed: str = 'a number of its type or "unit", a text of ascii, true or false of a bool'
 
     @property
     def schema(self) -> Mapping[str, Any]:

@@ -212,7 +212,8 @@ CONSTANT = Table("constant", "What never changes, one [[constant]] each.", (
     _ADDRESS_KEY,
     _AREA,
     Key("type", _TYPES, "Type of `value`.", default="that of [defaults]"),
-    Key("value", ConstantValue(), "The number or the text; 0x8000 of an s16 is its bits."),
+    Key("value", ConstantValue(), "The number or the text; 0x8000 of an s16 is its bits. "
+        "\"unit\" of a number is the unit number of the meter."),
     Key("hex", HEX, "The bytes, instead of type and value: whole registers, or bits with the "
         "first one in the lowest bit."),
     Key("size", _VALUE_SIZE, "Registers of ascii, which is filled with NUL; number of bits.",

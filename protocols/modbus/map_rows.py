@@ -24,6 +24,8 @@ from protocols.suggestions import did_you_mean
 
 _ITEMS = {item.name: item for item in ITEMS}
 _FLOAT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?")
+UNIT = "unit"
+"""The value of a constant that is the unit number of the meter."""
 _TEXTS = (ValueType.BCD, ValueType.ASCII)
 
 
@@ -118,7 +120,8 @@ class RowReader:
             told = "it lies in registers, or in coils and discrete inputs"
             self._findings.mistake(row.at("area"), told)
             return None
-        constant = Constant(area, row.get("address"), data, size)
+        of_unit = self._unit_layout(row) if row.get("value") == UNIT and not in_bits else None
+        constant = Constant(area, row.get("address"), data, size, of_unit)
         note, source = row.get("meaning", ""), row.get("source", "")
         return MapRow(constant, self._findings.line(row.place), "", source, note)
 
@@ -286,14 +289,21 @@ class RowReader:
             raise ValueError("true and false are of a bool, and a bool is one of them")
         if kind in _TEXTS:
             return self._text(row, kind, value)
-        layout = Layout(
-            kind,
-            word_order=self._order(row, "word_order"),
-            byte_order=self._order(row, "byte_order"),
-        )
+        layout = self._plain_layout(row, kind)
         if "size" in row and row.get("size") != layout.width:
             raise ValueError(f"a {kind.value} has {layout.width} registers")
+        if value == UNIT:
+            return encoder(layout)(1)
         return encoder(layout)(_plain_number(kind, layout, value))
+
+    def _plain_layout(self, row: Row, kind: ValueType) -> Layout:
+        orders = self._order(row, "word_order"), self._order(row, "byte_order")
+        return Layout(kind, word_order=orders[0], byte_order=orders[1])
+
+    def _unit_layout(self, row: Row) -> Layout | None:
+        """Return the layout of the unit number of the meter, None of a text of these letters."""
+        kind = self._needed(row, "type")
+        return None if kind in _TEXTS else self._plain_layout(row, kind)
 
     def _text(self, row: Row, kind: ValueType, value: Any) -> bytes:
         if not isinstance(value, str) or not value.isascii():

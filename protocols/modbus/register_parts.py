@@ -135,12 +135,16 @@ class Span(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """What never changes: whole registers of bytes, or `size` bits with the first in bit 0."""
+    """What never changes: whole registers of bytes, or `size` bits with the first in bit 0.
+
+    With `unit_layout` it is the unit number of the meter in that layout; `data` is that of unit 1.
+    """
 
     area: Area
     address: int
     data: bytes
     size: int = 0
+    unit_layout: Layout | None = None
 
     @property
     def extent(self) -> range:

@@ -35,10 +35,13 @@ class Bank:
         "scratch",
     )
 
-    def __init__(self, meter: Meter, plan: Plan) -> None:
+    def __init__(self, meter: Meter, plan: Plan, unit: int = 1) -> None:
         self.plan = plan
         self._meter = meter
         self._image = bytearray(plan.blank)
+        for at, encode in plan.unit_numbers:
+            data = encode(unit)
+            self._image[at : at + len(data)] = data
         self._revisions = [0] * len(plan.blocks)
         self.scratch = bytearray(plan.scratch_initial)
         self.coils = plan.coils_initial
@@ -162,4 +165,4 @@ class Bank:
 
 def bank_of(station: Station) -> Bank:
     """Return the bank of a station under its map."""
-    return Bank(station.meter, plan_of(station.register_map))
+    return Bank(station.meter, plan_of(station.register_map), station.unit)

@@ -20,6 +20,7 @@ from protocols.errors import IllegalAddressError
 from protocols.modbus.areas import Area
 from protocols.modbus.register_map import RegisterMap, unbroken
 from protocols.modbus.register_parts import Constant, Placed, Register, RowList
+from protocols.modbus.value_packing import Encoder, encoder
 
 BLOCK = 32
 """Registers of a block."""
@@ -131,6 +132,7 @@ class Plan:
         "plain",
         "register_map",
         "scratch_initial",
+        "unit_numbers",
     )
 
     def __init__(self, register_map: RegisterMap) -> None:
@@ -156,6 +158,8 @@ class Plan:
         """The steps of each block of the image."""
         self.blank = bytes(image.blank)
         """The image before its first block is built: the constants."""
+        self.unit_numbers = tuple(image.unit_numbers)
+        """Where the image has the unit number of the meter, in bytes, and its encoder."""
 
 
 @lru_cache(maxsize=PLANS_KEPT)
@@ -171,6 +175,7 @@ class _Image:
         self._map = register_map
         self.blocks: list[list[Step]] = []
         self.blank = bytearray()
+        self.unit_numbers: list[tuple[int, Encoder]] = []
 
     def content(self, area: Area) -> tuple[object, ...]:
         """Return all that an area of registers shows, to be compared with another area."""
@@ -198,6 +203,8 @@ class _Image:
         for constant in constants:
             at = 2 * (constant.address + BLOCK * shifts[constant.address // BLOCK])
             self.blank[at : at + len(constant.data)] = constant.data
+            if constant.unit_layout is not None:
+                self.unit_numbers.append((at, encoder(constant.unit_layout)))
         scratch = self._scratch(area)
         written = [extent for extent, _ in scratch]
         runs = unbroken([*self._map.runs(area), *written])

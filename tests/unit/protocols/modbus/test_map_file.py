@@ -318,6 +318,23 @@ def test_a_constant_of_bits_has_the_first_in_the_lowest_bit(keys: str, constant:
     assert found.constants == (constant,)
 
 
+def test_a_constant_may_be_the_unit_number_of_the_meter() -> None:
+    body = '[[constant]]\narea = "holding"\naddress = 20\nvalue = "unit"\ntype = '
+    orders = '\nword_order = "low_first"'
+    assert a_map(f'{body}"f32"{orders}').constants == (
+        Constant(
+            Area.HOLDING,
+            20,
+            bytes.fromhex("00003f80"),
+            unit_layout=Layout(ValueType.F32, word_order=Order.LOW_FIRST),
+        ),
+    )
+    assert a_map(f'{body}"ascii"').constants == (Constant(Area.HOLDING, 20, b"unit"),)
+    assert "'unit': allowed is a number of 1 bits" in mistake(
+        '[[constant]]\narea = "coil"\naddress = 0\nvalue = "unit"\ntype = "bool"'
+    )
+
+
 def test_scratch_holds_numbers_bits_or_bytes() -> None:
     body = """\
 [[scratch]]

@@ -22,6 +22,7 @@ from protocols.modbus.areas import Area
 from protocols.modbus.pdu import read_request, write_request
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Constant, Register, Section, Span
+from protocols.modbus.shipped_maps import shipped
 from protocols.modbus.value_layout import NAN, Layout, ValueType
 from protocols.quantities import LEDGER
 from tests.support.racks import tcp_server
@@ -132,6 +133,17 @@ def test_scratch_that_touches_a_value_is_read_with_it_and_never_from_a_cache() -
     bank = Bank(a_meter(), plan_of(wire.map))
     assert bank.is_cacheable(read_request(3, 9, 1), b"\3\2")
     assert not bank.is_cacheable(read_request(3, 9, 2), b"\3\4")
+
+
+def test_each_meter_of_a_line_shows_its_own_unit_number() -> None:
+    rack = Rack([(unit, a_meter()) for unit in (1, 7, 247)], 0)
+    register_map = shipped("sdm630").register_map
+    for station in rack.stations:
+        station.register_map = register_map
+    server = tcp_server(rack)
+    for unit in (1, 7, 247):
+        reply = server.receive(tcp.encode(7, unit, read_request(3, 0x14, 2)), 0)
+        assert struct.unpack(">f", reply[tcp.HEADER_SIZE + 2 :]) == (unit,)
 
 
 def test_scratch_coils_have_initial_bits_and_constants_exist_for_bits() -> None:
