@@ -47,6 +47,8 @@ _BARE_HEX = re.compile(r"[0-9a-f]{1,4}")
 _BYTES = re.compile(r"([0-9a-f]{2}) ([0-9a-f]{2})")
 _NUMBER = re.compile(r"([0-9]{1,6})(?:\.0+)?")
 _WITH_AREA = re.compile(r"([0134])x ?([0-9]{1,5})")
+_MARKS = re.compile(r"(0x|16#|&h|\$|[0134]x ?|)([0-9a-f]+?)(h?)")
+"""The mark before digits of an address, the digits, and the mark behind them."""
 _RANGE = re.compile(r"(.+?)\s*(?:-|–|~|\.\.+|…|/|,|&|\bto\b|\bbis\b|至)\s*(.+)")
 _FROM_ONE = re.compile(r"1-based|one-based|from 1\b|start(?:s|ing) (?:at|with) 1\b")
 
@@ -72,26 +74,28 @@ def parse_extent(text: str, numbering: Numbering) -> Extent:
     first, area = _address(parts[0], numbering, text)
     if len(parts) == 1:
         return Extent(first, 0, area)
-    last = _last(parts, numbering, text)
+    last = _address(parts[1], numbering, text)[0]
     if last < first:
         raise QuantityError(f"address {text!r}: its end is before its beginning")
     return Extent(first, last - first + 1, area)
 
 
 def _parts(text: str) -> list[str]:
-    """Return the one or two addresses of a cell, in lower case."""
+    """Return the one or two addresses of a cell, in lower case, the second one in full."""
     cell = " ".join(text.lower().split())
     if _BYTES.fullmatch(cell):
         return [cell.replace(" ", "")]
     found = _RANGE.fullmatch(cell)
-    return [found[1], found[2]] if found else [cell]
+    return [found[1], _in_full(found[1], found[2])] if found else [cell]
 
 
-def _last(parts: list[str], numbering: Numbering, text: str) -> int:
-    first, last = parts
-    is_short = len(last) < len(first) and last.isdigit() and first.isdigit()
-    whole = first[: len(first) - len(last)] + last if is_short else last
-    return _address(whole, numbering, text)[0]
+def _in_full(first: str, last: str) -> str:
+    """Return the second address of a range with what it leaves out: 40072 of 40071/2."""
+    found = _MARKS.fullmatch(first)
+    if found is None or not _BARE_HEX.fullmatch(last):
+        return last
+    before, digits, behind = found.groups()
+    return f"{before}{digits[: max(len(digits) - len(last), 0)]}{last}{behind}"
 
 
 def _is_explicit(part: str) -> bool:
