@@ -10,7 +10,7 @@ from protocols.data_model.items import Item, Windows
 from protocols.data_model.kinds import Choice, Fixed, Flags, Hex, Moment, Optional
 from protocols.modbus.areas import ADDRESSES, Area
 from protocols.modbus.map_mistakes import Findings
-from protocols.modbus.map_units import unit_of
+from protocols.modbus.map_units import is_coarse, unit_of
 from protocols.modbus.pdu import Function
 from protocols.modbus.register_parts import Register
 from protocols.modbus.value_layout import Layout, ValueType, decimals_of
@@ -216,13 +216,22 @@ def _warn_of_range(register: Register, place: str, findings: Findings) -> None:
     ends = sorted(number * down // up for number in layout.bounds)
     wanted = _highest(item, kind)
     unit = f" {unit_of(item)}".removesuffix(f" {items.MONEY_UNIT}").rstrip()
+    own = "1" if item.name.startswith("power_factor") else unit.strip()
+    if is_coarse(layout.scale, own):
+        step = format_fixed(int(layout.scale * 1000), 3, 0)
+        told = (
+            f"{item.name} has steps of {step}{unit}, more than usual values: is the scale a gain?"
+        )
+        findings.warning(place, told)
     if wanted is not None and ends[1] < wanted and not layout.wraps:
         end = format_fixed(ends[1], kind.decimals, min(kind.decimals, 3))
         after = "then it begins again at 0" if kind.wraps else "then it stays there"
         findings.warning(place, f"{item.name} goes up to {end}{unit} only; {after}")
     if item in _NEGATIVE and ends[0] >= 0 and not register.magnitude:
         findings.warning(
-            place, f"{item.name} is 0 where it is negative: {layout.type.value} has no sign"
+            place,
+            f"{item.name} is 0 where it is negative: {layout.type.value} has no sign; "
+            "magnitude = true shows the number without its sign",
         )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 from firmware_sim.programs.register_lists.addresses import (
@@ -13,19 +14,20 @@ from firmware_sim.programs.register_lists.addresses import (
     numbering_of,
     parse_extent,
 )
-from firmware_sim.programs.register_lists.cells import parse_unit, split_unit, unit_in_name
+from firmware_sim.programs.register_lists.cells import parse_factor, parse_unit, unit_in_name
 from firmware_sim.programs.register_lists.columns import Column, Heading, Role, find_heading
-from protocols.csv_text import Record, possible_delimiters, records
+from firmware_sim.programs.register_lists.names import item_named
+from protocols.csv_text import Record, possible_delimiters, records, with_decimal_point
+from protocols.data_model.items import BY_NAME
 from protocols.errors import QuantityError
+from protocols.modbus.map_units import is_coarse, unit_of
 
 _PARTS = {"byte": 2, "octet": 2, "bit": 16}
 """What a column of sizes counts, where it is not registers -> how many are in a register."""
 _RULE = re.compile(r"[:|\s-]*")
 """The line below the heading of a Markdown table."""
 _MARKDOWN = "|"
-_LARGE_SCALE = 10
-_NEVER_COARSE = ("V", "A", "Hz")
-"""Units of which no meter counts tens: a scale of 10 or more divides there."""
+_LEAST_DIVISOR = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def find_conventions(text: str, numbering: Numbering | None) -> Conventions:
         column,
         written,
         _parts(heading, rows, column, written),
-        any(_divides(heading, row) for row in rows),
+        _divides(heading, rows, delimiter),
     )
 
 
@@ -157,15 +159,39 @@ def _reaches(
             yield (gap < size <= 2 * gap) - (gap == size)
 
 
-def _divides(heading: Heading, row: Record) -> bool:
-    """Return whether the scale of a row can only be a divisor: 100 of a frequency in Hz."""
-    scale = heading.cell(Role.SCALE, row.cells)
-    if not scale.isdecimal() or int(scale[:9]) < _LARGE_SCALE:
+def _divides(heading: Heading, rows: Sequence[Record], delimiter: str) -> bool:
+    """Return whether scales can only be divisors: 100 of Hz. One below 1 is none."""
+    scales = [(row, _scale(heading, row, delimiter)) for row in rows]
+    if any(scale is not None and scale < 1 for _, scale in scales):
         return False
+    return any(
+        scale is not None and scale >= _LEAST_DIVISOR and is_coarse(scale, _unit(heading, row))
+        for row, scale in scales
+    )
+
+
+def _scale(heading: Heading, row: Record, delimiter: str) -> Fraction | None:
+    """Return the scale of a row, None without one."""
+    try:
+        return parse_factor(with_decimal_point(heading.cell(Role.SCALE, row.cells), delimiter))
+    except QuantityError:
+        return None
+
+
+def _unit(heading: Heading, row: Record) -> str:
+    """Return the unit of a row, "1" of a power factor, "" where none is known."""
     try:
         unit = parse_unit(heading.cell(Role.UNIT, row.cells)).unit
     except QuantityError:
-        return False
-    names = (heading.cell(role, row.cells) for role in (Role.NAME, Role.DESCRIPTION))
+        return ""
+    names = [heading.cell(role, row.cells) for role in (Role.NAME, Role.DESCRIPTION, Role.ITEM)]
     unit = unit or next((found.unit for found in map(unit_in_name, names) if found.unit), "")
-    return split_unit(unit)[0] in _NEVER_COARSE and unit[:1] not in ("m",)
+    return unit or assumed_unit(names)
+
+
+def assumed_unit(names: Iterable[str]) -> str:
+    """Return the unit of the item that a name means, "1" of a power factor, "" where none is."""
+    for name in names:
+        if item := BY_NAME.get(item_named(name, single_phase=True)):
+            return "1" if item.name.startswith("power_factor") else unit_of(item)
+    return ""

@@ -24,11 +24,14 @@ from firmware_sim.programs.register_lists.cells import (
 from firmware_sim.programs.register_lists.columns import Role, find_heading
 from firmware_sim.programs.register_lists.conventions import (
     Conventions,
+    assumed_unit,
     find_conventions,
     size_of,
 )
+from firmware_sim.programs.shown_maps import decimal_text
 from protocols.csv_text import Record, with_decimal_point
 from protocols.errors import QuantityError
+from protocols.modbus.map_units import is_coarse
 
 
 class ListedRegister(NamedTuple):
@@ -176,7 +179,13 @@ class _Reader:
         factor = self._factor(cell(Role.SCALE), cell(Role.GAIN), cell(Role.DECIMALS))
         if factor is not None and unit.factor not in (1, factor):
             raise QuantityError(f"its unit says {unit.factor} and its scale {factor}")
-        return unit.unit, unit.factor if factor is None else factor
+        scale = unit.factor if factor is None else factor
+        if scale > 1 and is_coarse(scale, unit.unit or assumed_unit((*names, cell(Role.ITEM)))):
+            raise QuantityError(
+                f"steps of {decimal_text(scale)} {unit.unit}".rstrip()
+                + " are more than usual values: is the scale a gain?"
+            )
+        return unit.unit, scale
 
     def _factor(self, scale: str, gain: str, decimals: str) -> Fraction | None:
         """Return what the columns of scales say, None without one."""

@@ -134,6 +134,31 @@ def test_warnings_are_separate_and_no_mistakes(
     assert warning["line"] == 5
 
 
+@pytest.mark.parametrize(
+    ("row", "steps"),
+    [
+        ('type = "u16", item = "frequency_hz", scale = "100"', "100 Hz"),
+        ('type = "s32", item = "active_power_kw", unit = "MW"', "1000 kW"),
+        ('type = "u16", item = "power_factor", scale = 1000', "1000,"),
+        ('type = "f32", item = "active_power_kw", unit = "MW"', ""),
+        ('type = "s32", item = "active_power_kw"', ""),
+        ('type = "u32", item = "energy_import_kwh", scale = 10', ""),
+    ],
+)
+def test_steps_that_hide_the_values_are_a_warning(row: str, steps: str) -> None:
+    file = parse_map(f'{HEAD}register = [{{ address = 0, area = "input", {row} }}]\n', "mine")
+    told = [warning for warning in file.warnings if "has steps of" in warning]
+    assert bool(told) == bool(steps)
+    assert all(f"has steps of {steps}" in warning for warning in told)
+
+
+def test_an_unsigned_power_is_warned_of_with_the_key_that_helps() -> None:
+    row = 'address = 0, area = "input", type = "u32", item = "active_power_kw", unit = "W"'
+    (told,) = parse_map(f"{HEAD}register = [{{ {row} }}]\n", "mine").warnings
+    assert "0 where it is negative" in told
+    assert "magnitude = true" in told
+
+
 def test_several_files_are_checked_and_json_is_an_object_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -159,6 +159,40 @@ def test_a_column_of_scales_that_can_only_divide_divides() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "unit", "scale"),
+    [
+        ("Frequency", "Hz", "x100"),
+        ("Frequency", "", "*100"),
+        ("Active power", "kW", "1000"),
+        ("Import active energy", "kWh", "100"),
+        ("Power factor", "", "1000"),
+        ("Phase angle", "deg", "× 10"),
+    ],
+)
+def test_a_step_that_is_larger_than_usual_values_divides(name: str, unit: str, scale: str) -> None:
+    text = f"register,name,unit,factor\n0,Voltage L1,V,1\n1,{name},{unit},{scale}\n"
+    assert parse_register_list(text).scales_divide
+    assert rows(text)[1].scale == Fraction(1, int(scale.strip("x*× ")))
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("W", "1000"), ("Wh", "10000"), ("kW", "1"), ("s", "60")]
+)
+def test_a_step_that_meters_have_multiplies(unit: str, scale: str) -> None:
+    text = f"register,name,unit,factor\n0,Something,{unit},{scale}\n"
+    assert rows(text)[0].scale == int(scale)
+
+
+def test_a_step_that_is_too_large_beside_scales_that_multiply_leaves_its_row_out() -> None:
+    text = "register,name,unit,factor\n0,Voltage L1,V,0.1\n1,Frequency,Hz,x100\n"
+    found = parse_register_list(text)
+    assert not found.scales_divide
+    assert [row.scale for row in rows(text)] == [Fraction(1, 10)]
+    (left,) = left_out(found)
+    assert left.reason == "steps of 100 Hz are more than usual values: is the scale a gain?"
+
+
 def test_a_type_that_is_an_area_is_the_area() -> None:
     volts, relay = rows("type,register number,name\nInput,0,Phase 1 Voltage\nCoil,7,Relay\n")
     assert (volts.areas, volts.type.type) == (("input",), "")
