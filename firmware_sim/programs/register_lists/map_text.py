@@ -177,6 +177,8 @@ def _keys(row: ListedRegister, item_name: str) -> dict[str, str]:
     if size := _size(row, kind, item):
         found["size"] = str(size)
     found |= _scale(row, item)
+    if kind.startswith("u") and item_name.startswith(_WITHOUT_SIGN):
+        found["magnitude"] = "true"
     if isinstance(item.kind, Optional) and item.setting:
         found["off"] = _off(kind)
     if item.setting and row.writes:
@@ -188,6 +190,8 @@ def _listed(words: Iterable[str]) -> str:
     return f"[{', '.join(words)}]"
 
 
+_WITHOUT_SIGN = ("current_l", "power_factor")
+"""Names of items of which meters with unsigned registers show the magnitude, not 0 on export."""
 _SIGNED = ("power", "current_l", "current_n", "angle", "credit", "factor")
 
 

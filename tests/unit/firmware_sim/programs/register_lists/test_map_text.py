@@ -106,6 +106,21 @@ def test_a_setting_that_may_be_written_is_writable_and_has_a_number_for_off() ->
     assert "writable" not in row
 
 
+@pytest.mark.parametrize(
+    ("row", "has_magnitude"),
+    [
+        ("0,Current L1,UINT16,A,0.01,3,R\n", True),
+        ("0,Power factor L2,UINT16,,0.001,3,R\n", True),
+        ("0,Current L1,INT16,A,0.01,3,R\n", False),
+        ("0,Active power,UINT16,W,,3,R\n", False),
+        ("0,Voltage L1,UINT16,V,0.1,3,R\n", False),
+    ],
+)
+def test_an_unsigned_current_is_shown_on_export_too(row: str, has_magnitude: bool) -> None:
+    (register,) = registers(row)
+    assert register.get("magnitude", False) == has_magnitude
+
+
 def test_digits_and_texts_have_a_size() -> None:
     (row,) = registers("0,Serial number,BCD,,,3,R\n")
     assert (row["type"], row["size"]) == ("bcd", 3)
