@@ -196,7 +196,7 @@ def _notes(register: Register, layout: Layout) -> Iterator[str]:
         yield f"bit {layout.bit}"
     if layout.values:
         yield " ".join(f"{word}={number}" for word, number in layout.values.items())
-    if isinstance(register.item.kind, Optional):
+    if isinstance(register.item.kind, Optional) and layout.off is not None:
         yield f"off {_off(layout)}"
     if register.absent:
         yield f"absent {_off(layout)}"

@@ -15,6 +15,7 @@ from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.plain_writes import ForceControl, PlainCredit
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Constant, Register, Section, Span
+from protocols.modbus.shipped_maps import names, shipped
 from protocols.modbus.value_layout import NAN, Layout, Order, ValueType
 
 U16, F32 = ValueType.U16, ValueType.F32
@@ -90,6 +91,21 @@ def test_off_and_words_of_a_choice_are_notes() -> None:
     assert limit.notes == ("off 0",)
     assert (limit.access, state.access) == ("write", "read")
     assert "connected=7" in state.notes[-1]
+
+
+def test_an_item_that_can_be_off_has_no_note_where_the_map_has_no_number_for_it() -> None:
+    counter = Register(Area.INPUT, 0, items.BY_NAME["energy_import_l1_kwh"], Layout(F32))
+    absent = Register(
+        Area.INPUT, 2, items.BY_NAME["energy_import_l2_kwh"], Layout(F32, off=NAN), absent=True
+    )
+    first, second = rows_of(file_of(counter, absent))
+    assert first.notes == ()
+    assert second.notes == ("off nan", "absent nan")
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_row_of_a_shipped_map_names_a_number_that_there_is_not(name: str) -> None:
+    assert not [row for row in rows_of(shipped(name)) if "None" in "; ".join(row.notes)]
 
 
 def test_constants_show_text_or_bytes_and_spans_what_they_do() -> None:
