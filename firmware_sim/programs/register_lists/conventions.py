@@ -34,11 +34,12 @@ _LEAST_DIVISOR = 10
 class Conventions:
     """How a list is written.
 
-    `rows` are those below the heading; `parts` is what the sizes count, how many are in a register;
-    with `scales_divide` a scale of 10 is a tenth.
+    `rows` are those below the heading, `titles` the texts above it; `parts` is what the sizes
+    count, how many are in a register; with `scales_divide` a scale of 10 is a tenth.
     """
 
     heading: Heading
+    titles: Sequence[str]
     rows: Sequence[Record]
     delimiter: str
     addresses: Column
@@ -50,9 +51,16 @@ class Conventions:
         """Return the addresses of a row, None where it has none."""
         return _extent(_cell(record, self.addresses), self.numbering)
 
-    def address_text(self, record: Record) -> str:
-        """Return the cell of addresses of a row."""
-        return _cell(record, self.addresses)
+    def address_problem(self, record: Record) -> str:
+        """Return why a row has no addresses."""
+        text = _cell(record, self.addresses)
+        if not text:
+            return "it has no address"
+        try:
+            parse_extent(text, self.numbering)
+        except QuantityError as error:
+            return str(error)
+        return ""
 
 
 def find_conventions(text: str, numbering: Numbering | None) -> Conventions:
@@ -61,10 +69,11 @@ def find_conventions(text: str, numbering: Numbering | None) -> Conventions:
     Raises:
         QuantityError: no heading names a column of addresses and one of names.
     """
-    heading, rows, delimiter = _heading(text.split("\n"))
+    heading, titles, rows, delimiter = _heading(text.split("\n"))
     column, written = _addresses(heading, rows, numbering)
     return Conventions(
         heading,
+        titles,
         rows,
         delimiter,
         column,
@@ -80,9 +89,9 @@ def size_of(text: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _heading(lines: Sequence[str]) -> tuple[Heading, list[Record], str]:
-    """Return the heading with most columns of all delimiters, and the rows below it."""
-    found: list[tuple[Heading, list[Record], str]] = []
+def _heading(lines: Sequence[str]) -> tuple[Heading, list[str], list[Record], str]:
+    """Return the heading with most columns of all delimiters, the titles above, the rows below."""
+    found: list[tuple[Heading, list[str], list[Record], str]] = []
     problem = ""
     for delimiter in (*possible_delimiters(lines), _MARKDOWN):
         try:
@@ -94,7 +103,8 @@ def _heading(lines: Sequence[str]) -> tuple[Heading, list[Record], str]:
         if heading is not None:
             below = [row for row in rows if row.line > heading.line]
             below = [row for row in below if not _RULE.fullmatch("".join(row.cells))]
-            found.append((heading, below, delimiter))
+            above = [" ".join(row.cells) for row in rows if row.line < heading.line]
+            found.append((heading, above, below, delimiter))
     if not found:
         raise QuantityError(
             problem

@@ -102,11 +102,16 @@ def parse_register_list(text: str, numbering: Numbering | None = None) -> Regist
 
 
 class _Reader:
-    """Reads rows; a title that names an area names it for the rows below."""
+    """Reads rows; a title that names an area names it for the rows below.
+
+    Above the columns there are notes too: only a text that names one area is a title there.
+    """
 
     def __init__(self, conventions: Conventions) -> None:
         self._list, self._heading = conventions, conventions.heading
-        self._titled: tuple[str, ...] = ()
+        titled = (areas_in(text) for text in conventions.titles)
+        above = [areas for areas in titled if len(areas) == 1]
+        self._titled: tuple[str, ...] = above[-1] if above else ()
 
     def row(self, record: Record) -> Row | None:
         """Return what a row says; None for a repeated heading."""
@@ -125,9 +130,7 @@ class _Reader:
             return Title(record.line, texts[0])
         if find_heading([record]) is not None:
             return None
-        address = self._list.address_text(record)
-        reason = f"{address!r} is no address" if address else "it has no address"
-        return UnreadRow(record.line, _text(record.cells), reason)
+        return UnreadRow(record.line, _text(record.cells), self._list.address_problem(record))
 
     def _register(self, record: Record, extent: Extent) -> ListedRegister:
         def cell(role: Role) -> str:

@@ -66,6 +66,32 @@ def test_titles_name_the_area_of_the_rows_below_them() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("titles", "areas"),
+    [
+        ("Input registers\n", ("input",)),
+        ("Meter X\nInput registers, function 04,,\n\n", ("input",)),
+        ("holding and input registers of the meter\nInput registers;;\n", ("input",)),
+        ("input registers are read by 04\n## Holding registers\n\n", ("holding",)),
+        ("holding and input registers of the meter\n", ()),
+        ("Meter X\n", ()),
+    ],
+)
+def test_a_title_above_the_columns_names_the_area_of_the_rows(
+    titles: str, areas: tuple[str, ...]
+) -> None:
+    for heading, row in (
+        ("address,name,type\n", "0,Voltage L1,U16\n"),
+        ("| address | name |\n|---|---|\n", "| 0 | Voltage L1 |\n"),
+    ):
+        assert [found.areas for found in rows(titles + heading + row)] == [areas]
+
+
+def test_a_title_between_the_rows_ends_the_area_of_one_above_the_columns() -> None:
+    text = "Input registers\naddress,name\n0,Voltage L1\nHolding registers\n0,Demand period\n"
+    assert [row.areas for row in rows(text)] == [("input",), ("holding",)]
+
+
 def test_a_spreadsheet_is_read_with_its_gains_ranges_and_functions() -> None:
     volts, power, energy = rows(SPREADSHEET)
     assert (volts.scale, volts.names) == (Fraction(1, 10), ("Voltage", "of the only phase"))
