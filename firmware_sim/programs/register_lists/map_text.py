@@ -98,9 +98,10 @@ def map_text(
             that it refuses are left out.
 
     Raises:
-        QuantityError: the list has no row that means an item.
+        QuantityError: no row of the list can be a register; the reason of the first such row.
     """
-    blocks = _without_overlaps(_blocks(listed))
+    first = _blocks(listed)
+    blocks = _without_overlaps(first)
     while any(block.placed for block in blocks):
         defaults = _defaults(blocks)
         text, first_lines = _joined(head(_common(defaults, blocks)), blocks, defaults)
@@ -113,10 +114,32 @@ def map_text(
         others = sum(block.register is not None or bool(block.keys) for block in blocks) - placed
         unread = sum(isinstance(row, UnreadRow) for row in listed.rows)
         return MadeMap(text, listed, placed, others + unread)
-    raise QuantityError(
-        "no row has a name that means an item: give the list a column `item` with names of "
-        "`meterctl items`"
-    )
+    placed_first = any(block.placed for block in first)
+    raise QuantityError(_refusal(listed, blocks if placed_first else ()))
+
+
+def _refusal(listed: RegisterList, refused: Sequence[Block]) -> str:
+    """Return why a list gives no register: its rows, its addresses, its names or the format.
+
+    Args:
+        listed: the list.
+        refused: blocks of which some meant an item and none is placed; empty where none did.
+    """
+    if refused:
+        told = next(block.comment for block in refused if block.register and block.keys)
+        return f"no row can be a register of a map; {told}"
+    unread = [row for row in listed.rows if isinstance(row, UnreadRow)]
+    first = [f"line {row.line}: {row.text}: {row.reason}" for row in unread[:1]]
+    if any(isinstance(row, ListedRegister) for row in listed.rows):
+        told = "no row that can be read has a name that means an item" if unread else _NO_NAME
+        return "; ".join((told, *first, _ITEM_COLUMN))
+    if unread:
+        return "; ".join(("no row can be read", *first))
+    return "there is no row below the line that names the columns"
+
+
+_NO_NAME = "no row has a name that means an item"
+_ITEM_COLUMN = "a column `item` may hold names of `meterctl items`"
 
 
 def _blocks(listed: RegisterList) -> list[Block]:

@@ -99,6 +99,37 @@ def test_without_any_sure_row_the_list_is_refused() -> None:
         made("0,Baud rate,UINT16,,,3,R\n")
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            "400071x,Voltage L1,U16,V,,3,R\n",
+            "no row can be read; line 2: .*'400071x' is no address",
+        ),
+        (
+            "70000,Voltage L1,U16,V,,3,R\n",
+            "line 2: .*: address '70000': allowed are wire addresses",
+        ),
+        ("0,Voltage L1,U16,V,0.1,99,R\n", "line 2: .*function 99"),
+        ("x7,Voltage L1,U16,V,,3,R\n0,Baud rate,U16,,,3,R\n", "line 2: .*'x7' is no address"),
+        ("", "no row below the line that names the columns"),
+    ],
+)
+def test_a_list_without_registers_is_refused_with_the_real_reason(rows: str, told: str) -> None:
+    with pytest.raises(QuantityError, match=told) as refused:
+        made(rows)
+    assert "no row has a name" not in str(refused.value)
+
+
+def test_a_list_of_which_the_format_refuses_every_row_names_the_first_reason() -> None:
+    told = "no row can be a register of a map; line 2: Serial number: digits are no u32"
+    with pytest.raises(QuantityError, match=told):
+        made(
+            "0,Serial number,UINT32,,,3,R\n",
+            refused={"serial_number": "register: digits are no u32"},
+        )
+
+
 def test_a_setting_that_may_be_written_is_writable_and_has_a_number_for_off() -> None:
     (row,) = registers("0,low_credit_threshold_1,UINT32,,0.01,3,R/W\n")
     assert (row["writable"], row["off"], row["decimals"]) == (True, 0xFFFFFFFF, 2)
