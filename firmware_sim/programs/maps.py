@@ -21,7 +21,7 @@ from protocols.data_model.json_lines import line
 from protocols.errors import QuantityError
 from protocols.modbus import shipped_maps
 from protocols.modbus.map_file import MapFile, parse_map
-from protocols.modbus.named_maps import FILES, names_file
+from protocols.modbus.named_maps import FILES, SUFFIX, names_file
 
 _DIVIDED = "divisors, for steps as large as that are not usual: 100 is 0.01"
 _AT_LINE = re.compile(r"(?:line (\d+): )?(.*)")
@@ -146,18 +146,24 @@ def new_map(path: Path, from_csv: str | None, addresses: str | None) -> None:
     """Write a commented map, of a register list where one is given; never overwrite a file.
 
     Raises:
-        HostingError: the file exists or cannot be written, or the list cannot be read.
+        HostingError: the file exists or cannot be written, it has the name of a shipped map, or the
+            list cannot be read.
     """
+    if str(path) in shipped_maps.names():
+        raise HostingError(
+            f"{path} is the name of a shipped map, and --map would take that; write {path}{SUFFIX}"
+        )
     name = _map_name(path)
     if from_csv is None:
-        create_text(path, _example(name))
+        create_text(path, _example(name, path))
+        _tell_name(path)
         return
     if path.exists():  # told before a long list is read; the file is created exclusively anyway
         raise HostingError(f"{path}: File exists; nothing was changed")
     text = read_text(from_csv, "register list")
     numbering = None if addresses is None else Numbering(addresses)
     try:
-        made = list_made(name, from_csv, text, numbering)
+        made = list_made(name, from_csv, text, numbering, path)
     except QuantityError as error:
         told = (f"{from_csv}: {mistake}" for mistake in str(error).splitlines())
         raise HostingError("\n".join(told)) from error
@@ -165,11 +171,26 @@ def new_map(path: Path, from_csv: str | None, addresses: str | None) -> None:
     print(f"addresses of {from_csv}: {made.listed.numbering.meaning}", file=sys.stderr)
     if made.listed.scales_divide:
         print(f"scales of {from_csv}: {_DIVIDED}", file=sys.stderr)
+    _tell_name(path)
     left = f"{_counted(made.left_out, 'row')} as comments" if made.left_out else "no row left out"
     print(f"{path}: {_counted(made.placed, 'register')}, {left}")
 
 
-def list_made(name: str, source: str, text: str, numbering: Numbering | None) -> MadeMap:
+def _tell_name(path: Path) -> None:
+    """Tell how a map is named that looks like a shipped one."""
+    if not names_file(str(path)):
+        print(f"`--map {_as_named(path)}` means this file; {FILES}", file=sys.stderr)
+
+
+def _as_named(path: Path) -> str:
+    """Return the name by which `--map` means a file, in one line."""
+    named = json.dumps(str(path), ensure_ascii=False)[1:-1]
+    return named if names_file(str(path)) else f"./{named}"
+
+
+def list_made(
+    name: str, source: str, text: str, numbering: Numbering | None, path: Path | None = None
+) -> MadeMap:
     """Return the map file that is made of a register list.
 
     Args:
@@ -177,21 +198,23 @@ def list_made(name: str, source: str, text: str, numbering: Numbering | None) ->
         source: file of the list.
         text: the list.
         numbering: how it writes addresses; None where it shows it.
+        path: file of the map; None for one beside the list with the name of the map.
 
     Raises:
         QuantityError: it is no register list, or none of its rows means an item.
     """
     listed = parse_register_list(text, numbering)
     return map_text(
-        lambda common: _head(name, source, listed, common),
+        lambda common: _head(name, path or Path(f"{name}{SUFFIX}"), source, listed, common),
         listed,
         lambda made: parse_map(made, name),
     )
 
 
-def _example(name: str) -> str:
+def _example(name: str, path: Path) -> str:
     """Return the commented example of a map."""
-    return files("firmware_sim.data").joinpath("map.toml").read_text().replace("NAME", name)
+    text = files("firmware_sim.data").joinpath("map.toml").read_text()
+    return text.replace("NAME", name).replace("FILE", _as_named(path))
 
 
 def _map_name(path: Path) -> str:
@@ -200,13 +223,16 @@ def _map_name(path: Path) -> str:
     return word if word[:1].isalpha() else f"map-{word}".strip("-")
 
 
-def _head(name: str, source: str, listed: RegisterList, common: str) -> str:
-    return "\n".join(_head_lines(name, source, listed, common))
+def _head(name: str, path: Path, source: str, listed: RegisterList, common: str) -> str:
+    return "\n".join(_head_lines(name, path, source, listed, common))
 
 
-def _head_lines(name: str, source: str, listed: RegisterList, common: str) -> Iterator[str]:
+def _head_lines(
+    name: str, path: Path, source: str, listed: RegisterList, common: str
+) -> Iterator[str]:
     text = json.dumps(f"register list {Path(source).name}", ensure_ascii=False)
-    yield f"# A register map for `meter-sim run --map {name}.toml`; docs/maps.md explains its keys."
+    option = f"--map {_as_named(path)}"
+    yield f"# A register map for `meter-sim run {option}`; docs/maps.md explains its keys."
     yield f"# Addresses of the list: {listed.numbering.meaning}."
     if listed.scales_divide:
         yield f"# Scales of the list: {_DIVIDED}."

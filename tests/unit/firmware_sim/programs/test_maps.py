@@ -267,6 +267,33 @@ def test_a_file_that_exists_is_never_overwritten(tmp_path: Path, from_csv: bool)
     assert path.read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["native", "sdm630", "./sdm630"])
+def test_a_new_map_has_no_name_that_means_a_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HostingError, match=r"of a shipped map.*; write \w+\.toml$"):
+        new_map(Path(name), None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("from_csv", [False, True])
+def test_a_new_map_without_a_suffix_says_how_it_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    from_csv: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = written(tmp_path, CSV, "a.csv") if from_csv else None
+    new_map(Path("p"), source, None)
+    assert "`--map ./p` means this file" in capsys.readouterr().err
+    assert "`meter-sim run --map ./p`" in Path("p").read_text()
+    assert check_maps(["./p"], as_json=False)
+    new_map(tmp_path / "p.toml", source, None)
+    assert "means this file" not in capsys.readouterr().err
+
+
 def test_a_map_of_a_register_list_is_right_and_says_how_it_was_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
