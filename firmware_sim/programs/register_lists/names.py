@@ -12,6 +12,7 @@ from itertools import product
 from typing import NamedTuple
 
 from firmware_sim.programs.register_lists.cells import split_unit
+from firmware_sim.programs.register_lists.vocabulary import FIRST_PARTS, OTHER_NAMES, WORDS
 from protocols.data_model.items import BY_NAME, ITEMS, MONEY_UNIT
 from protocols.suggestions import nearest
 
@@ -26,111 +27,18 @@ class Meaning(NamedTuple):
 
 
 _LATIN_END = r"(?![a-z0-9])"
-_WORDS: tuple[tuple[str, str], ...] = (
-    # what is no part of the meaning
-    (r"since last reset|l(?:ine)?[- /]?(?:to )?n(?:eutral)?(?= volt|$)", ""),
-    (r"frequency of (?:the )?supply(?: voltages?)?", "frequency"),
-    (r"instantaneous|inst|rms|present|actual|measured|measurement|reading|value|register", ""),
-    (r"of|the|in|at|ac|grid|mains|supply|meter|electric(?:al)?|data|counter", ""),
-    (r"de|da|do|del|la|le|du|instantanee?", ""),
-    (r"瞬时|当前|电网|数据|值|电表|计量", ""),
-    # phases
-    (r"(?:phase |line )?(?:l ?1|1|a)(?: to | ?[-/–] ?|[ _])?(?:phase |line )?(?:l ?2|2|b)", "l12"),
-    (r"(?:phase |line )?(?:l ?2|2|b)(?: to | ?[-/–] ?|[ _])?(?:phase |line )?(?:l ?3|3|c)", "l23"),
-    (r"(?:phase |line )?(?:l ?3|3|c)(?: to | ?[-/–] ?|[ _])?(?:phase |line )?(?:l ?1|1|a)", "l31"),
-    (r"[vu]_?ab|v12|u12", "voltage l12"),
-    (r"[vu]_?bc|v23|u23", "voltage l23"),
-    (r"[vu]_?ca|v31|u31", "voltage l31"),
-    (r"ab ?(?:相间|线)", "l12"),
-    (r"bc ?(?:相间|线)", "l23"),
-    (r"ca ?(?:相间|线)", "l31"),
-    (r"line[- ]to[- ]line|phase[- ]to[- ]phase|l[- ]?l|线(?=电压)", "between"),
-    (r"(?:phase|line|ph|l)[ _-]?(?:l?1|a)(?:[ -]?n)?|a(?= phase|$)|a ?相|l1-n|phase r", "l1"),
-    (r"(?:phase|line|ph|l)[ _-]?(?:l?2|b)(?:[ -]?n)?|b(?= phase|$)|b ?相|l2-n|phase s", "l2"),
-    (r"(?:phase|line|ph|l)[ _-]?(?:l?3|c)(?:[ -]?n)?|c(?= phase|$)|c ?相|l3-n|phase t", "l3"),
+_LEXER = (
+    *((re.compile(text), marks) for text, marks in FIRST_PARTS),
     *(
-        (rf"(?:fase|linha|linea|ligne)[ _-]?(?:l?{n}|{letter})", f"l{n}")
-        for n, letter in enumerate("abc", 1)
+        (re.compile(rf"(?:{text}){'' if re.search('[一-鿿]$', text) else _LATIN_END}"), marks)
+        for text, marks in WORDS
     ),
-    (r"neutral|n(?= current|$)|neutro|neutre|零线|中性线", "neutral"),
-    (r"phase|line", ""),
-    # letters of quantities
-    (r"[uv]_?(?:a|an|1|l1)", "voltage l1"),
-    (r"[uv]_?(?:b|bn|2|l2)", "voltage l2"),
-    (r"[uv]_?(?:c|cn|3|l3)", "voltage l3"),
-    (r"i_?(?:a|1|l1)", "current l1"),
-    (r"i_?(?:b|2|l2)", "current l2"),
-    (r"i_?(?:c|3|l3)", "current l3"),
-    (r"i_?n|in", "current neutral"),
-    *((rf"pf_?(?:{letter}|{n}|l{n})", f"power_factor l{n}") for n, letter in enumerate("abc", 1)),
-    *((rf"p_?(?:{letter}|{n}|l{n})", f"active_power l{n}") for n, letter in enumerate("abc", 1)),
-    *((rf"q_?(?:{letter}|{n}|l{n})", f"reactive_power l{n}") for n, letter in enumerate("abc", 1)),
-    *((rf"s_?(?:{letter}|{n}|l{n})", f"apparent_power l{n}") for n, letter in enumerate("abc", 1)),
-    # quantities, the longer ones first
-    (r"fator de potencia|factor de potencia|facteur de puissance", "power_factor"),
-    (r"energia re(?:at|act)iva|energie reactive", "reactive_energy"),
-    (r"energia ac?tiva|energie active", "active_energy"),
-    (r"potencia aparente|puissance apparente", "apparent_power"),
-    (r"potencia re(?:at|act)iva|puissance reactive", "reactive_power"),
-    (r"potencia ac?tiva|puissance active", "active_power"),
-    (r"tensao|tension", "voltage"),
-    (r"corrente|corriente|courant", "current"),
-    (r"frequencia|frecuencia|frequence", "frequency"),
-    (r"power factors?|pf|cos ?(?:phi|φ)?|leistungsfaktor|功率因数|功率因素", "power_factor"),
-    (r"phase angles?|power angle|angle|phi|phasenwinkel|相角", "phase_angle"),
-    (r"apparent energy|kvah|vah|scheinenergie|视在电[能度量]", "apparent_energy"),
-    (r"react(?:ive)? energy|kvarh|varh|blindenergie|无功(?:总)?电[能度量]", "reactive_energy"),
-    (r"(?:active|act|real) energy|kwh|wh|wirkenergie|有功(?:总)?电[能度量]", "active_energy"),
-    (
-        r"react(?:ive)? power|volt[- ]?amps? reactive|k?vars?|blindleistung|无功功率",
-        "reactive_power",
-    ),
-    (r"apparent power|volt[- ]?amps?|k?va|scheinleistung|视在功率", "apparent_power"),
-    (r"(?:active|act|real) power|k?watts?|kw|wirkleistung|有功功率", "active_power"),
-    (r"有功", "active_power"),
-    (r"无功", "reactive_power"),
-    (r"energy|electricity|energie|电能|电度|电量", "energy"),
-    (r"power|leistung|功率", "power"),
-    (r"voltages?|volts?|spannung|电压", "voltage"),
-    (r"currents?|amps?|amperage|strom|电流", "current"),
-    (r"frequency|freq|hz|netzfrequenz|frequenz|频率", "frequency"),
-    (r"demand|需量", "demand"),
-    # directions and sums
-    (r"imported|import|imp|forward|positive|consumed|consumption|positiva|bezug|正向", "import"),
-    (
-        r"exported|export|exp|reverse|negative|feed[- ]?in|negativa|lieferung|einspeisung|反向",
-        "export",
-    ),
-    (r"maximum|max|peak|最大", "maximum"),
-    (r"average|avg|mean|mittel(?:wert)?|平均", "mean"),
-    (r"total|system|sys|combined|overall|all phases|trifasic[ao]|triphasee?", "total"),
-    (r"gesamt|summe|总|合计|组合|合相", "total"),
-    (r"sum", "sum"),
-    *((rf"(?:t|tariff|rate) ?{n}", f"rate{n}") for n in (1, 2, 3, 4)),
-    *((rf"{letter}(?:时段|电[能度量])?", f"rate{n}") for n, letter in enumerate("尖峰平谷", 1)),
-)
-"""What is written -> the marks that it adds; the first that fits counts."""
-_LEXER = tuple(
-    (re.compile(rf"(?:{text}){'' if re.search('[一-鿿]$', text) else _LATIN_END}"), marks)
-    for text, marks in _WORDS
 )
 _BETWEEN = re.compile(r"[\s_,;:.()\[\]{}<>'\"*\-/]+")
 _WORD = re.compile(r"[a-z0-9]+|.")
 _UNDERSCORE = re.compile(r"(?<=[a-z]{2})_|_(?=[a-z]{2})")
 """One between words; U_a is one word."""
 _CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z](?:[a-z]|\d|$))")
-_OTHER_NAMES = {
-    "available_credit": "balance|remaining credit|available credit|remaining amount|剩余金额",
-    "overdraft": "overdraft|overdraft amount|透支金额",
-    "purchase_count": "purchase count|purchases|number of purchases|购电次数",
-    "cumulative_purchased": "total purchase amount|cumulative purchases|累计购电金额",
-    "serial_number": "serial number|serial no|meter serial number|表号|电表号",
-    "customer_number": "customer number|customer no|客户编号|用户号",
-    "supply_state": "relay state|relay status|继电器状态",
-    "current_price": "price|present price|当前电价|电价",
-    "debt": "debt",
-}
-"""Item -> other names of what is no measured quantity, in lower case."""
 
 
 def _by_marks() -> dict[Marks, str]:
@@ -191,7 +99,7 @@ def _energies() -> Iterator[tuple[str, str]]:
 
 
 ITEM_OF = _by_marks()
-_QUANTITIES = frozenset(marks for _, named in _WORDS for marks in named.split() if "_" in marks) | {
+_QUANTITIES = frozenset(marks for _, named in WORDS for marks in named.split() if "_" in marks) | {
     "voltage",
     "current",
     "frequency",
@@ -269,7 +177,7 @@ def _spelled(name: str) -> str:
     word = re.sub(r"[\s-]+", "_", plain)
     if word in BY_NAME:
         return word
-    for item, others in _OTHER_NAMES.items():
+    for item, others in OTHER_NAMES.items():
         if plain in others.split("|") and item in BY_NAME:
             return item
     return next((item.name for item in ITEMS if item.term and item.term == plain), "")

@@ -129,3 +129,37 @@ def test_the_name_of_every_item_means_it(item: str) -> None:
 def test_any_name_means_an_item_or_none(name: str, unit: str) -> None:
     assert item_named(name, unit) in {"", *BY_NAME}
     assert len(near_items(name, unit)) <= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "item"),
+    [
+        ("Frequenz", "Hz", "frequency_hz"),
+        ("Netzfrequenz", "", "frequency_hz"),
+        ("Seriennummer", "", "serial_number"),
+        ("Zählernummer", "", "serial_number"),
+        ("Spannung", "V", "voltage_l1_v"),
+        ("Strom", "A", "current_l1_a"),
+        ("Stromstärke L2", "A", "current_l2_a"),
+        ("Phasenspannung L3", "V", "voltage_l3_v"),
+        ("Außenleiterspannung L1-L2", "V", "voltage_l12_v"),
+        ("Spannung zwischen L3 und L1", "V", "voltage_l31_v"),
+        ("Neutralleiterstrom", "A", "current_neutral_a"),
+        ("Mittlere Spannung", "V", "voltage_mean_v"),
+        ("Gesamte Wirkleistung", "W", "active_power_kw"),
+        ("Aktuelle Blindleistung L1", "var", "reactive_power_l1_kvar"),
+        ("Gesamtscheinleistung", "VA", "apparent_power_kva"),
+        ("Wirkarbeit Bezug", "kWh", "energy_import_kwh"),
+        ("Gelieferte Energie", "kWh", "energy_export_kwh"),
+        ("Zählerstand Bezug", "kWh", "energy_import_kwh"),
+        ("Leistungsfaktor gesamt", "", "power_factor"),
+        ("Phasenwinkel", "deg", "phase_angle_deg"),
+        ("Guthaben", "", "available_credit"),
+        ("Kundennummer", "", "customer_number"),
+        ("Zählerstand", "kWh", ""),
+        ("Frequenzabweichung", "Hz", ""),
+        ("Stromwandlerfaktor", "", ""),
+    ],
+)
+def test_german_names_mean_items(name: str, unit: str, item: str) -> None:
+    assert item_named(name, unit, single_phase=True) == item
