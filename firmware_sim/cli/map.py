@@ -63,7 +63,8 @@ def map_show(
         Option(
             "--format",
             metavar="|".join(FORMATS),
-            help="Form of the page; csv can be read by `map new --from-csv`.",
+            help="Form of the page; csv can be read by `map new --from-csv`, which takes its items "
+            "alone.",
             autocompletion=lambda: list(FORMATS),
         ),
     ] = "table",

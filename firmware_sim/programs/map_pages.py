@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import groupby
 
+from firmware_sim.programs.register_lists.row_keys import keys_text
 from firmware_sim.programs.shown_maps import ShownRow, rows_of
 from protocols.command_line.tables import Screen, Table, drawn
 from protocols.modbus.map_file import MapFile
@@ -116,6 +117,7 @@ CSV_COLUMNS: dict[str, Callable[[ShownRow], str]] = {
     "scale": lambda row: row.scale,
     "unit": lambda row: row.unit,
     "access": lambda row: "r/w" if row.access == "write" else "r",
+    "keys": lambda row: keys_text(row.keys),
     "description": lambda row: "; ".join((row.meaning.rstrip("."), *row.notes)),
 }
 """Heading -> the cell of a row. `map new --from-csv` reads these columns."""
@@ -168,4 +170,5 @@ def _json(file: MapFile) -> dict[str, object]:
 
 
 def _json_row(row: ShownRow) -> dict[str, object]:
-    return row._asdict() | {"areas": list(row.areas), "notes": list(row.notes)}
+    lists = {"areas": list(row.areas), "notes": list(row.notes), "keys": dict(row.keys)}
+    return row._asdict() | lists

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import NamedTuple
 
 from protocols.data_model.codes import codes
@@ -35,7 +36,8 @@ _Said = Mapping[Register | Constant, MapRow]
 class ShownRow(NamedTuple):
     """One value, constant or span of a map.
 
-    `scale` is the value of the number 1 in `unit`; both are empty where a number has none.
+    `scale` is the value of the number 1 in `unit`; both are empty where a number has none. `keys`
+    are further keys of a register in its map file.
     """
 
     areas: tuple[str, ...]
@@ -50,6 +52,7 @@ class ShownRow(NamedTuple):
     access: str
     notes: tuple[str, ...]
     meaning: str
+    keys: Mapping[str, object] = MappingProxyType({})
 
     @property
     def order(self) -> str:
@@ -155,7 +158,28 @@ def _register(register: Register, said: MapRow | None) -> ShownRow:
         "write" if register.writable else "read",
         (*_coding(kind), *_notes(register, layout), *own),
         register.item.meaning,
+        dict(_keys(register)),
     )
+
+
+def _keys(register: Register) -> Iterator[tuple[str, object]]:
+    """Yield the keys of a register beside its address, type, orders, scale, unit and access."""
+    layout = register.layout
+    number = NAN.value if isinstance(layout.off, NotANumber) else layout.off
+    if isinstance(register.item.kind, Optional) and number is not None:
+        yield "off", number
+    if register.absent:
+        yield "absent", number
+    if register.magnitude:
+        yield "magnitude", True
+    if register.sign_of is not None:
+        yield "sign_of", register.sign_of.name
+    if layout.values:
+        yield "values", dict(layout.values)
+    if layout.bit:
+        yield "bit", layout.bit
+    if layout.wraps:
+        yield "wraps", True
 
 
 def _unless_high_first(order: Order) -> str:

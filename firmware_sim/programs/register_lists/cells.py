@@ -52,6 +52,7 @@ _NAMED_TYPES = {
     **dict.fromkeys(("floatieee754", "ieee754float", "singlefloat", "浮点"), "f32"),
     **dict.fromkeys(("double", "lreal", "doublefloat"), "f64"),
     **dict.fromkeys(("string", "ascii", "char", "str", "text", "字符串"), "ascii"),
+    "bits": "bits",
     **dict.fromkeys(("bool", "boolean", "bit", "coil", "位"), "bool"),
 }
 _ORDERS = {

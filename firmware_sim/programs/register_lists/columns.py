@@ -27,6 +27,7 @@ class Role(Enum):
     FUNCTION = "function"
     ACCESS = "access"
     ORDER = "order"
+    KEYS = "keys"
 
 
 _HEADINGS: Mapping[Role, str] = {
@@ -62,6 +63,7 @@ _HEADINGS: Mapping[Role, str] = {
     "read or write|write|writable|zugriff|读写|读写属性|属性",
     Role.ORDER: "order|byte order|word order|byteorder|wordorder|endian|endianness|endianess|swap|"
     "字节序|字节顺序",
+    Role.KEYS: "keys",
 }
 _ROLE_OF = {name: role for role, names in _HEADINGS.items() for name in names.split("|")}
 _PRIORITY = {

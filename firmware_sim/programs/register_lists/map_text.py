@@ -200,13 +200,13 @@ def _keys(row: ListedRegister, item_name: str) -> dict[str, str]:
     if size := _size(row, kind, item):
         found["size"] = str(size)
     found |= _scale(row, item)
-    if kind.startswith("u") and item_name.startswith(_WITHOUT_SIGN):
+    if row.keys is None and kind.startswith("u") and item_name.startswith(_WITHOUT_SIGN):
         found["magnitude"] = "true"
     if isinstance(item.kind, Optional) and item.setting:
         found["off"] = _off(kind)
     if item.setting and row.writes:
         found["writable"] = "true"
-    return found
+    return found | dict(row.keys or {})
 
 
 def _listed(words: Iterable[str]) -> str:

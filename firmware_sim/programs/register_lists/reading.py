@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -28,6 +28,7 @@ from firmware_sim.programs.register_lists.conventions import (
     find_conventions,
     size_of,
 )
+from firmware_sim.programs.register_lists.row_keys import parse_keys
 from firmware_sim.programs.shown_maps import decimal_text
 from protocols.csv_text import Record, with_decimal_point
 from protocols.errors import QuantityError
@@ -38,7 +39,8 @@ class ListedRegister(NamedTuple):
     """A register of a list: what its row says.
 
     `names` are its names and descriptions; `item` is that of a column of items. `areas` may be
-    empty. The number 1 is `scale` of `unit`.
+    empty. The number 1 is `scale` of `unit`. `keys` are those of a column of keys and their values
+    in TOML, None without such a column.
     """
 
     line: int
@@ -50,6 +52,7 @@ class ListedRegister(NamedTuple):
     unit: str
     scale: Fraction
     writes: bool
+    keys: Mapping[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -161,6 +164,7 @@ class _Reader:
             unit,
             scale,
             access.writes or functions.writes,
+            parse_keys(cell(Role.KEYS)) if Role.KEYS in self._heading.columns else None,
         )
 
     def _type(

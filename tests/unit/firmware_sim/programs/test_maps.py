@@ -26,7 +26,9 @@ from protocols.data_model.items import BY_NAME
 from protocols.errors import QuantityError
 from protocols.modbus.map_file import parse_map
 from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.register_parts import Register
 from protocols.modbus.shipped_maps import names, shipped
+from protocols.modbus.value_layout import Layout
 
 HEAD = """format = 1
 name = "mine"
@@ -347,6 +349,34 @@ def test_a_map_that_is_shown_as_csv_can_be_made_again(
     made = {(r.area, r.address, r.item.name, r.layout.scale) for r in again.registers}
     assert len(made) > len(own) // 2
     assert made <= own
+
+
+@pytest.mark.parametrize("name", [name for name in names() if shipped(name).register_map.registers])
+def test_registers_of_a_shipped_map_are_the_same_after_a_copy_by_csv(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    show_map(name, "csv")
+    source = written(tmp_path, capsys.readouterr().out, "copy.csv")
+    new_map(tmp_path / "again.toml", source, None)
+    made = read_map(str(tmp_path / "again.toml")).register_map
+    assert set(map(_facts, made.registers)) == set(
+        map(_facts, shipped(name).register_map.registers)
+    )
+
+
+def _facts(register: Register) -> tuple[object, ...]:
+    """Return what a register holds and how, its scale as one number."""
+    layout = register.layout
+    return (
+        register._replace(layout=Layout(layout.type)),
+        layout.scale,
+        layout.off,
+        layout.word_order,
+        layout.byte_order,
+        layout.bit,
+        layout.wraps,
+        tuple(layout.values.items()),
+    )
 
 
 NAMES = ["Voltage L1", "Current L1", "Power", "Active energy", "表号", "Baud rate", *BY_NAME]

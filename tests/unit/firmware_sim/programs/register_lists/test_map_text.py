@@ -152,6 +152,20 @@ def test_an_unsigned_current_is_shown_on_export_too(row: str, has_magnitude: boo
     assert register.get("magnitude", False) == has_magnitude
 
 
+def test_a_column_of_keys_leaves_nothing_to_assume() -> None:
+    text = (
+        "address,name,type,keys\n"
+        "0,Current L1,U16,\n"
+        '1,Voltage L2,U16,"absent = 0xFFFF, wraps = true"\n'
+        "2,Voltage L1,U16,colour = 1\n"
+    )
+    found = map_text(lambda common: common, parse_register_list(text), lambda text: None)
+    current, voltage = tomllib.loads(found.text)["register"]
+    assert "magnitude" not in current
+    assert (voltage["absent"], voltage["wraps"]) == (0xFFFF, True)
+    assert "'colour' is no key of a cell" in found.text
+
+
 def test_digits_and_texts_have_a_size() -> None:
     (row,) = registers("0,Serial number,BCD,,,3,R\n")
     assert (row["type"], row["size"]) == ("bcd", 3)
