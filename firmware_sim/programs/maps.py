@@ -23,7 +23,7 @@ from protocols.modbus import shipped_maps
 from protocols.modbus.map_file import MapFile, parse_map
 from protocols.modbus.named_maps import FILES, SUFFIX, names_file
 
-_DIVIDED = "divisors, for steps as large as that are not usual: 100 is 0.01"
+_DIVIDED = "divisors, as factors they would make steps that no meter has: 100 is 0.01"
 _AT_LINE = re.compile(r"(?:line (\d+): )?(.*)")
 
 
