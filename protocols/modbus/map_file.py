@@ -18,7 +18,6 @@ from protocols.modbus.map_checks import (
     check_requests,
     check_sealed_items,
 )
-from protocols.modbus.map_checks import Part, check_parts, check_register, check_requests
 from protocols.modbus.map_keys import FORMAT, IDENTIFICATION_OBJECTS
 from protocols.modbus.map_mistakes import Findings, Row, read_file
 from protocols.modbus.map_rows import MapRow, RowReader, server_id_of
