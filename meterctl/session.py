@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from meterctl.drivers import Driver
 from meterctl.errors import CorruptAnswerError
 from meterctl.key_ring import KeyRing
-from protocols.data_model.items import IDENTITY
+from protocols.data_model.identity import IDENTITY
 from protocols.data_model.words import AccountState
 
 

@@ -20,7 +20,7 @@ from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
 from protocols.command_line import Abort, Context, confirm
-from protocols.data_model.items import IDENTITY
+from protocols.data_model.identity import IDENTITY
 
 if TYPE_CHECKING:
     from meterctl.journal import Journal

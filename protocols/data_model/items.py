@@ -607,19 +607,3 @@ def settable(item: Item) -> SettableKind:
 BY_NAME: dict[str, Item] = {item.name: item for item in ITEMS}
 SETTINGS: dict[int, Item] = {item.setting: item for item in ITEMS if item.setting}
 """Items of a `SettableKind` by their setting number in a sealed `limits` command."""
-IDENTITY = (
-    SERIAL_NUMBER,
-    EPOCH,
-    ACCOUNT_UNIT,
-    CUSTOMER_NUMBER,
-    ACCOUNT_STATE,
-    CREDIT_SEQUENCE,
-    COMMAND_SEQUENCE,
-    KEY_VERSION,
-    KEY_CHECK_VALUE,
-    CLOCK,
-    UTC_OFFSET,
-    AVAILABLE_CREDIT,
-    STATUS,
-)
-"""What a host reads of a meter before it seals a message for it."""

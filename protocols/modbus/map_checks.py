@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from protocols.data_model import items
+from protocols.data_model.identity import IDENTITY
 from protocols.data_model.items import Item, Windows
 from protocols.data_model.kinds import Choice, Fixed, Flags, Hex, Moment, Optional
 from protocols.modbus.areas import ADDRESSES, Area
@@ -153,7 +154,7 @@ def _lacking(part: Part, functions: frozenset[Function]) -> Iterable[str]:
 def check_sealed_items(registers: Iterable[Register], findings: Findings) -> None:
     """Warn of items without which no message is sealed for the windows of a map."""
     held = {register.item for register in registers}
-    missing = [item.name for item in items.IDENTITY if item not in held]
+    missing = [item.name for item in IDENTITY if item not in held]
     if missing:
         findings.warning(
             "requests.windows",

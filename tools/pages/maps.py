@@ -8,7 +8,8 @@ from typing import Any
 
 from firmware_sim.programs.maps import list_made, summary_of
 from pages import NOTE, ROOT, head, row
-from protocols.data_model.items import IDENTITY, ITEMS
+from protocols.data_model.identity import IDENTITY
+from protocols.data_model.items import ITEMS
 from protocols.modbus import shipped_maps
 from protocols.modbus.map_file import parse_map
 from protocols.modbus.map_keys import FILE, TABLES, Key, Table, TableKind
