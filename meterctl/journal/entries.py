@@ -113,8 +113,8 @@ class Entry:
         return self.epoch in (epoch, 0)
 
 
-def overruled_text(before: Entry, after: Entry) -> str:
-    """Return a text about a proof that overrules the way an entry was closed.
+def proof_text(before: Entry, after: Entry) -> str:
+    """Return a text about a proof of an entry that was closed without one.
 
     If it proves the opposite, the text says what follows for money outside the meter.
     """

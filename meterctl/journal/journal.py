@@ -16,7 +16,7 @@ from pathlib import Path
 from meterctl.errors import NotPermittedError, OverDailyLimitError, UsageError
 from meterctl.journal.audit import AuditLine, AuditLog
 from meterctl.journal.database import Database
-from meterctl.journal.entries import SALES, VOID, Entry, overruled_text
+from meterctl.journal.entries import SALES, VOID, Entry, proof_text
 from meterctl.journal.entry_table import EntryTable
 from meterctl.journal.limits import DailyLimits
 from meterctl.journal.lists import AuditFilter, EntryFilter
@@ -171,9 +171,9 @@ class Journal:
     ) -> Entry:
         """Write what an event makes of an entry (`states.py`), and return the entry.
 
-        A settled entry stays settled, unless the event is a proof that overrules its end; that is
-        audited and reported. The state that counts is that of the file: another process may have
-        settled the entry meanwhile.
+        A settled entry stays settled, unless it was closed without a proof and the event is one:
+        that is audited, and reported where it overrules the end. The state that counts is that of
+        the file: another process may have settled the entry meanwhile.
 
         Args:
             receipt: the sealed receipt of the entry, to be kept.
@@ -196,7 +196,7 @@ class Journal:
             )
             self._entries.update(after)
             if not before.is_open:
-                self._report_overruled(before, after)
+                self._report_proof_of_closed(before, after)
         return after
 
     def move_to_card(self, entry: Entry, card: str, now: int) -> Entry:
@@ -386,16 +386,16 @@ class Journal:
                 serial_number=entry.meter,
             )
 
-    def _report_overruled(self, before: Entry, after: Entry) -> None:
-        """Audit that a proof overruled the way an entry was closed; report it if it differs."""
-        text = overruled_text(before, after)
+    def _report_proof_of_closed(self, before: Entry, after: Entry) -> None:
+        """Audit the proof of a closed entry; report it if it overrules the way it was closed."""
+        text, overrules = proof_text(before, after), after.state is not before.state
         self.audit(
-            "overruled",
+            "overruled" if overrules else "proved",
             after.changed,
             meter=before.meter,
             card=before.card,
             amount=before.amount,
             detail=text,
         )
-        if after.state is not before.state:
+        if overrules:
             self.notices.append(f"meter {before.meter}: {text}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from meterctl.journal import Entry, EntryOutcome, EntryState
-from meterctl.journal.entries import overruled_text
+from meterctl.journal.entries import proof_text
 from meterctl.journal.states import LedgerState
 from protocols.keys import development_keys
 from protocols.sealed_message import FORMER_VERSION, MessageKind, SealedMessage
@@ -140,7 +140,7 @@ def test_a_proof_of_the_opposite_says_what_follows_for_money(
     kind: MessageKind, follows: str
 ) -> None:
     before = closed(kind)
-    text = overruled_text(before, proved(before, EntryState.CONFIRMED))
+    text = proof_text(before, proved(before, EntryState.CONFIRMED))
     assert text == (
         f"entry 1: a person had closed it as refused; proved confirmed (accepted){follows}"
     )
@@ -148,16 +148,16 @@ def test_a_proof_of_the_opposite_says_what_follows_for_money(
 
 def test_a_proof_of_the_same_or_of_no_amount_says_nothing_of_money() -> None:
     before = closed(MessageKind.CREDIT)
-    assert overruled_text(before, proved(before, EntryState.REFUSED)) == (
+    assert proof_text(before, proved(before, EntryState.REFUSED)) == (
         "entry 1: a person had closed it as refused; proved refused (sequence_conflict)"
     )
     before = closed(MessageKind.CREDIT, 0)
-    assert overruled_text(before, proved(before, EntryState.CONFIRMED)).endswith("(accepted)")
+    assert proof_text(before, proved(before, EntryState.CONFIRMED)).endswith("(accepted)")
 
 
 def test_a_refusal_that_is_proved_against_a_person_is_owed() -> None:
     before = replace(closed(MessageKind.CREDIT), state=EntryState.CONFIRMED)
-    assert overruled_text(before, proved(before, EntryState.REFUSED)).endswith(
+    assert proof_text(before, proved(before, EntryState.REFUSED)).endswith(
         ": 9.00 is owed to the customer"
     )
 
@@ -165,6 +165,6 @@ def test_a_refusal_that_is_proved_against_a_person_is_owed() -> None:
 def test_an_acceptance_overrules_a_void_in_another_epoch() -> None:
     opening = entry_of(replace(MESSAGE, kind=MessageKind.OPEN, epoch=0))
     before = replace(opening, state=EntryState.REFUSED, outcome=EntryOutcome.VOIDED)
-    assert overruled_text(before, proved(before, EntryState.CONFIRMED)).startswith(
+    assert proof_text(before, proved(before, EntryState.CONFIRMED)).startswith(
         "entry 1: a void in another epoch had closed it as refused; proved confirmed"
     )

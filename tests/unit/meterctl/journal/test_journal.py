@@ -197,11 +197,20 @@ def test_a_refusal_is_kept_as_the_word_of_an_entry_that_is_voided(journal: Journ
     assert (ended.state, ended.outcome) == (REFUSED, "exceeds_max_credit")
 
 
-def test_a_proof_of_what_a_person_said_is_audited_and_not_reported(journal: Journal) -> None:
+@pytest.mark.parametrize(
+    ("closed", "proof", "outcome"),
+    [
+        (EntryEvent.CLOSED_AS_CONFIRMED, EntryEvent.STATUS, "accepted"),
+        (EntryEvent.CLOSED_AS_REFUSED, EntryEvent.RECEIPT_OF_ANOTHER, "sequence_conflict"),
+    ],
+)
+def test_a_proof_of_what_a_person_said_is_audited_as_proved_and_not_reported(
+    journal: Journal, closed: EntryEvent, proof: EntryEvent, outcome: str
+) -> None:
     entry = prepare(journal)
-    journal.settle(entry, EntryEvent.CLOSED_AS_CONFIRMED, 1)
-    assert journal.settle(entry, EntryEvent.STATUS, 2).outcome == "accepted"
-    assert [line.what for line in journal.audit_lines()] == ["overruled"]
+    journal.settle(entry, closed, 1)
+    assert journal.settle(entry, proof, 2).outcome == outcome
+    assert [line.what for line in journal.audit_lines()] == ["proved"]
     assert journal.notices == []
 
 
