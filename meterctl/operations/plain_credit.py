@@ -5,6 +5,9 @@ no sequence. Where this journal holds every message of a meter, or every one sin
 the rest of what was purchased came by plain writes. Where another journal sold in between, it
 cannot be told apart, and nothing is said.
 
+A card's write-back is compared in the same way, but names nothing: the card is refused until a
+status has named the rest, and the write-back is no proof that a later status starts from.
+
 A storage that was set back holds other messages than those which were proved before. Once the
 journal has a sign of that, the rest is reported without naming a plain write, and the totals are
 compared from that status on.
@@ -14,12 +17,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from meterctl.journal import Journal, ProvedStorage
+from meterctl.journal import Entry, Journal, ProvedStorage
 from meterctl.journal.entries import SALES
 from protocols.card.write_back import WriteBack
 from protocols.errors import MalformedMessageError
 from protocols.quantities import CENT, format_money
-from protocols.sealed_status import SealedStatus
+from protocols.sealed_status import LastOfJournal, SealedStatus
 
 AUDITED = "plain_credit"
 """The word of its audit lines."""
@@ -46,15 +49,16 @@ def tell_plain_credit(
     Args:
         before: the proved state of the storage without this status.
     """
-    meter, epoch = status.serial_number, status.epoch
-    cents = _above_all_entries(journal, status, before)
+    shown = _Shown.by_status(status)
+    meter, epoch = shown.meter, shown.epoch
+    cents = _above_all_entries(journal, shown, before)
     if cents is None:
-        cents = _above_last_proof(journal, status, before)
+        cents = _above_last_proof(journal, shown, before)
     if cents <= 0:
         return
     past = _Past.of(journal, meter, epoch)
     if past.was_set_back and not past.is_doubted:
-        cents = _above_last_proof(journal, status, before)
+        cents = _above_last_proof(journal, shown, before)
         if cents <= 0:
             return
     what = UNEXPLAINED if past.is_doubted else AUDITED
@@ -69,6 +73,53 @@ def known_plain_credit(journal: Journal, meter: str, epoch: int) -> int:
     return sum(line.amount for line in lines if line.what == AUDITED)
 
 
+def told_credit(journal: Journal, meter: str, epoch: int) -> int:
+    """Return the credit of a storage that was audited as in no entry, plain or not, 0.01."""
+    lines = journal.audit_mentioning(meter, _named(epoch))
+    return sum(line.amount for line in lines if line.what in (AUDITED, UNEXPLAINED))
+
+
+def is_behind_last_proof(journal: Journal, back: WriteBack) -> bool:
+    """Return whether a write-back is from before the last whole proof of its storage."""
+    since = _total_of(_proved(journal, back))
+    return since is not None and any(
+        shown < known for shown, known in zip(_Shown.by_card(back).total, since, strict=True)
+    )
+
+
+def untold_credit(journal: Journal, back: WriteBack) -> int:
+    """Return what a write-back shows since the last whole proof that is in no entry, 0.01.
+
+    0 where another journal may have sold it.
+    """
+    return max(0, _above_last_proof(journal, _Shown.by_card(back), _proved(journal, back)))
+
+
+def unproved_entries(journal: Journal, back: WriteBack) -> list[Entry]:
+    """Return the open entries that may be among the messages that a write-back counts."""
+    return [
+        entry
+        for entry in journal.open_entries(back.meter_digits)
+        if entry.lives_in(back.epoch) and entry.sequence <= back.credit_sequence
+    ]
+
+
+def may_be_compared_from(journal: Journal, back: WriteBack) -> bool:
+    """Return whether a write-back may become the proof that a later status is compared with.
+
+    Not while an open entry is among the messages since the present one: its proof may yet show
+    that this journal holds them all.
+    """
+    since = _total_of(_proved(journal, back))
+    return since is None or all(
+        entry.sequence <= since.messages for entry in unproved_entries(journal, back)
+    )
+
+
+def _proved(journal: Journal, back: WriteBack) -> ProvedStorage | None:
+    return journal.proofs.of(back.meter_digits).get(back.epoch)
+
+
 def _named(epoch: int) -> str:
     return f"epoch {epoch:08x}"
 
@@ -78,6 +129,25 @@ class _Total(NamedTuple):
 
     messages: int
     purchased: int
+
+
+class _Shown(NamedTuple):
+    """What a proof shows of a storage; `last` is the last message of this journal, if told."""
+
+    meter: str
+    epoch: int
+    total: _Total
+    last: LastOfJournal | None = None
+
+    @classmethod
+    def by_status(cls, status: SealedStatus) -> _Shown:
+        total = _Total(status.credit_sequence, status.committed_cumulative // CENT)
+        return cls(status.serial_number, status.epoch, total, status.of_journal)
+
+    @classmethod
+    def by_card(cls, back: WriteBack) -> _Shown:
+        total = _Total(back.credit_sequence, back.cumulative // CENT)
+        return cls(back.meter_digits, back.epoch, total)
 
 
 class _Past(NamedTuple):
@@ -103,36 +173,34 @@ class _Past(NamedTuple):
         return past
 
 
-def _above_all_entries(
-    journal: Journal, status: SealedStatus, before: ProvedStorage | None
-) -> int | None:
+def _above_all_entries(journal: Journal, shown: _Shown, before: ProvedStorage | None) -> int | None:
     """Return the purchases that are in no entry and not audited, 0.01.
 
     None where the journal does not hold every message.
     """
-    held = _held(journal, status)
-    if held.messages != status.credit_sequence or (before and before.begun_after):
+    held = _held(journal, shown)
+    if held.messages != shown.total.messages or (before and before.begun_after):
         return None
-    unsold = status.committed_cumulative // CENT - held.purchased
+    unsold = shown.total.purchased - held.purchased
     if unsold <= 0:
         return 0
-    return unsold - known_plain_credit(journal, status.serial_number, status.epoch)
+    return unsold - known_plain_credit(journal, shown.meter, shown.epoch)
 
 
-def _above_last_proof(journal: Journal, status: SealedStatus, before: ProvedStorage | None) -> int:
+def _above_last_proof(journal: Journal, shown: _Shown, before: ProvedStorage | None) -> int:
     """Return the purchases since the last whole proof that are in no entry, 0.01.
 
-    0 where there is none, or where another journal sold too.
+    0 where there is none or it is a later one, or where another journal sold too.
     """
     since = _total_of(before)
-    if since is None:
+    if since is None or since.messages > shown.total.messages:
         return 0
-    held = _held(journal, status, since.messages)
-    if held.messages != status.credit_sequence - since.messages:
+    held = _held(journal, shown, since.messages)
+    if held.messages != shown.total.messages - since.messages:
         return 0
-    cents = status.committed_cumulative // CENT - since.purchased - held.purchased
-    meter, epoch = status.serial_number, status.epoch
-    return 0 if cents > 0 and _repeats(journal, meter, epoch, since.messages) else cents
+    cents = shown.total.purchased - since.purchased - held.purchased
+    repeats = cents > 0 and _repeats(journal, shown.meter, shown.epoch, since.messages)
+    return 0 if repeats else cents
 
 
 def _repeats(journal: Journal, meter: str, epoch: int, above: int = 0) -> bool:
@@ -141,21 +209,24 @@ def _repeats(journal: Journal, meter: str, epoch: int, above: int = 0) -> bool:
     return len({entry.sequence for entry in proved}) < len(proved)
 
 
-def _held(journal: Journal, status: SealedStatus, above: int = 0) -> _Total:
+def _held(journal: Journal, shown: _Shown, above: int = 0) -> _Total:
     """Return what this journal holds of a meter's messages above a sequence.
 
-    An open entry is counted that the status proves: a later step settles it.
+    An open entry or its void is counted that the status proves: a later step settles it.
     """
-    meter, epoch = status.serial_number, status.epoch
-    count, sold = journal.confirmed_sum(meter, epoch, status.credit_sequence)
+    meter, epoch, row = shown.meter, shown.epoch, shown.last
+    count, sold = journal.confirmed_sum(meter, epoch, shown.total.messages)
     below, sold_below = journal.confirmed_sum(meter, epoch, above) if above else (0, 0)
     count, sold = count - below, sold - sold_below
-    row = status.of_journal
+    if row is None:
+        return _Total(count, sold)
     for entry in journal.open_entries(meter):
-        told = (entry.sequence, entry.origin.mark, entry.code)
-        if entry.sequence > above and told == (row.sequence, row.mark, row.code):
-            count += 1
-            sold += entry.amount if entry.kind in SALES else 0
+        for sealed in (entry, *journal.voids_of(entry)):
+            told = (sealed.sequence, sealed.origin.mark, sealed.code)
+            proved = told == (row.sequence, row.mark, row.code)
+            if proved and sealed.sequence > above and sealed.is_open:
+                count += 1
+                sold += sealed.amount if sealed.kind in SALES else 0
     return _Total(count, sold)
 
 
@@ -165,9 +236,7 @@ def _total_of(before: ProvedStorage | None) -> _Total | None:
         return None
     try:
         if len(before.proof) != SealedStatus.SIZE:
-            back = WriteBack.decode(before.proof)
-            return _Total(back.credit_sequence, back.cumulative // CENT)
-        status = SealedStatus.decode(before.proof)
+            return _Shown.by_card(WriteBack.decode(before.proof)).total
+        return _Shown.by_status(SealedStatus.decode(before.proof)).total
     except MalformedMessageError:
         return None
-    return _Total(status.credit_sequence, status.committed_cumulative // CENT)

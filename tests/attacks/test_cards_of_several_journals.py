@@ -56,7 +56,7 @@ def test_what_another_journal_sold_is_told_and_audited_once_and_the_customer_is_
     with other_vendor.presented(card) as presented:
         sell(other_vendor.case(presented), 500)
         assert any(
-            "2 transfers that this journal does not know, 40.00 in all" in text
+            "2 transfers that this journal does not know, at most 40.00 in all" in text
             for text in presented.notices
         )
     assert audited(other_vendor).count("unknown_credit") == 1

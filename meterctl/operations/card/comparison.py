@@ -10,7 +10,14 @@ from meterctl.journal import Entry, EntryState, SeenWriteBack
 from meterctl.journal.entries import CONSEQUENCES, SALES
 from meterctl.operations.card.case import Case
 from meterctl.operations.conclusions import Proofs, conclude
-from meterctl.operations.plain_credit import known_plain_credit
+from meterctl.operations.plain_credit import (
+    is_behind_last_proof,
+    known_plain_credit,
+    may_be_compared_from,
+    told_credit,
+    unproved_entries,
+    untold_credit,
+)
 from meterctl.operations.receipts import verified_receipt
 from protocols.card.write_back import WriteBack
 from protocols.keys import MessageClass
@@ -134,7 +141,8 @@ def hold_against_journal(case: Case) -> None:
     _tell_unknown_transfers(case, back)
     _tell_refused_commands(case, back)
     journal.write_backs.keep(back.meter_digits, back.epoch, case.serial, _seen(back), case.now())
-    journal.proofs.note_write_back(back, case.files.slot)
+    proof = case.files.slot if may_be_compared_from(journal, back) else b""
+    journal.proofs.note_write_back(back, proof)
 
 
 def _serve_knowingly(case: Case, back: WriteBack, problem: str) -> None:
@@ -157,16 +165,25 @@ def _tell_unknown_transfers(case: Case, back: WriteBack) -> None:
         proved is not None and proved.begun_after
     ):  # transfers from before a known set-back do not count
         return
-    total += known_plain_credit(case.journal, back.meter_digits, back.epoch)
+    if not is_behind_last_proof(case.journal, back):
+        total += known_plain_credit(case.journal, back.meter_digits, back.epoch)
     text = (
         f"it has taken {strange} transfers that this journal does not know, "
-        f"{format_money(back.cumulative - total * CENT)} in all: another journal "
+        f"{_up_to(back.cumulative - total * CENT)} in all: another journal "
         f"with these keys sold them"
     )
+    unproved = unproved_entries(case.journal, back)
+    if unproved:
+        text += f", or they are entry {unproved[0].id}, which is not proved yet"
     case.presented.tell(f"meter {back.meter_digits}: {text}")
     last = _seen_before(case, back)
     if last is None or last.credit_sequence < back.credit_sequence:
         case.audit("unknown_credit", meter=back.meter_digits, detail=text)
+
+
+def _up_to(amount: int) -> str:
+    """Return an amount as the most that it can be: plain writes may have brought a part of it."""
+    return f"at most {format_money(amount)}" if amount > 0 else format_money(0)
 
 
 def _tell_refused_commands(case: Case, back: WriteBack) -> None:
@@ -236,19 +253,38 @@ def _behind_last_write_back(case: Case, back: WriteBack) -> str | None:
 
 
 def _other_total(case: Case, back: WriteBack) -> str | None:
-    """Return a text if the meter's purchases cannot contain the proved sales of the journal."""
-    taken, total = case.journal.confirmed_sum(back.meter_digits, back.epoch, back.credit_sequence)
-    cumulative = _seen(back).cumulative
-    if total == cumulative:
-        return None
-    plain = known_plain_credit(case.journal, back.meter_digits, back.epoch)
-    complete = taken == back.credit_sequence  # each proved sequence occurs once
-    if total > cumulative or (complete and total + plain != cumulative):
+    """Return a text if the meter's purchases are not the proved sales of the journal.
+
+    They must contain those sales. Where the journal holds every message, or every one since the
+    last proof, the rest must have been told by a status.
+    """
+    journal, meter, epoch = case.journal, back.meter_digits, back.epoch
+    taken, total = journal.confirmed_sum(meter, epoch, back.credit_sequence)
+    rest = _seen(back).cumulative - total
+    proved = journal.proofs.of(meter).get(epoch)
+    begun = proved is not None and proved.begun_after  # what was told before does not count
+    complete = taken == back.credit_sequence and not begun  # each proved sequence occurs once
+    if rest < 0 or (complete and not _is_told(case, back, rest)):
         return (
             f"it has taken {format_money(back.cumulative)} in all, the journal has sold it "
             f"{format_money(total * CENT)}"
         )
+    untold = 0 if complete else untold_credit(journal, back)
+    if untold:
+        return (
+            f"since its last proof it has taken {format_money(untold * CENT)} more than the "
+            f"journal has sold it; the next top-up or other sealed message by wire names it"
+        )
     return None
+
+
+def _is_told(case: Case, back: WriteBack, rest: int) -> bool:
+    """Return whether a rest of purchases, 0.01, is what statuses have told.
+
+    A write-back from before the last proof may lack what was told later.
+    """
+    told = told_credit(case.journal, back.meter_digits, back.epoch)
+    return rest in (0, told) or (rest < told and is_behind_last_proof(case.journal, back))
 
 
 def _seen_before(case: Case, back: WriteBack) -> SeenWriteBack | None:

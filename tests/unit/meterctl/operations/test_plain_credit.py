@@ -12,12 +12,14 @@ from firmware_sim.acceptance.plain import plain_credit
 from firmware_sim.hal.nvram import Nvram, SimulatedNvram
 from firmware_sim.meter import Meter
 from meterctl.errors import NoAnswerError, NotPermittedError, UnknownOutcomeError
-from meterctl.journal import EntryEvent, Journal
+from meterctl.journal import Entry, EntryEvent, Journal
 from meterctl.key_ring import KeyRing
+from meterctl.operations.card.comparison import compare
 from meterctl.operations.credit import execute, plan
 from meterctl.operations.plain_credit import known_plain_credit
 from meterctl.operations.resolution import resolve_entry
 from meterctl.operations.status import ask_status
+from meterctl.operations.withdrawal import withdraw_cards
 from meterctl.session import Session
 from protocols.card.applet import Card
 from protocols.control import CutPower, ReturnPower
@@ -395,6 +397,157 @@ def test_a_write_back_from_before_a_plain_credit_does_not_have_it_named_again(
     setup.read(card)
     ask_status(session, setup.journal, session.identify())
     assert audited(setup.journal) == [500]
+
+
+def sold_by_both(tmp_path: Path) -> tuple[Setup, Card]:
+    """Return a vending point that has a proof of its meter, behind a sale of another one."""
+    setup = Setup(tmp_path, unsafe_writes=True)
+    card = opened(setup)
+    other_host(setup.meter).send(MessageKind.CREDIT, amount=400)
+    top_up(setup.meter, setup.journal, 100)
+    return setup, card
+
+
+def test_a_card_with_every_message_since_the_last_proof_is_refused_until_a_status(
+    tmp_path: Path,
+) -> None:
+    """Another journal sold before that proof, so that this one does not hold all."""
+    setup, card = sold_by_both(tmp_path)
+    write_credit(setup.meter, 5000)
+    setup.sell(card, 300)
+    setup.insert(card)
+    for _ in range(2):
+        with pytest.raises(
+            NotPermittedError, match=r"it has taken 50\.00 more than the journal has sold it"
+        ):
+            setup.read(card)
+    ask(setup.meter, setup.journal)
+    ask(setup.meter, setup.journal)
+    assert told(setup.journal) == [notice("50.00")]
+    setup.read(card)
+    assert audited(setup.journal) == [5000]
+
+
+def test_the_amount_of_unknown_transfers_is_said_as_the_most_that_it_can_be(
+    tmp_path: Path,
+) -> None:
+    setup, card = sold_by_both(tmp_path)
+    other_host(setup.meter).send(MessageKind.CREDIT, amount=200)
+    write_credit(setup.meter, 5000)
+    setup.insert(card)
+    with setup.presented(card) as presented:
+        compare(setup.case(presented))
+        assert "2 transfers that this journal does not know, at most 56.00" in presented.notices[0]
+
+
+def test_an_amount_of_nothing_is_proved(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, unsafe_writes=True)
+    card = opened(setup)
+    other_host(setup.meter).send(MessageKind.VOID)
+    setup.insert(card)
+    with setup.presented(card) as presented:
+        compare(setup.case(presented))
+        assert "1 transfers that this journal does not know, 0.00 in all" in presented.notices[0]
+
+
+def test_a_write_back_from_before_a_plain_credit_is_no_mismatch_of_a_whole_journal(
+    tmp_path: Path,
+) -> None:
+    setup = Setup(tmp_path, unsafe_writes=True)
+    card = opened(setup)
+    top_up(setup.meter, setup.journal, 100)
+    write_credit(setup.meter, 500)
+    ask(setup.meter, setup.journal)
+    setup.insert(card)
+    write_credit(setup.meter, 200)
+    ask(setup.meter, setup.journal)
+    setup.read(card)
+    assert audited(setup.journal) == [500, 200]
+
+
+def test_what_was_named_later_is_not_taken_from_the_transfers_of_a_former_write_back(
+    tmp_path: Path,
+) -> None:
+    setup, card = sold_by_both(tmp_path)
+    ask(setup.meter, setup.journal)
+    setup.insert(card)
+    write_credit(setup.meter, 300)
+    ask(setup.meter, setup.journal)
+    with setup.presented(card) as presented:
+        compare(setup.case(presented))
+        assert "at most 4.00 in all" in presented.notices[0]
+
+
+def lost(meter: Meter, journal: Journal, cents: int) -> Entry:
+    """Sell by wire to a meter that loses its power before it answers; return the open entry."""
+    session = session_of(meter)
+    planned = plan(session, journal, MessageKind.CREDIT, cents)
+    lose_power_behind_a_delivery(meter, session)
+    with pytest.raises(UnknownOutcomeError):
+        execute(session, journal, planned)
+    meter.handle(ReturnPower())
+    (entry,) = journal.open_entries(METER)
+    return entry
+
+
+def lose_power_behind_a_delivery(meter: Meter, session: Session) -> None:
+    """Let a meter take the next message of a session and lose its power."""
+    deliver = session.driver.deliver
+
+    def torn(message: bytes) -> object:
+        deliver(message)
+        meter.handle(CutPower())
+        raise NoAnswerError("no power")
+
+    session.driver.deliver = torn  # type: ignore[method-assign, assignment]
+
+
+def test_a_void_without_an_answer_is_a_message_of_this_journal(tmp_path: Path) -> None:
+    setup, card = sold_by_both(tmp_path)
+    setup.sell(card, 300)
+    write_credit(setup.meter, 700)
+    session = setup.session()
+    lose_power_behind_a_delivery(setup.meter, session)
+    with pytest.raises(UnknownOutcomeError):
+        withdraw_cards(session, setup.journal, erased_only=False)
+    setup.meter.handle(ReturnPower())
+    write_credit(setup.meter, 900)
+    ask(setup.meter, setup.journal)
+    assert sum(audited(setup.journal)) == 1600
+
+
+def test_a_write_back_behind_an_open_sale_does_not_hide_plain_credit(tmp_path: Path) -> None:
+    setup, card = sold_by_both(tmp_path)
+    write_credit(setup.meter, 5000)
+    ask(setup.meter, setup.journal)
+    assert told(setup.journal) == [notice("50.00")]
+    entry = lost(setup.meter, setup.journal, 300)
+    write_credit(setup.meter, 700)
+    setup.insert(card)
+    with setup.presented(card) as presented:
+        compare(setup.case(presented))
+        assert f"or they are entry {entry.id}, which is not proved yet" in presented.notices[0]
+    ask(setup.meter, setup.journal)
+    assert told(setup.journal) == [notice("7.00")]
+
+
+def test_a_card_is_served_after_a_status_has_told_an_unexplained_rest(tmp_path: Path) -> None:
+    """The journal holds every sequence, but one of them of the storage as it was before."""
+    device = SimulatedNvram()
+    setup = Setup(tmp_path, device)
+    card = opened(setup)
+    image = bytes(device.data)
+    top_up(setup.meter, setup.journal, 100)
+    top_up(setup.meter, setup.journal, 500)
+    setup.meter = setup.build(SimulatedNvram(image))
+    with pytest.raises(NotPermittedError, match="set back"):
+        ask(setup.meter, setup.journal)
+    other_host(setup.meter).send(MessageKind.CREDIT, amount=700)
+    other_host(setup.meter).deliver(setup.journal.entries()[-1].message)
+    ask(setup.meter, setup.journal)
+    assert unexplained(setup.journal) == [600]
+    setup.insert(card)
+    setup.read(card)
 
 
 def opened(setup: Setup) -> Card:

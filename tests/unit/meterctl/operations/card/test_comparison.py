@@ -70,7 +70,9 @@ def test_transfers_of_another_journal_are_told_and_audited_once(setup: Setup, ca
     for _ in range(2):
         with setup.presented(card) as presented:
             compare(setup.case(presented))
-            assert "1 transfers that this journal does not know, 7.00" in presented.notices[0]
+            assert (
+                "1 transfers that this journal does not know, at most 7.00" in presented.notices[0]
+            )
     assert [line.what for line in setup.journal.audit_lines()].count("unknown_credit") == 1
 
 
