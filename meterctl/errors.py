@@ -4,6 +4,7 @@ MeterctlError            1  internal fault
 ├── UsageError           2  usage, or a local file or port that cannot be used
 ├── RefusedError         3  the meter refused, or an expectation failed
 ├── NoAnswerError        4  no answer in time
+│   └── StillWorkingError     the meter has the request and works on it
 ├── CorruptAnswerError   5  the received bytes cannot be the answer
 │   └── NotFiniteValuesError  floats that are no numbers, beside values that are right
 ├── NotPermittedError    6  not permitted: keys, rules of the journal
@@ -14,7 +15,7 @@ MeterctlError            1  internal fault
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class MeterctlError(Exception):
     """Root of the tree. The text names the failure, the meter, what is unchanged and what to try.
 
     `outcome` is the word of METER.md 7 if the meter named one, `entry` the number of the journal
-    entry.
+    entry, `fields` are lists of words for the object of --json.
     """
 
     exit_code = 1
@@ -37,8 +38,10 @@ class MeterctlError(Exception):
         outcome: str | None = None,
         serial_number: str | None = None,
         entry: int | None = None,
+        fields: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__(text)
+        self.fields = fields or {}
         self.outcome, self.serial_number, self.entry = outcome, serial_number, entry
 
 
@@ -58,6 +61,10 @@ class NoAnswerError(MeterctlError):
     """No answer in time."""
 
     exit_code = 4
+
+
+class StillWorkingError(NoAnswerError):
+    """The meter acknowledged a request and works on it still; its outcome is not known yet."""
 
 
 class CorruptAnswerError(MeterctlError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import signal
@@ -365,6 +366,8 @@ def _end(code: int, as_json: bool, message: str, error: MeterctlError | None = N
         fragments = result_fragments(
             code, outcome=outcome, serial_number=serial_number, entry=entry, message=message
         )
+        fields = error.fields if error is not None else {}
+        further = {name: json.dumps(words) for name, words in fields.items()}
         with contextlib.suppress(OutputError):
-            print_json(fragments)
+            print_json({**further, **fragments})
     sys.exit(code)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 from meterctl.cli.arguments import SUPPLY, PayeeOption, serial_number
 from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import Options, options
-from meterctl.cli.output import item_text, print_result, print_table, reporting_unprinted
+from meterctl.cli.output import item_text, print_result, print_table, reporting_unprinted, say
 from meterctl.cli.values import writable_items
-from meterctl.errors import NotPermittedError, UsageError
+from meterctl.errors import MeterctlError, NotPermittedError, UsageError
 from meterctl.operations.plain_writes import (
     PlainWrite,
     Written,
+    fields_of,
     plain_writes,
     read_all,
     write_each,
@@ -79,7 +83,8 @@ def write(
         raise UsageError("nothing to write: give ITEM=VALUE, --register or --coil")
     with given.session() as session:
         serial = _serial_of(session, payee, register_map.name)
-        before = read_all(session.driver, writes)
+        with _named(serial, writes):
+            before = read_all(session.driver, writes)
         where = f"meter {serial}" if serial else f"port {given.port} unit {given.unit}"
         asked = ", ".join(
             f"{one.name}={one.text(one.value)} (now {one.text(old)})"
@@ -87,9 +92,21 @@ def write(
         )
         if not given.confirm(f"{where}: write {asked}", serial):
             return
-        with carrying_out(where, meter=serial, looks="meterctl read shows what stands there"):
+        looks = "meterctl read shows what stands there"
+        with carrying_out(where, meter=serial, looks=looks), _named(serial, writes):
             done = write_each(session.driver, writes, before)
     _print(given, done, serial)
+
+
+@contextmanager
+def _named(serial: str | None, writes: Sequence[PlainWrite]) -> Iterator[None]:
+    """Let an error name the meter, and the writes: none was sent where it lists none."""
+    try:
+        yield
+    except MeterctlError as error:
+        error.serial_number = error.serial_number or serial
+        error.fields = error.fields or fields_of((), writes)
+        raise
 
 
 def _serial_of(session: Session, payee: str | None, map_name: str) -> str | None:
@@ -114,9 +131,15 @@ def _serial_of(session: Session, payee: str | None, map_name: str) -> str | None
 
 
 def _print(given: Options, done: list[Written], serial: str | None) -> None:
+    notes = "; ".join(each.note for each in done if each.note)
+    if notes:
+        say(f"meterctl: {notes}")
     if given.json:
         values = {each.write.name: each.write.json(each.after) for each in done}
-        print_result(values, as_json=True, outcome=None, serial_number=serial)
+        lists = {name: json.dumps(words) for name, words in fields_of(done, ()).items()}
+        print_result(
+            {**values, **lists}, as_json=True, outcome=None, serial_number=serial, message=notes
+        )
         return
     rows = [
         (each.write.name, _shown(each.write, each.before), _shown(each.write, each.after))

@@ -27,6 +27,17 @@ class Delivery:
     receipt: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Numbers that were read after a write.
+
+    `is_certain` is False where the reply may be a late one to a read before the write.
+    """
+
+    numbers: Sequence[int]
+    is_certain: bool
+
+
 class Reader(Protocol):
     """A meter behind one protocol, to be read.
 
@@ -81,14 +92,25 @@ class PlainWriter(Protocol):
     def write_once(self, area: Area, address: int, numbers: Sequence[int]) -> None:
         """Write numbers in one request, which is sent exactly once.
 
+        No reply to a read before is outstanding when it is sent, as far as that can be waited for.
+
         Raises:
             RefusedError: the meter answered with an exception.
+            StillWorkingError: the meter acknowledged the request and works on it.
             NoAnswerError, CorruptAnswerError: it may have been executed.
         """
         ...
 
     def read_numbers(self, area: Area, address: int, count: int) -> Sequence[int]:
         """Return numbers as they stand; a read whose answer was lost is repeated."""
+        ...
+
+    def read_back(self, area: Area, address: int, count: int) -> ReadBack:
+        """Return numbers as they stand after a write; a read before it is not taken for this."""
+        ...
+
+    def rest(self) -> None:
+        """Give a device time to carry out what it has: 250 ms."""
         ...
 
 

@@ -35,6 +35,15 @@ class Exchange(ABC):
         """Replies received so far that nothing sent here explains: others may be wrong too."""
         return 0
 
+    @property
+    def outstanding(self) -> int:
+        """Reads whose replies may still come, and be taken for the reply to another."""
+        return 0
+
+    @abstractmethod
+    def pass_over_late(self, silence_ms: int, until_ms: int) -> None:
+        """Discard replies until none is outstanding, or nothing came for so long."""
+
     @abstractmethod
     def ask(self, request: bytes, until_ms: int, *, is_recognised: bool = False) -> bytes:
         """Send a request, a whole frame, once; return the whole frame of its reply.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from meterctl.drivers import Delivery, Trace
+from meterctl.drivers import Delivery, ReadBack, Trace
 from meterctl.drivers.modbus_requests import TRIES, ExtentRefusedError, ModbusRequests
 from meterctl.drivers.modbus_sealed import SealedRequests
 from meterctl.drivers.register_blocks import (
@@ -328,7 +328,32 @@ class ModbusDriver:
         if function is None:
             raise self._lacks(f"function that writes {len(numbers)} at once")
         self._know()
+        self._requests.await_late_replies()
         self._requests.write_once(function, address, numbers)
+
+    def read_back(self, area: Area, address: int, count: int) -> ReadBack:
+        """Return registers or coils after a write.
+
+        On a serial line their length is one that no read before had, so that no late reply is taken
+        for theirs. Where the map has no room for that, late replies were waited for.
+        """
+        if self._requests.is_tcp:
+            return ReadBack(self.read_numbers(area, address, count), True)
+        mark = self._map.mark
+        is_own = not area & Area.BITS and self._own.renewed(
+            area, address, count, len(mark.data) // 2 if mark else 0
+        )
+        if not is_own:
+            self._requests.await_late_replies()
+        late = self._requests.may_be_late
+        chosen = self._widened(area, address, count)
+        numbers = self.read_numbers(area, address, count)
+        is_own = is_own and self._widened(area, address, count) == chosen
+        return ReadBack(numbers, is_own or not late)
+
+    def rest(self) -> None:
+        """Give the device time to carry out what it has."""
+        self._requests.rest()
 
     def read_numbers(self, area: Area, address: int, count: int) -> Sequence[int]:
         """Return registers or coils as numbers; a read whose answer was lost is repeated."""

@@ -12,7 +12,13 @@ from meterctl.drivers.exchange import Exchange
 from meterctl.drivers.pymodbus_client import TransportClient
 from meterctl.drivers.rtu_exchange import RtuExchange
 from meterctl.drivers.tcp_exchange import TcpExchange
-from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError, RefusedError
+from meterctl.errors import (
+    CorruptAnswerError,
+    MeterctlError,
+    NoAnswerError,
+    RefusedError,
+    StillWorkingError,
+)
 from meterctl.transports import MonotonicClock, Transport
 from protocols.errors import MODBUS_EXCEPTIONS
 from protocols.modbus.areas import Area
@@ -65,7 +71,9 @@ class ModbusRequests:
             else RtuExchange(transport, timeout_ms, clock, trace, has_diagnostics=has_diagnostics)
         )
         self._client = TransportClient(self._wire, is_tcp=self.is_tcp)
-        self._unit, self._now = unit, clock
+        self._unit, self._now, self._timeout_ms = unit, clock, timeout_ms
+        self._longest_ms = 0
+        """Longest time that a repeated request took until it was answered."""
         self.where = f"{transport.name} unit {unit}"
 
     @property
@@ -121,7 +129,20 @@ class ModbusRequests:
         try:
             self._ask(call, self.end(), address=address)
         except _WorkingError as error:
-            raise NoAnswerError(str(error)) from error
+            raise StillWorkingError(str(error)) from error
+
+    def await_late_replies(self) -> None:
+        """Wait until no reply to a request that was repeated can follow any more.
+
+        `may_be_late` stays True where fewer replies came than requests were sent.
+        """
+        silence_ms = max(2 * self._timeout_ms, self._longest_ms * 3 // 2)
+        self._wire.pass_over_late(silence_ms, self.end())
+
+    @property
+    def may_be_late(self) -> bool:
+        """Whether a late reply may come that is like the one to the next request."""
+        return self._wire.outstanding > 0
 
     def exchange(
         self, read_address: int, count: int, address: int, data: bytes, until: int
@@ -170,7 +191,7 @@ class ModbusRequests:
 
         `work` takes the time at which all must be over. Of several failures the first is raised.
         """
-        until = self.end()
+        began, until = self._now(), self.end()
         first: MeterctlError | None = None
         for _ in range(TRIES):
             try:
@@ -178,13 +199,15 @@ class ModbusRequests:
             except (NoAnswerError, CorruptAnswerError, _NotReadyError) as error:
                 first = first or error
                 if isinstance(error, _NotReadyError):
-                    self._rest()
+                    self.rest()
+            finally:
+                self._longest_ms = max(self._longest_ms, self._now() - began)
             if self._now() >= until:
                 break
         assert first is not None
         raise first
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
         """Give a busy device its time; a wire that breaks meanwhile is found by the next try."""
         with suppress(NoAnswerError):
             self._wire.rest(BUSY_PAUSE_MS)

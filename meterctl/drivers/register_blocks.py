@@ -17,6 +17,8 @@ GAP = 16
 """Largest gap between two items that one request reads across, in registers."""
 ROOM = 16
 """Most registers that a read is made longer by."""
+NOWHERE = -1
+"""In place of an address: a length that is given to no read any more."""
 _FUNCTIONS = {
     Area.HOLDING: Function.READ_HOLDING_REGISTERS,
     Area.INPUT: Function.READ_INPUT_REGISTERS,
@@ -232,6 +234,18 @@ class OwnLengths:
     def keep(self, area: Area, address: int, count: int) -> None:
         """Widen a read no more: the device has refused it."""
         self._given[area, address, count] = address, count
+
+    def renewed(self, area: Area, address: int, count: int, taken: int = 0) -> bool:
+        """Give a read a length that no read before had; return False where the map has no room.
+
+        Args:
+            taken: a length that was used beside these, 0 for none.
+        """
+        for size in {taken, *self._owner}:
+            if size == taken or self._owner[size] == (area, address):
+                self._owner[size] = area, NOWHERE
+        _, size = self._given[area, address, count] = self._choose(area, address, count)
+        return self._owner.get(size) == (area, address)
 
     def _choose(self, area: Area, address: int, count: int) -> tuple[int, int]:
         readable = self._readable

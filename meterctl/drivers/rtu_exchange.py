@@ -103,10 +103,17 @@ class RtuExchange(Exchange):
         """The last request and its reply."""
         self._strays = Strays()
         self._has_sent = False
+        self._outstanding = 0
+        """Reads sent, less replies to reads that the unit sent."""
+        self._unit = 0
 
     @property
     def strays(self) -> int:
         return self._strays.count
+
+    @property
+    def outstanding(self) -> int:
+        return 0 if self._has_diagnostics else self._outstanding  # probes settle the line
 
     def ask(self, request: bytes, until_ms: int, *, is_recognised: bool = False) -> bytes:
         """Send a request and return its reply; see Exchange."""
@@ -147,6 +154,8 @@ class RtuExchange(Exchange):
         self._settled = False
         self._unanswered += 1
         self._transmit(request, until_ms, settled)
+        self._unit = request[0]
+        self._outstanding += request[1] in _READS
         reply = self._reply_to(request, until_ms, settled)
         self._settled = settled
         if settled:
@@ -238,6 +247,13 @@ class RtuExchange(Exchange):
                     break
         self._settled, self._awaited, self._strays.has_some = True, b"", False
         return late
+
+    def pass_over_late(self, silence_ms: int, until_ms: int) -> None:
+        self._received, self._buffer, self._echo = b"", b"", b""
+        silent_since = self._now()
+        while self.outstanding and (end := min(until_ms, silent_since + silence_ms)) > self._now():
+            self._next(end)
+            silent_since = max(silent_since, self._last_byte_at)
 
     def _late_reply(self, request: bytes, frame: bytes) -> bytes | None:
         """Return a frame that is the late reply to the request that is repeated, else None."""
@@ -343,6 +359,8 @@ class RtuExchange(Exchange):
         while True:
             frame = self._first()
             if frame is not None:
+                if self._outstanding and frame[0] == self._unit:
+                    self._outstanding -= frame[1] & ~EXCEPTION_FLAG in _READS
                 return frame
             left = deadline - self._now()
             if left <= 0:

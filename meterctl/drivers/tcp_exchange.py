@@ -31,6 +31,9 @@ class TcpExchange(Exchange):
                 return self._taken(reply)
         raise self._failure(deadline - began, is_incomplete=bool(buffer))
 
+    def pass_over_late(self, silence_ms: int, until_ms: int) -> None:
+        """Do nothing: a late reply names its request."""
+
     def _reply_to(self, request: bytes, buffer: bytearray) -> bytes | None:
         transaction, _, _, unit = tcp.HEADER.unpack_from(request)
         frames, lost = tcp.take(buffer)

@@ -1,7 +1,8 @@
 """Writes without a seal: settings that a register map marks writable, and scratch. Read back.
 
 What a word would write is checked against the item's kind and the range of its registers before
-anything is sent. Each write is sent once; a lost answer is resolved by reading back.
+anything is sent. Each write is sent once and read back, whatever the meter answered: its answer may
+be lost, and an exception is no proof that nothing was changed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from meterctl.errors import (
     MeterctlError,
     NoAnswerError,
     RefusedError,
+    StillWorkingError,
     UnknownOutcomeError,
     UsageError,
 )
@@ -30,6 +32,8 @@ from protocols.modbus.register_parts import Register
 from protocols.modbus.value_layout import NAN
 from protocols.suggestions import did_you_mean
 
+READS = 3
+"""Times that a write is read back, with a rest between, until it is seen."""
 _LARGEST = {Area.HOLDING: 0xFFFF, Area.COIL: 1}
 _MOST = {Area.HOLDING: MAX_WRITE_REGISTERS, Area.COIL: MAX_WRITE_BITS}
 _NAMES = {Area.HOLDING: "register", Area.COIL: "coil"}
@@ -73,11 +77,15 @@ class PlainWrite:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write that was made, and the meter's values before and after."""
+    """A write that was made, and the meter's values before and after.
+
+    `note` tells of an exception that the meter answered nevertheless.
+    """
 
     write: PlainWrite
     before: Any
     after: Any
+    note: str = ""
 
 
 def plain_writes(
@@ -122,64 +130,124 @@ def write_each(
 ) -> list[Written]:
     """Write one after another, each sent once and read back; the first that fails ends it.
 
+    The `fields` of an error have the names that were written, and of those that were not sent.
+
     Raises:
-        RefusedError: an exception of the meter, or another value was read back.
-        UnknownOutcomeError: no answer, neither to the write nor when it was to be read back.
+        RefusedError: another value was read back.
+        UnknownOutcomeError: the meter works on it still, or did not confirm the write and could
+            not be read, or the value that was read may be the one before the write.
         MeterctlError: a write was confirmed and could not be read back.
     """
     done: list[Written] = []
     for write, old in zip(writes, before, strict=True):
         try:
-            done.append(Written(write, old, _write(writer, write)))
+            done.append(_write(writer, write, old))
         except MeterctlError as error:
             text = "; ".join([str(error), *_of_others(done, writes)])
-            raise type(error)(text, outcome=error.outcome) from error
+            raise type(error)(
+                text, outcome=error.outcome, fields=fields_of(done, writes[len(done) + 1 :])
+            ) from error
     return done
+
+
+def fields_of(done: Sequence[Written], unsent: Sequence[PlainWrite]) -> dict[str, list[str]]:
+    """Return the names that were written and read back, and of those that were not sent."""
+    return {
+        "written": [each.write.name for each in done],
+        "not_sent": [write.name for write in unsent],
+    }
 
 
 def read_all(writer: PlainWriter, writes: Sequence[PlainWrite]) -> list[Any]:
     """Return the meter's present values where writes would go."""
-    return [_read(writer, write) for write in writes]
+    return [
+        _value(write, writer.read_numbers(write.area, write.address, len(write.numbers)))
+        for write in writes
+    ]
 
 
-def _write(writer: PlainWriter, write: PlainWrite) -> Any:
-    """Write once and return what is read back, which is what was written."""
-    lost: MeterctlError | None = None
+def _write(writer: PlainWriter, write: PlainWrite, old: Any) -> Written:
+    """Write once and read it back; what is read is what was written."""
+    failed = _failure(writer, write)
     try:
-        writer.write_once(write.area, write.address, write.numbers)
-    except (NoAnswerError, CorruptAnswerError) as error:
-        lost = error
-    except RefusedError as error:
-        reason = str(error).removesuffix("; nothing was changed")
-        raise RefusedError(f"{write.name}: {reason}; it was not changed") from error
-    try:
-        found = _read(writer, write)
+        found, is_certain = _read_back(writer, write, READS if _may_follow(failed) else 1)
     except MeterctlError as error:
-        if lost is not None:
+        if failed is not None:
             raise UnknownOutcomeError(
-                f"{write.name}: it may have been written or not: {lost}; reading back: {error}"
+                f"{write.name}: it may have been written or not: {_reason(failed)}; "
+                f"reading back: {error}"
             ) from error
         raise type(error)(
             f"{write.name}: the meter confirmed the write; reading back: {error}"
         ) from error
-    if found != write.value:
-        how = "confirmed" if lost is None else f"not answered ({lost})"
-        raise RefusedError(
-            f"{write.name}: the write of {write.text(write.value)} was {how}, and "
-            f"{write.text(found)} is read back"
+    is_refused = isinstance(failed, RefusedError)
+    if found == write.value and not (is_refused and found == old):
+        note = f"{write.name}: {_reason(failed)}; {write.text(found)} is read back"
+        return Written(write, old, found, note if is_refused else "")
+    raise _mismatch(write, failed, found, is_certain or found != old, found == old)
+
+
+def _failure(writer: PlainWriter, write: PlainWrite) -> MeterctlError | None:
+    """Send a write once; return what was wrong with its answer."""
+    try:
+        writer.write_once(write.area, write.address, write.numbers)
+    except (NoAnswerError, CorruptAnswerError, RefusedError) as error:
+        return error
+    return None
+
+
+def _may_follow(failed: MeterctlError | None) -> bool:
+    """Return whether a write may take effect after its answer; an exception ends it."""
+    return not isinstance(failed, RefusedError)
+
+
+def _read_back(writer: PlainWriter, write: PlainWrite, reads: int) -> tuple[Any, bool]:
+    """Return the value that stands, and whether it is one after the write for certain."""
+    for left in range(reads, 0, -1):
+        back = writer.read_back(write.area, write.address, len(write.numbers))
+        found = _value(write, back.numbers)
+        if found == write.value or left == 1:
+            break
+        writer.rest()
+    return found, back.is_certain
+
+
+def _mismatch(
+    write: PlainWrite, failed: MeterctlError | None, found: Any, is_certain: bool, is_old: bool
+) -> MeterctlError:
+    """Return the error of a write after which another value is read."""
+    value = write.text(found)
+    if isinstance(failed, StillWorkingError):
+        return UnknownOutcomeError(
+            f"{write.name}: it may be written yet: {_reason(failed)}; {value} is read back"
         )
-    return found
+    if not is_certain:
+        how = "it was confirmed" if failed is None else _reason(failed)
+        return UnknownOutcomeError(
+            f"{write.name}: it may have been written or not: {how}; {value} is read back, which "
+            f"may be a late reply to the read before it: try a longer --timeout"
+        )
+    if isinstance(failed, RefusedError):
+        said = f"it was not changed: {value}" if is_old else value
+        return RefusedError(f"{write.name}: {_reason(failed)}; {said} is read back")
+    how = "confirmed" if failed is None else f"not answered ({failed})"
+    return RefusedError(
+        f"{write.name}: the write of {write.text(write.value)} was {how}, and {value} is read back"
+    )
 
 
-def _read(writer: PlainWriter, write: PlainWrite) -> Any:
+def _value(write: PlainWrite, numbers: Sequence[int]) -> Any:
     """Return the meter's value; NAN where its float is no finite number."""
-    numbers = writer.read_numbers(write.area, write.address, len(write.numbers))
     try:
         return write.unpack(numbers)
     except NotFiniteError:
         return NAN
     except ProtocolError as error:
         raise CorruptAnswerError(str(error)) from error
+
+
+def _reason(failed: MeterctlError | None) -> str:
+    return str(failed).removesuffix("; nothing was changed")
 
 
 def _of_others(done: Sequence[Written], writes: Sequence[PlainWrite]) -> list[str]:

@@ -16,9 +16,10 @@ from firmware_sim.assembly import rack_of
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.servers.line import Line
 from meterctl.cli.options import Options
-from meterctl.cli.program import hoist
+from meterctl.cli.program import _fail, hoist
 from meterctl.cli.reading import STATUS
 from meterctl.cli.values import item_names, map_names, writable_items
+from meterctl.drivers.modbus import ModbusDriver
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import NotPermittedError, RefusedError, UsageError
 from meterctl.named_maps import read_map
@@ -26,6 +27,7 @@ from protocols.command_line import Program
 from protocols.data_model import items
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
+from protocols.modbus.pdu import Function
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Register, Section
 from protocols.modbus.value_layout import NAN, Layout, ValueType
@@ -375,6 +377,48 @@ def test_scratch_is_written_under_the_native_map_of_the_named_meter(desk: Desk) 
 def test_a_meter_is_named_only_where_the_map_shows_its_number(desk: Desk) -> None:
     with pytest.raises(UsageError, match="map tried has no serial_number to compare"):
         desk.run("write", "write", "low_credit_threshold_1=1", "--meter", SERIAL)
+
+
+def test_a_result_and_an_error_list_what_was_written(desk: Desk) -> None:
+    desk.map_name = None
+    words = ("write", "--register", "0x2000=1,2", "--coil", "3=1")
+    done = json.loads(desk.run("write", *words, as_json=True).out)
+    assert (done["written"], done["not_sent"]) == (["register 2000", "coil 0003"], [])
+
+    def lost(_: int, direction: str, data: bytes) -> bytes:
+        return b"" if data[7] == Function.WRITE_MULTIPLE_REGISTERS else data
+
+    desk.transport.fault = lost
+    with pytest.raises(RefusedError) as raised:
+        desk.run("write", *words[:2], "0x2000=3", *words[3:])
+    assert raised.value.serial_number == SERIAL
+    assert raised.value.fields == {"written": [], "not_sent": ["coil 0003"]}
+
+
+def test_the_object_of_a_failed_command_has_the_lists_of_its_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = RefusedError("no", serial_number=SERIAL, fields={"written": ["a"], "not_sent": []})
+    with pytest.raises(SystemExit):
+        _fail("meterctl: no", 3, True, error)
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["written"], shown["not_sent"]) == (["a"], [])
+    assert (shown["serial_number"], shown["exit_code"], shown["message"]) == (SERIAL, 3, "no")
+
+
+def test_an_exception_after_which_the_value_is_read_back_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried_out = ModbusDriver.write_once
+
+    def failing(driver: ModbusDriver, *given: Any) -> None:
+        carried_out(driver, *given)
+        raise RefusedError("Modbus exception 04; nothing was changed")
+
+    monkeypatch.setattr(ModbusDriver, "write_once", failing)
+    printed = desk.run("write", "write", "low_credit_threshold_1=7.5", as_json=True)
+    told = "low_credit_threshold_1: Modbus exception 04; 7.50 is read back"
+    assert (printed.err, json.loads(printed.out)["message"]) == (f"meterctl: {told}\n", told)
 
 
 def test_nothing_to_write_is_refused(desk: Desk) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from meterctl.drivers import ReadBack
 from meterctl.errors import (
     CorruptAnswerError,
     MeterctlError,
     NoAnswerError,
     RefusedError,
+    StillWorkingError,
     UnknownOutcomeError,
     UsageError,
 )
@@ -63,13 +65,28 @@ class ScriptedWriter:
         self.fails: MeterctlError | None = None
         self.applies = True
         self.silent = False
+        self.is_certain = True
+        self.reads = self.rests = self.rests_until_applied = 0
+        self.held: Places = {}
 
     def write_once(self, area: Area, address: int, numbers: Sequence[int]) -> None:
         self.sent.append(address)
-        if self.applies:
-            self.places |= {(area, address + i): self.keeps(n) for i, n in enumerate(numbers)}
+        written = {(area, address + i): self.keeps(n) for i, n in enumerate(numbers)}
+        if self.rests_until_applied:
+            self.held = written
+        elif self.applies:
+            self.places |= written
         if self.fails is not None:
             raise self.fails
+
+    def read_back(self, area: Area, address: int, count: int) -> ReadBack:
+        self.reads += 1
+        return ReadBack(self.read_numbers(area, address, count), self.is_certain)
+
+    def rest(self) -> None:
+        self.rests += 1
+        if self.rests == self.rests_until_applied:
+            self.places |= self.held
 
     def read_numbers(self, area: Area, address: int, count: int) -> Sequence[int]:
         if self.silent:
@@ -257,3 +274,83 @@ def test_a_failure_names_what_was_written_before_it() -> None:
     writer.keeps = lambda number: 0 if number == 1 else number
     with pytest.raises(RefusedError, match="two_stage is read back; low_credit_threshold_1 was wr"):
         write_each(writer, writes, [0, 0])
+
+
+def test_an_exception_is_no_proof_that_nothing_was_changed() -> None:
+    writer = ScriptedWriter()
+    writer.fails = RefusedError("Modbus exception 04; nothing was changed")
+    writes = plain_writes(MAP, ["low_credit_threshold_1=10"])
+    (done,) = write_each(writer, writes, [0])
+    assert done.after == 10 * 100 * CENT
+    assert done.note == "low_credit_threshold_1: Modbus exception 04; 10.00 is read back"
+    assert (writer.sent, writer.reads) == ([0x10], 1)
+
+
+def test_after_an_exception_the_value_that_stands_is_told() -> None:
+    writer = ScriptedWriter()
+    writer.fails, writer.applies = RefusedError("Modbus exception 04; nothing was changed"), False
+    assert "exception 04; it was not changed: 0.00 is read back" in str(failing(writer))
+    writer = ScriptedWriter()
+    writer.fails, writer.keeps = RefusedError("Modbus exception 04"), lambda number: number + 1
+    error = failing(writer)
+    assert type(error) is RefusedError
+    assert "exception 04; 10.10 is read back" in str(error)
+    writer = ScriptedWriter()
+    writer.fails, writer.silent = RefusedError("Modbus exception 04"), True
+    error = failing(writer)
+    assert type(error) is UnknownOutcomeError
+    assert "it may have been written or not: Modbus exception 04; reading back" in str(error)
+
+
+def test_an_exception_is_a_refusal_where_the_value_stood_there_before() -> None:
+    writer = ScriptedWriter()
+    writer.fails = RefusedError("Modbus exception 02; nothing was changed")
+    writes = plain_writes(MAP, ["low_credit_threshold_1=10"])
+    with pytest.raises(RefusedError, match=r"02; it was not changed: 10\.00 is read back"):
+        write_each(writer, writes, [10 * 100 * CENT])
+
+
+@pytest.mark.parametrize("answer", [None, StillWorkingError("exception 05"), NoAnswerError("none")])
+def test_a_write_that_takes_effect_later_is_seen(answer: MeterctlError | None) -> None:
+    writer = ScriptedWriter()
+    writer.fails, writer.rests_until_applied = answer, 2
+    writes = plain_writes(MAP, ["low_credit_threshold_1=10"])
+    (done,) = write_each(writer, writes, [0])
+    assert (done.after, done.note) == (10 * 100 * CENT, "")
+    assert (writer.sent, writer.reads, writer.rests) == ([0x10], 3, 2)
+
+
+def test_the_outcome_of_a_write_that_the_meter_works_on_still_is_unknown() -> None:
+    writer = ScriptedWriter()
+    writer.fails, writer.applies = StillWorkingError("exception 05"), False
+    error = failing(writer)
+    assert type(error) is UnknownOutcomeError
+    assert "it may be written yet: exception 05; 0.00 is read back" in str(error)
+    assert writer.reads == 3
+
+
+@pytest.mark.parametrize("answer", [None, NoAnswerError("silence"), RefusedError("exception 04")])
+def test_a_reply_that_may_be_of_the_read_before_proves_no_failure(
+    answer: MeterctlError | None,
+) -> None:
+    writer = ScriptedWriter()
+    writer.fails, writer.applies, writer.is_certain = answer, False, False
+    error = failing(writer)
+    assert type(error) is UnknownOutcomeError
+    assert "0.00 is read back, which may be a late reply to the read before" in str(error)
+    writer = ScriptedWriter()
+    writer.is_certain = False
+    writes = plain_writes(MAP, ["low_credit_threshold_1=10"])
+    assert write_each(writer, writes, [0])[0].after == 10 * 100 * CENT
+
+
+def test_an_error_lists_what_was_written_and_what_was_not_sent() -> None:
+    writer = ScriptedWriter()
+    writer.keeps = lambda number: 0 if number == 1 else number
+    words = ["low_credit_threshold_1=10", "trip_mode=direct", "strict_suspension=on"]
+    with pytest.raises(RefusedError) as raised:
+        write_each(writer, plain_writes(MAP, words), [0, 0, 0])
+    assert raised.value.fields == {
+        "written": ["low_credit_threshold_1"],
+        "not_sent": ["strict_suspension"],
+    }
