@@ -73,7 +73,8 @@ def write(
 ) -> None:
     """Write settings without a seal, where the map has them; they are read back and compared.
 
-    Each is one request, sent once, in the order given; the first that fails ends it.
+    Each is one request, sent once: settings first, then registers, then coils, each in the order
+    given; the first that fails ends it.
     """
     given = options(context)
     payee = serial_number(meter)

@@ -103,7 +103,7 @@ def plain_writes(
 
     Raises:
         UsageError: every word that names no writable item or is not within scratch, or has a value
-            that its kind or its registers do not hold; a line each.
+            that its kind or its registers do not hold, or goes where another goes; a line each.
     """
     made = [
         *(partial(_setting, register_map, word) for word in settings),
@@ -115,8 +115,7 @@ def plain_writes(
     for make in made:
         try:
             write = make()
-            if write.item is not None and write.item in [other.item for other in writes]:
-                raise QuantityError(f"{write.name} is given twice")
+            _check_place(write, writes)
             writes.append(write)
         except QuantityError as error:
             told.append(str(error))
@@ -261,6 +260,19 @@ def _is_absent(item: Item, value: Any) -> bool:
 
 
 # ---- words
+
+
+def _check_place(write: PlainWrite, others: Sequence[PlainWrite]) -> None:
+    """Check that no other write sets the same item, or goes to the same scratch."""
+    for other in others:
+        if (write.item, write.name) == (other.item, other.name):
+            raise QuantityError(f"{write.name} is given twice")
+        if write.item is None and other.item is None and write.area is other.area:
+            first, second = sorted((write, other), key=lambda one: one.address)
+            if second.address < first.address + len(first.numbers):
+                raise QuantityError(
+                    f"{second.name} overlaps the {len(first.numbers)} from {first.name} on"
+                )
 
 
 def _setting(register_map: RegisterMap, word: str) -> PlainWrite:

@@ -421,6 +421,20 @@ def test_an_exception_after_which_the_value_is_read_back_is_told(
     assert (printed.err, json.loads(printed.out)["message"]) == (f"meterctl: {told}\n", told)
 
 
+def test_overlapping_scratch_is_refused_before_anything_is_sent(desk: Desk) -> None:
+    desk.map_name = None
+    with pytest.raises(UsageError, match="register 2001 overlaps the 2 from register 2000 on"):
+        desk.run("write", "write", "--register", "0x2000=1,2", "--register", "0x2001=3")
+    assert desk.transport.exchanges == 0
+
+
+def test_settings_are_written_before_registers_and_coils(desk: Desk) -> None:
+    desk.map_name = None
+    words = ("--coil", "3=1", "--register", "0x2001=2", "--register", "0x2000=1")
+    done = json.loads(desk.run("write", "write", *words, as_json=True).out)
+    assert done["written"] == ["register 2001", "register 2000", "coil 0003"]
+
+
 def test_nothing_to_write_is_refused(desk: Desk) -> None:
     with pytest.raises(UsageError, match="nothing to write: give ITEM=VALUE, --register or --coil"):
         desk.run("write", "write")

@@ -354,3 +354,16 @@ def test_an_error_lists_what_was_written_and_what_was_not_sent() -> None:
         "written": ["low_credit_threshold_1"],
         "not_sent": ["strict_suspension"],
     }
+
+
+def test_scratch_that_is_given_twice_is_refused() -> None:
+    words = ["0x100=1,2", "0x101=3", "0x103=1", "0x103=2"]
+    with pytest.raises(UsageError) as raised:
+        plain_writes(MAP, registers=words, coils=["8=1"])
+    assert str(raised.value).splitlines() == [
+        "register 0101 overlaps the 2 from register 0100 on",
+        "register 0103 is given twice; nothing was sent",
+    ]
+    with pytest.raises(UsageError, match="register 0101 overlaps the 2 from register 0100 on"):
+        plain_writes(MAP, registers=["0x101=3", "0x100=1,2"])
+    assert len(plain_writes(MAP, registers=["0x100=1", "0x101=1"], coils=["8=1"])) == 3
