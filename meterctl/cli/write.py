@@ -83,7 +83,8 @@ def write(
     if not writes:
         raise UsageError("nothing to write: give ITEM=VALUE, --register or --coil")
     with given.session() as session:
-        serial = _serial_of(session, payee, register_map.name)
+        with _named(None, writes):
+            serial = _serial_of(session, payee, register_map.name)
         with _named(serial, writes):
             before = read_all(session.driver, writes)
         where = f"meter {serial}" if serial else f"port {given.port} unit {given.unit}"

@@ -370,8 +370,11 @@ def test_scratch_is_written_under_the_native_map_of_the_named_meter(desk: Desk) 
     done = json.loads(desk.run("write", *words, as_json=True).out)
     assert (done["register 2000"], done["coil 0003"]) == ([1, 2], [1])
     assert done["serial_number"] == SERIAL
-    with pytest.raises(NotPermittedError, match=f"meter {SERIAL} answers on this port, --meter na"):
+    with pytest.raises(
+        NotPermittedError, match=f"meter {SERIAL} answers on this port, --meter na"
+    ) as raised:
         desk.run("write", "write", "--register", "0x2000=1", "--meter", "000000000002")
+    assert raised.value.fields == {"written": [], "not_sent": ["register 2000"]}
 
 
 def test_a_meter_is_named_only_where_the_map_shows_its_number(desk: Desk) -> None:
