@@ -25,6 +25,7 @@ from meterctl.errors import NotPermittedError, RefusedError, UsageError
 from meterctl.named_maps import read_map
 from protocols.command_line import Program
 from protocols.data_model import items
+from protocols.data_model.identity import IDENTITY
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
@@ -318,7 +319,7 @@ def test_no_command_seals_over_a_map_that_lacks_an_item_that_a_seal_needs(
 def test_windows_and_the_items_of_the_identity_are_enough_to_seal(
     desk: Desk, maps: dict[str, RegisterMap]
 ) -> None:
-    held = tuple(one for one in NATIVE_MAP.registers if one.item in items.IDENTITY)
+    held = tuple(one for one in NATIVE_MAP.registers if one.item in IDENTITY)
     maps["tried"] = RegisterMap("tried", (Section("All", held),), windows=NATIVE_MAP.windows)
     done = json.loads(desk.run("account", "topup", "5.00", as_json=True).out)
     assert (done["result"], done["credit_after"]) == ("done", 25.0)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from protocols.data_model import items
+from protocols.data_model.identity import IDENTITY
 from protocols.errors import QuantityError
 from protocols.modbus.areas import Area
 from protocols.modbus.map_file import MapFile, Quirk, Source, parse_map
@@ -764,7 +765,7 @@ address = {one.address}
 item = "{one.item.name}"
 type = "{one.layout.type.value}"
 {f"size = {one.width}" if one.layout.type is ValueType.BCD else ""}'''
-        for item in items.IDENTITY
+        for item in IDENTITY
         for one in NATIVE_MAP.best_registers[item][:1]
     ]
     windows = "[requests]\nwindows = 0x1400\n"
