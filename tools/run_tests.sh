@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run the checks, then all tests, of which an idle worker takes over some; report the duration and the 20 slowest tests.
+# Run the checks, then all tests; report the duration and the 20 slowest tests. A worker that has
+# none left takes over tests of another one.
 set -u
 bin=$1
 began=$(date +%s)
