@@ -25,7 +25,7 @@ REACH = Reach(1, at_least=True)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A server on a serial line, the path of the client's port, and what it is asked."""
+    """A server on a serial line, the path of the client's port, and the requests to it."""
 
     child: Child
     path: str

@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server, the port on which it listens, and what it is asked."""
+    """A server, the port on which it listens, and the requests to it."""
 
     child: Child
     port: int

@@ -52,7 +52,7 @@ def read_map(named: str) -> MapFile:
 
 
 def check_maps(names: Sequence[str], as_json: bool) -> bool:
-    """Check maps and print what is found; return whether none has a mistake."""
+    """Check maps and print mistakes and warnings; return whether no map has a mistake."""
     all_right = True
     for named in names:
         try:

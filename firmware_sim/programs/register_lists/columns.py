@@ -12,7 +12,7 @@ from protocols.csv_text import Record
 
 
 class Role(Enum):
-    """What a column says; the value is its name for people."""
+    """The meaning of a column; the value is its name for people."""
 
     ITEM = "item"
     ADDRESS = "address"
