@@ -14,7 +14,8 @@ from tests.support.programs import meterctl_json
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_meter_is_read_over_every_wire(meter: PrepaidMeter, tmp_path: Path, kind: Kind) -> None:
-    (read,) = meterctl_json("--port", field_port(meter, kind), "read", "serial_number", cwd=tmp_path)
+    port = field_port(meter, kind)
+    (read,) = meterctl_json("--port", port, "read", "serial_number", cwd=tmp_path)
     assert read == {"serial_number": meter.serial_number}
 
 
