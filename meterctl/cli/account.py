@@ -13,6 +13,7 @@ from meterctl.cli.arguments import (
     cents_of,
     sale_key,
 )
+from meterctl.cli.forms import CsvExcelOption, CsvOption, table_form
 from meterctl.cli.options import options
 from meterctl.cli.output import print_items
 from meterctl.operations.exactly_once import Sale
@@ -89,12 +90,13 @@ def topup(
 
 
 @_account.command("show")
-def show(context: Context) -> None:
+def show(context: Context, as_csv: CsvOption = False, for_excel: CsvExcelOption = False) -> None:
     """Show the account and its books: what was credited, charged and refunded."""
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     with given.session() as session:
         values = session.driver.read({*SHOWN, items.UTC_OFFSET})
-    print_items(SHOWN, values, given.json, values[items.UTC_OFFSET])
+    print_items(SHOWN, values, form, values[items.UTC_OFFSET])
 
 
 @_account.command("open")

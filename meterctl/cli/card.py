@@ -12,9 +12,11 @@ from meterctl.cli.card_output import (
     LOG_COLUMNS,
     log_fragments,
     print_card_result,
+    print_standing,
     standing_fragments,
 )
 from meterctl.cli.card_sales import open_, preset, replace, sell, service
+from meterctl.cli.forms import CsvExcelOption, CsvOption, table_form
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_rows, say, table_of
 from meterctl.errors import UsageError
@@ -60,14 +62,15 @@ def add_to(app: Program) -> None:
     app.add_typer(group, name="card", rich_help_panel=SELL)
 
 
-def readers(context: Context) -> None:
+def readers(context: Context, as_csv: CsvOption = False, for_excel: CsvExcelOption = False) -> None:
     """List the PC/SC card readers of this computer."""
     from meterctl.card_readers.pcsc import reader_names
 
+    form = table_form(options(context).json, as_csv, for_excel)
     names = reader_names()
     print_rows(
         [{"reader": json.dumps(name)} for name in names],
-        options(context).json,
+        form,
         Table(("reader",), [[name] for name in names]),
         "no reader is connected; a simulated card needs none: --file card.img",
     )
@@ -123,18 +126,22 @@ def read(
     file: FileOption = None,
     reader: ReaderOption = None,
     set_back: SetBackOption = False,
+    as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """Read a card: its sale, and what its meter wrote back; settle the entries this proves."""
     from meterctl.operations.card.case import Case
     from meterctl.operations.card.comparison import hold_against_journal, settle_by_write_back
 
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     with given.presented(file, reader) as presented, given.open_journal(looks=True) as journal:
         case = Case(presented, journal, presented.read(), set_back=set_back)
         settled = settle_by_write_back(case)
         last = settled[-1] if settled else None
-        print_card_result(
+        print_standing(
             given,
+            form,
             standing_fragments(case),
             serial=meter_of(case),
             entry=last.id if last else None,
@@ -147,14 +154,21 @@ def read(
         hold_against_journal(case)
 
 
-def history(context: Context, file: FileOption = None, reader: ReaderOption = None) -> None:
+def history(
+    context: Context,
+    file: FileOption = None,
+    reader: ReaderOption = None,
+    as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
+) -> None:
     """Show the card's own log: its last 8 sales and insertions, newest first."""
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     with given.presented(file, reader) as presented:
         rows = presented.read_log()
     records = [log_fragments(row) for row in rows]
     table = table_of(records, LOG_COLUMNS, ("sequence", "amount", "available_credit"))
-    print_rows(records, given.json, table, "the card's log is empty")
+    print_rows(records, form, table, "the card's log is empty")
 
 
 def erase(

@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from meterctl.cli.forms import TableForm
 from meterctl.cli.options import Options
-from meterctl.cli.output import message_fragments, print_result, say
+from meterctl.cli.output import (
+    message_fragments,
+    print_result,
+    print_rows,
+    reporting_unprinted,
+    say,
+    table_of_fields,
+)
 from protocols.data_model import items
 from protocols.data_model.kinds import Moment
 from protocols.quantities import CENT, format_moment, format_money
@@ -137,6 +145,22 @@ def log_fragments(row: LogRow) -> dict[str, str]:
         "amount": format_money(row.amount * CENT),
         "available_credit": format_money(row.credit * CENT) if by_meter else "null",
     }
+
+
+def print_standing(
+    given: Options,
+    form: TableForm,
+    fragments: dict[str, str],
+    *,
+    serial: str | None,
+    entry: int | None,
+) -> None:
+    """Print a card as `print_card_result`; as CSV without the keys that end a command."""
+    if not form.is_csv:
+        print_card_result(given, fragments, serial=serial, entry=entry)
+        return
+    with reporting_unprinted(serial, entry):
+        print_rows([fragments], form, table_of_fields(fragments))
 
 
 def print_card_result(

@@ -6,6 +6,7 @@ import contextlib
 from typing import Annotated
 
 from meterctl.cli.arguments import LOOK, PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.forms import CsvExcelOption, CsvOption, table_form
 from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import options
 from meterctl.cli.output import item_json, print_result, print_rows, table_of_fields
@@ -37,9 +38,10 @@ def add_to(app: Program) -> None:
 
 
 @_clock.command("show")
-def show(context: Context) -> None:
+def show(context: Context, as_csv: CsvOption = False, for_excel: CsvExcelOption = False) -> None:
     """Show the meter's clock beside the host's, in UTC where the meter shows no offset."""
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     with given.session() as session:
         driver = session.driver
         beside = [item for item in (items.UTC_OFFSET, items.ELAPSED) if driver.holds(item)]
@@ -53,7 +55,7 @@ def show(context: Context) -> None:
         "host_clock": f'"{format_moment(host, offset)}"',
         "difference_s": str(nearest_s(values[items.CLOCK] - host)),
     }
-    print_rows([fragments], given.json, table_of_fields(fragments, ("value",), heading="item"))
+    print_rows([fragments], form, table_of_fields(fragments, ("value",), heading="item"))
 
 
 def nearest_s(difference_ms: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from meterctl.cli.arguments import LOOK
+from meterctl.cli.forms import CsvExcelOption, CsvOption, table_form
 from meterctl.cli.options import options
 from meterctl.cli.output import print_rows, stdout_encoding
 from protocols.command_line import Context, Program
@@ -26,13 +27,16 @@ def add_to(app: Program) -> None:
     app.command("items", rich_help_panel=LOOK)(list_items)
 
 
-def list_items(context: Context) -> None:
+def list_items(
+    context: Context, as_csv: CsvOption = False, for_excel: CsvExcelOption = False
+) -> None:
     """List every item that a meter shows, with its unit, meaning and DL/T 645 term.
 
     With --map those of a register map, each with its area, wire address and type. With --json,
     `codes` holds the word of each number that a wire carries, of sets that of each bit.
     """
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     register_map = given.register_map()
     if register_map is None:
         records = [_fragments(item) for item in ITEMS]
@@ -44,7 +48,7 @@ def list_items(context: Context) -> None:
         records = [{**_fragments(one.item), **_place_fragments(one)} for one in places]
         columns = ["item", "area", "address", "type", "unit", "meaning", "term"]
         table = _encodable(columns, [_row(one) for one in places])
-    print_rows(records, given.json, table)
+    print_rows(records, form, table)
 
 
 def _fragments(item: Item) -> dict[str, str]:

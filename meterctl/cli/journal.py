@@ -7,11 +7,11 @@ import time
 from typing import Annotated
 
 from meterctl.cli.arguments import SELL, PayeeOption, SetBackOption, serial_number
+from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
 from meterctl.cli.interruption import carrying_out
 from meterctl.cli.lists import (
     AllOption,
     Columns,
-    CsvOption,
     Extent,
     LimitOption,
     Listing,
@@ -95,10 +95,11 @@ def list_(
     limit: LimitOption = None,
     every: AllOption = False,
     as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """List the newest sales and their outcomes, the newest last."""
     given = options(context)
-    extent = Extent(limit, every, as_csv, given.json)
+    extent = Extent(limit, every, table_form(given.json, as_csv, for_excel))
     instant = since_s(since, int(time.time()))
     wanted = EntryFilter(serial_number(meter), _state(state), open_only, instant)
     with given.open_journal(reading=True) as journal:
@@ -120,16 +121,20 @@ def show(
     number: Annotated[
         int, Argument(metavar="ID", help="Number of the entry, as `journal list` shows it.")
     ],
+    as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """Show all of one entry: its message, its receipt, its voids, its audit lines."""
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     with given.open_journal(reading=True) as journal:
         entry = journal.entry(number)
         fragments = _whole(journal, entry)
-    if given.json:
-        print_json(fragments)
+    table = table_of_fields(fragments)
+    if form is TableForm.PEOPLE:
+        emit(stacked(table, Screen.of_stdout()))
     else:
-        emit(stacked(table_of_fields(fragments), Screen.of_stdout()))
+        print_rows([fragments], form, table)
 
 
 @_journal.command("renew")
@@ -273,10 +278,10 @@ def _end(given: Options, entries: list[Entry], exit_code: int, message: str) -> 
     )
     try:
         if given.json:
-            _print(entries[:-1], as_json=True)
+            _print(entries[:-1], TableForm.JSON)
             print_json({**(entry_fragments(last) if last else {}), **result})
         else:
-            _print(entries, as_json=False)
+            _print(entries, TableForm.PEOPLE)
     except OutputError as error:
         numbers = ", ".join(str(entry.id) for entry in entries)
         say(f"meterctl: it was done, and cannot be printed: {error}; journal entries {numbers}")
@@ -290,13 +295,14 @@ def audit(
     limit: LimitOption = None,
     every: AllOption = False,
     as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """Show the audit log: cards, closings by hand, meters that were set back, daily limits passed.
 
     Other refusals are not in it. The newest is the last.
     """
     given = options(context)
-    extent = Extent(limit, every, as_csv, given.json)
+    extent = Extent(limit, every, table_form(given.json, as_csv, for_excel))
     wanted = AuditFilter(serial_number(meter), since_s(since, int(time.time())))
     with given.open_journal(reading=True) as journal:
         listing = Listing.of(journal.audit_list, wanted, _audit_fragments)
@@ -371,6 +377,6 @@ def _whole(journal: Journal, entry: Entry) -> dict[str, str]:
     return fragments
 
 
-def _print(entries: list[Entry], as_json: bool) -> None:
+def _print(entries: list[Entry], form: TableForm) -> None:
     records = [entry_fragments(entry) for entry in entries]
-    print_rows(records, as_json, table_of(records, _COLUMNS, _NUMBERS, absent=""))
+    print_rows(records, form, table_of(records, _COLUMNS, _NUMBERS, absent=""))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from meterctl.cli.arguments import SET_UP, PayeeOption, SetBackOption
+from meterctl.cli.forms import CsvExcelOption, CsvOption, table_form
 from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_receipt, print_result, print_rows, say, table_of
@@ -75,9 +76,12 @@ def show(
             help="Show the check values of the keys of this meter too, 12 digits.",
         ),
     ] = None,
+    as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """Show the versions of your keys, never the keys; with --meter the check values."""
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     ring = given.ring(seals=False)
     serial = _serial(meter) if meter else None
     rows = []
@@ -95,7 +99,7 @@ def show(
             }
         rows.append(row)
     shown = [name for name in rows[0] if name != "serial_number"]
-    print_rows(rows, given.json, table_of(rows, shown))
+    print_rows(rows, form, table_of(rows, shown))
 
 
 @_keys.command("export")

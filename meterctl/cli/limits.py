@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from meterctl.cli.arguments import SUPPLY, PayeeOption, SetBackOption, ValidForOption, valid_for_s
+from meterctl.cli.forms import CsvExcelOption, CsvOption, table_form
 from meterctl.cli.interruption import carrying_out
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
@@ -48,14 +49,15 @@ def add_to(app: Program) -> None:
 
 
 @_limits.command("show")
-def show(context: Context) -> None:
+def show(context: Context, as_csv: CsvOption = False, for_excel: CsvExcelOption = False) -> None:
     """Show every setting with its meaning."""
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     with given.session() as session:
         values = session.driver.read(SETTINGS.values())
     record = {item.name: item_json(item, values[item], 0) for item in SETTINGS.values()}
     rows = [(i.name, item_text(i, values[i], 0), i.meaning) for i in SETTINGS.values()]
-    print_rows([record], given.json, Table(("setting", "value", "meaning"), rows, ("value",)))
+    print_rows([record], form, Table(("setting", "value", "meaning"), rows, ("value",)))
 
 
 @_limits.command("set", epilog=_EXAMPLES)

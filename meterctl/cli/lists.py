@@ -6,15 +6,21 @@ whole unless --limit is given. It is written as it is read, in constant memory.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from meterctl.cli.output import emit, print_table, say, stdout_encoding, table_of
+from meterctl.cli.forms import TableForm
+from meterctl.cli.output import (
+    BATCH,
+    emit,
+    emit_csv,
+    print_table,
+    say,
+    stdout_encoding,
+    table_of,
+)
 from meterctl.errors import UsageError
 from protocols.command_line import Option
 from protocols.command_line.tables import Screen, streamed
@@ -32,8 +38,6 @@ LONGEST_TABLE = 1000
 """Rows of a table that is drawn whole; a longer one is written in lines as it is read."""
 LONGEST_LIST = 1_000_000_000
 """Largest --limit: no journal has more rows, and SQLite counts in 8 bytes."""
-_BATCH = 500
-"""Lines written at once."""
 
 LimitOption = Annotated[
     int | None,
@@ -42,9 +46,6 @@ LimitOption = Annotated[
 AllOption = Annotated[
     bool,
     Option("--all", help="Show every row, as --json and --csv do without --limit."),
-]
-CsvOption = Annotated[
-    bool, Option("--csv", help="Print comma-separated values on stdout, with a heading.")
 ]
 SinceOption = Annotated[
     str | None,
@@ -66,23 +67,20 @@ class Extent:
 
     limit: int | None
     all: bool
-    csv: bool
-    json: bool
+    form: TableForm
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.all:
             raise UsageError("give --limit or --all, not both")
         if self.limit is not None and not 1 <= self.limit <= LONGEST_LIST:
             raise UsageError(f"--limit {self.limit}: allowed is 1 to {LONGEST_LIST}")
-        if self.csv and self.json:
-            raise UsageError("give --csv or --json, not both")
 
     @property
     def newest(self) -> int | None:
         """The number of the newest rows that are asked for; None for all."""
         if self.limit is not None or self.all:
             return self.limit
-        return None if self.csv or self.json else NEWEST
+        return NEWEST if self.form is TableForm.PEOPLE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +151,13 @@ def print_list(extent: Extent, listing: Listing, columns: Columns, empty: str = 
     """
     newest = extent.newest
     rows = listing.all() if newest is None else iter(listing.newest(newest))
-    if extent.json:
-        _write(escaped_json(line(record), stdout_encoding()) for record in rows)
-    elif extent.csv:
-        _write(_csv_lines(rows, columns.csv))
-    else:
-        _print_people(rows, columns, empty)
+    match extent.form:
+        case TableForm.JSON:
+            _write(escaped_json(line(record), stdout_encoding()) for record in rows)
+        case TableForm.CSV | TableForm.CSV_EXCEL:
+            emit_csv(rows, columns.csv, extent.form)
+        case TableForm.PEOPLE:
+            _print_people(rows, columns, empty)
     if newest is not None and (left := listing.count() - newest) > 0:
         say(f"{left} older {'row is' if left == 1 else 'rows are'} not shown: --all shows all")
 
@@ -184,23 +183,5 @@ def _cells(record: Mapping[str, str], columns: Columns) -> Sequence[str]:
 def _write(lines: Iterable[str]) -> None:
     """Write lines in batches; raises OutputError."""
     source = iter(lines)
-    while batch := list(islice(source, _BATCH)):
+    while batch := list(islice(source, BATCH)):
         emit("\n".join(batch))
-
-
-def _csv_lines(rows: Iterable[Mapping[str, str]], names: Sequence[str]) -> Iterator[str]:
-    """Return the lines of CSV, its heading first; null is empty."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="")
-    for cells in chain((names,), ([_csv_cell(row[name]) for name in names] for row in rows)):
-        writer.writerow(cells)
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-
-
-def _csv_cell(value: str) -> str:
-    """Return a JSON value as CSV has it; numbers keep their decimals."""
-    if value == "null":
-        return ""
-    return str(json.loads(value)) if value.startswith('"') else value

@@ -10,9 +10,11 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from meterctl.cli.forms import TableForm
 from protocols.command_line import StdoutError
 from protocols.command_line.tables import Screen, Table, drawn
 from protocols.data_model import items
@@ -21,7 +23,7 @@ from protocols.data_model.json_lines import line
 from protocols.data_model.kinds import Fixed, Moment, Optional
 from protocols.data_model.tables import OffsetAt, moment_json
 from protocols.quantities import CENT, format_money
-from protocols.replacements import escaped_json
+from protocols.replacements import escaped_json, readable
 from protocols.sealed_message import Receipt
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ RESULTS = {
 }  # fmt: skip
 """Exit code -> the word of `result` (DESIGN.md 5.3); an internal fault is `unknown`."""
 PLANNED = "planned"
+BATCH = 500
+"""Lines of a list that are written at once."""
+AnyText = TypeVar("AnyText", str, bytes)
 
 
 class OutputError(StdoutError):
@@ -47,8 +52,13 @@ def emit(text: str) -> None:
     """Write and flush a line on stdout; raises OutputError if it cannot be written."""
     if sys.stdout is None:  # it was closed before the program began
         raise OutputError(OSError(0, "stdout is closed"))
+    _written(sys.stdout.write, f"{text}\n")
+
+
+def _written(write: Callable[[AnyText], object], text: AnyText) -> None:
+    """Write on stdout and flush it; raises OutputError."""
     try:
-        sys.stdout.write(f"{text}\n")
+        write(text)
         sys.stdout.flush()
     except OSError as error:
         discard_stdout()
@@ -58,6 +68,33 @@ def emit(text: str) -> None:
 def discard_stdout() -> None:
     """Discard what stdout did not take: it would fail again when the program ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def emit_csv(records: Iterable[Mapping[str, str]], names: Sequence[str], form: TableForm) -> None:
+    """Write records of JSON values as CSV on stdout, in constant memory; raises OutputError.
+
+    A file and a pipe get UTF-8 in every locale, and in the form for spreadsheets a byte order mark;
+    a terminal gets its own characters.
+    """
+    from meterctl.cli.csv_lines import BYTE_ORDER_MARK, csv_lines
+
+    lines = csv_lines(records, names, form)
+    to_terminal = sys.stdout is not None and sys.stdout.isatty()
+    if form is TableForm.CSV_EXCEL and not to_terminal:
+        lines = chain((BYTE_ORDER_MARK,), lines)
+    while batch := "".join(islice(lines, BATCH)):
+        if to_terminal:
+            _written(sys.stdout.write, batch)
+        else:
+            _write_utf8(batch)
+
+
+def _write_utf8(text: str) -> None:
+    out = getattr(sys.stdout, "buffer", None)
+    if out is None:  # stdout was closed, or is a text stream of a program that runs this one
+        emit(text.removesuffix("\n"))
+    else:
+        _written(out.write, readable(text, "utf-8").encode())
 
 
 def say(text: str) -> None:
@@ -127,35 +164,42 @@ def _cell(value: str, absent: str) -> str:
 
 
 def print_rows(
-    records: Iterable[Mapping[str, str]], as_json: bool, table: Table, empty: str = ""
+    records: Sequence[Mapping[str, str]], form: TableForm, table: Table, empty: str = ""
 ) -> None:
-    """Print records of JSON values: with --json a line each, else their table.
+    """Print records of JSON values: a line each with --json and --csv, else their table.
 
     Args:
+        records: they have the same keys, which are the columns of CSV.
         empty: the message on stderr in place of a table without rows.
 
     Raises:
         OutputError: stdout cannot be written.
     """
-    if as_json:
-        for record in records:
-            print_json(record)
-    elif table.rows or not empty:
-        print_table(table)
-    else:
-        say(empty)
+    match form:
+        case TableForm.JSON:
+            for record in records:
+                print_json(record)
+        case TableForm.CSV | TableForm.CSV_EXCEL:
+            from meterctl.cli.csv_lines import csv_names
+
+            emit_csv(records, csv_names(records[0]) if records else table.columns, form)
+        case TableForm.PEOPLE:
+            if table.rows or not empty:
+                print_table(table)
+            else:
+                say(empty)
 
 
 def print_items(
     shown: Sequence[Item],
     values: Mapping[Item, Any],
-    as_json: bool,
+    form: TableForm,
     offset: int | OffsetAt,
     unknown: Collection[Item] = (),
 ) -> None:
-    """Print items as one object, or a table with their units; raises OutputError.
+    """Print items as one record, or a table with their units; raises OutputError.
 
-    Items without a value are null in the object. In the table they are "-" if they are `unknown`,
+    Items without a value are null in the record. In the table they are "-" if they are `unknown`,
     and left out otherwise.
     """
     record = {item.name: item_json(item, values.get(item), offset) for item in shown}
@@ -164,7 +208,7 @@ def print_items(
         for item in shown
         if item in values or item in unknown
     ]
-    print_rows([record], as_json, Table(("item", "value"), rows, ("value",)))
+    print_rows([record], form, Table(("item", "value"), rows, ("value",)))
 
 
 def print_result(
@@ -188,7 +232,8 @@ def print_result(
     with reporting_unprinted(serial_number, entry):
         if as_json or fragments:
             table = table_of_fields(fragments, ("value",), title=title)
-            print_rows([{**fragments, **result}], as_json, table)
+            form = TableForm.JSON if as_json else TableForm.PEOPLE
+            print_rows([{**fragments, **result}], form, table)
 
 
 def print_receipt(entry: Entry, fragments: Mapping[str, str], as_json: bool) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from meterctl.cli.arguments import LOOK
-from meterctl.cli.options import Options, options
+from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
+from meterctl.cli.options import options
 from meterctl.cli.output import print_items, say
 from meterctl.cli.values import item_names
 from meterctl.drivers import Reader
@@ -64,6 +65,8 @@ def read(
             autocompletion=item_names,
         ),
     ] = None,
+    as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """Read items; `meterctl items` lists their names.
 
@@ -71,21 +74,23 @@ def read(
     read that the meter's map has.
     """
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     wanted = _items(names or ())
     with given.session() as session:
         wanted = wanted or _held(session.driver, ITEMS)
         if not wanted:
             raise UsageError(f"map {given.map_name} has no item that can be read; nothing was sent")
         found = _read(session.driver, wanted)
-    _print(given, wanted, found)
+    _print(form, wanted, found)
 
 
-def status(context: Context) -> None:
+def status(context: Context, as_csv: CsvOption = False, for_excel: CsvExcelOption = False) -> None:
     """Show the state of the meter: supply, credit, power, clock.
 
     It is told which of it the meter's map does not have; in JSON that is null.
     """
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     with given.session() as session:
         found = _held(session.driver, STATUS)
         missing = [item.name for item in STATUS if item not in found]
@@ -100,7 +105,7 @@ def status(context: Context) -> None:
                 f"and no {', '.join(missing)}"
             )
         values = _read(session.driver, found)
-    _print(given, STATUS, values)
+    _print(form, STATUS, values)
 
 
 def _items(names: Sequence[str]) -> list[Item]:
@@ -143,7 +148,7 @@ def _read(driver: Reader, wanted: Sequence[Item]) -> _Read:
     return _Read(found, driver.answers(wanted), offset, unknown)
 
 
-def _print(given: Options, shown: Sequence[Item], found: _Read) -> None:
+def _print(form: TableForm, shown: Sequence[Item], found: _Read) -> None:
     if found.answers > 1:
         say(
             f"these values are from {found.answers} answers of the meter and may be of different "
@@ -152,7 +157,7 @@ def _print(given: Options, shown: Sequence[Item], found: _Read) -> None:
     if found.unknown:
         names = ", ".join(sorted(item.name for item in found.unknown))
         say(f"the meter has no finite number (NaN or infinity) for {names}")
-    print_items(shown, found.values, given.json, found.offset, found.unknown)
+    print_items(shown, found.values, form, found.offset, found.unknown)
 
 
 def _offset_at(driver: Reader, shown: Sequence[Item], values: Mapping[Item, Any]) -> int | OffsetAt:

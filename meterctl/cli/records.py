@@ -6,10 +6,10 @@ import json
 from typing import Annotated
 
 from meterctl.cli.arguments import LOOK
+from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
 from meterctl.cli.lists import (
     AllOption,
     Columns,
-    CsvOption,
     Extent,
     LimitOption,
     listing_of,
@@ -51,10 +51,11 @@ def purchases(
         bool, Option("--all", help="Show all that the meter keeps, as without --limit.")
     ] = False,
     as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """Show the accepted top-ups that the meter keeps, at most ten, newest first."""
     given = options(context)
-    extent = Extent(limit, every, as_csv, given.json)
+    extent = Extent(limit, every, table_form(given.json, as_csv, for_excel))
     with given.session() as session:
         rows, _ = session.driver.rows(PURCHASES)
         offsets = read_offsets(session.driver, [row.at for row in rows])
@@ -76,12 +77,14 @@ def events(
     limit: LimitOption = None,
     every: AllOption = False,
     as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """Show the event log of the meter, oldest first."""
     given = options(context)
     if first < 0:
         raise UsageError(f"--from {first}: allowed is 0, for the oldest kept, and more")
-    extent = Extent(limit, every or (first > 0 and limit is None), as_csv, given.json)
+    form = table_form(given.json, as_csv, for_excel)
+    extent = Extent(limit, every or (first > 0 and limit is None), form)
     with given.session() as session:
         newest = session.driver.read([items.EVENT_NUMBER])[items.EVENT_NUMBER]
         found: list[Event] = []
@@ -92,7 +95,7 @@ def events(
             next_number = rows[-1].number + 1 if rows else newest + 1
         moments = [moment for event in found for moment in event.moments()]
         offset_at = read_offsets(session.driver, moments).at
-    fragments = event_fragments if given.json else _event_row
+    fragments = event_fragments if form is TableForm.JSON else _event_row
     listing = listing_of([fragments(event, offset_at) for event in found])
     print_list(extent, listing, Columns(_EVENT, ("number",), _EVENT))
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from meterctl.cli import lists
+from meterctl.cli.forms import TableForm
 from meterctl.cli.lists import Columns, Extent, listing_of, print_list, since_s
 from meterctl.errors import UsageError
 
@@ -24,7 +25,8 @@ def records(count: int) -> list[dict[str, str]]:
 def extent(
     limit: int | None = None, *, every: bool = False, csv: bool = False, json: bool = False
 ) -> Extent:
-    return Extent(limit, every, csv, json)
+    form = TableForm.CSV if csv else TableForm.JSON if json else TableForm.PEOPLE
+    return Extent(limit, every, form)
 
 
 def numbers(out: str) -> list[int]:
@@ -108,15 +110,19 @@ def test_an_empty_list_is_a_heading_or_a_message(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("limit", "every", "as_csv", "as_json"),
-    [(5, True, False, False), (10**20, False, False, False),
-     (0, False, False, False), (-1, False, True, False), (None, False, True, True)],
-)  # fmt: skip
+    ("limit", "every", "form"),
+    [
+        (5, True, TableForm.PEOPLE),
+        (10**20, False, TableForm.PEOPLE),
+        (0, False, TableForm.PEOPLE),
+        (-1, False, TableForm.CSV),
+    ],
+)
 def test_options_that_do_not_fit_are_refused(
-    limit: int | None, every: bool, as_csv: bool, as_json: bool
+    limit: int | None, every: bool, form: TableForm
 ) -> None:
     with pytest.raises(UsageError):
-        Extent(limit, every, as_csv, as_json)
+        Extent(limit, every, form)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from meterctl.cli import output
+from meterctl.cli.forms import TableForm
 from meterctl.cli.output import (
     OutputError,
     Table,
@@ -35,11 +36,11 @@ def test_the_table_of_a_record_has_a_row_for_each_field() -> None:
 
 def test_rows_are_json_lines_or_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     table = table_of(RECORDS, ("id", "name"), ("id",))
-    print_rows(RECORDS, True, table)
+    print_rows(RECORDS, TableForm.JSON, table)
     assert capsys.readouterr().out == (
         '{"id": 1, "name": "a", "note": null}\n{"id": 12, "name": "b", "note": "x"}\n'
     )
-    print_rows(RECORDS, False, table)
+    print_rows(RECORDS, TableForm.PEOPLE, table)
     assert capsys.readouterr().out == (
         "┏━━━━┳━━━━━━┓\n┃ id ┃ name ┃\n┡━━━━╇━━━━━━┩\n│  1 │ a    │\n│ 12 │ b    │\n└────┴──────┘\n"
     )
@@ -49,12 +50,12 @@ def test_no_rows_are_an_empty_table_or_a_message_for_people_only(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     empty = table_of([], ("id",))
-    for as_json, message in ((True, "none"), (True, "")):
-        print_rows([], as_json, empty, message)
+    for message in ("none", ""):
+        print_rows([], TableForm.JSON, empty, message)
         assert capsys.readouterr() == ("", "")
-    print_rows([], False, empty, "none")
+    print_rows([], TableForm.PEOPLE, empty, "none")
     assert capsys.readouterr() == ("", "none\n")
-    print_rows([], False, empty)
+    print_rows([], TableForm.PEOPLE, empty)
     assert "id" in capsys.readouterr().out
 
 
