@@ -364,5 +364,6 @@ def _freeze(state: State, ring: int, clock: int) -> None:
         three,
         four,
         state.account.credit,
+        state.account.consumption,
     )
     state.append(ring, row.pack())

@@ -70,8 +70,9 @@ class MeterRecords(ABC):
     def freezes(self, kind: str = "daily") -> list[Freeze]:
         """Return the registers at local midnights, oldest first, or at "billing" ends (冻结).
 
-        Energies in mWh, also `energy_import_kwh`; the available credit in 1e-10 of the account
-        unit, `at` in ms.
+        Energies in mWh, also `energy_import_kwh`; money in 1e-10 of the account unit, `at` in ms.
+        `consumption_charged_exact` is what was charged for energy until then: None in a freeze of a
+        build that did not keep it.
         """
         with Boundary():
             if written(kind) not in FREEZES:

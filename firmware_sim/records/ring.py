@@ -22,25 +22,34 @@ COMPRESSION = 1
 
 
 class RingKind(NamedTuple):
-    """One ring: its index in the state's numbers, bytes per row, rows kept."""
+    """One ring: its index in the state's numbers, bytes per row, rows kept.
+
+    `added`: the bytes that complete a row of an older layout, which lacks the last columns.
+    """
 
     place: int
     name: str
     row_size: int
     depth: int
+    added: bytes = b""
+
+    @property
+    def older_row_size(self) -> int:
+        """Bytes of a row of an older layout."""
+        return self.row_size - len(self.added)
 
 
 def ring_kinds(profile_rows: int, receipt_size: int) -> tuple[RingKind, ...]:
     """Return the ring kinds of a meter; the depth of its profile is configured."""
     row = RECEIPT_CODE_SIZE + 4 + receipt_size
-    rows = (
-        ("purchases", PURCHASES.row_size, PURCHASES.depth),
-        ("events", EVENTS.row_size, EVENTS.depth),
-        ("daily_freezes", DAILY_FREEZES.row_size, DAILY_FREEZES.depth),
-        ("billing_freezes", BILLING_FREEZES.row_size, BILLING_FREEZES.depth),
-        ("profile", PROFILE.row_size, profile_rows),
-        ("credit_receipts", row, RECEIPTS_KEPT),
-        ("command_receipts", row, RECEIPTS_KEPT),
+    rows: tuple[tuple[str, int, int, bytes], ...] = (
+        *(
+            (one.name, one.row_size, one.depth, one.added)
+            for one in (PURCHASES, EVENTS, DAILY_FREEZES, BILLING_FREEZES)
+        ),
+        (PROFILE.name, PROFILE.row_size, profile_rows, PROFILE.added),
+        ("credit_receipts", row, RECEIPTS_KEPT, b""),
+        ("command_receipts", row, RECEIPTS_KEPT, b""),
     )
     return tuple(RingKind(index, *row) for index, row in enumerate(rows))
 

@@ -4,6 +4,7 @@
     2   security: code and instant of the last credit message, rows of journals, `forgotten`
     3   calendar: `past_offsets`; the changes of a zone begin in 1970
     4   registers: `phase_energies`; security: failures of the carrier `plain`
+    5   rows of freezes: `consumption_charged_exact`; their rings have new places (ring_places.py)
 
 A change to the fields of a state must raise LAYOUT and add the conversion from the previous layout;
 `tests/unit/firmware_sim/storage/test_layouts.py` fails until both are done.
@@ -14,11 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from firmware_sim.records.ring import CREDIT_RECEIPTS, RECEIPT_CODE_SIZE, Ring
+from firmware_sim.records.ring import (
+    BILLING_RING,
+    CREDIT_RECEIPTS,
+    DAILY_RING,
+    RECEIPT_CODE_SIZE,
+    Ring,
+)
 from firmware_sim.state import State
+from protocols.data_model.tables import Freeze
 from protocols.sealed_message import Receipt
 
-LAYOUT = 4
+LAYOUT = 5
 FINGERPRINT_OF_1 = 0xA64255C2
 """Header of layout 1: this value in place of a version."""
 Plain = list[Any]
@@ -28,6 +36,7 @@ _SECURITY_IN_1 = 11
 _SECURITY_IN_3, _FAILURES_IN_3 = 11, 4
 _IDENTITY_IN_2, _CALENDAR_IN_2 = 0, 5
 _REGISTERS_IN_3 = 8
+_TAIL_IN_4 = 16
 _NO_CODE = "00000000"
 
 
@@ -76,7 +85,22 @@ def _from_3(plain: Plain) -> Plain:
     return whole
 
 
-_STEPS: dict[int, Callable[[Plain], Plain]] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(plain: Plain) -> Plain:
+    """Complete the freezes in the tail: what was charged until then is not known."""
+    whole = list(plain)
+    whole[_TAIL_IN_4] = [
+        [ring, number, row + Freeze.NOT_KEPT.hex() * (ring in (DAILY_RING, BILLING_RING))]
+        for ring, number, row in plain[_TAIL_IN_4]
+    ]
+    return whole
+
+
+_STEPS: dict[int, Callable[[Plain], Plain]] = {
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+    4: _from_4,
+}
 
 
 def complete(state: State, layout: int, rings: tuple[Ring, ...]) -> None:

@@ -27,13 +27,13 @@ from firmware_sim.state import State
 from firmware_sim.storage import record
 from firmware_sim.storage.lasting import Lasting, lasting_of
 from firmware_sim.storage.layouts import LAYOUT, complete, layout_of_header
+from firmware_sim.storage.ring_places import ROW, RingPlace, ring_places
 from protocols.sealed_message import Receipt
 
 MAGIC = b"PPMETER1"
 _HEADER = Struct(">8sIII")
 _HEADER_SIZE = _HEADER.size + 4
 _SLOT = Struct(">IQI")
-_ROW = Struct(">II")
 SLOTS = 3
 SLOT_SIZE = 1 << 17
 FIRST_SLOT = 4096
@@ -93,7 +93,7 @@ class Store:
 
     def __init__(self, nvram: Nvram, profile_rows: int) -> None:
         self._nvram = nvram
-        self._kinds = ring_kinds(profile_rows, Receipt.SIZE)
+        self._kinds, self._places, self._older_places = ring_places(FIRST_RING, profile_rows)
         self._profile_rows = profile_rows
         self._written = _Written()
         self._encoder = record.Encoder()
@@ -203,10 +203,8 @@ class Store:
         try:
             for (ring, _, _), run in groupby(enumerate(lasting), key=self._run):
                 rows = [row for _, row in run]
-                framed = [_ROW.pack(row.number, zlib.crc32(row.row)) + row.row for row in rows]
-                self._nvram.write(
-                    self._row_offset(self._kinds[ring], rows[0].number), b"".join(framed)
-                )
+                framed = [ROW.pack(row.number, zlib.crc32(row.row)) + row.row for row in rows]
+                self._nvram.write(self._places[ring].offset(rows[0].number), b"".join(framed))
         except NvramFlushError:
             raise
         except NvramError:
@@ -217,12 +215,6 @@ class Store:
         """Return a key equal for adjacent rows: same ring, consecutive numbers, no wrap."""
         index, row = placed
         return row.ring, row.number - index, (row.number - 1) // self._kinds[row.ring].depth
-
-    def _row_offset(self, kind: RingKind, number: int) -> int:
-        before = sum(
-            other.depth * (other.row_size + _ROW.size) for other in self._kinds[: kind.place]
-        )
-        return FIRST_RING + before + (number - 1) % kind.depth * (kind.row_size + _ROW.size)
 
     def _load(self, layout: int) -> tuple[State, tuple[Ring, ...]]:
         slots = {}
@@ -263,19 +255,28 @@ class Store:
             tail = {row.number: row.row for row in state.tail if row.ring == kind.place}
             last = state.numbers[kind.place]
             for number in range(max(1, last - kind.depth + 1), last + 1):
-                row = tail.get(number) or self._read_row(kind, number)
+                row = tail.get(number) or self._row(kind, number)
                 if row is not None:
                     ring.append(number, row)
             if ring.last != last:
                 ring.clear(last)
         return rings
 
-    def _read_row(self, kind: RingKind, number: int) -> bytes | None:
-        data = self._nvram.read(self._row_offset(kind, number), _ROW.size + kind.row_size)
-        if len(data) < _ROW.size + kind.row_size:
+    def _row(self, kind: RingKind, number: int) -> bytes | None:
+        """Return a whole row of a ring; one of an older layout may be in its older place."""
+        row = self._read_row(self._places[kind.place], number)
+        older_place = self._older_places[kind.place]
+        if row is not None or older_place is None:
+            return row
+        older = self._read_row(older_place, number)
+        return None if older is None else older + kind.added
+
+    def _read_row(self, place: RingPlace, number: int) -> bytes | None:
+        data = self._nvram.read(place.offset(number), ROW.size + place.row_size)
+        if len(data) < ROW.size + place.row_size:
             return None
-        stored, crc = _ROW.unpack_from(data)
-        row = data[_ROW.size :]
+        stored, crc = ROW.unpack_from(data)
+        row = data[ROW.size :]
         return row if stored == number and zlib.crc32(row) == crc else None
 
 

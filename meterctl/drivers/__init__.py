@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
+from protocols.data_model.tariff import TariffChange, TariffSet
 from protocols.keys import MessageClass
 from protocols.sealed_message import Answer
 from protocols.sealed_status import StatusQuestion
@@ -62,7 +63,23 @@ class Reader(Protocol):
     def rows(self, table: Table, first: int = 0) -> tuple[list[Any], bool]:
         """Return rows of a table from number `first` on, oldest first, and whether more may follow.
 
-        `first` 0 returns the newest few.
+        `first` 0 returns the newest few. A column that the meter does not keep is None.
+        """
+        ...
+
+    def has_rows(self, table: Table) -> bool:
+        """Return whether a table can be read here; no byte is sent."""
+        ...
+
+    def has_tariff(self) -> bool:
+        """Return whether the parts of the tariff can be read here; no byte is sent."""
+        ...
+
+    def tariff(self, which: TariffSet) -> TariffChange:
+        """Return a tariff set of one instant; one that changes meanwhile is read again.
+
+        The current set has its four parts, each with activation 0. The pending set has the parts
+        that wait, each with its instant of activation (ms, UTC); it may have none.
         """
         ...
 

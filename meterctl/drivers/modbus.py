@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from meterctl.drivers import Delivery, ReadBack, Trace
 from meterctl.drivers.modbus_requests import TRIES, ExtentRefusedError, ModbusRequests
 from meterctl.drivers.modbus_sealed import SealedRequests
+from meterctl.drivers.modbus_tariff import read_tariff
 from meterctl.drivers.register_blocks import (
     Block,
     OwnLengths,
@@ -21,13 +22,14 @@ from meterctl.errors import CorruptAnswerError, NotFiniteValuesError, UsageError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
+from protocols.data_model.tariff import TariffChange, TariffSet
 from protocols.errors import NotFiniteError, ProtocolError
 from protocols.keys import MessageClass
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
 from protocols.modbus.register_map import RegisterMap
-from protocols.modbus.register_parts import Placed, RowList
+from protocols.modbus.register_parts import Placed, RowList, RowWindow
 from protocols.modbus.value_layout import NAN
 from protocols.sealed_status import StatusQuestion
 
@@ -64,6 +66,8 @@ class ModbusDriver:
         )
         self._where = self._requests.where
         self._known = False
+        self._answering: dict[Table, RowWindow] = {}
+        """The window of a table that the meter has, where the map has several."""
         self._own = OwnLengths(self._readable, clock())
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
@@ -125,19 +129,37 @@ class ModbusDriver:
     def rows(self, table: Table, first: int = 0) -> tuple[list[Any], bool]:
         """Return rows of a table from number `first` on, oldest first, and whether more may follow.
 
-        `first` 0 returns the newest few. Rows without a number of their own are not counted.
+        `first` 0 returns the newest few. Rows without a number of their own are not counted. A
+        meter of an older build lacks the window with whole rows: then its older one is read, and
+        the columns that this lacks are None.
 
         Raises:
             UsageError: the map does not have the table.
         """
-        listed, window = self._map.row_list(table), self._map.row_window(table)
-        if listed is not None:
-            self._know()
-            found = self._listed(listed)
-            return [row for row in found if getattr(row, "number", first) >= first], False
-        if window is None:
+        if not self.has_rows(table):
             raise self._lacks(table.name)
         self._know()
+        listed = self._map.row_list(table)
+        if listed is not None:
+            found = self._listed(listed)
+            return [row for row in found if getattr(row, "number", first) >= first], False
+        windows = self._map.row_windows_of(table)
+        if table in self._answering:
+            windows = (self._answering[table],)
+        for older in windows[1:]:
+            try:
+                return self._window_rows(windows[0], first)
+            except ExtentRefusedError:
+                windows = (older,)
+        return self._window_rows(windows[0], first)
+
+    def has_rows(self, table: Table) -> bool:
+        """Return whether the map has a table; no byte is sent."""
+        lists, windows = self._map.row_list(table), self._map.row_window(table)
+        return lists is not None or windows is not None
+
+    def _window_rows(self, window: RowWindow, first: int) -> tuple[list[Any], bool]:
+        """Return the rows that a window shows from a number on, and whether it is full."""
         rows: list[Any] = []
 
         def ask(until: int) -> bytes:
@@ -149,10 +171,11 @@ class ModbusDriver:
                 until,
             )
             with self._checking():
-                rows[:] = window_rows(table, first, window.rows, data)
+                rows[:] = window_rows(window, first, data)
             return data
 
         self._requests.repeat(ask)
+        self._answering[window.table] = window
         return rows, len(rows) == window.rows
 
     def _listed(self, rows: RowList) -> list[Any]:
@@ -188,6 +211,24 @@ class ModbusDriver:
             if is_last:
                 break
         return found
+
+    def has_tariff(self) -> bool:
+        """Return whether the map has a window of the tariff; no byte is sent."""
+        return self._map.tariff is not None
+
+    def tariff(self, which: TariffSet) -> TariffChange:
+        """Return the current or the pending set; one that changes meanwhile is read again.
+
+        Raises:
+            UsageError: the map has no window of the tariff.
+            RefusedError: the meter has none: it is of an older build.
+            CorruptAnswerError: the set changed each time.
+        """
+        if self._map.tariff is None:
+            raise self._lacks("window of the tariff")
+        self._know()
+        with self._checking():
+            return read_tariff(self._requests, self._map.tariff, which)
 
     @contextmanager
     def _checking(self) -> Iterator[None]:

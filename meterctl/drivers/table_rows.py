@@ -21,6 +21,7 @@ from protocols.data_model.tables import (
     Table,
 )
 from protocols.errors import FrameError
+from protocols.modbus.register_parts import RowWindow
 
 _ROWS: Mapping[Table, Any] = {
     PURCHASES: Purchase,
@@ -35,18 +36,22 @@ _HEAD = 6
 """Bytes of a window before its rows: the number of the first one, and their count."""
 
 
-def window_rows(table: Table, first: int, capacity: int, data: bytes) -> list[Any]:
+def window_rows(window: RowWindow, first: int, data: bytes) -> list[Any]:
     """Return the rows that a window shows, oldest first; `first` is the number asked for.
+
+    Columns that the window does not show are None.
 
     Raises:
         FrameError: they cannot be the answer: too many, of smaller numbers, or out of order.
     """
     shown, count = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:_HEAD], "big")
-    if count > capacity:
-        raise FrameError(f"{count} rows in a window of {capacity}")
+    table = window.table
+    if count > window.rows:
+        raise FrameError(f"{count} rows in a window of {window.rows}")
     if shown < first:
         raise FrameError(f"{table.name} from number {shown} on, {first} was asked for")
-    rows = [_ROWS[table].unpack(row) for row in _cut(table, data[_HEAD:])[:count]]
+    cut = _cut(window.row_size, data[_HEAD:])[:count]
+    rows = [_ROWS[table].unpack(table.completed(row)) for row in cut]
     check_order(table, rows)
     return rows
 
@@ -56,7 +61,7 @@ def list_rows(table: Table, data: bytes) -> tuple[list[Any], bool]:
 
     Registers that are 0 hold no row.
     """
-    some = _cut(table, data)
+    some = _cut(table.row_size, data)
     return [_ROWS[table].unpack(row) for row in some if any(row)], not any(some[-1])
 
 
@@ -68,6 +73,5 @@ def check_order(table: Table, rows: Sequence[Any]) -> None:
             raise FrameError(f"the numbers of {table.name} do not rise: {earlier}, {later}")
 
 
-def _cut(table: Table, data: bytes) -> list[bytes]:
-    size = table.row_size
+def _cut(size: int, data: bytes) -> list[bytes]:
     return [data[i : i + size] for i in range(0, len(data) - size + 1, size)]

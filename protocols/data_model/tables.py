@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from operator import attrgetter
 from struct import Struct
@@ -21,18 +21,21 @@ from protocols.data_model.kinds import (
     COUNT,
     ENERGY,
     MONEY,
+    MONEY_EXACT,
     Boolean,
     Choice,
     Fixed,
     Flags,
     Kind,
     Moment,
+    Optional,
 )
 from protocols.data_model.words import Carrier, choice
 from protocols.errors import MalformedMessageError
 from protocols.fixed_width import SaturatingStruct
 
 _PURCHASE_KIND = Choice(("open", "credit"))
+_ALL_ONES = -1
 OffsetAt = Callable[[int], int]
 """The offset of local time in minutes at an instant, ms since 1970 UTC."""
 
@@ -165,9 +168,15 @@ class Event(Row):
 
 @dataclass(frozen=True, slots=True)
 class Freeze(Row):
-    """Registers at a midnight or at the end of a billing period (冻结)."""
+    """Registers at a midnight or at the end of a billing period (冻结).
 
-    PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQQQQQQQq")
+    `consumption_charged_exact` is what was charged for energy until then; None in rows of builds
+    that did not keep it, which are 8 bytes shorter and complete with `NOT_KEPT`.
+    """
+
+    PACKING: ClassVar[SaturatingStruct] = SaturatingStruct("IQQQQQQQqq")
+    NOT_KEPT: ClassVar[bytes] = b"\xff" * 8
+    """The last column without a value: all ones, as an amount that is off."""
 
     number: Annotated[int, COUNT]
     at: Annotated[int, Moment()]
@@ -178,6 +187,20 @@ class Freeze(Row):
     energy_rate_3_kwh: Annotated[int, ENERGY]
     energy_rate_4_kwh: Annotated[int, ENERGY]
     available_credit: Annotated[int, MONEY]
+    consumption_charged_exact: Annotated[int | None, Optional(MONEY_EXACT, off="not_kept")] = None
+
+    def pack(self) -> bytes:
+        """Return the row as `PACKING.size` bytes."""
+        *values, charged = _values(Freeze)(self)
+        return self.PACKING.saturate(*values, _ALL_ONES if charged is None else charged)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        """Return the row of `PACKING.size` bytes; raises MalformedMessageError."""
+        row = super(Freeze, cls).unpack(data)
+        if row.consumption_charged_exact != _ALL_ONES:
+            return row
+        return replace(row, consumption_charged_exact=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,19 +283,43 @@ class ProfileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of rows by running number, in rising order; the newest `depth` rows are kept."""
+    """A table of rows by running number, in rising order; the newest `depth` rows are kept.
+
+    Columns were added at the end of a row: rows of older builds are shorter by `added`, which holds
+    the bytes of those columns without a value.
+    """
 
     name: str
     row_size: int
     depth: int
     meaning: str
+    added: bytes = b""
+
+    @property
+    def older_row_size(self) -> int:
+        """Size of the rows of older builds; `row_size` where no column was added."""
+        return self.row_size - len(self.added)
+
+    def completed(self, row: bytes) -> bytes:
+        """Return a whole row for one of this or of an older build."""
+        return row + self.added if len(row) == self.older_row_size else row
 
 
 PURCHASES = Table("purchases", Purchase.PACKING.size, 10, "Accepted top-ups.")
 EVENTS = Table("events", Event.PACKING.size, 256, "The event log.")
-DAILY_FREEZES = Table("daily_freezes", Freeze.PACKING.size, 62, "Registers at local midnights.")
+DAILY_FREEZES = Table(
+    "daily_freezes",
+    Freeze.PACKING.size,
+    62,
+    "Registers at local midnights.",
+    Freeze.NOT_KEPT,
+)
 BILLING_FREEZES = Table(
-    "billing_freezes", Freeze.PACKING.size, 12, "Registers at ends of billing periods."
+    "billing_freezes",
+    Freeze.PACKING.size,
+    12,
+    "Registers at ends of billing periods.",
+    Freeze.NOT_KEPT,
 )
 PROFILE = Table(
     "profile",

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 from itertools import pairwise
 from struct import Struct, error, unpack_from
 
@@ -187,6 +188,11 @@ class Tariff:
     prices: Prices = field(default_factory=Prices)
     steps: Steps = field(default_factory=Steps)
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, in the order of their numbers on a wire."""
+        return self.seasons, self.day_tables, self.prices, self.steps
+
     def problem(self) -> str | None:
         """Return the first invalid field or reference between the parts as text, or None."""
         return next(iter(self.problems()), None)
@@ -197,8 +203,7 @@ class Tariff:
 
     def field_problems(self) -> list[str]:
         """Return the invalid fields of all parts."""
-        parts: tuple[Part, ...] = (self.seasons, self.day_tables, self.prices, self.steps)
-        return list(dict.fromkeys(problem for part in parts for problem in part.problems()))
+        return list(dict.fromkeys(problem for part in self.parts for problem in part.problems()))
 
     def reference_problems(self) -> list[str]:
         """Return the invalid references between the parts."""
@@ -211,6 +216,13 @@ class Tariff:
         if any(not 1 <= r <= len(self.prices.prices) for r in self.day_tables.rates()):
             found.append(f"a day table names a rate beyond {len(self.prices.prices)}")
         return found
+
+
+class TariffSet(IntEnum):
+    """One of the two sets of a meter: the one in force, and the parts that wait."""
+
+    CURRENT = 0
+    PENDING = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +245,11 @@ class TariffChange:
             else:
                 out += _PART.pack(which, activation // 1000, len(body)) + body
         return bytes(out)
+
+    @classmethod
+    def decode_shown(cls, data: bytes) -> TariffChange:
+        """Return the set that a meter shows, which may have no part; raises as `decode`."""
+        return cls(()) if data == cls(()).encode() else cls.decode(data)
 
     @classmethod
     def decode(cls, data: bytes) -> TariffChange:

@@ -23,6 +23,7 @@ from protocols.modbus.areas import Area
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Constant, Register, RowList, RowWindow, Section, Span
 from protocols.modbus.sealed_windows import SealedWindows
+from protocols.modbus.tariff_window import TariffWindow
 from protocols.modbus.value_layout import Layout, ValueType
 
 MAP_END = 504
@@ -232,11 +233,14 @@ NATIVE_MAP = RegisterMap(
     row_windows=(
         RowWindow(0x1000, EVENTS, 6),
         RowWindow(0x1100, PROFILE, 20),
-        RowWindow(0x1200, DAILY_FREEZES, 3),
-        RowWindow(0x1300, BILLING_FREEZES, 3),
+        RowWindow(0x1200, DAILY_FREEZES, 3, older_rows=True),
+        RowWindow(0x1300, BILLING_FREEZES, 3, older_rows=True),
         RowWindow(0x1380, UTC_OFFSETS, 16),
+        RowWindow(0x1800, DAILY_FREEZES, 3),
+        RowWindow(0x1900, BILLING_FREEZES, 3),
     ),
     windows=SealedWindows(0x1400),
+    tariff=TariffWindow(0x1A00),
     identification={
         0: b"prepaid-meter",
         1: b"PPM1",

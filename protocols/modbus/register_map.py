@@ -27,6 +27,7 @@ from protocols.modbus.register_parts import (
     Span,
 )
 from protocols.modbus.sealed_windows import SealedWindows
+from protocols.modbus.tariff_window import TariffWindow
 
 SERVER_ID, RUNNING = 0x50, 0xFF
 """The first two bytes of a report of the server identifier."""
@@ -41,12 +42,13 @@ class RegisterMap:
     `mark` is the constant by which a host recognises a device with this map. `zeros` are spans
     whose unused addresses read 0; any other unused address is refused with exception 02. `scratch`
     spans take writes without effect. Row lists and windows are read as holding and as input
-    registers; without `windows` no sealed message passes. `identification` holds the objects of
-    function 43/14. A read of more than `largest_read` registers is refused with exception 03,
-    windows apart, which have sizes of their own; a function that is not one of `functions` is
-    refused with 01. With `whole_values` a read that cuts a value or a constant is refused with
-    exception 02, and in areas that count `in_pairs` one of an odd address or length. A meter whose
-    map has `any_unit` answers every unit on TCP while it is alone.
+    registers; without `windows` no sealed message passes, without `tariff` the parts of the tariff
+    cannot be read. `identification` holds the objects of function 43/14. A read of more than
+    `largest_read` registers is refused with exception 03, windows apart, which have sizes of their
+    own; a function that is not one of `functions` is refused with 01. With `whole_values` a read
+    that cuts a value or a constant is refused with exception 02, and in areas that count `in_pairs`
+    one of an odd address or length. A meter whose map has `any_unit` answers every unit on TCP
+    while it is alone.
     `asks_phase_energies`: a meter with this map keeps the counters that are kept on request.
 
     `credit` and `control` take plain writes, where the meter allows them; registers may be read at
@@ -68,6 +70,7 @@ class RegisterMap:
     row_lists: tuple[RowList, ...] = ()
     row_windows: tuple[RowWindow, ...] = ()
     windows: SealedWindows | None = None
+    tariff: TariffWindow | None = None
     identification: Mapping[int, bytes] = field(default_factory=dict)
     functions: frozenset[Function] = frozenset(Function)
     largest_read: int = MAX_READ_REGISTERS
@@ -173,9 +176,14 @@ class RegisterMap:
         """Return the row list of a table."""
         return next((rows for rows in self.row_lists if rows.table == table), None)
 
+    def row_windows_of(self, table: Table) -> tuple[RowWindow, ...]:
+        """Return the cursor windows of a table, the one with whole rows first."""
+        found = [window for window in self.row_windows if window.table == table]
+        return tuple(sorted(found, key=lambda window: window.older_rows))
+
     def row_window(self, table: Table) -> RowWindow | None:
-        """Return the cursor window of a table."""
-        return next((window for window in self.row_windows if window.table == table), None)
+        """Return the cursor window of a table, that with whole rows where there are several."""
+        return next(iter(self.row_windows_of(table)), None)
 
     def _read_at_once(self) -> Iterator[tuple[str, int]]:
         """Yield each part that must fit one read, with its number of registers."""
@@ -209,12 +217,18 @@ class RegisterMap:
         if area is Area.HOLDING:
             if self.credit is not None:
                 yield "the plain credit", self.credit.extent
-            for window in self.row_windows:
-                yield f"the window of {window.table.name}", window.extent
-            for extent in self.windows.extents if self.windows is not None else ():
-                yield "a window for sealed messages", extent
+            yield from self._windows()
         if self.control is not None and area in self.control.area:
             yield "the force control", self.control.extent
+
+    def _windows(self) -> Iterator[tuple[str, range]]:
+        """Yield the name and the addresses of each window."""
+        for window in self.row_windows:
+            yield f"the window of {window.table.name}", window.extent
+        for extent in self.windows.extents if self.windows is not None else ():
+            yield "a window for sealed messages", extent
+        if self.tariff is not None:
+            yield "the window of the tariff", self.tariff.extent
 
     def _placed(self, area: Area) -> Iterator[tuple[str, range]]:
         """Yield the name and the addresses of each part of an area; no two may overlap."""
@@ -230,10 +244,7 @@ class RegisterMap:
         if area in Area.REGISTERS:
             for rows in self.row_lists:
                 yield f"the list of {rows.table.name}", rows.extent
-            for window in self.row_windows:
-                yield f"the window of {window.table.name}", window.extent
-            for extent in self.windows.extents if self.windows is not None else ():
-                yield "a window for sealed messages", extent
+            yield from self._windows()
 
 
 def unbroken(extents: Iterable[range]) -> tuple[range, ...]:

@@ -178,12 +178,19 @@ class RowWindow(NamedTuple):
         address + 2  number of the first row, u32 · row count, u16 · the rows, oldest first
 
     Made for function 23, which writes the cursor and reads the rows in one exchange. The cursor
-    belongs to the session.
+    belongs to the session. With `older_rows` its rows are those of older builds, without the
+    columns that were added since.
     """
 
     address: int
     table: Table
     rows: int
+    older_rows: bool = False
+
+    @property
+    def row_size(self) -> int:
+        """Bytes of one row."""
+        return self.table.older_row_size if self.older_rows else self.table.row_size
 
     @property
     def read_address(self) -> int:
@@ -193,7 +200,7 @@ class RowWindow(NamedTuple):
     @property
     def read_registers(self) -> int:
         """Number of registers of the read part."""
-        return 3 + self.rows * self.table.row_size // 2
+        return 3 + self.rows * self.row_size // 2
 
     @property
     def extent(self) -> range:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pages import NOTE, head, row
 from pages.codings import FRIENDLY_HOURS, UNITS, code_tables, coding
+from pages.tariff_window import tariff_window
 from protocols.data_model.kinds import Kind
 from protocols.data_model.tables import (
     TABLES,
@@ -64,7 +65,9 @@ def register_map(m: RegisterMap = NATIVE_MAP) -> str:
         f"Registers 0 and 1 hold `{m.mark.data.decode()}`; registers 0 to 9 never change.\n",
     ]
     out += [item_table(s) for s in m.sections if s.registers[0].area & Area.REGISTERS]
-    return "".join([*out, row_tables(m), sealed_windows(m), scratch_and_inputs(m), code_section(m)])
+    assert m.tariff is not None
+    out += [row_tables(m), sealed_windows(m), tariff_window(m.tariff)]
+    return "".join([*out, scratch_and_inputs(m), code_section(m)])
 
 
 def item_table(section: Section) -> str:
@@ -102,10 +105,16 @@ def row_tables(m: RegisterMap) -> str:
                 f"{w.address:#06x}",
                 f"{w.read_address:#06x}",
                 w.read_registers,
-                w.table.name,
+                w.table.name + " in rows of older builds" * w.older_rows,
                 w.rows,
             )
         )
+    out.append(
+        "\nRows of freezes have 76 bytes. Builds before state layout 5 showed 68, without the last "
+        "column; the windows at 0x1200 and 0x1300 still do, so that what reads them goes on. A "
+        "meter of such a build refuses the newer windows with exception 02. A freeze that such a "
+        "build made is off in the last column.\n"
+    )
     for title, columns_table in (
         ("events", columns(Event)),
         ("profile", _PROFILE_ROW),

@@ -5,14 +5,15 @@ Two masters never read each other's answers, nor move each other's cursors (DESI
 
 from __future__ import annotations
 
-from struct import Struct
+from struct import Struct, error
 from typing import assert_never
 
 from firmware_sim.rack.stations import Station
 from firmware_sim.requests import AskReceipt, AskStatus, Sealed
 from firmware_sim.servers.modbus.rings import rows_of
-from protocols.data_model.tables import Table
-from protocols.errors import IllegalAddressError, IllegalValueError
+from firmware_sim.servers.modbus.tariffs import shown_tariff
+from protocols.data_model.tariff import TariffSet
+from protocols.errors import DeviceFailureError, IllegalAddressError, IllegalValueError
 from protocols.keys import MessageClass
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import RowWindow
@@ -26,6 +27,7 @@ from protocols.modbus.sealed_windows import (
     STATUS_REGISTERS,
     SealedWindow,
 )
+from protocols.modbus.tariff_window import TARIFF_QUESTION, TariffPart, TariffWindow
 from protocols.sealed_message import MAX_MESSAGE, Receipt
 from protocols.sealed_status import StatusQuestion
 
@@ -34,27 +36,43 @@ _ROWS_HEAD = Struct(">IH")
 _CLASSES = (MessageClass.CREDIT, MessageClass.COMMAND)
 _LAST_VERSION = 255
 _NOTHING = bytes(2 * ANSWER_REGISTERS)
+_TariffQuestion = tuple[TariffSet, int]
+"""Which set, and the offset of the first byte wanted."""
 
 
 class SessionWindows:
     """The windows of one session onto one meter, where the meter's map has them."""
 
-    __slots__ = ("_answer", "_cursors", "_map", "_message", "_question", "_status_question")
+    __slots__ = (
+        "_answer",
+        "_cursors",
+        "_map",
+        "_message",
+        "_question",
+        "_status_question",
+        "_tariff_question",
+    )
 
     def __init__(self, register_map: RegisterMap) -> None:
         self._map = register_map
-        self._cursors: dict[Table, int] = {}
+        self._cursors: dict[int, int] = {}
+        """The cursor of each row window, by its address."""
         self._message = bytearray()
         self._answer = _NOTHING
         self._question: tuple[MessageClass, int] | None = None
         self._status_question: StatusQuestion | None = None
+        self._tariff_question: _TariffQuestion = TariffSet.CURRENT, 0
 
     def read(self, station: Station, address: int, count: int) -> bytes:
         """Return registers of a window; raises IllegalAddressError where there is none."""
         for window in self._map.row_windows:
             if address in window.extent:
-                cursor = _CURSOR.pack(self._cursors.get(window.table, 0))
+                cursor = _CURSOR.pack(self._cursors.get(window.address, 0))
                 return _cut(cursor + self._rows(station, window), address - window.address, count)
+        tariff = self._map.tariff
+        if tariff is not None and address in tariff.extent:
+            question = TARIFF_QUESTION.pack(*self._tariff_question)
+            return _cut(question + self._tariff(station), address - tariff.address, count)
         if self._map.windows is not None:
             for which, extent in self._map.windows.readable.items():
                 if address in extent:
@@ -66,6 +84,7 @@ class SessionWindows:
         sealed = self._map.windows
         extents = [window.extent for window in self._map.row_windows]
         extents += sealed.readable.values() if sealed is not None else ()
+        extents += (self._map.tariff.extent,) if self._map.tariff is not None else ()
         return any(address in extent for extent in extents)
 
     def check_write(self, address: int, data: bytes) -> None:
@@ -84,6 +103,10 @@ class SessionWindows:
             case RowWindow():
                 if len(data) != _CURSOR.size:
                     raise IllegalValueError
+            case TariffWindow():
+                size = TARIFF_QUESTION.size
+                if len(data) != size or TARIFF_QUESTION.unpack(data)[0] >= len(TariffSet):
+                    raise IllegalValueError
             case SealedWindow.ANSWER | None:
                 raise IllegalAddressError
             case never:
@@ -100,15 +123,21 @@ class SessionWindows:
                 self._question = (_CLASSES[which], sequence)
             case SealedWindow.STATUS:
                 self._status_question = StatusQuestion(*STATUS_QUESTION.unpack(data))
-            case RowWindow(table=table):
-                (self._cursors[table],) = _CURSOR.unpack(data)
+            case RowWindow():
+                (self._cursors[address],) = _CURSOR.unpack(data)
+            case TariffWindow():
+                which, offset = TARIFF_QUESTION.unpack(data)
+                self._tariff_question = TariffSet(which), offset
             case SealedWindow.ANSWER | None:
                 raise AssertionError("a write that was checked")
             case never:
                 assert_never(never)
 
-    def _written_at(self, address: int) -> SealedWindow | RowWindow | None:
+    def _written_at(self, address: int) -> SealedWindow | RowWindow | TariffWindow | None:
         """Return the window that takes a write at an address."""
+        tariff = self._map.tariff
+        if tariff is not None and tariff.address == address:
+            return tariff
         sealed = self._map.windows
         found = sealed.written_at(address) if sealed is not None else None
         if found is not None:
@@ -129,15 +158,23 @@ class SessionWindows:
 
     def _rows(self, station: Station, window: RowWindow) -> bytes:
         held = rows_of(station.meter, window.table)
-        cursor = self._cursors.get(window.table, 0)
+        cursor = self._cursors.get(window.address, 0)
         first = max(held.first, cursor or held.last - window.rows + 1)
         rows = [
-            row
+            row[: window.row_size]
             for number in range(first, first + window.rows)
             if (row := held.get(number)) is not None
         ]
         body = _ROWS_HEAD.pack(first, len(rows)) + b"".join(rows)
         return body.ljust(2 * window.read_registers, b"\0")
+
+    def _tariff(self, station: Station) -> bytes:
+        which, offset = self._tariff_question
+        try:
+            encoding = shown_tariff(station.meter, which).encode()
+        except (error, ValueError) as fault:  # a state of an older build may hold such a value
+            raise DeviceFailureError from fault
+        return TariffPart.of(encoding, which, offset).encode()
 
     def _receipt(self, station: Station) -> bytes:
         receipt = b""

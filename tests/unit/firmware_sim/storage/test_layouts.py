@@ -64,8 +64,11 @@ SEQUENCES = {
 }
 """Credit and command sequence of each meter."""
 HEADER_SIZE = 24
-SHAPES = {2: 0x0BA06E32, 3: 0xD31556BC, 4: 0xF87F899F}
-"""The CRC of `record.shape()` of each layout since 2, with the field names of that time."""
+SHAPES = {2: 0x0BA06E32, 3: 0xD31556BC, 4: 0xF87F899F, 5: 0xF87F899F}
+"""The CRC of `record.shape()` of each layout since 2, with the field names of that time.
+
+Layout 5 changed rows of rings, which the shape does not describe.
+"""
 
 RENAMED = {
     "elapsed_ms": "elapsed",

@@ -5,9 +5,20 @@ from __future__ import annotations
 import pytest
 
 from meterctl.drivers.table_rows import check_order, list_rows, window_rows
-from protocols.data_model.tables import EVENTS, PROFILE, PURCHASES, ProfileRecord, Purchase
+from protocols.data_model.tables import (
+    DAILY_FREEZES,
+    EVENTS,
+    PROFILE,
+    PURCHASES,
+    Freeze,
+    ProfileRecord,
+    Purchase,
+)
 from protocols.data_model.words import Carrier
 from protocols.errors import FrameError
+from protocols.modbus.register_parts import RowWindow
+
+WINDOW = RowWindow(0, PURCHASES, 5)
 
 
 def purchase(number: int) -> Purchase:
@@ -23,9 +34,9 @@ def window(first: int, rows: list[bytes], count: int | None = None) -> bytes:
 
 def test_a_window_gives_its_rows() -> None:
     data = window(3, [purchase(3).pack(), purchase(4).pack()]) + bytes(100)
-    assert window_rows(PURCHASES, 3, 5, data) == [purchase(3), purchase(4)]
-    assert window_rows(PURCHASES, 0, 5, data) == [purchase(3), purchase(4)]
-    assert window_rows(PURCHASES, 0, 5, window(9, [])) == []
+    assert window_rows(WINDOW, 3, data) == [purchase(3), purchase(4)]
+    assert window_rows(WINDOW, 0, data) == [purchase(3), purchase(4)]
+    assert window_rows(WINDOW, 0, window(9, [])) == []
 
 
 @pytest.mark.parametrize(
@@ -41,7 +52,17 @@ def test_rows_that_cannot_be_those_asked_for_are_refused(
     first: int, data: bytes, said: str
 ) -> None:
     with pytest.raises(FrameError, match=said):
-        window_rows(PURCHASES, first, 5, data)
+        window_rows(WINDOW, first, data)
+
+
+def test_a_window_of_older_rows_gives_its_rows_without_the_columns_that_were_added() -> None:
+    rows = [Freeze(number, 1, 2, 3, 4, 5, 6, 7, -8, 9) for number in (3, 4)]
+    data = window(3, [row.pack()[:68] for row in rows]) + bytes(68)
+    found = window_rows(RowWindow(0, DAILY_FREEZES, 3, older_rows=True), 3, data)
+    assert [row.consumption_charged_exact for row in found] == [None, None]
+    assert [(row.number, row.available_credit) for row in found] == [(3, -8), (4, -8)]
+    whole = window(3, [row.pack() for row in rows]) + bytes(76)
+    assert window_rows(RowWindow(0, DAILY_FREEZES, 3), 3, whole) == rows
 
 
 def test_a_part_of_a_list_ends_the_list_where_its_last_row_is_empty() -> None:

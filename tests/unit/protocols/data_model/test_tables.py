@@ -18,7 +18,7 @@ NEW_YEAR = 1_767_225_600_000
 PURCHASE = Purchase(
     3, NEW_YEAR, 1, 50 * LEDGER, 2 * LEDGER, 0, -2 * LEDGER, 48 * LEDGER, 150 * LEDGER, 4, 1
 )
-FREEZE = Freeze(9, NEW_YEAR, 1, 2, 3, 4, 5, 6, -LEDGER)
+FREEZE = Freeze(9, NEW_YEAR, 1, 2, 3, 4, 5, 6, -LEDGER, 7 * LEDGER + 1)
 RECORD = ProfileRecord(NEW_YEAR, 123_456, 7)
 
 
@@ -26,8 +26,8 @@ def test_tables_keep_their_sizes_and_depths() -> None:
     assert {table.name: (table.row_size, table.depth) for table in TABLES.values()} == {
         "purchases": (68, 10),
         "events": (38, 256),
-        "daily_freezes": (68, 62),
-        "billing_freezes": (68, 12),
+        "daily_freezes": (76, 62),
+        "billing_freezes": (76, 12),
         "profile": (12, 10 * 96),
         "utc_offsets": (14, 512),
     }
@@ -59,7 +59,14 @@ def q(value: int) -> bytes:
             Event(5, NEW_YEAR, 6, 21, -7, 8),
             b"\0\0\0\5" + q(NEW_YEAR) + q(6) + b"\0\x15" + q(-7) + q(8),
         ),
-        (FREEZE, b"\0\0\0\x09" + q(NEW_YEAR) + b"".join(map(q, range(1, 7))) + q(-LEDGER)),
+        (
+            FREEZE,
+            b"\0\0\0\x09"
+            + q(NEW_YEAR)
+            + b"".join(map(q, range(1, 7)))
+            + q(-LEDGER)
+            + q(7 * LEDGER + 1),
+        ),
         (RECORD, bytes.fromhex("6955b900 0001e240 00000007")),
         (ProfileRecord(1000, 0, 0, power_down=True), bytes.fromhex("00000001 40000000 00000000")),
         (ProfileRecord(1000, 0, 0, clock_set=True), bytes.fromhex("00000001 80000000 00000000")),

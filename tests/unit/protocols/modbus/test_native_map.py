@@ -80,6 +80,8 @@ def test_sections_stand_in_order_and_hold_every_place() -> None:
 
 
 def test_the_windows_overlap_neither_the_map_nor_each_other() -> None:
+    assert NATIVE_MAP.tariff is not None
+    tariff = NATIVE_MAP.tariff.extent
     spans = [
         (0, MAP_END),
         (
@@ -87,13 +89,14 @@ def test_the_windows_overlap_neither_the_map_nor_each_other() -> None:
             PURCHASE_LIST.address + PURCHASE_LIST.row_registers * TABLES["purchases"].depth,
         ),
         *((one.address, one.read_address + one.read_registers) for one in NATIVE_MAP.row_windows),
+        (tariff.start, tariff.stop),
         (WINDOWS.receipt, WINDOWS.receipt_read + w.RECEIPT_REGISTERS),
         (WINDOWS.message, WINDOWS.message + (w.MESSAGE_HEAD.size + w.MESSAGE_PART) // 2),
         (WINDOWS.answer, WINDOWS.answer + w.ANSWER_REGISTERS),
         (WINDOWS.status, WINDOWS.status_read + w.STATUS_REGISTERS),
         (SCRATCH.address, SCRATCH.address + SCRATCH.size),
     ]
-    assert spans == sorted(spans)
+    spans.sort()
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert spans[-1][1] <= 0x10000
 
@@ -180,7 +183,12 @@ def test_addresses_that_integrators_write_down_are_stable() -> None:
         (0x1200, "daily_freezes", 3),
         (0x1300, "billing_freezes", 3),
         (0x1380, "utc_offsets", 16),
+        (0x1800, "daily_freezes", 3),
+        (0x1900, "billing_freezes", 3),
     ]
+    assert [one.address for one in NATIVE_MAP.row_windows if one.older_rows] == [0x1200, 0x1300]
+    assert NATIVE_MAP.tariff is not None
+    assert (NATIVE_MAP.tariff.address, NATIVE_MAP.tariff.read_address) == (0x1A00, 0x1A02)
     assert (SCRATCH.address, SCRATCH.size, SCRATCH_COILS.size) == (0x2000, 16, 16)
     assert MAGIC == b"PPM1"
 
@@ -200,7 +208,8 @@ def test_every_exchange_fits_one_request() -> None:
     for window in NATIVE_MAP.row_windows:
         table = TABLES[window.table.name]
         assert window.read_address == window.address + 2
-        assert window.read_registers == 3 + window.rows * table.row_size // 2 <= MAX_READ_REGISTERS
+        size = 68 if window.older_rows else table.row_size
+        assert window.read_registers == 3 + window.rows * size // 2 <= MAX_READ_REGISTERS
     assert TABLES["purchases"].row_size == 2 * PURCHASE_LIST.row_registers
     assert 2 * w.RECEIPT_REGISTERS >= 2 + Receipt.SIZE
     assert 2 * w.ANSWER_HEAD_REGISTERS == 2 + Answer.SIZE
