@@ -99,11 +99,14 @@ def _rows(m: RegisterMap, said: _Said) -> Iterator[ShownRow]:
         meaning = f"the newest {rows.rows} rows of {rows.table.name}, {rows.row_registers} each"
         yield _plain(both, rows.extent, meaning, "read")
     for window in m.row_windows:
-        meaning = f"cursor window of {window.table.name}: {window.rows} rows a read"
+        rows_of = "rows of older builds" if window.older_rows else "rows"
+        meaning = f"cursor window of {window.table.name}: {window.rows} {rows_of} a read"
         yield _plain(both, window.extent, meaning, "write")
     if m.windows is not None:
         for extent in m.windows.extents:
             yield _plain(both, extent, "window for sealed messages", "write")
+    if m.tariff is not None:
+        yield _plain(both, m.tariff.extent, "window of the tariff: both sets", "write")
     yield from _plain_writes(m)
 
 

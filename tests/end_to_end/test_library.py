@@ -179,6 +179,7 @@ def test_profile_and_freezes_are_the_records_of_the_meter() -> None:
         assert ends == list(range(ends[0], ends[0] + 200 * 900_000, 900_000))
         assert [row.energy_import_kwh for row in daily] == [48_000_000, 96_000_000]
         assert daily[1].available_credit == 52 * LEDGER
+        assert [row.consumption_charged_exact for row in daily] == [24 * LEDGER, 48 * LEDGER]
         assert [row.energy_import_kwh for row in billing] == [48_000_000]
         with pytest.raises(QuantityError, match="daily and billing"):
             meter.freezes("weekly")

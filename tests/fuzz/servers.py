@@ -17,6 +17,7 @@ from protocols.modbus.sealed_windows import (
     RECEIPT_REGISTERS,
     STATUS_REGISTERS,
 )
+from protocols.modbus.tariff_window import TARIFF_REGISTERS
 from protocols.sealed_message import (
     MessageKind,
     Origin,
@@ -28,7 +29,7 @@ from protocols.sealed_message import (
 )
 from tests.fuzz.benches import Bench, MakeServer, at_once, check_replies, keys_of, with_silences
 from tests.fuzz.source import Source, cut, damaged
-from tests.support.maps import PURCHASE_LIST, SCRATCH, WINDOWS
+from tests.support.maps import PURCHASE_LIST, SCRATCH, TARIFF_WINDOW, WINDOWS
 from tests.support.meters import Host
 from tests.support.racks import rtu_server, tcp_server
 
@@ -46,6 +47,8 @@ ADDRESSES = (
     0xFFFF,
     *(window.address for window in NATIVE_MAP.row_windows),
     *(window.read_address for window in NATIVE_MAP.row_windows),
+    TARIFF_WINDOW.address,
+    TARIFF_WINDOW.read_address,
 )
 UNITS = (1, 2, 0, 3, 255)
 _READINGS = (
@@ -53,6 +56,7 @@ _READINGS = (
     (WINDOWS.answer, ANSWER_REGISTERS),
     (WINDOWS.receipt_read, RECEIPT_REGISTERS),
     (WINDOWS.status_read, STATUS_REGISTERS),
+    (TARIFF_WINDOW.read_address, TARIFF_REGISTERS),
 )
 MOST_REQUESTS = 12
 """Limit of requests in one input: enough for a message in parts, with others between them."""

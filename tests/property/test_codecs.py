@@ -8,6 +8,7 @@ a stream gives the same frames whole, byte by byte and in any pieces
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +34,14 @@ from protocols.data_model.kinds import (
     Optional,
 )
 from protocols.data_model.tables import Event, Freeze, ProfileRecord, Purchase, Row
-from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, TariffChange
+from protocols.data_model.tariff import (
+    DayTables,
+    Prices,
+    Seasons,
+    Steps,
+    TariffChange,
+    TariffSet,
+)
 from protocols.data_model.words import (
     AccountState,
     Cause,
@@ -46,6 +54,7 @@ from protocols.keys import MessageClass, derive_key, verify_code
 from protocols.modbus import pdu, rtu, tcp
 from protocols.modbus.crc import crc16
 from protocols.modbus.register_parts import Register
+from protocols.modbus.tariff_window import TariffPart
 from protocols.sealed_message import Answer, MessageKind, Origin, Outcome, Receipt, SealedMessage
 from protocols.sealed_status import LastOfJournal, SealedStatus
 from tests.support.maps import PLACES
@@ -317,6 +326,21 @@ def test_a_number_comes_back(number: tuple[MessageKind, int]) -> None:
 @given(CHANGES)
 def test_a_tariff_change_comes_back(change: TariffChange) -> None:
     assert TariffChange.decode(change.encode()) == change
+    assert TariffChange.decode_shown(change.encode()) == change
+
+
+@modest
+@given(CHANGES, st.sampled_from(TariffSet))
+def test_a_shown_tariff_is_put_together_from_its_parts(
+    change: TariffChange, which: TariffSet
+) -> None:
+    encoding, found = change.encode(), b""
+    while len(found) < len(encoding):
+        part = TariffPart.of(encoding, which, len(found))
+        assert TariffPart.decode(part.encode()) == part
+        assert (part.which, part.offset, part.size) == (which, len(found), len(encoding))
+        found += part.data
+    assert (found, part.crc) == (encoding, zlib.crc32(encoding))
 
 
 @modest
@@ -436,6 +460,8 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], SearchStrategy[bytes]]] = {
     "status": (SealedStatus.decode, near(STATUSES.map(lambda s: s.seal(KEY)))),
     "limits": (sealed.decode_limits, near(LIMITS.map(sealed.encode_limits))),
     "tariff change": (TariffChange.decode, near(CHANGES.map(TariffChange.encode))),
+    "shown tariff": (TariffChange.decode_shown, near(CHANGES.map(TariffChange.encode))),
+    "part of a tariff": (TariffPart.decode, st.binary(min_size=250, max_size=250) | st.binary()),
     "purchase": (Purchase.unpack, _rows(Purchase)),
     "event": (Event.unpack, _rows(Event)),
     "freeze": (Freeze.unpack, _rows(Freeze)),

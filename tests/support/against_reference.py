@@ -10,10 +10,12 @@ from firmware_sim.hal.switch import SwitchDefect
 from firmware_sim.meter import Meter
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import Demand, Load, OnEnd
+from firmware_sim.records.ring import BILLING_RING, DAILY_RING
 from firmware_sim.requests import BreakSwitch, Request, SetLoad
 from firmware_sim.settings import Settings, attribute
 from protocols.control import CutPower, PressButton, ReturnPower, Sense
 from protocols.data_model.items import SETTINGS, Windows
+from protocols.data_model.tables import Freeze
 from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
 from protocols.data_model.words import (
     Cause,
@@ -216,8 +218,32 @@ def run(
         warning=state.supply.warning,
         changes=tuple(changes),
         refusals=tuple(refusals),
+        daily_freezes=_freezes(meter, DAILY_RING, scenario),
+        billing_freezes=_freezes(meter, BILLING_RING, scenario),
     )
     return trace, meter
+
+
+def _freezes(meter: Meter, ring: int, scenario: reference.Scenario) -> tuple[reference.Freeze, ...]:
+    """Return the freezes of a ring as those of the reference, oldest first."""
+    rows = [Freeze.unpack(row) for row in meter.rings[ring].newest(99)][::-1]
+    rates = len(scenario.settings.prices)
+    return tuple(
+        reference.Freeze(
+            row.at,
+            row.energy_import_kwh,
+            row.energy_export_kwh,
+            (
+                row.energy_rate_1_kwh,
+                row.energy_rate_2_kwh,
+                row.energy_rate_3_kwh,
+                row.energy_rate_4_kwh,
+            )[:rates],
+            row.available_credit,
+            -1 if row.consumption_charged_exact is None else row.consumption_charged_exact,
+        )
+        for row in rows
+    )
 
 
 def _pair(meter: Meter) -> tuple[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from protocols.modbus.pdu import Function
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Constant, Register, Section, Span
 from protocols.modbus.sealed_windows import SealedWindows
+from protocols.modbus.tariff_window import TariffWindow
 from protocols.modbus.value_layout import Layout, Order, ValueType
 
 PLACES = tuple(one for one in NATIVE_MAP.registers if one.area & Area.REGISTERS)
@@ -17,6 +18,8 @@ ADDRESS = {one.item.name: one.address for one in reversed(PLACES)}
 """The first of the addresses of each item."""
 assert NATIVE_MAP.windows is not None
 WINDOWS: SealedWindows = NATIVE_MAP.windows
+assert NATIVE_MAP.tariff is not None
+TARIFF_WINDOW: TariffWindow = NATIVE_MAP.tariff
 assert NATIVE_MAP.mark is not None
 MAGIC = NATIVE_MAP.mark.data
 SCRATCH, SCRATCH_COILS = NATIVE_MAP.scratch

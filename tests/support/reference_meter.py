@@ -96,6 +96,18 @@ class Scenario:
 
 
 @dataclass(frozen=True)
+class Freeze:
+    """The registers at a midnight or at the end of a billing period."""
+
+    clock_ms: int
+    import_mwh: int
+    export_mwh: int
+    rate_mwh: tuple[int, ...]
+    credit: int
+    consumption: int
+
+
+@dataclass(frozen=True)
 class Trace:
     """The state of the meter at the end of a run, and the supply changes and refusals in it."""
 
@@ -118,6 +130,8 @@ class Trace:
     warning: bool
     changes: tuple[tuple[int, str, tuple[str, ...]], ...]
     refusals: tuple[tuple[int, str], ...]
+    daily_freezes: tuple[Freeze, ...]
+    billing_freezes: tuple[Freeze, ...]
 
 
 def whole_number(argument: object) -> int:
@@ -190,6 +204,8 @@ class Meter:
         # Record.
         self.changes: list[tuple[int, str, tuple[str, ...]]] = []
         self.refusals: list[tuple[int, str]] = []
+        self.daily_freezes: list[Freeze] = []
+        self.billing_freezes: list[Freeze] = []
         self.handlers: dict[str, Callable[[int, object], bool]] = {
             "load": self.do_load,
             "topup": self.do_topup,
@@ -246,6 +262,7 @@ class Meter:
             local = self.local_start + t
             if local % MS_PER_MINUTE == 0:
                 if local % MS_PER_HOUR == 0:
+                    self.freeze(local // MS_PER_HOUR)  # 2
                     self.end_billing_periods(local // MS_PER_HOUR)  # 3
                 self.set_calendar(t)  # 4
                 if local % MS_PER_DAY == 0:
@@ -303,7 +320,25 @@ class Meter:
         self.credit -= cost
         self.consumption += cost
 
-    # Steps 3 to 5: the calendar.
+    # Steps 2 to 5: the calendar.
+
+    def freeze(self, local_hour: int) -> None:
+        """Run step 2 at the beginning of a local hour (counted from 1970), without the profile."""
+        day_number, hour = divmod(local_hour, 24)
+        utc_offset_ms = self.settings.utc_offset_minutes * MS_PER_MINUTE
+        row = Freeze(
+            local_hour * MS_PER_HOUR - utc_offset_ms,
+            self.import_mwh,
+            self.export_mwh,
+            tuple(self.rate_mwh),
+            self.credit,
+            self.consumption,
+        )
+        if hour == 0:
+            self.daily_freezes.append(row)
+        day = date.fromordinal(ORDINAL_1970 + day_number)
+        if (day.day, hour) == self.settings.billing_day:
+            self.billing_freezes.append(row)
 
     def end_billing_periods(self, local_hour: int) -> None:
         """Run step 3 at the beginning of a local hour (counted from 1970)."""
@@ -350,6 +385,7 @@ class Meter:
         first_hour = (self.local_start + self.cut_at) // MS_PER_HOUR + 1
         last_hour = (self.local_start + t) // MS_PER_HOUR
         for local_hour in range(first_hour, last_hour + 1):
+            self.freeze(local_hour)
             self.end_billing_periods(local_hour)
             if local_hour % 24 == 0:
                 self.charge_for_the_date()
@@ -782,6 +818,8 @@ class Meter:
             warning=self.warning(),
             changes=tuple(self.changes),
             refusals=tuple(self.refusals),
+            daily_freezes=tuple(self.daily_freezes),
+            billing_freezes=tuple(self.billing_freezes),
         )
 
 

@@ -52,6 +52,10 @@ def test_the_native_map_has_a_row_for_each_of_its_parts() -> None:
     assert by_item["serial_number"].notes == ("12 decimal digits",)
     assert any("window for sealed messages" in row.meaning for row in rows)
     assert any("cursor window of events" in row.meaning for row in rows)
+    meanings = {row.address: row.meaning for row in rows}
+    assert "daily_freezes: 3 rows of older builds" in meanings[0x1200]
+    assert "daily_freezes: 3 rows a read" in meanings[0x1800]
+    assert meanings[0x1A00] == "window of the tariff: both sets"
     assert any("the newest 10 rows of purchases" in row.meaning for row in rows)
     holding = [row.address for row in rows if "holding" in row.areas]
     assert holding == sorted(holding)
