@@ -243,6 +243,7 @@ _FILES = {
     "demo": ("demo",),
     "reading": ("status", "read"),
     "item_list": ("items",),
+    "ports": ("ports",),
     "records": ("purchases", "events"),
     "clock": ("clock",),
     "account": ("topup", "account"),

@@ -46,6 +46,7 @@ def _port_faults() -> tuple[type[Exception], ...]:
 
 
 _LOCKED = (errno.EAGAIN, errno.EBUSY)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
 _PORT_FAULTS = _port_faults()
 _OPEN_FAULTS: tuple[type[Exception], ...] = (*_PORT_FAULTS, ValueError, TypeError)
 
@@ -140,7 +141,8 @@ class SerialTransport:
         try:
             self._bytes: _Bytes | None = self._open()
         except _OPEN_FAULTS as error:  # serial.SerialException is an OSError
-            raise UsageError(f"port {port}: {_reason(error)}; nothing was sent") from error
+            reason = _opening_problem(error, self._path)
+            raise UsageError(f"port {port}: {reason}; nothing was sent") from error
 
     @property
     def _baud(self) -> int:
@@ -179,9 +181,8 @@ class SerialTransport:
             except _OPEN_FAULTS as error:
                 if time.monotonic() + RETURN_CHECK_S >= deadline:
                     self._patience_s -= time.monotonic() - began
-                    raise NoAnswerError(
-                        f"the port went away and is not back: {_reason(error)}"
-                    ) from error
+                    reason = _opening_problem(error, self._path)
+                    raise NoAnswerError(f"the port went away and is not back: {reason}") from error
                 time.sleep(RETURN_CHECK_S)
             else:
                 self._patience_s = self._whole_patience_s
@@ -269,11 +270,36 @@ def _is_file(port: Any) -> bool:
     return "://" not in str(port.portstr or "")
 
 
-def _reason(error: Exception) -> str:
-    """Return why a port fails, without the port's name, which pyserial repeats."""
+def _opening_problem(error: Exception, path: str) -> str:
+    """Return why a port cannot be opened, and what the user can do about it."""
+    reason = _reason(error)
+    number = _number(error)
+    if "://" in path or sys.platform == "win32":
+        return reason
+    if number in _FORBIDDEN:
+        from meterctl.transports.port_access import permission_advice  # not on the way of success
+
+        return "; ".join(filter(None, [reason, permission_advice(path)]))
+    if number in _LOCKED:
+        from meterctl.transports.port_holders import Machine, holders  # as above
+
+        device = os.path.realpath(path)
+        users = [str(one) for one in holders(Machine(), {device})[device] if not one.made_it]
+        return f"{reason}: {', '.join(users)}" if users else reason
+    return reason
+
+
+def _number(error: Exception) -> int | None:
+    """Return the errno of a fault of a port."""
     number = getattr(error, "errno", None)
     if number is None and error.args and isinstance(error.args[0], int):
-        number = error.args[0]
+        return error.args[0]
+    return number
+
+
+def _reason(error: Exception) -> str:
+    """Return why a port fails, without the port's name, which pyserial repeats."""
+    number = _number(error)
     if number in _LOCKED:
         return "another program has it open for itself"
     if number:
