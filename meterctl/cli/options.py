@@ -85,7 +85,7 @@ class Options:
         transport = open_transport(self.port, say, patience_s)
         try:
             ring = self.ring(seals=seals)
-            trace = _print_frame if self.trace else None
+            trace = print_frame if self.trace else None
             driver = driver_kind.open(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
             yield Session(
                 driver,
@@ -141,7 +141,7 @@ class Options:
             missing = [item.name for item in IDENTITY if not readable.holds(item)]
             if missing:
                 raise _unsealable(register_map, ", ".join(missing))
-        return modbus(register_map)
+        return modbus(register_map, self.map_name)
 
     def _port_name(self) -> str:
         """Return the name under which the journal stores the meter of this port."""
@@ -376,5 +376,6 @@ def _traced(transmit: Transmit) -> Transmit:
     return touch
 
 
-def _print_frame(direction: str, data: bytes) -> None:
+def print_frame(direction: str, data: bytes) -> None:
+    """Show bytes of the wire, for --trace."""
     say(f"{direction} {data.hex(' ')}")

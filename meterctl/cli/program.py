@@ -90,6 +90,8 @@ _WITH_VALUE = (
 )
 INTERRUPTED = 130
 """Exit code of an interrupt before any effect; an interrupt after that has an outcome."""
+_HOST_ITSELF = 255
+"""The unit of a TCP host that is the meter itself."""
 _FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 
 
@@ -213,8 +215,8 @@ def _options(
 ) -> None:
     if protocol not in DRIVERS:
         raise UsageError(f"--protocol {protocol}: allowed is {', '.join(DRIVERS)}")
-    if not 1 <= unit <= 247:
-        raise UsageError(f"--unit {unit}: allowed is 1 to 247")
+    if not 1 <= unit <= 247 and not (unit == _HOST_ITSELF and (port or "").startswith("tcp://")):
+        raise UsageError(f"--unit {unit}: allowed is 1 to 247, and {_HOST_ITSELF} on tcp://")
     context.obj = Options(
         port_of(port, {"baud": baud, "parity": parity}),
         DRIVERS[protocol],
@@ -244,6 +246,7 @@ _FILES = {
     "reading": ("status", "read"),
     "item_list": ("items",),
     "ports": ("ports",),
+    "scan": ("scan",),
     "records": ("purchases", "events"),
     "clock": ("clock",),
     "account": ("topup", "account"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meterctl.drivers import Driver, Trace
+    from meterctl.drivers.probing import ProberKind
     from meterctl.transports import MonotonicClock, Transport
     from protocols.modbus.register_map import RegisterMap
 
@@ -20,15 +21,19 @@ class DriverKind:
     """One protocol of the host: its name, and how a driver is opened on a transport.
 
     The arguments of `open` are the transport, the unit number, the time-out of one try in ms, the
-    clock, and what --trace sees.
+    clock, and what --trace sees. `prober` returns how its devices are found.
     """
 
     name: str
     open: Callable[[Transport, int, int, MonotonicClock, Trace | None], Driver]
+    prober: Callable[[], ProberKind]
 
 
-def modbus(register_map: RegisterMap | None = None) -> DriverKind:
-    """Return Modbus with a register map, by default the native one."""
+def modbus(register_map: RegisterMap | None = None, map_name: str | None = None) -> DriverKind:
+    """Return Modbus with a register map, by default the native one.
+
+    `map_name` is the name under which a user knows the map.
+    """
 
     def open_driver(
         transport: Transport, unit: int, timeout_ms: int, clock: MonotonicClock, trace: Trace | None
@@ -37,7 +42,12 @@ def modbus(register_map: RegisterMap | None = None) -> DriverKind:
 
         return ModbusDriver(transport, unit, timeout_ms, clock, trace, register_map)
 
-    return DriverKind("modbus", open_driver)
+    def prober() -> ProberKind:
+        from meterctl.drivers.modbus_prober import prober_kind
+
+        return prober_kind(register_map, map_name)
+
+    return DriverKind("modbus", open_driver, prober)
 
 
 MODBUS = modbus()

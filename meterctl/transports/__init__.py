@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 PATIENCE_S = 12.0
@@ -10,6 +11,15 @@ PATIENCE_S = 12.0
 with a shorter time-out than 1 s, that many time-outs."""
 Notice = Callable[[str], None]
 """Takes one line for a person: a port went away, or is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineTiming:
+    """The times of a wire: see `Transport`."""
+
+    character_us: int = 0
+    silence_ms: int = 0
+    pause_ms: int = 0
 
 
 class Transport(Protocol):

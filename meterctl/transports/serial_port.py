@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from meterctl.errors import NoAnswerError, UsageError
-from meterctl.transports import PATIENCE_S, Notice
+from meterctl.transports import PATIENCE_S, LineTiming, Notice
 from protocols.errors import QuantityError
 from protocols.port_settings import KEYS, PortSettings, bits_a_character, parse_settings
 from protocols.port_settings import parse_port as parse_path
@@ -135,18 +135,14 @@ class SerialTransport:
         self.name, self._notice = port, notice
         self._patience_s = self._whole_patience_s = patience_s
         self._path, self._settings = _path_and_settings(port)
-        self.character_us = 1_000_000 * bits_a_character(self._settings) // self._baud
-        self.silence_ms = self._settings.silence_ms or _silence_ms(self.character_us, self._baud)
-        self.pause_ms = self._settings.delay_ms or 0
+        timing = _timing(self._settings)
+        self.character_us, self.silence_ms = timing.character_us, timing.silence_ms
+        self.pause_ms = timing.pause_ms
         try:
             self._bytes: _Bytes | None = self._open()
         except _OPEN_FAULTS as error:  # serial.SerialException is an OSError
             reason = _opening_problem(error, self._path)
             raise UsageError(f"port {port}: {reason}; nothing was sent") from error
-
-    @property
-    def _baud(self) -> int:
-        return self._settings.baud or BAUD
 
     def _open(self) -> _Bytes:
         import serial
@@ -155,7 +151,7 @@ class SerialTransport:
         if _is_pseudo_terminal(self._path):
             settings = PortSettings(settings.baud)  # it carries neither parity nor bits
         given: dict[str, Any] = {
-            "baudrate": self._baud,
+            "baudrate": self._settings.baud or BAUD,
             "parity": settings.parity or "N",
             "stopbits": settings.stop or 1,
             "bytesize": settings.bits or 8,
@@ -228,6 +224,22 @@ class SerialTransport:
             reason = _reason(error)
             self._notice(f"port {self.name}: it went away ({reason}); waiting for it")
             raise NoAnswerError(f"the port went away: {reason}") from error
+
+
+def timing_of(port: str) -> LineTiming:
+    """Return the times of a serial line by the settings of its port, which is not opened.
+
+    Raises:
+        UsageError: settings that are not allowed.
+    """
+    return _timing(_path_and_settings(port)[1])
+
+
+def _timing(settings: PortSettings) -> LineTiming:
+    baud = settings.baud or BAUD
+    character_us = 1_000_000 * bits_a_character(settings) // baud
+    silence_ms = settings.silence_ms or _silence_ms(character_us, baud)
+    return LineTiming(character_us, silence_ms, settings.delay_ms or 0)
 
 
 def _path_and_settings(port: str) -> tuple[str, PortSettings]:

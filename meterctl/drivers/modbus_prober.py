@@ -1,0 +1,237 @@
+"""Finds the devices of a Modbus line or host, and recognises their maps.
+
+A device is asked for holding registers 0 and 1: the native map has its mark there, and any other
+device answers, or refuses, which is an answer too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from meterctl.drivers import Trace
+from meterctl.drivers.map_evidence import SUNSPEC, Candidate, fits, has_mark, shown
+from meterctl.drivers.probe_exchange import (
+    ProbeExchange,
+    SerialProbes,
+    TcpProbes,
+    is_no_unit,
+    silent_ms,
+)
+from meterctl.drivers.probing import Identity, ProberKind
+from meterctl.errors import CorruptAnswerError
+from meterctl.transports import MonotonicClock, Transport
+from protocols.data_model import items
+from protocols.modbus.areas import Area
+from protocols.modbus.named_maps import shipped_map, shipped_names
+from protocols.modbus.pdu import (
+    EXCEPTION_FLAG,
+    READ_DEVICE_IDENTIFICATION,
+    Function,
+    read_request,
+)
+from protocols.modbus.register_map import RegisterMap
+
+UNITS = range(1, 248)
+HOST_ITSELF = 0xFF
+"""The unit of a host that is the device itself (Messaging on TCP/IP V1.0b, section 4.4.1.2)."""
+IDENTIFY_MS = 1000
+"""Time-out of a request to a device that has answered, at least."""
+MOST_SILENCES = 3
+"""Requests in a row that a device may leave unanswered while it is identified."""
+LINGER_MS = 400
+_PROBE = read_request(Function.READ_HOLDING_REGISTERS, 0, 2)
+_IDENTIFICATION = bytes((Function.ENCAPSULATED_INTERFACE, READ_DEVICE_IDENTIFICATION, 1, 0))
+_VENDOR = 0
+_SUNSPEC_BASES = (40_000, 50_000, 0)
+_COMMON_MODEL, _MANUFACTURER, _SERIAL, _COMMON_SIZE = 2, 4, 52, 66
+"""Registers behind the SunSpec mark: header of the common model, its Mn and SN."""
+
+
+def prober_kind(register_map: RegisterMap | None, map_name: str | None) -> ProberKind:
+    """Return how devices are found on Modbus; a map of the user's own is tried before others."""
+
+    @lru_cache
+    def candidates() -> Sequence[Candidate]:
+        return _candidates(register_map, map_name)
+
+    def open_prober(
+        transport: Transport, timeout_ms: int, clock: MonotonicClock, trace: Trace | None
+    ) -> ModbusProber:
+        return ModbusProber(transport, timeout_ms, clock, trace, candidates)
+
+    return ProberKind(UNITS, (HOST_ITSELF,), silent_ms, open_prober)
+
+
+def _candidates(register_map: RegisterMap | None, map_name: str | None) -> Sequence[Candidate]:
+    """Return the user's own map, then the shipped ones."""
+    own = [] if register_map is None else [Candidate(map_name or register_map.name, register_map)]
+    further = [name for name in shipped_names() if not own or name != own[0].name]
+    return [*own, *(Candidate(name, shipped_map(name)) for name in further)]
+
+
+class ModbusProber:
+    """Asks units; see `Prober`.
+
+    `candidates` returns the maps that a device may have, and is called when one has answered.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        timeout_ms: int,
+        clock: MonotonicClock,
+        trace: Trace | None,
+        candidates: Callable[[], Sequence[Candidate]],
+    ) -> None:
+        exchange = TcpProbes if transport.framed else SerialProbes
+        self._exchange: ProbeExchange = exchange(transport, timeout_ms, clock, trace)
+        self._now, self._candidates = clock, candidates
+        self._is_silent = False
+
+    @property
+    def late(self) -> Mapping[int, int]:
+        """Units whose replies came late, ms after the request."""
+        return self._exchange.late
+
+    @property
+    def unasked(self) -> int:
+        """Whole frames of others that nothing sent here explains."""
+        return self._exchange.unasked
+
+    @property
+    def noise(self) -> int:
+        """Received bytes that belong to no frame."""
+        return self._exchange.noise
+
+    @property
+    def silent_ms(self) -> int:
+        """The longest time that a unit without a device takes."""
+        return self._exchange.silent_ms
+
+    def probe(self, address: int, least_timeout_ms: int = 0) -> int | None:
+        """Ask a unit once; see `Prober`."""
+        timeout_ms = max(self._exchange.timeout_ms, least_timeout_ms)
+        self._is_silent = False
+        began = self._now()
+        reply = self._exchange.ask(address, _PROBE, timeout_ms)
+        self._is_silent = reply is None
+        if reply is None or is_no_unit(reply):
+            return None
+        return self._now() - began
+
+    def linger(self) -> None:
+        """Wait a little for late replies, where the last unit asked was silent."""
+        if self._is_silent:
+            self._exchange.wait(LINGER_MS)
+            self._is_silent = False
+
+    def identify(self, address: int) -> Identity:
+        """Return what the device of a unit is."""
+        return _Device(self._exchange, address).identity(self._candidates())
+
+
+class _Device:
+    """A device that has answered. Each of its registers is read once."""
+
+    def __init__(self, exchange: ProbeExchange, unit: int) -> None:
+        self._exchange, self._unit = exchange, unit
+        self._timeout_ms = max(exchange.timeout_ms, IDENTIFY_MS)
+        self._silences = 0
+        self._unanswered: set[int] = set()
+        self._read: dict[tuple[Area, int, int], bytes | None] = {}
+
+    def identity(self, candidates: Sequence[Candidate]) -> Identity:
+        """Return what it is: by a mark, else by what it answers where each map has its values."""
+        marked = next((one for one in candidates if has_mark(one, self.read)), None)
+        vendor, serial_number = self._vendor, None
+        if marked is not None:
+            found: list[Candidate] = [marked]
+        else:
+            vendor, serial_number = self._sunspec(vendor)
+            others = [one for one in candidates if one.register_map.mark is None]
+            found = [fit.candidate for fit in fits(others, self.read)]
+        if not found:
+            return Identity(None, (), serial_number, vendor)
+        best = found[0]
+        if serial_number is None:
+            serial_number = shown(best, items.SERIAL_NUMBER, self.read)
+        return Identity(best.name, tuple(one.name for one in found[1:]), serial_number, vendor)
+
+    def read(self, area: Area, address: int, count: int) -> bytes | None:
+        """Return registers; None where the device refuses them or gives no right answer."""
+        key = area, address, count
+        if key not in self._read:
+            function = (
+                Function.READ_HOLDING_REGISTERS
+                if area is Area.HOLDING
+                else Function.READ_INPUT_REGISTERS
+            )
+            reply = self._ask(read_request(function, address, count))
+            self._read[key] = None if reply is None else reply[2:]
+        return self._read[key]
+
+    @cached_property
+    def _vendor(self) -> str | None:
+        """The vendor by function 43/14, None where the device does not say it."""
+        reply = self._ask(_IDENTIFICATION)
+        return None if reply is None else _text(_objects(reply).get(_VENDOR, b""))
+
+    def _sunspec(self, vendor: str | None) -> tuple[str | None, str | None]:
+        """Return vendor and serial number of a SunSpec device, as far as they are there."""
+        for base in _SUNSPEC_BASES:
+            if self.read(Area.HOLDING, base, 2) != SUNSPEC:
+                continue
+            common = self.read(Area.HOLDING, base + _COMMON_MODEL, _COMMON_SIZE)
+            if common is None:
+                break
+            maker = _registers(common, _MANUFACTURER - _COMMON_MODEL, 16)
+            return _text(maker) or vendor, _text(_registers(common, _SERIAL - _COMMON_MODEL, 16))
+        return vendor, None
+
+    def _ask(self, pdu: bytes) -> bytes | None:
+        """Return the reply to a request; None for a refusal, silence or damage, twice.
+
+        A reply on a serial line that may still come is waited for before the next request of its
+        function, whose reply it would be taken for.
+        """
+        if self._silences >= MOST_SILENCES:
+            return None
+        function = pdu[0]
+        for _ in range(2):
+            if function in self._unanswered and not self._exchange.names_requests:
+                self._exchange.wait(self._timeout_ms)
+            self._unanswered.discard(function)
+            try:
+                reply = self._exchange.ask(self._unit, pdu, self._timeout_ms)
+            except CorruptAnswerError:
+                self._unanswered.add(function)
+                continue
+            if reply is None:
+                self._silences += 1
+                self._unanswered.add(function)
+                return None
+            self._silences = 0
+            return None if reply[0] & EXCEPTION_FLAG else reply
+        return None
+
+
+def _objects(reply: bytes) -> dict[int, bytes]:
+    """Return the objects of a reply of function 43/14."""
+    found: dict[int, bytes] = {}
+    at = 7
+    while at + 2 <= len(reply):
+        size = reply[at + 1]
+        found[reply[at]] = reply[at + 2 : at + 2 + size]
+        at += 2 + size
+    return found
+
+
+def _registers(data: bytes, first: int, count: int) -> bytes:
+    return data[2 * first : 2 * (first + count)]
+
+
+def _text(data: bytes) -> str | None:
+    """Return printable text, None where it is none, or empty."""
+    text = data.decode("latin-1").strip(" \0\xff")
+    return text if text and text.isprintable() and text.isascii() else None
