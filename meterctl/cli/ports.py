@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from meterctl.cli.arguments import LOOK
-from meterctl.cli.lists import Columns, CsvOption, Extent, listing_of, print_list
+from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
+from meterctl.cli.lists import Columns, Extent, listing_of, print_list
 from meterctl.cli.options import options
 from meterctl.cli.output import say
 from protocols.command_line import Argument, Context, Program, examples
@@ -48,6 +49,7 @@ def ports(
         Argument(metavar="PATH", help="Show these ports too, such as a link of meter-sim."),
     ] = None,
     as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """List the serial ports of this machine: what each is, who has it open, what is missing.
 
@@ -58,12 +60,14 @@ def ports(
     from meterctl.transports.port_holders import Machine
 
     given = options(context)
-    extent = Extent(None, True, as_csv, given.json)
+    form = table_form(given.json, as_csv, for_excel)
     machine = Machine()
     found = local_ports(machine, Path.cwd(), paths or ())
     rows = [fragments(port) for port in found]
-    print_list(extent, listing_of(rows), Columns(_SHOWN, (), _KEYS, "-"), _none(machine))
-    _tell_none(found, machine, extent)
+    print_list(
+        Extent(None, True, form), listing_of(rows), Columns(_SHOWN, (), _KEYS, "-"), _none(machine)
+    )
+    _tell_none(found, machine, form)
 
 
 def fragments(port: LocalPort) -> dict[str, str]:
@@ -73,9 +77,9 @@ def fragments(port: LocalPort) -> dict[str, str]:
     return {name: json.dumps(record[name], ensure_ascii=False) for name in _KEYS}
 
 
-def _tell_none(found: Sequence[LocalPort], machine: Machine, extent: Extent) -> None:
+def _tell_none(found: Sequence[LocalPort], machine: Machine, form: TableForm) -> None:
     """Say on stderr that there is no port, where programs get an empty list."""
-    if not found and (extent.json or extent.csv):
+    if not found and form is not TableForm.PEOPLE:
         say(_none(machine))
 
 

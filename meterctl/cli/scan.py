@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from meterctl.cli.arguments import LOOK
-from meterctl.cli.lists import Columns, CsvOption, Extent, listing_of, print_list
+from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
+from meterctl.cli.lists import Columns, Extent, listing_of, print_list
 from meterctl.cli.options import Options, options, print_frame
 from meterctl.cli.output import print_json, say
 from meterctl.cli.scan_settings import (
@@ -92,6 +93,7 @@ def scan(
         ),
     ] = False,
     as_csv: CsvOption = False,
+    for_excel: CsvExcelOption = False,
 ) -> None:
     """Find the meters on a line or a host, and what each is. Nothing is written to any.
 
@@ -105,7 +107,7 @@ def scan(
     given = options(context)
     if given.port is None:
         raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
-    extent = Extent(None, True, as_csv, given.json)
+    form = table_form(given.json, as_csv, for_excel)
     register_map = given.register_map()
     driver = given.driver if register_map is None else modbus(register_map, given.map_name)
     kind = driver.prober()
@@ -119,7 +121,7 @@ def scan(
     if given.rehearses(_forecast(planned)):
         return
     say(_forecast(planned))
-    _carry_out(planned, _Output(given, extent))
+    _carry_out(planned, _Output(given, form))
 
 
 def _is_given(context: Context, name: str) -> bool:
@@ -170,13 +172,13 @@ class _Output:
     """Shows the meters of a scan: as they are found, and at the end."""
 
     given: Options
-    extent: Extent
+    form: TableForm
     shown: list[FoundMeter] = field(default_factory=list)
 
     def bar(self) -> ScanProgress | None:
         """Return the progress bar, None where it would disturb other output."""
         is_screen = sys.stderr is not None and sys.stderr.isatty()
-        mixes = (self.extent.json or self.extent.csv) and sys.stdout and sys.stdout.isatty()
+        mixes = self.form is not TableForm.PEOPLE and sys.stdout and sys.stdout.isatty()
         if not is_screen or mixes or self.given.trace:
             return None
         from meterctl.cli.scan_progress import ScanProgress
@@ -186,25 +188,23 @@ class _Output:
     def found(self, meter: FoundMeter, bar: ScanProgress | None) -> None:
         """Show a meter that was found just now."""
         self.shown.append(meter)
-        if self.extent.json:
+        if self.form is TableForm.JSON:
             print_json(fragments(meter))
         elif bar is not None:
             bar.say(_line(meter))
 
     def end(self) -> None:
         """Print what was found, and how to go on with it."""
-        if not self.extent.json and (self.shown or self.extent.csv):
-            rows = [{**fragments(one), "line": json.dumps(one.setting.name)} for one in self.shown]
-            if self.extent.csv:
-                for row in rows:
-                    row["also_fits"] = json.dumps(" ".join(json.loads(row["also_fits"])))
-            print_list(
-                self.extent, listing_of(rows), Columns(_SHOWN, ("unit", "latency_ms"), _KEYS, "-")
-            )
-        if not self.extent.json and not self.extent.csv:
+        if self.form is TableForm.JSON:
+            return
+        if self.shown or self.form is not TableForm.PEOPLE:
+            rows = [_row(one) for one in self.shown]
+            columns = Columns(_SHOWN, ("unit", "latency_ms"), _KEYS, "-")
+            print_list(Extent(None, True, self.form), listing_of(rows), columns)
+        if self.form is TableForm.PEOPLE:
             for one in self.shown:
                 if one.identity.also_fits:
-                    say(f"unit {one.unit}: {', '.join(one.identity.also_fits)} fits too")
+                    say(f"unit {one.unit}: {' and '.join(one.identity.also_fits)} fits too")
             for one in self.shown[:_MOST_COMMANDS]:
                 say(f"go on with: {command(one)}")
 
@@ -256,6 +256,12 @@ def fragments(meter: FoundMeter) -> dict[str, str]:
         "also_fits": list(identity.also_fits),
     }
     return {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+
+
+def _row(meter: FoundMeter) -> dict[str, str]:
+    """Return a meter for a table: its line in one column, further maps as words."""
+    further = json.dumps(" ".join(meter.identity.also_fits))
+    return {**fragments(meter), "also_fits": further, "line": json.dumps(meter.setting.name)}
 
 
 def _line(meter: FoundMeter) -> str:
