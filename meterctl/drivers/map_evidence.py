@@ -94,13 +94,13 @@ def _fit(candidate: Candidate, read: Read) -> Fit | None:
     if not all(map(candidate.readable.holds, _NEEDED)):
         return None
     needed = _values(candidate, _NEEDED, read)
-    if not all(needed.get(item) in _PLAUSIBLE[item] for item in _NEEDED):
+    if not all(_is_plausible(item, needed.get(item)) for item in _NEEDED):
         return None
     found = {**_values(candidate, _PLAUSIBLE, read), **needed}
     shown_values = [
         (item, found.get(item)) for item in _PLAUSIBLE if candidate.readable.holds(item)
     ]
-    plausible = sum(value in _PLAUSIBLE[item] for item, value in shown_values if value)
+    plausible = sum(_is_plausible(item, value) for item, value in shown_values if value)
     absent = sum(value == 0 for _, value in shown_values)
     constants = list(_constants(candidate, read))
     if not _has_sunspec_model(constants):
@@ -108,6 +108,10 @@ def _fit(candidate: Candidate, read: Read) -> Fit | None:
     there = sum(data == one.data for one, data in constants)
     implausible = len(shown_values) - plausible - absent
     return Fit(candidate, plausible, implausible, 2 * there - len(constants))
+
+
+def _is_plausible(item: Item, value: int | None) -> bool:
+    return value is not None and value in _PLAUSIBLE[item]
 
 
 def _values(candidate: Candidate, wanted: Sequence[Item] | dict[Item, range], read: Read) -> Any:
