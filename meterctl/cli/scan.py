@@ -105,7 +105,7 @@ def scan(
     and a frequency that are right; --map FILE is tried first.
     """
     given = options(context)
-    if given.port is None:
+    if not given.port:
         raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
     form = table_form(given.json, as_csv, for_excel)
     register_map = given.register_map()

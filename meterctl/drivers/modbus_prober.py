@@ -35,8 +35,8 @@ from protocols.modbus.register_map import RegisterMap
 UNITS = range(1, 248)
 HOST_ITSELF = 0xFF
 """The unit of a host that is the device itself (Messaging on TCP/IP V1.0b, section 4.4.1.2)."""
-IDENTIFY_MS = 1000
-"""Time-out of a request to a device that has answered, at least."""
+IDENTIFY_MS = 500
+"""Time-out of a request to a device that has answered, at least; twice what its answer took."""
 MOST_SILENCES = 3
 """Requests in a row that a device may leave unanswered while it is identified."""
 LINGER_MS = 400
@@ -88,6 +88,7 @@ class ModbusProber:
         self._exchange: ProbeExchange = exchange(transport, timeout_ms, clock, trace)
         self._now, self._candidates = clock, candidates
         self._is_silent = False
+        self._latencies_ms: dict[int, int] = {}
 
     @property
     def late(self) -> Mapping[int, int]:
@@ -118,7 +119,8 @@ class ModbusProber:
         self._is_silent = reply is None
         if reply is None or is_no_unit(reply):
             return None
-        return self._now() - began
+        latency_ms = self._latencies_ms[address] = self._now() - began
+        return latency_ms
 
     def linger(self) -> None:
         """Wait a little for late replies, where the last unit asked was silent."""
@@ -128,15 +130,16 @@ class ModbusProber:
 
     def identify(self, address: int) -> Identity:
         """Return what the device of a unit is."""
-        return _Device(self._exchange, address).identity(self._candidates())
+        latency_ms = max(self._latencies_ms.get(address, 0), self.late.get(address, 0))
+        timeout_ms = max(self._exchange.timeout_ms, IDENTIFY_MS, 2 * latency_ms)
+        return _Device(self._exchange, address, timeout_ms).identity(self._candidates())
 
 
 class _Device:
     """A device that has answered. Each of its registers is read once."""
 
-    def __init__(self, exchange: ProbeExchange, unit: int) -> None:
-        self._exchange, self._unit = exchange, unit
-        self._timeout_ms = max(exchange.timeout_ms, IDENTIFY_MS)
+    def __init__(self, exchange: ProbeExchange, unit: int, timeout_ms: int) -> None:
+        self._exchange, self._unit, self._timeout_ms = exchange, unit, timeout_ms
         self._silences = 0
         self._unanswered: set[int] = set()
         self._read: dict[tuple[Area, int, int], bytes | None] = {}

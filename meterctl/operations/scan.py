@@ -196,13 +196,21 @@ class _Sweep:
                 continue
             silent = address if latency_ms is None else None
             if latency_ms is not None:
-                yield self._meter(address, latency_ms)
+                yield from self._meter(address, latency_ms)
         self.prober.linger()
         yield from self._second_round()
         yield from self._notices()
 
-    def _meter(self, address: int, latency_ms: int) -> FoundMeter:
-        identity = self.prober.identify(address)
+    def _meter(self, address: int, latency_ms: int) -> Iterator[FoundMeter]:
+        """Yield a device that answered; it counts also where the wire breaks while it is asked."""
+        try:
+            yield self._counted(address, latency_ms, self.prober.identify(address))
+        except (NoAnswerError, KeyboardInterrupt):
+            if address not in self._found:
+                yield self._counted(address, latency_ms, Identity())
+            raise
+
+    def _counted(self, address: int, latency_ms: int, identity: Identity) -> FoundMeter:
         found = FoundMeter(self.setting, address, latency_ms, identity)
         self._found[address] = found
         self.scan.found.append(found)
@@ -224,7 +232,7 @@ class _Sweep:
             if latency_ms is None:
                 latency_ms = late.get(address)
             if latency_ms is not None:
-                yield self._meter(address, latency_ms)
+                yield from self._meter(address, latency_ms)
 
     def _notices(self) -> Iterator[Notice]:
         """Yield what the bytes say that were no reply."""
@@ -236,10 +244,10 @@ class _Sweep:
             )
         for address in sorted(self._damaged):
             if (text := self.scan.damaged.get((name, address))) is not None:
-                yield Notice(
-                    f"{name}, unit {address}: damaged bytes, twice: two meters may have this "
-                    f"number, or the line is disturbed ({text})"
-                )
+                cause = "two meters may have this number, or the line is disturbed"
+                if self.setting.baud is None:
+                    cause = f"another framing may be right; {cause}"
+                yield Notice(f"{name}, unit {address}: damaged bytes, twice: {cause} ({text})")
         if not self._found and not self._damaged and prober.noise:
             yield Notice(
                 f"{name}: {prober.noise} bytes came that are no answer: another speed or parity "
