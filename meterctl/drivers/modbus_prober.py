@@ -37,10 +37,14 @@ HOST_ITSELF = 0xFF
 """The unit of a host that is the device itself (Messaging on TCP/IP V1.0b, section 4.4.1.2)."""
 IDENTIFY_MS = 500
 """Time-out of a request to a device that has answered, at least; twice what its answer took."""
-MOST_SILENCES = 3
+TRIES = 2
+COPY_MS = 50
+"""Time in which the second copy of a reply comes."""
+MOST_SILENCES = 4
 """Requests in a row that a device may leave unanswered while it is identified."""
 LINGER_MS = 400
-_PROBE = read_request(Function.READ_HOLDING_REGISTERS, 0, 2)
+_PROBED = 0, 2
+_PROBE = read_request(Function.READ_HOLDING_REGISTERS, *_PROBED)
 _IDENTIFICATION = bytes((Function.ENCAPSULATED_INTERFACE, READ_DEVICE_IDENTIFICATION, 1, 0))
 _VENDOR = 0
 _SUNSPEC_BASES = (40_000, 50_000, 0)
@@ -88,7 +92,8 @@ class ModbusProber:
         self._exchange: ProbeExchange = exchange(transport, timeout_ms, clock, trace)
         self._now, self._candidates = clock, candidates
         self._is_silent = False
-        self._latencies_ms: dict[int, int] = {}
+        self._probed: dict[int, tuple[int, bytes]] = {}
+        """Latencies and replies of the units that answered."""
 
     @property
     def late(self) -> Mapping[int, int]:
@@ -119,7 +124,8 @@ class ModbusProber:
         self._is_silent = reply is None
         if reply is None or is_no_unit(reply):
             return None
-        latency_ms = self._latencies_ms[address] = self._now() - began
+        latency_ms = self._now() - began
+        self._probed[address] = latency_ms, reply
         return latency_ms
 
     def linger(self) -> None:
@@ -130,19 +136,30 @@ class ModbusProber:
 
     def identify(self, address: int) -> Identity:
         """Return what the device of a unit is."""
-        latency_ms = max(self._latencies_ms.get(address, 0), self.late.get(address, 0))
+        latency_ms, reply = self._probed.get(address, (0, None))
+        latency_ms = max(latency_ms, self.late.get(address, 0))
         timeout_ms = max(self._exchange.timeout_ms, IDENTIFY_MS, 2 * latency_ms)
-        return _Device(self._exchange, address, timeout_ms).identity(self._candidates())
+        device = _Device(self._exchange, address, timeout_ms, reply)
+        return device.identity(self._candidates())
 
 
 class _Device:
     """A device that has answered. Each of its registers is read once."""
 
-    def __init__(self, exchange: ProbeExchange, unit: int, timeout_ms: int) -> None:
+    def __init__(
+        self, exchange: ProbeExchange, unit: int, timeout_ms: int, probed: bytes | None
+    ) -> None:
         self._exchange, self._unit, self._timeout_ms = exchange, unit, timeout_ms
         self._silences = 0
         self._unanswered: set[int] = set()
+        """Functions to which a reply may still come."""
+        self._answered = {int(Function.READ_HOLDING_REGISTERS)}
+        self._last: tuple[bytes, bytes | None] = _PROBE, probed
+        """The last request and its reply."""
         self._read: dict[tuple[Area, int, int], bytes | None] = {}
+        if probed is not None:
+            is_refused = probed[0] & EXCEPTION_FLAG
+            self._read[Area.HOLDING, *_PROBED] = None if is_refused else probed[2:]
 
     def identity(self, candidates: Sequence[Candidate]) -> Identity:
         """Return what it is: by a mark, else by what it answers where each map has its values."""
@@ -193,30 +210,48 @@ class _Device:
         return vendor, None
 
     def _ask(self, pdu: bytes) -> bytes | None:
-        """Return the reply to a request; None for a refusal, silence or damage, twice.
+        """Return the reply to a request; None for a refusal, and for silence or damage, twice.
 
-        A reply on a serial line that may still come is waited for before the next request of its
-        function, whose reply it would be taken for.
+        A function that never answered is asked once: a device may ignore it.
         """
-        if self._silences >= MOST_SILENCES:
-            return None
         function = pdu[0]
-        for _ in range(2):
-            if function in self._unanswered and not self._exchange.names_requests:
-                self._exchange.wait(self._timeout_ms)
-            self._unanswered.discard(function)
+        for _ in range(TRIES):
+            if self._silences >= MOST_SILENCES:
+                return None
             try:
-                reply = self._exchange.ask(self._unit, pdu, self._timeout_ms)
+                reply = self._asked_once(pdu)
             except CorruptAnswerError:
                 self._unanswered.add(function)
                 continue
             if reply is None:
                 self._silences += 1
                 self._unanswered.add(function)
-                return None
+                if function not in self._answered:
+                    return None
+                continue
             self._silences = 0
+            self._answered.add(function)
             return None if reply[0] & EXCEPTION_FLAG else reply
         return None
+
+    def _asked_once(self, pdu: bytes) -> bytes | None:
+        """Return the reply to a request, None for silence.
+
+        On a serial line it may be one to a request before it: one that is late is waited for, and
+        one that is like the last reply may be its second copy, so it is asked for again.
+        """
+        exchange, function = self._exchange, pdu[0]
+        if exchange.names_requests:
+            return exchange.ask(self._unit, pdu, self._timeout_ms)
+        if function in self._unanswered:
+            exchange.wait(self._timeout_ms)
+            self._unanswered.discard(function)
+        reply = exchange.ask(self._unit, pdu, self._timeout_ms)
+        if reply is not None and reply == self._last[1] and pdu != self._last[0]:
+            exchange.wait(COPY_MS)
+            reply = exchange.ask(self._unit, pdu, self._timeout_ms)
+        self._last = pdu, reply
+        return reply
 
 
 def _objects(reply: bytes) -> dict[int, bytes]:
