@@ -11,6 +11,7 @@ from meterctl.drivers.tcp_exchange import TcpExchange
 from meterctl.errors import CorruptAnswerError, MeterctlError, NoAnswerError
 from protocols.data_model.items import ITEMS
 from protocols.data_model.tables import PURCHASES, TABLES
+from protocols.data_model.tariff import TariffSet
 from protocols.keys import MessageClass
 from protocols.modbus import rtu, tcp
 from protocols.modbus.pdu import MAX_PDU, check_reply, read_request, write_request
@@ -96,7 +97,7 @@ def any_reply(framed: bool, data: bytes) -> None:
 def any_contents(framed: bool, data: bytes) -> None:
     """Make every kind of request of a driver; replies are valid frames with any contents."""
     source = Source(data)
-    what = source.number() % 5
+    what = source.number() % 6
     wire = FakeWire(framed, [], lambda request: _reply(framed, request, source))
     driver = ModbusDriver(wire, 1, TIMEOUT_MS, wire.clock)
     try:
@@ -109,8 +110,10 @@ def any_contents(framed: bool, data: bytes) -> None:
         elif what == 3:
             delivery = driver.deliver(bytes(source.number() + 1))
             assert isinstance(delivery.receipt, bytes)
-        else:
+        elif what == 4:
             driver.receipt(MessageClass.CREDIT, source.number())
+        else:
+            driver.tariff(source.choice(tuple(TariffSet)))
     except MeterctlError as error:
         has_words(error)
 

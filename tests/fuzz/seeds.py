@@ -213,8 +213,8 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
         "host_tcp_reply": tuple(
             bytes((i, 1, 3, 1)) + tcp.encode(1, 1, _reply(pdu)) for i, pdu in enumerate(REQUESTS)
         ),
-        "host_rtu_contents": tuple(bytes((what, 5)) + _ANSWER for what in range(5)),
-        "host_tcp_contents": tuple(bytes((what, 5)) + _ANSWER for what in range(5)),
+        "host_rtu_contents": tuple(bytes((what, 5)) + _ANSWER for what in range(6)),
+        "host_tcp_contents": tuple(bytes((what, 5)) + _ANSWER for what in range(6)),
         "sealed_message": (_MESSAGE, _FORMER_MESSAGE, _COMMAND),
         "answer": (_ANSWER,),
         "receipt": (_RECEIPT,),

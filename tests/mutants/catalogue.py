@@ -27,6 +27,9 @@ EVENTS = "tests/unit/firmware_sim/programs/test_told_events.py"
 OUTPUT = "tests/unit/firmware_sim/hosting/test_line_output.py"
 PHASES = "tests/property/test_phase_energies.py"
 OPERATOR = "tests/unit/firmware_sim/rack/test_operator.py"
+FREEZES = "tests/unit/firmware_sim/test_freezes.py"
+FREEZE_ROWS = "tests/unit/firmware_sim/storage/test_freeze_rows.py"
+TABLES = "tests/unit/meterctl/drivers/test_modbus_tables.py"
 
 
 METER_MUTANTS = (
@@ -493,6 +496,43 @@ METER_MUTANTS = (
         "    if state.registers.phase_energies is not None:\n",
         "    if state.registers.phase_energies is not None and not flow.counted:\n",
         (PHASES,),
+    ),
+    Mutant(
+        "a freeze counts standing charges as consumption",
+        "firmware_sim/calendar_work.py",
+        "        state.account.consumption,\n    )\n    state.append(ring, row.pack())",
+        "        state.account.consumption + state.account.standing,\n    )\n"
+        "    state.append(ring, row.pack())",
+        (FREEZES,),
+    ),
+    Mutant(
+        "freezes of older layouts are lost once their tail was written",
+        "firmware_sim/storage/store.py",
+        "        if row is not None or older_place is None:\n",
+        "        if row is not None or older_place is None or not self._names_older_layout:\n",
+        (FREEZE_ROWS,),
+    ),
+    Mutant(
+        "freezes in the tail of an older record stay short",
+        "firmware_sim/storage/layouts.py",
+        "row + Freeze.NOT_KEPT.hex() * (ring in (DAILY_RING, BILLING_RING))",
+        "row + Freeze.NOT_KEPT.hex() * (ring == DAILY_RING)",
+        (FREEZE_ROWS,),
+    ),
+    Mutant(
+        "a tariff of two instants is put together",
+        "meterctl/drivers/modbus_tariff.py",
+        "        if (part.size, part.crc) != (first.size, first.crc):\n",
+        "        if part.size < first.size:\n",
+        (TABLES,),
+    ),
+    Mutant(
+        "the refusal of the newer window is the answer of a meter of an older build",
+        "meterctl/drivers/modbus.py",
+        "            except ExtentRefusedError:\n                windows = (older,)\n",
+        "            except ExtentRefusedError:\n                if older.rows:\n"
+        "                    raise\n                windows = (older,)\n",
+        (TABLES,),
     ),
 )
 

@@ -38,6 +38,7 @@ _LAST_VERSION = 255
 _NOTHING = bytes(2 * ANSWER_REGISTERS)
 _TariffQuestion = tuple[TariffSet, int]
 """Which set, and the offset of the first byte wanted."""
+_BEGIN_OF_CURRENT: _TariffQuestion = (TariffSet.CURRENT, 0)
 
 
 class SessionWindows:
@@ -61,7 +62,7 @@ class SessionWindows:
         self._answer = _NOTHING
         self._question: tuple[MessageClass, int] | None = None
         self._status_question: StatusQuestion | None = None
-        self._tariff_question: _TariffQuestion = TariffSet.CURRENT, 0
+        self._tariff_question = _BEGIN_OF_CURRENT
 
     def read(self, station: Station, address: int, count: int) -> bytes:
         """Return registers of a window; raises IllegalAddressError where there is none."""
