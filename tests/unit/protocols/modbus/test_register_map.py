@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from protocols.data_model import items
-from protocols.data_model.tables import EVENTS, PROFILE, PURCHASES
+from protocols.data_model.tables import DAILY_FREEZES, EVENTS, PROFILE, PURCHASES
 from protocols.errors import QuantityError
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import MAP_END, NATIVE_MAP
@@ -16,6 +16,7 @@ from protocols.modbus.plain_writes import ForceControl, PlainCredit
 from protocols.modbus.register_map import RegisterMap
 from protocols.modbus.register_parts import Constant, Register, RowList, RowWindow, Section, Span
 from protocols.modbus.sealed_windows import ANSWER_REGISTERS, SealedWindow, SealedWindows
+from protocols.modbus.tariff_window import TariffWindow
 from protocols.modbus.value_layout import NAN, Layout, ValueType
 from tests.support.maps import SMALL_MAP, WINDOWS
 
@@ -112,6 +113,16 @@ def test_lists_and_windows_are_found_by_their_table() -> None:
     assert NATIVE_MAP.row_list(EVENTS) is None
     assert NATIVE_MAP.row_window(PROFILE) is NATIVE_MAP.row_windows[1]
     assert NATIVE_MAP.row_window(PURCHASES) is None
+    assert [one.address for one in NATIVE_MAP.row_windows_of(DAILY_FREEZES)] == [0x1800, 0x1200]
+    assert NATIVE_MAP.row_window(DAILY_FREEZES) is NATIVE_MAP.row_windows_of(DAILY_FREEZES)[0]
+    assert NATIVE_MAP.row_windows_of(PURCHASES) == ()
+
+
+def test_a_window_of_older_rows_shows_the_columns_of_that_time() -> None:
+    older, whole = RowWindow(0, DAILY_FREEZES, 3, older_rows=True), RowWindow(0, DAILY_FREEZES, 3)
+    assert (older.row_size, older.read_registers, len(older.extent)) == (68, 105, 107)
+    assert (whole.row_size, whole.read_registers, len(whole.extent)) == (76, 117, 119)
+    assert RowWindow(0, EVENTS, 6, older_rows=True).row_size == 38, "nothing was added to events"
 
 
 def test_the_windows_for_sealed_messages_move_with_their_address() -> None:
@@ -164,6 +175,7 @@ def test_a_register_that_cannot_be_is_refused_by_its_item(register: Register, pr
         {"row_lists": (RowList(10, PURCHASES, 1),)},
         {"row_windows": (RowWindow(11, EVENTS, 1),)},
         {"windows": SealedWindows(11)},
+        {"tariff": TariffWindow(11)},
         {"sections": (Section("Two", (Register(Area.HOLDING, 11, COUNT, U16),) * 2),)},
     ],
     ids=lambda parts: next(iter(parts)),
