@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from meterctl.drivers import Delivery, ReadBack, Trace
-from meterctl.drivers.modbus_requests import TRIES, ExtentRefusedError, ModbusRequests
+from meterctl.drivers.modbus_requests import (
+    TRIES,
+    AddressRefusedError,
+    ExtentRefusedError,
+    ModbusRequests,
+)
 from meterctl.drivers.modbus_sealed import SealedRequests
 from meterctl.drivers.modbus_tariff import read_tariff
 from meterctl.drivers.register_blocks import (
@@ -149,7 +154,7 @@ class ModbusDriver:
         for older in windows[1:]:
             try:
                 return self._window_rows(windows[0], first)
-            except ExtentRefusedError:
+            except AddressRefusedError:
                 windows = (older,)
         return self._window_rows(windows[0], first)
 
@@ -174,7 +179,7 @@ class ModbusDriver:
                 rows[:] = window_rows(window, first, data)
             return data
 
-        self._requests.repeat(ask)
+        self._requests.confirmed(ask)
         self._answering[window.table] = window
         return rows, len(rows) == window.rows
 

@@ -35,6 +35,10 @@ class ExtentRefusedError(RefusedError):
     """The device does not have all of the registers, or not in one request (02 and 03)."""
 
 
+class AddressRefusedError(ExtentRefusedError):
+    """The device does not have all of the registers (02)."""
+
+
 class _NotReadyError(RefusedError):
     """The device did not execute the request now; it may be sent again later."""
 
@@ -175,7 +179,9 @@ class ModbusRequests:
         said = f"{self.where}: Modbus exception {code:02X}"
         said += f" ({MODBUS_EXCEPTIONS.get(code, 'unknown')})"
         match code:
-            case 0x02 | 0x03:
+            case 0x02:
+                return AddressRefusedError(f"{said}; nothing was changed")
+            case 0x03:
                 return ExtentRefusedError(f"{said}; nothing was changed")
             case 0x05:
                 return _WorkingError(f"{said}: the meter has the request and works on it still")
@@ -206,6 +212,16 @@ class ModbusRequests:
                 break
         assert first is not None
         raise first
+
+    def confirmed(self, work: Callable[[int], bytes]) -> bytes:
+        """Repeat a request as `repeat`; one whose address is refused is sent a second time.
+
+        A refusal that stays says what the device lacks; a single one may be a late reply.
+        """
+        try:
+            return self.repeat(work)
+        except AddressRefusedError:
+            return self.repeat(work)
 
     def rest(self) -> None:
         """Give a busy device its time; a wire that breaks meanwhile is found by the next try."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from meterctl.drivers.modbus_requests import TRIES, ExtentRefusedError, ModbusRequests
+from meterctl.drivers.modbus_requests import TRIES, AddressRefusedError, ModbusRequests
 from meterctl.errors import CorruptAnswerError, RefusedError
 from protocols.data_model.tariff import TariffChange, TariffSet
 from protocols.errors import ProtocolError
@@ -69,8 +69,8 @@ def _part(
         return data
 
     try:
-        return TariffPart.decode(requests.repeat(ask))
-    except ExtentRefusedError as error:
+        return TariffPart.decode(requests.confirmed(ask))
+    except AddressRefusedError as error:
         raise RefusedError(
             f"{requests.where}: this meter shows no tariff: its build is older than the window; "
             f"nothing was changed"

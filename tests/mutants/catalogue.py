@@ -529,8 +529,8 @@ METER_MUTANTS = (
     Mutant(
         "the refusal of the newer window is the answer of a meter of an older build",
         "meterctl/drivers/modbus.py",
-        "            except ExtentRefusedError:\n                windows = (older,)\n",
-        "            except ExtentRefusedError:\n                if older.rows:\n"
+        "            except AddressRefusedError:\n                windows = (older,)\n",
+        "            except AddressRefusedError:\n                if older.rows:\n"
         "                    raise\n                windows = (older,)\n",
         (TABLES,),
     ),

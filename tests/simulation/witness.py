@@ -128,7 +128,8 @@ class WitnessedDriver(ModbusDriver):
     def rows(self, table: Table, first: int = 0) -> tuple[list[Any], bool]:
         """Return rows of a table as the meter held them in the meantime, without a gap.
 
-        A list is read in several requests, between which a row may be added.
+        A list is read in several requests, between which a row may be added. Where the window of
+        whole rows was refused, as a fault may do, they are those of an older build.
         """
         window = NATIVE_MAP.row_window(table)
         with self._witness.watching(
@@ -137,6 +138,9 @@ class WitnessedDriver(ModbusDriver):
             found, more = super().rows(table, first)
         rows = [row.pack() for row in found]
         possible = [[row for _, row in held] for held in shown]
+        possible += [
+            [table.completed(row[: table.older_row_size]) for row in each] for each in possible
+        ]
         if window is None and len(shown) > 1:
             numbers = {row: number for held in shown for number, row in held}
             read = [numbers.get(row, -1) for row in rows]

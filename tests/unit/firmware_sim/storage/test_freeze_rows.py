@@ -32,6 +32,7 @@ from protocols.keys import derive_meter_keys
 from protocols.quantities import HOUR
 from protocols.sealed_message import MessageKind, Outcome
 from tests.support.meters import Host
+from tests.support.storages import Image, RecordingNvram, found_on
 
 FOLDER = Path(__file__).parents[3] / "fixtures" / "layout_4"
 SERIAL = "000000000074"
@@ -155,32 +156,6 @@ STORY: tuple[Action, ...] = (
     lambda meter: Host(meter, KEYS[1]).send(MessageKind.VOID),
 )
 """The first record of the present layout, and all that moves the freezes of its tail to a ring."""
-
-
-class RecordingNvram(SimulatedNvram):
-    """A device that records its writes."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.writes: list[tuple[int, bytes]] = []
-
-    def write(self, offset: int, data: bytes) -> None:
-        super().write(offset, data)
-        self.writes.append((offset, data))
-
-
-class Image(SimulatedNvram):
-    """A device for reading only."""
-
-    def flush(self) -> None:
-        """Do nothing: there was no write."""
-
-
-def found_on(device: SimulatedNvram) -> tuple[object, ...]:
-    """Return the result of a restart: record generation, credit, and every row of every ring."""
-    found = loaded(device)
-    rows = [tuple(ring.newest(ring.depth)) for ring in found.rings]
-    return found.store._written.generation, found.state.account.credit, rows
 
 
 def cuts_of(offset: int, size: int) -> Iterator[int]:

@@ -30,6 +30,7 @@ from protocols.data_model.tables import PROFILE, PURCHASES
 from protocols.quantities import HOUR, LEDGER
 from protocols.sealed_message import MessageKind, Outcome, encode_limits
 from tests.support.meters import Host, make
+from tests.support.storages import Image, RecordingNvram, found_on
 
 DESCRIPTION = MeterDescription(load=Load.constant((2_000_000,)), credit=20 * LEDGER)
 PERIOD = HOUR // 4
@@ -82,35 +83,6 @@ def test_a_restart_goes_on_exactly_where_the_last_commit_was() -> None:
     assert essence(again) == states[-1]
     newest = next(again.rings[EVENT_RING].newest(1))
     assert newest[20:22] == b"\x00\x19", "the restart is an event"
-
-
-class RecordingNvram(SimulatedNvram):
-    """A device that records every write, so that a test can cut it at each byte."""
-
-    def __init__(self, data: bytes = b"") -> None:
-        super().__init__(data)
-        self.writes: list[tuple[int, bytes]] = []
-
-    def write(self, offset: int, data: bytes) -> None:
-        super().write(offset, data)
-        self.writes.append((offset, data))
-
-
-class Image(SimulatedNvram):
-    """A device for reading only."""
-
-    def flush(self) -> None:
-        """Do nothing: there was no write."""
-
-
-def found_on(device: Image) -> tuple[object, ...]:
-    """Return the result of a restart: record generation, credit, and every row of every ring."""
-    loaded = load(device)
-    assert loaded is not None
-    rows = tuple(
-        tuple(ring.get(n) for n in range(ring.first, ring.last + 1)) for ring in loaded.rings
-    )
-    return loaded.store._written.generation, loaded.state.account.credit, rows
 
 
 @pytest.mark.parametrize("step", [0, 1, 4, 8, 10 + DRAIN_AT - 8, 10 + DRAIN_AT - 1])

@@ -123,6 +123,21 @@ def test_a_lost_reply_is_no_refusal_and_the_whole_rows_are_read() -> None:
     assert driver.rows(DAILY_FREEZES, 3)[0][0].consumption_charged_exact == 72 * LEDGER
 
 
+@pytest.mark.parametrize("code", [2, 3])
+def test_a_single_refusal_of_the_newer_window_is_no_older_build(code: int) -> None:
+    """A refusal may be a late reply to another request: 02 is asked for again, 03 says nothing."""
+
+    def refuse(exchange: int, direction: str, data: bytes) -> bytes:
+        refused = exchange == 2 and direction == "reply"
+        return data[:5] + bytes((3, data[6], data[7] | 0x80, code)) if refused else data
+
+    driver, _ = wired(consumer(), fault=refuse)
+    if code == 3:
+        with pytest.raises(RefusedError, match="exception 03"):
+            driver.rows(DAILY_FREEZES, 3)
+    assert driver.rows(DAILY_FREEZES, 3)[0][0].consumption_charged_exact == 72 * LEDGER
+
+
 def test_a_meter_without_any_window_of_a_table_refuses_it() -> None:
     bare = replace(OLDER_MAP, row_windows=())
     with pytest.raises(RefusedError, match="exception 02"):
