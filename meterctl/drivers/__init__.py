@@ -39,6 +39,19 @@ class ReadBack:
     is_certain: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a table that follow each other, oldest first; `first` is the number of the first.
+
+    `is_full`: more rows may follow. A `first` above the number that was asked for says that the
+    meter does not keep the rows before it any more.
+    """
+
+    first: int
+    rows: Sequence[Any]
+    is_full: bool
+
+
 class Reader(Protocol):
     """A meter behind one protocol, to be read.
 
@@ -65,6 +78,10 @@ class Reader(Protocol):
 
         `first` 0 returns the newest few. A column that the meter does not keep is None.
         """
+        ...
+
+    def page(self, table: Table, first: int = 0) -> Page:
+        """Return rows of a table as `rows` does, with the number of the first one."""
         ...
 
     def has_rows(self, table: Table) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from meterctl.drivers import Delivery, ReadBack, Trace
+from meterctl.drivers import Delivery, Page, ReadBack, Trace
 from meterctl.drivers.modbus_requests import (
     TRIES,
     AddressRefusedError,
@@ -22,7 +22,7 @@ from meterctl.drivers.register_blocks import (
     value_of,
     write_function,
 )
-from meterctl.drivers.table_rows import check_order, list_rows, window_rows
+from meterctl.drivers.table_rows import check_order, list_rows, window_page
 from meterctl.errors import CorruptAnswerError, NotFiniteValuesError, UsageError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
@@ -141,31 +141,40 @@ class ModbusDriver:
         Raises:
             UsageError: the map does not have the table.
         """
+        page = self.page(table, first)
+        return list(page.rows), page.is_full
+
+    def page(self, table: Table, first: int = 0) -> Page:
+        """Return rows of a table as `rows` does, with the number of the first one.
+
+        Raises:
+            UsageError: the map does not have the table.
+        """
         if not self.has_rows(table):
             raise self._lacks(table.name)
         self._know()
         listed = self._map.row_list(table)
         if listed is not None:
-            found = self._listed(listed)
-            return [row for row in found if getattr(row, "number", first) >= first], False
+            found = [row for row in self._listed(listed) if getattr(row, "number", first) >= first]
+            return Page(getattr(found[0], "number", first) if found else first, found, False)
         windows = self._map.row_windows_of(table)
         if table in self._answering:
             windows = (self._answering[table],)
         for older in windows[1:]:
             try:
-                return self._window_rows(windows[0], first)
+                return self._window_page(windows[0], first)
             except AddressRefusedError:
                 windows = (older,)
-        return self._window_rows(windows[0], first)
+        return self._window_page(windows[0], first)
 
     def has_rows(self, table: Table) -> bool:
         """Return whether the map has a table; no byte is sent."""
         lists, windows = self._map.row_list(table), self._map.row_window(table)
         return lists is not None or windows is not None
 
-    def _window_rows(self, window: RowWindow, first: int) -> tuple[list[Any], bool]:
-        """Return the rows that a window shows from a number on, and whether it is full."""
-        rows: list[Any] = []
+    def _window_page(self, window: RowWindow, first: int) -> Page:
+        """Return the rows that a window shows from a number on."""
+        pages: list[Page] = []
 
         def ask(until: int) -> bytes:
             data = self._requests.exchange(
@@ -176,12 +185,12 @@ class ModbusDriver:
                 until,
             )
             with self._checking():
-                rows[:] = window_rows(window, first, data)
+                pages[:] = [window_page(window, first, data)]
             return data
 
         self._requests.confirmed(ask)
         self._answering[window.table] = window
-        return rows, len(rows) == window.rows
+        return pages[0]
 
     def _listed(self, rows: RowList) -> list[Any]:
         """Return the rows of a list, oldest first.

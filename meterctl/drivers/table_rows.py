@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from meterctl.drivers import Page
 from protocols.data_model.tables import (
     BILLING_FREEZES,
     DAILY_FREEZES,
@@ -54,6 +55,12 @@ def window_rows(window: RowWindow, first: int, data: bytes) -> list[Any]:
     rows = [_ROWS[table].unpack(table.completed(row)) for row in cut]
     check_order(table, rows)
     return rows
+
+
+def window_page(window: RowWindow, first: int, data: bytes) -> Page:
+    """Return the rows that a window shows with the number of the first; raises as `window_rows`."""
+    rows = window_rows(window, first, data)
+    return Page(int.from_bytes(data[:4], "big"), rows, len(rows) == window.rows)
 
 
 def list_rows(table: Table, data: bytes) -> tuple[list[Any], bool]:

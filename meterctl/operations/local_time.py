@@ -10,6 +10,7 @@ from meterctl.drivers import Reader
 from meterctl.errors import NotFiniteValuesError, RefusedError, UsageError
 from protocols.data_model import items
 from protocols.data_model.tables import UTC_OFFSETS, OffsetChange
+from protocols.quantities import DAY, MINUTE
 
 MAX_READS = 64
 """Limit: with the rows of a window these are centuries of offset changes."""
@@ -25,6 +26,30 @@ class Offsets:
         """Return the offset at an instant, minutes; before all changes it is that of the first."""
         index = bisect_right(self.changes, instant, key=lambda change: change[0])
         return self.changes[max(index - 1, 0)][1]
+
+    def local_ms(self, instant: int) -> int:
+        """Return the local time of an instant as ms since 1970 by the meter's calendar."""
+        return instant + self.at(instant) * MINUTE
+
+    def date(self, instant: int) -> int:
+        """Return the local date of an instant, days since 1970."""
+        return self.local_ms(instant) // DAY
+
+    def instant_of(self, local_ms: int) -> int | None:
+        """Return the first instant of a local time; None where it is skipped."""
+        instants = sorted({local_ms - minutes * MINUTE for _, minutes in self.changes})
+        return next((one for one in instants if self.local_ms(one) == local_ms), None)
+
+    def first_instant(self, local_ms: int) -> int:
+        """Return the first instant of a local time; where it is skipped, the end of the skip."""
+        found = self.instant_of(local_ms)
+        if found is not None:
+            return found
+        return next(
+            at
+            for at, minutes in self.changes
+            if at + minutes * MINUTE > local_ms and self.local_ms(at - 1) < local_ms
+        )
 
 
 def read_offsets(driver: Reader, instants: Iterable[int]) -> Offsets:
