@@ -248,6 +248,8 @@ _FILES = {
     "ports": ("ports",),
     "scan": ("scan",),
     "records": ("purchases", "events"),
+    "usage": ("usage",),
+    "profile": ("profile", "freezes"),
     "clock": ("clock",),
     "account": ("topup", "account"),
     "card": ("card",),

@@ -65,6 +65,13 @@ class Reader(Protocol):
         """Return items of one meter; a read whose answer was lost is repeated."""
         ...
 
+    def read_at_once(self, items: Iterable[Item]) -> Mapping[Item, Any]:
+        """Return items in as few answers as possible, so that they are of one instant if they can.
+
+        It takes longer than `read`, which transmits nothing that is not wanted.
+        """
+        ...
+
     def holds(self, item: Item) -> bool:
         """Return whether an item can be read here; no byte is sent."""
         ...

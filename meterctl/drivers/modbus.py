@@ -83,7 +83,14 @@ class ModbusDriver:
             NotFiniteValuesError: the meter has NaN or infinity for some; it carries the others.
             CorruptAnswerError: stray replies came each time.
         """
-        blocks = self._readable.blocks_of(self._held(items))
+        return self._read_blocks(self._readable.blocks_of(self._held(items)))
+
+    def read_at_once(self, items: Iterable[Item]) -> Mapping[Item, Any]:
+        """Return items in as few answers as the map allows; raises as `read`."""
+        blocks = self._readable.blocks_of(self._held(items), self._map.largest_read)
+        return self._read_blocks(blocks)
+
+    def _read_blocks(self, blocks: Sequence[Block]) -> Mapping[Item, Any]:
         self._know()
         values = self._undisturbed(lambda: self._values(blocks))
         wrong = frozenset(item for item, value in values.items() if value is NAN)

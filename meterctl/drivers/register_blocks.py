@@ -97,11 +97,11 @@ class ReadableMap:
         """Return how much of an area one request reads."""
         return self._most[area]
 
-    def blocks_of(self, items: Iterable[Item]) -> list[Block]:
+    def blocks_of(self, items: Iterable[Item], gap: int = GAP) -> list[Block]:
         """Choose registers for each item, and group those that fit one request.
 
         An item with several places is read where it needs no request of its own. Every item must be
-        held.
+        held. At most `gap` registers between two that are wanted are read too.
         """
         wanted = set(items)
         choices = [self.best[item] for item in wanted if item in self.best]
@@ -113,10 +113,10 @@ class ReadableMap:
                 chosen.append(
                     min(
                         registers,
-                        key=lambda one: (len(self._blocks([*chosen, one])), one.address),
+                        key=lambda one: (len(self._blocks([*chosen, one], gap)), one.address),
                     )
                 )
-        return self._blocks(chosen)
+        return self._blocks(chosen, gap)
 
     def cuts_a_value(self, area: Area, address: int, count: int) -> bool:
         """Return whether a read begins or ends within a value, which devices may refuse.
@@ -135,24 +135,24 @@ class ReadableMap:
                 return run
         return range(address, address + count)
 
-    def _blocks(self, registers: Sequence[Register]) -> list[Block]:
+    def _blocks(self, registers: Sequence[Register], gap: int) -> list[Block]:
         """Group registers that fit one request."""
         blocks: list[Block] = []
         placed = [(area, one) for one in registers if (area := self.area_of(one))]
         for area, register in sorted(placed, key=lambda one: (one[0].value, one[1].address)):
             if blocks and blocks[-1].area is area:
                 longer = Block(area, (*blocks[-1].registers, register))
-                if self._fits(longer):
+                if self._fits(longer, gap):
                     blocks[-1] = longer
                     continue
             blocks.append(Block(area, (register,)))
         return blocks
 
-    def _fits(self, block: Block) -> bool:
+    def _fits(self, block: Block, gap: int) -> bool:
         """Return whether one request may read a block to whose end a register was added."""
         before, last = block.registers[-2:]
         return (
-            last.address - before.extent.stop <= GAP
+            last.address - before.extent.stop <= gap
             and block.width <= self.largest(block.area)
             and any(
                 run.start <= block.address and last.extent.stop <= run.stop

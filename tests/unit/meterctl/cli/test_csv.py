@@ -50,7 +50,7 @@ NO_TABLE = {
     *(("moratorium", name) for name in ("until", "off")),
 }
 """Commands that change something, or tell a story: their result is one object with --json."""
-ELSEWHERE = {("ports",), ("scan",)}
+ELSEWHERE = {("ports",), ("scan",), ("profile",), ("freezes",), ("usage",)}
 """Commands that print a table of facts, whose CSV has tests beside their own."""
 WORDS = {("journal", "show"): ("1",), ("read",): ("available_credit", "supply_causes")}
 EXPECTED_WORDS = {**dict.fromkeys(TABLES, ()), **WORDS}

@@ -1,0 +1,63 @@
+"""The mutants of what is told of consumption: rows by page, the load profile, days and costs."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+_OPERATIONS = "tests/unit/meterctl/operations"
+PAGING = f"{_OPERATIONS}/test_paging.py"
+PROFILE = f"{_OPERATIONS}/test_load_profile.py"
+USAGE = f"{_OPERATIONS}/test_usage.py"
+DAYS_LEFT = f"{_OPERATIONS}/test_days_left.py"
+
+REPORT_MUTANTS = (
+    Mutant(
+        "a late reply for a later page hides the rows before it",
+        "meterctl/operations/paging.py",
+        "            if page.first == number:\n                return page\n",
+        "            return page\n",
+        (PAGING,),
+    ),
+    Mutant(
+        "records between two others are taken to be regular, whatever the clock did",
+        "meterctl/operations/load_profile.py",
+        "if end - begin != (last - first) * PERIOD:",
+        "if end < begin:",
+        (PROFILE,),
+    ),
+    Mutant(
+        "registers and what was charged are of two instants",
+        "meterctl/operations/snapshots.py",
+        "values |= reader.read_at_once(",
+        "values |= reader.read(",
+        (USAGE,),
+    ),
+    Mutant(
+        "a midnight between the freezes and the registers is not noticed",
+        "meterctl/operations/snapshots.py",
+        "Snapshot.of(newest[-1]) == daily[-1]",
+        "newest[-1].number >= daily[-1].number",
+        (USAGE,),
+    ),
+    Mutant(
+        "a month that is cut at its begin is whole",
+        "meterctl/operations/usage.py",
+        "whole and part.is_complete",
+        "part.is_complete",
+        (USAGE,),
+    ),
+    Mutant(
+        "the cost of steps at present prices, whatever was charged",
+        "meterctl/operations/usage.py",
+        "return period.cost == expected",
+        "return period.cost is not None",
+        (USAGE,),
+    ),
+    Mutant(
+        "instalments are taken without debt",
+        "meterctl/operations/days_left.py",
+        "if credit <= until_paid * (daily + instalment):",
+        "if credit <= 10 * until_paid * (daily + instalment):",
+        (DAYS_LEFT,),
+    ),
+)
