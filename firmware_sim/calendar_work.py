@@ -34,7 +34,8 @@ from firmware_sim.tariff.calendar import (
 )
 from protocols.data_model.events import TARIFF_PARTS
 from protocols.data_model.tables import Freeze, ProfileRecord
-from protocols.data_model.tariff import PART_NAMES, DayTables, Part, Prices, Seasons, Steps, Tariff
+from protocols.data_model.tariff import PART_NAMES, Part
+from protocols.data_model.tariff_sets import replace_part
 from protocols.quantities import DAY, LocalMoment
 
 PROFILE_PERIOD_MS = 900_000
@@ -236,19 +237,6 @@ def close_period(state: State, end: int, clock_set: bool = False) -> None:
         period.maximum_demand_mw, period.maximum_demand_at_ms = imported * PERIODS_AN_HOUR, end
     period.import_at_start, period.export_at_start = registers.import_mwh, registers.export_mwh
     period.began_ms, period.power_down = end, False
-
-
-def replace_part(tariff: Tariff, part: Part) -> Tariff:
-    """Return a tariff with one part replaced."""
-    match part:
-        case Seasons():
-            return Tariff(part, tariff.day_tables, tariff.prices, tariff.steps)
-        case DayTables():
-            return Tariff(tariff.seasons, part, tariff.prices, tariff.steps)
-        case Prices():
-            return Tariff(tariff.seasons, tariff.day_tables, part, tariff.steps)
-        case Steps():
-            return Tariff(tariff.seasons, tariff.day_tables, tariff.prices, part)
 
 
 def _begun(state: State, clock: int) -> Local:

@@ -6,18 +6,15 @@ from collections.abc import Mapping
 
 from firmware_sim.acceptance.instruction import Instruction
 from firmware_sim.account.account import exceeds_max_credit
-from firmware_sim.calendar_work import clock_at, local_of, replace_part, with_pending
+from firmware_sim.calendar_work import clock_at, local_of, with_pending
 from firmware_sim.clock import LAST_CLOCK, LAST_DATE
 from firmware_sim.state import State
 from protocols.data_model.items import SETTINGS, UTC_OFFSET
-from protocols.data_model.tariff import Tariff, TariffChange
-from protocols.data_model.words import AccountState
+from protocols.data_model.tariff import TariffChange
+from protocols.data_model.tariff_sets import is_energy_tariff, sets_in_turn
+from protocols.data_model.words import ENERGY_ACCOUNT, AccountState
 from protocols.quantities import MONEY_LIMIT, LocalMoment, format_date
 from protocols.sealed_message import MessageKind, Outcome, SwitchAction
-
-ENERGY_ACCOUNT = 0
-ENERGY_PRICE = 10_000
-"""1.0000 kWh per kWh: the price of an energy account is fixed (DESIGN.md 3.3)."""
 
 
 def refusal(state: State, instruction: Instruction) -> Outcome | None:
@@ -119,21 +116,13 @@ def _tariffs_hold(state: State, change: TariffChange) -> bool:
     """
     if any(part.problem() for _, part in change.parts):
         return False
-    tariff, now = state.tariff, state.clock.read(state.elapsed_ms)
+    now = state.clock.read(state.elapsed_ms)
     pending = with_pending(state, change.parts)
     if pending is None:
         return False
-    parts = [(max(p.activation_ms, now), p.part) for p in pending]
-    for instant in sorted({activation for activation, _ in parts}):
-        for activation, part in parts:
-            if activation == instant:
-                tariff = replace_part(tariff, part)
-        if tariff.reference_problems() or (
-            state.account.unit == ENERGY_ACCOUNT and not _energy_tariff(tariff)
-        ):
-            return False
-    return True
-
-
-def _energy_tariff(tariff: Tariff) -> bool:
-    return set(tariff.prices.prices) == {ENERGY_PRICE} and not any(tariff.steps.additions)
+    parts = [(p.activation_ms, p.part) for p in pending]
+    return not any(
+        after.reference_problems()
+        or (state.account.unit == ENERGY_ACCOUNT and not is_energy_tariff(after))
+        for _, after in sets_in_turn(state.tariff, parts, now)
+    )

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from firmware_sim.description.keys import KEYS, Key
-from firmware_sim.description.toml import TableOrFile, TextKind
 from firmware_sim.hosting.errors import HostingError
 from protocols.data_model.kinds import Fixed
 from protocols.errors import QuantityError
+from protocols.toml_values import TableOrFile, TextKind
 
 PLACE = "# EVERY OTHER KEY\n"
 """Line of `data/meter.toml` in whose place the other keys stand."""

@@ -28,7 +28,6 @@ from firmware_sim.description.loads import allowed_instead, outside_warning, rea
 from firmware_sim.description.maps import map_of_every_meter, maps_of_units
 from firmware_sim.description.mistakes import Mistakes
 from firmware_sim.description.named_parts import register_map_of, tariff_of
-from firmware_sim.description.toml import ConfigurationError, TableOrFile, read_all
 from firmware_sim.description.zones import transitions
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_text
@@ -39,6 +38,7 @@ from firmware_sim.settings import Settings
 from protocols.errors import QuantityError
 from protocols.quantities import LocalMoment
 from protocols.toml_text import parse_toml
+from protocols.toml_values import ConfigurationError, TableOrFile, read_all
 
 LAST_UNIT, LAST_SERIAL_NUMBER = 247, 10**12 - 1
 

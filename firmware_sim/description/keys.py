@@ -21,10 +21,7 @@ from firmware_sim.description.kinds import (
     SWITCH,
     TEXT,
     FileOrText,
-    Words,
 )
-from firmware_sim.description.tariffs import TARIFF_KEYS, read_tariff
-from firmware_sim.description.toml import TableOrFile, TextKind, reader_of
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.metrology.load import OnEnd
 from firmware_sim.settings import attribute
@@ -33,6 +30,8 @@ from protocols.data_model.items import Item
 from protocols.data_model.kinds import Fixed
 from protocols.data_model.words import MeterType, PhaseSummation, choice
 from protocols.modbus.named_maps import NATIVE
+from protocols.tariff_file import TARIFF_KEYS, read_tariff
+from protocols.toml_values import TableOrFile, TextKind, Words, reader_of
 
 SETTINGS = "settings."
 """Begin of the attribute of a key that is a setting."""

@@ -1,8 +1,8 @@
-"""Kinds of keys that no item has: balances, prices, instants, words, names of files."""
+"""Kinds of keys that no item has: balances, prices, instants, names of files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,22 +25,6 @@ class Written:
 
     text: Callable[[Any], str]
     parse: Callable[[str], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One of a few words, exactly as written; each stands for a value."""
-
-    values: Mapping[str, Any]
-
-    def text(self, value: Any) -> str:
-        return next(word for word, meant in self.values.items() if meant == value)
-
-    def parse(self, text: str) -> Any:
-        if text not in self.values:
-            *others, last = map(repr, self.values)
-            raise QuantityError(f"allowed is {', '.join(others)} or {last}")
-        return self.values[text]
 
 
 @dataclass(frozen=True, slots=True)

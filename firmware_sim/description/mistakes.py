@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 
 from firmware_sim.description.keys import FILE_READERS
-from firmware_sim.description.toml import ConfigurationError
 from firmware_sim.hosting.errors import HostingError
 from protocols.toml_text import with_lines
+from protocols.toml_values import ConfigurationError
 
 
 class Mistakes:

@@ -8,15 +8,16 @@ from typing import Any
 from firmware_sim.description.keys import REGISTER_MAP
 from firmware_sim.description.maps import read_map
 from firmware_sim.description.mistakes import Mistakes
-from firmware_sim.description.tariffs import parse_tariff, tariff_in_force
-from firmware_sim.description.toml import ConfigurationError
+from firmware_sim.description.tariffs import tariff_in_force
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.hosting.named_files import read_text
 from firmware_sim.meter_description import MeterDescription
 from protocols.data_model.tariff import Tariff
 from protocols.errors import QuantityError
 from protocols.modbus.register_map import RegisterMap
+from protocols.tariff_file import parse_tariff
 from protocols.toml_text import with_lines
+from protocols.toml_values import ConfigurationError
 
 
 def register_map_of(values: Mapping[str, Any], mistakes: Mistakes) -> RegisterMap | None:

@@ -1,170 +1,15 @@
-"""The keys of a tariff, as a table of a meter's TOML or as a file of its own."""
+"""The tariff of a meter that is described: its keys, one price, the rule of an energy account."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from firmware_sim.description.kinds import Words
-from firmware_sim.description.toml import (
-    ConfigurationError,
-    list_of,
-    parsed,
-    read_all,
-    reader_of,
-    table_of,
-)
-from protocols.data_model import items
-from protocols.data_model.kinds import COUNT
-from protocols.data_model.tariff import (
-    DAYS_OF_MONTH,
-    MAX_PRICE,
-    DayTables,
-    Prices,
-    Seasons,
-    Steps,
-    Tariff,
-)
+from protocols.data_model.tariff import MAX_PRICE, Prices, Tariff
+from protocols.data_model.tariff_sets import ENERGY_PRICE, is_energy_tariff
 from protocols.data_model.words import ENERGY_ACCOUNT
-from protocols.errors import QuantityError
-from protocols.quantities import parse_date, parse_fixed, parse_price
-from protocols.toml_text import parse_toml
-
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-ENERGY_PRICE = 10_000
-"""Price of an energy account, 1e-4: it is charged in kWh."""
-
-
-def _parse_entry(text: str) -> tuple[int, int]:
-    """Read a day table entry, "08:00 2": a local time and the rate from then on."""
-    time, _, rate = text.strip().partition(" ")
-    hour, colon, minute = time.partition(":")
-    if not (colon and hour.isdigit() and minute.isdigit() and rate.strip().isdigit()):
-        raise QuantityError(f"{text!r} is no entry: write '08:00 2', a local time and a rate")
-    if int(hour) > 23 or int(minute) > 59:
-        raise QuantityError(f"{text!r} is no time of day")
-    return int(hour) * 60 + int(minute), int(rate)
-
-
-def _parse_month_day(text: str) -> tuple[int, int]:
-    month, dash, day = text.strip().partition("-")
-    if not (dash and month.isdigit() and day.isdigit()):
-        raise QuantityError(f"{text!r} is no date of the year: write 05-01")
-    if not (1 <= int(month) <= 12 and 1 <= int(day) <= DAYS_OF_MONTH[int(month) - 1]):
-        raise QuantityError(f"{text!r} is no date of the year: allowed is 01-01 to 12-31")
-    return int(month), int(day)
-
-
-def _parse_step_limit(text: str) -> int:
-    return parse_fixed(text, 6)
-
-
-_TABLE_NUMBER = parsed(COUNT.parse)
-_PRICES = list_of(parsed(parse_price))
-
-TARIFF_KEYS = {
-    "prices": _PRICES,
-    "step_limits_kwh": list_of(parsed(_parse_step_limit)),
-    "step_additions": _PRICES,
-    "step_period": reader_of(Words({"month": False, "year": True})),
-    "billing_day": reader_of(items.BILLING_DAY.kind),
-    "billing_year": reader_of(items.BILLING_YEAR.kind),
-    "day_tables": list_of(
-        table_of({"entries": list_of(parsed(_parse_entry), least=1)}, needed=("entries",))
-    ),
-    "seasons": list_of(
-        table_of(
-            {"start": parsed(_parse_month_day), "day_table": _TABLE_NUMBER},
-            needed=("start", "day_table"),
-        )
-    ),
-    "weekdays": table_of(dict.fromkeys(WEEKDAYS, _TABLE_NUMBER)),
-    "holidays": list_of(
-        table_of({"date": parsed(parse_date), "day_table": _TABLE_NUMBER}, needed=("date",))
-    ),
-}
-"""Readers of the keys; what they yield is put together by `tariff_of`."""
-
-
-def parse_tariff(text: str) -> Mapping[str, Any]:
-    """Return the values of a TOML text, by the keys that it has.
-
-    Raises:
-        QuantityError: it is not TOML.
-        ConfigurationError: keys that there are not, and values that are not allowed.
-    """
-    return read_tariff(parse_toml(text))
-
-
-def read_tariff(table: Mapping[str, Any], place: str = "") -> Mapping[str, Any]:
-    """Return the values of a table, by the keys that it has.
-
-    Raises:
-        ConfigurationError: keys that there are not, values that are not allowed, and what the
-            other keys say that no tariff can have.
-    """
-    try:
-        return read_all((TARIFF_KEYS, table), place=place)
-    except ConfigurationError as error:
-        told = [str(error), *invalid_fields(error.values)]
-        raise ConfigurationError("\n".join(told), error.values) from error
-
-
-def tariff_of(values: Mapping[str, Any]) -> Tariff:
-    """Return the tariff of the keys that are given; raises ConfigurationError if they disagree."""
-    tariff = _unchecked(values)
-    if found := tariff.problems():
-        raise ConfigurationError("\n".join(map(_with_its_key, found)))
-    return tariff
-
-
-def invalid_fields(values: Mapping[str, Any]) -> list[str]:
-    """Return the invalid fields of a tariff some of whose keys could not be read.
-
-    What two keys say together is not checked, as the unread one may be one of them.
-    """
-    found = _unchecked(values).field_problems()
-    return [_with_its_key(problem) for problem in found if not problem.startswith(_OF_TWO_KEYS)]
-
-
-_OF_TWO_KEYS = "steps:"
-"""Begin of the problem of a tariff that more than one key has: so many limits and additions."""
-
-
-def _unchecked(values: Mapping[str, Any]) -> Tariff:
-    steps = {
-        "limits": values.get("step_limits_kwh"),
-        "additions": values.get("step_additions"),
-        "yearly": values.get("step_period"),
-    }
-    for name, high, low in (
-        ("billing_day", "billing_day", "billing_hour"),
-        ("billing_year", "year_month", "year_day"),
-    ):
-        if name in values:
-            steps |= {high: int(values[name][:2]), low: int(values[name][2:])}
-    seasons = {
-        "starts": tuple(
-            sorted((*row["start"], row["day_table"]) for row in values.get("seasons", ()))
-        ),
-        "holidays": tuple(
-            (row["date"], row.get("day_table", 0)) for row in values.get("holidays", ())
-        ),
-        "weekdays": tuple(values.get("weekdays", {}).get(day, 0) for day in WEEKDAYS),
-    }
-    tables = tuple(tuple(sorted(row["entries"])) for row in values.get("day_tables", ()))
-    return Tariff(
-        Seasons(**{name: value for name, value in seasons.items() if value}),
-        DayTables(tables) if tables else DayTables(),
-        Prices(values["prices"]) if "prices" in values else Prices(),
-        Steps(**{name: value for name, value in steps.items() if value is not None}),
-    )
-
-
-def _with_its_key(problem: str) -> str:
-    """Return a problem of a tariff, which may name one of its keys, as one of its place."""
-    key = problem.split(maxsplit=1)[0].rstrip(":").partition(".")[0]
-    return f"tariff{'.' if key in TARIFF_KEYS else ': '}{problem}"
+from protocols.tariff_file import tariff_of
+from protocols.toml_values import ConfigurationError
 
 
 def tariff_in_force(values: Mapping[str, Any], price: int | None, account_unit: int) -> Tariff:
@@ -181,7 +26,7 @@ def tariff_in_force(values: Mapping[str, Any], price: int | None, account_unit: 
     if account_unit == ENERGY_ACCOUNT:
         if price is None and not values:
             tariff = Tariff(prices=Prices((ENERGY_PRICE,)))
-        if set(tariff.prices.prices) != {ENERGY_PRICE} or any(tariff.steps.additions):
+        if not is_energy_tariff(tariff):
             raise ConfigurationError(
                 "tariff: an energy account (account_unit kWh) has the fixed price 1.0000, no steps"
             )

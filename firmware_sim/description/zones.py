@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from firmware_sim.clock import Transitions
-from firmware_sim.description.toml import ConfigurationError
 from protocols.quantities import DAY, MINUTE, SECOND
+from protocols.toml_values import ConfigurationError
 
 LAST_YEAR = 2106
 """The last year with changes: stamps of seconds end in it, a clock cannot be set beyond 2099."""

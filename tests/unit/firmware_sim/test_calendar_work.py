@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -16,7 +15,6 @@ from firmware_sim.calendar_work import (
     next_calendar_clock,
     next_profile_clock,
     pass_instant,
-    replace_part,
     step_clock,
     with_pending,
 )
@@ -151,20 +149,6 @@ def test_a_further_part_of_a_type_replaces_the_pending_one() -> None:
         PendingPart(2, Seasons()),
         PendingPart(3, Prices((3,))),
     )
-
-
-@pytest.mark.parametrize(
-    ("part", "name"),
-    [
-        (Seasons(starts=((2, 1, 1),)), "seasons"),
-        (DayTables((((60, 1),),)), "day_tables"),
-        (Prices((1,)), "prices"),
-        (Steps((1,), (0, 1)), "steps"),
-    ],
-)
-def test_one_part_of_a_tariff_is_replaced(part: object, name: str) -> None:
-    wanted = replace(Tariff(), **{name: part})  # type: ignore[arg-type]
-    assert replace_part(Tariff(), part) == wanted  # type: ignore[arg-type]
 
 
 def test_an_invalid_clock_has_the_first_rate_and_no_calendar_edge() -> None:

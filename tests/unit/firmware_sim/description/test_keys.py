@@ -13,11 +13,11 @@ import pytest
 from firmware_sim.description.example import default_text, example
 from firmware_sim.description.files import describe_keys
 from firmware_sim.description.keys import FILE_READERS, FLAGS, KEYS, Key
-from firmware_sim.description.toml import ConfigurationError, TableOrFile, reader_of
 from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.settings import Settings
 from protocols.data_model.kinds import Choice, Flags
 from protocols.toml_text import parse_toml
+from protocols.toml_values import ConfigurationError, TableOrFile, reader_of
 
 MADE = {"settings", "tariff", "load", "keys", "keys_of", "transitions", "register_map"}
 """Attributes that are made of several keys, or of files."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware_sim.description.files import describe_keys
-from firmware_sim.description.tariffs import parse_tariff, tariff_in_force, tariff_of
-from firmware_sim.description.toml import MAX_SHOWN, ConfigurationError
+from firmware_sim.description.tariffs import tariff_in_force
 from firmware_sim.hosting.errors import HostingError
 from firmware_sim.meter_description import DEFAULT_START, MeterDescription
 from firmware_sim.settings import Settings
@@ -14,7 +13,9 @@ from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tarif
 from protocols.data_model.words import ENERGY_ACCOUNT, MeterType, ReconnectMode, TripMode
 from protocols.errors import QuantityError
 from protocols.quantities import KWH, LEDGER
+from protocols.tariff_file import parse_tariff, tariff_of
 from protocols.toml_text import parse_toml
+from protocols.toml_values import MAX_SHOWN, ConfigurationError
 
 
 def described(text: str) -> MeterDescription:

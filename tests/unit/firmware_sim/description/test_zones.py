@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from firmware_sim.clock import LAST_CLOCK, Transitions, local_time
-from firmware_sim.description.toml import ConfigurationError
 from firmware_sim.description.zones import LAST_YEAR, transitions
 from protocols.quantities import DAY, HOUR, MINUTE, SECOND, parse_moment
+from protocols.toml_values import ConfigurationError
 
 ZONES = sorted(available_timezones() - {"localtime", "posixrules", "Factory"})
 SAMPLED = 60

@@ -1,4 +1,4 @@
-"""TOML text to values: every wrong key is named with its value and the allowed ones, all at once.
+"""Values of a TOML text: every wrong key is named with its value and the allowed ones, all at once.
 
 A reader takes the place of a value, such as "tariff.prices.0", and the value as TOML holds it.
 """
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from protocols.data_model.items import Windows
 from protocols.data_model.kinds import Flags
-from protocols.errors import ProtocolError
+from protocols.errors import ProtocolError, QuantityError
 
 MAX_SHOWN = 200
 
@@ -37,6 +37,22 @@ class TextKind(Protocol):
 
     def text(self, value: Any) -> str: ...
     def parse(self, text: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One of a few words, exactly as written; each stands for a value."""
+
+    values: Mapping[str, Any]
+
+    def text(self, value: Any) -> str:
+        return next(word for word, meant in self.values.items() if meant == value)
+
+    def parse(self, text: str) -> Any:
+        if text not in self.values:
+            *others, last = map(repr, self.values)
+            raise QuantityError(f"allowed is {', '.join(others)} or {last}")
+        return self.values[text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +119,7 @@ def _hint(name: str, readers: Mapping[str, Reader]) -> str:
             return f" here; write it under [{table}]"
         if isinstance(kind, TableOrFile) and f"{name}s" in kind.readers:
             return f" here; write {name}s under [{table}]"
-    from difflib import get_close_matches  # most starts have no wrong key
+    from difflib import get_close_matches  # noqa: PLC0415 - most starts have no wrong key
 
     near = get_close_matches(name, readers, 1)
     return f"; did you mean {near[0]}?" if near else ""
