@@ -10,13 +10,21 @@ from protocols.data_model.kinds import COUNT
 from protocols.data_model.tariff import (
     DAYS_OF_MONTH,
     DayTables,
+    Part,
     Prices,
     Seasons,
     Steps,
     Tariff,
 )
 from protocols.errors import QuantityError
-from protocols.quantities import parse_date, parse_fixed, parse_price
+from protocols.quantities import (
+    SECOND,
+    LocalMoment,
+    parse_date,
+    parse_fixed,
+    parse_price,
+    parse_written_moment,
+)
 from protocols.toml_text import parse_toml
 from protocols.toml_values import (
     ConfigurationError,
@@ -80,6 +88,26 @@ TARIFF_KEYS = {
     ),
 }
 """Readers of the keys; what they yield is put together by `tariff_of`."""
+KEYS_OF_PARTS: Mapping[type[Part], tuple[str, ...]] = {
+    Prices: ("prices",),
+    Steps: ("step_limits_kwh", "step_additions", "step_period", "billing_day", "billing_year"),
+    DayTables: ("day_tables",),
+    Seasons: ("seasons", "weekdays", "holidays"),
+}
+"""The keys of each part. A part whose key is given has the defaults of its other keys."""
+
+
+def parse_activation(text: str) -> int | LocalMoment:
+    """Return the instant of an activation, or local time of the meter where no offset is written.
+
+    Raises:
+        QuantityError: no moment, or one that no tariff command has.
+    """
+    activation = parse_written_moment(text)
+    at_ms = activation.ms if isinstance(activation, LocalMoment) else activation
+    if at_ms < 0 or at_ms % SECOND or at_ms // SECOND > 0xFFFF_FFFF:
+        raise QuantityError("whole seconds from 1970 to 2106 are allowed")
+    return activation
 
 
 def parse_tariff(text: str) -> Mapping[str, Any]:
@@ -108,7 +136,7 @@ def read_tariff(table: Mapping[str, Any], place: str = "") -> Mapping[str, Any]:
 
 def tariff_of(values: Mapping[str, Any]) -> Tariff:
     """Return the tariff of the keys that are given; raises ConfigurationError if they disagree."""
-    tariff = _unchecked(values)
+    tariff = unchecked_tariff(values)
     if found := tariff.problems():
         raise ConfigurationError("\n".join(map(_with_its_key, found)))
     return tariff
@@ -119,7 +147,7 @@ def invalid_fields(values: Mapping[str, Any]) -> list[str]:
 
     What two keys say together is not checked, as the unread one may be one of them.
     """
-    found = _unchecked(values).field_problems()
+    found = unchecked_tariff(values).field_problems()
     return [_with_its_key(problem) for problem in found if not problem.startswith(_OF_TWO_KEYS)]
 
 
@@ -127,7 +155,8 @@ _OF_TWO_KEYS = "steps:"
 """Begin of the problem of a tariff that more than one key has: so many limits and additions."""
 
 
-def _unchecked(values: Mapping[str, Any]) -> Tariff:
+def unchecked_tariff(values: Mapping[str, Any]) -> Tariff:
+    """Return the tariff of the keys that are given, with the defaults of the others."""
     steps = {
         "limits": values.get("step_limits_kwh"),
         "additions": values.get("step_additions"),

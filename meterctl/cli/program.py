@@ -256,6 +256,7 @@ _FILES = {
     "journal": ("journal",),
     "supply": ("switch", "guarantee", "moratorium", "tamper"),
     "limits": ("limits",),
+    "tariff": ("tariff",),
     "write": ("write",),
     "keys": ("keys",),
 }

@@ -11,6 +11,7 @@ from meterctl.drivers import Reader
 from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.journal import Journal
 from meterctl.operations.command import Command, Refusal, execute_command
+from meterctl.operations.reading_back import found_after_refusal, not_as_asked, unread_refusal
 from meterctl.session import Session
 from protocols.data_model.items import UTC_OFFSET, Item
 from protocols.data_model.limit_rules import PAIRED, limit_problems
@@ -102,26 +103,13 @@ def set_limits(
     except MeterctlError as error:
         if refusal is None:
             return []
-        raise RefusedError(
-            f"{refusal}; reading back was not answered: {error}",
-            outcome=refusal.outcome,
-            serial_number=refusal.serial_number,
-        ) from error
+        raise unread_refusal(refusal, error) from error
     changes = [Change(item, wanted[item], before[item], after[item]) for item in wanted]
     if refusal is not None:
         moved = [c.item.name for c in changes if c.after != c.before]
-        told = (
-            f"read back, {', '.join(moved)} CHANGED all the same"
-            if moved
-            else "read back, nothing has changed"
-        )
-        raise refusal.read_back(told, _reason(session, refusal, wanted)) from refusal
+        reason = _reason(session, refusal, wanted)
+        raise refusal.read_back(found_after_refusal(moved), reason) from refusal
     wrong = [c.item.name for c in changes if c.after != c.asked]
     if wrong:
-        serial = command.meter.serial_number
-        raise RefusedError(
-            f"meter {serial}: accepted, but read back {', '.join(wrong)} is not as asked",
-            outcome="accepted",
-            serial_number=serial,
-        )
+        raise not_as_asked(command.meter.serial_number, wrong)
     return changes

@@ -19,8 +19,9 @@ from protocols.data_model.items import Item
 from protocols.data_model.setting_words import parse_setting_words
 from protocols.data_model.tariff import MAX_RATES, Prices, TariffChange
 from protocols.errors import QuantityError
-from protocols.quantities import LocalMoment, parse_price, parse_written_moment
+from protocols.quantities import LocalMoment, parse_price
 from protocols.sealed_message import MessageKind
+from protocols.tariff_file import parse_activation
 from protocols.toml_text import parse_toml, with_lines
 
 _AT_ONCE: int | LocalMoment = 0
@@ -111,8 +112,4 @@ def _activation(table: dict[str, Any]) -> int | LocalMoment:
     """Return an instant, or local time of the meter where no offset is written."""
     if "activation" not in table:
         return _AT_ONCE
-    activation = parse_written_moment(str(table["activation"]))
-    at_ms = activation.ms if isinstance(activation, LocalMoment) else activation
-    if at_ms < 0 or at_ms % 1000 or at_ms // 1000 > 0xFFFF_FFFF:
-        raise UsageError("whole seconds from 1970 to 2106 are allowed")
-    return activation
+    return parse_activation(str(table["activation"]))

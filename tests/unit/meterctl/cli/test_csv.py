@@ -48,9 +48,17 @@ NO_TABLE = {
     *(("keys", name) for name in ("init", "export", "retire", "advance")),
     *(("switch", name) for name in ("interrupt", "permit", "restore")),
     *(("moratorium", name) for name in ("until", "off")),
+    *(("tariff", name) for name in ("check", "set")),
 }
 """Commands that change something, or tell a story: their result is one object with --json."""
-ELSEWHERE = {("ports",), ("scan",), ("profile",), ("freezes",), ("usage",)}
+ELSEWHERE = {
+    ("ports",),
+    ("scan",),
+    ("profile",),
+    ("freezes",),
+    ("usage",),
+    ("tariff", "show"),
+}
 """Commands that print a table of facts, whose CSV has tests beside their own."""
 WORDS = {("journal", "show"): ("1",), ("read",): ("available_credit", "supply_causes")}
 EXPECTED_WORDS = {**dict.fromkeys(TABLES, ()), **WORDS}
