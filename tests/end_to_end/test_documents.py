@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/card.md work as written and show what the pages show."""
+"""The commands of README.md and of pages of docs/ work as written and show what the pages show."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def shown_lines(page: str) -> list[str]:
     return "".join(found).splitlines()
 
 
-@pytest.mark.parametrize(("page", "least"), [("README.md", 5), ("docs/card.md", 1)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("README.md", 5), ("docs/card.md", 1), ("docs/tariffs.md", 1)]
+)
 def test_every_command_of_a_page_works_in_the_order_of_the_page(
     tmp_path: Path, page: str, least: int
 ) -> None:

@@ -113,7 +113,7 @@ def some_parts(tariff: Tariff, activations: list[int], chosen: set[str]) -> list
     return [(at, getattr(tariff, name)) for name, at in named if name in chosen]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(TARIFFS, min_size=3, max_size=3),
     st.lists(st.lists(ACTIVATIONS, min_size=4, max_size=4), min_size=2, max_size=2),
