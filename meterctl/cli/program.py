@@ -59,6 +59,7 @@ class _Group(CommandGroup):
         **dict.fromkeys(("history", "sales"), "journal list"),
         **dict.fromkeys(("disconnect", "connect", "relay"), "switch"),
         **dict.fromkeys(("time", "date"), "clock"),
+        **dict.fromkeys(("price", "prices", "rates"), "tariff"),
     }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -253,7 +253,12 @@ def _activation(text: str | None) -> Activation | None:
 def _say_of_meter(planned: PlannedTariff) -> None:
     """Warn of what only the meter's sets and clock show."""
     serial = planned.serial_number
-    if past := planned.past():
+    if not planned.has_valid_clock:
+        say(
+            f"meterctl: meter {serial}: warning: its clock is not valid: no part activates at its "
+            f"moment until the clock is set (meterctl clock set)"
+        )
+    elif past := planned.past():
         say(
             f"meterctl: meter {serial}: the activation of {', '.join(past)} is past on its clock: "
             f"it applies at once"

@@ -6,6 +6,7 @@ from tests.mutants.host import HOST_MUTANTS
 from tests.mutants.maps import MAP_MUTANTS
 from tests.mutants.mutant import Mutant
 from tests.mutants.reports import REPORT_MUTANTS
+from tests.mutants.tariffs import TARIFF_MUTANTS
 
 ACCOUNT = "tests/unit/firmware_sim/account/test_account.py"
 AUTHENTICATOR = "tests/unit/firmware_sim/acceptance/test_sealed.py"
@@ -537,4 +538,4 @@ METER_MUTANTS = (
     ),
 )
 
-MUTANTS = (*METER_MUTANTS, *HOST_MUTANTS, *MAP_MUTANTS, *REPORT_MUTANTS)
+MUTANTS = (*METER_MUTANTS, *HOST_MUTANTS, *MAP_MUTANTS, *REPORT_MUTANTS, *TARIFF_MUTANTS)

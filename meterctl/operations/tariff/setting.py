@@ -45,6 +45,11 @@ class PlannedTariff:
         """Return the parts whose activation is a moment before the meter's clock."""
         return [PART_NAMES[type(part)] for at, part in self.sent if at and at <= self.before.clock]
 
+    @property
+    def has_valid_clock(self) -> bool:
+        """Whether the meter knows the time; under a clock that is not valid no part activates."""
+        return not self.command.meter.status & Status.CLOCK_INVALID
+
 
 @dataclass(frozen=True, slots=True)
 class PartReadBack:
@@ -144,9 +149,7 @@ def _found(planned: PlannedTariff, sent: Sent, after: TariffSets) -> PartReadBac
     if waiting is None:
         is_current = activation <= after.clock and after.in_force(name) == part
         return PartReadBack(name, TariffSet.CURRENT, 0) if is_current else None
-    waits = activation > planned.before.clock or (
-        activation > 0 and bool(planned.command.meter.status & Status.CLOCK_INVALID)
-    )
+    waits = activation > planned.before.clock or (activation > 0 and not planned.has_valid_clock)
     return PartReadBack(name, TariffSet.PENDING, activation) if waits and waiting == sent else None
 
 
@@ -175,7 +178,8 @@ def changed_parts(before: TariffSets, after: TariffSets) -> list[str]:
 def activation_text(planned: PlannedTariff, difference: PartDifference) -> str:
     """Return when a part of a command applies."""
     at = difference.activation
-    return "at once" if at <= planned.before.clock else f"from {moment_text(planned.before, at)}"
+    is_due = at == 0 or (planned.has_valid_clock and at <= planned.before.clock)
+    return "at once" if is_due else f"from {moment_text(planned.before, at)}"
 
 
 def replaced_text(planned: PlannedTariff, difference: PartDifference) -> str:

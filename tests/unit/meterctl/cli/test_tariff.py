@@ -237,6 +237,14 @@ def test_a_moment_that_is_past_is_told(run: Run, file: Path) -> None:
     )
 
 
+def test_a_clock_that_is_not_valid_is_told(run: Run, file: Path, setup: Setup) -> None:
+    setup.meter.state.clock.valid = False
+    setup.meter.revision += 1
+    printed = run("tariff", "tariff", "set", str(file), "--activate", "2020-01-01")
+    assert "warning: its clock is not valid: no part activates at its moment" in printed.err
+    assert "│ waits for 2020-01-01T00:00:00Z │" in printed.out
+
+
 def test_a_pending_part_that_is_replaced_is_named(run: Run, file: Path) -> None:
     run("tariff", "tariff", "set", str(file))
     text = 'step_period = "year"\n'

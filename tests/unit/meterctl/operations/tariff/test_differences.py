@@ -53,6 +53,11 @@ def test_the_present_part_at_once_takes_the_pending_one_away() -> None:
     assert (found.is_none, found.replaces) == (False, 5000)
 
 
+def test_another_moment_of_the_same_values_is_a_difference() -> None:
+    found = difference(6000, Prices((10, 20)), prices=(5000, Prices((10, 20))))
+    assert (found.values, found.replaces, found.is_none) == ((), 5000, False)
+
+
 def test_the_order_of_holidays_is_no_difference() -> None:
     sets = TariffSets(
         Tariff(seasons=Seasons(holidays=((1, 0), (2, 0)))), {}, NOW, Offsets(((0, 0),))

@@ -201,7 +201,10 @@ def test_under_a_clock_that_is_not_valid_a_part_waits_for_its_moment() -> None:
     line = TariffLine()
     line.meter.state.clock.valid = False
     line.meter.revision += 1
-    (back,) = line.set(PRICES, LocalMoment(START - DAY))
+    planned = line.plan(PRICES, LocalMoment(START - DAY))
+    assert not planned.has_valid_clock
+    assert asked_text(planned) == "prices from 2025-12-31T00:00:00Z"
+    (back,) = set_tariff(line.session, line.journal, planned)
     assert back.found_in is TariffSet.PENDING
 
 
