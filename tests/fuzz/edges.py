@@ -39,7 +39,10 @@ from firmware_sim.storage.store import (
 )
 from meterctl.errors import UsageError
 from meterctl.key_ring import parse_ring
+from meterctl.operations.tariff.file import parse_tariff_file
+from meterctl.operations.tariff.warnings import warnings_of
 from protocols.control import Advance, Command
+from protocols.data_model.tariff import TariffChange
 from protocols.errors import QuantityError
 from protocols.modbus.native_map import MAP_END, NATIVE_MAP
 from protocols.named_files import decode_text
@@ -314,6 +317,19 @@ def configuration(data: bytes) -> None:
             has_words(error)
             return
     _lives(build(described.description))
+
+
+def tariff_file(data: bytes) -> None:
+    """Any file as a tariff: refused with a text, or parts that a command carries."""
+    try:
+        file = parse_tariff_file(decode_text(_file(data)))
+    except (QuantityError, UsageError) as error:
+        has_words(error)
+        return
+    change = file.change()
+    assert TariffChange.decode(change.encode()) == change
+    assert not any(part.problem() for part in file.parts.values())
+    warnings_of(file, 0)
 
 
 def load_csv(data: bytes) -> None:

@@ -257,6 +257,11 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
             *_TOML,
             *(path.read_bytes() for path in sorted(_EXAMPLES.glob("meters/*.toml"))),
         ),
+        "tariff_file": (
+            b'activation = { prices = "2026-07-01T00:00", steps = "now" }\nprices = [0.5, "0.7"]\n'
+            b'step_period = "year"\n',
+            *(path.read_bytes() for path in sorted(_EXAMPLES.glob("tariffs/*.toml"))),
+        ),
         "load_csv": tuple(bytes((phases,)) + text for phases in (0, 1) for text in _CSV),
         "key_files": _KEYS,
         "card_commands": tuple(

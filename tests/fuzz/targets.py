@@ -45,6 +45,7 @@ TARGETS: dict[str, Target] = {
     "storage_image": edges.storage_image,
     "storage_image_of_layout_1": edges.storage_image_of_layout_1,
     "configuration": edges.configuration,
+    "tariff_file": edges.tariff_file,
     "load_csv": edges.load_csv,
     "key_files": edges.key_files,
     "card_commands": cards.card_commands,
@@ -69,6 +70,7 @@ _LIGHT = frozenset(
         "control_words",
         "json_line",
         "key_files",
+        "tariff_file",
         "card_files",
     ]
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meterctl.drivers.modbus import ModbusDriver
-from meterctl.errors import RefusedError, UsageError
+from meterctl.errors import RefusedError, UnknownOutcomeError, UsageError
 from meterctl.operations.tariff.file import parse_tariff_file
 from protocols.data_model.tariff import Prices, Tariff
 from tests.support.field_wires import too_wide
@@ -272,6 +272,17 @@ def test_without_a_yes_nothing_is_sent(run: Run, file: Path, monkeypatch: Any) -
 
     monkeypatch.setattr("meterctl.cli.options.Options.confirm", no)
     with pytest.raises(UsageError, match="not confirmed"):
+        run("tariff", "tariff", "set", str(file))
+
+
+def test_an_interrupt_after_it_was_sent_is_an_unknown_outcome(
+    run: Run, file: Path, setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("meterctl.operations.command.deliver", interrupted)
+    with pytest.raises(UnknownOutcomeError, match="tariff show shows both sets"):
         run("tariff", "tariff", "set", str(file))
 
 
