@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from meterctl.cli.csv_lines import BYTE_ORDER_MARK
 from meterctl.drivers.modbus import ModbusDriver
 from meterctl.errors import RefusedError, UnknownOutcomeError, UsageError
 from meterctl.operations.tariff.file import parse_tariff_file
@@ -120,6 +121,15 @@ def test_csv_has_a_row_for_each_value_of_both_sets(run: Run, file: Path) -> None
     assert rows[:2] == ["set,part,activation,name,value", "current,prices,,price_1,0.7000"]
     assert "current,seasons,,holiday_2030-02-01,0" in rows
     assert "pending,steps,2026-07-01T00:00:00.000Z,step_limit_2_kwh,250.500000" in rows
+
+
+def test_csv_for_a_spreadsheet_has_the_same_rows_and_one_form_is_given(run: Run) -> None:
+    printed = run("tariff", "tariff", "show", "--csv-excel").out
+    assert printed.startswith(f"{BYTE_ORDER_MARK}set,part,activation,name,value\r\n")
+    plain = run("tariff", "tariff", "show", "--csv").out
+    assert printed.count("\r\n") == plain.count("\n")
+    with pytest.raises(UsageError, match="give one of --json, --csv and --csv-excel"):
+        run("tariff", "tariff", "show", "--csv", json=True)
 
 
 def test_the_toml_of_the_current_set_is_a_file_that_changes_nothing(
