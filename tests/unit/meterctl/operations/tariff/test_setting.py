@@ -285,13 +285,13 @@ def lying(seed: int) -> Fault:
 def test_over_a_wire_that_lies_it_is_set_once_or_the_outcome_is_told() -> None:
     """Seeds of the line; what is told is never contradicted by the meter."""
     told: Counter[str] = Counter()
-    for seed in range(60):
+    for seed in range(30):
         line = TariffLine(lying(seed))
         word, executed = outcome(line)
         told[word] += 1
         assert line.executed in executed, (seed, word)
         assert (line.meter.state.tariff == Tariff()) == (line.executed == 0), (seed, word)
-    assert told["done"] > 30, told
+    assert told["done"] > 12, told
 
 
 def outcome(line: TariffLine) -> tuple[str, Sequence[int]]:
