@@ -259,9 +259,8 @@ def fragments(meter: FoundMeter) -> dict[str, str]:
 
 
 def _row(meter: FoundMeter) -> dict[str, str]:
-    """Return a meter for a table: its line in one column, further maps as words."""
-    further = json.dumps(" ".join(meter.identity.also_fits))
-    return {**fragments(meter), "also_fits": further, "line": json.dumps(meter.setting.name)}
+    """Return a meter for a table, with its line in one column."""
+    return {**fragments(meter), "line": json.dumps(meter.setting.name)}
 
 
 def _line(meter: FoundMeter) -> str:

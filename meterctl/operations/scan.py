@@ -43,9 +43,8 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """The setting for a person."""
-        speed = f"{self.baud} {self.parity}" if self.baud is not None else ""
-        return " ".join(filter(None, [self.framing, speed]))
+        """The setting for a person: speed and parity of a serial line, the framing of a host."""
+        return self.framing if self.baud is None else f"{self.baud} {self.parity}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def test_a_silent_line_is_no_answer(tmp_path: Path) -> None:
             "1-9",
         )
         done = meterctl(*words, cwd=tmp_path, check=4)
-    assert "no answer from units 1-9 (rtu 9600 N)" in done.stderr
+    assert "no answer from units 1-9 (9600 N)" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

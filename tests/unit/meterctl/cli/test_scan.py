@@ -81,7 +81,7 @@ def test_each_device_is_an_object(scanned: Scanned) -> None:
 def test_the_longest_time_is_said_before(scanned: Scanned) -> None:
     scanned.run()
     first = scanned.printed[1].splitlines()[0]
-    assert first.startswith("asking units 1-247 (rtu 9600 N) takes at most 53 s")
+    assert first.startswith("asking units 1-247 (9600 N) takes at most 53 s")
 
 
 def test_people_get_a_table_and_the_command_to_go_on_with(scanned: Scanned) -> None:
@@ -112,7 +112,7 @@ def test_the_table_fits_the_screen(
 
 
 def test_nothing_found_is_no_answer_and_names_what_was_tried(scanned: Scanned) -> None:
-    with pytest.raises(NoAnswerError, match=r"no answer from units 10-12 \(rtu 9600 N\)"):
+    with pytest.raises(NoAnswerError, match=r"no answer from units 10-12 \(9600 N\)"):
         scanned.run("--units", "10-12")
     assert scanned.printed[0] == ""
 

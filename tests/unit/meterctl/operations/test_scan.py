@@ -196,7 +196,7 @@ def test_a_speed_that_the_adapter_refuses_is_passed_over() -> None:
     port = ScannedPort({SLOW: ScannedLine({1: Device()}, baud=2400)})
     port.unusable = FAST
     scan = port.scan(LINE, FAST, SLOW, units=(1, 2))
-    assert "rtu 19200 N cannot be tried: the other side refuses" in finished(scan)[0]
+    assert "19200 N cannot be tried: the other side refuses" in finished(scan)[0]
     assert units(scan) == [1]
 
 
@@ -238,7 +238,7 @@ def test_nothing_found_says_what_was_tried() -> None:
     scan = ScannedPort({}).scan(LINE, FAST, units=(1, 2, 3, 7))
     finished(scan)
     error = nothing_found(scan)
-    assert (error.exit_code, "units 1-3, 7 (rtu 9600 N, rtu 19200 N)" in str(error)) == (4, True)
+    assert (error.exit_code, "units 1-3, 7 (9600 N, 19200 N)" in str(error)) == (4, True)
 
 
 def test_only_damaged_bytes_are_a_corrupt_answer() -> None:
