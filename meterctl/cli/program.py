@@ -60,6 +60,7 @@ class _Group(CommandGroup):
         **dict.fromkeys(("disconnect", "connect", "relay"), "switch"),
         **dict.fromkeys(("time", "date"), "clock"),
         **dict.fromkeys(("price", "prices", "rates"), "tariff"),
+        **dict.fromkeys(("find", "discover", "search"), "scan"),
     }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

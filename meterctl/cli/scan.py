@@ -105,9 +105,9 @@ def scan(
     and a frequency that are right; --map FILE is tried first.
     """
     given = options(context)
+    form = table_form(given.json, as_csv, for_excel)
     if not given.port:
         raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
-    form = table_form(given.json, as_csv, for_excel)
     register_map = given.register_map()
     driver = given.driver if register_map is None else modbus(register_map, given.map_name)
     kind = driver.prober()

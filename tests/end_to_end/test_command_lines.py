@@ -182,6 +182,7 @@ def test_refusals_have_exit_3_and_change_nothing(tmp_path: Path) -> None:
         (("--port", "x", "topup", "5.001"), 2, "decimals"),
         (("--port", "x", "topup", "0.00"), 2, "nothing was sent"),
         (("--port", "x", "--unit", "0", "status"), 2, "1 to 247"),
+        (("--port", "x", "--unit", "255", "status"), 2, "and 255 on tcp://"),
         (("--port", "x", "limits", "set", "nonsense=1"), 2, "nothing was sent"),
         (("--port", "x", "limits", "set", "debt_share_percent=101"), 2, "0 to 100"),
         (("--journal", ".", "journal", "list"), 2, "journal"),

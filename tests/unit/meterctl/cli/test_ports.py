@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from meterctl.cli.csv_lines import BYTE_ORDER_MARK
 from meterctl.transports.local_ports import LocalPort
 from tests.unit.meterctl.cli.conftest import Run
 
@@ -47,6 +48,7 @@ def test_the_same_as_comma_separated_values(run: Run, monkeypatch: pytest.Monkey
     heading, row = run("ports", "ports", "--csv").out.splitlines()
     assert heading == ",".join(KEYS)
     assert row == "/dev/ttyUSB1,,,,,,,minicom (9),false,minicom (9) has it open"
+    assert run("ports", "ports", "--csv-excel").out.startswith(BYTE_ORDER_MARK + heading + "\r\n")
 
 
 @pytest.mark.parametrize("form", ["people", "json"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from meterctl.cli import scan as command
+from meterctl.cli.csv_lines import BYTE_ORDER_MARK
 from meterctl.cli.options import Options
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import NoAnswerError, UsageError
@@ -100,6 +101,10 @@ def test_the_same_as_comma_separated_values(scanned: Scanned) -> None:
     assert heading == ",".join(KEYS)
     assert row.startswith("4,m1.tty,9600,N,rtu,sdm630,,,")
     assert row.endswith(",sdm120")
+    scanned.run("--units", "4", "--csv-excel")
+    assert scanned.printed[0].startswith(BYTE_ORDER_MARK + heading + "\r\n")
+    with pytest.raises(UsageError, match="give one of --json, --csv and --csv-excel"):
+        scanned.run("--csv", json=True)
 
 
 @pytest.mark.parametrize("columns", ["40", "80"])
