@@ -279,13 +279,17 @@ class TcpProbes(ProbeExchange):
         return frames
 
     def _note(self, frame: tcp.TcpFrame) -> None:
-        """Note a reply to an earlier request; a gateway that takes longer gets more time."""
+        """Note a reply to an earlier request.
+
+        A gateway that says later than the time-out that it has no such unit gets more time.
+        """
         if frame.transaction not in self._sent:
             self.unasked += 1
             return
         unit, sent_at = self._sent[frame.transaction]
         waited_ms = self._now() - sent_at
-        if waited_ms > self.timeout_ms:
-            self.timeout_ms = min(waited_ms * 5 // 4, LONGEST_MS)
-        if frame.unit == unit and not is_no_unit(frame.pdu):
+        if is_no_unit(frame.pdu):
+            if waited_ms > self.timeout_ms:
+                self.timeout_ms = min(waited_ms * 5 // 4, LONGEST_MS)
+        elif frame.unit == unit:
             self.late.setdefault(unit, waited_ms)

@@ -124,6 +124,7 @@ def test_on_tcp_a_late_reply_is_known_by_its_transaction() -> None:
     assert probes.ask(5, READ, 500) is None
     assert probes.ask(5, read_request(3, 1, 1), 500) == b"\x03\x02\x00\x08"
     assert list(probes.late) == [5]
+    assert probes.silent_ms == 500, "one slow unit makes no other one slow"
 
 
 def test_a_gateway_that_takes_longer_to_say_that_there_is_no_unit_gets_more_time() -> None:
