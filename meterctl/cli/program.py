@@ -114,7 +114,8 @@ def _options(
         str | None,
         Option(
             metavar="N",
-            help="Speed of the serial port in bit/s, as ?baud= behind its path.",
+            help="Speed of the serial port in bit/s, as ?baud= behind its path; `scan` takes auto, "
+            "and lists such as 9600,19200.",
             rich_help_panel=_LINE,
             show_default="9600",
         ),
