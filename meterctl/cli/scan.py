@@ -137,10 +137,10 @@ def _forecast(planned: Scan) -> str:
     if len(settings) == 1:
         text = f"asking {asked} ({settings[0].name}) takes at most {longest}"
     else:
-        names = ", ".join(one.name for one in settings)
-        text = f"asking {asked} under {len(settings)} settings takes at most {longest}"
+        first, last = settings[0].name, settings[-1].name
+        text = f"asking {asked} under {len(settings)} settings ({first} to {last}) takes at most "
+        text += longest
         text += "" if planned.every_setting else "; it ends with the first that has meters"
-        text += f" ({names})"
     return f"{text}; each meter that is found adds a moment"
 
 

@@ -64,13 +64,15 @@ def _of_host(
     made = []
     for each in wanted:
         waited_ms = timeout_ms or time_out_ms(port)
+        linger_ms = kind.linger_ms(waited_ms)
         if each == TCP:
             silent_ms = kind.silent_ms(LineTiming(), waited_ms)
-            made.append(Setting(f"tcp://{rest}", None, None, TCP, silent_ms, tuple(kind.alone)))
+            address = f"tcp://{rest}"
+            made.append(Setting(address, None, None, TCP, silent_ms, linger_ms, tuple(kind.alone)))
         else:
             address = f"socket://{_with_port(rest)}"
             silent_ms = kind.silent_ms(timing_of(address), waited_ms)
-            made.append(Setting(address, None, None, RTU_OVER_TCP, silent_ms))
+            made.append(Setting(address, None, None, RTU_OVER_TCP, silent_ms, linger_ms))
     return made
 
 
@@ -92,7 +94,7 @@ def _of_line(port: str, timeout_ms: int, kind: ProberKind) -> list[Setting]:
         own += [f"parity={parity}"] if parity != _PARITY else []
         named = "?".join([path, *filter(None, ["&".join([*own, *rest])])])
         silent_ms = kind.silent_ms(timing_of(named), timeout_ms)
-        made.append(Setting(named, int(baud), parity, RTU, silent_ms))
+        made.append(Setting(named, int(baud), parity, RTU, silent_ms, kind.linger_ms(timeout_ms)))
     return made
 
 

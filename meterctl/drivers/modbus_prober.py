@@ -42,7 +42,7 @@ COPY_MS = 50
 """Time in which the second copy of a reply comes."""
 MOST_SILENCES = 4
 """Requests in a row that a device may leave unanswered while it is identified."""
-LINGER_MS = 400
+LONGEST_LINGER_MS = 400
 _PROBED = 0, 2
 _PROBE = read_request(Function.READ_HOLDING_REGISTERS, *_PROBED)
 _IDENTIFICATION = bytes((Function.ENCAPSULATED_INTERFACE, READ_DEVICE_IDENTIFICATION, 1, 0))
@@ -64,7 +64,12 @@ def prober_kind(register_map: RegisterMap | None, map_name: str | None) -> Probe
     ) -> ModbusProber:
         return ModbusProber(transport, timeout_ms, clock, trace, candidates)
 
-    return ProberKind(UNITS, (HOST_ITSELF,), silent_ms, open_prober)
+    return ProberKind(UNITS, (HOST_ITSELF,), silent_ms, linger_ms, open_prober)
+
+
+def linger_ms(timeout_ms: int) -> int:
+    """Return how long a late reply of the last unit is waited for."""
+    return min(2 * timeout_ms, LONGEST_LINGER_MS)
 
 
 def _candidates(register_map: RegisterMap | None, map_name: str | None) -> Sequence[Candidate]:
@@ -90,7 +95,7 @@ class ModbusProber:
     ) -> None:
         exchange = TcpProbes if transport.framed else SerialProbes
         self._exchange: ProbeExchange = exchange(transport, timeout_ms, clock, trace)
-        self._now, self._candidates = clock, candidates
+        self._now, self._given_ms, self._candidates = clock, timeout_ms, candidates
         self._is_silent = False
         self._probed: dict[int, tuple[int, bytes]] = {}
         """Latencies and replies of the units that answered."""
@@ -131,7 +136,7 @@ class ModbusProber:
     def linger(self) -> None:
         """Wait a little for late replies, where the last unit asked was silent."""
         if self._is_silent:
-            self._exchange.wait(LINGER_MS)
+            self._exchange.wait(linger_ms(self._given_ms))
             self._is_silent = False
 
     def identify(self, address: int) -> Identity:

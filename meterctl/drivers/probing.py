@@ -72,10 +72,12 @@ class ProberKind:
 
     `addresses` are all that a device can have, `alone` those of a host that is a device itself.
     `silent_ms` returns the longest time of an address without a device, by the timing of the line
-    and the time-out in ms. The arguments of `open` are those of `DriverKind.open`, without a unit.
+    and the time-out in ms; `linger_ms` that of `Prober.linger`, by the time-out. The
+    arguments of `open` are those of `DriverKind.open`, without a unit.
     """
 
     addresses: Sequence[int]
     alone: Sequence[int]
     silent_ms: Callable[[LineTiming, int], int]
+    linger_ms: Callable[[int], int]
     open: Callable[[Transport, int, MonotonicClock, Trace | None], Prober]

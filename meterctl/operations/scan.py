@@ -30,8 +30,9 @@ class Setting:
     """One way to speak on a port.
 
     `port` is the port with the setting as --port takes it; `baud` and `parity` are None where the
-    line has none. `silent_ms` is the longest time of an address without a meter. `alone` are the
-    addresses of a host that is a meter itself, asked where no other one answered.
+    line has none. `silent_ms` is the longest time of an address without a meter, `linger_ms` that
+    after the last address. `alone` are the addresses of a host that is a meter itself, asked where
+    no other one answered.
     """
 
     port: str
@@ -39,6 +40,7 @@ class Setting:
     parity: str | None
     framing: str
     silent_ms: int
+    linger_ms: int = 0
     alone: tuple[int, ...] = ()
 
     @property
@@ -102,8 +104,12 @@ class Scan:
     @property
     def longest_ms(self) -> int:
         """The time of a scan in which no address answers."""
-        cost = sum(one.silent_ms for one in self.settings) * len(self.addresses)
-        return cost + sum(one.silent_ms * len(one.alone) for one in self.settings)
+        rounds = sum(map(bool, self._rounds()))
+        return sum(
+            one.silent_ms * (len(self.addresses) + len(one.alone))
+            + one.linger_ms * (rounds + bool(one.alone))
+            for one in self.settings
+        )
 
     def run(self) -> Iterator[Step]:
         """Scan; yield what happens as it does.
@@ -134,7 +140,7 @@ class Scan:
     def _end_with(self, setting: Setting, addresses: Sequence[int]) -> None:
         """Count no further setting."""
         self._of = self.asked + len(addresses)
-        self._left_ms = setting.silent_ms * len(addresses)
+        self._left_ms = setting.silent_ms * len(addresses) + setting.linger_ms * bool(addresses)
 
     def _ask_hosts(self) -> Iterator[Step]:
         for setting in self.settings:
@@ -155,7 +161,7 @@ class Scan:
         except UsageError as error:
             if not self.used:
                 raise
-            self._left_ms -= setting.silent_ms * len(addresses)
+            self._left_ms -= setting.silent_ms * len(addresses) + setting.linger_ms
             self._of -= len(addresses)
             yield Notice(f"{setting.name} cannot be tried: {error}")
 
@@ -166,6 +172,10 @@ class Scan:
         self.asked += 1
         self._left_ms -= setting.silent_ms
         return step
+
+    def lingered(self, setting: Setting) -> None:
+        """Count the wait after the last address of a round."""
+        self._left_ms -= setting.linger_ms
 
 
 @dataclass(slots=True)
@@ -197,6 +207,7 @@ class _Sweep:
             if latency_ms is not None:
                 yield from self._meter(address, latency_ms)
         self.prober.linger()
+        self.scan.lingered(self.setting)
         yield from self._second_round()
         yield from self._notices()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim import PrepaidMeter
-from tests.support.adapters import silent_port
+from tests.support.adapters import silent_port, transparent_gateway
 from tests.support.field_wires import KINDS, Kind, field_port, lie, on_a_screen, too_wide
 from tests.support.programs import BIN, meterctl, meterctl_json, running
 
@@ -54,6 +54,18 @@ def test_a_host_that_is_a_meter_itself_is_found_and_read_at_unit_255(
     assert (found["unit"], found["framing"], found["address"]) == (255, "tcp", port)
     (read,) = meterctl_json("--port", port, "--unit", "255", "read", "serial_number", cwd=tmp_path)
     assert read == {"serial_number": meter.serial_number}
+
+
+def test_a_gateway_that_passes_bytes_is_found_by_its_framing_and_read(
+    meter: PrepaidMeter, tmp_path: Path
+) -> None:
+    with transparent_gateway(str(meter.port)) as address:
+        words = ("--port", f"tcp://{address}", "--timeout", "100ms")
+        (found,) = meterctl_json(*words, "scan", "--units", "1", "--framing", "auto", cwd=tmp_path)
+        assert (found["framing"], found["address"]) == ("rtu-over-tcp", f"socket://{address}")
+        port = ("--port", found["address"])
+        (read,) = meterctl_json(*port, "read", "serial_number", cwd=tmp_path)
+    assert read["serial_number"] == found["serial_number"] == meter.serial_number
 
 
 def test_a_line_that_lies_never_makes_another_meter_of_one(

@@ -88,6 +88,39 @@ def silent_port() -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def transparent_gateway(port: str) -> Iterator[str]:
+    """Yield HOST:PORT of a gateway that passes bytes of one connection to a serial port and back.
+
+    After a connection has ended it takes another one.
+    """
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(_TURN_S)
+    meter = os.open(port, os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(meter)
+
+    def pass_on(connection: socket.socket, stop: threading.Event) -> None:
+        while not stop.is_set():
+            ready, _, _ = select.select([connection, meter], [], [], _TURN_S)
+            if connection in ready:
+                if not (data := connection.recv(1024)):
+                    return
+                os.write(meter, data)
+            if meter in ready:
+                connection.sendall(os.read(meter, 1024))
+
+    def serve(stop: threading.Event) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                connection, _ = server.accept()
+                with connection:
+                    pass_on(connection, stop)
+
+    with in_thread(serve, [meter]):
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+    server.close()
+
+
+@contextlib.contextmanager
 def closing_gateway(meter: tuple[str, int], replies: int, *, resets: bool) -> Iterator[str]:
     """Yield the port of a gateway that closes each connection after some replies."""
     server = socket.create_server(("127.0.0.1", 0))

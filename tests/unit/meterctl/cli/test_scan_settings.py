@@ -18,7 +18,7 @@ def of(port: str, framing: str | None = None, timeout_ms: int | None = None) -> 
 
 
 def test_a_serial_port_is_scanned_at_its_own_setting() -> None:
-    assert of("m1.tty") == [Setting("m1.tty", 9600, "N", "rtu", 213)]
+    assert of("m1.tty") == [Setting("m1.tty", 9600, "N", "rtu", 213, 400)]
     (one,) = of("/dev/ttyUSB0?baud=2400&parity=e&stop=1")
     assert (one.port, one.baud, one.parity) == (
         "/dev/ttyUSB0?baud=2400&parity=E&stop=1",
@@ -61,7 +61,7 @@ def test_a_slower_line_costs_more_for_each_silent_unit() -> None:
 
 
 def test_a_host_is_scanned_in_the_framing_of_its_port() -> None:
-    assert of("tcp://h") == [Setting("tcp://h", None, None, "tcp", 500, (255,))]
+    assert of("tcp://h") == [Setting("tcp://h", None, None, "tcp", 500, 400, (255,))]
     (one,) = of("socket://h:4001")
     assert (one.port, one.framing, one.alone) == ("socket://h:4001", "rtu-over-tcp", ())
 

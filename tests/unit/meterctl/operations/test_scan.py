@@ -33,11 +33,12 @@ def setting(baud: int = 9600, parity: str = "N") -> Setting:
     line = ScannedLine({}, baud=baud)
     timing = LineTiming(line.character_us, line.silence_ms, 0)
     cost = MODBUS.prober().silent_ms(timing, TIMEOUT_MS)
-    return Setting(f"port?baud={baud}", baud, parity, "rtu", cost)
+    linger_ms = MODBUS.prober().linger_ms(TIMEOUT_MS)
+    return Setting(f"port?baud={baud}", baud, parity, "rtu", cost, linger_ms)
 
 
-HOST = Setting("tcp://host", None, None, "tcp", TIMEOUT_MS, (255,))
-LINE = setting()
+HOST = Setting("tcp://host", None, None, "tcp", TIMEOUT_MS, 400, (255,))
+LINE, FAST, SLOW = setting(), setting(19_200), setting(2400)
 
 
 class ScannedPort:
@@ -75,9 +76,21 @@ def test_a_full_sweep_takes_as_long_as_its_silences_and_no_longer_than_it_said()
     line = ScannedLine({})
     scan = ScannedPort({LINE: line}).scan()
     finished(scan)
-    assert scan.longest_ms == 247 * (200 + 4 + 9)
-    assert 0.95 * scan.longest_ms < line.now - 400 <= scan.longest_ms
+    assert scan.longest_ms == 247 * (200 + 4 + 9) + 400
+    assert 0.95 * scan.longest_ms < line.now <= scan.longest_ms
     assert line.asked == list(UNITS)
+
+
+def test_several_settings_and_the_host_itself_take_no_longer_than_was_said() -> None:
+    lines = {LINE: ScannedLine({}), SLOW: ScannedLine({}, baud=2400)}
+    scan = ScannedPort(lines).scan()
+    finished(scan)
+    waited_ms = sum(line.now for line in lines.values())
+    assert 0.95 * scan.longest_ms < waited_ms <= scan.longest_ms
+    host = ScannedLine({}, framed=True)
+    scan = ScannedPort({HOST: host}).scan(units=(1,))
+    finished(scan)
+    assert host.now == scan.longest_ms == 2 * (200 + 400)
 
 
 def test_progress_counts_up_while_the_time_left_goes_down() -> None:
@@ -87,8 +100,8 @@ def test_progress_counts_up_while_the_time_left_goes_down() -> None:
         if isinstance(step, Progress)
     ]
     assert [step.asked for step in steps] == list(range(247))
-    assert steps[0].left_ms == 247 * LINE.silent_ms
-    assert steps[-1].left_ms == LINE.silent_ms
+    assert steps[0].left_ms == 247 * LINE.silent_ms + 400
+    assert steps[-1].left_ms == LINE.silent_ms + 400
 
 
 def test_a_meter_is_told_as_it_is_found() -> None:
@@ -162,8 +175,6 @@ def test_another_host_on_the_line_is_reported() -> None:
 
 
 # ---- several settings
-
-FAST, SLOW = setting(19_200), setting(2400)
 
 
 def test_the_scan_ends_with_the_setting_that_has_meters_when_all_its_units_were_asked() -> None:
