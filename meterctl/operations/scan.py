@@ -17,6 +17,8 @@ from meterctl.errors import CorruptAnswerError, NoAnswerError, UsageError
 
 FIRST_ADDRESSES = 10
 """Addresses that are asked under each of several settings before the others."""
+OPENING_MS = 50
+"""Allowance for opening a port with a setting."""
 SECOND_TIMEOUT_MS = 1000
 """Time-out of the second request to an address, at least; half as long again as its late reply."""
 MOST_SECOND = 16
@@ -107,7 +109,7 @@ class Scan:
         rounds = sum(map(bool, self._rounds()))
         return sum(
             one.silent_ms * (len(self.addresses) + len(one.alone))
-            + one.linger_ms * (rounds + bool(one.alone))
+            + (OPENING_MS + one.linger_ms) * (rounds + bool(one.alone))
             for one in self.settings
         )
 
@@ -140,7 +142,8 @@ class Scan:
     def _end_with(self, setting: Setting, addresses: Sequence[int]) -> None:
         """Count no further setting."""
         self._of = self.asked + len(addresses)
-        self._left_ms = setting.silent_ms * len(addresses) + setting.linger_ms * bool(addresses)
+        beside_ms = OPENING_MS + setting.linger_ms if addresses else 0
+        self._left_ms = setting.silent_ms * len(addresses) + beside_ms
 
     def _ask_hosts(self) -> Iterator[Step]:
         for setting in self.settings:
@@ -161,7 +164,8 @@ class Scan:
         except UsageError as error:
             if not self.used:
                 raise
-            self._left_ms -= setting.silent_ms * len(addresses) + setting.linger_ms
+            self._left_ms -= setting.silent_ms * len(addresses)
+            self.lingered(setting)
             self._of -= len(addresses)
             yield Notice(f"{setting.name} cannot be tried: {error}")
 
@@ -174,8 +178,8 @@ class Scan:
         return step
 
     def lingered(self, setting: Setting) -> None:
-        """Count the wait after the last address of a round."""
-        self._left_ms -= setting.linger_ms
+        """Count what a round takes beside its addresses."""
+        self._left_ms -= OPENING_MS + setting.linger_ms
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from meterctl.drivers.probing import Prober
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import CorruptAnswerError, NoAnswerError, UsageError
 from meterctl.operations.scan import (
+    OPENING_MS,
     FoundMeter,
     Notice,
     Progress,
@@ -76,7 +77,7 @@ def test_a_full_sweep_takes_as_long_as_its_silences_and_no_longer_than_it_said()
     line = ScannedLine({})
     scan = ScannedPort({LINE: line}).scan()
     finished(scan)
-    assert scan.longest_ms == 247 * (200 + 4 + 9) + 400
+    assert scan.longest_ms == 247 * (200 + 4 + 9) + 400 + OPENING_MS
     assert 0.95 * scan.longest_ms < line.now <= scan.longest_ms
     assert line.asked == list(UNITS)
 
@@ -90,7 +91,7 @@ def test_several_settings_and_the_host_itself_take_no_longer_than_was_said() -> 
     host = ScannedLine({}, framed=True)
     scan = ScannedPort({HOST: host}).scan(units=(1,))
     finished(scan)
-    assert host.now == scan.longest_ms == 2 * (200 + 400)
+    assert host.now == 2 * (200 + 400) < scan.longest_ms
 
 
 def test_progress_counts_up_while_the_time_left_goes_down() -> None:
@@ -100,8 +101,8 @@ def test_progress_counts_up_while_the_time_left_goes_down() -> None:
         if isinstance(step, Progress)
     ]
     assert [step.asked for step in steps] == list(range(247))
-    assert steps[0].left_ms == 247 * LINE.silent_ms + 400
-    assert steps[-1].left_ms == LINE.silent_ms + 400
+    assert steps[0].left_ms == 247 * LINE.silent_ms + 400 + OPENING_MS
+    assert steps[-1].left_ms == LINE.silent_ms + 400 + OPENING_MS
 
 
 def test_a_meter_is_told_as_it_is_found() -> None:
