@@ -32,7 +32,7 @@ CSV_COLUMNS = ("set", "part", "activation", "name", "value")
 
 
 def print_sets(sets: TariffSets, account_unit: str, form: TableForm) -> None:
-    """Print both sets; raises OutputError."""
+    """Print both sets; `account_unit` is JSON. Raises OutputError."""
     if form is TableForm.JSON:
         print_json({"account_unit": account_unit, **_sets_json(sets)})
     elif form.is_csv:
@@ -42,11 +42,12 @@ def print_sets(sets: TariffSets, account_unit: str, form: TableForm) -> None:
             (name, moment_text(sets, sets.pending[name][0]) if name in sets.pending else "-")
             for name in PARTS
         ]
-        print_table(Table(("part", "another one waits for"), rows))
+        print_table(Table(("part", "pending from"), rows))
         prices = sets.current.prices
-        _print_parts(map(sets.in_force, PARTS), "Current", prices)
+        unit = "price" if account_unit == "null" else json.loads(account_unit)
+        _print_parts(map(sets.in_force, PARTS), "Current", prices, unit)
         waiting = [sets.pending[name][1] for name in PARTS if name in sets.pending]
-        _print_parts(waiting, "Pending")
+        _print_parts(waiting, "Pending", unit=unit)
 
 
 def _sets_json(sets: TariffSets) -> dict[str, str]:
@@ -108,9 +109,11 @@ def print_file(path: Path, file: TariffFile, warnings: Sequence[Finding], as_jso
     _print_parts(file.parts.values(), "", prices if isinstance(prices, Prices) else None)
 
 
-def _print_parts(parts: Iterable[Part], title: str, prices: Prices | None = None) -> None:
+def _print_parts(
+    parts: Iterable[Part], title: str, prices: Prices | None = None, unit: str = "price"
+) -> None:
     for part in parts:
-        for table in part_tables(part, title, prices):
+        for table in part_tables(part, title, prices, unit):
             print_table(table)
 
 

@@ -20,17 +20,20 @@ MIXED = "*"
 """Mark of a character in whose time the rate changes."""
 
 
-def part_tables(part: Part, title: str = "", prices: Prices | None = None) -> Iterator[Table]:
+def part_tables(
+    part: Part, title: str = "", prices: Prices | None = None, unit: str = "price"
+) -> Iterator[Table]:
     """Yield the tables of a part.
 
     Args:
         title: it goes before the name of each, such as "Pending".
         prices: those of the rates, where they are known.
+        unit: the unit of the account, where it is known.
     """
     match part:
         case Prices():
             rows = [(str(rate), PRICE.text(price)) for rate, price in enumerate(part.prices, 1)]
-            columns = ("rate", "price per kWh")
+            columns = ("rate", f"{unit} per kWh")
             yield Table(columns, rows, columns, _titled(title, "prices"))
         case Steps():
             yield from _step_tables(part, title)

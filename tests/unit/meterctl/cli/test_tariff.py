@@ -112,6 +112,7 @@ def test_both_sets_are_tables_that_fit_the_screen(
         out = run("tariff", "tariff", "show").out
         assert columns == "24" or not too_wide(out, int(columns))
         assert "Pending steps" in out
+        assert "CNY per kWh" in out
         assert "2026-07-01T00:00:00Z" in out
 
 
