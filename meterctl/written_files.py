@@ -7,6 +7,7 @@ UsageError that names the file, the reason, and what is unchanged.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -37,6 +38,25 @@ def write_whole(path: Path, data: bytes) -> None:
         else:
             _replace(target, data, mode)
     except (OSError, ValueError) as error:  # ValueError: an impossible file name
+        raise _refusal(path, error, "nothing was written") from error
+
+
+def require_place(path: Path) -> None:
+    """Refuse a name under which no file can be written, before anything is done for it.
+
+    Raises:
+        UsageError: its directory does not exist or cannot be written, or it is a directory itself.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        mode = _mode(target)
+        if mode is not None and stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if mode is None or stat.S_ISREG(mode):
+            os.stat(target.parent)
+            if not os.access(target.parent, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except (OSError, ValueError) as error:
         raise _refusal(path, error, "nothing was written") from error
 
 

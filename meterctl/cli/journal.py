@@ -368,6 +368,8 @@ def _whole(journal: Journal, entry: Entry) -> dict[str, str]:
         receipt = receipt_fragments(Receipt.decode(entry.receipt), 0)
         fragments |= {f"receipt_{name}": value for name, value in receipt.items()}
         fragments["receipt"] = f'"{entry.receipt.hex()}"'
+    prints = [format_moment(made.at * 1000) for made in journal.prints.of(entry.id)]
+    fragments["prints"] = json.dumps(prints)
     lines = journal.audit_of(entry)
     fragments["audit"] = json.dumps(
         [f"{line.what}: {line.detail}" for line in lines], ensure_ascii=False

@@ -61,6 +61,7 @@ class _Group(CommandGroup):
         **dict.fromkeys(("time", "date"), "clock"),
         **dict.fromkeys(("price", "prices", "rates"), "tariff"),
         **dict.fromkeys(("find", "discover", "search"), "scan"),
+        **dict.fromkeys(("print", "slip", "invoice"), "receipt"),
     }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -257,6 +258,7 @@ _FILES = {
     "account": ("topup", "account"),
     "card": ("card",),
     "journal": ("journal",),
+    "receipt": ("receipt",),
     "supply": ("switch", "guarantee", "moratorium", "tamper"),
     "limits": ("limits",),
     "tariff": ("tariff",),

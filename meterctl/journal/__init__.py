@@ -6,6 +6,7 @@ from meterctl.journal.entries import Entry
 from meterctl.journal.journal import Journal, default_path
 from meterctl.journal.layout import LAYOUT
 from meterctl.journal.lists import AuditFilter, EntryFilter
+from meterctl.journal.prints import Print
 from meterctl.journal.proofs import ProvedStorage
 from meterctl.journal.states import EntryEvent, EntryOutcome, EntryState
 from meterctl.journal.write_backs import SeenWriteBack
@@ -21,6 +22,7 @@ __all__ = [
     "EntryOutcome",
     "EntryState",
     "Journal",
+    "Print",
     "ProvedStorage",
     "SeenWriteBack",
     "default_path",

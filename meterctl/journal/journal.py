@@ -23,6 +23,7 @@ from meterctl.journal.lists import AuditFilter, EntryFilter
 from meterctl.journal.locks import MeterLocks
 from meterctl.journal.numbers import JournalNumbers, RandomBytes, draw_number
 from meterctl.journal.ports import Ports
+from meterctl.journal.prints import Prints
 from meterctl.journal.proofs import ProvedStorages
 from meterctl.journal.states import (
     EntryEvent,
@@ -93,6 +94,8 @@ class Journal:
         """The proved state of meters."""
         self.ports = Ports(self._db)
         """Which meter was last proved on a port."""
+        self.prints = Prints(self._db)
+        """The printed receipts of entries."""
         self.write_backs = SeenWriteBacks(self._db)
         """The totals that cards brought back."""
 

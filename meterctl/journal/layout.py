@@ -3,6 +3,7 @@
 1   entries
 2   cards, sale keys and key rings in entries; the audit log; totals that cards brought back
 3   origins of messages, voids and their entries; journal numbers; proved state of meters; ports
+4   prints of receipts
 
 Indexes belong to no layout: a journal without them gets them when it is next written, and a program
 that does not know them can still use it.
@@ -20,7 +21,7 @@ from protocols.errors import MalformedMessageError
 from protocols.keys import DEVELOPMENT_KEY_VERSION
 from protocols.sealed_message import Receipt
 
-LAYOUT = 3
+LAYOUT = 4
 
 _ENTRIES = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -84,7 +85,15 @@ CREATE INDEX unproved ON entries (meter) WHERE (state != 'confirmed' OR outcome 
 CREATE INDEX of_reference ON entries (reference) WHERE reference != '';
 """
 )
-_STEPS = {0: _ENTRIES, 1: _TO_2, 2: _TO_3}
+_TO_4 = """
+CREATE TABLE prints (
+    entry INTEGER NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (entry, number)
+);
+"""
+_STEPS = {0: _ENTRIES, 1: _TO_2, 2: _TO_3, 3: _TO_4}
+_WITH_PROOFS = 3
+"""Layout from which on a journal has its number and the proved state of meters."""
 INDEXES = {
     # of lists
     "listed_by_meter": "entries (meter)",
@@ -126,6 +135,7 @@ def is_up_to_date(db: sqlite3.Connection) -> bool:
 def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> None:
     """Create the tables or migrate an older layout, all or nothing; draws the journal number.
 
+    A journal that has a number and proofs keeps them.
     A journal of the present layout gets the indexes that it lacks.
 
     Raises:
@@ -146,8 +156,9 @@ def bring_up(db: sqlite3.Connection, path: Path, draw: DrawNumber, now: int) -> 
             for step in range(version, LAYOUT):
                 for statement in _STEPS[step].split(";"):
                     db.execute(statement)
-            _prove_from_entries(db)
-            db.execute("INSERT INTO numbers (number, drawn) VALUES (?, ?)", (draw(), now))
+            if version < _WITH_PROOFS:
+                _prove_from_entries(db)
+                db.execute("INSERT INTO numbers (number, drawn) VALUES (?, ?)", (draw(), now))
             db.execute(f"PRAGMA user_version = {LAYOUT}")
         for name, on in INDEXES.items():
             db.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {on}")

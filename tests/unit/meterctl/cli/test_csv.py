@@ -40,7 +40,7 @@ TABLES = {
 }
 """Commands that print a table of facts, and their modules."""
 NO_TABLE = {
-    *((name,) for name in ("demo", "topup", "guarantee", "write")),
+    *((name,) for name in ("demo", "topup", "guarantee", "write", "receipt")),
     *(("account", name) for name in ("open", "refund", "debt", "close")),
     *(("card", name) for name in ("format", "open", "sell", "replace", "preset", "service")),
     *(("card", "erase"), ("clock", "set"), ("limits", "set"), ("tamper", "clear")),
