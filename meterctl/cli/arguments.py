@@ -53,6 +53,8 @@ ValidForOption = Annotated[
     ),
 ]
 
+_HOST_ITSELF = 255
+"""The unit of a TCP host that is the meter itself."""
 _ADDRESS = re.compile(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}|\d{1,3}(\.\d{1,3}){3}")
 
 
@@ -62,6 +64,12 @@ def serial_number(text: str | None) -> str | None:
         return None if text is None else str(items.SERIAL_NUMBER.kind.parse(text))
     except QuantityError as error:
         raise QuantityError(f"--meter: {error}") from error
+
+
+def require_unit(unit: int, port: str | None) -> None:
+    """Refuse a unit number that no meter on a port has; raises UsageError."""
+    if not 1 <= unit <= 247 and not (unit == _HOST_ITSELF and (port or "").startswith("tcp://")):
+        raise UsageError(f"--unit {unit}: allowed is 1 to 247, and {_HOST_ITSELF} on tcp://")
 
 
 def sale_key(text: str | None) -> str:

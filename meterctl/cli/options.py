@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from meterctl.card_readers import CardPort
 from meterctl.cli.arguments import serial_number
+from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import EarlyInterruptError
 from meterctl.cli.output import print_json, result_fragments, say
 from meterctl.drivers.table import DriverKind, modbus
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
+from meterctl.transports import Transport
 from protocols.command_line import Abort, Context, confirm
 from protocols.data_model.identity import IDENTITY
 
@@ -49,6 +52,8 @@ class Options:
     dry_run: bool
     development_key: bool
     map_name: str | None = None
+    wire: HeldWire | None = field(default=None, compare=False, repr=False)
+    """The wire of a shell, None for a command on its own."""
     _said: set[str] = field(default_factory=set, compare=False, repr=False)
     """Texts that were printed; each is printed once."""
     _due: set[str] = field(default_factory=set, compare=False, repr=False)
@@ -82,8 +87,7 @@ class Options:
         named = serial_number(payee)
         driver_kind = self._driver(seals=seals)
         patience_s = PATIENCE_S * min(self.timeout_ms, 1000) / 1000
-        transport = open_transport(self.port, say, patience_s)
-        try:
+        with self._opened(partial(open_transport, self.port, say, patience_s)) as transport:
             ring = self.ring(seals=seals)
             trace = print_frame if self.trace else None
             driver = driver_kind.open(transport, self.unit, self.timeout_ms, monotonic_ms, trace)
@@ -101,8 +105,25 @@ class Options:
                 wall_milliseconds,
             )
             self._say_due()
+
+    @contextlib.contextmanager
+    def _opened(self, open_it: Callable[[], Transport]) -> Iterator[Transport]:
+        """Yield the transport of --port; it is closed behind a command that is not in a shell."""
+        if self.wire is not None:
+            assert self.port is not None
+            with self.wire.opened(self.port, self.timeout_ms, open_it) as transport:
+                yield transport
+            return
+        transport = open_it()
+        try:
+            yield transport
         finally:
             transport.close()
+
+    def release_port(self) -> None:
+        """Close the port that a shell holds: for a command that opens ports on its own."""
+        if self.wire is not None:
+            self.wire.release()
 
     @contextlib.contextmanager
     def session_if(
@@ -239,8 +260,9 @@ class Options:
         return ring
 
     def _say_once(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
+        said = self._said if self.wire is None else self.wire.said
+        if text not in said:
+            said.add(text)
             say(text)
 
     def _say_due(self) -> None:

@@ -10,11 +10,13 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar
 
-from meterctl.cli.arguments import port_of
+from meterctl.cli.arguments import port_of, require_unit
+from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import interrupts
 from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError, discard_stdout, print_json, result_fragments, say
@@ -66,8 +68,8 @@ class _Group(CommandGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words with the common options first."""
-        if args and args[-1] in _WITH_VALUE and "--" not in args:
-            is_value = args[-2:-1] and args[-2] in _WITH_VALUE
+        if args and args[-1] in WITH_VALUE and "--" not in args:
+            is_value = args[-2:-1] and args[-2] in WITH_VALUE
             if not is_value and not ctx.resilient_parsing:
                 raise UsageMistakeError(f"{args[-1]} needs a value", ctx)
         return super().parse_args(ctx, hoist(args)[0])
@@ -80,7 +82,7 @@ app = Program(
     group=_Group,
     epilog="\n\n".join([_EXAMPLES, exit_codes()]),
 )
-_WITH_VALUE = (
+WITH_VALUE = (
     "--port",
     "--baud",
     "--parity",
@@ -93,9 +95,7 @@ _WITH_VALUE = (
 )
 INTERRUPTED = 130
 """Exit code of an interrupt before any effect; an interrupt after that has an outcome."""
-_HOST_ITSELF = 255
-"""The unit of a TCP host that is the meter itself."""
-_FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
+FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 
 
 @app.callback()
@@ -219,8 +219,7 @@ def _options(
 ) -> None:
     if protocol not in DRIVERS:
         raise UsageError(f"--protocol {protocol}: allowed is {', '.join(DRIVERS)}")
-    if not 1 <= unit <= 247 and not (unit == _HOST_ITSELF and (port or "").startswith("tcp://")):
-        raise UsageError(f"--unit {unit}: allowed is 1 to 247, and {_HOST_ITSELF} on tcp://")
+    require_unit(unit, port)
     context.obj = Options(
         port_of(port, {"baud": baud, "parity": parity}),
         DRIVERS[protocol],
@@ -234,6 +233,7 @@ def _options(
         dry_run,
         development_key,
         map_name or None,
+        context.obj,
     )
 
 
@@ -245,6 +245,7 @@ def _timeout_ms(text: str) -> int:
     return milliseconds
 
 
+SHELL = "shell"
 _FILES = {
     "demo": ("demo",),
     "reading": ("status", "read"),
@@ -264,6 +265,7 @@ _FILES = {
     "tariff": ("tariff",),
     "write": ("write",),
     "keys": ("keys",),
+    "shell": (SHELL,),
 }
 """Module of this package -> its commands, in the order of the help.
 
@@ -272,10 +274,15 @@ Only the needed one is imported, to start faster.
 
 
 def add_commands(command: str | None) -> None:
-    """Add the module of one command to the program; all modules for an unknown command."""
-    wanted = [file for file, commands in _FILES.items() if command in commands] or list(_FILES)
-    for file in wanted:
-        import_module(f"meterctl.cli.{file}").add_to(app)
+    """Add the module of one command to the program; all for a shell or an unknown command."""
+    wanted = [file for file, commands in _FILES.items() if command in commands]
+    for file in list(_FILES) if not wanted or command == SHELL else wanted:
+        _add(file)
+
+
+@cache
+def _add(file: str) -> None:
+    import_module(f"meterctl.cli.{file}").add_to(app)
 
 
 def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
@@ -287,13 +294,13 @@ def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
         name = word.partition("=")[0]
         if word == "--":
             rest += [word, *words]
-        elif name in _WITH_VALUE:
+        elif name in WITH_VALUE:
             common += (
                 [word]
                 if "=" in word
                 else [word, *([value] if (value := next(words, None)) is not None else [])]
             )
-        elif word in _FLAGS:
+        elif word in FLAGS:
             common.append(word)
         else:
             rest.append(word)
@@ -306,7 +313,7 @@ def require_values(arguments: Sequence[str]) -> None:
     for word in words:
         if word == "--":
             return
-        if word in _WITH_VALUE:
+        if word in WITH_VALUE:
             value = next(words, None)
             if value is None or value.startswith("--"):
                 raise UsageError(f"{word} needs a value; meterctl -h shows how")
@@ -315,59 +322,68 @@ def require_values(arguments: Sequence[str]) -> None:
 def main() -> None:
     """Run the program; a failure is printed on stderr and gives the exit code."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
-    arguments = sys.argv[1:]
-    as_json = "--json" in hoist(arguments)[0]
     try:
         for number in interrupts():
             signal.signal(number, signal.default_int_handler)
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        say("meterctl: interrupted")
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str], wire: HeldWire | None = None) -> int:
+    """Run one command and return its exit code; a failure is printed on stderr.
+
+    Args:
+        wire: the wire that a shell holds for its commands.
+    """
+    as_json = "--json" in hoist(arguments)[0]
+    try:
         completed = completion_words(NAME)
         if completed is None:
             require_values(arguments)
         add_commands(hoist(completed or arguments)[1])
-        execute(app, NAME, arguments)
-        sys.exit(0)
+        execute(app, NAME, arguments, wire)
     except MeterctlError as error:
-        _fail(f"meterctl: {error}", error.exit_code, as_json, error)
+        return _failed(f"meterctl: {error}", error.exit_code, as_json, error)
     except ProtocolError as error:
-        _fail(f"meterctl: {error}", UsageError.exit_code, as_json)
+        return _failed(f"meterctl: {error}", UsageError.exit_code, as_json)
     except Exit as stopped:
-        sys.exit(stopped.exit_code)
+        return int(stopped.exit_code)
     except UsageMistakeError as error:
         from protocols.command_line.mistakes import explained
 
-        _fail(f"meterctl: {explained(error)}", UsageError.exit_code, as_json)
+        return _failed(f"meterctl: {explained(error)}", UsageError.exit_code, as_json)
     except (KeyboardInterrupt, Abort) as interrupt:
         text = f"meterctl: {str(interrupt) or 'interrupted'}"
         serial_number = getattr(interrupt, "serial_number", None)
-        _fail(text, INTERRUPTED, as_json, MeterctlError(text, serial_number=serial_number))
+        named = MeterctlError(text, serial_number=serial_number)
+        return _failed(text, INTERRUPTED, as_json, named)
     except BrokenPipeError:
         discard_stdout()
-        sys.exit(0)
     except StdoutError as error:
-        if isinstance(error, OutputError) and error.is_pipe:
-            sys.exit(0)
-        discard_stdout()
-        _fail(f"meterctl: stdout cannot be written: {error}", UsageError.exit_code, as_json=False)
+        if not (isinstance(error, OutputError) and error.is_pipe):
+            discard_stdout()
+            text = f"meterctl: stdout cannot be written: {error}"
+            return _failed(text, UsageError.exit_code, as_json=False)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             text = f"meterctl: {os.strerror(error.errno)}: raise the limit (ulimit -n)"
-            _fail(text, UsageError.exit_code, as_json)
+            return _failed(text, UsageError.exit_code, as_json)
         if os.environ.get("METERCTL_TRACEBACK"):
             raise
         text = (
             f"meterctl: internal fault: {type(error).__name__}: {error} "
             f"(METERCTL_TRACEBACK=1 shows where)"
         )
-        _fail(text, 1, as_json)
+        return _failed(text, 1, as_json)
+    return 0
 
 
-def _fail(text: str, code: int, as_json: bool, error: MeterctlError | None = None) -> NoReturn:
+def _failed(text: str, code: int, as_json: bool, error: MeterctlError | None = None) -> int:
+    """Print why a command failed, with --json as the result object too; return its exit code."""
     say(text)
-    _end(code, as_json, text.removeprefix("meterctl: "), error)
-
-
-def _end(code: int, as_json: bool, message: str, error: MeterctlError | None = None) -> NoReturn:
-    """Exit with a code; with --json print the result object first, if stdout can be written."""
     if as_json:
         named = (
             (error.outcome, error.serial_number, error.entry)
@@ -376,10 +392,14 @@ def _end(code: int, as_json: bool, message: str, error: MeterctlError | None = N
         )
         outcome, serial_number, entry = named
         fragments = result_fragments(
-            code, outcome=outcome, serial_number=serial_number, entry=entry, message=message
+            code,
+            outcome=outcome,
+            serial_number=serial_number,
+            entry=entry,
+            message=text.removeprefix("meterctl: "),
         )
         fields = error.fields if error is not None else {}
         further = {name: json.dumps(words) for name, words in fields.items()}
         with contextlib.suppress(OutputError):
             print_json({**further, **fragments})
-    sys.exit(code)
+    return code

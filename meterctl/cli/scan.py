@@ -121,6 +121,7 @@ def scan(
     if given.rehearses(_forecast(planned)):
         return
     say(_forecast(planned))
+    given.release_port()
     _carry_out(planned, _Output(given, form))
 
 

@@ -17,6 +17,7 @@ from protocols.command_line.commands import (
     pages_of,
     version,
 )
+from protocols.command_line.completions import completions
 from protocols.command_line.epilogs import examples, exit_codes, section_text
 from protocols.command_line.stdout import StdoutError
 from protocols.command_line.typer_names import (
@@ -43,6 +44,7 @@ __all__ = [
     "UsageMistakeError",
     "command_of",
     "completion_words",
+    "completions",
     "confirm",
     "examples",
     "execute",

@@ -174,8 +174,11 @@ def _pages(command: Any, context: Any) -> Iterator[HelpPage]:
             yield from _pages(each, made)
 
 
-def execute(program: Typer, name: str, arguments: Sequence[str]) -> None:
+def execute(program: Typer, name: str, arguments: Sequence[str], shared: Any = None) -> None:
     """Run a program under its name, or answer a shell that completes a word of it.
+
+    Args:
+        shared: what the callback of the program finds as the object of its context.
 
     Raises:
         UsageMistakeError: the words cannot be parsed; see `explained`.
@@ -188,7 +191,7 @@ def execute(program: Typer, name: str, arguments: Sequence[str]) -> None:
         with written_out():
             command.main(list(arguments), prog_name=name)
         return
-    with command.make_context(name, list(arguments)) as context:
+    with command.make_context(name, list(arguments), obj=shared) as context:
         command.invoke(context)
 
 

@@ -8,20 +8,24 @@ import sys
 import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from meterctl.cli import receipt as command
+from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError
 from meterctl.cli.slips.text import FEED, WIDTH
 from meterctl.cli.slips.words import CHINESE, ENGLISH
+from meterctl.drivers.table import MODBUS
 from meterctl.errors import RefusedError, UsageError
-from meterctl.journal import Entry
+from meterctl.journal import Entry, EntryEvent, Journal
 from meterctl.operations.printed_receipt import print_receipt_of
-from tests.support.setup import METER, SERIAL, Setup
-from tests.support.wire_sales import sold
+from protocols.command_line import Program
+from tests.support.setup import CUSTOMER, METER, SERIAL
+from tests.support.wire_sales import meter_of, session_of, sold
 from tests.unit.meterctl.cli.conftest import Printed, Run
 
 KEY = "R-1042/" + "x" * 57
@@ -30,7 +34,7 @@ LONG = "Electricity cooperative of the upper valley, 1 Long Street, tel. 0571 12
 
 @pytest.fixture(autouse=True)
 def _at_china(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    monkeypatch.setenv("TZ", "CST-8")
     monkeypatch.delenv(command.ISSUER, raising=False)
     time.tzset()
     yield
@@ -39,9 +43,35 @@ def _at_china(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def entry(setup: Setup, run: Run) -> Entry:
-    """A top-up of 50.00 by wire, of a sale key; the account was opened with a card before."""
-    return sold(setup.session(), setup.journal, reference=KEY).entry
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(tmp_path / "journal.sqlite")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run(journal: Journal, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command on the journal, without a port."""
+
+    def run(module: str, *words: str, json: bool = False, dry_run: bool = False) -> Printed:
+        app = Program("Commands of a test.")
+        app.callback()(lambda: None)
+        import_module(f"meterctl.cli.{module}").add_to(app)
+        given = Options(
+            None, MODBUS, 1, None, journal.path, 1000, json, False, True, dry_run, False
+        )
+        app(list(words), obj=given, standalone_mode=False)
+        return Printed(*capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def entry(journal: Journal) -> Entry:
+    """A top-up of 50.00 by wire, of a sale key; entry 2, behind one of 30.00."""
+    session = session_of(meter_of(customer_number=CUSTOMER))
+    sold(session, journal, 3000)
+    return sold(session, journal, reference=KEY).entry
 
 
 def printed(run: Run, *words: str, **how: bool) -> Printed:
@@ -82,7 +112,9 @@ def test_no_line_is_longer_than_forty_columns(
         assert max(map(cell_len, out.out.splitlines())) == WIDTH == 40
 
 
-def test_a_receipt_in_chinese_has_the_terms_of_fee_control(run: Run, entry: Entry) -> None:
+def test_a_receipt_in_chinese_has_the_terms_of_fee_control(
+    run: Run, entry: Entry, journal: Journal
+) -> None:
     text = printed(run, str(entry.id), "--language", "zh").out
     for line in (
         "购电凭证\n",
@@ -91,7 +123,9 @@ def test_a_receipt_in_chinese_has_the_terms_of_fee_control(run: Run, entry: Entr
         "交易后剩余金额                     80.00\n",
     ):
         assert line in text
-    assert f"购电卡 {SERIAL.hex()}\n" in printed(run, "1", "--language", "zh").out
+    carried = journal.prepare("000000000011", 7, 1, "open", 5, b"", 5, card=SERIAL.hex())
+    journal.settle(carried, EntryEvent.WRITE_BACK, 5)
+    assert f"购电卡 {SERIAL.hex()}\n" in printed(run, "--last", "--language", "zh").out
 
 
 def test_the_languages_have_the_same_words() -> None:
@@ -118,13 +152,13 @@ def test_a_reprint_is_marked_with_its_number_and_the_first_print(
 
 
 def test_a_dry_run_shows_a_specimen_and_counts_nothing(
-    run: Run, entry: Entry, setup: Setup
+    run: Run, entry: Entry, journal: Journal
 ) -> None:
     text = printed(run, str(entry.id), dry_run=True).out
     assert text.count("SPECIMEN - NOT A RECEIPT") == 2
     record = json.loads(printed(run, str(entry.id), dry_run=True, json=True).out)
     assert (record["specimen"], record["reprint"], record["result"]) == (True, None, "planned")
-    assert setup.journal.prints.of(entry.id) == []
+    assert journal.prints.of(entry.id) == []
 
 
 def test_the_object_has_what_the_receipt_says(run: Run, entry: Entry) -> None:
@@ -180,9 +214,9 @@ def test_a_print_that_fails_says_that_the_next_is_a_reprint(
 
 
 def test_a_print_that_is_interrupted_or_killed_leaves_one_original(
-    run: Run, entry: Entry, setup: Setup
+    run: Run, entry: Entry, journal: Journal
 ) -> None:
-    made = print_receipt_of(setup.journal, entry.id, 1)
+    made = print_receipt_of(journal, entry.id, 1)
     with (
         pytest.raises(KeyboardInterrupt, match="interrupted; the next print is reprint 1"),
         command.telling_that_it_counts(made),
@@ -192,12 +226,12 @@ def test_a_print_that_is_interrupted_or_killed_leaves_one_original(
 
 
 def test_a_page_that_cannot_be_written_is_named(
-    run: Run, entry: Entry, tmp_path: Path, setup: Setup
+    run: Run, entry: Entry, tmp_path: Path, journal: Journal
 ) -> None:
     for place in (tmp_path / "absent" / "r.html", tmp_path):
         with pytest.raises(UsageError, match="nothing was written"):
             printed(run, str(entry.id), "--html", str(place))
-    assert setup.journal.prints.of(entry.id) == [], "seen before anything was counted"
+    assert journal.prints.of(entry.id) == [], "seen before anything was counted"
     if Path("/dev/full").exists():
         with pytest.raises(UsageError, match=r"/dev/full: no space .* next print is reprint 1"):
             printed(run, str(entry.id), "--html", "/dev/full")
@@ -269,15 +303,15 @@ def _number(run: Run, entry: Entry) -> str:
     ],
 )
 def test_words_that_do_not_name_one_sale_are_refused(
-    words: tuple[str, ...], run: Run, setup: Setup
+    words: tuple[str, ...], run: Run, journal: Journal
 ) -> None:
     with pytest.raises(UsageError):
         printed(run, *words)
-    assert setup.journal.prints.of(1) == []
+    assert journal.prints.of(1) == []
 
 
-def test_the_newest_sale_is_refused_where_it_is_not_settled(run: Run, setup: Setup) -> None:
-    setup.journal.prepare("000000000099", 7, 1, "credit", 100, b"", 5)
+def test_the_newest_sale_is_refused_where_it_is_not_settled(run: Run, journal: Journal) -> None:
+    journal.prepare("000000000099", 7, 1, "credit", 100, b"", 5)
     with pytest.raises(RefusedError, match=r"meter 000000000099.* is prepared"):
         printed(run, "--last")
     assert "000000000042" in printed(run, "--last", "--meter", METER).out
@@ -295,12 +329,12 @@ def test_lines_of_the_seller_come_from_the_environment(
 
 
 def test_a_stdout_without_chinese_is_refused_before_anything_is_counted(
-    run: Run, setup: Setup, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run, journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "cp437"))
     with pytest.raises(UsageError, match=r"stdout is cp437.*PYTHONIOENCODING"):
         printed(run, "1", "--language", "zh")
-    assert setup.journal.prints.of(1) == []
+    assert journal.prints.of(1) == []
     printed(run, "1", "--language", "zh", "--html", str(tmp_path / "r.html"))
 
 
