@@ -346,42 +346,42 @@ def run(arguments: Sequence[str], wire: HeldWire | None = None) -> int:
         add_commands(hoist(completed or arguments)[1])
         execute(app, NAME, arguments, wire)
     except MeterctlError as error:
-        return _failed(f"meterctl: {error}", error.exit_code, as_json, error)
+        return failed(f"meterctl: {error}", error.exit_code, as_json, error)
     except ProtocolError as error:
-        return _failed(f"meterctl: {error}", UsageError.exit_code, as_json)
+        return failed(f"meterctl: {error}", UsageError.exit_code, as_json)
     except Exit as stopped:
         return int(stopped.exit_code)
     except UsageMistakeError as error:
         from protocols.command_line.mistakes import explained
 
-        return _failed(f"meterctl: {explained(error)}", UsageError.exit_code, as_json)
+        return failed(f"meterctl: {explained(error)}", UsageError.exit_code, as_json)
     except (KeyboardInterrupt, Abort) as interrupt:
         text = f"meterctl: {str(interrupt) or 'interrupted'}"
         serial_number = getattr(interrupt, "serial_number", None)
         named = MeterctlError(text, serial_number=serial_number)
-        return _failed(text, INTERRUPTED, as_json, named)
+        return failed(text, INTERRUPTED, as_json, named)
     except BrokenPipeError:
         discard_stdout()
     except StdoutError as error:
         if not (isinstance(error, OutputError) and error.is_pipe):
             discard_stdout()
             text = f"meterctl: stdout cannot be written: {error}"
-            return _failed(text, UsageError.exit_code, as_json=False)
+            return failed(text, UsageError.exit_code, as_json=False)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             text = f"meterctl: {os.strerror(error.errno)}: raise the limit (ulimit -n)"
-            return _failed(text, UsageError.exit_code, as_json)
+            return failed(text, UsageError.exit_code, as_json)
         if os.environ.get("METERCTL_TRACEBACK"):
             raise
         text = (
             f"meterctl: internal fault: {type(error).__name__}: {error} "
             f"(METERCTL_TRACEBACK=1 shows where)"
         )
-        return _failed(text, 1, as_json)
+        return failed(text, 1, as_json)
     return 0
 
 
-def _failed(text: str, code: int, as_json: bool, error: MeterctlError | None = None) -> int:
+def failed(text: str, code: int, as_json: bool, error: MeterctlError | None = None) -> int:
     """Print why a command failed, with --json as the result object too; return its exit code."""
     say(text)
     if as_json:

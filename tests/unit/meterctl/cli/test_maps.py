@@ -16,7 +16,7 @@ from firmware_sim.assembly import rack_of
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.servers.line import Line
 from meterctl.cli.options import Options
-from meterctl.cli.program import _fail, hoist
+from meterctl.cli.program import failed, hoist
 from meterctl.cli.reading import STATUS
 from meterctl.cli.values import item_names, map_names, writable_items
 from meterctl.drivers.modbus import ModbusDriver
@@ -403,8 +403,7 @@ def test_the_object_of_a_failed_command_has_the_lists_of_its_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     error = RefusedError("no", serial_number=SERIAL, fields={"written": ["a"], "not_sent": []})
-    with pytest.raises(SystemExit):
-        _fail("meterctl: no", 3, True, error)
+    assert failed("meterctl: no", 3, True, error) == 3
     shown = json.loads(capsys.readouterr().out)
     assert (shown["written"], shown["not_sent"]) == (["a"], [])
     assert (shown["serial_number"], shown["exit_code"], shown["message"]) == (SERIAL, 3, "no")
