@@ -22,7 +22,7 @@ from meterctl.cli.output import (
     say,
     stdout_encoding,
 )
-from meterctl.cli.slips.rows import slip_of
+from meterctl.cli.slips.rows import Slip, slip_of
 from meterctl.cli.slips.words import LANGUAGES, Words, words_of
 from meterctl.cli.values import offered
 from meterctl.errors import UsageError
@@ -107,16 +107,13 @@ def receipt(
         chosen = number if number is not None else _chosen(journal, sale, meter)
         printed = print_receipt_of(journal, chosen, int(time.time()), specimen=given.dry_run)
     with telling_that_it_counts(printed):
+        slip = slip_of(printed, words, lines, offset_minutes)
         if html is not None:
-            from meterctl.cli.slips.page import slip_page
-
-            page = slip_page(slip_of(printed, words, lines, offset_minutes))
-            write_whole(html, page.encode())
-            say(f"receipt {printed.number}: written to {html}")
+            _write_page(slip, html, printed, is_shown=not given.json)
         if given.json:
             print_json(_fragments(printed, lines))
         elif html is None:
-            _print_text(printed, words, lines)
+            _print_text(slip)
 
 
 def _words(language: str, *, to_stdout: bool) -> Words:
@@ -186,10 +183,23 @@ def telling_that_it_counts(printed: PrintedReceipt) -> Iterator[None]:
         raise KeyboardInterrupt("; ".join(filter(None, ("interrupted", counts)))) from error
 
 
-def _print_text(printed: PrintedReceipt, words: Words, issuer: list[str]) -> None:
+def _write_page(slip: Slip, path: Path, printed: PrintedReceipt, *, is_shown: bool) -> None:
+    """Write the page of a receipt; that of a specimen is shown, since a dry run writes nothing."""
+    from meterctl.cli.slips.page import slip_page
+
+    page = slip_page(slip)
+    if printed.made is not None:
+        write_whole(path, page.encode())
+        say(f"receipt {printed.number}: written to {path}")
+        return
+    say(f"dry run, nothing is counted or written: this page to {path}")
+    if is_shown:  # in characters of every encoding
+        emit(page.encode("ascii", "xmlcharrefreplace").decode().removesuffix("\n"))
+
+
+def _print_text(slip: Slip) -> None:
     from meterctl.cli.slips.text import FEED, slip_lines
 
-    slip = slip_of(printed, words, issuer, offset_minutes)
     text = "\n".join(slip_lines(slip, stdout_encoding()))
     to_printer = sys.stdout is not None and not sys.stdout.isatty()
     emit(text + "\n" * FEED if to_printer else text)

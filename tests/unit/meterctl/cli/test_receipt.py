@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from importlib import import_module
 from pathlib import Path
@@ -152,12 +153,17 @@ def test_a_reprint_is_marked_with_its_number_and_the_first_print(
 
 
 def test_a_dry_run_shows_a_specimen_and_counts_nothing(
-    run: Run, entry: Entry, journal: Journal
+    run: Run, entry: Entry, journal: Journal, tmp_path: Path
 ) -> None:
     text = printed(run, str(entry.id), dry_run=True).out
     assert text.count("SPECIMEN - NOT A RECEIPT") == 2
     record = json.loads(printed(run, str(entry.id), dry_run=True, json=True).out)
     assert (record["specimen"], record["reprint"], record["result"]) == (True, None, "planned")
+    page = tmp_path / "r.html"
+    shown = printed(run, str(entry.id), "--language", "zh", "--html", str(page), dry_run=True).out
+    assert unescape(shown).count(CHINESE.specimen) == 2
+    assert shown.isascii()
+    assert not page.exists()
     assert journal.prints.of(entry.id) == []
 
 
