@@ -25,12 +25,10 @@ def test_a_visit_of_several_commands_over_one_port(
 ) -> None:
     visit = """\
 read serial_number
-topup 5.00 --yes --sale visit
 unit 9
-read debt --timeout 100ms
+read debt --timeout 50ms
 unit 1
 read debt
-receipt --sale visit
 """
     done = subprocess.run(
         [BIN / "meterctl", "--port", field_port(meter, kind), "shell", "--json"],
@@ -42,13 +40,12 @@ receipt --sale visit
         timeout=TIMEOUT_S,
         check=False,
     )
-    serial, credited, silent, debt, receipt = map(json.loads, done.stdout.splitlines())
+    serial, silent, debt = map(json.loads, done.stdout.splitlines())
     assert serial == {"serial_number": meter.serial_number}
-    assert credited["exit_code"] == 0
     assert silent["exit_code"] in (4, 5), "5 behind an adapter that echoes"
-    assert "line 4: exit code " in done.stderr
+    assert "line 3: exit code " in done.stderr
     assert debt == {"debt": 0.0}, "the wire goes on"
-    assert (receipt["amount"], receipt["reprint"], done.returncode) == (5.0, 0, 0)
+    assert done.returncode == 0
 
 
 class Terminal:

@@ -8,18 +8,21 @@ from meterctl.cli.slips.rows import Row, Slip
 
 _STYLE = """
 @page { margin: 4mm; }
-body { margin: 0; background: #fff; color: #000; font: 10.5pt/1.4 sans-serif; }
+body { margin: 0; background: #fff; color: #000; font: 8.5pt/1.3 sans-serif; }
 main { box-sizing: border-box; max-width: 130mm; margin: 0 auto; padding: 2mm; }
 header p, h1, .mark { margin: 0; text-align: center; }
-h1 { font-size: 1.25em; margin: 0.4em 0; }
-.mark { border: 2px solid; padding: 0.2em; margin: 0.4em 0; font-weight: bold; }
+h1 { font-size: 1.25em; margin: 0.3em 0; }
+.mark { border: 2px solid; padding: 0.1em; margin: 0.3em 0; font-weight: bold; }
 table { width: 100%; border-collapse: collapse; border-top: 1px dashed; padding: 0; }
-table + table { margin-top: 0.4em; }
-th { text-align: left; font-weight: normal; vertical-align: top; padding: 0.1em 0.6em 0.1em 0; }
+table + table { margin-top: 0.2em; }
+th { text-align: left; font-weight: normal; white-space: nowrap; padding: 0 0.6em 0 0; }
+th, td { vertical-align: top; }
+td { padding: 0; }
 td { text-align: right; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .total th, .total td { font-weight: bold; font-size: 1.15em; }
 table, tr { break-inside: avoid; }
-@media (max-width: 90mm) { body { font-size: 8.5pt; } main { padding: 0; } }
+@media (max-width: 90mm) { main { padding: 0; } }
+@media (min-width: 130mm) { body { font-size: 10.5pt; line-height: 1.45; } }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
