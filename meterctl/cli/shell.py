@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 import signal
@@ -263,16 +264,20 @@ class Shell:
             found = [_NATIVE, *map_names()]
         elif words[:1] == ["help"]:
             found = self._offered(words[1:], incomplete)
+        elif words == ["port"]:
+            found = _files(incomplete)
         elif words and words[0] in _OWN:
             found = []
         else:
             found = self._offered(words, incomplete) + ([*_OWN] if not words else [])
         begun = dict.fromkeys(each for each in found if each.startswith(incomplete))
-        return [each if each.endswith("=") else f"{each} " for each in begun]
+        return [each if each.endswith(("=", "/")) else f"{each} " for each in begun]
 
     def _offered(self, words: list[str], incomplete: str) -> list[str]:
         line = [*self._common(), *words]
-        return [value for value, _ in completions(program.app, program.NAME, line, incomplete)]
+        offered = completions(program.app, program.NAME, line, incomplete)
+        may_be_file = words and (words[-1].startswith("--") or "/" in incomplete)
+        return offered or (_files(incomplete) if may_be_file else [])
 
     # ---- signals
 
@@ -296,6 +301,12 @@ def history_path() -> Path:
         os.path.expanduser("~"), ".local", "state"
     )
     return Path(base) / "meterctl" / "history"
+
+
+def _files(begun: str) -> list[str]:
+    """Return the names of files that begin so; that of a directory ends with a slash."""
+    found = sorted(glob.glob(f"{glob.escape(begun)}*"))
+    return [f"{each}/" if os.path.isdir(each) else each for each in found]
 
 
 def _values_of(context: Context) -> dict[str, str]:

@@ -14,10 +14,8 @@ _OF_FOREIGN_SHELLS: dict[str, Any] = dict.fromkeys(
 """What typer asks of a class that serves bash, zsh or fish; nothing of it is used here."""
 
 
-def completions(
-    program: Typer, name: str, words: Sequence[str], incomplete: str
-) -> list[tuple[str, str]]:
-    """Return what a word may become behind these words, each with its meaning.
+def completions(program: Typer, name: str, words: Sequence[str], incomplete: str) -> list[str]:
+    """Return what a word may become behind these words; names of files are not among it.
 
     No command is run. Words that name no command offer nothing.
     """
@@ -26,6 +24,5 @@ def completions(
     concrete: Any = type("_Complete", (module.ShellComplete,), _OF_FOREIGN_SHELLS)
     finder = concrete(get_command(program), {}, name, "")
     found = finder.get_completions(list(words), incomplete)
-    return [
-        (item.value, item.help or "") for item in found if str(item.value).startswith(incomplete)
-    ]
+    offered = [str(item.value) for item in found if item.type == "plain"]
+    return [word for word in offered if word.startswith(incomplete)]

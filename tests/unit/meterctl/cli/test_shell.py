@@ -349,6 +349,18 @@ def test_commands_options_and_items_are_completed(before: str, found: list[str])
     assert _shell().completed(before) == found
 
 
+def test_names_of_files_are_completed_where_a_file_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slips").mkdir()
+    (tmp_path / "slip.html").touch()
+    program.add_commands(None)
+    made = _shell()
+    assert made.completed("receipt --html sl") == ["slip.html ", "slips/"]
+    assert made.completed("port ./sl") == ["./slip.html ", "./slips/"]
+
+
 def test_items_are_those_of_the_map() -> None:
     program.add_commands(None)
     made = _shell()
