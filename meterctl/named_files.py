@@ -56,6 +56,20 @@ def read_named(path: Path) -> NamedText:
     Raises:
         UsageError: it cannot be read, is not a regular file, is too large, or is no text.
     """
+    data, mode = _read(path)
+    try:
+        return NamedText(named_files.decode_text(data), mode)
+    except QuantityError as error:
+        raise UsageError(str(error)) from error
+
+
+def read_named_bytes(path: Path) -> bytes:
+    """Return the bytes of a regular file of at most `MAX_SIZE` bytes; raises UsageError."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """Return the bytes of a file, and its mode."""
     file = open_named(path, os.O_RDONLY)
     try:
         data = bytearray()
@@ -63,10 +77,8 @@ def read_named(path: Path) -> NamedText:
             data += piece
             if len(data) > named_files.MAX_SIZE:  # it grew, or reported no size
                 raise UsageError(named_files.TOO_LARGE)
-        return NamedText(named_files.decode_text(bytes(data)), os.fstat(file).st_mode)
+        return bytes(data), os.fstat(file).st_mode
     except OSError as error:
         raise UsageError(str(error.strerror or error)) from error
-    except QuantityError as error:
-        raise UsageError(str(error)) from error
     finally:
         os.close(file)

@@ -144,6 +144,11 @@ class Options:
 
         return read_map(self.map_name)
 
+    def frame_kind(self) -> DriverKind:
+        """Return the driver whose decoder names registers by --map; raises UsageError."""
+        register_map = self.register_map()
+        return self.driver if register_map is None else modbus(register_map)
+
     def _driver(self, *, seals: bool) -> DriverKind:
         """Return the driver with the map of --map.
 

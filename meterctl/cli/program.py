@@ -264,6 +264,7 @@ _FILES = {
     "limits": ("limits",),
     "tariff": ("tariff",),
     "write": ("write",),
+    "frames": ("frames",),
     "keys": ("keys",),
     "shell": (SHELL,),
 }

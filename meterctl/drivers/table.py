@@ -5,7 +5,7 @@ A new protocol is a row here and a driver beside it, imported when it is first o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from meterctl.drivers import Driver, Trace
     from meterctl.drivers.probing import ProberKind
     from meterctl.transports import MonotonicClock, Transport
+    from protocols.decoded_frames import CaptureFormat, DecoderOptions, FrameDecoder
     from protocols.modbus.register_map import RegisterMap
 
 
@@ -21,12 +22,17 @@ class DriverKind:
     """One protocol of the host: its name, and how a driver is opened on a transport.
 
     The arguments of `open` are the transport, the unit number, the time-out of one try in ms, the
-    clock, and what --trace sees. `prober` returns how its devices are found.
+    clock, and what --trace sees. `prober` returns how its devices are found,
+    `decoder` what shows the frames of a line or connection; `framings` are the words that its
+    options take. `captures` reads and writes capture files.
     """
 
     name: str
     open: Callable[[Transport, int, int, MonotonicClock, Trace | None], Driver]
     prober: Callable[[], ProberKind]
+    framings: Sequence[str]
+    decoder: Callable[[DecoderOptions], FrameDecoder]
+    captures: Callable[[], CaptureFormat]
 
 
 def modbus(register_map: RegisterMap | None = None, map_name: str | None = None) -> DriverKind:
@@ -47,7 +53,17 @@ def modbus(register_map: RegisterMap | None = None, map_name: str | None = None)
 
         return prober_kind(register_map, map_name)
 
-    return DriverKind("modbus", open_driver, prober)
+    def decoder(options: DecoderOptions) -> FrameDecoder:
+        from protocols.modbus.dissection.decoder import ModbusDecoder
+
+        return ModbusDecoder(register_map, options)
+
+    def captures() -> CaptureFormat:
+        from meterctl.drivers.modbus_captures import ModbusCaptures
+
+        return ModbusCaptures()
+
+    return DriverKind("modbus", open_driver, prober, ("rtu", "tcp", "ascii"), decoder, captures)
 
 
 MODBUS = modbus()

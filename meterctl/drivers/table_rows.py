@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from meterctl.drivers import Page
-from protocols.data_model.tables import (
-    BILLING_FREEZES,
-    DAILY_FREEZES,
-    EVENTS,
-    PROFILE,
-    PURCHASES,
-    UTC_OFFSETS,
-    Event,
-    Freeze,
-    OffsetChange,
-    ProfileRecord,
-    Purchase,
-    Table,
-)
+from protocols.data_model.row_types import ROW_TYPES
+from protocols.data_model.tables import Table
 from protocols.errors import FrameError
 from protocols.modbus.register_parts import RowWindow
 
-_ROWS: Mapping[Table, Any] = {
-    PURCHASES: Purchase,
-    EVENTS: Event,
-    PROFILE: ProfileRecord,
-    DAILY_FREEZES: Freeze,
-    BILLING_FREEZES: Freeze,
-    UTC_OFFSETS: OffsetChange,
-}
-"""The kind of the rows of each table."""
 _HEAD = 6
 """Bytes of a window before its rows: the number of the first one, and their count."""
 
@@ -52,7 +31,7 @@ def window_rows(window: RowWindow, first: int, data: bytes) -> list[Any]:
     if shown < first:
         raise FrameError(f"{table.name} from number {shown} on, {first} was asked for")
     cut = _cut(window.row_size, data[_HEAD:])[:count]
-    rows = [_ROWS[table].unpack(table.completed(row)) for row in cut]
+    rows = [ROW_TYPES[table.name].unpack(table.completed(row)) for row in cut]
     check_order(table, rows)
     return rows
 
@@ -69,7 +48,7 @@ def list_rows(table: Table, data: bytes) -> tuple[list[Any], bool]:
     Registers that are 0 hold no row.
     """
     some = _cut(table.row_size, data)
-    return [_ROWS[table].unpack(row) for row in some if any(row)], not any(some[-1])
+    return [ROW_TYPES[table.name].unpack(row) for row in some if any(row)], not any(some[-1])
 
 
 def check_order(table: Table, rows: Sequence[Any]) -> None:

@@ -19,7 +19,7 @@ from protocols.command_line.commands import (
 )
 from protocols.command_line.completions import completions
 from protocols.command_line.epilogs import examples, exit_codes, section_text
-from protocols.command_line.stdout import StdoutError
+from protocols.command_line.stdout import StdoutError, coloured
 from protocols.command_line.typer_names import (
     Abort,
     Argument,
@@ -42,6 +42,7 @@ __all__ = [
     "Program",
     "StdoutError",
     "UsageMistakeError",
+    "coloured",
     "command_of",
     "completion_words",
     "completions",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from protocols.command_line.parameter_values import explained_arguments, read_plainly
-from protocols.command_line.stdout import written_out
+from protocols.command_line.stdout import is_styled, written_out
 from protocols.command_line.typer_names import (
     Context,
     Exit,
@@ -67,7 +67,7 @@ class _Helped:
 
         columns = shutil.get_terminal_size(_FALLBACK_WIDTH).columns
         page = page_of(self, ctx)
-        if not _is_styled():
+        if not is_styled():
             return _encodable(text_of(page, columns))
         return _encodable(text_of(page, columns, _bold, _coloured))
 
@@ -240,15 +240,6 @@ VERSION: Any = Option(
     expose_value=False,
     callback=show_version,
 )
-
-
-def _is_styled() -> bool:
-    return (
-        sys.stdout is not None
-        and sys.stdout.isatty()
-        and "NO_COLOR" not in os.environ
-        and os.environ.get("TERM") != "dumb"
-    )
 
 
 def _bold(text: str) -> str:

@@ -1,12 +1,16 @@
-"""Whether stdout took what a program wrote to it: help, version and completion are output too."""
+"""Stdout: whether it took what a program wrote to it, and whether it shows colours.
+
+Help, version and completion are output too.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 
-from protocols.command_line.typer_names import Exit
+from protocols.command_line.typer_names import Exit, style
 
 
 class StdoutError(Exception):
@@ -32,3 +36,18 @@ def written_out() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             raise
         raise StdoutError(error.strerror or str(error)) from error
+
+
+def is_styled() -> bool:
+    """Return whether stdout is a terminal that shows colours and wants them."""
+    return (
+        sys.stdout is not None
+        and sys.stdout.isatty()
+        and "NO_COLOR" not in os.environ
+        and os.environ.get("TERM") != "dumb"
+    )
+
+
+def coloured(text: str, colour: str) -> str:
+    """Return a text in a colour, such as "red", where stdout shows colours."""
+    return str(style(text, fg=colour)) if is_styled() else text

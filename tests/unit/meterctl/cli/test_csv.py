@@ -37,6 +37,7 @@ TABLES = {
     ("card", "readers"): "card",
     ("card", "read"): "card",
     ("card", "history"): "card",
+    ("frames", "decode"): "frames",
 }
 """Commands that print a table of facts, and their modules."""
 NO_TABLE = {
@@ -60,7 +61,11 @@ ELSEWHERE = {
     ("tariff", "show"),
 }
 """Commands that print a table of facts, whose CSV has tests beside their own."""
-WORDS = {("journal", "show"): ("1",), ("read",): ("available_credit", "supply_causes")}
+WORDS = {
+    ("frames", "decode"): ("01 03 00 40 00 02 c5 df 01 03 04 00 00 07 d0 f9 9f",),
+    ("journal", "show"): ("1",),
+    ("read",): ("available_credit", "supply_causes"),
+}
 EXPECTED_WORDS = {**dict.fromkeys(TABLES, ()), **WORDS}
 
 

@@ -1,0 +1,103 @@
+"""Frames are decoded from texts, bytes and capture files, and paired."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from meterctl.drivers.table import MODBUS
+from meterctl.operations.frame_decoding import Decoded, decode_input
+from protocols.decoded_frames import DecoderOptions
+from protocols.errors import QuantityError
+from protocols.faults import Way
+from protocols.modbus import rtu, tcp
+from protocols.modbus.capture import (
+    Endpoint,
+    Link,
+    TcpConversation,
+    file_header,
+    record,
+    serial_packet,
+)
+
+READ, REPLY = bytes.fromhex("03 0040 0002"), bytes.fromhex("03 04 000007d0")
+NOW_US = 1_767_225_600_000_000
+
+
+def decode(data: bytes, options: DecoderOptions | None = None) -> Decoded:
+    return decode_input(data, MODBUS.decoder, options or DecoderOptions(), MODBUS.captures())
+
+
+def values(decoded: Decoded) -> list[dict[str, Any]]:
+    return [json.loads(frame.fragments()["decoded"]) for frame in decoded.frames]
+
+
+def test_a_text_is_decoded_and_other_lines_are_counted() -> None:
+    lines = [f"-> {rtu.encode(1, READ).hex(' ')}", "a table", f"<- {rtu.encode(1, REPLY).hex(' ')}"]
+    found = decode("\n".join(lines).encode())
+    assert [each["number"] for each in values(found)] == [1, 2]
+    assert values(found)[0]["answered_by"] == 2
+    assert values(found)[1]["answers"] == 1
+    assert (found.skipped, found.undecoded) == (1, 0)
+
+
+def test_a_frame_that_a_trace_shows_in_parts_is_one() -> None:
+    reply = rtu.encode(1, REPLY)
+    text = f"-> {rtu.encode(1, READ).hex()}\n<- {reply[:3].hex()}\n<- {reply[3:].hex()}\n"
+    assert len(decode(text.encode()).frames) == 2
+
+
+def test_a_faulty_line_does_not_run_into_the_next() -> None:
+    wrong = rtu.encode(1, READ)[:-1] + b"\0"
+    found = decode(f"{wrong.hex()}\n{wrong.hex()}\n".encode())
+    assert [each["crc"] for each in values(found)] == ["wrong", "wrong"]
+    assert found.undecoded == found.size == 16
+
+
+def test_bytes_are_decoded_as_they_are() -> None:
+    data = rtu.encode(1, READ) + b"\xff" + rtu.encode(1, REPLY)
+    found = decode(data)
+    assert b"".join(frame.raw for frame in found.frames) == data
+    assert found.undecoded == 1
+
+
+def test_a_file_of_modbus_ascii_is_a_text() -> None:
+    (found,) = values(decode(b":010300400002BA\r\n"))
+    assert found["framing"] == "ascii"
+
+
+def test_a_text_of_something_else_is_refused() -> None:
+    with pytest.raises(QuantityError, match="line 1, column 1"):
+        decode(b"hello\n")
+
+
+def test_a_capture_of_a_serial_line_is_decoded() -> None:
+    frames = [(Way.REQUEST, rtu.encode(1, READ)), (Way.REPLY, rtu.encode(1, REPLY))]
+    data = file_header(Link.EXPORTED_PDU) + b"".join(
+        record(NOW_US + 5_000 * place, serial_packet(frame, way))
+        for place, (way, frame) in enumerate(frames)
+    )
+    found = decode(data)
+    assert [each.direction for each in found.frames] == [Way.REQUEST, Way.REPLY]
+    assert values(found)[1]["response_ms"] == 5.0
+    assert found.frames[0].fragments()["at"] == '"2026-01-01T00:00:00.000000Z"'
+
+
+def test_connections_of_a_capture_are_kept_apart_and_numbered_together() -> None:
+    flows = [
+        TcpConversation(Endpoint("192.0.2.1", 50_000 + each), Endpoint("192.0.2.2", 502))
+        for each in (1, 2)
+    ]
+    packets = [packet for flow in flows for packet in flow.begin()]
+    for flow in flows:  # both ask with the same transaction before either is answered
+        packets += flow.packets(Way.REQUEST, tcp.encode(1, 1, READ))
+    for flow in flows:
+        packets += flow.packets(Way.REPLY, tcp.encode(1, 1, REPLY)[:5])
+        packets += flow.packets(Way.REPLY, tcp.encode(1, 1, REPLY)[5:])
+    data = file_header(Link.RAW_IP) + b"".join(record(NOW_US, packet) for packet in packets)
+    found = values(decode(data))
+    assert [each["number"] for each in found] == [1, 2, 3, 4]
+    assert [each.get("answers") for each in found] == [None, None, 1, 2]
+    assert len({each["conversation"] for each in found}) == 2
