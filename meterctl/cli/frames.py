@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +16,10 @@ from meterctl.cli.frame_output import moment_text, print_bytes, print_line
 from meterctl.cli.options import options
 from meterctl.cli.output import emit, emit_csv, print_json, say
 from meterctl.cli.values import offered
+from meterctl.drivers.table import MODBUS
 from meterctl.errors import CorruptAnswerError, UsageError
 from meterctl.named_files import read_named_bytes
-from meterctl.operations.frame_decoding import Decoded, decode_input, decode_pasted
+from meterctl.operations.frame_decoding import decode_input, decode_pasted
 from protocols.command_line import Argument, Context, Exit, Option, Program, examples
 from protocols.decoded_frames import DecodedFrame, DecoderOptions
 from protocols.errors import FrameError, QuantityError
@@ -24,7 +27,7 @@ from protocols.faults import Way
 from protocols.named_files import MAX_SIZE, TOO_LARGE
 from protocols.pasted_bytes import parse_pasted
 
-FRAMINGS = ("rtu", "tcp", "ascii")
+FRAMINGS = MODBUS.framings
 STDIN = "-"
 _MAX_ADDRESS = 0xFFFF
 _OPTION_LIKE = re.compile(r"--?[A-Za-z][A-Za-z-]*(=.*)?")
@@ -89,31 +92,60 @@ def decode(
     form = table_form(given.json, as_csv, for_excel)
     wanted = _options_of(framing, request, reply, address)
     kind = given.frame_kind()
+    what = "" if _is_typed(words) else f"{words[0]}: "
     try:
         if _is_typed(words):
             decoded = decode_pasted(parse_pasted(" ".join(words)), kind.decoder, wanted)
         else:
             decoded = decode_input(_read(words[0]), kind.decoder, wanted, kind.captures())
-    except (QuantityError, FrameError) as error:
-        what = "" if _is_typed(words) else f"{words[0]}: "
+    except QuantityError as error:
         raise UsageError(f"{what}{error}; nothing was decoded") from error
-    if not decoded.frames:
-        raise UsageError("there are no bytes to decode")
-    unit = given.unit if _is_given(context, "unit") else None
-    _print(decoded, unit, form, short=short)
-    _conclude(decoded)
+    seen = _Seen()
+    shown = _shown(decoded.frames, given_unit(context), seen)
+    try:
+        _print(shown, form, short=short)
+    except FrameError as error:
+        raise UsageError(f"{what}{error}; the frames before it were decoded") from error
+    _conclude(seen, decoded.skipped)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was decoded: numbers of frames, and of bytes."""
+
+    frames: int = 0
+    hidden: int = 0
+    size: int = 0
+    undecoded: int = 0
+
+
+def _shown(frames: Iterable[DecodedFrame], unit: int | None, seen: _Seen) -> Iterator[DecodedFrame]:
+    """Yield the frames of a unit, or all of them."""
+    for frame in frames:
+        seen.frames += 1
+        seen.size += len(frame.raw)
+        seen.undecoded += 0 if frame.is_right else len(frame.raw)
+        if unit is None or is_of(frame, unit):
+            yield frame
+        else:
+            seen.hidden += 1
 
 
 def _options_of(
     framing: str | None, request: bool, reply: bool, address: str | None
 ) -> DecoderOptions:
     """Return what the user says of the bytes; raises UsageError."""
-    if framing is not None and framing not in FRAMINGS:
-        raise UsageError(f"--framing {framing}: allowed is {', '.join(FRAMINGS)}")
     if request and reply:
         raise UsageError("give --request or --reply, not both")
     direction = Way.REQUEST if request else Way.REPLY if reply else None
-    return DecoderOptions(framing or "", direction, _address(address))
+    return DecoderOptions(framing_of(framing), direction, _address(address))
+
+
+def framing_of(text: str | None) -> str:
+    """Return the word of --framing, empty without it; raises UsageError."""
+    if text is not None and text not in FRAMINGS:
+        raise UsageError(f"--framing {text}: allowed is {', '.join(FRAMINGS)}")
+    return text or ""
 
 
 def _address(text: str | None) -> int | None:
@@ -128,10 +160,11 @@ def _address(text: str | None) -> int | None:
     return address
 
 
-def _is_given(context: Context, name: str) -> bool:
-    """Return whether a common option was given, and not left to its default."""
-    source = context.find_root().get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+def given_unit(context: Context) -> int | None:
+    """Return the unit of --unit, None where it was left to its default."""
+    source = context.find_root().get_parameter_source("unit")
+    is_given = source is not None and source.name == "COMMANDLINE"
+    return options(context).unit if is_given else None
 
 
 def _is_typed(words: list[str]) -> bool:
@@ -161,27 +194,25 @@ def _read(name: str) -> bytes:
     return data
 
 
-def _print(decoded: Decoded, unit: int | None, form: TableForm, *, short: bool) -> None:
-    """Print the frames of a unit, or all of them; raises OutputError."""
-    shown = [frame for frame in decoded.frames if unit is None or _is_of(frame, unit)]
+def _print(frames: Iterator[DecodedFrame], form: TableForm, *, short: bool) -> None:
+    """Print frames; raises OutputError."""
     if form.is_csv:
-        emit_csv((frame.fragments() for frame in shown), DecodedFrame.KEYS, form)
-    for place, frame in enumerate(() if form.is_csv else shown):
+        emit_csv((frame.fragments() for frame in frames), DecodedFrame.KEYS, form)
+        return
+    for place, frame in enumerate(frames):
         if form is TableForm.JSON:
             print_json(frame.fragments())
             continue
+        if place and not short:
+            emit("")
         before = "" if frame.at_us is None else f"{moment_text(frame.at_us)}  "
-        print_line(frame, _notes(frame) if len(decoded.frames) > 1 else (), before)
+        print_line(frame, _notes(frame), before)
         if not short:
             print_bytes(frame)
-            if place < len(shown) - 1:
-                emit("")
-    hidden = len(decoded.frames) - len(shown)
-    if hidden:
-        say(f"{hidden} of {len(decoded.frames)} are not of unit {unit} and not shown")
 
 
-def _is_of(frame: DecodedFrame, unit: int) -> bool:
+def is_of(frame: DecodedFrame, unit: int) -> bool:
+    """Return whether a frame is of a unit, or no frame."""
     return not frame.is_frame or frame.decoded.get("unit") == str(unit)
 
 
@@ -195,10 +226,14 @@ def _notes(frame: DecodedFrame) -> list[str]:
     return ["without a reply" if reply == "null" else f"answered by {reply}"]
 
 
-def _conclude(decoded: Decoded) -> None:
+def _conclude(seen: _Seen, skipped: int) -> None:
     """Say what was skipped; end with code 5 where bytes were not decoded."""
-    if decoded.skipped:
-        say(f"{decoded.skipped} lines hold no bytes of a line and were skipped")
-    if decoded.undecoded:
-        say(f"meterctl: {decoded.undecoded} of {decoded.size} bytes are no frame without a fault")
+    if skipped:
+        say(f"{skipped} lines hold no bytes of a line and were skipped")
+    if not seen.frames:
+        raise UsageError("there are no bytes to decode")
+    if seen.hidden:
+        say(f"{seen.hidden} of {seen.frames} are of other units and not shown")
+    if seen.undecoded:
+        say(f"meterctl: {seen.undecoded} of {seen.size} bytes are no frame without a fault")
         raise Exit(CorruptAnswerError.exit_code)

@@ -265,6 +265,7 @@ _FILES = {
     "tariff": ("tariff",),
     "write": ("write",),
     "frames": ("frames",),
+    "monitor": ("monitor",),
     "keys": ("keys",),
     "shell": (SHELL,),
 }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from typing import NamedTuple
 
 from protocols.decoded_frames import (
@@ -15,33 +15,26 @@ from protocols.decoded_frames import (
     DecoderOptions,
     FrameDecoder,
 )
-from protocols.errors import QuantityError
+from protocols.errors import FrameError, QuantityError
 from protocols.named_files import decode_text
 from protocols.pasted_bytes import Pasted, parse_pasted
 
 MakeDecoder = Callable[[DecoderOptions], FrameDecoder]
+_PIECE = 4096
+_WINDOW = 256
+"""Frames that are held until their replies are known."""
 _LINE_CONTROLS = "\t\n\r\x0b\x0c"
 
 
 class Decoded(NamedTuple):
-    """The frames of an input, in its order; every byte of it is in one of them.
+    """The frames of an input as they are decoded, in its order; every byte is in one of them.
 
     Requests have `answered_by` among their values: the number of the reply, or null. `skipped` is
     the number of lines of text that held no bytes.
     """
 
-    frames: Sequence[DecodedFrame]
+    frames: Iterator[DecodedFrame]
     skipped: int = 0
-
-    @property
-    def undecoded(self) -> int:
-        """Number of bytes that are no frame without a fault."""
-        return sum(len(frame.raw) for frame in self.frames if not frame.is_right)
-
-    @property
-    def size(self) -> int:
-        """Number of all bytes."""
-        return sum(len(frame.raw) for frame in self.frames)
 
 
 def decode_input(
@@ -51,15 +44,17 @@ def decode_input(
 
     Raises:
         QuantityError: a text that is not hexadecimal; it names line and column.
-        FrameError: a capture file that cannot be read.
+        FrameError: from `frames`, a capture file that cannot be read further.
     """
     if captures.is_capture(data):
-        return decode_captured(captures.read(data), make, options)
+        return Decoded(_answered(_captured(captures.read(data), make, options)))
     text = _text_of(data)
-    if text is None:
-        decoder = make(options)
-        return _answered([*decoder.receive(data), *decoder.silence()])
-    return decode_pasted(parse_pasted(text), make, options)
+    if text is not None:
+        return decode_pasted(parse_pasted(text), make, options)
+    decoder = make(options)
+    pieces = (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+    received = chain.from_iterable(decoder.receive(piece) for piece in pieces)
+    return Decoded(_answered(_and_rest(received, decoder)))
 
 
 def _text_of(data: bytes) -> str | None:
@@ -75,34 +70,52 @@ def _text_of(data: bytes) -> str | None:
 def decode_pasted(pasted: Pasted, make: MakeDecoder, options: DecoderOptions) -> Decoded:
     """Return the frames of pasted bytes; the end of a line may be that of a frame."""
     decoder = make(options)
-    found: list[DecodedFrame] = []
+    return Decoded(_answered(_and_rest(_of_lines(pasted, decoder), decoder)), pasted.skipped)
+
+
+def _of_lines(pasted: Pasted, decoder: FrameDecoder) -> Iterator[DecodedFrame]:
     for part in pasted.parts:
-        found += decoder.receive(part.data, None, part.way)
+        yield from decoder.receive(part.data, None, part.way)
         if part.ends:
-            found += decoder.boundary()
-    return _answered([*found, *decoder.silence()], pasted.skipped)
+            yield from decoder.boundary()
 
 
-def decode_captured(
+def _and_rest(frames: Iterable[DecodedFrame], decoder: FrameDecoder) -> Iterator[DecodedFrame]:
+    yield from frames
+    yield from decoder.silence()
+
+
+def _captured(
     packets: Iterable[CapturedData], make: MakeDecoder, options: DecoderOptions
-) -> Decoded:
-    """Return the frames of a capture file, in the order of their ends; raises FrameError."""
+) -> Iterator[DecodedFrame]:
+    """Yield the frames of a capture file, in the order of their ends.
+
+    Raises:
+        FrameError: it cannot be read further; all frames before were yielded.
+    """
     decoders: dict[str, FrameDecoder] = {}
-    found: list[DecodedFrame] = []
     numbers = count(1)
-    for packet in packets:
-        name = packet.conversation
-        if name not in decoders:
-            has_two = not packet.is_packet
-            decoders[name] = make(options._replace(has_two_streams=has_two, numbers=numbers))
-        decoder = decoders[name]
-        frames = [*decoder.receive(packet.data, packet.at_us, packet.way)]
-        if packet.is_packet:
-            frames += decoder.silence()
-        found += _of_conversation(name, frames)
+    try:
+        for packet in packets:
+            name = packet.conversation
+            if name not in decoders:
+                has_two = not packet.is_packet
+                decoders[name] = make(options._replace(has_two_streams=has_two, numbers=numbers))
+            decoder = decoders[name]
+            yield from _of_conversation(
+                name, decoder.receive(packet.data, packet.at_us, packet.way)
+            )
+            if packet.is_packet:
+                yield from _of_conversation(name, decoder.silence())
+    except FrameError:
+        yield from _rest(decoders)
+        raise
+    yield from _rest(decoders)
+
+
+def _rest(decoders: Mapping[str, FrameDecoder]) -> Iterator[DecodedFrame]:
     for name, decoder in decoders.items():
-        found += _of_conversation(name, decoder.silence())
-    return _answered(found)
+        yield from _of_conversation(name, decoder.silence())
 
 
 def _of_conversation(name: str, frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
@@ -110,22 +123,25 @@ def _of_conversation(name: str, frames: Iterable[DecodedFrame]) -> Iterator[Deco
         yield replace(frame, decoded={**frame.decoded, "conversation": json.dumps(name)})
 
 
-def _answered(frames: Sequence[DecodedFrame], skipped: int = 0) -> Decoded:
-    """Return frames of which each request names its reply."""
-    replies = {
-        frame.decoded["answers"]: frame.decoded["number"]
-        for frame in frames
-        if frame.decoded.get("answers", "null") != "null"
-    }
-    named = [
-        frame
-        if "answers" in frame.decoded or not frame.is_right
-        else replace(frame, decoded=_with_reply(frame, replies))
-        for frame in frames
-    ]
-    return Decoded(named, skipped)
+def _answered(frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
+    """Yield frames of which each request names its reply, if that is among the next `_WINDOW`."""
+    window: dict[str, DecodedFrame] = {}
+    try:
+        for frame in frames:
+            window[frame.decoded["number"]] = _unanswered(frame)
+            asked = frame.decoded.get("answers", "null")
+            if asked in window:
+                answered = {**window[asked].decoded, "answered_by": frame.decoded["number"]}
+                window[asked] = replace(window[asked], decoded=answered)
+            if len(window) > _WINDOW:
+                yield window.pop(next(iter(window)))
+    except FrameError:
+        yield from window.values()
+        raise
+    yield from window.values()
 
 
-def _with_reply(frame: DecodedFrame, replies: dict[str, str]) -> dict[str, str]:
-    reply = replies.get(frame.decoded["number"], "null")
-    return {**frame.decoded, "answered_by": reply}
+def _unanswered(frame: DecodedFrame) -> DecodedFrame:
+    if "answers" in frame.decoded or not frame.is_right:
+        return frame
+    return replace(frame, decoded={**frame.decoded, "answered_by": "null"})

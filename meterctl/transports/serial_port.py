@@ -160,8 +160,14 @@ class SerialTransport:
             url = {"timeout": POLL_S, "write_timeout": WRITE_TIMEOUT_S}
             port = serial.serial_for_url(self._path, **given, **url)
         else:
-            port = serial.Serial(self._path, **given, timeout=0, exclusive=True)
+            port = self._device(self._path, **given, timeout=0, exclusive=True)
         return _FileBytes(port) if _is_file(port) else _UrlBytes(port)
+
+    def _device(self, path: str, **given: Any) -> Any:
+        """Return the open port of pyserial."""
+        import serial
+
+        return serial.Serial(path, **given)
 
     def prepare(self, timeout_ms: int) -> None:
         """Wait for a port that went away, and open it."""

@@ -8,6 +8,7 @@ import socket
 import time
 from urllib.parse import urlsplit
 
+from meterctl.errors import UsageError
 from meterctl.transports import PATIENCE_S, Notice, Transport
 
 
@@ -49,6 +50,28 @@ def open_transport(
     from meterctl.transports.serial_port import SerialTransport
 
     return SerialTransport(port, notice, patience_s)
+
+
+def open_listening(port: str, notice: Notice = _say_nothing) -> Transport:
+    """Open a serial line to listen to it: nothing is ever sent.
+
+    Raises:
+        UsageError: it cannot be opened, or is no serial line.
+    """
+    from meterctl.transports.listening import ListeningTransport
+
+    if port.startswith("tcp://"):
+        raise UsageError(
+            f"port {port}: a TCP connection of others cannot be listened to; capture it where it "
+            f"passes (tcpdump -w FILE.pcap port 502), then meterctl frames decode FILE.pcap. "
+            f"Nothing was sent"
+        )
+    return ListeningTransport(port, notice)
+
+
+def wall_microseconds() -> int:
+    """Return the host's clock, us since 1970 UTC: to stamp what passes on a line."""
+    return time.time_ns() // 1000
 
 
 def is_desk(port: str) -> bool:

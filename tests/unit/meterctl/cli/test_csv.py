@@ -50,8 +50,11 @@ NO_TABLE = {
     *(("switch", name) for name in ("interrupt", "permit", "restore")),
     *(("moratorium", name) for name in ("until", "off")),
     *(("tariff", name) for name in ("check", "set")),
+    ("monitor",),
 }
-"""Commands that change something, or tell a story: their result is one object with --json."""
+"""Commands that change something, or tell a story: their result is one object with --json.
+`monitor` prints what passes until it is ended.
+"""
 ELSEWHERE = {
     ("ports",),
     ("scan",),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from meterctl.drivers.table import MODBUS
-from meterctl.operations.frame_decoding import Decoded, decode_input
-from protocols.decoded_frames import DecoderOptions
-from protocols.errors import QuantityError
+from meterctl.operations.frame_decoding import decode_input
+from protocols.decoded_frames import DecodedFrame, DecoderOptions
+from protocols.errors import FrameError, QuantityError
 from protocols.faults import Way
 from protocols.modbus import rtu, tcp
 from protocols.modbus.capture import (
@@ -26,12 +26,22 @@ READ, REPLY = bytes.fromhex("03 0040 0002"), bytes.fromhex("03 04 000007d0")
 NOW_US = 1_767_225_600_000_000
 
 
-def decode(data: bytes, options: DecoderOptions | None = None) -> Decoded:
-    return decode_input(data, MODBUS.decoder, options or DecoderOptions(), MODBUS.captures())
+class Found(NamedTuple):
+    frames: list[DecodedFrame]
+    skipped: int
+
+    @property
+    def undecoded(self) -> int:
+        return sum(len(frame.raw) for frame in self.frames if not frame.is_right)
 
 
-def values(decoded: Decoded) -> list[dict[str, Any]]:
-    return [json.loads(frame.fragments()["decoded"]) for frame in decoded.frames]
+def decode(data: bytes, options: DecoderOptions | None = None) -> Found:
+    found = decode_input(data, MODBUS.decoder, options or DecoderOptions(), MODBUS.captures())
+    return Found([*found.frames], found.skipped)
+
+
+def values(found: Found) -> list[dict[str, Any]]:
+    return [json.loads(frame.fragments()["decoded"]) for frame in found.frames]
 
 
 def test_a_text_is_decoded_and_other_lines_are_counted() -> None:
@@ -53,7 +63,7 @@ def test_a_faulty_line_does_not_run_into_the_next() -> None:
     wrong = rtu.encode(1, READ)[:-1] + b"\0"
     found = decode(f"{wrong.hex()}\n{wrong.hex()}\n".encode())
     assert [each["crc"] for each in values(found)] == ["wrong", "wrong"]
-    assert found.undecoded == found.size == 16
+    assert found.undecoded == 16
 
 
 def test_bytes_are_decoded_as_they_are() -> None:
@@ -101,3 +111,20 @@ def test_connections_of_a_capture_are_kept_apart_and_numbered_together() -> None
     assert [each["number"] for each in found] == [1, 2, 3, 4]
     assert [each.get("answers") for each in found] == [None, None, 1, 2]
     assert len({each["conversation"] for each in found}) == 2
+
+
+def test_the_frames_before_the_end_of_a_capture_that_is_cut_short_are_decoded() -> None:
+    packets = [serial_packet(rtu.encode(1, READ), Way.REQUEST)] * 2
+    data = file_header(Link.EXPORTED_PDU) + b"".join(record(NOW_US, each) for each in packets)
+    found = decode_input(data[:-1], MODBUS.decoder, DecoderOptions(), MODBUS.captures())
+    assert next(found.frames).direction is Way.REQUEST
+    with pytest.raises(FrameError, match="ends in a packet"):
+        next(found.frames)
+
+
+def test_a_long_input_is_decoded_as_it_is_read() -> None:
+    pair = rtu.encode(1, READ) + rtu.encode(1, REPLY)
+    found = decode_input(pair * 2000, MODBUS.decoder, DecoderOptions(), MODBUS.captures())
+    first = next(found.frames)
+    assert first.decoded["answered_by"] == "2"
+    assert sum(1 for _ in found.frames) == 3999
