@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
-from meterctl.cli.output import emit, print_table
+from meterctl.cli.output import emit
 from protocols.command_line import coloured
-from protocols.command_line.tables import Screen, Table
+from protocols.command_line.tables import Screen, Table, drawn
 from protocols.decoded_frames import DecodedFrame, format_microseconds
 from protocols.faults import Way
 
 _COLOURS = {Way.REQUEST: "cyan", Way.REPLY: "green", None: "yellow"}
 _FAULTY = "red"
 _INDENT = "    "
+_WIDTH = 100
+"""Width of the table of bytes where the output has none: long fields go on in further lines."""
+_MOST_EQUAL = 8
+"""Equal bytes that are written out."""
 _COLUMNS = ("offset", "bytes", "field", "meaning")
 
 
@@ -41,13 +46,22 @@ def print_bytes(frame: DecodedFrame) -> None:
     rows = [
         (
             str(each.offset),
-            frame.raw[each.offset : each.offset + each.size].hex(" "),
+            _bytes_text(frame.raw[each.offset : each.offset + each.size]),
             each.name,
             each.meaning,
         )
         for each in frame.fields
     ]
-    print_table(Table(_COLUMNS, rows, ("offset",)))
+    screen = Screen.of_stdout()
+    wide_enough = screen if screen.width is not None else replace(screen, width=_WIDTH)
+    emit(drawn(Table(_COLUMNS, rows, ("offset",)), wide_enough))
+
+
+def _bytes_text(data: bytes) -> str:
+    """Return bytes in hexadecimal; of many equal ones their number."""
+    if len(data) > _MOST_EQUAL and len(set(data)) == 1:
+        return f"{len(data)} x {data[0]:02x}"
+    return data.hex(" ")
 
 
 def moment_text(at_us: int) -> str:

@@ -168,17 +168,23 @@ def _address(sheet: Sheet, function: int, name: str = "address", key: str = "add
     return sheet.number(2, name, lambda value: place(area, value), key)
 
 
-def _extent(sheet: Sheet, function: int, before: str = "") -> Asked:
+def _extent(sheet: Sheet, function: int, known: Known, before: str = "") -> Asked:
     """Read an address and a quantity."""
     key = f"{before}_" if before else ""
+    area = _AREAS[function]
     address = _address(sheet, function, f"{before} address".strip(), f"{key}address")
-    what = "bits" if _AREAS[function] & Area.BITS else "registers"
-    quantity = sheet.number(2, f"{before} quantity".strip(), what, f"{key}quantity")
-    return _asked(_AREAS[function], address, quantity)
+    what = "bits" if area & Area.BITS else "registers"
+
+    def text(quantity: int) -> str:
+        names = ", ".join(known.view.names(_asked(area, address, quantity)))
+        return f"{quantity} {what}{': ' if names else ''}{names}"
+
+    quantity = sheet.number(2, f"{before} quantity".strip(), text, f"{key}quantity")
+    return _asked(area, address, quantity)
 
 
 def _read_request(sheet: Sheet, function: int, known: Known) -> None:
-    tell_names(sheet, known.view, _extent(sheet, function))
+    tell_names(sheet, known.view, _extent(sheet, function, known))
 
 
 def _read_reply(sheet: Sheet, function: int, known: Known) -> None:
@@ -214,19 +220,19 @@ def _write_register(sheet: Sheet, function: int, known: Known) -> None:
 
 
 def _write_coils(sheet: Sheet, function: int, known: Known) -> None:
-    asked = _extent(sheet, function)
+    asked = _extent(sheet, function, known)
     size = sheet.number(1, "byte count", "", "byte_count")
     read_bit_values(sheet, known.view, asked, min(size, sheet.left), written=True)
 
 
 def _write_registers(sheet: Sheet, function: int, known: Known) -> None:
-    asked = _extent(sheet, function)
+    asked = _extent(sheet, function, known)
     size = sheet.number(1, "byte count", "", "byte_count")
     read_register_values(sheet, known.view, asked, min(size, sheet.left), written=True)
 
 
 def _written(sheet: Sheet, function: int, known: Known) -> None:
-    tell_names(sheet, known.view, _extent(sheet, function))
+    tell_names(sheet, known.view, _extent(sheet, function, known))
 
 
 def _mask_write(sheet: Sheet, function: int, known: Known) -> None:
@@ -237,8 +243,8 @@ def _mask_write(sheet: Sheet, function: int, known: Known) -> None:
 
 
 def _exchange(sheet: Sheet, function: int, known: Known) -> None:
-    shown = _extent(sheet, function, "read")
-    written = _extent(sheet, function, "write")
+    shown = _extent(sheet, function, known, "read")
+    written = _extent(sheet, function, known, "write")
     size = sheet.number(1, "byte count", "", "byte_count")
     tell_names(sheet, known.view, shown)
     sheet.told.append("after writing")

@@ -8,9 +8,15 @@ from protocols.modbus.areas import Area
 from protocols.modbus.dissection.placed import Answered, Asked, MapView, Part, Question
 from protocols.modbus.dissection.sealed import as_object
 from protocols.modbus.dissection.sheet import Sheet, Shown
-from protocols.modbus.dissection.values import bit_value, numbers, place, register_value
+from protocols.modbus.dissection.values import (
+    bit_value,
+    numbers,
+    place,
+    register_value,
+    text_or_hex,
+)
 from protocols.modbus.dissection.windows import read_answer, read_list, read_question
-from protocols.modbus.register_parts import Register, RowList, Span
+from protocols.modbus.register_parts import Constant, Register, RowList, Span
 
 NAMES_TOLD = 4
 """Names or values in a summary; of more, their number is told."""
@@ -70,15 +76,38 @@ def _register_part(sheet: Sheet, area: Area, part: Part, told: list[str]) -> str
         case (Question() | Answered() | RowList()) as thing if part.address == thing.extent.start:
             otherwise = {"value": numbers(sheet.ahead(size)).json}
             inner = sheet.part(size, part.name, lambda each: _read_window(each, thing), otherwise)
-            told.append(part.name)
+            told.append(f"{part.name}{_brief(inner)}")
             return as_object({**found, **inner})
+        case Constant() if part.is_whole:
+            shown = text_or_hex(sheet.ahead(size))
+            sheet.take(size, part.name, f"{shown.text}; {place(area, part.address)}")
+            told.append(f"{part.name} {shown.text}")
+            return as_object({**found, "value": shown.json})
         case _:
             shown = numbers(sheet.ahead(size))
             is_cut = bool(part.name) and not part.is_whole and not isinstance(part.thing, Span)
             name = f"part of {part.name}" if is_cut else part.name
             sheet.take(size, name or "registers", f"{shown.text}; {place(area, part.address)}")
-            told.append(f"{name} {shown.text}".strip())
+            if name:
+                told.append(f"{name} {shown.text}")
             return as_object({**found, "name": json.dumps(name or None), "value": shown.json})
+
+
+def _brief(values: dict[str, str]) -> str:
+    """Return the words of a summary for what a window shows or takes."""
+    found = {name: json.loads(value, parse_float=str) for name, value in values.items()}
+    words: list[str] = []
+    if message := found.get("message"):
+        words = [str(message.get(name)) for name in ("kind", "amount", "sequence")]
+    elif answer := found.get("answer"):
+        words = [str(answer.get("outcome"))]
+    elif receipt := found.get("receipt"):
+        words = [str(receipt.get(name)) for name in ("kind", "amount", "sequence")]
+    elif status := found.get("status"):
+        words = [f"credit {status.get('credit')}"]
+    elif "rows" in found:
+        words = [f"{len(found['rows'])} rows"]
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _read_window(sheet: Sheet, thing: Question | Answered | RowList) -> dict[str, str]:

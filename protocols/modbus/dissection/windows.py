@@ -38,7 +38,7 @@ def read_question(sheet: Sheet, asked: Question) -> Values:
     """Read what was written into a window. Raises CutShortError."""
     match asked.window:
         case RowWindow():
-            first = sheet.number(4, "first row", "; 0 asks for the newest")
+            first = sheet.number(4, "first row", _first_text)
             return {"first": str(first)}
         case SealedWindow.RECEIPT:
             kind = sheet.number(2, "class", _class_text)
@@ -78,6 +78,10 @@ def _tariff_part(sheet: Sheet) -> Values:
     sheet.rest("fill", "")
     found = {"set": json.dumps(_set_word(which)), "offset": str(offset), "size": str(size)}
     return {**found, "crc32": json.dumps(f"{crc:08x}"), "bytes": json.dumps(data.hex(" "))}
+
+
+def _first_text(value: int) -> str:
+    return str(value) if value else "0: the newest rows"
 
 
 def _class_text(value: int) -> str:

@@ -20,7 +20,7 @@ def test_a_read_is_shown_byte_by_byte() -> None:
         ("01", "unit", "1"),
         ("03", "function", "3: read holding registers"),
         ("00 40", "address", "holding register 64 (0040H, no. 40065)"),
-        ("00 02", "quantity", "2 registers"),
+        ("00 02", "quantity", "2 registers: available_credit"),
         ("c5 df", "CRC", "right"),
     ]
     assert fields(reply)[2:4] == [

@@ -196,3 +196,10 @@ def test_causes_are_words() -> None:
     found = sealed.read_form(Sheet(answer.encode()), Answer.SIZE, "answer", sealed.ANSWER)
     assert found["supply_causes"] == '["overload"]'
     assert found["supply_state"] == '"disconnected"'
+
+
+def test_the_summary_names_the_money_that_passes() -> None:
+    data = MESSAGE.seal(KEY)
+    written = MESSAGE_HEAD.pack(len(data), 0, len(data), 1) + data + bytes(len(data) % 2)
+    (found,) = decode(encode(1, write_request(WINDOWS.message, written)))
+    assert "part of a message (credit, 50.00, 12)" in found.summary
