@@ -62,9 +62,9 @@ def decode(
     words: Annotated[
         list[str],
         Argument(
-            metavar="HEX...|FILE|-",
+            metavar="HEX|FILE|-",
             help="Bytes in hexadecimal of any spelling; a file of such text, of bytes, or a pcap "
-            "capture; - for stdin.",
+            "or pcapng capture; - for stdin.",
         ),
     ],
     framing: FramingOption = None,

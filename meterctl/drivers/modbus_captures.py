@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from protocols.decoded_frames import CapturedData, DecodedFrame
 from protocols.modbus.capture import Link, file_header, record, serial_packet
-from protocols.modbus.capture_reading import is_capture, read_capture
+from protocols.modbus.capture_packets import is_capture
+from protocols.modbus.capture_reading import read_capture
 
 
 class ModbusCaptures:

@@ -1,7 +1,7 @@
-"""Reads capture files of Modbus traffic: pcap as `capture.py` and other programs write it.
+"""Reads capture files of Modbus traffic, as `capture.py` and other programs write them.
 
 Taken are the data of TCP over IPv4 and IPv6, and exported PDUs of serial lines. TCP segments that
-were sent twice are taken once; none is waited for. Files of pcapng are named as such.
+were sent twice are taken once; none is waited for.
 """
 
 from __future__ import annotations
@@ -13,17 +13,8 @@ from protocols.decoded_frames import CapturedData
 from protocols.errors import FrameError
 from protocols.faults import Way
 from protocols.modbus.capture import MODBUS_PORT
+from protocols.modbus.capture_packets import read_packets
 
-PCAPNG = b"\x0a\x0d\x0d\x0a"
-_MAGICS = {
-    b"\xd4\xc3\xb2\xa1": ("<", 1),
-    b"\xa1\xb2\xc3\xd4": (">", 1),
-    b"\x4d\x3c\xb2\xa1": ("<", 1000),
-    b"\xa1\xb2\x3c\x4d": (">", 1000),
-}
-"""First bytes of a file -> byte order, and units of its times in a us."""
-_FILE_HEADER_SIZE, _RECORD_HEADER_SIZE = 24, 16
-_LARGEST_PACKET = 1 << 18
 _LINK_HEADERS = {0: 4, 1: 14, 101: 0, 108: 4, 113: 16, 228: 0, 229: 0, 276: 20}
 """Link type -> size of its header before IP: loopback, Ethernet, IP, Linux."""
 _EXPORTED_PDU = 252
@@ -34,41 +25,20 @@ _OPTION = Struct(">HH")
 _DESTINATION_PORT = 26
 
 
-def is_capture(data: bytes) -> bool:
-    """Return whether bytes begin as a capture file."""
-    return data[:4] in _MAGICS or data[:4] == PCAPNG
-
-
 def read_capture(data: bytes) -> Iterator[CapturedData]:
     """Yield the data of the packets of a file, in its order.
 
     Raises:
         FrameError: a file of another kind, a link that is not listed, a file that is cut short.
     """
-    if data[:4] == PCAPNG:
-        raise FrameError("it is a pcapng file: `editcap -F pcap FILE NEW` makes a pcap of it")
-    order, units = _MAGICS.get(data[:4], ("", 1))
-    if not order or len(data) < _FILE_HEADER_SIZE:
-        raise FrameError("it is no pcap file")
-    link = unpack_from(f"{order}I", data, 20)[0] & 0xFFFF
-    if link != _EXPORTED_PDU and link not in _LINK_HEADERS:
-        raise FrameError(f"packets of link type {link} are not known")
     streams = _Streams()
-    at = _FILE_HEADER_SIZE
-    while at < len(data):
-        if len(data) - at < _RECORD_HEADER_SIZE:
-            raise FrameError(f"it ends in a packet, at byte {at}")
-        seconds, part, size, _ = unpack_from(f"{order}IIII", data, at)
-        at += _RECORD_HEADER_SIZE
-        if size > _LARGEST_PACKET or len(data) - at < size:
-            raise FrameError(f"it ends in a packet, at byte {at}")
-        packet = data[at : at + size]
-        at += size
-        at_us = seconds * 1_000_000 + part // units
+    for at_us, link, packet in read_packets(data):
         if link == _EXPORTED_PDU:
             yield _of_line(at_us, packet)
-        else:
+        elif link in _LINK_HEADERS:
             yield from streams.take(at_us, packet[_LINK_HEADERS[link] + _tags(link, packet) :])
+        else:
+            raise FrameError(f"packets of link type {link} are not known")
 
 
 def _tags(link: int, packet: bytes) -> int:

@@ -101,6 +101,20 @@ def test_frames_of_a_serial_line_have_the_fields_of_tshark(tmp_path: Path) -> No
     compare(tshark(path, "-o", "mbrtu.tcp.port:502"), long)
 
 
+@pytest.mark.skipif(shutil.which("editcap") is None, reason="editcap is not installed")
+def test_a_capture_of_wireshark_is_read(tmp_path: Path) -> None:
+    data = file_header(Link.EXPORTED_PDU) + b"".join(
+        record(NOW_US + place, serial_packet(rtu.encode(5, pdu), way))
+        for place, (way, pdu) in enumerate(frames())
+    )
+    (tmp_path / "a.pcap").write_bytes(data)
+    words = ["editcap", "-F", "pcapng", tmp_path / "a.pcap", tmp_path / "a.pcapng"]
+    subprocess.run(words, timeout=60, check=True, capture_output=True)
+    theirs = (tmp_path / "a.pcapng").read_bytes()
+    assert theirs[:4] == b"\x0a\x0d\x0d\x0a"
+    assert decoded(theirs) == decoded(data)
+
+
 def test_frames_of_tcp_have_the_fields_and_the_pairs_of_tshark(tmp_path: Path) -> None:
     flow = TcpConversation(Endpoint("192.0.2.1", 50_000), Endpoint("192.0.2.2", 502))
     packets = [*flow.begin()]

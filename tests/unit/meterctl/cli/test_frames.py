@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -137,3 +138,11 @@ def test_no_port_is_opened(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Options, "session", session)
     run("frames", "frames", "decode", READ)
+
+
+def test_the_examples_of_the_page_and_of_the_help_are_decoded(run: Run) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "frames.md").read_text()
+    found = re.findall(r"^meterctl (frames decode [0-9a-f].*)$", page, re.MULTILINE)
+    assert len(found) == 2
+    for line in found:
+        assert "available_credit" in run("frames", *line.split()).out

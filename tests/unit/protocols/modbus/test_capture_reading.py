@@ -19,7 +19,8 @@ from protocols.modbus.capture import (
     record,
     serial_packet,
 )
-from protocols.modbus.capture_reading import PCAPNG, is_capture, read_capture
+from protocols.modbus.capture_packets import PCAPNG, is_capture
+from protocols.modbus.capture_reading import read_capture
 
 NOW_US = 1_767_225_600_000_123
 HOST, METER = Endpoint("192.0.2.1", 50_000), Endpoint("192.0.2.2", 502)
@@ -91,15 +92,66 @@ def test_times_in_nanoseconds_and_the_other_byte_order_are_read() -> None:
 def test_files_that_are_no_capture_are_refused_with_a_reason() -> None:
     assert not is_capture(b"\x01\x03")
     assert is_capture(PCAPNG)
-    with pytest.raises(FrameError, match="editcap -F pcap"):
+    with pytest.raises(FrameError, match="without a byte order"):
         [*read_capture(PCAPNG + bytes(20))]
+    with pytest.raises(FrameError, match="no capture file"):
+        [*read_capture(b"\x01\x03")]
     with pytest.raises(FrameError, match="link type 105"):
-        [*read_capture(pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 105))]
+        [*read_capture(pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 105) + record(0, b""))]
     whole = file_of(Link.EXPORTED_PDU, serial_packet(b"\x01\x02", None))
     with pytest.raises(FrameError, match="ends in a packet"):
         [*read_capture(whole[:-1])]
     with pytest.raises(FrameError, match="ends in a packet"):
         [*read_capture(whole + b"\0")]
+
+
+def block(kind: int, body: bytes, order: str = "<") -> bytes:
+    """Return a block of pcapng."""
+    body += bytes(-len(body) % 4)
+    size = pack(f"{order}I", len(body) + 12)
+    return pack(f"{order}I", kind) + size + body + size
+
+
+def section(order: str = "<") -> bytes:
+    return block(0x0A0D0D0A, pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_blocks_of_pcapng_are_read_and_others_skipped(order: str) -> None:
+    packet = serial_packet(b"\x01\x02\x03", Way.REQUEST)
+    milliseconds = pack(f"{order}HHB3x", 9, 1, 3)
+    interfaces = [
+        block(1, pack(f"{order}HHI", 252, 0, 0) + options, order)
+        for options in (b"", milliseconds + bytes(4))
+    ]
+    at = (1, 500)
+    packets = [
+        block(6, pack(f"{order}5I", which, *at, len(packet), len(packet)) + packet, order)
+        for which in (0, 1)
+    ]
+    simple = block(3, pack(f"{order}I", len(packet)) + packet, order)
+    names = block(4, b"names of hosts", order)
+    data = section(order) + b"".join((*interfaces, names, *packets, simple))
+    found = [*read_capture(data)]
+    assert [each.data for each in found] == [b"\x01\x02\x03"] * 3
+    units = (1 << 32) + 500
+    assert [each.at_us for each in found] == [units, 1000 * units, 0]
+    assert {each.way for each in found} == {Way.REQUEST}
+
+
+def test_a_packet_of_no_interface_and_a_block_that_is_cut_short_are_named() -> None:
+    packet = block(6, pack("<5I", 0, 0, 0, 0, 0))
+    with pytest.raises(FrameError, match="not described"):
+        [*read_capture(section() + packet)]
+    with pytest.raises(FrameError, match="ends in a packet"):
+        [*read_capture(section() + packet[:-1])]
+
+
+@given(st.lists(st.tuples(st.sampled_from((1, 3, 4, 6)), st.binary(max_size=60)), max_size=5))
+def test_any_blocks_give_packets_or_are_refused(blocks: list[tuple[int, bytes]]) -> None:
+    data = section() + b"".join(block(kind, body) for kind, body in blocks)
+    with contextlib.suppress(FrameError):
+        assert all(isinstance(each.data, bytes) for each in read_capture(data))
 
 
 @given(st.sampled_from([*Link]), st.lists(st.binary(max_size=80), max_size=4), st.binary())
