@@ -11,9 +11,11 @@ from protocols.faults import Way
 from protocols.modbus.crc import crc16
 from protocols.modbus.dissection.finding import Fault, FrameFinder, Framing, Piece
 from protocols.modbus.dissection.functions import Known, read_pdu
+from protocols.modbus.dissection.long_messages import LongMessages
 from protocols.modbus.dissection.pairing import Conversation, Matched, OpenRequest
 from protocols.modbus.dissection.placed import MapView
 from protocols.modbus.dissection.roles import possible_ways
+from protocols.modbus.dissection.sealed import as_object, brief_of_message, read_message
 from protocols.modbus.dissection.sheet import Sheet
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.register_map import RegisterMap
@@ -47,6 +49,7 @@ class ModbusDecoder:
         self._finders = {way: FrameFinder(framing) for way in (None, *Way)}
         self._way: Way | None = None
         self._conversation = Conversation()
+        self._messages = LongMessages(self._view.map.windows)
         self._numbers = self._options.numbers or count(1)
         self._number = 0
 
@@ -120,6 +123,8 @@ class ModbusDecoder:
         body = Sheet(pdu)
         read_pdu(body, direction, known)
         sheet.include(body)
+        if direction is not Way.REPLY and piece.fault is None:
+            body.told += self._tell_message(sheet, unit, pdu)
         if piece.framing is not Framing.TCP:
             _read_check(sheet, piece.framing)
         sheet.decoded["fault"] = json.dumps(None if piece.fault is None else piece.fault.value)
@@ -138,6 +143,15 @@ class ModbusDecoder:
             is_right=piece.fault is None,
             ended_us=piece.ended_us,
         )
+
+    def _tell_message(self, sheet: Sheet, unit: int, pdu: bytes) -> list[str]:
+        """Add the sealed message that a request completes; return words for the summary."""
+        whole = self._messages.take(unit, pdu)
+        if whole is None:
+            return []
+        message = read_message(Sheet(whole), len(whole))
+        sheet.decoded["message"] = as_object(message)
+        return [f"completes a message ({brief_of_message(message)})"]
 
     def _direction(self, piece: Piece, way: Way | None) -> Way | None:
         transaction, unit, pdu = piece.body

@@ -96,18 +96,16 @@ def _register_part(sheet: Sheet, area: Area, part: Part, told: list[str]) -> str
 def _brief(values: dict[str, str]) -> str:
     """Return the words of a summary for what a window shows or takes."""
     found = {name: json.loads(value, parse_float=str) for name, value in values.items()}
-    words: list[str] = []
-    if message := found.get("message"):
-        words = [str(message.get(name)) for name in ("kind", "amount", "sequence")]
-    elif answer := found.get("answer"):
-        words = [str(answer.get("outcome"))]
-    elif receipt := found.get("receipt"):
-        words = [str(receipt.get(name)) for name in ("kind", "amount", "sequence")]
+    text = ""
+    if sealed := found.get("message") or found.get("receipt"):
+        text = ", ".join(str(sealed.get(name)) for name in ("kind", "amount", "sequence"))
+    if answer := found.get("answer"):
+        text = str(answer.get("outcome"))
     elif status := found.get("status"):
-        words = [f"credit {status.get('credit')}"]
+        text = f"credit {status.get('credit')}"
     elif "rows" in found:
-        words = [f"{len(found['rows'])} rows"]
-    return f" ({', '.join(words)})" if words else ""
+        text = f"{len(found['rows'])} rows"
+    return f" ({text})" if text else ""
 
 
 def _read_window(sheet: Sheet, thing: Question | Answered | RowList) -> dict[str, str]:

@@ -208,6 +208,12 @@ def read_form(sheet: Sheet, size: int, name: str, parts: Sequence[Part]) -> dict
     return read_parts(sheet, parts)
 
 
+def brief_of_message(values: Mapping[str, str]) -> str:
+    """Return kind, amount and sequence of a message or a receipt, from its JSON values."""
+    named = (values.get(name, "?") for name in ("kind", "amount", "sequence"))
+    return ", ".join(value.strip('"') for value in named)
+
+
 def as_object(values: Mapping[str, str]) -> str:
     """Return JSON values by name as one JSON object."""
     return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in values.items()) + "}"

@@ -203,3 +203,29 @@ def test_the_summary_names_the_money_that_passes() -> None:
     written = MESSAGE_HEAD.pack(len(data), 0, len(data), 1) + data + bytes(len(data) % 2)
     (found,) = decode(encode(1, write_request(WINDOWS.message, written)))
     assert "part of a message (credit, 50.00, 12)" in found.summary
+
+
+def test_a_message_in_several_parts_is_shown_with_its_last_one() -> None:
+    long = SealedMessage(
+        MessageKind.TARIFF, "000000000042", 0xE0, 3, parameters=bytes(range(250))
+    ).seal(KEY)
+    parts = [long[at : at + 200] for at in range(0, len(long), 200)]
+    frames = [
+        encode(
+            1,
+            write_request(
+                WINDOWS.message,
+                MESSAGE_HEAD.pack(len(long), 200 * place, len(part), place + 1 == len(parts))
+                + part
+                + bytes(len(part) % 2),
+            ),
+        )
+        for place, part in enumerate(parts)
+    ]
+    *first, last = decode(*frames)
+    assert not any("message" in values(frame) for frame in first)
+    assert values(last)["message"]["kind"] == "tariff"
+    assert values(last)["message"]["parameters"] == bytes(range(250)).hex()
+    assert "completes a message (tariff, 0.00, 3)" in last.summary
+    last = decode(frames[1], frames[1])[-1]
+    assert "message" not in values(last)
