@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import ClassVar, NamedTuple, Protocol
 
 from protocols.faults import Way
@@ -88,6 +89,41 @@ class CapturedData(NamedTuple):
     is_packet: bool
 
 
+class RelayEvent(Enum):
+    """What happens on a connection that is relayed."""
+
+    OPENED = "opened"
+    DATA = "data"
+    ENDED = "ended"
+
+
+class RelayedData(NamedTuple):
+    """What passes on a connection that is relayed.
+
+    `host` and `meter` are the addresses of its two ends as the host sees them. Data has the way in
+    which it passes; the end has the way of the side that ended.
+    """
+
+    connection: int
+    host: tuple[str, int]
+    meter: tuple[str, int]
+    event: RelayEvent
+    way: Way | None = None
+    data: bytes = b""
+
+
+class RelayCapture(Protocol):
+    """A capture file of connections that are relayed."""
+
+    def header(self) -> bytes:
+        """Return the first bytes of the file."""
+        ...
+
+    def packets(self, at_us: int, passed: RelayedData) -> bytes:
+        """Return what passed as the next bytes of the file."""
+        ...
+
+
 class DecoderOptions(NamedTuple):
     """What a user knows of the bytes.
 
@@ -146,6 +182,10 @@ class CaptureFormat(Protocol):
 
     def packet(self, frame: DecodedFrame) -> bytes:
         """Return a frame, or bytes that are none, as the next bytes of such a file."""
+        ...
+
+    def of_relay(self) -> RelayCapture:
+        """Return a capture file of connections that are relayed."""
         ...
 
 

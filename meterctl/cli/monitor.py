@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from meterctl.cli.arguments import LOOK
 from meterctl.cli.frame_output import moment_text, print_bytes, print_line
@@ -14,16 +14,20 @@ from meterctl.cli.frames import FramingOption, framing_of, given_unit, is_of
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_json, say
 from meterctl.errors import UsageError
-from meterctl.operations.monitoring import GARBAGE_BYTES, GarbageWatch, LineMonitor
+from meterctl.operations.monitoring import GARBAGE_BYTES, GarbageWatch, LineMonitor, RelayMonitor
 from meterctl.written_files import GrowingFile
 from protocols.command_line import Context, Exit, Option, Program, examples
-from protocols.decoded_frames import CaptureFormat, DecodedFrame, DecoderOptions
+from protocols.decoded_frames import DecodedFrame, DecoderOptions, RelayedData
 from protocols.quantities import parse_duration
 
 _US = 1000
 _MONITOR = examples(
     ("meterctl --port /dev/ttyUSB1 monitor", "Show what passes on a line, until Ctrl-C."),
     ("meterctl --port /dev/ttyUSB1 monitor --pcap night.pcap --for 8h", "Keep it for Wireshark."),
+    (
+        "meterctl --port tcp://192.168.1.50:502 monitor --listen 127.0.0.1:5020",
+        "Show what a host that connects to port 5020 asks of that meter.",
+    ),
 )
 
 
@@ -48,14 +52,23 @@ def monitor(
     duration: Annotated[
         str | None, Option("--for", metavar="TIME", help="End after this time, such as 10m.")
     ] = None,
+    listen: Annotated[
+        str | None,
+        Option(
+            "--listen",
+            metavar="HOST:PORT",
+            help="Listen here for the hosts of a TCP meter, and relay them to its --port "
+            "tcp://HOST:PORT.",
+        ),
+    ] = None,
     framing: FramingOption = None,
     long: Annotated[bool, Option("--long", help="Show each frame byte by byte.")] = False,
 ) -> None:
     """Show the frames of others on a serial line as they pass; no byte is ever sent.
 
-    Needs an adapter of its own on the line. Each line has the time of arrival (UTC), the pause
-    since the frame before, and what the frame says, with names by --map; with --unit only of that
-    unit. Ctrl-C ends it with exit code 0.
+    Needs an adapter of its own on the line; on TCP connections are relayed by --listen. Each line
+    has the time of arrival (UTC), the pause since the frame before, and what the frame says, with
+    names by --map; with --unit only of that unit. Ctrl-C ends it with exit code 0.
     """
     given = options(context)
     if count is not None and count < 1:
@@ -66,40 +79,75 @@ def monitor(
     wanted = DecoderOptions(framing_of(framing))
     printer = _Printer(given.json, long, given_unit(context), given.port or "")
     with contextlib.ExitStack() as files:
-        raw_file = files.enter_context(_kept(raw))
-        pcap_file = files.enter_context(_kept(pcap))
-        kind = given.frame_kind()
-        captures = kind.captures()
-        pcap_file.write(captures.header())
-        if pcap_file.has_failed:
-            raise Exit(UsageError.exit_code)
-        with _listening(given, wanted, raw_file) as line:
-            passing = _until(line, milliseconds, count)
-            with contextlib.suppress(KeyboardInterrupt):
-                _show(passing, pcap_file, captures, printer)
-            _show(line.rest(), pcap_file, captures, printer)
+        kept = _Files(files.enter_context(_kept(raw)), files.enter_context(_kept(pcap)))
+        opened = (
+            _listening(given, wanted, kept)
+            if listen is None
+            else _relaying(given, wanted, kept, listen)
+        )
+        with opened as (line, captured):
+            try:
+                _show(_until(line, milliseconds, count), kept, captured, printer)
+            except KeyboardInterrupt:
+                _show(line.rest(), kept, captured, printer)
             printer.conclude(line.unanswered())
-    if raw_file.has_failed or pcap_file.has_failed:
+    if kept.have_failed:
         raise Exit(UsageError.exit_code)
 
 
+_Captured = Callable[[DecodedFrame], bytes]
+"""From a frame to what the capture file gets for it."""
+
+
 @contextlib.contextmanager
-def _listening(given: Options, wanted: DecoderOptions, raw: _Kept) -> Iterator[LineMonitor]:
+def _listening(
+    given: Options, wanted: DecoderOptions, kept: _Files
+) -> Iterator[tuple[LineMonitor, _Captured]]:
     """Open the port of --port to listen to it; raises UsageError."""
     from meterctl.transports.wires import open_listening, wall_microseconds
 
     if given.port is None:
         raise UsageError("no port: give --port PATH of an adapter on the line")
+    kind = given.frame_kind()
+    captures = kind.captures()
+    kept.begin(captures.header())
     transport = open_listening(given.port, say)
     try:
-        decoder = given.frame_kind().decoder(wanted)
-        yield LineMonitor(transport, decoder, wall_microseconds, raw.write)
+        decoder = kind.decoder(wanted)
+        line = LineMonitor(transport, decoder, wall_microseconds, kept.raw.write)
+        yield line, captures.packet
     finally:
         transport.close()
 
 
+@contextlib.contextmanager
+def _relaying(
+    given: Options, wanted: DecoderOptions, kept: _Files, listen: str
+) -> Iterator[tuple[RelayMonitor, _Captured]]:
+    """Listen for hosts at --listen, and connect them to the meter of --port; raises UsageError."""
+    from meterctl.transports.wires import open_relay, wall_microseconds
+
+    if given.port is None:
+        raise UsageError("no port: give --port tcp://HOST:PORT of the meter")
+    kind = given.frame_kind()
+    capture = kind.captures().of_relay()
+    kept.begin(capture.header())
+
+    def received(at_us: int, passed: RelayedData) -> None:
+        kept.raw.write(passed.data)
+        kept.pcap.write(capture.packets(at_us, passed))
+
+    relay = open_relay(listen, given.port, say)
+    say(f"{relay.address}: hosts connect here; Ctrl-C ends it")
+    try:
+        line = RelayMonitor(relay, kind.decoder, wanted, wall_microseconds, received)
+        yield line, lambda _: b""
+    finally:
+        relay.close()
+
+
 def _until(
-    line: LineMonitor, milliseconds: int | None, count: int | None
+    line: LineMonitor | RelayMonitor, milliseconds: int | None, count: int | None
 ) -> Iterator[DecodedFrame]:
     """Yield the frames up to the end that was asked for."""
     from meterctl.transports.wires import wall_microseconds
@@ -114,10 +162,10 @@ def _until(
 
 
 def _show(
-    frames: Iterable[DecodedFrame], pcap: _Kept, captures: CaptureFormat, printer: _Printer
+    frames: Iterable[DecodedFrame], kept: _Files, captured: _Captured, printer: _Printer
 ) -> None:
     for frame in frames:
-        pcap.write(captures.packet(frame))
+        kept.pcap.write(captured(frame))
         printer.show(frame)
 
 
@@ -130,13 +178,31 @@ class _Kept:
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
-        if self.file is None or self.has_failed:
+        if self.file is None or self.has_failed or not data:
             return
         try:
             self.file.write(data)
         except UsageError as error:
             self.has_failed = True
             say(f"meterctl: {error}")
+
+
+class _Files(NamedTuple):
+    """The files beside the output."""
+
+    raw: _Kept
+    pcap: _Kept
+
+    def begin(self, header: bytes) -> None:
+        """Write the beginning of a capture file; ends the program where that cannot be written."""
+        self.pcap.write(header)
+        if self.pcap.has_failed:
+            raise Exit(UsageError.exit_code)
+
+    @property
+    def have_failed(self) -> bool:
+        """Whether something is missing in one of them."""
+        return self.raw.has_failed or self.pcap.has_failed
 
 
 @contextlib.contextmanager

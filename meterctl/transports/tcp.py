@@ -31,7 +31,7 @@ class TcpTransport:
 
     def __init__(self, port: str, patience_s: float = PATIENCE_S) -> None:
         self.name = port
-        self._address = _address_of(port)
+        self._address = address_of(port)
         self._patience_s = self._whole_patience_s = patience_s
         self._socket: socket.socket | None = None
         self._has_answered = False
@@ -134,7 +134,8 @@ class TcpTransport:
         return False
 
 
-def _address_of(port: str) -> tuple[str, int]:
+def address_of(port: str) -> tuple[str, int]:
+    """Return host and port of tcp://HOST:PORT; raises UsageError."""
     try:
         parts = urlsplit(port)
         host, number = parts.hostname, parts.port

@@ -6,10 +6,14 @@ import ipaddress
 import os
 import socket
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from meterctl.errors import UsageError
 from meterctl.transports import PATIENCE_S, Notice, Transport
+
+if TYPE_CHECKING:
+    from meterctl.transports.relay import TcpRelay
 
 
 def monotonic_ms() -> int:
@@ -62,11 +66,28 @@ def open_listening(port: str, notice: Notice = _say_nothing) -> Transport:
 
     if port.startswith("tcp://"):
         raise UsageError(
-            f"port {port}: a TCP connection of others cannot be listened to; capture it where it "
-            f"passes (tcpdump -w FILE.pcap port 502), then meterctl frames decode FILE.pcap. "
-            f"Nothing was sent"
+            f"port {port}: a TCP connection of others cannot be listened to. Give --listen "
+            f"HOST:PORT and let the host connect there; or capture it where it passes (tcpdump -w "
+            f"FILE.pcap port 502), then meterctl frames decode FILE.pcap. Nothing was sent"
         )
     return ListeningTransport(port, notice)
+
+
+def open_relay(listen: str, port: str, notice: Notice = _say_nothing) -> TcpRelay:
+    """Listen for hosts at HOST:PORT, and connect each to the meter of --port.
+
+    Raises:
+        UsageError: it cannot be listened there, or the port is no tcp://HOST:PORT.
+    """
+    from meterctl.transports.relay import TcpRelay
+    from meterctl.transports.tcp import address_of
+
+    if not port.startswith("tcp://"):
+        raise UsageError(f"port {port}: only a tcp://HOST:PORT is relayed by --listen")
+    host, _, number = listen.rpartition(":")
+    if not (host and number.isascii() and number.isdigit() and int(number) < 0x10000):
+        raise UsageError(f"--listen {listen}: write HOST:PORT, such as 127.0.0.1:5020")
+    return TcpRelay((host.strip("[]"), int(number)), address_of(port), notice)
 
 
 def wall_microseconds() -> int:

@@ -145,3 +145,26 @@ def test_a_screen_of_40_columns_is_kept(tmp_path: Path) -> None:
     done = on_a_screen("frames", "decode", "01 03 00 40 00 02 c5 df 00 ff", cwd=tmp_path)
     assert done.returncode == 5
     assert not too_wide(done.stdout)
+
+
+def test_a_relay_shows_what_a_host_asks_of_a_meter(meter: PrepaidMeter, tmp_path: Path) -> None:
+    words = ("--port", field_port(meter, "tcp"), "monitor", "--listen", "127.0.0.1:0", "--json")
+    with subprocess.Popen(
+        [BIN / "meterctl", *words, "--pcap", "a.pcap"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as monitor:
+        assert monitor.stdout is not None
+        assert monitor.stderr is not None
+        address = monitor.stderr.readline().partition(": ")[0]
+        (read,) = meterctl_json("--port", f"tcp://{address}", "read", "supply_state", cwd=tmp_path)
+        frames = [json.loads(monitor.stdout.readline()) for _ in range(4)]
+        monitor.terminate()
+        monitor.communicate(timeout=TIMEOUT_S)
+    assert read == {"supply_state": "connected"}
+    assert monitor.returncode == 0
+    assert [frame["direction"] for frame in frames] == ["request", "reply"] * 2
+    kept = decoded((tmp_path / "a.pcap").read_bytes())
+    assert [frame["raw"] for frame in kept][:4] == [frame["raw"] for frame in frames]

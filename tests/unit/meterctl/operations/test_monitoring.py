@@ -10,8 +10,16 @@ import pytest
 
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import NoAnswerError
-from meterctl.operations.monitoring import ADAPTER_MS, GARBAGE_BYTES, GarbageWatch, LineMonitor
-from protocols.decoded_frames import DecodedFrame, DecoderOptions
+from meterctl.operations.monitoring import (
+    ADAPTER_MS,
+    GARBAGE_BYTES,
+    GarbageWatch,
+    LineMonitor,
+    RelayMonitor,
+)
+from protocols.decoded_frames import DecodedFrame, DecoderOptions, RelayedData, RelayEvent
+from protocols.faults import Way
+from protocols.modbus import tcp
 from protocols.modbus.rtu import encode
 
 NOW_US = 1_767_225_600_000_000
@@ -133,3 +141,47 @@ def test_the_settings_of_the_port_are_doubted_once_for_each_run_of_garbage() -> 
     right, _ = listen((1, READ))
     doubts = [watch.is_doubtful(frame) for frame in (*noise * 5, *right, *noise * 3)]
     assert [place for place, is_doubtful in enumerate(doubts) if is_doubtful] == [1, 7]
+
+
+class ScriptedRelay:
+    """A relay in virtual time that tells what a script says."""
+
+    def __init__(self, steps: Sequence[RelayedData]) -> None:
+        self._steps = [*steps]
+        self.now_us = NOW_US
+
+    def clock_us(self) -> int:
+        return self.now_us
+
+    def receive(self, timeout_ms: int) -> list[RelayedData]:
+        self.now_us += 1000 * (1 if self._steps else timeout_ms)
+        return [self._steps.pop(0)] if self._steps else []
+
+
+def test_connections_of_a_relay_are_paired_apart_and_numbered_together() -> None:
+    ends = [(("192.0.2.1", 50_000 + number), ("192.0.2.2", 502)) for number in (1, 2)]
+    read, reply = bytes.fromhex("03 0040 0002"), bytes.fromhex("03 04 000007d0")
+    steps = [RelayedData(number, *ends[number], RelayEvent.OPENED) for number in (0, 1)]
+    steps += [
+        RelayedData(number, *ends[number], RelayEvent.DATA, way, tcp.encode(1, 1, pdu))
+        for way, pdu in ((Way.REQUEST, read), (Way.REPLY, reply))
+        for number in (0, 1)
+    ]
+    steps += [
+        RelayedData(1, *ends[1], RelayEvent.DATA, Way.REQUEST, tcp.encode(2, 1, read)),
+        RelayedData(1, *ends[1], RelayEvent.ENDED, Way.REQUEST),
+    ]
+    relay = ScriptedRelay(steps)
+    passed: list[RelayedData] = []
+    monitor = RelayMonitor(
+        relay, MODBUS.decoder, DecoderOptions(), relay.clock_us, lambda _, each: passed.append(each)
+    )
+    found = [*monitor.frames(NOW_US + 100_000)]
+    assert passed == steps
+    assert [frame.decoded["number"] for frame in found] == ["1", "2", "3", "4", "5"]
+    assert [frame.decoded.get("answers") for frame in found] == [None, None, "1", "2", None]
+    assert {frame.decoded["conversation"] for frame in found} == {
+        '"192.0.2.1:50001"',
+        '"192.0.2.1:50002"',
+    }
+    assert monitor.unanswered() == 1
