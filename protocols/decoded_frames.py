@@ -160,8 +160,12 @@ class FrameDecoder(Protocol):
         """End all frames at a silence of the line; return all that is left."""
         ...
 
-    def unanswered(self) -> Sequence[int]:
-        """Return the numbers of the requests that have no reply yet."""
+    def waiting(self) -> Sequence[int]:
+        """Return the numbers of the last requests that have no reply yet, the oldest first."""
+        ...
+
+    def unanswered(self) -> int:
+        """Return how many requests had no reply so far."""
         ...
 
 

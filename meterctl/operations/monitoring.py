@@ -50,7 +50,8 @@ class LineMonitor:
     ) -> None:
         self._transport, self._decoder = transport, decoder
         self._clock_us, self._received = clock_us, received
-        self._told: set[int] = set()
+        self._told = 0
+        """The number of the last request that told which before it had no reply."""
         self._is_pending = False
         self._ready: deque[DecodedFrame] = deque()
         """Frames that were not yielded yet; an interrupt between two of them loses none."""
@@ -89,7 +90,7 @@ class LineMonitor:
 
     def unanswered(self) -> int:
         """Return the number of requests that had no reply."""
-        return len(self._decoder.unanswered())
+        return self._decoder.unanswered()
 
     def _end(self) -> None:
         """End at a silence what waits for further bytes."""
@@ -97,14 +98,14 @@ class LineMonitor:
         self._ready += self._noted(self._decoder.silence())
 
     def _noted(self, frames: Sequence[DecodedFrame]) -> Iterator[DecodedFrame]:
-        open_numbers = self._decoder.unanswered() if frames else ()
+        waiting = self._decoder.waiting() if frames else ()
         for frame in frames:
             if frame.direction is not Way.REQUEST or not frame.is_right:
                 yield frame
                 continue
             number = int(frame.decoded["number"])
-            left = [each for each in open_numbers if each < number and each not in self._told]
-            self._told.update(left)
+            left = [each for each in waiting if self._told <= each < number]
+            self._told = number
             yield replace(frame, decoded={**frame.decoded, "unanswered": json.dumps(left)})
 
 
@@ -162,8 +163,7 @@ class RelayMonitor:
 
     def unanswered(self) -> int:
         """Return the number of requests that had no reply."""
-        waiting = sum(len(each.unanswered()) for each in self._decoders.values())
-        return self._unanswered + waiting
+        return self._unanswered + sum(each.unanswered() for each in self._decoders.values())
 
     def _of(self, passed: RelayedData, at_us: int) -> Iterator[DecodedFrame]:
         number = passed.connection
@@ -180,7 +180,7 @@ class RelayMonitor:
     def _ended(self, number: int) -> Iterator[DecodedFrame]:
         decoder = self._decoders.pop(number)
         frames = decoder.silence()
-        self._unanswered += len(decoder.unanswered())
+        self._unanswered += decoder.unanswered()
         yield from self._named(number, frames)
 
     def _named(self, number: int, frames: Sequence[DecodedFrame]) -> Iterator[DecodedFrame]:

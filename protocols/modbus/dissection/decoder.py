@@ -74,8 +74,12 @@ class ModbusDecoder:
             found += self._decoded(finder.silence(), way)
         return found
 
-    def unanswered(self) -> Sequence[int]:
-        """Return the numbers of the requests that have no reply yet."""
+    def waiting(self) -> Sequence[int]:
+        """Return the numbers of the last requests that have no reply yet, the oldest first."""
+        return self._conversation.waiting
+
+    def unanswered(self) -> int:
+        """Return how many requests had no reply so far."""
         return self._conversation.unanswered
 
     def _decoded(self, pieces: Iterable[Piece], way: Way | None) -> Iterable[DecodedFrame]:
@@ -159,7 +163,7 @@ class ModbusDecoder:
         if given is not None:
             return given
         possible = possible_ways(pdu)
-        return self._conversation.way_of(transaction, unit, pdu, possible)
+        return self._conversation.way_of(transaction, unit, pdu, possible, piece.at_us)
 
     def _paired(self, piece: Piece, direction: Way | None) -> Matched | None:
         """Return the request of a reply; keep a request. A faulty frame is neither."""
@@ -167,7 +171,7 @@ class ModbusDecoder:
             return None
         transaction, unit, pdu = piece.body
         if direction is Way.REPLY:
-            return self._conversation.reply(transaction, unit, pdu)
+            return self._conversation.reply(self._number, transaction, unit, pdu)
         request = OpenRequest(self._number, transaction, unit, pdu, piece.ended_us)
         if direction is Way.REQUEST:
             self._conversation.request(request)

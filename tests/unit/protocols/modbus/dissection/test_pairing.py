@@ -6,6 +6,7 @@ from protocols.decoded_frames import DecoderOptions
 from protocols.faults import Way
 from protocols.modbus import tcp
 from protocols.modbus.dissection.decoder import ModbusDecoder
+from protocols.modbus.dissection.pairing import MAX_OPEN
 from tests.unit.protocols.modbus.dissection.support import decode, directions, rtu, values
 
 READ = rtu("03 0040 0002")
@@ -33,6 +34,28 @@ def test_the_first_frame_that_may_be_both_is_unknown() -> None:
     assert directions(decode(WRITE, WRITE)) == ["unknown", "reply"]
 
 
+def test_a_write_that_is_tried_again_is_no_reply() -> None:
+    assert directions(decode(READ, REPLY, WRITE, READ, REPLY, WRITE)) == [
+        *("request", "reply", "request", "request", "reply", "request")
+    ]
+    decoder = ModbusDecoder()
+    found = [*decoder.receive(READ + REPLY, 0), *decoder.receive(WRITE, 100_000)]
+    found += decoder.receive(WRITE, 1_100_000)  # its reply after 1 s, or another try
+    found += decoder.receive(WRITE, 1_120_000)
+    assert directions(found[2:]) == ["request", "unknown", "reply"]
+    assert [values(frame).get("answers") for frame in found[2:]] == [None, None, 4]
+    assert decoder.waiting() == [3]
+
+
+def test_a_listener_that_begins_between_a_write_and_its_reply_finds_the_order() -> None:
+    decoder = ModbusDecoder()
+    found = [*decoder.receive(WRITE, 0)]
+    for second in (1, 2):
+        for frame, after in ((WRITE, 0), (WRITE, 20_000)):
+            found += decoder.receive(frame, second * 1_000_000 + after)
+    assert directions(found) == ["unknown", "unknown", "reply", "request", "reply"]
+
+
 def test_eight_bytes_of_function_3_are_a_request() -> None:
     assert directions(decode(rtu("03 0304 0002"))) == ["request"]  # 3 bytes are no registers
 
@@ -58,13 +81,20 @@ def test_a_late_reply_is_named() -> None:
 def test_a_request_without_a_reply_is_known_at_the_end() -> None:
     decoder = ModbusDecoder()
     decoder.receive(READ + rtu("03 0040 0002", unit=2) + rtu("03 04 000007d0", unit=2))
-    assert decoder.unanswered() == [1]
+    assert decoder.waiting() == [1]
+
+
+def test_requests_without_a_reply_are_counted_and_the_last_ones_kept() -> None:
+    decoder = ModbusDecoder()
+    decoder.receive(READ * (MAX_OPEN + 10))
+    assert decoder.unanswered() == MAX_OPEN + 10
+    assert [*decoder.waiting()] == [*range(11, MAX_OPEN + 11)]
 
 
 def test_a_broadcast_waits_for_no_reply() -> None:
     decoder = ModbusDecoder()
     decoder.receive(rtu("10 2000 0001 02 0005", unit=0))
-    assert decoder.unanswered() == []
+    assert decoder.unanswered() == 0
 
 
 def test_an_exception_answers_a_request() -> None:
