@@ -14,6 +14,12 @@ from typing import NamedTuple
 from protocols.errors import MODBUS_EXCEPTIONS
 from protocols.faults import Way
 from protocols.modbus.areas import ADDRESSES, Area
+from protocols.modbus.dissection.function_names import (
+    DIAGNOSTICS,
+    IDENTIFICATION_CODES,
+    OBJECTS,
+    function_name,
+)
 from protocols.modbus.dissection.placed import Asked, MapView
 from protocols.modbus.dissection.registers import (
     read_bit_values,
@@ -24,54 +30,6 @@ from protocols.modbus.dissection.sheet import CutShortError, Sheet
 from protocols.modbus.dissection.values import place, text_or_hex
 from protocols.modbus.pdu import EXCEPTION_FLAG, request_length
 
-_FUNCTIONS = {
-    1: "read coils",
-    2: "read discrete inputs",
-    3: "read holding registers",
-    4: "read input registers",
-    5: "write single coil",
-    6: "write single register",
-    7: "read exception status",
-    8: "diagnostics",
-    11: "get comm event counter",
-    12: "get comm event log",
-    15: "write multiple coils",
-    16: "write multiple registers",
-    17: "report server id",
-    20: "read file record",
-    21: "write file record",
-    22: "mask write register",
-    23: "read/write multiple registers",
-    24: "read fifo queue",
-    43: "encapsulated interface",
-}
-_DIAGNOSTICS = {
-    0: "return query data",
-    1: "restart communications",
-    2: "return diagnostic register",
-    3: "change ASCII input delimiter",
-    4: "force listen only mode",
-    10: "clear counters and diagnostic register",
-    11: "return bus message count",
-    12: "return bus communication error count",
-    13: "return bus exception error count",
-    14: "return server message count",
-    15: "return server no response count",
-    16: "return server NAK count",
-    17: "return server busy count",
-    18: "return bus character overrun count",
-    20: "clear overrun counter and flag",
-}
-_IDENTIFICATION_CODES = {1: "basic", 2: "regular", 3: "extended", 4: "one object"}
-_OBJECTS = {
-    0: "vendor name",
-    1: "product code",
-    2: "revision",
-    3: "vendor URL",
-    4: "product name",
-    5: "model name",
-    6: "application name",
-}
 _AREAS = {
     1: Area.COIL,
     2: Area.DISCRETE,
@@ -100,11 +58,6 @@ class Known(NamedTuple):
     view: MapView
     request: bytes | None = None
     address: int | None = None
-
-
-def function_name(function: int) -> str:
-    """Return the name of a function code, without its exception flag."""
-    return _FUNCTIONS.get(function & ~EXCEPTION_FLAG, "unknown function")
 
 
 def read_pdu(sheet: Sheet, way: Way | None, known: Known) -> None:
@@ -253,10 +206,10 @@ def _exchange(sheet: Sheet, function: int, known: Known) -> None:
 
 def _diagnostics(sheet: Sheet, _: int, __: Known) -> None:
     def text(value: int) -> str:
-        return f"{value}: {_DIAGNOSTICS.get(value, 'unknown')}"
+        return f"{value}: {DIAGNOSTICS.get(value, 'unknown')}"
 
     sub = sheet.number(2, "sub-function", text, "sub_function")
-    sheet.told.append(_DIAGNOSTICS.get(sub, f"sub-function {sub}"))
+    sheet.told.append(DIAGNOSTICS.get(sub, f"sub-function {sub}"))
     if sheet.left == 2:
         sheet.number(2, "data", lambda value: f"{value} ({value:04X}H)", "data")
     elif sheet.left:
@@ -338,7 +291,7 @@ def _interface_kind(sheet: Sheet) -> bool:
 
 def _identification_code(sheet: Sheet) -> None:
     def text(value: int) -> str:
-        return f"{value}: {_IDENTIFICATION_CODES.get(value, 'unknown')}"
+        return f"{value}: {IDENTIFICATION_CODES.get(value, 'unknown')}"
 
     sheet.number(1, "read code", text, "read_code")
 
@@ -353,7 +306,7 @@ def _identification_request(sheet: Sheet, _: int, __: Known) -> None:
 
 
 def _object_text(value: int) -> str:
-    return f"{value}: {_OBJECTS.get(value, 'of the vendor')}"
+    return f"{value}: {OBJECTS.get(value, 'of the vendor')}"
 
 
 def _identification_reply(sheet: Sheet, _: int, __: Known) -> None:
