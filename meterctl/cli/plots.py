@@ -26,7 +26,7 @@ KW = 1_000_000
 _SIZE = (10, 5)
 
 
-def require_plot(path: Path) -> None:
+def require_drawable(path: Path) -> None:
     """Raise UsageError where a plot cannot be made; a long read is then spared."""
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError("--plot needs matplotlib: pip install 'prepaid-meter[plot]'")

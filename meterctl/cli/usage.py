@@ -9,15 +9,16 @@ from enum import Enum
 from typing import Annotated
 
 from meterctl.cli.arguments import LOOK
+from meterctl.cli.credit_left import left_of, print_left
 from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
 from meterctl.cli.lists import Columns, Extent, listing_of, print_list
 from meterctl.cli.options import options
-from meterctl.cli.output import print_json, print_table, say, table_of_fields
-from meterctl.cli.profile import require_rows
+from meterctl.cli.output import say
 from meterctl.cli.progress import reading
+from meterctl.cli.reports import require_rows
 from meterctl.cli.values import offered
 from meterctl.errors import UsageError
-from meterctl.operations.days_left import CREDIT_ITEMS, DAYS, FEWEST, DaysLeft, days_left
+from meterctl.operations.days_left import CREDIT_ITEMS
 from meterctl.operations.local_time import Offsets, read_offsets
 from meterctl.operations.snapshots import Consumption, Registers, read_registers
 from meterctl.operations.time_span import Span, date_of, span_of
@@ -35,7 +36,7 @@ from meterctl.operations.usage import (
 from protocols.command_line import Context, Option, Program, examples
 from protocols.data_model.kinds import ENERGY, MONEY, MONEY_EXACT, PRICE, Boolean, Moment
 from protocols.data_model.tables import DAILY_FREEZES
-from protocols.quantities import format_date, format_fixed
+from protocols.quantities import format_date
 from protocols.suggestions import did_you_mean
 
 
@@ -132,13 +133,9 @@ def usage(
     else:
         names = shown.columns.csv
         print_list(Extent(None, True, form), listing_of(shown.records), Columns(names, (), names))
-    left = _left(registers, offsets)
-    if left is None or form.is_csv:
-        return
-    if form is TableForm.JSON:
-        print_json(_left_fragments(left))
-    else:
-        _print_left(left)
+    left = left_of(registers, offsets)
+    if left is not None:
+        print_left(left, form)
 
 
 def _by(text: str) -> By:
@@ -326,47 +323,3 @@ def _steps(registers: Registers) -> _Shown:
         )
     shown = ("step", "limit_kwh", "energy_kwh", "addition", "addition_cost", "cost")
     return _Shown(records, records, Columns(shown, shown, _STEP, "-"), said)
-
-
-# ---- how long the credit lasts
-
-
-def _left(registers: Registers, offsets: Offsets) -> DaysLeft | None:
-    """Return how long the credit lasts; None where the meter shows no credit or no clock."""
-    present = registers.present
-    if present is None:
-        return None
-    days = by_day(registers, offsets, Span()).rows
-    left = days_left(days, offsets.date(present.at), registers.values)
-    return None if left.credit is None else left
-
-
-def _left_fragments(left: DaysLeft) -> dict[str, str]:
-    def money(value: int | None) -> str:
-        return "null" if value is None else MONEY.json(value)
-
-    def days(tenths: int | None) -> str:
-        return "null" if tenths is None else format_fixed(tenths, 1, 1)
-
-    return {
-        "available_credit": money(left.credit),
-        "mean_daily_cost": money(left.mean_cost),
-        "counted_days": str(left.counted),
-        "daily_charge": money(left.daily),
-        "days_left": days(left.tenths),
-        "disconnects_at_credit": money(left.trips_at),
-        "days_to_disconnection": days(left.tenths_to_trip),
-    }
-
-
-def _print_left(left: DaysLeft) -> None:
-    print_table(
-        table_of_fields(_left_fragments(left), ("value",), title="how long the credit lasts")
-    )
-    if left.counted < FEWEST:
-        say(
-            f"days left need {FEWEST} whole days with their cost among the last {DAYS}; there "
-            f"{'is' if left.counted == 1 else 'are'} {left.counted}"
-        )
-    elif left.tenths is None:
-        say("nothing was consumed: the credit lasts")

@@ -57,7 +57,7 @@ def show(days: Days, run: Run, monkeypatch: pytest.MonkeyPatch) -> Show:
         yield connect(days.meter)[0]
 
     monkeypatch.setattr(Options, "session", session)
-    return lambda *words, **how: run("profile", *words, **how)
+    return lambda *words, **how: run(words[0], *words, **how)
 
 
 def objects(printed: Printed) -> list[dict[str, Any]]:
@@ -159,11 +159,11 @@ def test_billing_freezes_have_the_same_columns(run: Run, monkeypatch: pytest.Mon
         yield connect(days.meter)[0]
 
     monkeypatch.setattr(Options, "session", session)
-    rows = objects(run("profile", "freezes", "--billing", json=True))
+    rows = objects(run("freezes", "freezes", "--billing", json=True))
     assert [row["at"][:10] for row in rows] == ["2026-02-01", "2026-03-01"]
     assert rows[1]["used_kwh"] == 28 * 12
     assert rows[1]["missing_days"] is None
-    assert "2026-03-01" in run("profile", "freezes", "--billing").out
+    assert "2026-03-01" in run("freezes", "freezes", "--billing").out
 
 
 @pytest.mark.parametrize("command", ["profile", "freezes"])
@@ -198,13 +198,13 @@ def test_a_map_without_the_table_is_told_and_nothing_is_sent(
 
     monkeypatch.setattr(Options, "session", opened)
     with pytest.raises(UsageError, match=f"map native has no {what}; nothing was sent"):
-        run("profile", *words)
+        run(words[0], *words)
     assert transport.exchanges == 0
 
 
 def test_a_meter_without_records_says_so(run: Run) -> None:
     assert run("profile", "profile").err == "the meter has no record of this time\n"
-    assert run("profile", "freezes").err == "the meter has no freeze of this time\n"
+    assert run("freezes", "freezes").err == "the meter has no freeze of this time\n"
     assert run("profile", "profile", json=True).out == ""
 
 
@@ -245,4 +245,4 @@ def test_a_plot_that_cannot_be_made_is_told_before_a_byte_is_sent(
             run("profile", "profile", "--plot", str(tmp_path / "none" / "a.svg"))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"needs matplotlib: pip install 'prepaid-meter\[plot\]'"):
-        run("profile", "freezes", "--plot", "a.svg")
+        run("freezes", "freezes", "--plot", "a.svg")

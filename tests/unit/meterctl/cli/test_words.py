@@ -47,6 +47,8 @@ def test_every_unknown_item_is_named() -> None:
 
 def test_a_word_that_people_try_leads_to_the_command_that_they_mean() -> None:
     assert "did you mean topup?" in refused("recharge", "50.00")
+    assert "did you mean usage?" in refused("bill")
+    assert "did you mean profile?" in refused("load")
     assert "did you mean status?" in refused("Balance")
     add_commands(None)
     paths = {" ".join(page.path.split()[1:]) for page in pages_of(app, "meterctl")}
