@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -117,3 +117,28 @@ def port_of(port: str | None, given: Mapping[str, str | None]) -> str | None:
     if port.startswith("tcp://"):
         raise UsageError(f"port {port}: a TCP port has no {' and no '.join(settings)}")
     return port + ("&" if "?" in port else "?") + "&".join(settings)
+
+
+def unit_numbers(text: str, allowed: Container[int], shown: tuple[int, int]) -> list[int]:
+    """Return the units of --units such as 1,2,5-9, each once, in their order.
+
+    Args:
+        text: numbers and ranges.
+        allowed: the numbers that units can have.
+        shown: the first and the last of them, for the error.
+
+    Raises:
+        UsageError: no such list, or a number that no unit has.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        ends = re.fullmatch(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?", part)
+        low, high = (int(ends[1]), int(ends[2] or ends[1])) if ends else (1, 0)
+        units = list(range(low, high + 1))
+        if not units or low not in allowed or high not in allowed:
+            raise UsageError(
+                f"--units {text}: allowed are numbers and ranges from {shown[0]} to {shown[1]}, "
+                f"such as 1,2,5-9; nothing was sent"
+            )
+        found += units
+    return list(dict.fromkeys(found))

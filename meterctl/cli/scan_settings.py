@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
+from meterctl.cli.arguments import unit_numbers
 from meterctl.drivers.probing import ProberKind
 from meterctl.errors import UsageError
 from meterctl.operations.scan import Setting
@@ -136,19 +137,7 @@ def units_of(text: str | None, settings: Sequence[Setting], kind: ProberKind) ->
     if text is None:
         return list(kind.addresses)
     allowed = {*kind.addresses, *(unit for one in settings for unit in one.alone)}
-    found: list[int] = []
-    for part in text.split(","):
-        ends = re.fullmatch(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?", part)
-        low, high = (int(ends[1]), int(ends[2] or ends[1])) if ends else (1, 0)
-        units = list(range(low, high + 1))
-        if not units or not {low, high} <= allowed:
-            first, last = kind.addresses[0], kind.addresses[-1]
-            raise UsageError(
-                f"--units {text}: allowed are numbers and ranges from {first} to {last}, such as "
-                f"1,2,5-9; nothing was sent"
-            )
-        found += units
-    return list(dict.fromkeys(found))
+    return unit_numbers(text, allowed, (kind.addresses[0], kind.addresses[-1]))
 
 
 def duration_text(milliseconds: int) -> str:
