@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,11 +26,14 @@ from protocols.command_line import Abort, Context, confirm
 from protocols.data_model.identity import IDENTITY
 
 if TYPE_CHECKING:
+    from meterctl.drivers import Reader
     from meterctl.journal import Journal
     from meterctl.operations.card.presented import PresentedCard
+    from meterctl.transports import Notice
     from protocols.card.terminal import Transmit
     from protocols.modbus.register_map import RegisterMap
 
+_NO_PORT = "no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT"
 _DEVELOPMENT_KEY = "no --keys: the published development key is in force"
 CARD_SECONDS = 3.0
 """Shortest time-out for one response of a card in a reader; --timeout may extend it."""
@@ -83,7 +86,7 @@ class Options:
         )
 
         if self.port is None:
-            raise UsageError("no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT")
+            raise UsageError(_NO_PORT)
         named = serial_number(payee)
         driver_kind = self._driver(seals=seals)
         patience_s = PATIENCE_S * min(self.timeout_ms, 1000) / 1000
@@ -135,6 +138,35 @@ class Options:
             return
         with self.session(seals=True, payee=payee, set_back=set_back) as session:
             yield session
+
+    @contextlib.contextmanager
+    def readers(
+        self, units: Sequence[int], notice: Notice
+    ) -> Iterator[Mapping[int, Callable[[], Reader]]]:
+        """Open the port for a command that lasts; yield what opens a reader of each unit.
+
+        Args:
+            notice: is told when the port goes away, and when it is back.
+
+        Raises:
+            UsageError, NoAnswerError: no port or map, or one that cannot be used.
+        """
+        from meterctl.transports.short_waits import open_patiently
+        from meterctl.transports.wires import monotonic_ms
+
+        if self.port is None:
+            raise UsageError(_NO_PORT)
+        kind = self._driver(seals=False)
+        self.release_port()
+        transport = open_patiently(self.port, notice, self.timeout_ms)
+        trace = print_frame if self.trace else None
+        try:
+            yield {
+                unit: partial(kind.open, transport, unit, self.timeout_ms, monotonic_ms, trace)
+                for unit in units
+            }
+        finally:
+            transport.close()
 
     def register_map(self) -> RegisterMap | None:
         """Return the register map of --map, None without it; raises UsageError."""

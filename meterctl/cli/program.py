@@ -66,6 +66,7 @@ class _Group(CommandGroup):
         **dict.fromkeys(("price", "prices", "rates"), "tariff"),
         **dict.fromkeys(("find", "discover", "search"), "scan"),
         **dict.fromkeys(("print", "slip", "invoice"), "receipt"),
+        **dict.fromkeys(("live", "top", "follow"), "watch"),
     }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -251,6 +252,7 @@ SHELL = "shell"
 _FILES = {
     "demo": ("demo",),
     "reading": ("status", "read"),
+    "watch": ("watch",),
     "item_list": ("items",),
     "ports": ("ports",),
     "scan": ("scan",),

@@ -75,7 +75,7 @@ def read(
     """
     given = options(context)
     form = table_form(given.json, as_csv, for_excel)
-    wanted = _items(names or ())
+    wanted = named_items(names or ())
     with given.session() as session:
         wanted = wanted or _held(session.driver, ITEMS)
         if not wanted:
@@ -108,7 +108,7 @@ def status(context: Context, as_csv: CsvOption = False, for_excel: CsvExcelOptio
     _print(form, STATUS, values)
 
 
-def _items(names: Sequence[str]) -> list[Item]:
+def named_items(names: Sequence[str]) -> list[Item]:
     """Return items by name; raises UsageError, which names every unknown one."""
     wrong = [
         f"there is no item {name!r}; {did_you_mean(name, BY_NAME, '`meterctl items` lists them')}"

@@ -21,10 +21,11 @@ from meterctl.operations.observations import (
     OtherMeter,
     Reading,
 )
+from meterctl.operations.paging import paged
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.kinds import Moment
-from protocols.data_model.tables import EVENTS, Event, OffsetAt
+from protocols.data_model.tables import EVENTS, OffsetAt
 from protocols.quantities import MINUTE
 
 KEPT_MS = MINUTE
@@ -258,7 +259,10 @@ class MeterWatch:
             return
         if not is_past and known.event == newest:
             return
-        rows = _newest_rows(reader) if is_past else _rows_after(reader, known.event or 0, newest)
+        if is_past:
+            rows, _ = reader.rows(EVENTS)
+        else:
+            rows = [*paged(reader, EVENTS, (known.event or 0) + 1)]
         found = tuple(row for row in rows if row.number <= newest)
         lost = range(0)
         if not is_past and found:
@@ -268,21 +272,6 @@ class MeterWatch:
         if found:
             offsets = read_offsets(reader, [each for row in found for each in row.moments()])
             yield EventsSeen(self.unit, at_ms, known.identity, found, offsets.at, lost, is_past)
-
-
-def _newest_rows(reader: Reader) -> list[Event]:
-    return reader.rows(EVENTS)[0]
-
-
-def _rows_after(reader: Reader, last: int, newest: int) -> list[Event]:
-    """Return the events behind number `last`, page by page up to the newest one."""
-    found: list[Event] = []
-    more = True
-    while more and last < newest:
-        rows, more = reader.rows(EVENTS, last + 1)
-        found += rows
-        last = rows[-1].number if rows else newest
-    return found
 
 
 def _offset_at(reader: Reader, known: _Known, values: Mapping[Item, Any]) -> OffsetAt:

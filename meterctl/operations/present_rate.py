@@ -11,7 +11,7 @@ from protocols.data_model.kinds import Fixed, Optional
 from protocols.data_model.words import PhaseSummation
 
 _DECIMALS = 2
-DAYS_LEFT = Item(
+DAYS_AT_PRESENT_RATE = Item(
     "days_left_at_present_rate",
     Optional(Fixed("d", _DECIMALS, _DECIMALS), "-"),
     "Days until the credit is 0 at the present power and price; null while nothing is charged.",
@@ -35,7 +35,7 @@ def charged_power_mw(values: Mapping[Item, Any]) -> int:
     return int(charged)
 
 
-def days_left(values: Mapping[Item, Any]) -> int | None:
+def days_at_present_rate(values: Mapping[Item, Any]) -> int | None:
     """Return the days until the credit is 0, in 0.01 d, cut; None while nothing is charged.
 
     Standing charges and instalments are not in it. None too where a source is not among the values.

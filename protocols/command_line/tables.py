@@ -79,6 +79,16 @@ def stacked(table: Table, screen: Screen) -> str:
     return "\n".join(_rendered(line, screen, None) for line in _stacked(shown, screen.width))
 
 
+def folded(text: str, screen: Screen) -> str:
+    """Return a line of words for a screen; what does not fit goes on below, shifted by two."""
+    shown = readable(text, screen.encoding)
+    if screen.width is None or len(shown) <= screen.width:
+        return shown
+    return "\n".join(
+        textwrap.wrap(shown, screen.width, subsequent_indent="  ", break_on_hyphens=False)
+    )
+
+
 def fitted(table: Table, width: int | None) -> list[int] | None:
     """Return the widths of the columns so that a table fits; None if it cannot."""
     from rich.cells import cell_len

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from meterctl.drivers import Page
 from meterctl.errors import MeterctlError, NoAnswerError
 from meterctl.operations.meter_watch import MeterWatch, Plan, Wanted
 from meterctl.operations.observations import Observation
@@ -86,6 +87,10 @@ class FakeMeter:
         self.time.ms += self.takes_ms
         return {item: self.values[item] for item in asked}
 
+    def read_at_once(self, wanted: Iterable[Item]) -> Mapping[Item, Any]:
+        """Return values, or fail."""
+        return self.read(wanted)
+
     def _fail_if_silent(self) -> None:
         if self.failure is not None:
             self.time.ms += TRIES_MS
@@ -121,6 +126,11 @@ class FakeMeter:
             return self.events[-PAGE:], True
         rows = [event for event in self.events if event.number >= first][:PAGE]
         return rows, len(rows) == PAGE
+
+    def page(self, table: Table, first: int = 0) -> Page:
+        """Return a page with the number of its first row."""
+        rows, is_full = self.rows(table, first)
+        return Page(rows[0].number if rows else first, rows, is_full)
 
 
 def observed(

@@ -62,6 +62,7 @@ ELSEWHERE = {
     ("freezes",),
     ("usage",),
     ("tariff", "show"),
+    ("watch",),
 }
 """Commands that print a table of facts, whose CSV has tests beside their own."""
 WORDS = {

@@ -407,3 +407,15 @@ def test_a_command_gets_no_option_that_was_not_typed(script: RunScript, wires: W
     ran = script("scan --dry-run\nread debt\nscan --dry-run --unit 3\n")
     assert "247" in ran.err, "a scan of all units: none was named"
     assert wires.opened == [PORT]
+
+
+def test_a_watch_opens_the_port_on_its_own_and_an_interrupt_of_it_ends_no_script(
+    script: RunScript, wires: Wires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meterctl.transports.short_waits.open_transport", wires.open)
+    ran = script("read debt --json\nwatch debt --count 1 --json\nread debt --json\n")
+    assert (ran.code, [one["debt"] for one in ran.objects]) == (0, [0.0] * 3)
+    assert wires.opened == wires.closed == [PORT] * 3
+    wires.fails = KeyboardInterrupt()
+    ran = script("watch debt\nread debt --json\n")
+    assert (ran.code, ran.objects) == (0, [{"debt": 0.0}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meterctl.operations.present_rate import charged_power_mw, days_left
+from meterctl.operations.present_rate import charged_power_mw, days_at_present_rate
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.words import PhaseSummation
@@ -27,17 +27,17 @@ def values(credit: int, power_kw: int, price: int = 5000) -> dict[Item, int | No
 def test_it_is_the_credit_by_the_cost_of_a_day_cut_to_hundredths(
     credit: int, power_kw: int, left: int | None
 ) -> None:
-    assert days_left(values(credit, power_kw)) == left
+    assert days_at_present_rate(values(credit, power_kw)) == left
 
 
 def test_it_is_not_known_without_a_price_or_a_source() -> None:
-    assert days_left(values(20, 1, 0)) is None
+    assert days_at_present_rate(values(20, 1, 0)) is None
     for item in values(20, 1):
         known = values(20, 1)
         known[item] = None
-        assert days_left(known) is None
+        assert days_at_present_rate(known) is None
         del known[item]
-        assert days_left(known) is None
+        assert days_at_present_rate(known) is None
 
 
 def test_the_charged_power_follows_the_settings_of_the_meter() -> None:

@@ -1,0 +1,1 @@
+"""What `watch` shows: lines, a file, and the picture at a terminal."""
