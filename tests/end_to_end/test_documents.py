@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import re
 import signal
 import socket
 import subprocess
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -26,7 +30,7 @@ def blocks(page: str) -> list[str]:
     return [
         block
         for language, block in found
-        if not language and re.match(r"meterctl |meter-sim ", block)
+        if not language and re.match(r"meterctl |meter-sim |printf ", block)
     ]
 
 
@@ -36,29 +40,26 @@ def shown_lines(page: str) -> list[str]:
     return "".join(found).splitlines()
 
 
-@pytest.mark.parametrize(
-    ("page", "least"), [("README.md", 5), ("docs/card.md", 1), ("docs/tariffs.md", 1)]
-)
-def test_every_command_of_a_page_works_in_the_order_of_the_page(
-    tmp_path: Path, page: str, least: int
-) -> None:
+def told_by(page: str, least: int, folder: Path) -> list[str]:
+    """Run the commands of a page in a folder; return the lines that they print."""
     found = blocks(page)
     assert len(found) >= least
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    # Other tests load the machine at the same time.
-    text = "".join(found).replace("5020", port).replace("sleep 1", "sleep 4")
-    (tmp_path / "script").write_text("set -ex\n" + text)
+    (folder / "examples").symlink_to(ROOT / "examples")
+    # Other tests load the machine at the same time, and have ports.
+    text = "".join(found).replace("sleep 1", "sleep 4")
+    for port in sorted(set(re.findall(r"127\.0\.0\.1:(\d+)", text))):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            text = text.replace(f":{port}", f":{free.getsockname()[1]}")
+    (folder / "script").write_text("set -ex\n" + text)
     environment = {
         **os.environ,
         "PATH": f"{BIN}:{os.environ['PATH']}",
-        "XDG_STATE_HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(folder),
     }
-    with (tmp_path / "told").open("w") as told:
+    with (folder / "told").open("w") as told:
         bash = subprocess.Popen(
             ["bash", "script"],
-            cwd=tmp_path,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=told,
@@ -71,10 +72,37 @@ def test_every_command_of_a_page_works_in_the_order_of_the_page(
             # Ends the meters that a failed command left running.
             with suppress(ProcessLookupError):
                 os.killpg(bash.pid, signal.SIGKILL)
-    text = (tmp_path / "told").read_text()
+    text = (folder / "told").read_text()
     assert code == 0, text[-3000:]
     assert "internal fault" not in text
-    told = text.splitlines()
+    return text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("page", "least"),
+    [("README.md", 5), ("docs/card.md", 1), ("docs/tariffs.md", 1), ("docs/field-work.md", 9)],
+)
+def test_every_command_of_a_page_works_in_the_order_of_the_page(
+    tmp_path: Path, page: str, least: int
+) -> None:
+    told = told_by(page, least, tmp_path)
     on_screen = [line for line in shown_lines(page) if line in told]
     assert on_screen == shown_lines(page)
     assert page != "README.md" or "supply_connected" in "".join(on_screen)
+    if page == "docs/field-work.md":
+        _check_what_a_technician_takes_home(tmp_path)
+
+
+def _check_what_a_technician_takes_home(folder: Path) -> None:
+    """Check the files of the page: tables that open, pictures, a slip, a capture."""
+    table = (folder / "profile.csv").read_bytes()
+    assert table.startswith(b"\xef\xbb\xbfnumber,begin,end,import_kwh,")
+    rows = list(csv.DictReader(io.StringIO(table.decode("utf-8-sig"), newline="")))
+    assert len(rows) == 2 * 96
+    assert sum(Decimal(row["import_kwh"]) for row in rows) == Decimal("16.970250")
+    (watched,) = csv.DictReader((folder / "watch.csv").open(newline=""))
+    assert watched["available_credit"] == "35.55"
+    for picture in ("profile.svg", "freezes.svg"):
+        assert ElementTree.parse(folder / picture).getroot().tag.endswith("svg")
+    assert "50.00" in (folder / "slip.html").read_text()
+    assert (folder / "line.pcap").read_bytes().startswith(b"\xd4\xc3\xb2\xa1")
