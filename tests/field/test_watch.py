@@ -72,9 +72,9 @@ def test_a_meter_that_does_not_answer_is_exit_4_and_an_object(
 ) -> None:
     meter.power("cut")
     port = field_port(meter, "rtu")
-    words = ("--port", port, "--timeout", "100ms", "watch", *OFTEN, "--count", "2", "--json")
+    words = ("--port", port, "--timeout", "50ms", "watch", "--count", "1", "--json")
     seen = objects(meterctl(*words, cwd=tmp_path, check=4).stdout)
-    assert [one.get("answer") for one in seen] == ["no_answer", "no_answer", None]
+    assert [one.get("answer") for one in seen] == ["no_answer", None]
     assert seen[-1]["exit_code"] == 4
 
 
@@ -87,7 +87,7 @@ def test_a_wire_that_lies_ends_no_watch_and_changes_no_value(
         assert process.stdout is not None
         seen = [json.loads(process.stdout.readline())]
         lie(meter)
-        seen += [json.loads(process.stdout.readline()) for _ in range(2)]
+        seen.append(json.loads(process.stdout.readline()))
         meter.heal()
         while seen[-1]["answer"] != "done":
             seen.append(json.loads(process.stdout.readline()))
