@@ -18,11 +18,12 @@ from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import interrupts
 from meterctl.cli.line_editor import LineEditor
 from meterctl.cli.options import options
-from meterctl.cli.output import RESULTS, say
+from meterctl.cli.output import RESULTS, emit, print_table, say
 from meterctl.cli.values import map_names
 from meterctl.errors import MeterctlError, UsageError
 from meterctl.named_maps import read_map
 from protocols.command_line import Context, Exit, Option, Program, completions, examples
+from protocols.command_line.tables import Table
 from protocols.errors import ProtocolError
 
 _EXAMPLES = examples(
@@ -31,11 +32,11 @@ _EXAMPLES = examples(
     ("meterctl --port m1.tty shell --stop < visit.txt", "End at the first one that fails."),
 )
 _OWN = {
-    "port": "port [PORT]      show or change the port, with its ?baud= and ?parity=",
-    "unit": "unit [N]         show or change the unit number",
-    "map": "map [NAME|FILE]  show or change the register map; `map native` for none",
-    "help": "help [COMMAND]   explain a command, or list all",
-    "exit": "exit             end the shell; Ctrl-D too",
+    "port": ("port [PORT]", "Show or change the port, with its ?baud= and ?parity=."),
+    "unit": ("unit [N]", "Show or change the unit number."),
+    "map": ("map [NAME|FILE]", "Show or change the register map; `map native` for none."),
+    "help": ("help [COMMAND]", "Explain a command, or list all."),
+    "exit": ("exit", "End the shell; Ctrl-D too."),
 }
 """Words of the shell itself, and their help."""
 _NATIVE = "native"
@@ -211,18 +212,18 @@ class Shell:
 
     def _help(self, words: list[str]) -> int:
         if words[:1] and words[0] in _OWN:
-            print(_OWN[words[0]])
+            _print_own(words[0])
             return 0
         if words:
             return self._shown(program.run([*words, "-h"], self._wire))
-        print("\n".join(["In the shell:", *(f"  {text}" for text in _OWN.values()), ""]))
+        _print_own(*_OWN)
         return self._shown(program.run(["-h"], self._wire))
 
     def _change(self, name: str, words: list[str]) -> int:
         """Show or change a common option; a value that is not allowed changes nothing."""
         option = f"--{name}"
         if not words:
-            print(self._shown_value(name))
+            emit(self._shown_value(name))
             return 0
         if len(words) > 1:
             return self._told(f"{words[1]!r} is more than {name} takes")
@@ -301,6 +302,11 @@ def history_path() -> Path:
         os.path.expanduser("~"), ".local", "state"
     )
     return Path(base) / "meterctl" / "history"
+
+
+def _print_own(*names: str) -> None:
+    """Explain words of the shell; raises OutputError."""
+    print_table(Table(("in the shell", "meaning"), [_OWN[name] for name in names]))
 
 
 def _files(begun: str) -> list[str]:

@@ -20,6 +20,7 @@ from meterctl.cli.shell import Shell, history_path
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import UsageError
 from meterctl.transports import Transport
+from tests.support.field_wires import too_wide
 from tests.support.meters import make
 from tests.support.wire import PipeTransport, connect
 
@@ -203,12 +204,17 @@ def test_a_value_that_is_not_allowed_changes_nothing(
     assert ran.out.splitlines() == ["1", PORT, "native"]
 
 
-def test_help_lists_all_commands_and_explains_one(script: RunScript) -> None:
+def test_help_lists_all_commands_and_explains_one_on_a_screen_of_40_columns(
+    script: RunScript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
     ran = script("help\nhelp topup\nhelp unit\nhelp absent\n")
-    assert "  unit [N] " in ran.out
+    assert "unit [N]" in ran.out
     assert "Usage: meterctl topup" in ran.out
-    assert ran.out.splitlines()[-1].startswith("unit [N]")
     assert ran.code == 2
+    assert [line.strip() for line in too_wide(ran.out)] == [
+        "$XDG_STATE_HOME/meterctl/journal.sqlite]"
+    ], "one word, which is never broken"
 
 
 def test_a_closed_stdin_is_named(monkeypatch: pytest.MonkeyPatch, wires: Wires) -> None:
