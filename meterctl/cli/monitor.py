@@ -111,6 +111,7 @@ def _listening(
     kind = given.frame_kind()
     captures = kind.captures()
     kept.begin(captures.header())
+    given.release_port()
     transport = open_listening(given.port, say)
     try:
         decoder = kind.decoder(wanted)

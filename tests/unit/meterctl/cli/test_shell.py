@@ -257,6 +257,25 @@ def test_a_command_that_opens_ports_on_its_own_gets_the_port(wires: Wires) -> No
     assert wires.closed == [PORT]
 
 
+@pytest.mark.parametrize("command", ["scan --units 1", "monitor"])
+def test_a_scan_and_a_monitor_find_the_port_closed(
+    script: RunScript, wires: Wires, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    closed = []
+
+    def opening(*_: object, **__: object) -> Transport:
+        closed.append(list(wires.closed))
+        raise UsageError("enough")
+
+    def opened(port: str, *rest: object, **named: object) -> Transport:
+        return opening() if wires.opened else wires.open(port, *rest)
+
+    monkeypatch.setattr("meterctl.transports.wires.open_transport", opened)
+    monkeypatch.setattr("meterctl.transports.wires.open_listening", opening)
+    script(f"read debt\n{command}\n")
+    assert closed[0] == [PORT]
+
+
 # ---- typed lines
 
 
