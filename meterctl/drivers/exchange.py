@@ -27,6 +27,8 @@ class Exchange(ABC):
         self._trace_frame = trace
         self._received = b""
         """Everything received since the last request."""
+        self._sent_back = b""
+        """What of it is the request, which an adapter sent back: it is no answer."""
         self._corrupt: FrameError | None = None
         self._passed_over = False
 
@@ -65,6 +67,7 @@ class Exchange(ABC):
 
     def _send(self, frame: bytes, until_ms: int) -> None:
         self._received, self._corrupt, self._passed_over = b"", None, False
+        self._sent_back = b""
         if self._trace_frame:
             self._trace_frame("->", frame)
         self._wire.send(frame, max(1, min(self._timeout_ms, until_ms - self._now())))
@@ -79,10 +82,11 @@ class Exchange(ABC):
         """Return the error of a request without a reply, by what came."""
         if self._trace_frame and self._received:
             self._trace_frame("<?", self._received)
-        came = self._received[:SHOWN_BYTES].hex(" ")
+        received = self._received.replace(self._sent_back, b"", 1)
+        came = received[:SHOWN_BYTES].hex(" ")
         if self._passed_over and not self._corrupt and not is_incomplete:
             return NoAnswerError(f"only replies not for us were received: {came}")
-        if self._corrupt or self._received:
+        if self._corrupt or received:
             return CorruptAnswerError(
                 f"{self._corrupt or 'the reply is incomplete'}; received: {came}"
             )

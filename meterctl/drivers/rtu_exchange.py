@@ -377,7 +377,7 @@ class RtuExchange(Exchange):
             if self._echo and (at := self._buffer.find(self._echo)) >= 0:
                 # what came before it answers something earlier
                 self._buffer = self._buffer[at + len(self._echo) :]
-                self._echo, self._echoes = b"", True
+                self._sent_back, self._echo, self._echoes = self._echo, b"", True
                 continue
             buffer = self._buffer
             if self._echo.startswith(buffer):

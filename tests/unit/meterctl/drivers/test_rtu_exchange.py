@@ -205,6 +205,15 @@ def test_an_echo_in_pieces_is_skipped_once(echo: tuple[int, ...]) -> None:
         assert exchange.ask(read(address), line.now + MAX_MS) == right_reply(read(address))
 
 
+@pytest.mark.parametrize("echo", [(8,), (1,) * 8, (3, 5)])
+def test_a_device_that_is_silent_behind_an_echo_is_silent(echo: tuple[int, ...]) -> None:
+    line = SlowLine([None], echo)
+    exchange = line.process()
+    for is_recognised in (True, False):
+        with pytest.raises(NoAnswerError, match="no answer within"):
+            exchange.ask(read(10), line.now + MAX_MS, is_recognised=is_recognised)
+
+
 @pytest.mark.parametrize("echo", [(8,), (1,) * 7])
 def test_an_echo_is_not_the_return_of_a_probe(echo: tuple[int, ...]) -> None:
     line = SlowLine([10, 1500, 10, 10], echo)
