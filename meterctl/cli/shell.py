@@ -39,6 +39,7 @@ _OWN = {
     "exit": ("exit", "End the shell; Ctrl-D too."),
 }
 """Words of the shell itself, and their help."""
+_MEANINGS = {**RESULTS, program.INTERRUPTED: "interrupted"}
 _NATIVE = "native"
 _DEFAULTS = {
     "port": ("METERCTL_PORT", "none"),
@@ -203,7 +204,7 @@ class Shell:
         """Print an exit code that is not 0."""
         if code:
             where = "" if self._is_typed else f"line {self._number}: "
-            say(f"{where}exit code {code} ({RESULTS.get(code, 'internal fault')})")
+            say(f"{where}exit code {code} ({_MEANINGS.get(code, 'internal fault')})")
         return code
 
     def _told(self, text: str) -> int:

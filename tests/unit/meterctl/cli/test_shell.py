@@ -312,7 +312,7 @@ def test_ctrl_c_ends_the_command_or_the_line_and_not_the_shell(
     wires.fails = KeyboardInterrupt()
     assert typed(_shell(), KeyboardInterrupt(), "read debt", "read debt --json") == 0
     printed = capsys.readouterr()
-    assert "exit code 130" in printed.err
+    assert "exit code 130 (interrupted)" in printed.err
     assert printed.out == '{"debt": 0.00}\n'
 
 
