@@ -22,6 +22,7 @@ SUBJECTS = (
     "memory",
     "growth",
     "top_ups",
+    "field",
     "starvation",
     "start",
 )
