@@ -85,7 +85,8 @@ def any_reply(framed: bool, data: bytes) -> None:
         try:
             frame = exchange.ask(request, 15 * TIMEOUT_MS, is_recognised=True)
         except NoAnswerError as silence:
-            if stream and "not for us" not in str(silence):
+            echo = b"" if framed else request
+            if stream.replace(echo, b"", 1) and "not for us" not in str(silence):
                 raise AssertionError("bytes came, and it says that there were none") from silence
             continue
         except CorruptAnswerError:
