@@ -349,8 +349,8 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "clearing causes of which none is open changes nothing",
     ),
     Equivalent(
-        "meterctl/operations/card/preset_file.py",
-        "if at_ms < 0 or at_ms % 1000 or at_ms // 1000 > 0xFFFF_FFFF:",
+        "protocols/tariff_file.py",
+        "if at_ms < 0 or at_ms % SECOND or at_ms // SECOND > 0xFFFF_FFFF:",
         "0",
         "-1",
         "-1 ms is no whole second",
