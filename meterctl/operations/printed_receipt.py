@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from meterctl.errors import CorruptAnswerError, RefusedError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryFilter, EntryState, Journal, Print
+from meterctl.journal.entries import OPEN, SALES
 from protocols.errors import MalformedMessageError
 from protocols.quantities import CENT, format_money
 from protocols.sealed_message import MessageKind, Receipt
 
 _UNPRINTED = "No receipt was printed"
 _NO_CUSTOMER = "0" * 12
+_PURCHASES = (MessageKind.OPEN, MessageKind.CREDIT)
 EXACT_DECIMALS = 10
 
 
@@ -24,6 +26,7 @@ class PrintedReceipt:
 
     `amount` is in ledger units, `printed_at` in s since 1970 UTC. `receipt` is None where the meter
     proved the sale without one; `made` is None for a specimen, which is not counted.
+    `purchase_count` is the meter's number of the purchase, None where the journal cannot prove it.
     """
 
     entry: Entry
@@ -33,14 +36,20 @@ class PrintedReceipt:
     account_unit: int | None
     customer_number: str | None
     receipt: Receipt | None
+    purchase_count: int | None
     voided: Entry | None
     made: Print | None
     printed_at: int
 
     @property
+    def is_sale(self) -> bool:
+        """Whether the customer has bought with it."""
+        return self.kind in _PURCHASES
+
+    @property
     def to_credit(self) -> int | None:
-        """The part of the amount that is neither taken for overdraft nor for debt."""
-        if self.receipt is None:
+        """The part of a purchase that is neither taken for overdraft nor for debt, else None."""
+        if self.receipt is None or not self.is_sale:
             return None
         return self.amount - self.receipt.to_overdraft - self.receipt.to_debt
 
@@ -122,10 +131,21 @@ def print_receipt_of(
             None if message is None else message.account_unit,
             None if customer == _NO_CUSTOMER else customer,
             receipt,
+            None if receipt is None else _purchase_count(journal, entry, receipt),
             journal.entry(entry.void_of) if entry.void_of else None,
             made,
             now,
         )
+
+
+_NOTHING = "nothing was credited"
+_REFUSED = {
+    "refund": "nothing was taken back",
+    "debt": "no debt was entered",
+    "close": "the account was not closed",
+    "void": "nothing was voided",
+}
+"""Kind -> what a refusal means; for a purchase `_NOTHING`."""
 
 
 def _require_confirmed(journal: Journal, entry: Entry) -> None:
@@ -152,7 +172,7 @@ def _require_confirmed(journal: Journal, entry: Entry) -> None:
                 f"the card into the meter, then meterctl card read; or {settles}"
             )
         case EntryState.REFUSED:
-            why = f"is refused ({entry.outcome}): nothing was credited"
+            why = f"is refused ({entry.outcome}): {_REFUSED.get(entry.kind, _NOTHING)}"
             if prints := len(journal.prints.of(entry.id)):
                 why += f"; its receipt was printed before ({prints}): take it back"
     raise RefusedError(
@@ -197,6 +217,30 @@ def _wrong(entry: Entry, why: str) -> CorruptAnswerError:
     )
 
 
+def _purchase_count(journal: Journal, entry: Entry, receipt: Receipt) -> int | None:
+    """Return the meter's number of a purchase, None where the journal cannot prove it.
+
+    No receipt names it. The sales of this journal are all purchases of the meter where their sum
+    is the meter's own total, and no other seller can have opened the account with 0.00: the
+    opening is in this journal, or every message of the meter is.
+    """
+    if receipt.kind not in _PURCHASES:
+        return None
+    _, total = journal.confirmed_sum(entry.meter, entry.epoch, entry.sequence)
+    if total * CENT != receipt.cumulative:
+        return None
+    known = [
+        other
+        for other in journal.confirmed(entry.meter, entry.epoch)
+        if other.sequence <= entry.sequence
+    ]
+    if entry.id not in (other.id for other in known):  # from before a set-back of the storage
+        return None
+    sales = [other for other in known if other.kind in SALES]
+    is_whole = {other.sequence for other in known} == set(range(1, entry.sequence + 1))
+    return len(sales) if is_whole or any(other.kind == OPEN for other in sales) else None
+
+
 def sum_of(receipt: Receipt) -> Sum:
     """Return the sum by which a receipt's credit before becomes its credit after."""
     amount = receipt.amount * CENT
@@ -218,3 +262,8 @@ def exact_money(ledger: int) -> str:
     text = format_money(ledger, EXACT_DECIMALS)
     whole, _, part = text.partition(".")
     return f"{whole}.{part[:2]}{part[2:].rstrip('0')}"
+
+
+def payable(ledger: int) -> int:
+    """Return the part of a balance that can be paid, in 0.01 without sign, cut towards zero."""
+    return abs(ledger) // CENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from meterctl.operations.printed_receipt import (
     entry_of_sale,
     exact_money,
     newest_entry,
+    payable,
     print_receipt_of,
     sum_of,
 )
@@ -58,6 +60,24 @@ def test_an_entry_that_no_meter_is_proved_to_have_has_no_receipt(
     assert "No receipt was printed" in str(refused.value)
     assert (refused.value.exit_code, refused.value.entry) == (code, entry.id)
     assert journal.prints.of(entry.id) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("open", "nothing was credited"),
+        ("refund", "nothing was taken back"),
+        ("debt", "no debt was entered"),
+        ("close", "the account was not closed"),
+    ],
+)
+def test_a_refusal_says_what_did_not_become_of_its_kind(
+    journal: Journal, kind: str, words: str
+) -> None:
+    entry = journal.prepare(METER, 7, 1, kind, 5000, b"\x02\x01", NOW)
+    journal.settle(entry, EntryEvent.STATUS_OF_ANOTHER, NOW)
+    with pytest.raises(RefusedError, match=rf"sequence_conflict.: {words}"):
+        print_receipt_of(journal, entry.id, NOW)
 
 
 def test_a_top_up_by_wire_has_its_amount_its_credit_and_its_proof(journal: Journal) -> None:
@@ -190,6 +210,60 @@ def test_the_newest_entry_is_the_newest_whatever_its_state(journal: Journal) -> 
     assert entry_of_sale(journal, "A") == confirmed
     with pytest.raises(UsageError, match="there is no sale B"):
         entry_of_sale(journal, "B")
+
+
+# ---- the number of a purchase
+
+
+def test_a_purchase_has_its_number_where_the_journal_has_every_purchase(journal: Journal) -> None:
+    session = session_of(meter_of())
+    entries = [
+        sold(session, journal, 1000, kind).entry
+        for kind in (MessageKind.CREDIT, MessageKind.REFUND, MessageKind.CREDIT)
+    ]
+    numbers = [print_receipt_of(journal, entry.id, NOW).purchase_count for entry in entries]
+    assert numbers == [1, None, 2], "a refund is no purchase"
+
+
+def test_a_purchase_has_no_number_where_another_seller_sold_too(
+    journal: Journal, tmp_path: Path
+) -> None:
+    meter = meter_of()
+    other = Journal(tmp_path / "other.sqlite")
+    sold(session_of(meter), other, 1000)
+    entry = sold(session_of(meter), journal, 1000).entry
+    assert print_receipt_of(journal, entry.id, NOW).purchase_count is None
+    assert sold(session_of(meter), other, 1000, MessageKind.REFUND)
+    later = sold(session_of(meter), journal, 1000).entry
+    assert print_receipt_of(journal, later.id, NOW).purchase_count is None
+    other.close()
+
+
+def test_an_opening_here_makes_the_number_certain(setup: Setup) -> None:
+    card = setup.formatted()
+    entry = setup.open(card)
+    setup.insert(card)
+    setup.read(card)
+    assert print_receipt_of(setup.journal, entry.id, NOW).purchase_count == 1
+
+
+def test_only_a_purchase_has_a_part_that_becomes_credit(journal: Journal) -> None:
+    session = session_of(meter_of(credit=20 * LEDGER))
+    for kind, cents in (
+        (MessageKind.REFUND, 500),
+        (MessageKind.DEBT, 500),
+        (MessageKind.CLOSE, 0),
+    ):
+        entry = sold(session, journal, cents, kind).entry
+        assert print_receipt_of(journal, entry.id, NOW).to_credit is None
+
+
+def test_a_balance_is_payable_in_whole_cents() -> None:
+    assert [payable(ledger) for ledger in (54 * LEDGER + CENT - 1, -5 * LEDGER - 1, -1)] == [
+        5400,
+        500,
+        0,
+    ]
 
 
 def test_a_void_names_the_entry_that_it_ends(journal: Journal) -> None:
