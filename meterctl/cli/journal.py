@@ -23,6 +23,7 @@ from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
     OutputError,
     emit,
+    exact_fragments,
     print_json,
     print_result,
     print_rows,
@@ -365,8 +366,9 @@ def _whole(journal: Journal, entry: Entry) -> dict[str, str]:
             "issued_at": f'"{format_moment(message.issued_at * 1000)}"',
         }
     if entry.receipt:
-        receipt = receipt_fragments(Receipt.decode(entry.receipt), 0)
-        fragments |= {f"receipt_{name}": value for name, value in receipt.items()}
+        receipt = Receipt.decode(entry.receipt)
+        shown = receipt_fragments(receipt, 0) | exact_fragments(receipt)
+        fragments |= {f"receipt_{name}": value for name, value in shown.items()}
         fragments["receipt"] = f'"{entry.receipt.hex()}"'
     prints = [format_moment(made.at * 1000) for made in journal.prints.of(entry.id)]
     fragments["prints"] = json.dumps(prints)

@@ -20,7 +20,7 @@ from protocols.command_line.tables import Screen, Table, drawn
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.json_lines import line
-from protocols.data_model.kinds import Fixed, Moment, Optional
+from protocols.data_model.kinds import MONEY_EXACT, Fixed, Moment, Optional
 from protocols.data_model.tables import OffsetAt, moment_json
 from protocols.quantities import CENT, format_money
 from protocols.replacements import escaped_json, readable
@@ -316,3 +316,15 @@ def receipt_fragments(receipt: Receipt, utc_offset_minutes: int) -> dict[str, st
         "settlement": money.json(receipt.settlement),
         "at": Moment().json(receipt.at, utc_offset_minutes),
     }
+
+
+EXACT = tuple(
+    f"{name}_exact"
+    for name in ("to_overdraft", "to_debt", "credit_before", "credit_after", "settlement")
+)
+"""Keys of a receipt to the last unit: those in 0.01 are cut, and need not add up."""
+
+
+def exact_fragments(receipt: Receipt) -> dict[str, str]:
+    """Return the amounts of a receipt to the last ledger unit as JSON values, by EXACT."""
+    return {name: MONEY_EXACT.json(getattr(receipt, name.removesuffix("_exact"))) for name in EXACT}

@@ -14,8 +14,10 @@ from typing import Annotated
 from meterctl.cli.arguments import SELL, sale_key, serial_number
 from meterctl.cli.options import options
 from meterctl.cli.output import (
+    EXACT,
     OutputError,
     emit,
+    exact_fragments,
     print_json,
     receipt_fragments,
     result_fragments,
@@ -36,12 +38,15 @@ from meterctl.operations.printed_receipt import (
 from meterctl.written_files import require_place, write_whole
 from protocols.command_line import Argument, Context, Option, Program, examples
 from protocols.data_model import items
+from protocols.data_model.kinds import MONEY, MONEY_EXACT, Optional
 from protocols.data_model.words import account_unit_text
 from protocols.quantities import MINUTE, SECOND, format_moment, format_money
 from protocols.replacements import has
 
 ISSUER = "METERCTL_ISSUER"
 MOST_ISSUER_LINES = 8
+STDOUT = Path("-")
+"""The FILE of --html that is no file."""
 _EXAMPLES = examples(
     ("meterctl receipt --last", "Print the receipt of the newest sale of the journal."),
     ("meterctl receipt 12 | lp -d slips", "Print that of entry 12 on a slip printer."),
@@ -73,7 +78,11 @@ def receipt(
     ] = None,
     html: Annotated[
         Path | None,
-        Option("--html", metavar="FILE", help="Write a page for a browser, in place of the text."),
+        Option(
+            "--html",
+            metavar="FILE",
+            help="Write a page for a browser, in place of the text; - is stdout.",
+        ),
     ] = None,
     language: Annotated[
         str,
@@ -92,6 +101,9 @@ def receipt(
             help=f"A line of the seller at the head; repeatable. Without it the lines of {ISSUER}.",
         ),
     ] = None,
+    cashier: Annotated[
+        str, Option("--cashier", metavar="TEXT", help="Name or number of the cashier.")
+    ] = "",
 ) -> None:
     """Print the receipt of a sale that its meter has taken; 40 columns, for a slip printer.
 
@@ -101,17 +113,19 @@ def receipt(
     given = options(context)
     words, lines = _words(language, to_stdout=html is None and not given.json), _issuer(issuer)
     _require_one(number, last, sale, meter)
-    if html is not None:
+    if html == STDOUT and given.json:
+        raise UsageError("--html - and --json both write on stdout: give --html FILE")
+    if html is not None and html != STDOUT:
         require_place(html)
     with given.open_journal(exists=True) as journal:
         chosen = number if number is not None else _chosen(journal, sale, meter)
         printed = print_receipt_of(journal, chosen, int(time.time()), specimen=given.dry_run)
     with telling_that_it_counts(printed):
-        slip = slip_of(printed, words, lines, offset_minutes)
+        slip = slip_of(printed, words, lines, offset_minutes, cashier)
         if html is not None:
             _write_page(slip, html, printed, is_shown=not given.json)
         if given.json:
-            print_json(_fragments(printed, lines))
+            print_json(_fragments(printed, lines, cashier.strip()))
         elif html is None:
             _print_text(slip)
 
@@ -188,12 +202,13 @@ def _write_page(slip: Slip, path: Path, printed: PrintedReceipt, *, is_shown: bo
     from meterctl.cli.slips.page import slip_page
 
     page = slip_page(slip)
-    if printed.made is not None:
+    if printed.made is None:
+        say(f"dry run, nothing is counted or written: this page to {path}")
+    elif path != STDOUT:
         write_whole(path, page.encode())
         say(f"receipt {printed.number}: written to {path}")
         return
-    say(f"dry run, nothing is counted or written: this page to {path}")
-    if is_shown:  # in characters of every encoding
+    if is_shown:  # in characters of every encoding: the page names UTF-8 as its own
         emit(page.encode("ascii", "xmlcharrefreplace").decode().removesuffix("\n"))
 
 
@@ -205,26 +220,34 @@ def _print_text(slip: Slip) -> None:
     emit(text + "\n" * FEED if to_printer else text)
 
 
-def _fragments(printed: PrintedReceipt, issuer: list[str]) -> dict[str, str]:
-    """Return a receipt as JSON values; moments in local time of the host."""
+def _fragments(printed: PrintedReceipt, issuer: list[str], cashier: str) -> dict[str, str]:
+    """Return a receipt as JSON values; moments in local time of the host.
+
+    `at` is the meter's time, without a receipt that of the entry's begin, which never changes.
+    """
     entry, proved, made = printed.entry, printed.receipt, printed.made
-    at_s = entry.changed if proved is None else proved.at // SECOND
+    meter_time = "null" if proved is None else _moment(proved.at // SECOND)
+    created = _moment(entry.created)
     unit = None if printed.account_unit is None else account_unit_text(printed.account_unit)
-    money = items.AVAILABLE_CREDIT.kind
-    proof = dict.fromkeys(_PROVED, "null")
+    proof = dict.fromkeys((*_PROVED, *EXACT), "null")
     if proved is not None:
         proof = {name: receipt_fragments(proved, 0)[name] for name in _PROVED}
+        proof |= exact_fragments(proved)
     return {
         "id": str(entry.id),
         "receipt_number": json.dumps(printed.number),
-        "at": _moment(at_s),
+        "at": created if proved is None else meter_time,
+        "created": created,
+        "meter_time": meter_time,
         "meter": json.dumps(entry.meter),
         "customer_number": json.dumps(printed.customer_number),
         "kind": json.dumps(entry.kind),
         "account_unit": json.dumps(unit),
         "amount": format_money(printed.amount),
         **proof,
-        "to_credit": "null" if printed.to_credit is None else money.json(printed.to_credit),
+        "to_credit": MONEY_OR_NONE.json(printed.to_credit),
+        "to_credit_exact": EXACT_OR_NONE.json(printed.to_credit),
+        "purchase_count": json.dumps(printed.purchase_count),
         "epoch": items.EPOCH.kind.json(entry.epoch),
         "sequence": str(entry.sequence),
         "carrier": '"card"' if entry.card else '"wire"',
@@ -235,6 +258,7 @@ def _fragments(printed: PrintedReceipt, issuer: list[str]) -> dict[str, str]:
         "code": json.dumps(entry.code.hex()),
         "receipt": json.dumps(entry.receipt.hex() or None),
         "issuer": json.dumps(issuer, ensure_ascii=False),
+        "cashier": json.dumps(cashier or None, ensure_ascii=False),
         "specimen": json.dumps(made is None),
         "reprint": "null" if made is None else str(made.reprint),
         "first_printed": "null" if made is None else _moment(made.first_at),
@@ -252,6 +276,8 @@ _PROVED = (
     *("to_overdraft", "to_debt", "credit_before", "credit_after", "cumulative", "settlement"),
 )
 """Keys of the meter's receipt; null where it gave none."""
+MONEY_OR_NONE = Optional(MONEY)
+EXACT_OR_NONE = Optional(MONEY_EXACT)
 
 
 def _moment(instant_s: int) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from meterctl.cli.slips.words import Words
-from meterctl.operations.printed_receipt import PrintedReceipt, exact_money, sum_of
-from protocols.data_model.words import account_unit_text
+from meterctl.cli.slips.chinese_amounts import chinese_amount
+from meterctl.cli.slips.words import Terms, Words
+from meterctl.operations.printed_receipt import PrintedReceipt, exact_money, payable, sum_of
+from protocols.data_model.words import ENERGY_ACCOUNT, account_unit_text
 from protocols.keys import CODE_SIZE
 from protocols.quantities import CENT, SECOND, format_moment
 from protocols.sealed_message import MessageKind, Receipt
@@ -38,19 +39,24 @@ class Slip:
 
 
 def slip_of(
-    printed: PrintedReceipt, words: Words, issuer: Sequence[str], offset_of: OffsetOf
+    printed: PrintedReceipt,
+    words: Words,
+    issuer: Sequence[str],
+    offset_of: OffsetOf,
+    cashier: str = "",
 ) -> Slip:
     """Return a receipt in a language.
 
     Args:
         issuer: the lines of the seller at the head.
         offset_of: local time of the host, in which moments are printed with their offset.
+        cashier: who prints it; empty for none.
     """
     groups = (
         _identity(printed, words, offset_of),
         _money(printed, words),
         _proof(printed, words),
-        _print(printed, words, offset_of),
+        [Row(words.cashier, plain(cashier).strip()), *_print(printed, words, offset_of)],
     )
     kept = [[row for row in group if row.value] for group in groups]
     return Slip(
@@ -82,11 +88,15 @@ def _marks(printed: PrintedReceipt, words: Words) -> list[str]:
 
 
 def _identity(printed: PrintedReceipt, words: Words, offset_of: OffsetOf) -> list[Row]:
+    """Return rows that are the same in every print: the host's time is that of the entry's begin.
+
+    The meter's clock may be ahead of the host's or behind it, so each time is named.
+    """
     entry, receipt = printed.entry, printed.receipt
-    at_s = entry.changed if receipt is None else receipt.at // SECOND
     return [
         Row(words.number, printed.number),
-        Row(words.at, local_text(at_s, offset_of)),
+        Row(words.created, local_text(entry.created, offset_of)),
+        Row(words.at, "" if receipt is None else local_text(receipt.at // SECOND, offset_of)),
         Row(words.meter, entry.meter),
         Row(words.customer, printed.customer_number or ""),
         Row(words.sale, plain(entry.reference)),
@@ -94,41 +104,92 @@ def _identity(printed: PrintedReceipt, words: Words, offset_of: OffsetOf) -> lis
 
 
 def _money(printed: PrintedReceipt, words: Words) -> list[Row]:
-    receipt, unit = printed.receipt, _unit(printed, words)
-    rows = []
-    if printed.voided is not None:
-        voided = printed.voided
-        amount = exact_money(voided.amount * CENT)
-        rows.append(Row(words.voided, f"{voided.id} ({amount} {unit})"))
-    elif printed.kind is not MessageKind.CLOSE:
-        rows.append(Row(words.amount, f"{exact_money(printed.amount)} {unit}", is_total=True))
+    """Return the rows of amounts: what moved, what it made of the credit, and the totals."""
+    receipt = printed.receipt
+    names = words.energy if printed.account_unit == ENERGY_ACCOUNT else words.money
+    rows = _moved(printed, words, names)
     if receipt is None:
         return rows
-    if printed.kind in (MessageKind.OPEN, MessageKind.CREDIT):
-        assert printed.to_credit is not None
-        parts = (
-            (words.to_overdraft, receipt.to_overdraft),
-            (words.to_debt, receipt.to_debt),
-            (words.to_credit, printed.to_credit),
-        )
-        if receipt.to_overdraft or receipt.to_debt:
-            rows += [Row(f"  {name}", exact_money(part)) for name, part in parts]
-    if printed.kind is MessageKind.CLOSE:
-        settled = f"{exact_money(receipt.settlement)} {unit}"
-        rows.append(Row(words.settlement, settled, is_total=True))
-    rows += [
-        Row(words.credit_before, exact_money(receipt.credit_before)),
-        Row(words.credit_after, exact_money(receipt.credit_after)),
-        Row(words.cumulative, exact_money(receipt.cumulative)),
-    ]
-    if printed.kind is not MessageKind.VOID:
-        rows.append(Row(words.check, _check_text(receipt)))
+
+    def money(name: str, ledger: int) -> Row:
+        return _amount(printed, words, name, ledger)
+
+    match receipt.kind:
+        case MessageKind.DEBT | MessageKind.VOID:
+            rows.append(money(names.unchanged, receipt.credit_after))
+        case MessageKind.CLOSE:
+            # An account in 0.01 cannot be paid out finer: only the check has what was cut.
+            sign = -1 if receipt.credit_before < 0 else 1
+            before = sign * payable(receipt.credit_before) * CENT
+            rows += [
+                money(names.before, before),
+                money(names.after, receipt.credit_after),
+                Row(words.debt, words.debt_left),
+            ]
+        case _:
+            rows += [
+                money(names.before, receipt.credit_before),
+                money(names.after, receipt.credit_after),
+            ]
+    rows.append(money(names.cumulative, receipt.cumulative))
+    if printed.purchase_count is not None:
+        rows.append(Row(words.purchase_count, str(printed.purchase_count)))
+    if sum_of(receipt).added:
+        rows.append(Row(words.check, f"{_check_text(receipt)} {_unit(printed, words)}".rstrip()))
     return rows
 
 
+def _moved(printed: PrintedReceipt, words: Words, names: Terms) -> list[Row]:
+    """Return the rows of the amount that was bought, paid back, entered or voided."""
+    receipt = printed.receipt
+    match printed.kind:
+        case MessageKind.VOID:
+            if (voided := printed.voided) is None:
+                return []
+            amount = _amount(printed, words, words.voided, voided.amount * CENT)
+            return [Row(amount.name, f"{voided.id} ({amount.value})")]
+        case MessageKind.CLOSE:
+            if receipt is None:
+                return []
+            name = names.still_due if receipt.settlement < 0 else names.paid_back
+            return _total(printed, words, name, payable(receipt.settlement))
+        case MessageKind.REFUND:
+            return _total(printed, words, names.refunded, printed.entry.amount)
+        case MessageKind.DEBT:
+            return _total(printed, words, names.debt_added, printed.entry.amount)
+        case _:
+            rows = _total(printed, words, names.bought, printed.entry.amount)
+    if receipt is None or not (receipt.to_overdraft or receipt.to_debt):
+        return rows
+    assert printed.to_credit is not None
+    parts = (
+        (names.to_overdraft, receipt.to_overdraft),
+        (names.to_debt, receipt.to_debt),
+        (names.to_credit, printed.to_credit),
+    )
+    return rows + [_amount(printed, words, f"  {name}", part) for name, part in parts]
+
+
+def _total(printed: PrintedReceipt, words: Words, name: str, cents: int) -> list[Row]:
+    """Return the row of the amount that is paid, and the same in words where it is custom."""
+    rows = [replace(_amount(printed, words, name, cents * CENT), is_total=True)]
+    if spelled := words.spelled.get(_unit_letters(printed)):
+        rows.append(Row(spelled, chinese_amount(cents)))
+    return rows
+
+
+def _amount(printed: PrintedReceipt, words: Words, name: str, ledger: int) -> Row:
+    """Return a row of an amount with the decimals that it has and its unit."""
+    return Row(name, f"{exact_money(ledger)} {_unit(printed, words)}".rstrip())
+
+
 def _unit(printed: PrintedReceipt, words: Words) -> str:
-    text = "" if printed.account_unit is None else account_unit_text(printed.account_unit)
-    return words.units.get(text, text)
+    letters = _unit_letters(printed)
+    return words.units.get(letters, letters)
+
+
+def _unit_letters(printed: PrintedReceipt) -> str:
+    return "" if printed.account_unit is None else account_unit_text(printed.account_unit)
 
 
 def _check_text(receipt: Receipt) -> str:
@@ -142,10 +203,11 @@ def _check_text(receipt: Receipt) -> str:
 
 def _proof(printed: PrintedReceipt, words: Words) -> list[Row]:
     entry = printed.entry
+    carrier = words.carrier_of_sale if printed.is_sale else words.carrier
     seal = entry.receipt[-CODE_SIZE:].hex() if printed.receipt is not None else ""
     return [
         Row(words.sequence, str(entry.sequence)),
-        Row(words.carrier, f"{words.card} {entry.card}" if entry.card else words.wire),
+        Row(carrier, f"{words.card} {entry.card}" if entry.card else words.wire),
         Row(words.proof, words.proofs[printed.proof]),
         Row(words.code, entry.code.hex()),
         Row(words.seal, " ".join(seal[i : i + 4] for i in range(0, len(seal), 4))),

@@ -7,10 +7,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -18,13 +21,17 @@ from rich.cells import cell_len
 from meterctl.cli import receipt as command
 from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError
-from meterctl.cli.slips.text import FEED, WIDTH
+from meterctl.cli.slips.rows import slip_of
+from meterctl.cli.slips.text import FEED, WIDTH, slip_lines
 from meterctl.cli.slips.words import CHINESE, ENGLISH
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import RefusedError, UsageError
 from meterctl.journal import Entry, EntryEvent, Journal
 from meterctl.operations.printed_receipt import print_receipt_of
+from meterctl.session import Session
 from protocols.command_line import Program
+from protocols.quantities import LEDGER
+from protocols.sealed_message import MessageKind
 from tests.support.setup import CUSTOMER, METER, SERIAL
 from tests.support.wire_sales import meter_of, session_of, sold
 from tests.unit.meterctl.cli.conftest import Printed, Run
@@ -89,12 +96,12 @@ def test_a_receipt_for_a_slip_printer(run: Run, entry: Entry) -> None:
         "        Purchase of electricity\n",
         "Meter                       000000000042\n",
         "Customer                    000000001001\n",
-        "Date          2026-01-01 08:00:00 +08:00\n",
+        "Meter's time  2026-01-01 08:00:00 +08:00\n",
         "Amount                         50.00 CNY\n",
-        "Credit before                      30.00\n",
-        "Credit after                       80.00\n",
-        "Purchases in all                   80.00\n",
-        "Check              30.00 + 50.00 = 80.00\n",
+        "Credit before                  30.00 CNY\n",
+        "Credit after                   80.00 CNY\n",
+        "Purchases in all               80.00 CNY\n",
+        "Check          30.00 + 50.00 = 80.00 CNY\n",
         "Sequence                               2\n",
         "Carrier                             wire\n",
         "Proof                sealed by the meter\n",
@@ -120,13 +127,30 @@ def test_a_receipt_in_chinese_has_the_terms_of_fee_control(
     for line in (
         "购电凭证\n",
         "表号                        000000000042\n",
-        "金额                            50.00 元\n",
-        "交易后剩余金额                     80.00\n",
+        "购电金额                        50.00 元\n",
+        "人民币大写                      伍拾元整\n",
+        "交易后剩余金额                  80.00 元\n",
+        "购电次数                               2\n",
+        "购电方式                            远程\n",
+        "凭据              电表加密回执（已验证）\n",
     ):
         assert line in text
     carried = journal.prepare("000000000011", 7, 1, "open", 5, b"", 5, card=SERIAL.hex())
     journal.settle(carried, EntryEvent.WRITE_BACK, 5)
-    assert f"购电卡 {SERIAL.hex()}\n" in printed(run, "--last", "--language", "zh").out
+    assert (
+        f"购电方式         购电卡 {SERIAL.hex()}\n"
+        in printed(run, "--last", "--language", "zh").out
+    )
+
+
+def test_the_example_of_the_docs_is_printed(run: Run, entry: Entry) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "receipts.md").read_text()
+    example = page.partition("```text\n")[2].partition("```")[0].splitlines()
+    words = ("--language", "zh", "--issuer", "供电公司城南营业厅", "--cashier", "王芳")
+    lines = printed(run, str(entry.id), *words).out.splitlines()
+    assert len(example) > 10
+    assert [line for line in lines if line in example] == example
+    assert max(map(cell_len, example)) == WIDTH
 
 
 def test_the_languages_have_the_same_words() -> None:
@@ -198,6 +222,194 @@ def test_the_journal_shows_when_receipts_were_printed(run: Run, entry: Entry) ->
     printed(run, str(entry.id))
     shown = json.loads(run("journal", "journal", "show", str(entry.id), json=True).out)
     assert len(shown["prints"]) == 1
+
+
+def amounts(run: Run, *words: str) -> dict[str, Decimal]:
+    """Return the numbers of a receipt's object as they are written."""
+    record = json.loads(printed(run, *words, json=True).out, parse_float=Decimal)
+    return {name: value for name, value in record.items() if isinstance(value, Decimal)}
+
+
+def test_the_exact_amounts_of_the_object_add_up(
+    run: Run, indebted: Entry, journal: Journal
+) -> None:
+    is_ = amounts(run, str(indebted.id))
+    exact = {name: value for name, value in is_.items() if name.endswith("_exact")}
+    assert {value.as_tuple().exponent for value in exact.values()} == {-10}
+    assert exact["to_debt_exact"] == Decimal("8.3325")
+    assert is_["to_debt"] == Decimal("8.33"), "as before, cut"
+    assert is_["amount"] == sum(
+        exact[f"to_{part}_exact"] for part in ("overdraft", "debt", "credit")
+    )
+    assert exact["credit_after_exact"] == (
+        exact["credit_before_exact"] + is_["amount"] - exact["to_debt_exact"]
+    )
+    shown = json.loads(run("journal", "journal", "show", str(indebted.id), json=True).out)
+    assert shown["receipt_to_debt_exact"] == 8.3325
+
+
+def test_a_refund_has_no_part_that_becomes_credit(run: Run, journal: Journal) -> None:
+    session = session_of(meter_of(credit=20 * LEDGER, epoch=9))
+    entry = sold(session, journal, 500, MessageKind.REFUND).entry
+    record = json.loads(printed(run, str(entry.id), json=True).out)
+    assert (record["to_credit"], record["to_credit_exact"]) == (None, None)
+    assert (record["credit_before_exact"], record["credit_after_exact"]) == (20.0, 15.0)
+
+
+@pytest.fixture
+def indebted(journal: Journal) -> Entry:
+    """A top-up of 33.33 of which 25 % pays a debt; in an account of another epoch."""
+    session = indebted_session()
+    sold(session, journal, 10000, MessageKind.DEBT)
+    return sold(session, journal, 3333).entry
+
+
+def indebted_session(**description: Any) -> Session:
+    meter = meter_of(credit=-30_070_000_000, epoch=9, **description)
+    meter.state.settings = replace(meter.state.settings, debt_share_percent=25)
+    return session_of(meter)
+
+
+# ---- what stands on the slip of each kind
+
+
+def test_a_debt_says_what_was_added_and_checks_nothing(run: Run, journal: Journal) -> None:
+    entry = sold(indebted_session(), journal, 10000, MessageKind.DEBT).entry
+    text = printed(run, str(entry.id), "--language", "zh").out
+    assert "新增欠费                       100.00 元\n" in text
+    assert "剩余金额（未变）               -3.007 元\n" in text
+    assert CHINESE.check not in text
+    assert "办理方式                            远程\n" in text, "it is no purchase"
+    text = printed(run, str(entry.id)).out
+    assert "Debt added                    100.00 CNY\n" in text
+    assert "Check" not in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_slip_of_every_kind_fits_and_names_its_unit(
+    run: Run, journal: Journal, language: str
+) -> None:
+    for unit, name in ((156, ("CNY", "元")), (0, ("kWh", "千瓦时"))):
+        with_unit = Journal(journal.path.with_name(f"{unit}.sqlite"))
+        session = indebted_session(account_unit=unit)
+        for kind, cents in (
+            (MessageKind.DEBT, 99_999_999),
+            (MessageKind.CREDIT, 99_999_999),
+            (MessageKind.REFUND, 1),
+            (MessageKind.CLOSE, 0),
+        ):
+            entry = sold(session, with_unit, cents, kind).entry
+            made = print_receipt_of(with_unit, entry.id, 5)
+            words = CHINESE if language == "zh" else ENGLISH
+            slip = slip_of(made, words, [], lambda _: 0, "王芳 " * 20)
+            assert max(map(cell_len, slip_lines(slip, "utf-8"))) <= WIDTH
+            rows = [row for row in slip.groups[1] if "." in row.value]
+            assert len(rows) >= 3
+            assert all(row.value.endswith(name[language == "zh"]) for row in rows)
+            if unit == 0:
+                assert "金额" not in "".join(row.name for row in slip.groups[1])
+        with_unit.close()
+
+
+def test_an_account_in_kwh_sells_energy(run: Run, journal: Journal) -> None:
+    entry = sold(indebted_session(account_unit=0), journal, 3333).entry
+    text = printed(run, str(entry.id), "--language", "zh").out
+    assert "购电量                      33.33 千瓦时\n" in text
+    assert "累计购电量                  33.33 千瓦时\n" in text
+    assert "人民币大写" not in text
+    assert "Energy bought                  33.33 kWh\n" in printed(run, str(entry.id)).out
+
+
+@pytest.mark.parametrize(
+    ("credit", "zh", "en", "check"),
+    [
+        (
+            545_678_000_001,
+            "退还余额                        54.56 元\n",
+            "Balance to pay back            54.56 CNY\n",
+            "54.5678000001 - 54.5678000001 = 0.00 CNY",
+        ),
+        (
+            -30_070_000_000,
+            "应补金额                         3.00 元\n",
+            "Balance still due               3.00 CNY\n",
+            "-3.007 + 3.007 = 0.00 CNY",
+        ),
+    ],
+)
+def test_a_closing_names_what_can_be_paid_and_that_a_debt_is_left(
+    run: Run, journal: Journal, credit: int, zh: str, en: str, check: str
+) -> None:
+    session = session_of(meter_of(credit=credit, epoch=9))
+    entry = sold(session, journal, 0, MessageKind.CLOSE).entry
+    text = printed(run, str(entry.id), "--language", "zh").out
+    assert zh in text
+    assert "欠费（如有）              不在本次结算内\n" in text
+    text = printed(run, str(entry.id)).out
+    assert en in text
+    assert check in text
+
+
+def test_the_chinese_slip_has_full_width_marks(run: Run) -> None:
+    for text in CHINESE.texts():
+        assert not set(",:()") & set(text), text
+
+
+def test_the_cashier_stands_beside_the_time_of_the_print(run: Run, entry: Entry) -> None:
+    words = ("--cashier", "王芳\x1b 03")
+    assert (
+        "收费员                          王芳  03\n"
+        in printed(run, str(entry.id), "--language", "zh", *words).out
+    )
+    record = json.loads(printed(run, str(entry.id), "--cashier", "Wang", json=True).out)
+    assert record["cashier"] == "Wang"
+    assert "Cashier" not in printed(run, str(entry.id)).out
+
+
+# ---- times
+
+
+def test_the_meters_time_and_that_of_the_host_are_named(run: Run, journal: Journal) -> None:
+    session = session_of(meter_of(epoch=9), now=lambda: 1_767_139_200)
+    entry = sold(session, journal).entry
+    text = printed(run, str(entry.id), "--language", "zh").out
+    assert "办理时间      2025-12-31 08:00:00 +08:00\n" in text
+    assert "电表时间      2026-01-01 08:00:00 +08:00\n" in text
+    record = json.loads(printed(run, str(entry.id), json=True).out)
+    assert record["created"] == "2025-12-31T08:00:00.000+08:00"
+    assert record["at"] == record["meter_time"] == "2026-01-01T08:00:00.000+08:00"
+
+
+def test_the_time_of_a_sale_without_a_receipt_is_the_same_in_every_print(
+    run: Run, journal: Journal
+) -> None:
+    entry = journal.prepare("000000000011", 7, 1, "credit", 5000, b"\x02\x01", 1_767_225_600)
+    entry = journal.settle(entry, EntryEvent.CLOSED_AS_CONFIRMED, 1_767_312_000)
+    first = json.loads(printed(run, str(entry.id), json=True).out)
+    journal.settle(entry, EntryEvent.STATUS, 1_767_398_400)
+    again = json.loads(printed(run, str(entry.id), json=True).out)
+    assert first["at"] == again["at"] == "2026-01-01T08:00:00.000+08:00"
+    assert first["meter_time"] is again["meter_time"] is None
+    text = printed(run, str(entry.id)).out
+    assert "Entered       2026-01-01 08:00:00 +08:00\n" in text
+    assert "Meter's time" not in text
+
+
+# ---- the page on stdout
+
+
+def test_the_page_goes_to_stdout_for_a_dash(
+    run: Run, entry: Entry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = printed(run, str(entry.id), "--language", "zh", "--html", "-").out
+    assert page.startswith("<!DOCTYPE html>")
+    assert "伍拾元整" in unescape(page)
+    assert page.isascii(), "right in every encoding of stdout"
+    assert list(tmp_path.glob("-*")) == []
+    with pytest.raises(UsageError, match=r"--html - and --json"):
+        printed(run, str(entry.id), "--html", "-", json=True)
+    assert json.loads(printed(run, str(entry.id), json=True).out)["reprint"] == 1
 
 
 # ---- a print that fails
