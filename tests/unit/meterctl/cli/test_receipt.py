@@ -348,6 +348,8 @@ def test_a_closing_names_what_can_be_paid_and_that_a_debt_is_left(
     text = printed(run, str(entry.id)).out
     assert en in text
     assert check in text
+    before = "-3.00" if credit < 0 else "54.56"
+    assert f"Credit before{before:>23} CNY\n" in text
 
 
 def test_the_chinese_slip_has_full_width_marks(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -226,17 +227,53 @@ def test_a_purchase_has_its_number_where_the_journal_has_every_purchase(journal:
 
 
 def test_a_purchase_has_no_number_where_another_seller_sold_too(
-    journal: Journal, tmp_path: Path
+    journal: Journal, another: Journal
 ) -> None:
     meter = meter_of()
-    other = Journal(tmp_path / "other.sqlite")
-    sold(session_of(meter), other, 1000)
+    sold(session_of(meter), another, 1000)
     entry = sold(session_of(meter), journal, 1000).entry
     assert print_receipt_of(journal, entry.id, NOW).purchase_count is None
-    assert sold(session_of(meter), other, 1000, MessageKind.REFUND)
-    later = sold(session_of(meter), journal, 1000).entry
-    assert print_receipt_of(journal, later.id, NOW).purchase_count is None
-    other.close()
+
+
+def test_a_purchase_without_a_sealed_message_is_seen_in_the_total(journal: Journal) -> None:
+    meter = meter_of()
+    meter.state.account.cumulative = 5 * LEDGER  # such as a plain write's
+    entry = sold(session_of(meter), journal, 1000).entry
+    assert print_receipt_of(journal, entry.id, NOW).purchase_count is None
+
+
+def test_a_message_of_another_seller_may_have_opened_the_account_with_nothing(
+    journal: Journal, another: Journal
+) -> None:
+    meter = meter_of()
+    sold(session_of(meter), journal, 1000)
+    sold(session_of(meter), another, 500, MessageKind.REFUND)
+    entry = sold(session_of(meter), journal, 1000).entry
+    assert print_receipt_of(journal, entry.id, NOW).purchase_count is None
+
+    opened = meter_of(opened=False, epoch=9)
+    sold(session_of(opened), journal, 0, MessageKind.OPEN, CUSTOMER)
+    sold(session_of(opened), another, 500, MessageKind.DEBT)
+    entry = sold(session_of(opened), journal, 1000).entry
+    assert print_receipt_of(journal, entry.id, NOW).purchase_count == 2, "it was opened here"
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Iterator[Journal]:
+    """The journal of another seller."""
+    made = Journal(tmp_path / "another.sqlite")
+    yield made
+    made.close()
+
+
+def test_a_purchase_from_before_a_set_back_is_not_counted_among_those_after_it(
+    journal: Journal,
+) -> None:
+    before = sold(session_of(meter_of()), journal, 1000).entry
+    journal.proofs.begin_again(METER, before.epoch, journal.last_id())
+    after = sold(session_of(meter_of()), journal, 1000).entry
+    numbers = [print_receipt_of(journal, entry.id, NOW).purchase_count for entry in (before, after)]
+    assert numbers == [None, 1]
 
 
 def test_an_opening_here_makes_the_number_certain(setup: Setup) -> None:
