@@ -336,6 +336,7 @@ def test_an_account_in_kwh_sells_energy(run: Run, journal: Journal) -> None:
             "-3.007 + 3.007 = 0.00 CNY",
         ),
     ],
+    ids=["credit", "overdraft"],
 )
 def test_a_closing_names_what_can_be_paid_and_that_a_debt_is_left(
     run: Run, journal: Journal, credit: int, zh: str, en: str, check: str
