@@ -430,7 +430,7 @@ def parse_plan(text: str) -> FaultPlan:
         mistakes.append("fault: write each as a table of its own, [[fault]]")
         tables = []
     rules = []
-    for number, each in enumerate(tables):
+    for number, each in enumerate(tables, 1):
         try:
             rules.append(_rule_of(each))
         except QuantityError as error:

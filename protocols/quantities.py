@@ -69,14 +69,22 @@ def parse_fixed(text: str, decimals: int, what: str = "a number") -> int:
         return int(whole + part.ljust(decimals, "0"))  # the fast path of nearly all texts
     match = _NUMBER.fullmatch(text.strip())
     if not match:
+        hint = f"; write a point: {text.strip().replace(',', '.')}" if _has_comma(text) else ""
         raise QuantityError(
-            f"{text!r} is not {what}: digits with at most {decimals} decimals are allowed"
+            f"{text!r} is not {what}: digits with at most {decimals} decimals are allowed{hint}"
         )
     sign, whole, part = match[1], match[2], match[3] or ""
     if len(part) > decimals:
         raise QuantityError(f"{text!r} has more than {decimals} decimals")
     value: int = int(whole + part.ljust(decimals, "0"))
     return -value if sign == "-" else value
+
+
+def _has_comma(text: str) -> bool:
+    """Return whether a number has a decimal comma; 1,000 may as well be a thousand."""
+    whole, comma, part = text.strip().partition(",")
+    is_group = len(part) == 3 and whole.lstrip("+-0") != ""
+    return bool(comma) and _NUMBER.fullmatch(f"{whole}.{part}") is not None and not is_group
 
 
 def format_fixed(value: int, decimals: int, shown: int) -> str:

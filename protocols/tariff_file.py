@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from protocols.data_model import items
 from protocols.data_model.kinds import COUNT
-from protocols.data_model.tariff import (
-    DAYS_OF_MONTH,
-    DayTables,
-    Part,
-    Prices,
-    Seasons,
-    Steps,
-    Tariff,
-)
+from protocols.data_model.tariff import DayTables, Part, Prices, Seasons, Steps, Tariff
+from protocols.data_model.tariff_rules import DAYS_OF_MONTH
 from protocols.errors import QuantityError
 from protocols.quantities import (
     SECOND,
@@ -25,6 +18,7 @@ from protocols.quantities import (
     parse_price,
     parse_written_moment,
 )
+from protocols.tariff_mistakes import mistakes_of
 from protocols.toml_text import parse_toml
 from protocols.toml_values import (
     ConfigurationError,
@@ -124,35 +118,21 @@ def read_tariff(table: Mapping[str, Any], place: str = "") -> Mapping[str, Any]:
     """Return the values of a table, by the keys that it has.
 
     Raises:
-        ConfigurationError: keys that there are not, values that are not allowed, and what the
-            other keys say that no tariff can have.
+        ConfigurationError: keys that there are not, values that are not allowed, and what could be
+            read that no tariff can have.
     """
     try:
         return read_all((TARIFF_KEYS, table), place=place)
     except ConfigurationError as error:
-        told = [str(error), *invalid_fields(error.values)]
+        told = [str(error), *_under_tariff(mistakes_of(error.draft, is_whole=True))]
         raise ConfigurationError("\n".join(told), error.values) from error
 
 
 def tariff_of(values: Mapping[str, Any]) -> Tariff:
     """Return the tariff of the keys that are given; raises ConfigurationError if they disagree."""
-    tariff = unchecked_tariff(values)
-    if found := tariff.problems():
-        raise ConfigurationError("\n".join(map(_with_its_key, found)))
-    return tariff
-
-
-def invalid_fields(values: Mapping[str, Any]) -> list[str]:
-    """Return the invalid fields of a tariff some of whose keys could not be read.
-
-    What two keys say together is not checked, as the unread one may be one of them.
-    """
-    found = unchecked_tariff(values).field_problems()
-    return [_with_its_key(problem) for problem in found if not problem.startswith(_OF_TWO_KEYS)]
-
-
-_OF_TWO_KEYS = "steps:"
-"""Begin of the problem of a tariff that more than one key has: so many limits and additions."""
+    if found := mistakes_of(values, is_whole=True):
+        raise ConfigurationError("\n".join(_under_tariff(found)))
+    return unchecked_tariff(values)
 
 
 def unchecked_tariff(values: Mapping[str, Any]) -> Tariff:
@@ -186,7 +166,6 @@ def unchecked_tariff(values: Mapping[str, Any]) -> Tariff:
     )
 
 
-def _with_its_key(problem: str) -> str:
-    """Return a problem of a tariff, which may name one of its keys, as one of its place."""
-    key = problem.split(maxsplit=1)[0].rstrip(":").partition(".")[0]
-    return f"tariff{'.' if key in TARIFF_KEYS else ': '}{problem}"
+def _under_tariff(mistakes: Iterable[str]) -> Iterator[str]:
+    """Yield mistakes with their places in a description of a meter."""
+    return (f"tariff.{mistake}" for mistake in mistakes)

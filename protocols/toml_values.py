@@ -1,6 +1,6 @@
 """Values of a TOML text: every wrong key is named with its value and the allowed ones, all at once.
 
-A reader takes the place of a value, such as "tariff.prices.0", and the value as TOML holds it.
+A reader takes the place of a value, such as "tariff.prices.1", and the value as TOML holds it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ MAX_SHOWN = 200
 class ConfigurationError(Exception):
     """An invalid description; each line of its text has a key and its allowed values.
 
-    `values` are those of the other keys, where some keys were read.
+    `values` are those of the other keys, where some keys were read. `draft` is what could be read
+    of a table or list, all of it: None is what could not be read.
     """
 
-    def __init__(self, text: str, values: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def __init__(
+        self, text: str, values: Mapping[str, Any] = MappingProxyType({}), draft: Any = None
+    ) -> None:
         super().__init__(text)
-        self.values = values
+        self.values, self.draft = values, draft
 
 
 Reader = Callable[[str, object], Any]
@@ -90,6 +93,7 @@ def read_all(
         ConfigurationError: keys that there are not, and values that are not allowed: all of them.
     """
     values: dict[str, Any] = {}
+    draft: dict[str, Any] = {}
     problems: list[str] = []
     listed: set[int] = set()
     for readers, table in parts:
@@ -103,11 +107,12 @@ def read_all(
                 problems.append(f"{where}: there is no such key{hint}")
                 continue
             try:
-                values[name] = readers[name](where, value)
+                values[name] = draft[name] = readers[name](where, value)
             except ConfigurationError as error:
+                draft[name] = error.draft
                 problems.append(str(error))
     if problems:
-        raise ConfigurationError("\n".join(problems), values)
+        raise ConfigurationError("\n".join(problems), values, draft)
     return values
 
 
@@ -154,15 +159,17 @@ def parsed(parse: Callable[[str], Any], allowed: str = "", *, is_list: bool = Fa
 
 
 def list_of(reader: Reader, least: int = 0) -> Reader:
-    """Return a reader of a list of at least so many values."""
+    """Return a reader of a list of at least so many values, numbered from 1 in their places."""
 
     def read(place: str, value: object) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or len(value) < least:
             wanted = f"a list of at least {least} item" if least else "a list"
             raise ConfigurationError(f"{place} = {_shown(value)}: allowed is {wanted}")
-        readers = {str(number): reader for number in range(len(value))}
-        table = {str(number): each for number, each in enumerate(value)}
-        return tuple(read_all((readers, table), place=place).values())
+        table = {str(number): each for number, each in enumerate(value, 1)}
+        try:
+            return tuple(read_all((dict.fromkeys(table, reader), table), place=place).values())
+        except ConfigurationError as error:
+            raise ConfigurationError(str(error), draft=tuple(error.draft.values())) from error
 
     return read
 
@@ -176,12 +183,15 @@ def table_of(readers: Mapping[str, Reader], needed: Collection[str] = ()) -> Rea
             raise ConfigurationError(
                 f"{place} = {_shown(value)}: allowed is a table with the keys {keys}"
             )
-        missing = [name for name in needed if name not in value]
-        if missing:
-            raise ConfigurationError(
-                "\n".join(f"{place}.{name}: this key is missing" for name in missing)
-            )
-        return read_all((readers, value), place=place)
+        told = [f"{place}.{name}: this key is missing" for name in needed if name not in value]
+        try:
+            values = read_all((readers, value), place=place)
+        except ConfigurationError as error:
+            told.append(str(error))
+            raise ConfigurationError("\n".join(told), draft=error.draft) from error
+        if told:
+            raise ConfigurationError("\n".join(told), draft=values)
+        return values
 
     return read
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from protocols.data_model.tariff import MAX_PRICE, Prices, Tariff
+from protocols.data_model.tariff import Prices, Tariff
+from protocols.data_model.tariff_rules import MAX_PRICE
 from protocols.data_model.tariff_sets import ENERGY_PRICE, is_energy_tariff
 from protocols.data_model.words import ENERGY_ACCOUNT
 from protocols.tariff_file import tariff_of

@@ -350,8 +350,8 @@ _NUMBERED = re.compile(r"Value error, (fault) (\d+): ")
 def _mistake(place: Sequence[str | int], kind: str, message: str, lines: Mapping[str, int]) -> str:
     """Return a mistake with its line and its key, whose steps are numbered from 1."""
     found = _NUMBERED.match(message)
-    line = line_of(lines, f"{found[1]}.{int(found[2]) - 1}" if found else ".".join(map(str, place)))
     where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
+    line = line_of(lines, f"{found[1]}.{found[2]}" if found else where)
     if kind == "extra_forbidden":
         model = Step if place[0] == "step" else Scenario
         names = [field.alias or name for name, field in model.model_fields.items()]

@@ -15,23 +15,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import pairwise
 from struct import Struct, error, unpack_from
 
+from protocols.data_model.tariff_rules import (
+    billing_day_problems,
+    billing_year_problems,
+    day_table_problems,
+    holiday_problems,
+    price_problems,
+    season_problems,
+    step_addition_problems,
+    step_count_problem,
+    step_limit_problems,
+)
 from protocols.errors import MalformedMessageError
-from protocols.quantities import LocalMoment, format_date, format_fixed
-
-MAX_RATES = 4
-MAX_DAY_TABLES = 8
-MAX_DAY_TABLE_ENTRIES = 14
-MAX_SEASONS = 14
-MAX_HOLIDAYS = 64
-DAYS_OF_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-MAX_STEP_LIMIT = 10**15
-"""mWh: far above any real consumption, and within a 64-bit register."""
-MAX_STEPS = 6
-MAX_PRICE = 99_999_999
-"""Prices have eight digits, 9999.9999 (DL/T 645)."""
+from protocols.quantities import LocalMoment
 
 
 class _Checked(ABC):
@@ -65,24 +63,12 @@ class Seasons(_Checked):
 
     def problems(self) -> Iterator[str]:
         dates = [(month, day) for month, day, _ in self.starts]
-        twice = [one for one, other in pairwise(sorted(dates)) if one == other]
-        if twice:
-            yield f"seasons: {_month_day(twice[0])} starts two seasons: allowed is one"
-        elif not 1 <= len(dates) <= MAX_SEASONS or dates != sorted(dates):
-            yield f"seasons: 1 to {MAX_SEASONS}, in order of their dates"
-        for month, day in dates:
-            if not (1 <= month <= 12 and 1 <= day <= DAYS_OF_MONTH[month - 1]):
-                yield f"seasons: a start is no date: {_month_day((month, day))}"
-        tables: dict[int, int] = {}
-        for date, table in self.holidays:
-            if tables.setdefault(date, table) != table:
-                yield f"holidays: {format_date(date)} has two day tables: allowed is one"
-        if any(date < 0 for date in tables):
-            yield "holidays: a date is before 1970"
+        yield from season_problems(dates)
+        if dates != sorted(dates):
+            yield "seasons: allowed is the order of their dates"
+        yield from holiday_problems(self.holidays)
         if len(self.weekdays) != 7:
             yield "weekdays are seven"
-        if len(self.holidays) > MAX_HOLIDAYS:
-            yield f"holidays: {len(self.holidays)} are given: holidays at most {MAX_HOLIDAYS}"
 
     def tables(self) -> set[int]:
         """Return the day tables that are referenced."""
@@ -100,18 +86,11 @@ class DayTables(_Checked):
     tables: tuple[tuple[tuple[int, int], ...], ...] = (((0, 1),),)
 
     def problems(self) -> Iterator[str]:
-        if not 1 <= len(self.tables) <= MAX_DAY_TABLES:
-            yield f"day_tables: 1 to {MAX_DAY_TABLES}"
-        for number, table in enumerate(self.tables):
-            key, minutes = f"day_tables.{number}.entries", [minute for minute, _ in table]
-            twice = [one for one, other in pairwise(sorted(minutes)) if one == other]
-            if twice:
-                time = f"{twice[0] // 60:02d}:{twice[0] % 60:02d}"
-                yield f"{key}: {time} begins two entries: allowed is one"
-            elif not 1 <= len(table) <= MAX_DAY_TABLE_ENTRIES or minutes != sorted(minutes):
-                yield f"{key}: 1 to {MAX_DAY_TABLE_ENTRIES} entries in order of time"
-            if any(minute >= 1440 for minute in minutes):
-                yield f"{key}: an entry is past 23:59"
+        minutes = [[minute for minute, _ in table] for table in self.tables]
+        yield from day_table_problems(minutes)
+        for number, each in enumerate(minutes, 1):
+            if each != sorted(each):
+                yield f"day_tables.{number}.entries: allowed is the order of their times"
 
     def rates(self) -> set[int]:
         """Return the rates that are referenced."""
@@ -125,10 +104,7 @@ class Prices(_Checked):
     prices: tuple[int, ...] = (5283,)
 
     def problems(self) -> Iterator[str]:
-        if not 1 <= len(self.prices) <= MAX_RATES or any(
-            not 0 <= p <= MAX_PRICE for p in self.prices
-        ):
-            yield f"prices: 1 to {MAX_RATES}, each 0 to 9999.9999"
+        yield from price_problems(self.prices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,30 +120,12 @@ class Steps(_Checked):
     year_day: int = 1
 
     def problems(self) -> Iterator[str]:
-        if len(self.limits) > MAX_STEPS or len(self.additions) != len(self.limits) + 1:
-            yield f"steps: at most {MAX_STEPS} limits and one addition more than limits"
-        for before, limit in pairwise((0, *self.limits)):
-            if limit <= before:
-                yield (
-                    f"step_limits_kwh: {_kwh(limit)} is not above {_kwh(before)}: step limits "
-                    f"rise from above 0"
-                )
-        if any(limit > MAX_STEP_LIMIT for limit in self.limits):
-            yield "step_limits_kwh: a step limit is at most 1,000,000,000 kWh"
-        if any(not 0 <= a <= MAX_PRICE for a in self.additions):
-            yield "step_additions: step additions are 0 to 9999.9999"
-        if not (1 <= self.billing_day <= 28 and 0 <= self.billing_hour <= 23):
-            yield "billing_day is DDhh, day 01 to 28, hour 00 to 23"
-        if not (1 <= self.year_month <= 12 and 1 <= self.year_day <= 28):
-            yield "billing_year is MMDD, day 01 to 28"
-
-
-def _month_day(date: tuple[int, int]) -> str:
-    return f"{date[0]:02d}-{date[1]:02d}"
-
-
-def _kwh(mwh: int) -> str:
-    return format_fixed(mwh, 6, 6)
+        yield from step_limit_problems(self.limits)
+        yield from step_addition_problems(self.additions)
+        if wrong := step_count_problem(len(self.limits), len(self.additions)):
+            yield f"step_additions: {wrong}"
+        yield from billing_day_problems(self.billing_day, self.billing_hour)
+        yield from billing_year_problems(self.year_month, self.year_day)
 
 
 Part = Seasons | DayTables | Prices | Steps

@@ -119,5 +119,6 @@ def _inner(key: Key, found: Any, place: str, findings: Findings) -> Any:
     if not key.kind.is_list:
         return _read(key.kind.of, found, place, findings)
     return [
-        _read(key.kind.of, each, f"{place}.{number}", findings) for number, each in enumerate(found)
+        _read(key.kind.of, each, f"{place}.{number}", findings)
+        for number, each in enumerate(found, 1)
     ]

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from protocols.data_model.tariff import (
-    DAYS_OF_MONTH,
-    MAX_PRICE,
-    MAX_STEP_LIMIT,
-    DayTables,
-    Prices,
-    Seasons,
-    Steps,
-    Tariff,
-)
+from protocols.data_model.tariff import DayTables, Prices, Seasons, Steps, Tariff
+from protocols.data_model.tariff_rules import DAYS_OF_MONTH, MAX_PRICE, MAX_STEP_LIMIT
 
 PRICE = st.integers(0, MAX_PRICE)
 PRICES = st.builds(Prices, st.lists(PRICE, min_size=1, max_size=4).map(tuple))

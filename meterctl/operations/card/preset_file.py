@@ -17,7 +17,8 @@ from meterctl.errors import UsageError
 from meterctl.operations.limits import encode_settings, limit_mistakes
 from protocols.data_model.items import Item
 from protocols.data_model.setting_words import parse_setting_words
-from protocols.data_model.tariff import MAX_RATES, Prices, TariffChange
+from protocols.data_model.tariff import Prices, TariffChange
+from protocols.data_model.tariff_rules import MAX_RATES
 from protocols.errors import QuantityError
 from protocols.quantities import LocalMoment, parse_price
 from protocols.sealed_message import MessageKind
@@ -104,7 +105,7 @@ def _prices(prices: object) -> Prices:
     prices = prices * (MAX_RATES // len(prices))
     part = Prices(tuple(parse_price(str(price)) for price in prices))
     if found := part.problem():
-        raise UsageError(found.removeprefix("prices: "))
+        raise UsageError(found.partition(": ")[2])
     return part
 
 

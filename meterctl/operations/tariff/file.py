@@ -8,8 +8,6 @@ from typing import Any
 
 from meterctl.errors import UsageError
 from protocols.data_model.tariff import (
-    MAX_DAY_TABLES,
-    MAX_RATES,
     PART_NAMES,
     Part,
     TariffChange,
@@ -17,6 +15,7 @@ from protocols.data_model.tariff import (
 from protocols.errors import QuantityError
 from protocols.quantities import LocalMoment
 from protocols.tariff_file import KEYS_OF_PARTS, TARIFF_KEYS, parse_activation, unchecked_tariff
+from protocols.tariff_mistakes import mistakes_of
 from protocols.toml_text import line_of, lines_of, parse_toml
 from protocols.toml_values import ConfigurationError, parsed, read_all, table_of
 
@@ -86,7 +85,7 @@ def parse_tariff_file(text: str) -> TariffFile:
     """Return the parts of a file.
 
     Raises:
-        UsageError: every mistake, a line each, such as "line 3: prices.0 = ...".
+        UsageError: every mistake, a line each, such as "line 3: prices.1 = ...".
     """
     try:
         table = parse_toml(text)
@@ -94,13 +93,13 @@ def parse_tariff_file(text: str) -> TariffFile:
         raise UsageError(str(error)) from error
     lines = lines_of(text)
     try:
-        values, mistakes = read_all((_READERS, table)), []
+        values: Mapping[str, Any] = read_all((_READERS, table))
+        draft, mistakes = values, []
     except ConfigurationError as error:
-        values, mistakes = dict(error.values), str(error).splitlines()
-    mistakes += _invalid_fields(values, all_read=not mistakes)
-    mistakes += [f"{place} = {shown}: {told}" for place, shown, told in _references(values)]
-    mistakes += _activation_mistakes(values)
-    if not mistakes and not set(values) - {ACTIVATION}:
+        values, draft, mistakes = error.values, error.draft, str(error).splitlines()
+    mistakes += mistakes_of(draft, is_whole=False)
+    mistakes += _activation_mistakes(draft)
+    if not set(table) - {ACTIVATION}:
         allowed = ", ".join(key for keys in KEYS_OF_PARTS.values() for key in keys)
         mistakes.append(f"it has no part of a tariff: write at least one of {allowed}")
     if mistakes:
@@ -124,54 +123,13 @@ _BY_PART = table_of(dict.fromkeys(PART_NAMES.values(), _MOMENT))
 _READERS = {**TARIFF_KEYS, ACTIVATION: _read_activation}
 
 
-def _invalid_fields(values: Mapping[str, Any], *, all_read: bool) -> Iterator[str]:
-    """Yield invalid fields; where a key was not read, without those that two keys have together."""
-    for problem in unchecked_tariff(values).field_problems():
-        key, _, told = problem.partition(": ")
-        if key != "steps":
-            yield problem
-        elif all_read:
-            yield f"{'step_additions' if 'step_additions' in values else 'step_limits_kwh'}: {told}"
-
-
-def _references(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield the place, the value and the reason of each wrong reference between the parts.
-
-    What a part refers to may be the meter's own, where the file does not have it.
-    """
-    tables, prices = values.get("day_tables", ()), values.get("prices", ())
-    last_table = len(tables) or MAX_DAY_TABLES
-    last_rate = len(prices) or MAX_RATES
-    told = f"allowed is 1 to {last_table}" + (", the day tables of the file" if tables else "")
-    for place, number in _table_numbers(values):
-        if not 1 <= number <= last_table:
-            yield place, str(number), told
-    told = f"allowed is 1 to {last_rate}" + (", the rates that have a price" if prices else "")
-    for table, row in enumerate(tables):
-        for entry, (_, rate) in enumerate(row["entries"]):
-            if not 1 <= rate <= last_rate:
-                yield f"day_tables.{table}.entries.{entry}", f"rate {rate}", told
-
-
-def _table_numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """Yield the places that name a day table, and its number; a holiday may name none, 0."""
-    for number, row in enumerate(values.get("seasons", ())):
-        yield f"seasons.{number}.day_table", row["day_table"]
-    for day, table in values.get("weekdays", {}).items():
-        if table:
-            yield f"weekdays.{day}", table
-    for number, row in enumerate(values.get("holidays", ())):
-        if row.get("day_table"):
-            yield f"holidays.{number}.day_table", row["day_table"]
-
-
-def _activation_mistakes(values: Mapping[str, Any]) -> Iterator[str]:
+def _activation_mistakes(draft: Mapping[str, Any]) -> Iterator[str]:
     """Yield the parts that are given an activation and are not in the file."""
-    given = values.get(ACTIVATION)
+    given = draft.get(ACTIVATION)
     if isinstance(given, Mapping):
         for name in given:
             kind = next(kind for kind, word in PART_NAMES.items() if word == name)
-            if not values.keys() & KEYS_OF_PARTS[kind]:
+            if not draft.keys() & KEYS_OF_PARTS[kind]:
                 yield f"{ACTIVATION}.{name}: the file has no {name}"
 
 

@@ -33,11 +33,11 @@ def _price_warnings(file: TariffFile) -> Iterator[Finding]:
     if prices and not any(prices):
         yield file.finding("prices", "all prices are 0: nothing but step additions is charged")
         return
-    for number, price in enumerate(prices):
+    named = [(f"prices.{rate}", price) for rate, price in enumerate(prices, 1)]
+    for rate, (place, price) in enumerate(named, 1):
         if not price:
-            yield file.finding(f"prices.{number}", f"rate {number + 1} costs nothing")
-    named = [(f"prices.{number}", price) for number, price in enumerate(prices)]
-    named += [(f"step_additions.{number}", price) for number, price in enumerate(additions)]
+            yield file.finding(place, f"rate {rate} costs nothing")
+    named += [(f"step_additions.{number}", price) for number, price in enumerate(additions, 1)]
     costs = [price for _, price in named if price]
     for place, price in named:
         if price >= COMMA_ERROR * min(costs, default=price):
@@ -55,15 +55,15 @@ def _unused(file: TariffFile) -> Iterator[Finding]:
         used = {rate for row in tables for _, rate in row["entries"]}
         for number in range(1, len(values.get("prices", ())) + 1):
             if number not in used:
-                place = f"prices.{number - 1}"
-                yield file.finding(place, f"rate {number} is in no day table: it is never used")
+                told = f"rate {number} is in no day table: it is never used"
+                yield file.finding(f"prices.{number}", told)
     if "seasons" not in values:
         return
     used = tables_in_use(values)
     for number in range(1, len(tables) + 1):
         if number not in used:
             told = f"day table {number} is used by no season, weekday or holiday"
-            yield file.finding(f"day_tables.{number - 1}", told)
+            yield file.finding(f"day_tables.{number}", told)
     if len([day for day, table in values.get("weekdays", {}).items() if table]) == 7:
         yield file.finding("seasons", "every weekday has a day table: no season is ever used")
 
@@ -78,7 +78,7 @@ def tables_in_use(values: Mapping[str, Any]) -> set[int]:
 
 
 def _past_holidays(file: TariffFile, today: int) -> Iterator[Finding]:
-    for number, row in enumerate(file.values.get("holidays", ())):
+    for number, row in enumerate(file.values.get("holidays", ()), 1):
         if row["date"] < today:
             yield file.finding(f"holidays.{number}", f"{format_date(row['date'])} is past")
 

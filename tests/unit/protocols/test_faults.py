@@ -295,7 +295,7 @@ def test_every_mistake_of_a_plan_is_told_with_its_line() -> None:
     with pytest.raises(QuantityError) as caught:
         parse_plan(text)
     assert [line[: line.index(": ", 8)] for line in str(caught.value).splitlines()] == [
-        "line 1: seed = True", "line 2: fault.0", "line 4: fault.1",
+        "line 1: seed = True", "line 2: fault.1", "line 4: fault.2",
     ]  # fmt: skip
 
 

@@ -458,3 +458,21 @@ def test_a_number_has_at_most_30_digits_on_either_side() -> None:
     for text in ("9" * 31, f"1.{'9' * 31}", f"{'9' * 31}.1"):
         with pytest.raises(QuantityError):
             q.parse_fixed(text, 31)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("0,52", "; write a point: 0.52"),
+        (" -12,5", "; write a point: -12.5"),
+        ("0,528", "; write a point: 0.528"),
+        ("1,000", ""),  # a thousand, or one
+        ("1,000.5", ""),
+        (",5", ""),
+        ("x", ""),
+    ],
+)
+def test_a_decimal_comma_is_named_with_the_number_to_write(text: str, hint: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        q.parse_fixed(text, 4, "a price")
+    assert str(caught.value).partition(" are allowed")[2] == hint

@@ -59,9 +59,9 @@ def test_an_entry_of_a_tariff_that_cannot_be_read_is_refused(text: str, told: st
     ("text", "place"),
     [
         ("prices = 1", "prices = 1: allowed is a list"),
-        ("prices = [1, -2]", "prices.1 = -2"),
-        ("seasons = [1]", "seasons.0 = 1: allowed is a table with the keys day_table, start"),
-        ('seasons = [{ start = "04-01" }]', "seasons.0.day_table: this key is missing"),
+        ("prices = [1, -2]", "prices.2 = -2"),
+        ("seasons = [1]", "seasons.1 = 1: allowed is a table with the keys day_table, start"),
+        ('seasons = [{ start = "04-01" }]', "seasons.1.day_table: this key is missing"),
         ('step_period = "week"', "step_period = 'week': allowed is 'month' or 'year'"),
         ("holidays = [{ date = 2026-02-30 }]", "it is not TOML"),
         ("weekdays = { sunday = 1, someday = 1 }", "weekdays.someday: there is no such key"),
@@ -76,7 +76,9 @@ def test_a_refusal_of_a_tariff_names_the_place_of_the_value(text: str, place: st
 
 def test_a_tariff_that_names_a_rate_without_a_price_is_refused() -> None:
     values = parse_tariff('day_tables = [{ entries = ["00:00 2"] }]')
-    with pytest.raises(ConfigurationError, match="tariff: "):
+    with pytest.raises(
+        ConfigurationError, match=r"^tariff\.day_tables\.1\.entries\.1 = rate 2: allowed is 1: "
+    ):
         tariff_of(values)
 
 

@@ -43,6 +43,43 @@ def test_an_error_names_its_line_and_what_was_meant(text: str, says: str) -> Non
     assert "(at " not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a = 1\nb = 1\na = [\n2,\n]\n", "line 3: a is given twice, first in line 1"),
+        ("a = 1\r\n\r\na = 2", "line 3: a is given twice, first in line 1"),
+        ("[t]\na = 1\nb = 1\na = 2\n[u]\na = 1", "line 4: t.a is given twice, first in line 2"),
+        ("[t]\na = 1\n[t]\nb = 2", "line 3: t is given twice, first in line 1"),
+        ("t = []\n[[t]]\nb = 2", "line 2: t is given twice, first in line 1"),
+        ("[[t]]\nb = 2\n[t]\nb = 2", "line 3: t is given twice, first in line 1"),
+        ("a = 1\na.b = 2", "line 2: a is given twice, first in line 1"),
+        ("a = { b = 1, b = 2 }", "line 1: a.b is given twice, first in line 1"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_named_with_both_lines(text: str, told: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        parse_toml(text)
+    assert str(caught.value) == f"it is not TOML: {told}: write it once"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a = 1\n价格 = 1", "line 2, column 1: '价' is in a key: a bare key has Latin letters"),
+        ("[价格]\na = 1", "line 1, column 2: '价' is in a key: a bare key has Latin letters"),
+        ("a价 = 1", "line 1, column 2: '价' is in a key: a bare key has Latin letters"),
+        ("a = 价格", "line 1, column 5: write a text with '价' between"),
+        ("a = [“0.5”]", "line 1, column 6: '“' is no sign of TOML: write \""),
+        ("a = [0.5，0.4]", "line 1, column 9: '，' is no sign of TOML: write ,"),
+        ("a ＝ 1", "line 1, column 3: '＝' is no sign of TOML: write ="),
+    ],
+)
+def test_a_sign_that_is_not_ascii_is_named_with_what_to_write(text: str, told: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        parse_toml(text)
+    assert str(caught.value).startswith(f"it is not TOML: {told}")
+
+
 TEXT = '''# "x" = [
 name = "a # b" # c
 list = [
@@ -73,20 +110,20 @@ r = \'\'
 
 def test_every_key_and_element_has_the_line_on_which_it_stands() -> None:
     assert lines_of(TEXT) == {
-        "name": 2, "list": 3, "list.0": 4, "list.1": 5, "list.2": 6, "list.2.a": 6, "list.2.b": 6,
-        "list.2.b.0": 6, "list.2.b.1": 7, "multi": 9, "start": 13, "a": 14, "a.b": 14,
-        "tariff": 15, "tariff.prices": 16, "tariff.prices.0": 16, "tariff.prices.1": 16,
-        "tariff.day_tables": 17, "tariff.day_tables.0": 17, "tariff.day_tables.0.entries": 18,
-        "tariff.day_tables.0.entries.0": 18, "tariff.day_tables.0.entries.1": 19,
-        "tariff.day_tables.1": 20, "tariff.day_tables.1.entries": 21,
-        "tariff.day_tables.1.more": 22, "tariff.day_tables.1.more.q": 23, "x": 24, "x.y z": 24,
+        "name": 2, "list": 3, "list.1": 4, "list.2": 5, "list.3": 6, "list.3.a": 6, "list.3.b": 6,
+        "list.3.b.1": 6, "list.3.b.2": 7, "multi": 9, "start": 13, "a": 14, "a.b": 14,
+        "tariff": 15, "tariff.prices": 16, "tariff.prices.1": 16, "tariff.prices.2": 16,
+        "tariff.day_tables": 17, "tariff.day_tables.1": 17, "tariff.day_tables.1.entries": 18,
+        "tariff.day_tables.1.entries.1": 18, "tariff.day_tables.1.entries.2": 19,
+        "tariff.day_tables.2": 20, "tariff.day_tables.2.entries": 21,
+        "tariff.day_tables.2.more": 22, "tariff.day_tables.2.more.q": 23, "x": 24, "x.y z": 24,
         "x.y z.r": 25,
     }  # fmt: skip
 
 
 def test_a_place_that_is_not_written_has_the_line_of_what_is_around_it() -> None:
     lines = lines_of(TEXT)
-    assert line_of(lines, "tariff.day_tables.0.rate") == 17
+    assert line_of(lines, "tariff.day_tables.1.rate") == 17
     assert line_of(lines, "nothing.at.all") == 0
     assert with_lines(["a.b = 1: wrong", "gone: missing", "tariff.prices.1: x"], TEXT) == [
         "line 14: a.b = 1: wrong", "gone: missing", "line 16: tariff.prices.1: x",
@@ -119,7 +156,7 @@ def places(value: Any, place: str = "") -> list[str]:
     """Return the places of a table: every key and every element."""
     found = [place] if place else []
     pairs = value.items() if isinstance(value, dict) else ()
-    pairs = enumerate(value) if isinstance(value, list) else pairs
+    pairs = enumerate(value, 1) if isinstance(value, list) else pairs
     for name, inner in pairs:
         found += places(inner, f"{place}.{name}" if place else str(name))
     return found

@@ -22,5 +22,6 @@ def test_every_wrong_value_is_named_with_its_place_and_the_others_are_kept() -> 
     with pytest.raises(ConfigurationError) as caught:
         read_all((readers, {"a": [1, "x"], "b": {"c": 1, "e": 2}, "d": 5}), place="t")
     told = str(caught.value).splitlines()
-    assert [line.split()[0] for line in told] == ["t.a.1", "t.b.e:"]
+    assert [line.split()[0] for line in told] == ["t.a.2", "t.b.e:"]
     assert caught.value.values == {"d": 5}
+    assert caught.value.draft == {"a": (1, None), "b": {"c": 1}, "d": 5}

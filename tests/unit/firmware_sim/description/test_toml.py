@@ -104,9 +104,9 @@ def test_settings_that_do_not_agree_are_refused() -> None:
 
 def test_the_place_in_a_tariff_of_a_meter_begins_with_its_key() -> None:
     assert refused('[tariff]\nprices = ["x"]\n[[tariff.day_tables]]\n').splitlines() == [
-        "tariff.prices.0 = 'x': 'x' is not a price per kWh: digits with at most 4 decimals are "
+        "tariff.prices.1 = 'x': 'x' is not a price per kWh: digits with at most 4 decimals are "
         "allowed",
-        "tariff.day_tables.0.entries: this key is missing",
+        "tariff.day_tables.1.entries: this key is missing",
     ]
 
 

@@ -35,7 +35,7 @@ def test_each_of_these_values_is_named_with_what_is_allowed() -> None:
         "friendly_hours = off: allowed is off or ",
         "reconnect_threshold 8.00 + 0.01 is above",
         "debt = -5.00: allowed is 0.00 or more; i",
-        "tariff: seasons: a start is no date: 02-",
+        "tariff: seasons.2: a start is no date: 0",
     ]
 
 

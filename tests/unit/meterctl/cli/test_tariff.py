@@ -66,12 +66,12 @@ def test_the_object_of_a_file_has_its_keys_and_its_warnings(run: Run, tmp_path: 
     shown = json.loads(printed.out)
     assert (shown["file"], shown["parts"]) == (str(file), ["prices"])
     assert (shown["prices"], shown["activation"]) == ([0.5, 0.005], {"prices": None})
-    assert [(row["line"], row["text"][:9]) for row in shown["warnings"]] == [(1, "prices.0:")]
-    assert printed.err.startswith(f"tariff {file}: line 1: warning: prices.0: 0.5000 is 100 times")
+    assert [(row["line"], row["text"][:9]) for row in shown["warnings"]] == [(1, "prices.1:")]
+    assert printed.err.startswith(f"tariff {file}: line 1: warning: prices.1: 0.5000 is 100 times")
 
 
 def test_every_mistake_of_a_file_is_a_line_and_a_row(run: Run, tmp_path: Path) -> None:
-    file = written(tmp_path / "t.toml", "prices = [-1]\nstep_limits_kwh = [0]\n")
+    file = written(tmp_path / "t.toml", 'prices = [-1]\nbilling_day = "3100"\n')
     with pytest.raises(UsageError) as caught:
         run("tariff", "tariff", "check", str(file))
     lines = str(caught.value).splitlines()

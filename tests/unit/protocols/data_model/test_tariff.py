@@ -16,6 +16,7 @@ from protocols.data_model.tariff import (
     Tariff,
     TariffChange,
 )
+from protocols.data_model.tariff_rules import MAX_PRICE
 from protocols.errors import MalformedMessageError
 from protocols.sealed_message import MAX_PARAMETERS
 
@@ -36,8 +37,8 @@ LARGEST = TariffChange(
             ),
         ),
         (0, DayTables((tuple((m, 4) for m in range(14)),) * 8)),
-        (0, Prices((t.MAX_PRICE,) * 4)),
-        (0, Steps(tuple(range(1, 7)), (t.MAX_PRICE,) * 7)),
+        (0, Prices((MAX_PRICE,) * 4)),
+        (0, Steps(tuple(range(1, 7)), (MAX_PRICE,) * 7)),
     )
 )
 
@@ -79,7 +80,7 @@ def test_a_part_at_its_limits_can_be(part: Part) -> None:
 
 def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
     assert Steps((10**15 + 1,), (0, 0)).problem() == (
-        "step_limits_kwh: a step limit is at most 1,000,000,000 kWh"
+        "step_limits_kwh.1: a step limit is at most 1,000,000,000 kWh"
     )
     assert Steps((10**15,), (0, 0)).problem() is None
 
@@ -87,11 +88,11 @@ def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        (Seasons(()), "seasons: 1 to 14"),
-        (Seasons(tuple((1, day, 1) for day in range(1, 16))), "seasons: 1 to 14"),
-        (Seasons(((2, 1, 1), (1, 1, 2))), "in order of their dates"),
-        (Seasons(((1, 1, 1), (1, 1, 1))), "seasons: 01-01 starts two seasons"),
-        (Seasons(((1, 1, 1), (1, 1, 2))), "seasons: 01-01 starts two seasons"),
+        (Seasons(()), "allowed is 1 to 14"),
+        (Seasons(tuple((1, day, 1) for day in range(1, 16))), "allowed is 1 to 14"),
+        (Seasons(((2, 1, 1), (1, 1, 2))), "the order of their dates"),
+        (Seasons(((1, 1, 1), (1, 1, 1))), "seasons.2: 01-01 starts two seasons"),
+        (Seasons(((1, 1, 1), (1, 1, 2))), "seasons.2: 01-01 starts two seasons"),
         (Seasons(((0, 1, 1),)), "a start is no date"),
         (Seasons(((13, 1, 1),)), "a start is no date"),
         (Seasons(((1, 0, 1),)), "a start is no date"),
@@ -100,40 +101,52 @@ def test_a_step_limit_above_a_billion_kilowatt_hours_cannot_be() -> None:
             (Seasons(((month, day, 1),)), f"a start is no date: {month:02d}-{day}")
             for month, day in ((2, 30), (2, 31), (4, 31), (6, 31), (9, 31), (11, 31))
         ),
-        (Seasons(holidays=((0, 1), (1, 2), (0, 0))), "holidays: 1970-01-01 has two day tables"),
-        (Seasons(holidays=((-1, 1),)), "holidays: a date is before 1970"),
+        (Seasons(holidays=((0, 1), (1, 2), (0, 0))), "holidays.3: 1970-01-01 has two day tables"),
+        (Seasons(holidays=((-1, 1),)), "holidays.1: a date is before 1970"),
         (Seasons(weekdays=(0,) * 6), "weekdays are seven"),
         (Seasons(weekdays=(0,) * 8), "weekdays are seven"),
-        (Seasons(holidays=tuple((day, 1) for day in range(65))), "holidays at most 64"),
-        (DayTables(()), "day_tables: 1 to 8"),
-        (DayTables((((0, 1),),) * 9), "day_tables: 1 to 8"),
-        (DayTables(((),)), "1 to 14 entries in order of time"),
-        (DayTables((tuple((m, 1) for m in range(15)),)), "1 to 14 entries in order of time"),
-        (DayTables((((60, 1), (0, 1)),)), "1 to 14 entries in order of time"),
+        (
+            Seasons(holidays=tuple((day, 1) for day in range(65))),
+            "holidays: 65 are given: allowed is at most 64",
+        ),
+        (DayTables(()), "day_tables: none is given: allowed is 1 to 8"),
+        (DayTables((((0, 1),),) * 9), "day_tables: 9 are given: allowed is 1 to 8"),
+        (DayTables(((),)), "day_tables.1.entries: none is given: allowed is 1 to 14"),
+        (DayTables((tuple((m, 1) for m in range(15)),)), "15 are given: allowed is 1 to 14"),
+        (DayTables((((60, 1), (0, 1)),)), "day_tables.1.entries: allowed is the order of"),
         (
             DayTables((((0, 1),), ((0, 1), (480, 1), (480, 2)))),
-            "day_tables.1.entries: 08:00 begins two entries: allowed is one",
+            "day_tables.2.entries.3: 08:00 begins two entries: allowed is one",
         ),
         (DayTables((((0, 1),), ((1440, 1),))), "past 23:59"),
-        (Prices(()), "prices: 1 to 4"),
-        (Prices((1,) * 5), "prices: 1 to 4"),
-        (Prices((-1,)), "each 0 to 9999.9999"),
-        (Prices((100_000_000,)), "each 0 to 9999.9999"),
-        (Steps(tuple(range(1, 8)), (0,) * 8), "at most 6 limits"),
-        (Steps((1,), (0,)), "one addition more than limits"),
-        (Steps((), ()), "one addition more than limits"),
-        (Steps((2, 1), (0, 0, 0)), "step_limits_kwh: 0.000001 is not above 0.000002: step limits"),
-        (Steps((1, 1), (0, 0, 0)), "step_limits_kwh: 0.000001 is not above 0.000001: step limits"),
-        (Steps((0,), (0, 0)), "step_limits_kwh: 0.000000 is not above 0.000000: step limits rise"),
-        (Steps((), (-1,)), "additions are 0 to 9999.9999"),
-        (Steps((), (100_000_000,)), "additions are 0 to 9999.9999"),
-        (Steps(billing_day=0), "billing_day is DDhh"),
-        (Steps(billing_day=29), "billing_day is DDhh"),
-        (Steps(billing_hour=24), "billing_day is DDhh"),
-        (Steps(year_month=0), "billing_year is MMDD"),
-        (Steps(year_month=13), "billing_year is MMDD"),
-        (Steps(year_day=0), "billing_year is MMDD"),
-        (Steps(year_day=29), "billing_year is MMDD"),
+        (Prices(()), "prices: none is given: allowed is 1 to 4"),
+        (Prices((1,) * 5), "prices: 5 are given: allowed is 1 to 4"),
+        (Prices((-1,)), "prices.1 = -0.0001: allowed is 0 to 9999.9999"),
+        (Prices((1, 10**8)), "prices.2 = 10000.0000: allowed is 0 to 9999.9999"),
+        (Steps(tuple(range(1, 8)), (0,) * 8), "step_limits_kwh: 7 are given: allowed is at most 6"),
+        (Steps((1,), (0,)), "step_additions: 1 limit needs 2 additions, there is 1"),
+        (Steps((), ()), "0 limits need 1 addition, there is none"),
+        (
+            Steps((2, 1), (0, 0, 0)),
+            "step_limits_kwh.2: 0.000001 is not above 0.000002: step limits",
+        ),
+        (
+            Steps((1, 1), (0, 0, 0)),
+            "step_limits_kwh.2: 0.000001 is not above 0.000001: step limits",
+        ),
+        (
+            Steps((0,), (0, 0)),
+            "step_limits_kwh.1: 0.000000 is not above 0.000000: step limits rise",
+        ),
+        (Steps((), (-1,)), "step_additions.1 = -0.0001: allowed is 0 to 9999.9999"),
+        (Steps((), (10**8,)), "step_additions.1 = 10000.0000: allowed is 0 to 9999.9999"),
+        (Steps(billing_day=0), "allowed is DDhh"),
+        (Steps(billing_day=29), "allowed is DDhh"),
+        (Steps(billing_hour=24), "allowed is DDhh"),
+        (Steps(year_month=0), "allowed is MMDD"),
+        (Steps(year_month=13), "allowed is MMDD"),
+        (Steps(year_day=0), "allowed is MMDD"),
+        (Steps(year_day=29), "allowed is MMDD"),
     ],
 )
 def test_what_cannot_be_is_named_by_the_part_and_by_the_whole(part: Part, words: str) -> None:

@@ -93,7 +93,7 @@ def test_another_activation_is_refused(activation: str) -> None:
 def test_a_price_has_at_most_eight_digits() -> None:
     ((_, parameters),) = parse_presets('[tariff]\nprices = ["9999.9999"]\n')
     assert TariffChange.decode(parameters).parts[0][1] == Prices((99_999_999,) * 4)
-    with pytest.raises(UsageError, match="each 0 to 9999"):
+    with pytest.raises(UsageError, match="allowed is 0 to 9999"):
         parse_presets('[tariff]\nprices = ["10000"]\n')
 
 
@@ -137,7 +137,7 @@ def test_a_card_carries_no_limits_that_its_meter_would_refuse(limits: str) -> No
             '[limits]\noverdraft_limit = "-1.00"\n',
             "line 2: limits.overdraft_limit: -1.00 is out of range: allowed is 0.00 to 999999.99",
         ),
-        ('[tariff]\nprices = ["10000"]\n', "line 2: tariff.prices: 1 to 4, each 0 to 9999.9999"),
+        ('[tariff]\nprices = ["10000"]\n', "line 2: tariff.prices: allowed is 0 to 9999.9999"),
     ],
 )
 def test_a_mistake_names_its_key_once(text: str, told: str) -> None:

@@ -87,9 +87,49 @@ day_table = 1
 """
     told = mistakes(text)
     assert [line.split(":")[0] for line in told] == [
-        f"line {number}" for number in (1, 2, 3, 4, 6, 8, 10)
+        f"line {number}" for number in (1, 2, 2, 3, 4, 6, 8, 10)
     ]
-    assert told[2] == "line 3: activaton: there is no such key; did you mean activation?"
+    assert told[3] == "line 3: activaton: there is no such key; did you mean activation?"
+
+
+def test_a_price_that_cannot_be_read_does_not_hide_what_others_say() -> None:
+    text = """prices = ["0,52", 1, 1, 1, 1]
+step_limits_kwh = [100, 200]
+step_additions = ["0.1"]
+weekdays = { monday = 9, tuesday = "x" }
+day_tables = [{ entries = ["08:00 1", "08:00 2", "25:00 1", "22:00 9"] }]
+seasons = [{ start = "13-01" }, { start = "01-01", day_table = 3 }]
+activation = { prices = "now", steps = "soon" }
+"""
+    assert [line.split(": ")[:2] for line in mistakes(text)] == [
+        ["line 1", "prices.1 = '0,52'"],
+        ["line 1", "prices"],
+        ["line 3", "step_additions"],
+        ["line 4", "weekdays.tuesday = 'x'"],
+        ["line 4", "weekdays.monday = 9"],
+        ["line 5", "day_tables.1.entries.3 = '25:00 1'"],
+        ["line 5", "day_tables.1.entries.2"],
+        ["line 5", "day_tables.1.entries.4 = rate 9"],
+        ["line 6", "seasons.1.day_table"],
+        ["line 6", "seasons.1.start = '13-01'"],
+        ["line 6", "seasons.2.day_table = 3"],
+        ["line 7", "activation.steps = 'soon'"],
+    ]
+    told = "\n".join(mistakes(text))
+    assert "2 limits need 3 additions, there is 1" in told
+    assert "write a point: 0.52" in told
+    assert "seasons.2.day_table = 3: allowed is 1 to 1, the day tables of the file" in told
+
+
+def test_an_activation_of_a_part_that_could_not_be_read_is_no_mistake() -> None:
+    (only,) = mistakes('prices = 1\nactivation = { prices = "now" }\n')
+    assert only.startswith("line 1: prices = 1")
+
+
+def test_a_file_of_a_wrong_activation_alone_has_no_part_either() -> None:
+    no_part, wrong = mistakes('activation = "soon"\n')
+    assert no_part.startswith("it has no part")
+    assert wrong.startswith("line 1: activation")
 
 
 @pytest.mark.parametrize(
@@ -98,21 +138,27 @@ day_table = 1
         ("prices = [", "it is not TOML"),
         ("", "it has no part of a tariff: write at least one of prices, step_limits_kwh"),
         ('activation = "now"', "it has no part of a tariff"),
-        ("step_limits_kwh = [1]", "line 1: step_limits_kwh: at most 6 limits and one addition"),
-        ("step_additions = [1, 2]", "line 1: step_additions: at most 6 limits and one addition"),
+        (
+            "step_limits_kwh = [1]",
+            "line 1: step_limits_kwh: 1 limit needs 2 additions, there is none",
+        ),
+        (
+            "step_additions = [1, 2]",
+            "line 1: step_additions: 0 limits need 1 addition, there are 2",
+        ),
         (
             'prices = ["1"]\nday_tables = [{ entries = ["00:00 1", "08:00 2"] }]',
-            "line 2: day_tables.0.entries.1 = rate 2: allowed is 1 to 1, the rates that have a",
+            "line 2: day_tables.1.entries.2 = rate 2: allowed is 1 to 1, the rates that have a",
         ),
         ('day_tables = [{ entries = ["00:00 5"] }]', "allowed is 1 to 4"),
         ('day_tables = [{ entries = ["00:00 0"] }]', "allowed is 1 to 4"),
-        ('seasons = [{ start = "01-01", day_table = 9 }]', "seasons.0.day_table = 9: allowed is 1"),
+        ('seasons = [{ start = "01-01", day_table = 9 }]', "seasons.1.day_table = 9: allowed is 1"),
         ('seasons = [{ start = "01-01", day_table = 0 }]', "allowed is 1 to 8"),
         ("weekdays = { monday = 300 }", "line 1: weekdays.monday = 300: allowed is 1 to 8"),
         (
             'holidays = [{ date = "2026-01-01", day_table = 3 }]\n'
             'day_tables = [{ entries = ["00:00 1"] }]',
-            "line 1: holidays.0.day_table = 3: allowed is 1 to 1, the day tables of the file",
+            "line 1: holidays.1.day_table = 3: allowed is 1 to 1, the day tables of the file",
         ),
         ('activation = "soon"\nprices = [1]', "line 1: activation = 'soon': 'soon' is not a date"),
         ('activation = "2100-01-01"\nprices = [1]', "allowed is a moment before 2100"),

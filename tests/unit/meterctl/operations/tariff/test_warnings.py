@@ -23,19 +23,19 @@ def warned(text: str) -> list[str]:
     ("text", "told"),
     [
         ("prices = [0, 0]", "line 1: prices: all prices are 0"),
-        ('prices = ["0.5", 0]', "line 1: prices.1: rate 2 costs nothing"),
-        ('prices = ["0.5283",\n"52.83"]', "line 2: prices.1: 52.8300 is 100 times 0.5283"),
+        ('prices = ["0.5", 0]', "line 1: prices.2: rate 2 costs nothing"),
+        ('prices = ["0.5283",\n"52.83"]', "line 2: prices.2: 52.8300 is 100 times 0.5283"),
         (
             'prices = ["0.5"]\nstep_limits_kwh = [1]\nstep_additions = [0, 50]',
-            "line 3: step_additions.1: 50.0000 is 100 times 0.5000: is its decimal point right?",
+            "line 3: step_additions.2: 50.0000 is 100 times 0.5000: is its decimal point right?",
         ),
         (
             'day_tables = [{ entries = ["00:00 1"] }]\nprices = ["0.5", "0.6"]',
-            "line 2: prices.1: rate 2 is in no day table: it is never used",
+            "line 2: prices.2: rate 2 is in no day table: it is never used",
         ),
         (
             f'{DAYS}seasons = [{{ start = "01-01", day_table = 1 }}]',
-            "line 1: day_tables.1: day table 2 is used by no season, weekday or holiday",
+            "line 1: day_tables.2: day table 2 is used by no season, weekday or holiday",
         ),
         (
             'seasons = [{ start = "01-01", day_table = 1 }]\n[weekdays]\n'
@@ -45,7 +45,7 @@ def warned(text: str) -> list[str]:
             ),
             "line 1: seasons: every weekday has a day table: no season is ever used",
         ),
-        ('holidays = [{ date = "2026-06-14" }]', "line 1: holidays.0: 2026-06-14 is past"),
+        ('holidays = [{ date = "2026-06-14" }]', "line 1: holidays.1: 2026-06-14 is past"),
     ],
 )
 def test_a_suspicious_value_has_a_warning_with_its_line(text: str, told: str) -> None:
