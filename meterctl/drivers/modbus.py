@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from meterctl.drivers import Delivery, Page, ReadBack, Trace
-from meterctl.drivers.modbus_requests import (
-    TRIES,
-    AddressRefusedError,
-    ExtentRefusedError,
-    ModbusRequests,
-)
+from meterctl.drivers.modbus_requests import TRIES, ExtentRefusedError, ModbusRequests
 from meterctl.drivers.modbus_sealed import SealedRequests
+from meterctl.drivers.modbus_tables import TableRequests
 from meterctl.drivers.modbus_tariff import read_tariff
 from meterctl.drivers.register_blocks import (
     Block,
@@ -22,19 +17,18 @@ from meterctl.drivers.register_blocks import (
     value_of,
     write_function,
 )
-from meterctl.drivers.table_rows import check_order, list_rows, window_page
 from meterctl.errors import CorruptAnswerError, NotFiniteValuesError, UsageError
 from meterctl.transports import MonotonicClock, Transport
 from protocols.data_model.items import Item
 from protocols.data_model.tables import Table
 from protocols.data_model.tariff import TariffChange, TariffSet
-from protocols.errors import NotFiniteError, ProtocolError
+from protocols.errors import NotFiniteError
 from protocols.keys import MessageClass
 from protocols.modbus.areas import Area
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.pdu import Function
 from protocols.modbus.register_map import RegisterMap
-from protocols.modbus.register_parts import Placed, RowList, RowWindow
+from protocols.modbus.register_parts import Placed
 from protocols.modbus.value_layout import NAN
 from protocols.sealed_status import StatusQuestion
 
@@ -71,9 +65,8 @@ class ModbusDriver:
         )
         self._where = self._requests.where
         self._known = False
-        self._answering: dict[Table, RowWindow] = {}
-        """The window of a table that the meter has, where the map has several."""
         self._own = OwnLengths(self._readable, clock())
+        self._tables = TableRequests(self._requests, self._read, self._map.largest_read)
 
     def read(self, items: Iterable[Item]) -> Mapping[Item, Any]:
         """Return items; neighbouring items share one request. None is a value that is not there.
@@ -120,7 +113,7 @@ class ModbusDriver:
             each = 1 if block.area & Area.BITS else 2
             for register in block.registers:
                 at = each * (register.address - block.address)
-                with self._checking():
+                with self._requests.checking():
                     try:
                         value = value_of(register, data[at : at + each * register.width])
                     except NotFiniteError:
@@ -162,76 +155,13 @@ class ModbusDriver:
         self._know()
         listed = self._map.row_list(table)
         if listed is not None:
-            found = [row for row in self._listed(listed) if getattr(row, "number", first) >= first]
-            return Page(getattr(found[0], "number", first) if found else first, found, False)
-        windows = self._map.row_windows_of(table)
-        if table in self._answering:
-            windows = (self._answering[table],)
-        for older in windows[1:]:
-            try:
-                return self._window_page(windows[0], first)
-            except AddressRefusedError:
-                windows = (older,)
-        return self._window_page(windows[0], first)
+            return self._tables.page_of_list(listed, first)
+        return self._tables.page_of_window(self._map.row_windows_of(table), first)
 
     def has_rows(self, table: Table) -> bool:
         """Return whether the map has a table; no byte is sent."""
         lists, windows = self._map.row_list(table), self._map.row_window(table)
         return lists is not None or windows is not None
-
-    def _window_page(self, window: RowWindow, first: int) -> Page:
-        """Return the rows that a window shows from a number on."""
-        pages: list[Page] = []
-
-        def ask(until: int) -> bytes:
-            data = self._requests.exchange(
-                window.read_address,
-                window.read_registers,
-                window.address,
-                first.to_bytes(4, "big"),
-                until,
-            )
-            with self._checking():
-                pages[:] = [window_page(window, first, data)]
-            return data
-
-        self._requests.confirmed(ask)
-        self._answering[window.table] = window
-        return pages[0]
-
-    def _listed(self, rows: RowList) -> list[Any]:
-        """Return the rows of a list, oldest first.
-
-        A purchase while the list is read moves all rows: then it is read again.
-        """
-        for attempt in range(TRIES):
-            found = self._parts(rows)[::-1]
-            try:
-                with self._checking():
-                    check_order(rows.table, found)
-            except CorruptAnswerError:
-                if attempt == TRIES - 1:
-                    raise
-            else:
-                break
-        return found
-
-    def _parts(self, rows: RowList) -> list[Any]:
-        """Return the rows of a list, newest first, read in as many requests as they need."""
-        found: list[Any] = []
-        each = self._map.largest_read // rows.row_registers
-        for first in range(0, rows.rows, each):
-            data = self._read(
-                Area.HOLDING,
-                rows.address + first * rows.row_registers,
-                min(each, rows.rows - first) * rows.row_registers,
-            )
-            with self._checking():
-                some, is_last = list_rows(rows.table, data)
-            found += some
-            if is_last:
-                break
-        return found
 
     def has_tariff(self) -> bool:
         """Return whether the map has a window of the tariff; no byte is sent."""
@@ -248,16 +178,8 @@ class ModbusDriver:
         if self._map.tariff is None:
             raise self._lacks("window of the tariff")
         self._know()
-        with self._checking():
+        with self._requests.checking():
             return read_tariff(self._requests, self._map.tariff, which)
-
-    @contextmanager
-    def _checking(self) -> Iterator[None]:
-        """Raise CorruptAnswerError for contents that no answer can have."""
-        try:
-            yield
-        except ProtocolError as error:
-            raise CorruptAnswerError(f"{self._where}: {error}") from error
 
     def deliver(self, message: bytes) -> Delivery:
         """Deliver a sealed message. The last part is sent exactly once, others may be repeated.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from meterctl.errors import (
     StillWorkingError,
 )
 from meterctl.transports import MonotonicClock, Transport
-from protocols.errors import MODBUS_EXCEPTIONS
+from protocols.errors import MODBUS_EXCEPTIONS, ProtocolError
 from protocols.modbus.areas import Area
 from protocols.modbus.pdu import Function
 
@@ -88,6 +88,14 @@ class ModbusRequests:
     def end(self) -> int:
         """Return `until` for a request that begins now."""
         return self._now() + TOTAL_MS
+
+    @contextmanager
+    def checking(self) -> Iterator[None]:
+        """Raise CorruptAnswerError for contents that no answer can have."""
+        try:
+            yield
+        except ProtocolError as error:
+            raise CorruptAnswerError(f"{self.where}: {error}") from error
 
     def read(
         self, area: Area, address: int, count: int, until: int, *, is_recognised: bool = False

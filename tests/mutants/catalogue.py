@@ -530,7 +530,7 @@ METER_MUTANTS = (
     ),
     Mutant(
         "the refusal of the newer window is the answer of a meter of an older build",
-        "meterctl/drivers/modbus.py",
+        "meterctl/drivers/modbus_tables.py",
         "            except AddressRefusedError:\n                windows = (older,)\n",
         "            except AddressRefusedError:\n                if older.rows:\n"
         "                    raise\n                windows = (older,)\n",
