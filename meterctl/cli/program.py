@@ -12,15 +12,32 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from meterctl.cli.arguments import port_of, require_unit
+from meterctl.cli.common_options import (
+    WITH_VALUE,
+    BaudOption,
+    DevelopmentKeyOption,
+    DryRunOption,
+    JournalOption,
+    JsonOption,
+    KeysOption,
+    MapOption,
+    ParityOption,
+    PortOption,
+    ProtocolOption,
+    TimeoutOption,
+    TraceOption,
+    UnitOption,
+    YesOption,
+    hoist,
+    require_values,
+)
 from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import interrupts
 from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError, discard_stdout, print_json, result_fragments, say
-from meterctl.cli.values import map_names, offered
 from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
 from protocols.command_line import (
@@ -29,7 +46,6 @@ from protocols.command_line import (
     CommandGroup,
     Context,
     Exit,
-    Option,
     Program,
     StdoutError,
     UsageMistakeError,
@@ -39,7 +55,6 @@ from protocols.command_line import (
     exit_codes,
 )
 from protocols.errors import ProtocolError
-from protocols.port_settings import HELP, PARITIES
 from protocols.quantities import SECOND, parse_duration
 
 NAME = "meterctl"
@@ -49,7 +64,6 @@ _EXAMPLES = examples(
     ("meterctl --port tcp://192.168.1.50:502 topup 50.00", "Ask, then credit 50.00 exactly once."),
     ("meterctl --port m1.tty read available_credit --json", "Read one item, for a script."),
 )
-_LINE, _OWN_FILES, _ACTING, _OUTPUT = "Line", "Keys and journal", "Before it acts", "Output"
 
 
 class _Group(CommandGroup):
@@ -85,139 +99,27 @@ app = Program(
     group=_Group,
     epilog="\n\n".join([_EXAMPLES, exit_codes()]),
 )
-WITH_VALUE = (
-    "--port",
-    "--baud",
-    "--parity",
-    "--protocol",
-    "--map",
-    "--unit",
-    "--keys",
-    "--journal",
-    "--timeout",
-)
 INTERRUPTED = 130
 """Exit code of an interrupt before any effect; an interrupt after that has an outcome."""
-FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 
 
 @app.callback()
 def _options(
     context: Context,
-    port: Annotated[
-        str | None,
-        Option(
-            metavar="PORT",
-            envvar="METERCTL_PORT",
-            help="Where the meter is: a serial port such as /dev/ttyUSB0?baud=9600 "
-            f"({HELP}), tcp://HOST:PORT, or a URL of pyserial such as rfc2217://HOST:PORT.",
-            rich_help_panel=_LINE,
-        ),
-    ] = None,
-    baud: Annotated[
-        str | None,
-        Option(
-            metavar="N",
-            help="Speed of the serial port in bit/s, as ?baud= behind its path; `scan` takes auto, "
-            "and lists such as 9600,19200.",
-            rich_help_panel=_LINE,
-            show_default="9600",
-        ),
-    ] = None,
-    parity: Annotated[
-        str | None,
-        Option(
-            metavar="|".join(PARITIES),
-            help="Parity of the serial port, as ?parity= behind its path: none, even or odd.",
-            rich_help_panel=_LINE,
-            show_default="N",
-            autocompletion=offered(*PARITIES),
-        ),
-    ] = None,
-    protocol: Annotated[
-        str,
-        Option(
-            metavar="NAME",
-            help=f"Protocol on the line: {', '.join(DRIVERS)}.",
-            rich_help_panel=_LINE,
-            hidden=len(DRIVERS) == 1,
-        ),
-    ] = MODBUS.name,
-    map_name: Annotated[
-        str | None,
-        Option(
-            "--map",
-            metavar="NAME|FILE",
-            envvar="METERCTL_MAP",
-            help="Register map of the meter: a shipped one (`meter-sim map list`), or a file whose "
-            "name has a / or ends in .toml.",
-            rich_help_panel=_LINE,
-            show_default="native",
-            autocompletion=map_names,
-        ),
-    ] = None,
-    unit: Annotated[
-        int,
-        Option(
-            metavar="N",
-            help="Unit number of the meter on its line, 1 to 247.",
-            rich_help_panel=_LINE,
-        ),
-    ] = 1,
-    timeout: Annotated[
-        str,
-        Option(
-            metavar="TIME",
-            help="Wait so long for an answer, such as 500ms or 2s, before the next of three tries.",
-            rich_help_panel=_LINE,
-        ),
-    ] = "1s",
-    keys: Annotated[
-        Path | None,
-        Option(
-            metavar="FILE",
-            help="File with your keys, made by `meterctl keys init`.",
-            rich_help_panel=_OWN_FILES,
-        ),
-    ] = None,
-    journal: Annotated[
-        Path | None,
-        Option(
-            metavar="FILE",
-            envvar="METERCTL_JOURNAL",
-            help="File in which every sale is kept with its outcome, and every other message about "
-            "an account; commands to the supply, limits and the clock are not in it.",
-            rich_help_panel=_OWN_FILES,
-            show_default="$XDG_STATE_HOME/meterctl/journal.sqlite",
-        ),
-    ] = None,
-    development_key: Annotated[
-        bool,
-        Option(
-            "--development-key",
-            help="Use the published test key on any port; anyone can make messages with it.",
-            rich_help_panel=_OWN_FILES,
-        ),
-    ] = False,
-    yes: Annotated[
-        bool, Option(help="Answer yes to every question.", rich_help_panel=_ACTING)
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        Option(
-            "--dry-run",
-            help="Show what would be sent or written; send and write nothing.",
-            rich_help_panel=_ACTING,
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool,
-        Option("--json", help="Print JSON Lines: one object a line.", rich_help_panel=_OUTPUT),
-    ] = False,
-    trace: Annotated[
-        bool,
-        Option(help="Show every frame on the line, as bytes on stderr.", rich_help_panel=_OUTPUT),
-    ] = False,
+    port: PortOption = None,
+    baud: BaudOption = None,
+    parity: ParityOption = None,
+    protocol: ProtocolOption = MODBUS.name,
+    map_name: MapOption = None,
+    unit: UnitOption = 1,
+    timeout: TimeoutOption = "1s",
+    keys: KeysOption = None,
+    journal: JournalOption = None,
+    development_key: DevelopmentKeyOption = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    trace: TraceOption = False,
     _version: Annotated[bool, VERSION] = False,
 ) -> None:
     if protocol not in DRIVERS:
@@ -290,40 +192,6 @@ def add_commands(command: str | None) -> None:
 @cache
 def _add(file: str) -> None:
     import_module(f"meterctl.cli.{file}").add_to(app)
-
-
-def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the arguments with the common options first, and the command."""
-    common: list[str] = []
-    rest: list[str] = []
-    words = iter(arguments)
-    for word in words:
-        name = word.partition("=")[0]
-        if word == "--":
-            rest += [word, *words]
-        elif name in WITH_VALUE:
-            common += (
-                [word]
-                if "=" in word
-                else [word, *([value] if (value := next(words, None)) is not None else [])]
-            )
-        elif word in FLAGS:
-            common.append(word)
-        else:
-            rest.append(word)
-    return common + rest, next((word for word in rest if not word.startswith("-")), None)
-
-
-def require_values(arguments: Sequence[str]) -> None:
-    """Raise UsageError for a common option whose value is missing, or is another option."""
-    words = iter(arguments)
-    for word in words:
-        if word == "--":
-            return
-        if word in WITH_VALUE:
-            value = next(words, None)
-            if value is None or value.startswith("--"):
-                raise UsageError(f"{word} needs a value; meterctl -h shows how")
 
 
 def main() -> None:

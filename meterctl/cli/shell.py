@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
-from meterctl.cli import program
+from meterctl.cli import common_options, program
 from meterctl.cli.arguments import SET_UP, port_of, require_unit
 from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import interrupts
@@ -321,12 +321,12 @@ def _values_of(context: Context) -> dict[str, str]:
     return {
         name: str(value)
         for name, value in _typed(context)
-        if name in program.WITH_VALUE and value is not None
+        if name in common_options.WITH_VALUE and value is not None
     }
 
 
 def _flags_of(context: Context) -> list[str]:
-    return [name for name, value in _typed(context) if name in program.FLAGS and value]
+    return [name for name, value in _typed(context) if name in common_options.FLAGS and value]
 
 
 def _typed(context: Context) -> Iterator[tuple[str, object]]:

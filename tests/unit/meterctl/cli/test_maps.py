@@ -15,8 +15,9 @@ import pytest
 from firmware_sim.assembly import rack_of
 from firmware_sim.meter_description import MeterDescription
 from firmware_sim.servers.line import Line
+from meterctl.cli.common_options import hoist
 from meterctl.cli.options import Options
-from meterctl.cli.program import failed, hoist
+from meterctl.cli.program import failed
 from meterctl.cli.reading import STATUS
 from meterctl.cli.values import item_names, map_names, writable_items
 from meterctl.drivers.modbus import ModbusDriver

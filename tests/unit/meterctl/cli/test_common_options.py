@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meterctl.cli.program import require_values
+from meterctl.cli.common_options import require_values
 from meterctl.errors import UsageError
 
 
