@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from meterctl.card_readers import CardPort
 from meterctl.cli.arguments import serial_number
+from meterctl.cli.chosen_driver import driver_of, named_map
 from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import EarlyInterruptError
 from meterctl.cli.output import print_json, result_fragments, say
@@ -23,20 +23,17 @@ from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
 from meterctl.transports import Transport
 from protocols.command_line import Abort, Context, confirm
-from protocols.data_model.identity import IDENTITY
 
 if TYPE_CHECKING:
+    from meterctl.card_readers import CardPort
     from meterctl.drivers import Reader
     from meterctl.journal import Journal
     from meterctl.operations.card.presented import PresentedCard
     from meterctl.transports import Notice
-    from protocols.card.terminal import Transmit
     from protocols.modbus.register_map import RegisterMap
 
 _NO_PORT = "no port: give --port PATH or tcp://HOST:PORT, or set METERCTL_PORT"
 _DEVELOPMENT_KEY = "no --keys: the published development key is in force"
-CARD_SECONDS = 3.0
-"""Shortest time-out for one response of a card in a reader; --timeout may extend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class Options:
         if self.port is None:
             raise UsageError(_NO_PORT)
         named = serial_number(payee)
-        driver_kind = self._driver(seals=seals)
+        driver_kind = driver_of(self.driver, self.map_name, seals=seals)
         patience_s = PATIENCE_S * min(self.timeout_ms, 1000) / 1000
         with self._opened(partial(open_transport, self.port, say, patience_s)) as transport:
             ring = self.ring(seals=seals)
@@ -156,7 +153,7 @@ class Options:
 
         if self.port is None:
             raise UsageError(_NO_PORT)
-        kind = self._driver(seals=False)
+        kind = driver_of(self.driver, self.map_name, seals=False)
         self.release_port()
         transport = open_patiently(self.port, notice, self.timeout_ms)
         trace = print_frame if self.trace else None
@@ -170,36 +167,12 @@ class Options:
 
     def register_map(self) -> RegisterMap | None:
         """Return the register map of --map, None without it; raises UsageError."""
-        if self.map_name is None:
-            return None
-        from meterctl.named_maps import read_map  # most commands name no map
-
-        return read_map(self.map_name)
+        return named_map(self.map_name)
 
     def frame_kind(self) -> DriverKind:
         """Return the driver whose decoder names registers by --map; raises UsageError."""
         register_map = self.register_map()
         return self.driver if register_map is None else modbus(register_map)
-
-    def _driver(self, *, seals: bool) -> DriverKind:
-        """Return the driver with the map of --map.
-
-        Raises:
-            UsageError: a map that cannot be used, or one without windows for a command that seals.
-        """
-        register_map = self.register_map()
-        if register_map is None:
-            return self.driver
-        if seals and register_map.windows is None:
-            raise _unsealable(register_map, "windows for sealed messages")
-        if seals:
-            from meterctl.drivers.register_blocks import ReadableMap  # few commands seal over a map
-
-            readable = ReadableMap(register_map)
-            missing = [item.name for item in IDENTITY if not readable.holds(item)]
-            if missing:
-                raise _unsealable(register_map, ", ".join(missing))
-        return modbus(register_map, self.map_name)
 
     def _port_name(self) -> str:
         """Return the name under which the journal stores the meter of this port."""
@@ -219,32 +192,6 @@ class Options:
             return False
         return _confirm(question)
 
-    @contextlib.contextmanager
-    def card_port(self, file: Path | None, reader: str | None) -> Iterator[CardPort]:
-        """Power the card of a file or of a PC/SC reader; --trace shows its APDUs by name.
-
-        Raises:
-            UsageError: both are given, or it cannot be used.
-            NoAnswerError: no card is in the reader.
-        """
-        if file is not None and reader is not None:
-            raise UsageError("give --file or --reader, not both; nothing was changed")
-        if file is not None:
-            from meterctl.card_readers.image import open_image
-
-            opened = open_image(file)
-        else:
-            from meterctl.card_readers.pcsc import open_reader, reader_names
-
-            if reader is None and not reader_names():
-                raise UsageError(
-                    "no PC/SC reader is connected: give a simulated card with --file; "
-                    "nothing was changed"
-                )
-            opened = open_reader(reader, max(CARD_SECONDS, self.timeout_ms / 1000))
-        with opened as port:
-            yield CardPort(port.name, _traced(port.transmit), port.is_desk) if self.trace else port
-
     def card_ring(self, port: CardPort) -> KeyRing:
         """Return the key ring for a card; the published key is for simulated cards only."""
         if self.keys is not None:
@@ -261,10 +208,11 @@ class Options:
     @contextlib.contextmanager
     def presented(self, file: Path | None, reader: str | None) -> Iterator[PresentedCard]:
         """Open the card of --file or --reader; its notices are printed at the end."""
+        from meterctl.cli.card_ports import card_port
         from meterctl.operations.card.presented import PresentedCard
         from meterctl.transports.wires import wall_seconds
 
-        with self.card_port(file, reader) as port:
+        with card_port(file, reader, self.timeout_ms, is_traced=self.trace) as port:
             presented = PresentedCard(port.transmit, self.card_ring(port), os.urandom, wall_seconds)
             try:
                 yield presented
@@ -390,15 +338,6 @@ class Options:
         return True
 
 
-def _unsealable(register_map: RegisterMap, missing: str) -> UsageError:
-    """Return the refusal of a command that seals over a map that lacks something."""
-    return UsageError(
-        f"map {register_map.name} has no {missing}, which this command needs; nothing was sealed "
-        f"or sent. Leave out --map for a meter with the native map, or name a map file with "
-        f"`windows` and the items that docs/maps.md lists beside it"
-    )
-
-
 def options(context: Context) -> Options:
     """Return the common options of a command."""
     found = context.find_object(Options)
@@ -421,18 +360,6 @@ def _confirm(question: str, meter: str | None = None) -> bool:
         return confirm(f"{question}?", err=True)
     except Abort as error:
         raise EarlyInterruptError("interrupted; nothing was sent", meter) from error
-
-
-def _traced(transmit: Transmit) -> Transmit:
-    from protocols.card.trace import command_line, response_line
-
-    def touch(command: bytes) -> bytes:
-        say(command_line(command))
-        response = transmit(command)
-        say(response_line(response))
-        return response
-
-    return touch
 
 
 def print_frame(direction: str, data: bytes) -> None:
