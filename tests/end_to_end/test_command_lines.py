@@ -71,6 +71,8 @@ def test_the_first_hour(tmp_path: Path) -> None:
         (clock,) = meterctl_json(*PORT, "clock", "show", cwd=tmp_path)
         assert clock["elapsed_ms"] == 18_000_000
         names = [event["event"] for event in meterctl_json(*PORT, "events", cwd=tmp_path)]
+        if names[0] == "billing_period_ended":  # five hours on, in the last evening of a month
+            del names[0]
         assert names == ["credit_accepted", "limits_set", "supply_disconnected", "supply_connected"]
         (entry,) = meterctl_json("journal", "list", cwd=tmp_path)
         assert (entry["kind"], entry["amount"], entry["state"]) == ("credit", 50.00, "confirmed")
