@@ -76,13 +76,14 @@ class DecodedFrame:
 
 
 class CapturedData(NamedTuple):
-    """Data of one conversation of a capture file, in order.
+    """Data of one conversation of a capture file or dump, in order.
 
-    `way` is None where the packet does not say it. `is_packet` says that it is one transmission,
+    `at_us` is None where there are no times, `conversation` empty where no packet names one, `way`
+    None where the packet does not say it. `is_packet` says that it is one transmission,
     which ends with it, and not a part of a stream.
     """
 
-    at_us: int
+    at_us: int | None
     conversation: str
     way: Way | None
     data: bytes
@@ -178,6 +179,14 @@ class CaptureFormat(Protocol):
 
     def read(self, data: bytes) -> Iterator[CapturedData]:
         """Yield the data of the packets of a file; raises FrameError."""
+        ...
+
+    def has_header(self, packet: bytes) -> bool:
+        """Return whether bytes begin with the headers of a network, as in a capture file."""
+        ...
+
+    def read_dumped(self, packets: Sequence[bytes]) -> Iterator[CapturedData]:
+        """Yield the data of packets of a dump; those without headers are data as they are."""
         ...
 
     def header(self) -> bytes:

@@ -3,22 +3,23 @@
     01 03 00 00 · 0x01,0x03 · 01:03 · \\x01\\x03 · 0103…     digits in pairs
     -> 01 03 …  ·  <- 01 03 …  ·  TX: …  ·  RX: …            traces that say who sent the bytes
     [01][03]…   ·  <01><03>…                                  libmodbus and its tools (mbpoll -v)
-    00000000  01 03 …  |..|   ·   0000   01 03 …   ..         hexdump -C, Wireshark, tcpdump -X, xxd
+    00000000  01 03 …   ·   unsigned char frame[] = { 0x01, …  dumps and arrays: `pasted_dumps.py`
     :010300000002FA                                           a frame of Modbus ASCII
 
-Where lines are marked as a trace, lines without a mark are other output, and skipped. Of a dump the
-offsets and the column of characters are skipped. A # begins a comment.
+Where lines are marked as a trace, lines without a mark are other output, and skipped. A # begins a
+comment.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from string import hexdigits
 from typing import NamedTuple
 
 from protocols.errors import QuantityError
 from protocols.faults import Way
+from protocols.pasted_dumps import Packets, parse_arrays, parse_dump, shown
 
 _HEX = "0-9A-Fa-f"
 _MARK = re.compile(
@@ -30,29 +31,23 @@ _SENT = ("-", "=", ">", "t", "s")
 """First characters of the marks of what the host sent."""
 _BRACKETS = re.compile(rf"(?:\[(?:0x)?[{_HEX}]{{2}}\]|<(?:0x)?[{_HEX}]{{2}}>)+")
 _BRACKETED = re.compile(rf"[\[<](?:0x)?([{_HEX}]{{2}})[\]>]", re.IGNORECASE)
-_DUMP = re.compile(
-    rf"\s*(?:0x)?(?P<offset>[{_HEX}]{{4,8}})(?P<colon>:)?(?P<data>\s+[{_HEX}]{{2}}.*|\s*)"
-)
 _ASCII_FRAME = re.compile(rf":(?:[{_HEX}]{{2}})+")
 _WORD = re.compile(r"[^\s,;:\-_{}()\[\]<>\"']+")
 _LITERAL = re.compile(r"\bb(?=['\"])")
 """The b before the bytes of Python."""
 _ESCAPED = re.compile(r"\\x", re.IGNORECASE)
 _BASE = re.compile(r"^0x|h$", re.IGNORECASE)
-_OFFSET_OF_OD = (6, 7)
-"""Digits of an offset that one space follows; other dumps have at least two, or a colon."""
 
 
 class PastedBytes(NamedTuple):
-    """Bytes of one line of text.
+    """Bytes of one line of text, behind which a frame may end, or a packet of a dump.
 
-    `way` is their direction where the line says it. `ends` says that a frame may end with the
-    line: not so in a dump, whose lines are as long as they are.
+    `way` is their direction where the line says it. Nothing in a packet goes on in the next one.
     """
 
     data: bytes
     way: Way | None = None
-    ends: bool = True
+    is_packet: bool = False
 
 
 class Pasted(NamedTuple):
@@ -68,16 +63,33 @@ def parse_pasted(text: str) -> Pasted:
     Raises:
         QuantityError: text that is not hexadecimal; it names line and column.
     """
-    lines = [(number, line.rstrip()) for number, line in enumerate(text.split("\n"), 1)]
-    lines = [(number, _without_comment(line)) for number, line in lines if line.strip()]
+    found = parse_arrays(text, _is_bytes)
+    if found is not None:
+        return _of_packets(found)
+    lines = [(number, _without_comment(line)) for number, line in enumerate(text.split("\n"), 1)]
+    lines = [(number, line) for number, line in lines if line.strip()]
+    found = parse_dump(lines, _is_bytes)
+    if found is not None:
+        return _of_packets(found)
     traced = [_traced(number, line) for number, line in lines]
     if any(part is not None for part in traced):
         parts = [part for part in traced if part is not None]
         return Pasted(parts, sum(part is None for part in traced))
-    dump = _dump(lines)
-    if dump is not None:
-        return Pasted(dump)
-    return Pasted([_plain(number, line) for number, line in lines if line.strip()])
+    return Pasted([_plain(number, line) for number, line in lines])
+
+
+def _of_packets(found: Packets) -> Pasted:
+    parts = [PastedBytes(packet, is_packet=True) for packet in found.packets]
+    return Pasted(parts, found.skipped)
+
+
+def _is_bytes(line: str) -> bool:
+    """Return whether a line is bytes in some spelling."""
+    try:
+        part = _traced(0, line) or _plain(0, line)
+    except QuantityError:
+        return False
+    return bool(part.data)
 
 
 def _without_comment(line: str) -> str:
@@ -122,76 +134,7 @@ def _bytes_of(text: str, line: int, column: int) -> bytes:
             if not is_hexadecimal or (len(digits) % 2 and len(digits) > 1):
                 wrong = "has an odd number of digits" if is_hexadecimal else "is not hexadecimal"
                 raise QuantityError(
-                    f"line {line}, column {column + found.start() + 1}: {_shown(found[0])} {wrong}"
+                    f"line {line}, column {column + found.start() + 1}: {shown(found[0])} {wrong}"
                 )
             out += bytes.fromhex(digits.rjust(2, "0") if digits else "")
-    return bytes(out)
-
-
-def _shown(word: str) -> str:
-    return repr(word if len(word) <= 20 else f"{word[:20]}…")
-
-
-def _dump(lines: Sequence[tuple[int, str]]) -> list[PastedBytes] | None:
-    """Return the bytes of a dump, whose lines begin with offsets from 0 on; None for other text."""
-    found = [_DUMP.fullmatch(line) for _, line in lines]
-    rows = [row for row in found if row is not None]
-    first = rows[0] if rows else None
-    if first is None or found[0] is None or int(first["offset"], 16) != 0:
-        return None
-    spaces = len(first["data"]) - len(first["data"].lstrip())
-    if not first["colon"] and spaces < 2 and len(first["offset"]) not in _OFFSET_OF_OD:
-        return None
-    return [*_dumped(lines, found)]
-
-
-def _dumped(
-    lines: Sequence[tuple[int, str]], found: Sequence[re.Match[str] | None]
-) -> Iterator[PastedBytes]:
-    """Yield the bytes of the lines of a dump; a * repeats the line before up to the next offset."""
-    at = 0
-    last = b""
-    repeats = False
-    for place, ((number, line), row) in enumerate(zip(lines, found, strict=True)):
-        if row is None:
-            if line.strip() != "*":
-                raise QuantityError(f"line {number}, column 1: {_shown(line)} is no line of a dump")
-            repeats = True
-            continue
-        offset = int(row["offset"], 16)
-        if repeats and last:
-            while at < offset:
-                yield PastedBytes(last, ends=False)
-                at += len(last)
-            repeats = False
-        if offset == 0 and at:
-            yield PastedBytes(b"")  # the next packet begins
-            at = 0
-        if offset != at:
-            raise QuantityError(f"line {number}, column 1: offset {offset:04x}, {at:04x} is due")
-        following = next((each for each in found[place + 1 :] if each is not None), None)
-        size = None if following is None else int(following["offset"], 16) - offset
-        last = _bytes_of_row(row["data"], size, has_colon=bool(row["colon"]))
-        at += len(last)
-        if last:
-            yield PastedBytes(last, ends=False)
-
-
-def _bytes_of_row(text: str, size: int | None, *, has_colon: bool) -> bytes:
-    """Return the bytes of a line of a dump.
-
-    Args:
-        size: how many they are, as the next offset says; None for the last line.
-        has_colon: whether a colon follows the offset, as in xxd and tcpdump: then two spaces end
-            the bytes, else three or a "|".
-    """
-    before = text.strip().partition("|")[0]
-    words = re.split(r"\s{2,}" if has_colon else r"\s{3,}", before.rstrip())[0].split()
-    out = bytearray()
-    for word in words:
-        if len(word) % 2 or not re.fullmatch(rf"[{_HEX}]+", word):
-            break
-        if size is not None and len(out) + len(word) // 2 > size:
-            break
-        out += bytes.fromhex(word)
     return bytes(out)

@@ -95,7 +95,8 @@ def decode(
     what = "" if _is_typed(words) else f"{words[0]}: "
     try:
         if _is_typed(words):
-            decoded = decode_pasted(parse_pasted(" ".join(words)), kind.decoder, wanted)
+            pasted = parse_pasted(" ".join(words))
+            decoded = decode_pasted(pasted, kind.decoder, wanted, kind.captures())
         else:
             decoded = decode_input(_read(words[0]), kind.decoder, wanted, kind.captures())
     except QuantityError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from protocols.decoded_frames import CapturedData, DecodedFrame, RelayedData, RelayEvent
 from protocols.faults import Way
@@ -15,6 +15,7 @@ from protocols.modbus.capture import (
     record,
     serial_packet,
 )
+from protocols.modbus.capture_dumps import has_header, read_dumped
 from protocols.modbus.capture_packets import is_capture
 from protocols.modbus.capture_reading import read_capture
 
@@ -29,6 +30,14 @@ class ModbusCaptures:
     def read(self, data: bytes) -> Iterator[CapturedData]:
         """Yield the data of the packets of a file; raises FrameError."""
         return read_capture(data)
+
+    def has_header(self, packet: bytes) -> bool:
+        """Return whether bytes begin with the headers of a network, as in a capture file."""
+        return has_header(packet)
+
+    def read_dumped(self, packets: Sequence[bytes]) -> Iterator[CapturedData]:
+        """Yield the data of packets of a dump; those without headers are data as they are."""
+        return read_dumped(packets)
 
     def header(self) -> bytes:
         """Return the first bytes of a file of a serial line."""

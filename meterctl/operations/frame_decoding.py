@@ -50,7 +50,7 @@ def decode_input(
         return Decoded(_answered(_captured(captures.read(data), make, options)))
     text = _text_of(data)
     if text is not None:
-        return decode_pasted(parse_pasted(text), make, options)
+        return decode_pasted(parse_pasted(text), make, options, captures)
     decoder = make(options)
     pieces = (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
     received = chain.from_iterable(decoder.receive(piece) for piece in pieces)
@@ -67,8 +67,21 @@ def _text_of(data: bytes) -> str | None:
     return text if is_text else None
 
 
-def decode_pasted(pasted: Pasted, make: MakeDecoder, options: DecoderOptions) -> Decoded:
-    """Return the frames of pasted bytes; the end of a line may be that of a frame."""
+def decode_pasted(
+    pasted: Pasted, make: MakeDecoder, options: DecoderOptions, captures: CaptureFormat
+) -> Decoded:
+    """Return the frames of pasted bytes; the end of a line may be that of a frame.
+
+    Packets of a dump are decoded as those of a capture file where they have headers; without, each
+    is by itself, and no frame goes on in the next.
+    """
+    packets = [part.data for part in pasted.parts if part.is_packet]
+    if not packets:
+        whole = b"".join(part.data for part in pasted.parts)
+        packets = [whole] if captures.has_header(whole) else []
+    if packets:
+        data = captures.read_dumped(packets)
+        return Decoded(_answered(_captured(data, make, options)), pasted.skipped)
     decoder = make(options)
     return Decoded(_answered(_and_rest(_of_lines(pasted, decoder), decoder)), pasted.skipped)
 
@@ -76,8 +89,7 @@ def decode_pasted(pasted: Pasted, make: MakeDecoder, options: DecoderOptions) ->
 def _of_lines(pasted: Pasted, decoder: FrameDecoder) -> Iterator[DecodedFrame]:
     for part in pasted.parts:
         yield from decoder.receive(part.data, None, part.way)
-        if part.ends:
-            yield from decoder.boundary()
+        yield from decoder.boundary()
 
 
 def _and_rest(frames: Iterable[DecodedFrame], decoder: FrameDecoder) -> Iterator[DecodedFrame]:
@@ -88,7 +100,7 @@ def _and_rest(frames: Iterable[DecodedFrame], decoder: FrameDecoder) -> Iterator
 def _captured(
     packets: Iterable[CapturedData], make: MakeDecoder, options: DecoderOptions
 ) -> Iterator[DecodedFrame]:
-    """Yield the frames of a capture file, in the order of their ends.
+    """Yield the frames of a capture file or dump, in the order of their ends.
 
     Raises:
         FrameError: it cannot be read further; all frames before were yielded.
@@ -119,6 +131,9 @@ def _rest(decoders: Mapping[str, FrameDecoder]) -> Iterator[DecodedFrame]:
 
 
 def _of_conversation(name: str, frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
+    if not name:
+        yield from frames
+        return
     for frame in frames:
         yield replace(frame, decoded={**frame.decoded, "conversation": json.dumps(name)})
 

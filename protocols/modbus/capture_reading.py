@@ -31,10 +31,10 @@ def read_capture(data: bytes) -> Iterator[CapturedData]:
     Raises:
         FrameError: a file of another kind, a link that is not listed, a file that is cut short.
     """
-    streams = _Streams()
+    streams = CapturedStreams()
     for at_us, link, packet in read_packets(data):
         if link == _EXPORTED_PDU:
-            yield _of_line(at_us, packet)
+            yield exported_data(at_us, packet)
         elif link in _LINK_HEADERS:
             yield from streams.take(at_us, packet[_LINK_HEADERS[link] + _tags(link, packet) :])
         else:
@@ -46,7 +46,8 @@ def _tags(link: int, packet: bytes) -> int:
     return 4 if link == 1 and packet[12:14] == _VLAN else 0
 
 
-def _of_line(at_us: int, packet: bytes) -> CapturedData:
+def exported_data(at_us: int | None, packet: bytes) -> CapturedData:
+    """Return the data of an exported PDU, which is a packet of a serial line."""
     at, way = 0, None
     while len(packet) - at >= _OPTION.size:
         tag, size = _OPTION.unpack_from(packet, at)
@@ -60,15 +61,15 @@ def _of_line(at_us: int, packet: bytes) -> CapturedData:
     return CapturedData(at_us, "serial line", way, packet[at:], is_packet=True)
 
 
-class _Streams:
-    """The TCP connections of a file."""
+class CapturedStreams:
+    """The TCP connections of a file or dump."""
 
     def __init__(self) -> None:
         self._hosts: dict[str, tuple[bytes, int]] = {}
         """Conversation -> who asks: the side that opened it, or whose peer has port 502."""
         self._next: dict[tuple[str, bytes, int], int] = {}
 
-    def take(self, at_us: int, packet: bytes) -> Iterator[CapturedData]:
+    def take(self, at_us: int | None, packet: bytes) -> Iterator[CapturedData]:
         """Yield the data of an IP packet, if it is a new part of a TCP stream."""
         found = _segment(packet)
         if found is None:

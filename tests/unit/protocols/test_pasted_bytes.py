@@ -76,7 +76,7 @@ def test_a_dump_of_several_lines_is_one_stream() -> None:
     )
     found = parse_pasted(text)
     assert b"".join(part.data for part in found.parts) == bytes(48) + b"012"
-    assert not any(part.ends for part in found.parts)
+    assert [part.is_packet for part in found.parts] == [True]
 
 
 def test_characters_of_a_dump_that_look_like_bytes_are_none() -> None:

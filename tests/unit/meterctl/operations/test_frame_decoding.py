@@ -128,3 +128,32 @@ def test_a_long_input_is_decoded_as_it_is_read() -> None:
     first = next(found.frames)
     assert first.decoded["answered_by"] == "2"
     assert sum(1 for _ in found.frames) == 3999
+
+
+def rows(data: bytes) -> str:
+    """Return a dump of one packet."""
+    return "".join(f"{at:04x}  {data[at : at + 16].hex(' ')}\n" for at in range(0, len(data), 16))
+
+
+def test_packets_of_a_dump_are_paired_and_no_frame_goes_from_one_into_the_next() -> None:
+    request, reply = rtu.encode(1, READ), rtu.encode(1, REPLY)
+    found = decode((rows(request) + "\n" + rows(reply)).encode())
+    assert [each["number"] for each in values(found)] == [1, 2]
+    assert values(found)[1]["answers"] == 1
+    cut = decode((rows(request[:4]) + "\n" + rows(request[4:])).encode())
+    assert b"".join(frame.raw for frame in cut.frames) == request
+    assert not any(frame.is_right for frame in cut.frames)
+
+
+def test_a_dump_with_the_headers_of_a_network_has_no_noise() -> None:
+    flow = TcpConversation(Endpoint("192.0.2.1", 50_000), Endpoint("192.0.2.2", 502))
+    packets = [
+        *flow.begin(),
+        *flow.packets(Way.REQUEST, tcp.encode(7, 1, READ)),
+        *flow.packets(Way.REPLY, tcp.encode(7, 1, REPLY)),
+    ]
+    found = decode("\n".join(map(rows, packets)).encode())
+    assert [each["transaction"] for each in values(found)] == [7, 7]
+    assert found.undecoded == 0
+    (alone,) = decode(packets[3].hex().encode()).frames
+    assert alone.direction is Way.REQUEST
