@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from meterctl.errors import UsageError
 from meterctl.named_files import read_named
 from protocols.errors import QuantityError
-from protocols.modbus.named_maps import map_of_text, names_file, shipped_map
+from protocols.modbus.named_maps import at_unit, map_of_text, names_file, shipped_map
 from protocols.modbus.register_map import RegisterMap
+
+_MAX_UNIT = 255
+
+
+class GivenMaps(NamedTuple):
+    """The names of --map: that of every unit, and those of single ones."""
+
+    otherwise: str | None
+    by_unit: Mapping[int, str]
+
+    def of_unit(self, unit: int) -> str | None:
+        """Return the name of the map of a unit, None for the native one."""
+        return self.by_unit.get(unit, self.otherwise)
+
+
+def given_maps(names: Sequence[str]) -> GivenMaps:
+    """Return the maps of --map options, NAME or NAME@UNIT; of several for one unit the last.
+
+    Raises:
+        UsageError: a unit that there is not.
+    """
+    otherwise: str | None = None
+    by_unit: dict[int, str] = {}
+    for text in names:
+        named, unit = at_unit(text)
+        if unit is None:
+            otherwise = named or None
+        elif unit <= _MAX_UNIT:
+            by_unit[unit] = named
+        else:
+            raise UsageError(f"--map {text}: units are 0 to {_MAX_UNIT}; nothing was sent")
+    return GivenMaps(otherwise, by_unit)
 
 
 def read_map(named: str) -> RegisterMap:

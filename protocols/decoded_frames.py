@@ -42,6 +42,7 @@ class DecodedFrame:
         summary: one line for people.
         is_frame: whether it is a frame, be it a faulty one.
         is_right: whether it is a frame without a fault: its check is right, its length fits.
+        notice: a sentence about the line that begins to hold here, empty for none.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("at", "protocol", "direction", "raw", "decoded")
@@ -57,6 +58,7 @@ class DecodedFrame:
     is_frame: bool = True
     is_right: bool = True
     ended_us: int | None = field(default=None, compare=False)
+    notice: str = ""
 
     def fragments(self) -> dict[str, str]:
         """Return the object of --json: `at, protocol, direction, raw, decoded`, as JSON values.

@@ -12,6 +12,7 @@ from meterctl.errors import UsageError
 from protocols.command_line import Option
 from protocols.port_settings import HELP, PARITIES
 
+MAP_VARIABLE = "METERCTL_MAP"
 _LINE, _OWN_FILES, _ACTING, _OUTPUT = "Line", "Keys and journal", "Before it acts", "Output"
 
 PortOption = Annotated[
@@ -54,13 +55,13 @@ ProtocolOption = Annotated[
     ),
 ]
 MapOption = Annotated[
-    str | None,
+    list[str] | None,
     Option(
         "--map",
-        metavar="NAME|FILE",
-        envvar="METERCTL_MAP",
+        metavar="NAME|FILE[@UNIT]",
+        envvar=MAP_VARIABLE,
         help="Register map of the meter: a shipped one (`meter-sim map list`), or a file whose "
-        "name has a / or ends in .toml.",
+        "name has a / or ends in .toml; with @UNIT that of one unit; repeatable.",
         rich_help_panel=_LINE,
         show_default="native",
         autocompletion=map_names,

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
-from meterctl.cli.output import emit
+from meterctl.cli.output import emit, say
 from protocols.command_line import coloured
 from protocols.command_line.tables import Screen, Table, drawn
 from protocols.decoded_frames import DecodedFrame, format_microseconds
@@ -39,6 +39,19 @@ def print_line(frame: DecodedFrame, notes: Sequence[str] = (), before: str = "")
     colour = _COLOURS[frame.direction] if frame.is_right else _FAULTY
     for line in _folded(text):
         emit(coloured(line, colour))
+
+
+class Notices:
+    """Says on stderr, once each, what frames tell about the line."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def take(self, frame: DecodedFrame) -> None:
+        """Say the notice of a frame, if it has a new one."""
+        if frame.notice and frame.notice not in self._said:
+            self._said.add(frame.notice)
+            say(frame.notice)
 
 
 def print_bytes(frame: DecodedFrame) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from meterctl.cli.arguments import LOOK
 from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
-from meterctl.cli.frame_output import moment_text, print_bytes, print_line
+from meterctl.cli.frame_output import Notices, moment_text, print_bytes, print_line
 from meterctl.cli.options import options
 from meterctl.cli.output import emit, emit_csv, print_json, say
 from meterctl.cli.values import offered
@@ -84,9 +84,10 @@ def decode(
 ) -> None:
     """Explain frames byte by byte: Modbus RTU, TCP and ASCII, found in any bytes.
 
-    Registers and values are named by --map; with --unit only the frames of that unit are shown.
-    Requests and replies are paired; bytes that are no frame are shown as such. Exit code 5: some
-    bytes are no frame, or a frame has a wrong check. Codes of sealed messages are not verified.
+    Registers and values are named by --map, repeatable as NAME@UNIT, until a unit shows the mark of
+    another map; with --unit only the frames of that unit are shown. Requests and replies are
+    paired; bytes that are no frame are shown as such. Exit code 5: some bytes are no frame, or a
+    frame has a wrong check. Codes of sealed messages are not verified.
     """
     given = options(context)
     form = table_form(given.json, as_csv, for_excel)
@@ -122,11 +123,13 @@ class _Seen:
 
 def _shown(frames: Iterable[DecodedFrame], unit: int | None, seen: _Seen) -> Iterator[DecodedFrame]:
     """Yield the frames of a unit, or all of them."""
+    notices = Notices()
     for frame in frames:
         seen.frames += 1
         seen.size += len(frame.raw)
         seen.undecoded += 0 if frame.is_right else len(frame.raw)
         if unit is None or is_of(frame, unit):
+            notices.take(frame)
             yield frame
         else:
             seen.hidden += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from meterctl.cli.arguments import LOOK
-from meterctl.cli.frame_output import moment_text, print_bytes, print_line
+from meterctl.cli.frame_output import Notices, moment_text, print_bytes, print_line
 from meterctl.cli.frames import FramingOption, framing_of, given_unit, is_of
 from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_json, say
@@ -68,7 +68,8 @@ def monitor(
 
     Needs an adapter of its own on the line; on TCP connections are relayed by --listen. Each line
     has the time of arrival (UTC), the pause since the frame before, and what the frame says, with
-    names by --map; with --unit only of that unit. Ctrl-C ends it with exit code 0.
+    names by --map, repeatable as NAME@UNIT; with --unit only of that unit. Ctrl-C ends it with exit
+    code 0.
     """
     given = options(context)
     if count is not None and count < 1:
@@ -222,6 +223,7 @@ class _Printer:
     def __init__(self, as_json: bool, long: bool, unit: int | None, port: str) -> None:
         self._json, self._long, self._unit, self._port = as_json, long, unit, port
         self._garbage = GarbageWatch()
+        self._notices = Notices()
         self._ended_us: int | None = None
         self._frames = self._faulty = self._noise = 0
 
@@ -229,6 +231,7 @@ class _Printer:
         """Print a frame; raises OutputError."""
         self._count(frame)
         if self._unit is None or is_of(frame, self._unit):
+            self._notices.take(frame)
             self._print(frame)
         self._ended_us = frame.ended_us
         if self._garbage.is_doubtful(frame):

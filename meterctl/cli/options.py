@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from meterctl.cli.arguments import serial_number
 from meterctl.cli.chosen_driver import driver_of, named_map
+from meterctl.cli.common_options import MAP_VARIABLE
 from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import EarlyInterruptError
 from meterctl.cli.output import print_json, result_fragments, say
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from meterctl.card_readers import CardPort
     from meterctl.drivers import Reader
     from meterctl.journal import Journal
+    from meterctl.named_maps import GivenMaps
     from meterctl.operations.card.presented import PresentedCard
     from meterctl.transports import Notice
     from protocols.modbus.register_map import RegisterMap
@@ -54,6 +56,8 @@ class Options:
     map_name: str | None = None
     wire: HeldWire | None = field(default=None, compare=False, repr=False)
     """The wire of a shell, None for a command on its own."""
+    maps: GivenMaps | None = None
+    """The maps of all units, where --map names them; `map_name` is that of this unit."""
     _said: set[str] = field(default_factory=set, compare=False, repr=False)
     """Texts that were printed; each is printed once."""
     _due: set[str] = field(default_factory=set, compare=False, repr=False)
@@ -170,9 +174,15 @@ class Options:
         return named_map(self.map_name)
 
     def frame_kind(self) -> DriverKind:
-        """Return the driver whose decoder names registers by --map; raises UsageError."""
-        register_map = self.register_map()
-        return self.driver if register_map is None else modbus(register_map)
+        """Return the driver whose decoder names registers by every --map; raises UsageError."""
+        otherwise = self.map_name if self.maps is None else self.maps.otherwise
+        by_unit = {} if self.maps is None else self.maps.by_unit
+        if otherwise is None and not by_unit:
+            return self.driver
+        from meterctl.named_maps import read_map  # most commands name no map
+
+        unit_maps = {unit: read_map(named) for unit, named in by_unit.items()}
+        return modbus(None if otherwise is None else read_map(otherwise), otherwise, unit_maps)
 
     def _port_name(self) -> str:
         """Return the name under which the journal stores the meter of this port."""
@@ -336,6 +346,15 @@ class Options:
         if not _confirm(question, meter):
             raise UsageError("not confirmed; nothing was sent", serial_number=meter)
         return True
+
+
+def named_maps(context: Context) -> list[str]:
+    """Return the words of --map; its variable holds one."""
+    root = context.find_root()
+    source = root.get_parameter_source("map_names")
+    if source is not None and source.name == "ENVIRONMENT":
+        return [os.environ[MAP_VARIABLE]]  # typer would take a blank in it for the end of a name
+    return list(root.params.get("map_names") or ())
 
 
 def options(context: Context) -> Options:

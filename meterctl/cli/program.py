@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from meterctl.cli.arguments import port_of, require_unit
 from meterctl.cli.common_options import (
@@ -36,7 +36,7 @@ from meterctl.cli.common_options import (
 )
 from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import interrupts
-from meterctl.cli.options import Options
+from meterctl.cli.options import Options, named_maps
 from meterctl.cli.output import OutputError, discard_stdout, print_json, result_fragments, say
 from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
@@ -56,6 +56,9 @@ from protocols.command_line import (
 )
 from protocols.errors import ProtocolError
 from protocols.quantities import SECOND, parse_duration
+
+if TYPE_CHECKING:
+    from meterctl.named_maps import GivenMaps
 
 NAME = "meterctl"
 _EXAMPLES = examples(
@@ -110,7 +113,7 @@ def _options(
     baud: BaudOption = None,
     parity: ParityOption = None,
     protocol: ProtocolOption = MODBUS.name,
-    map_name: MapOption = None,
+    map_names: MapOption = None,
     unit: UnitOption = 1,
     timeout: TimeoutOption = "1s",
     keys: KeysOption = None,
@@ -125,6 +128,7 @@ def _options(
     if protocol not in DRIVERS:
         raise UsageError(f"--protocol {protocol}: allowed is {', '.join(DRIVERS)}")
     require_unit(unit, port)
+    maps = _maps(named_maps(context)) if map_names else None
     context.obj = Options(
         port_of(port, {"baud": baud, "parity": parity}),
         DRIVERS[protocol],
@@ -137,9 +141,17 @@ def _options(
         yes,
         dry_run,
         development_key,
-        map_name or None,
+        None if maps is None else maps.of_unit(unit),
         context.obj,
+        maps,
     )
+
+
+def _maps(names: Sequence[str]) -> GivenMaps:
+    """Return the maps of --map; raises UsageError."""
+    from meterctl.named_maps import given_maps  # most commands name no map
+
+    return given_maps(names)
 
 
 def _timeout_ms(text: str) -> int:

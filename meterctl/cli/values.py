@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from meterctl.cli.options import named_maps
 from meterctl.errors import UsageError
 from protocols.command_line import Context
 from protocols.data_model.items import ITEMS, SETTINGS, Item
@@ -40,13 +41,14 @@ def writable_items(context: Context, incomplete: str) -> list[tuple[str, str]]:
 
 def _map_of(context: Context) -> RegisterMap | None:
     """Return the map of --map or its variable, None without one that can be read."""
-    named = context.find_root().params.get("map_name")
-    if not isinstance(named, str):
+    names = named_maps(context)
+    if not names:
         return None
-    from meterctl.named_maps import read_map  # most lines name no map
+    from meterctl.named_maps import given_maps, read_map  # most lines name no map
 
     try:
-        return read_map(named)
+        named = given_maps(names).of_unit(int(context.find_root().params.get("unit") or 1))
+        return None if named is None else read_map(named)
     except UsageError:
         return None
 

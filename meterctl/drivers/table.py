@@ -35,10 +35,15 @@ class DriverKind:
     captures: Callable[[], CaptureFormat]
 
 
-def modbus(register_map: RegisterMap | None = None, map_name: str | None = None) -> DriverKind:
+def modbus(
+    register_map: RegisterMap | None = None,
+    map_name: str | None = None,
+    unit_maps: Mapping[int, RegisterMap] | None = None,
+) -> DriverKind:
     """Return Modbus with a register map, by default the native one.
 
-    `map_name` is the name under which a user knows the map.
+    `map_name` is the name under which a user knows the map. `unit_maps` are those of single units
+    in the frames of a line.
     """
 
     def open_driver(
@@ -56,7 +61,7 @@ def modbus(register_map: RegisterMap | None = None, map_name: str | None = None)
     def decoder(options: DecoderOptions) -> FrameDecoder:
         from protocols.modbus.dissection.decoder import ModbusDecoder
 
-        return ModbusDecoder(register_map, options)
+        return ModbusDecoder(register_map, options, unit_maps)
 
     def captures() -> CaptureFormat:
         from meterctl.drivers.modbus_captures import ModbusCaptures

@@ -6,6 +6,7 @@ pairing.py          request or reply, by order; which reply belongs to which req
 sheet.py            fields, values and summary of a frame while it is read
 functions.py        the data of each function
 placed.py           addresses -> what a register map has there
+unit_maps.py        the register map of each unit, while its mark is that of the map
 registers.py        registers and bits of a frame, named by the map
 values.py           registers and bits -> values
 windows.py          cursor windows and windows for sealed messages

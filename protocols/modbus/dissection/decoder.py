@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
 from protocols.decoded_frames import DecodedFrame, DecoderOptions, Field
 from protocols.faults import Way
 from protocols.modbus.crc import crc16
 from protocols.modbus.dissection.finding import Fault, FrameFinder, Framing, Piece
-from protocols.modbus.dissection.functions import Known, read_pdu
-from protocols.modbus.dissection.long_messages import LongMessages
+from protocols.modbus.dissection.functions import Known, asked_of, read_pdu
 from protocols.modbus.dissection.pairing import Conversation, Matched, OpenRequest
-from protocols.modbus.dissection.placed import MapView
 from protocols.modbus.dissection.roles import possible_ways
 from protocols.modbus.dissection.sealed import as_object, brief_of_message, read_message
 from protocols.modbus.dissection.sheet import Sheet
+from protocols.modbus.dissection.unit_maps import UnitMaps
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.modbus.register_map import RegisterMap
 
@@ -36,20 +35,21 @@ class ModbusDecoder:
     Args:
         register_map: names addresses and values; the native map without one.
         options: what is known of the bytes.
+        unit_maps: the maps of units that have another one.
     """
 
     def __init__(
         self,
         register_map: RegisterMap | None = None,
         options: DecoderOptions | None = None,
+        unit_maps: Mapping[int, RegisterMap] | None = None,
     ) -> None:
         self._options = options or DecoderOptions()
-        self._view = MapView(register_map or NATIVE_MAP)
+        self._maps = UnitMaps(register_map or NATIVE_MAP, unit_maps or {})
         framing = Framing(self._options.framing) if self._options.framing else None
         self._finders = {way: FrameFinder(framing) for way in (None, *Way)}
         self._way: Way | None = None
         self._conversation = Conversation()
-        self._messages = LongMessages(self._view.map.windows)
         self._numbers = self._options.numbers or count(1)
         self._number = 0
 
@@ -118,7 +118,9 @@ class ModbusDecoder:
         direction = self._direction(piece, way)
         matched = self._paired(piece, direction)
         request = None if matched is None else matched.request.pdu
-        known = Known(self._view, request, self._options.address)
+        asked = None if request is None else asked_of(request)
+        notice = self._maps.learn(unit, asked, pdu) if direction is Way.REPLY else ""
+        known = Known(self._maps.view(unit), request, self._options.address)
         sheet = Sheet(_bytes_of(piece))
         assert piece.framing is not None
         sheet.decoded["number"] = str(self._number)
@@ -146,11 +148,12 @@ class ModbusDecoder:
             ", ".join(told),
             is_right=piece.fault is None,
             ended_us=piece.ended_us,
+            notice=notice,
         )
 
     def _tell_message(self, sheet: Sheet, unit: int, pdu: bytes) -> list[str]:
         """Add the sealed message that a request completes; return words for the summary."""
-        whole = self._messages.take(unit, pdu)
+        whole = self._maps.messages(unit).take(unit, pdu)
         if whole is None:
             return []
         message = read_message(Sheet(whole), len(whole))

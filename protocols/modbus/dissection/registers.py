@@ -26,9 +26,13 @@ def tell_names(sheet: Sheet, view: MapView, asked: Asked) -> None:
     """Add the addresses of a request, and what the map has there, to the summary."""
     names = view.names(asked)
     sheet.decoded["items"] = json.dumps(names)
-    last = asked.address + max(asked.size, 1) - 1
-    span = f"{asked.address}" if last == asked.address else f"{asked.address}-{last}"
+    span = _addresses(asked)
     sheet.told.append(f"{span} ({_few(names)})" if names else span)
+
+
+def _addresses(asked: Asked) -> str:
+    last = asked.address + max(asked.size, 1) - 1
+    return f"{asked.address}" if last == asked.address else f"{asked.address}-{last}"
 
 
 def _few(words: list[str]) -> str:
@@ -54,6 +58,8 @@ def read_register_values(
             break
         here = part if part.size <= left else part._replace(size=left, is_whole=False)
         values.append(_register_part(sheet, asked.area if asked else Area.HOLDING, here, told))
+    if asked is not None and values and not told:
+        told.append(f"{_addresses(asked)} of no name")
     if sheet.at < end:
         shown = numbers(sheet.take(end - sheet.at, "registers", lambda data: numbers(data).text))
         values.append(as_object({"address": "null", "name": "null", "value": shown.json}))

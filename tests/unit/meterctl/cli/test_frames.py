@@ -146,3 +146,28 @@ def test_the_examples_of_the_page_and_of_the_help_are_decoded(run: Run) -> None:
     assert len(found) == 2
     for line in found:
         assert "available_credit" in run("frames", *line.split()).out
+
+
+FOREIGN = ("03 03 00 00 00 02 c5 e9", "03 03 04 00 00 00 00 d9 f3")
+
+
+def test_another_mark_than_that_of_the_map_is_said_once(meterctl: Main) -> None:
+    code, out, err = meterctl("frames", "decode", " ".join(FOREIGN * 2), "--short")
+    assert code == 0
+    assert err.count("unit 3 has not the map native") == 1
+    assert "mark of the map" in out.splitlines()[0]
+    assert "mark of the map" not in "".join(out.splitlines()[1:])
+
+
+def test_each_unit_is_named_by_a_map_of_its_own(
+    meterctl: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ("frames", "decode", " ".join((*FOREIGN, READ, REPLY)), "--short")
+    _, out, err = meterctl(*words, "--map", "acrel-prepaid@3")
+    assert err == ""
+    assert "energy_import_kwh" in out.splitlines()[1]
+    assert "available_credit" in out.splitlines()[3]
+    monkeypatch.setenv("METERCTL_MAP", str(tmp_path / "a name.toml"))
+    code, _, err = meterctl(*words)
+    assert code == 2
+    assert f"map {tmp_path}/a name.toml: No such file" in err

@@ -13,7 +13,8 @@ from protocols.data_model.items import ITEMS, SETTINGS
 
 def line(*before: str, map_name: str | None = None) -> Any:
     """Return the context of a line that is completed."""
-    root = SimpleNamespace(params={"map_name": map_name})
+    names = None if map_name is None else [map_name]
+    root = SimpleNamespace(params={"map_names": names}, get_parameter_source=lambda _: None)
     return SimpleNamespace(params={"settings": list(before)}, find_root=lambda: root)
 
 
