@@ -13,7 +13,7 @@ comment.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from string import hexdigits
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ _MARK = re.compile(
 )
 _SENT = ("-", "=", ">", "t", "s")
 """First characters of the marks of what the host sent."""
+_NO_REPLY = "<?"
 _BRACKETS = re.compile(rf"(?:\[(?:0x)?[{_HEX}]{{2}}\]|<(?:0x)?[{_HEX}]{{2}}>)+")
 _BRACKETED = re.compile(rf"[\[<](?:0x)?([{_HEX}]{{2}})[\]>]", re.IGNORECASE)
 _ASCII_FRAME = re.compile(rf":(?:[{_HEX}]{{2}})+")
@@ -73,9 +74,21 @@ def parse_pasted(text: str) -> Pasted:
         return _of_packets(found)
     traced = [_traced(number, line) for number, line in lines]
     if any(part is not None for part in traced):
-        parts = [part for part in traced if part is not None]
-        return Pasted(parts, sum(part is None for part in traced))
+        found_parts = zip((line for _, line in lines), traced, strict=True)
+        return Pasted([*_with_echoes(found_parts)], sum(part is None for part in traced))
     return Pasted([_plain(number, line) for number, line in lines])
+
+
+def _with_echoes(traced: Iterable[tuple[str, PastedBytes | None]]) -> Iterator[PastedBytes]:
+    """Yield the parts of a trace; what was received and is no reply may be the request itself."""
+    sent = b""
+    for line, part in traced:
+        if part is None:
+            continue
+        if part.way is Way.REQUEST:
+            sent = part.data
+        is_echo = _NO_REPLY in line and part.data == sent
+        yield part._replace(way=Way.REQUEST) if is_echo else part
 
 
 def _of_packets(found: Packets) -> Pasted:

@@ -63,25 +63,26 @@ class Exchange(ABC):
         """Wait; what arrives meanwhile is discarded."""
         end = self._now() + milliseconds
         while (left := end - self._now()) > 0:
-            self._wire.receive(left)
+            self._show("<?", self._wire.receive(left))
 
     def _send(self, frame: bytes, until_ms: int) -> None:
         self._received, self._corrupt, self._passed_over = b"", None, False
         self._sent_back = b""
-        if self._trace_frame:
-            self._trace_frame("->", frame)
+        self._show("->", frame)
         self._wire.send(frame, max(1, min(self._timeout_ms, until_ms - self._now())))
 
-    def _taken(self, frame: bytes) -> bytes:
-        """Return the reply, after the trace has seen it."""
-        if self._trace_frame:
-            self._trace_frame("<-", frame)
-        return frame
+    def _show(self, mark: str, data: bytes) -> None:
+        """Show bytes to the trace: sent "->", a frame received "<-", other bytes received "<?"."""
+        if self._trace_frame and data:
+            self._trace_frame(mark, data)
+
+    def _show_rest(self) -> None:
+        """Show what was received and is not shown yet."""
+        self._show("<?", self._received)
 
     def _failure(self, waited_ms: int, *, is_incomplete: bool) -> Exception:
         """Return the error of a request without a reply, by what came."""
-        if self._trace_frame and self._received:
-            self._trace_frame("<?", self._received)
+        self._show_rest()
         received = self._received.replace(self._sent_back, b"", 1)
         came = received[:SHOWN_BYTES].hex(" ")
         if self._passed_over and not self._corrupt and not is_incomplete:

@@ -81,6 +81,8 @@ class RtuExchange(Exchange):
     ) -> None:
         super().__init__(wire, timeout_ms, clock, trace)
         self._buffer = b""
+        self._unshown = b""
+        """What was received and the trace has not seen."""
         self._last_byte_at = clock()
         self._echo = b""
         """What was sent last and may come back once."""
@@ -233,6 +235,7 @@ class RtuExchange(Exchange):
     def _await_silence(self, request: bytes, until_ms: int, least_ms: int = 0) -> bytes | None:
         """Wait until the line was silent for a time-out, or everything sent was answered."""
         late: bytes | None = None
+        self._show_rest()
         self._received, self._buffer, self._echo = b"", b"", b""
         silence_ms = max(self._timeout_ms, least_ms)
         silent_since = self._now()
@@ -245,22 +248,25 @@ class RtuExchange(Exchange):
                 self._unanswered -= 1
                 if self._unanswered <= 0:
                     break
+        self._show_rest()
         self._settled, self._awaited, self._strays.has_some = True, b"", False
         return late
 
     def pass_over_late(self, silence_ms: int, until_ms: int) -> None:
+        self._show_rest()
         self._received, self._buffer, self._echo = b"", b"", b""
         silent_since = self._now()
         while self.outstanding and (end := min(until_ms, silent_since + silence_ms)) > self._now():
             self._next(end)
             silent_since = max(silent_since, self._last_byte_at)
+        self._show_rest()
 
     def _late_reply(self, request: bytes, frame: bytes) -> bytes | None:
         """Return a frame that is the late reply to the request that is repeated, else None."""
         if request != self._awaited or frame[0] != request[0] or not _fits(request, frame):
             return None
         self._slowest_ms = max(self._slowest_ms, self._now() - self._asked_at)
-        return self._taken(frame)
+        return frame
 
     # ---- frames
 
@@ -284,16 +290,19 @@ class RtuExchange(Exchange):
         while True:
             if data := self._wire.receive(wait_ms):
                 discarded += data
+                self._unshown += data
                 self._last_byte_at = self._now()
             wait_ms = self._last_byte_at + self._wire.silence_ms - self._now()
             if wait_ms <= 0 and not data:
                 break
             wait_ms = max(wait_ms, 0)
             if self._now() > give_up:
+                self._show_rest()
                 raise CorruptAnswerError("the line is never silent; nothing was sent")
         if self._echo and self._echo in discarded:
             self._echoes = True  # a late reply was before it
         self._buffer = b""
+        self._show_rest()
         if self._wire.pause_ms:
             self.rest(self._wire.pause_ms)
         return discarded
@@ -340,7 +349,7 @@ class RtuExchange(Exchange):
         if settled and self._strays.has_some and request[1] in _READS:
             raise CorruptAnswerError("a reply to nothing that was asked came before the reply")
         self._strays.know(reply, instead_of=partial(_fits, request))
-        return self._taken(reply)
+        return reply
 
     def _behind_echo(self, request: bytes, until_ms: int) -> bytes:
         """Return the reply behind one that equals the request, which may be an adapter's echo.
@@ -352,6 +361,7 @@ class RtuExchange(Exchange):
         while (frame := self._next(deadline)) is not None:
             if frame[0] == request[0] and _fits(request, frame):
                 return frame
+        self._show_rest()
         raise CorruptAnswerError("the reply may be an adapter's echo of the request")
 
     def _next(self, deadline: int) -> bytes | None:
@@ -359,6 +369,7 @@ class RtuExchange(Exchange):
         while True:
             frame = self._first()
             if frame is not None:
+                self._show_received(frame)
                 if self._outstanding and frame[0] == self._unit:
                     self._outstanding -= frame[1] & ~EXCEPTION_FLAG in _READS
                 return frame
@@ -370,6 +381,18 @@ class RtuExchange(Exchange):
                 self._last_byte_at = self._now()
                 self._received += data
                 self._buffer += data
+                self._unshown += data
+
+    def _show_received(self, frame: bytes) -> None:
+        """Show a frame that was taken just now; what came before it is an echo, or damaged."""
+        end = len(self._unshown) - len(self._buffer)
+        self._show("<?", self._unshown[: end - len(frame)])
+        self._show("<-", frame)
+        self._unshown = self._unshown[end:]
+
+    def _show_rest(self) -> None:
+        self._show("<?", self._unshown)
+        self._unshown = b""
 
     def _first(self) -> bytes | None:
         """Take the first frame of the buffer; skip an echo, and drop what is damaged."""

@@ -28,7 +28,9 @@ class TcpExchange(Exchange):
                 self._corrupt = error
                 continue
             if reply is not None:
-                return self._taken(reply)
+                self._show("<?", self._received.replace(reply, b"", 1))
+                self._show("<-", reply)
+                return reply
         raise self._failure(deadline - began, is_incomplete=bool(buffer))
 
     def pass_over_late(self, silence_ms: int, until_ms: int) -> None:

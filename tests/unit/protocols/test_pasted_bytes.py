@@ -60,6 +60,11 @@ def test_arrows_say_who_sent_the_bytes_and_other_lines_are_skipped() -> None:
     assert found.skipped == 2
 
 
+def test_a_request_that_an_adapter_sent_back_is_a_request() -> None:
+    found = parse_pasted("-> 01 03\n<? 01 03\n<- 01 83\n<? 01 83\n").parts
+    assert [part.way for part in found] == [Way.REQUEST, Way.REQUEST, Way.REPLY, Way.REPLY]
+
+
 def test_lines_of_mbpoll_are_found_among_its_output() -> None:
     text = "mbpoll 1.0-0\n\n[01][03][00][40]\nWaiting for a confirmation...\n<01><83><02>\n"
     found = parse_pasted(text)

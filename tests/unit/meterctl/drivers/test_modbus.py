@@ -7,6 +7,7 @@ import pytest
 from firmware_sim.assembly import build
 from firmware_sim.meter_description import MeterDescription
 from meterctl.drivers.modbus import ModbusDriver
+from meterctl.drivers.tcp_exchange import TcpExchange
 from meterctl.errors import CorruptAnswerError, NoAnswerError
 from protocols.data_model import items
 from protocols.modbus import rtu, tcp
@@ -77,3 +78,19 @@ def test_of_several_failures_the_first_is_told() -> None:
     session, _ = connect(build(MeterDescription()), damage, framed=True)
     with pytest.raises(CorruptAnswerError, match="the stream is no Modbus TCP"):
         session.driver.read([items.EPOCH])
+
+
+def test_the_trace_shows_a_reply_of_another_transaction_before_the_right_one() -> None:
+    shown: list[tuple[str, bytes]] = []
+    right = bytes.fromhex("0001 0000 0005 01 03 02 0007")
+    other = bytes.fromhex("0009 0000 0003 01 83 02")
+
+    class Wire(PipeTransport):
+        def receive(self, timeout_ms: int) -> bytes:
+            return other + right
+
+    wire = Wire(Scripted(True, 0, 0), framed=True)  # type: ignore[arg-type]
+    exchange = TcpExchange(wire, 1000, wire.clock, lambda mark, data: shown.append((mark, data)))
+    request = bytes.fromhex("0001 0000 0006 01 03 0000 0001")
+    assert exchange.ask(request, wire.clock() + 1000) == right
+    assert shown == [("->", request), ("<?", other), ("<-", right)]

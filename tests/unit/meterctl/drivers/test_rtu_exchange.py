@@ -366,3 +366,76 @@ def test_a_right_reply_that_comes_after_a_stray_of_its_length_has_all_read_again
 
     sent, line.reply = len(line.sent), replaced
     assert driver.read(NUMBERS) == right
+
+
+class Traced:
+    """A process on a line, whose trace and received bytes are kept."""
+
+    def __init__(self, line: SlowLine) -> None:
+        self.line, self.shown = line, list[tuple[str, bytes]]()
+        self.received = b""
+        self._receive, line.receive = line.receive, self._kept  # type: ignore[method-assign]
+        self.exchange = RtuExchange(
+            line, 1000, line.clock, lambda mark, data: self.shown.append((mark, data))
+        )
+
+    def _kept(self, timeout_ms: int) -> bytes:
+        data = self._receive(timeout_ms)
+        self.received += data
+        return data
+
+    def ask(self, request: bytes) -> None:
+        """Ask, and let what is left be shown."""
+        ask(self.exchange, self.line, request)
+        self.exchange.pass_over_late(0, self.line.now)
+
+
+def test_the_trace_shows_the_reply_to_a_probe() -> None:
+    traced = Traced(SlowLine([5]))
+    traced.ask(read(10))
+    probe, reply, request, answer = traced.shown
+    assert (probe[0], reply) == ("->", ("<-", probe[1]))
+    assert (request, answer) == (("->", read(10)), ("<-", right_reply(read(10))))
+
+
+def test_the_trace_shows_an_echo_beside_the_reply() -> None:
+    traced = Traced(SlowLine([5], echo=(8,)))
+    traced.ask(read(10))
+    traced.ask(read(20))
+    assert traced.shown[-3:] == [
+        ("->", read(20)),
+        ("<?", read(20)),
+        ("<-", right_reply(read(20))),
+    ]
+
+
+def test_the_trace_shows_frames_of_another_unit() -> None:
+    line = SlowLine([5])
+    traced = Traced(line)
+    traced.ask(read(10))
+    other = rtu.encode(UNIT + 1, b"\x03\x02\x00\x01")
+    line.reply = lambda request: other + right_reply(request)
+    traced.ask(read(20))
+    assert traced.shown[-2:] == [("<-", other), ("<-", right_reply(read(20)))]
+
+
+@given(
+    takes=st.lists(st.none() | st.integers(0, 3000), min_size=1, max_size=8),
+    counts=st.lists(st.integers(1, 3), min_size=1, max_size=5),
+    echo=st.lists(st.integers(1, 8), max_size=4).map(tuple),
+    knows=st.booleans(),
+    noise=st.binary(max_size=6),
+)
+def test_the_trace_shows_every_byte_that_is_received(
+    takes: list[int | None],
+    counts: list[int],
+    echo: tuple[int, ...],
+    knows: bool,
+    noise: bytes,
+) -> None:
+    line = SlowLine(takes, echo, knows)
+    line.reply = lambda request: noise + right_reply(request)
+    traced = Traced(line)
+    for index, count in enumerate(counts):
+        traced.ask(read(100 * (index + 1), count))
+    assert b"".join(data for mark, data in traced.shown if mark != "->") == traced.received
