@@ -30,6 +30,8 @@ _MARK = re.compile(
 _SENT = ("-", "=", ">", "t", "s")
 """First characters of the marks of what the host sent."""
 _NO_REPLY = "<?"
+_GOES_ON = " \t\\"
+"""What ends a line of a text of C that goes on in the next."""
 _BRACKETS = re.compile(rf"(?:\[(?:0x)?[{_HEX}]{{2}}\]|<(?:0x)?[{_HEX}]{{2}}>)+")
 _BRACKETED = re.compile(rf"[\[<](?:0x)?([{_HEX}]{{2}})[\]>]", re.IGNORECASE)
 _ASCII_FRAME = re.compile(rf":(?:[{_HEX}]{{2}})+")
@@ -92,6 +94,8 @@ def _with_echoes(traced: Iterable[tuple[str, PastedBytes | None]]) -> Iterator[P
 
 
 def _of_packets(found: Packets) -> Pasted:
+    if found.ways:
+        return Pasted([*map(PastedBytes, found.packets, found.ways)], found.skipped)
     parts = [PastedBytes(packet, is_packet=True) for packet in found.packets]
     return Pasted(parts, found.skipped)
 
@@ -113,7 +117,7 @@ def _plain(number: int, line: str) -> PastedBytes:
     found = _ASCII_FRAME.fullmatch(line.strip())
     if found is not None:
         return PastedBytes(found[0].encode("ascii") + b"\r\n")
-    return PastedBytes(_bytes_of(line, number, 0))
+    return PastedBytes(_bytes_of(line.rstrip(_GOES_ON), number, 0))
 
 
 def _traced(number: int, line: str) -> PastedBytes | None:

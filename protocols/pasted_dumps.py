@@ -4,8 +4,9 @@
     0x0000:  0103 0040 …  ..                                  tcpdump -X and -XX, xxd
     static const unsigned char pkt1[8] = { 0x01, 0x03, … };   Wireshark
 
-Each packet of a dump begins with offset 0. Between the rows may stand what those programs print
-beside them, such as the addresses of a packet; a line that can be bytes is never taken for that.
+Each packet of a dump begins with offset 0. Rows of two indents are the two streams of a connection,
+which Wireshark follows. Between the rows may stand what those programs print beside them, such as
+the addresses of a packet; a line that can be bytes is never taken for that.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from protocols.errors import QuantityError
+from protocols.faults import Way
 
 _HEX = "0-9A-Fa-f"
 _ROW = re.compile(
@@ -35,10 +37,14 @@ _DECLARED = re.compile(
 
 
 class Packets(NamedTuple):
-    """The bytes of each packet of a text, and the number of lines that hold none."""
+    """The bytes of each packet of a text, and the number of lines that hold none.
+
+    Two streams of a connection, which Wireshark follows, come in parts: `ways` has one for each.
+    """
 
     packets: Sequence[bytes]
     skipped: int = 0
+    ways: Sequence[Way] = ()
 
 
 class _Row(NamedTuple):
@@ -47,6 +53,7 @@ class _Row(NamedTuple):
     has_colon: bool
     data: str
     column: int
+    indent: str
 
 
 def parse_dump(lines: Sequence[tuple[int, str]], is_bytes: Callable[[str], bool]) -> Packets | None:
@@ -68,6 +75,9 @@ def parse_dump(lines: Sequence[tuple[int, str]], is_bytes: Callable[[str], bool]
         for row, (_, line) in zip(rows, lines, strict=True)
     ):
         return None
+    sides = _sides(rows)
+    if sides:
+        return _followed([row for row in rows if row is not None], sides, rows.count(None))
     reader = _DumpReader()
     for place, ((number, line), row) in enumerate(zip(lines, rows, strict=True)):
         if row is not None:
@@ -91,9 +101,9 @@ def _row(number: int, line: str) -> _Row | None:
     found = _ROW.fullmatch(line)
     if found is None:
         return None
-    return _Row(
-        number, int(found["offset"], 16), bool(found["colon"]), found["data"], found.start("data")
-    )
+    indent = line[: len(line) - len(line.lstrip())]
+    offset, has_colon = int(found["offset"], 16), bool(found["colon"])
+    return _Row(number, offset, has_colon, found["data"], found.start("data"), indent)
 
 
 def _is_first(row: _Row, lines: Sequence[tuple[int, str]]) -> bool:
@@ -104,6 +114,35 @@ def _is_first(row: _Row, lines: Sequence[tuple[int, str]]) -> bool:
     line = next(line for number, line in lines if number == row.number)
     digits = len(line.split()[0].removeprefix("0x"))
     return digits in _OFFSET_OF_OD
+
+
+def _sides(rows: Sequence[_Row | None]) -> Sequence[str]:
+    """Return how the rows of the two streams of a connection are indented; none for other dumps.
+
+    Each stream has offsets of its own; the rows of the side that answers stand further right.
+    """
+    first: dict[str, _Row] = {}
+    for row in rows:
+        if row is not None:
+            first.setdefault(row.indent, row)
+    is_followed = len(first) == 2 and not any(row.offset or row.has_colon for row in first.values())
+    return sorted(first, key=lambda indent: len(indent.expandtabs())) if is_followed else ()
+
+
+def _followed(rows: Sequence[_Row], sides: Sequence[str], skipped: int) -> Packets:
+    """Return the parts of two streams in the order of the text; raises QuantityError."""
+    readers = {side: _DumpReader() for side in sides}
+    parts: list[bytearray] = []
+    ways: list[Way] = []
+    for place, row in enumerate(rows):
+        following = next((each for each in rows[place + 1 :] if each.indent == row.indent), None)
+        data = readers[row.indent].take(row, None if following is None else following.offset)
+        way = Way.REQUEST if row.indent == sides[0] else Way.REPLY
+        if ways[-1:] != [way]:
+            parts.append(bytearray())
+            ways.append(way)
+        parts[-1] += data
+    return Packets([bytes(part) for part in parts], skipped, ways)
 
 
 class _DumpReader:
@@ -134,8 +173,8 @@ class _DumpReader:
         """Take the * that stands for rows like the one before, up to the next offset."""
         self._repeats = True
 
-    def take(self, row: _Row, following: int | None) -> None:
-        """Take a row; `following` is the offset of the next one, None for the last."""
+    def take(self, row: _Row, following: int | None) -> bytes:
+        """Take a row and return its bytes; `following` is the next offset, None for the last."""
         if self._repeats and self._last:
             while self._size < row.offset:
                 self._add(self._last)
@@ -150,6 +189,7 @@ class _DumpReader:
         self._last = _bytes_of_row(row, size)
         self.skipped += self._is_derived
         self._add(self._last)
+        return self._last
 
     def _begin(self) -> None:
         caption, self._caption = self._caption, ""
@@ -175,22 +215,25 @@ def _bytes_of_row(row: _Row, size: int | None) -> bytes:
         size: how many they are, as the next offset says; None for the last row of a packet.
 
     Raises:
-        QuantityError: a word among them that is no byte.
+        QuantityError: a word among them that is no byte, or one byte too many.
     """
     out = bytearray()
     end = 2 if row.has_colon else 3
     for found in _TOKEN.finditer(row.data.partition("|")[0]):
         word, gap = found["word"], len(found["gap"])
-        room = 2 * (size - len(out)) if size is not None else len(word)
-        if (out and gap >= end) or room <= 0:
+        if out and gap >= end:
             break
-        if len(word) > room:
-            break  # the next offset does not fit then
-        if len(word) % 2 or not re.fullmatch(f"[{_HEX}]+", word):
-            if gap > 1 or word.startswith(">"):
-                break
-            place = f"line {row.number}, column {row.column + found.start('word') + 1}"
+        is_byte = re.fullmatch(rf"(?:[{_HEX}]{{2}})+", word) is not None
+        is_full = size is not None and len(out) >= size
+        if (is_full or not is_byte) and (gap > 1 or word.startswith(">")):
+            break
+        if is_full and not is_byte:
+            break
+        place = f"line {row.number}, column {row.column + found.start('word') + 1}"
+        if not is_byte:
             raise QuantityError(f"{place}: {shown(word)} is no byte")
+        if size is not None and len(out) + len(word) // 2 > size:
+            raise QuantityError(f"{place}: {shown(word)} is past the offset of the next row")
         out += bytes.fromhex(word)
     return bytes(out)
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.errors import QuantityError
+from protocols.faults import Way
 from protocols.pasted_bytes import parse_pasted
 
 FIRST = bytes.fromhex("01 03 00 40 00 02 c5 df")
@@ -79,6 +80,10 @@ def test_what_wireshark_put_together_is_not_taken_twice() -> None:
         ("0000  01 03 00 4g 00", "line 1, column 16: '4g' is no byte"),
         ("0000  01 03\n0002  0g 01", "line 2, column 1: '0002  0g 01' is no line of a dump"),
         ("0000  01 03\n01 03 00 40", "line 2, column 1: '01 03 00 40' is no line of a dump"),
+        (
+            "0000  01 03 00 40 00\n0004  00 02",
+            "line 1, column 19: '00' is past the offset of the next row",
+        ),
         ("0000  01 03\n\n0003  01", "line 3, column 1: offset 0003, 0002 is due"),
         ("char a[3] = { 0x01, 0x03 };", "line 1: the array a has 2 bytes and names 3"),
         ("char a[] = { 0x01, x };", "line 1: 'x' is no byte; write it as 0x1f"),
@@ -90,3 +95,21 @@ def test_a_dump_that_lacks_bytes_is_refused_with_its_place(text: str, place: str
     with pytest.raises(QuantityError) as refused:
         parse_pasted(text)
     assert str(refused.value) == place
+
+
+@pytest.mark.parametrize("indent", ["\t", "    "])
+def test_the_two_streams_of_a_connection_have_offsets_of_their_own(indent: str) -> None:
+    text = (
+        "Node 0: 127.0.0.1:35188\nNode 1: 127.0.0.1:502\n"
+        "00000000  00 01 00 00 00 06 01 03  00 00 00 02              ........ ....\n"
+        f"{indent}00000000  00 01 00 00 00 07 01 03  04 50 50 4d 31           ........ .PPM1\n"
+        "0000000C  00 02 00 00 00 06 01 03  00 0e 00 01 00 03 00 00  ........ ........\n"
+        "0000001C  00 06 01 03  00 40 00 02                          ........\n"
+    )
+    found = parse_pasted(text)
+    assert [(part.way, len(part.data)) for part in found.parts] == [
+        (Way.REQUEST, 12),
+        (Way.REPLY, 13),
+        (Way.REQUEST, 24),
+    ]
+    assert found.skipped == 2
