@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,9 @@ from meterctl.drivers import Reader
 from meterctl.errors import UsageError
 from protocols.command_line import Option
 from protocols.data_model import items
+from protocols.data_model.kinds import MONEY, MONEY_EXACT
 from protocols.data_model.tables import Table
+from protocols.quantities import CENT
 
 FromOption = Annotated[
     str | None,
@@ -34,6 +37,7 @@ PlotOption = Annotated[
     Path | None,
     Option("--plot", metavar="FILE.svg", help="Draw it into a file too; needs matplotlib."),
 ]
+ROUNDED = "rows are rounded; the total is exact"
 NATIVE = "native"
 """The map of a meter without --map."""
 
@@ -57,3 +61,21 @@ def shown_serial_number(driver: Reader) -> str:
     if not driver.holds(items.SERIAL_NUMBER):
         return ""
     return str(driver.read([items.SERIAL_NUMBER])[items.SERIAL_NUMBER])
+
+
+def rounded(cost: int) -> int:
+    """Return a cost in ledger units rounded to 0.01, half up."""
+    return (cost + CENT // 2) // CENT * CENT
+
+
+def cost_fragments(cost: int | None, name: str = "cost") -> dict[str, str]:
+    """Return a cost as JSON values: rounded half up to 0.01, and to the last unit."""
+    if cost is None:
+        return {name: "null", f"{name}_exact": "null"}
+    return {name: MONEY.json(rounded(cost)), f"{name}_exact": MONEY_EXACT.json(cost)}
+
+
+def adds_up(costs: Sequence[int | None], whole: int | None) -> bool:
+    """Return whether rounded costs have the rounded sum, as far as both are known."""
+    known = [rounded(cost) for cost in costs if cost is not None]
+    return whole is None or len(known) != len(costs) or sum(known) == rounded(whole)

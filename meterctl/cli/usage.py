@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
@@ -15,26 +14,19 @@ from meterctl.cli.lists import Columns, Extent, listing_of, print_list
 from meterctl.cli.options import options
 from meterctl.cli.output import say
 from meterctl.cli.progress import reading
-from meterctl.cli.reports import require_rows
+from meterctl.cli.reports import ROUNDED, adds_up, cost_fragments, require_rows
+from meterctl.cli.usage_by_tariff import rates, steps
+from meterctl.cli.usage_texts import Shown, cut_texts, dates, span_texts, uncosted_texts
 from meterctl.cli.values import offered
 from meterctl.errors import UsageError
 from meterctl.operations.days_left import CREDIT_ITEMS
 from meterctl.operations.local_time import Offsets, read_offsets
-from meterctl.operations.snapshots import Consumption, Registers, read_registers
+from meterctl.operations.rates_and_steps import TARIFF_ITEMS
+from meterctl.operations.snapshots import Registers, read_registers
 from meterctl.operations.time_span import Span, date_of, span_of
-from meterctl.operations.usage import (
-    STEP_ITEMS,
-    Dated,
-    Usage,
-    by_day,
-    by_month,
-    by_rate,
-    by_step,
-    month_of,
-    total,
-)
+from meterctl.operations.usage import Dated, Usage, by_day, by_month, month_of, total
 from protocols.command_line import Context, Option, Program, examples
-from protocols.data_model.kinds import ENERGY, MONEY, MONEY_EXACT, PRICE, Boolean, Moment
+from protocols.data_model.kinds import ENERGY, Boolean, Moment
 from protocols.data_model.tables import DAILY_FREEZES
 from protocols.quantities import format_date
 from protocols.suggestions import did_you_mean
@@ -51,11 +43,6 @@ class By(Enum):
 
 _WORDS = tuple(by.value for by in By)
 _DATED = ("begin", "end", "days", "import_kwh", "export_kwh", "cost", "cost_exact", "complete")
-_RATE = ("rate", "energy_kwh", "price", "cost", "cost_exact")
-_STEP = (
-    "step", "limit_kwh", "energy_kwh", "addition", "addition_cost", "addition_cost_exact", "cost",
-    "cost_exact",
-)  # fmt: skip
 _EXAMPLES = examples(
     ("meterctl --port m1.tty usage", "Each day, today so far, and the days that the credit lasts."),
     ("meterctl --port m1.tty usage --by month --csv-excel > bill.csv", "For a spreadsheet."),
@@ -116,7 +103,7 @@ def usage(
         require_rows(given, driver, DAILY_FREEZES, "daily freezes")
         span = span_of(driver, *bounds)
         with reading("daily freezes", shown=not given.trace) as on_read:
-            registers = read_registers(driver, (*CREDIT_ITEMS, *STEP_ITEMS), on_read)
+            registers = read_registers(driver, (*CREDIT_ITEMS, *TARIFF_ITEMS), on_read)
         moments = [one.at for one in (*registers.billing, *registers.daily)]
         present = registers.present
         offsets = read_offsets(driver, [*moments, *([] if present is None else [present.at])])
@@ -124,12 +111,10 @@ def usage(
     for text in shown.said:
         say(text)
     if form is TableForm.PEOPLE:
-        print_list(
-            Extent(None, True, form),
-            listing_of(shown.people),
-            shown.columns,
-            "the meter has no freeze of this time",
-        )
+        if shown.people:
+            print_list(Extent(None, True, form), listing_of(shown.people), shown.columns)
+        for text in shown.after:
+            say(text)
     else:
         names = shown.columns.csv
         print_list(Extent(None, True, form), listing_of(shown.records), Columns(names, (), names))
@@ -146,32 +131,27 @@ def _by(text: str) -> By:
     return By(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """Rows for programs and for people, their columns, and what is said about them."""
-
-    records: Sequence[dict[str, str]]
-    people: Sequence[dict[str, str]]
-    columns: Columns
-    said: Sequence[str]
-
-
-def _shown(by: By, registers: Registers, offsets: Offsets, span: Span) -> _Shown:
+def _shown(by: By, registers: Registers, offsets: Offsets, span: Span) -> Shown:
     match by:
         case By.DAY:
-            return _dated(by, by_day(registers, offsets, span), offsets)
+            found = by_day(registers, offsets, span)
+            said = span_texts(found, span, registers, registers.daily, offsets)
+            return _dated(by, found, offsets, said)
         case By.MONTH:
-            return _dated(by, by_month(registers, offsets, span), offsets)
+            found = by_month(registers, offsets, span)
+            freezes = (*registers.older, *registers.daily)
+            said = span_texts(found, span, registers, freezes, offsets)
+            return _dated(by, found, offsets, said)
         case By.RATE:
-            return _rates(registers, offsets, span)
+            return rates(registers, offsets, span)
         case By.STEP:
-            return _steps(registers)
+            return steps(registers, offsets)
 
 
 # ---- days and months
 
 
-def _dated(by: By, found: Usage, offsets: Offsets) -> _Shown:
+def _dated(by: By, found: Usage, offsets: Offsets, said: Sequence[str]) -> Shown:
     records = [{by.value: _name(by, row), **_part(row, offsets)} for row in found.rows]
     exports = any(row.part.export_mwh for row in found.rows)
     energies = ("import_kwh", "export_kwh") if exports else ("import_kwh",)
@@ -181,19 +161,23 @@ def _dated(by: By, found: Usage, offsets: Offsets) -> _Shown:
         {**record, by.value: json.dumps(_dates(by, row)), "note": json.dumps(note)}
         for row, record, note in zip(found.rows, records, notes, strict=True)
     ]
-    whole = total([row.part for row in found.rows])
+    parts = [row.part for row in found.rows]
+    whole = total(parts)
+    after = []
     if whole is not None:
-        cost = "null" if whole.cost is None else MONEY.json(whole.cost)
         energy = {
             "import_kwh": ENERGY.json(whole.import_mwh),
             "export_kwh": ENERGY.json(whole.export_mwh),
         }
-        people.append({by.value: '"total"', **energy, "cost": cost, "note": '""'})
-    return _Shown(
+        people.append({by.value: '"total"', **energy, **cost_fragments(whole.cost), "note": '""'})
+        if not adds_up([part.cost for part in parts], whole.cost):
+            after.append(ROUNDED)
+    return Shown(
         records,
         people,
         Columns(columns, (*energies, "cost"), (by.value, *_DATED), "-"),
-        [*_cut(found.cut), *_uncosted([row.part for row in found.rows])],
+        [*said, *cut_texts(found.cut), *uncosted_texts(found.rows)],
+        after,
     )
 
 
@@ -213,27 +197,14 @@ def _part(row: Dated, offsets: Offsets) -> dict[str, str]:
         "days": "null" if row.days is None else str(row.days),
         "import_kwh": ENERGY.json(part.import_mwh),
         "export_kwh": ENERGY.json(part.export_mwh),
-        **_cost(part.cost),
+        **cost_fragments(part.cost),
         "complete": Boolean().json(part.is_complete),
     }
 
 
-def _cost(cost: int | None, name: str = "cost") -> dict[str, str]:
-    if cost is None:
-        return {name: "null", f"{name}_exact": "null"}
-    return {name: MONEY.json(cost), f"{name}_exact": MONEY_EXACT.json(cost)}
-
-
 def _dates(by: By, row: Dated) -> str:
-    """Return the dates of a row for people."""
-    month = month_of(row)
-    if by is By.MONTH and month is not None:
-        return month
-    last = format_date(row.end - 1)
-    if row.begin is None:
-        return f"until {last}"
-    first = format_date(row.begin)
-    return first if row.days == 1 else f"{first} to {last}"
+    """Return the dates of a row for people, or its month."""
+    return (month_of(row) if by is By.MONTH else None) or dates(row)
 
 
 def _note(by: By, row: Dated) -> str:
@@ -246,80 +217,3 @@ def _note(by: By, row: Dated) -> str:
     if not row.part.is_complete:
         return "so far" if by is By.DAY else "incomplete"
     return "no freeze between" if by is By.DAY and row.days != 1 else ""
-
-
-def _cut(rows: Sequence[Dated]) -> list[str]:
-    return [
-        f"{_dates(By.DAY, row)}: left out, it goes past --from or --to and no freeze divides it"
-        for row in rows
-    ]
-
-
-def _uncosted(parts: Sequence[Consumption]) -> list[str]:
-    missing = sum(part.cost is None for part in parts)
-    if not missing:
-        return []
-    return [
-        f"no cost is shown for {missing} of {len(parts)} rows: the meter did not keep what was "
-        f"charged until then"
-    ]
-
-
-# ---- rates and steps
-
-
-def _rates(registers: Registers, offsets: Offsets, span: Span) -> _Shown:
-    found = by_day(registers, offsets, span)
-    parts = [row.part for row in found.rows]
-    whole = total(parts)
-    rows = [] if whole is None else by_rate(whole, registers.values)
-    records = [
-        {
-            "rate": str(row.rate),
-            "energy_kwh": ENERGY.json(row.mwh),
-            "price": "null" if row.price is None else PRICE.json(row.price),
-            **_cost(row.cost),
-        }
-        for row in rows
-    ]
-    people = list(records)
-    said = [*_cut(found.cut), *_uncosted(parts)]
-    if whole is not None:
-        energy = ENERGY.json(sum(whole.rates_mwh))
-        cost = "null" if whole.cost is None else MONEY.json(whole.cost)
-        people.append({"rate": '"total"', "energy_kwh": energy, "price": "null", "cost": cost})
-        if whole.cost is not None and any(row.cost is None for row in rows):
-            said.append(
-                "no cost of each rate is shown: the present prices do not give what was charged, "
-                "because of steps or of a tariff that changed"
-            )
-    shown = ("rate", "energy_kwh", "price", "cost")
-    return _Shown(records, people, Columns(shown, shown, _RATE, "-"), said)
-
-
-def _steps(registers: Registers) -> _Shown:
-    rows = by_step(registers)
-    records = [
-        {
-            "step": str(row.step),
-            "limit_kwh": "null" if row.limit_mwh is None else ENERGY.json(row.limit_mwh),
-            "energy_kwh": ENERGY.json(row.mwh),
-            "addition": "null" if row.addition is None else PRICE.json(row.addition),
-            **_cost(row.addition_cost, "addition_cost"),
-            **_cost(row.cost),
-        }
-        for row in rows
-    ]
-    said = []
-    if any(row.addition_cost is None for row in rows):
-        said.append(
-            "no cost is shown: the freeze at the begin of the period is not kept, or the tariff "
-            "changed in it; the energy is divided by the present limits"
-        )
-    elif any(row.cost is None for row in rows):
-        said.append(
-            "no cost of each step is shown: several rates were used, and the meter does "
-            "not tell which of them in which step"
-        )
-    shown = ("step", "limit_kwh", "energy_kwh", "addition", "addition_cost", "cost")
-    return _Shown(records, records, Columns(shown, shown, _STEP, "-"), said)

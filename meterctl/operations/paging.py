@@ -82,3 +82,40 @@ class Pages:
                 return again
             page = again
         raise CorruptAnswerError(f"{self._table.name}: the rows from {number} on differ each time")
+
+    @property
+    def window(self) -> int:
+        """How many rows the newest page has: at most those that one reply can carry."""
+        return max(len(self._newest_page.rows), 1)
+
+    def through(self, first: int, last: int) -> list[tuple[int, Any]]:
+        """Return numbers and rows from one number to another, without those not kept any more."""
+        found: list[tuple[int, Any]] = []
+        at = first
+        while at <= last:
+            page = self.at(at)
+            if not page.rows:
+                break
+            at = page.first + len(page.rows)
+            found += [(n, row) for n, row in enumerate(page.rows, page.first) if n <= last]
+        return found
+
+
+def newest_back(
+    reader: Reader, table: Table, is_enough: Callable[[Any], bool]
+) -> list[tuple[int, Any]]:
+    """Return numbers and rows, oldest first, from the newest back to one that is enough.
+
+    A page is read as a whole, and so there may be more rows than are needed.
+    """
+    pages = Pages(reader, table)
+    if not pages.newest:
+        return []
+    found = pages.through(max(pages.newest + 1 - pages.window, OLDEST), pages.newest)
+    while found and found[0][0] > OLDEST and not is_enough(found[0][1]):
+        first = found[0][0]
+        older = pages.through(max(first - pages.window, OLDEST), first - 1)
+        if not older or older[-1][0] != first - 1:
+            break
+        found = [*older, *found]
+    return found

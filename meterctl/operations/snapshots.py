@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from meterctl.drivers import Reader
 from meterctl.errors import CorruptAnswerError
+from meterctl.operations.event_log import EventLog, read_event_log
 from meterctl.operations.paging import OnRead, numbered, paged
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, Freeze
-from protocols.quantities import ENERGY_WRAP
+from protocols.quantities import DAY, ENERGY_WRAP
 
 RATES = len(items.ENERGY_RATES)
 _REGISTERS = (items.ENERGY_IMPORT, items.ENERGY_EXPORT, *items.ENERGY_RATES)
 _WITH_REGISTERS = (items.CONSUMPTION_CHARGED, items.ENERGY_MONTH, items.ENERGY_YEAR)
 """They are compared with the registers, and so must be of the same instant."""
+_LOG_BACK = 8 * DAY
+"""The event log of the last whole days is read in any case: days without supply are no mean."""
 _TRIES = 3
 
 
@@ -85,18 +88,31 @@ def between(first: Snapshot, last: Snapshot, *, is_complete: bool = True) -> Con
     )
 
 
+def start_of(snapshot: Snapshot) -> Snapshot:
+    """Return the registers of the same meter at its start."""
+    return Snapshot(0, 0, 0, (0,) * len(snapshot.rates_mwh), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Registers:
     """The daily freezes, billing freezes that are older than these, and the present registers.
 
     Each list is in the order in which the freezes were made, which a set clock does not change.
-    `values` are further items, read with the present registers.
+    `values` are further items, read with the present registers. `log` has the events since the
+    oldest time that is wanted, as far as the meter keeps them.
     """
 
     daily: Sequence[Snapshot]
     billing: Sequence[Snapshot]
     present: Snapshot | None
     values: dict[Item, Any]
+    log: EventLog = field(default_factory=EventLog)
+
+    @property
+    def started_at(self) -> int | None:
+        """The meter's start by its clock of then; None where its event log does not tell it."""
+        clock, elapsed = self.values.get(items.CLOCK), self.values.get(items.ELAPSED)
+        return None if clock is None or elapsed is None else self.log.started_at(clock, elapsed)
 
     @property
     def older(self) -> list[Snapshot]:
@@ -110,11 +126,15 @@ class Registers:
 
 
 def read_registers(
-    reader: Reader, wanted: Sequence[Item] = (), on_read: OnRead | None = None
+    reader: Reader,
+    wanted: Sequence[Item] = (),
+    on_read: OnRead | None = None,
+    since: int | None = None,
 ) -> Registers:
-    """Read freezes, present registers and some items that the meter has.
+    """Read freezes, present registers, the event log and some items that the meter has.
 
-    A freeze that is made while they are read makes them be read again.
+    The event log is read back to `since` (ms since 1970 UTC), else to the oldest freeze. A freeze
+    that is made while they are read makes them be read again.
 
     Raises:
         CorruptAnswerError: the registers are below those of a freeze.
@@ -125,14 +145,18 @@ def read_registers(
         billing: list[Snapshot] = []
         if reader.has_rows(BILLING_FREEZES):
             billing = [Snapshot.of(row) for row in paged(reader, BILLING_FREEZES)]
-        values = dict(reader.read(_held(reader, (items.CLOCK, *wanted))))
+        values = dict(reader.read(_held(reader, (items.CLOCK, items.ELAPSED, *wanted))))
         values |= reader.read_at_once(_held(reader, (*_REGISTERS, *_WITH_REGISTERS)))
         newest = reader.page(DAILY_FREEZES).rows
         if bool(newest) == bool(daily) and (not newest or Snapshot.of(newest[-1]) == daily[-1]):
             break
     else:
         raise CorruptAnswerError("the daily freezes change while they are read")
-    return Registers(daily, billing, _present(daily, values), values)
+    ends = [one.at for one in (*billing, *daily)] if since is None else [since]
+    clock = values.get(items.CLOCK)
+    back_to = min([*ends, clock - _LOG_BACK]) if ends and clock is not None else None
+    log = read_event_log(reader, back_to)
+    return Registers(daily, billing, _present(daily, values), values, log)
 
 
 def _held(reader: Reader, wanted: Sequence[Item]) -> list[Item]:

@@ -48,7 +48,7 @@ REPORT_MUTANTS = (
     ),
     Mutant(
         "the cost of steps at present prices, whatever was charged",
-        "meterctl/operations/usage.py",
+        "meterctl/operations/rates_and_steps.py",
         "return period.cost == expected",
         "return period.cost is not None",
         (USAGE,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,18 +11,10 @@ import pytest
 from firmware_sim.metrology.load import Demand, Load, OnEnd
 from firmware_sim.settings import Settings
 from meterctl.operations.local_time import Offsets, read_offsets
+from meterctl.operations.rates_and_steps import TARIFF_ITEMS, by_rate, by_step
 from meterctl.operations.snapshots import Registers, Snapshot, read_registers
 from meterctl.operations.time_span import Span
-from meterctl.operations.usage import (
-    STEP_ITEMS,
-    Dated,
-    by_day,
-    by_month,
-    by_rate,
-    by_step,
-    month_of,
-    total,
-)
+from meterctl.operations.usage import Dated, by_day, by_month, month_of, total
 from protocols.data_model.tariff import DayTables, Prices, Steps, Tariff
 from protocols.quantities import DAY, ENERGY_WRAP, HOUR, KWH, LEDGER, MINUTE, parse_moment
 from tests.support import reference_bill, reference_meter
@@ -43,7 +36,7 @@ LOAD = ((0, 345_678), *ROWS[1:])
 
 def read(days: Days) -> tuple[Registers, Offsets]:
     session, _ = connect(days.meter)
-    registers = read_registers(session.driver, STEP_ITEMS)
+    registers = read_registers(session.driver, TARIFF_ITEMS)
     moments = [one.at for one in (*registers.billing, *registers.daily)]
     return registers, read_offsets(session.driver, [*moments, days.clock])
 
@@ -291,22 +284,20 @@ def test_each_rate_has_its_cost_where_the_present_prices_give_what_was_charged()
     days = Days("2026-03-02T23:00:00Z", tariff=tariff)
     days.run(60)
     registers, offsets = read(days)
-    whole = total([row.part for row in by_day(registers, offsets, Span()).rows])
-    assert whole is not None
-    night, day = by_rate(whole, registers.values)
+    dated = by_day(registers, offsets, Span()).rows
+    night, day = by_rate(dated, registers).rows
     assert (night.mwh, day.mwh) == (22 * 500_000, 38 * 500_000)
     assert (night.cost, day.cost) == (night.mwh * 3_000, day.mwh * 8_000)
-    changed = dict.fromkeys(registers.values, 1)
-    assert [row.cost for row in by_rate(whole, changed)] == [None, None]
+    changed = replace(registers, values=dict.fromkeys(registers.values, 1))
+    assert [row.cost for row in by_rate(dated, changed).rows] == [None, None]
 
 
 def test_one_rate_alone_has_the_whole_cost_whatever_its_price_was() -> None:
     days = Days("2026-03-02T23:00:00Z")
     days.run(60)
     registers, offsets = read(days)
-    whole = total([row.part for row in by_day(registers, offsets, Span()).rows])
-    assert whole is not None
-    (row,) = by_rate(whole, {})
+    dated = by_day(registers, offsets, Span()).rows
+    (row,) = by_rate(dated, replace(registers, values={})).rows
     assert (row.rate, row.price, row.cost) == (1, None, 30 * KWH * 5_283)
 
 
@@ -314,7 +305,7 @@ def test_steps_divide_the_consumption_of_the_present_period() -> None:
     tariff = Tariff(steps=Steps((10 * KWH, 20 * KWH, 90 * KWH), (0, 500, 1_000, 9_000)))
     days = Days("2026-03-30T22:00:00Z", tariff=tariff)
     days.run(24 + 50)
-    rows = by_step(read(days)[0])
+    rows = by_step(read(days)[0]).rows
     assert [(row.step, row.mwh, row.limit_mwh) for row in rows] == [
         (1, 10 * KWH, 10 * KWH),
         (2, 10 * KWH, 20 * KWH),
@@ -337,7 +328,7 @@ def test_steps_have_no_cost_where_the_tariff_changed_in_the_period() -> None:
     days = Days("2026-03-30T22:00:00Z", tariff=tariff)
     days.run(74)
     days.meter.state.tariff = Tariff(prices=Prices((9_999,)), steps=tariff.steps)
-    rows = by_step(read(days)[0])
+    rows = by_step(read(days)[0]).rows
     assert [row.mwh for row in rows] == [10 * KWH, 15 * KWH]
     assert {row.cost for row in rows} == {row.addition_cost for row in rows} == {None}
 
@@ -353,14 +344,14 @@ def test_a_meter_whose_time_runs_while_it_is_read_shows_registers_of_one_instant
         return data
 
     session, _ = connect(days.meter, running)
-    registers = read_registers(session.driver, STEP_ITEMS)
-    assert None not in {row.cost for row in by_step(registers)}
+    registers = read_registers(session.driver, TARIFF_ITEMS)
+    assert None not in {row.cost for row in by_step(registers).rows}
     offsets = read_offsets(session.driver, [days.clock])
     whole = total([row.part for row in by_day(registers, offsets, Span()).rows])
     assert whole is not None
-    assert whole.import_mwh == sum(row.mwh for row in by_step(registers)) + 12 * KWH
+    assert whole.import_mwh == sum(row.mwh for row in by_step(registers).rows) + 12 * KWH
 
 
 @pytest.mark.parametrize("present", [None, snapshot(5, 5, 5, 0)])
 def test_without_the_counter_of_the_period_there_are_no_steps(present: Snapshot | None) -> None:
-    assert by_step(Registers([], [], present, {})) == []
+    assert by_step(Registers([], [], present, {})).rows == []
