@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Annotated
 
 from meterctl.cli.arguments import LOOK
-from meterctl.cli.credit_left import left_of, print_left
+from meterctl.cli.credit_left import left_of, not_counted_in, print_left
 from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
 from meterctl.cli.lists import Columns, Extent, listing_of, print_list
 from meterctl.cli.options import options
@@ -120,7 +120,7 @@ def usage(
         print_list(Extent(None, True, form), listing_of(shown.records), Columns(names, (), names))
     left = left_of(registers, offsets)
     if left is not None:
-        print_left(left, form)
+        print_left(left, form, not_counted_in(left, registers, offsets))
 
 
 def _by(text: str) -> By:

@@ -204,7 +204,7 @@ _Step = tuple[int, int, int | None]
 def by_step(registers: Registers) -> StepUsages:
     """Return what was consumed in each step of the present period; none without the items."""
     values, present = registers.values, registers.present
-    counter = _counter(values)
+    counter = step_counter(values)
     if counter is None or present is None:
         return StepUsages([])
     divided = _divided(counter, values)
@@ -248,17 +248,18 @@ def _divided(counter: int, values: dict[Item, Any]) -> list[_Step]:
     return rows
 
 
-def _counter(values: dict[Item, Any]) -> int | None:
+def step_counter(values: dict[Item, Any]) -> int | None:
     """Return what was consumed in the present period of the steps, mWh."""
     period = values.get(items.STEP_PERIOD)
     if period is None:
         return None
-    counter = items.ENERGY_MONTH if _is_monthly(values) else items.ENERGY_YEAR
+    counter = items.ENERGY_MONTH if is_monthly(values) else items.ENERGY_YEAR
     found: int | None = values.get(counter)
     return found
 
 
-def _is_monthly(values: dict[Item, Any]) -> bool:
+def is_monthly(values: dict[Item, Any]) -> bool:
+    """Return whether steps count the consumption of a month, and not of a year."""
     return StepPeriod(values[items.STEP_PERIOD]) is StepPeriod.MONTH
 
 
@@ -270,7 +271,7 @@ def _has_wrapped(registers: Registers, present: Snapshot, divided: Sequence[_Ste
     in_force = values.get(items.CURRENT_STEP) or 1
     if in_force > 1 + sum(end <= counter for end in ended):
         return True
-    if not registers.billing or not _is_monthly(values):
+    if not registers.billing or not is_monthly(values):
         return False
     begin = _charged_energy(registers.billing[-1], values)
     return _charged_energy(present, values) - begin >= ENERGY_WRAP

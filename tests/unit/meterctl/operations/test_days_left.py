@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from meterctl.operations.days_left import days_left
-from meterctl.operations.snapshots import Consumption
-from meterctl.operations.usage import Dated
+from firmware_sim.metrology.load import Load
+from firmware_sim.requests import PressButton
+from meterctl.operations.days_left import CREDIT_ITEMS, NotCounted, days_left, not_counted
+from meterctl.operations.event_log import EventLog
+from meterctl.operations.local_time import read_offsets
+from meterctl.operations.rates_and_steps import TARIFF_ITEMS
+from meterctl.operations.snapshots import Consumption, read_registers
+from meterctl.operations.time_span import Span
+from meterctl.operations.usage import Dated, by_day
 from protocols.data_model import items
+from protocols.data_model.events import EVENTS
 from protocols.data_model.items import Item
+from protocols.data_model.tables import Event
+from protocols.data_model.tariff import Prices, Tariff
 from protocols.data_model.words import SupplyState, TripMode
-from protocols.quantities import DAY, LEDGER
+from protocols.quantities import DAY, KWH, LEDGER
+from protocols.sealed_message import MessageKind
+from tests.support.days import Days
+from tests.support.wire import connect
 
 TODAY = 20_500
 
@@ -113,3 +126,119 @@ def test_no_level_is_told_where_none_interrupts(changed: dict[str, Any]) -> None
 def test_a_meter_that_shows_no_credit_has_no_days() -> None:
     found = days_left(WEEK, TODAY, {})
     assert (found.credit, found.tenths, found.tenths_to_trip) == (None, None, None)
+
+
+# ---- days without supply, and what is not counted
+
+
+def log_of(*events: tuple[float, str]) -> EventLog:
+    """Return a log of events, each some days before today."""
+    rows = [
+        Event(number, int((TODAY - before) * DAY), 0, EVENTS[name].code, 0, 0)
+        for number, (before, name) in enumerate(events, 1)
+    ]
+    return EventLog(rows, True, True)
+
+
+@pytest.mark.parametrize(
+    "names", [("supply_disconnected", "supply_connected"), ("power_lost", "power_restored")]
+)
+def test_days_with_an_interrupted_supply_or_a_power_cut_do_not_count(
+    names: tuple[str, str],
+) -> None:
+    rows = [*(day(before, 12 * LEDGER) for before in (7, 6, 5)),
+            *(day(before, LEDGER) for before in (4, 3, 2, 1))]  # fmt: skip
+    log = log_of((3.5, names[0]), (0.5, names[1]))
+    found = days_left(rows, TODAY, values(15 * LEDGER), log)
+    assert (found.counted, found.without_supply, found.mean_cost) == (3, 4, 12 * LEDGER)
+    assert found.tenths == 12
+
+
+def test_too_few_days_with_supply_tell_nothing() -> None:
+    log = log_of((5.5, "supply_disconnected"), (0.5, "supply_connected"))
+    found = days_left(WEEK, TODAY, values(), log)
+    assert (found.counted, found.without_supply, found.tenths) == (1, 6, None)
+
+
+@pytest.mark.parametrize(
+    ("events", "counted"),
+    [
+        ([(2.5, "supply_connected")], 2),
+        ([(2.5, "supply_disconnected")], 4),
+        ([(4.5, "supply_disconnected"), (4.2, "ready_for_reconnection")], 2),
+        ([(4.0, "supply_disconnected"), (3.0, "supply_connected")], 6),
+    ],
+)
+def test_a_supply_is_interrupted_until_it_is_connected(
+    events: list[tuple[float, str]], counted: int
+) -> None:
+    assert days_left(WEEK, TODAY, values(), log_of(*events)).counted == counted
+
+
+def test_days_before_the_oldest_event_kept_do_not_count() -> None:
+    log = EventLog(log_of((3.5, "cover_opened")).events, True)
+    found = days_left(WEEK, TODAY, values(), log)
+    assert (found.counted, found.untold) == (3, 4)
+
+
+def test_four_days_without_supply_on_a_meter_are_no_mean_of_the_days_to_come() -> None:
+    days = Days("2026-01-01T00:00:00Z", transitions=(), load=Load.constant((1_000_000,)),
+                tariff=Tariff(prices=Prices((5_000,))), credit=48 * LEDGER)  # fmt: skip
+    days.run(8 * 24 + 4)
+    amount = 10_000
+    days.host.send(MessageKind.CREDIT, amount=amount)
+    days.meter.handle(PressButton())
+    days.run(24)
+    session, _ = connect(days.meter)
+    registers = read_registers(session.driver, (*CREDIT_ITEMS, *TARIFF_ITEMS))
+    offsets = read_offsets(session.driver, [days.clock])
+    rows = by_day(registers, offsets, Span()).rows
+    found = days_left(rows, offsets.date(days.clock), registers.values, registers.log)
+    assert (found.counted, found.without_supply, found.tenths) == (2, 5, None)
+
+
+NOW = TODAY * DAY
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, []),
+        ({"tariff_activation": NOW + 9 * DAY}, [NotCounted.TARIFF]),
+        ({"tariff_activation": NOW + 11 * DAY}, []),
+        ({"trip_mode": TripMode.DELAYED, "trip_delay_minutes": 30}, [NotCounted.TRIP_DELAY]),
+        ({"trip_mode": TripMode.DIRECT, "trip_delay_minutes": 30}, []),
+        ({"friendly_weekends": 1}, [NotCounted.FRIENDLY]),
+        ({"friendly_hours": 5}, [NotCounted.FRIENDLY]),
+    ],
+)
+def test_what_the_days_left_do_not_count(
+    changed: dict[str, Any], expected: list[NotCounted]
+) -> None:
+    given = values(**changed)
+    log = log_of()
+    left = days_left(WEEK, TODAY, given, log)
+    assert left.tenths == 100
+    assert not_counted(left, given, NOW, TODAY, log) == expected
+
+
+@pytest.mark.parametrize(
+    ("counter", "billing_day", "expected"),
+    [
+        (91, "2700", NotCounted.STEP),
+        (89, "2700", None),
+        (95, "1800", NotCounted.PERIOD),
+        (99, "1800", NotCounted.STEP),
+    ],
+)
+def test_a_step_that_is_reached_before_the_end_is_not_counted(
+    counter: int, billing_day: str, expected: NotCounted | None
+) -> None:
+    """TODAY is 2026-02-16; a day consumes 1 kWh, and the credit lasts ten days."""
+    given = values(step_period=0, energy_month_kwh=counter * KWH, billing_day=billing_day,
+                   step_limit_1_kwh=100 * KWH, step_addition_2=500)  # fmt: skip
+    rows = [replace(one, part=replace(one.part, import_mwh=KWH)) for one in WEEK]
+    given[items.AVAILABLE_CREDIT_EXACT] = 19 * LEDGER
+    left = days_left(rows, TODAY, given, log_of())
+    found = not_counted(left, given, NOW, TODAY, log_of())
+    assert found == ([] if expected is None else [expected])
