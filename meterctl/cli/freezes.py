@@ -13,9 +13,12 @@ from meterctl.cli.options import options
 from meterctl.cli.output import print_table, say, table_of_fields
 from meterctl.cli.progress import reading
 from meterctl.cli.reports import (
+    ROUNDED,
     FromOption,
     PlotOption,
     ToOption,
+    adds_up,
+    cost_fragments,
     require_plot,
     require_rows,
     shown_serial_number,
@@ -26,7 +29,7 @@ from meterctl.operations.paging import numbered
 from meterctl.operations.snapshots import Snapshot, between
 from meterctl.operations.time_span import bound_of, span_of
 from protocols.command_line import Context, Option, Program, examples
-from protocols.data_model.kinds import ENERGY, MONEY, MONEY_EXACT
+from protocols.data_model.kinds import ENERGY
 from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, Freeze
 from protocols.quantities import DAY, format_date
 
@@ -99,8 +102,7 @@ def _freeze_fragments(
         **row.fragments(offsets.at),
         "missing_days": "null" if missing is None or billing else str(missing),
         "used_kwh": "null" if used is None else ENERGY.json(used.import_mwh),
-        "cost": "null" if cost is None else MONEY.json(cost),
-        "cost_exact": "null" if cost is None else MONEY_EXACT.json(cost),
+        **cost_fragments(cost),
     }
 
 
@@ -132,9 +134,18 @@ def _print_freezes(
             _say_missing(before, row, offsets)
     if len(shown) > 1:
         used = between(Snapshot.of(shown[0][1]), Snapshot.of(shown[-1][1]))
-        cost = "null" if used.cost is None else MONEY.json(used.cost)
-        sums = {"freezes": str(len(shown)), "used_kwh": ENERGY.json(used.import_mwh), "cost": cost}
-        print_table(table_of_fields(sums, ("value",), title="from the first to the last"))
+        sums = {
+            "freezes": str(len(shown)),
+            "used_kwh": ENERGY.json(used.import_mwh),
+            "cost": cost_fragments(used.cost)["cost"],
+        }
+        print_table(table_of_fields(sums, ("value",), title="first to last"))
+        costs = [
+            None if before is None else between(Snapshot.of(before), Snapshot.of(row)).cost
+            for before, row in shown[1:]
+        ]
+        if not adds_up(costs, used.cost):
+            say(ROUNDED)
 
 
 def _midnight(instant: int, offsets: Offsets) -> str:

@@ -9,7 +9,7 @@ from meterctl.cli.arguments import LOOK
 from meterctl.cli.forms import CsvExcelOption, CsvOption, TableForm, table_form
 from meterctl.cli.lists import Columns, Extent, listing_of, print_list
 from meterctl.cli.options import options
-from meterctl.cli.output import print_table, table_of_fields
+from meterctl.cli.output import print_table, say, table_of_fields
 from meterctl.cli.progress import reading
 from meterctl.cli.reports import (
     FromOption,
@@ -28,7 +28,7 @@ from protocols.data_model.kinds import ENERGY, POWER, Boolean, Moment
 from protocols.data_model.tables import PROFILE, OffsetAt
 from protocols.quantities import HOUR, format_fixed
 
-_MARKS = ("power_down", "clock_set", "supply_open", "time_repeated")
+_MARKS = ("power_down", "clock_set", "supply_open", "time_repeated", "saturated")
 _INTERVAL = ("number", "begin", "end", "import_kwh", "export_kwh", "mean_kw", *_MARKS, "gap")
 _EXAMPLES = examples(
     ("meterctl --port m1.tty profile --from 2026-01-31 --to 2026-02-01", "One day."),
@@ -54,7 +54,8 @@ def profile(
 
     It shows the intervals that end after --from and not after --to. A time without records is a row
     with `gap`, its reason, and no energy. `time_repeated`: the clock was set back, and an earlier
-    record is of the same time.
+    record is of the same time. `saturated`: the energy is the largest that a record holds, and was
+    that much or more.
     """
     given = options(context)
     form = table_form(given.json, as_csv, for_excel)
@@ -106,6 +107,7 @@ def _fragments(part: Interval | Gap, offset_at: OffsetAt) -> dict[str, str]:
         "clock_set": boolean.json(record.clock_set),
         "supply_open": boolean.json(record.supply_open),
         "time_repeated": boolean.json(part.time_repeated),
+        "saturated": boolean.json(part.is_saturated),
         "gap": "null",
     }
 
@@ -145,6 +147,12 @@ def _print_profile(parts: Sequence[Interval | Gap], offset_at: OffsetAt) -> None
         "hours_without_records": format_fixed(missing * 100 // HOUR, 2, 2),
     }
     print_table(table_of_fields(sums, ("value",), title="sum"))
+    saturated = sum(one.is_saturated for one in intervals)
+    if saturated:
+        say(
+            f"{saturated} of the records {'is' if saturated == 1 else 'are'} saturated: the sum is "
+            f"of at least as much, and the highest mean is that of the others"
+        )
 
 
 def _row(part: Interval | Gap, offset_at: OffsetAt) -> dict[str, str]:

@@ -52,8 +52,18 @@ class Interval:
         return self.record.end
 
     @property
+    def is_saturated(self) -> bool:
+        """Whether the energy is the largest that a record holds: it was that much or more."""
+        return ProfileRecord.SATURATED in (self.record.import_mwh, self.record.export_mwh)
+
+    @property
     def mean_mw(self) -> int | None:
-        """The mean import power less the mean export power; None for no or an unknown duration."""
+        """The mean import power less the mean export power.
+
+        None for no or an unknown duration, and for an energy that is saturated.
+        """
+        if self.is_saturated:
+            return None
         duration = (self.ended or self.end) - (self.end if self.begin is None else self.begin)
         if duration <= 0:
             return None

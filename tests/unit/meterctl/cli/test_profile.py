@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from firmware_sim.metrology.load import Load
 from meterctl.cli.options import Options
 from meterctl.errors import UsageError
 from meterctl.session import Session
+from protocols.data_model.tariff import Prices, Tariff
 from protocols.modbus.native_map import NATIVE_MAP
 from protocols.quantities import HOUR
 from tests.support.days import Days
@@ -77,6 +79,7 @@ def test_an_interval_has_its_times_with_offsets_its_energy_and_its_marks(show: S
         "clock_set": False,
         "supply_open": False,
         "time_repeated": False,
+        "saturated": False,
         "gap": None,
     }
 
@@ -246,3 +249,65 @@ def test_a_plot_that_cannot_be_made_is_told_before_a_byte_is_sent(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"needs matplotlib: pip install 'prepaid-meter\[plot\]'"):
         run("freezes", "freezes", "--plot", "a.svg")
+
+
+def test_a_saturated_record_is_marked_and_has_no_mean(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, tariff = Load.constant((5_000_000_000,)), Tariff(prices=Prices((0,)))
+    days = Days("2026-03-24T23:00:00Z", load=load, tariff=tariff)
+    days.run(0.25)
+
+    @contextmanager
+    def session(_: Options, **__: Any) -> Iterator[Session]:
+        yield connect(days.meter)[0]
+
+    monkeypatch.setattr(Options, "session", session)
+    (row,) = [json.loads(line) for line in run("profile", "profile", json=True).out.splitlines()]
+    assert (row["import_kwh"], row["saturated"], row["mean_kw"]) == (1073.741823, True, None)
+    told = run("profile", "profile")
+    assert "saturated" in told.out
+    assert "1 of the records is saturated: the sum is of at least as much" in told.err
+
+
+def test_costs_of_freezes_are_rounded_and_a_sum_that_differs_is_explained(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a kilowatt at 0.5283 for a day: 6.3396, and 31.698 for five days, three 19.0188."""
+    days = Days("2026-02-24T23:00:00Z")
+    days.run(24 * 6)
+
+    @contextmanager
+    def session(_: Options, **__: Any) -> Iterator[Session]:
+        yield connect(days.meter)[0]
+
+    monkeypatch.setattr(Options, "session", session)
+    monkeypatch.setenv("COLUMNS", "80")
+    told = run("freezes", "freezes")
+    assert told.out.count(" 6.34 ") == 5
+    assert " 31.70 " in told.out
+    span = ("--from", "2026-02-26", "--to", "2026-03-01")
+    told = run("freezes", "freezes", *span)
+    assert " 19.02 " in told.out
+    assert told.err == ""
+    rows = run("freezes", "freezes", json=True).out
+    assert rows.count('"cost": 6.34, "cost_exact": 6.3396000000') == 5
+    days = Days("2026-02-24T23:00:00Z", tariff=Tariff(prices=Prices((5_281,))))
+    days.run(24 * 6)
+    told = run("freezes", "freezes")
+    assert (told.out.count(" 6.34 "), told.out.count(" 31.69 ")) == (5, 1)
+    assert told.err == "rows are rounded; the total is exact\n"
+
+
+def test_titles_of_small_tables_fit_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = Days("2026-02-24T23:00:00Z")
+    days.run(24 * 3)
+
+    @contextmanager
+    def session(_: Options, **__: Any) -> Iterator[Session]:
+        yield connect(days.meter)[0]
+
+    monkeypatch.setattr(Options, "session", session)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "first to last" in run("freezes", "freezes").out
+    assert "how long the credit lasts" in run("usage", "usage").out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,14 +13,16 @@ from typing import Any
 
 import pytest
 
+from firmware_sim.metrology.load import Load
 from meterctl.cli.options import Options
 from meterctl.errors import UsageError
 from meterctl.session import Session
 from protocols.data_model.tables import DAILY_FREEZES, Freeze
-from protocols.data_model.tariff import DayTables, Prices, Steps, Tariff
+from protocols.data_model.tariff import DayTables, Prices, Steps, Tariff, TariffChange
 from protocols.modbus.native_map import NATIVE_MAP
-from protocols.quantities import DAY, KWH
-from tests.support.days import Days
+from protocols.quantities import DAY, HOUR, KWH, LEDGER
+from protocols.sealed_message import MessageKind
+from tests.support.days import FAR, Days
 from tests.support.field_wires import NARROW, too_wide
 from tests.support.wire import connect
 from tests.unit.meterctl.cli.conftest import Printed, Run
@@ -207,3 +210,191 @@ def test_a_map_without_freezes_is_told_and_nothing_is_sent(show: Show, session: 
     driver._map = replace(NATIVE_MAP, row_windows=())
     with pytest.raises(UsageError, match="map native has no daily freezes; nothing was sent"):
         show()
+
+
+# ---- what is shown of other meters
+
+
+@pytest.fixture
+def show_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Printed]:
+    """Run the command on a meter of a test."""
+
+    def show_of(days: Days, *words: str, **how: Any) -> Printed:
+        @contextmanager
+        def opened(_: Options, **__: Any) -> Iterator[Session]:
+            yield connect(days.meter)[0]
+
+        monkeypatch.setattr(Options, "session", opened)
+        return run("usage", "usage", *words, **how)
+
+    return show_of
+
+
+START = "2026-01-01T00:00:00Z"
+
+
+def plain(**fields: object) -> Days:
+    """Return a meter of one kilowatt in UTC."""
+    kilowatt = Load.constant((1_000_000,))
+    return Days(START, **({"transitions": (), "load": kilowatt} | fields))  # type: ignore[arg-type]
+
+
+def test_costs_are_rounded_half_up_and_the_exact_ones_are_not(show_of: Show) -> None:
+    """A kilowatt at 0.5283 costs 12.6792 a day: 12.68, and four days 50.7168: 50.72."""
+    days = plain()
+    days.run(4 * 24)
+    rows = objects(show_of(days, json=True))
+    assert [row["cost"] for row in rows[:3]] == [12.68] * 3
+    assert rows[0]["cost_exact"] == 12.6792
+    assert rows[-1]["mean_daily_cost"] == 12.68
+
+
+@pytest.mark.parametrize(("price", "cost"), [(2, 0.0), (3, 0.01)])
+def test_half_a_cent_is_rounded_up(show_of: Show, price: int, cost: float) -> None:
+    days = plain(tariff=Tariff(prices=Prices((price,))))
+    days.run(24)
+    assert objects(show_of(days, json=True))[0]["cost"] == cost
+
+
+@pytest.mark.parametrize("hours", [48, 4 * 24])
+def test_rounded_rows_that_do_not_add_up_are_explained_under_the_table(
+    show_of: Show, hours: int
+) -> None:
+    """12.68 twice is 25.36, which is 25.3584 rounded; four of them are 50.72, as is 50.7168."""
+    days = plain()
+    days.run(hours)
+    assert "rows are rounded" not in show_of(days).err
+    days = plain(tariff=Tariff(prices=Prices((5_279,))))
+    days.run(72)
+    told = show_of(days)
+    assert "12.67" in told.out
+    assert "38.01" in told.out
+    assert "rows are rounded; the total is exact" not in told.err
+    days = plain(tariff=Tariff(prices=Prices((5_281,))))
+    days.run(72)
+    told = show_of(days)
+    assert "38.02" in told.out
+    assert "rows are rounded; the total is exact" in told.err
+    assert "rows are rounded" not in show_of(days, json=True).err
+
+
+def test_the_first_day_is_shown_up_to_its_end_and_from_the_start(show_of: Show) -> None:
+    days = plain()
+    days.run(60)
+    (row,) = objects(show_of(days, "--to", "2026-01-02", json=True))[:-1]
+    assert (row["begin"], row["import_kwh"]) == (None, 24.0)
+    rows = objects(show_of(days, "--from", "2026-01-01", "--to", "2026-01-03", json=True))[:-1]
+    assert [row["import_kwh"] for row in rows] == [24.0, 24.0]
+
+
+def test_a_meter_that_started_after_the_begin_or_before_it(show_of: Show) -> None:
+    days = plain()
+    days.run(36)
+    days.set_clock(2 * HOUR)
+    days.run(12)
+    printed = show_of(days, "--from", "2026-01-01", json=True)
+    assert len(objects(printed)) == 3 + 1
+    late = Days("2026-01-01T06:00:00Z", transitions=())
+    late.run(48)
+    assert len(objects(show_of(late, "--from", "2026-01-01", json=True))) == 3 + 1
+    printed = show_of(late, "--from", "2026-01-02", "--to", "2026-01-03", json=True)
+    assert [row["day"] for row in objects(printed)[:-1]] == ["2026-01-02"]
+
+
+def test_a_row_of_a_clock_set_back_lies_before_the_span_and_is_left_out(show_of: Show) -> None:
+    days = plain()
+    days.run(5 * 24 + 10)
+    days.set_clock(-3 * DAY)
+    days.run(6 * 24)
+    printed = show_of(days, "--from", "2026-01-04", "--to", "2026-01-07", json=True)
+    assert "2026-01-06: left out, it goes past --from or --to" in printed.err
+    assert [row["day"] for row in objects(printed)[:-1]] == ["2026-01-04", "2026-01-05"]
+    whole = show_of(days)
+    assert "the clock was set back" in whole.out
+    (row,) = [row for row in objects(show_of(days, json=True))[1:-1] if row["days"] is None]
+    assert row["import_kwh"] == 96.0
+
+
+@pytest.mark.parametrize("form", [True, False])
+@pytest.mark.parametrize("by", ["day", "month", "rate"])
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--from", "2027-01-01"), "nothing is known of this time yet: it is 2026-04-11"),
+        (("--to", "2025-01-01"), "older than the freezes kept|it is before the meter's start"),
+    ],
+)
+def test_no_rows_always_say_why(
+    show_of: Show, aged: Days, by: str, words: tuple[str, ...], why: str, form: bool
+) -> None:
+    assert re.search(why, show_of(aged, "--by", by, *words, json=form).err)
+
+
+@pytest.fixture(scope="module")
+def aged() -> Days:
+    """A meter of a hundred days, whose daily freezes reach back 62."""
+    made = plain(credit=9_000 * LEDGER)
+    made.run(100 * 24)
+    return made
+
+
+def test_days_older_than_the_freezes_kept_are_named(show_of: Show, aged: Days) -> None:
+    printed = show_of(aged, "--from", "2026-01-10", "--to", "2026-02-12", json=True)
+    assert "before 2026-02-09: older than the freezes kept" in printed.err
+    assert len(objects(printed)[:-1]) == 3
+
+
+def test_rates_say_which_days_they_are_of_and_use_the_billing_freezes(
+    show_of: Show, aged: Days
+) -> None:
+    span = ("--by", "rate", "--from", "2026-02-01", "--to", "2026-03-01")
+    (row,) = objects(show_of(aged, *span, json=True))[:-1]
+    assert (row["begin"], row["end"]) == (
+        "2026-02-01T00:00:00.000Z", "2026-03-01T00:00:00.000Z",
+    )  # fmt: skip
+    assert (row["energy_kwh"], row["cost_exact"]) == (28 * 24, 28 * 24 * 0.5283)
+    assert "2026-02-01 to 2026-02-28" in show_of(aged, *span).out
+
+
+def test_rates_of_charged_export_say_that_it_is_in_the_cost(show_of: Show) -> None:
+    days = plain(load=Load.constant((-1_000_000,)), reverse_charged=True)
+    days.run(70)
+    printed = show_of(days, "--by", "rate")
+    assert "charges export too (70.000000 kWh), which is in the cost" in printed.err
+    assert "36.98" in printed.out
+
+
+def test_the_reason_names_the_change_of_the_tariff(show_of: Show) -> None:
+    days = plain()
+    days.run(30)
+    change = TariffChange(((0, Prices((9_000,))),))
+    days.host.send(MessageKind.TARIFF, parameters=change.encode(), expires_at=FAR)
+    days.run(30)
+    printed = show_of(days, "--by", "rate")
+    assert "no price is shown: the tariff changed on 2026-01-02 06:00" in printed.err
+    assert "no cost is shown: the tariff changed on 2026-01-02 06:00" in (
+        show_of(days, "--by", "step").err
+    )
+
+
+def test_a_fresh_meter_says_nothing_of_several_rates(show_of: Show) -> None:
+    assert "rates" not in show_of(plain(), "--by", "step").err
+
+
+def test_days_without_supply_are_named(show_of: Show) -> None:
+    days = plain()
+    days.run(8 * 24 + 4)
+    days.cut(20)
+    days.run(30)
+    told = show_of(days)
+    assert "1 day of the last 7 not counted: the supply was interrupted" in told.err
+    assert objects(show_of(days, json=True))[-1]["counted_days"] == 6
+
+
+@pytest.mark.parametrize("columns", [NARROW, 80])
+@pytest.mark.parametrize("by", ["day", "month", "rate", "step"])
+def test_screens_are_kept_by_an_old_meter(
+    show_of: Show, aged: Days, by: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert not too_wide(show_of(aged, "--by", by).out, columns)
