@@ -11,6 +11,7 @@ from typing import Any
 
 from meterctl.operations.event_log import EventLog
 from meterctl.operations.rates_and_steps import is_monthly, step_counter
+from meterctl.operations.snapshots import Consumption
 from meterctl.operations.usage import Dated
 from protocols.data_model import items
 from protocols.data_model.items import Item
@@ -106,8 +107,14 @@ def days_left(
         level,
         None if level is None or credit is None else _tenths(credit - level, daily, values),
         *known[1:],
-        Fraction(sum(part.import_mwh + part.export_mwh for part in counted), len(counted)),
+        _mean_energy(counted, values),
     )
+
+
+def _mean_energy(counted: Sequence[Consumption], values: dict[Item, Any]) -> Fraction:
+    """Return the mean charged energy of some days, mWh."""
+    exported = sum(part.export_mwh for part in counted) if values.get(items.REVERSE_CHARGED) else 0
+    return Fraction(sum(part.import_mwh for part in counted) + exported, len(counted))
 
 
 def _is_dark(day: Dated, interrupted: Sequence[tuple[int | None, int | None]]) -> bool:

@@ -8,6 +8,7 @@ _OPERATIONS = "tests/unit/meterctl/operations"
 PAGING = f"{_OPERATIONS}/test_paging.py"
 PROFILE = f"{_OPERATIONS}/test_load_profile.py"
 USAGE = f"{_OPERATIONS}/test_usage.py"
+RATES = f"{_OPERATIONS}/test_rates_and_steps.py"
 DAYS_LEFT = f"{_OPERATIONS}/test_days_left.py"
 
 REPORT_MUTANTS = (
@@ -52,6 +53,34 @@ REPORT_MUTANTS = (
         "return period.cost == expected",
         "return period.cost is not None",
         (USAGE,),
+    ),
+    Mutant(
+        "a sum that fits proves prices that the event log denies",
+        "meterctl/operations/rates_and_steps.py",
+        "if event.code == _ACTIVATED and event.a in numbers:",
+        "if event.code == _ACTIVATED and event.a < 0:",
+        (RATES,),
+    ),
+    Mutant(
+        "charged export is taken for import of a rate",
+        "meterctl/operations/rates_and_steps.py",
+        "elif whole.export_mwh and values.get(items.REVERSE_CHARGED):",
+        "elif whole.export_mwh < 0:",
+        (RATES,),
+    ),
+    Mutant(
+        "days without supply count towards the mean",
+        "meterctl/operations/days_left.py",
+        "if day not in untold and day not in dark]",
+        "if day not in untold]",
+        (DAYS_LEFT,),
+    ),
+    Mutant(
+        "the event log is taken to be whole where it was cut",
+        "meterctl/operations/event_log.py",
+        "not rows or rows[0][0] == OLDEST",
+        "True",
+        (RATES,),
     ),
     Mutant(
         "instalments are taken without debt",
