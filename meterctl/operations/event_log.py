@@ -1,4 +1,4 @@
-"""The event log read from its newest event back, and what it proves of a time."""
+"""The event log, and what it proves of a time."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from meterctl.drivers import Reader
-from meterctl.operations.paging import OLDEST, newest_back
+from meterctl.operations.paging import OLDEST, numbered
 from protocols.data_model.events import EVENTS as EVENT_KINDS
 from protocols.data_model.tables import EVENTS, Event
 from protocols.quantities import DAY
 
-_MARGIN = DAY
-"""Further back than is wanted, so that a clock that was set back by less hides nothing."""
 _CLOCK_SET = EVENT_KINDS["clock_set"].code
 _SUPPLY_OPENS, _SUPPLY_CLOSES = "supply_disconnected", "supply_connected"
 _POWER_FAILS, _POWER_RETURNS = "power_lost", "power_restored"
@@ -85,16 +83,13 @@ class EventLog:
             yield begin, None
 
 
-def read_event_log(reader: Reader, back_to: int | None) -> EventLog:
-    """Read the event log from its newest event back to an instant; None reads all of it.
+def read_event_log(reader: Reader) -> EventLog:
+    """Read the event log; a meter whose map has none is asked for nothing.
 
-    A meter whose map has no event log is asked for nothing.
+    It is read whole: after the clock was set back, the moment of an event does not tell how many
+    older ones are to come.
     """
     if not reader.has_rows(EVENTS):
         return EventLog()
-
-    def is_enough(oldest: Event) -> bool:
-        return back_to is not None and oldest.at < back_to - _MARGIN
-
-    rows = newest_back(reader, EVENTS, is_enough)
+    rows = list(numbered(reader, EVENTS))
     return EventLog([row for _, row in rows], True, not rows or rows[0][0] == OLDEST)

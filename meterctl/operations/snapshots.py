@@ -13,14 +13,12 @@ from meterctl.operations.paging import OnRead, numbered, paged
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, Freeze
-from protocols.quantities import DAY, ENERGY_WRAP
+from protocols.quantities import ENERGY_WRAP
 
 RATES = len(items.ENERGY_RATES)
 _REGISTERS = (items.ENERGY_IMPORT, items.ENERGY_EXPORT, *items.ENERGY_RATES)
 _WITH_REGISTERS = (items.CONSUMPTION_CHARGED, items.ENERGY_MONTH, items.ENERGY_YEAR)
 """They are compared with the registers, and so must be of the same instant."""
-_LOG_BACK = 8 * DAY
-"""The event log of the last whole days is read in any case: days without supply are no mean."""
 _TRIES = 3
 
 
@@ -98,8 +96,8 @@ class Registers:
     """The daily freezes, billing freezes that are older than these, and the present registers.
 
     Each list is in the order in which the freezes were made, which a set clock does not change.
-    `values` are further items, read with the present registers. `log` has the events since the
-    oldest time that is wanted, as far as the meter keeps them.
+    `values` are further items, read with the present registers. `log` has the events that the
+    meter keeps.
     """
 
     daily: Sequence[Snapshot]
@@ -126,15 +124,11 @@ class Registers:
 
 
 def read_registers(
-    reader: Reader,
-    wanted: Sequence[Item] = (),
-    on_read: OnRead | None = None,
-    since: int | None = None,
+    reader: Reader, wanted: Sequence[Item] = (), on_read: OnRead | None = None
 ) -> Registers:
     """Read freezes, present registers, the event log and some items that the meter has.
 
-    The event log is read back to `since` (ms since 1970 UTC), else to the oldest freeze. A freeze
-    that is made while they are read makes them be read again.
+    A freeze that is made while they are read makes them be read again.
 
     Raises:
         CorruptAnswerError: the registers are below those of a freeze.
@@ -152,11 +146,7 @@ def read_registers(
             break
     else:
         raise CorruptAnswerError("the daily freezes change while they are read")
-    ends = [one.at for one in (*billing, *daily)] if since is None else [since]
-    clock = values.get(items.CLOCK)
-    back_to = min([*ends, clock - _LOG_BACK]) if ends and clock is not None else None
-    log = read_event_log(reader, back_to)
-    return Registers(daily, billing, _present(daily, values), values, log)
+    return Registers(daily, billing, _present(daily, values), values, read_event_log(reader))
 
 
 def _held(reader: Reader, wanted: Sequence[Item]) -> list[Item]:

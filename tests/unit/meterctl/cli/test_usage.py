@@ -398,3 +398,19 @@ def test_screens_are_kept_by_an_old_meter(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     assert not too_wide(show_of(aged, "--by", by).out, columns)
+
+
+def test_reasons_count_the_rows_that_are_shown(show: Show, session: Session) -> None:
+    """A meter of an older build: its rows are one of rates, and of the months."""
+    driver: Any = session.driver
+    windows = tuple(
+        window
+        for window in NATIVE_MAP.row_windows
+        if window.table != DAILY_FREEZES or window.row_size < Freeze.PACKING.size
+    )
+    driver._map = replace(NATIVE_MAP, row_windows=windows)
+    months = show("--by", "month")
+    assert re.search(r"no cost is shown for \d of \d rows: the meter did not keep", months.err)
+    rates = show("--by", "rate")
+    assert " rows: " not in rates.err
+    assert "no cost of each rate is shown: the meter did not keep what was charged" in rates.err

@@ -1,4 +1,4 @@
-"""The event log from its newest event back: no event is lost, and what it proves of a time."""
+"""The event log: no event is lost, and what it proves of a time."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def switched(times: int) -> Days:
     return days
 
 
-def read(days: Days, back_to: int | None = None) -> EventLog:
-    return read_event_log(connect(days.meter)[0].driver, back_to)
+def read(days: Days) -> EventLog:
+    return read_event_log(connect(days.meter)[0].driver)
 
 
 @pytest.mark.parametrize("times", [0, 1, 3, 4, 20, 127])
@@ -43,15 +43,6 @@ def test_a_full_log_does_not_reach_back_to_the_start() -> None:
     assert log.reaches(log.events[0].at)
     assert not log.reaches(log.events[0].at - 1)
     assert log.started_at(days.clock, days.meter.state.elapsed_ms) is None
-
-
-def test_a_log_is_read_back_to_an_instant_and_a_day() -> None:
-    days = switched(60)
-    log = read(days, days.clock - 12 * HOUR)
-    whole = events(days.meter)
-    assert list(log.events) == whole[-len(log.events) :]
-    assert len(log.events) < len(whole)
-    assert log.events[0].at < days.clock - 36 * HOUR
 
 
 def test_a_cleared_log_begins_where_it_was_cleared() -> None:

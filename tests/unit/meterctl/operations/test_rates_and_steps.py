@@ -21,7 +21,7 @@ from meterctl.operations.snapshots import Registers, read_registers
 from meterctl.operations.time_span import Span
 from meterctl.operations.usage import by_freeze
 from protocols.data_model.tariff import DayTables, Part, Prices, Steps, Tariff, TariffChange
-from protocols.quantities import DAY, ENERGY_WRAP, HOUR, KWH, LEDGER, parse_moment
+from protocols.quantities import ENERGY_WRAP, HOUR, KWH, LEDGER, parse_moment
 from protocols.sealed_message import MessageKind, Outcome
 from tests.support.days import FAR, Days
 from tests.support.wire import connect
@@ -231,14 +231,3 @@ def test_a_step_counter_that_has_wrapped_tells_no_energy() -> None:
     found = steps(days)
     assert [row.mwh for row in found.rows] == [None, None]
     assert reason(found) is Reason.COUNTER_WRAPPED
-
-
-def test_the_event_log_is_read_back_only_as_far_as_it_is_wanted() -> None:
-    days = meter()
-    days.run(40 * 24)
-    whole = read(days).log.events
-    since = parse_moment("2026-02-05T00:00:00Z")
-    some = read_registers(connect(days.meter)[0].driver, TARIFF_ITEMS, since=since).log
-    assert list(some.events) == list(whole)[-len(some.events) :]
-    assert some.events[0].at < days.clock - 8 * DAY
-    assert len(some.events) < len(whole)
