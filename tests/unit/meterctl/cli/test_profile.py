@@ -53,12 +53,7 @@ def days() -> Days:
 @pytest.fixture
 def show(days: Days, run: Run, monkeypatch: pytest.MonkeyPatch) -> Show:
     """Run a command on the eventful meter."""
-
-    @contextmanager
-    def session(_: Options, **__: Any) -> Iterator[Session]:
-        yield connect(days.meter)[0]
-
-    monkeypatch.setattr(Options, "session", session)
+    open_on(days, monkeypatch)
     return lambda *words, **how: run(words[0], *words, **how)
 
 
@@ -251,6 +246,16 @@ def test_a_plot_that_cannot_be_made_is_told_before_a_byte_is_sent(
         run("freezes", "freezes", "--plot", "a.svg")
 
 
+def open_on(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands open their session with a meter."""
+
+    @contextmanager
+    def session(_: Options, **__: Any) -> Iterator[Session]:
+        yield connect(days.meter)[0]
+
+    monkeypatch.setattr(Options, "session", session)
+
+
 def test_a_saturated_record_is_marked_and_has_no_mean(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,11 +263,7 @@ def test_a_saturated_record_is_marked_and_has_no_mean(
     days = Days("2026-03-24T23:00:00Z", load=load, tariff=tariff)
     days.run(0.25)
 
-    @contextmanager
-    def session(_: Options, **__: Any) -> Iterator[Session]:
-        yield connect(days.meter)[0]
-
-    monkeypatch.setattr(Options, "session", session)
+    open_on(days, monkeypatch)
     (row,) = [json.loads(line) for line in run("profile", "profile", json=True).out.splitlines()]
     assert (row["import_kwh"], row["saturated"], row["mean_kw"]) == (1073.741823, True, None)
     told = run("profile", "profile")
@@ -277,11 +278,7 @@ def test_costs_of_freezes_are_rounded_and_a_sum_that_differs_is_explained(
     days = Days("2026-02-24T23:00:00Z")
     days.run(24 * 6)
 
-    @contextmanager
-    def session(_: Options, **__: Any) -> Iterator[Session]:
-        yield connect(days.meter)[0]
-
-    monkeypatch.setattr(Options, "session", session)
+    open_on(days, monkeypatch)
     monkeypatch.setenv("COLUMNS", "80")
     told = run("freezes", "freezes")
     assert told.out.count(" 6.34 ") == 5
@@ -294,6 +291,7 @@ def test_costs_of_freezes_are_rounded_and_a_sum_that_differs_is_explained(
     assert rows.count('"cost": 6.34, "cost_exact": 6.3396000000') == 5
     days = Days("2026-02-24T23:00:00Z", tariff=Tariff(prices=Prices((5_281,))))
     days.run(24 * 6)
+    open_on(days, monkeypatch)
     told = run("freezes", "freezes")
     assert (told.out.count(" 6.34 "), told.out.count(" 31.69 ")) == (5, 1)
     assert told.err == "rows are rounded; the total is exact\n"
@@ -303,11 +301,7 @@ def test_titles_of_small_tables_fit_them(run: Run, monkeypatch: pytest.MonkeyPat
     days = Days("2026-02-24T23:00:00Z")
     days.run(24 * 3)
 
-    @contextmanager
-    def session(_: Options, **__: Any) -> Iterator[Session]:
-        yield connect(days.meter)[0]
-
-    monkeypatch.setattr(Options, "session", session)
+    open_on(days, monkeypatch)
     monkeypatch.setenv("COLUMNS", "80")
     assert "first to last" in run("freezes", "freezes").out
     assert "how long the credit lasts" in run("usage", "usage").out

@@ -182,7 +182,8 @@ def test_screens_are_kept(
     assert not too_wide(show("--by", by).out, columns)
 
 
-def test_a_meter_of_an_older_build_has_days_without_cost(show: Show, session: Session) -> None:
+def become_older(session: Session) -> None:
+    """Let a meter show the freezes of an older build, without what was charged until then."""
     driver: Any = session.driver
     windows = tuple(
         window
@@ -190,6 +191,10 @@ def test_a_meter_of_an_older_build_has_days_without_cost(show: Show, session: Se
         if window.table != DAILY_FREEZES or window.row_size < Freeze.PACKING.size
     )
     driver._map = replace(NATIVE_MAP, row_windows=windows)
+
+
+def test_a_meter_of_an_older_build_has_days_without_cost(show: Show, session: Session) -> None:
+    become_older(session)
     printed = show(json=True)
     rows = objects(printed)[:-1]
     assert {row["cost"] for row in rows[1:]} == {None}
@@ -402,13 +407,7 @@ def test_screens_are_kept_by_an_old_meter(
 
 def test_reasons_count_the_rows_that_are_shown(show: Show, session: Session) -> None:
     """A meter of an older build: its rows are one of rates, and of the months."""
-    driver: Any = session.driver
-    windows = tuple(
-        window
-        for window in NATIVE_MAP.row_windows
-        if window.table != DAILY_FREEZES or window.row_size < Freeze.PACKING.size
-    )
-    driver._map = replace(NATIVE_MAP, row_windows=windows)
+    become_older(session)
     months = show("--by", "month")
     assert re.search(r"no cost is shown for \d of \d rows: the meter did not keep", months.err)
     rates = show("--by", "rate")
