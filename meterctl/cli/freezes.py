@@ -34,6 +34,7 @@ from protocols.data_model.tables import BILLING_FREEZES, DAILY_FREEZES, Freeze
 from protocols.quantities import DAY, format_date
 
 _FREEZE = (*Freeze.columns(), "missing_days", "used_kwh", "cost", "cost_exact")
+_EMPTY = "the meter has no freeze of this time"
 _EXAMPLES = examples(
     ("meterctl --port m1.tty freezes", "The registers at every midnight, and what each day used."),
     ("meterctl --port m1.tty freezes --billing --json", "Ends of billing periods, for a script."),
@@ -84,6 +85,8 @@ def freezes(
         _print_freezes(shown, records, offsets, billing)
     else:
         print_list(Extent(None, True, form), listing_of(records), Columns(_FREEZE, (), _FREEZE))
+        if not records:
+            say(_EMPTY)
     if plot is not None:
         from meterctl.cli.plots import freezes_svg, write_plot
 
@@ -127,8 +130,7 @@ def _print_freezes(
     energies = ("import_kwh", "export_kwh") if exports else ("import_kwh",)
     numbers = (*energies, "used_kwh", "cost", "credit")
     columns = Columns(("at", *numbers), numbers, (), "-")
-    empty = "the meter has no freeze of this time"
-    print_list(Extent(None, True, TableForm.PEOPLE), listing_of(rows), columns, empty)
+    print_list(Extent(None, True, TableForm.PEOPLE), listing_of(rows), columns, _EMPTY)
     for before, row in shown:
         if before is not None and not billing:
             _say_missing(before, row, offsets)

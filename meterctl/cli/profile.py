@@ -30,6 +30,7 @@ from protocols.quantities import HOUR, format_fixed
 
 _MARKS = ("power_down", "clock_set", "supply_open", "time_repeated", "saturated")
 _INTERVAL = ("number", "begin", "end", "import_kwh", "export_kwh", "mean_kw", *_MARKS, "gap")
+_EMPTY = "the meter has no record of this time"
 _EXAMPLES = examples(
     ("meterctl --port m1.tty profile --from 2026-01-31 --to 2026-02-01", "One day."),
     ("meterctl --port m1.tty profile --csv-excel > january.csv", "All of it, for a spreadsheet."),
@@ -75,6 +76,8 @@ def profile(
     else:
         records = [_fragments(part, offsets.at) for part in parts]
         print_list(Extent(None, True, form), listing_of(records), Columns(_INTERVAL, (), _INTERVAL))
+        if not records:
+            say(_EMPTY)
     if plot is not None:
         from meterctl.cli.plots import profile_svg, write_plot
 
@@ -120,12 +123,11 @@ def _print_profile(parts: Sequence[Interval | Gap], offset_at: OffsetAt) -> None
     rows = [_row(part, offset_at) for part in parts]
     columns = ("begin", "end", *energies, "mean_kw", "marks")
     right = (*energies, "mean_kw")
-    empty = "the meter has no record of this time"
     print_list(
         Extent(None, True, TableForm.PEOPLE),
         listing_of(rows),
         Columns(columns, right, columns, "-"),
-        empty,
+        _EMPTY,
     )
     if not intervals:
         return

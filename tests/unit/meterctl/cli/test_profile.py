@@ -305,3 +305,13 @@ def test_titles_of_small_tables_fit_them(run: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("COLUMNS", "80")
     assert "first to last" in run("freezes", "freezes").out
     assert "how long the credit lasts" in run("usage", "usage").out
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", "--csv-excel"])
+@pytest.mark.parametrize("command", ["profile", "freezes"])
+def test_no_rows_say_why_in_each_form(show: Show, command: str, form: str) -> None:
+    words = () if form == "--json" else (form,)
+    printed = show(command, *words, "--from", "2027-01-01", json=form == "--json")
+    assert printed.err in (
+        "the meter has no record of this time\n", "the meter has no freeze of this time\n",
+    )  # fmt: skip
