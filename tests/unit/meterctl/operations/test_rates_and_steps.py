@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -21,7 +22,7 @@ from meterctl.operations.snapshots import Registers, read_registers
 from meterctl.operations.time_span import Span
 from meterctl.operations.usage import by_freeze
 from protocols.data_model.tariff import DayTables, Part, Prices, Steps, Tariff, TariffChange
-from protocols.quantities import ENERGY_WRAP, HOUR, KWH, LEDGER, parse_moment
+from protocols.quantities import DAY, ENERGY_WRAP, HOUR, KWH, LEDGER, parse_moment
 from protocols.sealed_message import MessageKind, Outcome
 from tests.support.days import FAR, Days
 from tests.support.wire import connect
@@ -231,3 +232,44 @@ def test_a_step_counter_that_has_wrapped_tells_no_energy() -> None:
     found = steps(days)
     assert [row.mwh for row in found.rows] == [None, None]
     assert reason(found) is Reason.COUNTER_WRAPPED
+
+
+# ---- against a count of the test's own
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_cost_that_is_shown_is_the_one_that_was_charged(seed: int) -> None:
+    """Random changes of tariff, account and load; each hour's energy is priced by hand."""
+    random = Random(seed)
+    hours = 6 * 24
+    powers = [random.choice((0, 1, 1, 2, -1)) * 1_000_000 for _ in range(hours)]
+    load = Load([hour * HOUR for hour in range(hours)], [Demand((one,)) for one in powers],
+                OnEnd.HOLD)  # fmt: skip
+    prices, halves, is_open = (2_000, 4_000), (1, 2), True
+    charged = random.random() < 0.5
+    days = meter(load=load, reverse_charged=charged, credit=9_000 * LEDGER)
+    chances = random.choice((0, 0, 0.01, 0.03))
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for hour in range(hours):
+        if random.random() < chances:
+            prices = (prices[1], prices[0]) if random.random() < 0.5 else (3_000, 5_000)
+            change(days, Prices(prices))
+        if random.random() < chances:
+            halves = (halves[1], halves[0])
+            change(days, DayTables((((0, halves[0]), (720, halves[1])),)))
+        if is_open and random.random() < chances / 3:
+            is_open = days.host.send(MessageKind.CLOSE).outcome is not Outcome.ACCEPTED
+        rate = halves[0] if hour % 24 < 12 else halves[1]
+        imported = max(powers[hour], 0)
+        spans.setdefault(hour // 24, []).append((rate, imported * prices[rate - 1] * is_open))
+        days.run(1)
+    first = random.choice((None, 1, 2, 3, 4))
+    begin = None if first is None else days.clock - (6 - first) * DAY
+    found = rates(days, Span(begin, None))
+    for row in found.rows:
+        truth = sum(cost for day, costs in spans.items() for rate, cost in costs
+                    if rate == row.rate and (first is None or day >= first))  # fmt: skip
+        assert row.cost in (None, truth)
+        assert row.price is None or row.cost in (None, row.price * row.mwh)
+    if not chances and not charged:
+        assert None not in [row.cost for row in found.rows]
