@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+from meterctl.cli.given_maps import MAP_VARIABLE
 from meterctl.cli.values import map_names, offered
 from meterctl.drivers.table import DRIVERS
 from meterctl.errors import UsageError
 from protocols.command_line import Option
 from protocols.port_settings import HELP, PARITIES
 
-MAP_VARIABLE = "METERCTL_MAP"
 _LINE, _OWN_FILES, _ACTING, _OUTPUT = "Line", "Keys and journal", "Before it acts", "Output"
 
 PortOption = Annotated[

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from meterctl.cli.arguments import serial_number
 from meterctl.cli.chosen_driver import driver_of, named_map
-from meterctl.cli.common_options import MAP_VARIABLE
 from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import EarlyInterruptError
 from meterctl.cli.output import print_json, result_fragments, say
@@ -346,15 +345,6 @@ class Options:
         if not _confirm(question, meter):
             raise UsageError("not confirmed; nothing was sent", serial_number=meter)
         return True
-
-
-def named_maps(context: Context) -> list[str]:
-    """Return the words of --map; its variable holds one."""
-    root = context.find_root()
-    source = root.get_parameter_source("map_names")
-    if source is not None and source.name == "ENVIRONMENT":
-        return [os.environ[MAP_VARIABLE]]  # typer would take a blank in it for the end of a name
-    return list(root.params.get("map_names") or ())
 
 
 def options(context: Context) -> Options:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from meterctl.cli.options import named_maps
+from meterctl.cli.given_maps import named_maps
 from meterctl.errors import UsageError
 from protocols.command_line import Context
 from protocols.data_model.items import ITEMS, SETTINGS, Item
