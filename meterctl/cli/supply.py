@@ -226,7 +226,10 @@ def _standing(session: Session, done: CommandDone) -> Mapping[Item, Any]:
 
 def _stays_open(serial: str, standing: Mapping[Item, Any]) -> str:
     """Return why the supply stays open, empty if it is connected."""
-    left, state = Cause(standing[items.SUPPLY_CAUSES]), SupplyState(standing[items.SUPPLY_STATE])
+    left, state = (
+        Cause(standing[items.SUPPLY_CAUSES] or 0),
+        SupplyState(standing[items.SUPPLY_STATE]),
+    )
     if not left and state is SupplyState.CONNECTED:
         return ""
     return (

@@ -106,7 +106,10 @@ class ModbusDriver:
         raise CorruptAnswerError(f"{self._where}: replies came that were not asked for")
 
     def _values(self, blocks: Iterable[Block]) -> dict[Item, Any]:
-        """Return the values of the registers and bits of some blocks; NAN for no finite number."""
+        """Return the values of the registers and bits of some blocks; NAN for no finite number.
+
+        None for a set of which the map places some words, none of which is set.
+        """
         values: dict[Item, Any] = {}
         for block in blocks:
             data = self._read(block.area, block.address, block.width)
@@ -121,6 +124,8 @@ class ModbusDriver:
                 if register.layout.bit:
                     value |= values.get(register.item, 0)
                 values[register.item] = value
+        unknown = [item for item, value in values.items() if value == 0]
+        values.update((i, None) for i in unknown if not self._readable.has_all_words(i))
         return values
 
     def holds(self, item: Item) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocols.data_model.items import Item
+from protocols.data_model.kinds import Flags
 from protocols.modbus.areas import Area
 from protocols.modbus.pdu import MAX_READ_BITS, Function
 from protocols.modbus.register_map import RegisterMap
@@ -81,6 +82,14 @@ class ReadableMap:
             if not _is_bank(register_map)
         }
         """The values of each area, in order, of a device that may refuse to cut one."""
+
+    def has_all_words(self, item: Item) -> bool:
+        """Return whether an item is read whole: not as bits of a set that lack some of its words.
+
+        Where they do and none of them is set, it is not known whether the set is empty.
+        """
+        placed = {place.layout.bit for place in self.in_bits.get(item, ())}
+        return not any(placed) or not isinstance(item.kind, Flags) or placed == {*item.kind.words}
 
     def holds(self, item: Item) -> bool:
         """Return whether an item can be read."""

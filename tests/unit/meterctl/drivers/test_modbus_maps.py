@@ -152,6 +152,23 @@ def test_single_bits_of_a_set_make_its_value() -> None:
     assert driver.read([items.STATUS]) == {items.STATUS: 0b101}
 
 
+def test_a_set_without_all_its_words_in_the_map_is_unknown_while_none_is_set() -> None:
+    words = items.SUPPLY_CAUSES.kind.words  # type: ignore[attr-defined]
+    for placed, of_none in ((words[2:4], None), (words, 0)):
+        bits = tuple(
+            Register(
+                Area.HOLDING, 0x2000 + place, items.SUPPLY_CAUSES, Layout(ValueType.BOOL, bit=word)
+            )
+            for place, word in enumerate(placed)
+        )
+        driver, _ = scratch_driver(*bits)
+        driver.write_once(Area.HOLDING, 0x2000, (0,) * len(bits))
+        assert driver.read([items.SUPPLY_CAUSES]) == {items.SUPPLY_CAUSES: of_none}
+        driver.write_once(Area.HOLDING, 0x2000, (1,))
+        first = 1 << words.index(placed[0])
+        assert driver.read([items.SUPPLY_CAUSES]) == {items.SUPPLY_CAUSES: first}
+
+
 def scratch_driver(*registers: Register, **how: Any) -> tuple[ModbusDriver, PipeTransport]:
     """Return a driver whose map has registers where the meter's native map has scratch."""
     register_map = RegisterMap("tried", (Section("All", registers),), **how)
