@@ -4,7 +4,7 @@ left out. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from meterctl.cli.output import item_text
@@ -145,26 +145,26 @@ def _days_text(left: int) -> str:
 def power_rows(values: Values) -> Iterator[tuple[str, list[Word]]]:
     """Yield name and words of the power, and of each phase where there are several."""
     absent = absent_phases(values)
-    total = [
-        (_with_unit(item, values), "bold" if item is items.ACTIVE_POWER else "")
-        for item in (items.ACTIVE_POWER, items.POWER_FACTOR, items.FREQUENCY)
-        if values.get(item) is not None
+    known = [item for item in values if values[item] is not None and item not in absent]
+    power = [item for item in (items.ACTIVE_POWER,) if item in known]
+    rest = [item for item in (items.POWER_FACTOR, items.FREQUENCY) if item in known]
+    phases = [
+        [item for item in of_phase if item in known]
+        for of_phase in zip(items.ACTIVE_POWERS, items.VOLTAGES, items.CURRENTS, strict=True)
     ]
-    phases = []
-    for number in range(3):
-        of_phase = (items.ACTIVE_POWERS[number], items.VOLTAGES[number], items.CURRENTS[number])
-        words = [
-            (_with_unit(item, values), "")
-            for item in of_phase
-            if item not in absent and values.get(item) is not None
-        ]
-        phases.append(words)
-    if not any(phases[1:]):
-        yield "power", [*total[:1], *phases[0][bool(total) :], *total[1:]]
+    if not any(phases[1:]):  # the power of the only phase is the total
+        single = [item for item in phases[0] if not power or item is not items.ACTIVE_POWERS[0]]
+        yield "power", _quantity_words([*power, *single, *rest], values)
         return
-    yield "power", total
-    for number, words in enumerate(phases, 1):
-        yield f"  L{number}", words
+    yield "power", _quantity_words([*power, *rest], values)
+    for number, of_phase in enumerate(phases, 1):
+        yield f"  L{number}", _quantity_words(of_phase, values)
+
+
+def _quantity_words(shown: Sequence[Item], values: Values) -> list[Word]:
+    return [
+        (_with_unit(item, values), "bold" if item is items.ACTIVE_POWER else "") for item in shown
+    ]
 
 
 def _with_unit(item: Item, values: Values) -> str:

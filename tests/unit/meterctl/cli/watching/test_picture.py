@@ -9,6 +9,7 @@ import pytest
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
+from meterctl.cli.watching.facts import power_rows
 from meterctl.cli.watching.picture import picture
 from meterctl.cli.watching.values import wanted_items
 from meterctl.cli.watching.views import WatchView
@@ -154,6 +155,15 @@ def test_a_map_without_an_account_shows_what_it_has_and_nothing_else() -> None:
     names = {row[:10].strip() for row in shown}
     assert names.isdisjoint({"credit", "price", "warnings", "lamps", "account", "clock", "supply"})
     assert not any(row.split()[-1:] == ["-"] for row in shown)
+
+
+def test_a_map_without_power_per_phase_shows_voltage_and_current() -> None:
+    first = {items.VOLTAGES[0]: 230_000, items.CURRENTS[0]: 4_348}
+    for power in ({items.ACTIVE_POWER: 1_000_000}, {items.POWER_FACTOR: 10_000}, {}):
+        ((_, words),) = power_rows({**power, **first})
+        told = [word for word, _ in words]
+        assert [word for word in told if word.endswith((" V", " A"))] == ["230.000 V", "4.348 A"]
+        assert len(told) == len(power) + 2
 
 
 def test_named_items_are_a_list_with_the_course_of_the_first(view: WatchView) -> None:
