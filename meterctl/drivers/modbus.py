@@ -253,7 +253,7 @@ class ModbusDriver:
             if known and found != known and self._read(area, address, count) != known:
                 raise CorruptAnswerError(
                     f"{self._where}: the device that answers is no meter with the "
-                    f"{self._map.name} map"
+                    f"{self._map.name} map: name its map with --map, or find it by `meterctl scan`"
                 )
         self._known = True
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from meterctl.cli.watching.pen import Pen
 from meterctl.cli.watching.values import answer_word, detail_words
 from meterctl.cli.watching.views import MeterView, WatchView
+from meterctl.operations.observations import Failure
 from protocols.quantities import SECOND, format_duration, format_moment
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _MOST_EVENTS = 40
+_MOST_REASON_LINES = 6
+"""Lines of 40 columns that every reason with its advice fits."""
 
 
 def state_lines(meter: MeterView, pen: Pen, now_ms: int) -> list[Text]:
@@ -31,7 +34,12 @@ def state_lines(meter: MeterView, pen: Pen, now_ms: int) -> list[Text]:
         lines += pen.paragraph(
             f"the values are of {clock_time(seen.at_ms)}, {age(now_ms - seen.at_ms)} old", "red"
         )
-    return [*lines, *pen.paragraph(str(failure.error), "red")[:2]]
+    return [*lines, *reason_lines(failure, pen)]
+
+
+def reason_lines(failure: Failure, pen: Pen) -> list[Text]:
+    """Return why a reading failed, and what to do."""
+    return pen.paragraph(str(failure.error), "red")[:_MOST_REASON_LINES]
 
 
 def notice_lines(watch: WatchView, pen: Pen) -> list[Text]:

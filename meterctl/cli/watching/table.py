@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from meterctl.cli.output import item_text
 from meterctl.cli.watching.facts import money_unit, supply_words, warning_words
 from meterctl.cli.watching.load_history import ASCII_BARS, BARS, bars
-from meterctl.cli.watching.parts import event_lines, foot, notice_lines, state_lines
+from meterctl.cli.watching.parts import event_lines, foot, notice_lines, reason_lines, state_lines
 from meterctl.cli.watching.pen import Pen, Word
 from meterctl.cli.watching.values import values_of
 from meterctl.cli.watching.views import MeterView, WatchView
+from meterctl.errors import NoAnswerError
 from meterctl.operations.present_rate import DAYS_AT_PRESENT_RATE
 from protocols.data_model import items
 from protocols.replacements import has
@@ -19,6 +20,8 @@ from protocols.replacements import has
 if TYPE_CHECKING:
     from rich.text import Text
 
+_NAME_WIDTH = 9
+"""Columns of the unit number before the values."""
 _LEAST_COURSE = 8
 """Columns below which the course of the load is left out."""
 _MOST_EVENT_LINES = 8
@@ -48,12 +51,15 @@ def table(watch: WatchView, width: int, height: int, encoding: str, now_ms: int)
 
 def _rows(watch: WatchView, meter: MeterView, pen: Pen, now_ms: int) -> list[Text]:
     """Return the lines of a meter: its number and values, or since when it is silent."""
-    name = f"unit {meter.unit}".ljust(9)
+    name = f"unit {meter.unit}".ljust(_NAME_WIDTH)
+    below = (" " * _NAME_WIDTH, "")
+    states = _state_words(meter, replace(pen, width=max(pen.width - _NAME_WIDTH, 1)), now_ms)
     if meter.reading is None:
-        first = state_lines(meter, replace(pen, width=max(pen.width - 9, 1), fades=False), now_ms)[
-            0
+        lit = replace(pen, fades=False)
+        return [
+            lit.line(below if number else (name, "bold"), word)
+            for number, word in enumerate(states)
         ]
-        return [pen.line((name, "bold"), (first.plain, str(first.style)))]
     values = values_of(meter.reading)
     words: list[Word] = [(meter.reading.meter.serial_number or "", "bold")]
     if watch.named:
@@ -74,13 +80,20 @@ def _rows(watch: WatchView, meter: MeterView, pen: Pen, now_ms: int) -> list[Tex
         if values.get(items.ACTIVE_POWER) is not None:
             words.append((item_text(items.ACTIVE_POWER, values[items.ACTIVE_POWER], 0), ""))
         words += [word for word in warning_words(meter.reading) if word[0] != "none"]
-    lines = pen.pair(name, [word for word in words if word[0]], 9)
+    lines = pen.pair(name, [word for word in words if word[0]], _NAME_WIDTH)
     used = lines[-1].cell_len
     if meter.load.low is not None and pen.width - used - 2 >= _LEAST_COURSE:
         glyphs = BARS if has(pen.encoding, BARS) else ASCII_BARS
         (drawn,) = bars(meter.load.means(pen.width - used - 2), 1, glyphs)
         lines[-1].append(f"  {drawn}", "cyan")
     if meter.failure is not None:
-        told = state_lines(meter, replace(pen, width=max(pen.width - 9, 1), fades=False), now_ms)
-        lines.append(pen.line((" " * 9, ""), (told[0].plain, "bold red")))
+        lines += [pen.line(below, word) for word in states]
     return lines
+
+
+def _state_words(meter: MeterView, pen: Pen, now_ms: int) -> list[Word]:
+    """Return a line each: since when a meter is silent, or why its answer is none."""
+    words = [(state_lines(meter, pen, now_ms)[0].plain, "bold red" if meter.failure else "yellow")]
+    if meter.failure is not None and not isinstance(meter.failure.error, NoAnswerError):
+        words += [(line.plain, "red") for line in reason_lines(meter.failure, pen)]
+    return words

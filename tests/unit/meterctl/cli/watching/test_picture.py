@@ -13,7 +13,7 @@ from meterctl.cli.watching.facts import power_rows
 from meterctl.cli.watching.picture import picture
 from meterctl.cli.watching.values import wanted_items
 from meterctl.cli.watching.views import WatchView
-from meterctl.errors import NoAnswerError
+from meterctl.errors import CorruptAnswerError, NoAnswerError
 from meterctl.operations.meter_watch import MeterWatch, Plan
 from meterctl.operations.observations import AnsweringMeter, Failure, OtherMeter, Reading
 from meterctl.operations.watching import Pace, watch
@@ -124,6 +124,23 @@ def test_a_silence_is_told_with_its_begin_and_the_age_of_the_values(view: WatchV
     (credit,) = (line for line in lines if line.plain.startswith("credit"))
     assert "dim" in {str(span.style) for span in credit.spans}
     assert "1 failed" in text
+
+
+WRONG_MAP = CorruptAnswerError(
+    f"{PORT} unit 3: the device that answers is no meter with the native map: name its map with "
+    f"--map, or find it by `meterctl scan`"
+)
+
+
+@pytest.mark.parametrize("units", [[1], [1, 2]])
+@pytest.mark.parametrize("width", [80, 40])
+def test_a_meter_with_another_map_is_told_with_what_to_do(units: list[int], width: int) -> None:
+    view = WatchView.of(PORT, 1000, (), (), units)
+    view.take(Failure(1, BEGAN_MS, BEGAN_MS, WRONG_MAP))
+    text = " ".join(" ".join(rows(view, width, now_ms=BEGAN_MS)).split())
+    assert "corrupt since 00:00:00Z" in text
+    assert "name its map with --map, or find it by `meterctl scan`" in text
+    assert max(map(len, rows(view, width))) <= width
 
 
 def test_another_meter_is_named_and_begins_without_the_load_of_the_one_before() -> None:
