@@ -27,6 +27,8 @@ from protocols.data_model.items import Item
 
 _FIRST = ("at", "unit", "answer", items.SERIAL_NUMBER.name)
 _LONGEST_HEADING = 1 << 16
+_OPTIONS = {TableForm.CSV: "--csv", TableForm.CSV_EXCEL: "--csv-excel"}
+_MARK = BYTE_ORDER_MARK.encode()
 
 
 class CsvFile:
@@ -45,7 +47,7 @@ class CsvFile:
             notice: is told that the file takes no more rows.
 
         Raises:
-            UsageError: it cannot be written, or it has other columns.
+            UsageError: it cannot be written, it has other columns, or is of the other form.
         """
         self._form, self._shown, self._notice = form, shown, notice
         rest = [item.name for item in columns_of(shown) if item.name not in _FIRST]
@@ -61,15 +63,16 @@ class CsvFile:
     def _begin(self, path: Path) -> None:
         heading, _ = self._lines(dict.fromkeys(self._names, "null"))
         if not self._file.size:
-            mark = BYTE_ORDER_MARK if self._form is TableForm.CSV_EXCEL else ""
-            self._file.write((mark + heading).encode())
+            mark = _MARK if self._form is TableForm.CSV_EXCEL else b""
+            self._file.write(mark + heading.encode())
             return
         first, ends_whole = _first_line_of(path)
-        if first != heading.encode().strip():
-            raise UsageError(
-                f"file {path}: its first line is not the heading of this watch; give a new file. "
-                f"It is as it was, and nothing was sent"
-            )
+        if first.removeprefix(_MARK).strip() != heading.encode().strip():
+            raise _refusal(path, "its first line is not the heading of this watch")
+        for_spreadsheet = first.startswith(_MARK) or first.endswith(b"\r\n")
+        form = TableForm.CSV_EXCEL if for_spreadsheet else TableForm.CSV
+        if form is not self._form:
+            raise _refusal(path, f"it has the form of {_OPTIONS[form]}, not {_OPTIONS[self._form]}")
         if not ends_whole:  # a power failure cut its last row
             self._file.write(self._line_end)
 
@@ -117,11 +120,17 @@ def _serial(reading: Reading) -> dict[str, str]:
     return {items.SERIAL_NUMBER.name: json.dumps(reading.meter.serial_number)}
 
 
+def _refusal(path: Path, reason: str) -> UsageError:
+    return UsageError(
+        f"file {path}: {reason}; give a new file. It is as it was, and nothing was sent"
+    )
+
+
 def _first_line_of(path: Path) -> tuple[bytes, bool]:
-    """Return the first line of a file, without a byte order mark, and whether its last is whole."""
+    """Return the first line of a file, and whether its last is whole."""
     try:
         with path.open("rb") as file:
-            first = file.readline(_LONGEST_HEADING).removeprefix(BYTE_ORDER_MARK.encode()).strip()
+            first = file.readline(_LONGEST_HEADING)
             file.seek(-1, os.SEEK_END)
             return first, file.read(1) == b"\n"
     except OSError as error:

@@ -272,6 +272,18 @@ def test_a_file_of_other_columns_is_not_continued(watched: Watched, tmp_path: Pa
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("forms", [("--csv", "--csv-excel"), ("--csv-excel", "--csv")])
+def test_a_file_of_the_other_form_is_not_continued(
+    watched: Watched, tmp_path: Path, forms: tuple[str, str]
+) -> None:
+    path, (begun, other) = tmp_path / "w.csv", forms
+    watched.run(*ITEMS, "--count", "1", begun, str(path))
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match=f"it has the form of {begun}, not {other}; give a new"):
+        watched.run(*ITEMS, "--count", "1", other, str(path))
+    assert path.read_bytes() == before
+
+
 def test_a_row_that_a_power_failure_cut_stays_apart_from_the_next(
     watched: Watched, tmp_path: Path
 ) -> None:
