@@ -21,6 +21,7 @@ from meterctl.cli.reports import (
     cost_fragments,
     require_plot,
     require_rows,
+    shown_account_unit,
     shown_serial_number,
 )
 from meterctl.cli.time_texts import short_moment
@@ -71,6 +72,7 @@ def freezes(
         driver = session.driver
         require_rows(given, driver, table, f"{name} freezes")
         serial = shown_serial_number(driver) if plot is not None else ""
+        unit = shown_account_unit(driver) if plot is not None else ""
         span = span_of(driver, *bounds)
         with reading(f"{name} freezes", shown=not given.trace) as on_read:
             rows = [row for _, row in numbered(driver, table, on_read=on_read)]
@@ -91,7 +93,7 @@ def freezes(
         from meterctl.cli.plots import freezes_svg, write_plot
 
         kept = [row for _, row in shown]
-        write_plot(plot, freezes_svg(serial, kept, offsets, is_daily=not billing))
+        write_plot(plot, freezes_svg(serial, unit, kept, offsets, is_daily=not billing))
 
 
 def _freeze_fragments(

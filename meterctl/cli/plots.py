@@ -21,6 +21,8 @@ from protocols.quantities import DAY, KWH, LEDGER, MWH_IN_MW_MS
 
 _IMPORT, _EXPORT, _CREDIT = "#1f6f54", "#c98a1b", "#3b5b92"
 _MARK, _GAP = "#b3412e", "#dddddd"
+_USED = "#a5d1be"
+"""Light bars, so that the line of the credit is seen before them."""
 KW = 1_000_000
 """Milliwatts in one kilowatt."""
 _SIZE = (10, 5)
@@ -28,6 +30,12 @@ _SIZE = (10, 5)
 
 def require_drawable(path: Path) -> None:
     """Raise UsageError where a plot cannot be made; a long read is then spared."""
+    is_device = path.exists() and not path.is_file() and not path.is_dir()
+    if path.suffix.lower() != ".svg" and not is_device:
+        raise UsageError(
+            f"--plot {path}: a plot is SVG: give a name that ends in .svg; nothing was sent or "
+            f"written"
+        )
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError("--plot needs matplotlib: pip install 'prepaid-meter[plot]'")
     if not path.absolute().parent.is_dir():
@@ -112,8 +120,14 @@ def _note(axes: Any, at: datetime, text: str, side: str) -> None:
     )
 
 
-def freezes_svg(serial: str, rows: Sequence[Freeze], offsets: Offsets, *, is_daily: bool) -> bytes:
-    """Return the plot of freezes: what was used between each two, and the credit at each."""
+def freezes_svg(
+    serial: str, account_unit: str, rows: Sequence[Freeze], offsets: Offsets, *, is_daily: bool
+) -> bytes:
+    """Return the plot of freezes: what was used between each two, and the credit at each.
+
+    Args:
+        account_unit: empty where it is not known.
+    """
     figure, axes = _figure(serial, "daily freezes" if is_daily else "billing freezes")
     for first, last in pairwise(rows):
         if last.at <= first.at:
@@ -128,7 +142,7 @@ def freezes_svg(serial: str, rows: Sequence[Freeze], offsets: Offsets, *, is_dai
             height,
             width=end - begin,
             align="edge",
-            color=_GAP if missing else _IMPORT,
+            color=_GAP if missing else _USED,
             edgecolor="white",
             linewidth=0.5,
         )
@@ -142,11 +156,11 @@ def freezes_svg(serial: str, rows: Sequence[Freeze], offsets: Offsets, *, is_dai
         times,
         [row.available_credit / LEDGER for row in rows],
         color=_CREDIT,
-        linewidth=1,
+        linewidth=1.5,
         marker=".",
-        markersize=3,
+        markersize=4,
     )
-    credit.set_ylabel("credit [account unit]", color=_CREDIT)
+    credit.set_ylabel(f"credit [{account_unit or 'account unit'}]", color=_CREDIT)
     return _svg(figure, axes)
 
 

@@ -13,6 +13,7 @@ from protocols.command_line import Option
 from protocols.data_model import items
 from protocols.data_model.kinds import MONEY, MONEY_EXACT
 from protocols.data_model.tables import Table
+from protocols.data_model.words import account_unit_text
 from protocols.quantities import CENT
 
 FromOption = Annotated[
@@ -79,3 +80,11 @@ def adds_up(costs: Sequence[int | None], whole: int | None) -> bool:
     """Return whether rounded costs have the rounded sum, as far as both are known."""
     known = [rounded(cost) for cost in costs if cost is not None]
     return whole is None or len(known) != len(costs) or sum(known) == rounded(whole)
+
+
+def shown_account_unit(driver: Reader) -> str:
+    """Return the unit of the account, such as CNY; empty where the map does not have it."""
+    if not driver.holds(items.ACCOUNT_UNIT):
+        return ""
+    unit = driver.read([items.ACCOUNT_UNIT])[items.ACCOUNT_UNIT]
+    return "" if unit is None else account_unit_text(unit)

@@ -210,7 +210,7 @@ def test_a_meter_without_records_says_so(run: Run) -> None:
 @pytest.mark.parametrize(
     ("command", "labels"),
     [("profile", ("mean power [kW]", "no records: power_down", "clock_set", "load profile")),
-     ("freezes", ("used [kWh a day]", "credit [account unit]", "2 days without a freeze"))],
+     ("freezes", ("used [kWh a day]", "credit [CNY]", "2 days without a freeze"))],
 )  # fmt: skip
 def test_a_plot_is_the_same_bytes_each_time_and_names_what_it_shows(
     show: Show, tmp_path: Path, command: str, labels: tuple[str, ...]
@@ -315,3 +315,14 @@ def test_no_rows_say_why_in_each_form(show: Show, command: str, form: str) -> No
     assert printed.err in (
         "the meter has no record of this time\n", "the meter has no freeze of this time\n",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["profile", "freezes"])
+def test_a_plot_under_a_name_of_another_format_is_refused_before_a_byte_is_sent(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    monkeypatch.setattr(Options, "session", None)
+    for name in ("load.png", "load", ".svg"):
+        with pytest.raises(UsageError, match="a plot is SVG: give a name"):
+            run(command, command, "--plot", str(tmp_path / name))
+        assert not (tmp_path / name).exists()
