@@ -154,7 +154,7 @@ def difference_tables(planned: PlannedTariff) -> Iterator[Table]:
 
 def _effect(planned: PlannedTariff, difference: PartDifference) -> str:
     if difference.is_none:
-        return "no change"
+        return "no change" if difference in planned.sent_differences else "no change: not sent"
     count = sum(each.new != each.current for each in difference.values)
     counted = f"{count} new value{'s' * (count != 1)}" if count else "the current values stay"
     return "; ".join(filter(None, (counted, replaced_text(planned, difference))))
@@ -212,6 +212,7 @@ def part_fragments(planned: PlannedTariff, found: Sequence[PartReadBack]) -> dic
                 "part": f'"{each.name}"',
                 "activation": _activation_json(planned, each.activation),
                 "replaces": _activation_json(planned, each.replaces or 0),
+                "sent": json.dumps(each in planned.sent_differences),
                 "read_back": json.dumps(stands.get(each.name)),
             }
         )

@@ -45,15 +45,20 @@ def part_tables(
 
 
 def _rates(part: DayTables, title: str, prices: Prices | None) -> Table:
-    """Return the table of the entries, with the price of each rate where it is known."""
+    """Return the table of the rates from midnight on, with their prices where they are known."""
     held = () if prices is None else tuple(map(PRICE.text, prices.prices))
     rows = [
         (str(number), time_of(minute), str(rate), *_price(held, rate))
         for number, table in enumerate(part.tables, 1)
-        for minute, rate in table
+        for minute, rate in _from_midnight(table)
     ]
     columns = ("table", "from", "rate", *(("price",) if held else ()))
     return Table(columns, rows, ("table", "rate", "price"), _titled(title, "rates of the day"))
+
+
+def _from_midnight(table: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+    """Return the entries of a day with one at 00:00: before the first the last one applies."""
+    return table if table[0][0] == 0 else ((0, table[-1][1]), *table)
 
 
 def _price(held: Sequence[str], rate: int) -> Sequence[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 
 from meterctl.errors import MeterctlError, RefusedError, UsageError
 from meterctl.journal import Journal
@@ -20,7 +21,11 @@ from protocols.sealed_message import MessageKind, Outcome
 
 @dataclass(frozen=True, slots=True)
 class PlannedTariff:
-    """A tariff command, the meter's sets before it, and what it changes there."""
+    """A tariff command, the meter's sets before it, and what it changes there.
+
+    `sent` are its parts, `differences` those that were asked for: one that would change nothing at
+    a later moment is not sent, since it would undo a change that is made until then.
+    """
 
     command: Command
     before: TariffSets
@@ -37,9 +42,16 @@ class PlannedTariff:
         """Whether the meter's sets would be other ones afterwards."""
         return not all(difference.is_none for difference in self.differences)
 
+    @property
+    def sent_differences(self) -> list[PartDifference]:
+        """What the parts change that are sent; empty where nothing is, since nothing changes."""
+        names = {PART_NAMES[type(part)] for _, part in self.sent} if self.changes else set()
+        return [each for each in self.differences if each.name in names]
+
     def last_set(self) -> Tariff:
         """Return the set in force after the last activation."""
-        return resulting_sets(self.before, self.sent)[-1][1]
+        found = resulting_sets(self.before, self.sent)
+        return found[-1][1] if found else self.before.current
 
     def past(self) -> list[str]:
         """Return the parts whose activation is a moment before the meter's clock."""
@@ -77,14 +89,21 @@ def plan_tariff(
             f"{session.driver.name} does not show the parts of the tariff here: it could not be "
             f"compared nor read back; nothing was sent"
         )
-    command = plan_command(session, journal, MessageKind.TARIFF, change.encode(), valid_for_s)
+    command = plan_command(session, journal, MessageKind.TARIFF, valid_for_s=valid_for_s)
     serial = command.meter.serial_number
     before = read_sets(session.driver, (moment for moment, _ in change.parts))
-    sent = tuple((_required_instant(moment, before, serial), part) for moment, part in change.parts)
-    told = refusals(before, sent, command.meter.account_unit)
+    asked = tuple(
+        (_required_instant(moment, before, serial), part) for moment, part in change.parts
+    )
+    told = refusals(before, asked, command.meter.account_unit)
     if told:
         raise _out_of_range(serial, "; ".join(told))
-    return PlannedTariff(command, before, sent, tuple(differences(before, sent)))
+    found = tuple(differences(before, asked))
+    needed = [not each.is_none or each.activation <= before.clock for each in found]
+    parameters = TariffChange(tuple(compress(change.parts, needed))).encode()
+    return PlannedTariff(
+        replace(command, parameters=parameters), before, tuple(compress(asked, needed)), found
+    )
 
 
 def _required_instant(moment: int | LocalMoment, sets: TariffSets, serial: str) -> int:
@@ -195,8 +214,8 @@ def replaced_text(planned: PlannedTariff, difference: PartDifference) -> str:
 def asked_text(planned: PlannedTariff) -> str:
     """Return what a command asks, in one sentence for a question."""
     asked: dict[str, list[str]] = {}
-    for each in planned.differences:
+    for each in planned.sent_differences:
         asked.setdefault(activation_text(planned, each), []).append(each.name)
-    replaced = (replaced_text(planned, each) for each in planned.differences)
+    replaced = (replaced_text(planned, each) for each in planned.sent_differences)
     parts = (f"{', '.join(names)} {when}" for when, names in asked.items())
     return "; ".join(filter(None, (*parts, *replaced)))

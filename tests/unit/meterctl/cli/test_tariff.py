@@ -196,6 +196,7 @@ def test_the_object_of_a_set_ends_with_its_result(run: Run, file: Path) -> None:
         "part": "prices",
         "activation": None,
         "replaces": None,
+        "sent": True,
         "read_back": "current",
     }
     assert parts["steps"]["activation"] == "2026-07-01T00:00:00.000Z"
@@ -208,6 +209,24 @@ def test_the_object_of_a_set_ends_with_its_result(run: Run, file: Path) -> None:
         "new": 0.7,
     }
     assert "price_1" in printed.err  # what changes, for the person who is asked
+
+
+def test_a_part_that_changes_nothing_later_is_not_sent_and_told(
+    run: Run, setup: Setup, tmp_path: Path
+) -> None:
+    whole = run("tariff", "tariff", "show", "--toml").out
+    path = tmp_path / "whole.toml"
+    path.write_text(whole.replace("0.5283", "0.6000"))
+    words = ("set", str(path), "--activate", "2026-07-01")
+    assert "no change: not sent" in run("tariff", "tariff", *words, dry_run=True).out
+    shown = json.loads(run("tariff", "tariff", *words, json=True).out)
+    stands = {row["part"]: (row["sent"], row["read_back"]) for row in shown["parts"]}
+    assert stands.pop("prices") == (True, "pending")
+    assert set(stands.values()) == {(False, None)}
+    assert len(stands) == 3
+    assert len(setup.meter.state.pending) == 1
+    shown = json.loads(run("tariff", "tariff", *words, json=True).out)
+    assert {row["sent"] for row in shown["parts"]} == {False}
 
 
 def test_a_tariff_that_is_so_already_is_not_sent(run: Run, file: Path, setup: Setup) -> None:

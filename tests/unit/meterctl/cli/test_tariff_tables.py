@@ -47,6 +47,18 @@ def test_rates_have_their_prices_where_they_are_known() -> None:
     assert with_prices.rows == [("1", "00:00", "2", "0.5000"), ("1", "01:00", "3", "-")]
 
 
+def test_rates_of_a_day_begin_at_midnight_also_where_its_entries_do_not() -> None:
+    _, rates = tables(DayTables((SHOP, ((0, 2),))))
+    assert rates.rows == [
+        ("1", "00:00", "1"),
+        ("1", "06:00", "2"),
+        ("1", "10:00", "3"),
+        ("1", "13:00", "2"),
+        ("1", "22:00", "1"),
+        ("2", "00:00", "2"),
+    ]
+
+
 def test_steps_are_shown_from_limit_to_limit() -> None:
     steps, billing = tables(Steps((500_000, 2_000_000), (0, 5, 7), True, 9, 6, 7, 1), title="New")
     assert steps.title == "New steps of each billing year"

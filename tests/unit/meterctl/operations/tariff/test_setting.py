@@ -27,6 +27,7 @@ from meterctl.operations.tariff.setting import (
     changed_parts,
     set_tariff,
 )
+from meterctl.operations.tariff.values import toml_of
 from protocols.data_model.tariff import Prices, Steps, Tariff, TariffSet
 from protocols.data_model.words import ENERGY_ACCOUNT
 from protocols.quantities import DAY, HOUR, SECOND, LocalMoment
@@ -57,6 +58,28 @@ def test_each_part_has_its_own_activation() -> None:
     sets = read_sets(line.session.driver)
     assert sets.current.steps == Steps(yearly=True)
     assert list(sets.pending) == ["prices"]
+
+
+def test_a_later_part_that_changes_nothing_undoes_no_change_that_is_made_until_then() -> None:
+    line = TariffLine()
+    whole = toml_of(read_sets(line.session.driver).current)
+    (back,) = line.set(whole.replace("0.5283", "0.7000"), TOMORROW)
+    assert back == PartReadBack("prices", TariffSet.PENDING, TOMORROW.ms)
+    line.set('step_period = "year"')
+    line.meter.advance(DAY)
+    sets = read_sets(line.session.driver)
+    assert (sets.current.steps, sets.pending) == (Steps(yearly=True), {})
+    assert sets.current.prices == Prices((7000,))
+
+
+def test_a_later_part_that_is_as_now_is_sent_where_another_one_waits() -> None:
+    line = TariffLine()
+    line.set(PRICES, TOMORROW)
+    now = toml_of(read_sets(line.session.driver).current)
+    (back,) = line.set(now, TOMORROW)
+    assert back == PartReadBack("prices", TariffSet.PENDING, TOMORROW.ms)
+    line.meter.advance(DAY)
+    assert read_sets(line.session.driver).current.prices == Prices((5283,))
 
 
 def test_local_time_is_that_of_the_meter() -> None:
