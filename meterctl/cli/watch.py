@@ -101,7 +101,7 @@ def watch(
     for. Another meter in its place is named, and its values are never mixed with those before.
     """
     from meterctl.cli.watching.lines import JsonLines, LogLines, OnChange
-    from meterctl.cli.watching.screen import WatchScreen, has_screen
+    from meterctl.cli.watching.screen import WatchScreen, events_shown, has_screen
     from meterctl.cli.watching.values import wanted_items
     from meterctl.cli.watching.views import WatchView
     from meterctl.operations.meter_watch import MeterWatch, Plan
@@ -112,7 +112,7 @@ def watch(
     pace = _pace(every, count, lasts)
     numbers = [given.unit] if units is None else unit_numbers(units, UNITS, (UNITS[0], UNITS[-1]))
     is_shown = not given.json and has_screen(trace=given.trace)
-    wanted = wanted_items(named, past_events=is_shown)
+    wanted = wanted_items(named, past_events=events_shown(len(numbers)) if is_shown else 0)
     of_port, of_files = Notices(), Notices()
     with given.readers(numbers, of_port) as readers:
         plan = Plan.of(readers[numbers[0]](), wanted)

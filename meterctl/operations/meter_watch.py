@@ -44,13 +44,24 @@ class Wanted:
     Those of them that are `kept` change by events only: they are read when the event number has
     moved, and once a minute. The `further` ones are read where no reading needs more answers for
     them, or than `ANSWERS`; also where the map lacks the item in whose place they are, if any.
-    `past_events`: the newest events are read at the begin.
+    Those `instead` of another are read only where the map lacks that one. `past_events`: so many of
+    the newest events are read at the begin.
     """
 
     items: tuple[Item, ...]
     kept: frozenset[Item] = frozenset()
     further: Mapping[Item, Item | None] = field(default_factory=dict)
-    past_events: bool = False
+    instead: Mapping[Item, Item] = field(default_factory=dict)
+    past_events: int = 0
+
+    def held(self, reader: Reader) -> list[Item]:
+        """Return those that can be read and are wanted there; no byte is sent."""
+        others = self.instead
+        return [
+            item
+            for item in self.items
+            if reader.holds(item) and not (item in others and reader.holds(others[item]))
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ class Plan:
     kept: tuple[Item, ...]
     last: tuple[Item, ...]
     has_events: bool
-    past_events: bool
+    past_events: int
 
     @classmethod
     def of(cls, reader: Reader, wanted: Wanted) -> Self:
@@ -73,7 +84,7 @@ class Plan:
         Raises:
             UsageError: nothing can.
         """
-        held = [item for item in wanted.items if reader.holds(item)]
+        held = wanted.held(reader)
         if not held:
             raise UsageError("the map has none of the items of a watch; nothing was sent")
         kept = wanted.kept if items.EVENT_NUMBER in held else frozenset[Item]()
@@ -259,10 +270,8 @@ class MeterWatch:
             return
         if not is_past and known.event == newest:
             return
-        if is_past:
-            rows, _ = reader.rows(EVENTS)
-        else:
-            rows = [*paged(reader, EVENTS, (known.event or 0) + 1)]
+        first = newest - self._plan.past_events if is_past else known.event or 0
+        rows = [*paged(reader, EVENTS, first + 1)]
         found = tuple(row for row in rows if row.number <= newest)
         lost = range(0)
         if not is_past and found:

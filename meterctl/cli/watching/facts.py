@@ -69,11 +69,13 @@ def _supply_style(state: int | None) -> str:
 
 def supply_words(values: Values) -> list[Word]:
     """Return the supply state, its causes, and what to top up for it."""
-    state = values.get(items.SUPPLY_STATE)
-    if state is None:
-        return []
-    words = [(items.SUPPLY_STATE.kind.text(state), _supply_style(state))]
-    words += [(cause, "red") for cause in cause_words(Cause(values.get(items.SUPPLY_CAUSES) or 0))]
+    state, causes = values.get(items.SUPPLY_STATE), values.get(items.SUPPLY_CAUSES)
+    words = []
+    if state is not None:
+        words.append((items.SUPPLY_STATE.kind.text(state), _supply_style(state)))
+    elif causes == 0:
+        words.append(("no open cause", ""))
+    words += [(cause, "red") for cause in cause_words(Cause(causes or 0))]
     amount = values.get(items.AMOUNT_TO_RECONNECT) or 0
     if amount > 0:
         text = items.AMOUNT_TO_RECONNECT.kind.text(amount)
@@ -179,8 +181,16 @@ def energy_words(values: Values) -> list[Word]:
 
 
 def price_words(values: Values) -> list[Word]:
-    """Return price, rate and step in force."""
+    """Return price, rate and step in force; the prices of the rates where that is not known."""
     words = []
+    of_rates = {rate: values.get(item) for rate, item in enumerate(items.PRICES, 1)}
+    if values.get(items.CURRENT_PRICE) is None and any(of_rates.values()):
+        words = [
+            (f"rate {rate}: {items.CURRENT_PRICE.kind.text(price)}", "")
+            for rate, price in of_rates.items()
+            if price is not None
+        ]
+        words.append((f"{money_unit(values)} per kWh".strip(), ""))
     if values.get(items.CURRENT_PRICE) is not None:
         text = items.CURRENT_PRICE.kind.text(values[items.CURRENT_PRICE])
         words.append((f"{text}{money_unit(values)} per kWh", ""))

@@ -14,7 +14,6 @@ from protocols.quantities import SECOND, format_duration, format_moment
 if TYPE_CHECKING:
     from rich.text import Text
 
-_MOST_EVENTS = 40
 _MOST_REASON_LINES = 6
 """Lines of 40 columns that every reason with its advice fits."""
 
@@ -58,16 +57,16 @@ def event_lines(meters: Sequence[MeterView], pen: Pen, room: int) -> list[Text]:
     if not found or room < 2:
         return []
     lines = [pen.line(("events", "bold"))]
-    for seen, event in found[:_MOST_EVENTS]:
+    for seen, event in found:
         unit = f"unit {seen.unit} " if len(meters) > 1 else ""
         at = format_moment(event.at, seen.offset_at(event.at))
+        number = f" {unit}{event.number:>4}  "
         words = [
-            (f"{unit}{event.number:>4}", "dim"),
             (f"{at[5:10]} {at[11:19]}", ""),
             (event.name, "bold"),
             (detail_words(event, seen), ""),
         ]
-        told = pen.pair("", [word for word in words if word[0]], 1)
+        told = pen.pair(number, [word for word in words if word[0]], len(number), "dim")
         if len(lines) + len(told) > room:
             break
         lines += told

@@ -51,11 +51,13 @@ class Pen:
         line.truncate(self.width, overflow="crop")
         return line
 
-    def pair(self, name: str, words: Sequence[Word], name_width: int = NAME_WIDTH) -> list[Text]:
+    def pair(
+        self, name: str, words: Sequence[Word], name_width: int = NAME_WIDTH, style: str = "bold"
+    ) -> list[Text]:
         """Return the lines of a name and its value; words that do not fit go on below."""
         rows = list(_rows(words, max(self.width - name_width, 1)))
         return [
-            self.line(((name if not number else "").ljust(name_width), "bold"), *row)
+            self.line(((name if not number else "").ljust(name_width), style), *row)
             for number, row in enumerate(rows or [[]])
         ]
 
@@ -81,19 +83,30 @@ class Pen:
 
 
 def _rows(words: Sequence[Word], room: int) -> Iterator[list[Word]]:
-    """Yield rows of words with two spaces between them."""
+    """Yield rows of words with two spaces between them, or one where all fit one row so."""
+    total = sum(len(text) for text, _ in words) + len(words) - 1
+    gap = " " if total <= room < total + len(words) - 1 else "  "
     row: list[Word] = []
     used = 0
     for text, style in words:
-        for piece in [text] if len(text) <= room else textwrap.wrap(text, room):
-            if row and used + 2 + len(piece) > room:
+        for piece in _pieces(text, room, used + len(gap) if row else 0):
+            if row and used + len(gap) + len(piece) > room:
                 yield row
                 row, used = [], 0
-            between = "  " if row else ""
+            between = gap if row else ""
             row.append((between + piece, style))
             used += len(between) + len(piece)
     if row:
         yield row
+
+
+def _pieces(text: str, room: int, used: int) -> list[str]:
+    """Return a text that is longer than a row in pieces, the first for the rest of its row."""
+    if len(text) <= room:
+        return [text]
+    first, *_ = text.split(maxsplit=1)
+    indent = " " * used if used + len(first) <= room else ""
+    return [piece.strip() for piece in textwrap.wrap(text, room, initial_indent=indent)]
 
 
 def beside(left: Sequence[Text], right: Sequence[Text], width: int) -> list[Text]:

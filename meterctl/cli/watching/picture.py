@@ -48,6 +48,8 @@ DISPLAY_LINES = 16
 """Lines of a screen from which on there is a display."""
 EVENT_LINES = 12
 """Lines of a screen from which on events have room of their own."""
+OTHER_LINES = 16
+"""Lines of a picture beside its events, on a screen of 80 columns."""
 _DISPLAY_WIDTH = 30
 _LEAST_EVENTS = 3
 _MOST_BAR_ROWS = 6
@@ -81,15 +83,15 @@ class Weight(IntEnum):
     """What is left out first where the screen is too low."""
 
     DISPLAY = auto()
-    PRICE = auto()
     ENERGY = auto()
-    CLOCK = auto()
-    ACCOUNT = auto()
     LAMPS = auto()
-    NOTICE = auto()
+    ACCOUNT = auto()
+    PRICE = auto()
     LOAD = auto()
     PHASES = auto()
+    NOTICE = auto()
     WARNINGS = auto()
+    CLOCK = auto()
     POWER = auto()
     CREDIT = auto()
     SUPPLY = auto()

@@ -20,8 +20,9 @@ from typing import Any, Self
 
 from meterctl.cli.interruption import interrupts
 from meterctl.cli.output import OutputError, emit
-from meterctl.cli.watching.picture import picture
-from meterctl.cli.watching.views import WatchView
+from meterctl.cli.watching.picture import OTHER_LINES, picture
+from meterctl.cli.watching.table import MOST_EVENT_LINES
+from meterctl.cli.watching.views import KEPT_EVENTS, WatchView
 from meterctl.operations.observations import Observation
 
 TICK_S = 1
@@ -41,6 +42,12 @@ def has_screen(*, trace: bool) -> bool:
         return False
     is_dumb = os.environ.get("TERM", "dumb") in ("dumb", "unknown")
     return not is_dumb and not (trace and sys.stderr is not None and sys.stderr.isatty())
+
+
+def events_shown(meters: int) -> int:
+    """Return how many past events the terminal has room for, as high as it is now."""
+    height = shutil.get_terminal_size().lines
+    return MOST_EVENT_LINES if meters > 1 else max(min(height - OTHER_LINES, KEPT_EVENTS), 1)
 
 
 class WatchScreen:

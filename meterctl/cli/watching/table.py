@@ -24,7 +24,7 @@ _NAME_WIDTH = 9
 """Columns of the unit number before the values."""
 _LEAST_COURSE = 8
 """Columns below which the course of the load is left out."""
-_MOST_EVENT_LINES = 8
+MOST_EVENT_LINES = 8
 
 
 def table(watch: WatchView, width: int, height: int, encoding: str, now_ms: int) -> list[Text]:
@@ -45,7 +45,7 @@ def table(watch: WatchView, width: int, height: int, encoding: str, now_ms: int)
         left -= 1
     if left:
         lines.append(pen.line((f"{left} more: the screen is too low", "yellow")))
-    lines += event_lines(meters, pen, min(height - len(lines) - 1, _MOST_EVENT_LINES))
+    lines += event_lines(meters, pen, min(height - len(lines) - 1, MOST_EVENT_LINES))
     return [*lines[: height - 1], foot(watch, pen)]
 
 

@@ -57,6 +57,7 @@ DASHBOARD = (
     items.CURRENT_RATE,
     items.CURRENT_STEP,
     items.CURRENT_PRICE,
+    *items.PRICES,
     *FURTHER_SOURCES,
 )
 """The items of a watch without an ITEM."""
@@ -66,6 +67,7 @@ _FURTHER = {
     items.FREQUENCY: None,
     items.ENERGY_IMPORT: items.AVAILABLE_CREDIT,
 }
+_INSTEAD = dict.fromkeys(items.PRICES, items.CURRENT_PRICE)
 LOGGED = (
     items.SUPPLY_STATE,
     items.SUPPLY_CAUSES,
@@ -82,11 +84,11 @@ PASSING = {items.CLOCK, items.ELAPSED}
 """Items that change with time alone: they are no change of a meter."""
 
 
-def wanted_items(named: Sequence[Item], *, past_events: bool) -> Wanted:
+def wanted_items(named: Sequence[Item], *, past_events: int) -> Wanted:
     """Return what is read for the items that were named, or for the dashboard without any."""
     if named:
         return Wanted(tuple(dict.fromkeys(named)), past_events=past_events)
-    return Wanted(DASHBOARD, frozenset(_KEPT), _FURTHER, past_events)
+    return Wanted(DASHBOARD, frozenset(_KEPT), _FURTHER, _INSTEAD, past_events)
 
 
 def shows_days(shown: Sequence[Item]) -> bool:

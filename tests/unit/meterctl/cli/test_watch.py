@@ -343,7 +343,7 @@ def test_a_reading_of_the_native_map_is_two_requests_within_a_third_of_a_slow_li
     driver = ModbusDriver(
         transport, 1, 1000, transport.clock, lambda way, data: sent.append((way, len(data)))
     )
-    plan = Plan.of(driver, wanted_items((), past_events=True))
+    plan = Plan.of(driver, wanted_items((), past_events=6))
     meter = MeterWatch(1, lambda: driver, plan)
     for second in range(4):
         sent.clear()

@@ -9,8 +9,9 @@ import pytest
 from firmware_sim.meter import Meter
 from firmware_sim.metrology.load import Load
 from firmware_sim.settings import Settings
-from meterctl.cli.watching.facts import power_rows
+from meterctl.cli.watching.facts import power_rows, price_words, supply_words
 from meterctl.cli.watching.picture import picture
+from meterctl.cli.watching.screen import events_shown
 from meterctl.cli.watching.values import wanted_items
 from meterctl.cli.watching.views import WatchView
 from meterctl.errors import CorruptAnswerError, NoAnswerError
@@ -20,7 +21,7 @@ from meterctl.operations.watching import Pace, watch
 from protocols.control import Sense
 from protocols.data_model import items
 from protocols.data_model.items import Item
-from protocols.data_model.words import MeterType, Tamper
+from protocols.data_model.words import Cause, MeterType, Tamper
 from protocols.quantities import LEDGER
 from tests.support.meters import make
 from tests.support.watched import BEGAN_MS, FakeMeter, VirtualTime
@@ -36,11 +37,13 @@ def rows(view: WatchView, width: int = 80, height: int = 24, **how: Any) -> list
     return [line.plain for line in picture(view, width, height, encoding, now_ms)]
 
 
-def seen_of(meter: Meter, rounds: int = 3, named: tuple[Item, ...] = ()) -> WatchView:
+def seen_of(
+    meter: Meter, rounds: int = 3, named: tuple[Item, ...] = (), past_events: int = 6
+) -> WatchView:
     """Return the view of a native meter after some readings; one event comes after the first."""
     session, _ = connect(meter, framed=True)
     time = VirtualTime()
-    plan = Plan.of(session.driver, wanted_items(named, past_events=True))
+    plan = Plan.of(session.driver, wanted_items(named, past_events=past_events))
     watched = MeterWatch(1, lambda: session.driver, plan)
     view = WatchView.of(PORT, 1000, plan.shown, named, [1])
     for seen in watch([watched], Pace(1000, rounds), time.host):
@@ -106,6 +109,64 @@ def test_a_larger_screen_has_a_higher_course_of_the_load(view: WatchView) -> Non
     assert sum("█" in row for row in rows(view, 80, 50)) > sum("█" in row for row in rows(view))
 
 
+def test_a_narrow_screen_of_24_lines_has_clock_and_price_rather_than_the_display(
+    view: WatchView,
+) -> None:
+    text = " ".join(" ".join(rows(view, 40)).split())
+    for fact in ("clock 2026-01-01 00:00:00Z 2s behind", "price 0.5283 CNY per kWh"):
+        assert fact in text
+    assert "credit CNY" not in text, "its digits are those of the credit"
+    assert "credit CNY" in " ".join(rows(view, 40, 40))
+
+
+def test_credit_supply_power_and_clock_are_left_on_a_low_narrow_screen(view: WatchView) -> None:
+    names = {row[:10].strip() for row in rows(view, 40, 13)}
+    assert {"supply", "clock", "credit", "power"} <= names
+
+
+def test_a_long_event_goes_on_behind_its_number(view: WatchView) -> None:
+    shown = rows(view, 40, 40)
+    first = next(number for number, row in enumerate(shown) if row.startswith("    1  "))
+    assert shown[first + 1 : first + 3] == [
+        " " * 7 + "low_credit_warning",
+        " " * 7 + "threshold=30.00",
+    ]
+
+
+def test_a_high_screen_is_full_of_the_events_before_the_watch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "60")
+    assert events_shown(3) == 8, "several meters have few events each"
+    meter = make()
+    for number in range(100):
+        meter.handle(Sense(Tamper.COVER, number % 2 == 0))
+    shown = rows(seen_of(meter, past_events=events_shown(1)), 200, 60)
+    assert len(shown) == 60
+    assert sum("cover_" in row for row in shown) > 30
+
+
+def test_a_map_with_causes_and_prices_alone_shows_them() -> None:
+    time = VirtualTime()
+    values: dict[Item, Any] = {items.SUPPLY_CAUSES: Cause.REMOTE, items.AVAILABLE_CREDIT: LEDGER}
+    meter = FakeMeter(time, {**values, items.PRICES[0]: 5283, items.PRICES[1]: 0})
+    wanted = wanted_items((), past_events=1)
+    shown = Plan.of(meter, wanted).shown
+    told = {items.SUPPLY_CAUSES: Cause.REMOTE, items.PRICES[0]: 5283, items.PRICES[1]: 0}
+    assert {*told} <= {*shown}
+    assert supply_words(told) == [("remote", "red")]
+    assert supply_words({items.SUPPLY_CAUSES: 0}) == [("no open cause", "")]
+    assert supply_words({items.SUPPLY_CAUSES: None}) == []
+    assert [word for word, _ in price_words(told)] == [
+        "rate 1: 0.5283",
+        "rate 2: 0.0000",
+        "per kWh",
+    ]
+    meter.values[items.CURRENT_PRICE] = 5283
+    assert not {*items.PRICES} & {*Plan.of(meter, wanted).shown}, "the price in force is enough"
+
+
 def test_the_display_shows_the_credit_in_large_digits(view: WatchView) -> None:
     shown = rows(view)
     top = next(number for number, row in enumerate(shown) if "credit CNY" in row)
@@ -162,7 +223,7 @@ def test_a_map_without_an_account_shows_what_it_has_and_nothing_else() -> None:
     time = VirtualTime()
     values = {items.ACTIVE_POWER: 1_500_000, items.ENERGY_IMPORT: 7_000_000}
     meter = FakeMeter(time, {**values, items.VOLTAGES[0]: 230_000})
-    plan = Plan.of(meter, wanted_items((), past_events=True))
+    plan = Plan.of(meter, wanted_items((), past_events=6))
     watched = MeterWatch(1, meter.open, plan)
     view = WatchView.of(PORT, 1000, plan.shown, (), [1])
     for seen in watch([watched], Pace(1000, 2), time.host):
@@ -197,7 +258,7 @@ def test_several_meters_have_a_line_each_and_the_silent_one_too() -> None:
     time = VirtualTime()
     meters = [FakeMeter(time, {items.ACTIVE_POWER: 1_000_000 * n}) for n in (1, 2, 3)]
     meters[2].silent()
-    plan = Plan.of(meters[0], wanted_items((), past_events=True))
+    plan = Plan.of(meters[0], wanted_items((), past_events=6))
     watched = [MeterWatch(unit, meter.open, plan) for unit, meter in enumerate(meters, 1)]
     view = WatchView.of(PORT, 1000, plan.shown, (), [1, 2, 3])
     for seen in watch(watched, Pace(1000, 12), time.host):
