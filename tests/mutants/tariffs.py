@@ -32,7 +32,7 @@ TARIFF_MUTANTS = (
     Mutant(
         "the sets that follow from a tariff are not checked",
         _SETTING,
-        "    told = refusals(before, sent, command.meter.account_unit)\n",
+        "    told = refusals(before, asked, command.meter.account_unit)\n",
         "    told = refusals(before, (), command.meter.account_unit)\n",
         (SETTING,),
     ),
