@@ -26,6 +26,7 @@ from meterctl.cli.reports import (
 )
 from meterctl.cli.time_texts import short_moment
 from meterctl.operations.local_time import Offsets, read_offsets
+from meterctl.operations.one_meter import of_one_meter
 from meterctl.operations.paging import numbered
 from meterctl.operations.snapshots import Snapshot, between
 from meterctl.operations.time_span import bound_of, span_of
@@ -71,12 +72,13 @@ def freezes(
     with given.session() as session:
         driver = session.driver
         require_rows(given, driver, table, f"{name} freezes")
-        serial = shown_serial_number(driver) if plot is not None else ""
-        unit = shown_account_unit(driver) if plot is not None else ""
-        span = span_of(driver, *bounds)
-        with reading(f"{name} freezes", shown=not given.trace) as on_read:
-            rows = [row for _, row in numbered(driver, table, on_read=on_read)]
-        offsets = read_offsets(driver, [row.at for row in rows])
+        with of_one_meter(driver) as one:
+            serial = shown_serial_number(one) if plot is not None else ""
+            unit = shown_account_unit(one) if plot is not None else ""
+            span = span_of(one, *bounds)
+            with reading(f"{name} freezes", shown=not given.trace) as on_read:
+                rows = [row for _, row in numbered(one, table, on_read=on_read)]
+            offsets = read_offsets(one, [row.at for row in rows])
     shown = [
         (before, row)
         for before, row in zip([None, *rows], rows, strict=False)

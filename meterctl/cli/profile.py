@@ -22,6 +22,7 @@ from meterctl.cli.reports import (
 from meterctl.cli.time_texts import short_end, short_moment
 from meterctl.operations.load_profile import Gap, GapReason, Interval, read_profile
 from meterctl.operations.local_time import read_offsets
+from meterctl.operations.one_meter import of_one_meter
 from meterctl.operations.time_span import bound_of, span_of
 from protocols.command_line import Context, Program, examples
 from protocols.data_model.kinds import ENERGY, POWER, Boolean, Moment
@@ -65,12 +66,13 @@ def profile(
     with given.session() as session:
         driver = session.driver
         require_rows(given, driver, PROFILE, "load profile")
-        serial = shown_serial_number(driver) if plot is not None else ""
-        span = span_of(driver, *bounds)
-        with reading("load profile", shown=not given.trace) as on_read:
-            found = read_profile(driver, span, on_read)
-        parts = list(found.parts(span))
-        offsets = read_offsets(driver, [moment for part in parts for moment in _moments(part)])
+        with of_one_meter(driver) as one:
+            serial = shown_serial_number(one) if plot is not None else ""
+            span = span_of(one, *bounds)
+            with reading("load profile", shown=not given.trace) as on_read:
+                found = read_profile(one, span, on_read)
+            parts = list(found.parts(span))
+            offsets = read_offsets(one, [moment for part in parts for moment in _moments(part)])
     if form is TableForm.PEOPLE:
         _print_profile(parts, offsets.at)
     else:

@@ -42,6 +42,7 @@ from meterctl.cli.values import offered
 from meterctl.drivers import Reader
 from meterctl.errors import RefusedError, UsageError
 from meterctl.operations.command import rehearse_command
+from meterctl.operations.one_meter import of_one_meter
 from meterctl.operations.tariff.file import (
     Activation,
     TariffFile,
@@ -109,12 +110,15 @@ def show(
         raise UsageError("give one of --toml, --json, --csv and --csv-excel")
     with given.session() as session:
         driver = session.driver
-        sets = _sets_shown(driver)
+        with of_one_meter(driver) as meter:
+            sets = _sets_shown(meter)
+            unit = items.ACCOUNT_UNIT
+            shown = None
+            if sets is not None and meter.holds(unit):
+                shown = meter.read([unit])[unit]
         if sets is None:
             _show_items(driver, form, as_toml=as_toml)
             return
-        unit = items.ACCOUNT_UNIT
-        shown = driver.read([unit])[unit] if driver.holds(unit) else None
     if as_toml:
         emit(toml_of(sets.current))
     else:
@@ -138,10 +142,12 @@ def _show_items(driver: Reader, form: TableForm, *, as_toml: bool) -> None:
         raise UsageError(
             "--toml: the meter shows only a part of its tariff here, so no file can be made of it"
         )
-    values = driver.read(held)
+    unit, shown = items.ACCOUNT_UNIT, None
+    with of_one_meter(driver) as meter:
+        values = meter.read(held)
+        if form is TableForm.JSON and meter.holds(unit):
+            shown = meter.read([unit])[unit]
     if form is TableForm.JSON:
-        unit = items.ACCOUNT_UNIT
-        shown = driver.read([unit])[unit] if driver.holds(unit) else None
         print_json(
             {
                 "account_unit": item_json(unit, shown, 0),

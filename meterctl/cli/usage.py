@@ -21,6 +21,7 @@ from meterctl.cli.values import offered
 from meterctl.errors import UsageError
 from meterctl.operations.days_left import CREDIT_ITEMS
 from meterctl.operations.local_time import Offsets, read_offsets
+from meterctl.operations.one_meter import of_one_meter
 from meterctl.operations.rates_and_steps import TARIFF_ITEMS
 from meterctl.operations.snapshots import Registers, read_registers
 from meterctl.operations.time_span import Span, date_of, span_of
@@ -101,12 +102,13 @@ def usage(
     with given.session() as session:
         driver = session.driver
         require_rows(given, driver, DAILY_FREEZES, "daily freezes")
-        span = span_of(driver, *bounds)
-        with reading("daily freezes", shown=not given.trace) as on_read:
-            registers = read_registers(driver, (*CREDIT_ITEMS, *TARIFF_ITEMS), on_read)
-        moments = [one.at for one in (*registers.billing, *registers.daily)]
-        present = registers.present
-        offsets = read_offsets(driver, [*moments, *([] if present is None else [present.at])])
+        with of_one_meter(driver) as meter:
+            span = span_of(meter, *bounds)
+            with reading("daily freezes", shown=not given.trace) as on_read:
+                registers = read_registers(meter, (*CREDIT_ITEMS, *TARIFF_ITEMS), on_read)
+            moments = [one.at for one in (*registers.billing, *registers.daily)]
+            present = registers.present
+            offsets = read_offsets(meter, [*moments, *([] if present is None else [present.at])])
     shown = _shown(wanted, registers, offsets, span)
     for text in shown.said:
         say(text)
