@@ -33,6 +33,8 @@ def window_rows(window: RowWindow, first: int, data: bytes) -> list[Any]:
     cut = _cut(window.row_size, data[_HEAD:])[:count]
     rows = [ROW_TYPES[table.name].unpack(table.completed(row)) for row in cut]
     check_order(table, rows)
+    if rows and (own := getattr(rows[0], "number", shown)) != shown:
+        raise FrameError(f"{table.name} from number {shown} on begin with row {own}")
     return rows
 
 

@@ -36,7 +36,9 @@ def numbered(
     while at <= pages.newest:
         page = pages.at(at)
         if not page.rows:
-            return
+            raise CorruptAnswerError(
+                f"{table.name}: no rows from {at} on, though the newest was {pages.newest}"
+            )
         at = page.first + len(page.rows)
         for number, row in enumerate(page.rows, page.first):
             if number <= pages.newest:
@@ -58,6 +60,8 @@ class Pages:
         self.newest = page.first + len(page.rows) - 1 if page.rows else 0
         self.oldest = OLDEST
         self._newest_page = page
+        self._kept: int | None = None
+        """The smallest number of a row that was read."""
 
     def at(self, number: int) -> Page:
         """Return the page that begins at a number, or at the oldest row kept.
@@ -75,10 +79,40 @@ class Pages:
         page = self._reader.page(self._table, number)
         for _ in range(_TRIES):
             if page.first == number:
-                return page
+                return self._read(page)
             again = self._reader.page(self._table, number)
-            if again.first == number or again.first >= page.first:
+            if again.first == number:
+                return self._read(again)
+            if again.first >= page.first:
+                self._check_drop(number, again.first)
                 self.oldest = max(self.oldest, min(again.first, self.newest + 1))
-                return again
+                return self._read(again)
             page = again
         raise CorruptAnswerError(f"{self._table.name}: the rows from {number} on differ each time")
+
+    def _read(self, page: Page) -> Page:
+        """Note that the rows of a page are kept."""
+        if page.rows and (self._kept is None or page.first < self._kept):
+            self._kept = page.first
+        return page
+
+    def _check_drop(self, number: int, first: int) -> None:
+        """Check that the meter can have dropped the rows from a number on up to another one.
+
+        A row is dropped for each that is added, and no more are added in the time of a read than
+        the table holds.
+
+        Raises:
+            CorruptAnswerError: it cannot.
+        """
+        dropped = 0 if self._kept is None or self._kept > number else first - self._kept
+        newest = self.newest
+        if first > newest or dropped:
+            page = self._reader.page(self._table)
+            newest = page.first + len(page.rows) - 1
+        added = newest - self.newest
+        if first > newest or not dropped <= added <= self._table.depth:
+            raise CorruptAnswerError(
+                f"{self._table.name}: rows from {first} on in place of those from {number} on, "
+                f"though the newest is {self.newest}"
+            )

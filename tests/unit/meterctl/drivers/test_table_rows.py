@@ -45,6 +45,7 @@ def test_a_window_gives_its_rows() -> None:
         (3, window(2, [purchase(2).pack()]), "from number 2 on, 3 was asked for"),
         (0, window(2, [purchase(2).pack()] * 2), "do not rise: 2, 2"),
         (0, window(2, [purchase(3).pack(), purchase(2).pack()]), "do not rise: 3, 2"),
+        (1, window(3, [purchase(2).pack()]), "from number 3 on begin with row 2"),
         (0, window(2, [], 6), "6 rows in a window of 5"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, cast
 
 import pytest
@@ -124,3 +124,34 @@ def test_the_progress_counts_to_the_number_of_rows_kept() -> None:
     seen: list[tuple[int, int]] = []
     list(numbered(session.driver, PROFILE, on_read=lambda done, total: seen.append((done, total))))
     assert seen == [(20, 96), (40, 96), (60, 96), (80, 96), (96, 96)]
+
+
+class Ring:
+    """A profile of some rows; replies from the n-th on begin with a number that is a lie."""
+
+    def __init__(self, newest: int, lie: int, after: int, *, empty: bool = False) -> None:
+        self.newest, self.lie, self.after, self.empty, self.asked = newest, lie, after, empty, 0
+
+    def page(self, _: object, first: int = 0) -> Page:
+        self.asked += 1
+        begin = first or self.newest - 19
+        rows = list(range(begin, min(begin + 20, self.newest + 1)))
+        if self.asked <= self.after:
+            return Page(begin, rows, len(rows) == 20)
+        return Page(begin, [], False) if self.empty else Page(self.lie, rows, len(rows) == 20)
+
+
+@pytest.mark.parametrize(
+    ("after", "lie"),
+    [*product((1, 2, 5), (2**32 - 2, 2**32 - 40, 2000)), (2, 900), (5, 900)],
+)
+def test_a_number_that_jumps_is_corrupt_and_shortens_no_table(after: int, lie: int) -> None:
+    ring: Any = Ring(960, lie, after)
+    with pytest.raises(CorruptAnswerError, match="profile: rows from"):
+        list(numbered(ring, PROFILE))
+
+
+def test_rows_that_are_missing_up_to_the_newest_are_corrupt() -> None:
+    ring: Any = Ring(960, 0, 3, empty=True)
+    with pytest.raises(CorruptAnswerError, match="no rows from 41 on, though the newest was 960"):
+        list(numbered(ring, PROFILE))
