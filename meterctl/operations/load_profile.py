@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from meterctl.drivers import Reader
+from meterctl.errors import CorruptAnswerError
 from meterctl.operations.paging import OLDEST, OnRead, Pages, numbered
 from meterctl.operations.time_span import Span
 from protocols.data_model.events import EVENTS as EVENT_KINDS
@@ -185,6 +186,9 @@ def read_profile(reader: Reader, span: Span, on_read: OnRead | None = None) -> L
     """Read the records of a span, and of an open one all that the meter keeps.
 
     Where a record marks a set clock, the event log is read too: it says to which time it was set.
+
+    Raises:
+        CorruptAnswerError: records that no meter makes.
     """
     if span == Span():
         rows = [NumberedRecord(*row) for row in numbered(reader, PROFILE, OLDEST, on_read)]
@@ -192,11 +196,36 @@ def read_profile(reader: Reader, span: Span, on_read: OnRead | None = None) -> L
     else:
         search = _Search(reader, span, on_read)
         rows, oldest = search.found(), search.oldest
+    check_records(rows)
     kept_from = None
     if oldest is not None and oldest.number > OLDEST:
         kept_from = _period_begin(oldest.record.end)
     is_set = any(row.record.clock_set for row in rows) and reader.has_rows(EVENTS)
     return LoadProfile(rows, kept_from, _set_clocks(reader) if is_set else {})
+
+
+def check_records(rows: Sequence[NumberedRecord]) -> None:
+    """Check that a meter can have made some records.
+
+    Each ends with a period, or where the clock was set. It ends later than the one before, unless
+    the clock was set there; at the same time only where it is the one that was cut by a set clock.
+
+    Raises:
+        CorruptAnswerError: it cannot.
+    """
+    before: NumberedRecord | None = None
+    for row in rows:
+        number, record = row
+        if record.end % PERIOD and not record.clock_set:
+            raise CorruptAnswerError(f"profile record {number} ends at no period's end")
+        if before is not None and number == before.number + 1 and not before.record.clock_set:
+            earlier = before.record.end
+            if record.end < earlier or (record.end == earlier and not record.clock_set):
+                raise CorruptAnswerError(
+                    f"profile record {number} does not end after record {before.number}, and no "
+                    f"clock was set there"
+                )
+        before = row
 
 
 def _period_begin(end: int) -> int:

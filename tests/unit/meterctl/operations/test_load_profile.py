@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
 import pytest
 
+from meterctl.drivers import Page
+from meterctl.errors import CorruptAnswerError
 from meterctl.operations.load_profile import (
     PERIOD,
     ClockSet,
@@ -15,10 +18,11 @@ from meterctl.operations.load_profile import (
     Interval,
     LoadProfile,
     NumberedRecord,
+    check_records,
     read_profile,
 )
 from meterctl.operations.time_span import Span
-from protocols.data_model.tables import ProfileRecord
+from protocols.data_model.tables import ProfileRecord, Table
 from protocols.quantities import DAY, HOUR, MINUTE, parse_moment
 from tests.support.days import Days
 from tests.support.wire import connect
@@ -208,3 +212,49 @@ def test_one_day_of_a_year_needs_few_reads() -> None:
     found = read_profile(session.driver, Span(begin, begin + DAY))
     assert len(intervals(list(found.parts(Span(begin, begin + DAY))))) == 96
     assert transport.exchanges < 30
+
+
+def records(*ends: int, marked: int = 0) -> list[NumberedRecord]:
+    """Return records that end so many minutes after the start; one is marked with a set clock."""
+    return [
+        NumberedRecord(
+            number, ProfileRecord(START + end * MINUTE, 1, 0, clock_set=number == marked)
+        )
+        for number, end in enumerate(ends, 1)
+    ]
+
+
+@pytest.mark.parametrize("ends", [(30, 15), (15, 15), (15, 30, 45, 30)])
+def test_records_whose_ends_do_not_rise_are_corrupt(ends: tuple[int, ...]) -> None:
+    with pytest.raises(CorruptAnswerError, match=f"profile record {len(ends)} does not end after"):
+        check_records(records(*ends))
+
+
+def test_a_record_that_ends_within_a_period_is_corrupt_unless_the_clock_was_set() -> None:
+    with pytest.raises(CorruptAnswerError, match="record 2 ends at no period's end"):
+        check_records(records(15, 22, 30))
+    check_records(records(15, 22, 30, marked=2))
+
+
+def test_a_clock_that_was_set_back_makes_no_record_corrupt() -> None:
+    check_records(records(60, 75, 15, 30, marked=2))
+    check_records(records(60, 60, 15, marked=2))
+    late, early = records(60, 15)
+    check_records([late, early._replace(number=9)])
+
+
+def test_rows_in_wrong_order_within_a_reply_are_no_profile() -> None:
+    days = Days("2026-03-20T00:00:00Z")
+    days.run(30)
+
+    session, _ = connect(days.meter)
+    page_of = session.driver.page
+
+    def reversed_page(table: Table, first: int = 0) -> Page:
+        page = page_of(table, first)
+        return replace(page, rows=page.rows[::-1])
+
+    session.driver.page = reversed_page  # type: ignore[method-assign]
+    for span in (Span(), Span(START, START + 4 * HOUR)):
+        with pytest.raises(CorruptAnswerError, match="does not end after"):
+            read_profile(session.driver, span)
