@@ -34,6 +34,10 @@ ANSWERS = 2
 """Answers of a reading that are not too many for items that were not asked for by name."""
 _PASSES = 4
 """Most readings in a row until the meter and its event number were the same before and after."""
+CONTACT_CHECKS = 5
+"""Further reads of the identity at the begin, and after a failure: all have to be equal."""
+DOUBT_CHECKS = 8
+"""Further reads of the identity after each reading, for a minute after it was another one."""
 _IDENTITY = (items.SERIAL_NUMBER, items.EPOCH)
 
 
@@ -45,7 +49,8 @@ class Wanted:
     moved, and once a minute. The `further` ones are read where no reading needs more answers for
     them, or than `ANSWERS`; also where the map lacks the item in whose place they are, if any.
     Those `instead` of another are read only where the map lacks that one. `past_events`: so many of
-    the newest events are read at the begin.
+    the newest events are read at the begin. `identity_twice`: after each reading the identity is
+    read once more.
     """
 
     items: tuple[Item, ...]
@@ -53,6 +58,7 @@ class Wanted:
     further: Mapping[Item, Item | None] = field(default_factory=dict)
     instead: Mapping[Item, Item] = field(default_factory=dict)
     past_events: int = 0
+    identity_twice: bool = False
 
     def held(self, reader: Reader) -> list[Item]:
         """Return those that can be read and are wanted there; no byte is sent."""
@@ -76,6 +82,7 @@ class Plan:
     last: tuple[Item, ...]
     has_events: bool
     past_events: int
+    identity_twice: bool
 
     @classmethod
     def of(cls, reader: Reader, wanted: Wanted) -> Self:
@@ -101,6 +108,7 @@ class Plan:
             tuple(last),
             items.EVENT_NUMBER in held and reader.has_rows(EVENTS),
             wanted.past_events,
+            wanted.identity_twice,
         )
 
 
@@ -173,6 +181,9 @@ class MeterWatch:
         self._is_sure = False
         """Whether the meter that answers now was known by the reading before."""
         self._known: _Known | None = None
+        self._doubted_tick_ms: int | None = None
+        """When the identity was another one than before."""
+        self._identity = [item for item in _IDENTITY if item in plan.last]
         self._answered_ms: int | None = None
         self._failed_ms: int | None = None
 
@@ -231,14 +242,17 @@ class MeterWatch:
     ) -> tuple[_Pass, _Pass | None]:
         """Return values of one meter, and the kept ones where they were read.
 
-        The identity is read last. Where it or the event number is not as before, all are read
-        again: the first values may be those of the meter, or of the instant, before.
+        The identity is read last, and where that is wanted once more if the values needed further
+        answers: two meters that answer in turn differ in that. Where it or the event number is not
+        as before, all are read again: the first values may be those of the meter, or of the
+        instant, before.
         """
         plan, kept = self._plan, _Pass()
         if known is None or not self._is_sure:
             first = _Pass()
             first.add(reader, plan.last)
             mark = first.mark
+            self._check(reader, mark[0], CONTACT_CHECKS, tick_ms)
         else:
             mark = known.mark or (known.identity, None)
         is_old = known is None or tick_ms - known.kept_tick_ms >= KEPT_MS
@@ -250,15 +264,42 @@ class MeterWatch:
                 kept.add(reader, plan.kept)
             found.add(reader, plan.last)
             mark = found.mark
+            if mark[0] != expected[0]:
+                self._doubted_tick_ms = tick_ms
+            elif plan.before or (reads_kept and plan.kept):
+                self._check(reader, mark[0], self._checks(tick_ms), tick_ms)
             if mark == expected:
                 return found, kept if reads_kept else None
             reads_kept = True
         if mark[0] != expected[0]:
-            raise CorruptAnswerError(
-                f"unit {self.unit}: {expected[0]} and {mark[0]} answer in turn: two meters may "
-                f"have this unit number"
-            )
+            raise self._two_meters(expected[0], mark[0])
         return found, kept
+
+    def _checks(self, tick_ms: int) -> int:
+        """Return how often the identity is read once more after a reading."""
+        doubted = self._doubted_tick_ms
+        if doubted is not None and tick_ms - doubted < KEPT_MS:
+            return DOUBT_CHECKS
+        return int(self._plan.identity_twice)
+
+    def _check(self, reader: Reader, expected: AnsweringMeter, times: int, tick_ms: int) -> None:
+        """Read the identity some times more.
+
+        Raises:
+            CorruptAnswerError: it is another one.
+        """
+        for _ in range(times if self._identity else 0):
+            found = reader.read(self._identity)
+            meter = AnsweringMeter(*map(found.get, _IDENTITY))
+            if meter != expected:
+                self._doubted_tick_ms = tick_ms
+                raise self._two_meters(expected, meter)
+
+    def _two_meters(self, one: AnsweringMeter, other: AnsweringMeter) -> CorruptAnswerError:
+        return CorruptAnswerError(
+            f"unit {self.unit}: {one} and {other} answer in turn: two meters may have this unit "
+            f"number"
+        )
 
     def _events(
         self, reader: Reader, known: _Known, newest: int, at_ms: int

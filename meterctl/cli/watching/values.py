@@ -87,7 +87,7 @@ PASSING = {items.CLOCK, items.ELAPSED}
 def wanted_items(named: Sequence[Item], *, past_events: int) -> Wanted:
     """Return what is read for the items that were named, or for the dashboard without any."""
     if named:
-        return Wanted(tuple(dict.fromkeys(named)), past_events=past_events)
+        return Wanted(tuple(dict.fromkeys(named)), past_events=past_events, identity_twice=True)
     return Wanted(DASHBOARD, frozenset(_KEPT), _FURTHER, _INSTEAD, past_events)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
+
 import pytest
 
 from meterctl.errors import CorruptAnswerError, UsageError
-from meterctl.operations.meter_watch import KEPT_MS, Plan, Wanted
+from meterctl.operations.meter_watch import CONTACT_CHECKS, KEPT_MS, Plan, Wanted
 from meterctl.operations.observations import EventsSeen, Failure, Observation, OtherMeter, Reading
 from protocols.data_model import items
 from protocols.data_model.items import Item
@@ -54,7 +57,9 @@ def test_the_identity_is_read_after_the_values_with_what_shares_its_answer(
 ) -> None:
     list(observed(meter, Wanted((NUMBER, items.CLOCK, POWER)), time, 2))
     last = {items.SERIAL_NUMBER, items.EPOCH, NUMBER, items.CLOCK}
-    assert meter.reads == [last, {POWER}, last, {POWER}, last]
+    identity = {items.SERIAL_NUMBER, items.EPOCH}
+    at_contact = [last, *[identity] * CONTACT_CHECKS]
+    assert meter.reads == [*at_contact, {POWER}, last, {POWER}, last]
 
 
 def test_kept_items_are_read_when_an_event_has_come_and_once_a_minute(
@@ -83,7 +88,8 @@ def test_a_price_that_changes_within_a_reading_is_not_shown_beside_the_number_be
         meter.happens("tariff_switched", 2)
         meter.values[PRICE] = 9999
 
-    meter.before_read[4] = switch  # first identity, power, price, | identity
+    at = CONTACT_CHECKS + 4
+    meter.before_read[at] = switch  # identity at contact, power, price, | identity
     (values,) = readings([*observed(meter, wanted, time, 1)])
     assert (values[NUMBER], values[PRICE]) == (1, 9999)
 
@@ -187,7 +193,7 @@ def test_a_meter_that_returns_has_to_show_again_what_it_is(
     assert meter.opened == 2
 
 
-@pytest.mark.parametrize("read", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("read", range(1, CONTACT_CHECKS + 6))
 def test_values_of_two_meters_are_never_mixed_at_whatever_read_they_change(
     meter: FakeMeter, time: VirtualTime, read: int
 ) -> None:
@@ -227,3 +233,49 @@ def test_two_meters_of_one_unit_number_are_named(meter: FakeMeter, time: Virtual
     assert isinstance(seen, Failure)
     assert isinstance(seen.error, CorruptAnswerError)
     assert "two meters may have this unit number" in str(seen.error)
+
+
+class TwoMeters(FakeMeter):
+    """Two meters at one unit number; by the number of the answer it is one or the other."""
+
+    def __init__(self, time: VirtualTime, choice: Callable[[int], int]) -> None:
+        super().__init__(time, {POWER: 1000})
+        self.groups = [frozenset({items.SERIAL_NUMBER, items.EPOCH})]
+        self.choice, self.answered = choice, 0
+
+    def _fail_if_silent(self) -> None:
+        self.answered += 1
+        other = self.choice(self.answered)
+        self.values[items.SERIAL_NUMBER] = OTHER if other else "000000000001"
+        self.values[POWER] = 2000 if other else 1000
+
+
+NAMED = Wanted((items.SERIAL_NUMBER, POWER), identity_twice=True)
+
+
+def mixed(seen: list[Observation]) -> int:
+    """Return the number of readings with the serial number of one and the power of the other."""
+    return sum(
+        (values[items.SERIAL_NUMBER] == OTHER) != (values[POWER] == 2000)
+        for values in readings(seen)
+    )
+
+
+@pytest.mark.parametrize("begin", [0, 1, 2, 7, 8, 9, 10, 11, 12, 13])
+def test_two_meters_in_turn_are_never_one_reading_of_named_items(
+    time: VirtualTime, begin: int
+) -> None:
+    meter = TwoMeters(time, lambda number: number > begin and number % 2)
+    seen = [*observed(meter, NAMED, time, 6)]
+    assert mixed(seen) == 0
+    assert isinstance(seen[-1], Failure)
+    assert "two meters may have this unit number" in str(seen[-1].error)
+
+
+def test_two_meters_that_answer_by_chance_are_hardly_ever_one_reading(time: VirtualTime) -> None:
+    wrong = 0
+    for seed in range(200):
+        random = Random(seed)
+        meter = TwoMeters(time, lambda _, random=random: random.randrange(2))  # type: ignore[misc]
+        wrong += mixed([*observed(meter, NAMED, time, 3)])
+    assert wrong < 6

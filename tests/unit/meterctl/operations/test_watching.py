@@ -40,9 +40,9 @@ def test_a_reading_begins_at_each_beat(meter: FakeMeter, time: VirtualTime) -> N
 def test_a_line_that_is_slower_than_the_beat_skips_beats(
     meter: FakeMeter, time: VirtualTime
 ) -> None:
-    meter.takes_ms = 150  # two reads a reading
+    meter.takes_ms = 150  # two reads a reading, and five more at contact
     seen: list[object] = [*observed(meter, WANTED, time, 4, every_ms=200)]
-    assert starts(seen) == [450, 900, 1300, 1700]
+    assert starts(seen) == [1200, 1700, 2100, 2500]
 
 
 def test_it_ends_after_its_time(meter: FakeMeter, time: VirtualTime) -> None:
