@@ -132,7 +132,7 @@ def _is_given(context: Context, name: str) -> bool:
 
 
 def _forecast(planned: Scan) -> str:
-    """Return what is asked, and how long that takes at most."""
+    """Return what is asked, and how long that takes at most where no unit answers."""
     settings, longest = planned.settings, duration_text(planned.longest_ms)
     asked = units_text(planned.addresses)
     if len(settings) == 1:
@@ -142,7 +142,10 @@ def _forecast(planned: Scan) -> str:
         text = f"asking {asked} under {len(settings)} settings ({first} to {last}) takes at most "
         text += longest
         text += "" if planned.every_setting else "; it ends with the first that has meters"
-    return f"{text}; each meter that is found adds a moment"
+    return (
+        f"{text} where no unit answers; each meter that is found adds a moment, one that answers "
+        f"late some 10 s"
+    )
 
 
 @dataclass(frozen=True, slots=True)

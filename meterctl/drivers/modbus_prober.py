@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from meterctl.drivers import Trace
 from meterctl.drivers.map_evidence import SUNSPEC, Candidate, fits, has_mark, shown
 from meterctl.drivers.probe_exchange import (
+    LONGEST_MS,
     ProbeExchange,
     SerialProbes,
     TcpProbes,
@@ -37,6 +38,8 @@ HOST_ITSELF = 0xFF
 """The unit of a host that is the device itself (Messaging on TCP/IP V1.0b, section 4.4.1.2)."""
 IDENTIFY_MS = 500
 """Time-out of a request to a device that has answered, at least; twice what its answer took."""
+LONGEST_IDENTIFY_MS = 10_000
+"""Time after which no further request is sent to a device that is identified."""
 TRIES = 2
 COPY_MS = 50
 """Time in which the second copy of a reply comes."""
@@ -97,6 +100,7 @@ class ModbusProber:
         self._exchange: ProbeExchange = exchange(transport, timeout_ms, clock, trace)
         self._now, self._given_ms, self._candidates = clock, timeout_ms, candidates
         self._is_silent = False
+        self._asked_at = clock()
         self._probed: dict[int, tuple[int, bytes]] = {}
         """Latencies and replies of the units that answered."""
 
@@ -124,7 +128,7 @@ class ModbusProber:
         """Ask a unit once; see `Prober`."""
         timeout_ms = max(self._exchange.timeout_ms, least_timeout_ms)
         self._is_silent = False
-        began = self._now()
+        began = self._asked_at = self._now()
         reply = self._exchange.ask(address, _PROBE, timeout_ms)
         self._is_silent = reply is None
         if reply is None or is_no_unit(reply):
@@ -134,17 +138,25 @@ class ModbusProber:
         return latency_ms
 
     def linger(self) -> None:
-        """Wait a little for late replies, where the last unit asked was silent."""
+        """Wait for late replies: longer where some were seen; see `Prober`."""
+        exchange = self._exchange
         if self._is_silent:
-            self._exchange.wait(linger_ms(self._given_ms))
+            exchange.wait(linger_ms(self._given_ms))
             self._is_silent = False
+        while (left_ms := self._latest_ms() - self._now()) > 0:
+            exchange.wait(left_ms)
+
+    def _latest_ms(self) -> int:
+        """Return when the last unit asked has answered, if it is as slow as those seen so far."""
+        slowest_ms = max(self.late.values(), default=0)
+        return self._asked_at + min(slowest_ms * 3 // 2, LONGEST_MS)
 
     def identify(self, address: int) -> Identity:
         """Return what the device of a unit is."""
         latency_ms, reply = self._probed.get(address, (0, None))
         latency_ms = max(latency_ms, self.late.get(address, 0))
         timeout_ms = max(self._exchange.timeout_ms, IDENTIFY_MS, 2 * latency_ms)
-        device = _Device(self._exchange, address, timeout_ms, reply)
+        device = _Device(self._exchange, address, timeout_ms, reply, self._now)
         return device.identity(self._candidates())
 
 
@@ -152,8 +164,16 @@ class _Device:
     """A device that has answered. Each of its registers is read once."""
 
     def __init__(
-        self, exchange: ProbeExchange, unit: int, timeout_ms: int, probed: bytes | None
+        self,
+        exchange: ProbeExchange,
+        unit: int,
+        timeout_ms: int,
+        probed: bytes | None,
+        clock: MonotonicClock,
     ) -> None:
+        self._now, self._deadline = clock, clock() + LONGEST_IDENTIFY_MS
+        self._is_cut = False
+        """Whether a request was left out because the time was over."""
         self._exchange, self._unit, self._timeout_ms = exchange, unit, timeout_ms
         self._silences = 0
         self._unanswered: set[int] = set()
@@ -176,12 +196,15 @@ class _Device:
             vendor, serial_number = self._sunspec(vendor)
             others = [one for one in candidates if one.register_map.mark is None]
             found = [fit.candidate for fit in fits(others, self.read)]
+        if self._is_cut and marked is None:
+            return Identity(None, (), serial_number, vendor, is_cut=True)
         if not found:
             return Identity(None, (), serial_number, vendor)
         best = found[0]
         if serial_number is None:
             serial_number = shown(best, items.SERIAL_NUMBER, self.read)
-        return Identity(best.name, tuple(one.name for one in found[1:]), serial_number, vendor)
+        also_fits = tuple(one.name for one in found[1:])
+        return Identity(best.name, also_fits, serial_number, vendor, self._is_cut)
 
     def read(self, area: Area, address: int, count: int) -> bytes | None:
         """Return registers; None where the device refuses them or gives no right answer."""
@@ -221,7 +244,8 @@ class _Device:
         """
         function = pdu[0]
         for _ in range(TRIES):
-            if self._silences >= MOST_SILENCES:
+            self._is_cut |= self._now() >= self._deadline
+            if self._is_cut or self._silences >= MOST_SILENCES:
                 return None
             try:
                 reply = self._asked_once(pdu)

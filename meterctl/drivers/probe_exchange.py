@@ -211,6 +211,8 @@ def _whole_frame(data: bytes) -> range | None:
 class TcpProbes(ProbeExchange):
     """Requests on Modbus TCP. A connection that the host closes is made again.
 
+    The unit that was asked then is asked once more: a host may close after some replies.
+
     The time-out grows with a gateway whose own is longer.
     """
 
@@ -227,6 +229,15 @@ class TcpProbes(ProbeExchange):
 
     def ask(self, unit: int, pdu: bytes, timeout_ms: int) -> bytes | None:
         """Send a request and return its reply; see ProbeExchange."""
+        had_answers = not self._closings
+        reply = self._asked(unit, pdu, timeout_ms)
+        if had_answers and self._closings:
+            reply = self._asked(unit, pdu, timeout_ms)
+            self._closings = min(self._closings, 1)  # of one unit, as on a connection without any
+        return reply
+
+    def _asked(self, unit: int, pdu: bytes, timeout_ms: int) -> bytes | None:
+        """Return the reply to a request that is sent once; None where the host closed, too."""
         self._transaction = self._transaction % 0xFFFF + 1
         transaction = self._transaction
         request = tcp.encode(transaction, unit, pdu)

@@ -14,13 +14,15 @@ from meterctl.transports import LineTiming, MonotonicClock, Transport
 class Identity:
     """What a device is, as far as it is known.
 
-    `map` is a name as --map takes it, `also_fits` are further ones, the best first.
+    `map` is a name as --map takes it, `also_fits` are further ones, the best first. `is_cut`: it
+    was too slow to be asked for all of it.
     """
 
     map: str | None = None
     also_fits: tuple[str, ...] = ()
     serial_number: str | None = None
     vendor: str | None = None
+    is_cut: bool = False
 
 
 class Prober(Protocol):
@@ -58,7 +60,10 @@ class Prober(Protocol):
         ...
 
     def linger(self) -> None:
-        """Wait a little for late replies, where the last address asked was silent."""
+        """Wait a little for late replies, where the last address asked was silent.
+
+        Where late replies were seen, it is half as long again as the latest of them took.
+        """
         ...
 
     def identify(self, address: int) -> Identity:

@@ -232,11 +232,10 @@ class _Sweep:
 
     def _second_round(self) -> Iterator[Step]:
         """Ask again where bytes were damaged, or a reply came late."""
-        late = dict(self.prober.late)
-        again = (
-            {*late} if len(self._damaged) > MOST_SECOND else {*late, *self._damaged, *self._before}
-        )
-        for address in sorted(again & {*self.addresses} - {*self._found}):
+        asked = set[int]()
+        while (address := self._next_again(asked)) is not None:
+            asked.add(address)
+            late = dict(self.prober.late)
             least_ms = max(SECOND_TIMEOUT_MS, late.get(address, 0) * 3 // 2)
             try:
                 latency_ms = self.prober.probe(address, least_ms)
@@ -247,6 +246,13 @@ class _Sweep:
                 latency_ms = late.get(address)
             if latency_ms is not None:
                 yield from self._meter(address, latency_ms)
+
+    def _next_again(self, asked: set[int]) -> int | None:
+        """Return the next address of the second round; meanwhile further replies may come late."""
+        again = {*self.prober.late}
+        if len(self._damaged) <= MOST_SECOND:
+            again |= {*self._damaged, *self._before}
+        return min(again & {*self.addresses} - {*self._found} - asked, default=None)
 
     def _notices(self) -> Iterator[Notice]:
         """Yield what the bytes say that were no reply."""
@@ -271,6 +277,12 @@ class _Sweep:
             yield Notice(
                 f"{name}: {prober.unasked} frames that were not asked for: another host may be "
                 f"asking on this line"
+            )
+        cut = [one.unit for one in self._found.values() if one.identity.is_cut]
+        if cut:
+            yield Notice(
+                f"{name}: {units_text(cut)} too slow to be asked for all maps; what it is may be "
+                f"missing: read it with --map"
             )
         yield from self._alike()
 

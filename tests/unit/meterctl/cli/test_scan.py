@@ -82,7 +82,7 @@ def test_each_device_is_an_object(scanned: Scanned) -> None:
 def test_the_longest_time_is_said_before(scanned: Scanned) -> None:
     scanned.run()
     first = scanned.printed[1].splitlines()[0]
-    assert first.startswith("asking units 1-247 (9600 N) takes at most 54 s")
+    assert first.startswith("asking units 1-247 (9600 N) takes at most 54 s where no unit answers")
 
 
 def test_people_get_a_table_and_the_command_to_go_on_with(scanned: Scanned) -> None:

@@ -22,6 +22,7 @@ from meterctl.operations.scan import (
 )
 from meterctl.transports import LineTiming
 from protocols.modbus import rtu
+from protocols.modbus.areas import Area
 from protocols.modbus.pdu import exception_reply
 from tests.support.scanned_lines import Device, ScannedLine
 
@@ -266,3 +267,56 @@ def test_only_damaged_bytes_are_a_corrupt_answer() -> None:
 )
 def test_units_in_short(numbers: tuple[int, ...], text: str) -> None:
     assert units_text(numbers) == text
+
+
+@pytest.mark.parametrize("latency_ms", [300, 700, 1500])
+def test_every_unit_of_a_slow_line_is_found_the_last_one_too(latency_ms: int) -> None:
+    line = ScannedLine({unit: Device(latency_ms=(latency_ms,)) for unit in range(1, 7)})
+    scan = ScannedPort({LINE: line}).scan(units=(1, 2, 3, 4, 5, 6))
+    finished(scan)
+    assert units(scan) == [1, 2, 3, 4, 5, 6]
+
+
+def test_every_unit_of_a_slow_host_is_found() -> None:
+    devices = {unit: Device(latency_ms=(1500,)) for unit in range(1, 7)}
+    scan = ScannedPort({HOST: ScannedLine(devices, framed=True)}).scan(units=(1, 2, 3, 4, 5, 6))
+    finished(scan)
+    assert units(scan) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("framed", [True, False])
+def test_units_that_are_slow_cost_a_time_with_a_bound_and_are_named(framed: bool) -> None:
+    zeros = {(area, one): bytes(2) for area in (Area.HOLDING, Area.INPUT) for one in range(9999)}
+    slow = {unit: Device(zeros, latency_ms=(1500,)) for unit in range(1, 7)}
+    line = ScannedLine(slow, framed=framed)
+    scan = ScannedPort({HOST if framed else LINE: line}).scan(units=(1, 2, 3, 4, 5, 6))
+    (notice,) = finished(scan)
+    assert "units 1-6 too slow to be asked for all maps" in notice
+    assert units(scan) == [1, 2, 3, 4, 5, 6]
+    assert line.now < scan.longest_ms + 6 * 15_000
+
+
+@pytest.mark.parametrize("replies", [1, 2, 3, 4, 5])
+def test_a_host_that_closes_after_some_replies_hides_no_unit(replies: int) -> None:
+    class Closing(ScannedLine):
+        """The connection ends with every n-th reply; what is sent then is lost."""
+
+        left = replies
+
+        def prepare(self, timeout_ms: int) -> None:
+            self.left = replies
+
+        def send(self, data: bytes, timeout_ms: int) -> None:
+            if not self.left:
+                raise NoAnswerError("the other side closed the connection")
+            super().send(data, timeout_ms)
+
+        def receive(self, timeout_ms: int) -> bytes:
+            data = super().receive(timeout_ms)
+            self.left -= bool(data)
+            return data
+
+    line = Closing({unit: Device() for unit in range(1, 7)}, framed=True)
+    scan = ScannedPort({HOST: line}).scan(units=(1, 2, 3, 4, 5, 6))
+    finished(scan)
+    assert units(scan) == [1, 2, 3, 4, 5, 6]
