@@ -26,11 +26,11 @@ READS_BETWEEN = 8
 """Reads after which the identity is read again."""
 
 
-def two_meters(unit: str, one: AnsweringMeter, other: AnsweringMeter) -> CorruptAnswerError:
+def two_meters(one: AnsweringMeter, other: AnsweringMeter) -> CorruptAnswerError:
     """Return the error for two meters at one unit number."""
     return CorruptAnswerError(
-        f"{unit}: two meters answer at this unit, {one} and {other}; nothing was changed. Give "
-        f"each a unit number of its own, or disconnect one"
+        f"two meters answer at this unit, {one} and {other}; nothing was changed. Give each a "
+        f"unit number of its own, or disconnect one"
     )
 
 
@@ -75,7 +75,7 @@ class _OneMeter:
         for _ in range(times):
             found = _identity(self._reader, self._held)
             if found != self._expected:
-                raise two_meters(self.name, self._expected, found)
+                raise two_meters(self._expected, found)
 
     def _count(self) -> None:
         self._reads += 1
