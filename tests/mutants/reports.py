@@ -15,8 +15,8 @@ REPORT_MUTANTS = (
     Mutant(
         "a late reply for a later page hides the rows before it",
         "meterctl/operations/paging.py",
-        "            if page.first == number:\n                return page\n",
-        "            return page\n",
+        "            if page.first == number:\n                return self._read(page)\n",
+        "            return self._read(page)\n",
         (PAGING,),
     ),
     Mutant(

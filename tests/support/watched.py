@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from meterctl.drivers import Page
@@ -131,6 +131,21 @@ class FakeMeter:
         """Return a page with the number of its first row."""
         rows, is_full = self.rows(table, first)
         return Page(rows[0].number if rows else first, rows, is_full)
+
+
+class TwoMeters(FakeMeter):
+    """Two meters at one unit number; by the number of the answer it is one or the other."""
+
+    def __init__(self, time: VirtualTime, item: Item, choice: Callable[[int], int]) -> None:
+        super().__init__(time, {item: 1000})
+        self.groups = [frozenset({items.SERIAL_NUMBER, items.EPOCH})]
+        self.item, self.choice, self.answered = item, choice, 0
+
+    def _fail_if_silent(self) -> None:
+        self.answered += 1
+        other = self.choice(self.answered)
+        self.values[items.SERIAL_NUMBER] = OTHER if other else "000000000001"
+        self.values[self.item] = 2000 if other else 1000
 
 
 def observed(

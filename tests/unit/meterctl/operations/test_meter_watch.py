@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -12,7 +11,7 @@ from meterctl.operations.meter_watch import CONTACT_CHECKS, KEPT_MS, Plan, Wante
 from meterctl.operations.observations import EventsSeen, Failure, Observation, OtherMeter, Reading
 from protocols.data_model import items
 from protocols.data_model.items import Item
-from tests.support.watched import OTHER, FakeMeter, VirtualTime, observed
+from tests.support.watched import OTHER, FakeMeter, TwoMeters, VirtualTime, observed
 
 POWER, PRICE, NUMBER = items.ACTIVE_POWER, items.CURRENT_PRICE, items.EVENT_NUMBER
 
@@ -235,21 +234,6 @@ def test_two_meters_of_one_unit_number_are_named(meter: FakeMeter, time: Virtual
     assert "two meters may have this unit number" in str(seen.error)
 
 
-class TwoMeters(FakeMeter):
-    """Two meters at one unit number; by the number of the answer it is one or the other."""
-
-    def __init__(self, time: VirtualTime, choice: Callable[[int], int]) -> None:
-        super().__init__(time, {POWER: 1000})
-        self.groups = [frozenset({items.SERIAL_NUMBER, items.EPOCH})]
-        self.choice, self.answered = choice, 0
-
-    def _fail_if_silent(self) -> None:
-        self.answered += 1
-        other = self.choice(self.answered)
-        self.values[items.SERIAL_NUMBER] = OTHER if other else "000000000001"
-        self.values[POWER] = 2000 if other else 1000
-
-
 NAMED = Wanted((items.SERIAL_NUMBER, POWER), identity_twice=True)
 
 
@@ -265,7 +249,7 @@ def mixed(seen: list[Observation]) -> int:
 def test_two_meters_in_turn_are_never_one_reading_of_named_items(
     time: VirtualTime, begin: int
 ) -> None:
-    meter = TwoMeters(time, lambda number: number > begin and number % 2)
+    meter = TwoMeters(time, POWER, lambda number: number > begin and number % 2)
     seen = [*observed(meter, NAMED, time, 6)]
     assert mixed(seen) == 0
     assert isinstance(seen[-1], Failure)
@@ -276,6 +260,6 @@ def test_two_meters_that_answer_by_chance_are_hardly_ever_one_reading(time: Virt
     wrong = 0
     for seed in range(200):
         random = Random(seed)
-        meter = TwoMeters(time, lambda _, random=random: random.randrange(2))  # type: ignore[misc]
+        meter = TwoMeters(time, POWER, lambda _, random=random: random.randrange(2))  # type: ignore[misc]
         wrong += mixed([*observed(meter, NAMED, time, 3)])
     assert wrong < 6

@@ -13,24 +13,14 @@ from meterctl.operations.one_meter import of_one_meter
 from protocols.data_model import items
 from protocols.data_model.items import Item
 from protocols.data_model.tables import EVENTS
-from tests.support.watched import OTHER, FakeMeter, VirtualTime
+from tests.support.watched import OTHER, FakeMeter, TwoMeters, VirtualTime
 
 CREDIT = items.AVAILABLE_CREDIT
 
 
-class TwoMeters(FakeMeter):
-    """Two meters at one unit; `choice` says by the number of the answer which of them answers."""
-
-    def __init__(self, choice: Callable[[int], int]) -> None:
-        super().__init__(VirtualTime(), {CREDIT: 1})
-        self.groups = [frozenset({items.SERIAL_NUMBER, items.EPOCH})]
-        self.choice, self.answered = choice, 0
-
-    def _fail_if_silent(self) -> None:
-        self.answered += 1
-        other = self.choice(self.answered)
-        self.values[items.SERIAL_NUMBER] = OTHER if other else "000000000001"
-        self.values[CREDIT] = 2 if other else 1
+def two_meters(choice: Callable[[int], int]) -> TwoMeters:
+    """Return two meters at one unit number; `choice` says which of them gives an answer."""
+    return TwoMeters(VirtualTime(), CREDIT, choice)
 
 
 def report(reader: Reader, pages: int = 1) -> None:
@@ -42,21 +32,21 @@ def report(reader: Reader, pages: int = 1) -> None:
 
 
 def test_a_report_of_one_meter_is_read() -> None:
-    report(TwoMeters(lambda _: 0))
-    report(TwoMeters(lambda _: 1))
+    report(two_meters(lambda _: 0))
+    report(two_meters(lambda _: 1))
 
 
 def test_two_meters_in_turn_are_no_report_whatever_is_read_between() -> None:
     for pages in range(4):
         with pytest.raises(CorruptAnswerError, match="two meters answer at this unit"):
-            report(TwoMeters(lambda number: number % 2), pages)
+            report(two_meters(lambda number: number % 2), pages)
 
 
 def test_two_meters_that_answer_by_chance_are_hardly_ever_a_report() -> None:
     wrong = 0
     for seed in range(500):
         random = Random(seed)
-        meter = TwoMeters(lambda _, random=random: random.randrange(2))  # type: ignore[misc]
+        meter = two_meters(lambda _, random=random: random.randrange(2))  # type: ignore[misc]
         try:
             report(meter)
         except CorruptAnswerError:
@@ -67,7 +57,7 @@ def test_two_meters_that_answer_by_chance_are_hardly_ever_a_report() -> None:
 
 def test_a_meter_that_is_replaced_within_a_long_report_and_returns_is_noticed() -> None:
     with pytest.raises(CorruptAnswerError, match=f"000000000001 .*{OTHER}"):
-        report(TwoMeters(lambda number: 20 < number < 40), 60)
+        report(two_meters(lambda number: 20 < number < 40), 60)
 
 
 def test_a_map_without_a_serial_number_is_read_as_it_is() -> None:
@@ -78,7 +68,7 @@ def test_a_map_without_a_serial_number_is_read_as_it_is() -> None:
 
 
 def test_a_report_shows_the_items_of_the_meter_that_it_began_with() -> None:
-    meter = TwoMeters(lambda _: 0)
+    meter = two_meters(lambda _: 0)
     wanted: list[Item] = [CREDIT, items.SERIAL_NUMBER]
     with of_one_meter(meter) as one:
-        assert one.read(wanted) == {CREDIT: 1, items.SERIAL_NUMBER: "000000000001"}
+        assert one.read(wanted) == {CREDIT: 1000, items.SERIAL_NUMBER: "000000000001"}
