@@ -10,9 +10,10 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from meterctl.errors import UsageError
 
@@ -20,44 +21,124 @@ _ALWAYS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 """No child inherits it, no terminal becomes the controlling one, a FIFO without reader fails."""
 _NEW_MODE = 0o666
 """Mode of a new file, less the umask."""
+_HEAD = 4096
+"""Bytes at the beginning of a file by which its making is known."""
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, all or nothing: an existing one is replaced when the new one is whole.
+class Making(NamedTuple):
+    """What a program writes into whole files: only a file of the same making is ever replaced.
 
-    A symbolic link stays, and the file that it names is replaced; the mode of a file stays.
+    `mark` stands within the first bytes of each, `_HEAD` at most.
+    """
+
+    name: str
+    mark: bytes
+
+
+class WholeFile:
+    """The place of a file that is written whole, found out before anything is done for it.
+
+    A device or a FIFO is open from the beginning, so that one that cannot be written is refused.
+    """
+
+    def __init__(self, path: Path, making: Making, own: Iterable[Path] = ()) -> None:
+        """Find the place.
+
+        Args:
+            own: files that the program itself keeps, which are never the place.
+
+        Raises:
+            UsageError: as `require_place`, or a device cannot be opened.
+        """
+        require_place(path, making, own)
+        self.path = path
+        self._making, self._own = making, tuple(own)
+        self._device: int | None = None
+        try:
+            mode = _mode(path)
+            if mode is not None and not stat.S_ISREG(mode):
+                self._device = os.open(path, os.O_WRONLY | _ALWAYS)
+                os.set_blocking(self._device, True)
+        except (OSError, ValueError) as error:
+            raise _refusal(path, error, "nothing was written") from error
+
+    def write(self, data: bytes) -> None:
+        """Write the file, all or nothing: an existing one is replaced when the new one is whole.
+
+        A symbolic link stays, and the file that it names is replaced; the mode of a file stays.
+
+        Raises:
+            UsageError: it cannot be written; an existing file is as it was.
+        """
+        try:
+            if self._device is not None:
+                _write_all(self._device, data)
+                return
+            require_place(self.path, self._making, self._own)  # it may have come meanwhile
+            target = Path(os.path.realpath(self.path))
+            _replace(target, data, _mode(target))
+        except (OSError, ValueError) as error:
+            raise _refusal(self.path, error, "nothing was written") from error
+
+    def close(self) -> None:
+        """Close a device; further calls do nothing."""
+        if self._device is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._device)
+            self._device = None
+
+
+def write_whole(path: Path, data: bytes, making: Making, own: Iterable[Path] = ()) -> None:
+    """Write a file as `WholeFile` does; raises UsageError."""
+    file = WholeFile(path, making, own)
+    try:
+        file.write(data)
+    finally:
+        file.close()
+
+
+def require_place(path: Path, making: Making, own: Iterable[Path] = ()) -> None:
+    """Refuse a name under which no file can be written, or that holds another file.
+
+    An empty file is replaced too. The file stays as it is, and a device is not opened.
 
     Raises:
-        UsageError: it cannot be written; an existing file is as it was.
+        UsageError: its directory does not exist or cannot be written; it is a directory, one of
+            `own`, or a file of another making.
     """
     try:
-        target = Path(os.path.realpath(path))
-        mode = _mode(target)
-        if mode is not None and not stat.S_ISREG(mode):
-            _write_device(target, data)
-        else:
-            _replace(target, data, mode)
+        require_other(path, own)
+        mode = _mode(path)
+        if mode is not None and stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if mode is None or stat.S_ISREG(mode):
+            target = Path(os.path.realpath(path))
+            os.stat(target.parent)
+            if not os.access(target.parent, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if mode is not None and stat.S_ISREG(mode):
+            with path.open("rb") as file:
+                head = file.read(_HEAD)
+            if head and making.mark not in head:
+                raise UsageError(
+                    f"file {path}: it exists and is no {making.name} of meterctl; give another "
+                    f"name; nothing was written"
+                )
     except (OSError, ValueError) as error:  # ValueError: an impossible file name
         raise _refusal(path, error, "nothing was written") from error
 
 
-def require_place(path: Path) -> None:
-    """Refuse a name under which no file can be written, before anything is done for it.
-
-    Raises:
-        UsageError: its directory does not exist or cannot be written, or it is a directory itself.
-    """
-    try:
-        target = Path(os.path.realpath(path))
-        mode = _mode(target)
-        if mode is not None and stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if mode is None or stat.S_ISREG(mode):
-            os.stat(target.parent)
-            if not os.access(target.parent, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except (OSError, ValueError) as error:
-        raise _refusal(path, error, "nothing was written") from error
+def require_other(path: Path, own: Iterable[Path]) -> None:
+    """Raise UsageError where a name is that of a file that the program itself keeps."""
+    for each in own:
+        is_same = os.path.realpath(each) == os.path.realpath(path)
+        with contextlib.suppress(OSError):
+            is_same = is_same or os.path.samefile(each, path)
+        if is_same:
+            raise UsageError(
+                f"file {path}: it is {each}, which meterctl itself keeps (keys, journal); give "
+                f"another name; nothing was written"
+            )
 
 
 def _mode(path: Path) -> int | None:
@@ -65,15 +146,6 @@ def _mode(path: Path) -> int | None:
         return os.stat(path).st_mode
     except FileNotFoundError:
         return None
-
-
-def _write_device(path: Path, data: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | _ALWAYS)
-    try:
-        os.set_blocking(file, True)
-        _write_all(file, data)
-    finally:
-        os.close(file)
 
 
 def _replace(path: Path, data: bytes, mode: int | None) -> None:

@@ -67,7 +67,7 @@ def freezes(
     given = options(context)
     form = table_form(given.json, as_csv, for_excel)
     bounds = bound_of("--from", first), bound_of("--to", last)
-    require_plot(plot)
+    require_plot(given, plot)
     table, name = (BILLING_FREEZES, "billing") if billing else (DAILY_FREEZES, "daily")
     with given.session() as session:
         driver = session.driver
@@ -95,7 +95,8 @@ def freezes(
         from meterctl.cli.plots import freezes_svg, write_plot
 
         kept = [row for _, row in shown]
-        write_plot(plot, freezes_svg(serial, unit, kept, offsets, is_daily=not billing))
+        drawn = freezes_svg(serial, unit, kept, offsets, is_daily=not billing)
+        write_plot(plot, drawn, given.own_files)
 
 
 def _freeze_fragments(

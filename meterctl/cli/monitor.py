@@ -15,7 +15,7 @@ from meterctl.cli.options import Options, options
 from meterctl.cli.output import print_json, say
 from meterctl.errors import UsageError
 from meterctl.operations.monitoring import GARBAGE_BYTES, GarbageWatch, LineMonitor, RelayMonitor
-from meterctl.written_files import GrowingFile
+from meterctl.written_files import GrowingFile, require_other
 from protocols.command_line import Context, Exit, Option, Program, examples
 from protocols.decoded_frames import DecodedFrame, DecoderOptions, RelayedData
 from protocols.quantities import parse_duration
@@ -77,6 +77,8 @@ def monitor(
     milliseconds = None if duration is None else parse_duration(duration)
     if milliseconds is not None and milliseconds < 1:
         raise UsageError(f"--for {duration}: allowed is above 0")
+    for path in filter(None, (raw, pcap)):
+        require_other(path, given.own_files)
     wanted = DecoderOptions(framing_of(framing))
     printer = _Printer(given.json, long, given_unit(context), given.port or "")
     with contextlib.ExitStack() as files:

@@ -272,6 +272,13 @@ class Options:
 
         return self.journal or default_path()
 
+    @property
+    def own_files(self) -> list[Path]:
+        """The files that no output may take the place of: keys, journal, what belongs to it."""
+        path = self.journal_path
+        beside = [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal", ".lock")]
+        return [*([self.keys] if self.keys is not None else []), path, *beside]
+
     @contextlib.contextmanager
     def open_journal(
         self, *, reading: bool = False, exists: bool = False, looks: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -15,10 +15,12 @@ from meterctl.errors import UsageError
 from meterctl.operations.load_profile import Gap, Interval
 from meterctl.operations.local_time import Offsets
 from meterctl.operations.snapshots import Snapshot, between
-from meterctl.written_files import write_whole
+from meterctl.written_files import Making, require_place, write_whole
 from protocols.data_model.tables import Freeze
 from protocols.quantities import DAY, KWH, LEDGER, MWH_IN_MW_MS
 
+PLOT = Making("plot", b"<dc:title>meterctl</dc:title>")
+"""By the creator, which `_svg` names."""
 _IMPORT, _EXPORT, _CREDIT = "#1f6f54", "#c98a1b", "#3b5b92"
 _MARK, _GAP = "#b3412e", "#dddddd"
 _USED = "#a5d1be"
@@ -28,8 +30,12 @@ KW = 1_000_000
 _SIZE = (10, 5)
 
 
-def require_drawable(path: Path) -> None:
-    """Raise UsageError where a plot cannot be made; a long read is then spared."""
+def require_drawable(path: Path, own: Iterable[Path]) -> None:
+    """Raise UsageError where a plot cannot be made; a long read is then spared.
+
+    Args:
+        own: files that the program itself keeps, which no plot replaces.
+    """
     is_device = path.exists() and not path.is_file() and not path.is_dir()
     if path.suffix.lower() != ".svg" and not is_device:
         raise UsageError(
@@ -40,11 +46,12 @@ def require_drawable(path: Path) -> None:
         raise UsageError("--plot needs matplotlib: pip install 'prepaid-meter[plot]'")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"file {path}: its folder does not exist; nothing was sent or written")
+    require_place(path, PLOT, own)
 
 
-def write_plot(path: Path, data: bytes) -> None:
+def write_plot(path: Path, data: bytes, own: Iterable[Path]) -> None:
     """Write a plot whole; raises UsageError, which names the file."""
-    write_whole(path, data)
+    write_whole(path, data, PLOT, own)
     say(f"{path}: written")
 
 

@@ -62,7 +62,7 @@ def profile(
     given = options(context)
     form = table_form(given.json, as_csv, for_excel)
     bounds = bound_of("--from", first), bound_of("--to", last)
-    require_plot(plot)
+    require_plot(given, plot)
     with given.session() as session:
         driver = session.driver
         require_rows(given, driver, PROFILE, "load profile")
@@ -83,7 +83,7 @@ def profile(
     if plot is not None:
         from meterctl.cli.plots import profile_svg, write_plot
 
-        write_plot(plot, profile_svg(serial, parts, offsets))
+        write_plot(plot, profile_svg(serial, parts, offsets), given.own_files)
 
 
 def _moments(part: Interval | Gap) -> Sequence[int]:

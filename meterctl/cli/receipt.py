@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from meterctl.cli.arguments import SELL, sale_key, serial_number
-from meterctl.cli.options import options
+from meterctl.cli.options import Options, options
 from meterctl.cli.output import (
     EXACT,
     OutputError,
@@ -35,7 +35,7 @@ from meterctl.operations.printed_receipt import (
     newest_entry,
     print_receipt_of,
 )
-from meterctl.written_files import require_place, write_whole
+from meterctl.written_files import WholeFile, require_place
 from protocols.command_line import Argument, Context, Option, Program, examples
 from protocols.data_model import items
 from protocols.data_model.kinds import MONEY, MONEY_EXACT, Optional
@@ -115,19 +115,37 @@ def receipt(
     _require_one(number, last, sale, meter)
     if html == STDOUT and given.json:
         raise UsageError("--html - and --json both write on stdout: give --html FILE")
-    if html is not None and html != STDOUT:
-        require_place(html)
-    with given.open_journal(exists=True) as journal:
-        chosen = number if number is not None else _chosen(journal, sale, meter)
-        printed = print_receipt_of(journal, chosen, int(time.time()), specimen=given.dry_run)
-    with telling_that_it_counts(printed):
-        slip = slip_of(printed, words, lines, offset_minutes, cashier)
-        if html is not None:
-            _write_page(slip, html, printed, is_shown=not given.json)
-        if given.json:
-            print_json(_fragments(printed, lines, cashier.strip()))
-        elif html is None:
-            _print_text(slip)
+    with _page_file(given, html) as file:
+        with given.open_journal(exists=True) as journal:
+            chosen = number if number is not None else _chosen(journal, sale, meter)
+            printed = print_receipt_of(journal, chosen, int(time.time()), specimen=given.dry_run)
+        with telling_that_it_counts(printed):
+            slip = slip_of(printed, words, lines, offset_minutes, cashier)
+            if html is not None:
+                _write_page(slip, html, file, printed, is_shown=not given.json)
+            if given.json:
+                print_json(_fragments(printed, lines, cashier.strip()))
+            elif html is None:
+                _print_text(slip)
+
+
+@contextlib.contextmanager
+def _page_file(given: Options, path: Path | None) -> Iterator[WholeFile | None]:
+    """Find the place of a page before the print is counted; None for stdout and a dry run.
+
+    Raises:
+        UsageError: no page can be written there.
+    """
+    from meterctl.cli.slips.page import PAGE
+
+    if path is None or path == STDOUT:
+        yield None
+    elif given.dry_run:
+        require_place(path, PAGE, given.own_files)
+        yield None
+    else:
+        with contextlib.closing(WholeFile(path, PAGE, given.own_files)) as file:
+            yield file
 
 
 def _words(language: str, *, to_stdout: bool) -> Words:
@@ -197,15 +215,17 @@ def telling_that_it_counts(printed: PrintedReceipt) -> Iterator[None]:
         raise KeyboardInterrupt("; ".join(filter(None, ("interrupted", counts)))) from error
 
 
-def _write_page(slip: Slip, path: Path, printed: PrintedReceipt, *, is_shown: bool) -> None:
+def _write_page(
+    slip: Slip, path: Path, file: WholeFile | None, printed: PrintedReceipt, *, is_shown: bool
+) -> None:
     """Write the page of a receipt; that of a specimen is shown, since a dry run writes nothing."""
     from meterctl.cli.slips.page import slip_page
 
     page = slip_page(slip)
     if printed.made is None:
         say(f"dry run, nothing is counted or written: this page to {path}")
-    elif path != STDOUT:
-        write_whole(path, page.encode())
+    elif file is not None:
+        file.write(page.encode())
         say(f"receipt {printed.number}: written to {path}")
         return
     if is_shown:  # in characters of every encoding: the page names UTF-8 as its own

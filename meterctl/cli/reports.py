@@ -49,12 +49,12 @@ def require_rows(given: Options, driver: Reader, table: Table, what: str) -> Non
         raise UsageError(f"map {given.map_name or NATIVE} has no {what}; nothing was sent")
 
 
-def require_plot(path: Path | None) -> None:
+def require_plot(given: Options, path: Path | None) -> None:
     """Raise UsageError where a plot that is wanted cannot be made."""
     if path is not None:
         from meterctl.cli.plots import require_drawable
 
-        require_drawable(path)
+        require_drawable(path, given.own_files)
 
 
 def shown_serial_number(driver: Reader) -> str:

@@ -15,6 +15,7 @@ from meterctl.cli.output import say
 from meterctl.cli.reading import named_items
 from meterctl.cli.values import item_names
 from meterctl.errors import UsageError
+from meterctl.written_files import require_other
 from protocols.command_line import Argument, Context, Option, Program, examples
 from protocols.quantities import DAY, SECOND, parse_duration
 
@@ -108,6 +109,8 @@ def watch(
     from meterctl.transports.wires import wall_milliseconds
 
     given = options(context)
+    for path in filter(None, (csv_file, excel_file)):
+        require_other(path, given.own_files)
     named = named_items(names or ())
     pace = _pace(every, count, lasts)
     numbers = [given.unit] if units is None else unit_numbers(units, UNITS, (UNITS[0], UNITS[-1]))

@@ -5,6 +5,10 @@ from __future__ import annotations
 from html import escape
 
 from meterctl.cli.slips.rows import Row, Slip
+from meterctl.written_files import Making
+
+_MARK = '<meta name="generator" content="meterctl receipt">'
+PAGE = Making("receipt page", _MARK.encode())
 
 _STYLE = """
 @page { margin: 4mm; }
@@ -37,6 +41,7 @@ def slip_page(slip: Slip) -> str:
     title = escape(" ".join((slip.title, slip.groups[0][0].value)))
     return (
         f'<!DOCTYPE html>\n<html lang="{slip.tag}">\n<head>\n<meta charset="utf-8">\n'
+        f"{_MARK}\n"
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"

@@ -222,6 +222,7 @@ def test_a_plot_is_the_same_bytes_each_time_and_names_what_it_shows(
         assert printed.out
         drawn.append((tmp_path / name).read_bytes())
     assert drawn[0] == drawn[1]
+    assert "two.svg: written" in show(command, "--plot", str(tmp_path / "two.svg")).err, "replaced"
     text = drawn[0].decode()
     for label in (*labels, "local time of the meter", "meter 000000000001"):
         assert label in text
@@ -241,6 +242,10 @@ def test_a_plot_that_cannot_be_made_is_told_before_a_byte_is_sent(
     if importlib.util.find_spec("matplotlib") is not None:
         with pytest.raises(UsageError, match="its folder does not exist; nothing was sent"):
             run("profile", "profile", "--plot", str(tmp_path / "none" / "a.svg"))
+        keys = tmp_path / "keys.svg"
+        keys.write_text("{}")
+        with pytest.raises(UsageError, match=r"keys.svg: it exists and is no plot of meterctl"):
+            run("profile", "profile", "--plot", str(keys))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"needs matplotlib: pip install 'prepaid-meter\[plot\]'"):
         run("freezes", "freezes", "--plot", "a.svg")

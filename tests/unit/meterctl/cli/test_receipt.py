@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -254,6 +255,26 @@ def test_a_refund_has_no_part_that_becomes_credit(run: Run, journal: Journal) ->
     record = json.loads(printed(run, str(entry.id), json=True).out)
     assert (record["to_credit"], record["to_credit_exact"]) == (None, None)
     assert (record["credit_before_exact"], record["credit_after_exact"]) == (20.0, 15.0)
+
+
+def test_a_place_that_is_refused_counts_no_print(
+    run: Run, journal: Journal, entry: Entry, tmp_path: Path
+) -> None:
+    keys, fifo = tmp_path / "keys.json", tmp_path / "fifo"
+    keys.write_text("{}")
+    os.mkfifo(fifo)
+    for place in (keys, fifo, journal.path):
+        before = place.read_bytes() if place.is_file() else b""
+        for dry_run in (False, True):
+            if dry_run and place == fifo:
+                continue
+            with pytest.raises(UsageError, match="nothing was written"):
+                printed(run, str(entry.id), "--html", str(place), dry_run=dry_run)
+        assert place == fifo or place.read_bytes() == before
+    page = tmp_path / "page.html"
+    assert "reprint" not in printed(run, str(entry.id), "--html", str(page)).err
+    printed(run, str(entry.id), "--html", str(page))
+    assert "REPRINT" in page.read_text(), "a page of ours is replaced"
 
 
 @pytest.fixture
