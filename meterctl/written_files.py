@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from meterctl.errors import UsageError
+from protocols.replacements import printable
 
 _ALWAYS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 """No child inherits it, no terminal becomes the controlling one, a FIFO without reader fails."""
@@ -121,8 +122,8 @@ def require_place(path: Path, making: Making, own: Iterable[Path] = ()) -> None:
                 head = file.read(_HEAD)
             if head and making.mark not in head:
                 raise UsageError(
-                    f"file {path}: it exists and is no {making.name} of meterctl; give another "
-                    f"name; nothing was written"
+                    f"file {_named(path)}: it exists and is no {making.name} of meterctl; give "
+                    f"another name; nothing was written"
                 )
     except (OSError, ValueError) as error:  # ValueError: an impossible file name
         raise _refusal(path, error, "nothing was written") from error
@@ -136,8 +137,8 @@ def require_other(path: Path, own: Iterable[Path]) -> None:
             is_same = is_same or os.path.samefile(each, path)
         if is_same:
             raise UsageError(
-                f"file {path}: it is {each}, which meterctl itself keeps (keys, journal); give "
-                f"another name; nothing was written"
+                f"file {_named(path)}: it is {_named(each)}, which meterctl itself keeps (keys, "
+                f"journal); give another name; nothing was written"
             )
 
 
@@ -193,7 +194,9 @@ class GrowingFile:
         """Bytes that it holds; 0 for a device. A heading belongs into an empty file only."""
         if self.size and not append:
             os.close(self._file)
-            raise UsageError(f"file {path}: it exists and is never overwritten; give another name")
+            raise UsageError(
+                f"file {_named(path)}: it exists and is never overwritten; give another name"
+            )
 
     def write(self, data: bytes) -> None:
         """Append bytes.
@@ -256,4 +259,9 @@ def _write_all(file: int, data: bytes) -> None:
 
 def _refusal(path: Path, error: OSError | ValueError, kept: str) -> UsageError:
     reason = getattr(error, "strerror", None) or str(error)
-    return UsageError(f"file {path}: {reason[:1].lower()}{reason[1:]}; {kept}")
+    return UsageError(f"file {_named(path)}: {reason[:1].lower()}{reason[1:]}; {kept}")
+
+
+def _named(path: Path) -> str:
+    """Return a path in one line, whatever characters it has."""
+    return printable(str(path))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from typing import Protocol
 
 READABLE = "readable"
@@ -35,6 +36,14 @@ _SIMILAR = {
     "Δ": "delta ",
     "✓": "ok",
 }
+
+
+_STEERING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+"""Characters that steer a terminal or the direction of writing, in place of being seen."""
+_LINES = "\n\t"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Stream(Protocol):
@@ -67,7 +76,32 @@ def has(encoding: str, text: str) -> bool:
     return True
 
 
+def printable(text: str, kept: str = "") -> str:
+    r"""Return a text in which what steers a terminal is an escape, such as \x1b or \u202e.
+
+    Args:
+        kept: characters that stay what they are, such as line breaks.
+    """
+    return _STEERING.sub(lambda found: found[0] if found[0] in kept else _escape(found[0]), text)
+
+
+def printable_lines(text: str, *, coloured: bool = False) -> str:
+    """Return lines of text as `printable` does; line breaks and tabs stay, and colours may."""
+    if _STEERING.search(text) is None:
+        return text
+    if not coloured:
+        return printable(text, _LINES)
+    colours = _COLOUR.findall(text)
+    parts = [printable(part, _LINES) for part in _COLOUR.split(text)]
+    return parts[0] + "".join(map("".join, zip(colours, parts[1:], strict=True)))
+
+
 def readable(text: str, encoding: str) -> str:
+    """Return a text with only characters that the encoding has, and that steer no terminal."""
+    return encodable(printable_lines(text), encoding)
+
+
+def encodable(text: str, encoding: str) -> str:
     """Return a text with only characters that the encoding has."""
     if has(encoding, text):
         return text
@@ -75,7 +109,8 @@ def readable(text: str, encoding: str) -> str:
 
 
 def escaped_json(text: str, encoding: str) -> str:
-    r"""Return JSON with \uXXXX for the characters that the encoding lacks."""
+    r"""Return a line of JSON with \uXXXX for what the encoding lacks or what steers a terminal."""
+    text = _STEERING.sub(lambda found: json.dumps(found[0])[1:-1], text)
     if has(encoding, text):
         return text
     return "".join(letter if has(encoding, letter) else json.dumps(letter)[1:-1] for letter in text)
@@ -94,4 +129,9 @@ def _similar(letter: str) -> str:
     number = ord(letter)
     if 0xDC80 <= number <= 0xDCFF:  # a byte of a file name that is not UTF-8
         return f"\\x{number - 0xDC00:02x}"
-    return _SIMILAR.get(letter) or letter.encode("ascii", "backslashreplace").decode("ascii")
+    return _SIMILAR.get(letter) or _escape(letter)
+
+
+def _escape(letter: str) -> str:
+    """Return the escape of a character, in ASCII."""
+    return letter.encode("unicode_escape").decode("ascii")

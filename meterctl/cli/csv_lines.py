@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from meterctl.cli.forms import TableForm
+from protocols.replacements import printable_lines
 
 BYTE_ORDER_MARK = "\ufeff"
 _LIST_SEPARATOR = "; "
@@ -56,7 +57,7 @@ def _cell(value: str, excel: bool) -> str:
         return ""
     if value[:1] not in ('"', "[", "{"):
         return value
-    text = _text(json.loads(value))
+    text = printable_lines(_text(json.loads(value)))
     return _protected(text) if excel else text
 
 

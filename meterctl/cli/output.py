@@ -23,7 +23,7 @@ from protocols.data_model.json_lines import line
 from protocols.data_model.kinds import MONEY_EXACT, Fixed, Moment, Optional
 from protocols.data_model.tables import OffsetAt, moment_json
 from protocols.quantities import CENT, format_money
-from protocols.replacements import escaped_json, readable
+from protocols.replacements import encodable, escaped_json, printable_lines
 from protocols.sealed_message import Receipt
 
 if TYPE_CHECKING:
@@ -49,10 +49,14 @@ class OutputError(StdoutError):
 
 
 def emit(text: str) -> None:
-    """Write and flush a line on stdout; raises OutputError if it cannot be written."""
+    """Write and flush lines on stdout; raises OutputError if they cannot be written.
+
+    What would steer the terminal is escaped, but colours.
+    """
     if sys.stdout is None:  # it was closed before the program began
         raise OutputError(OSError(0, "stdout is closed"))
-    _written(sys.stdout.write, f"{text}\n")
+    shown = printable_lines(text, coloured=True)
+    _written(sys.stdout.write, f"{shown}\n")
 
 
 def _written(write: Callable[[AnyText], object], text: AnyText) -> None:
@@ -67,7 +71,11 @@ def _written(write: Callable[[AnyText], object], text: AnyText) -> None:
 
 def discard_stdout() -> None:
     """Discard what stdout did not take: it would fail again when the program ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is None:  # it was closed before the program began, and holds nothing
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def emit_csv(records: Iterable[Mapping[str, str]], names: Sequence[str], form: TableForm) -> None:
@@ -94,15 +102,15 @@ def _write_utf8(text: str) -> None:
     if out is None:  # stdout was closed, or is a text stream of a program that runs this one
         emit(text.removesuffix("\n"))
     else:
-        _written(out.write, readable(text, "utf-8").encode())
+        _written(out.write, encodable(text, "utf-8").encode())
 
 
 def say(text: str) -> None:
-    """Print a message on stderr, if it can be written."""
+    """Print a message on stderr, if it can be written; what would steer the terminal is escaped."""
     if sys.stderr is None:
         return
     try:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{printable_lines(text)}\n")
         sys.stderr.flush()
     except OSError:
         return

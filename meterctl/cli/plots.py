@@ -18,6 +18,7 @@ from meterctl.operations.snapshots import Snapshot, between
 from meterctl.written_files import Making, require_place, write_whole
 from protocols.data_model.tables import Freeze
 from protocols.quantities import DAY, KWH, LEDGER, MWH_IN_MW_MS
+from protocols.replacements import printable
 
 PLOT = Making("plot", b"<dc:title>meterctl</dc:title>")
 """By the creator, which `_svg` names."""
@@ -52,7 +53,7 @@ def require_drawable(path: Path, own: Iterable[Path]) -> None:
 def write_plot(path: Path, data: bytes, own: Iterable[Path]) -> None:
     """Write a plot whole; raises UsageError, which names the file."""
     write_whole(path, data, PLOT, own)
-    say(f"{path}: written")
+    say(f"{printable(str(path))}: written")
 
 
 def profile_svg(serial: str, parts: Sequence[Interval | Gap], offsets: Offsets) -> bytes:

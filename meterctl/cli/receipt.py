@@ -41,7 +41,7 @@ from protocols.data_model import items
 from protocols.data_model.kinds import MONEY, MONEY_EXACT, Optional
 from protocols.data_model.words import account_unit_text
 from protocols.quantities import MINUTE, SECOND, format_moment, format_money
-from protocols.replacements import has
+from protocols.replacements import has, printable
 
 ISSUER = "METERCTL_ISSUER"
 MOST_ISSUER_LINES = 8
@@ -223,10 +223,10 @@ def _write_page(
 
     page = slip_page(slip)
     if printed.made is None:
-        say(f"dry run, nothing is counted or written: this page to {path}")
+        say(f"dry run, nothing is counted or written: this page to {printable(str(path))}")
     elif file is not None:
         file.write(page.encode())
-        say(f"receipt {printed.number}: written to {path}")
+        say(f"receipt {printed.number}: written to {printable(str(path))}")
         return
     if is_shown:  # in characters of every encoding: the page names UTF-8 as its own
         emit(page.encode("ascii", "xmlcharrefreplace").decode().removesuffix("\n"))

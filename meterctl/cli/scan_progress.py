@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 
 from meterctl.cli.scan_settings import duration_text
 from meterctl.operations.scan import Progress
+from protocols.replacements import printable_lines
 
 
 class ScanProgress:
@@ -55,4 +56,4 @@ class ScanProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._bar.console.print(text, markup=False, soft_wrap=True)
+        self._bar.console.print(printable_lines(text), markup=False, soft_wrap=True)

@@ -25,6 +25,7 @@ from meterctl.named_maps import read_map
 from protocols.command_line import Context, Exit, Option, Program, completions, examples
 from protocols.command_line.tables import Table
 from protocols.errors import ProtocolError
+from protocols.replacements import printable
 
 _EXAMPLES = examples(
     ("meterctl --port /dev/ttyUSB0 shell", "Open one session on a port: `status`, `topup 50`."),
@@ -141,7 +142,8 @@ class Shell:
     def prompt(self) -> str:
         """The prompt: the unit, and the map if it is not the native one."""
         named = self._values.get("--map")
-        return f"unit {self._shown_value('unit')}{f' {named}' if named else ''}> "
+        shown = f" {printable(named)}" if named else ""
+        return f"unit {self._shown_value('unit')}{shown}> "
 
     # ---- commands
 
@@ -224,7 +226,7 @@ class Shell:
         """Show or change a common option; a value that is not allowed changes nothing."""
         option = f"--{name}"
         if not words:
-            emit(self._shown_value(name))
+            emit(printable(self._shown_value(name)))
             return 0
         if len(words) > 1:
             return self._told(f"{words[1]!r} is more than {name} takes")
@@ -243,7 +245,7 @@ class Shell:
     def _set(self, name: str, option: str, value: str) -> None:
         if name == "unit":
             if not (value.isascii() and value.isdigit()):
-                raise UsageError(f"--unit {value}: it is no number; 1 to 247 is allowed")
+                raise UsageError(f"--unit {printable(value)}: it is no number; 1 to 247 is allowed")
             require_unit(int(value), self._shown_value("port"))
         elif name == "port":
             value = port_of(value, {}) or value

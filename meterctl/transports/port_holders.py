@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from protocols.replacements import printable
+
 _INTERPRETER = re.compile(r"python[0-9.]*")
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def _other_end(machine: Machine, pid: int, file: str) -> str:
 
 
 def _name(machine: Machine, pid: int) -> str | None:
-    """Return the name of a process; of one of Python the name of its script."""
+    """Return the name of a process; of one of Python the name of its script or module."""
     folder = machine.proc / str(pid)
     try:
         name = (folder / "comm").read_text("utf-8", "replace").strip()
@@ -107,9 +110,21 @@ def _name(machine: Machine, pid: int) -> str | None:
     except OSError:
         return None
     if _INTERPRETER.fullmatch(name):
-        script = next((word for word in words[1:] if word and not word.startswith("-")), "")
-        return Path(script).name or name
-    return name or None
+        name = _script(words[1:]) or name
+    return printable(name[:_LONGEST_NAME]) or None
+
+
+def _script(words: Iterable[str]) -> str:
+    """Return what the arguments of Python run, empty for a program that stands among them."""
+    rest = iter(words)
+    for word in rest:
+        if word == "-m":
+            return next(rest, "")
+        if not word.startswith("-"):
+            return Path(word).name
+        if word[1:2] != "-" and "c" in word:  # -c, -Ic: its text is no name
+            return ""
+    return ""
 
 
 def _locked_files(machine: Machine) -> Mapping[tuple[int, int, int], list[int]]:

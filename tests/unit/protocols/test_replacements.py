@@ -7,7 +7,15 @@ import json
 
 import pytest
 
-from protocols.replacements import READABLE, escaped_json, has, readable, replace_in
+from protocols.replacements import (
+    READABLE,
+    escaped_json,
+    has,
+    printable,
+    printable_lines,
+    readable,
+    replace_in,
+)
 
 TEXT = "┏━┓ 保电 … · é ½ → “x” 😀"
 ENCODINGS = ("ascii", "latin-1", "cp437", "cp850", "gbk", "koi8-r", "utf-8", "utf-16")
@@ -35,6 +43,24 @@ def test_json_is_the_same_value_in_any_encoding(encoding: str) -> None:
     shown = escaped_json(text, encoding)
     assert has(encoding, shown)
     assert json.loads(shown) == {"term": TEXT, "file": "a\udcff"}
+
+
+STEERING = "a\x1b[2J\x9b1m\x07\r\x7f\u202eb"
+SEEN = "a\\x1b[2J\\x9b1m\\x07\\r\\x7f\\u202eb"
+
+
+def test_what_steers_a_terminal_is_an_escape() -> None:
+    assert printable(STEERING) == SEEN
+    assert readable(STEERING, "utf-8") == SEEN
+    assert printable("a\nb") == "a\\nb"
+    assert readable("a\nb\tc", "utf-8") == "a\nb\tc"
+    assert printable_lines("\x1b[36mred\x1b[0m\x1b[2J\n", coloured=True) == (
+        "\x1b[36mred\x1b[0m\\x1b[2J\n"
+    )
+    assert printable_lines("\x1b[36mred") == "\\x1b[36mred"
+    escaped = escaped_json(json.dumps({"x": STEERING}, ensure_ascii=False), "utf-8")
+    assert escaped.isprintable()
+    assert json.loads(escaped) == {"x": STEERING}
 
 
 @pytest.mark.parametrize("errors", ["strict", "surrogateescape", "backslashreplace"])

@@ -17,8 +17,32 @@ from meterctl.cli.output import (
     table_of,
     table_of_fields,
 )
+from meterctl.cli.program import run
 
 RECORDS = [{"id": "1", "name": '"a"', "note": "null"}, {"id": "12", "name": '"b"', "note": '"x"'}]
+
+
+def test_no_text_of_others_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    steering = "k\x1b]0;x\x07\x9b2J\u202e"
+    output.say(f"file {steering}: refused\nas it was")
+    output.emit(steering)
+    records = [{"name": json.dumps(steering)}]
+    for form in TableForm:
+        print_rows(records, form, table_of(records, ("name",)))
+    out, err = capsys.readouterr()
+    assert err == "file k\\x1b]0;x\\x07\\x9b2J\\u202e: refused\nas it was\n"
+    assert "k\\x1b]0;x" in out
+    for letter in "\x1b\x07\x9b\u202e":
+        assert letter not in out
+
+
+def test_a_stdout_that_was_closed_is_told_with_the_code_of_a_local_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    for words in (["items"], ["items", "--csv"], ["frames", "decode", "010300400002c5df"]):
+        assert run(words) == 2
+        assert capsys.readouterr().err == "meterctl: stdout cannot be written: stdout is closed\n"
 
 
 def test_the_table_of_records_has_the_named_columns_and_a_word_for_absent_values() -> None:

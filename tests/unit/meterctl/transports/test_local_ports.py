@@ -96,6 +96,22 @@ def test_nothing_is_said_of_an_adapter_that_sys_does_not_show(fake: FakeMachine)
     assert said == (None,) * 5
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("python3\0-c\0import os\nos.system('x')\x1b[2J", "python3"),
+        ("python3\0-Ic\0import os", "python3"),
+        ("python3\0-m\0meterctl\0watch", "meterctl"),
+        ("python3\0/opt/\x1b[2Jread.py", "\\x1b[2Jread.py"),
+        ("python3\0" + "x" * 99, "x" * 40),
+    ],
+)
+def test_a_process_is_named_by_its_program_alone(fake: FakeMachine, words: str, name: str) -> None:
+    folder = fake.process(41, "python3", fake.adapter)
+    (folder / "cmdline").write_text(words)
+    assert fake.ports()[0].held_by == f"{name} (41)"
+
+
 def test_a_process_that_has_it_open_is_named_with_its_number(fake: FakeMachine) -> None:
     fake.process(41, "python3.11", fake.adapter, words="python3.11 -X /usr/bin/meterctl watch")
     fake.process(42, "bash", fake.root / "dev/tty0")
