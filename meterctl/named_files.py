@@ -25,12 +25,13 @@ class NamedText(NamedTuple):
     mode: int
 
 
-def open_named(path: Path, flags: int) -> int:
-    """Return a descriptor of a regular file of at most `MAX_SIZE` bytes, which the caller closes.
+def open_named(path: Path, flags: int, max_size: int = named_files.MAX_SIZE) -> int:
+    """Return a descriptor of a regular file of at most `max_size` bytes, which the caller closes.
 
     Args:
         path: its path.
         flags: of os.open, such as os.O_RDWR; a new file gets mode 600.
+        max_size: the limit of its size, bytes, in whole MiB.
 
     Raises:
         UsageError: it cannot be opened, is not a regular file, or is too large.
@@ -41,7 +42,7 @@ def open_named(path: Path, flags: int) -> int:
         raise UsageError(str(getattr(error, "strerror", None) or error)) from error
     try:
         status = os.fstat(file)
-        refusal = named_files.refusal(status.st_mode, status.st_size)
+        refusal = named_files.refusal(status.st_mode, status.st_size, max_size)
         if refusal is not None:
             raise UsageError(refusal)
     except BaseException:
@@ -50,13 +51,13 @@ def open_named(path: Path, flags: int) -> int:
     return file
 
 
-def read_named(path: Path) -> NamedText:
-    """Return the text of a regular file of at most `MAX_SIZE` bytes, and its mode.
+def read_named(path: Path, max_size: int = named_files.MAX_SIZE) -> NamedText:
+    """Return the text of a regular file of at most `max_size` bytes, and its mode.
 
     Raises:
         UsageError: it cannot be read, is not a regular file, is too large, or is no text.
     """
-    data, mode = _read(path)
+    data, mode = _read(path, max_size)
     try:
         return NamedText(named_files.decode_text(data), mode)
     except QuantityError as error:
@@ -65,18 +66,18 @@ def read_named(path: Path) -> NamedText:
 
 def read_named_bytes(path: Path) -> bytes:
     """Return the bytes of a regular file of at most `MAX_SIZE` bytes; raises UsageError."""
-    return _read(path)[0]
+    return _read(path, named_files.MAX_SIZE)[0]
 
 
-def _read(path: Path) -> tuple[bytes, int]:
+def _read(path: Path, max_size: int) -> tuple[bytes, int]:
     """Return the bytes of a file, and its mode."""
-    file = open_named(path, os.O_RDONLY)
+    file = open_named(path, os.O_RDONLY, max_size)
     try:
         data = bytearray()
         while piece := os.read(file, _CHUNK):
             data += piece
-            if len(data) > named_files.MAX_SIZE:  # it grew, or reported no size
-                raise UsageError(named_files.TOO_LARGE)
+            if len(data) > max_size:  # it grew, or reported no size
+                raise UsageError(named_files.too_large(max_size))
         return bytes(data), os.fstat(file).st_mode
     except OSError as error:
         raise UsageError(str(error.strerror or error)) from error

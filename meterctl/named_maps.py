@@ -11,6 +11,7 @@ from meterctl.named_files import read_named
 from protocols.errors import QuantityError
 from protocols.modbus.named_maps import at_unit, map_of_text, names_file, shipped_map
 from protocols.modbus.register_map import RegisterMap
+from protocols.named_files import MAX_TABLES
 
 _MAX_UNIT = 255
 
@@ -58,7 +59,7 @@ def read_map(named: str) -> RegisterMap:
         except QuantityError as error:
             raise UsageError(f"--map {named}: {error}; nothing was sent") from error
     try:
-        text = read_named(Path(named)).text
+        text = read_named(Path(named), MAX_TABLES).text
     except UsageError as error:
         raise UsageError(f"map {named}: {error}; nothing was sent") from error
     try:

@@ -21,7 +21,8 @@ from protocols.errors import QuantityError
 MAX_SIZE = 64 << 20
 """Maximum size, bytes: a load of one row a second for 18 days, read whole into memory."""
 NOT_REGULAR = "it is not a regular file"
-TOO_LARGE = f"it is larger than {MAX_SIZE >> 20} MiB"
+MAX_TABLES = 1 << 20
+"""Maximum size of a file of settings that a person writes in TOML, bytes."""
 
 
 def refusal(mode: int, size: int, max_size: int | None = MAX_SIZE) -> str | None:
@@ -35,8 +36,16 @@ def refusal(mode: int, size: int, max_size: int | None = MAX_SIZE) -> str | None
     if not S_ISREG(mode):
         return NOT_REGULAR
     if max_size is not None and size > max_size:
-        return TOO_LARGE
+        return too_large(max_size)
     return None
+
+
+def too_large(max_size: int) -> str:
+    """Return the text of a file that is larger than a limit of whole MiB."""
+    return f"it is larger than {max_size >> 20} MiB"
+
+
+TOO_LARGE = too_large(MAX_SIZE)
 
 
 class TextDecoder:

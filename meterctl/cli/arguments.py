@@ -13,6 +13,7 @@ from meterctl.named_files import read_named
 from protocols.command_line import Option
 from protocols.data_model import items
 from protocols.errors import QuantityError
+from protocols.named_files import MAX_SIZE
 from protocols.quantities import SECOND, parse_amount, parse_duration
 
 PayeeOption = Annotated[
@@ -89,9 +90,9 @@ def valid_for_s(text: str | None) -> int | None:
     return seconds
 
 
-def text_of(path: Path) -> str:
-    """Return the text of a file; raises UsageError, which does not name it."""
-    return read_named(path).text
+def text_of(path: Path, max_size: int = MAX_SIZE) -> str:
+    """Return the text of a file of at most `max_size` bytes; a UsageError does not name it."""
+    return read_named(path, max_size).text
 
 
 def cents_of(text: str, unchanged: str, *, zero: bool = False) -> int:

@@ -33,6 +33,7 @@ from meterctl.cli.values import offered
 from meterctl.errors import UsageError
 from protocols.command_line import Argument, Context, Option
 from protocols.data_model import items
+from protocols.named_files import MAX_TABLES
 from protocols.quantities import CENT, format_money
 
 
@@ -168,7 +169,7 @@ def preset(
 
     given = options(context)
     try:
-        text = text_of(presets)
+        text = text_of(presets, MAX_TABLES)
         commands = parse_presets(text)
     except UsageError as error:
         told = "\n".join(f"presets {presets}: {line}" for line in str(error).splitlines())

@@ -63,6 +63,7 @@ from meterctl.operations.tariff.warnings import activation_warnings, set_warning
 from protocols.command_line import Argument, Context, Option, Program, examples
 from protocols.data_model import items
 from protocols.errors import QuantityError
+from protocols.named_files import MAX_TABLES
 
 _tariff = Program("The tariff: prices, steps, day tables, seasons, holidays.")
 _SET_EXAMPLES = examples(
@@ -189,7 +190,7 @@ def check(context: Context, file: FileArgument) -> None:
 def _parsed(path: Path, unchanged: str = "") -> TariffFile:
     """Return a tariff file; raises UsageError, a line for each mistake."""
     try:
-        return parse_tariff_file(text_of(path))
+        return parse_tariff_file(text_of(path, MAX_TABLES))
     except UsageError as error:
         mistakes = str(error).splitlines()
         told = "\n".join(f"tariff {path}: {line}" for line in mistakes)

@@ -60,6 +60,12 @@ def test_a_file_is_shown_in_words_without_a_meter(
     assert "│ 2030-02-01 │ of the day │" in shown.out
 
 
+def test_a_file_of_more_than_a_mebibyte_is_no_tariff(run: Run, tmp_path: Path) -> None:
+    file = written(tmp_path / "t.toml", TWO + "#" * (1 << 20))
+    with pytest.raises(UsageError, match=r"t\.toml: it is larger than 1 MiB"):
+        run("tariff", "tariff", "check", str(file))
+
+
 def test_the_object_of_a_file_has_its_keys_and_its_warnings(run: Run, tmp_path: Path) -> None:
     file = written(tmp_path / "t.toml", 'prices = ["0.5",\n"0.005"]\n')
     printed = run("tariff", "tariff", "check", str(file), json=True)
