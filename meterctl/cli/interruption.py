@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from meterctl.errors import UnknownOutcomeError
@@ -28,6 +31,48 @@ def interrupts() -> list[signal.Signals]:
     if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
         found.append(hang_up)
     return found
+
+
+@contextlib.contextmanager
+def restoring_on_quit(restore: Callable[[], object]) -> Iterator[None]:
+    """Run a block that changes the terminal; SIGQUIT (Ctrl-\\) in it restores it, and then kills.
+
+    An ignored SIGQUIT stays ignored.
+    """
+    number = getattr(signal, "SIGQUIT", None)
+    if number is None or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+
+    def quit_(_: int, __: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        with contextlib.suppress(Exception):  # it dies whatever the terminal says
+            restore()
+        os.kill(os.getpid(), number)
+
+    signal.signal(number, quit_)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def show_cursor() -> None:
+    """Clear the line of a progress bar on stderr and show the cursor, past its locks."""
+    if sys.stderr is not None:
+        os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")
+
+
+def settings_of_terminal() -> Callable[[], None]:
+    """Return what sets the terminal of stdin as it is now; nothing where it is none."""
+    try:
+        import termios
+
+        file = sys.stdin.fileno()
+        before = termios.tcgetattr(file)
+    except (ImportError, AttributeError, ValueError, OSError, termios.error):
+        return lambda: None
+    return lambda: termios.tcsetattr(file, termios.TCSANOW, before)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
+
+from meterctl.cli.interruption import restoring_on_quit, show_cursor
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -39,16 +41,18 @@ def reading(
             if not shown or not at_terminal or clock() - began_s < LONG_S:
                 return
             bar = _bar()
+            quits.enter_context(restoring_on_quit(show_cursor))
             bar.start()
             task = bar.add_task(what)
         assert task is not None
         bar.update(task, completed=done, total=total)
 
-    try:
-        yield on_read
-    finally:
-        if bar is not None:
-            bar.stop()
+    with ExitStack() as quits:
+        try:
+            yield on_read
+        finally:
+            if bar is not None:
+                bar.stop()
 
 
 def _bar() -> Progress:

@@ -15,7 +15,7 @@ from typing import Annotated
 from meterctl.cli import common_options, program
 from meterctl.cli.arguments import SET_UP, port_of, require_unit
 from meterctl.cli.held_wire import HeldWire
-from meterctl.cli.interruption import interrupts
+from meterctl.cli.interruption import interrupts, restoring_on_quit, settings_of_terminal
 from meterctl.cli.line_editor import LineEditor
 from meterctl.cli.options import options
 from meterctl.cli.output import RESULTS, emit, print_table, say
@@ -76,7 +76,8 @@ def shell(
         raise UsageError("stdin is closed: a shell reads its commands there")
     made = Shell(_values_of(context), _flags_of(context), stop=stop)
     lines = made.typed_lines() if sys.stdin.isatty() else made.script_lines()
-    code = made.run(lines)
+    with restoring_on_quit(settings_of_terminal()):
+        code = made.run(lines)
     raise Exit(code)
 
 

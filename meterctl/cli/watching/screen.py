@@ -18,7 +18,7 @@ from io import StringIO
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from meterctl.cli.interruption import interrupts
+from meterctl.cli.interruption import interrupts, restoring_on_quit
 from meterctl.cli.output import OutputError, emit
 from meterctl.cli.watching.picture import OTHER_LINES, picture
 from meterctl.cli.watching.table import MOST_EVENT_LINES
@@ -62,6 +62,8 @@ class WatchScreen:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
+            self._stack = stack
+            stack.enter_context(restoring_on_quit(self._restore))
             stack.callback(self._leave)
             stack.enter_context(_handling("SIGWINCH", lambda *_: self.draw()))
             stack.enter_context(_handling("SIGTSTP", lambda *_: self._suspend()))
@@ -155,6 +157,10 @@ class WatchScreen:
         if self._is_shown:
             self._is_shown = False
             self._write(_LEAVE)
+
+    def _restore(self) -> None:
+        """Give the terminal back for good, however far it was taken."""
+        self._stack.close()
 
     def _suspend(self) -> None:
         """Give the terminal back while the program is stopped (Ctrl-Z)."""

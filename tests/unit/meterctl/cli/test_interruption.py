@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from unittest.mock import patch
 
 import pytest
 
 from meterctl.cli.account_change import RequestedTopUp, change_account
-from meterctl.cli.interruption import EarlyInterruptError, carrying_out
+from meterctl.cli.interruption import EarlyInterruptError, carrying_out, restoring_on_quit
 from meterctl.cli.options import Options
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import UnknownOutcomeError
 from meterctl.operations.exactly_once import Sale
 from protocols.sealed_message import MessageKind
 from tests.support.setup import METER, Setup
+
+
+def test_a_quit_restores_the_terminal_and_kills() -> None:
+    program = (
+        "import os, resource, signal\n"
+        "from meterctl.cli.interruption import restoring_on_quit\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        "with restoring_on_quit(lambda: os.write(1, b'restored')):\n"
+        "    os.kill(os.getpid(), signal.SIGQUIT)\n"
+        "print('went on')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGQUIT, b"restored")
+
+
+def test_a_quit_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    try:
+        with restoring_on_quit(lambda: None):
+            assert signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGQUIT, before)
 
 
 def test_an_interrupt_before_anything_was_sealed_is_no_unknown_outcome(setup: Setup) -> None:
