@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from meterctl.cli import scan as command
 from meterctl.cli.csv_lines import BYTE_ORDER_MARK
 from meterctl.cli.options import Options
+from meterctl.cli.scan_progress import ScanProgress
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import NoAnswerError, UsageError
+from meterctl.operations.scan import Progress, Setting
 from protocols.command_line import Program, command_of
 from protocols.modbus.shipped_maps import shipped
 from tests.support.scanned_lines import Device, ScannedLine, registers_of
@@ -164,3 +167,18 @@ def test_the_port_of_a_setting_is_opened_as_other_commands_take_it(scanned: Scan
 def test_a_scan_needs_a_port(scanned: Scanned) -> None:
     with pytest.raises(UsageError, match="give --port"):
         scanned.run(port="")
+
+
+def test_a_bar_on_a_terminal_that_vanished_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Vanished(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, _: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sys.stderr", Vanished())
+    monkeypatch.setenv("TERM", "xterm")
+    with ScanProgress() as bar:
+        bar.show(Progress(1, 247, 1000, Setting("m1.tty", 9600, "E", "rtu", 200, 0), 1))
+        bar.say("unit 1")
