@@ -74,11 +74,13 @@ def test_a_full_disk_for_the_plot_is_told_after_the_rows_and_leaves_the_file(
     meter: PrepaidMeter, tmp_path: Path
 ) -> None:
     meter.advance("2h")
-    (tmp_path / "load.svg").write_text("kept")
-    done = on_a_screen("--port", field_port(meter, "tcp"), "profile", "--plot", "load.svg",
-                       cwd=tmp_path, largest_file=4096)  # fmt: skip
+    words = ("--port", field_port(meter, "tcp"), "profile", "--plot", "load.svg")
+    assert on_a_screen(*words, cwd=tmp_path).returncode == 0
+    kept = (tmp_path / "load.svg").read_text()
+    meter.advance("1h")
+    done = on_a_screen(*words, cwd=tmp_path, largest_file=4096)
     assert done.returncode == 2
     assert "load.svg" in done.stderr
-    assert (tmp_path / "load.svg").read_text() == "kept"
+    assert (tmp_path / "load.svg").read_text() == kept
     assert not too_wide(done.stdout)
     assert "hours_without_records" in done.stdout
