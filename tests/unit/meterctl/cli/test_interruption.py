@@ -24,6 +24,7 @@ def test_a_quit_restores_the_terminal_and_kills() -> None:
         "import os, resource, signal\n"
         "from meterctl.cli.interruption import restoring_on_quit\n"
         "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        "signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a background job begins with it ignored\n"
         "with restoring_on_quit(lambda: os.write(1, b'restored')):\n"
         "    os.kill(os.getpid(), signal.SIGQUIT)\n"
         "print('went on')\n"
