@@ -133,19 +133,15 @@ def _is_given(context: Context, name: str) -> bool:
 
 def _forecast(planned: Scan) -> str:
     """Return what is asked, and how long that takes at most where no unit answers."""
-    settings, longest = planned.settings, duration_text(planned.longest_ms)
-    asked = units_text(planned.addresses)
+    settings, asked = planned.settings, units_text(planned.addresses)
+    longest = f"takes at most {duration_text(planned.longest_ms)} where no unit answers"
+    found = "each meter that is found adds a moment, one that answers late some 10 s"
     if len(settings) == 1:
-        text = f"asking {asked} ({settings[0].name}) takes at most {longest}"
-    else:
-        first, last = settings[0].name, settings[-1].name
-        text = f"asking {asked} under {len(settings)} settings ({first} to {last}) takes at most "
-        text += longest
-        text += "" if planned.every_setting else "; it ends with the first that has meters"
-    return (
-        f"{text} where no unit answers; each meter that is found adds a moment, one that answers "
-        f"late some 10 s"
-    )
+        return f"asking {asked} ({settings[0].name}) {longest}; {found}"
+    first, last = settings[0].name, settings[-1].name
+    ends = "" if planned.every_setting else "; it ends with the first that has meters"
+    tried = f"under {len(settings)} settings ({first} to {last})"
+    return f"asking {asked} {tried} {longest}{ends}; {found}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,12 @@ by the test.
 
 from __future__ import annotations
 
-import os
-import resource
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from firmware_sim import PrepaidMeter
-from tests.support.programs import BIN, TIMEOUT_S
+from tests.support.programs import meterctl
 
 Kind = Literal["rtu", "tcp", "usb"]
 KINDS: tuple[Kind, ...] = ("rtu", "tcp", "usb")
@@ -55,26 +52,7 @@ def on_a_screen(
     Args:
         largest_file: a size of a file, bytes, at which its disk is full for the program.
     """
-    environment = os.environ | {"XDG_STATE_HOME": str(cwd / "xdg"), "COLUMNS": str(columns)}
-    environment.pop("METERCTL_PORT", None)
-    return subprocess.run(
-        [BIN / "meterctl", *words],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        preexec_fn=None if largest_file is None else _limiting(largest_file),
-    )
-
-
-def _limiting(size: int) -> Callable[[], None]:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return limit
+    return meterctl(*words, cwd=cwd, check=None, columns=columns, largest_file=largest_file)
 
 
 def too_wide(text: str, columns: int = NARROW) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,24 @@ BIN = Path(sys.executable).parent
 TIMEOUT_S = 60
 
 
-def meterctl(*words: str, cwd: Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
-    """Run meterctl in a folder with a journal of its own; `check` is the wanted exit code."""
+def meterctl(
+    *words: str,
+    cwd: Path,
+    check: int | None = 0,
+    columns: int | None = None,
+    largest_file: int | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run meterctl in a folder with a journal of its own.
+
+    Args:
+        check: the wanted exit code, None for any.
+        columns: the width of its screen; none without it.
+        largest_file: a size of a file, bytes, at which its disk is full for the program.
+    """
     environment = os.environ | {"XDG_STATE_HOME": str(cwd / "xdg")}
     environment.pop("METERCTL_PORT", None)
+    if columns is not None:
+        environment["COLUMNS"] = str(columns)
     done = subprocess.run(
         [BIN / "meterctl", *words],
         cwd=cwd,
@@ -28,12 +43,20 @@ def meterctl(*words: str, cwd: Path, check: int | None = 0) -> subprocess.Comple
         timeout=TIMEOUT_S,
         check=False,
         stdin=subprocess.DEVNULL,
+        preexec_fn=None if largest_file is None else _limiting(largest_file),
     )
     assert check is None or done.returncode == check, (
         f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     )
     assert "Traceback" not in done.stderr
     return done
+
+
+def _limiting(size: int) -> Callable[[], None]:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
 
 
 def meterctl_json(*words: str, cwd: Path) -> list[dict[str, Any]]:
