@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from meterctl.cli.arguments import serial_number
-from meterctl.cli.chosen_driver import driver_of, named_map
-from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import EarlyInterruptError
 from meterctl.cli.output import print_json, result_fragments, say
+from meterctl.drivers.chosen_driver import driver_of, named_map
 from meterctl.drivers.table import DriverKind, modbus
 from meterctl.errors import NotPermittedError, UsageError
 from meterctl.key_ring import KeyRing, development_ring, load_ring
 from meterctl.session import Session
 from meterctl.transports import Transport
+from meterctl.transports.held_wire import HeldWire
 from protocols.command_line import Abort, Context, confirm
 
 if TYPE_CHECKING:

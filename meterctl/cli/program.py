@@ -35,12 +35,12 @@ from meterctl.cli.common_options import (
     require_values,
 )
 from meterctl.cli.given_maps import named_maps
-from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import interrupts
 from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError, discard_stdout, print_json, result_fragments, say
 from meterctl.drivers.table import DRIVERS, MODBUS
 from meterctl.errors import MeterctlError, UsageError
+from meterctl.transports.held_wire import HeldWire
 from protocols.command_line import (
     VERSION,
     Abort,

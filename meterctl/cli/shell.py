@@ -14,7 +14,6 @@ from typing import Annotated
 
 from meterctl.cli import common_options, program
 from meterctl.cli.arguments import SET_UP, port_of, require_unit
-from meterctl.cli.held_wire import HeldWire
 from meterctl.cli.interruption import interrupts, restoring_on_quit, settings_of_terminal
 from meterctl.cli.line_editor import LineEditor
 from meterctl.cli.options import options
@@ -22,6 +21,7 @@ from meterctl.cli.output import RESULTS, emit, print_table, say
 from meterctl.cli.values import map_names
 from meterctl.errors import MeterctlError, UsageError
 from meterctl.named_maps import read_map
+from meterctl.transports.held_wire import HeldWire
 from protocols.command_line import Context, Exit, Option, Program, completions, examples
 from protocols.command_line.tables import Table
 from protocols.errors import ProtocolError

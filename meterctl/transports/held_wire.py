@@ -1,4 +1,4 @@
-"""The wire of a shell: opened by the first command that needs it, and held for those after it."""
+"""A wire that is held between commands: opened by the first one that needs it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from meterctl.cli.held_wire import HeldWire
 from meterctl.errors import (
     CorruptAnswerError,
     NoAnswerError,
@@ -13,6 +12,7 @@ from meterctl.errors import (
     UnknownOutcomeError,
     UsageError,
 )
+from meterctl.transports.held_wire import HeldWire
 
 
 class Wire:
