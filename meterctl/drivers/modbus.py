@@ -51,10 +51,14 @@ class ModbusDriver:
         clock: MonotonicClock,
         trace: Trace | None = None,
         register_map: RegisterMap | None = None,
+        readable: ReadableMap | None = None,
     ) -> None:
-        """Serve a unit on a transport; the map is the native one by default."""
+        """Serve a unit on a transport; the map is the native one by default.
+
+        `readable` is that map as it is read, if it was made before.
+        """
         self._map = register_map or NATIVE_MAP
-        self._readable = ReadableMap(self._map)
+        self._readable = readable or ReadableMap(self._map)
         self._requests = ModbusRequests(
             transport,
             unit,

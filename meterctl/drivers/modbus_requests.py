@@ -196,7 +196,10 @@ class ModbusRequests:
             case 0x06:
                 return _NotReadyError(f"{said}; nothing was changed")
             case 0x0B:
-                return NoAnswerError(f"{self.where}: exception 0B, the gateway has no such unit")
+                return NoAnswerError(
+                    f"{self.where}: no answer, says its gateway (exception 0B): the meter is "
+                    f"silent, or none has this unit number"
+                )
             case _:
                 return RefusedError(f"{said}; nothing was changed")
 

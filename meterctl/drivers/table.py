@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meterctl.drivers import Driver, Trace
     from meterctl.drivers.probing import ProberKind
+    from meterctl.drivers.register_blocks import ReadableMap
     from meterctl.transports import MonotonicClock, Transport
     from protocols.decoded_frames import CaptureFormat, DecoderOptions, FrameDecoder
     from protocols.modbus.register_map import RegisterMap
@@ -51,7 +53,14 @@ def modbus(
     ) -> Driver:
         from meterctl.drivers.modbus import ModbusDriver
 
-        return ModbusDriver(transport, unit, timeout_ms, clock, trace, register_map)
+        return ModbusDriver(transport, unit, timeout_ms, clock, trace, register_map, readable())
+
+    @cache
+    def readable() -> ReadableMap:
+        from meterctl.drivers.register_blocks import ReadableMap
+        from protocols.modbus.native_map import NATIVE_MAP
+
+        return ReadableMap(register_map or NATIVE_MAP)
 
     def prober() -> ProberKind:
         from meterctl.drivers.modbus_prober import prober_kind

@@ -7,11 +7,15 @@ import pytest
 from firmware_sim.assembly import build
 from firmware_sim.meter_description import MeterDescription
 from meterctl.drivers.modbus import ModbusDriver
+from meterctl.drivers.modbus_requests import ModbusRequests
 from meterctl.drivers.tcp_exchange import TcpExchange
 from meterctl.errors import CorruptAnswerError, NoAnswerError
 from protocols.data_model import items
 from protocols.modbus import rtu, tcp
+from protocols.modbus.areas import Area
+from protocols.modbus.pdu import exception_reply
 from tests.support.maps import MAGIC
+from tests.support.scanned_lines import ScannedLine
 from tests.support.wire import PipeTransport, connect
 
 
@@ -94,3 +98,10 @@ def test_the_trace_shows_a_reply_of_another_transaction_before_the_right_one() -
     request = bytes.fromhex("0001 0000 0006 01 03 0000 0001")
     assert exchange.ask(request, wire.clock() + 1000) == right
     assert shown == [("->", request), ("<?", other), ("<-", right)]
+
+
+def test_a_silent_meter_behind_a_gateway_is_told_as_silent() -> None:
+    line = ScannedLine({}, framed=True, absent=exception_reply(3, 0x0B), absent_ms=10)
+    requests = ModbusRequests(line, 7, 500, line.clock, None, has_diagnostics=False)
+    with pytest.raises(NoAnswerError, match=r"unit 7: no answer.*the meter is silent"):
+        requests.read(Area.HOLDING, 0, 2, requests.end())
