@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ NOWHERE = Path(":memory:")
 """Path of a journal that exists in memory only, such as that of a dry run."""
 BUSY_S = 15.0
 """Longest wait for the lock of another connection."""
+_TURNS: dict[Path, threading.RLock] = {}
+_TURNS_GUARD = threading.Lock()
 
 
 class Database:
@@ -39,6 +42,7 @@ class Database:
         self, path: Path, draw: DrawNumber, now: int, *, rehearsal: bool, reading: bool = False
     ) -> None:
         self.path = NOWHERE if rehearsal else path
+        self._turn = _turn_of(self.path)
         if path.exists() and not path.is_file():
             raise UsageError(f"journal {path}: it is no file; nothing was sent")
         try:
@@ -69,33 +73,34 @@ class Database:
             sqlite3.IntegrityError: the statement violates a constraint of the tables.
             UsageError: the file cannot be read or written.
         """
-        with self._errors():
+        with self._turn, self._errors():
             return self._connection.execute(sql, values)
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Return all rows of a query; raises as `execute`."""
-        with self._errors():
+        with self._turn, self._errors():
             return self._connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, None if there is none; raises as `execute`."""
-        with self._errors():
+        with self._turn, self._errors():
             return self._connection.execute(sql, values).fetchone()
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Run the block as one transaction, all or nothing; a nested block joins it."""
-        if self._connection.in_transaction:
-            yield
-            return
-        self.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.execute("COMMIT")
-        except BaseException:
+        with self._turn:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+                yield
+                return
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -105,6 +110,18 @@ class Database:
             raise
         except sqlite3.Error as error:
             raise UsageError(f"journal {self.path}: {error}") from error
+
+
+def _turn_of(path: Path) -> threading.RLock:
+    """Return the lock by which the threads of this process take turns on a file.
+
+    SQLite lets connections wait for each other by asking again after a while: of many threads one
+    may wait until its time is over.
+    """
+    if path == NOWHERE:
+        return threading.RLock()
+    with _TURNS_GUARD:
+        return _TURNS.setdefault(path.resolve(), threading.RLock())
 
 
 def _connected(path: Path) -> sqlite3.Connection:

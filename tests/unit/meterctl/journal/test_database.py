@@ -150,3 +150,34 @@ def test_an_empty_file_is_read_as_no_journal(tmp_path: Path) -> None:
 def test_a_device_is_no_journal(how: dict[str, bool]) -> None:
     with pytest.raises(UsageError, match="journal /dev/null: it is no file"):
         Journal(Path("/dev/null"), **how)
+
+
+def test_threads_take_turns_on_a_file_however_short_the_waits_of_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meterctl.journal.database.BUSY_S", 0.0)
+    path = tmp_path / "journal.sqlite"
+    opened = [Database(path, lambda: 7, 9, rehearsal=False) for _ in range(4)]
+    faults: list[Exception] = []
+
+    line = "INSERT INTO audit (at, what, meter, card, amount, detail) VALUES (1, '', '', '', 0, '')"
+
+    def write(database: Database) -> None:
+        try:
+            for _ in range(4):
+                with database.together():
+                    database.row("SELECT COUNT(*) FROM audit")
+                    database.execute(line)
+                database.execute(line)
+        except UsageError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=write, args=(database,)) for database in opened]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert opened[0].row("SELECT COUNT(*) FROM audit") == (32,)
+    for database in opened:
+        database.close()
