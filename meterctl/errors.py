@@ -3,13 +3,19 @@
 MeterctlError            1  internal fault
 ├── UsageError           2  usage, or a local file or port that cannot be used
 ├── RefusedError         3  the meter refused, or an expectation failed
+│   └── LostStorageError      the meter has lost its storage
 ├── NoAnswerError        4  no answer in time
 │   └── StillWorkingError     the meter has the request and works on it
 ├── CorruptAnswerError   5  the received bytes cannot be the answer
 │   └── NotFiniteValuesError  floats that are no numbers, beside values that are right
 ├── NotPermittedError    6  not permitted: keys, rules of the journal
+│   ├── AnotherMeterError     another meter answers than the one that was named
+│   ├── AnotherStorageError   the meter has another storage than the one that is expected
 │   ├── BusyError             another process works on the meter
-│   └── OverDailyLimitError   the daily limit of a key ring
+│   ├── CopiedJournalError    the journal is a copy, or was restored
+│   ├── OpenEntryError        a journal entry of the meter is open
+│   ├── OverDailyLimitError   the daily limit of a key ring
+│   └── SetBackError          the meter's storage was set back, or it is a clone
 └── UnknownOutcomeError  7  the message may have been applied; the journal entry stays open
 """
 
@@ -57,6 +63,10 @@ class RefusedError(MeterctlError):
     exit_code = 3
 
 
+class LostStorageError(RefusedError):
+    """The meter has lost its storage, and takes nothing until it gets a new one."""
+
+
 class NoAnswerError(MeterctlError):
     """No answer in time."""
 
@@ -95,8 +105,28 @@ class BusyError(NotPermittedError):
     """Another process of the same journal works on the meter and did not finish in time."""
 
 
+class AnotherMeterError(NotPermittedError):
+    """Another meter answers than the one that was named."""
+
+
+class AnotherStorageError(NotPermittedError):
+    """The meter has another storage than the one that the caller expects."""
+
+
+class CopiedJournalError(NotPermittedError):
+    """The journal is a copy or was restored: the meter took a message that it does not hold."""
+
+
+class OpenEntryError(NotPermittedError):
+    """A journal entry of the meter is open, and has to be settled first."""
+
+
 class OverDailyLimitError(NotPermittedError):
     """A sale would exceed the daily limit of its key ring."""
+
+
+class SetBackError(NotPermittedError):
+    """The meter's storage was set back, or it is a clone."""
 
 
 class UnknownOutcomeError(MeterctlError):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from meterctl.errors import RefusedError, UnknownOutcomeError, UsageError
+from meterctl.errors import AnotherStorageError, RefusedError, UnknownOutcomeError, UsageError
 from meterctl.journal import Entry, EntryEvent, EntryOutcome, Journal
 from meterctl.operations.delivery import Delivered
 from meterctl.operations.entry_proofs import deliver_and_conclude
@@ -41,12 +41,16 @@ LONGEST_PAUSE_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A requested sale: kind, amount in 0.01, customer number, sale key."""
+    """A requested sale: kind, amount in 0.01, customer number, sale key.
+
+    `epoch` is that of the only storage for which it may be sealed; None: any.
+    """
 
     kind: MessageKind
     amount: int
     customer: str | None = None
     reference: str = ""
+    epoch: int | None = None
 
 
 class BegunBeforeError(Exception):
@@ -65,6 +69,7 @@ def sell_exactly_once(
     It is sealed again, at most four times, if another seller took the sequence.
 
     Raises:
+        AnotherStorageError: the meter has another epoch than the sale's; nothing was sealed.
         RefusedError: the meter refused it, or other sellers were first each time; it can never be
             applied.
         UnknownOutcomeError: the outcome is not proved; the entry stays open.
@@ -122,6 +127,12 @@ def ready_for(
 def _begin(session: Session, journal: Journal, hint: MeterIdentity, sale: Sale) -> Entry:
     """Request the status, and write the entry of a message that is sealed from it."""
     meter = ready_for(session, journal, hint, sale.kind)
+    if sale.epoch not in (None, meter.epoch):
+        raise AnotherStorageError(
+            f"meter {meter.serial_number}: it has another storage (epoch {meter.epoch:08x}) than "
+            f"the one that is known (epoch {sale.epoch:08x}); nothing was sealed",
+            serial_number=meter.serial_number,
+        )
     message = credit_message(journal, meter, sale.kind, sale.amount, session.now(), sale.customer)
     return enter(
         journal,

@@ -12,6 +12,7 @@ from meterctl.errors import (
     NoAnswerError,
     NotPermittedError,
     RefusedError,
+    SetBackError,
     UsageError,
 )
 from meterctl.journal import Entry, EntryEvent, EntryState, Journal
@@ -169,7 +170,7 @@ def _settle_open(session: Session, journal: Journal, hint: MeterIdentity, entry:
             entry=entry.id,
         )
     if asked.meter.credit_sequence < entry.sequence - 1:
-        raise NotPermittedError(
+        raise SetBackError(
             f"meter {entry.meter}: it stands at sequence {asked.meter.credit_sequence}, "
             f"entry {entry.id} was sealed "
             f"for {entry.sequence}: its storage was set back. Nothing was sent",

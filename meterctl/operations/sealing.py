@@ -5,7 +5,7 @@ Every message gets an origin: the journal number and its own random mark.
 
 from __future__ import annotations
 
-from meterctl.errors import NotPermittedError, RefusedError, UsageError
+from meterctl.errors import NotPermittedError, OpenEntryError, RefusedError, UsageError
 from meterctl.journal import Entry, EntryState, Journal
 from meterctl.key_ring import DailyLimit, KeyRing
 from meterctl.operations.status import ProvedMeter
@@ -58,7 +58,7 @@ def refuse_for_open(entry: Entry) -> None:
         ", of the former message format, which no meter accepts any more" if entry.is_former else ""
     )
     if entry.state is EntryState.ON_CARD:
-        raise NotPermittedError(
+        raise OpenEntryError(
             f"meter {meter}: {on_card_text(entry)}, unconsumed{former}; nothing was "
             f"sealed. Insert it, erase it "
             f"(meterctl card erase), void it ({voiding_command(entry)}), or settle it: "
@@ -67,7 +67,7 @@ def refuse_for_open(entry: Entry) -> None:
             serial_number=meter,
             entry=entry.id,
         )
-    raise NotPermittedError(
+    raise OpenEntryError(
         f"meter {meter}: journal entry {entry.id} ({entry.kind}, sequence "
         f"{entry.sequence}{former}) is still "
         f"{entry.state.value}; nothing was sealed. Settle it first: meterctl journal "

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meterctl.errors import CorruptAnswerError, NotPermittedError, RefusedError
+from meterctl.errors import (
+    AnotherMeterError,
+    CopiedJournalError,
+    CorruptAnswerError,
+    LostStorageError,
+    NotPermittedError,
+    SetBackError,
+)
 from meterctl.journal import Journal, ProvedStorage
 from meterctl.journal.proofs import behind
 from meterctl.operations.conclusions import Proofs, conclude
@@ -71,7 +78,7 @@ class Asked:
         """Return the meter; raises NotPermittedError if the journal is a copy or was restored."""
         if not self.is_ours:
             row = self.status.of_journal
-            raise NotPermittedError(
+            raise CopiedJournalError(
                 f"meter {self.status.serial_number}: it has taken a message of this "
                 f"journal's number (sequence "
                 f"{row.sequence}) that this journal does not hold: the journal is a copy "
@@ -90,7 +97,7 @@ def require_payee(session: Session, journal: Journal, serial_number: str) -> Non
     """
     if session.payee is not None:
         if session.payee != serial_number:
-            raise NotPermittedError(
+            raise AnotherMeterError(
                 f"meter {serial_number} answers on this port, --meter names "
                 f"{session.payee}; nothing was sealed",
                 serial_number=serial_number,
@@ -104,7 +111,7 @@ def require_payee(session: Session, journal: Journal, serial_number: str) -> Non
     if last and last != serial_number:
         text = f"port {session.port}: meter {serial_number} answers, last time it was meter {last}"
         if not session.ask(f"{text}: is {serial_number} the right one"):
-            raise NotPermittedError(
+            raise AnotherMeterError(
                 f"{text}; nothing was sealed. Name the payee: --meter {serial_number}",
                 serial_number=serial_number,
             )
@@ -154,7 +161,7 @@ def ask_status(
             _hold_against(session, journal, status, known.get(status.epoch))
             return Asked(status, meter, _record(session, journal, status, sealed))
     if hint.status & Status.STORAGE_LOST:
-        raise RefusedError(
+        raise LostStorageError(
             f"meter {serial}: it has lost its storage and takes nothing until it gets a "
             f"new one; nothing was sealed",
             serial_number=serial,
@@ -242,7 +249,7 @@ def _verified(
             f"it names version {status.current_version}, above the one that was asked for"
         )
     if status.serial_number != serial_number:
-        raise NotPermittedError(
+        raise AnotherMeterError(
             f"meter {status.serial_number} is proved on this port, but its registers name meter "
             f"{serial_number}; "
             f"nothing was sealed",
@@ -278,7 +285,7 @@ def _hold_against(
         journal.audit(
             "set_back", session.now(), meter=serial, detail=f"epoch {status.epoch:08x}: {text}"
         )
-        raise NotPermittedError(
+        raise SetBackError(
             f"meter {serial}: {text}. Nothing was sealed; --set-back serves it knowingly",
             serial_number=serial,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meterctl.errors import NotPermittedError
+from meterctl.errors import SetBackError
 from meterctl.journal import Entry, EntryEvent, Journal
 from meterctl.operations.conclusions import Conclusion, conclude_void
 from meterctl.operations.delivery import Delivered
@@ -76,7 +76,7 @@ def require_voidable(
         asked = ask_status(session, journal, hint)
     meter = asked.require_ours()
     if meter.credit_sequence < entry.sequence - 1:
-        raise NotPermittedError(
+        raise SetBackError(
             f"meter {entry.meter}: it stands at sequence {meter.credit_sequence}, entry "
             f"{entry.id} was sealed for "
             f"{entry.sequence}: its storage was set back. Nothing was voided; meterctl "

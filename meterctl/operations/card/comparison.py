@@ -5,7 +5,7 @@ Credit is sold only on a card that agrees with the journal (METER.md 8).
 
 from __future__ import annotations
 
-from meterctl.errors import NotPermittedError
+from meterctl.errors import NotPermittedError, SetBackError
 from meterctl.journal import Entry, EntryState, SeenWriteBack
 from meterctl.journal.entries import CONSEQUENCES, SALES
 from meterctl.operations.card.case import Case
@@ -151,7 +151,7 @@ def _serve_knowingly(case: Case, back: WriteBack, problem: str) -> None:
     what = "set_back_served" if case.set_back else "mismatch"
     case.audit(what, meter=back.meter_digits, detail=problem)
     if not case.set_back:
-        raise NotPermittedError(f"{text}; nothing was sold. --set-back serves it knowingly")
+        raise SetBackError(f"{text}; nothing was sold. --set-back serves it knowingly")
     case.presented.tell(f"{text}; served knowingly")
     case.journal.proofs.begin_again(back.meter_digits, back.epoch, case.journal.last_id())
 

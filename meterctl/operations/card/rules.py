@@ -5,7 +5,7 @@ Each raises NotPermittedError with the reason; none writes anything.
 
 from __future__ import annotations
 
-from meterctl.errors import NotPermittedError
+from meterctl.errors import AnotherMeterError, NotPermittedError
 from meterctl.journal import Entry, EntryState
 from meterctl.operations.card.case import Case
 from meterctl.operations.sealing import on_card_text, voiding_command
@@ -168,7 +168,7 @@ def decoded(sealed: bytes) -> SealedMessage | None:
 def require_named(case: Case, meter: str) -> None:
     """Refuse a card that is not for the meter of --meter."""
     if case.payee not in (None, meter):
-        raise NotPermittedError(
+        raise AnotherMeterError(
             f"card {case.serial}: it is for meter {meter}, --meter names {case.payee}; "
             f"nothing was sealed",
             serial_number=meter,
