@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -142,8 +142,17 @@ WITH_VALUE = (
 FLAGS = ("--json", "--trace", "--yes", "--dry-run", "--development-key")
 
 
-def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the arguments with the common options first, and the command."""
+def hoist(
+    arguments: Sequence[str],
+    with_value: Collection[str] = WITH_VALUE,
+    flags: Collection[str] = FLAGS,
+) -> tuple[list[str], str | None]:
+    """Return the arguments with the common options first, and the command.
+
+    Args:
+        with_value: the common options that take a value.
+        flags: the others.
+    """
     common: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
@@ -151,13 +160,13 @@ def hoist(arguments: Sequence[str]) -> tuple[list[str], str | None]:
         name = word.partition("=")[0]
         if word == "--":
             rest += [word, *words]
-        elif name in WITH_VALUE:
+        elif name in with_value:
             common += (
                 [word]
                 if "=" in word
                 else [word, *([value] if (value := next(words, None)) is not None else [])]
             )
-        elif word in FLAGS:
+        elif word in flags:
             common.append(word)
         else:
             rest.append(word)

@@ -96,14 +96,13 @@ class Command(_Helped, TyperCommand):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete options: the program's own are accepted behind a command too."""
-        from protocols.command_line.help_page import shared_options
+        from protocols.command_line.help_page import sharing
 
         found = super().shell_complete(ctx, incomplete)
-        root = ctx.find_root()
-        if incomplete.startswith("-") and shared_options(root):
+        for around in sharing(ctx) if incomplete.startswith("-") else ():
             known = {item.value for item in found}
-            of_program = root.command.shell_complete(root, incomplete)
-            found += [item for item in of_program if item.value not in known]
+            of_group = around.command.shell_complete(around, incomplete)
+            found += [item for item in of_group if item.value not in known]
         return found
 
 

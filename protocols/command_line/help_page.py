@@ -149,9 +149,19 @@ def parameters(command: Any) -> tuple[list[Any], list[Any]]:
     )
 
 
-def shared_options(root: Any) -> list[Any]:
-    """Return the options of a program that are accepted behind a command too."""
-    return [each for each in parameters(root.command)[1] if each.expose_value]
+def shared_options(context: Any) -> list[Any]:
+    """Return the options of a program, or of a group, that are accepted behind a command too."""
+    return [each for each in parameters(context.command)[1] if each.expose_value]
+
+
+def sharing(context: Any) -> list[Any]:
+    """Return the contexts around one whose options it accepts, the innermost first."""
+    around = []
+    while context.parent is not None:
+        context = context.parent
+        if shared_options(context):
+            around.append(context)
+    return around
 
 
 def _usage(command: Any, context: Any) -> str:
@@ -194,9 +204,8 @@ def _option_sections(command: Any, context: Any) -> Iterator[Section]:
     rows.append(("", Row(", ".join(context.help_option_names), "Show this help and exit.")))
     *others, last = _panels(rows, OTHER_OPTIONS)
     yield from others
-    root = context.find_root()
-    shared = root is not context and shared_options(root)
-    remark = f"and the options of {root.command_path} -h" if shared else ""
+    shown_by = [f"{each.command_path} -h" for each in sharing(context)]
+    remark = f"and the options of {' and '.join(shown_by)}" if shown_by else ""
     yield Section(last.heading, last.rows, remark)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Any
 
-from protocols.command_line.help_page import argument_word, parameters, shared_options
+from protocols.command_line.help_page import argument_word, parameters, shared_options, sharing
 from protocols.suggestions import did_you_mean
 
 
@@ -36,7 +37,8 @@ def explained(error: Any) -> str:
 
 def _unknown_option(name: str, context: Any) -> str:
     """Return why an option is refused: no command has it, or it is the program's, with a value."""
-    options = [*parameters(context.command)[1], *shared_options(context.find_root())]
+    around = (shared_options(each) for each in sharing(context))
+    options = [*parameters(context.command)[1], *chain.from_iterable(around)]
     known = [each for option in options for each in (*option.opts, *option.secondary_opts)]
     if name in known:
         return f"{name} takes no value"
