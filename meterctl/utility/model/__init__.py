@@ -1,0 +1,19 @@
+"""The tables of the desk (UTILITY 3), one module a part; `metadata` has them all."""
+
+from __future__ import annotations
+
+from meterctl.utility.model import agreement, evidence, metering, money, organisation, party, work
+from meterctl.utility.model.base import Base
+
+__all__ = [
+    "agreement",
+    "evidence",
+    "metadata",
+    "metering",
+    "money",
+    "organisation",
+    "party",
+    "work",
+]
+
+metadata = Base.metadata

@@ -1,0 +1,1 @@
+"""Where the desk keeps its rows: engine, transactions, ledger, migrations."""

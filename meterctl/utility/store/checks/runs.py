@@ -1,0 +1,42 @@
+"""Which invariants are looked at by `desk check`: all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session
+
+from meterctl.utility.store.checks import (
+    books,
+    chain,
+    entries,
+    meters,
+    payments,
+    people,
+    sources,
+    triggers,
+)
+from meterctl.utility.store.checks.meters import Find
+from meterctl.utility.store.checks.outcome import Checked, prepare
+
+
+def whole(session: Session, find: Find | None = None) -> Iterator[Checked]:
+    """Yield every invariant over the whole database, from all transfers.
+
+    Args:
+        find: returns what the journal at hand has of a sale's key; None: no journal is at hand.
+    """
+    prepare(session)
+    yield books.never_negative(session, whole=True)
+    yield books.undelivered_sales(session, whole=True)
+    yield meters.meters_agree(session, whole=True)
+    yield meters.sales_proved(session, find)
+    yield meters.one_live_order(session, whole=True)
+    yield people.two_persons(session)
+    yield people.all_audited(session)
+    yield payments.payments_booked(session)
+    yield entries.entries_sourced(session)
+    yield sources.sources_booked(session)
+    yield triggers.triggers_present(session)
+    yield books.closing_balances(session)
+    yield chain.sealed_days(session)

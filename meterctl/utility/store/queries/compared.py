@@ -1,0 +1,149 @@
+"""Meters beside their accounts: the last accepted live reading of each and what is booked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
+from sqlalchemy.orm import Session, aliased
+
+from meterctl.utility.model.agreement import Agreement, AgreementMode
+from meterctl.utility.model.metering import (
+    Finding,
+    FindingState,
+    Installation,
+    Meter,
+    Reading,
+    ReadingSource,
+)
+from meterctl.utility.model.money import Entry
+from meterctl.utility.model.work import Order
+from meterctl.utility.rules.money import UNITS_IN_AMOUNT
+from meterctl.utility.rules.postings import AccountKind
+from meterctl.utility.rules.transitions import LIVE, AgreementState, ReadingState
+from meterctl.utility.store.queries.balances import balances
+
+CREDIT_BOUND = 4
+"""in_meter - credit is below this, 0.01: the floors of consumption, standing, instalments, T."""
+DEBT_BOUND = 2
+"""meter_debt - debt is below this, 0.01: the floors of instalments and T."""
+LIVE_SOURCES = (ReadingSource.WIRE, ReadingSource.CARD)
+HELD_STATES = (AgreementState.ACTIVE, AgreementState.SUSPENDED, AgreementState.CLOSING)
+_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedMeter:
+    """A meter that keeps an agreement's credit, with what was read of it and what is booked.
+
+    Attributes:
+        in_meter: the booked credit, `meter_debt` the booked debt, 0.01.
+        credit: read, exact; `debt` likewise. None: no live reading of this epoch was accepted.
+        taken_at: when it was read.
+        is_settled: no credit order is live, and the reading has the sequence that is proved last,
+            so that the books must agree with it (I3).
+        is_left_out: readings of its epoch are booked, and nothing says why it is not compared:
+            none of them is accepted any more, or the last one was taken after the last proof and
+            has another sequence.
+        finding: the rule of an open finding about it; None without one.
+    """
+
+    agreement: str
+    serial: str
+    in_meter: int
+    meter_debt: int
+    credit: int | None
+    debt: int | None
+    taken_at: int | None
+    is_settled: bool
+    finding: str | None
+    is_left_out: bool = False
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the books are what was read, within their fractions."""
+        if self.credit is None or self.debt is None:
+            return False
+        credit = self.in_meter * UNITS_IN_AMOUNT - self.credit
+        debt = self.meter_debt * UNITS_IN_AMOUNT - self.debt
+        return (
+            0 <= credit < CREDIT_BOUND * UNITS_IN_AMOUNT
+            and 0 <= debt < DEBT_BOUND * UNITS_IN_AMOUNT
+        )
+
+
+def compared_meters(session: Session, *, whole: bool) -> Iterator[ComparedMeter]:
+    """Yield the meters of agreements in mode meter, a part at a time.
+
+    Args:
+        whole: sum all transfers; otherwise from the newest closing balances.
+    """
+    last = (
+        select(Reading.meter_id, Reading.epoch, func.max(Reading.taken_at).label("taken_at"))
+        .where(Reading.state == ReadingState.ACCEPTED, Reading.source.in_(LIVE_SOURCES))
+        .group_by(Reading.meter_id, Reading.epoch)
+        .subquery()
+    )
+    booked_reading = aliased(Reading)
+    was_booked = (
+        select(Entry.id)
+        .join(booked_reading, booked_reading.id == Entry.reading_id)
+        .where(
+            Entry.agreement_id == Agreement.id,
+            booked_reading.meter_id == Meter.id,
+            booked_reading.epoch == Meter.epoch,
+            booked_reading.source.in_(LIVE_SOURCES),
+        )
+        .exists()
+    )
+    live = select(Order.id).where(Order.meter_id == Meter.id, Order.credit_state.in_(LIVE)).exists()
+    finding = (
+        select(func.min(Finding.rule))
+        .where(Finding.agreement_id == Agreement.id, Finding.state == FindingState.OPEN)
+        .scalar_subquery()
+    )
+    booked = balances((AccountKind.IN_METER, AccountKind.METER_DEBT), whole=whole)
+    by_owner = (
+        select(
+            booked.c.owner_id,
+            _of_kind(booked, AccountKind.IN_METER, -1).label("in_meter"),
+            _of_kind(booked, AccountKind.METER_DEBT, 1).label("meter_debt"),
+        )
+        .group_by(booked.c.owner_id)
+        .subquery()
+    )
+    rows = (
+        select(
+            Agreement.number, Meter.serial, by_owner.c.in_meter, by_owner.c.meter_debt,
+            Reading.credit_exact, Reading.debt_exact, Reading.taken_at, Reading.credit_sequence,
+            Meter.proved_sequence, Meter.proved_at, live, finding, was_booked,
+        )
+        .join_from(Agreement, Installation, and_(
+            Installation.point_id == Agreement.point_id, Installation.to_at.is_(None)
+        ))
+        .join(Meter, Meter.id == Installation.meter_id)
+        .outerjoin(by_owner, by_owner.c.owner_id == Agreement.id)
+        .outerjoin(last, and_(last.c.meter_id == Meter.id, last.c.epoch == Meter.epoch))
+        .outerjoin(Reading, and_(
+            Reading.meter_id == Meter.id, Reading.epoch == last.c.epoch,
+            Reading.taken_at == last.c.taken_at, Reading.state == ReadingState.ACCEPTED,
+            Reading.source.in_(LIVE_SOURCES), Reading.agreement_id == Agreement.id,
+        ))
+        .where(Agreement.mode == AgreementMode.METER, Agreement.state.in_(HELD_STATES))
+    )  # fmt: skip
+    for row in session.execute(rows.execution_options(yield_per=_ROWS)):
+        (number, serial, in_meter, meter_debt, credit, debt, taken_at, sequence, proved, proved_at,
+         is_live, rule, is_booked) = row  # fmt: skip
+        is_last = credit is not None and taken_at >= (proved_at or 0)
+        is_left_out = is_booked if credit is None else is_last and sequence != proved
+        yield ComparedMeter(
+            number, serial, int(in_meter or 0), int(meter_debt or 0), credit, debt, taken_at,
+            credit is not None and not is_live and sequence == proved, rule,
+            is_left_out and not is_live,
+        )  # fmt: skip
+
+
+def _of_kind(booked: Subquery, kind: AccountKind, sign: int) -> ColumnElement[int]:
+    balance = case((booked.c.kind == kind, booked.c.balance * sign), else_=0)
+    return func.sum(balance)

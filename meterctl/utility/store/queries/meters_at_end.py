@@ -1,0 +1,151 @@
+"""Meters beside their accounts as they were at the end of a date."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from sqlalchemy import ColumnElement, Subquery, and_, case, false, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from meterctl.utility.model.agreement import Agreement, AgreementMode
+from meterctl.utility.model.metering import (
+    Finding,
+    FindingState,
+    Installation,
+    Meter,
+    Reading,
+)
+from meterctl.utility.model.money import Account, Entry, Transfer
+from meterctl.utility.model.work import Order, OrderKind
+from meterctl.utility.rules.calendar import DateEnd
+from meterctl.utility.rules.postings import AccountKind
+from meterctl.utility.rules.transitions import LIVE, ReadingState
+from meterctl.utility.store.queries.balances import balances
+from meterctl.utility.store.queries.compared import HELD_STATES, LIVE_SOURCES, ComparedMeter
+
+_KINDS = (AccountKind.IN_METER, AccountKind.METER_DEBT)
+_ROWS = 1000
+
+
+def meters_at_end(
+    session: Session, end: DateEnd, live: Collection[int], of: ColumnElement[bool] | None = None
+) -> Iterator[ComparedMeter]:
+    """Yield the meters of agreements in mode meter as they were at the end of a date.
+
+    A reading is of the date if it is for it or an earlier one and is not booked later. It is
+    settled if nothing was under way, and it has the sequence that is proved last, or nothing but
+    readings was booked since it, up to the date.
+
+    Args:
+        live: meters that had a live sale then, by number.
+        of: which agreements, by their rows; None: all.
+    """
+    read = _read_by(end)
+    last = (
+        select(Reading.meter_id, func.max(Reading.taken_at).label("taken_at"))
+        .where(*read)
+        .group_by(Reading.meter_id)
+        .subquery()
+    )
+    under_way = (
+        select(Order.id)
+        .where(
+            Order.meter_id == Meter.id,
+            Order.kind != OrderKind.SALE,
+            Order.made_at < end.at,
+            or_(Order.credit_state.in_(LIVE), Order.changed_at >= end.at),
+            Order.credit_state.is_not(None),
+        )
+        .exists()
+    )
+    finding = (
+        select(func.min(Finding.rule))
+        .where(
+            Finding.agreement_id == Agreement.id,
+            or_(Finding.state == FindingState.OPEN, Finding.last_seen >= end.at),
+        )
+        .scalar_subquery()
+    )
+    by_owner = _by_owner(balances(_KINDS, whole=False, until=end.on))
+    is_proved = and_(Reading.credit_sequence == Meter.proved_sequence, Reading.epoch == Meter.epoch)
+    rows = (
+        select(
+            Agreement.number, Meter.id, Meter.serial, by_owner.c.in_meter, by_owner.c.meter_debt,
+            Reading.credit_exact, Reading.debt_exact, Reading.taken_at,
+            case((under_way, false()), (is_proved, true()), else_=~_moved_since(end)), finding,
+        )
+        .join_from(Agreement, Installation, and_(
+            Installation.point_id == Agreement.point_id, Installation.from_at < end.at,
+            or_(Installation.to_at.is_(None), Installation.to_at >= end.at),
+        ))
+        .join(Meter, Meter.id == Installation.meter_id)
+        .outerjoin(by_owner, by_owner.c.owner_id == Agreement.id)
+        .outerjoin(last, last.c.meter_id == Meter.id)
+        .outerjoin(Reading, and_(
+            Reading.meter_id == Meter.id, Reading.taken_at == last.c.taken_at,
+            Reading.agreement_id == Agreement.id, *read,
+        ))
+        .where(
+            Agreement.mode == AgreementMode.METER,
+            or_(
+                Agreement.state.in_(HELD_STATES),
+                by_owner.c.in_meter != 0,
+                by_owner.c.meter_debt != 0,
+            ),
+        )
+    )  # fmt: skip
+    rows = rows if of is None else rows.where(of)
+    for row in session.execute(rows.execution_options(yield_per=_ROWS)):
+        number, meter, serial, in_meter, meter_debt, credit, debt, taken_at, settled, rule = row
+        yield ComparedMeter(
+            number, serial, int(in_meter or 0), int(meter_debt or 0), credit, debt, taken_at,
+            credit is not None and meter not in live and bool(settled), rule,
+        )  # fmt: skip
+
+
+def _read_by(end: DateEnd) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of live readings that are accepted and of a date or before."""
+    booked_later = select(Entry.reading_id).where(
+        Entry.booked_on > end.on, Entry.reading_id.is_not(None)
+    )
+    return (
+        Reading.state == ReadingState.ACCEPTED,
+        Reading.source.in_(LIVE_SOURCES),
+        Reading.for_on <= end.on,
+        Reading.id.not_in(booked_later),
+    )
+
+
+def _moved_since(end: DateEnd) -> ColumnElement[bool]:
+    """Return whether anything but a reading moved credit or debt in a meter since its reading."""
+    held = select(Account.id).where(Account.kind.in_(_KINDS), Account.owner_id == Agreement.id)
+    return (
+        select(Entry.id)
+        .join(Transfer, Transfer.entry_id == Entry.id)
+        .where(
+            Entry.agreement_id == Agreement.id,
+            Entry.booked_on <= end.on,
+            Entry.booked_at >= Reading.taken_at,
+            Entry.reading_id.is_(None),
+            or_(Transfer.debit_id.in_(held), Transfer.credit_id.in_(held)),
+        )
+        .exists()
+    )
+
+
+def _by_owner(booked: Subquery) -> Subquery:
+    """Return rows `owner_id, in_meter, meter_debt` of balances."""
+    return (
+        select(
+            booked.c.owner_id,
+            _of_kind(booked, AccountKind.IN_METER, -1).label("in_meter"),
+            _of_kind(booked, AccountKind.METER_DEBT, 1).label("meter_debt"),
+        )
+        .group_by(booked.c.owner_id)
+        .subquery()
+    )
+
+
+def _of_kind(booked: Subquery, kind: AccountKind, sign: int) -> ColumnElement[int]:
+    balance = case((booked.c.kind == kind, booked.c.balance * sign), else_=0)
+    return func.sum(balance)
