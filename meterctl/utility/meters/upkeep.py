@@ -1,0 +1,53 @@
+"""What falls due without a meter: a card that lies unused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import exists, select
+
+from meterctl.utility.model.agreement import Agreement
+from meterctl.utility.model.money import Sale
+from meterctl.utility.model.party import SupplyPoint
+from meterctl.utility.model.work import Task, TaskKind
+from meterctl.utility.rules.rights import Role
+from meterctl.utility.rules.transitions import SaleState
+from meterctl.utility.store.engine import Database
+from meterctl.utility.store.tasks import open_task
+from meterctl.utility.store.unit_of_work import WORKER, unit_of_work
+from protocols.quantities import DAY
+
+CARD_OLD = 60 * DAY
+"""Age of a sale on a card that was not inserted, ms (UTILITY 5)."""
+CARD_DUE = timedelta(days=3)
+
+
+def owe_card_tasks(database: Database) -> int:
+    """Open a task for each sale that lies on a card for 60 days; return how many are new.
+
+    A task is made once for a card; it ends when the sale moves.
+    """
+    known = exists().where(
+        Task.kind == TaskKind.CARD_OLD,
+        Task.subject_kind == Sale.__tablename__,
+        Task.subject_id == Sale.id,
+        Task.made_at >= Sale.changed_at,
+    )
+    old = (
+        select(Sale, SupplyPoint.node_id)
+        .join(Agreement, Agreement.id == Sale.agreement_id)
+        .join(SupplyPoint, SupplyPoint.id == Agreement.point_id)
+        .where(
+            Sale.state == SaleState.ON_CARD,
+            Sale.changed_at <= database.now() - CARD_OLD,
+            ~known,
+        )
+    )
+    with database.reading() as session:
+        if session.execute(old.limit(1)).first() is None:
+            return 0
+    with unit_of_work(database, WORKER, database.now()) as work:
+        rows = work.session.execute(old.order_by(Sale.id)).all()
+        for sale, node in rows:
+            open_task(work, TaskKind.CARD_OLD, sale, node, Role.VENDOR, work.today + CARD_DUE)
+        return len(rows)

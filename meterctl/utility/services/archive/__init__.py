@@ -1,0 +1,1 @@
+"""The archive: customers, supply points, ports, meters and where they are installed."""

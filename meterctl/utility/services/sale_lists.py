@@ -1,0 +1,58 @@
+"""Sales as people at a node see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from meterctl.utility.errors import NotPermitted
+from meterctl.utility.model.agreement import Agreement
+from meterctl.utility.model.money import Sale
+from meterctl.utility.model.organisation import Organisation
+from meterctl.utility.model.party import SupplyPoint
+from meterctl.utility.rules.rights import ALLOWED, Action
+from meterctl.utility.rules.transitions import SaleState
+from meterctl.utility.store.queries.agreements import find_agreement
+from meterctl.utility.store.queries.sales import describe_sale, find_sale, node_of_agreement
+from meterctl.utility.store.queries.shifts import find_shift
+from meterctl.utility.store.unit_of_work import Actor
+
+
+def show(session: Session, actor: Actor, sale: str) -> dict[str, Any]:
+    """Return a sale; raises NotFound, or NotPermitted where the person may not see it."""
+    found = find_sale(session, sale)
+    node = session.get_one(Organisation, node_of_agreement(session, found.agreement_id))
+    if not actor.may(Action.SALE_READ, node.path):
+        raise NotPermitted("not_allowed", f"{actor.number}: {sale} is not yours to read")
+    return describe_sale(session, found.id)
+
+
+def list_(
+    session: Session,
+    actor: Actor,
+    *,
+    state: SaleState | None = None,
+    agreement: str | None = None,
+    shift: str | None = None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return the newest sales at the nodes where the person may read them."""
+    paths = {grant.path for grant in actor.grants if grant.role in ALLOWED[Action.SALE_READ]}
+    wanted = (
+        select(Sale.id)
+        .join(Agreement, Agreement.id == Sale.agreement_id)
+        .join(SupplyPoint, SupplyPoint.id == Agreement.point_id)
+        .join(Organisation, Organisation.id == SupplyPoint.node_id)
+        .where(or_(False, *(Organisation.path.startswith(path) for path in paths)))
+        .order_by(Sale.id.desc())
+        .limit(limit)
+    )
+    if state is not None:
+        wanted = wanted.where(Sale.state == state)
+    if agreement is not None:
+        wanted = wanted.where(Sale.agreement_id == find_agreement(session, agreement).id)
+    if shift is not None:
+        wanted = wanted.where(Sale.shift_id == find_shift(session, shift).id)
+    return [describe_sale(session, sale) for sale in session.scalars(wanted).all()]

@@ -1,0 +1,108 @@
+"""A sheet as a page of HTML: one A4 page, one file without anything from outside. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from meterctl.utility.services.sheets.document import Cell, Document, Section
+from meterctl.utility.services.sheets.words import SIGNED_ON, Word
+from protocols.replacements import printable
+
+MARK = '<meta name="generator" content="meterctl desk sheet">'
+LANGUAGE = "zh-CN"
+"""Of the page: names and places are Chinese; its words are marked, each with its language."""
+MOST_ROWS = 12
+"""Rows of a list that the page has; the number of the others stands below them."""
+
+_STYLE = """
+@page { size: A4; margin: 10mm; }
+body { margin: 0; background: #fff; color: #000; font: 7.5pt/1.2 sans-serif; }
+main { box-sizing: border-box; max-width: 190mm; margin: 0 auto; }
+h1 { font-size: 1.7em; margin: 0; text-align: center; }
+h2 { font-size: 1em; margin: 0.7em 0 0.1em; }
+p { margin: 0; }
+.mark { border: 2px solid; padding: 0.1em; margin: 0.3em 0; font-weight: bold; text-align: center; }
+section { break-inside: avoid; }
+table { width: 100%; border-collapse: collapse; border-top: 1px solid; }
+th { text-align: right; font-weight: normal; font-style: italic; }
+th, td { padding: 0 0.6em 0 0; vertical-align: top; }
+td { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+th:first-child, td:first-child { text-align: left; }
+td + td { white-space: nowrap; }
+.total td { border-top: 1px solid; font-weight: bold; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1em; margin: 0.4em 0; }
+dd { margin: 0; overflow-wrap: anywhere; }
+.seal dd { font-family: monospace; }
+.sign { display: flex; gap: 3em; margin-top: 3em; }
+.sign p { flex: 1; border-top: 1px solid; padding-top: 0.2em; display: flex; }
+.sign span { flex: 1; }
+[lang=zh] { opacity: 0.75; }
+@media screen { main { padding: 10mm; } }
+"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def sheet_page(document: Document) -> str:
+    """Return the page of a sheet; everything that is not ours in it is escaped."""
+    title = f"{document.title.en} {document.subject}"
+    marks = "".join(f'<p class="mark">{_cell(mark)}</p>\n' for mark in document.marks)
+    sections = "".join(_section(each) for each in document.sections if each.rows)
+    signatures = "".join(
+        f"<p><span>{_cell(who)}</span>{_cell(SIGNED_ON)}<span></span></p>"
+        for who in document.signatures
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="{LANGUAGE}">\n<head>\n<meta charset="utf-8">\n{MARK}\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{_cell(document.title)} {_text(document.subject)}</h1>\n{marks}"
+        f"{_pairs(document.head, '')}{sections}{_pairs(document.seals, ' class=seal')}"
+        f'<div class="sign">{signatures}</div>\n</main>\n</body>\n</html>\n'
+    )
+
+
+def _section(section: Section) -> str:
+    rows = list(section.rows)
+    notes = list(section.notes)
+    if not section.last_is_total and len(rows) > MOST_ROWS:
+        more = len(rows) - MOST_ROWS
+        notes.insert(
+            0, Word(f"and {more} more, on the sheet as text and as JSON", f"另有{more}行，见文本单")
+        )
+        rows = rows[:MOST_ROWS]
+    head = "".join(f"<th>{_cell(column)}</th>" for column in section.columns)
+    body = "\n".join(
+        _row(row, section.last_is_total and number == len(rows))
+        for number, row in enumerate(rows, 1)
+    )
+    below = "".join(f"<p>{_cell(note)}</p>\n" for note in notes)
+    return (
+        f"<section><h2>{_cell(section.title)}</h2>\n<table>\n<tr>{head}</tr>\n{body}\n</table>\n"
+        f"{below}</section>\n"
+    )
+
+
+def _row(row: Sequence[Cell], is_total: bool) -> str:
+    cells = "".join(f"<td>{_cell(cell)}</td>" for cell in row)
+    return f"<tr{' class=total' if is_total else ''}>{cells}</tr>"
+
+
+def _pairs(pairs: Sequence[tuple[Word, Cell]], attribute: str) -> str:
+    if not pairs:
+        return ""
+    rows = "".join(f"<dt>{_cell(name)}</dt><dd>{_cell(value)}</dd>" for name, value in pairs)
+    return f"<dl{attribute}>{rows}</dl>\n"
+
+
+def _cell(cell: Cell) -> str:
+    """Return a cell; a Chinese term is marked as Chinese."""
+    if isinstance(cell, Word):
+        zh = f' <span lang="zh">{_text(cell.zh)}</span>' if cell.zh else ""
+        return f'<span lang="en">{_text(cell.en)}</span>{zh}'
+    return _text(cell)
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
