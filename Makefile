@@ -7,8 +7,8 @@ STAMP := $(VENV)/.installed
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --editable
 
-.PHONY: help demo test check format docs bench simulate kill cuts mutants fuzz pythons pins \
-	strangers clean environment distribution-packages card-reader-client
+.PHONY: help demo desk test check format docs bench simulate desk-simulate kill desk-kill cuts \
+	mutants fuzz pythons pins strangers clean environment distribution-packages card-reader-client
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ $(STAMP): pyproject.toml constraints.txt
 ## make demo      a household day on a virtual serial port: warning, trip, button, top-up, books
 demo: environment
 	@$(BIN)/meterctl demo
+
+## make desk      a utility on the screen: 200 meters, 60 sales, what goes wrong, the day's sheet
+desk: environment
+	@$(BIN)/python -m meterctl.utility.story
 
 ## make test      all checks and tests; installs what they need
 test: environment distribution-packages card-reader-client
@@ -61,10 +65,18 @@ SEEDS ?= 1000
 simulate: environment
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FROM),--from $(FROM))
 
+## make desk-simulate  SEEDS=n days of the desk beside plain dictionaries; FROM=k repeats
+desk-simulate: environment
+	@$(BIN)/python -m tests.desk.simulation --seeds $(SEEDS) $(if $(FROM),--from $(FROM))
+
 ## make kill      kill meter-sim or meterctl within a top-up, ROUNDS=200 times, audited each time
 ROUNDS ?= 200
 kill: environment
 	@$(BIN)/python -m tests.kill --rounds $(ROUNDS)
+
+## make desk-kill  ROUNDS=200 sales whose command is killed at each point, audited each time
+desk-kill: environment
+	@$(BIN)/python -m tests.desk.kill --rounds $(ROUNDS)
 
 ## make cuts      a card's sale and insertion cut at every byte and command; STEP=n thins it out
 STEP ?= 1

@@ -8,6 +8,26 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.desk_commands import desk_command
+from tests.support.desk_databases import (
+    desk_databases,
+    desk_url,
+    empty_url,
+    postgresql_desk_url,
+    postgresql_server,
+    sqlite_desk_url,
+)
+
+__all__ = [
+    "desk_command",
+    "desk_databases",
+    "desk_url",
+    "empty_url",
+    "postgresql_desk_url",
+    "postgresql_server",
+    "sqlite_desk_url",
+]
+
 os.environ.pop("COLUMNS", None)  # the workers of a parallel run set it for their own use
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -8,10 +8,12 @@ import textwrap
 
 from pages import ROOT
 from pages.card import card
+from pages.desk_states import desk_states
 from pages.lists import events, faults, glossary, sealed_messages
 from pages.manual import meter_sim, meterctl
 from pages.maps import map_schema, maps
 from pages.register_map import register_map
+from pages.rights import rights
 from pages.transitions import journal, supply_switch
 
 COLUMNS = 100
@@ -24,7 +26,9 @@ PAGES = {
     "events.md": events,
     "faults.md": faults,
     "glossary.md": glossary,
+    "desk-states.md": desk_states,
     "maps.md": maps,
+    "rights.md": rights,
     "map.schema.json": map_schema,
     "man/meterctl.1": meterctl,
     "man/meter-sim.1": meter_sim,

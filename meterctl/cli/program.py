@@ -187,6 +187,7 @@ _FILES = {
     "frames": ("frames",),
     "monitor": ("monitor",),
     "keys": ("keys",),
+    "desk": ("desk",),
     "shell": (SHELL,),
 }
 """Module of this package -> its commands, in the order of the help.
@@ -288,6 +289,8 @@ def failed(text: str, code: int, as_json: bool, error: MeterctlError | None = No
         )
         fields = error.fields if error is not None else {}
         further = {name: json.dumps(words) for name, words in fields.items()}
+        if (word := getattr(error, "code", None)) is not None:  # of the desk, which is not imported
+            further["code"] = json.dumps(word)
         with contextlib.suppress(OutputError):
             print_json({**further, **fragments})
     return code

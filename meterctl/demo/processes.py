@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from meterctl.errors import MeterctlError, UsageError
 
@@ -25,32 +27,43 @@ def running_meter(folder: Path, description: str) -> Iterator[Control]:
     Raises:
         UsageError: meter-sim is not installed, or did not start.
     """
-    program = _program()
     (folder / "meter.toml").write_text(description)
     socket = str(folder / "meter.sock")
-    with (folder / "meter.log").open("w") as log:
-        process = subprocess.Popen(
-            [program, "run", *_options(folder, socket)],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
 
     def control(*words: str) -> str:
         done = subprocess.run(
-            [program, "control", socket, *words], capture_output=True, text=True, check=False
+            [_program(), "control", socket, *words], capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise MeterctlError(f"demo: meter-sim control {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
+    with running_simulator(folder, _options(folder, socket)):
+        yield control
+
+
+@contextmanager
+def running_simulator(folder: Path, options: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Run `meter-sim run` until the end of the block; yields its ready line.
+
+    Args:
+        folder: where its log is written.
+        options: of `meter-sim run`.
+
+    Raises:
+        UsageError: meter-sim is not installed, or did not start.
+    """
+    path = folder / "meter.log"
+    with path.open("w") as log:
+        process = subprocess.Popen(
+            [_program(), "run", *options, "--json"], stdout=subprocess.PIPE, stderr=log, text=True
+        )
     assert process.stdout is not None
     try:
-        if not process.stdout.readline():
-            raise UsageError(
-                f"demo: the meter did not start: {(folder / 'meter.log').read_text().strip()}"
-            )
-        yield control
+        ready = process.stdout.readline()
+        if not ready:
+            raise UsageError(f"demo: the meter did not start: {path.read_text().strip()}")
+        yield json.loads(ready)
     finally:
         process.terminate()
         process.wait(10)
@@ -73,5 +86,4 @@ def _options(folder: Path, socket: str) -> tuple[str, ...]:
         *("--modbus-rtu", str(folder / "meter.tty")),
         *("--control", socket),
         *("--speed", "0"),
-        "--json",
     )

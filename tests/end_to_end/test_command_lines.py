@@ -311,7 +311,7 @@ def test_a_live_port_is_left_alone_and_a_dead_link_is_replaced(tmp_path: Path) -
 
 
 def test_the_control_socket_does_what_no_wire_can(tmp_path: Path) -> None:
-    with running(*METER, cwd=tmp_path):
+    with running(*METER, "--start", "2026-03-02T08:00:00Z", cwd=tmp_path):
 
         def control(*words: str) -> str:
             return meter_sim("control", "m1.sock", *words, cwd=tmp_path).stdout

@@ -106,8 +106,10 @@ def test_exit_codes_are_in_the_help_of_both_programs() -> None:
 def test_a_command_of_meterctl_names_the_options_that_it_shares() -> None:
     for path, page in PAGES.items():
         remarks = [section.remark for section in page.sections if section.remark]
-        shares = path.startswith("meterctl ")
-        assert remarks == (["and the options of meterctl -h"] if shares else [])
+        around = ["meterctl -h"] if path.startswith("meterctl ") else []
+        if path.startswith("meterctl desk "):
+            around.insert(0, "meterctl desk -h")
+        assert remarks == ([f"and the options of {' and '.join(around)}"] if around else [])
 
 
 def test_control_lists_its_commands_one_a_row() -> None:

@@ -21,6 +21,8 @@ _COMMON = (
 _METERCTL = (
     ("METERCTL_PORT", "The port, where --port is not given."),
     ("METERCTL_JOURNAL", "The journal, where --journal is not given."),
+    ("METERCTL_DESK_URL", "The desk's database, where --database is not given."),
+    ("METERCTL_DESK_TOKEN", "Who works at the desk: the token that `meterctl desk` printed."),
     ("METERCTL_TRACEBACK", "Set: an internal fault shows where it is."),
 )
 _METER_SIM = (("METER_SIM_TRACEBACK", "Set: an internal fault shows where it is."),)

@@ -1,0 +1,23 @@
+"""Orders that a command has written, carried out by the worker of their port or here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meterctl.cli.desk.desk_gateway import gateway_of
+from meterctl.cli.desk.signed_in import SignedIn
+from meterctl.cli.output import say
+from meterctl.errors import MeterctlError
+from meterctl.utility.meters.run_now import carry_out
+
+
+def see_through(desk: SignedIn, orders: Iterable[str]) -> None:
+    """Carry out orders one after the other; what hinders it is said on stderr, and they wait."""
+    if desk.given.dry_run:
+        return
+    for number in orders:
+        try:
+            carry_out(desk.database, lambda: gateway_of(desk), int(number.removeprefix("O")))
+        except MeterctlError as error:
+            say(f"{number} waits: {error}")
+            return
