@@ -22,6 +22,8 @@ SUBJECTS = (
     "memory",
     "growth",
     "top_ups",
+    "desk_ledger",
+    "desk_wire",
     "field",
     "starvation",
     "start",

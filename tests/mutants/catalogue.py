@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.desk import DESK_MUTANTS
 from tests.mutants.host import HOST_MUTANTS
 from tests.mutants.maps import MAP_MUTANTS
 from tests.mutants.mutant import Mutant
@@ -538,4 +539,11 @@ METER_MUTANTS = (
     ),
 )
 
-MUTANTS = (*METER_MUTANTS, *HOST_MUTANTS, *MAP_MUTANTS, *REPORT_MUTANTS, *TARIFF_MUTANTS)
+MUTANTS = (
+    *METER_MUTANTS,
+    *HOST_MUTANTS,
+    *MAP_MUTANTS,
+    *REPORT_MUTANTS,
+    *TARIFF_MUTANTS,
+    *DESK_MUTANTS,
+)

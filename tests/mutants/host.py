@@ -412,8 +412,8 @@ HOST_MUTANTS = (
     Mutant(
         "sequences below an entry are voided",
         "meterctl/operations/voids.py",
-        "    if meter.credit_sequence < entry.sequence - 1:\n        raise NotPermittedError(\n",
-        "    if meter.credit_sequence < 0:\n        raise NotPermittedError(\n",
+        "    if meter.credit_sequence < entry.sequence - 1:\n        raise SetBackError(\n",
+        "    if meter.credit_sequence < 0:\n        raise SetBackError(\n",
         (ONCE, CARDS),
     ),
     Mutant(

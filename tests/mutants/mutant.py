@@ -27,6 +27,11 @@ class Mutant:
     new: str
     tests: tuple[str, ...]
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the simulation of meters and hosts runs its file; that of the desk has others."""
+        return not self.file.startswith("meterctl/utility/")
+
     def applied(self, text: str) -> str:
         """Return the source with the fault in it.
 

@@ -1,0 +1,1 @@
+"""Stories of the desk, on both engines and between processes."""

@@ -1,0 +1,1 @@
+"""Commands of the desk killed within a sale: nothing is lost, nothing is delivered twice."""
