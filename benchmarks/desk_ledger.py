@@ -27,7 +27,7 @@ from meterctl.utility.model.work import Order
 from meterctl.utility.rules.transitions import SaleEvent
 from meterctl.utility.store import sale_books
 from meterctl.utility.store.proofs import Proved
-from meterctl.utility.store.statements import rows_of
+from meterctl.utility.store.statements import Prepared, rows_of
 from meterctl.utility.store.unit_of_work import WORKER, unit_of_work
 from protocols.quantities import CENT
 from tests.support.desk_world import NOON
@@ -45,7 +45,9 @@ TABLES = (
 )
 ENTRY, TRANSFER = "INSERT INTO entry VALUES ({})", "INSERT INTO transfer VALUES ({})"
 _ORDERS = rows_of(Order)
-_SALE = select(_ORDERS.c.sale_id, _ORDERS.c.id).where(_ORDERS.c.key == bindparam("of_key"))
+_SALE = Prepared(
+    select(_ORDERS.c.sale_id, _ORDERS.c.id).where(_ORDERS.c.key == bindparam("of_key"))
+)
 Loop = Callable[[], object]
 
 
@@ -110,7 +112,7 @@ def _sale(desk: SellingDesk, worker: int, sequence: int) -> None:
         1, sequence, to_debt=0, to_overdraft=0, credit_after=0, cumulative=sequence * AMOUNT * CENT
     )
     with unit_of_work(desk.database, WORKER, NOON) as work:
-        sale, order = work.session.execute(_SALE, {"of_key": key}).one()
+        sale, order = _SALE.row(work.connection, {"of_key": key})
         sale_books.begin(work, sale, order, worker=worker, tries=1, not_before=NOON)
         sale_books.move(work, sale, SaleEvent.CONFIRMED, proved=proved)
 

@@ -13,7 +13,7 @@ from meterctl.utility.model.money import Carrier, Sale, SaleKind
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.transitions import LIVE, CommandState, SaleState
-from meterctl.utility.store.statements import rows_of
+from meterctl.utility.store.statements import Prepared, rows_of
 
 AT_ONCE = 20
 """How many due orders of a port are found at once: to look for each alone costs as much."""
@@ -103,7 +103,7 @@ def _in_turn() -> ColumnElement[bool]:
     return or_(any_time, (_SALE.c.carrier == Carrier.CARD).is_(True), not_(blocked))
 
 
-def _due() -> dict[Scope, Select[Any]]:
+def _due() -> dict[Scope, Prepared]:
     """Return the statement of each scope for its next order."""
     base = orders().where(_waits()).limit(1).with_for_update(skip_locked=True, of=_ORDER)
     in_turn, on_time = _in_turn(), _ORDER.c.not_before <= bindparam("now")
@@ -119,7 +119,7 @@ def _due() -> dict[Scope, Select[Any]]:
         and_(bindparam("serial") == "", _SALE.c.kind == SaleKind.OPEN),
     )
     sales_first = case((_ORDER.c.kind == OrderKind.SALE, 0), else_=1)
-    return {
+    due = {
         Scope.PORT: base.where(_METER.c.port_id == bindparam("of"), by_wire, on_time, in_turn)
         .order_by(None)
         .order_by(sales_first, _ORDER.c.id)
@@ -137,12 +137,15 @@ def _due() -> dict[Scope, Select[Any]]:
         ),
         Scope.CARD_ORDER: base.where(to_card, _ORDER.c.id == bindparam("of")),
     }
+    return {scope: Prepared(statement) for scope, statement in due.items()}
 
 
 DUE = _due()
-OF_KEY = orders().where(_ORDER.c.key == bindparam("key"))
-LIVE_OF = orders().where(
-    _ORDER.c.worker_id == bindparam("own"),
-    or_(_ORDER.c.credit_state.in_(LIVE), _ORDER.c.command_state == CommandState.RUNNING),
+OF_KEY = Prepared(orders().where(_ORDER.c.key == bindparam("key")))
+LIVE_OF = Prepared(
+    orders().where(
+        _ORDER.c.worker_id == bindparam("own"),
+        or_(_ORDER.c.credit_state.in_(LIVE), _ORDER.c.command_state == CommandState.RUNNING),
+    )
 )
 """Orders of a journal that may have been sealed and are not settled."""

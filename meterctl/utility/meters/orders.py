@@ -111,8 +111,7 @@ def begin(database: Database, worker: int, claim: Claim) -> Begun | None:
     def once() -> Begun | None:
         now = database.now()
         with unit_of_work(database, WORKER, now) as work:
-            connection = work.session.connection()
-            rows = connection.execute(DUE[claim.scope], values | {"now": now}).all()
+            rows = DUE[claim.scope].rows(work.connection, values | {"now": now})
             if not rows:
                 return None
             begun = replace(_begun(rows[0], now), others=tuple(row.id for row in rows[1:]))
@@ -130,7 +129,7 @@ def begin(database: Database, worker: int, claim: Claim) -> Begun | None:
 def of_key(database: Database, key: str) -> Begun | None:
     """Return the order of a key as it stands, None where it is no order of the desk."""
     with database.reading() as session:
-        row = session.execute(OF_KEY, {"key": key}).first()
+        row = OF_KEY.row(session.connection(), {"key": key})
     return None if row is None else _begun(row)
 
 
@@ -139,7 +138,7 @@ def live_of(database: Database, worker: int) -> list[Begun]:
     first: sending, on a card, unknown.
     """
     with database.reading() as session:
-        rows = session.execute(LIVE_OF, {"own": worker}).all()
+        rows = LIVE_OF.rows(session.connection(), {"own": worker})
     return [_begun(row) for row in rows]
 
 

@@ -24,11 +24,11 @@ from meterctl.utility.rules.rights import Action
 from meterctl.utility.store.new_rows import new_row
 from meterctl.utility.store.queries.receipts import describe_receipt, find_receipt
 from meterctl.utility.store.queries.sales import node_of_agreement
-from meterctl.utility.store.statements import rows_of
+from meterctl.utility.store.statements import Prepared, rows_of
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
 _SHIFTS = rows_of(Shift)
-_NEXT_RECEIPT = (
+_NEXT_RECEIPT = Prepared(
     update(_SHIFTS)
     .where(_SHIFTS.c.id == bindparam("shift"))
     .values(receipts=_SHIFTS.c.receipts + 1)
@@ -76,8 +76,9 @@ def enter_payment(
     )
     if shift_id is None:
         return Entered(payment, None, None, amount)
-    connection = work.session.connection()
-    number, shift = connection.execute(_NEXT_RECEIPT, {"shift": shift_id}).one()
+    counted = _NEXT_RECEIPT.row(work.connection, {"shift": shift_id})
+    assert counted is not None
+    number, shift = counted
     values = {"shift_id": shift_id, "number": number, "payment_id": payment}
     new_row(work.session, Receipt, {**values, "copies": 0, "printed": False})
     return Entered(payment, shift_id, receipt_number(shift, number), amount)

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, case, func, insert, literal, select
+from sqlalchemy import (
+    BindParameter,
+    Select,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import Conflict, Refused
@@ -29,7 +38,7 @@ from meterctl.utility.model.money import (
 from meterctl.utility.rules import postings
 from meterctl.utility.rules.allocation import Part
 from meterctl.utility.rules.postings import NEVER_NEGATIVE, AccountKind, Side
-from meterctl.utility.store.statements import insert_if_absent, rows_of
+from meterctl.utility.store.statements import Prepared, insert_if_absent, rows_of
 from protocols.quantities import CENT, format_money
 
 LATEST_DAYS = 400
@@ -40,14 +49,18 @@ _ENTRIES, _TRANSFERS = rows_of(Entry), rows_of(Transfer)
 _ACCOUNTS, _DAYS, _CLOSED = rows_of(Account), rows_of(Day), rows_of(ClosingBalance)
 _BILLS = rows_of(Bill)
 
-_NEW_ENTRY = insert(_ENTRIES).returning(_ENTRIES.c.id)
-_NEW_TRANSFERS = insert(_TRANSFERS)
+_NEW_ENTRY = Prepared(insert(_ENTRIES).returning(_ENTRIES.c.id))
+_NEW_TRANSFERS = Prepared(insert(_TRANSFERS))
 _BOOKED = select(_ENTRIES.c.id).where(_ENTRIES.c.key == bindparam("named"))
 _NEW_ACCOUNT, _NEW_DAY = insert_if_absent(Account), insert_if_absent(Day)
-_ACCOUNT = select(_ACCOUNTS.c.id).where(
-    _ACCOUNTS.c.kind == bindparam("of_kind"), _ACCOUNTS.c.owner_id == bindparam("of_owner")
+_ACCOUNT = Prepared(
+    select(_ACCOUNTS.c.id).where(
+        _ACCOUNTS.c.kind == bindparam("of_kind"), _ACCOUNTS.c.owner_id == bindparam("of_owner")
+    )
 )
-_DAY = select(_DAYS.c.state).where(_DAYS.c.on_date == bindparam("day")).with_for_update(read=True)
+_DAY = Prepared(
+    select(_DAYS.c.state).where(_DAYS.c.on_date == bindparam("day")).with_for_update(read=True)
+)
 _LATER_CLOSED = (
     select(_DAYS.c.on_date)
     .where(_DAYS.c.on_date > bindparam("day"), _DAYS.c.state == DayState.CLOSED)
@@ -56,7 +69,7 @@ _LATER_CLOSED = (
 """Nothing is booked before a closed date: its balances hold all that came before."""
 
 
-def _balance() -> Select[int]:
+def _balance() -> Select[Any]:
     """Return the statement for debits less credits of the account `held`."""
     held: BindParameter[int] = bindparam("held")
     last = (
@@ -80,10 +93,10 @@ def _balance() -> Select[int]:
     return select(before + moved(_TRANSFERS.c.debit_id) - moved(_TRANSFERS.c.credit_id))
 
 
-_BALANCE = _balance()
+_BALANCE = Prepared(_balance())
 
 
-def _by_bill() -> Select[int, int]:
+def _by_bill() -> Select[Any]:
     """Return the statement for what the account `held` has of each bill, oldest due first."""
     held: BindParameter[int] = bindparam("held")
     moved = func.sum(
@@ -102,7 +115,7 @@ def _by_bill() -> Select[int, int]:
     )
 
 
-_BY_BILL = _by_bill()
+_BY_BILL = Prepared(_by_bill())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +180,9 @@ class Ledger:
             "reading_id": about.reading,
             "staff_id": self._staff_id,
         }
-        entry: int = self._connection.execute(_NEW_ENTRY, values).scalar_one()
-        self._connection.execute(
-            _NEW_TRANSFERS,
+        entry = int(_NEW_ENTRY.value(self._connection, values) or 0)
+        _NEW_TRANSFERS.change_each(
+            self._connection,
             [
                 {
                     "entry_id": entry,
@@ -195,7 +208,7 @@ class Ledger:
         held = self._find(postings.Account(kind, owner))
         if held is None:
             return 0
-        debits_less_credits = int(self._connection.scalar(_BALANCE, {"held": held}) or 0)
+        debits_less_credits = int(_BALANCE.value(self._connection, {"held": held}) or 0)
         return debits_less_credits if kind.side is Side.ASSET else -debits_less_credits
 
     def open_bills(self, agreement: int) -> list[Part]:
@@ -220,8 +233,8 @@ class Ledger:
     def _find(self, named: postings.Account) -> int | None:
         found = self._accounts.get(named)
         if found is None:
-            found = self._connection.scalar(
-                _ACCOUNT, {"of_kind": named.kind, "of_owner": named.owner}
+            found = _ACCOUNT.value(
+                self._connection, {"of_kind": named.kind, "of_owner": named.owner}
             )
             if found is not None:
                 self._accounts[named] = found
@@ -231,7 +244,7 @@ class Ledger:
         held = self._find(named)
         if held is None:
             return []
-        rows = self._connection.execute(_BY_BILL, {"held": held})
+        rows = _BY_BILL.rows(self._connection, {"held": held})
         return [Part(bill, int(amount)) for bill, amount in rows]
 
     def _refuse_negative(self, transfers: Iterable[postings.Transfer]) -> None:
@@ -254,12 +267,12 @@ class Ledger:
         """Return the date to book on, held open until the end of the transaction."""
         on = wanted or self._today
         for _ in range(LATEST_DAYS):
-            state = self._connection.scalar(_DAY, {"day": on})
+            state = _DAY.value(self._connection, {"day": on})
             if state is None and self._connection.scalar(_LATER_CLOSED, {"day": on}) is None:
                 self._connection.execute(
                     _NEW_DAY[self._engine], {"on_date": on, "state": DayState.OPEN}
                 )
-                state = self._connection.scalar(_DAY, {"day": on})
+                state = _DAY.value(self._connection, {"day": on})
             if state is DayState.OPEN:
                 return on
             if wanted is not None:

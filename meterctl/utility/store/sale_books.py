@@ -27,7 +27,7 @@ from meterctl.utility.store.findings import FindingRule, note_finding
 from meterctl.utility.store.ledger import About
 from meterctl.utility.store.proofs import Proved, prove_meter
 from meterctl.utility.store.sale_postings import Moved, postings_of
-from meterctl.utility.store.statements import rows_of
+from meterctl.utility.store.statements import Prepared, rows_of
 from meterctl.utility.store.tasks import cancel_task
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
@@ -38,7 +38,7 @@ _BOOKED = frozenset(SaleEvent) - {
 """Events that are booked; the others change the state alone."""
 _DELIVERED = frozenset({SaleState.DELIVERED, SaleState.HAND_DELIVERED})
 _ORDERS, _SALES = rows_of(Order), rows_of(Sale)
-_BEGIN_ORDER = (
+_BEGIN_ORDER = Prepared(
     update(_ORDERS)
     .where(_ORDERS.c.id == bindparam("of_id"), _ORDERS.c.credit_state == bindparam("was"))
     .values(
@@ -50,12 +50,12 @@ _BEGIN_ORDER = (
         cause="",
     )
 )
-_BEGIN_SALE = (
+_BEGIN_SALE = Prepared(
     update(_SALES)
     .where(_SALES.c.id == bindparam("of_id"), _SALES.c.state == bindparam("was"))
     .values(state=bindparam("reached"), changed_at=bindparam("at"), cause="")
 )
-_ROWS_OF_SALE = (
+_ROWS_OF_SALE = Prepared(
     select(_SALES.c.agreement_id, _SALES.c.meter_id, _SALES.c.shift_id, _ORDERS.c.id)
     .join(_ORDERS, _ORDERS.c.sale_id == _SALES.c.id)
     .where(_SALES.c.id == bindparam("of_id"))
@@ -138,10 +138,10 @@ def begin(
     """
     reached = after(SALE, SaleState.TAKEN, SaleEvent.RUN)
     sending = {"reached": reached, "at": work.now, "was": SaleState.TAKEN}
-    connection = work.session.connection()
+    connection = work.connection
     order = {"of_id": order_id, "worker": worker, "count": tries, "next": not_before}
-    moved = connection.execute(_BEGIN_ORDER, sending | order).rowcount
-    moved += connection.execute(_BEGIN_SALE, sending | {"of_id": sale_id}).rowcount
+    moved = _BEGIN_ORDER.change(connection, sending | order)
+    moved += _BEGIN_SALE.change(connection, sending | {"of_id": sale_id})
     if moved != len((order_id, sale_id)):
         raise Refused("not_in_this_state", f"S{sale_id} is not taken; nothing was changed")
     change = ({"state": SaleState.TAKEN}, {"state": reached})
@@ -164,7 +164,7 @@ def _locked(
             raise unknown
         _, meter, order, sale = locked
         return sale, meter, order
-    found = work.session.connection().execute(_ROWS_OF_SALE, {"of_id": sale_id}).one_or_none()
+    found = _ROWS_OF_SALE.row(work.connection, {"of_id": sale_id})
     if found is None:
         raise unknown
     agreement_id, meter_id, shift_id, order_id = found

@@ -11,12 +11,18 @@ from meterctl.utility.model.organisation import Organisation, Setting
 from meterctl.utility.model.party import CustomerClass
 from meterctl.utility.rules.law import ANY_CLASS, SettingDefinition
 from meterctl.utility.store.queries.organisation import numbers_of_path
-from meterctl.utility.store.statements import rows_of
+from meterctl.utility.store.statements import Prepared, rows_of
 
 _SETTINGS = rows_of(Setting).c
-_ROWS = select(
-    _SETTINGS.id, _SETTINGS.node_id, _SETTINGS.customer_class, _SETTINGS.from_on, _SETTINGS.value
-).where(_SETTINGS.code == bindparam("setting"), _SETTINGS.from_on <= bindparam("on"))
+_ROWS = Prepared(
+    select(
+        _SETTINGS.id,
+        _SETTINGS.node_id,
+        _SETTINGS.customer_class,
+        _SETTINGS.from_on,
+        _SETTINGS.value,
+    ).where(_SETTINGS.code == bindparam("setting"), _SETTINGS.from_on <= bindparam("on"))
+)
 
 
 def value(
@@ -48,7 +54,7 @@ def value_on_path(
     wanted = (ANY_CLASS, str(customer_class or ANY_CLASS))
     rows = [
         row
-        for row in session.connection().execute(_ROWS, {"setting": setting.code, "on": on})
+        for row in _ROWS.rows(session.connection(), {"setting": setting.code, "on": on})
         if row.node_id in upwards and row.customer_class in wanted
     ]
     if not rows:

@@ -28,7 +28,7 @@ from meterctl.utility.rules.transitions import (
     VersionState,
 )
 from meterctl.utility.store.queries.agreements import find_agreement
-from meterctl.utility.store.statements import rows_of
+from meterctl.utility.store.statements import Prepared, rows_of
 from protocols.data_model.words import AccountState
 
 _OPENED_BY = (*UNDELIVERED, SaleState.DELIVERED, SaleState.HAND_DELIVERED)
@@ -107,7 +107,7 @@ class MeterStatus:
     """The sale whose outcome is not settled; later ones wait for it."""
 
 
-_PLACE = (
+_PLACE = Prepared(
     select(
         _AGREEMENTS.id,
         _AGREEMENTS.number,
@@ -132,7 +132,7 @@ _PLACE = (
     )
     .where(_AGREEMENTS.number == bindparam("agreement"))
 )
-_HELD = (
+_HELD = Prepared(
     select(
         _AGREEMENTS.state.label("agreement_state"),
         _SHIFTS.id,
@@ -154,7 +154,7 @@ _HELD = (
     .with_for_update(of=[rows_of(Agreement), rows_of(Shift), rows_of(Meter)])
 )
 """PostgreSQL locks the rows in the order in which their tables are named, that of `RANKS`."""
-_READING = (
+_READING = Prepared(
     select(
         _READINGS.epoch,
         _READINGS.credit_sequence,
@@ -167,7 +167,7 @@ _READING = (
     .order_by(_READINGS.taken_at.desc(), _READINGS.id.desc())
     .limit(1)
 )
-_LATER_SALES = (
+_LATER_SALES = Prepared(
     select(
         _SALES.id,
         _SALES.amount,
@@ -208,25 +208,26 @@ def _opened(states: Collection[SaleState]) -> Select[bool]:
     return select(or_(by_sale.exists(), by_order.exists()))
 
 
-_OPENED_HERE = _opened(_OPENED_BY)
-_OPENED_ALREADY = _opened((SaleState.DELIVERED, SaleState.HAND_DELIVERED))
+_OPENED_HERE = Prepared(_opened(_OPENED_BY))
+_OPENED_ALREADY = Prepared(_opened((SaleState.DELIVERED, SaleState.HAND_DELIVERED)))
 _NO_SALE = 0
 
 
 def sale_place(session: Session, agreement: str) -> SalePlace:
     """Return the place of a sale by what `find_agreement` takes; raises what it raises."""
     connection = session.connection()
-    row = connection.execute(_PLACE, {"agreement": agreement}).one_or_none()
+    row = _PLACE.row(connection, {"agreement": agreement})
     if row is None:
         number = find_agreement(session, agreement).number
-        row = connection.execute(_PLACE, {"agreement": number}).one()
+        row = _PLACE.row(connection, {"agreement": number})
+        assert row is not None
     return SalePlace(*row)
 
 
 def hold_for_sale(session: Session, agreement: int, vendor: int, meter: int) -> Held | None:
     """Lock what a sale over the counter needs; None where the vendor has no shift now."""
     named = {"agreement": agreement, "vendor": vendor, "meter": meter}
-    row = session.connection().execute(_HELD, named).one_or_none()
+    row = _HELD.row(session.connection(), named)
     if row is None:
         return None
     return Held(
@@ -242,11 +243,11 @@ def meter_status(session: Session, meter_id: int, epoch: int | None) -> MeterSta
     The credit sequence says which is later. Without a reading a receipt of the epoch decides.
     """
     connection = session.connection()
-    reading = connection.execute(_READING, {"meter": meter_id}).one_or_none()
+    reading = _READING.row(connection, {"meter": meter_id})
     since = (epoch, -1) if reading is None else (reading.epoch, reading.credit_sequence)
-    rows = connection.execute(
-        _LATER_SALES, {"meter": meter_id, "epoch": since[0], "sequence": since[1]}
-    ).all()
+    rows = _LATER_SALES.rows(
+        connection, {"meter": meter_id, "epoch": since[0], "sequence": since[1]}
+    )
     on_the_way = [row for row in rows if row.state in UNDELIVERED]
     on_card = [row.id for row in on_the_way if row.state is SaleState.ON_CARD]
     live = [row.id for row in on_the_way if row.state in LIVE]
@@ -279,7 +280,7 @@ def _proved(reading: Any, delivered: Iterable[Any]) -> ProvedCredit | None:
 def was_opened_here(session: Session, meter_id: int, epoch: int | None) -> bool:
     """Return whether a sale or an order of ours has opened a meter's account, or is about to."""
     named = {"meter": meter_id, "epoch": epoch, "sale": _NO_SALE}
-    return session.connection().execute(_OPENED_HERE, named).scalar_one() in (True, 1)
+    return _OPENED_HERE.value(session.connection(), named) in (True, 1)
 
 
 def kind_of_sale(
@@ -289,9 +290,9 @@ def kind_of_sale(
 
     The account is open if it was read so, or if another sale or order of ours has opened it.
     """
-    reading = session.connection().execute(_READING, {"meter": meter_id}).one_or_none()
+    reading = _READING.row(session.connection(), {"meter": meter_id})
     state = None if reading is None else reading.more.get("account_state")
     named = {"meter": meter_id, "epoch": epoch, "sale": sale_id}
-    if state == _OPEN or session.connection().execute(_OPENED_ALREADY, named).scalar_one():
+    if state == _OPEN or _OPENED_ALREADY.value(session.connection(), named):
         return SaleKind.CREDIT
     return SaleKind.OPEN if state == _UNOPENED else decided

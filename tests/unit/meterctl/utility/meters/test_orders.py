@@ -17,6 +17,7 @@ from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.store.reading_books import accept
 from meterctl.utility.store.sale_books import move
+from meterctl.utility.store.statements import Prepared
 from tests.support.desk_agreements import read_values
 from tests.support.desk_gateway import Line
 from tests.support.desk_sales import a_sale
@@ -143,7 +144,8 @@ def test_an_order_of_a_meter_that_another_process_has_just_begun_waits(
     desk.sell(key="K2", carrier=Carrier.CARD, parameters={"reader": "/card"})
     assert _number(_begin(desk)) == 1
     seen = DUE[Scope.CARD_ORDER]
-    monkeypatch.setitem(DUE, Scope.CARD_ORDER, orders().where(Order.__table__.c.id == 2))
+    second = Prepared(orders().where(Order.__table__.c.id == 2))
+    monkeypatch.setitem(DUE, Scope.CARD_ORDER, second)
     assert _begin(desk, Claim(Scope.CARD_ORDER, 2)) is None
     monkeypatch.setitem(DUE, Scope.CARD_ORDER, seen)
     assert desk.sale(2).state is SaleState.TAKEN

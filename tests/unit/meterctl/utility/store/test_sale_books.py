@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import event as events
 from sqlalchemy import select
 
 from meterctl.utility.errors import DeskError, NotFound, Refused
@@ -42,6 +41,7 @@ from tests.support.desk_world import (
     a_world,
     opened,
 )
+from tests.support.told_statements import told_statements
 
 PROOF = Proved(1, 7, "", 12_34 * CENT + 5, 0, 37_65 * CENT - 5, 90_00 * CENT, "connected", ())
 """A receipt for 50.00, of which 12.34 and a little more paid a debt."""
@@ -193,14 +193,8 @@ def test_an_event_of_a_worker_locks_its_rows_by_one_statement(
     database: Database, world: World
 ) -> None:
     sale = _brought_to(database, world, SaleState.SENDING)
-    statements: list[str] = []
-    listened = (
-        database.engine, "before_cursor_execute",
-        lambda *given: statements.append(given[2]),
-    )  # fmt: skip
-    events.listen(*listened)
-    _moved(database, world, sale, SaleEvent.CONFIRMED)
-    events.remove(*listened)
+    with told_statements(database) as statements:
+        _moved(database, world, sale, SaleEvent.CONFIRMED)
     tables = ("agreement", "meter", "meter_order", "sale")
     read = [
         {table for table in tables if f" {table}.id" in told.partition("FROM")[0]}
