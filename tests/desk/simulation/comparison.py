@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from meterctl.utility.services.checks import check
 from meterctl.utility.store.checks.meters import KeyProof, ProofWord
+from meterctl.utility.store.checks.outcome import Checked
+from meterctl.utility.store.engine import Database
+from meterctl.utility.store.unit_of_work import Actor
 from tests.desk.simulation.facts import accepted_by, entry_of, facts_of
 from tests.desk.simulation.plain import LIVE, ON_THE_WAY
 from tests.desk.simulation.play import ModelError, Play
@@ -102,10 +106,16 @@ def _sums(amounts: Iterable[int]) -> set[int]:
 
 def prove(play: Play) -> None:
     """Prove the invariants over the whole database, as `desk check` does with the journal."""
-    auditor = play.site.template.people["auditor"]
+    failed = broken(play.site.database, play.site.template.people["auditor"], play.site.journal)
+    if failed:
+        raise ModelError(f"desk check: {failed}")
+
+
+def broken(database: Database, auditor: Actor, journal: Path) -> list[Checked]:
+    """Return what `desk check` finds broken in a database, with the journal of its sales."""
 
     def find(key: str) -> KeyProof:
-        entry = entry_of(play.site.journal, key)
+        entry = entry_of(journal, key)
         match entry.word:
             case "absent":
                 return KeyProof(ProofWord.ABSENT)
@@ -114,7 +124,5 @@ def prove(play: Play) -> None:
             case _:
                 return KeyProof(ProofWord.NOT_CONFIRMED)
 
-    with play.site.database.reading() as session:
-        failed = [each for each in check(session, auditor, find) if each.broken]
-    if failed:
-        raise ModelError(f"desk check: {failed}")
+    with database.reading() as session:
+        return [each for each in check(session, auditor, find) if each.broken]

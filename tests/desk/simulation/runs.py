@@ -68,7 +68,7 @@ def play(
             site = Site(url, template, folder, seed)
             until_the_end.callback(site.close)
             playing = Play(site, seed)
-            _play(playing, steps)
+            play_through(playing, steps)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -83,7 +83,7 @@ def play(
         return Played(seed, seen=playing.seen + site.line.seen, story=tuple(playing.log))
 
 
-def _play(playing: Play, steps: int) -> None:
+def play_through(playing: Play, steps: int) -> None:
     """Begin with readings, do what is drawn, and end with everything settled."""
     for agreement in playing.meter_of:
         read(playing, agreement)
