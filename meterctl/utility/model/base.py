@@ -10,7 +10,18 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, Date, Enum, ForeignKey, Integer, MetaData, String
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Date,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -28,8 +39,22 @@ Version = Annotated[int, mapped_column(BIG, default=1)]
 
 
 def owner(column: str) -> Any:
-    """Return the type of a column that names a row of another table."""
+    """Return the type of a column that names a row of another table, by which rows are found."""
     return mapped_column(BIG, ForeignKey(column), index=True)
+
+
+def named(column: str) -> Any:
+    """Return the type of a column that names a row of another table, without an index.
+
+    No row is found by it, or by one of `where_set`: every index of a table costs each sale a page.
+    """
+    return mapped_column(BIG, ForeignKey(column))
+
+
+def where_set(name: str, *columns: str) -> Index:
+    """Return an index of the rows in which the first of its columns is set, which are few."""
+    condition = text(f"{columns[0]} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
 
 
 class Base(DeclarativeBase):

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from meterctl.utility.model.base import Base, Identity, Instant, owner
+from meterctl.utility.model.base import Base, Identity, Instant, named
 
 
 class Request(Base):
@@ -15,7 +15,7 @@ class Request(Base):
     __tablename__ = "request"
 
     key: Mapped[str] = mapped_column(primary_key=True)
-    staff_id: Mapped[int | None] = owner("staff.id")
+    staff_id: Mapped[int | None] = named("staff.id")
     route: Mapped[str]
     body_sha256: Mapped[str]
     answer: Mapped[dict[str, Any]]
@@ -31,7 +31,7 @@ class Audit(Base):
 
     id: Mapped[Identity]
     at: Mapped[Instant] = mapped_column("at_ms", index=True)
-    staff_id: Mapped[int | None] = owner("staff.id")
+    staff_id: Mapped[int | None] = named("staff.id")
     """None: the desk's own worker."""
     action: Mapped[str]
     subject: Mapped[str] = mapped_column(index=True)

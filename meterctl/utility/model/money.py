@@ -9,7 +9,17 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from meterctl.utility.model.base import Amount, Base, Exact, Identity, Instant, Version, owner
+from meterctl.utility.model.base import (
+    Amount,
+    Base,
+    Exact,
+    Identity,
+    Instant,
+    Version,
+    named,
+    owner,
+    where_set,
+)
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.transitions import SaleState, ShiftState
 
@@ -109,7 +119,7 @@ class Shift(Base):
     """Largest unbanked cash."""
     counted: Mapped[Amount | None]
     counted_at: Mapped[Instant | None]
-    counter_id: Mapped[int | None] = owner("staff.id")
+    counter_id: Mapped[int | None] = named("staff.id")
     closed_at: Mapped[Instant | None]
     slip: Mapped[str | None]
     """Number of the bank's slip for the cash that was banked."""
@@ -125,7 +135,7 @@ class Receipt(Base):
     __table_args__ = (UniqueConstraint("shift_id", "number"),)
 
     id: Mapped[Identity]
-    shift_id: Mapped[int] = owner("shift.id")
+    shift_id: Mapped[int] = named("shift.id")
     number: Mapped[int]
     payment_id: Mapped[int] = owner("payment.id")
     copies: Mapped[int]
@@ -149,13 +159,14 @@ class Payment(Base):
     """Positive, both ways."""
     paid_at: Mapped[Instant]
     bank_reference: Mapped[str | None]
-    staff_id: Mapped[int | None] = owner("staff.id")
+    staff_id: Mapped[int | None] = named("staff.id")
 
 
 class Sale(Base):
     """Credit that is sold for a meter; its state moves by the table of UTILITY 5."""
 
     __tablename__ = "sale"
+    __table_args__ = (where_set("ix_sale_follows_id", "follows_id"),)
 
     id: Mapped[Identity]
     key: Mapped[str] = mapped_column(unique=True)
@@ -182,7 +193,7 @@ class Sale(Base):
     taken_at: Mapped[Instant]
     changed_at: Mapped[Instant]
     proved_at: Mapped[Instant | None]
-    follows_id: Mapped[int | None] = owner("sale.id")
+    follows_id: Mapped[int | None] = named("sale.id")
     """The sale that this one was sold again for."""
 
 
@@ -220,6 +231,10 @@ class Entry(Base):
     """An event in the ledger. Never changed, never deleted."""
 
     __tablename__ = "entry"
+    __table_args__ = (
+        where_set("ix_entry_bill_id", "bill_id"),
+        where_set("ix_entry_reading_id", "reading_id"),
+    )
 
     id: Mapped[Identity]
     key: Mapped[str] = mapped_column(unique=True)
@@ -231,9 +246,9 @@ class Entry(Base):
     agreement_id: Mapped[int | None] = owner("agreement.id")
     sale_id: Mapped[int | None] = owner("sale.id")
     payment_id: Mapped[int | None] = owner("payment.id")
-    bill_id: Mapped[int | None] = owner("bill.id")
-    reading_id: Mapped[int | None] = owner("reading.id")
-    staff_id: Mapped[int | None] = owner("staff.id")
+    bill_id: Mapped[int | None] = named("bill.id")
+    reading_id: Mapped[int | None] = named("reading.id")
+    staff_id: Mapped[int | None] = named("staff.id")
 
 
 class Transfer(Base):
@@ -245,6 +260,7 @@ class Transfer(Base):
         CheckConstraint("debit_id <> credit_id", name="accounts"),
         Index("ix_transfer_debit_booked", "debit_id", "booked_on"),
         Index("ix_transfer_credit_booked", "credit_id", "booked_on"),
+        where_set("ix_transfer_bill_id", "bill_id"),
     )
 
     entry_id: Mapped[int] = mapped_column(primary_key=True)
@@ -252,7 +268,7 @@ class Transfer(Base):
     debit_id: Mapped[int]
     credit_id: Mapped[int]
     amount: Mapped[Amount]
-    bill_id: Mapped[int | None] = owner("bill.id")
+    bill_id: Mapped[int | None] = named("bill.id")
     booked_on: Mapped[date]
     """Of its entry, so that a balance needs no join."""
 
@@ -280,7 +296,7 @@ class DayClose(Base):
 
     on: Mapped[date] = mapped_column("on_date", primary_key=True)
     closed_at: Mapped[Instant]
-    staff_id: Mapped[int | None] = owner("staff.id")
+    staff_id: Mapped[int | None] = named("staff.id")
     entries: Mapped[int]
     transfers: Mapped[int]
     last_audit_id: Mapped[int]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from meterctl.utility.model.base import Base, Identity, Instant, Version, owner
+from meterctl.utility.model.base import Base, Identity, Instant, Version, named, owner, where_set
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import LIVE, CommandState, SaleState, TaskState
 
@@ -54,7 +54,8 @@ class Order(Base):
     __tablename__ = "meter_order"
     __table_args__ = (
         Index("ix_meter_order_credit", "credit_state", "not_before"),
-        Index("ix_meter_order_command", "command_state", "not_before"),
+        where_set("ix_meter_order_command", "command_state", "not_before"),
+        where_set("ix_meter_order_agreement_version_id", "agreement_version_id"),
         Index(
             "uq_meter_order_live_credit",
             "meter_id",
@@ -70,7 +71,7 @@ class Order(Base):
     """Key of the journal too."""
     meter_id: Mapped[int] = owner("meter.id")
     agreement_id: Mapped[int | None] = owner("agreement.id")
-    agreement_version_id: Mapped[int | None] = owner("agreement_version.id")
+    agreement_version_id: Mapped[int | None] = named("agreement_version.id")
     sale_id: Mapped[int | None] = owner("sale.id")
     kind: Mapped[OrderKind]
     parameters: Mapped[dict[str, Any]]
@@ -79,14 +80,14 @@ class Order(Base):
     tries: Mapped[int]
     not_before: Mapped[Instant]
     expires: Mapped[Instant | None]
-    worker_id: Mapped[int | None] = owner("worker.id")
+    worker_id: Mapped[int | None] = named("worker.id")
     """The journal that sealed it; only `worker adopt` moves it."""
     journal_entry: Mapped[int | None]
     outcome: Mapped[dict[str, Any] | None]
     cause: Mapped[str]
     made_at: Mapped[Instant]
     changed_at: Mapped[Instant]
-    staff_id: Mapped[int | None] = owner("staff.id")
+    staff_id: Mapped[int | None] = named("staff.id")
 
 
 class Worker(Base):
@@ -137,7 +138,7 @@ class Task(Base):
     subject_id: Mapped[int]
     node_id: Mapped[int] = owner("organisation.id")
     role: Mapped[Role]
-    staff_id: Mapped[int | None] = owner("staff.id")
+    staff_id: Mapped[int | None] = named("staff.id")
     """Who has taken it."""
     state: Mapped[TaskState]
     due_on: Mapped[date]

@@ -10,9 +10,17 @@ from tests.support.encodings import LACKING, helps
 add_commands(None)
 
 
+@pytest.fixture(scope="module")
+def whole() -> dict[str, str]:
+    """The help of every command with all its characters."""
+    with pytest.MonkeyPatch.context() as patch:
+        return helps(app, "meterctl", "utf-8", patch)
+
+
 @pytest.mark.parametrize("encoding", LACKING)
-def test_every_help_is_printed_whole(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = helps(app, "meterctl", "utf-8", monkeypatch)
+def test_every_help_is_printed_whole(
+    encoding: str, whole: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     printed = helps(app, "meterctl", encoding, monkeypatch)
     assert len(printed) > 40
     for words, text in printed.items():

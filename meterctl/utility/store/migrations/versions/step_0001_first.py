@@ -53,10 +53,17 @@ def _id(name: str = "id") -> Column[Any]:
     return _column(name, _BIG, primary_key=True)
 
 
-def _owner(table: str, name: str = "", *, nullable: bool = False) -> Column[Any]:
+def _owner(
+    table: str, name: str = "", *, nullable: bool = False, index: bool = True
+) -> Column[Any]:
     """Return a column with the `id` of a row of another table."""
     key = ForeignKey(f"{table}.id")
-    return _column(name or f"{table}_id", _BIG, key, index=True, nullable=nullable)
+    return _column(name or f"{table}_id", _BIG, key, index=index, nullable=nullable)
+
+
+def _where_set(name: str, *columns: str) -> Index:
+    where = text(f"{columns[0]} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 def _unique_where(name: str, columns: tuple[str, ...], condition: str) -> Index:
@@ -139,7 +146,7 @@ Table(
     _layout,
     _id(),
     _column("at_ms", _BIG, index=True),
-    _owner("staff", nullable=True),
+    _owner("staff", nullable=True, index=False),
     _column("action", String()),
     _column("subject", String(), index=True),
     _column("before_values", JSON(), nullable=True),
@@ -152,7 +159,7 @@ Table(
     _layout,
     _column("on_date", Date(), primary_key=True),
     _column("closed_at", _BIG),
-    _owner("staff", nullable=True),
+    _owner("staff", nullable=True, index=False),
     _column("entries", _BIG),
     _column("transfers", _BIG),
     _column("last_audit_id", _BIG),
@@ -187,7 +194,7 @@ Table(
     "request",
     _layout,
     _column("key", String(), primary_key=True),
-    _owner("staff", nullable=True),
+    _owner("staff", nullable=True, index=False),
     _column("route", String()),
     _column("body_sha256", String()),
     _column("answer", JSON()),
@@ -221,7 +228,7 @@ Table(
     _column("limit_amount", _BIG),
     _column("counted", _BIG, nullable=True),
     _column("counted_at", _BIG, nullable=True),
-    _owner("staff", "counter_id", nullable=True),
+    _owner("staff", "counter_id", nullable=True, index=False),
     _column("closed_at", _BIG, nullable=True),
     _column("slip", String(), nullable=True),
     _column("receipts", _BIG),
@@ -264,7 +271,7 @@ Table(
     _column("subject_id", _BIG),
     _owner("organisation", "node_id"),
     _column("role", _WORD),
-    _owner("staff", nullable=True),
+    _owner("staff", nullable=True, index=False),
     _column("state", _WORD),
     _column("due_on", Date()),
     _owner("staff", "proposer_id", nullable=True),
@@ -378,7 +385,7 @@ Table(
     _column("amount", _BIG),
     _column("paid_at", _BIG),
     _column("bank_reference", String(), nullable=True),
-    _owner("staff", nullable=True),
+    _owner("staff", nullable=True, index=False),
 )
 Table(
     "reading",
@@ -428,7 +435,7 @@ Table(
     "receipt",
     _layout,
     _id(),
-    _owner("shift"),
+    _owner("shift", index=False),
     _column("number", _BIG),
     _owner("payment"),
     _column("copies", _BIG),
@@ -461,7 +468,8 @@ Table(
     _column("taken_at", _BIG),
     _column("changed_at", _BIG),
     _column("proved_at", _BIG, nullable=True),
-    _owner("sale", "follows_id", nullable=True),
+    _owner("sale", "follows_id", nullable=True, index=False),
+    _where_set("ix_sale_follows_id", "follows_id"),
 )
 Table(
     "transfer",
@@ -471,12 +479,13 @@ Table(
     _column("debit_id", _BIG),
     _column("credit_id", _BIG),
     _column("amount", _BIG),
-    _owner("bill", nullable=True),
+    _owner("bill", nullable=True, index=False),
     _column("booked_on", Date()),
     CheckConstraint("debit_id <> credit_id", name="accounts"),
     CheckConstraint("amount > 0", name="amount"),
     Index("ix_transfer_credit_booked", "credit_id", "booked_on"),
     Index("ix_transfer_debit_booked", "debit_id", "booked_on"),
+    _where_set("ix_transfer_bill_id", "bill_id"),
 )
 Table(
     "entry",
@@ -490,9 +499,11 @@ Table(
     _owner("agreement", nullable=True),
     _owner("sale", nullable=True),
     _owner("payment", nullable=True),
-    _owner("bill", nullable=True),
-    _owner("reading", nullable=True),
-    _owner("staff", nullable=True),
+    _owner("bill", nullable=True, index=False),
+    _owner("reading", nullable=True, index=False),
+    _owner("staff", nullable=True, index=False),
+    _where_set("ix_entry_bill_id", "bill_id"),
+    _where_set("ix_entry_reading_id", "reading_id"),
 )
 Table(
     "meter_order",
@@ -501,7 +512,7 @@ Table(
     _column("key", String(), unique=True),
     _owner("meter"),
     _owner("agreement", nullable=True),
-    _owner("agreement_version", nullable=True),
+    _owner("agreement_version", nullable=True, index=False),
     _owner("sale", nullable=True),
     _column("kind", _WORD),
     _column("parameters", JSON()),
@@ -510,21 +521,22 @@ Table(
     _column("tries", _BIG),
     _column("not_before", _BIG),
     _column("expires", _BIG, nullable=True),
-    _owner("worker", nullable=True),
+    _owner("worker", nullable=True, index=False),
     _column("journal_entry", _BIG, nullable=True),
     _column("outcome", JSON(), nullable=True),
     _column("cause", String()),
     _column("made_at", _BIG),
     _column("changed_at", _BIG),
-    _owner("staff", nullable=True),
+    _owner("staff", nullable=True, index=False),
     CheckConstraint("(credit_state IS NULL) <> (command_state IS NULL)", name="one_state"),
-    Index("ix_meter_order_command", "command_state", "not_before"),
+    _where_set("ix_meter_order_command", "command_state", "not_before"),
     Index("ix_meter_order_credit", "credit_state", "not_before"),
     _unique_where(
         "uq_meter_order_live_credit",
         ("meter_id",),
         "credit_state IN ('on_card', 'sending', 'unknown')",
     ),
+    _where_set("ix_meter_order_agreement_version_id", "agreement_version_id"),
 )
 
 
