@@ -258,8 +258,8 @@ class Transfer(Base):
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("debit_id <> credit_id", name="accounts"),
-        Index("ix_transfer_debit_booked", "debit_id", "booked_on"),
-        Index("ix_transfer_credit_booked", "credit_id", "booked_on"),
+        Index("ix_transfer_debit_booked", "debit_id", "booked_on", "amount"),
+        Index("ix_transfer_credit_booked", "credit_id", "booked_on", "amount"),
         where_set("ix_transfer_bill_id", "bill_id"),
     )
 

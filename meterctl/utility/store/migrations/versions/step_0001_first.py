@@ -483,8 +483,8 @@ Table(
     _column("booked_on", Date()),
     CheckConstraint("debit_id <> credit_id", name="accounts"),
     CheckConstraint("amount > 0", name="amount"),
-    Index("ix_transfer_credit_booked", "credit_id", "booked_on"),
-    Index("ix_transfer_debit_booked", "debit_id", "booked_on"),
+    Index("ix_transfer_credit_booked", "credit_id", "booked_on", "amount"),
+    Index("ix_transfer_debit_booked", "debit_id", "booked_on", "amount"),
     _where_set("ix_transfer_bill_id", "bill_id"),
 )
 Table(
