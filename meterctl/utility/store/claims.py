@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from meterctl.utility.model.money import Bill, BillKind, BillState
+from meterctl.utility.model.money import Bill, BillKind
 from meterctl.utility.rules.law import BILL_DUE
 from meterctl.utility.store import settings
+from meterctl.utility.store.bills import issue_bill
 from meterctl.utility.store.queries.sales import node_of_agreement
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
@@ -20,19 +21,5 @@ def write_claim(work: UnitOfWork, agreement_id: int, number: str, amount: int, n
     """
     node = node_of_agreement(work.session, agreement_id)
     days = settings.value(work.session, BILL_DUE, node, None, work.today)
-    claim = work.add(
-        Bill(
-            number=number,
-            agreement_id=agreement_id,
-            kind=BillKind.CLAIM,
-            state=BillState.ISSUED,
-            month="",
-            amount=amount,
-            issued_at=work.now,
-            due_on=work.today + timedelta(days),
-            cancels_id=None,
-            note=note,
-        )
-    )
-    work.audit("bill_issued", claim, None, {"number": number, "amount": amount}, note)
-    return claim
+    due_on = work.today + timedelta(days)
+    return issue_bill(work, agreement_id, BillKind.CLAIM, number, amount, due_on, note)
