@@ -14,6 +14,8 @@ from tests.desk.simulation.play import BOOKED, ModelError, Play
 
 SETTLING = 30
 """Hours after which an honest line has settled everything."""
+INSERTING = 5
+"""Hours after which a card is erased that its meter does not take: its limit leaves no room."""
 
 
 def work(play: Play) -> None:
@@ -38,7 +40,7 @@ def watched(play: Play, act: Callable[[], Any], *, is_worker: bool = False) -> N
 def settle(play: Play) -> None:
     """Let the line be honest and cards be carried, until all that can be settled is."""
     play.site.line.silent.clear()
-    for _ in range(SETTLING):
+    for hour in range(SETTLING):
         work(play)
         left = _not_settled(play)
         if not left:
@@ -47,7 +49,10 @@ def settle(play: Play) -> None:
             serial = play.meter_of[sale["agreement"]]
             if sale["state"] == "taken":
                 watched(play, lambda order=sale["order"]: play.site.write_card(order))
-            play.site.insert_card(serial)
+            if hour < INSERTING:
+                play.site.insert_card(serial)
+            else:
+                play.site.erase_card(serial)
             watched(play, lambda serial=serial: play.site.present_card(serial))
         play.site.advance(HOUR)
     raise ModelError(f"not settled: {_not_settled(play)}")
@@ -83,9 +88,12 @@ def see(play: Play, *, may_lag: bool = False) -> None:
             play.plain.move(("in_meter", account), ("payable", account), order["amount"])
         if order["state"] == "dead":
             order["waits"] = None
-    for key, sale in play.plain.sales.items():
+    seen = tuple(play.plain.sales.items())
+    for key, sale in seen:
         _see_order(play, key, sale, facts.sales[key][0], may_lag=may_lag)
     _see_moved(play, facts)
+    for key, sale in tuple(play.plain.sales.items())[len(seen) :]:
+        _see_order(play, key, sale, facts.sales[key][0], may_lag=may_lag)
     for row in readings_after(play.site.database.engine, play.last_reading):
         play.last_reading = row["id"]
         if row["number"] not in play.taken_over:
