@@ -156,7 +156,7 @@ def counter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Counter]
     with database.reading() as session:
         for found in (
             books.never_negative(session, whole=True),
-            books.undelivered_sales(session, whole=True),
+            books.undelivered_sales(session),
             people.two_persons(session),
             checked_payments.payments_booked(session),
         ):

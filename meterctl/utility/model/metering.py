@@ -71,7 +71,7 @@ class Meter(Base):
     to_debt_exact: Mapped[Exact]
     """T: Σ to_debt of this epoch's delivered sales, exact (UTILITY 4)."""
     stopped: Mapped[str | None]
-    """Why no credit order is made for it: a finding's rule such as set_back; None: it is not."""
+    """Why no credit order is made for it: a finding's rule such as set_back, or `UNREAD`."""
     version: Mapped[Version]
 
 

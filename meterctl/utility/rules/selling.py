@@ -17,6 +17,8 @@ from protocols.quantities import CENT, MONEY_LIMIT, format_money
 LARGEST_AMOUNT = MONEY_LIMIT // CENT
 MOST_KEY_CHARACTERS = 64
 """Longest key of a sale in a journal."""
+UNREAD = "unread"
+"""Why nothing is sold to a meter whose epoch was ended: its new storage is read first."""
 _ENDED_BY_CREDIT = frozenset(cause_words(CREDIT_CAUSES))
 _ENDED_BY_OPENING = frozenset(cause_words(Cause.ACCOUNT))
 
@@ -77,6 +79,25 @@ def expected(
         credit_after,
         bool(causes) and causes <= ended and reached,
     )
+
+
+def require_served(serial: str, stopped: str | None, unchanged: str) -> None:
+    """Refuse an order of credit to a meter that is stopped.
+
+    Args:
+        stopped: why: `UNREAD`, or the rule of a finding; None: it is served.
+        unchanged: ends the text, such as "no money was taken".
+
+    Raises:
+        Refused: it is stopped.
+    """
+    if stopped is None:
+        return
+    if stopped == UNREAD:
+        why = f"has a new storage that was not read yet: `desk reading take {serial}` comes first"
+    else:
+        why = f"is stopped ({stopped}): two persons look at it first"
+    raise Refused("meter_stopped", f"meter {serial} {why}; {unchanged}")
 
 
 def require_sale_key(key: str) -> None:

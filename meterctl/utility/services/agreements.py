@@ -22,6 +22,7 @@ from meterctl.utility.model.party import Party, SupplyPoint
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.numbering import agreement_number
 from meterctl.utility.rules.rights import Action
+from meterctl.utility.rules.selling import require_served
 from meterctl.utility.rules.terms import (
     Terms,
     limits_of,
@@ -393,12 +394,7 @@ def _meter(work: UnitOfWork, agreement: Agreement) -> Meter:
             f"meter {meter.serial} has no wire: it needs a visit with a reader on its port; "
             f"nothing was changed",
         )
-    if meter.stopped is not None:
-        raise Refused(
-            "meter_stopped",
-            f"meter {meter.serial} is stopped ({meter.stopped}): two persons look at it first; "
-            f"nothing was changed",
-        )
+    require_served(meter.serial, meter.stopped, "nothing was changed")
     return meter
 
 

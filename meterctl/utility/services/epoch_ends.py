@@ -3,7 +3,7 @@
 What was consumed since the last reading is estimated; the rest of the credit is owed to the
 customer, or below 0 is a final bill. The debt that lay in the meter is due again, and what is owed
 pays it. The next epoch begins with its own opening; what sales have brought into it already stays
-booked in the meter.
+booked in the meter. A meter with a wire is read before anything is sealed for its new storage.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from meterctl.utility.rules import postings
 from meterctl.utility.rules.law import BILL_DUE
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.rights import Action, Role
+from meterctl.utility.rules.selling import UNREAD
 from meterctl.utility.services.orders import add_order
 from meterctl.utility.services.readings import find_meter_of, require_at_meter
 from meterctl.utility.services.tasks import approval, propose
@@ -42,11 +43,11 @@ def end_epoch(work: UnitOfWork, *, meter: str, estimate: int, reason: str) -> di
 
     Args:
         meter: serial number, or the number of its agreement.
-        estimate: what was consumed since the last reading, 0.01.
+        estimate: what was consumed since the last reading, 0.01; 0 where no credit is booked in it.
         reason: what was found at the meter.
 
     Raises:
-        Refused: nothing is booked in the meter, or an order to it is not settled.
+        Refused: the meter was never read, or an order to it is not settled.
     """
     found = find_meter_of(work.session, meter)
     require_at_meter(work.session, work.actor, Action.EPOCH_END, found)
@@ -73,6 +74,12 @@ def _propose(
 ) -> dict[str, Any]:
     """Open the task in which another person approves what is done with a storage."""
     agreement = _agreement(work, found)
+    if estimate and agreement.mode is not AgreementMode.METER:
+        raise Refused(
+            "no_credit",
+            f"{agreement.number} has mode {agreement.mode}: no credit is booked in its meter, and "
+            f"nothing is to be estimated: give 0; nothing was changed",
+        )
     node = work.session.get_one(SupplyPoint, agreement.point_id).node_id
     proposal = {
         "meter": found.id,
@@ -120,6 +127,8 @@ def book(work: UnitOfWork, task: Task) -> dict[str, Any]:
     set_off = postings.set_off(agreement.id, max(left, 0), due)
     work.ledger.post(f"{key}/set_off", "set_off", set_off, about)
     _begin_again(work, meter, later, proposed["reason"])
+    if meter.stopped == UNREAD:
+        add_order(work, f"{key}/read", OrderKind.READ, meter, agreement, {})
     owed = max(left, 0) - sum(transfer.amount for transfer in set_off)
     return {"meter": meter.serial, "agreement": agreement.number, "owed": owed}
 
@@ -144,11 +153,15 @@ def _read_set_back(
 
 
 def _agreement(work: UnitOfWork, meter: Meter) -> Agreement:
-    """Return the agreement whose credit is in a meter; raises Refused where there is none."""
+    """Return the agreement of a meter whose storage is known; raises Refused where none is."""
     point = point_of_meter(work.session, meter.id)
     held = None if point is None else live_agreement(work.session, point.id)
-    if held is None or held.mode is not AgreementMode.METER or meter.epoch is None:
-        raise Refused("no_epoch", f"meter {meter.serial}: no credit is booked in it")
+    if held is None or meter.epoch is None:
+        raise Refused(
+            "no_epoch",
+            f"meter {meter.serial}: no agreement, or no storage of it that was ever read; nothing "
+            f"was changed",
+        )
     if live_credit_order(work.session, meter.id) is not None:
         raise Refused(
             "live_order", f"meter {meter.serial}: an order is not settled yet; nothing was changed"
@@ -172,14 +185,17 @@ def _final_bill(work: UnitOfWork, agreement: Agreement, meter: Meter, amount: in
 
 
 def _begin_again(work: UnitOfWork, meter: Meter, later: Later, reason: str) -> None:
-    """Forget what was proved of the epoch that ended: the next reading begins a new one."""
+    """Forget what was proved of the epoch that ended: the next reading begins a new one.
+
+    Until then nothing is sold to a meter with a wire.
+    """
     before = {"epoch": meter.epoch, "stopped": meter.stopped}
     meter.epoch = meter.proved_sequence = meter.proved_cumulative = None
     meter.proved_energy_mwh = meter.proved_elapsed = meter.proved_at = None
     meter.explained_before, meter.to_debt_exact = 0, later.to_debt_exact
-    meter.stopped = None
+    meter.stopped = None if meter.port_id is None else UNREAD
     work.session.flush()
-    told = {"epoch": None, "stopped": None}
+    told = {"epoch": None, "stopped": meter.stopped}
     work.audit(Action.EPOCH_END_APPROVE, meter, before, told, reason)
     finding = open_finding(work, FindingRule.EPOCH_CHANGED, meter)
     if finding is not None:

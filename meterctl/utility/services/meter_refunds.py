@@ -9,7 +9,7 @@ from meterctl.utility.model.metering import Meter
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.money import floored
 from meterctl.utility.rules.rights import Action
-from meterctl.utility.rules.selling import shown
+from meterctl.utility.rules.selling import require_served, shown
 from meterctl.utility.rules.transitions import SaleState
 from meterctl.utility.store.queries.sale_places import proved_credit
 from meterctl.utility.store.unit_of_work import UnitOfWork
@@ -29,12 +29,7 @@ def order_refund(
         Refused: the meter is stopped, or its credit as proved last is lower.
     """
     meter = work.lock(Meter, meter_id)
-    if meter.stopped is not None:
-        raise Refused(
-            "meter_stopped",
-            f"meter {meter.serial} is stopped ({meter.stopped}): two persons look at it first; "
-            "nothing was changed",
-        )
+    require_served(meter.serial, meter.stopped, "nothing was changed")
     credit = refundable(work, meter)
     if amount > credit:
         raise Refused(

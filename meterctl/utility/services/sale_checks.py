@@ -11,7 +11,13 @@ from meterctl.utility.model.metering import Meter
 from meterctl.utility.model.money import Carrier, Sale, SaleKind, SaleSource
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.rights import Action
-from meterctl.utility.rules.selling import Expected, ProvedCredit, expected, require_room
+from meterctl.utility.rules.selling import (
+    Expected,
+    ProvedCredit,
+    expected,
+    require_room,
+    require_served,
+)
 from meterctl.utility.rules.transitions import AgreementState, SaleState
 from meterctl.utility.services.receipts import Entered
 from meterctl.utility.store.new_rows import new_row
@@ -70,12 +76,7 @@ def check(
     """
     if state is not AgreementState.ACTIVE:
         raise Refused("not_active", f"{place.number} is {state}, not active; no money was taken")
-    if meter.stopped is not None:
-        raise Refused(
-            "meter_stopped",
-            f"meter {meter.serial} is stopped ({meter.stopped}): two persons look at it first; no "
-            "money was taken",
-        )
+    require_served(meter.serial, meter.stopped, "no money was taken")
     status = meter_status(work.session, meter.id, meter.epoch)
     if status.on_card is not None:
         raise Conflict(

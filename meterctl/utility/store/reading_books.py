@@ -21,6 +21,7 @@ from meterctl.utility.rules import postings
 from meterctl.utility.rules.books import credit_agrees, debt_agrees
 from meterctl.utility.rules.calendar import local_date
 from meterctl.utility.rules.postings import AccountKind, Books
+from meterctl.utility.rules.selling import UNREAD
 from meterctl.utility.rules.transitions import (
     READING,
     AgreementState,
@@ -221,8 +222,10 @@ def _hold(
 
 
 def prove(meter: Meter, values: ReadingValues) -> None:
-    """Keep in the meter's row what the reading proves."""
+    """Keep in the meter's row what the reading proves; one with a new storage is served again."""
     meter.epoch = values.epoch
+    if meter.stopped == UNREAD:
+        meter.stopped = None
     for name, column in PROVED.items():
         setattr(meter, column, getattr(values, name))
     meter.proved_at = max(meter.proved_at or 0, values.taken_at)

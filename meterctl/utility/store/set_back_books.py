@@ -1,26 +1,22 @@
 """The books of a meter whose storage was set back, begun again with what it shows (UTILITY 5).
 
 Two persons decided to serve it: what was consumed since the last reading is estimated by them, and
-what its credit differs by then is owed to the customer, or is a claim.
+what its credit differs by then is owed to the customer, or is a claim. Debt that it has again is
+owed too, because the customer pays it twice; debt that it lost is due.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from meterctl.utility.model.agreement import Agreement, AgreementMode
 from meterctl.utility.model.metering import FindingState, Meter, Reading
-from meterctl.utility.model.money import BillKind
-from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import TaskKind
 from meterctl.utility.rules import postings
-from meterctl.utility.rules.law import BILL_DUE
 from meterctl.utility.rules.postings import AccountKind, MeterBalances
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.transitions import READING, ReadingEvent, after
-from meterctl.utility.store import settings
-from meterctl.utility.store.bills import issue_bill
+from meterctl.utility.store.claims import write_claim
 from meterctl.utility.store.findings import FindingRule, open_finding
 from meterctl.utility.store.ledger import About
 from meterctl.utility.store.queries.readings import SET_BACK, booked_cumulative, readings_from
@@ -91,7 +87,10 @@ def _book(
     work.ledger.post(
         f"epoch/{meter.id}/{reading.epoch}/set_back/{reading.id}/ended",
         "epoch_ended",
-        postings.epoch_lost(agreement.id, lost, estimate, claim),
+        (
+            *postings.epoch_lost(agreement.id, lost, estimate, claim),
+            *_debt(work, reading, agreement, shown.booked_debt()),
+        ),
         About(agreement=agreement.id, reading=reading.id, bill=claim or None),
         for_on=reading.for_on,
     )
@@ -99,11 +98,24 @@ def _book(
 
 def _claim(work: UnitOfWork, agreement: Agreement, reading: Reading, amount: int) -> int:
     """Write the claim for credit that the meter has again; return its bill."""
-    node = work.session.get_one(SupplyPoint, agreement.point_id).node_id
-    days = settings.value(work.session, BILL_DUE, node, None, work.today)
-    due_on, number = work.today + timedelta(days), f"B-S{reading.id}"
     note = "the meter was set back, and has credit that it had charged"
-    return issue_bill(work, agreement.id, BillKind.CLAIM, number, amount, due_on, note).id
+    return write_claim(work, agreement.id, f"B-S{reading.id}", amount, note).id
+
+
+def _debt(
+    work: UnitOfWork, reading: Reading, agreement: Agreement, shown: int
+) -> postings.Transfers:
+    """Return the transfers of what the debt of the meter differs by; the bill of more is written.
+
+    Args:
+        shown: what the meter has of it, 0.01.
+    """
+    booked, bill = work.ledger.balance(AccountKind.METER_DEBT, agreement.id), 0
+    if shown > booked:
+        note = "the meter was set back, and collects debt again that was paid"
+        bill = write_claim(work, agreement.id, f"B-D{reading.id}", shown - booked, note).id
+    debts = work.ledger.debts_in_meter(agreement.id)
+    return postings.debt_set_back(agreement.id, booked, shown, debts, bill)
 
 
 def _end_finding(work: UnitOfWork, meter: Meter) -> None:

@@ -12,6 +12,7 @@ from meterctl.utility.rules.postings.accounts import (
     REVENUE_ENERGY,
     REVENUE_STANDING,
     Account,
+    Transfer,
     Transfers,
     in_meter,
     meter_debt,
@@ -103,6 +104,26 @@ def epoch_lost(agreement: int, booked: int, estimate: int, final_bill: int) -> T
 def debt_after_epoch(agreement: int, debts: Iterable[Part]) -> Transfers:
     """Row "then its debt": receivable/meter_debt, all that lay in the meter, per bill."""
     return per_bill(receivable(agreement), meter_debt(agreement), open_parts(debts))
+
+
+def debt_set_back(
+    agreement: int, booked: int, shown: int, debts: Iterable[Part], bill: int
+) -> Transfers:
+    """Row "storage set back", its debt: the meter has debt again, or has none of it any more.
+
+    meter_debt/payable of what it collects a second time, by a bill of its own;
+    receivable/meter_debt of what it does not collect, the newest bill first.
+
+    Args:
+        booked: the balance of meter_debt; `shown` what of it the meter has.
+        debts: what lies in the meter of each bill, the oldest first.
+        bill: that of debt which the meter has again; not used where it has none.
+    """
+    again = shown - booked
+    if again > 0:
+        return (Transfer(meter_debt(agreement), payable(agreement), again, bill),)
+    newest = tuple(debts)[::-1]
+    return per_bill(receivable(agreement), meter_debt(agreement), spread(-again, newest).parts)
 
 
 def set_off(agreement: int, owed: int, bills: Iterable[Part]) -> Transfers:

@@ -51,7 +51,7 @@ def never_negative(session: Session, *, whole: bool, until: date | None = None) 
     )
 
 
-def undelivered_sales(session: Session, *, whole: bool) -> Checked:
+def undelivered_sales(session: Session) -> Checked:
     """I2: what is undelivered of an agreement is the sum of its sales that are on their way."""
     tally = Tally()
     sales = select(
@@ -59,7 +59,7 @@ def undelivered_sales(session: Session, *, whole: bool) -> Checked:
         Sale.amount.label("sold"),
         (Sale.amount * 0).label("booked"),
     ).where(Sale.state.in_(UNDELIVERED))
-    held = balances((AccountKind.UNDELIVERED,), whole=whole)
+    held = balances((AccountKind.UNDELIVERED,), whole=True)
     booked = select(held.c.owner_id, held.c.balance * 0, -held.c.balance)
     both = union_all(sales, booked).subquery("both")
     rows = (

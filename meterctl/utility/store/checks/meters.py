@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.metering import Meter, Reading
@@ -47,10 +47,10 @@ Find = Callable[[str], KeyProof]
 """Returns what the journal at hand has of a key."""
 
 
-def meters_agree(session: Session, *, whole: bool) -> Checked:
+def meters_agree(session: Session) -> Checked:
     """I3: credit and debt as read are those that are booked, else a finding is open."""
     tally, known, unread, waiting = Tally(), 0, 0, 0
-    for each in compared_meters(session, whole=whole):
+    for each in compared_meters(session):
         unread += each.credit is None
         if each.is_left_out and each.finding is None:
             tally.violation(
@@ -107,15 +107,11 @@ def sales_proved(session: Session, find: Find | None = None) -> Checked:
     )
 
 
-def one_live_order(session: Session, *, whole: bool) -> Checked:
-    """I5: a meter has one live credit order at most, and an order has its sale's state.
-
-    Args:
-        whole: look at all orders; otherwise at those that are not ended.
-    """
+def one_live_order(session: Session) -> Checked:
+    """I5: a meter has one live credit order at most, and an order has its sale's state."""
     tally = Tally()
-    looked_at = Order.credit_state.is_not(None) if whole else Order.credit_state.in_(UNDELIVERED)
-    tally.count = session.scalars(select(func.count()).select_from(Order).where(looked_at)).one()
+    is_of_credit = Order.credit_state.is_not(None)
+    tally.count = session.scalars(select(func.count()).select_from(Order).where(is_of_credit)).one()
     several = (
         select(Meter.serial, func.count())
         .join(Order, Order.meter_id == Meter.id)
@@ -128,7 +124,6 @@ def one_live_order(session: Session, *, whole: bool) -> Checked:
     others = (
         select(Sale.id, Sale.state, func.count(Order.id), func.min(Order.credit_state))
         .outerjoin(Order, and_(Order.sale_id == Sale.id, Order.kind == OrderKind.SALE))
-        .where(true() if whole else Sale.state.in_(UNDELIVERED))
         .group_by(Sale.id, Sale.state)
         .having(or_(func.count(Order.id) != 1, func.min(Order.credit_state) != Sale.state))
     )

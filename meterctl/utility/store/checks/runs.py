@@ -28,10 +28,10 @@ def whole(session: Session, find: Find | None = None) -> Iterator[Checked]:
     """
     prepare(session)
     yield books.never_negative(session, whole=True)
-    yield books.undelivered_sales(session, whole=True)
-    yield meters.meters_agree(session, whole=True)
+    yield books.undelivered_sales(session)
+    yield meters.meters_agree(session)
     yield meters.sales_proved(session, find)
-    yield meters.one_live_order(session, whole=True)
+    yield meters.one_live_order(session)
     yield people.two_persons(session)
     yield people.all_audited(session)
     yield payments.payments_booked(session)

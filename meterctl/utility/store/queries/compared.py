@@ -73,12 +73,8 @@ class ComparedMeter:
         )
 
 
-def compared_meters(session: Session, *, whole: bool) -> Iterator[ComparedMeter]:
-    """Yield the meters of agreements in mode meter, a part at a time.
-
-    Args:
-        whole: sum all transfers; otherwise from the newest closing balances.
-    """
+def compared_meters(session: Session) -> Iterator[ComparedMeter]:
+    """Yield the meters of agreements in mode meter, a part at a time, by the sums of transfers."""
     last = (
         select(Reading.meter_id, Reading.epoch, func.max(Reading.taken_at).label("taken_at"))
         .where(Reading.state == ReadingState.ACCEPTED, Reading.source.in_(LIVE_SOURCES))
@@ -103,7 +99,7 @@ def compared_meters(session: Session, *, whole: bool) -> Iterator[ComparedMeter]
         .where(Finding.agreement_id == Agreement.id, Finding.state == FindingState.OPEN)
         .scalar_subquery()
     )
-    booked = balances((AccountKind.IN_METER, AccountKind.METER_DEBT), whole=whole)
+    booked = balances((AccountKind.IN_METER, AccountKind.METER_DEBT), whole=True)
     by_owner = (
         select(
             booked.c.owner_id,

@@ -329,6 +329,18 @@ ROWS: dict[str, tuple[Callable[[], Transfers], list[str]]] = {
         ),
         ["taken_over/in_meter[7] 1737"],
     ),
+    "storage set back, debt that the meter has again": (
+        lambda: postings.debt_set_back(A, 8_00, 10_00, (Part(11, 8_00),), 14),
+        ["meter_debt[7]/payable[7] 200 #14"],
+    ),
+    "storage set back, debt that the meter lost: the newest bill first": (
+        lambda: postings.debt_set_back(A, 8_00, 5_00, (Part(11, 6_00), Part(12, 2_00)), 0),
+        ["receivable[7]/meter_debt[7] 200 #12", "receivable[7]/meter_debt[7] 100 #11"],
+    ),
+    "storage set back, the same debt": (
+        lambda: postings.debt_set_back(A, 8_00, 8_00, (Part(11, 8_00),), 0),
+        [],
+    ),
     "taking over, as 20.00 stands in a new meter": (
         lambda: postings.taken_over(
             A, MeterBalances(20_00 * UNIT, 0, Books(0, 0, 0), 0), None, (), 0

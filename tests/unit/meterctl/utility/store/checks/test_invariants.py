@@ -44,10 +44,10 @@ def database(desk_url: str) -> Iterator[Database]:
 
 CHECKS: dict[str, Callable[[Session], Checked]] = {
     "I1": partial(books.never_negative, whole=True),
-    "I2": partial(books.undelivered_sales, whole=True),
-    "I3": partial(meters.meters_agree, whole=True),
+    "I2": books.undelivered_sales,
+    "I3": meters.meters_agree,
     "I4": meters.sales_proved,
-    "I5": partial(meters.one_live_order, whole=True),
+    "I5": meters.one_live_order,
     "I7": people.two_persons,
     "I11": people.all_audited,
     "I12": payments.payments_booked,
@@ -385,7 +385,7 @@ def test_an_entry_is_audited_about_what_it_is_about(database: Database) -> None:
 def test_a_meter_that_leaves_the_comparison_is_named(database: Database, change: str) -> None:
     sound_books(database)
     with _broken_by(database, [f"UPDATE reading SET {change}"]) as session:
-        found = meters.meters_agree(session, whole=True)
+        found = meters.meters_agree(session)
     assert [each.subject for each in found.violations] == ["agreement A1, meter 000000000001"]
 
 
@@ -402,13 +402,13 @@ def test_a_meter_that_differs_with_an_open_finding_is_noted(sqlite_desk_url: str
             )
         )
     with database.reading() as session:
-        checked = meters.meters_agree(session, whole=True)
+        checked = meters.meters_agree(session)
     assert (checked.count, checked.broken) == (1, 0)
     assert checked.noted == "1 differ with an open finding; 1 were never read"
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE meter SET proved_sequence = proved_sequence + 1"))
     with database.reading() as session:
-        checked = meters.meters_agree(session, whole=True)
+        checked = meters.meters_agree(session)
     assert checked.noted == "1 with an open finding wait for a reading; 1 were never read"
     database.close()
 
