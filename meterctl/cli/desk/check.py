@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from meterctl.cli.desk.desk_gateway import journal_of
@@ -13,7 +13,7 @@ from meterctl.cli.desk.desk_output import text_json
 from meterctl.cli.desk.signed_in import SignedIn, signed_in
 from meterctl.cli.output import emit, print_json, print_table, say
 from meterctl.errors import RefusedError
-from meterctl.utility.meters.gateway import JournalWord, Outcome, reading_journal
+from meterctl.utility.meters.gateway import FoundJournal, JournalWord, Outcome, reading_journal
 from meterctl.utility.services.checks import check as proved
 from meterctl.utility.store.checks.meters import Find, KeyProof, ProofWord
 from meterctl.utility.store.checks.outcome import Checked
@@ -36,12 +36,15 @@ def check(context: Context) -> None:
 
     Beside each stands how many rows were looked at. Nothing is changed. Exit code 3 where any is
     broken. Each ended sale is compared with its entry in the journal of --journal, or in the one
-    beside the database.
+    beside the database, and each sale that this journal proves at a meter of the desk with the
+    desk's.
     """
     given = desk_options(context)
-    with signed_in(given) as desk, _journal(desk) as find, desk.reading() as session:
+    with signed_in(given) as desk, _journal(desk) as journal, desk.reading() as session:
         checked = []
-        for each in proved(session, desk.actor, find):
+        find = None if journal is None else _proofs(journal)
+        accepted = None if journal is None else journal.accepted()
+        for each in proved(session, desk.actor, find, accepted):
             checked.append(each)
             if given.json:
                 print_json(_record(each))
@@ -55,8 +58,8 @@ def check(context: Context) -> None:
 
 
 @contextmanager
-def _journal(desk: SignedIn) -> Iterator[Find | None]:
-    """Yield what finds keys in the journal.
+def _journal(desk: SignedIn) -> Iterator[FoundJournal | None]:
+    """Yield the journal.
 
     None where there is none and none was named; one of the environment may be missing until the
     first worker has made it.
@@ -67,8 +70,8 @@ def _journal(desk: SignedIn) -> Iterator[Find | None]:
     if not path.exists() and (named is None or (not is_typed and _no_worker_yet(desk))):
         yield None
         return
-    with reading_journal(path) as find:
-        yield _proofs(find)
+    with reading_journal(path) as journal:
+        yield journal
 
 
 def _no_worker_yet(desk: SignedIn) -> bool:
@@ -77,9 +80,9 @@ def _no_worker_yet(desk: SignedIn) -> bool:
         return not workers(session, desk.database.host_clock())
 
 
-def _proofs(find: Callable[[str], Outcome]) -> Find:
+def _proofs(journal: FoundJournal) -> Find:
     def proof(key: str) -> KeyProof:
-        found = find(key)
+        found = journal.find(key)
         return KeyProof(_word(found), found.amount, found.epoch, found.sequence)
 
     return proof

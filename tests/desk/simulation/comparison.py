@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from meterctl.utility.meters.gateway import reading_journal
 from meterctl.utility.services.checks import check
 from meterctl.utility.store.checks.meters import KeyProof, ProofWord
 from meterctl.utility.store.checks.outcome import Checked
@@ -124,5 +125,5 @@ def broken(database: Database, auditor: Actor, journal: Path) -> list[Checked]:
             case _:
                 return KeyProof(ProofWord.NOT_CONFIRMED)
 
-    with database.reading() as session:
-        return [each for each in check(session, auditor, find) if each.broken]
+    with database.reading() as session, reading_journal(journal) as read:
+        return [each for each in check(session, auditor, find, read.accepted()) if each.broken]

@@ -17,7 +17,7 @@ from meterctl.utility.meters.gateway.card_values import (
 from meterctl.utility.meters.gateway.cards import Cards, require_card
 from meterctl.utility.meters.gateway.clocks import REAL_TIME, Clocks
 from meterctl.utility.meters.gateway.commands import CommandOutcome, CommandWord, Terms
-from meterctl.utility.meters.gateway.found import reading_journal
+from meterctl.utility.meters.gateway.found import FoundJournal, reading_journal
 from meterctl.utility.meters.gateway.freezes import Freezes
 from meterctl.utility.meters.gateway.gateway import Gateway
 from meterctl.utility.meters.gateway.outcomes import (
@@ -45,6 +45,7 @@ __all__ = [
     "Consumption",
     "CreditKind",
     "Effect",
+    "FoundJournal",
     "Freezes",
     "Gateway",
     "JournalWord",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy.orm import Session
 
@@ -10,27 +10,34 @@ from meterctl.utility.store.checks import (
     books,
     chain,
     entries,
+    journal,
     meters,
     payments,
     people,
     sources,
     triggers,
 )
+from meterctl.utility.store.checks.journal import AcceptedSale
 from meterctl.utility.store.checks.meters import Find
 from meterctl.utility.store.checks.outcome import Checked, prepare
 
 
-def whole(session: Session, find: Find | None = None) -> Iterator[Checked]:
+def whole(
+    session: Session, find: Find | None = None, accepted: Iterable[AcceptedSale] | None = None
+) -> Iterator[Checked]:
     """Yield every invariant over the whole database, from all transfers.
 
     Args:
         find: returns what the journal at hand has of a sale's key; None: no journal is at hand.
+        accepted: the sales that this journal proves; None: as `find`.
     """
     prepare(session)
     yield books.never_negative(session, whole=True)
     yield books.undelivered_sales(session)
     yield meters.meters_agree(session)
     yield meters.sales_proved(session, find)
+    if accepted is not None:
+        yield journal.journal_known(session, accepted)
     yield meters.one_live_order(session)
     yield people.two_persons(session)
     yield people.all_audited(session)
