@@ -40,11 +40,10 @@ from meterctl.utility.rules.transitions import (
     TaskState,
     VersionState,
 )
+from meterctl.utility.store.checks.approved_entries import APPROVED, entries_approved
 from meterctl.utility.store.checks.entries import subject_of_entry
 from meterctl.utility.store.checks.outcome import Checked, Tally, streamed
 
-APPROVED = "approved"
-"""Outcome of a task whose proposal was approved."""
 AUDITED: tuple[type[Base], ...] = (
     Organisation, Staff, StaffGrant, Duty, Party, SupplyPoint, Port, Meter, Agreement,
     AgreementVersion, Shift, Sale, Bill, Task,
@@ -92,8 +91,9 @@ def two_persons(session: Session) -> Checked:
     _grants(session, tally)
     _settled_sales(session, tally)
     _payouts(session, tally)
+    entries_approved(session, tally)
     return tally.checked(
-        "I7", "what needs two persons was approved by another one", "approvals and grants"
+        "I7", "what needs two persons was approved by another one", "approvals, grants and entries"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from meterctl.utility.model.agreement import Agreement, AgreementMode
@@ -17,11 +17,11 @@ from meterctl.utility.model.metering import (
     Reading,
     ReadingSource,
 )
-from meterctl.utility.model.money import Entry
+from meterctl.utility.model.money import Entry, Sale
 from meterctl.utility.model.work import Order
 from meterctl.utility.rules.money import UNITS_IN_AMOUNT
 from meterctl.utility.rules.postings import AccountKind
-from meterctl.utility.rules.transitions import LIVE, AgreementState, ReadingState
+from meterctl.utility.rules.transitions import LIVE, AgreementState, ReadingState, SaleState
 from meterctl.utility.store.queries.balances import balances
 
 CREDIT_BOUND = 4
@@ -44,8 +44,8 @@ class ComparedMeter:
         is_settled: no credit order is live, and the reading has the sequence that is proved last,
             so that the books must agree with it (I3).
         is_left_out: readings of its epoch are booked, and nothing says why it is not compared:
-            none of them is accepted any more, or the last one was taken after the last proof and
-            has another sequence.
+            none of them is accepted any more, or no order explains why another sequence than that
+            of the last one is proved. Instants do not say it: a clock may have been set back.
         finding: the rule of an open finding about it; None without one.
     """
 
@@ -73,10 +73,50 @@ class ComparedMeter:
         )
 
 
+def _is_explained() -> ColumnElement[bool]:
+    """Return whether a meter's proved sequence is that of an order, or of an unbooked reading.
+
+    A sale was booked after the reading that is compared.
+    """
+    of_reading = aliased(Entry)
+    booked = (
+        select(func.max(of_reading.id))
+        .where(of_reading.reading_id == Reading.id)
+        .correlate(Reading)
+        .scalar_subquery()
+    )
+    sale = (
+        select(Sale.id)
+        .join(Entry, Entry.sale_id == Sale.id)
+        .where(
+            Sale.meter_id == Meter.id,
+            Sale.epoch == Meter.epoch,
+            Sale.sequence == Meter.proved_sequence,
+            Entry.id > func.coalesce(booked, 0),
+        )
+    )
+    order = select(Order.id).where(
+        Order.meter_id == Meter.id,
+        Order.credit_state == SaleState.DELIVERED,
+        Order.outcome["sequence"].as_integer() == Meter.proved_sequence,
+    )
+    of_meter = aliased(Reading)
+    reading = select(of_meter.id).where(
+        of_meter.meter_id == Meter.id,
+        of_meter.epoch == Meter.epoch,
+        of_meter.credit_sequence == Meter.proved_sequence,
+        of_meter.state == ReadingState.TAKEN,
+        of_meter.agreement_id.is_(None),
+    )
+    found = or_(sale.exists(), order.exists(), reading.exists())
+    is_last = Reading.credit_sequence == Meter.proved_sequence
+    return case((is_last, true()), else_=found)
+
+
 def compared_meters(session: Session) -> Iterator[ComparedMeter]:
     """Yield the meters of agreements in mode meter, a part at a time, by the sums of transfers."""
     last = (
-        select(Reading.meter_id, Reading.epoch, func.max(Reading.taken_at).label("taken_at"))
+        select(Reading.meter_id, Reading.epoch, func.max(Reading.id).label("reading_id"))
         .where(Reading.state == ReadingState.ACCEPTED, Reading.source.in_(LIVE_SOURCES))
         .group_by(Reading.meter_id, Reading.epoch)
         .subquery()
@@ -113,7 +153,7 @@ def compared_meters(session: Session) -> Iterator[ComparedMeter]:
         select(
             Agreement.number, Meter.serial, by_owner.c.in_meter, by_owner.c.meter_debt,
             Reading.credit_exact, Reading.debt_exact, Reading.taken_at, Reading.credit_sequence,
-            Meter.proved_sequence, Meter.proved_at, live, finding, was_booked,
+            Meter.proved_sequence, _is_explained(), live, finding, was_booked,
         )
         .join_from(Agreement, Installation, and_(
             Installation.point_id == Agreement.point_id, Installation.to_at.is_(None)
@@ -122,17 +162,14 @@ def compared_meters(session: Session) -> Iterator[ComparedMeter]:
         .outerjoin(by_owner, by_owner.c.owner_id == Agreement.id)
         .outerjoin(last, and_(last.c.meter_id == Meter.id, last.c.epoch == Meter.epoch))
         .outerjoin(Reading, and_(
-            Reading.meter_id == Meter.id, Reading.epoch == last.c.epoch,
-            Reading.taken_at == last.c.taken_at, Reading.state == ReadingState.ACCEPTED,
-            Reading.source.in_(LIVE_SOURCES), Reading.agreement_id == Agreement.id,
+            Reading.id == last.c.reading_id, Reading.agreement_id == Agreement.id,
         ))
         .where(Agreement.mode == AgreementMode.METER, Agreement.state.in_(HELD_STATES))
     )  # fmt: skip
     for row in session.execute(rows.execution_options(yield_per=_ROWS)):
-        (number, serial, in_meter, meter_debt, credit, debt, taken_at, sequence, proved, proved_at,
-         is_live, rule, is_booked) = row  # fmt: skip
-        is_last = credit is not None and taken_at >= (proved_at or 0)
-        is_left_out = is_booked if credit is None else is_last and sequence != proved
+        (number, serial, in_meter, meter_debt, credit, debt, taken_at, sequence, proved,
+         is_explained, is_live, rule, is_booked) = row  # fmt: skip
+        is_left_out = is_booked if credit is None else sequence != proved and not is_explained
         yield ComparedMeter(
             number, serial, int(in_meter or 0), int(meter_debt or 0), credit, debt, taken_at,
             credit is not None and not is_live and sequence == proved, rule,

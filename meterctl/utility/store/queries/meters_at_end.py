@@ -15,7 +15,7 @@ from meterctl.utility.model.metering import (
     Meter,
     Reading,
 )
-from meterctl.utility.model.money import Account, Entry, Transfer
+from meterctl.utility.model.money import Account, Entry, Sale, Transfer
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.calendar import DateEnd
 from meterctl.utility.rules.postings import AccountKind
@@ -42,7 +42,7 @@ def meters_at_end(
     """
     read = _read_by(end)
     last = (
-        select(Reading.meter_id, func.max(Reading.taken_at).label("taken_at"))
+        select(Reading.meter_id, func.max(Reading.id).label("reading_id"))
         .where(*read)
         .group_by(Reading.meter_id)
         .subquery()
@@ -82,8 +82,7 @@ def meters_at_end(
         .outerjoin(by_owner, by_owner.c.owner_id == Agreement.id)
         .outerjoin(last, last.c.meter_id == Meter.id)
         .outerjoin(Reading, and_(
-            Reading.meter_id == Meter.id, Reading.taken_at == last.c.taken_at,
-            Reading.agreement_id == Agreement.id, *read,
+            Reading.id == last.c.reading_id, Reading.agreement_id == Agreement.id,
         ))
         .where(
             Agreement.mode == AgreementMode.METER,
@@ -117,7 +116,19 @@ def _read_by(end: DateEnd) -> tuple[ColumnElement[bool], ...]:
 
 
 def _moved_since(end: DateEnd) -> ColumnElement[bool]:
-    """Return whether anything but a reading moved credit or debt in a meter since its reading."""
+    """Return whether anything but a reading moved credit or debt in a meter since its reading.
+
+    Instants alone do not say it: the clock may have been set back after the reading.
+    """
+    is_later_sale = (
+        select(Sale.id)
+        .where(
+            Sale.id == Entry.sale_id,
+            Sale.epoch == Reading.epoch,
+            Sale.sequence > Reading.credit_sequence,
+        )
+        .exists()
+    )
     held = select(Account.id).where(Account.kind.in_(_KINDS), Account.owner_id == Agreement.id)
     return (
         select(Entry.id)
@@ -125,7 +136,7 @@ def _moved_since(end: DateEnd) -> ColumnElement[bool]:
         .where(
             Entry.agreement_id == Agreement.id,
             Entry.booked_on <= end.on,
-            Entry.booked_at >= Reading.taken_at,
+            or_(Entry.booked_at >= Reading.taken_at, is_later_sale),
             Entry.reading_id.is_(None),
             or_(Transfer.debit_id.in_(held), Transfer.credit_id.in_(held)),
         )

@@ -164,7 +164,7 @@ _READING = Prepared(
         _READINGS.more,
     )
     .where(_READINGS.meter_id == bindparam("meter"))
-    .order_by(_READINGS.taken_at.desc(), _READINGS.id.desc())
+    .order_by(_READINGS.id.desc())
     .limit(1)
 )
 _LATER_SALES = Prepared(
