@@ -27,6 +27,7 @@ def rights() -> str:
     money = ", ".join(role.replace("_", " ") for role in Role if role in MONEY_ROLES)
     out.append(
         f"\n`payout` and `pay_refund` need no approval up to {format_money(PAYOUT_ALONE * CENT)}. "
-        f"`grant_propose` needs it for the roles of money only: {money}.\n"
+        f"`grant_propose` needs it for the roles of money, {money}, and for a further admin "
+        "where the company has two.\n"
     )
     return "".join(out)

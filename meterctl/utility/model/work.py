@@ -112,6 +112,8 @@ class TaskKind(StrEnum):
     CARD_OLD = "card_old"
     """A card with an unconsumed sale for 60 days."""
     SET_BACK = "set_back"
+    UNKNOWN_CREDIT = "unknown_credit"
+    """Credit in a meter that no sale explains."""
     TILL_DIFFERENCE = "till_difference"
     CLAIM = "claim"
 

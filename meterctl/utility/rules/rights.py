@@ -192,7 +192,7 @@ FOUR_EYES: Mapping[Action, Action] = {
 """A proposal, and the action that approves it."""
 
 MONEY_ROLES = frozenset({*_COUNTER, *_HEADS})
-"""Roles that take money, pay it or approve it: a grant of one needs two persons, of others one."""
+"""Roles that take money, pay it or approve it: a grant of one needs two persons."""
 
 PAYOUT_ALONE = 500_00
 """Highest amount that one person may pay out."""
@@ -241,6 +241,12 @@ def payout_needs_approval(amount: int) -> bool:
     return amount > PAYOUT_ALONE
 
 
-def grant_needs_approval(role: Role) -> bool:
-    """Return whether a grant of a role needs a second person."""
-    return role in MONEY_ROLES
+def grant_needs_approval(role: Role, *, is_only_admin: bool = False) -> bool:
+    """Return whether a grant of a role needs a second person.
+
+    A further admin could approve what the first one proposes.
+
+    Args:
+        is_only_admin: the proposer is the company's only admin, so that none could approve.
+    """
+    return role in MONEY_ROLES or (role is Role.ADMIN and not is_only_admin)

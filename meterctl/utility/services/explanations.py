@@ -14,7 +14,7 @@ from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.metering import FindingState, Meter, Reading
 from meterctl.utility.model.money import BillKind
 from meterctl.utility.model.party import SupplyPoint
-from meterctl.utility.model.work import Task
+from meterctl.utility.model.work import Task, TaskKind
 from meterctl.utility.rules import postings
 from meterctl.utility.rules.law import BILL_DUE
 from meterctl.utility.rules.money import floored
@@ -31,7 +31,7 @@ from meterctl.utility.store.queries.readings import (
     live_credit_order,
 )
 from meterctl.utility.store.reading_books import compare_books
-from meterctl.utility.store.tasks import number_of
+from meterctl.utility.store.tasks import cancel_task, number_of
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
 
@@ -113,6 +113,7 @@ def book(work: UnitOfWork, task: Task) -> dict[str, Any]:
         finding.state = FindingState.CONFIRMED
         told = {"state": FindingState.CONFIRMED}
         work.audit(Action.CREDIT_EXPLAIN_APPROVE, finding, {"state": FindingState.OPEN}, told)
+    cancel_task(work, TaskKind.UNKNOWN_CREDIT, meter, "two persons explained it")
     compare_books(work, reading, agreement, meter)
     return {"meter": meter.serial, "amount": amount}
 

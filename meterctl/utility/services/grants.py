@@ -1,6 +1,7 @@
 """Grants: a person's roles at nodes. One of a role of money waits for a second person's approval.
 
-The second person is neither the proposer nor the one who gets the role.
+The second person is neither the proposer nor the one who gets the role. So does one of an admin,
+but the second admin of the company, whom the first one makes alone.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from meterctl.utility.model.organisation import (
 from meterctl.utility.model.work import Task
 from meterctl.utility.rules.rights import Action, Role, grant_needs_approval
 from meterctl.utility.services.tasks import approval, propose, refusal
-from meterctl.utility.store.queries.organisation import find_node
+from meterctl.utility.store.queries.organisation import company, find_node
 from meterctl.utility.store.queries.staff import find_staff, holders_on
 from meterctl.utility.store.tasks import number_of
 from meterctl.utility.store.unit_of_work import UnitOfWork
@@ -37,7 +38,7 @@ def grant(
     from_on: date | None = None,
     to_on: date | None = None,
 ) -> dict[str, Any]:
-    """Give a person a role at a node and below, or propose it where it is a role of money.
+    """Give a person a role at a node and below, or propose it where two persons have to agree.
 
     Args:
         from_on: the first date; today where it is not given.
@@ -56,7 +57,9 @@ def grant(
     begins = work.today if from_on is None else from_on
     check_dates(begins, to_on)
     _refuse_overlap(work, staff, role, place, begins, to_on)
-    waits = grant_needs_approval(role)
+    admins = holders_on(work.session, Role.ADMIN, company(work.session).id, work.today)
+    only = not set(admins) - {work.actor.staff_id}
+    waits = grant_needs_approval(role, is_only_admin=only)
     row = work.add(
         StaffGrant(
             staff_id=staff.id,

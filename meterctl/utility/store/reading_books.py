@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from meterctl.utility.model.agreement import Agreement, AgreementMode
 from meterctl.utility.model.metering import Meter, Reading, ReadingSource
 from meterctl.utility.model.money import Sale
+from meterctl.utility.model.party import SupplyPoint
+from meterctl.utility.model.work import TaskKind
 from meterctl.utility.rules import postings
 from meterctl.utility.rules.books import credit_agrees, debt_agrees
 from meterctl.utility.rules.calendar import local_date
 from meterctl.utility.rules.postings import AccountKind, Books
+from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.selling import UNREAD
 from meterctl.utility.rules.transitions import (
     READING,
@@ -37,11 +40,14 @@ from meterctl.utility.store.queries.readings import (
     live_credit_order,
     readings_from,
 )
+from meterctl.utility.store.tasks import open_task
 from meterctl.utility.store.unit_of_work import UnitOfWork
 from protocols.quantities import CENT, format_money
 
 BOOKED = (AgreementState.ACTIVE, AgreementState.SUSPENDED, AgreementState.CLOSING)
 """States of agreements for which readings are booked."""
+EXPLAINED_DAYS = 3
+"""Days within which an accountant explains credit that no sale does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +274,9 @@ def _is_explained(work: UnitOfWork, reading: Reading, agreement: Agreement, mete
     explained = booked_cumulative(work.session, meter.id, reading.epoch, meter.explained_before)
     if reading.cumulative_exact <= explained + sending:
         return live is None
+    node = work.session.get_one(SupplyPoint, agreement.point_id).node_id
+    due_on = work.today + timedelta(EXPLAINED_DAYS)
+    open_task(work, TaskKind.UNKNOWN_CREDIT, meter, node, Role.ACCOUNTANT, due_on)
     note_finding(
         work,
         FindingRule.UNKNOWN_CREDIT,

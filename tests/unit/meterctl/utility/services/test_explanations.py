@@ -10,11 +10,13 @@ from sqlalchemy import select
 from meterctl.utility.errors import NotPermitted, Refused
 from meterctl.utility.model.metering import Finding, FindingState, Meter
 from meterctl.utility.model.money import Bill, BillKind
-from meterctl.utility.model.work import OrderKind
+from meterctl.utility.model.work import OrderKind, Task, TaskKind
 from meterctl.utility.rules import postings
 from meterctl.utility.rules.postings import TAKEN_OVER, AccountKind, Transfer
-from meterctl.utility.rules.transitions import SaleState
+from meterctl.utility.rules.rights import Role
+from meterctl.utility.rules.transitions import SaleState, TaskState
 from meterctl.utility.services import explanations, tasks
+from meterctl.utility.store.checks.meters import sales_proved
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.ledger import About, Ledger
 from meterctl.utility.store.reading_books import accept
@@ -101,6 +103,23 @@ def test_it_stands_against_the_agent_or_is_claimed(
         assert (meter.explained_before, meter.to_debt_exact) == (30_00 * AMOUNT, 7_00 * AMOUNT + 5)
         claims = session.scalars(select(Bill).where(Bill.kind == BillKind.CLAIM)).all()
         assert [claim.amount for claim in claims] == ([30_00] if bank is None else [])
+
+
+@on_each_engine
+def test_credit_to_be_explained_is_a_task_and_noted_by_the_check(
+    desk: Database, world: World, people: tuple[Actor, Actor]
+) -> None:
+    accountant, head = people
+    with desk.reading() as session:
+        found = sales_proved(session)
+        assert (found.broken, found.noted.partition(":")[0]) == (0, "1 with credit to be explained")
+        (task,) = session.scalars(select(Task)).all()
+        assert (task.kind, task.role) == (TaskKind.UNKNOWN_CREDIT, Role.ACCOUNTANT)
+    told = act(desk, accountant, explanations.explain, meter=SERIAL, reason="sold by agent 7")
+    act(desk, head, tasks.approve, number=told["task"])
+    with desk.reading() as session:
+        assert session.get_one(Task, task.id).state is TaskState.CANCELLED
+        assert "explained" not in sales_proved(session).noted
 
 
 def test_two_persons_are_needed(desk: Database, world: World, people: tuple[Actor, Actor]) -> None:

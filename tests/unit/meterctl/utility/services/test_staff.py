@@ -78,6 +78,18 @@ def test_a_role_of_money_holds_after_a_second_persons_approval(desk: FoundedDesk
     assert (row.proposer_id, row.approver_id) == (desk.admin.staff_id, desk.second_admin.staff_id)
 
 
+def test_a_further_admin_needs_both_admins(desk: FoundedDesk) -> None:
+    """Else one person would make the second one who approves what the first proposes."""
+    desk.do(desk.admin, partial(staff.add, number="a3", name="x"))
+    give = partial(grants.grant, number="a3", role=Role.ADMIN, node=COMPANY_CODE)
+    given = desk.do(desk.admin, give)
+    assert given["state"] == "proposed"
+    with pytest.raises(NotPermitted):
+        desk.do(desk.admin, lambda work: tasks.approve(work, given["task"]))
+    approved = desk.do(desk.second_admin, lambda work: tasks.approve(work, given["task"]))
+    assert approved["grant"]["state"] == "active"
+
+
 @ON_SQLITE
 def test_the_person_who_gets_a_role_of_money_does_not_approve_it(desk: FoundedDesk) -> None:
     desk.do(desk.admin, partial(grants.grant, number="admin2", role=Role.VENDOR, node="0101"))

@@ -200,6 +200,16 @@ I7 = {
     "a sale settled by hand by one person": (
         "UPDATE audit SET action = 'sale_settled_as_dead' WHERE subject = 'sale/3'",
     ),
+    "an epoch that one person ended": (
+        "INSERT INTO entry (key, kind, booked_at, booked_on, for_on, agreement_id) "
+        f"VALUES ('epoch/1/1/ended', 'epoch_ended', {NOON}, '{TODAY}', '{TODAY}', 1)",
+    ),
+    "a sale that one person moved": (
+        "UPDATE entry SET kind = 'sale_moved' WHERE kind = 'sale_taken'",
+    ),
+    "credit that one person explained": (
+        "UPDATE entry SET kind = 'explained' WHERE kind = 'reading'",
+    ),
     "a payout above the limit by one person": (
         "INSERT INTO payment (agreement_id, channel, purpose, state, amount, paid_at, staff_id) "
         f"SELECT 1, 'transfer', 'payout', 'taken', 50001, {NOON}, staff_id FROM payment "
