@@ -14,12 +14,13 @@ from meterctl.cli.desk.desk_output import print_done
 from meterctl.cli.desk.signed_in import SignedIn, signed_in
 from meterctl.cli.interruption import interrupts
 from meterctl.cli.output import emit, print_json, say
+from meterctl.cli.scan_settings import duration_text
 from meterctl.utility.errors import Invalid
 from meterctl.utility.meters.execution import Step
 from meterctl.utility.meters.orders import Begun
 from meterctl.utility.meters.worker import Worker
 from meterctl.utility.rules.rights import Action
-from meterctl.utility.store.queries.orders import order_number
+from meterctl.utility.store.queries.orders import next_try, order_number
 from meterctl.utility.store.queries.organisation import company
 from meterctl.utility.store.rights import require_at
 from protocols.command_line import Context, Option, Program, examples
@@ -58,8 +59,9 @@ def work(
     """Carry out the orders of the desk at its meters, a thread for each port.
 
     At its start it settles by its journal what a worker left behind that died. One worker at a
-    time has a journal; more of them, each with its own, share the ports. SIGTERM and Ctrl-C end it
-    between two orders. Each order that was carried out is printed.
+    time has a journal; more of them, each with its own, share the ports. It waits for the journal
+    of a worker that was killed, at most 30 s. SIGTERM and Ctrl-C end it between two orders. Each
+    order that was carried out is printed.
     """
     given = desk_options(context)
     if given.dry_run:
@@ -74,14 +76,25 @@ def work(
             frozenset(reader or ()),
             lambda step, begun, state: _tell(desk, step, begun, state),
             say,
+            waits=not once,
         )
         with _stopping(worker):
             if not once:
-                say("working; SIGTERM or Ctrl-C ends it between two orders")
                 worker.run()
                 return
             done = worker.run_once()
-        print_done(given, {}, f"{done} orders were carried out")
+        with desk.reading() as session:
+            waiting, due_at = next_try(session)
+        print_done(given, {}, f"{done} orders were carried out{_waiting(desk, waiting, due_at)}")
+
+
+def _waiting(desk: SignedIn, count: int, due_at: int | None) -> str:
+    """Return in words how many orders wait, and for when."""
+    if due_at is None:
+        return ""
+    later = due_at - desk.now
+    when = "is due" if later <= 0 else f"is due in {duration_text(later)}"
+    return f"; {count} wait, the next one {when}"
 
 
 @contextmanager

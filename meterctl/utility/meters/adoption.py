@@ -12,6 +12,7 @@ from meterctl.utility.meters.endings import owe_slip
 from meterctl.utility.meters.gateway import Gateway, JournalWord
 from meterctl.utility.model.money import Sale
 from meterctl.utility.model.work import Order, Worker
+from meterctl.utility.rules.leases import lives
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.transitions import (
     LIVE,
@@ -117,7 +118,7 @@ def _live(work: UnitOfWork, of: int | None) -> Sequence[tuple[int, str]]:
 
 def _require_dead(work: UnitOfWork, row: Worker) -> None:
     """Refuse a journal that a living worker has; raises Conflict."""
-    if row.lease_until is not None and row.lease_until > work.database.host_clock():
+    if lives(row.lease_until, work.database.host_clock()):
         raise Conflict(
             "journal_in_use",
             f"journal {row.journal}: worker {row.lease_holder} has it; end it first. Nothing was "

@@ -9,24 +9,24 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
 from meterctl.utility.errors import Conflict
 from meterctl.utility.model.metering import Port
 from meterctl.utility.model.work import Worker
+from meterctl.utility.rules.leases import LATEST_MS, LEASE_MS, RENEW_MS, lives
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.statements import insert_if_absent
 from meterctl.utility.store.unit_of_work import WORKER, repeated, unit_of_work
 
-LEASE_MS = 30_000
-"""How long a lease holds that is not renewed."""
-RENEW_MS = 10_000
-"""How often it is renewed."""
+LOOK_S = 1.0
+"""How often a process looks that waits for a lease, s."""
 _NUMBER = select(Worker.id).where(Worker.journal_number == bindparam("journal_number"))
 _NEW = insert_if_absent(Worker)
 
@@ -76,6 +76,37 @@ class Leases:
                 f"{LEASE_MS // 1000} s after its death. Nothing was done",
             )
 
+    def await_journal(self, worker: int, over: threading.Event, say: Callable[[str], None]) -> bool:
+        """Take the lease of a journal, once its holder is known to be dead; False: `over` was set.
+
+        Args:
+            over: ends the waiting.
+            say: told once that it waits.
+
+        Raises:
+            Conflict: another process has it, and has renewed it meanwhile.
+        """
+        seen: int | None = None
+        while not over.is_set():
+            until = self._lease_of(worker)
+            try:
+                self.take_journal(worker)
+            except Conflict as error:
+                if seen is None:
+                    say(f"{str(error).partition(';')[0]}; waiting until it ends, or is dead")
+                elif until != seen:
+                    raise
+                seen = until
+                over.wait(LOOK_S)
+            else:
+                return True
+        return False
+
+    def _lease_of(self, worker: int) -> int | None:
+        """Return until when the lease of a journal holds."""
+        with self.database.reading() as session:
+            return session.get_one(Worker, worker).lease_until
+
     def take_port(self, port: int) -> bool:
         """Take the lease of a port, or renew it; False where another process has it."""
         return self._take(Port, port)
@@ -122,7 +153,7 @@ class Leases:
                         or_(
                             table.lease_holder.is_(None),
                             table.lease_holder == self.holder,
-                            table.lease_until < now,
+                            ~lives_at(table.lease_until, now),
                         ),
                     )
                     .values(lease_holder=self.holder, lease_until=now + LEASE_MS)
@@ -133,9 +164,15 @@ class Leases:
         return repeated(once)
 
 
+def lives_at(until: Any, now: int) -> ColumnElement[bool]:
+    """Return the condition that the holder of a lease lives, as `rules.leases.lives`."""
+    found: ColumnElement[bool] = and_(until.is_not(None), until >= now, until <= now + LATEST_MS)
+    return found
+
+
 def is_held_elsewhere(database: Database, port: int, holder: str) -> bool:
     """Return whether another living process has a port."""
     with database.reading() as session:
         row = session.get_one(Port, port)
     has_other = row.lease_holder is not None and row.lease_holder != holder
-    return has_other and (row.lease_until or 0) >= database.host_clock()
+    return has_other and lives(row.lease_until, database.host_clock())

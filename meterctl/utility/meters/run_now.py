@@ -24,6 +24,7 @@ from meterctl.utility.meters.reconcile import settle_by_journal
 from meterctl.utility.meters.waiting import Changes
 from meterctl.utility.model.metering import Meter, Port
 from meterctl.utility.model.work import Order
+from meterctl.utility.rules.leases import lives
 from meterctl.utility.rules.transitions import CommandState, SaleState
 from meterctl.utility.store.engine import Database
 
@@ -128,7 +129,7 @@ def situation(database: Database, order: int) -> Situation:
         if reader is not None:
             until = _lease_of_reader(session, reader)
     state = row.credit_state or row.command_state
-    is_served = until is not None and until > database.host_clock()
+    is_served = lives(until, database.host_clock())
     return Situation(
         state.value, state not in _NOT_ENDED, row.meter_id, row.port_id, row.url or "", reader,
         is_served,
@@ -139,7 +140,7 @@ def is_reader_served(database: Database, reader: str) -> bool:
     """Return whether a living worker writes the cards of a reader, by its name or address."""
     with database.reading() as session:
         until = _lease_of_reader(session, reader)
-    return until is not None and until > database.host_clock()
+    return lives(until, database.host_clock())
 
 
 def _lease_of_reader(session: Session, reader: str) -> int | None:

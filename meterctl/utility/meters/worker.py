@@ -12,18 +12,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import DBAPIError
 
 from meterctl.utility.errors import DeskError
 from meterctl.utility.meters.execution import Execution, Observer, Step, unobserved
 from meterctl.utility.meters.gateway import Gateway
-from meterctl.utility.meters.leases import RENEW_MS, Leases, new_holder
+from meterctl.utility.meters.leases import Leases, lives_at, new_holder
 from meterctl.utility.meters.orders import Begun, live_of
 from meterctl.utility.meters.ports import PortOfWorker, PortThread, Say
 from meterctl.utility.meters.reconcile import foreign_orders, reconcile, settle_by_journal
 from meterctl.utility.meters.upkeep import owe_card_tasks
 from meterctl.utility.model.metering import Meter, Port
+from meterctl.utility.rules.leases import RENEW_MS
 from meterctl.utility.store.engine import Database
 
 READER = "card"
@@ -47,6 +48,7 @@ class Worker:
         readers: names of the card readers that it serves.
         observer: told each step of an order.
         say: told in words what a person has to know.
+        waits: for the journal of a worker that may be dead, instead of ending at once.
     """
 
     database: Database
@@ -55,6 +57,7 @@ class Worker:
     readers: frozenset[str] = frozenset()
     observer: Observer = unobserved
     say: Say = say_nothing
+    waits: bool = False
     _stop: threading.Event = field(init=False, default_factory=threading.Event)
     _threads: dict[int, PortThread] = field(init=False, default_factory=dict)
     _running: set[int] = field(init=False, default_factory=set)
@@ -108,12 +111,10 @@ class Worker:
     @contextmanager
     def _started(self) -> Iterator[None]:
         """Hold the journal, with what was left behind settled; at the end give all back."""
-        self._leases.take_journal(self._worker)
+        is_taken = self._take_journal()
         try:
-            for found in reconcile(self.database, self.gateway, self._worker, self._leases.holder):
-                self.say(f"O{found.order} was {found.before}; by the journal it is {found.after}")
-            for number, _, journal in foreign_orders(self.database, self._worker):
-                self.say(f"O{number} is left to its journal {journal}: see `desk worker adopt`")
+            if is_taken:
+                self._settle_found()
             yield
         finally:
             for thread in self._threads.values():
@@ -122,6 +123,23 @@ class Worker:
                 thread.join()
             self._leases.release(self._worker, self._threads)
             self._threads.clear()
+
+    def _take_journal(self) -> bool:
+        """Take the journal's lease, once that of a dead worker has ended; False: it is stopped."""
+        if not self.waits:
+            self._leases.take_journal(self._worker)
+            return True
+        if not self._leases.await_journal(self._worker, self._stop, self.say):
+            return False
+        self.say("working; SIGTERM or Ctrl-C ends it between two orders")
+        return True
+
+    def _settle_found(self) -> None:
+        """Settle by the journal what was left behind, and name what belongs to other journals."""
+        for found in reconcile(self.database, self.gateway, self._worker, self._leases.holder):
+            self.say(f"O{found.order} was {found.before}; by the journal it is {found.after}")
+        for number, _, journal in foreign_orders(self.database, self._worker):
+            self.say(f"O{number} is left to its journal {journal}: see `desk worker adopt`")
 
     def _take_ports(self) -> None:
         """Start a thread for each port that no other worker has."""
@@ -140,10 +158,7 @@ class Worker:
                 .where(
                     (Port.protocol == READER) | exists().where(Meter.port_id == Port.id),
                     Port.id.not_in(list(self._threads)),
-                    or_(
-                        Port.lease_until.is_(None),
-                        Port.lease_until < self.database.host_clock(),
-                    ),
+                    ~lives_at(Port.lease_until, self.database.host_clock()),
                 )
                 .order_by(Port.id)
             ).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import NotFound
@@ -13,6 +13,7 @@ from meterctl.utility.model.metering import Meter, Port
 from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Order, Worker
+from meterctl.utility.rules.leases import lives
 from meterctl.utility.rules.transitions import CommandState, SaleState
 
 WAITING = (SaleState.TAKEN, SaleState.SENDING, SaleState.ON_CARD, SaleState.UNKNOWN)
@@ -76,6 +77,14 @@ def listed(
     ]
 
 
+def next_try(session: Session) -> tuple[int, int | None]:
+    """Return how many orders wait for a further try, and when the next one is due, ms."""
+    tried = (SaleState.TAKEN, SaleState.UNKNOWN)
+    open_ = Order.credit_state.in_(tried) | Order.command_state.in_(NOT_DONE)
+    found = session.execute(select(func.count(), func.min(Order.not_before)).where(open_)).one()
+    return int(found[0]), found[1]
+
+
 def order_values(order: Order) -> dict[str, Any]:
     """Return the fields of an order's own row; `_at` are instants in ms."""
     state = order.credit_state or order.command_state
@@ -112,7 +121,7 @@ def workers(session: Session, now: int) -> list[dict[str, Any]]:
             "worker": row.id,
             "journal_number": row.journal_number,
             "journal": row.journal,
-            "lives": row.lease_until is not None and row.lease_until > now,
+            "lives": lives(row.lease_until, now),
             "holder": row.lease_holder,
             "live_orders": live.get(row.id, 0),
         }

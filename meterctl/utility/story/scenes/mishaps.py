@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from meterctl.transports.wires import monotonic_ms, pause_ms
-from meterctl.utility.meters.leases import LEASE_MS
+from meterctl.utility.rules.leases import LEASE_MS
 from meterctl.utility.rules.transitions import SaleState
 from meterctl.utility.services import sales
 from meterctl.utility.services.founding import ADMIN_NUMBER

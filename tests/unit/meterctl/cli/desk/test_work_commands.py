@@ -71,7 +71,7 @@ def test_work_once_tries_what_is_due_and_prints_each_order(desk: DeskInFile) -> 
     ran = desk.run("work", "--once")
     assert (ran.code, ran.out) == (0, "O1 sale S1, meter 000000000001: taken\n")
     assert "journal.sqlite: new" in ran.err
-    assert ran.err.endswith("1 orders were carried out\n")
+    assert ran.err.endswith("1 orders were carried out; 1 wait, the next one is due in 10 s\n")
     (shown,) = desk.run("order", "list", "--json", who="v1").objects
     assert (shown["number"], shown["sale"], shown["state"]) == ("O1", "S1", "taken")
     assert NOTHING_THERE in shown["cause"]

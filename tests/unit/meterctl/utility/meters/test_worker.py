@@ -13,10 +13,11 @@ from sqlalchemy.exc import OperationalError
 
 from meterctl.errors import UsageError
 from meterctl.utility.errors import Conflict
+from meterctl.utility.meters import leases as leases_of_workers
 from meterctl.utility.meters.due_orders import Scope
 from meterctl.utility.meters.execution import Step
 from meterctl.utility.meters.gateway import Consumption, Gateway, JournalWord, Presented
-from meterctl.utility.meters.leases import LEASE_MS, Leases
+from meterctl.utility.meters.leases import Leases
 from meterctl.utility.meters.orders import Begun, Claim, begin
 from meterctl.utility.meters.run_now import carry_out, run_order_now
 from meterctl.utility.meters.upkeep import owe_card_tasks
@@ -25,6 +26,7 @@ from meterctl.utility.model.metering import Meter, Port
 from meterctl.utility.model.money import Carrier
 from meterctl.utility.model.work import Task
 from meterctl.utility.model.work import Worker as WorkerRow
+from meterctl.utility.rules.leases import LATEST_MS, LEASE_MS
 from meterctl.utility.rules.transitions import SaleState
 from meterctl.utility.store.engine import Database
 from protocols.quantities import DAY, MINUTE
@@ -119,6 +121,52 @@ def test_a_journal_has_one_worker(desk: DeskAtWork) -> None:
         work.session.execute(update(WorkerRow).values(lease_until=-LEASE_MS))
     desk.sell()
     assert Worker(desk.database, cast(Gateway, desk.gateway)).run_once() == 1
+
+
+def test_a_lease_from_before_the_clock_was_set_back_is_a_dead_workers(desk: DeskAtWork) -> None:
+    leases = Leases(desk.database, "another")
+    leases.take_journal(leases.worker_of(1, "journal"))
+    assert leases.take_port(1)
+    late = desk.database.host_clock() + LATEST_MS + 1
+    with desk.transaction() as work:
+        for table in (WorkerRow, Port):
+            work.session.execute(update(table).values(lease_until=late))
+    desk.sell()
+    assert Worker(desk.database, cast(Gateway, desk.gateway)).run_once() == 1
+
+
+def test_a_worker_waits_for_the_journal_of_a_dead_one(
+    desk: DeskAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases_of_workers, "LOOK_S", 0.01)
+    leases = Leases(desk.database, "another")
+    leases.take_journal(leases.worker_of(1, "journal"))
+    desk.sell()
+    with Running(desk, waits=True) as running:
+        running.wait_for(lambda: len(running.said) == 1)
+        assert running.said[0].endswith("worker another has it; waiting until it ends, or is dead")
+        assert running.ended == 0
+        with desk.transaction() as work:
+            work.session.execute(update(WorkerRow).values(lease_until=-LEASE_MS))
+        running.wait_for(lambda: running.ended == 1)
+
+
+def test_a_worker_that_waits_ends_where_the_other_one_lives(
+    desk: DeskAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases_of_workers, "LOOK_S", 0.01)
+    leases = Leases(desk.database, "another")
+    number = leases.worker_of(1, "journal")
+    leases.take_journal(number)
+
+    def renewed(_: str) -> None:
+        with desk.transaction() as work:
+            later = desk.database.host_clock() + LEASE_MS + 1
+            work.session.execute(update(WorkerRow).values(lease_until=later))
+
+    waiting = Worker(desk.database, cast(Gateway, desk.gateway), say=renewed, waits=True)
+    with pytest.raises(Conflict, match="worker another has it"):
+        waiting.run()
 
 
 def test_a_port_has_one_worker(desk: DeskAtWork) -> None:
