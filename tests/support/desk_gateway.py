@@ -321,7 +321,7 @@ class FakeCards:
 
     def sell(
         self, card: CardPlace, place: MeterPlace, key: str, kind: CreditKind, amount: int,
-        customer: str = "",
+        customer: str = "", *, epoch: int | None = None,
     ) -> Outcome:  # fmt: skip
         """Write a sale on the card in the reader."""
         self._gateway.calls.append(("card", key))
@@ -330,6 +330,8 @@ class FakeCards:
         if entry is None:
             if here.meter not in ("", place.serial):
                 return self._gateway.absent(key, Problem.ANOTHER_METER, "another meter's card")
+            if epoch not in (None, self._gateway.meter(place.serial).epoch):
+                return self._gateway.absent(key, Problem.EPOCH_CHANGED, "another storage")
             entry = self._gateway.seal(key, kind, place.serial, amount)
             entry.state, entry.card = JournalWord.ON_CARD, here.card
         return self._gateway.find(key)

@@ -33,6 +33,8 @@ class Case:
     """The meter that --meter names; a card of another one is refused."""
     set_back: bool = False
     """Whether a meter that was set back is accepted (--set-back)."""
+    epoch: int | None = None
+    """That of the only storage for which credit may be sealed; None: any."""
     ask: AskMeter | None = None
     """Asks the meter on the port; None without a port (`port.py`)."""
 
@@ -46,6 +48,7 @@ class Case:
         reference: str = "",
         payee: str | None = None,
         set_back: bool = False,
+        epoch: int | None = None,
         ask: AskMeter | None = None,
     ) -> Case:
         """Read a card for an operation. A write-back that the journal has passed is ignored.
@@ -54,7 +57,7 @@ class Case:
             NotPermittedError: a card of another ring, or a write-back that its meter did not write.
         """
         files = presented.read(journal)
-        return cls(presented, journal, files, session, reference, payee, set_back, ask)
+        return cls(presented, journal, files, session, reference, payee, set_back, epoch, ask)
 
     def read_again(self) -> Case:
         """Return the same case with the present files of the card; raises as `read`."""

@@ -11,7 +11,12 @@ from meterctl.operations.card.comparison import compare
 from meterctl.operations.card.last_proof import meter_of_journal
 from meterctl.operations.card.planning import Planned
 from meterctl.operations.card.port import plan_with_port
-from meterctl.operations.card.rules import carried_by, require_known, require_unbound
+from meterctl.operations.card.rules import (
+    carried_by,
+    require_epoch,
+    require_known,
+    require_unbound,
+)
 from meterctl.operations.card.sold import (
     Sold,
     is_sold_under_key,
@@ -60,6 +65,7 @@ def plan_opening(case: Case, wanted: Opening) -> Planned[Sold]:
 
     Raises:
         NotPermittedError: a rule of the card or the journal is not met.
+        AnotherStorageError: the meter has another epoch than the case's; nothing was written.
     """
     return plan_with_port(case, lambda case: _plan_opening(case, wanted))
 
@@ -130,6 +136,7 @@ def _require_openable(case: Case, wanted: Opening, asked: ProvedMeter | None) ->
         )
     if asked is None:
         return
+    require_epoch(case, meter, asked.epoch)
     require_account(asked, MessageKind.OPEN)
     if asked.account_unit != wanted.unit:
         raise NotPermittedError(

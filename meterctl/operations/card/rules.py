@@ -5,7 +5,7 @@ Each raises NotPermittedError with the reason; none writes anything.
 
 from __future__ import annotations
 
-from meterctl.errors import AnotherMeterError, NotPermittedError
+from meterctl.errors import AnotherMeterError, AnotherStorageError, NotPermittedError
 from meterctl.journal import Entry, EntryState
 from meterctl.operations.card.case import Case
 from meterctl.operations.sealing import on_card_text, voiding_command
@@ -145,6 +145,34 @@ def require_takeable(case: Case, entry: Entry) -> None:
             serial_number=entry.meter,
             entry=entry.id,
         )
+
+
+def require_epoch(case: Case, meter: str, epoch: int) -> None:
+    """Refuse to seal for another storage of a meter than that for which the case may.
+
+    Args:
+        epoch: for which it would be sealed, by the card's write-back, the journal or the port.
+
+    Raises:
+        NotPermittedError: the card was last in the meter before its storage was replaced.
+        AnotherStorageError: the meter has another storage than the one that is known.
+    """
+    known = case.epoch
+    if known in (None, epoch):
+        return
+    newest = case.journal.proofs.newest(meter)
+    if newest is not None and newest.epoch == known:
+        raise NotPermittedError(
+            f"card {case.serial}: it was last in meter {meter} before this got a new storage "
+            f"(epoch {epoch:08x} on the card, {known:08x} now); insert the card into the meter "
+            f"first. Nothing was written",
+            serial_number=meter,
+        )
+    raise AnotherStorageError(
+        f"meter {meter}: it has another storage (epoch {epoch:08x}) than the one that is known "
+        f"(epoch {known:08x}); nothing was written on card {case.serial}",
+        serial_number=meter,
+    )
 
 
 def carried_by(case: Case, meter: str) -> Entry | None:

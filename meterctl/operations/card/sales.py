@@ -11,6 +11,7 @@ from meterctl.operations.card.port import plan_with_port
 from meterctl.operations.card.rules import (
     carried_by,
     require_bound,
+    require_epoch,
     require_in_use,
     require_known,
     require_named,
@@ -50,6 +51,7 @@ def plan_sale(case: Case, cents: int) -> Planned[Sold]:
 
     Raises:
         NotPermittedError: the last sale is unconsumed, or card, meter and journal do not agree.
+        AnotherStorageError: the meter has another epoch than the case's; nothing was written.
         UsageError: the key is known with another amount, kind or meter.
     """
     return plan_with_port(case, lambda case: _plan_sale(case, cents))
@@ -72,6 +74,7 @@ def _plan_sale(case: Case, cents: int) -> Planned[Sold]:
         return plan_of_carried(case, mine, _type_of_sale(case))
     require_known(case)
     meter = case.ask(identity.meter) if case.ask is not None else where_it_stands(case)
+    require_epoch(case, identity.meter, meter.epoch)
     _require_sellable(case, identity, meter)
     case.journal.limits.hold(case.ring.limit(), meter.serial_number, case.serial, cents, case.now())
 

@@ -92,7 +92,13 @@ class Execution:
         assert begun.credit is not None
         place = begun.place or MeterPlace(begun.serial, "")
         return self.gateway.cards.sell(
-            begun.card, place, begun.key, begun.credit, begun.amount, begun.customer
+            begun.card,
+            place,
+            begun.key,
+            begun.credit,
+            begun.amount,
+            begun.customer,
+            epoch=begun.epoch,
         )
 
     def _carry_out(self, wire: Wire | None, begun: Begun) -> Ended:

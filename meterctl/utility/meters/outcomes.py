@@ -71,6 +71,8 @@ def in_words_of_desk(problem: Problem, cause: str) -> str:
     """Return a cause with what to do here, where another command of meterctl is named in it."""
     if problem is Problem.SET_BACK:
         return f"{cause.partition('; --set-back')[0]}; two persons decide what is done with it"
+    if problem is Problem.EPOCH_CHANGED:
+        return f"{cause}; two persons decide what is done with it: `desk reading end-epoch`"
     return cause
 
 

@@ -139,6 +139,7 @@ class Cards:
         amount: int,
         customer: str = ANY_CUSTOMER,
         *,
+        epoch: int | None = None,
         unit: int = CNY,
         new_storage: bool = False,
         wire: Wire | None = None,
@@ -151,6 +152,8 @@ class Cards:
         Args:
             amount: 0.01; 0 is allowed for `OPEN`.
             customer: 12 digits, of an `OPEN` alone.
+            epoch: of the only storage of the meter for which it may be sealed: another one is
+                `Problem.EPOCH_CHANGED`. None: none is known yet.
             unit: ISO 4217 number of the account, of an `OPEN` alone.
             new_storage: an `OPEN` for a meter whose account the journal knows from a lost storage.
 
@@ -172,7 +175,7 @@ class Cards:
                 return outcome_of(journal, key)
             error: MeterctlError | None = None
             try:
-                with self._case(journal, card, place, key, wire) as case:
+                with self._case(journal, card, place, key, wire, epoch=epoch) as case:
                     plan(case).carry_out()
             except MeterctlError as raised:
                 error = raised
@@ -270,6 +273,7 @@ class Cards:
         key: str,
         wire: Wire | None,
         *,
+        epoch: int | None = None,
         is_replacement: bool = False,
     ) -> Iterator[Case]:
         """Open the card, and the meter if there is a wire; read the card."""
@@ -277,7 +281,15 @@ class Cards:
         held = nullcontext() if wire is None else wire.session(place)
         with self._presented(card) as presented, held as session:
             ask = hinted_before_reading(session, journal, place.serial) if is_replacement else None
-            yield Case.read(presented, journal, session, reference=key, payee=place.serial, ask=ask)
+            yield Case.read(
+                presented,
+                journal,
+                session,
+                reference=key,
+                payee=place.serial,
+                epoch=epoch,
+                ask=ask,
+            )
 
 
 def _told(case: Case, settled: list[Entry]) -> Presented:

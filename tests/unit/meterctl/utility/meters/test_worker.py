@@ -23,7 +23,7 @@ from meterctl.utility.meters.run_now import carry_out, run_order_now
 from meterctl.utility.meters.upkeep import owe_card_tasks
 from meterctl.utility.meters.worker import Worker
 from meterctl.utility.model.metering import Meter, Port
-from meterctl.utility.model.money import Carrier
+from meterctl.utility.model.money import Carrier, SaleKind
 from meterctl.utility.model.work import Task
 from meterctl.utility.model.work import Worker as WorkerRow
 from meterctl.utility.rules.leases import LATEST_MS, LEASE_MS
@@ -307,6 +307,20 @@ def test_a_reader_writes_the_sale_for_its_card_and_books_its_write_back(desk: De
     _reader(desk).run_once()
     assert desk.sale().state is SaleState.DELIVERED
     assert balances(desk.database) == {"cash/1": 50_00, "in_meter/1": 50_00}
+
+
+def test_nothing_is_written_on_a_card_for_another_storage_than_is_known(desk: DeskAtWork) -> None:
+    desk.gateway.card_in_reader = Presented("C1", SERIAL, consumption=Consumption.UNCONSUMED)
+    desk.sell(20_00, "K1", carrier=Carrier.CARD, parameters={"reader": CARD})
+    _reader(desk).run_once()
+    desk.gateway.cards.insert("K1")
+    _reader(desk).run_once()
+    desk.gateway.meter(SERIAL).epoch = 2
+    desk.sell(8_00, "K2", kind=SaleKind.CREDIT, carrier=Carrier.CARD, parameters={"reader": CARD})
+    _reader(desk).run_once()
+    assert (desk.sale(2).state, desk.meter().stopped) == (SaleState.TAKEN, "epoch_changed")
+    assert desk.sale(2).cause.endswith("`desk reading end-epoch`")
+    assert list(desk.gateway.entries) == ["K1"]
 
 
 def test_an_empty_reader_writes_nothing(desk: DeskAtWork) -> None:

@@ -64,9 +64,23 @@ class Counter:
         """Sell an opening card."""
         return self.gateway.cards.sell(card, self.place, key, CreditKind.OPEN, amount, CUSTOMER)
 
-    def sell(self, key: str = "S-1", card: CardPlace = ONE, amount: int = 1000) -> Outcome:
+    def sell(
+        self,
+        key: str = "S-1",
+        card: CardPlace = ONE,
+        amount: int = 1000,
+        epoch: int | None = None,
+    ) -> Outcome:
         """Sell credit on a card."""
-        return self.gateway.cards.sell(card, self.place, key, CreditKind.CREDIT, amount)
+        return self.gateway.cards.sell(
+            card, self.place, key, CreditKind.CREDIT, amount, epoch=epoch
+        )
+
+    def exchange(self, epoch: int) -> None:
+        """Give the meter a new storage, in which its account is open."""
+        self.meter = make(serial_number=METER, credit=0, epoch=epoch)
+        self.meter.state.account.customer_number = CUSTOMER
+        self.line.connect(self.meter)
 
     def insert(self, card: CardPlace = ONE) -> None:
         """Insert a card in the meter."""
@@ -283,6 +297,26 @@ def test_a_meter_that_was_set_back_is_told_by_its_card(counter: Counter) -> None
     presented = counter.gateway.cards.present(ONE)
     assert (presented.problem, presented.card) == (Problem.SET_BACK, SERIAL.hex())
     assert presented.back is not None
+
+
+def test_nothing_is_written_for_another_storage_than_the_books_know(counter: Counter) -> None:
+    counter.begin()
+    other = counter.sell(epoch=0xE1)
+    assert (other.state, other.problem) == (JournalWord.ABSENT, Problem.EPOCH_CHANGED)
+    assert "another storage (epoch 000000e0)" in other.cause
+    assert "nothing was written" in other.cause
+    assert counter.gateway.cards.present(ONE).consumption is Consumption.ACCEPTED
+    assert counter.sell(epoch=0xE0).state is JournalWord.ON_CARD
+
+
+def test_a_card_from_before_a_new_storage_goes_into_the_meter_first(counter: Counter) -> None:
+    counter.begin()
+    counter.exchange(0xE1)
+    with counter.gateway.wire(URL) as wire:
+        assert wire.reading(counter.place).problem is Problem.NONE
+    old = counter.sell(epoch=0xE1)
+    assert (old.state, old.problem) == (JournalWord.ABSENT, Problem.NOT_PERMITTED)
+    assert "insert the card" in old.cause
 
 
 def test_limits_are_preset_on_a_card_and_its_write_back_tells_of_them(counter: Counter) -> None:
