@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from meterctl.cli.arguments import cents_of
-from meterctl.cli.desk.counter_card import place_of_card, require_card_of_sale
+from meterctl.cli.desk.counter_card import place_of_card, require_deliverable_again
 from meterctl.cli.desk.desk_money import money_record, print_money, shown
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.desk_output import print_record, print_records
@@ -195,7 +195,7 @@ def sell_again(
     carrier = Carrier.WIRE if place is None else Carrier.CARD
     body = {"sale": sale, "to": to, "amount": wanted, "carrier": carrier, "reader": place}
     with signed_in(given) as desk:
-        require_card_of_sale(desk, place, UNCHANGED)
+        require_deliverable_again(desk, sale, to, wanted, place, UNCHANGED)
         answer = desk.ask(
             "sale sell-again",
             body,

@@ -42,15 +42,21 @@ SHOWN = (
 def seen_through(desk: SignedIn, taken: Mapping[str, Any]) -> dict[str, Any]:
     """Bring a sale that was taken to its meter or card; return it as it stands then.
 
-    What hinders it is said on stderr: the money is taken, and the sale goes on.
+    What hinders it is said on stderr, and is its cause if it has no other: the money is taken, and
+    the sale goes on.
     """
+    hindered = ""
     sale, order = int(taken["sale"][1:]), int(taken["order"][1:])
     try:
         carry_out(desk.database, lambda: gateway_of(desk), order)
     except MeterctlError as error:
         say(f"{taken['sale']} is not sent yet: {error}")
+        hindered = str(error)
     with desk.reading() as session:
-        return describe_sale(session, sale)
+        told = describe_sale(session, sale)
+    if told["state"] == SaleState.TAKEN and not told["cause"]:
+        told["cause"] = hindered
+    return told
 
 
 def told_of(sale: Mapping[str, Any]) -> str:

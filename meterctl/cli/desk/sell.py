@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from meterctl.cli.arguments import cents_of
-from meterctl.cli.desk.counter_card import place_of_card, require_card_of_sale
+from meterctl.cli.desk.counter_card import place_of_card, require_deliverable
 from meterctl.cli.desk.desk_money import print_money, shown
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.sale_delivery import print_sale, seen_through, told_of
@@ -62,7 +62,7 @@ def sell(
     place = place_of_card(card, reader, UNCHANGED)
     carrier = Carrier.WIRE if place is None else Carrier.CARD
     with signed_in(given) as desk:
-        require_card_of_sale(desk, place, UNCHANGED)
+        require_deliverable(desk, agreement, paid, place, UNCHANGED)
         answer = desk.ask(
             "sell",
             {"agreement": agreement, "amount": paid, "carrier": carrier, "reader": place},

@@ -13,14 +13,13 @@ from meterctl.utility.model.money import Carrier, Sale, SaleKind
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.transitions import LIVE, CommandState, SaleState
+from meterctl.utility.store.queries.waiting import ANY_TIME, stands_before
 from meterctl.utility.store.statements import Prepared, rows_of
 
 AT_ONCE = 20
 """How many due orders of a port are found at once: to look for each alone costs as much."""
 TERMS = "terms"
 """Parameter of a reading of what the meter is set to, not of its registers; it waits its turn."""
-_ANY_TIME = (OrderKind.READ, OrderKind.RESOLVE)
-"""Orders that wait for none of their meter, and none for them."""
 _ORDER, _SALE, _METER = rows_of(Order), rows_of(Sale), rows_of(Meter)
 _PORT, _AGREEMENT, _POINT = rows_of(Port), rows_of(Agreement), rows_of(SupplyPoint)
 
@@ -80,26 +79,11 @@ def _waits() -> ColumnElement[bool]:
 def _in_turn() -> ColumnElement[bool]:
     """Return the condition that no order of the meter stands before an order.
 
-    A sale that waits for its card is in the way of none, nor does it wait for others.
+    A sale that waits for its card does not wait for others.
     """
-    before, sale_before = _ORDER.alias("before"), _SALE.alias("sale_before")
-    waits_for_card = exists().where(
-        sale_before.c.id == before.c.sale_id,
-        sale_before.c.carrier == Carrier.CARD,
-        before.c.credit_state == SaleState.TAKEN,
-    )
-    is_open = or_(
-        before.c.credit_state.in_((SaleState.TAKEN, SaleState.SENDING, SaleState.UNKNOWN)),
-        before.c.command_state.in_((CommandState.QUEUED, CommandState.SILENT)),
-    )
-    in_the_way = and_(is_open, before.c.kind.not_in(_ANY_TIME), not_(waits_for_card))
-    blocked = exists().where(
-        before.c.meter_id == _ORDER.c.meter_id,
-        before.c.id < _ORDER.c.id,
-        or_(before.c.command_state == CommandState.RUNNING, in_the_way),
-    )
+    blocked = exists().where(stands_before(_ORDER.alias("before"), _ORDER))
     of_settings = _ORDER.c.parameters[TERMS].as_string().is_not(None)
-    any_time = and_(_ORDER.c.kind.in_(_ANY_TIME), not_(of_settings))
+    any_time = and_(_ORDER.c.kind.in_(ANY_TIME), not_(of_settings))
     return or_(any_time, (_SALE.c.carrier == Carrier.CARD).is_(True), not_(blocked))
 
 

@@ -26,10 +26,9 @@ from meterctl.utility.meters.terms_of_orders import wanted_settings, wanted_tari
 from meterctl.utility.model.work import OrderKind
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.order_books import THEN
+from meterctl.utility.store.queries.waiting import NO_WIRE
 from meterctl.utility.store.set_back_books import ESTIMATE
 from protocols.errors import QuantityError
-
-NO_WIRE = "the meter has no wire: a card, or a visit with a reader, is needed"
 
 
 class Step(StrEnum):

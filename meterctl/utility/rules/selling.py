@@ -100,6 +100,48 @@ def require_served(serial: str, stopped: str | None, unchanged: str) -> None:
     raise Refused("meter_stopped", f"meter {serial} {why}; {unchanged}")
 
 
+@dataclass(frozen=True, slots=True)
+class CardAtCounter:
+    """A card that lies before a sale: its serial number, and the meter it is bound to.
+
+    `meter` is empty for an unbound card; `is_blank`: it has no keys yet.
+    """
+
+    serial: str
+    meter: str
+    is_blank: bool = False
+    is_service: bool = False
+
+
+def require_fitting_card(card: CardAtCounter, meter: str, agreement: str, *, opens: bool) -> None:
+    """Refuse a card on which a sale cannot be written.
+
+    Args:
+        meter: serial number of the meter of the sale.
+        agreement: number of its agreement.
+        opens: the sale opens the meter's account, which binds the card.
+
+    Raises:
+        Refused: codes `card_blank`, `card_service`, `card_of_another`, `card_bound` and
+            `card_unbound`.
+    """
+    binds = f"`desk card issue {agreement}`"
+    if card.is_blank:
+        code, found = "card_blank", f"is blank: {binds} makes it ready"
+    elif card.is_service:
+        code, found = "card_service", "is a service card and carries no credit"
+    elif card.meter not in ("", meter):
+        code, found = "card_of_another", f"is of meter {card.meter}, the sale is for meter {meter}"
+    elif card.meter and opens:
+        code = "card_bound"
+        found = f"is bound to meter {meter}, which has no account yet: `desk card erase` frees it"
+    elif not card.meter and not opens:
+        code, found = "card_unbound", f"is bound to no meter: {binds} binds it to meter {meter}"
+    else:
+        return
+    raise Refused(code, f"card {card.serial} {found}; no money was taken")
+
+
 def require_sale_key(key: str) -> None:
     """Refuse a key that no journal takes; raises Invalid."""
     if (

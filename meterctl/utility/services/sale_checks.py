@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from meterctl.utility.errors import Conflict, Refused
-from meterctl.utility.model.agreement import AgreementMode
-from meterctl.utility.model.metering import Meter
+from meterctl.utility.model.agreement import Agreement, AgreementMode
+from meterctl.utility.model.metering import Meter, Port
 from meterctl.utility.model.money import Carrier, Sale, SaleKind, SaleSource
+from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.selling import (
@@ -24,12 +28,14 @@ from meterctl.utility.store.new_rows import new_row
 from meterctl.utility.store.queries.orders import order_number
 from meterctl.utility.store.queries.sale_places import (
     MeterOfSale,
+    MeterStatus,
     SalePlace,
     meter_status,
+    sale_place,
     was_opened_here,
 )
 from meterctl.utility.store.queries.sales import new_sale_values, sale_number
-from meterctl.utility.store.unit_of_work import UnitOfWork
+from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 from protocols.data_model.words import AccountState
 
 _OPEN, _CLOSED = (AccountState.OPEN.name.lower(), AccountState.CLOSED.name.lower())
@@ -61,6 +67,36 @@ class Written:
     follows: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a sale would go that is looked at before it is taken; nothing is locked."""
+
+    agreement: str
+    serial: str
+    customer: str
+    kind: SaleKind
+    epoch: int | None
+    port: str | None
+    """Address of the meter's port; None: it has no wire."""
+
+
+def destination(session: Session, actor: Actor, agreement: str) -> Destination:
+    """Return where a sale of an agreement would go, as it stands now.
+
+    Raises:
+        NotPermitted: the person may not sell there.
+        Refused, Conflict: as `check`, but for limits; or no credit is kept in a meter there.
+    """
+    place = sale_place(session, agreement)
+    actor.require(Action.SELL, place.path)
+    meter = session.get_one(Meter, require_meter(place))
+    kind, _ = _may_be_sold(session, place, place.state, meter_of(meter))
+    port = None if meter.port_id is None else session.get_one(Port, meter.port_id).url
+    return Destination(
+        place.number, meter.serial, _customer(session, place), kind, meter.epoch, port
+    )
+
+
 def check(
     work: UnitOfWork, place: SalePlace, state: AgreementState, meter: MeterOfSale, amount: int
 ) -> Checked:
@@ -74,17 +110,7 @@ def check(
             or its account closed, or its credit would pass its limit.
         Conflict: a sale for the meter lies unused on a card.
     """
-    if state is not AgreementState.ACTIVE:
-        raise Refused("not_active", f"{place.number} is {state}, not active; no money was taken")
-    require_served(meter.serial, meter.stopped, "no money was taken")
-    status = meter_status(work.session, meter.id, meter.epoch)
-    if status.on_card is not None:
-        raise Conflict(
-            "on_card",
-            f"{sale_number(status.on_card)} for meter {meter.serial} lies unused on a card, which "
-            "goes into the meter first; no money was taken",
-        )
-    kind = _kind(work, meter, status.account_state)
+    kind, status = _may_be_sold(work.session, place, state, meter)
     proved = status.proved or ProvedCredit(0, 0)
     terms = place.terms_of_sale()
     require_room(amount, status.waiting, proved, terms)
@@ -202,7 +228,33 @@ def answer(work: UnitOfWork, written: Written, checked: Checked) -> dict[str, An
     }
 
 
-def _kind(work: UnitOfWork, meter: MeterOfSale, account: str | None) -> SaleKind:
+def _may_be_sold(
+    session: Session, place: SalePlace, state: AgreementState, meter: MeterOfSale
+) -> tuple[SaleKind, MeterStatus]:
+    """Return the message of a sale that may be made, and what is known of its meter."""
+    if state is not AgreementState.ACTIVE:
+        raise Refused("not_active", f"{place.number} is {state}, not active; no money was taken")
+    require_served(meter.serial, meter.stopped, "no money was taken")
+    status = meter_status(session, meter.id, meter.epoch)
+    if status.on_card is not None:
+        raise Conflict(
+            "on_card",
+            f"{sale_number(status.on_card)} for meter {meter.serial} lies unused on a card, which "
+            "goes into the meter first; no money was taken",
+        )
+    return _kind(session, meter, status.account_state), status
+
+
+def _customer(session: Session, place: SalePlace) -> str:
+    """Return the number of a supply point (户号), which is the customer number of its meter."""
+    return session.scalars(
+        select(SupplyPoint.number)
+        .join(Agreement, Agreement.point_id == SupplyPoint.id)
+        .where(Agreement.id == place.agreement_id)
+    ).one()
+
+
+def _kind(session: Session, meter: MeterOfSale, account: str | None) -> SaleKind:
     """Return the message of a sale: the first one opens the meter's account.
 
     Args:
@@ -218,5 +270,5 @@ def _kind(work: UnitOfWork, meter: MeterOfSale, account: str | None) -> SaleKind
         )
     if account is None or account == _OPEN:
         return SaleKind.CREDIT
-    is_opened = was_opened_here(work.session, meter.id, meter.epoch)
+    is_opened = was_opened_here(session, meter.id, meter.epoch)
     return SaleKind.CREDIT if is_opened else SaleKind.OPEN

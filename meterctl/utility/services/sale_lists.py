@@ -13,7 +13,8 @@ from meterctl.utility.model.money import Sale
 from meterctl.utility.model.organisation import Organisation
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.rules.rights import ALLOWED, Action
-from meterctl.utility.rules.transitions import SaleState
+from meterctl.utility.rules.sale_words import require_possible
+from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.store.queries.agreements import find_agreement
 from meterctl.utility.store.queries.sales import describe_sale, find_sale, node_of_agreement
 from meterctl.utility.store.queries.shifts import find_shift
@@ -27,6 +28,18 @@ def show(session: Session, actor: Actor, sale: str) -> dict[str, Any]:
     if not actor.may(Action.SALE_READ, node.path):
         raise NotPermitted("not_allowed", f"{actor.number}: {sale} is not yours to read")
     return describe_sale(session, found.id)
+
+
+def sold_again(session: Session, sale: str) -> tuple[str, int]:
+    """Return the agreement of a sale that is owed, and its amount (0.01).
+
+    Raises:
+        NotFound: there is no such sale.
+        Refused: nothing is owed for it.
+    """
+    found = find_sale(session, sale)
+    require_possible(f"S{found.id}", found.state, SaleEvent.SELL_AGAIN)
+    return session.get_one(Agreement, found.agreement_id).number, found.amount
 
 
 def list_(

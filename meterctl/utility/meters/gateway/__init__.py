@@ -8,13 +8,19 @@ No question is ever answered yes here: where `meterctl` would ask a person, the 
 `Problem`. Nothing here knows the desk's tables.
 """
 
+from meterctl.utility.meters.gateway.before_sale import (
+    require_keys,
+    require_ring_for,
+    see_card,
+)
 from meterctl.utility.meters.gateway.card_values import (
     CardDone,
     CardReading,
+    CardSeen,
     Consumption,
     Presented,
 )
-from meterctl.utility.meters.gateway.cards import Cards, require_card
+from meterctl.utility.meters.gateway.cards import Cards
 from meterctl.utility.meters.gateway.clocks import REAL_TIME, Clocks
 from meterctl.utility.meters.gateway.commands import CommandOutcome, CommandWord, Terms
 from meterctl.utility.meters.gateway.found import FoundJournal, reading_journal
@@ -27,7 +33,7 @@ from meterctl.utility.meters.gateway.outcomes import (
     Supply,
 )
 from meterctl.utility.meters.gateway.places import CardPlace, MeterPlace
-from meterctl.utility.meters.gateway.problems import Problem
+from meterctl.utility.meters.gateway.problems import Problem, cause_at_desk
 from meterctl.utility.meters.gateway.readings import Reading
 from meterctl.utility.meters.gateway.told import Told
 from meterctl.utility.meters.gateway.wire import Wire
@@ -38,6 +44,7 @@ __all__ = [
     "CardDone",
     "CardPlace",
     "CardReading",
+    "CardSeen",
     "Cards",
     "Clocks",
     "CommandOutcome",
@@ -58,6 +65,9 @@ __all__ = [
     "Terms",
     "Told",
     "Wire",
+    "cause_at_desk",
     "reading_journal",
-    "require_card",
+    "require_keys",
+    "require_ring_for",
+    "see_card",
 ]

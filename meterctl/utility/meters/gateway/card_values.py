@@ -79,6 +79,20 @@ class CardReading:
 
 
 @dataclass(frozen=True, slots=True)
+class CardSeen:
+    """A prepaid card as it lies in a reader: its serial number, and the meter it is bound to.
+
+    `meter` is empty for an unbound card. `is_blank`: it has no keys yet. `is_service`: it brings
+    back the state of its meter, and carries no credit.
+    """
+
+    card: str
+    meter: str = ""
+    is_blank: bool = False
+    is_service: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Presented:
     """A card as it was read at a counter.
 

@@ -22,7 +22,7 @@ from meterctl.card_readers.image import open_image
 from meterctl.card_readers.pcsc import open_reader
 from meterctl.errors import MeterctlError, NotPermittedError, UsageError
 from meterctl.journal import Entry, Journal
-from meterctl.key_ring import KeyRing, development_ring, load_ring
+from meterctl.key_ring import KeyRing
 from meterctl.operations.card.case import Case
 from meterctl.operations.card.comparison import hold_against_journal, settle_by_write_back
 from meterctl.operations.card.erasure import plan_erasure
@@ -96,23 +96,6 @@ def ring_for_card(ring: KeyRing, port: CardPort) -> KeyRing:
     return ring
 
 
-def require_card(place: CardPlace, keys: Path | None) -> None:
-    """See that a prepaid card with our keys lies at a place; nothing is changed.
-
-    Args:
-        keys: the file of the key ring; None is the published development key.
-
-    Raises:
-        UsageError: there is no such file or reader, or what it holds is no prepaid card.
-        NoAnswerError: there is no card in the reader, or it does not answer.
-        NotPermittedError: the card is blank, or the key ring has no key for it.
-    """
-    ring = development_ring() if keys is None else load_ring(keys)
-    with open_card(place) as port:
-        card = PresentedCard(port.transmit, ring_for_card(ring, port), os.urandom, lambda: 0)
-        _ = card.keys  # raises where the card is blank or of another ring
-
-
 @dataclass(frozen=True, slots=True)
 class Cards:
     """The cards of a counter. Without a wire a message is sealed from what is proved already.
@@ -161,26 +144,43 @@ class Cards:
             UsageError: another kind; the key is known with another amount, kind or meter; see the
                 class.
         """
-        order = CreditOrder.checked(place.serial, key, kind, amount, customer)
-        order.require_card()
-
-        def plan(case: Case) -> Planned[Sold]:
-            if kind is CreditKind.OPEN:
-                wanted = Opening(place.serial, order.customer, amount, unit, new_storage)
-                return plan_opening(case, wanted)
-            return plan_sale(case, amount)
-
+        order = _order_by_card(place, key, kind, amount, customer)
         with self.journal() as journal:
             if is_settled(order.entry(journal)):
                 return outcome_of(journal, key)
             error: MeterctlError | None = None
             try:
                 with self._case(journal, card, place, key, wire, epoch=epoch) as case:
-                    plan(case).carry_out()
+                    _planned(case, order, unit, new_storage=new_storage).carry_out()
             except MeterctlError as raised:
                 error = raised
             order.entry(journal)  # another counter may have used the key for something else
             return outcome_of(journal, key, error)
+
+    def rehearse(
+        self,
+        card: CardPlace,
+        place: MeterPlace,
+        key: str,
+        kind: CreditKind,
+        amount: int,
+        customer: str = ANY_CUSTOMER,
+        *,
+        epoch: int | None = None,
+    ) -> None:
+        """See that a sale could be written on a card now; the card is not changed.
+
+        The arguments are those of `sell`. What the card's write-back proves stays settled.
+
+        Raises:
+            MeterctlError: why it could not.
+        """
+        order = _order_by_card(place, key, kind, amount, customer)
+        with (
+            self.journal() as journal,
+            self._case(journal, card, place, key, None, epoch=epoch) as case,
+        ):
+            _planned(case, order, CNY)
 
     def present(self, card: CardPlace) -> Presented:
         """Read a card, and settle what its write-back proves."""
@@ -290,6 +290,25 @@ class Cards:
                 epoch=epoch,
                 ask=ask,
             )
+
+
+def _order_by_card(
+    place: MeterPlace, key: str, kind: CreditKind, amount: int, customer: str
+) -> CreditOrder:
+    """Return the checked order of a sale by card; raises UsageError."""
+    order = CreditOrder.checked(place.serial, key, kind, amount, customer)
+    order.require_card()
+    return order
+
+
+def _planned(
+    case: Case, order: CreditOrder, unit: int, *, new_storage: bool = False
+) -> Planned[Sold]:
+    """Return the plan of a sale by card; raises MeterctlError where it cannot be made."""
+    if order.kind is CreditKind.OPEN:
+        wanted = Opening(order.meter, order.customer, order.amount, unit, new_storage)
+        return plan_opening(case, wanted)
+    return plan_sale(case, order.amount)
 
 
 def _told(case: Case, settled: list[Entry]) -> Presented:

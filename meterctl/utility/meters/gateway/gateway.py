@@ -116,8 +116,8 @@ class Gateway:
             UsageError: the journal cannot be used.
             NotPermittedError: the port leads elsewhere, and there is no key ring.
         """
-        if not _is_missing_file(url):
-            self._require_ring(url)
+        if not is_missing_file(url):
+            require_ring(self.ring, url)
         with self.journal() as opened:
             wire = Wire(
                 url,
@@ -136,25 +136,26 @@ class Gateway:
         """Open a port, and see again where it leads: its file may be another one now."""
         transport = self._open_wire(url)
         try:
-            self._require_ring(url)
+            require_ring(self.ring, url)
         except NotPermittedError:
             transport.close()
             raise
         return transport
 
-    def _require_ring(self, url: str) -> None:
-        """Refuse the published development key on a port that leads to another machine.
 
-        Raises:
-            NotPermittedError: there is no key ring, and the port is not of this machine.
-        """
-        if self.ring.is_development and url and not is_desk(url):
-            raise NotPermittedError(
-                f"port {url}: the published development key is for local ports only (ptys, "
-                f"loopback). Give the desk a key ring. Nothing was sent"
-            )
+def require_ring(ring: KeyRing, url: str) -> None:
+    """Refuse the published development key on a port that leads to another machine.
+
+    Raises:
+        NotPermittedError: there is no key ring, and the port is not of this machine.
+    """
+    if ring.is_development and url and not is_desk(url):
+        raise NotPermittedError(
+            f"port {url}: the published development key is for local ports only (ptys, "
+            f"loopback). Give the desk a key ring. Nothing was sent"
+        )
 
 
-def _is_missing_file(url: str) -> bool:
+def is_missing_file(url: str) -> bool:
     """Return whether a port is a file that is not there, which opening it tells."""
     return "://" not in url and not os.path.exists(url.partition("?")[0])

@@ -87,6 +87,9 @@ _PROBLEMS: tuple[tuple[type[MeterctlError], Problem], ...] = (
 
 _CLOSES_BY_HAND = re.compile(r"meterctl (?:--port \S+ )?journal resolve \S+ --as \w+")
 _RESOLVES = re.compile(r"meterctl (?:--port \S+ )?journal resolve \d+(?: asks (?:its|the) meter)?")
+_BY_CARD = re.compile(r"(?<!desk )`card (issue|replace|erase)`")
+_OPENS_BY_CARD = re.compile(r"(?<!desk )`card open` sells an opening card")
+_ASKS_METER = re.compile(r"give --port to ask the meter")
 """What errors of meterctl tell its users to type; at the desk a worker does it."""
 
 
@@ -108,7 +111,10 @@ def cause_at_desk(error: MeterctlError) -> str:
             f"`meterctl desk card present` by its card"
         )
     text = _CLOSES_BY_HAND.sub("`meterctl desk sale settle`", text)
-    return _RESOLVES.sub("`meterctl desk work` asks its meter", text)
+    text = _RESOLVES.sub("`meterctl desk work` asks its meter", text)
+    text = _ASKS_METER.sub("let `desk reading take` ask the meter", text)
+    text = _OPENS_BY_CARD.sub("`desk card issue` binds it to one", text)
+    return _BY_CARD.sub(r"`desk card \1`", text)
 
 
 def _chain(error: BaseException | None) -> Iterator[MeterctlError]:

@@ -19,6 +19,7 @@ from meterctl.utility.rules.transitions import (
     SaleState,
 )
 from meterctl.utility.store.queries.orders import order_number
+from meterctl.utility.store.queries.waiting import why_it_waits
 
 
 def node_of_agreement(session: Session, agreement_id: int) -> int:
@@ -72,8 +73,11 @@ def describe_sale(session: Session, sale_id: int) -> dict[str, Any]:
         .limit(1)
     ).one()
     receipt_number = None if receipt is None else numbering.receipt_number(shift, receipt)
+    values = sale_values(sale)
+    if sale.state is SaleState.TAKEN and not sale.cause:
+        values["cause"] = why_it_waits(session, order, sale.carrier)
     return {
-        **sale_values(sale),
+        **values,
         "agreement": agreement,
         "meter": serial,
         "order": order_number(order),

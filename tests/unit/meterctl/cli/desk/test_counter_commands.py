@@ -7,20 +7,31 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from sqlalchemy import update
 
 from meterctl.card_readers.image import create_image
 from meterctl.cli.desk import receipt
-from meterctl.utility.meters.gateway import CardPlace, Gateway
+from meterctl.key_ring import create_ring
+from meterctl.utility.meters.gateway import (
+    CardPlace,
+    CreditKind,
+    Gateway,
+    JournalWord,
+    MeterPlace,
+)
+from meterctl.utility.model.metering import Port
 from meterctl.utility.model.organisation import GrantState, Organisation, Staff, StaffGrant
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import SaleEvent
 from meterctl.utility.store.authentication import hash_of
+from meterctl.utility.store.queries.waiting import NO_WIRE
 from meterctl.utility.store.sale_books import move
 from meterctl.utility.store.unit_of_work import UnitOfWork
 from protocols.quantities import CENT
 from tests.support.desk_commands import DeskCommand, Ran
 from tests.support.desk_counter import Counter
-from tests.support.desk_world import TODAY, a_customer, a_world, opened
+from tests.support.desk_sales import a_port
+from tests.support.desk_world import NOON, TODAY, a_customer, a_world, opened
 
 
 class Desk:
@@ -79,11 +90,22 @@ def test_a_sale_that_nothing_can_deliver_is_pending_and_its_receipt_counts(desk:
     assert (told["receipt_number"], told["replayed"]) == ("1-0001", False)
     assert {"to_debt", "credit_after", "supply_state"} <= told.keys()
     assert (told["result"], told["exit_code"], told["outcome"]) == ("unknown", 7, "taken")
-    assert told["message"] == "S1: delivery pending, your receipt counts"
+    assert told["message"] == f"S1: delivery pending, your receipt counts ({NO_WIRE})"
     again = desk.run("sell", "A1", "50.00", "--key", "K-1", "--json")
     assert (again.code, again.objects[-1]["replayed"]) == (7, True)
     other = desk.run("sell", "A1", "60.00", "--key", "K-1")
     assert (other.code, "key K-1" in other.err) == (2, True)
+
+
+def test_a_sale_that_waits_names_the_order_before_it(desk: Desk) -> None:
+    desk.told("sell", "A1", "50.00", "--key", "K-1", code=7)
+    waits = desk.told("sell", "A1", "20.00", "--key", "K-2", code=7)
+    assert waits["cause"] == "it waits for O1 (sale S1) of the same meter, which is taken"
+    desk.move(SaleEvent.RUN, SaleEvent.OPEN_OUTCOME)
+    cause = desk.told("sale", "show", "S2")["cause"]
+    assert cause == "it waits for O1 (sale S1) of the same meter, which is unknown"
+    desk.move(SaleEvent.RESOLVED_DELIVERED)
+    assert desk.told("sale", "show", "S2")["cause"] == NO_WIRE
 
 
 def test_a_command_that_was_done_before_says_that_no_money_was_taken_now(desk: Desk) -> None:
@@ -236,9 +258,9 @@ def test_who_has_no_right_is_refused_with_six(desk: Desk) -> None:
 def test_no_money_is_taken_for_a_card_that_cannot_be_written(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "text.bin").write_text("no card")
     create_image(tmp_path / "blank.bin", bytes(8))
-    for name, code in (("none.bin", 2), ("text.bin", 2), ("blank.bin", 6)):
+    for name, code in (("none.bin", 2), ("text.bin", 2), ("blank.bin", 3)):
         ran = desk.run("sell", "A1", "50.00", "--card", str(tmp_path / name))
-        assert (ran.code, "no money was taken" in ran.err, name in ran.err or code == 6) == (
+        assert (ran.code, "no money was taken" in ran.err, name in ran.err or code == 3) == (
             code, True, True,
         )  # fmt: skip
     assert desk.run("sale", "list", "--json").objects == []
@@ -246,11 +268,70 @@ def test_no_money_is_taken_for_a_card_that_cannot_be_written(desk: Desk, tmp_pat
 
 
 def test_a_sale_on_a_card_is_told_again_when_the_card_has_gone(desk: Desk, tmp_path: Path) -> None:
-    card = tmp_path / "card.bin"
-    create_image(card, bytes(8))
-    assert Gateway(tmp_path / "journal.sqlite").cards.format(CardPlace(str(card))).is_done
+    card = _card(tmp_path)
+    desk.counter.read(0, more={"account_state": "unopened"})
     first = desk.run("sell", "A1", "50.00", "--card", str(card), "--key", "K-1", "--json")
     card.unlink()
     again = desk.run("sell", "A1", "50.00", "--card", str(card), "--key", "K-1", "--json")
     assert again.code in (first.code, 7)
     assert (again.objects[-1]["sale"], again.objects[-1]["replayed"]) == ("S1", True)
+
+
+def _card(folder: Path, meter: str = "") -> Path:
+    """Make a card; with a meter one that is bound to it, by an opening sale."""
+    card = folder / f"card{meter}.bin"
+    create_image(card, bytes(8))
+    cards, place = Gateway(folder / "journal.sqlite").cards, CardPlace(str(card))
+    assert cards.format(place).is_done
+    if meter:
+        sold = cards.sell(place, MeterPlace(meter, ""), "O-1", CreditKind.OPEN, 0, "1" * 12)
+        assert sold.state is JournalWord.ON_CARD
+    return card
+
+
+def test_no_money_is_taken_for_a_card_that_is_unbound_or_another_meter_s(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.counter.read(0)
+    unbound = desk.run("sell", "A1", "50.00", "--card", str(_card(tmp_path)))
+    assert (unbound.code, "`desk card issue A1` binds it" in unbound.err) == (3, True)
+    foreign = desk.run("sell", "A1", "50.00", "--card", str(_card(tmp_path, "000000000009")))
+    assert (foreign.code, "is of meter 000000000009" in foreign.err) == (3, True)
+    assert "no money was taken" in foreign.err
+    assert desk.run("sale", "list", "--json").objects == []
+
+
+def test_no_money_is_taken_for_a_card_of_which_no_sequence_is_known(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.counter.read(0)
+    card = _card(tmp_path, "000000000001")
+    told = desk.run("sell", "A1", "50.00", "--card", str(card))
+    assert (told.code, "unconsumed; no money was taken" in told.err) == (6, True)
+    assert desk.run("sale", "list", "--json").objects == []
+
+
+def test_no_money_is_taken_that_the_key_ring_of_the_counter_cannot_seal(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.counter.work(lambda work: a_port(work, desk.counter.world, "tcp://127.0.0.1:1"))
+    keys = tmp_path / "keys.json"
+    create_ring(keys, daily_limit=40_00)
+    words = ("sell", "A1", "50.00", "--keys", str(keys))
+    over = desk.run(*words)
+    assert (over.code, "daily limit is 40.00; no money was taken" in over.err) == (6, True)
+    with Gateway(tmp_path / "journal.sqlite", keys).journal() as journal:
+        journal.proofs.raise_floor("000000000001", 2)
+    passed = desk.run("sell", "A1", "30.00", "--keys", str(keys))
+    assert (passed.code, "a key version of 2 or above is needed" in passed.err) == (6, True)
+    assert desk.run("sale", "list", "--json").objects == []
+
+
+def test_no_money_is_taken_where_nobody_has_keys_for_the_port(desk: Desk) -> None:
+    elsewhere = "tcp://192.0.2.1:502"
+    desk.counter.work(lambda work: a_port(work, desk.counter.world, elsewhere))
+    refused = desk.run("sell", "A1", "50.00")
+    assert (refused.code, "no worker serves it now" in refused.err) == (6, True)
+    assert "no money was taken" in refused.err
+    desk.counter.work(lambda work: work.session.execute(update(Port).values(lease_until=2 * NOON)))
+    assert desk.run("sell", "A1", "50.00", "--dry-run").code == 0
