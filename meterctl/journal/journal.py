@@ -332,6 +332,11 @@ class Journal:
             return ""
         return opened[0] if opened is not None and opened[1] > replaced[1] else replaced[0]
 
+    def card_of(self, meter: str) -> str:
+        """Return the serial number of the card that was made last for a meter; empty: none was."""
+        opened = self._entries.newest_opening(meter)
+        return self.card_in_use(meter) or (opened[0] if opened is not None else "")
+
     # ---- the audit log
 
     def audit_lines(self) -> list[AuditLine]:

@@ -14,6 +14,7 @@ from meterctl.utility.meters.execution import Execution
 from meterctl.utility.meters.gateway import (
     CardPlace,
     CreditKind,
+    Gateway,
     MeterPlace,
     Problem,
     cause_at_desk,
@@ -38,6 +39,14 @@ def place_of_card(card: str | None, reader: str | None, unchanged: str) -> str |
     if card is not None and reader is not None:
         raise UsageError(f"give one of --card and --reader; {unchanged}")
     return os.path.abspath(card) if card else reader
+
+
+def execution_of(desk: SignedIn, gateway: Gateway) -> Execution:
+    """Return what carries out orders with the journal of a gateway, in this command."""
+    worker = Leases(desk.database, new_holder()).worker_of(
+        gateway.journal_number, str(gateway.journal_path)
+    )
+    return Execution(desk.database, gateway, worker)
 
 
 def require_deliverable(
@@ -139,10 +148,7 @@ def _require_card(desk: SignedIn, to: Destination, amount: int, card: str, uncha
     if desk.given.dry_run:
         return
     gateway = gateway_of(desk)
-    worker = Leases(desk.database, new_holder()).worker_of(
-        gateway.journal_number, str(gateway.journal_path)
-    )
-    presented = present_card(Execution(desk.database, gateway, worker), place)
+    presented = present_card(execution_of(desk, gateway), place)
     for notice in presented.notices:
         say(notice)
     if presented.problem is not Problem.NONE:

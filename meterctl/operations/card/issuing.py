@@ -8,6 +8,7 @@ from meterctl.errors import NotPermittedError
 from meterctl.journal import Entry, Journal
 from meterctl.operations.card.case import Case
 from meterctl.operations.card.comparison import compare
+from meterctl.operations.card.last_proof import meter_of_journal
 from meterctl.operations.card.planning import Planned
 from meterctl.operations.card.port import plan_with_port
 from meterctl.operations.card.presented import PresentedCard
@@ -163,20 +164,28 @@ def _binding(case: Case, meter: str, asked: ProvedMeter | None, last: Entry | No
     """Return the binding of a replacement card, later than that of every card before it."""
     issued_at = max(case.now(), case.journal.last_time(meter) + 1)
     if asked is not None:
-        return Bound(
-            meter,
-            asked.customer_number,
-            asked.account_unit,
-            asked.sealing_version,
-            host_second(issued_at),
-        )
+        return _bound_to_meter(asked, issued_at)
     message = last.sealed if last is not None else None
+    if message is None:
+        asked = meter_of_journal(case, meter)
+    if asked is not None:
+        return _bound_to_meter(asked, issued_at)
     if message is None:
         raise NotPermittedError(
             f"meter {meter}: the journal knows no account of it; give --port to ask the meter",
             serial_number=meter,
         )
     return bound_to(message, issued_at)
+
+
+def _bound_to_meter(meter: ProvedMeter, issued_at: int) -> Bound:
+    return Bound(
+        meter.serial_number,
+        meter.customer_number,
+        meter.account_unit,
+        meter.sealing_version,
+        host_second(issued_at),
+    )
 
 
 def _replace(case: Case, new: _Replacement) -> Entry | None:

@@ -51,6 +51,10 @@ class Action(StrEnum):
     EPOCH_END = "epoch_end"
     EPOCH_END_APPROVE = "epoch_end_approve"
 
+    CARD_ISSUE = "card_issue"
+    CARD_REPLACE = "card_replace"
+    CARD_ERASE = "card_erase"
+
     PAY = "pay"
     PAY_REFUND = "pay_refund"
     PAY_MOVE = "pay_move"
@@ -122,6 +126,9 @@ _ROLES: dict[Action, tuple[Role, ...]] = {
     Action.CREDIT_EXPLAIN_APPROVE: (Role.STATION_HEAD,),
     Action.EPOCH_END: (Role.ACCOUNTANT, Role.CLERK),
     Action.EPOCH_END_APPROVE: (Role.ACCOUNTANT, *_HEADS),
+    Action.CARD_ISSUE: (Role.VENDOR, Role.CLERK),
+    Action.CARD_REPLACE: (Role.VENDOR, Role.STATION_HEAD),
+    Action.CARD_ERASE: (Role.VENDOR, Role.STATION_HEAD),
     Action.PAY: _COUNTER,
     Action.PAY_REFUND: (Role.ACCOUNTANT,),
     Action.PAY_MOVE: (Role.ACCOUNTANT,),

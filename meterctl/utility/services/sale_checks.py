@@ -97,6 +97,12 @@ def destination(session: Session, actor: Actor, agreement: str) -> Destination:
     )
 
 
+def kind_now(session: Session, meter: Meter) -> SaleKind:
+    """Return the message of the next sale to a meter; raises Refused for a closed account."""
+    status = meter_status(session, meter.id, meter.epoch)
+    return _kind(session, meter_of(meter), status.account_state)
+
+
 def check(
     work: UnitOfWork, place: SalePlace, state: AgreementState, meter: MeterOfSale, amount: int
 ) -> Checked:

@@ -208,6 +208,11 @@ class Cards:
 
         return self._worked(work)
 
+    def issued(self, serial: str) -> str:
+        """Return the serial number of the card that this journal made last for a meter, or ""."""
+        with self.journal() as journal:
+            return journal.card_of(serial)
+
     def preset(
         self,
         card: CardPlace,

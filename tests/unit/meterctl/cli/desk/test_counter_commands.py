@@ -327,7 +327,7 @@ def test_no_money_is_taken_that_the_key_ring_of_the_counter_cannot_seal(
     assert desk.run("sale", "list", "--json").objects == []
 
 
-def test_no_money_is_taken_where_nobody_has_keys_for_the_port(desk: Desk) -> None:
+def test_no_money_is_taken_where_there_are_no_keys_for_the_port(desk: Desk) -> None:
     elsewhere = "tcp://192.0.2.1:502"
     desk.counter.work(lambda work: a_port(work, desk.counter.world, elsewhere))
     refused = desk.run("sell", "A1", "50.00")
@@ -335,3 +335,35 @@ def test_no_money_is_taken_where_nobody_has_keys_for_the_port(desk: Desk) -> Non
     assert "no money was taken" in refused.err
     desk.counter.work(lambda work: work.session.execute(update(Port).values(lease_until=2 * NOON)))
     assert desk.run("sell", "A1", "50.00", "--dry-run").code == 0
+
+
+def test_a_lost_card_is_replaced_with_its_sale_and_erased_on_demand(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.counter.read(0)
+    _card(tmp_path, "000000000001")
+    new = str(tmp_path / "new.bin")
+    missing = desk.run("card", "issue", "A1", "--card", new)
+    assert (missing.code, "meterctl card format" in missing.err) == (2, True)
+    create_image(Path(new), bytes(7) + bytes([9]))
+    in_use = desk.run("card", "issue", "A1", "--card", new)
+    assert (in_use.code, "`desk card replace`" in in_use.err) == (3, True)
+    assert desk.run("card", "replace", "A1", "--card", new, who="accountant-1").code == 6
+    told = desk.told("card", "replace", "A1", "--card", new, "--key", "R-1")
+    assert (told["card"], told["sales"]) == ("0000000000000009", ["O-1"])
+    again = desk.told("card", "replace", "A1", "--card", new, "--key", "R-1")
+    assert (again["card"], again["replayed"]) == ("0000000000000009", True)
+    unused = desk.run("card", "erase", new)
+    assert (unused.code, "lies unused on it" in unused.err) == (3, True)
+    assert desk.run("card", "erase", new, "--with-sale", "--dry-run").code == 0
+    assert desk.told("card", "erase", new, "--with-sale")["sales"] == ["O-1"]
+
+
+def test_a_card_for_an_account_that_is_not_open_gets_its_keys_and_its_first_sale_binds_it(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.counter.read(0, more={"account_state": "unopened"})
+    card = str(tmp_path / "new.bin")
+    create_image(Path(card), bytes(8))
+    assert desk.told("card", "issue", "A1", "--card", card)["state"] == "issued"
+    assert desk.told("sell", "A1", "50.00", "--card", card)["state"] == "on_card"

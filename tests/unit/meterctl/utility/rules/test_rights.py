@@ -38,6 +38,9 @@ credit_explain          a
 credit_explain_approve  h
 epoch_end               ae
 epoch_end_approve       ahbm
+card_issue              ve
+card_replace            vh
+card_erase              vh
 pay                     va
 pay_refund              a
 pay_move                a

@@ -319,6 +319,22 @@ def test_a_card_from_before_a_new_storage_goes_into_the_meter_first(counter: Cou
     assert "insert the card" in old.cause
 
 
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_meter_that_was_opened_elsewhere_gets_a_card_that_takes_sales(
+    counter: Counter, is_asked: bool
+) -> None:
+    counter.exchange(0xE1)
+    with counter.gateway.wire(URL) as wire:
+        assert wire.reading(counter.place).problem is Problem.NONE
+        done = counter.gateway.cards.replace(ONE, counter.place, wire=wire if is_asked else None)
+    assert (done.is_done, done.outcomes, done.cause) == (True, (), "")
+    assert counter.gateway.cards.issued(METER) == SERIAL.hex()
+    assert counter.sell(epoch=0xE1).state is JournalWord.ON_CARD
+    counter.insert()
+    assert counter.gateway.cards.present(ONE).settled[0].state is JournalWord.CONFIRMED
+    assert counter.credit == 1000
+
+
 def test_limits_are_preset_on_a_card_and_its_write_back_tells_of_them(counter: Counter) -> None:
     counter.begin()
     done = counter.gateway.cards.preset(ONE, counter.place, {LOW_CREDIT_1: 1000 * CENT})
