@@ -8,7 +8,13 @@ from meterctl.cli.arguments import cents_of
 from meterctl.cli.desk.desk_money import print_money, shown
 from meterctl.cli.desk.desk_options import desk_options
 from meterctl.cli.desk.orders_seen_through import see_through
-from meterctl.cli.desk.sale import PayingShiftOption, PayoutChannelOption, ToOption, told_of_payout
+from meterctl.cli.desk.sale import (
+    PayingShiftOption,
+    PayoutChannelOption,
+    ToOption,
+    naming_till,
+    told_of_payout,
+)
 from meterctl.cli.desk.sell import AgreementArgument
 from meterctl.cli.desk.shared_options import ReasonOption
 from meterctl.cli.desk.signed_in import signed_in
@@ -121,7 +127,7 @@ def refund(
     """
     given = desk_options(context)
     wanted, by = cents_of(amount, "nothing was paid"), word(PaymentChannel, channel, "channel")
-    with signed_in(given) as desk:
+    with signed_in(given) as desk, naming_till():
         answer = desk.ask(
             "refund",
             {"agreement": agreement, "amount": wanted, "channel": by, "shift": shift},

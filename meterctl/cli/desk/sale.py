@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from meterctl.cli.arguments import cents_of
@@ -15,6 +17,7 @@ from meterctl.cli.desk.shared_options import ROWS, LimitOption, ReasonOption
 from meterctl.cli.desk.signed_in import signed_in
 from meterctl.cli.output import say
 from meterctl.cli.values import offered
+from meterctl.utility.errors import NotPermitted
 from meterctl.utility.model.money import Carrier, PaymentChannel
 from meterctl.utility.rules.transitions import SaleState
 from meterctl.utility.rules.typed_text import word
@@ -141,7 +144,7 @@ def payout(
     """
     given = desk_options(context)
     by = word(PaymentChannel, channel, "channel")
-    with signed_in(given) as desk:
+    with signed_in(given) as desk, naming_till():
         answer = desk.ask(
             "sale payout",
             {"sale": sale, "channel": by, "shift": shift},
@@ -266,6 +269,18 @@ def settle(
         told = answer.values
         message = f"{told['task']}: another person approves that {told['sale']} is {said}"
         print_money(given, desk.database.zone, told, message, shown_fields=(*SHOWN, *_FURTHER))
+
+
+@contextmanager
+def naming_till() -> Iterator[None]:
+    """Say to who may not give money back how it is paid from a vendor's till."""
+    try:
+        yield
+    except NotPermitted as error:
+        raise NotPermitted(
+            error.code,
+            f"{error}. An accountant does it; --shift SHIFT names the open shift whose till pays",
+        ) from error
 
 
 def told_of_payout(told: dict[str, Any]) -> str:

@@ -249,7 +249,8 @@ def test_a_receipt_has_chinese_beside_english(desk: Desk, monkeypatch: pytest.Mo
 
 def test_who_has_no_right_is_refused_with_six(desk: Desk) -> None:
     assert desk.run("sell", "A1", "50.00", who="accountant-1").code == 6
-    assert desk.run("refund", "A1", "1.00").code == 6
+    refund = desk.run("refund", "A1", "1.00")
+    assert (refund.code, "--shift SHIFT names the open shift" in refund.err) == (6, True)
     assert desk.run("sell", "A1", "50.00", who="unknown").code == 6
     assert desk.run("sell", "A1", "fifty").code == 2
     assert desk.run("sell", "A1", "50.00", "--card", "a", "--reader", "b").code == 2
