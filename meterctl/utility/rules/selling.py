@@ -91,13 +91,17 @@ def require_served(serial: str, stopped: str | None, unchanged: str) -> None:
     Raises:
         Refused: it is stopped.
     """
-    if stopped is None:
-        return
+    if stopped is not None:
+        raise Refused("meter_stopped", f"{stopped_text(serial, stopped)}; {unchanged}")
+
+
+def stopped_text(serial: str, stopped: str) -> str:
+    """Return why nothing is sold to a meter."""
     if stopped == UNREAD:
         why = f"has a new storage that was not read yet: `desk reading take {serial}` comes first"
     else:
         why = f"is stopped ({stopped}): two persons look at it first"
-    raise Refused("meter_stopped", f"meter {serial} {why}; {unchanged}")
+    return f"meter {serial} {why}"
 
 
 @dataclass(frozen=True, slots=True)

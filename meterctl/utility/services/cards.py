@@ -16,6 +16,7 @@ from meterctl.utility.model.metering import Meter
 from meterctl.utility.model.money import SaleKind
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.rules.rights import Action
+from meterctl.utility.rules.selling import require_served
 from meterctl.utility.rules.transitions import AgreementState
 from meterctl.utility.services.sale_checks import kind_now, require_meter
 from meterctl.utility.store.queries.points import point_of_meter
@@ -43,12 +44,7 @@ def decide(
     meter = work.session.get_one(Meter, require_meter(place))
     if place.state is not AgreementState.ACTIVE:
         raise Refused("not_active", f"{place.number} is {place.state}; nothing was changed")
-    if meter.stopped is not None:
-        raise Refused(
-            "meter_stopped",
-            f"meter {meter.serial} is stopped ({meter.stopped}): two persons look at it first; "
-            "nothing was changed",
-        )
+    require_served(meter.serial, meter.stopped, "nothing was changed")
     opens = kind_now(work.session, meter) is SaleKind.OPEN
     work.audit(action, meter, None, {"state": "decided", "reader": reader}, reason)
     return {"agreement": place.number, "meter": meter.serial, "opens": opens}

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from meterctl.utility.model.metering import Meter
 from meterctl.utility.model.money import Carrier, Sale
 from meterctl.utility.model.work import Order, OrderKind
+from meterctl.utility.rules.selling import stopped_text
 from meterctl.utility.rules.transitions import LIVE, CommandState, SaleState
 from meterctl.utility.store.queries.orders import order_number
 from meterctl.utility.store.statements import rows_of
@@ -53,7 +54,7 @@ def why_it_waits(session: Session, order_id: int, carrier: Carrier) -> str:
         .where(Order.id == order_id)
     ).one()
     if meter.stopped is not None:
-        return f"meter {meter.serial} is stopped ({meter.stopped}): two persons look at it first"
+        return stopped_text(meter.serial, meter.stopped)
     before = _before(session, order_id, carrier)
     if before is not None:
         about = before.kind if before.sale_id is None else f"sale S{before.sale_id}"

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from meterctl.card_readers.image import create_image
 from meterctl.cli.desk import receipt
+from meterctl.cli.desk.signed_in import host_clock
 from meterctl.key_ring import create_ring
 from meterctl.utility.meters.gateway import (
     CardPlace,
@@ -21,6 +22,7 @@ from meterctl.utility.meters.gateway import (
 )
 from meterctl.utility.model.metering import Port
 from meterctl.utility.model.organisation import GrantState, Organisation, Staff, StaffGrant
+from meterctl.utility.rules.leases import LEASE_MS
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import SaleEvent
 from meterctl.utility.store.authentication import hash_of
@@ -31,7 +33,7 @@ from protocols.quantities import CENT
 from tests.support.desk_commands import DeskCommand, Ran
 from tests.support.desk_counter import Counter
 from tests.support.desk_sales import a_port
-from tests.support.desk_world import NOON, TODAY, a_customer, a_world, opened
+from tests.support.desk_world import TODAY, a_customer, a_world, opened
 
 
 class Desk:
@@ -334,7 +336,8 @@ def test_no_money_is_taken_where_there_are_no_keys_for_the_port(desk: Desk) -> N
     refused = desk.run("sell", "A1", "50.00")
     assert (refused.code, "no worker serves it now" in refused.err) == (6, True)
     assert "no money was taken" in refused.err
-    desk.counter.work(lambda work: work.session.execute(update(Port).values(lease_until=2 * NOON)))
+    until = host_clock() + LEASE_MS
+    desk.counter.work(lambda work: work.session.execute(update(Port).values(lease_until=until)))
     assert desk.run("sell", "A1", "50.00", "--dry-run").code == 0
 
 
