@@ -33,6 +33,8 @@ from meterctl.utility.store.reading_books import (
 from meterctl.utility.store.tasks import cancel_task
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
+SERVED = "meter_set_back_served"
+"""Word of the audit: the books of a meter began again."""
 ESTIMATE = "set_back_estimate"
 """Parameter of the order that reads the meter: consumption since the last reading, 0.01."""
 
@@ -69,7 +71,7 @@ def accept_set_back(
     work.session.flush()
     work.audit("reading", reading, None, {"state": str(reading.state), SET_BACK: True})
     told = {"stopped": None, "explained_before": explained}
-    work.audit("meter_set_back_served", meter, before, told)
+    work.audit(SERVED, meter, before, told)
     _end_finding(work, meter)
     cancel_task(work, TaskKind.SET_BACK, meter, "two persons decided to serve it")
     return reading

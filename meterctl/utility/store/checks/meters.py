@@ -15,6 +15,7 @@ from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.money import UNITS_IN_AMOUNT
 from meterctl.utility.rules.transitions import LIVE, UNDELIVERED, SaleState
 from meterctl.utility.store.checks.outcome import Checked, Tally, streamed
+from meterctl.utility.store.checks.proved import sums_sourced
 from meterctl.utility.store.findings import FindingRule
 from meterctl.utility.store.queries.compared import compared_meters
 from meterctl.utility.store.queries.readings import was_set_back
@@ -94,6 +95,7 @@ def sales_proved(session: Session, find: Find | None = None) -> Checked:
     """
     tally = Tally()
     unknown = _cumulative(session, tally)
+    sums_sourced(session, tally)
     absent = _proofs(session, tally, find)
     noted = [f"{unknown} with credit to be explained: `desk reading explain`"] if unknown else []
     if find is None:
@@ -103,7 +105,7 @@ def sales_proved(session: Session, find: Find | None = None) -> Checked:
     return tally.checked(
         "I4",
         "a sale is delivered if its entry is confirmed; delivered and explained credit of an epoch "
-        "is what the meter accepted, or a finding is open",
+        "is what the meter accepted by its readings and receipts, or a finding is open",
         "meters and ended sales",
         "; ".join(noted),
     )

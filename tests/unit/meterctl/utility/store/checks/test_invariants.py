@@ -175,6 +175,24 @@ I3 = {
 I4 = {
     "a meter accepted more": ("UPDATE meter SET proved_cumulative = proved_cumulative + 1",),
     "a meter accepted less": ("UPDATE meter SET proved_cumulative = proved_cumulative - 1",),
+    "a meter accepted and was explained more": (
+        "UPDATE meter SET proved_cumulative = proved_cumulative + 500000000000, "
+        "explained_before = explained_before + 500000000000 WHERE proved_cumulative > 0",
+    ),
+    "its reading too": (
+        "UPDATE meter SET proved_cumulative = proved_cumulative + 500000000000, "
+        "explained_before = explained_before + 500000000000 WHERE proved_cumulative > 0",
+        "UPDATE reading SET cumulative_exact = cumulative_exact + 500000000000",
+    ),
+    "a sum that no reading and no receipt has": ("UPDATE reading SET credit_sequence = 6",),
+    "credit explained by an audit that books nothing": (
+        "UPDATE meter SET proved_cumulative = proved_cumulative + 500000000000, "
+        "explained_before = 500000000000 WHERE proved_cumulative > 0",
+        "UPDATE reading SET cumulative_exact = cumulative_exact + 500000000000",
+        "INSERT INTO audit (at_ms, action, subject, before_values, after_values, reason, key) "
+        "VALUES (1, 'credit_explain_approve', 'meter/1', '{\"explained_before\": 0}', "
+        "'{\"explained_before\": 500000000000}', '', '')",
+    ),
     "a delivered sale without a sequence": ("UPDATE sale SET sequence = NULL WHERE id = 1",),
 }
 I5 = {
