@@ -29,7 +29,7 @@ from meterctl.utility.rules.transitions import (
     after,
 )
 from meterctl.utility.store.ledger import About
-from meterctl.utility.store.proofs import Proved, prove_meter
+from meterctl.utility.store.proofs import EPOCH, Proved, prove_meter
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
 THEN = "then"
@@ -98,6 +98,7 @@ def move_order(
             About(order.agreement_id),
         )  # fmt: skip
         if proved is not None:
+            order.outcome = {**(order.outcome or {}), EPOCH: proved.epoch}
             prove_meter(work, meter, order.agreement_id, proved)
     order.cause, order.changed_at = cause, work.now
     work.audit(f"order_{event}", order, {"state": before}, {"state": order.credit_state}, cause)

@@ -8,6 +8,9 @@ from meterctl.utility.model.metering import Meter
 from meterctl.utility.store.findings import FindingRule, stop_meter
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
+EPOCH = "epoch"
+"""Key in the outcome of an accepted order that is no sale: the storage that accepted it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proved:

@@ -20,6 +20,7 @@ from meterctl.utility.store.checks.meters import meters_agree
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.findings import FindingRule
 from meterctl.utility.store.ledger import About, Ledger
+from meterctl.utility.store.order_books import move_order
 from meterctl.utility.store.proofs import Proved
 from meterctl.utility.store.reading_books import accept
 from meterctl.utility.store.sale_books import move
@@ -153,6 +154,34 @@ def test_what_was_delivered_into_the_new_storage_stays_in_the_meter(
     assert open_findings(desk) == set()
 
 
+@on_each_engine
+def test_what_the_new_storage_gave_back_is_not_of_the_epoch_that_ended(
+    desk: Database, world: World, people: tuple[Actor, Actor]
+) -> None:
+    """40.00 were lost with the old storage; of 8.00 in the new one 5.00 were given back."""
+    accountant, head = people
+    _deliver(desk, world, "K1", 8_00, epoch=7, sequence=1)
+    _refund(desk, world, 5_00, epoch=7, sequence=2)
+    assert balances(desk, world)["in_meter"] == 40_00 + 8_00 - 5_00
+    values: dict[str, Any] = {"meter": SERIAL, "estimate": 10_00, "reason": "burnt"}
+    told = act(desk, accountant, epoch_ends.end_epoch, **values)
+    assert told["in_meter"] == 40_00
+    assert act(desk, head, tasks.approve, number=told["task"])["owed"] == 18_00
+    expected = {"revenue_energy": 10_00, "payable": 18_00 + 5_00, "in_meter": 3_00}
+    assert balances(desk, world) == expected
+    read_again(desk, world, credit=3_00, cumulative=8_00, sequence=2)
+    assert open_findings(desk) == set()
+
+
+def test_a_refund_of_the_epoch_that_ended_is_booked_in_it(
+    desk: Database, world: World, people: tuple[Actor, Actor]
+) -> None:
+    accountant, _ = people
+    _refund(desk, world, 5_00, epoch=6, sequence=2)
+    values: dict[str, Any] = {"meter": SERIAL, "estimate": 10_00, "reason": "burnt"}
+    assert act(desk, accountant, epoch_ends.end_epoch, **values)["in_meter"] == 35_00
+
+
 def test_a_new_storage_is_read_before_anything_is_sealed_for_it(
     desk: Database, world: World, people: tuple[Actor, Actor]
 ) -> None:
@@ -205,6 +234,16 @@ def _deliver(
         move(work, sale, SaleEvent.RUN)
     with unit_of_work(desk, WORKER, NOON) as work:
         move(work, sale, SaleEvent.CONFIRMED, proved=proved)
+
+
+def _refund(desk: Database, world: World, amount: int, *, epoch: int, sequence: int) -> None:
+    """Let a storage give credit back."""
+    with unit_of_work(desk, WORKER, NOON) as work:
+        order = an_order(
+            work, world.meter, OrderKind.REFUND, credit_state=SaleState.SENDING,
+            agreement_id=world.agreement, parameters={"amount": amount},
+        )  # fmt: skip
+        move_order(work, order.id, SaleEvent.CONFIRMED, proved=Proved(epoch, sequence))
 
 
 def read_again(
