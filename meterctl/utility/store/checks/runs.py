@@ -14,6 +14,7 @@ from meterctl.utility.store.checks import (
     meters,
     payments,
     people,
+    requests,
     sources,
     triggers,
 )
@@ -41,6 +42,7 @@ def whole(
     yield meters.one_live_order(session)
     yield people.two_persons(session)
     yield people.all_audited(session)
+    yield requests.requests_answered(session)
     yield payments.payments_booked(session)
     yield entries.entries_sourced(session)
     yield sources.sources_booked(session)
