@@ -13,10 +13,12 @@ from meterctl.utility.model.base import Base
 from meterctl.utility.model.work import Task, TaskKind
 from meterctl.utility.rules.rights import Role
 from meterctl.utility.rules.transitions import TASK, TaskEvent, TaskState, after
-from meterctl.utility.store.unit_of_work import UnitOfWork
+from meterctl.utility.store.unit_of_work import UnitOfWork, sha256_of
 
 OPENED, CANCELLED = "task_opened", "task_cancelled"
 """Words of the audit."""
+PROPOSAL = "proposal_sha256"
+"""Value in the audit of a task that proposes something: what it was opened with."""
 NOT_ENDED = (TaskState.OPEN, TaskState.TAKEN)
 
 
@@ -63,7 +65,10 @@ def open_task(
             "task_exists", f"another action opened the {kind} of it; nothing was changed"
         ) from error
     about = f"{subject.__tablename__}/{task.subject_id}"
-    work.audit(OPENED, task, None, {"state": task.state, "kind": kind, "subject": about})
+    told = {"state": task.state, "kind": kind, "subject": about}
+    if proposal is not None:
+        told[PROPOSAL] = sha256_of(proposal)
+    work.audit(OPENED, task, None, told)
     return task
 
 

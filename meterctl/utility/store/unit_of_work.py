@@ -128,8 +128,13 @@ class Asked:
     @property
     def body_sha256(self) -> str:
         """SHA-256 of the body in one form, hex."""
-        form = json.dumps(self.body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return sha256(form.encode()).hexdigest()
+        return sha256_of(self.body)
+
+
+def sha256_of(values: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of JSON values in one form, hex."""
+    form = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return sha256(form.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ from meterctl.utility.rules.transitions import (
 from meterctl.utility.store.checks.approved_entries import APPROVED, entries_approved
 from meterctl.utility.store.checks.entries import subject_of_entry
 from meterctl.utility.store.checks.outcome import Checked, Tally, streamed
+from meterctl.utility.store.tasks import OPENED, PROPOSAL
+from meterctl.utility.store.unit_of_work import sha256_of
 
 AUDITED: tuple[type[Base], ...] = (
     Organisation, Staff, StaffGrant, Duty, Party, SupplyPoint, Port, Meter, Agreement,
@@ -88,6 +90,7 @@ def two_persons(session: Session) -> Checked:
             tally.violation(f"task T{task}", "it does not say who proposed and who approved it")
         elif proposer == approver or not audits:
             tally.violation(f"task T{task}", "no second person approved it")
+    _proposals(session, tally)
     _grants(session, tally)
     _settled_sales(session, tally)
     _payouts(session, tally)
@@ -108,6 +111,24 @@ def all_audited(session: Session) -> Checked:
         _in_transactions(session, tally, table, instant)
     _closes(session, tally)
     return tally.checked("I11", "nothing was changed without an audit", "rows and entries")
+
+
+def _proposals(session: Session, tally: Tally) -> None:
+    """Look at each task that proposes something: its proposal is the one it was opened with.
+
+    Audits of earlier versions of the desk do not say which that was.
+    """
+    subject = literal("task/") + cast(Task.id, String)
+    opened = Audit.after[PROPOSAL].as_string()
+    proposals = (
+        select(Task.id, Task.proposal, opened)
+        .join(Audit, and_(Audit.subject == subject, Audit.action == OPENED))
+        .where(opened.is_not(None))
+    )
+    for task, proposal, proposed in streamed(session, proposals):
+        tally.count += 1
+        if sha256_of(proposal or {}) != proposed:
+            tally.violation(f"task T{task}", "proposes something else than it was opened with")
 
 
 def _grants(session: Session, tally: Tally) -> None:
