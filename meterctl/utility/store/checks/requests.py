@@ -55,7 +55,11 @@ def _audits(session: Session, tally: Tally) -> None:
     )  # fmt: skip
     for key, audit in streamed(session, other):
         tally.violation(f"request {key}", f"audit {audit} has another person or instant")
-    without = select(Request.key).where(Request.money, Request.key.not_in(select(Audit.key)))
+    without = (
+        select(Request.key)
+        .outerjoin(Audit, Audit.key == Request.key)
+        .where(Request.money, Audit.id.is_(None))
+    )
     for row in streamed(session, without):
         tally.violation(f"request {row[0]}", "moved money, and has no audit")
 
