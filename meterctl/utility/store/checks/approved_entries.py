@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.metering import Meter, Reading
@@ -34,11 +34,14 @@ def _approvals() -> Mapping[str, Select[Any]]:
     meter_read = of_reading.correlate(Entry).scalar_subquery()
     of_sale = select(Sale.follows_id).where(Sale.id == Entry.sale_id)
     moved = of_sale.correlate(Entry).scalar_subquery()
+    meter, epoch = (cast(Task.proposal[name].as_string(), String) for name in ("meter", "epoch"))
+    of_epoch = literal("epoch/") + meter + "/" + epoch + "/"
     return {
         "sale_moved": _of(Action.SALE_MOVE, Sale, moved),
         "explained": _of(Action.CREDIT_EXPLAIN, Meter, meter_read),
         "epoch_ended": select(Task.id).where(
             Task.proposal["agreement"].as_integer() == Entry.agreement_id,
+            func.substr(Entry.key, 1, func.length(of_epoch)) == of_epoch,
             *_approved(Action.EPOCH_END),
         ),
     }

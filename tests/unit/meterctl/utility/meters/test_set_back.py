@@ -16,6 +16,7 @@ from meterctl.utility.services import epoch_ends, tasks
 from meterctl.utility.store.checks.books import never_negative
 from meterctl.utility.store.checks.entries import entries_sourced
 from meterctl.utility.store.checks.meters import meters_agree, sales_proved
+from meterctl.utility.store.checks.people import two_persons
 from protocols.quantities import CENT, HOUR
 from tests.support.desk_gateway import FakeMeter, Line
 from tests.support.desk_sales import a_debt, balances
@@ -56,7 +57,7 @@ def test_a_meter_that_was_set_back_is_served_when_two_persons_have_decided_so(
         _read(desk, "R2")
         assert balances(desk.database)["in_meter/1"] == 25_00
         with desk.database.reading() as session:
-            for checked in (meters_agree(session), sales_proved(session)):
+            for checked in (meters_agree(session), sales_proved(session), two_persons(session)):
                 assert checked.broken == 0, checked.violations
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from meterctl.utility.errors import NotPermitted, Refused
 from meterctl.utility.model.metering import Finding, FindingState, Meter
@@ -17,6 +18,7 @@ from meterctl.utility.rules.postings import TAKEN_OVER, AccountKind, Transfer
 from meterctl.utility.rules.transitions import ReadingState, SaleEvent, SaleState, TaskState
 from meterctl.utility.services import epoch_ends, sales, tasks
 from meterctl.utility.store.checks.meters import meters_agree
+from meterctl.utility.store.checks.people import two_persons
 from meterctl.utility.store.engine import Database
 from meterctl.utility.store.findings import FindingRule
 from meterctl.utility.store.ledger import About, Ledger
@@ -182,6 +184,24 @@ def test_a_refund_of_the_epoch_that_ended_is_booked_in_it(
     assert act(desk, accountant, epoch_ends.end_epoch, **values)["in_meter"] == 35_00
 
 
+@on_each_engine
+def test_each_ended_epoch_has_an_approval_of_its_own(
+    desk: Database, world: World, people: tuple[Actor, Actor]
+) -> None:
+    accountant, head = people
+    values: dict[str, Any] = {"meter": SERIAL, "estimate": 10_00, "reason": "burnt"}
+    told = act(desk, accountant, epoch_ends.end_epoch, **values)
+    act(desk, head, tasks.approve, number=told["task"])
+    with desk.reading() as session:
+        assert _unapproved(session) == set()
+    key = f"epoch/{world.meter}/5/ended"
+    with unit_of_work(desk, WORKER, NOON) as work:
+        booked = postings.epoch_lost(world.agreement, 1_00, 0, 0)
+        work.ledger.post(key, "epoch_ended", booked, About(world.agreement))
+    with desk.reading() as session:
+        assert _unapproved(session) == {f"entry {key}"}
+
+
 def test_a_new_storage_is_read_before_anything_is_sealed_for_it(
     desk: Database, world: World, people: tuple[Actor, Actor]
 ) -> None:
@@ -222,6 +242,12 @@ def test_the_credit_that_a_new_storage_began_with_is_in_no_books(
     assert open_findings(desk) == {FindingRule.BOOKS_DIFFER}
     with desk.reading() as session:
         assert len(meters_agree(session).violations) == 0
+
+
+def _unapproved(session: Session) -> set[str]:
+    """Return the entries that no second person approved (I7)."""
+    found = two_persons(session).violations
+    return {each.subject for each in found if each.subject.startswith("entry ")}
 
 
 def _deliver(
