@@ -75,8 +75,9 @@ def play(
             story = "\n  ".join(playing.log[-LAST_LINES:]) if playing else ""
             raised = "".join(traceback.format_exception(error)[-4:])
             again = f"make desk-simulate SEEDS=1 FROM={seed}"
-            if engine != SQLITE:
-                again = f"python -m tests.desk.simulation --seeds 1 --from {seed} --{engine}"
+            if (engine, steps) != (SQLITE, STEPS):
+                again = f"python -m tests.desk.simulation --seeds 1 --from {seed} --steps {steps}"
+                again += "" if engine == SQLITE else f" --{engine}"
             return Played(
                 seed, f"seed {seed}: {type(error).__name__}: {error}\n  {story}\n{raised}\n{again}"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from meterctl.utility.model.agreement import Agreement, AgreementMode
@@ -41,8 +41,9 @@ class ComparedMeter:
         in_meter: the booked credit, `meter_debt` the booked debt, 0.01.
         credit: read, exact; `debt` likewise. None: no live reading of this epoch was accepted.
         taken_at: when it was read.
-        is_settled: no credit order is live, and the reading has the sequence that is proved last,
-            so that the books must agree with it (I3).
+        is_settled: no credit order is live, no person's word about a sale was booked since the
+            reading, and it has the sequence that is proved last, so that the books must agree with
+            it (I3).
         is_left_out: readings of its epoch are booked, and nothing says why it is not compared:
             none of them is accepted any more, or no order explains why another sequence than that
             of the last one is proved. Instants do not say it: a clock may have been set back.
@@ -78,22 +79,8 @@ def _is_explained() -> ColumnElement[bool]:
 
     A sale was booked after the reading that is compared.
     """
-    of_reading = aliased(Entry)
-    booked = (
-        select(func.max(of_reading.id))
-        .where(of_reading.reading_id == Reading.id)
-        .correlate(Reading)
-        .scalar_subquery()
-    )
-    sale = (
-        select(Sale.id)
-        .join(Entry, Entry.sale_id == Sale.id)
-        .where(
-            Sale.meter_id == Meter.id,
-            Sale.epoch == Meter.epoch,
-            Sale.sequence == Meter.proved_sequence,
-            Entry.id > func.coalesce(booked, 0),
-        )
+    sale = _sale_booked_since().where(
+        Sale.epoch == Meter.epoch, Sale.sequence == Meter.proved_sequence
     )
     order = select(Order.id).where(
         Order.meter_id == Meter.id,
@@ -111,6 +98,25 @@ def _is_explained() -> ColumnElement[bool]:
     found = or_(sale.exists(), order.exists(), reading.exists())
     is_last = Reading.credit_sequence == Meter.proved_sequence
     return case((is_last, true()), else_=found)
+
+
+def _sale_booked_since() -> Select[int]:
+    """Return the query of the meter's sales that were booked after the reading that is compared."""
+    of_reading = aliased(Entry)
+    booked = (
+        select(func.max(of_reading.id))
+        .where(of_reading.reading_id == Reading.id)
+        .correlate(Reading)
+        .scalar_subquery()
+    )
+    is_later = case(
+        (booked.is_(None), Entry.booked_at >= Reading.taken_at), else_=Entry.id > booked
+    )
+    return (
+        select(Sale.id)
+        .join(Entry, Entry.sale_id == Sale.id)
+        .where(Sale.meter_id == Meter.id, is_later)
+    )
 
 
 def compared_meters(session: Session) -> Iterator[ComparedMeter]:
@@ -134,6 +140,7 @@ def compared_meters(session: Session) -> Iterator[ComparedMeter]:
         .exists()
     )
     live = select(Order.id).where(Order.meter_id == Meter.id, Order.credit_state.in_(LIVE)).exists()
+    by_hand = _sale_booked_since().where(Sale.state == SaleState.HAND_DELIVERED).exists()
     finding = (
         select(func.min(Finding.rule))
         .where(Finding.agreement_id == Agreement.id, Finding.state == FindingState.OPEN)
@@ -153,7 +160,8 @@ def compared_meters(session: Session) -> Iterator[ComparedMeter]:
         select(
             Agreement.number, Meter.serial, by_owner.c.in_meter, by_owner.c.meter_debt,
             Reading.credit_exact, Reading.debt_exact, Reading.taken_at, Reading.credit_sequence,
-            Meter.proved_sequence, _is_explained(), live, finding, was_booked,
+            Meter.proved_sequence, _is_explained(), or_(live, by_hand), finding,
+            was_booked,
         )
         .join_from(Agreement, Installation, and_(
             Installation.point_id == Agreement.point_id, Installation.to_at.is_(None)
