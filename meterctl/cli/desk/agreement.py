@@ -56,7 +56,13 @@ def draft(
     ] = AgreementMode.METER.value,
     terms: Annotated[
         Path | None,
-        Option("--terms", metavar="FILE.toml", help="Its terms.", show_default="those of the mode"),
+        Option(
+            "--terms",
+            metavar="FILE.toml",
+            help="Its terms, such as examples/terms/household.toml; to sign it, at least "
+            "way_of_buying and low_credit_threshold_1.",
+            show_default="those of the mode",
+        ),
     ] = None,
     effective_on: Annotated[
         str | None,

@@ -125,7 +125,9 @@ def sign(work: UnitOfWork, *, agreement: str, name: str) -> dict[str, Any]:
     agreed = terms_of_json(version.terms)
     if missing := missing_to_sign(agreed, in_meter=in_meter):
         raise Invalid(
-            "terms_missing", f"{agreement}: {', '.join(missing)} must be agreed before it is signed"
+            "terms_missing",
+            f"{agreement}: {', '.join(missing)} must be agreed before it is signed: draft it again "
+            f"with --terms FILE.toml; nothing was changed",
         )
     _move(work, version, VersionEvent.SIGN, Action.AGREEMENT_SIGN)
     version.signed_at, version.signed_by = work.now, name.strip()

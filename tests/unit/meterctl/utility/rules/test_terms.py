@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,8 @@ from meterctl.utility.rules.terms import (
 from protocols.data_model import items
 from protocols.quantities import CENT
 from protocols.sealed_message import decode_limits
+
+ROOT = Path(__file__).resolve().parents[5]
 
 FILE = """
 way_of_buying = "card"
@@ -159,6 +163,14 @@ def test_a_difference_has_both_texts() -> None:
 
 def test_a_meter_that_lacks_settings_has_their_defaults() -> None:
     assert terms_of_meter({items.OVERDRAFT_LIMIT: 5_00 * CENT}) == Terms(overdraft_limit=5_00)
+
+
+def test_the_example_names_every_term_and_can_be_signed() -> None:
+    text = (ROOT / "examples" / "terms" / "household.toml").read_text()
+    terms = read_terms(text, in_meter=True)
+    assert missing_to_sign(terms, in_meter=True) == []
+    for name in ("way_of_buying", "tariff", *(item.name for item in FIELDS.values())):
+        assert re.search(rf"^(# )?{name} = ", text, re.MULTILINE), name
 
 
 def test_way_of_buying_and_a_warning_level_are_required_to_sign() -> None:
