@@ -22,10 +22,11 @@ from meterctl.utility.rules.law import BILL_DUE
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.rights import Action, Role
 from meterctl.utility.rules.selling import UNREAD
+from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.services.orders import add_order
 from meterctl.utility.services.readings import find_meter_of, require_at_meter
 from meterctl.utility.services.tasks import approval, propose
-from meterctl.utility.store import settings
+from meterctl.utility.store import order_books, provisioning_books, settings
 from meterctl.utility.store.bills import issue_bill
 from meterctl.utility.store.findings import FindingRule, open_finding
 from meterctl.utility.store.ledger import About
@@ -73,7 +74,7 @@ def _propose(
     work: UnitOfWork, found: Meter, estimate: int, reason: str, *, is_served: bool
 ) -> dict[str, Any]:
     """Open the task in which another person approves what is done with a storage."""
-    agreement = _agreement(work, found)
+    agreement = _agreement(work, found, is_served=is_served)
     if estimate and agreement.mode is not AgreementMode.METER:
         raise Refused(
             "no_credit",
@@ -112,9 +113,10 @@ def book(work: UnitOfWork, task: Task) -> dict[str, Any]:
     meter = work.lock(Meter, proposed["meter"])
     if meter.epoch != proposed["epoch"]:
         raise Refused("changed", f"meter {meter.serial} has another epoch now; nothing was booked")
-    _agreement(work, meter)
+    _agreement(work, meter, is_served=bool(proposed.get("is_served")))
     if proposed.get("is_served"):
         return _read_set_back(work, meter, agreement, task)
+    _end_unknown(work, meter)
     balance, later = _booked(work, meter, agreement)
     booked = balance - later.in_meter
     left = booked - proposed["estimate"]
@@ -131,6 +133,20 @@ def book(work: UnitOfWork, task: Task) -> dict[str, Any]:
         add_order(work, f"{key}/read", OrderKind.READ, meter, agreement, {})
     owed = max(left, 0) - sum(transfer.amount for transfer in set_off)
     return {"meter": meter.serial, "agreement": agreement.number, "owed": owed}
+
+
+def _end_unknown(work: UnitOfWork, meter: Meter) -> None:
+    """End a refund, debt or opening whose outcome only the lost storage could prove.
+
+    It did nothing that counts: all credit of the storage is owed, and its debt is due.
+    """
+    order = live_credit_order(work.session, meter.id)
+    if order is None:
+        return
+    cause = "the storage for which it was sealed is lost"
+    order_books.move_order(work, order.id, SaleEvent.SETTLED_AS_DEAD, cause=cause)
+    provisioning_books.done(work, order)
+    order_books.follow(work, order.id)
 
 
 def _require_set_back(meter: Meter) -> None:
@@ -152,8 +168,12 @@ def _read_set_back(
     return {"meter": meter.serial, "agreement": agreement.number, "order": f"O{order.id}"}
 
 
-def _agreement(work: UnitOfWork, meter: Meter) -> Agreement:
-    """Return the agreement of a meter whose storage is known; raises Refused where none is."""
+def _agreement(work: UnitOfWork, meter: Meter, *, is_served: bool) -> Agreement:
+    """Return the agreement of a meter whose storage is known; raises Refused where none is.
+
+    No order of credit to it may be live, but one that is no sale, of which nothing more is learned
+    where the storage is lost; a sale is settled on its own.
+    """
     point = point_of_meter(work.session, meter.id)
     held = None if point is None else live_agreement(work.session, point.id)
     if held is None or meter.epoch is None:
@@ -162,7 +182,9 @@ def _agreement(work: UnitOfWork, meter: Meter) -> Agreement:
             f"meter {meter.serial}: no agreement, or no storage of it that was ever read; nothing "
             f"was changed",
         )
-    if live_credit_order(work.session, meter.id) is not None:
+    live = live_credit_order(work.session, meter.id)
+    is_sale = live is not None and live.kind is OrderKind.SALE
+    if live is not None and (is_served or is_sale or live.credit_state is not SaleState.UNKNOWN):
         raise Refused(
             "live_order", f"meter {meter.serial}: an order is not settled yet; nothing was changed"
         )

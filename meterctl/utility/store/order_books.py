@@ -46,7 +46,7 @@ _ACCEPTED = frozenset(
 )  # fmt: skip
 ENDED = frozenset(
     {
-        SaleState.DELIVERED, SaleState.DEAD, SaleState.CANCELLED,
+        SaleState.DELIVERED, SaleState.DEAD, SaleState.HAND_DEAD, SaleState.CANCELLED,
         CommandState.DONE, CommandState.REFUSED, CommandState.EXPIRED,
     }
 )  # fmt: skip

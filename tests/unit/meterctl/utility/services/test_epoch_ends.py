@@ -220,6 +220,25 @@ def test_a_new_storage_is_read_before_anything_is_sealed_for_it(
     assert act(desk, world.vendor, sales.take, agreement="A1", amount=10_00)["sale"] == "S1"
 
 
+def test_an_order_that_only_the_lost_storage_could_prove_ends_with_its_epoch(
+    desk: Database, world: World, people: tuple[Actor, Actor]
+) -> None:
+    accountant, head = people
+    with unit_of_work(desk, WORKER, NOON) as work:
+        refund = an_order(
+            work, world.meter, OrderKind.REFUND, credit_state=SaleState.UNKNOWN,
+            agreement_id=world.agreement,
+        ).id  # fmt: skip
+    values: dict[str, Any] = {"meter": SERIAL, "estimate": 10_00, "reason": "burnt"}
+    told = act(desk, accountant, epoch_ends.end_epoch, **values)
+    assert act(desk, head, tasks.approve, number=told["task"])["owed"] == 18_00
+    with desk.reading() as session:
+        order = session.get_one(Order, refund)
+        assert (order.credit_state, order.cause) == (
+            SaleState.HAND_DEAD, "the storage for which it was sealed is lost",
+        )  # fmt: skip
+
+
 def test_the_first_reading_of_a_new_storage_is_held_against_the_books(
     desk: Database, world: World, people: tuple[Actor, Actor]
 ) -> None:
