@@ -118,7 +118,8 @@ class Database:
             cause = cause_of(error)
             raise NotFound(
                 "no_desk",
-                f"{shown(engine)}: no database of the desk, or it does not answer: {cause}",
+                f"{shown(engine)}: no database of the desk, or it does not answer ({cause}); "
+                f"nothing was changed, no money was taken",
             ) from error
         if row is None:
             raise NotFound("no_desk", f"{shown(engine)}: no desk; see `meterctl desk init`")

@@ -69,5 +69,7 @@ def test_a_database_that_fails_before_has_changed_nothing(desk: str) -> None:
 def test_what_is_no_database_is_told_in_its_own_words(tmp_path: Any) -> None:
     path = tmp_path / "desk.sqlite"
     path.write_bytes(b"no database " * 100)
-    with pytest.raises(NotFound, match=r"does not answer: file is not a database$"):
+    with pytest.raises(
+        NotFound, match=r"does not answer \(file is not a database\); nothing was changed, no money"
+    ):
         Database.open(f"sqlite:///{path}", lambda: NOON)
