@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Collection
 
 import pytest
 
@@ -24,13 +25,23 @@ def output_in(encoding: str, monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
 
 
 def helps(
-    program: Program, name: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+    program: Program,
+    name: str,
+    encoding: str,
+    monkeypatch: pytest.MonkeyPatch,
+    only: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """Return the help of every command of a program, printed in an encoding, by its words."""
+    """Return the help of every command of a program, printed in an encoding, by its words.
+
+    Args:
+        only: the words of the commands whose help is wanted; None: of all.
+    """
     printed = {}
     for page in pages_of(program, name):
-        raw = output_in(encoding, monkeypatch)
         words = page.path.split()[1:]
+        if only is not None and " ".join(words) not in only:
+            continue
+        raw = output_in(encoding, monkeypatch)
         program([*words, "--help"], standalone_mode=False)
         printed[" ".join(words)] = raw.getvalue().decode(encoding)
     return printed
