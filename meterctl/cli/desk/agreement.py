@@ -207,7 +207,7 @@ def list_(
 
 @_agreement.command("compare")
 def compare(context: Context, agreement: AgreementArgument) -> None:
-    """Read what the meter is set to, and show it beside the terms in force."""
+    """Read the settings of the meter, and show them beside the terms in force."""
     given = desk_options(context)
     with signed_in(given) as desk:
         answer = desk.ask(

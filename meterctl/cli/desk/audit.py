@@ -40,7 +40,7 @@ def audit(
     ] = None,
     limit: LimitOption = ROWS,
 ) -> None:
-    """Show who did what, and what it was before and after; the newest first."""
+    """List the audit: person, action, subject, values before and after; the newest first."""
     given = desk_options(context)
     with signed_in(given) as desk, desk.reading() as session:
         found = audits.newest(

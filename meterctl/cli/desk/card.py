@@ -207,7 +207,7 @@ def _make(
 
 
 def _told_before(desk: SignedIn) -> bool:
-    """Tell again what was done under the key that was given; False where nothing was yet."""
+    """Print the first answer of the key that was given; False where the key is new."""
     key = desk.given.given_key
     if key is None or desk.given.dry_run:
         return False
@@ -220,7 +220,7 @@ def _told_before(desk: SignedIn) -> bool:
 
 
 def _end(desk: SignedIn, action: Action, meter: str, done: CardDone) -> None:
-    """Write down and print what became of a card; raises Refused where it is not done."""
+    """Store and print the outcome of a card; raises Refused where it was not done."""
     for notice in done.notices:
         say(notice)
     if not done.is_done:
@@ -249,7 +249,7 @@ def _print(desk: SignedIn, told: Mapping[str, Any], *, replayed: bool) -> None:
 
 
 def _key_of_card(key: str) -> str:
-    """Return the key under which it is written down what became of a card."""
+    """Return the key of the request that stores the outcome of a card."""
     return f"{key}/card"
 
 

@@ -89,7 +89,7 @@ def _proofs(journal: FoundJournal) -> Find:
 
 
 def _word(found: Outcome) -> ProofWord:
-    """Return what the journal's word proves of a sale."""
+    """Return the proof of a sale that the state of its journal entry is."""
     if found.by_hand:
         return ProofWord.BY_HAND
     match found.state:

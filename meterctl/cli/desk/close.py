@@ -43,7 +43,7 @@ def day(
 
 
 def _message(told: dict[str, Any]) -> str:
-    """Return what was closed, and what the sheet says of the invariants."""
+    """Return the closed date, with the results of the sheet's invariants."""
     message = f"{told['on']} is closed, with {told['entries']} entries; print its sheet and sign it"
     if told["also_closed"]:
         message += f"; without bookings, and closed too: {', '.join(told['also_closed'])}"

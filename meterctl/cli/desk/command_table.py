@@ -55,7 +55,7 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 """Module of this package -> its commands, in the order of the help."""
 PACKAGES = ("sqlalchemy", "alembic", "psycopg", "argon2", "stdnum", "chinese_calendar")
-"""What the extra `desk` installs."""
+"""Import names of the packages of the extra `desk`."""
 _WITH_VALUE = (DATABASE, KEY, NODE)
 
 

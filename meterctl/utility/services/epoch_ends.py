@@ -8,7 +8,6 @@ booked in the meter. A meter with a wire is read before anything is sealed for i
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from meterctl.utility.errors import Refused
@@ -18,7 +17,6 @@ from meterctl.utility.model.money import BillKind
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import OrderKind, Task, TaskKind
 from meterctl.utility.rules import postings
-from meterctl.utility.rules.law import BILL_DUE
 from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.rights import Action, Role
 from meterctl.utility.rules.selling import UNREAD
@@ -26,8 +24,8 @@ from meterctl.utility.rules.transitions import SaleEvent, SaleState
 from meterctl.utility.services.orders import add_order
 from meterctl.utility.services.readings import find_meter_of, require_at_meter
 from meterctl.utility.services.tasks import approval, propose
-from meterctl.utility.store import order_books, provisioning_books, settings
-from meterctl.utility.store.bills import issue_bill
+from meterctl.utility.store import order_books, provisioning_books
+from meterctl.utility.store.claims import write_claim
 from meterctl.utility.store.findings import FindingRule, open_finding
 from meterctl.utility.store.ledger import About
 from meterctl.utility.store.queries.agreements import live_agreement
@@ -199,11 +197,8 @@ def _booked(work: UnitOfWork, meter: Meter, agreement: Agreement) -> tuple[int, 
 
 def _final_bill(work: UnitOfWork, agreement: Agreement, meter: Meter, amount: int) -> int:
     """Write the final bill of an epoch that ended in overdraft; return its number."""
-    node = work.session.get_one(SupplyPoint, agreement.point_id).node_id
-    days = settings.value(work.session, BILL_DUE, node, None, work.today)
-    number = f"B-E{meter.id}-{meter.epoch}"
-    due_on, note = work.today + timedelta(days), f"epoch of meter {meter.serial} ended"
-    return issue_bill(work, agreement.id, BillKind.FINAL, number, amount, due_on, note).id
+    number, note = f"B-E{meter.id}-{meter.epoch}", f"epoch of meter {meter.serial} ended"
+    return write_claim(work, agreement.id, number, amount, note, BillKind.FINAL).id
 
 
 def _begin_again(work: UnitOfWork, meter: Meter, later: Later, reason: str) -> None:

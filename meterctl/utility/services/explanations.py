@@ -6,23 +6,19 @@ that agent; else the customer owes it: a claim.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from meterctl.utility.errors import Refused
 from meterctl.utility.model.agreement import Agreement
 from meterctl.utility.model.metering import FindingState, Meter, Reading
-from meterctl.utility.model.money import BillKind
 from meterctl.utility.model.party import SupplyPoint
 from meterctl.utility.model.work import Task, TaskKind
 from meterctl.utility.rules import postings
-from meterctl.utility.rules.law import BILL_DUE
 from meterctl.utility.rules.money import floored
 from meterctl.utility.rules.rights import Action, Role
 from meterctl.utility.services.readings import find_meter_of, require_at_meter
 from meterctl.utility.services.tasks import approval, propose
-from meterctl.utility.store import settings
-from meterctl.utility.store.bills import issue_bill
+from meterctl.utility.store.claims import write_claim
 from meterctl.utility.store.findings import FindingRule, open_finding
 from meterctl.utility.store.ledger import About
 from meterctl.utility.store.queries.readings import (
@@ -120,10 +116,8 @@ def book(work: UnitOfWork, task: Task) -> dict[str, Any]:
 
 def _claim(work: UnitOfWork, agreement: Agreement, meter: Meter, amount: int, reason: str) -> int:
     """Write the claim for credit that the customer has; return its bill."""
-    node = _node(work, agreement.id)
-    due_on = work.today + timedelta(settings.value(work.session, BILL_DUE, node, None, work.today))
     number = f"B-M{meter.id}-{meter.epoch}-{floored(meter.explained_before)}"
-    return issue_bill(work, agreement.id, BillKind.CLAIM, number, amount, due_on, reason).id
+    return write_claim(work, agreement.id, number, amount, reason).id
 
 
 def _node(work: UnitOfWork, agreement_id: int) -> int:

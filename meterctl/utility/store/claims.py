@@ -12,8 +12,15 @@ from meterctl.utility.store.queries.sales import node_of_agreement
 from meterctl.utility.store.unit_of_work import UnitOfWork
 
 
-def write_claim(work: UnitOfWork, agreement_id: int, number: str, amount: int, note: str) -> Bill:
-    """Write the bill of a claim; what books it names it.
+def write_claim(
+    work: UnitOfWork,
+    agreement_id: int,
+    number: str,
+    amount: int,
+    note: str,
+    kind: BillKind = BillKind.CLAIM,
+) -> Bill:
+    """Write the bill of a claim, due by the setting `bill_due`; what books it names it.
 
     Args:
         number: names what it is for, such as B-P12 for payment 12; used once.
@@ -22,4 +29,4 @@ def write_claim(work: UnitOfWork, agreement_id: int, number: str, amount: int, n
     node = node_of_agreement(work.session, agreement_id)
     days = settings.value(work.session, BILL_DUE, node, None, work.today)
     due_on = work.today + timedelta(days)
-    return issue_bill(work, agreement_id, BillKind.CLAIM, number, amount, due_on, note)
+    return issue_bill(work, agreement_id, kind, number, amount, due_on, note)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.metering import Finding, FindingState, Meter, Reading
@@ -147,6 +148,30 @@ def _cumulative(session: Session, tally: Tally) -> int:
     card was not seen yet. Returns how many meters have credit that is still to be explained.
     """
 
+    known = 0
+    for row in streamed(session, _accepted_and_sold()):
+        serial, epoch, explained, cumulative, delivered, open_ones, found = row
+        tally.count += 1
+        ours = explained + int(delivered) * UNITS_IN_AMOUNT
+        most = ours + int(open_ones) * UNITS_IN_AMOUNT
+        if found and cumulative > most:
+            known += 1
+        elif not ours <= cumulative <= most:
+            tally.violation(
+                f"meter {serial}, epoch {epoch}",
+                f"it accepted {format_money(cumulative)}, delivered and explained is "
+                f"{format_money(ours)}",
+            )
+    return known
+
+
+def _accepted_and_sold() -> Select[Any]:
+    """Return the query of what each meter accepted by its last proof, beside what was sold to it.
+
+    Columns: serial number, epoch, explained and accepted (exact), delivered and not proved (0.01),
+    and whether a finding of unknown credit is open.
+    """
+
     def of(*states: SaleState) -> ColumnElement[int]:
         return func.sum(case((Sale.state.in_(states), Sale.amount), else_=0))
 
@@ -177,7 +202,7 @@ def _cumulative(session: Session, tally: Tally) -> int:
         )
         .exists()
     )
-    rows = (
+    return (
         select(
             Meter.serial, Meter.epoch, Meter.explained_before, Meter.proved_cumulative,
             func.coalesce(sold.c.delivered, 0), unproved, finding,
@@ -186,22 +211,6 @@ def _cumulative(session: Session, tally: Tally) -> int:
         .outerjoin(live, live.c.meter_id == Meter.id)
         .where(Meter.proved_cumulative.is_not(None))
     )  # fmt: skip
-    known = 0
-    for serial, epoch, explained, cumulative, delivered, open_ones, found in streamed(
-        session, rows
-    ):
-        tally.count += 1
-        ours = explained + int(delivered) * UNITS_IN_AMOUNT
-        most = ours + int(open_ones) * UNITS_IN_AMOUNT
-        if found and cumulative > most:
-            known += 1
-        elif not ours <= cumulative <= most:
-            tally.violation(
-                f"meter {serial}, epoch {epoch}",
-                f"it accepted {format_money(cumulative)}, delivered and explained is "
-                f"{format_money(ours)}",
-            )
-    return known
 
 
 def _proofs(session: Session, tally: Tally, find: Find | None) -> int:

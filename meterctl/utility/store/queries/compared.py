@@ -28,6 +28,8 @@ CREDIT_BOUND = 4
 """in_meter - credit is below this, 0.01: the floors of consumption, standing, instalments, T."""
 DEBT_BOUND = 2
 """meter_debt - debt is below this, 0.01: the floors of instalments and T."""
+IN_METERS = (AccountKind.IN_METER, AccountKind.METER_DEBT)
+"""Kinds of the accounts of what lies in meters."""
 LIVE_SOURCES = (ReadingSource.WIRE, ReadingSource.CARD)
 HELD_STATES = (AgreementState.ACTIVE, AgreementState.SUSPENDED, AgreementState.CLOSING)
 _ROWS = 1000
@@ -127,18 +129,6 @@ def compared_meters(session: Session) -> Iterator[ComparedMeter]:
         .group_by(Reading.meter_id, Reading.epoch)
         .subquery()
     )
-    booked_reading = aliased(Reading)
-    was_booked = (
-        select(Entry.id)
-        .join(booked_reading, booked_reading.id == Entry.reading_id)
-        .where(
-            Entry.agreement_id == Agreement.id,
-            booked_reading.meter_id == Meter.id,
-            booked_reading.epoch == Meter.epoch,
-            booked_reading.source.in_(LIVE_SOURCES),
-        )
-        .exists()
-    )
     live = select(Order.id).where(Order.meter_id == Meter.id, Order.credit_state.in_(LIVE)).exists()
     by_hand = _sale_booked_since().where(Sale.state == SaleState.HAND_DELIVERED).exists()
     finding = (
@@ -146,22 +136,13 @@ def compared_meters(session: Session) -> Iterator[ComparedMeter]:
         .where(Finding.agreement_id == Agreement.id, Finding.state == FindingState.OPEN)
         .scalar_subquery()
     )
-    booked = balances((AccountKind.IN_METER, AccountKind.METER_DEBT), whole=True)
-    by_owner = (
-        select(
-            booked.c.owner_id,
-            _of_kind(booked, AccountKind.IN_METER, -1).label("in_meter"),
-            _of_kind(booked, AccountKind.METER_DEBT, 1).label("meter_debt"),
-        )
-        .group_by(booked.c.owner_id)
-        .subquery()
-    )
+    by_owner = balances_by_owner(balances(IN_METERS, whole=True))
     rows = (
         select(
             Agreement.number, Meter.serial, by_owner.c.in_meter, by_owner.c.meter_debt,
             Reading.credit_exact, Reading.debt_exact, Reading.taken_at, Reading.credit_sequence,
             Meter.proved_sequence, _is_explained(), or_(live, by_hand), finding,
-            was_booked,
+            _was_booked(),
         )
         .join_from(Agreement, Installation, and_(
             Installation.point_id == Agreement.point_id, Installation.to_at.is_(None)
@@ -183,6 +164,35 @@ def compared_meters(session: Session) -> Iterator[ComparedMeter]:
             credit is not None and not is_live and sequence == proved, rule,
             is_left_out and not is_live,
         )  # fmt: skip
+
+
+def _was_booked() -> ColumnElement[bool]:
+    """Return whether a reading of a meter's epoch was booked for the agreement."""
+    booked_reading = aliased(Reading)
+    return (
+        select(Entry.id)
+        .join(booked_reading, booked_reading.id == Entry.reading_id)
+        .where(
+            Entry.agreement_id == Agreement.id,
+            booked_reading.meter_id == Meter.id,
+            booked_reading.epoch == Meter.epoch,
+            booked_reading.source.in_(LIVE_SOURCES),
+        )
+        .exists()
+    )
+
+
+def balances_by_owner(booked: Subquery) -> Subquery:
+    """Return rows `owner_id, in_meter, meter_debt` of the balances of `IN_METERS`, 0.01."""
+    return (
+        select(
+            booked.c.owner_id,
+            _of_kind(booked, AccountKind.IN_METER, -1).label("in_meter"),
+            _of_kind(booked, AccountKind.METER_DEBT, 1).label("meter_debt"),
+        )
+        .group_by(booked.c.owner_id)
+        .subquery()
+    )
 
 
 def _of_kind(booked: Subquery, kind: AccountKind, sign: int) -> ColumnElement[int]:

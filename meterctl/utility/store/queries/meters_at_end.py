@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from meterctl.utility.model.agreement import Agreement, AgreementMode
@@ -18,12 +18,16 @@ from meterctl.utility.model.metering import (
 from meterctl.utility.model.money import Account, Entry, Sale, Transfer
 from meterctl.utility.model.work import Order, OrderKind
 from meterctl.utility.rules.calendar import DateEnd
-from meterctl.utility.rules.postings import AccountKind
 from meterctl.utility.rules.transitions import LIVE, ReadingState
 from meterctl.utility.store.queries.balances import balances
-from meterctl.utility.store.queries.compared import HELD_STATES, LIVE_SOURCES, ComparedMeter
+from meterctl.utility.store.queries.compared import (
+    HELD_STATES,
+    IN_METERS,
+    LIVE_SOURCES,
+    ComparedMeter,
+    balances_by_owner,
+)
 
-_KINDS = (AccountKind.IN_METER, AccountKind.METER_DEBT)
 _ROWS = 1000
 
 
@@ -47,17 +51,6 @@ def meters_at_end(
         .group_by(Reading.meter_id)
         .subquery()
     )
-    under_way = (
-        select(Order.id)
-        .where(
-            Order.meter_id == Meter.id,
-            Order.kind != OrderKind.SALE,
-            Order.made_at < end.at,
-            or_(Order.credit_state.in_(LIVE), Order.changed_at >= end.at),
-            Order.credit_state.is_not(None),
-        )
-        .exists()
-    )
     finding = (
         select(func.min(Finding.rule))
         .where(
@@ -66,13 +59,14 @@ def meters_at_end(
         )
         .scalar_subquery()
     )
-    by_owner = _by_owner(balances(_KINDS, whole=False, until=end.on))
+    by_owner = balances_by_owner(balances(IN_METERS, whole=False, until=end.on))
     is_proved = and_(Reading.credit_sequence == Meter.proved_sequence, Reading.epoch == Meter.epoch)
     rows = (
         select(
             Agreement.number, Meter.id, Meter.serial, by_owner.c.in_meter, by_owner.c.meter_debt,
             Reading.credit_exact, Reading.debt_exact, Reading.taken_at,
-            case((under_way, false()), (is_proved, true()), else_=~_moved_since(end)), finding,
+            case((_under_way(end), false()), (is_proved, true()), else_=~_moved_since(end)),
+            finding,
         )
         .join_from(Agreement, Installation, and_(
             Installation.point_id == Agreement.point_id, Installation.from_at < end.at,
@@ -115,6 +109,21 @@ def _read_by(end: DateEnd) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def _under_way(end: DateEnd) -> ColumnElement[bool]:
+    """Return whether an order of credit that is no sale was not ended at the end of the date."""
+    return (
+        select(Order.id)
+        .where(
+            Order.meter_id == Meter.id,
+            Order.kind != OrderKind.SALE,
+            Order.made_at < end.at,
+            or_(Order.credit_state.in_(LIVE), Order.changed_at >= end.at),
+            Order.credit_state.is_not(None),
+        )
+        .exists()
+    )
+
+
 def _moved_since(end: DateEnd) -> ColumnElement[bool]:
     """Return whether anything but a reading moved credit or debt in a meter since its reading.
 
@@ -129,7 +138,7 @@ def _moved_since(end: DateEnd) -> ColumnElement[bool]:
         )
         .exists()
     )
-    held = select(Account.id).where(Account.kind.in_(_KINDS), Account.owner_id == Agreement.id)
+    held = select(Account.id).where(Account.kind.in_(IN_METERS), Account.owner_id == Agreement.id)
     return (
         select(Entry.id)
         .join(Transfer, Transfer.entry_id == Entry.id)
@@ -142,21 +151,3 @@ def _moved_since(end: DateEnd) -> ColumnElement[bool]:
         )
         .exists()
     )
-
-
-def _by_owner(booked: Subquery) -> Subquery:
-    """Return rows `owner_id, in_meter, meter_debt` of balances."""
-    return (
-        select(
-            booked.c.owner_id,
-            _of_kind(booked, AccountKind.IN_METER, -1).label("in_meter"),
-            _of_kind(booked, AccountKind.METER_DEBT, 1).label("meter_debt"),
-        )
-        .group_by(booked.c.owner_id)
-        .subquery()
-    )
-
-
-def _of_kind(booked: Subquery, kind: AccountKind, sign: int) -> ColumnElement[int]:
-    balance = case((booked.c.kind == kind, booked.c.balance * sign), else_=0)
-    return func.sum(balance)
