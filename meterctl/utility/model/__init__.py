@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from meterctl.utility.model import agreement, evidence, metering, money, organisation, party, work
+from meterctl.utility.model import (
+    agreement,
+    banking,
+    evidence,
+    metering,
+    money,
+    organisation,
+    party,
+    work,
+)
 from meterctl.utility.model.base import Base
 
 __all__ = [
     "agreement",
+    "banking",
     "evidence",
     "metadata",
     "metering",

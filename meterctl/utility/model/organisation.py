@@ -90,6 +90,19 @@ class Staff(Base):
     version: Mapped[Version]
 
 
+class WebSession(Base):
+    """A person signed in to the pages, until it is left alone too long or ended."""
+
+    __tablename__ = "web_session"
+
+    id: Mapped[Identity]
+    cookie_hash: Mapped[str] = mapped_column(unique=True)
+    """SHA-256 of the cookie, which has 256 bits from the operating system."""
+    staff_id: Mapped[int] = owner("staff.id")
+    made_at: Mapped[Instant]
+    seen_at: Mapped[Instant]
+
+
 class StaffGrant(Base):
     """A role of a person at a node and below, from one date to before another."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from meterctl.utility.errors import DeskError, Invalid, NotFound
 
-LAYOUT = "0001"
+LAYOUT = "0002"
 """Today's layout: the last step of `store.migrations.versions`."""
 TABLE = "desk_layout"
 """The table with the number of the layout; no other program's migrations look into it."""

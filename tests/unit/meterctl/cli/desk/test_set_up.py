@@ -46,7 +46,7 @@ def test_a_new_desk_prints_the_token_of_its_admin_and_keeps_it_nowhere(
     assert "there is a desk already; nothing was changed" in again.err
     checked = desk_command("upgrade", url=empty_url, token=token)
     assert checked.code == 0
-    assert "0001 already" in checked.err
+    assert f"{LAYOUT} already" in checked.err
 
 
 def test_the_object_of_json_has_the_token(desk_command: DeskCommand, tmp_path: Path) -> None:
