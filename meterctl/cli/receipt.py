@@ -24,8 +24,8 @@ from meterctl.cli.output import (
     say,
     stdout_encoding,
 )
-from meterctl.cli.slips.rows import Slip, slip_of
-from meterctl.cli.slips.words import LANGUAGES, Words, words_of
+from meterctl.cli.receipt_rows import slip_of
+from meterctl.cli.receipt_words import LANGUAGES, Words, words_of
 from meterctl.cli.values import offered
 from meterctl.errors import UsageError
 from meterctl.journal import Journal
@@ -35,6 +35,7 @@ from meterctl.operations.printed_receipt import (
     newest_entry,
     print_receipt_of,
 )
+from meterctl.slips.slip import Slip
 from meterctl.written_files import WholeFile, require_place
 from protocols.command_line import Argument, Context, Option, Program, examples
 from protocols.data_model import items
@@ -136,7 +137,7 @@ def _page_file(given: Options, path: Path | None) -> Iterator[WholeFile | None]:
     Raises:
         UsageError: no page can be written there.
     """
-    from meterctl.cli.slips.page import PAGE
+    from meterctl.slips.page import PAGE
 
     if path is None or path == STDOUT:
         yield None
@@ -219,7 +220,7 @@ def _write_page(
     slip: Slip, path: Path, file: WholeFile | None, printed: PrintedReceipt, *, is_shown: bool
 ) -> None:
     """Write the page of a receipt; that of a specimen is shown, since a dry run writes nothing."""
-    from meterctl.cli.slips.page import slip_page
+    from meterctl.slips.page import slip_page
 
     page = slip_page(slip)
     if printed.made is None:
@@ -233,7 +234,7 @@ def _write_page(
 
 
 def _print_text(slip: Slip) -> None:
-    from meterctl.cli.slips.text import FEED, slip_lines
+    from meterctl.slips.text import FEED, slip_lines
 
     text = "\n".join(slip_lines(slip, stdout_encoding()))
     to_printer = sys.stdout is not None and not sys.stdout.isatty()

@@ -11,15 +11,15 @@ from typing import Annotated
 from meterctl.cli.desk.desk_money import money_record
 from meterctl.cli.desk.desk_options import DeskOptions, desk_options
 from meterctl.cli.desk.desk_output import print_done
-from meterctl.cli.desk.receipt_slip import BOTH, LANGUAGES, WORDS, Words, slip_of
 from meterctl.cli.desk.signed_in import signed_in
 from meterctl.cli.output import OutputError, emit, say, stdout_encoding
-from meterctl.cli.slips.page import PAGE, slip_page
-from meterctl.cli.slips.rows import Slip
-from meterctl.cli.slips.text import FEED, slip_lines
 from meterctl.cli.values import offered
 from meterctl.errors import UsageError
+from meterctl.slips.page import PAGE, slip_page
+from meterctl.slips.slip import Slip
+from meterctl.slips.text import FEED, slip_lines
 from meterctl.utility.services import receipts
+from meterctl.utility.services.receipt_slip import BOTH, LANGUAGES, WORDS, Words, slip_of
 from meterctl.written_files import WholeFile, require_place
 from protocols.command_line import Argument, Context, Option, Program
 from protocols.replacements import has, printable

@@ -22,14 +22,14 @@ from rich.cells import cell_len
 from meterctl.cli import receipt as command
 from meterctl.cli.options import Options
 from meterctl.cli.output import OutputError
-from meterctl.cli.slips.rows import slip_of
-from meterctl.cli.slips.text import FEED, WIDTH, slip_lines
-from meterctl.cli.slips.words import CHINESE, ENGLISH
+from meterctl.cli.receipt_rows import slip_of
+from meterctl.cli.receipt_words import CHINESE, ENGLISH
 from meterctl.drivers.table import MODBUS
 from meterctl.errors import RefusedError, UsageError
 from meterctl.journal import Entry, EntryEvent, Journal
 from meterctl.operations.printed_receipt import print_receipt_of
 from meterctl.session import Session
+from meterctl.slips.text import FEED, WIDTH, slip_lines
 from protocols.command_line import Program
 from protocols.quantities import LEDGER
 from protocols.sealed_message import MessageKind

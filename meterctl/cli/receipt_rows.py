@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from meterctl.cli.slips.chinese_amounts import chinese_amount
-from meterctl.cli.slips.words import Terms, Words
+from meterctl.cli.receipt_words import Terms, Words
 from meterctl.operations.printed_receipt import PrintedReceipt, exact_money, payable, sum_of
+from meterctl.slips.chinese_amounts import chinese_amount
+from meterctl.slips.slip import Row, Slip, plain
 from protocols.data_model.words import ENERGY_ACCOUNT, account_unit_text
 from protocols.keys import CODE_SIZE
 from protocols.quantities import CENT, SECOND, format_moment
@@ -16,26 +17,6 @@ from protocols.sealed_message import MessageKind, Receipt
 OffsetOf = Callable[[int], int]
 """Returns the minutes of local time at an instant, s since 1970 UTC."""
 _SECONDS = len("2026-01-31T08:00:00")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A name and its value; `is_total` is printed in bold on a page."""
-
-    name: str
-    value: str
-    is_total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Slip:
-    """A receipt as it is printed: its head, the marks that it bears, and groups of rows."""
-
-    tag: str
-    issuer: Sequence[str]
-    title: str
-    marks: Sequence[str]
-    groups: Sequence[Sequence[Row]]
 
 
 def slip_of(
@@ -66,11 +47,6 @@ def slip_of(
         _marks(printed, words),
         [group for group in kept if group],
     )
-
-
-def plain(text: str) -> str:
-    """Return a text without characters that a printer would take for commands."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def local_text(instant_s: int, offset_of: OffsetOf) -> str:

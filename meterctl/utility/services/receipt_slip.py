@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from meterctl.cli.slips.chinese_amounts import chinese_amount
-from meterctl.cli.slips.rows import Row, Slip, plain
+from meterctl.slips.chinese_amounts import chinese_amount
+from meterctl.slips.slip import Row, Slip, plain
 from protocols.quantities import CENT, format_money
 
 

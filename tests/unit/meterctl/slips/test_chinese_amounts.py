@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from meterctl.cli.slips.chinese_amounts import chinese_amount
+from meterctl.slips.chinese_amounts import chinese_amount
 
 LAST = 99_999_999
 """999,999.99, the largest amount of a message."""

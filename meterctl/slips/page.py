@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from meterctl.cli.slips.rows import Row, Slip
+from meterctl.slips.slip import Row, Slip
 from meterctl.written_files import Making
 
 _MARK = '<meta name="generator" content="meterctl receipt">'

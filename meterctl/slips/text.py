@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-from meterctl.cli.slips.rows import Row, Slip
+from meterctl.slips.slip import Row, Slip
 from protocols.replacements import readable
 
 WIDTH = 40
