@@ -44,6 +44,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "receipt": ("receipt",),
     "card": ("card",),
     "work": ("work",),
+    "serve": ("serve",),
     "worker": ("worker",),
     "order": ("order",),
     "close": ("close",),
@@ -54,7 +55,10 @@ FILES: dict[str, tuple[str, ...]] = {
     "audit": ("audit",),
 }
 """Module of this package -> its commands, in the order of the help."""
-PACKAGES = ("sqlalchemy", "alembic", "psycopg", "argon2", "stdnum", "chinese_calendar")
+PACKAGES = (
+    "sqlalchemy", "alembic", "psycopg", "argon2", "stdnum", "chinese_calendar", "fastapi",
+    "starlette", "uvicorn", "jinja2", "markupsafe", "multipart",
+)  # fmt: skip
 """Import names of the packages of the extra `desk`."""
 _WITH_VALUE = (DATABASE, KEY, NODE)
 

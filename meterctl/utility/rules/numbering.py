@@ -130,6 +130,18 @@ def masked_party_number(number: str) -> str:
     return _masked(number, 3, 3)
 
 
+def masked_name(name: str) -> str:
+    """Return a name as other people at a counter may see it: its first character is hidden.
+
+    Of a name of several words every word but the last one has its first letter alone: "L. Lei"
+    for "Li Lei", "*磊" for "李磊".
+    """
+    *first, last = name.split() or [name]
+    if first:
+        return " ".join([*(f"{word[:1]}." for word in first), last])
+    return "*" + last[1:] if len(last) > 1 else "*"
+
+
 def _masked(text: str, first: int, last: int) -> str:
     if len(text) < MIN_SHOWN:
         return "*" * len(text)

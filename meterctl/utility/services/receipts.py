@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, update
+from sqlalchemy.orm import Session
 
+from meterctl.utility.errors import NotFound
+from meterctl.utility.model.evidence import Request
 from meterctl.utility.model.money import (
     Payment,
     PaymentChannel,
@@ -24,8 +27,9 @@ from meterctl.utility.rules.rights import Action
 from meterctl.utility.store.new_rows import new_row
 from meterctl.utility.store.queries.receipts import describe_receipt, find_receipt
 from meterctl.utility.store.queries.sales import node_of_agreement
+from meterctl.utility.store.rights import require_at
 from meterctl.utility.store.statements import Prepared, rows_of
-from meterctl.utility.store.unit_of_work import UnitOfWork
+from meterctl.utility.store.unit_of_work import Actor, UnitOfWork
 
 _SHIFTS = rows_of(Shift)
 _NEXT_RECEIPT = Prepared(
@@ -103,6 +107,27 @@ def print_receipt(work: UnitOfWork, *, named: str) -> dict[str, Any]:
     described = describe_receipt(work.session, receipt)
     work.audit("receipt_print", receipt, None, {"copy": copy})
     return {**described, "copy": copy, "printed_at": work.now}
+
+
+def show(session: Session, actor: Actor, named: str) -> dict[str, Any]:
+    """Return what stands on a receipt, without a print of it; raises NotFound, NotPermitted."""
+    receipt = find_receipt(session, named)
+    payment = session.get_one(Payment, receipt.payment_id)
+    require_at(session, actor, Action.SALE_READ, node_of_agreement(session, payment.agreement_id))
+    return describe_receipt(session, receipt)
+
+
+def printed(session: Session, actor: Actor, named: str, key: str) -> dict[str, Any]:
+    """Return a print of a receipt that a person counted with a key.
+
+    Raises:
+        NotFound: there is no such print of the person's.
+    """
+    request = session.get(Request, key)
+    number = None if request is None else request.answer.get("receipt_number")
+    if request is None or request.staff_id != actor.staff_id or number != named:
+        raise NotFound("no_print", f"{named}: there is no such print of yours")
+    return dict(request.answer)
 
 
 def _counted(work: UnitOfWork, receipt_id: int) -> int:

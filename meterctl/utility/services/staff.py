@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from meterctl.utility.errors import Invalid, Refused
+from meterctl.utility.errors import Invalid, NotPermitted, Refused
 from meterctl.utility.model.money import Shift
 from meterctl.utility.model.organisation import (
     GrantState,
@@ -22,6 +22,7 @@ from meterctl.utility.rules.rights import Action
 from meterctl.utility.rules.transitions import ShiftState
 from meterctl.utility.services.grants import refuse_without_admin
 from meterctl.utility.services.inserting import insert
+from meterctl.utility.store.authentication import end_cookies
 from meterctl.utility.store.queries.organisation import company
 from meterctl.utility.store.queries.staff import find_staff
 from meterctl.utility.store.rights import require_anywhere
@@ -79,12 +80,38 @@ def set_token(work: UnitOfWork, *, number: str, token_hash: str) -> dict[str, An
     had_one = staff.token_hash is not None
     staff.token_hash = token_hash
     staff.version += 1
+    end_cookies(work.session, staff.id)
     work.audit(Action.STAFF_EDIT, staff, {"token": had_one}, {"token": True}, "a new token")
     return _values(staff)
 
 
+def set_password(work: UnitOfWork, *, password_hash: str, keep_token: bool) -> dict[str, Any]:
+    """Set the password of the person who acts; whoever is signed in as that person is signed out.
+
+    Args:
+        password_hash: of `passwords.hash_password`.
+        keep_token: for commands and scripts; else the token is not valid any more, so that who drew
+            it cannot use it.
+
+    Raises:
+        NotPermitted: it is no person who acts.
+    """
+    if work.actor.staff_id is None:
+        raise NotPermitted("no_person", "a worker has no password; nothing was changed")
+    staff = work.lock(Staff, work.actor.staff_id)
+    before = {"password": staff.password_hash is not None, "token": staff.token_hash is not None}
+    staff.password_hash = password_hash
+    if not keep_token:
+        staff.token_hash = None
+    staff.version += 1
+    end_cookies(work.session, staff.id)
+    after = {"password": True, "token": staff.token_hash is not None}
+    work.audit(Action.STAFF_EDIT, staff, before, after, "a new password")
+    return _values(staff)
+
+
 def deactivate(work: UnitOfWork, *, number: str, reason: str = "") -> dict[str, Any]:
-    """Deactivate a person, for ever: the token is not valid any more, and no other is given.
+    """Deactivate a person, for ever: token and password are not valid any more.
 
     A shift that is not closed is left to the head of its station, who counts and closes it; the
     answer names it.
@@ -105,6 +132,7 @@ def deactivate(work: UnitOfWork, *, number: str, reason: str = "") -> dict[str, 
     staff.state = StaffState.DEACTIVATED
     staff.token_hash = None
     staff.version += 1
+    end_cookies(work.session, staff.id)
     work.audit(
         Action.STAFF_EDIT, staff, {"state": StaffState.ACTIVE}, {"state": staff.state}, reason
     )

@@ -1,11 +1,11 @@
-"""The database of one command: opened, of today's layout, and closed at its end."""
+"""The database of one command or one request: of today's layout, and its errors as ours."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import exc
 
 from meterctl.utility.errors import Conflict, OutcomeUnknown
 from meterctl.utility.store.engine import Database
@@ -14,7 +14,7 @@ from meterctl.utility.store.layout import require_current_layout
 
 @contextmanager
 def opened(url: str, host_clock: Callable[[], int]) -> Iterator[Database]:
-    """Open the database of a desk.
+    """Open the database of a desk, and close it at the end.
 
     Args:
         url: of the database.
@@ -23,17 +23,35 @@ def opened(url: str, host_clock: Callable[[], int]) -> Iterator[Database]:
     Raises:
         NotFound: there is no desk.
         UsageError: its layout is not today's, or it is another program's database.
-        Conflict: the database does not answer; no mutation was committed (`database`).
+        Conflict, OutcomeUnknown: as `answering`.
+    """
+    with answering(set()):
+        database = Database.open(url, host_clock)
+    try:
+        with answering(database.committing):
+            require_current_layout(database.engine)
+            yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def answering(committing: set[str]) -> Iterator[None]:
+    """Tell of a database that does not answer in our errors.
+
+    Args:
+        committing: the key of a mutation whose commit was begun (`Database.committing`).
+
+    Raises:
+        Conflict: it does not answer; no mutation was committed (`database`).
         OutcomeUnknown: it does not answer while a mutation is committed, or after that.
     """
-    database = None
     try:
-        database = Database.open(url, host_clock)
-        require_current_layout(database.engine)
-        yield database
-    except OperationalError as error:
-        text = f"the database does not answer: {error.orig}"
-        key = "".join(database.committing) if database is not None else ""
+        yield
+    except (exc.OperationalError, exc.TimeoutError) as error:
+        cause = error.orig if isinstance(error, exc.OperationalError) else error
+        text = f"the database does not answer: {cause}"
+        key = "".join(committing)
         if key:
             raise OutcomeUnknown(
                 "outcome_unknown",
@@ -41,6 +59,3 @@ def opened(url: str, host_clock: Callable[[], int]) -> Iterator[Database]:
                 f"command with --key {key} goes on with it, and does nothing twice",
             ) from error
         raise Conflict("database", f"{text}; the same command does nothing twice") from error
-    finally:
-        if database is not None:
-            database.close()

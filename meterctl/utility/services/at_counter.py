@@ -1,0 +1,163 @@
+"""A customer as a clerk at the counter sees one: the supply, the credit, what is owed, what waits.
+
+All of it is from the database: what the meter proved last, and what is booked.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from meterctl.utility.model.agreement import Agreement
+from meterctl.utility.model.evidence import Request
+from meterctl.utility.model.metering import Meter, Port, Reading
+from meterctl.utility.model.money import Sale
+from meterctl.utility.model.organisation import Organisation
+from meterctl.utility.model.party import Party, SupplyPoint
+from meterctl.utility.rules.forecast import WINDOW, Charged, days_left
+from meterctl.utility.rules.money import UNITS_IN_AMOUNT
+from meterctl.utility.rules.numbering import masked_name
+from meterctl.utility.rules.postings import AccountKind
+from meterctl.utility.rules.rights import Action
+from meterctl.utility.rules.terms import terms_of_json
+from meterctl.utility.rules.transitions import UNDELIVERED, ReadingState
+from meterctl.utility.store.ledger import Ledger
+from meterctl.utility.store.queries.agreements import (
+    active_version,
+    find_agreement,
+    node_of,
+)
+from meterctl.utility.store.queries.points import meter_at_point
+from meterctl.utility.store.queries.readings import newest
+from meterctl.utility.store.queries.sale_places import meter_status
+from meterctl.utility.store.queries.sales import describe_sale
+from meterctl.utility.store.rights import require_at
+from meterctl.utility.store.unit_of_work import Actor
+
+CARD = "card"
+"""The protocol of a port that is a card reader."""
+
+
+def customer(session: Session, actor: Actor, named: str, now: int) -> dict[str, Any]:
+    """Return a customer of an agreement; amounts in 0.01, `_exact` in 1e-10, instants in ms.
+
+    Args:
+        named: number of the agreement, of its supply point or of its meter.
+
+    Raises:
+        NotFound, NotPermitted: there is none, or it is none of the person's nodes.
+    """
+    agreement = find_agreement(session, named)
+    node = node_of(session, agreement)
+    require_at(session, actor, Action.CUSTOMER_READ, node)
+    party = session.get_one(Party, agreement.party_id)
+    point = session.get_one(SupplyPoint, agreement.point_id)
+    meter = meter_at_point(session, agreement.point_id)
+    ledger = Ledger(session, now, date.min, None)
+    return {
+        "agreement": agreement.number,
+        "party": party.number,
+        "name": masked_name(party.name),
+        "protected": party.protected,
+        "point": point.number,
+        "address": point.address,
+        "class": point.customer_class.value,
+        "node": session.get_one(Organisation, node).code,
+        "mode": agreement.mode.value,
+        "state": agreement.state.value,
+        "meter": None if meter is None else meter.serial,
+        "stopped": None if meter is None else meter.stopped,
+        "payable": ledger.balance(AccountKind.PAYABLE, agreement.id),
+        "advance": ledger.balance(AccountKind.ADVANCE, agreement.id),
+        "open_amount": ledger.balance(AccountKind.RECEIVABLE, agreement.id),
+        **_of_meter(session, agreement, meter, now),
+    }
+
+
+def readers_at(session: Session, actor: Actor, named: str) -> list[str]:
+    """Return the names of the card readers where an agreement is, for those who sell there."""
+    agreement = find_agreement(session, named)
+    path = session.get_one(Organisation, node_of(session, agreement)).path
+    if not actor.may(Action.SELL, path):
+        return []
+    rows = session.execute(
+        select(Port.name, Organisation.path)
+        .join(Organisation, Organisation.id == Port.node_id)
+        .where(Port.protocol == CARD)
+        .order_by(Port.name)
+    )
+    return [name for name, at in rows if path.startswith(at) or at.startswith(path)]
+
+
+def sale_of_key(session: Session, actor: Actor, key: str) -> str | None:
+    """Return the number of the sale that a person made with a key, None where there is none."""
+    used = session.get(Request, key)
+    if used is None or used.staff_id != actor.staff_id:
+        return None
+    number: str | None = used.answer.get("sale")
+    return number
+
+
+def _of_meter(
+    session: Session, agreement: Agreement, meter: Meter | None, now: int
+) -> dict[str, Any]:
+    """Return what is known of the meter: its supply, its credit, a sale on its way."""
+    values: dict[str, Any] = dict.fromkeys(
+        (
+            "supply_state", "causes", "read_at", "credit_exact", "debt_exact", "days_left",
+            "live_sale",
+        )
+    )  # fmt: skip
+    if meter is None:
+        return values
+    status = meter_status(session, meter.id, meter.epoch)
+    live = session.scalars(
+        select(Sale.id)
+        .where(Sale.meter_id == meter.id, Sale.state.in_(UNDELIVERED))
+        .order_by(Sale.id)
+    ).first()
+    if live is not None:
+        sale = describe_sale(session, live)
+        values["live_sale"] = {name: sale[name] for name in ("sale", "state", "amount", "taken_at")}
+    read = newest(session, meter.id)
+    sold = session.scalars(
+        select(Sale)
+        .where(Sale.meter_id == meter.id, Sale.proved_at.is_not(None))
+        .order_by(Sale.id.desc())
+    ).first()
+    proofs = [
+        (each.taken_at if isinstance(each, Reading) else each.proved_at or 0, each)
+        for each in (read, sold)
+        if each is not None and each.supply_state
+    ]
+    if proofs:
+        at, last = max(proofs, key=lambda proof: proof[0])
+        values |= {
+            "supply_state": last.supply_state, "causes": list(last.causes or ()), "read_at": at
+        }  # fmt: skip
+    if status.proved is not None:
+        values |= {"credit_exact": status.proved.credit, "debt_exact": status.proved.debt}
+        values["days_left"] = _days_left(session, agreement, meter, status.proved.credit, now)
+    return values
+
+
+def _days_left(
+    session: Session, agreement: Agreement, meter: Meter, credit: int, now: int
+) -> int | None:
+    """Return for how many days the credit lasts by the readings of four weeks."""
+    version = active_version(session, agreement.id)
+    overdraft = 0 if version is None else terms_of_json(version.terms).overdraft_limit
+    rows = session.execute(
+        select(Reading.taken_at, Reading.consumption_exact + Reading.standing_exact)
+        .where(
+            Reading.meter_id == meter.id,
+            Reading.epoch == meter.epoch,
+            Reading.state == ReadingState.ACCEPTED,
+            Reading.taken_at >= now - WINDOW,
+        )
+        .order_by(Reading.taken_at)
+    )
+    return days_left(credit, -overdraft * UNITS_IN_AMOUNT, [Charged(*row) for row in rows], now)

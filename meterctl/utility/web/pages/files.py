@@ -1,0 +1,30 @@
+"""The style and the script of the pages: each by the hash of its content, so it may be kept."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from importlib.resources import files
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+router = APIRouter()
+_TYPES = {"desk.css": "text/css; charset=utf-8", "desk.js": "text/javascript; charset=utf-8"}
+_KEPT = "public, max-age=31536000, immutable"
+_CONTENT = {name: (files("meterctl.utility.web") / "static" / name).read_bytes() for name in _TYPES}
+_HASHES = {name: sha256(content).hexdigest()[:16] for name, content in _CONTENT.items()}
+
+
+def address_of(name: str) -> str:
+    """Return the address of a file of the pages."""
+    return f"/static/{_HASHES[name]}/{name}"
+
+
+@router.get("/static/{digest}/{name}")
+def file(digest: str, name: str) -> Response:
+    """Return a file of the pages."""
+    if _HASHES.get(name) != digest:
+        raise HTTPException(404, "there is no such file")
+    headers = {"Cache-Control": _KEPT}
+    return Response(_CONTENT[name], media_type=_TYPES[name], headers=headers)
