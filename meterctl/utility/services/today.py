@@ -65,8 +65,8 @@ def today(
     ).all()
     row_of = _rows_of_nodes(nodes)
     found: dict[int, dict[TodayFigure, list[FigureTotal]]] = {}
-    for figure in TodayFigure:
-        for number, total in totals(session, figure, moment).items():
+    for figure, by_node in totals(session, moment).items():
+        for number, total in by_node.items():
             found.setdefault(row_of[number], {}).setdefault(figure, []).append(total)
     shown = [
         each

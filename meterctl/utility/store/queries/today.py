@@ -103,8 +103,19 @@ class FigureTotal:
     oldest_on: date | None
 
 
-def totals(session: Session, figure: TodayFigure, moment: Moment) -> dict[int, FigureTotal]:
-    """Return a figure by the number of the node at which its rows lie."""
+def totals(session: Session, moment: Moment) -> dict[TodayFigure, dict[int, FigureTotal]]:
+    """Return each figure by the number of the node at which its rows lie."""
+    sold = _totals_by_date(session, _sold(moment, moment.yesterday, moment.today))
+    found = {
+        TodayFigure.SOLD_YESTERDAY: sold.get(moment.yesterday, {}),
+        TodayFigure.SOLD_TODAY: sold.get(moment.today, {}),
+    }
+    return found | {
+        figure: _totals(session, figure, moment) for figure in TodayFigure if figure not in found
+    }
+
+
+def _totals(session: Session, figure: TodayFigure, moment: Moment) -> dict[int, FigureTotal]:
     rows = _rows(figure, moment)
     wanted = select(
         rows.c.node_id, func.count(), func.sum(rows.c.amount), func.min(rows.c.since_at),
@@ -114,6 +125,18 @@ def totals(session: Session, figure: TodayFigure, moment: Moment) -> dict[int, F
         node: FigureTotal(count, int(amount or 0), since_at, since_on)
         for node, count, amount, since_at, since_on in session.execute(wanted)
     }
+
+
+def _totals_by_date(session: Session, rows: Subquery) -> dict[date, dict[int, FigureTotal]]:
+    """Return the totals of rows by date and node; both days are read by one statement."""
+    wanted = select(
+        rows.c.since_on, rows.c.node_id, func.count(), func.sum(rows.c.amount),
+        func.min(rows.c.since_at),
+    ).group_by(rows.c.since_on, rows.c.node_id)  # fmt: skip
+    found: dict[date, dict[int, FigureTotal]] = {}
+    for on, node, count, amount, since_at in session.execute(wanted):
+        found.setdefault(on, {})[node] = FigureTotal(count, int(amount), since_at, on)
+    return found
 
 
 def rows_of_figure(
@@ -146,9 +169,9 @@ def last_check(session: Session) -> CheckRun | None:
 def _rows(figure: TodayFigure, moment: Moment) -> Subquery:
     match figure:
         case TodayFigure.SOLD_YESTERDAY:
-            return _sold(moment, moment.yesterday)
+            return _sold(moment, moment.yesterday, moment.yesterday)
         case TodayFigure.SOLD_TODAY:
-            return _sold(moment, moment.today)
+            return _sold(moment, moment.today, moment.today)
         case TodayFigure.CASH:
             return _cash(moment)
         case TodayFigure.WAITING:
@@ -196,8 +219,8 @@ def _columns(
     )
 
 
-def _sold(moment: Moment, on: date) -> Subquery:
-    """Return what was booked for sales of a date, by the tills and banks that it went through.
+def _sold(moment: Moment, first: date, last: date) -> Subquery:
+    """Return what was booked for sales from one date to another, by tills and banks.
 
     A table of sales or entries has no index by which the two days are found among all readings;
     the accounts have one, with the date.
@@ -216,13 +239,15 @@ def _sold(moment: Moment, on: date) -> Subquery:
     for account, kind, sign in (
         (Transfer.debit_id, _TAKEN, 1), (Transfer.credit_id, _CANCELLED, -1),
     ):  # fmt: skip
-        of_day = and_(Transfer.booked_on >= on, Entry.for_on == on, Entry.kind == kind)
+        of_days = and_(
+            Transfer.booked_on >= first, Entry.for_on.between(first, last), Entry.kind == kind
+        )
         by_till = (
             _sold_columns(tills.c.node_id, Transfer.amount * sign)
             .select_from(tills)
             .join(Transfer, account == tills.c.account_id)
             .join(Entry, Entry.id == Transfer.entry_id)
-            .where(of_day)
+            .where(of_days)
         )
         node = func.coalesce(Shift.node_id, SupplyPoint.node_id)
         by_bank = (
@@ -235,7 +260,7 @@ def _sold(moment: Moment, on: date) -> Subquery:
             .outerjoin(Payment, Payment.id == Entry.payment_id)
             .outerjoin(Shift, Shift.id == Payment.shift_id)
             .join(Organisation, Organisation.id == node)
-            .where(of_day, moment.within)
+            .where(of_days, moment.within)
         )
         parts += [by_till, by_bank]
     return union_all(*parts).subquery()
@@ -244,31 +269,39 @@ def _sold(moment: Moment, on: date) -> Subquery:
 def _sold_columns(node_id: Any, amount: Any) -> Select[Any]:
     return _columns(
         Entry.id, node_id, Sale.__tablename__, Entry.sale_id, agreement_id=Entry.agreement_id,
-        amount=amount, since_at=Entry.booked_at, what=Entry.kind,
+        amount=amount, since_at=Entry.booked_at, since_on=Entry.for_on, what=Entry.kind,
     )  # fmt: skip
 
 
 def _cash(moment: Moment) -> Subquery:
     """Return the shifts that are not closed and hold cash."""
-
-    def moved(side: Any) -> Any:
-        amount = func.sum(Transfer.amount)
-        return func.coalesce(select(amount).where(side == Account.id).scalar_subquery(), 0)
-
+    parts = []
+    for side, sign in ((Transfer.debit_id, 1), (Transfer.credit_id, -1)):
+        parts.append(
+            select(Shift.id.label("shift_id"), (Transfer.amount * sign).label("amount"))
+            .join(Account, and_(Account.kind == AccountKind.CASH, Account.owner_id == Shift.id))
+            .join(Organisation, Organisation.id == Shift.node_id)
+            .join(Transfer, side == Account.id)
+            .where(text(f"shift.state <> '{ShiftState.CLOSED}'"), moment.within)
+        )
+    moved = union_all(*parts).subquery()
+    amount = func.sum(moved.c.amount)
     held = (
+        select(moved.c.shift_id, amount.label("amount"))
+        .group_by(moved.c.shift_id)
+        .having(amount != 0)
+        .subquery()
+    )
+    return (
         _columns(
-            Shift.id, Shift.node_id, Shift.__tablename__, Shift.id,
-            amount=moved(Transfer.debit_id) - moved(Transfer.credit_id),
+            Shift.id, Shift.node_id, Shift.__tablename__, Shift.id, amount=held.c.amount,
             since_on=Shift.opened_on, since_at=Shift.opened_at, number=Shift.number,
             what=Shift.state,
         )
-        .select_from(Shift)
-        .join(Account, and_(Account.kind == AccountKind.CASH, Account.owner_id == Shift.id))
-        .join(Organisation, Organisation.id == Shift.node_id)
-        .where(text(f"shift.state <> '{ShiftState.CLOSED}'"), moment.within)
+        .select_from(held)
+        .join(Shift, Shift.id == held.c.shift_id)
         .subquery()
     )  # fmt: skip
-    return select(held).where(held.c.amount != 0).subquery()
 
 
 def _sales(moment: Moment, which: ColumnElement[bool]) -> Subquery:
