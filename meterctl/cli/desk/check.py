@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,9 +17,11 @@ from meterctl.cli.output import emit, print_json, print_table, say
 from meterctl.errors import RefusedError
 from meterctl.utility.meters.gateway import FoundJournal, JournalWord, Outcome, reading_journal
 from meterctl.utility.services.checks import check as proved
+from meterctl.utility.services.checks import keep
 from meterctl.utility.store.checks.meters import Find, KeyProof, ProofWord
 from meterctl.utility.store.checks.outcome import Checked
 from meterctl.utility.store.queries.orders import workers
+from meterctl.utility.store.unit_of_work import repeated, unit_of_work
 from protocols.command_line import Context, Exit, Program
 from protocols.command_line.tables import Screen, Table, folded
 
@@ -34,27 +38,44 @@ def add_to(app: Program) -> None:
 def check(context: Context) -> None:
     """Prove the invariants of the books over the whole database, and the seals of closed dates.
 
-    Beside each stands how many rows were looked at. Nothing is changed. Exit code 3 where any is
+    Beside each stands how many rows were looked at. When it ran and which were broken is kept for
+    `desk today`; nothing else is changed, with --dry-run nothing at all. Exit code 3 where any is
     broken. Each ended sale is compared with its entry in the journal of --journal, or in the one
     beside the database, and each sale that this journal proves at a meter of the desk with the
     desk's.
     """
     given = desk_options(context)
-    with signed_in(given) as desk, _journal(desk) as journal, desk.reading() as session:
+    began = time.monotonic_ns()
+    with signed_in(given) as desk:
         checked = []
-        find = None if journal is None else _proofs(journal)
-        accepted = None if journal is None else journal.accepted()
-        for each in proved(session, desk.actor, find, accepted):
-            checked.append(each)
-            if given.json:
-                print_json(_record(each))
-    if not given.json:
-        _print(checked)
+        with _journal(desk) as journal, desk.reading() as session:
+            find = None if journal is None else _proofs(journal)
+            accepted = None if journal is None else journal.accepted()
+            for each in proved(session, desk.actor, find, accepted):
+                checked.append(each)
+                if given.json:
+                    print_json(_record(each))
+        took_ms = (time.monotonic_ns() - began) // 1_000_000
+        if not given.json:
+            _print(checked)
+        if not given.dry_run:
+            _keep(desk, checked, took_ms)
     broken = [each.invariant for each in checked if each.broken]
     if broken:
         say(f"broken: {', '.join(broken)}")
         raise Exit(RefusedError.exit_code)
     say("all invariants hold")
+
+
+def _keep(desk: SignedIn, checked: list[Checked], took_ms: int) -> None:
+    """Write down that the check ran, and what it found."""
+
+    def write() -> None:
+        key = f"check-{secrets.token_hex(8)}"
+        with unit_of_work(desk.database, desk.actor, desk.now, key) as work:
+            keep(work, checked, took_ms)
+
+    repeated(write)
 
 
 @contextmanager

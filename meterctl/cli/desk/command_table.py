@@ -49,6 +49,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "order": ("order",),
     "close": ("close",),
     "sheet": ("sheet",),
+    "today": ("today",),
     "ledger": ("ledger",),
     "check": ("check",),
     "task": ("task",),

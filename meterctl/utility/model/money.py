@@ -166,7 +166,16 @@ class Sale(Base):
     """Credit that is sold for a meter; its state moves by the table of UTILITY 5."""
 
     __tablename__ = "sale"
-    __table_args__ = (where_set("ix_sale_follows_id", "follows_id"),)
+    __table_args__ = (
+        where_set("ix_sale_follows_id", "follows_id"),
+        where_set("ix_sale_card", "card"),
+        Index(
+            "ix_sale_on_card",
+            "changed_at",
+            sqlite_where=text("state = 'on_card'"),
+            postgresql_where=text("state = 'on_card'"),
+        ),
+    )
 
     id: Mapped[Identity]
     key: Mapped[str] = mapped_column(unique=True)

@@ -15,6 +15,7 @@ from meterctl.utility.store.migrations.columns import (
     owner,
     row_id,
     unique_where,
+    where_set,
 )
 
 revision = "0002"
@@ -128,9 +129,26 @@ TABLES = [table for name, table in _layout.tables.items() if name not in _EARLIE
 """The tables that this step makes."""
 
 
+INDEXES = (
+    where_set("ix_sale_card", "card"),
+    index_where("ix_sale_on_card", ("changed_at",), "state = 'on_card'"),
+)
+"""Further indexes of sales: a sale on a wire is in none of them."""
+_EARLIER["sale"] = Table(
+    "sale",
+    _layout,
+    row_id(),
+    column("card", String(), nullable=True),
+    column("changed_at", BIG),
+    *INDEXES,
+)
+
+
 def upgrade() -> None:
-    """Make the tables, and keep what is written once."""
+    """Make the tables and indexes, and keep what is written once."""
     _layout.create_all(op.get_bind(), tables=TABLES, checkfirst=False)
+    for index in INDEXES:
+        index.create(op.get_bind())
     keep_rows("bank_file", "id", "sha256")
     keep_rows("document", "id", "subject_kind, subject_id, kind, sha256")
     keep_rows("document_content", "sha256")

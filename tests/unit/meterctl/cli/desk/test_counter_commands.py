@@ -371,3 +371,47 @@ def test_a_card_for_an_account_that_is_not_open_gets_its_keys_and_its_first_sale
     create_image(Path(card), bytes(8))
     assert desk.told("card", "issue", "A1", "--card", card)["state"] == "issued"
     assert desk.told("sell", "A1", "50.00", "--card", card)["state"] == "on_card"
+
+
+def test_today_tells_each_station_and_the_rows_behind_a_figure(desk: Desk) -> None:
+    desk.told("sell", "A1", "50.00", code=7)
+    accountant = "accountant-1"
+    station, total = desk.run("today", "--json", who=accountant).objects
+    for row in (station, total):
+        assert (row["sold_today"], row["sold_today_count"], row["cash"]) == ("50.00", 1, "50.00")
+        assert (row["cash_days"], row["waiting"], row["waiting_amount"]) == (0, 1, "50.00")
+        assert (row["unknown"], row["tasks_late"], row["check_at"]) == (0, 0, None)
+    assert (station["node"], total["node"]) == ("0011", "total")
+    (row,) = desk.run("today", "--rows", "waiting", "--json", who=accountant).objects
+    assert (row["number"], row["agreement"], row["amount"]) == ("S1", "A1", "50.00")
+    shown = desk.run("today", who=accountant)
+    assert "total" in shown.out
+    assert "check: never run" in shown.err
+    assert desk.run("today", "--node", "0001").code == 6
+    assert "cash, waiting" in desk.run("today", "--rows", "debts").err
+
+
+def test_a_run_of_the_check_is_kept_for_today_unless_it_is_a_rehearsal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("METERCTL_JOURNAL", str(tmp_path / "none.sqlite"))
+    desk.counter.person(Role.AUDITOR)
+    desk.counter.work(lambda work: _grant_at_company(work, "auditor-1", Role.AUDITOR))
+    assert desk.run("check", "--dry-run", who="auditor-1").code in (0, 3)
+    assert desk.run("today", "--json", who="auditor-1").objects[-1]["check_at"] is None
+    ran = desk.run("check", who="auditor-1")
+    told = desk.run("today", "--json", who="auditor-1").objects[-1]
+    assert told["check_at"].startswith(TODAY.isoformat())
+    assert bool(told["check_broken"]) == (ran.code == 3)
+    assert "check of 2026" in desk.run("today", who="auditor-1").err
+
+
+def _grant_at_company(work: UnitOfWork, number: str, role: Role) -> None:
+    """Let a person work at the company with the number as the token."""
+    person = work.session.query(Staff).filter_by(number=number).one()
+    person.token_hash = hash_of(number)
+    company = work.session.query(Organisation).filter_by(code="0001").one()
+    state = GrantState.ACTIVE
+    work.add(
+        StaffGrant(staff_id=person.id, role=role, node_id=company.id, from_on=TODAY, state=state)
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Engine, Table, inspect, text
+from sqlalchemy import CheckConstraint, Engine, Index, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -81,9 +81,11 @@ def test_the_migrated_tables_are_those_of_the_model(desk_url: str) -> None:
 def test_the_steps_make_the_same_statements_as_the_model(empty_url: str) -> None:
     """Alembic compares neither checks nor conditions of indexes: the statements have them."""
 
-    def statements(tables: Iterable[Table]) -> dict[str, str]:
+    def statements(tables: Iterable[Table], *further: Index) -> dict[str, str]:
         dialect = connect(empty_url).dialect
-        made: dict[str, str] = {}
+        made = {
+            str(index.name): str(CreateIndex(index).compile(dialect=dialect)) for index in further
+        }
         for table in tables:
             made[table.name] = str(CreateTable(table).compile(dialect=dialect))
             for index in table.indexes:
@@ -91,7 +93,7 @@ def test_the_steps_make_the_same_statements_as_the_model(empty_url: str) -> None
         return {name: " ".join(sorted(made[name].replace(",", "").split())) for name in made}
 
     steps = [*first._layout.tables.values(), *second.TABLES]
-    assert statements(steps) == statements(metadata.tables.values())
+    assert statements(steps, *second.INDEXES) == statements(metadata.tables.values())
     checks = [
         constraint
         for table in metadata.tables.values()
